@@ -1,0 +1,256 @@
+// Package blob keeps immutable objects under keys such as objects/<dataset>/<commit>/data-0000.parquet.
+//
+// Objects become visible in batches: the files of a batch are written in a folder of their own under staging, synced,
+// and moved to their place in one rename. A crash leaves the batch whole, or under staging, which Open empties.
+// Conformance holds what any store must do; a directory is the only one so far.
+package blob
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	objectsDir = "objects"
+	stagingDir = "staging"
+)
+
+// Object is one stored object.
+type Object struct {
+	Key  string // slash-separated, below objects
+	Size int64  // bytes
+}
+
+// Hook is called before each durable step with what is about to be done (create, write, sync, rename, remove) and the
+// path relative to the store. An error ends the step there: tests crash the store at every one of them.
+type Hook func(op, path string) error
+
+// Dir is a store in a directory. Its methods may be called from many goroutines.
+type Dir struct {
+	root string
+	hook Hook
+	next atomic.Int64
+}
+
+// Open opens the store in the directory root, makes it where there is none, and empties its staging area.
+func Open(root string, hook Hook) (*Dir, error) {
+	if hook == nil {
+		hook = func(string, string) error { return nil }
+	}
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{root: root, hook: hook}
+	if err := os.RemoveAll(filepath.Join(root, stagingDir)); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{objectsDir, stagingDir} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	return d, d.sync(".")
+}
+
+// Scratch returns a path under staging that no one else uses.
+func (d *Dir) Scratch(name string) string {
+	return filepath.Join(d.root, stagingDir, strconv.FormatInt(d.next.Add(1), 10)+"-"+name)
+}
+
+// Path returns where an object's bytes can be read.
+func (d *Dir) Path(key string) string {
+	return filepath.Join(d.root, objectsDir, filepath.FromSlash(key))
+}
+
+// Open reads an object. Where there is none, the error is fs.ErrNotExist.
+func (d *Dir) Open(key string) (io.ReadCloser, error) { return os.Open(d.Path(key)) }
+
+// List yields the objects whose keys start with the folder prefix, in no order. An empty prefix yields all.
+func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		base := filepath.Join(d.root, objectsDir)
+		err := filepath.WalkDir(d.Path(prefix), func(path string, e fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil || e.IsDir() {
+				return err
+			}
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			key, err := filepath.Rel(base, path)
+			if err == nil && !yield(Object{Key: filepath.ToSlash(key), Size: info.Size()}, nil) {
+				return fs.SkipAll
+			}
+			return err
+		})
+		if err != nil {
+			yield(Object{}, err)
+		}
+	}
+}
+
+// Folders returns the names of the folders right below prefix.
+func (d *Dir) Folders(prefix string) ([]string, error) {
+	entries, err := os.ReadDir(d.Path(prefix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// Remove removes the objects below the folder prefix, or the object of that key. What is not there is no error.
+func (d *Dir) Remove(prefix string) error {
+	if err := d.hook("remove", prefix); err != nil {
+		return err
+	}
+	return os.RemoveAll(d.Path(prefix))
+}
+
+// Put stores one object under a key, durably, in place of any that was there.
+func (d *Dir) Put(key string, data []byte) error {
+	staged := d.Scratch("put")
+	defer os.Remove(staged)
+	if err := os.WriteFile(staged, data, 0o644); err != nil {
+		return err
+	}
+	place := filepath.Join(objectsDir, filepath.FromSlash(key))
+	if err := d.makeDir(filepath.Dir(place)); err != nil {
+		return err
+	}
+	if err := d.sync(d.relative(staged)); err != nil {
+		return err
+	}
+	return d.rename(d.relative(staged), place)
+}
+
+// Batch is a folder of objects that become visible together.
+type Batch struct {
+	dir    *Dir
+	staged string // relative to the root
+	key    string
+	names  []string
+}
+
+// Batch starts a batch whose objects will be key/<name>.
+func (d *Dir) Batch(key string) (*Batch, error) {
+	b := &Batch{dir: d, staged: d.relative(d.Scratch("batch")), key: key}
+	if err := d.hook("create", b.staged); err != nil {
+		return nil, err
+	}
+	return b, os.Mkdir(filepath.Join(d.root, b.staged), 0o755)
+}
+
+// Path returns where the object of that name is to be written before Publish.
+func (b *Batch) Path(name string) string {
+	b.names = append(b.names, name)
+	return filepath.Join(b.dir.root, b.staged, name)
+}
+
+// Key returns the key that the object of that name will have.
+func (b *Batch) Key(name string) string { return b.key + "/" + name }
+
+// Write writes an object of the batch.
+func (b *Batch) Write(name string, data []byte) error {
+	path := b.Path(name)
+	if err := b.dir.hook("write", filepath.Join(b.staged, name)); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
+}
+
+// Publish makes the batch durable and visible: files synced, then their folder, one rename, then the folder above.
+func (b *Batch) Publish() error {
+	if err := b.syncFiles(); err != nil {
+		return err
+	}
+	place := filepath.Join(objectsDir, filepath.FromSlash(b.key))
+	if err := b.dir.makeDir(filepath.Dir(place)); err != nil {
+		return err
+	}
+	if err := b.dir.sync(b.staged); err != nil {
+		return err
+	}
+	return b.dir.rename(b.staged, place)
+}
+
+// syncFiles syncs the files side by side: the disk flushes them together.
+func (b *Batch) syncFiles() error {
+	errs := make([]error, len(b.names))
+	var wg sync.WaitGroup
+	for i, name := range b.names {
+		wg.Go(func() { errs[i] = b.dir.sync(filepath.Join(b.staged, name)) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Discard removes what was written, before Publish.
+func (b *Batch) Discard() error { return os.RemoveAll(filepath.Join(b.dir.root, b.staged)) }
+
+func (d *Dir) relative(path string) string {
+	rel, err := filepath.Rel(d.root, path)
+	if err != nil {
+		return path
+	}
+	return rel
+}
+
+// makeDir makes a folder and what is missing above it, durably. Folders that are there cost one stat.
+func (d *Dir) makeDir(rel string) error {
+	_, err := os.Stat(filepath.Join(d.root, rel))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(rel)
+	if err := d.makeDir(above); err != nil {
+		return err
+	}
+	if err := d.hook("create", rel); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(d.root, rel), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return d.sync(above)
+}
+
+// rename moves a file or folder to its place, durably.
+func (d *Dir) rename(from, to string) error {
+	if err := d.hook("rename", to); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(d.root, from), filepath.Join(d.root, to)); err != nil {
+		return err
+	}
+	return d.sync(filepath.Dir(to))
+}
+
+func (d *Dir) sync(rel string) (err error) {
+	if err := d.hook("sync", rel); err != nil {
+		return err
+	}
+	f, err := os.Open(filepath.Join(d.root, rel))
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, f.Close()) }()
+	return f.Sync()
+}

@@ -1,0 +1,75 @@
+package storage
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// keyOrder is how the least and greatest keys of files are kept and compared, so that files which can't hold a key are
+// not opened. Moments are kept as microseconds since 1970.
+type keyOrder int
+
+const (
+	unordered keyOrder = iota // no bounds are kept
+	numbers
+	moments
+	texts
+)
+
+// maxBound is the longest text that is kept as a bound, bytes.
+const maxBound = 256
+
+func orderOf(t schema.Type) keyOrder {
+	switch {
+	case t.IsInteger(), t.Name == schema.Decimal:
+		return numbers
+	case t.Name == schema.Varchar:
+		return texts
+	case isMoment(t), t.Name == schema.TimestampTZ:
+		return moments
+	}
+	return unordered
+}
+
+// sql writes the bounds of a column as two text columns, or nulls.
+func (o keyOrder) sql(column string) string {
+	switch o {
+	case numbers, texts:
+		return fmt.Sprintf("CAST(min(%[1]s) AS VARCHAR), CAST(max(%[1]s) AS VARCHAR)", column)
+	case moments:
+		return fmt.Sprintf("CAST(epoch_us(min(%[1]s)) AS VARCHAR), CAST(epoch_us(max(%[1]s)) AS VARCHAR)", column)
+	}
+	return "NULL, NULL"
+}
+
+// bounds makes bounds of what sql selected; nil where there are none to keep.
+func (o keyOrder) bounds(least, greatest *string) *catalog.Bounds {
+	if o == unordered || least == nil || greatest == nil || len(*least) > maxBound || len(*greatest) > maxBound {
+		return nil
+	}
+	return &catalog.Bounds{Least: *least, Greatest: *greatest}
+}
+
+// overlap tells whether two ranges may have a key in common. What is not known may.
+func (o keyOrder) overlap(a, b *catalog.Bounds) bool {
+	if a == nil || b == nil || o == unordered {
+		return true
+	}
+	return o.compare(a.Least, b.Greatest) <= 0 && o.compare(b.Least, a.Greatest) <= 0
+}
+
+func (o keyOrder) compare(a, b string) int {
+	if o == texts {
+		return cmp.Compare(a, b)
+	}
+	x, okX := new(big.Rat).SetString(a)
+	y, okY := new(big.Rat).SetString(b)
+	if !okX || !okY {
+		return 0
+	}
+	return x.Cmp(y)
+}

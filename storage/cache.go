@@ -1,0 +1,67 @@
+package storage
+
+import (
+	"sync"
+
+	"rowback/storage/catalog"
+)
+
+// headCache keeps the newest snapshot of each dataset, so that small commits do not read thousands of rows anew.
+type headCache struct {
+	mu    sync.Mutex
+	byID  map[string]*Snapshot
+	limit int
+}
+
+func newHeadCache() *headCache { return &headCache{byID: map[string]*Snapshot{}, limit: 256} }
+
+func (c *headCache) get(dataset string, commit int64) *Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.byID[dataset]; s != nil && s.Commit.ID == commit {
+		return s
+	}
+	return nil
+}
+
+func (c *headCache) put(s *Snapshot) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.byID) >= c.limit {
+		clear(c.byID)
+	}
+	c.byID[s.Dataset.ID] = s
+}
+
+// fileCache keeps the rows of files, which never change.
+type fileCache struct {
+	mu    sync.Mutex
+	byID  map[int64]*catalog.File
+	limit int
+}
+
+func newFileCache() *fileCache { return &fileCache{byID: map[int64]*catalog.File{}, limit: 200_000} }
+
+// all returns the files with those ids; ok is false where one is not kept.
+func (c *fileCache) all(ids []int64) (files []*catalog.File, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	files = make([]*catalog.File, len(ids))
+	for i, id := range ids {
+		if files[i], ok = c.byID[id]; !ok {
+			return nil, false
+		}
+	}
+	return files, true
+}
+
+func (c *fileCache) add(files []*catalog.File) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.byID)+len(files) > c.limit {
+		clear(c.byID)
+	}
+	for _, f := range files {
+		c.byID[f.ID] = f
+	}
+}

@@ -1,0 +1,162 @@
+// Package catalog keeps the rows that say what the stored files mean: datasets, commits, files, the entries that make
+// files live, versions and savepoints (design, section 7).
+//
+// It is an index: the objects alone hold what is needed to make it anew. Its SQL is plain, so that PostgreSQL can run
+// it too. A change is one transaction; a head moves by compare-and-swap inside it.
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"time"
+
+	"github.com/mattn/go-sqlite3" // the embedded database
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Forever is the end of an entry that is live.
+const Forever = int64(1<<63 - 1)
+
+// ErrMoved is returned where a head was not what the change was made on.
+var ErrMoved = errors.New("the head has moved")
+
+// ErrNotFound is returned where a row that was asked for by its id is not there.
+var ErrNotFound = errors.New("no such row")
+
+// Catalog is an open catalog. Its methods may be called from many goroutines.
+type Catalog struct {
+	write *sql.DB // one connection: SQLite has one writer at a time
+	read  *sql.DB
+}
+
+// Open opens the catalog in the file at path, makes it where there is none, and brings its tables up to date.
+func Open(ctx context.Context, path string) (*Catalog, error) {
+	settings := "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000"
+	write, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_txlock=immediate&"+settings)
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	if err := migrate(ctx, write); err != nil {
+		return nil, errors.Join(fmt.Errorf("bringing the catalog up to date: %w", err), write.Close())
+	}
+	read, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_query_only=1&"+settings)
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read.SetMaxIdleConns(8)
+	return &Catalog{write: write, read: read}, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Close closes the catalog.
+func (c *Catalog) Close() error { return errors.Join(c.read.Close(), c.write.Close()) }
+
+// Read runs f on one consistent state.
+func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error { return run(ctx, c.read, f) }
+
+// Write runs f in a transaction, which stands, durably, when f returns nil and not at all when it returns an error.
+func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error { return run(ctx, c.write, f) }
+
+func run(ctx context.Context, db *sql.DB, f func(Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := f(Tx{tx}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Tx is a transaction.
+type Tx struct{ sql *sql.Tx }
+
+func (tx Tx) exec(query string, args ...any) error {
+	_, err := tx.sql.Exec(query, args...)
+	return err
+}
+
+// one runs a statement that must change exactly one row.
+func (tx Tx) one(none error, query string, args ...any) error {
+	res, err := tx.sql.Exec(query, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, none)
+	}
+	return nil
+}
+
+type scanner interface{ Scan(dest ...any) error }
+
+// get reads one row, or ErrNotFound.
+func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	v, err := scan(tx.sql.QueryRow(query, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return v, err
+}
+
+// list reads all rows.
+func list[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := tx.sql.Query(query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := []T{}
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func scanInt(s scanner) (n int64, err error) { return n, s.Scan(&n) }
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// Last returns the last number that was given in a sequence.
+func (tx Tx) Last(sequence string) (int64, error) {
+	return get(tx, scanInt, `SELECT last FROM sequences WHERE name = $1`, sequence)
+}
+
+// Advance records that numbers up to last were given in a sequence. It never goes back.
+func (tx Tx) Advance(sequence string, last int64) error {
+	return tx.exec(`UPDATE sequences SET last = $1 WHERE name = $2 AND last < $1`, last, sequence)
+}
+
+// IsFull tells whether err says that there is no room left for the catalog.
+func IsFull(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == sqlite3.ErrFull
+}

@@ -1,0 +1,110 @@
+package catalog
+
+import (
+	"database/sql"
+	"encoding/json"
+	"time"
+)
+
+// Mode is what kind of change a commit is (design, section 2).
+type Mode string
+
+// The modes.
+const (
+	Append    Mode = "append"
+	Overwrite Mode = "overwrite"
+	Upsert    Mode = "upsert"
+	Delete    Mode = "delete"
+	Rollback  Mode = "rollback"
+	Restore   Mode = "restore"
+	Schema    Mode = "schema"
+	Edit      Mode = "edit"
+)
+
+// Commit is one atomic change of a dataset.
+type Commit struct {
+	DatasetID        string          `json:"dataset_id"`
+	ID               int64           `json:"id"`
+	Previous         int64           `json:"previous"` // the head that it was made on; 0: none
+	Mode             Mode            `json:"mode"`
+	Message          string          `json:"message"`
+	User             string          `json:"user"`
+	CreatedAt        time.Time       `json:"created_at"`
+	ParentCommitID   int64           `json:"parent_commit_id"`   // of a rollback: the commit that it undoes; else 0
+	RollbackCommitID int64           `json:"rollback_commit_id"` // the rollback that undid it and stands; else 0
+	Added            int64           `json:"records_added"`
+	Removed          int64           `json:"records_removed"`
+	Modified         int64           `json:"records_modified"`
+	Total            int64           `json:"records_total"`
+	Hash             string          `json:"hash"` // the change's identity, which survives replay elsewhere
+	Tag              int64           `json:"tag"`  // the _commit that its rows bear
+	Metadata         json.RawMessage `json:"metadata"`
+	Params           json.RawMessage `json:"params"` // what it was asked to do
+	SchemaID         string          `json:"schema_id"`
+	PropertiesID     string          `json:"properties_id"`
+}
+
+const commitColumns = `dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id, rollback_commit_id,
+	records_added, records_removed, records_modified, records_total, hash, tag, metadata, params, schema_id, properties_id`
+
+func scanCommit(s scanner) (c Commit, err error) {
+	var created int64
+	var parent, rollback sql.NullInt64
+	var metadata, params string
+	err = s.Scan(&c.DatasetID, &c.ID, &c.Previous, &c.Mode, &c.Message, &c.User, &created, &parent, &rollback,
+		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.Tag, &metadata, &params, &c.SchemaID, &c.PropertiesID)
+	c.CreatedAt = moment(created)
+	c.ParentCommitID, c.RollbackCommitID = parent.Int64, rollback.Int64
+	c.Metadata, c.Params = json.RawMessage(metadata), json.RawMessage(params)
+	return c, err
+}
+
+// AddCommit adds a commit's row.
+func (tx Tx) AddCommit(c Commit) error {
+	return tx.exec(`INSERT INTO commits (`+commitColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		c.DatasetID, c.ID, c.Previous, c.Mode, c.Message, c.User, micros(c.CreatedAt), orNull(c.ParentCommitID),
+		orNull(c.RollbackCommitID), c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Tag, string(c.Metadata),
+		string(c.Params), c.SchemaID, c.PropertiesID)
+}
+
+func orNull(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// SetRollback records which rollback undid a commit; 0: none does any more.
+func (tx Tx) SetRollback(dataset string, commit, rollback int64) error {
+	return tx.one(ErrNotFound, `UPDATE commits SET rollback_commit_id = $1 WHERE dataset_id = $2 AND id = $3`,
+		orNull(rollback), dataset, commit)
+}
+
+// Commit returns one commit of a dataset.
+func (tx Tx) Commit(dataset string, id int64) (Commit, error) {
+	return get(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id = $2`, dataset, id)
+}
+
+// CommitAt returns the last commit that was made at or before t.
+func (tx Tx) CommitAt(dataset string, t time.Time) (Commit, error) {
+	return get(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND created_at <= $2
+		ORDER BY created_at DESC, id DESC LIMIT 1`, dataset, micros(t))
+}
+
+// Commits lists up to limit commits of a dataset, newest first, whose ids are below before.
+func (tx Tx) Commits(dataset string, before int64, limit int) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id < $2
+		ORDER BY id DESC LIMIT $3`, dataset, before, limit)
+}
+
+// CommitsAfter lists a dataset's commits with ids above after, oldest first.
+func (tx Tx) CommitsAfter(dataset string, after int64) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id`,
+		dataset, after)
+}
+
+// CommitIDs lists the ids of all commits of a dataset.
+func (tx Tx) CommitIDs(dataset string) ([]int64, error) {
+	return list(tx, scanInt, `SELECT id FROM commits WHERE dataset_id = $1 ORDER BY id`, dataset)
+}

@@ -1,0 +1,145 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"rowback/storage/schema"
+)
+
+// Dataset is a dataset's row. Head is its newest commit, 0 before the first. SchemaID and PropertiesID name what it was
+// made with, which is its state at commit 0.
+type Dataset struct {
+	ID           string
+	FamilyID     string
+	ProjectID    int64
+	Name         string
+	Head         int64
+	SchemaID     string
+	PropertiesID string
+	CreatedAt    time.Time
+	DeletedAt    time.Time // zero: it is not deleted
+}
+
+// Properties are what people say of a dataset, as of one commit.
+type Properties struct {
+	Name           string         `json:"name"`
+	Description    string         `json:"description"`
+	Metadata       map[string]any `json:"metadata"`
+	QualityColumn  string         `json:"quality_column,omitempty"`  // empty: quality_score, where there is one
+	CategoryColumn string         `json:"category_column,omitempty"` // empty: category, where there is one
+}
+
+const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at`
+
+func scanDataset(s scanner) (d Dataset, err error) {
+	var created int64
+	var deleted sql.NullInt64
+	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted)
+	d.CreatedAt = moment(created)
+	if deleted.Valid {
+		d.DeletedAt = moment(deleted.Int64)
+	}
+	return d, err
+}
+
+// Dataset returns the dataset with that id, deleted or not.
+func (tx Tx) Dataset(id string) (Dataset, error) {
+	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets WHERE id = $1`, id)
+}
+
+// DatasetByName returns the dataset of that name in a project, unless it is deleted.
+func (tx Tx) DatasetByName(project int64, name string) (Dataset, error) {
+	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
+		WHERE project_id = $1 AND name = $2 AND deleted_at IS NULL`, project, name)
+}
+
+// DatasetFilter selects datasets for Datasets.
+type DatasetFilter struct {
+	Project int64  // 0: all
+	Deleted bool   // those that are deleted, instead of those that are not
+	After   string // ids after this one
+	Limit   int
+}
+
+// Datasets lists datasets by id, which is the order they were made in.
+func (tx Tx) Datasets(f DatasetFilter) ([]Dataset, error) {
+	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
+		WHERE ($1 = 0 OR project_id = $1) AND (deleted_at IS NOT NULL) = $2 AND id > $3
+		ORDER BY id LIMIT $4`, f.Project, f.Deleted, f.After, f.Limit)
+}
+
+// Empty tells whether there is no dataset at all.
+func (tx Tx) Empty() (bool, error) {
+	n, err := get(tx, scanInt, `SELECT count(*) FROM datasets`)
+	return n == 0, err
+}
+
+// AddFamily adds a fork family.
+func (tx Tx) AddFamily(id string) error {
+	return tx.exec(`INSERT INTO families (id, last_row, last_field) VALUES ($1, 0, 0)`, id)
+}
+
+// Family returns the last row number and the last field id that were given in a family.
+func (tx Tx) Family(id string) (row, field int64, err error) {
+	err = tx.sql.QueryRow(`SELECT last_row, last_field FROM families WHERE id = $1`, id).Scan(&row, &field)
+	return row, field, err
+}
+
+// AdvanceFamily records what was given in a family. It never goes back.
+func (tx Tx) AdvanceFamily(id string, row, field int64) error {
+	return tx.exec(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
+		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)
+}
+
+// AddDataset adds a dataset's row.
+func (tx Tx) AddDataset(d Dataset) error {
+	var deleted any
+	if !d.DeletedAt.IsZero() {
+		deleted = micros(d.DeletedAt)
+	}
+	return tx.exec(`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted)
+}
+
+// MoveHead sets a dataset's head and name, if its head is still from. Else ErrMoved.
+func (tx Tx) MoveHead(id string, from, to int64, name string) error {
+	return tx.one(ErrMoved, `UPDATE datasets SET head = $1, name = $2 WHERE id = $3 AND head = $4`, to, name, id, from)
+}
+
+// SetDeleted marks a dataset as deleted at that time, or, with a zero time, as not deleted.
+func (tx Tx) SetDeleted(id string, at time.Time) error {
+	var deleted any
+	if !at.IsZero() {
+		deleted = micros(at)
+	}
+	return tx.one(ErrNotFound, `UPDATE datasets SET deleted_at = $1 WHERE id = $2`, deleted, id)
+}
+
+// AddDocument stores v as JSON and returns its id. The same document is stored once.
+func (tx Tx) AddDocument(v any) (id string, err error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(body)
+	id = hex.EncodeToString(sum[:])
+	return id, tx.exec(`INSERT INTO documents (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, string(body))
+}
+
+func document[T any](tx Tx, id string) (v T, err error) {
+	var body string
+	if err := tx.sql.QueryRow(`SELECT body FROM documents WHERE id = $1`, id).Scan(&body); err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal([]byte(body), &v)
+}
+
+// Schema reads a schema document.
+func (tx Tx) Schema(id string) (schema.Schema, error) { return document[schema.Schema](tx, id) }
+
+// Properties reads a properties document.
+func (tx Tx) Properties(id string) (Properties, error) { return document[Properties](tx, id) }

@@ -1,0 +1,130 @@
+package catalog
+
+import (
+	"encoding/json"
+
+	"rowback/storage/schema"
+)
+
+// File is one immutable Parquet file.
+type File struct {
+	ID        int64           `json:"id"`
+	DatasetID string          `json:"dataset_id"` // that wrote it
+	CommitID  int64           `json:"commit_id"`
+	Kind      schema.Kind     `json:"kind"`
+	Key       string          `json:"key"`
+	Rows      int64           `json:"rows"`
+	Bytes     int64           `json:"bytes"`
+	Checksum  string          `json:"checksum"` // SHA-256, hexadecimal
+	SchemaID  string          `json:"schema_id"`
+	Bounds    *Bounds         `json:"key_bounds,omitempty"`
+	Targets   map[int64]int64 `json:"targets,omitempty"` // of a rollback file: rows displaced from each file, by file id
+	Stats     map[int]Stats   `json:"stats,omitempty"`   // by field id
+}
+
+// Bounds are the least and the greatest value of the first key column in a file, as text that DuckDB casts back.
+type Bounds struct {
+	Least    string `json:"least"`
+	Greatest string `json:"greatest"`
+}
+
+// Stats are what is kept of a quality or category column of a file, so that a version's averages and counts are sums
+// over its files: a state is its data files less its rollback files.
+type Stats struct {
+	Count      int64            `json:"count"` // values that are not null
+	Sum        float64          `json:"sum,omitempty"`
+	Categories map[string]int64 `json:"categories,omitempty"`
+	TooMany    bool             `json:"too_many,omitempty"` // more categories than are kept: read the column
+}
+
+const fileColumns = `id, dataset_id, commit_id, kind, object_key, row_count, byte_count, checksum, schema_id, key_bounds, targets, stats`
+
+func scanFile(s scanner) (*File, error) {
+	f := &File{}
+	var bounds, targets, stats []byte
+	if err := s.Scan(&f.ID, &f.DatasetID, &f.CommitID, &f.Kind, &f.Key, &f.Rows, &f.Bytes, &f.Checksum, &f.SchemaID,
+		&bounds, &targets, &stats); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(bounds, &f.Bounds); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(targets, &f.Targets); err != nil {
+		return nil, err
+	}
+	return f, json.Unmarshal(stats, &f.Stats)
+}
+
+// AddFile adds a file's row.
+func (tx Tx) AddFile(f *File) error {
+	bounds, err := json.Marshal(f.Bounds)
+	if err != nil {
+		return err
+	}
+	targets, err := json.Marshal(f.Targets)
+	if err != nil {
+		return err
+	}
+	stats, err := json.Marshal(f.Stats)
+	if err != nil {
+		return err
+	}
+	return tx.exec(`INSERT INTO files (`+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		f.ID, f.DatasetID, f.CommitID, f.Kind, f.Key, f.Rows, f.Bytes, f.Checksum, f.SchemaID, string(bounds), string(targets), string(stats))
+}
+
+// SetStats replaces what is kept of a file's columns.
+func (tx Tx) SetStats(file int64, stats map[int]Stats) error {
+	text, err := json.Marshal(stats)
+	if err != nil {
+		return err
+	}
+	return tx.one(ErrNotFound, `UPDATE files SET stats = $1 WHERE id = $2`, string(text), file)
+}
+
+// Files returns the files that are live in a dataset at a commit, by id, which is the order they were written in.
+func (tx Tx) Files(dataset string, commit int64) ([]*File, error) {
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
+		WHERE dataset_id = $1 AND begin_commit <= $2 AND end_commit > $2) ORDER BY id`, dataset, commit)
+}
+
+// FileIDs returns the ids of the files that are live in a dataset at a commit.
+func (tx Tx) FileIDs(dataset string, commit int64) ([]int64, error) {
+	return list(tx, scanInt, `SELECT file_id FROM entries
+		WHERE dataset_id = $1 AND begin_commit <= $2 AND end_commit > $2 ORDER BY file_id`, dataset, commit)
+}
+
+// AllFiles returns every file that ever served a dataset, by id.
+func (tx Tx) AllFiles(dataset string) ([]*File, error) {
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
+		WHERE dataset_id = $1) ORDER BY id`, dataset)
+}
+
+// File returns one file.
+func (tx Tx) File(id int64) (*File, error) {
+	return get(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id = $1`, id)
+}
+
+// Opened returns the files that became live in a dataset with a commit.
+func (tx Tx) Opened(dataset string, commit int64) ([]*File, error) {
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
+		WHERE dataset_id = $1 AND begin_commit = $2) ORDER BY id`, dataset, commit)
+}
+
+// Closed returns the files that ceased to be live in a dataset with a commit.
+func (tx Tx) Closed(dataset string, commit int64) ([]*File, error) {
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
+		WHERE dataset_id = $1 AND end_commit = $2) ORDER BY id`, dataset, commit)
+}
+
+// OpenEntry makes a file live in a dataset from a commit on.
+func (tx Tx) OpenEntry(dataset string, file, commit int64) error {
+	return tx.exec(`INSERT INTO entries (dataset_id, file_id, begin_commit, end_commit) VALUES ($1, $2, $3, $4)`,
+		dataset, file, commit, Forever)
+}
+
+// CloseEntry makes a file that is live in a dataset cease to be so with a commit.
+func (tx Tx) CloseEntry(dataset string, file, commit int64) error {
+	return tx.one(ErrNotFound, `UPDATE entries SET end_commit = $1 WHERE dataset_id = $2 AND file_id = $3 AND end_commit = $4`,
+		commit, dataset, file, Forever)
+}

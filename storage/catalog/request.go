@@ -1,0 +1,121 @@
+package catalog
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Receipt is the answer to a request that bore an Idempotency-Key.
+type Receipt struct {
+	User        string
+	Key         string
+	Fingerprint string // of method, target and body
+	Answer      json.RawMessage
+	CreatedAt   time.Time
+}
+
+// AddReceipt records an answer.
+func (tx Tx) AddReceipt(r Receipt) error {
+	return tx.exec(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5)`,
+		r.User, r.Key, r.Fingerprint, string(r.Answer), micros(r.CreatedAt))
+}
+
+// Receipt returns the answer that a user's key was given.
+func (tx Tx) Receipt(user, key string) (Receipt, error) {
+	return get(tx, func(s scanner) (r Receipt, err error) {
+		var created int64
+		var answer string
+		err = s.Scan(&r.User, &r.Key, &r.Fingerprint, &answer, &created)
+		r.Answer, r.CreatedAt = json.RawMessage(answer), moment(created)
+		return r, err
+	}, `SELECT user_name, request_key, fingerprint, answer, created_at FROM receipts WHERE user_name = $1 AND request_key = $2`, user, key)
+}
+
+// ForgetReceipts removes the answers that were given before t.
+func (tx Tx) ForgetReceipts(t time.Time) error {
+	return tx.exec(`DELETE FROM receipts WHERE created_at < $1`, micros(t))
+}
+
+// Job is work that was answered before it was done.
+type Job struct {
+	ID        string
+	Progress  int // 0 to 100; -1: it failed
+	Message   string
+	Answer    json.RawMessage // of work that is done; else null
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+const jobColumns = `id, progress, message, answer, created_at, updated_at`
+
+// AddJob adds a job's row.
+func (tx Tx) AddJob(j Job) error {
+	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`,
+		j.ID, j.Progress, j.Message, string(j.Answer), micros(j.CreatedAt), micros(j.UpdatedAt))
+}
+
+// SetJob updates a job's row.
+func (tx Tx) SetJob(j Job) error {
+	return tx.one(ErrNotFound, `UPDATE jobs SET progress = $1, message = $2, answer = $3, updated_at = $4 WHERE id = $5`,
+		j.Progress, j.Message, string(j.Answer), micros(j.UpdatedAt), j.ID)
+}
+
+// Job returns one job.
+func (tx Tx) Job(id string) (Job, error) {
+	return get(tx, func(s scanner) (j Job, err error) {
+		var created, updated int64
+		var answer string
+		err = s.Scan(&j.ID, &j.Progress, &j.Message, &answer, &created, &updated)
+		j.Answer, j.CreatedAt, j.UpdatedAt = json.RawMessage(answer), moment(created), moment(updated)
+		return j, err
+	}, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id)
+}
+
+// FailJobs marks every job that was not finished as failed.
+func (tx Tx) FailJobs(message string, at time.Time) error {
+	return tx.exec(`UPDATE jobs SET progress = -1, message = $1, updated_at = $2 WHERE progress >= 0 AND progress < 100`, message, micros(at))
+}
+
+// Backup is a kept archive of one version of a dataset.
+type Backup struct {
+	ID          string
+	DatasetID   string
+	CommitID    int64
+	Ref         string // as it was asked for
+	Description string
+	Key         string
+	Bytes       int64
+	Checksum    string // SHA-256
+	User        string
+	CreatedAt   time.Time
+}
+
+const backupColumns = `id, dataset_id, commit_id, version, description, object_key, byte_count, checksum, user_name, created_at`
+
+func scanBackup(s scanner) (b Backup, err error) {
+	var created int64
+	err = s.Scan(&b.ID, &b.DatasetID, &b.CommitID, &b.Ref, &b.Description, &b.Key, &b.Bytes, &b.Checksum, &b.User, &created)
+	b.CreatedAt = moment(created)
+	return b, err
+}
+
+// AddBackup adds a backup's row.
+func (tx Tx) AddBackup(b Backup) error {
+	return tx.exec(`INSERT INTO backups (`+backupColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		b.ID, b.DatasetID, b.CommitID, b.Ref, b.Description, b.Key, b.Bytes, b.Checksum, b.User, micros(b.CreatedAt))
+}
+
+// Backups lists a dataset's backups, newest first.
+func (tx Tx) Backups(dataset string) ([]Backup, error) {
+	return list(tx, scanBackup, `SELECT `+backupColumns+` FROM backups WHERE dataset_id = $1 ORDER BY created_at DESC, id`, dataset)
+}
+
+// Backup returns one backup of a dataset.
+func (tx Tx) Backup(dataset, id string) (Backup, error) {
+	return get(tx, scanBackup, `SELECT `+backupColumns+` FROM backups WHERE dataset_id = $1 AND id = $2`, dataset, id)
+}
+
+// RemoveBackup removes a backup's row.
+func (tx Tx) RemoveBackup(id string) error {
+	return tx.one(ErrNotFound, `DELETE FROM backups WHERE id = $1`, id)
+}

@@ -1,0 +1,91 @@
+package catalog
+
+import (
+	"time"
+)
+
+// Version is a semantic version: a name of a commit.
+type Version struct {
+	ID                  int64
+	DatasetID           string
+	Major, Minor, Patch int64
+	CommitID            int64
+	Description         string
+	IsActive            bool
+	User                string
+	CreatedAt           time.Time
+	Total               int64 // records at that commit
+}
+
+const versionColumns = `v.id, v.dataset_id, major, minor, patch, commit_id, description, is_active, v.user_name, v.created_at,
+	COALESCE(c.records_total, 0)`
+
+const versionTables = ` FROM versions v LEFT JOIN commits c ON c.dataset_id = v.dataset_id AND c.id = v.commit_id `
+
+func scanVersion(s scanner) (v Version, err error) {
+	var created int64
+	err = s.Scan(&v.ID, &v.DatasetID, &v.Major, &v.Minor, &v.Patch, &v.CommitID, &v.Description, &v.IsActive, &v.User,
+		&created, &v.Total)
+	v.CreatedAt = moment(created)
+	return v, err
+}
+
+// AddVersion adds a version's row.
+func (tx Tx) AddVersion(v Version) error {
+	return tx.exec(`INSERT INTO versions (id, dataset_id, major, minor, patch, commit_id, description, is_active, user_name, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		v.ID, v.DatasetID, v.Major, v.Minor, v.Patch, v.CommitID, v.Description, v.IsActive, v.User, micros(v.CreatedAt))
+}
+
+// Versions lists a dataset's versions by number, the lowest first.
+func (tx Tx) Versions(dataset string) ([]Version, error) {
+	return list(tx, scanVersion, `SELECT `+versionColumns+versionTables+`WHERE v.dataset_id = $1 ORDER BY major, minor, patch`, dataset)
+}
+
+// Version returns one version of a dataset.
+func (tx Tx) Version(dataset string, major, minor, patch int64) (Version, error) {
+	return get(tx, scanVersion, `SELECT `+versionColumns+versionTables+`
+		WHERE v.dataset_id = $1 AND major = $2 AND minor = $3 AND patch = $4`, dataset, major, minor, patch)
+}
+
+// SetActive makes a version active or not.
+func (tx Tx) SetActive(id int64, active bool) error {
+	return tx.one(ErrNotFound, `UPDATE versions SET is_active = $1 WHERE id = $2`, active, id)
+}
+
+// Savepoint is a described bookmark of a commit.
+type Savepoint struct {
+	ID          string    `json:"id"`
+	DatasetID   string    `json:"dataset_id"`
+	Number      int64     `json:"number"`
+	CommitID    int64     `json:"commit_id"`
+	Description string    `json:"description"`
+	User        string    `json:"user"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+const savepointColumns = `id, dataset_id, number, commit_id, description, user_name, created_at, updated_at`
+
+func scanSavepoint(s scanner) (p Savepoint, err error) {
+	var created, updated int64
+	err = s.Scan(&p.ID, &p.DatasetID, &p.Number, &p.CommitID, &p.Description, &p.User, &created, &updated)
+	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
+	return p, err
+}
+
+// AddSavepoint adds a savepoint's row.
+func (tx Tx) AddSavepoint(p Savepoint) error {
+	return tx.exec(`INSERT INTO savepoints (`+savepointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		p.ID, p.DatasetID, p.Number, p.CommitID, p.Description, p.User, micros(p.CreatedAt), micros(p.UpdatedAt))
+}
+
+// Savepoints lists a dataset's savepoints, newest first.
+func (tx Tx) Savepoints(dataset string) ([]Savepoint, error) {
+	return list(tx, scanSavepoint, `SELECT `+savepointColumns+` FROM savepoints WHERE dataset_id = $1 ORDER BY number DESC`, dataset)
+}
+
+// SavepointByNumber returns one savepoint of a dataset.
+func (tx Tx) SavepointByNumber(dataset string, number int64) (Savepoint, error) {
+	return get(tx, scanSavepoint, `SELECT `+savepointColumns+` FROM savepoints WHERE dataset_id = $1 AND number = $2`, dataset, number)
+}

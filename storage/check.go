@@ -1,0 +1,253 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/datafile"
+	"rowback/storage/duck"
+)
+
+// Problem is something in the store that is not as it must be.
+type Problem struct {
+	Dataset string `json:"dataset"`
+	Commit  int64  `json:"commit,omitempty"`
+	Detail  string `json:"detail"`
+}
+
+// Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
+// every head. It finds nothing in a store that is sound. With deep, every byte is read.
+func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
+	var datasets []catalog.Dataset
+	for _, deleted := range []bool{false, true} {
+		list, err := s.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30})
+		if err != nil {
+			return nil, err
+		}
+		datasets = append(datasets, list...)
+	}
+	var out []Problem
+	for _, d := range datasets {
+		c := checker{store: s, dataset: d, deep: deep}
+		if err := c.run(ctx); err != nil {
+			return nil, err
+		}
+		out = append(out, c.problems...)
+	}
+	return out, nil
+}
+
+type checker struct {
+	store    *Store
+	dataset  catalog.Dataset
+	deep     bool
+	commits  []catalog.Commit
+	head     *Snapshot
+	problems []Problem
+}
+
+func (c *checker) found(commit int64, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Dataset: c.dataset.ID, Commit: commit, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) run(ctx context.Context) error {
+	unlock, err := c.store.locks.lock(ctx, c.dataset.ID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := c.store.catalog.Read(ctx, c.checkCatalog); err != nil {
+		return err
+	}
+	if err := c.checkFiles(ctx); err != nil {
+		return err
+	}
+	conn, err := c.store.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return c.checkHead(ctx, conn)
+}
+
+// checkCatalog checks the chain of commits, what each says it did, and what names commits.
+func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
+	if c.dataset, err = tx.Dataset(c.dataset.ID); err != nil {
+		return err
+	}
+	if c.commits, err = tx.CommitsAfter(c.dataset.ID, 0); err != nil {
+		return err
+	}
+	var previous, total int64
+	for _, k := range c.commits {
+		if k.Previous != previous {
+			c.found(k.ID, "it was made on commit %d, and follows commit %d", k.Previous, previous)
+		}
+		if err := c.checkCommit(tx, k, total); err != nil {
+			return err
+		}
+		previous, total = k.ID, k.Total
+	}
+	if c.dataset.Head != previous {
+		c.found(0, "the head is commit %d; the last commit is %d", c.dataset.Head, previous)
+	}
+	if err := c.checkNames(tx); err != nil {
+		return err
+	}
+	c.head, err = c.store.snapshot(tx, c.dataset, c.dataset.Head)
+	return err
+}
+
+// checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described.
+func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, before int64) error {
+	did, err := c.store.setsOf(tx, k)
+	if err != nil {
+		return err
+	}
+	var rows int64
+	for _, f := range did.opened {
+		rows += signOf(f) * f.Rows
+	}
+	for _, f := range did.closed {
+		rows -= signOf(f) * f.Rows
+	}
+	if rows != k.Added-k.Removed || k.Total != before+rows {
+		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before, k.Total)
+	}
+	m, err := c.store.readManifest(k.DatasetID, k.ID)
+	if err != nil {
+		c.found(k.ID, "commit.json can't be read: %v", err)
+		return nil
+	}
+	reopened := filter(did.opened, func(f *catalog.File) bool { return f.CommitID != k.ID })
+	if !sameIDs(m.Closed, did.closed) || !sameIDs(m.Reopened, reopened) || len(m.Opened) != len(did.opened)-len(reopened) {
+		c.found(k.ID, "commit.json and the catalog differ in the files it opened and closed")
+	}
+	if m.Commit.Hash != k.Hash || m.Commit.Total != k.Total || !m.Commit.CreatedAt.Equal(k.CreatedAt) {
+		c.found(k.ID, "commit.json and the catalog differ")
+	}
+	return nil
+}
+
+func sameIDs(list []int64, files []*catalog.File) bool {
+	other := ids(files)
+	slices.Sort(other)
+	return slices.Equal(slices.Sorted(slices.Values(list)), other)
+}
+
+func (c *checker) checkNames(tx catalog.Tx) error {
+	is := func(id int64) bool {
+		return id == 0 || slices.ContainsFunc(c.commits, func(k catalog.Commit) bool { return k.ID == id })
+	}
+	versions, err := tx.Versions(c.dataset.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if !is(v.CommitID) {
+			c.found(v.CommitID, "version %s names it, and it is not there", VersionNumber(v))
+		}
+	}
+	savepoints, err := tx.Savepoints(c.dataset.ID)
+	for _, p := range savepoints {
+		if !is(p.CommitID) {
+			c.found(p.CommitID, "savepoint %s names it, and it is not there", SavepointName(p.Number))
+		}
+	}
+	return err
+}
+
+// checkFiles checks every file that ever served the dataset: is it there, and what the catalog says it is.
+func (c *checker) checkFiles(ctx context.Context) error {
+	history, err := c.store.history(ctx, c.head)
+	if err != nil {
+		return err
+	}
+	for _, f := range history.Files() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if detail := c.checkFile(f); detail != "" {
+			c.found(f.CommitID, "file %d (%s): %s", f.ID, f.Key, detail)
+		}
+	}
+	return nil
+}
+
+func (c *checker) checkFile(f *catalog.File) string {
+	footer, err := datafile.ReadFooter(c.store.blobs.Path(f.Key))
+	if err != nil {
+		return fmt.Sprintf("it can't be read: %v", err)
+	}
+	if want := (datafile.Footer{Kind: f.Kind, Dataset: f.DatasetID, Commit: f.CommitID, Rows: f.Rows}); footer != want {
+		return fmt.Sprintf("its footer says %+v, the catalog %+v", footer, want)
+	}
+	if !c.deep {
+		return ""
+	}
+	if err := c.store.verifyFile(f); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// checkHead checks the live rows: every displaced position lies in a live file, once, and no key is there twice.
+func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
+	head := c.head.Commit.ID
+	rows := map[int64]int64{}
+	for _, f := range c.head.Data {
+		rows[f.ID] = f.Rows
+	}
+	for _, r := range c.head.Rollbacks {
+		for target, n := range r.Targets {
+			if have, live := rows[target]; !live || n > have {
+				c.found(head, "rollback file %d displaces %d rows of file %d, which has %d live", r.ID, n, target, have)
+			}
+		}
+	}
+	if len(c.problems) > 0 {
+		return nil // the rows can't be trusted
+	}
+	if len(c.head.Rollbacks) > 0 {
+		var twice int64
+		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.store.readFiles(c.head.Rollbacks, false)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
+			return err
+		}
+		if twice > 0 {
+			c.found(head, "%d positions are displaced twice", twice)
+		}
+	}
+	var total, keys int64
+	key := keyList(c.head.Schema.KeyColumns())
+	if err := conn.Row(ctx, "SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM ("+c.head.Rows(false)+") GROUP BY "+key+")", &total, &keys); err != nil {
+		return err
+	}
+	if total != c.head.Total() {
+		c.found(head, "%d records are live; the commit says %d", total, c.head.Total())
+	}
+	if keys != total {
+		c.found(head, "%d records share their key with another", total-keys)
+	}
+	return nil
+}
+
+// readManifest reads a commit's description.
+func (s *Store) readManifest(dataset string, commit int64) (m manifest, err error) {
+	in, err := s.blobs.Open(fmt.Sprintf("%s/%d/commit.json", dataset, commit))
+	if err != nil {
+		return m, err
+	}
+	defer in.Close()
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return m, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return m, d.Decode(&m)
+}

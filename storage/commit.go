@@ -1,0 +1,287 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// Request is what every write says of itself.
+type Request struct {
+	User         string
+	Message      string
+	Metadata     json.RawMessage // nil: {}
+	ExpectedHead *int64          // refuse where the head is another
+	Receipt      *Receipt        // nil: the request bore no Idempotency-Key
+}
+
+// Change is records in a mode (design, section 3).
+type Change struct {
+	Request
+	Mode   catalog.Mode // append, overwrite, upsert or delete
+	Upload intake.Upload
+	Where  string // delete: a SQL condition, instead of an upload
+}
+
+// Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it
+// is; a refused commit leaves no trace.
+func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.Commit, error) {
+	w, err := s.begin(ctx, dataset, c.Request, c.Mode)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	defer w.end()
+	if err := w.connect(ctx); err != nil {
+		return catalog.Commit{}, err
+	}
+	switch c.Mode {
+	case catalog.Append:
+		err = w.append(ctx, c.Upload)
+	case catalog.Overwrite, catalog.Upsert:
+		err = w.replace(ctx, c.Upload)
+	case catalog.Delete:
+		err = w.delete(ctx, c)
+	default:
+		err = failf(Invalid, "unknown_mode", "There is no mode %q. A mode is append, overwrite, upsert or delete.", clip(string(c.Mode)))
+	}
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	return w.publish(ctx)
+}
+
+// work is one commit while it is made. What it opens, reopens and closes is what it is.
+type work struct {
+	store      *Store
+	head       *Snapshot
+	commit     catalog.Commit
+	schema     schema.Schema
+	properties catalog.Properties
+	opened     []*catalog.File          // written by this commit
+	reopened   []*catalog.File          // live again
+	back       map[string]schema.Schema // the schemas of those, by document id
+	closed     []*catalog.File          // live no more
+	marks      map[int64]int64          // commits whose rollback_commit_id changes; 0: none any more
+	also       []func(catalog.Tx) error
+
+	family  *family
+	holdsID bool // the family is locked: row numbers are being assigned
+	batch   *blob.Batch
+	conn    *duck.Conn
+	request Request
+	unlock  func()
+}
+
+// begin takes the dataset's lock, reads its head, and gives the commit its id.
+func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catalog.Mode) (_ *work, err error) {
+	id, err := s.DatasetID(ctx, dataset)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := s.locks.lock(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{store: s, request: r, unlock: unlock, marks: map[int64]int64{}}
+	defer func() {
+		if err != nil {
+			w.end()
+		}
+	}()
+	if w.head, err = s.Snapshot(ctx, id, "head"); err != nil {
+		return nil, err
+	}
+	head := w.head.Commit.ID
+	if r.ExpectedHead != nil && *r.ExpectedHead != head {
+		return nil, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", w.head.Dataset.Name, head, *r.ExpectedHead).
+			With("head", head).With("expected_head", *r.ExpectedHead)
+	}
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		w.family, err = s.family(tx, w.head.Dataset.FamilyID)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	w.schema, w.properties = w.head.Schema, w.head.Properties
+	commit := s.commits.Add(1)
+	w.commit = catalog.Commit{
+		DatasetID: id, ID: commit, Tag: commit, Previous: head, Mode: mode, Message: r.Message, User: r.User,
+		Hash: s.options.NewID(), Total: w.head.Total(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
+	}
+	w.batch, err = s.blobs.Batch(fmt.Sprintf("%s/%d", id, commit))
+	return w, err
+}
+
+func orEmpty(m json.RawMessage) json.RawMessage {
+	if len(m) == 0 {
+		return json.RawMessage("{}")
+	}
+	return m
+}
+
+// connect opens the connection that the commit's statements run on.
+func (w *work) connect(ctx context.Context) (err error) {
+	w.conn, err = w.store.Conn(ctx)
+	return err
+}
+
+// end gives back what the commit holds. After publish it changes nothing that stands.
+func (w *work) end() {
+	if w.conn != nil {
+		w.conn.Close()
+	}
+	if w.batch != nil {
+		w.batch.Discard()
+	}
+	if w.holdsID {
+		w.family.mu.Unlock()
+	}
+	w.unlock()
+}
+
+// publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction.
+// From here on the client's going away changes nothing.
+func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
+	ctx = context.WithoutCancel(ctx)
+	w.commit.CreatedAt = w.store.moment(w.head)
+	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
+	description, err := w.describe()
+	if err != nil {
+		return w.commit, err
+	}
+	if err := w.batch.Write("commit.json", description); err != nil {
+		return w.commit, err
+	}
+	if err := w.batch.Publish(); err != nil {
+		w.withdraw(ctx)
+		return w.commit, err
+	}
+	if err := w.store.catalog.Write(ctx, w.record); err != nil {
+		return w.commit, errors.Join(err, w.withdraw(ctx))
+	}
+	w.store.remember(w)
+	return w.commit, nil
+}
+
+// moment is when a commit is made: after every commit before it, whatever the clock says.
+func (s *Store) moment(head *Snapshot) time.Time {
+	now := s.now()
+	for _, earlier := range []time.Time{head.Commit.CreatedAt, head.Dataset.CreatedAt} {
+		if !now.After(earlier) {
+			now = earlier.Add(time.Microsecond)
+		}
+	}
+	return now
+}
+
+// record writes the commit's rows: the one transaction.
+func (w *work) record(tx catalog.Tx) error {
+	d := w.head.Dataset
+	if err := tx.MoveHead(d.ID, w.commit.Previous, w.commit.ID, w.properties.Name); err != nil {
+		return nameTaken(err, w.properties.Name)
+	}
+	if err := w.documents(tx); err != nil {
+		return err
+	}
+	if err := tx.AddCommit(w.commit); err != nil {
+		return err
+	}
+	if err := w.entries(tx); err != nil {
+		return err
+	}
+	for commit, rollback := range w.marks {
+		if err := tx.SetRollback(d.ID, commit, rollback); err != nil {
+			return err
+		}
+	}
+	for _, f := range w.also {
+		if err := f(tx); err != nil {
+			return err
+		}
+	}
+	if err := w.store.numbers(tx, d.FamilyID, w.family, w.commit.ID); err != nil {
+		return err
+	}
+	return w.store.receipt(tx, w.request, w.commit)
+}
+
+// documents stores the schema and the properties that the commit leaves.
+func (w *work) documents(tx catalog.Tx) (err error) {
+	if w.commit.SchemaID, err = tx.AddDocument(w.schema); err != nil {
+		return err
+	}
+	w.commit.PropertiesID, err = tx.AddDocument(w.properties)
+	return err
+}
+
+// entries opens and closes what the commit opens and closes.
+func (w *work) entries(tx catalog.Tx) error {
+	d, id := w.head.Dataset.ID, w.commit.ID
+	for _, f := range w.opened {
+		f.SchemaID = w.commit.SchemaID
+		if err := tx.AddFile(f); err != nil {
+			return err
+		}
+		if err := tx.OpenEntry(d, f.ID, id); err != nil {
+			return err
+		}
+	}
+	for _, f := range w.reopened {
+		if err := tx.OpenEntry(d, f.ID, id); err != nil {
+			return err
+		}
+	}
+	for _, f := range w.closed {
+		if err := tx.CloseEntry(d, f.ID, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numbers records what was given in the sequences and in the family, so that nothing is given twice.
+func (s *Store) numbers(tx catalog.Tx, id string, f *family, commit int64) error {
+	if err := tx.Advance("commit", commit); err != nil {
+		return err
+	}
+	if err := tx.Advance("file", s.fileIDs.Load()); err != nil {
+		return err
+	}
+	return tx.AdvanceFamily(id, f.lastRow, f.lastField)
+}
+
+// withdraw removes the files of a commit whose transaction did not happen. Where even that can't be told, they stay,
+// and the next start decides.
+func (w *work) withdraw(ctx context.Context) error {
+	err := w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		_, err := tx.Commit(w.commit.DatasetID, w.commit.ID)
+		return err
+	})
+	if !errors.Is(err, catalog.ErrNotFound) {
+		return err
+	}
+	return w.store.blobs.Remove(fmt.Sprintf("%s/%d", w.commit.DatasetID, w.commit.ID))
+}
+
+// remember keeps the new head, so that the next commit does not read it anew.
+func (s *Store) remember(w *work) {
+	s.files.add(w.opened)
+	head := *w.head
+	head.Dataset.Head, head.Dataset.Name = w.commit.ID, w.properties.Name
+	head.Commit, head.Schema, head.Properties = w.commit, w.schema, w.properties
+	gone := map[int64]bool{}
+	for _, f := range w.closed {
+		gone[f.ID] = true
+	}
+	head.Data, head.Rollbacks = w.nextFiles(schema.Data, gone), w.nextFiles(schema.Rollback, gone)
+	head.schemas = w.nextSchemas()
+	s.heads.put(&head)
+}

@@ -1,0 +1,312 @@
+package datafile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/google/uuid"
+	"github.com/parquet-go/parquet-go"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+func writeSmall(ctx context.Context, conn *duck.Conn, query, path string, spec Spec) (rows int64, err error) {
+	result, err := conn.Stream(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	batch, err := result.All()
+	result.Close()
+	if err != nil {
+		return 0, err
+	}
+	defer batch.Release()
+	return batch.NumRows(), WriteBatch(batch, path, spec)
+}
+
+// WriteBatch writes a batch, whose columns are those that Write asks of a query, to a new file at path.
+func WriteBatch(batch arrow.RecordBatch, path string, spec Spec) (err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, file.Close()) }()
+	columns := spec.columns()
+	options := []parquet.WriterOption{parquet.DataPageVersion(2), parquet.Compression(&parquet.Zstd), fileSchema(columns)}
+	for k, v := range spec.metadata() {
+		options = append(options, parquet.KeyValueMetadata(k, v))
+	}
+	w := parquet.NewWriter(file, options...)
+	s := shredder{arrays: batch.Columns(), columns: columns}
+	for i := range int(batch.NumRows()) {
+		if _, err := w.WriteRows([]parquet.Row{s.row(i)}); err != nil {
+			return err
+		}
+	}
+	return errors.Join(s.err, w.Close())
+}
+
+// group is a Parquet group that keeps its fields in the order given; parquet.Group sorts them by name.
+type group struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func (g group) Fields() []parquet.Field { return g.fields }
+
+func newGroup(names []string, nodes []parquet.Node) group {
+	g := group{Group: parquet.Group{}}
+	for i, name := range names {
+		g.Group[name] = nodes[i]
+	}
+	byName := map[string]parquet.Field{}
+	for _, f := range g.Group.Fields() {
+		byName[f.Name()] = f
+	}
+	for _, name := range names {
+		g.fields = append(g.fields, byName[name])
+	}
+	return g
+}
+
+func fileSchema(columns []schema.Column) *parquet.Schema {
+	names := make([]string, len(columns))
+	nodes := make([]parquet.Node, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+		nodes[i] = parquet.FieldID(parquet.Optional(node(c.Type)), c.ID)
+	}
+	return parquet.NewSchema("rowback", newGroup(names, nodes))
+}
+
+// node is the Parquet type that DuckDB would write for t, so that files of both writers read the same.
+func node(t schema.Type) parquet.Node {
+	switch t.Name {
+	case schema.Boolean:
+		return parquet.Leaf(parquet.BooleanType)
+	case "TINYINT":
+		return parquet.Int(8)
+	case "SMALLINT":
+		return parquet.Int(16)
+	case schema.Integer, schema.Null:
+		return parquet.Int(32)
+	case schema.Bigint:
+		return parquet.Int(64)
+	case "UTINYINT":
+		return parquet.Uint(8)
+	case "USMALLINT":
+		return parquet.Uint(16)
+	case "UINTEGER":
+		return parquet.Uint(32)
+	case schema.Ubigint:
+		return parquet.Uint(64)
+	case schema.Float:
+		return parquet.Leaf(parquet.FloatType)
+	case schema.Double:
+		return parquet.Leaf(parquet.DoubleType)
+	case schema.Decimal:
+		return decimalNode(t)
+	case schema.Blob:
+		return parquet.Leaf(parquet.ByteArrayType)
+	case schema.JSON:
+		return parquet.JSON()
+	case schema.UUID:
+		return parquet.UUID()
+	case schema.Date:
+		return parquet.Date()
+	case schema.Time:
+		return parquet.TimeAdjusted(parquet.Microsecond, false)
+	case schema.Timestamp:
+		return parquet.TimestampAdjusted(parquet.Microsecond, false)
+	case schema.TimestampTZ:
+		return parquet.Timestamp(parquet.Microsecond)
+	case schema.TimestampNS:
+		return parquet.TimestampAdjusted(parquet.Nanosecond, false)
+	case schema.List:
+		return parquet.List(parquet.Optional(node(*t.Elem)))
+	case schema.Map:
+		return parquet.Map(node(*t.Key), parquet.Optional(node(*t.Elem)))
+	case schema.Struct:
+		names := make([]string, len(t.Fields))
+		nodes := make([]parquet.Node, len(t.Fields))
+		for i, f := range t.Fields {
+			names[i], nodes[i] = f.Name, parquet.Optional(node(f.Type))
+		}
+		return newGroup(names, nodes)
+	}
+	return parquet.String()
+}
+
+func decimalNode(t schema.Type) parquet.Node {
+	switch {
+	case t.Width <= 9:
+		return parquet.Decimal(t.Scale, t.Width, parquet.Int32Type)
+	case t.Width <= 18:
+		return parquet.Decimal(t.Scale, t.Width, parquet.Int64Type)
+	}
+	return parquet.Decimal(t.Scale, t.Width, parquet.FixedLenByteArrayType(16))
+}
+
+// shredder turns rows of Arrow arrays into Parquet rows: values with repetition and definition levels.
+type shredder struct {
+	arrays  []arrow.Array
+	columns []schema.Column
+	leaves  [][]parquet.Value // the row's values, by leaf column
+	leaf    int               // the next leaf column
+	err     error
+}
+
+func (s *shredder) row(i int) parquet.Row {
+	for l := range s.leaves {
+		s.leaves[l] = s.leaves[l][:0]
+	}
+	s.leaf = 0
+	for c, a := range s.arrays {
+		s.optional(s.columns[c].Type, a, i, 0, 0, 0)
+	}
+	return slices.Concat(s.leaves...)
+}
+
+// optional emits element i of a: rep and def are its repetition and definition levels, depth how many lists enclose it.
+func (s *shredder) optional(t schema.Type, a arrow.Array, i, rep, def, depth int) {
+	if a.IsNull(i) {
+		s.null(t, rep, def)
+		return
+	}
+	s.value(t, a, i, rep, def+1, depth)
+}
+
+func (s *shredder) value(t schema.Type, a arrow.Array, i, rep, def, depth int) {
+	switch t.Name {
+	case schema.Struct:
+		for f, field := range t.Fields {
+			s.optional(field.Type, a.(*array.Struct).Field(f), i, rep, def, depth)
+		}
+	case schema.List:
+		list := a.(*array.List)
+		start, end := list.ValueOffsets(i)
+		s.repeated(start, end, rep, def, depth, t, func(j, rep int) {
+			s.optional(*t.Elem, list.ListValues(), j, rep, def+1, depth+1)
+		})
+	case schema.Map:
+		m := a.(*array.Map)
+		start, end := m.ValueOffsets(i)
+		s.repeated(start, end, rep, def, depth, t, func(j, rep int) {
+			s.value(*t.Key, m.Keys(), j, rep, def+1, depth+1)
+			s.optional(*t.Elem, m.Items(), j, rep, def+1, depth+1)
+		})
+	default:
+		s.emit(s.scalar(t, a, i), rep, def)
+	}
+}
+
+// repeated emits the elements from start to end: the first at the level of the list, the others as its repetitions.
+func (s *shredder) repeated(start, end int64, rep, def, depth int, t schema.Type, element func(j, rep int)) {
+	if start == end {
+		s.null(t, rep, def)
+		return
+	}
+	first := s.leaf
+	for j := start; j < end; j++ {
+		s.leaf = first
+		element(int(j), rep)
+		rep = depth + 1
+	}
+}
+
+// null emits the absence of a value for every leaf below it.
+func (s *shredder) null(t schema.Type, rep, def int) {
+	switch t.Name {
+	case schema.Struct:
+		for _, f := range t.Fields {
+			s.null(f.Type, rep, def)
+		}
+	case schema.Map:
+		s.null(*t.Key, rep, def)
+		s.null(*t.Elem, rep, def)
+	case schema.List:
+		s.null(*t.Elem, rep, def)
+	default:
+		s.emit(parquet.NullValue(), rep, def)
+	}
+}
+
+func (s *shredder) emit(v parquet.Value, rep, def int) {
+	if s.leaf == len(s.leaves) {
+		s.leaves = append(s.leaves, nil)
+	}
+	s.leaves[s.leaf] = append(s.leaves[s.leaf], v.Level(rep, def, s.leaf))
+	s.leaf++
+}
+
+func (s *shredder) scalar(t schema.Type, a arrow.Array, i int) parquet.Value {
+	switch v := a.(type) {
+	case *array.Boolean:
+		return parquet.BooleanValue(v.Value(i))
+	case *array.Int8:
+		return parquet.Int32Value(int32(v.Value(i)))
+	case *array.Int16:
+		return parquet.Int32Value(int32(v.Value(i)))
+	case *array.Int32:
+		return parquet.Int32Value(v.Value(i))
+	case *array.Int64:
+		return parquet.Int64Value(v.Value(i))
+	case *array.Uint8:
+		return parquet.Int32Value(int32(v.Value(i)))
+	case *array.Uint16:
+		return parquet.Int32Value(int32(v.Value(i)))
+	case *array.Uint32:
+		return parquet.Int32Value(int32(v.Value(i)))
+	case *array.Uint64:
+		return parquet.Int64Value(int64(v.Value(i)))
+	case *array.Float32:
+		return parquet.FloatValue(v.Value(i))
+	case *array.Float64:
+		return parquet.DoubleValue(v.Value(i))
+	case *array.Date32:
+		return parquet.Int32Value(int32(v.Value(i)))
+	case *array.Time64:
+		return parquet.Int64Value(int64(v.Value(i)))
+	case *array.Timestamp:
+		return parquet.Int64Value(int64(v.Value(i)))
+	case *array.Decimal128:
+		return decimalValue(t, v, i)
+	case *array.Binary:
+		return parquet.ByteArrayValue(v.Value(i))
+	case *array.String:
+		return s.text(t, v.Value(i))
+	}
+	s.err = errors.Join(s.err, errors.New("datafile: no Parquet value for Arrow type "+a.DataType().String()))
+	return parquet.NullValue()
+}
+
+func (s *shredder) text(t schema.Type, text string) parquet.Value {
+	if t.Name != schema.UUID {
+		return parquet.ByteArrayValue([]byte(text))
+	}
+	id, err := uuid.Parse(text)
+	s.err = errors.Join(s.err, err)
+	return parquet.FixedLenByteArrayValue(id[:])
+}
+
+func decimalValue(t schema.Type, a *array.Decimal128, i int) parquet.Value {
+	n := a.Value(i)
+	switch {
+	case t.Width <= 9:
+		return parquet.Int32Value(int32(n.LowBits()))
+	case t.Width <= 18:
+		return parquet.Int64Value(int64(n.LowBits()))
+	}
+	b := make([]byte, 16)
+	for k := range 8 {
+		b[7-k] = byte(n.HighBits() >> (8 * k))
+		b[15-k] = byte(n.LowBits() >> (8 * k))
+	}
+	return parquet.FixedLenByteArrayValue(b)
+}

@@ -1,0 +1,294 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// NewDataset is what a dataset is made with. Only Name is required.
+type NewDataset struct {
+	ProjectID      int64
+	Name           string
+	Key            []string // column names; none: the server assigns _id
+	Description    string
+	Metadata       map[string]any
+	QualityColumn  string
+	CategoryColumn string
+}
+
+// Folders of a dataset that are not commits.
+const (
+	labelsFolder  = "labels"
+	backupsFolder = "backups"
+	deletedLabel  = "deleted" // when the dataset was deleted
+)
+
+var looksLikeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// CheckName refuses names of datasets that could not be written in a path, a ref or a query.
+func CheckName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "", strings.TrimSpace(name) != name, len(name) > 255:
+		return failf(Invalid, "invalid_name", "A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", clip(name))
+	case strings.ContainsFunc(name, isControl), strings.ContainsAny(name, `/\@`):
+		return failf(Invalid, "invalid_name", "A dataset's name has no slashes, no @ and no control characters; %q has.", clip(name))
+	case name == "." || name == ".." || looksLikeID.MatchString(name):
+		return failf(Invalid, "invalid_name", "%q can't be a dataset's name: it reads as something else.", name)
+	}
+	return nil
+}
+
+// CreateDataset makes a dataset without records.
+func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (catalog.Dataset, error) {
+	if err := CheckName(n.Name); err != nil {
+		return catalog.Dataset{}, err
+	}
+	start, err := n.schema()
+	if err != nil {
+		return catalog.Dataset{}, err
+	}
+	d := catalog.Dataset{ID: s.options.NewID(), FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
+	p := catalog.Properties{Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn}
+	if p.Metadata == nil {
+		p.Metadata = map[string]any{}
+	}
+	if err := s.putDataset(d, start, p); err != nil {
+		return d, err
+	}
+	err = s.catalog.Write(ctx, func(tx catalog.Tx) (err error) {
+		if err := addDataset(tx, &d, start, p); err != nil {
+			return err
+		}
+		return s.receipt(tx, r, d)
+	})
+	if err != nil {
+		return d, errors.Join(nameTaken(err, n.Name), s.blobs.Remove(d.ID))
+	}
+	return d, nil
+}
+
+// schema is the schema before the first record: the key columns, whose types are not known yet.
+func (n NewDataset) schema() (out schema.Schema, err error) {
+	for i, name := range n.Key {
+		if err := CheckColumnName(name); err != nil {
+			return out, err
+		}
+		if _, twice := out.ByName(name); twice {
+			return out, failf(Invalid, "invalid_key", "Column %q is in the key twice.", name)
+		}
+		out.Columns = append(out.Columns, schema.Column{ID: i + 1, Name: name, Type: schema.Of(schema.Null)})
+		out.Key = append(out.Key, i+1)
+	}
+	return out, nil
+}
+
+// birth is dataset.json: what a dataset was made with.
+type birth struct {
+	Dataset    catalog.Dataset    `json:"dataset"`
+	Schema     schema.Schema      `json:"schema"`
+	Properties catalog.Properties `json:"properties"`
+}
+
+func (s *Store) putDataset(d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
+	text, err := json.MarshalIndent(birth{d, start, p}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return s.blobs.Put(d.ID+"/"+labelsFolder+"/dataset.json", text)
+}
+
+func addDataset(tx catalog.Tx, d *catalog.Dataset, start schema.Schema, p catalog.Properties) (err error) {
+	if d.SchemaID, err = tx.AddDocument(start); err != nil {
+		return err
+	}
+	if d.PropertiesID, err = tx.AddDocument(p); err != nil {
+		return err
+	}
+	if err := tx.AddFamily(d.FamilyID); err != nil {
+		return err
+	}
+	if err := tx.AdvanceFamily(d.FamilyID, 0, int64(len(start.Columns))); err != nil {
+		return err
+	}
+	return tx.AddDataset(*d)
+}
+
+// nameTaken puts a violated uniqueness of names into words.
+func nameTaken(err error, name string) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique {
+		return failf(Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", clip(name))
+	}
+	if errors.Is(err, catalog.ErrMoved) {
+		return failf(Conflict, "stale_head", "The dataset has changed meanwhile. Send the request again.")
+	}
+	return err
+}
+
+// dataset finds a dataset that is not deleted by its id.
+func (s *Store) dataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
+	d, err := tx.Dataset(id)
+	if err == nil && !d.DeletedAt.IsZero() {
+		return d, failf(NotFound, "dataset_deleted", "Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
+	}
+	return d, known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
+}
+
+// DatasetID makes sure that a dataset is there and not deleted.
+func (s *Store) DatasetID(ctx context.Context, id string) (string, error) {
+	d, err := s.Dataset(ctx, id)
+	return d.ID, err
+}
+
+// Dataset returns the dataset with that id, unless it is deleted.
+func (s *Store) Dataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = s.dataset(tx, id); return err })
+	return d, err
+}
+
+// FindDataset returns the dataset that a client names: by id, or by name in a project.
+func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d catalog.Dataset, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		if looksLikeID.MatchString(ref) {
+			d, err = s.dataset(tx, ref)
+			return err
+		}
+		d, err = tx.DatasetByName(project, ref)
+		return known(err, "dataset_not_found", "Dataset '%s' not found in project %d", clip(ref), project)
+	})
+	return d, err
+}
+
+// Datasets lists datasets by when they were made.
+func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []catalog.Dataset, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Datasets(f); return err })
+	return list, err
+}
+
+// DeleteDataset takes a dataset out of use. Its files stay, so that UndeleteDataset brings it back.
+func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
+	unlock, err := s.locks.lock(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, id)
+		if err != nil {
+			return err
+		}
+		if r.ExpectedHead != nil && *r.ExpectedHead != d.Head {
+			return failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", d.Name, d.Head, *r.ExpectedHead).With("head", d.Head)
+		}
+		now := s.now()
+		if err := tx.SetDeleted(id, now); err != nil {
+			return err
+		}
+		return s.putLabel(id, deletedLabel, now)
+	})
+}
+
+// UndeleteDataset brings a deleted dataset back, as it was.
+func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (d catalog.Dataset, err error) {
+	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		if d, err = tx.Dataset(id); err != nil {
+			return known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
+		}
+		if err := tx.SetDeleted(id, time.Time{}); err != nil {
+			return nameTaken(err, d.Name)
+		}
+		d.DeletedAt = time.Time{}
+		if err := s.blobs.Remove(id + "/" + labelsFolder + "/" + deletedLabel + ".json"); err != nil {
+			return err
+		}
+		return s.receipt(tx, r, d)
+	})
+	return d, err
+}
+
+// Edit is a change of what is said of a dataset. Nil fields stay as they are; in Metadata, a nil value removes a key.
+type Edit struct {
+	Name           *string
+	Description    *string
+	Metadata       map[string]any
+	QualityColumn  *string
+	CategoryColumn *string
+}
+
+// EditDataset applies an edit, as a commit.
+func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Request) (catalog.Commit, error) {
+	if e.Name != nil {
+		if err := CheckName(*e.Name); err != nil {
+			return catalog.Commit{}, err
+		}
+	}
+	w, err := s.begin(ctx, dataset, r, catalog.Edit)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	defer w.end()
+	e.apply(&w.properties)
+	return w.publish(ctx)
+}
+
+func (e Edit) apply(p *catalog.Properties) {
+	for field, value := range map[*string]*string{
+		&p.Name: e.Name, &p.Description: e.Description, &p.QualityColumn: e.QualityColumn, &p.CategoryColumn: e.CategoryColumn,
+	} {
+		if value != nil {
+			*field = *value
+		}
+	}
+	p.Metadata = maps.Clone(p.Metadata)
+	for k, v := range e.Metadata {
+		if v == nil {
+			delete(p.Metadata, k)
+			continue
+		}
+		p.Metadata[k] = v
+	}
+}
+
+// Commits lists up to limit commits, newest first, with ids below before.
+func (s *Store) Commits(ctx context.Context, dataset string, before int64, limit int) (list []catalog.Commit, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Commits(dataset, before, limit); return err })
+	return list, err
+}
+
+// CommitByID returns one commit of a dataset.
+func (s *Store) CommitByID(ctx context.Context, dataset string, id int64) (c catalog.Commit, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		c, err = tx.Commit(dataset, id)
+		return known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+	})
+	return c, err
+}
+
+// setParam records what a commit was asked to do, or what came of it.
+func (w *work) setParam(name string, value any) {
+	params := map[string]any{}
+	if err := json.Unmarshal(w.commit.Params, &params); err != nil {
+		params = map[string]any{}
+	}
+	params[name] = value
+	text, err := json.Marshal(params)
+	if err != nil {
+		panic(fmt.Sprintf("a commit's parameter %s that is no JSON: %v", name, err))
+	}
+	w.commit.Params = text
+}

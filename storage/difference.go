@@ -1,0 +1,248 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// Difference is what two snapshots do not share (design, section 5): files and displaced positions that are common to
+// both cancel, unread. Side A holds the rows live only in A, side B those live only in B; a row that was rewritten is
+// in both, once as it was and once as it is.
+type Difference struct {
+	A, B *Snapshot
+	// Schema has the columns that are compared: those of both, and those that one of them does not have yet. A column
+	// that one of them dropped is a change of the schema, not of records.
+	Schema schema.Schema
+
+	sides [2]side
+}
+
+// side is what has to be read of one snapshot.
+type side struct {
+	own       *Snapshot       // the files that only this snapshot has, with their displaced positions
+	displaced []*catalog.File // rollback files that only the other has: their rows are live here
+	targets   map[int64]bool  // the files, live in both, that those rows lie in
+	also      []*catalog.File // rollback files that only this snapshot has, which hold positions in the same files
+}
+
+// Diff finds the difference of two snapshots of one dataset or fork family.
+func Diff(a, b *Snapshot) *Difference {
+	d := &Difference{A: a, B: b, Schema: commonSchema(a.Schema, b.Schema)}
+	d.sides = [2]side{onlyIn(a, b, d.Schema), onlyIn(b, a, d.Schema)}
+	return d
+}
+
+// commonSchema has every column of a and b but those that either has dropped, with types that take both sides' values.
+func commonSchema(a, b schema.Schema) schema.Schema {
+	out := schema.Schema{Key: b.Key}
+	for _, c := range slices.Concat(b.Columns, a.Columns) {
+		if _, done := out.ByID(c.ID); done || a.Gone(c.ID) || b.Gone(c.ID) {
+			continue
+		}
+		if other, ok := a.ByID(c.ID); ok {
+			typ, ok := schema.Widen(other.Type, c.Type)
+			if !ok {
+				typ = schema.Of(schema.Varchar)
+			}
+			c.Type = typ
+		}
+		out.Columns = append(out.Columns, c)
+	}
+	return out
+}
+
+func onlyIn(s, other *Snapshot, common schema.Schema) side {
+	own := *s
+	own.Schema = common
+	own.Data = without(s.Data, other.Data)
+	out := side{own: &own, displaced: without(other.Rollbacks, s.Rollbacks)}
+	shared := map[int64]bool{}
+	for _, f := range s.Data {
+		shared[f.ID] = true
+	}
+	for _, f := range own.Data {
+		delete(shared, f.ID)
+	}
+	out.displaced = filter(out.displaced, func(r *catalog.File) bool { return targetsAny(r, shared) })
+	out.targets = map[int64]bool{}
+	for _, r := range out.displaced {
+		for target := range r.Targets {
+			if shared[target] {
+				out.targets[target] = true
+			}
+		}
+	}
+	out.also = filter(without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool { return targetsAny(r, out.targets) })
+	return out
+}
+
+// targetsAny tells whether a rollback file holds positions in one of those files.
+func targetsAny(r *catalog.File, files map[int64]bool) bool {
+	for target := range r.Targets {
+		if files[target] {
+			return true
+		}
+	}
+	return false
+}
+
+// without returns the files of one list that the other lacks.
+func without(files, other []*catalog.File) []*catalog.File {
+	has := make(map[int64]bool, len(other))
+	for _, f := range other {
+		has[f.ID] = true
+	}
+	return filter(files, func(f *catalog.File) bool { return !has[f.ID] })
+}
+
+func filter(files []*catalog.File, keep func(*catalog.File) bool) (out []*catalog.File) {
+	for _, f := range files {
+		if keep(f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Empty tells whether the two snapshots share every row.
+func (d *Difference) Empty() bool { return d.sides[0].empty() && d.sides[1].empty() }
+
+func (s side) empty() bool { return len(s.own.Data) == 0 && len(s.displaced) == 0 }
+
+// Files returns the files that reading the difference opens: what it costs.
+func (d *Difference) Files() []*catalog.File {
+	var out []*catalog.File
+	for _, s := range d.sides {
+		displacers := s.own.displacers()
+		for _, f := range s.own.Data {
+			out = append(append(out, f), displacers[f.ID]...)
+		}
+		out = append(append(out, s.displaced...), s.also...)
+	}
+	slices.SortFunc(out, func(f, g *catalog.File) int { return int(f.ID - g.ID) })
+	return slices.CompactFunc(out, func(f, g *catalog.File) bool { return f.ID == g.ID })
+}
+
+// SideA is the SQL of the rows that are live only in A: the columns of Schema by field id, then _commit.
+func (d *Difference) SideA() string { return d.sides[0].rows(d.B) }
+
+// SideB is the SQL of the rows that are live only in B.
+func (d *Difference) SideB() string { return d.sides[1].rows(d.A) }
+
+func (s side) rows(other *Snapshot) string {
+	var parts []string
+	if len(s.own.Data) > 0 {
+		parts = append(parts, s.own.Rows(false))
+	}
+	for _, group := range bySchema(s.displaced) {
+		parts = append(parts, s.displacedRows(group, other.schemaOf(group[0])))
+	}
+	if len(parts) == 0 {
+		return s.own.noRows(false)
+	}
+	return strings.Join(parts, "\nUNION ALL ")
+}
+
+// displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.
+func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
+	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.store.readFiles(files, false))
+	if len(s.also) > 0 {
+		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
+			s.own.store.readFiles(s.also, false))
+	}
+	for _, f := range files {
+		for target := range f.Targets {
+			if !s.targets[target] {
+				return query + " WHERE list_contains(" + duck.Ints(slices.Sorted(maps.Keys(s.targets))) + ", r._file)"
+			}
+		}
+	}
+	return query
+}
+
+// bySchema groups files that were written with the same schema, in order.
+func bySchema(files []*catalog.File) (groups [][]*catalog.File) {
+	at := map[string]int{}
+	for _, f := range files {
+		i, ok := at[f.SchemaID]
+		if !ok {
+			i = len(groups)
+			at[f.SchemaID] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], f)
+	}
+	return groups
+}
+
+// Counts is how many records differ between A and B, and in which columns.
+type Counts struct {
+	Added, Removed, Modified int64
+	Columns                  map[string]int64 // records modified in each column, by its name in B, or A where B has none
+}
+
+// Joined is the SQL of both sides joined on the key: a struct-free row with the columns of A as a<id> and of B as
+// b<id>, and in_a and in_b, true or null. Equal rows are left in.
+func (d *Difference) Joined() string {
+	pick := func(prefix string) string {
+		var list []string
+		for _, c := range d.Schema.Stored() {
+			list = append(list, fmt.Sprintf("%s AS %s%d", columnName(c.ID), prefix, c.ID))
+		}
+		return strings.Join(list, ", ")
+	}
+	var on []string
+	for _, c := range d.Schema.KeyColumns() {
+		on = append(on, fmt.Sprintf("a.a%d = b.b%d", c.ID, c.ID))
+	}
+	return fmt.Sprintf("SELECT * FROM (SELECT true AS in_a, _commit AS a_commit, %s FROM (%s)) a FULL JOIN (SELECT true AS in_b, _commit AS b_commit, %s FROM (%s)) b ON %s",
+		pick("a"), d.SideA(), pick("b"), d.SideB(), strings.Join(on, " AND "))
+}
+
+// Differs is the condition on a joined row that the two sides differ in some column.
+func (d *Difference) Differs() string {
+	conditions := []string{"false"}
+	for _, c := range d.compared() {
+		conditions = append(conditions, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
+	}
+	return "(" + strings.Join(conditions, " OR ") + ")"
+}
+
+// compared are the columns that can differ: all but the key.
+func (d *Difference) compared() []schema.Column {
+	return slices.DeleteFunc(slices.Clone(d.Schema.Columns), func(c schema.Column) bool { return d.Schema.IsKey(c.ID) })
+}
+
+// Count counts the records that differ. It reads the files of Files and no others.
+func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error) {
+	out := Counts{Columns: map[string]int64{}}
+	if d.Empty() {
+		return out, nil
+	}
+	columns := d.compared()
+	list := []string{
+		"count(*) FILTER (in_a IS NULL)", "count(*) FILTER (in_b IS NULL)",
+		"count(*) FILTER (in_a AND in_b AND " + d.Differs() + ")",
+	}
+	dest := []any{&out.Added, &out.Removed, &out.Modified}
+	changed := make([]sql.NullInt64, len(columns))
+	for i, c := range columns {
+		list = append(list, fmt.Sprintf("count(*) FILTER (in_a AND in_b AND a%d IS DISTINCT FROM b%d)", c.ID, c.ID))
+		dest = append(dest, &changed[i])
+	}
+	err := conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+d.Joined()+")", dest...)
+	for i, c := range columns {
+		if changed[i].Int64 > 0 {
+			out.Columns[c.Name] = changed[i].Int64
+		}
+	}
+	return out, err
+}

@@ -1,0 +1,358 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// fitted is how the columns of an upload become those of a dataset.
+type fitted struct {
+	schema  schema.Schema // the dataset's, with columns added and widened
+	columns []fittedColumn
+	widened []schema.Column // columns of the dataset whose new type must be shown to take the values that are stored
+}
+
+// fittedColumn makes one column of the dataset out of column o<from> of the upload.
+type fittedColumn struct {
+	schema.Column
+	from int
+	expr string
+}
+
+// present returns the column's expression over the upload; ok is false where the upload has no such column.
+func (f fitted) present(id int) (expr string, ok bool) {
+	i := slices.IndexFunc(f.columns, func(c fittedColumn) bool { return c.ID == id })
+	if i < 0 {
+		return "", false
+	}
+	return f.columns[i].expr, true
+}
+
+// fitting is one upload meeting one schema.
+type fitting struct {
+	ctx     context.Context
+	conn    *duck.Conn
+	upload  intake.Upload
+	records intake.Records
+	newID   func() int
+	only    []int // take just these columns, where there are any
+}
+
+// fit decides the type of every column (design, section 3): the dataset's where it takes all values as they are, else
+// the narrowest that takes both, else it refuses, naming column, stored type and offered type.
+func (f *fitting) fit(s schema.Schema) (fitted, error) {
+	out := fitted{schema: s}
+	offered := f.records.Columns()
+	targets := make([]schema.Type, len(offered))   // zero: to be decided by the values
+	columns := make([]schema.Column, len(offered)) // ID 0: new; -1: not taken
+	var open []int
+	for i, o := range offered {
+		column, take, err := f.place(s, o)
+		if err != nil {
+			return out, err
+		}
+		if !take {
+			columns[i].ID = -1
+			continue
+		}
+		columns[i] = column
+		if typ, ok := quick(o, column); ok {
+			targets[i] = typ
+		} else {
+			open = append(open, i)
+		}
+	}
+	if err := f.byValues(s, offered, columns, targets, open); err != nil {
+		return out, err
+	}
+	for i, c := range columns {
+		if c.ID < 0 {
+			continue
+		}
+		if c.ID == 0 {
+			c.ID = f.newID()
+		}
+		before := c.Type
+		c.Type = targets[i].Settled()
+		if c.ID != schema.RowID {
+			out.schema = out.schema.With(c)
+		}
+		if before.Name != "" && !c.Type.Holds(before) {
+			out.widened = append(out.widened, schema.Column{ID: c.ID, Name: c.Name, Type: c.Type})
+		}
+		out.columns = append(out.columns, fittedColumn{Column: c, from: i, expr: castUpload(offered[i], i, c.Type)})
+	}
+	return out, nil
+}
+
+// place finds the dataset's column for an offered one: with ID 0 and no type where it is new.
+func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, take bool, err error) {
+	switch {
+	case strings.EqualFold(o.Name, schema.CommitColumn):
+		return c, false, nil // as exports have it; the server sets its own
+	case strings.EqualFold(o.Name, schema.RowColumn) && !s.Keyed():
+		c = s.KeyColumns()[0]
+	default:
+		known := false
+		if c, known = s.ByName(o.Name); !known {
+			c, _ = s.RetiredByName(o.Name)
+		}
+	}
+	if len(f.only) > 0 && !slices.Contains(f.only, c.ID) {
+		return c, false, nil
+	}
+	if c.ID == 0 {
+		c = schema.Column{Name: o.Name}
+		if err := CheckColumnName(o.Name); err != nil {
+			return c, false, err
+		}
+	}
+	if _, ok := schema.Stored(o.Type); !ok {
+		return c, false, failf(Invalid, "unsupported_type", "Column %q has type %s, which Parquet can't hold exactly. Convert it first, for example to text or whole microseconds.", o.Name, o.Type)
+	}
+	return c, true, nil
+}
+
+// CheckColumnName refuses names that the server uses itself or that no one could type.
+func CheckColumnName(name string) error {
+	for _, r := range []string{schema.RowColumn, schema.CommitColumn, schema.FileColumn, schema.PosColumn, "_begin", "_end", "_change", "_json", "_n"} {
+		if strings.EqualFold(name, r) {
+			return failf(Invalid, "reserved_column", "Column %q has a name that the server uses itself. Rename it.", name)
+		}
+	}
+	if strings.TrimSpace(name) == "" || len(name) > 255 || strings.ContainsFunc(name, isControl) {
+		return failf(Invalid, "invalid_column", "A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.", clip(name))
+	}
+	return nil
+}
+
+// quick decides a type without a look at the values, where that can be done.
+func quick(o intake.Offered, c schema.Column) (schema.Type, bool) {
+	offered, _ := schema.Stored(o.Type)
+	known := c.Type.Name != ""
+	switch {
+	case c.Type.Name == schema.JSON && o.Text != intake.CSVText && o.Format == intake.JSON:
+		return c.Type, true
+	case o.Text == intake.CSVText && known && c.Type.Name == schema.Varchar:
+		return c.Type, true
+	case o.Text == intake.CSVText:
+		return schema.Type{}, false
+	case !known:
+		return offered, true
+	case c.Type.Holds(offered):
+		return c.Type, true
+	}
+	return schema.Type{}, false
+}
+
+// byValues decides the types that depend on what the values are, in as few passes over them as it takes.
+func (f *fitting) byValues(s schema.Schema, offered []intake.Offered, columns []schema.Column, targets []schema.Type, open []int) error {
+	var known []test // columns whose own type may take the values
+	for _, i := range open {
+		if t := columns[i].Type; t.Name != "" && t.Name != schema.Null {
+			known = append(known, test{column: i, condition: takes(offered[i], i, t)})
+		}
+	}
+	fits, _, err := f.hold(known, 0)
+	if err != nil {
+		return err
+	}
+	var rest []int
+	for _, i := range open {
+		k := slices.IndexFunc(known, func(t test) bool { return t.column == i })
+		if k >= 0 && fits[k] {
+			targets[i] = columns[i].Type
+			continue
+		}
+		rest = append(rest, i)
+	}
+	found, err := f.find(offered, rest)
+	if err != nil {
+		return err
+	}
+	for k, i := range rest {
+		c := columns[i]
+		typ, ok := found[k], true
+		if c.Type.Name != "" {
+			typ, ok = schema.Widen(c.Type, found[k])
+		}
+		if _, known := s.ByID(c.ID); !ok && !known {
+			columns[i], typ, ok = schema.Column{Name: c.Name}, found[k], true // the retired one stays so
+		}
+		if !ok {
+			return mismatch(c, found[k], "which it can't take")
+		}
+		targets[i] = typ
+	}
+	return nil
+}
+
+func mismatch(c schema.Column, offered schema.Type, why string) error {
+	return failf(Invalid, "type_mismatch", "Column %q is %s and the records offer %s, %s. Send values that fit, or put them in a column of another name.",
+		c.Name, c.Type, offered, why).
+		With("column", c.Name).With("stored_type", c.Type.String()).With("offered_type", offered.String())
+}
+
+// test is a condition on the values of one offered column.
+type test struct {
+	column    int
+	condition string
+}
+
+// hold tells for each test whether it holds for every value that is not null, among the first limit records (0: all),
+// and how many records were looked at.
+func (f *fitting) hold(tests []test, limit int) (holds []bool, rows int64, err error) {
+	holds = make([]bool, len(tests))
+	if len(tests) == 0 {
+		return holds, 0, nil
+	}
+	var want intake.Want
+	for k, t := range tests {
+		if holds[k] = t.condition == "true"; !holds[k] && !slices.Contains(want.Columns, t.column) {
+			want.Columns = append(want.Columns, t.column)
+		}
+	}
+	slices.Sort(want.Columns)
+	relation, release, err := f.records.Relation(f.ctx, f.conn, want)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer release()
+	list := []string{"count(_n)"}
+	dest := []any{&rows}
+	for k, t := range tests {
+		if t.condition == "true" {
+			continue
+		}
+		list = append(list, fmt.Sprintf("coalesce(bool_and(o%d IS NULL OR coalesce(%s, false)), true)", t.column, t.condition))
+		dest = append(dest, &holds[k])
+	}
+	if limit > 0 {
+		relation = fmt.Sprintf("%s LIMIT %d", relation, limit)
+	}
+	err = f.conn.Row(f.ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+relation+")", dest...)
+	return holds, rows, f.records.Explain(err)
+}
+
+// takes is the condition that type t holds a value of the offered column exactly.
+func takes(o intake.Offered, i int, t schema.Type) string {
+	column := fmt.Sprintf("o%d", i)
+	switch {
+	case o.Text == intake.CSVText:
+		return textFits(column, t)
+	case o.Text == intake.JSONText && !t.IsInteger() && t.Name != schema.Boolean && t.Name != schema.Float && t.Name != schema.Double:
+		return textFits(column, t)
+	case o.Type.Name == schema.JSON && t.Name == schema.JSON:
+		return "true"
+	}
+	from, _ := schema.Stored(o.Type)
+	if from.Nested() || t.Nested() {
+		if from.Name != t.Name || !convertible(from, t) {
+			return "false"
+		}
+		return fmt.Sprintf("TRY_CAST(%s AS %s) IS NOT NULL", column, t.SQL())
+	}
+	if !convertible(from, t) {
+		return "false"
+	}
+	return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS %s) AS %s) IS NOT DISTINCT FROM %s", column, t.SQL(), o.Type.SQL(), column)
+}
+
+// convertible tells whether values of one type may turn out to be values of the other: numbers among numbers, moments
+// among moments, and the same for the parts of nested types.
+func convertible(from, to schema.Type) bool {
+	switch {
+	case to.Holds(from):
+		return true
+	case from.Nested() != to.Nested():
+		return false
+	case from.Name == schema.List && to.Name == schema.List:
+		return to.Elem.Holds(*from.Elem)
+	}
+	return from.IsNumber() && to.IsNumber() || isMoment(from) && isMoment(to)
+}
+
+func isMoment(t schema.Type) bool {
+	return t.Name == schema.Date || t.Name == schema.Timestamp || t.Name == schema.TimestampNS
+}
+
+// castUpload makes a value of type t out of an offered column.
+func castUpload(o intake.Offered, i int, t schema.Type) string {
+	column := fmt.Sprintf("o%d", i)
+	if o.Type.Name == schema.Null {
+		return "CAST(NULL AS " + t.SQL() + ")"
+	}
+	if o.Format == intake.JSON && t.Name == schema.JSON && o.Type.Name != schema.JSON {
+		return "to_json(" + column + ")"
+	}
+	if o.Text == intake.CSVText && t.Nested() {
+		return fmt.Sprintf("CAST(CAST(%s AS JSON) AS %s)", column, t.SQL())
+	}
+	return castFrom(o.Type, t, column)
+}
+
+// checkStored makes sure that the values which are stored, live or not, fit the new types of widened columns: an
+// earlier version may be restored.
+func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
+	if len(widened) == 0 {
+		return nil
+	}
+	history, err := w.store.history(ctx, w.head)
+	if err != nil {
+		return err
+	}
+	for _, c := range widened {
+		old := storedType(w.head.Schema, c.ID)
+		var fits bool
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(TRY_CAST(TRY_CAST(v AS %s) AS %s) = v, false)), true) FROM (%s) t(v)",
+			c.Type.SQL(), old.Type.SQL(), history.everyValue(c.ID, old.Type))
+		if err := w.conn.Row(ctx, query, &fits); err != nil {
+			return err
+		}
+		if !fits {
+			return mismatch(old, c.Type, "which can't hold all the values that are stored")
+		}
+	}
+	return nil
+}
+
+// storedType returns a column that is, or was and is retired.
+func storedType(s schema.Schema, id int) schema.Column {
+	if c, ok := s.ByID(id); ok {
+		return c
+	}
+	i := slices.IndexFunc(s.Retired, func(c schema.Column) bool { return c.ID == id })
+	return s.Retired[i]
+}
+
+// history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
+func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) {
+	out := *head
+	out.Data, out.Rollbacks = nil, nil
+	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		files, err := tx.AllFiles(head.Dataset.ID)
+		if err != nil {
+			return err
+		}
+		return out.adopt(tx, files)
+	})
+	return &out, err
+}
+
+// everyValue is the SQL of every value that a column has in the files, live or not, as one column of type t.
+func (s *Snapshot) everyValue(id int, t schema.Type) string {
+	parts := []string{"SELECT CAST(NULL AS " + t.SQL() + ") WHERE false"}
+	for _, group := range bySchema(s.Files()) {
+		if own, ok := s.schemaOf(group[0]).ByID(id); ok {
+			parts = append(parts, "SELECT "+castFrom(own.Type, t, duck.Ident(own.Name))+" FROM "+s.store.readFiles(group, false))
+		}
+	}
+	return strings.Join(parts, " UNION ALL ")
+}

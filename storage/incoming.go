@@ -1,0 +1,168 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/datafile"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// incoming is the records of an upload, fitted to the dataset and readable as often as needed.
+type incoming struct {
+	fitted
+	upload   intake.Upload
+	offered  []intake.Offered
+	relation string // SQL: the columns that came, by field id, then _n: the record's number from 0
+	rows     int64
+	bounds   *catalog.Bounds // of the first key column
+	path     string          // where the records lie as a data file of this commit, if they do
+}
+
+// smallUpload is up to how many bytes an upload is kept in a temporary table instead of a file.
+const smallUpload = 4 << 20
+
+// read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
+// columns with these ids. tag adds rows numbers from the family where the key is _id and records lack it.
+func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
+	records, err := intake.Open(ctx, w.conn, u)
+	if err != nil {
+		return nil, err
+	}
+	f := fitting{ctx: ctx, conn: w.conn, upload: u, records: records, newID: w.family.nextField, only: only}
+	fit, err := f.fit(w.schema)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.checkStored(ctx, fit.widened); err != nil {
+		return nil, err
+	}
+	w.schema = fit.schema
+	in := &incoming{fitted: fit, upload: u, offered: records.Columns()}
+	if u.Size <= smallUpload {
+		return in, w.readTable(ctx, in, records)
+	}
+	return in, w.readFile(ctx, in, records)
+}
+
+func (f *family) nextField() int {
+	f.lastField++
+	return int(f.lastField)
+}
+
+// readTable keeps the records in a temporary table.
+func (w *work) readTable(ctx context.Context, in *incoming, records intake.Records) (err error) {
+	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
+	if err != nil {
+		return err
+	}
+	defer release()
+	list := make([]string, 0, len(in.columns)+2)
+	for _, c := range in.columns {
+		list = append(list, c.expr+" AS "+columnName(c.ID))
+	}
+	list = append(list, "_n")
+	if in.keepsText(w.commit.Mode) {
+		list = append(list, "_json")
+	}
+	in.relation = "incoming"
+	in.rows, err = w.conn.Create(ctx, "CREATE TEMP TABLE incoming AS SELECT "+strings.Join(list, ", ")+" FROM ("+from+")")
+	return records.Explain(err)
+}
+
+// keepsText tells whether each record's own text is needed later: to tell an absent field from a null one.
+func (in *incoming) keepsText(mode catalog.Mode) bool {
+	return mode == catalog.Upsert && (in.upload.Format == intake.JSON || in.upload.Format == intake.NDJSON)
+}
+
+// want is what a statement that makes every column uses of the upload.
+func (in *incoming) want(mode catalog.Mode) (w intake.Want) {
+	for _, c := range in.columns {
+		if in.offered[c.from].Type.Name != schema.Null { // nothing but nulls: made anew, not read
+			w.Columns = append(w.Columns, c.from)
+		}
+	}
+	w.Text = in.keepsText(mode)
+	return w
+}
+
+// readFile writes the records to a file. It has the form of a data file of this commit, and may become one.
+func (w *work) readFile(ctx context.Context, in *incoming, records intake.Records) (err error) {
+	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
+	if err != nil {
+		return err
+	}
+	defer release()
+	spec := w.spec(schema.Data)
+	text := in.keepsText(w.commit.Mode)
+	if text {
+		spec.Columns = append(spec.Columns, schema.Column{ID: 0, Name: "_json", Type: schema.Of(schema.Varchar)})
+	}
+	list := make([]string, 0, len(spec.Columns)+1)
+	for _, c := range spec.Columns {
+		list = append(list, w.incomingColumn(in, c))
+	}
+	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
+	in.path = w.store.blobs.Scratch("incoming.parquet")
+	in.rows, err = datafile.Write(ctx, w.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, -1, spec)
+	if err != nil {
+		return records.Explain(err)
+	}
+	in.relation = "(SELECT " + in.fileColumns() + ", file_row_number AS _n"
+	if text {
+		in.relation += ", _json"
+	}
+	in.relation += " FROM read_parquet(" + duck.Text(in.path) + ", hive_partitioning = false, file_row_number = true))"
+	return nil
+}
+
+func (in *incoming) fileColumns() string {
+	list := make([]string, len(in.columns))
+	for i, c := range in.columns {
+		list[i] = duck.Ident(c.Name) + " AS " + columnName(c.ID)
+	}
+	return strings.Join(list, ", ")
+}
+
+// incomingColumn is the value of a dataset's column in an incoming record. Appended records without an _id get one.
+func (w *work) incomingColumn(in *incoming, c schema.Column) string {
+	expr, ok := in.present(c.ID)
+	switch {
+	case c.Name == "_json" && c.ID == 0:
+		return "_json"
+	case c.ID == schema.RowID && w.commit.Mode == catalog.Append && ok:
+		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, w.firstRow())
+	case c.ID == schema.RowID && w.commit.Mode == catalog.Append:
+		return fmt.Sprintf("%d + _n", w.firstRow())
+	case !ok:
+		return "CAST(NULL AS " + c.Type.SQL() + ")"
+	}
+	return expr
+}
+
+// firstRow is the first row number that this commit may give. From here on, no other commit of the family gives any.
+func (w *work) firstRow() int64 {
+	if !w.holdsID {
+		w.family.mu.Lock()
+		w.holdsID = true
+	}
+	return w.family.lastRow + 1
+}
+
+// discard removes the file that the records lie in, unless it became part of the commit.
+func (in *incoming) discard() {
+	if in.path != "" {
+		os.Remove(in.path)
+	}
+}
+
+// has tells whether a column came with the records.
+func (in *incoming) has(id int) bool {
+	return slices.ContainsFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
+}

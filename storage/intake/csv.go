@@ -1,0 +1,160 @@
+package intake
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// csvRecords are read as text: what type a column has is found, and checked, by SQL on that text. DuckDB's own
+// detection would turn the postcode 01234 into a number.
+type csvRecords struct {
+	scan    string
+	columns []Offered
+}
+
+// maxHeader is how long the header line may be, bytes.
+const maxHeader = 1 << 20
+
+func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
+	header, comma, err := readHeader(u.Path)
+	if err != nil {
+		return nil, err
+	}
+	r := &csvRecords{}
+	for _, name := range header {
+		r.columns = append(r.columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText})
+	}
+	if err := checkNames(r.columns); err != nil {
+		return nil, err
+	}
+	r.scan = csvScan(u.Path, comma, r.columns)
+	return r, nil
+}
+
+func csvScan(path string, comma rune, columns []Offered) string {
+	types := make([]string, len(columns))
+	for i, c := range columns {
+		types[i] = duck.Text(c.Name) + ": 'VARCHAR'"
+	}
+	return fmt.Sprintf(`read_csv(%s, auto_detect = false, header = true, delim = %s, quote = '"', escape = '"',
+		null_padding = false, strict_mode = true, allow_quoted_nulls = false, columns = {%s})`,
+		duck.Text(path), duck.Text(string(comma)), strings.Join(types, ", "))
+}
+
+// readHeader reads the first line: its names, and which of , ; tab and | separates them.
+func readHeader(path string) (names []string, comma rune, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(io.LimitReader(f, maxHeader), 64<<10)
+	if mark, _ := in.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
+		in.Discard(3)
+	}
+	line, err := headerLine(in)
+	if err != nil {
+		return nil, 0, err
+	}
+	comma = separator(line)
+	r := csv.NewReader(strings.NewReader(line))
+	r.Comma = comma
+	names, err = r.Read()
+	if err != nil {
+		return nil, 0, malformed("the CSV's header can't be read: %s", err)
+	}
+	return names, comma, nil
+}
+
+// headerLine reads up to the first line break outside quotes.
+func headerLine(in *bufio.Reader) (string, error) {
+	var line strings.Builder
+	quoted := false
+	for {
+		part, err := in.ReadString('\n')
+		line.WriteString(part)
+		quoted = quoted != (strings.Count(part, `"`)%2 == 1)
+		switch {
+		case err == nil && quoted:
+			continue
+		case err != nil && !errors.Is(err, io.EOF):
+			return "", err
+		case strings.TrimSpace(line.String()) == "":
+			return "", malformed("the CSV is empty: its first line must name the columns")
+		case !utf8.ValidString(line.String()):
+			return "", malformed("the CSV's header is not UTF-8")
+		case line.Len() >= maxHeader:
+			return "", malformed("the CSV's header is longer than %d bytes", maxHeader)
+		}
+		return line.String(), nil
+	}
+}
+
+// separator returns the candidate that is most often outside quotes, a comma where there is none.
+func separator(line string) rune {
+	counts := map[rune]int{}
+	quoted := false
+	for _, c := range line {
+		if c == '"' {
+			quoted = !quoted
+		} else if !quoted {
+			counts[c]++
+		}
+	}
+	best := ','
+	for _, c := range []rune{';', '\t', '|'} {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+func (r *csvRecords) Columns() []Offered { return r.columns }
+
+func (r *csvRecords) Relation(_ context.Context, _ *duck.Conn, want Want) (string, func(), error) {
+	return "SELECT " + aliased(r.columns, want) + "row_number() OVER () - 1 AS _n FROM " + r.scan, func() {}, nil
+}
+
+var (
+	csvLine    = regexp.MustCompile(`CSV Error on Line: (\d+)`)
+	csvColumns = regexp.MustCompile(`Expected Number of Columns: (\d+) Found: (\d+)`)
+)
+
+// Explain names the line that could not be read.
+func (r *csvRecords) Explain(err error) error {
+	if cause := duck.CauseOf(err); cause != duck.Input && cause != duck.Unreadable {
+		return err
+	}
+	line := csvLine.FindStringSubmatch(err.Error())
+	if line == nil {
+		return unreadable("CSV", err)
+	}
+	if n := csvColumns.FindStringSubmatch(err.Error()); n != nil {
+		return malformed("line %s of the CSV has %s fields; the header has %s", line[1], n[2], n[1])
+	}
+	return malformed("line %s of the CSV can't be read: %s", line[1], csvReason(err.Error()))
+}
+
+// csvReason is the sentence that follows the line that DuckDB quotes.
+func csvReason(msg string) string {
+	for _, part := range strings.Split(msg, "\n")[1:] {
+		part = strings.TrimSpace(part)
+		if part != "" && !strings.HasPrefix(part, "Original Line:") {
+			return strings.TrimRight(part, ".")
+		}
+	}
+	return "it is malformed"
+}

@@ -1,0 +1,271 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// jsonRecords are decoded here and not by DuckDB, whose reader rounds 2.5 to an INTEGER, takes trailing commas, and
+// can't tell a field that is absent from one that is null.
+type jsonRecords struct {
+	upload  Upload
+	shape   *shape
+	columns []Offered
+	rows    int64
+	failed  error // what a reading met; DuckDB would pass on only its text
+}
+
+// maxColumns is how many columns JSON records may have between them.
+const maxColumns = 10_000
+
+func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
+	r := &jsonRecords{upload: u, shape: &shape{}}
+	in, err := openDecoder(u)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	for {
+		value, err := in.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := r.shape.learn(value); err != nil {
+			return nil, in.fail(err)
+		}
+		r.rows++
+		if r.rows%10_000 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if len(r.shape.fields) > maxColumns {
+			return nil, misshapen("the records have more than %d different fields", maxColumns)
+		}
+	}
+	for _, f := range r.shape.fields {
+		o := Offered{Name: f.name, Type: f.shape.settle(), Format: JSON}
+		if o.Type.Name == schema.Varchar {
+			o.Text = JSONText
+		}
+		r.columns = append(r.columns, o)
+	}
+	return r, checkNames(r.columns)
+}
+
+func (r *jsonRecords) Columns() []Offered { return r.columns }
+
+// Rows is how many records there are.
+func (r *jsonRecords) Rows() int64 { return r.rows }
+
+func (r *jsonRecords) Relation(ctx context.Context, conn *duck.Conn, want Want) (string, func(), error) {
+	stream, err := r.stream()
+	if err != nil {
+		return "", nil, err
+	}
+	var list strings.Builder
+	for _, i := range want.Columns {
+		c := r.columns[i]
+		fmt.Fprintf(&list, "CAST(%s AS %s) AS o%d, ", duck.Ident(c.Name), c.Type.SQL(), i) // Arrow carries JSON as text
+	}
+	columns := want.Columns
+	if want.Text {
+		columns = append(slices.Clone(columns), len(r.columns))
+		list.WriteString(textColumn + ", ")
+	}
+	release, err := register(ctx, conn, stream, columns)
+	return "SELECT " + list.String() + "_n FROM " + view, release, err
+}
+
+// Explain returns what the reading itself met.
+func (r *jsonRecords) Explain(err error) error {
+	if err != nil && r.failed != nil {
+		return r.failed
+	}
+	return unreadable("JSON", err)
+}
+
+// textColumn is the name of the column with each record's text in the Arrow stream; no field can have it.
+const textColumn = "_json"
+
+// An Arrow batch ends at so many records, or once they have so many bytes of text.
+const (
+	batchRows  = 4096
+	batchBytes = 16 << 20
+)
+
+// jsonStream is the second reading of the records: into Arrow, by the types that the first has found.
+type jsonStream struct {
+	in      *decoder
+	records *jsonRecords
+	schema  *arrow.Schema
+	build   *array.RecordBuilder
+	batch   arrow.RecordBatch
+	refs    int64
+}
+
+func (r *jsonRecords) stream() (array.RecordReader, error) {
+	in, err := openDecoder(r.upload)
+	if err != nil {
+		return nil, err
+	}
+	fields := make([]arrow.Field, 0, len(r.columns)+1)
+	for _, c := range r.columns {
+		fields = append(fields, arrow.Field{Name: c.Name, Type: arrowType(c.Type), Nullable: true})
+	}
+	fields = append(fields, arrow.Field{Name: textColumn, Type: arrow.BinaryTypes.String, Nullable: true})
+	s := arrow.NewSchema(fields, nil)
+	return &jsonStream{in: in, records: r, schema: s, build: array.NewRecordBuilder(memory.DefaultAllocator, s), refs: 1}, nil
+}
+
+func (s *jsonStream) Schema() *arrow.Schema          { return s.schema }
+func (s *jsonStream) RecordBatch() arrow.RecordBatch { return s.batch }
+func (s *jsonStream) Record() arrow.RecordBatch      { return s.batch }
+func (s *jsonStream) Err() error                     { return s.records.failed }
+func (s *jsonStream) Retain()                        { s.refs++ }
+
+func (s *jsonStream) Release() {
+	if s.refs--; s.refs > 0 {
+		return
+	}
+	if s.batch != nil {
+		s.batch.Release()
+	}
+	s.build.Release()
+	s.in.Close()
+}
+
+func (s *jsonStream) Next() bool {
+	if s.records.failed != nil {
+		return false
+	}
+	if s.batch != nil {
+		s.batch.Release()
+		s.batch = nil
+	}
+	rows, size := 0, 0
+	for ; rows < batchRows && size < batchBytes; rows++ {
+		value, err := s.in.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		size += len(value)
+		if err == nil {
+			err = s.add(value)
+		}
+		if err != nil {
+			s.records.failed = err
+			return false
+		}
+	}
+	if rows == 0 {
+		return false
+	}
+	s.batch = s.build.NewRecordBatch()
+	return true
+}
+
+func (s *jsonStream) add(record jsontext.Value) error {
+	last := len(s.records.columns)
+	if err := appendFields(s.records.shape, s.build.Fields()[:last], record); err != nil {
+		return s.in.fail(err)
+	}
+	s.build.Field(last).(*array.StringBuilder).Append(string(record))
+	return nil
+}
+
+// decoder yields the records of a JSON array or of NDJSON, one by one, and checks that they are objects.
+type decoder struct {
+	file  *os.File
+	json  *jsontext.Decoder
+	array bool
+	ended bool
+	count int64
+}
+
+func openDecoder(u Upload) (*decoder, error) {
+	f, err := os.Open(u.Path)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoder{file: f, json: jsontext.NewDecoder(f), array: u.Format == JSON}
+	if !d.array {
+		return d, nil
+	}
+	kind := d.json.PeekKind()
+	if kind == '[' {
+		_, err = d.json.ReadToken()
+		return d, err
+	}
+	_, err = d.json.ReadValue()
+	f.Close()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, malformed("the body is empty: send a JSON array of records")
+	case err != nil:
+		return nil, malformed("the JSON can't be read: %s", reason(err))
+	}
+	return nil, misshapen("the JSON is not an array of records; send [{…}, …], or one object a line as application/x-ndjson")
+}
+
+// next returns the next record, valid until the one after it, or io.EOF.
+func (d *decoder) next() (jsontext.Value, error) {
+	if d.ended {
+		return nil, io.EOF
+	}
+	if d.array && d.json.PeekKind() == ']' {
+		if _, err := d.json.ReadToken(); err != nil {
+			return nil, d.fail(err)
+		}
+		if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
+			return nil, malformed("there is more after the JSON array's end")
+		}
+		d.ended = true
+		return nil, io.EOF
+	}
+	value, err := d.json.ReadValue()
+	if errors.Is(err, io.EOF) && !d.array {
+		return nil, io.EOF
+	}
+	if err != nil {
+		return nil, d.fail(err)
+	}
+	d.count++
+	if value.Kind() != '{' {
+		return nil, misshapen("record %d is not a JSON object", d.count)
+	}
+	return value, nil
+}
+
+func (d *decoder) fail(err error) error {
+	return malformed("the JSON can't be read after record %d: %s", d.count, reason(err))
+}
+
+// reason is what a JSON error says, without the package's name.
+func reason(err error) string {
+	var syntax *jsontext.SyntacticError
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "it ends too early"
+	}
+	if errors.As(err, &syntax) {
+		return syntax.Err.Error()
+	}
+	return err.Error()
+}
+
+// Close closes the file.
+func (d *decoder) Close() error { return d.file.Close() }

@@ -1,0 +1,326 @@
+package intake
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"rowback/storage/schema"
+)
+
+// shape is what has been seen of one place in JSON records: enough to name its type.
+type shape struct {
+	bools, ints, reals, texts, lists, objects bool
+
+	negative bool // an integer below zero
+	digits   int  // the most digits before the point
+	places   int  // the most digits after the point
+	beyond   bool // an integer that no int64, or no uint64 where none is negative, holds
+	inexact  bool // an integer that no double holds, or a number with an exponent
+	depth    int
+
+	elem   *shape
+	fields []*fieldShape
+	byName map[string]*fieldShape
+
+	known schema.Type // what typ found, once everything has been learned
+}
+
+type fieldShape struct {
+	name  string
+	index int
+	shape *shape
+}
+
+const (
+	maxDepth  = 32   // deeper values are kept as JSON
+	maxFields = 1000 // objects with more names between them are maps, kept as JSON
+)
+
+// learn takes in one value.
+func (s *shape) learn(value jsontext.Value) error {
+	switch kind := value.Kind(); kind {
+	case 't', 'f':
+		s.bools = true
+	case '0':
+		s.learnNumber(string(value))
+	case '"':
+		s.texts = true
+	case '[':
+		return s.learnList(value)
+	case '{':
+		return s.learnObject(value)
+	}
+	return nil
+}
+
+func (s *shape) learnList(value jsontext.Value) error {
+	s.lists = true
+	if s.elem == nil {
+		s.elem = &shape{depth: s.depth + 1}
+	}
+	if s.depth >= maxDepth {
+		return nil
+	}
+	return eachElement(value, s.elem.learn)
+}
+
+func (s *shape) learnObject(value jsontext.Value) error {
+	s.objects = true
+	if s.byName == nil {
+		s.byName = map[string]*fieldShape{}
+	}
+	if s.depth >= maxDepth {
+		return nil
+	}
+	return eachField(value, func(name string, value jsontext.Value) error {
+		f, ok := s.byName[name]
+		if !ok {
+			f = &fieldShape{name: name, index: len(s.fields), shape: &shape{depth: s.depth + 1}}
+			s.byName[name] = f
+			s.fields = append(s.fields, f)
+		}
+		return f.shape.learn(value)
+	})
+}
+
+func (s *shape) learnNumber(text string) {
+	whole, frac, isReal := strings.Cut(text, ".")
+	if strings.ContainsAny(text, "eE") {
+		s.reals, s.inexact = true, true
+		return
+	}
+	negative := strings.HasPrefix(whole, "-")
+	s.digits = max(s.digits, len(strings.TrimPrefix(whole, "-")))
+	if isReal {
+		s.reals = true
+		s.places = max(s.places, len(frac))
+		return
+	}
+	s.ints = true
+	s.negative = s.negative || negative
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		s.inexact = s.inexact || n > 1<<53 || n < -(1<<53)
+		return
+	}
+	s.inexact, s.beyond = true, true
+}
+
+// settle names the types of what has been seen, here and below. Values of several kinds in one place are JSON.
+func (s *shape) settle() schema.Type {
+	if s.elem != nil {
+		s.elem.settle()
+	}
+	for _, f := range s.fields {
+		f.shape.settle()
+	}
+	s.known = s.typ()
+	return s.known
+}
+
+func (s *shape) typ() schema.Type {
+	kinds := 0
+	for _, seen := range []bool{s.bools, s.ints || s.reals, s.texts, s.lists, s.objects} {
+		if seen {
+			kinds++
+		}
+	}
+	switch {
+	case kinds == 0:
+		return schema.Of(schema.Null)
+	case kinds > 1 || s.depth >= maxDepth && (s.lists || s.objects):
+		return schema.Of(schema.JSON)
+	case s.bools:
+		return schema.Of(schema.Boolean)
+	case s.texts:
+		return schema.Of(schema.Varchar)
+	case s.lists:
+		return schema.ListOf(s.elem.known)
+	case s.objects:
+		return s.structType()
+	}
+	return s.numberType()
+}
+
+// numberType keeps integers exact: as BIGINT, UBIGINT or DECIMAL; beside fractions as DOUBLE only where a double
+// holds them.
+func (s *shape) numberType() schema.Type {
+	switch {
+	case s.reals && (!s.ints || !s.inexact):
+		return schema.Of(schema.Double)
+	case s.reals && s.digits+s.places <= 38 && s.digits > 0:
+		return schema.DecimalOf(s.digits+s.places, s.places)
+	case s.reals:
+		return schema.Of(schema.Double)
+	case !s.beyond:
+		return schema.Of(schema.Bigint)
+	case !s.negative && s.digits < 20:
+		return schema.Of(schema.Ubigint)
+	case s.digits <= 38:
+		return schema.DecimalOf(38, 0)
+	}
+	return schema.Of(schema.Double)
+}
+
+func (s *shape) structType() schema.Type {
+	t := schema.Type{Name: schema.Struct}
+	for _, f := range s.fields {
+		if _, clash := t.Field(f.name); clash || f.name == "" || len(s.fields) > maxFields {
+			return schema.Of(schema.JSON)
+		}
+		t.Fields = append(t.Fields, schema.Field{Name: f.name, Type: f.shape.known})
+	}
+	return t
+}
+
+// eachElement calls f for each element of a JSON array.
+func eachElement(list jsontext.Value, f func(jsontext.Value) error) error {
+	d := jsontext.NewDecoder(bytes.NewReader(list))
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != ']' {
+		value, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := f(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachField calls f for each member of a JSON object.
+func eachField(object jsontext.Value, f func(name string, value jsontext.Value) error) error {
+	d := jsontext.NewDecoder(bytes.NewReader(object))
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		key := name.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := f(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrowType is the Arrow type that carries values of t to DuckDB.
+func arrowType(t schema.Type) arrow.DataType {
+	switch t.Name {
+	case schema.Null:
+		return arrow.PrimitiveTypes.Int32
+	case schema.Boolean:
+		return arrow.FixedWidthTypes.Boolean
+	case schema.Bigint:
+		return arrow.PrimitiveTypes.Int64
+	case schema.Ubigint:
+		return arrow.PrimitiveTypes.Uint64
+	case schema.Double:
+		return arrow.PrimitiveTypes.Float64
+	case schema.Decimal:
+		return &arrow.Decimal128Type{Precision: int32(t.Width), Scale: int32(t.Scale)}
+	case schema.List:
+		return arrow.ListOf(arrowType(*t.Elem))
+	case schema.Struct:
+		if len(t.Fields) == 0 {
+			return arrow.BinaryTypes.String
+		}
+		fields := make([]arrow.Field, len(t.Fields))
+		for i, f := range t.Fields {
+			fields[i] = arrow.Field{Name: f.Name, Type: arrowType(f.Type), Nullable: true}
+		}
+		return arrow.StructOf(fields...)
+	}
+	return arrow.BinaryTypes.String
+}
+
+// appendFields appends an object's values to the builders of its fields, and nulls where it has none.
+func appendFields(s *shape, builders []array.Builder, object jsontext.Value) error {
+	if len(builders) == 0 {
+		return nil
+	}
+	before := builders[0].Len()
+	if err := eachField(object, func(name string, value jsontext.Value) error {
+		f := s.byName[name]
+		return appendValue(f.shape, builders[f.index], value)
+	}); err != nil {
+		return err
+	}
+	for _, b := range builders {
+		if b.Len() == before {
+			b.AppendNull()
+		}
+	}
+	return nil
+}
+
+func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
+	if value.Kind() == 'n' {
+		b.AppendNull()
+		return nil
+	}
+	switch b := b.(type) {
+	case *array.BooleanBuilder:
+		b.Append(value.Kind() == 't')
+	case *array.Int64Builder:
+		n, err := strconv.ParseInt(string(value), 10, 64)
+		b.Append(n)
+		return err
+	case *array.Uint64Builder:
+		n, err := strconv.ParseUint(string(value), 10, 64)
+		b.Append(n)
+		return err
+	case *array.Float64Builder:
+		f, err := strconv.ParseFloat(string(value), 64)
+		if math.IsInf(f, 0) {
+			return misshapen("the number %s is too large for a DOUBLE", value)
+		}
+		b.Append(f)
+		return err
+	case *array.Decimal128Builder:
+		t := b.Type().(*arrow.Decimal128Type)
+		n, err := decimal128.FromString(string(value), t.Precision, t.Scale)
+		b.Append(n)
+		return err
+	case *array.ListBuilder:
+		b.Append(true)
+		return eachElement(value, func(v jsontext.Value) error { return appendValue(s.elem, b.ValueBuilder(), v) })
+	case *array.StructBuilder:
+		b.Append(true)
+		builders := make([]array.Builder, b.NumField())
+		for i := range builders {
+			builders[i] = b.FieldBuilder(i)
+		}
+		return appendFields(s, builders, value)
+	case *array.StringBuilder:
+		return appendText(s, b, value)
+	}
+	return nil
+}
+
+// appendText appends a string, or, where the place is of type JSON, the value's own text.
+func appendText(s *shape, b *array.StringBuilder, value jsontext.Value) error {
+	if value.Kind() != '"' || s.known.Name == schema.JSON {
+		b.Append(string(value))
+		return nil
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	b.Append(string(text))
+	return err
+}

@@ -1,0 +1,212 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// shownKeys is how many keys an error names.
+const shownKeys = 5
+
+func keyNames(key []schema.Column) string {
+	names := make([]string, len(key))
+	for i, c := range key {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// keyList is the key columns in SQL, by field id.
+func keyList(key []schema.Column) string {
+	names := make([]string, len(key))
+	for i, c := range key {
+		names[i] = columnName(c.ID)
+	}
+	return strings.Join(names, ", ")
+}
+
+// sameKey is the condition that two relations have the same key.
+func sameKey(key []schema.Column, a, b string) string {
+	parts := make([]string, len(key))
+	for i, c := range key {
+		parts[i] = fmt.Sprintf("%s.%s = %s.%s", a, columnName(c.ID), b, columnName(c.ID))
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// checkKeys makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
+func (w *work) checkKeys(ctx context.Context, in *incoming) error {
+	key := w.schema.KeyColumns()
+	for _, c := range key {
+		if !in.has(c.ID) {
+			return failf(Invalid, "key_missing", "The records have no column %q, which is in the key (%s). Every record needs its key.", c.Name, keyNames(key)).
+				With("key", keyNames(key))
+		}
+		if c.Type.Nested() {
+			return failf(Invalid, "key_type", "Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
+		}
+	}
+	if in.rows == 0 {
+		return nil
+	}
+	sorted, err := w.scanKeys(ctx, in)
+	if err != nil || sorted {
+		return err
+	}
+	twice, err := w.keysTwice(ctx, in)
+	if err != nil || !twice {
+		return err
+	}
+	return w.duplicateKeys(ctx, in)
+}
+
+// scanKeys reads the keys once, in order: are any null, do they only grow, and what are their bounds. Keys that only
+// grow are distinct, which is found at no cost; others must be sorted to tell.
+func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err error) {
+	key := w.schema.KeyColumns()
+	var nulls, falls int64
+	var least, greatest *string
+	missing := make([]string, len(key))
+	for i, c := range key {
+		missing[i] = columnName(c.ID) + " IS NULL"
+	}
+	order := orderOf(key[0].Type)
+	err = w.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s), count(*) FILTER (NOT (%s)), %s FROM (SELECT %s, %s FROM %s)",
+		strings.Join(missing, " OR "), grows(key), order.sql(columnName(key[0].ID)),
+		keyList(key), lagged(key), in.relation), &nulls, &falls, &least, &greatest)
+	if err != nil {
+		return false, err
+	}
+	if nulls > 0 {
+		return false, w.nullKeys(ctx, in, strings.Join(missing, " OR "), nulls)
+	}
+	in.bounds = order.bounds(least, greatest)
+	return falls == 0, nil
+}
+
+// lagged selects the key of the record before as p0, p1, ….
+func lagged(key []schema.Column) string {
+	parts := make([]string, len(key))
+	for i, c := range key {
+		parts[i] = fmt.Sprintf("lag(%s) OVER () AS p%d", columnName(c.ID), i)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// grows is the condition that a key is greater than the one before it.
+func grows(key []schema.Column) string {
+	var or []string
+	equal := ""
+	for i, c := range key {
+		or = append(or, fmt.Sprintf("%s%s > p%d", equal, columnName(c.ID), i))
+		equal += fmt.Sprintf("%s = p%d AND ", columnName(c.ID), i)
+	}
+	return strings.Join(or, " OR ")
+}
+
+// keysTwice tells whether two records may have the same key: whether two hashes of keys are equal. Sorting hashes is
+// faster than grouping keys, and can spill.
+func (w *work) keysTwice(ctx context.Context, in *incoming) (twice bool, err error) {
+	err = w.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(bool_or(h = p), false) FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash(%s) AS h FROM %s ORDER BY h))",
+		keyList(w.schema.KeyColumns()), in.relation), &twice)
+	return twice, err
+}
+
+func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int64) error {
+	key := w.schema.KeyColumns()
+	var rows []int64
+	err := w.conn.Rows(ctx, fmt.Sprintf("SELECT _n + 1 FROM %s WHERE %s ORDER BY 1 LIMIT %d", in.relation, missing, shownKeys), func(scan duck.Scan) error {
+		var row int64
+		err := scan(&row)
+		rows = append(rows, row)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return failf(Invalid, "key_null", "%d of the records lack a key (%s), the first in record %s. Every record needs its key.", n, keyNames(key), joinInts(rows)).
+		With("rows", rows).With("key", keyNames(key))
+}
+
+// duplicateKeys names the keys that come twice, if there are any: equal hashes may have been different keys.
+func (w *work) duplicateKeys(ctx context.Context, in *incoming) error {
+	key := w.schema.KeyColumns()
+	keys, err := w.listKeys(ctx, fmt.Sprintf("SELECT %s FROM %s GROUP BY %s HAVING count(*) > 1 ORDER BY min(_n) LIMIT %d",
+		keyList(key), in.relation, keyList(key), shownKeys))
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	return failf(Invalid, "key_duplicate", "The records have the same key (%s) twice, for example %s. Send each key once.", keyNames(key), showKeys(key, keys)).
+		With("keys", keys)
+}
+
+// checkNew makes sure that no incoming key is live already.
+func (w *work) checkNew(ctx context.Context, in *incoming) error {
+	live := w.liveIn(in.bounds)
+	if in.rows == 0 || len(live.Data) == 0 {
+		return nil
+	}
+	key := w.schema.KeyColumns()
+	query := fmt.Sprintf("SELECT %s FROM %s i SEMI JOIN (%s) s ON %s", keyList(key), in.relation, live.Rows(false), sameKey(key, "i", "s"))
+	keys, err := w.listKeys(ctx, fmt.Sprintf("%s LIMIT %d", query, shownKeys))
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	return failf(Invalid, "key_exists", "The dataset has records with these keys (%s) already, for example %s. Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
+		With("keys", keys)
+}
+
+// listKeys reads keys, as objects from column name to text.
+func (w *work) listKeys(ctx context.Context, query string) (keys []map[string]string, err error) {
+	key := w.schema.KeyColumns()
+	err = w.conn.Rows(ctx, "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ("+query+")", func(scan duck.Scan) error {
+		values := make([]string, len(key))
+		dest := make([]any, len(key))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := scan(dest...); err != nil {
+			return err
+		}
+		one := map[string]string{}
+		for i, c := range key {
+			one[c.Name] = values[i]
+		}
+		keys = append(keys, one)
+		return nil
+	})
+	return keys, err
+}
+
+// showKeys writes keys for a sentence.
+func showKeys(key []schema.Column, keys []map[string]string) string {
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		values := make([]string, len(key))
+		for j, c := range key {
+			values[j] = c.Name + " = " + clip(k[c.Name])
+		}
+		parts[i] = strings.Join(values, " and ")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func joinInts(list []int64) string {
+	parts := make([]string, len(list))
+	for i, n := range list {
+		parts[i] = fmt.Sprint(n)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// liveIn returns the snapshot's files that may hold keys within bounds, read with the commit's schema.
+func (w *work) liveIn(bounds *catalog.Bounds) *Snapshot {
+	live := *w.head.within(bounds)
+	live.Schema = w.schema
+	return &live
+}

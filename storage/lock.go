@@ -1,0 +1,57 @@
+package storage
+
+import (
+	"context"
+	"sync"
+)
+
+// lockTable has one lock a name. Waiting writers of a dataset follow one another in the order they came.
+type lockTable struct {
+	mu    sync.Mutex
+	locks map[string]*namedLock
+}
+
+type namedLock struct {
+	queue []chan struct{} // the first holds the lock
+}
+
+func newLockTable() *lockTable { return &lockTable{locks: map[string]*namedLock{}} }
+
+// lock waits for the lock of that name. The returned function gives it back.
+func (t *lockTable) lock(ctx context.Context, name string) (unlock func(), err error) {
+	ticket := make(chan struct{})
+	t.mu.Lock()
+	l := t.locks[name]
+	if l == nil {
+		l = &namedLock{}
+		t.locks[name] = l
+		close(ticket)
+	}
+	l.queue = append(l.queue, ticket)
+	t.mu.Unlock()
+	select {
+	case <-ticket:
+		return func() { t.leave(name, l, ticket) }, nil
+	case <-ctx.Done():
+		t.leave(name, l, ticket)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// leave takes a ticket out of the queue and, where it held the lock, wakes the next.
+func (t *lockTable) leave(name string, l *namedLock, ticket chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, q := range l.queue {
+		if q != ticket {
+			continue
+		}
+		l.queue = append(l.queue[:i], l.queue[i+1:]...)
+		if len(l.queue) == 0 {
+			delete(t.locks, name)
+		} else if i == 0 {
+			close(l.queue[0])
+		}
+		return
+	}
+}

@@ -1,0 +1,210 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// Default names of the columns that a version's quality and categories are taken from.
+const (
+	defaultQuality  = "quality_score"
+	defaultCategory = "category"
+)
+
+// maxCategories is up to how many categories are counted for a file; where there are more, they are read when asked for.
+const maxCategories = 1000
+
+// QualityColumn returns the column whose average is a version's quality; ok is false where there is none.
+func (s *Snapshot) QualityColumn() (schema.Column, bool) {
+	return qualityColumn(s.Schema, s.Properties)
+}
+
+// CategoryColumn returns the column whose values are a version's categories; ok is false where there is none.
+func (s *Snapshot) CategoryColumn() (schema.Column, bool) {
+	return categoryColumn(s.Schema, s.Properties)
+}
+
+func qualityColumn(s schema.Schema, p catalog.Properties) (schema.Column, bool) {
+	c, ok := named(s, p.QualityColumn, defaultQuality)
+	return c, ok && c.Type.IsNumber()
+}
+
+func categoryColumn(s schema.Schema, p catalog.Properties) (schema.Column, bool) {
+	c, ok := named(s, p.CategoryColumn, defaultCategory)
+	return c, ok && !c.Type.Nested()
+}
+
+func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
+	if name == "" {
+		name = otherwise
+	}
+	return s.ByName(name)
+}
+
+// measure finds the key bounds of a file and what is kept of its quality and categories; of a rollback file, also how
+// many rows it displaces from each file.
+func (w *work) measure(ctx context.Context, f *catalog.File, path string) error {
+	from := duck.Text(path)
+	key := w.schema.KeyColumns()[0]
+	order := orderOf(key.Type)
+	var least, greatest *string
+	if f.Rows > 0 && order != unordered {
+		if err := w.conn.Row(ctx, "SELECT "+order.sql(duck.Ident(key.Name))+" FROM "+from, &least, &greatest); err != nil {
+			return err
+		}
+	}
+	f.Bounds = order.bounds(least, greatest)
+	var err error
+	if f.Stats, err = w.stats(ctx, "SELECT * FROM "+from); err != nil || f.Kind != schema.Rollback {
+		return err
+	}
+	f.Targets = map[int64]int64{}
+	return w.conn.Rows(ctx, "SELECT _file, count(*) FROM "+from+" GROUP BY _file", func(scan duck.Scan) error {
+		var file, rows int64
+		err := scan(&file, &rows)
+		f.Targets[file] = rows
+		return err
+	})
+}
+
+// stats measures the quality and category columns of a query's rows.
+func (w *work) stats(ctx context.Context, query string) (map[int]catalog.Stats, error) {
+	out := map[int]catalog.Stats{}
+	var err error
+	if c, ok := qualityColumn(w.schema, w.properties); ok {
+		if out[c.ID], err = measureQuality(ctx, w.conn, query, duck.Ident(c.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if c, ok := categoryColumn(w.schema, w.properties); ok {
+		if out[c.ID], err = measureCategories(ctx, w.conn, query, duck.Ident(c.Name)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func measureQuality(ctx context.Context, conn *duck.Conn, query, column string) (s catalog.Stats, err error) {
+	value := "CAST(" + column + " AS DOUBLE)"
+	err = conn.Row(ctx, fmt.Sprintf("SELECT count(v), coalesce(fsum(v), 0) FROM (SELECT %s AS v FROM (%s)) WHERE isfinite(v)", value, query), &s.Count, &s.Sum)
+	return s, err
+}
+
+func measureCategories(ctx context.Context, conn *duck.Conn, query, column string) (s catalog.Stats, err error) {
+	var about int64
+	if err := conn.Row(ctx, fmt.Sprintf("SELECT count(v), approx_count_distinct(v) FROM (SELECT %s AS v FROM (%s))", column, query), &s.Count, &about); err != nil {
+		return s, err
+	}
+	if about > 2*maxCategories {
+		s.TooMany = true
+		return s, nil
+	}
+	s.Categories, err = countCategories(ctx, conn, query, column)
+	if len(s.Categories) > maxCategories {
+		s.Categories, s.TooMany = nil, true
+	}
+	return s, err
+}
+
+func countCategories(ctx context.Context, conn *duck.Conn, query, column string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := conn.Rows(ctx, fmt.Sprintf("SELECT CAST(v AS VARCHAR), count(*) FROM (SELECT %s AS v FROM (%s)) WHERE v IS NOT NULL GROUP BY ALL", column, query), func(scan duck.Scan) error {
+		var category string
+		var n int64
+		err := scan(&category, &n)
+		out[category] = n
+		return err
+	})
+	return out, err
+}
+
+// Quality returns the average of the quality column, over the values that are finite numbers. ok is false where there
+// is no such column or value. It is a sum over the files; where one was not measured for this column, it is read.
+func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float64, ok bool, err error) {
+	c, ok := s.QualityColumn()
+	if !ok {
+		return 0, false, nil
+	}
+	var total catalog.Stats
+	if !s.measured(c.ID) {
+		total, err = measureQuality(ctx, conn, s.Rows(false), columnName(c.ID))
+	} else {
+		total = s.sumQuality(c.ID)
+	}
+	if err != nil || total.Count == 0 {
+		return 0, false, err
+	}
+	return total.Sum / float64(total.Count), true, nil
+}
+
+// measured tells whether every file that has the column was measured for it, and within bounds.
+func (s *Snapshot) measured(id int) bool {
+	for _, f := range s.Files() {
+		stats, ok := f.Stats[id]
+		if _, has := s.schemaOf(f).ByID(id); has && (!ok || stats.TooMany) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
+	var sum kahan
+	for _, f := range s.Files() {
+		sign := signOf(f)
+		total.Count += sign * f.Stats[id].Count
+		sum.add(float64(sign) * f.Stats[id].Sum)
+	}
+	total.Sum = sum.total()
+	return total
+}
+
+// signOf is 1 for a data file, whose rows count, and -1 for a rollback file, whose rows do not.
+func signOf(f *catalog.File) int64 {
+	if f.Kind == schema.Rollback {
+		return -1
+	}
+	return 1
+}
+
+// Categories returns how many records each category has. ok is false where there is no category column.
+func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[string]int64, ok bool, err error) {
+	c, ok := s.CategoryColumn()
+	if !ok {
+		return nil, false, nil
+	}
+	if !s.measured(c.ID) {
+		counts, err = countCategories(ctx, conn, s.Rows(false), columnName(c.ID))
+		return counts, true, err
+	}
+	counts = map[string]int64{}
+	for _, f := range s.Files() {
+		for category, n := range f.Stats[c.ID].Categories {
+			if counts[category] += signOf(f) * n; counts[category] == 0 {
+				delete(counts, category)
+			}
+		}
+	}
+	return counts, true, nil
+}
+
+// kahan sums floating-point numbers with a correction (Neumaier's), so that the order they come in hardly matters.
+type kahan struct{ sum, lost float64 }
+
+func (k *kahan) add(x float64) {
+	t := k.sum + x
+	if abs(k.sum) >= abs(x) {
+		k.lost += (k.sum - t) + x
+	} else {
+		k.lost += (x - t) + k.sum
+	}
+	k.sum = t
+}
+
+func (k *kahan) total() float64 { return k.sum + k.lost }
+
+func abs(x float64) float64 { return max(x, -x) }

@@ -1,0 +1,63 @@
+package storage
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// merge is the value of a column after an upsert: scalars, lists and maps are replaced, structs and JSON objects are
+// merged field by field. In JSON, a field that is absent keeps its value and a null clears it; in the other formats
+// whatever is there, null or not, replaces (design, section 3).
+func (in *incoming) merge(c schema.Column) string {
+	came := in.came(c.ID)
+	m := merger{json: in.keepsText(catalog.Upsert)}
+	return m.value(c.Type, came.Type, "i."+columnName(c.ID), "s."+columnName(c.ID), "/"+pointer(came.Name))
+}
+
+// came returns the column as it was offered.
+func (in *incoming) came(id int) intake.Offered {
+	i := slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
+	return in.offered[in.columns[i].from]
+}
+
+// pointer escapes a name for a JSON pointer (RFC 6901).
+func pointer(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+type merger struct{ json bool }
+
+// value merges after, of the offered type, into before; path is where after stands in the record's JSON.
+func (m merger) value(t, offered schema.Type, after, before, path string) string {
+	merged := after
+	switch {
+	case t.Name == schema.Struct && offered.Name == schema.Struct:
+		merged = m.structure(t, offered, after, before, path)
+	case t.Name == schema.JSON:
+		merged = fmt.Sprintf("CASE WHEN %[1]s IS NULL OR json_type(%[1]s) = 'NULL' THEN NULL WHEN json_type(%[1]s) = 'OBJECT' AND json_type(%[2]s) = 'OBJECT' THEN json_merge_patch(%[2]s, %[1]s) ELSE %[1]s END", after, before)
+	}
+	if !m.json {
+		return merged
+	}
+	return fmt.Sprintf("CASE WHEN json_exists(_json, %s) THEN %s ELSE %s END", duck.Text(path), merged, before)
+}
+
+func (m merger) structure(t, offered schema.Type, after, before, path string) string {
+	parts := make([]string, len(t.Fields))
+	for i, f := range t.Fields {
+		a := fmt.Sprintf("struct_extract(%s, %s)", after, duck.Text(f.Name))
+		b := fmt.Sprintf("struct_extract(%s, %s)", before, duck.Text(f.Name))
+		value := b
+		if own, ok := offered.Field(f.Name); ok {
+			value = m.value(f.Type, own.Type, a, b, path+"/"+pointer(own.Name))
+		}
+		parts[i] = duck.Ident(f.Name) + " := " + value
+	}
+	return fmt.Sprintf("CASE WHEN %s IS NULL THEN NULL ELSE struct_pack(%s) END", after, strings.Join(parts, ", "))
+}

@@ -1,0 +1,265 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// append adds records (design, section 3). None of their keys may be live.
+func (w *work) append(ctx context.Context, u intake.Upload) error {
+	in, err := w.read(ctx, u, nil)
+	if err != nil {
+		return err
+	}
+	defer in.discard()
+	if w.schema.Keyed() || in.has(schema.RowID) {
+		if in.path == "" {
+			w.numberTable(in)
+		}
+		if err := w.checkKeys(ctx, in); err != nil {
+			return err
+		}
+		if err := w.checkNew(ctx, in); err != nil {
+			return err
+		}
+	}
+	w.commit.Added = in.rows
+	w.gaveRows(in)
+	return w.add(ctx, in)
+}
+
+// numberTable makes _id complete in a table of records of which some brought one.
+func (w *work) numberTable(in *incoming) {
+	if w.schema.Keyed() {
+		return
+	}
+	id := columnName(schema.RowID)
+	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)", id, w.firstRow(), id)
+}
+
+// gaveRows records the row numbers that this commit's records have, given or brought.
+func (w *work) gaveRows(in *incoming) {
+	if w.schema.Keyed() || in.rows == 0 {
+		return
+	}
+	last := w.firstRow() - 1
+	if w.commit.Mode == catalog.Append {
+		last += in.rows
+	}
+	if in.bounds != nil {
+		if n, err := strconv.ParseInt(in.bounds.Greatest, 10, 64); err == nil {
+			last = max(last, n)
+		}
+	}
+	w.family.lastRow = max(w.family.lastRow, last)
+}
+
+// add makes all incoming records a data file: the file they lie in, if they do, else a new one.
+func (w *work) add(ctx context.Context, in *incoming) error {
+	if in.rows == 0 {
+		return nil
+	}
+	if in.path != "" {
+		return w.adopt(ctx, in)
+	}
+	list := make([]string, 0, len(w.schema.Columns)+2)
+	for _, c := range w.schema.Stored() {
+		switch {
+		case in.has(c.ID):
+			list = append(list, columnName(c.ID))
+		case c.ID == schema.RowID:
+			list = append(list, fmt.Sprintf("%d + _n", w.firstRowOf(in)))
+		default:
+			list = append(list, "CAST(NULL AS "+c.Type.SQL()+")")
+		}
+	}
+	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
+	_, err := w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.relation+" ORDER BY _n", in.rows)
+	return err
+}
+
+// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
+func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow - in.rows + 1 }
+
+// adopt makes the file that the records lie in a file of the commit.
+func (w *work) adopt(ctx context.Context, in *incoming) error {
+	path := w.batch.Path(fileName(schema.Data, 0))
+	if err := os.Rename(in.path, path); err != nil {
+		return err
+	}
+	in.path = ""
+	_, err := w.open(ctx, schema.Data, path, in.rows)
+	return err
+}
+
+// replace overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
+func (w *work) replace(ctx context.Context, u intake.Upload) error {
+	in, err := w.read(ctx, u, nil)
+	if err != nil {
+		return err
+	}
+	defer in.discard()
+	if err := w.checkKeys(ctx, in); err != nil {
+		return err
+	}
+	w.gaveRows(in)
+	if in.rows == 0 {
+		return nil
+	}
+	live := w.liveIn(in.bounds)
+	if len(live.Data) == 0 && !in.keepsText(w.commit.Mode) {
+		w.commit.Added = in.rows
+		return w.add(ctx, in)
+	}
+	changed, err := w.conn.Create(ctx, w.changes(in, live))
+	if err != nil {
+		return err
+	}
+	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
+		return err
+	}
+	w.commit.Added = changed - w.commit.Modified
+	return w.rewrite(ctx, changed)
+}
+
+// changes is the statement that joins the incoming records with the live ones of the same keys, and keeps those that
+// are new or differ: after them as a<id>, before them as b<id>, with _commit, _file and _pos of the live one.
+func (w *work) changes(in *incoming, live *Snapshot) string {
+	key := w.schema.KeyColumns()
+	var list, differs []string
+	for _, c := range w.schema.Stored() {
+		after := w.after(in, c)
+		list = append(list, fmt.Sprintf("%s AS a%d", after, c.ID), fmt.Sprintf("s.%s AS b%d", columnName(c.ID), c.ID))
+		if !w.schema.IsKey(c.ID) {
+			differs = append(differs, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
+		}
+	}
+	differs = append(differs, "_pos IS NULL")
+	return fmt.Sprintf(`CREATE TEMP TABLE changes AS SELECT * FROM (
+		SELECT i._n, %s, s._commit AS b_commit, s._file, s._pos
+		FROM %s i LEFT JOIN (%s) s ON %s) WHERE %s`,
+		strings.Join(list, ", "), in.relation, live.Rows(true), sameKey(key, "i", "s"), strings.Join(differs, " OR "))
+}
+
+// after is the value that a column has after the commit, in a record that came as i and was live as s, or was not.
+func (w *work) after(in *incoming, c schema.Column) string {
+	came := in.has(c.ID)
+	switch {
+	case came && (w.commit.Mode == catalog.Overwrite || w.schema.IsKey(c.ID)):
+		return "i." + columnName(c.ID)
+	case came:
+		return in.merge(c)
+	case w.commit.Mode == catalog.Overwrite:
+		return "CAST(NULL AS " + c.Type.SQL() + ")"
+	}
+	return "s." + columnName(c.ID)
+}
+
+// rewrite writes what the table changes holds: the new records as a data file, the ones they displace as a rollback file.
+func (w *work) rewrite(ctx context.Context, changed int64) error {
+	if changed == 0 {
+		return nil
+	}
+	var after, before []string
+	for _, c := range w.schema.Stored() {
+		after = append(after, fmt.Sprintf("a%d", c.ID))
+		before = append(before, fmt.Sprintf("b%d", c.ID))
+	}
+	_, err := w.write(ctx, schema.Data, fmt.Sprintf("SELECT %s, CAST(%d AS BIGINT) FROM changes%s", strings.Join(after, ", "), w.commit.Tag, inOrder("_n", changed)), changed)
+	if err != nil || w.commit.Modified == 0 {
+		return err
+	}
+	_, err = w.write(ctx, schema.Rollback, "SELECT "+strings.Join(before, ", ")+", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"+inOrder("_file, _pos", changed), w.commit.Modified)
+	return err
+}
+
+// inOrder sorts what is cheap to sort.
+func inOrder(by string, rows int64) string {
+	if rows > 1_000_000 {
+		return ""
+	}
+	return " ORDER BY " + by
+}
+
+// delete displaces the records with the given keys, or those that a condition selects.
+func (w *work) delete(ctx context.Context, c Change) (err error) {
+	if c.Where != "" {
+		err = w.pickByCondition(ctx, c.Where)
+	} else {
+		err = w.pickByKey(ctx, c.Upload)
+	}
+	if err != nil || w.commit.Removed == 0 {
+		return err
+	}
+	list := make([]string, 0, len(w.schema.Columns)+2)
+	for _, c := range w.schema.Stored() {
+		list = append(list, columnName(c.ID))
+	}
+	_, err = w.write(ctx, schema.Rollback, "SELECT "+strings.Join(list, ", ")+", _commit, _file, _pos FROM picked"+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
+	return err
+}
+
+// pickByKey puts the live records with the given keys into the table picked.
+func (w *work) pickByKey(ctx context.Context, u intake.Upload) error {
+	var only []int
+	for _, c := range w.schema.KeyColumns() {
+		only = append(only, c.ID)
+	}
+	before := w.schema
+	in, err := w.read(ctx, u, only)
+	if err != nil {
+		return err
+	}
+	defer in.discard()
+	w.schema = before // a delete changes no type: keys that don't fit are not there
+	if err := w.checkKeys(ctx, in); err != nil {
+		return err
+	}
+	live := w.liveIn(in.bounds)
+	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN %s i ON %s",
+		live.Rows(true), in.relation, sameKey(w.schema.KeyColumns(), "i", "s")))
+	w.setParam("records_not_found", in.rows-w.commit.Removed)
+	return err
+}
+
+// pickByCondition puts the live records that a client's condition selects into the table picked. The condition runs in
+// a sandbox, which says where the records lie.
+func (w *work) pickByCondition(ctx context.Context, where string) error {
+	w.setParam("where", where)
+	if len(w.head.Data) == 0 {
+		return nil
+	}
+	box, err := w.store.Filter(ctx, w.head, true)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	if err := CheckCondition(ctx, box, where); err != nil {
+		return err
+	}
+	places, err := box.Stream(ctx, "SELECT _file, _pos FROM records WHERE ("+where+"\n)")
+	if err != nil {
+		return ClientError(err)
+	}
+	defer places.Close()
+	stream := places.Records()
+	release, err := w.conn.View(ctx, "places", stream)
+	if err != nil {
+		return err
+	}
+	_, err = w.conn.Exec(ctx, "CREATE TEMP TABLE picks AS SELECT * FROM places")
+	release()
+	if err != nil {
+		return ClientError(err)
+	}
+	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN picks p ON s._file = p._file AND s._pos = p._pos",
+		w.head.Rows(true)))
+	return err
+}

@@ -1,0 +1,141 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// aspect is which of the rows that a commit touched are meant.
+type aspect int
+
+const (
+	touchedRows   aspect = iota
+	addedRows            // became live with it
+	displacedRows        // ceased to be live with it
+)
+
+// files returns the files that hold the rows of an aspect: a data file that is opened, or a rollback file that is
+// closed, adds its rows; the other way round, it displaces them.
+func (c sets) files(a aspect) []*catalog.File {
+	switch a {
+	case addedRows:
+		return append(ofKind(c.opened, schema.Data), ofKind(c.closed, schema.Rollback)...)
+	case displacedRows:
+		return append(ofKind(c.closed, schema.Data), ofKind(c.opened, schema.Rollback)...)
+	}
+	return c.touched()
+}
+
+// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are read,
+// and only of files whose bounds meet.
+func (s *Store) overlaps(ctx context.Context, head *Snapshot, undone sets, later []sets) ([]overlap, error) {
+	out := make([]overlap, len(later))
+	if len(undone.touched()) == 0 {
+		return out, nil
+	}
+	conn, err := s.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	c := overlapCounter{store: s, conn: conn, head: head}
+	for _, pair := range []struct {
+		mine, theirs aspect
+		count        func(*overlap) *int64
+	}{
+		{touchedRows, touchedRows, func(o *overlap) *int64 { return &o.touched }},
+		{addedRows, displacedRows, func(o *overlap) *int64 { return &o.undoes }},
+		{displacedRows, addedRows, func(o *overlap) *int64 { return &o.collides }},
+	} {
+		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, func(i int, n int64) { *pair.count(&out[i]) = n }); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+type overlapCounter struct {
+	store   *Store
+	conn    *duck.Conn
+	head    *Snapshot
+	history *Snapshot // all files that ever served the dataset, once one has to be read
+}
+
+// count tells for each later commit how many keys one aspect of it shares with one of the undone commit.
+func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64)) error {
+	order := orderOf(c.head.Schema.KeyColumns()[0].Type)
+	own := undone.files(mine)
+	near := map[int]sets{}
+	for i, l := range later {
+		if slices.ContainsFunc(l.files(theirs), func(f *catalog.File) bool {
+			return slices.ContainsFunc(own, func(m *catalog.File) bool { return order.overlap(m.Bounds, f.Bounds) })
+		}) {
+			near[i] = l
+		}
+	}
+	if len(near) == 0 {
+		return nil
+	}
+	if c.history == nil {
+		var err error
+		if c.history, err = c.store.history(ctx, c.head); err != nil {
+			return err
+		}
+	}
+	return c.conn.Rows(ctx, fmt.Sprintf("SELECT owner, count(*) FROM (SELECT DISTINCT * FROM (%s)) t SEMI JOIN (%s) m ON %s GROUP BY owner",
+		c.keys(near, theirs), c.keys(map[int]sets{0: undone}, mine), sameKey(c.head.Schema.KeyColumns(), "t", "m")), func(scan duck.Scan) error {
+		var owner int
+		var n int64
+		err := scan(&owner, &n)
+		found(owner, n)
+		return err
+	})
+}
+
+// keys is the SQL of the keys that one aspect of some commits has, each with the number of its commit.
+func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
+	type owned struct{ paths, owners []string }
+	groups := map[string]*owned{} // by the schema that the files were written with
+	var parts []string
+	for i, commit := range of {
+		if commit.between != nil {
+			parts = append(parts, c.mixedKeys(i, commit.between, a)...)
+			continue
+		}
+		for _, f := range commit.files(a) {
+			g := groups[f.SchemaID]
+			if g == nil {
+				g = &owned{}
+				groups[f.SchemaID] = g
+			}
+			g.paths = append(g.paths, duck.Text(c.store.blobs.Path(f.Key)))
+			g.owners = append(g.owners, fmt.Sprint(i))
+		}
+	}
+	for id, g := range groups {
+		list := []string{fmt.Sprintf("[%s][CAST(file_index AS BIGINT) + 1] AS owner", strings.Join(g.owners, ", "))}
+		for _, k := range c.head.Schema.KeyColumns() {
+			list = append(list, fromFile(c.history.schemas[id], k)+" AS "+columnName(k.ID))
+		}
+		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)", strings.Join(list, ", "), strings.Join(g.paths, ", ")))
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
+
+// mixedKeys is the SQL of the keys that a mixed commit touched.
+func (c *overlapCounter) mixedKeys(owner int, d *Difference, a aspect) (parts []string) {
+	list := fmt.Sprintf("SELECT %d AS owner, %s FROM ", owner, keyList(c.head.Schema.KeyColumns()))
+	if a != addedRows {
+		parts = append(parts, list+"("+d.SideA()+")")
+	}
+	if a != displacedRows {
+		parts = append(parts, list+"("+d.SideB()+")")
+	}
+	return parts
+}

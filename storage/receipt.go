@@ -1,0 +1,55 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"rowback/storage/catalog"
+)
+
+// Receipt makes a write happen once: the answer is kept under the key in the transaction that does the work.
+type Receipt struct {
+	Key         string
+	Fingerprint string                                    // of what was asked: another one under the same key is refused
+	Answer      func(result any) (json.RawMessage, error) // the answer to keep
+}
+
+// receipt keeps the answer to a request, if it asked for that.
+func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
+	if r.Receipt == nil {
+		return nil
+	}
+	answer, err := r.Receipt.Answer(result)
+	if err != nil {
+		return err
+	}
+	return tx.AddReceipt(catalog.Receipt{User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: answer, CreatedAt: s.now()})
+}
+
+// Answered returns the answer that a user's key was given before; ok is false where there is none. A key that was used
+// for another request is refused.
+func (s *Store) Answered(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		r, err := tx.Receipt(user, key)
+		if errors.Is(err, catalog.ErrNotFound) {
+			return nil
+		}
+		if err == nil && r.Fingerprint != fingerprint {
+			err = failf(Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for a new request.")
+		}
+		answer, ok = r.Answer, err == nil
+		return err
+	})
+	return answer, ok, err
+}
+
+// KeepAnswer keeps the answer of a request that writes nothing else.
+func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
+	return s.catalog.Write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
+}
+
+// OneAtATime runs at most one request of a user's key at a time: the second finds the answer of the first.
+func (s *Store) OneAtATime(ctx context.Context, user, key string) (unlock func(), err error) {
+	return s.locks.lock(ctx, "request\x00"+user+"\x00"+key)
+}

@@ -1,0 +1,188 @@
+package storage
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// Inside statements of ours a column is named after its field id, so that no user's name can get in the way.
+func columnName(id int) string { return fmt.Sprintf("c%d", id) }
+
+// castFrom makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
+// little, so nulls are made anew.
+func castFrom(from, to schema.Type, expr string) string {
+	switch {
+	case from.Equal(to):
+		return expr
+	case from.Name == schema.Null:
+		return "CAST(NULL AS " + to.SQL() + ")"
+	case from.Name == schema.List && to.Name == schema.List && from.Hollow():
+		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, castFrom(*from.Elem, *to.Elem, "e"))
+	case from.Name == schema.Struct && to.Name == schema.Struct && from.Hollow():
+		parts := make([]string, len(to.Fields))
+		for i, f := range to.Fields {
+			part := "CAST(NULL AS " + f.Type.SQL() + ")"
+			if own, ok := from.Field(f.Name); ok {
+				part = castFrom(own.Type, f.Type, fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(own.Name)))
+			}
+			parts[i] = duck.Ident(f.Name) + " := " + part
+		}
+		return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN struct_pack(%s) END", expr, strings.Join(parts, ", "))
+	}
+	return "CAST(" + expr + " AS " + to.SQL() + ")"
+}
+
+// fromFile is the value of column c in a file that was written with schema fs.
+func fromFile(fs schema.Schema, c schema.Column) string {
+	own, ok := fs.ByID(c.ID)
+	if !ok {
+		return "CAST(NULL AS " + c.Type.SQL() + ")"
+	}
+	return castFrom(own.Type, c.Type, duck.Ident(own.Name))
+}
+
+// branch is a run of data files that one scan can read: written with one schema, and either none has displaced rows or
+// the scan looks them all up.
+type branch struct {
+	schemaID  string
+	files     []*catalog.File
+	displaced bool
+}
+
+// smallFile is up to how many rows a file without displaced rows may be read by a scan that looks displaced rows up:
+// a row group. Larger files are read plain, at the speed of the disk.
+const smallFile = 122_880
+
+// branches groups the data files into as few scans as keep their order.
+func (s *Snapshot) branches() []branch {
+	displacers := s.displacers()
+	var out []branch
+	for _, f := range s.Data {
+		displaced := len(displacers[f.ID]) > 0
+		if n := len(out) - 1; n >= 0 && out[n].takes(f, displaced) {
+			out[n].files = append(out[n].files, f)
+			out[n].displaced = out[n].displaced || displaced
+			continue
+		}
+		out = append(out, branch{schemaID: f.SchemaID, files: []*catalog.File{f}, displaced: displaced})
+	}
+	return out
+}
+
+// takes tells whether the branch can read f as well: files with displaced rows share a scan only with small ones.
+func (b branch) takes(f *catalog.File, displaced bool) bool {
+	if b.schemaID != f.SchemaID {
+		return false
+	}
+	large := func(f *catalog.File) bool { return f.Rows > smallFile }
+	return !b.displaced && !displaced || !large(f) && !slices.ContainsFunc(b.files, large)
+}
+
+// Rows is the SQL of the snapshot's rows: its columns by field id (c1, c2, …), then _commit, and, with place, _file and
+// _pos: where each row lives.
+func (s *Snapshot) Rows(place bool) string {
+	branches := s.branches()
+	if len(branches) == 0 {
+		return s.noRows(place)
+	}
+	displacers := s.displacers()
+	parts := make([]string, len(branches))
+	for i, b := range branches {
+		parts[i] = s.scan(b, place, displacers)
+	}
+	return strings.Join(parts, "\nUNION ALL ")
+}
+
+func (s *Snapshot) noRows(place bool) string {
+	list := make([]string, 0, len(s.Schema.Columns)+4)
+	for _, c := range s.Schema.Stored() {
+		list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", c.Type.SQL(), columnName(c.ID)))
+	}
+	list = append(list, "CAST(NULL AS BIGINT) AS _commit")
+	if place {
+		list = append(list, "CAST(NULL AS BIGINT) AS _file", "CAST(NULL AS BIGINT) AS _pos")
+	}
+	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
+}
+
+// scan is the SQL of one branch.
+func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.File) string {
+	list := s.selectList(s.schemaOf(b.files[0]))
+	if place {
+		list += ", _file, _pos"
+	}
+	from := s.store.readFiles(b.files, place || b.displaced)
+	if !b.displaced {
+		return "SELECT " + list + " FROM " + from
+	}
+	var rollbacks []*catalog.File
+	for _, f := range b.files {
+		for _, r := range displacers[f.ID] {
+			if !slices.Contains(rollbacks, r) {
+				rollbacks = append(rollbacks, r)
+			}
+		}
+	}
+	positions := "SELECT _file, _pos FROM " + s.store.readFiles(rollbacks, false)
+	on := "s._file = d._file AND s._pos = d._pos"
+	if len(b.files) == 1 {
+		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
+		on = "s._pos = d._pos"
+	}
+	return fmt.Sprintf("SELECT %s FROM %s s ANTI JOIN (%s) d ON %s", list, from, positions, on)
+}
+
+func (s *Snapshot) selectList(fs schema.Schema) string {
+	list := make([]string, 0, len(s.Schema.Columns)+2)
+	for _, c := range s.Schema.Stored() {
+		list = append(list, fromFile(fs, c)+" AS "+columnName(c.ID))
+	}
+	return strings.Join(append(list, "_commit"), ", ")
+}
+
+// readFiles is the SQL of a scan of files. With place it adds _file and _pos.
+func (s *Store) readFiles(files []*catalog.File, place bool) string {
+	paths := make([]string, len(files))
+	ids := make([]int64, len(files))
+	for i, f := range files {
+		paths[i], ids[i] = s.blobs.Path(f.Key), f.ID
+	}
+	if !place {
+		return "read_parquet(" + duck.Texts(paths) + ", hive_partitioning = false)"
+	}
+	file := fmt.Sprintf("CAST(%d AS BIGINT)", ids[0])
+	if len(files) > 1 {
+		file = duck.Ints(ids) + "[CAST(file_index AS BIGINT) + 1]"
+	}
+	return fmt.Sprintf("(SELECT *, %s AS _file, file_row_number AS _pos FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
+		file, duck.Texts(paths))
+}
+
+// Table is the SQL of the snapshot as people see it: _id first where the server assigned it, the columns by name, then
+// _commit.
+func (s *Snapshot) Table() string {
+	list := make([]string, 0, len(s.Schema.Columns)+2)
+	for _, c := range s.TableColumns() {
+		name := columnName(c.ID)
+		if c.ID == schema.CommitID {
+			name = schema.CommitColumn
+		}
+		list = append(list, name+" AS "+duck.Ident(c.Name))
+	}
+	return "SELECT " + strings.Join(list, ", ") + " FROM (" + s.Rows(false) + ")"
+}
+
+// TableColumns returns the columns of Table, in order.
+func (s *Snapshot) TableColumns() []schema.Column {
+	var out []schema.Column
+	if !s.Schema.Keyed() {
+		out = append(out, s.Schema.KeyColumns()...)
+	}
+	out = append(out, s.Schema.Columns...)
+	return append(out, schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
+}

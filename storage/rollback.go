@@ -1,0 +1,436 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// Policy is when a later commit blocks a rollback (design, section 4).
+type Policy string
+
+// The policies.
+const (
+	Stack   Policy = "stack"   // seed 003: later overwrites and upserts block, and whatever undoing would not survive
+	Records Policy = "records" // only commits that touched the same records block
+)
+
+// Blocker is a later commit, and how many of the records that it touched the undone commit touched too.
+type Blocker struct {
+	catalog.Commit
+	Overlapping int64 `json:"overlapping_records"`
+}
+
+// Rollbackable tells whether a commit can be undone, and what must be undone first.
+type Rollbackable struct {
+	Policy   Policy
+	Blocked  bool
+	Detail   string
+	Blockers []Blocker
+}
+
+// sets is what a commit did to the rows: keys and entries.
+type sets struct {
+	commit  catalog.Commit
+	opened  []*catalog.File
+	closed  []*catalog.File
+	columns []int    // field ids of columns that it changed
+	fields  []string // properties that it changed
+
+	root             catalog.Mode             // its mode, or, of a rollback, that of the commit it undid in the end
+	schemas          map[string]schema.Schema // of its files
+	schemaBefore     schema.Schema            // where columns changed
+	propertiesBefore catalog.Properties       // where fields changed
+	between          *Difference              // of a mixed commit: the states before and after it
+}
+
+func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
+
+// isMixed tells whether the commit opened or closed data files together with positions displaced in them, as a restore
+// may. Then its files alone do not tell which rows became live or ceased to be.
+func (c sets) isMixed() bool {
+	data := map[int64]bool{}
+	for _, f := range c.touched() {
+		data[f.ID] = f.Kind == schema.Data
+	}
+	return slices.ContainsFunc(c.touched(), func(f *catalog.File) bool { return targetsAny(f, data) })
+}
+
+// undid tells whether the commit closed what another had opened, or opened what that had closed.
+func (c sets) undid(other sets) bool {
+	common := func(a, b []*catalog.File) bool { return len(without(a, b)) < len(a) }
+	return common(c.closed, other.opened) || common(c.opened, other.closed)
+}
+
+func ofKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
+	return filter(files, func(f *catalog.File) bool { return f.Kind == kind })
+}
+
+// CanRollback tells whether a commit can be undone under a policy. It changes nothing.
+func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p Policy) (Rollbackable, error) {
+	head, err := s.Snapshot(ctx, dataset, "head")
+	if err != nil {
+		return Rollbackable{}, err
+	}
+	_, _, answer, err := s.blockers(ctx, head, commit, p)
+	return answer, err
+}
+
+// Rollback undoes a commit with a new one: what it opened is closed, what it closed is open again, where it lies
+// (design, section 1). The cost does not grow with the rows.
+func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Policy, r Request) (catalog.Commit, error) {
+	w, err := s.begin(ctx, dataset, r, catalog.Rollback)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	defer w.end()
+	undone, followed, answer, err := s.blockers(ctx, w.head, commit, p)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	if answer.Blocked {
+		return catalog.Commit{}, answer.refusal()
+	}
+	w.invert(undone)
+	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
+	if err := w.undoSchema(undone, followed); err != nil {
+		return catalog.Commit{}, err
+	}
+	w.marks, err = s.marks(ctx, undone.commit, w.commit.ID)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	return w.publish(ctx)
+}
+
+// refusal is the error that tells what blocks.
+func (a Rollbackable) refusal() *Error {
+	return failf(Blocked, "rollback_blocked", "%s", a.Detail).
+		With("is_blocked", true).With("policy", a.Policy).With("blocking_commits", a.Blockers)
+}
+
+// invert closes what the commit opened and reopens what it closed.
+func (w *work) invert(undone sets) {
+	c := undone.commit
+	w.commit.ParentCommitID = c.ID
+	w.commit.Added, w.commit.Removed, w.commit.Modified = c.Removed, c.Added, c.Modified
+	w.closed, w.reopened, w.back = undone.opened, undone.closed, undone.schemas
+}
+
+// undoSchema undoes what a commit did to the schema. Where no later commit stands, the schema is what it was before.
+// Where one does, columns that the commit took away come back, and those that it added stay: later records may have
+// values in them. Whatever rows come back, their columns do.
+func (w *work) undoSchema(undone sets, followed bool) (err error) {
+	if len(undone.columns) > 0 && !followed {
+		w.schema = undone.schemaBefore.After(w.schema)
+		return nil
+	}
+	for _, id := range undone.columns {
+		if w.schema, err = undoColumn(w.schema, undone, id); err != nil {
+			return err
+		}
+	}
+	for _, f := range ofKind(undone.closed, schema.Data) {
+		for _, c := range undone.schemas[f.SchemaID].Columns {
+			if w.schema, err = cover(w.schema, c, undone.commit.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// undoColumn undoes what a commit, with others after it, did to one column.
+func undoColumn(now schema.Schema, undone sets, id int) (schema.Schema, error) {
+	explicit := undone.root == catalog.Schema
+	old, was := undone.schemaBefore.ByID(id)
+	_, is := now.ByID(id)
+	switch {
+	case was && is && explicit:
+		return now.With(old), nil
+	case was:
+		return cover(now, old, undone.commit.ID)
+	case is && explicit:
+		without := now
+		without.Columns = slices.DeleteFunc(slices.Clone(now.Columns), func(c schema.Column) bool { return c.ID == id })
+		return without.After(now), nil
+	}
+	return now, nil
+}
+
+// cover returns the schema with room for the values of a column that was there before: with the column, and with a type
+// that takes both.
+func cover(now schema.Schema, old schema.Column, commit int64) (schema.Schema, error) {
+	if c, is := now.ByID(old.ID); is {
+		if typ, ok := schema.Widen(c.Type, old.Type); ok {
+			c.Type = typ
+		}
+		return now.With(c), nil
+	}
+	if _, taken := now.ByName(old.Name); taken {
+		return now, failf(Conflict, "column_taken", "Commit %d can't be rolled back: column %q would come back, and there is another of that name since. Undo what added that one first.", commit, old.Name)
+	}
+	now.Dropped = slices.DeleteFunc(slices.Clone(now.Dropped), func(id int) bool { return id == old.ID })
+	return now.With(old), nil
+}
+
+// marks tells which commits' rollback_commit_id changes: the undone one's is the new rollback, and where it was itself
+// a rollback, the commit that it had undone stands again.
+func (s *Store) marks(ctx context.Context, undone catalog.Commit, rollback int64) (map[int64]int64, error) {
+	marks := map[int64]int64{undone.ID: rollback}
+	for stands := false; undone.Mode == catalog.Rollback; stands = !stands {
+		parent, err := s.CommitByID(ctx, undone.DatasetID, undone.ParentCommitID)
+		if err != nil {
+			return nil, err
+		}
+		marks[parent.ID] = 0
+		if stands {
+			marks[parent.ID] = undone.ID
+		}
+		undone = parent
+	}
+	return marks, nil
+}
+
+// blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
+func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
+	if p != Stack && p != Records {
+		return undone, false, answer, failf(Invalid, "unknown_policy", "There is no policy %q. A policy is stack or records.", clip(string(p)))
+	}
+	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
+	var later []sets
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		undone, later, err = s.standing(tx, head.Dataset, commit)
+		return err
+	})
+	if err != nil {
+		return undone, false, answer, err
+	}
+	if by := undone.commit.RollbackCommitID; by != 0 {
+		return undone, false, answer, failf(Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by)
+	}
+	if len(later) == 0 {
+		return undone, false, answer, nil
+	}
+	found, err := s.overlaps(ctx, head, undone, later)
+	if err != nil {
+		return undone, true, answer, err
+	}
+	for i, l := range later {
+		if o := found[i]; o.blocks(p, undone, l) {
+			answer.Blockers = append(answer.Blockers, Blocker{Commit: l.commit, Overlapping: o.touched})
+		}
+	}
+	if len(answer.Blockers) > 0 {
+		answer.Blocked = true
+		answer.Detail = answer.explain(commit)
+	}
+	return undone, true, answer, nil
+}
+
+func (a Rollbackable) explain(commit int64) string {
+	list := make([]string, 0, len(a.Blockers))
+	safe := true
+	for _, b := range slices.Backward(a.Blockers) {
+		list = append(list, fmt.Sprint(b.ID))
+		safe = safe && b.Overlapping == 0
+	}
+	text := fmt.Sprintf("Commit %d can't be rolled back before commit %s: roll back the newest first.", commit, strings.Join(list, ", "))
+	if a.Policy == Stack && safe {
+		text += " None of them touched the same records: the policy \"records\" allows it."
+	}
+	return text
+}
+
+// standing returns what a commit did, and what the later commits did that stand. A later commit and the rollback that
+// undid it cancel: neither is in the way.
+func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
+	c, err := tx.Commit(d.ID, commit)
+	if err != nil {
+		return undone, nil, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
+	}
+	if undone, err = s.setsOf(tx, c); err != nil {
+		return undone, nil, err
+	}
+	after, err := tx.CommitsAfter(d.ID, commit)
+	if err != nil {
+		return undone, nil, err
+	}
+	for _, l := range after {
+		if l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
+			continue
+		}
+		did, err := s.setsOf(tx, l)
+		if err != nil {
+			return undone, nil, err
+		}
+		later = append(later, did)
+	}
+	return undone, later, nil
+}
+
+// setsOf reads what a commit did.
+func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
+	out.commit = c
+	if out.opened, err = tx.Opened(c.DatasetID, c.ID); err != nil {
+		return out, err
+	}
+	if out.closed, err = tx.Closed(c.DatasetID, c.ID); err != nil {
+		return out, err
+	}
+	if out.isMixed() {
+		if out.between, err = s.statesAround(tx, c); err != nil {
+			return out, err
+		}
+	}
+	if err := out.learn(tx); err != nil {
+		return out, err
+	}
+	schemaID, propertiesID, err := s.stateBefore(tx, c)
+	if err != nil {
+		return out, err
+	}
+	if schemaID != c.SchemaID {
+		after, errAfter := tx.Schema(c.SchemaID)
+		out.schemaBefore, err = tx.Schema(schemaID)
+		if err = errors.Join(err, errAfter); err != nil {
+			return out, err
+		}
+		out.columns = changedColumns(out.schemaBefore, after)
+	}
+	if propertiesID != c.PropertiesID {
+		after, errAfter := tx.Properties(c.PropertiesID)
+		out.propertiesBefore, err = tx.Properties(propertiesID)
+		if err = errors.Join(err, errAfter); err != nil {
+			return out, err
+		}
+		out.fields = changedFields(out.propertiesBefore, after)
+	}
+	return out, nil
+}
+
+// learn reads what else there is to know of a commit: what it is in the end, and the schemas of its files.
+func (c *sets) learn(tx catalog.Tx) (err error) {
+	root := c.commit
+	for root.Mode == catalog.Rollback {
+		if root, err = tx.Commit(root.DatasetID, root.ParentCommitID); err != nil {
+			return err
+		}
+	}
+	c.root, c.schemas = root.Mode, map[string]schema.Schema{}
+	for _, f := range c.touched() {
+		if _, ok := c.schemas[f.SchemaID]; ok {
+			continue
+		}
+		if c.schemas[f.SchemaID], err = tx.Schema(f.SchemaID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statesAround is the difference of the states before and after a commit.
+func (s *Store) statesAround(tx catalog.Tx, c catalog.Commit) (*Difference, error) {
+	d, err := tx.Dataset(c.DatasetID)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.snapshot(tx, d, c.Previous)
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.snapshot(tx, d, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	return Diff(before, after), nil
+}
+
+// stateBefore returns the documents of the state that a commit was made on.
+func (s *Store) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, propertiesID string, err error) {
+	if c.Previous == 0 {
+		d, err := tx.Dataset(c.DatasetID)
+		return d.SchemaID, d.PropertiesID, err
+	}
+	before, err := tx.Commit(c.DatasetID, c.Previous)
+	return before.SchemaID, before.PropertiesID, err
+}
+
+// changedColumns returns the field ids of the columns that differ between two schemas.
+func changedColumns(a, b schema.Schema) (out []int) {
+	for _, c := range slices.Concat(a.Columns, b.Columns) {
+		x, inA := a.ByID(c.ID)
+		y, inB := b.ByID(c.ID)
+		if (inA != inB || !reflect.DeepEqual(x, y)) && !slices.Contains(out, c.ID) {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+// fields are the properties that an edit can change, by their JSON names.
+var fields = []struct {
+	name string
+	of   func(p *catalog.Properties) any
+	set  func(p *catalog.Properties, from catalog.Properties)
+}{
+	{"name", func(p *catalog.Properties) any { return p.Name }, func(p *catalog.Properties, from catalog.Properties) { p.Name = from.Name }},
+	{"description", func(p *catalog.Properties) any { return p.Description }, func(p *catalog.Properties, from catalog.Properties) { p.Description = from.Description }},
+	{"metadata", func(p *catalog.Properties) any { return p.Metadata }, func(p *catalog.Properties, from catalog.Properties) { p.Metadata = from.Metadata }},
+	{"quality_column", func(p *catalog.Properties) any { return p.QualityColumn }, func(p *catalog.Properties, from catalog.Properties) { p.QualityColumn = from.QualityColumn }},
+	{"category_column", func(p *catalog.Properties) any { return p.CategoryColumn }, func(p *catalog.Properties, from catalog.Properties) { p.CategoryColumn = from.CategoryColumn }},
+}
+
+func changedFields(a, b catalog.Properties) (out []string) {
+	for _, f := range fields {
+		if !reflect.DeepEqual(f.of(&a), f.of(&b)) {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}
+
+// withFields returns p with some of its fields taken from another.
+func withFields(p, from catalog.Properties, names []string) catalog.Properties {
+	for _, f := range fields {
+		if slices.Contains(names, f.name) {
+			f.set(&p, from)
+		}
+	}
+	return p
+}
+
+// overlap is how many records a later commit and the undone one have in common.
+type overlap struct {
+	touched  int64 // either of them in any way
+	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would raise the dead
+	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
+}
+
+func (o overlap) blocks(p Policy, undone, later sets) bool {
+	common := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+	}
+	if common(undone.fields, later.fields) {
+		return true
+	}
+	if undone.root == catalog.Schema && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
+		return true
+	}
+	if len(undone.touched()) == 0 {
+		return false
+	}
+	if later.undid(undone) {
+		return true
+	}
+	if p == Records {
+		return o.touched > 0
+	}
+	return later.commit.Mode == catalog.Overwrite || later.commit.Mode == catalog.Upsert || o.undoes > 0 || o.collides > 0
+}

@@ -1,0 +1,177 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+)
+
+// Reserved Parquet field ids of the columns that the server writes itself. They are the ones that the Iceberg
+// specification reserves for the same meanings, so that no user column ever has them.
+const (
+	FileID   = 2147483646 // _file: in a rollback file, the file that held the row
+	PosID    = 2147483645 // _pos: the row's number in that file, from 0
+	RowID    = 2147483540 // _id: the key of a dataset that declared none
+	CommitID = 2147483539 // _commit: the commit that wrote the row
+)
+
+// Names of the columns that the server writes itself.
+const (
+	FileColumn   = "_file"
+	PosColumn    = "_pos"
+	RowColumn    = "_id"
+	CommitColumn = "_commit"
+)
+
+// Kind is what a file's rows mean.
+type Kind string
+
+// The kinds of files.
+const (
+	Data     Kind = "data"     // rows that a commit added
+	Rollback Kind = "rollback" // rows that a commit displaced, as they were
+)
+
+// Column is one column of a dataset. ID is its Parquet field id: given once in a fork family, never again.
+type Column struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+}
+
+// Schema is the columns of a dataset at one commit.
+type Schema struct {
+	Columns []Column `json:"columns"`
+	Key     []int    `json:"key,omitempty"` // field ids of the declared key; empty: the key is _id
+	// Columns that a rollback or a restore took away. Records that have one of that name again get it back: rows of
+	// before may return too, and must find it.
+	Retired []Column `json:"retired,omitempty"`
+	Dropped []int    `json:"dropped,omitempty"` // field ids of columns that people dropped: they do not come back
+}
+
+// rowColumn is the key of a dataset that declared none.
+var rowColumn = Column{ID: RowID, Name: RowColumn, Type: Of(Bigint)}
+
+// Keyed tells whether key columns were declared.
+func (s Schema) Keyed() bool { return len(s.Key) > 0 }
+
+// KeyColumns returns the key: the declared columns, or _id.
+func (s Schema) KeyColumns() []Column {
+	if !s.Keyed() {
+		return []Column{rowColumn}
+	}
+	key := make([]Column, len(s.Key))
+	for i, id := range s.Key {
+		key[i], _ = s.ByID(id)
+	}
+	return key
+}
+
+// Stored returns the columns that a data file has beside _commit: the user's, and _id where it is the key.
+func (s Schema) Stored() []Column {
+	if s.Keyed() {
+		return s.Columns
+	}
+	return append(slices.Clone(s.Columns), rowColumn)
+}
+
+// ByID returns the column with that field id; _id is one where it is the key.
+func (s Schema) ByID(id int) (Column, bool) {
+	if id == RowID && !s.Keyed() {
+		return rowColumn, true
+	}
+	i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.ID == id })
+	if i < 0 {
+		return Column{}, false
+	}
+	return s.Columns[i], true
+}
+
+// ByName returns the column of that name, without regard to case, as SQL would find it.
+func (s Schema) ByName(name string) (Column, bool) {
+	i := slices.IndexFunc(s.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+	if i < 0 {
+		return Column{}, false
+	}
+	return s.Columns[i], true
+}
+
+// IsKey tells whether the column belongs to the key.
+func (s Schema) IsKey(id int) bool {
+	return slices.Contains(s.Key, id) || id == RowID && !s.Keyed()
+}
+
+// With returns the schema in which the column stands: replaced where its id is known, else added at the end.
+func (s Schema) With(c Column) Schema {
+	same := func(d Column) bool { return d.ID == c.ID }
+	s.Retired = slices.DeleteFunc(slices.Clone(s.Retired), same)
+	s.Columns = slices.Clone(s.Columns)
+	if i := slices.IndexFunc(s.Columns, same); i >= 0 {
+		s.Columns[i] = c
+		return s
+	}
+	s.Columns = append(s.Columns, c)
+	return s
+}
+
+// RetiredByName returns the retired column of that name; of several, the last.
+func (s Schema) RetiredByName(name string) (Column, bool) {
+	for _, c := range slices.Backward(s.Retired) {
+		if strings.EqualFold(c.Name, name) {
+			return c, true
+		}
+	}
+	return Column{}, false
+}
+
+// Gone tells whether a column was there and is no more.
+func (s Schema) Gone(id int) bool {
+	return slices.Contains(s.Dropped, id) || slices.ContainsFunc(s.Retired, func(c Column) bool { return c.ID == id })
+}
+
+// After returns the schema as it is when it comes back after another: what only the other has is retired.
+func (s Schema) After(other Schema) Schema {
+	s.Retired, s.Dropped = nil, nil
+	for _, c := range slices.Concat(other.Retired, other.Columns) {
+		if _, ok := s.ByID(c.ID); !ok {
+			s.Retired = append(s.Retired, c)
+		}
+	}
+	for _, id := range other.Dropped {
+		if _, ok := s.ByID(id); !ok {
+			s.Dropped = append(s.Dropped, id)
+		}
+	}
+	return s
+}
+
+// Change is one difference between two schemas. Column is the name at the side that has it (the later one, if both).
+type Change struct {
+	Change string `json:"change"` // added, removed, renamed, retyped
+	Column string `json:"column"`
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+}
+
+// Changes tells what became of a's columns in b (design, section 5, point 6). Columns are the same where their ids are.
+func Changes(a, b Schema) []Change {
+	out := []Change{}
+	for _, c := range a.Columns {
+		d, ok := b.ByID(c.ID)
+		if !ok {
+			out = append(out, Change{Change: "removed", Column: c.Name, From: c.Type.String()})
+			continue
+		}
+		if c.Name != d.Name {
+			out = append(out, Change{Change: "renamed", Column: d.Name, From: c.Name, To: d.Name})
+		}
+		if !c.Type.Equal(d.Type) {
+			out = append(out, Change{Change: "retyped", Column: d.Name, From: c.Type.String(), To: d.Type.String()})
+		}
+	}
+	for _, d := range b.Columns {
+		if _, ok := a.ByID(d.ID); !ok {
+			out = append(out, Change{Change: "added", Column: d.Name, To: d.Type.String()})
+		}
+	}
+	return out
+}

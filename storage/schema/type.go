@@ -1,0 +1,310 @@
+// Package schema is what a dataset's rows look like: columns with Parquet field ids, their types, and how both change.
+//
+// A column is known by its field id for life; its name and its type are attributes (design, section 7). The types are
+// DuckDB's, kept to those that Parquet holds without loss. The package knows no database: its tests are tables.
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Type is the type of a column, or of a part of one. Name is DuckDB's: BIGINT, VARCHAR, DECIMAL, LIST, STRUCT, MAP, …
+type Type struct {
+	Name   string
+	Width  int     // DECIMAL: digits in all
+	Scale  int     // DECIMAL: digits after the point
+	Elem   *Type   // LIST: the element; MAP: the value
+	Key    *Type   // MAP: the key
+	Fields []Field // STRUCT
+}
+
+// Field is one named part of a STRUCT.
+type Field struct {
+	Name string
+	Type Type
+}
+
+// Names of the types that the code speaks of.
+const (
+	Null        = "NULL" // nothing but nulls so far: any type widens it
+	Boolean     = "BOOLEAN"
+	Bigint      = "BIGINT"
+	Ubigint     = "UBIGINT"
+	Integer     = "INTEGER"
+	Float       = "FLOAT"
+	Double      = "DOUBLE"
+	Decimal     = "DECIMAL"
+	Varchar     = "VARCHAR"
+	Blob        = "BLOB"
+	JSON        = "JSON"
+	UUID        = "UUID"
+	Date        = "DATE"
+	Time        = "TIME"
+	Timestamp   = "TIMESTAMP"
+	TimestampNS = "TIMESTAMP_NS"
+	TimestampTZ = "TIMESTAMP WITH TIME ZONE"
+	List        = "LIST"
+	Struct      = "STRUCT"
+	Map         = "MAP"
+)
+
+// Of returns the plain type of that name.
+func Of(name string) Type { return Type{Name: name} }
+
+// ListOf returns the type of lists of elem.
+func ListOf(elem Type) Type { return Type{Name: List, Elem: &elem} }
+
+// DecimalOf returns the type of decimals of width digits, scale of them after the point.
+func DecimalOf(width, scale int) Type { return Type{Name: Decimal, Width: width, Scale: scale} }
+
+// String writes the type as DuckDB does.
+func (t Type) String() string {
+	switch t.Name {
+	case Decimal:
+		return fmt.Sprintf("DECIMAL(%d,%d)", t.Width, t.Scale)
+	case List:
+		return t.Elem.String() + "[]"
+	case Map:
+		return "MAP(" + t.Key.String() + ", " + t.Elem.String() + ")"
+	case Struct:
+		parts := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			parts[i] = quote(f.Name) + " " + f.Type.String()
+		}
+		return "STRUCT(" + strings.Join(parts, ", ") + ")"
+	}
+	return t.Name
+}
+
+// SQL writes the type for a CAST. A column of nulls has no type of its own there; it is stored as INTEGER.
+func (t Type) SQL() string {
+	switch t.Name {
+	case Null:
+		return Integer
+	case List:
+		return t.Elem.SQL() + "[]"
+	case Map:
+		return "MAP(" + t.Key.SQL() + ", " + t.Elem.SQL() + ")"
+	case Struct:
+		if len(t.Fields) == 0 {
+			return JSON // an object of which nothing is known yet
+		}
+		parts := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			parts[i] = quote(f.Name) + " " + f.Type.SQL()
+		}
+		return "STRUCT(" + strings.Join(parts, ", ") + ")"
+	}
+	return t.String()
+}
+
+// Hollow tells whether some part of the type is not known yet: nothing but nulls, or but objects without fields.
+func (t Type) Hollow() bool {
+	switch t.Name {
+	case Null:
+		return true
+	case List:
+		return t.Elem.Hollow()
+	case Struct:
+		return len(t.Fields) == 0 || slices.ContainsFunc(t.Fields, func(f Field) bool { return f.Type.Hollow() })
+	}
+	return false
+}
+
+// Nested tells whether the type has parts.
+func (t Type) Nested() bool { return t.Name == List || t.Name == Struct || t.Name == Map }
+
+// Field returns the STRUCT's field of that name, as DuckDB compares names: without regard to case.
+func (t Type) Field(name string) (Field, bool) {
+	i := slices.IndexFunc(t.Fields, func(f Field) bool { return strings.EqualFold(f.Name, name) })
+	if i < 0 {
+		return Field{}, false
+	}
+	return t.Fields[i], true
+}
+
+// Equal tells whether both are the same type, names of fields included.
+func (t Type) Equal(o Type) bool { return t.String() == o.String() }
+
+// MarshalText writes the type as DuckDB does.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *Type) UnmarshalText(text []byte) (err error) {
+	*t, err = Parse(string(text))
+	return err
+}
+
+// Parse reads a type as DuckDB writes it, such as STRUCT("a b" INTEGER, c DECIMAL(10,2)[]).
+func Parse(text string) (Type, error) {
+	p := &parser{rest: text}
+	t, err := p.typ()
+	if err == nil && p.rest != "" {
+		err = fmt.Errorf("unexpected %q", p.rest)
+	}
+	if err != nil {
+		return Type{}, fmt.Errorf("type %q: %w", text, err)
+	}
+	return t, nil
+}
+
+type parser struct{ rest string }
+
+func (p *parser) take(prefix string) bool {
+	rest, ok := strings.CutPrefix(p.rest, prefix)
+	if ok {
+		p.rest = strings.TrimLeft(rest, " ")
+	}
+	return ok
+}
+
+// typ reads one type with its array suffixes. A fixed-size array is read as the list that Parquet makes of it.
+func (p *parser) typ() (Type, error) {
+	t, err := p.base()
+	if err != nil {
+		return t, err
+	}
+	for strings.HasPrefix(p.rest, "[") {
+		end := strings.IndexByte(p.rest, ']')
+		if end < 0 {
+			return t, fmt.Errorf("[ is not closed")
+		}
+		p.rest = strings.TrimLeft(p.rest[end+1:], " ")
+		t = ListOf(t)
+	}
+	return t, nil
+}
+
+func (p *parser) base() (Type, error) {
+	switch {
+	case p.take("STRUCT("):
+		return p.structure()
+	case p.take("MAP("):
+		return p.mapping()
+	case p.take("DECIMAL("):
+		return p.decimal()
+	case p.take(`"NULL"`):
+		return Of(Null), nil
+	case p.take("ENUM("), p.take("UNION("):
+		return p.skipped()
+	}
+	end := strings.IndexAny(p.rest, ",)[(")
+	if end < 0 {
+		end = len(p.rest)
+	}
+	name := strings.TrimRight(p.rest[:end], " ")
+	if name == "" {
+		return Type{}, fmt.Errorf("a name is missing")
+	}
+	p.rest = p.rest[end:]
+	return Of(name), nil
+}
+
+func (p *parser) structure() (Type, error) {
+	t := Type{Name: Struct}
+	for {
+		name, err := p.identifier()
+		if err != nil {
+			return t, err
+		}
+		typ, err := p.typ()
+		if err != nil {
+			return t, err
+		}
+		t.Fields = append(t.Fields, Field{Name: name, Type: typ})
+		if p.take(")") {
+			return t, nil
+		}
+		if !p.take(",") {
+			return t, fmt.Errorf("a comma is missing at %q", p.rest)
+		}
+	}
+}
+
+func (p *parser) mapping() (Type, error) {
+	key, err := p.typ()
+	if err != nil {
+		return key, err
+	}
+	if !p.take(",") {
+		return key, fmt.Errorf("a comma is missing at %q", p.rest)
+	}
+	value, err := p.typ()
+	if err != nil {
+		return value, err
+	}
+	if !p.take(")") {
+		return value, fmt.Errorf("MAP is not closed")
+	}
+	return Type{Name: Map, Key: &key, Elem: &value}, nil
+}
+
+func (p *parser) decimal() (Type, error) {
+	inside, rest, ok := strings.Cut(p.rest, ")")
+	width, scale, comma := strings.Cut(inside, ",")
+	w, errW := strconv.Atoi(strings.TrimSpace(width))
+	s, errS := strconv.Atoi(strings.TrimSpace(scale))
+	if !ok || !comma || errW != nil || errS != nil {
+		return Type{}, fmt.Errorf("DECIMAL needs a width and a scale")
+	}
+	p.rest = strings.TrimLeft(rest, " ")
+	return DecimalOf(w, s), nil
+}
+
+// skipped reads past the members of an ENUM or UNION: the first is stored as text, the second not at all.
+func (p *parser) skipped() (Type, error) {
+	depth, quoted := 1, byte(0)
+	for i := 0; i < len(p.rest); i++ {
+		switch c := p.rest[i]; {
+		case quoted != 0:
+			if c == quoted {
+				quoted = 0
+			}
+		case c == '\'' || c == '"':
+			quoted = c
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth == 0 {
+				members := p.rest[:i]
+				p.rest = strings.TrimLeft(p.rest[i+1:], " ")
+				if strings.HasPrefix(members, "'") {
+					return Of("ENUM"), nil
+				}
+				return Of("UNION"), nil
+			}
+		}
+	}
+	return Type{}, fmt.Errorf("a parenthesis is not closed")
+}
+
+func (p *parser) identifier() (string, error) {
+	if !strings.HasPrefix(p.rest, `"`) {
+		name, rest, ok := strings.Cut(p.rest, " ")
+		if !ok {
+			return "", fmt.Errorf("a type is missing at %q", p.rest)
+		}
+		p.rest = strings.TrimLeft(rest, " ")
+		return name, nil
+	}
+	var b strings.Builder
+	for i := 1; i < len(p.rest); i++ {
+		if p.rest[i] != '"' {
+			b.WriteByte(p.rest[i])
+			continue
+		}
+		if i+1 < len(p.rest) && p.rest[i+1] == '"' {
+			b.WriteByte('"')
+			i++
+			continue
+		}
+		p.rest = strings.TrimLeft(p.rest[i+1:], " ")
+		return b.String(), nil
+	}
+	return "", fmt.Errorf("a quote is not closed")
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

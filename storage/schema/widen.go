@@ -1,0 +1,234 @@
+package schema
+
+import "slices"
+
+// integer tells the bits of an integer type and whether it is signed; bits is 0 for every other type.
+func integer(t Type) (bits int, signed bool) {
+	switch t.Name {
+	case "TINYINT":
+		return 8, true
+	case "SMALLINT":
+		return 16, true
+	case Integer:
+		return 32, true
+	case Bigint:
+		return 64, true
+	case "UTINYINT":
+		return 8, false
+	case "USMALLINT":
+		return 16, false
+	case "UINTEGER":
+		return 32, false
+	case Ubigint:
+		return 64, false
+	}
+	return 0, false
+}
+
+// digits is how many decimal digits an integer of so many bits can have.
+func digits(bits int, signed bool) int {
+	switch {
+	case bits == 8:
+		return 3
+	case bits == 16:
+		return 5
+	case bits == 32:
+		return 10
+	case signed:
+		return 19
+	}
+	return 20
+}
+
+func signedOf(bits int) Type {
+	return Of(map[int]string{8: "TINYINT", 16: "SMALLINT", 32: Integer, 64: Bigint}[bits])
+}
+
+// decimalFor returns the decimal that holds every value of an integer or decimal type; ok is false for other types.
+func decimalFor(t Type) (d Type, ok bool) {
+	if t.Name == Decimal {
+		return t, true
+	}
+	bits, signed := integer(t)
+	return DecimalOf(digits(bits, signed), 0), bits > 0
+}
+
+// IsInteger tells whether the type is one of the integers.
+func (t Type) IsInteger() bool { bits, _ := integer(t); return bits > 0 }
+
+// IsNumber tells whether the type is an integer, a decimal or a floating-point number.
+func (t Type) IsNumber() bool {
+	return t.IsInteger() || t.Name == Decimal || t.Name == Float || t.Name == Double
+}
+
+// Holds tells whether every value of o is a value of t, so that a cast changes nothing.
+func (t Type) Holds(o Type) bool {
+	if o.Name == Null || t.Equal(o) {
+		return true
+	}
+	switch t.Name {
+	case List:
+		return o.Name == List && t.Elem.Holds(*o.Elem)
+	case Map:
+		return o.Name == Map && t.Key.Holds(*o.Key) && t.Elem.Holds(*o.Elem)
+	case Struct:
+		return o.Name == Struct && t.holdsFields(o)
+	case Decimal:
+		d, ok := decimalFor(o)
+		return ok && d.Width-d.Scale <= t.Width-t.Scale && d.Scale <= t.Scale
+	case Double:
+		bits, _ := integer(o)
+		return o.Name == Float || bits > 0 && bits <= 32
+	case Float:
+		bits, _ := integer(o)
+		return bits > 0 && bits <= 16
+	case Timestamp:
+		return o.Name == Date
+	}
+	return holdsInteger(t, o)
+}
+
+func holdsInteger(t, o Type) bool {
+	tBits, tSigned := integer(t)
+	oBits, oSigned := integer(o)
+	if tBits == 0 || oBits == 0 || oSigned && !tSigned {
+		return false
+	}
+	return oBits < tBits || oBits == tBits && oSigned == tSigned
+}
+
+func (t Type) holdsFields(o Type) bool {
+	return !slices.ContainsFunc(o.Fields, func(f Field) bool {
+		mine, ok := t.Field(f.Name)
+		return !ok || !mine.Type.Holds(f.Type)
+	})
+}
+
+// Widen returns the narrowest type that takes the values of both. ok is false where there is none. Where the result
+// does not Hold one of the two (a BIGINT that meets a DOUBLE), the values themselves decide: the caller checks them.
+func Widen(a, b Type) (w Type, ok bool) {
+	switch {
+	case a.Holds(b):
+		return a, true
+	case b.Holds(a):
+		return b, true
+	case a.Name == List && b.Name == List:
+		elem, ok := Widen(*a.Elem, *b.Elem)
+		return ListOf(elem), ok
+	case a.Name == Map && b.Name == Map:
+		key, okKey := Widen(*a.Key, *b.Key)
+		elem, okElem := Widen(*a.Elem, *b.Elem)
+		return Type{Name: Map, Key: &key, Elem: &elem}, okKey && okElem
+	case a.Name == Struct && b.Name == Struct:
+		return widenStruct(a, b)
+	case a.IsInteger() && b.IsInteger():
+		return widenIntegers(a, b), true
+	case a.IsNumber() && b.IsNumber():
+		return widenNumbers(a, b)
+	case temporal(a) > 0 && temporal(b) > 0:
+		if temporal(a) > temporal(b) {
+			return a, true
+		}
+		return b, true
+	}
+	return Type{}, false
+}
+
+func widenStruct(a, b Type) (Type, bool) {
+	w := Type{Name: Struct, Fields: slices.Clone(a.Fields)}
+	for _, f := range b.Fields {
+		i := slices.IndexFunc(w.Fields, func(g Field) bool { return g.Name == f.Name })
+		if _, clash := a.Field(f.Name); i < 0 && clash {
+			return Type{}, false // the same name in another case: DuckDB could not tell them apart
+		}
+		if i < 0 {
+			w.Fields = append(w.Fields, f)
+			continue
+		}
+		typ, ok := Widen(w.Fields[i].Type, f.Type)
+		if !ok {
+			return Type{}, false
+		}
+		w.Fields[i].Type = typ
+	}
+	return w, true
+}
+
+// widenIntegers is for two that do not hold each other: one is signed, the other not.
+func widenIntegers(a, b Type) Type {
+	aBits, aSigned := integer(a)
+	bBits, _ := integer(b)
+	unsigned := aBits
+	if aSigned {
+		unsigned = bBits
+	}
+	if unsigned == 64 {
+		return DecimalOf(20, 0)
+	}
+	return signedOf(max(aBits, bBits, unsigned*2))
+}
+
+func widenNumbers(a, b Type) (Type, bool) {
+	da, okA := decimalFor(a)
+	db, okB := decimalFor(b)
+	if !okA || !okB {
+		return Of(Double), true
+	}
+	scale := max(da.Scale, db.Scale)
+	width := scale + max(da.Width-da.Scale, db.Width-db.Scale)
+	return DecimalOf(width, scale), width <= 38
+}
+
+// temporal ranks the types without a zone that tell a moment; 0 is no such type.
+func temporal(t Type) int { return slices.Index([]string{"", Date, Timestamp, TimestampNS}, t.Name) }
+
+// Stored returns the type in which values of t are kept: t itself where Parquet holds it, else one that does.
+// ok is false where there is none that keeps the values as they are.
+func Stored(t Type) (s Type, ok bool) {
+	switch t.Name {
+	case "HUGEINT", "UHUGEINT":
+		return DecimalOf(38, 0), true
+	case "ENUM", "BIT", "BIGNUM", "TIME WITH TIME ZONE":
+		return Of(Varchar), true
+	case "TIMESTAMP_S", "TIMESTAMP_MS":
+		return Of(Timestamp), true
+	case "UNION", "VARIANT", "INTERVAL", "TIME_NS", "GEOMETRY":
+		return Type{}, false
+	case List:
+		elem, ok := Stored(*t.Elem)
+		return ListOf(elem), ok
+	case Map:
+		key, okKey := Stored(*t.Key)
+		elem, okElem := Stored(*t.Elem)
+		return Type{Name: Map, Key: &key, Elem: &elem}, okKey && okElem
+	case Struct:
+		s = Type{Name: Struct}
+		for _, f := range t.Fields {
+			typ, ok := Stored(f.Type)
+			if !ok {
+				return Type{}, false
+			}
+			s.Fields = append(s.Fields, Field{Name: f.Name, Type: typ})
+		}
+		return s, true
+	}
+	return t, true
+}
+
+// Settled returns the type in which a column of t is stored: objects of which no field is known are kept as JSON.
+func (t Type) Settled() Type {
+	switch t.Name {
+	case List:
+		return ListOf(t.Elem.Settled())
+	case Struct:
+		if len(t.Fields) == 0 {
+			return Of(JSON)
+		}
+		fields := slices.Clone(t.Fields)
+		for i := range fields {
+			fields[i].Type = fields[i].Type.Settled()
+		}
+		t.Fields = fields
+	}
+	return t
+}

@@ -1,0 +1,248 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// Snapshot is a dataset as of one commit: which files are live, and the schema and properties. It is immutable, and all
+// that a reader needs: no row has been read to make it (design, section 2).
+type Snapshot struct {
+	Dataset    catalog.Dataset
+	Commit     catalog.Commit // ID 0: before the first commit
+	Schema     schema.Schema
+	Properties catalog.Properties
+	Data       []*catalog.File // data files, oldest first
+	Rollbacks  []*catalog.File // rollback files: the positions that are not live
+
+	schemas map[string]schema.Schema // of the files, by document id
+	store   *Store
+}
+
+// Total is how many records there are.
+func (s *Snapshot) Total() int64 { return s.Commit.Total }
+
+// Files returns all files of the snapshot.
+func (s *Snapshot) Files() []*catalog.File { return slices.Concat(s.Data, s.Rollbacks) }
+
+// schemaOf returns the schema that a file was written with. A snapshot has those of all of its files: reading one
+// without its schema would find nothing in it.
+func (s *Snapshot) schemaOf(f *catalog.File) schema.Schema {
+	fs, ok := s.schemas[f.SchemaID]
+	if !ok {
+		panic(fmt.Sprintf("snapshot of commit %d without the schema of file %d", s.Commit.ID, f.ID))
+	}
+	return fs
+}
+
+// Paths returns where the files can be read.
+func (s *Snapshot) Paths() []string {
+	paths := make([]string, 0, len(s.Data)+len(s.Rollbacks))
+	for _, f := range s.Files() {
+		paths = append(paths, s.store.blobs.Path(f.Key))
+	}
+	return paths
+}
+
+// Snapshot returns the dataset as of a ref: head, a commit id, a version, a savepoint, or a time.
+func (s *Store) Snapshot(ctx context.Context, dataset, ref string) (*Snapshot, error) {
+	var out *Snapshot
+	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		commit, err := resolve(tx, d, ref)
+		if err != nil {
+			return err
+		}
+		out, err = s.snapshot(tx, d, commit)
+		return err
+	})
+	return out, err
+}
+
+// Resolve returns the id of the commit that a ref names; 0 is the dataset before its first commit.
+func (s *Store) Resolve(ctx context.Context, dataset, ref string) (id int64, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err == nil {
+			id, err = resolve(tx, d, ref)
+		}
+		return err
+	})
+	return id, err
+}
+
+// resolve finds the commit that a ref names.
+func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err error) {
+	if ref == "" || ref == "head" {
+		return d.Head, nil
+	}
+	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
+		return resolveCommit(tx, d, id)
+	}
+	if number, ok := ParseVersion(ref); ok {
+		v, err := tx.Version(d.ID, number[0], number[1], number[2])
+		return v.CommitID, known(err, "version_not_found", "Version %s not found for dataset '%s'", ref, d.Name)
+	}
+	if number, ok := parseSavepoint(ref); ok {
+		p, err := tx.SavepointByNumber(d.ID, number)
+		return p.CommitID, known(err, "savepoint_not_found", "Savepoint %s not found for dataset '%s'", ref, d.Name)
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {
+		if t, err := time.Parse(layout, ref); err == nil {
+			return resolveTime(tx, d, t, ref)
+		}
+	}
+	return 0, failf(NotFound, "ref_not_found", "%q is no ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, a savepoint such as master__000003, or a time such as 2026-01-31T10:00:00Z.", clip(ref), d.Name)
+}
+
+func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
+	if id == 0 {
+		return 0, nil
+	}
+	c, err := tx.Commit(d.ID, id)
+	return c.ID, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+}
+
+func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int64, error) {
+	if t.Before(d.CreatedAt) {
+		return 0, failf(NotFound, "ref_not_found", "Dataset '%s' was not there yet at %s; it was made at %s.", d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
+	}
+	c, err := tx.CommitAt(d.ID, t)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return 0, nil // after it was made and before its first commit
+	}
+	return c.ID, err
+}
+
+// known turns a missing row into a sentence.
+func known(err error, code, format string, args ...any) error {
+	if errors.Is(err, catalog.ErrNotFound) {
+		return failf(NotFound, code, format, args...)
+	}
+	return err
+}
+
+func parseSavepoint(ref string) (number int64, ok bool) {
+	text, ok := strings.CutPrefix(ref, "master__")
+	number, err := strconv.ParseInt(text, 10, 64)
+	return number, ok && err == nil
+}
+
+// snapshot loads a dataset as of a commit.
+func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snapshot, error) {
+	if cached := s.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
+		// A later rollback may have marked this very commit, so the row is read again.
+		again := *cached
+		return &again, again.refresh(tx)
+	}
+	out := &Snapshot{Dataset: d, store: s}
+	schemaID, propertiesID := d.SchemaID, d.PropertiesID
+	if commit > 0 {
+		c, err := tx.Commit(d.ID, commit)
+		if err != nil {
+			return nil, err
+		}
+		out.Commit, schemaID, propertiesID = c, c.SchemaID, c.PropertiesID
+	}
+	var err error
+	if out.Schema, err = tx.Schema(schemaID); err != nil {
+		return nil, err
+	}
+	if out.Properties, err = tx.Properties(propertiesID); err != nil {
+		return nil, err
+	}
+	files, err := s.liveFiles(tx, d.ID, commit)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.adopt(tx, files); err != nil {
+		return nil, err
+	}
+	if commit == d.Head {
+		s.heads.put(out)
+	}
+	return out, nil
+}
+
+func (s *Snapshot) refresh(tx catalog.Tx) (err error) {
+	if s.Commit.ID > 0 {
+		s.Commit, err = tx.Commit(s.Dataset.ID, s.Commit.ID)
+	}
+	return err
+}
+
+// liveFiles returns the files that are live at a commit. Files never change, so those that were seen are kept.
+func (s *Store) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
+	ids, err := tx.FileIDs(dataset, commit)
+	if err != nil {
+		return nil, err
+	}
+	if files, ok := s.files.all(ids); ok {
+		return files, nil
+	}
+	files, err := tx.Files(dataset, commit)
+	s.files.add(files)
+	return files, err
+}
+
+// adopt takes the files as the snapshot's, and reads the schemas they were written with.
+func (s *Snapshot) adopt(tx catalog.Tx, files []*catalog.File) error {
+	s.schemas = map[string]schema.Schema{}
+	for _, f := range files {
+		if f.Kind == schema.Data {
+			s.Data = append(s.Data, f)
+		} else {
+			s.Rollbacks = append(s.Rollbacks, f)
+		}
+		if _, ok := s.schemas[f.SchemaID]; ok {
+			continue
+		}
+		fs, err := tx.Schema(f.SchemaID)
+		if err != nil {
+			return err
+		}
+		s.schemas[f.SchemaID] = fs
+	}
+	return nil
+}
+
+// displacers returns for each data file the rollback files that hold positions of it.
+func (s *Snapshot) displacers() map[int64][]*catalog.File {
+	out := map[int64][]*catalog.File{}
+	for _, r := range s.Rollbacks {
+		for target := range r.Targets {
+			out[target] = append(out[target], r)
+		}
+	}
+	return out
+}
+
+// within returns the snapshot with only the files that may hold keys inside bounds; nil bounds leave all.
+func (s *Snapshot) within(bounds *catalog.Bounds) *Snapshot {
+	if bounds == nil {
+		return s
+	}
+	order := orderOf(s.Schema.KeyColumns()[0].Type)
+	keep := func(files []*catalog.File) (out []*catalog.File) {
+		for _, f := range files {
+			if order.overlap(f.Bounds, bounds) {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+	part := *s
+	part.Data, part.Rollbacks = keep(s.Data), keep(s.Rollbacks)
+	return &part
+}

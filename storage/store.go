@@ -1,0 +1,179 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+)
+
+// Options are what a store needs to know. The zero value works.
+type Options struct {
+	Memory  int64            // bytes that DuckDB may use in all; 0: half of the machine's
+	Threads int              // 0: one a core
+	Now     func() time.Time // nil: time.Now
+	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
+	Log     *slog.Logger     // nil: nowhere
+	Hook    blob.Hook        // called before every durable step of a commit; for tests
+}
+
+// Store is an open data directory. Its methods may be called from many goroutines; only one process can have it open.
+type Store struct {
+	options  Options
+	dir      string
+	guard    *flock.Flock
+	catalog  *catalog.Catalog
+	blobs    *blob.Dir
+	engine   *duck.Engine
+	locks    *lockTable
+	heads    *headCache
+	files    *fileCache
+	commits  atomic.Int64 // the last commit id that was given
+	fileIDs  atomic.Int64
+	mu       sync.Mutex
+	families map[string]*family
+}
+
+// family hands out what a dataset and its forks share: row numbers and field ids. The lock is held by a commit that
+// assigns row numbers, from before the first until it stands or not.
+type family struct {
+	mu        sync.Mutex
+	lastRow   int64
+	lastField int64
+}
+
+// Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
+func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	s.guard = flock.New(filepath.Join(dir, "lock"))
+	if ok, err := s.guard.TryLock(); err != nil || !ok {
+		return nil, errors.Join(fmt.Errorf("the data directory %s is in use by another process", dir), err)
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (o Options) filled() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = newID
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	return o
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	if s.blobs, err = blob.Open(s.dir, s.options.Hook); err != nil {
+		return err
+	}
+	if s.catalog, err = catalog.Open(ctx, filepath.Join(s.dir, "catalog.db")); err != nil {
+		return err
+	}
+	if s.engine, err = duck.Open(s.limits(engineShare)); err != nil {
+		return err
+	}
+	if err := s.rebuildIfEmpty(ctx); err != nil {
+		return fmt.Errorf("making the catalog anew: %w", err)
+	}
+	if err := s.readSequences(ctx); err != nil {
+		return err
+	}
+	return s.removeOrphans(ctx)
+}
+
+// engineShare is how much of the memory limit the engine for our own statements gets, in parts of ten; a sandbox for
+// a client's statement gets the rest.
+const engineShare = 6
+
+func (s *Store) limits(tenths int64) duck.Limits {
+	return duck.Limits{Memory: s.options.Memory / 10 * tenths, Threads: s.options.Threads, TempDir: s.blobs.Scratch("spill")}
+}
+
+func (s *Store) readSequences(ctx context.Context) error {
+	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		commit, err := tx.Last("commit")
+		if err != nil {
+			return err
+		}
+		file, err := tx.Last("file")
+		s.commits.Store(commit)
+		s.fileIDs.Store(file)
+		return errors.Join(err, tx.FailJobs("The server was restarted before this was done.", s.now()))
+	})
+}
+
+// Close closes the store. Nothing may be under way.
+func (s *Store) Close() error {
+	var errs []error
+	if s.engine != nil {
+		errs = append(errs, s.engine.Close())
+	}
+	if s.catalog != nil {
+		errs = append(errs, s.catalog.Close())
+	}
+	return errors.Join(append(errs, s.guard.Unlock())...)
+}
+
+// Conn opens a connection for statements of ours.
+func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.Conn(ctx) }
+
+// Sandbox opens an instance for a client's statement: it can read the files of the snapshots and nothing else. setup
+// is ours and makes the views that the statement names.
+func (s *Store) Sandbox(ctx context.Context, snapshots []*Snapshot, setup ...string) (*duck.Conn, error) {
+	var files []string
+	for _, snap := range snapshots {
+		files = append(files, snap.Paths()...)
+	}
+	return duck.Sandbox(ctx, s.limits(10-engineShare), files, setup...)
+}
+
+// Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.
+func (s *Store) Scratch(name string) string { return s.blobs.Scratch(name) }
+
+// Ready tells whether the store can take a commit: its catalog answers.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.catalog.Read(ctx, func(tx catalog.Tx) error { _, err := tx.Last("commit"); return err })
+}
+
+// now is the time, to the microsecond, as the catalog keeps it.
+func (s *Store) now() time.Time { return s.options.Now().UTC().Truncate(time.Microsecond) }
+
+// family returns the numbers that a dataset shares with its forks.
+func (s *Store) family(tx catalog.Tx, id string) (*family, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.families[id]; f != nil {
+		return f, nil
+	}
+	row, field, err := tx.Family(id)
+	if err != nil {
+		return nil, err
+	}
+	f := &family{lastRow: row, lastField: field}
+	s.families[id] = f
+	return f, nil
+}

@@ -1,0 +1,26 @@
+package storage
+
+import (
+	"encoding/hex"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// newID makes an id that sorts by when it was made.
+func newID() string {
+	id := uuid.Must(uuid.NewV7())
+	return hex.EncodeToString(id[:])
+}
+
+// clip shortens what a client sent, to show it back.
+func clip(s string) string {
+	const most = 60
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
+}
+
+func isControl(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }

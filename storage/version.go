@@ -1,0 +1,201 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"rowback/storage/catalog"
+)
+
+var versionForm = regexp.MustCompile(`^(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})$`)
+
+// ParseVersion reads a semantic version (major.minor.patch).
+func ParseVersion(text string) (number [3]int64, ok bool) {
+	m := versionForm.FindStringSubmatch(text)
+	if m == nil {
+		return number, false
+	}
+	for i := range number {
+		n, err := strconv.ParseInt(m[i+1], 10, 64)
+		if err != nil {
+			return number, false
+		}
+		number[i] = n
+	}
+	return number, true
+}
+
+// VersionNumber writes a version's number, such as 1.0.1.
+func VersionNumber(v catalog.Version) string {
+	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
+}
+
+// SavepointName writes a savepoint's name, such as master__000003.
+func SavepointName(number int64) string { return fmt.Sprintf("master__%06d", number) }
+
+// Versions lists a dataset's versions, the lowest number first.
+func (s *Store) Versions(ctx context.Context, dataset string) (list []catalog.Version, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Versions(dataset); return err })
+	return list, err
+}
+
+// Savepoints lists a dataset's savepoints, newest first.
+func (s *Store) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Savepoints(dataset); return err })
+	return list, err
+}
+
+// FindVersion returns a version of a dataset by its number, with the sentences of seed 000.
+func (s *Store) FindVersion(ctx context.Context, dataset, number string) (v catalog.Version, err error) {
+	n, ok := ParseVersion(number)
+	if !ok {
+		return v, failf(Malformed, "invalid_version", "Invalid version format. Expected semantic version (major.minor.patch)")
+	}
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		v, err = tx.Version(dataset, n[0], n[1], n[2])
+		return known(err, "version_not_found", "Version %s not found for dataset '%s'", number, d.Name)
+	})
+	return v, err
+}
+
+// Increment names the head with the next version: 1.0.0 the first time, then counted from the highest number that was
+// ever given. part is major, minor or patch.
+func (s *Store) Increment(ctx context.Context, dataset, part, description string, r Request) (v catalog.Version, err error) {
+	step := map[string]int{"major": 0, "minor": 1, "patch": 2}
+	at, ok := step[part]
+	if !ok {
+		return v, failf(Invalid, "unknown_version_type", "version_type: %q is not one of major, minor, patch", clip(part)).With("field", "version_type")
+	}
+	unlock, err := s.locks.lock(ctx, dataset)
+	if err != nil {
+		return v, err
+	}
+	defer unlock()
+	d, err := s.Dataset(ctx, dataset)
+	if err != nil {
+		return v, err
+	}
+	if r.ExpectedHead != nil && *r.ExpectedHead != d.Head {
+		return v, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", d.Name, d.Head, *r.ExpectedHead).With("head", d.Head)
+	}
+	all, err := s.Versions(ctx, dataset)
+	if err != nil {
+		return v, err
+	}
+	number := [3]int64{1, 0, 0}
+	if len(all) > 0 {
+		last := all[len(all)-1]
+		number = next([3]int64{last.Major, last.Minor, last.Patch}, at)
+	}
+	v = catalog.Version{
+		DatasetID: d.ID, Major: number[0], Minor: number[1], Patch: number[2], CommitID: d.Head,
+		Description: description, IsActive: true, User: r.User, CreatedAt: s.now(),
+	}
+	return v, s.addVersion(ctx, &v, r)
+}
+
+func next(number [3]int64, at int) [3]int64 {
+	number[at]++
+	for i := at + 1; i < len(number); i++ {
+		number[i] = 0
+	}
+	return number
+}
+
+func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) error {
+	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		last, err := tx.Last("version")
+		if err != nil {
+			return err
+		}
+		v.ID = last + 1
+		if err := tx.Advance("version", v.ID); err != nil {
+			return err
+		}
+		if err := tx.AddVersion(*v); err != nil {
+			return err
+		}
+		if c, err := tx.Commit(v.DatasetID, v.CommitID); err == nil {
+			v.Total = c.Total
+		}
+		if err := s.receipt(tx, r, *v); err != nil {
+			return err
+		}
+		return s.putLabel(v.DatasetID, "version-"+VersionNumber(*v), v)
+	})
+}
+
+// putLabel stores a version or savepoint beside the commits, so that the catalog can be made anew. It is the last thing
+// before the transaction ends: a label without its row is put right by the next one of its name.
+func (s *Store) putLabel(dataset, name string, label any) error {
+	text, err := json.MarshalIndent(label, "", "  ")
+	if err != nil {
+		return err
+	}
+	return s.blobs.Put(dataset+"/"+labelsFolder+"/"+name+".json", text)
+}
+
+// RollbackVersion is seed 000's rollback: the dataset is restored to a version, a savepoint keeps the state before it,
+// later versions become inactive and the target active. All of it is one transaction.
+func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r Request) (catalog.Commit, error) {
+	target, err := s.FindVersion(ctx, dataset, number)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	if r.Message == "" {
+		r.Message = "Rollback to version " + number
+	}
+	return s.restore(ctx, dataset, number, r, func(tx catalog.Tx, w *work) error {
+		if _, err := s.addSavepoint(tx, w.head.Dataset.ID, w.commit.Previous, "Before rollback to version "+number, r.User); err != nil {
+			return err
+		}
+		return s.activate(tx, target)
+	})
+}
+
+// activate makes a version active and all later ones inactive.
+func (s *Store) activate(tx catalog.Tx, target catalog.Version) error {
+	all, err := tx.Versions(target.DatasetID)
+	if err != nil {
+		return err
+	}
+	after := false
+	for _, v := range all {
+		if v.ID != target.ID && !after {
+			continue
+		}
+		v.IsActive = v.ID == target.ID
+		after = true
+		if err := tx.SetActive(v.ID, v.IsActive); err != nil {
+			return err
+		}
+		if err := s.putLabel(v.DatasetID, "version-"+VersionNumber(v), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addSavepoint bookmarks a commit.
+func (s *Store) addSavepoint(tx catalog.Tx, dataset string, commit int64, description, user string) (catalog.Savepoint, error) {
+	all, err := tx.Savepoints(dataset)
+	if err != nil {
+		return catalog.Savepoint{}, err
+	}
+	now := s.now()
+	p := catalog.Savepoint{ID: s.options.NewID(), DatasetID: dataset, Number: 1, CommitID: commit, Description: description, User: user, CreatedAt: now, UpdatedAt: now}
+	if len(all) > 0 {
+		p.Number = all[0].Number + 1
+	}
+	if err := tx.AddSavepoint(p); err != nil {
+		return p, err
+	}
+	return p, s.putLabel(dataset, SavepointName(p.Number), p)
+}
