@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"rowback/storage/blob"
@@ -82,11 +83,7 @@ type work struct {
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
 func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catalog.Mode) (_ *work, err error) {
-	id, err := s.DatasetID(ctx, dataset)
-	if err != nil {
-		return nil, err
-	}
-	unlock, err := s.locks.lock(ctx, id)
+	unlock, err := s.locks.lock(ctx, dataset)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +93,7 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 			w.end()
 		}
 	}()
-	if w.head, err = s.Snapshot(ctx, id, "head"); err != nil {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return w.readHead(tx, dataset) }); err != nil {
 		return nil, err
 	}
 	head := w.head.Commit.ID
@@ -104,20 +101,26 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 		return nil, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", w.head.Dataset.Name, head, *r.ExpectedHead).
 			With("head", head).With("expected_head", *r.ExpectedHead)
 	}
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		w.family, err = s.family(tx, w.head.Dataset.FamilyID)
-		return err
-	}); err != nil {
-		return nil, err
-	}
 	w.schema, w.properties = w.head.Schema, w.head.Properties
 	commit := s.commits.Add(1)
 	w.commit = catalog.Commit{
-		DatasetID: id, ID: commit, Tag: commit, Previous: head, Mode: mode, Message: r.Message, User: r.User,
+		DatasetID: dataset, ID: commit, Tag: commit, Previous: head, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.options.NewID(), Total: w.head.Total(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
-	w.batch, err = s.blobs.Batch(fmt.Sprintf("%s/%d", id, commit))
+	w.batch, err = s.blobs.Batch(fmt.Sprintf("%s/%d", dataset, commit))
 	return w, err
+}
+
+func (w *work) readHead(tx catalog.Tx, dataset string) error {
+	d, err := w.store.dataset(tx, dataset)
+	if err != nil {
+		return err
+	}
+	if w.head, err = w.store.snapshot(tx, d, d.Head); err != nil {
+		return err
+	}
+	w.family, err = w.store.family(tx, d.FamilyID)
+	return err
 }
 
 func orEmpty(m json.RawMessage) json.RawMessage {
@@ -215,10 +218,15 @@ func (w *work) record(tx catalog.Tx) error {
 
 // documents stores the schema and the properties that the commit leaves.
 func (w *work) documents(tx catalog.Tx) (err error) {
-	if w.commit.SchemaID, err = tx.AddDocument(w.schema); err != nil {
-		return err
+	w.commit.SchemaID, w.commit.PropertiesID = w.head.schemaID(), w.head.propertiesID()
+	if !reflect.DeepEqual(w.schema, w.head.Schema) {
+		if w.commit.SchemaID, err = tx.AddDocument(w.schema); err != nil {
+			return err
+		}
 	}
-	w.commit.PropertiesID, err = tx.AddDocument(w.properties)
+	if !reflect.DeepEqual(w.properties, w.head.Properties) {
+		w.commit.PropertiesID, err = tx.AddDocument(w.properties)
+	}
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
@@ -21,12 +23,16 @@ type incoming struct {
 	offered  []intake.Offered
 	relation string // SQL: the columns that came, by field id, then _n: the record's number from 0
 	rows     int64
-	bounds   *catalog.Bounds // of the first key column
-	path     string          // where the records lie as a data file of this commit, if they do
+	bounds   *catalog.Bounds   // of the first key column
+	path     string            // where the records lie as a data file of this commit, if they do
+	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few and nothing else is asked of them
 }
 
-// smallUpload is up to how many bytes an upload is kept in a temporary table instead of a file.
-const smallUpload = 4 << 20
+// Up to so many bytes, an upload is kept in memory, or in a temporary table, instead of a file.
+const (
+	tinyUpload  = 64 << 10
+	smallUpload = 4 << 20
+)
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids. tag adds rows numbers from the family where the key is _id and records lack it.
@@ -45,10 +51,38 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	}
 	w.schema = fit.schema
 	in := &incoming{fitted: fit, upload: u, offered: records.Columns()}
-	if u.Size <= smallUpload {
+	switch {
+	case u.Size <= tinyUpload && w.commit.Mode == catalog.Append && !w.schema.Keyed() && !in.has(schema.RowID):
+		return in, w.readBatch(ctx, in, records) // nothing more is asked of the records than to be written
+	case u.Size <= smallUpload:
 		return in, w.readTable(ctx, in, records)
 	}
 	return in, w.readFile(ctx, in, records)
+}
+
+// readBatch keeps the records in memory, as the rows of a data file.
+func (w *work) readBatch(ctx context.Context, in *incoming, records intake.Records) error {
+	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
+	if err != nil {
+		return err
+	}
+	defer release()
+	in.batch, err = w.conn.Batch(ctx, w.dataRows(in, from))
+	if err != nil {
+		return records.Explain(err)
+	}
+	in.rows = in.batch.NumRows()
+	return nil
+}
+
+// dataRows is the SQL of incoming records as the rows of a data file of this commit.
+func (w *work) dataRows(in *incoming, from string) string {
+	list := make([]string, 0, len(w.schema.Columns)+2)
+	for _, c := range w.schema.Stored() {
+		list = append(list, w.incomingColumn(in, c))
+	}
+	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
+	return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")"
 }
 
 func (f *family) nextField() int {
@@ -110,7 +144,7 @@ func (w *work) readFile(ctx context.Context, in *incoming, records intake.Record
 	}
 	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
 	in.path = w.store.blobs.Scratch("incoming.parquet")
-	in.rows, err = datafile.Write(ctx, w.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, -1, spec)
+	in.rows, err = datafile.Copy(ctx, w.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, spec)
 	if err != nil {
 		return records.Explain(err)
 	}
@@ -155,8 +189,11 @@ func (w *work) firstRow() int64 {
 	return w.family.lastRow + 1
 }
 
-// discard removes the file that the records lie in, unless it became part of the commit.
+// discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
 func (in *incoming) discard() {
+	if in.batch != nil {
+		in.batch.Release()
+	}
 	if in.path != "" {
 		os.Remove(in.path)
 	}

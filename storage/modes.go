@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -69,6 +72,9 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 	if in.path != "" {
 		return w.adopt(ctx, in)
 	}
+	if in.batch != nil {
+		return w.writeBatch(schema.Data, in.batch)
+	}
 	list := make([]string, 0, len(w.schema.Columns)+2)
 	for _, c := range w.schema.Stored() {
 		switch {
@@ -81,8 +87,7 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 		}
 	}
 	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
-	_, err := w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.relation+" ORDER BY _n", in.rows)
-	return err
+	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.relation+" ORDER BY _n", in.rows)
 }
 
 // firstRowOf is the number of the first incoming record, once gaveRows has counted them.
@@ -90,13 +95,12 @@ func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow - in.row
 
 // adopt makes the file that the records lie in a file of the commit.
 func (w *work) adopt(ctx context.Context, in *incoming) error {
-	path := w.batch.Path(fileName(schema.Data, 0))
+	path := w.batch.Path(fileName(schema.Data))
 	if err := os.Rename(in.path, path); err != nil {
 		return err
 	}
 	in.path = ""
-	_, err := w.open(ctx, schema.Data, path, in.rows)
-	return err
+	return w.takeFile(ctx, schema.Data, path, in.rows)
 }
 
 // replace overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
@@ -118,34 +122,29 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 		w.commit.Added = in.rows
 		return w.add(ctx, in)
 	}
-	changed, err := w.conn.Create(ctx, w.changes(in, live))
-	if err != nil {
-		return err
+	if in.rows <= smallRows {
+		return w.rewriteFew(ctx, w.changes(in, live))
 	}
-	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
-		return err
-	}
-	w.commit.Added = changed - w.commit.Modified
-	return w.rewrite(ctx, changed)
+	return w.rewriteMany(ctx, w.changes(in, live))
 }
 
-// changes is the statement that joins the incoming records with the live ones of the same keys, and keeps those that
-// are new or differ: after them as a<id>, before them as b<id>, with _commit, _file and _pos of the live one.
+// changes is the SQL that joins the incoming records with the live ones of the same keys, and keeps those that are new
+// or differ: after the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which
+// are null for new ones; last _n.
 func (w *work) changes(in *incoming, live *Snapshot) string {
 	key := w.schema.KeyColumns()
-	var list, differs []string
+	var after, before, differs []string
 	for _, c := range w.schema.Stored() {
-		after := w.after(in, c)
-		list = append(list, fmt.Sprintf("%s AS a%d", after, c.ID), fmt.Sprintf("s.%s AS b%d", columnName(c.ID), c.ID))
+		after = append(after, fmt.Sprintf("%s AS a%d", w.after(in, c), c.ID))
+		before = append(before, fmt.Sprintf("s.%s AS b%d", columnName(c.ID), c.ID))
 		if !w.schema.IsKey(c.ID) {
 			differs = append(differs, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
 		}
 	}
 	differs = append(differs, "_pos IS NULL")
-	return fmt.Sprintf(`CREATE TEMP TABLE changes AS SELECT * FROM (
-		SELECT i._n, %s, s._commit AS b_commit, s._file, s._pos
+	return fmt.Sprintf(`SELECT * FROM (SELECT %s, CAST(%d AS BIGINT) AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, i._n
 		FROM %s i LEFT JOIN (%s) s ON %s) WHERE %s`,
-		strings.Join(list, ", "), in.relation, live.Rows(true), sameKey(key, "i", "s"), strings.Join(differs, " OR "))
+		strings.Join(after, ", "), w.commit.Tag, strings.Join(before, ", "), in.relation, live.Rows(true), sameKey(key, "i", "s"), strings.Join(differs, " OR "))
 }
 
 // after is the value that a column has after the commit, in a record that came as i and was live as s, or was not.
@@ -162,22 +161,56 @@ func (w *work) after(in *incoming, c schema.Column) string {
 	return "s." + columnName(c.ID)
 }
 
-// rewrite writes what the table changes holds: the new records as a data file, the ones they displace as a rollback file.
-func (w *work) rewrite(ctx context.Context, changed int64) error {
-	if changed == 0 {
+// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory.
+func (w *work) rewriteFew(ctx context.Context, changes string) error {
+	batch, err := w.conn.Batch(ctx, changes+" ORDER BY _pos IS NULL, _n") // those with a live record first
+	if err != nil {
+		return err
+	}
+	defer batch.Release()
+	columns := len(w.schema.Stored()) + 1
+	places := batch.Column(2*columns + 1)
+	w.commit.Modified = batch.NumRows() - int64(places.NullN())
+	w.commit.Added = int64(places.NullN())
+	if batch.NumRows() == 0 {
 		return nil
 	}
+	after := pick(batch, 0, columns, batch.NumRows())
+	defer after.Release()
+	if err := w.writeBatch(schema.Data, after); err != nil || w.commit.Modified == 0 {
+		return err
+	}
+	before := pick(batch, columns, 2*columns+2, w.commit.Modified)
+	defer before.Release()
+	return w.writeBatch(schema.Rollback, before)
+}
+
+// pick returns some columns of the first rows of a batch.
+func pick(batch arrow.RecordBatch, from, to int, rows int64) arrow.RecordBatch {
+	all := array.NewRecordBatch(arrow.NewSchema(batch.Schema().Fields()[from:to], nil), batch.Columns()[from:to], batch.NumRows())
+	defer all.Release()
+	return all.NewSlice(0, rows)
+}
+
+// rewriteMany does the same through a table, which may lie on disk.
+func (w *work) rewriteMany(ctx context.Context, changes string) error {
+	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS "+changes)
+	if err != nil || changed == 0 {
+		return err
+	}
+	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
+		return err
+	}
+	w.commit.Added = changed - w.commit.Modified
 	var after, before []string
 	for _, c := range w.schema.Stored() {
 		after = append(after, fmt.Sprintf("a%d", c.ID))
 		before = append(before, fmt.Sprintf("b%d", c.ID))
 	}
-	_, err := w.write(ctx, schema.Data, fmt.Sprintf("SELECT %s, CAST(%d AS BIGINT) FROM changes%s", strings.Join(after, ", "), w.commit.Tag, inOrder("_n", changed)), changed)
-	if err != nil || w.commit.Modified == 0 {
+	if err := w.write(ctx, schema.Data, "SELECT "+strings.Join(after, ", ")+", a_commit FROM changes"+inOrder("_n", changed), changed); err != nil || w.commit.Modified == 0 {
 		return err
 	}
-	_, err = w.write(ctx, schema.Rollback, "SELECT "+strings.Join(before, ", ")+", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"+inOrder("_file, _pos", changed), w.commit.Modified)
-	return err
+	return w.write(ctx, schema.Rollback, "SELECT "+strings.Join(before, ", ")+", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"+inOrder("_file, _pos", changed), w.commit.Modified)
 }
 
 // inOrder sorts what is cheap to sort.
@@ -202,8 +235,7 @@ func (w *work) delete(ctx context.Context, c Change) (err error) {
 	for _, c := range w.schema.Stored() {
 		list = append(list, columnName(c.ID))
 	}
-	_, err = w.write(ctx, schema.Rollback, "SELECT "+strings.Join(list, ", ")+", _commit, _file, _pos FROM picked"+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
-	return err
+	return w.write(ctx, schema.Rollback, "SELECT "+strings.Join(list, ", ")+", _commit, _file, _pos FROM picked"+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
 }
 
 // pickByKey puts the live records with the given keys into the table picked.

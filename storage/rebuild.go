@@ -75,23 +75,23 @@ func (s *Store) rebirth(tx catalog.Tx, id string) (b birth, ok bool, err error) 
 
 // replayAll records the commits of all datasets, in the order they were made.
 func (s *Store) replayAll(tx catalog.Tx, born []birth) error {
-	of := map[int64]catalog.Dataset{}
+	of := map[int64]birth{}
 	for _, b := range born {
 		commits, err := s.commitsOf(b.Dataset.ID)
 		if err != nil {
 			return err
 		}
 		for _, c := range commits {
-			of[c] = b.Dataset
+			of[c] = b
 		}
 	}
 	for _, commit := range slices.Sorted(maps.Keys(of)) {
-		m, err := s.readManifest(of[commit].ID, commit)
+		m, err := s.readManifest(of[commit].Dataset.ID, commit)
 		if err == nil {
 			err = s.replay(tx, of[commit], m)
 		}
 		if err != nil {
-			return fmt.Errorf("commit %d of dataset %s: %w", commit, of[commit].ID, err)
+			return fmt.Errorf("commit %d of dataset %s: %w", commit, of[commit].Dataset.ID, err)
 		}
 	}
 	return nil
@@ -114,11 +114,11 @@ func (s *Store) commitsOf(dataset string) ([]int64, error) {
 }
 
 // replay records one commit as its description tells.
-func (s *Store) replay(tx catalog.Tx, d catalog.Dataset, m manifest) error {
+func (s *Store) replay(tx catalog.Tx, b birth, m manifest) error {
 	w := &work{
 		store: s, commit: m.Commit, schema: m.Schema, properties: m.Properties, opened: m.Opened,
 		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks,
-		family: &family{lastRow: m.LastRow, lastField: m.LastField}, head: &Snapshot{Dataset: d},
+		family: &family{lastRow: m.LastRow, lastField: m.LastField}, head: &Snapshot{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties},
 	}
 	for _, f := range m.Opened {
 		s.fileIDs.Store(max(s.fileIDs.Load(), f.ID))

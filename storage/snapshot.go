@@ -144,22 +144,17 @@ func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snaps
 	if cached := s.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
 		// A later rollback may have marked this very commit, so the row is read again.
 		again := *cached
-		return &again, again.refresh(tx)
+		return &again, again.refreshTo(tx, commit)
 	}
 	out := &Snapshot{Dataset: d, store: s}
-	schemaID, propertiesID := d.SchemaID, d.PropertiesID
-	if commit > 0 {
-		c, err := tx.Commit(d.ID, commit)
-		if err != nil {
-			return nil, err
-		}
-		out.Commit, schemaID, propertiesID = c, c.SchemaID, c.PropertiesID
-	}
-	var err error
-	if out.Schema, err = tx.Schema(schemaID); err != nil {
+	err := out.refreshTo(tx, commit)
+	if err != nil {
 		return nil, err
 	}
-	if out.Properties, err = tx.Properties(propertiesID); err != nil {
+	if out.Schema, err = tx.Schema(out.schemaID()); err != nil {
+		return nil, err
+	}
+	if out.Properties, err = tx.Properties(out.propertiesID()); err != nil {
 		return nil, err
 	}
 	files, err := s.liveFiles(tx, d.ID, commit)
@@ -175,11 +170,27 @@ func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snaps
 	return out, nil
 }
 
-func (s *Snapshot) refresh(tx catalog.Tx) (err error) {
-	if s.Commit.ID > 0 {
-		s.Commit, err = tx.Commit(s.Dataset.ID, s.Commit.ID)
+// refreshTo reads the row of the snapshot's commit.
+func (s *Snapshot) refreshTo(tx catalog.Tx, commit int64) (err error) {
+	if commit > 0 {
+		s.Commit, err = tx.Commit(s.Dataset.ID, commit)
 	}
 	return err
+}
+
+// schemaID and propertiesID name the documents of the state.
+func (s *Snapshot) schemaID() string {
+	if s.Commit.ID == 0 {
+		return s.Dataset.SchemaID
+	}
+	return s.Commit.SchemaID
+}
+
+func (s *Snapshot) propertiesID() string {
+	if s.Commit.ID == 0 {
+		return s.Dataset.PropertiesID
+	}
+	return s.Commit.PropertiesID
 }
 
 // liveFiles returns the files that are live at a commit. Files never change, so those that were seen are kept.

@@ -1,12 +1,14 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
@@ -44,43 +46,72 @@ func ids(files []*catalog.File) []int64 {
 	return out
 }
 
-// fileName is the name of the n-th file of a kind in a commit's folder.
-func fileName(kind schema.Kind, n int) string { return fmt.Sprintf("%s-%04d.parquet", kind, n) }
+// fileName is the name of a commit's file of that kind in its folder. It has at most one of each; the number leaves
+// room for more.
+func fileName(kind schema.Kind) string { return string(kind) + "-0000.parquet" }
+
+// smallRows is up to how many rows are encoded here instead of by DuckDB: about where that becomes the faster.
+const smallRows = 500
 
 // write writes the rows of a query to a new file of the commit. The query has the columns of w.schema.Stored() and
-// _commit; then _file and _pos for a rollback file. expect is how many rows there will be; -1: not known.
-func (w *work) write(ctx context.Context, kind schema.Kind, query string, expect int64) (*catalog.File, error) {
-	path := w.batch.Path(fileName(kind, 0))
-	rows, err := datafile.Write(ctx, w.conn, query, path, expect, w.spec(kind))
-	if err != nil {
-		return nil, err
+// _commit; then _file and _pos for a rollback file. rows is how many there will be.
+func (w *work) write(ctx context.Context, kind schema.Kind, query string, rows int64) error {
+	if rows <= smallRows {
+		batch, err := w.conn.Batch(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer batch.Release()
+		return w.writeBatch(kind, batch)
 	}
-	return w.open(ctx, kind, path, rows)
+	path := w.batch.Path(fileName(kind))
+	if _, err := datafile.Copy(ctx, w.conn, query, path, w.spec(kind)); err != nil {
+		return err
+	}
+	return w.takeFile(ctx, kind, path, rows)
 }
 
 func (w *work) spec(kind schema.Kind) datafile.Spec {
 	return datafile.Spec{Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, Columns: w.schema.Stored()}
 }
 
-// open makes a file that has been written to path one of the commit's.
-func (w *work) open(ctx context.Context, kind schema.Kind, path string, rows int64) (*catalog.File, error) {
-	f := &catalog.File{
-		ID: w.store.fileIDs.Add(1), DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
-		Key: w.batch.Key(fileName(kind, 0)), Rows: rows,
+// writeBatch writes a batch, with the columns that write asks of a query, to a new file of the commit.
+func (w *work) writeBatch(kind schema.Kind, batch arrow.RecordBatch) error {
+	data, err := datafile.Encode(batch, w.spec(kind))
+	if err != nil {
+		return err
 	}
+	if err := w.batch.Write(fileName(kind), data); err != nil {
+		return err
+	}
+	f := w.newFile(kind, batch.NumRows())
+	w.measureBatch(f, batch)
+	f.Checksum, f.Bytes, err = datafile.Checksum(bytes.NewReader(data))
+	w.opened = append(w.opened, f)
+	return err
+}
+
+// takeFile makes a file that lies at path, in the batch, one of the commit's.
+func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows int64) error {
+	f := w.newFile(kind, rows)
 	if err := w.measure(ctx, f, path); err != nil {
-		return nil, err
+		return err
 	}
 	in, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer in.Close()
-	if f.Checksum, f.Bytes, err = datafile.Checksum(in); err != nil {
-		return nil, err
-	}
+	f.Checksum, f.Bytes, err = datafile.Checksum(in)
 	w.opened = append(w.opened, f)
-	return f, nil
+	return err
+}
+
+func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
+	return &catalog.File{
+		ID: w.store.fileIDs.Add(1), DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
+		Key: w.batch.Key(fileName(kind)), Rows: rows,
+	}
 }
 
 // nextFiles returns the files of a kind that are live after the commit.

@@ -1,7 +1,7 @@
 // Package blob keeps immutable objects under keys such as objects/<dataset>/<commit>/data-0000.parquet.
 //
-// Objects become visible in batches: the files of a batch are written in a folder of their own under staging, synced,
-// and moved to their place in one rename. A crash leaves the batch whole, or under staging, which Open empties.
+// Objects become visible in batches: the files of a batch are written in a folder of their own under staging, which Open
+// empties, moved to their place in one rename, and synced. What was not published to the end is for its owner to remove.
 // Conformance holds what any store must do; a directory is the only one so far.
 package blob
 
@@ -138,7 +138,10 @@ func (d *Dir) Put(key string, data []byte) error {
 	if err := d.sync(d.relative(staged)); err != nil {
 		return err
 	}
-	return d.rename(d.relative(staged), place)
+	if err := d.rename(d.relative(staged), place); err != nil {
+		return err
+	}
+	return d.sync(filepath.Dir(place))
 }
 
 // Batch is a folder of objects that become visible together.
@@ -176,30 +179,22 @@ func (b *Batch) Write(name string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
-// Publish makes the batch durable and visible: files synced, then their folder, one rename, then the folder above.
+// Publish moves the batch to its place and makes it durable: its files, its folder and the folder above are synced side
+// by side, so that the disk writes its journal once. Until all of it is done, no one may rely on the batch.
 func (b *Batch) Publish() error {
-	if err := b.syncFiles(); err != nil {
-		return err
-	}
 	place := filepath.Join(objectsDir, filepath.FromSlash(b.key))
-	if err := b.dir.makeDir(filepath.Dir(place)); err != nil {
+	above := filepath.Dir(place)
+	if err := b.dir.makeDir(above); err != nil {
 		return err
 	}
-	if err := b.dir.sync(b.staged); err != nil {
+	if err := b.dir.rename(b.staged, place); err != nil {
 		return err
 	}
-	return b.dir.rename(b.staged, place)
-}
-
-// syncFiles syncs the files side by side: the disk flushes them together.
-func (b *Batch) syncFiles() error {
-	errs := make([]error, len(b.names))
-	var wg sync.WaitGroup
-	for i, name := range b.names {
-		wg.Go(func() { errs[i] = b.dir.sync(filepath.Join(b.staged, name)) })
+	paths := []string{place, above}
+	for _, name := range b.names {
+		paths = append(paths, filepath.Join(place, name))
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return b.dir.syncAll(paths)
 }
 
 // Discard removes what was written, before Publish.
@@ -232,15 +227,22 @@ func (d *Dir) makeDir(rel string) error {
 	return d.sync(above)
 }
 
-// rename moves a file or folder to its place, durably.
 func (d *Dir) rename(from, to string) error {
 	if err := d.hook("rename", to); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(d.root, from), filepath.Join(d.root, to)); err != nil {
-		return err
+	return os.Rename(filepath.Join(d.root, from), filepath.Join(d.root, to))
+}
+
+// syncAll syncs files and folders side by side.
+func (d *Dir) syncAll(paths []string) error {
+	errs := make([]error, len(paths))
+	var wg sync.WaitGroup
+	for i, path := range paths {
+		wg.Go(func() { errs[i] = d.sync(path) })
 	}
-	return d.sync(filepath.Dir(to))
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func (d *Dir) sync(rel string) (err error) {

@@ -3,7 +3,7 @@
 // A data file has the dataset's columns, _id where that is the key, and _commit. A rollback file has the same, and
 // _file and _pos: where each row lived. Columns carry their field ids; the file's key-value metadata names its dataset,
 // commit and kind, so that the catalog can be rebuilt from the files. Pages are version 2, compressed with zstd.
-// Few rows are written by parquet-go (a third of a millisecond), many by DuckDB.
+// Few rows are encoded by parquet-go (a third of a millisecond), many are written by DuckDB.
 package datafile
 
 import (
@@ -16,9 +16,6 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
-
-// smallRows is up to how many rows parquet-go writes a file: about where DuckDB becomes the faster of the two.
-const smallRows = 500
 
 // Spec is what a file is to be.
 type Spec struct {
@@ -50,13 +47,9 @@ func (s Spec) metadata() map[string]string {
 	return map[string]string{datasetKey: s.Dataset, commitKey: fmt.Sprint(s.Commit), kindKey: string(s.Kind)}
 }
 
-// Write writes the rows of a query to a new file at path and returns how many they were. The query's columns must be
-// those of the spec, in order, then _commit, and _file and _pos for a rollback file. expect is how many rows are
-// expected; -1: not known.
-func Write(ctx context.Context, conn *duck.Conn, query, path string, expect int64, spec Spec) (rows int64, err error) {
-	if expect >= 0 && expect <= smallRows {
-		return writeSmall(ctx, conn, query, path, spec)
-	}
+// Copy writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. The query's columns
+// must be those of the spec, in order, then _commit, and _file and _pos for a rollback file.
+func Copy(ctx context.Context, conn *duck.Conn, query, path string, spec Spec) (rows int64, err error) {
 	return conn.Exec(ctx, copyStatement(query, path, spec))
 }
 

@@ -1,10 +1,8 @@
 package datafile
 
 import (
-	"cmp"
-	"context"
+	"bytes"
 	"errors"
-	"os"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -12,44 +10,26 @@ import (
 	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
 
-func writeSmall(ctx context.Context, conn *duck.Conn, query, path string, spec Spec) (rows int64, err error) {
-	result, err := conn.Stream(ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	batch, err := result.All()
-	result.Close()
-	if err != nil {
-		return 0, err
-	}
-	defer batch.Release()
-	return batch.NumRows(), WriteBatch(batch, path, spec)
-}
-
-// WriteBatch writes a batch, whose columns are those that Write asks of a query, to a new file at path.
-func WriteBatch(batch arrow.RecordBatch, path string, spec Spec) (err error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = cmp.Or(err, file.Close()) }()
+// Encode returns a file with the rows of a batch, whose columns are those that Copy asks of a query.
+func Encode(batch arrow.RecordBatch, spec Spec) ([]byte, error) {
 	columns := spec.columns()
 	options := []parquet.WriterOption{parquet.DataPageVersion(2), parquet.Compression(&parquet.Zstd), fileSchema(columns)}
 	for k, v := range spec.metadata() {
 		options = append(options, parquet.KeyValueMetadata(k, v))
 	}
-	w := parquet.NewWriter(file, options...)
+	var out bytes.Buffer
+	w := parquet.NewWriter(&out, options...)
 	s := shredder{arrays: batch.Columns(), columns: columns}
 	for i := range int(batch.NumRows()) {
 		if _, err := w.WriteRows([]parquet.Row{s.row(i)}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return errors.Join(s.err, w.Close())
+	err := errors.Join(s.err, w.Close())
+	return out.Bytes(), err
 }
 
 // group is a Parquet group that keeps its fields in the order given; parquet.Group sorts them by name.

@@ -20,11 +20,11 @@ func Texts(list []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
-// Ints writes a list of integers for SQL.
+// Ints writes a list of BIGINTs for SQL.
 func Ints(list []int64) string {
 	text := make([]string, len(list))
 	for i, n := range list {
 		text[i] = strconv.FormatInt(n, 10)
 	}
-	return "[" + strings.Join(text, ", ") + "]"
+	return "CAST([" + strings.Join(text, ", ") + "] AS BIGINT[])"
 }

@@ -178,6 +178,16 @@ func (r *Reader) All() (arrow.RecordBatch, error) {
 	}
 }
 
+// Batch runs one statement and returns its result, known to be small, as one batch, which the caller releases.
+func (c *Conn) Batch(ctx context.Context, query string) (arrow.RecordBatch, error) {
+	r, err := c.Stream(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.All()
+}
+
 // View makes an Arrow stream readable, once, as a view of that name. release must be called after the last statement
 // that reads it; the caller keeps its own reference to the stream.
 func (c *Conn) View(ctx context.Context, name string, stream array.RecordReader) (release func(), err error) {

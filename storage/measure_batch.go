@@ -1,0 +1,105 @@
+package storage
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// measureBatch is measure for rows that are at hand: a query would take longer than all the rest.
+func (w *work) measureBatch(f *catalog.File, batch arrow.RecordBatch) {
+	at := map[int]arrow.Array{}
+	for i, c := range w.schema.Stored() {
+		at[c.ID] = batch.Column(i)
+	}
+	key := w.schema.KeyColumns()[0]
+	f.Bounds = orderOf(key.Type).boundsOf(at[key.ID])
+	f.Stats = map[int]catalog.Stats{}
+	if c, ok := qualityColumn(w.schema, w.properties); ok {
+		f.Stats[c.ID] = qualityOf(at[c.ID])
+	}
+	if c, ok := categoryColumn(w.schema, w.properties); ok {
+		if s, ok := categoriesOf(at[c.ID]); ok {
+			f.Stats[c.ID] = s
+		}
+	}
+	if f.Kind == schema.Rollback {
+		f.Targets = map[int64]int64{}
+		files := batch.Column(int(batch.NumCols()) - 2).(*array.Int64)
+		for _, file := range files.Int64Values() {
+			f.Targets[file]++
+		}
+	}
+}
+
+// boundsOf finds the least and the greatest value of an array.
+func (o keyOrder) boundsOf(a arrow.Array) *catalog.Bounds {
+	var least, greatest *string
+	for i := range a.Len() {
+		if o == unordered || a.IsNull(i) {
+			return nil
+		}
+		text := o.text(a, i)
+		if least == nil || o.compare(text, *least) < 0 {
+			least = &text
+		}
+		if greatest == nil || o.compare(text, *greatest) > 0 {
+			greatest = &text
+		}
+	}
+	return o.bounds(least, greatest)
+}
+
+// text writes a value as the SQL of keyOrder would.
+func (o keyOrder) text(a arrow.Array, i int) string {
+	var micros int64
+	switch v := a.(type) {
+	case *array.Date32:
+		micros = int64(v.Value(i)) * 86_400_000_000
+	case *array.Timestamp:
+		micros = int64(v.Value(i))
+		if v.DataType().(*arrow.TimestampType).Unit == arrow.Nanosecond {
+			micros = int64(math.Floor(float64(micros) / 1000))
+		}
+	default:
+		return strings.Clone(a.ValueStr(i)) // the array's memory goes when it is released
+	}
+	return strconv.FormatInt(micros, 10)
+}
+
+func qualityOf(a arrow.Array) (s catalog.Stats) {
+	var sum kahan
+	for i := range a.Len() {
+		x, err := strconv.ParseFloat(a.ValueStr(i), 64)
+		if a.IsNull(i) || err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
+			continue
+		}
+		s.Count++
+		sum.add(x)
+	}
+	s.Sum = sum.total()
+	return s
+}
+
+// categoriesOf counts the values of an array. ok is false for types whose text may differ from DuckDB's.
+func categoriesOf(a arrow.Array) (s catalog.Stats, ok bool) {
+	switch a.(type) {
+	case *array.String, *array.Boolean, *array.Int8, *array.Int16, *array.Int32, *array.Int64:
+	default:
+		return s, false
+	}
+	s.Categories = map[string]int64{}
+	for i := range a.Len() {
+		if a.IsValid(i) {
+			s.Count++
+			s.Categories[strings.Clone(a.ValueStr(i))]++
+		}
+	}
+	return s, true
+}
