@@ -23,7 +23,7 @@ type Problem struct {
 // Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
 // every head. It finds nothing in a store that is sound. With deep, every byte is read.
 func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
-	var datasets []catalog.Dataset
+	var datasets []State
 	for _, deleted := range []bool{false, true} {
 		list, err := s.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30})
 		if err != nil {
@@ -33,7 +33,7 @@ func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	}
 	var out []Problem
 	for _, d := range datasets {
-		c := checker{store: s, dataset: d, deep: deep}
+		c := checker{store: s, dataset: d.Dataset, deep: deep}
 		if err := c.run(ctx); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"strings"
@@ -50,32 +51,33 @@ func CheckName(name string) error {
 }
 
 // CreateDataset makes a dataset without records.
-func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (catalog.Dataset, error) {
+func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (State, error) {
 	if err := CheckName(n.Name); err != nil {
-		return catalog.Dataset{}, err
+		return State{}, err
 	}
 	start, err := n.schema()
 	if err != nil {
-		return catalog.Dataset{}, err
+		return State{}, err
 	}
 	d := catalog.Dataset{ID: s.options.NewID(), FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
 	p := catalog.Properties{Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn}
 	if p.Metadata == nil {
 		p.Metadata = map[string]any{}
 	}
+	made := State{Dataset: d, Schema: start, Properties: p}
 	if err := s.putDataset(d, start, p); err != nil {
-		return d, err
+		return made, err
 	}
 	err = s.catalog.Write(ctx, func(tx catalog.Tx) (err error) {
-		if err := addDataset(tx, &d, start, p); err != nil {
+		if err := addDataset(tx, &made.Dataset, start, p); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, d)
+		return s.receipt(tx, r, made)
 	})
 	if err != nil {
-		return d, errors.Join(nameTaken(err, n.Name), s.blobs.Remove(d.ID))
+		return made, errors.Join(nameTaken(err, n.Name), s.blobs.Remove(d.ID))
 	}
-	return d, nil
+	return made, nil
 }
 
 // schema is the schema before the first record: the key columns, whose types are not known yet.
@@ -170,9 +172,22 @@ func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d c
 	return d, err
 }
 
-// Datasets lists datasets by when they were made.
-func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []catalog.Dataset, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Datasets(f); return err })
+// Datasets lists datasets, as of their heads, by when they were made.
+func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []State, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		datasets, err := tx.Datasets(f)
+		if err != nil {
+			return err
+		}
+		for _, d := range datasets {
+			state, err := stateAt(tx, d, d.Head)
+			if err != nil {
+				return err
+			}
+			list = append(list, state)
+		}
+		return nil
+	})
 	return list, err
 }
 
@@ -200,9 +215,10 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 }
 
 // UndeleteDataset brings a deleted dataset back, as it was.
-func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (d catalog.Dataset, err error) {
+func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state State, err error) {
 	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if d, err = tx.Dataset(id); err != nil {
+		d, err := tx.Dataset(id)
+		if err != nil {
 			return known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
 		}
 		if err := tx.SetDeleted(id, time.Time{}); err != nil {
@@ -212,9 +228,12 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (d ca
 		if err := s.blobs.Remove(id + "/" + labelsFolder + "/" + deletedLabel + ".json"); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, d)
+		if state, err = stateAt(tx, d, d.Head); err != nil {
+			return err
+		}
+		return s.receipt(tx, r, state)
 	})
-	return d, err
+	return state, err
 }
 
 // Edit is a change of what is said of a dataset. Nil fields stay as they are; in Metadata, a nil value removes a key.
@@ -292,3 +311,23 @@ func (w *work) setParam(name string, value any) {
 	}
 	w.commit.Params = text
 }
+
+// CommitFile returns the file of a kind that a commit wrote.
+func (s *Store) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Kind) (f *catalog.File, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		files, err := tx.Opened(c.DatasetID, c.ID)
+		for _, g := range files {
+			if g.Kind == kind && g.CommitID == c.Tag {
+				f = g
+			}
+		}
+		return err
+	})
+	if err == nil && f == nil {
+		err = failf(NotFound, "file_not_found", "Commit %d wrote no %s file.", c.ID, kind)
+	}
+	return f, err
+}
+
+// OpenFile opens a stored file.
+func (s *Store) OpenFile(f *catalog.File) (io.ReadCloser, error) { return s.blobs.Open(f.Key) }

@@ -53,6 +53,8 @@ func textFits(column string, t schema.Type) string {
 		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?') AND %s`, column, can)
 	case t.Name == schema.TimestampTZ:
 		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)') AND %s`, column, can)
+	case t.Name == schema.Blob: // base64, as exports write it
+		return fmt.Sprintf(`regexp_full_match(%s, '([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?')`, column)
 	case t.Nested():
 		return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS JSON) AS %s) IS NOT NULL", column, t.SQL())
 	}

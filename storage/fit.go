@@ -292,6 +292,9 @@ func castUpload(o intake.Offered, i int, t schema.Type) string {
 	if o.Format == intake.JSON && t.Name == schema.JSON && o.Type.Name != schema.JSON {
 		return "to_json(" + column + ")"
 	}
+	if o.Text != intake.NoText && t.Name == schema.Blob {
+		return "from_base64(" + column + ")"
+	}
 	if o.Text == intake.CSVText && t.Nested() {
 		return fmt.Sprintf("CAST(CAST(%s AS JSON) AS %s)", column, t.SQL())
 	}

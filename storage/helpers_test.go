@@ -47,7 +47,7 @@ func (b *bench) create(name string, key ...string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return d.ID
+	return d.Dataset.ID
 }
 
 func (b *bench) upload(format intake.Format, body string) intake.Upload {

@@ -19,12 +19,12 @@ const (
 const maxCategories = 1000
 
 // QualityColumn returns the column whose average is a version's quality; ok is false where there is none.
-func (s *Snapshot) QualityColumn() (schema.Column, bool) {
+func (s *State) QualityColumn() (schema.Column, bool) {
 	return qualityColumn(s.Schema, s.Properties)
 }
 
 // CategoryColumn returns the column whose values are a version's categories; ok is false where there is none.
-func (s *Snapshot) CategoryColumn() (schema.Column, bool) {
+func (s *State) CategoryColumn() (schema.Column, bool) {
 	return categoryColumn(s.Schema, s.Properties)
 }
 

@@ -151,11 +151,11 @@ func (w *work) changes(in *incoming, live *Snapshot) string {
 func (w *work) after(in *incoming, c schema.Column) string {
 	came := in.has(c.ID)
 	switch {
-	case came && (w.commit.Mode == catalog.Overwrite || w.schema.IsKey(c.ID)):
+	case came && (w.commit.Mode != catalog.Upsert || w.schema.IsKey(c.ID)):
 		return "i." + columnName(c.ID)
 	case came:
 		return in.merge(c)
-	case w.commit.Mode == catalog.Overwrite:
+	case w.commit.Mode != catalog.Upsert:
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
 	return "s." + columnName(c.ID)
@@ -202,15 +202,31 @@ func (w *work) rewriteMany(ctx context.Context, changes string) error {
 		return err
 	}
 	w.commit.Added = changed - w.commit.Modified
-	var after, before []string
+	return w.writeChanges(ctx, changed)
+}
+
+// writeChanges writes what the table changes holds, and, where records go without a successor, the table picked.
+func (w *work) writeChanges(ctx context.Context, changed int64) error {
+	var after, before, gone []string
 	for _, c := range w.schema.Stored() {
 		after = append(after, fmt.Sprintf("a%d", c.ID))
 		before = append(before, fmt.Sprintf("b%d", c.ID))
+		gone = append(gone, columnName(c.ID))
 	}
-	if err := w.write(ctx, schema.Data, "SELECT "+strings.Join(after, ", ")+", a_commit FROM changes"+inOrder("_n", changed), changed); err != nil || w.commit.Modified == 0 {
-		return err
+	if changed > 0 {
+		if err := w.write(ctx, schema.Data, "SELECT "+strings.Join(after, ", ")+", a_commit FROM changes"+inOrder("_n", changed), changed); err != nil {
+			return err
+		}
 	}
-	return w.write(ctx, schema.Rollback, "SELECT "+strings.Join(before, ", ")+", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"+inOrder("_file, _pos", changed), w.commit.Modified)
+	displaced := w.commit.Modified + w.commit.Removed
+	if displaced == 0 {
+		return nil
+	}
+	query := "SELECT " + strings.Join(before, ", ") + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
+	if w.commit.Removed > 0 {
+		query += " UNION ALL SELECT " + strings.Join(gone, ", ") + ", _commit, _file, _pos FROM picked"
+	}
+	return w.write(ctx, schema.Rollback, query+inOrder("_file, _pos", displaced), displaced)
 }
 
 // inOrder sorts what is cheap to sort.

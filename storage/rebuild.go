@@ -118,7 +118,7 @@ func (s *Store) replay(tx catalog.Tx, b birth, m manifest) error {
 	w := &work{
 		store: s, commit: m.Commit, schema: m.Schema, properties: m.Properties, opened: m.Opened,
 		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks,
-		family: &family{lastRow: m.LastRow, lastField: m.LastField}, head: &Snapshot{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties},
+		family: &family{lastRow: m.LastRow, lastField: m.LastField}, head: &Snapshot{State: State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}},
 	}
 	for _, f := range m.Opened {
 		s.fileIDs.Store(max(s.fileIDs.Load(), f.ID))
@@ -149,6 +149,11 @@ func (s *Store) rebuildLabels(tx catalog.Tx, dataset string) error {
 			var p catalog.Savepoint
 			if err = s.readJSON(object.Key, &p); err == nil {
 				err = tx.AddSavepoint(p)
+			}
+		case strings.HasPrefix(name, "backup-"):
+			var b catalog.Backup
+			if err = s.readJSON(object.Key, &b); err == nil {
+				err = tx.AddBackup(b)
 			}
 		case name == deletedLabel+".json":
 			err = s.readJSON(object.Key, &deleted)

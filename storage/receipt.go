@@ -44,8 +44,11 @@ func (s *Store) Answered(ctx context.Context, user, key, fingerprint string) (an
 	return answer, ok, err
 }
 
-// KeepAnswer keeps the answer of a request that writes nothing else.
+// KeepAnswer keeps the answer of a request that writes nothing else, if it asked for that.
 func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
+	if r.Receipt == nil {
+		return nil
+	}
 	return s.catalog.Write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
 }
 

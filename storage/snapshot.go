@@ -13,22 +13,27 @@ import (
 	"rowback/storage/schema"
 )
 
-// Snapshot is a dataset as of one commit: which files are live, and the schema and properties. It is immutable, and all
-// that a reader needs: no row has been read to make it (design, section 2).
-type Snapshot struct {
+// State is what a dataset is as of one commit, but for its records.
+type State struct {
 	Dataset    catalog.Dataset
 	Commit     catalog.Commit // ID 0: before the first commit
 	Schema     schema.Schema
 	Properties catalog.Properties
-	Data       []*catalog.File // data files, oldest first
-	Rollbacks  []*catalog.File // rollback files: the positions that are not live
+}
+
+// Total is how many records there are.
+func (s *State) Total() int64 { return s.Commit.Total }
+
+// Snapshot is a dataset as of one commit: its state, and which files are live. It is immutable, and all that a reader
+// needs: no row has been read to make it (design, section 2).
+type Snapshot struct {
+	State
+	Data      []*catalog.File // data files, oldest first
+	Rollbacks []*catalog.File // rollback files: the positions that are not live
 
 	schemas map[string]schema.Schema // of the files, by document id
 	store   *Store
 }
-
-// Total is how many records there are.
-func (s *Snapshot) Total() int64 { return s.Commit.Total }
 
 // Files returns all files of the snapshot.
 func (s *Snapshot) Files() []*catalog.File { return slices.Concat(s.Data, s.Rollbacks) }
@@ -144,19 +149,13 @@ func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snaps
 	if cached := s.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
 		// A later rollback may have marked this very commit, so the row is read again.
 		again := *cached
-		return &again, again.refreshTo(tx, commit)
+		return &again, again.readCommit(tx, commit)
 	}
-	out := &Snapshot{Dataset: d, store: s}
-	err := out.refreshTo(tx, commit)
+	state, err := stateAt(tx, d, commit)
 	if err != nil {
 		return nil, err
 	}
-	if out.Schema, err = tx.Schema(out.schemaID()); err != nil {
-		return nil, err
-	}
-	if out.Properties, err = tx.Properties(out.propertiesID()); err != nil {
-		return nil, err
-	}
+	out := &Snapshot{State: state, store: s}
 	files, err := s.liveFiles(tx, d.ID, commit)
 	if err != nil {
 		return nil, err
@@ -170,8 +169,36 @@ func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snaps
 	return out, nil
 }
 
-// refreshTo reads the row of the snapshot's commit.
-func (s *Snapshot) refreshTo(tx catalog.Tx, commit int64) (err error) {
+// State returns the state of a dataset at a ref.
+func (s *Store) State(ctx context.Context, dataset, ref string) (out State, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		commit, err := resolve(tx, d, ref)
+		if err == nil {
+			out, err = stateAt(tx, d, commit)
+		}
+		return err
+	})
+	return out, err
+}
+
+func stateAt(tx catalog.Tx, d catalog.Dataset, commit int64) (out State, err error) {
+	out.Dataset = d
+	if err := out.readCommit(tx, commit); err != nil {
+		return out, err
+	}
+	if out.Schema, err = tx.Schema(out.schemaID()); err != nil {
+		return out, err
+	}
+	out.Properties, err = tx.Properties(out.propertiesID())
+	return out, err
+}
+
+// readCommit reads the row of the state's commit.
+func (s *State) readCommit(tx catalog.Tx, commit int64) (err error) {
 	if commit > 0 {
 		s.Commit, err = tx.Commit(s.Dataset.ID, commit)
 	}
@@ -179,14 +206,14 @@ func (s *Snapshot) refreshTo(tx catalog.Tx, commit int64) (err error) {
 }
 
 // schemaID and propertiesID name the documents of the state.
-func (s *Snapshot) schemaID() string {
+func (s *State) schemaID() string {
 	if s.Commit.ID == 0 {
 		return s.Dataset.SchemaID
 	}
 	return s.Commit.SchemaID
 }
 
-func (s *Snapshot) propertiesID() string {
+func (s *State) propertiesID() string {
 	if s.Commit.ID == 0 {
 		return s.Dataset.PropertiesID
 	}

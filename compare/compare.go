@@ -1,0 +1,202 @@
+// Package compare tells what changed between two snapshots: a summary, and record by record (design, section 5).
+//
+// It reads what the difference of the two opens and nothing else; quality and categories are sums that were kept with
+// the files. What it costs follows the change, not the data.
+package compare
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// Summary is what changed from A to B. The first fields are the comparison of seed 000.
+type Summary struct {
+	EntriesAdded       int64             `json:"entries_added"`
+	EntriesRemoved     int64             `json:"entries_removed"`
+	EntriesModified    int64             `json:"entries_modified"`
+	TotalEntriesV1     int64             `json:"total_entries_v1"`
+	TotalEntriesV2     int64             `json:"total_entries_v2"`
+	QualityScoreChange float64           `json:"quality_score_change"` // difference of the averages; 0 where either has none
+	CategoriesAdded    []string          `json:"categories_added"`
+	CategoriesRemoved  []string          `json:"categories_removed"`
+	MetadataChanges    map[string]string `json:"metadata_changes"` // key: added, removed, updated or improved
+
+	Quality       Sides[*float64]         `json:"quality"`    // average at each side; null where there is none
+	Categories    map[string]Sides[int64] `json:"categories"` // records at each side, of every category of either
+	Columns       map[string]int64        `json:"columns"`    // records modified in each column
+	SchemaChanges []schema.Change         `json:"schema_changes"`
+}
+
+// Sides is a value at A and at B.
+type Sides[T any] struct {
+	From T `json:"from"`
+	To   T `json:"to"`
+}
+
+// Summarize compares two snapshots of one dataset, or of two in one fork family.
+func Summarize(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) (Summary, error) {
+	counts, err := storage.Diff(a, b).Count(ctx, conn)
+	if err != nil {
+		return Summary{}, err
+	}
+	out := Summary{
+		EntriesAdded: counts.Added, EntriesRemoved: counts.Removed, EntriesModified: counts.Modified,
+		TotalEntriesV1: a.Total(), TotalEntriesV2: b.Total(), Columns: counts.Columns,
+		MetadataChanges: metadataChanges(a.Properties.Metadata, b.Properties.Metadata),
+		SchemaChanges:   schema.Changes(a.Schema, b.Schema),
+	}
+	if err := out.quality(ctx, conn, a, b); err != nil {
+		return out, err
+	}
+	return out, out.categories(ctx, conn, a, b)
+}
+
+func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) error {
+	for side, snap := range map[**float64]*storage.Snapshot{&s.Quality.From: a, &s.Quality.To: b} {
+		average, ok, err := snap.Quality(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if ok {
+			*side = &average
+		}
+	}
+	if s.Quality.From != nil && s.Quality.To != nil {
+		s.QualityScoreChange = rounded(*s.Quality.To - *s.Quality.From)
+	}
+	return nil
+}
+
+// rounded drops what is left of adding and subtracting floating-point numbers: 0.85 - 0.80 is 0.05.
+func rounded(x float64) float64 { return math.Round(x*1e12) / 1e12 }
+
+func (s *Summary) categories(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) error {
+	before, _, err := a.Categories(ctx, conn)
+	if err != nil {
+		return err
+	}
+	after, _, err := b.Categories(ctx, conn)
+	if err != nil {
+		return err
+	}
+	s.Categories, s.CategoriesAdded, s.CategoriesRemoved = map[string]Sides[int64]{}, []string{}, []string{}
+	for _, c := range slices.Sorted(maps.Keys(after)) {
+		s.Categories[c] = Sides[int64]{before[c], after[c]}
+		if before[c] == 0 {
+			s.CategoriesAdded = append(s.CategoriesAdded, c)
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(before)) {
+		if after[c] == 0 {
+			s.Categories[c] = Sides[int64]{before[c], 0}
+			s.CategoriesRemoved = append(s.CategoriesRemoved, c)
+		}
+	}
+	return nil
+}
+
+func metadataChanges(a, b map[string]any) map[string]string {
+	out := map[string]string{}
+	for k, v := range a {
+		if w, ok := b[k]; !ok {
+			out[k] = "removed"
+		} else if !reflect.DeepEqual(v, w) {
+			out[k] = "updated"
+			if grew(v, w) {
+				out[k] = "improved"
+			}
+		}
+	}
+	for k := range b {
+		if _, ok := a[k]; !ok {
+			out[k] = "added"
+		}
+	}
+	return out
+}
+
+var dotted = regexp.MustCompile(`^v?\d+(\.\d+)*$`)
+
+// grew tells whether both values are numbers or dotted versions, and the second is the greater.
+func grew(a, b any) bool {
+	x, okX := number(a)
+	y, okY := number(b)
+	if okX && okY {
+		return y > x
+	}
+	s, okS := a.(string)
+	t, okT := b.(string)
+	return okS && okT && dotted.MatchString(s) && dotted.MatchString(t) && slices.Compare(parts(s), parts(t)) < 0
+}
+
+func number(v any) (float64, bool) {
+	switch n := v.(type) {
+	case float64:
+		return n, true
+	case json.Number:
+		f, err := n.Float64()
+		return f, err == nil
+	}
+	return 0, false
+}
+
+func parts(version string) (out []int) {
+	for _, p := range strings.Split(strings.TrimPrefix(version, "v"), ".") {
+		n, err := strconv.Atoi(p)
+		if err != nil {
+			n = math.MaxInt
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// Sentence says the summary in words, as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score by 5%".
+func (s Summary) Sentence(version string) string {
+	var said []string
+	if s.EntriesAdded > 0 {
+		said = append(said, "added "+entries(s.EntriesAdded))
+	}
+	if s.EntriesRemoved > 0 {
+		said = append(said, "removed "+entries(s.EntriesRemoved))
+	}
+	if len(said) == 0 && s.EntriesModified > 0 {
+		said = append(said, "modified "+entries(s.EntriesModified))
+	}
+	switch change := percent(math.Abs(s.QualityScoreChange)); {
+	case change == "0":
+	case s.QualityScoreChange > 0:
+		said = append(said, "improved quality score by "+change+"%")
+	default:
+		said = append(said, "lowered quality score by "+change+"%")
+	}
+	if len(said) == 0 {
+		return "Version " + version + " has the same entries"
+	}
+	last := len(said) - 1
+	if last > 0 {
+		said = []string{strings.Join(said[:last], ", "), said[last]}
+	}
+	return "Version " + version + " " + strings.Join(said, " and ")
+}
+
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
+}
+
+func percent(x float64) string { return strconv.FormatFloat(math.Round(x*1e4)/100, 'f', -1, 64) }

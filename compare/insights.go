@@ -1,0 +1,122 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+
+	"rowback/storage/schema"
+)
+
+// Insights are what the changes between two versions amount to (seed 000, "Version Comparison and Analysis").
+type Insights struct {
+	GrowthRate        *float64          `json:"growth_rate"`   // entries gained, as a share of those there were; null from none
+	QualityTrend      string            `json:"quality_trend"` // improving, declining, stable or unknown
+	CategoryEvolution CategoryEvolution `json:"category_evolution"`
+	Recommendations   []string          `json:"recommendations"`
+	VersionType       string            `json:"version_type"` // the increment that the changes call for
+	VersionReason     string            `json:"version_reason"`
+	Comparison        Summary           `json:"comparison"`
+}
+
+// CategoryEvolution is how the categories changed.
+type CategoryEvolution struct {
+	Added   []string         `json:"added"`
+	Removed []string         `json:"removed"`
+	Changes map[string]int64 `json:"changes"` // records gained, or lost, of each category that changed
+}
+
+// noticeable is the smallest change of an average quality that counts as a trend.
+const noticeable = 1e-6
+
+// Insights draws conclusions from a comparison.
+func (s Summary) Insights() Insights {
+	out := Insights{Comparison: s, Recommendations: []string{}, QualityTrend: "unknown"}
+	if s.TotalEntriesV1 > 0 {
+		rate := rounded(float64(s.TotalEntriesV2-s.TotalEntriesV1) / float64(s.TotalEntriesV1))
+		out.GrowthRate = &rate
+	}
+	if s.Quality.From != nil && s.Quality.To != nil {
+		out.QualityTrend = trend(s.QualityScoreChange)
+	}
+	out.CategoryEvolution = CategoryEvolution{Added: s.CategoriesAdded, Removed: s.CategoriesRemoved, Changes: map[string]int64{}}
+	for c, n := range s.Categories {
+		if n.From != n.To {
+			out.CategoryEvolution.Changes[c] = n.To - n.From
+		}
+	}
+	out.VersionType, out.VersionReason = s.increment()
+	out.recommend(s)
+	return out
+}
+
+func trend(change float64) string {
+	switch {
+	case math.Abs(change) < noticeable:
+		return "stable"
+	case change > 0:
+		return "improving"
+	}
+	return "declining"
+}
+
+// increment is the part of the version that the changes call for (seed 000, "Version Increment Timing"): what breaks
+// readers is major, what is new to them minor, the rest patch.
+func (s Summary) increment() (part, reason string) {
+	added := ""
+	for _, c := range s.SchemaChanges {
+		switch c.Change {
+		case "removed", "renamed", "retyped":
+			if c.Change == "retyped" && widens(c) {
+				continue
+			}
+			return "major", fmt.Sprintf("column %s was %s", c.Column, c.Change)
+		case "added":
+			added = c.Column
+		}
+	}
+	switch {
+	case s.EntriesRemoved > 0:
+		return "major", entries(s.EntriesRemoved) + " removed"
+	case added != "":
+		return "minor", fmt.Sprintf("column %s is new", added)
+	case len(s.CategoriesAdded) > 0:
+		return "minor", fmt.Sprintf("category %s is new", s.CategoriesAdded[0])
+	case s.EntriesAdded > 0:
+		return "minor", entries(s.EntriesAdded) + " added"
+	case s.EntriesModified > 0:
+		return "patch", entries(s.EntriesModified) + " modified"
+	}
+	return "patch", "no entry changed"
+}
+
+// widens tells whether a column only got a type that holds all values of the old one.
+func widens(c schema.Change) bool {
+	from, errFrom := schema.Parse(c.From)
+	to, errTo := schema.Parse(c.To)
+	return errFrom == nil && errTo == nil && to.Holds(from)
+}
+
+func (i *Insights) recommend(s Summary) {
+	say := func(when bool, format string, args ...any) {
+		if when {
+			i.Recommendations = append(i.Recommendations, fmt.Sprintf(format, args...))
+		}
+	}
+	say(i.QualityTrend == "declining", "The average quality fell by %s%%: look at the records that were added and modified before you use this version.", percent(math.Abs(s.QualityScoreChange)))
+	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was meant.", len(s.CategoriesRemoved), first(s.CategoriesRemoved))
+	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1, "More than a tenth of the entries were removed: keep a backup of the earlier version.")
+	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2, "More than half of the entries were modified: compare by column to see what changed.")
+	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0, "Name the new state with a %s increment: %s.", i.VersionType, i.VersionReason)
+	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified == 0, "The entries are the same: a new version is not needed.")
+}
+
+func first(list []string) string {
+	if len(list) > 3 {
+		return fmt.Sprintf("%s, %s, %s, …", list[0], list[1], list[2])
+	}
+	text := list[0]
+	for _, s := range list[1:] {
+		text += ", " + s
+	}
+	return text
+}

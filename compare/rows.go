@@ -1,0 +1,101 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+	"rowback/storage/output"
+	"rowback/storage/schema"
+)
+
+// The kinds of changes of a record.
+const (
+	Added    = "added"
+	Removed  = "removed"
+	Modified = "modified"
+)
+
+// sortedRows is up to how many rows of files a difference may open and still be sorted by key.
+const sortedRows = 1_000_000
+
+// Rows is the difference record by record: _change, the key, and the record before and after, as structs; one of them
+// is null where the record was added or removed. changes are the kinds to include; none: all.
+func Rows(a, b *storage.Snapshot, changes []string) (output.Query, error) {
+	for _, c := range changes {
+		if c != Added && c != Removed && c != Modified {
+			return output.Query{}, &storage.Error{Kind: storage.Invalid, Code: "unknown_change", Detail: fmt.Sprintf("There is no change %q. A change is added, removed or modified.", c)}
+		}
+	}
+	if len(changes) == 0 {
+		changes = []string{Added, Removed, Modified}
+	}
+	d := storage.Diff(a, b)
+	columns := []schema.Column{{Name: "_change", Type: schema.Of(schema.Varchar)}}
+	list := []string{"CASE WHEN in_a IS NULL THEN 'added' WHEN in_b IS NULL THEN 'removed' ELSE 'modified' END AS _change"}
+	var order []string
+	for _, k := range d.Schema.KeyColumns() {
+		name := keyName(k.Name)
+		columns = append(columns, schema.Column{Name: name, Type: k.Type})
+		list = append(list, fmt.Sprintf("coalesce(a%d, b%d) AS %s", k.ID, k.ID, duck.Ident(name)))
+		order = append(order, duck.Ident(name))
+	}
+	before, beforeType := record("a", "in_a", d.Schema, a.Schema)
+	after, afterType := record("b", "in_b", d.Schema, b.Schema)
+	columns = append(columns, schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
+	list = append(list, before+" AS before", after+" AS after")
+	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s)", strings.Join(list, ", "), d.Joined(), condition(d, changes))
+	if opened(d) <= sortedRows {
+		sql += " ORDER BY " + strings.Join(order, ", ")
+	}
+	return output.Query{SQL: sql, Columns: columns}, nil
+}
+
+// keyName keeps a key column apart from the columns that hold the records.
+func keyName(name string) string {
+	if strings.EqualFold(name, "before") || strings.EqualFold(name, "after") {
+		return name + "_key"
+	}
+	return name
+}
+
+func condition(d *storage.Difference, changes []string) string {
+	var or []string
+	if slices.Contains(changes, Added) {
+		or = append(or, "in_a IS NULL")
+	}
+	if slices.Contains(changes, Removed) {
+		or = append(or, "in_b IS NULL")
+	}
+	if slices.Contains(changes, Modified) {
+		or = append(or, "in_a AND in_b AND "+d.Differs())
+	}
+	return strings.Join(or, " OR ")
+}
+
+// record is the SQL of one side of a record as a struct, with the columns that this side has, and its type.
+func record(prefix, present string, common, own schema.Schema) (sql string, t schema.Type) {
+	t = schema.Type{Name: schema.Struct}
+	var parts []string
+	for _, c := range common.Stored() {
+		mine, ok := own.ByID(c.ID)
+		if !ok {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s := %s%d", duck.Ident(mine.Name), prefix, c.ID))
+		t.Fields = append(t.Fields, schema.Field{Name: mine.Name, Type: c.Type})
+	}
+	if len(parts) == 0 {
+		return "CAST(NULL AS JSON)", schema.Of(schema.JSON)
+	}
+	return fmt.Sprintf("CASE WHEN %s THEN struct_pack(%s) END", present, strings.Join(parts, ", ")), t
+}
+
+func opened(d *storage.Difference) (rows int64) {
+	for _, f := range d.Files() {
+		rows += f.Rows
+	}
+	return rows
+}

@@ -1,0 +1,189 @@
+// Package api is the native REST face and the dataset-version routes of seed 000, over storage and compare.
+//
+// Each route is one entry of a table, with the structs of what it takes and gives: the router and the OpenAPI document
+// are both made of it. Errors are problem+json; the mapping from their kinds is in one place, problem.go.
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"rowback/storage"
+)
+
+// Options are what the face needs to know.
+type Options struct {
+	Version      string
+	Log          *slog.Logger
+	Tokens       map[string]string // user by token; none: anyone is "anonymous"
+	QueryTimeout time.Duration     // of one request's reading; 0: five minutes
+	MaxUpload    int64             // bytes of one body of records, uncompressed; 0: 64 GiB
+}
+
+// API serves a store.
+type API struct {
+	store   *storage.Store
+	options Options
+	log     *slog.Logger
+	metrics *metrics
+	base    context.Context // ends when the server has to stop at once
+	stop    context.CancelFunc
+	jobs    sync.WaitGroup
+	doc     []byte
+}
+
+// New makes the face of a store.
+func New(store *storage.Store, o Options) (*API, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.QueryTimeout == 0 {
+		o.QueryTimeout = 5 * time.Minute
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = 64 << 30
+	}
+	a := &API{store: store, options: o, log: o.Log, metrics: newMetrics()}
+	a.base, a.stop = context.WithCancel(context.Background())
+	var err error
+	a.doc, err = a.document()
+	return a, err
+}
+
+// Wait waits until work that was answered with 202 is done, or, when ctx ends, stops it and waits for that.
+func (a *API) Wait(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { a.jobs.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		a.stop()
+		<-done
+	}
+}
+
+// App returns the Fiber application.
+func (a *API) App() *fiber.App {
+	app := fiber.New(fiber.Config{
+		AppName: "rowback", DisableStartupMessage: true, Immutable: true, StreamRequestBody: true,
+		BodyLimit: 1 << 62, ErrorHandler: a.sendProblem, ReadBufferSize: 64 << 10, DisablePreParseMultipartForm: true,
+	})
+	app.Use(a.observe, a.recoverPanics, a.authenticate)
+	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
+	app.Use("/docs", a.docsPage())
+	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})))
+	for _, r := range a.routes() {
+		app.Add(r.method, fiberPath(r.path), r.handler)
+	}
+	app.Use(func(c *fiber.Ctx) error {
+		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /openapi.json for what there is.", c.Method(), c.Path()))
+	})
+	return app
+}
+
+// fiberPath writes a path of the OpenAPI document as Fiber wants it.
+func fiberPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
+// context is what a request's work runs under: it ends with the time limit, or with the server. Fiber does not tell when
+// a client has gone.
+func (a *API) context() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(a.base, a.options.QueryTimeout)
+}
+
+// observe gives the request an id, and logs and counts it when it is answered.
+func (a *API) observe(c *fiber.Ctx) error {
+	start := time.Now()
+	id := c.Get("X-Request-Id")
+	if id == "" || len(id) > 100 {
+		b := make([]byte, 8)
+		rand.Read(b)
+		id = hex.EncodeToString(b)
+	}
+	c.Locals(requestIDKey, id)
+	c.Set("X-Request-Id", id)
+	err := c.Next()
+	if err != nil {
+		err = a.sendProblem(c, err)
+	}
+	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
+		if !bodyOf(c).drain(a.options.MaxUpload) {
+			c.Set("Connection", "close")
+		}
+	}
+	took := time.Since(start)
+	status := c.Response().StatusCode()
+	a.metrics.observe(c.Method(), c.Route().Path, status, took)
+	user, _ := c.Locals(userKey).(string)
+	a.log.Info("request", "request_id", id, "method", c.Method(), "path", c.Path(), "status", status, "ms", float64(took.Microseconds())/1000, "user", user)
+	return err
+}
+
+// recoverPanics turns a bug into an internal error of one request.
+func (a *API) recoverPanics(c *fiber.Ctx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.Next()
+}
+
+// authenticate finds out who asks. Where the server has tokens, everything under /api needs one.
+func (a *API) authenticate(c *fiber.Ctx) error {
+	if len(a.options.Tokens) == 0 {
+		c.Locals(userKey, "anonymous")
+		return c.Next()
+	}
+	token, ok := strings.CutPrefix(c.Get("Authorization"), "Bearer ")
+	user, known := a.options.Tokens[strings.TrimSpace(token)]
+	if ok && known {
+		c.Locals(userKey, user)
+		return c.Next()
+	}
+	if strings.HasPrefix(c.Path(), "/api/") {
+		return fiber.NewError(http.StatusUnauthorized, "This server wants a token: send the header Authorization: Bearer <token>.")
+	}
+	return c.Next()
+}
+
+func userOf(c *fiber.Ctx) string {
+	user, _ := c.Locals(userKey).(string)
+	return user
+}
+
+// metrics are what /metrics tells.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rowback_http_requests_total", Help: "Requests answered."}, []string{"method", "route", "status"}),
+		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rowback_http_request_seconds", Help: "Time to the answer's first byte.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)}, []string{"method", "route"}),
+	}
+	m.registry.MustRegister(m.requests, m.seconds)
+	return m
+}
+
+func (m *metrics) observe(method, route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(method, route, fmt.Sprint(status)).Inc()
+	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
+}

@@ -1,0 +1,189 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+)
+
+// maxJSON is how large the JSON body of a request may be that is not records, bytes.
+const maxJSON = 4 << 20
+
+// bind fills the struct that in points to from a request, by its fields' tags: path, query, header, or json for the
+// body. Tag required asks for the field. Fields that are missing or of another type are refused, by name (422); a body
+// that is no JSON is malformed (400). The same tags make the OpenAPI document.
+func bind(c *fiber.Ctx, in any) error {
+	v := reflect.ValueOf(in).Elem()
+	if err := bindBody(c, in, v.Type()); err != nil {
+		return err
+	}
+	return bindFields(c, v)
+}
+
+func bindFields(c *fiber.Ctx, v reflect.Value) error {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Anonymous {
+			if err := bindFields(c, v.Field(i)); err != nil {
+				return err
+			}
+			continue
+		}
+		name, text, err := valueOf(c, f)
+		if err != nil {
+			return err
+		}
+		required := f.Tag.Get("required") == "true"
+		switch {
+		case text != "":
+			if err := set(v.Field(i), text); err != nil {
+				return invalid(name, err.Error())
+			}
+		case required && v.Field(i).IsZero():
+			return invalid(fieldName(f), "is required")
+		}
+	}
+	return nil
+}
+
+// valueOf returns the text that a request has for a field, if it is not one of the body.
+func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error) {
+	if name, ok := f.Tag.Lookup("path"); ok {
+		text, err := url.PathUnescape(c.Params(name))
+		if err != nil {
+			return name, "", fiber.NewError(fiber.StatusBadRequest, "The URL can't be read.")
+		}
+		return name, text, nil
+	}
+	if name, ok := f.Tag.Lookup("query"); ok {
+		return name, c.Query(name), nil
+	}
+	if name, ok := f.Tag.Lookup("header"); ok {
+		return name, c.Get(name), nil
+	}
+	return "", "", nil
+}
+
+func fieldName(f reflect.StructField) string {
+	for _, tag := range []string{"path", "query", "header", "json"} {
+		if name, ok := f.Tag.Lookup(tag); ok {
+			name, _, _ = strings.Cut(name, ",")
+			return name
+		}
+	}
+	return f.Name
+}
+
+func set(v reflect.Value, text string) error {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return set(v.Elem(), text)
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Int64, reflect.Int:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return errors.New("must be an integer")
+		}
+		v.SetInt(n)
+	case reflect.Float64:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return errors.New("must be a number")
+		}
+		v.SetFloat(n)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(strings.ToLower(text))
+		if err != nil {
+			return errors.New("must be true or false")
+		}
+		v.SetBool(b)
+	case reflect.Slice:
+		var parts []string
+		for p := range strings.SplitSeq(text, ",") {
+			if p = strings.TrimSpace(p); p != "" {
+				parts = append(parts, p)
+			}
+		}
+		v.Set(reflect.ValueOf(parts))
+	default:
+		return fmt.Errorf("has a kind that can't be set: %s", v.Kind())
+	}
+	return nil
+}
+
+// hasBody tells whether a struct takes fields from a JSON body.
+func hasBody(t reflect.Type) bool {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if _, ok := f.Tag.Lookup("json"); ok || f.Anonymous && hasBody(f.Type) {
+			return true
+		}
+	}
+	return false
+}
+
+func bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
+	if !hasBody(t) {
+		return nil
+	}
+	body, err := smallBody(c)
+	if err != nil {
+		return err
+	}
+	if len(strings.TrimSpace(string(body))) == 0 {
+		return nil // what is required is asked for by name
+	}
+	var mistyped *json.UnmarshalTypeError
+	switch err := json.Unmarshal(body, in); {
+	case errors.As(err, &mistyped) && mistyped.Field == "":
+		return invalid("body", "must be a JSON object")
+	case errors.As(err, &mistyped):
+		return invalid(mistyped.Field, "must be "+kindName(mistyped.Type)+", not "+mistyped.Value)
+	case err != nil:
+		return &storage.Error{Kind: storage.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+	}
+	return nil
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "an integer"
+	case reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
+}
+
+// smallBody reads a body that is not records, once: a second reading gets the same.
+func smallBody(c *fiber.Ctx) ([]byte, error) {
+	if body, ok := c.Locals(bodyKey).([]byte); ok {
+		return body, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(bodyOf(c), maxJSON+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxJSON {
+		return nil, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", maxJSON))
+	}
+	c.Locals(bodyKey, body)
+	return body, nil
+}

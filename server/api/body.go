@@ -1,0 +1,212 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"mime"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/klauspost/compress/zstd"
+
+	"rowback/storage"
+	"rowback/storage/intake"
+)
+
+// Keys of what a request's context keeps.
+const (
+	requestIDKey = "request id"
+	bodyKey      = "body"
+	streamKey    = "stream"
+	userKey      = "user"
+)
+
+// bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client was done or went away,
+// so the stream finds out: it counts where a length was told, and looks at the connection where none was.
+type bodyStream struct {
+	from   io.Reader
+	left   int64 // bytes still to come; -1: not told
+	conn   *trackedConn
+	ended  bool
+	failed error
+}
+
+var errGone = &storage.Error{Kind: storage.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
+
+func bodyOf(c *fiber.Ctx) *bodyStream {
+	if s, ok := c.Locals(streamKey).(*bodyStream); ok {
+		return s
+	}
+	s := &bodyStream{from: c.Context().RequestBodyStream(), left: int64(c.Request().Header.ContentLength())}
+	if s.from == nil {
+		s.from, s.left = bytes.NewReader(c.Request().Body()), -1
+	} else if s.left < 0 {
+		s.conn, _ = c.Context().Conn().(*trackedConn)
+	}
+	c.Locals(streamKey, s)
+	return s
+}
+
+func (s *bodyStream) Read(p []byte) (int, error) {
+	if s.failed != nil {
+		return 0, s.failed
+	}
+	if s.ended {
+		return 0, io.EOF
+	}
+	n, err := s.from.Read(p)
+	if s.left > 0 {
+		s.left -= int64(n)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF) && s.left <= 0 && !(s.conn != nil && s.conn.cut()):
+		s.ended = true
+	default:
+		s.failed = errGone
+		err = errGone
+	}
+	return n, err
+}
+
+// drain reads what a handler left of the body, up to most bytes, so that the next request on the connection is not taken
+// out of it. done is false where there is more, or where it can't be read.
+func (s *bodyStream) drain(most int64) (done bool) {
+	if _, err := io.CopyN(io.Discard, s, most); errors.Is(err, io.EOF) {
+		return true
+	}
+	return s.ended
+}
+
+// trackedConn remembers the end of what was read from a connection: a body in chunks that ends with the connection
+// instead of its last chunk was cut.
+type trackedConn struct {
+	net.Conn
+	tail [5]byte
+	eof  bool
+}
+
+func (c *trackedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n >= len(c.tail) {
+		copy(c.tail[:], p[n-len(c.tail):n])
+	} else {
+		copy(c.tail[:], c.tail[n:])
+		copy(c.tail[len(c.tail)-n:], p[:n])
+	}
+	c.eof = c.eof || errors.Is(err, io.EOF)
+	return n, err
+}
+
+// cut tells whether the connection ended before the last chunk.
+func (c *trackedConn) cut() bool { return c.eof && string(c.tail[:]) != "0\r\n\r\n" }
+
+// Listener wraps a listener so that bodies which were cut are found out.
+func Listener(l net.Listener) net.Listener { return trackedListener{l} }
+
+type trackedListener struct{ net.Listener }
+
+func (l trackedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &trackedConn{Conn: conn}, nil
+}
+
+// formats are the media types of records.
+var formats = map[string]intake.Format{
+	"application/vnd.apache.parquet":      intake.Parquet,
+	"application/vnd.apache.arrow.stream": intake.Arrow,
+	"text/csv":                            intake.CSV,
+	"application/x-ndjson":                intake.NDJSON,
+	"application/json":                    intake.JSON,
+}
+
+// mediaTypes names the media type of each format.
+var mediaTypes = map[intake.Format]string{
+	intake.Parquet: "application/vnd.apache.parquet",
+	intake.Arrow:   "application/vnd.apache.arrow.stream",
+	intake.CSV:     "text/csv; charset=utf-8",
+	intake.NDJSON:  "application/x-ndjson",
+	intake.JSON:    "application/json",
+}
+
+// stage writes a body of records to a file, uncompressed, and returns it with the SHA-256 of the body as it came.
+func (a *API) stage(c *fiber.Ctx) (u intake.Upload, fingerprint string, err error) {
+	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
+	format, ok := formats[media]
+	if err != nil || !ok {
+		return u, "", fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q is none that records can come in. Use one of application/vnd.apache.parquet, application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json.", c.Get("Content-Type")))
+	}
+	u = intake.Upload{Format: format, Path: a.store.Scratch("upload")}
+	sum := sha256.New()
+	if u.Size, err = a.stageTo(c, u.Path, sum); err != nil {
+		os.Remove(u.Path)
+		return u, "", err
+	}
+	return u, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// stageFile writes a body that is not records to a file, and returns the SHA-256 of the body as it came.
+func (a *API) stageFile(c *fiber.Ctx, path string) (fingerprint string, err error) {
+	sum := sha256.New()
+	if _, err := a.stageTo(c, path, sum); err != nil {
+		os.Remove(path)
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func (a *API) stageTo(c *fiber.Ctx, path string, sum hash.Hash) (size int64, err error) {
+	in := bodyOf(c)
+	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
+	plain, err := decompress(encoding, io.TeeReader(in, sum))
+	if err != nil {
+		return 0, err
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	size, err = io.Copy(out, io.LimitReader(plain, a.options.MaxUpload+1))
+	switch {
+	case in.failed != nil:
+		return size, in.failed
+	case size > a.options.MaxUpload:
+		return size, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", a.options.MaxUpload))
+	case err != nil && encoding != "" && storage.KindOf(storage.Explain(err)) == storage.Internal:
+		return size, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: fmt.Sprintf("The body is not whole as %s: %s.", encoding, err)}
+	}
+	return size, err
+}
+
+// decompress undoes a Content-Encoding.
+func decompress(encoding string, in io.Reader) (io.Reader, error) {
+	switch encoding {
+	case "", "identity":
+		return in, nil
+	case "gzip", "x-gzip":
+		r, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: "The body is not gzip, as its Content-Encoding says."}
+		}
+		return r, nil
+	case "zstd":
+		r, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+		if err != nil {
+			return nil, err
+		}
+		return r.IOReadCloser(), nil
+	}
+	return nil, fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q is not known. Use gzip or zstd, or none.", encoding))
+}

@@ -1,0 +1,297 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+type commitIn struct {
+	datasetIn
+	headerIn
+	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,delete"`
+	Message  string `query:"message"`
+	Metadata string `query:"metadata" description:"JSON."`
+	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body."`
+	Type     string `header:"Content-Type"`
+	Encoding string `header:"Content-Encoding" enum:"gzip,zstd"`
+}
+
+func (a *API) createCommit(c *fiber.Ctx) error {
+	var in commitIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	mode := catalog.Mode(in.Mode)
+	switch mode {
+	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Delete:
+	default:
+		return invalid("mode", "must be append, overwrite, upsert or delete")
+	}
+	change := storage.Change{Mode: mode, Where: in.Where}
+	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
+		return invalid("metadata", "must be JSON")
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	w := write{c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body"}
+	switch {
+	case in.Where != "" && mode != catalog.Delete:
+		return invalid("where", "goes with mode=delete only")
+	case in.Where == "":
+		if change.Upload, w.fingerprint, err = a.stage(c); err != nil {
+			return err
+		}
+		w.after = func() { os.Remove(change.Upload.Path) }
+	}
+	w.do = func(ctx context.Context, r storage.Request) (any, error) {
+		r.Message = in.Message
+		if in.Metadata != "" {
+			r.Metadata = json.RawMessage(in.Metadata)
+		}
+		change.Request = r
+		return a.store.Commit(ctx, d.ID, change)
+	}
+	return a.run(w)
+}
+
+type listCommitsIn struct {
+	datasetIn
+	pageIn
+}
+
+type commitList struct {
+	Commits    []commitView `json:"commits"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
+func (a *API) listCommits(c *fiber.Ctx) error {
+	var in listCommitsIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	limit, err := in.limit()
+	if err != nil {
+		return err
+	}
+	before := int64(math.MaxInt64)
+	if after, err := in.after(); err != nil {
+		return err
+	} else if after != "" {
+		if before, err = strconv.ParseInt(after, 10, 64); err != nil {
+			return invalid("cursor", "is not one that a list gave")
+		}
+	}
+	commits, err := a.store.Commits(a.base, d.ID, before, limit+1)
+	if err != nil {
+		return err
+	}
+	out := commitList{Commits: []commitView{}}
+	for i, k := range commits {
+		if i == limit {
+			out.NextCursor = cursor(fmt.Sprint(commits[i-1].ID))
+			break
+		}
+		out.Commits = append(out.Commits, viewCommit(k))
+	}
+	return ok(c, out)
+}
+
+type oneCommitIn struct {
+	datasetIn
+	ID int64 `path:"id" required:"true"`
+}
+
+// commit finds the commit that a request names.
+func (a *API) commit(in oneCommitIn) (catalog.Commit, error) {
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	return a.store.CommitByID(a.base, d.ID, in.ID)
+}
+
+func (a *API) getCommit(c *fiber.Ctx) error {
+	var in oneCommitIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	k, err := a.commit(in)
+	if err != nil {
+		return err
+	}
+	return ok(c, viewCommit(k))
+}
+
+type askRollbackIn struct {
+	oneCommitIn
+	Policy string `query:"policy" default:"stack" enum:"stack,records"`
+}
+
+// blockerView is a later commit that is in the way.
+type blockerView struct {
+	commitView
+	OverlappingRecords int64 `json:"overlapping_records" description:"Records that both commits touched."`
+}
+
+// rollbackView tells whether a commit can be rolled back.
+type rollbackView struct {
+	IsBlocked       bool          `json:"is_blocked"`
+	Detail          string        `json:"detail"`
+	Policy          string        `json:"policy"`
+	BlockingCommits []blockerView `json:"blocking_commits"`
+}
+
+func viewRollback(r storage.Rollbackable) rollbackView {
+	v := rollbackView{IsBlocked: r.Blocked, Detail: r.Detail, Policy: string(r.Policy)}
+	v.BlockingCommits = viewBlockers(r.Blockers)
+	return v
+}
+
+func viewBlockers(list []storage.Blocker) []blockerView {
+	out := []blockerView{}
+	for _, b := range list {
+		out = append(out, blockerView{viewCommit(b.Commit), b.Overlapping})
+	}
+	return out
+}
+
+func (a *API) askRollback(c *fiber.Ctx) error {
+	var in askRollbackIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	k, err := a.commit(in.oneCommitIn)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.context()
+	defer cancel()
+	answer, err := a.store.CanRollback(ctx, k.DatasetID, k.ID, policy(in.Policy))
+	if err != nil {
+		return err
+	}
+	return ok(c, viewRollback(answer))
+}
+
+func policy(text string) storage.Policy {
+	if text == "" {
+		return storage.Stack
+	}
+	return storage.Policy(text)
+}
+
+type rollbackIn struct {
+	oneCommitIn
+	headerIn
+	Policy  string `json:"policy" default:"stack" enum:"stack,records"`
+	Message string `json:"message"`
+}
+
+func (a *API) createRollback(c *fiber.Ctx) error {
+	var in rollbackIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	k, err := a.commit(in.oneCommitIn)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			return a.store.Rollback(ctx, k.DatasetID, k.ID, policy(in.Policy), r)
+		},
+	})
+}
+
+type restoreIn struct {
+	datasetIn
+	headerIn
+	Ref     string `json:"ref" required:"true" description:"A commit id, a version, a savepoint, or a time."`
+	Message string `json:"message"`
+}
+
+func (a *API) createRestore(c *fiber.Ctx) error {
+	var in restoreIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Restoring " + in.Ref, tell: tellCommit,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			return a.store.Restore(ctx, d.ID, in.Ref, r)
+		},
+	})
+}
+
+// commitFile sends one of the files that a commit wrote.
+func (a *API) commitFile(kind schema.Kind) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		var in oneCommitIn
+		if err := bind(c, &in); err != nil {
+			return err
+		}
+		k, err := a.commit(in)
+		if err != nil {
+			return err
+		}
+		f, err := a.store.CommitFile(a.base, k, kind)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind)
+		return a.sendFile(c, f.Bytes, "application/vnd.apache.parquet", name, func() (io.ReadCloser, error) { return a.store.OpenFile(f) })
+	}
+}
+
+// sendFile sends a stored file.
+func (a *API) sendFile(c *fiber.Ctx, size int64, media, name string, open func() (io.ReadCloser, error)) error {
+	in, err := open()
+	if err != nil {
+		return err
+	}
+	c.Set("Content-Type", media)
+	c.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
+	c.Status(http.StatusOK).Context().SetBodyStream(in, int(size))
+	return nil
+}
+
+type progressIn struct {
+	ID string `path:"id" required:"true"`
+}
+
+func (a *API) getProgress(c *fiber.Ctx) error {
+	var in progressIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	j, err := a.store.Job(a.base, in.ID)
+	if err != nil {
+		return err
+	}
+	return ok(c, progressView(j))
+}

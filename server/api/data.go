@@ -1,0 +1,330 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/compare"
+	"rowback/storage"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/output"
+	"rowback/storage/schema"
+)
+
+// formatIn chooses how records are written.
+type formatIn struct {
+	Format string `query:"format" enum:"arrow,parquet,csv,ndjson,json" description:"Wins over Accept."`
+	Accept string `header:"Accept"`
+}
+
+// format is the one that is asked for: JSON where nothing is.
+func (in formatIn) format() (intake.Format, error) {
+	if in.Format != "" {
+		f := intake.Format(in.Format)
+		if _, ok := mediaTypes[f]; !ok {
+			return "", invalid("format", "must be arrow, parquet, csv, ndjson or json")
+		}
+		return f, nil
+	}
+	if in.Accept == "" {
+		return intake.JSON, nil
+	}
+	for part := range strings.SplitSeq(in.Accept, ",") {
+		media, _, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil {
+			continue
+		}
+		if f, ok := formats[media]; ok {
+			return f, nil
+		}
+		if media == "*/*" || media == "application/*" {
+			return intake.JSON, nil
+		}
+	}
+	return "", fiber.NewError(http.StatusNotAcceptable, fmt.Sprintf("Accept %q names no format that records can be had in. Use ?format= arrow, parquet, csv, ndjson or json.", in.Accept))
+}
+
+type dataIn struct {
+	refIn
+	formatIn
+	Columns []string `query:"columns" description:"Names, comma-separated."`
+	Where   string   `query:"where" description:"A SQL condition."`
+	OrderBy string   `query:"order_by" description:"Names, comma-separated; each may have asc or desc after it, or - before it."`
+	Limit   *int64   `query:"limit" minimum:"0"`
+	Offset  *int64   `query:"offset" minimum:"0"`
+}
+
+func (a *API) getData(c *fiber.Ctx) error {
+	var in dataIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	format, err := in.format()
+	if err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	snap, err := a.store.Snapshot(a.base, d.ID, in.ref())
+	if err != nil {
+		return err
+	}
+	q, err := in.query(snap)
+	if err != nil {
+		return err
+	}
+	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
+	return a.stream(c, format, q, func(ctx context.Context) (*duck.Conn, error) {
+		if in.Where == "" {
+			return a.store.Conn(ctx)
+		}
+		box, err := a.store.Filter(ctx, snap, false)
+		if err != nil {
+			return nil, err
+		}
+		if err := storage.CheckCondition(ctx, box, in.Where); err != nil {
+			box.Close()
+			return nil, err
+		}
+		return box, nil
+	})
+}
+
+// query is the SQL of the records that are asked for. A condition is the client's, and runs in a sandbox that has the
+// records as a view; everything else was checked against the columns.
+func (in dataIn) query(snap *storage.Snapshot) (q output.Query, err error) {
+	all := snap.TableColumns()
+	if q.Columns, err = choose(all, in.Columns); err != nil {
+		return q, err
+	}
+	names := make([]string, len(q.Columns))
+	for i, c := range q.Columns {
+		names[i] = duck.Ident(c.Name)
+	}
+	from := "(" + snap.Table() + ")"
+	if in.Where != "" {
+		from = "records WHERE (" + in.Where + "\n)"
+	}
+	order, err := orderBy(all, in.OrderBy)
+	if err != nil {
+		return q, err
+	}
+	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order
+	for name, n := range map[string]*int64{"LIMIT": in.Limit, "OFFSET": in.Offset} {
+		if n != nil && *n < 0 {
+			return q, invalid(strings.ToLower(name), "must not be negative")
+		}
+	}
+	if in.Limit != nil {
+		q.SQL += " LIMIT " + strconv.FormatInt(*in.Limit, 10)
+	}
+	if in.Offset != nil {
+		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
+	}
+	return q, nil
+}
+
+// choose returns the named columns, or all.
+func choose(all []schema.Column, names []string) ([]schema.Column, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	out := make([]schema.Column, len(names))
+	for i, name := range names {
+		c, err := column(all, name, "columns")
+		if err != nil {
+			return nil, err
+		}
+		out[i] = c
+	}
+	return out, nil
+}
+
+func column(all []schema.Column, name, field string) (schema.Column, error) {
+	i := slices.IndexFunc(all, func(c schema.Column) bool { return strings.EqualFold(c.Name, name) })
+	if i < 0 {
+		have := make([]string, len(all))
+		for k, c := range all {
+			have[k] = c.Name
+		}
+		return schema.Column{}, invalid(field, fmt.Sprintf("there is no column %q; there are %s", name, strings.Join(have, ", ")))
+	}
+	return all[i], nil
+}
+
+func orderBy(all []schema.Column, text string) (string, error) {
+	var list []string
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		direction := " ASC"
+		if rest, ok := strings.CutPrefix(part, "-"); ok {
+			part, direction = rest, " DESC"
+		}
+		for _, word := range []string{" asc", " desc"} {
+			if strings.HasSuffix(strings.ToLower(part), word) {
+				part, direction = strings.TrimSpace(part[:len(part)-len(word)]), strings.ToUpper(word)
+			}
+		}
+		c, err := column(all, strings.Trim(part, `"`), "order_by")
+		if err != nil {
+			return "", err
+		}
+		list = append(list, duck.Ident(c.Name)+direction)
+	}
+	if len(list) == 0 {
+		return "", nil
+	}
+	return " ORDER BY " + strings.Join(list, ", "), nil
+}
+
+// stream answers with a query's result as it is computed. What goes wrong before the first byte is a problem like any
+// other; after it, the connection is cut, so that no one takes a part for the whole.
+func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, open func(context.Context) (*duck.Conn, error)) error {
+	ctx, cancel := a.context()
+	reader, writer := io.Pipe()
+	a.jobs.Go(func() {
+		defer cancel()
+		writer.CloseWithError(a.writeResult(ctx, writer, format, q, open))
+	})
+	first := bufio.NewReaderSize(reader, 64<<10)
+	if _, err := first.Peek(1); err != nil && err != io.EOF {
+		reader.Close()
+		return storage.ClientError(err)
+	}
+	c.Set("Content-Type", mediaTypes[format])
+	c.Status(http.StatusOK).Context().SetBodyStream(&resultStream{Reader: first, pipe: reader, api: a, id: c.GetRespHeader("X-Request-Id")}, -1)
+	return nil
+}
+
+func (a *API) writeResult(ctx context.Context, w io.Writer, format intake.Format, q output.Query, open func(context.Context) (*duck.Conn, error)) error {
+	conn, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return output.Write(ctx, conn, q, format, w, a.store.Scratch("result.parquet"))
+}
+
+// resultStream is a body that is still being made. Closing it, as happens when the client has gone, stops the query.
+type resultStream struct {
+	*bufio.Reader
+	pipe *io.PipeReader
+	api  *API
+	id   string
+}
+
+func (s *resultStream) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		s.api.log.Error("an answer was cut", "request_id", s.id, "error", err)
+	}
+	return n, err
+}
+
+func (s *resultStream) Close() error { return s.pipe.Close() }
+
+type compareIn struct {
+	datasetIn
+	From string `query:"from" required:"true"`
+	To   string `query:"to" default:"head"`
+}
+
+// pair finds the two snapshots that a request compares.
+func (a *API) pair(ctx context.Context, in compareIn) (from, to *storage.Snapshot, err error) {
+	d, err := a.dataset(ctx, in.datasetIn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if from, err = a.store.Snapshot(ctx, d.ID, in.From); err != nil {
+		return nil, nil, err
+	}
+	to, err = a.store.Snapshot(ctx, d.ID, in.To)
+	return from, to, err
+}
+
+// summarize compares two snapshots.
+func (a *API) summarize(ctx context.Context, from, to *storage.Snapshot) (compare.Summary, error) {
+	conn, err := a.store.Conn(ctx)
+	if err != nil {
+		return compare.Summary{}, err
+	}
+	defer conn.Close()
+	return compare.Summarize(ctx, conn, from, to)
+}
+
+func (a *API) getCompare(c *fiber.Ctx) error {
+	var in compareIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	ctx, cancel := a.context()
+	defer cancel()
+	from, to, err := a.pair(ctx, in)
+	if err != nil {
+		return err
+	}
+	out, err := a.summarize(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	return ok(c, out)
+}
+
+func (a *API) getInsights(c *fiber.Ctx) error {
+	var in compareIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	ctx, cancel := a.context()
+	defer cancel()
+	from, to, err := a.pair(ctx, in)
+	if err != nil {
+		return err
+	}
+	out, err := a.summarize(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	return ok(c, out.Insights())
+}
+
+type diffIn struct {
+	compareIn
+	formatIn
+	Change []string `query:"change" description:"added, removed, modified; none: all."`
+}
+
+func (a *API) getDiff(c *fiber.Ctx) error {
+	var in diffIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	format, err := in.format()
+	if err != nil {
+		return err
+	}
+	from, to, err := a.pair(a.base, in.compareIn)
+	if err != nil {
+		return err
+	}
+	q, err := compare.Rows(from, to, in.Change)
+	if err != nil {
+		return err
+	}
+	return a.stream(c, format, q, a.store.Conn)
+}

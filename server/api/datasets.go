@@ -1,0 +1,311 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// pageIn pages a list.
+type pageIn struct {
+	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+	Cursor string `query:"cursor" description:"next_cursor of the page before."`
+}
+
+func (in pageIn) limit() (int, error) {
+	switch {
+	case in.Limit == 0:
+		return 100, nil
+	case in.Limit < 0 || in.Limit > 1000:
+		return 0, invalid("limit", "must be from 1 to 1000")
+	}
+	return in.Limit, nil
+}
+
+// after is what the last page ended with; empty for the first.
+func (in pageIn) after() (string, error) {
+	text, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+	if err != nil {
+		return "", invalid("cursor", "is not one that a list gave")
+	}
+	return string(text), nil
+}
+
+func cursor(last string) *string {
+	text := base64.RawURLEncoding.EncodeToString([]byte(last))
+	return &text
+}
+
+type createDatasetIn struct {
+	headerIn
+	Name           string         `json:"name" required:"true" minLength:"1" maxLength:"255"`
+	ProjectID      *int64         `json:"project_id"`
+	Key            []string       `json:"key" description:"Key columns; none: the server assigns _id."`
+	QualityColumn  string         `json:"quality_column"`
+	CategoryColumn string         `json:"category_column"`
+	Description    string         `json:"description"`
+	Metadata       map[string]any `json:"metadata"`
+}
+
+func (a *API) createDataset(c *fiber.Ctx) error {
+	var in createDatasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	project := int64(1)
+	if in.ProjectID != nil {
+		project = *in.ProjectID
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Creating the dataset", tell: tellDataset(http.StatusCreated),
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			return a.store.CreateDataset(ctx, storage.NewDataset{
+				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
+				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
+			}, r)
+		},
+	})
+}
+
+// tellDataset tells of a dataset that was just made or brought back.
+func tellDataset(status int) func(result any) (answer, error) {
+	return func(result any) (answer, error) {
+		made := result.(storage.State)
+		return say(status, "/api/v1/datasets/"+made.Dataset.ID, viewDataset(made))
+	}
+}
+
+type listDatasetsIn struct {
+	pageIn
+	ProjectID int64 `query:"project_id" description:"Only of this project."`
+	Deleted   bool  `query:"deleted" description:"Those that are deleted, instead of those that are not."`
+}
+
+type datasetList struct {
+	Datasets   []datasetView `json:"datasets"`
+	NextCursor *string       `json:"next_cursor"`
+}
+
+func (a *API) listDatasets(c *fiber.Ctx) error {
+	var in listDatasetsIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	limit, err := in.limit()
+	if err != nil {
+		return err
+	}
+	after, err := in.after()
+	if err != nil {
+		return err
+	}
+	states, err := a.store.Datasets(a.base, catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
+	if err != nil {
+		return err
+	}
+	out := datasetList{Datasets: []datasetView{}}
+	for i, s := range states {
+		if i == limit {
+			out.NextCursor = cursor(states[i-1].Dataset.ID)
+			break
+		}
+		out.Datasets = append(out.Datasets, viewDataset(s))
+	}
+	return ok(c, out)
+}
+
+func (a *API) getDataset(c *fiber.Ctx) error {
+	var in datasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	return a.showDataset(c, in)
+}
+
+func (a *API) showDataset(c *fiber.Ctx, in datasetIn) error {
+	d, err := a.dataset(a.base, in)
+	if err != nil {
+		return err
+	}
+	s, err := a.store.State(a.base, d.ID, "head")
+	if err != nil {
+		return err
+	}
+	return ok(c, viewDataset(s))
+}
+
+type editDatasetIn struct {
+	datasetIn
+	headerIn
+	Message        string         `query:"message"`
+	Name           *string        `json:"name"`
+	Description    *string        `json:"description"`
+	Metadata       map[string]any `json:"metadata" description:"Merged into the metadata; null removes a key."`
+	QualityColumn  *string        `json:"quality_column"`
+	CategoryColumn *string        `json:"category_column"`
+}
+
+func (a *API) editDataset(c *fiber.Ctx) error {
+	var in editDatasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	in.IdempotencyKey = "" // a PATCH may be sent again as it is
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Editing the dataset",
+		tell: func(any) (answer, error) {
+			s, err := a.store.State(a.base, d.ID, "head")
+			if err != nil {
+				return answer{}, err
+			}
+			return say(http.StatusOK, "", viewDataset(s))
+		},
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			return a.store.EditDataset(ctx, d.ID, storage.Edit{
+				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
+			}, r)
+		},
+	})
+}
+
+type deleteDatasetIn struct {
+	datasetIn
+	headerIn
+}
+
+func (a *API) deleteDataset(c *fiber.Ctx) error {
+	var in deleteDatasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	if err := a.store.DeleteDataset(a.base, d.ID, storage.Request{User: userOf(c), ExpectedHead: in.ExpectedHead}); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+func (a *API) undeleteDataset(c *fiber.Ctx) error {
+	var in deleteDatasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Bringing the dataset back", tell: tellDataset(http.StatusOK),
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			return a.store.UndeleteDataset(ctx, in.Dataset, r)
+		},
+	})
+}
+
+type refIn struct {
+	datasetIn
+	Ref string `query:"ref" default:"head" description:"head, a commit id, a version, a savepoint, or a time."`
+}
+
+func (in refIn) ref() string {
+	if in.Ref == "" {
+		return "head"
+	}
+	return in.Ref
+}
+
+func (a *API) getSchema(c *fiber.Ctx) error {
+	var in refIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	s, err := a.store.State(a.base, d.ID, in.ref())
+	if err != nil {
+		return err
+	}
+	return ok(c, viewSchema(in.ref(), s))
+}
+
+// refsView is what names states of a dataset.
+type refsView struct {
+	Head       int64           `json:"head"`
+	Versions   []versionView   `json:"versions"`
+	Savepoints []savepointView `json:"savepoints"`
+}
+
+func (a *API) getRefs(c *fiber.Ctx) error {
+	var in datasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in)
+	if err != nil {
+		return err
+	}
+	out := refsView{Head: d.Head, Versions: []versionView{}, Savepoints: []savepointView{}}
+	versions, err := a.store.Versions(a.base, d.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		out.Versions = append(out.Versions, viewVersion(v))
+	}
+	savepoints, err := a.store.Savepoints(a.base, d.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range savepoints {
+		out.Savepoints = append(out.Savepoints, viewSavepoint(p))
+	}
+	return ok(c, out)
+}
+
+// validation tells whether the files of a state are what was written.
+type validation struct {
+	Ref    string `json:"ref"`
+	Commit int64  `json:"commit"`
+	Valid  bool   `json:"valid"`
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
+	Detail string `json:"detail"`
+}
+
+func (a *API) validate(c *fiber.Ctx) error {
+	var in refIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.context()
+	defer cancel()
+	snap, err := a.store.Snapshot(ctx, d.ID, in.ref())
+	if err != nil {
+		return err
+	}
+	out := validation{Ref: in.ref(), Commit: snap.Commit.ID, Valid: true, Files: len(snap.Files()), Detail: "Every file is what was written."}
+	for _, f := range snap.Files() {
+		out.Bytes += f.Bytes
+	}
+	if err := a.store.Verify(ctx, snap); storage.KindOf(err) == storage.Corrupt {
+		out.Valid, out.Detail = false, "A file is missing or not what was written: this state can't be restored. The server's log names it."
+	} else if err != nil {
+		return err
+	}
+	return ok(c, out)
+}

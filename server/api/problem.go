@@ -1,0 +1,98 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+)
+
+// statuses maps the kinds of errors to HTTP.
+var statuses = map[storage.Kind]int{
+	storage.Internal:    http.StatusInternalServerError,
+	storage.Malformed:   http.StatusBadRequest,
+	storage.Invalid:     http.StatusUnprocessableEntity,
+	storage.NotFound:    http.StatusNotFound,
+	storage.Exists:      http.StatusConflict,
+	storage.Conflict:    http.StatusConflict,
+	storage.Blocked:     http.StatusConflict,
+	storage.Corrupt:     http.StatusConflict,
+	storage.Unavailable: http.StatusServiceUnavailable,
+}
+
+// codes names the errors that the router itself makes.
+var codes = map[int]string{
+	http.StatusBadRequest:            "bad_request",
+	http.StatusUnauthorized:          "unauthorized",
+	http.StatusNotFound:              "not_found",
+	http.StatusMethodNotAllowed:      "method_not_allowed",
+	http.StatusNotAcceptable:         "not_acceptable",
+	http.StatusRequestEntityTooLarge: "too_large",
+	http.StatusUnsupportedMediaType:  "unsupported_media_type",
+}
+
+// Problem is an error answer (RFC 9457). Detail is a sentence that a person can act on; Code is stable. Errors may have
+// fields of their own beside these.
+type Problem struct {
+	Type      string `json:"type" required:"true"`
+	Title     string `json:"title" required:"true"`
+	Status    int    `json:"status" required:"true"`
+	Detail    string `json:"detail" required:"true"`
+	Code      string `json:"code" required:"true"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// problem is the answer to an error: its status and its JSON. What a client must not see is logged instead, under the
+// request's id.
+func (a *API) problem(err error, requestID string) (status int, body []byte) {
+	fields := map[string]any{"type": "about:blank"}
+	if requestID != "" {
+		fields["request_id"] = requestID
+	}
+	var router *fiber.Error
+	if errors.As(err, &router) {
+		status, fields["detail"], fields["code"] = router.Code, router.Message, codes[router.Code]
+	} else {
+		e := storage.Explain(err)
+		if e.Kind == storage.Internal {
+			a.log.Error("internal error", "request_id", requestID, "error", err)
+		}
+		status = statuses[e.Kind]
+		for name, value := range e.Fields {
+			if blockers, ok := value.([]storage.Blocker); ok {
+				value = viewBlockers(blockers)
+			}
+			fields[name] = value
+		}
+		fields["detail"], fields["code"] = e.Detail, e.Code
+	}
+	fields["status"], fields["title"] = status, http.StatusText(status)
+	body, err = json.Marshal(fields)
+	if err != nil {
+		a.log.Error("an error could not be told", "request_id", requestID, "error", err)
+	}
+	return status, body
+}
+
+// sendProblem answers with an error.
+func (a *API) sendProblem(c *fiber.Ctx, err error) error {
+	id, _ := c.Locals(requestIDKey).(string)
+	status, body := a.problem(err, id)
+	switch status {
+	case http.StatusUnauthorized:
+		c.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		c.Set("Retry-After", "5")
+	}
+	c.Status(status).Set("Content-Type", "application/problem+json")
+	return c.Send(body)
+}
+
+// invalid refuses a request's field, naming it.
+func invalid(field, why string) error {
+	e := &storage.Error{Kind: storage.Invalid, Code: "invalid_field", Detail: field + ": " + why}
+	return e.With("field", field)
+}

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/compare"
+	"rowback/storage/schema"
+)
+
+// Media types of bodies and answers that are records.
+var (
+	recordMedia  = []string{"application/vnd.apache.parquet", "application/vnd.apache.arrow.stream", "text/csv", "application/x-ndjson", "application/json"}
+	parquetMedia = []string{"application/vnd.apache.parquet"}
+	tarMedia     = []string{"application/x-tar"}
+)
+
+// What may go wrong, beside what may always.
+var (
+	finds  = []int{404, 422}
+	writes = []int{400, 404, 409, 422}
+	takes  = []int{400, 404, 409, 413, 415, 422}
+)
+
+const (
+	datasets = "/api/v1/datasets"
+	one      = datasets + "/{dataset}"
+	versions = datasets + "/versions"
+)
+
+// routes is every call there is. Those of seed 000 come before {dataset}, which would match them.
+func (a *API) routes() []route {
+	return []route{
+		{method: "GET", path: "/healthz", id: "healthz", tag: "server", summary: "The server runs", status: 200, out: statusView{}, handler: a.healthz},
+		{method: "GET", path: "/readyz", id: "readyz", tag: "server", summary: "The server can take a commit", status: 200, out: statusView{}, problems: []int{503}, handler: a.readyz},
+		{method: "GET", path: "/api/v1/progress/{id}", id: "getProgress", tag: "server", summary: "Work that was answered with 202", in: progressIn{}, status: 200, out: progress{}, problems: []int{404}, handler: a.getProgress},
+
+		{method: "GET", path: versions, id: "listVersions", tag: "versions", summary: "All versions of a dataset, the lowest number first", in: listVersionsIn{}, status: 200, out: seedVersions{}, problems: finds, handler: a.listVersions},
+		{method: "POST", path: versions + "/compare", id: "compareVersions", tag: "versions", summary: "Compare two versions", in: compareVersionsIn{}, status: 200, out: seedComparison{}, problems: writes, handler: a.compareVersions},
+		{method: "POST", path: versions + "/rollback", id: "rollbackVersion", tag: "versions", summary: "Roll a dataset back to a version", in: rollbackVersionIn{}, status: 200, out: seedMessage{}, problems: writes, handler: a.rollbackVersion},
+		{method: "POST", path: versions + "/increment", id: "incrementVersion", tag: "versions", summary: "Name the head with the next version", in: incrementIn{}, status: 200, out: seedIncrement{}, problems: writes, handler: a.incrementVersion},
+		{method: "GET", path: versions + "/latest", id: "latestVersion", tag: "versions", summary: "The highest active version", in: latestIn{}, status: 200, out: seedLatest{}, problems: finds, handler: a.latestVersion},
+		{method: "GET", path: "/api/v1/monitor/versions", id: "monitorVersions", tag: "versions", summary: "Datasets without versions, rapid version changes, version gaps", in: monitorIn{}, status: 200, out: monitorView{}, problems: []int{422}, handler: a.monitorVersions},
+
+		{method: "POST", path: datasets, id: "createDataset", tag: "datasets", summary: "Make a dataset", in: createDatasetIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createDataset},
+		{method: "GET", path: datasets, id: "listDatasets", tag: "datasets", summary: "All datasets", in: listDatasetsIn{}, status: 200, out: datasetList{}, problems: []int{422}, handler: a.listDatasets},
+		{method: "GET", path: one, id: "getDataset", tag: "datasets", summary: "A dataset as of its head", in: datasetIn{}, status: 200, out: datasetView{}, problems: finds, handler: a.getDataset},
+		{method: "PATCH", path: one, id: "editDataset", tag: "datasets", summary: "Rename or describe a dataset, as a commit", in: editDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.editDataset},
+		{method: "DELETE", path: one, id: "deleteDataset", tag: "datasets", summary: "Take a dataset out of use; its files stay", in: deleteDatasetIn{}, status: 204, problems: writes, handler: a.deleteDataset},
+		{method: "POST", path: one + "/undelete", id: "undeleteDataset", tag: "datasets", summary: "Bring a deleted dataset back, by its id", in: deleteDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.undeleteDataset},
+		{method: "GET", path: one + "/schema", id: "getSchema", tag: "datasets", summary: "Columns with types, at a ref", in: refIn{}, status: 200, out: schemaView{}, problems: finds, handler: a.getSchema},
+		{method: "GET", path: one + "/refs", id: "getRefs", tag: "datasets", summary: "Versions, savepoints and head", in: datasetIn{}, status: 200, out: refsView{}, problems: finds, handler: a.getRefs},
+		{method: "GET", path: one + "/validation", id: "validate", tag: "datasets", summary: "Check a state's files against their checksums", in: refIn{}, status: 200, out: validation{}, problems: finds, handler: a.validate},
+
+		{method: "POST", path: one + "/commits", id: "createCommit", tag: "commits", summary: "Commit records in a mode", in: commitIn{}, body: recordMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit},
+		{method: "GET", path: one + "/commits", id: "listCommits", tag: "commits", summary: "Commits, newest first", in: listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: a.listCommits},
+		{method: "GET", path: one + "/commits/{id}", id: "getCommit", tag: "commits", summary: "One commit", in: oneCommitIn{}, status: 200, out: commitView{}, problems: finds, handler: a.getCommit},
+		{method: "GET", path: one + "/commits/{id}/rollback", id: "askRollback", tag: "commits", summary: "Can the commit be rolled back, and what is in the way", in: askRollbackIn{}, status: 200, out: rollbackView{}, problems: writes, handler: a.askRollback},
+		{method: "POST", path: one + "/commits/{id}/rollback", id: "createRollback", tag: "commits", summary: "Roll a commit back, with a new one", in: rollbackIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRollback},
+		{method: "GET", path: one + "/commits/{id}/data.parquet", id: "getDataFile", tag: "commits", summary: "The rows that the commit wrote", in: oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Data)},
+		{method: "GET", path: one + "/commits/{id}/rollback.parquet", id: "getRollbackFile", tag: "commits", summary: "The rows that the commit displaced, as they were", in: oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Rollback)},
+		{method: "POST", path: one + "/restore", id: "createRestore", tag: "commits", summary: "The dataset as it was at a ref, as one commit", in: restoreIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRestore},
+
+		{method: "GET", path: one + "/data", id: "getData", tag: "data", summary: "The records at a ref", in: dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getData},
+		{method: "GET", path: one + "/compare", id: "compare", tag: "data", summary: "What changed between two refs", in: compareIn{}, status: 200, out: compare.Summary{}, problems: finds, handler: a.getCompare},
+		{method: "GET", path: one + "/diff", id: "diff", tag: "data", summary: "What changed, record by record", in: diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getDiff},
+		{method: "GET", path: one + "/insights", id: "insights", tag: "data", summary: "What the changes amount to, and the increment that they call for", in: compareIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights},
+
+		{method: "POST", path: one + "/backups", id: "createBackup", tag: "backups", summary: "Keep a version as a self-contained archive", in: createBackupIn{}, status: 201, out: backupView{}, problems: writes, handler: a.createBackup},
+		{method: "GET", path: one + "/backups", id: "listBackups", tag: "backups", summary: "Backups, newest first", in: datasetIn{}, status: 200, out: backupList{}, problems: finds, handler: a.listBackups},
+		{method: "GET", path: one + "/backups/{backup}", id: "getBackup", tag: "backups", summary: "One backup", in: oneBackupIn{}, status: 200, out: backupView{}, problems: finds, handler: a.getBackup},
+		{method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups", summary: "Remove a backup", in: oneBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup},
+		{method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups", summary: "The archive: backup.json and data.parquet", in: oneBackupIn{}, status: 200, media: tarMedia, problems: finds, handler: a.getArchive},
+		{method: "POST", path: one + "/backups/{backup}/restore", id: "restoreBackup", tag: "backups", summary: "Restore the dataset from a backup, or make a new one", in: restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: a.restoreBackup},
+		{method: "POST", path: "/api/v1/backups", id: "importBackup", tag: "backups", summary: "Make a dataset out of an archive", in: importBackupIn{}, body: tarMedia, status: 201, out: datasetView{}, problems: takes, handler: a.importBackup},
+	}
+}
+
+type statusView struct {
+	Status  string `json:"status"`
+	Version string `json:"version"`
+}
+
+func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.options.Version}) }
+
+func (a *API) readyz(c *fiber.Ctx) error {
+	if err := a.store.Ready(a.base); err != nil {
+		return fiber.NewError(http.StatusServiceUnavailable, "The catalog does not answer.")
+	}
+	return ok(c, statusView{"ready", a.options.Version})
+}

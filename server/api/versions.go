@@ -1,0 +1,319 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/compare"
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// The routes of seed 000, to the letter: bodies, answers and sentences are the document's.
+
+type seedVersion struct {
+	VersionID    int64     `json:"version_id"`
+	Version      string    `json:"version"`
+	TotalEntries int64     `json:"total_entries"`
+	IsActive     bool      `json:"is_active"`
+	CreatedAt    time.Time `json:"created_at"`
+	Description  string    `json:"description"`
+}
+
+type seedVersions struct {
+	Versions []seedVersion `json:"versions"`
+	Total    int           `json:"total"`
+}
+
+type listVersionsIn struct {
+	ProjectID   int64  `query:"project_id" required:"true"`
+	DatasetName string `query:"dataset_name" required:"true"`
+	ActiveOnly  *bool  `query:"active_only" default:"true"`
+}
+
+func (a *API) listVersions(c *fiber.Ctx) error {
+	var in listVersionsIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.store.FindDataset(a.base, in.ProjectID, in.DatasetName)
+	if err != nil {
+		return err
+	}
+	all, err := a.store.Versions(a.base, d.ID)
+	if err != nil {
+		return err
+	}
+	out := seedVersions{Versions: []seedVersion{}}
+	for _, v := range all {
+		if !v.IsActive && (in.ActiveOnly == nil || *in.ActiveOnly) {
+			continue
+		}
+		out.Versions = append(out.Versions, seedVersion{v.ID, storage.VersionNumber(v), v.Total, v.IsActive, v.CreatedAt, v.Description})
+	}
+	out.Total = len(out.Versions)
+	return ok(c, out)
+}
+
+type compareVersionsIn struct {
+	IdempotencyKey string `header:"Idempotency-Key"`
+	ProjectID      *int64 `json:"project_id" required:"true"`
+	DatasetName    string `json:"dataset_name" required:"true"`
+	Version1       string `json:"version1" required:"true"`
+	Version2       string `json:"version2" required:"true"`
+}
+
+type seedComparison struct {
+	Comparison compare.Summary `json:"comparison"`
+	Summary    string          `json:"summary"`
+}
+
+func (a *API) compareVersions(c *fiber.Ctx) error {
+	var in compareVersionsIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: headerIn{IdempotencyKey: in.IdempotencyKey}, about: "Comparing versions",
+		tell: func(result any) (answer, error) { return say(http.StatusOK, "", result) },
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			out, err := a.seedCompare(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return out, a.store.KeepAnswer(ctx, r, out)
+		},
+	})
+}
+
+func (a *API) seedCompare(ctx context.Context, in compareVersionsIn) (out seedComparison, err error) {
+	d, err := a.store.FindDataset(ctx, *in.ProjectID, in.DatasetName)
+	if err != nil {
+		return out, err
+	}
+	var sides [2]*storage.Snapshot
+	for i, number := range []string{in.Version1, in.Version2} {
+		if _, err := a.store.FindVersion(ctx, d.ID, number); err != nil {
+			return out, err
+		}
+		if sides[i], err = a.store.Snapshot(ctx, d.ID, number); err != nil {
+			return out, err
+		}
+	}
+	out.Comparison, err = a.summarize(ctx, sides[0], sides[1])
+	out.Summary = out.Comparison.Sentence(in.Version2)
+	return out, err
+}
+
+type rollbackVersionIn struct {
+	headerIn
+	ProjectID     *int64 `json:"project_id" required:"true"`
+	DatasetName   string `json:"dataset_name" required:"true"`
+	TargetVersion string `json:"target_version" required:"true"`
+}
+
+type seedMessage struct {
+	Message string `json:"message"`
+}
+
+func (a *API) rollbackVersion(c *fiber.Ctx) error {
+	var in rollbackVersionIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.store.FindDataset(a.base, *in.ProjectID, in.DatasetName)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Rolling back to version " + in.TargetVersion,
+		tell: func(any) (answer, error) {
+			return say(http.StatusOK, "", seedMessage{"Successfully rolled back to version " + in.TargetVersion})
+		},
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			return a.store.RollbackVersion(ctx, d.ID, in.TargetVersion, r)
+		},
+	})
+}
+
+type incrementIn struct {
+	headerIn
+	ProjectID   *int64 `json:"project_id" required:"true"`
+	DatasetName string `json:"dataset_name" required:"true"`
+	VersionType string `json:"version_type" default:"patch" enum:"major,minor,patch"`
+	Description string `json:"description"`
+}
+
+type seedIncrement struct {
+	NewVersion string `json:"new_version"`
+	VersionID  int64  `json:"version_id"`
+	Message    string `json:"message"`
+}
+
+func (a *API) incrementVersion(c *fiber.Ctx) error {
+	var in incrementIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	if in.VersionType == "" {
+		in.VersionType = "patch"
+	}
+	d, err := a.store.FindDataset(a.base, *in.ProjectID, in.DatasetName)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Incrementing the version",
+		tell: func(result any) (answer, error) {
+			v := result.(catalog.Version)
+			number := storage.VersionNumber(v)
+			return say(http.StatusOK, "", seedIncrement{number, v.ID, "Version incremented to " + number})
+		},
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			return a.store.Increment(ctx, d.ID, in.VersionType, in.Description, r)
+		},
+	})
+}
+
+type latestIn struct {
+	ProjectID   int64  `query:"project_id" required:"true"`
+	DatasetName string `query:"dataset_name" required:"true"`
+}
+
+type seedLatest struct {
+	LatestVersion string `json:"latest_version"`
+}
+
+func (a *API) latestVersion(c *fiber.Ctx) error {
+	var in latestIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.store.FindDataset(a.base, in.ProjectID, in.DatasetName)
+	if err != nil {
+		return err
+	}
+	all, err := a.store.Versions(a.base, d.ID)
+	if err != nil {
+		return err
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].IsActive {
+			return ok(c, seedLatest{storage.VersionNumber(all[i])})
+		}
+	}
+	return &storage.Error{Kind: storage.NotFound, Code: "version_not_found", Detail: fmt.Sprintf("No versions found for dataset '%s'", in.DatasetName)}
+}
+
+// monitorIn are the bounds of what is noteworthy.
+type monitorIn struct {
+	ProjectID    int64   `query:"project_id" description:"Only of this project."`
+	RapidCount   int     `query:"rapid_count" default:"3" description:"So many versions …"`
+	RapidMinutes float64 `query:"rapid_minutes" default:"60" description:"… within so many minutes are rapid."`
+	GapCommits   int     `query:"gap_commits" default:"20" description:"So many commits since the last version are a gap."`
+	GapDays      float64 `query:"gap_days" default:"90" description:"So many days since the last version, with commits since, are a gap."`
+}
+
+type monitorIssue struct {
+	DatasetID   string `json:"dataset_id"`
+	DatasetName string `json:"dataset_name"`
+	ProjectID   int64  `json:"project_id"`
+	Detail      string `json:"detail"`
+}
+
+// monitorView is seed 000's version health: "Monitoring and Alerts".
+type monitorView struct {
+	Unversioned  []monitorIssue `json:"unversioned_datasets"`
+	RapidChanges []monitorIssue `json:"rapid_version_changes"`
+	Gaps         []monitorIssue `json:"version_gaps"`
+	Issues       []string       `json:"issues"`
+	Healthy      bool           `json:"healthy"`
+}
+
+func (a *API) monitorVersions(c *fiber.Ctx) error {
+	in := monitorIn{RapidCount: 3, RapidMinutes: 60, GapCommits: 20, GapDays: 90}
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	out := monitorView{Unversioned: []monitorIssue{}, RapidChanges: []monitorIssue{}, Gaps: []monitorIssue{}, Issues: []string{}}
+	states, err := a.store.Datasets(a.base, catalog.DatasetFilter{Project: in.ProjectID, Limit: math.MaxInt32})
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if err := a.monitor(&out, s, in); err != nil {
+			return err
+		}
+	}
+	for title, list := range map[string][]monitorIssue{"Unversioned datasets": out.Unversioned, "Rapid version changes detected": out.RapidChanges, "Version gaps detected": out.Gaps} {
+		if len(list) > 0 {
+			out.Issues = append(out.Issues, fmt.Sprintf("%s: %s", title, namesOf(list)))
+		}
+	}
+	out.Healthy = len(out.Issues) == 0
+	return ok(c, out)
+}
+
+func namesOf(list []monitorIssue) (text string) {
+	for i, issue := range list {
+		if i > 0 {
+			text += ", "
+		}
+		text += issue.DatasetName
+	}
+	return text
+}
+
+// monitor adds what is noteworthy about one dataset.
+func (a *API) monitor(out *monitorView, s storage.State, in monitorIn) error {
+	issue := func(format string, args ...any) monitorIssue {
+		return monitorIssue{s.Dataset.ID, s.Properties.Name, s.Dataset.ProjectID, fmt.Sprintf(format, args...)}
+	}
+	versions, err := a.store.Versions(a.base, s.Dataset.ID)
+	if err != nil {
+		return err
+	}
+	if len(versions) == 0 {
+		out.Unversioned = append(out.Unversioned, issue("It has no version yet; its head is commit %d with %d records.", s.Commit.ID, s.Total()))
+		return nil
+	}
+	if n, within := densest(versions, time.Duration(in.RapidMinutes*float64(time.Minute))); n >= in.RapidCount {
+		out.RapidChanges = append(out.RapidChanges, issue("%d versions were made within %s.", n, within.Round(time.Second)))
+	}
+	last := versions[len(versions)-1]
+	since, err := a.store.Commits(a.base, s.Dataset.ID, math.MaxInt64, in.GapCommits+1)
+	if err != nil {
+		return err
+	}
+	newer := 0
+	for _, k := range since {
+		if k.ID > last.CommitID {
+			newer++
+		}
+	}
+	age := time.Since(last.CreatedAt)
+	if newer >= in.GapCommits || newer > 0 && age.Hours() > in.GapDays*24 {
+		out.Gaps = append(out.Gaps, issue("At least %d commits came since version %s of %s.", newer, storage.VersionNumber(last), last.CreatedAt.Format(time.RFC3339)))
+	}
+	return nil
+}
+
+// densest finds the most versions that were made within a span, and the span that they took.
+func densest(versions []catalog.Version, span time.Duration) (most int, took time.Duration) {
+	for i, first := range versions {
+		for j := len(versions) - 1; j >= i; j-- {
+			if d := versions[j].CreatedAt.Sub(first.CreatedAt); d <= span {
+				if j-i+1 > most {
+					most, took = j-i+1, d
+				}
+				break
+			}
+		}
+	}
+	return most, took
+}

@@ -1,0 +1,182 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// commitView is a commit as clients see it.
+type commitView struct {
+	ID               int64           `json:"id"`
+	DatasetID        string          `json:"dataset_id"`
+	Mode             string          `json:"mode"`
+	Status           string          `json:"status" description:"completed, or rolled_back"`
+	Message          string          `json:"message"`
+	User             string          `json:"user"`
+	CreatedAt        time.Time       `json:"created_at"`
+	ParentCommitID   *int64          `json:"parent_commit_id" description:"Of a rollback: the commit that it undoes."`
+	RollbackCommitID *int64          `json:"rollback_commit_id" description:"The rollback that undid this commit and stands."`
+	RecordsAdded     int64           `json:"records_added"`
+	RecordsRemoved   int64           `json:"records_removed"`
+	RecordsModified  int64           `json:"records_modified"`
+	RecordsTotal     int64           `json:"records_total" description:"Records after this commit."`
+	RecordsNotFound  *int64          `json:"records_not_found,omitempty" description:"Of a delete: keys that were not live."`
+	Hash             string          `json:"hash"`
+	Metadata         json.RawMessage `json:"metadata"`
+	Params           json.RawMessage `json:"params"`
+}
+
+func viewCommit(c catalog.Commit) commitView {
+	v := commitView{
+		ID: c.ID, DatasetID: c.DatasetID, Mode: string(c.Mode), Status: "completed", Message: c.Message, User: c.User,
+		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID),
+		RecordsAdded: c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
+		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
+	}
+	if c.RollbackCommitID != 0 {
+		v.Status = "rolled_back"
+	}
+	var params struct {
+		NotFound *int64 `json:"records_not_found"`
+	}
+	if json.Unmarshal(c.Params, &params) == nil {
+		v.RecordsNotFound = params.NotFound
+	}
+	return v
+}
+
+// some is a pointer to a number, or nil for 0.
+func some(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+func tellCommit(result any) (answer, error) {
+	c := result.(catalog.Commit)
+	return say(201, fmt.Sprintf("/api/v1/datasets/%s/commits/%d", c.DatasetID, c.ID), viewCommit(c))
+}
+
+// datasetView is a dataset as clients see it, as of its head.
+type datasetView struct {
+	ID             string         `json:"id"`
+	Name           string         `json:"name"`
+	ProjectID      int64          `json:"project_id"`
+	Key            []string       `json:"key" description:"The declared key; empty where the server assigns _id."`
+	Description    string         `json:"description"`
+	Metadata       map[string]any `json:"metadata"`
+	QualityColumn  *string        `json:"quality_column"`
+	CategoryColumn *string        `json:"category_column"`
+	Head           int64          `json:"head" description:"The newest commit; 0 before the first."`
+	RecordsTotal   int64          `json:"records_total"`
+	CreatedAt      time.Time      `json:"created_at"`
+	ModifiedAt     time.Time      `json:"modified_at"`
+	DeletedAt      *time.Time     `json:"deleted_at"`
+}
+
+func viewDataset(s storage.State) datasetView {
+	v := datasetView{
+		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
+		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
+		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt,
+	}
+	if s.Commit.ID > 0 {
+		v.ModifiedAt = s.Commit.CreatedAt
+	}
+	if !s.Dataset.DeletedAt.IsZero() {
+		v.DeletedAt = &s.Dataset.DeletedAt
+	}
+	if s.Schema.Keyed() {
+		for _, c := range s.Schema.KeyColumns() {
+			v.Key = append(v.Key, c.Name)
+		}
+	}
+	if c, ok := s.QualityColumn(); ok {
+		v.QualityColumn = &c.Name
+	}
+	if c, ok := s.CategoryColumn(); ok {
+		v.CategoryColumn = &c.Name
+	}
+	return v
+}
+
+// schemaView is the columns of a dataset at a ref.
+type schemaView struct {
+	Ref     string       `json:"ref"`
+	Commit  int64        `json:"commit"`
+	Key     []string     `json:"key"`
+	Columns []columnView `json:"columns"`
+}
+
+type columnView struct {
+	Name string `json:"name"`
+	Type string `json:"type" description:"As DuckDB writes it; NULL where no value has been seen."`
+	Key  bool   `json:"key"`
+	ID   int    `json:"id" description:"The Parquet field id."`
+}
+
+func viewSchema(ref string, s storage.State) schemaView {
+	v := schemaView{Ref: ref, Commit: s.Commit.ID, Key: viewDataset(s).Key, Columns: []columnView{}}
+	columns := s.Schema.Columns
+	if !s.Schema.Keyed() {
+		columns = append(s.Schema.KeyColumns(), columns...)
+	}
+	for _, c := range columns {
+		v.Columns = append(v.Columns, columnView{Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID})
+	}
+	return v
+}
+
+// progressView is work that was answered with 202.
+type progress struct {
+	ID        string    `json:"id"`
+	Progress  int       `json:"progress" description:"0 to 100; -1: it failed."`
+	Message   string    `json:"message"`
+	Result    *answer   `json:"result" description:"The answer that the work would have had; null while it runs."`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+func progressView(j catalog.Job) progress {
+	p := progress{ID: j.ID, Progress: j.Progress, Message: j.Message, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}
+	var told answer
+	if json.Unmarshal(j.Answer, &told) == nil && told.Status != 0 {
+		p.Result = &told
+	}
+	return p
+}
+
+// savepointView is a savepoint as clients see it.
+type savepointView struct {
+	ID          string    `json:"id"`
+	Version     string    `json:"version" description:"Its name, which is a ref."`
+	CommitID    int64     `json:"commit_id"`
+	Description string    `json:"description"`
+	User        string    `json:"user"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+func viewSavepoint(p catalog.Savepoint) savepointView {
+	return savepointView{ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User, CreatedAt: p.CreatedAt}
+}
+
+// versionView is a version with all that is known of it; the routes of seed 000 show less.
+type versionView struct {
+	VersionID   int64     `json:"version_id"`
+	Version     string    `json:"version"`
+	CommitID    int64     `json:"commit_id"`
+	Entries     int64     `json:"total_entries"`
+	IsActive    bool      `json:"is_active"`
+	Description string    `json:"description"`
+	User        string    `json:"user"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+func viewVersion(v catalog.Version) versionView {
+	return versionView{VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive, Description: v.Description, User: v.User, CreatedAt: v.CreatedAt}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// remote is a server that a verb talks to.
+type remote struct {
+	Server string `help:"The server's URL." default:"http://127.0.0.1:8000"`
+	APIKey string `name:"api-key" help:"The token to send, where the server wants one."`
+}
+
+// dataset is a dataset on a server.
+type datasetFlags struct {
+	remote
+	Dataset   string `help:"Name or id of the dataset." required:"" placeholder:"NAME"`
+	ProjectID int64  `help:"The project that the name is in." default:"1"`
+}
+
+// path is the URL path of something of the dataset's.
+func (d datasetFlags) path(parts ...any) string {
+	path := "/api/v1/datasets/" + url.PathEscape(d.Dataset)
+	for _, p := range parts {
+		path += "/" + url.PathEscape(fmt.Sprint(p))
+	}
+	return path
+}
+
+// query starts the query of a request for the dataset.
+func (d datasetFlags) query() url.Values {
+	return url.Values{"project_id": {fmt.Sprint(d.ProjectID)}}
+}
+
+// problem is an error answer.
+type problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func (p *problem) Error() string { return p.Detail }
+
+// send sends a request and returns the answer, if it is a success; else its problem.
+func (r remote) send(req *http.Request) (*http.Response, error) {
+	if r.APIKey != "" {
+		req.Header.Set("Authorization", "Bearer "+r.APIKey)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		var e *url.Error
+		if errors.As(err, &e) {
+			err = e.Err
+		}
+		return nil, fmt.Errorf("the server at %s can't be reached: %w", r.Server, err)
+	}
+	if res.StatusCode < 400 {
+		return res, nil
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	p := &problem{}
+	if json.Unmarshal(text, p) != nil || p.Detail == "" {
+		p.Detail = fmt.Sprintf("the server answered %s", res.Status)
+	}
+	return nil, p
+}
+
+func (r remote) url(path string, query url.Values) string {
+	full := strings.TrimRight(r.Server, "/") + path
+	if len(query) > 0 {
+		full += "?" + query.Encode()
+	}
+	return full
+}
+
+// get asks for JSON and reads it into out.
+func (r remote) get(path string, query url.Values, out any) error {
+	req, err := http.NewRequest(http.MethodGet, r.url(path, query), nil)
+	if err != nil {
+		return err
+	}
+	return r.json(req, out)
+}
+
+// post sends JSON and reads the answer into out.
+func (r remote) post(path string, query url.Values, body, out any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequest(http.MethodPost, r.url(path, query), bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return r.json(req, out)
+}
+
+func (r remote) json(req *http.Request, out any) error {
+	req.Header.Set("Accept", "application/json")
+	res, err := r.send(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return json.NewDecoder(res.Body).Decode(out)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+)
+
+// datasetVersionCmd is the command line of seed 000.
+type datasetVersionCmd struct {
+	ListVersions     listVersionsCmd     `cmd:"" help:"All versions of a dataset, the lowest number first."`
+	CompareVersions  compareVersionsCmd  `cmd:"" help:"What changed between two versions."`
+	Rollback         versionRollbackCmd  `cmd:"" help:"Roll a dataset back to a version."`
+	IncrementVersion incrementVersionCmd `cmd:"" help:"Name the head with the next version."`
+}
+
+// versionedFlags names a dataset as seed 000 does.
+type versionedFlags struct {
+	remote
+	ProjectID   int64  `help:"Project ID." required:""`
+	DatasetName string `help:"Dataset name." required:""`
+}
+
+func (v versionedFlags) body(more map[string]any) map[string]any {
+	more["project_id"], more["dataset_name"] = v.ProjectID, v.DatasetName
+	return more
+}
+
+const versionsPath = "/api/v1/datasets/versions"
+
+type listVersionsCmd struct {
+	versionedFlags
+	formatFlag
+	All bool `help:"Inactive versions too."`
+}
+
+// Run lists versions.
+func (cmd *listVersionsCmd) Run(c console) error {
+	var list struct {
+		Versions []struct {
+			Version     string `json:"version"`
+			Entries     int64  `json:"total_entries"`
+			IsActive    bool   `json:"is_active"`
+			CreatedAt   string `json:"created_at"`
+			Description string `json:"description"`
+		} `json:"versions"`
+		Total int `json:"total"`
+	}
+	query := url.Values{"project_id": {fmt.Sprint(cmd.ProjectID)}, "dataset_name": {cmd.DatasetName}, "active_only": {fmt.Sprint(!cmd.All)}}
+	if err := cmd.get(versionsPath, query, &list); err != nil {
+		return err
+	}
+	return cmd.print(c.out, list, "VERSION\tENTRIES\tACTIVE\tCREATED\tDESCRIPTION", func(row func(...any)) {
+		for _, v := range list.Versions {
+			row(v.Version, v.Entries, v.IsActive, v.CreatedAt, v.Description)
+		}
+	})
+}
+
+type compareVersionsCmd struct {
+	versionedFlags
+	formatFlag
+	Version1 string `help:"The earlier version." required:""`
+	Version2 string `help:"The later version." required:""`
+}
+
+// Run compares two versions.
+func (cmd *compareVersionsCmd) Run(c console) error {
+	var answer struct {
+		Comparison comparison `json:"comparison"`
+		Summary    string     `json:"summary"`
+	}
+	if err := cmd.post(versionsPath+"/compare", nil, cmd.body(map[string]any{"version1": cmd.Version1, "version2": cmd.Version2}), &answer); err != nil {
+		return err
+	}
+	if cmd.Format == "table" {
+		fmt.Fprintln(c.out, answer.Summary)
+	}
+	return cmd.print(c.out, answer, "FROM "+cmd.Version1+"\tTO "+cmd.Version2, answer.Comparison.rows)
+}
+
+type versionRollbackCmd struct {
+	versionedFlags
+	TargetVersion string `help:"The version to go back to." required:""`
+}
+
+// Run rolls back to a version.
+func (cmd *versionRollbackCmd) Run(c console) error {
+	return say(c, cmd.remote, "/rollback", cmd.body(map[string]any{"target_version": cmd.TargetVersion}))
+}
+
+type incrementVersionCmd struct {
+	versionedFlags
+	VersionType string `help:"major, minor or patch." enum:"major,minor,patch" default:"patch"`
+	Description string `help:"What is new in it."`
+}
+
+// Run names the head.
+func (cmd *incrementVersionCmd) Run(c console) error {
+	return say(c, cmd.remote, "/increment", cmd.body(map[string]any{"version_type": cmd.VersionType, "description": cmd.Description}))
+}
+
+// say posts and prints the answer's message.
+func say(c console, r remote, path string, body map[string]any) error {
+	var answer struct {
+		Message string `json:"message"`
+	}
+	if err := r.post(versionsPath+path, nil, body, &answer); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, answer.Message)
+	return nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/schollz/progressbar/v3"
+)
+
+type importCmd struct {
+	datasetFlags
+	Files   []string `arg:"" type:"existingfile" help:"Parquet, Arrow, CSV, NDJSON or JSON files, by their endings; .gz and .zst too. Each is a commit."`
+	Mode    string   `help:"append, overwrite, upsert or delete." enum:"append,overwrite,upsert,delete" default:"append"`
+	Message string   `help:"What the commits are for."`
+	Create  bool     `help:"Make the dataset, where it is not there."`
+	Key     []string `help:"With --create: the key columns."`
+}
+
+// mediaTypes are the media types of records, by the endings of their files.
+var mediaTypes = map[string]string{
+	".parquet": "application/vnd.apache.parquet",
+	".arrow":   "application/vnd.apache.arrow.stream",
+	".arrows":  "application/vnd.apache.arrow.stream",
+	".csv":     "text/csv",
+	".ndjson":  "application/x-ndjson",
+	".jsonl":   "application/x-ndjson",
+	".json":    "application/json",
+}
+
+// commitAnswer is what a verb shows of a commit.
+type commitAnswer struct {
+	ID               int64  `json:"id"`
+	Mode             string `json:"mode"`
+	Status           string `json:"status"`
+	Message          string `json:"message"`
+	User             string `json:"user"`
+	CreatedAt        string `json:"created_at"`
+	ParentCommitID   *int64 `json:"parent_commit_id"`
+	RollbackCommitID *int64 `json:"rollback_commit_id"`
+	Added            int64  `json:"records_added"`
+	Removed          int64  `json:"records_removed"`
+	Modified         int64  `json:"records_modified"`
+	Total            int64  `json:"records_total"`
+	Overlapping      int64  `json:"overlapping_records,omitempty"`
+}
+
+func (a commitAnswer) changes() string {
+	return fmt.Sprintf("+%d -%d ~%d", a.Added, a.Removed, a.Modified)
+}
+
+func (a commitAnswer) String() string {
+	return fmt.Sprintf("commit %d: %s %s, %d records", a.ID, a.Mode, a.changes(), a.Total)
+}
+
+// Run commits each file.
+func (cmd *importCmd) Run(c console) error {
+	if cmd.Create {
+		if err := cmd.create(); err != nil {
+			return err
+		}
+	}
+	for _, file := range cmd.Files {
+		commit, err := cmd.commit(c, file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		fmt.Fprintf(c.out, "%s: %s\n", file, commit)
+	}
+	return nil
+}
+
+func (cmd *importCmd) create() error {
+	var made struct{}
+	err := cmd.post("/api/v1/datasets", nil, map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key}, &made)
+	var p *problem
+	if errors.As(err, &p) && p.Code == "name_taken" {
+		return nil
+	}
+	return err
+}
+
+func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err error) {
+	media, encoding, err := typeOf(file)
+	if err != nil {
+		return commit, err
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return commit, err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return commit, err
+	}
+	query := cmd.query()
+	query.Set("mode", cmd.Mode)
+	if cmd.Message != "" {
+		query.Set("message", cmd.Message)
+	}
+	body, done := watch(c, in, info.Size(), filepath.Base(file))
+	defer done()
+	req, err := http.NewRequest(http.MethodPost, cmd.url(cmd.path("commits"), query), body)
+	if err != nil {
+		return commit, err
+	}
+	req.ContentLength = info.Size()
+	req.Header.Set("Content-Type", media)
+	if encoding != "" {
+		req.Header.Set("Content-Encoding", encoding)
+	}
+	res, err := cmd.send(req)
+	if err != nil {
+		return commit, err
+	}
+	defer res.Body.Close()
+	return commit, json.NewDecoder(res.Body).Decode(&commit)
+}
+
+// typeOf tells a file's media type and compression by its endings.
+func typeOf(file string) (media, encoding string, err error) {
+	name := strings.ToLower(file)
+	switch filepath.Ext(name) {
+	case ".gz":
+		encoding, name = "gzip", strings.TrimSuffix(name, ".gz")
+	case ".zst":
+		encoding, name = "zstd", strings.TrimSuffix(name, ".zst")
+	}
+	media, ok := mediaTypes[filepath.Ext(name)]
+	if !ok {
+		return "", "", fmt.Errorf("the ending %q is none of .parquet, .arrow, .csv, .ndjson, .jsonl, .json, with .gz or .zst after it or not", filepath.Ext(name))
+	}
+	return media, encoding, nil
+}
+
+// watch shows a progress bar while in is read, if standard error is a terminal.
+func watch(c console, in io.Reader, size int64, what string) (io.Reader, func()) {
+	f, ok := c.err.(*os.File)
+	if !ok || !isatty.IsTerminal(f.Fd()) {
+		return in, func() {}
+	}
+	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+	r := progressbar.NewReader(in, bar)
+	return &r, func() { bar.Finish() }
+}

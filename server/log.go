@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+)
+
+type logCmd struct {
+	datasetFlags
+	formatFlag
+	Limit int `help:"How many commits." default:"20"`
+}
+
+// Run lists commits.
+func (cmd *logCmd) Run(c console) error {
+	query := cmd.query()
+	query.Set("limit", fmt.Sprint(cmd.Limit))
+	var list struct {
+		Commits []commitAnswer `json:"commits"`
+	}
+	if err := cmd.get(cmd.path("commits"), query, &list); err != nil {
+		return err
+	}
+	return cmd.print(c.out, list.Commits, "COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE", func(row func(...any)) {
+		for _, k := range list.Commits {
+			row(k.ID, k.mode(), k.changes(), k.Total, k.CreatedAt, k.User, k.Message)
+		}
+	})
+}
+
+// mode is the commit's mode, with what became of it.
+func (a commitAnswer) mode() string {
+	switch {
+	case a.ParentCommitID != nil:
+		return fmt.Sprintf("%s of %d", a.Mode, *a.ParentCommitID)
+	case a.RollbackCommitID != nil:
+		return fmt.Sprintf("%s (undone by %d)", a.Mode, *a.RollbackCommitID)
+	}
+	return a.Mode
+}

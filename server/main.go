@@ -1,0 +1,78 @@
+// Rowback is a versioning server for tabular datasets on Parquet, and the command line that talks to one.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when a release is built.
+var version = "0.1.0"
+
+// program is the command line. Each verb is a file of its own.
+type program struct {
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Serve          serveCmd          `cmd:"" help:"Run the server."`
+	Import         importCmd         `cmd:"" help:"Commit files of records to a dataset."`
+	Log            logCmd            `cmd:"" help:"List a dataset's commits, newest first."`
+	Compare        compareCmd        `cmd:"" help:"Tell what changed between two refs."`
+	Rollback       rollbackCmd       `cmd:"" help:"Roll a commit back, or ask whether that can be done."`
+	Export         exportCmd         `cmd:"" help:"Write a dataset's records, at any ref, to a file or to standard output."`
+	DatasetVersion datasetVersionCmd `cmd:"" help:"Semantic versions of a dataset."`
+	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
+}
+
+// console is where a verb writes.
+type console struct {
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], console{os.Stdout, os.Stderr}))
+}
+
+// run runs one command line and returns its exit code: 0 for success, 1 for failure, with one line on standard error.
+func run(args []string, c console) (code int) {
+	var p program
+	exited := -1
+	parser, err := kong.New(&p,
+		kong.Name("rowback"),
+		kong.Description("A versioning server for tabular datasets on Parquet. Every flag has an environment variable, ROWBACK_ and its name in capitals."),
+		kong.DefaultEnvars("ROWBACK"),
+		kong.Vars{"version": version},
+		kong.Writers(c.out, c.err),
+		kong.Exit(func(n int) { exited = n; panic(exitNow{}) }),
+		kong.UsageOnError(),
+		kong.Bind(c),
+		kong.BindTo(context.Background(), (*context.Context)(nil)),
+	)
+	if err != nil {
+		fmt.Fprintln(c.err, "rowback:", err)
+		return 1
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(exitNow); !ok {
+				panic(r)
+			}
+			code = exited
+		}
+	}()
+	parsed, err := parser.Parse(args)
+	if err == nil {
+		err = parsed.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(c.err, "rowback:", err)
+		return 1
+	}
+	return 0
+}
+
+// exitNow ends a command line that help or --version has answered.
+type exitNow struct{}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+)
+
+type rollbackCmd struct {
+	datasetFlags
+	Commit  int64  `arg:"" help:"Id of the commit to undo."`
+	Policy  string `help:"stack: later overwrites and upserts are in the way; records: only commits that touched the same records." enum:"stack,records" default:"stack"`
+	Check   bool   `help:"Only ask what is in the way."`
+	Message string `help:"What the rollback is for."`
+}
+
+// Run rolls back, or asks.
+func (cmd *rollbackCmd) Run(c console) error {
+	query := cmd.query()
+	if !cmd.Check {
+		var commit commitAnswer
+		if err := cmd.post(cmd.path("commits", cmd.Commit, "rollback"), query, map[string]any{"policy": cmd.Policy, "message": cmd.Message}, &commit); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.out, commit)
+		return nil
+	}
+	query.Set("policy", cmd.Policy)
+	var answer struct {
+		IsBlocked bool           `json:"is_blocked"`
+		Detail    string         `json:"detail"`
+		Blocking  []commitAnswer `json:"blocking_commits"`
+	}
+	if err := cmd.get(cmd.path("commits", cmd.Commit, "rollback"), query, &answer); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, answer.Detail)
+	for _, b := range answer.Blocking {
+		fmt.Fprintf(c.out, "  %s; %d records in common\n", b, b.Overlapping)
+	}
+	if answer.IsBlocked {
+		return fmt.Errorf("commit %d is blocked", cmd.Commit)
+	}
+	return nil
+}

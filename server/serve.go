@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"rowback/fixtures"
+	"rowback/server/api"
+	"rowback/storage"
+)
+
+type serveCmd struct {
+	Addr         string        `help:"Address to listen on." default:"127.0.0.1:8000"`
+	Data         string        `help:"Data directory. With --demo and without this, a temporary one." type:"path" placeholder:"DIR"`
+	Demo         bool          `help:"Start with sample datasets that have a history."`
+	MemoryLimit  size          `help:"Memory that DuckDB may use in all, such as 1GB. By default half of the machine's." placeholder:"SIZE"`
+	Threads      int           `help:"Threads that DuckDB may use. By default one a core." placeholder:"N"`
+	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
+	MaxUpload    size          `help:"Size of one body of records, uncompressed." default:"64GB"`
+	Token        []string      `help:"A user and a token, as user:token; may be repeated. Then every request needs one." placeholder:"USER:TOKEN"`
+	Open         bool          `help:"Listen beyond this machine without tokens."`
+	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
+	DrainTimeout time.Duration `help:"Time that open requests get when the server is told to stop." default:"30s"`
+}
+
+// size is a number of bytes, written as 1GB or 512MiB.
+type size int64
+
+// UnmarshalText reads a size.
+func (s *size) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	*s = size(n)
+	return err
+}
+
+// Run runs the server until it is told to stop.
+func (cmd *serveCmd) Run(c console) error {
+	tokens, err := cmd.tokens()
+	if err != nil {
+		return err
+	}
+	dir, remove, err := cmd.directory()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	log := cmd.logger(c)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Log: log})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if cmd.Demo {
+		if err := fixtures.Demo(ctx, store); err != nil {
+			return fmt.Errorf("loading the samples: %w", err)
+		}
+	}
+	listener, err := net.Listen("tcp", cmd.Addr)
+	if err != nil {
+		return err
+	}
+	face, err := api.New(store, api.Options{Version: version, Log: log, Tokens: tokens, QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload)})
+	if err != nil {
+		return err
+	}
+	cmd.greet(c, listener.Addr().String(), dir)
+	return cmd.serve(ctx, face, listener, log)
+}
+
+// serve answers requests until ctx ends, then lets open ones finish.
+func (cmd *serveCmd) serve(ctx context.Context, face *api.API, listener net.Listener, log *slog.Logger) error {
+	app := face.App()
+	failed := make(chan error, 1)
+	go func() { failed <- app.Listener(api.Listener(listener)) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping", "drain_timeout", cmd.DrainTimeout)
+	err := app.ShutdownWithTimeout(cmd.DrainTimeout)
+	drain, cancel := context.WithTimeout(context.Background(), cmd.DrainTimeout)
+	defer cancel()
+	face.Wait(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("some requests were cut off", "drain_timeout", cmd.DrainTimeout)
+		return nil
+	}
+	return err
+}
+
+func (cmd *serveCmd) tokens() (map[string]string, error) {
+	out := map[string]string{}
+	for _, pair := range cmd.Token {
+		user, token, ok := strings.Cut(pair, ":")
+		if !ok || user == "" || token == "" {
+			return nil, fmt.Errorf("--token %s: write it as user:token", pair)
+		}
+		out[token] = user
+	}
+	host, _, err := net.SplitHostPort(cmd.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("--addr %s: write it as host:port", cmd.Addr)
+	}
+	ip := net.ParseIP(host)
+	local := host == "localhost" || ip != nil && ip.IsLoopback()
+	if len(out) == 0 && !local && !cmd.Open {
+		return nil, fmt.Errorf("--addr %s can be reached from other machines: give --token user:token, or --open to let anyone in", cmd.Addr)
+	}
+	return out, nil
+}
+
+// directory is where the data lie: a temporary folder for a demo that names none.
+func (cmd *serveCmd) directory() (dir string, remove func(), err error) {
+	switch {
+	case cmd.Data != "":
+		return cmd.Data, func() {}, nil
+	case !cmd.Demo:
+		return "rowback-data", func() {}, nil
+	}
+	dir, err = os.MkdirTemp("", "rowback-demo-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+// memory is the limit: half of the machine's memory, where none is given and that is known.
+func (cmd *serveCmd) memory() int64 {
+	if cmd.MemoryLimit > 0 {
+		return int64(cmd.MemoryLimit)
+	}
+	return machineMemory() / 2
+}
+
+func (cmd *serveCmd) logger(c console) *slog.Logger {
+	if cmd.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(c.err, nil))
+	}
+	return slog.New(slog.NewTextHandler(c.err, nil))
+}
+
+func (cmd *serveCmd) greet(c console, addr, dir string) {
+	url := "http://" + addr
+	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; API at %s/docs/\n", version, url, dir, url)
+	if !cmd.Demo {
+		return
+	}
+	fmt.Fprintf(c.out, `
+Three commands to try:
+
+  curl '%[1]s/api/v1/datasets/employees/commits?limit=4'
+  curl '%[1]s/api/v1/datasets/employees/commits/3/rollback'
+  curl -X POST %[1]s/api/v1/datasets/versions/compare -H 'Content-Type: application/json' \
+       -d '{"project_id": 1, "dataset_name": "my_dataset", "version1": "1.0.0", "version2": "1.0.1"}'
+
+`, url)
+}

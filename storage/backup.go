@@ -1,0 +1,314 @@
+package storage
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rowback/storage/catalog"
+	"rowback/storage/datafile"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// A backup is one version of a dataset as one self-contained archive (seed 000, "Backup and Recovery"): a tar with
+// backup.json, which says what it is, and data.parquet, which any reader of Parquet can open.
+const (
+	backupManifest = "backup.json"
+	backupData     = "data.parquet"
+)
+
+// backupContents is backup.json.
+type backupContents struct {
+	Dataset    string             `json:"dataset"`
+	Ref        string             `json:"ref"`
+	Commit     int64              `json:"commit"`
+	CreatedAt  time.Time          `json:"created_at"`
+	Records    int64              `json:"records"`
+	Checksum   string             `json:"data_sha256"`
+	Key        []string           `json:"key"`
+	Schema     schema.Schema      `json:"schema"`
+	Properties catalog.Properties `json:"properties"`
+}
+
+// Backup writes a version of a dataset to an archive that is kept beside the dataset.
+func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r Request) (b catalog.Backup, err error) {
+	snap, err := s.Snapshot(ctx, dataset, ref)
+	if err != nil {
+		return b, err
+	}
+	if ref == "" {
+		ref = "head"
+	}
+	b = catalog.Backup{ID: s.options.NewID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description, User: r.User, CreatedAt: s.now()}
+	batch, err := s.blobs.Batch(dataset + "/" + backupsFolder + "/" + b.ID)
+	if err != nil {
+		return b, err
+	}
+	defer batch.Discard()
+	b.Key = batch.Key("archive.tar")
+	if err := s.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
+		return b, err
+	}
+	if b.Checksum, b.Bytes, err = checksumOf(batch.Path("archive.tar")); err != nil {
+		return b, err
+	}
+	if err := batch.Publish(); err != nil {
+		return b, err
+	}
+	return b, s.catalog.Write(context.WithoutCancel(ctx), func(tx catalog.Tx) error {
+		if err := tx.AddBackup(b); err != nil {
+			return err
+		}
+		if err := s.putLabel(dataset, "backup-"+b.ID, b); err != nil {
+			return err
+		}
+		return s.receipt(tx, r, b)
+	})
+}
+
+func checksumOf(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	return datafile.Checksum(f)
+}
+
+func (s *Store) writeArchive(ctx context.Context, snap *Snapshot, ref, path string) error {
+	conn, err := s.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	data := s.blobs.Scratch(backupData)
+	defer os.Remove(data)
+	if _, err := conn.Exec(ctx, "COPY ("+snap.Table()+") TO "+duck.Text(data)+" (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd)"); err != nil {
+		return err
+	}
+	about := backupContents{
+		Dataset: snap.Properties.Name, Ref: ref, Commit: snap.Commit.ID, CreatedAt: s.now(), Records: snap.Total(),
+		Schema: snap.Schema, Properties: snap.Properties,
+	}
+	for _, c := range snap.Schema.KeyColumns() {
+		if snap.Schema.Keyed() {
+			about.Key = append(about.Key, c.Name)
+		}
+	}
+	if about.Checksum, _, err = checksumOf(data); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(about, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeTar(path, text, data)
+}
+
+func writeTar(path string, manifest []byte, data string) (err error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	in, err := os.Open(data)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	w := tar.NewWriter(out)
+	if err := w.WriteHeader(&tar.Header{Name: backupManifest, Mode: 0o644, Size: int64(len(manifest))}); err != nil {
+		return err
+	}
+	if _, err := w.Write(manifest); err != nil {
+		return err
+	}
+	if err := w.WriteHeader(&tar.Header{Name: backupData, Mode: 0o644, Size: info.Size()}); err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, in); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// Backups lists a dataset's backups, newest first.
+func (s *Store) Backups(ctx context.Context, dataset string) (list []catalog.Backup, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Backups(dataset); return err })
+	return list, err
+}
+
+// FindBackup returns one backup of a dataset.
+func (s *Store) FindBackup(ctx context.Context, dataset, id string) (b catalog.Backup, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		b, err = tx.Backup(dataset, id)
+		return known(err, "backup_not_found", "Backup '%s' not found", clip(id))
+	})
+	return b, err
+}
+
+// OpenBackup opens a backup's archive.
+func (s *Store) OpenBackup(b catalog.Backup) (io.ReadCloser, error) { return s.blobs.Open(b.Key) }
+
+// RemoveBackup removes a backup and its archive.
+func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
+	if err := s.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.RemoveBackup(b.ID) }); err != nil {
+		return err
+	}
+	if err := s.blobs.Remove(b.DatasetID + "/" + labelsFolder + "/backup-" + b.ID + ".json"); err != nil {
+		return err
+	}
+	return s.blobs.Remove(strings.TrimSuffix(b.Key, "/archive.tar"))
+}
+
+// unpacked is an archive laid out under staging.
+type unpacked struct {
+	backupContents
+	data intake.Upload
+}
+
+// unpack lays out an archive and checks that its data is what was written.
+func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
+	damaged := func(why any) error {
+		return failf(Malformed, "invalid_backup", "The archive is not a whole backup: %v.", why)
+	}
+	u.data = intake.Upload{Format: intake.Parquet, Path: s.blobs.Scratch(backupData)}
+	r := tar.NewReader(archive)
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return u, damaged(err)
+		}
+		switch filepath.Base(h.Name) {
+		case backupManifest:
+			err = json.NewDecoder(io.LimitReader(r, 64<<20)).Decode(&u.backupContents)
+		case backupData:
+			err = copyTo(u.data.Path, r)
+		}
+		if err != nil {
+			return u, damaged(err)
+		}
+	}
+	if u.Checksum == "" {
+		return u, damaged(backupManifest + " is missing")
+	}
+	sum, size, err := checksumOf(u.data.Path)
+	if err != nil || sum != u.Checksum {
+		return u, damaged(backupData + " is missing or not what was written")
+	}
+	u.data.Size = size
+	return u, nil
+}
+
+func copyTo(path string, r io.Reader) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = io.Copy(f, r)
+	return err
+}
+
+// RestoreBackup brings a dataset to the state of an archive, as one commit: records that are equal stay, others are
+// replaced, and those that the archive does not have go.
+func (s *Store) RestoreBackup(ctx context.Context, dataset string, archive io.Reader, r Request) (catalog.Commit, error) {
+	u, err := s.unpack(archive)
+	defer os.Remove(u.data.Path)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	w, err := s.begin(ctx, dataset, r, catalog.Restore)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	defer w.end()
+	if err := w.connect(ctx); err != nil {
+		return catalog.Commit{}, err
+	}
+	w.setParam("backup", fmt.Sprintf("%s@%s", u.Dataset, u.Ref))
+	name := w.properties.Name
+	w.properties = u.Properties
+	w.properties.Name = name
+	if err := w.become(ctx, u.data); err != nil {
+		return catalog.Commit{}, err
+	}
+	return w.publish(ctx)
+}
+
+// become makes the dataset's records those of an upload.
+func (w *work) become(ctx context.Context, u intake.Upload) error {
+	in, err := w.read(ctx, u, nil)
+	if err != nil {
+		return err
+	}
+	defer in.discard()
+	if err := w.checkKeys(ctx, in); err != nil {
+		return err
+	}
+	w.gaveRows(in)
+	live := w.liveIn(nil)
+	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS "+w.changes(in, live))
+	if err != nil {
+		return err
+	}
+	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
+		return err
+	}
+	w.commit.Added = changed - w.commit.Modified
+	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s ANTI JOIN %s i ON %s",
+		live.Rows(true), in.relation, sameKey(w.schema.KeyColumns(), "i", "s")))
+	if err != nil {
+		return err
+	}
+	return w.writeChanges(ctx, changed)
+}
+
+// CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.
+func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name string, project int64, r Request) (made State, err error) {
+	u, err := s.unpack(archive)
+	defer os.Remove(u.data.Path)
+	if err != nil {
+		return made, err
+	}
+	if name == "" {
+		name = u.Dataset
+	}
+	if project == 0 {
+		project = 1
+	}
+	p := u.Properties
+	made, err = s.CreateDataset(ctx, NewDataset{
+		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
+		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn,
+	}, Request{User: r.User})
+	if err != nil {
+		return made, err
+	}
+	id := made.Dataset.ID
+	if _, err := s.Commit(ctx, id, Change{Mode: catalog.Append, Upload: u.data, Request: Request{
+		User: r.User, Message: fmt.Sprintf("From the backup of %s at %s", u.Dataset, u.Ref),
+	}}); err != nil {
+		return made, errors.Join(err, s.DeleteDataset(context.WithoutCancel(ctx), id, Request{}))
+	}
+	if made, err = s.State(ctx, id, "head"); err != nil {
+		return made, err
+	}
+	return made, s.KeepAnswer(ctx, r, made)
+}

@@ -1,0 +1,38 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+
+	"rowback/storage/catalog"
+)
+
+// StartJob records work that is answered before it is done.
+func (s *Store) StartJob(ctx context.Context, message string, r Request) (j catalog.Job, err error) {
+	now := s.now()
+	j = catalog.Job{ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now}
+	return j, s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		if err := tx.AddJob(j); err != nil {
+			return err
+		}
+		return s.receipt(tx, r, j)
+	})
+}
+
+// EndJob records how the work ended: with an answer, or, where failed, with a message that says why not.
+func (s *Store) EndJob(ctx context.Context, j catalog.Job, message string, answer json.RawMessage, failed bool) error {
+	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, message, answer, s.now()
+	if failed {
+		j.Progress = -1
+	}
+	return s.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.SetJob(j) })
+}
+
+// Job returns work that was answered before it was done.
+func (s *Store) Job(ctx context.Context, id string) (j catalog.Job, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		j, err = tx.Job(id)
+		return known(err, "progress_not_found", "Progress '%s' not found", clip(id))
+	})
+	return j, err
+}

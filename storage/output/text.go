@@ -1,0 +1,64 @@
+package output
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// plain tells whether DuckDB's own JSON of a type is the one that is wanted.
+func plain(t schema.Type) bool {
+	switch t.Name {
+	case schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, schema.Blob, schema.Float, schema.Double:
+		return false
+	case schema.List:
+		return plain(*t.Elem)
+	case schema.Struct:
+		return !slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return !plain(f.Type) })
+	}
+	return true
+}
+
+// jsonValue is the SQL of a value as to_json should see it.
+func jsonValue(expr string, t schema.Type) string {
+	if plain(t) {
+		return expr
+	}
+	switch t.Name {
+	case schema.Float, schema.Double:
+		return fmt.Sprintf("CASE WHEN isfinite(%s) THEN %s END", expr, expr)
+	case schema.List:
+		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, jsonValue("e", *t.Elem))
+	case schema.Struct:
+		parts := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			parts[i] = duck.Ident(f.Name) + " := " + jsonValue(fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(f.Name)), f.Type)
+		}
+		return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN struct_pack(%s) END", expr, strings.Join(parts, ", "))
+	}
+	return text(expr, t)
+}
+
+// text is the SQL of a single value as text.
+func text(expr string, t schema.Type) string {
+	switch t.Name {
+	case schema.Blob:
+		return "base64(" + expr + ")"
+	case schema.Timestamp, schema.TimestampNS:
+		return fmt.Sprintf("replace(CAST(%s AS VARCHAR), ' ', 'T')", expr)
+	case schema.TimestampTZ: // the session's zone is UTC
+		return fmt.Sprintf("regexp_replace(replace(CAST(%s AS VARCHAR), ' ', 'T'), '\\+00$', 'Z')", expr)
+	}
+	return "CAST(" + expr + " AS VARCHAR)"
+}
+
+// csvValue is the SQL of a value as a CSV field: nested ones as JSON.
+func csvValue(expr string, t schema.Type) string {
+	if t.Nested() {
+		return "CAST(to_json(" + jsonValue(expr, t) + ") AS VARCHAR)"
+	}
+	return text(expr, t)
+}
