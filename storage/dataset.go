@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
 )
@@ -128,8 +126,7 @@ func addDataset(tx catalog.Tx, d *catalog.Dataset, start schema.Schema, p catalo
 
 // nameTaken puts a violated uniqueness of names into words.
 func nameTaken(err error, name string) error {
-	var e sqlite3.Error
-	if errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique {
+	if catalog.IsDuplicate(err) {
 		return failf(Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", clip(name))
 	}
 	if errors.Is(err, catalog.ErrMoved) {

@@ -43,6 +43,8 @@ func textFits(column string, t schema.Type) string {
 		return "false"
 	case t.IsInteger():
 		return fmt.Sprintf("CAST(TRY_CAST(%s AS %s) AS VARCHAR) = %s", column, t.SQL(), column)
+	case t.Name == schema.Double, t.Name == schema.Float: // an integer of so many digits may be none that it holds
+		return fmt.Sprintf(`%s AND (NOT regexp_full_match(%s, '[+-]?\d{7,}') OR TRY_CAST(TRY_CAST(%s AS %s) AS DECIMAL(38,0)) = TRY_CAST(%s AS DECIMAL(38,0)))`, can, column, column, t.SQL(), column)
 	case t.Name == schema.Decimal:
 		return fmt.Sprintf(`regexp_full_match(%s, '[+-]?0*\d{0,%d}(\.\d{0,%d}0*)?') AND %s`, column, t.Width-t.Scale, t.Scale, can)
 	case t.Name == schema.Date:

@@ -63,6 +63,9 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 			continue
 		}
 		columns[i] = column
+		if o.Type.Name == schema.Double && column.Type.Name == schema.Decimal {
+			o = f.exact(i)
+		}
 		if typ, ok := quick(o, column); ok {
 			targets[i] = typ
 		} else {
@@ -90,6 +93,15 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		out.columns = append(out.columns, fittedColumn{Column: c, from: i, expr: castUpload(offered[i], i, c.Type)})
 	}
 	return out, nil
+}
+
+// exact asks for the numbers of a column as they are written, where the format has them so: what is stored as decimals
+// must not go through a floating-point number.
+func (f *fitting) exact(i int) intake.Offered {
+	if l, ok := f.records.(interface{ Literal(i int) }); ok {
+		l.Literal(i)
+	}
+	return f.records.Columns()[i]
 }
 
 // place finds the dataset's column for an offered one: with ID 0 and no type where it is new.
@@ -177,11 +189,13 @@ func (f *fitting) byValues(s schema.Schema, offered []intake.Offered, columns []
 	if err != nil {
 		return err
 	}
+	var doubtful []int
 	for k, i := range rest {
 		c := columns[i]
 		typ, ok := found[k], true
 		if c.Type.Name != "" {
 			typ, ok = schema.Widen(c.Type, found[k])
+			ok = ok && !(typ.Equal(c.Type) && !typ.Holds(found[k])) // its own type was tried, and does not take them
 		}
 		if _, known := s.ByID(c.ID); !ok && !known {
 			columns[i], typ, ok = schema.Column{Name: c.Name}, found[k], true // the retired one stays so
@@ -189,7 +203,28 @@ func (f *fitting) byValues(s schema.Schema, offered []intake.Offered, columns []
 		if !ok {
 			return mismatch(c, found[k], "which it can't take")
 		}
+		if !typ.Holds(found[k]) {
+			doubtful = append(doubtful, i)
+		}
 		targets[i] = typ
+	}
+	return f.checkOffered(offered, columns, targets, doubtful)
+}
+
+// checkOffered makes sure that offered values fit wider types that do not take all values of theirs.
+func (f *fitting) checkOffered(offered []intake.Offered, columns []schema.Column, targets []schema.Type, doubtful []int) error {
+	var tests []test
+	for _, i := range doubtful {
+		tests = append(tests, test{column: i, condition: takes(offered[i], i, targets[i])})
+	}
+	fits, _, err := f.hold(tests, 0)
+	if err != nil {
+		return err
+	}
+	for k, i := range doubtful {
+		if !fits[k] {
+			return mismatch(columns[i], offered[i].Type, "which it can't take")
+		}
 	}
 	return nil
 }
@@ -200,7 +235,8 @@ func mismatch(c schema.Column, offered schema.Type, why string) error {
 		With("column", c.Name).With("stored_type", c.Type.String()).With("offered_type", offered.String())
 }
 
-// test is a condition on the values of one offered column.
+// test is a condition on the values of one offered column. An error, as a cast of parts may end in, says that it does
+// not hold.
 type test struct {
 	column    int
 	condition string
@@ -209,6 +245,24 @@ type test struct {
 // hold tells for each test whether it holds for every value that is not null, among the first limit records (0: all),
 // and how many records were looked at.
 func (f *fitting) hold(tests []test, limit int) (holds []bool, rows int64, err error) {
+	holds, rows, err = f.holdAll(tests, limit)
+	switch {
+	case !duck.IsConversion(err):
+		return holds, rows, f.records.Explain(err)
+	case len(tests) == 1:
+		return []bool{false}, 0, nil
+	}
+	for k, t := range tests { // one of them ended in an error: each for itself
+		one, n, err := f.hold([]test{t}, limit)
+		if err != nil {
+			return nil, 0, err
+		}
+		holds[k], rows = one[0], max(rows, n)
+	}
+	return holds, rows, nil
+}
+
+func (f *fitting) holdAll(tests []test, limit int) (holds []bool, rows int64, err error) {
 	holds = make([]bool, len(tests))
 	if len(tests) == 0 {
 		return holds, 0, nil
@@ -237,46 +291,62 @@ func (f *fitting) hold(tests []test, limit int) (holds []bool, rows int64, err e
 	if limit > 0 {
 		relation = fmt.Sprintf("%s LIMIT %d", relation, limit)
 	}
-	err = f.conn.Row(f.ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+relation+")", dest...)
-	return holds, rows, f.records.Explain(err)
+	return holds, rows, f.conn.Row(f.ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+relation+")", dest...)
 }
 
 // takes is the condition that type t holds a value of the offered column exactly.
 func takes(o intake.Offered, i int, t schema.Type) string {
 	column := fmt.Sprintf("o%d", i)
+	from, _ := schema.Stored(o.Type)
 	switch {
 	case o.Text == intake.CSVText:
 		return textFits(column, t)
-	case o.Text == intake.JSONText && !t.IsInteger() && t.Name != schema.Boolean && t.Name != schema.Float && t.Name != schema.Double:
+	case from.Name == schema.Varchar && (writtenAsText(t) && o.Text == intake.JSONText || t.Name == schema.UUID || t.Name == schema.JSON):
 		return textFits(column, t)
-	case o.Type.Name == schema.JSON && t.Name == schema.JSON:
-		return "true"
-	}
-	from, _ := schema.Stored(o.Type)
-	if from.Nested() || t.Nested() {
-		if from.Name != t.Name || !convertible(from, t) {
-			return "false"
-		}
-		return fmt.Sprintf("TRY_CAST(%s AS %s) IS NOT NULL", column, t.SQL())
-	}
-	if !convertible(from, t) {
+	case !convertible(from, t):
 		return "false"
+	case from.Nested():
+		return castUpload(o, i, t) + " IS NOT NULL"
 	}
 	return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS %s) AS %s) IS NOT DISTINCT FROM %s", column, t.SQL(), o.Type.SQL(), column)
 }
 
+// writtenAsText tells whether JSON has no form of its own for a type's values, so that they come as strings.
+func writtenAsText(t schema.Type) bool {
+	switch t.Name {
+	case schema.Decimal, schema.Blob, schema.UUID, schema.Date, schema.Time, schema.TimestampTZ:
+		return true
+	}
+	return isMoment(t)
+}
+
 // convertible tells whether values of one type may turn out to be values of the other: numbers among numbers, moments
-// among moments, and the same for the parts of nested types.
+// among moments. Parts of nested values must fit as they are, or be text of something that is written so.
 func convertible(from, to schema.Type) bool {
 	switch {
 	case to.Holds(from):
 		return true
-	case from.Nested() != to.Nested():
-		return false
 	case from.Name == schema.List && to.Name == schema.List:
-		return to.Elem.Holds(*from.Elem)
+		return partFits(*from.Elem, *to.Elem)
+	case from.Name == schema.Struct && to.Name == schema.Struct:
+		return partFits(from, to)
 	}
 	return from.IsNumber() && to.IsNumber() || isMoment(from) && isMoment(to)
+}
+
+func partFits(from, to schema.Type) bool {
+	switch {
+	case to.Holds(from):
+		return true
+	case from.Name == schema.List && to.Name == schema.List:
+		return partFits(*from.Elem, *to.Elem)
+	case from.Name != schema.Struct || to.Name != schema.Struct:
+		return from.Name == schema.Varchar && writtenAsText(to)
+	}
+	return !slices.ContainsFunc(from.Fields, func(f schema.Field) bool {
+		own, ok := to.Field(f.Name)
+		return !ok || !partFits(f.Type, own.Type)
+	})
 }
 
 func isMoment(t schema.Type) bool {
@@ -286,19 +356,32 @@ func isMoment(t schema.Type) bool {
 // castUpload makes a value of type t out of an offered column.
 func castUpload(o intake.Offered, i int, t schema.Type) string {
 	column := fmt.Sprintf("o%d", i)
-	if o.Type.Name == schema.Null {
+	switch {
+	case o.Type.Name == schema.Null:
 		return "CAST(NULL AS " + t.SQL() + ")"
-	}
-	if o.Format == intake.JSON && t.Name == schema.JSON && o.Type.Name != schema.JSON {
+	case o.Format == intake.JSON && t.Name == schema.JSON && o.Type.Name != schema.JSON:
 		return "to_json(" + column + ")"
-	}
-	if o.Text != intake.NoText && t.Name == schema.Blob {
-		return "from_base64(" + column + ")"
-	}
-	if o.Text == intake.CSVText && t.Nested() {
-		return fmt.Sprintf("CAST(CAST(%s AS JSON) AS %s)", column, t.SQL())
+	case o.Text == intake.CSVText && t.Nested():
+		written := asText(t)
+		return castFrom(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
 	}
 	return castFrom(o.Type, t, column)
+}
+
+// asText is the type that values of t have in JSON, where that differs: binaries are text.
+func asText(t schema.Type) schema.Type {
+	switch t.Name {
+	case schema.Blob:
+		return schema.Of(schema.Varchar)
+	case schema.List:
+		return schema.ListOf(asText(*t.Elem))
+	case schema.Struct:
+		t.Fields = slices.Clone(t.Fields)
+		for i := range t.Fields {
+			t.Fields[i].Type = asText(t.Fields[i].Type)
+		}
+	}
+	return t
 }
 
 // checkStored makes sure that the values which are stored, live or not, fit the new types of widened columns: an

@@ -97,7 +97,7 @@ func (b *bench) rows(dataset, ref string, tags bool) []string {
 		table = "SELECT * EXCLUDE (_commit) FROM (" + table + ")"
 	}
 	var out []string
-	if err := conn.Rows(ctx, "SELECT CAST(to_json(t) AS VARCHAR) FROM ("+table+") t", func(scan duck.Scan) error {
+	if err := conn.Rows(ctx, "SELECT CAST(to_json(_row) AS VARCHAR) FROM ("+table+") _row", func(scan duck.Scan) error {
 		var line string
 		err := scan(&line)
 		out = append(out, line)
@@ -135,4 +135,16 @@ func toJSON(v any) string {
 		panic(err)
 	}
 	return string(text)
+}
+
+// sound checks the whole store.
+func (b *bench) sound() {
+	b.Helper()
+	problems, err := b.Check(context.Background(), true)
+	if err != nil {
+		b.Error(err)
+	}
+	for _, p := range problems {
+		b.Errorf("check: %+v", p)
+	}
 }

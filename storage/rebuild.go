@@ -197,18 +197,28 @@ func (s *Store) removeOrphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var orphans []string
 	for _, id := range datasets {
-		if err := s.removeOrphansOf(ctx, id); err != nil {
+		found, err := s.orphansOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		orphans = append(orphans, found...)
+	}
+	for _, key := range orphans {
+		s.options.Log.Info("removing an unfinished commit", "key", key)
+		if err := s.blobs.Remove(key); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) removeOrphansOf(ctx context.Context, dataset string) error {
+// orphansOf returns the folders of a dataset's commits that the catalog does not have.
+func (s *Store) orphansOf(ctx context.Context, dataset string) (orphans []string, err error) {
 	folders, err := s.commitsOf(dataset)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var known []int64
 	head := int64(-1) // of a dataset that the catalog does not have
@@ -224,19 +234,16 @@ func (s *Store) removeOrphansOf(ctx context.Context, dataset string) error {
 		}
 		return err
 	}); err != nil {
-		return err
+		return nil, err
 	}
 	for _, commit := range folders {
 		if _, ok := slices.BinarySearch(known, commit); ok {
 			continue
 		}
 		if m, err := s.readManifest(dataset, commit); err == nil && m.Commit.Previous > head {
-			return fmt.Errorf("the catalog is older than the objects: it does not have commit %d of dataset %s, which commit %d was made on. Move catalog.db away to make it anew from the objects, then start again", m.Commit.Previous, dataset, commit)
+			return nil, fmt.Errorf("the catalog is older than the objects: it does not have commit %d of dataset %s, which commit %d was made on. Move catalog.db away to make it anew from the objects, then start again", m.Commit.Previous, dataset, commit)
 		}
-		s.options.Log.Info("removing an unfinished commit", "dataset", dataset, "commit", commit)
-		if err := s.blobs.Remove(fmt.Sprintf("%s/%d", dataset, commit)); err != nil {
-			return err
-		}
+		orphans = append(orphans, fmt.Sprintf("%s/%d", dataset, commit))
 	}
-	return nil
+	return orphans, nil
 }

@@ -14,16 +14,19 @@ import (
 func columnName(id int) string { return fmt.Sprintf("c%d", id) }
 
 // castFrom makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
-// little, so nulls are made anew.
+// little, so nulls are made anew. Binaries come as text in base64.
 func castFrom(from, to schema.Type, expr string) string {
+	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from)
 	switch {
 	case from.Equal(to):
 		return expr
 	case from.Name == schema.Null:
 		return "CAST(NULL AS " + to.SQL() + ")"
-	case from.Name == schema.List && to.Name == schema.List && from.Hollow():
+	case from.Name == schema.Varchar && to.Name == schema.Blob:
+		return "from_base64(" + expr + ")"
+	case from.Name == schema.List && to.Name == schema.List && byParts:
 		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, castFrom(*from.Elem, *to.Elem, "e"))
-	case from.Name == schema.Struct && to.Name == schema.Struct && from.Hollow():
+	case from.Name == schema.Struct && to.Name == schema.Struct && byParts:
 		parts := make([]string, len(to.Fields))
 		for i, f := range to.Fields {
 			part := "CAST(NULL AS " + f.Type.SQL() + ")"
@@ -35,6 +38,17 @@ func castFrom(from, to schema.Type, expr string) string {
 		return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN struct_pack(%s) END", expr, strings.Join(parts, ", "))
 	}
 	return "CAST(" + expr + " AS " + to.SQL() + ")"
+}
+
+// hasBlob tells whether a type is, or has a part that is, a binary.
+func hasBlob(t schema.Type) bool {
+	switch t.Name {
+	case schema.List:
+		return hasBlob(*t.Elem)
+	case schema.Struct:
+		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return hasBlob(f.Type) })
+	}
+	return t.Name == schema.Blob
 }
 
 // fromFile is the value of column c in a file that was written with schema fs.

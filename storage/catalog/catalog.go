@@ -160,3 +160,9 @@ func IsFull(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.Code == sqlite3.ErrFull
 }
+
+// IsDuplicate tells whether err says that a name that must be there once is there already.
+func IsDuplicate(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique
+}

@@ -79,6 +79,13 @@ func CauseOf(err error) Cause {
 	return Input
 }
 
+// IsConversion tells whether a value could not be cast to a type, as opposed to not being read at all.
+func IsConversion(err error) bool {
+	var de *duckdb.Error
+	return errors.As(err, &de) && !strings.Contains(de.Msg, "CSV Error") &&
+		(de.Type == duckdb.ErrorTypeConversion || de.Type == duckdb.ErrorTypeOutOfRange)
+}
+
 var (
 	// Places in a message that name a file of ours, quoted or not.
 	filePart = regexp.MustCompile(`(?i)\s*(?:in|of|from)?\s*(?:the )?file:? ["'][^"']*["']|["'](?:/[^"']*)["']|\s(?:/[^\s"':,]+)+`)

@@ -69,6 +69,12 @@ func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 
 func (r *jsonRecords) Columns() []Offered { return r.columns }
 
+// Literal makes column i, of numbers, offer them as they are written, as text.
+func (r *jsonRecords) Literal(i int) {
+	r.columns[i].Type, r.columns[i].Text = schema.Of(schema.Varchar), JSONText
+	r.shape.fields[i].shape.known = schema.Of(schema.Varchar)
+}
+
 // Rows is how many records there are.
 func (r *jsonRecords) Rows() int64 { return r.rows }
 

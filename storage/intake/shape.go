@@ -21,7 +21,8 @@ type shape struct {
 	negative bool // an integer below zero
 	digits   int  // the most digits before the point
 	places   int  // the most digits after the point
-	beyond   bool // an integer that no int64, or no uint64 where none is negative, holds
+	unsigned bool // an integer that no int64 holds, but a uint64
+	beyond   bool // an integer that neither holds
 	inexact  bool // an integer that no double holds, or a number with an exponent
 	depth    int
 
@@ -109,7 +110,12 @@ func (s *shape) learnNumber(text string) {
 		s.inexact = s.inexact || n > 1<<53 || n < -(1<<53)
 		return
 	}
-	s.inexact, s.beyond = true, true
+	s.inexact = true
+	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
+		s.unsigned = true
+		return
+	}
+	s.beyond = true
 }
 
 // settle names the types of what has been seen, here and below. Values of several kinds in one place are JSON.
@@ -158,9 +164,9 @@ func (s *shape) numberType() schema.Type {
 		return schema.DecimalOf(s.digits+s.places, s.places)
 	case s.reals:
 		return schema.Of(schema.Double)
-	case !s.beyond:
+	case !s.beyond && !s.unsigned:
 		return schema.Of(schema.Bigint)
-	case !s.negative && s.digits < 20:
+	case !s.beyond && !s.negative:
 		return schema.Of(schema.Ubigint)
 	case s.digits <= 38:
 		return schema.DecimalOf(38, 0)

@@ -110,8 +110,6 @@ func Widen(a, b Type) (w Type, ok bool) {
 	switch {
 	case a.Holds(b):
 		return a, true
-	case b.Holds(a):
-		return b, true
 	case a.Name == List && b.Name == List:
 		elem, ok := Widen(*a.Elem, *b.Elem)
 		return ListOf(elem), ok
@@ -121,6 +119,8 @@ func Widen(a, b Type) (w Type, ok bool) {
 		return Type{Name: Map, Key: &key, Elem: &elem}, okKey && okElem
 	case a.Name == Struct && b.Name == Struct:
 		return widenStruct(a, b)
+	case b.Holds(a):
+		return b, true
 	case a.IsInteger() && b.IsInteger():
 		return widenIntegers(a, b), true
 	case a.IsNumber() && b.IsNumber():

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// boundary is which packages of ours a package may know, and why.
+type boundary struct {
+	of    string
+	may   []string
+	since string
+}
+
+// A package that is not listed may not be there.
+var boundaries = []boundary{
+	{"rowback/storage/schema", nil, "types and columns are plain Go: their tests need no database"},
+	{"rowback/storage/blob", nil, "objects are bytes"},
+	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
+	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is the domain's"},
+	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck"}, "files as Parquet"},
+	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile"}, "uploads; whether a dataset takes them is the domain's"},
+	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/intake"}, "results of any query"},
+	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
+	{"rowback/compare", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
+	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
+	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query"}, "faces know the domain, never each other"},
+	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
+	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures all of it"},
+	{"rowback/server", []string{"rowback/"}, "it wires all of it"},
+}
+
+// doors are libraries that only one place may know, so that replacing one changes one place.
+var doors = map[string][]string{
+	"github.com/duckdb/":          {"rowback/storage/duck", "rowback/fixtures/bench"},
+	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog"},
+	"github.com/pressly/goose":    {"rowback/storage/catalog"},
+	"github.com/parquet-go/":      {"rowback/storage/datafile"},
+	"github.com/gofiber/":         {"rowback/server/api"},
+	"github.com/alecthomas/kong":  {"rowback/server"},
+}
+
+func TestWhoMayKnowWhom(t *testing.T) {
+	out, err := exec.Command("go", "list", "-tags", "duckdb_arrow", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "rowback/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
+		i := slices.IndexFunc(boundaries, func(b boundary) bool { return b.of == pkg })
+		if i < 0 {
+			t.Errorf("%s has no boundaries: say which packages it may know", pkg)
+			continue
+		}
+		for _, imported := range strings.Fields(imports) {
+			checkDoor(t, pkg, imported)
+			if strings.HasPrefix(imported, "rowback/") && !allowed(imported, boundaries[i].may) {
+				t.Errorf("%s knows %s, and may not: %s", pkg, imported, boundaries[i].since)
+			}
+		}
+	}
+}
+
+// allowed tells whether a package, or the folder it is in, is on the list.
+func allowed(imported string, may []string) bool {
+	return slices.ContainsFunc(may, func(m string) bool {
+		return imported == m || strings.HasPrefix(imported, strings.TrimSuffix(m, "/")+"/")
+	})
+}
+
+func checkDoor(t *testing.T, pkg, imported string) {
+	for library, who := range doors {
+		if strings.HasPrefix(imported, library) && !slices.Contains(who, pkg) {
+			t.Errorf("%s knows %s, which only %s may", pkg, imported, strings.Join(who, " and "))
+		}
+	}
+}

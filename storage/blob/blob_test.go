@@ -1,0 +1,220 @@
+package blob_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"rowback/storage/blob"
+)
+
+// store is what any store of objects does; Conformance holds it to that.
+type store interface {
+	Batch(key string) (*blob.Batch, error)
+	Put(key string, data []byte) error
+	Open(key string) (io.ReadCloser, error)
+	Remove(prefix string) error
+}
+
+func read(t *testing.T, s store, key string) string {
+	t.Helper()
+	in, err := s.Open(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	text, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestDirConforms(t *testing.T) {
+	Conformance(t, func(t *testing.T) store {
+		d, err := blob.Open(t.TempDir(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	})
+}
+
+// Conformance is the suite that every store passes.
+func Conformance(t *testing.T, open func(t *testing.T) store) {
+	t.Run("what is put is there, and again", func(t *testing.T) {
+		s := open(t)
+		for _, text := range []string{"one", "two", ""} {
+			if err := s.Put("d/labels/x.json", []byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			if got := read(t, s, "d/labels/x.json"); got != text {
+				t.Errorf("got %q, want %q", got, text)
+			}
+		}
+	})
+	t.Run("a batch is there when it is published and not before", func(t *testing.T) {
+		s := open(t)
+		b, err := s.Batch("d/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Write("a", []byte("A")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(b.Path("b"), []byte("B"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open(b.Key("a")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("before: %v", err)
+		}
+		if err := b.Publish(); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, s, "d/1/a") + read(t, s, b.Key("b")); got != "AB" {
+			t.Errorf("after: %q", got)
+		}
+	})
+	t.Run("a batch that is discarded was never there", func(t *testing.T) {
+		s := open(t)
+		b, err := s.Batch("d/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(b.Write("a", []byte("A")), b.Discard()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open("d/1/a"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("removing takes all below, and nothing twice", func(t *testing.T) {
+		s := open(t)
+		for _, key := range []string{"d/1/a", "d/1/b", "d/10/a"} {
+			if err := s.Put(key, []byte(key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(s.Remove("d/1"), s.Remove("d/1")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open("d/1/b"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v", err)
+		}
+		if got := read(t, s, "d/10/a"); got != "d/10/a" {
+			t.Errorf("its neighbour has %q", got)
+		}
+	})
+	t.Run("batches side by side", func(t *testing.T) {
+		s := open(t)
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				b, err := s.Batch(fmt.Sprintf("d%d/%d", i%3, i))
+				if err := errors.Join(err, b.Write("x", []byte(fmt.Sprint(i))), b.Publish()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for i := range 20 {
+			if got := read(t, s, fmt.Sprintf("d%d/%d/x", i%3, i)); got != fmt.Sprint(i) {
+				t.Errorf("%d has %q", i, got)
+			}
+		}
+	})
+}
+
+func TestListAndFolders(t *testing.T) {
+	d, err := blob.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a/1/x", "a/2/x", "a/labels/y", "b/1/x"} {
+		if err := d.Put(key, []byte(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var keys []string
+	for object, err := range d.List("a") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, fmt.Sprint(object.Key, " ", object.Size))
+	}
+	slices.Sort(keys)
+	if got := strings.Join(keys, ", "); got != "a/1/x 5, a/2/x 5, a/labels/y 10" {
+		t.Error(got)
+	}
+	folders, err := d.Folders("a")
+	if got := strings.Join(folders, " "); got != "1 2 labels" || err != nil {
+		t.Error(got, err)
+	}
+	if none, err := d.Folders("c"); len(none) > 0 || err != nil {
+		t.Error(none, err)
+	}
+}
+
+func TestOpenEmptiesStagingAndKeepsObjects(t *testing.T) {
+	root := t.TempDir()
+	d, err := blob.Open(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := d.Batch("d/1")
+	if err := errors.Join(err, b.Write("x", []byte("half")), d.Put("d/0/x", []byte("whole")), os.WriteFile(d.Scratch("upload"), []byte("half"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := blob.Open(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(filepath.Join(root, "staging"))
+	if len(left) > 0 || err != nil {
+		t.Errorf("left in staging: %v, %v", left, err)
+	}
+	if got := read(t, again, "d/0/x"); got != "whole" {
+		t.Error(got)
+	}
+}
+
+// The steps of a batch, in order: a step that is forgotten shows as a difference. Syncs run side by side and are sorted.
+func TestPublishTrace(t *testing.T) {
+	var mu sync.Mutex
+	var steps []string
+	d, err := blob.Open(t.TempDir(), func(op, path string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		steps = append(steps, op+" "+path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps = nil
+	b, err := d.Batch("ds/7")
+	if err := errors.Join(err, b.Write("data-0000.parquet", nil), b.Write("commit.json", nil), b.Publish()); err != nil {
+		t.Fatal(err)
+	}
+	want := `create staging/1-batch
+write staging/1-batch/data-0000.parquet
+write staging/1-batch/commit.json
+create objects/ds
+sync objects
+rename objects/ds/7
+sync objects/ds
+sync objects/ds/7
+sync objects/ds/7/commit.json
+sync objects/ds/7/data-0000.parquet`
+	slices.Sort(steps[6:]) // the syncs
+	if got := strings.Join(steps, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -1,0 +1,49 @@
+package storage_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/intake"
+)
+
+// What DuckDB writes may meet a full disk too: every file that it could write next leads to a device without room.
+func TestFullDiskUnderDuckDB(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1}]`)
+	staging := filepath.Join(b.dir, "staging")
+	var links []string
+	for n := range 100 {
+		for _, prefix := range []string{"", "tmp_"} { // DuckDB writes beside a file that is there, and moves
+			link := filepath.Join(staging, fmt.Sprintf("%s%d-incoming.parquet", prefix, n))
+			if err := os.Symlink("/dev/full", link); err != nil {
+				t.Fatal(err)
+			}
+			links = append(links, link)
+		}
+	}
+	var csv strings.Builder
+	csv.WriteString("id,text\n")
+	for i := range 200_000 {
+		fmt.Fprintf(&csv, "%d,some text that makes the file a large one %d\n", i+10, i*7919)
+	}
+	_, err := b.try(d, "append", intake.CSV, csv.String())
+	if e := storage.Explain(err); e.Code != "disk_full" {
+		t.Errorf("got %s: %v", e.Code, err)
+	}
+	for _, link := range links {
+		if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	b.want(d, "head", `{"id":1}`)
+	if c := b.put(d, "append", intake.CSV, csv.String()); c.Added != 200_000 {
+		t.Errorf("%d added", c.Added)
+	}
+	b.sound()
+}
