@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"rowback/storage/schema"
 )
@@ -110,13 +111,10 @@ func (i *Insights) recommend(s Summary) {
 	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified == 0, "The entries are the same: a new version is not needed.")
 }
 
+// first lists the first few.
 func first(list []string) string {
 	if len(list) > 3 {
-		return fmt.Sprintf("%s, %s, %s, …", list[0], list[1], list[2])
+		return strings.Join(list[:3], ", ") + ", …"
 	}
-	text := list[0]
-	for _, s := range list[1:] {
-		text += ", " + s
-	}
-	return text
+	return strings.Join(list, ", ")
 }
