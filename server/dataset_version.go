@@ -59,8 +59,8 @@ func (cmd *listVersionsCmd) Run(c console) error {
 type compareVersionsCmd struct {
 	versionedFlags
 	formatFlag
-	Version1 string `help:"The earlier version." required:""`
-	Version2 string `help:"The later version." required:""`
+	Version1 string `name:"version1" help:"The earlier version." required:""`
+	Version2 string `name:"version2" help:"The later version." required:""`
 }
 
 // Run compares two versions.

@@ -16,7 +16,7 @@ import (
 
 type importCmd struct {
 	datasetFlags
-	Files   []string `arg:"" type:"existingfile" help:"Parquet, Arrow, CSV, NDJSON or JSON files, by their endings; .gz and .zst too. Each is a commit."`
+	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON or JSON files, by their endings; .gz and .zst too. Each is a commit."`
 	Mode    string   `help:"append, overwrite, upsert or delete." enum:"append,overwrite,upsert,delete" default:"append"`
 	Message string   `help:"What the commits are for."`
 	Create  bool     `help:"Make the dataset, where it is not there."`
@@ -93,7 +93,7 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 	}
 	in, err := os.Open(file)
 	if err != nil {
-		return commit, err
+		return commit, errors.Unwrap(err) // the caller names the file
 	}
 	defer in.Close()
 	info, err := in.Stat()

@@ -34,7 +34,7 @@ func (cmd *rollbackCmd) Run(c console) error {
 	}
 	fmt.Fprintln(c.out, answer.Detail)
 	for _, b := range answer.Blocking {
-		fmt.Fprintf(c.out, "  %s; %d records in common\n", b, b.Overlapping)
+		fmt.Fprintf(c.out, "  %s; records in common: %d\n", b, b.Overlapping)
 	}
 	if answer.IsBlocked {
 		return fmt.Errorf("commit %d is blocked", cmd.Commit)

@@ -241,7 +241,10 @@ func (a Rollbackable) explain(commit int64) string {
 		list = append(list, fmt.Sprint(b.ID))
 		safe = safe && b.Overlapping == 0
 	}
-	text := fmt.Sprintf("Commit %d can't be rolled back before commit %s: roll back the newest first.", commit, strings.Join(list, ", "))
+	text := fmt.Sprintf("Commit %d is blocked by commit %s: roll that back first.", commit, list[0])
+	if last := len(list) - 1; last > 0 {
+		text = fmt.Sprintf("Commit %d is blocked by commits %s and %s: roll those back first, in this order.", commit, strings.Join(list[:last], ", "), list[last])
+	}
 	if a.Policy == Stack && safe {
 		text += " None of them touched the same records: the policy \"records\" allows it."
 	}

@@ -1,0 +1,192 @@
+package storage_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// archive makes a backup and returns it with the bytes of its archive.
+func (b *bench) archive(dataset, ref string) (catalog.Backup, []byte) {
+	b.Helper()
+	made, err := b.Backup(context.Background(), dataset, ref, "before the cleaning", storage.Request{User: "ada"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := b.OpenBackup(made)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return made, text
+}
+
+// kept makes a dataset with a first state worth keeping, and changes it after.
+func (b *bench) kept() (dataset string, first catalog.Commit) {
+	b.Helper()
+	dataset = b.create("kept", "id")
+	first = b.json(dataset, "append", `[{"id":1,"v":"a","s":{"n":1}},{"id":2,"v":null,"s":null},{"id":3,"v":"c","s":{"n":3}}]`)
+	b.json(dataset, "delete", `[{"id":1}]`)
+	b.json(dataset, "upsert", `[{"id":2,"v":"changed"},{"id":4,"w":4.5}]`)
+	return dataset, first
+}
+
+func TestABackupIsOneSelfContainedArchive(t *testing.T) {
+	b := open(t)
+	d, first := b.kept()
+	made, text := b.archive(d, "1")
+	if made.CommitID != first.ID || made.Bytes != int64(len(text)) || made.User != "ada" {
+		t.Errorf("%+v", made)
+	}
+	parts := map[string][]byte{}
+	for r := tar.NewReader(bytes.NewReader(text)); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parts[h.Name], err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var about struct {
+		Dataset string
+		Records int64
+		Key     []string
+	}
+	if err := json.Unmarshal(parts["backup.json"], &about); err != nil {
+		t.Fatal(err)
+	}
+	if about.Dataset != "kept" || about.Records != 3 || !slices.Equal(about.Key, []string{"id"}) {
+		t.Errorf("%+v", about)
+	}
+	if data := parts["data.parquet"]; len(parts) != 2 || !bytes.HasPrefix(data, []byte("PAR1")) || !bytes.HasSuffix(data, []byte("PAR1")) {
+		t.Errorf("the archive has %d parts; data.parquet has %d bytes", len(parts), len(data))
+	}
+	list, err := b.Backups(context.Background(), d)
+	if err != nil || len(list) != 1 || list[0].ID != made.ID {
+		t.Errorf("%v %v", list, err)
+	}
+	b.sound()
+}
+
+func TestABackupRestoresItsDataset(t *testing.T) {
+	b := open(t)
+	d, _ := b.kept()
+	_, text := b.archive(d, "1")
+	want := b.rows(d, "1", false)
+	before := b.rows(d, "head", true)
+	c, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counts(c) != "+1 -1 ~1 =3" || c.Mode != catalog.Restore {
+		t.Errorf("%s: %s", c.Mode, counts(c))
+	}
+	got := b.rows(d, "head", false)
+	for i := range want { // the column that came since stays, and is empty
+		want[i] = strings.TrimSuffix(want[i], "}") + `,"w":null}`
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.rows(d, "head", true); !slices.Equal(got, before) {
+		t.Errorf("a restore from a backup was rolled back to %v\nwant %v", got, before)
+	}
+	b.sound()
+}
+
+func TestABackupMakesANewDataset(t *testing.T) {
+	b := open(t)
+	d, _ := b.kept()
+	_, text := b.archive(d, "head")
+	other := open(t) // another store, which has never heard of the first
+	made, err := other.CreateFromBackup(context.Background(), bytes.NewReader(text), "", 0, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.Properties.Name != "kept" || made.Total() != 3 {
+		t.Errorf("%+v", made.Properties)
+	}
+	if got, want := other.rows(made.Dataset.ID, "head", false), b.rows(d, "head", false); !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+	if _, err := other.try(made.Dataset.ID, "append", "json", `[{"id":3}]`); err == nil {
+		t.Error("the key was lost")
+	}
+	if _, err := other.CreateFromBackup(context.Background(), bytes.NewReader(text), "kept", 1, storage.Request{}); storage.Explain(err).Code != "name_taken" {
+		t.Errorf("the name was given twice: %v", err)
+	}
+	other.sound()
+}
+
+func TestABackupWithoutAKeyKeepsRowIDs(t *testing.T) {
+	b := open(t)
+	d := b.create("free")
+	b.json(d, "append", `[{"v":1},{"v":2},{"v":3}]`)
+	_, text := b.archive(d, "head")
+	b.json(d, "delete", `[{"_id":2}]`)
+	b.json(d, "append", `[{"v":4}]`)
+	if c, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{}); err != nil || counts(c) != "+1 -1 ~0 =3" {
+		t.Errorf("%s %v", counts(c), err)
+	}
+	b.want(d, "head", `{"_id":1,"v":1}`, `{"_id":2,"v":2}`, `{"_id":3,"v":3}`)
+	b.sound()
+}
+
+func TestADamagedArchiveIsRefused(t *testing.T) {
+	b := open(t)
+	d, _ := b.kept()
+	_, text := b.archive(d, "1")
+	before := b.rows(d, "head", true)
+	flipped := bytes.Clone(text)
+	flipped[bytes.Index(flipped, []byte("PAR1"))+20] ^= 1
+	empty := new(bytes.Buffer)
+	tar.NewWriter(empty).Close()
+	for name, text := range map[string][]byte{"flipped": flipped, "short": text[:len(text)/2], "no tar": []byte("hello"), "nothing": nil, "empty": empty.Bytes()} {
+		_, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{})
+		if e := storage.Explain(err); e.Code != "invalid_backup" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := b.CreateFromBackup(context.Background(), bytes.NewReader(text), "new", 1, storage.Request{}); storage.Explain(err).Code != "invalid_backup" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := b.rows(d, "head", true); !slices.Equal(got, before) {
+		t.Errorf("got %v\nwant %v", got, before)
+	}
+	b.sound()
+}
+
+func TestARemovedBackupIsGone(t *testing.T) {
+	b := open(t)
+	d, _ := b.kept()
+	made, _ := b.archive(d, "1")
+	if err := b.RemoveBackup(context.Background(), made); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.FindBackup(context.Background(), d, made.ID); storage.Explain(err).Code != "backup_not_found" {
+		t.Error(err)
+	}
+	if _, err := b.OpenBackup(made); err == nil {
+		t.Error("its archive is there")
+	}
+	b.sound()
+}
