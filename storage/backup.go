@@ -2,6 +2,7 @@ package storage
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -294,21 +295,27 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 		project = 1
 	}
 	p := u.Properties
-	made, err = s.CreateDataset(ctx, NewDataset{
+	d, err := s.newCreation(NewDataset{
 		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
 		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn,
-	}, Request{User: r.User})
+	})
 	if err != nil {
 		return made, err
 	}
-	id := made.Dataset.ID
-	if _, err := s.Commit(ctx, id, Change{Mode: catalog.Append, Upload: u.data, Request: Request{
-		User: r.User, Message: fmt.Sprintf("From the backup of %s at %s", u.Dataset, u.Ref),
-	}}); err != nil {
-		return made, errors.Join(err, s.DeleteDataset(context.WithoutCancel(ctx), id, Request{}))
-	}
-	if made, err = s.State(ctx, id, "head"); err != nil {
+	r.Message = cmp.Or(r.Message, fmt.Sprintf("From the backup of %s at %s", u.Dataset, u.Ref))
+	w, err := s.beginNew(d, r, catalog.Append)
+	if err != nil {
 		return made, err
 	}
-	return made, s.KeepAnswer(ctx, r, made)
+	defer w.end()
+	if err := w.connect(ctx); err != nil {
+		return made, err
+	}
+	if err := w.append(ctx, u.data); err != nil {
+		return made, errors.Join(err, w.withdraw(context.WithoutCancel(ctx)))
+	}
+	if _, err := w.publish(ctx); err != nil {
+		return made, err
+	}
+	return w.result().(State), nil
 }

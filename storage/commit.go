@@ -72,6 +72,7 @@ type work struct {
 	closed     []*catalog.File          // live no more
 	marks      map[int64]int64          // commits whose rollback_commit_id changes; 0: none any more
 	also       []func(catalog.Tx) error
+	creation   *creation // the dataset, where the commit makes it too
 
 	family  *family
 	holdsID bool // the family is locked: row numbers are being assigned
@@ -101,14 +102,32 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 		return nil, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", w.head.Dataset.Name, head, *r.ExpectedHead).
 			With("head", head).With("expected_head", *r.ExpectedHead)
 	}
+	return w, w.number(mode)
+}
+
+// beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
+func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (_ *work, err error) {
+	if err := s.putDataset(d); err != nil {
+		return nil, err
+	}
+	w := &work{
+		store: s, request: r, unlock: func() {}, marks: map[int64]int64{}, creation: d,
+		head: &Snapshot{State: d.State, store: s, schemas: map[string]schema.Schema{}}, family: &family{lastField: int64(len(d.Schema.Columns))},
+	}
+	return w, w.number(mode)
+}
+
+// number starts the commit: it gets its id, and a folder for its files.
+func (w *work) number(mode catalog.Mode) (err error) {
+	s, r, d := w.store, w.request, w.head.Dataset
 	w.schema, w.properties = w.head.Schema, w.head.Properties
 	commit := s.commits.Add(1)
 	w.commit = catalog.Commit{
-		DatasetID: dataset, ID: commit, Tag: commit, Previous: head, Mode: mode, Message: r.Message, User: r.User,
+		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.options.NewID(), Total: w.head.Total(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
-	w.batch, err = s.blobs.Batch(fmt.Sprintf("%s/%d", dataset, commit))
-	return w, err
+	w.batch, err = s.blobs.Batch(fmt.Sprintf("%s/%d", d.ID, commit))
+	return err
 }
 
 func (w *work) readHead(tx catalog.Tx, dataset string) error {
@@ -187,6 +206,12 @@ func (s *Store) moment(head *Snapshot) time.Time {
 
 // record writes the commit's rows: the one transaction.
 func (w *work) record(tx catalog.Tx) error {
+	if w.creation != nil {
+		if err := w.creation.record(tx); err != nil {
+			return err
+		}
+		w.head.Dataset = w.creation.Dataset
+	}
 	d := w.head.Dataset
 	if err := tx.MoveHead(d.ID, w.commit.Previous, w.commit.ID, w.properties.Name); err != nil {
 		return nameTaken(err, w.properties.Name)
@@ -213,7 +238,15 @@ func (w *work) record(tx catalog.Tx) error {
 	if err := w.store.numbers(tx, d.FamilyID, w.family, w.commit.ID); err != nil {
 		return err
 	}
-	return w.store.receipt(tx, w.request, w.commit)
+	return w.store.receipt(tx, w.request, w.result())
+}
+
+// result is what the request is told: the commit, or the dataset that was made with it.
+func (w *work) result() any {
+	if w.creation == nil {
+		return w.commit
+	}
+	return State{Dataset: w.head.Dataset, Commit: w.commit, Schema: w.schema, Properties: w.properties}
 }
 
 // documents stores the schema and the properties that the commit leaves.
@@ -275,6 +308,9 @@ func (w *work) withdraw(ctx context.Context) error {
 	})
 	if !errors.Is(err, catalog.ErrNotFound) {
 		return err
+	}
+	if w.creation != nil {
+		return w.store.blobs.Remove(w.commit.DatasetID)
 	}
 	return w.store.blobs.Remove(fmt.Sprintf("%s/%d", w.commit.DatasetID, w.commit.ID))
 }

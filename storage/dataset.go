@@ -50,32 +50,46 @@ func CheckName(name string) error {
 
 // CreateDataset makes a dataset without records.
 func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (State, error) {
-	if err := CheckName(n.Name); err != nil {
+	made, err := s.newCreation(n)
+	if err != nil {
 		return State{}, err
+	}
+	if err := s.putDataset(made); err != nil {
+		return State{}, err
+	}
+	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		if err := made.record(tx); err != nil {
+			return err
+		}
+		return s.receipt(tx, r, made.State)
+	})
+	if err != nil {
+		return State{}, errors.Join(err, s.blobs.Remove(made.Dataset.ID))
+	}
+	return made.State, nil
+}
+
+// creation is a dataset that is being made, as it is before its first commit.
+type creation struct{ State }
+
+func (s *Store) newCreation(n NewDataset) (*creation, error) {
+	if err := CheckName(n.Name); err != nil {
+		return nil, err
 	}
 	start, err := n.schema()
 	if err != nil {
-		return State{}, err
+		return nil, err
 	}
 	d := catalog.Dataset{ID: s.options.NewID(), FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
 	p := catalog.Properties{Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn}
 	if p.Metadata == nil {
 		p.Metadata = map[string]any{}
 	}
-	made := State{Dataset: d, Schema: start, Properties: p}
-	if err := s.putDataset(d, start, p); err != nil {
-		return made, err
-	}
-	err = s.catalog.Write(ctx, func(tx catalog.Tx) (err error) {
-		if err := addDataset(tx, &made.Dataset, start, p); err != nil {
-			return err
-		}
-		return s.receipt(tx, r, made)
-	})
-	if err != nil {
-		return made, errors.Join(nameTaken(err, n.Name), s.blobs.Remove(d.ID))
-	}
-	return made, nil
+	return &creation{State{Dataset: d, Schema: start, Properties: p}}, nil
+}
+
+func (d *creation) record(tx catalog.Tx) error {
+	return nameTaken(addDataset(tx, &d.Dataset, d.Schema, d.Properties), d.Dataset.Name)
 }
 
 // schema is the schema before the first record: the key columns, whose types are not known yet.
@@ -100,12 +114,12 @@ type birth struct {
 	Properties catalog.Properties `json:"properties"`
 }
 
-func (s *Store) putDataset(d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
-	text, err := json.MarshalIndent(birth{d, start, p}, "", "  ")
+func (s *Store) putDataset(d *creation) error {
+	text, err := json.MarshalIndent(birth{d.Dataset, d.Schema, d.Properties}, "", "  ")
 	if err != nil {
 		return err
 	}
-	return s.blobs.Put(d.ID+"/"+labelsFolder+"/dataset.json", text)
+	return s.blobs.Put(d.Dataset.ID+"/"+labelsFolder+"/dataset.json", text)
 }
 
 func addDataset(tx catalog.Tx, d *catalog.Dataset, start schema.Schema, p catalog.Properties) (err error) {

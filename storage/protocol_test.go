@@ -53,7 +53,25 @@ func scene(ctx context.Context, s *storage.Store, upload func(body string) intak
 	if err == nil {
 		keep(s.RollbackVersion(ctx, d, "1.0.0", storage.Request{}))
 	}
+	if err == nil {
+		err = copyOf(ctx, s, d)
+	}
 	return acknowledged, err
+}
+
+// copyOf makes the dataset "copy" out of a backup of another.
+func copyOf(ctx context.Context, s *storage.Store, dataset string) error {
+	backup, err := s.Backup(ctx, dataset, "head", "", storage.Request{})
+	if err != nil {
+		return err
+	}
+	archive, err := s.OpenBackup(backup)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	_, err = s.CreateFromBackup(ctx, archive, "copy", 1, storage.Request{})
+	return err
 }
 
 // The machine stops at every durable step of a history, one after the other. After each, the store opens sound, and
@@ -104,6 +122,9 @@ func crashAt(t *testing.T, step int) (crashed bool) {
 	states, err := b.Datasets(ctx, catalog.DatasetFilter{Limit: 10})
 	if err != nil || len(states) == 0 && len(acknowledged) > 0 {
 		t.Fatalf("step %d: %d datasets, %v", step, len(states), err)
+	}
+	if len(states) > 1 && states[1].Total() != states[0].Total() {
+		t.Errorf("step %d: the dataset made out of a backup has %d records", step, states[1].Total())
 	}
 	for _, id := range acknowledged {
 		if _, err := b.CommitByID(ctx, states[0].Dataset.ID, id); err != nil {

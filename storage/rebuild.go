@@ -189,8 +189,8 @@ func (s *Store) readJSON(key string, v any) error {
 	return json.Unmarshal(text, v)
 }
 
-// removeOrphans removes the folders of commits that the catalog does not have: their transaction did not happen. Only
-// the commit that was under way when the server stopped can be such; where there is more, it is the catalog that is
+// removeOrphans removes the folders of commits and datasets that the catalog does not have: their transaction did not
+// happen. Only the commit that was under way when the server stopped can be such; where there is more, it is the catalog that is
 // behind, and nothing is removed.
 func (s *Store) removeOrphans(ctx context.Context) error {
 	datasets, err := s.blobs.Folders("")
@@ -206,7 +206,7 @@ func (s *Store) removeOrphans(ctx context.Context) error {
 		orphans = append(orphans, found...)
 	}
 	for _, key := range orphans {
-		s.options.Log.Info("removing an unfinished commit", "key", key)
+		s.options.Log.Info("removing what was never finished", "key", key)
 		if err := s.blobs.Remove(key); err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (s *Store) removeOrphans(ctx context.Context) error {
 	return nil
 }
 
-// orphansOf returns the folders of a dataset's commits that the catalog does not have.
+// orphansOf returns the folders of a dataset's commits that the catalog does not have, or the dataset's own.
 func (s *Store) orphansOf(ctx context.Context, dataset string) (orphans []string, err error) {
 	folders, err := s.commitsOf(dataset)
 	if err != nil {
@@ -240,10 +240,13 @@ func (s *Store) orphansOf(ctx context.Context, dataset string) (orphans []string
 		if _, ok := slices.BinarySearch(known, commit); ok {
 			continue
 		}
-		if m, err := s.readManifest(dataset, commit); err == nil && m.Commit.Previous > head {
+		if m, err := s.readManifest(dataset, commit); err == nil && m.Commit.Previous > head && !m.Creates {
 			return nil, fmt.Errorf("the catalog is older than the objects: it does not have commit %d of dataset %s, which commit %d was made on. Move catalog.db away to make it anew from the objects, then start again", m.Commit.Previous, dataset, commit)
 		}
 		orphans = append(orphans, fmt.Sprintf("%s/%d", dataset, commit))
+	}
+	if head < 0 {
+		return []string{dataset}, nil
 	}
 	return orphans, nil
 }

@@ -20,7 +20,7 @@ func (w *work) describe() ([]byte, error) {
 	m := manifest{
 		Commit: w.commit, Schema: w.schema, Properties: w.properties,
 		Opened: w.opened, Reopened: ids(w.reopened), Closed: ids(w.closed), Marks: w.marks,
-		LastRow: w.family.lastRow, LastField: w.family.lastField,
+		LastRow: w.family.lastRow, LastField: w.family.lastField, Creates: w.creation != nil,
 	}
 	return json.MarshalIndent(m, "", "  ")
 }
@@ -36,6 +36,7 @@ type manifest struct {
 	Marks      map[int64]int64    `json:"marks"`    // rollback_commit_id of earlier commits; 0: none any more
 	LastRow    int64              `json:"last_row"`
 	LastField  int64              `json:"last_field"`
+	Creates    bool               `json:"creates,omitempty"` // the dataset was made with it
 }
 
 func ids(files []*catalog.File) []int64 {
