@@ -21,8 +21,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// Summary is what changed from A to B. The first fields are the comparison of seed 000.
-type Summary struct {
+// Comparison is what changed from A to B, as seed 000 tells it.
+type Comparison struct {
 	EntriesAdded       int64             `json:"entries_added"`
 	EntriesRemoved     int64             `json:"entries_removed"`
 	EntriesModified    int64             `json:"entries_modified"`
@@ -32,7 +32,11 @@ type Summary struct {
 	CategoriesAdded    []string          `json:"categories_added"`
 	CategoriesRemoved  []string          `json:"categories_removed"`
 	MetadataChanges    map[string]string `json:"metadata_changes"` // key: added, removed, updated or improved
+}
 
+// Summary is what changed from A to B: the comparison, and all else that is known.
+type Summary struct {
+	Comparison
 	Quality       Sides[*float64]         `json:"quality"`    // average at each side; null where there is none
 	Categories    map[string]Sides[int64] `json:"categories"` // records at each side, of every category of either
 	Columns       map[string]int64        `json:"columns"`    // records modified in each column
@@ -51,11 +55,11 @@ func Summarize(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) (Su
 	if err != nil {
 		return Summary{}, err
 	}
-	out := Summary{
+	out := Summary{Columns: counts.Columns, SchemaChanges: schema.Changes(a.Schema, b.Schema)}
+	out.Comparison = Comparison{
 		EntriesAdded: counts.Added, EntriesRemoved: counts.Removed, EntriesModified: counts.Modified,
-		TotalEntriesV1: a.Total(), TotalEntriesV2: b.Total(), Columns: counts.Columns,
+		TotalEntriesV1: a.Total(), TotalEntriesV2: b.Total(),
 		MetadataChanges: metadataChanges(a.Properties.Metadata, b.Properties.Metadata),
-		SchemaChanges:   schema.Changes(a.Schema, b.Schema),
 	}
 	if err := out.quality(ctx, conn, a, b); err != nil {
 		return out, err
@@ -163,8 +167,8 @@ func parts(version string) (out []int) {
 	return out
 }
 
-// Sentence says the summary in words, as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score by 5%".
-func (s Summary) Sentence(version string) string {
+// Sentence says the comparison in words, as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score by 5%".
+func (s Comparison) Sentence(version string) string {
 	var said []string
 	if s.EntriesAdded > 0 {
 		said = append(said, "added "+entries(s.EntriesAdded))

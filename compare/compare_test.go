@@ -161,16 +161,16 @@ func TestTheDocumentsComparison(t *testing.T) {
 
 func TestSentences(t *testing.T) {
 	for _, c := range []struct {
-		s    compare.Summary
+		s    compare.Comparison
 		want string
 	}{
-		{compare.Summary{}, "Version 2.0.0 has the same entries"},
-		{compare.Summary{EntriesAdded: 1}, "Version 2.0.0 added 1 entry"},
-		{compare.Summary{EntriesModified: 3}, "Version 2.0.0 modified 3 entries"},
-		{compare.Summary{EntriesAdded: 2, EntriesRemoved: 1, EntriesModified: 3}, "Version 2.0.0 added 2 entries and removed 1 entry"},
-		{compare.Summary{EntriesAdded: 2, EntriesRemoved: 1, QualityScoreChange: -0.0123}, "Version 2.0.0 added 2 entries, removed 1 entry and lowered quality score by 1.23%"},
-		{compare.Summary{QualityScoreChange: 0.5}, "Version 2.0.0 improved quality score by 50%"},
-		{compare.Summary{QualityScoreChange: 0.00001}, "Version 2.0.0 has the same entries"},
+		{compare.Comparison{}, "Version 2.0.0 has the same entries"},
+		{compare.Comparison{EntriesAdded: 1}, "Version 2.0.0 added 1 entry"},
+		{compare.Comparison{EntriesModified: 3}, "Version 2.0.0 modified 3 entries"},
+		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, EntriesModified: 3}, "Version 2.0.0 added 2 entries and removed 1 entry"},
+		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, QualityScoreChange: -0.0123}, "Version 2.0.0 added 2 entries, removed 1 entry and lowered quality score by 1.23%"},
+		{compare.Comparison{QualityScoreChange: 0.5}, "Version 2.0.0 improved quality score by 50%"},
+		{compare.Comparison{QualityScoreChange: 0.00001}, "Version 2.0.0 has the same entries"},
 	} {
 		if got := c.s.Sentence("2.0.0"); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

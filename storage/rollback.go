@@ -246,7 +246,7 @@ func (a Rollbackable) explain(commit int64) string {
 		text = fmt.Sprintf("Commit %d is blocked by commits %s and %s: roll those back first, in this order.", commit, strings.Join(list[:last], ", "), list[last])
 	}
 	if a.Policy == Stack && safe {
-		text += " None of them touched the same records: the policy \"records\" allows it."
+		text += " They have no record in common: the policy \"records\" allows it."
 	}
 	return text
 }

@@ -69,8 +69,8 @@ type compareVersionsIn struct {
 }
 
 type seedComparison struct {
-	Comparison compare.Summary `json:"comparison"`
-	Summary    string          `json:"summary"`
+	Comparison compare.Comparison `json:"comparison"`
+	Summary    string             `json:"summary"`
 }
 
 func (a *API) compareVersions(c *fiber.Ctx) error {
@@ -105,9 +105,8 @@ func (a *API) seedCompare(ctx context.Context, in compareVersionsIn) (out seedCo
 			return out, err
 		}
 	}
-	out.Comparison, err = a.summarize(ctx, sides[0], sides[1])
-	out.Summary = out.Comparison.Sentence(in.Version2)
-	return out, err
+	all, err := a.summarize(ctx, sides[0], sides[1])
+	return seedComparison{all.Comparison, all.Sentence(in.Version2)}, err
 }
 
 type rollbackVersionIn struct {
