@@ -121,7 +121,7 @@ func (a *API) observe(c *fiber.Ctx) error {
 		err = a.sendProblem(c, err)
 	}
 	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
-		if !bodyOf(c).drain(a.options.MaxUpload) {
+		if !bodyOf(c).drain(a.patience(c)) {
 			c.Set("Connection", "close")
 		}
 	}
@@ -131,6 +131,15 @@ func (a *API) observe(c *fiber.Ctx) error {
 	user, _ := c.Locals(userKey).(string)
 	a.log.Info("request", "request_id", id, "method", c.Method(), "path", c.Path(), "status", status, "ms", float64(took.Microseconds())/1000, "user", user)
 	return err
+}
+
+// patience is how much of a body is read that no one wants, bytes, so that its sender gets to see the answer. A stranger
+// gets little.
+func (a *API) patience(c *fiber.Ctx) int64 {
+	if userOf(c) == "" {
+		return 1 << 20
+	}
+	return a.options.MaxUpload
 }
 
 // recoverPanics turns a bug into an internal error of one request.
