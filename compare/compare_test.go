@@ -234,8 +234,8 @@ func TestDiff(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"after"}}) // a key column with the name of one of the diff's
 	one := b.commit(d, "append", `[{"after":1,"v":"a"},{"after":2,"v":"b"},{"after":3,"v":"c"}]`)
-	two := b.commit(d, "upsert", `[{"after":2,"w":[1]},{"after":4}]`)
-	two = b.commit(d, "delete", `[{"after":1}]`)
+	b.commit(d, "upsert", `[{"after":2,"w":[1]},{"after":4}]`)
+	two := b.commit(d, "delete", `[{"after":1}]`)
 	want := `{"_change":"removed","after_key":1,"before":{"after":1,"v":"a"},"after":null}
 {"_change":"modified","after_key":2,"before":{"after":2,"v":"b"},"after":{"after":2,"v":"b","w":[1]}}
 {"_change":"added","after_key":4,"before":null,"after":{"after":4,"v":null,"w":null}}`
