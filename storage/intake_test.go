@@ -19,6 +19,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
+	"rowback/storage/schema"
 )
 
 func types(b *bench, d string) string {
@@ -355,5 +356,27 @@ func TestDamagedUploads(t *testing.T) {
 		}
 	}
 	b.want(d, "head", `{"_id":1,"kept":1}`)
+	b.sound()
+}
+
+// Lists in lists cost twice as much with every level, so that a short document could stop the server.
+func TestDeepValuesAreKeptAsJSON(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	deep := strings.Repeat("[", 100) + "1" + strings.Repeat("]", 100)
+	b.json(d, "append", `[{"id":1,"v":`+deep+`,"w":[[[1]]]}]`)
+	state, err := b.State(context.Background(), d, "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range state.Schema.Columns {
+		if c.Type.Depth() > schema.MaxDepth || c.Name == "w" && c.Type.String() != "BIGINT[][][]" {
+			t.Errorf("%s is %s", c.Name, c.Type)
+		}
+	}
+	b.json(d, "upsert", `[{"id":1,"v":[`+deep+`]}]`)
+	if rows := b.rows(d, "head", false); len(rows) != 1 || strings.Count(rows[0], "[") < 100 {
+		t.Errorf("%v", rows)
+	}
 	b.sound()
 }

@@ -40,7 +40,7 @@ type fieldShape struct {
 }
 
 const (
-	maxDepth  = 32   // deeper values are kept as JSON
+	maxDepth  = 12   // deeper values are kept as JSON
 	maxFields = 1000 // objects with more names between them are maps, kept as JSON
 )
 

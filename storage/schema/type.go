@@ -117,6 +117,23 @@ func (t Type) Hollow() bool {
 // Nested tells whether the type has parts.
 func (t Type) Nested() bool { return t.Name == List || t.Name == Struct || t.Name == Map }
 
+// MaxDepth is how many types may be inside one another: reading lists in lists takes twice as long with every level.
+const MaxDepth = 16
+
+// Depth is how many types are inside one another: 1 for a scalar.
+func (t Type) Depth() int {
+	deepest := 0
+	for _, inner := range []*Type{t.Elem, t.Key} {
+		if inner != nil {
+			deepest = max(deepest, inner.Depth())
+		}
+	}
+	for _, f := range t.Fields {
+		deepest = max(deepest, f.Type.Depth())
+	}
+	return deepest + 1
+}
+
 // Field returns the STRUCT's field of that name, as DuckDB compares names: without regard to case.
 func (t Type) Field(name string) (Field, bool) {
 	i := slices.IndexFunc(t.Fields, func(f Field) bool { return strings.EqualFold(f.Name, name) })
