@@ -22,7 +22,7 @@ var boundaries = []boundary{
 	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is the domain's"},
 	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck"}, "files as Parquet"},
 	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile"}, "uploads; whether a dataset takes them is the domain's"},
-	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/intake"}, "results of any query"},
+	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"}, "results of any query"},
 	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
 	{"rowback/compare", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
 	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},

@@ -15,7 +15,6 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
-	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -93,7 +92,7 @@ func (s *Store) writeArchive(ctx context.Context, snap *Snapshot, ref, path stri
 	defer conn.Close()
 	data := s.blobs.Scratch(backupData)
 	defer os.Remove(data)
-	if _, err := conn.Exec(ctx, "COPY ("+snap.Table()+") TO "+duck.Text(data)+" (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd)"); err != nil {
+	if _, err := datafile.CopyQuery(ctx, conn, snap.Table(), data, ""); err != nil {
 		return err
 	}
 	about := backupContents{

@@ -3,14 +3,16 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 
 	"rowback/storage/duck"
 )
 
 // Filter opens a sandbox in which a snapshot's records are the view "records", for conditions that clients write. With
-// place, the view also has _file and _pos.
-func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool) (*duck.Conn, error) {
+// place, the view also has _file and _pos. files are more files that our own statements on it may touch.
+func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool, files []string) (*duck.Conn, error) {
 	list := []string{}
 	for _, c := range snap.TableColumns() {
 		name := columnName(c.ID)
@@ -22,7 +24,7 @@ func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool) (*duck.C
 	if place {
 		list = append(list, "_file", "_pos")
 	}
-	return s.Sandbox(ctx, []*Snapshot{snap}, "CREATE VIEW records AS SELECT "+strings.Join(list, ", ")+" FROM ("+snap.Rows(place)+")")
+	return s.Sandbox(ctx, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+strings.Join(list, ", ")+" FROM ("+snap.Rows(place)+")")
 }
 
 // node is what is looked at of a parsed statement.
@@ -43,7 +45,10 @@ type node struct {
 
 // CheckCondition makes sure that a client's text is one SQL condition on records, and nothing more.
 func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
-	n, err := parse(ctx, box, "SELECT 1 FROM records WHERE ("+where+"\n)")
+	if strings.ContainsRune(where, 0) {
+		return failf(Invalid, "invalid_condition", "A condition has no NUL characters.")
+	}
+	n, tree, err := parse(ctx, box, "SELECT 1 FROM records WHERE ("+where+"\n)")
 	if err != nil {
 		return err
 	}
@@ -51,33 +56,100 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 		len(n.Groups)+len(n.Modifiers) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
 		return failf(Invalid, "invalid_condition", "%q is not one SQL condition.", clip(where))
 	}
+	return checkTree(tree)
+}
+
+// Functions that tell of the server instead of the records, or that run statements, and table functions that read
+// nothing.
+var (
+	serverFunctions = []string{
+		"current_setting", "current_query", "getenv", "getvariable", "current_database", "current_schema", "current_schemas", "write_log",
+		"json_serialize_plan", "json_execute_serialized_sql", "in_search_path", "txid_current", "version",
+	}
+	pureTables = []string{"unnest", "range", "generate_series"}
+)
+
+// checkTree looks through a parsed statement: it may read the records and what it names itself, and nothing else.
+func checkTree(tree any) error {
+	switch t := tree.(type) {
+	case []any:
+		for _, part := range t {
+			if err := checkTree(part); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if err := checkNode(t); err != nil {
+			return err
+		}
+		for _, part := range t {
+			if err := checkTree(part); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
+func checkNode(n map[string]any) error {
+	kind, _ := n["type"].(string)
+	class, _ := n["class"].(string)
+	switch {
+	case class == "PARAMETER":
+		return failf(Invalid, "invalid_condition", "A condition has no parameters (?, $1): write the values.")
+	case class == "FUNCTION" && asksServer(strings.ToLower(text(n["function_name"]))):
+		return forbidden(text(n["function_name"]) + "()")
+	case kind == "TABLE_FUNCTION":
+		function, _ := n["function"].(map[string]any)
+		if name := strings.ToLower(text(function["function_name"])); !slices.Contains(pureTables, name) {
+			return forbidden(name + "()")
+		}
+	case kind == "BASE_TABLE" && (text(n["table_name"]) != "records" || text(n["schema_name"])+text(n["catalog_name"]) != ""):
+		return forbidden("the table " + text(n["table_name"]))
+	case kind == "SHOW_REF":
+		return forbidden("SHOW")
+	}
+	return nil
+}
+
+func asksServer(function string) bool {
+	return slices.Contains(serverFunctions, function) || strings.HasPrefix(function, "pg_") || strings.HasPrefix(function, "duckdb_")
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func forbidden(what string) error {
+	return failf(Invalid, "forbidden_sql", "The SQL asks for %s, which it can't have: it reads the records, and nothing else.", clip(what))
+}
+
 // parse parses one SELECT statement.
-func parse(ctx context.Context, box *duck.Conn, statement string) (node, error) {
+func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree any, err error) {
 	var text string
 	if err := box.Row(ctx, "SELECT CAST(json_serialize_sql("+duck.Text(statement)+", skip_null := true, skip_empty := true) AS VARCHAR)", &text); err != nil {
-		return node{}, ClientError(err)
+		return n, nil, ClientError(err)
 	}
 	var parsed struct {
 		Error      bool   `json:"error"`
 		Message    string `json:"error_message"`
 		Statements []struct {
-			Node node `json:"node"`
+			Node json.RawMessage `json:"node"`
 		} `json:"statements"`
 	}
 	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
-		return node{}, err
+		return n, nil, err
 	}
 	if parsed.Error || len(parsed.Statements) != 1 {
 		msg, _, _ := strings.Cut(parsed.Message, "\n")
 		if msg == "" {
 			msg = "it is not one statement"
 		}
-		return node{}, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(msg, "."))
+		return n, nil, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(msg, "."))
 	}
-	return parsed.Statements[0].Node, nil
+	first := parsed.Statements[0].Node
+	return n, tree, errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree))
 }
 
 // ClientError turns DuckDB's refusal of a client's SQL into a sentence for the client.
@@ -86,7 +158,7 @@ func ClientError(err error) error {
 	case duck.Input:
 		return failf(Invalid, "invalid_sql", "The SQL can't be run: %s.", duck.Message(err))
 	case duck.Forbidden:
-		return failf(Invalid, "forbidden_sql", "The SQL asks for something that a query can't have: it reads the records it names, and nothing else.")
+		return forbidden("something")
 	}
 	return err
 }

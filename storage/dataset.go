@@ -42,7 +42,7 @@ func CheckName(name string) error {
 		return failf(Invalid, "invalid_name", "A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", clip(name))
 	case strings.ContainsFunc(name, isControl), strings.ContainsAny(name, `/\@`):
 		return failf(Invalid, "invalid_name", "A dataset's name has no slashes, no @ and no control characters; %q has.", clip(name))
-	case name == "." || name == ".." || looksLikeID.MatchString(name):
+	case name == "." || name == ".." || name == "versions" || looksLikeID.MatchString(name):
 		return failf(Invalid, "invalid_name", "%q can't be a dataset's name: it reads as something else.", name)
 	}
 	return nil

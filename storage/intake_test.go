@@ -198,14 +198,14 @@ func TestBadInput(t *testing.T) {
 		says   string
 	}{
 		{"empty JSON", "json", "", "is empty"},
-		{"cut JSON", "json", `[{"id":2},{"id":`, "after record 1"},
+		{"cut JSON", "json", `[{"id":2},{"id":`, "record 2"},
 		{"JSON that is an object", "json", `{"id":2}`, "not an array"},
 		{"JSON that is numbers", "json", `[1,2]`, "record 1 is not a JSON object"},
 		{"JSON and more", "json", `[{"id":2}] x`, "more after"},
-		{"JSON with a comma too many", "json", `[{"id":2},]`, "after record 1"},
+		{"JSON with a comma too many", "json", `[{"id":2},]`, "record 2"},
 		{"JSON with a name twice", "json", `[{"id":2,"id":3}]`, "duplicate"},
 		{"JSON that is not UTF-8", "json", "[{\"id\":2,\"v\":\"\xff\"}]", "UTF-8"},
-		{"NDJSON with a bad line", "ndjson", "{\"id\":2}\n{\"id\":3,}\n", "after record 1"},
+		{"NDJSON with a bad line", "ndjson", "{\"id\":2}\n{\"id\":3,}\n", "record 2"},
 		{"names that differ in case", "json", `[{"id":2,"V":"x","v":"y"}]`, "differ only in case"},
 		{"a reserved name", "json", `[{"id":2,"_file":1}]`, "uses itself"},
 		{"empty CSV", "csv", "", "is empty"},

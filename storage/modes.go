@@ -284,7 +284,7 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	if len(w.head.Data) == 0 {
 		return nil
 	}
-	box, err := w.store.Filter(ctx, w.head, true)
+	box, err := w.store.Filter(ctx, w.head, true, nil)
 	if err != nil {
 		return err
 	}

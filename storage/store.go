@@ -141,13 +141,9 @@ func (s *Store) Close() error {
 // Conn opens a connection for statements of ours.
 func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.Conn(ctx) }
 
-// Sandbox opens an instance for a client's statement: it can read the files of the snapshots and nothing else. setup
-// is ours and makes the views that the statement names.
-func (s *Store) Sandbox(ctx context.Context, snapshots []*Snapshot, setup ...string) (*duck.Conn, error) {
-	var files []string
-	for _, snap := range snapshots {
-		files = append(files, snap.Paths()...)
-	}
+// Sandbox opens an instance for a client's statement: it can touch these files and nothing else. setup is ours and
+// makes the views that the statement names.
+func (s *Store) Sandbox(ctx context.Context, files []string, setup ...string) (*duck.Conn, error) {
 	return duck.Sandbox(ctx, s.limits(10-engineShare), files, setup...)
 }
 

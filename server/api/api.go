@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -80,6 +81,7 @@ func (a *API) App() *fiber.App {
 	app := fiber.New(fiber.Config{
 		AppName: "rowback", DisableStartupMessage: true, Immutable: true, StreamRequestBody: true,
 		BodyLimit: 1 << 62, ErrorHandler: a.sendProblem, ReadBufferSize: 64 << 10, DisablePreParseMultipartForm: true,
+		CaseSensitive: true,
 	})
 	app.Use(a.observe, a.recoverPanics, a.authenticate)
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
@@ -88,10 +90,29 @@ func (a *API) App() *fiber.App {
 	for _, r := range a.routes() {
 		app.Add(r.method, fiberPath(r.path), r.handler)
 	}
-	app.Use(func(c *fiber.Ctx) error {
-		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /openapi.json for what there is.", c.Method(), c.Path()))
-	})
+	app.Use(a.nothingThere)
 	return app
+}
+
+// nothingThere answers what no route has taken.
+func (a *API) nothingThere(c *fiber.Ctx) error {
+	var methods []string
+	for _, r := range a.routes() {
+		if matches(r.path, c.Path()) {
+			methods = append(methods, r.method)
+		}
+	}
+	if len(methods) == 0 {
+		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /openapi.json for what there is.", c.Method(), c.Path()))
+	}
+	c.Set("Allow", strings.Join(methods, ", "))
+	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
+}
+
+// matches tells whether a path is one of a route's.
+func matches(route, path string) bool {
+	want, have := strings.Split(route, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
+	return slices.EqualFunc(want, have, func(w, h string) bool { return w == h || strings.HasPrefix(w, "{") && h != "" })
 }
 
 // fiberPath writes a path of the OpenAPI document as Fiber wants it.
@@ -152,7 +173,14 @@ func (a *API) recoverPanics(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
-// authenticate finds out who asks. Where the server has tokens, everything under /api needs one.
+// open are the paths that need no token: they tell nothing of the data.
+var open = []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+
+func isOpen(path string) bool {
+	return slices.ContainsFunc(open, func(o string) bool { return path == o || strings.HasPrefix(path, o+"/") })
+}
+
+// authenticate finds out who asks. Where the server has tokens, everything needs one that is not open.
 func (a *API) authenticate(c *fiber.Ctx) error {
 	if len(a.options.Tokens) == 0 {
 		c.Locals(userKey, "anonymous")
@@ -164,7 +192,7 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 		c.Locals(userKey, user)
 		return c.Next()
 	}
-	if strings.HasPrefix(c.Path(), "/api/") {
+	if !isOpen(c.Path()) {
 		return fiber.NewError(http.StatusUnauthorized, "This server wants a token: send the header Authorization: Bearer <token>.")
 	}
 	return c.Next()

@@ -68,7 +68,7 @@ func (s *bodyStream) Read(p []byte) (int, error) {
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, io.EOF) && s.left <= 0 && !(s.conn != nil && s.conn.cut()):
+	case errors.Is(err, io.EOF) && s.left <= 0 && !(s.conn != nil && s.conn.ended):
 		s.ended = true
 	default:
 		s.failed = errGone
@@ -86,28 +86,18 @@ func (s *bodyStream) drain(most int64) (done bool) {
 	return s.ended
 }
 
-// trackedConn remembers the end of what was read from a connection: a body in chunks that ends with the connection
-// instead of its last chunk was cut.
+// trackedConn remembers whether a connection has ended. The last chunk of a body says that it is the last, so that no
+// one reads on: a body in chunks that reads to the connection's end was cut.
 type trackedConn struct {
 	net.Conn
-	tail [5]byte
-	eof  bool
+	ended bool
 }
 
 func (c *trackedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n >= len(c.tail) {
-		copy(c.tail[:], p[n-len(c.tail):n])
-	} else {
-		copy(c.tail[:], c.tail[n:])
-		copy(c.tail[len(c.tail)-n:], p[:n])
-	}
-	c.eof = c.eof || errors.Is(err, io.EOF)
+	c.ended = c.ended || errors.Is(err, io.EOF)
 	return n, err
 }
-
-// cut tells whether the connection ended before the last chunk.
-func (c *trackedConn) cut() bool { return c.eof && string(c.tail[:]) != "0\r\n\r\n" }
 
 // Listener wraps a listener so that bodies which were cut are found out.
 func Listener(l net.Listener) net.Listener { return trackedListener{l} }

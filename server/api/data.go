@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -86,11 +87,11 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	return a.stream(c, format, q, func(ctx context.Context) (*duck.Conn, error) {
+	return a.stream(c, format, q, func(ctx context.Context, scratch string) (*duck.Conn, error) {
 		if in.Where == "" {
 			return a.store.Conn(ctx)
 		}
-		box, err := a.store.Filter(ctx, snap, false)
+		box, err := a.store.Filter(ctx, snap, false, output.Scratch(format, scratch))
 		if err != nil {
 			return nil, err
 		}
@@ -193,13 +194,18 @@ func orderBy(all []schema.Column, text string) (string, error) {
 }
 
 // stream answers with a query's result as it is computed. What goes wrong before the first byte is a problem like any
-// other; after it, the connection is cut, so that no one takes a part for the whole.
-func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, open func(context.Context) (*duck.Conn, error)) error {
-	ctx, cancel := a.context()
+// other; after it, the connection is cut, so that no one takes a part for the whole. The time limit is for every step:
+// a query that yields nothing, or a client that takes nothing, for so long, is stopped.
+func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
+	ctx, cancel := context.WithCancelCause(a.base)
 	reader, writer := io.Pipe()
+	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
+	limit := time.AfterFunc(a.options.QueryTimeout, func() { cancel(context.DeadlineExceeded) })
 	a.jobs.Go(func() {
-		defer cancel()
-		writer.CloseWithError(a.writeResult(ctx, writer, format, q, open))
+		defer limit.Stop()
+		err := a.writeResult(ctx, &steps{writer, limit, a.options.QueryTimeout}, format, q, open)
+		writer.CloseWithError(err)
+		cancel(nil)
 	})
 	first := bufio.NewReaderSize(reader, 64<<10)
 	if _, err := first.Peek(1); err != nil && err != io.EOF {
@@ -211,13 +217,27 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, open fu
 	return nil
 }
 
-func (a *API) writeResult(ctx context.Context, w io.Writer, format intake.Format, q output.Query, open func(context.Context) (*duck.Conn, error)) error {
-	conn, err := open(ctx)
+// steps is a writer that gives every write its own time.
+type steps struct {
+	io.Writer
+	limit *time.Timer
+	each  time.Duration
+}
+
+func (s *steps) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	s.limit.Reset(s.each)
+	return n, err
+}
+
+func (a *API) writeResult(ctx context.Context, w io.Writer, format intake.Format, q output.Query, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
+	scratch := a.store.Scratch("result.parquet")
+	conn, err := open(ctx, scratch)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return output.Write(ctx, conn, q, format, w, a.store.Scratch("result.parquet"))
+	return output.Write(ctx, conn, q, format, w, scratch)
 }
 
 // resultStream is a body that is still being made. Closing it, as happens when the client has gone, stops the query.
@@ -326,5 +346,5 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.stream(c, format, q, a.store.Conn)
+	return a.stream(c, format, q, func(ctx context.Context, _ string) (*duck.Conn, error) { return a.store.Conn(ctx) })
 }

@@ -13,18 +13,18 @@ import (
 
 // pageIn pages a list.
 type pageIn struct {
-	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+	Limit  *int   `query:"limit" default:"100" minimum:"1" maximum:"1000"`
 	Cursor string `query:"cursor" description:"next_cursor of the page before."`
 }
 
 func (in pageIn) limit() (int, error) {
 	switch {
-	case in.Limit == 0:
+	case in.Limit == nil:
 		return 100, nil
-	case in.Limit < 0 || in.Limit > 1000:
+	case *in.Limit < 1 || *in.Limit > 1000:
 		return 0, invalid("limit", "must be from 1 to 1000")
 	}
-	return in.Limit, nil
+	return *in.Limit, nil
 }
 
 // after is what the last page ended with; empty for the first.

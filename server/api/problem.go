@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -32,6 +33,8 @@ var codes = map[int]string{
 	http.StatusNotAcceptable:         "not_acceptable",
 	http.StatusRequestEntityTooLarge: "too_large",
 	http.StatusUnsupportedMediaType:  "unsupported_media_type",
+
+	http.StatusRequestHeaderFieldsTooLarge: "header_too_large",
 }
 
 // Problem is an error answer (RFC 9457). Detail is a sentence that a person can act on; Code is stable. Errors may have
@@ -54,7 +57,7 @@ func (a *API) problem(err error, requestID string) (status int, body []byte) {
 	}
 	var router *fiber.Error
 	if errors.As(err, &router) {
-		status, fields["detail"], fields["code"] = router.Code, router.Message, codes[router.Code]
+		status, fields["detail"], fields["code"] = router.Code, router.Message, cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
 	} else {
 		e := storage.Explain(err)
 		if e.Kind == storage.Internal {

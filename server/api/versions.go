@@ -17,7 +17,6 @@ import (
 // The routes of seed 000, to the letter: bodies, answers and sentences are the document's.
 
 type seedVersion struct {
-	VersionID    int64     `json:"version_id"`
 	Version      string    `json:"version"`
 	TotalEntries int64     `json:"total_entries"`
 	IsActive     bool      `json:"is_active"`
@@ -54,7 +53,7 @@ func (a *API) listVersions(c *fiber.Ctx) error {
 		if !v.IsActive && (in.ActiveOnly == nil || *in.ActiveOnly) {
 			continue
 		}
-		out.Versions = append(out.Versions, seedVersion{v.ID, storage.VersionNumber(v), v.Total, v.IsActive, v.CreatedAt, v.Description})
+		out.Versions = append(out.Versions, seedVersion{storage.VersionNumber(v), v.Total, v.IsActive, v.CreatedAt, v.Description})
 	}
 	out.Total = len(out.Versions)
 	return ok(c, out)

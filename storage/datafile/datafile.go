@@ -50,10 +50,6 @@ func (s Spec) metadata() map[string]string {
 // Copy writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. The query's columns
 // must be those of the spec, in order, then _commit, and _file and _pos for a rollback file.
 func Copy(ctx context.Context, conn *duck.Conn, query, path string, spec Spec) (rows int64, err error) {
-	return conn.Exec(ctx, copyStatement(query, path, spec))
-}
-
-func copyStatement(query, path string, spec Spec) string {
 	columns := spec.columns()
 	names := make([]string, len(columns))
 	ids := make([]string, len(columns))
@@ -66,7 +62,6 @@ func copyStatement(query, path string, spec Spec) string {
 	for _, k := range slices.Sorted(maps.Keys(meta)) {
 		pairs = append(pairs, duck.Ident(k)+": "+duck.Text(meta[k]))
 	}
-	return fmt.Sprintf(`COPY (SELECT * FROM (%s) AS t(%s)) TO %s
-		(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, FIELD_IDS {%s}, KV_METADATA {%s})`,
-		query, strings.Join(names, ", "), duck.Text(path), strings.Join(ids, ", "), strings.Join(pairs, ", "))
+	named := fmt.Sprintf("SELECT * FROM (%s) AS t(%s)", query, strings.Join(names, ", "))
+	return CopyQuery(ctx, conn, named, path, fmt.Sprintf("FIELD_IDS {%s}, KV_METADATA {%s}", strings.Join(ids, ", "), strings.Join(pairs, ", ")))
 }

@@ -42,17 +42,6 @@ func ReadFooter(path string) (Footer, error) {
 	return Footer{Kind: schema.Kind(kind), Dataset: dataset, Commit: commit, Rows: p.NumRows()}, nil
 }
 
-// CheckUpload tells whether a file that came from outside has a Parquet footer that can be read.
-func CheckUpload(path string) error {
-	f, size, err := open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	return err
-}
-
 func open(path string) (*os.File, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -12,12 +12,15 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"rowback/storage/duck"
+	"rowback/storage/schema"
 )
 
 type arrowRecords struct {
 	path    string
+	size    int64
 	columns []Offered
 	failed  error // what a reading met; DuckDB would pass on only its text
 }
@@ -26,7 +29,7 @@ func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) 
 	if err := checkEnd(u); err != nil {
 		return nil, err
 	}
-	r := &arrowRecords{path: u.Path}
+	r := &arrowRecords{path: u.Path, size: u.Size}
 	stream, err := r.open()
 	if err != nil {
 		return nil, err
@@ -35,16 +38,56 @@ func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) 
 	if err := checkNames(arrowNames(stream.Schema())); err != nil {
 		return nil, err
 	}
-	release, err := conn.View(ctx, view, stream)
+	r.columns, err = describeFields(ctx, conn, stream.Schema().Fields())
+	return r, err
+}
+
+// describeFields finds the types that DuckDB reads fields as.
+func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) ([]Offered, error) {
+	out := make([]Offered, len(fields))
+	var typed []arrow.Field
+	for i, f := range fields {
+		out[i] = Offered{Name: f.Name, Type: schema.Of(schema.Null)}
+		if f.Type.ID() != arrow.NULL {
+			typed = append(typed, f)
+		}
+	}
+	found, err := describeTyped(ctx, conn, typed)
+	if err != nil || len(found) != len(typed) {
+		return nil, errors.Join(context.Cause(ctx), unsupportedField(ctx, conn, typed))
+	}
+	for i, f := range fields {
+		if f.Type.ID() != arrow.NULL {
+			out[i], found = found[0], found[1:]
+		}
+	}
+	return out, nil
+}
+
+func describeTyped(ctx context.Context, conn *duck.Conn, fields []arrow.Field) ([]Offered, error) {
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	none, err := array.NewRecordReader(arrow.NewSchema(fields, nil), nil)
 	if err != nil {
-		return nil, malformed("the Arrow stream has a type that can't be stored: %s", stream.Schema())
+		return nil, err
+	}
+	release, err := conn.View(ctx, view, none)
+	if err != nil {
+		return nil, err
 	}
 	defer release()
-	r.columns, err = describe(ctx, conn, view)
-	if err != nil {
-		return nil, unreadable("Arrow stream", err)
+	return describe(ctx, conn, view)
+}
+
+// unsupportedField names the field that DuckDB does not read.
+func unsupportedField(ctx context.Context, conn *duck.Conn, fields []arrow.Field) error {
+	for i, f := range fields {
+		if found, err := describeTyped(ctx, conn, fields[i:i+1]); err != nil || len(found) != 1 {
+			return misshapen("column %q has the Arrow type %s, which can't be stored; convert it first", f.Name, f.Type)
+		}
 	}
-	return r, nil
+	return malformedArrow
 }
 
 func arrowNames(s *arrow.Schema) []Offered {
@@ -88,10 +131,10 @@ func (r *arrowRecords) open() (array.RecordReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := newReader(bufio.NewReaderSize(f, 1<<20))
+	in, err := newReader(bufio.NewReaderSize(f, 1<<20), r.size)
 	if err != nil {
 		f.Close()
-		return nil, malformed("the Arrow stream can't be read: %s", err)
+		return nil, malformedArrow
 	}
 	return &checkedStream{RecordReader: in, file: f, failed: &r.failed}, nil
 }
@@ -103,14 +146,38 @@ func (r *arrowRecords) Explain(err error) error {
 	return unreadable("Arrow stream", err)
 }
 
-// newReader opens an IPC stream. arrow-go panics on some malformed ones.
-func newReader(in io.Reader) (r *ipc.Reader, err error) {
+// malformedArrow is all that is told of a stream that can't be read: arrow-go's words are for those who write readers.
+var malformedArrow = malformed("the Arrow stream can't be read: it is malformed or was cut short")
+
+// maxBuffer is how large one buffer of a stream may be, bytes: what a stream claims is not what memory there is.
+const maxBuffer = 1 << 30
+
+// boundedAllocator refuses buffers that are too large.
+type boundedAllocator struct{ memory.Allocator }
+
+func (a boundedAllocator) Allocate(size int) []byte {
+	return a.Allocator.Allocate(checkSize(size))
+}
+
+func (a boundedAllocator) Reallocate(size int, b []byte) []byte {
+	return a.Allocator.Reallocate(checkSize(size), b)
+}
+
+func checkSize(size int) int {
+	if size < 0 || size > maxBuffer {
+		panic(fmt.Sprintf("a buffer of %d bytes", size)) // arrow-go has no way for an allocator to fail; readers recover
+	}
+	return size
+}
+
+// newReader opens an IPC stream of that many bytes. arrow-go panics on some malformed ones.
+func newReader(in io.Reader, size int64) (r *ipc.Reader, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("malformed schema: %v", p)
 		}
 	}()
-	return ipc.NewReader(in)
+	return ipc.NewReader(in, ipc.WithBodySizeLimit(max(size, 1)), ipc.WithMetadataSizeLimit(max(size, 1)), ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator}))
 }
 
 // checkedStream checks every batch in full before DuckDB reads it: offsets that point outside their buffers would crash.
@@ -123,7 +190,7 @@ type checkedStream struct {
 func (s *checkedStream) Next() (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			*s.failed, ok = malformed("the Arrow stream is malformed: %v", p), false
+			*s.failed, ok = malformedArrow, false
 		}
 	}()
 	if *s.failed != nil {
@@ -131,13 +198,17 @@ func (s *checkedStream) Next() (ok bool) {
 	}
 	if !s.RecordReader.Next() {
 		if err := s.RecordReader.Err(); err != nil {
-			*s.failed = malformed("the Arrow stream can't be read: %s", err)
+			*s.failed = malformedArrow
 		}
 		return false
 	}
 	for i, column := range s.RecordBatch().Columns() {
-		if err := validate(column); err != nil {
-			*s.failed = malformed("the Arrow stream is malformed: column %q: %s", s.Schema().Field(i).Name, err)
+		name := s.Schema().Field(i).Name
+		if err := validate(column); errors.Is(err, errFine) {
+			*s.failed = misshapen("column %q has parts of microseconds, which are kept only of timestamps without a zone; convert it first", name)
+			return false
+		} else if err != nil {
+			*s.failed = malformed("the Arrow stream is malformed: column %q: %s", name, err)
 			return false
 		}
 	}
@@ -162,6 +233,9 @@ func validate(a arrow.Array) error {
 	if err := checkLengths(a); err != nil {
 		return err
 	}
+	if tooFine(a) {
+		return errFine
+	}
 	for _, child := range data.Children() {
 		c := array.MakeFromData(child)
 		err := validate(c)
@@ -174,6 +248,31 @@ func validate(a arrow.Array) error {
 		return checkDictionary(d)
 	}
 	return nil
+}
+
+// errFine refuses values of which DuckDB would drop a part: it keeps microseconds where there is a zone or no date.
+var errFine = errors.New("parts of microseconds")
+
+func tooFine(a arrow.Array) bool {
+	value := func(int) int64 { return 0 }
+	switch v := a.(type) {
+	case *array.Timestamp:
+		if t := v.DataType().(*arrow.TimestampType); t.Unit == arrow.Nanosecond && t.TimeZone != "" {
+			value = func(i int) int64 { return int64(v.Value(i)) }
+		}
+	case *array.Time64:
+		if v.DataType().(*arrow.Time64Type).Unit == arrow.Nanosecond {
+			value = func(i int) int64 { return int64(v.Value(i)) }
+		}
+	default:
+		return false
+	}
+	for i := range a.Len() {
+		if a.IsValid(i) && value(i)%1000 != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // checkLengths tells whether the buffers of a fixed-width array are as long as its elements need.

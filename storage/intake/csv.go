@@ -133,7 +133,7 @@ var (
 	csvColumns = regexp.MustCompile(`Expected Number of Columns: (\d+) Found: (\d+)`)
 )
 
-// Explain names the line that could not be read.
+// Explain names the row that could not be read. DuckDB calls it a line, and counts one with line breaks in it once.
 func (r *csvRecords) Explain(err error) error {
 	if cause := duck.CauseOf(err); cause != duck.Input && cause != duck.Unreadable {
 		return err
@@ -143,9 +143,9 @@ func (r *csvRecords) Explain(err error) error {
 		return unreadable("CSV", err)
 	}
 	if n := csvColumns.FindStringSubmatch(err.Error()); n != nil {
-		return malformed("line %s of the CSV has %s fields; the header has %s", line[1], n[2], n[1])
+		return malformed("row %s of the CSV has %s fields; the header, which is row 1, has %s", line[1], n[2], n[1])
 	}
-	return malformed("line %s of the CSV can't be read: %s", line[1], csvReason(err.Error()))
+	return malformed("row %s of the CSV, of which the header is row 1, can't be read: %s", line[1], csvReason(err.Error()))
 }
 
 // csvReason is the sentence that follows the line that DuckDB quotes.

@@ -8,6 +8,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"rowback/storage/duck"
@@ -49,6 +50,7 @@ type Offered struct {
 	Type   schema.Type
 	Text   Text
 	Format Format // JSON for both JSON formats
+	Array  bool   // has lists of one length, which are read as lists
 }
 
 // Records are the records of an upload.
@@ -105,6 +107,9 @@ func checkNames(columns []Offered) error {
 		if strings.TrimSpace(c.Name) == "" {
 			return misshapen("column %d has no name", i+1)
 		}
+		if strings.ContainsRune(c.Name, 0) {
+			return misshapen("the name of column %d has a NUL character in it", i+1)
+		}
 		folded := strings.ToLower(c.Name)
 		if other, ok := seen[folded]; ok && other == c.Name {
 			return misshapen("column %q is there twice", c.Name)
@@ -116,6 +121,9 @@ func checkNames(columns []Offered) error {
 	return nil
 }
 
+// fixedArray finds lists of one length in a type as DuckDB writes it.
+var fixedArray = regexp.MustCompile(`\[\d+\]`)
+
 // describe returns the columns of a relation as DuckDB sees them.
 func describe(ctx context.Context, conn *duck.Conn, relation string) ([]Offered, error) {
 	var out []Offered
@@ -125,7 +133,7 @@ func describe(ctx context.Context, conn *duck.Conn, relation string) ([]Offered,
 			return err
 		}
 		typ, err := schema.Parse(text)
-		out = append(out, Offered{Name: name, Type: typ})
+		out = append(out, Offered{Name: name, Type: typ, Array: fixedArray.MatchString(text)})
 		return err
 	})
 	return out, err
@@ -135,7 +143,11 @@ func describe(ctx context.Context, conn *duck.Conn, relation string) ([]Offered,
 func aliased(columns []Offered, want Want) string {
 	var list strings.Builder
 	for _, i := range want.Columns {
-		fmt.Fprintf(&list, "%s AS o%d, ", duck.Ident(columns[i].Name), i)
+		value := duck.Ident(columns[i].Name)
+		if columns[i].Array {
+			value = "CAST(" + value + " AS " + columns[i].Type.SQL() + ")"
+		}
+		fmt.Fprintf(&list, "%s AS o%d, ", value, i)
 	}
 	return list.String()
 }

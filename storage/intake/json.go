@@ -47,7 +47,7 @@ func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 			return nil, err
 		}
 		if err := r.shape.learn(value); err != nil {
-			return nil, in.fail(err)
+			return nil, in.fail(in.count, err)
 		}
 		r.rows++
 		if r.rows%10_000 == 0 && ctx.Err() != nil {
@@ -188,7 +188,7 @@ func (s *jsonStream) Next() bool {
 func (s *jsonStream) add(record jsontext.Value) error {
 	last := len(s.records.columns)
 	if err := appendFields(s.records.shape, s.build.Fields()[:last], record); err != nil {
-		return s.in.fail(err)
+		return s.in.fail(s.in.count, err)
 	}
 	s.build.Field(last).(*array.StringBuilder).Append(string(record))
 	return nil
@@ -235,7 +235,7 @@ func (d *decoder) next() (jsontext.Value, error) {
 	}
 	if d.array && d.json.PeekKind() == ']' {
 		if _, err := d.json.ReadToken(); err != nil {
-			return nil, d.fail(err)
+			return nil, d.fail(d.count+1, err)
 		}
 		if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
 			return nil, malformed("there is more after the JSON array's end")
@@ -248,7 +248,7 @@ func (d *decoder) next() (jsontext.Value, error) {
 		return nil, io.EOF
 	}
 	if err != nil {
-		return nil, d.fail(err)
+		return nil, d.fail(d.count+1, err)
 	}
 	d.count++
 	if value.Kind() != '{' {
@@ -257,8 +257,9 @@ func (d *decoder) next() (jsontext.Value, error) {
 	return value, nil
 }
 
-func (d *decoder) fail(err error) error {
-	return malformed("the JSON can't be read after record %d: %s", d.count, reason(err))
+// fail says what is wrong with record n, from 1.
+func (d *decoder) fail(n int64, err error) error {
+	return malformed("record %d of the JSON can't be read: %s", n, reason(err))
 }
 
 // reason is what a JSON error says, without the package's name.
@@ -266,6 +267,9 @@ func reason(err error) string {
 	var syntax *jsontext.SyntacticError
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return "it ends too early"
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax) {
+		return fmt.Sprintf("the field %q is there twice", syntax.JSONPointer.LastToken())
 	}
 	if errors.As(err, &syntax) {
 		return syntax.Err.Error()

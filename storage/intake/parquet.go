@@ -5,6 +5,7 @@ import (
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
+	"rowback/storage/schema"
 )
 
 type parquetRecords struct {
@@ -13,16 +14,31 @@ type parquetRecords struct {
 }
 
 func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
-	if err := datafile.CheckUpload(u.Path); err != nil {
-		return nil, malformed("the Parquet file can't be read: %s. Is it complete?", err)
+	footer, err := datafile.Inspect(u.Path)
+	if err != nil {
+		return nil, malformed("the Parquet file can't be read: %s", err)
+	}
+	names := make([]Offered, len(footer))
+	for i, c := range footer {
+		names[i].Name = c.Name
+		if c.Trouble != "" {
+			return nil, misshapen("column %q %s; convert it first", c.Name, c.Trouble)
+		}
+	}
+	if err := checkNames(names); err != nil { // DuckDB would make up others
+		return nil, err
 	}
 	r := &parquetRecords{scan: "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false, file_row_number = true)"}
-	var err error
 	r.columns, err = describe(ctx, conn, "read_parquet("+duck.Text(u.Path)+", hive_partitioning = false)")
 	if err != nil {
 		return nil, unreadable("Parquet file", err)
 	}
-	return r, checkNames(r.columns)
+	for i := range r.columns {
+		if i < len(footer) && footer[i].Null {
+			r.columns[i].Type = schema.Of(schema.Null)
+		}
+	}
+	return r, nil
 }
 
 func (r *parquetRecords) Columns() []Offered { return r.columns }

@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
+	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -42,6 +43,14 @@ func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, 
 		return writeJSON(ctx, conn, q, w, format == intake.JSON)
 	}
 	return fmt.Errorf("output: no format %q", format)
+}
+
+// Scratch returns the paths of files that Write may write, given a scratch path.
+func Scratch(format intake.Format, scratch string) []string {
+	if format != intake.Parquet {
+		return nil
+	}
+	return datafile.WrittenPaths(scratch)
 }
 
 // batchRows is about how many rows an Arrow batch has. DuckDB's own have 2,048, too few for readers to be fast.
@@ -102,7 +111,7 @@ func eachLarge(r *duck.Reader, f func(arrow.RecordBatch) error) error {
 // writeParquet lets DuckDB write a file and then sends it: a Parquet file ends with what is known last.
 func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, scratch string) error {
 	defer os.Remove(scratch)
-	if _, err := conn.Exec(ctx, "COPY ("+q.SQL+") TO "+duck.Text(scratch)+" (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd)"); err != nil {
+	if _, err := datafile.CopyQuery(ctx, conn, q.SQL, scratch, ""); err != nil {
 		return err
 	}
 	f, err := os.Open(scratch)

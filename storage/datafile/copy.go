@@ -1,0 +1,84 @@
+package datafile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"rowback/storage/duck"
+)
+
+// rewrittenSuffix ends the name that a file has while it is written anew.
+const rewrittenSuffix = ".delta"
+
+// WrittenPaths are the paths that CopyQuery writes to, given one.
+func WrittenPaths(path string) []string { return []string{path, path + rewrittenSuffix} }
+
+// CopyQuery writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. options are
+// more options of COPY. Pages are version 2, which are smaller and faster to read and write, but where other readers
+// could not read them.
+func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string) (rows int64, err error) {
+	rows, err = conn.Exec(ctx, copyTo(query, path, "PARQUET_VERSION v2", options))
+	if err != nil {
+		return rows, err
+	}
+	far, err := jumps(path)
+	if err != nil || !far {
+		return rows, err
+	}
+	first := WrittenPaths(path)[1]
+	if err := os.Rename(path, first); err != nil {
+		return rows, err
+	}
+	_, err = conn.Exec(ctx, copyTo("FROM read_parquet("+duck.Text(first)+", hive_partitioning = false)", path, options))
+	return rows, errors.Join(err, os.Remove(first))
+}
+
+func copyTo(query, path string, options ...string) string {
+	all := "FORMAT parquet, COMPRESSION zstd"
+	for _, o := range options {
+		if o != "" {
+			all += ", " + o
+		}
+	}
+	return fmt.Sprintf("COPY (%s) TO %s (%s)", query, duck.Text(path), all)
+}
+
+// jumps tells whether a file has 32-bit integers that lie too far apart for DuckDB's delta encoding: it writes their
+// differences with more than 32 bits, which DuckDB reads and others refuse.
+func jumps(path string) (bool, error) {
+	in, size, err := open(path)
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	f, err := parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return false, err
+	}
+	for g, group := range f.RowGroups() {
+		for i, chunk := range group.ColumnChunks() {
+			encodings := f.Metadata().RowGroups[g].Columns[i].MetaData.Encoding
+			if chunk.Type().Kind() == parquet.Int32 && slices.Contains(encodings, format.DeltaBinaryPacked) && farApart(chunk.(*parquet.FileColumnChunk)) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+func farApart(c *parquet.FileColumnChunk) bool {
+	least, greatest, ok := c.Bounds()
+	if !ok {
+		return c.NumValues() > 0 // not told
+	}
+	if l, isInt := logical(c.Type()).(*format.IntType); isInt && !l.IsSigned {
+		return int64(greatest.Uint32())-int64(least.Uint32()) > 1<<31-1
+	}
+	return int64(greatest.Int32())-int64(least.Int32()) > 1<<31-1
+}

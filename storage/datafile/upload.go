@@ -1,0 +1,151 @@
+package datafile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// UploadColumn is a column of a Parquet file that came from outside.
+type UploadColumn struct {
+	Name    string
+	Null    bool   // its type is that of nulls: no value has one
+	Trouble string // why its values can't be kept as they are; empty where they can
+}
+
+// errNotWhole is all that is told of a file whose footer can't be read.
+var errNotWhole = errors.New("it is not a whole Parquet file")
+
+// Inspect reads the footer of a file that came from outside, and the values of which DuckDB would drop a part: it keeps
+// microseconds where there is a zone or no date, and 38 digits.
+func Inspect(path string) (columns []UploadColumn, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errNotWhole
+		}
+	}()
+	in, size, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	f, err := parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, errNotWhole
+	}
+	for _, c := range f.Root().Columns() {
+		own := UploadColumn{Name: c.Name(), Null: c.Leaf() && isNull(c.Type())}
+		if own.Trouble, err = trouble(f, c); err != nil {
+			return nil, errNotWhole
+		}
+		columns = append(columns, own)
+	}
+	return columns, nil
+}
+
+func isNull(t parquet.Type) bool {
+	_, ok := logical(t).(*format.NullType)
+	return ok
+}
+
+func logical(t parquet.Type) format.LogicalTypeValue {
+	if l := t.LogicalType(); l != nil {
+		return l.Value
+	}
+	return nil
+}
+
+// trouble tells what is wrong with the values of a column, or of one inside it.
+func trouble(f *parquet.File, c *parquet.Column) (string, error) {
+	for _, inside := range c.Columns() {
+		if text, err := trouble(f, inside); text != "" || err != nil {
+			return text, err
+		}
+	}
+	if !c.Leaf() {
+		return "", nil
+	}
+	if d, ok := logical(c.Type()).(*format.DecimalType); ok && d.Precision > 38 {
+		return fmt.Sprintf("has decimals of %d digits, and 38 are the most that are kept", d.Precision), nil
+	}
+	if !finerThanKept(c.Type()) {
+		return "", nil
+	}
+	fine, err := hasNanoseconds(f, c)
+	if fine && err == nil {
+		return "has parts of microseconds, which are kept only of timestamps without a zone", nil
+	}
+	return "", err
+}
+
+// finerThanKept tells whether values of a type may be finer than DuckDB keeps them.
+func finerThanKept(t parquet.Type) bool {
+	if t.Kind() == parquet.Int96 {
+		return true
+	}
+	switch l := logical(t).(type) {
+	case *format.TimestampType:
+		return l.IsAdjustedToUTC && isNano(l.Unit)
+	case *format.TimeType:
+		return isNano(l.Unit)
+	}
+	return false
+}
+
+func isNano(u format.TimeUnit) bool {
+	_, ok := u.Value.(*format.NanoSeconds)
+	return ok
+}
+
+func hasNanoseconds(f *parquet.File, c *parquet.Column) (bool, error) {
+	for _, group := range f.RowGroups() {
+		pages := group.ColumnChunks()[c.Index()].Pages()
+		fine, err := anyNanosecond(pages)
+		if err = errors.Join(err, pages.Close()); fine || err != nil {
+			return fine, err
+		}
+	}
+	return false, nil
+}
+
+func anyNanosecond(pages parquet.Pages) (bool, error) {
+	values := make([]parquet.Value, 4096)
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		in := page.Values()
+		for err == nil {
+			var n int
+			n, err = in.ReadValues(values)
+			for _, v := range values[:n] {
+				if nanoseconds(v)%1000 != 0 {
+					parquet.Release(page)
+					return true, nil
+				}
+			}
+		}
+		parquet.Release(page)
+		if !errors.Is(err, io.EOF) {
+			return false, err
+		}
+	}
+}
+
+func nanoseconds(v parquet.Value) int64 {
+	switch {
+	case v.IsNull():
+		return 0
+	case v.Kind() == parquet.Int96:
+		n := v.Int96()
+		return int64(n[1])<<32 | int64(n[0])
+	}
+	return v.Int64()
+}
