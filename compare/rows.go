@@ -55,7 +55,7 @@ func Rows(a, b *storage.Snapshot, changes []string) (output.Query, error) {
 
 // keyName keeps a key column apart from the columns that hold the records.
 func keyName(name string) string {
-	if strings.EqualFold(name, "before") || strings.EqualFold(name, "after") {
+	if schema.SameName(name, "before") || schema.SameName(name, "after") {
 		return name + "_key"
 	}
 	return name

@@ -93,7 +93,10 @@ func (cmd *serveCmd) serve(ctx context.Context, face *api.API, listener net.List
 	err := app.ShutdownWithTimeout(cmd.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.Background(), cmd.DrainTimeout)
 	defer cancel()
-	face.Wait(drain)
+	if !face.Wait(drain) {
+		log.Warn("work in the background did not stop: leaving it", "drain_timeout", cmd.DrainTimeout)
+		os.Exit(0) // what was committed stands, and what was not is removed by the next start
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		log.Warn("some requests were cut off", "drain_timeout", cmd.DrainTimeout)
 		return nil

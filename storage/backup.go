@@ -45,6 +45,9 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 	if err != nil {
 		return b, err
 	}
+	if head := snap.Dataset.Head; r.ExpectedHead != nil && *r.ExpectedHead != head {
+		return b, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", snap.Dataset.Name, head, *r.ExpectedHead).With("head", head)
+	}
 	if ref == "" {
 		ref = "head"
 	}
@@ -212,7 +215,10 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 	if err != nil || sum != u.Checksum {
 		return u, damaged(backupData + " is missing or not what was written")
 	}
-	u.data.Size = size
+	u.data.Size, u.data.Types = size, map[string]schema.Type{}
+	for _, c := range u.Schema.Columns {
+		u.data.Types[c.Name] = c.Type
+	}
 	return u, nil
 }
 

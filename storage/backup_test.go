@@ -190,3 +190,22 @@ func TestARemovedBackupIsGone(t *testing.T) {
 	}
 	b.sound()
 }
+
+// Columns of which no value has been seen are so again.
+func TestABackupKeepsTypes(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"v":null,"e":[]}]`)
+	_, text := b.archive(d, "head")
+	b.json(d, "append", `[{"id":2,"v":"text","e":["x"]}]`)
+	if _, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{}); err != nil {
+		t.Error(err)
+	}
+	b.want(d, "head", `{"id":1,"v":null,"e":[]}`)
+	made, err := b.CreateFromBackup(context.Background(), bytes.NewReader(text), "y", 1, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.json(made.Dataset.ID, "append", `[{"id":2,"v":"text","e":["x"]}]`)
+	b.sound()
+}

@@ -17,6 +17,7 @@ const (
 	unordered keyOrder = iota // no bounds are kept
 	numbers
 	moments
+	nanoMoments // with nanoseconds, which the bounds are kept without
 	texts
 )
 
@@ -29,6 +30,8 @@ func orderOf(t schema.Type) keyOrder {
 		return numbers
 	case t.Name == schema.Varchar:
 		return texts
+	case t.Name == schema.TimestampNS:
+		return nanoMoments
 	case isMoment(t), t.Name == schema.TimestampTZ:
 		return moments
 	}
@@ -42,6 +45,8 @@ func (o keyOrder) sql(column string) string {
 		return fmt.Sprintf("CAST(min(%[1]s) AS VARCHAR), CAST(max(%[1]s) AS VARCHAR)", column)
 	case moments:
 		return fmt.Sprintf("CAST(epoch_us(min(%[1]s)) AS VARCHAR), CAST(epoch_us(max(%[1]s)) AS VARCHAR)", column)
+	case nanoMoments:
+		return fmt.Sprintf("CAST(epoch_ns(min(%[1]s)) AS VARCHAR), CAST(epoch_ns(max(%[1]s)) AS VARCHAR)", column)
 	}
 	return "NULL, NULL"
 }
@@ -51,7 +56,19 @@ func (o keyOrder) bounds(least, greatest *string) *catalog.Bounds {
 	if o == unordered || least == nil || greatest == nil || len(*least) > maxBound || len(*greatest) > maxBound {
 		return nil
 	}
+	if o == nanoMoments {
+		return &catalog.Bounds{Least: micros(*least), Greatest: micros(*greatest)}
+	}
 	return &catalog.Bounds{Least: *least, Greatest: *greatest}
+}
+
+// micros writes nanoseconds as microseconds, rounded down.
+func micros(nanos string) string {
+	n, ok := new(big.Int).SetString(nanos, 10)
+	if !ok {
+		return nanos
+	}
+	return n.Div(n, big.NewInt(1000)).String() // Euclidean: down for a positive divisor
 }
 
 // overlap tells whether two ranges may have a key in common. What is not known may.

@@ -102,10 +102,10 @@ func checkNode(n map[string]any) error {
 	case kind == "TABLE_FUNCTION":
 		function, _ := n["function"].(map[string]any)
 		if name := strings.ToLower(text(function["function_name"])); !slices.Contains(pureTables, name) {
-			return forbidden(name + "()")
+			return forbidden("a table other than the records")
 		}
 	case kind == "BASE_TABLE" && (text(n["table_name"]) != "records" || text(n["schema_name"])+text(n["catalog_name"]) != ""):
-		return forbidden("the table " + text(n["table_name"]))
+		return forbidden("a table other than the records")
 	case kind == "SHOW_REF":
 		return forbidden("SHOW")
 	}
@@ -150,6 +150,15 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree 
 	}
 	first := parsed.Statements[0].Node
 	return n, tree, errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree))
+}
+
+// ReadError says what it means where a statement of ours can't read what is stored.
+func ReadError(err error) error {
+	switch duck.CauseOf(err) {
+	case duck.Input, duck.Unreadable:
+		return &Error{Kind: Corrupt, Code: "corrupted_data", Detail: "The stored files of this state can't be read: one of them is damaged or gone. Look at …/validation, and restore a backup.", Cause: err}
+	}
+	return err
 }
 
 // ClientError turns DuckDB's refusal of a client's SQL into a sentence for the client.

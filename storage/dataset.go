@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ type NewDataset struct {
 	Name           string
 	Key            []string // column names; none: the server assigns _id
 	Description    string
-	Metadata       map[string]any
+	Metadata       catalog.Metadata
 	QualityColumn  string
 	CategoryColumn string
 }
@@ -76,6 +77,9 @@ func (s *Store) newCreation(n NewDataset) (*creation, error) {
 	if err := CheckName(n.Name); err != nil {
 		return nil, err
 	}
+	if n.ProjectID < 1 {
+		return nil, failf(Invalid, "invalid_project", "A project_id is 1 or greater; %d is not.", n.ProjectID)
+	}
 	start, err := n.schema()
 	if err != nil {
 		return nil, err
@@ -83,7 +87,7 @@ func (s *Store) newCreation(n NewDataset) (*creation, error) {
 	d := catalog.Dataset{ID: s.options.NewID(), FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
 	p := catalog.Properties{Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn}
 	if p.Metadata == nil {
-		p.Metadata = map[string]any{}
+		p.Metadata = catalog.Metadata{}
 	}
 	return &creation{State{Dataset: d, Schema: start, Properties: p}}, nil
 }
@@ -156,12 +160,6 @@ func (s *Store) dataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 		return d, failf(NotFound, "dataset_deleted", "Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
 	}
 	return d, known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
-}
-
-// DatasetID makes sure that a dataset is there and not deleted.
-func (s *Store) DatasetID(ctx context.Context, id string) (string, error) {
-	d, err := s.Dataset(ctx, id)
-	return d.ID, err
 }
 
 // Dataset returns the dataset with that id, unless it is deleted.
@@ -251,7 +249,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 type Edit struct {
 	Name           *string
 	Description    *string
-	Metadata       map[string]any
+	Metadata       catalog.Metadata
 	QualityColumn  *string
 	CategoryColumn *string
 }
@@ -269,6 +267,9 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 	}
 	defer w.end()
 	e.apply(&w.properties)
+	if reflect.DeepEqual(w.properties, w.head.Properties) {
+		return w.head.Commit, nil
+	}
 	return w.publish(ctx)
 }
 

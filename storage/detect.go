@@ -12,6 +12,7 @@ import (
 // (the postcode 01234) stays text.
 var candidates = []schema.Type{
 	schema.Of(schema.Null), schema.Of(schema.Bigint), schema.DecimalOf(38, 0), schema.Of(schema.Double),
+	schema.DecimalOf(38, 2), schema.DecimalOf(38, 4), schema.DecimalOf(38, 9), schema.DecimalOf(38, 18),
 	schema.Of(schema.Boolean), schema.Of(schema.Date), schema.Of(schema.Timestamp), schema.Of(schema.TimestampTZ),
 }
 
@@ -23,14 +24,23 @@ func detects(column string, t schema.Type) string {
 	case schema.Bigint:
 		return textFits(column, t)
 	case schema.Decimal:
-		return fmt.Sprintf(`regexp_full_match(%s, '-?[1-9]\d{0,37}')`, column)
+		if t.Scale == 0 {
+			return fmt.Sprintf(`regexp_full_match(%s, '0|-?[1-9]\d{0,37}')`, column)
+		}
+		return fmt.Sprintf(`regexp_full_match(%s, '-?(0|[1-9]\d{0,%d})(\.\d{1,%d})?')`, column, t.Width-t.Scale-1, t.Scale)
 	case schema.Double:
-		return fmt.Sprintf(`(regexp_full_match(%[1]s, '-?(0|[1-9]\d*|)(\.\d+)?([eE][+-]?\d+)?') OR lower(%[1]s) IN ('nan', 'inf', '-inf')) AND %[2]s`,
-			column, textFits(column, t))
+		return fmt.Sprintf(`(regexp_full_match(%[1]s, '-?(0|[1-9]\d*|)(\.\d+)?([eE][+-]?\d+)?') OR lower(%[1]s) IN ('nan', 'inf', '-inf')) AND %[2]s AND %[3]s`,
+			column, fewDigits(column), textFits(column, t))
 	case schema.Boolean:
 		return fmt.Sprintf("lower(%s) IN ('true', 'false')", column)
 	}
 	return textFits(column, t)
+}
+
+// fewDigits is the condition that a number in text has no more digits than come back the same from a double. One with
+// an exponent was a floating-point number before.
+func fewDigits(column string) string {
+	return fmt.Sprintf(`CASE WHEN length(%[1]s) <= 18 THEN true ELSE regexp_matches(%[1]s, '[eE]') OR length(regexp_replace(%[1]s, '^-?[0.]*|\.|0*$', '', 'g')) <= 17 END`, column)
 }
 
 // textFits is the condition that a text is a value of type t, written so that nothing of it is lost.
@@ -44,7 +54,8 @@ func textFits(column string, t schema.Type) string {
 	case t.IsInteger():
 		return fmt.Sprintf("CAST(TRY_CAST(%s AS %s) AS VARCHAR) = %s", column, t.SQL(), column)
 	case t.Name == schema.Double, t.Name == schema.Float: // an integer of so many digits may be none that it holds
-		return fmt.Sprintf(`%s AND (NOT regexp_full_match(%s, '[+-]?\d{7,}') OR TRY_CAST(TRY_CAST(%s AS %s) AS DECIMAL(38,0)) = TRY_CAST(%s AS DECIMAL(38,0)))`, can, column, column, t.SQL(), column)
+		return fmt.Sprintf(`CASE WHEN NOT (%s) THEN false WHEN NOT regexp_full_match(%s, '[+-]?\d{7,}') THEN true
+			ELSE TRY_CAST(TRY_CAST(%s AS %s) AS DECIMAL(38,0)) = TRY_CAST(%s AS DECIMAL(38,0)) END`, can, column, column, t.SQL(), column) // AND and OR do all of their parts
 	case t.Name == schema.Decimal:
 		return fmt.Sprintf(`regexp_full_match(%s, '[+-]?0*\d{0,%d}(\.\d{0,%d}0*)?') AND %s`, column, t.Width-t.Scale, t.Scale, can)
 	case t.Name == schema.Date:

@@ -40,11 +40,11 @@ func Diff(a, b *Snapshot) *Difference {
 	return d
 }
 
-// commonSchema has every column of a and b but those that either has dropped, with types that take both sides' values.
+// commonSchema has every column of a and b but those that a variable's drop took away, with types that take both sides' values.
 func commonSchema(a, b schema.Schema) schema.Schema {
 	out := schema.Schema{Key: b.Key}
 	for _, c := range slices.Concat(b.Columns, a.Columns) {
-		if _, done := out.ByID(c.ID); done || a.Gone(c.ID) || b.Gone(c.ID) {
+		if _, done := out.ByID(c.ID); done || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
 			continue
 		}
 		if other, ok := a.ByID(c.ID); ok {

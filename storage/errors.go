@@ -33,6 +33,7 @@ type Error struct {
 	Code   string
 	Detail string
 	Fields map[string]any
+	Cause  error // for the log, not for clients
 }
 
 func (e *Error) Error() string { return e.Detail }

@@ -63,9 +63,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 			continue
 		}
 		columns[i] = column
-		if o.Type.Name == schema.Double && column.Type.Name == schema.Decimal {
-			o = f.exact(i)
-		}
+		o = f.impose(i, column.Type)
 		if typ, ok := quick(o, column); ok {
 			targets[i] = typ
 		} else {
@@ -84,6 +82,9 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		}
 		before := c.Type
 		c.Type = targets[i].Settled()
+		if c.ID == schema.RowID && c.Type.Name != schema.Bigint {
+			return out, mismatch(s.KeyColumns()[0], offered[i].Type, "which it can't take")
+		}
 		if c.ID != schema.RowID {
 			out.schema = out.schema.With(c)
 		}
@@ -95,11 +96,13 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 	return out, nil
 }
 
-// exact asks for the numbers of a column as they are written, where the format has them so: what is stored as decimals
-// must not go through a floating-point number.
-func (f *fitting) exact(i int) intake.Offered {
-	if l, ok := f.records.(interface{ Literal(i int) }); ok {
-		l.Literal(i)
+// impose asks for the values of a column as they are written, where the format has them so and the stored type needs
+// it: decimals must not go through a floating-point number, nor what is kept as JSON through a type of its own.
+func (f *fitting) impose(i int, stored schema.Type) intake.Offered {
+	if r, ok := f.records.(interface {
+		Impose(i int, stored schema.Type)
+	}); ok {
+		r.Impose(i, stored)
 	}
 	return f.records.Columns()[i]
 }
@@ -107,9 +110,9 @@ func (f *fitting) exact(i int) intake.Offered {
 // place finds the dataset's column for an offered one: with ID 0 and no type where it is new.
 func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, take bool, err error) {
 	switch {
-	case strings.EqualFold(o.Name, schema.CommitColumn):
+	case schema.SameName(o.Name, schema.CommitColumn):
 		return c, false, nil // as exports have it; the server sets its own
-	case strings.EqualFold(o.Name, schema.RowColumn) && !s.Keyed():
+	case schema.SameName(o.Name, schema.RowColumn) && !s.Keyed():
 		c = s.KeyColumns()[0]
 	default:
 		known := false
@@ -135,10 +138,16 @@ func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, tak
 	return c, true, nil
 }
 
+// reservedNames are the server's own columns, and those that DuckDB adds when it reads Parquet.
+var reservedNames = []string{
+	schema.RowColumn, schema.CommitColumn, schema.FileColumn, schema.PosColumn, "_begin", "_end", "_change", "_json", "_n",
+	"file_index", "file_row_number",
+}
+
 // CheckColumnName refuses names that the server uses itself or that no one could type.
 func CheckColumnName(name string) error {
-	for _, r := range []string{schema.RowColumn, schema.CommitColumn, schema.FileColumn, schema.PosColumn, "_begin", "_end", "_change", "_json", "_n"} {
-		if strings.EqualFold(name, r) {
+	for _, r := range reservedNames {
+		if schema.SameName(name, r) {
 			return failf(Invalid, "reserved_column", "Column %q has a name that the server uses itself. Rename it.", name)
 		}
 	}
@@ -306,6 +315,8 @@ func takes(o intake.Offered, i int, t schema.Type) string {
 		return textFits(column, t)
 	case from.Name == schema.Varchar && (writtenAsText(t) && o.Text == intake.JSONText || t.Name == schema.UUID || t.Name == schema.JSON):
 		return textFits(column, t)
+	case from.Name == schema.JSON && t.Name == schema.Map:
+		return castUpload(o, i, t) + " IS NOT NULL"
 	case !convertible(from, t):
 		return "false"
 	case from.Nested():
@@ -343,8 +354,10 @@ func partFits(from, to schema.Type) bool {
 		return true
 	case from.Name == schema.List && to.Name == schema.List:
 		return partFits(*from.Elem, *to.Elem)
+	case from.IsInteger() && to.IsInteger():
+		return true // a cast of one that is too large fails
 	case from.Name != schema.Struct || to.Name != schema.Struct:
-		return from.Name == schema.Varchar && writtenAsText(to)
+		return from.Name == schema.Varchar && writtenAsText(to) || from.Name == schema.JSON && to.Name == schema.Map
 	}
 	return !slices.ContainsFunc(from.Fields, func(f schema.Field) bool {
 		own, ok := to.Field(f.Name)
@@ -362,8 +375,6 @@ func castUpload(o intake.Offered, i int, t schema.Type) string {
 	switch {
 	case o.Type.Name == schema.Null:
 		return "CAST(NULL AS " + t.SQL() + ")"
-	case o.Format == intake.JSON && t.Name == schema.JSON && o.Type.Name != schema.JSON:
-		return "to_json(" + column + ")"
 	case o.Text == intake.CSVText && t.Nested():
 		written := asText(t)
 		return castFrom(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")

@@ -355,7 +355,9 @@ func (m *model) doRollback() {
 	c, err := m.rollback(m.dataset, undone.id, p)
 	if undone.undone {
 		m.refused(err, "already_rolled_back")
-		m.refused(errAsk, "already_rolled_back")
+		if m.must(errAsk); !answer.Blocked || len(answer.Blockers) > 0 {
+			m.Fatalf("commit %d is undone: %+v", undone.id, answer)
+		}
 		return
 	}
 	m.must(errAsk)

@@ -23,6 +23,7 @@ type incoming struct {
 	offered  []intake.Offered
 	relation string // SQL: the columns that came, by field id, then _n: the record's number from 0
 	rows     int64
+	brought  int64             // the greatest _id that came with a record
 	bounds   *catalog.Bounds   // of the first key column
 	path     string            // where the records lie as a data file of this commit, if they do
 	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few and nothing else is asked of them
@@ -51,6 +52,9 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	}
 	w.schema = fit.schema
 	in := &incoming{fitted: fit, upload: u, offered: records.Columns()}
+	if err := w.checkRowIDs(ctx, in, records); err != nil {
+		return nil, err
+	}
 	switch {
 	case u.Size <= tinyUpload && w.commit.Mode == catalog.Append && !w.schema.Keyed() && !in.has(schema.RowID):
 		return in, w.readBatch(ctx, in, records) // nothing more is asked of the records than to be written
@@ -58,6 +62,35 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return in, w.readTable(ctx, in, records)
 	}
 	return in, w.readFile(ctx, in, records)
+}
+
+// maxRowID is the greatest _id that a record may bring: there must be room for those that the server gives.
+const maxRowID = 1 << 62
+
+// checkRowIDs looks at the _id values that records bring: those that the server gives come after them.
+func (w *work) checkRowIDs(ctx context.Context, in *incoming, records intake.Records) error {
+	expr, ok := in.present(schema.RowID)
+	if !ok || w.schema.Keyed() || w.commit.Mode == catalog.Delete {
+		return nil
+	}
+	i := slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == schema.RowID })
+	if in.offered[in.columns[i].from].Type.Name == schema.Null {
+		return nil
+	}
+	from, release, err := records.Relation(ctx, w.conn, intake.Want{Columns: []int{in.columns[i].from}})
+	if err != nil {
+		return err
+	}
+	defer release()
+	var least, greatest int64
+	if err := w.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from), &least, &greatest); err != nil {
+		return records.Explain(err)
+	}
+	if least < 0 || greatest > maxRowID {
+		return failf(Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
+	}
+	in.brought = greatest
+	return nil
 }
 
 // readBatch keeps the records in memory, as the rows of a data file.
@@ -171,7 +204,7 @@ func (w *work) incomingColumn(in *incoming, c schema.Column) string {
 	case c.Name == "_json" && c.ID == 0:
 		return "_json"
 	case c.ID == schema.RowID && w.commit.Mode == catalog.Append && ok:
-		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, w.firstRow())
+		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(w.firstRow(), in.brought+1))
 	case c.ID == schema.RowID && w.commit.Mode == catalog.Append:
 		return fmt.Sprintf("%d + _n", w.firstRow())
 	case !ok:

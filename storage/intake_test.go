@@ -40,7 +40,7 @@ func TestCSVTypes(t *testing.T) {
 	for _, c := range []struct{ name, csv, types string }{
 		{"numbers", "i,d,e,big\n1,1.5,1e3,9223372036854775807\n-2,.5,-0.0,-9223372036854775808\n", "i BIGINT, d DOUBLE, e DOUBLE, big BIGINT"},
 		{"integers beyond 64 bits", "n\n9223372036854775808\n12345678901234567890123456789\n", "n DECIMAL(38,0)"},
-		{"large integers beside fractions", "n\n9007199254740993\n0.5\n", "n VARCHAR"},
+		{"large integers beside fractions", "n\n9007199254740993\n0.5\n", "n DECIMAL(38,2)"},
 		{"codes", "zip,plus,space\n01234,+5,5 \n99999,6,6\n", "zip VARCHAR, plus VARCHAR, space VARCHAR"},
 		{"moments", "d,t,z\n2024-02-29,2024-01-01T10:00:00,2024-01-01T10:00:00Z\n1999-12-31,2024-01-01 10:00:00.5,2024-01-01 10:00:00+05:30\n", "d DATE, t TIMESTAMP, z TIMESTAMP WITH TIME ZONE"},
 		{"no dates", "d\n2023-02-29\n", "d VARCHAR"},
@@ -203,18 +203,18 @@ func TestBadInput(t *testing.T) {
 		{"JSON that is numbers", "json", `[1,2]`, "record 1 is not a JSON object"},
 		{"JSON and more", "json", `[{"id":2}] x`, "more after"},
 		{"JSON with a comma too many", "json", `[{"id":2},]`, "record 2"},
-		{"JSON with a name twice", "json", `[{"id":2,"id":3}]`, "duplicate"},
+		{"JSON with a name twice", "json", `[{"id":2,"id":3}]`, "\"id\" is there twice"},
 		{"JSON that is not UTF-8", "json", "[{\"id\":2,\"v\":\"\xff\"}]", "UTF-8"},
 		{"NDJSON with a bad line", "ndjson", "{\"id\":2}\n{\"id\":3,}\n", "record 2"},
 		{"names that differ in case", "json", `[{"id":2,"V":"x","v":"y"}]`, "differ only in case"},
 		{"a reserved name", "json", `[{"id":2,"_file":1}]`, "uses itself"},
 		{"empty CSV", "csv", "", "is empty"},
-		{"ragged CSV, short", "csv", "id,v\n2,a\n3\n", "line 3"},
-		{"ragged CSV, long", "csv", "id,v\n2,a,b\n", "line 2"},
+		{"ragged CSV, short", "csv", "id,v\n2,a\n3\n", "row 3"},
+		{"ragged CSV, long", "csv", "id,v\n2,a,b\n", "row 2"},
 		{"CSV with an open quote", "csv", "id,v\n2,\"a\n", "CSV"},
 		{"CSV with a name twice", "csv", "id,v,v\n2,a,b\n", "twice"},
 		{"CSV with a nameless column", "csv", "id,\n2,a\n", "column 2 has no name"},
-		{"CSV that is not UTF-8", "csv", "id,v\n2,\xff\xfe\n", "line 2"},
+		{"CSV that is not UTF-8", "csv", "id,v\n2,\xff\xfe\n", "row 2"},
 		{"Parquet that is none", "parquet", "PAR1 and so on", "can't be read"},
 		{"cut Parquet", "parquet", parquet[:len(parquet)-20], "can't be read"},
 		{"Parquet without its start", "parquet", parquet[20:], "can't be read"},
@@ -379,4 +379,100 @@ func TestDeepValuesAreKeptAsJSON(t *testing.T) {
 		t.Errorf("%v", rows)
 	}
 	b.sound()
+}
+
+// What a record becomes does not depend on the records that came with it.
+func TestJSONColumnsKeepWhatCame(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"j":{}},{"id":2,"j":[1,"a"]}]`)
+	b.json(d, "upsert", `[{"id":1,"j":{"a":1,"b":2}}]`)
+	b.json(d, "upsert", `[{"id":1,"j":{"a":5}},{"id":2,"j":{"b": 9007199254740993}},{"id":3,"j":0.5},{"id":4,"j":12345678901234567890123}]`)
+	b.want(d, "head", `{"id":1,"j":{"b":2,"a":5}}`, `{"id":2,"j":{"b":9007199254740993}}`, `{"id":3,"j":0.5}`, `{"id":4,"j":12345678901234567890123}`)
+	if c := b.json(d, "overwrite", `[{"id":2,"j":{"b":9007199254740993}},{"id":3,"j":0.5}]`); c.Modified != 0 {
+		t.Errorf("equal records count as modified: %s", counts(c))
+	}
+	e := b.create("y", "id")
+	b.json(e, "append", `[{"id":1,"l":[1]},{"id":2,"l":["a"]},{"id":3,"s":{"a":1}},{"id":4,"s":{"a":"x"}}]`)
+	b.json(e, "append", `[{"id":5,"l":[7],"s":{"a":7}}]`)
+	b.sound()
+}
+
+func TestJSONNumbersAreKeptExactly(t *testing.T) {
+	b := open(t)
+	for _, c := range []struct{ values, want string }{
+		{`1, 2.5e-3`, `1.0, 0.0025`},
+		{`1, 1e2`, `1.0, 100.0`},
+		{`9007199254740993, 1.5e0`, `9007199254740993.0, 1.5`},
+		{`1234567890123456.7891, 0.5`, `1234567890123456.7891, 0.5000`},
+		{`0.1000000000000000055511151231257827021181583404541015625, 0.5`, `0.1, 0.5`}, // a double, with all its digits
+		{`0.30000000000000004, -0.0`, `0.30000000000000004, -0.0`},
+		{`123456789012345678901234567890123456789012345, 1`, `123456789012345678901234567890123456789012345, 1`},
+		{`-0, 0e0`, `-0.0, 0.0`},
+		{`1e-300, 12345`, `1e-300, 12345.0`},
+	} {
+		first, second, _ := strings.Cut(c.values, ", ")
+		d := b.create("d"+c.values, "id")
+		b.json(d, "append", fmt.Sprintf(`[{"id":1,"v":%s},{"id":2,"v":%s}]`, first, second))
+		one, two, _ := strings.Cut(c.want, ", ")
+		got := strings.Join(b.rows(d, "head", false), " ")
+		if want := fmt.Sprintf(`{"id":1,"v":%s} {"id":2,"v":%s}`, one, two); got != want {
+			t.Errorf("%s became %s, want %s", c.values, got, want)
+		}
+	}
+}
+
+// Records may bring the _id that the server gave them once; what it gives comes after.
+func TestRowIDsThatAreBrought(t *testing.T) {
+	b := open(t)
+	d := b.create("x")
+	for _, body := range []string{`[{"_id":1.5}]`, `[{"_id":12345678901234567890}]`, `[{"_id":-1}]`, `[{"_id":9223372036854775807}]`, `[{"_id":"a"}]`} {
+		if _, err := b.try(d, "append", "json", body); storage.KindOf(err) != storage.Invalid {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	b.json(d, "append", `[{"_id":3,"v":1},{"v":2},{"v":3},{"v":4}]`)
+	b.json(d, "append", `[{"v":5}]`)
+	b.want(d, "head", `{"_id":3,"v":1}`, `{"_id":5,"v":2}`, `{"_id":6,"v":3}`, `{"_id":7,"v":4}`, `{"_id":8,"v":5}`)
+	b.sound()
+}
+
+func TestNamesThatAreOneOnlyElsewhere(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"s":1,"\u017f":2,"K":3,"\u212a":4}]`)
+	b.json(d, "upsert", `[{"id":1,"s":10,"\u017f":20,"\u212a":30}]`)
+	b.want(d, "head", "{\"id\":1,\"s\":10,\"\u017f\":20,\"K\":3,\"\u212a\":30}")
+	for _, name := range []string{"file_index", "FILE_ROW_NUMBER"} {
+		if _, err := b.try(d, "append", "json", `[{"id":2,"`+name+`":1}]`); storage.Explain(err).Code != "reserved_column" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.sound()
+}
+
+// Bounds of keys with nanoseconds meet, however they were found.
+func TestNanosecondKeys(t *testing.T) {
+	b := open(t)
+	for _, n := range []int64{1700000000000000999, 873, -1, 1234567890123456999} {
+		d := b.create(fmt.Sprint("x", n), "t")
+		build := array.NewTimestampBuilder(memory.DefaultAllocator, &arrow.TimestampType{Unit: arrow.Nanosecond})
+		build.Append(arrow.Timestamp(n))
+		body := stream(t, arrow.NewSchema([]arrow.Field{{Name: "t", Type: build.Type()}}, nil), build.NewArray())
+		b.put(d, "append", intake.Arrow, body)
+		if _, err := b.try(d, "append", intake.Arrow, body); storage.Explain(err).Code != "key_exists" {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	b.sound()
+}
+
+func stream(t *testing.T, s *arrow.Schema, columns ...arrow.Array) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := ipc.NewWriter(&out, ipc.WithSchema(s))
+	if err := errors.Join(w.Write(array.NewRecordBatch(s, columns, int64(columns[0].Len()))), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }

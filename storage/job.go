@@ -19,13 +19,20 @@ func (s *Store) StartJob(ctx context.Context, message string, r Request) (j cata
 	})
 }
 
-// EndJob records how the work ended: with an answer, or, where failed, with a message that says why not.
-func (s *Store) EndJob(ctx context.Context, j catalog.Job, message string, answer json.RawMessage, failed bool) error {
-	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, message, answer, s.now()
-	if failed {
-		j.Progress = -1
-	}
+// FailJob records that the work failed, and why.
+func (s *Store) FailJob(ctx context.Context, j catalog.Job, message string, answer json.RawMessage) error {
+	j.Progress, j.Message, j.Answer, j.UpdatedAt = -1, message, answer, s.now()
 	return s.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.SetJob(j) })
+}
+
+// endJob records that the work is done, in the transaction that does it.
+func (s *Store) endJob(tx catalog.Tx, id string, answer json.RawMessage) error {
+	j, err := tx.Job(id)
+	if err != nil {
+		return err
+	}
+	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, "Done.", answer, s.now()
+	return tx.SetJob(j)
 }
 
 // Job returns work that was answered before it was done.

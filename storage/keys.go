@@ -41,6 +41,9 @@ func sameKey(key []schema.Column, a, b string) string {
 
 // checkKeys makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
 func (w *work) checkKeys(ctx context.Context, in *incoming) error {
+	if in.rows == 0 {
+		return nil
+	}
 	key := w.schema.KeyColumns()
 	for _, c := range key {
 		if !in.has(c.ID) {
@@ -50,9 +53,6 @@ func (w *work) checkKeys(ctx context.Context, in *incoming) error {
 		if c.Type.Nested() {
 			return failf(Invalid, "key_type", "Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
 		}
-	}
-	if in.rows == 0 {
-		return nil
 	}
 	sorted, err := w.scanKeys(ctx, in)
 	if err != nil || sorted {

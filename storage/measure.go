@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -152,6 +153,14 @@ func (s *Snapshot) measured(id int) bool {
 	return true
 }
 
+// storedAs tells whether every file has the column in the type that it has now: other types write a value otherwise.
+func (s *Snapshot) storedAs(c schema.Column) bool {
+	return !slices.ContainsFunc(s.Files(), func(f *catalog.File) bool {
+		own, has := s.schemaOf(f).ByID(c.ID)
+		return has && own.Type.Name != schema.Null && !own.Type.Equal(c.Type)
+	})
+}
+
 func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
 	var sum kahan
 	for _, f := range s.Files() {
@@ -177,7 +186,7 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 	if !ok {
 		return nil, false, nil
 	}
-	if !s.measured(c.ID) {
+	if !s.measured(c.ID) || !s.storedAs(c) {
 		counts, err = countCategories(ctx, conn, s.Rows(false), columnName(c.ID))
 		return counts, true, err
 	}

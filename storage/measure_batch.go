@@ -58,26 +58,20 @@ func (o keyOrder) boundsOf(a arrow.Array) *catalog.Bounds {
 
 // text writes a value as the SQL of keyOrder would.
 func (o keyOrder) text(a arrow.Array, i int) string {
-	var micros int64
 	switch v := a.(type) {
 	case *array.Date32:
-		micros = int64(v.Value(i)) * 86_400_000_000
+		return strconv.FormatInt(int64(v.Value(i))*86_400_000_000, 10)
 	case *array.Timestamp:
-		micros = int64(v.Value(i))
-		if v.DataType().(*arrow.TimestampType).Unit == arrow.Nanosecond {
-			micros = int64(math.Floor(float64(micros) / 1000))
-		}
-	default:
-		return strings.Clone(a.ValueStr(i)) // the array's memory goes when it is released
+		return strconv.FormatInt(int64(v.Value(i)), 10)
 	}
-	return strconv.FormatInt(micros, 10)
+	return strings.Clone(a.ValueStr(i)) // the array's memory goes when it is released
 }
 
 func qualityOf(a arrow.Array) (s catalog.Stats) {
 	var sum kahan
 	for i := range a.Len() {
-		x, err := strconv.ParseFloat(a.ValueStr(i), 64)
-		if a.IsNull(i) || err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
+		x, ok := float(a, i)
+		if !ok || math.IsInf(x, 0) || math.IsNaN(x) {
 			continue
 		}
 		s.Count++
@@ -85,6 +79,14 @@ func qualityOf(a arrow.Array) (s catalog.Stats) {
 	}
 	s.Sum = sum.total()
 	return s
+}
+
+func float(a arrow.Array, i int) (x float64, ok bool) {
+	if f, single := a.(*array.Float32); single {
+		return float64(f.Value(i)), f.IsValid(i)
+	}
+	x, err := strconv.ParseFloat(a.ValueStr(i), 64)
+	return x, err == nil && a.IsValid(i)
 }
 
 // categoriesOf counts the values of an array. ok is false for types whose text may differ from DuckDB's.

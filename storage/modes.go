@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -44,7 +43,7 @@ func (w *work) numberTable(in *incoming) {
 		return
 	}
 	id := columnName(schema.RowID)
-	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)", id, w.firstRow(), id)
+	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)", id, max(w.firstRow(), in.brought+1), id)
 }
 
 // gaveRows records the row numbers that this commit's records have, given or brought.
@@ -52,16 +51,11 @@ func (w *work) gaveRows(in *incoming) {
 	if w.schema.Keyed() || in.rows == 0 {
 		return
 	}
-	last := w.firstRow() - 1
+	last := max(w.firstRow()-1, in.brought)
 	if w.commit.Mode == catalog.Append {
 		last += in.rows
 	}
-	if in.bounds != nil {
-		if n, err := strconv.ParseInt(in.bounds.Greatest, 10, 64); err == nil {
-			last = max(last, n)
-		}
-	}
-	w.family.lastRow = max(w.family.lastRow, last)
+	w.family.lastRow = last
 }
 
 // add makes all incoming records a data file: the file they lie in, if they do, else a new one.

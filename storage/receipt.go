@@ -8,8 +8,10 @@ import (
 	"rowback/storage/catalog"
 )
 
-// Receipt makes a write happen once: the answer is kept under the key in the transaction that does the work.
+// Receipt keeps the answer in the transaction that does the work: under a key, so that it happens once, or with the job
+// that was promised.
 type Receipt struct {
+	Job         string // id; where this is set, nothing is kept under a key
 	Key         string
 	Fingerprint string                                    // of what was asked: another one under the same key is refused
 	Answer      func(result any) (json.RawMessage, error) // the answer to keep
@@ -23,6 +25,9 @@ func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
 	answer, err := r.Receipt.Answer(result)
 	if err != nil {
 		return err
+	}
+	if r.Receipt.Job != "" {
+		return s.endJob(tx, r.Receipt.Job, answer)
 	}
 	return tx.AddReceipt(catalog.Receipt{User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: answer, CreatedAt: s.now()})
 }

@@ -79,6 +79,9 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 		return Rollbackable{}, err
 	}
 	_, _, answer, err := s.blockers(ctx, head, commit, p)
+	if e := Explain(err); err != nil && e.Code == "already_rolled_back" {
+		return Rollbackable{Blocked: true, Detail: e.Detail, Policy: p}, nil
+	}
 	return answer, err
 }
 

@@ -44,6 +44,8 @@ type Store struct {
 	fileIDs  atomic.Int64
 	mu       sync.Mutex
 	families map[string]*family
+
+	sandboxes chan struct{} // has one for each that is open
 }
 
 // family hands out what a dataset and its forks share: row numbers and field ids. The lock is held by a commit that
@@ -56,7 +58,7 @@ type family struct {
 
 // Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
-	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
+	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}, sandboxes: make(chan struct{}, maxSandboxes)}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -109,6 +111,12 @@ func (s *Store) open(ctx context.Context) (err error) {
 // a client's statement gets the rest.
 const engineShare = 6
 
+// receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
+const receiptsKept = 30 * 24 * time.Hour
+
+// maxSandboxes is how many clients' statements run at once, sharing their part of the memory. Others wait.
+const maxSandboxes = 4
+
 func (s *Store) limits(tenths int64) duck.Limits {
 	return duck.Limits{Memory: s.options.Memory / 10 * tenths, Threads: s.options.Threads, TempDir: s.blobs.Scratch("spill")}
 }
@@ -122,7 +130,7 @@ func (s *Store) readSequences(ctx context.Context) error {
 		file, err := tx.Last("file")
 		s.commits.Store(commit)
 		s.fileIDs.Store(file)
-		return errors.Join(err, tx.FailJobs("The server was restarted before this was done.", s.now()))
+		return errors.Join(err, tx.ForgetReceipts(s.now().Add(-receiptsKept)), tx.FailJobs("The server was restarted before this was done.", s.now()))
 	})
 }
 
@@ -144,7 +152,21 @@ func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.
 // Sandbox opens an instance for a client's statement: it can touch these files and nothing else. setup is ours and
 // makes the views that the statement names.
 func (s *Store) Sandbox(ctx context.Context, files []string, setup ...string) (*duck.Conn, error) {
-	return duck.Sandbox(ctx, s.limits(10-engineShare), files, setup...)
+	select {
+	case s.sandboxes <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	leave := func() { <-s.sandboxes }
+	limits := s.limits(10 - engineShare)
+	limits.Memory /= maxSandboxes
+	box, err := duck.Sandbox(ctx, limits, files, setup...)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	box.OnClose(leave)
+	return box, nil
 }
 
 // Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.

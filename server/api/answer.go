@@ -49,15 +49,15 @@ func say(status int, location string, body any) (answer, error) {
 
 // headerIn are what every write may bear.
 type headerIn struct {
-	ExpectedHead   *int64 `query:"expected_head" description:"Refuse with 409 where the head is another commit."`
-	IdempotencyKey string `header:"Idempotency-Key" description:"The same key again gives the first answer again and does nothing twice."`
-	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource."`
+	ExpectedHead   *int64 `query:"expected_head" description:"Refuse with 409 where the head is another commit." json:"-"`
+	IdempotencyKey string `header:"Idempotency-Key" description:"The same key again gives the first answer again and does nothing twice." json:"-"`
+	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
 }
 
 // datasetIn names a dataset.
 type datasetIn struct {
-	Dataset   string `path:"dataset" required:"true" description:"Id, or name with project_id."`
-	ProjectID int64  `query:"project_id" default:"1"`
+	Dataset   string `path:"dataset" required:"true" description:"Id, or name with project_id." json:"-"`
+	ProjectID int64  `query:"project_id" default:"1" json:"-"`
 }
 
 func (in datasetIn) project() int64 {
@@ -171,16 +171,21 @@ func (a *API) later(w write, r storage.Request) error {
 	start := r
 	if r.Receipt != nil {
 		start.Receipt = &storage.Receipt{Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: keep(accepted)}
-		r.Receipt = nil
 	}
 	job, err := a.store.StartJob(a.base, w.about, start)
 	if err != nil {
 		w.after()
 		return err
 	}
-	a.jobs.Go(func() {
-		defer w.after()
-		a.finish(job, w, r)
+	r.Receipt = &storage.Receipt{Job: job.ID, Answer: keep(w.tell)}
+	ctx, cancel := context.WithCancel(a.base)
+	a.background(func() error {
+		_, err := w.do(ctx, r)
+		return err
+	}, func(err error) {
+		cancel()
+		w.after()
+		a.finish(job, err)
 	})
 	told, err := accepted(job)
 	if err != nil {
@@ -190,24 +195,18 @@ func (a *API) later(w write, r storage.Request) error {
 	return told.send(w.c)
 }
 
-// finish does the work of a job and records how it ended.
-func (a *API) finish(job catalog.Job, w write, r storage.Request) {
-	ctx, cancel := context.WithCancel(a.base)
-	defer cancel()
-	message, kept, failed := "Done.", json.RawMessage("null"), false
-	result, err := w.do(ctx, r)
+// finish records how a job failed. Work that is done is recorded with it, in one transaction.
+func (a *API) finish(job catalog.Job, err error) {
 	if err == nil {
-		kept, err = keep(w.tell)(result)
+		return
 	}
-	if err != nil {
-		var told answer
-		told.Status, told.Body = a.problem(err, job.ID)
-		message, failed = storage.Explain(err).Detail, true
-		if kept, err = json.Marshal(told); err != nil {
-			kept = json.RawMessage("null")
-		}
+	var told answer
+	told.Status, told.Body = a.problem(err, job.ID)
+	kept, err2 := json.Marshal(told)
+	if err2 == nil {
+		err2 = a.store.FailJob(context.WithoutCancel(a.base), job, storage.Explain(err).Detail, kept)
 	}
-	if err := a.store.EndJob(context.WithoutCancel(ctx), job, message, kept, failed); err != nil {
-		a.log.Error("the end of a job could not be recorded", "progress", job.ID, "error", err)
+	if err2 != nil {
+		a.log.Error("the end of a job could not be recorded", "progress", job.ID, "error", err2)
 	}
 }

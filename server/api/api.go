@@ -64,16 +64,40 @@ func New(store *storage.Store, o Options) (*API, error) {
 	return a, err
 }
 
-// Wait waits until work that was answered with 202 is done, or, when ctx ends, stops it and waits for that.
-func (a *API) Wait(ctx context.Context) {
-	done := make(chan struct{})
-	go func() { a.jobs.Wait(); close(done) }()
+// Wait waits until work in the background is done. When ctx ends, it stops that, and gives it a moment more: done is
+// false where even that was not enough.
+func (a *API) Wait(ctx context.Context) (done bool) {
+	ended := make(chan struct{})
+	go func() { a.jobs.Wait(); close(ended) }()
 	select {
-	case <-done:
+	case <-ended:
+		return true
 	case <-ctx.Done():
 		a.stop()
-		<-done
 	}
+	select {
+	case <-ended:
+		return true
+	case <-time.After(5 * time.Second):
+		return false
+	}
+}
+
+// background does work that a request does not wait for. A bug in it ends as the error of that work.
+func (a *API) background(work func() error, ended func(error)) {
+	a.jobs.Go(func() {
+		ended(recovered(work))
+	})
+}
+
+// recovered turns a panic into an error.
+func recovered(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work()
 }
 
 // App returns the Fiber application.
@@ -89,6 +113,9 @@ func (a *API) App() *fiber.App {
 	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})))
 	for _, r := range a.routes() {
 		app.Add(r.method, fiberPath(r.path), r.handler)
+		if r.method == http.MethodGet {
+			app.Head(fiberPath(r.path), r.handler)
+		}
 	}
 	app.Use(a.nothingThere)
 	return app
@@ -164,14 +191,7 @@ func (a *API) patience(c *fiber.Ctx) int64 {
 }
 
 // recoverPanics turns a bug into an internal error of one request.
-func (a *API) recoverPanics(c *fiber.Ctx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return c.Next()
-}
+func (a *API) recoverPanics(c *fiber.Ctx) error { return recovered(c.Next) }
 
 // open are the paths that need no token: they tell nothing of the data.
 var open = []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
@@ -186,9 +206,9 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 		c.Locals(userKey, "anonymous")
 		return c.Next()
 	}
-	token, ok := strings.CutPrefix(c.Get("Authorization"), "Bearer ")
+	scheme, token, _ := strings.Cut(c.Get("Authorization"), " ")
 	user, known := a.options.Tokens[strings.TrimSpace(token)]
-	if ok && known {
+	if strings.EqualFold(scheme, "Bearer") && known {
 		c.Locals(userKey, user)
 		return c.Next()
 	}

@@ -94,7 +94,7 @@ func (a *API) listBackups(c *fiber.Ctx) error {
 
 type oneBackupIn struct {
 	datasetIn
-	Backup string `path:"backup" required:"true"`
+	Backup string `path:"backup" required:"true" json:"-"`
 }
 
 func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
@@ -175,8 +175,8 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 
 type importBackupIn struct {
 	headerIn
-	Name      string `query:"name" description:"Of the new dataset; empty: as in the archive."`
-	ProjectID int64  `query:"project_id" default:"1"`
+	Name      string `query:"name" description:"Of the new dataset; empty: as in the archive." json:"-"`
+	ProjectID int64  `query:"project_id" default:"1" json:"-"`
 }
 
 // importBackup makes a dataset out of an archive that the client sends.

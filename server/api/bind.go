@@ -74,7 +74,7 @@ func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error)
 }
 
 func fieldName(f reflect.StructField) string {
-	for _, tag := range []string{"path", "query", "header", "json"} {
+	for _, tag := range []string{"path", "query", "header", "json"} { // a field has one of them, and json:"-" beside the others
 		if name, ok := f.Tag.Lookup(tag); ok {
 			name, _, _ = strings.Cut(name, ",")
 			return name
@@ -126,7 +126,7 @@ func set(v reflect.Value, text string) error {
 func hasBody(t reflect.Type) bool {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if _, ok := f.Tag.Lookup("json"); ok || f.Anonymous && hasBody(f.Type) {
+		if name, ok := f.Tag.Lookup("json"); ok && name != "-" || f.Anonymous && hasBody(f.Type) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -192,7 +193,11 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 		}
 		return r, nil
 	case "zstd":
-		r, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+		all := bufio.NewReader(in)
+		if _, err := all.Peek(1); err != nil { // nothing is no zstd either
+			return nil, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: "The body is not zstd, as its Content-Encoding says."}
+		}
+		r, err := zstd.NewReader(all, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
 		if err != nil {
 			return nil, err
 		}

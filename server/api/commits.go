@@ -20,12 +20,12 @@ import (
 type commitIn struct {
 	datasetIn
 	headerIn
-	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,delete"`
-	Message  string `query:"message"`
-	Metadata string `query:"metadata" description:"JSON."`
-	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body."`
-	Type     string `header:"Content-Type"`
-	Encoding string `header:"Content-Encoding" enum:"gzip,zstd"`
+	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,delete" json:"-"`
+	Message  string `query:"message" json:"-"`
+	Metadata string `query:"metadata" description:"JSON." json:"-"`
+	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
+	Type     string `header:"Content-Type" json:"-"`
+	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
 }
 
 func (a *API) createCommit(c *fiber.Ctx) error {
@@ -116,7 +116,7 @@ func (a *API) listCommits(c *fiber.Ctx) error {
 
 type oneCommitIn struct {
 	datasetIn
-	ID int64 `path:"id" required:"true"`
+	ID int64 `path:"id" required:"true" json:"-"`
 }
 
 // commit finds the commit that a request names.
@@ -142,7 +142,7 @@ func (a *API) getCommit(c *fiber.Ctx) error {
 
 type askRollbackIn struct {
 	oneCommitIn
-	Policy string `query:"policy" default:"stack" enum:"stack,records"`
+	Policy string `query:"policy" default:"stack" enum:"stack,records" json:"-"`
 }
 
 // blockerView is a later commit that is in the way.
@@ -281,7 +281,7 @@ func (a *API) sendFile(c *fiber.Ctx, size int64, media, name string, open func()
 }
 
 type progressIn struct {
-	ID string `path:"id" required:"true"`
+	ID string `path:"id" required:"true" json:"-"`
 }
 
 func (a *API) getProgress(c *fiber.Ctx) error {

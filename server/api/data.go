@@ -24,8 +24,8 @@ import (
 
 // formatIn chooses how records are written.
 type formatIn struct {
-	Format string `query:"format" enum:"arrow,parquet,csv,ndjson,json" description:"Wins over Accept."`
-	Accept string `header:"Accept"`
+	Format string `query:"format" enum:"arrow,parquet,csv,ndjson,json" description:"Wins over Accept." json:"-"`
+	Accept string `header:"Accept" json:"-"`
 }
 
 // format is the one that is asked for: JSON where nothing is.
@@ -41,8 +41,8 @@ func (in formatIn) format() (intake.Format, error) {
 		return intake.JSON, nil
 	}
 	for part := range strings.SplitSeq(in.Accept, ",") {
-		media, _, err := mime.ParseMediaType(strings.TrimSpace(part))
-		if err != nil {
+		media, parameters, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if q, bad := strconv.ParseFloat(parameters["q"], 64); err != nil || bad == nil && q == 0 {
 			continue
 		}
 		if f, ok := formats[media]; ok {
@@ -58,11 +58,11 @@ func (in formatIn) format() (intake.Format, error) {
 type dataIn struct {
 	refIn
 	formatIn
-	Columns []string `query:"columns" description:"Names, comma-separated."`
-	Where   string   `query:"where" description:"A SQL condition."`
-	OrderBy string   `query:"order_by" description:"Names, comma-separated; each may have asc or desc after it, or - before it."`
-	Limit   *int64   `query:"limit" minimum:"0"`
-	Offset  *int64   `query:"offset" minimum:"0"`
+	Columns []string `query:"columns" description:"Names, comma-separated." json:"-"`
+	Where   string   `query:"where" description:"A SQL condition." json:"-"`
+	OrderBy string   `query:"order_by" description:"Names, comma-separated; each may have asc or desc after it, or - before it." json:"-"`
+	Limit   *int64   `query:"limit" minimum:"0" json:"-"`
+	Offset  *int64   `query:"offset" minimum:"0" json:"-"`
 }
 
 func (a *API) getData(c *fiber.Ctx) error {
@@ -87,7 +87,11 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	return a.stream(c, format, q, func(ctx context.Context, scratch string) (*duck.Conn, error) {
+	explain := storage.ReadError
+	if in.Where != "" {
+		explain = storage.ClientError
+	}
+	return a.stream(c, format, q, explain, func(ctx context.Context, scratch string) (*duck.Conn, error) {
 		if in.Where == "" {
 			return a.store.Conn(ctx)
 		}
@@ -148,13 +152,16 @@ func choose(all []schema.Column, names []string) ([]schema.Column, error) {
 		if err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(out[:i], func(o schema.Column) bool { return o.ID == c.ID }) {
+			return nil, invalid("columns", fmt.Sprintf("column %q is there twice", c.Name))
+		}
 		out[i] = c
 	}
 	return out, nil
 }
 
 func column(all []schema.Column, name, field string) (schema.Column, error) {
-	i := slices.IndexFunc(all, func(c schema.Column) bool { return strings.EqualFold(c.Name, name) })
+	i := slices.IndexFunc(all, func(c schema.Column) bool { return schema.SameName(c.Name, name) })
 	if i < 0 {
 		have := make([]string, len(all))
 		for k, c := range all {
@@ -195,22 +202,24 @@ func orderBy(all []schema.Column, text string) (string, error) {
 
 // stream answers with a query's result as it is computed. What goes wrong before the first byte is a problem like any
 // other; after it, the connection is cut, so that no one takes a part for the whole. The time limit is for every step:
-// a query that yields nothing, or a client that takes nothing, for so long, is stopped.
-func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
+// a query that yields nothing, or a client that takes nothing, for so long, is stopped. explain puts what a statement met
+// into words.
+func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, explain func(error) error, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
 	ctx, cancel := context.WithCancelCause(a.base)
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
 	limit := time.AfterFunc(a.options.QueryTimeout, func() { cancel(context.DeadlineExceeded) })
-	a.jobs.Go(func() {
-		defer limit.Stop()
-		err := a.writeResult(ctx, &steps{writer, limit, a.options.QueryTimeout}, format, q, open)
+	a.background(func() error {
+		return a.writeResult(ctx, &steps{writer, limit, a.options.QueryTimeout}, format, q, open)
+	}, func(err error) {
+		limit.Stop()
 		writer.CloseWithError(err)
 		cancel(nil)
 	})
 	first := bufio.NewReaderSize(reader, 64<<10)
 	if _, err := first.Peek(1); err != nil && err != io.EOF {
 		reader.Close()
-		return storage.ClientError(err)
+		return explain(err)
 	}
 	c.Set("Content-Type", mediaTypes[format])
 	c.Status(http.StatusOK).Context().SetBodyStream(&resultStream{Reader: first, pipe: reader, api: a, id: c.GetRespHeader("X-Request-Id")}, -1)
@@ -260,8 +269,8 @@ func (s *resultStream) Close() error { return s.pipe.Close() }
 
 type compareIn struct {
 	datasetIn
-	From string `query:"from" required:"true"`
-	To   string `query:"to" default:"head"`
+	From string `query:"from" required:"true" json:"-"`
+	To   string `query:"to" default:"head" json:"-"`
 }
 
 // pair finds the two snapshots that a request compares.
@@ -326,7 +335,7 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 type diffIn struct {
 	compareIn
 	formatIn
-	Change []string `query:"change" description:"added, removed, modified; none: all."`
+	Change []string `query:"change" description:"added, removed, modified; none: all." json:"-"`
 }
 
 func (a *API) getDiff(c *fiber.Ctx) error {
@@ -346,5 +355,5 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.stream(c, format, q, func(ctx context.Context, _ string) (*duck.Conn, error) { return a.store.Conn(ctx) })
+	return a.stream(c, format, q, storage.ReadError, func(ctx context.Context, _ string) (*duck.Conn, error) { return a.store.Conn(ctx) })
 }

@@ -13,8 +13,8 @@ import (
 
 // pageIn pages a list.
 type pageIn struct {
-	Limit  *int   `query:"limit" default:"100" minimum:"1" maximum:"1000"`
-	Cursor string `query:"cursor" description:"next_cursor of the page before."`
+	Limit  *int   `query:"limit" default:"100" minimum:"1" maximum:"1000" json:"-"`
+	Cursor string `query:"cursor" description:"next_cursor of the page before." json:"-"`
 }
 
 func (in pageIn) limit() (int, error) {
@@ -43,13 +43,13 @@ func cursor(last string) *string {
 
 type createDatasetIn struct {
 	headerIn
-	Name           string         `json:"name" required:"true" minLength:"1" maxLength:"255"`
-	ProjectID      *int64         `json:"project_id"`
-	Key            []string       `json:"key" description:"Key columns; none: the server assigns _id."`
-	QualityColumn  string         `json:"quality_column"`
-	CategoryColumn string         `json:"category_column"`
-	Description    string         `json:"description"`
-	Metadata       map[string]any `json:"metadata"`
+	Name           string           `json:"name" required:"true" minLength:"1" maxLength:"255"`
+	ProjectID      *int64           `json:"project_id"`
+	Key            []string         `json:"key" description:"Key columns; none: the server assigns _id."`
+	QualityColumn  string           `json:"quality_column"`
+	CategoryColumn string           `json:"category_column"`
+	Description    string           `json:"description"`
+	Metadata       catalog.Metadata `json:"metadata"`
 }
 
 func (a *API) createDataset(c *fiber.Ctx) error {
@@ -82,8 +82,8 @@ func tellDataset(status int) func(result any) (answer, error) {
 
 type listDatasetsIn struct {
 	pageIn
-	ProjectID int64 `query:"project_id" description:"Only of this project."`
-	Deleted   bool  `query:"deleted" description:"Those that are deleted, instead of those that are not."`
+	ProjectID int64 `query:"project_id" description:"Only of this project." json:"-"`
+	Deleted   bool  `query:"deleted" description:"Those that are deleted, instead of those that are not." json:"-"`
 }
 
 type datasetList struct {
@@ -142,12 +142,12 @@ func (a *API) showDataset(c *fiber.Ctx, in datasetIn) error {
 type editDatasetIn struct {
 	datasetIn
 	headerIn
-	Message        string         `query:"message"`
-	Name           *string        `json:"name"`
-	Description    *string        `json:"description"`
-	Metadata       map[string]any `json:"metadata" description:"Merged into the metadata; null removes a key."`
-	QualityColumn  *string        `json:"quality_column"`
-	CategoryColumn *string        `json:"category_column"`
+	Message        string           `query:"message" json:"-"`
+	Name           *string          `json:"name"`
+	Description    *string          `json:"description"`
+	Metadata       catalog.Metadata `json:"metadata" description:"Merged into the metadata; null removes a key."`
+	QualityColumn  *string          `json:"quality_column"`
+	CategoryColumn *string          `json:"category_column"`
 }
 
 func (a *API) editDataset(c *fiber.Ctx) error {
@@ -159,7 +159,7 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	in.IdempotencyKey = "" // a PATCH may be sent again as it is
+	in.IdempotencyKey, in.Prefer = "", "" // a PATCH may be sent again as it is, and takes no time
 	return a.run(write{
 		c: c, header: in.headerIn, about: "Editing the dataset",
 		tell: func(any) (answer, error) {
@@ -213,7 +213,7 @@ func (a *API) undeleteDataset(c *fiber.Ctx) error {
 
 type refIn struct {
 	datasetIn
-	Ref string `query:"ref" default:"head" description:"head, a commit id, a version, a savepoint, or a time."`
+	Ref string `query:"ref" default:"head" description:"head, a commit id, a version, a savepoint, or a time." json:"-"`
 }
 
 func (in refIn) ref() string {

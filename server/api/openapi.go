@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
@@ -26,12 +27,16 @@ type route struct {
 	handler      fiber.Handler
 }
 
+// bearer is the name of how tokens are sent.
+const bearer = "bearer"
+
 // document is the OpenAPI 3.1 document of the routes.
 func (a *API) document() ([]byte, error) {
 	r := openapi31.NewReflector()
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
 		WithDescription("A versioning server for tabular datasets on Parquet. {dataset} is an id, or a name with ?project_id= (default 1). " +
 			"Every POST takes an Idempotency-Key; every write takes expected_head, and Prefer: respond-async where it may take long.")
+	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "Where the server has tokens (--token).")
 	for _, rt := range a.routes() {
 		if err := describe(r, rt); err != nil {
 			return nil, err
@@ -48,11 +53,14 @@ func describe(r *openapi31.Reflector, rt route) error {
 	op.SetID(rt.id)
 	op.SetSummary(rt.summary)
 	op.SetTags(rt.tag)
+	if !isOpen(rt.path) {
+		op.AddSecurity(bearer)
+	}
 	if rt.in != nil {
 		op.AddReqStructure(rt.in)
 	}
 	for _, media := range rt.body {
-		op.AddReqStructure(nil, openapi.WithContentType(media))
+		op.AddReqStructure(bodyOfMedia(media), openapi.WithContentType(media))
 	}
 	if rt.out == nil && len(rt.media) == 0 {
 		op.AddRespStructure(nil, openapi.WithHTTPStatus(rt.status))
@@ -63,10 +71,42 @@ func describe(r *openapi31.Reflector, rt route) error {
 	for _, media := range rt.media {
 		op.AddRespStructure("", openapi.WithHTTPStatus(rt.status), openapi.WithContentType(media))
 	}
-	for _, status := range rt.problems {
+	if takesPrefer(rt.in) {
+		op.AddRespStructure(new(progress), openapi.WithHTTPStatus(http.StatusAccepted))
+	}
+	for _, status := range rt.allProblems() {
 		op.AddRespStructure(new(Problem), openapi.WithHTTPStatus(status), openapi.WithContentType("application/problem+json"))
 	}
 	return r.AddOperation(op)
+}
+
+// bodyOfMedia is what a body of records looks like: an array of objects in JSON, else bytes.
+func bodyOfMedia(media string) any {
+	if media == "application/json" {
+		return []map[string]any{}
+	}
+	return nil
+}
+
+// takesPrefer tells whether a request may ask to be answered before the work is done.
+func takesPrefer(in any) bool {
+	if in == nil || reflect.TypeOf(in).Kind() != reflect.Struct {
+		return false
+	}
+	_, ok := reflect.TypeOf(in).FieldByName("Prefer")
+	return ok
+}
+
+// allProblems are the route's problems and those that may always come.
+func (rt route) allProblems() []int {
+	out := slices.Clone(rt.problems)
+	if !isOpen(rt.path) {
+		out = append(out, http.StatusUnauthorized, http.StatusInternalServerError)
+	}
+	if !slices.Contains(out, http.StatusServiceUnavailable) {
+		out = append(out, http.StatusServiceUnavailable)
+	}
+	return out
 }
 
 // docsPage shows the document.

@@ -62,6 +62,8 @@ func (a *API) problem(err error, requestID string) (status int, body []byte) {
 		e := storage.Explain(err)
 		if e.Kind == storage.Internal {
 			a.log.Error("internal error", "request_id", requestID, "error", err)
+		} else if e.Cause != nil {
+			a.log.Error(e.Detail, "request_id", requestID, "error", e.Cause)
 		}
 		status = statuses[e.Kind]
 		for name, value := range e.Fields {

@@ -30,9 +30,9 @@ type seedVersions struct {
 }
 
 type listVersionsIn struct {
-	ProjectID   int64  `query:"project_id" required:"true"`
-	DatasetName string `query:"dataset_name" required:"true"`
-	ActiveOnly  *bool  `query:"active_only" default:"true"`
+	ProjectID   int64  `query:"project_id" required:"true" json:"-"`
+	DatasetName string `query:"dataset_name" required:"true" json:"-"`
+	ActiveOnly  *bool  `query:"active_only" default:"true" json:"-"`
 }
 
 func (a *API) listVersions(c *fiber.Ctx) error {
@@ -60,7 +60,7 @@ func (a *API) listVersions(c *fiber.Ctx) error {
 }
 
 type compareVersionsIn struct {
-	IdempotencyKey string `header:"Idempotency-Key"`
+	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
 	ProjectID      *int64 `json:"project_id" required:"true"`
 	DatasetName    string `json:"dataset_name" required:"true"`
 	Version1       string `json:"version1" required:"true"`
@@ -179,8 +179,8 @@ func (a *API) incrementVersion(c *fiber.Ctx) error {
 }
 
 type latestIn struct {
-	ProjectID   int64  `query:"project_id" required:"true"`
-	DatasetName string `query:"dataset_name" required:"true"`
+	ProjectID   int64  `query:"project_id" required:"true" json:"-"`
+	DatasetName string `query:"dataset_name" required:"true" json:"-"`
 }
 
 type seedLatest struct {
@@ -210,11 +210,11 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 
 // monitorIn are the bounds of what is noteworthy.
 type monitorIn struct {
-	ProjectID    int64   `query:"project_id" description:"Only of this project."`
-	RapidCount   int     `query:"rapid_count" default:"3" description:"So many versions …"`
-	RapidMinutes float64 `query:"rapid_minutes" default:"60" description:"… within so many minutes are rapid."`
-	GapCommits   int     `query:"gap_commits" default:"20" description:"So many commits since the last version are a gap."`
-	GapDays      float64 `query:"gap_days" default:"90" description:"So many days since the last version, with commits since, are a gap."`
+	ProjectID    int64   `query:"project_id" description:"Only of this project." json:"-"`
+	RapidCount   int     `query:"rapid_count" default:"3" description:"So many versions …" json:"-"`
+	RapidMinutes float64 `query:"rapid_minutes" default:"60" description:"… within so many minutes are rapid." json:"-"`
+	GapCommits   int     `query:"gap_commits" default:"20" description:"So many commits since the last version are a gap." json:"-"`
+	GapDays      float64 `query:"gap_days" default:"90" description:"So many days since the last version, with commits since, are a gap." json:"-"`
 }
 
 type monitorIssue struct {
@@ -248,9 +248,12 @@ func (a *API) monitorVersions(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	for title, list := range map[string][]monitorIssue{"Unversioned datasets": out.Unversioned, "Rapid version changes detected": out.RapidChanges, "Version gaps detected": out.Gaps} {
-		if len(list) > 0 {
-			out.Issues = append(out.Issues, fmt.Sprintf("%s: %s", title, namesOf(list)))
+	for _, found := range []struct {
+		title string
+		list  []monitorIssue
+	}{{"Unversioned datasets", out.Unversioned}, {"Rapid version changes detected", out.RapidChanges}, {"Version gaps detected", out.Gaps}} {
+		if len(found.list) > 0 {
+			out.Issues = append(out.Issues, fmt.Sprintf("%s: %s", found.title, namesOf(found.list)))
 		}
 	}
 	out.Healthy = len(out.Issues) == 0

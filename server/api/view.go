@@ -64,19 +64,19 @@ func tellCommit(result any) (answer, error) {
 
 // datasetView is a dataset as clients see it, as of its head.
 type datasetView struct {
-	ID             string         `json:"id"`
-	Name           string         `json:"name"`
-	ProjectID      int64          `json:"project_id"`
-	Key            []string       `json:"key" description:"The declared key; empty where the server assigns _id."`
-	Description    string         `json:"description"`
-	Metadata       map[string]any `json:"metadata"`
-	QualityColumn  *string        `json:"quality_column"`
-	CategoryColumn *string        `json:"category_column"`
-	Head           int64          `json:"head" description:"The newest commit; 0 before the first."`
-	RecordsTotal   int64          `json:"records_total"`
-	CreatedAt      time.Time      `json:"created_at"`
-	ModifiedAt     time.Time      `json:"modified_at"`
-	DeletedAt      *time.Time     `json:"deleted_at"`
+	ID             string           `json:"id"`
+	Name           string           `json:"name"`
+	ProjectID      int64            `json:"project_id"`
+	Key            []string         `json:"key" description:"The declared key; empty where the server assigns _id."`
+	Description    string           `json:"description"`
+	Metadata       catalog.Metadata `json:"metadata"`
+	QualityColumn  *string          `json:"quality_column"`
+	CategoryColumn *string          `json:"category_column"`
+	Head           int64            `json:"head" description:"The newest commit; 0 before the first."`
+	RecordsTotal   int64            `json:"records_total"`
+	CreatedAt      time.Time        `json:"created_at"`
+	ModifiedAt     time.Time        `json:"modified_at"`
+	DeletedAt      *time.Time       `json:"deleted_at"`
 }
 
 func viewDataset(s storage.State) datasetView {

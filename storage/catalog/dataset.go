@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -24,13 +25,23 @@ type Dataset struct {
 	DeletedAt    time.Time // zero: it is not deleted
 }
 
+// Metadata is what people say of a dataset. Numbers stay as they were written.
+type Metadata map[string]any
+
+// UnmarshalJSON reads numbers as json.Number.
+func (m *Metadata) UnmarshalJSON(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(m))
+}
+
 // Properties are what people say of a dataset, as of one commit.
 type Properties struct {
-	Name           string         `json:"name"`
-	Description    string         `json:"description"`
-	Metadata       map[string]any `json:"metadata"`
-	QualityColumn  string         `json:"quality_column,omitempty"`  // empty: quality_score, where there is one
-	CategoryColumn string         `json:"category_column,omitempty"` // empty: category, where there is one
+	Name           string   `json:"name"`
+	Description    string   `json:"description"`
+	Metadata       Metadata `json:"metadata"`
+	QualityColumn  string   `json:"quality_column,omitempty"`  // empty: quality_score, where there is one
+	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
 }
 
 const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at`

@@ -73,15 +73,6 @@ func (tx Tx) AddFile(f *File) error {
 		f.ID, f.DatasetID, f.CommitID, f.Kind, f.Key, f.Rows, f.Bytes, f.Checksum, f.SchemaID, string(bounds), string(targets), string(stats))
 }
 
-// SetStats replaces what is kept of a file's columns.
-func (tx Tx) SetStats(file int64, stats map[int]Stats) error {
-	text, err := json.Marshal(stats)
-	if err != nil {
-		return err
-	}
-	return tx.one(ErrNotFound, `UPDATE files SET stats = $1 WHERE id = $2`, string(text), file)
-}
-
 // Files returns the files that are live in a dataset at a commit, by id, which is the order they were written in.
 func (tx Tx) Files(dataset string, commit int64) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries

@@ -115,6 +115,18 @@ type Conn struct {
 	done  func() error // what else ends with the connection
 }
 
+// OnClose has f called when the connection has been closed.
+func (c *Conn) OnClose(f func()) {
+	before := c.done
+	c.done = func() (err error) {
+		defer f()
+		if before != nil {
+			err = before()
+		}
+		return err
+	}
+}
+
 // Close ends the connection and drops its temporary tables and views.
 func (c *Conn) Close() error {
 	err := c.sql.Close()

@@ -49,7 +49,7 @@ func csvScan(path string, comma rune, columns []Offered) string {
 		types[i] = duck.Text(c.Name) + ": 'VARCHAR'"
 	}
 	return fmt.Sprintf(`read_csv(%s, auto_detect = false, header = true, delim = %s, quote = '"', escape = '"',
-		null_padding = false, strict_mode = true, allow_quoted_nulls = false, columns = {%s})`,
+		null_padding = false, strict_mode = true, max_line_size = 16777216, buffer_size = 33554432, allow_quoted_nulls = false, columns = {%s})`,
 		duck.Text(path), duck.Text(string(comma)), strings.Join(types, ", "))
 }
 

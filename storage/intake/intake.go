@@ -31,7 +31,8 @@ const (
 type Upload struct {
 	Format Format
 	Path   string
-	Size   int64 // bytes
+	Size   int64                  // bytes
+	Types  map[string]schema.Type // of columns of a Parquet file, where more is known of them than the file can tell
 }
 
 // Text tells how far the text of a column may be read as other types.
@@ -110,7 +111,7 @@ func checkNames(columns []Offered) error {
 		if strings.ContainsRune(c.Name, 0) {
 			return misshapen("the name of column %d has a NUL character in it", i+1)
 		}
-		folded := strings.ToLower(c.Name)
+		folded := schema.Fold(c.Name)
 		if other, ok := seen[folded]; ok && other == c.Name {
 			return misshapen("column %q is there twice", c.Name)
 		} else if ok {

@@ -69,14 +69,14 @@ func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 
 func (r *jsonRecords) Columns() []Offered { return r.columns }
 
-// Literal makes column i, of numbers, offer them as they are written, as text.
-func (r *jsonRecords) Literal(i int) {
-	r.columns[i].Type, r.columns[i].Text = schema.Of(schema.Varchar), JSONText
-	r.shape.fields[i].shape.known = schema.Of(schema.Varchar)
+// Impose makes column i offer, where its stored type asks for that, numbers and JSON as they are written.
+func (r *jsonRecords) Impose(i int, stored schema.Type) {
+	c := &r.columns[i]
+	c.Type = r.shape.fields[i].shape.impose(stored)
+	if c.Type.Name == schema.Varchar {
+		c.Text = JSONText
+	}
 }
-
-// Rows is how many records there are.
-func (r *jsonRecords) Rows() int64 { return r.rows }
 
 func (r *jsonRecords) Relation(ctx context.Context, conn *duck.Conn, want Want) (string, func(), error) {
 	stream, err := r.stream()

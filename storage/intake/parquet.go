@@ -37,6 +37,9 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 		if i < len(footer) && footer[i].Null {
 			r.columns[i].Type = schema.Of(schema.Null)
 		}
+		if t, ok := u.Types[r.columns[i].Name]; ok {
+			r.columns[i].Type = t
+		}
 	}
 	return r, nil
 }

@@ -2,7 +2,10 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"math"
+	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +26,7 @@ type shape struct {
 	places   int  // the most digits after the point
 	unsigned bool // an integer that no int64 holds, but a uint64
 	beyond   bool // an integer that neither holds
-	inexact  bool // an integer that no double holds, or a number with an exponent
+	inexact  bool // a number that no double holds
 	depth    int
 
 	elem   *shape
@@ -92,20 +95,48 @@ func (s *shape) learnObject(value jsontext.Value) error {
 }
 
 func (s *shape) learnNumber(text string) {
-	whole, frac, isReal := strings.Cut(text, ".")
-	if strings.ContainsAny(text, "eE") {
-		s.reals, s.inexact = true, true
+	if !strings.ContainsAny(text, ".eE") {
+		s.learnInteger(text)
 		return
 	}
-	negative := strings.HasPrefix(whole, "-")
-	s.digits = max(s.digits, len(strings.TrimPrefix(whole, "-")))
-	if isReal {
-		s.reals = true
-		s.places = max(s.places, len(frac))
-		return
+	s.reals = true
+	digits, exponent := significant(text)
+	s.digits = max(s.digits, len(digits)+exponent)
+	s.places = max(s.places, -exponent)
+	s.inexact = s.inexact || len(digits) > exactDigits && exponent > -400 && exponent < 400 && !isDouble(text)
+}
+
+// exactDigits is how many digits a number may have and come back the same from a double: its shortest text has no more.
+const exactDigits = 17
+
+// significant returns the digits of a number without zeros at either end, and the power of ten to multiply them with.
+func significant(text string) (digits string, exponent int) {
+	mantissa, power, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(text, "-")), "e")
+	exponent, err := strconv.Atoi(cmp.Or(power, "0"))
+	if err != nil || exponent > 9999 || exponent < -9999 {
+		exponent = 9999 // far out of any decimal
 	}
+	whole, frac, _ := strings.Cut(mantissa, ".")
+	all := strings.TrimLeft(whole+frac, "0")
+	digits = strings.TrimRight(all, "0")
+	if digits == "" {
+		return "", 0
+	}
+	return digits, exponent - len(frac) + len(all) - len(digits)
+}
+
+// isDouble tells whether a number is exactly a double, as one that was printed with all its digits is.
+func isDouble(text string) bool {
+	f, err := strconv.ParseFloat(text, 64)
+	exact, ok := new(big.Rat).SetString(text)
+	return err == nil && ok && new(big.Rat).SetFloat64(f).Cmp(exact) == 0
+}
+
+func (s *shape) learnInteger(text string) {
 	s.ints = true
+	negative := strings.HasPrefix(text, "-")
 	s.negative = s.negative || negative
+	s.digits = max(s.digits, len(strings.TrimPrefix(text, "-")))
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		s.inexact = s.inexact || n > 1<<53 || n < -(1<<53)
 		return
@@ -154,16 +185,17 @@ func (s *shape) typ() schema.Type {
 	return s.numberType()
 }
 
-// numberType keeps integers exact: as BIGINT, UBIGINT or DECIMAL; beside fractions as DOUBLE only where a double
-// holds them.
+// numberType keeps integers exact: as BIGINT, UBIGINT or DECIMAL; beside fractions, and fractions themselves, as
+// DOUBLE only where a double holds all of them. What nothing holds is kept as JSON, which is text.
 func (s *shape) numberType() schema.Type {
+	whole := max(s.digits, 1)
 	switch {
-	case s.reals && (!s.ints || !s.inexact):
+	case s.reals && !s.inexact:
 		return schema.Of(schema.Double)
-	case s.reals && s.digits+s.places <= 38 && s.digits > 0:
-		return schema.DecimalOf(s.digits+s.places, s.places)
+	case s.reals && whole+s.places <= 38:
+		return schema.DecimalOf(whole+s.places, s.places)
 	case s.reals:
-		return schema.Of(schema.Double)
+		return schema.Of(schema.JSON)
 	case !s.beyond && !s.unsigned:
 		return schema.Of(schema.Bigint)
 	case !s.beyond && !s.negative:
@@ -171,7 +203,36 @@ func (s *shape) numberType() schema.Type {
 	case s.digits <= 38:
 		return schema.DecimalOf(38, 0)
 	}
-	return schema.Of(schema.Double)
+	return schema.Of(schema.JSON)
+}
+
+// impose names the types anew for a place whose stored type is known, and returns what they are then.
+func (s *shape) impose(stored schema.Type) schema.Type {
+	switch {
+	case s.known.Name == schema.Null:
+	case stored.Name == schema.JSON, stored.Name == schema.Map && s.objects:
+		s.known = schema.Of(schema.JSON)
+	case stored.Name == schema.Decimal && (s.known.Name == schema.Double || s.known.Name == schema.JSON) && !s.objects && !s.lists:
+		s.known = schema.Of(schema.Varchar)
+	case stored.Name == schema.List && s.known.Name == schema.List:
+		s.known = schema.ListOf(s.elem.imposePart(*stored.Elem))
+	case stored.Name == schema.Struct && s.known.Name == schema.Struct:
+		s.known.Fields = slices.Clone(s.known.Fields)
+		for i, f := range s.fields {
+			if own, ok := stored.Field(f.name); ok {
+				s.known.Fields[i].Type = f.shape.imposePart(own.Type)
+			}
+		}
+	}
+	return s.known
+}
+
+// imposePart is impose for a part of a value: a decimal there is not looked at one by one, so it must fit by its digits.
+func (s *shape) imposePart(stored schema.Type) schema.Type {
+	if stored.Name == schema.Decimal && (s.places > stored.Scale || s.digits > stored.Width-stored.Scale) {
+		return s.known
+	}
+	return s.impose(stored)
 }
 
 func (s *shape) structType() schema.Type {
@@ -301,7 +362,7 @@ func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
 		return err
 	case *array.Decimal128Builder:
 		t := b.Type().(*arrow.Decimal128Type)
-		n, err := decimal128.FromString(string(value), t.Precision, t.Scale)
+		n, err := decimal128.FromString(plain(string(value), int(t.Scale)), t.Precision, t.Scale)
 		b.Append(n)
 		return err
 	case *array.ListBuilder:
@@ -320,11 +381,25 @@ func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
 	return nil
 }
 
+// plain writes a number without an exponent.
+func plain(text string, places int) string {
+	if !strings.ContainsAny(text, "eE") {
+		return text
+	}
+	exact, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return text
+	}
+	return exact.FloatString(places)
+}
+
 // appendText appends a string, or, where the place is of type JSON, the value's own text.
 func appendText(s *shape, b *array.StringBuilder, value jsontext.Value) error {
 	if value.Kind() != '"' || s.known.Name == schema.JSON {
+		value = value.Clone()
+		err := value.Compact()
 		b.Append(string(value))
-		return nil
+		return err
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
 	b.Append(string(text))

@@ -86,9 +86,22 @@ func (s Schema) ByID(id int) (Column, bool) {
 	return s.Columns[i], true
 }
 
+// SameName tells whether two names are one in SQL: letters from a to z have no case there, others have.
+func SameName(a, b string) bool { return Fold(a) == Fold(b) }
+
+// Fold writes a name so that names which are one in SQL are equal.
+func Fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
 // ByName returns the column of that name, without regard to case, as SQL would find it.
 func (s Schema) ByName(name string) (Column, bool) {
-	i := slices.IndexFunc(s.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+	i := slices.IndexFunc(s.Columns, func(c Column) bool { return SameName(c.Name, name) })
 	if i < 0 {
 		return Column{}, false
 	}
@@ -116,7 +129,7 @@ func (s Schema) With(c Column) Schema {
 // RetiredByName returns the retired column of that name; of several, the last.
 func (s Schema) RetiredByName(name string) (Column, bool) {
 	for _, c := range slices.Backward(s.Retired) {
-		if strings.EqualFold(c.Name, name) {
+		if SameName(c.Name, name) {
 			return c, true
 		}
 	}

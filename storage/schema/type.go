@@ -136,7 +136,7 @@ func (t Type) Depth() int {
 
 // Field returns the STRUCT's field of that name, as DuckDB compares names: without regard to case.
 func (t Type) Field(name string) (Field, bool) {
-	i := slices.IndexFunc(t.Fields, func(f Field) bool { return strings.EqualFold(f.Name, name) })
+	i := slices.IndexFunc(t.Fields, func(f Field) bool { return SameName(f.Name, name) })
 	if i < 0 {
 		return Field{}, false
 	}
