@@ -26,6 +26,7 @@ type incoming struct {
 	brought  int64             // the greatest _id that came with a record
 	bounds   *catalog.Bounds   // of the first key column
 	path     string            // where the records lie as a data file of this commit, if they do
+	sum      <-chan fileSum    // of that file, where it is to become one of the commit's
 	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few and nothing else is asked of them
 }
 
@@ -180,6 +181,9 @@ func (w *work) readFile(ctx context.Context, in *incoming, records intake.Record
 	in.rows, err = datafile.Copy(ctx, w.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, spec)
 	if err != nil {
 		return records.Explain(err)
+	}
+	if w.commit.Mode == catalog.Append {
+		in.sum = sumFile(in.path)
 	}
 	in.relation = "(SELECT " + in.fileColumns() + ", file_row_number AS _n"
 	if text {

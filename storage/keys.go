@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"rowback/storage/catalog"
@@ -58,7 +59,10 @@ func (w *work) checkKeys(ctx context.Context, in *incoming) error {
 	if err != nil || sorted {
 		return err
 	}
-	twice, err := w.keysTwice(ctx, in)
+	twice, known, err := w.integersTwice(ctx, in)
+	if err == nil && !known {
+		twice, err = w.keysTwice(ctx, in)
+	}
 	if err != nil || !twice {
 		return err
 	}
@@ -107,6 +111,30 @@ func grows(key []schema.Column) string {
 		equal += fmt.Sprintf("%s = p%d AND ", columnName(c.ID), i)
 	}
 	return strings.Join(or, " OR ")
+}
+
+// maxBitmap is how many bits the bitmap of keys may have, in all and for each record.
+const (
+	maxBitmap       = 1 << 30
+	maxBitsOfRecord = 16
+)
+
+// integersTwice tells whether two records have the same key, by a bitmap of the keys: for one column of integers that
+// do not lie far apart. known is false for other keys.
+func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bool, err error) {
+	key := w.schema.KeyColumns()
+	if len(key) > 1 || !key[0].Type.IsInteger() || in.bounds == nil {
+		return false, false, nil
+	}
+	least, errLeast := strconv.ParseInt(in.bounds.Least, 10, 64)
+	greatest, errGreatest := strconv.ParseInt(in.bounds.Greatest, 10, 64)
+	span := uint64(greatest) - uint64(least)
+	if errLeast != nil || errGreatest != nil || span >= min(maxBitmap, uint64(in.rows)*maxBitsOfRecord) {
+		return false, false, nil
+	}
+	column := columnName(key[0].ID)
+	err = w.conn.Row(ctx, fmt.Sprintf("SELECT bit_count(bitstring_agg(%s, %d, %d)) < count(*) FROM %s", column, least, greatest, in.relation), &twice)
+	return twice, true, err
 }
 
 // keysTwice tells whether two records may have the same key: whether two hashes of keys are equal. Sorting hashes is

@@ -46,20 +46,15 @@ func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	return s.ByName(name)
 }
 
-// measure finds the key bounds of a file and what is kept of its quality and categories; of a rollback file, also how
+// measure finds the key bounds of a file, if they are not known, and what is kept of its quality and categories; of a rollback file, also how
 // many rows it displaces from each file.
-func (w *work) measure(ctx context.Context, f *catalog.File, path string) error {
+func (w *work) measure(ctx context.Context, f *catalog.File, path string) (err error) {
 	from := duck.Text(path)
-	key := w.schema.KeyColumns()[0]
-	order := orderOf(key.Type)
-	var least, greatest *string
-	if f.Rows > 0 && order != unordered {
-		if err := w.conn.Row(ctx, "SELECT "+order.sql(duck.Ident(key.Name))+" FROM "+from, &least, &greatest); err != nil {
+	if f.Bounds == nil {
+		if f.Bounds, err = w.boundsIn(ctx, from); err != nil {
 			return err
 		}
 	}
-	f.Bounds = order.bounds(least, greatest)
-	var err error
 	if f.Stats, err = w.stats(ctx, "SELECT * FROM "+from); err != nil || f.Kind != schema.Rollback {
 		return err
 	}
@@ -72,6 +67,17 @@ func (w *work) measure(ctx context.Context, f *catalog.File, path string) error 
 	})
 }
 
+func (w *work) boundsIn(ctx context.Context, from string) (*catalog.Bounds, error) {
+	key := w.schema.KeyColumns()[0]
+	order := orderOf(key.Type)
+	if order == unordered {
+		return nil, nil
+	}
+	var least, greatest *string
+	err := w.conn.Row(ctx, "SELECT "+order.sql(duck.Ident(key.Name))+" FROM "+from, &least, &greatest)
+	return order.bounds(least, greatest), err
+}
+
 // stats measures the quality and category columns of a query's rows.
 func (w *work) stats(ctx context.Context, query string) (map[int]catalog.Stats, error) {
 	out := map[int]catalog.Stats{}
@@ -82,9 +88,11 @@ func (w *work) stats(ctx context.Context, query string) (map[int]catalog.Stats, 
 		}
 	}
 	if c, ok := categoryColumn(w.schema, w.properties); ok {
-		if out[c.ID], err = measureCategories(ctx, w.conn, query, duck.Ident(c.Name)); err != nil {
+		s := out[c.ID] // it may be the quality column, too
+		if s.Categories, s.TooMany, err = measureCategories(ctx, w.conn, query, duck.Ident(c.Name)); err != nil {
 			return nil, err
 		}
+		out[c.ID] = s
 	}
 	return out, nil
 }
@@ -95,29 +103,37 @@ func measureQuality(ctx context.Context, conn *duck.Conn, query, column string) 
 	return s, err
 }
 
-func measureCategories(ctx context.Context, conn *duck.Conn, query, column string) (s catalog.Stats, err error) {
+// categorySample is how many rows tell whether a column has categories at all, or values of its own for every record.
+const categorySample = 20_000
+
+// measureCategories counts the rows of each category; tooMany is true, and nothing is kept, where there are too many.
+func measureCategories(ctx context.Context, conn *duck.Conn, query, column string) (counts map[string]int64, tooMany bool, err error) {
 	var about int64
-	if err := conn.Row(ctx, fmt.Sprintf("SELECT count(v), approx_count_distinct(v) FROM (SELECT %s AS v FROM (%s))", column, query), &s.Count, &about); err != nil {
-		return s, err
+	if err := conn.Row(ctx, fmt.Sprintf("SELECT approx_count_distinct(v) FROM (SELECT %s AS v FROM (%s) LIMIT %d)", column, query, categorySample), &about); err != nil {
+		return nil, false, err
 	}
 	if about > 2*maxCategories {
-		s.TooMany = true
-		return s, nil
+		return nil, true, nil
 	}
-	s.Categories, err = countCategories(ctx, conn, query, column)
-	if len(s.Categories) > maxCategories {
-		s.Categories, s.TooMany = nil, true
+	counts, err = countCategories(ctx, conn, fmt.Sprintf("%s LIMIT %d", grouped(query, column), maxCategories+1))
+	if len(counts) > maxCategories {
+		return nil, true, err
 	}
-	return s, err
+	return counts, false, err
 }
 
-func countCategories(ctx context.Context, conn *duck.Conn, query, column string) (map[string]int64, error) {
+// grouped is the SQL of the categories in a column, as text, and of how many rows each has.
+func grouped(query, column string) string {
+	return fmt.Sprintf("SELECT CAST(v AS VARCHAR), count(*) FROM (SELECT %s AS v FROM (%s)) WHERE v IS NOT NULL GROUP BY v", column, query)
+}
+
+func countCategories(ctx context.Context, conn *duck.Conn, query string) (map[string]int64, error) {
 	out := map[string]int64{}
-	err := conn.Rows(ctx, fmt.Sprintf("SELECT CAST(v AS VARCHAR), count(*) FROM (SELECT %s AS v FROM (%s)) WHERE v IS NOT NULL GROUP BY ALL", column, query), func(scan duck.Scan) error {
+	err := conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var category string
 		var n int64
 		err := scan(&category, &n)
-		out[category] = n
+		out[category] += n
 		return err
 	})
 	return out, err
@@ -187,7 +203,7 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 		return nil, false, nil
 	}
 	if !s.measured(c.ID) || !s.storedAs(c) {
-		counts, err = countCategories(ctx, conn, s.Rows(false), columnName(c.ID))
+		counts, err = countCategories(ctx, conn, grouped(s.Rows(false), columnName(c.ID)))
 		return counts, true, err
 	}
 	counts = map[string]int64{}

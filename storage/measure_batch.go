@@ -25,8 +25,12 @@ func (w *work) measureBatch(f *catalog.File, batch arrow.RecordBatch) {
 		f.Stats[c.ID] = qualityOf(at[c.ID])
 	}
 	if c, ok := categoryColumn(w.schema, w.properties); ok {
-		if s, ok := categoriesOf(at[c.ID]); ok {
+		if counts, ok := categoriesOf(at[c.ID]); ok {
+			s := f.Stats[c.ID]
+			s.Categories = counts
 			f.Stats[c.ID] = s
+		} else {
+			delete(f.Stats, c.ID)
 		}
 	}
 	if f.Kind == schema.Rollback {
@@ -90,18 +94,17 @@ func float(a arrow.Array, i int) (x float64, ok bool) {
 }
 
 // categoriesOf counts the values of an array. ok is false for types whose text may differ from DuckDB's.
-func categoriesOf(a arrow.Array) (s catalog.Stats, ok bool) {
+func categoriesOf(a arrow.Array) (counts map[string]int64, ok bool) {
 	switch a.(type) {
 	case *array.String, *array.Boolean, *array.Int8, *array.Int16, *array.Int32, *array.Int64:
 	default:
-		return s, false
+		return nil, false
 	}
-	s.Categories = map[string]int64{}
+	counts = map[string]int64{}
 	for i := range a.Len() {
 		if a.IsValid(i) {
-			s.Count++
-			s.Categories[strings.Clone(a.ValueStr(i))]++
+			counts[strings.Clone(a.ValueStr(i))]++
 		}
 	}
-	return s, true
+	return counts, true
 }

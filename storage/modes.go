@@ -94,7 +94,12 @@ func (w *work) adopt(ctx context.Context, in *incoming) error {
 		return err
 	}
 	in.path = ""
-	return w.takeFile(ctx, schema.Data, path, in.rows)
+	bounds := in.bounds
+	if !w.schema.Keyed() && !in.has(schema.RowID) {
+		first := w.firstRowOf(in)
+		bounds = &catalog.Bounds{Least: fmt.Sprint(first), Greatest: fmt.Sprint(first + in.rows - 1)}
+	}
+	return w.takeFile(ctx, schema.Data, path, in.rows, bounds, in.sum)
 }
 
 // replace overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -69,7 +70,7 @@ func (w *work) write(ctx context.Context, kind schema.Kind, query string, rows i
 	if _, err := datafile.Copy(ctx, w.conn, query, path, w.spec(kind)); err != nil {
 		return err
 	}
-	return w.takeFile(ctx, kind, path, rows)
+	return w.takeFile(ctx, kind, path, rows, nil, nil)
 }
 
 func (w *work) spec(kind schema.Kind) datafile.Spec {
@@ -92,20 +93,45 @@ func (w *work) writeBatch(kind schema.Kind, batch arrow.RecordBatch) error {
 	return err
 }
 
-// takeFile makes a file that lies at path, in the batch, one of the commit's.
-func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows int64) error {
+// takeFile makes a file that lies at path, in the batch, one of the commit's. Its bounds may be known. It is read for its
+// checksum while DuckDB measures it.
+func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows int64, bounds *catalog.Bounds, read <-chan fileSum) error {
 	f := w.newFile(kind, rows)
-	if err := w.measure(ctx, f, path); err != nil {
-		return err
+	f.Bounds = bounds
+	if read == nil {
+		read = sumFile(path)
 	}
+	err := w.measure(ctx, f, path)
+	sum := <-read
+	f.Checksum, f.Bytes = sum.checksum, sum.size
+	w.opened = append(w.opened, f)
+	return errors.Join(err, sum.err)
+}
+
+// fileSum is the checksum of a file that is on the disk.
+type fileSum struct {
+	checksum string
+	size     int64
+	err      error
+}
+
+// sumFile sends a file to the disk and reads it for its checksum, while others read it too.
+func sumFile(path string) <-chan fileSum {
+	out := make(chan fileSum, 1)
 	in, err := os.Open(path)
 	if err != nil {
-		return err
+		out <- fileSum{err: err}
+		return out
 	}
-	defer in.Close()
-	f.Checksum, f.Bytes, err = datafile.Checksum(in)
-	w.opened = append(w.opened, f)
-	return err
+	go func() {
+		defer in.Close()
+		var s fileSum
+		if s.err = in.Sync(); s.err == nil {
+			s.checksum, s.size, s.err = datafile.Checksum(in)
+		}
+		out <- s
+	}()
+	return out
 }
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
