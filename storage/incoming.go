@@ -27,7 +27,7 @@ type incoming struct {
 	bounds   *catalog.Bounds   // of the first key column
 	path     string            // where the records lie as a data file of this commit, if they do
 	sum      <-chan fileSum    // of that file, where it is to become one of the commit's
-	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few and nothing else is asked of them
+	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few
 }
 
 // Up to so many bytes, an upload is kept in memory, or in a temporary table, instead of a file.
@@ -37,7 +37,7 @@ const (
 )
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
-// columns with these ids. tag adds rows numbers from the family where the key is _id and records lack it.
+// columns with these ids.
 func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
 	records, err := intake.Open(ctx, w.conn, u)
 	if err != nil {
@@ -57,8 +57,8 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	switch {
-	case u.Size <= tinyUpload && w.commit.Mode == catalog.Append && !w.schema.Keyed() && !in.has(schema.RowID):
-		return in, w.readBatch(ctx, in, records) // nothing more is asked of the records than to be written
+	case u.Size <= tinyUpload && w.commit.Mode == catalog.Append && !in.has(schema.RowID):
+		return in, w.readBatch(ctx, in, records)
 	case u.Size <= smallUpload:
 		return in, w.readTable(ctx, in, records)
 	}
@@ -74,7 +74,7 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records intake.Rec
 	if !ok || w.schema.Keyed() || w.commit.Mode == catalog.Delete {
 		return nil
 	}
-	i := slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == schema.RowID })
+	i := in.index(schema.RowID)
 	if in.offered[in.columns[i].from].Type.Name == schema.Null {
 		return nil
 	}
@@ -91,21 +91,6 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records intake.Rec
 		return failf(Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	in.brought = greatest
-	return nil
-}
-
-// readBatch keeps the records in memory, as the rows of a data file.
-func (w *work) readBatch(ctx context.Context, in *incoming, records intake.Records) error {
-	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
-	if err != nil {
-		return err
-	}
-	defer release()
-	in.batch, err = w.conn.Batch(ctx, w.dataRows(in, from))
-	if err != nil {
-		return records.Explain(err)
-	}
-	in.rows = in.batch.NumRows()
 	return nil
 }
 
@@ -237,6 +222,9 @@ func (in *incoming) discard() {
 }
 
 // has tells whether a column came with the records.
-func (in *incoming) has(id int) bool {
-	return slices.ContainsFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
+func (in *incoming) has(id int) bool { return in.index(id) >= 0 }
+
+// index is where a column is among those that came; -1 where it is not.
+func (in *incoming) index(id int) int {
+	return slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
 }

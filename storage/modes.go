@@ -21,7 +21,11 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	defer in.discard()
-	if w.schema.Keyed() || in.has(schema.RowID) {
+	if in.batch != nil && w.schema.Keyed() {
+		if err := w.checkFew(ctx, in); err != nil {
+			return err
+		}
+	} else if w.schema.Keyed() || in.has(schema.RowID) {
 		if in.path == "" {
 			w.numberTable(in)
 		}

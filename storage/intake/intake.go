@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
@@ -64,6 +66,12 @@ type Records interface {
 	Relation(ctx context.Context, conn *duck.Conn, want Want) (sql string, release func(), err error)
 	// Explain puts an error that a statement on the relation met into words for the client, if it is the upload's.
 	Explain(err error) error
+}
+
+// Decoded are records that were decoded here and not by DuckDB.
+type Decoded interface {
+	// Batch returns all records, which must be few, with the columns of Columns.
+	Batch() (arrow.RecordBatch, error)
 }
 
 // Want is what a statement uses of the records.

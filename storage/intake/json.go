@@ -97,6 +97,26 @@ func (r *jsonRecords) Relation(ctx context.Context, conn *duck.Conn, want Want) 
 	return "SELECT " + list.String() + "_n FROM " + view, release, err
 }
 
+// Batch decodes all records at once.
+func (r *jsonRecords) Batch() (arrow.RecordBatch, error) {
+	in, err := r.stream()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Release()
+	var all []arrow.RecordBatch
+	for in.Next() {
+		b := in.RecordBatch()
+		b.Retain()
+		defer b.Release()
+		all = append(all, b)
+	}
+	if r.failed != nil {
+		return nil, r.failed
+	}
+	return duck.Concat(in.Schema(), all)
+}
+
 // Explain returns what the reading itself met.
 func (r *jsonRecords) Explain(err error) error {
 	if err != nil && r.failed != nil {

@@ -1,0 +1,167 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// Few records are appended from memory: a statement takes as long as all the rest of a one-row commit.
+
+// readBatch keeps the records in memory, as the rows of a data file.
+func (w *work) readBatch(ctx context.Context, in *incoming, records intake.Records) (err error) {
+	if decoded, ok := records.(intake.Decoded); ok && in.asOffered() {
+		in.batch, err = w.assemble(in, decoded)
+	} else {
+		in.batch, err = w.queryBatch(ctx, in, records)
+	}
+	if err == nil {
+		in.rows = in.batch.NumRows()
+	}
+	return err
+}
+
+// queryBatch has DuckDB make the rows.
+func (w *work) queryBatch(ctx context.Context, in *incoming, records intake.Records) (arrow.RecordBatch, error) {
+	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	batch, err := w.conn.Batch(ctx, w.dataRows(in, from))
+	return batch, records.Explain(err)
+}
+
+// asOffered tells whether every column takes the records' values as they are.
+func (in *incoming) asOffered() bool {
+	for _, c := range in.columns {
+		if o := in.offered[c.from].Type; o.Name != schema.Null && !o.Equal(c.Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// assemble makes the rows of decoded records.
+func (w *work) assemble(in *incoming, decoded intake.Decoded) (arrow.RecordBatch, error) {
+	came, err := decoded.Batch()
+	if err != nil {
+		return nil, err
+	}
+	defer came.Release()
+	rows := int(came.NumRows())
+	var fields []arrow.Field
+	var columns []arrow.Array
+	add := func(name string, a arrow.Array) {
+		fields = append(fields, arrow.Field{Name: name, Type: a.DataType(), Nullable: true})
+		columns = append(columns, a)
+	}
+	for _, c := range w.schema.Stored() {
+		switch i := in.index(c.ID); {
+		case i >= 0 && in.offered[in.columns[i].from].Type.Name != schema.Null:
+			add(c.Name, came.Column(in.columns[i].from))
+		case c.ID == schema.RowID:
+			add(c.Name, int64s(rows, w.firstRow(), 1))
+		default:
+			add(c.Name, array.MakeArrayOfNull(memory.DefaultAllocator, arrow.PrimitiveTypes.Int32, rows))
+		}
+	}
+	add(schema.CommitColumn, int64s(rows, w.commit.Tag, 0))
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, int64(rows)), nil
+}
+
+// int64s is an array of n numbers from first, each step more than the one before.
+func int64s(n int, first, step int64) arrow.Array {
+	b := array.NewInt64Builder(memory.DefaultAllocator)
+	defer b.Release()
+	b.Reserve(n)
+	for i := range int64(n) {
+		b.UnsafeAppend(first + i*step)
+	}
+	return b.NewArray()
+}
+
+// checkFew makes sure that the records of a batch have keys of their own that are not live. What is plain to see is
+// found here; else the same statements check as for many records.
+func (w *work) checkFew(ctx context.Context, in *incoming) error {
+	if w.distinctKeys(in) && len(w.liveIn(in.bounds).Data) == 0 {
+		return nil
+	}
+	if err := w.keyTable(ctx, in); err != nil {
+		return err
+	}
+	if err := w.checkKeys(ctx, in); err != nil {
+		return err
+	}
+	return w.checkNew(ctx, in)
+}
+
+// distinctKeys tells whether every record of a batch surely has a key of its own, and finds the bounds of the keys.
+func (w *work) distinctKeys(in *incoming) bool {
+	var keys []arrow.Array
+	for i, c := range w.schema.Stored() {
+		if !w.schema.IsKey(c.ID) {
+			continue
+		}
+		if a := in.batch.Column(i); a.NullN() > 0 || !in.has(c.ID) || c.Type.Nested() || c.Type.Name == schema.Double || c.Type.Name == schema.Float {
+			return false // 0 and -0 are one key
+		}
+		keys = append(keys, in.batch.Column(i))
+	}
+	seen := map[string]bool{}
+	for row := range int(in.rows) {
+		var key strings.Builder
+		for _, a := range keys {
+			text := a.ValueStr(row)
+			fmt.Fprintf(&key, "%d %s", len(text), text)
+		}
+		seen[key.String()] = true
+	}
+	first := w.schema.KeyColumns()[0]
+	for i, c := range w.schema.Stored() {
+		if c.ID == first.ID {
+			in.bounds = orderOf(first.Type).boundsOf(in.batch.Column(i))
+		}
+	}
+	return len(seen) == int(in.rows)
+}
+
+// keyTable makes the table incoming with the keys of a batch.
+func (w *work) keyTable(ctx context.Context, in *incoming) error {
+	var fields []arrow.Field
+	var columns []arrow.Array
+	var list []string
+	for i, c := range w.schema.Stored() {
+		if !w.schema.IsKey(c.ID) || !in.has(c.ID) {
+			continue
+		}
+		a := in.batch.Column(i)
+		fields = append(fields, arrow.Field{Name: columnName(c.ID), Type: a.DataType(), Nullable: true})
+		columns = append(columns, a)
+		list = append(list, fmt.Sprintf("CAST(%[1]s AS %[2]s) AS %[1]s", columnName(c.ID), c.Type.SQL()))
+	}
+	fields = append(fields, arrow.Field{Name: "_n", Type: arrow.PrimitiveTypes.Int64})
+	columns = append(columns, int64s(int(in.rows), 0, 1))
+	s := arrow.NewSchema(fields, nil)
+	batch := array.NewRecordBatch(s, columns, in.rows)
+	defer batch.Release()
+	reader, err := array.NewRecordReader(s, []arrow.RecordBatch{batch})
+	if err != nil {
+		return err
+	}
+	release, err := w.conn.View(ctx, "_keys", reader)
+	if err != nil {
+		return err
+	}
+	defer release()
+	in.relation = "incoming"
+	_, err = w.conn.Create(ctx, "CREATE TEMP TABLE incoming AS SELECT "+strings.Join(append(list, "_n"), ", ")+" FROM _keys")
+	return err
+}
