@@ -3,17 +3,21 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
 
-// Few records are appended from memory: a statement takes as long as all the rest of a one-row commit.
+// Few records go from memory: appended, they are written without a statement, which takes as long as all the rest of a
+// one-row commit; in other modes they are part of the one statement that compares them with the live ones.
 
 // readBatch keeps the records in memory, as the rows of a data file.
 func (w *work) readBatch(ctx context.Context, in *incoming, records intake.Records) (err error) {
@@ -91,7 +95,7 @@ func int64s(n int, first, step int64) arrow.Array {
 // checkFew makes sure that the records of a batch have keys of their own that are not live. What is plain to see is
 // found here; else the same statements check as for many records.
 func (w *work) checkFew(ctx context.Context, in *incoming) error {
-	if w.distinctKeys(in) && len(w.liveIn(in.bounds).Data) == 0 {
+	if w.distinctKeys(in, w.inBatch(in.batch)) && len(w.liveIn(in.bounds).Data) == 0 {
 		return nil
 	}
 	if err := w.keyTable(ctx, in); err != nil {
@@ -103,34 +107,102 @@ func (w *work) checkFew(ctx context.Context, in *incoming) error {
 	return w.checkNew(ctx, in)
 }
 
-// distinctKeys tells whether every record of a batch surely has a key of its own, and finds the bounds of the keys.
-func (w *work) distinctKeys(in *incoming) bool {
-	var keys []arrow.Array
-	for i, c := range w.schema.Stored() {
-		if !w.schema.IsKey(c.ID) {
-			continue
-		}
-		if a := in.batch.Column(i); a.NullN() > 0 || !in.has(c.ID) || c.Type.Nested() || c.Type.Name == schema.Double || c.Type.Name == schema.Float {
+// distinctKeys tells whether every record surely has a key of its own, and finds the bounds of the keys. at returns the
+// values of a column that came.
+func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
+	key := w.schema.KeyColumns()
+	for _, c := range key {
+		if !in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || c.Type.Name == schema.Double || c.Type.Name == schema.Float {
 			return false // 0 and -0 are one key
 		}
-		keys = append(keys, in.batch.Column(i))
 	}
 	seen := map[string]bool{}
 	for row := range int(in.rows) {
-		var key strings.Builder
-		for _, a := range keys {
-			text := a.ValueStr(row)
-			fmt.Fprintf(&key, "%d %s", len(text), text)
+		var text strings.Builder
+		for _, c := range key {
+			value := at(c.ID).ValueStr(row)
+			fmt.Fprintf(&text, "%d %s", len(value), value)
 		}
-		seen[key.String()] = true
+		seen[text.String()] = true
 	}
-	first := w.schema.KeyColumns()[0]
-	for i, c := range w.schema.Stored() {
-		if c.ID == first.ID {
-			in.bounds = orderOf(first.Type).boundsOf(in.batch.Column(i))
-		}
-	}
+	in.bounds = orderOf(key[0].Type).boundsOf(at(key[0].ID))
 	return len(seen) == int(in.rows)
+}
+
+// inBatch returns the values of a column in the rows of a data file.
+func (w *work) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
+	return func(id int) arrow.Array {
+		return batch.Column(slices.IndexFunc(w.schema.Stored(), func(c schema.Column) bool { return c.ID == id }))
+	}
+}
+
+// literalRows is up to how many records are written into the statement that needs them, instead of into a table.
+const literalRows = 16
+
+// readLiteral makes records part of the statements that read them. ok is false where they are too many, or have values
+// that SQL has no plain literals for, or keys that have to be looked at.
+func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
+	came, err := decoded.Batch()
+	if err != nil {
+		return false, err
+	}
+	defer came.Release()
+	in.rows = came.NumRows()
+	at := func(id int) arrow.Array { return came.Column(in.columns[in.index(id)].from) }
+	if in.rows == 0 || in.rows > literalRows || !w.distinctKeys(in, at) {
+		return false, nil
+	}
+	rows := make([]string, in.rows)
+	names := make([]string, 0, len(in.columns)+2)
+	for _, c := range in.columns {
+		names = append(names, columnName(c.ID))
+	}
+	names = append(names, "_n")
+	texts := in.keepsText(w.commit.Mode)
+	if texts {
+		names = append(names, "_json")
+	}
+	for row := range rows {
+		values := make([]string, 0, len(names))
+		for _, c := range in.columns {
+			value, ok := literal(at(c.ID), row, c.Type)
+			if !ok {
+				return false, nil
+			}
+			values = append(values, value)
+		}
+		values = append(values, fmt.Sprintf("CAST(%d AS BIGINT)", row))
+		if texts {
+			values = append(values, duck.Text(came.Column(len(in.offered)).ValueStr(row)))
+		}
+		rows[row] = "(" + strings.Join(values, ", ") + ")"
+	}
+	in.relation = fmt.Sprintf("(SELECT * FROM (VALUES %s) v(%s))", strings.Join(rows, ", "), strings.Join(names, ", "))
+	in.checked, in.filled = true, map[int]bool{}
+	for _, c := range in.columns {
+		in.filled[c.ID] = at(c.ID).NullN() == 0
+	}
+	return true, nil
+}
+
+// literal writes a value in SQL.
+func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
+	if a.IsNull(row) {
+		return "CAST(NULL AS " + t.SQL() + ")", true
+	}
+	switch v := a.(type) {
+	case *array.Int64, *array.Uint64, *array.Boolean:
+		text = a.ValueStr(row)
+	case *array.Float64:
+		text = strconv.FormatFloat(v.Value(row), 'g', -1, 64)
+	case *array.Decimal128:
+		text = v.Value(row).ToString(int32(t.Scale))
+	case *array.String:
+		text = v.Value(row)
+	default:
+		return "", false
+	}
+	return "CAST(" + duck.Text(text) + " AS " + t.SQL() + ")", !strings.ContainsRune(text, 0)
 }
 
 // keyTable makes the table incoming with the keys of a batch.

@@ -25,6 +25,8 @@ type incoming struct {
 	rows     int64
 	brought  int64             // the greatest _id that came with a record
 	bounds   *catalog.Bounds   // of the first key column
+	checked  bool              // every record has a key of its own
+	filled   map[int]bool      // columns of which every record has a value, where that is known
 	path     string            // where the records lie as a data file of this commit, if they do
 	sum      <-chan fileSum    // of that file, where it is to become one of the commit's
 	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few
@@ -59,6 +61,13 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	switch {
 	case u.Size <= tinyUpload && w.commit.Mode == catalog.Append && !in.has(schema.RowID):
 		return in, w.readBatch(ctx, in, records)
+	case u.Size <= tinyUpload && w.commit.Mode != catalog.Append && in.asOffered():
+		if decoded, ok := records.(intake.Decoded); ok {
+			if ok, err := w.readLiteral(in, decoded); ok || err != nil {
+				return in, err
+			}
+		}
+		return in, w.readTable(ctx, in, records)
 	case u.Size <= smallUpload:
 		return in, w.readTable(ctx, in, records)
 	}

@@ -17,7 +17,11 @@ import (
 func (in *incoming) merge(c schema.Column) string {
 	came := in.came(c.ID)
 	m := merger{json: in.keepsText(catalog.Upsert)}
-	return m.value(c.Type, came.Type, "i."+columnName(c.ID), "s."+columnName(c.ID), "/"+pointer(came.Name))
+	after, before, path := "i."+columnName(c.ID), "s."+columnName(c.ID), "/"+pointer(came.Name)
+	if in.filled[c.ID] {
+		return m.merged(c.Type, came.Type, after, before, path)
+	}
+	return m.value(c.Type, came.Type, after, before, path)
 }
 
 // came returns the column as it was offered.
@@ -33,19 +37,24 @@ func pointer(name string) string {
 
 type merger struct{ json bool }
 
-// value merges after, of the offered type, into before; path is where after stands in the record's JSON.
+// value is what becomes of before, which stays where after did not come: path is where that stands in the record's JSON.
 func (m merger) value(t, offered schema.Type, after, before, path string) string {
-	merged := after
-	switch {
-	case t.Name == schema.Struct && offered.Name == schema.Struct:
-		merged = m.structure(t, offered, after, before, path)
-	case t.Name == schema.JSON:
-		merged = fmt.Sprintf("CASE WHEN %[1]s IS NULL OR json_type(%[1]s) = 'NULL' THEN NULL WHEN json_type(%[1]s) = 'OBJECT' AND json_type(%[2]s) = 'OBJECT' THEN json_merge_patch(%[2]s, %[1]s) ELSE %[1]s END", after, before)
-	}
+	merged := m.merged(t, offered, after, before, path)
 	if !m.json {
 		return merged
 	}
 	return fmt.Sprintf("CASE WHEN json_exists(_json, %s) THEN %s ELSE %s END", duck.Text(path), merged, before)
+}
+
+// merged merges after, of the offered type, into before.
+func (m merger) merged(t, offered schema.Type, after, before, path string) string {
+	switch {
+	case t.Name == schema.Struct && offered.Name == schema.Struct:
+		return m.structure(t, offered, after, before, path)
+	case t.Name == schema.JSON:
+		return fmt.Sprintf("CASE WHEN %[1]s IS NULL OR json_type(%[1]s) = 'NULL' THEN NULL WHEN json_type(%[1]s) = 'OBJECT' AND json_type(%[2]s) = 'OBJECT' THEN json_merge_patch(%[2]s, %[1]s) ELSE %[1]s END", after, before)
+	}
+	return after
 }
 
 func (m merger) structure(t, offered schema.Type, after, before, path string) string {
