@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -297,5 +298,56 @@ func TestTheIncrementThatIsCalledFor(t *testing.T) {
 			t.Errorf("%s %s calls for %s (%s), want %s", c.mode, c.body, in.VersionType, in.VersionReason, c.want)
 		}
 		from = to
+	}
+}
+
+// A column that a rollback takes back changes the same records there and back.
+func TestAColumnThatWasRolledBack(t *testing.T) {
+	b := open(t)
+	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})
+	one := b.commit(d, "append", `[{"id":1},{"id":2}]`)
+	two := b.commit(d, "upsert", `[{"id":1,"x":5}]`)
+	id, err := strconv.ParseInt(two, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.Rollback(context.Background(), d, id, storage.Stack, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	three := fmt.Sprint(c.ID)
+	for _, pair := range []struct {
+		from, to string
+		modified int64
+	}{{one, two, 1}, {two, one, 1}, {two, three, 1}, {three, two, 1}, {one, three, 0}, {three, one, 0}} {
+		if s := b.summary(d, pair.from, pair.to); s.EntriesModified != pair.modified || s.EntriesAdded+s.EntriesRemoved != 0 {
+			t.Errorf("%s to %s: %+v", pair.from, pair.to, s.Comparison)
+		}
+	}
+	if c, err := b.Restore(context.Background(), d, two, storage.Request{}); err != nil || c.Modified != 1 {
+		t.Errorf("%d modified, %v", c.Modified, err)
+	}
+}
+
+// A category is the same one however its column was typed when it came.
+func TestCategoriesOfAColumnThatWasWidened(t *testing.T) {
+	b := open(t)
+	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})
+	rows := func(from int, category string) string {
+		var list []string
+		for i := range 600 {
+			list = append(list, fmt.Sprintf(`{"id":%d,"category":%s}`, from+i, category))
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	one := b.commit(d, "append", rows(0, "1"))
+	two := b.commit(d, "append", rows(1000, "1.5"))
+	three := b.commit(d, "append", rows(2000, "1"))
+	s := b.summary(d, two, three)
+	if want := map[string]compare.Sides[int64]{"1.0": {From: 600, To: 1200}, "1.5": {From: 600, To: 600}}; !reflect.DeepEqual(s.Categories, want) {
+		t.Errorf("%v", s.Categories)
+	}
+	if s := b.summary(d, one, two); s.TotalEntriesV2 != 1200 {
+		t.Errorf("%+v", s)
 	}
 }

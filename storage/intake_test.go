@@ -18,6 +18,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -475,4 +476,51 @@ func stream(t *testing.T, s *arrow.Schema, columns ...arrow.Array) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// generated commits the rows of a query, as Parquet.
+func (b *bench) generated(dataset string, mode catalog.Mode, query string) (catalog.Commit, error) {
+	b.Helper()
+	conn, err := b.Conn(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	path := filepath.Join(b.TempDir(), "upload.parquet")
+	if _, err := conn.Exec(context.Background(), "COPY ("+query+") TO "+duck.Text(path)+" (FORMAT parquet, COMPRESSION uncompressed)"); err != nil {
+		b.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return b.Commit(context.Background(), dataset, storage.Change{Mode: mode, Upload: intake.Upload{Format: intake.Parquet, Path: path, Size: info.Size()}})
+}
+
+// Of many keys that do not come in order, one that comes twice is found, whatever their type and range.
+func TestManyKeysOneTwice(t *testing.T) {
+	b := open(t)
+	for name, key := range map[string]string{
+		"near":     "CAST(hash(i) % 1 + i AS BIGINT)",
+		"negative": "CAST(i - 150000 AS INTEGER)",
+		"far":      "i * 1000003",
+		"unsigned": "CAST(18446744073709551615 - CAST(i AS HUGEINT) AS UBIGINT)",
+		"text":     "'k' || i",
+		"small":    "CAST(i AS UINTEGER)",
+	} {
+		d := b.create(name, "k")
+		const rows = "SELECT %s AS k, repeat('x', 20) AS v FROM range(300000) t(i) ORDER BY hash(i)"
+		if c, err := b.generated(d, "append", fmt.Sprintf(rows, key)); err != nil || c.Added != 300_000 {
+			t.Errorf("%s: %s %v", name, counts(c), err)
+		}
+		e := b.create(name+" twice", "k")
+		twice := fmt.Sprintf("SELECT * FROM (%s) UNION ALL (SELECT %s, 'again' FROM range(123456, 123457) t(i))", fmt.Sprintf(rows, key), key)
+		if _, err := b.generated(e, "append", twice); storage.Explain(err).Code != "key_duplicate" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := b.generated(d, "append", fmt.Sprintf("SELECT %s AS k, 'late' AS v FROM range(299999, 300001) t(i)", key)); storage.Explain(err).Code != "key_exists" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.sound()
 }
