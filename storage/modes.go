@@ -126,7 +126,11 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 		return w.add(ctx, in)
 	}
 	if in.rows <= smallRows {
-		return w.rewriteFew(ctx, w.changes(in, live))
+		changes := w.changes(in, live)
+		if in.rows > 1 {
+			changes += " ORDER BY _pos IS NULL, _n" // those with a live record first
+		}
+		return w.rewriteFew(ctx, changes)
 	}
 	return w.rewriteMany(ctx, w.changes(in, live))
 }
@@ -164,9 +168,10 @@ func (w *work) after(in *incoming, c schema.Column) string {
 	return "s." + columnName(c.ID)
 }
 
-// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory.
+// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory. changes has
+// those with a live record first.
 func (w *work) rewriteFew(ctx context.Context, changes string) error {
-	batch, err := w.conn.Batch(ctx, changes+" ORDER BY _pos IS NULL, _n") // those with a live record first
+	batch, err := w.conn.Batch(ctx, changes)
 	if err != nil {
 		return err
 	}

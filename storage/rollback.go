@@ -216,7 +216,8 @@ func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Po
 		return undone, false, answer, err
 	}
 	if by := undone.commit.RollbackCommitID; by != 0 {
-		return undone, false, answer, failf(Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by)
+		return undone, false, answer, failf(Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
+			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
 	}
 	if len(later) == 0 {
 		return undone, false, answer, nil
