@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/schema"
 )
 
 // Filter opens a sandbox in which a snapshot's records are the view "records", for conditions that clients write. With
@@ -24,7 +25,7 @@ func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool, files []
 	if place {
 		list = append(list, "_file", "_pos")
 	}
-	return s.Sandbox(ctx, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+strings.Join(list, ", ")+" FROM ("+snap.Rows(place)+")")
+	return s.Sandbox(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+strings.Join(list, ", ")+" FROM ("+snap.Rows(place)+")")
 }
 
 // node is what is looked at of a parsed statement.
@@ -56,7 +57,31 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 		len(n.Groups)+len(n.Modifiers) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
 		return failf(Invalid, "invalid_condition", "%q is not one SQL condition.", clip(where))
 	}
-	return checkTree(tree)
+	named := map[string]bool{"records": true}
+	collectNames(tree, named)
+	return checkTree(tree, named)
+}
+
+// collectNames finds the names that a statement gives to queries of its own (WITH).
+func collectNames(tree any, named map[string]bool) {
+	switch t := tree.(type) {
+	case []any:
+		for _, part := range t {
+			collectNames(part, named)
+		}
+	case map[string]any:
+		if ctes, ok := t["cte_map"].(map[string]any); ok {
+			list, _ := ctes["map"].([]any)
+			for _, entry := range list {
+				if e, ok := entry.(map[string]any); ok {
+					named[schema.Fold(text(e["key"]))] = true
+				}
+			}
+		}
+		for _, part := range t {
+			collectNames(part, named)
+		}
+	}
 }
 
 // Functions that tell of the server instead of the records, or that run statements, and table functions that read
@@ -64,26 +89,26 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 var (
 	serverFunctions = []string{
 		"current_setting", "current_query", "getenv", "getvariable", "current_database", "current_schema", "current_schemas", "write_log",
-		"json_serialize_plan", "json_execute_serialized_sql", "in_search_path", "txid_current", "version",
+		"json_serialize_plan", "json_execute_serialized_sql", "in_search_path", "txid_current", "version", "sleep_ms",
 	}
 	pureTables = []string{"unnest", "range", "generate_series"}
 )
 
 // checkTree looks through a parsed statement: it may read the records and what it names itself, and nothing else.
-func checkTree(tree any) error {
+func checkTree(tree any, named map[string]bool) error {
 	switch t := tree.(type) {
 	case []any:
 		for _, part := range t {
-			if err := checkTree(part); err != nil {
+			if err := checkTree(part, named); err != nil {
 				return err
 			}
 		}
 	case map[string]any:
-		if err := checkNode(t); err != nil {
+		if err := checkNode(t, named); err != nil {
 			return err
 		}
 		for _, part := range t {
-			if err := checkTree(part); err != nil {
+			if err := checkTree(part, named); err != nil {
 				return err
 			}
 		}
@@ -91,7 +116,7 @@ func checkTree(tree any) error {
 	return nil
 }
 
-func checkNode(n map[string]any) error {
+func checkNode(n map[string]any, named map[string]bool) error {
 	kind, _ := n["type"].(string)
 	class, _ := n["class"].(string)
 	switch {
@@ -104,7 +129,7 @@ func checkNode(n map[string]any) error {
 		if name := strings.ToLower(text(function["function_name"])); !slices.Contains(pureTables, name) {
 			return forbidden("a table other than the records")
 		}
-	case kind == "BASE_TABLE" && (text(n["table_name"]) != "records" || text(n["schema_name"])+text(n["catalog_name"]) != ""):
+	case kind == "BASE_TABLE" && (!named[schema.Fold(text(n["table_name"]))] || text(n["schema_name"])+text(n["catalog_name"]) != ""):
 		return forbidden("a table other than the records")
 	case kind == "SHOW_REF":
 		return forbidden("SHOW")

@@ -45,7 +45,7 @@ type Store struct {
 	mu       sync.Mutex
 	families map[string]*family
 
-	sandboxes chan struct{} // has one for each that is open
+	sandboxes [2]chan struct{} // have one for each that is open: for reading, for commits
 }
 
 // family hands out what a dataset and its forks share: row numbers and field ids. The lock is held by a commit that
@@ -58,7 +58,7 @@ type family struct {
 
 // Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
-	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}, sandboxes: make(chan struct{}, maxSandboxes)}
+	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}, sandboxes: [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)}}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -114,8 +114,13 @@ const engineShare = 6
 // receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
 const receiptsKept = 30 * 24 * time.Hour
 
-// maxSandboxes is how many clients' statements run at once, sharing their part of the memory. Others wait.
-const maxSandboxes = 4
+// Clients' statements that run at once, for reading and for commits, sharing their part of the memory. Others wait, for
+// as long as sandboxPatience.
+const (
+	maxReaders      = 4
+	maxWriters      = 2
+	sandboxPatience = 10 * time.Second
+)
 
 func (s *Store) limits(tenths int64) duck.Limits {
 	return duck.Limits{Memory: s.options.Memory / 10 * tenths, Threads: s.options.Threads, TempDir: s.blobs.Scratch("spill")}
@@ -150,16 +155,24 @@ func (s *Store) Close() error {
 func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.Conn(ctx) }
 
 // Sandbox opens an instance for a client's statement: it can touch these files and nothing else. setup is ours and
-// makes the views that the statement names.
-func (s *Store) Sandbox(ctx context.Context, files []string, setup ...string) (*duck.Conn, error) {
+// makes the views that the statement names. Commits have places of their own, so that no reader keeps them waiting.
+func (s *Store) Sandbox(ctx context.Context, commit bool, files []string, setup ...string) (*duck.Conn, error) {
+	places := s.sandboxes[0]
+	if commit {
+		places = s.sandboxes[1]
+	}
+	patience := time.NewTimer(sandboxPatience)
+	defer patience.Stop()
 	select {
-	case s.sandboxes <- struct{}{}:
+	case places <- struct{}{}:
+	case <-patience.C:
+		return nil, failf(Unavailable, "busy", "Too many conditions run at once. Send the request again in a moment.")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	leave := func() { <-s.sandboxes }
+	leave := func() { <-places }
 	limits := s.limits(10 - engineShare)
-	limits.Memory /= maxSandboxes
+	limits.Memory /= maxReaders + maxWriters
 	box, err := duck.Sandbox(ctx, limits, files, setup...)
 	if err != nil {
 		leave()

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -123,17 +124,29 @@ func (a *API) App() *fiber.App {
 
 // nothingThere answers what no route has taken.
 func (a *API) nothingThere(c *fiber.Ctx) error {
-	var methods []string
-	for _, r := range a.routes() {
-		if matches(r.path, c.Path()) {
-			methods = append(methods, r.method)
-		}
-	}
+	methods := a.methodsAt(c.Path())
 	if len(methods) == 0 {
 		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /openapi.json for what there is.", c.Method(), c.Path()))
 	}
 	c.Set("Allow", strings.Join(methods, ", "))
 	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
+}
+
+// methodsAt lists the methods of a path, by its most literal routes.
+func (a *API) methodsAt(path string) (methods []string) {
+	variables := math.MaxInt
+	for _, r := range a.routes() {
+		if n := strings.Count(r.path, "{"); matches(r.path, path) && n <= variables {
+			if n < variables {
+				variables, methods = n, nil
+			}
+			methods = append(methods, r.method)
+			if r.method == http.MethodGet {
+				methods = append(methods, http.MethodHead)
+			}
+		}
+	}
+	return methods
 }
 
 // matches tells whether a path is one of a route's.

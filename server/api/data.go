@@ -87,11 +87,11 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	explain := storage.ReadError
-	if in.Where != "" {
-		explain = storage.ClientError
+	each, explain := a.options.QueryTimeout, storage.ReadError
+	if in.Where != "" { // it has one of few places
+		each, explain = 0, storage.ClientError
 	}
-	return a.stream(c, format, q, explain, func(ctx context.Context, scratch string) (*duck.Conn, error) {
+	return a.stream(c, format, q, each, explain, func(ctx context.Context, scratch string) (*duck.Conn, error) {
 		if in.Where == "" {
 			return a.store.Conn(ctx)
 		}
@@ -202,15 +202,15 @@ func orderBy(all []schema.Column, text string) (string, error) {
 
 // stream answers with a query's result as it is computed. What goes wrong before the first byte is a problem like any
 // other; after it, the connection is cut, so that no one takes a part for the whole. The time limit is for every step:
-// a query that yields nothing, or a client that takes nothing, for so long, is stopped. explain puts what a statement met
-// into words.
-func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, explain func(error) error, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
+// a query that yields nothing, or a client that takes nothing, for so long, is stopped; where each is 0, it is for all of
+// them. explain puts what a statement met into words.
+func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, each time.Duration, explain func(error) error, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
 	ctx, cancel := context.WithCancelCause(a.base)
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
 	limit := time.AfterFunc(a.options.QueryTimeout, func() { cancel(context.DeadlineExceeded) })
 	a.background(func() error {
-		return a.writeResult(ctx, &steps{writer, limit, a.options.QueryTimeout}, format, q, open)
+		return a.writeResult(ctx, &steps{writer, limit, each}, format, q, open)
 	}, func(err error) {
 		limit.Stop()
 		writer.CloseWithError(err)
@@ -226,7 +226,7 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, explain
 	return nil
 }
 
-// steps is a writer that gives every write its own time.
+// steps is a writer that gives every write its own time, unless each is 0.
 type steps struct {
 	io.Writer
 	limit *time.Timer
@@ -235,7 +235,9 @@ type steps struct {
 
 func (s *steps) Write(p []byte) (int, error) {
 	n, err := s.Writer.Write(p)
-	s.limit.Reset(s.each)
+	if s.each > 0 {
+		s.limit.Reset(s.each)
+	}
 	return n, err
 }
 
@@ -355,5 +357,5 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.stream(c, format, q, storage.ReadError, func(ctx context.Context, _ string) (*duck.Conn, error) { return a.store.Conn(ctx) })
+	return a.stream(c, format, q, a.options.QueryTimeout, storage.ReadError, func(ctx context.Context, _ string) (*duck.Conn, error) { return a.store.Conn(ctx) })
 }

@@ -149,22 +149,26 @@ func (r *arrowRecords) Explain(err error) error {
 // malformedArrow is all that is told of a stream that can't be read: arrow-go's words are for those who write readers.
 var malformedArrow = malformed("the Arrow stream can't be read: it is malformed or was cut short")
 
-// maxBuffer is how large one buffer of a stream may be, bytes: what a stream claims is not what memory there is.
+// maxBuffer is how large one buffer of a stream may be that is larger than the stream, bytes: what a stream claims is not
+// what memory there is.
 const maxBuffer = 1 << 30
 
-// boundedAllocator refuses buffers that are too large.
-type boundedAllocator struct{ memory.Allocator }
+// boundedAllocator refuses buffers that are larger than most.
+type boundedAllocator struct {
+	memory.Allocator
+	most int64
+}
 
 func (a boundedAllocator) Allocate(size int) []byte {
-	return a.Allocator.Allocate(checkSize(size))
+	return a.Allocator.Allocate(a.check(size))
 }
 
 func (a boundedAllocator) Reallocate(size int, b []byte) []byte {
-	return a.Allocator.Reallocate(checkSize(size), b)
+	return a.Allocator.Reallocate(a.check(size), b)
 }
 
-func checkSize(size int) int {
-	if size < 0 || size > maxBuffer {
+func (a boundedAllocator) check(size int) int {
+	if size < 0 || int64(size) > a.most {
 		panic(fmt.Sprintf("a buffer of %d bytes", size)) // arrow-go has no way for an allocator to fail; readers recover
 	}
 	return size
@@ -177,7 +181,7 @@ func newReader(in io.Reader, size int64) (r *ipc.Reader, err error) {
 			err = fmt.Errorf("malformed schema: %v", p)
 		}
 	}()
-	return ipc.NewReader(in, ipc.WithBodySizeLimit(max(size, 1)), ipc.WithMetadataSizeLimit(max(size, 1)), ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator}))
+	return ipc.NewReader(in, ipc.WithBodySizeLimit(max(size, 1)), ipc.WithMetadataSizeLimit(max(size, 1)), ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator, max(size+size/8, maxBuffer)}))
 }
 
 // checkedStream checks every batch in full before DuckDB reads it: offsets that point outside their buffers would crash.

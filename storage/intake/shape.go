@@ -27,6 +27,7 @@ type shape struct {
 	unsigned bool // an integer that no int64 holds, but a uint64
 	beyond   bool // an integer that neither holds
 	inexact  bool // a number that no double holds
+	wide     bool // an integer that no double holds
 	depth    int
 
 	elem   *shape
@@ -138,10 +139,12 @@ func (s *shape) learnInteger(text string) {
 	s.negative = s.negative || negative
 	s.digits = max(s.digits, len(strings.TrimPrefix(text, "-")))
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		s.inexact = s.inexact || n > 1<<53 || n < -(1<<53)
+		if n > 1<<53 || n < -(1<<53) {
+			s.inexact, s.wide = true, true
+		}
 		return
 	}
-	s.inexact = true
+	s.inexact, s.wide = true, true
 	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
 		s.unsigned = true
 		return
@@ -194,6 +197,8 @@ func (s *shape) numberType() schema.Type {
 		return schema.Of(schema.Double)
 	case s.reals && whole+s.places <= 38:
 		return schema.DecimalOf(whole+s.places, s.places)
+	case s.reals && !s.wide:
+		return schema.Of(schema.Double) // fractions with more digits than anything holds
 	case s.reals:
 		return schema.Of(schema.JSON)
 	case !s.beyond && !s.unsigned:
@@ -214,6 +219,8 @@ func (s *shape) impose(stored schema.Type) schema.Type {
 		s.known = schema.Of(schema.JSON)
 	case stored.Name == schema.Decimal && (s.known.Name == schema.Double || s.known.Name == schema.JSON) && !s.objects && !s.lists:
 		s.known = schema.Of(schema.Varchar)
+	case stored.Name == schema.Double && s.known.Name == schema.Decimal && s.reals && !s.wide:
+		s.known = stored // a column of floating-point numbers takes the nearest
 	case stored.Name == schema.List && s.known.Name == schema.List:
 		s.known = schema.ListOf(s.elem.imposePart(*stored.Elem))
 	case stored.Name == schema.Struct && s.known.Name == schema.Struct:
@@ -393,8 +400,20 @@ func plain(text string, places int) string {
 	return exact.FloatString(places)
 }
 
+// written is a number as decimals are written, where that is not too long.
+func written(text string) string {
+	if _, exponent := significant(text); exponent > -60 && exponent < 60 {
+		return plain(text, max(0, -exponent))
+	}
+	return text
+}
+
 // appendText appends a string, or, where the place is of type JSON, the value's own text.
 func appendText(s *shape, b *array.StringBuilder, value jsontext.Value) error {
+	if value.Kind() == '0' && s.known.Name == schema.Varchar {
+		b.Append(written(string(value)))
+		return nil
+	}
 	if value.Kind() != '"' || s.known.Name == schema.JSON {
 		value = value.Clone()
 		err := value.Compact()

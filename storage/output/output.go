@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -129,7 +130,10 @@ func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, asArr
 		parts[i] = duck.Ident(c.Name) + " := " + jsonValue(duck.Ident(c.Name), c.Type)
 	}
 	record := "'{}'"
-	if len(parts) > 0 {
+	switch {
+	case slices.ContainsFunc(q.Columns, func(c schema.Column) bool { return c.Type.Name == schema.JSON }):
+		record = spliced(q.Columns)
+	case len(parts) > 0:
 		record = "CAST(to_json(struct_pack(" + strings.Join(parts, ", ") + ")) AS VARCHAR)"
 	}
 	r, err := conn.Stream(ctx, "SELECT "+record+" FROM ("+q.SQL+")")

@@ -42,6 +42,20 @@ func jsonValue(expr string, t schema.Type) string {
 	return text(expr, t)
 }
 
+// spliced is the SQL of a record in which JSON stands as it is: DuckDB would read its numbers as doubles.
+func spliced(columns []schema.Column) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		name := duck.Ident(c.Name)
+		value := fmt.Sprintf("CAST(to_json(%s) AS VARCHAR)", jsonValue(name, c.Type))
+		if c.Type.Name == schema.JSON {
+			value = fmt.Sprintf("CASE WHEN contains(CAST(%[1]s AS VARCHAR), chr(10)) THEN CAST(to_json(%[1]s) AS VARCHAR) ELSE CAST(%[1]s AS VARCHAR) END", name)
+		}
+		parts[i] = fmt.Sprintf("CAST(to_json(%s) AS VARCHAR) || ':' || coalesce(%s, 'null')", duck.Text(c.Name), value)
+	}
+	return "'{' || " + strings.Join(parts, " || ',' || ") + " || '}'"
+}
+
 // text is the SQL of a single value as text.
 func text(expr string, t schema.Type) string {
 	switch t.Name {
