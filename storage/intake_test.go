@@ -393,6 +393,10 @@ func TestJSONColumnsKeepWhatCame(t *testing.T) {
 	if c := b.json(d, "overwrite", `[{"id":2,"j":{"b":9007199254740993}},{"id":3,"j":0.5}]`); c.Modified != 0 {
 		t.Errorf("equal records count as modified: %s", counts(c))
 	}
+	b.json(d, "upsert", `[{"id":5,"j":{"k":1.50}}]`)
+	if c := b.json(d, "upsert", `[{"id":5,"j":{"k":1.50}}]`); c.Modified != 0 {
+		t.Errorf("a merge that changes nothing counts as a change: %s", counts(c))
+	}
 	e := b.create("y", "id")
 	b.json(e, "append", `[{"id":1,"l":[1]},{"id":2,"l":["a"]},{"id":3,"s":{"a":1}},{"id":4,"s":{"a":"x"}}]`)
 	b.json(e, "append", `[{"id":5,"l":[7],"s":{"a":7}}]`)

@@ -52,9 +52,15 @@ func (m merger) merged(t, offered schema.Type, after, before, path string) strin
 	case t.Name == schema.Struct && offered.Name == schema.Struct:
 		return m.structure(t, offered, after, before, path)
 	case t.Name == schema.JSON:
-		return fmt.Sprintf("CASE WHEN %[1]s IS NULL OR json_type(%[1]s) = 'NULL' THEN NULL WHEN json_type(%[1]s) = 'OBJECT' AND json_type(%[2]s) = 'OBJECT' THEN json_merge_patch(%[2]s, %[1]s) ELSE %[1]s END", after, before)
+		return fmt.Sprintf("CASE WHEN %[1]s IS NULL OR json_type(%[1]s) = 'NULL' THEN NULL WHEN json_type(%[1]s) = 'OBJECT' AND json_type(%[2]s) = 'OBJECT' THEN %[3]s ELSE %[1]s END", after, before, patched(after, before))
 	}
 	return after
+}
+
+// patched is the SQL of a JSON object with another merged into it: as it was written where that changes nothing, since
+// DuckDB writes every number of the result anew.
+func patched(after, before string) string {
+	return fmt.Sprintf("CASE WHEN json_merge_patch(%[2]s, %[1]s) = json_merge_patch(%[2]s, CAST('{}' AS JSON)) THEN %[2]s ELSE json_merge_patch(%[2]s, %[1]s) END", after, before)
 }
 
 func (m merger) structure(t, offered schema.Type, after, before, path string) string {
