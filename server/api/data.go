@@ -298,18 +298,23 @@ func (a *API) summarize(ctx context.Context, from, to *storage.Snapshot) (compar
 	return compare.Summarize(ctx, conn, from, to)
 }
 
-func (a *API) getCompare(c *fiber.Ctx) error {
+// compared compares the two refs that a request names.
+func (a *API) compared(c *fiber.Ctx) (out compare.Summary, err error) {
 	var in compareIn
 	if err := bind(c, &in); err != nil {
-		return err
+		return out, err
 	}
 	ctx, cancel := a.context()
 	defer cancel()
 	from, to, err := a.pair(ctx, in)
 	if err != nil {
-		return err
+		return out, err
 	}
-	out, err := a.summarize(ctx, from, to)
+	return a.summarize(ctx, from, to)
+}
+
+func (a *API) getCompare(c *fiber.Ctx) error {
+	out, err := a.compared(c)
 	if err != nil {
 		return err
 	}
@@ -317,17 +322,7 @@ func (a *API) getCompare(c *fiber.Ctx) error {
 }
 
 func (a *API) getInsights(c *fiber.Ctx) error {
-	var in compareIn
-	if err := bind(c, &in); err != nil {
-		return err
-	}
-	ctx, cancel := a.context()
-	defer cancel()
-	from, to, err := a.pair(ctx, in)
-	if err != nil {
-		return err
-	}
-	out, err := a.summarize(ctx, from, to)
+	out, err := a.compared(c)
 	if err != nil {
 		return err
 	}
