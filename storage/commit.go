@@ -19,9 +19,10 @@ import (
 type Request struct {
 	User         string
 	Message      string
-	Metadata     json.RawMessage // nil: {}
-	ExpectedHead *int64          // refuse where the head is another
-	Receipt      *Receipt        // nil: the request bore no Idempotency-Key
+	Metadata     json.RawMessage                   // nil: {}
+	ExpectedHead *int64                            // refuse where the head is another
+	Receipt      *Receipt                          // nil: the request bore no Idempotency-Key
+	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
 }
 
 // Change is records in a mode (design, section 3).

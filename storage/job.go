@@ -43,3 +43,15 @@ func (s *Store) Job(ctx context.Context, id string) (j catalog.Job, err error) {
 	})
 	return j, err
 }
+
+// ReportJob records how far work has got: 0 to 99 percent. What has ended stays as it is.
+func (s *Store) ReportJob(ctx context.Context, id string, percent int, message string) error {
+	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		j, err := tx.Job(id)
+		if err != nil || j.Progress < 0 || j.Progress >= 100 {
+			return err
+		}
+		j.Progress, j.Message, j.UpdatedAt = min(max(percent, 0), 99), message, s.now()
+		return tx.SetJob(j)
+	})
+}

@@ -19,6 +19,8 @@ const (
 	Restore   Mode = "restore"
 	Schema    Mode = "schema"
 	Edit      Mode = "edit"
+	Fork      Mode = "fork"  // the first commit of a fork's own
+	Merge     Mode = "merge" // after the commits that it played
 )
 
 // Commit is one atomic change of a dataset.
@@ -32,6 +34,7 @@ type Commit struct {
 	CreatedAt        time.Time       `json:"created_at"`
 	ParentCommitID   int64           `json:"parent_commit_id"`   // of a rollback: the commit that it undoes; else 0
 	RollbackCommitID int64           `json:"rollback_commit_id"` // the rollback that undid it and stands; else 0
+	MergeCommitID    int64           `json:"merge_commit_id"`    // the merge that it was played by; else 0
 	Added            int64           `json:"records_added"`
 	Removed          int64           `json:"records_removed"`
 	Modified         int64           `json:"records_modified"`
@@ -45,16 +48,16 @@ type Commit struct {
 }
 
 const commitColumns = `dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id, rollback_commit_id,
-	records_added, records_removed, records_modified, records_total, hash, tag, metadata, params, schema_id, properties_id`
+	records_added, records_removed, records_modified, records_total, hash, tag, metadata, params, schema_id, properties_id, merge_commit_id`
 
 func scanCommit(s scanner) (c Commit, err error) {
 	var created int64
-	var parent, rollback sql.NullInt64
+	var parent, rollback, merge sql.NullInt64
 	var metadata, params string
 	err = s.Scan(&c.DatasetID, &c.ID, &c.Previous, &c.Mode, &c.Message, &c.User, &created, &parent, &rollback,
-		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.Tag, &metadata, &params, &c.SchemaID, &c.PropertiesID)
+		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.Tag, &metadata, &params, &c.SchemaID, &c.PropertiesID, &merge)
 	c.CreatedAt = moment(created)
-	c.ParentCommitID, c.RollbackCommitID = parent.Int64, rollback.Int64
+	c.ParentCommitID, c.RollbackCommitID, c.MergeCommitID = parent.Int64, rollback.Int64, merge.Int64
 	c.Metadata, c.Params = json.RawMessage(metadata), json.RawMessage(params)
 	return c, err
 }
@@ -62,10 +65,10 @@ func scanCommit(s scanner) (c Commit, err error) {
 // AddCommit adds a commit's row.
 func (tx Tx) AddCommit(c Commit) error {
 	return tx.exec(`INSERT INTO commits (`+commitColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
 		c.DatasetID, c.ID, c.Previous, c.Mode, c.Message, c.User, micros(c.CreatedAt), orNull(c.ParentCommitID),
 		orNull(c.RollbackCommitID), c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Tag, string(c.Metadata),
-		string(c.Params), c.SchemaID, c.PropertiesID)
+		string(c.Params), c.SchemaID, c.PropertiesID, orNull(c.MergeCommitID))
 }
 
 func orNull(n int64) any {

@@ -23,6 +23,8 @@ type Dataset struct {
 	PropertiesID string
 	CreatedAt    time.Time
 	DeletedAt    time.Time // zero: it is not deleted
+	UpstreamID   string    // of a fork: what it was forked from; else empty
+	ForkCommit   int64     // of a fork: the last commit that it has from there
 }
 
 // Metadata is what people say of a dataset. Numbers stay as they were written.
@@ -44,13 +46,14 @@ type Properties struct {
 	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
 }
 
-const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at`
+const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at, upstream_id, fork_commit`
 
 func scanDataset(s scanner) (d Dataset, err error) {
 	var created int64
 	var deleted sql.NullInt64
-	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted)
-	d.CreatedAt = moment(created)
+	var upstream sql.NullString
+	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted, &upstream, &d.ForkCommit)
+	d.CreatedAt, d.UpstreamID = moment(created), upstream.String
 	if deleted.Valid {
 		d.DeletedAt = moment(deleted.Int64)
 	}
@@ -112,8 +115,12 @@ func (tx Tx) AddDataset(d Dataset) error {
 	if !d.DeletedAt.IsZero() {
 		deleted = micros(d.DeletedAt)
 	}
-	return tx.exec(`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted)
+	var upstream any
+	if d.UpstreamID != "" {
+		upstream = d.UpstreamID
+	}
+	return tx.exec(`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream, d.ForkCommit)
 }
 
 // MoveHead sets a dataset's head and name, if its head is still from. Else ErrMoved.

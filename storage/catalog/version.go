@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"database/sql"
 	"time"
 )
 
@@ -63,21 +64,23 @@ type Savepoint struct {
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	RevertedBy  int64     `json:"reverted_by,omitempty"` // the revert that took it off the list; else 0
 }
 
-const savepointColumns = `id, dataset_id, number, commit_id, description, user_name, created_at, updated_at`
+const savepointColumns = `id, dataset_id, number, commit_id, description, user_name, created_at, updated_at, reverted_by`
 
 func scanSavepoint(s scanner) (p Savepoint, err error) {
 	var created, updated int64
-	err = s.Scan(&p.ID, &p.DatasetID, &p.Number, &p.CommitID, &p.Description, &p.User, &created, &updated)
-	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
+	var reverted sql.NullInt64
+	err = s.Scan(&p.ID, &p.DatasetID, &p.Number, &p.CommitID, &p.Description, &p.User, &created, &updated, &reverted)
+	p.CreatedAt, p.UpdatedAt, p.RevertedBy = moment(created), moment(updated), reverted.Int64
 	return p, err
 }
 
 // AddSavepoint adds a savepoint's row.
 func (tx Tx) AddSavepoint(p Savepoint) error {
-	return tx.exec(`INSERT INTO savepoints (`+savepointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		p.ID, p.DatasetID, p.Number, p.CommitID, p.Description, p.User, micros(p.CreatedAt), micros(p.UpdatedAt))
+	return tx.exec(`INSERT INTO savepoints (`+savepointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		p.ID, p.DatasetID, p.Number, p.CommitID, p.Description, p.User, micros(p.CreatedAt), micros(p.UpdatedAt), orNull(p.RevertedBy))
 }
 
 // Savepoints lists a dataset's savepoints, newest first.

@@ -33,9 +33,20 @@ const (
 
 // Column is one column of a dataset. ID is its Parquet field id: given once in a fork family, never again.
 type Column struct {
-	ID   int    `json:"id"`
-	Name string `json:"name"`
-	Type Type   `json:"type"`
+	ID          int        `json:"id"`
+	Name        string     `json:"name"`
+	Type        Type       `json:"type"`
+	Description string     `json:"description,omitempty"`
+	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns, as c<id>: computed at read, in no file
+	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: the strings that it was declared to hold
+}
+
+// Category is one declared value of a categorical variable. In the column it is its Name.
+type Category struct {
+	ID           int64    `json:"id"`
+	Name         string   `json:"name"`
+	NumericValue *float64 `json:"numeric_value"`
+	Missing      bool     `json:"missing"`
 }
 
 // Schema is the columns of a dataset at one commit.
