@@ -308,6 +308,9 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playRows(ctx, did); err != nil {
 		return err
 	}
+	if err := one.narrowColumns(did); err != nil {
+		return err
+	}
 	if err := one.settle(); err != nil {
 		return err
 	}
