@@ -94,3 +94,28 @@ func TestAColumnThatWasTakenAwayIsTheOneThatHasItsNameNow(t *testing.T) {
 	b.want(d, "head", `{"id":1,"x":"a","new":null}`, `{"id":2,"x":"b","new":2}`, `{"id":3,"x":"c","new":3}`)
 	b.sound()
 }
+
+func TestUndoingAMergeLeavesWhatWasUndoneBefore(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"same"}]`)
+	b.json(f, catalog.Upsert, `[{"id":2,"x":"B"}]`)
+	b.json(d, catalog.Upsert, `[{"id":1,"x":"same"}]`)
+	m := b.merge(f, d)
+	one, err := b.rollback(d, m.Played[0].ID, storage.Records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.rollback(d, m.Commit.ID, storage.Records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sound()
+	if _, err := b.rollback(d, all.ID, storage.Records); err != nil {
+		t.Fatal(err)
+	}
+	b.sound()
+	if c, err := b.CommitByID(context.Background(), d, m.Played[0].ID); err != nil || c.RollbackCommitID != one.ID {
+		t.Errorf("%+v %v", c, err)
+	}
+}
