@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -178,6 +179,7 @@ func (a *API) later(w write, r storage.Request) error {
 		return err
 	}
 	r.Receipt = &storage.Receipt{Job: job.ID, Answer: keep(w.tell)}
+	r.Report = a.reporter(job.ID)
 	ctx, cancel := context.WithCancel(a.base)
 	a.background(func() error {
 		_, err := w.do(ctx, r)
@@ -193,6 +195,23 @@ func (a *API) later(w write, r storage.Request) error {
 	}
 	w.c.Set("Preference-Applied", "respond-async")
 	return told.send(w.c)
+}
+
+// reported is how often the progress of a job is recorded at most.
+const reported = 200 * time.Millisecond
+
+// reporter records how far a job has got, each time that is due.
+func (a *API) reporter(job string) func(percent int, message string) {
+	var last time.Time
+	return func(percent int, message string) {
+		if time.Since(last) < reported {
+			return
+		}
+		last = time.Now()
+		if err := a.store.ReportJob(a.base, job, percent, message); err != nil {
+			a.log.Error("the progress of a job could not be recorded", "progress", job, "error", err)
+		}
+	}
 }
 
 // finish records how a job failed. Work that is done is recorded with it, in one transaction.

@@ -255,7 +255,7 @@ func (a *API) getRefs(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := refsView{Head: d.Head, Versions: []versionView{}, Savepoints: []savepointView{}}
+	out := refsView{Head: d.Head, Versions: []versionView{}}
 	versions, err := a.store.Versions(a.base, d.ID)
 	if err != nil {
 		return err
@@ -263,12 +263,8 @@ func (a *API) getRefs(c *fiber.Ctx) error {
 	for _, v := range versions {
 		out.Versions = append(out.Versions, viewVersion(v))
 	}
-	savepoints, err := a.store.Savepoints(a.base, d.ID)
-	if err != nil {
+	if out.Savepoints, err = a.savepoints(d); err != nil {
 		return err
-	}
-	for _, p := range savepoints {
-		out.Savepoints = append(out.Savepoints, viewSavepoint(p))
 	}
 	return ok(c, out)
 }
