@@ -106,7 +106,10 @@ func (a *API) collaborationRoutes() []route {
 		{method: "POST", path: one + "/savepoints/{savepoint}/revert", id: "createRevert", tag: "savepoints", summary: "The dataset as it was at a savepoint, as one commit; later savepoints leave the list", in: revertIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRevert},
 
 		{method: "GET", path: one + "/variables", id: "listVariables", tag: "variables", summary: "Columns as people describe them, at a ref", in: refIn{}, status: 200, out: variableList{}, problems: finds, handler: a.listVariables},
+		{method: "POST", path: one + "/variables", id: "createVariable", tag: "variables", summary: "Add a variable, as a commit", in: createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 413, 422}, handler: a.createVariable},
 		{method: "GET", path: one + "/variables/{variable}", id: "getVariable", tag: "variables", summary: "One variable", in: oneVariableIn{}, status: 200, out: variableView{}, problems: finds, handler: a.getVariable},
+		{method: "PATCH", path: one + "/variables/{variable}", id: "editVariable", tag: "variables", summary: "Rename, describe, retype or derive a variable anew, as a commit", in: editVariableIn{}, status: 200, out: variableCommit{}, problems: writes, handler: a.editVariable},
+		{method: "DELETE", path: one + "/variables/{variable}", id: "deleteVariable", tag: "variables", summary: "Take a variable away, as a commit; its values stay in the files", in: deleteVariableIn{}, status: 200, out: commitView{}, problems: writes, handler: a.deleteVariable},
 	}
 }
 

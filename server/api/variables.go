@@ -1,12 +1,17 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
 	"rowback/storage/schema"
 )
 
@@ -23,7 +28,7 @@ type variableView struct {
 
 func viewVariable(s schema.Schema, c schema.Column) variableView {
 	v := variableView{ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories, Key: s.IsKey(c.ID)}
-	if text := storage.DerivationText(s, c); text != "" {
+	if text := s.DerivationText(c); text != "" {
 		v.Derivation = &text
 	}
 	if v.Categories == nil {
@@ -72,17 +77,15 @@ func (a *API) variable(in oneVariableIn) (s storage.State, found schema.Column, 
 	if s, err = a.store.State(a.base, d.ID, "head"); err != nil {
 		return s, found, err
 	}
-	known := false
-	if id, err := strconv.Atoi(in.Variable); err == nil {
-		found, known = s.Schema.ByID(id)
+	id, err := strconv.Atoi(in.Variable)
+	i := slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return err == nil && c.ID == id })
+	if i < 0 {
+		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
 	}
-	if !known {
-		found, known = s.Schema.ByName(in.Variable)
+	if i < 0 {
+		return s, found, &storage.Error{Kind: storage.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
 	}
-	if !known {
-		err = &storage.Error{Kind: storage.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
-	}
-	return s, found, err
+	return s, s.Schema.Columns[i], nil
 }
 
 func (a *API) getVariable(c *fiber.Ctx) error {
@@ -95,4 +98,136 @@ func (a *API) getVariable(c *fiber.Ctx) error {
 		return err
 	}
 	return ok(c, viewVariable(s.Schema, found))
+}
+
+// maxValues is how large the body of a new variable may be, which may bring a value for each record, bytes.
+const maxValues = 256 << 20
+
+type createVariableIn struct {
+	datasetIn
+	headerIn
+	Name        string            `json:"name" required:"true" minLength:"1"`
+	Type        string            `json:"type" description:"As DuckDB writes it; empty: found from the values or the derivation."`
+	Description string            `json:"description"`
+	Derivation  string            `json:"derivation" description:"SQL over other columns, by name, that the values are computed from."`
+	Categories  []schema.Category `json:"categories" description:"Of a VARCHAR: the strings that it is declared to hold."`
+	Values      []json.RawMessage `json:"values" description:"One for each record, in the order of the key; null: all are null."`
+	Message     string            `json:"message"`
+}
+
+// variableCommit is a variable, with the commit that made or changed it.
+type variableCommit struct {
+	variableView
+	Commit commitView `json:"commit"`
+}
+
+func (a *API) createVariable(c *fiber.Ctx) error {
+	if _, err := readBody(c, maxValues); err != nil {
+		return err
+	}
+	var in createVariableIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Creating variable " + in.Name, tell: tellVariable,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
+				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories, Values: in.Values,
+			}, r)
+			return k, err
+		},
+	})
+}
+
+// tellVariable tells of a variable that was just made, which its commit describes.
+func tellVariable(result any) (answer, error) {
+	k := result.(catalog.Commit)
+	var params struct {
+		Definition variableView `json:"definition"`
+	}
+	if err := json.Unmarshal(k.Params, &params); err != nil {
+		return answer{}, err
+	}
+	v := params.Definition
+	if v.Categories == nil {
+		v.Categories = []schema.Category{}
+	}
+	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID), variableCommit{v, viewCommit(k)})
+}
+
+type editVariableIn struct {
+	oneVariableIn
+	headerIn
+	Message     string             `query:"message" json:"-"`
+	Name        *string            `json:"name"`
+	Type        *string            `json:"type"`
+	Description *string            `json:"description"`
+	Derivation  *string            `json:"derivation"`
+	Categories  *[]schema.Category `json:"categories"`
+}
+
+// editVariable changes a variable. Where nothing changes, the commit that is told is the head.
+func (a *API) editVariable(c *fiber.Ctx) error {
+	var in editVariableIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	s, found, err := a.variable(in.oneVariableIn)
+	if err != nil {
+		return err
+	}
+	in.IdempotencyKey, in.Prefer = "", "" // a PATCH may be sent again as it is
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Changing variable " + found.Name,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
+				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+			}, r)
+			return k, err
+		},
+		tell: func(result any) (answer, error) {
+			k := result.(catalog.Commit)
+			now, err := a.store.State(a.base, k.DatasetID, fmt.Sprint(k.ID))
+			if err != nil {
+				return answer{}, err
+			}
+			changed, _ := now.Schema.ByID(found.ID)
+			return say(http.StatusOK, "", variableCommit{viewVariable(now.Schema, changed), viewCommit(k)})
+		},
+	})
+}
+
+type deleteVariableIn struct {
+	oneVariableIn
+	headerIn
+	Message string `query:"message" json:"-"`
+}
+
+func (a *API) deleteVariable(c *fiber.Ctx) error {
+	var in deleteVariableIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	s, found, err := a.variable(in.oneVariableIn)
+	if err != nil {
+		return err
+	}
+	in.IdempotencyKey, in.Prefer = "", "" // once it is done, there is nothing to do again
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Dropping variable " + found.Name,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			return a.store.DropVariable(ctx, s.Dataset.ID, found.ID, r)
+		},
+		tell: func(result any) (answer, error) {
+			return say(http.StatusOK, "", viewCommit(result.(catalog.Commit)))
+		},
+	})
 }
