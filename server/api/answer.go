@@ -48,9 +48,14 @@ func say(status int, location string, body any) (answer, error) {
 	return answer{Status: status, Location: location, Body: text}, err
 }
 
-// headerIn are what every write may bear.
+// headIn is what every write may bear.
+type headIn struct {
+	ExpectedHead *int64 `query:"expected_head" description:"Refuse with 409 where the head is another commit." json:"-"`
+}
+
+// headerIn are what a POST may bear.
 type headerIn struct {
-	ExpectedHead   *int64 `query:"expected_head" description:"Refuse with 409 where the head is another commit." json:"-"`
+	headIn
 	IdempotencyKey string `header:"Idempotency-Key" description:"The same key again gives the first answer again and does nothing twice." json:"-"`
 	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
 }

@@ -141,7 +141,7 @@ func (a *API) showDataset(c *fiber.Ctx, in datasetIn) error {
 
 type editDatasetIn struct {
 	datasetIn
-	headerIn
+	headIn
 	Message        string           `query:"message" json:"-"`
 	Name           *string          `json:"name"`
 	Description    *string          `json:"description"`
@@ -159,9 +159,8 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	in.IdempotencyKey, in.Prefer = "", "" // a PATCH may be sent again as it is, and takes no time
 	return a.run(write{
-		c: c, header: in.headerIn, about: "Editing the dataset",
+		c: c, header: headerIn{headIn: in.headIn}, about: "Editing the dataset",
 		tell: func(any) (answer, error) {
 			s, err := a.store.State(a.base, d.ID, "head")
 			if err != nil {

@@ -118,7 +118,7 @@ type createVariableIn struct {
 // variableCommit is a variable, with the commit that made or changed it.
 type variableCommit struct {
 	variableView
-	Commit commitView `json:"commit"`
+	Commit *commitView `json:"commit" description:"null where nothing changed."`
 }
 
 func (a *API) createVariable(c *fiber.Ctx) error {
@@ -154,16 +154,16 @@ func tellVariable(result any) (answer, error) {
 	if err := json.Unmarshal(k.Params, &params); err != nil {
 		return answer{}, err
 	}
-	v := params.Definition
+	v, commit := params.Definition, viewCommit(k)
 	if v.Categories == nil {
 		v.Categories = []schema.Category{}
 	}
-	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID), variableCommit{v, viewCommit(k)})
+	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID), variableCommit{v, &commit})
 }
 
 type editVariableIn struct {
 	oneVariableIn
-	headerIn
+	headIn
 	Message     string             `query:"message" json:"-"`
 	Name        *string            `json:"name"`
 	Type        *string            `json:"type"`
@@ -172,7 +172,6 @@ type editVariableIn struct {
 	Categories  *[]schema.Category `json:"categories"`
 }
 
-// editVariable changes a variable. Where nothing changes, the commit that is told is the head.
 func (a *API) editVariable(c *fiber.Ctx) error {
 	var in editVariableIn
 	if err := bind(c, &in); err != nil {
@@ -182,9 +181,8 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	in.IdempotencyKey, in.Prefer = "", "" // a PATCH may be sent again as it is
 	return a.run(write{
-		c: c, header: in.headerIn, about: "Changing variable " + found.Name,
+		c: c, header: headerIn{headIn: in.headIn}, about: "Changing variable " + found.Name,
 		do: func(ctx context.Context, r storage.Request) (any, error) {
 			r.Message = in.Message
 			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
@@ -199,14 +197,18 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 				return answer{}, err
 			}
 			changed, _ := now.Schema.ByID(found.ID)
-			return say(http.StatusOK, "", variableCommit{viewVariable(now.Schema, changed), viewCommit(k)})
+			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
+			if commit := viewCommit(k); k.ID > s.Commit.ID { // else it is the head that was there before
+				v.Commit = &commit
+			}
+			return say(http.StatusOK, "", v)
 		},
 	})
 }
 
 type deleteVariableIn struct {
 	oneVariableIn
-	headerIn
+	headIn
 	Message string `query:"message" json:"-"`
 }
 
@@ -219,9 +221,8 @@ func (a *API) deleteVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	in.IdempotencyKey, in.Prefer = "", "" // once it is done, there is nothing to do again
 	return a.run(write{
-		c: c, header: in.headerIn, about: "Dropping variable " + found.Name,
+		c: c, header: headerIn{headIn: in.headIn}, about: "Dropping variable " + found.Name,
 		do: func(ctx context.Context, r storage.Request) (any, error) {
 			r.Message = in.Message
 			return a.store.DropVariable(ctx, s.Dataset.ID, found.ID, r)
