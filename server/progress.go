@@ -67,7 +67,7 @@ func (c console) bar(what string) (show func(job), done func()) {
 	if !c.isTerminal() {
 		return func(job) {}, func() {}
 	}
-	bar := progressbar.NewOptions(100, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionClearOnFinish())
+	bar := progressbar.NewOptions(100, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
 	return func(j job) {
 		bar.Describe(j.Message)
 		bar.Set(max(j.Progress, 0))
