@@ -1,0 +1,181 @@
+package crunch
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+)
+
+// answer is what came of work, as a job keeps it. Location is a path.
+type answer struct {
+	Status   int             `json:"status"`
+	Location string          `json:"location,omitempty"`
+	Body     json.RawMessage `json:"body,omitempty"`
+}
+
+// work may take long: it goes on whether the client stays or not.
+type work struct {
+	about string                                                                           // what is done, in the progress
+	tell  func(result any) answer                                                          // what came of it
+	do    func(ctx context.Context, job string, r storage.Request) (result any, err error) // a result of nil is one too
+}
+
+// attempt is work that was waited for, up to the sync limit.
+type attempt struct {
+	job  string
+	late bool // it goes on
+	told answer
+}
+
+// reportEvery is how often the progress of work is written down at most.
+const reportEvery = 200 * time.Millisecond
+
+// attempt starts work as a job, and waits. Where it fails in time, that is the error.
+func (f *Face) attempt(c *fiber.Ctx, w work) (attempt, error) {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	job, err := f.store.StartJob(ctx, w.about, storage.Request{})
+	if err != nil {
+		return attempt{}, err
+	}
+	r := storage.Request{User: f.user(c), Receipt: &storage.Receipt{Job: job.ID, Answer: func(result any) (json.RawMessage, error) {
+		return json.Marshal(w.tell(result))
+	}}}
+	ended := make(chan error, 1)
+	f.host.Background(func(ctx context.Context) error {
+		r.Report = f.reporter(ctx, job.ID)
+		result, err := w.do(ctx, job.ID, r)
+		if err != nil {
+			return err
+		}
+		return f.complete(ctx, job.ID, r, result)
+	}, func(err error) {
+		f.fail(job.ID, err)
+		ended <- err
+	})
+	select {
+	case err := <-ended:
+		if err != nil {
+			return attempt{job: job.ID}, err
+		}
+		told, err := f.outcome(ctx, job.ID)
+		return attempt{job: job.ID, told: told}, err
+	case <-time.After(f.options.SyncTimeout):
+		return attempt{job: job.ID, late: true}, nil
+	}
+}
+
+// reporter writes down how far work has got.
+func (f *Face) reporter(ctx context.Context, job string) func(percent int, message string) {
+	var last time.Time
+	return func(percent int, message string) {
+		if time.Since(last) < reportEvery {
+			return
+		}
+		last = time.Now()
+		f.store.ReportJob(ctx, job, percent, message) //nolint:errcheck // the work matters, not the word of it
+	}
+}
+
+// complete records that work is done, where it wrote nothing that would have recorded it.
+func (f *Face) complete(ctx context.Context, job string, r storage.Request, result any) error {
+	j, err := f.store.Job(ctx, job)
+	if err != nil || j.Progress == done {
+		return err
+	}
+	return f.store.KeepAnswer(ctx, r, result)
+}
+
+// done is the progress of work that has succeeded, failed of work that has not.
+const (
+	done   = 100
+	failed = -1
+)
+
+// fail records how work failed.
+func (f *Face) fail(job string, err error) {
+	if err == nil {
+		return
+	}
+	status, fields := f.problem(err, job)
+	body, err2 := json.Marshal(fields)
+	if err2 != nil {
+		return
+	}
+	kept, err2 := json.Marshal(answer{Status: status, Body: body})
+	if err2 != nil {
+		return
+	}
+	ctx := context.Background() // the server may be stopping: that is when this counts
+	if j, err2 := f.store.Job(ctx, job); err2 == nil {
+		f.store.FailJob(ctx, j, storage.Explain(err).Detail, kept) //nolint:errcheck // the next start fails what is left
+	}
+}
+
+// outcome is what came of a job.
+func (f *Face) outcome(ctx context.Context, job string) (told answer, err error) {
+	j, err := f.store.Job(ctx, job)
+	if err != nil {
+		return told, err
+	}
+	return told, json.Unmarshal(j.Answer, &told)
+}
+
+func progressPath(job string) string { return "/api/progress/" + job + "/" }
+
+// accepted answers 202: location is the path of what will be there, and the view tells where the progress is.
+func accepted(c *fiber.Ctx, job, location string) error {
+	c.Set("Location", site(c)+location)
+	if err := showView(c, site(c)+progressPath(job)); err != nil {
+		return err
+	}
+	c.Status(http.StatusAccepted)
+	return nil
+}
+
+// getProgress shows how far work has got: 0 to 99, 100 when it is done, -1 when it has failed.
+func (f *Face) getProgress(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	j, err := f.store.Job(ctx, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	return show(c, document{
+		Element: viewElement, Value: map[string]any{"progress": j.Progress, "message": j.Message},
+		Views: links{"result": site(c) + progressPath(j.ID) + "result/"},
+	})
+}
+
+// getResult leads to what work has made.
+func (f *Face) getResult(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	j, err := f.store.Job(ctx, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	if j.Progress >= 0 && j.Progress < done {
+		return notFound("not_done", "This is not done yet: its progress tells when it is.")
+	}
+	var told answer
+	if err := json.Unmarshal(j.Answer, &told); err != nil {
+		return err
+	}
+	switch {
+	case j.Progress == failed && told.Status == 0: // a restart cut it off
+		return &storage.Error{Kind: storage.Unavailable, Code: "stopped", Detail: j.Message}
+	case j.Progress == failed:
+		c.Status(told.Status).Set("Content-Type", "application/json")
+		return c.Send(told.Body)
+	case told.Location == "":
+		return notFound("no_result", "This is done, and there is nothing to show for it.")
+	}
+	c.Set("Location", site(c)+told.Location)
+	return c.SendStatus(http.StatusSeeOther)
+}
