@@ -2,13 +2,47 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"rowback/storage/catalog"
 )
 
-// ActionKey is what a commit is called as an action, Noun.verb: Dataset.append, Variable.create, …
-func ActionKey(c catalog.Commit) string { return "Dataset." + string(c.Mode) }
+// actionKeys names what every mode is as an action, Noun.verb. A commit of mode schema says itself what it did to a
+// variable.
+var actionKeys = map[catalog.Mode]string{
+	catalog.Append: "Dataset.append", catalog.Overwrite: "Dataset.overwrite", catalog.Upsert: "Dataset.upsert",
+	catalog.Delete: "Dataset.delete", catalog.Rollback: "Dataset.rollback", catalog.Restore: "Dataset.restore",
+	catalog.Edit: "Dataset.edit", catalog.Fork: "Dataset.fork", catalog.Merge: "Dataset.merge", catalog.Schema: "Variable.edit",
+}
+
+// variableKeys are what a commit of mode schema may be.
+var variableKeys = []string{
+	"Variable.create", "Variable.rename", "Variable.describe", "Variable.retype", "Variable.derive", "Variable.drop", "Variable.edit",
+}
+
+// ActionKey is what a commit is called as an action.
+func ActionKey(c catalog.Commit) string {
+	var params struct{ Key string }
+	if c.Mode == catalog.Schema && json.Unmarshal(c.Params, &params) == nil && slices.Contains(variableKeys, params.Key) {
+		return params.Key
+	}
+	return actionKeys[c.Mode]
+}
+
+// ActionKeys lists all keys that actions may have.
+func ActionKeys() []string {
+	keys := slices.Clone(variableKeys)
+	for _, k := range actionKeys {
+		if !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
 
 // ActionFilter selects and orders actions. Zero values select all, newest first.
 type ActionFilter struct {
@@ -21,6 +55,44 @@ type ActionFilter struct {
 }
 
 // Actions lists a dataset's actions: its commits, those that merges played too.
-func (s *Store) Actions(ctx context.Context, dataset string, f ActionFilter) ([]catalog.Commit, error) {
-	return nil, failf(Invalid, "not_yet", "not yet")
+func (s *Store) Actions(ctx context.Context, dataset string, f ActionFilter) (list []catalog.Commit, err error) {
+	less, ok := actionOrders[f.Sort]
+	if !ok {
+		return nil, failf(Invalid, "unknown_sort", "sort: %q is not one of datetime, -datetime, user, -user", clip(f.Sort)).With("field", "sort")
+	}
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err == nil {
+			list, err = tx.CommitsAfter(d.ID, 0)
+		}
+		return err
+	})
+	list = slices.DeleteFunc(list, func(c catalog.Commit) bool { return !f.selects(c) })
+	slices.SortStableFunc(list, less)
+	list = list[min(f.Offset, len(list)):]
+	if f.Limit > 0 {
+		list = list[:min(f.Limit, len(list))]
+	}
+	return list, err
+}
+
+func (f ActionFilter) selects(c catalog.Commit) bool {
+	return (f.User == "" || f.User == c.User) && (len(f.Keys) == 0 || slices.Contains(f.Keys, ActionKey(c))) &&
+		!c.CreatedAt.Before(f.Since) && (f.Until.IsZero() || !c.CreatedAt.After(f.Until))
+}
+
+var actionOrders = map[string]func(a, b catalog.Commit) int{
+	"":          newestFirst,
+	"-datetime": newestFirst,
+	"datetime":  byID,
+	"user":      func(a, b catalog.Commit) int { return strings.Compare(a.User, b.User) },
+	"-user":     func(a, b catalog.Commit) int { return strings.Compare(b.User, a.User) },
+}
+
+func newestFirst(a, b catalog.Commit) int { return byID(b, a) }
+
+// Played lists the commits that a merge played, oldest first.
+func (s *Store) Played(ctx context.Context, dataset string, merge int64) (list []catalog.Commit, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Played(dataset, merge); return err })
+	return list, err
 }

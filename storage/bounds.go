@@ -79,6 +79,21 @@ func (o keyOrder) overlap(a, b *catalog.Bounds) bool {
 	return o.compare(a.Least, b.Greatest) <= 0 && o.compare(b.Least, a.Greatest) <= 0
 }
 
+// join returns the bounds of two ranges together; nil is the empty one.
+func (o keyOrder) join(a, b *catalog.Bounds) *catalog.Bounds {
+	if a == nil {
+		return b
+	}
+	out := *a
+	if o.compare(b.Least, a.Least) < 0 {
+		out.Least = b.Least
+	}
+	if o.compare(b.Greatest, a.Greatest) > 0 {
+		out.Greatest = b.Greatest
+	}
+	return &out
+}
+
 func (o keyOrder) compare(a, b string) int {
 	if o == texts {
 		return cmp.Compare(a, b)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -32,8 +33,9 @@ func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
 		datasets = append(datasets, list...)
 	}
 	var out []Problem
+	seen := map[int64]bool{}
 	for _, d := range datasets {
-		c := checker{store: s, dataset: d.Dataset, deep: deep}
+		c := checker{store: s, dataset: d.Dataset, deep: deep, seen: seen}
 		if err := c.run(ctx); err != nil {
 			return nil, err
 		}
@@ -46,6 +48,7 @@ type checker struct {
 	store    *Store
 	dataset  catalog.Dataset
 	deep     bool
+	seen     map[int64]bool // files that were checked with another dataset
 	commits  []catalog.Commit
 	head     *Snapshot
 	problems []Problem
@@ -83,15 +86,23 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if c.commits, err = tx.CommitsAfter(c.dataset.ID, 0); err != nil {
 		return err
 	}
-	var previous, total int64
+	undone, err := standingRollbacks(tx, c.dataset.ID)
+	if err != nil {
+		return err
+	}
+	var previous int64
+	totals := map[int64]int64{0: 0}
 	for _, k := range c.commits {
 		if k.Previous != previous {
 			c.found(k.ID, "it was made on commit %d, and follows commit %d", k.Previous, previous)
 		}
-		if err := c.checkCommit(tx, k, total); err != nil {
+		if k.RollbackCommitID != undone[k.ID] {
+			c.found(k.ID, "it says that commit %d undoes it; the log says commit %d", k.RollbackCommitID, undone[k.ID])
+		}
+		previous, totals[k.ID] = k.ID, k.Total
+		if err := c.checkCommit(tx, k, totals); err != nil {
 			return err
 		}
-		previous, total = k.ID, k.Total
 	}
 	if c.dataset.Head != previous {
 		c.found(0, "the head is commit %d; the last commit is %d", c.dataset.Head, previous)
@@ -103,8 +114,9 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	return err
 }
 
-// checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described.
-func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, before int64) error {
+// checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A merge
+// has done what it played.
+func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]int64) error {
 	did, err := c.store.setsOf(tx, k)
 	if err != nil {
 		return err
@@ -116,22 +128,42 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, before int64) err
 	for _, f := range did.closed {
 		rows -= signOf(f) * f.Rows
 	}
-	if rows != k.Added-k.Removed || k.Total != before+rows {
+	if before := totals[did.first.Previous]; rows != k.Added-k.Removed || k.Total != before+rows {
 		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before, k.Total)
+	}
+	if k.ID <= c.dataset.ForkCommit || k.MergeCommitID != 0 {
+		return nil // described beside its upstream, or with its merge
 	}
 	m, err := c.store.readManifest(k.DatasetID, k.ID)
 	if err != nil {
 		c.found(k.ID, "commit.json can't be read: %v", err)
 		return nil
 	}
-	reopened := filter(did.opened, func(f *catalog.File) bool { return f.CommitID != k.ID })
-	if !sameIDs(m.Closed, did.closed) || !sameIDs(m.Reopened, reopened) || len(m.Opened) != len(did.opened)-len(reopened) {
+	for _, p := range m.Played {
+		if err := c.checkManifest(tx, p); err != nil {
+			return err
+		}
+	}
+	return c.checkManifest(tx, m)
+}
+
+// checkManifest compares a commit's description with the catalog.
+func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
+	k, err := tx.Commit(c.dataset.ID, m.Commit.ID)
+	if err != nil {
+		c.found(m.Commit.ID, "commit.json tells of it, and the catalog does not have it")
+		return nil
+	}
+	opened, errOpened := tx.Opened(k.DatasetID, k.ID, k.ID)
+	closed, errClosed := tx.Closed(k.DatasetID, k.ID, k.ID)
+	reopened := filter(opened, func(f *catalog.File) bool { return f.CommitID != k.ID })
+	if !sameIDs(m.Closed, closed) || !sameIDs(m.Reopened, reopened) || len(m.Opened) != len(opened)-len(reopened) {
 		c.found(k.ID, "commit.json and the catalog differ in the files it opened and closed")
 	}
 	if m.Commit.Hash != k.Hash || m.Commit.Total != k.Total || !m.Commit.CreatedAt.Equal(k.CreatedAt) {
 		c.found(k.ID, "commit.json and the catalog differ")
 	}
-	return nil
+	return errors.Join(errOpened, errClosed)
 }
 
 func sameIDs(list []int64, files []*catalog.File) bool {
@@ -172,6 +204,10 @@ func (c *checker) checkFiles(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if c.seen[f.ID] {
+			continue
+		}
+		c.seen[f.ID] = true
 		if detail := c.checkFile(f); detail != "" {
 			c.found(f.CommitID, "file %d (%s): %s", f.ID, f.Key, detail)
 		}

@@ -57,7 +57,16 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	if err != nil {
 		return catalog.Commit{}, err
 	}
+	w.bookmarkImport()
 	return w.publish(ctx)
+}
+
+// bookmarkImport has the dataset's first records bookmarked with a savepoint.
+func (w *work) bookmarkImport() {
+	if w.commit.Added == 0 || len(w.head.Data) > 0 {
+		return
+	}
+	w.also = append(w.also, func(tx catalog.Tx) error { return w.store.firstSavepoint(tx, w.commit, "initial import") })
 }
 
 // work is one commit while it is made. What it opens, reopens and closes is what it is.
@@ -74,6 +83,9 @@ type work struct {
 	marks      map[int64]int64          // commits whose rollback_commit_id changes; 0: none any more
 	also       []func(catalog.Tx) error
 	creation   *creation // the dataset, where the commit makes it too
+	played     []*work   // of a merge: the commits that come before it, in its folder and its transaction
+	part       int       // among those: numbers the files
+	merged     *Merged   // of a merge: what it is told by
 
 	family  *family
 	holdsID bool // the family is locked: row numbers are being assigned
@@ -84,26 +96,34 @@ type work struct {
 }
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
-func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catalog.Mode) (_ *work, err error) {
+func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catalog.Mode) (*work, error) {
+	w, err := s.lockHead(ctx, dataset, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.number(mode); err != nil {
+		w.end()
+		return nil, err
+	}
+	return w, nil
+}
+
+// lockHead takes the dataset's lock and reads its head.
+func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
 	unlock, err := s.locks.lock(ctx, dataset)
 	if err != nil {
 		return nil, err
 	}
 	w := &work{store: s, request: r, unlock: unlock, marks: map[int64]int64{}}
-	defer func() {
-		if err != nil {
-			w.end()
-		}
-	}()
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return w.readHead(tx, dataset) }); err != nil {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { return w.readHead(tx, dataset) })
+	if err == nil {
+		err = r.expects(w.head.Dataset)
+	}
+	if err != nil {
+		w.end()
 		return nil, err
 	}
-	head := w.head.Commit.ID
-	if r.ExpectedHead != nil && *r.ExpectedHead != head {
-		return nil, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", w.head.Dataset.Name, head, *r.ExpectedHead).
-			With("head", head).With("expected_head", *r.ExpectedHead)
-	}
-	return w, w.number(mode)
+	return w, nil
 }
 
 // beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
@@ -113,7 +133,7 @@ func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (_ *work, er
 	}
 	w := &work{
 		store: s, request: r, unlock: func() {}, marks: map[int64]int64{}, creation: d,
-		head: &Snapshot{State: d.State, store: s, schemas: map[string]schema.Schema{}}, family: &family{lastField: int64(len(d.Schema.Columns))},
+		head: &Snapshot{State: d.State, store: s, schemas: map[string]schema.Schema{}}, family: newFamily(0, int64(len(d.Schema.Columns))),
 	}
 	return w, w.number(mode)
 }
@@ -125,7 +145,7 @@ func (w *work) number(mode catalog.Mode) (err error) {
 	commit := s.commits.Add(1)
 	w.commit = catalog.Commit{
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
-		Hash: s.options.NewID(), Total: w.head.Total(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
+		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
 	w.batch, err = s.blobs.Batch(fmt.Sprintf("%s/%d", d.ID, commit))
 	return err
@@ -174,9 +194,10 @@ func (w *work) end() {
 // From here on the client's going away changes nothing.
 func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
 	ctx = context.WithoutCancel(ctx)
-	w.commit.CreatedAt = w.store.moment(w.head)
-	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
-	description, err := w.describe()
+	if err := w.settle(); err != nil {
+		return w.commit, err
+	}
+	description, err := json.MarshalIndent(w.describe(), "", "  ")
 	if err != nil {
 		return w.commit, err
 	}
@@ -194,6 +215,33 @@ func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
 	return w.commit, nil
 }
 
+// settle completes the commit: when it is made, how many records there are then, and which documents and files hold it.
+func (w *work) settle() error {
+	w.commit.CreatedAt = w.store.moment(w.head)
+	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
+	if len(w.played) > 0 {
+		w.commit.Total = w.head.Total() // they counted
+	}
+	return w.nameDocuments()
+}
+
+// nameDocuments names the schema and the properties that the commit leaves, and the schema of its files.
+func (w *work) nameDocuments() (err error) {
+	w.commit.SchemaID, w.commit.PropertiesID = w.head.schemaID(), w.head.propertiesID()
+	if !reflect.DeepEqual(w.schema, w.head.Schema) {
+		if w.commit.SchemaID, err = catalog.DocumentID(w.schema); err != nil {
+			return err
+		}
+	}
+	if !reflect.DeepEqual(w.properties, w.head.Properties) {
+		w.commit.PropertiesID, err = catalog.DocumentID(w.properties)
+	}
+	for _, f := range w.opened {
+		f.SchemaID = w.commit.SchemaID
+	}
+	return err
+}
+
 // moment is when a commit is made: after every commit before it, whatever the clock says.
 func (s *Store) moment(head *Snapshot) time.Time {
 	now := s.now()
@@ -205,29 +253,27 @@ func (s *Store) moment(head *Snapshot) time.Time {
 	return now
 }
 
-// record writes the commit's rows: the one transaction.
+// record writes the commit's rows, and those of the commits that it played: the one transaction.
 func (w *work) record(tx catalog.Tx) error {
 	if w.creation != nil {
 		if err := w.creation.record(tx); err != nil {
 			return err
 		}
-		w.head.Dataset = w.creation.Dataset
 	}
-	d := w.head.Dataset
-	if err := tx.MoveHead(d.ID, w.commit.Previous, w.commit.ID, w.properties.Name); err != nil {
+	if w.commit.Mode == catalog.Fork {
+		if err := inherit(tx, w.head.Dataset); err != nil {
+			return err
+		}
+	}
+	d, before := w.head.Dataset, w.commit.Previous
+	if len(w.played) > 0 {
+		before = w.played[0].commit.Previous
+	}
+	if err := tx.MoveHead(d.ID, before, w.commit.ID, w.properties.Name); err != nil {
 		return nameTaken(err, w.properties.Name)
 	}
-	if err := w.documents(tx); err != nil {
-		return err
-	}
-	if err := tx.AddCommit(w.commit); err != nil {
-		return err
-	}
-	if err := w.entries(tx); err != nil {
-		return err
-	}
-	for commit, rollback := range w.marks {
-		if err := tx.SetRollback(d.ID, commit, rollback); err != nil {
+	for _, p := range append(w.played, w) {
+		if err := p.recordOne(tx); err != nil {
 			return err
 		}
 	}
@@ -242,9 +288,32 @@ func (w *work) record(tx catalog.Tx) error {
 	return w.store.receipt(tx, w.request, w.result())
 }
 
+// recordOne writes one commit's rows.
+func (w *work) recordOne(tx catalog.Tx) error {
+	if err := w.documents(tx); err != nil {
+		return err
+	}
+	if err := tx.AddCommit(w.commit); err != nil {
+		return err
+	}
+	if err := w.entries(tx); err != nil {
+		return err
+	}
+	for commit, rollback := range w.marks {
+		if err := tx.SetRollback(w.commit.DatasetID, commit, rollback); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // result is what the request is told: the commit, or the dataset that was made with it.
 func (w *work) result() any {
-	if w.creation == nil {
+	switch {
+	case w.merged != nil:
+		w.merged.Commit = w.commit
+		return *w.merged
+	case w.creation == nil:
 		return w.commit
 	}
 	return State{Dataset: w.head.Dataset, Commit: w.commit, Schema: w.schema, Properties: w.properties}
@@ -252,23 +321,21 @@ func (w *work) result() any {
 
 // documents stores the schema and the properties that the commit leaves.
 func (w *work) documents(tx catalog.Tx) (err error) {
-	w.commit.SchemaID, w.commit.PropertiesID = w.head.schemaID(), w.head.propertiesID()
-	if !reflect.DeepEqual(w.schema, w.head.Schema) {
-		if w.commit.SchemaID, err = tx.AddDocument(w.schema); err != nil {
+	if w.commit.SchemaID != w.head.schemaID() {
+		if _, err = tx.AddDocument(w.schema); err != nil {
 			return err
 		}
 	}
-	if !reflect.DeepEqual(w.properties, w.head.Properties) {
-		w.commit.PropertiesID, err = tx.AddDocument(w.properties)
+	if w.commit.PropertiesID != w.head.propertiesID() {
+		_, err = tx.AddDocument(w.properties)
 	}
 	return err
 }
 
 // entries opens and closes what the commit opens and closes.
 func (w *work) entries(tx catalog.Tx) error {
-	d, id := w.head.Dataset.ID, w.commit.ID
+	d, id := w.commit.DatasetID, w.commit.ID
 	for _, f := range w.opened {
-		f.SchemaID = w.commit.SchemaID
 		if err := tx.AddFile(f); err != nil {
 			return err
 		}
@@ -297,7 +364,7 @@ func (s *Store) numbers(tx catalog.Tx, id string, f *family, commit int64) error
 	if err := tx.Advance("file", s.fileIDs.Load()); err != nil {
 		return err
 	}
-	return tx.AdvanceFamily(id, f.lastRow, f.lastField)
+	return tx.AdvanceFamily(id, f.lastRow.Load(), f.lastField.Load())
 }
 
 // withdraw removes the files of a commit whose transaction did not happen. Where even that can't be told, they stay,
@@ -318,15 +385,23 @@ func (w *work) withdraw(ctx context.Context) error {
 
 // remember keeps the new head, so that the next commit does not read it anew.
 func (s *Store) remember(w *work) {
-	s.files.add(w.opened)
-	head := *w.head
+	for _, p := range append(w.played, w) {
+		s.files.add(p.opened)
+	}
+	head := w.snapshotAfter()
 	head.Dataset.Head, head.Dataset.Name = w.commit.ID, w.properties.Name
-	head.Commit, head.Schema, head.Properties = w.commit, w.schema, w.properties
+	s.heads.put(head)
+}
+
+// snapshotAfter is the state that the commit leaves.
+func (w *work) snapshotAfter() *Snapshot {
+	out := *w.head
+	out.Commit, out.Schema, out.Properties = w.commit, w.schema, w.properties
 	gone := map[int64]bool{}
 	for _, f := range w.closed {
 		gone[f.ID] = true
 	}
-	head.Data, head.Rollbacks = w.nextFiles(schema.Data, gone), w.nextFiles(schema.Rollback, gone)
-	head.schemas = w.nextSchemas()
-	s.heads.put(&head)
+	out.Data, out.Rollbacks = w.nextFiles(schema.Data, gone), w.nextFiles(schema.Rollback, gone)
+	out.schemas = w.nextSchemas()
+	return &out
 }

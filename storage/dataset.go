@@ -70,7 +70,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (Sta
 	return made.State, nil
 }
 
-// creation is a dataset that is being made, as it is before its first commit.
+// creation is a dataset that is being made, as it is before its first commit. A fork starts with its upstream's.
 type creation struct{ State }
 
 func (s *Store) newCreation(n NewDataset) (*creation, error) {
@@ -89,11 +89,14 @@ func (s *Store) newCreation(n NewDataset) (*creation, error) {
 	if p.Metadata == nil {
 		p.Metadata = catalog.Metadata{}
 	}
-	return &creation{State{Dataset: d, Schema: start, Properties: p}}, nil
+	var errSchema, errProperties error
+	d.SchemaID, errSchema = catalog.DocumentID(start)
+	d.PropertiesID, errProperties = catalog.DocumentID(p)
+	return &creation{State{Dataset: d, Schema: start, Properties: p}}, errors.Join(errSchema, errProperties)
 }
 
 func (d *creation) record(tx catalog.Tx) error {
-	return nameTaken(addDataset(tx, &d.Dataset, d.Schema, d.Properties), d.Dataset.Name)
+	return nameTaken(addDataset(tx, d.Dataset, d.Schema, d.Properties), d.Dataset.Name)
 }
 
 // schema is the schema before the first record: the key columns, whose types are not known yet.
@@ -126,11 +129,11 @@ func (s *Store) putDataset(d *creation) error {
 	return s.blobs.Put(d.Dataset.ID+"/"+labelsFolder+"/dataset.json", text)
 }
 
-func addDataset(tx catalog.Tx, d *catalog.Dataset, start schema.Schema, p catalog.Properties) (err error) {
-	if d.SchemaID, err = tx.AddDocument(start); err != nil {
+func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
+	if _, err := tx.AddDocument(start); err != nil {
 		return err
 	}
-	if d.PropertiesID, err = tx.AddDocument(p); err != nil {
+	if _, err := tx.AddDocument(p); err != nil {
 		return err
 	}
 	if err := tx.AddFamily(d.FamilyID); err != nil {
@@ -139,7 +142,7 @@ func addDataset(tx catalog.Tx, d *catalog.Dataset, start schema.Schema, p catalo
 	if err := tx.AdvanceFamily(d.FamilyID, 0, int64(len(start.Columns))); err != nil {
 		return err
 	}
-	return tx.AddDataset(*d)
+	return tx.AddDataset(d)
 }
 
 // nameTaken puts a violated uniqueness of names into words.
@@ -188,16 +191,22 @@ func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []S
 		if err != nil {
 			return err
 		}
-		for _, d := range datasets {
-			state, err := stateAt(tx, d, d.Head)
-			if err != nil {
-				return err
-			}
-			list = append(list, state)
-		}
-		return nil
+		list, err = statesOf(tx, datasets)
+		return err
 	})
 	return list, err
+}
+
+// statesOf returns the states of datasets at their heads.
+func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []State, err error) {
+	for _, d := range datasets {
+		state, err := stateAt(tx, d, d.Head)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, state)
+	}
+	return list, nil
 }
 
 // DeleteDataset takes a dataset out of use. Its files stay, so that UndeleteDataset brings it back.
@@ -212,8 +221,8 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 		if err != nil {
 			return err
 		}
-		if r.ExpectedHead != nil && *r.ExpectedHead != d.Head {
-			return failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", d.Name, d.Head, *r.ExpectedHead).With("head", d.Head)
+		if err := r.expects(d); err != nil {
+			return err
 		}
 		now := s.now()
 		if err := tx.SetDeleted(id, now); err != nil {
@@ -327,9 +336,9 @@ func (w *work) setParam(name string, value any) {
 // CommitFile returns the file of a kind that a commit wrote.
 func (s *Store) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Kind) (f *catalog.File, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		files, err := tx.Opened(c.DatasetID, c.ID)
+		files, err := tx.Opened(c.DatasetID, c.ID, c.ID)
 		for _, g := range files {
-			if g.Kind == kind && g.CommitID == c.Tag {
+			if g.Kind == kind && (g.CommitID == c.ID || g.CommitID == c.Tag) {
 				f = g
 			}
 		}

@@ -1,7 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 
 	"rowback/storage/catalog"
 )
@@ -18,29 +21,144 @@ type NewFork struct {
 // NewID returns an id that no dataset has.
 func (s *Store) NewID() string { return s.options.NewID() }
 
-// Fork makes a dataset that shares the history of another up to a ref. No data is copied.
+// Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
+// that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its own,
+// which bears its name, and one savepoint.
 func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (State, error) {
-	return State{}, failf(Invalid, "not_yet", "not yet")
+	from, forks, err := s.forkPoint(ctx, upstream, n.Ref)
+	if err != nil {
+		return State{}, err
+	}
+	if n.Name == "" {
+		n.Name = fmt.Sprintf("FORK #%d of %s", forks+1, from.Dataset.Name)
+	}
+	made, err := s.newForked(from, n)
+	if err != nil {
+		return State{}, err
+	}
+	w, err := s.beginNew(made, r, catalog.Fork)
+	if err != nil {
+		return State{}, err
+	}
+	defer w.end()
+	if err := w.startFork(ctx, from, n); err != nil {
+		return State{}, err
+	}
+	if _, err := w.publish(ctx); err != nil {
+		return State{}, err
+	}
+	return w.result().(State), nil
+}
+
+// forkPoint is the state of a dataset at a ref, and how many forks it has had.
+func (s *Store) forkPoint(ctx context.Context, upstream, ref string) (from *Snapshot, forks int64, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, upstream)
+		if err != nil {
+			return err
+		}
+		commit, err := resolve(tx, d, ref)
+		if err != nil {
+			return err
+		}
+		if from, err = s.snapshot(tx, d, commit); err != nil {
+			return err
+		}
+		forks, err = tx.CountForks(d.ID)
+		return err
+	})
+	return from, forks, err
+}
+
+// newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the ref.
+func (s *Store) newForked(from *Snapshot, n NewFork) (*creation, error) {
+	made, err := s.newCreation(NewDataset{ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name})
+	if err != nil {
+		return nil, err
+	}
+	d, up := &made.Dataset, from.Dataset
+	d.ID, d.FamilyID, d.UpstreamID = cmp.Or(n.ID, d.ID), up.FamilyID, up.ID
+	d.Head, d.ForkCommit = from.Commit.ID, from.Commit.ID
+	d.SchemaID, d.PropertiesID = up.SchemaID, up.PropertiesID
+	return made, s.catalog.Read(context.Background(), func(tx catalog.Tx) (err error) {
+		var errSchema, errProperties error
+		made.Schema, errSchema = tx.Schema(up.SchemaID)
+		made.Properties, errProperties = tx.Properties(up.PropertiesID)
+		return errors.Join(errSchema, errProperties)
+	})
+}
+
+// startFork makes the fork's first own commit.
+func (w *work) startFork(ctx context.Context, from *Snapshot, n NewFork) error {
+	head := *from
+	head.Dataset = w.creation.Dataset
+	w.head, w.commit.Previous = &head, from.Commit.ID
+	w.schema, w.properties = from.Schema, from.Properties
+	w.properties.Name = w.creation.Dataset.Name
+	if n.Description != nil {
+		w.properties.Description = *n.Description
+	}
+	w.setParam("upstream", from.Dataset.ID)
+	w.setParam("upstream_name", from.Dataset.Name)
+	w.setParam("commit", from.Commit.ID)
+	w.also = append(w.also, func(tx catalog.Tx) error {
+		return w.store.firstSavepoint(tx, w.commit, "Forked from "+from.Dataset.Name)
+	})
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		w.family, err = w.store.family(tx, from.Dataset.FamilyID)
+		return err
+	})
+}
+
+// inherit gives a fork the history of its upstream up to the fork commit.
+func inherit(tx catalog.Tx, fork catalog.Dataset) error {
+	if err := tx.Inherit(fork); err != nil {
+		return err
+	}
+	undone, err := standingRollbacks(tx, fork.ID)
+	for commit, rollback := range undone {
+		err = errors.Join(err, tx.SetRollback(fork.ID, commit, rollback))
+	}
+	return err
+}
+
+// standingRollbacks tells which rollback undoes each commit of a dataset. Undoing a merge undoes what it played; a
+// rollback that is undone itself undoes nothing.
+func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
+	rollbacks, err := tx.Rollbacks(dataset)
+	if err != nil {
+		return nil, err
+	}
+	undone := map[int64]int64{}
+	for _, r := range rollbacks { // newest first
+		if undone[r.ID] != 0 || r.ParentCommitID == 0 {
+			continue
+		}
+		undone[r.ParentCommitID] = r.ID
+		played, err := tx.Played(dataset, r.ParentCommitID)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range played {
+			undone[p.ID] = r.ID
+		}
+	}
+	return undone, nil
 }
 
 // Forks lists the forks of a dataset that are not deleted, as of their heads, in the order they were made.
-func (s *Store) Forks(ctx context.Context, upstream string) ([]State, error) {
-	return nil, failf(Invalid, "not_yet", "not yet")
-}
-
-// Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first.
-type Delta struct {
-	Dataset  State // the fork
-	Upstream State
-	Actions  []catalog.Commit
-}
-
-// SinceForking is what was done on a fork and is not in its upstream.
-func (s *Store) SinceForking(ctx context.Context, fork string) (Delta, error) {
-	return Delta{}, failf(Invalid, "not_yet", "not yet")
-}
-
-// UpstreamDelta is what was done on the upstream and is not in the fork.
-func (s *Store) UpstreamDelta(ctx context.Context, fork string) (Delta, error) {
-	return Delta{}, failf(Invalid, "not_yet", "not yet")
+func (s *Store) Forks(ctx context.Context, upstream string) (list []State, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, upstream)
+		if err != nil {
+			return err
+		}
+		forks, err := tx.Forks(d.ID)
+		if err != nil {
+			return err
+		}
+		list, err = statesOf(tx, forks)
+		return err
+	})
+	return list, err
 }

@@ -114,8 +114,7 @@ func (w *work) dataRows(in *incoming, from string) string {
 }
 
 func (f *family) nextField() int {
-	f.lastField++
-	return int(f.lastField)
+	return int(f.lastField.Add(1))
 }
 
 // readTable keeps the records in a temporary table.
@@ -217,7 +216,7 @@ func (w *work) firstRow() int64 {
 		w.family.mu.Lock()
 		w.holdsID = true
 	}
-	return w.family.lastRow + 1
+	return w.family.lastRow.Load() + 1
 }
 
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.

@@ -38,6 +38,13 @@ func (t *lockTable) lock(ctx context.Context, name string) (unlock func(), err e
 	}
 }
 
+// held tells whether someone holds the lock of that name.
+func (t *lockTable) held(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.locks[name] != nil
+}
+
 // leave takes a ticket out of the queue and, where it held the lock, wakes the next.
 func (t *lockTable) leave(name string, l *namedLock, ticket chan struct{}) {
 	t.mu.Lock()

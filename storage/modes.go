@@ -59,7 +59,7 @@ func (w *work) gaveRows(in *incoming) {
 	if w.commit.Mode == catalog.Append {
 		last += in.rows
 	}
-	w.family.lastRow = last
+	w.family.lastRow.Store(last)
 }
 
 // add makes all incoming records a data file: the file they lie in, if they do, else a new one.
@@ -89,11 +89,11 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 }
 
 // firstRowOf is the number of the first incoming record, once gaveRows has counted them.
-func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow - in.rows + 1 }
+func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }
 
 // adopt makes the file that the records lie in a file of the commit.
 func (w *work) adopt(ctx context.Context, in *incoming) error {
-	path := w.batch.Path(fileName(schema.Data))
+	path := w.batch.Path(w.fileName(schema.Data))
 	if err := os.Rename(in.path, path); err != nil {
 		return err
 	}

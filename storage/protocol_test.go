@@ -647,7 +647,7 @@ func TestVersions(t *testing.T) {
 		t.Error(err)
 	}
 	saves, err := b.Savepoints(ctx, d)
-	if err != nil || len(saves) != 1 || storage.SavepointName(saves[0].Number) != "master__000001" {
+	if err != nil || len(saves) != 2 || storage.SavepointName(saves[0].Number) != "master__000001" || saves[1].Description != "initial import" {
 		t.Errorf("%+v %v", saves, err)
 	}
 }

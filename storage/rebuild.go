@@ -69,8 +69,11 @@ func (s *Store) rebirth(tx catalog.Tx, id string) (b birth, ok bool, err error) 
 	if err != nil {
 		return b, false, err
 	}
-	b.Dataset.Head, b.Dataset.DeletedAt = 0, s.now()
-	return b, true, addDataset(tx, &b.Dataset, b.Schema, b.Properties)
+	if commits, err := s.commitsOf(id); err != nil || len(commits) == 0 && b.Dataset.IsFork() {
+		return b, false, err // a fork stands with its first commit
+	}
+	b.Dataset.DeletedAt = s.now()
+	return b, true, addDataset(tx, b.Dataset, b.Schema, b.Properties)
 }
 
 // replayAll records the commits of all datasets, in the order they were made.
@@ -113,17 +116,33 @@ func (s *Store) commitsOf(dataset string) ([]int64, error) {
 	return out, nil
 }
 
-// replay records one commit as its description tells.
+// replay records one commit, and what it played, as its description tells.
 func (s *Store) replay(tx catalog.Tx, b birth, m manifest) error {
+	w, err := s.redo(b, m)
+	if err != nil {
+		return err
+	}
+	return w.record(tx)
+}
+
+// redo is the work that a description tells of.
+func (s *Store) redo(b birth, m manifest) (*work, error) {
 	w := &work{
 		store: s, commit: m.Commit, schema: m.Schema, properties: m.Properties, opened: m.Opened,
 		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks,
-		family: &family{lastRow: m.LastRow, lastField: m.LastField}, head: &Snapshot{State: State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}},
+		family: newFamily(m.LastRow, m.LastField), head: &Snapshot{State: State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}},
 	}
 	for _, f := range m.Opened {
 		s.fileIDs.Store(max(s.fileIDs.Load(), f.ID))
 	}
-	return w.record(tx)
+	for _, p := range m.Played {
+		played, err := s.redo(b, p)
+		if err != nil {
+			return nil, err
+		}
+		w.played = append(w.played, played)
+	}
+	return w, w.nameDocuments()
 }
 
 func filesOf(ids []int64) []*catalog.File {

@@ -43,7 +43,9 @@ type sets struct {
 	columns []int    // field ids of columns that it changed
 	fields  []string // properties that it changed
 
-	root             catalog.Mode             // its mode, or, of a rollback, that of the commit it undid in the end
+	first            catalog.Commit           // of a merge, the first that it played; else the commit itself
+	replaces         bool                     // it overwrote or upserted
+	explicit         bool                     // it, or what it undid in the end, changed columns because people said so
 	schemas          map[string]schema.Schema // of its files
 	schemaBefore     schema.Schema            // where columns changed
 	propertiesBefore catalog.Properties       // where fields changed
@@ -79,7 +81,7 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 		return Rollbackable{}, err
 	}
 	_, _, answer, err := s.blockers(ctx, head, commit, p)
-	if e := Explain(err); err != nil && e.Code == "already_rolled_back" {
+	if e := Explain(err); err != nil && (e.Code == "already_rolled_back" || e.Code == "fork_commit") {
 		return Rollbackable{Blocked: true, Detail: e.Detail, Policy: p}, nil
 	}
 	return answer, err
@@ -105,8 +107,7 @@ func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Po
 	if err := w.undoSchema(undone, followed); err != nil {
 		return catalog.Commit{}, err
 	}
-	w.marks, err = s.marks(ctx, undone.commit, w.commit.ID)
-	if err != nil {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) }); err != nil {
 		return catalog.Commit{}, err
 	}
 	return w.publish(ctx)
@@ -151,7 +152,7 @@ func (w *work) undoSchema(undone sets, followed bool) (err error) {
 
 // undoColumn undoes what a commit, with others after it, did to one column.
 func undoColumn(now schema.Schema, undone sets, id int) (schema.Schema, error) {
-	explicit := undone.root == catalog.Schema
+	explicit := undone.explicit
 	old, was := undone.schemaBefore.ByID(id)
 	_, is := now.ByID(id)
 	switch {
@@ -183,22 +184,28 @@ func cover(now schema.Schema, old schema.Column, commit int64) (schema.Schema, e
 	return now.With(old), nil
 }
 
-// marks tells which commits' rollback_commit_id changes: the undone one's is the new rollback, and where it was itself
-// a rollback, the commit that it had undone stands again.
-func (s *Store) marks(ctx context.Context, undone catalog.Commit, rollback int64) (map[int64]int64, error) {
-	marks := map[int64]int64{undone.ID: rollback}
-	for stands := false; undone.Mode == catalog.Rollback; stands = !stands {
-		parent, err := s.CommitByID(ctx, undone.DatasetID, undone.ParentCommitID)
+// flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it
+// played goes with it, and what it undid itself stands again, or does not.
+func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64) error {
+	marks[c.ID] = rollback
+	if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
+		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		marks[parent.ID] = 0
-		if stands {
-			marks[parent.ID] = undone.ID
+		if rollback != 0 {
+			return flip(tx, marks, parent, 0)
 		}
-		undone = parent
+		return flip(tx, marks, parent, c.ID)
 	}
-	return marks, nil
+	if c.Mode != catalog.Merge {
+		return nil
+	}
+	played, err := tx.Played(c.DatasetID, c.ID)
+	for _, p := range played {
+		err = errors.Join(err, flip(tx, marks, p, rollback))
+	}
+	return err
 }
 
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
@@ -214,6 +221,9 @@ func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Po
 	})
 	if err != nil {
 		return undone, false, answer, err
+	}
+	if undone.commit.Mode == catalog.Fork {
+		return undone, false, answer, failf(Conflict, "fork_commit", "Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
 	}
 	if by := undone.commit.RollbackCommitID; by != 0 {
 		return undone, false, answer, failf(Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
@@ -256,7 +266,7 @@ func (a Rollbackable) explain(commit int64) string {
 }
 
 // standing returns what a commit did, and what the later commits did that stand. A later commit and the rollback that
-// undid it cancel: neither is in the way.
+// undid it cancel: neither is in the way. A later merge counts as one; what came with the commit in one merge does not.
 func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
 	c, err := tx.Commit(d.ID, commit)
 	if err != nil {
@@ -270,7 +280,8 @@ func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone
 		return undone, nil, err
 	}
 	for _, l := range after {
-		if l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
+		inMerge := l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
+		if inMerge || l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
 			continue
 		}
 		did, err := s.setsOf(tx, l)
@@ -285,21 +296,15 @@ func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone
 // setsOf reads what a commit did.
 func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
 	out.commit = c
-	if out.opened, err = tx.Opened(c.DatasetID, c.ID); err != nil {
-		return out, err
-	}
-	if out.closed, err = tx.Closed(c.DatasetID, c.ID); err != nil {
-		return out, err
-	}
-	if out.isMixed() {
-		if out.between, err = s.statesAround(tx, c); err != nil {
-			return out, err
-		}
-	}
 	if err := out.learn(tx); err != nil {
 		return out, err
 	}
-	schemaID, propertiesID, err := s.stateBefore(tx, c)
+	if out.isMixed() {
+		if out.between, err = s.statesAround(tx, out.first, c); err != nil {
+			return out, err
+		}
+	}
+	schemaID, propertiesID, err := s.stateBefore(tx, out.first)
 	if err != nil {
 		return out, err
 	}
@@ -322,37 +327,69 @@ func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
 	return out, nil
 }
 
-// learn reads what else there is to know of a commit: what it is in the end, and the schemas of its files.
+// learn reads what the commit, or what it played, opened and closed, and what it is in the end.
 func (c *sets) learn(tx catalog.Tx) (err error) {
-	root := c.commit
-	for root.Mode == catalog.Rollback {
-		if root, err = tx.Commit(root.DatasetID, root.ParentCommitID); err != nil {
+	var played []catalog.Commit
+	if c.commit.Mode == catalog.Merge {
+		if played, err = tx.Played(c.commit.DatasetID, c.commit.ID); err != nil {
 			return err
 		}
 	}
-	c.root, c.schemas = root.Mode, map[string]schema.Schema{}
-	for _, f := range c.touched() {
-		if _, ok := c.schemas[f.SchemaID]; ok {
-			continue
-		}
-		if c.schemas[f.SchemaID], err = tx.Schema(f.SchemaID); err != nil {
+	c.first = append(played, c.commit)[0]
+	for _, p := range append(played, c.commit) {
+		c.replaces = c.replaces || p.Mode == catalog.Overwrite || p.Mode == catalog.Upsert
+		root, err := rootOf(tx, p)
+		if err != nil {
 			return err
 		}
+		c.explicit = c.explicit || root.Mode == catalog.Schema
 	}
-	return nil
+	if c.opened, err = tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
+		return err
+	}
+	if c.closed, err = tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
+		return err
+	}
+	c.schemas, err = schemasOf(tx, c.touched())
+	return err
 }
 
-// statesAround is the difference of the states before and after a commit.
-func (s *Store) statesAround(tx catalog.Tx, c catalog.Commit) (*Difference, error) {
-	d, err := tx.Dataset(c.DatasetID)
+// rootOf is the commit that a rollback undid in the end, or the commit itself. A rollback that a merge played may have
+// undone what was not there.
+func rootOf(tx catalog.Tx, c catalog.Commit) (_ catalog.Commit, err error) {
+	for c.Mode == catalog.Rollback && c.ParentCommitID != 0 && err == nil {
+		c, err = tx.Commit(c.DatasetID, c.ParentCommitID)
+	}
+	return c, err
+}
+
+// schemasOf returns the schemas that files were written with, by document id.
+func schemasOf(tx catalog.Tx, files []*catalog.File) (map[string]schema.Schema, error) {
+	out := map[string]schema.Schema{}
+	for _, f := range files {
+		if _, ok := out[f.SchemaID]; ok {
+			continue
+		}
+		s, err := tx.Schema(f.SchemaID)
+		if err != nil {
+			return nil, err
+		}
+		out[f.SchemaID] = s
+	}
+	return out, nil
+}
+
+// statesAround is the difference of the states before one commit and after another.
+func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*Difference, error) {
+	d, err := tx.Dataset(first.DatasetID)
 	if err != nil {
 		return nil, err
 	}
-	before, err := s.snapshot(tx, d, c.Previous)
+	before, err := s.snapshot(tx, d, first.Previous)
 	if err != nil {
 		return nil, err
 	}
-	after, err := s.snapshot(tx, d, c.ID)
+	after, err := s.snapshot(tx, d, last.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -427,7 +464,7 @@ func (o overlap) blocks(p Policy, undone, later sets) bool {
 	if common(undone.fields, later.fields) {
 		return true
 	}
-	if undone.root == catalog.Schema && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
+	if undone.explicit && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
 		return true
 	}
 	if len(undone.touched()) == 0 {
@@ -439,5 +476,5 @@ func (o overlap) blocks(p Policy, undone, later sets) bool {
 	if p == Records {
 		return o.touched > 0
 	}
-	return later.commit.Mode == catalog.Overwrite || later.commit.Mode == catalog.Upsert || o.undoes > 0 || o.collides > 0
+	return later.replaces || o.undoes > 0 || o.collides > 0
 }

@@ -1,29 +1,204 @@
 package storage
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"rowback/storage/catalog"
 )
 
-// CreateSavepoint bookmarks the head. Where nothing has changed since the last savepoint, that one is returned, and
-// made is false.
-func (s *Store) CreateSavepoint(ctx context.Context, dataset, description string, r Request) (p catalog.Savepoint, made bool, err error) {
-	return p, false, failf(Invalid, "not_yet", "not yet")
+// SavepointName writes a savepoint's name, such as master__000003.
+func SavepointName(number int64) string { return fmt.Sprintf("master__%06d", number) }
+
+func parseSavepoint(ref string) (number int64, ok bool) {
+	text, ok := strings.CutPrefix(ref, "master__")
+	number, err := strconv.ParseInt(text, 10, 64)
+	return number, ok && err == nil
+}
+
+// Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them, as
+// long as it stands.
+func (s *Store) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
+	return list, err
+}
+
+func savepoints(tx catalog.Tx, dataset string) ([]catalog.Savepoint, error) {
+	all, err := tx.Savepoints(dataset)
+	if err != nil || len(all) == 0 {
+		return all, err
+	}
+	reverts, err := revertsOf(tx, dataset)
+	return slices.DeleteFunc(all, func(p catalog.Savepoint) bool {
+		return slices.ContainsFunc(reverts, func(r revert) bool { return r.number < p.Number && !p.CreatedAt.After(r.at) })
+	}), err
+}
+
+// revert is a restore of a savepoint that stands.
+type revert struct {
+	number int64 // the savepoint's
+	at     time.Time
+}
+
+const savepointParam = "savepoint" // of a restore: the number of the savepoint that was reverted to
+
+func revertsOf(tx catalog.Tx, dataset string) (out []revert, err error) {
+	restores, err := tx.Standing(dataset, catalog.Restore)
+	for _, c := range restores {
+		var params map[string]any
+		if json.Unmarshal(c.Params, &params) != nil {
+			continue
+		}
+		if number, ok := params[savepointParam].(float64); ok {
+			out = append(out, revert{int64(number), c.CreatedAt})
+		}
+	}
+	return out, err
+}
+
+// savepoint finds a savepoint on the list.
+func savepoint(tx catalog.Tx, d catalog.Dataset, is func(catalog.Savepoint) bool, ref string) (catalog.Savepoint, error) {
+	list, err := savepoints(tx, d.ID)
+	if i := slices.IndexFunc(list, is); i >= 0 {
+		return list[i], err
+	}
+	return catalog.Savepoint{}, cmp.Or(err, error(failf(NotFound, "savepoint_not_found", "Savepoint %s not found for dataset '%s'", clip(ref), d.Name)))
 }
 
 // FindSavepoint returns a savepoint of a dataset by its id or its name (master__000003).
-func (s *Store) FindSavepoint(ctx context.Context, dataset, ref string) (catalog.Savepoint, error) {
-	return catalog.Savepoint{}, failf(Invalid, "not_yet", "not yet")
+func (s *Store) FindSavepoint(ctx context.Context, dataset, ref string) (p catalog.Savepoint, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool { return p.ID == ref || SavepointName(p.Number) == ref }, ref)
+		return err
+	})
+	return p, err
+}
+
+// CreateSavepoint bookmarks the head. Where nothing has changed since the last savepoint, that one is returned, and
+// made is false.
+func (s *Store) CreateSavepoint(ctx context.Context, dataset, description string, r Request) (p catalog.Savepoint, made bool, err error) {
+	unlock, err := s.locks.lock(ctx, dataset)
+	if err != nil {
+		return p, false, err
+	}
+	defer unlock()
+	head, err := s.Snapshot(ctx, dataset, "head")
+	if err != nil {
+		return p, false, err
+	}
+	if err := r.expects(head.Dataset); err != nil {
+		return p, false, err
+	}
+	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		if p, err = s.unchangedSince(tx, head); err == nil && p.ID == "" {
+			made = true
+			p, err = s.addSavepoint(tx, head.Commit, description, r.User)
+		}
+		if err != nil {
+			return err
+		}
+		return s.receipt(tx, r, p)
+	})
+	return p, made, err
+}
+
+// expects refuses a request where the head is another than it says.
+func (r Request) expects(d catalog.Dataset) error {
+	if r.ExpectedHead == nil || *r.ExpectedHead == d.Head {
+		return nil
+	}
+	return failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
+		With("head", d.Head).With("expected_head", *r.ExpectedHead)
+}
+
+// unchangedSince returns the last savepoint, if the head is the state that it bookmarked.
+func (s *Store) unchangedSince(tx catalog.Tx, head *Snapshot) (last catalog.Savepoint, err error) {
+	list, err := savepoints(tx, head.Dataset.ID)
+	if err != nil || len(list) == 0 {
+		return last, err
+	}
+	then, err := s.snapshot(tx, head.Dataset, list[0].CommitID)
+	if err != nil || !sameState(then, head) {
+		return last, err
+	}
+	return list[0], nil
+}
+
+// sameState tells whether two snapshots of a dataset have the same rows, columns and properties.
+func sameState(a, b *Snapshot) bool {
+	return slices.Equal(ids(a.Files()), ids(b.Files())) && reflect.DeepEqual(a.Schema.Columns, b.Schema.Columns) &&
+		reflect.DeepEqual(a.Properties, b.Properties)
+}
+
+// addSavepoint bookmarks a commit. Numbers are given once.
+func (s *Store) addSavepoint(tx catalog.Tx, c catalog.Commit, description, user string) (catalog.Savepoint, error) {
+	all, err := tx.Savepoints(c.DatasetID)
+	if err != nil {
+		return catalog.Savepoint{}, err
+	}
+	number := int64(1)
+	if len(all) > 0 {
+		number = all[0].Number + 1
+	}
+	return s.putSavepoint(tx, c, number, description, user)
+}
+
+// firstSavepoint bookmarks what a dataset starts with, unless it has savepoints already.
+func (s *Store) firstSavepoint(tx catalog.Tx, c catalog.Commit, description string) error {
+	all, err := tx.Savepoints(c.DatasetID)
+	if err == nil && len(all) == 0 {
+		_, err = s.putSavepoint(tx, c, 0, description, c.User)
+	}
+	return err
+}
+
+func (s *Store) putSavepoint(tx catalog.Tx, c catalog.Commit, number int64, description, user string) (catalog.Savepoint, error) {
+	now := s.now()
+	p := catalog.Savepoint{ID: s.options.NewID(), DatasetID: c.DatasetID, Number: number, CommitID: c.ID, Description: description, User: user, CreatedAt: now, UpdatedAt: now}
+	if err := tx.AddSavepoint(p); err != nil {
+		return p, err
+	}
+	return p, s.putLabel(p.DatasetID, SavepointName(p.Number), p)
 }
 
 // DescribeSavepoint changes a savepoint's description.
 func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description string) (catalog.Savepoint, error) {
-	return catalog.Savepoint{}, failf(Invalid, "not_yet", "not yet")
+	p, err := s.FindSavepoint(ctx, dataset, ref)
+	if err != nil || p.Description == description {
+		return p, err
+	}
+	p.Description, p.UpdatedAt = description, s.now()
+	return p, s.catalog.Write(ctx, func(tx catalog.Tx) error {
+		if err := tx.SetSavepoint(p); err != nil {
+			return err
+		}
+		return s.putLabel(p.DatasetID, SavepointName(p.Number), p)
+	})
 }
 
-// Revert restores the dataset to a savepoint, as one commit. Later savepoints leave the list. While another commit is
-// being made it is refused (Conflict, busy).
+// Revert restores the dataset to a savepoint, as one commit. Later savepoints leave the list, as long as that commit
+// stands. While another commit is being made it is refused: what that one does is not to be lost unseen.
 func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (catalog.Commit, error) {
-	return catalog.Commit{}, failf(Invalid, "not_yet", "not yet")
+	p, err := s.FindSavepoint(ctx, dataset, ref)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	if s.locks.held(dataset) {
+		return catalog.Commit{}, failf(Conflict, "busy", "Another commit is being made. Look at what it changed once it is done, then revert.")
+	}
+	if r.Message == "" {
+		r.Message = "Revert to savepoint " + SavepointName(p.Number)
+	}
+	return s.restore(ctx, dataset, SavepointName(p.Number), r, func(w *work) { w.setParam(savepointParam, p.Number) })
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"rowback/storage/catalog"
@@ -100,8 +99,8 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err er
 		return v.CommitID, known(err, "version_not_found", "Version %s not found for dataset '%s'", ref, d.Name)
 	}
 	if number, ok := parseSavepoint(ref); ok {
-		p, err := tx.SavepointByNumber(d.ID, number)
-		return p.CommitID, known(err, "savepoint_not_found", "Savepoint %s not found for dataset '%s'", ref, d.Name)
+		p, err := savepoint(tx, d, func(p catalog.Savepoint) bool { return p.Number == number }, ref)
+		return p.CommitID, err
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {
 		if t, err := time.Parse(layout, ref); err == nil {
@@ -120,14 +119,14 @@ func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
 }
 
 func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int64, error) {
-	if t.Before(d.CreatedAt) {
+	c, err := tx.CommitAt(d.ID, t) // of a fork, perhaps one from before it was made
+	switch {
+	case !errors.Is(err, catalog.ErrNotFound):
+		return c.ID, err
+	case t.Before(d.CreatedAt):
 		return 0, failf(NotFound, "ref_not_found", "Dataset '%s' was not there yet at %s; it was made at %s.", d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
 	}
-	c, err := tx.CommitAt(d.ID, t)
-	if errors.Is(err, catalog.ErrNotFound) {
-		return 0, nil // after it was made and before its first commit
-	}
-	return c.ID, err
+	return 0, nil // after it was made and before its first commit
 }
 
 // known turns a missing row into a sentence.
@@ -136,12 +135,6 @@ func known(err error, code, format string, args ...any) error {
 		return failf(NotFound, code, format, args...)
 	}
 	return err
-}
-
-func parseSavepoint(ref string) (number int64, ok bool) {
-	text, ok := strings.CutPrefix(ref, "master__")
-	number, err := strconv.ParseInt(text, 10, 64)
-	return number, ok && err == nil
 }
 
 // snapshot loads a dataset as of a commit.
@@ -235,24 +228,10 @@ func (s *Store) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catal
 }
 
 // adopt takes the files as the snapshot's, and reads the schemas they were written with.
-func (s *Snapshot) adopt(tx catalog.Tx, files []*catalog.File) error {
-	s.schemas = map[string]schema.Schema{}
-	for _, f := range files {
-		if f.Kind == schema.Data {
-			s.Data = append(s.Data, f)
-		} else {
-			s.Rollbacks = append(s.Rollbacks, f)
-		}
-		if _, ok := s.schemas[f.SchemaID]; ok {
-			continue
-		}
-		fs, err := tx.Schema(f.SchemaID)
-		if err != nil {
-			return err
-		}
-		s.schemas[f.SchemaID] = fs
-	}
-	return nil
+func (s *Snapshot) adopt(tx catalog.Tx, files []*catalog.File) (err error) {
+	s.Data, s.Rollbacks = ofKind(files, schema.Data), ofKind(files, schema.Rollback)
+	s.schemas, err = schemasOf(tx, files)
+	return err
 }
 
 // displacers returns for each data file the rollback files that hold positions of it.

@@ -52,8 +52,15 @@ type Store struct {
 // assigns row numbers, from before the first until it stands or not.
 type family struct {
 	mu        sync.Mutex
-	lastRow   int64
-	lastField int64
+	lastRow   atomic.Int64
+	lastField atomic.Int64
+}
+
+func newFamily(row, field int64) *family {
+	f := &family{}
+	f.lastRow.Store(row)
+	f.lastField.Store(field)
+	return f
 }
 
 // Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
@@ -204,7 +211,7 @@ func (s *Store) family(tx catalog.Tx, id string) (*family, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &family{lastRow: row, lastField: field}
+	f := newFamily(row, field)
 	s.families[id] = f
 	return f, nil
 }

@@ -33,18 +33,9 @@ func VersionNumber(v catalog.Version) string {
 	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
 }
 
-// SavepointName writes a savepoint's name, such as master__000003.
-func SavepointName(number int64) string { return fmt.Sprintf("master__%06d", number) }
-
 // Versions lists a dataset's versions, the lowest number first.
 func (s *Store) Versions(ctx context.Context, dataset string) (list []catalog.Version, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Versions(dataset); return err })
-	return list, err
-}
-
-// Savepoints lists a dataset's savepoints, newest first.
-func (s *Store) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Savepoints(dataset); return err })
 	return list, err
 }
 
@@ -82,8 +73,8 @@ func (s *Store) Increment(ctx context.Context, dataset, part, description string
 	if err != nil {
 		return v, err
 	}
-	if r.ExpectedHead != nil && *r.ExpectedHead != d.Head {
-		return v, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", d.Name, d.Head, *r.ExpectedHead).With("head", d.Head)
+	if err := r.expects(d); err != nil {
+		return v, err
 	}
 	all, err := s.Versions(ctx, dataset)
 	if err != nil {
@@ -152,11 +143,13 @@ func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r R
 	if r.Message == "" {
 		r.Message = "Rollback to version " + number
 	}
-	return s.restore(ctx, dataset, number, r, func(tx catalog.Tx, w *work) error {
-		if _, err := s.addSavepoint(tx, w.head.Dataset.ID, w.commit.Previous, "Before rollback to version "+number, r.User); err != nil {
-			return err
-		}
-		return s.activate(tx, target)
+	return s.restore(ctx, dataset, number, r, func(w *work) {
+		w.also = append(w.also, func(tx catalog.Tx) error {
+			if _, err := s.addSavepoint(tx, w.head.Commit, "Before rollback to version "+number, r.User); err != nil {
+				return err
+			}
+			return s.activate(tx, target)
+		})
 	})
 }
 
@@ -181,21 +174,4 @@ func (s *Store) activate(tx catalog.Tx, target catalog.Version) error {
 		}
 	}
 	return nil
-}
-
-// addSavepoint bookmarks a commit.
-func (s *Store) addSavepoint(tx catalog.Tx, dataset string, commit int64, description, user string) (catalog.Savepoint, error) {
-	all, err := tx.Savepoints(dataset)
-	if err != nil {
-		return catalog.Savepoint{}, err
-	}
-	now := s.now()
-	p := catalog.Savepoint{ID: s.options.NewID(), DatasetID: dataset, Number: 1, CommitID: commit, Description: description, User: user, CreatedAt: now, UpdatedAt: now}
-	if len(all) > 0 {
-		p.Number = all[0].Number + 1
-	}
-	if err := tx.AddSavepoint(p); err != nil {
-		return p, err
-	}
-	return p, s.putLabel(dataset, SavepointName(p.Number), p)
 }

@@ -3,8 +3,8 @@ package storage
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -16,14 +16,17 @@ import (
 	"rowback/storage/schema"
 )
 
-// describe writes the commit as commit.json: enough to record it again where the catalog is lost.
-func (w *work) describe() ([]byte, error) {
+// describe is the commit as commit.json: enough to record it again where the catalog is lost.
+func (w *work) describe() manifest {
 	m := manifest{
 		Commit: w.commit, Schema: w.schema, Properties: w.properties,
 		Opened: w.opened, Reopened: ids(w.reopened), Closed: ids(w.closed), Marks: w.marks,
-		LastRow: w.family.lastRow, LastField: w.family.lastField, Creates: w.creation != nil,
+		LastRow: w.family.lastRow.Load(), LastField: w.family.lastField.Load(), Creates: w.creation != nil,
 	}
-	return json.MarshalIndent(m, "", "  ")
+	for _, p := range w.played {
+		m.Played = append(m.Played, p.describe())
+	}
+	return m
 }
 
 // manifest is commit.json.
@@ -32,12 +35,13 @@ type manifest struct {
 	Schema     schema.Schema      `json:"schema"`
 	Properties catalog.Properties `json:"properties"`
 	Opened     []*catalog.File    `json:"opened"`   // written by this commit, and live from it on
-	Reopened   []int64            `json:"reopened"` // files of earlier commits, live again
+	Reopened   []int64            `json:"reopened"` // files of other commits, live from it on
 	Closed     []int64            `json:"closed"`   // files that are live no more
 	Marks      map[int64]int64    `json:"marks"`    // rollback_commit_id of earlier commits; 0: none any more
 	LastRow    int64              `json:"last_row"`
 	LastField  int64              `json:"last_field"`
 	Creates    bool               `json:"creates,omitempty"` // the dataset was made with it
+	Played     []manifest         `json:"played,omitempty"`  // of a merge: the commits that come before it
 }
 
 func ids(files []*catalog.File) []int64 {
@@ -48,9 +52,11 @@ func ids(files []*catalog.File) []int64 {
 	return out
 }
 
-// fileName is the name of a commit's file of that kind in its folder. It has at most one of each; the number leaves
-// room for more.
-func fileName(kind schema.Kind) string { return string(kind) + "-0000.parquet" }
+// fileName is the name of a commit's file of that kind in its folder. It has at most one of each; those that a merge
+// played share its folder.
+func (w *work) fileName(kind schema.Kind) string {
+	return fmt.Sprintf("%s-%04d.parquet", kind, w.part)
+}
 
 // smallRows is up to how many rows are encoded here instead of by DuckDB: about where that becomes the faster.
 const smallRows = 500
@@ -66,7 +72,7 @@ func (w *work) write(ctx context.Context, kind schema.Kind, query string, rows i
 		defer batch.Release()
 		return w.writeBatch(kind, batch)
 	}
-	path := w.batch.Path(fileName(kind))
+	path := w.batch.Path(w.fileName(kind))
 	if _, err := datafile.Copy(ctx, w.conn, query, path, w.spec(kind)); err != nil {
 		return err
 	}
@@ -83,7 +89,7 @@ func (w *work) writeBatch(kind schema.Kind, batch arrow.RecordBatch) error {
 	if err != nil {
 		return err
 	}
-	if err := w.batch.Write(fileName(kind), data); err != nil {
+	if err := w.batch.Write(w.fileName(kind), data); err != nil {
 		return err
 	}
 	f := w.newFile(kind, batch.NumRows())
@@ -137,7 +143,7 @@ func sumFile(path string) <-chan fileSum {
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
 		ID: w.store.fileIDs.Add(1), DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
-		Key: w.batch.Key(fileName(kind)), Rows: rows,
+		Key: w.batch.Key(w.fileName(kind)), Rows: rows,
 	}
 }
 

@@ -95,10 +95,37 @@ func (tx Tx) CommitAt(dataset string, t time.Time) (Commit, error) {
 		ORDER BY created_at DESC, id DESC LIMIT 1`, dataset, micros(t))
 }
 
-// Commits lists up to limit commits of a dataset, newest first, whose ids are below before.
+// Commits lists up to limit commits of a dataset, newest first, whose ids are below before. Those that merges played are
+// not among them.
 func (tx Tx) Commits(dataset string, before int64, limit int) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id < $2
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id < $2 AND merge_commit_id IS NULL
 		ORDER BY id DESC LIMIT $3`, dataset, before, limit)
+}
+
+// Played lists the commits that a merge played, oldest first.
+func (tx Tx) Played(dataset string, merge int64) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND merge_commit_id = $2 ORDER BY id`, dataset, merge)
+}
+
+// Rollbacks lists the rollbacks of a dataset, newest first.
+func (tx Tx) Rollbacks(dataset string) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND mode = 'rollback' ORDER BY id DESC`, dataset)
+}
+
+// Standing lists the commits of a mode that are not undone, oldest first.
+func (tx Tx) Standing(dataset string, mode Mode) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND mode = $2 AND rollback_commit_id IS NULL ORDER BY id`, dataset, mode)
+}
+
+// Unshared lists the commits of a dataset whose hashes another does not have, oldest first.
+func (tx Tx) Unshared(dataset, other string) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits c WHERE dataset_id = $1
+		AND NOT EXISTS (SELECT 1 FROM commits o WHERE o.dataset_id = $2 AND o.hash = c.hash) ORDER BY id`, dataset, other)
+}
+
+// WithHash lists the commits of a dataset that have a hash, oldest first.
+func (tx Tx) WithHash(dataset, hash string) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND hash = $2 ORDER BY id`, dataset, hash)
 }
 
 // CommitsAfter lists a dataset's commits with ids above after, oldest first.

@@ -28,6 +28,9 @@ type Dataset struct {
 	ForkCommit   int64     // of a fork: the last commit that it has from there
 }
 
+// IsFork tells whether the dataset was forked from another.
+func (d Dataset) IsFork() bool { return d.UpstreamID != "" }
+
 // Metadata is what people say of a dataset. Numbers stay as they were written.
 type Metadata map[string]any
 
@@ -93,9 +96,33 @@ func (tx Tx) Empty() (bool, error) {
 	return n == 0, err
 }
 
-// AddFamily adds a fork family.
+// Forks lists the forks of a dataset that are not deleted, by id.
+func (tx Tx) Forks(upstream string) ([]Dataset, error) {
+	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets WHERE upstream_id = $1 AND deleted_at IS NULL ORDER BY id`, upstream)
+}
+
+// CountForks returns how many forks a dataset ever had.
+func (tx Tx) CountForks(upstream string) (int64, error) {
+	return get(tx, scanInt, `SELECT count(*) FROM datasets WHERE upstream_id = $1`, upstream)
+}
+
+// Inherit gives a fork the commits and entries of its upstream up to its fork commit, as they were then; but which
+// commits were undone then is for SetRollback.
+func (tx Tx) Inherit(fork Dataset) error {
+	if err := tx.exec(`INSERT INTO commits (`+commitColumns+`) SELECT $1, id, previous, mode, message, user_name, created_at, parent_commit_id,
+		NULL, records_added, records_removed, records_modified, records_total,
+		hash, tag, metadata, params, schema_id, properties_id, CASE WHEN merge_commit_id <= $2 THEN merge_commit_id END
+		FROM commits WHERE id <= $2 AND dataset_id = $3`, fork.ID, fork.ForkCommit, fork.UpstreamID); err != nil {
+		return err
+	}
+	return tx.exec(`INSERT INTO entries (dataset_id, file_id, begin_commit, end_commit) SELECT $1, file_id, begin_commit,
+		CASE WHEN end_commit <= $2 THEN end_commit ELSE $3 END FROM entries WHERE begin_commit <= $2 AND dataset_id = $4`,
+		fork.ID, fork.ForkCommit, Forever, fork.UpstreamID)
+}
+
+// AddFamily adds a fork family, unless it is there.
 func (tx Tx) AddFamily(id string) error {
-	return tx.exec(`INSERT INTO families (id, last_row, last_field) VALUES ($1, 0, 0)`, id)
+	return tx.exec(`INSERT INTO families (id, last_row, last_field) VALUES ($1, 0, 0) ON CONFLICT (id) DO NOTHING`, id)
 }
 
 // Family returns the last row number and the last field id that were given in a family.
@@ -138,15 +165,25 @@ func (tx Tx) SetDeleted(id string, at time.Time) error {
 	return tx.one(ErrNotFound, `UPDATE datasets SET deleted_at = $1 WHERE id = $2`, deleted, id)
 }
 
+// DocumentID is the id that v has as a document: the SHA-256 of its JSON.
+func DocumentID(v any) (string, error) {
+	id, _, err := encode(v)
+	return id, err
+}
+
+func encode(v any) (id, body string, err error) {
+	text, err := json.Marshal(v)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), string(text), err
+}
+
 // AddDocument stores v as JSON and returns its id. The same document is stored once.
 func (tx Tx) AddDocument(v any) (id string, err error) {
-	body, err := json.Marshal(v)
+	id, body, err := encode(v)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(body)
-	id = hex.EncodeToString(sum[:])
-	return id, tx.exec(`INSERT INTO documents (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, string(body))
+	return id, tx.exec(`INSERT INTO documents (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, body)
 }
 
 func document[T any](tx Tx, id string) (v T, err error) {

@@ -96,16 +96,16 @@ func (tx Tx) File(id int64) (*File, error) {
 	return get(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id = $1`, id)
 }
 
-// Opened returns the files that became live in a dataset with a commit.
-func (tx Tx) Opened(dataset string, commit int64) ([]*File, error) {
+// Opened returns the files that became live in a dataset with the commits from first to last, and were so after them.
+func (tx Tx) Opened(dataset string, first, last int64) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND begin_commit = $2) ORDER BY id`, dataset, commit)
+		WHERE dataset_id = $1 AND begin_commit >= $2 AND begin_commit <= $3 AND end_commit > $3) ORDER BY id`, dataset, first, last)
 }
 
-// Closed returns the files that ceased to be live in a dataset with a commit.
-func (tx Tx) Closed(dataset string, commit int64) ([]*File, error) {
+// Closed returns the files that ceased to be live in a dataset with the commits from first to last, and were so before them.
+func (tx Tx) Closed(dataset string, first, last int64) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND end_commit = $2) ORDER BY id`, dataset, commit)
+		WHERE dataset_id = $1 AND end_commit >= $2 AND end_commit <= $3 AND begin_commit < $2) ORDER BY id`, dataset, first, last)
 }
 
 // OpenEntry makes a file live in a dataset from a commit on.

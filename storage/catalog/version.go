@@ -1,9 +1,6 @@
 package catalog
 
-import (
-	"database/sql"
-	"time"
-)
+import "time"
 
 // Version is a semantic version: a name of a commit.
 type Version struct {
@@ -64,31 +61,29 @@ type Savepoint struct {
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
-	RevertedBy  int64     `json:"reverted_by,omitempty"` // the revert that took it off the list; else 0
 }
 
-const savepointColumns = `id, dataset_id, number, commit_id, description, user_name, created_at, updated_at, reverted_by`
+const savepointColumns = `id, dataset_id, number, commit_id, description, user_name, created_at, updated_at`
 
 func scanSavepoint(s scanner) (p Savepoint, err error) {
 	var created, updated int64
-	var reverted sql.NullInt64
-	err = s.Scan(&p.ID, &p.DatasetID, &p.Number, &p.CommitID, &p.Description, &p.User, &created, &updated, &reverted)
-	p.CreatedAt, p.UpdatedAt, p.RevertedBy = moment(created), moment(updated), reverted.Int64
+	err = s.Scan(&p.ID, &p.DatasetID, &p.Number, &p.CommitID, &p.Description, &p.User, &created, &updated)
+	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
 	return p, err
 }
 
 // AddSavepoint adds a savepoint's row.
 func (tx Tx) AddSavepoint(p Savepoint) error {
-	return tx.exec(`INSERT INTO savepoints (`+savepointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		p.ID, p.DatasetID, p.Number, p.CommitID, p.Description, p.User, micros(p.CreatedAt), micros(p.UpdatedAt), orNull(p.RevertedBy))
+	return tx.exec(`INSERT INTO savepoints (`+savepointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		p.ID, p.DatasetID, p.Number, p.CommitID, p.Description, p.User, micros(p.CreatedAt), micros(p.UpdatedAt))
+}
+
+// SetSavepoint updates a savepoint's description.
+func (tx Tx) SetSavepoint(p Savepoint) error {
+	return tx.one(ErrNotFound, `UPDATE savepoints SET description = $1, updated_at = $2 WHERE id = $3`, p.Description, micros(p.UpdatedAt), p.ID)
 }
 
 // Savepoints lists a dataset's savepoints, newest first.
 func (tx Tx) Savepoints(dataset string) ([]Savepoint, error) {
 	return list(tx, scanSavepoint, `SELECT `+savepointColumns+` FROM savepoints WHERE dataset_id = $1 ORDER BY number DESC`, dataset)
-}
-
-// SavepointByNumber returns one savepoint of a dataset.
-func (tx Tx) SavepointByNumber(dataset string, number int64) (Savepoint, error) {
-	return get(tx, scanSavepoint, `SELECT `+savepointColumns+` FROM savepoints WHERE dataset_id = $1 AND number = $2`, dataset, number)
 }

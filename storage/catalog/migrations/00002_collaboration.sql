@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- A fork's commits up to fork_commit are those of its upstream, under the same ids.
-ALTER TABLE datasets ADD COLUMN upstream_id TEXT REFERENCES datasets (id);
+ALTER TABLE datasets ADD COLUMN upstream_id TEXT;
 ALTER TABLE datasets ADD COLUMN fork_commit BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX datasets_by_upstream ON datasets (upstream_id);
 
@@ -10,11 +10,7 @@ ALTER TABLE commits ADD COLUMN merge_commit_id BIGINT;
 CREATE INDEX commits_by_merge ON commits (dataset_id, merge_commit_id);
 CREATE INDEX commits_by_hash ON commits (dataset_id, hash);
 
--- The revert to an earlier savepoint that took this one off the list.
-ALTER TABLE savepoints ADD COLUMN reverted_by BIGINT;
-
 -- +goose Down
-ALTER TABLE savepoints DROP COLUMN reverted_by;
 DROP INDEX commits_by_hash;
 DROP INDEX commits_by_merge;
 ALTER TABLE commits DROP COLUMN merge_commit_id;

@@ -1,0 +1,160 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"rowback/storage/catalog"
+)
+
+// Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first.
+type Delta struct {
+	Dataset  State // the fork
+	Upstream State // Dataset.DeletedAt tells whether it is still there
+	Actions  []catalog.Commit
+}
+
+// SinceForking is what was done on a fork and is not in its upstream (seed 001).
+func (s *Store) SinceForking(ctx context.Context, fork string) (Delta, error) {
+	return s.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
+		return missing(tx, d.ID, upstream.ID)
+	})
+}
+
+// UpstreamDelta is what was done on the upstream and is not in the fork.
+func (s *Store) UpstreamDelta(ctx context.Context, fork string) (Delta, error) {
+	return s.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
+		return missing(tx, upstream.ID, d.ID)
+	})
+}
+
+func (s *Store) delta(ctx context.Context, fork string, actions func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error)) (out Delta, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, fork)
+		if err != nil {
+			return err
+		}
+		if !d.IsFork() {
+			return failf(NotFound, "not_a_fork", "Dataset '%s' is no fork: it has no upstream to compare with.", d.Name)
+		}
+		upstream, err := tx.Dataset(d.UpstreamID)
+		if err != nil {
+			return err
+		}
+		states, err := statesOf(tx, []catalog.Dataset{d, upstream})
+		if err != nil {
+			return err
+		}
+		out.Dataset, out.Upstream = states[0], states[1]
+		out.Actions, err = actions(tx, d, upstream)
+		return err
+	})
+	return out, err
+}
+
+// missing lists the actions of one dataset that another of its family does not have, by their hashes, oldest first. A
+// merge is not an action itself: what it played is. A merge that was rolled back counts as if it had never been, unless
+// both have it: so what came with it may come again.
+func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
+	mine, err := tx.Unshared(of, from)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := tx.Unshared(from, of)
+	if err != nil {
+		return nil, err
+	}
+	void, err := voidOf(tx, mine)
+	if err != nil {
+		return nil, err
+	}
+	again, err := undoneByMerge(tx, of, from, theirs)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.DeleteFunc(append(mine, again...), func(c catalog.Commit) bool {
+		return void[c.ID] || c.Mode == catalog.Merge || c.Mode == catalog.Fork
+	})
+	slices.SortFunc(out, byID)
+	return slices.CompactFunc(out, func(a, b catalog.Commit) bool { return a.ID == b.ID }), nil
+}
+
+func byID(a, b catalog.Commit) int { return cmp.Compare(a.ID, b.ID) }
+
+// voidOf tells which commits count as if they had never been: those that undone merges played, and the rollbacks of
+// merges.
+func voidOf(tx catalog.Tx, commits []catalog.Commit) (map[int64]bool, error) {
+	void, merges := map[int64]bool{}, map[int64]bool{}
+	for _, c := range commits {
+		if c.Mode != catalog.Merge {
+			continue
+		}
+		merges[c.ID] = true
+		if c.RollbackCommitID == 0 {
+			continue
+		}
+		played, err := tx.Played(c.DatasetID, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range played {
+			void[p.ID] = true
+		}
+	}
+	for _, c := range commits {
+		root, err := rootOf(tx, c)
+		if err != nil {
+			return nil, err
+		}
+		if c.Mode == catalog.Rollback && merges[root.ID] {
+			void[c.ID] = true
+		}
+	}
+	return void, nil
+}
+
+// undoneByMerge lists the actions of a dataset that another had only by merges which it has rolled back. unshared are
+// the other's commits that the dataset does not have.
+func undoneByMerge(tx catalog.Tx, of, other string, unshared []catalog.Commit) (out []catalog.Commit, err error) {
+	void, err := voidOf(tx, unshared)
+	if err != nil {
+		return nil, err
+	}
+	for id := range void {
+		c, err := tx.Commit(other, id)
+		if err != nil {
+			return nil, err
+		}
+		has, err := tx.WithHash(other, c.Hash)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(has, func(h catalog.Commit) bool { return !void[h.ID] }) {
+			continue
+		}
+		mine, err := tx.WithHash(of, c.Hash)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, mine...)
+	}
+	return out, nil
+}
+
+// cancelled tells which of some actions have no effect together: a commit and the rollback that undoes it.
+func cancelled(actions []catalog.Commit) map[int64]bool {
+	out, is := map[int64]bool{}, map[int64]bool{}
+	for _, a := range actions {
+		is[a.ID] = true
+	}
+	for _, a := range actions {
+		if a.RollbackCommitID != 0 && is[a.RollbackCommitID] {
+			out[a.ID] = true
+		}
+		if a.Mode == catalog.Rollback && a.RollbackCommitID == 0 && is[a.ParentCommitID] {
+			out[a.ID] = true
+		}
+	}
+	return out
+}

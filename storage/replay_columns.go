@@ -1,0 +1,189 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
+// sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
+func (w *work) playColumns(ctx context.Context, did *action) error {
+	did.renumber(w.aliases(*did))
+	before, after := did.before.Schema, did.after.Schema
+	for _, id := range changedColumns(before, after) {
+		if err := w.playColumn(*did, id); err != nil {
+			return err
+		}
+	}
+	for _, f := range ofKind(did.opened, schema.Data) {
+		if err := w.coverValues(ctx, did, f); err != nil {
+			return err
+		}
+	}
+	return w.checkWidened(ctx)
+}
+
+// aliases finds the columns of the action that the commit's schema has under other ids.
+func (w *work) aliases(did action) map[int]int {
+	out := map[int]int{}
+	for _, c := range did.after.Schema.Columns {
+		if _, known := w.schema.ByID(c.ID); known || w.schema.Gone(c.ID) {
+			continue
+		}
+		d, ok := w.schema.ByName(c.Name)
+		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && sameDefinition(c, d, did.explicit) {
+			out[c.ID] = d.ID
+		}
+	}
+	return out
+}
+
+// sameDefinition tells whether two columns of one name are one. Those that came with records may differ in type, if one
+// can take the other's values.
+func sameDefinition(c, d schema.Column, explicit bool) bool {
+	if _, ok := schema.Widen(c.Type, d.Type); ok && !explicit {
+		d.Type = c.Type
+	}
+	d.ID = c.ID
+	return reflect.DeepEqual(c, d)
+}
+
+// renumber gives columns other ids, in the action's states and in the files' schemas as those states read them.
+func (did *action) renumber(ids map[int]int) {
+	if len(ids) == 0 {
+		return
+	}
+	did.renumbered = ids
+	for _, s := range []**Snapshot{&did.before, &did.after} {
+		copied := **s
+		copied.Schema = renumbered(copied.Schema, ids)
+		copied.schemas = map[string]schema.Schema{}
+		for id, fs := range (*s).schemas {
+			copied.schemas[id] = renumbered(fs, ids)
+		}
+		*s = &copied
+	}
+}
+
+func renumbered(s schema.Schema, ids map[int]int) schema.Schema {
+	s.Columns = slices.Clone(s.Columns)
+	for i, c := range s.Columns {
+		if id, ok := ids[c.ID]; ok {
+			s.Columns[i].ID = id
+		}
+	}
+	return s
+}
+
+// playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the action
+// found it, or both have widened it.
+func (w *work) playColumn(did action, id int) error {
+	before, was := did.before.Schema.ByID(id)
+	after, is := did.after.Schema.ByID(id)
+	now, have := w.schema.ByID(id)
+	switch {
+	case is == have && reflect.DeepEqual(after, now):
+		return nil
+	case was == have && reflect.DeepEqual(before, now):
+		return w.setColumn(did, after, is, id)
+	case !did.explicit && (!is || was && !have): // records came or went, and the variable was changed here: it stays so
+		return nil
+	case !did.explicit && is && have:
+		typ, ok := schema.Widen(now.Type, after.Type)
+		if now.Type = typ; ok {
+			w.schema = w.schema.With(now)
+			return nil
+		}
+	}
+	name := after.Name
+	if !is {
+		name = before.Name
+	}
+	return onVariable(name, "Both sides changed variable %q, to different ends.", name)
+}
+
+// setColumn makes a column what it is after the action, or takes it away.
+func (w *work) setColumn(did action, c schema.Column, is bool, id int) error {
+	if is {
+		return w.addColumn(c)
+	}
+	rest := w.schema
+	rest.Columns = slices.DeleteFunc(slices.Clone(rest.Columns), func(c schema.Column) bool { return c.ID == id })
+	if !slices.Contains(did.after.Schema.Dropped, id) {
+		w.schema = rest.After(w.schema)
+		return nil
+	}
+	rest.Dropped = append(slices.Clone(rest.Dropped), id)
+	w.schema = rest
+	return nil
+}
+
+// addColumn adds a column, or puts it in the place of the one with its id.
+func (w *work) addColumn(c schema.Column) error {
+	if other, taken := w.schema.ByName(c.Name); taken && other.ID != c.ID {
+		return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.", c.Name, other.Type, c.Type)
+	}
+	w.schema.Dropped = slices.DeleteFunc(slices.Clone(w.schema.Dropped), func(id int) bool { return id == c.ID })
+	w.schema = w.schema.With(c)
+	return nil
+}
+
+// coverValues makes room for what a data file of the action holds: columns that an earlier action, which was not played,
+// had added, if they have values, and types that take those values.
+func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
+	for _, c := range did.after.schemaOf(f).Columns {
+		now, have := w.schema.ByID(c.ID)
+		if have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
+			continue
+		}
+		if !have {
+			now = did.latest(c)
+		}
+		var values, fit int64
+		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(%[1]s), count(TRY_CAST(%[1]s AS %s)) FROM %s",
+			duck.Ident(c.Name), now.Type.SQL(), w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+			return err
+		}
+		if fit < values {
+			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.", now.Name, now.Type, c.Type)
+		}
+		if values > 0 && !have {
+			if err := w.addColumn(now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// latest is a column of a file as the source has it after the action; as the file has it, where the source has it no more.
+func (did *action) latest(c schema.Column) schema.Column {
+	if now, ok := did.after.Schema.ByID(c.ID); ok {
+		return now
+	}
+	return c
+}
+
+// checkWidened makes sure that what is stored here fits the types that the action gave to columns.
+func (w *work) checkWidened(ctx context.Context) error {
+	var widened []schema.Column
+	for _, c := range w.schema.Columns {
+		if old, was := w.head.Schema.ByID(c.ID); was && !c.Type.Holds(old.Type) {
+			widened = append(widened, c)
+		}
+	}
+	if len(widened) == 0 {
+		return nil
+	}
+	err := w.checkStored(ctx, widened)
+	if e := Explain(err); err != nil && e.Code == "type_mismatch" {
+		return onVariable(widened[0].Name, "%s", e.Detail)
+	}
+	return err
+}

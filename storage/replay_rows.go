@@ -1,0 +1,277 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// shownConflicts is how many records a conflict shows.
+const shownConflicts = 20
+
+// playRows does to the commit's rows what an action did to the source's. Where the keys that it touched are as it found
+// them, down to the place, its files are linked; else its rows are compared with what is here.
+func (w *work) playRows(ctx context.Context, did action) error {
+	if len(did.opened)+len(did.closed) == 0 {
+		return nil
+	}
+	r := rowPlayer{work: w, did: did, mine: Diff(did.before, did.after)}
+	touched, err := r.touchesChanged(ctx)
+	if err != nil {
+		return err
+	}
+	if !touched && w.canLink(did) && len(did.renumbered) == 0 {
+		w.links(did)
+		return nil
+	}
+	err = r.rewrite(ctx)
+	if duck.IsConversion(err) {
+		return &conflictError{MergeConflict{Detail: "Its records have values that do not fit the types that the variables have here."}}
+	}
+	return err
+}
+
+// rowPlayer plays the rows of one action.
+type rowPlayer struct {
+	*work
+	did  action
+	mine *Difference // the rows that the action displaced, and those that it added
+}
+
+// theirs is what the target has and the source had not before the action, and the other way round, where it may have
+// the action's keys.
+func (r rowPlayer) theirs() *Difference {
+	bounds := r.bounds()
+	now := *r.head.within(bounds)
+	now.Schema = r.schema
+	return Diff(r.did.before.within(bounds), &now)
+}
+
+// bounds holds all keys that the action touched; nil where that is not known.
+func (r rowPlayer) bounds() *catalog.Bounds {
+	order := orderOf(r.schema.KeyColumns()[0].Type)
+	var out *catalog.Bounds
+	for _, f := range r.mine.Files() {
+		if f.Bounds == nil || order == unordered {
+			return nil
+		}
+		out = order.join(out, f.Bounds)
+	}
+	return out
+}
+
+// touchesChanged tells whether the action touched a key that is not here as the source had it before.
+func (r rowPlayer) touchesChanged(ctx context.Context) (bool, error) {
+	theirs := r.theirs()
+	if theirs.Empty() {
+		return false, nil
+	}
+	key := r.schema.KeyColumns()
+	var touched int64
+	err := r.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FROM (%s) m SEMI JOIN (%s) t ON %s",
+		keysOf(r.mine, key), keysOf(theirs, key), sameKey(key, "m", "t")), &touched)
+	return touched > 0, err
+}
+
+// keysOf is the SQL of the keys that differ.
+func keysOf(d *Difference, key []schema.Column) string {
+	list := castKeys(d, key)
+	return fmt.Sprintf("SELECT %s FROM (%s) UNION ALL SELECT %s FROM (%s)", list, d.SideA(), list, d.SideB())
+}
+
+// castKeys is the key of a side, in the types that it has here.
+func castKeys(d *Difference, key []schema.Column) string {
+	list := make([]string, len(key))
+	for i, c := range key {
+		list[i] = d.value(c) + " AS " + columnName(c.ID)
+	}
+	return strings.Join(list, ", ")
+}
+
+// value is a column of a side as a value of c's type; null where neither state has the column.
+func (d *Difference) value(c schema.Column) string {
+	own, ok := d.Schema.ByID(c.ID)
+	if !ok {
+		return "CAST(NULL AS " + c.Type.SQL() + ")"
+	}
+	return castFrom(own.Type, c.Type, columnName(c.ID))
+}
+
+// rewrite compares every key that the action touched with what is here, and plays those that are as it found them. It
+// makes the tables mine (before and after the action), theirs (now, of keys that differ), and verdicts.
+func (r rowPlayer) rewrite(ctx context.Context) error {
+	theirs := r.theirs()
+	if err := r.table(ctx, "mine", r.pairs(r.mine, "p", "q")); err != nil {
+		return err
+	}
+	if err := r.table(ctx, "theirs", r.pairs(theirs, "o", "n")); err != nil {
+		return err
+	}
+	if err := r.table(ctx, "verdicts", r.verdicts()); err != nil {
+		return err
+	}
+	if err := r.conflicts(ctx); err != nil {
+		return err
+	}
+	return r.write(ctx)
+}
+
+func (r rowPlayer) table(ctx context.Context, name, query string) error {
+	_, err := r.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE "+name+" AS "+query)
+	return err
+}
+
+// pairs is the SQL of a difference joined on the key: the key, then both sides' columns with a prefix each; <prefix>_is
+// tells whether the side has the key, <prefix>_commit its tag.
+func (r rowPlayer) pairs(d *Difference, a, b string) string {
+	key := r.schema.KeyColumns()
+	side := func(prefix, rows string) string {
+		list := []string{"true AS " + prefix + "_is", "_commit AS " + prefix + "_commit"}
+		for _, c := range r.schema.Stored() {
+			list = append(list, fmt.Sprintf("%s AS %s%d", d.value(c), prefix, c.ID))
+		}
+		return "SELECT " + strings.Join(list, ", ") + " FROM (" + rows + ")"
+	}
+	var keys, on []string
+	for _, c := range key {
+		keys = append(keys, fmt.Sprintf("coalesce(a.%s%d, b.%s%d) AS %s", a, c.ID, b, c.ID, columnName(c.ID)))
+		on = append(on, fmt.Sprintf("a.%s%d = b.%s%d", a, c.ID, b, c.ID))
+	}
+	return fmt.Sprintf("SELECT %s, * FROM (%s) a FULL JOIN (%s) b ON %s", strings.Join(keys, ", "), side(a, d.SideA()), side(b, d.SideB()), strings.Join(on, " AND "))
+}
+
+// compared are the columns by which records are compared: those that both sides know, or, of an action on variables,
+// those that it changed.
+func (r rowPlayer) compared() (out []schema.Column) {
+	changed := changedColumns(r.did.before.Schema, r.did.after.Schema)
+	for _, c := range r.schema.Columns {
+		_, known := r.mine.Schema.ByID(c.ID)
+		if known && !r.schema.IsKey(c.ID) && (!r.did.explicit || slices.Contains(changed, c.ID)) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// verdicts is the SQL of the keys that both the action and the target touched, with what becomes of them: same (both did
+// the same), play, or conflict.
+func (r rowPlayer) verdicts() string {
+	key := r.schema.KeyColumns()
+	equal := func(side string) string {
+		conditions := []string{fmt.Sprintf("coalesce(n_is, false) = coalesce(%s_is, false)", side)}
+		for _, c := range r.compared() {
+			conditions = append(conditions, fmt.Sprintf("(n_is IS NULL OR n%d IS NOT DISTINCT FROM %s%[1]d)", c.ID, side))
+		}
+		return strings.Join(conditions, " AND ")
+	}
+	gone := "false"
+	if r.did.explicit {
+		gone = "n_is IS NULL" // a value for a record that is no more
+	}
+	return fmt.Sprintf("SELECT m.*, n_is, %s, CASE WHEN %s OR (%s) THEN 'same' WHEN %s THEN 'play' ELSE 'conflict' END AS verdict FROM mine m JOIN theirs t ON %s",
+		prefixed("n", r.schema.Stored()), gone, equal("q"), equal("p"), sameKey(key, "m", "t"))
+}
+
+func prefixed(prefix string, columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = fmt.Sprintf("%s%d", prefix, c.ID)
+	}
+	return strings.Join(list, ", ")
+}
+
+// conflicts returns the conflict of records, if there is one.
+func (r rowPlayer) conflicts(ctx context.Context) error {
+	var n int64
+	if err := r.conn.Row(ctx, "SELECT count(*) FROM verdicts WHERE verdict = 'conflict'", &n); err != nil || n == 0 {
+		return err
+	}
+	c := MergeConflict{Count: n}
+	err := r.conn.Rows(ctx, fmt.Sprintf("SELECT %s, %s, %s FROM verdicts WHERE verdict = 'conflict' ORDER BY %s LIMIT %d",
+		r.record("p"), r.record("q"), r.record("n"), keyList(r.schema.KeyColumns()), shownConflicts), func(scan duck.Scan) error {
+		var before, after, now *string
+		err := scan(&before, &after, &now)
+		c.Records = append(c.Records, RecordConflict{Before: raw(before), After: raw(after), Now: raw(now)})
+		return err
+	})
+	records := "record that it changed was"
+	if n > 1 {
+		records = "records that it changed were"
+	}
+	c.Detail = fmt.Sprintf("%d %s changed here too, to something else.", n, records)
+	if err != nil {
+		return err
+	}
+	return &conflictError{c}
+}
+
+// record is the SQL of one side of a verdict as a JSON object; null where there is no record.
+func (r rowPlayer) record(side string) string {
+	parts := make([]string, 0, len(r.schema.Stored()))
+	for _, c := range r.schema.Stored() {
+		parts = append(parts, fmt.Sprintf("%s := %s%d", duck.Ident(c.Name), side, c.ID))
+	}
+	return fmt.Sprintf("CASE WHEN %s_is THEN CAST(to_json(struct_pack(%s)) AS VARCHAR) END", side, strings.Join(parts, ", "))
+}
+
+func raw(text *string) json.RawMessage {
+	if text == nil {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(*text)
+}
+
+// write makes the commit's files: the records as the action left them, in the place of those that are here. Columns that
+// the source does not know, or the action on variables did not change, keep their values.
+func (r rowPlayer) write(ctx context.Context) error {
+	key := r.schema.KeyColumns()
+	live := r.liveIn(r.bounds())
+	if err := r.table(ctx, "playing", fmt.Sprintf("SELECT * FROM mine m ANTI JOIN (FROM verdicts WHERE verdict = 'same') v ON %s", sameKey(key, "m", "v"))); err != nil {
+		return err
+	}
+	if err := r.table(ctx, "picked", fmt.Sprintf("SELECT s.* FROM (%s) s SEMI JOIN (FROM playing WHERE q_is IS NULL) i ON %s", live.Rows(true), sameKey(key, "i", "s"))); err != nil {
+		return err
+	}
+	if err := r.table(ctx, "changes", r.changes(live)); err != nil {
+		return err
+	}
+	var changed int64
+	if err := r.conn.Row(ctx, "SELECT count(*), count(_pos), (SELECT count(*) FROM picked) FROM changes", &changed, &r.commit.Modified, &r.commit.Removed); err != nil {
+		return err
+	}
+	r.commit.Added = changed - r.commit.Modified
+	return r.writeChanges(ctx, changed)
+}
+
+// changes is the SQL of the records that the action left, with those that are here, as writeChanges wants them.
+func (r rowPlayer) changes(live *Snapshot) string {
+	known := map[int]bool{}
+	for _, c := range r.compared() {
+		known[c.ID] = true
+	}
+	var after, before []string
+	for _, c := range r.schema.Stored() {
+		value := fmt.Sprintf("i.q%d", c.ID)
+		if !known[c.ID] && !r.schema.IsKey(c.ID) {
+			value = "s." + columnName(c.ID)
+		}
+		after = append(after, fmt.Sprintf("%s AS a%d", value, c.ID))
+		before = append(before, fmt.Sprintf("s.%s AS b%d", columnName(c.ID), c.ID))
+	}
+	return fmt.Sprintf("SELECT %s, i.q_commit AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, row_number() OVER (ORDER BY %s) AS _n FROM (FROM playing WHERE q_is) i LEFT JOIN (%s) s ON %s",
+		strings.Join(after, ", "), strings.Join(before, ", "), qualified("i", r.schema.KeyColumns()), live.Rows(true), sameKey(r.schema.KeyColumns(), "i", "s"))
+}
+
+func qualified(table string, columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = table + "." + columnName(c.ID)
+	}
+	return strings.Join(list, ", ")
+}
