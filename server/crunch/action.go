@@ -11,6 +11,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/schema"
 )
 
 func actionsPath(dataset string) string { return datasetPath(dataset) + "actions/" }
@@ -50,13 +51,23 @@ type actionBody struct {
 	Params map[string]any `json:"params"`
 }
 
-// viewParams are what an action was asked to do, with the dataset that it was done to.
+// viewParams are what an action was asked to do, with the dataset that it was done to. Variables have the ids and types
+// that they have elsewhere on this face.
 func viewParams(k catalog.Commit) actionBody {
 	params := map[string]any{}
 	if json.Unmarshal(k.Params, &params) != nil || params == nil {
 		params = map[string]any{}
 	}
+	delete(params, "key") // it is the action's
 	params["dataset"] = map[string]any{"id": k.DatasetID, "branch": "master"}
+	var of struct {
+		Definition *schema.Column
+	}
+	if json.Unmarshal(k.Params, &of) == nil && of.Definition != nil {
+		params["variable"] = variableID(*of.Definition)
+		params["definition"] = viewVariable(schema.Schema{}, *of.Definition)
+		params["owner_id"] = nil
+	}
 	return actionBody{viewAction(k), params}
 }
 
