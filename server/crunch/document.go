@@ -27,6 +27,7 @@ type document struct {
 	Description string `json:"description,omitempty"`
 	Body        any    `json:"body,omitempty"`
 	Index       *index `json:"index,omitempty"`
+	Graph       any    `json:"graph,omitempty"` // of a folder: the URLs in it, in order
 	Value       any    `json:"value,omitempty"`
 	Catalogs    links  `json:"catalogs,omitempty"`
 	Fragments   links  `json:"fragments,omitempty"`
@@ -49,6 +50,15 @@ type entry struct {
 }
 
 func (x *index) add(url string, tuple any) { x.entries = append(x.entries, entry{url, tuple}) }
+
+// urls are what the entries are of.
+func (x *index) urls() []string {
+	out := make([]string, len(x.entries))
+	for i, e := range x.entries {
+		out[i] = e.url
+	}
+	return out
+}
 
 // MarshalJSON writes the entries as one object, in their order.
 func (x *index) MarshalJSON() ([]byte, error) {

@@ -196,5 +196,6 @@ func (f *Face) getPublicFolder(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return show(c, document{Element: catalogElement, Body: map[string]any{"name": "Variables"}, Index: variables(c, s)})
+	all := variables(c, s)
+	return show(c, document{Element: catalogElement, Body: map[string]any{"name": "Variables"}, Index: all, Graph: all.urls()})
 }
