@@ -95,7 +95,7 @@ func (s *Store) writeArchive(ctx context.Context, snap *Snapshot, ref, path stri
 	defer conn.Close()
 	data := s.blobs.Scratch(backupData)
 	defer os.Remove(data)
-	if _, err := datafile.CopyQuery(ctx, conn, snap.Table(), data, ""); err != nil {
+	if _, err := datafile.CopyQuery(ctx, conn, snap.StoredTable(), data, ""); err != nil {
 		return err
 	}
 	about := backupContents{

@@ -82,22 +82,25 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	q, err := in.query(snap)
+	q, sandboxed, err := in.query(snap)
 	if err != nil {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
 	each, explain := a.options.QueryTimeout, storage.ReadError
-	if in.Where != "" { // it has one of few places
-		each, explain = 0, storage.ClientError
+	if sandboxed { // it has one of few places
+		each = 0
+	}
+	if in.Where != "" {
+		explain = storage.ClientError
 	}
 	return a.stream(c, format, q, each, explain, func(ctx context.Context, scratch string) (*duck.Conn, error) {
-		if in.Where == "" {
+		if !sandboxed {
 			return a.store.Conn(ctx)
 		}
 		box, err := a.store.Filter(ctx, snap, false, output.Scratch(format, scratch))
-		if err != nil {
-			return nil, err
+		if err != nil || in.Where == "" {
+			return box, err
 		}
 		if err := storage.CheckCondition(ctx, box, in.Where); err != nil {
 			box.Close()
@@ -107,29 +110,33 @@ func (a *API) getData(c *fiber.Ctx) error {
 	})
 }
 
-// query is the SQL of the records that are asked for. A condition is the client's, and runs in a sandbox that has the
-// records as a view; everything else was checked against the columns.
-func (in dataIn) query(snap *storage.Snapshot) (q output.Query, err error) {
+// query is the SQL of the records that are asked for. Conditions and derivations are the clients', and run in a sandbox
+// that has the records as a view; everything else was checked against the columns.
+func (in dataIn) query(snap *storage.Snapshot) (q output.Query, sandboxed bool, err error) {
 	all := snap.TableColumns()
 	if q.Columns, err = choose(all, in.Columns); err != nil {
-		return q, err
+		return q, false, err
 	}
+	order, by, err := orderBy(all, in.OrderBy)
+	if err != nil {
+		return q, false, err
+	}
+	sandboxed = in.Where != "" || slices.ContainsFunc(slices.Concat(q.Columns, by), schema.Column.Derived)
 	names := make([]string, len(q.Columns))
 	for i, c := range q.Columns {
 		names[i] = duck.Ident(c.Name)
 	}
-	from := "(" + snap.Table() + ")"
-	if in.Where != "" {
-		from = "records WHERE (" + in.Where + "\n)"
+	from := "(" + snap.StoredTable() + ")"
+	if sandboxed {
+		from = "records"
 	}
-	order, err := orderBy(all, in.OrderBy)
-	if err != nil {
-		return q, err
+	if in.Where != "" {
+		from += " WHERE (" + in.Where + "\n)"
 	}
 	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order
 	for name, n := range map[string]*int64{"LIMIT": in.Limit, "OFFSET": in.Offset} {
 		if n != nil && *n < 0 {
-			return q, invalid(strings.ToLower(name), "must not be negative")
+			return q, false, invalid(strings.ToLower(name), "must not be negative")
 		}
 	}
 	if in.Limit != nil {
@@ -138,7 +145,7 @@ func (in dataIn) query(snap *storage.Snapshot) (q output.Query, err error) {
 	if in.Offset != nil {
 		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
 	}
-	return q, nil
+	return q, sandboxed, nil
 }
 
 // choose returns the named columns, or all.
@@ -172,7 +179,8 @@ func column(all []schema.Column, name, field string) (schema.Column, error) {
 	return all[i], nil
 }
 
-func orderBy(all []schema.Column, text string) (string, error) {
+// orderBy is the SQL of an order, and the columns that it goes by.
+func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, err error) {
 	var list []string
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
@@ -190,14 +198,14 @@ func orderBy(all []schema.Column, text string) (string, error) {
 		}
 		c, err := column(all, strings.Trim(part, `"`), "order_by")
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
-		list = append(list, duck.Ident(c.Name)+direction)
+		list, by = append(list, duck.Ident(c.Name)+direction), append(by, c)
 	}
 	if len(list) == 0 {
-		return "", nil
+		return "", nil, nil
 	}
-	return " ORDER BY " + strings.Join(list, ", "), nil
+	return " ORDER BY " + strings.Join(list, ", "), by, nil
 }
 
 // stream answers with a query's result as it is computed. What goes wrong before the first byte is a problem like any

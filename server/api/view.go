@@ -7,6 +7,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/schema"
 )
 
 // commitView is a commit as clients see it.
@@ -118,6 +119,10 @@ type columnView struct {
 	Type string `json:"type" description:"As DuckDB writes it; NULL where no value has been seen."`
 	Key  bool   `json:"key"`
 	ID   int    `json:"id" description:"The Parquet field id."`
+
+	Description string            `json:"description,omitempty"`
+	Derivation  string            `json:"derivation,omitempty" description:"SQL over other columns, which it is computed from at read."`
+	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
 }
 
 func viewSchema(ref string, s storage.State) schemaView {
@@ -127,7 +132,10 @@ func viewSchema(ref string, s storage.State) schemaView {
 		columns = append(s.Schema.KeyColumns(), columns...)
 	}
 	for _, c := range columns {
-		v.Columns = append(v.Columns, columnView{Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID})
+		v.Columns = append(v.Columns, columnView{
+			Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID,
+			Description: c.Description, Derivation: storage.DerivationText(s.Schema, c), Categories: c.Categories,
+		})
 	}
 	return v
 }
