@@ -77,7 +77,7 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	shoji := crunch.New(store, face, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload)})
+	shoji := crunch.New(store, face, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
 	cmd.greet(c, listener.Addr().String(), dir)
 	return cmd.serve(ctx, face, shoji, listener, log)
 }

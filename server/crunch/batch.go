@@ -2,7 +2,9 @@ package crunch
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -99,6 +101,9 @@ func (f *Face) append(ctx context.Context, s storage.State, from source, savepoi
 
 // checkCategories refuses strings that a categorical variable was not declared to hold.
 func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Upload) error {
+	if !slices.ContainsFunc(s.Columns, isCategorical) {
+		return nil
+	}
 	conn, err := f.store.Conn(ctx)
 	if err != nil {
 		return err
@@ -110,7 +115,7 @@ func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Up
 	}
 	for i, offered := range records.Columns() {
 		column, ok := s.ByName(offered.Name)
-		if !ok || wireType(column) != categoricalType {
+		if !ok || !isCategorical(column) {
 			continue
 		}
 		if err := undeclared(ctx, conn, records, i, column); err != nil {
@@ -131,20 +136,17 @@ func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i 
 	for k, category := range column.Categories {
 		names[k] = category.Name
 	}
-	value := fmt.Sprintf("CAST(o%d AS VARCHAR)", i)
-	err = conn.Rows(ctx, fmt.Sprintf("SELECT %s, _n + 1 FROM (%s) WHERE o%d IS NOT NULL AND NOT list_contains(CAST(%s AS VARCHAR[]), %s) ORDER BY 2 LIMIT 1", value, rows, i, duck.Texts(names), value),
-		func(scan duck.Scan) error {
-			var text string
-			var row int64
-			if err := scan(&text, &row); err != nil {
-				return err
-			}
-			return &storage.Error{Kind: storage.Invalid, Code: "undeclared_category", Detail: fmt.Sprintf("Row %d has %q in %q, which is none of its categories. Declare it first, or correct the row.", row, text, column.Name)}
-		})
-	if storage.KindOf(err) == storage.Internal && err != nil {
+	var row int64
+	var text string
+	query := fmt.Sprintf(`SELECT _n + 1, v FROM (SELECT _n, CAST(o%d AS VARCHAR) AS v FROM (%s))
+		WHERE v IS NOT NULL AND NOT list_contains(CAST(%s AS VARCHAR[]), v) ORDER BY 1 LIMIT 1`, i, rows, duck.Texts(names))
+	switch err := conn.Row(ctx, query, &row, &text); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
 		return records.Explain(err)
 	}
-	return err
+	return &storage.Error{Kind: storage.Invalid, Code: "undeclared_category", Detail: fmt.Sprintf("Row %d has %q in %q, which is none of its categories. Declare it first, or correct the row.", row, text, column.Name)}
 }
 
 // listBatches shows the batches whose rows were appended: the others left nothing.

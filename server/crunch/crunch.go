@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -40,6 +41,7 @@ type Host interface {
 type Options struct {
 	SyncTimeout time.Duration // how long a request waits for its work before it is answered with 202
 	MaxUpload   int64         // bytes of one uploaded file
+	Log         *slog.Logger  // nil: nowhere
 }
 
 // Face serves a store.
@@ -52,6 +54,9 @@ type Face struct {
 
 // New makes the face of a store.
 func New(store *storage.Store, host Host, o Options) *Face {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Face{store: store, host: host, options: o, sources: newSources()}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 
@@ -123,6 +124,21 @@ type newDataset struct {
 	} `json:"table"`
 }
 
+// variables are the columns that the dataset is to start with.
+func (in newDataset) variables() (out []storage.NewVariable, err error) {
+	for _, v := range in.Table.Metadata {
+		if v.Value.Name == "" && v.Value.Alias == "" {
+			v.Value.Alias = v.Name
+		}
+		n, err := v.Value.wanted()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
 func (f *Face) createDataset(c *fiber.Ctx) error {
 	ctx, cancel := f.host.Context()
 	defer cancel()
@@ -133,16 +149,9 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	if in.Name == "" {
 		return invalid("name", "is required")
 	}
-	var variables []storage.NewVariable
-	for _, v := range in.Table.Metadata {
-		if v.Value.Name == "" && v.Value.Alias == "" {
-			v.Value.Alias = v.Name
-		}
-		n, err := v.Value.wanted()
-		if err != nil {
-			return err
-		}
-		variables = append(variables, n)
+	variables, err := in.variables()
+	if err != nil {
+		return err
 	}
 	r := storage.Request{User: f.user(c)}
 	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: in.Name, Description: in.Description}, r)
@@ -151,8 +160,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	}
 	for _, v := range variables {
 		if _, _, err := f.store.CreateVariable(ctx, made.Dataset.ID, v, r); err != nil {
-			f.store.DeleteDataset(ctx, made.Dataset.ID, r) //nolint:errcheck // the first error is the one to tell
-			return err
+			return errors.Join(err, f.store.DeleteDataset(ctx, made.Dataset.ID, r))
 		}
 	}
 	return created(c, datasetPath(made.Dataset.ID))
@@ -224,8 +232,12 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
+	r, err := f.request(c)
+	if err != nil {
+		return err
+	}
 	edit := storage.Edit{Name: in.Name, Description: in.Description}
-	if _, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, storage.Request{User: f.user(c)}); err != nil {
+	if _, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -238,7 +250,11 @@ func (f *Face) deleteDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := f.store.DeleteDataset(ctx, s.Dataset.ID, storage.Request{User: f.user(c)}); err != nil {
+	r, err := f.request(c)
+	if err != nil {
+		return err
+	}
+	if err := f.store.DeleteDataset(ctx, s.Dataset.ID, r); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

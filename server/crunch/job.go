@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,21 +40,17 @@ const reportEvery = 200 * time.Millisecond
 func (f *Face) attempt(c *fiber.Ctx, w work) (attempt, error) {
 	ctx, cancel := f.host.Context()
 	defer cancel()
+	r, err := f.request(c)
+	if err != nil {
+		return attempt{}, err
+	}
 	job, err := f.store.StartJob(ctx, w.about, storage.Request{})
 	if err != nil {
 		return attempt{}, err
 	}
-	r := storage.Request{User: f.user(c), Receipt: &storage.Receipt{Job: job.ID, Answer: func(result any) (json.RawMessage, error) {
-		return json.Marshal(w.tell(result))
-	}}}
 	ended := make(chan error, 1)
 	f.host.Background(func(ctx context.Context) error {
-		r.Report = f.reporter(ctx, job.ID)
-		result, err := w.do(ctx, job.ID, r)
-		if err != nil {
-			return err
-		}
-		return f.complete(ctx, job.ID, r, result)
+		return f.work(ctx, w, job.ID, r)
 	}, func(err error) {
 		f.fail(job.ID, err)
 		ended <- err
@@ -70,6 +67,36 @@ func (f *Face) attempt(c *fiber.Ctx, w work) (attempt, error) {
 	}
 }
 
+// request is what a write says of itself: who asks, and which head it is meant for.
+func (f *Face) request(c *fiber.Ctx) (storage.Request, error) {
+	r := storage.Request{User: f.user(c)}
+	text := c.Query("expected_head")
+	if text == "" {
+		return r, nil
+	}
+	head, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return r, invalid("expected_head", "must be an integer")
+	}
+	r.ExpectedHead = &head
+	return r, nil
+}
+
+// work does the work, and records with it that it is done.
+func (f *Face) work(ctx context.Context, w work, job string, r storage.Request) error {
+	r.Report = f.reporter(ctx, job)
+	r.Receipt = &storage.Receipt{Job: job, Answer: func(result any) (json.RawMessage, error) { return json.Marshal(w.tell(result)) }}
+	result, err := w.do(ctx, job, r)
+	if err != nil {
+		return err
+	}
+	j, err := f.store.Job(ctx, job)
+	if err != nil || j.Progress == done {
+		return err
+	}
+	return f.store.KeepAnswer(ctx, r, result) // it wrote nothing that would have recorded it
+}
+
 // reporter writes down how far work has got.
 func (f *Face) reporter(ctx context.Context, job string) func(percent int, message string) {
 	var last time.Time
@@ -82,39 +109,38 @@ func (f *Face) reporter(ctx context.Context, job string) func(percent int, messa
 	}
 }
 
-// complete records that work is done, where it wrote nothing that would have recorded it.
-func (f *Face) complete(ctx context.Context, job string, r storage.Request, result any) error {
-	j, err := f.store.Job(ctx, job)
-	if err != nil || j.Progress == done {
-		return err
-	}
-	return f.store.KeepAnswer(ctx, r, result)
-}
-
 // done is the progress of work that has succeeded, failed of work that has not.
 const (
 	done   = 100
 	failed = -1
 )
 
-// fail records how work failed.
+// fail records how work failed, if it did.
 func (f *Face) fail(job string, err error) {
 	if err == nil {
 		return
 	}
+	if err2 := f.keepFailure(job, err); err2 != nil {
+		f.options.Log.Error("the end of a job could not be recorded", "progress", job, "error", err2)
+	}
+}
+
+func (f *Face) keepFailure(job string, err error) error {
 	status, fields := f.problem(err, job)
 	body, err2 := json.Marshal(fields)
 	if err2 != nil {
-		return
+		return err2
 	}
 	kept, err2 := json.Marshal(answer{Status: status, Body: body})
 	if err2 != nil {
-		return
+		return err2
 	}
 	ctx := context.Background() // the server may be stopping: that is when this counts
-	if j, err2 := f.store.Job(ctx, job); err2 == nil {
-		f.store.FailJob(ctx, j, storage.Explain(err).Detail, kept) //nolint:errcheck // the next start fails what is left
+	j, err2 := f.store.Job(ctx, job)
+	if err2 != nil {
+		return err2
 	}
+	return f.store.FailJob(ctx, j, storage.Explain(err).Detail, kept)
 }
 
 // outcome is what came of a job.

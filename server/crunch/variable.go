@@ -177,7 +177,11 @@ func (f *Face) deleteVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.store.DropVariable(ctx, s.Dataset.ID, column.ID, storage.Request{User: f.user(c)}); err != nil {
+	r, err := f.request(c)
+	if err != nil {
+		return err
+	}
+	if _, err := f.store.DropVariable(ctx, s.Dataset.ID, column.ID, r); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

@@ -34,6 +34,8 @@ func wireType(c schema.Column) string {
 	return textType
 }
 
+func isCategorical(c schema.Column) bool { return wireType(c) == categoricalType }
+
 // newVariable is the body that a variable is created with.
 type newVariable struct {
 	Name        string            `json:"name"`
@@ -64,9 +66,7 @@ func (in newVariable) wanted() (out storage.NewVariable, err error) {
 		return out, invalid("categories", "go with the type categorical only")
 	}
 	for i, v := range out.Values {
-		if out.Values[i], err = fromWire(out.Categories, v); err != nil {
-			return out, invalid("values", fmt.Sprintf("value %d %s", i+1, err))
-		}
+		out.Values[i] = fromWire(in.Type, v)
 	}
 	out.Type, err = columnType(in.Type, out)
 	return out, err
@@ -113,31 +113,19 @@ var null = json.RawMessage("null")
 var missing = json.RawMessage(`{"?":-1}`)
 
 // noData is the id of the category that stands for no value.
-const noData = -1
+var noData = []byte("-1")
 
-// fromWire is a value as it is stored: one that is missing is null, and a category, by id or by name, its name.
-func fromWire(categories []schema.Category, v json.RawMessage) (json.RawMessage, error) {
+// fromWire is a value as it is stored: null, where it is missing. Categories come by id or by name.
+func fromWire(wire string, v json.RawMessage) json.RawMessage {
 	v = bytes.TrimSpace(v)
 	var marker map[string]json.RawMessage
 	if json.Unmarshal(v, &marker) == nil && len(marker) == 1 && marker["?"] != nil {
-		return null, nil
+		return null
 	}
-	if categories == nil || isNull(v) {
-		return v, nil
+	if wire == categoricalType && bytes.Equal(v, noData) {
+		return null
 	}
-	var name string
-	byName := json.Unmarshal(v, &name) == nil
-	id, err := strconv.ParseInt(string(v), 10, 64)
-	if !byName && err == nil && id == noData {
-		return null, nil
-	}
-	i := slices.IndexFunc(categories, func(c schema.Category) bool {
-		return byName && c.Name == name || !byName && err == nil && c.ID == id
-	})
-	if i < 0 {
-		return nil, fmt.Errorf("is none of the categories: %s", v)
-	}
-	return json.Marshal(categories[i].Name)
+	return v
 }
 
 // toWire is a stored value as the clients want it.
@@ -161,7 +149,7 @@ func toWire(ids map[string]int64, v json.RawMessage) json.RawMessage {
 
 // idsOf are the ids of a column's categories by name; nil where it has none.
 func idsOf(c schema.Column) map[string]int64 {
-	if wireType(c) != categoricalType {
+	if !isCategorical(c) {
 		return nil
 	}
 	ids := map[string]int64{}
