@@ -69,10 +69,11 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 			return f.append(ctx, s, from, in.Savepoint, batchOf(job, from, r))
 		},
 	})
+	var refused *refusal
 	switch {
 	case a.late:
 		return accepted(c, a.job, batchPath(s.Dataset.ID, a.job))
-	case err != nil && storage.KindOf(storage.Explain(err)) == storage.Internal, a.job == "":
+	case err != nil && !(errors.As(err, &refused) && refused.Status < http.StatusInternalServerError):
 		return err
 	}
 	return created(c, batchPath(s.Dataset.ID, a.job))

@@ -21,6 +21,9 @@ import (
 // maxJSON is how large a JSON body may be, bytes. A variable may come with a value for every record.
 const maxJSON = 64 << 20
 
+// bodyKey is where a request keeps the body that was read.
+const bodyKey = "shoji body"
+
 // read reads the JSON that a request has, whatever its Content-Type, into what in points to. Nothing is fine, and so
 // are unknown names; a known one of another type is refused by name.
 func (f *Face) read(c *fiber.Ctx, in any) error {
@@ -31,6 +34,7 @@ func (f *Face) read(c *fiber.Ctx, in any) error {
 	if len(text) > maxJSON {
 		return fiber.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", maxJSON))
 	}
+	c.Locals(bodyKey, text)
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}

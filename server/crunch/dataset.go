@@ -139,9 +139,8 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 	return out, nil
 }
 
+// createDataset makes a dataset. Its Location is known when it is there: until then, that of its progress' result.
 func (f *Face) createDataset(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
 	var in newDataset
 	if err := f.readBody(c, &in); err != nil {
 		return err
@@ -153,17 +152,40 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	r := storage.Request{User: f.user(c)}
-	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: in.Name, Description: in.Description}, r)
+	a, err := f.attempt(c, work{
+		about: "Making the dataset",
+		tell: func(made any) answer {
+			return answer{Status: http.StatusCreated, Location: datasetPath(made.(storage.State).Dataset.ID)}
+		},
+		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+			return f.makeDataset(ctx, in, variables, r)
+		},
+	})
 	if err != nil {
 		return err
 	}
+	if a.late {
+		return accepted(c, a.job, progressPath(a.job)+"result/")
+	}
+	return created(c, a.told.Location)
+}
+
+// makeDataset makes a dataset, and no other than one with all of its variables.
+func (f *Face) makeDataset(ctx context.Context, in newDataset, variables []storage.NewVariable, r storage.Request) (storage.State, error) {
+	part := storage.Request{User: r.User}
+	if len(variables) == 0 {
+		part.Receipt = r.Receipt
+	}
+	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: in.Name, Description: in.Description}, part)
+	if err != nil {
+		return made, err
+	}
 	for _, v := range variables {
-		if _, _, err := f.store.CreateVariable(ctx, made.Dataset.ID, v, r); err != nil {
-			return errors.Join(err, f.store.DeleteDataset(ctx, made.Dataset.ID, r))
+		if _, _, err := f.store.CreateVariable(ctx, made.Dataset.ID, v, part); err != nil {
+			return made, errors.Join(err, f.store.DeleteDataset(ctx, made.Dataset.ID, part))
 		}
 	}
-	return created(c, datasetPath(made.Dataset.ID))
+	return made, nil
 }
 
 // ordered is a JSON object whose order matters.

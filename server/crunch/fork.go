@@ -31,8 +31,8 @@ func (f *Face) listForks(c *fiber.Ctx) error {
 	return show(c, document{Element: catalogElement, Index: out})
 }
 
-// createFork makes a copy of the dataset that shares its files. Its id is given beforehand, so that its URL is known
-// while it is being made.
+// createFork makes a copy of the dataset that shares its files. It has the id of the job that makes it, so that its URL
+// is known before it is there.
 func (f *Face) createFork(c *fiber.Ctx) error {
 	ctx, cancel := f.host.Context()
 	defer cancel()
@@ -47,11 +47,14 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	fork := storage.NewFork{ID: f.store.NewID(), Name: in.Name, Description: in.Description}
+	fork := storage.NewFork{Name: in.Name, Description: in.Description}
 	a, err := f.attempt(c, work{
 		about: "Forking",
-		tell:  func(any) answer { return answer{Status: http.StatusCreated, Location: datasetPath(fork.ID)} },
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+		tell: func(made any) answer {
+			return answer{Status: http.StatusCreated, Location: datasetPath(made.(storage.State).Dataset.ID)}
+		},
+		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
+			fork.ID = job
 			return f.store.Fork(ctx, s.Dataset.ID, fork, r)
 		},
 	})
@@ -59,7 +62,7 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 		return err
 	}
 	if a.late {
-		return accepted(c, a.job, datasetPath(fork.ID))
+		return accepted(c, a.job, datasetPath(a.job))
 	}
-	return created(c, datasetPath(fork.ID))
+	return created(c, a.told.Location)
 }

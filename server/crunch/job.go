@@ -2,6 +2,8 @@ package crunch
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
 )
 
 // answer is what came of work, as a job keeps it. Location is a path.
@@ -44,27 +47,78 @@ func (f *Face) attempt(c *fiber.Ctx, w work) (attempt, error) {
 	if err != nil {
 		return attempt{}, err
 	}
-	job, err := f.store.StartJob(ctx, w.about, storage.Request{})
+	once, err := f.once(ctx, c, r.User)
 	if err != nil {
 		return attempt{}, err
 	}
-	ended := make(chan error, 1)
+	defer once.unlock()
+	if once.job != "" {
+		return f.lookAt(ctx, once.job)
+	}
+	job, err := f.store.StartJob(ctx, w.about, storage.Request{User: r.User, Receipt: once.receipt})
+	if err != nil {
+		return attempt{}, err
+	}
+	ended := make(chan struct{})
 	f.host.Background(func(ctx context.Context) error {
 		return f.work(ctx, w, job.ID, r)
 	}, func(err error) {
 		f.fail(job.ID, err)
-		ended <- err
+		close(ended)
 	})
 	select {
-	case err := <-ended:
-		if err != nil {
-			return attempt{job: job.ID}, err
-		}
-		told, err := f.outcome(ctx, job.ID)
-		return attempt{job: job.ID, told: told}, err
+	case <-ended:
 	case <-time.After(f.options.SyncTimeout):
-		return attempt{job: job.ID, late: true}, nil
 	}
+	return f.lookAt(ctx, job.ID)
+}
+
+// lookAt tells how far work has got that was begun.
+func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
+	j, err := f.store.Job(ctx, job)
+	if err != nil {
+		return attempt{}, err
+	}
+	a := attempt{job: job, late: j.Progress >= 0 && j.Progress < done}
+	if !a.late {
+		a.told, err = outcome(j)
+	}
+	return a, err
+}
+
+// once is what an Idempotency-Key makes of a request: it is done at most once.
+type once struct {
+	job     string           // that the same request has begun before; empty: none
+	receipt *storage.Receipt // to be kept with the job; nil: the request bears no key
+	unlock  func()
+}
+
+func (f *Face) once(ctx context.Context, c *fiber.Ctx, user string) (out once, err error) {
+	out.unlock = func() {}
+	key := c.Get("Idempotency-Key")
+	if key == "" {
+		return out, nil
+	}
+	unlock, err := f.store.OneAtATime(ctx, user, key)
+	if err != nil {
+		return out, err
+	}
+	body, _ := c.Locals(bodyKey).([]byte)
+	sum := sha256.Sum256([]byte(c.Method() + " " + c.OriginalURL() + "\n" + string(body)))
+	print := hex.EncodeToString(sum[:])
+	kept, found, err := f.store.Answered(ctx, user, key, print)
+	if err == nil && found {
+		err = json.Unmarshal(kept, &out.job)
+	}
+	if err != nil {
+		unlock()
+		return out, err
+	}
+	out.unlock = unlock
+	out.receipt = &storage.Receipt{Key: key, Fingerprint: print, Answer: func(job any) (json.RawMessage, error) {
+		return json.Marshal(job.(catalog.Job).ID)
+	}}
+	return out, nil
 }
 
 // request is what a write says of itself: who asks, and which head it is meant for.
@@ -143,13 +197,23 @@ func (f *Face) keepFailure(job string, err error) error {
 	return f.store.FailJob(ctx, j, storage.Explain(err).Detail, kept)
 }
 
-// outcome is what came of a job.
-func (f *Face) outcome(ctx context.Context, job string) (told answer, err error) {
-	j, err := f.store.Job(ctx, job)
-	if err != nil {
+// refusal is an error that was told before.
+type refusal struct{ answer }
+
+func (r *refusal) Error() string { return string(r.Body) }
+
+// outcome is what came of a job that has ended.
+func outcome(j catalog.Job) (told answer, err error) {
+	if err := json.Unmarshal(j.Answer, &told); err != nil {
 		return told, err
 	}
-	return told, json.Unmarshal(j.Answer, &told)
+	switch {
+	case j.Progress != failed:
+		return told, nil
+	case told.Status == 0: // a restart cut it off
+		return told, &storage.Error{Kind: storage.Unavailable, Code: "stopped", Detail: j.Message}
+	}
+	return told, &refusal{told}
 }
 
 func progressPath(job string) string { return "/api/progress/" + job + "/" }
@@ -182,26 +246,15 @@ func (f *Face) getProgress(c *fiber.Ctx) error {
 func (f *Face) getResult(c *fiber.Ctx) error {
 	ctx, cancel := f.host.Context()
 	defer cancel()
-	j, err := f.store.Job(ctx, c.Params("id"))
-	if err != nil {
-		return err
-	}
-	if j.Progress >= 0 && j.Progress < done {
-		return notFound("not_done", "This is not done yet: its progress tells when it is.")
-	}
-	var told answer
-	if err := json.Unmarshal(j.Answer, &told); err != nil {
-		return err
-	}
+	a, err := f.lookAt(ctx, c.Params("id"))
 	switch {
-	case j.Progress == failed && told.Status == 0: // a restart cut it off
-		return &storage.Error{Kind: storage.Unavailable, Code: "stopped", Detail: j.Message}
-	case j.Progress == failed:
-		c.Status(told.Status).Set("Content-Type", "application/json")
-		return c.Send(told.Body)
-	case told.Location == "":
+	case err != nil:
+		return err
+	case a.late:
+		return notFound("not_done", "This is not done yet: its progress tells when it is.")
+	case a.told.Location == "":
 		return notFound("no_result", "This is done, and there is nothing to show for it.")
 	}
-	c.Set("Location", site(c)+told.Location)
+	c.Set("Location", site(c)+a.told.Location)
 	return c.SendStatus(http.StatusSeeOther)
 }

@@ -2,6 +2,7 @@ package crunch
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,6 +19,11 @@ func (f *Face) problem(err error, requestID string) (status int, fields map[stri
 
 // sendError answers with an error. A 401 tells where to log in.
 func (f *Face) sendError(c *fiber.Ctx, err error) error {
+	var told *refusal
+	if errors.As(err, &told) {
+		c.Status(told.Status).Set("Content-Type", "application/json")
+		return c.Send(told.Body)
+	}
 	status, fields := f.problem(err, c.GetRespHeader("X-Request-Id"))
 	switch status {
 	case http.StatusUnauthorized:

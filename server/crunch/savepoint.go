@@ -3,6 +3,7 @@ package crunch
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -90,14 +91,21 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	made := false
+	var before []catalog.Savepoint
 	a, err := f.attempt(c, work{
 		about: "Making the savepoint",
 		tell: func(result any) answer {
-			return answer{Status: http.StatusCreated, Location: savepointPath(result.(catalog.Savepoint))}
+			p := result.(catalog.Savepoint)
+			if slices.ContainsFunc(before, func(b catalog.Savepoint) bool { return b.ID == p.ID }) {
+				return answer{Status: http.StatusSeeOther, Location: savepointPath(p)}
+			}
+			return answer{Status: http.StatusCreated, Location: savepointPath(p)}
 		},
 		do: func(ctx context.Context, _ string, r storage.Request) (p any, err error) {
-			p, made, err = f.store.CreateSavepoint(ctx, s.Dataset.ID, in.Description, r)
+			if before, err = f.store.Savepoints(ctx, s.Dataset.ID); err != nil {
+				return nil, err
+			}
+			p, _, err = f.store.CreateSavepoint(ctx, s.Dataset.ID, in.Description, r)
 			return p, err
 		},
 	})
@@ -106,7 +114,7 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 		return err
 	case a.late:
 		return accepted(c, a.job, progressPath(a.job)+"result/")
-	case !made:
+	case a.told.Status == http.StatusSeeOther:
 		c.Set("Location", site(c)+a.told.Location)
 		return c.SendStatus(http.StatusSeeOther)
 	}
