@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/big"
+	"strconv"
 
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
@@ -97,6 +98,11 @@ func (o keyOrder) join(a, b *catalog.Bounds) *catalog.Bounds {
 func (o keyOrder) compare(a, b string) int {
 	if o == texts {
 		return cmp.Compare(a, b)
+	}
+	m, errM := strconv.ParseInt(a, 10, 64)
+	n, errN := strconv.ParseInt(b, 10, 64)
+	if errM == nil && errN == nil {
+		return cmp.Compare(m, n)
 	}
 	x, okX := new(big.Rat).SetString(a)
 	y, okY := new(big.Rat).SetString(b)

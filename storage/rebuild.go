@@ -259,8 +259,8 @@ func (s *Store) orphansOf(ctx context.Context, dataset string) (orphans []string
 		if _, ok := slices.BinarySearch(known, commit); ok {
 			continue
 		}
-		if m, err := s.readManifest(dataset, commit); err == nil && m.Commit.Previous > head && !m.Creates {
-			return nil, fmt.Errorf("the catalog is older than the objects: it does not have commit %d of dataset %s, which commit %d was made on. Move catalog.db away to make it anew from the objects, then start again", m.Commit.Previous, dataset, commit)
+		if m, err := s.readManifest(dataset, commit); err == nil && m.madeOn() > head && !m.Creates {
+			return nil, fmt.Errorf("the catalog is older than the objects: it does not have commit %d of dataset %s, which commit %d was made on. Move catalog.db away to make it anew from the objects, then start again", m.madeOn(), dataset, commit)
 		}
 		orphans = append(orphans, fmt.Sprintf("%s/%d", dataset, commit))
 	}

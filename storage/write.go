@@ -44,6 +44,14 @@ type manifest struct {
 	Played     []manifest         `json:"played,omitempty"`  // of a merge: the commits that come before it
 }
 
+// madeOn is the head that the commit, or the first that it played, was made on.
+func (m manifest) madeOn() int64 {
+	if len(m.Played) > 0 {
+		return m.Played[0].Commit.Previous
+	}
+	return m.Commit.Previous
+}
+
 func ids(files []*catalog.File) []int64 {
 	out := make([]int64, len(files))
 	for i, f := range files {
