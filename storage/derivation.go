@@ -70,7 +70,8 @@ func deriveType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.C
 	}
 	for _, id := range schema.References(c.Derivation) {
 		if _, ok := s.ByID(id); !ok {
-			return t, unbound(s, c, "a column that it needs would not be there")
+			return t, failf(Conflict, "derivation_unbound", "Variable %q is derived from a variable that would not be there. Undo what takes that away first, or drop %q.", c.Name, c.Name).
+				With("variable", c.Name)
 		}
 	}
 	var name string
@@ -84,7 +85,7 @@ func deriveType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.C
 	}
 	found, err := schema.Parse(name)
 	if err != nil {
-		return t, err
+		return t, unbound(s, c, "it has fields without names; name them, as in {'a': 1, 'b': 2}")
 	}
 	t, ok := schema.Stored(found)
 	if !ok || t.Depth() > schema.MaxDepth {

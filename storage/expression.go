@@ -42,7 +42,7 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 	n, tree, err := parse(ctx, box, e.text)
 	if err != nil {
 		if told := Explain(err); told.Code == "invalid_sql" {
-			return "", badDerivation("%s", strings.TrimSuffix(told.Detail, "."))
+			return "", badDerivation("it can't be parsed: %s", strings.TrimSuffix(strings.TrimPrefix(told.Detail, "The SQL can't be parsed: "), "."))
 		}
 		return "", err
 	}
@@ -50,10 +50,10 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 		len(n.Groups)+len(n.Modifiers)+len(n.Where) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
 		return "", badDerivation("%q is not one SQL expression", clip(written))
 	}
-	if err := checkTree(tree, map[string]bool{"records": true}); err != nil {
+	if err := e.walk(ctx, box, n.Select[0], nil); err != nil {
 		return "", err
 	}
-	if err := e.walk(ctx, box, n.Select[0], nil); err != nil {
+	if err := checkTree(tree, map[string]bool{"records": true}); err != nil {
 		return "", err
 	}
 	if err := e.checkFunctions(ctx, box); err != nil {
@@ -95,7 +95,9 @@ func (e *expression) walk(ctx context.Context, box *duck.Conn, tree any, bound [
 			}
 			return e.walk(ctx, box, t["expr"], slices.Concat(bound, names))
 		case class == "FUNCTION":
-			e.call(t)
+			if err := e.call(t); err != nil {
+				return err
+			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(t)) {
 			if err := e.walk(ctx, box, t[name], bound); err != nil {
@@ -187,15 +189,16 @@ func (e *expression) unknown(ctx context.Context, box *duck.Conn, name string) e
 	if err != nil {
 		return err
 	}
-	return badDerivation("there is no column %q; did you mean %q?", clip(name), nearest)
+	return badDerivation("there is no column %q; the nearest is %q", clip(name), nearest)
 }
 
-func (e *expression) call(t map[string]any) {
+func (e *expression) call(t map[string]any) error {
 	name := strings.ToLower(text(t["function_name"]))
-	if children, _ := t["children"].([]any); name == "age" && len(children) == 1 {
-		name = "today" // the age as of today
+	if values, _ := t["children"].([]any); name == "age" && len(values) == 1 {
+		return badDerivation("age() of one value counts from today; give it two")
 	}
 	e.functions = append(e.functions, name)
+	return nil
 }
 
 // checkFunctions refuses functions that give other values from one time to the next, or one for many records.

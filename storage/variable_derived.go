@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"rowback/storage/schema"
@@ -54,6 +55,40 @@ func (w *work) rederive(ctx context.Context, c schema.Column, written string, de
 	}
 	w.schema = w.schema.With(c)
 	return checkCategorical(c)
+}
+
+// makeRoom retires the columns that are derived and are not so in an archive, or the other way round.
+func (w *work) makeRoom(archive schema.Schema) {
+	for _, c := range w.schema.Columns {
+		kept, there := archive.ByName(c.Name)
+		if c.Derived() != (there && kept.Derived()) && !w.schema.IsKey(c.ID) {
+			w.schema = w.schema.Without(c.ID).After(w.schema)
+		}
+	}
+}
+
+// describeAs gives the columns what an archive says of them beside their values. Derivations are read as any client's.
+func (w *work) describeAs(ctx context.Context, archive schema.Schema) error {
+	for _, kept := range slices.Concat(append([][]schema.Column{archive.Stored()}, archive.Layers()...)...) {
+		c, ok := w.schema.ByName(kept.Name)
+		c.Description, c.Categories = kept.Description, kept.Categories
+		switch {
+		case !kept.Derived() && ok:
+			w.schema = w.schema.With(c)
+		case kept.Derived():
+			if !ok {
+				c.ID, c.Name = w.family.nextField(), kept.Name
+			}
+			if err := w.checkVariableName(c.Name, c.ID); err != nil {
+				return err
+			}
+			c.Type = schema.Of(schema.Null) // it is what the derivation gives
+			if err := w.rederive(ctx, c, archive.DerivationText(kept), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func columnNamesOf(columns []schema.Column) []string {
