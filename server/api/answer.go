@@ -119,7 +119,7 @@ func (a *API) run(w write) error {
 		return a.later(w, request)
 	}
 	defer w.after()
-	ctx, cancel := a.context()
+	ctx, cancel := a.Context()
 	defer cancel()
 	result, err := w.do(ctx, request)
 	if err != nil {

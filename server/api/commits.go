@@ -202,7 +202,7 @@ func (a *API) askRollback(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.context()
+	ctx, cancel := a.Context()
 	defer cancel()
 	answer, err := a.store.CanRollback(ctx, k.DatasetID, k.ID, policy(in.Policy))
 	if err != nil {

@@ -329,7 +329,7 @@ func (a *API) compared(c *fiber.Ctx) (out compare.Summary, err error) {
 	if err := bind(c, &in); err != nil {
 		return out, err
 	}
-	ctx, cancel := a.context()
+	ctx, cancel := a.Context()
 	defer cancel()
 	from, to, err := a.pair(ctx, in)
 	if err != nil {

@@ -287,7 +287,7 @@ func (a *API) validate(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.context()
+	ctx, cancel := a.Context()
 	defer cancel()
 	snap, err := a.store.Snapshot(ctx, d.ID, in.ref())
 	if err != nil {

@@ -49,10 +49,10 @@ type Problem struct {
 	RequestID string `json:"request_id,omitempty"`
 }
 
-// problem is the answer to an error: its status and its JSON. What a client must not see is logged instead, under the
+// Problem is the answer to an error: its status and its fields. What a client must not see is logged instead, under the
 // request's id.
-func (a *API) problem(err error, requestID string) (status int, body []byte) {
-	fields := map[string]any{"type": "about:blank"}
+func (a *API) Problem(err error, requestID string) (status int, fields map[string]any) {
+	fields = map[string]any{"type": "about:blank"}
 	if requestID != "" {
 		fields["request_id"] = requestID
 	}
@@ -73,6 +73,12 @@ func (a *API) problem(err error, requestID string) (status int, body []byte) {
 		fields["detail"], fields["code"] = e.Detail, e.Code
 	}
 	fields["status"], fields["title"] = status, http.StatusText(status)
+	return status, fields
+}
+
+// problem is the answer to an error: its status and its JSON.
+func (a *API) problem(err error, requestID string) (status int, body []byte) {
+	status, fields := a.Problem(err, requestID)
 	body, err = json.Marshal(fields)
 	if err != nil {
 		a.log.Error("an error could not be told", "request_id", requestID, "error", err)
