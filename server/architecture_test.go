@@ -27,6 +27,7 @@ var boundaries = []boundary{
 	{"rowback/compare", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
 	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
 	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query"}, "faces know the domain, never each other"},
+	{"rowback/server/crunch", []string{"rowback/storage", "rowback/compare"}, "faces know the domain, never each other"},
 	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
 	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures all of it"},
 	{"rowback/server", []string{"rowback/"}, "it wires all of it"},
@@ -38,7 +39,7 @@ var doors = map[string][]string{
 	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog"},
 	"github.com/pressly/goose":    {"rowback/storage/catalog"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
-	"github.com/gofiber/":         {"rowback/server/api"},
+	"github.com/gofiber/":         {"rowback/server/api", "rowback/server/crunch"},
 	"github.com/alecthomas/kong":  {"rowback/server"},
 }
 

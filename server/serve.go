@@ -16,6 +16,7 @@ import (
 
 	"rowback/fixtures"
 	"rowback/server/api"
+	"rowback/server/crunch"
 	"rowback/storage"
 )
 
@@ -26,6 +27,7 @@ type serveCmd struct {
 	MemoryLimit  size          `help:"Memory that DuckDB may use in all, such as 1GB. By default half of the machine's." placeholder:"SIZE"`
 	Threads      int           `help:"Threads that DuckDB may use. By default one a core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
+	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before it is answered with 202." default:"5s"`
 	MaxUpload    size          `help:"Size of one body of records, uncompressed." default:"64GB"`
 	Token        []string      `help:"A user and a token, as user:token; may be repeated. Then every request needs one." placeholder:"USER:TOKEN"`
 	Open         bool          `help:"Listen beyond this machine without tokens."`
@@ -75,13 +77,14 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
+	shoji := crunch.New(store, face, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
 	cmd.greet(c, listener.Addr().String(), dir)
-	return cmd.serve(ctx, face, listener, log)
+	return cmd.serve(ctx, face, shoji, listener, log)
 }
 
 // serve answers requests until ctx ends, then lets open ones finish.
-func (cmd *serveCmd) serve(ctx context.Context, face *api.API, listener net.Listener, log *slog.Logger) error {
-	app := face.App()
+func (cmd *serveCmd) serve(ctx context.Context, face *api.API, shoji *crunch.Face, listener net.Listener, log *slog.Logger) error {
+	app := face.App(shoji.Mount)
 	failed := make(chan error, 1)
 	go func() { failed <- app.Listener(api.Listener(listener)) }()
 	select {

@@ -95,7 +95,7 @@ func (s *Store) writeArchive(ctx context.Context, snap *Snapshot, ref, path stri
 	defer conn.Close()
 	data := s.blobs.Scratch(backupData)
 	defer os.Remove(data)
-	if _, err := datafile.CopyQuery(ctx, conn, snap.Table(), data, ""); err != nil {
+	if _, err := datafile.CopyQuery(ctx, conn, snap.StoredTable(), data, ""); err != nil {
 		return err
 	}
 	about := backupContents{
@@ -252,7 +252,11 @@ func (s *Store) RestoreBackup(ctx context.Context, dataset string, archive io.Re
 	name := w.properties.Name
 	w.properties = u.Properties
 	w.properties.Name = name
+	w.makeRoom(u.Schema)
 	if err := w.become(ctx, u.data); err != nil {
+		return catalog.Commit{}, err
+	}
+	if err := w.describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
 	return w.publish(ctx)
@@ -316,7 +320,10 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 	if err := w.connect(ctx); err != nil {
 		return made, err
 	}
-	if err := w.append(ctx, u.data); err != nil {
+	if err = w.append(ctx, u.data); err == nil {
+		err = w.describeAs(ctx, u.Schema)
+	}
+	if err != nil {
 		return made, errors.Join(err, w.withdraw(context.WithoutCancel(ctx)))
 	}
 	if _, err := w.publish(ctx); err != nil {

@@ -76,6 +76,7 @@ type work struct {
 	commit     catalog.Commit
 	schema     schema.Schema
 	properties catalog.Properties
+	bound      schema.Schema            // that the types of derived columns were found for
 	opened     []*catalog.File          // written by this commit
 	reopened   []*catalog.File          // live again
 	back       map[string]schema.Schema // the schemas of those, by document id
@@ -141,7 +142,7 @@ func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (_ *work, er
 // number starts the commit: it gets its id, and a folder for its files.
 func (w *work) number(mode catalog.Mode) (err error) {
 	s, r, d := w.store, w.request, w.head.Dataset
-	w.schema, w.properties = w.head.Schema, w.head.Properties
+	w.schema, w.properties, w.bound = w.head.Schema, w.head.Properties, w.head.Schema
 	commit := s.commits.Add(1)
 	w.commit = catalog.Commit{
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
@@ -193,6 +194,9 @@ func (w *work) end() {
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction.
 // From here on the client's going away changes nothing.
 func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
+	if err := w.deriveTypes(ctx); err != nil {
+		return w.commit, err
+	}
 	ctx = context.WithoutCancel(ctx)
 	if err := w.settle(); err != nil {
 		return w.commit, err

@@ -14,18 +14,11 @@ import (
 // Filter opens a sandbox in which a snapshot's records are the view "records", for conditions that clients write. With
 // place, the view also has _file and _pos. files are more files that our own statements on it may touch.
 func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool, files []string) (*duck.Conn, error) {
-	list := []string{}
-	for _, c := range snap.TableColumns() {
-		name := columnName(c.ID)
-		if c.Name == "_commit" {
-			name = c.Name
-		}
-		list = append(list, name+" AS "+duck.Ident(c.Name))
-	}
+	list := underNames(snap.TableColumns())
 	if place {
-		list = append(list, "_file", "_pos")
+		list += ", _file, _pos"
 	}
-	return s.Sandbox(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+strings.Join(list, ", ")+" FROM ("+snap.Rows(place)+")")
+	return s.Sandbox(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+list+" FROM ("+snap.Records(place)+")")
 }
 
 // node is what is looked at of a parsed statement.

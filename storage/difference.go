@@ -28,6 +28,7 @@ type Difference struct {
 // side is what has to be read of one snapshot.
 type side struct {
 	own       *Snapshot       // the files that only this snapshot has, with their displaced positions
+	list      string          // SQL: the columns that are compared, in their common types
 	displaced []*catalog.File // rollback files that only the other has: their rows are live here
 	targets   map[int64]bool  // the files, live in both, that those rows lie in
 	also      []*catalog.File // rollback files that only this snapshot has, which hold positions in the same files
@@ -40,11 +41,12 @@ func Diff(a, b *Snapshot) *Difference {
 	return d
 }
 
-// commonSchema has every column of a and b but those that a variable's drop took away, with types that take both sides' values.
+// commonSchema has every column of a and b but the derived ones, which follow from the others, and those that a
+// variable's drop took away, with types that take both sides' values.
 func commonSchema(a, b schema.Schema) schema.Schema {
 	out := schema.Schema{Key: b.Key}
 	for _, c := range slices.Concat(b.Columns, a.Columns) {
-		if _, done := out.ByID(c.ID); done || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
+		if _, done := out.ByID(c.ID); done || c.Derived() || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
 			continue
 		}
 		if other, ok := a.ByID(c.ID); ok {
@@ -59,11 +61,28 @@ func commonSchema(a, b schema.Schema) schema.Schema {
 	return out
 }
 
+// seenIn returns the common columns as one side has them, and the list that makes them what is compared.
+func seenIn(common, side schema.Schema) (seen schema.Schema, list string) {
+	seen = common
+	seen.Columns = slices.Clone(common.Columns)
+	for i, c := range common.Columns {
+		if own, ok := side.ByID(c.ID); ok {
+			seen.Columns[i] = own
+		}
+	}
+	for _, c := range common.Stored() {
+		own, _ := seen.ByID(c.ID)
+		list += castFrom(own.Type, c.Type, columnName(c.ID)) + " AS " + columnName(c.ID) + ", "
+	}
+	return seen, list + "_commit"
+}
+
 func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	own := *s
-	own.Schema = common
+	seen, list := seenIn(common, s.Schema)
+	own.Schema = seen
 	own.Data = without(s.Data, other.Data)
-	out := side{own: &own, displaced: without(other.Rollbacks, s.Rollbacks)}
+	out := side{own: &own, list: list, displaced: without(other.Rollbacks, s.Rollbacks)}
 	shared := map[int64]bool{}
 	for _, f := range s.Data {
 		shared[f.ID] = true
@@ -146,9 +165,9 @@ func (s side) rows(other *Snapshot) string {
 		parts = append(parts, s.displacedRows(group, other.schemaOf(group[0])))
 	}
 	if len(parts) == 0 {
-		return s.own.noRows(false)
+		parts = append(parts, s.own.noRows(false))
 	}
-	return strings.Join(parts, "\nUNION ALL ")
+	return "SELECT " + s.list + " FROM (" + strings.Join(parts, "\nUNION ALL ") + ")"
 }
 
 // displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.

@@ -16,6 +16,7 @@ import (
 type fitted struct {
 	schema  schema.Schema // the dataset's, with columns added and widened
 	columns []fittedColumn
+	ignored []string        // columns that came and are derived
 	widened []schema.Column // columns of the dataset whose new type must be shown to take the values that are stored
 }
 
@@ -60,6 +61,9 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		}
 		if !take {
 			columns[i].ID = -1
+			if column.Derived() {
+				out.ignored = append(out.ignored, column.Name)
+			}
 			continue
 		}
 		columns[i] = column
@@ -120,7 +124,7 @@ func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, tak
 			c, _ = s.RetiredByName(o.Name)
 		}
 	}
-	if len(f.only) > 0 && !slices.Contains(f.only, c.ID) {
+	if len(f.only) > 0 && !slices.Contains(f.only, c.ID) || c.Derived() { // exports have derived ones, too
 		return c, false, nil
 	}
 	if c.ID == 0 {
@@ -411,8 +415,7 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	for _, c := range widened {
 		old := storedType(w.head.Schema, c.ID)
 		var fits bool
-		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(TRY_CAST(TRY_CAST(v AS %s) AS %s) = v, false)), true) FROM (%s) t(v)",
-			c.Type.SQL(), old.Type.SQL(), history.everyValue(c.ID, old.Type))
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.everyValue(old))
 		if err := w.conn.Row(ctx, query, &fits); err != nil {
 			return err
 		}
@@ -446,12 +449,13 @@ func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) 
 	return &out, err
 }
 
-// everyValue is the SQL of every value that a column has in the files, live or not, as one column of type t.
-func (s *Snapshot) everyValue(id int, t schema.Type) string {
-	parts := []string{"SELECT CAST(NULL AS " + t.SQL() + ") WHERE false"}
+// everyValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
+// a value of this type when it was, is null.
+func (s *Snapshot) everyValue(c schema.Column) string {
+	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
 	for _, group := range bySchema(s.Files()) {
-		if own, ok := s.schemaOf(group[0]).ByID(id); ok {
-			parts = append(parts, "SELECT "+castFrom(own.Type, t, duck.Ident(own.Name))+" FROM "+s.store.readFiles(group, false))
+		if _, ok := s.schemaOf(group[0]).ByID(c.ID); ok {
+			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.store.readFiles(group, false))
 		}
 	}
 	return strings.Join(parts, " UNION ALL ")

@@ -54,6 +54,9 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	w.schema = fit.schema
+	if len(fit.ignored) > 0 {
+		w.setParam("derived_columns_ignored", fit.ignored)
+	}
 	in := &incoming{fitted: fit, upload: u, offered: records.Columns()}
 	if err := w.checkRowIDs(ctx, in, records); err != nil {
 		return nil, err

@@ -43,7 +43,8 @@ func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	if name == "" {
 		name = otherwise
 	}
-	return s.ByName(name)
+	c, ok := s.ByName(name)
+	return c, ok && !c.Derived()
 }
 
 // measure finds the key bounds of a file, if they are not known, and what is kept of its quality and categories; of a rollback file, also how

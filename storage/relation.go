@@ -14,7 +14,7 @@ import (
 func columnName(id int) string { return fmt.Sprintf("c%d", id) }
 
 // castFrom makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
-// little, so nulls are made anew. Binaries come as text in base64.
+// little, so nulls are made anew. Binaries are text in base64.
 func castFrom(from, to schema.Type, expr string) string {
 	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from)
 	switch {
@@ -24,6 +24,8 @@ func castFrom(from, to schema.Type, expr string) string {
 		return "CAST(NULL AS " + to.SQL() + ")"
 	case from.Name == schema.Varchar && to.Name == schema.Blob:
 		return "from_base64(" + expr + ")"
+	case from.Name == schema.Blob && to.Name == schema.Varchar:
+		return "base64(" + expr + ")"
 	case from.Name == schema.List && to.Name == schema.List && byParts:
 		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, castFrom(*from.Elem, *to.Elem, "e"))
 	case from.Name == schema.Struct && to.Name == schema.Struct && byParts:
@@ -57,7 +59,11 @@ func fromFile(fs schema.Schema, c schema.Column) string {
 	if !ok {
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
-	return castFrom(own.Type, c.Type, duck.Ident(own.Name))
+	value, typ := duck.Ident(own.Name), own.Type
+	for _, next := range c.Since(own) {
+		value, typ = castFrom(typ, next, value), next
+	}
+	return value
 }
 
 // branch is a run of data files that one scan can read: written with one schema, and either none has displaced rows or
@@ -178,17 +184,28 @@ func (s *Store) readFiles(files []*catalog.File, place bool) string {
 }
 
 // Table is the SQL of the snapshot as people see it: _id first where the server assigned it, the columns by name, then
-// _commit.
+// _commit. What clients wrote as derivations is in it: it is for sandboxes.
 func (s *Snapshot) Table() string {
-	list := make([]string, 0, len(s.Schema.Columns)+2)
-	for _, c := range s.TableColumns() {
+	return "SELECT " + underNames(s.TableColumns()) + " FROM (" + s.Records(false) + ")"
+}
+
+// StoredTable is Table without the derived columns.
+func (s *Snapshot) StoredTable() string {
+	stored := slices.DeleteFunc(s.TableColumns(), schema.Column.Derived)
+	return "SELECT " + underNames(stored) + " FROM (" + s.Rows(false) + ")"
+}
+
+// underNames selects columns, by field id, under their names.
+func underNames(columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
 		name := columnName(c.ID)
 		if c.ID == schema.CommitID {
 			name = schema.CommitColumn
 		}
-		list = append(list, name+" AS "+duck.Ident(c.Name))
+		list[i] = name + " AS " + duck.Ident(c.Name)
 	}
-	return "SELECT " + strings.Join(list, ", ") + " FROM (" + s.Rows(false) + ")"
+	return strings.Join(list, ", ")
 }
 
 // TableColumns returns the columns of Table, in order.

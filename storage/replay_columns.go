@@ -37,6 +37,7 @@ func (w *work) aliases(did action) map[int]int {
 			continue
 		}
 		d, ok := w.schema.ByName(c.Name)
+		c.Derivation = schema.Renumbered(c.Derivation, out)
 		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && sameDefinition(c, d, did.explicit) {
 			out[c.ID] = d.ID
 		}
@@ -77,6 +78,7 @@ func renumbered(s schema.Schema, ids map[int]int) schema.Schema {
 		if id, ok := ids[c.ID]; ok {
 			s.Columns[i].ID = id
 		}
+		s.Columns[i].Derivation = schema.Renumbered(c.Derivation, ids)
 	}
 	return s
 }
@@ -90,10 +92,12 @@ func (w *work) playColumn(did action, id int) error {
 	switch {
 	case is == have && reflect.DeepEqual(after, now):
 		return nil
-	case !did.explicit && was && (!is || !have || !before.Type.Equal(after.Type) && before.Type.Holds(after.Type)):
+	case !did.explicit && was && (!is || !have || narrower(before, after)):
 		return nil // records went, or the variable was changed here: it stays so, unless narrowColumns finds it idle
 	case was == have && reflect.DeepEqual(before, now):
 		return w.setColumn(did, after, is, id)
+	case !did.explicit && after.Derived(): // its type follows from the others
+		return nil
 	case !did.explicit && is && have:
 		typ, ok := schema.Widen(now.Type, after.Type)
 		if now.Type = typ; ok {
@@ -118,7 +122,7 @@ func (w *work) narrowColumns(did action) error {
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
 		before, was := did.before.Schema.ByID(id)
 		now, have := w.schema.ByID(id)
-		if !was || !have || !reflect.DeepEqual(before, now) {
+		if !was || !have || !reflect.DeepEqual(before, now) || len(w.schema.DerivedFrom(id)) > 0 {
 			continue
 		}
 		next, is := did.after.Schema.ByID(id)
@@ -133,6 +137,22 @@ func (w *work) narrowColumns(did action) error {
 		}
 	}
 	return nil
+}
+
+// playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
+func (w *work) playDerivations(ctx context.Context) error {
+	followNames(w.head.Schema, w.schema, &w.properties)
+	err := w.deriveTypes(ctx)
+	if e := Explain(err); err != nil && (e.Kind == Invalid || e.Kind == Conflict) {
+		name, _ := e.Fields["variable"].(string)
+		return onVariable(name, "%s", e.Detail)
+	}
+	return err
+}
+
+// narrower tells whether an action took from a column's type what records had widened it by.
+func narrower(before, after schema.Column) bool {
+	return !before.Type.Equal(after.Type) && before.Type.Holds(after.Type) && len(before.Earlier) == len(after.Earlier)
 }
 
 // setColumn makes a column what it is after the action, or takes it away.
@@ -166,14 +186,14 @@ func (w *work) addColumn(c schema.Column) error {
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
 	for _, c := range did.schemaOf(f).Columns {
 		now, have := w.schema.ByID(c.ID)
-		if have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
+		if c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
 			continue
 		}
 		if !have {
 			now = did.latest(c)
 		}
 		fits := fmt.Sprintf("TRY_CAST(%s AS %s) IS NOT NULL", duck.Ident(c.Name), now.Type.SQL())
-		if typ, ok := schema.Widen(now.Type, c.Type); ok {
+		if typ, ok := schema.Widen(now.Type, c.Type); ok && len(now.Earlier) == len(c.Earlier) {
 			now.Type, fits = typ, exactly(c, typ)
 		}
 		var values, fit int64
@@ -222,7 +242,7 @@ func (did *action) latest(c schema.Column) schema.Column {
 // checkWidened makes sure that what is stored here fits the types that the action gave to columns.
 func (w *work) checkWidened(ctx context.Context) error {
 	var widened []schema.Column
-	for _, c := range w.schema.Columns {
+	for _, c := range w.schema.Stored() {
 		if old, was := w.head.Schema.ByID(c.ID); was && !c.Type.Holds(old.Type) {
 			widened = append(widened, c)
 		}

@@ -107,6 +107,9 @@ func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Po
 	if err := w.undoSchema(undone, followed); err != nil {
 		return catalog.Commit{}, err
 	}
+	if err := w.checkReadable(ctx); err != nil {
+		return catalog.Commit{}, err
+	}
 	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) }); err != nil {
 		return catalog.Commit{}, err
 	}
@@ -142,6 +145,9 @@ func (w *work) undoSchema(undone sets, followed bool) (err error) {
 	}
 	for _, f := range ofKind(undone.closed, schema.Data) {
 		for _, c := range undone.schemas[f.SchemaID].Columns {
+			if c.Derived() || slices.Contains(w.schema.Dropped, c.ID) {
+				continue
+			}
 			if w.schema, err = cover(w.schema, c, undone.commit.ID); err != nil {
 				return err
 			}
@@ -157,13 +163,18 @@ func undoColumn(now schema.Schema, undone sets, id int) (schema.Schema, error) {
 	_, is := now.ByID(id)
 	switch {
 	case was && is && explicit:
+		if c, taken := now.ByName(old.Name); taken && c.ID != id {
+			return now, columnTaken(undone.commit.ID, old.Name)
+		}
 		return now.With(old), nil
+	case was && !explicit && slices.Contains(now.Dropped, id):
+		return now, nil
 	case was:
 		return cover(now, old, undone.commit.ID)
+	case is && explicit && slices.Contains(undone.schemaBefore.Dropped, id):
+		return now.Drop(id), nil
 	case is && explicit:
-		without := now
-		without.Columns = slices.DeleteFunc(slices.Clone(now.Columns), func(c schema.Column) bool { return c.ID == id })
-		return without.After(now), nil
+		return now.Without(id).After(now), nil
 	}
 	return now, nil
 }
@@ -178,10 +189,14 @@ func cover(now schema.Schema, old schema.Column, commit int64) (schema.Schema, e
 		return now.With(c), nil
 	}
 	if _, taken := now.ByName(old.Name); taken {
-		return now, failf(Conflict, "column_taken", "Commit %d can't be rolled back: column %q would come back, and there is another of that name since. Undo what added that one first.", commit, old.Name)
+		return now, columnTaken(commit, old.Name)
 	}
 	now.Dropped = slices.DeleteFunc(slices.Clone(now.Dropped), func(id int) bool { return id == old.ID })
 	return now.With(old), nil
+}
+
+func columnTaken(commit int64, name string) error {
+	return failf(Conflict, "column_taken", "Commit %d can't be rolled back: column %q would come back, and there is another of that name since. Undo what added that one first.", commit, name)
 }
 
 // flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it

@@ -8,15 +8,16 @@ import (
 	"rowback/storage/catalog"
 )
 
-func TestSavepointBeforeTheFirstCommit(t *testing.T) {
+func TestAVersionBeforeTheFirstCommitIsGoneBackTo(t *testing.T) {
 	b := open(t)
+	ctx := context.Background()
 	d := b.create("d")
-	p, made, err := b.CreateSavepoint(context.Background(), d, "empty", storage.Request{})
-	if err != nil || !made {
-		t.Fatal(made, err)
+	for range 2 {
+		if _, err := b.Increment(ctx, d, "patch", "", storage.Request{}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	b.json(d, catalog.Append, `[{"x":1}]`)
-	if _, err := b.Revert(context.Background(), d, p.ID, storage.Request{}); err != nil {
+	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	b.want(d, "head")

@@ -3,10 +3,15 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
 )
+
+// A variable is a column as people see it (design, section 2). Creating, changing and dropping one is a commit of mode
+// schema: it goes by field id, so that no file is written anew, every earlier state reads with the schema it had, and a
+// rollback undoes it.
 
 // NewVariable is what a variable is created with.
 type NewVariable struct {
@@ -18,9 +23,88 @@ type NewVariable struct {
 	Values      []json.RawMessage // one a record, in the order of the key; nil: all null
 }
 
-// CreateVariable adds a column, as a commit.
+// CreateVariable adds a column, as a commit. It never takes over the id, nor the values, of one that was there before.
 func (s *Store) CreateVariable(ctx context.Context, dataset string, n NewVariable, r Request) (catalog.Commit, schema.Column, error) {
-	return catalog.Commit{}, schema.Column{}, failf(Invalid, "not_yet", "not yet")
+	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	if err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	defer w.end()
+	if err := w.checkVariableName(n.Name, 0); err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	if err := checkCategories(n.Categories); err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	c := schema.Column{ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories, Type: schema.Of(schema.Null)}
+	if n.Derivation != "" {
+		err = w.createDerived(ctx, c, n)
+	} else {
+		err = w.createStored(ctx, c, n)
+	}
+	if err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	if len(n.Values) > 0 && len(n.Values) <= shownValues {
+		w.setParam("values", n.Values)
+	}
+	return w.publishVariable(ctx, "Variable.create", c.ID)
+}
+
+// shownValues is up to how many values the log of a variable's creation has.
+const shownValues = 100
+
+// publishVariable makes the commit stand, with what it did to a variable that is there.
+func (w *work) publishVariable(ctx context.Context, key string, id int) (catalog.Commit, schema.Column, error) {
+	if err := w.deriveTypes(ctx); err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	c, _ := w.schema.ByID(id)
+	w.tellVariable(key, w.schema, c)
+	commit, err := w.publish(ctx)
+	return commit, c, err
+}
+
+// definition is a variable as the log of actions has it (seed 001).
+type definition struct {
+	ID          int               `json:"id"`
+	Name        string            `json:"name"`
+	Alias       string            `json:"alias"`
+	Type        string            `json:"type"`
+	Description string            `json:"description,omitempty"`
+	Derivation  string            `json:"derivation,omitempty"`
+	Categories  []schema.Category `json:"categories,omitempty"`
+}
+
+// tellVariable records what the commit did to a variable of s.
+func (w *work) tellVariable(key string, s schema.Schema, c schema.Column) {
+	w.setParam("key", key)
+	w.setParam("variable", c.ID)
+	w.setParam("definition", definition{
+		ID: c.ID, Name: c.Name, Alias: c.Name, Type: c.Type.String(), Description: c.Description,
+		Derivation: s.DerivationText(c), Categories: c.Categories,
+	})
+}
+
+// variable finds one that can be changed.
+func (w *work) variable(id int) (schema.Column, error) {
+	c, ok := w.schema.ByID(id)
+	if !ok || id == schema.RowID {
+		return c, failf(NotFound, "variable_not_found", "Variable %d not found in dataset '%s'", id, w.head.Dataset.Name)
+	}
+	return c, nil
+}
+
+// checkVariableName refuses a name that no column can have, or that another one has.
+func (w *work) checkVariableName(name string, id int) error {
+	if err := CheckColumnName(name); err != nil {
+		return err
+	}
+	if c, taken := w.schema.ByName(name); taken && c.ID != id {
+		return failf(Exists, "variable_exists", "There is a variable %q in dataset '%s' already. Choose another name.", c.Name, w.head.Dataset.Name).
+			With("variable", c.Name)
+	}
+	return nil
 }
 
 // VariableEdit is a change of a variable. Nil fields stay as they are.
@@ -32,15 +116,111 @@ type VariableEdit struct {
 	Categories  *[]schema.Category
 }
 
-// EditVariable renames, describes or retypes a column, as a commit. variable is its field id.
+// EditVariable renames, describes, retypes or derives a column anew, as a commit. variable is its field id. Where that
+// changes nothing, there is no commit, and the head is returned.
 func (s *Store) EditVariable(ctx context.Context, dataset string, variable int, e VariableEdit, r Request) (catalog.Commit, schema.Column, error) {
-	return catalog.Commit{}, schema.Column{}, failf(Invalid, "not_yet", "not yet")
+	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	if err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	defer w.end()
+	before, err := w.variable(variable)
+	if err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	if err := w.editVariable(ctx, before, e); err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
+	if reflect.DeepEqual(w.schema, w.head.Schema) {
+		return w.head.Commit, before, nil
+	}
+	followNames(w.head.Schema, w.schema, &w.properties)
+	after, _ := w.schema.ByID(variable)
+	return w.publishVariable(ctx, editKey(before, after), variable)
+}
+
+// editVariable makes each change that is asked for, one after the other.
+func (w *work) editVariable(ctx context.Context, c schema.Column, e VariableEdit) error {
+	if e.Name != nil {
+		if err := w.checkVariableName(*e.Name, c.ID); err != nil {
+			return err
+		}
+		c.Name = *e.Name
+	}
+	if e.Description != nil {
+		c.Description = *e.Description
+	}
+	if e.Categories != nil {
+		if err := checkCategories(*e.Categories); err != nil {
+			return err
+		}
+		c.Categories = *e.Categories
+		if len(c.Categories) == 0 {
+			c.Categories = nil
+		}
+	}
+	w.schema = w.schema.With(c)
+	switch {
+	case e.Derivation != nil:
+		return w.rederive(ctx, c, *e.Derivation, e.Type)
+	case e.Type != nil:
+		return w.retype(ctx, c, *e.Type)
+	}
+	return checkCategorical(c)
+}
+
+// editKey is what an edit is called as an action.
+func editKey(before, after schema.Column) string {
+	keys := []string{}
+	for key, changed := range map[string]bool{
+		"Variable.rename":   before.Name != after.Name,
+		"Variable.describe": before.Description != after.Description,
+		"Variable.retype":   !before.Derived() && !before.Type.Equal(after.Type),
+		"Variable.derive":   before.Derivation != after.Derivation,
+		"Variable.edit":     !reflect.DeepEqual(before.Categories, after.Categories),
+	} {
+		if changed {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) != 1 {
+		return "Variable.edit"
+	}
+	return keys[0]
+}
+
+// followNames keeps a dataset's quality and category columns what they are where they are renamed.
+func followNames(before, after schema.Schema, p *catalog.Properties) {
+	for _, of := range []struct {
+		column    *string
+		otherwise string
+	}{{&p.QualityColumn, defaultQuality}, {&p.CategoryColumn, defaultCategory}} {
+		c, ok := named(before, *of.column, of.otherwise)
+		if now, is := after.ByID(c.ID); ok && is && now.Name != c.Name {
+			*of.column = now.Name
+		}
+	}
 }
 
 // DropVariable takes a column away, as a commit. Its values stay in the files.
 func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, r Request) (catalog.Commit, error) {
-	return catalog.Commit{}, failf(Invalid, "not_yet", "not yet")
+	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	defer w.end()
+	c, err := w.variable(variable)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	if w.schema.IsKey(c.ID) {
+		return catalog.Commit{}, failf(Invalid, "key_variable", "Variable %q is in the key (%s) and can't be dropped.", c.Name, keyNames(w.schema.KeyColumns()))
+	}
+	if users := w.schema.DerivedFrom(c.ID); len(users) > 0 {
+		return catalog.Commit{}, failf(Conflict, "variable_used", "Variable %q can't be dropped: %s derived from it. Drop that first, or derive it otherwise.", c.Name, areNames(users)).
+			With("variables", columnNamesOf(users))
+	}
+	w.schema = w.schema.Drop(c.ID)
+	w.tellVariable("Variable.drop", w.head.Schema, c)
+	return w.publish(ctx)
 }
-
-// DerivationText is a column's derivation with the names that the columns have in s; empty where it has none.
-func DerivationText(s schema.Schema, c schema.Column) string { return c.Derivation }

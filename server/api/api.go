@@ -101,14 +101,19 @@ func recovered(work func() error) (err error) {
 	return work()
 }
 
-// App returns the Fiber application.
-func (a *API) App() *fiber.App {
+// App returns the Fiber application. Other faces add their routes to it as mounts: they are asked before this one, which
+// answers what no one else has.
+func (a *API) App(mounts ...func(*fiber.App)) *fiber.App {
 	app := fiber.New(fiber.Config{
 		AppName: "rowback", DisableStartupMessage: true, Immutable: true, StreamRequestBody: true,
 		BodyLimit: 1 << 62, ErrorHandler: a.sendProblem, ReadBufferSize: 64 << 10, DisablePreParseMultipartForm: true,
 		CaseSensitive: true,
 	})
-	app.Use(a.observe, a.recoverPanics, a.authenticate)
+	app.Use(a.observe)
+	for _, mount := range mounts {
+		mount(app)
+	}
+	app.Use(a.recoverPanics, a.authenticate)
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
 	app.Use("/docs", a.docsPage())
 	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})))
@@ -160,12 +165,6 @@ func fiberPath(path string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(path)
 }
 
-// context is what a request's work runs under: it ends with the time limit, or with the server. Fiber does not tell when
-// a client has gone.
-func (a *API) context() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(a.base, a.options.QueryTimeout)
-}
-
 // observe gives the request an id, and logs and counts it when it is answered.
 func (a *API) observe(c *fiber.Ctx) error {
 	start := time.Now()
@@ -211,24 +210,6 @@ var open = []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
 
 func isOpen(path string) bool {
 	return slices.ContainsFunc(open, func(o string) bool { return path == o || strings.HasPrefix(path, o+"/") })
-}
-
-// authenticate finds out who asks. Where the server has tokens, everything needs one that is not open.
-func (a *API) authenticate(c *fiber.Ctx) error {
-	if len(a.options.Tokens) == 0 {
-		c.Locals(userKey, "anonymous")
-		return c.Next()
-	}
-	scheme, token, _ := strings.Cut(c.Get("Authorization"), " ")
-	user, known := a.options.Tokens[strings.TrimSpace(token)]
-	if strings.EqualFold(scheme, "Bearer") && known {
-		c.Locals(userKey, user)
-		return c.Next()
-	}
-	if !isOpen(c.Path()) {
-		return fiber.NewError(http.StatusUnauthorized, "This server wants a token: send the header Authorization: Bearer <token>.")
-	}
-	return c.Next()
 }
 
 func userOf(c *fiber.Ctx) string {

@@ -137,7 +137,27 @@ func (a *API) getCommit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return ok(c, viewCommit(k))
+	out, err := a.detail(k)
+	if err != nil {
+		return err
+	}
+	return ok(c, out)
+}
+
+// commitDetail is a commit with the actions that it played.
+type commitDetail struct {
+	commitView
+	Played []actionView `json:"played,omitzero" description:"Of a merge: what it played, oldest first."`
+}
+
+func (a *API) detail(k catalog.Commit) (commitDetail, error) {
+	out := commitDetail{commitView: viewCommit(k)}
+	if k.Mode != catalog.Merge {
+		return out, nil
+	}
+	played, err := a.store.Played(a.base, k.DatasetID, k.ID)
+	out.Played = viewActions(played)
+	return out, err
 }
 
 type askRollbackIn struct {
@@ -182,7 +202,7 @@ func (a *API) askRollback(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.context()
+	ctx, cancel := a.Context()
 	defer cancel()
 	answer, err := a.store.CanRollback(ctx, k.DatasetID, k.ID, policy(in.Policy))
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"rowback/compare"
 	"rowback/storage"
+	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/output"
@@ -82,22 +83,25 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	q, err := in.query(snap)
+	q, sandboxed, err := in.query(snap)
 	if err != nil {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
 	each, explain := a.options.QueryTimeout, storage.ReadError
-	if in.Where != "" { // it has one of few places
-		each, explain = 0, storage.ClientError
+	if sandboxed { // it has one of few places
+		each = 0
+	}
+	if in.Where != "" {
+		explain = storage.ClientError
 	}
 	return a.stream(c, format, q, each, explain, func(ctx context.Context, scratch string) (*duck.Conn, error) {
-		if in.Where == "" {
+		if !sandboxed {
 			return a.store.Conn(ctx)
 		}
 		box, err := a.store.Filter(ctx, snap, false, output.Scratch(format, scratch))
-		if err != nil {
-			return nil, err
+		if err != nil || in.Where == "" {
+			return box, err
 		}
 		if err := storage.CheckCondition(ctx, box, in.Where); err != nil {
 			box.Close()
@@ -107,29 +111,33 @@ func (a *API) getData(c *fiber.Ctx) error {
 	})
 }
 
-// query is the SQL of the records that are asked for. A condition is the client's, and runs in a sandbox that has the
-// records as a view; everything else was checked against the columns.
-func (in dataIn) query(snap *storage.Snapshot) (q output.Query, err error) {
+// query is the SQL of the records that are asked for. Conditions and derivations are the clients', and run in a sandbox
+// that has the records as a view; everything else was checked against the columns.
+func (in dataIn) query(snap *storage.Snapshot) (q output.Query, sandboxed bool, err error) {
 	all := snap.TableColumns()
 	if q.Columns, err = choose(all, in.Columns); err != nil {
-		return q, err
+		return q, false, err
 	}
+	order, by, err := orderBy(all, in.OrderBy)
+	if err != nil {
+		return q, false, err
+	}
+	sandboxed = in.Where != "" || slices.ContainsFunc(slices.Concat(q.Columns, by), schema.Column.Derived)
 	names := make([]string, len(q.Columns))
 	for i, c := range q.Columns {
 		names[i] = duck.Ident(c.Name)
 	}
-	from := "(" + snap.Table() + ")"
-	if in.Where != "" {
-		from = "records WHERE (" + in.Where + "\n)"
+	from := "(" + snap.StoredTable() + ")"
+	if sandboxed {
+		from = "records"
 	}
-	order, err := orderBy(all, in.OrderBy)
-	if err != nil {
-		return q, err
+	if in.Where != "" {
+		from += " WHERE (" + in.Where + "\n)"
 	}
 	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order
 	for name, n := range map[string]*int64{"LIMIT": in.Limit, "OFFSET": in.Offset} {
 		if n != nil && *n < 0 {
-			return q, invalid(strings.ToLower(name), "must not be negative")
+			return q, false, invalid(strings.ToLower(name), "must not be negative")
 		}
 	}
 	if in.Limit != nil {
@@ -138,7 +146,7 @@ func (in dataIn) query(snap *storage.Snapshot) (q output.Query, err error) {
 	if in.Offset != nil {
 		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
 	}
-	return q, nil
+	return q, sandboxed, nil
 }
 
 // choose returns the named columns, or all.
@@ -172,7 +180,8 @@ func column(all []schema.Column, name, field string) (schema.Column, error) {
 	return all[i], nil
 }
 
-func orderBy(all []schema.Column, text string) (string, error) {
+// orderBy is the SQL of an order, and the columns that it goes by.
+func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, err error) {
 	var list []string
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
@@ -190,14 +199,14 @@ func orderBy(all []schema.Column, text string) (string, error) {
 		}
 		c, err := column(all, strings.Trim(part, `"`), "order_by")
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
-		list = append(list, duck.Ident(c.Name)+direction)
+		list, by = append(list, duck.Ident(c.Name)+direction), append(by, c)
 	}
 	if len(list) == 0 {
-		return "", nil
+		return "", nil, nil
 	}
-	return " ORDER BY " + strings.Join(list, ", "), nil
+	return " ORDER BY " + strings.Join(list, ", "), by, nil
 }
 
 // stream answers with a query's result as it is computed. What goes wrong before the first byte is a problem like any
@@ -271,8 +280,9 @@ func (s *resultStream) Close() error { return s.pipe.Close() }
 
 type compareIn struct {
 	datasetIn
-	From string `query:"from" required:"true" json:"-"`
-	To   string `query:"to" default:"head" json:"-"`
+	From      string `query:"from" required:"true" json:"-"`
+	To        string `query:"to" default:"head" json:"-"`
+	ToDataset string `query:"to_dataset" description:"Id, or name in the same project, of a fork or an upstream that to is a ref of; none: the same dataset." json:"-"`
 }
 
 // pair finds the two snapshots that a request compares.
@@ -284,8 +294,23 @@ func (a *API) pair(ctx context.Context, in compareIn) (from, to *storage.Snapsho
 	if from, err = a.store.Snapshot(ctx, d.ID, in.From); err != nil {
 		return nil, nil, err
 	}
+	if in.ToDataset != "" {
+		if d, err = a.relative(ctx, d, in); err != nil {
+			return nil, nil, err
+		}
+	}
 	to, err = a.store.Snapshot(ctx, d.ID, in.To)
 	return from, to, err
+}
+
+// relative finds the other dataset of a comparison, which must be of the same family.
+func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (catalog.Dataset, error) {
+	other, err := a.store.FindDataset(ctx, in.project(), in.ToDataset)
+	if err == nil && other.FamilyID != d.FamilyID {
+		e := &storage.Error{Kind: storage.Invalid, Code: "not_family", Detail: fmt.Sprintf("Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to compare by.", other.Name, d.Name)}
+		err = e.With("field", "to_dataset")
+	}
+	return other, err
 }
 
 // summarize compares two snapshots.
@@ -304,7 +329,7 @@ func (a *API) compared(c *fiber.Ctx) (out compare.Summary, err error) {
 	if err := bind(c, &in); err != nil {
 		return out, err
 	}
-	ctx, cancel := a.context()
+	ctx, cancel := a.Context()
 	defer cancel()
 	from, to, err := a.pair(ctx, in)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
 )
 
 // statuses maps the kinds of errors to HTTP.
@@ -48,10 +49,10 @@ type Problem struct {
 	RequestID string `json:"request_id,omitempty"`
 }
 
-// problem is the answer to an error: its status and its JSON. What a client must not see is logged instead, under the
+// Problem is the answer to an error: its status and its fields. What a client must not see is logged instead, under the
 // request's id.
-func (a *API) problem(err error, requestID string) (status int, body []byte) {
-	fields := map[string]any{"type": "about:blank"}
+func (a *API) Problem(err error, requestID string) (status int, fields map[string]any) {
+	fields = map[string]any{"type": "about:blank"}
 	if requestID != "" {
 		fields["request_id"] = requestID
 	}
@@ -67,19 +68,35 @@ func (a *API) problem(err error, requestID string) (status int, body []byte) {
 		}
 		status = statuses[e.Kind]
 		for name, value := range e.Fields {
-			if blockers, ok := value.([]storage.Blocker); ok {
-				value = viewBlockers(blockers)
-			}
-			fields[name] = value
+			fields[name] = viewFact(value)
 		}
 		fields["detail"], fields["code"] = e.Detail, e.Code
 	}
 	fields["status"], fields["title"] = status, http.StatusText(status)
+	return status, fields
+}
+
+// problem is the answer to an error: its status and its JSON.
+func (a *API) problem(err error, requestID string) (status int, body []byte) {
+	status, fields := a.Problem(err, requestID)
 	body, err = json.Marshal(fields)
 	if err != nil {
 		a.log.Error("an error could not be told", "request_id", requestID, "error", err)
 	}
 	return status, body
+}
+
+// viewFact is a fact of an error as clients see it.
+func viewFact(fact any) any {
+	switch fact := fact.(type) {
+	case []storage.Blocker:
+		return viewBlockers(fact)
+	case []storage.MergeConflict:
+		return viewConflicts(fact)
+	case []catalog.Commit:
+		return viewActions(fact)
+	}
+	return fact
 }
 
 // sendProblem answers with an error.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"rowback/storage/schema"
@@ -198,3 +199,12 @@ func (tx Tx) Schema(id string) (schema.Schema, error) { return document[schema.S
 
 // Properties reads a properties document.
 func (tx Tx) Properties(id string) (Properties, error) { return document[Properties](tx, id) }
+
+// Founder is the user of a dataset's first commit after one; empty where there is none.
+func (tx Tx) Founder(dataset string, after int64) (user string, err error) {
+	err = tx.sql.QueryRow(`SELECT user_name FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id LIMIT 1`, dataset, after).Scan(&user)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return user, err
+}

@@ -37,8 +37,27 @@ type Column struct {
 	Name        string     `json:"name"`
 	Type        Type       `json:"type"`
 	Description string     `json:"description,omitempty"`
-	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns, as c<id>: computed at read, in no file
+	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns, as "c<id>": computed at read, in no file
 	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: the strings that it was declared to hold
+	Earlier     []Type     `json:"earlier,omitempty"`    // types that people changed it from, oldest first
+}
+
+// Derived tells whether the column is computed at read.
+func (c Column) Derived() bool { return c.Derivation != "" }
+
+// As returns the column with another type, which its values are cast to from the one it has. A value of an older file
+// goes through the types between, so that each change of type sees what people saw.
+func (c Column) As(t Type) Column {
+	if c.Type.Name != Null && !c.Type.Equal(t) {
+		c.Earlier = append(slices.Clip(c.Earlier), c.Type)
+	}
+	c.Type = t
+	return c
+}
+
+// Since returns the types that a value of the column goes through if it was stored when the column was as own.
+func (c Column) Since(own Column) []Type {
+	return append(slices.Clone(c.Earlier[min(len(own.Earlier), len(c.Earlier)):]), c.Type)
 }
 
 // Category is one declared value of a categorical variable. In the column it is its Name.
@@ -77,12 +96,14 @@ func (s Schema) KeyColumns() []Column {
 	return key
 }
 
-// Stored returns the columns that a data file has beside _commit: the user's, and _id where it is the key.
+// Stored returns the columns that a data file has beside _commit: the user's that are not derived, and _id where it is
+// the key.
 func (s Schema) Stored() []Column {
+	stored := slices.DeleteFunc(slices.Clone(s.Columns), Column.Derived)
 	if s.Keyed() {
-		return s.Columns
+		return stored
 	}
-	return append(slices.Clone(s.Columns), rowColumn)
+	return append(stored, rowColumn)
 }
 
 // ByID returns the column with that field id; _id is one where it is the key.
@@ -137,14 +158,27 @@ func (s Schema) With(c Column) Schema {
 	return s
 }
 
-// RetiredByName returns the retired column of that name; of several, the last.
+// RetiredByName returns the retired column of that name that records can have values in; of several, the last.
 func (s Schema) RetiredByName(name string) (Column, bool) {
 	for _, c := range slices.Backward(s.Retired) {
-		if SameName(c.Name, name) {
+		if SameName(c.Name, name) && !c.Derived() {
 			return c, true
 		}
 	}
 	return Column{}, false
+}
+
+// Without returns the schema without a column. It is dropped or, by After, retired.
+func (s Schema) Without(id int) Schema {
+	s.Columns = slices.DeleteFunc(slices.Clone(s.Columns), func(c Column) bool { return c.ID == id })
+	return s
+}
+
+// Drop returns the schema without a column, which does not come back.
+func (s Schema) Drop(id int) Schema {
+	s = s.Without(id)
+	s.Dropped = append(slices.Clip(s.Dropped), id)
+	return s
 }
 
 // Gone tells whether a column was there and is no more.
@@ -152,17 +186,18 @@ func (s Schema) Gone(id int) bool {
 	return slices.Contains(s.Dropped, id) || slices.ContainsFunc(s.Retired, func(c Column) bool { return c.ID == id })
 }
 
-// After returns the schema as it is when it comes back after another: what only the other has is retired.
+// After returns the schema as it is when it comes back after another: what only the other has is retired. What either
+// dropped, and this one does not have, stays dropped.
 func (s Schema) After(other Schema) Schema {
-	s.Retired, s.Dropped = nil, nil
-	for _, c := range slices.Concat(other.Retired, other.Columns) {
-		if _, ok := s.ByID(c.ID); !ok {
-			s.Retired = append(s.Retired, c)
+	s.Retired, s.Dropped = nil, slices.Clone(s.Dropped)
+	for _, id := range other.Dropped {
+		if _, ok := s.ByID(id); !ok && !slices.Contains(s.Dropped, id) {
+			s.Dropped = append(s.Dropped, id)
 		}
 	}
-	for _, id := range other.Dropped {
-		if _, ok := s.ByID(id); !ok {
-			s.Dropped = append(s.Dropped, id)
+	for _, c := range slices.Concat(other.Retired, other.Columns) {
+		if _, ok := s.ByID(c.ID); !ok && !slices.Contains(s.Dropped, c.ID) {
+			s.Retired = append(s.Retired, c)
 		}
 	}
 	return s
@@ -170,7 +205,7 @@ func (s Schema) After(other Schema) Schema {
 
 // Change is one difference between two schemas. Column is the name at the side that has it (the later one, if both).
 type Change struct {
-	Change string `json:"change"` // added, removed, renamed, retyped
+	Change string `json:"change"` // added, removed, renamed, retyped, derived (from, to: its derivation)
 	Column string `json:"column"`
 	From   string `json:"from,omitempty"`
 	To     string `json:"to,omitempty"`
@@ -190,6 +225,9 @@ func Changes(a, b Schema) []Change {
 		}
 		if !c.Type.Equal(d.Type) {
 			out = append(out, Change{Change: "retyped", Column: d.Name, From: c.Type.String(), To: d.Type.String()})
+		}
+		if c.Derivation != d.Derivation {
+			out = append(out, Change{Change: "derived", Column: d.Name, From: a.DerivationText(c), To: b.DerivationText(d)})
 		}
 	}
 	for _, d := range b.Columns {

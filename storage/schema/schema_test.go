@@ -54,7 +54,7 @@ func TestTypesThatDuckDBWritesOtherwise(t *testing.T) {
 }
 
 func TestMalformedTypes(t *testing.T) {
-	for _, text := range []string{"", "STRUCT(", "STRUCT(a)", "DECIMAL(5)", "MAP(VARCHAR)", "INTEGER[", "INTEGER)", `STRUCT("a INTEGER)`, "ENUM('a'"} {
+	for _, text := range []string{"", "STRUCT(", "STRUCT(a)", "STRUCT(INTEGER, DATE)", "DECIMAL(5)", "MAP(VARCHAR)", "INTEGER[", "INTEGER)", `STRUCT("a INTEGER)`, "ENUM('a'"} {
 		if typ, err := schema.Parse(text); err == nil {
 			t.Errorf("%q reads as %s", text, typ)
 		}

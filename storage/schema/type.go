@@ -301,8 +301,8 @@ func (p *parser) skipped() (Type, error) {
 func (p *parser) identifier() (string, error) {
 	if !strings.HasPrefix(p.rest, `"`) {
 		name, rest, ok := strings.Cut(p.rest, " ")
-		if !ok {
-			return "", fmt.Errorf("a type is missing at %q", p.rest)
+		if !ok || strings.ContainsAny(name, ",()[]") {
+			return "", fmt.Errorf("a name or a type is missing at %q", p.rest)
 		}
 		p.rest = strings.TrimLeft(rest, " ")
 		return name, nil

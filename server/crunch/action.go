@@ -1,0 +1,241 @@
+package crunch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+func actionsPath(dataset string) string { return datasetPath(dataset) + "actions/" }
+
+func actionPath(k catalog.Commit) string {
+	return actionsPath(k.DatasetID) + strconv.FormatInt(k.ID, 10) + "/"
+}
+
+// actionTuple is an action in the catalog of a dataset's actions.
+type actionTuple struct {
+	ID          string      `json:"id"`
+	DateTime    string      `json:"datetime"`
+	User        string      `json:"user"`
+	Key         string      `json:"key"`
+	Hash        string      `json:"hash"`
+	Description string      `json:"description"`
+	State       actionState `json:"state"`
+}
+
+// actionState is seed 001's. An action that was rolled back is completed and not played.
+type actionState struct {
+	Failed    bool `json:"failed"`
+	Completed bool `json:"completed"`
+	Played    bool `json:"played"`
+}
+
+func viewAction(k catalog.Commit) actionTuple {
+	return actionTuple{
+		ID: strconv.FormatInt(k.ID, 10), DateTime: moment(k.CreatedAt), User: k.User, Key: storage.ActionKey(k), Hash: k.Hash,
+		Description: k.Message, State: actionState{Completed: true, Played: k.RollbackCommitID == 0},
+	}
+}
+
+// actionBody is an action with exactly what it changed, as an entity and in the deltas of a fork and its upstream.
+type actionBody struct {
+	actionTuple
+	Params map[string]any `json:"params"`
+}
+
+// viewParams are what an action was asked to do, with the dataset that it was done to. Variables have the ids and types
+// that they have elsewhere on this face.
+func viewParams(k catalog.Commit) actionBody {
+	params := map[string]any{}
+	if json.Unmarshal(k.Params, &params) != nil || params == nil {
+		params = map[string]any{}
+	}
+	delete(params, "key") // it is the action's
+	params["dataset"] = map[string]any{"id": k.DatasetID, "branch": "master"}
+	var of struct {
+		Definition *schema.Column
+	}
+	if json.Unmarshal(k.Params, &of) == nil && of.Definition != nil {
+		params["variable"] = variableID(*of.Definition)
+		params["definition"] = viewVariable(schema.Schema{}, *of.Definition)
+		params["owner_id"] = nil
+	}
+	return actionBody{viewAction(k), params}
+}
+
+func (f *Face) listActions(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	filter, err := actionFilter(c)
+	if err != nil {
+		return err
+	}
+	actions, err := f.store.Actions(ctx, s.Dataset.ID, filter)
+	if err != nil {
+		return err
+	}
+	out := &index{}
+	for _, k := range actions {
+		out.add(site(c)+actionPath(k), viewAction(k))
+	}
+	at := site(c) + actionsPath(s.Dataset.ID)
+	return show(c, document{
+		Element: catalogElement, Self: at, Index: out,
+		Views: links{"since_forking": at + "since_forking/", "upstream_delta": at + "upstream_delta/"},
+	})
+}
+
+// actionFilter is what a request selects: sort by datetime or user, each also with - before it; user; key; since, until
+// and datetime.
+func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
+	out.User, out.Sort = c.Query("user"), c.Query("sort")
+	switch out.Sort {
+	case "", "datetime", "-datetime", "user", "-user":
+	default:
+		return out, invalid("sort", "must be datetime, -datetime, user or -user")
+	}
+	if key := c.Query("key"); key != "" {
+		out.Keys = []string{key}
+	}
+	if out.Since, _, err = queryTime(c, "since"); err != nil {
+		return out, err
+	}
+	if _, out.Until, err = queryTime(c, "until"); err != nil {
+		return out, err
+	}
+	if c.Query("datetime") != "" {
+		out.Since, out.Until, err = queryTime(c, "datetime")
+	}
+	return out, err
+}
+
+func (f *Face) getAction(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(c.Params("action"), 10, 64)
+	if err != nil {
+		return notFound("action_not_found", fmt.Sprintf("Action '%.40s' not found in dataset '%s'", c.Params("action"), s.Properties.Name))
+	}
+	k, err := f.store.CommitByID(ctx, s.Dataset.ID, id)
+	if err != nil {
+		return err
+	}
+	body := struct {
+		actionBody
+		Added    int64 `json:"records_added"`
+		Removed  int64 `json:"records_removed"`
+		Modified int64 `json:"records_modified"`
+		Total    int64 `json:"records_total"`
+	}{viewParams(k), k.Added, k.Removed, k.Modified, k.Total}
+	return show(c, document{Element: entityElement, Self: site(c) + actionPath(k), Body: body})
+}
+
+func (f *Face) sinceForking(c *fiber.Ctx) error { return f.showDelta(c, f.store.SinceForking) }
+
+func (f *Face) upstreamDelta(c *fiber.Ctx) error { return f.showDelta(c, f.store.UpstreamDelta) }
+
+// revision is which state of a dataset a delta was taken at.
+type revision struct {
+	ID               string `json:"id"`
+	Name             string `json:"name"`
+	Revision         string `json:"revision"`
+	ModificationTime string `json:"modification_time"`
+}
+
+func viewRevision(s storage.State) revision {
+	modified := s.Dataset.CreatedAt
+	if s.Commit.CreatedAt.After(modified) {
+		modified = s.Commit.CreatedAt
+	}
+	return revision{ID: s.Dataset.ID, Name: s.Properties.Name, Revision: strconv.FormatInt(s.Commit.ID, 10), ModificationTime: moment(modified)}
+}
+
+// showDelta shows what one of a fork and its upstream has done and the other has not.
+func (f *Face) showDelta(c *fiber.Ctx, of func(context.Context, string) (storage.Delta, error)) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	id, err := param(c, "dataset")
+	if err != nil {
+		return err
+	}
+	delta, err := of(ctx, id)
+	if err != nil {
+		return err
+	}
+	actions := []actionBody{}
+	for _, k := range delta.Actions {
+		actions = append(actions, viewParams(k))
+	}
+	return showView(c, map[string]any{"dataset": viewRevision(delta.Dataset), "upstream": viewRevision(delta.Upstream), "actions": actions})
+}
+
+// mergeBody asks for the actions of another dataset to be played.
+type mergeBody struct {
+	Dataset      string `json:"dataset"`
+	Autorollback *bool  `json:"autorollback"`
+	Remember     bool   `json:"remember"`
+	Filter       *struct {
+		Key  []string `json:"key"`
+		Hash []string `json:"hash"`
+	} `json:"filter"`
+}
+
+func (in mergeBody) wanted() (m storage.Merge, err error) {
+	m = storage.Merge{Autorollback: in.Autorollback == nil || *in.Autorollback, Remember: in.Remember}
+	if in.Filter != nil {
+		m.Filter = &storage.MergeFilter{Keys: in.Filter.Key, Hashes: in.Filter.Hash}
+	}
+	if in.Dataset == "" {
+		return m, invalid("dataset", "is required: the URL of the dataset whose actions are to be played")
+	}
+	m.Source, err = idIn("dataset", in.Dataset, "datasets")
+	return m, err
+}
+
+// merge plays the actions of another dataset on this one.
+func (f *Face) merge(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in mergeBody
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	m, err := in.wanted()
+	if err != nil {
+		return err
+	}
+	a, err := f.attempt(c, work{
+		about: "Merging",
+		tell:  func(any) answer { return answer{Status: http.StatusNoContent, Location: actionsPath(s.Dataset.ID)} },
+		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+			return f.store.Merge(ctx, s.Dataset.ID, m, r)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if a.late {
+		return accepted(c, a.job, progressPath(a.job))
+	}
+	return c.SendStatus(http.StatusNoContent)
+}

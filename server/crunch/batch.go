@@ -1,0 +1,209 @@
+package crunch
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// Status of a batch: its rows are being appended, were, or were not: because of what is in the dataset, or in the file.
+const (
+	importingStatus = "importing"
+	appendedStatus  = "appended"
+	conflictStatus  = "conflict"
+	errorStatus     = "error"
+)
+
+func batchPath(dataset, batch string) string { return datasetPath(dataset) + "batches/" + batch + "/" }
+
+// newBatch asks for a source to be appended. Savepoint bookmarks the state before. A batch is one commit, so that
+// nothing of it stays where it fails, with autorollback or without.
+type newBatch struct {
+	Body struct {
+		Source string `json:"source"`
+	} `json:"body"`
+	Savepoint bool `json:"savepoint"`
+}
+
+// createBatch appends a source's rows. A batch that was refused is there too, with its status.
+func (f *Face) createBatch(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in newBatch
+	if err := f.read(c, &in); err != nil {
+		return err
+	}
+	id, err := idIn("source", in.Body.Source, "sources")
+	if err != nil {
+		return err
+	}
+	from, err := f.sources.get(id)
+	if err != nil {
+		return err
+	}
+	var batch string
+	a, err := f.attempt(c, work{
+		about: "Appending " + from.name,
+		tell: func(result any) answer {
+			return answer{Status: http.StatusCreated, Location: batchPath(s.Dataset.ID, batch)}
+		},
+		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
+			batch = job
+			return f.append(ctx, s, from, in.Savepoint, batchOf(job, from, r))
+		},
+	})
+	var refused *refusal
+	switch {
+	case a.late:
+		return accepted(c, a.job, batchPath(s.Dataset.ID, a.job))
+	case err != nil && !(errors.As(err, &refused) && refused.Status < http.StatusInternalServerError):
+		return err
+	}
+	return created(c, batchPath(s.Dataset.ID, a.job))
+}
+
+// batchOf is a request whose commit remembers the batch that it is.
+func batchOf(job string, from source, r storage.Request) storage.Request {
+	r.Message = "Appended " + from.name
+	r.Metadata, _ = json.Marshal(map[string]string{"batch": job, "source": from.name}) // strings always are JSON
+	return r
+}
+
+// append commits a source's rows.
+func (f *Face) append(ctx context.Context, s storage.State, from source, savepoint bool, r storage.Request) (catalog.Commit, error) {
+	if err := f.checkCategories(ctx, s.Schema, from.upload); err != nil {
+		return catalog.Commit{}, err
+	}
+	if savepoint && s.Total() > 0 {
+		before := storage.Request{User: r.User}
+		if _, _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID, "Before appending "+from.name, before); err != nil {
+			return catalog.Commit{}, err
+		}
+	}
+	return f.store.Commit(ctx, s.Dataset.ID, storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload})
+}
+
+// checkCategories refuses strings that a categorical variable was not declared to hold.
+func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Upload) error {
+	if !slices.ContainsFunc(s.Columns, isCategorical) {
+		return nil
+	}
+	conn, err := f.store.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	records, err := intake.Open(ctx, conn, u)
+	if err != nil {
+		return err
+	}
+	for i, offered := range records.Columns() {
+		column, ok := s.ByName(offered.Name)
+		if !ok || !isCategorical(column) {
+			continue
+		}
+		if err := undeclared(ctx, conn, records, i, column); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// undeclared refuses the first value of an offered column that is none of a variable's categories.
+func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i int, column schema.Column) error {
+	rows, release, err := records.Relation(ctx, conn, intake.Want{Columns: []int{i}})
+	if err != nil {
+		return records.Explain(err)
+	}
+	defer release()
+	names := make([]string, len(column.Categories))
+	for k, category := range column.Categories {
+		names[k] = category.Name
+	}
+	var row int64
+	var text string
+	query := fmt.Sprintf(`SELECT _n + 1, v FROM (SELECT _n, CAST(o%d AS VARCHAR) AS v FROM (%s))
+		WHERE v IS NOT NULL AND NOT list_contains(CAST(%s AS VARCHAR[]), v) ORDER BY 1 LIMIT 1`, i, rows, duck.Texts(names))
+	switch err := conn.Row(ctx, query, &row, &text); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return records.Explain(err)
+	}
+	return &storage.Error{Kind: storage.Invalid, Code: "undeclared_category", Detail: fmt.Sprintf("Row %d has %q in %q, which is none of its categories. Declare it first, or correct the row.", row, text, column.Name)}
+}
+
+// listBatches shows the batches whose rows were appended: the others left nothing.
+func (f *Face) listBatches(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	commits, err := f.store.Commits(ctx, s.Dataset.ID, math.MaxInt64, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	out := &index{}
+	for _, k := range slices.Backward(commits) {
+		var of struct{ Batch, Source string }
+		if k.Mode == catalog.Append && json.Unmarshal(k.Metadata, &of) == nil && of.Batch != "" {
+			out.add(site(c)+batchPath(s.Dataset.ID, of.Batch), map[string]any{"status": appendedStatus, "source": of.Source, "creation_time": moment(k.CreatedAt), "rows": k.Added})
+		}
+	}
+	return show(c, document{Element: catalogElement, Index: out})
+}
+
+// getBatch tells what became of a batch: that is in the job of its append.
+func (f *Face) getBatch(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	j, err := f.store.Job(ctx, c.Params("batch"))
+	if err != nil {
+		return notFound("batch_not_found", fmt.Sprintf("Batch '%.40s' not found in dataset '%s'", c.Params("batch"), s.Properties.Name))
+	}
+	return show(c, document{
+		Element: entityElement, Self: site(c) + batchPath(s.Dataset.ID, j.ID),
+		Body:  map[string]any{"id": j.ID, "status": batchStatus(j), "message": j.Message, "creation_time": moment(j.CreatedAt)},
+		Views: links{"progress": site(c) + progressPath(j.ID)},
+	})
+}
+
+func batchStatus(j catalog.Job) string {
+	switch {
+	case j.Progress == done:
+		return appendedStatus
+	case j.Progress != failed:
+		return importingStatus
+	}
+	var told struct {
+		Status int
+		Body   struct{ Code string }
+	}
+	if json.Unmarshal(j.Answer, &told) == nil && (told.Status == http.StatusConflict || told.Body.Code == "key_exists") {
+		return conflictStatus
+	}
+	return errorStatus
+}

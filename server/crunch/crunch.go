@@ -1,0 +1,181 @@
+// Package crunch is the Shoji face (seed 001): the resources under /api/ that the Python clients pycrunch and scrunch
+// drive unmodified. What the clients need of an answer was read in their source; fixtures/clients/test_pycrunch.py and
+// fixtures/clients/scrunch hold it with the published clients against a real server.
+//
+// A document is one of Shoji's: a catalog indexes entities, an entity has a body, a view has a value. URLs in answers
+// are absolute. Work that takes longer than the sync limit is answered with 202 and the URL of its progress.
+package crunch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+)
+
+// Host is what the face takes from the server that it is a part of.
+type Host interface {
+	// Identify tells who asks; known is false where the request does not say it in any way.
+	Identify(c *fiber.Ctx) (user string, known bool)
+	// Login returns the value of the cookie that Identify will know.
+	Login(email, password string) (token string, ok bool)
+	// Body is the request's body as it arrives.
+	Body(c *fiber.Ctx) io.Reader
+	// Problem is the answer to an error: its status, and its fields as RFC 9457 has them.
+	Problem(err error, requestID string) (status int, fields map[string]any)
+	// Context is what a request's work runs under: it has the server's time limit.
+	Context() (context.Context, context.CancelFunc)
+	// Background does work whether the client stays or not. Its context ends when the server has to stop.
+	Background(work func(ctx context.Context) error, ended func(error))
+}
+
+// Options are what the face needs to know.
+type Options struct {
+	SyncTimeout time.Duration // how long a request waits for its work before it is answered with 202
+	MaxUpload   int64         // bytes of one uploaded file
+	Log         *slog.Logger  // nil: nowhere
+}
+
+// Face serves a store.
+type Face struct {
+	store   *storage.Store
+	host    Host
+	options Options
+	sources *sources
+}
+
+// New makes the face of a store.
+func New(store *storage.Store, host Host, o Options) *Face {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Face{store: store, host: host, options: o, sources: newSources()}
+}
+
+// Mount adds the face's routes to an application. Those of the native face, under /api/v1/, pass through.
+func (f *Face) Mount(app *fiber.App) {
+	app.Use("/api", f.serve)
+	for _, r := range f.routes() {
+		app.Add(r.method, r.path, r.handler)
+	}
+	app.Use("/api", f.nothingThere)
+}
+
+func isNative(path string) bool { return path == "/api/v1" || strings.HasPrefix(path, "/api/v1/") }
+
+// serve lets in who is known, and answers with the error of whatever comes after it.
+func (f *Face) serve(c *fiber.Ctx) (err error) {
+	if isNative(c.Path()) {
+		return c.Next()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+		if err != nil {
+			err = f.sendError(c, err)
+		}
+	}()
+	if _, known := f.host.Identify(c); !known && !isOpen(c.Path()) {
+		return fiber.NewError(http.StatusUnauthorized, "Log in first: POST {\"email\", \"password\"} to the login_url, and send its cookie with every request.")
+	}
+	return c.Next()
+}
+
+// isOpen tells whether a path needs no login.
+func isOpen(path string) bool {
+	path = strings.TrimSuffix(path, "/")
+	return path == "/api/login" || path == "/api/logout"
+}
+
+// route is one call there is.
+type route struct {
+	method, path string
+	handler      fiber.Handler
+}
+
+const dataset = "/api/datasets/:dataset"
+
+// routes is every call there is, with and without a slash at the end.
+func (f *Face) routes() []route {
+	return []route{
+		{"GET", "/api", f.root},
+		{"POST", "/api/login", f.login},
+		{"GET", "/api/logout", f.logout},
+		{"POST", "/api/logout", f.logout},
+		{"GET", "/api/feature_flag", f.featureFlag},
+		{"GET", "/api/users/:user", f.getUser},
+		{"GET", "/api/progress", f.progressTemplate},
+		{"GET", "/api/progress/:id", f.getProgress},
+		{"GET", "/api/progress/:id/result", f.getResult},
+		{"GET", "/api/sources", f.listSources},
+		{"POST", "/api/sources", f.createSource},
+		{"GET", "/api/sources/:source", f.getSource},
+		{"DELETE", "/api/sources/:source", f.deleteSource},
+
+		{"GET", "/api/datasets", f.listDatasets},
+		{"POST", "/api/datasets", f.createDataset},
+		{"GET", "/api/datasets_by_name/:name", f.datasetsByName},
+		{"GET", dataset, f.getDataset},
+		{"PATCH", dataset, f.editDataset},
+		{"DELETE", dataset, f.deleteDataset},
+		{"GET", dataset + "/summary", f.getSummary},
+		{"GET", dataset + "/table", f.getTable},
+
+		{"GET", dataset + "/actions", f.listActions},
+		{"POST", dataset + "/actions", f.merge},
+		{"GET", dataset + "/actions/since_forking", f.sinceForking},
+		{"GET", dataset + "/actions/upstream_delta", f.upstreamDelta},
+		{"GET", dataset + "/actions/:action", f.getAction},
+
+		{"GET", dataset + "/savepoints", f.listSavepoints},
+		{"POST", dataset + "/savepoints", f.createSavepoint},
+		{"GET", dataset + "/savepoints/:savepoint", f.getSavepoint},
+		{"PATCH", dataset + "/savepoints/:savepoint", f.editSavepoint},
+		{"GET", dataset + "/savepoints/:savepoint/revert", f.askRevert},
+		{"POST", dataset + "/savepoints/:savepoint/revert", f.revert},
+
+		{"GET", dataset + "/forks", f.listForks},
+		{"POST", dataset + "/forks", f.createFork},
+
+		{"GET", dataset + "/variables", f.listVariables},
+		{"POST", dataset + "/variables", f.createVariable},
+		{"GET", dataset + "/variables/:variable", f.getVariable},
+		{"PATCH", dataset + "/variables/:variable", f.editVariable},
+		{"DELETE", dataset + "/variables/:variable", f.deleteVariable},
+		{"GET", dataset + "/variables/:variable/values", f.getValues},
+		{"GET", dataset + "/variables/:variable/summary", f.getVariableSummary},
+		{"GET", dataset + "/folders", f.getFolders},
+		{"GET", dataset + "/folders/public", f.getPublicFolder},
+
+		{"GET", dataset + "/batches", f.listBatches},
+		{"POST", dataset + "/batches", f.createBatch},
+		{"GET", dataset + "/batches/:batch", f.getBatch},
+	}
+}
+
+// nothingThere answers what no route has taken.
+func (f *Face) nothingThere(c *fiber.Ctx) error {
+	if isNative(c.Path()) {
+		return c.Next()
+	}
+	var methods []string
+	for _, r := range f.routes() {
+		if fiber.RoutePatternMatch(strings.TrimSuffix(c.Path(), "/"), r.path) {
+			methods = append(methods, r.method)
+		}
+	}
+	if len(methods) == 0 {
+		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s.", c.Path()))
+	}
+	c.Set("Allow", strings.Join(methods, ", "))
+	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
+}

@@ -1,0 +1,295 @@
+package crunch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+func datasetPath(id string) string { return "/api/datasets/" + id + "/" }
+
+// dataset is the state of the dataset that a request names, at its head.
+func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (storage.State, error) {
+	id, err := param(c, "dataset")
+	if err != nil {
+		return storage.State{}, err
+	}
+	return f.store.State(ctx, id, "head")
+}
+
+// datasetBody is a dataset in the catalog of all, in that of forks, and as an entity.
+type datasetBody struct {
+	ID                string         `json:"id"`
+	Name              string         `json:"name"`
+	Description       string         `json:"description"`
+	Owner             string         `json:"owner"` // a URL, as the next
+	OwnerID           string         `json:"owner_id"`
+	OwnerName         string         `json:"owner_name"`
+	OwnerDisplayName  string         `json:"owner_display_name"`
+	CurrentEditor     string         `json:"current_editor"` // a URL: who made the last commit
+	CurrentEditorName string         `json:"current_editor_name"`
+	IsPublished       bool           `json:"is_published"`
+	Archived          bool           `json:"archived"`
+	Streaming         string         `json:"streaming"` // no: rows come in batches
+	CreationTime      string         `json:"creation_time"`
+	ModificationTime  string         `json:"modification_time"`
+	AccessTime        string         `json:"access_time"`
+	StartDate         *string        `json:"start_date"`
+	EndDate           *string        `json:"end_date"`
+	Notes             string         `json:"notes"`
+	Permissions       permissions    `json:"permissions"`
+	Size              map[string]any `json:"size"`
+}
+
+// permissions are what the user may do with a dataset: everything, as all who are let in.
+type permissions struct {
+	View              bool `json:"view"`
+	Edit              bool `json:"edit"`
+	ChangePermissions bool `json:"change_permissions"`
+	AddUsers          bool `json:"add_users"`
+	ChangeWeight      bool `json:"change_weight"`
+}
+
+// describe is what the clients see of a dataset. Its owner is who made its first commit, and before that who asks.
+func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s storage.State) (datasetBody, error) {
+	owner, err := f.store.Founder(ctx, s.Dataset)
+	if err != nil {
+		return datasetBody{}, err
+	}
+	if owner == "" {
+		owner = f.user(c)
+	}
+	editor, modified := owner, s.Dataset.CreatedAt
+	if s.Commit.ID > 0 && s.Commit.CreatedAt.After(modified) {
+		editor, modified = s.Commit.User, s.Commit.CreatedAt
+	}
+	return datasetBody{
+		ID: s.Dataset.ID, Name: s.Properties.Name, Description: s.Properties.Description,
+		Owner: userURL(c, owner), OwnerID: userURL(c, owner), OwnerName: owner, OwnerDisplayName: owner,
+		CurrentEditor: userURL(c, editor), CurrentEditorName: editor, IsPublished: true, Streaming: "no",
+		CreationTime: moment(s.Dataset.CreatedAt), ModificationTime: moment(modified), AccessTime: moment(modified),
+		Permissions: permissions{true, true, true, true, true},
+		Size:        map[string]any{"rows": s.Total(), "columns": len(s.Schema.Columns)},
+	}, nil
+}
+
+func (f *Face) listDatasets(c *fiber.Ctx) error {
+	return f.showDatasets(c, func(storage.State) bool { return true })
+}
+
+// datasetsByName is the catalog of the datasets of one name, in whatever project.
+func (f *Face) datasetsByName(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	return f.showDatasets(c, func(s storage.State) bool { return s.Properties.Name == name })
+}
+
+func (f *Face) showDatasets(c *fiber.Ctx, wanted func(storage.State) bool) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	states, err := f.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
+	if err != nil {
+		return err
+	}
+	out := &index{}
+	for _, s := range states {
+		if !wanted(s) {
+			continue
+		}
+		body, err := f.describe(ctx, c, s)
+		if err != nil {
+			return err
+		}
+		out.add(site(c)+datasetPath(s.Dataset.ID), body)
+	}
+	return show(c, document{Element: catalogElement, Index: out})
+}
+
+// newDataset is the body that a dataset is created with. Table is scrunch's: variables by alias, in their order.
+type newDataset struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Table       struct {
+		Metadata ordered[newVariable] `json:"metadata"`
+	} `json:"table"`
+}
+
+// variables are the columns that the dataset is to start with.
+func (in newDataset) variables() (out []storage.NewVariable, err error) {
+	for _, v := range in.Table.Metadata {
+		if v.Value.Name == "" && v.Value.Alias == "" {
+			v.Value.Alias = v.Name
+		}
+		n, err := v.Value.wanted()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// createDataset makes a dataset. Its Location is known when it is there: until then, that of its progress' result.
+func (f *Face) createDataset(c *fiber.Ctx) error {
+	var in newDataset
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	if in.Name == "" {
+		return invalid("name", "is required")
+	}
+	variables, err := in.variables()
+	if err != nil {
+		return err
+	}
+	a, err := f.attempt(c, work{
+		about: "Making the dataset",
+		tell: func(made any) answer {
+			return answer{Status: http.StatusCreated, Location: datasetPath(made.(storage.State).Dataset.ID)}
+		},
+		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+			return f.makeDataset(ctx, in, variables, r)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if a.late {
+		return accepted(c, a.job, progressPath(a.job)+"result/")
+	}
+	return created(c, a.told.Location)
+}
+
+// makeDataset makes a dataset, and no other than one with all of its variables.
+func (f *Face) makeDataset(ctx context.Context, in newDataset, variables []storage.NewVariable, r storage.Request) (storage.State, error) {
+	part := storage.Request{User: r.User}
+	if len(variables) == 0 {
+		part.Receipt = r.Receipt
+	}
+	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: in.Name, Description: in.Description}, part)
+	if err != nil {
+		return made, err
+	}
+	for _, v := range variables {
+		if _, _, err := f.store.CreateVariable(ctx, made.Dataset.ID, v, part); err != nil {
+			return made, errors.Join(err, f.store.DeleteDataset(ctx, made.Dataset.ID, part))
+		}
+	}
+	return made, nil
+}
+
+// ordered is a JSON object whose order matters.
+type ordered[T any] []named[T]
+
+type named[T any] struct {
+	Name  string
+	Value T
+}
+
+// UnmarshalJSON reads the object's members in their order.
+func (o *ordered[T]) UnmarshalJSON(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return invalid("metadata", "must be an object")
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		one := named[T]{Name: name.(string)}
+		if err := d.Decode(&one.Value); err != nil {
+			return err
+		}
+		*o = append(*o, one)
+	}
+	return nil
+}
+
+func (f *Face) getDataset(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	body, err := f.describe(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	at := site(c) + datasetPath(s.Dataset.ID)
+	return show(c, document{
+		Element: entityElement, Self: at, Description: "Detail for a given dataset", Body: body,
+		Catalogs: links{
+			"actions": at + "actions/", "savepoints": at + "savepoints/", "forks": at + "forks/",
+			"variables": at + "variables/", "batches": at + "batches/", "folders": at + "folders/",
+		},
+		Fragments: links{"table": at + "table/"},
+		Views:     links{"summary": at + "summary/"},
+		URLs:      links{"user_url": userURL(c, f.user(c)), "owner_url": body.Owner, "editor_url": body.CurrentEditor},
+	})
+}
+
+func (f *Face) editDataset(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Name        *string `json:"name"`
+		Description *string `json:"description"`
+	}
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	r, err := f.request(c)
+	if err != nil {
+		return err
+	}
+	edit := storage.Edit{Name: in.Name, Description: in.Description}
+	if _, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+func (f *Face) deleteDataset(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	r, err := f.request(c)
+	if err != nil {
+		return err
+	}
+	if err := f.store.DeleteDataset(ctx, s.Dataset.ID, r); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+// getSummary tells how many records there are.
+func (f *Face) getSummary(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	rows := map[string]int64{"total": s.Total(), "filtered": s.Total()}
+	return showView(c, map[string]any{"unweighted": rows, "weighted": rows, "variables": len(s.Schema.Columns), "columns": len(s.Schema.Columns)})
+}

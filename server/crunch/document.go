@@ -1,0 +1,130 @@
+package crunch
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Kinds of documents.
+const (
+	catalogElement = "shoji:catalog"
+	entityElement  = "shoji:entity"
+	viewElement    = "shoji:view"
+	tableElement   = "crunch:table"
+)
+
+// links are URLs by the name that the clients follow them by.
+type links map[string]string
+
+// document is any Shoji document: a catalog has an index, an entity a body, a view a value.
+type document struct {
+	Element     string `json:"element"`
+	Self        string `json:"self"`
+	Description string `json:"description,omitempty"`
+	Body        any    `json:"body,omitempty"`
+	Index       *index `json:"index,omitempty"`
+	Graph       any    `json:"graph,omitempty"` // of a folder: the URLs in it, in order
+	Value       any    `json:"value,omitempty"`
+	Catalogs    links  `json:"catalogs,omitempty"`
+	Fragments   links  `json:"fragments,omitempty"`
+	Views       links  `json:"views,omitempty"`
+	URLs        links  `json:"urls,omitempty"`
+	Metadata    any    `json:"metadata,omitempty"` // of a table: variables by id
+	Data        any    `json:"data,omitempty"`     // of a table: columns by variable id
+}
+
+// index is the entries of a catalog, in order: the clients keep the order of the JSON object.
+type index struct {
+	entries []entry
+}
+
+// entry is one tuple of an index. Its names must not be self, session or entity_url: the clients pass them on as
+// arguments beside those.
+type entry struct {
+	url   string
+	tuple any
+}
+
+func (x *index) add(url string, tuple any) { x.entries = append(x.entries, entry{url, tuple}) }
+
+// urls are what the entries are of.
+func (x *index) urls() []string {
+	out := make([]string, len(x.entries))
+	for i, e := range x.entries {
+		out[i] = e.url
+	}
+	return out
+}
+
+// MarshalJSON writes the entries as one object, in their order.
+func (x *index) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, e := range x.entries {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		key, err := json.Marshal(e.url)
+		if err != nil {
+			return nil, err
+		}
+		tuple, err := json.Marshal(e.tuple)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(key)
+		b.WriteByte(':')
+		b.Write(tuple)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// site is what the request's URLs begin with, such as http://127.0.0.1:8000. Only the Host header tells it.
+func site(c *fiber.Ctx) string {
+	scheme := "http://"
+	if c.Context().IsTLS() {
+		scheme = "https://"
+	}
+	return scheme + string(c.Request().Host())
+}
+
+// self is the absolute URL of what is asked for, with a slash at the end.
+func self(c *fiber.Ctx) string {
+	path := c.Path()
+	if path[len(path)-1] != '/' {
+		path += "/"
+	}
+	return site(c) + path
+}
+
+// show answers 200 with a document about the URL that was asked for.
+func show(c *fiber.Ctx, d document) error {
+	if d.Self == "" {
+		d.Self = self(c)
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	c.Status(http.StatusOK).Set("Content-Type", "application/json")
+	return c.Send(text)
+}
+
+// showView answers 200 with a view of a value.
+func showView(c *fiber.Ctx, value any) error {
+	return show(c, document{Element: viewElement, Value: value})
+}
+
+// created answers 201 with the Location of what was made.
+func created(c *fiber.Ctx, path string) error {
+	c.Set("Location", site(c)+path)
+	return c.SendStatus(http.StatusCreated)
+}
+
+// moment is a time as the clients' server writes it.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000+00:00") }

@@ -1,0 +1,68 @@
+package crunch
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+)
+
+func (f *Face) listForks(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	forks, err := f.store.Forks(ctx, s.Dataset.ID)
+	if err != nil {
+		return err
+	}
+	out := &index{}
+	for _, fork := range forks {
+		body, err := f.describe(ctx, c, fork)
+		if err != nil {
+			return err
+		}
+		out.add(site(c)+datasetPath(fork.Dataset.ID), body)
+	}
+	return show(c, document{Element: catalogElement, Index: out})
+}
+
+// createFork makes a copy of the dataset that shares its files. It has the id of the job that makes it, so that its URL
+// is known before it is there.
+func (f *Face) createFork(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Name        string  `json:"name"`
+		Description *string `json:"description"`
+	}
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	fork := storage.NewFork{Name: in.Name, Description: in.Description}
+	a, err := f.attempt(c, work{
+		about: "Forking",
+		tell: func(made any) answer {
+			return answer{Status: http.StatusCreated, Location: datasetPath(made.(storage.State).Dataset.ID)}
+		},
+		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
+			fork.ID = job
+			return f.store.Fork(ctx, s.Dataset.ID, fork, r)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if a.late {
+		return accepted(c, a.job, datasetPath(a.job))
+	}
+	return created(c, a.told.Location)
+}

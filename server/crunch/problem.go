@@ -1,0 +1,52 @@
+package crunch
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+)
+
+// problem is the answer to an error, as JSON: the problem's fields, and message and description, which the clients show.
+func (f *Face) problem(err error, requestID string) (status int, fields map[string]any) {
+	status, fields = f.host.Problem(err, requestID)
+	fields["message"], fields["description"] = fields["detail"], fields["detail"]
+	return status, fields
+}
+
+// sendError answers with an error. A 401 tells where to log in.
+func (f *Face) sendError(c *fiber.Ctx, err error) error {
+	var told *refusal
+	if errors.As(err, &told) {
+		c.Status(told.Status).Set("Content-Type", "application/json")
+		return c.Send(told.Body)
+	}
+	status, fields := f.problem(err, c.GetRespHeader("X-Request-Id"))
+	switch status {
+	case http.StatusUnauthorized:
+		fields["urls"] = links{"login_url": site(c) + "/api/login/"}
+		c.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		c.Set("Retry-After", "5")
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	c.Status(status).Set("Content-Type", "application/json")
+	return c.Send(text)
+}
+
+// invalid refuses a field of a request, naming it.
+func invalid(field, why string) error {
+	e := &storage.Error{Kind: storage.Invalid, Code: "invalid_field", Detail: field + ": " + why}
+	return e.With("field", field)
+}
+
+// notFound says what is not there.
+func notFound(code, sentence string) error {
+	return &storage.Error{Kind: storage.NotFound, Code: code, Detail: sentence}
+}

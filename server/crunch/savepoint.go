@@ -1,0 +1,175 @@
+package crunch
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+func savepointPath(p catalog.Savepoint) string {
+	return datasetPath(p.DatasetID) + "savepoints/" + p.ID + "/"
+}
+
+// savepointBody is a savepoint, in the catalog and as an entity.
+type savepointBody struct {
+	CreationTime    string `json:"creation_time"`
+	LastUpdate      string `json:"last_update"`
+	Version         string `json:"version"`
+	Description     string `json:"description"`
+	Revert          string `json:"revert"` // a URL
+	UserName        string `json:"user_name"`
+	UserDisplayName string `json:"user_display_name"`
+}
+
+func viewSavepoint(c *fiber.Ctx, p catalog.Savepoint) savepointBody {
+	return savepointBody{
+		CreationTime: moment(p.CreatedAt), LastUpdate: moment(p.UpdatedAt), Version: storage.SavepointName(p.Number),
+		Description: p.Description, Revert: site(c) + savepointPath(p) + "revert/", UserName: p.User, UserDisplayName: p.User,
+	}
+}
+
+// listSavepoints shows the savepoints, newest first.
+func (f *Face) listSavepoints(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	list, err := f.store.Savepoints(ctx, s.Dataset.ID)
+	if err != nil {
+		return err
+	}
+	out := &index{}
+	for _, p := range list {
+		out.add(site(c)+savepointPath(p), viewSavepoint(c, p))
+	}
+	return show(c, document{Element: catalogElement, Index: out})
+}
+
+// savepoint finds the savepoint that a request names.
+func (f *Face) savepoint(ctx context.Context, c *fiber.Ctx) (catalog.Savepoint, error) {
+	id, err := param(c, "dataset")
+	if err != nil {
+		return catalog.Savepoint{}, err
+	}
+	ref, err := param(c, "savepoint")
+	if err != nil {
+		return catalog.Savepoint{}, err
+	}
+	return f.store.FindSavepoint(ctx, id, ref)
+}
+
+func (f *Face) getSavepoint(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	p, err := f.savepoint(ctx, c)
+	if err != nil {
+		return err
+	}
+	body := viewSavepoint(c, p)
+	return show(c, document{Element: entityElement, Self: site(c) + savepointPath(p), Body: body, Views: links{"revert": body.Revert}})
+}
+
+// createSavepoint bookmarks the head. Where it leads to is the result of the work, and not the savepoint: the dataset may
+// have moved on meanwhile. Where nothing has changed since the last savepoint, it leads to that one.
+func (f *Face) createSavepoint(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Description string `json:"description"`
+	}
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	var before []catalog.Savepoint
+	a, err := f.attempt(c, work{
+		about: "Making the savepoint",
+		tell: func(result any) answer {
+			p := result.(catalog.Savepoint)
+			if slices.ContainsFunc(before, func(b catalog.Savepoint) bool { return b.ID == p.ID }) {
+				return answer{Status: http.StatusSeeOther, Location: savepointPath(p)}
+			}
+			return answer{Status: http.StatusCreated, Location: savepointPath(p)}
+		},
+		do: func(ctx context.Context, _ string, r storage.Request) (p any, err error) {
+			if before, err = f.store.Savepoints(ctx, s.Dataset.ID); err != nil {
+				return nil, err
+			}
+			p, _, err = f.store.CreateSavepoint(ctx, s.Dataset.ID, in.Description, r)
+			return p, err
+		},
+	})
+	switch {
+	case err != nil:
+		return err
+	case a.late:
+		return accepted(c, a.job, progressPath(a.job)+"result/")
+	case a.told.Status == http.StatusSeeOther:
+		c.Set("Location", site(c)+a.told.Location)
+		return c.SendStatus(http.StatusSeeOther)
+	}
+	return created(c, progressPath(a.job)+"result/")
+}
+
+func (f *Face) editSavepoint(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	p, err := f.savepoint(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Description *string `json:"description"`
+	}
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	if in.Description != nil {
+		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description); err != nil {
+			return err
+		}
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+// askRevert tells what a POST to the same URL does: the clients look before they send it.
+func (f *Face) askRevert(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	p, err := f.savepoint(ctx, c)
+	if err != nil {
+		return err
+	}
+	return showView(c, map[string]any{"version": storage.SavepointName(p.Number), "description": p.Description})
+}
+
+// revert takes the dataset back to a savepoint. The answer is 202 even where the work is done already.
+func (f *Face) revert(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	p, err := f.savepoint(ctx, c)
+	if err != nil {
+		return err
+	}
+	a, err := f.attempt(c, work{
+		about: "Reverting to " + storage.SavepointName(p.Number),
+		tell:  func(any) answer { return answer{Status: http.StatusOK, Location: savepointPath(p)} },
+		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+			return f.store.Revert(ctx, p.DatasetID, p.ID, r)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return accepted(c, a.job, progressPath(a.job))
+}

@@ -1,0 +1,191 @@
+package crunch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/intake"
+)
+
+// Sources that were uploaded and not deleted, kept at once and for how long. A restart forgets them all.
+const (
+	maxSources = 256
+	sourceAge  = 24 * time.Hour
+)
+
+// source is a file that was uploaded, to be appended.
+type source struct {
+	id, name string
+	user     string
+	upload   intake.Upload
+	at       time.Time
+}
+
+// sources are the files that were uploaded.
+type sources struct {
+	mu   sync.Mutex
+	byID map[string]source
+}
+
+func newSources() *sources { return &sources{byID: map[string]source{}} }
+
+// put keeps a source, and drops those that are too old, and the oldest where there are too many.
+func (s *sources) put(one source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byID[one.id] = one
+	byAge := slices.SortedFunc(maps.Values(s.byID), func(a, b source) int { return a.at.Compare(b.at) })
+	for i, old := range byAge {
+		if len(byAge)-i > maxSources || time.Since(old.at) > sourceAge {
+			s.drop(old.id)
+		}
+	}
+}
+
+func (s *sources) drop(id string) {
+	os.Remove(s.byID[id].upload.Path)
+	delete(s.byID, id)
+}
+
+func (s *sources) get(id string) (source, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, ok := s.byID[id]
+	if !ok {
+		return one, notFound("source_not_found", fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, until the server is restarted: upload it again.", id))
+	}
+	return one, nil
+}
+
+// delete drops a source.
+func (s *sources) delete(id string) error {
+	if _, err := s.get(id); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(id)
+	return nil
+}
+
+// list returns the sources of a user, oldest first.
+func (s *sources) list(user string) (out []source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.byID {
+		if one.user == user {
+			out = append(out, one)
+		}
+	}
+	slices.SortFunc(out, func(a, b source) int { return a.at.Compare(b.at) })
+	return out
+}
+
+func sourcePath(s source) string { return "/api/sources/" + s.id + "/" }
+
+func viewSource(s source) map[string]any {
+	return map[string]any{"id": s.id, "name": s.name, "type": string(s.upload.Format), "size": s.upload.Size, "creation_time": moment(s.at)}
+}
+
+// createSource takes a file, as the multipart field uploaded_file.
+func (f *Face) createSource(c *fiber.Ctx) error {
+	_, parameters, err := mime.ParseMediaType(c.Get("Content-Type"))
+	if err != nil || parameters["boundary"] == "" {
+		return fiber.NewError(http.StatusUnsupportedMediaType, "Send the file as multipart/form-data, in the field uploaded_file.")
+	}
+	form := multipart.NewReader(f.host.Body(c), parameters["boundary"])
+	for {
+		part, err := form.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return invalid("uploaded_file", "is required")
+		case err != nil:
+			return malformed(err)
+		case part.FormName() == "uploaded_file":
+			return f.takeSource(c, part)
+		}
+	}
+}
+
+func malformed(err error) error {
+	if storage.KindOf(err) != storage.Internal {
+		return err
+	}
+	return &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: "The body is not whole as multipart/form-data."}
+}
+
+// takeSource keeps an uploaded file.
+func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
+	one := source{
+		id: f.store.NewID(), name: part.FileName(), user: f.user(c), at: time.Now(),
+		upload: intake.Upload{Format: formatOf(part), Path: f.store.Scratch("source")},
+	}
+	var err error
+	if one.upload.Size, err = f.save(part, one.upload.Path); err != nil {
+		os.Remove(one.upload.Path)
+		return err
+	}
+	f.sources.put(one)
+	return created(c, sourcePath(one))
+}
+
+// formatOf tells how an uploaded file is written: CSV, unless its name or its type says otherwise.
+func formatOf(part *multipart.Part) intake.Format {
+	if strings.HasSuffix(strings.ToLower(part.FileName()), ".parquet") || part.Header.Get("Content-Type") == "application/vnd.apache.parquet" {
+		return intake.Parquet
+	}
+	return intake.CSV
+}
+
+// save writes a file to a path.
+func (f *Face) save(part io.Reader, path string) (size int64, err error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	size, err = io.Copy(out, io.LimitReader(part, f.options.MaxUpload+1))
+	switch {
+	case size > f.options.MaxUpload:
+		return size, fiber.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.options.MaxUpload))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return size, malformed(err)
+	}
+	return size, err
+}
+
+func (f *Face) listSources(c *fiber.Ctx) error {
+	out := &index{}
+	for _, s := range f.sources.list(f.user(c)) {
+		out.add(site(c)+sourcePath(s), viewSource(s))
+	}
+	return show(c, document{Element: catalogElement, Index: out})
+}
+
+func (f *Face) getSource(c *fiber.Ctx) error {
+	s, err := f.sources.get(c.Params("source"))
+	if err != nil {
+		return err
+	}
+	return show(c, document{Element: entityElement, Self: site(c) + sourcePath(s), Body: viewSource(s)})
+}
+
+func (f *Face) deleteSource(c *fiber.Ctx) error {
+	if err := f.sources.delete(c.Params("source")); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}

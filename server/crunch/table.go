@@ -1,0 +1,187 @@
+package crunch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/output"
+	"rowback/storage/schema"
+)
+
+// maxCells is how many values one answer may have: they are held in memory, since they are sent by column.
+const maxCells = 4_000_000
+
+// page is which records are asked for, in the order of the key.
+type page struct{ limit, offset int64 }
+
+func pageOf(c *fiber.Ctx) (p page, err error) {
+	if p.offset, err = queryInt(c, "offset", 0); err != nil {
+		return p, err
+	}
+	p.limit, err = queryInt(c, "limit", maxCells)
+	return p, err
+}
+
+// columns reads columns of a snapshot, as the clients want the values, by variable id.
+func (f *Face) columns(ctx context.Context, snap *storage.Snapshot, columns []schema.Column, p page) (map[string][]json.RawMessage, error) {
+	out := map[string][]json.RawMessage{}
+	for _, c := range columns {
+		out[variableID(c)] = []json.RawMessage{}
+	}
+	rows := min(p.limit, max(snap.Total()-p.offset, 0))
+	if rows == 0 || len(columns) == 0 {
+		return out, nil
+	}
+	if rows > maxCells/int64(len(columns)) {
+		return nil, invalid("limit", fmt.Sprintf("one answer has at most %d values: ask for fewer records at a time, with limit and offset", maxCells))
+	}
+	text, err := f.records(ctx, query(snap, columns, p))
+	if err != nil {
+		return nil, storage.ReadError(err)
+	}
+	for d := json.NewDecoder(text); d.More(); {
+		var record map[string]json.RawMessage
+		if err := d.Decode(&record); err != nil {
+			return nil, err
+		}
+		for _, c := range columns {
+			id := variableID(c)
+			out[id] = append(out[id], record[id])
+		}
+	}
+	for _, c := range columns {
+		ids := idsOf(c)
+		for i, v := range out[variableID(c)] {
+			out[variableID(c)][i] = toWire(ids, v)
+		}
+	}
+	return out, nil
+}
+
+// records runs a query and returns its records as lines of JSON.
+func (f *Face) records(ctx context.Context, q output.Query) (*bytes.Buffer, error) {
+	conn, err := f.store.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	var text bytes.Buffer
+	return &text, output.Write(ctx, conn, q, intake.NDJSON, &text, "")
+}
+
+// query is the SQL of a page of records, with columns named after the variables' ids.
+func query(snap *storage.Snapshot, columns []schema.Column, p page) output.Query {
+	var q output.Query
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		value, typ := wireValue(c)
+		list[i] = value + " AS " + duck.Ident(variableID(c))
+		q.Columns = append(q.Columns, schema.Column{Name: variableID(c), Type: typ})
+	}
+	var order []string
+	for _, c := range snap.Schema.KeyColumns() {
+		order = append(order, "r."+duck.Ident(c.Name))
+	}
+	q.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + snap.Table() + ") r ORDER BY " + strings.Join(order, ", ") +
+		" LIMIT " + strconv.FormatInt(p.limit, 10) + " OFFSET " + strconv.FormatInt(p.offset, 10)
+	return q
+}
+
+// wireValue is the SQL of a value, and its type: what is neither a number nor a time is text.
+func wireValue(c schema.Column) (sql string, typ schema.Type) {
+	value := "r." + duck.Ident(c.Name)
+	switch wireType(c) {
+	case numericType, datetimeType:
+		return value, c.Type
+	}
+	switch {
+	case c.Type.Nested():
+		value = "to_json(" + value + ")"
+	case c.Type.Name == schema.Blob:
+		value = "base64(" + value + ")"
+	}
+	return "CAST(" + value + " AS VARCHAR)", schema.Of(schema.Varchar)
+}
+
+// getTable shows records by column.
+func (f *Face) getTable(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	p, err := pageOf(c)
+	if err != nil {
+		return err
+	}
+	id, err := param(c, "dataset")
+	if err != nil {
+		return err
+	}
+	snap, err := f.store.Snapshot(ctx, id, "head")
+	if err != nil {
+		return err
+	}
+	data, err := f.columns(ctx, snap, snap.Schema.Columns, p)
+	if err != nil {
+		return err
+	}
+	metadata := map[string]variableBody{}
+	for _, column := range snap.Schema.Columns {
+		metadata[variableID(column)] = viewVariable(snap.Schema, column)
+	}
+	return show(c, document{Element: tableElement, Metadata: metadata, Data: data})
+}
+
+// getValues shows the values of one variable.
+func (f *Face) getValues(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	p, err := pageOf(c)
+	if err != nil {
+		return err
+	}
+	s, column, err := f.variable(ctx, c)
+	if err != nil {
+		return err
+	}
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, strconv.FormatInt(s.Commit.ID, 10))
+	if err != nil {
+		return err
+	}
+	data, err := f.columns(ctx, snap, []schema.Column{column}, p)
+	if err != nil {
+		return err
+	}
+	return showView(c, data[variableID(column)])
+}
+
+// getVariableSummary tells how many records have a value of a variable.
+func (f *Face) getVariableSummary(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, column, err := f.variable(ctx, c)
+	if err != nil {
+		return err
+	}
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, strconv.FormatInt(s.Commit.ID, 10))
+	if err != nil {
+		return err
+	}
+	conn, err := f.store.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var total, valid int64
+	if err := conn.Row(ctx, "SELECT count(*), count("+duck.Ident(column.Name)+") FROM ("+snap.Table()+")", &total, &valid); err != nil {
+		return storage.ReadError(err)
+	}
+	return showView(c, map[string]any{"n_total": total, "n_valid": valid, "n_missing": total - valid, "type": wireType(column)})
+}

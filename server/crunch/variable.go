@@ -1,0 +1,205 @@
+package crunch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// variableID is a column's id on the wire: its Parquet field id.
+func variableID(c schema.Column) string { return fmt.Sprintf("%06d", c.ID) }
+
+func variablesPath(dataset string) string { return datasetPath(dataset) + "variables/" }
+
+func variablePath(dataset string, c schema.Column) string {
+	return variablesPath(dataset) + variableID(c) + "/"
+}
+
+// variableBody is a variable: in the catalog, as an entity, and in the metadata of a table.
+type variableBody struct {
+	ID          string            `json:"id"`
+	Alias       string            `json:"alias"` // as the name: the column's
+	Name        string            `json:"name"`
+	Type        string            `json:"type"`
+	Description string            `json:"description"`
+	Derived     bool              `json:"derived"`
+	Derivation  *string           `json:"derivation,omitempty"` // SQL over other columns
+	Discarded   bool              `json:"discarded"`
+	Notes       string            `json:"notes"`
+	Categories  []schema.Category `json:"categories,omitempty"`
+}
+
+func viewVariable(s schema.Schema, c schema.Column) variableBody {
+	v := variableBody{
+		ID: variableID(c), Alias: c.Name, Name: c.Name, Type: wireType(c), Description: c.Description,
+		Derived: c.Derivation != "", Categories: c.Categories,
+	}
+	if v.Derived {
+		text := storage.DerivationText(s, c)
+		v.Derivation = &text
+	}
+	return v
+}
+
+// variable finds the variable that a request names, in the head of its dataset.
+func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (storage.State, schema.Column, error) {
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return s, schema.Column{}, err
+	}
+	id, err := strconv.Atoi(c.Params("variable"))
+	column, ok := s.Schema.ByID(id)
+	if err != nil || !ok {
+		return s, column, notFound("variable_not_found", fmt.Sprintf("Variable '%.40s' not found in dataset '%s'", c.Params("variable"), s.Properties.Name))
+	}
+	return s, column, nil
+}
+
+func (f *Face) listVariables(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	return show(c, document{Element: catalogElement, Self: site(c) + variablesPath(s.Dataset.ID), Index: variables(c, s)})
+}
+
+// variables is the index of a dataset's variables.
+func variables(c *fiber.Ctx, s storage.State) *index {
+	out := &index{}
+	for _, column := range s.Schema.Columns {
+		out.add(site(c)+variablePath(s.Dataset.ID, column), viewVariable(s.Schema, column))
+	}
+	return out
+}
+
+func (f *Face) getVariable(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, column, err := f.variable(ctx, c)
+	if err != nil {
+		return err
+	}
+	at := site(c) + variablePath(s.Dataset.ID, column)
+	return show(c, document{
+		Element: entityElement, Self: at, Body: viewVariable(s.Schema, column),
+		Catalogs: links{"parent": site(c) + variablesPath(s.Dataset.ID)},
+		Views:    links{"values": at + "values/", "summary": at + "summary/"},
+		URLs:     links{"dataset_url": site(c) + datasetPath(s.Dataset.ID)},
+	})
+}
+
+// createVariable adds a column. Its Location is known when it is there: until then, that of its progress' result.
+func (f *Face) createVariable(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in newVariable
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	wanted, err := in.wanted()
+	if err != nil {
+		return err
+	}
+	a, err := f.attempt(c, work{
+		about: "Creating the variable",
+		tell:  func(result any) answer { return f.tellVariable(s.Dataset.ID, result) },
+		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+			k, _, err := f.store.CreateVariable(ctx, s.Dataset.ID, wanted, r)
+			return k, err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if a.late {
+		return accepted(c, a.job, progressPath(a.job)+"result/")
+	}
+	return created(c, a.told.Location)
+}
+
+// tellVariable leads to the variable that a commit has made.
+func (f *Face) tellVariable(dataset string, result any) answer {
+	id := viewParams(result.(catalog.Commit)).Params["variable"]
+	return answer{Status: http.StatusCreated, Location: variablesPath(dataset) + fmt.Sprint(id) + "/"}
+}
+
+func (f *Face) editVariable(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, column, err := f.variable(ctx, c)
+	if err != nil {
+		return err
+	}
+	var in variableEdit
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	edit, err := in.wanted(column)
+	if err != nil {
+		return err
+	}
+	a, err := f.attempt(c, work{
+		about: "Changing the variable",
+		tell: func(any) answer {
+			return answer{Status: http.StatusNoContent, Location: variablePath(s.Dataset.ID, column)}
+		},
+		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+			k, _, err := f.store.EditVariable(ctx, s.Dataset.ID, column.ID, edit, r)
+			return k, err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if a.late {
+		return accepted(c, a.job, variablePath(s.Dataset.ID, column))
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+func (f *Face) deleteVariable(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, column, err := f.variable(ctx, c)
+	if err != nil {
+		return err
+	}
+	r, err := f.request(c)
+	if err != nil {
+		return err
+	}
+	if _, err := f.store.DropVariable(ctx, s.Dataset.ID, column.ID, r); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+// getFolders and getPublicFolder are there because scrunch asks for them before it does anything: all variables lie in
+// one folder.
+func (f *Face) getFolders(c *fiber.Ctx) error {
+	return show(c, document{Element: catalogElement, Index: &index{}, Catalogs: links{"public": self(c) + "public/"}})
+}
+
+func (f *Face) getPublicFolder(c *fiber.Ctx) error {
+	ctx, cancel := f.host.Context()
+	defer cancel()
+	s, err := f.dataset(ctx, c)
+	if err != nil {
+		return err
+	}
+	all := variables(c, s)
+	return show(c, document{Element: catalogElement, Body: map[string]any{"name": "Variables"}, Index: all, Graph: all.urls()})
+}

@@ -1,0 +1,96 @@
+package crunch
+
+import (
+	"encoding/json"
+	"testing"
+
+	"rowback/storage/schema"
+)
+
+func TestValuesGoThroughTheWireAndBack(t *testing.T) {
+	ids := map[string]int64{"F": 1, "M": 2}
+	for _, x := range []struct {
+		name, wire, in string
+		ids            map[string]int64
+		stored, out    string
+	}{
+		{"a number", numericType, `1.50`, nil, `1.50`, `1.50`},
+		{"a text", textType, `"a"`, nil, `"a"`, `"a"`},
+		{"nothing", textType, `{"?": -1}`, nil, `null`, `{"?":-1}`},
+		{"nothing, for a reason", numericType, `{"?": 8}`, nil, `null`, `{"?":-1}`},
+		{"null", textType, `null`, nil, `null`, `{"?":-1}`},
+		{"a name", categoricalType, `"M"`, ids, `"M"`, `2`},
+		{"no data", categoricalType, `-1`, ids, `null`, `{"?":-1}`},
+		{"a number that is not a category", numericType, `-1`, nil, `-1`, `-1`},
+		{"a name that is declared no more", categoricalType, `"X"`, ids, `"X"`, `{"?":-1}`},
+	} {
+		stored := fromWire(x.wire, json.RawMessage(x.in))
+		if string(stored) != x.stored {
+			t.Errorf("%s: %s is stored as %s, not %s", x.name, x.in, stored, x.stored)
+		}
+		if out := toWire(x.ids, stored); string(out) != x.out {
+			t.Errorf("%s: %s is shown as %s, not %s", x.name, stored, out, x.out)
+		}
+	}
+}
+
+func TestEveryTypeIsOneThatTheClientsKnow(t *testing.T) {
+	for text, want := range map[string]string{
+		"VARCHAR": textType, "BOOLEAN": textType, "JSON": textType, "UUID": textType, "TIME": textType, "BLOB": textType,
+		"INTEGER[]": textType, `STRUCT("a" INTEGER)`: textType, `"NULL"`: textType,
+		"TINYINT": numericType, "HUGEINT": numericType, "UBIGINT": numericType, "DOUBLE": numericType, "DECIMAL(10,2)": numericType,
+		"DATE": datetimeType, "TIMESTAMP": datetimeType, "TIMESTAMP WITH TIME ZONE": datetimeType, "TIMESTAMP_NS": datetimeType,
+	} {
+		typ, err := schema.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := wireType(schema.Column{Type: typ}); got != want {
+			t.Errorf("%s is %s, not %s", text, got, want)
+		}
+	}
+	if got := wireType(schema.Column{Type: schema.Of(schema.Varchar), Categories: []schema.Category{}}); got != categoricalType {
+		t.Errorf("a column that was declared categorical is %s", got)
+	}
+}
+
+func TestNumbersAreWholeWhereAllValuesAre(t *testing.T) {
+	for text, want := range map[string]string{
+		`[]`: schema.Double, `[null]`: schema.Double, `[1,null,2]`: schema.Bigint, `[1,2.5]`: schema.Double, `[1e3]`: schema.Double,
+		`[99999999999999999999]`: schema.Double,
+	} {
+		var values []json.RawMessage
+		if err := json.Unmarshal([]byte(text), &values); err != nil {
+			t.Fatal(err)
+		}
+		if got := numberType(values); got != want {
+			t.Errorf("%s is %s, not %s", text, got, want)
+		}
+	}
+}
+
+func TestAnIDIsFoundInWhatClientsSend(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://127.0.0.1:8000/api/datasets/abc/": "abc", "/api/datasets/abc": "abc", "abc": "abc", "../datasets/abc/": "abc",
+	} {
+		if got, err := idIn("dataset", text, "datasets"); err != nil || got != want {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "/api/users/abc/", "http://%zz/"} {
+		if got, err := idIn("dataset", text, "datasets"); err == nil {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+func TestAnIndexKeepsItsOrder(t *testing.T) {
+	x := &index{}
+	for _, url := range []string{"b", "a", "c"} {
+		x.add(url, 1)
+	}
+	text, err := json.Marshal(document{Element: catalogElement, Self: "s", Index: x})
+	if want := `{"element":"shoji:catalog","self":"s","index":{"b":1,"a":1,"c":1}}`; err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+}

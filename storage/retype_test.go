@@ -1,0 +1,232 @@
+package storage_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/schema"
+)
+
+// A retyped column reads with its new type in every file, and writes compare with that.
+func TestRetypedVariables(t *testing.T) {
+	for _, c := range []struct {
+		from, to     string // values in JSON
+		typ          string
+		upsert, more string // the same value as it is now; another one
+	}{
+		{`1`, `"1"`, "VARCHAR", `"1"`, `"abc"`},
+		{`1.5`, `1.5`, "DECIMAL(10,2)", `1.5`, `2.25`},
+		{`1.0`, `1`, "BIGINT", `1`, `2`},
+		{`"2026-01-31"`, `"2026-01-31"`, "DATE", `"2026-01-31"`, `"2026-02-01"`},
+		{`"12"`, `12`, "INTEGER", `12`, `13`},
+		{`[1,2]`, `["1","2"]`, "VARCHAR[]", `["1","2"]`, `["x"]`},
+		{`{"a":1}`, `{"a":"1"}`, "STRUCT(a VARCHAR)", `{"a":"1"}`, `{"a":"x"}`},
+		{`true`, `"true"`, "VARCHAR", `"true"`, `"yes"`},
+	} {
+		t.Run(c.from+" to "+c.typ, func(t *testing.T) {
+			b := open(t)
+			d := b.create("x", "id")
+			b.json(d, "append", `[{"id":1,"v":`+c.from+`},{"id":2,"v":null}]`)
+			two := b.json(d, "upsert", `[{"id":3,"v":`+c.from+`}]`)
+			gone := b.json(d, "delete", `[{"id":3}]`)
+			before := stateOf(b, d)
+			retyped := b.retype(d, "v", c.typ)
+			after := stateOf(b, d)
+			b.want(d, "head", `{"id":1,"v":`+c.to+`}`, `{"id":2,"v":null}`)
+			if same := b.json(d, "upsert", `[{"id":1,"v":`+c.upsert+`}]`); counts(same) != "+0 -0 ~0 =2" {
+				t.Errorf("the same value is a change: %s", counts(same))
+			}
+			other := b.json(d, "upsert", `[{"id":2,"v":`+c.more+`}]`)
+			b.undo(d, other.ID)
+			if _, err := b.rollback(d, gone.ID, storage.Records); err != nil {
+				t.Fatal(err)
+			}
+			b.want(d, "head", `{"id":1,"v":`+c.to+`}`, `{"id":2,"v":null}`, `{"id":3,"v":`+c.to+`}`)
+			b.json(d, "delete", `[{"id":3}]`)
+			if got := stateOf(b, d); got != after {
+				t.Errorf("got %s\nwant %s", got, after)
+			}
+			b.want(d, ref(two), `{"id":1,"v":`+c.from+`}`, `{"id":2,"v":null}`, `{"id":3,"v":`+c.from+`}`)
+			b.undo(d, retyped.ID)
+			if got := stateOf(b, d); got != before {
+				t.Errorf("undone\n got %s\nwant %s", got, before)
+			}
+			b.sound()
+		})
+	}
+}
+
+func TestRetypesThatAreRefused(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"text":"12","n":1.5,"at":"2026-01-31"}]`)
+	b.json(d, "upsert", `[{"id":1,"text":"x","at":"never"}]`)
+	b.json(d, "upsert", `[{"id":1,"text":"13","at":"2026-02-01"}]`)
+	b.json(d, "delete", `[{"id":1}]`)
+	b.variable(d, storage.NewVariable{Name: "double", Derivation: "n * 2"})
+	for _, c := range []struct{ name, to, code string }{
+		{"text", "BIGINT", "retype_impossible"}, // x is not live, and may be again
+		{"at", "DATE", "retype_impossible"},
+		{"n", "BIGINT", "retype_impossible"}, // it would be rounded
+		{"n", "DATE", "retype_impossible"},
+		{"id", "VARCHAR", "key_variable"},
+		{"double", "VARCHAR", "derived_variable"},
+		{"n", "BIG", "unknown_type"},
+		{"n", "STRUCT(", "unknown_type"},
+	} {
+		b.unchanged(d, c.code, func() error {
+			_, _, err := b.tryEdit(d, c.name, storage.VariableEdit{Type: &c.to})
+			return err
+		})
+	}
+	b.sound()
+}
+
+// Each change of type sees the values as people saw them, whatever type the file has that they lie in.
+func TestRetypedTwice(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	one := b.json(d, "append", `[{"id":1,"v":1.0}]`)
+	b.retype(d, "v", "BIGINT")
+	b.json(d, "append", `[{"id":2,"v":2}]`)
+	bigint := b.retype(d, "v", "VARCHAR")
+	b.json(d, "append", `[{"id":3,"v":"3"}]`)
+	b.want(d, "head", `{"id":1,"v":"1"}`, `{"id":2,"v":"2"}`, `{"id":3,"v":"3"}`)
+	b.want(d, ref(one), `{"id":1,"v":1.0}`)
+	b.undo(d, bigint.ID)
+	b.want(d, "head", `{"id":1,"v":1}`, `{"id":2,"v":2}`, `{"id":3,"v":3}`)
+	b.retype(d, "v", "DOUBLE")
+	b.want(d, "head", `{"id":1,"v":1.0}`, `{"id":2,"v":2.0}`, `{"id":3,"v":3.0}`)
+	b.sound()
+}
+
+// Values that do not fit the type of before are in the way of undoing a change of type, and of what would bring them back.
+func TestUndoneRetypesLeaveNothingUnreadable(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"v":1}]`)
+	retyped := b.retype(d, "v", "VARCHAR")
+	added := b.json(d, "append", `[{"id":2,"v":"abc"}]`)
+	b.unchanged(d, "type_taken", func() error { _, err := b.rollback(d, retyped.ID, storage.Stack); return err })
+	undone := b.undo(d, added.ID)
+	b.undo(d, retyped.ID)
+	b.want(d, "head", `{"id":1,"v":1}`)
+	b.unchanged(d, "type_taken", func() error { _, err := b.rollback(d, undone.ID, storage.Stack); return err })
+	b.json(d, "append", `[{"id":3,"v":2.5}]`) // widens: values that are not live, and no numbers, are not in the way
+	b.want(d, "head", `{"id":1,"v":1.0}`, `{"id":3,"v":2.5}`)
+	b.sound()
+}
+
+// Comparisons see each side as it is read there.
+func TestComparingAcrossRetypes(t *testing.T) {
+	b := open(t)
+	ctx := context.Background()
+	d := b.create("x", "id")
+	one := b.json(d, "append", `[{"id":1,"v":1.0,"w":"a"},{"id":2,"v":2.0,"w":"a"},{"id":3,"v":3.0,"w":"a"}]`)
+	b.retype(d, "v", "BIGINT")
+	b.retype(d, "v", "VARCHAR")
+	b.json(d, "upsert", `[{"id":1,"w":"b"},{"id":2,"v":"two"}]`)
+	from, err := b.Snapshot(ctx, d, ref(one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := b.Snapshot(ctx, d, "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := b.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	got, err := storage.Diff(from, to).Count(ctx, conn)
+	if err != nil || toJSON(got) != `{"Added":0,"Removed":0,"Modified":2,"Columns":{"v":2,"w":1}}` {
+		t.Errorf("%s, %v", toJSON(got), err)
+	}
+	mirror, err := storage.Diff(to, from).Count(ctx, conn)
+	if err != nil || toJSON(mirror) != toJSON(got) {
+		t.Errorf("%s, %v", toJSON(mirror), err)
+	}
+	restored, err := b.Restore(ctx, d, ref(one), storage.Request{})
+	if err != nil || counts(restored) != "+0 -0 ~2 =3" {
+		t.Errorf("%s, %v", counts(restored), err)
+	}
+	b.want(d, "head", `{"id":1,"v":1.0,"w":"a"}`, `{"id":2,"v":2.0,"w":"a"}`, `{"id":3,"v":3.0,"w":"a"}`)
+	b.undo(d, restored.ID)
+	b.want(d, "head", `{"id":1,"v":"1","w":"b"}`, `{"id":2,"v":"two","w":"a"}`, `{"id":3,"v":"3","w":"a"}`)
+	b.sound()
+}
+
+// Quality and categories are of the values as they read now.
+func TestMeasuresAcrossRetypes(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"category":1.0,"quality_score":"0.5"},{"id":2,"category":2.0,"quality_score":"1"}]`)
+	b.retype(d, "category", "BIGINT")
+	b.retype(d, "quality_score", "DOUBLE")
+	b.json(d, "append", `[{"id":3,"category":1,"quality_score":0.0}]`)
+	b.retype(d, "category", "VARCHAR")
+	if got := stateOf(b, d); !strings.Contains(got, `0.5{"1":2,"2":1}`) {
+		t.Errorf("got %s", got)
+	}
+	b.sound()
+}
+
+// A drop, a rename and a later column of that name: nothing gets two columns of one name.
+func TestNamesThatAreTakenBlock(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"a":1,"b":1}]`)
+	renamed := b.rename(d, "a", "c")
+	dropped := b.drop(d, "b")
+	b.json(d, "append", `[{"id":2,"a":2,"b":2}]`)
+	b.unchanged(d, "column_taken", func() error { _, err := b.rollback(d, renamed.ID, storage.Stack); return err })
+	b.unchanged(d, "column_taken", func() error { _, err := b.rollback(d, dropped.ID, storage.Stack); return err })
+	text := "later"
+	b.edit(d, "c", storage.VariableEdit{Description: &text})
+	_, err := b.rollback(d, renamed.ID, storage.Stack)
+	wantRefusal(t, err, "rollback_blocked")
+	b.sound()
+}
+
+// What people dropped stays away where rows come back that have it.
+func TestRowsComeBackWithoutDroppedVariables(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	one := b.json(d, "append", `[{"id":1,"a":1,"b":1}]`)
+	b.json(d, "append", `[{"id":2,"a":2,"b":2}]`)
+	restored, err := b.Restore(context.Background(), d, ref(one), storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	widened := b.json(d, "append", `[{"id":3,"b":3.5}]`)
+	b.drop(d, "b")
+	b.undo(d, restored.ID)
+	b.undo(d, widened.ID)
+	b.want(d, "head", `{"id":1,"a":1}`, `{"id":2,"a":2}`)
+	b.sound()
+}
+
+// The objects alone tell all of it.
+func TestVariablesSurviveTheCatalog(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"a":1,"b":"x"}]`)
+	b.variable(d, storage.NewVariable{Name: "kind", Categories: []schema.Category{{ID: 1, Name: "x"}}, Values: raw("1")})
+	b.variable(d, storage.NewVariable{Name: "twice", Derivation: "a * 2", Description: "doubled"})
+	b.rename(d, "a", "A")
+	b.retype(d, "A", "DOUBLE")
+	b.drop(d, "b")
+	before := stateOf(b, d)
+	b.loseCatalog()
+	if got := stateOf(b, d); got != before {
+		t.Errorf("rebuilt\n got %s\nwant %s", got, before)
+	}
+	_, c := b.variable(d, storage.NewVariable{Name: "b"})
+	if c.ID != 6 {
+		t.Errorf("a field id was given again: %d", c.ID)
+	}
+	b.sound()
+}

@@ -1,0 +1,75 @@
+package storage
+
+import (
+	"encoding/json"
+	"strings"
+
+	"rowback/storage/schema"
+)
+
+// checkCategories refuses categories that could not be told apart.
+func checkCategories(list []schema.Category) error {
+	ids, names := map[int64]bool{}, map[string]bool{}
+	for _, c := range list {
+		switch {
+		case strings.TrimSpace(c.Name) == "":
+			return failf(Invalid, "invalid_categories", "Category %d has no name.", c.ID)
+		case ids[c.ID]:
+			return failf(Invalid, "invalid_categories", "Two categories have the id %d.", c.ID)
+		case names[c.Name]:
+			return failf(Invalid, "invalid_categories", "Two categories have the name %q.", clip(c.Name))
+		}
+		ids[c.ID], names[c.Name] = true, true
+	}
+	return nil
+}
+
+// checkCategorical refuses categories of a variable that does not hold text.
+func checkCategorical(c schema.Column) error {
+	if len(c.Categories) > 0 && c.Type.Name != schema.Varchar {
+		return failf(Invalid, "invalid_categories", "Variable %q has categories, and they are VARCHAR, not %s.", c.Name, c.Type)
+	}
+	return nil
+}
+
+// categoryNames returns values with the names of categories in place of their ids. Without categories they stay as they are.
+func categoryNames(c schema.Column, values []json.RawMessage) ([]json.RawMessage, error) {
+	if len(c.Categories) == 0 {
+		return values, nil
+	}
+	written := map[string]json.RawMessage{"null": json.RawMessage("null")} // by the value's JSON
+	for _, k := range c.Categories {
+		name, err := json.Marshal(k.Name)
+		if err != nil {
+			return nil, err
+		}
+		id, err := json.Marshal(k.ID)
+		if err != nil {
+			return nil, err
+		}
+		written[string(name)], written[string(id)] = name, name
+	}
+	out := make([]json.RawMessage, len(values))
+	for i, v := range values {
+		known, ok := written[plainJSON(v)]
+		if !ok {
+			return nil, failf(Invalid, "unknown_category", "Value %d, %s, is no category of variable %q: neither an id nor a name.", i+1, clip(string(v)), c.Name).
+				With("variable", c.Name).With("value", i+1)
+		}
+		out[i] = known
+	}
+	return out, nil
+}
+
+// plainJSON is a value's JSON in the one way that Marshal writes it.
+func plainJSON(v json.RawMessage) string {
+	var value any
+	if json.Unmarshal(v, &value) != nil {
+		return string(v)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return string(v)
+	}
+	return string(text)
+}

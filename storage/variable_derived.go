@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"rowback/storage/schema"
+)
+
+// createDerived adds a derived column.
+func (w *work) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
+	if n.Values != nil {
+		return failf(Invalid, "derived_variable", "Variable %q has a derivation, which gives it its values: send one or the other.", c.Name)
+	}
+	var declared *string
+	if n.Type != "" {
+		declared = &n.Type
+	}
+	return w.rederive(ctx, c, n.Derivation, declared)
+}
+
+// rederive gives a column a derivation. It keeps the type that it has, or gets the one that is declared with it.
+func (w *work) rederive(ctx context.Context, c schema.Column, written string, declared *string) error {
+	if was, ok := w.head.Schema.ByID(c.ID); ok && !was.Derived() {
+		return failf(Invalid, "stored_variable", "Variable %q has values of its own and can't be derived. Create another one.", c.Name)
+	}
+	box, err := w.store.Sandbox(ctx, true, nil)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	before := c.Type
+	if c.Derivation, err = bindDerivation(ctx, box, w.schema, c, written); err != nil {
+		return err
+	}
+	w.schema = w.schema.With(c)
+	if way := w.schema.Cycle(c.ID); way != nil {
+		return badDerivation("variable %q would be derived from itself: %s", c.Name, strings.Join(columnNamesOf(way), " → "))
+	}
+	if c.Type, err = deriveType(ctx, box, w.schema, c); err != nil {
+		return err
+	}
+	want := before
+	if declared != nil && wordTakes(*declared, c.Type) {
+		want = c.Type
+	} else if declared != nil {
+		if want, err = declaredType(ctx, box, *declared); err != nil {
+			return err
+		}
+	}
+	if want.Name != schema.Null && !want.Equal(c.Type) {
+		return failf(Invalid, "derivation_type", "Variable %q is %s, and the derivation gives %s. Cast it in the derivation: CAST(… AS %s).", c.Name, want, c.Type, want).
+			With("variable", c.Name)
+	}
+	w.schema = w.schema.With(c)
+	return checkCategorical(c)
+}
+
+// makeRoom retires the columns that are derived and are not so in an archive, or the other way round.
+func (w *work) makeRoom(archive schema.Schema) {
+	for _, c := range w.schema.Columns {
+		kept, there := archive.ByName(c.Name)
+		if c.Derived() != (there && kept.Derived()) && !w.schema.IsKey(c.ID) {
+			w.schema = w.schema.Without(c.ID).After(w.schema)
+		}
+	}
+}
+
+// describeAs gives the columns what an archive says of them beside their values. Derivations are read as any client's.
+func (w *work) describeAs(ctx context.Context, archive schema.Schema) error {
+	for _, kept := range slices.Concat(append([][]schema.Column{archive.Stored()}, archive.Layers()...)...) {
+		c, ok := w.schema.ByName(kept.Name)
+		c.Description, c.Categories = kept.Description, kept.Categories
+		switch {
+		case !kept.Derived() && ok:
+			w.schema = w.schema.With(c)
+		case kept.Derived():
+			if !ok {
+				c.ID, c.Name = w.family.nextField(), kept.Name
+			}
+			if err := w.checkVariableName(c.Name, c.ID); err != nil {
+				return err
+			}
+			c.Type = schema.Of(schema.Null) // it is what the derivation gives
+			if err := w.rederive(ctx, c, archive.DerivationText(kept), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func columnNamesOf(columns []schema.Column) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// areNames says of columns that they are something.
+func areNames(columns []schema.Column) string {
+	verb := " is"
+	if len(columns) > 1 {
+		verb = " are"
+	}
+	return strings.Join(columnNamesOf(columns), ", ") + verb
+}

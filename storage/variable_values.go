@@ -1,0 +1,148 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// createStored adds a column with values, or without any yet.
+func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	switch {
+	case n.Type != "":
+		if c.Type, err = declaredType(ctx, w.conn, n.Type); err != nil {
+			return err
+		}
+	case len(n.Categories) > 0:
+		c.Type = schema.Of(schema.Varchar)
+	}
+	if err := checkCategorical(c); err != nil {
+		return err
+	}
+	if n.Values == nil {
+		w.schema = w.schema.With(c)
+		return nil
+	}
+	if total := w.head.Total(); int64(len(n.Values)) != total {
+		return failf(Invalid, "values_count", "There are %d values and %d records. Send one value for each record, in the order of the key (%s).", len(n.Values), total, keyNames(w.schema.KeyColumns())).
+			With("values", len(n.Values)).With("records", total)
+	}
+	values, err := categoryNames(c, n.Values)
+	if err != nil {
+		return err
+	}
+	return w.giveValues(ctx, c, values)
+}
+
+// giveValues adds a column with a value for each record, in the order of the key. Records whose value is not null are
+// displaced and written anew, as by an upsert.
+func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
+	u := intake.Upload{Format: intake.JSON, Path: w.store.blobs.Scratch("values.json")}
+	defer os.Remove(u.Path)
+	fit, records, err := w.fitValues(ctx, c, values, u)
+	if isMismatch(err) {
+		return w.misfit(ctx, c, values, u)
+	}
+	if err != nil {
+		return err
+	}
+	c, _ = fit.schema.ByID(c.ID)
+	w.schema = w.schema.With(c)
+	if len(fit.columns) == 0 {
+		return nil
+	}
+	in := &incoming{fitted: fit, offered: records.Columns()}
+	from, release, err := records.Relation(ctx, w.conn, in.want(catalog.Append))
+	if err != nil {
+		return err
+	}
+	_, err = w.conn.Create(ctx, "CREATE TEMP TABLE given AS SELECT * FROM (SELECT "+fit.columns[0].expr+" AS v, _n FROM ("+from+")) WHERE v IS NOT NULL")
+	release()
+	if err != nil {
+		return records.Explain(err)
+	}
+	return w.rewriteMany(ctx, w.given(c))
+}
+
+// fitValues makes values the records of an upload and finds the type of the column that takes them: the one that it
+// has, if it has any.
+func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) (fitted, intake.Records, error) {
+	name, err := json.Marshal(c.Name)
+	if err != nil {
+		return fitted{}, nil, err
+	}
+	var text bytes.Buffer
+	text.WriteByte('[')
+	for i, v := range values {
+		if !json.Valid(v) {
+			return fitted{}, nil, failf(Malformed, "malformed_value", "Value %d is not JSON.", i+1)
+		}
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		fmt.Fprintf(&text, "{%s:%s}", name, v)
+	}
+	text.WriteByte(']')
+	if err := os.WriteFile(u.Path, text.Bytes(), 0o600); err != nil {
+		return fitted{}, nil, err
+	}
+	u.Size = int64(text.Len())
+	records, err := intake.Open(ctx, w.conn, u)
+	if err != nil {
+		return fitted{}, nil, err
+	}
+	f := fitting{ctx: ctx, conn: w.conn, upload: u, records: records}
+	fit, err := f.fit(schema.Schema{Columns: []schema.Column{c}})
+	if err != nil {
+		return fit, records, err
+	}
+	if found, _ := fit.schema.ByID(c.ID); c.Type.Name != schema.Null && !found.Type.Equal(c.Type) {
+		err = mismatch(c, found.Type, "which it can't take")
+	}
+	return fit, records, err
+}
+
+func isMismatch(err error) bool { return err != nil && Explain(err).Code == "type_mismatch" }
+
+// misfit is the error that names the first value which a column can't take.
+func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
+	var failed error
+	i := sort.Search(len(values), func(i int) bool {
+		_, _, err := w.fitValues(ctx, c, values[:i+1], u)
+		if err != nil && !isMismatch(err) {
+			failed = err
+		}
+		return err != nil
+	})
+	if failed != nil || i == len(values) {
+		return failed
+	}
+	return failf(Invalid, "value_mismatch", "Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.", i+1, clip(string(values[i])), c.Type, c.Name).
+		With("variable", c.Name).With("value", i+1)
+}
+
+// given is the SQL of what writeChanges writes to give a new column the values in the table given.
+func (w *work) given(c schema.Column) string {
+	var list []string
+	for _, d := range w.schema.Stored() {
+		after := "s." + columnName(d.ID)
+		if d.ID == c.ID {
+			after = "g.v"
+		}
+		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, d.ID, columnName(d.ID), d.ID))
+	}
+	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
+		FROM (SELECT *, row_number() OVER (ORDER BY %s) - 1 AS _n FROM (%s)) s JOIN given g ON s._n = g._n`,
+		strings.Join(list, ", "), w.commit.Tag, keyList(w.schema.KeyColumns()), w.liveIn(nil).Rows(true))
+}
