@@ -119,3 +119,22 @@ func TestUndoingAMergeLeavesWhatWasUndoneBefore(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 }
+
+func TestAMergeThatGoesBackAndForthIsUndone(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	ctx := context.Background()
+	for _, ref := range []string{"0", "1"} {
+		if _, err := b.Restore(ctx, f, ref, storage.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	m := b.merge(f, d)
+	b.sound()
+	if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`)
+	b.sound()
+}

@@ -361,12 +361,12 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 		}
 		c.explicit = c.explicit || root.Mode == catalog.Schema
 	}
-	if c.opened, err = tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
+	opened, errOpened := tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	closed, errClosed := tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	if err := errors.Join(errOpened, errClosed); err != nil {
 		return err
 	}
-	if c.closed, err = tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
-		return err
-	}
+	c.opened, c.closed = without(opened, closed), without(closed, opened) // one that a merge closed and reopened is as it was
 	c.schemas, err = schemasOf(tx, c.touched())
 	return err
 }
