@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"rowback/storage"
@@ -136,5 +137,23 @@ func TestAMergeThatGoesBackAndForthIsUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`)
+	b.sound()
+}
+
+func TestARecordThatARestoreLeftAsItWasIsNoConflict(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	was := b.json(f, catalog.Append, `[{"id":4,"x":"d"}]`)
+	b.merge(f, d)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"a"}]`)
+	b.json(f, catalog.Delete, `[{"id":4}]`)
+	if _, err := b.Restore(context.Background(), f, fmt.Sprint(was.ID), storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	b.json(d, catalog.Upsert, `[{"id":1,"x":"mine"}]`)
+	b.mergeOnly(f, d, "Dataset.delete")
+	b.mergeOnly(f, d, "Dataset.restore")
+	b.want(d, "head", `{"id":1,"x":"mine"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`, `{"id":4,"x":"d"}`)
 	b.sound()
 }
