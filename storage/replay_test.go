@@ -157,3 +157,30 @@ func TestARecordThatARestoreLeftAsItWasIsNoConflict(t *testing.T) {
 	b.want(d, "head", `{"id":1,"x":"mine"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`, `{"id":4,"x":"d"}`)
 	b.sound()
 }
+
+func TestPlayedRollbacksSeeThoseBeforeThem(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Append, `[{"id":4,"x":"d"}]`)
+	m := b.merge(f, d)
+	undo := func(dataset string, commit int64) int64 {
+		t.Helper()
+		c, err := b.rollback(dataset, commit, storage.Records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
+	}
+	all := undo(d, m.Commit.ID)
+	g := b.fork(d, "g", "head")
+	undo(g, all)
+	undo(g, m.Played[0].ID)
+	up := b.merge(g, d)
+	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`, `{"id":4,"x":"d"}`)
+	c, err := b.CommitByID(context.Background(), d, m.Played[0].ID)
+	if err != nil || len(up.Played) != 2 || c.RollbackCommitID != up.Played[1].ID {
+		t.Errorf("%+v %v", c, err)
+	}
+	b.sound()
+}
