@@ -226,6 +226,10 @@ func (f *family) columns(d *member, commit int64) map[string]bool {
 	out := map[string]bool{}
 	for _, c := range s.Schema.Columns {
 		out[c.Name] = true
+		if id, known := f.columnIDs[c.Name]; known && id != c.ID {
+			f.columnsMadeTwice = true
+		}
+		f.columnIDs[c.Name] = c.ID
 	}
 	return out
 }
@@ -302,8 +306,7 @@ func (f *family) doMerge(target *member) {
 		}
 		return
 	}
-	f.columnsMadeTwice = f.columnsMadeTwice || f.differInColumns(source, target)
-	clean := !f.overlap && !want.overlap && !f.columnsMadeTwice
+	clean := !f.overlap && !want.overlap && !f.differInColumns(source, target)
 	f.recordMerge(want, out)
 	if now := f.diskBytes(); clean && now != bytes {
 		f.Errorf("a merge without overlap wrote %d bytes of data", now-bytes)
@@ -536,6 +539,10 @@ func (f *family) doSavepoint(d *member) {
 		return
 	}
 	p, made, err := f.CreateSavepoint(context.Background(), d.id, "", storage.Request{})
+	if len(d.log) == 0 {
+		f.refused(err, "no_commits")
+		return
+	}
 	f.must(err)
 	if made {
 		d.saves = append(d.saves, save{p.Number, p.CommitID, len(d.log)})
@@ -769,7 +776,7 @@ func TestFamilies(t *testing.T) {
 }
 
 func runFamily(t *testing.T, seed uint64, keyed bool, steps int) {
-	f := &family{bench: open(t), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed}
+	f := &family{bench: open(t), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed, columnIDs: map[string]int{}}
 	defer func() { f.Store.Close() }()
 	f.create()
 	for i := range steps {
