@@ -61,15 +61,18 @@ func (did *action) renumber(ids map[int]int) {
 		return
 	}
 	did.renumbered = ids
-	for _, s := range []**Snapshot{&did.before, &did.after} {
-		copied := **s
-		copied.Schema = renumbered(copied.Schema, ids)
-		copied.schemas = map[string]schema.Schema{}
-		for id, fs := range (*s).schemas {
-			copied.schemas[id] = renumbered(fs, ids)
-		}
-		*s = &copied
+	did.before, did.after = did.before.renumbered(ids), did.after.renumbered(ids)
+}
+
+// renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
+func (s *Snapshot) renumbered(ids map[int]int) *Snapshot {
+	out := *s
+	out.Schema = renumbered(s.Schema, ids)
+	out.schemas = map[string]schema.Schema{}
+	for id, fs := range s.schemas {
+		out.schemas[id] = renumbered(fs, ids)
 	}
+	return &out
 }
 
 func renumbered(s schema.Schema, ids map[int]int) schema.Schema {

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -183,4 +184,22 @@ func TestPlayedRollbacksSeeThoseBeforeThem(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 	b.sound()
+}
+
+func TestComparisonsKnowColumnsThatBothSidesMade(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"y":1},{"id":2,"y":2}]`)
+	b.json(d, catalog.Upsert, `[{"id":1,"y":1},{"id":3,"y":3}]`)
+	a, errA := b.Snapshot(context.Background(), d, "head")
+	z, errZ := b.Snapshot(context.Background(), f, "head")
+	conn, err := b.Conn(context.Background())
+	if err := errors.Join(err, errA, errZ); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	got, err := storage.Diff(a, z).Count(context.Background(), conn)
+	if err != nil || got.Modified != 2 || got.Columns["y"] != 2 || len(got.Columns) != 1 {
+		t.Errorf("%+v %v", got, err)
+	}
 }
