@@ -14,16 +14,16 @@ import (
 type deed struct {
 	change
 	hash       string
-	merge      int64           // the merge that played it; else 0
-	previous   map[int64]*row  // the state before it; of a merge, before the first that it played
-	columns    map[string]bool // that the member had after it
-	name       string          // of the member, after it
-	before     string          // its name before it
-	source     string          // of a merge: the id of the dataset that it came from
-	remembered []string        // of a merge: hashes that it skipped for good
-	replaced   bool            // it, or what it played, overwrote or upserted
-	files      bool            // it, or what it played, touched a row
-	revertTo   int64           // the number of the savepoint that it reverted to; else -1
+	merge      int64             // the merge that played it; else 0
+	previous   map[int64]*row    // the state before it; of a merge, before the first that it played
+	columns    map[string]string // that the member had after it, with what they hold: number, text, or nothing yet
+	name       string            // of the member, after it
+	before     string            // its name before it
+	source     string            // of a merge: the id of the dataset that it came from
+	remembered []string          // of a merge: hashes that it skipped for good
+	replaced   bool              // it, or what it played, overwrote or upserted
+	files      bool              // it, or what it played, touched a row
+	revertTo   int64             // the number of the savepoint that it reverted to; else -1
 }
 
 // member is one dataset of a fork family.
@@ -59,7 +59,7 @@ type family struct {
 
 func (d *member) last() *deed {
 	if len(d.log) == 0 {
-		return &deed{change: change{state: map[int64]*row{}}, columns: map[string]bool{}, name: d.name, revertTo: -1}
+		return &deed{change: change{state: map[int64]*row{}}, columns: map[string]string{}, name: d.name, revertTo: -1}
 	}
 	return d.log[len(d.log)-1]
 }
@@ -257,9 +257,13 @@ func selects(f *storage.MergeFilter, a *deed) bool {
 
 // play plays one action, unless it conflicts.
 func (p *replay) play(a *deed) bool {
-	columns := p.columnsWith(a)
+	columns, fit := p.columnsWith(a)
+	if !fit {
+		p.conflicts = append(p.conflicts, clash{a.hash, 0})
+		return false
+	}
 	both := maps.Clone(columns)
-	maps.DeleteFunc(both, func(name string, _ bool) bool { return !p.knows(a, name) })
+	maps.DeleteFunc(both, func(name, holds string) bool { return !p.knows(a, name, holds) })
 	added, displaced := map[int64]*row{}, map[int64]*row{}
 	var conflicts int64
 	keys := touched(a)
@@ -327,63 +331,90 @@ func touched(a *deed) []int64 {
 }
 
 // columnsBefore are the columns that the source had before an action.
-func (p *replay) columnsBefore(a *deed) map[string]bool {
+func (p *replay) columnsBefore(a *deed) map[string]string {
 	if i := p.source.index(a.id); i > 0 {
 		return p.source.log[i-1].columns
 	}
 	return nil
 }
 
-// knows tells whether the source has a column before or after an action.
-func (p *replay) knows(a *deed, column string) bool {
-	return a.columns[column] || p.columnsBefore(a)[column]
+// knows tells whether the source has a column, and for the same values, before or after an action.
+func (p *replay) knows(a *deed, column, holds string) bool {
+	return alike(a.columns, column, holds) || alike(p.columnsBefore(a), column, holds)
 }
 
-// columnsWith are the columns of the target with those that an action brings: it adds them, or has values in them.
-func (p *replay) columnsWith(a *deed) map[string]bool {
-	out := maps.Clone(p.now.last().columns)
+func alike(columns map[string]string, column, holds string) bool {
+	h, ok := columns[column]
+	return ok && (h == holds || h == "" || holds == "")
+}
+
+// columnsWith are the columns of the target with those that an action brings: it adds them, or has values in them. They
+// do not fit where the target has one of the name for other values.
+func (p *replay) columnsWith(a *deed) (out map[string]string, fit bool) {
+	out, fit = maps.Clone(p.now.last().columns), true
+	if out == nil {
+		out = map[string]string{}
+	}
+	bring := func(name, holds string) {
+		if _, there := out[name]; there && !alike(out, name, holds) {
+			fit = false
+		} else if out[name] == "" {
+			out[name] = holds
+		}
+	}
 	before := p.columnsBefore(a)
-	for name := range a.columns {
-		if !before[name] {
-			out[name] = true
+	for name, holds := range a.columns {
+		if was, ok := before[name]; !ok || was != holds {
+			bring(name, holds)
 		}
 	}
 	for _, r := range a.added {
-		for name := range r.values {
-			out[name] = true
+		for name, value := range r.values {
+			bring(name, holdsOf(value))
 		}
 	}
-	return out
+	return out, fit
+}
+
+// holdsOf is what a column with a value holds.
+func holdsOf(value any) string {
+	switch value.(type) {
+	case string:
+		return "text"
+	case float64:
+		return "number"
+	}
+	return "object"
 }
 
 // equalRows tells whether two records are the same in some columns; no record is only like no record.
-func equalRows(a, b *row, columns map[string]bool) bool {
+func equalRows(a, b *row, columns map[string]string) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
 	return reflect.DeepEqual(only(a.values, columns), only(b.values, columns))
 }
 
-func only(values map[string]any, columns map[string]bool) map[string]any {
+func only(values map[string]any, columns map[string]string) map[string]any {
 	out := maps.Clone(values)
-	maps.DeleteFunc(out, func(name string, _ any) bool { return !columns[name] })
+	maps.DeleteFunc(out, func(name string, _ any) bool { _, ok := columns[name]; return !ok })
 	return out
 }
 
 // overlaid is the record as the action left it, with the values of the columns that only the target has.
-func overlaid(now, after *row, columns, both map[string]bool) *row {
+func overlaid(now, after *row, columns, both map[string]string) *row {
 	if after == nil {
 		return nil
 	}
 	out := &row{key: after.key, tag: after.tag, values: map[string]any{}}
 	for name, v := range after.values {
-		if columns[name] {
+		if _, ok := columns[name]; ok {
 			out.values[name] = v
 		}
 	}
 	if now != nil {
 		for name, v := range now.values {
-			if !both[name] {
+			if _, ok := both[name]; !ok {
 				out.values[name] = v
 			}
 		}

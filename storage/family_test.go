@@ -17,6 +17,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/schema"
 )
 
 const maxMembers = 5
@@ -121,6 +122,9 @@ func (f *family) someValues(full bool) map[string]any {
 	if f.rng.IntN(5) == 0 {
 		v[fmt.Sprint("extra", f.rng.IntN(3))] = float64(f.rng.IntN(3))
 	}
+	if f.rng.IntN(20) == 0 {
+		v["odd"] = []any{float64(f.rng.IntN(2)), "text"}[f.rng.IntN(2)]
+	}
 	return v
 }
 
@@ -136,6 +140,7 @@ func (f *family) records(d *member, keys []int64, full bool) map[int64]map[strin
 			out[k] = maps.Clone(r.values)
 		}
 	}
+	evenOut(out)
 	return out
 }
 
@@ -156,8 +161,13 @@ func (f *family) doAppend(d *member) {
 	records := f.records(d, keys, false)
 	exists := slices.ContainsFunc(keys, func(k int64) bool { return d.head()[k] != nil })
 	c, err := f.try(d.id, catalog.Append, "json", f.body(records, keys))
+	if !exists && f.refusedOdd(d, records, err) {
+		return
+	}
 	if exists {
-		f.refused(err, "key_exists")
+		if e := storage.Explain(err); err == nil || e.Code != "key_exists" && e.Code != "type_mismatch" {
+			f.Fatalf("got %v, want a refusal", err)
+		}
 		return
 	}
 	f.must(err)
@@ -166,12 +176,18 @@ func (f *family) doAppend(d *member) {
 
 func (f *family) appendNumbered(d *member) {
 	records, list := map[int64]map[string]any{}, []map[string]any{}
-	for range f.rng.IntN(4) + 1 {
-		f.lastID++
-		records[f.lastID] = f.someValues(false)
-		list = append(list, records[f.lastID])
+	for i := range int64(f.rng.IntN(4) + 1) {
+		records[f.lastID+i+1] = f.someValues(false)
+	}
+	evenOut(records)
+	for _, k := range slices.Sorted(maps.Keys(records)) {
+		list = append(list, records[k])
 	}
 	c, err := f.try(d.id, catalog.Append, "json", toJSON(list))
+	if f.refusedOdd(d, records, err) {
+		return
+	}
+	f.lastID += int64(len(list))
 	f.must(err)
 	f.settle(d, d.add(c, f.made(c, records), nil))
 }
@@ -180,6 +196,9 @@ func (f *family) doReplace(d *member, mode catalog.Mode) {
 	keys := f.someKeys(5)
 	records := f.records(d, keys, mode == catalog.Overwrite)
 	c, err := f.try(d.id, mode, "json", f.body(records, keys))
+	if f.refusedOdd(d, records, err) {
+		return
+	}
 	f.must(err)
 	added, displaced := map[int64]*row{}, map[int64]*row{}
 	for _, k := range keys {
@@ -219,19 +238,58 @@ func (f *family) settle(d *member, c *deed) {
 	f.tell("%s of %s: commit %d", c.mode, d.name, c.id)
 }
 
-func (f *family) columns(d *member, commit int64) map[string]bool {
+func (f *family) columns(d *member, commit int64) map[string]string {
 	f.Helper()
 	s, err := f.State(context.Background(), d.id, strconv.FormatInt(commit, 10))
 	f.must(err)
-	out := map[string]bool{}
+	out := map[string]string{}
 	for _, c := range s.Schema.Columns {
-		out[c.Name] = true
+		out[c.Name] = holdsOfType(c.Type)
 		if id, known := f.columnIDs[c.Name]; known && id != c.ID {
 			f.columnsMadeTwice = true
 		}
 		f.columnIDs[c.Name] = c.ID
 	}
 	return out
+}
+
+func holdsOfType(t schema.Type) string {
+	switch {
+	case t.IsNumber():
+		return "number"
+	case t.Name == schema.Null:
+		return ""
+	case t.Name == schema.Struct:
+		return "object"
+	}
+	return "text"
+}
+
+// refusedOdd tells whether records were refused that have text in a column of numbers, or the other way round.
+func (f *family) refusedOdd(d *member, records map[int64]map[string]any, err error) bool {
+	f.Helper()
+	holds := d.last().columns["odd"]
+	for _, r := range records {
+		if v := r["odd"]; v != nil && holds != "" && holdsOf(v) != holds {
+			f.refused(err, "type_mismatch")
+			return true
+		}
+	}
+	return false
+}
+
+// evenOut leaves one kind of odd values in records that come together.
+func evenOut(records map[int64]map[string]any) {
+	var first any
+	for _, k := range slices.Sorted(maps.Keys(records)) {
+		v := records[k]["odd"]
+		if first == nil {
+			first = v
+		}
+		if v != nil && holdsOf(v) != holdsOf(first) {
+			delete(records[k], "odd")
+		}
+	}
 }
 
 func (f *family) doFork(d *member) {
