@@ -43,6 +43,9 @@ type problem struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
+
+	Played    []actionAnswer   `json:"played"` // of a merge that has conflicts
+	Conflicts []conflictAnswer `json:"conflicts"`
 }
 
 func (p *problem) Error() string { return p.Detail }
@@ -68,11 +71,16 @@ func (r remote) send(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	return nil, problemIn(text, "the server answered "+res.Status)
+}
+
+// problemIn reads a problem; where there is none, its detail is otherwise.
+func problemIn(text []byte, otherwise string) *problem {
 	p := &problem{}
 	if json.Unmarshal(text, p) != nil || p.Detail == "" {
-		p.Detail = fmt.Sprintf("the server answered %s", res.Status)
+		p.Detail = otherwise
 	}
-	return nil, p
+	return p
 }
 
 func (r remote) url(path string, query url.Values) string {
@@ -94,16 +102,25 @@ func (r remote) get(path string, query url.Values, out any) error {
 
 // post sends JSON and reads the answer into out.
 func (r remote) post(path string, query url.Values, body, out any) error {
-	text, err := json.Marshal(body)
+	req, err := r.newPost(path, query, body)
 	if err != nil {
 		return err
+	}
+	return r.json(req, out)
+}
+
+// newPost is a request that sends JSON.
+func (r remote) newPost(path string, query url.Values, body any) (*http.Request, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
 	}
 	req, err := http.NewRequest(http.MethodPost, r.url(path, query), bytes.NewReader(text))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return r.json(req, out)
+	return req, nil
 }
 
 func (r remote) json(req *http.Request, out any) error {

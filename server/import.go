@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 )
 
@@ -142,8 +141,7 @@ func typeOf(file string) (media, encoding string, err error) {
 
 // watch shows a progress bar while in is read, if standard error is a terminal.
 func watch(c console, in io.Reader, size int64, what string) (io.Reader, func()) {
-	f, ok := c.err.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
+	if !c.isTerminal() {
 		return in, func() {}
 	}
 	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())

@@ -22,6 +22,11 @@ type program struct {
 	Log            logCmd            `cmd:"" help:"List a dataset's commits, newest first."`
 	Compare        compareCmd        `cmd:"" help:"Tell what changed between two refs."`
 	Rollback       rollbackCmd       `cmd:"" help:"Roll a commit back, or ask whether that can be done."`
+	Actions        actionsCmd        `cmd:"" help:"List who did what, or what a fork and its upstream have to merge."`
+	Savepoint      savepointCmd      `cmd:"" help:"Bookmark a dataset's head, or list its savepoints."`
+	Revert         revertCmd         `cmd:"" help:"Bring a dataset back to a savepoint."`
+	Fork           forkCmd           `cmd:"" help:"Make a dataset that shares another's history."`
+	Merge          mergeCmd          `cmd:"" help:"Play the actions of a fork, or of its upstream, on a dataset."`
 	Export         exportCmd         `cmd:"" help:"Write a dataset's records, at any ref, to a file or to standard output."`
 	DatasetVersion datasetVersionCmd `cmd:"" help:"Semantic versions of a dataset."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`

@@ -322,8 +322,11 @@ func (s *Store) CommitByID(ctx context.Context, dataset string, id int64) (c cat
 // setParam records what a commit was asked to do, or what came of it.
 func (w *work) setParam(name string, value any) {
 	params := map[string]any{}
-	if err := json.Unmarshal(w.commit.Params, &params); err != nil {
-		params = map[string]any{}
+	kept := map[string]json.RawMessage{} // as they were written: numbers past a double's too
+	if json.Unmarshal(w.commit.Params, &kept) == nil {
+		for other, text := range kept {
+			params[other] = text
+		}
 	}
 	params[name] = value
 	text, err := json.Marshal(params)

@@ -32,16 +32,21 @@ func (s *Snapshot) Records(place bool) string {
 // deriveTypes finds the types of the derived columns, if the columns that they are derived from are not what they were.
 // A derivation that has no type any more refuses the commit.
 func (w *work) deriveTypes(ctx context.Context) error {
-	layers := w.schema.Layers()
-	if len(layers) == 0 || derivationInputs(w.schema) == derivationInputs(w.bound) {
+	if !slices.ContainsFunc(w.schema.Columns, schema.Column.Derived) || derivationInputs(w.schema) == derivationInputs(w.bound) {
 		return nil
+	}
+	for _, c := range w.schema.Columns {
+		if way := w.schema.Cycle(c.ID); way != nil {
+			return failf(Conflict, "derivation_cycle", "Variable %q would be derived from itself: %s.", c.Name, strings.Join(columnNamesOf(way), " → ")).
+				With("variable", c.Name)
+		}
 	}
 	box, err := w.store.Sandbox(ctx, true, nil)
 	if err != nil {
 		return err
 	}
 	defer box.Close()
-	for _, layer := range layers {
+	for _, layer := range w.schema.Layers() {
 		for _, c := range layer {
 			if c.Type, err = deriveType(ctx, box, w.schema, c); err != nil {
 				return err

@@ -415,8 +415,7 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	for _, c := range widened {
 		old := storedType(w.head.Schema, c.ID)
 		var fits bool
-		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(TRY_CAST(TRY_CAST(v AS %s) AS %s) = v, false)), true) FROM (%s) t(v)",
-			c.Type.SQL(), old.Type.SQL(), history.everyValue(old))
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.everyValue(old))
 		if err := w.conn.Row(ctx, query, &fits); err != nil {
 			return err
 		}

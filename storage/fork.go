@@ -29,6 +29,9 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 	if err != nil {
 		return State{}, err
 	}
+	if err := r.expects(from.Dataset); err != nil {
+		return State{}, err
+	}
 	if n.Name == "" {
 		n.Name = fmt.Sprintf("FORK #%d of %s", forks+1, from.Dataset.Name)
 	}

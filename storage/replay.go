@@ -305,6 +305,9 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playColumns(ctx, &did); err != nil {
 		return err
 	}
+	if err := one.playDerivations(ctx); err != nil {
+		return err
+	}
 	if err := one.playRows(ctx, did); err != nil {
 		return err
 	}
@@ -320,7 +323,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
 	one := &work{
-		store: w.store, head: p.now, schema: p.now.Schema, properties: p.now.Properties, marks: map[int64]int64{},
+		store: w.store, head: p.now, schema: p.now.Schema, properties: p.now.Properties, bound: p.now.Schema, marks: map[int64]int64{},
 		family: w.family, batch: w.batch, conn: w.conn, part: len(w.played), request: w.request, unlock: func() {},
 	}
 	one.commit = catalog.Commit{
@@ -334,7 +337,7 @@ func (p *player) commit(a catalog.Commit) *work {
 func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
 	w.head, w.commit.Previous = p.now, p.now.Commit.ID
-	w.schema, w.properties = p.now.Schema, p.now.Properties
+	w.schema, w.properties, w.bound = p.now.Schema, p.now.Properties, p.now.Schema
 	for _, one := range w.played {
 		w.commit.Added += one.commit.Added
 		w.commit.Removed += one.commit.Removed

@@ -37,6 +37,7 @@ func (w *work) aliases(did action) map[int]int {
 			continue
 		}
 		d, ok := w.schema.ByName(c.Name)
+		c.Derivation = schema.Renumbered(c.Derivation, out)
 		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && sameDefinition(c, d, did.explicit) {
 			out[c.ID] = d.ID
 		}
@@ -77,6 +78,7 @@ func renumbered(s schema.Schema, ids map[int]int) schema.Schema {
 		if id, ok := ids[c.ID]; ok {
 			s.Columns[i].ID = id
 		}
+		s.Columns[i].Derivation = schema.Renumbered(c.Derivation, ids)
 	}
 	return s
 }
@@ -92,6 +94,8 @@ func (w *work) playColumn(did action, id int) error {
 		return nil
 	case was == have && reflect.DeepEqual(before, now):
 		return w.setColumn(did, after, is, id)
+	case !did.explicit && after.Derived(): // its type follows from the others
+		return nil
 	case !did.explicit && (!is || was && !have): // records came or went, and the variable was changed here: it stays so
 		return nil
 	case !did.explicit && is && have:
@@ -106,6 +110,17 @@ func (w *work) playColumn(did action, id int) error {
 		name = before.Name
 	}
 	return onVariable(name, "Both sides changed variable %q, to different ends.", name)
+}
+
+// playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
+func (w *work) playDerivations(ctx context.Context) error {
+	followNames(w.head.Schema, w.schema, &w.properties)
+	err := w.deriveTypes(ctx)
+	if e := Explain(err); err != nil && (e.Kind == Invalid || e.Kind == Conflict) {
+		name, _ := e.Fields["variable"].(string)
+		return onVariable(name, "%s", e.Detail)
+	}
+	return err
 }
 
 // setColumn makes a column what it is after the action, or takes it away.
@@ -139,7 +154,7 @@ func (w *work) addColumn(c schema.Column) error {
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
 	for _, c := range did.after.schemaOf(f).Columns {
 		now, have := w.schema.ByID(c.ID)
-		if have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
+		if c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
 			continue
 		}
 		if !have {
@@ -173,7 +188,7 @@ func (did *action) latest(c schema.Column) schema.Column {
 // checkWidened makes sure that what is stored here fits the types that the action gave to columns.
 func (w *work) checkWidened(ctx context.Context) error {
 	var widened []schema.Column
-	for _, c := range w.schema.Columns {
+	for _, c := range w.schema.Stored() {
 		if old, was := w.head.Schema.ByID(c.ID); was && !c.Type.Holds(old.Type) {
 			widened = append(widened, c)
 		}

@@ -2,10 +2,6 @@ package storage_test
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -224,25 +220,13 @@ func TestVariablesSurviveTheCatalog(t *testing.T) {
 	b.retype(d, "A", "DOUBLE")
 	b.drop(d, "b")
 	before := stateOf(b, d)
-	again := b.rebuilt()
-	if got := stateOf(again, d); got != before {
+	b.loseCatalog()
+	if got := stateOf(b, d); got != before {
 		t.Errorf("rebuilt\n got %s\nwant %s", got, before)
 	}
-	_, c := again.variable(d, storage.NewVariable{Name: "b"})
+	_, c := b.variable(d, storage.NewVariable{Name: "b"})
 	if c.ID != 6 {
 		t.Errorf("a field id was given again: %d", c.ID)
 	}
-	again.sound()
-}
-
-// rebuilt closes the store, takes its catalog away, and opens it again.
-func (b *bench) rebuilt() *bench {
-	b.Helper()
-	b.Store.Close()
-	for _, f := range []string{"catalog.db", "catalog.db-wal", "catalog.db-shm"} {
-		if err := os.Remove(filepath.Join(b.dir, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			b.Fatal(err)
-		}
-	}
-	return reopen(b.T, b.dir, storage.Options{})
+	b.sound()
 }

@@ -100,6 +100,9 @@ func (s *Store) CreateSavepoint(ctx context.Context, dataset, description string
 	if err := r.expects(head.Dataset); err != nil {
 		return p, false, err
 	}
+	if head.Commit.ID == 0 {
+		return p, false, failf(Invalid, "no_commits", "Dataset '%s' has no commits yet, so that there is nothing to mark. Commit something first.", head.Dataset.Name)
+	}
 	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
 		if p, err = s.unchangedSince(tx, head); err == nil && p.ID == "" {
 			made = true

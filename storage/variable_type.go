@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -146,19 +145,22 @@ func becomes(from, to schema.Type) string {
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
 // have then: one that came back may be older than a change of type, or newer than one that was undone.
 func (w *work) checkReadable(ctx context.Context) error {
-	after := &Snapshot{State: State{Schema: w.schema}, store: w.store, schemas: maps.Clone(w.head.schemas)}
-	maps.Copy(after.schemas, w.back)
-	gone := map[int64]bool{}
-	for _, f := range w.closed {
-		gone[f.ID] = true
-	}
-	live := w.nextFiles(schema.Data, gone)
+	after := w.snapshotAfter()
+	live := after.Data
 	for _, c := range w.schema.Stored() {
+		other := map[string]bool{} // schemas that have the column in a type which this one does not hold
+		for id, fs := range after.schemas {
+			if own, has := fs.ByID(c.ID); has && !c.Type.Holds(own.Type) {
+				other[id] = true
+			}
+		}
+		if len(other) == 0 {
+			continue
+		}
 		was, known := w.head.Schema.ByID(c.ID)
+		same := known && was.Type.Equal(c.Type)
 		after.Data = filter(live, func(f *catalog.File) bool {
-			own, has := after.schemaOf(f).ByID(c.ID)
-			read := known && was.Type.Equal(c.Type) && slices.Contains(w.head.Data, f)
-			return has && !read && !c.Type.Holds(own.Type)
+			return other[f.SchemaID] && !(same && slices.Contains(w.head.Data, f))
 		})
 		if err := w.checkReads(ctx, after, c); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -47,9 +48,14 @@ func say(status int, location string, body any) (answer, error) {
 	return answer{Status: status, Location: location, Body: text}, err
 }
 
-// headerIn are what every write may bear.
+// headIn is what every write may bear.
+type headIn struct {
+	ExpectedHead *int64 `query:"expected_head" description:"Refuse with 409 where the head is another commit." json:"-"`
+}
+
+// headerIn are what a POST may bear.
 type headerIn struct {
-	ExpectedHead   *int64 `query:"expected_head" description:"Refuse with 409 where the head is another commit." json:"-"`
+	headIn
 	IdempotencyKey string `header:"Idempotency-Key" description:"The same key again gives the first answer again and does nothing twice." json:"-"`
 	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
 }
@@ -178,6 +184,7 @@ func (a *API) later(w write, r storage.Request) error {
 		return err
 	}
 	r.Receipt = &storage.Receipt{Job: job.ID, Answer: keep(w.tell)}
+	r.Report = a.reporter(job.ID)
 	ctx, cancel := context.WithCancel(a.base)
 	a.background(func() error {
 		_, err := w.do(ctx, r)
@@ -193,6 +200,23 @@ func (a *API) later(w write, r storage.Request) error {
 	}
 	w.c.Set("Preference-Applied", "respond-async")
 	return told.send(w.c)
+}
+
+// reported is how often the progress of a job is recorded at most.
+const reported = 200 * time.Millisecond
+
+// reporter records how far a job has got, each time that is due.
+func (a *API) reporter(job string) func(percent int, message string) {
+	var last time.Time
+	return func(percent int, message string) {
+		if time.Since(last) < reported {
+			return
+		}
+		last = time.Now()
+		if err := a.store.ReportJob(a.base, job, percent, message); err != nil {
+			a.log.Error("the progress of a job could not be recorded", "progress", job, "error", err)
+		}
+	}
 }
 
 // finish records how a job failed. Work that is done is recorded with it, in one transaction.

@@ -173,16 +173,19 @@ func kindName(t reflect.Type) string {
 }
 
 // smallBody reads a body that is not records, once: a second reading gets the same.
-func smallBody(c *fiber.Ctx) ([]byte, error) {
+func smallBody(c *fiber.Ctx) ([]byte, error) { return readBody(c, maxJSON) }
+
+// readBody reads a body of up to most bytes.
+func readBody(c *fiber.Ctx, most int64) ([]byte, error) {
 	if body, ok := c.Locals(bodyKey).([]byte); ok {
 		return body, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(bodyOf(c), maxJSON+1))
+	body, err := io.ReadAll(io.LimitReader(bodyOf(c), most+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxJSON {
-		return nil, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", maxJSON))
+	if int64(len(body)) > most {
+		return nil, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", most))
 	}
 	c.Locals(bodyKey, body)
 	return body, nil

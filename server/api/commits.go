@@ -137,7 +137,27 @@ func (a *API) getCommit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return ok(c, viewCommit(k))
+	out, err := a.detail(k)
+	if err != nil {
+		return err
+	}
+	return ok(c, out)
+}
+
+// commitDetail is a commit with the actions that it played.
+type commitDetail struct {
+	commitView
+	Played []actionView `json:"played,omitzero" description:"Of a merge: what it played, oldest first."`
+}
+
+func (a *API) detail(k catalog.Commit) (commitDetail, error) {
+	out := commitDetail{commitView: viewCommit(k)}
+	if k.Mode != catalog.Merge {
+		return out, nil
+	}
+	played, err := a.store.Played(a.base, k.DatasetID, k.ID)
+	out.Played = viewActions(played)
+	return out, err
 }
 
 type askRollbackIn struct {

@@ -16,6 +16,7 @@ import (
 
 	"rowback/compare"
 	"rowback/storage"
+	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/output"
@@ -279,8 +280,9 @@ func (s *resultStream) Close() error { return s.pipe.Close() }
 
 type compareIn struct {
 	datasetIn
-	From string `query:"from" required:"true" json:"-"`
-	To   string `query:"to" default:"head" json:"-"`
+	From      string `query:"from" required:"true" json:"-"`
+	To        string `query:"to" default:"head" json:"-"`
+	ToDataset string `query:"to_dataset" description:"Id, or name in the same project, of a fork or an upstream that to is a ref of; none: the same dataset." json:"-"`
 }
 
 // pair finds the two snapshots that a request compares.
@@ -292,8 +294,23 @@ func (a *API) pair(ctx context.Context, in compareIn) (from, to *storage.Snapsho
 	if from, err = a.store.Snapshot(ctx, d.ID, in.From); err != nil {
 		return nil, nil, err
 	}
+	if in.ToDataset != "" {
+		if d, err = a.relative(ctx, d, in); err != nil {
+			return nil, nil, err
+		}
+	}
 	to, err = a.store.Snapshot(ctx, d.ID, in.To)
 	return from, to, err
+}
+
+// relative finds the other dataset of a comparison, which must be of the same family.
+func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (catalog.Dataset, error) {
+	other, err := a.store.FindDataset(ctx, in.project(), in.ToDataset)
+	if err == nil && other.FamilyID != d.FamilyID {
+		e := &storage.Error{Kind: storage.Invalid, Code: "not_family", Detail: fmt.Sprintf("Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to compare by.", other.Name, d.Name)}
+		err = e.With("field", "to_dataset")
+	}
+	return other, err
 }
 
 // summarize compares two snapshots.

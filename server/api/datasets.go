@@ -141,7 +141,7 @@ func (a *API) showDataset(c *fiber.Ctx, in datasetIn) error {
 
 type editDatasetIn struct {
 	datasetIn
-	headerIn
+	headIn
 	Message        string           `query:"message" json:"-"`
 	Name           *string          `json:"name"`
 	Description    *string          `json:"description"`
@@ -159,9 +159,8 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	in.IdempotencyKey, in.Prefer = "", "" // a PATCH may be sent again as it is, and takes no time
 	return a.run(write{
-		c: c, header: in.headerIn, about: "Editing the dataset",
+		c: c, header: headerIn{headIn: in.headIn}, about: "Editing the dataset",
 		tell: func(any) (answer, error) {
 			s, err := a.store.State(a.base, d.ID, "head")
 			if err != nil {
@@ -255,7 +254,7 @@ func (a *API) getRefs(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := refsView{Head: d.Head, Versions: []versionView{}, Savepoints: []savepointView{}}
+	out := refsView{Head: d.Head, Versions: []versionView{}}
 	versions, err := a.store.Versions(a.base, d.ID)
 	if err != nil {
 		return err
@@ -263,12 +262,8 @@ func (a *API) getRefs(c *fiber.Ctx) error {
 	for _, v := range versions {
 		out.Versions = append(out.Versions, viewVersion(v))
 	}
-	savepoints, err := a.store.Savepoints(a.base, d.ID)
-	if err != nil {
+	if out.Savepoints, err = a.savepoints(d); err != nil {
 		return err
-	}
-	for _, p := range savepoints {
-		out.Savepoints = append(out.Savepoints, viewSavepoint(p))
 	}
 	return ok(c, out)
 }

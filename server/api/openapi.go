@@ -21,6 +21,7 @@ type route struct {
 	in           any      // struct with tags path, query, header and json; nil: nothing
 	body         []string // media types of a body that is not described by in
 	status       int      // of success
+	also         int      // another one; 0: none
 	out          any      // what the answer's JSON is; nil: no body
 	media        []string // media types of an answer that is not described by out
 	problems     []int    // what else may come; 500 and 503 go without saying
@@ -67,6 +68,9 @@ func describe(r *openapi31.Reflector, rt route) error {
 	}
 	if rt.out != nil {
 		op.AddRespStructure(reflect.New(reflect.TypeOf(rt.out)).Interface(), openapi.WithHTTPStatus(rt.status))
+	}
+	if rt.also != 0 {
+		op.AddRespStructure(reflect.New(reflect.TypeOf(rt.out)).Interface(), openapi.WithHTTPStatus(rt.also))
 	}
 	for _, media := range rt.media {
 		op.AddRespStructure("", openapi.WithHTTPStatus(rt.status), openapi.WithContentType(media))

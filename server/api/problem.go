@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
 )
 
 // statuses maps the kinds of errors to HTTP.
@@ -67,10 +68,7 @@ func (a *API) Problem(err error, requestID string) (status int, fields map[strin
 		}
 		status = statuses[e.Kind]
 		for name, value := range e.Fields {
-			if blockers, ok := value.([]storage.Blocker); ok {
-				value = viewBlockers(blockers)
-			}
-			fields[name] = value
+			fields[name] = viewFact(value)
 		}
 		fields["detail"], fields["code"] = e.Detail, e.Code
 	}
@@ -86,6 +84,19 @@ func (a *API) problem(err error, requestID string) (status int, body []byte) {
 		a.log.Error("an error could not be told", "request_id", requestID, "error", err)
 	}
 	return status, body
+}
+
+// viewFact is a fact of an error as clients see it.
+func viewFact(fact any) any {
+	switch fact := fact.(type) {
+	case []storage.Blocker:
+		return viewBlockers(fact)
+	case []storage.MergeConflict:
+		return viewConflicts(fact)
+	case []catalog.Commit:
+		return viewActions(fact)
+	}
+	return fact
 }
 
 // sendProblem answers with an error.

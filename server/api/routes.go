@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -29,8 +30,13 @@ const (
 	versions = datasets + "/versions"
 )
 
-// routes is every call there is. Those of seed 000 come before {dataset}, which would match them.
+// routes is every call there is.
 func (a *API) routes() []route {
+	return slices.Concat(a.datasetRoutes(), a.collaborationRoutes())
+}
+
+// datasetRoutes are about one dataset at a time. Those of seed 000 come before {dataset}, which would match them.
+func (a *API) datasetRoutes() []route {
 	return []route{
 		{method: "GET", path: "/healthz", id: "healthz", tag: "server", summary: "The server runs", status: 200, out: statusView{}, handler: a.healthz},
 		{method: "GET", path: "/readyz", id: "readyz", tag: "server", summary: "The server can take a commit", status: 200, out: statusView{}, problems: []int{503}, handler: a.readyz},
@@ -55,7 +61,7 @@ func (a *API) routes() []route {
 
 		{method: "POST", path: one + "/commits", id: "createCommit", tag: "commits", summary: "Commit records in a mode", in: commitIn{}, body: recordMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit},
 		{method: "GET", path: one + "/commits", id: "listCommits", tag: "commits", summary: "Commits, newest first", in: listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: a.listCommits},
-		{method: "GET", path: one + "/commits/{id}", id: "getCommit", tag: "commits", summary: "One commit", in: oneCommitIn{}, status: 200, out: commitView{}, problems: finds, handler: a.getCommit},
+		{method: "GET", path: one + "/commits/{id}", id: "getCommit", tag: "commits", summary: "One commit", in: oneCommitIn{}, status: 200, out: commitDetail{}, problems: finds, handler: a.getCommit},
 		{method: "GET", path: one + "/commits/{id}/rollback", id: "askRollback", tag: "commits", summary: "Can the commit be rolled back, and what is in the way", in: askRollbackIn{}, status: 200, out: rollbackView{}, problems: writes, handler: a.askRollback},
 		{method: "POST", path: one + "/commits/{id}/rollback", id: "createRollback", tag: "commits", summary: "Roll a commit back, with a new one", in: rollbackIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRollback},
 		{method: "GET", path: one + "/commits/{id}/data.parquet", id: "getDataFile", tag: "commits", summary: "The rows that the commit wrote", in: oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Data)},
@@ -74,6 +80,36 @@ func (a *API) routes() []route {
 		{method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups", summary: "The archive: backup.json and data.parquet", in: oneBackupIn{}, status: 200, media: tarMedia, problems: finds, handler: a.getArchive},
 		{method: "POST", path: one + "/backups/{backup}/restore", id: "restoreBackup", tag: "backups", summary: "Restore the dataset from a backup, or make a new one", in: restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: a.restoreBackup},
 		{method: "POST", path: "/api/v1/backups", id: "importBackup", tag: "backups", summary: "Make a dataset out of an archive", in: importBackupIn{}, body: tarMedia, status: 201, out: datasetView{}, problems: takes, handler: a.importBackup},
+	}
+}
+
+// collaborationRoutes are what people who share a dataset work with (seed 001). The fixed paths of actions come before
+// {id}, which would match them.
+func (a *API) collaborationRoutes() []route {
+	return []route{
+		{method: "GET", path: one + "/actions", id: "listActions", tag: "actions", summary: "Who did what, newest first", in: listActionsIn{}, status: 200, out: actionList{}, problems: finds, handler: a.listActions},
+		{method: "GET", path: one + "/actions/since_forking", id: "sinceForking", tag: "actions", summary: "What this fork has and its upstream lacks", in: datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.sinceForking},
+		{method: "GET", path: one + "/actions/upstream_delta", id: "upstreamDelta", tag: "actions", summary: "What the upstream has and this fork lacks", in: datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.upstreamDelta},
+		{method: "GET", path: one + "/actions/{id}", id: "getAction", tag: "actions", summary: "One action, with its commit", in: oneActionIn{}, status: 200, out: actionDetail{}, problems: finds, handler: a.getAction},
+
+		{method: "POST", path: one + "/forks", id: "createFork", tag: "forks", summary: "Make a dataset that shares this one's history", in: forkIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createFork},
+		{method: "GET", path: one + "/forks", id: "listForks", tag: "forks", summary: "Forks that are not deleted, in the order they were made", in: datasetIn{}, status: 200, out: forkList{}, problems: finds, handler: a.listForks},
+
+		{method: "POST", path: one + "/merges", id: "createMerge", tag: "merges", summary: "Play another dataset's actions on this one; 200 where there was nothing to do, or on a dry run", in: mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes, handler: a.createMerge},
+		{method: "GET", path: one + "/merges", id: "listMerges", tag: "merges", summary: "Merges, newest first", in: listMergesIn{}, status: 200, out: mergeList{}, problems: finds, handler: a.listMerges},
+		{method: "GET", path: one + "/merges/{id}", id: "getMerge", tag: "merges", summary: "One merge, with what it played", in: oneCommitIn{}, status: 200, out: mergeView{}, problems: finds, handler: a.getMerge},
+
+		{method: "POST", path: one + "/savepoints", id: "createSavepoint", tag: "savepoints", summary: "Bookmark the head; 303 to the last savepoint where nothing has changed since", in: createSavepointIn{}, status: 201, also: 303, out: savepointView{}, problems: writes, handler: a.createSavepoint},
+		{method: "GET", path: one + "/savepoints", id: "listSavepoints", tag: "savepoints", summary: "Savepoints, newest first", in: datasetIn{}, status: 200, out: savepointList{}, problems: finds, handler: a.listSavepoints},
+		{method: "GET", path: one + "/savepoints/{savepoint}", id: "getSavepoint", tag: "savepoints", summary: "One savepoint", in: oneSavepointIn{}, status: 200, out: savepointView{}, problems: finds, handler: a.getSavepoint},
+		{method: "PATCH", path: one + "/savepoints/{savepoint}", id: "editSavepoint", tag: "savepoints", summary: "Describe a savepoint", in: editSavepointIn{}, status: 200, out: savepointView{}, problems: writes, handler: a.editSavepoint},
+		{method: "POST", path: one + "/savepoints/{savepoint}/revert", id: "createRevert", tag: "savepoints", summary: "The dataset as it was at a savepoint, as one commit; later savepoints leave the list", in: revertIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRevert},
+
+		{method: "GET", path: one + "/variables", id: "listVariables", tag: "variables", summary: "Columns as people describe them, at a ref", in: refIn{}, status: 200, out: variableList{}, problems: finds, handler: a.listVariables},
+		{method: "POST", path: one + "/variables", id: "createVariable", tag: "variables", summary: "Add a variable, as a commit", in: createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 413, 422}, handler: a.createVariable},
+		{method: "GET", path: one + "/variables/{variable}", id: "getVariable", tag: "variables", summary: "One variable", in: oneVariableIn{}, status: 200, out: variableView{}, problems: finds, handler: a.getVariable},
+		{method: "PATCH", path: one + "/variables/{variable}", id: "editVariable", tag: "variables", summary: "Rename, describe, retype or derive a variable anew, as a commit", in: editVariableIn{}, status: 200, out: variableCommit{}, problems: writes, handler: a.editVariable},
+		{method: "DELETE", path: one + "/variables/{variable}", id: "deleteVariable", tag: "variables", summary: "Take a variable away, as a commit; its values stay in the files", in: deleteVariableIn{}, status: 200, out: commitView{}, problems: writes, handler: a.deleteVariable},
 	}
 }
 

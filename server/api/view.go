@@ -21,6 +21,7 @@ type commitView struct {
 	CreatedAt        time.Time       `json:"created_at"`
 	ParentCommitID   *int64          `json:"parent_commit_id" description:"Of a rollback: the commit that it undoes."`
 	RollbackCommitID *int64          `json:"rollback_commit_id" description:"The rollback that undid this commit and stands."`
+	MergeCommitID    *int64          `json:"merge_commit_id" description:"The merge that played this commit."`
 	RecordsAdded     int64           `json:"records_added"`
 	RecordsRemoved   int64           `json:"records_removed"`
 	RecordsModified  int64           `json:"records_modified"`
@@ -34,7 +35,7 @@ type commitView struct {
 func viewCommit(c catalog.Commit) commitView {
 	v := commitView{
 		ID: c.ID, DatasetID: c.DatasetID, Mode: string(c.Mode), Status: "completed", Message: c.Message, User: c.User,
-		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID),
+		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID), MergeCommitID: some(c.MergeCommitID),
 		RecordsAdded: c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
 		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
 	}
@@ -78,6 +79,8 @@ type datasetView struct {
 	CreatedAt      time.Time        `json:"created_at"`
 	ModifiedAt     time.Time        `json:"modified_at"`
 	DeletedAt      *time.Time       `json:"deleted_at"`
+	UpstreamID     *string          `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
+	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it has from there."`
 }
 
 func viewDataset(s storage.State) datasetView {
@@ -91,6 +94,9 @@ func viewDataset(s storage.State) datasetView {
 	}
 	if !s.Dataset.DeletedAt.IsZero() {
 		v.DeletedAt = &s.Dataset.DeletedAt
+	}
+	if s.Dataset.IsFork() {
+		v.UpstreamID, v.ForkCommit = &s.Dataset.UpstreamID, &s.Dataset.ForkCommit
 	}
 	if s.Schema.Keyed() {
 		for _, c := range s.Schema.KeyColumns() {
@@ -167,10 +173,11 @@ type savepointView struct {
 	Description string    `json:"description"`
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
 }
 
 func viewSavepoint(p catalog.Savepoint) savepointView {
-	return savepointView{ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User, CreatedAt: p.CreatedAt}
+	return savepointView{ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt}
 }
 
 // versionView is a version with all that is known of it; the routes of seed 000 show less.

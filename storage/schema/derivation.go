@@ -16,11 +16,23 @@ func Reference(id int) string { return fmt.Sprintf(`"c%d"`, id) }
 // References returns the field ids that a text refers to, in order, as often as it does.
 func References(text string) (ids []int) {
 	for _, match := range reference.FindAllStringSubmatch(text, -1) {
-		if id, err := strconv.Atoi(match[1]); err == nil {
-			ids = append(ids, id)
+		id, err := strconv.Atoi(match[1])
+		if err != nil {
+			id = 0 // no column has it
 		}
+		ids = append(ids, id)
 	}
 	return ids
+}
+
+// Renumbered returns a text that refers to columns with other ids for some of them.
+func Renumbered(text string, ids map[int]int) string {
+	return reference.ReplaceAllStringFunc(text, func(ref string) string {
+		if id, ok := ids[References(ref)[0]]; ok {
+			return Reference(id)
+		}
+		return ref
+	})
 }
 
 // DerivationText returns a column's derivation with the names that the columns have in s; empty where it has none.

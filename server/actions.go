@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+type actionsCmd struct {
+	datasetFlags
+	formatFlag
+	Sort          string   `help:"datetime, -datetime, user or -user." enum:"datetime,-datetime,user,-user" default:"-datetime"`
+	User          string   `help:"Only this user's."`
+	Key           []string `help:"Only these keys, such as Dataset.append."`
+	Limit         int      `help:"How many." default:"20"`
+	SinceForking  bool     `help:"What this fork has and its upstream lacks, oldest first." xor:"delta"`
+	UpstreamDelta bool     `help:"What the upstream has and this fork lacks, oldest first." xor:"delta"`
+}
+
+// actionAnswer is what a verb shows of an action.
+type actionAnswer struct {
+	CommitID int64  `json:"commit_id"`
+	Datetime string `json:"datetime"`
+	User     string `json:"user"`
+	Key      string `json:"key"`
+	Hash     string `json:"hash"`
+	Status   string `json:"status"`
+	Message  string `json:"message"`
+	Params   struct {
+		Definition struct {
+			Name string `json:"name"`
+		} `json:"definition"`
+	} `json:"params"`
+	MergeCommitID *int64 `json:"merge_commit_id"`
+	Added         int64  `json:"records_added"`
+	Removed       int64  `json:"records_removed"`
+	Modified      int64  `json:"records_modified"`
+}
+
+// what is the action's key, with the variable that it is about.
+func (a actionAnswer) what() string {
+	return strings.TrimSpace(a.Key + " " + a.Params.Definition.Name)
+}
+
+func (a actionAnswer) String() string {
+	text := fmt.Sprintf("commit %d: %s %s, by %s", a.CommitID, a.what(), a.changes(), a.User)
+	if a.Message != "" {
+		text += ": " + a.Message
+	}
+	return text
+}
+
+func (a actionAnswer) changes() string {
+	return commitAnswer{Added: a.Added, Removed: a.Removed, Modified: a.Modified}.changes()
+}
+
+// Run lists actions.
+func (cmd *actionsCmd) Run(c console) error {
+	path, query := cmd.path("actions"), cmd.query()
+	switch delta := cmd.delta(); {
+	case delta == "":
+		query.Set("sort", cmd.Sort)
+		query.Set("user", cmd.User)
+		query.Set("key", strings.Join(cmd.Key, ","))
+		query.Set("limit", fmt.Sprint(cmd.Limit))
+	case cmd.User != "" || len(cmd.Key) > 0:
+		return errors.New("--user and --key do not go with --since-forking and --upstream-delta, which show all that has to be merged")
+	default:
+		path = cmd.path("actions", delta)
+	}
+	var list struct {
+		Actions []actionAnswer `json:"actions"`
+	}
+	if err := cmd.get(path, query, &list); err != nil {
+		return err
+	}
+	return cmd.print(c.out, list.Actions, "COMMIT\tACTION\tCHANGES\tWHEN\tUSER\tHASH\tMESSAGE", func(row func(...any)) {
+		for _, a := range list.Actions {
+			row(a.CommitID, a.what(), a.changes(), a.Datetime, a.User, a.Hash, a.Message)
+		}
+	})
+}
+
+// delta names the comparison with the upstream that is asked for, if one is.
+func (cmd *actionsCmd) delta() string {
+	switch {
+	case cmd.SinceForking:
+		return "since_forking"
+	case cmd.UpstreamDelta:
+		return "upstream_delta"
+	}
+	return ""
+}

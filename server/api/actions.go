@@ -1,0 +1,240 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// actionView is a commit as collaborators see it (seed 001).
+type actionView struct {
+	CommitID        int64           `json:"commit_id"`
+	DatasetID       string          `json:"dataset_id"`
+	Datetime        time.Time       `json:"datetime"`
+	User            string          `json:"user"`
+	Key             string          `json:"key" description:"What was done, such as Dataset.append."`
+	Hash            string          `json:"hash" description:"The change's identity, the same in every dataset that it was played on."`
+	State           actionState     `json:"state"`
+	Status          string          `json:"status" description:"completed, or rolled_back"`
+	Message         string          `json:"message"`
+	Params          json.RawMessage `json:"params"`
+	MergeCommitID   *int64          `json:"merge_commit_id" description:"The merge that played it; null where it was made here."`
+	RecordsAdded    int64           `json:"records_added"`
+	RecordsRemoved  int64           `json:"records_removed"`
+	RecordsModified int64           `json:"records_modified"`
+}
+
+// actionState is seed 001's. An action that was rolled back is completed and not played.
+type actionState struct {
+	Failed    bool `json:"failed"`
+	Completed bool `json:"completed"`
+	Played    bool `json:"played"`
+}
+
+func viewAction(c catalog.Commit) actionView {
+	k := viewCommit(c)
+	return actionView{
+		CommitID: k.ID, DatasetID: k.DatasetID, Datetime: k.CreatedAt, User: k.User, Key: storage.ActionKey(c), Hash: k.Hash,
+		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message, Params: k.Params,
+		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved, RecordsModified: k.RecordsModified,
+	}
+}
+
+func viewActions(list []catalog.Commit) []actionView {
+	out := make([]actionView, len(list))
+	for i, c := range list {
+		out[i] = viewAction(c)
+	}
+	return out
+}
+
+type listActionsIn struct {
+	datasetIn
+	pageIn
+	Sort  string   `query:"sort" default:"-datetime" enum:"datetime,-datetime,user,-user" json:"-"`
+	User  string   `query:"user" json:"-"`
+	Key   []string `query:"key" description:"Only these keys, comma-separated." json:"-"`
+	Since string   `query:"since" format:"date-time" description:"Only from this time on." json:"-"`
+	Until string   `query:"until" format:"date-time" description:"Only up to this time." json:"-"`
+}
+
+type actionList struct {
+	Actions    []actionView `json:"actions"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
+func (a *API) listActions(c *fiber.Ctx) error {
+	var in listActionsIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	filter, err := in.filter()
+	if err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	list, err := a.store.Actions(a.base, d.ID, filter)
+	if err != nil {
+		return err
+	}
+	page, next, err := in.page(list)
+	if err != nil {
+		return err
+	}
+	return ok(c, actionList{viewActions(page), next})
+}
+
+// filter is what the request selects and orders by.
+func (in listActionsIn) filter() (f storage.ActionFilter, err error) {
+	known := storage.ActionKeys()
+	for _, k := range in.Key {
+		if !slices.Contains(known, k) {
+			return f, invalid("key", fmt.Sprintf("there is no action key %q; the keys are %s", k, strings.Join(known, ", ")))
+		}
+	}
+	f = storage.ActionFilter{User: in.User, Keys: in.Key, Sort: in.Sort}
+	if f.Since, err = moment("since", in.Since); err != nil {
+		return f, err
+	}
+	f.Until, err = moment("until", in.Until)
+	return f, err
+}
+
+// moment reads a time; the zero time where there is none.
+func moment(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, invalid(field, "must be a time such as 2026-01-31T10:00:00Z")
+	}
+	return t, nil
+}
+
+// page is the part of a list that comes after the commit which the cursor names. New commits do not move it.
+func (in pageIn) page(list []catalog.Commit) (page []catalog.Commit, next *string, err error) {
+	limit, err := in.limit()
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := in.after()
+	if err != nil {
+		return nil, nil, err
+	}
+	if after != "" {
+		i := slices.IndexFunc(list, func(c catalog.Commit) bool { return fmt.Sprint(c.ID) == after })
+		if i < 0 {
+			return nil, nil, invalid("cursor", "is not one that a list gave")
+		}
+		list = list[i+1:]
+	}
+	if len(list) > limit {
+		list = list[:limit]
+		next = cursor(fmt.Sprint(list[limit-1].ID))
+	}
+	return list, next, nil
+}
+
+type oneActionIn struct {
+	datasetIn
+	ID string `path:"id" required:"true" description:"Of its commit, or its hash." json:"-"`
+}
+
+// actionDetail is an action with all of its commit.
+type actionDetail struct {
+	actionView
+	Commit commitDetail `json:"commit"`
+}
+
+func (a *API) getAction(c *fiber.Ctx) error {
+	var in oneActionIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	k, err := a.action(d, in.ID)
+	if err != nil {
+		return err
+	}
+	commit, err := a.detail(k)
+	if err != nil {
+		return err
+	}
+	return ok(c, actionDetail{viewAction(k), commit})
+}
+
+// action finds an action by the id of its commit or by its hash: the newest, where it was played again.
+func (a *API) action(d catalog.Dataset, ref string) (catalog.Commit, error) {
+	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
+		return a.store.CommitByID(a.base, d.ID, id)
+	}
+	list, err := a.store.Actions(a.base, d.ID, storage.ActionFilter{})
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	i := slices.IndexFunc(list, func(c catalog.Commit) bool { return c.Hash == ref })
+	if i < 0 {
+		return catalog.Commit{}, &storage.Error{Kind: storage.NotFound, Code: "action_not_found", Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref)}
+	}
+	return list[i], nil
+}
+
+// deltaView is what one of a fork and its upstream has and the other lacks (seed 001), oldest first.
+type deltaView struct {
+	Dataset  deltaSide    `json:"dataset"`
+	Upstream deltaSide    `json:"upstream"`
+	Actions  []actionView `json:"actions"`
+}
+
+type deltaSide struct {
+	ID               string     `json:"id"`
+	Name             string     `json:"name"`
+	ModificationTime time.Time  `json:"modification_time"`
+	Revision         string     `json:"revision" description:"The head."`
+	DeletedAt        *time.Time `json:"deleted_at"`
+}
+
+func viewSide(s storage.State) deltaSide {
+	v := viewDataset(s)
+	return deltaSide{ID: v.ID, Name: v.Name, ModificationTime: v.ModifiedAt, Revision: fmt.Sprint(v.Head), DeletedAt: v.DeletedAt}
+}
+
+func (a *API) sinceForking(c *fiber.Ctx) error {
+	return a.delta(c, a.store.SinceForking)
+}
+
+func (a *API) upstreamDelta(c *fiber.Ctx) error {
+	return a.delta(c, a.store.UpstreamDelta)
+}
+
+func (a *API) delta(c *fiber.Ctx, find func(ctx context.Context, fork string) (storage.Delta, error)) error {
+	var in datasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in)
+	if err != nil {
+		return err
+	}
+	found, err := find(a.base, d.ID)
+	if err != nil {
+		return err
+	}
+	return ok(c, deltaView{viewSide(found.Dataset), viewSide(found.Upstream), viewActions(found.Actions)})
+}

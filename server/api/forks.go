@@ -1,0 +1,62 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+)
+
+type forkIn struct {
+	datasetIn
+	headerIn
+	Name        string  `json:"name" description:"Of the fork; empty: FORK #n of this dataset's."`
+	Description *string `json:"description" description:"Of the fork; null: this dataset's."`
+	Ref         string  `json:"ref" default:"head" description:"Where the fork starts."`
+	Project     int64   `json:"project_id" description:"Of the fork; 0: this dataset's."`
+	Message     string  `json:"message"`
+}
+
+func (a *API) createFork(c *fiber.Ctx) error {
+	var in forkIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			return a.store.Fork(ctx, d.ID, storage.NewFork{Name: in.Name, Description: in.Description, ProjectID: in.Project, Ref: in.Ref}, r)
+		},
+	})
+}
+
+type forkList struct {
+	Forks []datasetView `json:"forks"`
+}
+
+func (a *API) listForks(c *fiber.Ctx) error {
+	var in datasetIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in)
+	if err != nil {
+		return err
+	}
+	list, err := a.store.Forks(a.base, d.ID)
+	if err != nil {
+		return err
+	}
+	out := forkList{Forks: []datasetView{}}
+	for _, s := range list {
+		out.Forks = append(out.Forks, viewDataset(s))
+	}
+	return ok(c, out)
+}

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+type mergeIn struct {
+	datasetIn
+	headerIn
+	Source       string               `json:"source" required:"true" description:"Id, or name in the same project, of the dataset whose actions are played."`
+	Autorollback *bool                `json:"autorollback" default:"true" description:"true: any conflict, and nothing changes. false: what comes before the conflict stands."`
+	Filter       *storage.MergeFilter `json:"filter" description:"Only actions with one of these keys or hashes."`
+	Remember     bool                 `json:"remember" description:"What the filter skips is not played by later merges, unless they name it."`
+	DryRun       bool                 `json:"dry_run" description:"Only tell what would happen."`
+	Message      string               `json:"message"`
+}
+
+func (a *API) createMerge(c *fiber.Ctx) error {
+	var in mergeIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	source, err := a.store.FindDataset(a.base, in.project(), in.Source)
+	if err != nil {
+		return err
+	}
+	m := storage.Merge{Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember, DryRun: in.DryRun}
+	return a.run(write{
+		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			merged, err := a.store.Merge(ctx, d.ID, m, r)
+			if err == nil && m.DryRun { // which keeps nothing itself
+				err = a.store.KeepAnswer(ctx, r, merged)
+			}
+			return merged, err
+		},
+	})
+}
+
+// mergeView is a merge with what it played, oldest first.
+type mergeView struct {
+	Commit *commitView  `json:"commit" description:"null where there was nothing to do, or on a dry run."`
+	Played []actionView `json:"played" description:"As they are in this dataset; on a dry run, in the source."`
+}
+
+// mergedView is what a merge did, or would do.
+type mergedView struct {
+	mergeView
+	Skipped   []actionView   `json:"skipped" description:"Of the source, left out by the filter or by what an earlier merge was told to remember."`
+	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would be in the way."`
+}
+
+// conflictView is why an action can't be played.
+type conflictView struct {
+	Action   actionView               `json:"action" description:"Of the source."`
+	Detail   string                   `json:"detail"`
+	Variable *string                  `json:"variable" description:"Of a conflict of variables: its name."`
+	Count    int64                    `json:"count" description:"Of a conflict of records: how many."`
+	Records  []storage.RecordConflict `json:"records" description:"The first of them."`
+}
+
+func viewConflicts(list []storage.MergeConflict) []conflictView {
+	out := make([]conflictView, len(list))
+	for i, m := range list {
+		out[i] = conflictView{Action: viewAction(m.Action), Detail: m.Detail, Count: m.Count, Records: m.Records}
+		if m.Variable != "" {
+			out[i].Variable = &m.Variable
+		}
+		if m.Records == nil {
+			out[i].Records = []storage.RecordConflict{}
+		}
+	}
+	return out
+}
+
+func tellMerge(result any) (answer, error) {
+	m := result.(storage.Merged)
+	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts)}
+	v.Played = viewActions(m.Played)
+	if m.Commit.ID == 0 {
+		return say(http.StatusOK, "", v)
+	}
+	commit := viewCommit(m.Commit)
+	v.Commit = &commit
+	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/merges/%d", commit.DatasetID, commit.ID), v)
+}
+
+type listMergesIn struct {
+	datasetIn
+	pageIn
+}
+
+type mergeList struct {
+	Merges     []commitView `json:"merges"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
+func (a *API) listMerges(c *fiber.Ctx) error {
+	var in listMergesIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	list, err := a.store.Actions(a.base, d.ID, storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
+	if err != nil {
+		return err
+	}
+	page, next, err := in.page(list)
+	if err != nil {
+		return err
+	}
+	out := mergeList{Merges: []commitView{}, NextCursor: next}
+	for _, k := range page {
+		out.Merges = append(out.Merges, viewCommit(k))
+	}
+	return ok(c, out)
+}
+
+func (a *API) getMerge(c *fiber.Ctx) error {
+	var in oneCommitIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	k, err := a.commit(in)
+	if err != nil {
+		return err
+	}
+	if k.Mode != catalog.Merge {
+		return &storage.Error{Kind: storage.NotFound, Code: "merge_not_found", Detail: fmt.Sprintf("Commit %d is no merge; its mode is %s.", k.ID, k.Mode)}
+	}
+	found, err := a.detail(k)
+	if err != nil {
+		return err
+	}
+	return ok(c, mergeView{&found.commitView, found.Played})
+}

@@ -1,0 +1,234 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// variableView is a column as people describe it.
+type variableView struct {
+	ID          int               `json:"id" description:"The Parquet field id."`
+	Name        string            `json:"name"`
+	Type        string            `json:"type" description:"As DuckDB writes it; NULL where no value has been seen."`
+	Description string            `json:"description"`
+	Derivation  *string           `json:"derivation" description:"SQL over other columns that it is computed from; null where its values are stored."`
+	Categories  []schema.Category `json:"categories" description:"What it was declared to hold; empty where nothing was."`
+	Key         bool              `json:"key"`
+}
+
+func viewVariable(s schema.Schema, c schema.Column) variableView {
+	v := variableView{ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories, Key: s.IsKey(c.ID)}
+	if text := s.DerivationText(c); text != "" {
+		v.Derivation = &text
+	}
+	if v.Categories == nil {
+		v.Categories = []schema.Category{}
+	}
+	return v
+}
+
+type variableList struct {
+	Ref       string         `json:"ref"`
+	Commit    int64          `json:"commit"`
+	Variables []variableView `json:"variables"`
+}
+
+func (a *API) listVariables(c *fiber.Ctx) error {
+	var in refIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	s, err := a.store.State(a.base, d.ID, in.ref())
+	if err != nil {
+		return err
+	}
+	out := variableList{Ref: in.ref(), Commit: s.Commit.ID, Variables: []variableView{}}
+	for _, c := range s.Schema.Columns {
+		out.Variables = append(out.Variables, viewVariable(s.Schema, c))
+	}
+	return ok(c, out)
+}
+
+type oneVariableIn struct {
+	datasetIn
+	Variable string `path:"variable" required:"true" description:"Field id, or name." json:"-"`
+}
+
+// variable finds the column that a request names, at the head: by its id, or by its name.
+func (a *API) variable(in oneVariableIn) (s storage.State, found schema.Column, err error) {
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return s, found, err
+	}
+	if s, err = a.store.State(a.base, d.ID, "head"); err != nil {
+		return s, found, err
+	}
+	id, err := strconv.Atoi(in.Variable)
+	i := slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return err == nil && c.ID == id })
+	if i < 0 {
+		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
+	}
+	if i < 0 {
+		return s, found, &storage.Error{Kind: storage.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
+	}
+	return s, s.Schema.Columns[i], nil
+}
+
+func (a *API) getVariable(c *fiber.Ctx) error {
+	var in oneVariableIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	s, found, err := a.variable(in)
+	if err != nil {
+		return err
+	}
+	return ok(c, viewVariable(s.Schema, found))
+}
+
+// maxValues is how large the body of a new variable may be, which may bring a value for each record, bytes.
+const maxValues = 256 << 20
+
+type createVariableIn struct {
+	datasetIn
+	headerIn
+	Name        string            `json:"name" required:"true" minLength:"1"`
+	Type        string            `json:"type" description:"As DuckDB writes it; empty: found from the values or the derivation."`
+	Description string            `json:"description"`
+	Derivation  string            `json:"derivation" description:"SQL over other columns, by name, that the values are computed from."`
+	Categories  []schema.Category `json:"categories" description:"Of a VARCHAR: the strings that it is declared to hold."`
+	Values      []json.RawMessage `json:"values" description:"One for each record, in the order of the key; null: all are null."`
+	Message     string            `json:"message"`
+}
+
+// variableCommit is a variable, with the commit that made or changed it.
+type variableCommit struct {
+	variableView
+	Commit *commitView `json:"commit" description:"null where nothing changed."`
+}
+
+func (a *API) createVariable(c *fiber.Ctx) error {
+	if _, err := readBody(c, maxValues); err != nil {
+		return err
+	}
+	var in createVariableIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	d, err := a.dataset(a.base, in.datasetIn)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: in.headerIn, about: "Creating variable " + in.Name, tell: tellVariable,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
+				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories, Values: in.Values,
+			}, r)
+			return k, err
+		},
+	})
+}
+
+// tellVariable tells of a variable that was just made, which its commit describes.
+func tellVariable(result any) (answer, error) {
+	k := result.(catalog.Commit)
+	var params struct {
+		Definition variableView `json:"definition"`
+	}
+	if err := json.Unmarshal(k.Params, &params); err != nil {
+		return answer{}, err
+	}
+	v, commit := params.Definition, viewCommit(k)
+	if v.Categories == nil {
+		v.Categories = []schema.Category{}
+	}
+	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID), variableCommit{v, &commit})
+}
+
+type editVariableIn struct {
+	oneVariableIn
+	headIn
+	Message     string             `query:"message" json:"-"`
+	Name        *string            `json:"name"`
+	Type        *string            `json:"type"`
+	Description *string            `json:"description"`
+	Derivation  *string            `json:"derivation"`
+	Categories  *[]schema.Category `json:"categories"`
+}
+
+func (a *API) editVariable(c *fiber.Ctx) error {
+	var in editVariableIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	s, found, err := a.variable(in.oneVariableIn)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: headerIn{headIn: in.headIn}, about: "Changing variable " + found.Name,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
+				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+			}, r)
+			return k, err
+		},
+		tell: func(result any) (answer, error) {
+			k := result.(catalog.Commit)
+			now, err := a.store.State(a.base, k.DatasetID, fmt.Sprint(k.ID))
+			if err != nil {
+				return answer{}, err
+			}
+			changed, _ := now.Schema.ByID(found.ID)
+			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
+			if commit := viewCommit(k); k.ID > s.Commit.ID { // else it is the head that was there before
+				v.Commit = &commit
+			}
+			return say(http.StatusOK, "", v)
+		},
+	})
+}
+
+type deleteVariableIn struct {
+	oneVariableIn
+	headIn
+	Message string `query:"message" json:"-"`
+}
+
+func (a *API) deleteVariable(c *fiber.Ctx) error {
+	var in deleteVariableIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	s, found, err := a.variable(in.oneVariableIn)
+	if err != nil {
+		return err
+	}
+	return a.run(write{
+		c: c, header: headerIn{headIn: in.headIn}, about: "Dropping variable " + found.Name,
+		do: func(ctx context.Context, r storage.Request) (any, error) {
+			r.Message = in.Message
+			return a.store.DropVariable(ctx, s.Dataset.ID, found.ID, r)
+		},
+		tell: func(result any) (answer, error) {
+			return say(http.StatusOK, "", viewCommit(result.(catalog.Commit)))
+		},
+	})
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+)
+
+type mergeCmd struct {
+	datasetFlags
+	From           string   `help:"Name or id of the dataset whose actions are played: a fork, or what this one was forked from." required:"" placeholder:"FORK"`
+	DryRun         bool     `help:"Only tell what would happen."`
+	FilterKey      []string `help:"Only actions with this key, such as Dataset.append. May be given again."`
+	FilterHash     []string `help:"Only the action with this hash. May be given again."`
+	Remember       bool     `help:"What the filter leaves out is left out of later merges too."`
+	NoAutorollback bool     `help:"Where there is a conflict, keep what was played before it."`
+	Message        string   `help:"What the merge is for."`
+}
+
+// mergeAnswer is what a merge did, or would do.
+type mergeAnswer struct {
+	Commit    *commitAnswer    `json:"commit"`
+	Played    []actionAnswer   `json:"played"`
+	Skipped   []actionAnswer   `json:"skipped"`
+	Conflicts []conflictAnswer `json:"conflicts"`
+}
+
+// Run merges.
+func (cmd *mergeCmd) Run(c console) error {
+	var done mergeAnswer
+	err := cmd.work(c, cmd.path("merges"), cmd.query(), cmd.body(), &done)
+	var p *problem
+	if errors.As(err, &p) {
+		done.Played, done.Conflicts = p.Played, p.Conflicts
+	}
+	cmd.show(c.out, done)
+	if len(done.Conflicts) > 0 {
+		if err := cmd.showConflicts(c.out, done.Conflicts); err != nil {
+			return err
+		}
+		return cmp.Or(err, fmt.Errorf("merging %s into %s has conflicts", cmd.From, cmd.Dataset))
+	}
+	if err == nil && done.Commit == nil && !cmd.DryRun {
+		fmt.Fprintf(c.out, "Nothing to merge from %s.\n", cmd.From)
+	}
+	return err
+}
+
+func (cmd *mergeCmd) body() map[string]any {
+	body := map[string]any{
+		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback, "message": cmd.Message,
+	}
+	if len(cmd.FilterKey)+len(cmd.FilterHash) > 0 {
+		body["filter"] = map[string]any{"key": cmd.FilterKey, "hash": cmd.FilterHash}
+	}
+	return body
+}
+
+// show prints what was played and what was not.
+func (cmd *mergeCmd) show(out io.Writer, done mergeAnswer) {
+	played := "played"
+	if cmd.DryRun {
+		played = "would play"
+	}
+	for _, a := range done.Played {
+		fmt.Fprintln(out, played, a)
+	}
+	for _, a := range done.Skipped {
+		fmt.Fprintln(out, "skipped", a)
+	}
+	if done.Commit != nil {
+		fmt.Fprintln(out, done.Commit)
+	}
+}

@@ -1,0 +1,19 @@
+package main
+
+import "fmt"
+
+type revertCmd struct {
+	datasetFlags
+	Savepoint string `arg:"" help:"Name, such as master__000003, or id."`
+	Message   string `help:"What the revert is for."`
+}
+
+// Run reverts to a savepoint.
+func (cmd *revertCmd) Run(c console) error {
+	var commit commitAnswer
+	if err := cmd.work(c, cmd.path("savepoints", cmd.Savepoint, "revert"), cmd.query(), map[string]string{"message": cmd.Message}, &commit); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, commit)
+	return nil
+}

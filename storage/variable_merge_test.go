@@ -1,0 +1,100 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/schema"
+)
+
+func TestVariablesAreMerged(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.variable(f, storage.NewVariable{Name: "n", Values: raw("1", "2", "3")})
+	b.derive(f, "twice", "n * 2")
+	b.rename(f, "x", "category")
+	b.retype(f, "n", "DOUBLE")
+	b.drop(f, "category")
+	b.json(f, "append", `[{"id":4,"n":0.5,"twice":9}]`)
+	b.json(d, "append", `[{"id":5,"x":"e"}]`)
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"n":1.0,"twice":2.0}`, `{"id":2,"n":2.0,"twice":4.0}`, `{"id":3,"n":3.0,"twice":6.0}`, `{"id":4,"n":0.5,"twice":1.0}`, `{"id":5,"n":null,"twice":null}`)
+	b.merge(d, f)
+	if stateRows(b, d) != stateRows(b, f) {
+		t.Errorf("%s\n%s", stateRows(b, d), stateRows(b, f))
+	}
+	b.since(f)
+	b.sound()
+}
+
+func stateRows(b *bench, d string) string { return toJSON(b.rows(d, "head", false)) }
+
+// The same variables on both sides are the same, though each side gave them ids of its own.
+func TestVariablesThatBothSidesMade(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	for _, side := range []string{f, d} {
+		b.variable(side, storage.NewVariable{Name: "n", Values: raw("1", "2", "3")})
+		b.derive(side, "twice", "n * 2")
+		b.derive(side, "four", "twice * 2")
+	}
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"a","n":1,"twice":2,"four":4}`, `{"id":2,"x":"b","n":2,"twice":4,"four":8}`, `{"id":3,"x":"c","n":3,"twice":6,"four":12}`)
+	b.derive(f, "other", "n + 1")
+	b.derive(d, "other", "n + 2")
+	b.refusedMerge("merge_conflict", d, storage.Merge{Source: f, Autorollback: true})
+	b.sound()
+}
+
+// A derivation follows the types of the side that it comes to, or conflicts.
+func TestDerivationsThatAreMerged(t *testing.T) {
+	b := open(t)
+	ctx := context.Background()
+	d := b.create("up", "id")
+	b.json(d, "append", `[{"id":1,"n":1,"m":1}]`)
+	b.derive(d, "a", "n + 1")
+	b.derive(d, "b", "n + 2")
+	f := b.fork(d, "fork", "head")
+	b.derive(f, "sum", "n + m")
+	b.json(d, "append", `[{"id":2,"n":1.5,"m":1}]`)
+	b.merge(f, d)
+	if c, _ := b.schemaAt(d, "head").ByName("sum"); c.Type.Name != schema.Double {
+		t.Errorf("sum is %s", c.Type)
+	}
+	b.derive(f, "more", "m + 1")
+	b.drop(d, "sum")
+	b.drop(d, "m")
+	b.refusedMerge("merge_conflict", d, storage.Merge{Source: f, Autorollback: true})
+	g := b.fork(d, "cycle", "head")
+	forth, back := "CAST(b AS BIGINT)", "CAST(a AS BIGINT)"
+	typ := "BIGINT"
+	if _, _, err := b.tryEdit(g, "a", storage.VariableEdit{Derivation: &forth, Type: &typ}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.tryEdit(d, "b", storage.VariableEdit{Derivation: &back, Type: &typ}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Merge(ctx, d, storage.Merge{Source: g, Autorollback: true}, storage.Request{})
+	wantRefusal(t, err, "merge_conflict")
+	b.want(d, "head", `{"id":1,"n":1.0,"a":2.0,"b":2}`, `{"id":2,"n":1.5,"a":2.5,"b":2}`)
+	b.sound()
+}
+
+func TestRetypesThatAreMerged(t *testing.T) {
+	b := open(t)
+	d, _ := b.pair("id")
+	b.variable(d, storage.NewVariable{Name: "when", Values: raw(`"2026-01-02"`, `"2026-01-03T04:05:06"`, "null")})
+	f := b.fork(d, "second", "head")
+	b.retype(f, "when", "TIMESTAMP")
+	b.json(d, "upsert", `[{"id":3,"when":"2026-02-01"}]`)
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"a","when":"2026-01-02 00:00:00"}`, `{"id":2,"x":"b","when":"2026-01-03 04:05:06"}`, `{"id":3,"x":"c","when":"2026-02-01 00:00:00"}`)
+	g := b.fork(d, "third", "head")
+	b.variable(d, storage.NewVariable{Name: "code", Type: "VARCHAR"})
+	b.merge(d, g)
+	b.retype(g, "code", "BIGINT")
+	b.json(d, "upsert", `[{"id":1,"code":"none"}]`)
+	b.refusedMerge("merge_conflict", d, storage.Merge{Source: g, Autorollback: true})
+	b.sound()
+}
