@@ -535,9 +535,9 @@ func (f *family) doSavepoint(d *member) {
 		f.revert(d, list[f.rng.IntN(len(list))])
 		return
 	}
-	p, made, err := f.CreateSavepoint(context.Background(), d.id, "", storage.Request{})
+	p, err := f.CreateSavepoint(context.Background(), d.id, storage.NewSavepoint{}, storage.Request{})
 	f.must(err)
-	if made {
+	if p.Made {
 		d.saves = append(d.saves, save{p.Number, p.CommitID, len(d.log)})
 		return
 	}
