@@ -305,10 +305,13 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playColumns(ctx, &did); err != nil {
 		return err
 	}
-	if err := one.playDerivations(ctx); err != nil {
+	if err := one.playRows(ctx, did); err != nil {
 		return err
 	}
-	if err := one.playRows(ctx, did); err != nil {
+	if err := one.narrowColumns(did); err != nil {
+		return err
+	}
+	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
 	if err := one.settle(); err != nil {

@@ -22,6 +22,7 @@ func (w *work) playRows(ctx context.Context, did action) error {
 		return nil
 	}
 	r := rowPlayer{work: w, did: did, mine: Diff(did.before, did.after)}
+	r.wide = wideEnough(w.schema, r.mine.Schema)
 	touched, err := r.touchesChanged(ctx)
 	if err != nil {
 		return err
@@ -41,7 +42,19 @@ func (w *work) playRows(ctx context.Context, did action) error {
 type rowPlayer struct {
 	*work
 	did  action
-	mine *Difference // the rows that the action displaced, and those that it added
+	mine *Difference     // the rows that the action displaced, and those that it added
+	wide []schema.Column // what is stored here, with types that take the source's values too: records are compared in them
+}
+
+// wideEnough are the stored columns of a schema, with types that take another's values as well.
+func wideEnough(s, other schema.Schema) []schema.Column {
+	both, out := commonSchema(other, s), slices.Clone(s.Stored())
+	for i, c := range out {
+		if wide, ok := both.ByID(c.ID); ok {
+			out[i].Type = wide.Type
+		}
+	}
+	return out
 }
 
 // theirs is what the target has and the source had not before the action, and the other way round, where it may have
@@ -133,7 +146,7 @@ func (r rowPlayer) pairs(d *Difference, a, b string) string {
 	key := r.schema.KeyColumns()
 	side := func(prefix, rows string) string {
 		list := []string{"true AS " + prefix + "_is", "_commit AS " + prefix + "_commit"}
-		for _, c := range r.schema.Stored() {
+		for _, c := range r.wide {
 			list = append(list, fmt.Sprintf("%s AS %s%d", d.value(c), prefix, c.ID))
 		}
 		return "SELECT " + strings.Join(list, ", ") + " FROM (" + rows + ")"
@@ -256,8 +269,8 @@ func (r rowPlayer) changes(live *Snapshot) string {
 		known[c.ID] = true
 	}
 	var after, before []string
-	for _, c := range r.schema.Stored() {
-		value := fmt.Sprintf("i.q%d", c.ID)
+	for i, c := range r.schema.Stored() {
+		value := castFrom(r.wide[i].Type, c.Type, fmt.Sprintf("i.q%d", c.ID))
 		if !known[c.ID] && !r.schema.IsKey(c.ID) {
 			value = "s." + columnName(c.ID)
 		}

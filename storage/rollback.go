@@ -218,7 +218,9 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 	}
 	played, err := tx.Played(c.DatasetID, c.ID)
 	for _, p := range played {
-		err = errors.Join(err, flip(tx, marks, p, rollback))
+		if p.RollbackCommitID == c.RollbackCommitID { // else it was undone by itself
+			err = errors.Join(err, flip(tx, marks, p, rollback))
+		}
 	}
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"rowback/storage/catalog"
 )
@@ -37,27 +36,28 @@ func savepoints(tx catalog.Tx, dataset string) ([]catalog.Savepoint, error) {
 	}
 	reverts, err := revertsOf(tx, dataset)
 	return slices.DeleteFunc(all, func(p catalog.Savepoint) bool {
-		return slices.ContainsFunc(reverts, func(r revert) bool { return r.number < p.Number && !p.CreatedAt.After(r.at) })
+		return slices.ContainsFunc(reverts, func(r revert) bool { return r.number < p.Number && p.CommitID < r.commit })
 	}), err
 }
 
 // revert is a restore of a savepoint that stands.
 type revert struct {
 	number int64 // the savepoint's
-	at     time.Time
+	commit int64
 }
 
 const savepointParam = "savepoint" // of a restore: the number of the savepoint that was reverted to
 
+// revertsOf lists the reverts of a dataset's own savepoints. One that a merge played went back to another's.
 func revertsOf(tx catalog.Tx, dataset string) (out []revert, err error) {
 	restores, err := tx.Standing(dataset, catalog.Restore)
 	for _, c := range restores {
 		var params map[string]any
-		if json.Unmarshal(c.Params, &params) != nil {
+		if c.MergeCommitID != 0 || json.Unmarshal(c.Params, &params) != nil {
 			continue
 		}
 		if number, ok := params[savepointParam].(float64); ok {
-			out = append(out, revert{int64(number), c.CreatedAt})
+			out = append(out, revert{int64(number), c.ID})
 		}
 	}
 	return out, err
@@ -106,7 +106,7 @@ func (s *Store) CreateSavepoint(ctx context.Context, dataset, description string
 	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
 		if p, err = s.unchangedSince(tx, head); err == nil && p.ID == "" {
 			made = true
-			p, err = s.addSavepoint(tx, head.Commit, description, r.User)
+			p, err = s.addSavepoint(tx, head, description, r.User)
 		}
 		if err != nil {
 			return err
@@ -144,9 +144,9 @@ func sameState(a, b *Snapshot) bool {
 		reflect.DeepEqual(a.Properties, b.Properties)
 }
 
-// addSavepoint bookmarks a commit. Numbers are given once.
-func (s *Store) addSavepoint(tx catalog.Tx, c catalog.Commit, description, user string) (catalog.Savepoint, error) {
-	all, err := tx.Savepoints(c.DatasetID)
+// addSavepoint bookmarks a state. Numbers are given once.
+func (s *Store) addSavepoint(tx catalog.Tx, at *Snapshot, description, user string) (catalog.Savepoint, error) {
+	all, err := tx.Savepoints(at.Dataset.ID)
 	if err != nil {
 		return catalog.Savepoint{}, err
 	}
@@ -154,21 +154,22 @@ func (s *Store) addSavepoint(tx catalog.Tx, c catalog.Commit, description, user 
 	if len(all) > 0 {
 		number = all[0].Number + 1
 	}
-	return s.putSavepoint(tx, c, number, description, user)
+	return s.putSavepoint(tx, catalog.Savepoint{DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user})
 }
 
 // firstSavepoint bookmarks what a dataset starts with, unless it has savepoints already.
 func (s *Store) firstSavepoint(tx catalog.Tx, c catalog.Commit, description string) error {
 	all, err := tx.Savepoints(c.DatasetID)
 	if err == nil && len(all) == 0 {
-		_, err = s.putSavepoint(tx, c, 0, description, c.User)
+		_, err = s.putSavepoint(tx, catalog.Savepoint{DatasetID: c.DatasetID, CommitID: c.ID, Description: description, User: c.User})
 	}
 	return err
 }
 
-func (s *Store) putSavepoint(tx catalog.Tx, c catalog.Commit, number int64, description, user string) (catalog.Savepoint, error) {
-	now := s.now()
-	p := catalog.Savepoint{ID: s.options.NewID(), DatasetID: c.DatasetID, Number: number, CommitID: c.ID, Description: description, User: user, CreatedAt: now, UpdatedAt: now}
+// putSavepoint records a savepoint and gives it its id.
+func (s *Store) putSavepoint(tx catalog.Tx, p catalog.Savepoint) (catalog.Savepoint, error) {
+	p.ID, p.CreatedAt = s.options.NewID(), s.now()
+	p.UpdatedAt = p.CreatedAt
 	if err := tx.AddSavepoint(p); err != nil {
 		return p, err
 	}
