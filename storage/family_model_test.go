@@ -53,6 +53,7 @@ type family struct {
 	members []*member
 	overlap bool // some merge played what the target had changed too: files may have been made anew
 
+	columnIDs        map[string]int
 	columnsMadeTwice bool // some two members had columns of one name with ids of their own
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -299,7 +300,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 		return err
 	}
 	one := p.commit(a)
-	if err := one.findParent(ctx, p.merge, did.parentHash); err != nil {
+	if err := one.findParent(ctx, did.parentHash); err != nil {
 		return err
 	}
 	if err := one.playColumns(ctx, &did); err != nil {
@@ -326,7 +327,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
 	one := &work{
-		store: w.store, head: p.now, schema: p.now.Schema, properties: p.now.Properties, bound: p.now.Schema, marks: map[int64]int64{},
+		store: w.store, head: p.now, schema: p.now.Schema, properties: p.now.Properties, bound: p.now.Schema, marks: p.marks(),
 		family: w.family, batch: w.batch, conn: w.conn, part: len(w.played), request: w.request, unlock: func() {},
 	}
 	one.commit = catalog.Commit{
@@ -334,6 +335,14 @@ func (p *player) commit(a catalog.Commit) *work {
 		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata, Params: a.Params,
 	}
 	return one
+}
+
+// marks are those of what was played: the catalog does not have them yet.
+func (p *player) marks() map[int64]int64 {
+	if n := len(p.merge.played); n > 0 {
+		return maps.Clone(p.merge.played[n-1].marks)
+	}
+	return map[int64]int64{}
 }
 
 // publish makes the merge stand with what it played.
@@ -412,7 +421,7 @@ func (p *player) state(tx catalog.Tx, commit int64) (*Snapshot, error) {
 
 // findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or it
 // is undone already, nothing is left for it to mark.
-func (w *work) findParent(ctx context.Context, merge *work, hash string) error {
+func (w *work) findParent(ctx context.Context, hash string) error {
 	if hash == "" {
 		return nil
 	}
@@ -422,18 +431,13 @@ func (w *work) findParent(ctx context.Context, merge *work, hash string) error {
 			return err
 		}
 		for _, c := range found {
-			if c.RollbackCommitID == 0 && !merge.undoes(c.ID) {
+			if undoneBy(w.marks, c) == 0 {
 				w.commit.ParentCommitID = c.ID
 				return flip(tx, w.marks, c, w.commit.ID)
 			}
 		}
 		return nil
 	})
-}
-
-// undoes tells whether a commit that the merge has played undoes another.
-func (w *work) undoes(commit int64) bool {
-	return slices.ContainsFunc(w.played, func(p *work) bool { return p.marks[commit] != 0 })
 }
 
 // links makes the commit out of the files that the action opened and closed, as they are.

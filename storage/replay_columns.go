@@ -61,15 +61,18 @@ func (did *action) renumber(ids map[int]int) {
 		return
 	}
 	did.renumbered = ids
-	for _, s := range []**Snapshot{&did.before, &did.after} {
-		copied := **s
-		copied.Schema = renumbered(copied.Schema, ids)
-		copied.schemas = map[string]schema.Schema{}
-		for id, fs := range (*s).schemas {
-			copied.schemas[id] = renumbered(fs, ids)
-		}
-		*s = &copied
+	did.before, did.after = did.before.renumbered(ids), did.after.renumbered(ids)
+}
+
+// renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
+func (s *Snapshot) renumbered(ids map[int]int) *Snapshot {
+	out := *s
+	out.Schema = renumbered(s.Schema, ids)
+	out.schemas = map[string]schema.Schema{}
+	for id, fs := range s.schemas {
+		out.schemas[id] = renumbered(fs, ids)
 	}
+	return &out
 }
 
 func renumbered(s schema.Schema, ids map[int]int) schema.Schema {
@@ -92,7 +95,7 @@ func (w *work) playColumn(did action, id int) error {
 	switch {
 	case is == have && reflect.DeepEqual(after, now):
 		return nil
-	case !did.explicit && was && (!is || !have || !before.Type.Equal(after.Type) && before.Type.Holds(after.Type)):
+	case !did.explicit && was && (!is || !have || narrower(before, after)):
 		return nil // records went, or the variable was changed here: it stays so, unless narrowColumns finds it idle
 	case was == have && reflect.DeepEqual(before, now):
 		return w.setColumn(did, after, is, id)
@@ -133,7 +136,7 @@ func (w *work) narrowColumns(did action) error {
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
 		before, was := did.before.Schema.ByID(id)
 		now, have := w.schema.ByID(id)
-		if !was || !have || !reflect.DeepEqual(before, now) {
+		if !was || !have || !reflect.DeepEqual(before, now) || len(w.schema.DerivedFrom(id)) > 0 {
 			continue
 		}
 		next, is := did.after.Schema.ByID(id)
@@ -148,6 +151,11 @@ func (w *work) narrowColumns(did action) error {
 		}
 	}
 	return nil
+}
+
+// narrower tells whether an action took from a column's type what records had widened it by.
+func narrower(before, after schema.Column) bool {
+	return !before.Type.Equal(after.Type) && before.Type.Holds(after.Type) && len(before.Earlier) == len(after.Earlier)
 }
 
 // setColumn makes a column what it is after the action, or takes it away.
@@ -184,7 +192,7 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		if !have {
 			now = did.latest(c)
 		}
-		if typ, ok := schema.Widen(now.Type, c.Type); ok {
+		if typ, ok := schema.Widen(now.Type, c.Type); ok && len(now.Earlier) == len(c.Earlier) {
 			now.Type = typ
 		}
 		var values, fit int64

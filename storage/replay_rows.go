@@ -172,23 +172,25 @@ func (r rowPlayer) compared() (out []schema.Column) {
 	return out
 }
 
-// verdicts is the SQL of the keys that both the action and the target touched, with what becomes of them: same (both did
-// the same), play, or conflict.
+// verdicts is the SQL of the keys that both the action and the target touched, with what becomes of them: same (there is
+// nothing to do: both did the same, or the action left the record as it was), play, or conflict.
 func (r rowPlayer) verdicts() string {
 	key := r.schema.KeyColumns()
-	equal := func(side string) string {
-		conditions := []string{fmt.Sprintf("coalesce(n_is, false) = coalesce(%s_is, false)", side)}
-		for _, c := range r.compared() {
-			conditions = append(conditions, fmt.Sprintf("(n_is IS NULL OR n%d IS NOT DISTINCT FROM %s%[1]d)", c.ID, side))
-		}
-		return strings.Join(conditions, " AND ")
-	}
 	gone := "false"
 	if r.did.explicit {
 		gone = "n_is IS NULL" // a value for a record that is no more
 	}
-	return fmt.Sprintf("SELECT m.*, n_is, %s, CASE WHEN %s OR (%s) THEN 'same' WHEN %s THEN 'play' ELSE 'conflict' END AS verdict FROM mine m JOIN theirs t ON %s",
-		prefixed("n", r.schema.Stored()), gone, equal("q"), equal("p"), sameKey(key, "m", "t"))
+	return fmt.Sprintf("SELECT m.*, n_is, %s, CASE WHEN %s OR %s OR %s THEN 'same' WHEN %s THEN 'play' ELSE 'conflict' END AS verdict FROM mine m JOIN theirs t ON %s",
+		prefixed("n", r.schema.Stored()), gone, r.equal("n", "q"), r.equal("p", "q"), r.equal("n", "p"), sameKey(key, "m", "t"))
+}
+
+// equal is the SQL that two sides of a verdict are the same record, or both are none.
+func (r rowPlayer) equal(a, b string) string {
+	conditions := []string{fmt.Sprintf("coalesce(%s_is, false) = coalesce(%s_is, false)", a, b)}
+	for _, c := range r.compared() {
+		conditions = append(conditions, fmt.Sprintf("(%[1]s_is IS NULL OR %[1]s%[3]d IS NOT DISTINCT FROM %[2]s%[3]d)", a, b, c.ID))
+	}
+	return "(" + strings.Join(conditions, " AND ") + ")"
 }
 
 func prefixed(prefix string, columns []schema.Column) string {

@@ -2,6 +2,8 @@ package storage_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 
 	"rowback/storage"
@@ -117,5 +119,87 @@ func TestUndoingAMergeLeavesWhatWasUndoneBefore(t *testing.T) {
 	b.sound()
 	if c, err := b.CommitByID(context.Background(), d, m.Played[0].ID); err != nil || c.RollbackCommitID != one.ID {
 		t.Errorf("%+v %v", c, err)
+	}
+}
+
+func TestAMergeThatGoesBackAndForthIsUndone(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	ctx := context.Background()
+	for _, ref := range []string{"0", "1"} {
+		if _, err := b.Restore(ctx, f, ref, storage.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	m := b.merge(f, d)
+	b.sound()
+	if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`)
+	b.sound()
+}
+
+func TestARecordThatARestoreLeftAsItWasIsNoConflict(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	was := b.json(f, catalog.Append, `[{"id":4,"x":"d"}]`)
+	b.merge(f, d)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"a"}]`)
+	b.json(f, catalog.Delete, `[{"id":4}]`)
+	if _, err := b.Restore(context.Background(), f, fmt.Sprint(was.ID), storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	b.json(d, catalog.Upsert, `[{"id":1,"x":"mine"}]`)
+	b.mergeOnly(f, d, "Dataset.delete")
+	b.mergeOnly(f, d, "Dataset.restore")
+	b.want(d, "head", `{"id":1,"x":"mine"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`, `{"id":4,"x":"d"}`)
+	b.sound()
+}
+
+func TestPlayedRollbacksSeeThoseBeforeThem(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Append, `[{"id":4,"x":"d"}]`)
+	m := b.merge(f, d)
+	undo := func(dataset string, commit int64) int64 {
+		t.Helper()
+		c, err := b.rollback(dataset, commit, storage.Records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
+	}
+	all := undo(d, m.Commit.ID)
+	g := b.fork(d, "g", "head")
+	undo(g, all)
+	undo(g, m.Played[0].ID)
+	up := b.merge(g, d)
+	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`, `{"id":4,"x":"d"}`)
+	c, err := b.CommitByID(context.Background(), d, m.Played[0].ID)
+	if err != nil || len(up.Played) != 2 || c.RollbackCommitID != up.Played[1].ID {
+		t.Errorf("%+v %v", c, err)
+	}
+	b.sound()
+}
+
+func TestComparisonsKnowColumnsThatBothSidesMade(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"y":1},{"id":2,"y":2}]`)
+	b.json(d, catalog.Upsert, `[{"id":1,"y":1},{"id":3,"y":3}]`)
+	a, errA := b.Snapshot(context.Background(), d, "head")
+	z, errZ := b.Snapshot(context.Background(), f, "head")
+	conn, err := b.Conn(context.Background())
+	if err := errors.Join(err, errA, errZ); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	got, err := storage.Diff(a, z).Count(context.Background(), conn)
+	if err != nil || got.Modified != 2 || got.Columns["y"] != 2 || len(got.Columns) != 1 {
+		t.Errorf("%+v %v", got, err)
 	}
 }

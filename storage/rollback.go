@@ -202,6 +202,7 @@ func columnTaken(commit int64, name string) error {
 // flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it
 // played goes with it, and what it undid itself stands again, or does not.
 func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64) error {
+	was := undoneBy(marks, c)
 	marks[c.ID] = rollback
 	if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
 		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
@@ -218,11 +219,19 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 	}
 	played, err := tx.Played(c.DatasetID, c.ID)
 	for _, p := range played {
-		if p.RollbackCommitID == c.RollbackCommitID { // else it was undone by itself
+		if undoneBy(marks, p) == was { // else it was undone by itself
 			err = errors.Join(err, flip(tx, marks, p, rollback))
 		}
 	}
 	return err
+}
+
+// undoneBy is the rollback that undoes a commit, as marked, or else as the catalog has it.
+func undoneBy(marks map[int64]int64, c catalog.Commit) int64 {
+	if rollback, ok := marks[c.ID]; ok {
+		return rollback
+	}
+	return c.RollbackCommitID
 }
 
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
@@ -361,12 +370,12 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 		}
 		c.explicit = c.explicit || root.Mode == catalog.Schema
 	}
-	if c.opened, err = tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
+	opened, errOpened := tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	closed, errClosed := tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	if err := errors.Join(errOpened, errClosed); err != nil {
 		return err
 	}
-	if c.closed, err = tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
-		return err
-	}
+	c.opened, c.closed = without(opened, closed), without(closed, opened) // one that a merge closed and reopened is as it was
 	c.schemas, err = schemasOf(tx, c.touched())
 	return err
 }

@@ -42,6 +42,22 @@ func TestSavepointBeforeTheFirstCommit(t *testing.T) {
 	b.sound()
 }
 
+func TestAVersionBeforeTheFirstCommitIsGoneBackTo(t *testing.T) {
+	b := open(t)
+	ctx := context.Background()
+	d := b.create("d")
+	for range 2 {
+		if _, err := b.Increment(ctx, d, "patch", "", storage.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	b.want(d, "head")
+	b.sound()
+}
+
 func TestARevertThatIsMergedLeavesSavepointsOnTheList(t *testing.T) {
 	b := open(t)
 	d, f := b.pair("id")
