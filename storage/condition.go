@@ -21,6 +21,17 @@ func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool, files []
 	return s.Sandbox(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+list+" FROM ("+snap.Records(place)+")")
 }
 
+// OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is
+// derived, it is a sandbox.
+func (s *Store) OpenTable(ctx context.Context, snap *Snapshot, columns []schema.Column) (conn *duck.Conn, from string, err error) {
+	if slices.ContainsFunc(columns, schema.Column.Derived) {
+		conn, err = s.Filter(ctx, snap, false, nil)
+		return conn, "records", err
+	}
+	conn, err = s.Conn(ctx)
+	return conn, "(" + snap.StoredTable() + ")", err
+}
+
 // node is what is looked at of a parsed statement.
 type node struct {
 	Type      string `json:"type"`

@@ -596,13 +596,9 @@ func (f *family) doSavepoint(d *member) {
 		f.revert(d, list[f.rng.IntN(len(list))])
 		return
 	}
-	p, made, err := f.CreateSavepoint(context.Background(), d.id, "", storage.Request{})
-	if len(d.log) == 0 {
-		f.refused(err, "no_commits")
-		return
-	}
+	p, err := f.CreateSavepoint(context.Background(), d.id, storage.NewSavepoint{}, storage.Request{})
 	f.must(err)
-	if made {
+	if p.Made {
 		d.saves = append(d.saves, save{p.Number, p.CommitID, len(d.log)})
 		return
 	}

@@ -222,17 +222,13 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 		}
 		return out
 	}
-	if p, made, err := b.CreateSavepoint(ctx, d, "again", storage.Request{}); err != nil || made || p.Description != "initial import" {
-		t.Errorf("%+v %v %v", p, made, err)
+	if p := b.savepoint(d, storage.NewSavepoint{Description: "again", Automatic: true}, false); p.Description != "initial import" {
+		t.Errorf("%+v", p)
 	}
 	b.json(d, catalog.Append, `[{"id":4,"x":"d"}]`)
-	if _, made, err := b.CreateSavepoint(ctx, d, "with d", storage.Request{}); err != nil || !made {
-		t.Fatal(made, err)
-	}
+	b.savepoint(d, storage.NewSavepoint{Description: "with d"}, true)
 	b.json(d, catalog.Append, `[{"id":5,"x":"e"}]`)
-	if _, made, err := b.CreateSavepoint(ctx, d, "with e", storage.Request{}); err != nil || !made {
-		t.Fatal(made, err)
-	}
+	b.savepoint(d, storage.NewSavepoint{Description: "with e"}, true)
 	c, err := b.Revert(ctx, d, "master__000000", storage.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -241,9 +237,7 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 	if got := names(); !slices.Equal(got, []string{"initial import"}) {
 		t.Error(got)
 	}
-	if p, made, err := b.CreateSavepoint(ctx, d, "again", storage.Request{}); err != nil || made {
-		t.Errorf("nothing changed since the revert: %+v %v", p, err)
-	}
+	b.savepoint(d, storage.NewSavepoint{}, false) // nothing changed since the revert
 	if _, err := b.FindSavepoint(ctx, d, "master__000002"); storage.KindOf(err) != storage.NotFound {
 		t.Error(err)
 	}

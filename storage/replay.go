@@ -95,7 +95,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 // refusal is the error that tells what conflicts.
 func (m Merged) refusal() *Error {
 	first := m.Conflicts[0]
-	text := fmt.Sprintf("The merge has a conflict: %s %s", ActionKey(first.Action), first.Detail)
+	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s", ActionKey(first.Action), first.Action.ID, first.Detail)
 	if n := len(m.Conflicts) - 1; n > 0 {
 		text += fmt.Sprintf(" %d more actions can't be played either.", n)
 	}
@@ -306,13 +306,13 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playColumns(ctx, &did); err != nil {
 		return err
 	}
-	if err := one.playDerivations(ctx); err != nil {
-		return err
-	}
 	if err := one.playRows(ctx, did); err != nil {
 		return err
 	}
 	if err := one.narrowColumns(did); err != nil {
+		return err
+	}
+	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
 	if err := one.settle(); err != nil {

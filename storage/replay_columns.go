@@ -115,6 +115,17 @@ func (w *work) playColumn(did action, id int) error {
 	return onVariable(name, "Both sides changed variable %q, to different ends.", name)
 }
 
+// playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
+func (w *work) playDerivations(ctx context.Context) error {
+	followNames(w.head.Schema, w.schema, &w.properties)
+	err := w.deriveTypes(ctx)
+	if e := Explain(err); err != nil && (e.Kind == Invalid || e.Kind == Conflict) {
+		name, _ := e.Fields["variable"].(string)
+		return onVariable(name, "%s", e.Detail)
+	}
+	return err
+}
+
 // narrowColumns takes away what an action took away that was not about variables, columns and the width of columns, where
 // they are as the action found them and no record here may need them.
 func (w *work) narrowColumns(did action) error {
@@ -142,17 +153,6 @@ func (w *work) narrowColumns(did action) error {
 	return nil
 }
 
-// playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
-func (w *work) playDerivations(ctx context.Context) error {
-	followNames(w.head.Schema, w.schema, &w.properties)
-	err := w.deriveTypes(ctx)
-	if e := Explain(err); err != nil && (e.Kind == Invalid || e.Kind == Conflict) {
-		name, _ := e.Fields["variable"].(string)
-		return onVariable(name, "%s", e.Detail)
-	}
-	return err
-}
-
 // narrower tells whether an action took from a column's type what records had widened it by.
 func narrower(before, after schema.Column) bool {
 	return !before.Type.Equal(after.Type) && before.Type.Holds(after.Type) && len(before.Earlier) == len(after.Earlier)
@@ -163,14 +163,11 @@ func (w *work) setColumn(did action, c schema.Column, is bool, id int) error {
 	if is {
 		return w.addColumn(c)
 	}
-	rest := w.schema
-	rest.Columns = slices.DeleteFunc(slices.Clone(rest.Columns), func(c schema.Column) bool { return c.ID == id })
-	if !slices.Contains(did.after.Schema.Dropped, id) {
-		w.schema = rest.After(w.schema)
-		return nil
+	if slices.Contains(did.after.Schema.Dropped, id) {
+		w.schema = w.schema.Drop(id)
+	} else {
+		w.schema = w.schema.Without(id).After(w.schema)
 	}
-	rest.Dropped = append(slices.Clone(rest.Dropped), id)
-	w.schema = rest
 	return nil
 }
 
@@ -195,13 +192,12 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		if !have {
 			now = did.latest(c)
 		}
-		fits := fmt.Sprintf("TRY_CAST(%s AS %s) IS NOT NULL", duck.Ident(c.Name), now.Type.SQL())
 		if typ, ok := schema.Widen(now.Type, c.Type); ok && len(now.Earlier) == len(c.Earlier) {
-			now.Type, fits = typ, exactly(c, typ)
+			now.Type = typ
 		}
 		var values, fit int64
-		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(%[1]s), count(%[1]s) FILTER (%s) FROM %s",
-			duck.Ident(c.Name), fits, w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
+			becomes(c.Type, now.Type), duck.Ident(c.Name), w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {
@@ -215,15 +211,6 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		}
 	}
 	return nil
-}
-
-// exactly is the SQL that a value of a file's column is one of type t.
-func exactly(c schema.Column, t schema.Type) string {
-	if t.Holds(c.Type) {
-		return "true"
-	}
-	name := duck.Ident(c.Name)
-	return fmt.Sprintf("coalesce(TRY_CAST(TRY_CAST(%[1]s AS %[2]s) AS %[3]s) = %[1]s, false)", name, t.SQL(), c.Type.SQL())
 }
 
 // schemaOf is the schema that one of the action's files was written with.

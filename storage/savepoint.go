@@ -85,35 +85,54 @@ func (s *Store) FindSavepoint(ctx context.Context, dataset, ref string) (p catal
 	return p, err
 }
 
-// CreateSavepoint bookmarks the head. Where nothing has changed since the last savepoint, that one is returned, and
-// made is false.
-func (s *Store) CreateSavepoint(ctx context.Context, dataset, description string, r Request) (p catalog.Savepoint, made bool, err error) {
+// NewSavepoint is what a savepoint is made with.
+type NewSavepoint struct {
+	Description string
+	Automatic   bool // no one asked for it
+}
+
+// Marked is what came of that. Made is false where nothing had changed since the last savepoint: then it is that one.
+type Marked struct {
+	catalog.Savepoint
+	Made bool
+}
+
+// CreateSavepoint bookmarks the head, unless nothing has changed since the last savepoint. Where that one was made with
+// the dataset's first records, by itself, it takes the description that someone gives it now.
+func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepoint, r Request) (out Marked, err error) {
 	unlock, err := s.locks.lock(ctx, dataset)
 	if err != nil {
-		return p, false, err
+		return out, err
 	}
 	defer unlock()
 	head, err := s.Snapshot(ctx, dataset, "head")
 	if err != nil {
-		return p, false, err
+		return out, err
 	}
 	if err := r.expects(head.Dataset); err != nil {
-		return p, false, err
-	}
-	if head.Commit.ID == 0 {
-		return p, false, failf(Invalid, "no_commits", "Dataset '%s' has no commits yet, so that there is nothing to mark. Commit something first.", head.Dataset.Name)
+		return out, err
 	}
 	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if p, err = s.unchangedSince(tx, head); err == nil && p.ID == "" {
-			made = true
-			p, err = s.addSavepoint(tx, head, description, r.User)
-		}
-		if err != nil {
+		if out, err = s.mark(tx, head, n, r.User); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, p)
+		return s.receipt(tx, r, out)
 	})
-	return p, made, err
+	return out, err
+}
+
+func (s *Store) mark(tx catalog.Tx, head *Snapshot, n NewSavepoint, user string) (Marked, error) {
+	last, err := s.unchangedSince(tx, head)
+	switch {
+	case err != nil:
+		return Marked{}, err
+	case last.ID == "":
+		p, err := s.addSavepoint(tx, head, n.Description, user)
+		return Marked{p, true}, err
+	case last.Number == 0 && last.UpdatedAt.Equal(last.CreatedAt) && n.Description != "" && !n.Automatic:
+		last, err = s.describeSavepoint(tx, last, n.Description)
+	}
+	return Marked{last, false}, err
 }
 
 // expects refuses a request where the head is another than it says.
@@ -182,13 +201,16 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	if err != nil || p.Description == description {
 		return p, err
 	}
+	err = s.catalog.Write(ctx, func(tx catalog.Tx) error { p, err = s.describeSavepoint(tx, p, description); return err })
+	return p, err
+}
+
+func (s *Store) describeSavepoint(tx catalog.Tx, p catalog.Savepoint, description string) (catalog.Savepoint, error) {
 	p.Description, p.UpdatedAt = description, s.now()
-	return p, s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if err := tx.SetSavepoint(p); err != nil {
-			return err
-		}
-		return s.putLabel(p.DatasetID, SavepointName(p.Number), p)
-	})
+	if err := tx.SetSavepoint(p); err != nil {
+		return p, err
+	}
+	return p, s.putLabel(p.DatasetID, SavepointName(p.Number), p)
 }
 
 // Revert restores the dataset to a savepoint, as one commit. Later savepoints leave the list, as long as that commit
