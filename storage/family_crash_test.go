@@ -161,8 +161,8 @@ func (b *bench) survives(crashed bool, before string, again func() error) {
 	if anew := b.told(); anew != after {
 		b.Errorf("rebuilt\n%s\nwant\n%s", anew, after)
 	}
-	b.sound()
 	if !crashed {
+		b.sound()
 		return
 	}
 	if err := again(); err != nil {

@@ -212,6 +212,7 @@ type replay struct {
 	remembered     []string
 	conflicts      []clash
 	overlap        bool // some key was not as the source found it
+	unsure         bool // whether the odd column is still there depends on files, which the model has none of
 }
 
 // clash is an action that can't be played, and how many records are in the way.
@@ -257,6 +258,7 @@ func selects(f *storage.MergeFilter, a *deed) bool {
 
 // play plays one action, unless it conflicts.
 func (p *replay) play(a *deed) bool {
+	p.unsure = p.unsure || p.columnsBefore(a)["odd"] != "" && p.columnsBefore(a)["odd"] != a.columns["odd"]
 	columns, fit := p.columnsWith(a)
 	if !fit {
 		p.conflicts = append(p.conflicts, clash{a.hash, 0})

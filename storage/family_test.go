@@ -235,7 +235,7 @@ func (f *family) doDelete(d *member) {
 func (f *family) settle(d *member, c *deed) {
 	f.Helper()
 	c.columns = f.columns(d, c.id)
-	f.tell("%s of %s: commit %d", c.mode, d.name, c.id)
+	f.tell("%s of %s: commit %d, hash %s, odd %q", c.mode, d.name, c.id, c.hash, c.columns["odd"])
 }
 
 func (f *family) columns(d *member, commit int64) map[string]string {
@@ -345,6 +345,9 @@ func (f *family) doMerge(target *member) {
 	}
 	m := storage.Merge{Source: source.id, Autorollback: f.rng.IntN(2) == 0, DryRun: f.rng.IntN(6) == 0, Remember: f.rng.IntN(2) == 0, Filter: f.someFilter(source, target)}
 	want := replayed(source, target, m)
+	if want.unsure {
+		return
+	}
 	before, bytes := f.trace(target), f.diskBytes()
 	out, err := f.Merge(context.Background(), target.id, m, storage.Request{})
 	f.tell("merge of %s into %s %s: played %v, conflicts %v, %v", source.name, target.name, toJSON(m), idsOf(out.Played), len(out.Conflicts), err)
@@ -815,7 +818,7 @@ func (f *family) finish() {
 // Random fork families against the model: records, tags, actions that are missing, conflicts, savepoints, comparisons.
 // ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
 func TestFamilies(t *testing.T) {
-	steps, seeds := 70, []uint64{rand.Uint64(), 1, 2}
+	steps, seeds := 40, []uint64{rand.Uint64(), 1}
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_STEPS")); err == nil {
 		steps = n
 	}
