@@ -155,7 +155,8 @@ func (w *work) narrowColumns(did action) error {
 
 // narrower tells whether an action took from a column's type what records had widened it by.
 func narrower(before, after schema.Column) bool {
-	return !before.Type.Equal(after.Type) && before.Type.Holds(after.Type) && len(before.Earlier) == len(after.Earlier)
+	wide, ok := schema.Widen(after.Type, before.Type)
+	return ok && wide.Equal(before.Type) && !before.Type.Equal(after.Type) && len(before.Earlier) == len(after.Earlier)
 }
 
 // setColumn makes a column what it is after the action, or takes it away.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"rowback/storage"
@@ -66,6 +68,22 @@ func TestAColumnStaysWhereOtherRecordsHaveValuesInIt(t *testing.T) {
 	}
 	b.merge(f, d)
 	b.want(d, "head", `{"id":1,"x":"a","new":null}`, `{"id":2,"x":"b","new":2}`, `{"id":3,"x":"c","new":null}`)
+	b.sound()
+}
+
+func TestAColumnStaysAsWideAsOtherRecordsNeedIt(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	b.json(d, catalog.Append, `[{"id":1,"n":1}]`)
+	f := b.fork(d, "f", "head")
+	made := b.json(f, catalog.Upsert, `[{"id":1,"n":1.5}]`)
+	b.merge(f, d)
+	b.json(d, catalog.Append, `[{"id":2,"n":2.5}]`)
+	if _, err := b.rollback(f, made.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"n":1.0}`, `{"id":2,"n":2.5}`)
 	b.sound()
 }
 
@@ -202,4 +220,74 @@ func TestComparisonsKnowColumnsThatBothSidesMade(t *testing.T) {
 	if err != nil || got.Modified != 2 || got.Columns["y"] != 2 || len(got.Columns) != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
+}
+
+func TestMergesByKeysOfAnyType(t *testing.T) {
+	for name, c := range map[string]struct {
+		key  []string
+		keys [6]string // of records: the fields of the key
+	}{
+		"text":          {[]string{"id"}, [6]string{`"id":"a"`, `"id":"ü"`, `"id":"c'"`, `"id":"d"`, `"id":""`, `"id":"f"`}},
+		"two columns":   {[]string{"id", "day"}, [6]string{`"id":1,"day":"2026-01-01"`, `"id":1,"day":"2026-01-02"`, `"id":2,"day":"2026-01-01"`, `"id":2,"day":"2026-01-02"`, `"id":3,"day":"2026-01-01"`, `"id":1,"day":"2026-01-03"`}},
+		"dates":         {[]string{"id"}, [6]string{`"id":"2026-01-01"`, `"id":"2025-01-01"`, `"id":"2026-01-03"`, `"id":"2026-01-04"`, `"id":"1999-12-31"`, `"id":"2026-01-06"`}},
+		"widened later": {[]string{"id"}, [6]string{`"id":1`, `"id":2`, `"id":3`, `"id":4`, `"id":4.5`, `"id":-6`}},
+		"widened both":  {[]string{"id"}, [6]string{`"id":1`, `"id":2`, `"id":3`, `"id":4`, `"id":4.5`, `"id":6.5`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, k := open(t), c.keys
+			d := b.create("d", c.key...)
+			b.json(d, catalog.Append, fmt.Sprintf(`[{%s,"x":"a"},{%s,"x":"b"},{%s,"x":"c"},{%s,"x":"d"}]`, k[0], k[1], k[2], k[3]))
+			f := b.fork(d, "f", "head")
+			b.json(f, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"A"},{%s,"x":"B"},{%s,"x":"new"}]`, k[0], k[1], k[4]))
+			b.json(f, catalog.Delete, fmt.Sprintf(`[{%s}]`, k[2]))
+			b.json(d, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"B"},{%s,"x":"too"}]`, k[1], k[5]))
+			b.merge(f, d)
+			b.merge(d, f)
+			mine, theirs := b.rows(d, "head", false), b.rows(f, "head", false)
+			if !slices.Equal(mine, theirs) || len(mine) != 5 {
+				t.Errorf("%v\n%v", mine, theirs)
+			}
+			b.sound()
+			b.json(f, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"f"},{%s,"x":"f"}]`, k[4], k[0]))
+			b.json(d, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"d"}]`, k[4]))
+			if out, _ := b.conflicts(f, d, storage.Merge{Autorollback: true}); out.Conflicts[0].Count != 1 {
+				t.Errorf("%+v", out.Conflicts)
+			}
+			b.sound()
+		})
+	}
+}
+
+// Files of many records are made by another way than those of few.
+func TestLargeMergesMakeFilesAnew(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	records := func(from, to int, x string) string {
+		var list []string
+		for i := from; i < to; i++ {
+			list = append(list, fmt.Sprintf(`{"id":%d,"x":%q}`, i, x))
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	b.json(d, catalog.Append, records(0, 3000, "a"))
+	f := b.fork(d, "f", "head")
+	b.json(f, catalog.Upsert, records(500, 2500, "b"))
+	b.json(f, catalog.Upsert, records(1000, 3500, "c"))
+	b.json(f, catalog.Delete, records(0, 1200, ""))
+	b.json(d, catalog.Upsert, records(500, 700, "b"))
+	b.json(d, catalog.Append, records(5000, 5001, "d"))
+	before := b.rows(d, "head", true)
+	m := b.merge(f, d)
+	mine := slices.DeleteFunc(b.rows(d, "head", false), func(line string) bool { return line == `{"id":5000,"x":"d"}` })
+	if theirs := b.rows(f, "head", false); !slices.Equal(mine, theirs) || len(mine) != 2300 {
+		t.Errorf("%d and %d records", len(mine), len(theirs))
+	}
+	b.sound()
+	if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	if after := b.rows(d, "head", true); !slices.Equal(before, after) {
+		t.Errorf("%d records before, %d after", len(before), len(after))
+	}
+	b.sound()
 }
