@@ -231,6 +231,9 @@ func (w *work) numberMerge(plan *mergePlan) error {
 	if err := w.number(catalog.Merge); err != nil {
 		return err
 	}
+	if w.commit.Message == "" {
+		w.commit.Message = "Merge of " + plan.source.Name
+	}
 	for name, value := range plan.params {
 		w.setParam(name, value)
 	}
