@@ -115,6 +115,8 @@ func TestAColumnThatWasTakenAwayIsTheOneThatHasItsNameNow(t *testing.T) {
 	b.sound()
 }
 
+// What was undone by itself stays so when its merge is undone, and redone; what is redone by itself stays undone with its
+// merge.
 func TestUndoingAMergeLeavesWhatWasUndoneBefore(t *testing.T) {
 	b := open(t)
 	d, f := b.pair("id")
@@ -122,22 +124,30 @@ func TestUndoingAMergeLeavesWhatWasUndoneBefore(t *testing.T) {
 	b.json(f, catalog.Upsert, `[{"id":2,"x":"B"}]`)
 	b.json(d, catalog.Upsert, `[{"id":1,"x":"same"}]`)
 	m := b.merge(f, d)
-	one, err := b.rollback(d, m.Played[0].ID, storage.Records)
-	if err != nil {
-		t.Fatal(err)
+	undo := func(commit int64) int64 {
+		t.Helper()
+		c, err := b.rollback(d, commit, storage.Records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
 	}
-	all, err := b.rollback(d, m.Commit.ID, storage.Records)
-	if err != nil {
-		t.Fatal(err)
+	undoneBy := func(want int64) {
+		t.Helper()
+		if c, err := b.CommitByID(context.Background(), d, m.Played[0].ID); err != nil || c.RollbackCommitID != want {
+			t.Errorf("commit %d undoes it, want %d: %v", c.RollbackCommitID, want, err)
+		}
+		b.sound()
 	}
-	b.sound()
-	if _, err := b.rollback(d, all.ID, storage.Records); err != nil {
-		t.Fatal(err)
-	}
-	b.sound()
-	if c, err := b.CommitByID(context.Background(), d, m.Played[0].ID); err != nil || c.RollbackCommitID != one.ID {
-		t.Errorf("%+v %v", c, err)
-	}
+	one := undo(m.Played[0].ID)
+	all := undo(m.Commit.ID)
+	undoneBy(one)
+	redone := undo(all)
+	undoneBy(one)
+	undo(redone)
+	undoneBy(one)
+	undo(one)
+	undoneBy(all)
 }
 
 func TestAMergeThatGoesBackAndForthIsUndone(t *testing.T) {

@@ -209,10 +209,14 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 		if err != nil {
 			return err
 		}
-		if rollback != 0 {
-			return flip(tx, marks, parent, 0)
+		if rollback == 0 {
+			return flip(tx, marks, parent, c.ID)
 		}
-		return flip(tx, marks, parent, c.ID)
+		undone, err := undoneWithMerge(tx, marks, parent)
+		if err != nil {
+			return err
+		}
+		return flip(tx, marks, parent, undone)
 	}
 	if c.Mode != catalog.Merge {
 		return nil
@@ -224,6 +228,15 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 		}
 	}
 	return err
+}
+
+// undoneWithMerge is the rollback that undoes the merge which a commit was played by; 0: none.
+func undoneWithMerge(tx catalog.Tx, marks map[int64]int64, c catalog.Commit) (int64, error) {
+	if c.MergeCommitID == 0 {
+		return 0, nil
+	}
+	merge, err := tx.Commit(c.DatasetID, c.MergeCommitID)
+	return undoneBy(marks, merge), err
 }
 
 // undoneBy is the rollback that undoes a commit, as marked, or else as the catalog has it.
