@@ -143,7 +143,7 @@ func crashAll(t *testing.T, act func(b *bench, d, f string) error) {
 	}
 }
 
-// survives checks what is there when the store opens again, with its catalog or without.
+// survives checks what is there when the store opens again; of what was done, also with the catalog lost.
 func (b *bench) survives(crashed bool, before string, again func() error) {
 	b.Helper()
 	b.dir2()
@@ -157,11 +157,11 @@ func (b *bench) survives(crashed bool, before string, again func() error) {
 	if !crashed && after == before {
 		b.Error("nothing happened")
 	}
-	b.loseCatalog()
-	if anew := b.told(); anew != after {
-		b.Errorf("rebuilt\n%s\nwant\n%s", anew, after)
-	}
 	if !crashed {
+		b.loseCatalog()
+		if anew := b.told(); anew != after {
+			b.Errorf("rebuilt\n%s\nwant\n%s", anew, after)
+		}
 		b.sound()
 		return
 	}
@@ -175,7 +175,7 @@ func (b *bench) survives(crashed bool, before string, again func() error) {
 func TestForksAndMergesWithoutOverlapOpenNoFile(t *testing.T) {
 	b := open(t)
 	d := b.create("d", "id")
-	for i := range 200 {
+	for i := range 80 {
 		b.json(d, catalog.Append, fmt.Sprintf(`[{"id":%d,"x":"a"},{"id":%d,"x":"b"}]`, 10*i, 10*i+9))
 	}
 	f := b.fork(d, "f", "head")
@@ -184,7 +184,7 @@ func TestForksAndMergesWithoutOverlapOpenNoFile(t *testing.T) {
 	}
 	b.json(f, catalog.Delete, `[{"id":9}]`)
 	b.json(d, catalog.Append, `[{"id":5000,"x":"d"}]`)
-	b.json(d, catalog.Upsert, `[{"id":1999,"x":"d"}]`)
+	b.json(d, catalog.Upsert, `[{"id":799,"x":"d"}]`)
 	all := b.parquet()
 	for _, path := range all {
 		if err := os.Rename(path, path+".away"); err != nil {
@@ -192,7 +192,7 @@ func TestForksAndMergesWithoutOverlapOpenNoFile(t *testing.T) {
 		}
 	}
 	g := b.fork(d, "g", "head")
-	b.fork(g, "h", "100")
+	b.fork(g, "h", "50")
 	up := b.merge(f, d)
 	b.merge(d, f)
 	if _, err := b.rollback(d, up.Commit.ID, storage.Stack); err != nil {
@@ -208,7 +208,7 @@ func TestForksAndMergesWithoutOverlapOpenNoFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a, c := b.rows(d, "head", false), b.rows(f, "head", false); !slices.Equal(a, c) || len(a) != 420 {
+	if a, c := b.rows(d, "head", false), b.rows(f, "head", false); !slices.Equal(a, c) || len(a) != 180 {
 		t.Errorf("%d and %d records", len(a), len(c))
 	}
 	b.sound()
