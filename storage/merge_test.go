@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/intake"
 )
 
 // pair is a dataset with three records and a fork of it.
@@ -252,4 +254,31 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 		t.Error(got)
 	}
 	b.sound()
+}
+
+// A conflict shows records as reading shows them: numbers that JSON has no word for are null, and JSON is whole.
+func TestConflictsShowRecordsAsJSON(t *testing.T) {
+	b := open(t)
+	d := b.create("up", "id")
+	b.put(d, catalog.Append, intake.CSV, "id,x,at,j\n1,0.5,2026-01-31T10:00:00,\n")
+	if _, _, err := b.CreateVariable(context.Background(), d, storage.NewVariable{Name: "whole", Type: "JSON", Values: []json.RawMessage{json.RawMessage(`{"n":12345678901234567890123}`)}}, storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	f := b.fork(d, "fork", "head")
+	b.put(f, catalog.Upsert, intake.CSV, "id,x\n1,inf\n")
+	b.put(d, catalog.Upsert, intake.CSV, "id,x\n1,nan\n")
+	_, e := b.conflicts(f, d, storage.Merge{Autorollback: true})
+	if _, err := json.Marshal(e.Fields["conflicts"]); err != nil {
+		t.Error(err)
+	}
+	r := e.Fields["conflicts"].([]storage.MergeConflict)[0].Records[0]
+	for got, want := range map[string]string{
+		string(r.Before): `{"id":1,"x":0.5,"at":"2026-01-31T10:00:00","j":null,"whole":{"n":12345678901234567890123}}`,
+		string(r.After):  `{"id":1,"x":null,"at":"2026-01-31T10:00:00","j":null,"whole":{"n":12345678901234567890123}}`,
+		string(r.Now):    `{"id":1,"x":null,"at":"2026-01-31T10:00:00","j":null,"whole":{"n":12345678901234567890123}}`,
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 }

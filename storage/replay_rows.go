@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/output"
 	"rowback/storage/schema"
 )
 
@@ -228,11 +229,8 @@ func (r rowPlayer) conflicts(ctx context.Context) error {
 
 // record is the SQL of one side of a verdict as a JSON object; null where there is no record.
 func (r rowPlayer) record(side string) string {
-	parts := make([]string, 0, len(r.schema.Stored()))
-	for _, c := range r.schema.Stored() {
-		parts = append(parts, fmt.Sprintf("%s := %s%d", duck.Ident(c.Name), side, c.ID))
-	}
-	return fmt.Sprintf("CASE WHEN %s_is THEN CAST(to_json(struct_pack(%s)) AS VARCHAR) END", side, strings.Join(parts, ", "))
+	value := func(c schema.Column) string { return fmt.Sprintf("%s%d", side, c.ID) }
+	return fmt.Sprintf("CASE WHEN %s_is THEN %s END", side, output.Record(r.wide, value))
 }
 
 func raw(text *string) json.RawMessage {

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -125,18 +124,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, sc
 }
 
 func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, asArray bool) error {
-	parts := make([]string, len(q.Columns))
-	for i, c := range q.Columns {
-		parts[i] = duck.Ident(c.Name) + " := " + jsonValue(duck.Ident(c.Name), c.Type)
-	}
-	record := "'{}'"
-	switch {
-	case slices.ContainsFunc(q.Columns, func(c schema.Column) bool { return c.Type.Name == schema.JSON }):
-		record = spliced(q.Columns)
-	case len(parts) > 0:
-		record = "CAST(to_json(struct_pack(" + strings.Join(parts, ", ") + ")) AS VARCHAR)"
-	}
-	r, err := conn.Stream(ctx, "SELECT "+record+" FROM ("+q.SQL+")")
+	r, err := conn.Stream(ctx, "SELECT "+Record(q.Columns, nameOf)+" FROM ("+q.SQL+")")
 	if err != nil {
 		return err
 	}
