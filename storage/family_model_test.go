@@ -285,6 +285,8 @@ func (p *replay) play(a *deed) bool {
 			next = overlaid(now, after, columns, both)
 		case equalRows(before, after, both):
 			next = now // the action did not change it
+		case equalRows(now, p.source.head()[k], both):
+			next = now // what the source did since has led to what is here
 		default:
 			conflicts++
 		}

@@ -282,3 +282,20 @@ func TestConflictsShowRecordsAsJSON(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatBothSidesDidAndOneDidOnAtIsNoConflictBack(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(d, catalog.Upsert, `[{"id":1,"x":"b"},{"id":2,"x":"B"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"b"},{"id":2,"x":"B"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"c"}]`)
+	b.json(f, catalog.Delete, `[{"id":2}]`)
+	b.merge(f, d)
+	b.merge(d, f)
+	for _, of := range []string{d, f} {
+		b.want(of, "head", `{"id":1,"x":"c"}`, `{"id":3,"x":"c"}`)
+	}
+	b.since(f)
+	b.upstream(f)
+	b.sound()
+}

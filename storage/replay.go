@@ -71,7 +71,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
-	p := player{merge: w, plan: plan, now: w.head}
+	p := player{merge: w, plan: plan, now: w.head, head: plan.head}
 	if err := p.playAll(ctx, m); err != nil {
 		return Merged{}, err
 	}
@@ -110,6 +110,7 @@ func (m Merged) refusal() *Error {
 // mergePlan is which of the source's actions a merge plays.
 type mergePlan struct {
 	source     catalog.Dataset
+	head       *Snapshot // of the source
 	actions    []catalog.Commit
 	skipped    []catalog.Commit
 	remembered []string // hashes of those that later merges skip as well
@@ -130,6 +131,9 @@ func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) 
 			return failf(Invalid, "not_family", "Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to merge by.", plan.source.Name, target.Name)
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
+			return err
+		}
+		if plan.head, err = s.snapshot(tx, plan.source, plan.source.Head); err != nil {
 			return err
 		}
 		all, err := missing(tx, plan.source.ID, target.ID)
@@ -246,6 +250,7 @@ type player struct {
 	plan      mergePlan
 	now       *Snapshot // the target, with what was played
 	source    *Snapshot // the last state of the source that was looked at
+	head      *Snapshot // of the source
 	clean     []catalog.Commit
 	conflicts []MergeConflict
 }
@@ -376,6 +381,7 @@ func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 type action struct {
 	catalog.Commit
 	before, after  *Snapshot
+	head           *Snapshot // of the source
 	opened, closed []*catalog.File
 	explicit       bool        // it changed columns because people said so
 	renumbered     map[int]int // columns that have other ids here
@@ -384,7 +390,7 @@ type action struct {
 
 // look reads what an action did.
 func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err error) {
-	did.Commit = c
+	did.Commit, did.head = c, p.head
 	err = p.merge.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		if did.before, err = p.state(tx, c.Previous); err != nil {
 			return err

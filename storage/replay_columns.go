@@ -108,6 +108,9 @@ func (w *work) playColumn(did action, id int) error {
 			return nil
 		}
 	}
+	if end, ends := did.head.Schema.ByID(id); ends == have && reflect.DeepEqual(end, now) {
+		return nil // what the source did to it since has led to what is here
+	}
 	name := after.Name
 	if !is {
 		name = before.Name

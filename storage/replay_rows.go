@@ -130,11 +130,33 @@ func (r rowPlayer) rewrite(ctx context.Context) error {
 	if err := r.table(ctx, "verdicts", r.verdicts()); err != nil {
 		return err
 	}
+	if err := r.settleLater(ctx); err != nil {
+		return err
+	}
 	if err := r.conflicts(ctx); err != nil {
 		return err
 	}
 	return r.write(ctx)
 }
+
+// settleLater finds conflicts that are none in the end: what the source did to the record since has led to what is here,
+// as where both sides made the same change and one of them, or a merge, brought a later one to both.
+func (r rowPlayer) settleLater(ctx context.Context) error {
+	var n int64
+	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
+		return err
+	}
+	bounds := r.bounds()
+	since := Diff(r.did.after.within(bounds), r.did.head.within(bounds))
+	if err := r.table(ctx, "since", r.pairs(since, "e", "f")); err != nil {
+		return err
+	}
+	_, err := r.conn.Exec(ctx, fmt.Sprintf("UPDATE verdicts AS v SET verdict = 'same' FROM since s WHERE verdict = 'conflict' AND %s AND %s",
+		sameKey(r.schema.KeyColumns(), "v", "s"), r.equal("n", "f")))
+	return err
+}
+
+const countConflicts = "SELECT count(*) FROM verdicts WHERE verdict = 'conflict'"
 
 func (r rowPlayer) table(ctx context.Context, name, query string) error {
 	_, err := r.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE "+name+" AS "+query)
@@ -205,7 +227,7 @@ func prefixed(prefix string, columns []schema.Column) string {
 // conflicts returns the conflict of records, if there is one.
 func (r rowPlayer) conflicts(ctx context.Context) error {
 	var n int64
-	if err := r.conn.Row(ctx, "SELECT count(*) FROM verdicts WHERE verdict = 'conflict'", &n); err != nil || n == 0 {
+	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
 		return err
 	}
 	c := MergeConflict{Count: n}

@@ -80,8 +80,10 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	if err != nil {
 		return Rollbackable{}, err
 	}
-	_, _, answer, err := s.blockers(ctx, head, commit, p)
-	if e := Explain(err); err != nil && (e.Code == "already_rolled_back" || e.Code == "fork_commit") {
+	trial := &work{store: s, head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, unlock: func() {}}
+	defer trial.end()
+	_, answer, err := trial.undo(ctx, commit, p)
+	if e := Explain(err); err != nil && (e.Kind == Conflict || e.Code == "derivation_refused") {
 		return Rollbackable{Blocked: true, Detail: e.Detail, Policy: p}, nil
 	}
 	return answer, err
@@ -95,25 +97,34 @@ func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Po
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	undone, followed, answer, err := s.blockers(ctx, w.head, commit, p)
+	undone, answer, err := w.undo(ctx, commit, p)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	if answer.Blocked {
 		return catalog.Commit{}, answer.refusal()
 	}
-	w.invert(undone)
-	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
-	if err := w.undoSchema(undone, followed); err != nil {
-		return catalog.Commit{}, err
-	}
-	if err := w.checkReadable(ctx); err != nil {
-		return catalog.Commit{}, err
-	}
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) }); err != nil {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone, w.commit.ID) }); err != nil {
 		return catalog.Commit{}, err
 	}
 	return w.publish(ctx)
+}
+
+// undo makes the work the inverse of a commit, unless that is blocked.
+func (w *work) undo(ctx context.Context, commit int64, p Policy) (catalog.Commit, Rollbackable, error) {
+	undone, followed, answer, err := w.store.blockers(ctx, w.head, commit, p)
+	if err != nil || answer.Blocked {
+		return undone.commit, answer, err
+	}
+	w.invert(undone)
+	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
+	if err := w.undoSchema(undone, followed); err != nil {
+		return undone.commit, answer, err
+	}
+	if err := w.checkReadable(ctx); err != nil {
+		return undone.commit, answer, err
+	}
+	return undone.commit, answer, w.deriveTypes(ctx)
 }
 
 // refusal is the error that tells what blocks.
