@@ -16,6 +16,7 @@ type NewFork struct {
 	Description *string // nil: the upstream's
 	ProjectID   int64   // 0: the upstream's
 	Ref         string  // of the upstream; empty: head
+	Namesake    bool    // make it even where the name is taken: it is asked for by its id then
 }
 
 // NewID returns an id that no dataset has.
@@ -35,7 +36,7 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 	if n.Name == "" {
 		n.Name = fmt.Sprintf("FORK #%d of %s", forks+1, from.Dataset.Name)
 	}
-	made, err := s.newForked(from, n)
+	made, err := s.newForked(ctx, from, n)
 	if err != nil {
 		return State{}, err
 	}
@@ -74,16 +75,16 @@ func (s *Store) forkPoint(ctx context.Context, upstream, ref string) (from *Snap
 }
 
 // newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the ref.
-func (s *Store) newForked(from *Snapshot, n NewFork) (*creation, error) {
-	made, err := s.newCreation(NewDataset{ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name})
+func (s *Store) newForked(ctx context.Context, from *Snapshot, n NewFork) (*creation, error) {
+	made, err := s.newCreation(ctx, NewDataset{ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake})
 	if err != nil {
 		return nil, err
 	}
 	d, up := &made.Dataset, from.Dataset
-	d.ID, d.FamilyID, d.UpstreamID = cmp.Or(n.ID, d.ID), up.FamilyID, up.ID
+	d.FamilyID, d.UpstreamID = up.FamilyID, up.ID
 	d.Head, d.ForkCommit = from.Commit.ID, from.Commit.ID
 	d.SchemaID, d.PropertiesID = up.SchemaID, up.PropertiesID
-	return made, s.catalog.Read(context.Background(), func(tx catalog.Tx) (err error) {
+	return made, s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		var errSchema, errProperties error
 		made.Schema, errSchema = tx.Schema(up.SchemaID)
 		made.Properties, errProperties = tx.Properties(up.PropertiesID)
