@@ -174,7 +174,10 @@ func (w *work) setColumn(did action, c schema.Column, is bool, id int) error {
 // addColumn adds a column, or puts it in the place of the one with its id.
 func (w *work) addColumn(c schema.Column) error {
 	if other, taken := w.schema.ByName(c.Name); taken && other.ID != c.ID {
-		return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.", c.Name, other.Type, c.Type)
+		if c.Type.Equal(other.Type) {
+			return onVariable(c.Name, "There is another variable %q here, which is not defined as the source's %q is.", other.Name, c.Name)
+		}
+		return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.", other.Name, other.Type, c.Type)
 	}
 	w.schema.Dropped = slices.DeleteFunc(slices.Clone(w.schema.Dropped), func(id int) bool { return id == c.ID })
 	w.schema = w.schema.With(c)
@@ -242,7 +245,9 @@ func (w *work) checkWidened(ctx context.Context) error {
 	}
 	err := w.checkStored(ctx, widened)
 	if e := Explain(err); err != nil && e.Code == "type_mismatch" {
-		return onVariable(widened[0].Name, "%s", e.Detail)
+		old, _ := w.head.Schema.ByName(fmt.Sprint(e.Fields["column"]))
+		c, _ := w.schema.ByID(old.ID)
+		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.", c.Name, c.Type)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"rowback/storage"
@@ -97,4 +98,23 @@ func TestRetypesThatAreMerged(t *testing.T) {
 	b.json(d, "upsert", `[{"id":1,"code":"none"}]`)
 	b.refusedMerge("merge_conflict", d, storage.Merge{Source: g, Autorollback: true})
 	b.sound()
+}
+
+// A conflict of types tells of variables, not of an upload.
+func TestARetypeThatDoesNotFitHere(t *testing.T) {
+	b := open(t)
+	d, _ := b.pair("id")
+	g := b.fork(d, "second", "head")
+	b.variable(g, storage.NewVariable{Name: "n", Values: raw("1", "2", "3")})
+	b.merge(g, d)
+	h := b.fork(d, "third", "head")
+	b.retype(h, "n", "SMALLINT")
+	b.json(d, "append", `[{"id":4,"n":70000}]`)
+	out, e := b.conflicts(h, d, storage.Merge{Autorollback: true})
+	if want := `Variable "n" would be SMALLINT, and it has, or had, values here that are none.`; out.Conflicts[0].Detail != want || out.Conflicts[0].Variable != "n" {
+		t.Errorf("%+v", out.Conflicts[0])
+	}
+	if strings.Contains(e.Detail, "records offer") {
+		t.Error(e.Detail)
+	}
 }
