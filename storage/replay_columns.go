@@ -99,6 +99,8 @@ func (w *work) playColumn(did action, id int) error {
 		return nil // records went, or the variable was changed here: it stays so, unless narrowColumns finds it idle
 	case was == have && reflect.DeepEqual(before, now):
 		return w.setColumn(did, after, is, id)
+	case did.explicit && !was && have: // records that a filter let through brought it before, as the source had it later
+		return nil
 	case !did.explicit && after.Derived(): // its type follows from the others
 		return nil
 	case !did.explicit && is && have:

@@ -100,6 +100,22 @@ func TestRetypesThatAreMerged(t *testing.T) {
 	b.sound()
 }
 
+// Records that a filter let through bring their variable as it was named by then; what made and renamed it may follow.
+func TestAVariableThatCameBeforeItWasMade(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.variable(f, storage.NewVariable{Name: "n", Type: "VARCHAR", Values: raw(`"A"`, "null", "null")})
+	b.rename(f, "n", "m")
+	b.json(f, "append", `[{"id":4,"m":"D"}]`)
+	b.mergeOnly(f, d, "Dataset.append")
+	b.merge(f, d)
+	if got, want := stateRows(b, d), stateRows(b, f); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	b.since(f)
+	b.sound()
+}
+
 // A conflict of types tells of variables, not of an upload.
 func TestARetypeThatDoesNotFitHere(t *testing.T) {
 	b := open(t)
