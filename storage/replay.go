@@ -318,9 +318,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playRows(ctx, did); err != nil {
 		return err
 	}
-	if err := one.narrowColumns(did); err != nil {
-		return err
-	}
+	one.narrowColumns(did)
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}

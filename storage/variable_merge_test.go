@@ -134,3 +134,56 @@ func TestARetypeThatDoesNotFitHere(t *testing.T) {
 		t.Error(e.Detail)
 	}
 }
+
+// A restore, or a rollback of a merge, that gives a name back to the variable which had it first goes through, whatever
+// bears the name in between.
+func TestNamesThatChangedHandsAreGivenBack(t *testing.T) {
+	changes := map[string]func(b *bench, d string){
+		"replaced": func(b *bench, d string) {
+			b.drop(d, "x")
+			b.variable(d, storage.NewVariable{Name: "x", Values: raw("1", "2", "3")})
+		},
+		"renamed": func(b *bench, d string) {
+			b.rename(d, "x", "y")
+			b.variable(d, storage.NewVariable{Name: "x", Type: "BIGINT"})
+		},
+		"exchanged": func(b *bench, d string) {
+			b.variable(d, storage.NewVariable{Name: "y", Values: raw("1", "2", "3")})
+			b.rename(d, "x", "z")
+			b.rename(d, "y", "x")
+			b.rename(d, "z", "y")
+		},
+	}
+	for name, change := range changes {
+		t.Run(name+" and restored", func(t *testing.T) {
+			b := open(t)
+			d, f := b.pair("id")
+			before := stateRows(b, d)
+			change(b, f)
+			if _, err := b.Restore(context.Background(), f, "master__000000", storage.Request{}); err != nil {
+				t.Fatal(err)
+			}
+			b.merge(f, d)
+			if got := stateRows(b, d); got != before {
+				t.Errorf("%s, want %s", got, before)
+			}
+			b.sound()
+		})
+		t.Run(name+" and rolled back", func(t *testing.T) {
+			b := open(t)
+			d, f := b.pair("id")
+			before := stateRows(b, d)
+			change(b, f)
+			m := b.merge(f, d)
+			g := b.fork(d, "later", "head")
+			if _, err := b.rollback(g, m.Commit.ID, storage.Stack); err != nil {
+				t.Fatal(err)
+			}
+			b.merge(g, d)
+			if got := stateRows(b, d); got != before {
+				t.Errorf("%s, want %s", got, before)
+			}
+			b.sound()
+		})
+	}
+}
