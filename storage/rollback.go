@@ -134,8 +134,10 @@ func (w *work) invert(undone sets) {
 // Where one does, columns that the commit took away come back, and those that it added stay: later records may have
 // values in them. Whatever rows come back, their columns do.
 func (w *work) undoSchema(undone sets, followed bool) (err error) {
-	if len(undone.columns) > 0 && !followed {
-		w.schema = undone.schemaBefore.After(w.schema)
+	if !followed {
+		if len(undone.columns) > 0 {
+			w.schema = undone.schemaBefore.After(w.schema)
+		}
 		return nil
 	}
 	for _, id := range undone.columns {
