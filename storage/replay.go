@@ -96,12 +96,18 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 func (m Merged) refusal() *Error {
 	first := m.Conflicts[0]
 	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s", ActionKey(first.Action), first.Action.ID, first.Detail)
-	if n := len(m.Conflicts) - 1; n > 0 {
+	switch n := len(m.Conflicts) - 1; {
+	case n == 1:
+		text += " 1 more action can't be played either."
+	case n > 1:
 		text += fmt.Sprintf(" %d more actions can't be played either.", n)
 	}
-	if len(m.Played) > 0 {
-		text += fmt.Sprintf(" The %d actions before it were played; mend it on either side, then merge again to go on.", len(m.Played))
-	} else {
+	switch n := len(m.Played); {
+	case n == 1:
+		text += " The action before it was played; mend it on either side, then merge again to go on."
+	case n > 1:
+		text += fmt.Sprintf(" The %d actions before it were played; mend it on either side, then merge again to go on.", n)
+	default:
 		text += " Nothing was changed; mend it on either side, then merge again."
 	}
 	return failf(Conflict, "merge_conflict", "%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
@@ -317,9 +323,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playRows(ctx, did); err != nil {
 		return err
 	}
-	if err := one.narrowColumns(did); err != nil {
-		return err
-	}
+	one.narrowColumns(did)
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}

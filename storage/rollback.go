@@ -145,13 +145,19 @@ func (w *work) invert(undone sets) {
 // Where one does, columns that the commit took away come back, and those that it added stay: later records may have
 // values in them. Whatever rows come back, their columns do.
 func (w *work) undoSchema(undone sets, followed bool) (err error) {
-	if len(undone.columns) > 0 && !followed {
-		w.schema = undone.schemaBefore.After(w.schema)
+	if !followed {
+		if len(undone.columns) > 0 {
+			w.schema = undone.schemaBefore.After(w.schema)
+		}
 		return nil
 	}
 	for _, id := range undone.columns {
-		if w.schema, err = undoColumn(w.schema, undone, id); err != nil {
-			return err
+		w.schema = undoColumn(w.schema, undone, id)
+	}
+	for _, id := range undone.columns { // once all are back: they may have exchanged their names
+		c, _ := w.schema.ByID(id)
+		if slices.ContainsFunc(w.schema.Columns, func(o schema.Column) bool { return o.ID != id && schema.SameName(o.Name, c.Name) }) {
+			return columnTaken(undone.commit.ID, c.Name)
 		}
 	}
 	for _, f := range ofKind(undone.closed, schema.Data) {
@@ -168,42 +174,46 @@ func (w *work) undoSchema(undone sets, followed bool) (err error) {
 }
 
 // undoColumn undoes what a commit, with others after it, did to one column.
-func undoColumn(now schema.Schema, undone sets, id int) (schema.Schema, error) {
+func undoColumn(now schema.Schema, undone sets, id int) schema.Schema {
 	explicit := undone.explicit
 	old, was := undone.schemaBefore.ByID(id)
 	_, is := now.ByID(id)
 	switch {
 	case was && is && explicit:
-		if c, taken := now.ByName(old.Name); taken && c.ID != id {
-			return now, columnTaken(undone.commit.ID, old.Name)
-		}
-		return now.With(old), nil
+		return now.With(old)
 	case was && !explicit && slices.Contains(now.Dropped, id):
-		return now, nil
+		return now
 	case was:
-		return cover(now, old, undone.commit.ID)
+		return bring(now, old)
 	case is && explicit && slices.Contains(undone.schemaBefore.Dropped, id):
-		return now.Drop(id), nil
+		return now.Drop(id)
 	case is && explicit:
-		return now.Without(id).After(now), nil
+		return now.Without(id).After(now)
 	}
-	return now, nil
+	return now
 }
 
 // cover returns the schema with room for the values of a column that was there before: with the column, and with a type
 // that takes both.
 func cover(now schema.Schema, old schema.Column, commit int64) (schema.Schema, error) {
+	if c, taken := now.ByName(old.Name); taken && c.ID != old.ID {
+		if _, is := now.ByID(old.ID); !is {
+			return now, columnTaken(commit, old.Name)
+		}
+	}
+	return bring(now, old), nil
+}
+
+// bring is cover, whatever the names of other columns are.
+func bring(now schema.Schema, old schema.Column) schema.Schema {
 	if c, is := now.ByID(old.ID); is {
 		if typ, ok := schema.Widen(c.Type, old.Type); ok {
 			c.Type = typ
 		}
-		return now.With(c), nil
-	}
-	if _, taken := now.ByName(old.Name); taken {
-		return now, columnTaken(commit, old.Name)
+		return now.With(c)
 	}
 	now.Dropped = slices.DeleteFunc(slices.Clone(now.Dropped), func(id int) bool { return id == old.ID })
-	return now.With(old), nil
+	return now.With(old)
 }
 
 func columnTaken(commit int64, name string) error {
