@@ -103,6 +103,10 @@ func (w *work) playColumn(did action, id int) error {
 	case was == have && reflect.DeepEqual(before, now):
 		w.setColumn(did, after, is, id)
 		return nil
+	case did.explicit && was && is && have && before.Type.Equal(after.Type) && widenedOnly(before, now):
+		after.Type = now.Type
+		w.putColumn(after)
+		return nil
 	case did.explicit && !was && have: // records that a filter let through brought it before, as the source had it later
 		return nil
 	case !did.explicit && after.Derived(): // its type follows from the others
@@ -122,6 +126,13 @@ func (w *work) playColumn(did action, id int) error {
 		name = before.Name
 	}
 	return onVariable(name, "Both sides changed variable %q, to different ends.", name)
+}
+
+// widenedOnly tells whether nothing but records made a column other than it was, by widening its type.
+func widenedOnly(before, now schema.Column) bool {
+	_, ok := schema.Widen(before.Type, now.Type)
+	before.Type = now.Type
+	return ok && reflect.DeepEqual(before, now)
 }
 
 // playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.

@@ -187,3 +187,22 @@ func TestNamesThatChangedHandsAreGivenBack(t *testing.T) {
 		})
 	}
 }
+
+// Records that widen a variable here are no conflict with its new name or description there.
+func TestARenamedVariableThatRecordsWidenedHere(t *testing.T) {
+	b := open(t)
+	d := b.create("up", "id")
+	b.json(d, "append", `[{"id":1,"n":1,"s":{"a":1}},{"id":2,"n":2,"s":{"a":2}}]`)
+	f := b.fork(d, "fork", "head")
+	b.json(f, "upsert", `[{"id":1,"s":{"b":1}}]`)
+	b.json(d, "upsert", `[{"id":2,"n":2.5,"s":{"c":1}}]`)
+	b.rename(f, "n", "m")
+	b.rename(f, "s", "t")
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"m":1.0,"t":{"a":1,"c":null,"b":1}}`, `{"id":2,"m":2.5,"t":{"a":2,"c":1,"b":null}}`)
+	b.merge(d, f)
+	b.rename(f, "t", "u")
+	b.merge(f, d)
+	b.since(f)
+	b.sound()
+}
