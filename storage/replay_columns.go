@@ -64,7 +64,7 @@ func (did *action) renumber(ids map[int]int) {
 		return
 	}
 	did.renumbered = ids
-	did.before, did.after = did.before.renumbered(ids), did.after.renumbered(ids)
+	did.before, did.after, did.head = did.before.renumbered(ids), did.after.renumbered(ids), did.head.renumbered(ids)
 }
 
 // renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
