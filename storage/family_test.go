@@ -537,6 +537,8 @@ func (f *family) doRollback(d *member) {
 	case d.undone(undone):
 		f.refused(err, "already_rolled_back")
 		return
+	case answer.Blocked && len(answer.Blockers) == 0 && f.cannotComeBack(err):
+		return
 	case answer.Blocked && len(want) == 0 && undone.isWide(answer.Blockers):
 		f.refused(err, "rollback_blocked")
 		return
@@ -553,11 +555,15 @@ func (f *family) doRollback(d *member) {
 		f.refused(err, "rollback_blocked")
 		return
 	}
-	if e := storage.Explain(err); err != nil && e.Code == "column_taken" && f.columnsMadeTwice {
-		return // both sides had made it, and each knows it by an id of its own
-	}
 	f.must(err)
 	f.recordRollback(d, undone, c)
+}
+
+// cannotComeBack tells whether a rollback was refused for what the model does not know: a column that both sides had made,
+// each with an id of its own, or a commit that another rollback undoes already.
+func (f *family) cannotComeBack(err error) bool {
+	e := storage.Explain(err)
+	return err != nil && (e.Code == "column_taken" && f.columnsMadeTwice || e.Code == "undone_twice")
 }
 
 // isWide tells whether a rollback may be blocked by files where no record is in the way: restores and merges open and

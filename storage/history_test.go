@@ -361,6 +361,10 @@ func (m *model) doRollback() {
 		return
 	}
 	m.must(errAsk)
+	if answer.Blocked && len(answer.Blockers) == 0 {
+		m.refused(err, "undone_twice")
+		return
+	}
 	if answer.Blocked && len(want) == 0 && onlyRestores(answer.Blockers) {
 		m.refused(err, "rollback_blocked") // a restore undid the commit's files, though none of its rows was live
 		return

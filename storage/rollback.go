@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -38,9 +39,10 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	if err != nil {
 		return Rollbackable{}, err
 	}
-	trial := &work{store: s, head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, unlock: func() {}}
+	trial := &work{store: s, head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, marks: map[int64]int64{}, unlock: func() {}}
+	trial.commit.ID = math.MaxInt64
 	defer trial.end()
-	_, answer, err := trial.undo(ctx, commit, p)
+	answer, err := trial.undo(ctx, commit, p)
 	if e := Explain(err); err != nil && (e.Kind == Conflict || e.Code == "derivation_refused") {
 		return Rollbackable{Blocked: true, Detail: e.Detail, Policy: p}, nil
 	}
@@ -55,34 +57,34 @@ func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Po
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	undone, answer, err := w.undo(ctx, commit, p)
+	answer, err := w.undo(ctx, commit, p)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	if answer.Blocked {
 		return catalog.Commit{}, answer.refusal()
 	}
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone, w.commit.ID) }); err != nil {
-		return catalog.Commit{}, err
-	}
 	return w.publish(ctx)
 }
 
 // undo makes the work the inverse of a commit, unless that is blocked.
-func (w *work) undo(ctx context.Context, commit int64, p Policy) (catalog.Commit, Rollbackable, error) {
+func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, error) {
 	undone, followed, answer, err := w.store.blockers(ctx, w.head, commit, p)
 	if err != nil || answer.Blocked {
-		return undone.commit, answer, err
+		return answer, err
 	}
 	w.invert(undone)
 	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
 	if err := w.undoSchema(undone, followed); err != nil {
-		return undone.commit, answer, err
+		return answer, err
 	}
 	if err := w.checkReadable(ctx); err != nil {
-		return undone.commit, answer, err
+		return answer, err
 	}
-	return undone.commit, answer, w.deriveTypes(ctx)
+	if err := w.deriveTypes(ctx); err != nil {
+		return answer, err
+	}
+	return answer, w.store.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) })
 }
 
 // refusal is the error that tells what blocks.
@@ -187,6 +189,9 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
 		if err != nil {
 			return err
+		}
+		if by := undoneBy(marks, parent); rollback == 0 && by != 0 {
+			return failf(Conflict, "undone_twice", "Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
 		}
 		if rollback == 0 {
 			return flip(tx, marks, parent, c.ID)
