@@ -164,6 +164,19 @@ func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.
 // Sandbox opens an instance for a client's statement: it can touch these files and nothing else. setup is ours and
 // makes the views that the statement names. Commits have places of their own, so that no reader keeps them waiting.
 func (s *Store) Sandbox(ctx context.Context, commit bool, files []string, setup ...string) (*duck.Conn, error) {
+	box, err := s.OpenSandbox(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	if err := box.Lock(ctx, files, setup...); err != nil {
+		box.Close()
+		return nil, err
+	}
+	return box, nil
+}
+
+// OpenSandbox opens an instance for a client's statement, which may not run there before the instance is locked.
+func (s *Store) OpenSandbox(ctx context.Context, commit bool) (*duck.Conn, error) {
 	places := s.sandboxes[0]
 	if commit {
 		places = s.sandboxes[1]
@@ -173,14 +186,14 @@ func (s *Store) Sandbox(ctx context.Context, commit bool, files []string, setup 
 	select {
 	case places <- struct{}{}:
 	case <-patience.C:
-		return nil, failf(Unavailable, "busy", "Too many conditions run at once. Send the request again in a moment.")
+		return nil, failf(Unavailable, "busy", "Too many queries and conditions run at once. Send the request again in a moment.")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 	leave := func() { <-places }
 	limits := s.limits(10 - engineShare)
 	limits.Memory /= maxReaders + maxWriters
-	box, err := duck.Sandbox(ctx, limits, files, setup...)
+	box, err := duck.Sandbox(ctx, limits)
 	if err != nil {
 		leave()
 		return nil, err

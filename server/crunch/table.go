@@ -75,7 +75,8 @@ func (f *Face) records(ctx context.Context, q output.Query) (*bytes.Buffer, erro
 	}
 	defer conn.Close()
 	var text bytes.Buffer
-	return &text, output.Write(ctx, conn, q, intake.NDJSON, &text, "")
+	_, err = output.Write(ctx, conn, q, intake.NDJSON, &text, "")
+	return &text, err
 }
 
 // query is the SQL of a page of records, with columns named after the variables' ids.
