@@ -50,7 +50,7 @@ func (n *names) catalogTable(ctx context.Context, t storage.Table) error {
 	table := schema.Fold(t.Name)
 	of, ok := relations[table]
 	if schema.Fold(t.Schema) != catalogSchema || !ok {
-		return refuse("unknown_table", "There is no table %s.%s. A table is a dataset, or one of rowback.datasets, rowback.commits, rowback.versions, rowback.actions.", clip(t.Schema), clip(t.Name))
+		return refuse("unknown_table", "There is no table %s.%s. A table is a dataset, or one of rowback.datasets, rowback.commits, rowback.versions, rowback.actions.", clip(t.Schema, maxName), clip(t.Name, maxName))
 	}
 	if n.catalog[table] {
 		return nil

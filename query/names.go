@@ -105,7 +105,7 @@ func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, erro
 }
 
 func (n *names) noDataset(ctx context.Context, name string, have []string) error {
-	e := &storage.Error{Kind: storage.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name), n.project)}
+	e := &storage.Error{Kind: storage.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project)}
 	if len(have) == 0 {
 		e.Detail += ", which has none yet."
 		return e
@@ -145,9 +145,11 @@ func (n *names) setup() []string {
 	return append(out, "SET search_path = "+duck.Text(viewSchema))
 }
 
+// maxName is how much of a name is told again, characters.
+const maxName = 60
+
 // clip shortens a text for a message.
-func clip(s string) string {
-	const most = 60
+func clip(s string, most int) string {
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"
 	}

@@ -37,7 +37,7 @@ func params(text json.RawMessage, wanted []string) (out []duck.Param, err error)
 	}
 	for name, v := range byName {
 		if !slices.Contains(wanted, name) {
-			return nil, badParams("the statement has no parameter $%s; it has %s", clip(name), listed(wanted))
+			return nil, badParams("the statement has no parameter $%s; it has %s", clip(name, maxName), listed(wanted))
 		}
 		value, err := valueOf(v)
 		if err != nil {

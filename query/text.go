@@ -68,7 +68,8 @@ func (t *text) nameVersions() (edited bool, err error) {
 		}
 		m := atClause.FindStringSubmatch(t.written[table.Offset:])
 		if m == nil || table.Point == "" {
-			return false, refuse("invalid_sql", "AT wants a literal, as in AT (VERSION => '1.0.0') or AT (TIMESTAMP => '2026-01-31T10:00:00Z'), behind the table's alias.").With("table", table.Name)
+			t.edits = nil
+			return false, t.located(refuse("invalid_sql", "AT wants a literal, as in AT (VERSION => '1.0.0') or AT (TIMESTAMP => '2026-01-31T10:00:00Z'), behind the table's alias."), table.Offset)
 		}
 		ref := table.Point
 		if strings.EqualFold(table.Unit, "TIMESTAMP") {
@@ -127,11 +128,22 @@ func (t *text) explain(err error) error {
 	if start := strings.Index(failure.Statement, t.sql); failure.Offset >= start && start >= 0 && failure.Offset-start <= len(t.sql) {
 		offset = failure.Offset - start
 	}
-	said := duck.Message(err)
-	if failure.Hint != "" {
-		said += ". " + failure.Hint
+	return t.located(refuse("invalid_sql", "The SQL can't be run: %s", said(err, failure.Hint)), offset)
+}
+
+// maxHint is how much is told of what DuckDB adds to an error, characters: it may list every function there is.
+const maxHint = 200
+
+// said is what DuckDB said, as sentences.
+func said(err error, hint string) string {
+	out := duck.Message(err) + "."
+	if hint != "" {
+		out += " " + clip(strings.Join(strings.Fields(hint), " "), maxHint)
 	}
-	return t.located(refuse("invalid_sql", "The SQL can't be run: %s.", strings.TrimRight(said, ".")), offset)
+	if !strings.HasSuffix(out, "?") && !strings.HasSuffix(out, ".") {
+		out += "."
+	}
+	return strings.ReplaceAll(out, "memory."+viewSchema+".", "")
 }
 
 // located adds the place to an error: a byte of sql, or -1.

@@ -176,11 +176,14 @@ func (c *Conn) Rows(ctx context.Context, query string, each func(Scan) error) er
 // noted replaces the instance after a fatal error, and names a context's end as what it is.
 func (c *Conn) noted(ctx context.Context, statement string, err error) error {
 	var de *duckdb.Error
-	if err == nil || !errors.As(err, &de) {
-		return err
+	if err == nil {
+		return nil
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && (errors.As(err, &de) || errors.Is(err, ctx.Err())) {
 		return context.Cause(ctx)
+	}
+	if !errors.As(err, &de) {
+		return err
 	}
 	err = located(de, statement, err)
 	if errors.As(err, &de) && isFatal(de) && c.fatal != nil {
