@@ -138,8 +138,8 @@ func (r *reach) look(n map[string]any, ctes []string) error {
 		return forbidden(text(n["function_name"]) + "()")
 	case kind == "TABLE_FUNCTION":
 		function, _ := n["function"].(map[string]any)
-		if name := text(function["function_name"]); !slices.Contains(pureTables, strings.ToLower(name)) {
-			return forbidden("the table function " + name + "()")
+		if !slices.Contains(pureTables, strings.ToLower(text(function["function_name"]))) {
+			return forbidden("a table function other than " + strings.Join(pureTables, ", "))
 		}
 	case kind == "BASE_TABLE":
 		r.name(n, ctes)
