@@ -52,11 +52,12 @@ type Sides[T any] struct {
 
 // Summarize compares two snapshots of one dataset, or of two in one fork family.
 func Summarize(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) (Summary, error) {
-	counts, err := storage.Diff(a, b).Count(ctx, conn)
+	diff := storage.Diff(a, b)
+	counts, err := diff.Count(ctx, conn)
 	if err != nil {
 		return Summary{}, err
 	}
-	out := Summary{Columns: counts.Columns, SchemaChanges: schema.Changes(a.Schema, b.Schema)}
+	out := Summary{Columns: counts.Columns, SchemaChanges: schema.Changes(diff.A.Schema, diff.B.Schema)}
 	out.Comparison = Comparison{
 		EntriesAdded: counts.Added, EntriesRemoved: counts.Removed, EntriesModified: counts.Modified,
 		TotalEntriesV1: a.Total(), TotalEntriesV2: b.Total(),

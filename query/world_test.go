@@ -54,10 +54,12 @@ func open(t testing.TB) *world {
 	w.at("2026-02-28T10:00:00Z")
 	w.commit(employees, catalog.Upsert, `[{"id":2,"city":"Milan"},{"id":4,"name":"Dario","city":"Oslo","pay":40}]`)
 	w.version(employees, "patch")
-	w.done(w.CreateSavepoint(context.Background(), employees, "before the survey", storage.Request{User: "eva"}))
+	_, err := w.CreateSavepoint(context.Background(), employees, storage.NewSavepoint{Description: "before the survey"}, storage.Request{User: "eva"})
+	w.done(err)
 	w.at("2026-03-31T10:00:00Z")
 	w.commit(employees, catalog.Delete, `[{"id":1}]`)
-	w.done(w.CreateVariable(context.Background(), employees, storage.NewVariable{Name: "shout", Derivation: "upper(name)"}, storage.Request{}))
+	_, _, err = w.CreateVariable(context.Background(), employees, storage.NewVariable{Name: "shout", Derivation: "upper(name)"}, storage.Request{})
+	w.done(err)
 	plain := w.create(1, "team members")
 	w.commit(plain, catalog.Append, `[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]}},{"tags":[],"home":null}]`)
 	w.commit(w.create(1, "sqlite_master", "a"), catalog.Append, `[{"a":1}]`)
@@ -75,7 +77,7 @@ func (w *world) at(moment string) {
 }
 
 // done fails the test where a step of the world's making failed.
-func (w *world) done(_, _ any, err error) {
+func (w *world) done(err error) {
 	w.Helper()
 	if err != nil {
 		w.Fatal(err)
@@ -85,13 +87,13 @@ func (w *world) done(_, _ any, err error) {
 func (w *world) create(project int64, name string, key ...string) string {
 	w.Helper()
 	made, err := w.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key}, storage.Request{})
-	w.done(nil, nil, err)
+	w.done(err)
 	return made.Dataset.ID
 }
 
 func (w *world) commit(dataset string, mode catalog.Mode, body string) {
 	w.Helper()
-	w.done(nil, nil, w.try(dataset, mode, intake.JSON, body))
+	w.done(w.try(dataset, mode, intake.JSON, body))
 }
 
 func (w *world) try(dataset string, mode catalog.Mode, format intake.Format, body string) error {
@@ -108,7 +110,7 @@ func (w *world) try(dataset string, mode catalog.Mode, format intake.Format, bod
 func (w *world) version(dataset, part string) {
 	w.Helper()
 	_, err := w.Increment(context.Background(), dataset, part, "", storage.Request{User: "eva"})
-	w.done(nil, nil, err)
+	w.done(err)
 }
 
 // ask runs a statement and returns its result as lines of JSON.

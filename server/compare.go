@@ -9,9 +9,9 @@ import (
 type compareCmd struct {
 	datasetFlags
 	formatFlag
-	From string `arg:"" help:"The earlier ref: a commit id, a version, a savepoint, or a time."`
-	To   string `arg:"" help:"The later ref." default:"head"`
-	With string `help:"A fork or the upstream that TO is a ref of, instead of the dataset." placeholder:"NAME"`
+	From      string `arg:"" help:"The earlier ref: a commit id, a version, a savepoint, or a time."`
+	To        string `arg:"" help:"The later ref." default:"head"`
+	ToDataset string `help:"A fork or the upstream that TO is a ref of, instead of the dataset." placeholder:"NAME"`
 }
 
 // comparison is what a verb shows of one.
@@ -58,7 +58,7 @@ func (cmd *compareCmd) Run(c console) error {
 	query := cmd.query()
 	query.Set("from", cmd.From)
 	query.Set("to", cmd.To)
-	query.Set("to_dataset", cmd.With)
+	query.Set("to_dataset", cmd.ToDataset)
 	var k comparison
 	if err := cmd.get(cmd.path("compare"), query, &k); err != nil {
 		return err

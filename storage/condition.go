@@ -2,9 +2,11 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/schema"
 )
 
 // Filter opens a sandbox in which a snapshot's records are the view "records", for conditions that clients write. With
@@ -15,6 +17,17 @@ func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool, files []
 		list += ", _file, _pos"
 	}
 	return s.Sandbox(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+list+" FROM ("+snap.Records(place)+")")
+}
+
+// OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is
+// derived, it is a sandbox.
+func (s *Store) OpenTable(ctx context.Context, snap *Snapshot, columns []schema.Column) (conn *duck.Conn, from string, err error) {
+	if slices.ContainsFunc(columns, schema.Column.Derived) {
+		conn, err = s.Filter(ctx, snap, false, nil)
+		return conn, "records", err
+	}
+	conn, err = s.Conn(ctx)
+	return conn, "(" + snap.StoredTable() + ")", err
 }
 
 // CheckCondition makes sure that a client's text is one SQL condition on records, and nothing more.

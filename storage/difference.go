@@ -34,11 +34,30 @@ type side struct {
 	also      []*catalog.File // rollback files that only this snapshot has, which hold positions in the same files
 }
 
-// Diff finds the difference of two snapshots of one dataset or fork family.
+// Diff finds the difference of two snapshots of one dataset or fork family. Columns that both sides of a family made
+// alike, each with an id of its own, are one, as they are in merges.
 func Diff(a, b *Snapshot) *Difference {
+	if ids := madeAlike(a.Schema, b.Schema); len(ids) > 0 {
+		a = a.renumbered(ids)
+	}
 	d := &Difference{A: a, B: b, Schema: commonSchema(a.Schema, b.Schema)}
 	d.sides = [2]side{onlyIn(a, b, d.Schema), onlyIn(b, a, d.Schema)}
 	return d
+}
+
+// madeAlike finds the columns of a that b never had, but made itself: the ids that they have in b.
+func madeAlike(a, b schema.Schema) map[int]int {
+	out := map[int]int{}
+	for _, c := range a.Columns {
+		d, ok := b.ByName(c.Name)
+		if _, known := b.ByID(c.ID); !ok || known || b.Gone(c.ID) {
+			continue
+		}
+		if _, known := a.ByID(d.ID); !known && !a.Gone(d.ID) && sameDefinition(c, d, false) {
+			out[c.ID] = d.ID
+		}
+	}
+	return out
 }
 
 // commonSchema has every column of a and b but the derived ones, which follow from the others, and those that a

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/intake"
 )
 
 // pair is a dataset with three records and a fork of it.
@@ -222,17 +224,13 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 		}
 		return out
 	}
-	if p, made, err := b.CreateSavepoint(ctx, d, "again", storage.Request{}); err != nil || made || p.Description != "initial import" {
-		t.Errorf("%+v %v %v", p, made, err)
+	if p := b.savepoint(d, storage.NewSavepoint{Description: "again", Automatic: true}, false); p.Description != "initial import" {
+		t.Errorf("%+v", p)
 	}
 	b.json(d, catalog.Append, `[{"id":4,"x":"d"}]`)
-	if _, made, err := b.CreateSavepoint(ctx, d, "with d", storage.Request{}); err != nil || !made {
-		t.Fatal(made, err)
-	}
+	b.savepoint(d, storage.NewSavepoint{Description: "with d"}, true)
 	b.json(d, catalog.Append, `[{"id":5,"x":"e"}]`)
-	if _, made, err := b.CreateSavepoint(ctx, d, "with e", storage.Request{}); err != nil || !made {
-		t.Fatal(made, err)
-	}
+	b.savepoint(d, storage.NewSavepoint{Description: "with e"}, true)
 	c, err := b.Revert(ctx, d, "master__000000", storage.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -241,9 +239,7 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 	if got := names(); !slices.Equal(got, []string{"initial import"}) {
 		t.Error(got)
 	}
-	if p, made, err := b.CreateSavepoint(ctx, d, "again", storage.Request{}); err != nil || made {
-		t.Errorf("nothing changed since the revert: %+v %v", p, err)
-	}
+	b.savepoint(d, storage.NewSavepoint{}, false) // nothing changed since the revert
 	if _, err := b.FindSavepoint(ctx, d, "master__000002"); storage.KindOf(err) != storage.NotFound {
 		t.Error(err)
 	}
@@ -257,5 +253,49 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 	if got := strings.Join(names(), ", "); got != "with e, with d, initial import" {
 		t.Error(got)
 	}
+	b.sound()
+}
+
+// A conflict shows records as reading shows them: numbers that JSON has no word for are null, and JSON is whole.
+func TestConflictsShowRecordsAsJSON(t *testing.T) {
+	b := open(t)
+	d := b.create("up", "id")
+	b.put(d, catalog.Append, intake.CSV, "id,x,at,j\n1,0.5,2026-01-31T10:00:00,\n")
+	if _, _, err := b.CreateVariable(context.Background(), d, storage.NewVariable{Name: "whole", Type: "JSON", Values: []json.RawMessage{json.RawMessage(`{"n":12345678901234567890123}`)}}, storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	f := b.fork(d, "fork", "head")
+	b.put(f, catalog.Upsert, intake.CSV, "id,x\n1,inf\n")
+	b.put(d, catalog.Upsert, intake.CSV, "id,x\n1,nan\n")
+	_, e := b.conflicts(f, d, storage.Merge{Autorollback: true})
+	if _, err := json.Marshal(e.Fields["conflicts"]); err != nil {
+		t.Error(err)
+	}
+	r := e.Fields["conflicts"].([]storage.MergeConflict)[0].Records[0]
+	for got, want := range map[string]string{
+		string(r.Before): `{"id":1,"x":0.5,"at":"2026-01-31T10:00:00","j":null,"whole":{"n":12345678901234567890123}}`,
+		string(r.After):  `{"id":1,"x":null,"at":"2026-01-31T10:00:00","j":null,"whole":{"n":12345678901234567890123}}`,
+		string(r.Now):    `{"id":1,"x":null,"at":"2026-01-31T10:00:00","j":null,"whole":{"n":12345678901234567890123}}`,
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestWhatBothSidesDidAndOneDidOnAtIsNoConflictBack(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(d, catalog.Upsert, `[{"id":1,"x":"b"},{"id":2,"x":"B"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"b"},{"id":2,"x":"B"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"c"}]`)
+	b.json(f, catalog.Delete, `[{"id":2}]`)
+	b.merge(f, d)
+	b.merge(d, f)
+	for _, of := range []string{d, f} {
+		b.want(of, "head", `{"id":1,"x":"c"}`, `{"id":3,"x":"c"}`)
+	}
+	b.since(f)
+	b.upstream(f)
 	b.sound()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
-	p := player{merge: w, plan: plan, now: w.head}
+	p := player{merge: w, plan: plan, now: w.head, head: plan.head}
 	if err := p.playAll(ctx, m); err != nil {
 		return Merged{}, err
 	}
@@ -94,7 +95,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 // refusal is the error that tells what conflicts.
 func (m Merged) refusal() *Error {
 	first := m.Conflicts[0]
-	text := fmt.Sprintf("The merge has a conflict: %s %s", ActionKey(first.Action), first.Detail)
+	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s", ActionKey(first.Action), first.Action.ID, first.Detail)
 	if n := len(m.Conflicts) - 1; n > 0 {
 		text += fmt.Sprintf(" %d more actions can't be played either.", n)
 	}
@@ -109,6 +110,7 @@ func (m Merged) refusal() *Error {
 // mergePlan is which of the source's actions a merge plays.
 type mergePlan struct {
 	source     catalog.Dataset
+	head       *Snapshot // of the source
 	actions    []catalog.Commit
 	skipped    []catalog.Commit
 	remembered []string // hashes of those that later merges skip as well
@@ -129,6 +131,9 @@ func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) 
 			return failf(Invalid, "not_family", "Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to merge by.", plan.source.Name, target.Name)
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
+			return err
+		}
+		if plan.head, err = s.snapshot(tx, plan.source, plan.source.Head); err != nil {
 			return err
 		}
 		all, err := missing(tx, plan.source.ID, target.ID)
@@ -230,6 +235,9 @@ func (w *work) numberMerge(plan *mergePlan) error {
 	if err := w.number(catalog.Merge); err != nil {
 		return err
 	}
+	if w.commit.Message == "" {
+		w.commit.Message = "Merge of " + plan.source.Name
+	}
 	for name, value := range plan.params {
 		w.setParam(name, value)
 	}
@@ -242,6 +250,7 @@ type player struct {
 	plan      mergePlan
 	now       *Snapshot // the target, with what was played
 	source    *Snapshot // the last state of the source that was looked at
+	head      *Snapshot // of the source
 	clean     []catalog.Commit
 	conflicts []MergeConflict
 }
@@ -299,16 +308,19 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 		return err
 	}
 	one := p.commit(a)
-	if err := one.findParent(ctx, p.merge, did.parentHash); err != nil {
+	if err := one.findParent(ctx, did.parentHash); err != nil {
 		return err
 	}
 	if err := one.playColumns(ctx, &did); err != nil {
 		return err
 	}
-	if err := one.playDerivations(ctx); err != nil {
+	if err := one.playRows(ctx, did); err != nil {
 		return err
 	}
-	if err := one.playRows(ctx, did); err != nil {
+	if err := one.narrowColumns(did); err != nil {
+		return err
+	}
+	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
 	if err := one.settle(); err != nil {
@@ -323,7 +335,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
 	one := &work{
-		store: w.store, head: p.now, schema: p.now.Schema, properties: p.now.Properties, bound: p.now.Schema, marks: map[int64]int64{},
+		store: w.store, head: p.now, schema: p.now.Schema, properties: p.now.Properties, bound: p.now.Schema, marks: p.marks(),
 		family: w.family, batch: w.batch, conn: w.conn, part: len(w.played), request: w.request, unlock: func() {},
 	}
 	one.commit = catalog.Commit{
@@ -331,6 +343,14 @@ func (p *player) commit(a catalog.Commit) *work {
 		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata, Params: a.Params,
 	}
 	return one
+}
+
+// marks are those of what was played: the catalog does not have them yet.
+func (p *player) marks() map[int64]int64 {
+	if n := len(p.merge.played); n > 0 {
+		return maps.Clone(p.merge.played[n-1].marks)
+	}
+	return map[int64]int64{}
 }
 
 // publish makes the merge stand with what it played.
@@ -361,6 +381,7 @@ func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 type action struct {
 	catalog.Commit
 	before, after  *Snapshot
+	head           *Snapshot // of the source
 	opened, closed []*catalog.File
 	explicit       bool        // it changed columns because people said so
 	renumbered     map[int]int // columns that have other ids here
@@ -369,7 +390,7 @@ type action struct {
 
 // look reads what an action did.
 func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err error) {
-	did.Commit = c
+	did.Commit, did.head = c, p.head
 	err = p.merge.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		if did.before, err = p.state(tx, c.Previous); err != nil {
 			return err
@@ -409,7 +430,7 @@ func (p *player) state(tx catalog.Tx, commit int64) (*Snapshot, error) {
 
 // findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or it
 // is undone already, nothing is left for it to mark.
-func (w *work) findParent(ctx context.Context, merge *work, hash string) error {
+func (w *work) findParent(ctx context.Context, hash string) error {
 	if hash == "" {
 		return nil
 	}
@@ -419,18 +440,13 @@ func (w *work) findParent(ctx context.Context, merge *work, hash string) error {
 			return err
 		}
 		for _, c := range found {
-			if c.RollbackCommitID == 0 && !merge.undoes(c.ID) {
+			if undoneBy(w.marks, c) == 0 {
 				w.commit.ParentCommitID = c.ID
 				return flip(tx, w.marks, c, w.commit.ID)
 			}
 		}
 		return nil
 	})
-}
-
-// undoes tells whether a commit that the merge has played undoes another.
-func (w *work) undoes(commit int64) bool {
-	return slices.ContainsFunc(w.played, func(p *work) bool { return p.marks[commit] != 0 })
 }
 
 // links makes the commit out of the files that the action opened and closed, as they are.

@@ -21,7 +21,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
-	for _, f := range ofKind(did.opened, schema.Data) {
+	for _, f := range append(ofKind(did.opened, schema.Data), ofKind(did.closed, schema.Rollback)...) {
 		if err := w.coverValues(ctx, did, f); err != nil {
 			return err
 		}
@@ -32,8 +32,8 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 // aliases finds the columns of the action that the commit's schema has under other ids.
 func (w *work) aliases(did action) map[int]int {
 	out := map[int]int{}
-	for _, c := range did.after.Schema.Columns {
-		if _, known := w.schema.ByID(c.ID); known || w.schema.Gone(c.ID) {
+	for _, c := range slices.Concat(did.before.Schema.Columns, did.after.Schema.Columns) {
+		if _, known := w.schema.ByID(c.ID); known || slices.Contains(w.schema.Dropped, c.ID) {
 			continue
 		}
 		d, ok := w.schema.ByName(c.Name)
@@ -61,15 +61,18 @@ func (did *action) renumber(ids map[int]int) {
 		return
 	}
 	did.renumbered = ids
-	for _, s := range []**Snapshot{&did.before, &did.after} {
-		copied := **s
-		copied.Schema = renumbered(copied.Schema, ids)
-		copied.schemas = map[string]schema.Schema{}
-		for id, fs := range (*s).schemas {
-			copied.schemas[id] = renumbered(fs, ids)
-		}
-		*s = &copied
+	did.before, did.after = did.before.renumbered(ids), did.after.renumbered(ids)
+}
+
+// renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
+func (s *Snapshot) renumbered(ids map[int]int) *Snapshot {
+	out := *s
+	out.Schema = renumbered(s.Schema, ids)
+	out.schemas = map[string]schema.Schema{}
+	for id, fs := range s.schemas {
+		out.schemas[id] = renumbered(fs, ids)
 	}
+	return &out
 }
 
 func renumbered(s schema.Schema, ids map[int]int) schema.Schema {
@@ -92,11 +95,11 @@ func (w *work) playColumn(did action, id int) error {
 	switch {
 	case is == have && reflect.DeepEqual(after, now):
 		return nil
+	case !did.explicit && was && (!is || !have || narrower(before, after)):
+		return nil // records went, or the variable was changed here: it stays so, unless narrowColumns finds it idle
 	case was == have && reflect.DeepEqual(before, now):
 		return w.setColumn(did, after, is, id)
 	case !did.explicit && after.Derived(): // its type follows from the others
-		return nil
-	case !did.explicit && (!is || was && !have): // records came or went, and the variable was changed here: it stays so
 		return nil
 	case !did.explicit && is && have:
 		typ, ok := schema.Widen(now.Type, after.Type)
@@ -104,6 +107,9 @@ func (w *work) playColumn(did action, id int) error {
 			w.schema = w.schema.With(now)
 			return nil
 		}
+	}
+	if end, ends := did.head.Schema.ByID(id); ends == have && reflect.DeepEqual(end, now) {
+		return nil // what the source did to it since has led to what is here
 	}
 	name := after.Name
 	if !is {
@@ -123,19 +129,49 @@ func (w *work) playDerivations(ctx context.Context) error {
 	return err
 }
 
+// narrowColumns takes away what an action took away that was not about variables, columns and the width of columns, where
+// they are as the action found them and no record here may need them.
+func (w *work) narrowColumns(did action) error {
+	if did.explicit || len(w.opened) > 0 {
+		return nil // records written anew have all columns
+	}
+	after := w.snapshotAfter()
+	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
+		before, was := did.before.Schema.ByID(id)
+		now, have := w.schema.ByID(id)
+		if !was || !have || !reflect.DeepEqual(before, now) || len(w.schema.DerivedFrom(id)) > 0 {
+			continue
+		}
+		next, is := did.after.Schema.ByID(id)
+		if slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
+			c, has := after.schemaOf(f).ByID(id)
+			return has && !(is && next.Type.Holds(c.Type))
+		}) {
+			continue
+		}
+		if err := w.setColumn(did, next, is, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// narrower tells whether an action took from a column's type what records had widened it by.
+func narrower(before, after schema.Column) bool {
+	wide, ok := schema.Widen(after.Type, before.Type)
+	return ok && wide.Equal(before.Type) && !before.Type.Equal(after.Type) && len(before.Earlier) == len(after.Earlier)
+}
+
 // setColumn makes a column what it is after the action, or takes it away.
 func (w *work) setColumn(did action, c schema.Column, is bool, id int) error {
 	if is {
 		return w.addColumn(c)
 	}
-	rest := w.schema
-	rest.Columns = slices.DeleteFunc(slices.Clone(rest.Columns), func(c schema.Column) bool { return c.ID == id })
-	if !slices.Contains(did.after.Schema.Dropped, id) {
-		w.schema = rest.After(w.schema)
-		return nil
+	if slices.Contains(did.after.Schema.Dropped, id) {
+		w.schema = w.schema.Drop(id)
+	} else {
+		w.schema = w.schema.Without(id).After(w.schema)
 	}
-	rest.Dropped = append(slices.Clone(rest.Dropped), id)
-	w.schema = rest
 	return nil
 }
 
@@ -149,10 +185,10 @@ func (w *work) addColumn(c schema.Column) error {
 	return nil
 }
 
-// coverValues makes room for what a data file of the action holds: columns that an earlier action, which was not played,
-// had added, if they have values, and types that take those values.
+// coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was not
+// played, had added, if they have values, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
-	for _, c := range did.after.schemaOf(f).Columns {
+	for _, c := range did.schemaOf(f).Columns {
 		now, have := w.schema.ByID(c.ID)
 		if c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
 			continue
@@ -160,21 +196,33 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		if !have {
 			now = did.latest(c)
 		}
+		if typ, ok := schema.Widen(now.Type, c.Type); ok && len(now.Earlier) == len(c.Earlier) {
+			now.Type = typ
+		}
 		var values, fit int64
-		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(%[1]s), count(TRY_CAST(%[1]s AS %s)) FROM %s",
-			duck.Ident(c.Name), now.Type.SQL(), w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
+			becomes(c.Type, now.Type), duck.Ident(c.Name), w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {
 			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.", now.Name, now.Type, c.Type)
 		}
-		if values > 0 && !have {
-			if err := w.addColumn(now); err != nil {
-				return err
-			}
+		if values == 0 {
+			continue
+		}
+		if err := w.addColumn(now); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// schemaOf is the schema that one of the action's files was written with.
+func (did *action) schemaOf(f *catalog.File) schema.Schema {
+	if fs, ok := did.after.schemas[f.SchemaID]; ok {
+		return fs
+	}
+	return did.before.schemaOf(f)
 }
 
 // latest is a column of a file as the source has it after the action; as the file has it, where the source has it no more.

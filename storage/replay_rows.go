@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/output"
 	"rowback/storage/schema"
 )
 
@@ -22,6 +23,7 @@ func (w *work) playRows(ctx context.Context, did action) error {
 		return nil
 	}
 	r := rowPlayer{work: w, did: did, mine: Diff(did.before, did.after)}
+	r.wide = wideEnough(w.schema, r.mine.Schema)
 	touched, err := r.touchesChanged(ctx)
 	if err != nil {
 		return err
@@ -41,7 +43,19 @@ func (w *work) playRows(ctx context.Context, did action) error {
 type rowPlayer struct {
 	*work
 	did  action
-	mine *Difference // the rows that the action displaced, and those that it added
+	mine *Difference     // the rows that the action displaced, and those that it added
+	wide []schema.Column // what is stored here, with types that take the source's values too: records are compared in them
+}
+
+// wideEnough are the stored columns of a schema, with types that take another's values as well.
+func wideEnough(s, other schema.Schema) []schema.Column {
+	both, out := commonSchema(other, s), slices.Clone(s.Stored())
+	for i, c := range out {
+		if wide, ok := both.ByID(c.ID); ok {
+			out[i].Type = wide.Type
+		}
+	}
+	return out
 }
 
 // theirs is what the target has and the source had not before the action, and the other way round, where it may have
@@ -116,11 +130,33 @@ func (r rowPlayer) rewrite(ctx context.Context) error {
 	if err := r.table(ctx, "verdicts", r.verdicts()); err != nil {
 		return err
 	}
+	if err := r.settleLater(ctx); err != nil {
+		return err
+	}
 	if err := r.conflicts(ctx); err != nil {
 		return err
 	}
 	return r.write(ctx)
 }
+
+// settleLater finds conflicts that are none in the end: what the source did to the record since has led to what is here,
+// as where both sides made the same change and one of them, or a merge, brought a later one to both.
+func (r rowPlayer) settleLater(ctx context.Context) error {
+	var n int64
+	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
+		return err
+	}
+	bounds := r.bounds()
+	since := Diff(r.did.after.within(bounds), r.did.head.within(bounds))
+	if err := r.table(ctx, "since", r.pairs(since, "e", "f")); err != nil {
+		return err
+	}
+	_, err := r.conn.Exec(ctx, fmt.Sprintf("UPDATE verdicts AS v SET verdict = 'same' FROM since s WHERE verdict = 'conflict' AND %s AND %s",
+		sameKey(r.schema.KeyColumns(), "v", "s"), r.equal("n", "f")))
+	return err
+}
+
+const countConflicts = "SELECT count(*) FROM verdicts WHERE verdict = 'conflict'"
 
 func (r rowPlayer) table(ctx context.Context, name, query string) error {
 	_, err := r.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE "+name+" AS "+query)
@@ -133,7 +169,7 @@ func (r rowPlayer) pairs(d *Difference, a, b string) string {
 	key := r.schema.KeyColumns()
 	side := func(prefix, rows string) string {
 		list := []string{"true AS " + prefix + "_is", "_commit AS " + prefix + "_commit"}
-		for _, c := range r.schema.Stored() {
+		for _, c := range r.wide {
 			list = append(list, fmt.Sprintf("%s AS %s%d", d.value(c), prefix, c.ID))
 		}
 		return "SELECT " + strings.Join(list, ", ") + " FROM (" + rows + ")"
@@ -159,23 +195,25 @@ func (r rowPlayer) compared() (out []schema.Column) {
 	return out
 }
 
-// verdicts is the SQL of the keys that both the action and the target touched, with what becomes of them: same (both did
-// the same), play, or conflict.
+// verdicts is the SQL of the keys that both the action and the target touched, with what becomes of them: same (there is
+// nothing to do: both did the same, or the action left the record as it was), play, or conflict.
 func (r rowPlayer) verdicts() string {
 	key := r.schema.KeyColumns()
-	equal := func(side string) string {
-		conditions := []string{fmt.Sprintf("coalesce(n_is, false) = coalesce(%s_is, false)", side)}
-		for _, c := range r.compared() {
-			conditions = append(conditions, fmt.Sprintf("(n_is IS NULL OR n%d IS NOT DISTINCT FROM %s%[1]d)", c.ID, side))
-		}
-		return strings.Join(conditions, " AND ")
-	}
 	gone := "false"
 	if r.did.explicit {
 		gone = "n_is IS NULL" // a value for a record that is no more
 	}
-	return fmt.Sprintf("SELECT m.*, n_is, %s, CASE WHEN %s OR (%s) THEN 'same' WHEN %s THEN 'play' ELSE 'conflict' END AS verdict FROM mine m JOIN theirs t ON %s",
-		prefixed("n", r.schema.Stored()), gone, equal("q"), equal("p"), sameKey(key, "m", "t"))
+	return fmt.Sprintf("SELECT m.*, n_is, %s, CASE WHEN %s OR %s OR %s THEN 'same' WHEN %s THEN 'play' ELSE 'conflict' END AS verdict FROM mine m JOIN theirs t ON %s",
+		prefixed("n", r.schema.Stored()), gone, r.equal("n", "q"), r.equal("p", "q"), r.equal("n", "p"), sameKey(key, "m", "t"))
+}
+
+// equal is the SQL that two sides of a verdict are the same record, or both are none.
+func (r rowPlayer) equal(a, b string) string {
+	conditions := []string{fmt.Sprintf("coalesce(%s_is, false) = coalesce(%s_is, false)", a, b)}
+	for _, c := range r.compared() {
+		conditions = append(conditions, fmt.Sprintf("(%[1]s_is IS NULL OR %[1]s%[3]d IS NOT DISTINCT FROM %[2]s%[3]d)", a, b, c.ID))
+	}
+	return "(" + strings.Join(conditions, " AND ") + ")"
 }
 
 func prefixed(prefix string, columns []schema.Column) string {
@@ -189,7 +227,7 @@ func prefixed(prefix string, columns []schema.Column) string {
 // conflicts returns the conflict of records, if there is one.
 func (r rowPlayer) conflicts(ctx context.Context) error {
 	var n int64
-	if err := r.conn.Row(ctx, "SELECT count(*) FROM verdicts WHERE verdict = 'conflict'", &n); err != nil || n == 0 {
+	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
 		return err
 	}
 	c := MergeConflict{Count: n}
@@ -213,11 +251,8 @@ func (r rowPlayer) conflicts(ctx context.Context) error {
 
 // record is the SQL of one side of a verdict as a JSON object; null where there is no record.
 func (r rowPlayer) record(side string) string {
-	parts := make([]string, 0, len(r.schema.Stored()))
-	for _, c := range r.schema.Stored() {
-		parts = append(parts, fmt.Sprintf("%s := %s%d", duck.Ident(c.Name), side, c.ID))
-	}
-	return fmt.Sprintf("CASE WHEN %s_is THEN CAST(to_json(struct_pack(%s)) AS VARCHAR) END", side, strings.Join(parts, ", "))
+	value := func(c schema.Column) string { return fmt.Sprintf("%s%d", side, c.ID) }
+	return fmt.Sprintf("CASE WHEN %s_is THEN %s END", side, output.Record(r.wide, value))
 }
 
 func raw(text *string) json.RawMessage {
@@ -256,8 +291,8 @@ func (r rowPlayer) changes(live *Snapshot) string {
 		known[c.ID] = true
 	}
 	var after, before []string
-	for _, c := range r.schema.Stored() {
-		value := fmt.Sprintf("i.q%d", c.ID)
+	for i, c := range r.schema.Stored() {
+		value := castFrom(r.wide[i].Type, c.Type, fmt.Sprintf("i.q%d", c.ID))
 		if !known[c.ID] && !r.schema.IsKey(c.ID) {
 			value = "s." + columnName(c.ID)
 		}

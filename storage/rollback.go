@@ -80,8 +80,10 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	if err != nil {
 		return Rollbackable{}, err
 	}
-	_, _, answer, err := s.blockers(ctx, head, commit, p)
-	if e := Explain(err); err != nil && (e.Code == "already_rolled_back" || e.Code == "fork_commit") {
+	trial := &work{store: s, head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, unlock: func() {}}
+	defer trial.end()
+	_, answer, err := trial.undo(ctx, commit, p)
+	if e := Explain(err); err != nil && (e.Kind == Conflict || e.Code == "derivation_refused") {
 		return Rollbackable{Blocked: true, Detail: e.Detail, Policy: p}, nil
 	}
 	return answer, err
@@ -95,25 +97,34 @@ func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Po
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	undone, followed, answer, err := s.blockers(ctx, w.head, commit, p)
+	undone, answer, err := w.undo(ctx, commit, p)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	if answer.Blocked {
 		return catalog.Commit{}, answer.refusal()
 	}
-	w.invert(undone)
-	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
-	if err := w.undoSchema(undone, followed); err != nil {
-		return catalog.Commit{}, err
-	}
-	if err := w.checkReadable(ctx); err != nil {
-		return catalog.Commit{}, err
-	}
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) }); err != nil {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone, w.commit.ID) }); err != nil {
 		return catalog.Commit{}, err
 	}
 	return w.publish(ctx)
+}
+
+// undo makes the work the inverse of a commit, unless that is blocked.
+func (w *work) undo(ctx context.Context, commit int64, p Policy) (catalog.Commit, Rollbackable, error) {
+	undone, followed, answer, err := w.store.blockers(ctx, w.head, commit, p)
+	if err != nil || answer.Blocked {
+		return undone.commit, answer, err
+	}
+	w.invert(undone)
+	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
+	if err := w.undoSchema(undone, followed); err != nil {
+		return undone.commit, answer, err
+	}
+	if err := w.checkReadable(ctx); err != nil {
+		return undone.commit, answer, err
+	}
+	return undone.commit, answer, w.deriveTypes(ctx)
 }
 
 // refusal is the error that tells what blocks.
@@ -202,25 +213,49 @@ func columnTaken(commit int64, name string) error {
 // flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it
 // played goes with it, and what it undid itself stands again, or does not.
 func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64) error {
+	was := undoneBy(marks, c)
 	marks[c.ID] = rollback
 	if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
 		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
 		if err != nil {
 			return err
 		}
-		if rollback != 0 {
-			return flip(tx, marks, parent, 0)
+		if rollback == 0 {
+			return flip(tx, marks, parent, c.ID)
 		}
-		return flip(tx, marks, parent, c.ID)
+		undone, err := undoneWithMerge(tx, marks, parent)
+		if err != nil {
+			return err
+		}
+		return flip(tx, marks, parent, undone)
 	}
 	if c.Mode != catalog.Merge {
 		return nil
 	}
 	played, err := tx.Played(c.DatasetID, c.ID)
 	for _, p := range played {
-		err = errors.Join(err, flip(tx, marks, p, rollback))
+		if undoneBy(marks, p) == was { // else it was undone by itself
+			err = errors.Join(err, flip(tx, marks, p, rollback))
+		}
 	}
 	return err
+}
+
+// undoneWithMerge is the rollback that undoes the merge which a commit was played by; 0: none.
+func undoneWithMerge(tx catalog.Tx, marks map[int64]int64, c catalog.Commit) (int64, error) {
+	if c.MergeCommitID == 0 {
+		return 0, nil
+	}
+	merge, err := tx.Commit(c.DatasetID, c.MergeCommitID)
+	return undoneBy(marks, merge), err
+}
+
+// undoneBy is the rollback that undoes a commit, as marked, or else as the catalog has it.
+func undoneBy(marks map[int64]int64, c catalog.Commit) int64 {
+	if rollback, ok := marks[c.ID]; ok {
+		return rollback
+	}
+	return c.RollbackCommitID
 }
 
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
@@ -359,12 +394,12 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 		}
 		c.explicit = c.explicit || root.Mode == catalog.Schema
 	}
-	if c.opened, err = tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
+	opened, errOpened := tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	closed, errClosed := tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	if err := errors.Join(errOpened, errClosed); err != nil {
 		return err
 	}
-	if c.closed, err = tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID); err != nil {
-		return err
-	}
+	c.opened, c.closed = without(opened, closed), without(closed, opened) // one that a merge closed and reopened is as it was
 	c.schemas, err = schemasOf(tx, c.touched())
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"rowback/storage/catalog"
 )
@@ -37,27 +36,28 @@ func savepoints(tx catalog.Tx, dataset string) ([]catalog.Savepoint, error) {
 	}
 	reverts, err := revertsOf(tx, dataset)
 	return slices.DeleteFunc(all, func(p catalog.Savepoint) bool {
-		return slices.ContainsFunc(reverts, func(r revert) bool { return r.number < p.Number && !p.CreatedAt.After(r.at) })
+		return slices.ContainsFunc(reverts, func(r revert) bool { return r.number < p.Number && p.CommitID < r.commit })
 	}), err
 }
 
 // revert is a restore of a savepoint that stands.
 type revert struct {
 	number int64 // the savepoint's
-	at     time.Time
+	commit int64
 }
 
 const savepointParam = "savepoint" // of a restore: the number of the savepoint that was reverted to
 
+// revertsOf lists the reverts of a dataset's own savepoints. One that a merge played went back to another's.
 func revertsOf(tx catalog.Tx, dataset string) (out []revert, err error) {
 	restores, err := tx.Standing(dataset, catalog.Restore)
 	for _, c := range restores {
 		var params map[string]any
-		if json.Unmarshal(c.Params, &params) != nil {
+		if c.MergeCommitID != 0 || json.Unmarshal(c.Params, &params) != nil {
 			continue
 		}
 		if number, ok := params[savepointParam].(float64); ok {
-			out = append(out, revert{int64(number), c.CreatedAt})
+			out = append(out, revert{int64(number), c.ID})
 		}
 	}
 	return out, err
@@ -85,35 +85,54 @@ func (s *Store) FindSavepoint(ctx context.Context, dataset, ref string) (p catal
 	return p, err
 }
 
-// CreateSavepoint bookmarks the head. Where nothing has changed since the last savepoint, that one is returned, and
-// made is false.
-func (s *Store) CreateSavepoint(ctx context.Context, dataset, description string, r Request) (p catalog.Savepoint, made bool, err error) {
+// NewSavepoint is what a savepoint is made with.
+type NewSavepoint struct {
+	Description string
+	Automatic   bool // no one asked for it
+}
+
+// Marked is what came of that. Made is false where nothing had changed since the last savepoint: then it is that one.
+type Marked struct {
+	catalog.Savepoint
+	Made bool
+}
+
+// CreateSavepoint bookmarks the head, unless nothing has changed since the last savepoint. Where that one was made with
+// the dataset's first records, by itself, it takes the description that someone gives it now.
+func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepoint, r Request) (out Marked, err error) {
 	unlock, err := s.locks.lock(ctx, dataset)
 	if err != nil {
-		return p, false, err
+		return out, err
 	}
 	defer unlock()
 	head, err := s.Snapshot(ctx, dataset, "head")
 	if err != nil {
-		return p, false, err
+		return out, err
 	}
 	if err := r.expects(head.Dataset); err != nil {
-		return p, false, err
-	}
-	if head.Commit.ID == 0 {
-		return p, false, failf(Invalid, "no_commits", "Dataset '%s' has no commits yet, so that there is nothing to mark. Commit something first.", head.Dataset.Name)
+		return out, err
 	}
 	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if p, err = s.unchangedSince(tx, head); err == nil && p.ID == "" {
-			made = true
-			p, err = s.addSavepoint(tx, head.Commit, description, r.User)
-		}
-		if err != nil {
+		if out, err = s.mark(tx, head, n, r.User); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, p)
+		return s.receipt(tx, r, out)
 	})
-	return p, made, err
+	return out, err
+}
+
+func (s *Store) mark(tx catalog.Tx, head *Snapshot, n NewSavepoint, user string) (Marked, error) {
+	last, err := s.unchangedSince(tx, head)
+	switch {
+	case err != nil:
+		return Marked{}, err
+	case last.ID == "":
+		p, err := s.addSavepoint(tx, head, n.Description, user)
+		return Marked{p, true}, err
+	case last.Number == 0 && last.UpdatedAt.Equal(last.CreatedAt) && n.Description != "" && !n.Automatic:
+		last, err = s.describeSavepoint(tx, last, n.Description)
+	}
+	return Marked{last, false}, err
 }
 
 // expects refuses a request where the head is another than it says.
@@ -144,9 +163,9 @@ func sameState(a, b *Snapshot) bool {
 		reflect.DeepEqual(a.Properties, b.Properties)
 }
 
-// addSavepoint bookmarks a commit. Numbers are given once.
-func (s *Store) addSavepoint(tx catalog.Tx, c catalog.Commit, description, user string) (catalog.Savepoint, error) {
-	all, err := tx.Savepoints(c.DatasetID)
+// addSavepoint bookmarks a state. Numbers are given once.
+func (s *Store) addSavepoint(tx catalog.Tx, at *Snapshot, description, user string) (catalog.Savepoint, error) {
+	all, err := tx.Savepoints(at.Dataset.ID)
 	if err != nil {
 		return catalog.Savepoint{}, err
 	}
@@ -154,21 +173,22 @@ func (s *Store) addSavepoint(tx catalog.Tx, c catalog.Commit, description, user 
 	if len(all) > 0 {
 		number = all[0].Number + 1
 	}
-	return s.putSavepoint(tx, c, number, description, user)
+	return s.putSavepoint(tx, catalog.Savepoint{DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user})
 }
 
 // firstSavepoint bookmarks what a dataset starts with, unless it has savepoints already.
 func (s *Store) firstSavepoint(tx catalog.Tx, c catalog.Commit, description string) error {
 	all, err := tx.Savepoints(c.DatasetID)
 	if err == nil && len(all) == 0 {
-		_, err = s.putSavepoint(tx, c, 0, description, c.User)
+		_, err = s.putSavepoint(tx, catalog.Savepoint{DatasetID: c.DatasetID, CommitID: c.ID, Description: description, User: c.User})
 	}
 	return err
 }
 
-func (s *Store) putSavepoint(tx catalog.Tx, c catalog.Commit, number int64, description, user string) (catalog.Savepoint, error) {
-	now := s.now()
-	p := catalog.Savepoint{ID: s.options.NewID(), DatasetID: c.DatasetID, Number: number, CommitID: c.ID, Description: description, User: user, CreatedAt: now, UpdatedAt: now}
+// putSavepoint records a savepoint and gives it its id.
+func (s *Store) putSavepoint(tx catalog.Tx, p catalog.Savepoint) (catalog.Savepoint, error) {
+	p.ID, p.CreatedAt = s.options.NewID(), s.now()
+	p.UpdatedAt = p.CreatedAt
 	if err := tx.AddSavepoint(p); err != nil {
 		return p, err
 	}
@@ -181,13 +201,16 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	if err != nil || p.Description == description {
 		return p, err
 	}
+	err = s.catalog.Write(ctx, func(tx catalog.Tx) error { p, err = s.describeSavepoint(tx, p, description); return err })
+	return p, err
+}
+
+func (s *Store) describeSavepoint(tx catalog.Tx, p catalog.Savepoint, description string) (catalog.Savepoint, error) {
 	p.Description, p.UpdatedAt = description, s.now()
-	return p, s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if err := tx.SetSavepoint(p); err != nil {
-			return err
-		}
-		return s.putLabel(p.DatasetID, SavepointName(p.Number), p)
-	})
+	if err := tx.SetSavepoint(p); err != nil {
+		return p, err
+	}
+	return p, s.putLabel(p.DatasetID, SavepointName(p.Number), p)
 }
 
 // Revert restores the dataset to a savepoint, as one commit. Later savepoints leave the list, as long as that commit

@@ -145,7 +145,7 @@ func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r R
 	}
 	return s.restore(ctx, dataset, number, r, func(w *work) {
 		w.also = append(w.also, func(tx catalog.Tx) error {
-			if _, err := s.addSavepoint(tx, w.head.Commit, "Before rollback to version "+number, r.User); err != nil {
+			if _, err := s.addSavepoint(tx, w.head, "Before rollback to version "+number, r.User); err != nil {
 				return err
 			}
 			return s.activate(tx, target)

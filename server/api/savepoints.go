@@ -26,26 +26,17 @@ func (a *API) createSavepoint(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var last int64 // the highest number before; a receipt is told of the savepoint only
 	return a.run(write{
 		c: c, header: in.headerIn, about: "Making a savepoint",
 		do: func(ctx context.Context, r storage.Request) (any, error) {
-			list, err := a.store.Savepoints(ctx, d.ID)
-			if err != nil {
-				return nil, err
-			}
-			if len(list) > 0 {
-				last = list[0].Number
-			}
-			p, _, err := a.store.CreateSavepoint(ctx, d.ID, in.Description, r)
-			return p, err
+			return a.store.CreateSavepoint(ctx, d.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
 		tell: func(result any) (answer, error) {
-			p, status := result.(catalog.Savepoint), http.StatusCreated
-			if p.Number <= last {
-				status = http.StatusSeeOther
+			p, status := result.(storage.Marked), http.StatusSeeOther
+			if p.Made {
+				status = http.StatusCreated
 			}
-			return say(status, "/api/v1/datasets/"+d.ID+"/savepoints/"+p.ID, viewSavepoint(p))
+			return say(status, "/api/v1/datasets/"+d.ID+"/savepoints/"+p.ID, viewSavepoint(p.Savepoint))
 		},
 	})
 }

@@ -93,7 +93,7 @@ func (f *Face) append(ctx context.Context, s storage.State, from source, savepoi
 	}
 	if savepoint && s.Total() > 0 {
 		before := storage.Request{User: r.User}
-		if _, _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID, "Before appending "+from.name, before); err != nil {
+		if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID, storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
 			return catalog.Commit{}, err
 		}
 	}

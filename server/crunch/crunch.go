@@ -64,14 +64,14 @@ func New(store *storage.Store, host Host, o Options) *Face {
 func (f *Face) Mount(app *fiber.App) {
 	app.Use("/api", f.serve)
 	for _, r := range f.routes() {
-		app.Add(r.method, r.path, r.handler)
+		app.Add(r.method, r.path, f.admit, r.handler)
 	}
 	app.Use("/api", f.nothingThere)
 }
 
 func isNative(path string) bool { return path == "/api/v1" || strings.HasPrefix(path, "/api/v1/") }
 
-// serve lets in who is known, and answers with the error of whatever comes after it.
+// serve answers with the error of whatever comes after it.
 func (f *Face) serve(c *fiber.Ctx) (err error) {
 	if isNative(c.Path()) {
 		return c.Next()
@@ -84,6 +84,11 @@ func (f *Face) serve(c *fiber.Ctx) (err error) {
 			err = f.sendError(c, err)
 		}
 	}()
+	return c.Next()
+}
+
+// admit lets in who is known.
+func (f *Face) admit(c *fiber.Ctx) error {
 	if _, known := f.host.Identify(c); !known && !isOpen(c.Path()) {
 		return fiber.NewError(http.StatusUnauthorized, "Log in first: POST {\"email\", \"password\"} to the login_url, and send its cookie with every request.")
 	}

@@ -3,7 +3,6 @@ package crunch
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -91,22 +90,17 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	var before []catalog.Savepoint
 	a, err := f.attempt(c, work{
 		about: "Making the savepoint",
 		tell: func(result any) answer {
-			p := result.(catalog.Savepoint)
-			if slices.ContainsFunc(before, func(b catalog.Savepoint) bool { return b.ID == p.ID }) {
-				return answer{Status: http.StatusSeeOther, Location: savepointPath(p)}
+			p := result.(storage.Marked)
+			if p.Made {
+				return answer{Status: http.StatusCreated, Location: savepointPath(p.Savepoint)}
 			}
-			return answer{Status: http.StatusCreated, Location: savepointPath(p)}
+			return answer{Status: http.StatusSeeOther, Location: savepointPath(p.Savepoint)}
 		},
-		do: func(ctx context.Context, _ string, r storage.Request) (p any, err error) {
-			if before, err = f.store.Savepoints(ctx, s.Dataset.ID); err != nil {
-				return nil, err
-			}
-			p, _, err = f.store.CreateSavepoint(ctx, s.Dataset.ID, in.Description, r)
-			return p, err
+		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+			return f.store.CreateSavepoint(ctx, s.Dataset.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
 	})
 	switch {

@@ -44,7 +44,7 @@ func (f *Face) columns(ctx context.Context, snap *storage.Snapshot, columns []sc
 	if rows > maxCells/int64(len(columns)) {
 		return nil, invalid("limit", fmt.Sprintf("one answer has at most %d values: ask for fewer records at a time, with limit and offset", maxCells))
 	}
-	text, err := f.records(ctx, query(snap, columns, p))
+	text, err := f.records(ctx, snap, columns, p)
 	if err != nil {
 		return nil, storage.ReadError(err)
 	}
@@ -67,20 +67,20 @@ func (f *Face) columns(ctx context.Context, snap *storage.Snapshot, columns []sc
 	return out, nil
 }
 
-// records runs a query and returns its records as lines of JSON.
-func (f *Face) records(ctx context.Context, q output.Query) (*bytes.Buffer, error) {
-	conn, err := f.store.Conn(ctx)
+// records reads a page of records, as lines of JSON.
+func (f *Face) records(ctx context.Context, snap *storage.Snapshot, columns []schema.Column, p page) (*bytes.Buffer, error) {
+	conn, from, err := f.store.OpenTable(ctx, snap, columns)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	var text bytes.Buffer
-	_, err = output.Write(ctx, conn, q, intake.NDJSON, &text, "")
+	_, err = output.Write(ctx, conn, query(from, snap.Schema.KeyColumns(), columns, p), intake.NDJSON, &text, "")
 	return &text, err
 }
 
-// query is the SQL of a page of records, with columns named after the variables' ids.
-func query(snap *storage.Snapshot, columns []schema.Column, p page) output.Query {
+// query is the SQL of a page of records in the order of the key, with columns named after the variables' ids.
+func query(from string, key, columns []schema.Column, p page) output.Query {
 	var q output.Query
 	list := make([]string, len(columns))
 	for i, c := range columns {
@@ -89,10 +89,10 @@ func query(snap *storage.Snapshot, columns []schema.Column, p page) output.Query
 		q.Columns = append(q.Columns, schema.Column{Name: variableID(c), Type: typ})
 	}
 	var order []string
-	for _, c := range snap.Schema.KeyColumns() {
+	for _, c := range key {
 		order = append(order, "r."+duck.Ident(c.Name))
 	}
-	q.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + snap.Table() + ") r ORDER BY " + strings.Join(order, ", ") +
+	q.SQL = "SELECT " + strings.Join(list, ", ") + " FROM " + from + " r ORDER BY " + strings.Join(order, ", ") +
 		" LIMIT " + strconv.FormatInt(p.limit, 10) + " OFFSET " + strconv.FormatInt(p.offset, 10)
 	return q
 }
@@ -175,13 +175,13 @@ func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	conn, err := f.store.Conn(ctx)
+	conn, from, err := f.store.OpenTable(ctx, snap, []schema.Column{column})
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	var total, valid int64
-	if err := conn.Row(ctx, "SELECT count(*), count("+duck.Ident(column.Name)+") FROM ("+snap.Table()+")", &total, &valid); err != nil {
+	if err := conn.Row(ctx, "SELECT count(*), count("+duck.Ident(column.Name)+") FROM "+from, &total, &valid); err != nil {
 		return storage.ReadError(err)
 	}
 	return showView(c, map[string]any{"n_total": total, "n_valid": valid, "n_missing": total - valid, "type": wireType(column)})

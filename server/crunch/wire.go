@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -80,7 +81,7 @@ func columnType(wire string, n storage.NewVariable) (string, error) {
 	case textType, categoricalType:
 		return schema.Varchar, nil
 	case datetimeType:
-		return schema.Timestamp, nil
+		return timeType(n.Values), nil
 	case numericType:
 		if n.Derivation != "" {
 			return "", nil
@@ -103,6 +104,17 @@ func numberType(values []json.RawMessage) string {
 		out = schema.Bigint
 	}
 	return out
+}
+
+// zoned is a moment that says which zone it is in.
+var zoned = regexp.MustCompile(`T.*(Z|[+-]\d\d(:?\d\d)?)"$`)
+
+// timeType is TIMESTAMP WITH TIME ZONE where the values have zones, else TIMESTAMP.
+func timeType(values []json.RawMessage) string {
+	if slices.ContainsFunc(values, func(v json.RawMessage) bool { return zoned.Match(v) }) {
+		return schema.TimestampTZ
+	}
+	return schema.Timestamp
 }
 
 func isNull(v json.RawMessage) bool { return bytes.Equal(v, null) }

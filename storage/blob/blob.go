@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -38,6 +39,8 @@ type Dir struct {
 	root string
 	hook Hook
 	next atomic.Int64
+
+	batches sync.Map // of keys: where a batch lies that is not published
 }
 
 // Open opens the store in the directory root, makes it where there is none, and empties its staging area.
@@ -66,19 +69,27 @@ func (d *Dir) Scratch(name string) string {
 	return filepath.Join(d.root, stagingDir, strconv.FormatInt(d.next.Add(1), 10)+"-"+name)
 }
 
-// Path returns where an object's bytes can be read.
+// Path returns where an object's bytes can be read: in its batch, as long as that is not published.
 func (d *Dir) Path(key string) string {
+	if staged, ok := d.batches.Load(path.Dir(key)); ok {
+		return filepath.Join(d.root, staged.(string), path.Base(key))
+	}
+	return d.place(key)
+}
+
+// place is where an object lies, or will lie.
+func (d *Dir) place(key string) string {
 	return filepath.Join(d.root, objectsDir, filepath.FromSlash(key))
 }
 
 // Open reads an object. Where there is none, the error is fs.ErrNotExist.
-func (d *Dir) Open(key string) (io.ReadCloser, error) { return os.Open(d.Path(key)) }
+func (d *Dir) Open(key string) (io.ReadCloser, error) { return os.Open(d.place(key)) }
 
 // List yields the objects whose keys start with the folder prefix, in no order. An empty prefix yields all.
 func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		base := filepath.Join(d.root, objectsDir)
-		err := filepath.WalkDir(d.Path(prefix), func(path string, e fs.DirEntry, err error) error {
+		err := filepath.WalkDir(d.place(prefix), func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
@@ -103,7 +114,7 @@ func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 
 // Folders returns the names of the folders right below prefix.
 func (d *Dir) Folders(prefix string) ([]string, error) {
-	entries, err := os.ReadDir(d.Path(prefix))
+	entries, err := os.ReadDir(d.place(prefix))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -121,7 +132,7 @@ func (d *Dir) Remove(prefix string) error {
 	if err := d.hook("remove", prefix); err != nil {
 		return err
 	}
-	return os.RemoveAll(d.Path(prefix))
+	return os.RemoveAll(d.place(prefix))
 }
 
 // Put stores one object under a key, durably, in place of any that was there.
@@ -158,6 +169,7 @@ func (d *Dir) Batch(key string) (*Batch, error) {
 	if err := d.hook("create", b.staged); err != nil {
 		return nil, err
 	}
+	d.batches.Store(key, b.staged)
 	return b, os.Mkdir(filepath.Join(d.root, b.staged), 0o755)
 }
 
@@ -190,6 +202,7 @@ func (b *Batch) Publish() error {
 	if err := b.dir.rename(b.staged, place); err != nil {
 		return err
 	}
+	b.dir.batches.Delete(b.key)
 	paths := []string{place, above}
 	for _, name := range b.names {
 		paths = append(paths, filepath.Join(place, name))
@@ -198,7 +211,10 @@ func (b *Batch) Publish() error {
 }
 
 // Discard removes what was written, before Publish.
-func (b *Batch) Discard() error { return os.RemoveAll(filepath.Join(b.dir.root, b.staged)) }
+func (b *Batch) Discard() error {
+	b.dir.batches.Delete(b.key)
+	return os.RemoveAll(filepath.Join(b.dir.root, b.staged))
+}
 
 func (d *Dir) relative(path string) string {
 	rel, err := filepath.Rel(d.root, path)

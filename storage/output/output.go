@@ -13,7 +13,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -173,18 +172,7 @@ func cutParquet(ctx context.Context, conn *duck.Conn, path string, rows int64) e
 }
 
 func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w *bound, asArray bool) error {
-	parts := make([]string, len(q.Columns))
-	for i, c := range q.Columns {
-		parts[i] = duck.Ident(c.Name) + " := " + jsonValue(duck.Ident(c.Name), c.Type)
-	}
-	record := "'{}'"
-	switch {
-	case slices.ContainsFunc(q.Columns, func(c schema.Column) bool { return c.Type.Name == schema.JSON }):
-		record = spliced(q.Columns)
-	case len(parts) > 0:
-		record = "CAST(to_json(struct_pack(" + strings.Join(parts, ", ") + ")) AS VARCHAR)"
-	}
-	r, err := conn.Stream(ctx, "SELECT "+record+" FROM ("+q.limited()+")", q.Params...)
+	r, err := conn.Stream(ctx, "SELECT "+Record(q.Columns, nameOf)+" FROM ("+q.limited()+")", q.Params...)
 	if err != nil {
 		return err
 	}

@@ -42,16 +42,33 @@ func jsonValue(expr string, t schema.Type) string {
 	return text(expr, t)
 }
 
-// spliced is the SQL of a record in which JSON stands as it is: DuckDB would read its numbers as doubles.
-func spliced(columns []schema.Column) string {
+// Record is the SQL of a record as the text of a JSON object. value is the SQL of a column's value.
+func Record(columns []schema.Column, value func(schema.Column) string) string {
+	if len(columns) == 0 {
+		return "'{}'"
+	}
+	if slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Type.Name == schema.JSON }) {
+		return spliced(columns, value)
+	}
 	parts := make([]string, len(columns))
 	for i, c := range columns {
-		name := duck.Ident(c.Name)
-		value := fmt.Sprintf("CAST(to_json(%s) AS VARCHAR)", jsonValue(name, c.Type))
+		parts[i] = duck.Ident(c.Name) + " := " + jsonValue(value(c), c.Type)
+	}
+	return "CAST(to_json(struct_pack(" + strings.Join(parts, ", ") + ")) AS VARCHAR)"
+}
+
+func nameOf(c schema.Column) string { return duck.Ident(c.Name) }
+
+// spliced is the SQL of a record in which JSON stands as it is: DuckDB would read its numbers as doubles.
+func spliced(columns []schema.Column, value func(schema.Column) string) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		from := value(c)
+		as := fmt.Sprintf("CAST(to_json(%s) AS VARCHAR)", jsonValue(from, c.Type))
 		if c.Type.Name == schema.JSON {
-			value = fmt.Sprintf("CASE WHEN contains(CAST(%[1]s AS VARCHAR), chr(10)) THEN CAST(to_json(%[1]s) AS VARCHAR) ELSE CAST(%[1]s AS VARCHAR) END", name)
+			as = fmt.Sprintf("CASE WHEN contains(CAST(%[1]s AS VARCHAR), chr(10)) THEN CAST(to_json(%[1]s) AS VARCHAR) ELSE CAST(%[1]s AS VARCHAR) END", from)
 		}
-		parts[i] = fmt.Sprintf("CAST(to_json(%s) AS VARCHAR) || ':' || coalesce(%s, 'null')", duck.Text(c.Name), value)
+		parts[i] = fmt.Sprintf("CAST(to_json(%s) AS VARCHAR) || ':' || coalesce(%s, 'null')", duck.Text(c.Name), as)
 	}
 	return "'{' || " + strings.Join(parts, " || ',' || ") + " || '}'"
 }

@@ -1,0 +1,303 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// only merges just the actions with these keys.
+func (b *bench) mergeOnly(from, into string, keys ...string) storage.Merged {
+	b.Helper()
+	m, err := b.Merge(context.Background(), into, storage.Merge{Source: from, Autorollback: true, Filter: &storage.MergeFilter{Keys: keys}}, storage.Request{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+func TestAMergeReadsTheFilesThatItMadeAnew(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"},{"id":2,"x":"B"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"AA"}]`)
+	b.json(d, catalog.Upsert, `[{"id":2,"x":"B"}]`)
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"AA"}`, `{"id":2,"x":"B"}`, `{"id":3,"x":"c"}`)
+	b.sound()
+}
+
+func TestRecordsBringTheirTypeThoughWhatWidenedItWasSkipped(t *testing.T) {
+	for name, c := range map[string]struct{ first, wider, later, want string }{
+		"a fraction":      {`[{"id":1,"n":1}]`, `[{"id":1,"n":0.5}]`, `[{"id":2,"n":1.5}]`, `{"id":2,"n":1.5}`},
+		"of unknown type": {`[{"id":1,"n":null}]`, `[{"id":1,"n":"a"}]`, `[{"id":2,"n":"b"}]`, `{"id":2,"n":"b"}`},
+		"a field":         {`[{"id":1,"n":{"p":1}}]`, `[{"id":1,"n":{"q":1}}]`, `[{"id":2,"n":{"p":null,"q":2}}]`, `{"id":2,"n":{"p":null,"q":2}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := open(t)
+			d := b.create("d", "id")
+			b.json(d, catalog.Append, c.first)
+			f := b.fork(d, "f", "head")
+			b.json(f, catalog.Upsert, c.wider)
+			b.json(f, catalog.Append, c.later)
+			b.mergeOnly(f, d, "Dataset.append")
+			if got := b.rows(d, "head", false); len(got) != 2 || got[1] != c.want {
+				t.Errorf("%v, want %s", got, c.want)
+			}
+			b.json(d, catalog.Delete, `[{"id":2}]`)
+			b.merge(d, f)
+			b.sound()
+		})
+	}
+}
+
+func TestAColumnStaysWhereOtherRecordsHaveValuesInIt(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	made := b.json(f, catalog.Upsert, `[{"id":1,"new":1}]`)
+	b.merge(f, d)
+	b.json(d, catalog.Upsert, `[{"id":2,"new":2}]`)
+	if _, err := b.rollback(f, made.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"a","new":null}`, `{"id":2,"x":"b","new":2}`, `{"id":3,"x":"c","new":null}`)
+	b.sound()
+}
+
+func TestAColumnStaysAsWideAsOtherRecordsNeedIt(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	b.json(d, catalog.Append, `[{"id":1,"n":1}]`)
+	f := b.fork(d, "f", "head")
+	made := b.json(f, catalog.Upsert, `[{"id":1,"n":1.5}]`)
+	b.merge(f, d)
+	b.json(d, catalog.Append, `[{"id":2,"n":2.5}]`)
+	if _, err := b.rollback(f, made.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"n":1.0}`, `{"id":2,"n":2.5}`)
+	b.sound()
+}
+
+func TestAColumnGoesWhereNoOtherRecordNeedsIt(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	made := b.json(f, catalog.Upsert, `[{"id":1,"new":1}]`)
+	b.merge(f, d)
+	if _, err := b.rollback(f, made.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`)
+	b.sound()
+}
+
+func TestAColumnThatWasTakenAwayIsTheOneThatHasItsNameNow(t *testing.T) {
+	b := open(t)
+	d, _ := b.pair("id")
+	made := b.json(d, catalog.Upsert, `[{"id":1,"new":1}]`)
+	f := b.fork(d, "g", "head")
+	if _, err := b.rollback(d, made.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.json(d, catalog.Upsert, `[{"id":2,"new":2}]`) // by another id
+	b.json(f, catalog.Upsert, `[{"id":3,"new":3}]`)
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"a","new":null}`, `{"id":2,"x":"b","new":2}`, `{"id":3,"x":"c","new":3}`)
+	b.sound()
+}
+
+// What was undone by itself stays so when its merge is undone, and redone; what is redone by itself stays undone with its
+// merge.
+func TestUndoingAMergeLeavesWhatWasUndoneBefore(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"same"}]`)
+	b.json(f, catalog.Upsert, `[{"id":2,"x":"B"}]`)
+	b.json(d, catalog.Upsert, `[{"id":1,"x":"same"}]`)
+	m := b.merge(f, d)
+	undo := func(commit int64) int64 {
+		t.Helper()
+		c, err := b.rollback(d, commit, storage.Records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
+	}
+	undoneBy := func(want int64) {
+		t.Helper()
+		if c, err := b.CommitByID(context.Background(), d, m.Played[0].ID); err != nil || c.RollbackCommitID != want {
+			t.Errorf("commit %d undoes it, want %d: %v", c.RollbackCommitID, want, err)
+		}
+		b.sound()
+	}
+	one := undo(m.Played[0].ID)
+	all := undo(m.Commit.ID)
+	undoneBy(one)
+	redone := undo(all)
+	undoneBy(one)
+	undo(redone)
+	undoneBy(one)
+	undo(one)
+	undoneBy(all)
+}
+
+func TestAMergeThatGoesBackAndForthIsUndone(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	ctx := context.Background()
+	for _, ref := range []string{"0", "1"} {
+		if _, err := b.Restore(ctx, f, ref, storage.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	m := b.merge(f, d)
+	b.sound()
+	if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`)
+	b.sound()
+}
+
+func TestARecordThatARestoreLeftAsItWasIsNoConflict(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	was := b.json(f, catalog.Append, `[{"id":4,"x":"d"}]`)
+	b.merge(f, d)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"a"}]`)
+	b.json(f, catalog.Delete, `[{"id":4}]`)
+	if _, err := b.Restore(context.Background(), f, fmt.Sprint(was.ID), storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	b.json(d, catalog.Upsert, `[{"id":1,"x":"mine"}]`)
+	b.mergeOnly(f, d, "Dataset.delete")
+	b.mergeOnly(f, d, "Dataset.restore")
+	b.want(d, "head", `{"id":1,"x":"mine"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`, `{"id":4,"x":"d"}`)
+	b.sound()
+}
+
+func TestPlayedRollbacksSeeThoseBeforeThem(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Append, `[{"id":4,"x":"d"}]`)
+	m := b.merge(f, d)
+	undo := func(dataset string, commit int64) int64 {
+		t.Helper()
+		c, err := b.rollback(dataset, commit, storage.Records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
+	}
+	all := undo(d, m.Commit.ID)
+	g := b.fork(d, "g", "head")
+	undo(g, all)
+	undo(g, m.Played[0].ID)
+	up := b.merge(g, d)
+	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`, `{"id":4,"x":"d"}`)
+	c, err := b.CommitByID(context.Background(), d, m.Played[0].ID)
+	if err != nil || len(up.Played) != 2 || c.RollbackCommitID != up.Played[1].ID {
+		t.Errorf("%+v %v", c, err)
+	}
+	b.sound()
+}
+
+func TestComparisonsKnowColumnsThatBothSidesMade(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.json(f, catalog.Upsert, `[{"id":1,"y":1},{"id":2,"y":2}]`)
+	b.json(d, catalog.Upsert, `[{"id":1,"y":1},{"id":3,"y":3}]`)
+	a, errA := b.Snapshot(context.Background(), d, "head")
+	z, errZ := b.Snapshot(context.Background(), f, "head")
+	conn, err := b.Conn(context.Background())
+	if err := errors.Join(err, errA, errZ); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	got, err := storage.Diff(a, z).Count(context.Background(), conn)
+	if err != nil || got.Modified != 2 || got.Columns["y"] != 2 || len(got.Columns) != 1 {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
+func TestMergesByKeysOfAnyType(t *testing.T) {
+	for name, c := range map[string]struct {
+		key  []string
+		keys [6]string // of records: the fields of the key
+	}{
+		"text":          {[]string{"id"}, [6]string{`"id":"a"`, `"id":"ü"`, `"id":"c'"`, `"id":"d"`, `"id":""`, `"id":"f"`}},
+		"two columns":   {[]string{"id", "day"}, [6]string{`"id":1,"day":"2026-01-01"`, `"id":1,"day":"2026-01-02"`, `"id":2,"day":"2026-01-01"`, `"id":2,"day":"2026-01-02"`, `"id":3,"day":"2026-01-01"`, `"id":1,"day":"2026-01-03"`}},
+		"dates":         {[]string{"id"}, [6]string{`"id":"2026-01-01"`, `"id":"2025-01-01"`, `"id":"2026-01-03"`, `"id":"2026-01-04"`, `"id":"1999-12-31"`, `"id":"2026-01-06"`}},
+		"widened later": {[]string{"id"}, [6]string{`"id":1`, `"id":2`, `"id":3`, `"id":4`, `"id":4.5`, `"id":-6`}},
+		"widened both":  {[]string{"id"}, [6]string{`"id":1`, `"id":2`, `"id":3`, `"id":4`, `"id":4.5`, `"id":6.5`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, k := open(t), c.keys
+			d := b.create("d", c.key...)
+			b.json(d, catalog.Append, fmt.Sprintf(`[{%s,"x":"a"},{%s,"x":"b"},{%s,"x":"c"},{%s,"x":"d"}]`, k[0], k[1], k[2], k[3]))
+			f := b.fork(d, "f", "head")
+			b.json(f, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"A"},{%s,"x":"B"},{%s,"x":"new"}]`, k[0], k[1], k[4]))
+			b.json(f, catalog.Delete, fmt.Sprintf(`[{%s}]`, k[2]))
+			b.json(d, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"B"},{%s,"x":"too"}]`, k[1], k[5]))
+			b.merge(f, d)
+			b.merge(d, f)
+			mine, theirs := b.rows(d, "head", false), b.rows(f, "head", false)
+			if !slices.Equal(mine, theirs) || len(mine) != 5 {
+				t.Errorf("%v\n%v", mine, theirs)
+			}
+			b.sound()
+			b.json(f, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"f"},{%s,"x":"f"}]`, k[4], k[0]))
+			b.json(d, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"d"}]`, k[4]))
+			if out, _ := b.conflicts(f, d, storage.Merge{Autorollback: true}); out.Conflicts[0].Count != 1 {
+				t.Errorf("%+v", out.Conflicts)
+			}
+			b.sound()
+		})
+	}
+}
+
+// Files of many records are made by another way than those of few.
+func TestLargeMergesMakeFilesAnew(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	records := func(from, to int, x string) string {
+		var list []string
+		for i := from; i < to; i++ {
+			list = append(list, fmt.Sprintf(`{"id":%d,"x":%q}`, i, x))
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	b.json(d, catalog.Append, records(0, 3000, "a"))
+	f := b.fork(d, "f", "head")
+	b.json(f, catalog.Upsert, records(500, 2500, "b"))
+	b.json(f, catalog.Upsert, records(1000, 3500, "c"))
+	b.json(f, catalog.Delete, records(0, 1200, ""))
+	b.json(d, catalog.Upsert, records(500, 700, "b"))
+	b.json(d, catalog.Append, records(5000, 5001, "d"))
+	before := b.rows(d, "head", true)
+	m := b.merge(f, d)
+	mine := slices.DeleteFunc(b.rows(d, "head", false), func(line string) bool { return line == `{"id":5000,"x":"d"}` })
+	if theirs := b.rows(f, "head", false); !slices.Equal(mine, theirs) || len(mine) != 2300 {
+		t.Errorf("%d and %d records", len(mine), len(theirs))
+	}
+	b.sound()
+	if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	if after := b.rows(d, "head", true); !slices.Equal(before, after) {
+		t.Errorf("%d records before, %d after", len(before), len(after))
+	}
+	b.sound()
+}
