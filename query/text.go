@@ -131,12 +131,15 @@ func (t *text) explain(err error) error {
 	return t.located(refuse("invalid_sql", "The SQL can't be run: %s", said(err, failure.Hint)), offset)
 }
 
-// maxHint is how much is told of what DuckDB adds to an error, characters: it may list every function there is.
-const maxHint = 200
+// How much is told of an error, characters, and of what DuckDB adds to it: that may list every function there is.
+const (
+	maxSaid = 500
+	maxHint = 200
+)
 
 // said is what DuckDB said, as sentences.
 func said(err error, hint string) string {
-	out := duck.Message(err) + "."
+	out := clip(duck.Message(err), maxSaid) + "."
 	if hint != "" {
 		out += " " + clip(strings.Join(strings.Fields(hint), " "), maxHint)
 	}

@@ -234,7 +234,7 @@ func unparsed(message, position string) error {
 	case message == "":
 		message = "it is not one statement"
 	case strings.Contains(message, "Only SELECT statements"):
-		message = "it is not one SELECT"
+		message = "it is not one SELECT, or a PIVOT that does not list its values (ON … IN (…))"
 	}
 	e := &SyntaxError{-1, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(message, "."))}
 	if offset, err := strconv.Atoi(position); err == nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -37,6 +38,9 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
 	limit := time.AfterFunc(p.first, func() { cancel(context.DeadlineExceeded) })
+	if conn, ok := c.Context().Conn().(*trackedConn); ok {
+		go whenGone(ctx, conn.Conn, func() { cancel(errLeft) })
+	}
 	body := &resultStream{pipe: reader, api: a, response: c.Response(), id: c.GetRespHeader("X-Request-Id")}
 	a.background(func() (err error) {
 		body.cut, err = write(ctx, &steps{writer, limit, p.each}, a.store.Scratch("result.parquet"))
@@ -87,6 +91,26 @@ func (s *resultStream) Read(p []byte) (int, error) {
 func (s *resultStream) told() string { return cmp.Or(string(s.cut), "no") }
 
 func (s *resultStream) Close() error { return s.pipe.Close() }
+
+// errLeft ends the work for a client that has closed its connection. No one is there to read it.
+var errLeft = &storage.Error{Kind: storage.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
+
+// whenGone calls left when the client has closed its connection, unless ctx ends before. Fiber does not tell.
+func whenGone(ctx context.Context, conn net.Conn, left func()) {
+	look := time.NewTicker(250 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			if hasLeft(conn) {
+				left()
+				return
+			}
+		}
+	}
+}
 
 // tooLarge says what to do about a result that is too large for its format.
 func tooLarge(err error) error {
