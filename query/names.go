@@ -33,22 +33,12 @@ type view struct {
 	sql   string
 }
 
-// unknown refuses a name, with its place.
-type unknown struct {
-	refusal *storage.Error
-	offset  int
-}
-
-func (e *unknown) Error() string { return e.refusal.Error() }
-
-// Unwrap returns the refusal without its place.
-func (e *unknown) Unwrap() error { return e.refusal }
-
-func (n *names) resolve(ctx context.Context, tables []storage.Table) error {
-	for _, t := range tables {
-		if err := n.table(ctx, t); err != nil {
+// resolve makes views of the tables that a statement names.
+func (n *names) resolve(ctx context.Context, t *text) error {
+	for _, table := range t.Tables {
+		if err := n.table(ctx, table); err != nil {
 			if told := storage.Explain(err); told.Kind == storage.NotFound || told.Kind == storage.Invalid {
-				return &unknown{told, t.Offset}
+				return t.located(told, table.Offset)
 			}
 			return err
 		}

@@ -64,8 +64,8 @@ func prepare(ctx context.Context, store *storage.Store, box *duck.Conn, s Statem
 		return q, err
 	}
 	n := &names{store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}}
-	if err := n.resolve(ctx, t.Tables); err != nil {
-		return q, t.at(err)
+	if err := n.resolve(ctx, t); err != nil {
+		return q, err
 	}
 	if err := box.Lock(ctx, n.files, n.setup()...); err != nil {
 		return q, storage.ReadError(err)

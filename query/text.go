@@ -159,12 +159,3 @@ func (t *text) located(e *storage.Error, offset int) error {
 	placed.Detail = fmt.Sprintf("Line %d, column %d: %s", line, column, e.Detail)
 	return placed
 }
-
-// at adds the place to an error about a table.
-func (t *text) at(err error) error {
-	var u *unknown
-	if !errors.As(err, &u) {
-		return err
-	}
-	return t.located(u.refusal, u.offset)
-}

@@ -64,6 +64,7 @@ func open(t testing.TB) *world {
 	w.commit(plain, catalog.Append, `[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]}},{"tags":[],"home":null}]`)
 	w.commit(w.create(1, "sqlite_master", "a"), catalog.Append, `[{"a":1}]`)
 	w.create(1, "nothing", "id")
+	w.create(1, "Nothing", "id")
 	w.commit(w.create(2, "salaries", "id"), catalog.Append, `[{"id":1,"salary":"a secret"}]`)
 	return w
 }
