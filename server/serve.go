@@ -60,6 +60,9 @@ func (cmd *serveCmd) Run(c console) error {
 	log := cmd.logger(c)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := boundMemory(cmd.memory()); err != nil {
+		return fmt.Errorf("bounding the memory: %w", err)
+	}
 	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Log: log})
 	if err != nil {
 		return err
