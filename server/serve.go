@@ -118,6 +118,9 @@ func (cmd *serveCmd) tokens() (map[string]string, error) {
 		if !ok || user == "" || token == "" {
 			return nil, fmt.Errorf("--token %s: write it as user:token", pair)
 		}
+		if strings.ContainsAny(token, " ,;\"\\") {
+			return nil, fmt.Errorf("--token %s: a token has no spaces, commas, semicolons, quotes or backslashes: it goes into headers and cookies", user)
+		}
 		out[token] = user
 	}
 	host, _, err := net.SplitHostPort(cmd.Addr)

@@ -304,7 +304,7 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 		project = 1
 	}
 	p := u.Properties
-	d, err := s.newCreation(NewDataset{
+	d, err := s.newCreation(ctx, NewDataset{
 		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
 		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn,
 	})

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,10 @@ import (
 
 // NewDataset is what a dataset is made with. Only Name is required.
 type NewDataset struct {
+	ID             string // empty: a new one
 	ProjectID      int64
 	Name           string
+	Namesake       bool     // make it even where the name is taken: it is asked for by its id then
 	Key            []string // column names; none: the server assigns _id
 	Description    string
 	Metadata       catalog.Metadata
@@ -51,7 +54,7 @@ func CheckName(name string) error {
 
 // CreateDataset makes a dataset without records.
 func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (State, error) {
-	made, err := s.newCreation(n)
+	made, err := s.newCreation(ctx, n)
 	if err != nil {
 		return State{}, err
 	}
@@ -73,7 +76,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (Sta
 // creation is a dataset that is being made, as it is before its first commit. A fork starts with its upstream's.
 type creation struct{ State }
 
-func (s *Store) newCreation(n NewDataset) (*creation, error) {
+func (s *Store) newCreation(ctx context.Context, n NewDataset) (*creation, error) {
 	if err := CheckName(n.Name); err != nil {
 		return nil, err
 	}
@@ -84,7 +87,11 @@ func (s *Store) newCreation(n NewDataset) (*creation, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := catalog.Dataset{ID: s.options.NewID(), FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
+	namesake, err := s.isNamesake(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	d := catalog.Dataset{ID: cmp.Or(n.ID, s.options.NewID()), IsNamesake: namesake, FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
 	p := catalog.Properties{Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn}
 	if p.Metadata == nil {
 		p.Metadata = catalog.Metadata{}
@@ -93,6 +100,22 @@ func (s *Store) newCreation(n NewDataset) (*creation, error) {
 	d.SchemaID, errSchema = catalog.DocumentID(start)
 	d.PropertiesID, errProperties = catalog.DocumentID(p)
 	return &creation{State{Dataset: d, Schema: start, Properties: p}}, errors.Join(errSchema, errProperties)
+}
+
+// isNamesake tells whether the name is taken, where that is no reason to refuse it.
+func (s *Store) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
+	if !n.Namesake {
+		return false, nil
+	}
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		_, err := tx.DatasetByName(n.ProjectID, n.Name)
+		taken = err == nil
+		if errors.Is(err, catalog.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	return taken, err
 }
 
 func (d *creation) record(tx catalog.Tx) error {
@@ -279,7 +302,24 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 	if reflect.DeepEqual(w.properties, w.head.Properties) {
 		return w.head.Commit, nil
 	}
+	w.tellEdit(w.head.Properties)
 	return w.publish(ctx)
+}
+
+// tellEdit records which properties the commit changed, as they are after it.
+func (w *work) tellEdit(before catalog.Properties) {
+	after := w.properties
+	for _, p := range []struct{ name, before, after string }{
+		{"name", before.Name, after.Name}, {"description", before.Description, after.Description},
+		{"quality_column", before.QualityColumn, after.QualityColumn}, {"category_column", before.CategoryColumn, after.CategoryColumn},
+	} {
+		if p.before != p.after {
+			w.setParam(p.name, p.after)
+		}
+	}
+	if !reflect.DeepEqual(before.Metadata, after.Metadata) {
+		w.setParam("metadata", after.Metadata)
+	}
 }
 
 func (e Edit) apply(p *catalog.Properties) {

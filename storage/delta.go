@@ -8,7 +8,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first.
+// Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first. An action and the
+// rollback that undid it, both of them lacking, make no difference and are left out.
 type Delta struct {
 	Dataset  State // the fork
 	Upstream State // Dataset.DeletedAt tells whether it is still there
@@ -47,7 +48,9 @@ func (s *Store) delta(ctx context.Context, fork string, actions func(tx catalog.
 			return err
 		}
 		out.Dataset, out.Upstream = states[0], states[1]
-		out.Actions, err = actions(tx, d, upstream)
+		all, err := actions(tx, d, upstream)
+		none := cancelled(all)
+		out.Actions = slices.DeleteFunc(all, func(c catalog.Commit) bool { return none[c.ID] })
 		return err
 	})
 	return out, err

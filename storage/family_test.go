@@ -367,7 +367,7 @@ func (f *family) doMerge(target *member) {
 		}
 		return
 	}
-	clean := !f.overlap && !want.overlap && !f.differInColumns(source, target)
+	clean := !f.overlap && !want.overlap && !f.differInColumns(source, target, want.played)
 	f.recordMerge(want, out)
 	if now := f.diskBytes(); clean && now != bytes {
 		f.Errorf("a merge without overlap wrote %d bytes of data", now-bytes)
@@ -375,13 +375,19 @@ func (f *family) doMerge(target *member) {
 	f.overlap = f.overlap || !clean
 }
 
-func (f *family) differInColumns(a, b *member) bool {
+// differInColumns tells whether both sides had made a column each when one of the actions was done.
+func (f *family) differInColumns(source, target *member, actions []*deed) bool {
 	f.Helper()
-	sa, err := f.Snapshot(context.Background(), a.id, "head")
+	here, err := f.Snapshot(context.Background(), target.id, "head")
 	f.must(err)
-	sb, err := f.Snapshot(context.Background(), b.id, "head")
-	f.must(err)
-	return madeTwice(sa, sb)
+	for _, a := range actions {
+		there, err := f.Snapshot(context.Background(), source.id, fmt.Sprint(a.id))
+		f.must(err)
+		if madeTwice(there, here) {
+			return true
+		}
+	}
+	return false
 }
 
 // trace is all that a refused merge must leave as it was.
@@ -712,8 +718,8 @@ func (f *family) checkDeltas(fork *member) {
 	theirs, err := f.UpstreamDelta(context.Background(), fork.id)
 	f.must(err)
 	for name, pair := range map[string][2][]string{
-		"since forking":  {hashesOf(mine.Actions), deedHashes(fork.missing(fork.upstream))},
-		"upstream delta": {hashesOf(theirs.Actions), deedHashes(fork.upstream.missing(fork))},
+		"since forking":  {hashesOf(mine.Actions), deedHashes(fork.cancel(fork.missing(fork.upstream)))},
+		"upstream delta": {hashesOf(theirs.Actions), deedHashes(fork.upstream.cancel(fork.upstream.missing(fork)))},
 	} {
 		got, want := slices.Sorted(slices.Values(pair[0])), slices.Sorted(slices.Values(pair[1]))
 		if !slices.Equal(slices.Compact(got), slices.Compact(want)) {

@@ -16,6 +16,7 @@ type NewFork struct {
 	Description *string // nil: the upstream's
 	ProjectID   int64   // 0: the upstream's
 	Ref         string  // of the upstream; empty: head
+	Namesake    bool    // make it even where the name is taken: it is asked for by its id then
 }
 
 // NewID returns an id that no dataset has.
@@ -25,17 +26,15 @@ func (s *Store) NewID() string { return s.options.NewID() }
 // that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its own,
 // which bears its name, and one savepoint.
 func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (State, error) {
-	from, forks, err := s.forkPoint(ctx, upstream, n.Ref)
+	from, name, err := s.forkPoint(ctx, upstream, n)
 	if err != nil {
 		return State{}, err
 	}
 	if err := r.expects(from.Dataset); err != nil {
 		return State{}, err
 	}
-	if n.Name == "" {
-		n.Name = fmt.Sprintf("FORK #%d of %s", forks+1, from.Dataset.Name)
-	}
-	made, err := s.newForked(from, n)
+	n.Name = cmp.Or(n.Name, name)
+	made, err := s.newForked(ctx, from, n)
 	if err != nil {
 		return State{}, err
 	}
@@ -53,37 +52,50 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 	return w.result().(State), nil
 }
 
-// forkPoint is the state of a dataset at a ref, and how many forks it has had.
-func (s *Store) forkPoint(ctx context.Context, upstream, ref string) (from *Snapshot, forks int64, err error) {
+// forkPoint is the state of a dataset that a fork starts with, and a name for it that is free.
+func (s *Store) forkPoint(ctx context.Context, upstream string, n NewFork) (from *Snapshot, name string, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, upstream)
 		if err != nil {
 			return err
 		}
-		commit, err := resolve(tx, d, ref)
+		commit, err := resolve(tx, d, n.Ref)
 		if err != nil {
 			return err
 		}
 		if from, err = s.snapshot(tx, d, commit); err != nil {
 			return err
 		}
-		forks, err = tx.CountForks(d.ID)
+		name, err = freeForkName(tx, d, cmp.Or(n.ProjectID, d.ProjectID))
 		return err
 	})
-	return from, forks, err
+	return from, name, err
+}
+
+// freeForkName numbers a dataset's forks.
+func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, error) {
+	forks, err := tx.CountForks(d.ID)
+	for err == nil {
+		forks++
+		name := fmt.Sprintf("FORK #%d of %s", forks, d.Name)
+		if _, err = tx.DatasetByName(project, name); errors.Is(err, catalog.ErrNotFound) {
+			return name, nil
+		}
+	}
+	return "", err
 }
 
 // newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the ref.
-func (s *Store) newForked(from *Snapshot, n NewFork) (*creation, error) {
-	made, err := s.newCreation(NewDataset{ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name})
+func (s *Store) newForked(ctx context.Context, from *Snapshot, n NewFork) (*creation, error) {
+	made, err := s.newCreation(ctx, NewDataset{ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake})
 	if err != nil {
 		return nil, err
 	}
 	d, up := &made.Dataset, from.Dataset
-	d.ID, d.FamilyID, d.UpstreamID = cmp.Or(n.ID, d.ID), up.FamilyID, up.ID
+	d.FamilyID, d.UpstreamID = up.FamilyID, up.ID
 	d.Head, d.ForkCommit = from.Commit.ID, from.Commit.ID
 	d.SchemaID, d.PropertiesID = up.SchemaID, up.PropertiesID
-	return made, s.catalog.Read(context.Background(), func(tx catalog.Tx) (err error) {
+	return made, s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		var errSchema, errProperties error
 		made.Schema, errSchema = tx.Schema(up.SchemaID)
 		made.Properties, errProperties = tx.Properties(up.PropertiesID)

@@ -217,3 +217,29 @@ func TestMergeFindsConflictsByRecord(t *testing.T) {
 	b.want(d, "head", `{"id":1,"x":"mine"}`, `{"id":2,"x":"same"}`, `{"id":3,"x":"C"}`, `{"id":4,"x":"D"}`)
 	b.sound()
 }
+
+func TestNamesakesAreAskedForByTheirIDs(t *testing.T) {
+	b := open(t)
+	ctx := context.Background()
+	d := b.create("up", "id")
+	b.json(d, catalog.Append, `[{"id":1}]`)
+	var ids []string
+	for range 2 {
+		s, err := b.Fork(ctx, d, storage.NewFork{Name: "My fork", Namesake: true}, storage.Request{})
+		if err != nil || s.Properties.Name != "My fork" {
+			t.Fatal(s, err)
+		}
+		ids = append(ids, s.Dataset.ID)
+	}
+	if _, err := b.Fork(ctx, d, storage.NewFork{Name: "My fork"}, storage.Request{}); storage.KindOf(err) != storage.Exists {
+		t.Errorf("a taken name: %v", err)
+	}
+	found, err := b.FindDataset(ctx, 1, "My fork")
+	if err != nil || found.ID != ids[0] {
+		t.Errorf("%+v %v", found, err)
+	}
+	b.json(ids[1], catalog.Append, `[{"id":2}]`)
+	b.loseCatalog()
+	b.want(ids[1], "head", `{"id":1}`, `{"id":2}`)
+	b.sound()
+}

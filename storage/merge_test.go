@@ -299,3 +299,24 @@ func TestWhatBothSidesDidAndOneDidOnAtIsNoConflictBack(t *testing.T) {
 	b.upstream(f)
 	b.sound()
 }
+
+// NaN is one key like any other.
+func TestANaNKeyIsFound(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "k")
+	b.put(d, catalog.Append, intake.CSV, "k,v\n0.5,1\nnan,1\n1e300,1\n")
+	for _, mode := range []catalog.Mode{catalog.Upsert, catalog.Overwrite} {
+		c := b.put(d, mode, intake.CSV, "k,v\nnan,"+map[catalog.Mode]string{catalog.Upsert: "2", catalog.Overwrite: "3"}[mode]+"\n")
+		if c.Modified != 1 || c.Added != 0 {
+			t.Errorf("%s: +%d ~%d", mode, c.Added, c.Modified)
+		}
+	}
+	f := b.fork(d, "f", "head")
+	b.put(f, catalog.Upsert, intake.CSV, "k,v\nnan,4\n")
+	b.put(d, catalog.Upsert, intake.CSV, "k,v\n0.5,4\n")
+	b.merge(f, d)
+	if c := b.put(d, catalog.Delete, intake.CSV, "k\nnan\n"); c.Removed != 1 {
+		t.Errorf("-%d", c.Removed)
+	}
+	b.sound()
+}

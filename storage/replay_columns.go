@@ -21,6 +21,9 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
+	if err := w.settleNames(*did); err != nil {
+		return err
+	}
 	for _, f := range append(ofKind(did.opened, schema.Data), ofKind(did.closed, schema.Rollback)...) {
 		if err := w.coverValues(ctx, did, f); err != nil {
 			return err
@@ -61,7 +64,7 @@ func (did *action) renumber(ids map[int]int) {
 		return
 	}
 	did.renumbered = ids
-	did.before, did.after = did.before.renumbered(ids), did.after.renumbered(ids)
+	did.before, did.after, did.head = did.before.renumbered(ids), did.after.renumbered(ids), did.head.renumbered(ids)
 }
 
 // renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
@@ -98,7 +101,14 @@ func (w *work) playColumn(did action, id int) error {
 	case !did.explicit && was && (!is || !have || narrower(before, after)):
 		return nil // records went, or the variable was changed here: it stays so, unless narrowColumns finds it idle
 	case was == have && reflect.DeepEqual(before, now):
-		return w.setColumn(did, after, is, id)
+		w.setColumn(did, after, is, id)
+		return nil
+	case did.explicit && was && is && have && before.Type.Equal(after.Type) && widenedOnly(before, now):
+		after.Type = now.Type
+		w.putColumn(after)
+		return nil
+	case did.explicit && !was && have: // records that a filter let through brought it before, as the source had it later
+		return nil
 	case !did.explicit && after.Derived(): // its type follows from the others
 		return nil
 	case !did.explicit && is && have:
@@ -118,6 +128,13 @@ func (w *work) playColumn(did action, id int) error {
 	return onVariable(name, "Both sides changed variable %q, to different ends.", name)
 }
 
+// widenedOnly tells whether nothing but records made a column other than it was, by widening its type.
+func widenedOnly(before, now schema.Column) bool {
+	_, ok := schema.Widen(before.Type, now.Type)
+	before.Type = now.Type
+	return ok && reflect.DeepEqual(before, now)
+}
+
 // playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
 func (w *work) playDerivations(ctx context.Context) error {
 	followNames(w.head.Schema, w.schema, &w.properties)
@@ -131,9 +148,9 @@ func (w *work) playDerivations(ctx context.Context) error {
 
 // narrowColumns takes away what an action took away that was not about variables, columns and the width of columns, where
 // they are as the action found them and no record here may need them.
-func (w *work) narrowColumns(did action) error {
+func (w *work) narrowColumns(did action) {
 	if did.explicit || len(w.opened) > 0 {
-		return nil // records written anew have all columns
+		return // records written anew have all columns
 	}
 	after := w.snapshotAfter()
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
@@ -149,11 +166,8 @@ func (w *work) narrowColumns(did action) error {
 		}) {
 			continue
 		}
-		if err := w.setColumn(did, next, is, id); err != nil {
-			return err
-		}
+		w.setColumn(did, next, is, id)
 	}
-	return nil
 }
 
 // narrower tells whether an action took from a column's type what records had widened it by.
@@ -163,26 +177,75 @@ func narrower(before, after schema.Column) bool {
 }
 
 // setColumn makes a column what it is after the action, or takes it away.
-func (w *work) setColumn(did action, c schema.Column, is bool, id int) error {
+func (w *work) setColumn(did action, c schema.Column, is bool, id int) {
 	if is {
-		return w.addColumn(c)
+		w.putColumn(c)
+		return
 	}
 	if slices.Contains(did.after.Schema.Dropped, id) {
 		w.schema = w.schema.Drop(id)
 	} else {
 		w.schema = w.schema.Without(id).After(w.schema)
 	}
+}
+
+// settleNames makes sure that columns which the action left have names of their own here. One whose name they take over, as
+// in a restore of the one that had it first, goes with the last records that may have values in it.
+func (w *work) settleNames(did action) error {
+	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
+		c, here := w.schema.ByID(id)
+		if _, is := did.after.Schema.ByID(id); !is || !here {
+			continue
+		}
+		i := slices.IndexFunc(w.schema.Columns, func(o schema.Column) bool { return o.ID != id && schema.SameName(o.Name, c.Name) })
+		if i < 0 {
+			continue
+		}
+		other := w.schema.Columns[i]
+		if !w.leavesIdle(did, other) {
+			return anotherVariable(c, other)
+		}
+		w.setColumn(did, other, false, other.ID)
+	}
 	return nil
+}
+
+// leavesIdle tells whether an action took a column away that was not about variables, and no record here has it then.
+func (w *work) leavesIdle(did action, c schema.Column) bool {
+	before, was := did.before.Schema.ByID(c.ID)
+	_, is := did.after.Schema.ByID(c.ID)
+	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 || !w.canLink(did) {
+		return false
+	}
+	linked := *w
+	linked.links(did)
+	after := linked.snapshotAfter()
+	return !slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
+		_, has := after.schemaOf(f).ByID(c.ID)
+		return has
+	})
 }
 
 // addColumn adds a column, or puts it in the place of the one with its id.
 func (w *work) addColumn(c schema.Column) error {
 	if other, taken := w.schema.ByName(c.Name); taken && other.ID != c.ID {
-		return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.", c.Name, other.Type, c.Type)
+		return anotherVariable(c, other)
 	}
+	w.putColumn(c)
+	return nil
+}
+
+func (w *work) putColumn(c schema.Column) {
 	w.schema.Dropped = slices.DeleteFunc(slices.Clone(w.schema.Dropped), func(id int) bool { return id == c.ID })
 	w.schema = w.schema.With(c)
-	return nil
+}
+
+// anotherVariable is the conflict of a column of the source with one of its name here.
+func anotherVariable(c, other schema.Column) error {
+	if c.Type.Equal(other.Type) {
+		return onVariable(c.Name, "There is another variable %q here, which is not defined as the source's %q is.", other.Name, c.Name)
+	}
+	return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.", other.Name, other.Type, c.Type)
 }
 
 // coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was not
@@ -246,7 +309,9 @@ func (w *work) checkWidened(ctx context.Context) error {
 	}
 	err := w.checkStored(ctx, widened)
 	if e := Explain(err); err != nil && e.Code == "type_mismatch" {
-		return onVariable(widened[0].Name, "%s", e.Detail)
+		old, _ := w.head.Schema.ByName(fmt.Sprint(e.Fields["column"]))
+		c, _ := w.schema.ByID(old.ID)
+		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.", c.Name, c.Type)
 	}
 	return err
 }

@@ -301,3 +301,30 @@ func TestLargeMergesMakeFilesAnew(t *testing.T) {
 	}
 	b.sound()
 }
+
+// Redoing a merge brings back what it was, not columns that its files only might have values in.
+func TestRedoingAMergeBringsNoColumns(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	c := b.json(f, catalog.Append, `[{"id":4,"x":"d","n":1}]`)
+	if _, err := b.rollback(f, b.json(f, catalog.Delete, `[{"id":4}]`).ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	e := b.json(f, catalog.Append, `[{"id":5,"x":"e"}]`)
+	m, err := b.Merge(context.Background(), d, storage.Merge{Source: f, Filter: &storage.MergeFilter{Hashes: []string{e.Hash}}}, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := b.rows(d, "head", true)
+	undo, err := b.rollback(d, m.Commit.ID, storage.Stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.rollback(d, undo.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.rows(d, "head", true); fmt.Sprint(got) != fmt.Sprint(after) {
+		t.Errorf("%v, want %v (commit %d was not merged)", got, after, c.ID)
+	}
+	b.sound()
+}

@@ -3,10 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
-	"reflect"
 	"slices"
-	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
@@ -33,45 +30,6 @@ type Rollbackable struct {
 	Blocked  bool
 	Detail   string
 	Blockers []Blocker
-}
-
-// sets is what a commit did to the rows: keys and entries.
-type sets struct {
-	commit  catalog.Commit
-	opened  []*catalog.File
-	closed  []*catalog.File
-	columns []int    // field ids of columns that it changed
-	fields  []string // properties that it changed
-
-	first            catalog.Commit           // of a merge, the first that it played; else the commit itself
-	replaces         bool                     // it overwrote or upserted
-	explicit         bool                     // it, or what it undid in the end, changed columns because people said so
-	schemas          map[string]schema.Schema // of its files
-	schemaBefore     schema.Schema            // where columns changed
-	propertiesBefore catalog.Properties       // where fields changed
-	between          *Difference              // of a mixed commit: the states before and after it
-}
-
-func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
-
-// isMixed tells whether the commit opened or closed data files together with positions displaced in them, as a restore
-// may. Then its files alone do not tell which rows became live or ceased to be.
-func (c sets) isMixed() bool {
-	data := map[int64]bool{}
-	for _, f := range c.touched() {
-		data[f.ID] = f.Kind == schema.Data
-	}
-	return slices.ContainsFunc(c.touched(), func(f *catalog.File) bool { return targetsAny(f, data) })
-}
-
-// undid tells whether the commit closed what another had opened, or opened what that had closed.
-func (c sets) undid(other sets) bool {
-	common := func(a, b []*catalog.File) bool { return len(without(a, b)) < len(a) }
-	return common(c.closed, other.opened) || common(c.opened, other.closed)
-}
-
-func ofKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
-	return filter(files, func(f *catalog.File) bool { return f.Kind == kind })
 }
 
 // CanRollback tells whether a commit can be undone under a policy. It changes nothing.
@@ -145,13 +103,19 @@ func (w *work) invert(undone sets) {
 // Where one does, columns that the commit took away come back, and those that it added stay: later records may have
 // values in them. Whatever rows come back, their columns do.
 func (w *work) undoSchema(undone sets, followed bool) (err error) {
-	if len(undone.columns) > 0 && !followed {
-		w.schema = undone.schemaBefore.After(w.schema)
+	if !followed {
+		if len(undone.columns) > 0 {
+			w.schema = undone.schemaBefore.After(w.schema)
+		}
 		return nil
 	}
 	for _, id := range undone.columns {
-		if w.schema, err = undoColumn(w.schema, undone, id); err != nil {
-			return err
+		w.schema = undoColumn(w.schema, undone, id)
+	}
+	for _, id := range undone.columns { // once all are back: they may have exchanged their names
+		c, _ := w.schema.ByID(id)
+		if slices.ContainsFunc(w.schema.Columns, func(o schema.Column) bool { return o.ID != id && schema.SameName(o.Name, c.Name) }) {
+			return columnTaken(undone.commit.ID, c.Name)
 		}
 	}
 	for _, f := range ofKind(undone.closed, schema.Data) {
@@ -168,42 +132,46 @@ func (w *work) undoSchema(undone sets, followed bool) (err error) {
 }
 
 // undoColumn undoes what a commit, with others after it, did to one column.
-func undoColumn(now schema.Schema, undone sets, id int) (schema.Schema, error) {
+func undoColumn(now schema.Schema, undone sets, id int) schema.Schema {
 	explicit := undone.explicit
 	old, was := undone.schemaBefore.ByID(id)
 	_, is := now.ByID(id)
 	switch {
 	case was && is && explicit:
-		if c, taken := now.ByName(old.Name); taken && c.ID != id {
-			return now, columnTaken(undone.commit.ID, old.Name)
-		}
-		return now.With(old), nil
+		return now.With(old)
 	case was && !explicit && slices.Contains(now.Dropped, id):
-		return now, nil
+		return now
 	case was:
-		return cover(now, old, undone.commit.ID)
+		return bring(now, old)
 	case is && explicit && slices.Contains(undone.schemaBefore.Dropped, id):
-		return now.Drop(id), nil
+		return now.Drop(id)
 	case is && explicit:
-		return now.Without(id).After(now), nil
+		return now.Without(id).After(now)
 	}
-	return now, nil
+	return now
 }
 
 // cover returns the schema with room for the values of a column that was there before: with the column, and with a type
 // that takes both.
 func cover(now schema.Schema, old schema.Column, commit int64) (schema.Schema, error) {
+	if c, taken := now.ByName(old.Name); taken && c.ID != old.ID {
+		if _, is := now.ByID(old.ID); !is {
+			return now, columnTaken(commit, old.Name)
+		}
+	}
+	return bring(now, old), nil
+}
+
+// bring is cover, whatever the names of other columns are.
+func bring(now schema.Schema, old schema.Column) schema.Schema {
 	if c, is := now.ByID(old.ID); is {
 		if typ, ok := schema.Widen(c.Type, old.Type); ok {
 			c.Type = typ
 		}
-		return now.With(c), nil
-	}
-	if _, taken := now.ByName(old.Name); taken {
-		return now, columnTaken(commit, old.Name)
+		return now.With(c)
 	}
 	now.Dropped = slices.DeleteFunc(slices.Clone(now.Dropped), func(id int) bool { return id == old.ID })
-	return now.With(old), nil
+	return now.With(old)
 }
 
 func columnTaken(commit int64, name string) error {
@@ -256,275 +224,4 @@ func undoneBy(marks map[int64]int64, c catalog.Commit) int64 {
 		return rollback
 	}
 	return c.RollbackCommitID
-}
-
-// blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
-func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
-	if p != Stack && p != Records {
-		return undone, false, answer, failf(Invalid, "unknown_policy", "There is no policy %q. A policy is stack or records.", clip(string(p)))
-	}
-	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
-	var later []sets
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		undone, later, err = s.standing(tx, head.Dataset, commit)
-		return err
-	})
-	if err != nil {
-		return undone, false, answer, err
-	}
-	if undone.commit.Mode == catalog.Fork {
-		return undone, false, answer, failf(Conflict, "fork_commit", "Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
-	}
-	if by := undone.commit.RollbackCommitID; by != 0 {
-		return undone, false, answer, failf(Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
-			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
-	}
-	if len(later) == 0 {
-		return undone, false, answer, nil
-	}
-	found, err := s.overlaps(ctx, head, undone, later)
-	if err != nil {
-		return undone, true, answer, err
-	}
-	for i, l := range later {
-		if o := found[i]; o.blocks(p, undone, l) {
-			answer.Blockers = append(answer.Blockers, Blocker{Commit: l.commit, Overlapping: o.touched})
-		}
-	}
-	if len(answer.Blockers) > 0 {
-		answer.Blocked = true
-		answer.Detail = answer.explain(commit)
-	}
-	return undone, true, answer, nil
-}
-
-func (a Rollbackable) explain(commit int64) string {
-	list := make([]string, 0, len(a.Blockers))
-	safe := true
-	for _, b := range slices.Backward(a.Blockers) {
-		list = append(list, fmt.Sprint(b.ID))
-		safe = safe && b.Overlapping == 0
-	}
-	text := fmt.Sprintf("Commit %d is blocked by commit %s: roll that back first.", commit, list[0])
-	if last := len(list) - 1; last > 0 {
-		text = fmt.Sprintf("Commit %d is blocked by commits %s and %s: roll those back first, in this order.", commit, strings.Join(list[:last], ", "), list[last])
-	}
-	if a.Policy == Stack && safe {
-		text += " They have no record in common: the policy \"records\" allows it."
-	}
-	return text
-}
-
-// standing returns what a commit did, and what the later commits did that stand. A later commit and the rollback that
-// undid it cancel: neither is in the way. A later merge counts as one; what came with the commit in one merge does not.
-func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
-	c, err := tx.Commit(d.ID, commit)
-	if err != nil {
-		return undone, nil, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
-	}
-	if undone, err = s.setsOf(tx, c); err != nil {
-		return undone, nil, err
-	}
-	after, err := tx.CommitsAfter(d.ID, commit)
-	if err != nil {
-		return undone, nil, err
-	}
-	for _, l := range after {
-		inMerge := l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
-		if inMerge || l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
-			continue
-		}
-		did, err := s.setsOf(tx, l)
-		if err != nil {
-			return undone, nil, err
-		}
-		later = append(later, did)
-	}
-	return undone, later, nil
-}
-
-// setsOf reads what a commit did.
-func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
-	out.commit = c
-	if err := out.learn(tx); err != nil {
-		return out, err
-	}
-	if out.isMixed() {
-		if out.between, err = s.statesAround(tx, out.first, c); err != nil {
-			return out, err
-		}
-	}
-	schemaID, propertiesID, err := s.stateBefore(tx, out.first)
-	if err != nil {
-		return out, err
-	}
-	if schemaID != c.SchemaID {
-		after, errAfter := tx.Schema(c.SchemaID)
-		out.schemaBefore, err = tx.Schema(schemaID)
-		if err = errors.Join(err, errAfter); err != nil {
-			return out, err
-		}
-		out.columns = changedColumns(out.schemaBefore, after)
-	}
-	if propertiesID != c.PropertiesID {
-		after, errAfter := tx.Properties(c.PropertiesID)
-		out.propertiesBefore, err = tx.Properties(propertiesID)
-		if err = errors.Join(err, errAfter); err != nil {
-			return out, err
-		}
-		out.fields = changedFields(out.propertiesBefore, after)
-	}
-	return out, nil
-}
-
-// learn reads what the commit, or what it played, opened and closed, and what it is in the end.
-func (c *sets) learn(tx catalog.Tx) (err error) {
-	var played []catalog.Commit
-	if c.commit.Mode == catalog.Merge {
-		if played, err = tx.Played(c.commit.DatasetID, c.commit.ID); err != nil {
-			return err
-		}
-	}
-	c.first = append(played, c.commit)[0]
-	for _, p := range append(played, c.commit) {
-		c.replaces = c.replaces || p.Mode == catalog.Overwrite || p.Mode == catalog.Upsert
-		root, err := rootOf(tx, p)
-		if err != nil {
-			return err
-		}
-		c.explicit = c.explicit || root.Mode == catalog.Schema
-	}
-	opened, errOpened := tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID)
-	closed, errClosed := tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID)
-	if err := errors.Join(errOpened, errClosed); err != nil {
-		return err
-	}
-	c.opened, c.closed = without(opened, closed), without(closed, opened) // one that a merge closed and reopened is as it was
-	c.schemas, err = schemasOf(tx, c.touched())
-	return err
-}
-
-// rootOf is the commit that a rollback undid in the end, or the commit itself. A rollback that a merge played may have
-// undone what was not there.
-func rootOf(tx catalog.Tx, c catalog.Commit) (_ catalog.Commit, err error) {
-	for c.Mode == catalog.Rollback && c.ParentCommitID != 0 && err == nil {
-		c, err = tx.Commit(c.DatasetID, c.ParentCommitID)
-	}
-	return c, err
-}
-
-// schemasOf returns the schemas that files were written with, by document id.
-func schemasOf(tx catalog.Tx, files []*catalog.File) (map[string]schema.Schema, error) {
-	out := map[string]schema.Schema{}
-	for _, f := range files {
-		if _, ok := out[f.SchemaID]; ok {
-			continue
-		}
-		s, err := tx.Schema(f.SchemaID)
-		if err != nil {
-			return nil, err
-		}
-		out[f.SchemaID] = s
-	}
-	return out, nil
-}
-
-// statesAround is the difference of the states before one commit and after another.
-func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*Difference, error) {
-	d, err := tx.Dataset(first.DatasetID)
-	if err != nil {
-		return nil, err
-	}
-	before, err := s.snapshot(tx, d, first.Previous)
-	if err != nil {
-		return nil, err
-	}
-	after, err := s.snapshot(tx, d, last.ID)
-	if err != nil {
-		return nil, err
-	}
-	return Diff(before, after), nil
-}
-
-// stateBefore returns the documents of the state that a commit was made on.
-func (s *Store) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, propertiesID string, err error) {
-	if c.Previous == 0 {
-		d, err := tx.Dataset(c.DatasetID)
-		return d.SchemaID, d.PropertiesID, err
-	}
-	before, err := tx.Commit(c.DatasetID, c.Previous)
-	return before.SchemaID, before.PropertiesID, err
-}
-
-// changedColumns returns the field ids of the columns that differ between two schemas.
-func changedColumns(a, b schema.Schema) (out []int) {
-	for _, c := range slices.Concat(a.Columns, b.Columns) {
-		x, inA := a.ByID(c.ID)
-		y, inB := b.ByID(c.ID)
-		if (inA != inB || !reflect.DeepEqual(x, y)) && !slices.Contains(out, c.ID) {
-			out = append(out, c.ID)
-		}
-	}
-	return out
-}
-
-// fields are the properties that an edit can change, by their JSON names.
-var fields = []struct {
-	name string
-	of   func(p *catalog.Properties) any
-	set  func(p *catalog.Properties, from catalog.Properties)
-}{
-	{"name", func(p *catalog.Properties) any { return p.Name }, func(p *catalog.Properties, from catalog.Properties) { p.Name = from.Name }},
-	{"description", func(p *catalog.Properties) any { return p.Description }, func(p *catalog.Properties, from catalog.Properties) { p.Description = from.Description }},
-	{"metadata", func(p *catalog.Properties) any { return p.Metadata }, func(p *catalog.Properties, from catalog.Properties) { p.Metadata = from.Metadata }},
-	{"quality_column", func(p *catalog.Properties) any { return p.QualityColumn }, func(p *catalog.Properties, from catalog.Properties) { p.QualityColumn = from.QualityColumn }},
-	{"category_column", func(p *catalog.Properties) any { return p.CategoryColumn }, func(p *catalog.Properties, from catalog.Properties) { p.CategoryColumn = from.CategoryColumn }},
-}
-
-func changedFields(a, b catalog.Properties) (out []string) {
-	for _, f := range fields {
-		if !reflect.DeepEqual(f.of(&a), f.of(&b)) {
-			out = append(out, f.name)
-		}
-	}
-	return out
-}
-
-// withFields returns p with some of its fields taken from another.
-func withFields(p, from catalog.Properties, names []string) catalog.Properties {
-	for _, f := range fields {
-		if slices.Contains(names, f.name) {
-			f.set(&p, from)
-		}
-	}
-	return p
-}
-
-// overlap is how many records a later commit and the undone one have in common.
-type overlap struct {
-	touched  int64 // either of them in any way
-	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would raise the dead
-	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
-}
-
-func (o overlap) blocks(p Policy, undone, later sets) bool {
-	common := func(a, b []string) bool {
-		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
-	}
-	if common(undone.fields, later.fields) {
-		return true
-	}
-	if undone.explicit && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
-		return true
-	}
-	if len(undone.touched()) == 0 {
-		return false
-	}
-	if later.undid(undone) {
-		return true
-	}
-	if p == Records {
-		return o.touched > 0
-	}
-	return later.replaces || o.undoes > 0 || o.collides > 0
 }

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"rowback/storage"
@@ -96,5 +97,112 @@ func TestRetypesThatAreMerged(t *testing.T) {
 	b.retype(g, "code", "BIGINT")
 	b.json(d, "upsert", `[{"id":1,"code":"none"}]`)
 	b.refusedMerge("merge_conflict", d, storage.Merge{Source: g, Autorollback: true})
+	b.sound()
+}
+
+// Records that a filter let through bring their variable as it was named by then; what made and renamed it may follow.
+func TestAVariableThatCameBeforeItWasMade(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	b.variable(f, storage.NewVariable{Name: "n", Type: "VARCHAR", Values: raw(`"A"`, "null", "null")})
+	b.rename(f, "n", "m")
+	b.json(f, "append", `[{"id":4,"m":"D"}]`)
+	b.mergeOnly(f, d, "Dataset.append")
+	b.merge(f, d)
+	if got, want := stateRows(b, d), stateRows(b, f); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	b.since(f)
+	b.sound()
+}
+
+// A conflict of types tells of variables, not of an upload.
+func TestARetypeThatDoesNotFitHere(t *testing.T) {
+	b := open(t)
+	d, _ := b.pair("id")
+	g := b.fork(d, "second", "head")
+	b.variable(g, storage.NewVariable{Name: "n", Values: raw("1", "2", "3")})
+	b.merge(g, d)
+	h := b.fork(d, "third", "head")
+	b.retype(h, "n", "SMALLINT")
+	b.json(d, "append", `[{"id":4,"n":70000}]`)
+	out, e := b.conflicts(h, d, storage.Merge{Autorollback: true})
+	if want := `Variable "n" would be SMALLINT, and it has, or had, values here that are none.`; out.Conflicts[0].Detail != want || out.Conflicts[0].Variable != "n" {
+		t.Errorf("%+v", out.Conflicts[0])
+	}
+	if strings.Contains(e.Detail, "records offer") {
+		t.Error(e.Detail)
+	}
+}
+
+// A restore, or a rollback of a merge, that gives a name back to the variable which had it first goes through, whatever
+// bears the name in between.
+func TestNamesThatChangedHandsAreGivenBack(t *testing.T) {
+	changes := map[string]func(b *bench, d string){
+		"replaced": func(b *bench, d string) {
+			b.drop(d, "x")
+			b.variable(d, storage.NewVariable{Name: "x", Values: raw("1", "2", "3")})
+		},
+		"renamed": func(b *bench, d string) {
+			b.rename(d, "x", "y")
+			b.variable(d, storage.NewVariable{Name: "x", Type: "BIGINT"})
+		},
+		"exchanged": func(b *bench, d string) {
+			b.variable(d, storage.NewVariable{Name: "y", Values: raw("1", "2", "3")})
+			b.rename(d, "x", "z")
+			b.rename(d, "y", "x")
+			b.rename(d, "z", "y")
+		},
+	}
+	for name, change := range changes {
+		t.Run(name+" and restored", func(t *testing.T) {
+			b := open(t)
+			d, f := b.pair("id")
+			before := stateRows(b, d)
+			change(b, f)
+			if _, err := b.Restore(context.Background(), f, "master__000000", storage.Request{}); err != nil {
+				t.Fatal(err)
+			}
+			b.merge(f, d)
+			if got := stateRows(b, d); got != before {
+				t.Errorf("%s, want %s", got, before)
+			}
+			b.sound()
+		})
+		t.Run(name+" and rolled back", func(t *testing.T) {
+			b := open(t)
+			d, f := b.pair("id")
+			before := stateRows(b, d)
+			change(b, f)
+			m := b.merge(f, d)
+			g := b.fork(d, "later", "head")
+			if _, err := b.rollback(g, m.Commit.ID, storage.Stack); err != nil {
+				t.Fatal(err)
+			}
+			b.merge(g, d)
+			if got := stateRows(b, d); got != before {
+				t.Errorf("%s, want %s", got, before)
+			}
+			b.sound()
+		})
+	}
+}
+
+// Records that widen a variable here are no conflict with its new name or description there.
+func TestARenamedVariableThatRecordsWidenedHere(t *testing.T) {
+	b := open(t)
+	d := b.create("up", "id")
+	b.json(d, "append", `[{"id":1,"n":1,"s":{"a":1}},{"id":2,"n":2,"s":{"a":2}}]`)
+	f := b.fork(d, "fork", "head")
+	b.json(f, "upsert", `[{"id":1,"s":{"b":1}}]`)
+	b.json(d, "upsert", `[{"id":2,"n":2.5,"s":{"c":1}}]`)
+	b.rename(f, "n", "m")
+	b.rename(f, "s", "t")
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"m":1.0,"t":{"a":1,"c":null,"b":1}}`, `{"id":2,"m":2.5,"t":{"a":2,"c":1,"b":null}}`)
+	b.merge(d, f)
+	b.rename(f, "t", "u")
+	b.merge(f, d)
+	b.since(f)
 	b.sound()
 }

@@ -191,14 +191,16 @@ type mergeBody struct {
 	Autorollback *bool  `json:"autorollback"`
 	Remember     bool   `json:"remember"`
 	Filter       *struct {
-		Key  []string `json:"key"`
-		Hash []string `json:"hash"`
+		Key      []string `json:"key"`
+		Hash     []string `json:"hash"`
+		Remember bool     `json:"remember"` // the seed has it in words; in its example it is beside the filter
 	} `json:"filter"`
 }
 
 func (in mergeBody) wanted() (m storage.Merge, err error) {
 	m = storage.Merge{Autorollback: in.Autorollback == nil || *in.Autorollback, Remember: in.Remember}
 	if in.Filter != nil {
+		m.Remember = m.Remember || in.Filter.Remember
 		m.Filter = &storage.MergeFilter{Keys: in.Filter.Key, Hashes: in.Filter.Hash}
 	}
 	if in.Dataset == "" {

@@ -54,7 +54,7 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	from, err := f.sources.get(id)
+	from, err := f.sources.get(f.user(c), id)
 	if err != nil {
 		return err
 	}

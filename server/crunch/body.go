@@ -41,7 +41,8 @@ func (f *Face) read(c *fiber.Ctx, in any) error {
 	return decode(text, in, "the body")
 }
 
-// readBody reads an entity's body. What has no body is one: clients send both.
+// readBody reads an entity's body. What has none, or an empty one, is it: clients send both, and pycrunch puts an empty
+// body beside what it is given without one.
 func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	var whole json.RawMessage
 	if err := f.read(c, &whole); err != nil || whole == nil {
@@ -53,10 +54,16 @@ func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	if err := decode(whole, &entity, "the body"); err != nil {
 		return err
 	}
-	if entity.Body == nil {
+	if entity.Body == nil || isEmpty(entity.Body) {
 		entity.Body = whole
 	}
 	return decode(entity.Body, in, "body")
+}
+
+// isEmpty tells whether JSON is an object without members.
+func isEmpty(text json.RawMessage) bool {
+	var members map[string]json.RawMessage
+	return json.Unmarshal(text, &members) == nil && members != nil && len(members) == 0
 }
 
 // decode reads JSON; name is what a person would call all of it.

@@ -1,6 +1,6 @@
 // Package crunch is the Shoji face (seed 001): the resources under /api/ that the Python clients pycrunch and scrunch
-// drive unmodified. What the clients need of an answer was read in their source; fixtures/clients/test_pycrunch.py and
-// fixtures/clients/scrunch hold it with the published clients against a real server.
+// drive unmodified. What the clients need of an answer was read in their source; fixtures/clients/test_shoji_*.py and
+// fixtures/clients/with_scrunch hold it with the published clients against a real server.
 //
 // A document is one of Shoji's: a catalog indexes entities, an entity has a body, a view has a value. URLs in answers
 // are absolute. Work that takes longer than the sync limit is answered with 202 and the URL of its progress.
@@ -65,6 +65,9 @@ func (f *Face) Mount(app *fiber.App) {
 	app.Use("/api", f.serve)
 	for _, r := range f.routes() {
 		app.Add(r.method, r.path, f.admit, r.handler)
+		if r.method == http.MethodGet {
+			app.Head(r.path, f.admit, r.handler)
+		}
 	}
 	app.Use("/api", f.nothingThere)
 }

@@ -139,7 +139,7 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 	return out, nil
 }
 
-// createDataset makes a dataset. Its Location is known when it is there: until then, that of its progress' result.
+// createDataset makes a dataset. It has the id of the job that makes it, so that its URL is known before it is there.
 func (f *Face) createDataset(c *fiber.Ctx) error {
 	var in newDataset
 	if err := f.readBody(c, &in); err != nil {
@@ -157,26 +157,26 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 		tell: func(made any) answer {
 			return answer{Status: http.StatusCreated, Location: datasetPath(made.(storage.State).Dataset.ID)}
 		},
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
-			return f.makeDataset(ctx, in, variables, r)
+		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
+			return f.makeDataset(ctx, job, in, variables, r)
 		},
 	})
 	if err != nil {
 		return err
 	}
 	if a.late {
-		return accepted(c, a.job, progressPath(a.job)+"result/")
+		return accepted(c, a.job, datasetPath(a.job))
 	}
 	return created(c, a.told.Location)
 }
 
-// makeDataset makes a dataset, and no other than one with all of its variables.
-func (f *Face) makeDataset(ctx context.Context, in newDataset, variables []storage.NewVariable, r storage.Request) (storage.State, error) {
+// makeDataset makes a dataset, and no other than one with all of its variables. Names are not unique for the clients.
+func (f *Face) makeDataset(ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request) (storage.State, error) {
 	part := storage.Request{User: r.User}
 	if len(variables) == 0 {
 		part.Receipt = r.Receipt
 	}
-	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: in.Name, Description: in.Description}, part)
+	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: true}, part)
 	if err != nil {
 		return made, err
 	}

@@ -120,10 +120,20 @@ func showView(c *fiber.Ctx, value any) error {
 	return show(c, document{Element: viewElement, Value: value})
 }
 
-// created answers 201 with the Location of what was made.
-func created(c *fiber.Ctx, path string) error {
+// created answers 201 with the URL of what was made.
+func created(c *fiber.Ctx, path string) error { return lead(c, http.StatusCreated, path) }
+
+// seeOther answers 303 with the URL of what is there.
+func seeOther(c *fiber.Ctx, path string) error { return lead(c, http.StatusSeeOther, path) }
+
+// lead answers with a URL, as the Location and as the value of a view.
+func lead(c *fiber.Ctx, status int, path string) error {
 	c.Set("Location", site(c)+path)
-	return c.SendStatus(http.StatusCreated)
+	if err := showView(c, site(c)+path); err != nil {
+		return err
+	}
+	c.Status(status)
+	return nil
 }
 
 // moment is a time as the clients' server writes it.

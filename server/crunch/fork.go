@@ -47,7 +47,7 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	fork := storage.NewFork{Name: in.Name, Description: in.Description}
+	fork := storage.NewFork{Name: in.Name, Description: in.Description, Namesake: true}
 	a, err := f.attempt(c, work{
 		about: "Forking",
 		tell: func(made any) answer {

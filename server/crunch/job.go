@@ -218,6 +218,5 @@ func (f *Face) getResult(c *fiber.Ctx) error {
 	case a.told.Location == "":
 		return notFound("no_result", "This is done, and there is nothing to show for it.")
 	}
-	c.Set("Location", site(c)+a.told.Location)
-	return c.SendStatus(http.StatusSeeOther)
+	return seeOther(c, a.told.Location)
 }

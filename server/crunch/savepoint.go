@@ -109,8 +109,7 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	case a.late:
 		return accepted(c, a.job, progressPath(a.job)+"result/")
 	case a.told.Status == http.StatusSeeOther:
-		c.Set("Location", site(c)+a.told.Location)
-		return c.SendStatus(http.StatusSeeOther)
+		return seeOther(c, a.told.Location)
 	}
 	return created(c, progressPath(a.job)+"result/")
 }

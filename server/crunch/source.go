@@ -60,19 +60,20 @@ func (s *sources) drop(id string) {
 	delete(s.byID, id)
 }
 
-func (s *sources) get(id string) (source, error) {
+// get finds a user's source: those of others are not there.
+func (s *sources) get(user, id string) (source, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, ok := s.byID[id]
-	if !ok {
-		return one, notFound("source_not_found", fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, until the server is restarted: upload it again.", id))
+	if !ok || one.user != user {
+		return source{}, notFound("source_not_found", fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, until the server is restarted: upload it again.", id))
 	}
 	return one, nil
 }
 
-// delete drops a source.
-func (s *sources) delete(id string) error {
-	if _, err := s.get(id); err != nil {
+// delete drops a user's source.
+func (s *sources) delete(user, id string) error {
+	if _, err := s.get(user, id); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -176,7 +177,7 @@ func (f *Face) listSources(c *fiber.Ctx) error {
 }
 
 func (f *Face) getSource(c *fiber.Ctx) error {
-	s, err := f.sources.get(c.Params("source"))
+	s, err := f.sources.get(f.user(c), c.Params("source"))
 	if err != nil {
 		return err
 	}
@@ -184,7 +185,7 @@ func (f *Face) getSource(c *fiber.Ctx) error {
 }
 
 func (f *Face) deleteSource(c *fiber.Ctx) error {
-	if err := f.sources.delete(c.Params("source")); err != nil {
+	if err := f.sources.delete(f.user(c), c.Params("source")); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

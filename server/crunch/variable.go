@@ -2,14 +2,18 @@ package crunch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
 
@@ -117,8 +121,7 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 		about: "Creating the variable",
 		tell:  func(result any) answer { return f.tellVariable(s.Dataset.ID, result) },
 		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
-			k, _, err := f.store.CreateVariable(ctx, s.Dataset.ID, wanted, r)
-			return k, err
+			return f.makeVariable(ctx, s, wanted, r)
 		},
 	})
 	if err != nil {
@@ -128,6 +131,39 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 		return accepted(c, a.job, progressPath(a.job)+"result/")
 	}
 	return created(c, a.told.Location)
+}
+
+// makeVariable adds a column. Where the server gives the records their key and there are none yet, there will be one for
+// each value: the clients fill a dataset variable by variable.
+func (f *Face) makeVariable(ctx context.Context, s storage.State, n storage.NewVariable, r storage.Request) (k catalog.Commit, err error) {
+	if s.Total() > 0 || s.Schema.Keyed() || len(n.Values) == 0 {
+		k, _, err = f.store.CreateVariable(ctx, s.Dataset.ID, n, r)
+		return k, err
+	}
+	if r.ExpectedHead == nil {
+		r.ExpectedHead = &s.Commit.ID
+	}
+	rows, err := f.emptyRecords(ctx, s.Dataset.ID, len(n.Values), storage.Request{User: r.User, ExpectedHead: r.ExpectedHead})
+	if err != nil {
+		return k, err
+	}
+	r.ExpectedHead = &rows.ID
+	if k, _, err = f.store.CreateVariable(ctx, s.Dataset.ID, n, r); err == nil {
+		return k, nil
+	}
+	_, undo := f.store.Rollback(ctx, s.Dataset.ID, rows.ID, storage.Stack, storage.Request{User: r.User})
+	return k, errors.Join(err, undo)
+}
+
+// emptyRecords appends records without a value.
+func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storage.Request) (catalog.Commit, error) {
+	text := []byte("[{}" + strings.Repeat(",{}", n-1) + "]")
+	u := intake.Upload{Format: intake.JSON, Path: f.store.Scratch("records"), Size: int64(len(text))}
+	defer os.Remove(u.Path)
+	if err := os.WriteFile(u.Path, text, 0o600); err != nil {
+		return catalog.Commit{}, err
+	}
+	return f.store.Commit(ctx, dataset, storage.Change{Request: r, Mode: catalog.Append, Upload: u})
 }
 
 // tellVariable leads to the variable that a commit has made.

@@ -26,6 +26,7 @@ type Dataset struct {
 	DeletedAt    time.Time // zero: it is not deleted
 	UpstreamID   string    // of a fork: what it was forked from; else empty
 	ForkCommit   int64     // of a fork: the last commit that it has from there
+	IsNamesake   bool      // another dataset of the project had its name already: it is asked for by its id
 }
 
 // IsFork tells whether the dataset was forked from another.
@@ -50,13 +51,13 @@ type Properties struct {
 	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
 }
 
-const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at, upstream_id, fork_commit`
+const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at, upstream_id, fork_commit, is_namesake`
 
 func scanDataset(s scanner) (d Dataset, err error) {
 	var created int64
 	var deleted sql.NullInt64
 	var upstream sql.NullString
-	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted, &upstream, &d.ForkCommit)
+	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted, &upstream, &d.ForkCommit, &d.IsNamesake)
 	d.CreatedAt, d.UpstreamID = moment(created), upstream.String
 	if deleted.Valid {
 		d.DeletedAt = moment(deleted.Int64)
@@ -69,10 +70,10 @@ func (tx Tx) Dataset(id string) (Dataset, error) {
 	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets WHERE id = $1`, id)
 }
 
-// DatasetByName returns the dataset of that name in a project, unless it is deleted.
+// DatasetByName returns the dataset of that name in a project, unless it is deleted. A namesake is not found so.
 func (tx Tx) DatasetByName(project int64, name string) (Dataset, error) {
 	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
-		WHERE project_id = $1 AND name = $2 AND deleted_at IS NULL`, project, name)
+		WHERE project_id = $1 AND name = $2 AND deleted_at IS NULL AND NOT is_namesake`, project, name)
 }
 
 // DatasetFilter selects datasets for Datasets.
@@ -147,8 +148,8 @@ func (tx Tx) AddDataset(d Dataset) error {
 	if d.UpstreamID != "" {
 		upstream = d.UpstreamID
 	}
-	return tx.exec(`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream, d.ForkCommit)
+	return tx.exec(`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream, d.ForkCommit, d.IsNamesake)
 }
 
 // MoveHead sets a dataset's head and name, if its head is still from. Else ErrMoved.

@@ -1,0 +1,147 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+)
+
+// mergePlan is which of the source's actions a merge plays.
+type mergePlan struct {
+	source     catalog.Dataset
+	head       *Snapshot // of the source
+	actions    []catalog.Commit
+	skipped    []catalog.Commit
+	remembered []string // hashes of those that later merges skip as well
+	params     map[string]any
+	firstID    int64 // of the commits that play them
+}
+
+// planMerge chooses the actions.
+func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) (plan mergePlan, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if plan.source, err = s.dataset(tx, m.Source); err != nil {
+			return err
+		}
+		if plan.source.ID == target.ID {
+			return failf(Invalid, "merge_into_itself", "Dataset '%s' can't be merged into itself.", target.Name)
+		}
+		if plan.source.FamilyID != target.FamilyID {
+			return failf(Invalid, "not_family", "Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to merge by.", plan.source.Name, target.Name)
+		}
+		if err := m.Filter.check(tx, plan.source); err != nil {
+			return err
+		}
+		if plan.head, err = s.snapshot(tx, plan.source, plan.source.Head); err != nil {
+			return err
+		}
+		all, err := missing(tx, plan.source.ID, target.ID)
+		if err != nil {
+			return err
+		}
+		remembered, err := rememberedBy(tx, target.ID, plan.source.ID)
+		if err != nil {
+			return err
+		}
+		return plan.choose(tx, all, m, remembered)
+	})
+	plan.params = map[string]any{"source": plan.source.ID, "source_name": plan.source.Name, "source_head": plan.source.Head, "autorollback": m.Autorollback}
+	if m.Filter != nil {
+		plan.params["filter"] = m.Filter
+	}
+	if len(plan.remembered) > 0 {
+		plan.params[rememberedParam] = plan.remembered
+	}
+	return plan, err
+}
+
+// check refuses a filter that names nothing.
+func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
+	if f == nil {
+		return nil
+	}
+	if len(f.Keys)+len(f.Hashes) == 0 {
+		return failf(Invalid, "empty_filter", "The filter names nothing: give it a list of keys or of hashes, or leave it out.").With("field", "filter")
+	}
+	known := ActionKeys()
+	for _, k := range f.Keys {
+		if !slices.Contains(known, k) {
+			return failf(Invalid, "unknown_key", "There is no action key %q. The keys are %s.", clip(k), strings.Join(known, ", ")).With("field", "filter")
+		}
+	}
+	for _, h := range f.Hashes {
+		found, err := tx.WithHash(source.ID, h)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return failf(Invalid, "unknown_hash", "Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.", source.Name, clip(h)).With("field", "filter")
+		}
+	}
+	return nil
+}
+
+func (f *MergeFilter) selects(c catalog.Commit) bool {
+	return f == nil || slices.Contains(f.Keys, ActionKey(c)) || slices.Contains(f.Hashes, c.Hash)
+}
+
+// choose leaves out what has no effect, what stays where it was made, and what the filter skips.
+func (p *mergePlan) choose(tx catalog.Tx, all []catalog.Commit, m Merge, remembered map[string]bool) error {
+	none := cancelled(all)
+	for _, a := range all {
+		root, err := rootOf(tx, a)
+		if err != nil {
+			return err
+		}
+		switch {
+		case none[a.ID], root.Mode == catalog.Edit: // what is said of a dataset stays where it was said
+		case m.Filter.selects(a) && (m.Filter != nil || !remembered[a.Hash]):
+			p.actions = append(p.actions, a)
+		default:
+			p.skipped = append(p.skipped, a)
+			if m.Remember && m.Filter != nil && !remembered[a.Hash] {
+				p.remembered = append(p.remembered, a.Hash)
+			}
+		}
+	}
+	return nil
+}
+
+const rememberedParam = "remembered" // of a merge: hashes of the actions that later merges from there skip
+
+// rememberedBy tells which actions earlier merges of the same two datasets skipped for good.
+func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error) {
+	out := map[string]bool{}
+	merges, err := tx.Standing(target, catalog.Merge)
+	for _, c := range merges {
+		var params struct {
+			Source     string
+			Remembered []string
+		}
+		if json.Unmarshal(c.Params, &params) == nil && params.Source == source {
+			for _, h := range params.Remembered {
+				out[h] = true
+			}
+		}
+	}
+	return out, err
+}
+
+// numberMerge gives the merge its id, after those of the commits that it may play.
+func (w *work) numberMerge(plan *mergePlan) error {
+	n := int64(len(plan.actions))
+	plan.firstID = w.store.commits.Add(n) - n + 1
+	if err := w.number(catalog.Merge); err != nil {
+		return err
+	}
+	if w.commit.Message == "" {
+		w.commit.Message = "Merge of " + plan.source.Name
+	}
+	for name, value := range plan.params {
+		w.setParam(name, value)
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"context"
+	"slices"
+
+	"rowback/storage/catalog"
+)
+
+// action is what a commit of the source did: the states before and after it, and the files that it opened and closed.
+type action struct {
+	catalog.Commit
+	before, after  *Snapshot
+	head           *Snapshot // of the source
+	opened, closed []*catalog.File
+	explicit       bool        // it changed columns because people said so
+	renumbered     map[int]int // columns that have other ids here
+	parentHash     string      // of a rollback: the commit that it undid
+}
+
+// look reads what an action did.
+func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err error) {
+	did.Commit, did.head = c, p.head
+	err = p.merge.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if did.before, err = p.state(tx, c.Previous); err != nil {
+			return err
+		}
+		if did.after, err = p.state(tx, c.ID); err != nil {
+			return err
+		}
+		root, err := rootOf(tx, c)
+		if err != nil {
+			return err
+		}
+		did.explicit = root.Mode == catalog.Schema
+		if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
+			parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
+			if err != nil {
+				return err
+			}
+			did.parentHash = parent.Hash
+		}
+		return nil
+	})
+	if err == nil {
+		did.opened, did.closed = without(did.after.Files(), did.before.Files()), without(did.before.Files(), did.after.Files())
+	}
+	return did, err
+}
+
+// state is the source at a commit.
+func (p *player) state(tx catalog.Tx, commit int64) (*Snapshot, error) {
+	if p.source != nil && p.source.Commit.ID == commit {
+		return p.source, nil
+	}
+	s, err := p.merge.store.snapshot(tx, p.plan.source, commit)
+	p.source = s
+	return s, err
+}
+
+// findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or it
+// is undone already, nothing is left for it to mark.
+func (w *work) findParent(ctx context.Context, hash string) error {
+	if hash == "" {
+		return nil
+	}
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		found, err := tx.WithHash(w.commit.DatasetID, hash)
+		if err != nil {
+			return err
+		}
+		for _, c := range found {
+			if undoneBy(w.marks, c) == 0 {
+				w.commit.ParentCommitID = c.ID
+				return flip(tx, w.marks, c, w.commit.ID)
+			}
+		}
+		return nil
+	})
+}
+
+// links makes the commit out of the files that the action opened and closed, as they are.
+func (w *work) links(did action) {
+	w.reopened, w.closed, w.back = did.opened, did.closed, did.after.schemas
+	w.commit.Added, w.commit.Removed, w.commit.Modified = did.Added, did.Removed, did.Modified
+}
+
+// canLink tells whether the files that an action opened and closed mean here what they mean in the source: those that it
+// closed are live, those that it opened are not, and every displaced position lies in a live file.
+func (w *work) canLink(did action) bool {
+	if len(without(did.closed, w.head.Files())) > 0 || len(without(did.opened, w.head.Files())) < len(did.opened) {
+		return false
+	}
+	linked := *w
+	linked.links(did)
+	after := linked.snapshotAfter()
+	live := map[int64]bool{}
+	for _, f := range after.Data {
+		live[f.ID] = true
+	}
+	return !slices.ContainsFunc(after.Rollbacks, func(r *catalog.File) bool {
+		for target := range r.Targets {
+			if !live[target] {
+				return true
+			}
+		}
+		return false
+	})
+}
