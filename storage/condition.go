@@ -56,7 +56,7 @@ func readsRecords(tree any) error {
 		return failf(Invalid, "invalid_condition", "A condition has no parameters (?, $1): write the values.")
 	}
 	for _, t := range r.tables {
-		if t.Name != "records" || t.Schema != "" || t.Unit != "" {
+		if !schema.SameName(t.Name, "records") || t.Schema != "" || t.Unit != "" {
 			return forbidden("a table other than the records")
 		}
 	}
