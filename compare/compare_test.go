@@ -108,12 +108,12 @@ func (b *bench) diff(dataset, from, to string, changes ...string) string {
 	}
 	defer conn.Close()
 	a, z := b.pair(dataset, from, to)
-	q, err := compare.Rows(a, z, changes)
+	sql, columns, err := storage.Diff(a, z).Records(changes...)
 	if err != nil {
 		b.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := output.Write(ctx, conn, q, intake.NDJSON, &out, b.Scratch("out")); err != nil {
+	if _, err := output.Write(ctx, conn, output.Query{SQL: sql, Columns: columns}, intake.NDJSON, &out, b.Scratch("out")); err != nil {
 		b.Fatal(err)
 	}
 	return strings.TrimSpace(out.String())
@@ -253,7 +253,7 @@ func TestDiff(t *testing.T) {
 		t.Errorf("%+v", s.SchemaChanges)
 	}
 	a, z := b.pair(d, one, two)
-	if _, err := compare.Rows(a, z, []string{"moved"}); err == nil {
+	if _, _, err := storage.Diff(a, z).Records("moved"); err == nil {
 		t.Error("a change that is none was taken")
 	}
 }

@@ -29,6 +29,7 @@ type serveCmd struct {
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
 	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before it is answered with 202." default:"5s"`
 	MaxUpload    size          `help:"Size of one body of records, uncompressed." default:"64GB"`
+	MaxResult    size          `help:"Size of one query's answer, which is cut there." default:"64GB"`
 	Token        []string      `help:"A user and a token, as user:token; may be repeated. Then every request needs one." placeholder:"USER:TOKEN"`
 	Open         bool          `help:"Listen beyond this machine without tokens."`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
@@ -59,6 +60,9 @@ func (cmd *serveCmd) Run(c console) error {
 	log := cmd.logger(c)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := boundMemory(cmd.memory()); err != nil {
+		return fmt.Errorf("bounding the memory: %w", err)
+	}
 	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Log: log})
 	if err != nil {
 		return err
@@ -73,7 +77,7 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	face, err := api.New(store, api.Options{Version: version, Log: log, Tokens: tokens, QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload)})
+	face, err := api.New(store, api.Options{Version: version, Log: log, Tokens: tokens, QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult)})
 	if err != nil {
 		return err
 	}

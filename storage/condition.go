@@ -2,8 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -32,22 +30,6 @@ func (s *Store) OpenTable(ctx context.Context, snap *Snapshot, columns []schema.
 	return conn, "(" + snap.StoredTable() + ")", err
 }
 
-// node is what is looked at of a parsed statement.
-type node struct {
-	Type      string `json:"type"`
-	FromTable struct {
-		Type      string `json:"type"`
-		TableName string `json:"table_name"`
-	} `json:"from_table"`
-	Groups    []any           `json:"group_expressions"`
-	Having    any             `json:"having"`
-	Qualify   any             `json:"qualify"`
-	Sample    any             `json:"sample"`
-	Modifiers []any           `json:"modifiers"`
-	Where     json.RawMessage `json:"where_clause"`
-	Select    []any           `json:"select_list"`
-}
-
 // CheckCondition makes sure that a client's text is one SQL condition on records, and nothing more.
 func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 	if strings.ContainsRune(where, 0) {
@@ -61,124 +43,24 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 		len(n.Groups)+len(n.Modifiers) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
 		return failf(Invalid, "invalid_condition", "%q is not one SQL condition.", clip(where))
 	}
-	named := map[string]bool{"records": true}
-	collectNames(tree, named)
-	return checkTree(tree, named)
+	return readsRecords(tree)
 }
 
-// collectNames finds the names that a statement gives to queries of its own (WITH).
-func collectNames(tree any, named map[string]bool) {
-	switch t := tree.(type) {
-	case []any:
-		for _, part := range t {
-			collectNames(part, named)
-		}
-	case map[string]any:
-		if ctes, ok := t["cte_map"].(map[string]any); ok {
-			list, _ := ctes["map"].([]any)
-			for _, entry := range list {
-				if e, ok := entry.(map[string]any); ok {
-					named[schema.Fold(text(e["key"]))] = true
-				}
-			}
-		}
-		for _, part := range t {
-			collectNames(part, named)
-		}
+// readsRecords makes sure that a parsed statement reads the records, and nothing else.
+func readsRecords(tree any) error {
+	r := &reach{}
+	if err := r.walk(tree, nil); err != nil {
+		return err
 	}
-}
-
-// Functions that tell of the server instead of the records, or that run statements, and table functions that read
-// nothing.
-var (
-	serverFunctions = []string{
-		"current_setting", "current_query", "getenv", "getvariable", "current_database", "current_schema", "current_schemas", "write_log",
-		"json_serialize_plan", "json_execute_serialized_sql", "in_search_path", "txid_current", "version", "sleep_ms",
-	}
-	pureTables = []string{"unnest", "range", "generate_series"}
-)
-
-// checkTree looks through a parsed statement: it may read the records and what it names itself, and nothing else.
-func checkTree(tree any, named map[string]bool) error {
-	switch t := tree.(type) {
-	case []any:
-		for _, part := range t {
-			if err := checkTree(part, named); err != nil {
-				return err
-			}
-		}
-	case map[string]any:
-		if err := checkNode(t, named); err != nil {
-			return err
-		}
-		for _, part := range t {
-			if err := checkTree(part, named); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func checkNode(n map[string]any, named map[string]bool) error {
-	kind, _ := n["type"].(string)
-	class, _ := n["class"].(string)
-	switch {
-	case class == "PARAMETER":
+	if len(r.parameters) > 0 {
 		return failf(Invalid, "invalid_condition", "A condition has no parameters (?, $1): write the values.")
-	case class == "FUNCTION" && asksServer(strings.ToLower(text(n["function_name"]))):
-		return forbidden(text(n["function_name"]) + "()")
-	case kind == "TABLE_FUNCTION":
-		function, _ := n["function"].(map[string]any)
-		if name := strings.ToLower(text(function["function_name"])); !slices.Contains(pureTables, name) {
+	}
+	for _, t := range r.tables {
+		if !schema.SameName(t.Name, "records") || t.Schema != "" || t.Unit != "" {
 			return forbidden("a table other than the records")
 		}
-	case kind == "BASE_TABLE" && (!named[schema.Fold(text(n["table_name"]))] || text(n["schema_name"])+text(n["catalog_name"]) != ""):
-		return forbidden("a table other than the records")
-	case kind == "SHOW_REF":
-		return forbidden("SHOW")
 	}
 	return nil
-}
-
-func asksServer(function string) bool {
-	return slices.Contains(serverFunctions, function) || strings.HasPrefix(function, "pg_") || strings.HasPrefix(function, "duckdb_")
-}
-
-func text(v any) string {
-	s, _ := v.(string)
-	return s
-}
-
-func forbidden(what string) error {
-	return failf(Invalid, "forbidden_sql", "The SQL asks for %s, which it can't have: it reads the records, and nothing else.", clip(what))
-}
-
-// parse parses one SELECT statement.
-func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree any, err error) {
-	var text string
-	if err := box.Row(ctx, "SELECT CAST(json_serialize_sql("+duck.Text(statement)+", skip_null := true, skip_empty := true) AS VARCHAR)", &text); err != nil {
-		return n, nil, ClientError(err)
-	}
-	var parsed struct {
-		Error      bool   `json:"error"`
-		Message    string `json:"error_message"`
-		Statements []struct {
-			Node json.RawMessage `json:"node"`
-		} `json:"statements"`
-	}
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
-		return n, nil, err
-	}
-	if parsed.Error || len(parsed.Statements) != 1 {
-		msg, _, _ := strings.Cut(parsed.Message, "\n")
-		if msg == "" {
-			msg = "it is not one statement"
-		}
-		return n, nil, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(msg, "."))
-	}
-	first := parsed.Statements[0].Node
-	return n, tree, errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree))
 }
 
 // ReadError says what it means where a statement of ours can't read what is stored.

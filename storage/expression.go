@@ -53,7 +53,7 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 	if err := e.walk(ctx, box, n.Select[0], nil); err != nil {
 		return "", err
 	}
-	if err := checkTree(tree, map[string]bool{"records": true}); err != nil {
+	if err := readsRecords(tree); err != nil {
 		return "", err
 	}
 	if err := e.checkFunctions(ctx, box); err != nil {
@@ -184,12 +184,22 @@ func (e *expression) unknown(ctx context.Context, box *duck.Conn, name string) e
 	if len(have) == 0 {
 		return badDerivation("there is no column %q", clip(name))
 	}
-	var nearest string
-	err := box.Row(ctx, fmt.Sprintf("SELECT n FROM (SELECT unnest(%s) AS n) ORDER BY damerau_levenshtein(lower(n), lower(%s)) LIMIT 1", duck.Texts(have), duck.Text(name)), &nearest)
+	near, err := Nearest(ctx, box, have, name, 1)
 	if err != nil {
 		return err
 	}
-	return badDerivation("there is no column %q; the nearest is %q", clip(name), nearest)
+	return badDerivation("there is no column %q; the nearest is %q", clip(name), near[0])
+}
+
+// Nearest returns up to most of some names: those that are most like one.
+func Nearest(ctx context.Context, conn *duck.Conn, names []string, like string, most int) (near []string, err error) {
+	err = conn.Rows(ctx, fmt.Sprintf("SELECT n FROM (SELECT unnest(%s) AS n) ORDER BY damerau_levenshtein(lower(n), lower(%s)), n LIMIT %d", duck.Texts(names), duck.Text(like), most), func(scan duck.Scan) error {
+		var name string
+		err := scan(&name)
+		near = append(near, name)
+		return err
+	})
+	return near, err
 }
 
 func (e *expression) call(t map[string]any) error {

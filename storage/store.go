@@ -45,7 +45,7 @@ type Store struct {
 	mu       sync.Mutex
 	families map[string]*family
 
-	sandboxes [2]chan struct{} // have one for each that is open: for reading, for commits
+	sandboxes *sandboxes
 }
 
 // family hands out what a dataset and its forks share: row numbers and field ids. The lock is held by a commit that
@@ -65,7 +65,8 @@ func newFamily(row, field int64) *family {
 
 // Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
-	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}, sandboxes: [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)}}
+	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
+	s.sandboxes = newSandboxes(s.sandboxLimits)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -121,16 +122,15 @@ const engineShare = 6
 // receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
 const receiptsKept = 30 * 24 * time.Hour
 
-// Clients' statements that run at once, for reading and for commits, sharing their part of the memory. Others wait, for
-// as long as sandboxPatience.
-const (
-	maxReaders      = 4
-	maxWriters      = 2
-	sandboxPatience = 10 * time.Second
-)
-
 func (s *Store) limits(tenths int64) duck.Limits {
 	return duck.Limits{Memory: s.options.Memory / 10 * tenths, Threads: s.options.Threads, TempDir: s.blobs.Scratch("spill")}
+}
+
+// sandboxLimits are those of one sandbox.
+func (s *Store) sandboxLimits() duck.Limits {
+	l := s.limits(10 - engineShare)
+	l.Memory /= maxReaders + maxWriters
+	return l
 }
 
 func (s *Store) readSequences(ctx context.Context) error {
@@ -148,7 +148,7 @@ func (s *Store) readSequences(ctx context.Context) error {
 
 // Close closes the store. Nothing may be under way.
 func (s *Store) Close() error {
-	var errs []error
+	errs := []error{s.sandboxes.close()}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}
@@ -160,34 +160,6 @@ func (s *Store) Close() error {
 
 // Conn opens a connection for statements of ours.
 func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.Conn(ctx) }
-
-// Sandbox opens an instance for a client's statement: it can touch these files and nothing else. setup is ours and
-// makes the views that the statement names. Commits have places of their own, so that no reader keeps them waiting.
-func (s *Store) Sandbox(ctx context.Context, commit bool, files []string, setup ...string) (*duck.Conn, error) {
-	places := s.sandboxes[0]
-	if commit {
-		places = s.sandboxes[1]
-	}
-	patience := time.NewTimer(sandboxPatience)
-	defer patience.Stop()
-	select {
-	case places <- struct{}{}:
-	case <-patience.C:
-		return nil, failf(Unavailable, "busy", "Too many conditions run at once. Send the request again in a moment.")
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	leave := func() { <-places }
-	limits := s.limits(10 - engineShare)
-	limits.Memory /= maxReaders + maxWriters
-	box, err := duck.Sandbox(ctx, limits, files, setup...)
-	if err != nil {
-		leave()
-		return nil, err
-	}
-	box.OnClose(leave)
-	return box, nil
-}
 
 // Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.
 func (s *Store) Scratch(name string) string { return s.blobs.Scratch(name) }

@@ -129,7 +129,7 @@ d', '\x00\xFFz'::BLOB, DATE '2024-02-29', TIME '23:59:59.999999', TIMESTAMP '196
 	for _, format := range []intake.Format{"parquet", "arrow", "csv", "ndjson", "json"} {
 		t.Run(string(format), func(t *testing.T) {
 			var out bytes.Buffer
-			if err := output.Write(ctx, conn, output.Query{SQL: snap.Table(), Columns: snap.TableColumns()}, format, &out, b.Scratch("out")); err != nil {
+			if _, err := output.Write(ctx, conn, output.Query{SQL: snap.Table(), Columns: snap.TableColumns()}, format, &out, b.Scratch("out")); err != nil {
 				t.Fatal(err)
 			}
 			c, err := b.try(d, "overwrite", format, out.String())

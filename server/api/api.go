@@ -33,6 +33,7 @@ type Options struct {
 	Tokens       map[string]string // user by token; none: anyone is "anonymous"
 	QueryTimeout time.Duration     // of one request's reading; 0: five minutes
 	MaxUpload    int64             // bytes of one body of records, uncompressed; 0: 64 GiB
+	MaxResult    int64             // bytes of one query's answer; 0: 64 GiB
 }
 
 // API serves a store.
@@ -57,6 +58,9 @@ func New(store *storage.Store, o Options) (*API, error) {
 	}
 	if o.MaxUpload == 0 {
 		o.MaxUpload = 64 << 30
+	}
+	if o.MaxResult == 0 {
+		o.MaxResult = 64 << 30
 	}
 	a := &API{store: store, options: o, log: o.Log, metrics: newMetrics()}
 	a.base, a.stop = context.WithCancel(context.Background())

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -95,20 +93,38 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if in.Where != "" {
 		explain = storage.ClientError
 	}
-	return a.stream(c, format, q, each, explain, func(ctx context.Context, scratch string) (*duck.Conn, error) {
-		if !sandboxed {
-			return a.store.Conn(ctx)
-		}
-		box, err := a.store.Filter(ctx, snap, false, output.Scratch(format, scratch))
-		if err != nil || in.Where == "" {
-			return box, err
-		}
-		if err := storage.CheckCondition(ctx, box, in.Where); err != nil {
-			box.Close()
-			return nil, err
-		}
-		return box, nil
+	return a.stream(c, format, pace{a.options.QueryTimeout, each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
+			if !sandboxed {
+				return a.store.Conn(ctx)
+			}
+			return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
+		})
+		return cut, explain(err)
 	})
+}
+
+// filter opens a sandbox for records that a condition selects; an empty one selects all.
+func (a *API) filter(ctx context.Context, snap *storage.Snapshot, where string, files []string) (*duck.Conn, error) {
+	box, err := a.store.Filter(ctx, snap, false, files)
+	if err != nil || where == "" {
+		return box, err
+	}
+	if err := storage.CheckCondition(ctx, box, where); err != nil {
+		box.Close()
+		return nil, err
+	}
+	return box, nil
+}
+
+// writeRows writes the result of a query of ours, on a connection that it opens.
+func (a *API) writeRows(ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string, open func() (*duck.Conn, error)) (output.Cut, error) {
+	conn, err := open()
+	if err != nil {
+		return output.Whole, err
+	}
+	defer conn.Close()
+	return output.Write(ctx, conn, q, format, w, scratch)
 }
 
 // query is the SQL of the records that are asked for. Conditions and derivations are the clients', and run in a sandbox
@@ -209,75 +225,6 @@ func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, 
 	return " ORDER BY " + strings.Join(list, ", "), by, nil
 }
 
-// stream answers with a query's result as it is computed. What goes wrong before the first byte is a problem like any
-// other; after it, the connection is cut, so that no one takes a part for the whole. The time limit is for every step:
-// a query that yields nothing, or a client that takes nothing, for so long, is stopped; where each is 0, it is for all of
-// them. explain puts what a statement met into words.
-func (a *API) stream(c *fiber.Ctx, format intake.Format, q output.Query, each time.Duration, explain func(error) error, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
-	ctx, cancel := context.WithCancelCause(a.base)
-	reader, writer := io.Pipe()
-	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
-	limit := time.AfterFunc(a.options.QueryTimeout, func() { cancel(context.DeadlineExceeded) })
-	a.background(func() error {
-		return a.writeResult(ctx, &steps{writer, limit, each}, format, q, open)
-	}, func(err error) {
-		limit.Stop()
-		writer.CloseWithError(err)
-		cancel(nil)
-	})
-	first := bufio.NewReaderSize(reader, 64<<10)
-	if _, err := first.Peek(1); err != nil && err != io.EOF {
-		reader.Close()
-		return explain(err)
-	}
-	c.Set("Content-Type", mediaTypes[format])
-	c.Status(http.StatusOK).Context().SetBodyStream(&resultStream{Reader: first, pipe: reader, api: a, id: c.GetRespHeader("X-Request-Id")}, -1)
-	return nil
-}
-
-// steps is a writer that gives every write its own time, unless each is 0.
-type steps struct {
-	io.Writer
-	limit *time.Timer
-	each  time.Duration
-}
-
-func (s *steps) Write(p []byte) (int, error) {
-	n, err := s.Writer.Write(p)
-	if s.each > 0 {
-		s.limit.Reset(s.each)
-	}
-	return n, err
-}
-
-func (a *API) writeResult(ctx context.Context, w io.Writer, format intake.Format, q output.Query, open func(ctx context.Context, scratch string) (*duck.Conn, error)) error {
-	scratch := a.store.Scratch("result.parquet")
-	conn, err := open(ctx, scratch)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return output.Write(ctx, conn, q, format, w, scratch)
-}
-
-// resultStream is a body that is still being made. Closing it, as happens when the client has gone, stops the query.
-type resultStream struct {
-	*bufio.Reader
-	pipe *io.PipeReader
-	api  *API
-	id   string
-}
-
-func (s *resultStream) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		s.api.log.Error("an answer was cut", "request_id", s.id, "error", err)
-	}
-	return n, err
-}
-
-func (s *resultStream) Close() error { return s.pipe.Close() }
-
 type compareIn struct {
 	datasetIn
 	From      string `query:"from" required:"true" json:"-"`
@@ -373,9 +320,13 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	q, err := compare.Rows(from, to, in.Change)
+	sql, columns, err := storage.Diff(from, to).Records(in.Change...)
 	if err != nil {
 		return err
 	}
-	return a.stream(c, format, q, a.options.QueryTimeout, storage.ReadError, func(ctx context.Context, _ string) (*duck.Conn, error) { return a.store.Conn(ctx) })
+	q := output.Query{SQL: sql, Columns: columns}
+	return a.stream(c, format, pace{a.options.QueryTimeout, a.options.QueryTimeout}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
+		return cut, storage.ReadError(err)
+	})
 }

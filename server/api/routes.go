@@ -73,6 +73,9 @@ func (a *API) datasetRoutes() []route {
 		{method: "GET", path: one + "/diff", id: "diff", tag: "data", summary: "What changed, record by record", in: diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getDiff},
 		{method: "GET", path: one + "/insights", id: "insights", tag: "data", summary: "What the changes amount to, and the increment that they call for", in: compareIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights},
 
+		{method: "POST", path: "/api/v1/query", id: "createQuery", tag: "data", summary: "The result of SQL over datasets at any ref", in: queryIn{}, status: 200, media: recordMedia, problems: []int{400, 404, 406, 422}, handler: a.createQuery},
+		{method: "GET", path: "/api/v1/query", id: "getQuery", tag: "data", summary: "The same, as a link", in: queryLinkIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getQuery},
+
 		{method: "POST", path: one + "/backups", id: "createBackup", tag: "backups", summary: "Keep a version as a self-contained archive", in: createBackupIn{}, status: 201, out: backupView{}, problems: writes, handler: a.createBackup},
 		{method: "GET", path: one + "/backups", id: "listBackups", tag: "backups", summary: "Backups, newest first", in: datasetIn{}, status: 200, out: backupList{}, problems: finds, handler: a.listBackups},
 		{method: "GET", path: one + "/backups/{backup}", id: "getBackup", tag: "backups", summary: "One backup", in: oneBackupIn{}, status: 200, out: backupView{}, problems: finds, handler: a.getBackup},

@@ -75,7 +75,8 @@ func (f *Face) records(ctx context.Context, snap *storage.Snapshot, columns []sc
 	}
 	defer conn.Close()
 	var text bytes.Buffer
-	return &text, output.Write(ctx, conn, query(from, snap.Schema.KeyColumns(), columns, p), intake.NDJSON, &text, "")
+	_, err = output.Write(ctx, conn, query(from, snap.Schema.KeyColumns(), columns, p), intake.NDJSON, &text, "")
+	return &text, err
 }
 
 // query is the SQL of a page of records in the order of the key, with columns named after the variables' ids.

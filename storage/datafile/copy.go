@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -22,8 +24,8 @@ func WrittenPaths(path string) []string { return []string{path, path + rewritten
 // CopyQuery writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. options are
 // more options of COPY. Pages are version 2, which are smaller and faster to read and write, but where other readers
 // could not read them.
-func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string) (rows int64, err error) {
-	rows, err = conn.Exec(ctx, copyTo(query, path, "PARQUET_VERSION v2", options))
+func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string, params ...duck.Param) (rows int64, err error) {
+	rows, err = written(conn.Batch(ctx, copyTo(query, path, "PARQUET_VERSION v2", options), params...))
 	if err != nil {
 		return rows, err
 	}
@@ -37,6 +39,15 @@ func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string
 	}
 	_, err = conn.Exec(ctx, copyTo("FROM read_parquet("+duck.Text(first)+", hive_partitioning = false)", path, options))
 	return rows, errors.Join(err, os.Remove(first))
+}
+
+// written reads the result of a COPY: how many rows it has written.
+func written(result arrow.RecordBatch, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	defer result.Release()
+	return result.Column(0).(*array.Int64).Value(0), nil
 }
 
 func copyTo(query, path string, options ...string) string {

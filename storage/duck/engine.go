@@ -140,7 +140,7 @@ func (c *Conn) Close() error {
 func (c *Conn) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	res, err := c.sql.ExecContext(ctx, query, args...)
 	if err != nil {
-		return 0, c.noted(ctx, err)
+		return 0, c.noted(ctx, query, err)
 	}
 	return res.RowsAffected()
 }
@@ -152,7 +152,7 @@ func (c *Conn) Create(ctx context.Context, query string) (rows int64, err error)
 
 // Row reads the first row of a result into dest. It returns sql.ErrNoRows where there is none.
 func (c *Conn) Row(ctx context.Context, query string, dest ...any) error {
-	return c.noted(ctx, c.sql.QueryRowContext(ctx, query).Scan(dest...))
+	return c.noted(ctx, query, c.sql.QueryRowContext(ctx, query).Scan(dest...))
 }
 
 // Scan reads the columns of a row into dest.
@@ -162,7 +162,7 @@ type Scan func(dest ...any) error
 func (c *Conn) Rows(ctx context.Context, query string, each func(Scan) error) error {
 	rows, err := c.sql.QueryContext(ctx, query)
 	if err != nil {
-		return c.noted(ctx, err)
+		return c.noted(ctx, query, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -170,19 +170,23 @@ func (c *Conn) Rows(ctx context.Context, query string, each func(Scan) error) er
 			return err
 		}
 	}
-	return c.noted(ctx, rows.Err())
+	return c.noted(ctx, query, rows.Err())
 }
 
 // noted replaces the instance after a fatal error, and names a context's end as what it is.
-func (c *Conn) noted(ctx context.Context, err error) error {
+func (c *Conn) noted(ctx context.Context, statement string, err error) error {
 	var de *duckdb.Error
-	if err == nil || !errors.As(err, &de) {
-		return err
+	if err == nil {
+		return nil
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && (errors.As(err, &de) || errors.Is(err, ctx.Err())) {
 		return context.Cause(ctx)
 	}
-	if isFatal(de) && c.fatal != nil {
+	if !errors.As(err, &de) {
+		return err
+	}
+	err = located(de, statement, err)
+	if errors.As(err, &de) && isFatal(de) && c.fatal != nil {
 		c.fatal()
 	}
 	return err

@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// Sandbox opens an instance of its own for a statement that a client wrote. It reads the given files and nothing else:
-// no other file, no network, no extension, no setting can be changed. setup is ours and runs before the lock: it makes
-// the views that the client's statement names. Closing the connection ends the instance.
-func Sandbox(ctx context.Context, limits Limits, files []string, setup ...string) (*Conn, error) {
+// Sandbox opens an instance of its own for a statement that a client wrote. Until it is locked, it may be given
+// statements of ours only. Closing the connection ends the instance.
+func Sandbox(ctx context.Context, limits Limits) (*Conn, error) {
 	db, err := limits.open()
 	if err != nil {
 		return nil, err
@@ -20,11 +19,13 @@ func Sandbox(ctx context.Context, limits Limits, files []string, setup ...string
 		db.Close()
 		return nil, err
 	}
-	c := &Conn{sql: conn, done: db.Close}
+	return &Conn{sql: conn, done: db.Close}, nil
+}
+
+// Lock lets a sandbox read the given files and nothing else, for good: no other file, no network, no extension, and no
+// setting can be changed. setup is ours and runs before: it makes the views that the client's statement names.
+func (c *Conn) Lock(ctx context.Context, files []string, setup ...string) error {
 	lock := "SET allowed_paths = " + Texts(files) + "; SET enable_external_access = false; SET lock_configuration = true"
-	if _, err := c.Exec(ctx, strings.Join(append(setup, lock), ";\n")); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
+	_, err := c.Exec(ctx, strings.Join(append(setup, lock), ";\n"))
+	return err
 }

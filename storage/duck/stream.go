@@ -24,6 +24,7 @@ import (
 type Reader struct {
 	ctx     context.Context
 	conn    *Conn
+	query   string
 	handle  mapping.Connection
 	stmt    *duckdb.Stmt
 	pending mapping.PendingResult
@@ -36,9 +37,9 @@ type Reader struct {
 // Stream runs one statement and returns its result as Arrow, never whole in memory. Ending ctx interrupts it.
 //
 // duckdb-go collects every result before it hands out the first row; the C API under it can stream. So the statement
-// is prepared and its arguments are bound by duckdb-go, and run by the bindings that it is built on.
-func (c *Conn) Stream(ctx context.Context, query string, args ...any) (*Reader, error) {
-	r := &Reader{ctx: ctx, conn: c}
+// is prepared by duckdb-go, and bound and run by the bindings that it is built on.
+func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Reader, error) {
+	r := &Reader{ctx: ctx, conn: c, query: query}
 	err := c.sql.Raw(func(dc any) error {
 		conn, ok := dc.(*duckdb.Conn)
 		if !ok {
@@ -46,26 +47,27 @@ func (c *Conn) Stream(ctx context.Context, query string, args ...any) (*Reader, 
 		}
 		r.handle = mapping.Connection{Ptr: pointerIn(conn, "conn")}
 		r.stop = interruptAtEnd(ctx, r.handle)
-		return r.start(conn, query, args)
+		return r.start(conn, params)
 	})
 	if err != nil {
 		r.Close()
-		return nil, c.noted(ctx, err)
+		return nil, c.noted(ctx, query, err)
 	}
 	return r, nil
 }
 
-func (r *Reader) start(conn *duckdb.Conn, query string, args []any) error {
-	stmt, err := conn.PrepareContext(r.ctx, query)
+func (r *Reader) start(conn *duckdb.Conn, params []Param) error {
+	stmt, err := conn.PrepareContext(r.ctx, r.query)
 	if err != nil {
 		return err
 	}
 	r.stmt = stmt.(*duckdb.Stmt)
-	if err := r.stmt.Bind(named(args)); err != nil {
+	pointer := reflect.ValueOf(r.stmt).Elem().FieldByName("preparedStmt").Elem().FieldByName("Ptr")
+	prepared := mapping.PreparedStatement{Ptr: pointer.UnsafePointer()}
+	if err := bindParams(prepared, params); err != nil {
 		return err
 	}
-	prepared := reflect.ValueOf(r.stmt).Elem().FieldByName("preparedStmt").Elem().FieldByName("Ptr")
-	if bindings.PendingPreparedStreaming(mapping.PreparedStatement{Ptr: prepared.UnsafePointer()}, &r.pending) == mapping.StateError {
+	if bindings.PendingPreparedStreaming(prepared, &r.pending) == mapping.StateError {
 		return statementError(mapping.PendingError(r.pending))
 	}
 	if mapping.ExecutePending(r.pending, &r.res) == mapping.StateError {
@@ -78,14 +80,6 @@ func (r *Reader) start(conn *duckdb.Conn, query string, args []any) error {
 // every test that reads a row fails where this no longer holds.
 func pointerIn(of any, field string) unsafe.Pointer {
 	return reflect.ValueOf(of).Elem().FieldByName(field).FieldByName("Ptr").UnsafePointer()
-}
-
-func named(args []any) []driver.NamedValue {
-	values := make([]driver.NamedValue, len(args))
-	for i, a := range args {
-		values[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-	}
-	return values
 }
 
 // interruptAtEnd interrupts the connection when ctx ends before the returned function is called.
@@ -128,7 +122,7 @@ func (r *Reader) Next() (arrow.RecordBatch, error) {
 	chunk := mapping.FetchChunk(r.res)
 	if chunk.Ptr == nil {
 		if msg := mapping.ResultError(&r.res); msg != "" {
-			return nil, r.conn.noted(r.ctx, statementError(msg))
+			return nil, r.conn.noted(r.ctx, r.query, statementError(msg))
 		}
 		return nil, nil
 	}
@@ -179,8 +173,8 @@ func (r *Reader) All() (arrow.RecordBatch, error) {
 }
 
 // Batch runs one statement and returns its result, known to be small, as one batch, which the caller releases.
-func (c *Conn) Batch(ctx context.Context, query string) (arrow.RecordBatch, error) {
-	r, err := c.Stream(ctx, query)
+func (c *Conn) Batch(ctx context.Context, query string, params ...Param) (arrow.RecordBatch, error) {
+	r, err := c.Stream(ctx, query, params...)
 	if err != nil {
 		return nil, err
 	}

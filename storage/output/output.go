@@ -8,8 +8,10 @@ package output
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 
@@ -27,22 +29,37 @@ import (
 type Query struct {
 	SQL     string
 	Columns []schema.Column
+	Params  []duck.Param
+	Limit   *int64 // rows that are written; nil: all
+	Bytes   int64  // of an answer, about; 0: any
 }
 
-// Write runs a query and writes its result to w. scratch is where a file may be put meanwhile. The caller turns DuckDB's
-// errors into words.
-func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, w io.Writer, scratch string) error {
+// limited is the statement with one row more than are written, so that a cut is seen.
+func (q Query) limited() string {
+	if q.Limit == nil || *q.Limit == math.MaxInt64 {
+		return q.SQL
+	}
+	return fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", q.SQL, *q.Limit+1)
+}
+
+// Write runs a query and writes its result to w. scratch is where a file may be put meanwhile. It tells where the result
+// was cut. The caller turns DuckDB's errors into words.
+func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, w io.Writer, scratch string) (Cut, error) {
+	out := newBound(w, q)
+	var err error
 	switch format {
 	case intake.Arrow:
-		return writeArrow(ctx, conn, q, w)
+		err = writeArrow(ctx, conn, q, out)
 	case intake.Parquet:
-		return writeParquet(ctx, conn, q, w, scratch)
+		err = writeParquet(ctx, conn, q, out, scratch)
 	case intake.CSV:
-		return writeCSV(ctx, conn, q, w)
+		err = writeCSV(ctx, conn, q, out)
 	case intake.JSON, intake.NDJSON:
-		return writeJSON(ctx, conn, q, w, format == intake.JSON)
+		err = writeJSON(ctx, conn, q, out, format == intake.JSON)
+	default:
+		err = fmt.Errorf("output: no format %q", format)
 	}
-	return fmt.Errorf("output: no format %q", format)
+	return out.cut, err
 }
 
 // Scratch returns the paths of files that Write may write, given a scratch path.
@@ -50,20 +67,31 @@ func Scratch(format intake.Format, scratch string) []string {
 	if format != intake.Parquet {
 		return nil
 	}
-	return datafile.WrittenPaths(scratch)
+	return append(datafile.WrittenPaths(scratch), scratch+wholeSuffix)
 }
+
+// wholeSuffix ends the name of a Parquet file that is still to be cut.
+const wholeSuffix = ".whole"
 
 // batchRows is about how many rows an Arrow batch has. DuckDB's own have 2,048, too few for readers to be fast.
 const batchRows = 64 << 10
 
-func writeArrow(ctx context.Context, conn *duck.Conn, q Query, w io.Writer) error {
-	r, err := conn.Stream(ctx, q.SQL)
+func writeArrow(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
+	r, err := conn.Stream(ctx, q.limited(), q.Params...)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	out := ipc.NewWriter(w, ipc.WithSchema(r.Schema()))
-	if err := eachLarge(r, func(b arrow.RecordBatch) error { return out.Write(b) }); err != nil {
+	err = eachLarge(r, func(b arrow.RecordBatch) error {
+		part := b.NewSlice(0, w.take(b.NumRows()))
+		defer part.Release()
+		if err := out.Write(part); err != nil || w.cut == Whole {
+			return err
+		}
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
 	return out.Close()
@@ -109,22 +137,42 @@ func eachLarge(r *duck.Reader, f func(arrow.RecordBatch) error) error {
 }
 
 // writeParquet lets DuckDB write a file and then sends it: a Parquet file ends with what is known last.
-func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, scratch string) error {
+func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scratch string) error {
 	defer os.Remove(scratch)
-	if _, err := datafile.CopyQuery(ctx, conn, q.SQL, scratch, ""); err != nil {
+	rows, err := datafile.CopyQuery(ctx, conn, q.limited(), scratch, "", q.Params...)
+	if err != nil {
 		return err
+	}
+	if w.take(rows); w.cut == AtLimit {
+		if err := cutParquet(ctx, conn, scratch, *q.Limit); err != nil {
+			return err
+		}
 	}
 	f, err := os.Open(scratch)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if about, err := f.Stat(); err != nil || about.Size() > w.bytes {
+		return errors.Join(err, ErrTooLarge)
+	}
 	_, err = io.Copy(w, f)
 	return err
 }
 
-func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, asArray bool) error {
-	r, err := conn.Stream(ctx, "SELECT "+Record(q.Columns, nameOf)+" FROM ("+q.SQL+")")
+// cutParquet writes a file anew with its first rows only.
+func cutParquet(ctx context.Context, conn *duck.Conn, path string, rows int64) error {
+	whole := path + wholeSuffix
+	defer os.Remove(whole)
+	if err := os.Rename(path, whole); err != nil {
+		return err
+	}
+	_, err := datafile.CopyQuery(ctx, conn, fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), rows), path, "")
+	return err
+}
+
+func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w *bound, asArray bool) error {
+	r, err := conn.Stream(ctx, "SELECT "+Record(q.Columns, nameOf)+" FROM ("+q.limited()+")", q.Params...)
 	if err != nil {
 		return err
 	}
@@ -136,7 +184,7 @@ func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, asArr
 	}
 	out.WriteString(open)
 	first := true
-	if err := eachRow(r, func(columns []*array.String, i int) error {
+	if err := eachRow(r, w, func(columns []*array.String, i int) error {
 		if !first {
 			out.WriteString(between)
 		}
@@ -152,21 +200,21 @@ func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w io.Writer, asArr
 	return out.Flush()
 }
 
-func writeCSV(ctx context.Context, conn *duck.Conn, q Query, w io.Writer) error {
+func writeCSV(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
 	names := make([]string, len(q.Columns))
 	list := make([]string, len(q.Columns))
 	for i, c := range q.Columns {
 		names[i] = csvField(c.Name)
 		list[i] = csvValue(duck.Ident(c.Name), c.Type)
 	}
-	r, err := conn.Stream(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+q.SQL+")")
+	r, err := conn.Stream(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+q.limited()+")", q.Params...)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	out := bufio.NewWriterSize(w, 256<<10)
 	out.WriteString(strings.Join(names, ",") + "\n")
-	if err := eachRow(r, func(columns []*array.String, i int) error {
+	if err := eachRow(r, w, func(columns []*array.String, i int) error {
 		for k, c := range columns {
 			if k > 0 {
 				out.WriteByte(',')
@@ -190,22 +238,23 @@ func csvField(s string) string {
 	return s
 }
 
-// eachRow calls f for each row of a result whose columns are all text.
-func eachRow(r *duck.Reader, f func(columns []*array.String, i int) error) error {
+// eachRow calls f for each row of a result whose columns are all text, as far as w takes them.
+func eachRow(r *duck.Reader, w *bound, f func(columns []*array.String, i int) error) error {
 	for {
 		b, err := r.Next()
 		if err != nil || b == nil {
 			return err
 		}
+		rows := int(w.take(b.NumRows()))
 		columns := make([]*array.String, b.NumCols())
 		for i := range columns {
 			columns[i] = b.Column(i).(*array.String)
 		}
-		for i := 0; i < int(b.NumRows()) && err == nil; i++ {
+		for i := 0; i < rows && err == nil; i++ {
 			err = f(columns, i)
 		}
 		b.Release()
-		if err != nil {
+		if err != nil || w.cut != Whole {
 			return err
 		}
 	}

@@ -1,13 +1,11 @@
-package compare
+package storage
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"rowback/storage"
 	"rowback/storage/duck"
-	"rowback/storage/output"
 	"rowback/storage/schema"
 )
 
@@ -21,19 +19,19 @@ const (
 // sortedRows is up to how many rows of files a difference may open and still be sorted by key.
 const sortedRows = 1_000_000
 
-// Rows is the difference record by record: _change, the key, and the record before and after, as structs; one of them
-// is null where the record was added or removed. changes are the kinds to include; none: all.
-func Rows(a, b *storage.Snapshot, changes []string) (output.Query, error) {
+// Records is the SQL of the difference record by record, and its columns: _change, the key, and the record before and
+// after, as structs; one of them is null where the record was added or removed. changes are the kinds to include; none:
+// all.
+func (d *Difference) Records(changes ...string) (sql string, columns []schema.Column, err error) {
 	for _, c := range changes {
 		if c != Added && c != Removed && c != Modified {
-			return output.Query{}, &storage.Error{Kind: storage.Invalid, Code: "unknown_change", Detail: fmt.Sprintf("There is no change %q. A change is added, removed or modified.", c)}
+			return "", nil, failf(Invalid, "unknown_change", "There is no change %q. A change is added, removed or modified.", c)
 		}
 	}
 	if len(changes) == 0 {
 		changes = []string{Added, Removed, Modified}
 	}
-	d := storage.Diff(a, b)
-	columns := []schema.Column{{Name: "_change", Type: schema.Of(schema.Varchar)}}
+	columns = []schema.Column{{Name: "_change", Type: schema.Of(schema.Varchar)}}
 	list := []string{"CASE WHEN in_a IS NULL THEN 'added' WHEN in_b IS NULL THEN 'removed' ELSE 'modified' END AS _change"}
 	var order []string
 	for _, k := range d.Schema.KeyColumns() {
@@ -42,15 +40,15 @@ func Rows(a, b *storage.Snapshot, changes []string) (output.Query, error) {
 		list = append(list, fmt.Sprintf("coalesce(a%d, b%d) AS %s", k.ID, k.ID, duck.Ident(name)))
 		order = append(order, duck.Ident(name))
 	}
-	before, beforeType := record("a", "in_a", d.Schema, a.Schema)
-	after, afterType := record("b", "in_b", d.Schema, b.Schema)
+	before, beforeType := record("a", "in_a", d.Schema, d.A.Schema)
+	after, afterType := record("b", "in_b", d.Schema, d.B.Schema)
 	columns = append(columns, schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
 	list = append(list, before+" AS before", after+" AS after")
-	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s)", strings.Join(list, ", "), d.Joined(), condition(d, changes))
-	if opened(d) <= sortedRows {
+	sql = fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s)", strings.Join(list, ", "), d.Joined(), d.condition(changes))
+	if d.opened() <= sortedRows {
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}
-	return output.Query{SQL: sql, Columns: columns}, nil
+	return sql, columns, nil
 }
 
 // keyName keeps a key column apart from the columns that hold the records.
@@ -61,7 +59,7 @@ func keyName(name string) string {
 	return name
 }
 
-func condition(d *storage.Difference, changes []string) string {
+func (d *Difference) condition(changes []string) string {
 	var or []string
 	if slices.Contains(changes, Added) {
 		or = append(or, "in_a IS NULL")
@@ -93,7 +91,7 @@ func record(prefix, present string, common, own schema.Schema) (sql string, t sc
 	return fmt.Sprintf("CASE WHEN %s THEN struct_pack(%s) END", present, strings.Join(parts, ", ")), t
 }
 
-func opened(d *storage.Difference) (rows int64) {
+func (d *Difference) opened() (rows int64) {
 	for _, f := range d.Files() {
 		rows += f.Rows
 	}

@@ -1,0 +1,147 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// viewSchema is the schema of a sandbox that has the statement's tables, as views.
+const viewSchema = "datasets"
+
+// names makes tables of the names in a statement.
+type names struct {
+	store   *storage.Store
+	box     *duck.Conn
+	project int64
+	files   []string // that the tables are read from
+	views   []view
+	catalog map[string]bool // the tables of the catalog that are there
+}
+
+// view is a table of the sandbox.
+type view struct {
+	name  string
+	means string // the dataset's id, and the ref
+	sql   string
+}
+
+// resolve makes views of the tables that a statement names.
+func (n *names) resolve(ctx context.Context, t *text) error {
+	for _, table := range t.Tables {
+		if err := n.table(ctx, table); err != nil {
+			if told := storage.Explain(err); told.Kind == storage.NotFound || told.Kind == storage.Invalid {
+				return t.located(told, table.Offset)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *names) table(ctx context.Context, t storage.Table) error {
+	if t.Schema != "" {
+		return n.catalogTable(ctx, t)
+	}
+	dataset, ref, _ := strings.Cut(t.Name, "@")
+	d, err := n.dataset(ctx, dataset)
+	if err != nil {
+		return err
+	}
+	means := d.ID + "@" + ref
+	for _, v := range n.views {
+		if !schema.SameName(v.name, t.Name) {
+			continue
+		}
+		if v.means != means {
+			return refuse("ambiguous_name", "%q and %q are two tables, and one name in SQL. Write an id for one of the datasets.", v.name, t.Name)
+		}
+		return nil
+	}
+	sql, files, err := n.source(ctx, d, ref)
+	n.views = append(n.views, view{t.Name, means, sql})
+	n.files = append(n.files, files...)
+	return err
+}
+
+// dataset finds the dataset of a name: as it is written, or else without regard to case.
+func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, error) {
+	d, err := n.store.FindDataset(ctx, n.project, name)
+	if err == nil && d.ProjectID == n.project {
+		return d, nil
+	}
+	if err != nil && storage.KindOf(err) != storage.NotFound {
+		return d, err
+	}
+	all, err := n.store.Datasets(ctx, catalog.DatasetFilter{Project: n.project, Limit: math.MaxInt32})
+	if err != nil {
+		return d, err
+	}
+	var have []string
+	for _, s := range all {
+		if schema.SameName(s.Dataset.Name, name) {
+			return s.Dataset, nil
+		}
+		have = append(have, s.Dataset.Name)
+	}
+	return d, n.noDataset(ctx, name, have)
+}
+
+func (n *names) noDataset(ctx context.Context, name string, have []string) error {
+	e := &storage.Error{Kind: storage.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project)}
+	if len(have) == 0 {
+		e.Detail += ", which has none yet."
+		return e
+	}
+	near, err := storage.Nearest(ctx, n.box, have, name, 3)
+	if err != nil {
+		return err
+	}
+	e.Detail += "; the nearest names are " + strings.Join(near, ", ") + "."
+	return e.With("nearest", near)
+}
+
+// source is the SQL of a dataset at a ref, or of the difference between two, and the files that it reads.
+func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql string, files []string, err error) {
+	from, to, isDiff := strings.Cut(ref, "..")
+	a, err := n.store.Snapshot(ctx, d.ID, from)
+	if err != nil {
+		return "", nil, err
+	}
+	if !isDiff {
+		return a.Table(), a.Paths(), nil
+	}
+	b, err := n.store.Snapshot(ctx, d.ID, to)
+	if err != nil {
+		return "", nil, err
+	}
+	sql, _, err = storage.Diff(a, b).Records()
+	return sql, slices.Concat(a.Paths(), b.Paths()), err
+}
+
+// setup is the SQL that makes the views, and has names looked up among them first.
+func (n *names) setup() []string {
+	out := []string{"CREATE SCHEMA " + viewSchema}
+	for _, v := range n.views {
+		out = append(out, "CREATE VIEW "+viewSchema+"."+duck.Ident(v.name)+" AS "+v.sql)
+	}
+	return append(out, "SET search_path = "+duck.Text(viewSchema))
+}
+
+// maxName is how much of a name is told again, characters.
+const maxName = 60
+
+// clip shortens a text for a message.
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,124 @@
+package query
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+)
+
+// params reads the values of a statement's parameters from JSON: a list for ? and $1, an object for $name. wanted are
+// the parameters that the statement has. Integers are BIGINT, numbers with a point are decimals as they are written,
+// those with an exponent are DOUBLE.
+func params(text json.RawMessage, wanted []string) (out []duck.Param, err error) {
+	given, err := decode(text)
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]any{}
+	switch given := given.(type) {
+	case nil:
+	case []any:
+		for i, v := range given {
+			byName[strconv.Itoa(i+1)] = v
+		}
+	case map[string]any:
+		byName = given
+	default:
+		return nil, badParams("must be a list, or an object by name")
+	}
+	for name, v := range byName {
+		if !slices.Contains(wanted, name) {
+			return nil, badParams("the statement has no parameter $%s; it has %s", clip(name, maxName), listed(wanted))
+		}
+		value, err := valueOf(v)
+		if err != nil {
+			return nil, badParams("$%s %s", name, err)
+		}
+		out = append(out, duck.Param{Name: name, Value: value})
+	}
+	for _, name := range wanted {
+		if _, ok := byName[name]; !ok {
+			return nil, badParams("parameter $%s has no value; the statement has %s", name, listed(wanted))
+		}
+	}
+	return out, nil
+}
+
+func decode(text json.RawMessage) (given any, err error) {
+	if len(text) == 0 {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&given); err != nil {
+		return nil, badParams("is not valid JSON")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, badParams("is more than one JSON value")
+	}
+	return given, nil
+}
+
+func badParams(format string, args ...any) *storage.Error {
+	return refuse("invalid_params", "params: %s.", fmt.Sprintf(format, args...)).With("field", "params")
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return "$" + strings.Join(names, ", $")
+}
+
+// valueOf makes a JSON value one that DuckDB binds.
+func valueOf(given any) (any, error) {
+	switch v := given.(type) {
+	case nil, bool, string:
+		return v, nil
+	case json.Number:
+		return number(v.String())
+	case []any:
+		out := make([]any, len(v))
+		for i, part := range v {
+			value, err := valueOf(part)
+			if _, nested := value.([]any); nested {
+				err = errors.New("is a list of lists; a list has plain values")
+			}
+			if err != nil {
+				return nil, err
+			}
+			out[i] = value
+		}
+		return out, nil
+	}
+	return nil, errors.New("is an object; a value is a string, a number, true, false, null or a list of those")
+}
+
+// maxDigits is how many digits DuckDB's decimals have at most.
+const maxDigits = 38
+
+func number(text string) (any, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits, ok := new(big.Int).SetString(whole+fraction, 10)
+	d := duck.Decimal{Digits: digits, Scale: len(fraction)}
+	if ok && len(strings.TrimPrefix(whole, "-"))+len(fraction) <= maxDigits {
+		return d, nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil, errors.New("is a number that is too large")
+	}
+	return f, nil
+}

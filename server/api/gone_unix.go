@@ -1,0 +1,28 @@
+//go:build unix
+
+package api
+
+import (
+	"net"
+	"syscall"
+)
+
+// hasLeft tells whether the other end of a connection has closed it. It takes nothing out of it.
+func hasLeft(conn net.Conn) bool {
+	open, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := open.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var n int
+	var met error
+	if err := raw.Control(func(fd uintptr) {
+		n, _, met = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	}); err != nil {
+		return true
+	}
+	return met == nil && n == 0 || met == syscall.ECONNRESET
+}

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/query"
+	"rowback/storage/output"
+)
+
+type queryIn struct {
+	formatIn
+	SQL       string          `json:"sql" required:"true" description:"One SELECT. Tables are datasets: employees, \"employees@1.0.0\" (any ref), \"employees@1.0.0..1.0.1\" (the diff), and rowback.datasets, .commits, .versions, .actions."`
+	ProjectID int64           `json:"project_id" default:"1"`
+	Limit     *int64          `json:"limit" minimum:"0" description:"Rows of the answer at most. X-Rowback-Truncated tells whether there were more."`
+	TimeoutMS *int64          `json:"timeout_ms" minimum:"1" description:"At most the server's own limit (--query-timeout)."`
+	Params    json.RawMessage `json:"params" description:"Values for ? and $1 as a list, for $name as an object."`
+}
+
+type queryLinkIn struct {
+	formatIn
+	SQL       string `query:"sql" required:"true" description:"One SELECT, as in the body of POST." json:"-"`
+	ProjectID int64  `query:"project_id" default:"1" json:"-"`
+	Limit     *int64 `query:"limit" minimum:"0" json:"-"`
+	TimeoutMS *int64 `query:"timeout_ms" minimum:"1" json:"-"`
+	Params    string `query:"params" description:"JSON: a list, or an object." json:"-"`
+}
+
+func (a *API) createQuery(c *fiber.Ctx) error {
+	var in queryIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	return a.query(c, in)
+}
+
+func (a *API) getQuery(c *fiber.Ctx) error {
+	var in queryLinkIn
+	if err := bind(c, &in); err != nil {
+		return err
+	}
+	return a.query(c, queryIn{in.formatIn, in.SQL, in.ProjectID, in.Limit, in.TimeoutMS, json.RawMessage(in.Params)})
+}
+
+// query answers with the result of a statement.
+func (a *API) query(c *fiber.Ctx, in queryIn) error {
+	format, err := in.format()
+	if err != nil {
+		return err
+	}
+	limit, err := in.timeout(a.options.QueryTimeout)
+	if err != nil {
+		return err
+	}
+	s := query.Statement{SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit, Bytes: a.options.MaxResult}
+	return a.stream(c, format, pace{first: limit}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+		return query.Write(ctx, a.store, s, format, w, scratch)
+	})
+}
+
+// timeout is how long the statement may take: what is asked for, but no more than the server allows.
+func (in queryIn) timeout(most time.Duration) (time.Duration, error) {
+	switch {
+	case in.TimeoutMS == nil:
+		return most, nil
+	case *in.TimeoutMS < 1:
+		return 0, invalid("timeout_ms", "must be 1 or more")
+	case *in.TimeoutMS > most.Milliseconds():
+		return most, nil
+	}
+	return time.Duration(*in.TimeoutMS) * time.Millisecond, nil
+}

@@ -1,0 +1,163 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+
+	"github.com/duckdb/duckdb-go/v2"
+	"github.com/duckdb/duckdb-go/v2/mapping"
+)
+
+// Param is a value for a parameter of a statement: by its name, or by its number from 1 as text. Value is nil, bool,
+// int64, float64, string, Decimal or []any of those.
+type Param struct {
+	Name  string
+	Value any
+}
+
+// Decimal is Digits / 10^Scale, of at most 38 digits.
+type Decimal struct {
+	Digits *big.Int
+	Scale  int
+}
+
+// width is how many digits the decimal's type has.
+func (d Decimal) width() int {
+	return max(len(new(big.Int).Abs(d.Digits).String()), d.Scale)
+}
+
+// bindParams gives a prepared statement its values.
+func bindParams(stmt mapping.PreparedStatement, params []Param) error {
+	byName := map[string]any{}
+	for _, p := range params {
+		byName[p.Name] = p.Value
+	}
+	for i := range int(mapping.NParams(stmt)) {
+		name := mapping.ParameterName(stmt, mapping.IdxT(i+1))
+		if name == "" {
+			name = strconv.Itoa(i + 1)
+		}
+		given, ok := byName[name]
+		if !ok {
+			return &duckdb.Error{Type: duckdb.ErrorTypeInvalidInput, Msg: fmt.Sprintf("Invalid Input Error: parameter $%s has no value", name)}
+		}
+		if err := bindParam(stmt, i+1, given); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bindParam(stmt mapping.PreparedStatement, number int, given any) error {
+	value, err := valueOf(given)
+	if err != nil {
+		return err
+	}
+	defer mapping.DestroyValue(&value)
+	if mapping.BindValue(stmt, mapping.IdxT(number), value) == mapping.StateError {
+		return statementError(mapping.PrepareError(stmt))
+	}
+	return nil
+}
+
+// valueOf makes a value of DuckDB's, which the caller destroys.
+func valueOf(given any) (mapping.Value, error) {
+	switch v := given.(type) {
+	case nil:
+		return mapping.CreateNullValue(), nil
+	case bool:
+		return mapping.CreateBool(v), nil
+	case int64:
+		return mapping.CreateInt64(v), nil
+	case float64:
+		return mapping.CreateDouble(v), nil
+	case string:
+		return mapping.CreateVarcharLength(v, mapping.IdxT(len(v))), nil
+	case Decimal:
+		return mapping.CreateDecimal(mapping.NewDecimal(uint8(v.width()), uint8(v.Scale), hugeint(v.Digits))), nil
+	case []any:
+		return listOf(v)
+	}
+	return mapping.Value{}, fmt.Errorf("a parameter can't be a %T", given)
+}
+
+func hugeint(n *big.Int) mapping.HugeInt {
+	upper, lower := new(big.Int).DivMod(n, new(big.Int).Lsh(big.NewInt(1), 64), new(big.Int))
+	return mapping.NewHugeInt(lower.Uint64(), upper.Int64())
+}
+
+// errMixed refuses a list that has no type.
+var errMixed = &duckdb.Error{Type: duckdb.ErrorTypeInvalidInput, Msg: "Invalid Input Error: a list's values must all be of one kind: numbers, strings, booleans, or nulls among them"}
+
+// listOf makes a list. Its type is that of its values; numbers of several types become DOUBLE.
+func listOf(list []any) (mapping.Value, error) {
+	typ, err := elementType(list)
+	if err != nil {
+		return mapping.Value{}, err
+	}
+	logical := mapping.CreateLogicalType(typ)
+	defer mapping.DestroyLogicalType(&logical)
+	values := make([]mapping.Value, len(list))
+	for i, given := range list {
+		if typ == duckdb.TYPE_DOUBLE {
+			given = asDouble(given)
+		}
+		v, err := valueOf(given)
+		if err != nil {
+			return v, err
+		}
+		values[i] = v
+		defer mapping.DestroyValue(&values[i])
+	}
+	return mapping.CreateListValue(logical, values), nil
+}
+
+// elementType is the type of a list's values that are not null.
+func elementType(list []any) (duckdb.Type, error) {
+	typ := duckdb.TYPE_SQLNULL
+	for _, v := range list {
+		own := duckdb.TYPE_SQLNULL
+		switch v.(type) {
+		case nil:
+			continue
+		case bool:
+			own = duckdb.TYPE_BOOLEAN
+		case int64:
+			own = duckdb.TYPE_BIGINT
+		case float64, Decimal:
+			own = duckdb.TYPE_DOUBLE
+		case string:
+			own = duckdb.TYPE_VARCHAR
+		}
+		number := own == duckdb.TYPE_BIGINT || own == duckdb.TYPE_DOUBLE
+		switch {
+		case typ == duckdb.TYPE_SQLNULL:
+			typ = own
+		case number && (typ == duckdb.TYPE_BIGINT || typ == duckdb.TYPE_DOUBLE):
+			if own != typ {
+				typ = duckdb.TYPE_DOUBLE
+			}
+		case own != typ:
+			return typ, errMixed
+		}
+		if own == duckdb.TYPE_SQLNULL {
+			return typ, errMixed
+		}
+	}
+	return typ, nil
+}
+
+func asDouble(v any) any {
+	switch n := v.(type) {
+	case int64:
+		return float64(n)
+	case Decimal:
+		scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n.Scale)), nil)
+		f, _ := new(big.Rat).SetFrac(n.Digits, scale).Float64()
+		return f
+	}
+	return v
+}

@@ -1,0 +1,244 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// What a client's SQL may touch is decided here, on the statement as DuckDB parses it, before any of it runs: the tables
+// that it is given, and functions that compute. The sandbox refuses the rest a second time.
+
+// node is what is looked at of a parsed statement.
+type node struct {
+	Type      string `json:"type"`
+	FromTable struct {
+		Type      string `json:"type"`
+		TableName string `json:"table_name"`
+	} `json:"from_table"`
+	Groups    []any           `json:"group_expressions"`
+	Having    any             `json:"having"`
+	Qualify   any             `json:"qualify"`
+	Sample    any             `json:"sample"`
+	Modifiers []any           `json:"modifiers"`
+	Where     json.RawMessage `json:"where_clause"`
+	Select    []any           `json:"select_list"`
+}
+
+// Table is a name in a statement that stands for a table.
+type Table struct {
+	Schema string // with the catalog before it, where one is written
+	Name   string
+	Offset int    // where the name begins, bytes into the statement
+	Unit   string // of AT (VERSION => …) or AT (TIMESTAMP => …): the word; empty: there is none
+	Point  string // of AT: its value, if it is a literal
+}
+
+// Select is what a client's statement names.
+type Select struct {
+	Tables     []Table  // in the order of the text
+	Parameters []string // by name, or by number from 1
+}
+
+// ParseSelect parses a text that a client wrote, which must be one SELECT, and finds what it names.
+func ParseSelect(ctx context.Context, box *duck.Conn, text string) (Select, error) {
+	_, tree, err := parse(ctx, box, text)
+	if err != nil {
+		return Select{}, err
+	}
+	r := &reach{}
+	err = r.walk(tree, nil)
+	slices.SortFunc(r.tables, func(a, b Table) int { return a.Offset - b.Offset })
+	return Select{r.tables, slices.Compact(slices.Sorted(slices.Values(r.parameters)))}, err
+}
+
+// reach walks a parsed statement and finds what it touches. What none may touch is an error.
+type reach struct {
+	tables     []Table
+	parameters []string
+}
+
+// walk looks through a part of the statement. ctes are the names that queries around it have given to queries (WITH).
+func (r *reach) walk(tree any, ctes []string) error {
+	switch t := tree.(type) {
+	case []any:
+		for _, part := range t {
+			if err := r.walk(part, ctes); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if err := r.look(t, ctes); err != nil {
+			return err
+		}
+		return r.walkParts(t, ctes)
+	}
+	return nil
+}
+
+func (r *reach) walkParts(t map[string]any, ctes []string) error {
+	ctes, err := r.walkWith(t, ctes)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		inside := ctes
+		if text(t["type"]) == "RECURSIVE_CTE_NODE" && name == "right" { // the left side does not see the name
+			inside = append(slices.Clone(ctes), schema.Fold(text(t["cte_name"])))
+		}
+		if name == "cte_map" {
+			continue
+		}
+		if err := r.walk(t[name], inside); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walkWith looks through the queries of a WITH, each of which sees the names before it, and adds their names.
+func (r *reach) walkWith(t map[string]any, ctes []string) ([]string, error) {
+	with, _ := t["cte_map"].(map[string]any)
+	list, _ := with["map"].([]any)
+	ctes = slices.Clone(ctes)
+	for _, part := range list {
+		entry, _ := part.(map[string]any)
+		if err := r.walk(entry["value"], ctes); err != nil {
+			return nil, err
+		}
+		ctes = append(ctes, schema.Fold(text(entry["key"])))
+	}
+	return ctes, nil
+}
+
+// Functions that tell of the server instead of the records, or that run statements, and table functions that read
+// nothing.
+var (
+	serverFunctions = []string{
+		"current_setting", "current_query", "getenv", "getvariable", "current_database", "current_schema", "current_schemas", "write_log",
+		"json_serialize_plan", "json_execute_serialized_sql", "in_search_path", "txid_current", "version", "sleep_ms", "nextval", "currval",
+	}
+	pureTables = []string{"unnest", "range", "generate_series"}
+)
+
+func (r *reach) look(n map[string]any, ctes []string) error {
+	kind, class := text(n["type"]), text(n["class"])
+	switch {
+	case class == "PARAMETER":
+		r.parameters = append(r.parameters, text(n["identifier"]))
+	case class == "FUNCTION" && asksServer(strings.ToLower(text(n["function_name"]))):
+		return forbidden(text(n["function_name"]) + "()")
+	case kind == "TABLE_FUNCTION":
+		function, _ := n["function"].(map[string]any)
+		if !slices.Contains(pureTables, strings.ToLower(text(function["function_name"]))) {
+			return forbidden("a table function other than " + strings.Join(pureTables, ", "))
+		}
+	case kind == "BASE_TABLE":
+		r.name(n, ctes)
+	case kind == "SHOW_REF" && (n["query"] == nil || text(n["table_name"]) != ""):
+		return forbidden("a list of what the server has (SHOW)")
+	}
+	return nil
+}
+
+// name notes a table that is no query of the statement's own.
+func (r *reach) name(n map[string]any, ctes []string) {
+	t := Table{Schema: text(n["schema_name"]), Name: text(n["table_name"])}
+	if catalog := text(n["catalog_name"]); catalog != "" {
+		t.Schema = catalog + "." + t.Schema
+	}
+	if t.Schema == "" && slices.Contains(ctes, schema.Fold(t.Name)) {
+		return
+	}
+	if at, ok := n["query_location"].(float64); ok {
+		t.Offset = int(at)
+	}
+	if at, ok := n["at_clause"].(map[string]any); ok {
+		t.Unit, t.Point = text(at["unit"]), constant(at["expr"])
+	}
+	r.tables = append(r.tables, t)
+}
+
+// constant is the value of a constant, through casts; empty where it is none.
+func constant(expr any) string {
+	t, _ := expr.(map[string]any)
+	for text(t["class"]) == "CAST" {
+		t, _ = t["child"].(map[string]any)
+	}
+	value, _ := t["value"].(map[string]any)
+	if text(t["class"]) != "CONSTANT" || value["value"] == nil {
+		return ""
+	}
+	return fmt.Sprint(value["value"])
+}
+
+func asksServer(function string) bool {
+	return slices.Contains(serverFunctions, function) || strings.HasPrefix(function, "pg_") || strings.HasPrefix(function, "duckdb_")
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func forbidden(what string) error {
+	return failf(Invalid, "forbidden_sql", "The SQL asks for %s, which it can't have: it reads records, and nothing else.", clip(what))
+}
+
+// parse parses one SELECT statement.
+func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree any, err error) {
+	var text string
+	if err := box.Row(ctx, "SELECT CAST(json_serialize_sql("+duck.Text(statement)+", skip_null := true, skip_empty := true) AS VARCHAR)", &text); err != nil {
+		return n, nil, ClientError(err)
+	}
+	var parsed struct {
+		Error      bool   `json:"error"`
+		Message    string `json:"error_message"`
+		Position   string `json:"position"`
+		Statements []struct {
+			Node json.RawMessage `json:"node"`
+		} `json:"statements"`
+	}
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
+		return n, nil, err
+	}
+	if parsed.Error || len(parsed.Statements) != 1 {
+		return n, nil, unparsed(parsed.Message, parsed.Position)
+	}
+	first := parsed.Statements[0].Node
+	return n, tree, errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree))
+}
+
+// SyntaxError refuses a text that is not one SELECT.
+type SyntaxError struct {
+	Offset  int // where the parser gave up, bytes into the text; -1: it does not say
+	refusal *Error
+}
+
+func (e *SyntaxError) Error() string { return e.refusal.Error() }
+
+// Unwrap returns the refusal without its place.
+func (e *SyntaxError) Unwrap() error { return e.refusal }
+
+func unparsed(message, position string) error {
+	message, _, _ = strings.Cut(message, "\n")
+	switch {
+	case message == "":
+		message = "it is not one statement"
+	case strings.Contains(message, "Only SELECT statements"):
+		message = "it is not one SELECT, or a PIVOT that does not list its values (ON … IN (…))"
+	}
+	e := &SyntaxError{-1, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(message, "."))}
+	if offset, err := strconv.Atoi(position); err == nil {
+		e.Offset = offset
+	}
+	return e
+}
