@@ -207,8 +207,8 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree 
 			Node json.RawMessage `json:"node"`
 		} `json:"statements"`
 	}
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
-		return n, nil, err
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil { // a number that is infinite has no JSON
+		return n, nil, unparsed("it has a number that is too large", "")
 	}
 	if parsed.Error || len(parsed.Statements) != 1 {
 		return n, nil, unparsed(parsed.Message, parsed.Position)

@@ -57,6 +57,10 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 		return err
 	}
 	c.Set("Content-Type", mediaTypes[format])
+	if c.Method() == http.MethodHead { // a stream would leave bytes after the headers
+		c.Response().SkipBody = true
+		return reader.Close()
+	}
 	if err == io.EOF {
 		c.Set(truncated, body.told())
 	} else if err := c.Response().Header.SetTrailer(truncated); err != nil {
