@@ -194,6 +194,13 @@ func (s *Store) Dataset(ctx context.Context, id string) (d catalog.Dataset, err 
 	return d, err
 }
 
+// Founder is who made a dataset's first commit; of a fork, the first that it does not share with its upstream. It is
+// empty where there is none.
+func (s *Store) Founder(ctx context.Context, d catalog.Dataset) (user string, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { user, err = tx.Founder(d.ID, d.ForkCommit); return err })
+	return user, err
+}
+
 // FindDataset returns the dataset that a client names: by id, or by name in a project.
 func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d catalog.Dataset, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
