@@ -222,16 +222,21 @@ func (in refIn) ref() string {
 	return in.Ref
 }
 
-func (a *API) getSchema(c *fiber.Ctx) error {
-	var in refIn
-	if err := bind(c, &in); err != nil {
-		return err
+// stateAt is the state of the dataset and the ref that a request names.
+func (a *API) stateAt(c *fiber.Ctx, in *refIn) (storage.State, error) {
+	if err := bind(c, in); err != nil {
+		return storage.State{}, err
 	}
 	d, err := a.dataset(a.base, in.datasetIn)
 	if err != nil {
-		return err
+		return storage.State{}, err
 	}
-	s, err := a.store.State(a.base, d.ID, in.ref())
+	return a.store.State(a.base, d.ID, in.ref())
+}
+
+func (a *API) getSchema(c *fiber.Ctx) error {
+	var in refIn
+	s, err := a.stateAt(c, &in)
 	if err != nil {
 		return err
 	}

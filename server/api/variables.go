@@ -45,14 +45,7 @@ type variableList struct {
 
 func (a *API) listVariables(c *fiber.Ctx) error {
 	var in refIn
-	if err := bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(a.base, in.datasetIn)
-	if err != nil {
-		return err
-	}
-	s, err := a.store.State(a.base, d.ID, in.ref())
+	s, err := a.stateAt(c, &in)
 	if err != nil {
 		return err
 	}
