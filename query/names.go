@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"rowback/storage"
@@ -24,7 +25,13 @@ type names struct {
 	files   []string // that the tables are read from
 	views   []view
 	catalog map[string]bool // the tables of the catalog that are there
+	known   Meaning         // what names stand for, if that was settled before
+	means   Meaning         // what they stand for
 }
+
+// Meaning is what the datasets' names in a statement stood for when it was looked at, by name: the dataset's id, @, and
+// the commit, or two with .. between them. It is for running the statement later as of that look.
+type Meaning map[string]string
 
 // view is a table of the sandbox.
 type view struct {
@@ -35,7 +42,11 @@ type view struct {
 
 // resolve makes views of the tables that a statement names.
 func (n *names) resolve(ctx context.Context, t *text) error {
+	if err := n.attach(ctx, t); err != nil {
+		return err
+	}
 	for _, table := range t.Tables {
+		table.Schema = strings.TrimPrefix(table.Schema, n.database()+".")
 		if err := n.table(ctx, table); err != nil {
 			if told := storage.Explain(err); told.Kind == storage.NotFound || told.Kind == storage.Invalid {
 				return t.located(told, table.Offset)
@@ -46,11 +57,27 @@ func (n *names) resolve(ctx context.Context, t *text) error {
 	return nil
 }
 
+// database is the project's name as a database: what a catalog is in Flight SQL.
+func (n *names) database() string { return strconv.FormatInt(n.project, 10) }
+
+// attach makes a database with the project's name, if the statement names it: "1".datasets.employees.
+func (n *names) attach(ctx context.Context, t *text) error {
+	if !slices.ContainsFunc(t.Tables, func(t storage.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
+		return nil
+	}
+	_, err := n.box.Exec(ctx, "ATTACH ':memory:' AS "+duck.Ident(n.database())+"; USE "+duck.Ident(n.database()))
+	return err
+}
+
 func (n *names) table(ctx context.Context, t storage.Table) error {
-	if t.Schema != "" {
+	if t.Schema != "" && schema.Fold(t.Schema) != viewSchema {
 		return n.catalogTable(ctx, t)
 	}
-	dataset, ref, _ := strings.Cut(t.Name, "@")
+	meant := t.Name
+	if known, ok := n.known[t.Name]; ok {
+		meant = known
+	}
+	dataset, ref, _ := strings.Cut(meant, "@")
 	d, err := n.dataset(ctx, dataset)
 	if err != nil {
 		return err
@@ -65,9 +92,10 @@ func (n *names) table(ctx context.Context, t storage.Table) error {
 		}
 		return nil
 	}
-	sql, files, err := n.source(ctx, d, ref)
+	sql, commits, files, err := n.source(ctx, d, ref)
 	n.views = append(n.views, view{t.Name, means, sql})
 	n.files = append(n.files, files...)
+	n.means[t.Name] = d.ID + "@" + commits
 	return err
 }
 
@@ -108,22 +136,23 @@ func (n *names) noDataset(ctx context.Context, name string, have []string) error
 	return e.With("nearest", near)
 }
 
-// source is the SQL of a dataset at a ref, or of the difference between two, and the files that it reads.
-func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql string, files []string, err error) {
+// source is the SQL of a dataset at a ref, or of the difference between two, the commits that it is as of, and the files
+// that it reads.
+func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql, commits string, files []string, err error) {
 	from, to, isDiff := strings.Cut(ref, "..")
 	a, err := n.store.Snapshot(ctx, d.ID, from)
 	if err != nil {
-		return "", nil, err
+		return "", "", nil, err
 	}
 	if !isDiff {
-		return a.Table(), a.Paths(), nil
+		return a.Table(), fmt.Sprint(a.Commit.ID), a.Paths(), nil
 	}
 	b, err := n.store.Snapshot(ctx, d.ID, to)
 	if err != nil {
-		return "", nil, err
+		return "", "", nil, err
 	}
 	sql, _, err = storage.Diff(a, b).Records()
-	return sql, slices.Concat(a.Paths(), b.Paths()), err
+	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), err
 }
 
 // setup is the SQL that makes the views, and has names looked up among them first.

@@ -53,6 +53,16 @@ func params(text json.RawMessage, wanted []string) (out []duck.Param, err error)
 	return out, nil
 }
 
+// checkValues refuses values that are not those of the parameters that a statement has.
+func checkValues(given []duck.Param, wanted []string) error {
+	for _, name := range wanted {
+		if !slices.ContainsFunc(given, func(p duck.Param) bool { return p.Name == name }) {
+			return badParams("parameter $%s has no value; the statement has %s", name, listed(wanted))
+		}
+	}
+	return nil
+}
+
 func decode(text json.RawMessage) (given any, err error) {
 	if len(text) == 0 {
 		return nil, nil

@@ -10,18 +10,25 @@ import (
 )
 
 // result is the SQL of a statement's result, and its columns: each with a name of its own, and with a type that every
-// format can write where there is one that keeps its values.
-func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param) (sql string, columns []schema.Column, err error) {
+// format can write where there is one that keeps its values. wanted are the columns of an earlier look at the statement,
+// which it is cast to: a null among the parameters may make other types.
+func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param, wanted []schema.Column) (sql string, columns []schema.Column, err error) {
 	sql = "SELECT * FROM (\n" + t.sql + "\n)"
 	columns, err = describe(ctx, box, sql, params)
 	if err != nil {
 		return "", nil, t.explain(err)
+	}
+	if wanted != nil && len(wanted) != len(columns) {
+		return "", nil, refuse("invalid_params", "params: the result has %d columns with some of the values and %d with others.", len(wanted), len(columns))
 	}
 	cast := false
 	list := make([]string, len(columns))
 	for i, c := range columns {
 		list[i] = duck.Ident(c.Name)
 		kept, ok := schema.Stored(c.Type)
+		if wanted != nil {
+			kept, ok = wanted[i].Type, true
+		}
 		if !ok || kept.Equal(c.Type) {
 			continue
 		}

@@ -125,7 +125,6 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT * FROM information_schema.tables", noSchema},
 	{"SELECT * FROM pg_catalog.pg_views", noSchema},
 	{"SELECT * FROM main.duckdb_views", noSchema},
-	{"SELECT * FROM datasets.employees", noSchema},
 	{"SELECT * FROM system.main.duckdb_views", noSchema},
 	{"SHOW TABLES", forbidden},
 	{"SHOW ALL TABLES", forbidden},

@@ -208,8 +208,8 @@ func underNames(columns []schema.Column) string {
 	return strings.Join(list, ", ")
 }
 
-// TableColumns returns the columns of Table, in order.
-func (s *Snapshot) TableColumns() []schema.Column {
+// TableColumns returns the columns of the state's table in SQL (Snapshot.Table), in order.
+func (s *State) TableColumns() []schema.Column {
 	var out []schema.Column
 	if !s.Schema.Keyed() {
 		out = append(out, s.Schema.KeyColumns()...)

@@ -12,7 +12,7 @@ import (
 )
 
 // Param is a value for a parameter of a statement: by its name, or by its number from 1 as text. Value is nil, bool,
-// int64, float64, string, Decimal or []any of those.
+// int64, float64, string, []byte, Decimal, Moment or []any of those.
 type Param struct {
 	Name  string
 	Value any
@@ -22,6 +22,24 @@ type Param struct {
 type Decimal struct {
 	Digits *big.Int
 	Scale  int
+}
+
+// Moment is a day, a time of day or a point in time: how many of its type's units it is after midnight, or after 1970.
+type Moment struct {
+	Type  string // DATE (days), TIME, TIMESTAMP, TIMESTAMP WITH TIME ZONE (microseconds) or TIMESTAMP_NS (nanoseconds)
+	Count int64
+}
+
+// moments are how the values of each type of Moment are made.
+var moments = map[string]struct {
+	typ   duckdb.Type
+	value func(count int64) mapping.Value
+}{
+	"DATE":                     {duckdb.TYPE_DATE, func(n int64) mapping.Value { return mapping.CreateDate(mapping.NewDate(int32(n))) }},
+	"TIME":                     {duckdb.TYPE_TIME, func(n int64) mapping.Value { return mapping.CreateTime(mapping.NewTime(n)) }},
+	"TIMESTAMP":                {duckdb.TYPE_TIMESTAMP, func(n int64) mapping.Value { return mapping.CreateTimestamp(mapping.NewTimestamp(n)) }},
+	"TIMESTAMP WITH TIME ZONE": {duckdb.TYPE_TIMESTAMP_TZ, func(n int64) mapping.Value { return mapping.CreateTimestampTZ(mapping.NewTimestamp(n)) }},
+	"TIMESTAMP_NS":             {duckdb.TYPE_TIMESTAMP_NS, func(n int64) mapping.Value { return mapping.CreateTimestampNS(mapping.NewTimestampNS(n)) }},
 }
 
 // width is how many digits the decimal's type has.
@@ -78,6 +96,12 @@ func valueOf(given any) (mapping.Value, error) {
 		return mapping.CreateVarcharLength(v, mapping.IdxT(len(v))), nil
 	case Decimal:
 		return mapping.CreateDecimal(mapping.NewDecimal(uint8(v.width()), uint8(v.Scale), hugeint(v.Digits))), nil
+	case []byte:
+		return mapping.CreateBlob(v), nil
+	case Moment:
+		if m, ok := moments[v.Type]; ok {
+			return m.value(v.Count), nil
+		}
 	case []any:
 		return listOf(v)
 	}
@@ -90,7 +114,7 @@ func hugeint(n *big.Int) mapping.HugeInt {
 }
 
 // errMixed refuses a list that has no type.
-var errMixed = &duckdb.Error{Type: duckdb.ErrorTypeInvalidInput, Msg: "Invalid Input Error: a list's values must all be of one kind: numbers, strings, booleans, or nulls among them"}
+var errMixed = &duckdb.Error{Type: duckdb.ErrorTypeInvalidInput, Msg: "Invalid Input Error: a list's values must all be of one kind: numbers, strings, booleans, binaries, dates or times, or nulls among them"}
 
 // listOf makes a list. Its type is that of its values; numbers of several types become DOUBLE.
 func listOf(list []any) (mapping.Value, error) {
@@ -120,9 +144,13 @@ func elementType(list []any) (duckdb.Type, error) {
 	typ := duckdb.TYPE_SQLNULL
 	for _, v := range list {
 		own := duckdb.TYPE_SQLNULL
-		switch v.(type) {
+		switch v := v.(type) {
 		case nil:
 			continue
+		case []byte:
+			own = duckdb.TYPE_BLOB
+		case Moment:
+			own = moments[v.Type].typ
 		case bool:
 			own = duckdb.TYPE_BOOLEAN
 		case int64:

@@ -1,0 +1,151 @@
+package query
+
+import (
+	"context"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+	"rowback/storage/output"
+	"rowback/storage/schema"
+)
+
+// Result is a statement that runs, and its result as Arrow, in large batches, as it arrives. Close must be called.
+type Result struct {
+	*prepared
+	stream *output.Stream
+}
+
+// Open runs a statement. Batches have about 64k rows, or about most bytes where that is less. ctx ends it.
+func Open(ctx context.Context, store *storage.Store, s Statement, most int64) (*Result, error) {
+	p, err := prepare(ctx, store, s, nil)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := output.Open(ctx, p.box, p.query, most)
+	if err != nil {
+		p.box.Close()
+		return nil, p.text.explain(err)
+	}
+	return &Result{p, stream}, nil
+}
+
+// Schema describes the batches.
+func (r *Result) Schema() *arrow.Schema { return r.stream.Schema() }
+
+// Next returns the next batch, which the caller releases, or nil at the end.
+func (r *Result) Next() (arrow.RecordBatch, error) {
+	b, err := r.stream.Next()
+	return b, r.text.explain(err)
+}
+
+// Spend takes bytes from those that the answer may have. What is sent must be told.
+func (r *Result) Spend(bytes int64) { r.stream.Spend(bytes) }
+
+// Cut tells why the result ends before all of it was read, once Next has returned nil.
+func (r *Result) Cut() output.Cut { return r.stream.Cut() }
+
+// Close ends the statement, wherever it was.
+func (r *Result) Close() {
+	r.stream.Close()
+	r.box.Close()
+}
+
+// Shape is what is known of a statement without running it.
+type Shape struct {
+	Schema     *arrow.Schema   // of the result
+	Columns    []schema.Column // of the result
+	Meaning    Meaning
+	Parameters []string // by name, or by number from 1
+}
+
+// Describe finds the shape of a statement's result. Parameters must have values, or those of their type.
+func Describe(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
+	p, err := prepare(ctx, store, s, nil)
+	if err != nil {
+		return Shape{}, err
+	}
+	defer p.box.Close()
+	return p.shape(ctx)
+}
+
+func (p *prepared) shape(ctx context.Context) (Shape, error) {
+	out := Shape{Columns: p.query.Columns, Meaning: p.meaning, Parameters: p.text.Parameters}
+	none, err := p.box.Stream(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...)
+	if err != nil {
+		return out, p.text.explain(err)
+	}
+	defer none.Close()
+	out.Schema = none.Schema()
+	return out, nil
+}
+
+// Check looks at a statement whose parameters have no values yet. The shape has no schema where that depends on them.
+func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
+	p, err := read(ctx, store, s, nil, func(t *text) (out []duck.Param, err error) {
+		for _, name := range t.Parameters {
+			out = append(out, duck.Param{Name: name})
+		}
+		return out, nil
+	})
+	if err != nil {
+		return Shape{}, err
+	}
+	defer p.box.Close()
+	if _, err := p.box.Exec(ctx, "PREPARE statement AS "+p.text.sql); err != nil {
+		return Shape{}, p.text.explain(err)
+	}
+	p.query.SQL, p.query.Columns, err = result(ctx, p.box, p.text, p.query.Params, nil)
+	if err == nil {
+		return p.shape(ctx)
+	}
+	if len(p.text.Parameters) > 0 {
+		return Shape{Meaning: p.meaning, Parameters: p.text.Parameters}, nil
+	}
+	return Shape{}, err
+}
+
+// Tables returns the Arrow schemas that queries for all of certain tables would have, given their columns: by name and by
+// DuckDB's type.
+func Tables(ctx context.Context, store *storage.Store, tables [][]schema.Column) ([]*arrow.Schema, error) {
+	conn, err := store.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	out := make([]*arrow.Schema, len(tables))
+	for i, columns := range tables {
+		list := make([]string, len(columns))
+		for k, c := range columns {
+			kept := c.Type
+			if stored, ok := schema.Stored(c.Type); ok {
+				kept = stored
+			}
+			list[k] = "CAST(NULL AS " + kept.SQL() + ") AS " + duck.Ident(c.Name)
+		}
+		none, err := conn.Stream(ctx, "SELECT "+strings.Join(list, ", ")+" LIMIT 0")
+		if err != nil {
+			return nil, err
+		}
+		out[i] = none.Schema()
+		none.Close()
+	}
+	return out, nil
+}
+
+// CatalogTables returns the tables of the schema rowback, with their columns.
+func CatalogTables() (map[string][]schema.Column, error) {
+	out := map[string][]schema.Column{}
+	for name, r := range relations {
+		for i, c := range r.columns {
+			typ, err := schema.Parse(c[1])
+			if err != nil {
+				return nil, err
+			}
+			out[name] = append(out[name], schema.Column{ID: i + 1, Name: c[0], Type: typ})
+		}
+	}
+	return out, nil
+}
