@@ -26,7 +26,10 @@ var boundaries = []boundary{
 	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
 	{"rowback/compare", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
 	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
-	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query"}, "faces know the domain, never each other"},
+	{"rowback/server/access", nil, "who asks is told by headers: one rule for every face"},
+	{"rowback/server/view", []string{"rowback/storage"}, "what every face tells of a commit"},
+	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/access", "rowback/server/view"}, "faces know the domain, never each other"},
+	{"rowback/server/flight", []string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/view"}, "faces know the domain, never each other"},
 	{"rowback/server/crunch", []string{"rowback/storage", "rowback/compare"}, "faces know the domain, never each other"},
 	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
 	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures all of it"},
@@ -41,6 +44,7 @@ var doors = map[string][]string{
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
 	"github.com/gofiber/":         {"rowback/server/api", "rowback/server/crunch"},
 	"github.com/alecthomas/kong":  {"rowback/server"},
+	"google.golang.org/grpc":      {"rowback/server/flight"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {

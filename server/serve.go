@@ -15,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"rowback/fixtures"
+	"rowback/server/access"
 	"rowback/server/api"
 	"rowback/server/crunch"
 	"rowback/storage"
@@ -111,8 +112,8 @@ func (cmd *serveCmd) serve(ctx context.Context, face *api.API, shoji *crunch.Fac
 	return err
 }
 
-func (cmd *serveCmd) tokens() (map[string]string, error) {
-	out := map[string]string{}
+func (cmd *serveCmd) tokens() (access.Tokens, error) {
+	out := access.Tokens{}
 	for _, pair := range cmd.Token {
 		user, token, ok := strings.Cut(pair, ":")
 		if !ok || user == "" || token == "" {
@@ -123,16 +124,7 @@ func (cmd *serveCmd) tokens() (map[string]string, error) {
 		}
 		out[token] = user
 	}
-	host, _, err := net.SplitHostPort(cmd.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("--addr %s: write it as host:port", cmd.Addr)
-	}
-	ip := net.ParseIP(host)
-	local := host == "localhost" || ip != nil && ip.IsLoopback()
-	if len(out) == 0 && !local && !cmd.Open {
-		return nil, fmt.Errorf("--addr %s can be reached from other machines: give --token user:token, or --open to let anyone in", cmd.Addr)
-	}
-	return out, nil
+	return out, out.CheckAddress("--addr", cmd.Addr, cmd.Open)
 }
 
 // directory is where the data lie: a temporary folder for a demo that names none.

@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"rowback/server/access"
 	"rowback/storage"
 )
 
@@ -30,10 +31,10 @@ import (
 type Options struct {
 	Version      string
 	Log          *slog.Logger
-	Tokens       map[string]string // user by token; none: anyone is "anonymous"
-	QueryTimeout time.Duration     // of one request's reading; 0: five minutes
-	MaxUpload    int64             // bytes of one body of records, uncompressed; 0: 64 GiB
-	MaxResult    int64             // bytes of one query's answer; 0: 64 GiB
+	Tokens       access.Tokens
+	QueryTimeout time.Duration // of one request's reading; 0: five minutes
+	MaxUpload    int64         // bytes of one body of records, uncompressed; 0: 64 GiB
+	MaxResult    int64         // bytes of one query's answer; 0: 64 GiB
 }
 
 // API serves a store.

@@ -2,11 +2,8 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"io"
 	"net/http"
-	"strings"
-	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -14,56 +11,22 @@ import (
 // What another face of the same server takes from this one: who asks, bodies as they arrive, errors as they are told,
 // and work in the background.
 
-// tokenCookie is a cookie that says who asks, beside the Authorization header: an API token, or, where the server has
-// none, loginPrefix and the name that someone logged in with.
-const (
-	tokenCookie = "token"
-	loginPrefix = "login."
-)
+// tokenCookie is a cookie that says who asks, beside the Authorization header.
+const tokenCookie = "token"
 
 // Identify finds out who asks, and remembers it with the request. Where the server has no tokens, everyone is someone:
 // known tells whether the request said so in any way.
 func (a *API) Identify(c *fiber.Ctx) (user string, known bool) {
-	cookie, header := c.Cookies(tokenCookie), c.Get("Authorization")
-	if len(a.options.Tokens) == 0 {
-		user, known = "anonymous", cookie != "" || header != ""
-		if name, ok := loginName(cookie); ok {
-			user = name
-		}
-	} else {
-		scheme, token, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			token = cookie
-		}
-		user, known = a.options.Tokens[strings.TrimSpace(token)]
-	}
+	user, known = a.options.Tokens.Identify(c.Get("Authorization"), c.Cookies(tokenCookie))
 	if user != "" {
 		c.Locals(userKey, user)
 	}
 	return user, known
 }
 
-// loginName is the name in a cookie that Login gave where the server has no tokens.
-func loginName(cookie string) (name string, ok bool) {
-	text, ok := strings.CutPrefix(cookie, loginPrefix)
-	if !ok {
-		return "", false
-	}
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	return string(b), err == nil && goodName(string(b))
-}
-
-func goodName(name string) bool {
-	return name != "" && len(name) <= 255 && !strings.ContainsFunc(name, unicode.IsControl)
-}
-
-// Login returns the value of the cookie that says who asks: where the server has tokens, the password must be one.
+// Login returns the value of the cookie that says who asks.
 func (a *API) Login(email, password string) (token string, ok bool) {
-	if len(a.options.Tokens) == 0 {
-		return loginPrefix + base64.RawURLEncoding.EncodeToString([]byte(email)), goodName(email)
-	}
-	_, ok = a.options.Tokens[password]
-	return password, ok
+	return a.options.Tokens.Login(email, password)
 }
 
 // Body is a request's body as it arrives. One that was cut ends in an error.

@@ -5,59 +5,16 @@ import (
 	"fmt"
 	"time"
 
+	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
 )
 
 // commitView is a commit as clients see it.
-type commitView struct {
-	ID               int64           `json:"id"`
-	DatasetID        string          `json:"dataset_id"`
-	Mode             string          `json:"mode"`
-	Status           string          `json:"status" description:"completed, or rolled_back"`
-	Message          string          `json:"message"`
-	User             string          `json:"user"`
-	CreatedAt        time.Time       `json:"created_at"`
-	ParentCommitID   *int64          `json:"parent_commit_id" description:"Of a rollback: the commit that it undoes."`
-	RollbackCommitID *int64          `json:"rollback_commit_id" description:"The rollback that undid this commit and stands."`
-	MergeCommitID    *int64          `json:"merge_commit_id" description:"The merge that played this commit."`
-	RecordsAdded     int64           `json:"records_added"`
-	RecordsRemoved   int64           `json:"records_removed"`
-	RecordsModified  int64           `json:"records_modified"`
-	RecordsTotal     int64           `json:"records_total" description:"Records after this commit."`
-	RecordsNotFound  *int64          `json:"records_not_found,omitempty" description:"Of a delete: keys that were not live."`
-	Hash             string          `json:"hash"`
-	Metadata         json.RawMessage `json:"metadata"`
-	Params           json.RawMessage `json:"params"`
-}
+type commitView = view.Commit
 
-func viewCommit(c catalog.Commit) commitView {
-	v := commitView{
-		ID: c.ID, DatasetID: c.DatasetID, Mode: string(c.Mode), Status: "completed", Message: c.Message, User: c.User,
-		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID), MergeCommitID: some(c.MergeCommitID),
-		RecordsAdded: c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
-		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
-	}
-	if c.RollbackCommitID != 0 {
-		v.Status = "rolled_back"
-	}
-	var params struct {
-		NotFound *int64 `json:"records_not_found"`
-	}
-	if json.Unmarshal(c.Params, &params) == nil {
-		v.RecordsNotFound = params.NotFound
-	}
-	return v
-}
-
-// some is a pointer to a number, or nil for 0.
-func some(n int64) *int64 {
-	if n == 0 {
-		return nil
-	}
-	return &n
-}
+func viewCommit(c catalog.Commit) commitView { return view.Of(c) }
 
 func tellCommit(result any) (answer, error) {
 	c := result.(catalog.Commit)
