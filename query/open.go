@@ -41,8 +41,8 @@ func (r *Result) Next() (arrow.RecordBatch, error) {
 	return b, r.text.explain(err)
 }
 
-// Spend takes bytes from those that the answer may have. What is sent must be told.
-func (r *Result) Spend(bytes int64) { r.stream.Spend(bytes) }
+// Left is how many bytes the result may still have, of Statement.Bytes.
+func (r *Result) Left() int64 { return r.stream.Left() }
 
 // Cut tells why the result ends before all of it was read, once Next has returned nil.
 func (r *Result) Cut() output.Cut { return r.stream.Cut() }
@@ -136,16 +136,16 @@ func Tables(ctx context.Context, store *storage.Store, tables [][]schema.Column)
 }
 
 // CatalogTables returns the tables of the schema rowback, with their columns.
-func CatalogTables() (map[string][]schema.Column, error) {
+func CatalogTables() map[string][]schema.Column {
 	out := map[string][]schema.Column{}
 	for name, r := range relations {
 		for i, c := range r.columns {
 			typ, err := schema.Parse(c[1])
 			if err != nil {
-				return nil, err
+				panic(err) // they are written in this package
 			}
 			out[name] = append(out[name], schema.Column{ID: i + 1, Name: c[0], Type: typ})
 		}
 	}
-	return out, nil
+	return out
 }

@@ -16,6 +16,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
 	"rowback/storage/output"
+	"rowback/storage/schema"
 )
 
 // world is a store with the datasets that the statements of testdata are about. Its clock stands still between the
@@ -133,3 +134,21 @@ func told(err error) string {
 	}
 	return out
 }
+
+func (w *world) find(name string) string {
+	w.Helper()
+	d, err := w.FindDataset(context.Background(), 1, name)
+	w.done(err)
+	return d.ID
+}
+
+// undo rolls the newest commit of a dataset back.
+func (w *world) undo(name string) {
+	w.Helper()
+	d, err := w.FindDataset(context.Background(), 1, name)
+	w.done(err)
+	_, err = w.Rollback(context.Background(), d.ID, d.Head, storage.Stack, storage.Request{})
+	w.done(err)
+}
+
+func tablesOf(columns ...[]schema.Column) [][]schema.Column { return columns }

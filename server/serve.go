@@ -23,6 +23,7 @@ import (
 
 type serveCmd struct {
 	Addr         string        `help:"Address to listen on." default:"127.0.0.1:8000"`
+	FlightAddr   string        `help:"Address to listen on for Arrow Flight SQL; none: there is none." placeholder:"HOST:PORT"`
 	Data         string        `help:"Data directory. With --demo and without this, a temporary one." type:"path" placeholder:"DIR"`
 	Demo         bool          `help:"Start with sample datasets that have a history."`
 	MemoryLimit  size          `help:"Memory that DuckDB may use in all, such as 1GB. By default half of the machine's." placeholder:"SIZE"`
@@ -78,29 +79,37 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	face, err := api.New(store, api.Options{Version: version, Log: log, Tokens: tokens, QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult)})
+	sql, err := cmd.listenFlight(store, tokens, log)
+	if err != nil {
+		return err
+	}
+	face, err := api.New(store, api.Options{Version: version, Log: log, Tokens: tokens, QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult), Collectors: sql.collectors()})
 	if err != nil {
 		return err
 	}
 	shoji := crunch.New(store, face, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
-	cmd.greet(c, listener.Addr().String(), dir)
-	return cmd.serve(ctx, face, shoji, listener, log)
+	cmd.greet(c, listener.Addr().String(), sql.addr(), dir)
+	return cmd.serve(ctx, face, shoji, sql, listener, log)
 }
 
 // serve answers requests until ctx ends, then lets open ones finish.
-func (cmd *serveCmd) serve(ctx context.Context, face *api.API, shoji *crunch.Face, listener net.Listener, log *slog.Logger) error {
+func (cmd *serveCmd) serve(ctx context.Context, face *api.API, shoji *crunch.Face, sql *flightServer, listener net.Listener, log *slog.Logger) error {
 	app := face.App(shoji.Mount)
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
 	go func() { failed <- app.Listener(api.Listener(listener)) }()
+	go func() { failed <- sql.serve(ctx) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
 	log.Info("stopping", "drain_timeout", cmd.DrainTimeout)
-	err := app.ShutdownWithTimeout(cmd.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.Background(), cmd.DrainTimeout)
 	defer cancel()
+	stopped := make(chan struct{})
+	go func() { sql.stop(drain); close(stopped) }()
+	err := app.ShutdownWithTimeout(cmd.DrainTimeout)
+	<-stopped
 	if !face.Wait(drain) {
 		log.Warn("work in the background did not stop: leaving it", "drain_timeout", cmd.DrainTimeout)
 		os.Exit(0) // what was committed stands, and what was not is removed by the next start
@@ -123,6 +132,11 @@ func (cmd *serveCmd) tokens() (access.Tokens, error) {
 			return nil, fmt.Errorf("--token %s: a token has no spaces, commas, semicolons, quotes or backslashes: it goes into headers and cookies", user)
 		}
 		out[token] = user
+	}
+	if cmd.FlightAddr != "" {
+		if err := out.CheckAddress("--flight-addr", cmd.FlightAddr, cmd.Open); err != nil {
+			return nil, err
+		}
 	}
 	return out, out.CheckAddress("--addr", cmd.Addr, cmd.Open)
 }
@@ -154,9 +168,12 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, nil))
 }
 
-func (cmd *serveCmd) greet(c console, addr, dir string) {
+func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	url := "http://" + addr
 	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; API at %s/docs/\n", version, url, dir, url)
+	if sql != "" {
+		fmt.Fprintf(c.out, "Arrow Flight SQL at grpc://%s\n", sql)
+	}
 	if !cmd.Demo {
 		return
 	}

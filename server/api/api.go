@@ -32,9 +32,10 @@ type Options struct {
 	Version      string
 	Log          *slog.Logger
 	Tokens       access.Tokens
-	QueryTimeout time.Duration // of one request's reading; 0: five minutes
-	MaxUpload    int64         // bytes of one body of records, uncompressed; 0: 64 GiB
-	MaxResult    int64         // bytes of one query's answer; 0: 64 GiB
+	QueryTimeout time.Duration          // of one request's reading; 0: five minutes
+	MaxUpload    int64                  // bytes of one body of records, uncompressed; 0: 64 GiB
+	MaxResult    int64                  // bytes of one query's answer; 0: 64 GiB
+	Collectors   []prometheus.Collector // what else /metrics tells
 }
 
 // API serves a store.
@@ -64,6 +65,7 @@ func New(store *storage.Store, o Options) (*API, error) {
 		o.MaxResult = 64 << 30
 	}
 	a := &API{store: store, options: o, log: o.Log, metrics: newMetrics()}
+	a.metrics.registry.MustRegister(o.Collectors...)
 	a.base, a.stop = context.WithCancel(context.Background())
 	var err error
 	a.doc, err = a.document()

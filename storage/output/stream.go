@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/duck"
 )
@@ -18,15 +19,28 @@ const (
 type Stream struct {
 	reader *duck.Reader
 	bound  *bound
-	most   int64 // bytes of a batch, about
-	held   []arrow.RecordBatch
-	ended  bool
+	counts bool                // the bytes of what it gives; else whoever writes them does
+	most   int64               // bytes of a batch
+	held   []arrow.RecordBatch // DuckDB's, to be joined
+	parts  []part              // the next to be given
+	read   bool                // there is no more to collect
+	ended  bool                // there is no more to give
 }
 
-// Open runs a query. Its batches have about 64k rows, or about most bytes where that is less; one of DuckDB's own may be
-// larger. What is sent of it must be told with Spend, if the query has a limit of bytes.
+// part is a batch of the size that is wanted, bytes.
+type part struct {
+	arrow.RecordBatch
+	size int64
+}
+
+// Open runs a query. Its batches have about 64k rows, or about most bytes where that is less; only one that has a single
+// row may be larger.
 func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, error) {
-	return openStream(ctx, conn, q, newBound(nil, q), most)
+	s, err := openStream(ctx, conn, q, newBound(nil, q), most)
+	if err == nil {
+		s.counts = true
+	}
+	return s, err
 }
 
 func openStream(ctx context.Context, conn *duck.Conn, q Query, b *bound, most int64) (*Stream, error) {
@@ -43,30 +57,89 @@ func (s *Stream) Schema() *arrow.Schema { return s.reader.Schema() }
 // Cut tells why the result ends before all of it was read, once Next has returned nil.
 func (s *Stream) Cut() Cut { return s.bound.cut }
 
-// Spend takes bytes from those that the answer may have.
-func (s *Stream) Spend(bytes int64) { s.bound.bytes -= bytes }
+// Left is how many bytes the result may still have, of those that Query.Bytes allows.
+func (s *Stream) Left() int64 { return s.bound.bytes }
 
 // Next returns the next batch, which the caller releases, or nil at the end.
 func (s *Stream) Next() (arrow.RecordBatch, error) {
-	if s.ended {
+	if len(s.parts) == 0 && !s.read {
+		if err := s.fetch(); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.parts) == 0 || s.ended {
 		return nil, nil
 	}
+	next := s.parts[0]
+	s.parts = s.parts[1:]
+	rows := s.bound.take(next.NumRows())
+	s.ended = s.bound.cut != Whole
+	if s.counts {
+		s.bound.bytes -= next.size
+	}
+	if rows == next.NumRows() {
+		return next.RecordBatch, nil
+	}
+	defer next.Release()
+	if rows == 0 {
+		return nil, nil
+	}
+	return next.NewSlice(0, rows), nil
+}
+
+// fetch reads the next large batch, in parts of the size that is wanted.
+func (s *Stream) fetch() error {
 	large, err := s.collect()
 	if err != nil || large == nil {
-		s.ended = true
-		return nil, err
+		return err
 	}
-	rows := s.bound.take(large.NumRows())
-	s.ended = s.bound.cut != Whole
-	if s.ended && rows == 0 {
-		large.Release()
-		return nil, nil
-	}
-	if rows == large.NumRows() {
-		return large, nil
+	if size := sizeOf(large); size <= s.most+s.most/8 {
+		s.parts = []part{{large, size}}
+		return nil
 	}
 	defer large.Release()
-	return large.NewSlice(0, rows), nil
+	s.parts, err = split(nil, large, s.most)
+	return err
+}
+
+// split appends the batch to out, in parts of at most that many bytes, or of one row.
+func split(out []part, b arrow.RecordBatch, most int64) ([]part, error) {
+	size, err := encodedSize(b)
+	if err != nil {
+		return out, err
+	}
+	rows := b.NumRows()
+	if size <= most || rows <= 1 {
+		b.Retain()
+		return append(out, part{b, size}), nil
+	}
+	for _, half := range []arrow.RecordBatch{b.NewSlice(0, rows/2), b.NewSlice(rows/2, rows)} {
+		if err == nil {
+			out, err = split(out, half, most)
+		}
+		half.Release()
+	}
+	return out, err
+}
+
+// encodedSize is how many bytes a batch has as an IPC message.
+func encodedSize(b arrow.RecordBatch) (int64, error) {
+	p, err := ipc.GetRecordBatchPayload(b)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Release()
+	var size counter
+	_, err = p.WritePayload(&size)
+	return int64(size), err
+}
+
+// counter counts what is written to it, bytes.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // collect joins batches of DuckDB's until they make a large one; nil: there are none.
@@ -75,6 +148,7 @@ func (s *Stream) collect() (arrow.RecordBatch, error) {
 	var rows, bytes int64
 	for rows < batchRows && bytes < s.most {
 		b, err := s.reader.Next()
+		s.read = err != nil || b == nil
 		if err != nil {
 			return nil, err
 		}
@@ -99,9 +173,15 @@ func (s *Stream) drop() {
 }
 
 // Close ends the query, wherever it was.
-func (s *Stream) Close() { s.reader.Close() }
+func (s *Stream) Close() {
+	for _, p := range s.parts {
+		p.Release()
+	}
+	s.parts = nil
+	s.reader.Close()
+}
 
-// sizeOf is how many bytes the buffers of a batch have.
+// sizeOf is how many bytes the buffers of a batch have, of which a slice may use a part.
 func sizeOf(b arrow.RecordBatch) (bytes int64) {
 	for _, c := range b.Columns() {
 		bytes += sizeOfData(c.Data())

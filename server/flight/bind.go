@@ -1,0 +1,134 @@
+package flight
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/arrow/util"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+)
+
+// How much may be bound to one statement: rows, and bytes as Arrow.
+const (
+	maxBoundRows  = 10_000
+	maxBoundBytes = 1 << 20
+)
+
+// binding reads rows of parameters.
+type binding struct {
+	parameters []string
+	columns    []int // of the stream, by parameter
+	rows       [][]duck.Param
+	every      []duck.Param // a value of each column that is not null
+	bytes      int64
+}
+
+func (b *binding) read(r flight.MessageReader) error {
+	for r.Next() {
+		if err := b.batch(r.RecordBatch()); err != nil {
+			return err
+		}
+	}
+	if err := r.Err(); err != nil {
+		return errUnreadable
+	}
+	if len(b.parameters) > 0 && len(b.rows) == 0 {
+		return badParams("there are no rows of values; send at least one")
+	}
+	return nil
+}
+
+func (b *binding) batch(batch arrow.RecordBatch) error {
+	b.bytes += util.TotalRecordSize(batch)
+	if int64(len(b.rows))+batch.NumRows() > maxBoundRows || b.bytes > maxBoundBytes {
+		return refuse(storage.Invalid, "too_large", "The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
+	}
+	if b.columns == nil {
+		if err := b.match(batch.Schema()); err != nil {
+			return err
+		}
+	}
+	for i := range int(batch.NumRows()) {
+		row := make([]duck.Param, len(b.parameters))
+		for k, name := range b.parameters {
+			value, err := valueOf(batch.Column(b.columns[k]), i)
+			if err != nil {
+				return badParams("$%s %s", name, err)
+			}
+			row[k] = duck.Param{Name: name, Value: value}
+			if b.every[k].Value == nil || len(b.rows) == 0 && value != nil {
+				b.every[k].Value = value
+			}
+		}
+		b.rows = append(b.rows, row)
+	}
+	return b.typed(batch)
+}
+
+// match finds the column of each parameter: by position where the parameters have numbers, by name where they have names.
+func (b *binding) match(s *arrow.Schema) error {
+	if s.NumFields() != len(b.parameters) {
+		return badParams("the statement has %d parameters, and the rows have %d columns", len(b.parameters), s.NumFields())
+	}
+	b.columns = make([]int, len(b.parameters))
+	b.every = make([]duck.Param, len(b.parameters))
+	for i, name := range b.parameters {
+		b.columns[i], b.every[i] = i, duck.Param{Name: name}
+		if _, err := strconv.Atoi(name); err == nil {
+			continue
+		}
+		b.columns[i] = slices.IndexFunc(s.Fields(), func(f arrow.Field) bool { return f.Name == name })
+		if b.columns[i] < 0 {
+			return badParams("the statement has $%s, and no column of the rows has that name", name)
+		}
+	}
+	return nil
+}
+
+// typed gives parameters of which every value was null so far a value of their type: it decides on types of the result.
+func (b *binding) typed(batch arrow.RecordBatch) error {
+	for k, p := range b.every {
+		if p.Value != nil {
+			continue
+		}
+		builder := array.NewBuilder(memory.DefaultAllocator, batch.Column(b.columns[k]).DataType())
+		builder.AppendEmptyValue()
+		one := builder.NewArray()
+		value, err := valueOf(one, 0)
+		one.Release()
+		builder.Release()
+		if err != nil {
+			return badParams("$%s %s", p.Name, err)
+		}
+		b.every[k].Value = value
+	}
+	return nil
+}
+
+func badParams(format string, args ...any) error {
+	return refuse(storage.Invalid, "invalid_params", "parameters: %s.", fmt.Sprintf(format, args...))
+}
+
+// boundedAllocator refuses buffers that are larger than what a message may have: what a stream claims is not what memory
+// there is.
+type boundedAllocator struct{ memory.Allocator }
+
+func (a boundedAllocator) Allocate(size int) []byte { return a.Allocator.Allocate(checkSize(size)) }
+
+func (a boundedAllocator) Reallocate(size int, b []byte) []byte {
+	return a.Allocator.Reallocate(checkSize(size), b)
+}
+
+func checkSize(size int) int {
+	if size < 0 || size > 2*maxMessage {
+		panic(fmt.Sprintf("a buffer of %d bytes", size)) // an allocator has no other way to fail; readers recover
+	}
+	return size
+}

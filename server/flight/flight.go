@@ -1,0 +1,133 @@
+// Package flight is the Arrow Flight SQL face, over storage and query: statements whose results are streams of Arrow
+// batches, and records that come as such streams and become commits.
+//
+// A project is a catalog, named by its id; its schemas are datasets (the datasets, and each of their versions as
+// name@1.0.0) and rowback (history). Names, refs, tokens and limits are those of HTTP. Errors are gRPC statuses; the
+// mapping from their kinds is in one place, problem.go. Its tests drive it with arrow-go's client; those with the ADBC
+// driver are in fixtures/clients.
+package flight
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	"rowback/server/access"
+	"rowback/storage"
+)
+
+// Options are what the face needs to know.
+type Options struct {
+	Version      string
+	Log          *slog.Logger
+	Tokens       access.Tokens
+	QueryTimeout time.Duration    // of one statement, or one commit once its records are there; 0: five minutes
+	MaxUpload    int64            // bytes of one stream of records; 0: 64 GiB
+	MaxResult    int64            // bytes of one statement's result; 0: 64 GiB
+	Memory       memory.Allocator // nil: Go's
+	Now          func() time.Time // nil: time.Now
+}
+
+// Face serves a store.
+type Face struct {
+	flightsql.BaseServer
+	store      *storage.Store
+	options    Options
+	log        *slog.Logger
+	metrics    *metrics
+	statements *statements
+	server     *grpc.Server
+	base       context.Context // ends when the server has to stop at once
+	stop       context.CancelFunc
+	work       sync.WaitGroup // what goes on beside the handlers
+}
+
+// Limits of the connection, bytes. A client sends a batch as one message; results are sent in messages that those
+// clients take which set no limit of their own (4 MiB).
+const (
+	maxMessage  = 64 << 20
+	sentMessage = 3 << 20
+	window      = 4 << 20
+)
+
+// New makes the face of a store.
+func New(store *storage.Store, o Options) (*Face, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.QueryTimeout == 0 {
+		o.QueryTimeout = 5 * time.Minute
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = 64 << 30
+	}
+	if o.MaxResult == 0 {
+		o.MaxResult = 64 << 30
+	}
+	if o.Memory == nil {
+		o.Memory = memory.DefaultAllocator
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	f := &Face{store: store, options: o, log: o.Log, metrics: newMetrics(), statements: newStatements(o.Now)}
+	f.Alloc = o.Memory
+	f.base, f.stop = context.WithCancel(context.Background())
+	f.server = grpc.NewServer(
+		grpc.InTapHandle(f.authenticate), grpc.ChainUnaryInterceptor(f.observeUnary), grpc.ChainStreamInterceptor(f.observeStream),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
+		grpc.MaxConcurrentStreams(100), grpc.WaitForHandlers(true),
+	)
+	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, boundedAllocator{o.Memory}), face: f})
+	return f, f.describeServer()
+}
+
+// Serve answers calls until the face is stopped.
+func (f *Face) Serve(l net.Listener) error { return f.server.Serve(l) }
+
+// Stop lets open calls finish until ctx ends, and then ends them.
+func (f *Face) Stop(ctx context.Context) {
+	defer f.stop()
+	drained := make(chan struct{})
+	go func() { f.server.GracefulStop(); close(drained) }()
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		f.stop()
+		f.server.Stop()
+		<-drained
+	}
+	f.work.Wait()
+}
+
+// Collectors are what /metrics tells of this face.
+func (f *Face) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{f.metrics.calls, f.metrics.seconds}
+}
+
+// metrics count the calls.
+type metrics struct {
+	calls   *prometheus.CounterVec
+	seconds *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		calls:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rowback_flight_calls_total", Help: "Flight calls answered."}, []string{"method", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rowback_flight_call_seconds", Help: "Time to the answer's end.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)}, []string{"method"}),
+	}
+}
+
+// service is the face as gRPC calls it: what arrow-go routes, and what it has no routes for.
+type service struct {
+	flight.FlightServer
+	face *Face
+}

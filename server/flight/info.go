@@ -1,0 +1,148 @@
+package flight
+
+import (
+	"context"
+	"errors"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
+)
+
+// describeServer says what CommandGetSqlInfo answers.
+func (f *Face) describeServer() (err error) {
+	for id, value := range map[flightsql.SqlInfo]any{
+		flightsql.SqlInfoFlightSqlServerName:                        "Rowback",
+		flightsql.SqlInfoFlightSqlServerVersion:                     f.options.Version,
+		flightsql.SqlInfoFlightSqlServerArrowVersion:                arrow.PkgVersion,
+		flightsql.SqlInfoFlightSqlServerReadOnly:                    true,
+		flightsql.SqlInfoFlightSqlServerSql:                         true,
+		flightsql.SqlInfoFlightSqlServerSubstrait:                   false,
+		flightsql.SqlInfoFlightSqlServerTransaction:                 int32(flightsql.SqlTransactionNone),
+		flightsql.SqlInfoFlightSqlServerCancel:                      false,
+		flightsql.SqlInfoFlightSqlServerBulkIngestion:               true,
+		flightsql.SqlInfoFlightSqlServerIngestTransactionsSupported: false,
+		flightsql.SqlInfoFlightSqlServerStatementTimeout:            int32(f.options.QueryTimeout.Milliseconds()),
+		flightsql.SqlInfoFlightSqlServerTransactionTimeout:          int32(0),
+		flightsql.SqlInfoDDLCatalog:                                 false,
+		flightsql.SqlInfoDDLSchema:                                  false,
+		flightsql.SqlInfoDDLTable:                                   false,
+		flightsql.SqlInfoIdentifierCase:                             int64(flightsql.SqlCaseSensitivityCaseInsensitive),
+		flightsql.SqlInfoQuotedIdentifierCase:                       int64(flightsql.SqlCaseSensitivityCaseInsensitive),
+		flightsql.SqlInfoIdentifierQuoteChar:                        `"`,
+		flightsql.SqlInfoAllTablesAreASelectable:                    true,
+		flightsql.SqlInfoNullOrdering:                               int64(flightsql.SqlNullOrderingSortAtEnd),
+		flightsql.SqlInfoSearchStringEscape:                         `\`,
+		flightsql.SqlInfoExtraNameChars:                             "@.",
+		flightsql.SqlInfoCatalogTerm:                                "project",
+		flightsql.SqlInfoSchemaTerm:                                 "schema",
+		flightsql.SqlInfoCatalogAtStart:                             true,
+		flightsql.SqlInfoSupportsColumnAliasing:                     true,
+		flightsql.SqlInfoNullPlusNullIsNull:                         true,
+		flightsql.SqlInfoSupportsTableCorrelationNames:              true,
+		flightsql.SqlInfoSupportsExpressionsInOrderBy:               true,
+		flightsql.SqlInfoSupportsOrderByUnrelated:                   true,
+		flightsql.SqlInfoSupportsLikeEscapeClause:                   true,
+		flightsql.SqlInfoSupportsNonNullableColumns:                 false,
+		flightsql.SqlInfoSupportsIntegrityEnhancementFacility:       false,
+		flightsql.SqlInfoTransactionsSupported:                      false,
+		flightsql.SqlInfoSelectForUpdateSupported:                   false,
+		flightsql.SqlInfoStoredProceduresSupported:                  false,
+		flightsql.SqlInfoSavePointsSupported:                        false,
+		flightsql.SqlInfoNamedParametersSupported:                   true,
+		flightsql.SqlInfoCorrelatedSubqueriesSupported:              true,
+	} {
+		err = errors.Join(err, f.RegisterSqlInfo(id, value))
+	}
+	return err
+}
+
+// sqlType is a type of SQL's as ODBC numbers them (XDBC), with DuckDB's name.
+type sqlType struct {
+	name   string
+	number int32
+	size   int32 // digits, characters or bytes; 0: no limit
+	quote  string
+	params []string
+}
+
+// sqlTypes are the types that columns have, by their numbers. Those of DuckDB's that have no number are text there.
+var sqlTypes = []sqlType{
+	{name: "BOOLEAN", number: -7, size: 1},
+	{name: "TINYINT", number: -6, size: 3},
+	{name: "BIGINT", number: -5, size: 19},
+	{name: "BLOB", number: -3, quote: "'"},
+	{name: "DECIMAL", number: 3, size: 38, params: []string{"width", "scale"}},
+	{name: "INTEGER", number: 4, size: 10},
+	{name: "SMALLINT", number: 5, size: 5},
+	{name: "FLOAT", number: 7, size: 7},
+	{name: "DOUBLE", number: 8, size: 15},
+	{name: "VARCHAR", number: 12, quote: "'"},
+	{name: "DATE", number: 91, size: 10, quote: "'"},
+	{name: "TIME", number: 92, size: 15, quote: "'"},
+	{name: "TIMESTAMP", number: 93, size: 26, quote: "'"},
+}
+
+// GetFlightInfoXdbcTypeInfo tells how to fetch the types.
+func (f *Face) GetFlightInfoXdbcTypeInfo(_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	return f.itself(desc, schema_ref.XdbcTypeInfo)
+}
+
+// DoGetXdbcTypeInfo lists the types.
+func (f *Face) DoGetXdbcTypeInfo(_ context.Context, in flightsql.GetXdbcTypeInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+	out := f.list(schema_ref.XdbcTypeInfo)
+	for _, t := range sqlTypes {
+		if in.GetDataType() == nil || *in.GetDataType() == t.number {
+			t.append(out)
+		}
+	}
+	return out.send()
+}
+
+// Numbers of XDBC: a column may be null, and may be in any condition.
+const (
+	nullable   = 1
+	searchable = 3
+)
+
+// append adds the type as a row. What does not apply is null.
+func (t sqlType) append(out list) {
+	isNumber := t.quote == "" && t.name != "BOOLEAN"
+	values := map[string]any{
+		"type_name": t.name, "data_type": t.number, "nullable": int32(nullable), "case_sensitive": t.name == "VARCHAR", "searchable": int32(searchable),
+		"fixed_prec_scale": false, "local_type_name": t.name, "sql_data_type": t.number, "create_params": t.params,
+	}
+	if t.size > 0 {
+		values["column_size"] = t.size
+	}
+	if t.quote != "" {
+		values["literal_prefix"], values["literal_suffix"] = t.quote, t.quote
+	}
+	if isNumber {
+		values["unsigned_attribute"], values["auto_increment"], values["num_prec_radix"] = false, false, int32(10)
+	}
+	for i, field := range out.Schema().Fields() {
+		appendValue(out.Field(i), values[field.Name])
+	}
+}
+
+func appendValue(b array.Builder, value any) {
+	switch v := value.(type) {
+	case string:
+		b.(*array.StringBuilder).Append(v)
+	case int32:
+		b.(*array.Int32Builder).Append(v)
+	case bool:
+		b.(*array.BooleanBuilder).Append(v)
+	case []string:
+		list := b.(*array.ListBuilder)
+		list.Append(true)
+		for _, text := range v {
+			list.ValueBuilder().(*array.StringBuilder).Append(text)
+		}
+	default:
+		b.AppendNull()
+	}
+}

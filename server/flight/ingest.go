@@ -1,0 +1,153 @@
+package flight
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+	"google.golang.org/protobuf/proto"
+
+	"rowback/server/view"
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// ingestion is what a bulk ingest asks for.
+type ingestion struct {
+	project int64
+	name    string
+	makes   bool // the dataset, where there is none
+	takes   bool // one that is there
+	mode    catalog.Mode
+	key     []string // of a dataset that is made
+	request storage.Request
+}
+
+// ingest commits the records of a bulk ingest, and answers with their number.
+func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
+	g, err := readIngestion(stream.Context(), in)
+	if err != nil {
+		return err
+	}
+	if err := f.isThere(stream.Context(), g); err != nil {
+		return err
+	}
+	command, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
+	if err != nil {
+		return err
+	}
+	commit, err := f.run(stream, write{command, g.request, func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
+		return f.commitOrFound(ctx, g, c)
+	}})
+	if err != nil {
+		return err
+	}
+	told, err := proto.Marshal(&gen.DoPutUpdateResult{RecordCount: records(commit)})
+	if err != nil {
+		return err
+	}
+	return stream.Send(&flight.PutResult{AppMetadata: told})
+}
+
+// records is how many records a commit changed.
+func records(c view.Commit) int64 {
+	if c.Mode == string(catalog.Delete) {
+		return c.RecordsRemoved
+	}
+	return c.RecordsAdded + c.RecordsModified
+}
+
+func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g ingestion, err error) {
+	switch {
+	case len(in.GetTransactionId()) > 0:
+		return g, errTransactions
+	case in.GetTemporary():
+		return g, unsupported("There are no temporary datasets. Leave out temporary.")
+	case in.Schema != nil && in.GetSchema() != "" && in.GetSchema() != datasetsSchema:
+		return g, refuse(storage.Invalid, "invalid_field", "schema: records go into the schema %s", datasetsSchema)
+	case strings.Contains(in.GetTable(), "@"):
+		return g, refuse(storage.Invalid, "invalid_field", "table: %q names a dataset as of a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
+	}
+	g.name = in.GetTable()
+	if g.project, err = project(ctx); err == nil && in.GetCatalog() != "" {
+		g.project, err = parseProject(in.GetCatalog(), "the catalog")
+	}
+	if err == nil {
+		err = g.readTable(in.GetTableDefinitionOptions())
+	}
+	if err == nil {
+		err = g.readOptions(in.GetOptions())
+	}
+	return g, err
+}
+
+// readTable reads what is to be done where the dataset is there, and where it is not.
+func (g *ingestion) readTable(o *gen.CommandStatementIngest_TableDefinitionOptions) error {
+	switch o.GetIfExists() {
+	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_REPLACE:
+		return unsupported("An ingest does not replace a dataset, which would lose its history. Use append with the option mode=overwrite: that replaces the records, as a commit.")
+	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_APPEND:
+		g.takes = true
+	}
+	g.makes = o.GetIfNotExist() == gen.CommandStatementIngest_TableDefinitionOptions_TABLE_NOT_EXIST_OPTION_CREATE
+	if !g.makes && !g.takes {
+		return refuse(storage.Invalid, "invalid_field", "table_definition_options: must let the dataset be made, appended to, or both")
+	}
+	return nil
+}
+
+func (g *ingestion) readOptions(options map[string]string) (err error) {
+	g.mode = catalog.Append
+	for name, text := range options {
+		switch name {
+		case "mode":
+			g.mode, err = modeOf(text)
+		case "message":
+			g.request.Message = text
+		case "key":
+			g.key = strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
+		case "metadata":
+			if !json.Valid([]byte(text)) {
+				err = refuse(storage.Invalid, "invalid_field", "metadata: must be JSON")
+			}
+			g.request.Metadata = json.RawMessage(text)
+		default:
+			err = refuse(storage.Invalid, "invalid_field", "options: there is no option %q; there are mode, message, key and metadata", clip(name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isThere refuses an ingest before its records come, where the dataset is there and must not be, or is not and must.
+func (f *Face) isThere(ctx context.Context, g ingestion) error {
+	_, err := f.store.FindDataset(ctx, g.project, g.name)
+	switch {
+	case err == nil && !g.takes:
+		return refuse(storage.Exists, "name_taken", "There is a dataset '%s' in this project already. Append to it, or choose another name.", clip(g.name))
+	case storage.KindOf(err) == storage.NotFound && g.makes:
+		return nil
+	}
+	return err
+}
+
+// commitOrFound commits the records, to a dataset that is made with them where there is none.
+func (f *Face) commitOrFound(ctx context.Context, g ingestion, c storage.Change) (catalog.Commit, error) {
+	c.Mode = g.mode
+	d, err := f.store.FindDataset(ctx, g.project, g.name)
+	if err == nil && g.takes {
+		return f.store.Commit(ctx, d.ID, c)
+	}
+	if storage.KindOf(err) == storage.NotFound && g.makes {
+		made, err := f.store.Found(ctx, storage.NewDataset{ProjectID: g.project, Name: g.name, Key: g.key}, c)
+		return made.Commit, err
+	}
+	if err == nil {
+		err = f.isThere(ctx, g)
+	}
+	return catalog.Commit{}, err
+}

@@ -1,0 +1,149 @@
+package flight
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+
+	"rowback/query"
+)
+
+// CreatePreparedStatement looks at a statement and keeps it. The types of parameters are not known until they have
+// values: the parameter schema has null for each.
+func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionCreatePreparedStatementRequest) (out flightsql.ActionCreatePreparedStatementResult, err error) {
+	if len(in.GetTransactionId()) > 0 {
+		return out, errTransactions
+	}
+	id, err := project(ctx)
+	if err != nil {
+		return out, err
+	}
+	timed, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
+	defer cancel()
+	shape, err := query.Check(timed, f.store, query.Statement{SQL: in.GetQuery(), Project: id})
+	if err != nil {
+		return out, err
+	}
+	p := &preparedStatement{user: userOf(ctx), project: id, sql: in.GetQuery(), parameters: inOrder(shape.Parameters)}
+	fields := make([]arrow.Field, len(p.parameters))
+	for i, name := range p.parameters {
+		fields[i] = arrow.Field{Name: name, Type: arrow.Null, Nullable: true}
+	}
+	isUpdate := false
+	return flightsql.ActionCreatePreparedStatementResult{
+		Handle: f.statements.add(p), DatasetSchema: shape.Schema, ParameterSchema: arrow.NewSchema(fields, nil), IsUpdate: &isUpdate,
+	}, nil
+}
+
+// inOrder sorts parameters by their numbers, or else by their names.
+func inOrder(names []string) []string {
+	return slices.SortedFunc(slices.Values(names), func(a, b string) int {
+		m, errA := strconv.Atoi(a)
+		n, errB := strconv.Atoi(b)
+		if errA == nil && errB == nil {
+			return cmp.Compare(m, n)
+		}
+		return cmp.Compare(a, b)
+	})
+}
+
+// ClosePreparedStatement forgets a statement. One that is not there is closed.
+func (f *Face) ClosePreparedStatement(ctx context.Context, in flightsql.ActionClosePreparedStatementRequest) error {
+	if _, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx)); err == nil {
+		f.statements.remove(in.GetPreparedStatementHandle())
+	}
+	return nil
+}
+
+// DoPutPreparedStatementQuery binds the parameters of a statement: each row gives a result, and they follow each other.
+func (f *Face) DoPutPreparedStatementQuery(ctx context.Context, in flightsql.PreparedStatementQuery, r flight.MessageReader, _ flight.MetadataWriter) ([]byte, error) {
+	p, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	b := &binding{parameters: p.parameters}
+	if err := readable(func() error { return b.read(r) }); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rows, p.every, p.shape = b.rows, b.every, nil
+	return in.GetPreparedStatementHandle(), nil
+}
+
+// look finds the shape of a statement's result as it is bound, anew.
+func (f *Face) look(ctx context.Context, handle []byte) (*query.Shape, error) {
+	p, err := f.statements.get(handle, userOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
+	defer cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: p.sql, Project: p.project, Values: p.every})
+	if err != nil {
+		return nil, err
+	}
+	p.shape = &shape
+	return p.shape, nil
+}
+
+// GetFlightInfoPreparedStatement tells the schema of a statement's result as it is bound, and the ticket that fetches it.
+func (f *Face) GetFlightInfoPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
+	if err != nil {
+		return nil, err
+	}
+	return f.info(desc, desc.Cmd, shape.Schema), nil
+}
+
+// GetSchemaPreparedStatement tells the schema of a statement's result as it is bound.
+func (f *Face) GetSchemaPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
+	if err != nil {
+		return nil, err
+	}
+	return &flight.SchemaResult{Schema: flight.SerializeSchema(shape.Schema, f.options.Memory)}, nil
+}
+
+// DoGetPreparedStatement runs a statement as it is bound, as of the last look at its schema.
+func (f *Face) DoGetPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+	p, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx))
+	if err != nil {
+		return nil, nil, err
+	}
+	if !p.looked() {
+		if _, err := f.look(ctx, in.GetPreparedStatementHandle()); err != nil {
+			return nil, nil, err
+		}
+	}
+	return f.send(ctx, p.runs())
+}
+
+func (p *preparedStatement) looked() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.shape != nil
+}
+
+// runs are the statements to run: one for each row of parameters, cast to what was told of all.
+func (p *preparedStatement) runs() (list []query.Statement) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := query.Statement{SQL: p.sql, Project: p.project, Meaning: p.shape.Meaning}
+	if len(p.parameters) == 0 {
+		return []query.Statement{s}
+	}
+	s.Columns = p.shape.Columns
+	for _, row := range p.rows {
+		s.Values = row
+		list = append(list, s)
+	}
+	return list
+}

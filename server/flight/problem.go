@@ -1,0 +1,113 @@
+package flight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"rowback/storage"
+)
+
+// kinds maps the kinds of errors to gRPC.
+var kinds = map[storage.Kind]codes.Code{
+	storage.Internal:    codes.Internal,
+	storage.Malformed:   codes.InvalidArgument,
+	storage.Invalid:     codes.InvalidArgument,
+	storage.NotFound:    codes.NotFound,
+	storage.Exists:      codes.AlreadyExists,
+	storage.Conflict:    codes.Aborted,
+	storage.Blocked:     codes.FailedPrecondition,
+	storage.Corrupt:     codes.DataLoss,
+	storage.Unavailable: codes.Unavailable,
+}
+
+// reasons maps the errors that gRPC has a code of its own for.
+var reasons = map[string]codes.Code{
+	"timeout":         codes.DeadlineExceeded,
+	"too_large":       codes.ResourceExhausted,
+	"unauthenticated": codes.Unauthenticated,
+	"not_supported":   codes.Unimplemented,
+}
+
+// problem is an error as clients see it: the sentence, and its code and facts as ErrorInfo. What a client must not see is
+// logged instead, under the call's id.
+func (f *Face) problem(ctx context.Context, err error, id string) error {
+	if err == nil {
+		return nil
+	}
+	if s, ok := status.FromError(err); ok && s.Code() != codes.Unknown {
+		return err // the library's, or told already
+	}
+	if ctx.Err() != nil {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	e := storage.Explain(err)
+	if e.Kind == storage.Internal {
+		f.log.Error("internal error", "request_id", id, "error", err)
+	} else if e.Cause != nil {
+		f.log.Error(e.Detail, "request_id", id, "error", e.Cause)
+	}
+	code, ok := reasons[e.Code]
+	if !ok {
+		code = kinds[e.Kind]
+	}
+	facts := map[string]string{"request_id": id}
+	for name, value := range e.Fields {
+		facts[name] = fmt.Sprint(value)
+	}
+	s := status.New(code, e.Detail)
+	if detailed, err := s.WithDetails(&errdetails.ErrorInfo{Reason: e.Code, Domain: "rowback", Metadata: facts}); err == nil {
+		s = detailed
+	}
+	return s.Err()
+}
+
+// refuse is an error of what a client sent.
+func refuse(kind storage.Kind, code, format string, args ...any) error {
+	return &storage.Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// malformed refuses what is not as the protocol has it.
+func malformed(format string, args ...any) error {
+	return refuse(storage.Malformed, "malformed_command", format, args...)
+}
+
+// unsupported refuses what this face does not do. format says what does it.
+func unsupported(format string, args ...any) error {
+	return refuse(storage.Invalid, "not_supported", format, args...)
+}
+
+// recovered turns a panic into an error.
+func recovered(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work()
+}
+
+// readable turns a panic of a reader of Arrow, which has no other way to refuse some malformed batches, into a refusal.
+func readable(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errUnreadable
+		}
+	}()
+	return work()
+}
+
+var errUnreadable = malformed("The Arrow stream can't be read: it is malformed or was cut short.")
+
+// incomplete is the error of a stream that ends before its sender has said so.
+func incomplete(err error) error {
+	if s, ok := status.FromError(err); ok && s.Code() == codes.ResourceExhausted {
+		return refuse(storage.Invalid, "too_large", "A message is larger than %d bytes. Send smaller batches.", maxMessage)
+	}
+	return errors.Join(refuse(storage.Malformed, "incomplete_body", "The stream ended before it was complete."), err)
+}

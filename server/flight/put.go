@@ -1,0 +1,146 @@
+package flight
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"rowback/server/view"
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// DoPut takes records: of a bulk ingest, or of a command of ours, which is JSON. The library takes the rest.
+func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
+	first, err := stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return malformed("The stream is empty. It begins with a schema, and a descriptor with a command.")
+	}
+	if err != nil {
+		return incomplete(err)
+	}
+	cmd := first.GetFlightDescriptor().GetCmd()
+	if len(cmd) == 0 {
+		return malformed("The stream's descriptor has no command. Write one as JSON: %s", putExample)
+	}
+	in := &putStream{FlightService_DoPutServer: stream, first: first}
+	if bytes.HasPrefix(bytes.TrimSpace(cmd), []byte("{")) {
+		return s.face.put(in, cmd)
+	}
+	if ingest, ok := ingestOf(cmd); ok {
+		return s.face.ingest(in, ingest)
+	}
+	return s.FlightServer.DoPut(in)
+}
+
+// putStream is a stream whose first message was read and is read again.
+type putStream struct {
+	flight.FlightService_DoPutServer
+	first *flight.FlightData
+}
+
+func (s *putStream) Recv() (*flight.FlightData, error) {
+	if first := s.first; first != nil {
+		s.first = nil
+		return first, nil
+	}
+	return s.FlightService_DoPutServer.Recv()
+}
+
+func ingestOf(cmd []byte) (*gen.CommandStatementIngest, bool) {
+	var any anypb.Any
+	var in gen.CommandStatementIngest
+	if proto.Unmarshal(cmd, &any) != nil || any.UnmarshalTo(&in) != nil {
+		return nil, false
+	}
+	return &in, true
+}
+
+// putCommand is what is to be done with the records of a stream: what the query of POST …/commits says.
+type putCommand struct {
+	Dataset      string          `json:"dataset"` // id, or name in the project
+	ProjectID    int64           `json:"project_id"`
+	Mode         string          `json:"mode"`
+	Message      string          `json:"message"`
+	Metadata     json.RawMessage `json:"metadata"`
+	ExpectedHead *int64          `json:"expected_head"`
+}
+
+const putExample = `{"dataset": "employees", "mode": "upsert"}.`
+
+func readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return in, malformed("The command can't be read: %s. Its fields are dataset, project_id, mode, message, metadata and expected_head, as in %s", err, putExample)
+	}
+	if in.Dataset == "" {
+		return in, refuse(storage.Invalid, "invalid_field", "dataset: is required, as in %s", putExample)
+	}
+	if _, err := modeOf(in.Mode); err != nil {
+		return in, err
+	}
+	if in.ProjectID == 0 {
+		in.ProjectID, err = project(ctx)
+	}
+	return in, err
+}
+
+func modeOf(text string) (catalog.Mode, error) {
+	mode := catalog.Mode(text)
+	switch mode {
+	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Delete:
+		return mode, nil
+	}
+	return "", refuse(storage.Invalid, "invalid_field", "mode: must be append, overwrite, upsert or delete")
+}
+
+// put commits the records of a stream, and answers with the commit as JSON.
+func (f *Face) put(stream *putStream, text []byte) error {
+	in, err := readCommand(stream.Context(), text)
+	if err != nil {
+		return err
+	}
+	d, err := f.store.FindDataset(stream.Context(), in.ProjectID, in.Dataset)
+	if err != nil {
+		return err
+	}
+	w := write{
+		command: text, request: storage.Request{Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead},
+		do: func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
+			c.Mode = catalog.Mode(in.Mode)
+			return f.store.Commit(ctx, d.ID, c)
+		},
+	}
+	commit, err := f.run(stream, w)
+	if err != nil {
+		return err
+	}
+	told, err := json.Marshal(commit)
+	if err != nil {
+		return err
+	}
+	return stream.Send(&flight.PutResult{AppMetadata: told})
+}
+
+// write is a change that a stream of records makes.
+type write struct {
+	command []byte // of the stream, for its fingerprint
+	request storage.Request
+	do      func(ctx context.Context, c storage.Change) (catalog.Commit, error)
+}
+
+// told is how a commit, or a dataset that was made with one, is kept under an Idempotency-Key.
+func told(result any) (json.RawMessage, error) {
+	if made, ok := result.(storage.State); ok {
+		result = made.Commit
+	}
+	return json.Marshal(view.Of(result.(catalog.Commit)))
+}

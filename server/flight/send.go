@@ -1,0 +1,107 @@
+package flight
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"rowback/query"
+	"rowback/storage/output"
+)
+
+// truncated is the trailer that tells whether a result ends before all of it was sent: no, or bytes.
+const truncated = "x-rowback-truncated"
+
+// sender sends the results of statements, one after another, as one stream.
+type sender struct {
+	face   *Face
+	call   context.Context // the client's
+	ctx    context.Context // the statements'
+	left   int64           // bytes that may still be sent
+	schema *arrow.Schema
+	out    chan flight.StreamChunk
+}
+
+// send runs statements whose results have one schema, and returns that and what is sent. Nothing is read ahead of the
+// client; when it leaves, the statement ends.
+func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+	ctx, cancel := context.WithTimeout(call, f.options.QueryTimeout)
+	s := &sender{face: f, call: call, ctx: ctx, left: f.options.MaxResult, out: make(chan flight.StreamChunk)}
+	result, err := s.open(list[0])
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	s.schema = result.Schema()
+	f.work.Go(func() {
+		defer close(s.out)
+		defer cancel()
+		cut, err := output.Whole, error(nil)
+		err = recovered(func() error { cut, err = s.all(result, list[1:]); return err })
+		if err != nil {
+			select {
+			case s.out <- flight.StreamChunk{Err: err}:
+			case <-call.Done():
+			}
+			return
+		}
+		grpc.SetTrailer(call, metadata.Pairs(truncated, cmp.Or(string(cut), "no"))) //nolint:errcheck // the client has gone
+	})
+	return s.schema, s.out, nil
+}
+
+func (s *sender) open(statement query.Statement) (*query.Result, error) {
+	statement.Bytes = s.left
+	return query.Open(s.ctx, s.face.store, statement, sentMessage)
+}
+
+// all sends the first result and those of the rest. Where it is cut, the last message says so too.
+func (s *sender) all(first *query.Result, rest []query.Statement) (cut output.Cut, err error) {
+	cut, err = s.one(first)
+	for len(rest) > 0 && err == nil && cut == output.Whole {
+		var next *query.Result
+		if next, err = s.open(rest[0]); err == nil {
+			cut, err = s.one(next)
+			rest = rest[1:]
+		}
+	}
+	if err != nil || cut == output.Whole {
+		return cut, err
+	}
+	b := array.NewRecordBuilder(s.face.options.Memory, s.schema)
+	defer b.Release()
+	none := b.NewRecordBatch()
+	return cut, s.put(flight.StreamChunk{Data: none, AppMetadata: fmt.Appendf(nil, `{"truncated":%q}`, cut)})
+}
+
+// one sends one result.
+func (s *sender) one(r *query.Result) (output.Cut, error) {
+	defer r.Close()
+	for {
+		b, err := r.Next()
+		if err != nil || b == nil {
+			s.left = max(r.Left(), 1)
+			return r.Cut(), err
+		}
+		if err := s.put(flight.StreamChunk{Data: b}); err != nil {
+			b.Release()
+			return output.Whole, err
+		}
+	}
+}
+
+// put waits until the client takes a chunk, or the time is over.
+func (s *sender) put(c flight.StreamChunk) error {
+	select {
+	case s.out <- c:
+		return nil
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	}
+}

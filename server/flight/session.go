@@ -1,0 +1,106 @@
+package flight
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+// A session is the project that a client has chosen with the session option catalog. The client keeps it itself, in a
+// cookie; the header x-rowback-project wins over it.
+const (
+	projectHeader = "x-rowback-project"
+	projectCookie = "rowback_project"
+	catalogOption = "catalog"
+)
+
+// project is the one that a call's names are looked up in: 1, if it does not say.
+func project(ctx context.Context) (int64, error) {
+	text, where := headerOf(ctx, projectHeader), "the header "+projectHeader
+	if text == "" {
+		text, where = cookieOf(ctx), "the session's cookie"
+	}
+	if text == "" {
+		return 1, nil
+	}
+	return parseProject(text, where)
+}
+
+func parseProject(text, where string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return 0, malformed("%s has %q, which is no project: a project is a number from 1.", where, clip(text))
+	}
+	return id, nil
+}
+
+// cookieOf is the project in the call's cookie; empty where there is none.
+func cookieOf(ctx context.Context) string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	r := http.Request{Header: http.Header{"Cookie": md.Get("cookie")}}
+	c, err := r.Cookie(projectCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// keep has the client remember a project; empty: forget it.
+func keep(ctx context.Context, project string) error {
+	c := http.Cookie{Name: projectCookie, Value: project}
+	if project == "" {
+		c.MaxAge = -1
+	}
+	return grpc.SetTrailer(ctx, metadata.Pairs("set-cookie", c.String()))
+}
+
+// SetSessionOptions chooses the project, with the option catalog.
+func (f *Face) SetSessionOptions(ctx context.Context, in *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
+	out := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
+	for name, value := range in.GetSessionOptions() {
+		if name != catalogOption {
+			out.Errors[name] = &flight.SetSessionOptionsResultError{Value: flight.SetSessionOptionsResultErrorInvalidName}
+			continue
+		}
+		text := value.GetStringValue()
+		if n := value.GetInt64Value(); n != 0 {
+			text = strconv.FormatInt(n, 10)
+		}
+		if _, err := parseProject(text, ""); err != nil && text != "" {
+			out.Errors[name] = &flight.SetSessionOptionsResultError{Value: flight.SetSessionOptionsResultErrorInvalidValue}
+			continue
+		}
+		if err := keep(ctx, text); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// GetSessionOptions tells the project.
+func (f *Face) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
+	id, err := project(ctx)
+	if err != nil {
+		return nil, err
+	}
+	options, err := flight.NewSessionOptionValues(map[string]any{catalogOption: strconv.FormatInt(id, 10), "schema": datasetsSchema})
+	return &flight.GetSessionOptionsResult{SessionOptions: options}, err
+}
+
+// CloseSession forgets the project.
+func (f *Face) CloseSession(ctx context.Context, _ *flight.CloseSessionRequest) (*flight.CloseSessionResult, error) {
+	return &flight.CloseSessionResult{Status: flight.CloseSessionResultClosed}, keep(ctx, "")
+}
+
+// clip shortens a text for a message.
+func clip(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}

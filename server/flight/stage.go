@@ -1,0 +1,131 @@
+package flight
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+	"os"
+
+	"rowback/server/view"
+	"rowback/storage"
+	"rowback/storage/intake"
+)
+
+// run stages the records of a stream and makes the change with them: once, if the call bears an idempotency-key. It
+// happens in full or not at all, whether the client waits for the answer or not.
+func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
+	upload, sum, err := f.stage(stream)
+	if err != nil {
+		return v, err
+	}
+	defer os.Remove(upload.Path)
+	ctx, cancel := context.WithTimeout(f.base, f.options.QueryTimeout)
+	defer cancel()
+	w.request.User = userOf(stream.Context())
+	if key := headerOf(stream.Context(), "idempotency-key"); key != "" {
+		unlock, err := f.store.OneAtATime(ctx, w.request.User, key)
+		if err != nil {
+			return v, err
+		}
+		defer unlock()
+		print := sha256.Sum256(append([]byte("DoPut "+headerOf(stream.Context(), projectHeader)+"\n"+sum+"\n"), w.command...))
+		w.request.Receipt = &storage.Receipt{Key: key, Fingerprint: hex.EncodeToString(print[:]), Answer: told}
+		kept, found, err := f.store.Answered(ctx, w.request.User, key, w.request.Receipt.Fingerprint)
+		if err != nil || found {
+			return v, errors.Join(err, unlessEmpty(kept, &v))
+		}
+	}
+	commit, err := w.do(ctx, storage.Change{Request: w.request, Upload: upload})
+	return view.Of(commit), err
+}
+
+func unlessEmpty(kept json.RawMessage, v *view.Commit) error {
+	if len(kept) == 0 {
+		return nil
+	}
+	return json.Unmarshal(kept, v)
+}
+
+// stage writes the records of a stream to a file, as the Arrow IPC stream that they are, and returns it with the SHA-256
+// of that. The messages are looked into when the file is read.
+func (f *Face) stage(stream *putStream) (u intake.Upload, sum string, err error) {
+	u = intake.Upload{Format: intake.Arrow, Path: f.store.Scratch("upload")}
+	file, err := os.Create(u.Path)
+	if err != nil {
+		return u, "", err
+	}
+	w := &ipcFile{out: bufio.NewWriterSize(file, 1<<20), sum: sha256.New(), most: f.options.MaxUpload}
+	if err = w.take(stream); err == nil {
+		err = w.end()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		os.Remove(u.Path)
+	}
+	u.Size = w.size
+	return u, hex.EncodeToString(w.sum.Sum(nil)), err
+}
+
+// ipcFile writes the messages of a stream as an encapsulated IPC stream.
+type ipcFile struct {
+	out  *bufio.Writer
+	sum  hash.Hash
+	size int64
+	most int64
+}
+
+// continuation begins each message; a length of 0 after it ends the stream.
+var continuation = []byte{0xff, 0xff, 0xff, 0xff}
+
+func (w *ipcFile) take(stream *putStream) error {
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return incomplete(err)
+		}
+		if len(m.GetDataHeader()) == 0 {
+			continue // it has metadata for us only
+		}
+		if err := w.message(m.GetDataHeader(), m.GetDataBody()); err != nil {
+			return err
+		}
+		if w.size > w.most {
+			return refuse(storage.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
+		}
+	}
+}
+
+// message writes one: its header, to a multiple of eight bytes, and its body.
+func (w *ipcFile) message(header, body []byte) error {
+	padding := make([]byte, (8-len(header)%8)%8)
+	length := binary.LittleEndian.AppendUint32(nil, uint32(len(header)+len(padding)))
+	return w.write(continuation, length, header, padding, body)
+}
+
+func (w *ipcFile) write(parts ...[]byte) error {
+	for _, p := range parts {
+		n, err := w.out.Write(p)
+		w.size += int64(n)
+		if err != nil {
+			return err
+		}
+		w.sum.Write(p)
+	}
+	return nil
+}
+
+// end marks the stream as complete.
+func (w *ipcFile) end() error {
+	if w.size == 0 {
+		return malformed("The stream has no schema. It begins with one, as a record writer sends it.")
+	}
+	return errors.Join(w.write(continuation, make([]byte, 4)), w.out.Flush())
+}

@@ -1,0 +1,101 @@
+package flight
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"rowback/query"
+	"rowback/storage"
+	"rowback/storage/duck"
+)
+
+// How many prepared statements are kept, in all and of one user, and for how long one is that no one uses. Where there
+// are more, the one that was unused for longest makes room.
+const (
+	maxStatements = 256
+	maxOfUser     = 64
+	maxIdle       = 30 * time.Minute
+)
+
+// preparedStatement is one that a client has prepared.
+type preparedStatement struct {
+	user       string
+	project    int64
+	sql        string
+	parameters []string // in the order in which they are bound
+	used       time.Time
+
+	mu    sync.Mutex
+	rows  [][]duck.Param // that were bound; nil: none were
+	every []duck.Param   // a value for each parameter that stands for those of all rows
+	shape *query.Shape   // of the result with these; nil: not asked for yet
+}
+
+// statements are the prepared statements, by handle.
+type statements struct {
+	mu       sync.Mutex
+	now      func() time.Time
+	byHandle map[string]*preparedStatement
+}
+
+func newStatements(now func() time.Time) *statements {
+	return &statements{now: now, byHandle: map[string]*preparedStatement{}}
+}
+
+// add keeps a statement, and returns its handle.
+func (s *statements) add(p *preparedStatement) []byte {
+	handle := make([]byte, 16)
+	rand.Read(handle)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.used = s.now()
+	s.forgetIdle()
+	s.makeRoom(maxOfUser, func(o *preparedStatement) bool { return o.user == p.user })
+	s.makeRoom(maxStatements, func(*preparedStatement) bool { return true })
+	s.byHandle[string(handle)] = p
+	return handle
+}
+
+func (s *statements) forgetIdle() {
+	for handle, p := range s.byHandle {
+		if s.now().Sub(p.used) > maxIdle {
+			delete(s.byHandle, handle)
+		}
+	}
+}
+
+// makeRoom forgets the statement that was unused for longest, if there are as many as there may be of that kind.
+func (s *statements) makeRoom(most int, of func(*preparedStatement) bool) {
+	count, oldest := 0, ""
+	for handle, p := range s.byHandle {
+		if !of(p) {
+			continue
+		}
+		count++
+		if oldest == "" || p.used.Before(s.byHandle[oldest].used) {
+			oldest = handle
+		}
+	}
+	if count >= most {
+		delete(s.byHandle, oldest)
+	}
+}
+
+// get finds a statement of a user's.
+func (s *statements) get(handle []byte, user string) (*preparedStatement, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.byHandle[string(handle)]
+	if !ok || p.user != user || s.now().Sub(p.used) > maxIdle {
+		return nil, refuse(storage.NotFound, "statement_not_found", "There is no such prepared statement of yours: it was closed, or unused for %s, or it made room for newer ones. Prepare it again.", maxIdle)
+	}
+	p.used = s.now()
+	return p, nil
+}
+
+func (s *statements) remove(handle []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byHandle, string(handle))
+}

@@ -1,0 +1,178 @@
+package flight
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+
+	"rowback/query"
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// The schemas of every catalog, and the types of their tables.
+const (
+	datasetsSchema = "datasets"
+	historySchema  = "rowback"
+
+	datasetType = "TABLE"
+	versionType = "VIEW"
+	historyType = "SYSTEM TABLE"
+)
+
+// table is a name that SQL can read, as a catalog lists it.
+type table struct {
+	catalog, schema, name, kind string
+
+	dataset storage.State // that it is, or is a version of; none: a table of history
+	ref     string        // of the version
+}
+
+func compareTables(a, b table) int {
+	return cmp.Or(cmp.Compare(a.catalog, b.catalog), cmp.Compare(a.schema, b.schema), cmp.Compare(a.name, b.name))
+}
+
+// catalogs are the projects that have datasets, and the call's own.
+func (f *Face) catalogs(ctx context.Context) ([]string, error) {
+	own, err := project(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
+	if err != nil {
+		return nil, err
+	}
+	out := []string{strconv.FormatInt(own, 10)}
+	for _, s := range all {
+		out = append(out, strconv.FormatInt(s.Dataset.ProjectID, 10))
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// tables lists what a request's filters let through, in the order that Flight SQL wants.
+func (f *Face) tables(ctx context.Context, in flightsql.GetTables) (out []table, err error) {
+	catalogs, err := f.catalogs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	schemas, names := like(in.GetDBSchemaFilterPattern()), like(in.GetTableNameFilterPattern())
+	wanted := func(t table) bool {
+		return schemas(t.schema) && names(t.name) && (len(in.GetTableTypes()) == 0 || slices.Contains(in.GetTableTypes(), t.kind))
+	}
+	for _, name := range catalogs {
+		if in.GetCatalog() != nil && *in.GetCatalog() != name {
+			continue
+		}
+		all, err := f.tablesOf(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range all {
+			if wanted(t) {
+				out = append(out, t)
+			}
+		}
+	}
+	slices.SortFunc(out, compareTables)
+	return out, nil
+}
+
+// tablesOf lists the tables of a catalog.
+func (f *Face) tablesOf(ctx context.Context, name string) (out []table, err error) {
+	id, err := strconv.ParseInt(name, 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.store.Datasets(ctx, catalog.DatasetFilter{Project: id, Limit: math.MaxInt32})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		called := s.Dataset.Name
+		if s.Dataset.IsNamesake {
+			called = s.Dataset.ID // another one has the name
+		}
+		out = append(out, table{name, datasetsSchema, called, datasetType, s, ""})
+		versions, err := f.store.Versions(ctx, s.Dataset.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range versions {
+			ref := storage.VersionNumber(v)
+			out = append(out, table{name, datasetsSchema, called + "@" + ref, versionType, s, ref})
+		}
+	}
+	for history := range query.CatalogTables() {
+		out = append(out, table{catalog: name, schema: historySchema, name: history, kind: historyType})
+	}
+	return out, nil
+}
+
+// columns are those of the table as a query would give them.
+func (f *Face) columns(ctx context.Context, t table) ([]schema.Column, error) {
+	if t.kind == historyType {
+		return query.CatalogTables()[t.name], nil
+	}
+	state := t.dataset
+	if t.ref != "" {
+		var err error
+		if state, err = f.store.State(ctx, t.dataset.Dataset.ID, t.ref); err != nil {
+			return nil, err
+		}
+	}
+	return state.TableColumns(), nil
+}
+
+// schemas are the tables' Arrow schemas, as a stream would begin with them.
+func (f *Face) schemas(ctx context.Context, tables []table) ([][]byte, error) {
+	list := make([][]schema.Column, len(tables))
+	for i, t := range tables {
+		var err error
+		if list[i], err = f.columns(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	found, err := query.Tables(ctx, f.store, list)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, len(found))
+	for i, s := range found {
+		out[i] = flight.SerializeSchema(s, f.options.Memory)
+	}
+	return out, nil
+}
+
+// like is the test of a pattern of SQL's LIKE, with a backslash before what stands for itself; nil lets all through.
+func like(pattern *string) func(string) bool {
+	if pattern == nil {
+		return func(string) bool { return true }
+	}
+	var out strings.Builder
+	escaped := false
+	for _, r := range *pattern {
+		switch {
+		case escaped:
+			out.WriteString(regexp.QuoteMeta(string(r)))
+			escaped = false
+		case r == '\\':
+			escaped = true
+		case r == '%':
+			out.WriteString(".*")
+		case r == '_':
+			out.WriteString(".")
+		default:
+			out.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	return regexp.MustCompile("(?s)^" + out.String() + "$").MatchString
+}

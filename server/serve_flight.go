@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rowback/server/access"
+	"rowback/server/flight"
+	"rowback/storage"
+)
+
+// flightServer is the Arrow Flight SQL face on its own port; nil: there is none.
+type flightServer struct {
+	face     *flight.Face
+	listener net.Listener
+}
+
+// listenFlight opens the port of the Flight face, if one was given.
+func (cmd *serveCmd) listenFlight(store *storage.Store, tokens access.Tokens, log *slog.Logger) (*flightServer, error) {
+	if cmd.FlightAddr == "" {
+		return nil, nil
+	}
+	listener, err := net.Listen("tcp", cmd.FlightAddr)
+	if err != nil {
+		return nil, err
+	}
+	face, err := flight.New(store, flight.Options{
+		Version: version, Log: log, Tokens: tokens,
+		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
+	})
+	return &flightServer{face, listener}, err
+}
+
+func (s *flightServer) addr() string {
+	if s == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+func (s *flightServer) collectors() []prometheus.Collector {
+	if s == nil {
+		return nil
+	}
+	return s.face.Collectors()
+}
+
+// serve answers calls until the face is stopped; where there is none, it waits for ctx.
+func (s *flightServer) serve(ctx context.Context) error {
+	if s == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return s.face.Serve(s.listener)
+}
+
+// stop lets open calls finish until ctx ends, and then ends them.
+func (s *flightServer) stop(ctx context.Context) {
+	if s != nil {
+		s.face.Stop(ctx)
+	}
+}

@@ -1,0 +1,32 @@
+package storage
+
+import (
+	"context"
+	"errors"
+
+	"rowback/storage/catalog"
+)
+
+// Found makes a dataset with its first records: both stand, or neither. The request's receipt is told a State.
+func (s *Store) Found(ctx context.Context, n NewDataset, c Change) (State, error) {
+	made, err := s.newCreation(ctx, n)
+	if err != nil {
+		return State{}, err
+	}
+	w, err := s.beginNew(made, c.Request, catalog.Append)
+	if err != nil {
+		return State{}, err
+	}
+	defer w.end()
+	if err = w.connect(ctx); err == nil {
+		err = w.append(ctx, c.Upload)
+	}
+	if err != nil {
+		return State{}, errors.Join(err, w.withdraw(context.WithoutCancel(ctx)))
+	}
+	w.bookmarkImport()
+	if _, err := w.publish(ctx); err != nil {
+		return State{}, err
+	}
+	return w.result().(State), nil
+}
