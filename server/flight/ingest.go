@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
@@ -78,7 +79,7 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 		err = g.readTable(in.GetTableDefinitionOptions())
 	}
 	if err == nil {
-		err = g.readOptions(in.GetOptions())
+		err = g.readOptions(optionsOf(ctx, in))
 	}
 	return g, err
 }
@@ -87,7 +88,7 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 func (g *ingestion) readTable(o *gen.CommandStatementIngest_TableDefinitionOptions) error {
 	switch o.GetIfExists() {
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_REPLACE:
-		return unsupported("An ingest does not replace a dataset, which would lose its history. Use append with the option mode=overwrite: that replaces the records, as a commit.")
+		return unsupported("An ingest does not replace a dataset, whose history would go with it. Append, with the option mode=overwrite or mode=upsert to change records by their key; or choose another name.")
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_APPEND:
 		g.takes = true
 	}
@@ -96,6 +97,18 @@ func (g *ingestion) readTable(o *gen.CommandStatementIngest_TableDefinitionOptio
 		return refuse(storage.Invalid, "invalid_field", "table_definition_options: must let the dataset be made, appended to, or both")
 	}
 	return nil
+}
+
+// optionsOf are the ingest's options, and those in headers, x-rowback-mode and so on: some drivers can send no options.
+func optionsOf(ctx context.Context, in *gen.CommandStatementIngest) map[string]string {
+	out := map[string]string{}
+	for _, name := range []string{"mode", "message", "key", "metadata"} {
+		if text := headerOf(ctx, "x-rowback-"+name); text != "" {
+			out[name] = text
+		}
+	}
+	maps.Copy(out, in.GetOptions())
+	return out
 }
 
 func (g *ingestion) readOptions(options map[string]string) (err error) {
