@@ -108,6 +108,10 @@ func TestRowsOfParametersFollowEachOther(t *testing.T) {
 	if err != nil || got.lines[0] != `{"a":"x","b":2}` {
 		t.Error(got.lines, err)
 	}
+	got, err = c.bound("SELECT id FROM employees WHERE id = ? OR ? IS NULL ORDER BY id", columns(arrow.Null, arrow.Null), `[{}]`)
+	if err != nil || len(got.lines) != 3 {
+		t.Error(got.lines, err)
+	}
 	many := columns(arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64,
 		arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64)
 	got, err = c.bound("SELECT [?,?,?,?,?,?,?,?,?,?,?] AS v", many, `[{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"k":11}]`)

@@ -29,6 +29,8 @@ func valueOf(a arrow.Array, i int) (any, error) {
 		return nil, nil
 	}
 	switch a := a.(type) {
+	case *array.Null: // which has no bitmap
+		return nil, nil
 	case *array.Boolean:
 		return a.Value(i), nil
 	case *array.Int8:
