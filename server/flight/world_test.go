@@ -66,22 +66,34 @@ func must(err error) {
 
 // serve starts a face of the store.
 func serve(o flight.Options) (addr string, stop func(), err error) {
-	face, err := flight.New(store, o)
-	if err != nil {
+	addr, face, err := listen(o)
+	return addr, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		face.Stop(ctx)
+	}, err
+}
+
+func listen(o flight.Options) (addr string, face *flight.Face, err error) {
+	if face, err = flight.New(store, o); err != nil {
 		return "", nil, err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- face.Serve(l) }()
-	return l.Addr().String(), func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		face.Stop(ctx)
-		must(<-ended)
-	}, nil
+	go func() { must(face.Serve(l)) }()
+	return l.Addr().String(), face, nil
+}
+
+// start starts a face that the test stops.
+func start(t *testing.T, o flight.Options) (addr string, face *flight.Face) {
+	t.Helper()
+	addr, face, err := listen(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr, face
 }
 
 func fill() {
