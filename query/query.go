@@ -90,9 +90,6 @@ func read(ctx context.Context, store *storage.Store, s Statement, files []string
 		}
 	}()
 	p = &prepared{box: box, meaning: Meaning{}}
-	if _, err := box.Exec(ctx, duck.Locate); err != nil {
-		return nil, err
-	}
 	if p.text, err = parse(ctx, box, s.SQL); err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func Scratch(format intake.Format, scratch string) []string {
 const wholeSuffix = ".whole"
 
 func writeArrow(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
-	r, err := openStream(ctx, conn, q, w, batchBytes)
+	r, err := openStream(ctx, conn, q, w, 0)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,11 @@ func writeArrow(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
 
 // writeParquet lets DuckDB write a file and then sends it: a Parquet file ends with what is known last.
 func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scratch string) error {
-	defer os.Remove(scratch)
+	defer func() {
+		for _, path := range Scratch(intake.Parquet, scratch) { // a sandbox that was killed leaves what it was writing
+			os.Remove(path)
+		}
+	}()
 	rows, err := datafile.CopyQuery(ctx, conn, q.limited(), scratch, "", q.Params...)
 	if err != nil {
 		return err

@@ -9,22 +9,15 @@ import (
 	"rowback/storage/duck"
 )
 
-// How large an Arrow batch becomes before it is passed on. DuckDB's own have 2,048 rows, too few for readers to be fast.
-const (
-	batchRows  = 64 << 10
-	batchBytes = 64 << 20
-)
-
-// Stream is the result of a query as Arrow, in large batches, as it arrives. Close must be called.
+// Stream is the result of a query as Arrow, in the large batches of a duck.Reader or in parts of them, as it arrives.
+// Close must be called.
 type Stream struct {
 	reader *duck.Reader
 	bound  *bound
-	counts bool                // the bytes of what it gives; else whoever writes them does
-	most   int64               // bytes of a batch
-	held   []arrow.RecordBatch // DuckDB's, to be joined
-	parts  []part              // the next to be given
-	read   bool                // there is no more to collect
-	ended  bool                // there is no more to give
+	counts bool   // the bytes of what it gives; else whoever writes them does
+	most   int64  // bytes of a batch; 0: any
+	parts  []part // the next to be given
+	ended  bool   // there are no more
 }
 
 // part is a batch of the size that is wanted, bytes.
@@ -33,8 +26,7 @@ type part struct {
 	size int64
 }
 
-// Open runs a query. Its batches have about 64k rows, or about most bytes where that is less; only one that has a single
-// row may be larger.
+// Open runs a query. Its batches have about most bytes at most, 0: any; only one that has a single row may be larger.
 func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, error) {
 	s, err := openStream(ctx, conn, q, newBound(nil, q), most)
 	if err == nil {
@@ -62,7 +54,7 @@ func (s *Stream) Left() int64 { return s.bound.bytes }
 
 // Next returns the next batch, which the caller releases, or nil at the end.
 func (s *Stream) Next() (arrow.RecordBatch, error) {
-	if len(s.parts) == 0 && !s.read {
+	if len(s.parts) == 0 && !s.ended {
 		if err := s.fetch(); err != nil {
 			return nil, err
 		}
@@ -87,13 +79,14 @@ func (s *Stream) Next() (arrow.RecordBatch, error) {
 	return next.NewSlice(0, rows), nil
 }
 
-// fetch reads the next large batch, in parts of the size that is wanted.
+// fetch reads the next batch, in parts of the size that is wanted.
 func (s *Stream) fetch() error {
-	large, err := s.collect()
+	large, err := s.reader.Next()
 	if err != nil || large == nil {
+		s.ended = true
 		return err
 	}
-	if size := sizeOf(large); size <= s.most+s.most/8 {
+	if size := sizeOf(large); s.most == 0 || size <= s.most+s.most/8 {
 		s.parts = []part{{large, size}}
 		return nil
 	}
@@ -140,36 +133,6 @@ type counter int64
 func (c *counter) Write(p []byte) (int, error) {
 	*c += counter(len(p))
 	return len(p), nil
-}
-
-// collect joins batches of DuckDB's until they make a large one; nil: there are none.
-func (s *Stream) collect() (arrow.RecordBatch, error) {
-	defer s.drop()
-	var rows, bytes int64
-	for rows < batchRows && bytes < s.most {
-		b, err := s.reader.Next()
-		s.read = err != nil || b == nil
-		if err != nil {
-			return nil, err
-		}
-		if b == nil {
-			break
-		}
-		s.held = append(s.held, b)
-		rows += b.NumRows()
-		bytes += sizeOf(b)
-	}
-	if len(s.held) == 0 {
-		return nil, nil
-	}
-	return duck.Concat(s.Schema(), s.held)
-}
-
-func (s *Stream) drop() {
-	for _, b := range s.held {
-		b.Release()
-	}
-	s.held = s.held[:0]
 }
 
 // Close ends the query, wherever it was.
