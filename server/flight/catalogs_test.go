@@ -153,6 +153,8 @@ func TestWhatTheServerIs(t *testing.T) {
 		`{"info_name":0,"value":[0,"Rowback"]}
 {"info_name":1,"value":[0,"1.2.3"]}
 {"info_name":3,"value":[1,true]}`)
+	same(t, "facts of which one is not known", c.listed(c.GetSqlInfo(ctx, []flightsql.SqlInfo{9999, flightsql.SqlInfoFlightSqlServerName})), `{"info_name":0,"value":[0,"Rowback"]}`)
+	same(t, "a fact that is not known", c.listed(c.GetSqlInfo(ctx, []flightsql.SqlInfo{9999})), "")
 	if all := c.listed(c.GetSqlInfo(ctx, nil)); strings.Count(all, "\n") < 30 {
 		t.Error(all)
 	}

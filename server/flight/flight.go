@@ -19,6 +19,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"rowback/server/access"
 	"rowback/storage"
@@ -44,6 +45,7 @@ type Face struct {
 	log        *slog.Logger
 	metrics    *metrics
 	statements *statements
+	known      []uint32 // facts of the server, by their numbers
 	server     *grpc.Server
 	base       context.Context // ends when the server has to stop at once
 	stop       context.CancelFunc
@@ -57,6 +59,9 @@ const (
 	sentMessage = 3 << 20
 	window      = 4 << 20
 )
+
+// patience is how long a connection may be silent before the server asks whether the client is still there.
+const patience = time.Minute
 
 // New makes the face of a store.
 func New(store *storage.Store, o Options) (*Face, error) {
@@ -84,7 +89,7 @@ func New(store *storage.Store, o Options) (*Face, error) {
 	f.server = grpc.NewServer(
 		grpc.InTapHandle(f.authenticate), grpc.ChainUnaryInterceptor(f.observeUnary), grpc.ChainStreamInterceptor(f.observeStream),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
-		grpc.MaxConcurrentStreams(100), grpc.WaitForHandlers(true),
+		grpc.MaxConcurrentStreams(100), grpc.WaitForHandlers(true), grpc.KeepaliveParams(keepalive.ServerParameters{Time: patience}),
 	)
 	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, boundedAllocator{o.Memory}), face: f})
 	return f, f.describeServer()

@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -54,9 +55,30 @@ func (f *Face) describeServer() (err error) {
 		flightsql.SqlInfoNamedParametersSupported:                   true,
 		flightsql.SqlInfoCorrelatedSubqueriesSupported:              true,
 	} {
+		f.known = append(f.known, uint32(id))
 		err = errors.Join(err, f.RegisterSqlInfo(id, value))
 	}
 	return err
+}
+
+// wantedInfo is a request for facts of the server.
+type wantedInfo []uint32
+
+// GetInfo returns the numbers of the facts.
+func (w wantedInfo) GetInfo() []uint32 { return w }
+
+// DoGetSqlInfo tells what the server is. Facts that it does not know of are left out; arrow-go would refuse all.
+func (f *Face) DoGetSqlInfo(ctx context.Context, in flightsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+	wanted := wantedInfo{}
+	for _, id := range in.GetInfo() {
+		if slices.Contains(f.known, id) {
+			wanted = append(wanted, id)
+		}
+	}
+	if len(wanted) == 0 && len(in.GetInfo()) > 0 {
+		return f.list(schema_ref.SqlInfo).send()
+	}
+	return f.BaseServer.DoGetSqlInfo(ctx, wanted)
 }
 
 // sqlType is a type of SQL's as ODBC numbers them (XDBC), with DuckDB's name.

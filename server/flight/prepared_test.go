@@ -200,7 +200,7 @@ func TestPreparedStatementsAreFew(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	c, ctx := dial(t, other(t, flight.Options{Now: func() time.Time { return now }})), context.Background()
 	var all []*flightsql.PreparedStatement
-	for range 65 {
+	for range 129 {
 		now = now.Add(time.Second)
 		p, err := c.Prepare(ctx, one)
 		if err != nil {
@@ -210,11 +210,11 @@ func TestPreparedStatementsAreFew(t *testing.T) {
 	}
 	_, err := all[0].Execute(ctx)
 	refused(t, "the oldest of too many", err, codes.NotFound, "made room for newer ones")
-	if _, err := all[64].Execute(ctx); err != nil {
+	if _, err := all[128].Execute(ctx); err != nil {
 		t.Error(err)
 	}
 	now = now.Add(31 * time.Minute)
-	_, err = all[64].Execute(ctx)
+	_, err = all[128].Execute(ctx)
 	refused(t, "one that was not used", err, codes.NotFound, "unused for 30m")
 }
 

@@ -104,10 +104,8 @@ func readable(work func() error) (err error) {
 
 var errUnreadable = malformed("The Arrow stream can't be read: it is malformed or was cut short.")
 
-// incomplete is the error of a stream that ends before its sender has said so.
+// incomplete is the error of a stream that ends before its sender has said so. Of a message that is too large, gRPC has
+// told already.
 func incomplete(err error) error {
-	if s, ok := status.FromError(err); ok && s.Code() == codes.ResourceExhausted {
-		return refuse(storage.Invalid, "too_large", "A message is larger than %d bytes. Send smaller batches.", maxMessage)
-	}
 	return errors.Join(refuse(storage.Malformed, "incomplete_body", "The stream ended before it was complete."), err)
 }

@@ -14,7 +14,7 @@ import (
 // are more, the one that was unused for longest makes room.
 const (
 	maxStatements = 256
-	maxOfUser     = 64
+	maxOfUser     = 128
 	maxIdle       = 30 * time.Minute
 )
 
