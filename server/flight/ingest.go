@@ -45,11 +45,11 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 	if err != nil {
 		return err
 	}
-	told, err := proto.Marshal(&gen.DoPutUpdateResult{RecordCount: records(commit)})
+	answer, err := proto.Marshal(&gen.DoPutUpdateResult{RecordCount: records(commit)})
 	if err != nil {
 		return err
 	}
-	return stream.Send(&flight.PutResult{AppMetadata: told})
+	return stream.Send(&flight.PutResult{AppMetadata: answer})
 }
 
 // records is how many records a commit changed.

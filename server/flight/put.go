@@ -54,10 +54,11 @@ func (s *putStream) Recv() (*flight.FlightData, error) {
 	return s.FlightService_DoPutServer.Recv()
 }
 
+// ingestOf reads a command that is a bulk ingest.
 func ingestOf(cmd []byte) (*gen.CommandStatementIngest, bool) {
-	var any anypb.Any
+	var packed anypb.Any
 	var in gen.CommandStatementIngest
-	if proto.Unmarshal(cmd, &any) != nil || any.UnmarshalTo(&in) != nil {
+	if proto.Unmarshal(cmd, &packed) != nil || packed.UnmarshalTo(&in) != nil {
 		return nil, false
 	}
 	return &in, true
@@ -123,11 +124,11 @@ func (f *Face) put(stream *putStream, text []byte) error {
 	if err != nil {
 		return err
 	}
-	told, err := json.Marshal(commit)
+	answer, err := json.Marshal(commit)
 	if err != nil {
 		return err
 	}
-	return stream.Send(&flight.PutResult{AppMetadata: told})
+	return stream.Send(&flight.PutResult{AppMetadata: answer})
 }
 
 // write is a change that a stream of records makes.

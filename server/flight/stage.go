@@ -37,19 +37,15 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 		print := sha256.Sum256(append([]byte("DoPut "+headerOf(stream.Context(), projectHeader)+"\n"+sum+"\n"), w.command...))
 		w.request.Receipt = &storage.Receipt{Key: key, Fingerprint: hex.EncodeToString(print[:]), Answer: told}
 		kept, found, err := f.store.Answered(ctx, w.request.User, key, w.request.Receipt.Fingerprint)
-		if err != nil || found {
-			return v, errors.Join(err, unlessEmpty(kept, &v))
+		if err != nil {
+			return v, err
+		}
+		if found {
+			return v, json.Unmarshal(kept, &v)
 		}
 	}
 	commit, err := w.do(ctx, storage.Change{Request: w.request, Upload: upload})
 	return view.Of(commit), err
-}
-
-func unlessEmpty(kept json.RawMessage, v *view.Commit) error {
-	if len(kept) == 0 {
-		return nil
-	}
-	return json.Unmarshal(kept, v)
 }
 
 // stage writes the records of a stream to a file, as the Arrow IPC stream that they are, and returns it with the SHA-256

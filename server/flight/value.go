@@ -33,22 +33,6 @@ func valueOf(a arrow.Array, i int) (any, error) {
 		return nil, nil
 	case *array.Boolean:
 		return a.Value(i), nil
-	case *array.Int8:
-		return int64(a.Value(i)), nil
-	case *array.Int16:
-		return int64(a.Value(i)), nil
-	case *array.Int32:
-		return int64(a.Value(i)), nil
-	case *array.Int64:
-		return a.Value(i), nil
-	case *array.Uint8:
-		return int64(a.Value(i)), nil
-	case *array.Uint16:
-		return int64(a.Value(i)), nil
-	case *array.Uint32:
-		return int64(a.Value(i)), nil
-	case *array.Uint64:
-		return duck.Decimal{Digits: new(big.Int).SetUint64(a.Value(i))}, nil
 	case *array.Float16:
 		return float64(a.Value(i).Float32()), nil
 	case *array.Float32:
@@ -66,6 +50,9 @@ func valueOf(a arrow.Array, i int) (any, error) {
 	case array.ExtensionArray:
 		return valueOf(a.Storage(), i)
 	}
+	if n, ok := integerOf(a, i); ok {
+		return n, nil
+	}
 	if d, ok := decimalOf(a, i); ok {
 		if d.Scale < 0 || len(new(big.Int).Abs(d.Digits).String()) > maxDigits || d.Scale > maxDigits {
 			return nil, fmt.Errorf("is a decimal of more than %d digits, or of whole tens", maxDigits)
@@ -73,6 +60,29 @@ func valueOf(a arrow.Array, i int) (any, error) {
 		return d, nil
 	}
 	return momentOf(a, i)
+}
+
+// integerOf is an integer of any width. One without a sign may be more than DuckDB's BIGINT holds.
+func integerOf(a arrow.Array, i int) (any, bool) {
+	switch a := a.(type) {
+	case *array.Int8:
+		return int64(a.Value(i)), true
+	case *array.Int16:
+		return int64(a.Value(i)), true
+	case *array.Int32:
+		return int64(a.Value(i)), true
+	case *array.Int64:
+		return a.Value(i), true
+	case *array.Uint8:
+		return int64(a.Value(i)), true
+	case *array.Uint16:
+		return int64(a.Value(i)), true
+	case *array.Uint32:
+		return int64(a.Value(i)), true
+	case *array.Uint64:
+		return duck.Decimal{Digits: new(big.Int).SetUint64(a.Value(i))}, true
+	}
+	return nil, false
 }
 
 func decimalOf(a arrow.Array, i int) (d duck.Decimal, ok bool) {
