@@ -112,13 +112,13 @@ func lineAndColumn(text string, offset int) (line, column int) {
 
 // explain puts what the statement met into words, with the place in what the client wrote.
 func (t *text) explain(err error) error {
-	var syntax *storage.SyntaxError
+	var placed *storage.Placed
 	var failure *duck.Failure
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &syntax):
-		return t.located(storage.Explain(err), syntax.Offset)
+	case errors.As(err, &placed):
+		return t.located(storage.Explain(err), placed.Offset)
 	case duck.CauseOf(err) == duck.Unreadable:
 		return storage.ReadError(err)
 	case duck.CauseOf(err) != duck.Input, !errors.As(err, &failure):
