@@ -28,8 +28,9 @@ type Statement struct {
 	Bytes   int64           // of the answer, about; 0: any
 }
 
-// maxText is how long a statement may be, bytes. The parser takes seconds for far longer ones.
-const maxText = 100_000
+// maxText is how long a statement may be, bytes: a list of 50,000 numbers fits. The parser takes seconds for far longer
+// ones.
+const maxText = 500_000
 
 // Write runs a statement and writes its result to w, in a format. scratch is where a file may be put meanwhile. It tells
 // where the result was cut. ctx ends it.

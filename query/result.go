@@ -9,6 +9,9 @@ import (
 	"rowback/storage/schema"
 )
 
+// maxColumns is how many columns a result may have.
+const maxColumns = 10_000
+
 // result is the SQL of a statement's result, and its columns: each with a name of its own, and with a type that every
 // format can write where there is one that keeps its values.
 func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param) (sql string, columns []schema.Column, err error) {
@@ -16,6 +19,9 @@ func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param) (
 	columns, err = describe(ctx, box, sql, params)
 	if err != nil {
 		return "", nil, t.explain(err)
+	}
+	if len(columns) > maxColumns {
+		return "", nil, refuse("too_complex", "The result has %d columns; it has at most %d. Name those that are needed, instead of *.", len(columns), maxColumns)
 	}
 	cast := false
 	list := make([]string, len(columns))

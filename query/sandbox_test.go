@@ -185,7 +185,7 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT count(*) FROM (SELECT DISTINCT hash(range) FROM range(10000000000))", tooLate + " " + noMemory},
 	{"SELECT " + strings.Repeat("(", 40000) + "1" + strings.Repeat(")", 40000), notSQL},
 	{"SELECT 1" + strings.Repeat("+1", 40000), notSQL},
-	{"SELECT '" + strings.Repeat("x", 100000) + "'", notSQL},
+	{"SELECT '" + strings.Repeat("x", 500000) + "'", notSQL},
 	{strings.Repeat("SELECT * FROM (", 5000) + "SELECT 1" + strings.Repeat(")", 5000), notSQL},
 }
 

@@ -193,9 +193,9 @@ func forbidden(what string) *Error {
 
 // parse parses one SELECT statement.
 func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree any, err error) {
-	var text string
-	if err := box.Row(ctx, "SELECT CAST(json_serialize_sql("+duck.Text(statement)+", skip_null := true, skip_empty := true) AS VARCHAR)", &text); err != nil {
-		return n, nil, ClientError(err)
+	text, err := serialized(ctx, box, statement)
+	if err != nil {
+		return n, nil, err
 	}
 	var parsed struct {
 		Error      bool   `json:"error"`
@@ -212,7 +212,27 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree 
 		return n, nil, unparsed(parsed.Message, parsed.Position)
 	}
 	first := parsed.Statements[0].Node
-	return n, tree, errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree))
+	if err := errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree)); err != nil {
+		return n, nil, err
+	}
+	return n, tree, checkSize(statement, tree)
+}
+
+// maxTree is how large a parsed statement may be, bytes: a list of 50,000 numbers has 7 MB.
+const maxTree = 16 << 20
+
+// serialized is the parsed statement as JSON.
+func serialized(ctx context.Context, box *duck.Conn, statement string) (string, error) {
+	var tree *string
+	err := box.Row(ctx, fmt.Sprintf("SELECT CASE WHEN strlen(tree) <= %d THEN tree END FROM (SELECT CAST(json_serialize_sql(%s, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)",
+		maxTree, duck.Text(statement)), &tree)
+	switch {
+	case err != nil:
+		return "", ClientError(err)
+	case tree == nil:
+		return "", tooComplex("has too many parts. Give long lists as a parameter: x IN (SELECT unnest($list)).")
+	}
+	return *tree, nil
 }
 
 // Placed is a refusal of SQL with its place.
