@@ -222,17 +222,16 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree 
 const maxTree = 16 << 20
 
 // serialized is the parsed statement as JSON.
-func serialized(ctx context.Context, box *duck.Conn, statement string) (string, error) {
-	var tree *string
-	err := box.Row(ctx, fmt.Sprintf("SELECT CASE WHEN strlen(tree) <= %d THEN tree END FROM (SELECT CAST(json_serialize_sql(%s, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)",
+func serialized(ctx context.Context, box *duck.Conn, statement string) (tree string, err error) {
+	err = box.Row(ctx, fmt.Sprintf("SELECT CASE WHEN strlen(tree) <= %d THEN tree ELSE '' END FROM (SELECT CAST(json_serialize_sql(%s, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)",
 		maxTree, duck.Text(statement)), &tree)
 	switch {
 	case err != nil:
 		return "", ClientError(err)
-	case tree == nil:
+	case tree == "":
 		return "", tooComplex("has too many parts. Give long lists as a parameter: x IN (SELECT unnest($list)).")
 	}
-	return *tree, nil
+	return tree, nil
 }
 
 // Placed is a refusal of SQL with its place.
