@@ -23,6 +23,11 @@ func params(text json.RawMessage, wanted []string) (out []duck.Param, err error)
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range wanted {
+		if n, err := strconv.Atoi(name); err == nil && n > 1 && !slices.Contains(wanted, strconv.Itoa(n-1)) {
+			return nil, badParams("the statement has $%d and no $%d; number its parameters from 1, without gaps", n, n-1)
+		}
+	}
 	byName := map[string]any{}
 	switch given := given.(type) {
 	case nil:

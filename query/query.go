@@ -58,7 +58,10 @@ func Write(ctx context.Context, store *storage.Store, s Statement, format intake
 // prepare gives the sandbox the tables that a statement names, locks it, and finds the columns of the result. files are
 // more files that may be touched.
 func prepare(ctx context.Context, store *storage.Store, box *duck.Conn, s Statement, t *text, files []string) (q output.Query, err error) {
-	if q.Params, err = params(s.Params, t.Parameters); err != nil {
+	if q.Params, err = params(s.Params, t.asked); err != nil {
+		return q, err
+	}
+	if q.Params, err = t.nameVersions(ctx, box, q.Params); err != nil {
 		return q, err
 	}
 	n := &names{store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}}

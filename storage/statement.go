@@ -35,11 +35,12 @@ type node struct {
 
 // Table is a name in a statement that stands for a table.
 type Table struct {
-	Schema string // with the catalog before it, where one is written
-	Name   string
-	Offset int    // where the name begins, bytes into the statement
-	Unit   string // of AT (VERSION => …) or AT (TIMESTAMP => …): the word; empty: there is none
-	Point  string // of AT: its value, if it is a literal
+	Schema    string // with the catalog before it, where one is written
+	Name      string
+	Offset    int    // where the name begins, bytes into the statement
+	Unit      string // of AT (VERSION => …) or AT (TIMESTAMP => …): the word; empty: there is none
+	Point     string // of AT: its value, if it is a literal
+	Parameter string // of AT: the parameter that has its value, if it is one
 }
 
 // Select is what a client's statement names.
@@ -135,7 +136,7 @@ func (r *reach) look(n map[string]any, ctes []string) error {
 			return &Placed{offsetOf(n), forbidden("a table function other than " + strings.Join(pureTables, ", "))}
 		}
 	case kind == "BASE_TABLE":
-		r.name(n, ctes)
+		return r.name(n, ctes)
 	case kind == "SHOW_REF" && (n["query"] == nil || text(n["table_name"]) != ""):
 		return failf(Invalid, "forbidden_sql", "The SQL asks for a list of what the server has (SHOW), which it can't have. The datasets are in the table rowback.datasets.")
 	}
@@ -143,31 +144,40 @@ func (r *reach) look(n map[string]any, ctes []string) error {
 }
 
 // name notes a table that is no query of the statement's own.
-func (r *reach) name(n map[string]any, ctes []string) {
+func (r *reach) name(n map[string]any, ctes []string) error {
 	t := Table{Schema: text(n["schema_name"]), Name: text(n["table_name"]), Offset: offsetOf(n)}
 	if catalog := text(n["catalog_name"]); catalog != "" {
 		t.Schema = catalog + "." + t.Schema
 	}
+	at, ok := n["at_clause"].(map[string]any)
 	if t.Schema == "" && slices.Contains(ctes, schema.Fold(t.Name)) {
-		return
+		if ok {
+			return &Placed{t.Offset, failf(Invalid, "invalid_sql", "%q is a query of the statement itself (WITH), which has no versions: AT is for datasets.", clip(t.Name))}
+		}
+		return nil
 	}
-	if at, ok := n["at_clause"].(map[string]any); ok {
-		t.Unit, t.Point = text(at["unit"]), constant(at["expr"])
+	if ok {
+		t.Unit = text(at["unit"])
+		t.Point, t.Parameter = constant(at["expr"])
 	}
 	r.tables = append(r.tables, t)
+	return nil
 }
 
-// constant is the value of a constant, through casts; empty where it is none.
-func constant(expr any) string {
+// constant is the value of a constant, through casts, or the parameter that has it; both are empty where it is neither.
+func constant(expr any) (value, parameter string) {
 	t, _ := expr.(map[string]any)
 	for text(t["class"]) == "CAST" {
 		t, _ = t["child"].(map[string]any)
 	}
-	value, _ := t["value"].(map[string]any)
-	if text(t["class"]) != "CONSTANT" || value["value"] == nil {
-		return ""
+	v, _ := t["value"].(map[string]any)
+	switch {
+	case text(t["class"]) == "PARAMETER":
+		return "", text(t["identifier"])
+	case text(t["class"]) != "CONSTANT" || v["value"] == nil:
+		return "", ""
 	}
-	return fmt.Sprint(value["value"])
+	return fmt.Sprint(v["value"]), ""
 }
 
 // offsetOf is where a part of the statement begins, bytes into it; -1: the parser does not say.
