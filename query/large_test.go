@@ -44,6 +44,7 @@ func TestLargeStatements(t *testing.T) {
 		"* beside *":                  {nested("SELECT *, * FROM (", "SELECT 1", ")", 19), "more than 10000 columns"},
 		"* in CTEs":                   {"WITH c0 AS (SELECT 1 AS x), " + series(1, 30, ", ", func(i int) string { return fmt.Sprintf("c%d AS (SELECT *, * FROM c%d)", i, i-1) }) + " SELECT 1 FROM c30", "more than 10000 columns"},
 		"columns of the result":       {"SELECT " + series(1, 10_001, ", ", func(i int) string { return "1" }), "10000 columns"},
+		"lists in lists":              {"SELECT " + nested("[", "1", "]", 300), "more than 40 types"},
 		"aliases of aliases":          {aliases(40), "more than 5000 others"},
 		"queries in queries":          {nested("SELECT * FROM (", "SELECT 1", ")", 51), "more than 50 deep"},
 		"subqueries in subqueries":    {"SELECT " + nested("(SELECT ", "1", ")", 20), "more than 15 deep"},

@@ -9,8 +9,11 @@ import (
 	"rowback/storage/schema"
 )
 
-// maxColumns is how many columns a result may have.
-const maxColumns = 10_000
+// How many columns a result may have, and how many types inside one another.
+const (
+	maxColumns = 10_000
+	maxDepth   = 40 // pyarrow reads Parquet of 100 levels, of which a list has two
+)
 
 // result is the SQL of a statement's result, and its columns: each with a name of its own, and with a type that every
 // format can write where there is one that keeps its values.
@@ -53,6 +56,9 @@ func describe(ctx context.Context, box *duck.Conn, sql string, params []duck.Par
 		typ, err := schema.Parse(written)
 		if err != nil {
 			return nil, refuse("invalid_sql", "Column %q of the result has fields without names; name them, as in {'a': 1, 'b': 2}.", name)
+		}
+		if typ.Depth() > maxDepth {
+			return nil, refuse("too_complex", "Column %q of the result has more than %d types inside one another. Cast it to JSON.", clip(name, maxName), maxDepth)
 		}
 		columns = append(columns, schema.Column{ID: i + 1, Name: name, Type: typ})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/output"
 )
 
 // text is a statement as the client wrote it and as it runs, and what it names.
@@ -91,11 +92,14 @@ func lineAndColumn(text string, offset int) (line, column int) {
 func (t *text) explain(err error) error {
 	var placed *storage.Placed
 	var failure *duck.Failure
+	var typ *output.TypeError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &placed):
 		return t.located(storage.Explain(err), placed.Offset)
+	case errors.As(err, &typ):
+		return refuse("unsupported_type", "%s", typ.Error())
 	case duck.CauseOf(err) == duck.Unreadable:
 		return storage.ReadError(err)
 	case duck.CauseOf(err) != duck.Input, !errors.As(err, &failure):
