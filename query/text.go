@@ -127,8 +127,14 @@ func said(err error, hint string) string {
 	if !strings.HasSuffix(out, "?") && !strings.HasSuffix(out, ".") {
 		out += "."
 	}
-	return strings.ReplaceAll(out, "memory."+viewSchema+".", "")
+	return ours.Replace(settings.ReplaceAllString(out, ""))
 }
+
+// What DuckDB says that is no one's to know or to do: the schema of our views, and settings.
+var (
+	ours     = strings.NewReplacer("memory."+viewSchema+".", "", `"`+viewSchema+".", `"`)
+	settings = regexp.MustCompile(`\s*(?:To [^.]*, )?[Uu]se "?SET [^.]*\.`)
+)
 
 // located adds the place to an error: a byte of sql, or -1.
 func (t *text) located(e *storage.Error, offset int) error {

@@ -38,6 +38,8 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 		case slices.Contains(allowed, c.name):
 		case slices.Contains(refused, c.name):
 			return &Placed{c.offset, forbidden(c.name + "()")}
+		case strings.Contains(c.name, "`"):
+			return &Placed{c.offset, failf(Invalid, "invalid_sql", "A name is quoted as in \"name\", and not with `.")}
 		default:
 			near, err := Nearest(ctx, box, allowed, c.name, 3)
 			if err != nil {
