@@ -19,7 +19,8 @@ import (
 )
 
 // truncated is the header that tells whether an answer ends before its result does: no, limit or bytes. Answers that are
-// done before their first byte is sent (those up to readAhead) have it in front, all others as a trailer.
+// done before their first byte is sent (those up to readAhead) have it in front, all others as a trailer; longer ones to
+// clients that speak HTTP/1.0, which knows no trailers, don't have it.
 const truncated = "X-Rowback-Truncated"
 
 // readAhead is how much of an answer is made before its first byte is sent, bytes: what goes wrong in it is still told
@@ -63,11 +64,26 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 	}
 	if err == io.EOF {
 		c.Set(truncated, body.told())
-	} else if err := c.Response().Header.SetTrailer(truncated); err != nil {
+		return sendWhole(c, body)
+	}
+	if !c.Request().Header.IsHTTP11() {
+		return sendUntilEnd(c, body, p.first)
+	}
+	if err := c.Response().Header.SetTrailer(truncated); err != nil {
 		return err
 	}
 	c.Status(http.StatusOK).Context().SetBodyStream(body, -1)
 	return nil
+}
+
+// sendWhole answers with a body that is done, so that its length is known.
+func sendWhole(c *fiber.Ctx, body *resultStream) error {
+	defer body.Close()
+	whole, err := io.ReadAll(body.Reader)
+	if err != nil {
+		return err
+	}
+	return c.Status(http.StatusOK).Send(whole)
 }
 
 // resultStream is a body that is still being made. Closing it, as happens when the client has gone, stops the query.
