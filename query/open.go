@@ -2,12 +2,15 @@ package query
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/intake"
 	"rowback/storage/output"
 	"rowback/storage/schema"
 )
@@ -72,7 +75,10 @@ func Describe(ctx context.Context, store *storage.Store, s Statement) (Shape, er
 }
 
 func (p *prepared) shape(ctx context.Context) (Shape, error) {
-	out := Shape{Columns: p.query.Columns, Meaning: p.meaning, Parameters: p.text.Parameters}
+	out := Shape{Columns: p.query.Columns, Meaning: p.meaning, Parameters: p.text.asked}
+	if err := output.CheckTypes(p.query.Columns, intake.Arrow); err != nil {
+		return out, p.text.explain(err)
+	}
 	none, err := p.box.Stream(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...)
 	if err != nil {
 		return out, p.text.explain(err)
@@ -82,14 +88,25 @@ func (p *prepared) shape(ctx context.Context) (Shape, error) {
 	return out, nil
 }
 
+// errUnknown ends the look at a statement whose tables depend on its parameters: AT (VERSION => ?).
+var errUnknown = errors.New("the tables are not known yet")
+
 // Check looks at a statement whose parameters have no values yet. The shape has no schema where that depends on them.
 func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
+	var asked []string
 	p, err := read(ctx, store, s, nil, func(t *text) (out []duck.Param, err error) {
-		for _, name := range t.Parameters {
+		asked = t.asked
+		for _, name := range asked {
 			out = append(out, duck.Param{Name: name})
 		}
-		return out, nil
+		if slices.ContainsFunc(t.Tables, func(t storage.Table) bool { return t.Parameter != "" }) {
+			err = errUnknown
+		}
+		return out, err
 	})
+	if errors.Is(err, errUnknown) {
+		return Shape{Parameters: asked}, nil
+	}
 	if err != nil {
 		return Shape{}, err
 	}
@@ -101,8 +118,8 @@ func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error
 	if err == nil {
 		return p.shape(ctx)
 	}
-	if len(p.text.Parameters) > 0 {
-		return Shape{Meaning: p.meaning, Parameters: p.text.Parameters}, nil
+	if len(asked) > 0 {
+		return Shape{Meaning: p.meaning, Parameters: asked}, nil
 	}
 	return Shape{}, err
 }

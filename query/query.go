@@ -32,8 +32,9 @@ type Statement struct {
 	Columns []schema.Column // that the result is cast to, of an earlier look; nil: those that it has
 }
 
-// maxText is how long a statement may be, bytes. The parser takes seconds for far longer ones.
-const maxText = 100_000
+// maxText is how long a statement may be, bytes: a list of 50,000 numbers fits. The parser takes seconds for far longer
+// ones.
+const maxText = 500_000
 
 // Write runs a statement and writes its result to w, in a format. scratch is where a file may be put meanwhile. It tells
 // where the result was cut. ctx ends it.
@@ -62,9 +63,9 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 	}
 	p, err := read(ctx, store, s, files, func(t *text) ([]duck.Param, error) {
 		if s.Values != nil {
-			return s.Values, checkValues(s.Values, t.Parameters)
+			return s.Values, checkValues(s.Values, t.asked)
 		}
-		return params(s.Params, t.Parameters)
+		return params(s.Params, t.asked)
 	})
 	if err != nil {
 		return nil, err
@@ -94,6 +95,9 @@ func read(ctx context.Context, store *storage.Store, s Statement, files []string
 		return nil, err
 	}
 	if p.query.Params, err = values(p.text); err != nil {
+		return nil, err
+	}
+	if p.query.Params, err = p.text.nameVersions(ctx, box, p.query.Params); err != nil {
 		return nil, err
 	}
 	n := &names{store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}, known: s.Meaning, means: p.meaning}

@@ -9,6 +9,12 @@ import (
 	"rowback/storage/schema"
 )
 
+// How many columns a result may have, and how many types inside one another.
+const (
+	maxColumns = 10_000
+	maxDepth   = 40 // pyarrow reads Parquet of 100 levels, of which a list has two
+)
+
 // result is the SQL of a statement's result, and its columns: each with a name of its own, and with a type that every
 // format can write where there is one that keeps its values. wanted are the columns of an earlier look at the statement,
 // which it is cast to: a null among the parameters may make other types.
@@ -17,6 +23,9 @@ func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param, w
 	columns, err = describe(ctx, box, sql, params)
 	if err != nil {
 		return "", nil, t.explain(err)
+	}
+	if len(columns) > maxColumns {
+		return "", nil, refuse("too_complex", "The result has %d columns; it has at most %d. Name those that are needed, instead of *.", len(columns), maxColumns)
 	}
 	if wanted != nil && len(wanted) != len(columns) {
 		return "", nil, refuse("invalid_params", "params: the result has %d columns with some of the values and %d with others.", len(wanted), len(columns))
@@ -54,6 +63,9 @@ func describe(ctx context.Context, box *duck.Conn, sql string, params []duck.Par
 		typ, err := schema.Parse(written)
 		if err != nil {
 			return nil, refuse("invalid_sql", "Column %q of the result has fields without names; name them, as in {'a': 1, 'b': 2}.", name)
+		}
+		if typ.Depth() > maxDepth {
+			return nil, refuse("too_complex", "Column %q of the result has more than %d types inside one another. Cast it to JSON.", clip(name, maxName), maxDepth)
 		}
 		columns = append(columns, schema.Column{ID: i + 1, Name: name, Type: typ})
 	}

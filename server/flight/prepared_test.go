@@ -79,6 +79,7 @@ func TestParametersOfEachType(t *testing.T) {
 		{&arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}, `"2026-01-31 10:00:00.5Z"`, "timestamp[us, tz=UTC]", "2026-01-31 10:00:00.5+00"},
 		{arrow.ListOf(arrow.PrimitiveTypes.Int32), `[1,null,3]`, "list<l: int64, nullable>", "[1, NULL, 3]"},
 		{arrow.LargeListOf(arrow.BinaryTypes.String), `["a"]`, "list<l: utf8, nullable>", "[a]"},
+		{arrow.ListOf(&arrow.Decimal128Type{Precision: 20, Scale: 2}), `["12345678901234567.89","1.50"]`, "list<l: decimal(19, 2), nullable>", "[12345678901234567.89, 1.50]"},
 		{arrow.FixedSizeListOf(2, arrow.FixedWidthTypes.Date32), `["2026-01-31",null]`, "list<l: date32, nullable>", "[2026-01-31, NULL]"},
 		{&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, `"word"`, "utf8", "word"},
 	} {
@@ -106,6 +107,11 @@ func TestRowsOfParametersFollowEachOther(t *testing.T) {
 {"asked":"y","id":2}`)
 	got, err = c.bound("SELECT $one AS a, $two AS b", arrow.NewSchema([]arrow.Field{{Name: "two", Type: arrow.PrimitiveTypes.Int64}, {Name: "one", Type: arrow.BinaryTypes.String}}, nil), `[{"one":"x","two":2}]`)
 	if err != nil || got.lines[0] != `{"a":"x","b":2}` {
+		t.Error(got.lines, err)
+	}
+	got, err = c.bound("SELECT ? AS v, city FROM employees AT (VERSION => ?) WHERE id = 2", columns(arrow.BinaryTypes.String, arrow.BinaryTypes.String), `[{"a":"x","b":"1.0.0"},{"a":"y","b":"1.0.1"}]`)
+	if err != nil || strings.Join(got.lines, "\n") != `{"city":"Turin","v":"x"}
+{"city":"Milan","v":"y"}` {
 		t.Error(got.lines, err)
 	}
 	got, err = c.bound("SELECT id FROM employees WHERE id = ? OR ? IS NULL ORDER BY id", columns(arrow.Null, arrow.Null), `[{}]`)

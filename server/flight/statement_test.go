@@ -77,6 +77,7 @@ func TestBadStatements(t *testing.T) {
 		{"", codes.InvalidArgument, "is empty"},
 		{"INSERT INTO employees VALUES (1)", codes.InvalidArgument, "not one SELECT"},
 		{"SELECT ?", codes.InvalidArgument, "parameter $1 has no value"},
+		{"SELECT 1::VARIANT AS v", codes.InvalidArgument, "Arrow can't hold"},
 		{"SELECT 1/0; SELECT 2", codes.InvalidArgument, "not one statement"},
 	} {
 		_, err := c.ask(context.Background(), b.sql)

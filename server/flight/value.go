@@ -112,16 +112,22 @@ func listOf(a array.ListLike, i int) (any, error) {
 		return nil, errors.New("is a map; a value is plain, or a list of plain values")
 	}
 	from, to := a.ValueOffsets(i)
-	out := make([]any, 0, to-from)
+	out, exact := make([]any, 0, to-from), false
 	for k := from; k < to; k++ {
 		v, err := valueOf(a.ListValues(), int(k))
 		if err != nil {
 			return nil, err
 		}
-		if _, nested := v.([]any); nested {
+		switch v.(type) {
+		case []any, duck.Nested:
 			return nil, errors.New("is a list of lists; a list has plain values")
+		case duck.Decimal:
+			exact = true
 		}
 		out = append(out, v)
+	}
+	if exact { // or they would be doubles
+		return duck.Nested{Value: out}, nil
 	}
 	return out, nil
 }

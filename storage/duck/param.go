@@ -12,7 +12,7 @@ import (
 )
 
 // Param is a value for a parameter of a statement: by its name, or by its number from 1 as text. Value is nil, bool,
-// int64, float64, string, []byte, Decimal, Moment or []any of those.
+// int64, float64, string, []byte, Decimal, Moment, []any of those, or Nested.
 type Param struct {
 	Name  string
 	Value any
@@ -104,6 +104,8 @@ func valueOf(given any) (mapping.Value, error) {
 		}
 	case []any:
 		return listOf(v)
+	case Nested:
+		return v.value()
 	}
 	return mapping.Value{}, fmt.Errorf("a parameter can't be a %T", given)
 }

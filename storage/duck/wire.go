@@ -72,4 +72,6 @@ func registerValues() {
 	gob.Register(Decimal{})
 	gob.Register(Moment{})
 	gob.Register([]any{})
+	gob.Register(map[string]any{})
+	gob.Register(Nested{})
 }

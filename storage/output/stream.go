@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/duck"
+	"rowback/storage/intake"
 )
 
 // Stream is the result of a query as Arrow, in the large batches of a duck.Reader or in parts of them, as it arrives.
@@ -28,6 +29,9 @@ type part struct {
 
 // Open runs a query. Its batches have about most bytes at most, 0: any; only one that has a single row may be larger.
 func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, error) {
+	if err := CheckTypes(q.Columns, intake.Arrow); err != nil {
+		return nil, err
+	}
 	s, err := openStream(ctx, conn, q, newBound(nil, q), most)
 	if err == nil {
 		s.counts = true
