@@ -21,7 +21,7 @@ type Result struct {
 	stream *output.Stream
 }
 
-// Open runs a statement. Batches have about 64k rows, or about most bytes where that is less; 0: any. ctx ends it.
+// Open runs a statement. Batches have about 64k rows, or about most bytes where that is less. ctx ends it.
 func Open(ctx context.Context, store *storage.Store, s Statement, most int64) (*Result, error) {
 	p, err := prepare(ctx, store, s, nil)
 	if err != nil {

@@ -15,8 +15,7 @@ import (
 type Stream struct {
 	reader *duck.Reader
 	bound  *bound
-	counts bool   // the bytes of what it gives; else whoever writes them does
-	most   int64  // bytes of a batch; 0: any
+	most   int64  // bytes of a batch
 	parts  []part // the next to be given
 	ended  bool   // there are no more
 }
@@ -27,34 +26,26 @@ type part struct {
 	size int64
 }
 
-// Open runs a query. Its batches have about most bytes at most, 0: any; only one that has a single row may be larger.
+// Open runs a query. Its batches have about most bytes at most; only one that has a single row may be larger.
 func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, error) {
 	if err := CheckTypes(q.Columns, intake.Arrow); err != nil {
 		return nil, err
 	}
-	s, err := openStream(ctx, conn, q, newBound(nil, q), most)
-	if err == nil {
-		s.counts = true
-	}
-	return s, err
-}
-
-func openStream(ctx context.Context, conn *duck.Conn, q Query, b *bound, most int64) (*Stream, error) {
 	r, err := conn.Stream(ctx, q.limited(), q.Params...)
 	if err != nil {
 		return nil, err
 	}
-	return &Stream{reader: r, bound: b, most: most}, nil
+	return &Stream{reader: r, bound: newBound(nil, q), most: most}, nil
 }
 
 // Schema describes the batches.
 func (s *Stream) Schema() *arrow.Schema { return s.reader.Schema() }
 
 // Cut tells why the result ends before all of it was read, once Next has returned nil.
-func (s *Stream) Cut() Cut { return s.bound.cut }
+func (s *Stream) Cut() Cut { return s.bound.Cut }
 
 // Left is how many bytes the result may still have, of those that Query.Bytes allows.
-func (s *Stream) Left() int64 { return s.bound.bytes }
+func (s *Stream) Left() int64 { return s.bound.Bytes }
 
 // Next returns the next batch, which the caller releases, or nil at the end.
 func (s *Stream) Next() (arrow.RecordBatch, error) {
@@ -68,11 +59,9 @@ func (s *Stream) Next() (arrow.RecordBatch, error) {
 	}
 	next := s.parts[0]
 	s.parts = s.parts[1:]
-	rows := s.bound.take(next.NumRows())
-	s.ended = s.bound.cut != Whole
-	if s.counts {
-		s.bound.bytes -= next.size
-	}
+	rows := s.bound.Take(next.NumRows())
+	s.ended = s.bound.Cut != Whole
+	s.bound.Bytes -= next.size
 	if rows == next.NumRows() {
 		return next.RecordBatch, nil
 	}
@@ -90,7 +79,7 @@ func (s *Stream) fetch() error {
 		s.ended = true
 		return err
 	}
-	if size := sizeOf(large); s.most == 0 || size <= s.most+s.most/8 {
+	if size := sizeOf(large); size <= s.most+s.most/8 {
 		s.parts = []part{{large, size}}
 		return nil
 	}
