@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"strings"
@@ -129,9 +130,20 @@ func partRequest(c *fiber.Ctx) *http.Request {
 	unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "=")
 	r.Header.Del("Range")
 	if strings.EqualFold(unit, "bytes") && c.Method() == http.MethodGet {
-		r.Header.Set("Range", "bytes="+ranges)
+		r.Header.Set("Range", "bytes="+noEmpty(ranges))
 	}
 	return r
+}
+
+// noEmpty puts a range that is in no file in place of -0, the last nothing of a file: net/http would send that.
+func noEmpty(ranges string) string {
+	list := strings.Split(ranges, ",")
+	for i, one := range list {
+		if zeros, ok := strings.CutPrefix(strings.TrimSpace(one), "-"); ok && zeros != "" && strings.Trim(zeros, "0") == "" {
+			list[i] = fmt.Sprintf("%d-", math.MaxInt64)
+		}
+	}
+	return strings.Join(list, ",")
 }
 
 // fileAnswer is an answer of net/http's whose body is a pipe.
