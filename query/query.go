@@ -42,9 +42,6 @@ func Write(ctx context.Context, store *storage.Store, s Statement, format intake
 		return output.Whole, err
 	}
 	defer box.Close()
-	if _, err := box.Exec(ctx, duck.Locate); err != nil {
-		return output.Whole, err
-	}
 	t, err := parse(ctx, box, s.SQL)
 	if err != nil {
 		return output.Whole, err

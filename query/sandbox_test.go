@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"rowback/query"
 	"rowback/storage"
+	"rowback/storage/intake"
 )
 
 // What an attempt ends with.
@@ -159,11 +164,18 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT list(range) FROM range(1000000000)", tooLate + " " + noMemory},
 	{"SELECT string_agg(range::VARCHAR || 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', '') FROM range(1000000000)", tooLate + " " + noMemory},
 	{"SELECT count(*) FROM (SELECT DISTINCT hash(range) FROM range(10000000000))", tooLate + " " + noMemory},
+	{"SELECT " + stuck, tooLate},
+	{"SELECT levenshtein(repeat('ab', 100000), repeat('ba', 100000))", tooLate},
+	{"SELECT length(printf('%2000000000d', 1))", noMemory},
+	{"SELECT length(format('{:>2000000000}', 'x'))", noMemory},
 	{"SELECT " + strings.Repeat("(", 40000) + "1" + strings.Repeat(")", 40000), notSQL},
 	{"SELECT 1" + strings.Repeat("+1", 40000), notSQL},
 	{"SELECT '" + strings.Repeat("x", 100000) + "'", notSQL},
 	{strings.Repeat("SELECT * FROM (", 5000) + "SELECT 1" + strings.Repeat(")", 5000), notSQL},
 }
+
+// stuck is an expression that takes years, inside one function, where DuckDB can't be interrupted.
+const stuck = "repeat('a', 2000) ILIKE '%_a%_a%_a%_a%_a%_a%_b'"
 
 // leak is what no answer may have: places on the disk, our SQL, our code.
 var leak = regexp.MustCompile(`objects/|catalog\.db|\.parquet|read_parquet\(\[|\bc\d+\b|CREATE VIEW|\.go:\d|goroutine|root:`)
@@ -276,5 +288,97 @@ func TestAStatementEndsWithItsContext(t *testing.T) {
 	_, _, err := w.ask(ctx, query.Statement{SQL: "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"})
 	if !errors.Is(err, gone) || time.Since(start) > 3*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+}
+
+// Statements that can't be interrupted end with their context all the same, and give their places back; so do conditions,
+// and commits that wait for one.
+func TestStuckStatementsEnd(t *testing.T) {
+	w := empty(t, storage.Options{})
+	id := w.create(1, "employees", "id")
+	w.commit(id, "append", `[{"id":1,"name":"Ada"}]`)
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			defer cancel()
+			_, _, err := w.ask(ctx, query.Statement{SQL: "SELECT " + stuck})
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("it ended with %v", err)
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := w.Commit(ctx, id, storage.Change{Mode: "delete", Where: stuck}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the commit ended with %v", err)
+	}
+	running.Wait()
+	if got, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
+		t.Errorf("a good statement afterwards: %s %v", got, err)
+	}
+}
+
+// A statement whose process dies is told so, and no other is harmed.
+func TestADyingSandbox(t *testing.T) {
+	w := empty(t, storage.Options{})
+	for signal, code := range map[syscall.Signal]string{syscall.SIGKILL: noMemory, syscall.SIGSEGV: "statement_failed"} {
+		ended := make(chan error)
+		go func() {
+			_, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT " + stuck})
+			ended <- err
+		}()
+		var err error
+		for err == nil {
+			select {
+			case err = <-ended:
+			case <-time.After(200 * time.Millisecond):
+				signalSandboxes(t, signal)
+			}
+		}
+		if e := storage.Explain(err); e.Code != code || leak.MatchString(e.Detail) {
+			t.Errorf("after %v: %s %s; want %s", signal, e.Code, e.Detail, code)
+		}
+		if got, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT 1 AS n"}); got != `{"n":1}` {
+			t.Errorf("a statement afterwards: %s %v", got, err)
+		}
+	}
+}
+
+// signalSandboxes sends a signal to every process that this one has started for a statement.
+func signalSandboxes(t *testing.T, signal syscall.Signal) {
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(tasks) == 0 {
+		t.Skip("this system does not list processes")
+	}
+	for _, path := range tasks {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, word := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			syscall.Kill(pid, signal) //nolint:errcheck // it may have ended
+		}
+	}
+}
+
+// A statement that ends while it writes or spills leaves no file.
+func TestAKilledStatementLeavesNoFile(t *testing.T) {
+	w := empty(t, storage.Options{Memory: 3 << 30})
+	before := tree(t, w.dir)
+	for _, sql := range []string{"SELECT range FROM range(1000000000000)", "SELECT range FROM range(1000000000) ORDER BY hash(range)"} {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		_, err := query.Write(ctx, w.Store, query.Statement{SQL: sql, Project: 1}, intake.Parquet, io.Discard, w.Scratch("result"))
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s ended with %v", sql, err)
+		}
+	}
+	if after := tree(t, w.dir); after != before {
+		t.Errorf("the folder was\n%s\nand is\n%s", before, after)
 	}
 }

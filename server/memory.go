@@ -22,3 +22,15 @@ func machineMemory() int64 {
 	}
 	return 0
 }
+
+// memoryBeside is what the server may have beside DuckDB's memory, bytes: threads, uploads, answers.
+const memoryBeside = 4 << 30
+
+// processMemory is the bound of the server's memory for a limit of DuckDB's, bytes.
+func processMemory(limit int64) int64 {
+	bound := limit + limit/2 + memoryBeside
+	if most := machineMemory() / 10 * 9; most > 0 {
+		bound = min(bound, most)
+	}
+	return bound
+}

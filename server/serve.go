@@ -18,6 +18,7 @@ import (
 	"rowback/server/api"
 	"rowback/server/crunch"
 	"rowback/storage"
+	"rowback/storage/duck"
 )
 
 type serveCmd struct {
@@ -61,7 +62,7 @@ func (cmd *serveCmd) Run(c console) error {
 	log := cmd.logger(c)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := boundMemory(cmd.memory()); err != nil {
+	if err := duck.BoundProcess(processMemory(cmd.memory())); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
 	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), Log: log})

@@ -80,6 +80,10 @@ func Explain(err error) *Error {
 		return failf(Unavailable, "disk_full", "The server's disk is full. Nothing was changed; try again when there is room.")
 	case duck.CauseOf(err) == duck.OutOfMemory:
 		return failf(Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
+	case duck.CauseOf(err) == duck.Crash:
+		e := failf(Invalid, "statement_failed", "DuckDB broke down over this SQL. The server goes on; write the statement in another way.")
+		e.Cause = err
+		return e
 	}
 	return failf(Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
 }

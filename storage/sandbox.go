@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,19 +11,20 @@ import (
 )
 
 // Clients' statements that run at once, for reading and for commits, sharing their part of the memory. Others wait, for
-// as long as sandboxPatience.
+// as long as sandboxPatience. maxReady more instances wait for statements.
 const (
 	maxReaders      = 4
 	maxWriters      = 2
+	maxReady        = 2
 	sandboxPatience = 10 * time.Second
 )
 
-// sandboxes are the instances that clients' statements run in, one each. The next one is started while no one waits for
-// it: that takes longer than a small statement.
+// sandboxes are the instances that clients' statements run in, one each. The next ones are started while no one waits
+// for them: that takes longer than a small statement.
 type sandboxes struct {
 	limits   func() duck.Limits
 	places   [2]chan struct{} // have one for each that is open: for reading, for commits
-	ready    chan *duck.Conn  // has one that no statement has had, or none
+	ready    chan *duck.Conn  // that no statement has had
 	starting atomic.Bool
 	started  sync.WaitGroup
 }
@@ -30,7 +32,7 @@ type sandboxes struct {
 func newSandboxes(limits func() duck.Limits) *sandboxes {
 	return &sandboxes{
 		limits: limits, places: [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)},
-		ready: make(chan *duck.Conn, 1),
+		ready: make(chan *duck.Conn, maxReady),
 	}
 }
 
@@ -73,18 +75,23 @@ func (s *Store) OpenSandbox(ctx context.Context, commit bool) (*duck.Conn, error
 	return box, nil
 }
 
-// take returns an instance, and has the next one started.
+// take returns an instance, and has the next ones started.
 func (b *sandboxes) take(ctx context.Context) (box *duck.Conn, err error) {
 	defer b.start()
-	select {
-	case box = <-b.ready:
-		return box, nil
-	default:
-		return duck.Sandbox(ctx, b.limits())
+	for {
+		select {
+		case box = <-b.ready:
+			if box.Alive(ctx) {
+				return box, nil
+			}
+			box.Close()
+		default:
+			return duck.Sandbox(ctx, b.limits())
+		}
 	}
 }
 
-// start makes sure that there is an instance ready in a moment. Where one can't be started, whoever wants one next is
+// start makes sure that there are instances ready in a moment. Where one can't be started, whoever wants one next is
 // told why.
 func (b *sandboxes) start() {
 	if !b.starting.CompareAndSwap(false, true) {
@@ -92,22 +99,21 @@ func (b *sandboxes) start() {
 	}
 	b.started.Go(func() {
 		defer b.starting.Store(false)
-		if len(b.ready) > 0 {
-			return
-		}
-		if box, err := duck.Sandbox(context.Background(), b.limits()); err == nil {
+		for len(b.ready) < maxReady {
+			box, err := duck.Sandbox(context.Background(), b.limits())
+			if err != nil {
+				return
+			}
 			b.ready <- box
 		}
 	})
 }
 
-// close ends the instance that is ready.
-func (b *sandboxes) close() error {
+// close ends the instances that are ready.
+func (b *sandboxes) close() (err error) {
 	b.started.Wait()
-	select {
-	case box := <-b.ready:
-		return box.Close()
-	default:
-		return nil
+	for len(b.ready) > 0 {
+		err = errors.Join(err, (<-b.ready).Close())
 	}
+	return err
 }

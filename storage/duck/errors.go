@@ -21,6 +21,7 @@ const (
 	OutOfDisk                // no space left where files are written
 	Unreadable               // a file could not be read as what it should be
 	Forbidden                // the sandbox refused
+	Crash                    // the statement ended the sandbox's process
 )
 
 var kinds = map[string]duckdb.ErrorType{
@@ -58,10 +59,14 @@ func cutKind(msg string) (kind duckdb.ErrorType, rest string, ok bool) {
 // CauseOf tells why a statement failed.
 func CauseOf(err error) Cause {
 	var de *duckdb.Error
-	if !errors.As(err, &de) {
-		return Unknown
-	}
+	var ended *Ended
 	switch {
+	case errors.As(err, &ended) && ended.hungry():
+		return OutOfMemory
+	case ended != nil:
+		return Crash
+	case !errors.As(err, &de):
+		return Unknown
 	case strings.Contains(de.Msg, "No space left on device"), strings.Contains(de.Msg, "Disk quota exceeded"),
 		strings.Contains(de.Msg, "max_temp_directory_size"):
 		return OutOfDisk

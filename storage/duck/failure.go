@@ -10,10 +10,10 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// Locate is the setting with which an instance tells where in a statement it failed. It is for sandboxes, before the lock.
-const Locate = "SET errors_as_json = true"
+// locate is the setting with which an instance tells where in a statement it failed: sandboxes have it.
+const locate = "SET errors_as_json = true"
 
-// Failure is an error with its place. Instances with the setting Locate give it.
+// Failure is an error with its place. Sandboxes give it.
 type Failure struct {
 	Statement string // that was run
 	Offset    int    // bytes into it; -1: nowhere in it
@@ -23,10 +23,10 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.cause.Error() }
 
-// Unwrap returns the error as an instance without Locate would have given it.
+// Unwrap returns the error as an instance without that setting would have given it.
 func (f *Failure) Unwrap() error { return f.cause }
 
-// located reads the JSON that an error's message is with the setting Locate; other errors stay as they are. statement is
+// located reads the JSON that an error's message is with the setting locate; other errors stay as they are. statement is
 // what was run.
 func located(de *duckdb.Error, statement string, err error) error {
 	at := strings.Index(de.Msg, `{"exception_type":`)

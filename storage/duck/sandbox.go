@@ -7,19 +7,26 @@ import (
 	"strings"
 )
 
-// Sandbox opens an instance of its own for a statement that a client wrote. Until it is locked, it may be given
-// statements of ours only. Closing the connection ends the instance.
+// Sandbox opens an instance in a process of its own, for a statement that a client wrote. Until it is locked, it may be
+// given statements of ours only. The end of a statement's context kills the process, and so does Close, which removes the
+// limits' TempDir too.
 func Sandbox(ctx context.Context, limits Limits) (*Conn, error) {
-	db, err := limits.open()
+	p, err := startProcess(ctx, limits)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		db.Close()
+	c := &Conn{session: p}
+	if _, err := c.Exec(ctx, locate); err != nil {
+		c.Close()
 		return nil, err
 	}
-	return &Conn{sql: conn, done: db.Close}, nil
+	return c, nil
+}
+
+// Alive tells whether the connection can take statements: a sandbox's process may have been ended while it waited.
+func (c *Conn) Alive(ctx context.Context) bool {
+	_, err := c.Exec(ctx, "SELECT 1")
+	return err == nil
 }
 
 // Lock lets a sandbox read the given files and nothing else, for good: no other file, no network, no extension, and no
@@ -29,3 +36,15 @@ func (c *Conn) Lock(ctx context.Context, files []string, setup ...string) error 
 	_, err := c.Exec(ctx, strings.Join(append(setup, lock), ";\n"))
 	return err
 }
+
+// process is how much memory a sandbox's process may take in all, bytes.
+func (l Limits) process() int64 {
+	if l.Memory <= 0 {
+		return 1 << 62
+	}
+	return l.Memory + l.Memory/2 + besideMemory
+}
+
+// besideMemory is what a sandbox's process takes beside DuckDB's memory, bytes: the program, its threads, and batches on
+// their way.
+const besideMemory = 512 << 20

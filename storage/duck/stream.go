@@ -19,11 +19,10 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
-// Reader is a result that arrives while it is computed: DuckDB keeps a few chunks ahead of whoever reads and waits.
-// Close must be called before the connection is used again.
-type Reader struct {
+// chunks is a result that arrives while it is computed: DuckDB keeps a few chunks ahead of whoever reads and waits.
+type chunks struct {
 	ctx     context.Context
-	conn    *Conn
+	on      *local
 	query   string
 	handle  mapping.Connection
 	stmt    *duckdb.Stmt
@@ -34,13 +33,13 @@ type Reader struct {
 	stop    func()
 }
 
-// Stream runs one statement and returns its result as Arrow, never whole in memory. Ending ctx interrupts it.
+// stream runs a statement.
 //
 // duckdb-go collects every result before it hands out the first row; the C API under it can stream. So the statement
 // is prepared by duckdb-go, and bound and run by the bindings that it is built on.
-func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Reader, error) {
-	r := &Reader{ctx: ctx, conn: c, query: query}
-	err := c.sql.Raw(func(dc any) error {
+func (l *local) stream(ctx context.Context, query string, params []Param) (source, error) {
+	r := &chunks{ctx: ctx, on: l, query: query}
+	err := l.sql.Raw(func(dc any) error {
 		conn, ok := dc.(*duckdb.Conn)
 		if !ok {
 			return fmt.Errorf("not a DuckDB connection: %T", dc)
@@ -51,12 +50,12 @@ func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Read
 	})
 	if err != nil {
 		r.Close()
-		return nil, c.noted(ctx, query, err)
+		return nil, l.noted(ctx, query, err)
 	}
-	return r, nil
+	return enlarged(r), nil
 }
 
-func (r *Reader) start(conn *duckdb.Conn, params []Param) error {
+func (r *chunks) start(conn *duckdb.Conn, params []Param) error {
 	stmt, err := conn.PrepareContext(r.ctx, r.query)
 	if err != nil {
 		return err
@@ -96,7 +95,7 @@ func interruptAtEnd(ctx context.Context, conn mapping.Connection) (stop func()) 
 	return sync.OnceFunc(func() { close(done); watching.Wait() })
 }
 
-func (r *Reader) readSchema() error {
+func (r *chunks) readSchema() error {
 	r.opts = arrowmapping.ResultGetArrowOptions(&r.res)
 	n := mapping.ColumnCount(&r.res)
 	names := make([]string, n)
@@ -111,18 +110,17 @@ func (r *Reader) readSchema() error {
 	return arrowError(ed)
 }
 
-// Schema describes the batches.
-func (r *Reader) Schema() *arrow.Schema { return r.schema }
+func (r *chunks) Schema() *arrow.Schema { return r.schema }
 
-// Next returns the next batch, of at most 2,048 rows, or nil at the end. The caller releases it.
-func (r *Reader) Next() (arrow.RecordBatch, error) {
+// Next returns a batch of at most 2,048 rows.
+func (r *chunks) Next() (arrow.RecordBatch, error) {
 	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
 	}
 	chunk := mapping.FetchChunk(r.res)
 	if chunk.Ptr == nil {
 		if msg := mapping.ResultError(&r.res); msg != "" {
-			return nil, r.conn.noted(r.ctx, r.query, statementError(msg))
+			return nil, r.on.noted(r.ctx, r.query, statementError(msg))
 		}
 		return nil, nil
 	}
@@ -134,8 +132,7 @@ func (r *Reader) Next() (arrow.RecordBatch, error) {
 	return batch, arrowError(ed)
 }
 
-// Close ends the statement, wherever it was.
-func (r *Reader) Close() {
+func (r *chunks) Close() {
 	if r.stop != nil {
 		r.stop()
 	}
@@ -152,40 +149,16 @@ func (r *Reader) Close() {
 	}
 }
 
-// All reads the rest of the result as one batch, which the caller releases. It is for results known to be small.
-func (r *Reader) All() (arrow.RecordBatch, error) {
-	var batches []arrow.RecordBatch
-	defer func() {
-		for _, b := range batches {
-			b.Release()
-		}
-	}()
-	for {
-		b, err := r.Next()
-		if err != nil {
-			return nil, err
-		}
-		if b == nil {
-			return Concat(r.schema, batches)
-		}
-		batches = append(batches, b)
-	}
-}
-
-// Batch runs one statement and returns its result, known to be small, as one batch, which the caller releases.
-func (c *Conn) Batch(ctx context.Context, query string, params ...Param) (arrow.RecordBatch, error) {
-	r, err := c.Stream(ctx, query, params...)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return r.All()
-}
-
 // View makes an Arrow stream readable, once, as a view of that name. release must be called after the last statement
 // that reads it; the caller keeps its own reference to the stream.
+//
+// Sandboxes have no views of that kind: they take values as parameters.
 func (c *Conn) View(ctx context.Context, name string, stream array.RecordReader) (release func(), err error) {
-	err = c.sql.Raw(func(dc any) error {
+	l, ok := c.session.(*local)
+	if !ok {
+		return nil, errors.New("a sandbox can't read a stream")
+	}
+	err = l.sql.Raw(func(dc any) error {
 		a, err := duckdb.NewArrowFromConn(dc.(driver.Conn))
 		if err != nil {
 			return err
@@ -210,37 +183,4 @@ func arrowError(ed mapping.ErrorData) error {
 		return nil
 	}
 	return statementError(mapping.ErrorDataMessage(ed))
-}
-
-// Records returns the rest of the result as an Arrow record reader. Close still ends the statement.
-func (r *Reader) Records() array.RecordReader { return &records{reader: r} }
-
-// records reads a result as arrow-go asks for it. The reader, not the reference count, owns the statement.
-type records struct {
-	reader *Reader
-	batch  arrow.RecordBatch
-	err    error
-}
-
-func (r *records) Retain()                        {}
-func (r *records) Release()                       { r.drop() }
-func (r *records) Schema() *arrow.Schema          { return r.reader.schema }
-func (r *records) RecordBatch() arrow.RecordBatch { return r.batch }
-func (r *records) Record() arrow.RecordBatch      { return r.batch }
-func (r *records) Err() error                     { return r.err }
-
-func (r *records) Next() bool {
-	r.drop()
-	if r.err != nil {
-		return false
-	}
-	r.batch, r.err = r.reader.Next()
-	return r.batch != nil && r.err == nil
-}
-
-func (r *records) drop() {
-	if r.batch != nil {
-		r.batch.Release()
-		r.batch = nil
-	}
 }

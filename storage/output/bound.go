@@ -19,9 +19,6 @@ const (
 // ErrTooLarge is returned where a result is larger than it may be, in a format that can't be cut.
 var ErrTooLarge = errors.New("the result is larger than it may be")
 
-// errEnough ends the reading of a result that is cut.
-var errEnough = errors.New("enough was written")
-
 // bound is a writer that tells when enough was written.
 type bound struct {
 	io.Writer

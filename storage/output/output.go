@@ -15,7 +15,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
@@ -73,9 +72,6 @@ func Scratch(format intake.Format, scratch string) []string {
 // wholeSuffix ends the name of a Parquet file that is still to be cut.
 const wholeSuffix = ".whole"
 
-// batchRows is about how many rows an Arrow batch has. DuckDB's own have 2,048, too few for readers to be fast.
-const batchRows = 64 << 10
-
 func writeArrow(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
 	r, err := conn.Stream(ctx, q.limited(), q.Params...)
 	if err != nil {
@@ -83,62 +79,32 @@ func writeArrow(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
 	}
 	defer r.Close()
 	out := ipc.NewWriter(w, ipc.WithSchema(r.Schema()))
-	err = eachLarge(r, func(b arrow.RecordBatch) error {
-		part := b.NewSlice(0, w.take(b.NumRows()))
-		defer part.Release()
-		if err := out.Write(part); err != nil || w.cut == Whole {
+	for w.cut == Whole {
+		b, err := r.Next()
+		if err != nil {
 			return err
 		}
-		return errEnough
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return err
+		if b == nil {
+			break
+		}
+		part := b.NewSlice(0, w.take(b.NumRows()))
+		err = out.Write(part)
+		part.Release()
+		b.Release()
+		if err != nil {
+			return err
+		}
 	}
 	return out.Close()
 }
 
-// eachLarge calls f with batches of about batchRows rows.
-func eachLarge(r *duck.Reader, f func(arrow.RecordBatch) error) error {
-	var held []arrow.RecordBatch
-	var rows int64
-	flush := func() error {
-		defer func() {
-			for _, b := range held {
-				b.Release()
-			}
-			held, rows = held[:0], 0
-		}()
-		if len(held) == 0 {
-			return nil
-		}
-		large, err := duck.Concat(r.Schema(), held)
-		if err != nil {
-			return err
-		}
-		defer large.Release()
-		return f(large)
-	}
-	for {
-		b, err := r.Next()
-		if err != nil {
-			flush() //nolint:errcheck // the first error is the one to tell
-			return err
-		}
-		if b == nil {
-			return flush()
-		}
-		held = append(held, b)
-		if rows += b.NumRows(); rows >= batchRows {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 // writeParquet lets DuckDB write a file and then sends it: a Parquet file ends with what is known last.
 func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scratch string) error {
-	defer os.Remove(scratch)
+	defer func() {
+		for _, path := range Scratch(intake.Parquet, scratch) { // a sandbox that was killed leaves what it was writing
+			os.Remove(path)
+		}
+	}()
 	rows, err := datafile.CopyQuery(ctx, conn, q.limited(), scratch, "", q.Params...)
 	if err != nil {
 		return err

@@ -1,0 +1,128 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"bufio"
+	"context"
+	"encoding/gob"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+)
+
+// childName is the name that a program is started under, for it to be a sandbox's process.
+const childName = "rowback-sandbox"
+
+// Any program that has this package, tests too, can be a sandbox's process: before its main function would run, it is
+// one if it was started under that name.
+func init() {
+	if len(os.Args) == 1 && os.Args[0] == childName {
+		serveRequests(os.Stdin, os.Stdout)
+		os.Exit(0)
+	}
+}
+
+// child is the other side of process.
+type child struct {
+	requests chan request
+	out      *bufio.Writer
+	acks     *gob.Encoder
+	conn     *local
+}
+
+// serveRequests is what a sandbox's process does. It returns when it can't answer any more.
+func serveRequests(in io.Reader, out io.Writer) {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // those are for the server, which ends its sandboxes
+	registerValues()
+	c := &child{requests: make(chan request), out: bufio.NewWriterSize(out, pipeBuffer)}
+	c.acks = gob.NewEncoder(c.out)
+	d := gob.NewDecoder(bufio.NewReader(in))
+	var limits Limits
+	if d.Decode(&limits) != nil {
+		return
+	}
+	go c.read(d)
+	if c.acknowledge(ack{Err: refusalOf(c.open(limits))}) != nil {
+		return
+	}
+	for r := range c.requests {
+		if c.run(r) != nil || c.out.Flush() != nil {
+			return
+		}
+	}
+}
+
+// read reads requests, and ends the process with its input, also while a statement runs.
+func (c *child) read(d *gob.Decoder) {
+	for {
+		var r request
+		if d.Decode(&r) != nil {
+			os.Exit(0)
+		}
+		c.requests <- r
+	}
+}
+
+func (c *child) open(limits Limits) error {
+	if err := BoundProcess(limits.process()); err != nil {
+		return err
+	}
+	db, err := limits.open()
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(context.Background())
+	c.conn = &local{sql: conn}
+	return err
+}
+
+func (c *child) run(r request) error {
+	ctx := context.Background()
+	if !r.Result {
+		rows, err := c.conn.exec(ctx, r.SQL)
+		return c.acknowledge(ack{rows, refusalOf(err)})
+	}
+	result, err := c.conn.stream(ctx, r.SQL, r.Params)
+	if err != nil {
+		return c.acknowledge(ack{Err: refusalOf(err)})
+	}
+	defer result.Close()
+	if err := c.acknowledge(ack{}); err != nil {
+		return err
+	}
+	stream := ipc.NewWriter(c.out, ipc.WithSchema(result.Schema()))
+	err = c.send(result, stream)
+	if broken := stream.Close(); broken != nil {
+		return broken
+	}
+	return c.acknowledge(ack{Err: refusalOf(err)})
+}
+
+// send writes a result as far as it goes, each batch at once.
+func (c *child) send(result source, stream *ipc.Writer) error {
+	for {
+		batch, err := result.Next()
+		if err != nil || batch == nil {
+			return err
+		}
+		err = stream.Write(batch)
+		batch.Release()
+		if err != nil {
+			return err
+		}
+		if err := c.out.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *child) acknowledge(a ack) error {
+	if err := c.acks.Encode(a); err != nil {
+		return err
+	}
+	return c.out.Flush()
+}

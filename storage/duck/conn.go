@@ -1,0 +1,88 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// Conn is one connection to an instance, of this process or of a sandbox's.
+type Conn struct {
+	session
+	done func() // what else ends with the connection
+}
+
+// session is what differs between the connections to an instance of this process (local) and of another (process).
+type session interface {
+	exec(ctx context.Context, query string) (int64, error)
+	rows(ctx context.Context, query string, each func(Scan) error) error
+	stream(ctx context.Context, query string, params []Param) (source, error)
+	close() error
+}
+
+// OnClose has f called when the connection has been closed.
+func (c *Conn) OnClose(f func()) { c.done = f }
+
+// Close ends the connection and drops its temporary tables and views.
+func (c *Conn) Close() error {
+	if c.done != nil {
+		defer c.done()
+	}
+	return c.session.close()
+}
+
+// Exec runs statements and tells how many rows the last one changed.
+func (c *Conn) Exec(ctx context.Context, query string) (int64, error) {
+	return c.session.exec(ctx, query)
+}
+
+// Create runs a CREATE TABLE … AS and tells how many rows the table has.
+func (c *Conn) Create(ctx context.Context, query string) (rows int64, err error) {
+	return rows, c.Row(ctx, query, &rows)
+}
+
+// Scan reads the columns of a row into dest.
+type Scan func(dest ...any) error
+
+// Rows calls each for every row of a result, which is known to be small.
+func (c *Conn) Rows(ctx context.Context, query string, each func(Scan) error) error {
+	return c.session.rows(ctx, query, each)
+}
+
+// Row reads the only row of a result into dest. It returns sql.ErrNoRows where there is none.
+func (c *Conn) Row(ctx context.Context, query string, dest ...any) error {
+	found := false
+	err := c.session.rows(ctx, query, func(scan Scan) error {
+		if found {
+			return nil
+		}
+		found = true
+		return scan(dest...)
+	})
+	if err == nil && !found {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+// Stream runs one statement and returns its result as Arrow, never whole in memory. Ending ctx interrupts it.
+func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Reader, error) {
+	s, err := c.session.stream(ctx, query, params)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{s}, nil
+}
+
+// Batch runs one statement and returns its result, known to be small, as one batch, which the caller releases.
+func (c *Conn) Batch(ctx context.Context, query string, params ...Param) (arrow.RecordBatch, error) {
+	r, err := c.Stream(ctx, query, params...)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.All()
+}

@@ -1,0 +1,66 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// local is a connection to an instance of this process.
+type local struct {
+	sql   *sql.Conn
+	fatal func() // called after an error that makes the instance unusable
+}
+
+func (l *local) close() error { return l.sql.Close() }
+
+func (l *local) exec(ctx context.Context, query string) (int64, error) {
+	res, err := l.sql.ExecContext(ctx, query)
+	if err != nil {
+		return 0, l.noted(ctx, query, err)
+	}
+	return res.RowsAffected()
+}
+
+func (l *local) rows(ctx context.Context, query string, each func(Scan) error) error {
+	rows, err := l.sql.QueryContext(ctx, query)
+	if err != nil {
+		return l.noted(ctx, query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return l.noted(ctx, query, rows.Err())
+}
+
+// noted replaces the instance after a fatal error, and names a context's end as what it is.
+func (l *local) noted(ctx context.Context, statement string, err error) error {
+	var de *duckdb.Error
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil && (errors.As(err, &de) || errors.Is(err, ctx.Err())) {
+		return context.Cause(ctx)
+	}
+	if !errors.As(err, &de) {
+		return err
+	}
+	err = located(de, statement, err)
+	if errors.As(err, &de) && isFatal(de) && l.fatal != nil {
+		l.fatal()
+	}
+	return err
+}
+
+func isFatal(e *duckdb.Error) bool {
+	return e.Type == duckdb.ErrorTypeFatal || e.Type == duckdb.ErrorTypeInternal ||
+		strings.Contains(e.Msg, "database has been invalidated")
+}

@@ -1,0 +1,216 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"bufio"
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+)
+
+// pipeBuffer is how much a process's output is read and written at once, bytes.
+const pipeBuffer = 256 << 10
+
+// process is an instance in a process of its own, which serves one goroutine. It is killed where a statement must end:
+// DuckDB can't be interrupted within a single function, and does not count all the memory that one takes.
+type process struct {
+	cmd  *exec.Cmd
+	temp string // folder of its own, which ends with it
+	in   io.WriteCloser
+	ask  *gob.Encoder
+	out  *bufio.Reader
+	acks *gob.Decoder
+	said words
+	wait func() error
+}
+
+// startProcess starts a sandbox's process, and waits until it can take statements.
+func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
+	registerValues()
+	path, err := ownProgram()
+	if err != nil {
+		return nil, err
+	}
+	p = &process{cmd: &exec.Cmd{Path: path, Args: []string{childName}, Env: []string{}}, temp: limits.TempDir}
+	p.cmd.Stderr = &p.said
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting a sandbox: %w", err)
+	}
+	p.wait = sync.OnceValue(p.cmd.Wait)
+	p.ask, p.out = gob.NewEncoder(p.in), bufio.NewReaderSize(out, pipeBuffer)
+	p.acks = gob.NewDecoder(p.out)
+	if _, err := p.send(ctx, limits); err != nil {
+		p.close()
+		return nil, fmt.Errorf("starting a sandbox: %w", err)
+	}
+	return p, nil
+}
+
+func (p *process) close() error {
+	p.kill()
+	p.wait() //nolint:errcheck // it was killed
+	if p.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(p.temp)
+}
+
+func (p *process) kill() {
+	p.in.Close()
+	p.cmd.Process.Kill() //nolint:errcheck // it may have ended
+}
+
+// send sends a message and reads the answer.
+func (p *process) send(ctx context.Context, message any) (rows int64, err error) {
+	stop := context.AfterFunc(ctx, p.kill)
+	defer stop()
+	if err := p.ask.Encode(message); err != nil {
+		return 0, p.broken(ctx, err)
+	}
+	return p.answer(ctx)
+}
+
+func (p *process) answer(ctx context.Context) (rows int64, err error) {
+	var a ack
+	if err := p.acks.Decode(&a); err != nil {
+		return 0, p.broken(ctx, err)
+	}
+	return a.Rows, a.Err.error()
+}
+
+// broken tells why the process can't be spoken with any more.
+func (p *process) broken(ctx context.Context, err error) error {
+	p.kill()
+	p.wait() //nolint:errcheck // the state tells
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return &Ended{State: p.cmd.ProcessState.String(), Said: p.said.String(), cause: err}
+}
+
+func (p *process) exec(ctx context.Context, query string) (int64, error) {
+	return p.send(ctx, request{SQL: query})
+}
+
+func (p *process) stream(ctx context.Context, query string, params []Param) (source, error) {
+	s := &remote{ctx: ctx, process: p, stop: context.AfterFunc(ctx, p.kill)}
+	if _, err := p.send(ctx, request{query, params, true}); err != nil {
+		s.stop()
+		return nil, err
+	}
+	var err error
+	if s.stream, err = ipc.NewReader(p.out); err != nil {
+		s.stop()
+		return nil, p.broken(ctx, err)
+	}
+	return s, nil
+}
+
+func (p *process) rows(ctx context.Context, query string, each func(Scan) error) error {
+	s, err := p.stream(ctx, query, nil)
+	if err != nil {
+		return err
+	}
+	r := Reader{s}
+	defer r.Close()
+	all, err := r.All()
+	if err != nil {
+		return err
+	}
+	defer all.Release()
+	for i := range int(all.NumRows()) {
+		if err := each(func(dest ...any) error { return scan(all, i, dest) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remote is a result that another process computes. It keeps a batch ahead, and what fits into a pipe.
+type remote struct {
+	ctx     context.Context
+	process *process
+	stream  *ipc.Reader
+	ended   bool
+	stop    func() bool
+}
+
+func (r *remote) Schema() *arrow.Schema { return r.stream.Schema() }
+
+func (r *remote) Next() (arrow.RecordBatch, error) {
+	switch {
+	case r.ended:
+		return nil, nil
+	case r.ctx.Err() != nil:
+		return nil, context.Cause(r.ctx)
+	case r.stream.Next():
+		batch := r.stream.RecordBatch()
+		batch.Retain()
+		return batch, nil
+	}
+	if err := r.stream.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return nil, r.process.broken(r.ctx, err)
+	}
+	r.ended = true
+	_, err := r.process.answer(r.ctx)
+	return nil, err
+}
+
+func (r *remote) Close() {
+	r.stop()
+	if !r.ended {
+		r.process.kill()
+	}
+	r.stream.Release()
+}
+
+// Ended is the error of a statement whose process ended under it.
+type Ended struct {
+	State string // as the system tells it
+	Said  string // what it wrote at last, for the log
+	cause error
+}
+
+func (e *Ended) Error() string {
+	return fmt.Sprintf("the sandbox ended under the statement (%s): %s; it said: %s", e.State, e.cause, e.Said)
+}
+
+// hungry tells whether it was for want of memory: the system kills a process that takes too much, and a program that gets
+// none says so.
+func (e *Ended) hungry() bool {
+	for _, sign := range []string{"out of memory", "cannot allocate", "bad_alloc", "signal: killed"} {
+		if strings.Contains(strings.ToLower(e.State+e.Said), sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// words keeps the first of what a process writes, where it says why it ends.
+type words struct{ text []byte }
+
+const maxSaid = 4 << 10
+
+func (t *words) Write(p []byte) (int, error) {
+	t.text = append(t.text, p[:min(len(p), maxSaid-len(t.text))]...)
+	return len(p), nil
+}
+
+func (t *words) String() string { return strings.TrimSpace(string(t.text)) }
