@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rowback/storage/duck"
@@ -22,17 +23,35 @@ func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param) (
 	for i, c := range columns {
 		list[i] = duck.Ident(c.Name)
 		kept, ok := schema.Stored(c.Type)
+		if !ok && unspeakable(c.Type) {
+			kept, ok = schema.Of(schema.JSON), true
+		}
 		if !ok || kept.Equal(c.Type) {
 			continue
 		}
 		cast = true
-		list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", list[i], kept.SQL(), list[i])
+		list[i] = fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN CAST(%[1]s AS %[2]s) END AS %[1]s", list[i], kept.SQL())
 		columns[i].Type = kept
 	}
 	if cast {
 		sql = "SELECT " + strings.Join(list, ", ") + " FROM (" + sql + ")"
 	}
 	return sql, columns, nil
+}
+
+// unspeakable tells whether some part of a type is one that Arrow or its readers do not have. It goes out as JSON.
+func unspeakable(t schema.Type) bool {
+	switch t.Name {
+	case "UNION", "VARIANT":
+		return true
+	case schema.List:
+		return unspeakable(*t.Elem)
+	case schema.Map:
+		return unspeakable(*t.Key) || unspeakable(*t.Elem)
+	case schema.Struct:
+		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return unspeakable(f.Type) })
+	}
+	return false
 }
 
 // describe finds the columns of a query's result, without running it.
