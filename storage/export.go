@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -66,16 +67,28 @@ func (s *Store) export(ctx context.Context, snap *Snapshot, path string) error {
 }
 
 // OpenFile opens a stored file.
-func (s *Store) OpenFile(f *catalog.File) (*File, error) { return s.openObject(f.Key, f.Checksum) }
+func (s *Store) OpenFile(f *catalog.File) (*File, error) {
+	return s.openObject(f.Key, f.Checksum, f.Bytes)
+}
 
-// openObject opens an object whose checksum is known.
-func (s *Store) openObject(key, checksum string) (*File, error) {
+// openObject opens an object whose checksum and size are known. One of another size is damaged.
+func (s *Store) openObject(key, checksum string, bytes int64) (*File, error) {
 	in, err := s.blobs.Open(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, damaged(err)
 	}
 	if err != nil {
 		return nil, err
+	}
+	size, err := in.Seek(0, io.SeekEnd)
+	if err == nil && size != bytes {
+		err = damaged(fmt.Errorf("%s has %d bytes, not %d", key, size, bytes))
+	}
+	if err == nil {
+		_, err = in.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
 	}
 	return &File{in, checksum}, nil
 }
