@@ -25,6 +25,7 @@ type sandboxes struct {
 	limits   func() duck.Limits
 	places   [2]chan struct{} // have one for each that is open: for reading, for commits
 	ready    chan *duck.Conn  // that no statement has had
+	open     sync.WaitGroup   // those that have a place
 	starting atomic.Bool
 	started  sync.WaitGroup
 }
@@ -65,7 +66,8 @@ func (s *Store) OpenSandbox(ctx context.Context, commit bool) (*duck.Conn, error
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	leave := func() { <-places }
+	s.sandboxes.open.Add(1)
+	leave := func() { <-places; s.sandboxes.open.Done() }
 	box, err := s.sandboxes.take(ctx)
 	if err != nil {
 		leave()
@@ -109,11 +111,12 @@ func (b *sandboxes) start() {
 	})
 }
 
-// close ends the instances that are ready.
+// close ends the instances that are ready, and waits until those that statements have had are gone.
 func (b *sandboxes) close() (err error) {
 	b.started.Wait()
 	for len(b.ready) > 0 {
 		err = errors.Join(err, (<-b.ready).Close())
 	}
+	b.open.Wait()
 	return err
 }

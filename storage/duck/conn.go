@@ -12,7 +12,7 @@ import (
 // Conn is one connection to an instance, of this process or of a sandbox's.
 type Conn struct {
 	session
-	done func() // what else ends with the connection
+	done func()
 }
 
 // session is what differs between the connections to an instance of this process (local) and of another (process).
@@ -20,18 +20,19 @@ type session interface {
 	exec(ctx context.Context, query string) (int64, error)
 	rows(ctx context.Context, query string, each func(Scan) error) error
 	stream(ctx context.Context, query string, params []Param) (source, error)
-	close() error
+	// close ends the session, and calls done when all of it is gone.
+	close(done func()) error
 }
 
-// OnClose has f called when the connection has been closed.
+// OnClose has f called when the connection has been closed and all that it used is free: soon after Close.
 func (c *Conn) OnClose(f func()) { c.done = f }
 
 // Close ends the connection and drops its temporary tables and views.
 func (c *Conn) Close() error {
-	if c.done != nil {
-		defer c.done()
+	if c.done == nil {
+		c.done = func() {}
 	}
-	return c.session.close()
+	return c.session.close(c.done)
 }
 
 // Exec runs statements and tells how many rows the last one changed.

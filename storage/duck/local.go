@@ -17,7 +17,10 @@ type local struct {
 	fatal func() // called after an error that makes the instance unusable
 }
 
-func (l *local) close() error { return l.sql.Close() }
+func (l *local) close(done func()) error {
+	defer done()
+	return l.sql.Close()
+}
 
 func (l *local) exec(ctx context.Context, query string) (int64, error) {
 	res, err := l.sql.ExecContext(ctx, query)

@@ -57,19 +57,23 @@ func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
 	p.ask, p.out = gob.NewEncoder(p.in), bufio.NewReaderSize(out, pipeBuffer)
 	p.acks = gob.NewDecoder(p.out)
 	if _, err := p.send(ctx, limits); err != nil {
-		p.close()
+		p.close(func() {}) //nolint:errcheck // the first error is the one to tell
 		return nil, fmt.Errorf("starting a sandbox: %w", err)
 	}
 	return p, nil
 }
 
-func (p *process) close() error {
+// close kills the process. No one waits until the system has taken it down, which takes longer than a small statement.
+func (p *process) close(done func()) error {
 	p.kill()
-	p.wait() //nolint:errcheck // it was killed
-	if p.temp == "" {
-		return nil
-	}
-	return os.RemoveAll(p.temp)
+	go func() {
+		defer done()
+		p.wait() //nolint:errcheck // it was killed
+		if p.temp != "" {
+			os.RemoveAll(p.temp) //nolint:errcheck // the next start of the server empties the folder that it is in
+		}
+	}()
+	return nil
 }
 
 func (p *process) kill() {
