@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/schema"
 )
 
 // params reads the values of a statement's parameters from JSON: a list for ? and $1, an object for $name. wanted are
@@ -22,6 +24,11 @@ func params(text json.RawMessage, wanted []string) (out []duck.Param, err error)
 	given, err := decode(text)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range wanted {
+		if n, err := strconv.Atoi(name); err == nil && n > 1 && !slices.Contains(wanted, strconv.Itoa(n-1)) {
+			return nil, badParams("the statement has $%d and no $%d; number its parameters from 1, without gaps", n, n-1)
+		}
 	}
 	byName := map[string]any{}
 	switch given := given.(type) {
@@ -81,26 +88,70 @@ func listed(names []string) string {
 
 // valueOf makes a JSON value one that DuckDB binds.
 func valueOf(given any) (any, error) {
+	v, err := partOf(given, maxDepth)
+	switch v := v.(type) {
+	case map[string]any:
+		return duck.Nested{Value: v}, err
+	case []any:
+		if slices.ContainsFunc(v, nested) {
+			return duck.Nested{Value: v}, err
+		}
+	}
+	return v, err
+}
+
+// nested tells whether a list with such a part is more than one of plain values.
+func nested(part any) bool {
+	switch part.(type) {
+	case []any, map[string]any, duck.Decimal:
+		return true
+	}
+	return false
+}
+
+// partOf makes a JSON value, or a part of one, of the types that DuckDB's values are made from. depth is how many lists
+// and objects may still be inside one another.
+func partOf(given any, depth int) (any, error) {
+	if depth == 0 {
+		return nil, fmt.Errorf("has more than %d lists and objects inside one another", maxDepth-1)
+	}
 	switch v := given.(type) {
-	case nil, bool, string:
-		return v, nil
 	case json.Number:
 		return number(v.String())
 	case []any:
 		out := make([]any, len(v))
 		for i, part := range v {
-			value, err := valueOf(part)
-			if _, nested := value.([]any); nested {
-				err = errors.New("is a list of lists; a list has plain values")
-			}
+			value, err := partOf(part, depth-1)
 			if err != nil {
 				return nil, err
 			}
 			out[i] = value
 		}
 		return out, nil
+	case map[string]any:
+		return object(v, depth)
 	}
-	return nil, errors.New("is an object; a value is a string, a number, true, false, null or a list of those")
+	return given, nil
+}
+
+// object makes a JSON object what a STRUCT is made from.
+func object(given map[string]any, depth int) (any, error) {
+	if len(given) == 0 {
+		return nil, errors.New("has an object without fields, which has no type; send it as text, and cast it to JSON")
+	}
+	out, folded := map[string]any{}, map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		value, err := partOf(given[name], depth-1)
+		if err != nil {
+			return nil, err
+		}
+		if name == "" || folded[schema.Fold(name)] {
+			return nil, fmt.Errorf("has an object with the field %q twice, or one without a name; SQL does not tell upper from lower case", clip(name, maxName))
+		}
+		folded[schema.Fold(name)] = true
+		out[name] = value
+	}
+	return out, nil
 }
 
 // maxDigits is how many digits DuckDB's decimals have at most.

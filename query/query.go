@@ -28,8 +28,9 @@ type Statement struct {
 	Bytes   int64           // of the answer, about; 0: any
 }
 
-// maxText is how long a statement may be, bytes. The parser takes seconds for far longer ones.
-const maxText = 100_000
+// maxText is how long a statement may be, bytes: a list of 50,000 numbers fits. The parser takes seconds for far longer
+// ones.
+const maxText = 500_000
 
 // Write runs a statement and writes its result to w, in a format. scratch is where a file may be put meanwhile. It tells
 // where the result was cut. ctx ends it.
@@ -57,7 +58,10 @@ func Write(ctx context.Context, store *storage.Store, s Statement, format intake
 // prepare gives the sandbox the tables that a statement names, locks it, and finds the columns of the result. files are
 // more files that may be touched.
 func prepare(ctx context.Context, store *storage.Store, box *duck.Conn, s Statement, t *text, files []string) (q output.Query, err error) {
-	if q.Params, err = params(s.Params, t.Parameters); err != nil {
+	if q.Params, err = params(s.Params, t.asked); err != nil {
+		return q, err
+	}
+	if q.Params, err = t.nameVersions(ctx, box, q.Params); err != nil {
 		return q, err
 	}
 	n := &names{store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}}

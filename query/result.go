@@ -3,11 +3,16 @@ package query
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"rowback/storage/duck"
 	"rowback/storage/schema"
+)
+
+// How many columns a result may have, and how many types inside one another.
+const (
+	maxColumns = 10_000
+	maxDepth   = 40 // pyarrow reads Parquet of 100 levels, of which a list has two
 )
 
 // result is the SQL of a statement's result, and its columns: each with a name of its own, and with a type that every
@@ -18,40 +23,25 @@ func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param) (
 	if err != nil {
 		return "", nil, t.explain(err)
 	}
+	if len(columns) > maxColumns {
+		return "", nil, refuse("too_complex", "The result has %d columns; it has at most %d. Name those that are needed, instead of *.", len(columns), maxColumns)
+	}
 	cast := false
 	list := make([]string, len(columns))
 	for i, c := range columns {
 		list[i] = duck.Ident(c.Name)
 		kept, ok := schema.Stored(c.Type)
-		if !ok && unspeakable(c.Type) {
-			kept, ok = schema.Of(schema.JSON), true
-		}
 		if !ok || kept.Equal(c.Type) {
 			continue
 		}
 		cast = true
-		list[i] = fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN CAST(%[1]s AS %[2]s) END AS %[1]s", list[i], kept.SQL())
+		list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", list[i], kept.SQL(), list[i])
 		columns[i].Type = kept
 	}
 	if cast {
 		sql = "SELECT " + strings.Join(list, ", ") + " FROM (" + sql + ")"
 	}
 	return sql, columns, nil
-}
-
-// unspeakable tells whether some part of a type is one that Arrow or its readers do not have. It goes out as JSON.
-func unspeakable(t schema.Type) bool {
-	switch t.Name {
-	case "UNION", "VARIANT":
-		return true
-	case schema.List:
-		return unspeakable(*t.Elem)
-	case schema.Map:
-		return unspeakable(*t.Key) || unspeakable(*t.Elem)
-	case schema.Struct:
-		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return unspeakable(f.Type) })
-	}
-	return false
 }
 
 // describe finds the columns of a query's result, without running it.
@@ -66,6 +56,9 @@ func describe(ctx context.Context, box *duck.Conn, sql string, params []duck.Par
 		typ, err := schema.Parse(written)
 		if err != nil {
 			return nil, refuse("invalid_sql", "Column %q of the result has fields without names; name them, as in {'a': 1, 'b': 2}.", name)
+		}
+		if typ.Depth() > maxDepth {
+			return nil, refuse("too_complex", "Column %q of the result has more than %d types inside one another. Cast it to JSON.", clip(name, maxName), maxDepth)
 		}
 		columns = append(columns, schema.Column{ID: i + 1, Name: name, Type: typ})
 	}

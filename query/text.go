@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/output"
 )
 
 // text is a statement as the client wrote it and as it runs, and what it names.
@@ -18,6 +19,7 @@ type text struct {
 	sql     string // with names in place of AT clauses
 	edits   []edit // that made sql of written, in order
 	storage.Select
+	asked []string // the parameters of what was written
 }
 
 // edit puts other words in the place of some: from byte at to before end of what was written.
@@ -36,55 +38,31 @@ func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 	case strings.ContainsRune(written, 0), !utf8.ValidString(written):
 		return nil, refuse("invalid_sql", "sql: has a NUL character, or is not UTF-8.").With("field", "sql")
 	}
-	written = strings.TrimRight(written, " \t\r\n;")
 	t := &text{written: written, sql: written}
 	var err error
-	if t.Select, err = storage.ParseSelect(ctx, box, t.sql); err != nil {
+	if t.Select, err = storage.ParseSelect(ctx, box, written); err != nil {
 		return nil, t.explain(err)
 	}
-	edited, err := t.nameVersions()
-	if err != nil || !edited {
-		return t, err
-	}
-	t.Select, err = storage.ParseSelect(ctx, box, t.sql)
-	return t, t.explain(err)
+	t.asked = t.Parameters
+	return t, t.dropEnd(ctx, box)
 }
 
-// An AT clause behind a table's name and alias, with a literal. Other expressions would have to be computed first.
-var (
-	name     = `"(?:[^"]|"")*"|[\pL_][\pL\pM\pN_$]*`
-	atClause = regexp.MustCompile(`(?is)^(` + name + `)(\s+(?:AS\s+)?(?:` + name + `))?\s+AT\s*\(\s*(?:VERSION|TIMESTAMP)\s*=>\s*` +
-		`(?:TIMESTAMPTZ|TIMESTAMP|DATE)?\s*('(?:[^']|'')*'|\d+)(?:\s*::\s*\w+)?\s*\)`)
-)
+// atEnd is what may follow a statement.
+var atEnd = regexp.MustCompile(`(?s)^(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?\*/)*$`)
 
-// nameVersions writes a table with an AT clause as the name that means the same: employees AT (VERSION => '1.0.0') is
-// "employees@1.0.0".
-func (t *text) nameVersions() (edited bool, err error) {
-	var out strings.Builder
-	done := 0
-	for _, table := range t.Tables {
-		if table.Unit == "" {
+// dropEnd takes the semicolon from a statement's end, and the comments behind it. One that is in a text or in a comment
+// is told by what is before it, which is no statement then, or the same.
+func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
+	for i, c := range t.written {
+		if c != ';' || !atEnd.MatchString(t.written[i:]) {
 			continue
 		}
-		m := atClause.FindStringSubmatch(t.written[table.Offset:])
-		if m == nil || table.Point == "" {
-			t.edits = nil
-			return false, t.located(refuse("invalid_sql", "AT wants a literal, as in AT (VERSION => '1.0.0') or AT (TIMESTAMP => '2026-01-31T10:00:00Z'), behind the table's alias."), table.Offset)
+		if s, err := storage.ParseSelect(ctx, box, t.written[:i]); err == nil {
+			t.written, t.sql, t.Select = t.written[:i], t.written[:i], s
+			return nil
 		}
-		ref := table.Point
-		if strings.EqualFold(table.Unit, "TIMESTAMP") {
-			ref = strings.Replace(ref, " ", "T", 1)
-		}
-		alias := m[2]
-		if alias == "" {
-			alias = " AS " + duck.Ident(table.Name)
-		}
-		e := edit{table.Offset, table.Offset + len(m[0]), duck.Ident(table.Name+"@"+ref) + alias}
-		out.WriteString(t.written[done:e.at] + e.words)
-		done, t.edits = e.end, append(t.edits, e)
 	}
-	t.sql = out.String() + t.written[done:]
-	return len(t.edits) > 0, nil
+	return nil
 }
 
 // place finds the byte of what was written that a byte of sql stands for.
@@ -112,13 +90,16 @@ func lineAndColumn(text string, offset int) (line, column int) {
 
 // explain puts what the statement met into words, with the place in what the client wrote.
 func (t *text) explain(err error) error {
-	var syntax *storage.SyntaxError
+	var placed *storage.Placed
 	var failure *duck.Failure
+	var typ *output.TypeError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &syntax):
-		return t.located(storage.Explain(err), syntax.Offset)
+	case errors.As(err, &placed):
+		return t.located(storage.Explain(err), placed.Offset)
+	case errors.As(err, &typ):
+		return refuse("unsupported_type", "%s", typ.Error())
 	case duck.CauseOf(err) == duck.Unreadable:
 		return storage.ReadError(err)
 	case duck.CauseOf(err) != duck.Input, !errors.As(err, &failure):
@@ -146,8 +127,14 @@ func said(err error, hint string) string {
 	if !strings.HasSuffix(out, "?") && !strings.HasSuffix(out, ".") {
 		out += "."
 	}
-	return strings.ReplaceAll(out, "memory."+viewSchema+".", "")
+	return ours.Replace(settings.ReplaceAllString(out, ""))
 }
+
+// What DuckDB says that is no one's to know or to do: the schema of our views, and settings.
+var (
+	ours     = strings.NewReplacer("memory."+viewSchema+".", "", `"`+viewSchema+".", `"`)
+	settings = regexp.MustCompile(`\s*(?:To [^.]*, )?[Uu]se "?SET [^.]*\.`)
+)
 
 // located adds the place to an error: a byte of sql, or -1.
 func (t *text) located(e *storage.Error, offset int) error {

@@ -48,11 +48,11 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 		len(n.Groups)+len(n.Modifiers) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
 		return failf(Invalid, "invalid_condition", "%q is not one SQL condition.", clip(where))
 	}
-	return readsRecords(tree)
+	return readsRecords(ctx, box, tree)
 }
 
 // readsRecords makes sure that a parsed statement reads the records, and nothing else.
-func readsRecords(tree any) error {
+func readsRecords(ctx context.Context, box *duck.Conn, tree any) error {
 	r := &reach{}
 	if err := r.walk(tree, nil); err != nil {
 		return err
@@ -65,7 +65,7 @@ func readsRecords(tree any) error {
 			return forbidden("a table other than the records")
 		}
 	}
-	return nil
+	return checkCalls(ctx, box, r.calls)
 }
 
 // ReadError says what it means where a statement of ours can't read what is stored.

@@ -41,10 +41,7 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 	e := &expression{schema: s, column: c, text: beforeExpression + written + afterExpression}
 	n, tree, err := parse(ctx, box, e.text)
 	if err != nil {
-		if told := Explain(err); told.Code == "invalid_sql" {
-			return "", badDerivation("it can't be parsed: %s", strings.TrimSuffix(strings.TrimPrefix(told.Detail, "The SQL can't be parsed: "), "."))
-		}
-		return "", err
+		return "", derivationOf(err)
 	}
 	if n.Type != "SELECT_NODE" || n.FromTable.Type != "BASE_TABLE" || n.FromTable.TableName != "records" || len(n.Select) != 1 ||
 		len(n.Groups)+len(n.Modifiers)+len(n.Where) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
@@ -53,8 +50,8 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 	if err := e.walk(ctx, box, n.Select[0], nil); err != nil {
 		return "", err
 	}
-	if err := readsRecords(tree); err != nil {
-		return "", err
+	if err := readsRecords(ctx, box, tree); err != nil {
+		return "", derivationOf(err)
 	}
 	if err := e.checkFunctions(ctx, box); err != nil {
 		return "", err
@@ -64,6 +61,19 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 
 func badDerivation(format string, args ...any) error {
 	return failf(Invalid, "invalid_derivation", "The derivation is refused: %s.", fmt.Sprintf(format, args...))
+}
+
+// derivationOf says of a derivation what is said of SQL.
+func derivationOf(err error) error {
+	told := Explain(err)
+	if told.Code != "invalid_sql" {
+		return err
+	}
+	why, unparsed := strings.CutPrefix(told.Detail, "The SQL can't be parsed: ")
+	if unparsed {
+		why = "it can't be parsed: " + why
+	}
+	return badDerivation("%s", strings.TrimSuffix(why, "."))
 }
 
 // notInExpressions are the parts of SQL that tell of more than one record, or of nothing that is written there.

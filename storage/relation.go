@@ -183,6 +183,11 @@ func (s *Store) readFiles(files []*catalog.File, place bool) string {
 		file, duck.Texts(paths))
 }
 
+// Displaced tells whether some rows of the snapshot's files are not live. The others then come in no fixed order.
+func (s *Snapshot) Displaced() bool {
+	return slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced })
+}
+
 // Table is the SQL of the snapshot as people see it: _id first where the server assigned it, the columns by name, then
 // _commit. What clients wrote as derivations is in it: it is for sandboxes.
 func (s *Snapshot) Table() string {

@@ -35,11 +35,12 @@ type node struct {
 
 // Table is a name in a statement that stands for a table.
 type Table struct {
-	Schema string // with the catalog before it, where one is written
-	Name   string
-	Offset int    // where the name begins, bytes into the statement
-	Unit   string // of AT (VERSION => …) or AT (TIMESTAMP => …): the word; empty: there is none
-	Point  string // of AT: its value, if it is a literal
+	Schema    string // with the catalog before it, where one is written
+	Name      string
+	Offset    int    // where the name begins, bytes into the statement
+	Unit      string // of AT (VERSION => …) or AT (TIMESTAMP => …): the word; empty: there is none
+	Point     string // of AT: its value, if it is a literal
+	Parameter string // of AT: the parameter that has its value, if it is one
 }
 
 // Select is what a client's statement names.
@@ -55,7 +56,9 @@ func ParseSelect(ctx context.Context, box *duck.Conn, text string) (Select, erro
 		return Select{}, err
 	}
 	r := &reach{}
-	err = r.walk(tree, nil)
+	if err = r.walk(tree, nil); err == nil {
+		err = checkCalls(ctx, box, r.calls)
+	}
 	slices.SortFunc(r.tables, func(a, b Table) int { return a.Offset - b.Offset })
 	return Select{r.tables, slices.Compact(slices.Sorted(slices.Values(r.parameters)))}, err
 }
@@ -64,6 +67,7 @@ func ParseSelect(ctx context.Context, box *duck.Conn, text string) (Select, erro
 type reach struct {
 	tables     []Table
 	parameters []string
+	calls      []call
 }
 
 // walk looks through a part of the statement. ctes are the names that queries around it have given to queries (WITH).
@@ -119,85 +123,89 @@ func (r *reach) walkWith(t map[string]any, ctes []string) ([]string, error) {
 	return ctes, nil
 }
 
-// Functions that tell of the server instead of the records, or that run statements, and table functions that read
-// nothing.
-var (
-	serverFunctions = []string{
-		"current_setting", "current_query", "getenv", "getvariable", "current_database", "current_schema", "current_schemas", "write_log",
-		"json_serialize_plan", "json_execute_serialized_sql", "in_search_path", "txid_current", "version", "sleep_ms", "nextval", "currval",
-	}
-	pureTables = []string{"unnest", "range", "generate_series"}
-)
-
 func (r *reach) look(n map[string]any, ctes []string) error {
 	kind, class := text(n["type"]), text(n["class"])
 	switch {
 	case class == "PARAMETER":
 		r.parameters = append(r.parameters, text(n["identifier"]))
-	case class == "FUNCTION" && asksServer(strings.ToLower(text(n["function_name"]))):
-		return forbidden(text(n["function_name"]) + "()")
+	case class == "FUNCTION" && kind == "FUNCTION", class == "WINDOW":
+		r.calls = append(r.calls, call{strings.ToLower(text(n["function_name"])), offsetOf(n)})
 	case kind == "TABLE_FUNCTION":
 		function, _ := n["function"].(map[string]any)
 		if !slices.Contains(pureTables, strings.ToLower(text(function["function_name"]))) {
-			return forbidden("a table function other than " + strings.Join(pureTables, ", "))
+			return &Placed{offsetOf(n), forbidden("a table function other than " + strings.Join(pureTables, ", "))}
 		}
 	case kind == "BASE_TABLE":
-		r.name(n, ctes)
+		return r.name(n, ctes)
 	case kind == "SHOW_REF" && (n["query"] == nil || text(n["table_name"]) != ""):
-		return forbidden("a list of what the server has (SHOW)")
+		return failf(Invalid, "forbidden_sql", "The SQL asks for a list of what the server has (SHOW), which it can't have. The datasets are in the table rowback.datasets.")
 	}
 	return nil
 }
 
 // name notes a table that is no query of the statement's own.
-func (r *reach) name(n map[string]any, ctes []string) {
-	t := Table{Schema: text(n["schema_name"]), Name: text(n["table_name"])}
+func (r *reach) name(n map[string]any, ctes []string) error {
+	t := Table{Schema: text(n["schema_name"]), Name: text(n["table_name"]), Offset: offsetOf(n)}
 	if catalog := text(n["catalog_name"]); catalog != "" {
 		t.Schema = catalog + "." + t.Schema
 	}
+	at, ok := n["at_clause"].(map[string]any)
 	if t.Schema == "" && slices.Contains(ctes, schema.Fold(t.Name)) {
-		return
+		if ok {
+			return &Placed{t.Offset, failf(Invalid, "invalid_sql", "%q is a query of the statement itself (WITH), which has no versions: AT is for datasets.", clip(t.Name))}
+		}
+		return nil
 	}
-	if at, ok := n["query_location"].(float64); ok {
-		t.Offset = int(at)
-	}
-	if at, ok := n["at_clause"].(map[string]any); ok {
-		t.Unit, t.Point = text(at["unit"]), constant(at["expr"])
+	if ok {
+		t.Unit = text(at["unit"])
+		t.Point, t.Parameter = constant(at["expr"])
 	}
 	r.tables = append(r.tables, t)
+	return nil
 }
 
-// constant is the value of a constant, through casts; empty where it is none.
-func constant(expr any) string {
+// constant is the value of a constant, through casts, or the parameter that has it; both are empty where it is neither.
+func constant(expr any) (value, parameter string) {
 	t, _ := expr.(map[string]any)
 	for text(t["class"]) == "CAST" {
 		t, _ = t["child"].(map[string]any)
 	}
-	value, _ := t["value"].(map[string]any)
-	if text(t["class"]) != "CONSTANT" || value["value"] == nil {
-		return ""
+	v, _ := t["value"].(map[string]any)
+	switch {
+	case text(t["class"]) == "PARAMETER":
+		return "", text(t["identifier"])
+	case text(t["class"]) != "CONSTANT" || v["value"] == nil:
+		return "", ""
 	}
-	return fmt.Sprint(value["value"])
+	return fmt.Sprint(v["value"]), ""
 }
 
-func asksServer(function string) bool {
-	return slices.Contains(serverFunctions, function) || strings.HasPrefix(function, "pg_") || strings.HasPrefix(function, "duckdb_")
+// offsetOf is where a part of the statement begins, bytes into it; -1: the parser does not say.
+func offsetOf(n map[string]any) int {
+	at, ok := n["query_location"].(float64)
+	if !ok || at > maxStatement {
+		return -1
+	}
+	return int(at)
 }
+
+// maxStatement is more than the bytes of any statement: the parser gives larger places to what has none.
+const maxStatement = 1 << 40
 
 func text(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
-func forbidden(what string) error {
+func forbidden(what string) *Error {
 	return failf(Invalid, "forbidden_sql", "The SQL asks for %s, which it can't have: it reads records, and nothing else.", clip(what))
 }
 
 // parse parses one SELECT statement.
 func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree any, err error) {
-	var text string
-	if err := box.Row(ctx, "SELECT CAST(json_serialize_sql("+duck.Text(statement)+", skip_null := true, skip_empty := true) AS VARCHAR)", &text); err != nil {
-		return n, nil, ClientError(err)
+	text, err := serialized(ctx, box, statement)
+	if err != nil {
+		return n, nil, err
 	}
 	var parsed struct {
 		Error      bool   `json:"error"`
@@ -214,19 +222,38 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree 
 		return n, nil, unparsed(parsed.Message, parsed.Position)
 	}
 	first := parsed.Statements[0].Node
-	return n, tree, errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree))
+	if err := errors.Join(json.Unmarshal(first, &n), json.Unmarshal(first, &tree)); err != nil {
+		return n, nil, err
+	}
+	return n, tree, checkSize(statement, tree)
 }
 
-// SyntaxError refuses a text that is not one SELECT.
-type SyntaxError struct {
-	Offset  int // where the parser gave up, bytes into the text; -1: it does not say
+// maxTree is how large a parsed statement may be, bytes: a list of 50,000 numbers has 7 MB.
+const maxTree = 16 << 20
+
+// serialized is the parsed statement as JSON.
+func serialized(ctx context.Context, box *duck.Conn, statement string) (tree string, err error) {
+	err = box.Row(ctx, fmt.Sprintf("SELECT CASE WHEN strlen(tree) <= %d THEN tree ELSE '' END FROM (SELECT CAST(json_serialize_sql(%s, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)",
+		maxTree, duck.Text(statement)), &tree)
+	switch {
+	case err != nil:
+		return "", ClientError(err)
+	case tree == "":
+		return "", tooComplex("has too many parts. Give long lists as a parameter: x IN (SELECT unnest($list)).")
+	}
+	return tree, nil
+}
+
+// Placed is a refusal of SQL with its place.
+type Placed struct {
+	Offset  int // bytes into the text; -1: nowhere in it
 	refusal *Error
 }
 
-func (e *SyntaxError) Error() string { return e.refusal.Error() }
+func (p *Placed) Error() string { return p.refusal.Error() }
 
 // Unwrap returns the refusal without its place.
-func (e *SyntaxError) Unwrap() error { return e.refusal }
+func (p *Placed) Unwrap() error { return p.refusal }
 
 func unparsed(message, position string) error {
 	message, _, _ = strings.Cut(message, "\n")
@@ -236,7 +263,7 @@ func unparsed(message, position string) error {
 	case strings.Contains(message, "Only SELECT statements"):
 		message = "it is not one SELECT, or a PIVOT that does not list its values (ON … IN (…))"
 	}
-	e := &SyntaxError{-1, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(message, "."))}
+	e := &Placed{-1, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(message, "."))}
 	if offset, err := strconv.Atoi(position); err == nil {
 		e.Offset = offset
 	}

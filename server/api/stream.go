@@ -19,7 +19,8 @@ import (
 )
 
 // truncated is the header that tells whether an answer ends before its result does: no, limit or bytes. Answers that are
-// done before their first byte is sent (those up to readAhead) have it in front, all others as a trailer.
+// done before their first byte is sent (those up to readAhead) have it in front, all others as a trailer; longer ones to
+// clients that speak HTTP/1.0, which knows no trailers, don't have it.
 const truncated = "X-Rowback-Truncated"
 
 // readAhead is how much of an answer is made before its first byte is sent, bytes: what goes wrong in it is still told
@@ -63,11 +64,26 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 	}
 	if err == io.EOF {
 		c.Set(truncated, body.told())
-	} else if err := c.Response().Header.SetTrailer(truncated); err != nil {
+		return sendWhole(c, body)
+	}
+	if !c.Request().Header.IsHTTP11() {
+		return sendUntilEnd(c, body, p.first)
+	}
+	if err := c.Response().Header.SetTrailer(truncated); err != nil {
 		return err
 	}
 	c.Status(http.StatusOK).Context().SetBodyStream(body, -1)
 	return nil
+}
+
+// sendWhole answers with a body that is done, so that its length is known.
+func sendWhole(c *fiber.Ctx, body *resultStream) error {
+	defer body.Close()
+	whole, err := io.ReadAll(body.Reader)
+	if err != nil {
+		return err
+	}
+	return c.Status(http.StatusOK).Send(whole)
 }
 
 // resultStream is a body that is still being made. Closing it, as happens when the client has gone, stops the query.
@@ -82,13 +98,44 @@ type resultStream struct {
 
 func (s *resultStream) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
+	s.note(err)
+	return n, err
+}
+
+// SupportsBodyWriteTo has fasthttp use WriteTo: what it reads itself becomes chunks of 4 KiB, too small for clients to be
+// fast.
+func (s *resultStream) SupportsBodyWriteTo() bool { return true }
+
+// WriteTo writes the rest in chunks of up to readAhead.
+func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
+	for {
+		part, err := s.Peek(max(s.Buffered(), 1))
+		if err != nil {
+			s.note(err)
+			if err == io.EOF {
+				err = nil
+			}
+			return n, err
+		}
+		written, err := w.Write(part)
+		n += int64(written)
+		if err != nil {
+			return n, err // the client has gone
+		}
+		if _, err := s.Discard(len(part)); err != nil {
+			return n, err
+		}
+	}
+}
+
+// note takes note of the end: the trailer tells how the body was cut.
+func (s *resultStream) note(err error) {
 	switch {
 	case err == io.EOF:
 		s.response.Header.Set(truncated, s.told())
 	case err != nil:
 		s.api.log.Error("an answer was cut", "request_id", s.id, "error", err)
 	}
-	return n, err
 }
 
 // told is the cut as the header tells it.

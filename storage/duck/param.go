@@ -12,7 +12,7 @@ import (
 )
 
 // Param is a value for a parameter of a statement: by its name, or by its number from 1 as text. Value is nil, bool,
-// int64, float64, string, Decimal or []any of those.
+// int64, float64, string, Decimal, []any of those, or Nested.
 type Param struct {
 	Name  string
 	Value any
@@ -80,6 +80,8 @@ func valueOf(given any) (mapping.Value, error) {
 		return mapping.CreateDecimal(mapping.NewDecimal(uint8(v.width()), uint8(v.Scale), hugeint(v.Digits))), nil
 	case []any:
 		return listOf(v)
+	case Nested:
+		return v.value()
 	}
 	return mapping.Value{}, fmt.Errorf("a parameter can't be a %T", given)
 }

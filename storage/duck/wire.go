@@ -71,4 +71,6 @@ func (r *refusal) error() error {
 func registerValues() {
 	gob.Register(Decimal{})
 	gob.Register([]any{})
+	gob.Register(map[string]any{})
+	gob.Register(Nested{})
 }

@@ -44,6 +44,9 @@ func (q Query) limited() string {
 // Write runs a query and writes its result to w. scratch is where a file may be put meanwhile. It tells where the result
 // was cut. The caller turns DuckDB's errors into words.
 func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, w io.Writer, scratch string) (Cut, error) {
+	if err := CheckTypes(q.Columns, format); err != nil {
+		return Whole, err
+	}
 	out := newBound(w, q)
 	var err error
 	switch format {

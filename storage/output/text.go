@@ -12,12 +12,26 @@ import (
 // plain tells whether DuckDB's own JSON of a type is the one that is wanted.
 func plain(t schema.Type) bool {
 	switch t.Name {
-	case schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, schema.Blob, schema.Float, schema.Double:
+	case schema.Float, schema.Double, union:
 		return false
+	case schema.Map:
+		return plainText(*t.Key) && plain(*t.Elem)
 	case schema.List:
 		return plain(*t.Elem)
 	case schema.Struct:
 		return !slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return !plain(f.Type) })
+	}
+	return plainText(t)
+}
+
+// union is DuckDB's type of values of several types. What it may have is not known here: it is written as text.
+const union = "UNION"
+
+// plainText tells whether DuckDB's own text of a type is the one that is wanted.
+func plainText(t schema.Type) bool {
+	switch t.Name {
+	case schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, schema.Blob:
+		return false
 	}
 	return true
 }
@@ -32,6 +46,9 @@ func jsonValue(expr string, t schema.Type) string {
 		return fmt.Sprintf("CASE WHEN isfinite(%s) THEN %s END", expr, expr)
 	case schema.List:
 		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, jsonValue("e", *t.Elem))
+	case schema.Map: // its keys are names in JSON
+		return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN map_from_entries(list_transform(map_entries(%[1]s), lambda e: struct_pack(k := %[2]s, v := %[3]s))) END",
+			expr, text("struct_extract(e, 'key')", *t.Key), jsonValue("struct_extract(e, 'value')", *t.Elem))
 	case schema.Struct:
 		parts := make([]string, len(t.Fields))
 		for i, f := range t.Fields {

@@ -1,0 +1,178 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+)
+
+// An AT clause behind a table's name and alias, with a literal or a parameter. Other expressions would have to be
+// computed first.
+const (
+	gap      = `(?:\s|--[^\n]*\n|/\*.*?\*/)`
+	atName   = `(?:"(?:[^"]|"")*"|[\pL_][\pL\pM\pN_$]*)`
+	atNames  = gap + `*\(` + gap + `*` + atName + `(?:` + gap + `*,` + gap + `*` + atName + `)*` + gap + `*\)`
+	atType   = `TIMESTAMP\s+WITH\s+TIME\s+ZONE|TIMESTAMPTZ|TIMESTAMP|DATE`
+	literal  = `(?:(?:` + atType + `)?` + gap + `*('(?:[^']|'')*'|\d+)|(\?\d*|\$\w+))`
+	casts    = `(?:` + gap + `*::` + gap + `*(?:` + atType + `|\w+))*`
+	cast     = `CAST` + gap + `*\(` + gap + `*` + literal + gap + `+AS` + gap + `+(?:` + atType + `|\w+)` + gap + `*\)`
+	atClause = `(?is)^` + atName + `(` + gap + `+(?:AS` + gap + `+)?` + atName + `(?:` + atNames + `)?)?` + gap + `+AT` + gap + `*\(` + gap +
+		`*(?:VERSION|TIMESTAMP)` + gap + `*=>` + gap + `*(?:` + literal + casts + `|` + cast + `)` + gap + `*\)`
+)
+
+var atPattern = regexp.MustCompile(atClause)
+
+const wantsLiteral = "AT wants a literal or a parameter, as in AT (VERSION => '1.0.0'), AT (TIMESTAMP => '2026-01-31T10:00:00Z') or AT (VERSION => $1), behind the table's alias."
+
+// nameVersions writes each table with an AT clause as the name that means the same: employees AT (VERSION => '1.0.0') is
+// "employees@1.0.0". It returns the values of the parameters that are left.
+func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.Param) ([]duck.Param, error) {
+	taken := false // a parameter's place is gone
+	for _, table := range t.Tables {
+		if table.Unit == "" {
+			continue
+		}
+		e, parameter, err := t.named(table, values)
+		if err != nil {
+			t.edits = nil
+			return nil, t.located(err, table.Offset)
+		}
+		t.edits, taken = append(t.edits, e), taken || parameter
+	}
+	if len(t.edits) == 0 {
+		return values, nil
+	}
+	if taken {
+		if err := t.renumber(&values); err != nil {
+			return nil, err
+		}
+	}
+	t.rewrite()
+	var err error
+	t.Select, err = storage.ParseSelect(ctx, box, t.sql)
+	return slices.DeleteFunc(values, func(p duck.Param) bool { return !slices.Contains(t.Parameters, p.Name) }), t.explain(err)
+}
+
+// named is the edit that names a table's version, and whether a parameter has it.
+func (t *text) named(table storage.Table, values []duck.Param) (e edit, parameter bool, refused *storage.Error) {
+	switch {
+	case table.Schema != "":
+		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName), clip(table.Name, maxName))
+	case strings.Contains(table.Name, "@"):
+		return e, false, refuse("invalid_sql", "%q names a state already; leave out AT, or what is behind the @.", clip(table.Name, maxName))
+	}
+	m := atPattern.FindStringSubmatch(t.written[table.Offset:])
+	if m == nil {
+		return e, false, refuse("invalid_sql", wantsLiteral)
+	}
+	ref := table.Point
+	if table.Parameter != "" {
+		if ref, refused = refOf(table.Parameter, values); refused != nil {
+			return e, true, refused
+		}
+	}
+	if ref == "" {
+		return e, false, refuse("invalid_sql", wantsLiteral)
+	}
+	if strings.EqualFold(table.Unit, "TIMESTAMP") {
+		ref = strings.Replace(ref, " ", "T", 1)
+	}
+	alias := m[1]
+	if alias == "" {
+		alias = " AS " + duck.Ident(table.Name)
+	}
+	return edit{table.Offset, table.Offset + len(m[0]), duck.Ident(table.Name+"@"+ref) + alias}, table.Parameter != "", nil
+}
+
+// refOf is the ref that a parameter's value is.
+func refOf(name string, values []duck.Param) (string, *storage.Error) {
+	for _, p := range values {
+		if p.Name != name {
+			continue
+		}
+		switch v := p.Value.(type) {
+		case string:
+			if v != "" {
+				return v, nil
+			}
+		case int64:
+			return strconv.FormatInt(v, 10), nil
+		}
+	}
+	return "", refuse("invalid_params", "params: $%s is the state of a dataset (AT): a text such as \"1.0.0\", or a commit's id.", name)
+}
+
+// token matches what a parameter can't be in, and parameters.
+var token = regexp.MustCompile(`(?s)[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|[\pL_][\pL\pM\pN_$]*|\?\d*|\$\d+`)
+
+// renumber gives numbers from 1, without gaps, to the numbered parameters that the edits leave.
+func (t *text) renumber(values *[]duck.Param) error {
+	found, kept := t.numbered()
+	if asked := slices.DeleteFunc(slices.Clone(t.asked), func(name string) bool { return !isNumber(name) }); len(found) != len(asked) {
+		return refuse("invalid_sql", "A parameter of AT can't be told from the others; write it as $name, and all others too.")
+	}
+	numbers := map[string]string{}
+	for i, n := range slices.Sorted(maps.Keys(kept)) {
+		numbers[strconv.Itoa(n)] = strconv.Itoa(i + 1)
+		for _, e := range kept[n] {
+			e.words = "$" + strconv.Itoa(i+1)
+			t.edits = append(t.edits, e)
+		}
+	}
+	slices.SortFunc(t.edits, func(a, b edit) int { return a.at - b.at })
+	var left []duck.Param
+	for _, p := range *values {
+		if number, ok := numbers[p.Name]; ok {
+			left = append(left, duck.Param{Name: number, Value: p.Value})
+		} else if !isNumber(p.Name) {
+			left = append(left, p)
+		}
+	}
+	*values = left
+	return nil
+}
+
+func isNumber(name string) bool {
+	_, err := strconv.Atoi(name)
+	return err == nil
+}
+
+// numbered finds the numbered parameters of what was written, and the places of those that no edit replaces.
+func (t *text) numbered() (found map[int]bool, kept map[int][]edit) {
+	found, kept = map[int]bool{}, map[int][]edit{}
+	last := 0
+	for _, m := range token.FindAllStringIndex(t.written, -1) {
+		word := t.written[m[0]:m[1]]
+		if word[0] != '?' && (word[0] != '$' || word[1] == '$') {
+			continue
+		}
+		n, err := strconv.Atoi(word[1:])
+		if err != nil {
+			n = last + 1
+		}
+		last = max(last, n)
+		found[n] = true
+		if !slices.ContainsFunc(t.edits, func(e edit) bool { return e.at <= m[0] && m[1] <= e.end }) {
+			kept[n] = append(kept[n], edit{at: m[0], end: m[1]})
+		}
+	}
+	return found, kept
+}
+
+// rewrite makes sql of what was written, with the edits.
+func (t *text) rewrite() {
+	var out strings.Builder
+	done := 0
+	for _, e := range t.edits {
+		fmt.Fprint(&out, t.written[done:e.at], e.words)
+		done = e.end
+	}
+	t.sql = out.String() + t.written[done:]
+}

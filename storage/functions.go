@@ -1,0 +1,52 @@
+package storage
+
+import (
+	"context"
+	_ "embed"
+	"regexp"
+	"slices"
+	"strings"
+
+	"rowback/storage/duck"
+)
+
+// functionList has the functions that compute, and then the others: paragraphs of names, apart by a sentence each.
+//
+//go:embed functions.txt
+var functionList string
+
+// pureTables are the table functions that read nothing.
+var pureTables = []string{"unnest", "range", "generate_series", "json_each", "json_tree", "repeat"}
+
+// call is a function in a statement.
+type call struct {
+	name   string // in lower case
+	offset int    // bytes into the statement
+}
+
+// functions returns the names of functions that clients may call, and of those that they may not, in lower case.
+func functions() (allowed, refused []string) {
+	parts := regexp.MustCompile(`\n\n+`).Split(strings.TrimSpace(strings.ToLower(functionList)), -1)
+	return strings.Fields(parts[1]), strings.Fields(parts[3])
+}
+
+// checkCalls makes sure that a statement calls functions that compute, and no others.
+func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
+	allowed, refused := functions()
+	for _, c := range calls {
+		switch {
+		case slices.Contains(allowed, c.name):
+		case slices.Contains(refused, c.name):
+			return &Placed{c.offset, forbidden(c.name + "()")}
+		case strings.Contains(c.name, "`"):
+			return &Placed{c.offset, failf(Invalid, "invalid_sql", "A name is quoted as in \"name\", and not with `.")}
+		default:
+			near, err := Nearest(ctx, box, allowed, c.name, 3)
+			if err != nil {
+				return err
+			}
+			return &Placed{c.offset, failf(Invalid, "invalid_sql", "There is no function %s(); the nearest names are %s.", clip(c.name), strings.Join(near, ", "))}
+		}
+	}
+	return nil
+}

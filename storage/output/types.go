@@ -1,0 +1,61 @@
+package output
+
+import (
+	"fmt"
+	"slices"
+
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// Types of DuckDB's that a format has no place for, or none that readers know.
+var (
+	notInArrow   = []string{"VARIANT", union} // Arrow has unions, but arrow-go joins no batches of them, and polars reads none
+	notInParquet = []string{"VARIANT", union, "INTERVAL", "TIME_NS"}
+)
+
+// TypeError refuses a column that a format can't hold.
+type TypeError struct {
+	Column schema.Column
+	Type   string // DuckDB's, of the column or of a part of it
+	Format intake.Format
+}
+
+func (e *TypeError) Error() string {
+	return fmt.Sprintf("Column %q of the result has the type %s, which %s can't hold. Cast it, as in CAST(%s AS VARCHAR), or ask for JSON or CSV.",
+		e.Column.Name, e.Type, map[intake.Format]string{intake.Arrow: "Arrow", intake.Parquet: "Parquet"}[e.Format], duck.Ident(e.Column.Name))
+}
+
+// CheckTypes makes sure that a format can hold all the columns.
+func CheckTypes(columns []schema.Column, format intake.Format) error {
+	not := map[intake.Format][]string{intake.Arrow: notInArrow, intake.Parquet: notInParquet}[format]
+	for _, c := range columns {
+		if found := typeAmong(c.Type, not); found != "" {
+			return &TypeError{c, found, format}
+		}
+	}
+	return nil
+}
+
+// typeAmong is the name of a type, or of a part of it, that is among some; empty: none is.
+func typeAmong(t schema.Type, names []string) string {
+	if slices.Contains(names, t.Name) {
+		return t.Name
+	}
+	parts := []schema.Type{}
+	for _, inner := range []*schema.Type{t.Key, t.Elem} {
+		if inner != nil {
+			parts = append(parts, *inner)
+		}
+	}
+	for _, f := range t.Fields {
+		parts = append(parts, f.Type)
+	}
+	for _, part := range parts {
+		if found := typeAmong(part, names); found != "" {
+			return found
+		}
+	}
+	return ""
+}
