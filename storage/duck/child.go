@@ -10,8 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
 // childName is the name that a program is started under, for it to be a sandbox's process.
@@ -82,9 +80,9 @@ func (c *child) open(limits Limits) error {
 
 func (c *child) run(r request) error {
 	ctx := context.Background()
-	if !r.Result {
+	if r.Result == nil {
 		rows, err := c.conn.exec(ctx, r.SQL)
-		return c.acknowledge(ack{rows, refusalOf(err)})
+		return c.acknowledge(ack{Rows: rows, Err: refusalOf(err)})
 	}
 	result, err := c.conn.stream(ctx, r.SQL, r.Params)
 	if err != nil {
@@ -94,30 +92,12 @@ func (c *child) run(r request) error {
 	if err := c.acknowledge(ack{}); err != nil {
 		return err
 	}
-	stream := ipc.NewWriter(c.out, ipc.WithSchema(result.Schema()))
-	err = c.send(result, stream)
-	if broken := stream.Close(); broken != nil {
+	frames := frameWriter{c.out}
+	err = writeStream(result, frames, r.Result)
+	if broken := frames.end(); broken != nil {
 		return broken
 	}
-	return c.acknowledge(ack{Err: refusalOf(err)})
-}
-
-// send writes a result as far as it goes, each batch at once.
-func (c *child) send(result source, stream *ipc.Writer) error {
-	for {
-		batch, err := result.Next()
-		if err != nil || batch == nil {
-			return err
-		}
-		err = stream.Write(batch)
-		batch.Release()
-		if err != nil {
-			return err
-		}
-		if err := c.out.Flush(); err != nil {
-			return err
-		}
-	}
+	return c.acknowledge(ack{Cut: r.Result.Cut, Err: refusalOf(err)})
 }
 
 func (c *child) acknowledge(a ack) error {

@@ -5,6 +5,7 @@ package duck
 import (
 	"context"
 	"database/sql"
+	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -20,6 +21,7 @@ type session interface {
 	exec(ctx context.Context, query string) (int64, error)
 	rows(ctx context.Context, query string, each func(Scan) error) error
 	stream(ctx context.Context, query string, params []Param) (source, error)
+	writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error
 	// close ends the session, and calls done when all of it is gone.
 	close(done func()) error
 }

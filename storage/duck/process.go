@@ -53,10 +53,13 @@ func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a sandbox: %w", err)
 	}
+	if f, ok := out.(*os.File); ok {
+		widenPipe(f)
+	}
 	p.wait = sync.OnceValue(p.cmd.Wait)
 	p.ask, p.out = gob.NewEncoder(p.in), bufio.NewReaderSize(out, pipeBuffer)
 	p.acks = gob.NewDecoder(p.out)
-	if _, err := p.send(ctx, limits); err != nil {
+	if err := p.send(ctx, limits); err != nil {
 		p.close(func() {}) //nolint:errcheck // the first error is the one to tell
 		return nil, fmt.Errorf("starting a sandbox: %w", err)
 	}
@@ -82,21 +85,25 @@ func (p *process) kill() {
 }
 
 // send sends a message and reads the answer.
-func (p *process) send(ctx context.Context, message any) (rows int64, err error) {
+func (p *process) send(ctx context.Context, message any) error {
+	_, err := p.request(ctx, message)
+	return err
+}
+
+func (p *process) request(ctx context.Context, message any) (a ack, err error) {
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
 	if err := p.ask.Encode(message); err != nil {
-		return 0, p.broken(ctx, err)
+		return a, p.broken(ctx, err)
 	}
 	return p.answer(ctx)
 }
 
-func (p *process) answer(ctx context.Context) (rows int64, err error) {
-	var a ack
+func (p *process) answer(ctx context.Context) (a ack, err error) {
 	if err := p.acks.Decode(&a); err != nil {
-		return 0, p.broken(ctx, err)
+		return a, p.broken(ctx, err)
 	}
-	return a.Rows, a.Err.error()
+	return a, a.Err.error()
 }
 
 // broken tells why the process can't be spoken with any more.
@@ -110,21 +117,45 @@ func (p *process) broken(ctx context.Context, err error) error {
 }
 
 func (p *process) exec(ctx context.Context, query string) (int64, error) {
-	return p.send(ctx, request{SQL: query})
+	a, err := p.request(ctx, request{SQL: query})
+	return a.Rows, err
 }
 
 func (p *process) stream(ctx context.Context, query string, params []Param) (source, error) {
 	s := &remote{ctx: ctx, process: p, stop: context.AfterFunc(ctx, p.kill)}
-	if _, err := p.send(ctx, request{query, params, true}); err != nil {
+	err := p.send(ctx, request{query, params, unbound()})
+	if err == nil {
+		err = s.open()
+	}
+	if err != nil {
 		s.stop()
 		return nil, err
 	}
-	var err error
-	if s.stream, err = ipc.NewReader(p.out); err != nil {
-		s.stop()
-		return nil, p.broken(ctx, err)
-	}
 	return s, nil
+}
+
+// writeArrow passes the bytes of a result on as they come.
+func (p *process) writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error {
+	stop := context.AfterFunc(ctx, p.kill)
+	defer stop()
+	if err := p.send(ctx, request{query, params, b}); err != nil {
+		return err
+	}
+	frames := &frameReader{in: p.out}
+	part := make([]byte, pipeBuffer)
+	for !frames.ended {
+		n, err := frames.Read(part)
+		if err != nil && err != io.EOF {
+			return p.broken(ctx, err)
+		}
+		if _, err := w.Write(part[:n]); err != nil {
+			p.kill() // no one wants the rest
+			return err
+		}
+	}
+	a, err := p.answer(ctx)
+	b.Cut = a.Cut
+	return err
 }
 
 func (p *process) rows(ctx context.Context, query string, each func(Scan) error) error {
@@ -151,9 +182,32 @@ func (p *process) rows(ctx context.Context, query string, each func(Scan) error)
 type remote struct {
 	ctx     context.Context
 	process *process
+	frames  *frameReader
 	stream  *ipc.Reader
 	ended   bool
 	stop    func() bool
+}
+
+// open reads the schema.
+func (r *remote) open() (err error) {
+	r.frames = &frameReader{in: r.process.out}
+	if r.stream, err = ipc.NewReader(r.frames); err == nil {
+		return nil
+	}
+	if told := r.end(); told != nil {
+		return told
+	}
+	return err
+}
+
+// end reads how the result ended.
+func (r *remote) end() error {
+	if _, err := io.Copy(io.Discard, r.frames); err != nil {
+		return r.process.broken(r.ctx, err)
+	}
+	r.ended = true
+	_, err := r.process.answer(r.ctx)
+	return err
 }
 
 func (r *remote) Schema() *arrow.Schema { return r.stream.Schema() }
@@ -169,12 +223,13 @@ func (r *remote) Next() (arrow.RecordBatch, error) {
 		batch.Retain()
 		return batch, nil
 	}
-	if err := r.stream.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return nil, r.process.broken(r.ctx, err)
+	if err := r.end(); err != nil {
+		return nil, err
 	}
-	r.ended = true
-	_, err := r.process.answer(r.ctx)
-	return nil, err
+	if err := r.stream.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return nil, nil
 }
 
 func (r *remote) Close() {

@@ -13,18 +13,19 @@ import (
 //
 // It is sent its limits first, and answers with an ack. Then each request runs one statement: one that is only run is
 // answered with an ack; one whose result is wanted with an ack and, unless that has an error, the result as an Arrow
-// stream and an ack more: how it ended. The process ends with its input, whatever it is at.
+// stream in frames, and an ack more: how it ended. The process ends with its input, whatever it is at.
 
 // request is a statement.
 type request struct {
 	SQL    string
 	Params []Param
-	Result bool // the result is wanted
+	Result *Bound // as much of the result is wanted; nil: none
 }
 
 // ack tells how a request went.
 type ack struct {
 	Rows int64 // that the last statement changed
+	Cut  Cut   // of a result
 	Err  *refusal
 }
 

@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
@@ -51,7 +50,7 @@ func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, 
 	var err error
 	switch format {
 	case intake.Arrow:
-		err = writeArrow(ctx, conn, q, out)
+		err = conn.WriteArrow(ctx, w, &out.Bound, q.limited(), q.Params...)
 	case intake.Parquet:
 		err = writeParquet(ctx, conn, q, out, scratch)
 	case intake.CSV:
@@ -61,7 +60,7 @@ func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, 
 	default:
 		err = fmt.Errorf("output: no format %q", format)
 	}
-	return out.cut, err
+	return out.Cut, err
 }
 
 // Scratch returns the paths of files that Write may write, given a scratch path.
@@ -75,32 +74,6 @@ func Scratch(format intake.Format, scratch string) []string {
 // wholeSuffix ends the name of a Parquet file that is still to be cut.
 const wholeSuffix = ".whole"
 
-func writeArrow(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
-	r, err := conn.Stream(ctx, q.limited(), q.Params...)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	out := ipc.NewWriter(w, ipc.WithSchema(r.Schema()))
-	for w.cut == Whole {
-		b, err := r.Next()
-		if err != nil {
-			return err
-		}
-		if b == nil {
-			break
-		}
-		part := b.NewSlice(0, w.take(b.NumRows()))
-		err = out.Write(part)
-		part.Release()
-		b.Release()
-		if err != nil {
-			return err
-		}
-	}
-	return out.Close()
-}
-
 // writeParquet lets DuckDB write a file and then sends it: a Parquet file ends with what is known last.
 func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scratch string) error {
 	defer func() {
@@ -112,7 +85,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 	if err != nil {
 		return err
 	}
-	if w.take(rows); w.cut == AtLimit {
+	if w.Take(rows); w.Cut == AtLimit {
 		if err := cutParquet(ctx, conn, scratch, *q.Limit); err != nil {
 			return err
 		}
@@ -122,7 +95,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 		return err
 	}
 	defer f.Close()
-	if about, err := f.Stat(); err != nil || about.Size() > w.bytes {
+	if about, err := f.Stat(); err != nil || about.Size() > w.Bytes {
 		return errors.Join(err, ErrTooLarge)
 	}
 	_, err = io.Copy(w, f)
@@ -214,7 +187,7 @@ func eachRow(r *duck.Reader, w *bound, f func(columns []*array.String, i int) er
 		if err != nil || b == nil {
 			return err
 		}
-		rows := int(w.take(b.NumRows()))
+		rows := int(w.Take(b.NumRows()))
 		columns := make([]*array.String, b.NumCols())
 		for i := range columns {
 			columns[i] = b.Column(i).(*array.String)
@@ -223,7 +196,7 @@ func eachRow(r *duck.Reader, w *bound, f func(columns []*array.String, i int) er
 			err = f(columns, i)
 		}
 		b.Release()
-		if err != nil || w.cut != Whole {
+		if err != nil || w.Cut != Whole {
 			return err
 		}
 	}
