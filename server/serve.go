@@ -31,6 +31,7 @@ type serveCmd struct {
 	Threads      int           `help:"Threads that DuckDB may use. By default one a core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
 	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before it is answered with 202." default:"5s"`
+	CacheSize    size          `help:"Size of the files that are kept for readers of data.parquet, together." default:"10GB"`
 	MaxUpload    size          `help:"Size of one body of records, uncompressed." default:"64GB"`
 	MaxResult    size          `help:"Size of one query's answer, which is cut there." default:"64GB"`
 	Token        []string      `help:"A user and a token, as user:token; may be repeated. Then every request needs one." placeholder:"USER:TOKEN"`
@@ -66,7 +67,7 @@ func (cmd *serveCmd) Run(c console) error {
 	if err := duck.BoundProcess(processMemory(cmd.memory())); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
-	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Log: log})
+	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), Log: log})
 	if err != nil {
 		return err
 	}

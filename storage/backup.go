@@ -164,7 +164,9 @@ func (s *Store) FindBackup(ctx context.Context, dataset, id string) (b catalog.B
 }
 
 // OpenBackup opens a backup's archive.
-func (s *Store) OpenBackup(b catalog.Backup) (io.ReadCloser, error) { return s.blobs.Open(b.Key) }
+func (s *Store) OpenBackup(b catalog.Backup) (*File, error) {
+	return s.openObject(b.Key, b.Checksum, b.Bytes)
+}
 
 // RemoveBackup removes a backup and its archive.
 func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {

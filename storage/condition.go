@@ -22,8 +22,13 @@ func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool, files []
 // OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is
 // derived, it is a sandbox.
 func (s *Store) OpenTable(ctx context.Context, snap *Snapshot, columns []schema.Column) (conn *duck.Conn, from string, err error) {
+	return s.openTable(ctx, snap, columns, nil)
+}
+
+// openTable is OpenTable where files may be touched too.
+func (s *Store) openTable(ctx context.Context, snap *Snapshot, columns []schema.Column, files []string) (conn *duck.Conn, from string, err error) {
 	if slices.ContainsFunc(columns, schema.Column.Derived) {
-		conn, err = s.Filter(ctx, snap, false, nil)
+		conn, err = s.Filter(ctx, snap, false, files)
 		return conn, "records", err
 	}
 	conn, err = s.Conn(ctx)
@@ -67,9 +72,13 @@ func readsRecords(ctx context.Context, box *duck.Conn, tree any) error {
 func ReadError(err error) error {
 	switch duck.CauseOf(err) {
 	case duck.Input, duck.Unreadable:
-		return &Error{Kind: Corrupt, Code: "corrupted_data", Detail: "The stored files of this state can't be read: one of them is damaged or gone. Look at …/validation, and restore a backup.", Cause: err}
+		return damaged(err)
 	}
 	return err
+}
+
+func damaged(cause error) error {
+	return &Error{Kind: Corrupt, Code: "corrupted_data", Detail: "The stored files of this state can't be read: one of them is damaged or gone. Look at …/validation, and restore a backup.", Cause: cause}
 }
 
 // ClientError turns DuckDB's refusal of a client's SQL into a sentence for the client.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"reflect"
 	"regexp"
@@ -399,6 +398,3 @@ func (s *Store) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Ki
 	}
 	return f, err
 }
-
-// OpenFile opens a stored file.
-func (s *Store) OpenFile(f *catalog.File) (io.ReadCloser, error) { return s.blobs.Open(f.Key) }

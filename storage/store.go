@@ -17,12 +17,14 @@ import (
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/filecache"
 )
 
 // Options are what a store needs to know. The zero value works.
 type Options struct {
 	Memory  int64            // bytes that DuckDB may use in all; 0: half of the machine's
 	Threads int              // 0: one a core
+	Cache   int64            // bytes of files that can be made again; 0: 10 GB
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
@@ -46,6 +48,7 @@ type Store struct {
 	families map[string]*family
 
 	sandboxes *sandboxes
+	exports   *filecache.Cache
 }
 
 // family hands out what a dataset and its forks share: row numbers and field ids. The lock is held by a commit that
@@ -67,6 +70,7 @@ func newFamily(row, field int64) *family {
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
 	s.sandboxes = newSandboxes(s.sandboxLimits)
+	s.exports = filecache.New(s.options.Cache, func() string { return s.blobs.Scratch("export.parquet") })
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -89,6 +93,9 @@ func (o Options) filled() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Cache == 0 {
+		o.Cache = 10e9
 	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
@@ -148,6 +155,7 @@ func (s *Store) readSequences(ctx context.Context) error {
 
 // Close closes the store. Nothing may be under way.
 func (s *Store) Close() error {
+	s.exports.Close()
 	errs := []error{s.sandboxes.close()}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"time"
@@ -122,7 +121,11 @@ func (a *API) getArchive(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.sendFile(c, b.Bytes, "application/x-tar", "backup-"+b.ID+".tar", func() (io.ReadCloser, error) { return a.store.OpenBackup(b) })
+	f, err := a.store.OpenBackup(b)
+	if err != nil {
+		return err
+	}
+	return a.sendFile(c, f, file{"application/x-tar", "backup-" + b.ID + ".tar", b.CreatedAt})
 }
 
 func (a *API) deleteBackup(c *fiber.Ctx) error {

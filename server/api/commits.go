@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"os"
 	"strconv"
 
@@ -283,21 +281,12 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind)
-		return a.sendFile(c, f.Bytes, "application/vnd.apache.parquet", name, func() (io.ReadCloser, error) { return a.store.OpenFile(f) })
+		stored, err := a.store.OpenFile(f)
+		if err != nil {
+			return err
+		}
+		return a.sendFile(c, stored, file{"application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind), k.CreatedAt})
 	}
-}
-
-// sendFile sends a stored file.
-func (a *API) sendFile(c *fiber.Ctx, size int64, media, name string, open func() (io.ReadCloser, error)) error {
-	in, err := open()
-	if err != nil {
-		return err
-	}
-	c.Set("Content-Type", media)
-	c.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
-	c.Status(http.StatusOK).Context().SetBodyStream(in, int(size))
-	return nil
 }
 
 type progressIn struct {

@@ -69,11 +69,14 @@ func describe(r *openapi31.Reflector, rt route) error {
 	if rt.out != nil {
 		op.AddRespStructure(reflect.New(reflect.TypeOf(rt.out)).Interface(), openapi.WithHTTPStatus(rt.status))
 	}
-	if rt.also != 0 {
+	if rt.also != 0 && rt.out != nil {
 		op.AddRespStructure(reflect.New(reflect.TypeOf(rt.out)).Interface(), openapi.WithHTTPStatus(rt.also))
 	}
 	for _, media := range rt.media {
 		op.AddRespStructure("", openapi.WithHTTPStatus(rt.status), openapi.WithContentType(media))
+		if rt.also != 0 {
+			op.AddRespStructure("", openapi.WithHTTPStatus(rt.also), openapi.WithContentType(media))
+		}
 	}
 	if takesPrefer(rt.in) {
 		op.AddRespStructure(new(progress), openapi.WithHTTPStatus(http.StatusAccepted))

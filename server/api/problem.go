@@ -34,6 +34,9 @@ var codes = map[int]string{
 	http.StatusNotAcceptable:         "not_acceptable",
 	http.StatusRequestEntityTooLarge: "too_large",
 	http.StatusUnsupportedMediaType:  "unsupported_media_type",
+	http.StatusPreconditionFailed:    "precondition_failed",
+
+	http.StatusRequestedRangeNotSatisfiable: "range_not_satisfiable",
 
 	http.StatusRequestHeaderFieldsTooLarge: "header_too_large",
 }

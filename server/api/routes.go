@@ -69,6 +69,7 @@ func (a *API) datasetRoutes() []route {
 		{method: "POST", path: one + "/restore", id: "createRestore", tag: "commits", summary: "The dataset as it was at a ref, as one commit", in: restoreIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRestore},
 
 		{method: "GET", path: one + "/data", id: "getData", tag: "data", summary: "The records at a ref", in: dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getData},
+		{method: "GET", path: one + "/data.parquet", id: "getParquet", tag: "data", summary: "The records at a ref as one Parquet file, of which any range can be had", in: dataFileIn{}, status: 200, also: 206, media: parquetMedia, problems: []int{404, 412, 416, 422}, handler: a.getParquet},
 		{method: "GET", path: one + "/compare", id: "compare", tag: "data", summary: "What changed between two refs", in: compareIn{}, status: 200, out: compare.Summary{}, problems: finds, handler: a.getCompare},
 		{method: "GET", path: one + "/diff", id: "diff", tag: "data", summary: "What changed, record by record", in: diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getDiff},
 		{method: "GET", path: one + "/insights", id: "insights", tag: "data", summary: "What the changes amount to, and the increment that they call for", in: compareIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights},

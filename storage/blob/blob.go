@@ -82,8 +82,8 @@ func (d *Dir) place(key string) string {
 	return filepath.Join(d.root, objectsDir, filepath.FromSlash(key))
 }
 
-// Open reads an object. Where there is none, the error is fs.ErrNotExist.
-func (d *Dir) Open(key string) (io.ReadCloser, error) { return os.Open(d.place(key)) }
+// Open reads an object, at any place of it. Where there is none, the error is fs.ErrNotExist.
+func (d *Dir) Open(key string) (io.ReadSeekCloser, error) { return os.Open(d.place(key)) }
 
 // List yields the objects whose keys start with the folder prefix, in no order. An empty prefix yields all.
 func (d *Dir) List(prefix string) iter.Seq2[Object, error] {

@@ -19,7 +19,7 @@ import (
 type store interface {
 	Batch(key string) (*blob.Batch, error)
 	Put(key string, data []byte) error
-	Open(key string) (io.ReadCloser, error)
+	Open(key string) (io.ReadSeekCloser, error)
 	Remove(prefix string) error
 }
 

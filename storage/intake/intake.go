@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -53,7 +54,7 @@ type Offered struct {
 	Type   schema.Type
 	Text   Text
 	Format Format // JSON for both JSON formats
-	Array  bool   // has lists of one length, which are read as lists
+	Cast   bool   // is read as another type first: lists of one length, and times in nanoseconds
 }
 
 // Records are the records of an upload.
@@ -142,10 +143,31 @@ func describe(ctx context.Context, conn *duck.Conn, relation string) ([]Offered,
 			return err
 		}
 		typ, err := schema.Parse(text)
-		out = append(out, Offered{Name: name, Type: typ, Array: fixedArray.MatchString(text)})
+		kept := wholeTimes(typ)
+		out = append(out, Offered{Name: name, Type: kept, Cast: fixedArray.MatchString(text) || !kept.Equal(typ)})
 		return err
 	})
 	return out, err
+}
+
+// wholeTimes returns a type with TIME for TIME_NS, the only time that polars writes: values with parts of microseconds
+// are refused as they are read.
+func wholeTimes(t schema.Type) schema.Type {
+	switch t.Name {
+	case "TIME_NS":
+		return schema.Of(schema.Time)
+	case schema.List:
+		return schema.ListOf(wholeTimes(*t.Elem))
+	case schema.Map:
+		key, elem := wholeTimes(*t.Key), wholeTimes(*t.Elem)
+		t.Key, t.Elem = &key, &elem
+	case schema.Struct:
+		t.Fields = slices.Clone(t.Fields)
+		for i, f := range t.Fields {
+			t.Fields[i].Type = wholeTimes(f.Type)
+		}
+	}
+	return t
 }
 
 // aliased writes a select list that names the wanted columns o0, o1, …, each with a comma after it.
@@ -153,7 +175,7 @@ func aliased(columns []Offered, want Want) string {
 	var list strings.Builder
 	for _, i := range want.Columns {
 		value := duck.Ident(columns[i].Name)
-		if columns[i].Array {
+		if columns[i].Cast {
 			value = "CAST(" + value + " AS " + columns[i].Type.SQL() + ")"
 		}
 		fmt.Fprintf(&list, "%s AS o%d, ", value, i)

@@ -1,0 +1,94 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+
+	"rowback/storage/catalog"
+	"rowback/storage/datafile"
+	"rowback/storage/filecache"
+	"rowback/storage/schema"
+)
+
+// File is a file that is read at any place, under the SHA-256 of its bytes, in hexadecimal.
+type File struct {
+	io.ReadSeekCloser
+	Checksum string
+}
+
+// Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that, it
+// is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
+// with the same SQL have the same records, as stored files never change: forks and edits share a file.
+func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration) (*File, error) {
+	if f := snap.only(); f != nil {
+		return s.OpenFile(f)
+	}
+	key := sha256.Sum256([]byte(snap.Table()))
+	f, err := s.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
+		return ReadError(s.export(ctx, snap, path))
+	})
+	switch {
+	case errors.Is(err, filecache.ErrTooLarge):
+		return nil, failf(Invalid, "file_too_large", "The file of these records is larger than the server keeps (--cache-size). Read them from …/data, which is streamed.")
+	case err != nil:
+		return nil, err
+	}
+	return &File{f, f.Checksum}, nil
+}
+
+// only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
+// datasets without a declared key have _id elsewhere.
+func (s *Snapshot) only() *catalog.File {
+	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+		return nil
+	}
+	if f := s.Data[0]; f.SchemaID == s.schemaID() && f.Rows == s.Total() {
+		return f
+	}
+	return nil
+}
+
+// export writes the records of a snapshot to a new file.
+func (s *Store) export(ctx context.Context, snap *Snapshot, path string) error {
+	conn, from, err := s.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = datafile.CopyQuery(ctx, conn, "SELECT * FROM "+from, path, "")
+	return err
+}
+
+// OpenFile opens a stored file.
+func (s *Store) OpenFile(f *catalog.File) (*File, error) {
+	return s.openObject(f.Key, f.Checksum, f.Bytes)
+}
+
+// openObject opens an object whose checksum and size are known. One of another size is damaged.
+func (s *Store) openObject(key, checksum string, bytes int64) (*File, error) {
+	in, err := s.blobs.Open(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, damaged(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	size, err := in.Seek(0, io.SeekEnd)
+	if err == nil && size != bytes {
+		err = damaged(fmt.Errorf("%s has %d bytes, not %d", key, size, bytes))
+	}
+	if err == nil {
+		_, err = in.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return &File{in, checksum}, nil
+}
