@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -408,6 +409,28 @@ func TestAKilledStatementLeavesNoFile(t *testing.T) {
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s ended with %v", sql, err)
+		}
+	}
+	unchanged(t, w, before)
+}
+
+// A process serves many statements, and each has an instance of its own: nothing that one did is there for the next.
+func TestStatementsShareNothing(t *testing.T) {
+	w := empty(t, storage.Options{Memory: 3 << 30})
+	w.commit(w.create(1, "employees", "id"), "append", `[{"id":1,"name":"Ada"}]`)
+	w.commit(w.create(2, "salaries", "id"), "append", `[{"id":1,"salary":"a secret"}]`)
+	before := tree(t, w.dir)
+	for range 80 { // more than one process serves
+		for project, sql := range map[int64]string{1: "SELECT name AS v FROM employees", 2: "SELECT salary AS v FROM salaries"} {
+			want := map[int64]string{1: `{"v":"Ada"}`, 2: `{"v":"a secret"}`}[project]
+			var out bytes.Buffer
+			_, err := query.Write(context.Background(), w.Store, query.Statement{SQL: sql, Project: project}, intake.NDJSON, &out, "")
+			if got := strings.TrimSpace(out.String()); got != want || err != nil {
+				t.Fatalf("got %s %v, want %s", got, err, want)
+			}
+		}
+		if _, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT * FROM salaries"}); storage.Explain(err).Code != noTable {
+			t.Fatal(err)
 		}
 	}
 	unchanged(t, w, before)

@@ -12,7 +12,9 @@ import (
 // functions.txt.
 func TestEveryFunctionIsClassified(t *testing.T) {
 	ctx := context.Background()
-	box, err := duck.Sandbox(ctx, duck.Limits{Threads: 1})
+	pool := duck.NewPool(func() duck.Limits { return duck.Limits{Threads: 1} })
+	defer pool.Close()
+	box, err := pool.Take(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,39 +2,35 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"rowback/storage/duck"
 )
 
 // Clients' statements that run at once, for reading and for commits, sharing their part of the memory. Others wait, for
-// as long as sandboxPatience. maxReady more instances wait for statements.
+// as long as sandboxPatience.
 const (
 	maxReaders      = 4
 	maxWriters      = 2
-	maxReady        = 2
 	sandboxPatience = 10 * time.Second
 )
 
-// sandboxes are the instances that clients' statements run in, one each. The next ones are started while no one waits
-// for them: that takes longer than a small statement.
+// sandboxes are the instances that clients' statements run in, one each.
 type sandboxes struct {
-	limits   func() duck.Limits
-	places   [2]chan struct{} // have one for each that is open: for reading, for commits
-	ready    chan *duck.Conn  // that no statement has had
-	open     sync.WaitGroup   // those that have a place
-	starting atomic.Bool
-	started  sync.WaitGroup
+	pool   *duck.Pool
+	places [2]chan struct{} // have one for each that is open: for reading, for commits
+	open   sync.WaitGroup   // those that have a place
 }
 
 func newSandboxes(limits func() duck.Limits) *sandboxes {
-	return &sandboxes{
-		limits: limits, places: [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)},
-		ready: make(chan *duck.Conn, maxReady),
-	}
+	return &sandboxes{pool: duck.NewPool(limits), places: [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)}}
+}
+
+// close waits until those that statements have had are gone, and ends the others.
+func (b *sandboxes) close() {
+	b.open.Wait()
+	b.pool.Close()
 }
 
 // Sandbox opens an instance for a client's statement: it can touch these files and nothing else. setup is ours and
@@ -68,55 +64,11 @@ func (s *Store) OpenSandbox(ctx context.Context, commit bool) (*duck.Conn, error
 	}
 	s.sandboxes.open.Add(1)
 	leave := func() { <-places; s.sandboxes.open.Done() }
-	box, err := s.sandboxes.take(ctx)
+	box, err := s.sandboxes.pool.Take(ctx)
 	if err != nil {
 		leave()
 		return nil, err
 	}
 	box.OnClose(leave)
 	return box, nil
-}
-
-// take returns an instance, and has the next ones started.
-func (b *sandboxes) take(ctx context.Context) (box *duck.Conn, err error) {
-	defer b.start()
-	for {
-		select {
-		case box = <-b.ready:
-			if box.Alive(ctx) {
-				return box, nil
-			}
-			box.Close()
-		default:
-			return duck.Sandbox(ctx, b.limits())
-		}
-	}
-}
-
-// start makes sure that there are instances ready in a moment. Where one can't be started, whoever wants one next is
-// told why.
-func (b *sandboxes) start() {
-	if !b.starting.CompareAndSwap(false, true) {
-		return
-	}
-	b.started.Go(func() {
-		defer b.starting.Store(false)
-		for len(b.ready) < maxReady {
-			box, err := duck.Sandbox(context.Background(), b.limits())
-			if err != nil {
-				return
-			}
-			b.ready <- box
-		}
-	})
-}
-
-// close ends the instances that are ready, and waits until those that statements have had are gone.
-func (b *sandboxes) close() (err error) {
-	b.started.Wait()
-	for len(b.ready) > 0 {
-		err = errors.Join(err, (<-b.ready).Close())
-	}
-	b.open.Wait()
-	return err
 }

@@ -156,7 +156,8 @@ func (s *Store) readSequences(ctx context.Context) error {
 // Close closes the store. Nothing may be under way.
 func (s *Store) Close() error {
 	s.exports.Close()
-	errs := []error{s.sandboxes.close()}
+	var errs []error
+	s.sandboxes.close()
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}

@@ -5,7 +5,9 @@ package duck
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/gob"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -29,6 +31,7 @@ type child struct {
 	requests chan request
 	out      *bufio.Writer
 	acks     *gob.Encoder
+	db       *sql.DB
 	conn     *local
 }
 
@@ -39,14 +42,7 @@ func serveRequests(in io.Reader, out io.Writer) {
 	c := &child{requests: make(chan request), out: bufio.NewWriterSize(out, pipeBuffer)}
 	c.acks = gob.NewEncoder(c.out)
 	d := gob.NewDecoder(bufio.NewReader(in))
-	var limits Limits
-	if d.Decode(&limits) != nil {
-		return
-	}
 	go c.read(d)
-	if c.acknowledge(ack{Err: refusalOf(c.open(limits))}) != nil {
-		return
-	}
 	for r := range c.requests {
 		if c.run(r) != nil || c.out.Flush() != nil {
 			return
@@ -65,21 +61,40 @@ func (c *child) read(d *gob.Decoder) {
 	}
 }
 
+// errUsed is told to a process that should not serve another statement.
+var errUsed = errors.New("this process has taken much memory")
+
+// open opens an instance, in place of the one before.
 func (c *child) open(limits Limits) error {
+	if c.db != nil {
+		if err := errors.Join(c.conn.sql.Close(), c.db.Close()); err != nil {
+			return err
+		}
+		if peakMemory() > maxPeak {
+			return errUsed
+		}
+	}
 	if err := BoundProcess(limits.process()); err != nil {
 		return err
 	}
-	db, err := limits.open()
+	var err error
+	if c.db, err = limits.open(); err != nil {
+		return err
+	}
+	conn, err := c.db.Conn(context.Background())
 	if err != nil {
 		return err
 	}
-	conn, err := db.Conn(context.Background())
 	c.conn = &local{sql: conn}
+	_, err = c.conn.exec(context.Background(), locate)
 	return err
 }
 
 func (c *child) run(r request) error {
 	ctx := context.Background()
+	if r.Open != nil {
+		return c.acknowledge(ack{Err: refusalOf(c.open(*r.Open))})
+	}
 	if r.Result == nil {
 		rows, err := c.conn.exec(ctx, r.SQL)
 		return c.acknowledge(ack{Rows: rows, Err: refusalOf(err)})

@@ -2,9 +2,9 @@
 
 // Package duck is the only door to DuckDB: instances with their limits, statements, and results as Arrow.
 //
-// An Engine is one DuckDB instance for statements that we write. Statements that a client writes run in a Sandbox, an
-// instance in a process of its own that reads the files it was given and nothing else. A fatal error makes an instance
-// unusable for good; an Engine then opens a new one, so that the next statement works.
+// An Engine is one DuckDB instance for statements that we write. A statement that a client writes runs in a
+// sandbox, which a Pool lends: an instance of its own, in another process, that reads the files it was given and nothing
+// else. A fatal error makes an instance unusable for good; an Engine then opens a new one, so that the next statement works.
 package duck
 
 import (

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -24,14 +25,16 @@ const pipeBuffer = 256 << 10
 // process is an instance in a process of its own, which serves one goroutine. It is killed where a statement must end:
 // DuckDB can't be interrupted within a single function, and does not count all the memory that one takes.
 type process struct {
-	cmd  *exec.Cmd
-	temp string // folder of its own, which ends with it
-	in   io.WriteCloser
-	ask  *gob.Encoder
-	out  *bufio.Reader
-	acks *gob.Decoder
-	said words
-	wait func() error
+	cmd    *exec.Cmd
+	temp   string // the instance's own folder, which ends with it
+	in     io.WriteCloser
+	ask    *gob.Encoder
+	out    *bufio.Reader
+	acks   *gob.Decoder
+	said   words
+	wait   func() error
+	uses   int
+	killed atomic.Bool
 }
 
 // startProcess starts a sandbox's process, and waits until it can take statements.
@@ -41,7 +44,7 @@ func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p = &process{cmd: &exec.Cmd{Path: path, Args: []string{childName}, Env: []string{}}, temp: limits.TempDir}
+	p = &process{cmd: &exec.Cmd{Path: path, Args: []string{childName}, Env: []string{}}}
 	p.cmd.Stderr = &p.said
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -59,41 +62,51 @@ func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
 	p.wait = sync.OnceValue(p.cmd.Wait)
 	p.ask, p.out = gob.NewEncoder(p.in), bufio.NewReaderSize(out, pipeBuffer)
 	p.acks = gob.NewDecoder(p.out)
-	if err := p.send(ctx, limits); err != nil {
-		p.close(func() {}) //nolint:errcheck // the first error is the one to tell
+	if err := p.open(ctx, limits); err != nil {
+		p.end()
 		return nil, fmt.Errorf("starting a sandbox: %w", err)
 	}
 	return p, nil
 }
 
-// close kills the process. No one waits until the system has taken it down, which takes longer than a small statement.
-func (p *process) close(done func()) error {
+// open gives the process an instance, in place of the one that it has.
+func (p *process) open(ctx context.Context, limits Limits) error {
+	was := p.temp
+	p.temp = limits.TempDir
+	err := p.send(ctx, request{Open: &limits})
+	removeTemp(was)
+	return err
+}
+
+// end kills the process and waits until it is gone.
+func (p *process) end() {
 	p.kill()
-	go func() {
-		defer done()
-		p.wait() //nolint:errcheck // it was killed
-		if p.temp != "" {
-			os.RemoveAll(p.temp) //nolint:errcheck // the next start of the server empties the folder that it is in
-		}
-	}()
-	return nil
+	p.wait() //nolint:errcheck // it was killed
+	removeTemp(p.temp)
+}
+
+func removeTemp(dir string) {
+	if dir != "" {
+		os.RemoveAll(dir) //nolint:errcheck // the next start of the server empties the folder that it is in
+	}
 }
 
 func (p *process) kill() {
+	p.killed.Store(true)
 	p.in.Close()
 	p.cmd.Process.Kill() //nolint:errcheck // it may have ended
 }
 
-// send sends a message and reads the answer.
-func (p *process) send(ctx context.Context, message any) error {
-	_, err := p.request(ctx, message)
+// send sends a request and reads the answer.
+func (p *process) send(ctx context.Context, r request) error {
+	_, err := p.request(ctx, r)
 	return err
 }
 
-func (p *process) request(ctx context.Context, message any) (a ack, err error) {
+func (p *process) request(ctx context.Context, r request) (a ack, err error) {
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
-	if err := p.ask.Encode(message); err != nil {
+	if err := p.ask.Encode(r); err != nil {
 		return a, p.broken(ctx, err)
 	}
 	return p.answer(ctx)
@@ -123,7 +136,7 @@ func (p *process) exec(ctx context.Context, query string) (int64, error) {
 
 func (p *process) stream(ctx context.Context, query string, params []Param) (source, error) {
 	s := &remote{ctx: ctx, process: p, stop: context.AfterFunc(ctx, p.kill)}
-	err := p.send(ctx, request{query, params, unbound()})
+	err := p.send(ctx, request{SQL: query, Params: params, Result: unbound()})
 	if err == nil {
 		err = s.open()
 	}
@@ -138,7 +151,7 @@ func (p *process) stream(ctx context.Context, query string, params []Param) (sou
 func (p *process) writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error {
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
-	if err := p.send(ctx, request{query, params, b}); err != nil {
+	if err := p.send(ctx, request{SQL: query, Params: params, Result: b}); err != nil {
 		return err
 	}
 	frames := &frameReader{in: p.out}

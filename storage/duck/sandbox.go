@@ -7,28 +7,6 @@ import (
 	"strings"
 )
 
-// Sandbox opens an instance in a process of its own, for a statement that a client wrote. Until it is locked, it may be
-// given statements of ours only. The end of a statement's context kills the process, and so does Close, which removes the
-// limits' TempDir too.
-func Sandbox(ctx context.Context, limits Limits) (*Conn, error) {
-	p, err := startProcess(ctx, limits)
-	if err != nil {
-		return nil, err
-	}
-	c := &Conn{session: p}
-	if _, err := c.Exec(ctx, locate); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
-}
-
-// Alive tells whether the connection can take statements: a sandbox's process may have been ended while it waited.
-func (c *Conn) Alive(ctx context.Context) bool {
-	_, err := c.Exec(ctx, "SELECT 1")
-	return err == nil
-}
-
 // Lock lets a sandbox read the given files and nothing else, for good: no other file, no network, no extension, and no
 // setting can be changed. setup is ours and runs before: it makes the views that the client's statement names.
 func (c *Conn) Lock(ctx context.Context, files []string, setup ...string) error {

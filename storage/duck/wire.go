@@ -11,12 +11,14 @@ import (
 
 // What a sandbox's process is told and answers, over its standard input and output.
 //
-// It is sent its limits first, and answers with an ack. Then each request runs one statement: one that is only run is
-// answered with an ack; one whose result is wanted with an ack and, unless that has an error, the result as an Arrow
-// stream in frames, and an ack more: how it ended. The process ends with its input, whatever it is at.
+// The first request opens an instance, and so does each that makes the process ready for another client's statement. All
+// others run a statement. A request is answered with an ack; one whose result is wanted with an ack and, unless that has
+// an error, the result as an Arrow stream in frames, and an ack more: how it ended. The process ends with its input,
+// whatever it is at.
 
-// request is a statement.
+// request is a statement, or an instance to be opened.
 type request struct {
+	Open   *Limits // of a new instance, in place of the one before
 	SQL    string
 	Params []Param
 	Result *Bound // as much of the result is wanted; nil: none
