@@ -55,14 +55,14 @@ func (s *Snapshot) only() *catalog.File {
 	return nil
 }
 
-// export writes the records of a snapshot to a new file.
+// export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
 func (s *Store) export(ctx context.Context, snap *Snapshot, path string) error {
 	conn, from, err := s.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_, err = datafile.CopyQuery(ctx, conn, "SELECT * FROM "+from, path, "")
+	_, err = datafile.CopyQuery(ctx, conn, "SELECT * FROM "+from+snap.Order(), path, "")
 	return err
 }
 

@@ -183,9 +183,18 @@ func (s *Store) readFiles(files []*catalog.File, place bool) string {
 		file, duck.Texts(paths))
 }
 
-// Displaced tells whether some rows of the snapshot's files are not live. The others then come in no fixed order.
-func (s *Snapshot) Displaced() bool {
-	return slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced })
+// Order is the SQL of an order in which the records, selected from the snapshot's table, are the same every time: that of
+// the key where some rows of its files are not live, as the others then come in no fixed order; else empty, for that of
+// the files.
+func (s *Snapshot) Order() string {
+	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced }) {
+		return ""
+	}
+	names := make([]string, 0, 1)
+	for _, c := range s.Schema.KeyColumns() {
+		names = append(names, duck.Ident(c.Name))
+	}
+	return " ORDER BY " + strings.Join(names, ", ")
 }
 
 // Table is the SQL of the snapshot as people see it: _id first where the server assigned it, the columns by name, then

@@ -139,7 +139,7 @@ func (in dataIn) query(snap *storage.Snapshot) (q output.Query, sandboxed bool, 
 		return q, false, err
 	}
 	if order == "" && (in.Limit != nil || in.Offset != nil) {
-		order = pageOrder(snap)
+		order = snap.Order()
 	}
 	sandboxed = in.Where != "" || slices.ContainsFunc(slices.Concat(q.Columns, by), schema.Column.Derived)
 	names := make([]string, len(q.Columns))
@@ -166,19 +166,6 @@ func (in dataIn) query(snap *storage.Snapshot) (q output.Query, sandboxed bool, 
 		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
 	}
 	return q, sandboxed, nil
-}
-
-// pageOrder is the SQL of the order that pages are cut from where none is asked for: the key's where rows are displaced,
-// else that of the files, of which only the first are read. Each page of a state is the same every time.
-func pageOrder(snap *storage.Snapshot) string {
-	if !snap.Displaced() {
-		return ""
-	}
-	names := make([]string, 0, 1)
-	for _, c := range snap.Schema.KeyColumns() {
-		names = append(names, duck.Ident(c.Name))
-	}
-	return " ORDER BY " + strings.Join(names, ", ")
 }
 
 // choose returns the named columns, or all.
