@@ -124,16 +124,16 @@ func said(err error, hint string) string {
 	if hint != "" {
 		out += " " + clip(strings.Join(strings.Fields(hint), " "), maxHint)
 	}
-	if !strings.HasSuffix(out, "?") && !strings.HasSuffix(out, ".") {
+	if !strings.HasSuffix(out, "?") && !strings.HasSuffix(out, ".") && !strings.HasSuffix(out, "…") {
 		out += "."
 	}
 	return ours.Replace(settings.ReplaceAllString(out, ""))
 }
 
-// What DuckDB says that is no one's to know or to do: the schema of our views, and settings.
+// What DuckDB says that is no one's to know or to do: the schema of our views, settings and extensions.
 var (
 	ours     = strings.NewReplacer("memory."+viewSchema+".", "", `"`+viewSchema+".", `"`)
-	settings = regexp.MustCompile(`\s*(?:To [^.]*, )?[Uu]se "?SET [^.]*\.`)
+	settings = regexp.MustCompile(`\s*(?:To [^.]*, )?[Uu]se "?SET [^.]*\.|\s*Please try installing .*`)
 )
 
 // located adds the place to an error: a byte of sql, or -1.

@@ -48,7 +48,7 @@ func (e *Error) With(name string, value any) *Error {
 	for k, v := range e.Fields {
 		fields[k] = v
 	}
-	return &Error{Kind: e.Kind, Code: e.Code, Detail: e.Detail, Fields: fields}
+	return &Error{Kind: e.Kind, Code: e.Code, Detail: e.Detail, Fields: fields, Cause: e.Cause}
 }
 
 // KindOf tells what kind of error it is, if it is one that can be shown; else Internal.

@@ -18,6 +18,9 @@ var functionList string
 // pureTables are the table functions that read nothing.
 var pureTables = []string{"unnest", "range", "generate_series", "json_each", "json_tree", "repeat"}
 
+// wordy is a function's name that is no operator.
+var wordy = regexp.MustCompile(`^[a-z]`)
+
 // call is a function in a statement.
 type call struct {
 	name   string // in lower case
@@ -41,7 +44,8 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 		case strings.Contains(c.name, "`"):
 			return &Placed{c.offset, failf(Invalid, "invalid_sql", "A name is quoted as in \"name\", and not with `.")}
 		default:
-			near, err := Nearest(ctx, box, allowed, c.name, 3)
+			words := slices.DeleteFunc(allowed, func(name string) bool { return !wordy.MatchString(name) })
+			near, err := Nearest(ctx, box, words, c.name, 3)
 			if err != nil {
 				return err
 			}

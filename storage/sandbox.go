@@ -67,8 +67,18 @@ func (s *Store) OpenSandbox(ctx context.Context, commit bool) (*duck.Conn, error
 	box, err := s.sandboxes.pool.Take(ctx)
 	if err != nil {
 		leave()
-		return nil, err
+		return nil, notStarted(ctx, err)
 	}
 	box.OnClose(leave)
 	return box, nil
+}
+
+// notStarted says what to do where the system gives no process, unless ctx has ended.
+func notStarted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	e := failf(Unavailable, "busy", "The server can't start a process for the SQL now. Send the request again in a moment.")
+	e.Cause = err
+	return e
 }

@@ -42,6 +42,9 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 				return &Conn{session: &lent{one, p}}, nil
 			}
 			p.work.Go(one.end)
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 		default:
 			one, err := startProcess(ctx, p.limits())
 			if err != nil {

@@ -91,6 +91,17 @@ func removeTemp(dir string) {
 	}
 }
 
+// killAtEnd kills the process when ctx ends before the returned function is called. The process is then dead for certain
+// when that returns, so that it is lent to no one else.
+func (p *process) killAtEnd(ctx context.Context) (stop func()) {
+	stopped := context.AfterFunc(ctx, p.kill)
+	return sync.OnceFunc(func() {
+		if !stopped() {
+			p.kill()
+		}
+	})
+}
+
 func (p *process) kill() {
 	p.killed.Store(true)
 	p.in.Close()
@@ -104,8 +115,7 @@ func (p *process) send(ctx context.Context, r request) error {
 }
 
 func (p *process) request(ctx context.Context, r request) (a ack, err error) {
-	stop := context.AfterFunc(ctx, p.kill)
-	defer stop()
+	defer p.killAtEnd(ctx)()
 	if err := p.ask.Encode(r); err != nil {
 		return a, p.broken(ctx, err)
 	}
@@ -135,7 +145,7 @@ func (p *process) exec(ctx context.Context, query string) (int64, error) {
 }
 
 func (p *process) stream(ctx context.Context, query string, params []Param) (source, error) {
-	s := &remote{ctx: ctx, process: p, stop: context.AfterFunc(ctx, p.kill)}
+	s := &remote{ctx: ctx, process: p, stop: p.killAtEnd(ctx)}
 	err := p.send(ctx, request{SQL: query, Params: params, Result: unbound()})
 	if err == nil {
 		err = s.open()
@@ -149,8 +159,7 @@ func (p *process) stream(ctx context.Context, query string, params []Param) (sou
 
 // writeArrow passes the bytes of a result on as they come.
 func (p *process) writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error {
-	stop := context.AfterFunc(ctx, p.kill)
-	defer stop()
+	defer p.killAtEnd(ctx)()
 	if err := p.send(ctx, request{SQL: query, Params: params, Result: b}); err != nil {
 		return err
 	}
@@ -198,7 +207,7 @@ type remote struct {
 	frames  *frameReader
 	stream  *ipc.Reader
 	ended   bool
-	stop    func() bool
+	stop    func()
 }
 
 // open reads the schema.
