@@ -38,6 +38,14 @@ type chunks struct {
 // duckdb-go collects every result before it hands out the first row; the C API under it can stream. So the statement
 // is prepared by duckdb-go, and bound and run by the bindings that it is built on.
 func (l *local) stream(ctx context.Context, query string, params []Param) (source, error) {
+	s, err := l.chunks(ctx, query, params)
+	if err != nil {
+		return nil, err
+	}
+	return enlarged(s), nil
+}
+
+func (l *local) chunks(ctx context.Context, query string, params []Param) (source, error) {
 	r := &chunks{ctx: ctx, on: l, query: query}
 	err := l.sql.Raw(func(dc any) error {
 		conn, ok := dc.(*duckdb.Conn)
@@ -52,7 +60,7 @@ func (l *local) stream(ctx context.Context, query string, params []Param) (sourc
 		r.Close()
 		return nil, l.noted(ctx, query, err)
 	}
-	return enlarged(r), nil
+	return r, nil
 }
 
 func (r *chunks) start(conn *duckdb.Conn, params []Param) error {
