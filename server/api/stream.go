@@ -27,6 +27,9 @@ const truncated = "X-Rowback-Truncated"
 // as a problem.
 const readAhead = 64 << 10
 
+// maxChunk is how large a chunk of an answer is at most, bytes.
+const maxChunk = 256 << 10
+
 // pace is how long a result may take. Where each is 0, first is for all of it; else first is for the first part of it
 // and each for every other one.
 type pace struct{ first, each time.Duration }
@@ -106,10 +109,11 @@ func (s *resultStream) Read(p []byte) (int, error) {
 // fast.
 func (s *resultStream) SupportsBodyWriteTo() bool { return true }
 
-// WriteTo writes the rest in chunks of up to readAhead.
+// WriteTo writes the rest in chunks of up to maxChunk.
 func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
+	part := make([]byte, maxChunk)
 	for {
-		part, err := s.Peek(max(s.Buffered(), 1))
+		got, err := s.Reader.Read(part) // past what was read ahead, straight from the pipe
 		if err != nil {
 			s.note(err)
 			if err == io.EOF {
@@ -117,13 +121,10 @@ func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
 			}
 			return n, err
 		}
-		written, err := w.Write(part)
+		written, err := w.Write(part[:got])
 		n += int64(written)
 		if err != nil {
 			return n, err // the client has gone
-		}
-		if _, err := s.Discard(len(part)); err != nil {
-			return n, err
 		}
 	}
 }

@@ -99,10 +99,11 @@ func (c *child) run(r request) error {
 		rows, err := c.conn.exec(ctx, r.SQL)
 		return c.acknowledge(ack{Rows: rows, Err: refusalOf(err)})
 	}
-	result, err := c.conn.stream(ctx, r.SQL, r.Params)
+	chunks, err := c.conn.chunks(ctx, r.SQL, r.Params)
 	if err != nil {
 		return c.acknowledge(ack{Err: refusalOf(err)})
 	}
+	result := enlarged(readAhead(chunks))
 	defer result.Close()
 	if err := c.acknowledge(ack{}); err != nil {
 		return err

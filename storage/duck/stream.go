@@ -38,6 +38,14 @@ type chunks struct {
 // duckdb-go collects every result before it hands out the first row; the C API under it can stream. So the statement
 // is prepared by duckdb-go, and bound and run by the bindings that it is built on.
 func (l *local) stream(ctx context.Context, query string, params []Param) (source, error) {
+	s, err := l.chunks(ctx, query, params)
+	if err != nil {
+		return nil, err
+	}
+	return enlarged(s), nil
+}
+
+func (l *local) chunks(ctx context.Context, query string, params []Param) (source, error) {
 	r := &chunks{ctx: ctx, on: l, query: query}
 	err := l.sql.Raw(func(dc any) error {
 		conn, ok := dc.(*duckdb.Conn)
@@ -52,7 +60,7 @@ func (l *local) stream(ctx context.Context, query string, params []Param) (sourc
 		r.Close()
 		return nil, l.noted(ctx, query, err)
 	}
-	return enlarged(r), nil
+	return r, nil
 }
 
 func (r *chunks) start(conn *duckdb.Conn, params []Param) error {
@@ -149,7 +157,7 @@ func (r *chunks) Close() {
 	}
 }
 
-// View makes an Arrow stream readable, once, as a view of that name. release must be called after the last statement
+// View makes an Arrow stream readable on this connection, once, as a view of that name. release must be called after the last statement
 // that reads it; the caller keeps its own reference to the stream.
 //
 // Sandboxes have no views of that kind: they take values as parameters.
@@ -157,6 +165,9 @@ func (c *Conn) View(ctx context.Context, name string, stream array.RecordReader)
 	l, ok := c.session.(*local)
 	if !ok {
 		return nil, errors.New("a sandbox can't read a stream")
+	}
+	if err := l.ownSchema(ctx); err != nil {
+		return nil, err
 	}
 	err = l.sql.Raw(func(dc any) error {
 		a, err := duckdb.NewArrowFromConn(dc.(driver.Conn))
