@@ -176,7 +176,9 @@ func (p *process) writeArrow(ctx context.Context, w io.Writer, b *Bound, query s
 		}
 	}
 	a, err := p.answer(ctx)
-	b.Cut = a.Cut
+	if b.Cut = a.Cut; b.Cut == AtBytes {
+		p.kill() // it is at what comes behind the cut
+	}
 	return err
 }
 
@@ -276,7 +278,7 @@ func (e *Ended) Error() string {
 // hungry tells whether it was for want of memory: the system kills a process that takes too much, and a program that gets
 // none says so.
 func (e *Ended) hungry() bool {
-	for _, sign := range []string{"out of memory", "cannot allocate", "bad_alloc", "signal: killed"} {
+	for _, sign := range []string{"out of memory", "cannot allocate", "bad_alloc", "pthread_create failed", "signal: killed"} {
 		if strings.Contains(strings.ToLower(e.State+e.Said), sign) {
 			return true
 		}

@@ -137,7 +137,7 @@ func (r *chunks) Next() (arrow.RecordBatch, error) {
 		return nil, nil
 	}
 	batch, ed := arrowmapping.DataChunkToArrowArray(r.opts, r.schema, chunk)
-	return batch, arrowError(ed)
+	return batch, r.on.noted(r.ctx, r.query, arrowError(ed))
 }
 
 func (r *chunks) Close() {
