@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -42,6 +43,17 @@ func (l *local) rows(ctx context.Context, query string, each func(Scan) error) e
 		}
 	}
 	return l.noted(ctx, query, rows.Err())
+}
+
+// raw calls do with the connection as duckdb-go has it.
+func (l *local) raw(do func(*duckdb.Conn) error) error {
+	return l.sql.Raw(func(dc any) error {
+		conn, ok := dc.(*duckdb.Conn)
+		if !ok {
+			return fmt.Errorf("not a DuckDB connection: %T", dc)
+		}
+		return do(conn)
+	})
 }
 
 // noted replaces the instance after a fatal error, and names a context's end as what it is.
