@@ -79,11 +79,11 @@ func (p *prepared) shape(ctx context.Context) (Shape, error) {
 	if err := output.CheckTypes(p.query.Columns, intake.Arrow); err != nil {
 		return out, p.text.explain(err)
 	}
-	none, err := p.box.Stream(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...)
+	none, err := p.box.Batch(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...) // to its end, or the sandbox's process would end with it
 	if err != nil {
 		return out, p.text.explain(err)
 	}
-	defer none.Close()
+	defer none.Release()
 	out.Schema = none.Schema()
 	return out, nil
 }
