@@ -302,3 +302,30 @@ func TestAnIngestOfMalformedMessages(t *testing.T) {
 		refused(t, data.String(), err, codes.InvalidArgument, "")
 	}
 }
+
+// A second schema, in the middle of a stream.
+func TestAPutOfTwoSchemas(t *testing.T) {
+	c := dial(t, address)
+	id := newDataset(1, "two schemas")
+	t.Cleanup(func() { drop(t, id) })
+	stream, err := c.Client.Client.DoPut(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range []*arrow.Schema{people, arrow.NewSchema([]arrow.Field{{Name: "other", Type: arrow.BinaryTypes.String}}, nil)} {
+		b := c.batch(s, []string{`[{"id":1,"name":"Ada"}]`, `[{"other":"x"}]`}[i])
+		w := arrowflight.NewRecordWriter(stream, ipc.WithSchema(s), ipc.WithAllocator(c.mem))
+		if i == 0 {
+			w.SetFlightDescriptor(command([]byte(`{"dataset":"two schemas","mode":"append"}`)))
+		}
+		if err := w.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		b.Release()
+		w.Close()
+	}
+	stream.CloseSend()
+	_, err = stream.Recv()
+	refused(t, "two schemas", err, codes.InvalidArgument, "")
+	c.expect(`SELECT count(*) AS n FROM "two schemas"`, `{"n":0}`)
+}
