@@ -104,10 +104,8 @@ func readable(work func() error) (err error) {
 
 var errUnreadable = malformed("The Arrow stream can't be read: it is malformed or was cut short.")
 
-// incomplete is the error of a stream that ends before its sender has said so, or has a message that is too large.
+// incomplete is the error of a stream that ends before its sender has said so. Of a message that is too large, gRPC has
+// told already, in words of its own.
 func incomplete(err error) error {
-	if status.Code(err) == codes.ResourceExhausted {
-		return refuse(storage.Invalid, "too_large", "A message of the stream is larger than %d MiB. Send the records in more batches that are smaller, as with write_table(table, 65536).", maxMessage>>20)
-	}
 	return errors.Join(refuse(storage.Malformed, "incomplete_body", "The stream ended before it was complete."), err)
 }
