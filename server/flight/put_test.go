@@ -219,6 +219,30 @@ func (c *client) ingest(ctx context.Context, o *flightsql.ExecuteIngestOpts, row
 	return c.ExecuteIngest(ctx, r, o)
 }
 
+func TestAnIngestHappensOnce(t *testing.T) {
+	c := dial(t, address)
+	ingest := func(rows string, headers ...string) (int64, error) {
+		return c.ingest(header(append(headers, "idempotency-key", "make it")...), &flightsql.ExecuteIngestOpts{Table: "made once", TableDefinitionOptions: &flightsql.TableDefinitionOptions{
+			IfExists: flightsql.TableDefinitionOptionsTableExistsOptionFail, IfNotExist: flightsql.TableDefinitionOptionsTableNotExistOptionCreate,
+		}}, rows)
+	}
+	for range 2 {
+		if n, err := ingest(`[{"id":1}]`); err != nil || n != 1 {
+			t.Errorf("%d records, %v", n, err)
+		}
+	}
+	_, err := ingest(`[{"id":1}]`, "x-rowback-message", "another")
+	refused(t, "other headers under the same key", err, codes.InvalidArgument, "was used for another request")
+	_, err = ingest(`[{"id":1}]`, "x-rowback-project", "2")
+	refused(t, "another project under the same key", err, codes.InvalidArgument, "was used for another request")
+	c.expect(`SELECT count(*) AS n FROM "made once"`, `{"n":1}`)
+	d, err := store.FindDataset(context.Background(), 1, "made once")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop(t, d.ID)
+}
+
 func TestIngest(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
 	t.Cleanup(func() {
