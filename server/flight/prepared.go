@@ -110,16 +110,21 @@ func (f *Face) look(ctx context.Context, handle []byte) (*query.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
-	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	err = f.lookAt(ctx, p)
+	return p.shape, err
+}
+
+// lookAt finds the statement's shape. p.mu is held.
+func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
+	ctx, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
+	defer cancel()
 	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: p.sql, Project: p.project, Values: p.every})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		p.shape = &shape
 	}
-	p.shape = &shape
-	return p.shape, nil
+	return err
 }
 
 // GetFlightInfoPreparedStatement tells the schema of a statement's result as it is bound, and the ticket that fetches it.
@@ -146,32 +151,30 @@ func (f *Face) DoGetPreparedStatement(ctx context.Context, in flightsql.Prepared
 	if err != nil {
 		return nil, nil, err
 	}
-	if !p.looked() {
-		if _, err := f.look(ctx, in.GetPreparedStatementHandle()); err != nil {
-			return nil, nil, err
-		}
+	list, err := f.runs(ctx, p)
+	if err != nil {
+		return nil, nil, err
 	}
-	return f.send(ctx, p.runs())
-}
-
-func (p *preparedStatement) looked() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.shape != nil
+	return f.send(ctx, list)
 }
 
 // runs are the statements to run: one for each row of parameters, cast to what was told of all.
-func (p *preparedStatement) runs() (list []query.Statement) {
+func (f *Face) runs(ctx context.Context, p *preparedStatement) (list []query.Statement, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.shape == nil {
+		if err := f.lookAt(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	s := query.Statement{SQL: p.sql, Project: p.project, Meaning: p.shape.Meaning}
 	if len(p.parameters) == 0 {
-		return []query.Statement{s}
+		return []query.Statement{s}, nil
 	}
 	s.Columns = p.shape.Columns
 	for _, row := range p.rows {
 		s.Values = row
 		list = append(list, s)
 	}
-	return list
+	return list, nil
 }

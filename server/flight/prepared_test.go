@@ -2,7 +2,9 @@ package flight_test
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -225,6 +227,39 @@ func TestAPreparedStatementIsLookedAtAnew(t *testing.T) {
 		if got, err := c.fetch(ctx, info); err != nil || len(got.lines) != rows {
 			t.Errorf("%v, %v; want %d rows", got.lines, err, rows)
 		}
+	}
+}
+
+// A handle that two connections have: whoever binds last is asked for, and nothing breaks.
+func TestAPreparedStatementOfTwoConnections(t *testing.T) {
+	c, ctx := dial(t, address), context.Background()
+	p, err := c.Prepare(ctx, "SELECT ?::INTEGER AS n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at sync.WaitGroup
+	for range 4 {
+		same := flightsql.NewPreparedStatement(c.Client, p.Handle())
+		b := c.batch(columns(arrow.PrimitiveTypes.Int64), `[{"a":7}]`)
+		defer b.Release()
+		same.SetParameters(b)
+		defer same.SetParameters(nil)
+		at.Go(func() {
+			for range 5 {
+				info, err := same.Execute(ctx) // binds anew
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, err := c.fetch(ctx, info); err != nil || !slices.Equal(got.lines, []string{`{"n":7}`}) {
+					t.Error(got.lines, err)
+				}
+			}
+		})
+	}
+	at.Wait()
+	if err := p.Close(ctx); err != nil {
+		t.Error(err)
 	}
 }
 
