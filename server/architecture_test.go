@@ -45,7 +45,7 @@ var doors = map[string][]string{
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
 	"github.com/gofiber/":         {"rowback/server/api", "rowback/server/crunch"},
 	"github.com/alecthomas/kong":  {"rowback/server"},
-	"google.golang.org/grpc":      {"rowback/server/flight"},
+	"google.golang.org/grpc":      {"rowback/server/flight", "rowback/fixtures/bench"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {

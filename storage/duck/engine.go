@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -39,6 +40,7 @@ func (l Limits) dsn() string {
 // Engine is one DuckDB instance. Its methods may be called from many goroutines.
 type Engine struct {
 	limits Limits
+	last   atomic.Int64 // number that was given to a connection
 	mu     sync.Mutex
 	db     *sql.DB
 }
@@ -89,7 +91,7 @@ func (e *Engine) Conn(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{session: &local{sql: conn, fatal: func() { e.replace(db) }}}, nil
+	return &Conn{session: &local{sql: conn, fatal: func() { e.replace(db) }, number: func() int64 { return e.last.Add(1) }}}, nil
 }
 
 // replace opens a new instance in place of one that a fatal error has made unusable.

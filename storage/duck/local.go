@@ -14,13 +14,33 @@ import (
 
 // local is a connection to an instance of this process.
 type local struct {
-	sql   *sql.Conn
-	fatal func() // called after an error that makes the instance unusable
+	sql    *sql.Conn
+	fatal  func()       // called after an error that makes the instance unusable
+	number func() int64 // another one each time, in the instance
+	schema string       // of the connection's own, once it has one
 }
 
 func (l *local) close(done func()) error {
 	defer done()
+	if l.schema != "" {
+		l.exec(context.Background(), "DROP SCHEMA "+l.schema+" CASCADE") //nolint:errcheck // an instance that is broken goes with it
+	}
 	return l.sql.Close()
+}
+
+// ownSchema makes sure that what the connection creates without a schema is seen by no other connection. What is
+// temporary is not anyway; views of streams can't be.
+func (l *local) ownSchema(ctx context.Context) error {
+	if l.schema != "" {
+		return nil
+	}
+	name := fmt.Sprintf("connection_%d", l.number())
+	if _, err := l.exec(ctx, "CREATE SCHEMA "+name); err != nil {
+		return err
+	}
+	l.schema = name
+	_, err := l.exec(ctx, "SET schema = "+Text(name))
+	return err
 }
 
 func (l *local) exec(ctx context.Context, query string) (int64, error) {

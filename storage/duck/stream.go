@@ -151,7 +151,7 @@ func (r *chunks) Close() {
 	}
 }
 
-// View makes an Arrow stream readable, once, as a view of that name. release must be called after the last statement
+// View makes an Arrow stream readable on this connection, once, as a view of that name. release must be called after the last statement
 // that reads it; the caller keeps its own reference to the stream.
 //
 // Sandboxes have no views of that kind: they take values as parameters.
@@ -159,6 +159,9 @@ func (c *Conn) View(ctx context.Context, name string, stream array.RecordReader)
 	l, ok := c.session.(*local)
 	if !ok {
 		return nil, errors.New("a sandbox can't read a stream")
+	}
+	if err := l.ownSchema(ctx); err != nil {
+		return nil, err
 	}
 	err = l.sql.Raw(func(dc any) error {
 		a, err := duckdb.NewArrowFromConn(dc.(driver.Conn))
