@@ -73,12 +73,15 @@ func (n *names) table(ctx context.Context, t storage.Table) error {
 	if t.Schema != "" && schema.Fold(t.Schema) != viewSchema {
 		return n.catalogTable(ctx, t)
 	}
-	meant := t.Name
-	if known, ok := n.known[t.Name]; ok {
-		meant = known
+	meant, settled := n.known[t.Name]
+	if !settled {
+		meant = t.Name
 	}
 	dataset, ref, _ := strings.Cut(meant, "@")
 	d, err := n.dataset(ctx, dataset)
+	if settled && storage.KindOf(err) == storage.NotFound {
+		return &storage.Error{Kind: storage.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("The dataset that %q meant is no longer there. Ask for the statement's schema again.", clip(t.Name, maxName))}
+	}
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ type Shape struct {
 	Schema     *arrow.Schema   // of the result
 	Columns    []schema.Column // of the result
 	Meaning    Meaning
-	Parameters []string // by name, or by number from 1
+	Parameters []arrow.Field // of Check: each by its name, or its number from 1, with the type that is wanted; null: any
 }
 
 // Describe finds the shape of a statement's result. Parameters must have values, or those of their type.
@@ -75,15 +75,15 @@ func Describe(ctx context.Context, store *storage.Store, s Statement) (Shape, er
 }
 
 func (p *prepared) shape(ctx context.Context) (Shape, error) {
-	out := Shape{Columns: p.query.Columns, Meaning: p.meaning, Parameters: p.text.asked}
+	out := Shape{Columns: p.query.Columns, Meaning: p.meaning}
 	if err := output.CheckTypes(p.query.Columns, intake.Arrow); err != nil {
 		return out, p.text.explain(err)
 	}
-	none, err := p.box.Stream(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...)
+	none, err := p.box.Batch(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...) // to its end, or the sandbox's process would end with it
 	if err != nil {
 		return out, p.text.explain(err)
 	}
-	defer none.Close()
+	defer none.Release()
 	out.Schema = none.Schema()
 	return out, nil
 }
@@ -93,11 +93,11 @@ var errUnknown = errors.New("the tables are not known yet")
 
 // Check looks at a statement whose parameters have no values yet. The shape has no schema where that depends on them.
 func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
-	var asked []string
+	var asked []arrow.Field
 	p, err := read(ctx, store, s, nil, func(t *text) (out []duck.Param, err error) {
-		asked = t.asked
-		for _, name := range asked {
+		for _, name := range t.asked {
 			out = append(out, duck.Param{Name: name})
+			asked = append(asked, arrow.Field{Name: name, Type: arrow.Null, Nullable: true})
 		}
 		if slices.ContainsFunc(t.Tables, func(t storage.Table) bool { return t.Parameter != "" }) {
 			err = errUnknown
@@ -111,15 +111,18 @@ func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error
 		return Shape{}, err
 	}
 	defer p.box.Close()
-	if _, err := p.box.Exec(ctx, "PREPARE statement AS "+p.text.sql); err != nil {
+	found, err := p.box.Parameters(ctx, p.text.sql)
+	if err != nil {
 		return Shape{}, p.text.explain(err)
 	}
-	p.query.SQL, p.query.Columns, err = result(ctx, p.box, p.text, p.query.Params, nil)
-	if err == nil {
-		return p.shape(ctx)
+	out := Shape{Meaning: p.meaning, Parameters: found.Fields()}
+	if p.query.SQL, p.query.Columns, err = result(ctx, p.box, p.text, p.query.Params, nil); err == nil {
+		out, err = p.shape(ctx)
+		out.Parameters = found.Fields()
+		return out, err
 	}
 	if len(asked) > 0 {
-		return Shape{Meaning: p.meaning, Parameters: asked}, nil
+		return out, nil
 	}
 	return Shape{}, err
 }

@@ -137,8 +137,9 @@ func (w *world) sameSchema(sql string, told *arrow.Schema) {
 func TestAStatementIsCheckedWithoutValues(t *testing.T) {
 	w := open(t)
 	for _, c := range []struct{ sql, want string }{
-		{"SELECT id FROM employees WHERE id = ? AND pay > ?", "[1 2] id"},
-		{"SELECT id FROM employees WHERE city = $city", "[city] id"},
+		{"SELECT id FROM employees WHERE id = ? AND pay > ?", "1 int64, 2 float64, id"},
+		{"SELECT id FROM employees WHERE city = $city", "city utf8, id"},
+		{"SELECT id FROM employees WHERE ? IS NULL", "1 null, id"},
 		{"SELECT nosuch FROM employees WHERE id = ?", `invalid_sql Line 1, column 8: The SQL can't be run: Referenced column "nosuch" not found in FROM clause. Candidate bindings: "shout". line=1 column=8`},
 	} {
 		got := ""
@@ -146,7 +147,10 @@ func TestAStatementIsCheckedWithoutValues(t *testing.T) {
 		if err != nil {
 			got = told(err)
 		} else {
-			got = fmt.Sprint(shape.Parameters, " ", shape.Schema.Field(0).Name)
+			for _, p := range shape.Parameters {
+				got += fmt.Sprintf("%s %s, ", p.Name, p.Type)
+			}
+			got += shape.Schema.Field(0).Name
 		}
 		if got != c.want {
 			t.Errorf("%s: %s; want %s", c.sql, got, c.want)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 
@@ -25,7 +26,7 @@ func (cmd *serveCmd) listenFlight(store *storage.Store, tokens access.Tokens, lo
 	}
 	listener, err := net.Listen("tcp", cmd.FlightAddr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	face, err := flight.New(store, flight.Options{
 		Version: version, Log: log, Tokens: tokens,

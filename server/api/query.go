@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -18,6 +19,7 @@ type queryIn struct {
 	ProjectID int64           `json:"project_id" default:"1"`
 	Limit     *int64          `json:"limit" minimum:"0" description:"Rows of the answer at most. X-Rowback-Truncated tells whether there were more."`
 	TimeoutMS *int64          `json:"timeout_ms" minimum:"1" description:"At most the server's own limit (--query-timeout)."`
+	As        string          `json:"format" enum:"arrow,parquet,csv,ndjson,json" description:"As the query parameter, which wins over this."`
 	Params    json.RawMessage `json:"params" description:"Values for ? and $1 as a list, for $name as an object."`
 }
 
@@ -35,6 +37,7 @@ func (a *API) createQuery(c *fiber.Ctx) error {
 	if err := bind(c, &in); err != nil {
 		return err
 	}
+	in.Format = cmp.Or(in.Format, in.As)
 	return a.query(c, in)
 }
 
@@ -43,7 +46,7 @@ func (a *API) getQuery(c *fiber.Ctx) error {
 	if err := bind(c, &in); err != nil {
 		return err
 	}
-	return a.query(c, queryIn{in.formatIn, in.SQL, in.ProjectID, in.Limit, in.TimeoutMS, json.RawMessage(in.Params)})
+	return a.query(c, queryIn{formatIn: in.formatIn, SQL: in.SQL, ProjectID: in.ProjectID, Limit: in.Limit, TimeoutMS: in.TimeoutMS, Params: json.RawMessage(in.Params)})
 }
 
 // query answers with the result of a statement.

@@ -2,6 +2,8 @@ package flight_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"testing"
 
 	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
@@ -158,4 +160,25 @@ func TestAPreparedStatementIsItsUsersOwn(t *testing.T) {
 	if err := p.Close(eva); err != nil {
 		t.Error(err)
 	}
+}
+
+// JDBC's driver shakes hands with the token that it was given.
+func TestATokenShakesHands(t *testing.T) {
+	c := dial(t, other(t, flight.Options{Tokens: access.Tokens{"t0": "eva"}}))
+	shake := func(authorization string) ([]string, error) {
+		stream, err := c.Client.Client.Handshake(header("authorization", authorization))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		md, err := stream.Header()
+		return md.Get("authorization"), err
+	}
+	if got, err := shake("Bearer t0"); err != nil || len(got) != 1 || got[0] != "Bearer t0" {
+		t.Error(got, err)
+	}
+	_, err := shake("Bearer wrong")
+	refused(t, "a wrong token", err, codes.Unauthenticated, "wants a token")
 }

@@ -46,13 +46,17 @@ func callerOf(ctx context.Context) caller {
 
 func userOf(ctx context.Context) string { return callerOf(ctx).user }
 
-// Handshake gives whoever has logged in with a password the token to show from now on.
+// Handshake gives whoever has logged in with a password the token to show from now on. JDBC's driver shakes hands with a
+// token too.
 func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
-	token := callerOf(stream.Context()).token
-	if token == "" {
-		return malformed("A handshake wants the header authorization: Basic, with the user's name and, as the password, the token.")
+	authorization := headerOf(stream.Context(), "authorization")
+	if token := callerOf(stream.Context()).token; token != "" {
+		authorization = "Bearer " + token
 	}
-	return stream.SetHeader(metadata.Pairs("authorization", "Bearer "+token))
+	if authorization == "" {
+		return malformed("A handshake wants the header authorization: Basic, with the user's name and, as the password, the token; or Bearer, with the token.")
+	}
+	return stream.SetHeader(metadata.Pairs("authorization", authorization))
 }
 
 // first is the first value of a header; empty where it is not there.

@@ -14,52 +14,14 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 )
 
-// facts are what the server is, whatever its options.
-var facts = map[flightsql.SqlInfo]any{
-	flightsql.SqlInfoFlightSqlServerName:                        "Rowback",
-	flightsql.SqlInfoFlightSqlServerArrowVersion:                arrow.PkgVersion,
-	flightsql.SqlInfoFlightSqlServerReadOnly:                    true,
-	flightsql.SqlInfoFlightSqlServerSql:                         true,
-	flightsql.SqlInfoFlightSqlServerSubstrait:                   false,
-	flightsql.SqlInfoFlightSqlServerTransaction:                 int32(flightsql.SqlTransactionNone),
-	flightsql.SqlInfoFlightSqlServerCancel:                      false,
-	flightsql.SqlInfoFlightSqlServerBulkIngestion:               true,
-	flightsql.SqlInfoFlightSqlServerIngestTransactionsSupported: false,
-	flightsql.SqlInfoFlightSqlServerTransactionTimeout:          int32(0),
-	flightsql.SqlInfoDDLCatalog:                                 false,
-	flightsql.SqlInfoDDLSchema:                                  false,
-	flightsql.SqlInfoDDLTable:                                   false,
-	flightsql.SqlInfoIdentifierCase:                             int64(flightsql.SqlCaseSensitivityCaseInsensitive),
-	flightsql.SqlInfoQuotedIdentifierCase:                       int64(flightsql.SqlCaseSensitivityCaseInsensitive),
-	flightsql.SqlInfoIdentifierQuoteChar:                        `"`,
-	flightsql.SqlInfoAllTablesAreASelectable:                    true,
-	flightsql.SqlInfoNullOrdering:                               int64(flightsql.SqlNullOrderingSortAtEnd),
-	flightsql.SqlInfoSearchStringEscape:                         `\`,
-	flightsql.SqlInfoExtraNameChars:                             "@.",
-	flightsql.SqlInfoCatalogTerm:                                "project",
-	flightsql.SqlInfoSchemaTerm:                                 "schema",
-	flightsql.SqlInfoCatalogAtStart:                             true,
-	flightsql.SqlInfoSupportsColumnAliasing:                     true,
-	flightsql.SqlInfoNullPlusNullIsNull:                         true,
-	flightsql.SqlInfoSupportsTableCorrelationNames:              true,
-	flightsql.SqlInfoSupportsExpressionsInOrderBy:               true,
-	flightsql.SqlInfoSupportsOrderByUnrelated:                   true,
-	flightsql.SqlInfoSupportsLikeEscapeClause:                   true,
-	flightsql.SqlInfoSupportsNonNullableColumns:                 false,
-	flightsql.SqlInfoSupportsIntegrityEnhancementFacility:       false,
-	flightsql.SqlInfoTransactionsSupported:                      false,
-	flightsql.SqlInfoSelectForUpdateSupported:                   false,
-	flightsql.SqlInfoStoredProceduresSupported:                  false,
-	flightsql.SqlInfoSavePointsSupported:                        false,
-	flightsql.SqlInfoNamedParametersSupported:                   true,
-	flightsql.SqlInfoCorrelatedSubqueriesSupported:              true,
-}
-
 // describeServer says what CommandGetSqlInfo answers.
 func (f *Face) describeServer() (err error) {
 	all := maps.Clone(facts)
 	all[flightsql.SqlInfoFlightSqlServerVersion] = f.options.Version
 	all[flightsql.SqlInfoFlightSqlServerStatementTimeout] = int32(min(f.options.QueryTimeout.Milliseconds(), math.MaxInt32))
+	for _, id := range unbounded {
+		all[id] = int64(0)
+	}
 	for id, value := range all {
 		f.known = append(f.known, uint32(id))
 		err = errors.Join(err, f.RegisterSqlInfo(id, value))

@@ -28,18 +28,21 @@ type ingestion struct {
 
 // ingest commits the records of a bulk ingest, and answers with their number.
 func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
+	in.Options = optionsOf(stream.Context(), in)
 	g, err := readIngestion(stream.Context(), in)
 	if err != nil {
 		return err
 	}
-	if err := f.isThere(stream.Context(), g); err != nil {
-		return err
+	if headerOf(stream.Context(), "idempotency-key") == "" { // with one, this may be what was done already
+		if err := f.isThere(stream.Context(), g); err != nil {
+			return err
+		}
 	}
 	command, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
 	if err != nil {
 		return err
 	}
-	commit, err := f.run(stream, write{command, g.request, func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
+	commit, err := f.run(stream, write{g.project, command, g.request, func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
 		return f.commitOrFound(ctx, g, c)
 	}})
 	if err != nil {
@@ -79,7 +82,7 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 		err = g.readTable(in.GetTableDefinitionOptions())
 	}
 	if err == nil {
-		err = g.readOptions(optionsOf(ctx, in))
+		err = g.readOptions(in.GetOptions())
 	}
 	return g, err
 }

@@ -13,8 +13,7 @@ import (
 	"rowback/query"
 )
 
-// CreatePreparedStatement looks at a statement and keeps it. The types of parameters are not known until they have
-// values: the parameter schema has null for each.
+// CreatePreparedStatement looks at a statement and keeps it.
 func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionCreatePreparedStatementRequest) (out flightsql.ActionCreatePreparedStatementResult, err error) {
 	if len(in.GetTransactionId()) > 0 {
 		return out, errTransactions
@@ -29,10 +28,11 @@ func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionC
 	if err != nil {
 		return out, err
 	}
-	p := &preparedStatement{user: userOf(ctx), project: id, sql: in.GetQuery(), parameters: inOrder(shape.Parameters)}
-	fields := make([]arrow.Field, len(p.parameters))
-	for i, name := range p.parameters {
-		fields[i] = arrow.Field{Name: name, Type: arrow.Null, Nullable: true}
+	p := &preparedStatement{user: userOf(ctx), project: id, sql: in.GetQuery()}
+	fields := inOrder(shape.Parameters)
+	for i, f := range fields {
+		p.parameters = append(p.parameters, f.Name)
+		fields[i].Type = bindable(f.Type)
 	}
 	isUpdate := false
 	return flightsql.ActionCreatePreparedStatementResult{
@@ -41,15 +41,43 @@ func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionC
 }
 
 // inOrder sorts parameters by their numbers, or else by their names.
-func inOrder(names []string) []string {
-	return slices.SortedFunc(slices.Values(names), func(a, b string) int {
-		m, errA := strconv.Atoi(a)
-		n, errB := strconv.Atoi(b)
+func inOrder(fields []arrow.Field) []arrow.Field {
+	return slices.SortedFunc(slices.Values(fields), func(a, b arrow.Field) int {
+		m, errA := strconv.Atoi(a.Name)
+		n, errB := strconv.Atoi(b.Name)
 		if errA == nil && errB == nil {
 			return cmp.Compare(m, n)
 		}
-		return cmp.Compare(a, b)
+		return cmp.Compare(a.Name, b.Name)
 	})
+}
+
+// bindable is the type that is told of a parameter. Some drivers can send no other, and put each value into it: so
+// numbers are wide, that none is cut; points in time are in milliseconds, which is what JDBC's driver puts there,
+// whatever the unit; and a parameter that may have any type is a text.
+func bindable(t arrow.DataType) arrow.DataType {
+	switch t := t.(type) {
+	case *arrow.NullType, *arrow.DictionaryType, *arrow.LargeStringType, *arrow.StringViewType:
+		return arrow.BinaryTypes.String
+	case *arrow.TimestampType:
+		return &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: t.TimeZone}
+	case *arrow.Time32Type, *arrow.Time64Type:
+		return arrow.FixedWidthTypes.Time32ms
+	case arrow.DecimalType:
+		if t.GetScale() > 0 {
+			return t
+		}
+		return arrow.PrimitiveTypes.Int64 // HUGEINT, and what is counted or summed
+	case arrow.ExtensionType:
+		return bindable(t.StorageType())
+	}
+	switch {
+	case arrow.IsInteger(t.ID()) && t.ID() != arrow.UINT64:
+		return arrow.PrimitiveTypes.Int64
+	case arrow.IsFloating(t.ID()):
+		return arrow.PrimitiveTypes.Float64
+	}
+	return t
 }
 
 // ClosePreparedStatement forgets a statement. One that is not there is closed.
@@ -82,16 +110,21 @@ func (f *Face) look(ctx context.Context, handle []byte) (*query.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
-	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	err = f.lookAt(ctx, p)
+	return p.shape, err
+}
+
+// lookAt finds the statement's shape. p.mu is held.
+func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
+	ctx, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
+	defer cancel()
 	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: p.sql, Project: p.project, Values: p.every})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		p.shape = &shape
 	}
-	p.shape = &shape
-	return p.shape, nil
+	return err
 }
 
 // GetFlightInfoPreparedStatement tells the schema of a statement's result as it is bound, and the ticket that fetches it.
@@ -118,32 +151,30 @@ func (f *Face) DoGetPreparedStatement(ctx context.Context, in flightsql.Prepared
 	if err != nil {
 		return nil, nil, err
 	}
-	if !p.looked() {
-		if _, err := f.look(ctx, in.GetPreparedStatementHandle()); err != nil {
-			return nil, nil, err
-		}
+	list, err := f.runs(ctx, p)
+	if err != nil {
+		return nil, nil, err
 	}
-	return f.send(ctx, p.runs())
-}
-
-func (p *preparedStatement) looked() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.shape != nil
+	return f.send(ctx, list)
 }
 
 // runs are the statements to run: one for each row of parameters, cast to what was told of all.
-func (p *preparedStatement) runs() (list []query.Statement) {
+func (f *Face) runs(ctx context.Context, p *preparedStatement) (list []query.Statement, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.shape == nil {
+		if err := f.lookAt(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	s := query.Statement{SQL: p.sql, Project: p.project, Meaning: p.shape.Meaning}
 	if len(p.parameters) == 0 {
-		return []query.Statement{s}
+		return []query.Statement{s}, nil
 	}
 	s.Columns = p.shape.Columns
 	for _, row := range p.rows {
 		s.Values = row
 		list = append(list, s)
 	}
-	return list
+	return list, nil
 }

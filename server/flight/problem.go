@@ -105,7 +105,7 @@ func readable(work func() error) (err error) {
 var errUnreadable = malformed("The Arrow stream can't be read: it is malformed or was cut short.")
 
 // incomplete is the error of a stream that ends before its sender has said so. Of a message that is too large, gRPC has
-// told already.
+// told already, in words of its own.
 func incomplete(err error) error {
 	return errors.Join(refuse(storage.Malformed, "incomplete_body", "The stream ended before it was complete."), err)
 }

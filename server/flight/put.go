@@ -114,7 +114,7 @@ func (f *Face) put(stream *putStream, text []byte) error {
 		return err
 	}
 	w := write{
-		command: text, request: storage.Request{Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead},
+		project: in.ProjectID, command: text, request: storage.Request{Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead},
 		do: func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
 			c.Mode = catalog.Mode(in.Mode)
 			return f.store.Commit(ctx, d.ID, c)
@@ -133,7 +133,8 @@ func (f *Face) put(stream *putStream, text []byte) error {
 
 // write is a change that a stream of records makes.
 type write struct {
-	command []byte // of the stream, for its fingerprint
+	project int64
+	command []byte // of the stream and its headers, for its fingerprint
 	request storage.Request
 	do      func(ctx context.Context, c storage.Change) (catalog.Commit, error)
 }

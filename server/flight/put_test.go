@@ -219,6 +219,30 @@ func (c *client) ingest(ctx context.Context, o *flightsql.ExecuteIngestOpts, row
 	return c.ExecuteIngest(ctx, r, o)
 }
 
+func TestAnIngestHappensOnce(t *testing.T) {
+	c := dial(t, address)
+	ingest := func(rows string, headers ...string) (int64, error) {
+		return c.ingest(header(append(headers, "idempotency-key", "make it")...), &flightsql.ExecuteIngestOpts{Table: "made once", TableDefinitionOptions: &flightsql.TableDefinitionOptions{
+			IfExists: flightsql.TableDefinitionOptionsTableExistsOptionFail, IfNotExist: flightsql.TableDefinitionOptionsTableNotExistOptionCreate,
+		}}, rows)
+	}
+	for range 2 {
+		if n, err := ingest(`[{"id":1}]`); err != nil || n != 1 {
+			t.Errorf("%d records, %v", n, err)
+		}
+	}
+	_, err := ingest(`[{"id":1}]`, "x-rowback-message", "another")
+	refused(t, "other headers under the same key", err, codes.InvalidArgument, "was used for another request")
+	_, err = ingest(`[{"id":1}]`, "x-rowback-project", "2")
+	refused(t, "another project under the same key", err, codes.InvalidArgument, "was used for another request")
+	c.expect(`SELECT count(*) AS n FROM "made once"`, `{"n":1}`)
+	d, err := store.FindDataset(context.Background(), 1, "made once")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop(t, d.ID)
+}
+
 func TestIngest(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
 	t.Cleanup(func() {
@@ -301,4 +325,31 @@ func TestAnIngestOfMalformedMessages(t *testing.T) {
 		_, err = stream.Recv()
 		refused(t, data.String(), err, codes.InvalidArgument, "")
 	}
+}
+
+// A second schema, in the middle of a stream.
+func TestAPutOfTwoSchemas(t *testing.T) {
+	c := dial(t, address)
+	id := newDataset(1, "two schemas")
+	t.Cleanup(func() { drop(t, id) })
+	stream, err := c.Client.Client.DoPut(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range []*arrow.Schema{people, arrow.NewSchema([]arrow.Field{{Name: "other", Type: arrow.BinaryTypes.String}}, nil)} {
+		b := c.batch(s, []string{`[{"id":1,"name":"Ada"}]`, `[{"other":"x"}]`}[i])
+		w := arrowflight.NewRecordWriter(stream, ipc.WithSchema(s), ipc.WithAllocator(c.mem))
+		if i == 0 {
+			w.SetFlightDescriptor(command([]byte(`{"dataset":"two schemas","mode":"append"}`)))
+		}
+		if err := w.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		b.Release()
+		w.Close()
+	}
+	stream.CloseSend()
+	_, err = stream.Recv()
+	refused(t, "two schemas", err, codes.InvalidArgument, "")
+	c.expect(`SELECT count(*) AS n FROM "two schemas"`, `{"n":0}`)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"os"
@@ -34,7 +35,7 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 			return v, err
 		}
 		defer unlock()
-		print := sha256.Sum256(append([]byte("DoPut "+headerOf(stream.Context(), projectHeader)+"\n"+sum+"\n"), w.command...))
+		print := sha256.Sum256(fmt.Appendf(nil, "DoPut %d\n%s\n%s", w.project, sum, w.command))
 		w.request.Receipt = &storage.Receipt{Key: key, Fingerprint: hex.EncodeToString(print[:]), Answer: told}
 		kept, found, err := f.store.Answered(ctx, w.request.User, key, w.request.Receipt.Fingerprint)
 		if err != nil {

@@ -59,6 +59,13 @@ func TestATicketKeepsWhatItsNamesMeant(t *testing.T) {
 		t.Errorf("it gave %v, %v; want the one row that was there", got.lines, err)
 	}
 	c.expect("SELECT another FROM moving WHERE a = 2", `{"another":"column"}`)
+	gone := newDataset(1, "gone")
+	if info, err = c.Execute(context.Background(), "SELECT * FROM gone"); err != nil {
+		t.Fatal(err)
+	}
+	drop(t, gone)
+	_, err = c.fetch(context.Background(), info)
+	refused(t, "a dataset that was deleted meanwhile", err, codes.NotFound, `The dataset that "gone" meant`)
 }
 
 func TestBadStatements(t *testing.T) {

@@ -95,6 +95,10 @@ func (c *child) run(r request) error {
 	if r.Open != nil {
 		return c.acknowledge(ack{Err: refusalOf(c.open(*r.Open))})
 	}
+	if r.Asks {
+		asked, err := c.conn.parameters(ctx, r.SQL)
+		return c.acknowledge(ack{Asked: encodeSchema(asked), Err: refusalOf(err)})
+	}
 	if r.Result == nil {
 		rows, err := c.conn.exec(ctx, r.SQL)
 		return c.acknowledge(ack{Rows: rows, Err: refusalOf(err)})

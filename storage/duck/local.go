@@ -65,6 +65,17 @@ func (l *local) rows(ctx context.Context, query string, each func(Scan) error) e
 	return l.noted(ctx, query, rows.Err())
 }
 
+// raw calls do with the connection as duckdb-go has it.
+func (l *local) raw(do func(*duckdb.Conn) error) error {
+	return l.sql.Raw(func(dc any) error {
+		conn, ok := dc.(*duckdb.Conn)
+		if !ok {
+			return fmt.Errorf("not a DuckDB connection: %T", dc)
+		}
+		return do(conn)
+	})
+}
+
 // noted replaces the instance after a fatal error, and names a context's end as what it is.
 func (l *local) noted(ctx context.Context, statement string, err error) error {
 	var de *duckdb.Error

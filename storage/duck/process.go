@@ -144,6 +144,14 @@ func (p *process) exec(ctx context.Context, query string) (int64, error) {
 	return a.Rows, err
 }
 
+func (p *process) parameters(ctx context.Context, query string) (*arrow.Schema, error) {
+	a, err := p.request(ctx, request{SQL: query, Asks: true})
+	if err != nil {
+		return nil, err
+	}
+	return decodeSchema(a.Asked)
+}
+
 func (p *process) stream(ctx context.Context, query string, params []Param) (source, error) {
 	s := &remote{ctx: ctx, process: p, stop: p.killAtEnd(ctx)}
 	err := p.send(ctx, request{SQL: query, Params: params, Result: unbound()})

@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -47,12 +46,8 @@ func (l *local) stream(ctx context.Context, query string, params []Param) (sourc
 
 func (l *local) chunks(ctx context.Context, query string, params []Param) (source, error) {
 	r := &chunks{ctx: ctx, on: l, query: query}
-	err := l.sql.Raw(func(dc any) error {
-		conn, ok := dc.(*duckdb.Conn)
-		if !ok {
-			return fmt.Errorf("not a DuckDB connection: %T", dc)
-		}
-		r.handle = mapping.Connection{Ptr: pointerIn(conn, "conn")}
+	err := l.raw(func(conn *duckdb.Conn) error {
+		r.handle = handleOf(conn)
 		r.stop = interruptAtEnd(ctx, r.handle)
 		return r.start(conn, params)
 	})
@@ -69,8 +64,7 @@ func (r *chunks) start(conn *duckdb.Conn, params []Param) error {
 		return err
 	}
 	r.stmt = stmt.(*duckdb.Stmt)
-	pointer := reflect.ValueOf(r.stmt).Elem().FieldByName("preparedStmt").Elem().FieldByName("Ptr")
-	prepared := mapping.PreparedStatement{Ptr: pointer.UnsafePointer()}
+	prepared := preparedOf(r.stmt)
 	if err := bindParams(prepared, params); err != nil {
 		return err
 	}

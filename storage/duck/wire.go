@@ -21,14 +21,16 @@ type request struct {
 	Open   *Limits // of a new instance, in place of the one before
 	SQL    string
 	Params []Param
+	Asks   bool   // for the statement's parameters: it is not run
 	Result *Bound // as much of the result is wanted; nil: none
 }
 
 // ack tells how a request went.
 type ack struct {
-	Rows int64 // that the last statement changed
-	Cut  Cut   // of a result
-	Err  *refusal
+	Rows  int64  // that the last statement changed
+	Asked []byte // the parameters, as the schema of an Arrow stream
+	Cut   Cut    // of a result
+	Err   *refusal
 }
 
 // refusal is an error on its way to another process.
