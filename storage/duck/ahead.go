@@ -44,7 +44,7 @@ func (a *ahead) read() {
 	for a.hasRoom() {
 		batch, err := a.source.Next()
 		if batch != nil {
-			a.held.Add(sizeOf(batch))
+			a.held.Add(SizeOf(batch))
 		}
 		select {
 		case a.next <- step{batch, err}:
@@ -80,7 +80,7 @@ func (a *ahead) Next() (arrow.RecordBatch, error) {
 	}
 	s := <-a.next // nothing, once it is closed
 	if a.given = 0; s.batch != nil {
-		a.given = sizeOf(s.batch)
+		a.given = SizeOf(s.batch)
 	}
 	return s.batch, s.err
 }

@@ -98,7 +98,7 @@ func (l *large) Next() (arrow.RecordBatch, error) {
 		}
 		batches = append(batches, b)
 		rows += b.NumRows()
-		bytes += sizeOf(b)
+		bytes += SizeOf(b)
 	}
 	if len(batches) == 0 {
 		return nil, l.err
@@ -112,8 +112,8 @@ func release(batches []arrow.RecordBatch) {
 	}
 }
 
-// sizeOf is how many bytes a batch has, at most.
-func sizeOf(b arrow.RecordBatch) (bytes int64) {
+// SizeOf is how many bytes the buffers of a batch have, of which a slice may use a part.
+func SizeOf(b arrow.RecordBatch) (bytes int64) {
 	for _, c := range b.Columns() {
 		bytes += int64(c.Data().SizeInBytes())
 	}

@@ -79,7 +79,7 @@ func (s *Stream) fetch() error {
 		s.ended = true
 		return err
 	}
-	if size := sizeOf(large); size <= s.most+s.most/8 {
+	if size := duck.SizeOf(large); size <= s.most+s.most/8 {
 		s.parts = []part{{large, size}}
 		return nil
 	}
@@ -135,24 +135,4 @@ func (s *Stream) Close() {
 	}
 	s.parts = nil
 	s.reader.Close()
-}
-
-// sizeOf is how many bytes the buffers of a batch have, of which a slice may use a part.
-func sizeOf(b arrow.RecordBatch) (bytes int64) {
-	for _, c := range b.Columns() {
-		bytes += sizeOfData(c.Data())
-	}
-	return bytes
-}
-
-func sizeOfData(d arrow.ArrayData) (bytes int64) {
-	for _, b := range d.Buffers() {
-		if b != nil {
-			bytes += int64(b.Len())
-		}
-	}
-	for _, child := range d.Children() {
-		bytes += sizeOfData(child)
-	}
-	return bytes
 }
