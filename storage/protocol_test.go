@@ -291,14 +291,15 @@ func TestReceipts(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := reopen(t, b.dir2(), storage.Options{})
-	answer, ok, err := again.Answered(ctx, "ann", "k", "p")
+	answer, ok, done, err := again.Once(ctx, "ann", "k", "p")
 	if err != nil || !ok || string(answer) != fmt.Sprint(c.ID) {
-		t.Errorf("%s %v %v", answer, ok, err)
+		t.Fatalf("%s %v %v", answer, ok, err)
 	}
-	if _, ok, err := again.Answered(ctx, "bob", "k", "p"); ok || err != nil {
+	done()
+	if _, ok, _, err := again.Once(ctx, "bob", "k", "p"); ok || err != nil {
 		t.Errorf("another user's key: %v %v", ok, err)
 	}
-	_, _, err = again.Answered(ctx, "ann", "k", "other")
+	_, _, _, err = again.Once(ctx, "ann", "k", "other")
 	wantRefusal(t, err, "idempotency_key_reused")
 }
 

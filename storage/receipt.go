@@ -32,9 +32,21 @@ func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
 	return tx.AddReceipt(catalog.Receipt{User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: answer, CreatedAt: s.now()})
 }
 
-// Answered returns the answer that a user's key was given before; ok is false where there is none. A key that was used
-// for another request is refused.
-func (s *Store) Answered(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, err error) {
+// Once lets at most one request of a user's key go on at a time, until done is called, and returns the answer that the
+// key was given before; ok is false where there is none. A key that was used for another request is refused.
+func (s *Store) Once(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, done func(), err error) {
+	done, err = s.locks.lock(ctx, "request\x00"+user+"\x00"+key)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	answer, ok, err = s.answered(ctx, user, key, fingerprint)
+	if err != nil {
+		done()
+	}
+	return answer, ok, done, err
+}
+
+func (s *Store) answered(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		r, err := tx.Receipt(user, key)
 		if errors.Is(err, catalog.ErrNotFound) {
@@ -55,9 +67,4 @@ func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
 		return nil
 	}
 	return s.catalog.Write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
-}
-
-// OneAtATime runs at most one request of a user's key at a time: the second finds the answer of the first.
-func (s *Store) OneAtATime(ctx context.Context, user, key string) (unlock func(), err error) {
-	return s.locks.lock(ctx, "request\x00"+user+"\x00"+key)
 }

@@ -97,21 +97,20 @@ func (a *API) run(w write) error {
 	request := storage.Request{User: userOf(w.c), ExpectedHead: w.header.ExpectedHead}
 	async := strings.Contains(w.header.Prefer, "respond-async")
 	if key := w.header.IdempotencyKey; key != "" {
-		unlock, err := a.store.OneAtATime(a.base, request.User, key)
-		if err != nil {
-			w.after()
-			return err
-		}
-		defer unlock()
 		print, err := w.print()
 		if err != nil {
 			w.after()
 			return err
 		}
-		kept, found, err := a.store.Answered(a.base, request.User, key, print)
-		if err != nil || found {
+		kept, found, done, err := a.store.Once(a.base, request.User, key, print)
+		if err != nil {
 			w.after()
-			return replay(w.c, kept, err)
+			return err
+		}
+		defer done()
+		if found {
+			w.after()
+			return replay(w.c, kept)
 		}
 		request.Receipt = &storage.Receipt{Key: key, Fingerprint: print, Answer: keep(w.tell)}
 	}
@@ -156,10 +155,7 @@ func keep(tell func(any) (answer, error)) func(any) (json.RawMessage, error) {
 	}
 }
 
-func replay(c *fiber.Ctx, kept json.RawMessage, err error) error {
-	if err != nil {
-		return err
-	}
+func replay(c *fiber.Ctx, kept json.RawMessage) error {
 	var told answer
 	if err := json.Unmarshal(kept, &told); err != nil {
 		return err

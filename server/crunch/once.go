@@ -26,20 +26,18 @@ func (f *Face) once(ctx context.Context, c *fiber.Ctx, user string) (out once, e
 	if key == "" {
 		return out, nil
 	}
-	unlock, err := f.store.OneAtATime(ctx, user, key)
-	if err != nil {
-		return out, err
-	}
 	body, _ := c.Locals(bodyKey).([]byte)
 	sum := sha256.Sum256([]byte(c.Method() + " " + c.OriginalURL() + "\n" + string(body)))
 	print := hex.EncodeToString(sum[:])
-	kept, found, err := f.store.Answered(ctx, user, key, print)
-	if err == nil && found {
-		err = json.Unmarshal(kept, &out.job)
-	}
+	kept, found, unlock, err := f.store.Once(ctx, user, key, print)
 	if err != nil {
-		unlock()
 		return out, err
+	}
+	if found {
+		if err := json.Unmarshal(kept, &out.job); err != nil {
+			unlock()
+			return out, err
+		}
 	}
 	out.unlock = unlock
 	out.receipt = &storage.Receipt{Key: key, Fingerprint: print, Answer: func(job any) (json.RawMessage, error) {

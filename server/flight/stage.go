@@ -30,17 +30,13 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	defer cancel()
 	w.request.User = userOf(stream.Context())
 	if key := headerOf(stream.Context(), "idempotency-key"); key != "" {
-		unlock, err := f.store.OneAtATime(ctx, w.request.User, key)
-		if err != nil {
-			return v, err
-		}
-		defer unlock()
 		print := sha256.Sum256(fmt.Appendf(nil, "DoPut %d\n%s\n%s", w.project, sum, w.command))
 		w.request.Receipt = &storage.Receipt{Key: key, Fingerprint: hex.EncodeToString(print[:]), Answer: told}
-		kept, found, err := f.store.Answered(ctx, w.request.User, key, w.request.Receipt.Fingerprint)
+		kept, found, done, err := f.store.Once(ctx, w.request.User, key, w.request.Receipt.Fingerprint)
 		if err != nil {
 			return v, err
 		}
+		defer done()
 		if found {
 			return v, json.Unmarshal(kept, &v)
 		}

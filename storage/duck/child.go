@@ -70,7 +70,8 @@ func (c *child) open(limits Limits) error {
 		if err := errors.Join(c.conn.sql.Close(), c.db.Close()); err != nil {
 			return err
 		}
-		if peakMemory() > maxPeak {
+		// What getrusage tells begins with what the program that started this one had.
+		if ProcMemory("/proc/self/status", "VmHWM") > maxPeak {
 			return errUsed
 		}
 	}

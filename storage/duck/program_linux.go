@@ -1,8 +1,6 @@
 package duck
 
 import (
-	"bufio"
-	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -19,24 +17,6 @@ func widenPipe(f *os.File) {
 		return
 	}
 	raw.Control(func(fd uintptr) { syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, 1<<20) }) //nolint:errcheck // it works without
-}
-
-// peakMemory is the most memory that this process has had resident, bytes. (What getrusage tells begins with that of the
-// process which started it.)
-func peakMemory() int64 {
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		var kib int64
-		if _, err := fmt.Sscanf(lines.Text(), "VmHWM: %d kB", &kib); err == nil {
-			return kib << 10
-		}
-	}
-	return 0
 }
 
 // BoundProcess has the system refuse this process memory beyond a bound, bytes. DuckDB counts what it holds between

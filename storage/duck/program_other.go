@@ -10,8 +10,5 @@ func ownProgram() (string, error) { return os.Executable() }
 // widenPipe does nothing: there is no such setting here.
 func widenPipe(*os.File) {}
 
-// peakMemory is not known here.
-func peakMemory() int64 { return 0 }
-
 // BoundProcess does nothing: there is no such bound here.
 func BoundProcess(int64) error { return nil }
