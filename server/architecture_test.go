@@ -32,6 +32,7 @@ var boundaries = []boundary{
 	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/access", "rowback/server/view"}, "faces know the domain, never each other"},
 	{"rowback/server/flight", []string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/view"}, "faces know the domain, never each other"},
 	{"rowback/server/crunch", []string{"rowback/storage", "rowback/compare"}, "faces know the domain, never each other"},
+	{"rowback/server/web", nil, "pages are text and use the public API"},
 	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
 	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures all of it"},
 	{"rowback/server", []string{"rowback/"}, "it wires all of it"},
@@ -43,7 +44,7 @@ var doors = map[string][]string{
 	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog"},
 	"github.com/pressly/goose":    {"rowback/storage/catalog"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
-	"github.com/gofiber/":         {"rowback/server/api", "rowback/server/crunch"},
+	"github.com/gofiber/":         {"rowback/server/api", "rowback/server/crunch", "rowback/server/web"},
 	"github.com/alecthomas/kong":  {"rowback/server"},
 	"google.golang.org/grpc":      {"rowback/server/flight", "rowback/fixtures/bench"},
 }

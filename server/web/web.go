@@ -1,0 +1,129 @@
+// Package web is what the server shows in a browser: the manual, at /manual/. Everything is embedded in the program and
+// refers to nothing outside it.
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+)
+
+//go:embed manual/*.md page.html manual.css
+var files embed.FS
+
+// contents is the order of the manual's pages.
+var contents = []string{
+	"guide", "merging", "sql", "flight", "notebooks", "api", "crunch", "operating", "limits", "security", "promises",
+}
+
+// policy lets the pages load their style sheet and nothing else.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Page is one page of the manual, rendered.
+type Page struct {
+	Name  string // as in /manual/<name>
+	Title string
+	Body  template.HTML
+	Pages []*Page // all of the manual, in order
+}
+
+// Face serves the manual.
+type Face struct {
+	files map[string]file // by path
+}
+
+// file is one answer, as it is sent.
+type file struct {
+	media string
+	body  []byte
+}
+
+// New renders the manual.
+func New() (*Face, error) {
+	pages, err := Manual()
+	if err != nil {
+		return nil, err
+	}
+	layout, err := template.ParseFS(files, "page.html")
+	if err != nil {
+		return nil, err
+	}
+	f := &Face{files: map[string]file{}}
+	for _, p := range pages {
+		var html bytes.Buffer
+		if err := layout.Execute(&html, p); err != nil {
+			return nil, fmt.Errorf("the manual's page %s: %w", p.Name, err)
+		}
+		f.files["/manual/"+p.Name] = file{"text/html; charset=utf-8", html.Bytes()}
+	}
+	style, err := files.ReadFile("manual.css")
+	f.files["/manual/manual.css"] = file{"text/css; charset=utf-8", style}
+	return f, err
+}
+
+// Mount adds the manual to an application, at /manual/ and one path a page.
+func (f *Face) Mount(app *fiber.App) {
+	for at, content := range f.files {
+		serve(app, at, content)
+	}
+	app.Get("/manual", func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0], http.StatusFound) })
+}
+
+func serve(app *fiber.App, at string, content file) {
+	handler := func(c *fiber.Ctx) error {
+		c.Set("Content-Type", content.media)
+		c.Set("Content-Security-Policy", policy)
+		return c.Send(content.body)
+	}
+	app.Get(at, handler)
+	app.Head(at, handler)
+}
+
+// Manual renders the pages, in the order of their contents.
+func Manual() ([]*Page, error) {
+	pages := make([]*Page, len(contents))
+	for i, name := range contents {
+		text, err := fs.ReadFile(files, path.Join("manual", name+".md"))
+		if err != nil {
+			return nil, err
+		}
+		if pages[i], err = render(name, text); err != nil {
+			return nil, err
+		}
+		pages[i].Pages = pages
+	}
+	return pages, nil
+}
+
+// markdown has tables, and ids for headings to link to. It leaves out HTML that a page contains.
+var markdown = goldmark.New(
+	goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID()),
+)
+
+// pageLink finds links from one page to another, which end in .md in the repository.
+var pageLink = regexp.MustCompile(`href="([a-z]+)\.md(#[^"]*)?"`)
+
+func render(name string, text []byte) (*Page, error) {
+	first, _, _ := strings.Cut(string(text), "\n")
+	title, ok := strings.CutPrefix(first, "# ")
+	if !ok {
+		return nil, fmt.Errorf("the manual's page %s does not start with its title", name)
+	}
+	var html bytes.Buffer
+	if err := markdown.Convert(text, &html); err != nil {
+		return nil, fmt.Errorf("the manual's page %s: %w", name, err)
+	}
+	body := pageLink.ReplaceAllString(html.String(), `href="/manual/$1$2"`)
+	return &Page{Name: name, Title: title, Body: template.HTML(body)}, nil //nolint:gosec // our own text
+}

@@ -1,0 +1,79 @@
+package web
+
+import (
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+func TestEveryPageOfTheManualIsInItsContents(t *testing.T) {
+	found, err := fs.Glob(files, "manual/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range found {
+		if name := strings.TrimSuffix(strings.TrimPrefix(file, "manual/"), ".md"); !slices.Contains(contents, name) {
+			t.Errorf("%s is not in the contents", file)
+		}
+	}
+}
+
+// get asks an application that serves the manual.
+func get(t *testing.T, target string) *http.Response {
+	t.Helper()
+	face, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := fiber.New()
+	face.Mount(app)
+	answer, err := app.Test(httptest.NewRequest("GET", target, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func TestThePagesAreServed(t *testing.T) {
+	if answer := get(t, "/manual/"); answer.StatusCode != 302 || answer.Header.Get("Location") != "/manual/guide" {
+		t.Errorf("%d %s", answer.StatusCode, answer.Header.Get("Location"))
+	}
+	pages, err := Manual()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pages {
+		answer := get(t, "/manual/"+p.Name)
+		body, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != 200 || !strings.Contains(string(body), "<h1 id=") {
+			t.Errorf("%s: %d, %v", p.Name, answer.StatusCode, err)
+		}
+	}
+}
+
+var target = regexp.MustCompile(`(?:href|src)="([^"]*)"`)
+
+func TestThePagesReferToNothingOutsideTheServer(t *testing.T) {
+	pages, err := Manual()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pages {
+		for _, found := range target.FindAllStringSubmatch(string(p.Body), -1) {
+			if link := found[1]; strings.HasPrefix(link, "/manual/") {
+				if answer := get(t, link); answer.StatusCode != 200 {
+					t.Errorf("%s links to %s: %d", p.Name, link, answer.StatusCode)
+				}
+			} else if !strings.HasPrefix(link, "#") {
+				t.Errorf("%s refers to %s", p.Name, link)
+			}
+		}
+	}
+}
