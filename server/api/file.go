@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/conns"
 	"rowback/storage"
 )
 
@@ -47,8 +48,8 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	defer cancel()
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	if conn, ok := c.Context().Conn().(*trackedConn); ok {
-		go whenGone(ctx, conn.Conn, func() { leave(errLeft) })
+	if conn, ok := c.Context().Conn().(*conns.Conn); ok {
+		go whenGone(ctx, conn, func() { leave(errLeft) })
 	}
 	f, err := a.store.Export(ctx, snap, a.options.QueryTimeout)
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"rowback/server/conns"
 	"rowback/storage"
 	"rowback/storage/intake"
 	"rowback/storage/output"
@@ -42,8 +42,8 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
 	limit := time.AfterFunc(p.first, func() { cancel(context.DeadlineExceeded) })
-	if conn, ok := c.Context().Conn().(*trackedConn); ok {
-		go whenGone(ctx, conn.Conn, func() { cancel(errLeft) })
+	if conn, ok := c.Context().Conn().(*conns.Conn); ok {
+		go whenGone(ctx, conn, func() { cancel(errLeft) })
 	}
 	body := &resultStream{pipe: reader, api: a, response: c.Response(), id: c.GetRespHeader("X-Request-Id")}
 	a.background(func() (err error) {
@@ -70,7 +70,7 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 		return sendWhole(c, body)
 	}
 	if !c.Request().Header.IsHTTP11() {
-		return sendUntilEnd(c, body, p.first)
+		return sendUntilEnd(c, body)
 	}
 	if err := c.Response().Header.SetTrailer(truncated); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (s *resultStream) Close() error { return s.pipe.Close() }
 var errLeft = &storage.Error{Kind: storage.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
 
 // whenGone calls left when the client has closed its connection, unless ctx ends before. Fiber does not tell.
-func whenGone(ctx context.Context, conn net.Conn, left func()) {
+func whenGone(ctx context.Context, conn *conns.Conn, left func()) {
 	look := time.NewTicker(250 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -156,7 +156,7 @@ func whenGone(ctx context.Context, conn net.Conn, left func()) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			if hasLeft(conn) {
+			if conn.Left() {
 				left()
 				return
 			}
