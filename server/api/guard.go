@@ -61,7 +61,7 @@ var securityHeaders = [][2]string{
 	{"X-Frame-Options", "DENY"},
 	{"Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 	{"Cross-Origin-Resource-Policy", "same-origin"},
-	{"Referrer-Policy", "no-referrer"},
+	{"Referrer-Policy", "same-origin"},
 	{"Cache-Control", "no-store"},
 }
 

@@ -34,10 +34,10 @@ const maxChunk = 256 << 10
 // and each for every other one.
 type pace struct{ first, each time.Duration }
 
-// stream answers with a result as write makes it. What goes wrong before the first byte is a problem like any other;
+// stream answers with a result as write makes it; name is what a browser calls the file. What goes wrong before the first byte is a problem like any other;
 // after it, the connection is cut, so that no one takes a part for the whole. A result that yields nothing, or a client
 // that takes nothing, for longer than the pace allows, is stopped.
-func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error)) error {
+func (a *API) stream(c *fiber.Ctx, name string, format intake.Format, p pace, write func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error)) error {
 	ctx, cancel := context.WithCancelCause(a.base)
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
@@ -61,6 +61,9 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 		return err
 	}
 	c.Set("Content-Type", mediaTypes[format])
+	if format != intake.JSON { // which a browser shows
+		c.Set("Content-Disposition", attachment(name+"."+string(format)))
+	}
 	if c.Method() == http.MethodHead { // a stream would leave bytes after the headers
 		c.Response().SkipBody = true
 		return reader.Close()
