@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -38,6 +36,7 @@ type serveCmd struct {
 	Open         bool          `help:"Listen beyond this machine without tokens."`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
 	DrainTimeout time.Duration `help:"Time that open requests get when the server is told to stop." default:"30s"`
+	Connections  connections   `embed:""`
 }
 
 // size is a number of bytes, written as 1GB or 512MiB.
@@ -62,6 +61,14 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	defer remove()
 	log := cmd.logger(c)
+	pool, err := cmd.pool(log)
+	if err != nil {
+		return err
+	}
+	web, err := cmd.web()
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := duck.BoundProcess(processMemory(cmd.memory())); err != nil {
@@ -77,50 +84,23 @@ func (cmd *serveCmd) Run(c console) error {
 			return fmt.Errorf("loading the samples: %w", err)
 		}
 	}
-	listener, err := net.Listen("tcp", cmd.Addr)
+	listener, err := cmd.listen(pool)
 	if err != nil {
 		return err
 	}
-	sql, err := cmd.listenFlight(store, tokens, log)
+	gate := access.NewGate(tokens, nil)
+	sql, err := cmd.listenFlight(store, gate, pool, log)
 	if err != nil {
 		return err
 	}
-	face, err := api.New(store, api.Options{Version: version, Log: log, Tokens: tokens, QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult), Collectors: sql.collectors()})
+	face, err := api.New(store, api.Options{Version: version, Log: log, Gate: gate, Web: web, Timeouts: cmd.Connections.timeouts(), QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult), Collectors: sql.collectors()})
 	if err != nil {
 		return err
 	}
 	shoji := crunch.New(store, face, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
 	cmd.greet(c, listener.Addr().String(), sql.addr(), dir)
-	return cmd.serve(ctx, face, shoji, sql, listener, log)
-}
-
-// serve answers requests until ctx ends, then lets open ones finish.
-func (cmd *serveCmd) serve(ctx context.Context, face *api.API, shoji *crunch.Face, sql *flightServer, listener net.Listener, log *slog.Logger) error {
-	app := face.App(shoji.Mount)
-	failed := make(chan error, 2)
-	go func() { failed <- app.Listener(api.Listener(listener)) }()
-	go func() { failed <- sql.serve(ctx) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("stopping", "drain_timeout", cmd.DrainTimeout)
-	drain, cancel := context.WithTimeout(context.Background(), cmd.DrainTimeout)
-	defer cancel()
-	stopped := make(chan struct{})
-	go func() { sql.stop(drain); close(stopped) }()
-	err := app.ShutdownWithTimeout(cmd.DrainTimeout)
-	<-stopped
-	if !face.Wait(drain) {
-		log.Warn("work in the background did not stop: leaving it", "drain_timeout", cmd.DrainTimeout)
-		os.Exit(0) // what was committed stands, and what was not is removed by the next start
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("some requests were cut off", "drain_timeout", cmd.DrainTimeout)
-		return nil
-	}
-	return err
+	app := face.App(shoji)
+	return running{cmd, face, app, sql, pool, log}.serve(ctx, listener)
 }
 
 func (cmd *serveCmd) tokens() (access.Tokens, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"rowback/server/access"
+	"rowback/server/conns"
 	"rowback/server/flight"
 	"rowback/storage"
 )
@@ -20,7 +21,7 @@ type flightServer struct {
 }
 
 // listenFlight opens the port of the Flight face, if one was given.
-func (cmd *serveCmd) listenFlight(store *storage.Store, tokens access.Tokens, log *slog.Logger) (*flightServer, error) {
+func (cmd *serveCmd) listenFlight(store *storage.Store, gate *access.Gate, pool *conns.Pool, log *slog.Logger) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
 	}
@@ -29,10 +30,10 @@ func (cmd *serveCmd) listenFlight(store *storage.Store, tokens access.Tokens, lo
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	face, err := flight.New(store, flight.Options{
-		Version: version, Log: log, Tokens: tokens,
+		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout, BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
 	})
-	return &flightServer{face, listener}, err
+	return &flightServer{face, pool.Listen(listener, nil)}, err
 }
 
 func (s *flightServer) addr() string {

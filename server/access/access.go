@@ -1,14 +1,18 @@
 // Package access is who may use the server, and as whom: one rule for every face.
 //
-// A client shows a token; the token tells the user. A server without tokens lets everyone in, as "anonymous" or under the
-// name that they log in with, and so listens to its own machine only, unless it is told otherwise.
+// A client shows a token, or the id of a session that it has logged in for; either names the user. A server without
+// tokens lets everyone in, as "anonymous" or under the name that they log in with, and so listens to its own machine
+// only, unless it is told otherwise. Which web pages may send requests for their visitors is decided in web.go.
 package access
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -18,69 +22,108 @@ const Anonymous = "anonymous"
 // Tokens are the users by token; none: everyone is let in.
 type Tokens map[string]string
 
-// loginPrefix begins what Login gives where the server has no tokens: the name that someone logged in with follows.
-const loginPrefix = "login."
+// ErrWrong refuses a login whose name or password is not right.
+var ErrWrong = errors.New("nobody logs in with this name and password")
 
-// Identify finds out who asks, by the headers Authorization (Bearer) and Cookie (token). user is empty where a token is
-// wanted and there is none that is right. Where the server has no tokens, everyone is someone: known tells whether the
-// request said so in any way.
-func (t Tokens) Identify(authorization, cookie string) (user string, known bool) {
-	scheme, token, _ := strings.Cut(authorization, " ")
+// Gate lets users in: by token, by session, or by logging in. Its time is passed in.
+type Gate struct {
+	tokens   Tokens
+	sessions *sessions
+	failures *throttle
+}
+
+// NewGate returns the gate of a server with these tokens. now may be nil: time.Now.
+func NewGate(tokens Tokens, now func() time.Time) *Gate {
+	if now == nil {
+		now = time.Now
+	}
+	return &Gate{tokens: tokens, sessions: newSessions(now), failures: newThrottle(now)}
+}
+
+// Identify finds out who asks, by the headers Authorization (Bearer) and Cookie (token); each may have a token or the id
+// of a session. user is empty where a token is wanted and there is none that is right, and where a session has ended.
+// Where the server has no tokens, everyone else is someone: known reports whether the request said so in any way.
+func (g *Gate) Identify(authorization, cookie string) (user string, known bool) {
+	scheme, shown, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		token = cookie
+		shown = cookie
 	}
-	token = strings.TrimSpace(token)
-	if len(t) > 0 {
-		user, known = t[token]
-		return user, known
+	shown = strings.TrimSpace(shown)
+	if user, known = g.tokens[shown]; known {
+		return user, true
 	}
-	for _, said := range []string{cookie, token} {
-		if name, ok := loginName(said); ok {
-			return name, true
-		}
+	if len(g.tokens) == 0 && !isSession(shown) && isSession(cookie) {
+		shown = cookie
+	}
+	if isSession(shown) {
+		return g.sessions.user(shown)
+	}
+	if len(g.tokens) > 0 {
+		return "", false
 	}
 	return Anonymous, cookie != "" || authorization != ""
 }
 
-// Login returns the token of whoever logs in: where the server has tokens, the password must be one.
-func (t Tokens) Login(name, password string) (token string, ok bool) {
-	if len(t) == 0 {
-		return loginPrefix + base64.RawURLEncoding.EncodeToString([]byte(name)), goodName(name)
+// Login starts a session for whoever logs in, and returns its id: where the server has tokens, the password must be one,
+// and decides who that is. The error is ErrWrong, or *TooManyError where too many logins failed: from that address, or
+// for that name.
+func (g *Gate) Login(from netip.Addr, name, password string) (session string, err error) {
+	user := name
+	err = g.failures.try(from, name, func() (right bool) {
+		if len(g.tokens) > 0 {
+			user, right = g.tokens[password]
+			return right
+		}
+		return goodName(name)
+	})
+	if err != nil {
+		return "", err
 	}
-	_, ok = t[password]
-	return password, ok
+	return g.sessions.start(user), nil
 }
+
+// Wait is how long that address has to wait until it may log in again; 0: not at all.
+func (g *Gate) Wait(from netip.Addr) time.Duration { return g.failures.wait(from) }
+
+// Logout ends a session. What is not one stays as it is: a token cannot be logged out.
+func (g *Gate) Logout(cookie string) { g.sessions.end(cookie) }
 
 // Basic finds out who asks, by an Authorization header of the scheme Basic: the user's name, and as the password the
-// user's own token. ok is false where the header is of another scheme.
-func (t Tokens) Basic(authorization string) (user, token string, ok bool) {
+// user's own token. isBasic is false where the header is of another scheme. Errors are those of Login.
+func (g *Gate) Basic(from netip.Addr, authorization string) (user, password string, isBasic bool, err error) {
 	scheme, text, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
+		return "", "", false, nil
 	}
-	pair, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	if err != nil {
-		pair, err = base64.RawStdEncoding.DecodeString(strings.TrimSpace(text))
-	}
-	name, password, found := strings.Cut(string(pair), ":")
-	if err != nil || !found {
-		return "", "", true
-	}
-	token, ok = t.Login(name, password)
-	if !ok || len(t) > 0 && t[token] != name {
-		return "", "", true
-	}
-	return name, token, true
+	user, password, ok := basicPair(text)
+	err = g.failures.try(from, user, func() bool {
+		if len(g.tokens) > 0 {
+			return ok && user != "" && g.tokens[password] == user
+		}
+		return ok && goodName(user)
+	})
+	return user, password, true, err
 }
 
-// loginName is the name in what Login gave where the server has no tokens.
-func loginName(token string) (name string, ok bool) {
-	text, ok := strings.CutPrefix(token, loginPrefix)
-	if !ok {
-		return "", false
+// Shown is what a user who has logged in with a password may show from now on: the user's token, or the id of a session
+// where the server has no tokens.
+func (g *Gate) Shown(user, password string) string {
+	if len(g.tokens) > 0 {
+		return password
 	}
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	return string(b), err == nil && goodName(string(b))
+	return g.sessions.start(user)
+}
+
+func basicPair(text string) (name, password string, ok bool) {
+	text = strings.TrimSpace(text)
+	pair, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		pair, err = base64.RawStdEncoding.DecodeString(text)
+	}
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(pair), ":")
 }
 
 func goodName(name string) bool {

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -31,11 +32,26 @@ import (
 type Options struct {
 	Version      string
 	Log          *slog.Logger
-	Tokens       access.Tokens
+	Gate         *access.Gate // nil: everyone is let in
+	Web          *access.Web  // which web pages are let in; nil: all
+	Timeouts     Timeouts
 	QueryTimeout time.Duration          // of one request's reading; 0: five minutes
 	MaxUpload    int64                  // bytes of one body of records, uncompressed; 0: 64 GiB
 	MaxResult    int64                  // bytes of one query's answer; 0: 64 GiB
 	Collectors   []prometheus.Collector // what else /metrics tells
+}
+
+// Timeouts are how long a connection may be silent; 0: for ever.
+type Timeouts struct {
+	Header time.Duration // from the start of a request, or of a connection, until its header is complete
+	Idle   time.Duration // between requests
+}
+
+// Face is another face of the same server, under paths of its own. Its errors have a form of its own too.
+type Face interface {
+	Mount(app *fiber.App)
+	Owns(path string) bool
+	SendError(c *fiber.Ctx, err error) error
 }
 
 // API serves a store.
@@ -47,6 +63,9 @@ type API struct {
 	base    context.Context // ends when the server has to stop at once
 	stop    context.CancelFunc
 	jobs    sync.WaitGroup
+	open    atomic.Int64 // requests that are being answered
+	held    atomic.Int64 // bytes of bodies that were read whole
+	faces   []Face       // the others
 	doc     []byte
 }
 
@@ -64,6 +83,9 @@ func New(store *storage.Store, o Options) (*API, error) {
 	if o.MaxResult == 0 {
 		o.MaxResult = 64 << 30
 	}
+	if o.Gate == nil {
+		o.Gate = access.NewGate(nil, nil)
+	}
 	a := &API{store: store, options: o, log: o.Log, metrics: newMetrics()}
 	a.metrics.registry.MustRegister(o.Collectors...)
 	a.base, a.stop = context.WithCancel(context.Background())
@@ -72,11 +94,16 @@ func New(store *storage.Store, o Options) (*API, error) {
 	return a, err
 }
 
-// Wait waits until work in the background is done. When ctx ends, it stops that, and gives it a moment more: done is
+// Wait waits until every request is answered and work in the background is done. When ctx ends, it stops that, and gives it a moment more: done is
 // false where even that was not enough.
 func (a *API) Wait(ctx context.Context) (done bool) {
 	ended := make(chan struct{})
-	go func() { a.jobs.Wait(); close(ended) }()
+	go func() {
+		for a.jobs.Wait(); a.open.Load() > 0; a.jobs.Wait() {
+			time.Sleep(10 * time.Millisecond)
+		}
+		close(ended)
+	}()
 	select {
 	case <-ended:
 		return true
@@ -108,19 +135,21 @@ func recovered(work func() error) (err error) {
 	return work()
 }
 
-// App returns the Fiber application. Other faces add their routes to it as mounts: they are asked before this one, which
-// answers what no one else has.
-func (a *API) App(mounts ...func(*fiber.App)) *fiber.App {
+// App returns the Fiber application. Other faces add their routes to it: they are asked before this one, which answers
+// what no one else has.
+func (a *API) App(faces ...Face) *fiber.App {
+	a.faces = faces
 	app := fiber.New(fiber.Config{
 		AppName: "rowback", DisableStartupMessage: true, Immutable: true, StreamRequestBody: true,
 		BodyLimit: 1 << 62, ErrorHandler: a.sendProblem, ReadBufferSize: 64 << 10, DisablePreParseMultipartForm: true,
-		CaseSensitive: true,
+		CaseSensitive: true, ReadTimeout: a.options.Timeouts.Header, IdleTimeout: a.options.Timeouts.Idle,
 	})
+	a.guard(app.Server())
 	app.Use(a.observe)
-	for _, mount := range mounts {
-		mount(app)
+	for _, face := range faces {
+		face.Mount(app)
 	}
-	app.Use(a.recoverPanics, a.authenticate)
+	app.Use(a.authenticate)
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
 	app.Use("/docs", a.docsPage())
 	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})))
@@ -183,9 +212,12 @@ func (a *API) observe(c *fiber.Ctx) error {
 	}
 	c.Locals(requestIDKey, id)
 	c.Set("X-Request-Id", id)
-	err := c.Next()
+	mine := &held{all: &a.held}
+	c.Locals(heldKey, mine)
+	defer mine.release()
+	err := recovered(func() error { return a.admitPage(c) })
 	if err != nil {
-		err = a.sendProblem(c, err)
+		err = a.tell(c, err)
 	}
 	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
 		if !bodyOf(c).drain(a.patience(c)) {
@@ -209,14 +241,11 @@ func (a *API) patience(c *fiber.Ctx) int64 {
 	return a.options.MaxUpload
 }
 
-// recoverPanics turns a bug into an internal error of one request.
-func (a *API) recoverPanics(c *fiber.Ctx) error { return recovered(c.Next) }
-
-// open are the paths that need no token: they tell nothing of the data.
-var open = []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+// openPaths are the paths that need no token: they tell nothing of the data.
+var openPaths = []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
 
 func isOpen(path string) bool {
-	return slices.ContainsFunc(open, func(o string) bool { return path == o || strings.HasPrefix(path, o+"/") })
+	return slices.ContainsFunc(openPaths, func(o string) bool { return path == o || strings.HasPrefix(path, o+"/") })
 }
 
 func userOf(c *fiber.Ctx) string {

@@ -180,12 +180,17 @@ func readBody(c *fiber.Ctx, most int64) ([]byte, error) {
 	if body, ok := c.Locals(bodyKey).([]byte); ok {
 		return body, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(bodyOf(c), most+1))
+	tooLarge := fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", most))
+	if int64(c.Request().Header.ContentLength()) > most {
+		return nil, tooLarge
+	}
+	mine, _ := c.Locals(heldKey).(*held)
+	body, err := io.ReadAll(io.LimitReader(&metered{from: bodyOf(c), held: mine}, most+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(body)) > most {
-		return nil, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", most))
+		return nil, tooLarge
 	}
 	c.Locals(bodyKey, body)
 	return body, nil

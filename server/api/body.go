@@ -11,13 +11,13 @@ import (
 	"hash"
 	"io"
 	"mime"
-	"net"
 	"os"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/klauspost/compress/zstd"
 
+	"rowback/server/conns"
 	"rowback/storage"
 	"rowback/storage/intake"
 )
@@ -28,19 +28,22 @@ const (
 	bodyKey      = "body"
 	streamKey    = "stream"
 	userKey      = "user"
+	heldKey      = "held"
 )
 
 // bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client was done or went away,
 // so the stream finds out: it counts where a length was told, and looks at the connection where none was.
 type bodyStream struct {
 	from   io.Reader
-	left   int64 // bytes still to come; -1: not told
-	conn   *trackedConn
+	left   int64       // bytes still to come; -1: not told
+	conn   *conns.Conn // nil: not ours
 	ended  bool
 	failed error
 }
 
 var errGone = &storage.Error{Kind: storage.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
+
+var errStalled = fiber.NewError(fiber.StatusRequestTimeout, "Nothing of the body came for longer than the server waits (--body-timeout). Send it again.")
 
 func bodyOf(c *fiber.Ctx) *bodyStream {
 	if s, ok := c.Locals(streamKey).(*bodyStream); ok {
@@ -49,8 +52,8 @@ func bodyOf(c *fiber.Ctx) *bodyStream {
 	s := &bodyStream{from: c.Context().RequestBodyStream(), left: int64(c.Request().Header.ContentLength())}
 	if s.from == nil {
 		s.from, s.left = bytes.NewReader(c.Request().Body()), -1
-	} else if s.left < 0 {
-		s.conn, _ = c.Context().Conn().(*trackedConn)
+	} else {
+		s.conn, _ = c.Context().Conn().(*conns.Conn)
 	}
 	c.Locals(streamKey, s)
 	return s
@@ -69,14 +72,20 @@ func (s *bodyStream) Read(p []byte) (int, error) {
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, io.EOF) && s.left <= 0 && !(s.conn != nil && s.conn.ended):
+	case errors.Is(err, io.EOF) && s.left <= 0 && !s.cut():
 		s.ended = true
+	case s.conn != nil && s.conn.Stalled():
+		s.failed = errStalled
+		err = errStalled
 	default:
 		s.failed = errGone
 		err = errGone
 	}
 	return n, err
 }
+
+// cut reports whether a body of no told length ends with its connection.
+func (s *bodyStream) cut() bool { return s.left < 0 && s.conn != nil && s.conn.Ended() }
 
 // drain reads what a handler left of the body, up to most bytes, so that the next request on the connection is not taken
 // out of it. done is false where there is more, or where it can't be read.
@@ -85,32 +94,6 @@ func (s *bodyStream) drain(most int64) (done bool) {
 		return true
 	}
 	return s.ended
-}
-
-// trackedConn remembers whether a connection has ended. The last chunk of a body says that it is the last, so that no
-// one reads on: a body in chunks that reads to the connection's end was cut.
-type trackedConn struct {
-	net.Conn
-	ended bool
-}
-
-func (c *trackedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.ended = c.ended || errors.Is(err, io.EOF)
-	return n, err
-}
-
-// Listener wraps a listener so that bodies which were cut are found out.
-func Listener(l net.Listener) net.Listener { return trackedListener{l} }
-
-type trackedListener struct{ net.Listener }
-
-func (l trackedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &trackedConn{Conn: conn}, nil
 }
 
 // formats are the media types of records.

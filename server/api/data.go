@@ -93,7 +93,7 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if in.Where != "" {
 		explain = storage.ClientError
 	}
-	return a.stream(c, format, pace{a.options.QueryTimeout, each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format, pace{a.options.QueryTimeout, each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
 			if !sandboxed {
 				return a.store.Conn(ctx)
@@ -328,7 +328,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	q := output.Query{SQL: sql, Columns: columns}
-	return a.stream(c, format, pace{a.options.QueryTimeout, a.options.QueryTimeout}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+	return a.stream(c, "diff", format, pace{a.options.QueryTimeout, a.options.QueryTimeout}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
 		return cut, storage.ReadError(err)
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/conns"
 	"rowback/storage"
 )
 
@@ -47,20 +48,25 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	defer cancel()
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	if conn, ok := c.Context().Conn().(*trackedConn); ok {
-		go whenGone(ctx, conn.Conn, func() { leave(errLeft) })
+	if conn, ok := c.Context().Conn().(*conns.Conn); ok {
+		go whenGone(ctx, conn, func() { leave(errLeft) })
 	}
 	f, err := a.store.Export(ctx, snap, a.options.QueryTimeout)
 	if err != nil {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	c.Set("Cache-Control", "no-cache") // the ref may be another commit by now
+	c.Set("Cache-Control", "private, no-cache") // the ref may be another commit by now
 	modified := d.CreatedAt
 	if snap.Commit.ID > 0 {
 		modified = snap.Commit.CreatedAt
 	}
 	return a.sendFile(c, f, file{"application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID), modified})
+}
+
+// attachment is the header that has a browser save a file under a name (RFC 6266).
+func attachment(name string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
 
 // file is what a client is told of a file.
@@ -82,7 +88,7 @@ func (a *API) sendFile(c *fiber.Ctx, f *storage.File, about file) error {
 	unlessStopped := context.AfterFunc(a.base, func() { writer.CloseWithError(context.Canceled) })
 	w := &fileAnswer{Writer: &steps{writer, limit, a.options.QueryTimeout}, header: http.Header{}, started: make(chan int, 1)}
 	w.header.Set("Content-Type", about.media)
-	w.header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": about.name}))
+	w.header.Set("Content-Disposition", attachment(about.name))
 	w.header.Set("ETag", `"`+f.Checksum+`"`)
 	request := partRequest(c)
 	a.background(func() error {

@@ -35,6 +35,7 @@ var codes = map[int]string{
 	http.StatusRequestEntityTooLarge: "too_large",
 	http.StatusUnsupportedMediaType:  "unsupported_media_type",
 	http.StatusPreconditionFailed:    "precondition_failed",
+	http.StatusRequestTimeout:        "request_timeout",
 
 	http.StatusRequestedRangeNotSatisfiable: "range_not_satisfiable",
 
@@ -60,7 +61,10 @@ func (a *API) Problem(err error, requestID string) (status int, fields map[strin
 		fields["request_id"] = requestID
 	}
 	var router *fiber.Error
-	if errors.As(err, &router) {
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		status, fields["detail"], fields["code"] = refused.Status, refused.Detail, refused.Code
+	} else if errors.As(err, &router) {
 		status, fields["detail"], fields["code"] = router.Code, router.Message, cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
 	} else {
 		e := storage.Explain(err)

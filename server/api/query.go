@@ -60,7 +60,7 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 		return err
 	}
 	s := query.Statement{SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit, Bytes: a.options.MaxResult}
-	return a.stream(c, format, pace{first: limit}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+	return a.stream(c, "result", format, pace{first: limit}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 		return query.Write(ctx, a.store, s, format, w, scratch)
 	})
 }

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"rowback/server/conns"
 	"rowback/storage"
 	"rowback/storage/intake"
 	"rowback/storage/output"
@@ -34,16 +34,16 @@ const maxChunk = 256 << 10
 // and each for every other one.
 type pace struct{ first, each time.Duration }
 
-// stream answers with a result as write makes it. What goes wrong before the first byte is a problem like any other;
+// stream answers with a result as write makes it; name is what a browser calls the file. What goes wrong before the first byte is a problem like any other;
 // after it, the connection is cut, so that no one takes a part for the whole. A result that yields nothing, or a client
 // that takes nothing, for longer than the pace allows, is stopped.
-func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error)) error {
+func (a *API) stream(c *fiber.Ctx, name string, format intake.Format, p pace, write func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error)) error {
 	ctx, cancel := context.WithCancelCause(a.base)
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
 	limit := time.AfterFunc(p.first, func() { cancel(context.DeadlineExceeded) })
-	if conn, ok := c.Context().Conn().(*trackedConn); ok {
-		go whenGone(ctx, conn.Conn, func() { cancel(errLeft) })
+	if conn, ok := c.Context().Conn().(*conns.Conn); ok {
+		go whenGone(ctx, conn, func() { cancel(errLeft) })
 	}
 	body := &resultStream{pipe: reader, api: a, response: c.Response(), id: c.GetRespHeader("X-Request-Id")}
 	a.background(func() (err error) {
@@ -61,6 +61,9 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 		return err
 	}
 	c.Set("Content-Type", mediaTypes[format])
+	if format != intake.JSON { // which a browser shows
+		c.Set("Content-Disposition", attachment(name+"."+string(format)))
+	}
 	if c.Method() == http.MethodHead { // a stream would leave bytes after the headers
 		c.Response().SkipBody = true
 		return reader.Close()
@@ -70,7 +73,7 @@ func (a *API) stream(c *fiber.Ctx, format intake.Format, p pace, write func(ctx 
 		return sendWhole(c, body)
 	}
 	if !c.Request().Header.IsHTTP11() {
-		return sendUntilEnd(c, body, p.first)
+		return sendUntilEnd(c, body)
 	}
 	if err := c.Response().Header.SetTrailer(truncated); err != nil {
 		return err
@@ -148,7 +151,7 @@ func (s *resultStream) Close() error { return s.pipe.Close() }
 var errLeft = &storage.Error{Kind: storage.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
 
 // whenGone calls left when the client has closed its connection, unless ctx ends before. Fiber does not tell.
-func whenGone(ctx context.Context, conn net.Conn, left func()) {
+func whenGone(ctx context.Context, conn *conns.Conn, left func()) {
 	look := time.NewTicker(250 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -156,7 +159,7 @@ func whenGone(ctx context.Context, conn net.Conn, left func()) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			if hasLeft(conn) {
+			if conn.Left() {
 				left()
 				return
 			}

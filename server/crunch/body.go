@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -26,13 +24,12 @@ const bodyKey = "shoji body"
 
 // read reads the JSON that a request has, whatever its Content-Type, into what in points to. Nothing is fine, and so
 // are unknown names; a known one of another type is refused by name.
-func (f *Face) read(c *fiber.Ctx, in any) error {
-	text, err := io.ReadAll(io.LimitReader(f.host.Body(c), maxJSON+1))
+func (f *Face) read(c *fiber.Ctx, in any) error { return f.readUpTo(c, maxJSON, in) }
+
+func (f *Face) readUpTo(c *fiber.Ctx, most int64, in any) error {
+	text, err := f.host.ReadBody(c, most)
 	if err != nil {
 		return err
-	}
-	if len(text) > maxJSON {
-		return fiber.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", maxJSON))
 	}
 	c.Locals(bodyKey, text)
 	if len(bytes.TrimSpace(text)) == 0 {

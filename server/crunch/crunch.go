@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -25,10 +24,15 @@ import (
 type Host interface {
 	// Identify tells who asks; known is false where the request does not say it in any way.
 	Identify(c *fiber.Ctx) (user string, known bool)
-	// Login returns the value of the cookie that Identify will know.
-	Login(email, password string) (token string, ok bool)
+	// MayLogin refuses whoever has failed to log in too often. It is asked before the request's body is read.
+	MayLogin(c *fiber.Ctx) error
+	// Login returns the value of the cookie that Identify will know, until Logout.
+	Login(c *fiber.Ctx, email, password string) (session string, err error)
+	Logout(c *fiber.Ctx)
 	// Body is the request's body as it arrives.
 	Body(c *fiber.Ctx) io.Reader
+	// ReadBody is the request's body of up to most bytes, whole.
+	ReadBody(c *fiber.Ctx, most int64) ([]byte, error)
 	// Problem is the answer to an error: its status, and its fields as RFC 9457 has them.
 	Problem(err error, requestID string) (status int, fields map[string]any)
 	// Context is what a request's work runs under: it has the server's time limit.
@@ -62,7 +66,6 @@ func New(store *storage.Store, host Host, o Options) *Face {
 
 // Mount adds the face's routes to an application. Those of the native face, under /api/v1/, pass through.
 func (f *Face) Mount(app *fiber.App) {
-	app.Use("/api", f.serve)
 	for _, r := range f.routes() {
 		app.Add(r.method, r.path, f.admit, r.handler)
 		if r.method == http.MethodGet {
@@ -72,23 +75,12 @@ func (f *Face) Mount(app *fiber.App) {
 	app.Use("/api", f.nothingThere)
 }
 
-func isNative(path string) bool { return path == "/api/v1" || strings.HasPrefix(path, "/api/v1/") }
+// Owns reports whether a path is this face's.
+func (f *Face) Owns(path string) bool { return isIn(path, "/api") && !isNative(path) }
 
-// serve answers with the error of whatever comes after it.
-func (f *Face) serve(c *fiber.Ctx) (err error) {
-	if isNative(c.Path()) {
-		return c.Next()
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-		if err != nil {
-			err = f.sendError(c, err)
-		}
-	}()
-	return c.Next()
-}
+func isNative(path string) bool { return isIn(path, "/api/v1") }
+
+func isIn(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 
 // admit lets in who is known.
 func (f *Face) admit(c *fiber.Ctx) error {

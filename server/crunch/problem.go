@@ -17,8 +17,8 @@ func (f *Face) problem(err error, requestID string) (status int, fields map[stri
 	return status, fields
 }
 
-// sendError answers with an error. A 401 tells where to log in.
-func (f *Face) sendError(c *fiber.Ctx, err error) error {
+// SendError answers with an error. A 401 tells where to log in.
+func (f *Face) SendError(c *fiber.Ctx, err error) error {
 	var told *refusal
 	if errors.As(err, &told) {
 		c.Status(told.Status).Set("Content-Type", "application/json")

@@ -24,6 +24,16 @@ func (f *Face) root(c *fiber.Ctx) error {
 // tokenCookie is the cookie that the clients log in with.
 const tokenCookie = "token"
 
+// maxLogin is how large the body of a login may be, bytes: anyone may send one.
+const maxLogin = 4 << 10
+
+// sessionCookie is the cookie of a session. No page can read it, and no other site's page has it sent. A proxy that
+// speaks TLS says so.
+func sessionCookie(c *fiber.Ctx, session string) *fiber.Cookie {
+	secure := c.Context().IsTLS() || strings.EqualFold(c.Get("X-Forwarded-Proto"), "https")
+	return &fiber.Cookie{Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: secure}
+}
+
 // login gives the cookie that says who asks from now on.
 func (f *Face) login(c *fiber.Ctx) error {
 	var in struct {
@@ -31,23 +41,29 @@ func (f *Face) login(c *fiber.Ctx) error {
 		Password string `json:"password"`
 		APIKey   string `json:"api_key"`
 	}
-	if err := f.read(c, &in); err != nil {
+	if err := f.host.MayLogin(c); err != nil {
+		return err
+	}
+	if err := f.readUpTo(c, maxLogin, &in); err != nil {
 		return err
 	}
 	if in.Password == "" {
 		in.Password = in.APIKey
 	}
-	token, ok := f.host.Login(in.Email, in.Password)
-	if !ok {
-		return fiber.NewError(http.StatusUnauthorized, "Nobody logs in with this e-mail and password. Where the server has tokens, the password is the token.")
+	session, err := f.host.Login(c, in.Email, in.Password)
+	if err != nil {
+		return err
 	}
-	c.Cookie(&fiber.Cookie{Name: tokenCookie, Value: token, Path: "/", HTTPOnly: true, SameSite: "Lax"})
+	c.Cookie(sessionCookie(c, session))
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// logout has the client forget its cookie.
+// logout ends the session, and has the client forget its cookie.
 func (f *Face) logout(c *fiber.Ctx) error {
-	c.Cookie(&fiber.Cookie{Name: tokenCookie, Path: "/", HTTPOnly: true, SameSite: "Lax", MaxAge: -1})
+	f.host.Logout(c)
+	gone := sessionCookie(c, "")
+	gone.MaxAge = -1
+	c.Cookie(gone)
 	return c.SendStatus(http.StatusNoContent)
 }
 

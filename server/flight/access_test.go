@@ -18,7 +18,7 @@ import (
 const one = "SELECT 1 AS one"
 
 func TestTokens(t *testing.T) {
-	c := dial(t, other(t, flight.Options{Tokens: access.Tokens{"t0": "eva", "t1": "max"}}))
+	c := dial(t, other(t, flight.Options{Gate: access.NewGate(access.Tokens{"t0": "eva", "t1": "max"}, nil)}))
 	for _, b := range []struct {
 		ctx context.Context
 		ok  bool
@@ -35,13 +35,13 @@ func TestTokens(t *testing.T) {
 		if b.ok && err != nil {
 			t.Errorf("%v: %v", b.ctx, err)
 		} else if !b.ok {
-			refused(t, "an unknown user", err, codes.Unauthenticated, "wants a token")
+			refused(t, "an unknown user", err, codes.Unauthenticated, "Authentication required")
 		}
 	}
 }
 
 func TestEveryCallWantsAToken(t *testing.T) {
-	c := dial(t, other(t, flight.Options{Tokens: access.Tokens{"t0": "eva"}}))
+	c := dial(t, other(t, flight.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)}))
 	ctx := context.Background()
 	_, err := c.GetCatalogs(ctx)
 	refused(t, "catalogs", err, codes.Unauthenticated, "")
@@ -63,7 +63,7 @@ func TestEveryCallWantsAToken(t *testing.T) {
 
 func TestALoginGivesAToken(t *testing.T) {
 	for _, tokens := range []access.Tokens{nil, {"t0": "eva"}} {
-		c := dial(t, other(t, flight.Options{Tokens: tokens}))
+		c := dial(t, other(t, flight.Options{Gate: access.NewGate(tokens, nil)}))
 		ctx, err := c.Client.Client.AuthenticateBasicToken(context.Background(), "eva", "t0")
 		if err != nil {
 			t.Fatal(err)
@@ -83,9 +83,9 @@ func TestALoginGivesAToken(t *testing.T) {
 		}
 		drop(t, logged)
 	}
-	locked := dial(t, other(t, flight.Options{Tokens: access.Tokens{"t0": "eva"}}))
+	locked := dial(t, other(t, flight.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)}))
 	_, err := locked.Client.Client.AuthenticateBasicToken(context.Background(), "eva", "wrong")
-	refused(t, "a wrong password", err, codes.Unauthenticated, "wants a token")
+	refused(t, "a wrong password", err, codes.Unauthenticated, "Authentication required")
 }
 
 func TestTheProjectOfASession(t *testing.T) {
@@ -135,7 +135,7 @@ func TestSessionOptions(t *testing.T) {
 }
 
 func TestAPreparedStatementIsItsUsersOwn(t *testing.T) {
-	c := dial(t, other(t, flight.Options{Tokens: access.Tokens{"t0": "eva", "t1": "max"}}))
+	c := dial(t, other(t, flight.Options{Gate: access.NewGate(access.Tokens{"t0": "eva", "t1": "max"}, nil)}))
 	eva, max := header("authorization", "Bearer t0"), header("authorization", "Bearer t1")
 	p, err := c.Prepare(eva, one)
 	if err != nil {
@@ -164,7 +164,7 @@ func TestAPreparedStatementIsItsUsersOwn(t *testing.T) {
 
 // JDBC's driver shakes hands with the token that it was given.
 func TestATokenShakesHands(t *testing.T) {
-	c := dial(t, other(t, flight.Options{Tokens: access.Tokens{"t0": "eva"}}))
+	c := dial(t, other(t, flight.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)}))
 	shake := func(authorization string) ([]string, error) {
 		stream, err := c.Client.Client.Handshake(header("authorization", authorization))
 		if err != nil {
@@ -180,5 +180,5 @@ func TestATokenShakesHands(t *testing.T) {
 		t.Error(got, err)
 	}
 	_, err := shake("Bearer wrong")
-	refused(t, "a wrong token", err, codes.Unauthenticated, "wants a token")
+	refused(t, "a wrong token", err, codes.Unauthenticated, "Authentication required")
 }

@@ -4,39 +4,84 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"net"
+	"net/netip"
 	"path"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
+
+	"rowback/server/access"
 )
 
 // caller is who makes a call.
 type caller struct {
-	user  string
-	token string // that the user may show from now on, where the call bore a password
+	user     string
+	isBasic  bool // the call has the user's name and password
+	password string
 }
 
 type callerKey struct{}
 
-// authenticate finds out who calls, before a byte of the call's message is read. Where the server has tokens, every call
-// needs one.
+// tap lets a call in, before a byte of its message is read. gRPC holds the connection's lock meanwhile: a panic here
+// would leave that, and so the connection, held for ever.
+func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, err error) {
+	err = recovered(func() error {
+		out, err = f.authenticate(ctx, call)
+		return err
+	})
+	if err == nil {
+		return out, nil
+	}
+	if _, ok := status.FromError(err); !ok {
+		err = f.problem(context.WithoutCancel(ctx), err, requestID(call.Header))
+	}
+	if failed := recovered(func() error {
+		f.count(call.FullMethodName, status.Code(err), 0, "", requestID(call.Header))
+		return nil
+	}); failed != nil {
+		f.log.Error("internal error", "error", failed)
+	}
+	return nil, err
+}
+
+// authenticate finds out who calls. Where the server has tokens, every call needs one. No web page calls: browsers send
+// an origin, and programs do not.
 func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Context, error) {
+	if first(call.Header, "origin") != "" {
+		return nil, status.Error(codes.PermissionDenied, "Calls from web pages are not taken. Call from a program.")
+	}
 	authorization := first(call.Header, "authorization")
-	user, token, isBasic := f.options.Tokens.Basic(authorization)
+	user, password, isBasic, err := f.options.Gate.Basic(addressOf(ctx), authorization)
+	var often *access.TooManyError
+	if errors.As(err, &often) {
+		return nil, status.Errorf(codes.ResourceExhausted, "Too many logins have failed. Wait %d seconds, then try again with the right password.", often.Seconds())
+	}
 	if !isBasic {
-		user, _ = f.options.Tokens.Identify(authorization, "")
+		user, _ = f.options.Gate.Identify(authorization, "")
 	}
-	if user == "" {
-		f.count(path.Base(call.FullMethodName), codes.Unauthenticated, 0, "", requestID(call.Header))
-		return nil, status.Error(codes.Unauthenticated, "This server wants a token: send the header authorization: Bearer <token>, or log in with the user's name and, as the password, the token.")
+	if err != nil || user == "" {
+		return nil, status.Error(codes.Unauthenticated, "Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as the password, the token.")
 	}
-	return context.WithValue(ctx, callerKey{}, caller{user, token}), nil
+	return context.WithValue(ctx, callerKey{}, caller{user, isBasic, password}), nil
+}
+
+// addressOf is where a call comes from.
+func addressOf(ctx context.Context) netip.Addr {
+	if p, ok := peer.FromContext(ctx); ok {
+		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
+			return tcp.AddrPort().Addr()
+		}
+	}
+	return netip.Addr{}
 }
 
 func callerOf(ctx context.Context) caller {
@@ -50,8 +95,8 @@ func userOf(ctx context.Context) string { return callerOf(ctx).user }
 // token too.
 func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	authorization := headerOf(stream.Context(), "authorization")
-	if token := callerOf(stream.Context()).token; token != "" {
-		authorization = "Bearer " + token
+	if c := callerOf(stream.Context()); c.isBasic {
+		authorization = "Bearer " + s.face.options.Gate.Shown(c.user, c.password)
 	}
 	if authorization == "" {
 		return malformed("A handshake wants the header authorization: Basic, with the user's name and, as the password, the token; or Bearer, with the token.")
@@ -92,7 +137,8 @@ func (f *Face) observeUnary(ctx context.Context, in any, info *grpc.UnaryServerI
 }
 
 func (f *Face) observeStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return f.observe(stream.Context(), info.FullMethod, func() error { return handler(server, stream) })
+	in := &patient{stream, f.options.QueryTimeout, f.options.BodyTimeout}
+	return f.observe(stream.Context(), info.FullMethod, func() error { return handler(server, in) })
 }
 
 // observe answers a call, whatever goes wrong in it, and logs and counts it.
@@ -102,11 +148,33 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	id := requestID(md)
 	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails where headers were sent
 	err := f.problem(ctx, recovered(handle), id)
-	f.count(path.Base(method), status.Code(err), time.Since(start), userOf(ctx), id)
+	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
 	return err
 }
 
-func (f *Face) count(method string, code codes.Code, took time.Duration, user, id string) {
+// unknown answers a call of a method that there is not.
+func (f *Face) unknown(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	return status.Errorf(codes.Unimplemented, "There is no method %q. This server speaks Arrow Flight SQL.", clip(method))
+}
+
+// methodsOf are the full names of the methods that a server has.
+func methodsOf(s *grpc.Server) map[string]bool {
+	out := map[string]bool{}
+	for service, info := range s.GetServiceInfo() {
+		for _, m := range info.Methods {
+			out["/"+service+"/"+m.Name] = true
+		}
+	}
+	return out
+}
+
+// count logs and counts a call. What a client makes up is no label of a metric, or each would be kept for ever.
+func (f *Face) count(full string, code codes.Code, took time.Duration, user, id string) {
+	method := "unknown"
+	if f.methods[full] {
+		method = path.Base(full)
+	}
 	f.metrics.calls.WithLabelValues(method, code.String()).Inc()
 	f.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
 	f.log.Info("request", "request_id", id, "method", "flight", "path", method, "status", code.String(), "ms", float64(took.Microseconds())/1000, "user", user)

@@ -19,7 +19,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"rowback/server/access"
 	"rowback/storage"
@@ -29,12 +28,16 @@ import (
 type Options struct {
 	Version      string
 	Log          *slog.Logger
-	Tokens       access.Tokens
+	Gate         *access.Gate     // nil: everyone is let in
 	QueryTimeout time.Duration    // of one statement, or one commit once its records are there; 0: five minutes
 	MaxUpload    int64            // bytes of one stream of records; 0: 64 GiB
 	MaxResult    int64            // bytes of one statement's result; 0: 64 GiB
 	Memory       memory.Allocator // nil: Go's
 	Now          func() time.Time // nil: time.Now
+
+	HeaderTimeout time.Duration // until a connection has shaken hands; 0: 10 s
+	BodyTimeout   time.Duration // how long a stream of records may bring nothing; 0: for ever
+	IdleTimeout   time.Duration // how long a connection is kept without calls; 0: for ever
 }
 
 // Face serves a store.
@@ -47,21 +50,11 @@ type Face struct {
 	statements *statements
 	known      []uint32 // facts of the server, by their numbers
 	server     *grpc.Server
+	methods    map[string]bool // the full names of those there are
 	base       context.Context // ends when the server has to stop at once
 	stop       context.CancelFunc
 	work       sync.WaitGroup // what goes on beside the handlers
 }
-
-// Limits of the connection, bytes. A client sends a batch as one message; results are sent in messages that those
-// clients take which set no limit of their own (4 MiB).
-const (
-	maxMessage  = 64 << 20
-	sentMessage = 3 << 20
-	window      = 4 << 20
-)
-
-// patience is how long a connection may be silent before the server asks whether the client is still there.
-const patience = time.Minute
 
 // New makes the face of a store.
 func New(store *storage.Store, o Options) (*Face, error) {
@@ -83,15 +76,18 @@ func New(store *storage.Store, o Options) (*Face, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Gate == nil {
+		o.Gate = access.NewGate(nil, o.Now)
+	}
 	f := &Face{store: store, options: o, log: o.Log, metrics: newMetrics(), statements: newStatements(o.Now)}
 	f.Alloc = o.Memory
 	f.base, f.stop = context.WithCancel(context.Background())
-	f.server = grpc.NewServer(
-		grpc.InTapHandle(f.authenticate), grpc.ChainUnaryInterceptor(f.observeUnary), grpc.ChainStreamInterceptor(f.observeStream),
-		grpc.MaxRecvMsgSize(maxMessage), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
-		grpc.MaxConcurrentStreams(100), grpc.WaitForHandlers(true), grpc.KeepaliveParams(keepalive.ServerParameters{Time: patience}),
-	)
+	f.server = grpc.NewServer(append(f.limits(),
+		grpc.InTapHandle(f.tap), grpc.ChainUnaryInterceptor(f.observeUnary), grpc.ChainStreamInterceptor(f.observeStream),
+		grpc.UnknownServiceHandler(f.unknown), grpc.WaitForHandlers(true),
+	)...)
 	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, boundedAllocator{o.Memory}), face: f})
+	f.methods = methodsOf(f.server)
 	return f, f.describeServer()
 }
 

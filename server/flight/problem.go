@@ -107,5 +107,8 @@ var errUnreadable = malformed("The Arrow stream can't be read: it is malformed o
 // incomplete is the error of a stream that ends before its sender has said so. Of a message that is too large, gRPC has
 // told already, in words of its own.
 func incomplete(err error) error {
+	if errors.Is(err, errStalled) {
+		return err
+	}
 	return errors.Join(refuse(storage.Malformed, "incomplete_body", "The stream ended before it was complete."), err)
 }

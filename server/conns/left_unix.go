@@ -1,13 +1,13 @@
 //go:build unix
 
-package api
+package conns
 
 import (
 	"net"
 	"syscall"
 )
 
-// hasLeft tells whether the other end of a connection has closed it. It takes nothing out of it.
+// hasLeft reports whether the other end of a connection has closed it. It takes nothing out of it.
 func hasLeft(conn net.Conn) bool {
 	open, ok := conn.(syscall.Conn)
 	if !ok {

@@ -1,0 +1,91 @@
+package access_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"rowback/server/access"
+)
+
+// seconds is how long a login has to wait; 0 where it was let in or was wrong.
+func seconds(err error) int {
+	var often *access.TooManyError
+	if errors.As(err, &often) {
+		return often.Seconds()
+	}
+	return 0
+}
+
+func TestLoginsThatFailTooOftenWait(t *testing.T) {
+	gate, clock := gateAt(users)
+	for i := range 10 {
+		if _, err := gate.Login(home, fmt.Sprint("name", i), "wrong"); !errors.Is(err, access.ErrWrong) {
+			t.Fatalf("login %d: %v", i, err)
+		}
+	}
+	if _, err := gate.Login(home, "eva", "t0"); seconds(err) != 6 || gate.Wait(home) != 6*time.Second {
+		t.Errorf("the right password after ten wrong ones: %v", err)
+	}
+	if _, _, _, err := gate.Basic(home, basic("eva:t0")); seconds(err) != 6 {
+		t.Errorf("the same as Basic: %v", err)
+	}
+	if _, err := gate.Login(netip.MustParseAddr("192.0.2.1"), "eva", "t0"); err != nil {
+		t.Errorf("from another address: %v", err)
+	}
+	if user, _ := gate.Identify("Bearer t0", ""); user != "eva" {
+		t.Error("a token is refused because logins failed")
+	}
+	clock.wait(6 * time.Second)
+	if _, err := gate.Login(home, "eva", "t0"); err != nil {
+		t.Errorf("after the wait: %v", err)
+	}
+}
+
+func TestLoginsOfOneNameWaitWhereverTheyComeFrom(t *testing.T) {
+	gate, _ := gateAt(users)
+	for i := range 10 {
+		gate.Login(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), " EVA ", "wrong")
+	}
+	if _, err := gate.Login(home, "eva", "t0"); seconds(err) == 0 {
+		t.Errorf("eva: %v", err)
+	}
+	if _, err := gate.Login(home, "max", "t1"); err != nil {
+		t.Errorf("max: %v", err)
+	}
+}
+
+func TestLoginsThatSucceedCostNothing(t *testing.T) {
+	gate, _ := gateAt(users)
+	for range 1000 {
+		if _, err := gate.Login(home, "eva", "t0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
+	gate, _ := gateAt(users)
+	for i := range 10 {
+		gate.Login(netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i)), fmt.Sprint("name", i), "wrong")
+	}
+	if gate.Wait(netip.MustParseAddr("2001:db8::ffff")) == 0 || gate.Wait(netip.MustParseAddr("2001:db8:0:1::1")) != 0 {
+		t.Error("addresses of one network are counted one by one, or those of two together")
+	}
+}
+
+// Whoever has failed most is remembered longest, whatever many others do.
+func TestManyFailuresAreForgottenFewestFirst(t *testing.T) {
+	gate, _ := gateAt(users)
+	for range 10 {
+		gate.Login(home, "", "wrong")
+	}
+	for i := range 12_000 {
+		gate.Login(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), "", "wrong")
+	}
+	if gate.Wait(home) == 0 {
+		t.Error("ten failures are forgotten before one")
+	}
+}

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"rowback/server/access"
+	"rowback/server/conns"
+)
+
+// guard stands before everything that answers a request, the router included: a bug ends as an error of the one request,
+// every answer has the security headers, and a body that comes from now on must not stand still.
+func (a *API) guard(s *fasthttp.Server) {
+	handle, refuse := s.Handler, s.ErrorHandler
+	s.Handler = func(ctx *fasthttp.RequestCtx) {
+		a.open.Add(1)
+		defer a.open.Add(-1)
+		if conn, ok := ctx.Conn().(*conns.Conn); ok {
+			conn.AwaitBody()
+		}
+		a.guarded(ctx, func() error {
+			if method := string(ctx.Method()); !slices.Contains(fiber.DefaultMethods, method) {
+				return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%.20q is not a method of HTTP that this server knows.", method))
+			}
+			handle(ctx)
+			return nil
+		})
+	}
+	s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
+		a.guarded(ctx, func() error { refuse(ctx, err); return nil })
+	}
+}
+
+// guarded answers a request, whatever goes wrong in that.
+func (a *API) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
+	secure(&ctx.Response.Header)
+	err := recovered(answer)
+	if err == nil {
+		return
+	}
+	ctx.Response.Reset()
+	secure(&ctx.Response.Header)
+	status, body := a.problem(err, "")
+	ctx.Response.SetStatusCode(status)
+	ctx.Response.Header.SetContentType("application/problem+json")
+	ctx.Response.SetBody(body)
+	ctx.SetConnectionClose() // there may be more of a body
+}
+
+// securityHeaders are on every answer, unless it has its own: a browser shows it on no other page, takes it for nothing
+// else than what it is, runs nothing in it, and keeps no copy.
+var securityHeaders = [][2]string{
+	{"X-Content-Type-Options", "nosniff"},
+	{"X-Frame-Options", "DENY"},
+	{"Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+	{"Referrer-Policy", "same-origin"},
+	{"Cache-Control", "no-store"},
+}
+
+func secure(h *fasthttp.ResponseHeader) {
+	for _, header := range securityHeaders {
+		h.Set(header[0], header[1])
+	}
+}
+
+// TooManyConnections is the answer to a connection that there is no place for, as it goes over the wire.
+func TooManyConnections() []byte {
+	body := []byte(`{"type":"about:blank","title":"Service Unavailable","status":503,"code":"too_many_connections",` +
+		`"detail":"The server has as many connections as it takes. Close some that you do not need, or try again in a few seconds."}`)
+	var r fasthttp.Response
+	secure(&r.Header)
+	r.SetStatusCode(http.StatusServiceUnavailable)
+	r.Header.SetContentType("application/problem+json")
+	r.Header.Set("Retry-After", "5")
+	r.SetConnectionClose()
+	r.SetBody(body)
+	return []byte(r.String())
+}
+
+// Refusal is an answer that no error of the domain stands for.
+type Refusal struct {
+	Status       int
+	Code, Detail string
+	After        time.Duration // when to try again; 0: it would be the same
+}
+
+func (r *Refusal) Error() string { return r.Detail }
+
+// admitPage goes on with a request unless a web page of another site may have sent it.
+func (a *API) admitPage(c *fiber.Ctx) error {
+	if a.options.Web == nil {
+		return c.Next()
+	}
+	for _, host := range [][]byte{c.Request().Header.Host(), c.Request().URI().Host()} { // the request line may have one too
+		if a.isStrange(c, string(host)) {
+			return &Refusal{http.StatusForbidden, "host_not_allowed", fmt.Sprintf("%.80q is not a name of this server. Ask for it by its address or as localhost, or start it with --host and the name.", host), 0}
+		}
+	}
+	header := &c.Request().Header
+	if a.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"), joined(header, "Referer")) {
+		return &Refusal{http.StatusForbidden, "origin_not_allowed", "The request comes from a web page of another site (Origin, Sec-Fetch-Site or Referer), and those may not use this server. Send it from a program, or start the server with --host and the page's own name.", 0}
+	}
+	return c.Next()
+}
+
+// isStrange reports whether a host is none of the server's. Browsers always send one; HTTP/1.0 knows none.
+func (a *API) isStrange(c *fiber.Ctx, host string) bool {
+	if host == "" && !c.Request().Header.IsHTTP11() {
+		return false
+	}
+	return !a.options.Web.Knows(host)
+}
+
+// joined is all that a request has under a name: two of what there may be one of are nothing that is known.
+func joined(h *fasthttp.RequestHeader, name string) string {
+	var all string
+	for i, value := range h.PeekAll(name) {
+		if i > 0 {
+			all += ", "
+		}
+		all += string(value)
+	}
+	return all
+}
+
+// tell answers with an error, in the form of the face that the path is of.
+func (a *API) tell(c *fiber.Ctx, err error) error {
+	var refused *Refusal
+	if errors.As(err, &refused) && refused.After > 0 {
+		c.Set("Retry-After", strconv.Itoa(int((refused.After+time.Second-1)/time.Second)))
+	}
+	for _, face := range a.faces {
+		if face.Owns(c.Path()) {
+			return face.SendError(c, err)
+		}
+	}
+	return a.sendProblem(c, err)
+}
+
+// tooMany is what whoever logs in too often is told.
+func tooMany(err *access.TooManyError) error {
+	return &Refusal{http.StatusTooManyRequests, "too_many_logins", fmt.Sprintf("Too many logins have failed. Wait %d seconds, then try again with the right password.", err.Seconds()), err.Wait}
+}

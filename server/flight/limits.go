@@ -1,0 +1,74 @@
+package flight
+
+import (
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"rowback/storage"
+)
+
+// Limits of the connection, bytes. A client sends a batch as one message; results are sent in messages that those
+// clients take which set no limit of their own (4 MiB).
+const (
+	maxMessage  = 64 << 20
+	sentMessage = 3 << 20
+	window      = 4 << 20
+	maxHeaders  = 64 << 10
+)
+
+// patience is how long a connection may be silent before the server asks whether the client is still there. A client may
+// ask more often.
+const (
+	patience = time.Minute
+	asked    = 10 * time.Second
+)
+
+// limits are what one connection may take.
+func (f *Face) limits() []grpc.ServerOption {
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
+		grpc.MaxConcurrentStreams(100), grpc.MaxHeaderListSize(maxHeaders),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: patience, MaxConnectionIdle: f.options.IdleTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: asked, PermitWithoutStream: true}),
+	}
+	if f.options.HeaderTimeout > 0 {
+		options = append(options, grpc.ConnectionTimeout(f.options.HeaderTimeout))
+	}
+	return options
+}
+
+// patient is a stream whose client may send nothing, or take nothing, for so long.
+type patient struct {
+	grpc.ServerStream
+	send, receive time.Duration
+}
+
+var errStalled = refuse(storage.Unavailable, "stalled", "The client sent or took nothing for longer than the server waits. Call again.")
+
+func (p *patient) RecvMsg(m any) error {
+	return within(p.receive, func() error { return p.ServerStream.RecvMsg(m) })
+}
+
+func (p *patient) SendMsg(m any) error {
+	return within(p.send, func() error { return p.ServerStream.SendMsg(m) })
+}
+
+// within does work that only the end of its call can stop: when it takes longer, the call ends with an error, and with
+// the call the work.
+func within(most time.Duration, work func() error) error {
+	if most <= 0 {
+		return work()
+	}
+	done := make(chan error, 1)
+	go func() { done <- recovered(work) }()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return errStalled
+	}
+}
