@@ -18,6 +18,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/filecache"
+	"rowback/storage/verify"
 )
 
 // Options are what a store needs to know. The zero value works.
@@ -47,6 +48,7 @@ type Store struct {
 	mu       sync.Mutex
 	families map[string]*family
 
+	verifier  *verify.Verifier
 	sandboxes *sandboxes
 	exports   *filecache.Cache
 }
@@ -69,6 +71,7 @@ func newFamily(row, field int64) *family {
 // Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
+	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
 	s.sandboxes = newSandboxes(s.sandboxLimits)
 	s.exports = filecache.New(s.options.Cache, func() string { return s.blobs.Scratch("export.parquet") })
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -166,9 +169,6 @@ func (s *Store) Close() error {
 	}
 	return errors.Join(append(errs, s.guard.Unlock())...)
 }
-
-// Conn opens a connection for statements of ours.
-func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.Conn(ctx) }
 
 // Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.
 func (s *Store) Scratch(name string) string { return s.blobs.Scratch(name) }

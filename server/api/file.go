@@ -50,7 +50,7 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	if conn, ok := c.Context().Conn().(*trackedConn); ok {
 		go whenGone(ctx, conn.Conn, func() { leave(errLeft) })
 	}
-	f, err := a.store.Export(ctx, snap, a.options.QueryTimeout)
+	f, err := a.store.Export(ctx, snap, a.options.QueryTimeout, asksForPart(c))
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,9 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	}
 	return a.sendFile(c, f, file{"application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID), modified})
 }
+
+// asksForPart reports whether a request is one of several for parts of a file.
+func asksForPart(c *fiber.Ctx) bool { return c.Get("Range") != "" }
 
 // file is what a client is told of a file.
 type file struct {

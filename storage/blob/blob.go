@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -75,6 +76,12 @@ func (d *Dir) Path(key string) string {
 		return filepath.Join(d.root, staged.(string), path.Base(key))
 	}
 	return d.place(key)
+}
+
+// Key returns the key of the object that lies at a path: the opposite of Path, once its batch is published.
+func (d *Dir) Key(path string) (key string, ok bool) {
+	rel, ok := strings.CutPrefix(path, filepath.Join(d.root, objectsDir)+string(filepath.Separator))
+	return filepath.ToSlash(rel), ok
 }
 
 // place is where an object lies, or will lie.

@@ -22,6 +22,7 @@ const (
 	Unreadable               // a file could not be read as what it should be
 	Forbidden                // the sandbox refused
 	Crash                    // the statement ended the sandbox's process
+	OutOfFiles               // the process has as many files open as it may
 )
 
 var kinds = map[string]duckdb.ErrorType{
@@ -70,6 +71,8 @@ func CauseOf(err error) Cause {
 	case strings.Contains(de.Msg, "No space left on device"), strings.Contains(de.Msg, "Disk quota exceeded"),
 		strings.Contains(de.Msg, "max_temp_directory_size"):
 		return OutOfDisk
+	case strings.Contains(de.Msg, "Too many open files"):
+		return OutOfFiles
 	case isFatal(de):
 		return Unknown
 	}
@@ -82,6 +85,19 @@ func CauseOf(err error) Cause {
 		return Unreadable
 	}
 	return Input
+}
+
+// MayBeDamage reports whether an error may come of a file that is not what was written: what could not be read, and what
+// should not happen. What was given, or a want of room, is not among that.
+func MayBeDamage(err error) bool {
+	switch CauseOf(err) {
+	case Unreadable, Crash:
+		return true
+	case OutOfMemory, OutOfDisk, OutOfFiles, Forbidden:
+		return false
+	}
+	var de *duckdb.Error
+	return errors.As(err, &de) && (isFatal(de) || de.Type == duckdb.ErrorTypeInvalid || de.Type == duckdb.ErrorTypeInvalidInput)
 }
 
 // IsConversion tells whether a value could not be cast to a type, as opposed to not being read at all.
