@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -22,7 +23,6 @@ const (
 	Unreadable               // a file could not be read as what it should be
 	Forbidden                // the sandbox refused
 	Crash                    // the statement ended the sandbox's process
-	OutOfFiles               // the process has as many files open as it may
 )
 
 var kinds = map[string]duckdb.ErrorType{
@@ -71,8 +71,6 @@ func CauseOf(err error) Cause {
 	case strings.Contains(de.Msg, "No space left on device"), strings.Contains(de.Msg, "Disk quota exceeded"),
 		strings.Contains(de.Msg, "max_temp_directory_size"):
 		return OutOfDisk
-	case strings.Contains(de.Msg, "Too many open files"):
-		return OutOfFiles
 	case isFatal(de):
 		return Unknown
 	}
@@ -90,10 +88,13 @@ func CauseOf(err error) Cause {
 // MayBeDamage reports whether an error may come of a file that is not what was written: what could not be read, and what
 // should not happen. What was given, or a want of room, is not among that.
 func MayBeDamage(err error) bool {
+	if errno := Errno(err); errno != 0 {
+		return errno == syscall.EIO
+	}
 	switch CauseOf(err) {
 	case Unreadable, Crash:
 		return true
-	case OutOfMemory, OutOfDisk, OutOfFiles, Forbidden:
+	case OutOfMemory, OutOfDisk, Forbidden:
 		return false
 	}
 	var de *duckdb.Error
