@@ -26,6 +26,15 @@ func (s *Store) room() error {
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(s.options.MinFree)))
 }
 
+// FreeBytes is what can still be written to the disk of the data directory; -1 where that can't be told.
+func (s *Store) FreeBytes() int64 {
+	free, err := s.options.Free(s.dir)
+	if err != nil {
+		return -1
+	}
+	return free
+}
+
 // roomEvery is after how many bytes of an upload the room is looked at again.
 const roomEvery = 64 << 20
 
