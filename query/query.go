@@ -105,7 +105,7 @@ func read(ctx context.Context, store *storage.Store, s Statement, files []string
 		return nil, err
 	}
 	if err := box.Lock(ctx, n.files, n.setup()...); err != nil {
-		return nil, storage.ReadError(err)
+		return nil, err
 	}
 	return p, nil
 }

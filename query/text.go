@@ -100,8 +100,6 @@ func (t *text) explain(err error) error {
 		return t.located(storage.Explain(err), placed.Offset)
 	case errors.As(err, &typ):
 		return refuse("unsupported_type", "%s", typ.Error())
-	case duck.CauseOf(err) == duck.Unreadable:
-		return storage.ReadError(err)
 	case duck.CauseOf(err) != duck.Input, !errors.As(err, &failure):
 		return storage.ClientError(err)
 	}

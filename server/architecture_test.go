@@ -21,6 +21,7 @@ var boundaries = []boundary{
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
 	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is the domain's"},
 	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck"}, "files as Parquet"},
+	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"}, "stored files against what the catalog has of them; what a refusal says is the domain's"},
 	{"rowback/storage/filecache", nil, "files that can be made again; how is the domain's"},
 	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile"}, "uploads; whether a dataset takes them is the domain's"},
 	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"}, "results of any query"},

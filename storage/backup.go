@@ -17,6 +17,7 @@ import (
 	"rowback/storage/datafile"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/verify"
 )
 
 // A backup is one version of a dataset as one self-contained archive (seed 000, "Backup and Recovery"): a tar with
@@ -88,6 +89,9 @@ func checksumOf(path string) (sum string, size int64, err error) {
 }
 
 func (s *Store) writeArchive(ctx context.Context, snap *Snapshot, ref, path string) error {
+	if err := s.readWhole(ctx, snap.Files()); err != nil {
+		return err
+	}
 	conn, err := s.Conn(ctx)
 	if err != nil {
 		return err
@@ -163,9 +167,9 @@ func (s *Store) FindBackup(ctx context.Context, dataset, id string) (b catalog.B
 	return b, err
 }
 
-// OpenBackup opens a backup's archive.
-func (s *Store) OpenBackup(b catalog.Backup) (*File, error) {
-	return s.openObject(b.Key, b.Checksum, b.Bytes)
+// OpenBackup opens a backup's archive, once it was read whole for its checksum; part: lately.
+func (s *Store) OpenBackup(ctx context.Context, b catalog.Backup, part bool) (*File, error) {
+	return s.openObject(ctx, verify.Archive(b), part)
 }
 
 // RemoveBackup removes a backup and its archive.
@@ -176,6 +180,7 @@ func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 	if err := s.blobs.Remove(b.DatasetID + "/" + labelsFolder + "/backup-" + b.ID + ".json"); err != nil {
 		return err
 	}
+	s.verifier.Forget(b.Key)
 	return s.blobs.Remove(strings.TrimSuffix(b.Key, "/archive.tar"))
 }
 

@@ -21,7 +21,7 @@ func (b *bench) archive(dataset, ref string) (catalog.Backup, []byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := b.OpenBackup(made)
+	r, err := b.OpenBackup(context.Background(), made, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestARemovedBackupIsGone(t *testing.T) {
 	if _, err := b.FindBackup(context.Background(), d, made.ID); storage.Explain(err).Code != "backup_not_found" {
 		t.Error(err)
 	}
-	if _, err := b.OpenBackup(made); err == nil {
+	if _, err := b.OpenBackup(context.Background(), made, false); err == nil {
 		t.Error("its archive is there")
 	}
 	b.sound()

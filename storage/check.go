@@ -10,8 +10,8 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
-	"rowback/storage/datafile"
 	"rowback/storage/duck"
+	"rowback/storage/verify"
 )
 
 // Problem is something in the store that is not as it must be.
@@ -208,28 +208,21 @@ func (c *checker) checkFiles(ctx context.Context) error {
 			continue
 		}
 		c.seen[f.ID] = true
-		if detail := c.checkFile(f); detail != "" {
-			c.found(f.CommitID, "file %d (%s): %s", f.ID, f.Key, detail)
+		if err := c.checkFile(ctx, f); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (c *checker) checkFile(f *catalog.File) string {
-	footer, err := datafile.ReadFooter(c.store.blobs.Path(f.Key))
-	if err != nil {
-		return fmt.Sprintf("it can't be read: %v", err)
+func (c *checker) checkFile(ctx context.Context, f *catalog.File) error {
+	err := c.store.verifier.Examine(ctx, verify.File(f), c.deep)
+	var damage *verify.Damage
+	if errors.As(err, &damage) {
+		c.found(f.CommitID, "file %d (%s): %s", f.ID, f.Key, damage.Detail)
+		return nil
 	}
-	if want := (datafile.Footer{Kind: f.Kind, Dataset: f.DatasetID, Commit: f.CommitID, Rows: f.Rows}); footer != want {
-		return fmt.Sprintf("its footer says %+v, the catalog %+v", footer, want)
-	}
-	if !c.deep {
-		return ""
-	}
-	if err := c.store.verifyFile(f); err != nil {
-		return err.Error()
-	}
-	return ""
+	return err
 }
 
 // checkHead checks the live rows: every displaced position lies in a live file, once, and no key is there twice.

@@ -86,7 +86,8 @@ type work struct {
 	creation   *creation // the dataset, where the commit makes it too
 	played     []*work   // of a merge: the commits that come before it, in its folder and its transaction
 	part       int       // among those: numbers the files
-	merged     *Merged   // of a merge: what it is told by
+	fileIDs    map[schema.Kind]int64
+	merged     *Merged // of a merge: what it is told by
 
 	family  *family
 	holdsID bool // the family is locked: row numbers are being assigned

@@ -68,19 +68,6 @@ func readsRecords(ctx context.Context, box *duck.Conn, tree any) error {
 	return checkCalls(ctx, box, r.calls)
 }
 
-// ReadError says what it means where a statement of ours can't read what is stored.
-func ReadError(err error) error {
-	switch duck.CauseOf(err) {
-	case duck.Input, duck.Unreadable:
-		return damaged(err)
-	}
-	return err
-}
-
-func damaged(cause error) error {
-	return &Error{Kind: Corrupt, Code: "corrupted_data", Detail: "The stored files of this state can't be read: one of them is damaged or gone. Look at …/validation, and restore a backup.", Cause: cause}
-}
-
 // ClientError turns DuckDB's refusal of a client's SQL into a sentence for the client.
 func ClientError(err error) error {
 	switch duck.CauseOf(err) {

@@ -313,7 +313,7 @@ func TestBackupsKeepVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	archive := func() io.Reader {
-		in, err := b.OpenBackup(backup)
+		in, err := b.OpenBackup(context.Background(), backup, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"syscall"
 
-	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 )
@@ -76,8 +75,10 @@ func Explain(err error) *Error {
 		return failf(Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
 	case errors.Is(err, context.Canceled):
 		return failf(Unavailable, "stopped", "The server is stopping. Send the request again.")
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), catalog.IsFull(err), duck.CauseOf(err) == duck.OutOfDisk:
-		return failf(Unavailable, "disk_full", "The server's disk is full. Nothing was changed; try again when there is room.")
+	case systemFault(err) != nil:
+		return systemFault(err)
+	case duck.CauseOf(err) == duck.OutOfDisk:
+		return tellErrno(syscall.ENOSPC)
 	case duck.CauseOf(err) == duck.OutOfMemory:
 		return failf(Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
 	case duck.CauseOf(err) == duck.Crash:

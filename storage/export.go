@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"rowback/storage/datafile"
 	"rowback/storage/filecache"
 	"rowback/storage/schema"
+	"rowback/storage/verify"
 )
 
 // File is a file that is read at any place, under the SHA-256 of its bytes, in hexadecimal.
@@ -25,14 +24,18 @@ type File struct {
 
 // Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that, it
 // is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
-// with the same SQL have the same records, as stored files never change: forks and edits share a file.
-func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration) (*File, error) {
+// with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
+// are read whole before, for their checksums; part: not for each part that a client asks for.
+func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration, part bool) (*File, error) {
 	if f := snap.only(); f != nil {
-		return s.OpenFile(f)
+		return s.OpenFile(ctx, f, part)
+	}
+	if err := s.readForExport(ctx, objects(snap.Files()), part); err != nil {
+		return nil, err
 	}
 	key := sha256.Sum256([]byte(snap.Table()))
 	f, err := s.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
-		return ReadError(s.export(ctx, snap, path))
+		return s.export(ctx, snap, path)
 	})
 	switch {
 	case errors.Is(err, filecache.ErrTooLarge):
@@ -66,29 +69,18 @@ func (s *Store) export(ctx context.Context, snap *Snapshot, path string) error {
 	return err
 }
 
-// OpenFile opens a stored file.
-func (s *Store) OpenFile(f *catalog.File) (*File, error) {
-	return s.openObject(f.Key, f.Checksum, f.Bytes)
+// OpenFile opens a stored file, once it was read whole for its checksum; part: lately.
+func (s *Store) OpenFile(ctx context.Context, f *catalog.File, part bool) (*File, error) {
+	return s.openObject(ctx, verify.File(f), part)
 }
 
-// openObject opens an object whose checksum and size are known. One of another size is damaged.
-func (s *Store) openObject(key, checksum string, bytes int64) (*File, error) {
-	in, err := s.blobs.Open(key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, damaged(err)
+func (s *Store) openObject(ctx context.Context, o verify.Object, part bool) (*File, error) {
+	if err := s.readForExport(ctx, []verify.Object{o}, part); err != nil {
+		return nil, err
 	}
+	in, err := s.blobs.Open(o.Key)
 	if err != nil {
 		return nil, err
 	}
-	size, err := in.Seek(0, io.SeekEnd)
-	if err == nil && size != bytes {
-		err = damaged(fmt.Errorf("%s has %d bytes, not %d", key, size, bytes))
-	}
-	if err == nil {
-		_, err = in.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	return &File{in, checksum}, nil
+	return &File{in, o.Checksum}, nil
 }

@@ -114,7 +114,7 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 				g = &owned{}
 				groups[f.SchemaID] = g
 			}
-			g.paths = append(g.paths, duck.Text(c.store.blobs.Path(f.Key)))
+			g.paths = append(g.paths, duck.Text(c.store.pathOf(f)))
 			g.owners = append(g.owners, fmt.Sprint(i))
 		}
 	}

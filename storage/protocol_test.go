@@ -65,7 +65,7 @@ func copyOf(ctx context.Context, s *storage.Store, dataset string) error {
 	if err != nil {
 		return err
 	}
-	archive, err := s.OpenBackup(backup)
+	archive, err := s.OpenBackup(context.Background(), backup, false)
 	if err != nil {
 		return err
 	}

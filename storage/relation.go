@@ -170,7 +170,7 @@ func (s *Store) readFiles(files []*catalog.File, place bool) string {
 	paths := make([]string, len(files))
 	ids := make([]int64, len(files))
 	for i, f := range files {
-		paths[i], ids[i] = s.blobs.Path(f.Key), f.ID
+		paths[i], ids[i] = s.pathOf(f), f.ID
 	}
 	if !place {
 		return "read_parquet(" + duck.Texts(paths) + ", hive_partitioning = false)"

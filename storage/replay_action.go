@@ -42,10 +42,11 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 		}
 		return nil
 	})
-	if err == nil {
-		did.opened, did.closed = without(did.after.Files(), did.before.Files()), without(did.before.Files(), did.after.Files())
+	if err != nil {
+		return did, err
 	}
-	return did, err
+	did.opened, did.closed = without(did.after.Files(), did.before.Files()), without(did.before.Files(), did.after.Files())
+	return did, p.merge.store.readWhole(ctx, did.opened)
 }
 
 // state is the source at a commit.

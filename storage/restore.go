@@ -3,10 +3,8 @@ package storage
 import (
 	"context"
 	"errors"
-	"io/fs"
 
 	"rowback/storage/catalog"
-	"rowback/storage/datafile"
 )
 
 // Restore brings a dataset back to a whole state, as one commit, which a rollback can undo. It closes what is live now
@@ -51,32 +49,10 @@ func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, mor
 
 // Verify reads every file of a snapshot and compares it with its checksum.
 func (s *Store) Verify(ctx context.Context, snap *Snapshot) error {
-	for _, f := range snap.Files() {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := s.verifyFile(f); err != nil {
-			s.options.Log.Error("a stored file is damaged", "file", f.ID, "commit", f.CommitID, "error", err)
-			return failf(Corrupt, "target_corrupted", "Cannot rollback: target version is corrupted")
-		}
-	}
-	return nil
-}
-
-var errDamaged = errors.New("the file is not what was written")
-
-func (s *Store) verifyFile(f *catalog.File) error {
-	in, err := s.blobs.Open(f.Key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return errDamaged
-	}
-	if err != nil {
+	err := s.readWhole(ctx, snap.Files())
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != Corrupt {
 		return err
 	}
-	defer in.Close()
-	sum, size, err := datafile.Checksum(in)
-	if err == nil && (sum != f.Checksum || size != f.Bytes) {
-		err = errDamaged
-	}
-	return err
+	return &Error{Kind: Corrupt, Code: "target_corrupted", Detail: "Cannot rollback: target version is corrupted", Fields: e.Fields, Cause: e.Cause}
 }

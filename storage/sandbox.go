@@ -70,6 +70,7 @@ func (s *Store) OpenSandbox(ctx context.Context, commit bool) (*duck.Conn, error
 		return nil, notStarted(ctx, err)
 	}
 	box.OnClose(leave)
+	box.Guard(guard{s})
 	return box, nil
 }
 

@@ -51,7 +51,7 @@ func (s *Snapshot) schemaOf(f *catalog.File) schema.Schema {
 func (s *Snapshot) Paths() []string {
 	paths := make([]string, 0, len(s.Data)+len(s.Rollbacks))
 	for _, f := range s.Files() {
-		paths = append(paths, s.store.blobs.Path(f.Key))
+		paths = append(paths, s.store.pathOf(f))
 	}
 	return paths
 }

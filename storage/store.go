@@ -18,6 +18,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/filecache"
+	"rowback/storage/verify"
 )
 
 // Options are what a store needs to know. The zero value works.
@@ -25,10 +26,13 @@ type Options struct {
 	Memory  int64            // bytes that DuckDB may use in all; 0: half of the machine's
 	Threads int              // 0: one a core
 	Cache   int64            // bytes of files that can be made again; 0: 10 GB
+	MinFree int64            // bytes of the disk that stay free: writes are refused before; 0: none
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
 	Hook    blob.Hook        // called before every durable step of a commit; for tests
+
+	Free func(dir string) (bytes int64, err error) // left on the disk of a folder; nil: as the system tells
 }
 
 // Store is an open data directory. Its methods may be called from many goroutines; only one process can have it open.
@@ -47,6 +51,8 @@ type Store struct {
 	mu       sync.Mutex
 	families map[string]*family
 
+	verifier  *verify.Verifier
+	scrubs    scrubber
 	sandboxes *sandboxes
 	exports   *filecache.Cache
 }
@@ -69,9 +75,10 @@ func newFamily(row, field int64) *family {
 // Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
+	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
 	s.sandboxes = newSandboxes(s.sandboxLimits)
 	s.exports = filecache.New(s.options.Cache, func() string { return s.blobs.Scratch("export.parquet") })
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	s.guard = flock.New(filepath.Join(dir, "lock"))
@@ -97,6 +104,9 @@ func (o Options) filled() Options {
 	if o.Cache == 0 {
 		o.Cache = 10e9
 	}
+	if o.Free == nil {
+		o.Free = freeBytes
+	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
@@ -107,6 +117,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.blobs, err = blob.Open(s.dir, s.options.Hook); err != nil {
 		return err
 	}
+	s.blobs.KeepFree(s.room)
 	if s.catalog, err = catalog.Open(ctx, filepath.Join(s.dir, "catalog.db")); err != nil {
 		return err
 	}
@@ -167,16 +178,8 @@ func (s *Store) Close() error {
 	return errors.Join(append(errs, s.guard.Unlock())...)
 }
 
-// Conn opens a connection for statements of ours.
-func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) { return s.engine.Conn(ctx) }
-
 // Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.
 func (s *Store) Scratch(name string) string { return s.blobs.Scratch(name) }
-
-// Ready tells whether the store can take a commit: its catalog answers.
-func (s *Store) Ready(ctx context.Context) error {
-	return s.catalog.Read(ctx, func(tx catalog.Tx) error { _, err := tx.Last("commit"); return err })
-}
 
 // now is the time, to the microsecond, as the catalog keeps it.
 func (s *Store) now() time.Time { return s.options.Now().UTC().Truncate(time.Microsecond) }

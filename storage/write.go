@@ -66,6 +66,17 @@ func (w *work) fileName(kind schema.Kind) string {
 	return fmt.Sprintf("%s-%04d.parquet", kind, w.part)
 }
 
+// fileID is the id of the commit's file of that kind, which the file names itself: it is given before that is written.
+func (w *work) fileID(kind schema.Kind) int64 {
+	if w.fileIDs == nil {
+		w.fileIDs = map[schema.Kind]int64{}
+	}
+	if w.fileIDs[kind] == 0 {
+		w.fileIDs[kind] = w.store.fileIDs.Add(1)
+	}
+	return w.fileIDs[kind]
+}
+
 // smallRows is up to how many rows are encoded here instead of by DuckDB: about where that becomes the faster.
 const smallRows = 500
 
@@ -88,7 +99,7 @@ func (w *work) write(ctx context.Context, kind schema.Kind, query string, rows i
 }
 
 func (w *work) spec(kind schema.Kind) datafile.Spec {
-	return datafile.Spec{Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, Columns: w.schema.Stored()}
+	return datafile.Spec{Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, File: w.fileID(kind), Columns: w.schema.Stored()}
 }
 
 // writeBatch writes a batch, with the columns that write asks of a query, to a new file of the commit.
@@ -150,7 +161,7 @@ func sumFile(path string) <-chan fileSum {
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
-		ID: w.store.fileIDs.Add(1), DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
+		ID: w.fileID(kind), DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
 		Key: w.batch.Key(w.fileName(kind)), Rows: rows,
 	}
 }

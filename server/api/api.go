@@ -88,6 +88,7 @@ func New(store *storage.Store, o Options) (*API, error) {
 	}
 	a := &API{store: store, options: o, log: o.Log, metrics: newMetrics()}
 	a.metrics.registry.MustRegister(o.Collectors...)
+	a.metrics.registry.MustRegister(storeCollectors(store)...)
 	a.base, a.stop = context.WithCancel(context.Background())
 	var err error
 	a.doc, err = a.document()

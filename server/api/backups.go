@@ -121,7 +121,7 @@ func (a *API) getArchive(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.store.OpenBackup(b)
+	f, err := a.store.OpenBackup(a.base, b, asksForPart(c))
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 	}
 	w.do = func(ctx context.Context, r storage.Request) (any, error) {
 		r.Message = in.Message
-		archive, err := a.store.OpenBackup(b)
+		archive, err := a.store.OpenBackup(ctx, b, false)
 		if err != nil {
 			return nil, err
 		}

@@ -147,7 +147,7 @@ func (a *API) stageTo(c *fiber.Ctx, path string, sum hash.Hash) (size int64, err
 	if err != nil {
 		return 0, err
 	}
-	out, err := os.Create(path)
+	out, err := a.store.CreateStaged(path)
 	if err != nil {
 		return 0, err
 	}

@@ -281,7 +281,7 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		stored, err := a.store.OpenFile(f)
+		stored, err := a.store.OpenFile(a.base, f, asksForPart(c))
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	each, explain := a.options.QueryTimeout, storage.ReadError
+	each, explain := a.options.QueryTimeout, func(err error) error { return err }
 	if sandboxed { // it has one of few places
 		each = 0
 	}
@@ -329,7 +329,6 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	}
 	q := output.Query{SQL: sql, Columns: columns}
 	return a.stream(c, "diff", format, pace{a.options.QueryTimeout, a.options.QueryTimeout}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
-		return cut, storage.ReadError(err)
+		return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
 	})
 }

@@ -51,7 +51,7 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	if conn, ok := c.Context().Conn().(*conns.Conn); ok {
 		go whenGone(ctx, conn, func() { leave(errLeft) })
 	}
-	f, err := a.store.Export(ctx, snap, a.options.QueryTimeout)
+	f, err := a.store.Export(ctx, snap, a.options.QueryTimeout, asksForPart(c))
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,9 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 func attachment(name string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
+
+// asksForPart reports whether a request is one of several for parts of a file.
+func asksForPart(c *fiber.Ctx) bool { return c.Get("Range") != "" }
 
 // file is what a client is told of a file.
 type file struct {

@@ -1,10 +1,7 @@
 package api
 
 import (
-	"net/http"
 	"slices"
-
-	"github.com/gofiber/fiber/v2"
 
 	"rowback/compare"
 	"rowback/storage/schema"
@@ -39,7 +36,7 @@ func (a *API) routes() []route {
 func (a *API) datasetRoutes() []route {
 	return []route{
 		{method: "GET", path: "/healthz", id: "healthz", tag: "server", summary: "The server runs", status: 200, out: statusView{}, handler: a.healthz},
-		{method: "GET", path: "/readyz", id: "readyz", tag: "server", summary: "The server can take a commit", status: 200, out: statusView{}, problems: []int{503}, handler: a.readyz},
+		{method: "GET", path: "/readyz", id: "readyz", tag: "server", summary: "The server can take a commit, and which stored files are damaged", status: 200, out: readyView{}, problems: []int{503}, handler: a.readyz},
 		{method: "GET", path: "/api/v1/progress/{id}", id: "getProgress", tag: "server", summary: "Work that was answered with 202", in: progressIn{}, status: 200, out: progress{}, problems: []int{404}, handler: a.getProgress},
 
 		{method: "GET", path: versions, id: "listVersions", tag: "versions", summary: "All versions of a dataset, the lowest number first", in: listVersionsIn{}, status: 200, out: seedVersions{}, problems: finds, handler: a.listVersions},
@@ -115,18 +112,4 @@ func (a *API) collaborationRoutes() []route {
 		{method: "PATCH", path: one + "/variables/{variable}", id: "editVariable", tag: "variables", summary: "Rename, describe, retype or derive a variable anew, as a commit", in: editVariableIn{}, status: 200, out: variableCommit{}, problems: writes, handler: a.editVariable},
 		{method: "DELETE", path: one + "/variables/{variable}", id: "deleteVariable", tag: "variables", summary: "Take a variable away, as a commit; its values stay in the files", in: deleteVariableIn{}, status: 200, out: commitView{}, problems: writes, handler: a.deleteVariable},
 	}
-}
-
-type statusView struct {
-	Status  string `json:"status"`
-	Version string `json:"version"`
-}
-
-func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.options.Version}) }
-
-func (a *API) readyz(c *fiber.Ctx) error {
-	if err := a.store.Ready(a.base); err != nil {
-		return fiber.NewError(http.StatusServiceUnavailable, "The catalog does not answer.")
-	}
-	return ok(c, statusView{"ready", a.options.Version})
 }

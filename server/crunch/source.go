@@ -153,7 +153,7 @@ func formatOf(part *multipart.Part) intake.Format {
 
 // save writes a file to a path.
 func (f *Face) save(part io.Reader, path string) (size int64, err error) {
-	out, err := os.Create(path)
+	out, err := f.store.CreateStaged(path)
 	if err != nil {
 		return 0, err
 	}

@@ -46,7 +46,7 @@ func (f *Face) columns(ctx context.Context, snap *storage.Snapshot, columns []sc
 	}
 	text, err := f.records(ctx, snap, columns, p)
 	if err != nil {
-		return nil, storage.ReadError(err)
+		return nil, err
 	}
 	for d := json.NewDecoder(text); d.More(); {
 		var record map[string]json.RawMessage
@@ -182,7 +182,7 @@ func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	defer conn.Close()
 	var total, valid int64
 	if err := conn.Row(ctx, "SELECT count(*), count("+duck.Ident(column.Name)+") FROM "+from, &total, &valid); err != nil {
-		return storage.ReadError(err)
+		return err
 	}
 	return showView(c, map[string]any{"n_total": total, "n_valid": valid, "n_missing": total - valid, "type": wireType(column)})
 }

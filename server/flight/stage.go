@@ -49,7 +49,7 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 // of that. The messages are looked into when the file is read.
 func (f *Face) stage(stream *putStream) (u intake.Upload, sum string, err error) {
 	u = intake.Upload{Format: intake.Arrow, Path: f.store.Scratch("upload")}
-	file, err := os.Create(u.Path)
+	file, err := f.store.CreateStaged(u.Path)
 	if err != nil {
 		return u, "", err
 	}

@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -38,6 +39,7 @@ type Hook func(op, path string) error
 type Dir struct {
 	root string
 	hook Hook
+	room func() error
 	next atomic.Int64
 
 	batches sync.Map // of keys: where a batch lies that is not published
@@ -52,16 +54,32 @@ func Open(root string, hook Hook) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{root: root, hook: hook}
+	d := &Dir{root: root, hook: hook, room: func() error { return nil }}
+	if err := tighten(root); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	if err := os.RemoveAll(filepath.Join(root, stagingDir)); err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{objectsDir, stagingDir} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(root, dir), dirMode); err != nil {
 			return nil, err
 		}
 	}
 	return d, d.sync(".")
+}
+
+// KeepFree has room asked before anything is written. Its error refuses that.
+func (d *Dir) KeepFree(room func() error) { d.room = room }
+
+// Writable reports why nothing can be stored; nil where that can be done.
+func (d *Dir) Writable() error {
+	for _, dir := range []string{".", objectsDir, stagingDir} {
+		if err := Writable(filepath.Join(d.root, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Scratch returns a path under staging that no one else uses.
@@ -75,6 +93,12 @@ func (d *Dir) Path(key string) string {
 		return filepath.Join(d.root, staged.(string), path.Base(key))
 	}
 	return d.place(key)
+}
+
+// Key returns the key of the object that lies at a path: the opposite of Path, once its batch is published.
+func (d *Dir) Key(path string) (key string, ok bool) {
+	rel, ok := strings.CutPrefix(path, filepath.Join(d.root, objectsDir)+string(filepath.Separator))
+	return filepath.ToSlash(rel), ok
 }
 
 // place is where an object lies, or will lie.
@@ -137,9 +161,12 @@ func (d *Dir) Remove(prefix string) error {
 
 // Put stores one object under a key, durably, in place of any that was there.
 func (d *Dir) Put(key string, data []byte) error {
+	if err := d.room(); err != nil {
+		return err
+	}
 	staged := d.Scratch("put")
 	defer os.Remove(staged)
-	if err := os.WriteFile(staged, data, 0o644); err != nil {
+	if err := os.WriteFile(staged, data, fileMode); err != nil {
 		return err
 	}
 	place := filepath.Join(objectsDir, filepath.FromSlash(key))
@@ -165,12 +192,15 @@ type Batch struct {
 
 // Batch starts a batch whose objects will be key/<name>.
 func (d *Dir) Batch(key string) (*Batch, error) {
+	if err := d.room(); err != nil {
+		return nil, err
+	}
 	b := &Batch{dir: d, staged: d.relative(d.Scratch("batch")), key: key}
 	if err := d.hook("create", b.staged); err != nil {
 		return nil, err
 	}
 	d.batches.Store(key, b.staged)
-	return b, os.Mkdir(filepath.Join(d.root, b.staged), 0o755)
+	return b, os.Mkdir(filepath.Join(d.root, b.staged), dirMode)
 }
 
 // Path returns where the object of that name is to be written before Publish.
@@ -188,7 +218,7 @@ func (b *Batch) Write(name string, data []byte) error {
 	if err := b.dir.hook("write", filepath.Join(b.staged, name)); err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o644)
+	return os.WriteFile(path, data, fileMode)
 }
 
 // Publish moves the batch to its place and makes it durable: its files, its folder and the folder above are synced side
@@ -196,6 +226,11 @@ func (b *Batch) Write(name string, data []byte) error {
 func (b *Batch) Publish() error {
 	place := filepath.Join(objectsDir, filepath.FromSlash(b.key))
 	above := filepath.Dir(place)
+	for _, name := range b.names { // others may have written them
+		if err := os.Chmod(filepath.Join(b.dir.root, b.staged, name), fileMode); err != nil {
+			return err
+		}
+	}
 	if err := b.dir.makeDir(above); err != nil {
 		return err
 	}
@@ -237,7 +272,7 @@ func (d *Dir) makeDir(rel string) error {
 	if err := d.hook("create", rel); err != nil {
 		return err
 	}
-	if err := os.Mkdir(filepath.Join(d.root, rel), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(filepath.Join(d.root, rel), dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return d.sync(above)

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/mattn/go-sqlite3" // the embedded database
@@ -39,6 +40,9 @@ type Catalog struct {
 
 // Open opens the catalog in the file at path, makes it where there is none, and brings its tables up to date.
 func Open(ctx context.Context, path string) (*Catalog, error) {
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
 	settings := "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000"
 	write, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_txlock=immediate&"+settings)
 	if err != nil {
@@ -54,6 +58,18 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 	}
 	read.SetMaxIdleConns(8)
 	return &Catalog{write: write, read: read}, nil
+}
+
+// makePrivate has the catalog be its owner's alone. SQLite makes the files beside it with the rights that it has.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Chmod(0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -153,12 +169,6 @@ func (tx Tx) Last(sequence string) (int64, error) {
 // Advance records that numbers up to last were given in a sequence. It never goes back.
 func (tx Tx) Advance(sequence string, last int64) error {
 	return tx.exec(`UPDATE sequences SET last = $1 WHERE name = $2 AND last < $1`, last, sequence)
-}
-
-// IsFull tells whether err says that there is no room left for the catalog.
-func IsFull(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && e.Code == sqlite3.ErrFull
 }
 
 // IsDuplicate tells whether err says that a name that must be there once is there already.

@@ -91,6 +91,11 @@ func (tx Tx) AllFiles(dataset string) ([]*File, error) {
 		WHERE dataset_id = $1) ORDER BY id`, dataset)
 }
 
+// FilesAfter returns the files with ids greater than one, by id: at most so many.
+func (tx Tx) FilesAfter(id int64, most int) ([]*File, error) {
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id > $1 ORDER BY id LIMIT $2`, id, most)
+}
+
 // File returns one file.
 func (tx Tx) File(id int64) (*File, error) {
 	return get(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id = $1`, id)

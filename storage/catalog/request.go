@@ -110,6 +110,11 @@ func (tx Tx) Backups(dataset string) ([]Backup, error) {
 	return list(tx, scanBackup, `SELECT `+backupColumns+` FROM backups WHERE dataset_id = $1 ORDER BY created_at DESC, id`, dataset)
 }
 
+// EveryBackup returns the backups of all datasets.
+func (tx Tx) EveryBackup() ([]Backup, error) {
+	return list(tx, scanBackup, `SELECT `+backupColumns+` FROM backups ORDER BY created_at, id`)
+}
+
 // Backup returns one backup of a dataset.
 func (tx Tx) Backup(dataset, id string) (Backup, error) {
 	return get(tx, scanBackup, `SELECT `+backupColumns+` FROM backups WHERE dataset_id = $1 AND id = $2`, dataset, id)

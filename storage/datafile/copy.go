@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -24,7 +25,14 @@ func WrittenPaths(path string) []string { return []string{path, path + rewritten
 // CopyQuery writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. options are
 // more options of COPY. Pages are version 2, which are smaller and faster to read and write, but where other readers
 // could not read them.
+//
+// Nothing is left of a file that was not written to its end.
 func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string, params ...duck.Param) (rows int64, err error) {
+	defer func() {
+		if err != nil {
+			removeUnfinished(path)
+		}
+	}()
 	rows, err = written(conn.Batch(ctx, copyTo(query, path, "PARQUET_VERSION v2", options), params...))
 	if err != nil {
 		return rows, err
@@ -39,6 +47,15 @@ func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string
 	}
 	_, err = conn.Exec(ctx, copyTo("FROM read_parquet("+duck.Text(first)+", hive_partitioning = false)", path, options))
 	return rows, errors.Join(err, os.Remove(first))
+}
+
+// removeUnfinished removes what a COPY that failed may have left: DuckDB writes beside a file that is there already, and
+// then moves.
+func removeUnfinished(path string) {
+	for _, p := range WrittenPaths(path) {
+		os.Remove(p)                                                       //nolint:errcheck // the next start empties the folder
+		os.Remove(filepath.Join(filepath.Dir(p), "tmp_"+filepath.Base(p))) //nolint:errcheck // the same
+	}
 }
 
 // written reads the result of a COPY: how many rows it has written.

@@ -2,7 +2,7 @@
 //
 // A data file has the dataset's columns, _id where that is the key, and _commit. A rollback file has the same, and
 // _file and _pos: where each row lived. Columns carry their field ids; the file's key-value metadata names its dataset,
-// commit and kind, so that the catalog can be rebuilt from the files. Pages are version 2, compressed with zstd.
+// commit, kind and id, so that a file in another's place is noticed. Pages are version 2, compressed with zstd.
 // Few rows are encoded by parquet-go (a third of a millisecond), many are written by DuckDB.
 package datafile
 
@@ -22,6 +22,7 @@ type Spec struct {
 	Kind    schema.Kind
 	Dataset string
 	Commit  int64
+	File    int64           // its id
 	Columns []schema.Column // the dataset's columns, _id among them where it is the key
 }
 
@@ -41,10 +42,13 @@ const (
 	datasetKey = "rowback.dataset"
 	commitKey  = "rowback.commit"
 	kindKey    = "rowback.kind"
+	fileKey    = "rowback.file"
 )
 
 func (s Spec) metadata() map[string]string {
-	return map[string]string{datasetKey: s.Dataset, commitKey: fmt.Sprint(s.Commit), kindKey: string(s.Kind)}
+	return map[string]string{
+		datasetKey: s.Dataset, commitKey: fmt.Sprint(s.Commit), kindKey: string(s.Kind), fileKey: fmt.Sprint(s.File),
+	}
 }
 
 // Copy writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. The query's columns

@@ -1,6 +1,7 @@
 package datafile_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -62,7 +63,7 @@ func TestBothWritersKeepEveryType(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, Columns: []schema.Column{{ID: 4, Name: `v "x"`, Type: typ}}}
+			spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Columns: []schema.Column{{ID: 4, Name: `v "x"`, Type: typ}}}
 			query := "SELECT CAST(v AS " + typ.SQL() + "), 7::BIGINT FROM (VALUES (" + value + "), (NULL), (" + value + ")) t(v)"
 			for writer, write := range map[string]func(path string) error{
 				"DuckDB":     func(path string) error { _, err := datafile.Copy(ctx, conn, query, path, spec); return err },
@@ -89,8 +90,8 @@ func TestBothWritersKeepEveryType(t *testing.T) {
 				if err := conn.Row(ctx, `SELECT field_id FROM parquet_schema(`+duck.Text(path)+`) WHERE name = 'v "x"'`, &id); err != nil || id != 4 {
 					t.Errorf("%s: field id %d, %v", writer, id, err)
 				}
-				footer, err := datafile.ReadFooter(path)
-				if want := (datafile.Footer{Kind: schema.Data, Dataset: "d", Commit: 7, Rows: 3}); err != nil || footer != want {
+				footer, err := readFooter(path)
+				if want := (datafile.Footer{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Rows: 3}); err != nil || footer != want {
 					t.Errorf("%s: footer %+v, %v", writer, footer, err)
 				}
 			}
@@ -114,4 +115,12 @@ func encodeTo(ctx context.Context, conn *duck.Conn, query, path string, spec dat
 		return err
 	}
 	return os.WriteFile(path, data, 0o644)
+}
+
+func readFooter(path string) (datafile.Footer, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return datafile.Footer{}, err
+	}
+	return datafile.ReadFooter(bytes.NewReader(data), int64(len(data)))
 }

@@ -2,13 +2,13 @@ package datafile
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
-
-	"github.com/parquet-go/parquet-go"
 
 	"rowback/storage/schema"
 )
@@ -18,28 +18,38 @@ type Footer struct {
 	Kind    schema.Kind
 	Dataset string
 	Commit  int64
+	File    int64 // its id; 0: written before files named it
 	Rows    int64
 }
 
-// ReadFooter reads the footer of a file that Write made.
-func ReadFooter(path string) (Footer, error) {
-	f, size, err := open(path)
+// ReadFooter reads the footer of a file that Copy or Encode made, of size bytes. It takes little time and memory,
+// whatever the file holds: it may be damaged.
+func ReadFooter(r io.ReaderAt, size int64) (Footer, error) {
+	tail := make([]byte, 8) // the footer's length, and a mark
+	if size < int64(len(tail)) {
+		return Footer{}, errors.New("it is too short for a Parquet file")
+	}
+	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return Footer{}, err
+	}
+	length := int64(binary.LittleEndian.Uint32(tail))
+	if string(tail[4:]) != "PAR1" || length > size-int64(len(tail)) {
+		return Footer{}, errors.New("it does not end as a Parquet file")
+	}
+	rows, pairs, err := readMetadata(io.NewSectionReader(r, size-int64(len(tail))-length, length))
 	if err != nil {
 		return Footer{}, err
 	}
-	defer f.Close()
-	p, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return Footer{}, err
+	out := Footer{Kind: schema.Kind(pairs[kindKey]), Dataset: pairs[datasetKey], Rows: rows}
+	if out.Commit, err = strconv.ParseInt(pairs[commitKey], 10, 64); err != nil {
+		return out, errors.New("it does not name its commit")
 	}
-	dataset, _ := p.Lookup(datasetKey)
-	kind, _ := p.Lookup(kindKey)
-	text, _ := p.Lookup(commitKey)
-	commit, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return Footer{}, fmt.Errorf("the file does not name its commit: %w", err)
+	if text, ok := pairs[fileKey]; ok {
+		if out.File, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return out, fmt.Errorf("it names %q as its id", text)
+		}
 	}
-	return Footer{Kind: schema.Kind(kind), Dataset: dataset, Commit: commit, Rows: p.NumRows()}, nil
+	return out, nil
 }
 
 func open(path string) (*os.File, int64, error) {

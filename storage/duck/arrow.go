@@ -13,7 +13,7 @@ import (
 // WriteArrow runs one statement and writes its result to w as an Arrow stream, in batches as large as a Reader's and as
 // far as it may. Nothing is written where the statement fails before its first batch.
 func (c *Conn) WriteArrow(ctx context.Context, w io.Writer, b *Bound, query string, params ...Param) error {
-	return c.session.writeArrow(ctx, w, b, query, params)
+	return c.guarded(ctx, query, func() error { return c.session.writeArrow(ctx, w, b, query, params) })
 }
 
 func (l *local) writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error {

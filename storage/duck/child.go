@@ -38,6 +38,7 @@ type child struct {
 // serveRequests is what a sandbox's process does. It returns when it can't answer any more.
 func serveRequests(in io.Reader, out io.Writer) {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // those are for the server, which ends its sandboxes
+	signal.Ignore(syscall.SIGXFSZ)                               // a file-size limit is an error of the one write
 	registerValues()
 	c := &child{requests: make(chan request), out: bufio.NewWriterSize(out, pipeBuffer)}
 	c.acks = gob.NewEncoder(c.out)

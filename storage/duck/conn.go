@@ -14,6 +14,10 @@ import (
 type Conn struct {
 	session
 	done func()
+
+	guard  Guard    // nil: none
+	reads  []string // files that its statements have named
+	locked bool
 }
 
 // session is what differs between the connections to an instance of this process (local) and of another (process).
@@ -39,8 +43,12 @@ func (c *Conn) Close() error {
 }
 
 // Exec runs statements and tells how many rows the last one changed.
-func (c *Conn) Exec(ctx context.Context, query string) (int64, error) {
-	return c.session.exec(ctx, query)
+func (c *Conn) Exec(ctx context.Context, query string) (n int64, err error) {
+	err = c.guarded(ctx, query, func() error {
+		n, err = c.session.exec(ctx, query)
+		return err
+	})
+	return n, err
 }
 
 // Create runs a CREATE TABLE … AS and tells how many rows the table has.
@@ -53,13 +61,13 @@ type Scan func(dest ...any) error
 
 // Rows calls each for every row of a result, which is known to be small.
 func (c *Conn) Rows(ctx context.Context, query string, each func(Scan) error) error {
-	return c.session.rows(ctx, query, each)
+	return c.guarded(ctx, query, func() error { return c.session.rows(ctx, query, each) })
 }
 
 // Row reads the only row of a result into dest. It returns sql.ErrNoRows where there is none.
 func (c *Conn) Row(ctx context.Context, query string, dest ...any) error {
 	found := false
-	err := c.session.rows(ctx, query, func(scan Scan) error {
+	err := c.Rows(ctx, query, func(scan Scan) error {
 		if found {
 			return nil
 		}
@@ -74,11 +82,15 @@ func (c *Conn) Row(ctx context.Context, query string, dest ...any) error {
 
 // Stream runs one statement and returns its result as Arrow, never whole in memory. Ending ctx interrupts it.
 func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Reader, error) {
-	s, err := c.session.stream(ctx, query, params)
+	var s source
+	err := c.guarded(ctx, query, func() (err error) {
+		s, err = c.session.stream(ctx, query, params)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{s}, nil
+	return &Reader{&guardedSource{s, ctx, c}}, nil
 }
 
 // Batch runs one statement and returns its result, known to be small, as one batch, which the caller releases.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -82,6 +83,22 @@ func CauseOf(err error) Cause {
 		return Unreadable
 	}
 	return Input
+}
+
+// MayBeDamage reports whether an error may come of a file that is not what was written: what could not be read, and what
+// should not happen. What was given, or a want of room, is not among that.
+func MayBeDamage(err error) bool {
+	if errno := Errno(err); errno != 0 {
+		return errno == syscall.EIO
+	}
+	switch CauseOf(err) {
+	case Unreadable, Crash:
+		return true
+	case OutOfMemory, OutOfDisk, Forbidden:
+		return false
+	}
+	var de *duckdb.Error
+	return errors.As(err, &de) && (isFatal(de) || de.Type == duckdb.ErrorTypeInvalid || de.Type == duckdb.ErrorTypeInvalidInput)
 }
 
 // IsConversion tells whether a value could not be cast to a type, as opposed to not being read at all.

@@ -16,8 +16,12 @@ import (
 
 // Parameters finds the parameters of a statement, without running it: each a field by its name, or by its number from 1,
 // with the type that the statement wants; null where it takes several.
-func (c *Conn) Parameters(ctx context.Context, query string) (*arrow.Schema, error) {
-	return c.session.parameters(ctx, query)
+func (c *Conn) Parameters(ctx context.Context, query string) (s *arrow.Schema, err error) {
+	err = c.guarded(ctx, query, func() error {
+		s, err = c.session.parameters(ctx, query)
+		return err
+	})
+	return s, err
 }
 
 func (l *local) parameters(ctx context.Context, query string) (out *arrow.Schema, err error) {

@@ -14,6 +14,7 @@ func (c *Conn) Lock(ctx context.Context, files []string, setup ...string) error 
 	files = slices.Compact(slices.Sorted(slices.Values(files))) // versions share most of theirs
 	lock := "SET allowed_paths = " + Texts(files) + "; SET enable_external_access = false; SET lock_configuration = true"
 	_, err := c.Exec(ctx, strings.Join(append(setup, lock), ";\n"))
+	c.locked = err == nil
 	return err
 }
 

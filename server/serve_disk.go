@@ -1,0 +1,21 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"rowback/storage"
+)
+
+// scrub reads every stored file in the background, again and again. The returned function ends that and waits.
+func (cmd *serveCmd) scrub(ctx context.Context, store *storage.Store) (stop func()) {
+	if cmd.ScrubEvery <= 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		store.KeepScrubbing(ctx, storage.ScrubPlan{Every: cmd.ScrubEvery, Rate: int64(cmd.ScrubRate)})
+	})
+	return func() { cancel(); running.Wait() }
+}

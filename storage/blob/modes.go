@@ -1,0 +1,43 @@
+package blob
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// What is stored is for its owner alone.
+const (
+	dirMode  = 0o700
+	fileMode = 0o600
+)
+
+// tighten takes the rights of others away from a store that an earlier version made: the root's at last, which says that
+// it is done. Folders of another owner stay as they are.
+func tighten(root string) error {
+	info, err := os.Stat(root)
+	if err != nil || info.Mode().Perm()&^dirMode == 0 {
+		return err
+	}
+	err = filepath.WalkDir(filepath.Join(root, objectsDir), func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			return chmod(path, dirMode)
+		}
+		return chmod(path, fileMode)
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return chmod(root, dirMode)
+}
+
+func chmod(path string, mode fs.FileMode) error {
+	if err := os.Chmod(path, mode); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// errnos are the system's reasons as DuckDB words them in an IO error.
+var errnos = map[string]syscall.Errno{
+	"No space left on device": syscall.ENOSPC,
+	"Disk quota exceeded":     syscall.EDQUOT,
+	"File too large":          syscall.EFBIG,
+	"Read-only file system":   syscall.EROFS,
+	"Permission denied":       syscall.EACCES,
+	"Operation not permitted": syscall.EPERM,
+	"Too many open files":     syscall.EMFILE,
+	"Input/output error":      syscall.EIO,
+}
+
+// Errno is the system's reason why DuckDB could not read or write a file: 0 where it gives none.
+func Errno(err error) syscall.Errno {
+	var de *duckdb.Error
+	if !errors.As(err, &de) || de.Type != duckdb.ErrorTypeIO {
+		return 0
+	}
+	for text, errno := range errnos {
+		if strings.Contains(de.Msg, text) {
+			return errno
+		}
+	}
+	return 0
+}

@@ -1,0 +1,136 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/verify"
+)
+
+// Whatever reads stored files does so by a statement that names them, or here. So nothing that is damaged, or another
+// file than the catalog means, is read.
+
+// guard looks after the stored files that statements read (duck.Guard).
+type guard struct{ store *Store }
+
+// Check verifies the files before they are opened. What is staged, or came from a client, is not among them.
+func (g guard) Check(ctx context.Context, paths []string) error {
+	return g.store.refuseDamage(ctx, g.store.verifier.Open(ctx, g.store.keysOf(paths)))
+}
+
+// rereadAfter is how old a file's verification must be for an error to have it read again.
+const rereadAfter = time.Minute
+
+// Blame reads the files again where an error may come of them: then they are the reason, or they are not.
+func (g guard) Blame(ctx context.Context, paths []string, err error) error {
+	if !duck.MayBeDamage(err) {
+		return err
+	}
+	found := g.store.verifier.Again(ctx, g.store.keysOf(paths), time.Now().Add(-rereadAfter))
+	var damage *verify.Damage
+	if !errors.As(found, &damage) {
+		return err
+	}
+	return g.store.refuseDamage(ctx, errors.Join(damage, err))
+}
+
+func (s *Store) keysOf(paths []string) (keys []string) {
+	for _, p := range paths {
+		if key, ok := s.blobs.Key(p); ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// pathOf is where a file can be read, by a statement on a connection of the store's, which verifies it before.
+func (s *Store) pathOf(f *catalog.File) string {
+	s.verifier.Name(verify.File(f))
+	return s.blobs.Path(f.Key)
+}
+
+// Conn opens a connection for statements of ours.
+func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) {
+	conn, err := s.engine.Conn(ctx)
+	if err == nil {
+		conn.Guard(guard{s})
+	}
+	return conn, err
+}
+
+// readWhole reads every byte of files and compares it with what was written: before anyone else is to rely on them.
+func (s *Store) readWhole(ctx context.Context, files []*catalog.File) error {
+	return s.refuseDamage(ctx, s.verifier.Read(ctx, objects(files)))
+}
+
+func objects(files []*catalog.File) []verify.Object {
+	out := make([]verify.Object, len(files))
+	for i, f := range files {
+		out[i] = verify.File(f)
+	}
+	return out
+}
+
+// partsFor is how long a file that was read whole is not read again for each part of it that a client asks for.
+const partsFor = 10 * time.Minute
+
+// readForExport is readWhole of objects that are about to be sent: for a part of them, only if they are not those that
+// were read whole a moment ago.
+func (s *Store) readForExport(ctx context.Context, objects []verify.Object, part bool) error {
+	if !part {
+		return s.refuseDamage(ctx, s.verifier.Read(ctx, objects))
+	}
+	return s.refuseDamage(ctx, s.verifier.Recheck(ctx, objects, time.Now().Add(-partsFor)))
+}
+
+// refuseDamage turns a damage into what a client is told.
+func (s *Store) refuseDamage(ctx context.Context, err error) error {
+	var damage *verify.Damage
+	if !errors.As(err, &damage) {
+		return err
+	}
+	e := failf(Corrupt, "corrupted_data", "A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. Look at …/validation; put the file back from a copy of the data directory, or restore a backup.", damage.Commit, s.nameOf(ctx, damage.Dataset)).
+		With("dataset_id", damage.Dataset).With("commit", damage.Commit).With("file", path.Base(damage.Key))
+	e.Cause = err
+	return e
+}
+
+// nameOf is how people call a dataset: its id, where it can't be told.
+func (s *Store) nameOf(ctx context.Context, id string) (name string) {
+	name = id
+	s.catalog.Read(ctx, func(tx catalog.Tx) error { //nolint:errcheck // the id is a name as well
+		d, err := tx.Dataset(id)
+		if err == nil {
+			name = d.Name
+		}
+		return err
+	})
+	return name
+}
+
+// noteDamage logs a damage when it is found.
+func (s *Store) noteDamage(d *verify.Damage) {
+	s.options.Log.Error("a stored file is damaged", "dataset", d.Dataset, "commit", d.Commit, "key", d.Key, "detail", d.Detail)
+}
+
+// Damage is a stored file that is not what was written.
+type Damage struct {
+	DatasetID string `json:"dataset_id"`
+	Commit    int64  `json:"commit"`
+	File      string `json:"file"`
+	Detail    string `json:"detail"`
+}
+
+// Damaged returns the stored files that are known to be damaged.
+func (s *Store) Damaged() []Damage {
+	out := []Damage{}
+	for _, d := range s.verifier.Damaged() {
+		out = append(out, Damage{d.Dataset, d.Commit, path.Base(d.Key), fmt.Sprintf("The file is refused: %s.", d.Detail)})
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package storage
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/dustin/go-humanize"
+
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+)
+
+// A disk that is full is worse than one that is almost: nothing can be mended there. So writes end before.
+
+// room refuses a write where the disk has less left than is to stay free (Options.MinFree).
+func (s *Store) room() error {
+	if s.options.MinFree == 0 {
+		return nil
+	}
+	free, err := s.options.Free(s.dir)
+	if err != nil || free >= s.options.MinFree {
+		return err
+	}
+	return failf(Unavailable, "disk_low", "The server's disk has %s left, and %s of it stay free (--min-free), so nothing is written. Make room, or lower --min-free; reading goes on.",
+		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(s.options.MinFree)))
+}
+
+// FreeBytes is what can still be written to the disk of the data directory; -1 where that can't be told.
+func (s *Store) FreeBytes() int64 {
+	free, err := s.options.Free(s.dir)
+	if err != nil {
+		return -1
+	}
+	return free
+}
+
+// roomEvery is after how many bytes of an upload the room is looked at again.
+const roomEvery = 64 << 20
+
+// Staged is a new file under staging. Writing to it fails where the disk would not have the room that is to stay.
+type Staged struct {
+	file  *os.File
+	store *Store
+	until int64 // bytes that may be written before the room is looked at again
+}
+
+// CreateStaged makes the file at a path that Scratch gave.
+func (s *Store) CreateStaged(path string) (*Staged, error) {
+	if err := s.room(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &Staged{file: f, store: s, until: roomEvery}, nil
+}
+
+// Write writes to the file.
+func (f *Staged) Write(p []byte) (int, error) {
+	if f.until -= int64(len(p)); f.until < 0 {
+		if err := f.store.room(); err != nil {
+			return 0, err
+		}
+		f.until = roomEvery
+	}
+	return f.file.Write(p)
+}
+
+// Close closes the file.
+func (f *Staged) Close() error { return f.file.Close() }
+
+// Ready reports why the store can't take a commit; nil where it can: its catalog answers, its folders are there and can
+// be written to, and the disk has room.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { _, err := tx.Last("commit"); return err }); err != nil {
+		return failf(Unavailable, "catalog_unreachable", "The catalog does not answer.")
+	}
+	if err := s.blobs.Writable(); err != nil {
+		if e := systemFault(err); e != nil {
+			return e
+		}
+		return failf(Unavailable, "objects_missing", "The folder of the stored files is missing (objects, in the data directory). Put it back, then start the server again.")
+	}
+	if err := blob.Writable(filepath.Join(s.dir, "catalog.db")); err != nil {
+		return systemFault(err)
+	}
+	return s.room()
+}

@@ -1,0 +1,189 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"rowback/storage/catalog"
+	"rowback/storage/verify"
+)
+
+// A scrub reads every stored file, history and backups included, and compares it with what was written: what has gone bad
+// is found while there may still be a copy. It takes little of the disk's time, and ends with its context.
+
+// ScrubPlan is when to scrub, and how fast.
+type ScrubPlan struct {
+	Every time.Duration                                    // from the end of one to the start of the next
+	Rate  int64                                            // bytes a second; 0: no bound
+	Sleep func(ctx context.Context, d time.Duration) error // nil: by the clock
+}
+
+// ScrubState is how far the scrubs have come.
+type ScrubState struct {
+	Running   bool
+	Files     int64     // of this scrub, or the last: verified
+	Bytes     int64     // read
+	Done      int64     // scrubs that came to their end
+	Completed time.Time // when the last of them did
+}
+
+// scrubber counts what a scrub does.
+type scrubber struct {
+	mu    sync.Mutex
+	state ScrubState
+}
+
+func (s *scrubber) change(f func(*ScrubState)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.state)
+}
+
+// ScrubState returns how far the scrubs have come.
+func (s *Store) ScrubState() (state ScrubState) {
+	s.scrubs.change(func(now *ScrubState) { state = *now })
+	return state
+}
+
+// KeepScrubbing scrubs at once and then again and again, until ctx ends.
+func (s *Store) KeepScrubbing(ctx context.Context, p ScrubPlan) {
+	if p.Sleep == nil {
+		p.Sleep = sleep
+	}
+	for {
+		if err := s.Scrub(ctx, p); err != nil && ctx.Err() == nil {
+			s.options.Log.Error("the scrub was not finished", "error", err)
+		}
+		if p.Sleep(ctx, p.Every) != nil {
+			return
+		}
+	}
+}
+
+// Scrub reads every stored file once. What it finds damaged is logged, and refused from then on (Damaged).
+func (s *Store) Scrub(ctx context.Context, p ScrubPlan) error {
+	if p.Sleep == nil {
+		p.Sleep = sleep
+	}
+	s.scrubs.change(func(now *ScrubState) { now.Running, now.Files, now.Bytes = true, 0, 0 })
+	defer s.scrubs.change(func(now *ScrubState) { now.Running = false })
+	one := &scrub{store: s, plan: p, ctx: ctx}
+	if err := errors.Join(one.files(), one.backups()); err != nil {
+		return err
+	}
+	s.scrubs.change(func(now *ScrubState) { now.Done, now.Completed = now.Done+1, s.now() })
+	s.options.Log.Info("every stored file was read", "files", s.ScrubState().Files, "damaged", len(s.verifier.Damaged()))
+	return nil
+}
+
+// scrub is one reading of every stored file.
+type scrub struct {
+	store *Store
+	plan  ScrubPlan
+	ctx   context.Context
+	ahead time.Duration // how much faster than the plan's rate it has been
+}
+
+// scrubPage is how many files are looked up at once.
+const scrubPage = 1000
+
+func (b *scrub) files() error {
+	for last := int64(0); ; {
+		var page []*catalog.File
+		err := b.store.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {
+			page, err = tx.FilesAfter(last, scrubPage)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, f := range page {
+			if err := b.read(verify.File(f)); err != nil {
+				return err
+			}
+			last = f.ID
+		}
+	}
+}
+
+func (b *scrub) backups() error {
+	var all []catalog.Backup
+	if err := b.store.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {
+		all, err = tx.EveryBackup()
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, kept := range all {
+		o := verify.Archive(kept)
+		if err := b.read(o); err != nil {
+			return err
+		}
+		if _, err := b.store.FindBackup(b.ctx, kept.DatasetID, kept.ID); KindOf(err) == NotFound {
+			b.store.verifier.Forget(o.Key) // it was removed meanwhile
+		}
+	}
+	return nil
+}
+
+// read reads one object. What can't be read for another reason than damage is logged and left for the next time.
+func (b *scrub) read(o verify.Object) error {
+	err := b.store.verifier.Scrub(o, func(r io.Reader) io.Reader { return &paced{b, r} })
+	if b.ctx.Err() != nil {
+		return context.Cause(b.ctx)
+	}
+	var damage *verify.Damage
+	if err != nil && !errors.As(err, &damage) {
+		b.store.options.Log.Warn("a stored file could not be read", "key", o.Key, "error", err)
+	}
+	b.store.scrubs.change(func(now *ScrubState) { now.Files++ })
+	return nil
+}
+
+// shortest is what it is worth sleeping for.
+const shortest = 10 * time.Millisecond
+
+// took notes that bytes were read, and sleeps where that was too fast.
+func (b *scrub) took(bytes int64) error {
+	b.store.scrubs.change(func(now *ScrubState) { now.Bytes += bytes })
+	if b.plan.Rate <= 0 {
+		return nil
+	}
+	if b.ahead += time.Duration(float64(bytes) / float64(b.plan.Rate) * float64(time.Second)); b.ahead < shortest {
+		return nil
+	}
+	d := b.ahead
+	b.ahead = 0
+	return b.plan.Sleep(b.ctx, d)
+}
+
+// paced is a reader that keeps to the plan's rate.
+type paced struct {
+	scrub *scrub
+	from  io.Reader
+}
+
+func (r *paced) Read(p []byte) (int, error) {
+	if r.scrub.ctx.Err() != nil {
+		return 0, context.Cause(r.scrub.ctx)
+	}
+	n, err := r.from.Read(p)
+	if slept := r.scrub.took(int64(n)); slept != nil {
+		return n, slept
+	}
+	return n, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,88 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"rowback/storage/datafile"
+)
+
+// examine compares a file with what the catalog has of it, every byte if whole, and returns the stamp of what it saw:
+// zero where there is no file.
+func examine(path string, o Object, whole bool, through func(io.Reader) io.Reader) (seen stamp, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return seen, blame(o, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return seen, blame(o, err)
+	}
+	seen = stampFrom(info)
+	switch {
+	case !info.Mode().IsRegular():
+		return seen, &Damage{o, "it is not a file"}
+	case info.Size() != o.Bytes:
+		return seen, &Damage{o, fmt.Sprintf("it has %d bytes, not %d", info.Size(), o.Bytes)}
+	}
+	if whole {
+		if err := sum(f, o, through); err != nil {
+			return seen, err
+		}
+	}
+	return seen, identify(f, o)
+}
+
+// sum compares the checksum.
+func sum(f *os.File, o Object, through func(io.Reader) io.Reader) error {
+	h := sha256.New()
+	part := make([]byte, min(o.Bytes+1, 256<<10))
+	n, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{through(f)}, part)
+	if err != nil {
+		return blame(o, err)
+	}
+	if n != o.Bytes || hex.EncodeToString(h.Sum(nil)) != o.Checksum {
+		return &Damage{o, "its checksum is another one"}
+	}
+	return nil
+}
+
+// identify compares what the file says of itself. Older files do not name their id.
+func identify(f *os.File, o Object) error {
+	if o.Footer == nil {
+		return nil
+	}
+	is, err := datafile.ReadFooter(f, o.Bytes)
+	if err != nil {
+		var system *fs.PathError
+		if errors.As(err, &system) {
+			return blame(o, err)
+		}
+		return &Damage{o, err.Error()}
+	}
+	if is.File == 0 {
+		is.File = o.Footer.File
+	}
+	if is != *o.Footer {
+		return &Damage{o, fmt.Sprintf("it is the %s file %d of commit %d of dataset %s with %d rows", is.Kind, is.File, is.Commit, is.Dataset, is.Rows)}
+	}
+	return nil
+}
+
+// blame decides whether the system's error is the file's fault: it is gone, or the disk can't read it.
+func blame(o Object, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return &Damage{o, "it is missing"}
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, errCorrupted):
+		return &Damage{o, "the disk can't read it"}
+	}
+	return err
+}
