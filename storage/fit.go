@@ -133,11 +133,8 @@ func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, tak
 			return c, false, err
 		}
 	}
-	if depth := o.Type.Depth(); depth > schema.MaxDepth {
-		return c, false, failf(Invalid, "unsupported_type", "Column %q has lists and structs in one another, %d deep; %d is the most. Flatten it, or send it as JSON text.", o.Name, depth, schema.MaxDepth)
-	}
-	if _, ok := schema.Stored(o.Type); !ok {
-		return c, false, failf(Invalid, "unsupported_type", "Column %q has type %s, which Parquet can't hold exactly. Convert it first, for example to text or whole microseconds.", o.Name, o.Type)
+	if err := checkType(o.Name, o.Type); err != nil {
+		return c, false, err
 	}
 	return c, true, nil
 }
