@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/gate"
 	"rowback/storage/schema"
 )
 
@@ -93,7 +94,7 @@ func deriveType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.C
 		return t, unbound(s, c, "it has fields without names; name them, as in {'a': 1, 'b': 2}")
 	}
 	t, ok := schema.Stored(found)
-	if !ok || t.Depth() > schema.MaxDepth {
+	if !ok || gate.Type(t) != "" {
 		return t, unbound(s, c, fmt.Sprintf("it is %s, which can't be given out in every format; cast it to another type", found))
 	}
 	return t, nil

@@ -2,8 +2,9 @@ package storage
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 
+	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -74,8 +75,13 @@ func textFits(column string, t schema.Type) string {
 	return can
 }
 
-// sampleRows is how many records are looked at first, to find the one type that the rest must be checked for.
-const sampleRows = 10_000
+// sampleRows is how many records are looked at first, to find the one type that the rest must be checked for; of wide
+// records fewer, so that there are not many more than sampleValues in all.
+const (
+	sampleRows   = 10_000
+	leastSample  = 200
+	sampleValues = 2_000_000
+)
 
 // find names the types of offered columns: what the format says, or, for CSV, the first candidate that takes every
 // value. A sample tells which that may be, one pass over all records whether it is.
@@ -87,36 +93,83 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		}
 		return out, nil
 	}
-	rows, err := f.firstOf(columns, out, sampleRows)
-	if err != nil || rows < sampleRows {
-		return out, err
+	sample := max(leastSample, min(sampleRows, sampleValues/len(columns)))
+	found, rows, err := f.firstOf(columns, sample)
+	if err != nil || rows < int64(sample) {
+		return found, err
 	}
 	var checks []test
 	for k, i := range columns {
-		checks = append(checks, test{i, detects(fmt.Sprintf("o%d", i), out[k])})
+		checks = append(checks, test{i, detects(fmt.Sprintf("o%d", i), found[k])})
 	}
-	holds, _, err := f.hold(checks, 0)
-	if err != nil || !slices.Contains(holds, false) {
-		return out, err
+	holds, err := f.hold(checks)
+	if err != nil {
+		return nil, err
 	}
-	_, err = f.firstOf(columns, out, 0)
-	return out, err
+	return found, f.findLate(columns, found, holds)
 }
 
-// firstOf sets for each column the first candidate that takes all of its values in the first limit records.
-func (f *fitting) firstOf(columns []int, out []schema.Type, limit int) (rows int64, err error) {
-	var tests []test
-	for _, i := range columns {
-		for _, t := range candidates {
-			tests = append(tests, test{i, detects(fmt.Sprintf("o%d", i), t)})
+// findLate finds the types of the columns that the sample was wrong about, by all of their values.
+func (f *fitting) findLate(columns []int, found []schema.Type, right []bool) error {
+	var late, at []int
+	for k, i := range columns {
+		if !right[k] {
+			late, at = append(late, i), append(at, k)
 		}
 	}
-	holds, rows, err := f.hold(tests, limit)
-	for k := range columns {
-		out[k] = schema.Of(schema.Varchar)
-		if i := slices.Index(holds[k*len(candidates):(k+1)*len(candidates)], true); i >= 0 {
-			out[k] = candidates[i]
-		}
+	if len(late) == 0 {
+		return nil
 	}
-	return rows, err
+	whole, _, err := f.firstOf(late, 0)
+	for k, typ := range whole {
+		found[at[k]] = typ
+	}
+	return err
+}
+
+// firstOf finds for each column of text the first candidate that takes all of its values in the first limit records
+// (0: all). The columns become rows first: the statement has one condition for each candidate, however many columns
+// there are, and DuckDB plans it at once.
+func (f *fitting) firstOf(columns []int, limit int) (found []schema.Type, rows int64, err error) {
+	relation, release, err := f.records.Relation(f.ctx, f.conn, intake.Want{Columns: columns})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer release()
+	if limit > 0 {
+		relation = fmt.Sprintf("%s LIMIT %d", relation, limit)
+	}
+	found = make([]schema.Type, len(columns))
+	for k := range found {
+		found[k] = candidates[0] // no record, no value
+	}
+	err = f.conn.Rows(f.ctx, firstQuery(columns, relation), func(scan duck.Scan) error {
+		var column, first, n int64
+		err := scan(&column, &first, &n)
+		if err != nil {
+			return err
+		}
+		rows = max(rows, n)
+		found[column] = schema.Of(schema.Varchar)
+		if first < int64(len(candidates)) {
+			found[column] = candidates[first]
+		}
+		return nil
+	})
+	return found, rows, f.records.Explain(err)
+}
+
+// firstQuery is the SQL of firstOf: for each column, by its place in columns, the first candidate that takes all of its
+// values (as many as there are candidates: none does), and the number of records.
+func firstQuery(columns []int, relation string) string {
+	names := make([]string, len(columns))
+	for k, i := range columns {
+		names[k] = fmt.Sprintf("o%d", i)
+	}
+	cases := make([]string, len(candidates))
+	for i, t := range candidates {
+		cases[i] = fmt.Sprintf("WHEN bool_and(v IS NULL OR coalesce(%s, false)) THEN %d", detects("v", t), i)
+	}
+	return fmt.Sprintf("SELECT k, CASE %s ELSE %d END, count(_n) FROM (SELECT unnest([%s]) AS v, unnest(range(%d)) AS k, _n FROM (%s)) GROUP BY k",
+		strings.Join(cases, " "), len(candidates), strings.Join(names, ", "), len(columns), relation)
 }

@@ -133,11 +133,8 @@ func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, tak
 			return c, false, err
 		}
 	}
-	if depth := o.Type.Depth(); depth > schema.MaxDepth {
-		return c, false, failf(Invalid, "unsupported_type", "Column %q has lists and structs in one another, %d deep; %d is the most. Flatten it, or send it as JSON text.", o.Name, depth, schema.MaxDepth)
-	}
-	if _, ok := schema.Stored(o.Type); !ok {
-		return c, false, failf(Invalid, "unsupported_type", "Column %q has type %s, which Parquet can't hold exactly. Convert it first, for example to text or whole microseconds.", o.Name, o.Type)
+	if err := checkType(o.Name, o.Type); err != nil {
+		return c, false, err
 	}
 	return c, true, nil
 }
@@ -188,7 +185,7 @@ func (f *fitting) byValues(s schema.Schema, offered []intake.Offered, columns []
 			known = append(known, test{column: i, condition: takes(offered[i], i, t)})
 		}
 	}
-	fits, _, err := f.hold(known, 0)
+	fits, err := f.hold(known)
 	if err != nil {
 		return err
 	}
@@ -233,7 +230,7 @@ func (f *fitting) checkOffered(offered []intake.Offered, columns []schema.Column
 	for _, i := range doubtful {
 		tests = append(tests, test{column: i, condition: takes(offered[i], i, targets[i])})
 	}
-	fits, _, err := f.hold(tests, 0)
+	fits, err := f.hold(tests)
 	if err != nil {
 		return err
 	}
@@ -258,43 +255,58 @@ type test struct {
 	condition string
 }
 
-// hold tells for each test whether it holds for every value that is not null, among the first limit records (0: all),
-// and how many records were looked at.
-func (f *fitting) hold(tests []test, limit int) (holds []bool, rows int64, err error) {
-	holds, rows, err = f.holdAll(tests, limit)
-	switch {
-	case !duck.IsConversion(err):
-		return holds, rows, f.records.Explain(err)
-	case len(tests) == 1:
-		return []bool{false}, 0, nil
-	}
-	for k, t := range tests { // one of them ended in an error: each for itself
-		one, n, err := f.hold([]test{t}, limit)
+// maxTests is how many tests one statement makes: planning one can't be interrupted, and takes longer for each test the
+// more there are.
+const maxTests = 250
+
+// hold reports for each test whether it holds for every value that is not null.
+func (f *fitting) hold(tests []test) (holds []bool, err error) {
+	for part := range slices.Chunk(tests, maxTests) {
+		found, err := f.holdPart(part)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		holds[k], rows = one[0], max(rows, n)
+		holds = append(holds, found...)
 	}
-	return holds, rows, nil
+	return holds, nil
 }
 
-func (f *fitting) holdAll(tests []test, limit int) (holds []bool, rows int64, err error) {
-	holds = make([]bool, len(tests))
-	if len(tests) == 0 {
-		return holds, 0, nil
+// holdPart does so in one statement, or, where a test ends in an error, in statements with half of the tests each.
+func (f *fitting) holdPart(tests []test) ([]bool, error) {
+	holds, err := f.holdAll(tests)
+	switch {
+	case !duck.IsConversion(err):
+		return holds, f.records.Explain(err)
+	case len(tests) == 1:
+		return []bool{false}, nil
 	}
+	half := len(tests) / 2
+	first, err := f.holdPart(tests[:half])
+	if err != nil {
+		return nil, err
+	}
+	rest, err := f.holdPart(tests[half:])
+	return append(first, rest...), err
+}
+
+func (f *fitting) holdAll(tests []test) (holds []bool, err error) {
+	holds = make([]bool, len(tests))
 	var want intake.Want
 	for k, t := range tests {
 		if holds[k] = t.condition == "true"; !holds[k] && !slices.Contains(want.Columns, t.column) {
 			want.Columns = append(want.Columns, t.column)
 		}
 	}
+	if len(want.Columns) == 0 {
+		return holds, nil
+	}
 	slices.Sort(want.Columns)
 	relation, release, err := f.records.Relation(f.ctx, f.conn, want)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer release()
+	var rows int64 // counted so that the statement uses _n
 	list := []string{"count(_n)"}
 	dest := []any{&rows}
 	for k, t := range tests {
@@ -304,10 +316,7 @@ func (f *fitting) holdAll(tests []test, limit int) (holds []bool, rows int64, er
 		list = append(list, fmt.Sprintf("coalesce(bool_and(o%d IS NULL OR coalesce(%s, false)), true)", t.column, t.condition))
 		dest = append(dest, &holds[k])
 	}
-	if limit > 0 {
-		relation = fmt.Sprintf("%s LIMIT %d", relation, limit)
-	}
-	return holds, rows, f.conn.Row(f.ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+relation+")", dest...)
+	return holds, f.conn.Row(f.ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+relation+")", dest...)
 }
 
 // takes is the condition that type t holds a value of the offered column exactly.

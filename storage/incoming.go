@@ -61,20 +61,32 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	if err := w.checkRowIDs(ctx, in, records); err != nil {
 		return nil, err
 	}
-	switch {
+	if err := w.keep(ctx, in, records); err != nil {
+		return nil, err
+	}
+	if err := w.checkValues(ctx, in); err != nil {
+		in.discard()
+		return nil, err
+	}
+	return in, nil
+}
+
+// keep puts the records where they can be read as often as needed.
+func (w *work) keep(ctx context.Context, in *incoming, records intake.Records) error {
+	switch u := in.upload; {
 	case u.Size <= tinyUpload && w.commit.Mode == catalog.Append && !in.has(schema.RowID):
-		return in, w.readBatch(ctx, in, records)
+		return w.readBatch(ctx, in, records)
 	case u.Size <= tinyUpload && w.commit.Mode != catalog.Append && in.asOffered():
 		if decoded, ok := records.(intake.Decoded); ok {
 			if ok, err := w.readLiteral(in, decoded); ok || err != nil {
-				return in, err
+				return err
 			}
 		}
-		return in, w.readTable(ctx, in, records)
+		return w.readTable(ctx, in, records)
 	case u.Size <= smallUpload:
-		return in, w.readTable(ctx, in, records)
+		return w.readTable(ctx, in, records)
 	}
-	return in, w.readFile(ctx, in, records)
+	return w.readFile(ctx, in, records)
 }
 
 // maxRowID is the greatest _id that a record may bring: there must be room for those that the server gives.

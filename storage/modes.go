@@ -275,6 +275,9 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) error {
 	}
 	defer in.discard()
 	w.schema = before // a delete changes no type: keys that don't fit are not there
+	if in.rows == 0 {
+		return nil
+	}
 	if err := w.checkKeys(ctx, in); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/gate"
 	"rowback/storage/schema"
 )
 
@@ -49,7 +50,7 @@ func declaredType(ctx context.Context, conn *duck.Conn, written string) (t schem
 		return t, err
 	}
 	t, ok := schema.Stored(t)
-	if !ok || t.Hollow() || t.Depth() > schema.MaxDepth {
+	if !ok || t.Hollow() || gate.Type(t) != "" {
 		return t, badType(written, "values of it can't be stored exactly in Parquet")
 	}
 	return t, nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/gate"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -71,6 +72,11 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 	release()
 	if err != nil {
 		return records.Explain(err)
+	}
+	if gate.Checked(c.Type) {
+		if err := w.checkRelation(ctx, "(SELECT v AS "+columnName(c.ID)+", _n FROM given)", []schema.Column{c}); err != nil {
+			return err
+		}
 	}
 	return w.rewriteMany(ctx, w.given(c))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"rowback/storage/duck"
+	"rowback/storage/gate"
 	"rowback/storage/schema"
 )
 
@@ -47,6 +48,9 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 	out := make([]Offered, len(fields))
 	var typed []arrow.Field
 	for i, f := range fields {
+		if why := innerNames(f.Type); why != "" { // DuckDB would cut them off at a NUL
+			return nil, misshapen("column %q %s", f.Name, why)
+		}
 		out[i] = Offered{Name: f.Name, Type: schema.Of(schema.Null)}
 		if f.Type.ID() != arrow.NULL {
 			typed = append(typed, f)
@@ -62,6 +66,25 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 		}
 	}
 	return out, nil
+}
+
+// innerNames returns what is wrong with the names of fields inside a type.
+func innerNames(t arrow.DataType) string {
+	nested, ok := t.(arrow.NestedType)
+	if !ok {
+		return ""
+	}
+	for _, f := range nested.Fields() {
+		if t.ID() == arrow.STRUCT {
+			if why := gate.Name(f.Name); why != "" {
+				return why
+			}
+		}
+		if why := innerNames(f.Type); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 func describeTyped(ctx context.Context, conn *duck.Conn, fields []arrow.Field) ([]Offered, error) {

@@ -185,6 +185,9 @@ func aliased(columns []Offered, want Want) string {
 
 // unreadable turns DuckDB's refusal of a client's file into an Error, and leaves other failures as they are.
 func unreadable(what string, err error) error {
+	if duck.IsConversion(err) {
+		return misshapen("the %s has a value that can't be kept: %s", what, duck.Message(err))
+	}
 	if c := duck.CauseOf(err); c == duck.Input || c == duck.Unreadable {
 		return malformed("the %s can't be read: %s", what, duck.Message(err))
 	}

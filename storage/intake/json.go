@@ -279,6 +279,9 @@ func (d *decoder) next() (jsontext.Value, error) {
 
 // fail says what is wrong with record n, from 1.
 func (d *decoder) fail(n int64, err error) error {
+	if errors.Is(err, errTooDeep) {
+		return misshapen("record %d can't be kept: %s", n, err)
+	}
 	return malformed("record %d of the JSON can't be read: %s", n, reason(err))
 }
 

@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"rowback/storage/gate"
 	"rowback/storage/schema"
 )
 
@@ -71,7 +73,7 @@ func (s *shape) learnList(value jsontext.Value) error {
 		s.elem = &shape{depth: s.depth + 1}
 	}
 	if s.depth >= maxDepth {
-		return nil
+		return checkDepth(value)
 	}
 	return eachElement(value, s.elem.learn)
 }
@@ -82,7 +84,7 @@ func (s *shape) learnObject(value jsontext.Value) error {
 		s.byName = map[string]*fieldShape{}
 	}
 	if s.depth >= maxDepth {
-		return nil
+		return checkDepth(value)
 	}
 	return eachField(value, func(name string, value jsontext.Value) error {
 		f, ok := s.byName[name]
@@ -94,6 +96,16 @@ func (s *shape) learnObject(value jsontext.Value) error {
 		return f.shape.learn(value)
 	})
 }
+
+// checkDepth refuses a value that is kept as JSON and too deep for those who read it.
+func checkDepth(value jsontext.Value) error {
+	if gate.Depth(value) > gate.MaxJSONDepth-maxDepth {
+		return errTooDeep
+	}
+	return nil
+}
+
+var errTooDeep = fmt.Errorf("it has more than %d arrays and objects inside one another", gate.MaxJSONDepth)
 
 func (s *shape) learnNumber(text string) {
 	if !strings.ContainsAny(text, ".eE") {
@@ -245,7 +257,7 @@ func (s *shape) imposePart(stored schema.Type) schema.Type {
 func (s *shape) structType() schema.Type {
 	t := schema.Type{Name: schema.Struct}
 	for _, f := range s.fields {
-		if _, clash := t.Field(f.name); clash || f.name == "" || len(s.fields) > maxFields {
+		if _, clash := t.Field(f.name); clash || gate.Name(f.name) != "" || len(s.fields) > maxFields {
 			return schema.Of(schema.JSON)
 		}
 		t.Fields = append(t.Fields, schema.Field{Name: f.name, Type: f.shape.known})

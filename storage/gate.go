@@ -1,0 +1,144 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"rowback/storage/gate"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// checkType refuses a column whose values can't be stored, whatever they are.
+func checkType(name string, t schema.Type) error {
+	if why := gate.Type(t); why != "" {
+		return failf(Invalid, "unsupported_type", "Column %q %s.", name, why).With("column", name)
+	}
+	return nil
+}
+
+// checkValues makes sure that every incoming value can be read once it is stored. It reads what is to be stored, so
+// what DuckDB has made of the values is checked, too. Only columns whose type has values that can't be stored are looked
+// at; JSON that is kept as it came was decoded strictly.
+func (w *work) checkValues(ctx context.Context, in *incoming) error {
+	var columns []schema.Column
+	for _, c := range in.columns {
+		o := in.offered[c.from]
+		if decoded := o.Format == intake.JSON && o.Type.Equal(c.Type); !decoded && gate.Checked(c.Type) {
+			columns = append(columns, c.Column)
+		}
+	}
+	if in.batch != nil {
+		return checkBatch(columns, w.inBatch(in.batch))
+	}
+	return w.checkRelation(ctx, in.relation, columns)
+}
+
+// checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n.
+func (w *work) checkRelation(ctx context.Context, relation string, columns []schema.Column) error {
+	for some := range slices.Chunk(columns, maxTests) {
+		all, err := w.beyondEnds(ctx, relation, some)
+		if err != nil {
+			return err
+		}
+		if err := w.checkEach(ctx, relation, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beyondEnds leaves out the columns whose least and greatest value show that all can be stored.
+func (w *work) beyondEnds(ctx context.Context, relation string, columns []schema.Column) (rest []schema.Column, err error) {
+	var ends []string
+	var ordered []schema.Column
+	for _, c := range columns {
+		if !gate.Ordered(c.Type) {
+			rest = append(rest, c)
+			continue
+		}
+		ordered = append(ordered, c)
+		ends = append(ends, fmt.Sprintf("min(%[1]s), max(%[1]s)", columnName(c.ID)))
+	}
+	if len(ordered) == 0 {
+		return rest, nil
+	}
+	batch, err := w.conn.Batch(ctx, "SELECT "+strings.Join(ends, ", ")+" FROM "+relation)
+	if err != nil {
+		return nil, err
+	}
+	defer batch.Release()
+	for i, c := range ordered {
+		if gate.Value(c.Type, batch.Column(2*i), 0) != "" || gate.Value(c.Type, batch.Column(2*i+1), 0) != "" {
+			rest = append(rest, c)
+		}
+	}
+	return rest, nil
+}
+
+// checkEach looks at every value of some columns.
+func (w *work) checkEach(ctx context.Context, relation string, columns []schema.Column) error {
+	if len(columns) == 0 {
+		return nil
+	}
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = columnName(c.ID)
+	}
+	r, err := w.conn.Stream(ctx, "SELECT "+strings.Join(names, ", ")+", _n FROM "+relation)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		batch, err := r.Next()
+		if err != nil || batch == nil {
+			return err
+		}
+		err = checkNumbered(columns, batch)
+		batch.Release()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func checkNumbered(columns []schema.Column, batch arrow.RecordBatch) error {
+	numbers := batch.Column(len(columns)).(*array.Int64)
+	for k, c := range columns {
+		if i, why := firstUnstorable(c.Type, batch.Column(k)); why != "" {
+			return unstorable(c, numbers.Value(i), why)
+		}
+	}
+	return nil
+}
+
+// checkBatch looks at every value of some columns of records that are in memory. at returns the values of a column.
+func checkBatch(columns []schema.Column, at func(id int) arrow.Array) error {
+	for _, c := range columns {
+		if i, why := firstUnstorable(c.Type, at(c.ID)); why != "" {
+			return unstorable(c, int64(i), why)
+		}
+	}
+	return nil
+}
+
+func firstUnstorable(t schema.Type, a arrow.Array) (i int, why string) {
+	for i := range a.Len() {
+		if why := gate.Value(t, a, i); why != "" {
+			return i, why
+		}
+	}
+	return 0, ""
+}
+
+// unstorable refuses a value; record is its record's number from 0.
+func unstorable(c schema.Column, record int64, why string) error {
+	return failf(Invalid, "unstorable_value", "Column %q (%s) has in record %d %s. Correct or convert it, and send the records again.", c.Name, c.Type, record+1, why).
+		With("column", c.Name).With("record", record+1)
+}

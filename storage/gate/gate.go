@@ -1,0 +1,99 @@
+// Package gate decides what may be stored: types, the names inside them, and values, as they will be stored.
+//
+// DuckDB and the libraries of Arrow and Parquet take more than every reader gives back: two fields of a struct that SQL
+// can't tell apart, text of type JSON that is not JSON, moments that DuckDB keeps for infinity. Whatever passes here can
+// be read in every format and by SQL (fixtures/clients/test_everything_reads.py); it is the same for all formats.
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/schema"
+)
+
+// Type returns why no value of a type can be stored, as the end of a sentence that starts with the column; empty where
+// they can be.
+func Type(t schema.Type) string {
+	if depth := t.Depth(); depth > schema.MaxDepth {
+		return fmt.Sprintf("has lists and structs in one another, %d deep; %d is the most. Flatten it, or send it as JSON text", depth, schema.MaxDepth)
+	}
+	return parts(t)
+}
+
+func parts(t schema.Type) string {
+	if t.Name == schema.Struct {
+		if why := names(t.Fields); why != "" {
+			return why
+		}
+	}
+	inner := make([]schema.Type, 0, len(t.Fields)+2)
+	for _, part := range []*schema.Type{t.Key, t.Elem} {
+		if part != nil {
+			inner = append(inner, *part)
+		}
+	}
+	for _, f := range t.Fields {
+		inner = append(inner, f.Type)
+	}
+	for _, part := range inner {
+		if why := parts(part); why != "" {
+			return why
+		}
+	}
+	if _, ok := schema.Stored(t); !ok {
+		return fmt.Sprintf("has type %s, which Parquet can't hold exactly. Convert it first, for example to text or whole microseconds", t)
+	}
+	return ""
+}
+
+// names returns what is wrong with the names of a struct's fields.
+func names(fields []schema.Field) string {
+	seen := make(map[string]string, len(fields))
+	for _, f := range fields {
+		if why := Name(f.Name); why != "" {
+			return why
+		}
+		folded := schema.Fold(f.Name)
+		if other, ok := seen[folded]; ok {
+			return fmt.Sprintf("has a struct with the fields %q and %q, which SQL does not tell apart. Rename one of them", other, f.Name)
+		}
+		seen[folded] = f.Name
+	}
+	return ""
+}
+
+// Name returns why a field of a struct can't have a name, as the end of a sentence; empty where it can.
+func Name(name string) string {
+	switch {
+	case name == "":
+		return "has a struct with a field that has no name. Name it"
+	case strings.ContainsRune(name, 0):
+		return fmt.Sprintf("has a struct with the field %q, whose name has a NUL character. Rename it", name)
+	}
+	return ""
+}
+
+// Checked reports whether some values of a type can't be stored, so that they must be looked at.
+func Checked(t schema.Type) bool {
+	switch t.Name {
+	case schema.List:
+		return Checked(*t.Elem)
+	case schema.Map:
+		return Checked(*t.Key) || Checked(*t.Elem)
+	case schema.Struct:
+		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return Checked(f.Type) })
+	}
+	return t.Name == schema.JSON || Ordered(t)
+}
+
+// Ordered reports whether the values of a type that can't be stored are its least or its greatest, so that it is enough
+// to look at those.
+func Ordered(t schema.Type) bool {
+	switch t.Name {
+	case schema.Decimal, schema.Date, schema.Time, schema.Timestamp, schema.TimestampNS, schema.TimestampTZ:
+		return true
+	}
+	return false
+}
