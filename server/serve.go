@@ -16,6 +16,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/api"
 	"rowback/server/crunch"
+	"rowback/server/web"
 	"rowback/storage"
 	"rowback/storage/duck"
 )
@@ -68,7 +69,7 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	web, err := cmd.web()
+	foreign, err := cmd.web()
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,11 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	face, err := api.New(store, api.Options{Version: version, Log: log, Gate: gate, Web: web, Timeouts: cmd.Connections.timeouts(), QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult), Collectors: sql.collectors()})
+	pages, err := web.New()
+	if err != nil {
+		return err
+	}
+	face, err := api.New(store, api.Options{Version: version, Log: log, Gate: gate, Web: foreign, Pages: pages.Mount, Timeouts: cmd.Connections.timeouts(), QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult), Collectors: sql.collectors()})
 	if err != nil {
 		return err
 	}
@@ -157,7 +162,7 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 
 func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	url := "http://" + addr
-	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; API at %s/docs/\n", version, url, dir, url)
+	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir, url, url)
 	if sql != "" {
 		fmt.Fprintf(c.out, "Arrow Flight SQL at grpc://%s\n", sql)
 	}

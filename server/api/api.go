@@ -39,6 +39,7 @@ type Options struct {
 	MaxUpload    int64                  // bytes of one body of records, uncompressed; 0: 64 GiB
 	MaxResult    int64                  // bytes of one query's answer; 0: 64 GiB
 	Collectors   []prometheus.Collector // what else /metrics tells
+	Pages        func(*fiber.App)       // adds pages that need no token; nil: none
 }
 
 // Timeouts are how long a connection may be silent; 0: for ever.
@@ -149,6 +150,9 @@ func (a *API) App(faces ...Face) *fiber.App {
 	app.Use(a.observe)
 	for _, face := range faces {
 		face.Mount(app)
+	}
+	if a.options.Pages != nil {
+		a.options.Pages(app)
 	}
 	app.Use(a.authenticate)
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
