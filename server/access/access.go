@@ -40,6 +40,9 @@ func NewGate(tokens Tokens, now func() time.Time) *Gate {
 	return &Gate{tokens: tokens, sessions: newSessions(now), failures: newThrottle(now)}
 }
 
+// IsOpen reports whether the server has no tokens, so that everyone is let in.
+func (g *Gate) IsOpen() bool { return len(g.tokens) == 0 }
+
 // Identify finds out who asks, by the headers Authorization (Bearer) and Cookie (token); each may have a token or the id
 // of a session. user is empty where a token is wanted and there is none that is right, and where a session has ended.
 // Where the server has no tokens, everyone else is someone: known reports whether the request said so in any way.
@@ -52,13 +55,13 @@ func (g *Gate) Identify(authorization, cookie string) (user string, known bool) 
 	if user, known = g.tokens[shown]; known {
 		return user, true
 	}
-	if len(g.tokens) == 0 && !isSession(shown) && isSession(cookie) {
+	if g.IsOpen() && !isSession(shown) && isSession(cookie) {
 		shown = cookie
 	}
 	if isSession(shown) {
 		return g.sessions.user(shown)
 	}
-	if len(g.tokens) > 0 {
+	if !g.IsOpen() {
 		return "", false
 	}
 	return Anonymous, cookie != "" || authorization != ""
@@ -70,7 +73,7 @@ func (g *Gate) Identify(authorization, cookie string) (user string, known bool) 
 func (g *Gate) Login(from netip.Addr, name, password string) (session string, err error) {
 	user := name
 	err = g.failures.try(from, name, func() (right bool) {
-		if len(g.tokens) > 0 {
+		if !g.IsOpen() {
 			user, right = g.tokens[password]
 			return right
 		}
@@ -97,7 +100,7 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (user, password stri
 	}
 	user, password, ok := basicPair(text)
 	err = g.failures.try(from, user, func() bool {
-		if len(g.tokens) > 0 {
+		if !g.IsOpen() {
 			return ok && user != "" && g.tokens[password] == user
 		}
 		return ok && goodName(user)
@@ -108,7 +111,7 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (user, password stri
 // Shown is what a user who has logged in with a password may show from now on: the user's token, or the id of a session
 // where the server has no tokens.
 func (g *Gate) Shown(user, password string) string {
-	if len(g.tokens) > 0 {
+	if !g.IsOpen() {
 		return password
 	}
 	return g.sessions.start(user)

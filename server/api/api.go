@@ -123,7 +123,10 @@ func (a *API) Wait(ctx context.Context) (done bool) {
 // background does work that a request does not wait for. A bug in it ends as the error of that work.
 func (a *API) background(work func() error, ended func(error)) {
 	a.jobs.Go(func() {
-		ended(recovered(work))
+		err := recovered(work)
+		if p := recovered(func() error { ended(err); return nil }); p != nil {
+			a.log.Error("internal error", "error", p)
+		}
 	})
 }
 

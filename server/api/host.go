@@ -20,9 +20,13 @@ import (
 const tokenCookie = "token"
 
 // Identify finds out who asks, and remembers it with the request. Where the server has no tokens, everyone is someone:
-// known tells whether the request said so in any way.
+// known reports whether the request said so in any way. There, whoever's session has ended may still read: only what is
+// written bears a name.
 func (a *API) Identify(c *fiber.Ctx) (user string, known bool) {
 	user, known = a.options.Gate.Identify(c.Get("Authorization"), c.Cookies(tokenCookie))
+	if user == "" && a.options.Gate.IsOpen() && (c.Method() == http.MethodGet || c.Method() == http.MethodHead) {
+		user, known = access.Anonymous, true
+	}
 	if user != "" {
 		c.Locals(userKey, user)
 	}

@@ -110,7 +110,7 @@ func takesPrefer(in any) bool {
 
 // allProblems are the route's problems and those that may always come.
 func (rt route) allProblems() []int {
-	out := slices.Clone(rt.problems)
+	out := append(slices.Clone(rt.problems), http.StatusForbidden)
 	if !isOpen(rt.path) {
 		out = append(out, http.StatusUnauthorized, http.StatusInternalServerError)
 	}

@@ -112,8 +112,16 @@ func (s *resultStream) Read(p []byte) (int, error) {
 // fast.
 func (s *resultStream) SupportsBodyWriteTo() bool { return true }
 
-// WriteTo writes the rest in chunks of up to maxChunk.
+// WriteTo writes the rest in chunks of up to maxChunk. It runs outside the handler, where no one else recovers.
 func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
+	err = recovered(func() error {
+		n, err = s.writeTo(w)
+		return err
+	})
+	return n, err
+}
+
+func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
 	part := make([]byte, maxChunk)
 	for {
 		got, err := s.Reader.Read(part) // past what was read ahead, straight from the pipe

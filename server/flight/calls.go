@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"path"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc"
@@ -142,12 +144,18 @@ func (f *Face) observeStream(server any, stream grpc.ServerStream, info *grpc.St
 }
 
 // observe answers a call, whatever goes wrong in it, and logs and counts it.
-func (f *Face) observe(ctx context.Context, method string, handle func() error) error {
+func (f *Face) observe(ctx context.Context, method string, handle func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // here, and not in handle
+			f.log.Error("internal error", "error", fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
+			err = status.Error(codes.Internal, "internal error")
+		}
+	}()
 	start := time.Now()
 	md, _ := metadata.FromIncomingContext(ctx)
 	id := requestID(md)
 	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails where headers were sent
-	err := f.problem(ctx, recovered(handle), id)
+	err = f.problem(ctx, recovered(handle), id)
 	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
 	return err
 }
