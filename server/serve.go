@@ -36,7 +36,7 @@ type serveCmd struct {
 	Token        []string      `help:"A user and a token, as user:token; may be repeated. Then every request needs one." placeholder:"USER:TOKEN"`
 	Open         bool          `help:"Listen beyond this machine without tokens."`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
-	MinFree      size          `help:"What stays free of the data directory's disk: writes are refused before. 0: nothing." default:"256MB"`
+	MinFree      *size         `help:"What stays free of the data directory's disk: writes are refused before. 0: nothing. By default 256MB, or a twentieth of a small disk." placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"How often every stored file is read and compared with what was written; also after the start. 0: never." default:"24h"`
 	ScrubRate    size          `help:"How much of the disk that may read, a second." default:"50MB"`
 	DrainTimeout time.Duration `help:"Time that open requests get when the server is told to stop." default:"30s"`
@@ -79,7 +79,7 @@ func (cmd *serveCmd) Run(c console) error {
 	if err := duck.BoundProcess(processMemory(cmd.memory())); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
-	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: int64(cmd.MinFree), Log: log})
+	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log})
 	if err != nil {
 		return err
 	}

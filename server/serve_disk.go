@@ -19,3 +19,11 @@ func (cmd *serveCmd) scrub(ctx context.Context, store *storage.Store) (stop func
 	})
 	return func() { cancel(); running.Wait() }
 }
+
+// minFree is what is to stay free of the data directory's disk.
+func (cmd *serveCmd) minFree(dir string) int64 {
+	if cmd.MinFree != nil {
+		return int64(*cmd.MinFree)
+	}
+	return storage.DefaultMinFree(dir)
+}

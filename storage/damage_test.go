@@ -211,6 +211,7 @@ func TestForeignAndMissingFilesAreRefused(t *testing.T) {
 				if e := storage.Explain(err); e.Fields["commit"] != commit || e.Fields["dataset_id"] != d || !strings.Contains(e.Detail, fmt.Sprintf("commit %d of dataset 'x'", commit)) {
 					t.Errorf("%v %s", e.Fields, e.Detail)
 				}
+				b.refused(what, b.uses(d, third.ID)["an export"]())
 				if list := b.Damaged(); len(list) != 1 || list[0].Commit != commit {
 					t.Errorf("damaged: %+v", list)
 				}

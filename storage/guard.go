@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"time"
 
 	"rowback/storage/catalog"
@@ -95,7 +94,7 @@ func (s *Store) refuseDamage(ctx context.Context, err error) error {
 		return err
 	}
 	e := failf(Corrupt, "corrupted_data", "A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. Look at …/validation; put the file back from a copy of the data directory, or restore a backup.", damage.Commit, s.nameOf(ctx, damage.Dataset)).
-		With("dataset_id", damage.Dataset).With("commit", damage.Commit).With("file", path.Base(damage.Key))
+		With("dataset_id", damage.Dataset).With("commit", damage.Commit).With("kind", kindOf(damage.Object))
 	e.Cause = err
 	return e
 }
@@ -113,6 +112,14 @@ func (s *Store) nameOf(ctx context.Context, id string) (name string) {
 	return name
 }
 
+// kindOf is what a file holds: data, rollback or backup.
+func kindOf(o verify.Object) string {
+	if o.Footer == nil {
+		return "backup"
+	}
+	return string(o.Footer.Kind)
+}
+
 // noteDamage logs a damage when it is found.
 func (s *Store) noteDamage(d *verify.Damage) {
 	s.options.Log.Error("a stored file is damaged", "dataset", d.Dataset, "commit", d.Commit, "key", d.Key, "detail", d.Detail)
@@ -122,7 +129,7 @@ func (s *Store) noteDamage(d *verify.Damage) {
 type Damage struct {
 	DatasetID string `json:"dataset_id"`
 	Commit    int64  `json:"commit"`
-	File      string `json:"file"`
+	Kind      string `json:"kind"` // data, rollback or backup
 	Detail    string `json:"detail"`
 }
 
@@ -130,7 +137,7 @@ type Damage struct {
 func (s *Store) Damaged() []Damage {
 	out := []Damage{}
 	for _, d := range s.verifier.Damaged() {
-		out = append(out, Damage{d.Dataset, d.Commit, path.Base(d.Key), fmt.Sprintf("The file is refused: %s.", d.Detail)})
+		out = append(out, Damage{d.Dataset, d.Commit, kindOf(d.Object), fmt.Sprintf("The file is refused: %s.", d.Detail)})
 	}
 	return out
 }

@@ -26,6 +26,23 @@ func (s *Store) room() error {
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(s.options.MinFree)))
 }
 
+// DefaultMinFree is a sensible room to keep free on the disk that a data directory is on, or will be: 256 MB, or a
+// twentieth of a small disk.
+func DefaultMinFree(dir string) int64 {
+	const most = 256e6
+	for {
+		size, err := diskBytes(dir)
+		if err == nil {
+			return min(most, size/20)
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return most
+		}
+		dir = above // the directory is still to be made
+	}
+}
+
 // FreeBytes is what can still be written to the disk of the data directory; -1 where that can't be told.
 func (s *Store) FreeBytes() int64 {
 	free, err := s.options.Free(s.dir)

@@ -167,8 +167,8 @@ type paced struct {
 }
 
 func (r *paced) Read(p []byte) (int, error) {
-	if r.scrub.ctx.Err() != nil {
-		return 0, context.Cause(r.scrub.ctx)
+	if err := r.scrub.ctx.Err(); err != nil {
+		return 0, err
 	}
 	n, err := r.from.Read(p)
 	if slept := r.scrub.took(int64(n)); slept != nil {

@@ -281,15 +281,15 @@ func each(ctx context.Context, objects []Object, do func(context.Context, Object
 
 func plain(r io.Reader) io.Reader { return r }
 
-// stopping is a reader that ends with a context.
+// stopping is a reader that ends with a context. The context's cause may be another file's damage: it is not told here.
 type stopping struct {
 	ctx context.Context
 	io.Reader
 }
 
 func (s stopping) Read(p []byte) (int, error) {
-	if s.ctx.Err() != nil {
-		return 0, context.Cause(s.ctx)
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
 	}
 	return s.Reader.Read(p)
 }

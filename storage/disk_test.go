@@ -1,0 +1,229 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/intake"
+)
+
+// unstaged makes sure that nothing is left under staging.
+func (b *bench) unstaged(what string) {
+	b.Helper()
+	left, err := os.ReadDir(filepath.Join(b.dir, "staging"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, e := range left {
+		b.Errorf("%s: staging has %s", what, e.Name())
+	}
+}
+
+// faults are what a system refuses, and the code that it is told by.
+var faults = map[syscall.Errno]string{
+	syscall.ENOSPC: "disk_full",
+	syscall.EDQUOT: "disk_full",
+	syscall.EFBIG:  "file_size_limit",
+	syscall.EROFS:  "read_only",
+	syscall.EACCES: "read_only",
+	syscall.EPERM:  "read_only",
+	syscall.EIO:    "disk_error",
+}
+
+// Whatever the system refuses, at whichever step of whichever write, is told as unavailable and leaves nothing behind; the
+// same request works when the fault is gone.
+func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
+	ctx := context.Background()
+	for errno, code := range faults {
+		t.Run(errno.Error(), func(t *testing.T) {
+			var mu sync.Mutex
+			left := -1 // steps until the fault; negative: there is none
+			b := reopen(t, t.TempDir(), storage.Options{Hook: func(op, path string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if left--; left == -1 {
+					return &fs.PathError{Op: op, Path: path, Err: errno}
+				}
+				return nil
+			}})
+			d := b.create("x", "id")
+			b.json(d, "append", `[{"id":1,"v":"a"},{"id":2,"v":"b"}]`)
+			random := rand.New(rand.NewPCG(1, 1))
+			for what, write := range map[string]func() error{
+				"append": func() error {
+					_, err := b.try(d, "append", intake.JSON, fmt.Sprintf(`[{"id":%d}]`, random.Int64()))
+					return err
+				},
+				"overwrite": func() error {
+					_, err := b.try(d, "overwrite", intake.JSON, fmt.Sprintf(`[{"id":1,"v":"%d"}]`, random.Int64()))
+					return err
+				},
+				"rollback": func() error {
+					c, err := b.try(d, "append", intake.JSON, fmt.Sprintf(`[{"id":%d}]`, random.Int64()))
+					if err == nil {
+						_, err = b.rollback(d, c.ID, storage.Records)
+					}
+					return err
+				},
+				"version": func() error { _, err := b.Increment(ctx, d, "major", "", storage.Request{}); return err },
+				"backup":  func() error { _, err := b.Backup(ctx, d, "head", "", storage.Request{}); return err },
+			} {
+				for step := 0; ; step++ {
+					mu.Lock()
+					left = step
+					mu.Unlock()
+					err := write()
+					mu.Lock()
+					met := left < 0
+					left = -1
+					mu.Unlock()
+					if e := storage.Explain(err); met && (err == nil || e.Kind != storage.Unavailable || e.Code != code) {
+						t.Errorf("%s, step %d: %v", what, step, err)
+					}
+					b.unstaged(what)
+					if !met {
+						break
+					}
+				}
+			}
+			b.sound()
+		})
+	}
+}
+
+// Writes are refused before the disk is full, and an upload ends where it would fill it; reading goes on, and so does
+// writing when there is room again.
+func TestWritesEndBeforeTheDiskIsFull(t *testing.T) {
+	ctx := context.Background()
+	var free atomic.Int64
+	free.Store(1 << 40)
+	b := reopen(t, t.TempDir(), storage.Options{MinFree: 1 << 30, Free: func(string) (int64, error) { return free.Load(), nil }})
+	d := b.create("x", "id")
+	c := b.json(d, "append", `[{"id":1}]`)
+	path := b.Scratch("upload")
+	upload, err := b.CreateStaged(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, 8<<20)
+	if _, err := upload.Write(part); err != nil {
+		t.Fatal(err)
+	}
+	free.Store(1<<30 - 1)
+	low := func(what string, err error) {
+		t.Helper()
+		if e := storage.Explain(err); err == nil || e.Kind != storage.Unavailable || e.Code != "disk_low" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for written := 0; err == nil && written < 16; written++ {
+		_, err = upload.Write(part)
+	}
+	low("an upload that grows", err)
+	if err := errors.Join(upload.Close(), os.Remove(path)); err != nil {
+		t.Fatal(err)
+	}
+	low("readiness", b.Ready(ctx))
+	_, err = b.CreateStaged(b.Scratch("upload"))
+	low("an upload", err)
+	_, err = b.try(d, "append", intake.JSON, `[{"id":2}]`)
+	low("a commit", err)
+	_, err = b.rollback(d, c.ID, storage.Stack)
+	low("a rollback", err)
+	_, err = b.Increment(ctx, d, "major", "", storage.Request{})
+	low("a version", err)
+	_, err = b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "y"}, storage.Request{})
+	low("a dataset", err)
+	b.want(d, "head", `{"id":1}`)
+	free.Store(1 << 30)
+	if err := b.Ready(ctx); err != nil {
+		t.Error(err)
+	}
+	b.json(d, "append", `[{"id":2}]`)
+	b.sound()
+}
+
+// A store without its folders is not ready.
+func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1}]`)
+	for _, folder := range []string{"objects", "staging"} {
+		path := filepath.Join(b.dir, folder)
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		if e := storage.Explain(b.Ready(context.Background())); e.Kind != storage.Unavailable || e.Code != "objects_missing" {
+			t.Errorf("%s: %v", folder, e)
+		}
+		if folder == "objects" {
+			_, err := b.digest(d, "head")
+			b.refused("records", err)
+		}
+		os.RemoveAll(path)
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Ready(context.Background()); err != nil {
+		t.Error(err)
+	}
+	b.want(d, "head", `{"id":1}`)
+}
+
+// others lists what someone else than the owner may touch.
+func (b *bench) others() (out []string) {
+	b.Helper()
+	err := filepath.WalkDir(b.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			out = append(out, fmt.Sprintf("%s %s", info.Mode(), path))
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+// Whoever writes a stored file, it is its owner's alone; a store of an earlier version becomes that when it is opened.
+func TestStoredFilesAreTheOwnersAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	b := reopen(t, dir, storage.Options{})
+	d := b.create("x", "id")
+	random := rand.New(rand.NewPCG(1, 1))
+	b.put(d, "append", intake.CSV, many(0, 100_000, random)) // by DuckDB
+	b.json(d, "append", `[{"id":1000000}]`)
+	b.put(d, "overwrite", intake.CSV, many(0, 2000, random))
+	if _, err := b.Backup(context.Background(), d, "head", "", storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if list := b.others(); len(list) > 0 {
+		t.Errorf("open to others: %v", list)
+	}
+	b.Store.Close()
+	for path, mode := range map[string]fs.FileMode{dir: 0o755, filepath.Join(dir, "objects"): 0o755, filepath.Join(dir, "objects", d): 0o755, filepath.Join(dir, "catalog.db"): 0o644, b.fileOf(d, 1, "data"): 0o644} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b = reopen(t, dir, storage.Options{})
+	if list := b.others(); len(list) > 0 {
+		t.Errorf("opened, and open to others: %v", list)
+	}
+	b.sound()
+}
