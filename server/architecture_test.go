@@ -20,7 +20,7 @@ var boundaries = []boundary{
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
 	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is the domain's"},
-	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck"}, "files as Parquet"},
+	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"}, "files as Parquet"},
 	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"}, "stored files against what the catalog has of them; what a refusal says is the domain's"},
 	{"rowback/storage/filecache", nil, "files that can be made again; how is the domain's"},
 	{"rowback/storage/gate", []string{"rowback/storage/schema"}, "what may be stored is one rule for all formats: its tests need no database"},

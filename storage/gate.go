@@ -22,6 +22,14 @@ func checkType(name string, t schema.Type) error {
 	return nil
 }
 
+// CheckDepth refuses JSON that many readers could not read when it is given back: it is too deep.
+func CheckDepth(body []byte) error {
+	if gate.Depth(body) > gate.MaxJSONDepth {
+		return failf(Malformed, "malformed_json", "The JSON has more than %d arrays and objects inside one another.", gate.MaxJSONDepth)
+	}
+	return nil
+}
+
 // checkValues makes sure that every incoming value can be read once it is stored. It reads what is to be stored, so
 // what DuckDB has made of the values is checked, too. Only columns whose type has values that can't be stored are looked
 // at; JSON that is kept as it came was decoded strictly.

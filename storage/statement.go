@@ -203,6 +203,9 @@ func forbidden(what string) *Error {
 
 // parse parses one SELECT statement.
 func parse(ctx context.Context, box *duck.Conn, statement string) (n node, tree any, err error) {
+	if err := checkBrackets(statement); err != nil {
+		return n, nil, err
+	}
 	text, err := serialized(ctx, box, statement)
 	if err != nil {
 		return n, nil, err

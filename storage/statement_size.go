@@ -14,6 +14,7 @@ const (
 	maxQueriesDeep    = 50     // queries inside one another
 	maxSubqueriesDeep = 15     // subqueries inside one another, in expressions
 	maxExpressionDeep = 400    // parts of an expression inside one another
+	maxBracketsDeep   = 500    // brackets inside one another: what is parsed here is parsed again inside more of them
 	maxTables         = 1_000  // tables that are named, with WITH … AS NOT MATERIALIZED written out
 	maxExpanded       = 5_000  // aliases in an expression, with those that they stand for written out
 	maxColumns        = 10_000 // of a query, where a table counts as one
@@ -40,6 +41,29 @@ func checkSize(statement string, tree any) error {
 	s := &sizing{notMaterialized.MatchString(statement)}
 	_, err := s.of(tree, nil, depth{})
 	return err
+}
+
+// checkBrackets refuses brackets that are too deep, which leave no trace in the parsed statement.
+func checkBrackets(statement string) error {
+	depth, quote := 0, byte(0)
+	for i := range len(statement) {
+		switch c := statement[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'', c == '"':
+			quote = c
+		case c == '(', c == '[', c == '{':
+			depth++
+		case c == ')', c == ']', c == '}':
+			depth--
+		}
+		if depth > maxBracketsDeep {
+			return tooComplex("has more than %d brackets inside one another. Leave out those that it does not need.", maxBracketsDeep)
+		}
+	}
+	return nil
 }
 
 func tooComplex(format string, args ...any) error {

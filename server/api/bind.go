@@ -144,6 +144,9 @@ func bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	if len(strings.TrimSpace(string(body))) == 0 {
 		return nil // what is required is asked for by name
 	}
+	if err := storage.CheckDepth(body); err != nil {
+		return err
+	}
 	var mistyped *json.UnmarshalTypeError
 	switch err := json.Unmarshal(body, in); {
 	case errors.As(err, &mistyped) && mistyped.Field == "":

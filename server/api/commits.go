@@ -41,6 +41,9 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
 		return invalid("metadata", "must be JSON")
 	}
+	if err := storage.CheckDepth([]byte(in.Metadata)); err != nil {
+		return err
+	}
 	d, err := a.dataset(a.base, in.datasetIn)
 	if err != nil {
 		return err

@@ -65,6 +65,9 @@ func isEmpty(text json.RawMessage) bool {
 
 // decode reads JSON; name is what a person would call all of it.
 func decode(text []byte, in any, name string) error {
+	if err := storage.CheckDepth(text); err != nil {
+		return err
+	}
 	var mistyped *json.UnmarshalTypeError
 	switch err := json.Unmarshal(text, in); {
 	case storage.KindOf(err) != storage.Internal: // a refusal of ours

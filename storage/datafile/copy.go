@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -106,7 +107,7 @@ func farApart(c *parquet.FileColumnChunk) bool {
 		return c.NumValues() > 0 // not told
 	}
 	if l, isInt := logical(c.Type()).(*format.IntType); isInt && !l.IsSigned {
-		return int64(greatest.Uint32())-int64(least.Uint32()) > 1<<31-1
+		return greatest.Uint32() > math.MaxInt32 // alone, too: the first value is written with more than 32 bits
 	}
 	return int64(greatest.Int32())-int64(least.Int32()) > 1<<31-1
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"rowback/storage/gate"
 )
 
 // UploadColumn is a column of a Parquet file that came from outside.
@@ -37,7 +39,11 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 		return nil, errNotWhole
 	}
 	for _, c := range f.Root().Columns() {
-		own := UploadColumn{Name: c.Name(), Null: c.Leaf() && isNull(c.Type())}
+		own := UploadColumn{Name: c.Name(), Null: c.Leaf() && isNull(c.Type()), Trouble: innerNames(c)}
+		if own.Trouble != "" {
+			columns = append(columns, own)
+			continue
+		}
 		if own.Trouble, err = trouble(f, c); err != nil {
 			return nil, errNotWhole
 		}
@@ -58,6 +64,20 @@ func logical(t parquet.Type) format.LogicalTypeValue {
 	return nil
 }
 
+// innerNames returns what is wrong with the names inside a column, of which DuckDB says nothing or not all.
+func innerNames(c *parquet.Column) string {
+	for _, inside := range c.Columns() {
+		why := gate.Name(inside.Name())
+		if why == "" {
+			why = innerNames(inside)
+		}
+		if why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
 // trouble tells what is wrong with the values of a column, or of one inside it.
 func trouble(f *parquet.File, c *parquet.Column) (string, error) {
 	for _, inside := range c.Columns() {
@@ -69,14 +89,14 @@ func trouble(f *parquet.File, c *parquet.Column) (string, error) {
 		return "", nil
 	}
 	if d, ok := logical(c.Type()).(*format.DecimalType); ok && d.Precision > 38 {
-		return fmt.Sprintf("has decimals of %d digits, and 38 are the most that are kept", d.Precision), nil
+		return fmt.Sprintf("has decimals of %d digits, and 38 are the most that are kept; convert it first", d.Precision), nil
 	}
 	if !finerThanKept(c.Type()) {
 		return "", nil
 	}
 	fine, err := hasNanoseconds(f, c)
 	if fine && err == nil {
-		return "has parts of microseconds, which are kept only of timestamps without a zone", nil
+		return "has parts of microseconds, which are kept only of timestamps without a zone; convert it first", nil
 	}
 	return "", err
 }

@@ -48,7 +48,7 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 	out := make([]Offered, len(fields))
 	var typed []arrow.Field
 	for i, f := range fields {
-		if why := innerNames(f.Type); why != "" { // DuckDB would cut them off at a NUL
+		if why := innerTrouble(f.Type, false); why != "" {
 			return nil, misshapen("column %q %s", f.Name, why)
 		}
 		out[i] = Offered{Name: f.Name, Type: schema.Of(schema.Null)}
@@ -68,8 +68,17 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 	return out, nil
 }
 
-// innerNames returns what is wrong with the names of fields inside a type.
-func innerNames(t arrow.DataType) string {
+// innerTrouble returns what is wrong with what is inside a type: names that DuckDB would cut off at a NUL, and, where
+// fixed is set, what it misreads in lists of one length: the indexes of a dictionary in place of its values.
+func innerTrouble(t arrow.DataType, fixed bool) string {
+	switch t := t.(type) {
+	case *arrow.DictionaryType, *arrow.RunEndEncodedType:
+		if fixed {
+			return fmt.Sprintf("has the Arrow type %s inside a list of fixed size, which can't be read; decode it, or make it a list of any size", t)
+		}
+	case *arrow.FixedSizeListType:
+		fixed = true
+	}
 	nested, ok := t.(arrow.NestedType)
 	if !ok {
 		return ""
@@ -80,7 +89,7 @@ func innerNames(t arrow.DataType) string {
 				return why
 			}
 		}
-		if why := innerNames(f.Type); why != "" {
+		if why := innerTrouble(f.Type, fixed); why != "" {
 			return why
 		}
 	}

@@ -143,9 +143,12 @@ func describe(ctx context.Context, conn *duck.Conn, relation string) ([]Offered,
 			return err
 		}
 		typ, err := schema.Parse(text)
+		if err != nil {
+			return misshapen("column %q has type %s, which can't be stored; convert it first", name, text)
+		}
 		kept := wholeTimes(typ)
 		out = append(out, Offered{Name: name, Type: kept, Cast: fixedArray.MatchString(text) || !kept.Equal(typ)})
-		return err
+		return nil
 	})
 	return out, err
 }

@@ -22,7 +22,7 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	for i, c := range footer {
 		names[i].Name = c.Name
 		if c.Trouble != "" {
-			return nil, misshapen("column %q %s; convert it first", c.Name, c.Trouble)
+			return nil, misshapen("column %q %s", c.Name, c.Trouble)
 		}
 	}
 	if err := checkNames(names); err != nil { // DuckDB would make up others

@@ -24,6 +24,12 @@ func plain(t schema.Type) bool {
 	return plainText(t)
 }
 
+// allFraction reports whether a decimal has no digit before the point. DuckDB writes none there, which is not JSON.
+func allFraction(t schema.Type) bool { return t.Name == schema.Decimal && t.Width == t.Scale }
+
+// maxWidth is how many digits a decimal has at most.
+const maxWidth = 38
+
 // union is DuckDB's type of values of several types. What it may have is not known here: it is written as text.
 const union = "UNION"
 
@@ -33,7 +39,7 @@ func plainText(t schema.Type) bool {
 	case schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, schema.Blob:
 		return false
 	}
-	return true
+	return !allFraction(t)
 }
 
 // jsonValue is the SQL of a value as to_json should see it.
@@ -44,6 +50,10 @@ func jsonValue(expr string, t schema.Type) string {
 	switch t.Name {
 	case schema.Float, schema.Double:
 		return fmt.Sprintf("CASE WHEN isfinite(%s) THEN %s END", expr, expr)
+	case schema.Decimal:
+		if t.Width < maxWidth {
+			return "CAST(" + expr + " AS " + schema.DecimalOf(t.Width+1, t.Scale).SQL() + ")"
+		}
 	case schema.List:
 		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, jsonValue("e", *t.Elem))
 	case schema.Map: // its keys are names in JSON
@@ -99,6 +109,9 @@ func text(expr string, t schema.Type) string {
 		return fmt.Sprintf("replace(CAST(%s AS VARCHAR), ' ', 'T')", expr)
 	case schema.TimestampTZ: // the session's zone is UTC
 		return fmt.Sprintf("regexp_replace(replace(CAST(%s AS VARCHAR), ' ', 'T'), '\\+00$', 'Z')", expr)
+	}
+	if allFraction(t) {
+		return fmt.Sprintf(`regexp_replace(CAST(%s AS VARCHAR), '^(-?)\.', '\10.')`, expr)
 	}
 	return "CAST(" + expr + " AS VARCHAR)"
 }
