@@ -244,8 +244,11 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 		wanted[id] = before[id]
 	}
 	for _, s := range f.shelves {
-		if _, recorded := now[s.id]; recorded {
-			wanted[s.id] = f.deletedAt(s.id, before[s.id])
+		if _, recorded := now[s.id]; !recorded {
+			continue
+		}
+		if wanted[s.id], err = f.deletedAt(tx, s.id, before[s.id]); err != nil {
+			return err
 		}
 	}
 	for _, old := range []bool{true, false} {
@@ -266,18 +269,18 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 }
 
 // deletedAt reads a dataset's label; without one it is not deleted.
-func (f *forward) deletedAt(dataset string, before time.Time) time.Time {
+func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (time.Time, error) {
 	var d deletion
 	key := labelKey(dataset, deletedLabel)
 	err := f.store.readJSON(key, &d)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return time.Time{}
+		return time.Time{}, nil
 	case err != nil:
 		f.setAside(dataset, 0, key, unreadable, "%s can't be read: %v", key, err)
-		return before
+		return before, nil
 	}
-	return d.At
+	return d.At, d.record(tx)
 }
 
 // settleName has a dataset deleted or not.
