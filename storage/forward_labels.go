@@ -115,7 +115,7 @@ func (f *forward) recordSavepoint(tx catalog.Tx, dataset, key string) error {
 			continue
 		}
 		if known.Description == l.Description && known.UpdatedAt.Equal(l.UpdatedAt) {
-			return nil
+			return l.record(tx)
 		}
 		f.step("the description of savepoint %s of dataset %s", SavepointName(l.Number), dataset)
 		return errors.Join(tx.SetSavepoint(l.Savepoint), l.record(tx))

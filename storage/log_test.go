@@ -112,6 +112,8 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	b.must(err)
 	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("savepoint", "marked"))
 	b.must(err)
+	_, err = b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("again", "marked before"))
+	b.must(err)
 	_, err = b.DescribeSavepoint(ctx, d, p.ID, "described")
 	b.must(err)
 	_, err = b.Backup(ctx, d, "head", "", answering("backup", "kept"))
@@ -133,7 +135,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":3}]`), Request: later})
 	b.must(err)
 	answers := func() (out []string) {
-		for _, key := range []string{"create", "append", "version", "more", "savepoint", "backup", "undelete", "fork", "rollback", "job"} {
+		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "undelete", "fork", "rollback", "job"} {
 			answer, ok, done, err := b.Once(ctx, "ann", key, "p")
 			if err != nil || !ok {
 				t.Errorf("%s: the answer is there: %v, %v", key, ok, err)

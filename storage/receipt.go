@@ -23,6 +23,8 @@ type answers struct {
 	Job      *catalog.Job      `json:"job,omitempty"` // the work that it was done by, as done
 }
 
+func (a answers) isEmpty() bool { return len(a.Receipts) == 0 && a.Job == nil }
+
 // answer is what a request is told, if it asked for that to be kept.
 func (s *Store) answer(tx catalog.Tx, r Request, result any) (a answers, err error) {
 	if r.Receipt == nil {

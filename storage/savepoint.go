@@ -121,7 +121,7 @@ func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepo
 		if err != nil {
 			return err
 		}
-		if err := a.record(tx); err != nil || !written {
+		if err := a.record(tx); err != nil || !written && a.isEmpty() {
 			return err
 		}
 		return s.putSavepoint(l, out.Savepoint, a)
