@@ -2,33 +2,53 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"rowback/storage"
 )
 
 type checkCmd struct {
-	Data string `help:"Data directory." default:"rowback-data" type:"existingdir"`
+	Data string `help:"Data directory." default:"rowback-data" type:"path"`
 	Deep bool   `help:"Read every byte and compare it with its checksum."`
+}
+
+// Exit codes of check. It is 0 where the store is sound.
+const (
+	exitDamaged   = 1
+	exitNoStore   = 2
+	exitUnchecked = 3
+)
+
+// Help says what the exit codes mean.
+func (cmd *checkCmd) Help() string {
+	return "Nothing in the directory is changed. Exit codes: 0 the store is sound, 1 it is damaged, 2 there is no store, 3 it could not be checked."
 }
 
 // Run checks a data directory.
 func (cmd *checkCmd) Run(c console) error {
-	store, err := storage.Open(context.Background(), cmd.Data, storage.Options{})
-	if err != nil {
-		return err
+	found, err := storage.Inspect(context.Background(), cmd.Data, cmd.Deep, storage.Options{})
+	switch {
+	case errors.Is(err, storage.ErrNotStore):
+		return exitError{exitNoStore, err}
+	case err != nil:
+		return exitError{exitUnchecked, err}
 	}
-	defer store.Close()
-	problems, err := store.Check(context.Background(), cmd.Deep)
-	if err != nil {
-		return err
+	for _, step := range found.Forward {
+		fmt.Fprintln(c.out, "the next start records in the catalog:", step)
 	}
-	for _, p := range problems {
-		fmt.Fprintf(c.out, "dataset %s commit %d: %s\n", p.Dataset, p.Commit, p.Detail)
+	for _, p := range found.Problems {
+		fmt.Fprintln(c.out, p)
 	}
-	if len(problems) > 0 {
-		return fmt.Errorf("%d problems", len(problems))
+	if n := len(found.Problems); n > 0 {
+		return exitError{exitDamaged, fmt.Errorf("%d problems", n)}
 	}
 	fmt.Fprintln(c.out, "Everything is as it must be.")
 	return nil
+}
+
+// exitError is a failure with an exit code of its own.
+type exitError struct {
+	code int
+	error
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,7 +42,8 @@ func main() {
 	os.Exit(run(os.Args[1:], console{os.Stdout, os.Stderr}))
 }
 
-// run runs one command line and returns its exit code: 0 for success, 1 for failure, with one line on standard error.
+// run runs one command line and returns its exit code: 0 for success, 1 for failure or a verb's own, with one line on
+// standard error.
 func run(args []string, c console) (code int) {
 	var p program
 	exited := -1
@@ -72,11 +74,15 @@ func run(args []string, c console) (code int) {
 	if err == nil {
 		err = parsed.Run()
 	}
-	if err != nil {
-		fmt.Fprintln(c.err, "rowback:", err)
-		return 1
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintln(c.err, "rowback:", err)
+	var exit exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
+	return 1
 }
 
 // exitNow ends a command line that help or --version has answered.

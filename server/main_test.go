@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +36,8 @@ func TestScripts(t *testing.T) {
 			"stop":  scriptStop,
 			"http":  scriptHTTP,
 			"gzip":  scriptGzip,
+			"codes": scriptCodes,
+			"cut":   scriptCut,
 		},
 	})
 }
@@ -179,4 +182,30 @@ func scriptGzip(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(w.Close())
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".gz"), out.Bytes(), 0o644))
+}
+
+// codes DIR=CODE... checks data directories and compares the exit codes.
+func scriptCodes(ts *testscript.TestScript, neg bool, args []string) {
+	for _, arg := range args {
+		dir, want, _ := strings.Cut(arg, "=")
+		cmd := exec.Command("rowback", "check", "--data", ts.MkAbs(dir))
+		cmd.Run()
+		if got := fmt.Sprint(cmd.ProcessState.ExitCode()); got != want {
+			ts.Fatalf("check of %s exits with %s, want %s", dir, got, want)
+		}
+	}
+}
+
+// cut PATTERN cuts the files of that pattern to half.
+func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, f := range files {
+		info, err := os.Stat(f)
+		ts.Check(err)
+		ts.Check(os.Truncate(f, info.Size()/2))
+	}
+	if len(files) == 0 {
+		ts.Fatalf("no file is like %s", args[0])
+	}
 }

@@ -10,9 +10,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
 	"rowback/storage/intake"
@@ -53,7 +53,7 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 		ref = "head"
 	}
 	b = catalog.Backup{ID: s.options.NewID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description, User: r.User, CreatedAt: s.now()}
-	batch, err := s.blobs.Batch(dataset + "/" + backupsFolder + "/" + b.ID)
+	batch, err := s.blobs.Batch(backupKey(b))
 	if err != nil {
 		return b, err
 	}
@@ -65,19 +65,42 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 	if b.Checksum, b.Bytes, err = checksumOf(batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
-	if err := batch.Publish(); err != nil {
-		return b, err
-	}
-	return b, s.catalog.Write(context.WithoutCancel(ctx), func(tx catalog.Tx) error {
-		if err := tx.AddBackup(b); err != nil {
-			return err
-		}
-		if err := s.putLabel(dataset, "backup-"+b.ID, b); err != nil {
-			return err
-		}
-		return s.receipt(tx, r, b)
-	})
+	return b, s.keepBackup(context.WithoutCancel(ctx), batch, b, r)
 }
+
+// keepBackup publishes an archive with its label beside it, and records it.
+func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Backup, r Request) (err error) {
+	if err := s.halted(); err != nil {
+		return err
+	}
+	var a answers
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = s.answer(tx, r, b); return err }); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(backupLabel{Backup: b, answers: a}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := batch.Write(backupManifest, text); err != nil {
+		return err
+	}
+	if err = batch.Publish(); err == nil {
+		err = s.catalog.Write(ctx, func(tx catalog.Tx) error { return errors.Join(tx.AddBackup(b), a.record(tx)) })
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, catalog.ErrUncertain):
+		return s.halt(err)
+	}
+	if err2 := s.blobs.Remove(backupKey(b)); err2 != nil {
+		return s.halt(errors.Join(err, err2))
+	}
+	return err
+}
+
+// backupKey is the folder of a backup.
+func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
 
 func checksumOf(path string) (sum string, size int64, err error) {
 	f, err := os.Open(path)
@@ -172,17 +195,26 @@ func (s *Store) OpenBackup(ctx context.Context, b catalog.Backup, part bool) (*F
 	return s.openObject(ctx, verify.Archive(b), part)
 }
 
-// RemoveBackup removes a backup and its archive.
+// RemoveBackup removes a backup and its archive. A label says so first: an archive that is missing without one is damage.
 func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
-	if err := s.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.RemoveBackup(b.ID) }); err != nil {
+	err := s.label(context.WithoutCancel(ctx), func(tx catalog.Tx, l *labels) error {
+		if err := tx.RemoveBackup(b.ID); err != nil {
+			return err
+		}
+		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: s.now()})
+	})
+	if err != nil {
 		return err
 	}
-	if err := s.blobs.Remove(b.DatasetID + "/" + labelsFolder + "/backup-" + b.ID + ".json"); err != nil {
-		return err
+	if err := s.blobs.Remove(backupKey(b)); err != nil {
+		s.options.Log.Warn("the archive of a removed backup is left", "backup", b.ID, "error", err)
 	}
 	s.verifier.Forget(b.Key)
-	return s.blobs.Remove(strings.TrimSuffix(b.Key, "/archive.tar"))
+	return nil
 }
+
+// backupPrefix begins the names of the labels of backups that were removed. Older versions kept all backups' labels there.
+const backupPrefix = "backup-"
 
 // unpacked is an archive laid out under staging.
 type unpacked struct {
@@ -331,7 +363,7 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 		err = w.describeAs(ctx, u.Schema)
 	}
 	if err != nil {
-		return made, errors.Join(err, w.withdraw(context.WithoutCancel(ctx)))
+		return made, err
 	}
 	if _, err := w.publish(ctx); err != nil {
 		return made, err

@@ -21,6 +21,14 @@ type Problem struct {
 	Detail  string `json:"detail"`
 }
 
+// String is the problem on one line.
+func (p Problem) String() string {
+	if p.Dataset == "" {
+		return p.Detail
+	}
+	return fmt.Sprintf("dataset %s commit %d: %s", p.Dataset, p.Commit, p.Detail)
+}
+
 // Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
 // every head. It finds nothing in a store that is sound. With deep, every byte is read.
 func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
@@ -32,7 +40,10 @@ func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
 		}
 		datasets = append(datasets, list...)
 	}
-	var out []Problem
+	out, err := s.inQuarantine()
+	if err != nil {
+		return nil, err
+	}
 	seen := map[int64]bool{}
 	for _, d := range datasets {
 		c := checker{store: s, dataset: d.Dataset, deep: deep, seen: seen}

@@ -57,16 +57,31 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	if err != nil {
 		return catalog.Commit{}, err
 	}
-	w.bookmarkImport()
+	if err := w.bookmarkImport(ctx); err != nil {
+		return catalog.Commit{}, err
+	}
 	return w.publish(ctx)
 }
 
-// bookmarkImport has the dataset's first records bookmarked with a savepoint.
-func (w *work) bookmarkImport() {
+// bookmarkImport has the dataset's first records bookmarked with a savepoint, unless it has savepoints already.
+func (w *work) bookmarkImport(ctx context.Context) error {
 	if w.commit.Added == 0 || len(w.head.Data) > 0 {
-		return
+		return nil
 	}
-	w.also = append(w.also, func(tx catalog.Tx) error { return w.store.firstSavepoint(tx, w.commit, "initial import") })
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		all, err := tx.Savepoints(w.commit.DatasetID)
+		if err == nil && len(all) == 0 {
+			w.bookmark(0, w.commit.ID, "initial import")
+		}
+		return err
+	})
+}
+
+// bookmark makes a savepoint a part of the commit.
+func (w *work) bookmark(number, commit int64, description string) {
+	w.savepoints = append(w.savepoints, catalog.Savepoint{
+		ID: w.store.options.NewID(), DatasetID: w.commit.DatasetID, CommitID: commit, Number: number, Description: description, User: w.commit.User,
+	})
 }
 
 // work is one commit while it is made. What it opens, reopens and closes is what it is.
@@ -82,7 +97,9 @@ type work struct {
 	back       map[string]schema.Schema // the schemas of those, by document id
 	closed     []*catalog.File          // live no more
 	marks      map[int64]int64          // commits whose rollback_commit_id changes; 0: none any more
-	also       []func(catalog.Tx) error
+	savepoints []catalog.Savepoint      // made with it
+	activates  int64                    // id of the version that becomes active, and later ones not; 0: none
+	answers    answers
 	creation   *creation // the dataset, where the commit makes it too
 	played     []*work   // of a merge: the commits that come before it, in its folder and its transaction
 	part       int       // among those: numbers the files
@@ -117,6 +134,10 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 		return nil, err
 	}
 	w := &work{store: s, request: r, unlock: unlock, marks: map[int64]int64{}}
+	if err := s.halted(); err != nil {
+		w.end()
+		return nil, err
+	}
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { return w.readHead(tx, dataset) })
 	if err == nil {
 		err = r.expects(w.head.Dataset)
@@ -129,8 +150,8 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 }
 
 // beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
-func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (_ *work, err error) {
-	if err := s.putDataset(d); err != nil {
+func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (*work, error) {
+	if err := s.halted(); err != nil {
 		return nil, err
 	}
 	w := &work{
@@ -149,7 +170,7 @@ func (w *work) number(mode catalog.Mode) (err error) {
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
-	w.batch, err = s.blobs.Batch(fmt.Sprintf("%s/%d", d.ID, commit))
+	w.batch, err = s.blobs.Batch(w.key())
 	return err
 }
 
@@ -202,22 +223,74 @@ func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
 	if err := w.settle(); err != nil {
 		return w.commit, err
 	}
-	description, err := json.MarshalIndent(w.describe(), "", "  ")
+	unlock, err := w.reserveName(ctx)
 	if err != nil {
 		return w.commit, err
 	}
-	if err := w.batch.Write("commit.json", description); err != nil {
+	defer unlock()
+	if err := w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		w.answers, err = w.store.answer(tx, w.request, w.result())
+		return err
+	}); err != nil {
 		return w.commit, err
 	}
-	if err := w.batch.Publish(); err != nil {
-		w.withdraw(ctx)
+	if err := w.issue(); err != nil {
 		return w.commit, err
 	}
-	if err := w.store.catalog.Write(ctx, w.record); err != nil {
-		return w.commit, errors.Join(err, w.withdraw(ctx))
+	if err := w.stand(ctx); err != nil {
+		return w.commit, err
 	}
 	w.store.remember(w)
 	return w.commit, nil
+}
+
+// issue writes the commit's description and publishes its folder.
+func (w *work) issue() error {
+	description, err := json.MarshalIndent(w.describe(), "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := w.store.halted(); err != nil {
+		return err
+	}
+	if err := w.batch.Write(descriptionFile, description); err != nil {
+		return err
+	}
+	if err := w.batch.Publish(); err != nil {
+		return w.withdraw(err)
+	}
+	return nil
+}
+
+// reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not to
+// be refused for it.
+func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
+	d, name := w.head.Dataset, w.properties.Name
+	if w.creation == nil && name == d.Name || d.IsNamesake {
+		return func() {}, nil
+	}
+	unlock, err = w.store.locks.lock(ctx, nameLock(d.ProjectID, name))
+	if err != nil {
+		return nil, err
+	}
+	err = w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		other, err := tx.DatasetByName(d.ProjectID, name)
+		if errors.Is(err, catalog.ErrNotFound) || err == nil && other.ID == d.ID {
+			return nil
+		}
+		if err == nil {
+			err = taken(name)
+		}
+		return err
+	})
+	if err != nil {
+		unlock()
+	}
+	return unlock, err
+}
+
+func nameLock(project int64, name string) string {
+	return fmt.Sprintf("name\x00%d\x00%s", project, name)
 }
 
 // settle completes the commit: when it is made, how many records there are then, and which documents and files hold it.
@@ -226,6 +299,9 @@ func (w *work) settle() error {
 	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
 	if len(w.played) > 0 {
 		w.commit.Total = w.head.Total() // they counted
+	}
+	for i := range w.savepoints {
+		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
 	}
 	return w.nameDocuments()
 }
@@ -282,15 +358,15 @@ func (w *work) record(tx catalog.Tx) error {
 			return err
 		}
 	}
-	for _, f := range w.also {
-		if err := f(tx); err != nil {
+	for _, p := range w.savepoints {
+		if err := tx.AddSavepoint(p); err != nil {
 			return err
 		}
 	}
 	if err := w.store.numbers(tx, d.FamilyID, w.family, w.commit.ID); err != nil {
 		return err
 	}
-	return w.store.receipt(tx, w.request, w.result())
+	return w.answers.record(tx)
 }
 
 // recordOne writes one commit's rows.
@@ -370,22 +446,6 @@ func (s *Store) numbers(tx catalog.Tx, id string, f *family, commit int64) error
 		return err
 	}
 	return tx.AdvanceFamily(id, f.lastRow.Load(), f.lastField.Load())
-}
-
-// withdraw removes the files of a commit whose transaction did not happen. Where even that can't be told, they stay,
-// and the next start decides.
-func (w *work) withdraw(ctx context.Context) error {
-	err := w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Commit(w.commit.DatasetID, w.commit.ID)
-		return err
-	})
-	if !errors.Is(err, catalog.ErrNotFound) {
-		return err
-	}
-	if w.creation != nil {
-		return w.store.blobs.Remove(w.commit.DatasetID)
-	}
-	return w.store.blobs.Remove(fmt.Sprintf("%s/%d", w.commit.DatasetID, w.commit.ID))
 }
 
 // remember keeps the new head, so that the next commit does not read it anew.

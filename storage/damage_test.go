@@ -18,8 +18,8 @@ import (
 	"rowback/storage/intake"
 )
 
-// many makes records that compress badly: about 100 bytes each.
-func many(from, to int, random *rand.Rand) string {
+// bulky makes records that compress badly: about 100 bytes each.
+func bulky(from, to int, random *rand.Rand) string {
 	var csv strings.Builder
 	csv.WriteString("id,text\n")
 	for i := from; i < to; i++ {
@@ -149,7 +149,7 @@ func TestNoFlippedBitIsServed(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	b := open(t)
 	d := b.create("x", "id")
-	first := b.put(d, "append", intake.CSV, many(0, 8000, random))
+	first := b.put(d, "append", intake.CSV, bulky(0, 8000, random))
 	path := b.fileOf(d, first.ID, "data")
 	whole := b.readFile(path)
 	if len(whole) < 300_000 {
@@ -183,10 +183,10 @@ func TestForeignAndMissingFilesAreRefused(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	b := open(t)
 	d, other := b.create("x", "id"), b.create("y", "id")
-	first := b.put(d, "append", intake.CSV, many(0, 50, random))
-	second := b.put(d, "append", intake.CSV, many(50, 100, random))
-	third := b.put(d, "overwrite", intake.CSV, many(60, 61, random))
-	foreign := b.put(other, "append", intake.CSV, many(50, 100, random))
+	first := b.put(d, "append", intake.CSV, bulky(0, 50, random))
+	second := b.put(d, "append", intake.CSV, bulky(50, 100, random))
+	third := b.put(d, "overwrite", intake.CSV, bulky(60, 61, random))
+	foreign := b.put(other, "append", intake.CSV, bulky(50, 100, random))
 	before, err := b.digest(d, "head")
 	if err != nil {
 		t.Fatal(err)
@@ -245,9 +245,9 @@ func TestForeignAndMissingFilesAreRefused(t *testing.T) {
 func TestWhatOthersRelyOnIsReadWhole(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")
-	c := b.put(d, "append", intake.CSV, many(0, 50, rand.New(rand.NewPCG(3, 4))))
+	c := b.put(d, "append", intake.CSV, bulky(0, 50, rand.New(rand.NewPCG(3, 4))))
 	f := b.fork(d, "f", "head")
-	e := b.put(f, "append", intake.CSV, many(50, 60, rand.New(rand.NewPCG(3, 4))))
+	e := b.put(f, "append", intake.CSV, bulky(50, 60, rand.New(rand.NewPCG(3, 4))))
 	path := b.fileOf(f, e.ID, "data")
 	whole := b.readFile(path)
 	if _, err := b.digest(f, "head"); err != nil {
@@ -277,7 +277,7 @@ func TestWhatOthersRelyOnIsReadWhole(t *testing.T) {
 func TestOtherErrorsAreNotDamage(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")
-	b.put(d, "append", intake.CSV, many(0, 50, rand.New(rand.NewPCG(5, 6))))
+	b.put(d, "append", intake.CSV, bulky(0, 50, rand.New(rand.NewPCG(5, 6))))
 	snap, err := b.Snapshot(context.Background(), d, "head")
 	if err != nil {
 		t.Fatal(err)
@@ -313,9 +313,9 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	b := open(t)
 	d, other := b.create("x", "id"), b.create("y", "id")
-	large := b.put(d, "append", intake.CSV, many(0, 420_000, random))
-	b.put(other, "append", intake.CSV, many(0, 10, random))
-	history := b.put(other, "append", intake.CSV, many(10, 20, random))
+	large := b.put(d, "append", intake.CSV, bulky(0, 420_000, random))
+	b.put(other, "append", intake.CSV, bulky(0, 10, random))
+	history := b.put(other, "append", intake.CSV, bulky(10, 20, random))
 	if _, err := b.rollback(other, history.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +377,7 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 func TestAScrubStops(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")
-	b.put(d, "append", intake.CSV, many(0, 1000, rand.New(rand.NewPCG(9, 9))))
+	b.put(d, "append", intake.CSV, bulky(0, 1000, rand.New(rand.NewPCG(9, 9))))
 	ctx, stop := context.WithCancel(context.Background())
 	sleeps := func(ctx context.Context, _ time.Duration) error { stop(); return ctx.Err() }
 	if err := b.Scrub(ctx, storage.ScrubPlan{Rate: 1, Sleep: sleeps}); !errors.Is(err, context.Canceled) {

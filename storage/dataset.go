@@ -33,6 +33,7 @@ type NewDataset struct {
 const (
 	labelsFolder  = "labels"
 	backupsFolder = "backups"
+	birthLabel    = "dataset" // how the dataset was made, where it was made without a commit
 	deletedLabel  = "deleted" // when the dataset was deleted
 )
 
@@ -57,17 +58,21 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (Sta
 	if err != nil {
 		return State{}, err
 	}
-	if err := s.putDataset(made); err != nil {
-		return State{}, err
-	}
-	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
+	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
 		if err := made.record(tx); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, made.State)
+		a, err := s.answer(tx, r, made.State)
+		if err != nil {
+			return err
+		}
+		if err := a.record(tx); err != nil {
+			return err
+		}
+		return l.put(made.Dataset.ID, birthLabel, birth{made.Dataset, made.Schema, made.Properties, a})
 	})
 	if err != nil {
-		return State{}, errors.Join(err, s.blobs.Remove(made.Dataset.ID))
+		return State{}, err
 	}
 	return made.State, nil
 }
@@ -136,21 +141,6 @@ func (n NewDataset) schema() (out schema.Schema, err error) {
 	return out, nil
 }
 
-// birth is dataset.json: what a dataset was made with.
-type birth struct {
-	Dataset    catalog.Dataset    `json:"dataset"`
-	Schema     schema.Schema      `json:"schema"`
-	Properties catalog.Properties `json:"properties"`
-}
-
-func (s *Store) putDataset(d *creation) error {
-	text, err := json.MarshalIndent(birth{d.Dataset, d.Schema, d.Properties}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return s.blobs.Put(d.Dataset.ID+"/"+labelsFolder+"/dataset.json", text)
-}
-
 func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
 	if _, err := tx.AddDocument(start); err != nil {
 		return err
@@ -170,12 +160,16 @@ func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog
 // nameTaken puts a violated uniqueness of names into words.
 func nameTaken(err error, name string) error {
 	if catalog.IsDuplicate(err) {
-		return failf(Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", clip(name))
+		return taken(name)
 	}
 	if errors.Is(err, catalog.ErrMoved) {
 		return failf(Conflict, "stale_head", "The dataset has changed meanwhile. Send the request again.")
 	}
 	return err
+}
+
+func taken(name string) error {
+	return failf(Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", clip(name))
 }
 
 // dataset finds a dataset that is not deleted by its id.
@@ -245,7 +239,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 		return err
 	}
 	defer unlock()
-	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
+	return s.label(ctx, func(tx catalog.Tx, l *labels) error {
 		d, err := s.dataset(tx, id)
 		if err != nil {
 			return err
@@ -257,30 +251,53 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 		if err := tx.SetDeleted(id, now); err != nil {
 			return err
 		}
-		return s.putLabel(id, deletedLabel, now)
+		return l.put(id, deletedLabel, deletion{now, s.kept(id, deletedLabel)})
 	})
 }
 
 // UndeleteDataset brings a deleted dataset back, as it was.
 func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state State, err error) {
-	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
+	d, err := s.anyDataset(ctx, id)
+	if err != nil {
+		return state, err
+	}
+	unlock, err := s.locks.lock(ctx, nameLock(d.ProjectID, d.Name))
+	if err != nil {
+		return state, err
+	}
+	defer unlock()
+	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
 		d, err := tx.Dataset(id)
 		if err != nil {
-			return known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
+			return err
 		}
 		if err := tx.SetDeleted(id, time.Time{}); err != nil {
 			return nameTaken(err, d.Name)
 		}
 		d.DeletedAt = time.Time{}
-		if err := s.blobs.Remove(id + "/" + labelsFolder + "/" + deletedLabel + ".json"); err != nil {
-			return err
-		}
 		if state, err = stateAt(tx, d, d.Head); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, state)
+		a, err := s.answer(tx, r, state)
+		if err != nil {
+			return err
+		}
+		if err := a.record(tx); err != nil {
+			return err
+		}
+		a.Receipts = append(s.kept(id, deletedLabel).Receipts, a.Receipts...)
+		return l.put(id, deletedLabel, deletion{answers: a})
 	})
 	return state, err
+}
+
+// anyDataset returns the dataset with that id, deleted or not.
+func (s *Store) anyDataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err = tx.Dataset(id)
+		return known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
+	})
+	return d, err
 }
 
 // Edit is a change of what is said of a dataset. Nil fields stay as they are; in Metadata, a nil value removes a key.

@@ -206,9 +206,9 @@ func TestStoredFilesAreTheOwnersAlone(t *testing.T) {
 	b := reopen(t, dir, storage.Options{})
 	d := b.create("x", "id")
 	random := rand.New(rand.NewPCG(1, 1))
-	b.put(d, "append", intake.CSV, many(0, 100_000, random)) // by DuckDB
+	b.put(d, "append", intake.CSV, bulky(0, 100_000, random)) // by DuckDB
 	b.json(d, "append", `[{"id":1000000}]`)
-	b.put(d, "overwrite", intake.CSV, many(0, 2000, random))
+	b.put(d, "overwrite", intake.CSV, bulky(0, 2000, random))
 	if _, err := b.Backup(context.Background(), d, "head", "", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}

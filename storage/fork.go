@@ -116,9 +116,7 @@ func (w *work) startFork(ctx context.Context, from *Snapshot, n NewFork) error {
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)
-	w.also = append(w.also, func(tx catalog.Tx) error {
-		return w.store.firstSavepoint(tx, w.commit, "Forked from "+from.Dataset.Name)
-	})
+	w.bookmark(0, w.commit.ID, "Forked from "+from.Dataset.Name)
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		w.family, err = w.store.family(tx, from.Dataset.FamilyID)
 		return err

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 
 	"rowback/storage/catalog"
 )
@@ -22,9 +21,11 @@ func (s *Store) Found(ctx context.Context, n NewDataset, c Change) (State, error
 		err = w.append(ctx, c.Upload)
 	}
 	if err != nil {
-		return State{}, errors.Join(err, w.withdraw(context.WithoutCancel(ctx)))
+		return State{}, err
 	}
-	w.bookmarkImport()
+	if err := w.bookmarkImport(ctx); err != nil {
+		return State{}, err
+	}
 	if _, err := w.publish(ctx); err != nil {
 		return State{}, err
 	}

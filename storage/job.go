@@ -11,28 +11,39 @@ import (
 func (s *Store) StartJob(ctx context.Context, message string, r Request) (j catalog.Job, err error) {
 	now := s.now()
 	j = catalog.Job{ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now}
-	return j, s.catalog.Write(ctx, func(tx catalog.Tx) error {
+	return j, s.write(ctx, func(tx catalog.Tx) error {
 		if err := tx.AddJob(j); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, j)
+		a, err := s.answer(tx, r, j)
+		if err != nil {
+			return err
+		}
+		s.promises.Store(j.ID, a.Receipts)
+		return a.record(tx)
 	})
 }
 
 // FailJob records that the work failed, and why.
 func (s *Store) FailJob(ctx context.Context, j catalog.Job, message string, answer json.RawMessage) error {
+	s.promises.Delete(j.ID)
 	j.Progress, j.Message, j.Answer, j.UpdatedAt = -1, message, answer, s.now()
-	return s.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.SetJob(j) })
+	return s.write(ctx, func(tx catalog.Tx) error { return tx.SetJob(j) })
 }
 
-// endJob records that the work is done, in the transaction that does it.
-func (s *Store) endJob(tx catalog.Tx, id string, answer json.RawMessage) error {
+// jobDone is a job as it is once its work is done, with what its request was told when it was promised: both are kept
+// with the work, so that the same request does nothing twice where the catalog is lost.
+func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
 	j, err := tx.Job(id)
 	if err != nil {
-		return err
+		return a, err
 	}
 	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, "Done.", answer, s.now()
-	return tx.SetJob(j)
+	if promised, ok := s.promises.LoadAndDelete(id); ok {
+		a.Receipts = promised.([]catalog.Receipt)
+	}
+	a.Job = &j
+	return a, nil
 }
 
 // Job returns work that was answered before it was done.
@@ -46,7 +57,7 @@ func (s *Store) Job(ctx context.Context, id string) (j catalog.Job, err error) {
 
 // ReportJob records how far work has got: 0 to 99 percent. What has ended stays as it is.
 func (s *Store) ReportJob(ctx context.Context, id string, percent int, message string) error {
-	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
+	return s.write(ctx, func(tx catalog.Tx) error {
 		j, err := tx.Job(id)
 		if err != nil || j.Progress < 0 || j.Progress >= 100 {
 			return err

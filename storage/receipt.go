@@ -17,19 +17,50 @@ type Receipt struct {
 	Answer      func(result any) (json.RawMessage, error) // the answer to keep
 }
 
-// receipt keeps the answer to a request, if it asked for that.
-func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
+// answers are what requests were told, as commit.json and labels keep them beside what was done.
+type answers struct {
+	Receipts []catalog.Receipt `json:"receipts,omitempty"`
+	Job      *catalog.Job      `json:"job,omitempty"` // the work that it was done by, as done
+}
+
+func (a answers) isEmpty() bool { return len(a.Receipts) == 0 && a.Job == nil }
+
+// answer is what a request is told, if it asked for that to be kept.
+func (s *Store) answer(tx catalog.Tx, r Request, result any) (a answers, err error) {
 	if r.Receipt == nil {
+		return a, nil
+	}
+	told, err := r.Receipt.Answer(result)
+	if err != nil {
+		return a, err
+	}
+	if r.Receipt.Job != "" {
+		return s.jobDone(tx, r.Receipt.Job, told)
+	}
+	a.Receipts = []catalog.Receipt{{User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: told, CreatedAt: s.now()}}
+	return a, nil
+}
+
+// record keeps answers in the catalog. What is there stays.
+func (a answers) record(tx catalog.Tx) error {
+	for _, r := range a.Receipts {
+		if err := tx.AddReceipt(r); err != nil {
+			return err
+		}
+	}
+	if a.Job == nil {
 		return nil
 	}
-	answer, err := r.Receipt.Answer(result)
+	return tx.PutJob(*a.Job)
+}
+
+// receipt keeps the answer to a request in the catalog alone: it wrote nothing that could be lost.
+func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
+	a, err := s.answer(tx, r, result)
 	if err != nil {
 		return err
 	}
-	if r.Receipt.Job != "" {
-		return s.endJob(tx, r.Receipt.Job, answer)
-	}
-	return tx.AddReceipt(catalog.Receipt{User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: answer, CreatedAt: s.now()})
+	return a.record(tx)
 }
 
 // Once lets at most one request of a user's key go on at a time, until done is called, and returns the answer that the
@@ -66,5 +97,5 @@ func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
 	if r.Receipt == nil {
 		return nil
 	}
-	return s.catalog.Write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
+	return s.write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
 }

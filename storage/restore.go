@@ -11,11 +11,11 @@ import (
 // and was not then, and reopens what was. The dataset's name stays: it is how people find it. Before anything changes,
 // the target's files are verified against their checksums.
 func (s *Store) Restore(ctx context.Context, dataset, ref string, r Request) (catalog.Commit, error) {
-	return s.restore(ctx, dataset, ref, r, func(*work) {})
+	return s.restore(ctx, dataset, ref, r, func(*work) error { return nil })
 }
 
 // restore is Restore with more to do before it is published.
-func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, more func(*work)) (catalog.Commit, error) {
+func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, more func(*work) error) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Restore)
 	if err != nil {
 		return catalog.Commit{}, err
@@ -43,7 +43,9 @@ func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, mor
 	w.properties.Name = w.head.Properties.Name
 	w.setParam("ref", ref)
 	w.setParam("commit", target.Commit.ID)
-	more(w)
+	if err := more(w); err != nil {
+		return catalog.Commit{}, err
+	}
 	return w.publish(ctx)
 }
 

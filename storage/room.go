@@ -91,6 +91,9 @@ func (f *Staged) Close() error { return f.file.Close() }
 // Ready reports why the store can't take a commit; nil where it can: its catalog answers, its folders are there and can
 // be written to, and the disk has room.
 func (s *Store) Ready(ctx context.Context) error {
+	if err := s.halted(); err != nil {
+		return err
+	}
 	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { _, err := tx.Last("commit"); return err }); err != nil {
 		return failf(Unavailable, "catalog_unreachable", "The catalog does not answer.")
 	}

@@ -112,27 +112,37 @@ func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepo
 	if err := r.expects(head.Dataset); err != nil {
 		return out, err
 	}
-	err = s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if out, err = s.mark(tx, head, n, r.User); err != nil {
+	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+		var written bool
+		if out, written, err = s.bookmarkHead(tx, head, n, r.User); err != nil {
 			return err
 		}
-		return s.receipt(tx, r, out)
+		a, err := s.answer(tx, r, out)
+		if err != nil {
+			return err
+		}
+		if err := a.record(tx); err != nil || !written && a.isEmpty() {
+			return err
+		}
+		return s.putSavepoint(l, out.Savepoint, a)
 	})
 	return out, err
 }
 
-func (s *Store) mark(tx catalog.Tx, head *Snapshot, n NewSavepoint, user string) (Marked, error) {
+// bookmarkHead records the savepoint, and reports whether that wrote anything.
+func (s *Store) bookmarkHead(tx catalog.Tx, head *Snapshot, n NewSavepoint, user string) (m Marked, written bool, err error) {
 	last, err := s.unchangedSince(tx, head)
 	switch {
 	case err != nil:
-		return Marked{}, err
+		return m, false, err
 	case last.ID == "":
 		p, err := s.addSavepoint(tx, head, n.Description, user)
-		return Marked{p, true}, err
+		return Marked{p, true}, true, err
 	case last.Number == 0 && last.UpdatedAt.Equal(last.CreatedAt) && n.Description != "" && !n.Automatic:
-		last, err = s.describeSavepoint(tx, last, n.Description)
+		last.Description, last.UpdatedAt = n.Description, s.now()
+		return Marked{last, false}, true, tx.SetSavepoint(last)
 	}
-	return Marked{last, false}, err
+	return Marked{last, false}, false, nil
 }
 
 // expects refuses a request where the head is another than it says.
@@ -164,35 +174,39 @@ func sameState(a, b *Snapshot) bool {
 }
 
 // addSavepoint bookmarks a state. Numbers are given once.
-func (s *Store) addSavepoint(tx catalog.Tx, at *Snapshot, description, user string) (catalog.Savepoint, error) {
-	all, err := tx.Savepoints(at.Dataset.ID)
+func (s *Store) addSavepoint(tx catalog.Tx, at *Snapshot, description, user string) (p catalog.Savepoint, err error) {
+	number, err := nextSavepoint(tx, at.Dataset.ID)
 	if err != nil {
-		return catalog.Savepoint{}, err
-	}
-	number := int64(1)
-	if len(all) > 0 {
-		number = all[0].Number + 1
-	}
-	return s.putSavepoint(tx, catalog.Savepoint{DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user})
-}
-
-// firstSavepoint bookmarks what a dataset starts with, unless it has savepoints already.
-func (s *Store) firstSavepoint(tx catalog.Tx, c catalog.Commit, description string) error {
-	all, err := tx.Savepoints(c.DatasetID)
-	if err == nil && len(all) == 0 {
-		_, err = s.putSavepoint(tx, catalog.Savepoint{DatasetID: c.DatasetID, CommitID: c.ID, Description: description, User: c.User})
-	}
-	return err
-}
-
-// putSavepoint records a savepoint and gives it its id.
-func (s *Store) putSavepoint(tx catalog.Tx, p catalog.Savepoint) (catalog.Savepoint, error) {
-	p.ID, p.CreatedAt = s.options.NewID(), s.now()
-	p.UpdatedAt = p.CreatedAt
-	if err := tx.AddSavepoint(p); err != nil {
 		return p, err
 	}
-	return p, s.putLabel(p.DatasetID, SavepointName(p.Number), p)
+	now := s.now()
+	p = catalog.Savepoint{
+		ID: s.options.NewID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user, CreatedAt: now, UpdatedAt: now,
+	}
+	return p, tx.AddSavepoint(p)
+}
+
+// nextSavepoint is the number of a dataset's next savepoint: after all that were given, those in quarantine too.
+func nextSavepoint(tx catalog.Tx, dataset string) (int64, error) {
+	all, err := tx.Savepoints(dataset)
+	if err != nil {
+		return 0, err
+	}
+	last, err := tx.Last(savepointSequence(dataset))
+	if len(all) > 0 {
+		last = max(last, all[0].Number)
+	}
+	return last + 1, err
+}
+
+// savepointSequence names the sequence that holds a dataset's last number where no savepoint has it.
+func savepointSequence(dataset string) string { return "savepoint " + dataset }
+
+// putSavepoint writes a savepoint's label, with the answers that it had before and those to this request.
+func (s *Store) putSavepoint(l *labels, p catalog.Savepoint, a answers) error {
+	name := SavepointName(p.Number)
+	a.Receipts = append(s.kept(p.DatasetID, name).Receipts, a.Receipts...)
+	return l.put(p.DatasetID, name, savepointLabel{p, a})
 }
 
 // DescribeSavepoint changes a savepoint's description.
@@ -201,16 +215,13 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	if err != nil || p.Description == description {
 		return p, err
 	}
-	err = s.catalog.Write(ctx, func(tx catalog.Tx) error { p, err = s.describeSavepoint(tx, p, description); return err })
-	return p, err
-}
-
-func (s *Store) describeSavepoint(tx catalog.Tx, p catalog.Savepoint, description string) (catalog.Savepoint, error) {
 	p.Description, p.UpdatedAt = description, s.now()
-	if err := tx.SetSavepoint(p); err != nil {
-		return p, err
-	}
-	return p, s.putLabel(p.DatasetID, SavepointName(p.Number), p)
+	return p, s.label(ctx, func(tx catalog.Tx, l *labels) error {
+		if err := tx.SetSavepoint(p); err != nil {
+			return err
+		}
+		return s.putSavepoint(l, p, answers{})
+	})
 }
 
 // Revert restores the dataset to a savepoint, as one commit. Later savepoints leave the list, as long as that commit
@@ -226,5 +237,8 @@ func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (cat
 	if r.Message == "" {
 		r.Message = "Revert to savepoint " + SavepointName(p.Number)
 	}
-	return s.restore(ctx, dataset, SavepointName(p.Number), r, func(w *work) { w.setParam(savepointParam, p.Number) })
+	return s.restore(ctx, dataset, SavepointName(p.Number), r, func(w *work) error {
+		w.setParam(savepointParam, p.Number)
+		return nil
+	})
 }

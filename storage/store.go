@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
@@ -39,7 +35,8 @@ type Options struct {
 type Store struct {
 	options  Options
 	dir      string
-	guard    *flock.Flock
+	dirLock  dirLock
+	marker   marker
 	catalog  *catalog.Catalog
 	blobs    *blob.Dir
 	engine   *duck.Engine
@@ -55,6 +52,9 @@ type Store struct {
 	scrubs    scrubber
 	sandboxes *sandboxes
 	exports   *filecache.Cache
+
+	promises sync.Map              // by the id of a job that goes on: the receipts of its request
+	stopped  atomic.Pointer[error] // why nothing is written any more
 }
 
 // family hands out what a dataset and its forks share: row numbers and field ids. The lock is held by a commit that
@@ -72,23 +72,26 @@ func newFamily(row, field int64) *family {
 	return f
 }
 
-// Open opens the data directory dir, makes it where there is none, and removes what unfinished commits left there.
+// Open opens the data directory dir, makes it a store where it is empty or missing, and brings its catalog up to what its
+// objects tell. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	s := newStore(dir, o)
+	err := s.claim()
+	if err == nil {
+		err = s.open(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func newStore(dir string, o Options) *Store {
 	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
 	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
 	s.sandboxes = newSandboxes(s.sandboxLimits)
 	s.exports = filecache.New(s.options.Cache, func() string { return s.blobs.Scratch("export.parquet") })
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	s.guard = flock.New(filepath.Join(dir, "lock"))
-	if ok, err := s.guard.TryLock(); err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("the data directory %s is in use by another process", dir), err)
-	}
-	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	return s
 }
 
 func (o Options) filled() Options {
@@ -118,19 +121,16 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.blobs.KeepFree(s.room)
-	if s.catalog, err = catalog.Open(ctx, filepath.Join(s.dir, "catalog.db")); err != nil {
+	if err := s.openCatalog(ctx); err != nil {
 		return err
 	}
 	if s.engine, err = duck.Open(s.limits(engineShare)); err != nil {
 		return err
 	}
-	if err := s.rebuildIfEmpty(ctx); err != nil {
-		return fmt.Errorf("making the catalog anew: %w", err)
+	if err := s.catchUp(ctx); err != nil {
+		return fmt.Errorf("bringing the catalog up to what the objects tell: %w", err)
 	}
-	if err := s.readSequences(ctx); err != nil {
-		return err
-	}
-	return s.removeOrphans(ctx)
+	return s.readSequences(ctx)
 }
 
 // engineShare is how much of the memory limit the engine for our own statements gets, in parts of ten; a sandbox for
@@ -175,7 +175,7 @@ func (s *Store) Close() error {
 	if s.catalog != nil {
 		errs = append(errs, s.catalog.Close())
 	}
-	return errors.Join(append(errs, s.guard.Unlock())...)
+	return errors.Join(append(errs, s.dirLock.release())...)
 }
 
 // Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.

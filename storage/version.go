@@ -2,7 +2,7 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -101,7 +101,7 @@ func next(number [3]int64, at int) [3]int64 {
 }
 
 func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) error {
-	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
+	return s.label(ctx, func(tx catalog.Tx, l *labels) error {
 		last, err := tx.Last("version")
 		if err != nil {
 			return err
@@ -116,21 +116,15 @@ func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) e
 		if c, err := tx.Commit(v.DatasetID, v.CommitID); err == nil {
 			v.Total = c.Total
 		}
-		if err := s.receipt(tx, r, *v); err != nil {
+		a, err := s.answer(tx, r, *v)
+		if err != nil {
 			return err
 		}
-		return s.putLabel(v.DatasetID, "version-"+VersionNumber(*v), v)
+		if err := a.record(tx); err != nil {
+			return err
+		}
+		return l.put(v.DatasetID, versionName(*v), versionLabel{*v, a})
 	})
-}
-
-// putLabel stores a version or savepoint beside the commits, so that the catalog can be made anew. It is the last thing
-// before the transaction ends: a label without its row is put right by the next one of its name.
-func (s *Store) putLabel(dataset, name string, label any) error {
-	text, err := json.MarshalIndent(label, "", "  ")
-	if err != nil {
-		return err
-	}
-	return s.blobs.Put(dataset+"/"+labelsFolder+"/"+name+".json", text)
 }
 
 // RollbackVersion is seed 000's rollback: the dataset is restored to a version, a savepoint keeps the state before it,
@@ -143,35 +137,28 @@ func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r R
 	if r.Message == "" {
 		r.Message = "Rollback to version " + number
 	}
-	return s.restore(ctx, dataset, number, r, func(w *work) {
-		w.also = append(w.also, func(tx catalog.Tx) error {
-			if _, err := s.addSavepoint(tx, w.head, "Before rollback to version "+number, r.User); err != nil {
-				return err
-			}
-			return s.activate(tx, target)
+	return s.restore(ctx, dataset, number, r, func(w *work) error {
+		w.activates = target.ID
+		return s.catalog.Read(ctx, func(tx catalog.Tx) error {
+			next, err := nextSavepoint(tx, dataset)
+			w.bookmark(next, w.head.Commit.ID, "Before rollback to version "+number)
+			return err
 		})
 	})
 }
 
-// activate makes a version active and all later ones inactive.
-func (s *Store) activate(tx catalog.Tx, target catalog.Version) error {
-	all, err := tx.Versions(target.DatasetID)
-	if err != nil {
-		return err
+// activate makes a version active and all later ones inactive, of those that were there before a commit; 0: none.
+func activate(tx catalog.Tx, c catalog.Commit, version int64) error {
+	if version == 0 {
+		return nil
 	}
+	all, err := tx.Versions(c.DatasetID)
 	after := false
 	for _, v := range all {
-		if v.ID != target.ID && !after {
-			continue
-		}
-		v.IsActive = v.ID == target.ID
-		after = true
-		if err := tx.SetActive(v.ID, v.IsActive); err != nil {
-			return err
-		}
-		if err := s.putLabel(v.DatasetID, "version-"+VersionNumber(v), v); err != nil {
-			return err
+		after = after || v.ID == version
+		if after && v.CommitID < c.ID {
+			err = errors.Join(err, tx.SetActive(v.ID, v.ID == version))
 		}
 	}
-	return nil
+	return err
 }

@@ -22,6 +22,10 @@ func (w *work) describe() manifest {
 		Commit: w.commit, Schema: w.schema, Properties: w.properties,
 		Opened: w.opened, Reopened: ids(w.reopened), Closed: ids(w.closed), Marks: w.marks,
 		LastRow: w.family.lastRow.Load(), LastField: w.family.lastField.Load(), Creates: w.creation != nil,
+		Savepoints: w.savepoints, Activates: w.activates, answers: w.answers,
+	}
+	if w.creation != nil {
+		m.Birth = &birth{Dataset: w.creation.Dataset, Schema: w.creation.Schema, Properties: w.creation.Properties}
 	}
 	for _, p := range w.played {
 		m.Played = append(m.Played, p.describe())
@@ -42,7 +46,14 @@ type manifest struct {
 	LastField  int64              `json:"last_field"`
 	Creates    bool               `json:"creates,omitempty"` // the dataset was made with it
 	Played     []manifest         `json:"played,omitempty"`  // of a merge: the commits that come before it
+
+	Birth      *birth              `json:"birth,omitempty"` // the dataset that was made with it
+	Savepoints []catalog.Savepoint `json:"savepoints,omitempty"`
+	Activates  int64               `json:"activates,omitempty"` // the version that it made active, and later ones not
+	answers
 }
+
+const descriptionFile = "commit.json"
 
 // madeOn is the head that the commit, or the first that it played, was made on.
 func (m manifest) madeOn() int64 {

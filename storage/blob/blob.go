@@ -1,7 +1,8 @@
 // Package blob keeps immutable objects under keys such as objects/<dataset>/<commit>/data-0000.parquet.
 //
 // Objects become visible in batches: the files of a batch are written in a folder of their own under staging, which Open
-// empties, moved to their place in one rename, and synced. What was not published to the end is for its owner to remove.
+// empties, moved to their place in one rename, and synced. What was not published to the end is for its owner to set
+// aside: what is removed or withdrawn leaves its place in one rename as well, so that it is never there in part.
 // Conformance holds what any store must do; a directory is the only one so far.
 package blob
 
@@ -21,8 +22,9 @@ import (
 )
 
 const (
-	objectsDir = "objects"
-	stagingDir = "staging"
+	objectsDir    = "objects"
+	stagingDir    = "staging"
+	quarantineDir = "quarantine"
 )
 
 // Object is one stored object.
@@ -37,10 +39,11 @@ type Hook func(op, path string) error
 
 // Dir is a store in a directory. Its methods may be called from many goroutines.
 type Dir struct {
-	root string
-	hook Hook
-	room func() error
-	next atomic.Int64
+	root    string
+	scratch string // absolute: where what is unfinished lies
+	hook    Hook
+	room    func() error
+	next    atomic.Int64
 
 	batches sync.Map // of keys: where a batch lies that is not published
 }
@@ -54,14 +57,14 @@ func Open(root string, hook Hook) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{root: root, hook: hook, room: func() error { return nil }}
+	d := &Dir{root: root, scratch: filepath.Join(root, stagingDir), hook: hook, room: func() error { return nil }}
 	if err := tighten(root); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err := os.RemoveAll(filepath.Join(root, stagingDir)); err != nil {
+	if err := os.RemoveAll(d.scratch); err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{objectsDir, stagingDir} {
+	for _, dir := range []string{objectsDir, stagingDir, quarantineDir} {
 		if err := os.MkdirAll(filepath.Join(root, dir), dirMode); err != nil {
 			return nil, err
 		}
@@ -82,9 +85,19 @@ func (d *Dir) Writable() error {
 	return nil
 }
 
+// OpenReadOnly opens the store in the directory root to look at it: what is temporary goes to the directory scratch, and
+// whatever would change the store is an error.
+func OpenReadOnly(root, scratch string) (*Dir, error) {
+	root, err := filepath.Abs(root)
+	refuse := func(op, path string) error { return &fs.PathError{Op: op, Path: path, Err: errReadOnly} }
+	return &Dir{root: root, scratch: scratch, hook: refuse, room: func() error { return errReadOnly }}, err
+}
+
+var errReadOnly = errors.New("the store is open for reading only")
+
 // Scratch returns a path under staging that no one else uses.
 func (d *Dir) Scratch(name string) string {
-	return filepath.Join(d.root, stagingDir, strconv.FormatInt(d.next.Add(1), 10)+"-"+name)
+	return filepath.Join(d.scratch, strconv.FormatInt(d.next.Add(1), 10)+"-"+name)
 }
 
 // Path returns where an object's bytes can be read: in its batch, as long as that is not published.
@@ -100,6 +113,9 @@ func (d *Dir) Key(path string) (key string, ok bool) {
 	rel, ok := strings.CutPrefix(path, filepath.Join(d.root, objectsDir)+string(filepath.Separator))
 	return filepath.ToSlash(rel), ok
 }
+
+// Place is where the object of a key, or the folder of a prefix, lies or will lie.
+func (d *Dir) Place(key string) string { return d.place(key) }
 
 // place is where an object lies, or will lie.
 func (d *Dir) place(key string) string {
@@ -151,35 +167,85 @@ func (d *Dir) Folders(prefix string) ([]string, error) {
 	return names, err
 }
 
-// Remove removes the objects below the folder prefix, or the object of that key. What is not there is no error.
+// Remove removes the objects below the folder prefix, or the object of that key: all of it leaves its place at once.
+// What is not there is no error.
 func (d *Dir) Remove(prefix string) error {
-	if err := d.hook("remove", prefix); err != nil {
+	place := filepath.Join(objectsDir, filepath.FromSlash(prefix))
+	if err := d.hook("remove", place); err != nil {
 		return err
 	}
-	return os.RemoveAll(d.place(prefix))
+	gone := d.Scratch("removed")
+	err := os.Rename(filepath.Join(d.root, place), gone)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.sync(filepath.Dir(place)), os.RemoveAll(gone))
 }
 
-// Put stores one object under a key, durably, in place of any that was there.
-func (d *Dir) Put(key string, data []byte) error {
+// Put stores one object under a key, durably, in place of any that was there. Undo puts that one back, as long as Keep
+// was not called. Both are needed where Put returns an error, too.
+func (d *Dir) Put(key string, data []byte) (Placed, error) {
+	p := Placed{dir: d, place: filepath.Join(objectsDir, filepath.FromSlash(key)), former: d.Scratch("former")}
 	if err := d.room(); err != nil {
-		return err
+		return p, err
 	}
 	staged := d.Scratch("put")
 	defer os.Remove(staged)
 	if err := os.WriteFile(staged, data, fileMode); err != nil {
-		return err
+		return p, err
 	}
-	place := filepath.Join(objectsDir, filepath.FromSlash(key))
-	if err := d.makeDir(filepath.Dir(place)); err != nil {
-		return err
+	if err := d.makeDir(filepath.Dir(p.place)); err != nil {
+		return p, err
 	}
 	if err := d.sync(d.relative(staged)); err != nil {
+		return p, err
+	}
+	err := os.Link(filepath.Join(d.root, p.place), p.former)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return p, err
+	}
+	p.replaces = err == nil
+	if err := d.rename(d.relative(staged), p.place); err != nil {
+		return p, err
+	}
+	p.placed = true
+	return p, d.sync(filepath.Dir(p.place))
+}
+
+// Placed is an object that was put.
+type Placed struct {
+	dir      *Dir
+	place    string
+	former   string // a link to what was there before
+	replaces bool
+	placed   bool
+}
+
+// Undo puts back what was there before, durably. It needs no room on the disk.
+func (p Placed) Undo() error {
+	if !p.placed {
+		return p.Keep()
+	}
+	from, to := p.dir.relative(p.former), p.place
+	if !p.replaces {
+		from, to = to, from // there was nothing: what was put goes
+	}
+	if err := p.dir.rename(from, to); err != nil {
 		return err
 	}
-	if err := d.rename(d.relative(staged), place); err != nil {
-		return err
+	return errors.Join(p.dir.sync(filepath.Dir(p.place)), p.Keep())
+}
+
+// Keep forgets what was there before.
+func (p Placed) Keep() error {
+	err := os.Remove(p.former)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return d.sync(filepath.Dir(place))
+	return err
 }
 
 // Batch is a folder of objects that become visible together.

@@ -18,7 +18,7 @@ import (
 // store is what any store of objects does; Conformance holds it to that.
 type store interface {
 	Batch(key string) (*blob.Batch, error)
-	Put(key string, data []byte) error
+	Put(key string, data []byte) (blob.Placed, error)
 	Open(key string) (io.ReadSeekCloser, error)
 	Remove(prefix string) error
 }
@@ -52,12 +52,33 @@ func Conformance(t *testing.T, open func(t *testing.T) store) {
 	t.Run("what is put is there, and again", func(t *testing.T) {
 		s := open(t)
 		for _, text := range []string{"one", "two", ""} {
-			if err := s.Put("d/labels/x.json", []byte(text)); err != nil {
+			if _, err := s.Put("d/labels/x.json", []byte(text)); err != nil {
 				t.Fatal(err)
 			}
 			if got := read(t, s, "d/labels/x.json"); got != text {
 				t.Errorf("got %q, want %q", got, text)
 			}
+		}
+	})
+	t.Run("what is undone is as it was before", func(t *testing.T) {
+		s := open(t)
+		first, err := s.Put("d/x", []byte("one"))
+		if err := errors.Join(err, first.Keep()); err != nil {
+			t.Fatal(err)
+		}
+		second, err := s.Put("d/x", []byte("two"))
+		if err := errors.Join(err, second.Undo()); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, s, "d/x"); got != "one" {
+			t.Errorf("got %q", got)
+		}
+		other, err := s.Put("d/y", []byte("new"))
+		if err := errors.Join(err, other.Undo()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open("d/y"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a batch is there when it is published and not before", func(t *testing.T) {
@@ -98,7 +119,7 @@ func Conformance(t *testing.T, open func(t *testing.T) store) {
 	t.Run("removing takes all below, and nothing twice", func(t *testing.T) {
 		s := open(t)
 		for _, key := range []string{"d/1/a", "d/1/b", "d/10/a"} {
-			if err := s.Put(key, []byte(key)); err != nil {
+			if _, err := s.Put(key, []byte(key)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -138,7 +159,7 @@ func TestListAndFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"a/1/x", "a/2/x", "a/labels/y", "b/1/x"} {
-		if err := d.Put(key, []byte(key)); err != nil {
+		if _, err := d.Put(key, []byte(key)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,7 +190,8 @@ func TestOpenEmptiesStagingAndKeepsObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := d.Batch("d/1")
-	if err := errors.Join(err, b.Write("x", []byte("half")), d.Put("d/0/x", []byte("whole")), os.WriteFile(d.Scratch("upload"), []byte("half"), 0o644)); err != nil {
+	_, err2 := d.Put("d/0/x", []byte("whole"))
+	if err := errors.Join(err, b.Write("x", []byte("half")), err2, os.WriteFile(d.Scratch("upload"), []byte("half"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	again, err := blob.Open(root, nil)

@@ -32,14 +32,23 @@ var ErrMoved = errors.New("the head has moved")
 // ErrNotFound is returned where a row that was asked for by its id is not there.
 var ErrNotFound = errors.New("no such row")
 
+// ErrUncertain is returned where a transaction failed so late that it may stand: what is written to the disk tells when
+// the catalog is opened again.
+var ErrUncertain = errors.New("it is not known whether the transaction stands")
+
+// Hook is called before a transaction ends ("commit") and after it did ("committed"). An error is what the database
+// could have answered there: tests stop the machine at both.
+type Hook func(op string) error
+
 // Catalog is an open catalog. Its methods may be called from many goroutines.
 type Catalog struct {
 	write *sql.DB // one connection: SQLite has one writer at a time
 	read  *sql.DB
+	hook  Hook
 }
 
 // Open opens the catalog in the file at path, makes it where there is none, and brings its tables up to date.
-func Open(ctx context.Context, path string) (*Catalog, error) {
+func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
@@ -57,7 +66,7 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 		return nil, errors.Join(err, write.Close())
 	}
 	read.SetMaxIdleConns(8)
-	return &Catalog{write: write, read: read}, nil
+	return &Catalog{write: write, read: read, hook: hook}, nil
 }
 
 // makePrivate has the catalog be its owner's alone. SQLite makes the files beside it with the rights that it has.
@@ -89,13 +98,8 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func (c *Catalog) Close() error { return errors.Join(c.read.Close(), c.write.Close()) }
 
 // Read runs f on one consistent state.
-func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error { return run(ctx, c.read, f) }
-
-// Write runs f in a transaction, which stands, durably, when f returns nil and not at all when it returns an error.
-func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error { return run(ctx, c.write, f) }
-
-func run(ctx context.Context, db *sql.DB, f func(Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
+	tx, err := c.read.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -104,6 +108,54 @@ func run(ctx context.Context, db *sql.DB, f func(Tx) error) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// Write runs f in a transaction, which stands, durably, when f returns nil and not at all when it returns an error. Where
+// the error is ErrUncertain, it may stand.
+func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
+	tx, err := c.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := f(Tx{tx}); err != nil {
+		return err
+	}
+	if err := c.hook("commit"); err != nil {
+		return err
+	}
+	err = tx.Commit()
+	if err == nil {
+		err = c.hook("committed")
+	}
+	if err != nil && !didNothing(err) {
+		err = errors.Join(ErrUncertain, err)
+	}
+	return err
+}
+
+// didNothing reports whether a transaction that ended with err did not stand, for certain: it was refused, or there was
+// no room for its last page, which is the one that makes it stand.
+func didNothing(err error) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	}
+	return e.Code == sqlite3.ErrFull || e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrConstraint
+}
+
+// Try runs f and, where it fails, undoes what f has written. The transaction goes on.
+func (tx Tx) Try(f func() error) error {
+	if err := tx.exec(`SAVEPOINT attempt`); err != nil {
+		return err
+	}
+	err := f()
+	if err != nil {
+		if err := tx.exec(`ROLLBACK TO SAVEPOINT attempt`); err != nil {
+			return err
+		}
+	}
+	return errors.Join(err, tx.exec(`RELEASE SAVEPOINT attempt`))
 }
 
 // Tx is a transaction.
@@ -161,18 +213,25 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// Last returns the last number that was given in a sequence.
+// Last returns the last number that was given in a sequence; 0: none.
 func (tx Tx) Last(sequence string) (int64, error) {
-	return get(tx, scanInt, `SELECT last FROM sequences WHERE name = $1`, sequence)
+	return get(tx, scanInt, `SELECT COALESCE(MAX(last), 0) FROM sequences WHERE name = $1`, sequence)
 }
 
 // Advance records that numbers up to last were given in a sequence. It never goes back.
 func (tx Tx) Advance(sequence string, last int64) error {
-	return tx.exec(`UPDATE sequences SET last = $1 WHERE name = $2 AND last < $1`, last, sequence)
+	return tx.exec(`INSERT INTO sequences (name, last) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET last = excluded.last
+		WHERE sequences.last < excluded.last`, sequence, last)
 }
 
 // IsDuplicate tells whether err says that a name that must be there once is there already.
 func IsDuplicate(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique
+}
+
+// IsConstraint reports whether err says that a row contradicts what is there.
+func IsConstraint(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == sqlite3.ErrConstraint
 }

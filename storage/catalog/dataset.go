@@ -91,12 +91,6 @@ func (tx Tx) Datasets(f DatasetFilter) ([]Dataset, error) {
 		ORDER BY id LIMIT $4`, f.Project, f.Deleted, f.After, f.Limit)
 }
 
-// Empty tells whether there is no dataset at all.
-func (tx Tx) Empty() (bool, error) {
-	n, err := get(tx, scanInt, `SELECT count(*) FROM datasets`)
-	return n == 0, err
-}
-
 // Forks lists the forks of a dataset that are not deleted, by id.
 func (tx Tx) Forks(upstream string) ([]Dataset, error) {
 	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets WHERE upstream_id = $1 AND deleted_at IS NULL ORDER BY id`, upstream)
@@ -164,6 +158,16 @@ func (tx Tx) SetDeleted(id string, at time.Time) error {
 		deleted = micros(at)
 	}
 	return tx.one(ErrNotFound, `UPDATE datasets SET deleted_at = $1 WHERE id = $2`, deleted, id)
+}
+
+// ParkNames marks all datasets that are not deleted as deleted at that time: their names are free until that is undone.
+func (tx Tx) ParkNames(at time.Time) error {
+	return tx.exec(`UPDATE datasets SET deleted_at = $1 WHERE deleted_at IS NULL`, micros(at))
+}
+
+// SetNamesake marks a dataset as one that is asked for by its id: another has its name.
+func (tx Tx) SetNamesake(id string) error {
+	return tx.one(ErrNotFound, `UPDATE datasets SET is_namesake = TRUE WHERE id = $1`, id)
 }
 
 // DocumentID is the id that v has as a document: the SHA-256 of its JSON.

@@ -1,23 +1,35 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
 
 // Receipt is the answer to a request that bore an Idempotency-Key.
 type Receipt struct {
-	User        string
-	Key         string
-	Fingerprint string // of method, target and body
-	Answer      json.RawMessage
-	CreatedAt   time.Time
+	User        string          `json:"user"`
+	Key         string          `json:"key"`
+	Fingerprint string          `json:"fingerprint"` // of method, target and body
+	Answer      json.RawMessage `json:"answer"`
+	CreatedAt   time.Time       `json:"created_at"`
 }
 
-// AddReceipt records an answer.
+// AddReceipt records an answer, unless the user's key has one.
 func (tx Tx) AddReceipt(r Receipt) error {
-	return tx.exec(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5)`,
-		r.User, r.Key, r.Fingerprint, string(r.Answer), micros(r.CreatedAt))
+	answer, err := compact(r.Answer)
+	if err != nil {
+		return err
+	}
+	return tx.exec(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (user_name, request_key) DO NOTHING`, r.User, r.Key, r.Fingerprint, answer, micros(r.CreatedAt))
+}
+
+// compact is JSON without the spaces that a file indents it with: an answer is the same wherever it was kept.
+func compact(text json.RawMessage) (string, error) {
+	var out bytes.Buffer
+	err := json.Compact(&out, text)
+	return out.String(), err
 }
 
 // Receipt returns the answer that a user's key was given.
@@ -38,12 +50,12 @@ func (tx Tx) ForgetReceipts(t time.Time) error {
 
 // Job is work that was answered before it was done.
 type Job struct {
-	ID        string
-	Progress  int // 0 to 100; -1: it failed
-	Message   string
-	Answer    json.RawMessage // of work that is done; else null
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID        string          `json:"id"`
+	Progress  int             `json:"progress"` // 0 to 100; -1: it failed
+	Message   string          `json:"message"`
+	Answer    json.RawMessage `json:"answer"` // of work that is done; else null
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
 }
 
 const jobColumns = `id, progress, message, answer, created_at, updated_at`
@@ -52,6 +64,17 @@ const jobColumns = `id, progress, message, answer, created_at, updated_at`
 func (tx Tx) AddJob(j Job) error {
 	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`,
 		j.ID, j.Progress, j.Message, string(j.Answer), micros(j.CreatedAt), micros(j.UpdatedAt))
+}
+
+// PutJob adds a job's row, or updates the one that is there.
+func (tx Tx) PutJob(j Job) error {
+	answer, err := compact(j.Answer)
+	if err != nil {
+		return err
+	}
+	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET
+		progress = excluded.progress, message = excluded.message, answer = excluded.answer, updated_at = excluded.updated_at`,
+		j.ID, j.Progress, j.Message, answer, micros(j.CreatedAt), micros(j.UpdatedAt))
 }
 
 // SetJob updates a job's row.

@@ -1,0 +1,92 @@
+package blob
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Quarantine takes the objects below the folder key, or the object of that key, out of the store, in one rename: they
+// keep their bytes, under that name. It returns the name that they have, which differs where the name is taken.
+func (d *Dir) Quarantine(key, name string) (string, error) {
+	return d.setAside(filepath.Join(objectsDir, filepath.FromSlash(key)), name)
+}
+
+// QuarantineFile does so with a file that lies beside the objects. Where there is none, that is no error.
+func (d *Dir) QuarantineFile(path, name string) (string, error) {
+	if _, err := os.Lstat(filepath.Join(d.root, path)); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return d.setAside(path, name)
+}
+
+func (d *Dir) setAside(from, name string) (string, error) {
+	free := name
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(filepath.Join(d.root, quarantineDir, free)); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
+	to := filepath.Join(quarantineDir, free)
+	if err := d.rename(from, to); err != nil {
+		return "", err
+	}
+	return free, d.syncAll([]string{filepath.Dir(from), quarantineDir})
+}
+
+// Quarantined lists what is in quarantine, by name.
+func (d *Dir) Quarantined() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(d.root, quarantineDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
+
+// ReadQuarantined reads a file in quarantine.
+func (d *Dir) ReadQuarantined(name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(d.root, quarantineDir, filepath.FromSlash(name)))
+}
+
+// Strip removes the files of a folder in quarantine, but the one that is named.
+func (d *Dir) Strip(folder, keep string) error {
+	dir := filepath.Join(d.root, quarantineDir, folder)
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != keep {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
+
+// Unfinished ends the name of a file that WriteFile has not finished.
+const Unfinished = ".new"
+
+// WriteFile writes a file beside the objects, durably: it is there in full or not at all.
+func WriteFile(root, name string, data []byte, hook Hook) error {
+	d := &Dir{root: root, hook: hook}
+	if hook == nil {
+		d.hook = func(string, string) error { return nil }
+	}
+	if err := d.hook("write", name+Unfinished); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(root, name+Unfinished), data, fileMode); err != nil {
+		return err
+	}
+	if err := d.sync(name + Unfinished); err != nil {
+		return err
+	}
+	if err := d.rename(name+Unfinished, name); err != nil {
+		return err
+	}
+	return d.sync(".")
+}

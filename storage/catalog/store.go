@@ -1,0 +1,77 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// StoreID returns the id of the store whose objects the catalog indexes; empty: none has been recorded.
+func (tx Tx) StoreID() (string, error) {
+	id, err := get(tx, func(s scanner) (id string, err error) { return id, s.Scan(&id) }, `SELECT id FROM store`)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return id, err
+}
+
+// SetStoreID records whose objects the catalog indexes, once.
+func (tx Tx) SetStoreID(id string) error {
+	return tx.exec(`INSERT INTO store (id) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM store)`, id)
+}
+
+// IsDamaged reports whether err says that the file is not a database, or not a whole one.
+func IsDamaged(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.Code == sqlite3.ErrNotADB || e.Code == sqlite3.ErrCorrupt)
+}
+
+// agreements are statements that count what contradicts itself. A file whose pages are of different moments, such as an
+// older copy under a newer write-ahead log, may be a valid database and still be wrong.
+var agreements = map[string]string{
+	"the heads are not the newest commits": `SELECT count(*) FROM datasets d
+		WHERE head <> COALESCE((SELECT MAX(id) FROM commits c WHERE c.dataset_id = d.id), 0)`,
+	"the commits do not follow one another": `SELECT count(*) FROM (SELECT previous, LAG(id, 1, 0) OVER (PARTITION BY dataset_id ORDER BY id) AS before
+		FROM commits) chain WHERE previous <> before`,
+	"there are commits past the last that was given": `SELECT count(*) FROM commits WHERE id > (SELECT last FROM sequences WHERE name = 'commit')`,
+}
+
+// Damage says what is wrong with the catalog in itself; empty: nothing is.
+func (c *Catalog) Damage(ctx context.Context) (what string, err error) {
+	err = c.Read(ctx, func(tx Tx) error {
+		what, err = get(tx, func(s scanner) (text string, err error) { return text, s.Scan(&text) }, `PRAGMA integrity_check(1)`)
+		if err != nil || what != "ok" {
+			return err
+		}
+		what = ""
+		broken, err := list(tx, func(s scanner) (string, error) {
+			var t, parent string
+			var row, key any
+			err := s.Scan(&t, &row, &parent, &key)
+			return t, err
+		}, `PRAGMA foreign_key_check`)
+		if err != nil {
+			return err
+		}
+		if len(broken) > 0 {
+			what = fmt.Sprintf("%d rows refer to rows that are not there", len(broken))
+			return nil
+		}
+		for contradiction, query := range agreements {
+			n, err := get(tx, scanInt, query)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				what = contradiction
+			}
+		}
+		return nil
+	})
+	if IsDamaged(err) {
+		return err.Error(), nil
+	}
+	return what, err
+}

@@ -1,0 +1,515 @@
+package storage_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+)
+
+var errCrash = errors.New("the machine stopped here")
+
+// stops is a hook that lets a number of durable steps happen, from when it is armed. Then the machine stops: no step
+// happens any more. With once, only that one step fails.
+type stops struct {
+	mu      sync.Mutex
+	armed   bool
+	once    bool
+	left    int
+	crashed bool
+}
+
+func (s *stops) hook(op, path string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.armed {
+		return nil
+	}
+	if s.left--; s.left < 0 && (!s.once || !s.crashed) {
+		s.crashed = true
+		return errCrash
+	}
+	return nil
+}
+
+// world is a store with a history of every kind, closed, and copies of its catalog from earlier on.
+type world struct {
+	dir    string
+	old    [][]byte // the catalog at earlier moments
+	d      string   // keyed, with versions, savepoints and a backup
+	f      string   // a fork of it, both changed since
+	gone   string   // deleted
+	commit int64    // of d: its last but one
+}
+
+func newWorld(t *testing.T) (w world) {
+	t.Helper()
+	ctx := context.Background()
+	b := open(t)
+	w.dir = b.dir
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	phases := []func(){
+		func() { w.d, w.f = pairApart(b) },
+		func() {
+			_, err := b.Increment(ctx, w.d, "major", "first", storage.Request{})
+			must(err)
+			w.commit = b.json(w.d, catalog.Upsert, `[{"id":50,"x":"new"},{"id":51,"x":"new"}]`).ID
+			_, err = b.Increment(ctx, w.d, "minor", "second", storage.Request{})
+			must(err)
+			_, err = b.CreateSavepoint(ctx, w.d, storage.NewSavepoint{Description: "kept"}, storage.Request{})
+			must(err)
+		},
+		func() {
+			w.gone = b.create("gone")
+			must(b.DeleteDataset(ctx, w.gone, storage.Request{}))
+			_, err := b.Backup(ctx, w.d, "head", "kept", storage.Request{})
+			must(err)
+			b.json(w.d, catalog.Append, `[{"id":60,"x":"last"}]`)
+		},
+	}
+	for _, phase := range phases {
+		phase()
+		b.dir2()
+		text, err := os.ReadFile(filepath.Join(w.dir, "catalog.db"))
+		must(err)
+		w.old = append(w.old, text)
+		b.Store = reopen(t, w.dir, storage.Options{}).Store
+	}
+	b.dir2()
+	return w
+}
+
+// pairApart is a dataset and its fork with a merge between them, and changes on both sides since.
+func pairApart(b *bench) (d, f string) {
+	d, f = b.pair("id")
+	b.json(f, catalog.Append, `[{"id":4,"x":"d","y":1}]`)
+	b.merge(f, d)
+	b.json(f, catalog.Append, `[{"id":5,"x":"e"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"},{"id":2,"x":"same"}]`)
+	b.json(f, catalog.Delete, `[{"id":3}]`)
+	b.json(d, catalog.Overwrite, `[{"id":2,"x":"same"},{"id":7,"x":"z","w":1}]`)
+	b.json(d, catalog.Upsert, `[{"id":3,"x":"other"}]`)
+	return d, f
+}
+
+// act is something that a client asks for.
+type act func(ctx context.Context, b *bench, w world) error
+
+func committing(mode catalog.Mode, body string) act {
+	return func(ctx context.Context, b *bench, w world) error {
+		_, err := b.try(w.d, mode, intake.JSON, body)
+		return err
+	}
+}
+
+func merging(into, from func(w world) string, m storage.Merge) act {
+	return func(ctx context.Context, b *bench, w world) error {
+		m.Source = from(w)
+		_, err := b.Merge(ctx, into(w), m, storage.Request{})
+		if e := storage.Explain(err); err != nil && e.Code == "merge_conflict" && len(e.Fields["played"].([]catalog.Commit)) > 0 {
+			return nil // it is done, up to there
+		}
+		return err
+	}
+}
+
+func upstream(w world) string { return w.d }
+func fork(w world) string     { return w.f }
+
+// many is more rows than are encoded in this process: DuckDB writes their file.
+var many = func() string {
+	var csv strings.Builder
+	csv.WriteString("id,x\n")
+	for i := range 600 {
+		fmt.Fprintf(&csv, "%d,many\n", 1000+i)
+	}
+	return csv.String()
+}()
+
+// acts are all operations that write, but those whose steps are another's.
+var acts = map[string]act{
+	"create": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "new", Key: []string{"id"}}, storage.Request{})
+		return err
+	},
+	"create with records": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.Found(ctx, storage.NewDataset{ProjectID: 1, Name: "new"}, storage.Change{Upload: b.upload(intake.JSON, `[{"v":1}]`)})
+		return err
+	},
+	"append":    committing(catalog.Append, `[{"id":70,"x":"a"}]`),
+	"overwrite": committing(catalog.Overwrite, `[{"id":1,"x":"over"},{"id":71,"x":"new"}]`),
+	"upsert":    committing(catalog.Upsert, `[{"id":1,"x":"up"},{"id":72,"z":true}]`),
+	"delete":    committing(catalog.Delete, `[{"id":1},{"id":2}]`),
+	"large append": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.try(w.d, catalog.Append, intake.CSV, many)
+		return err
+	},
+	"rollback": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.rollback(w.d, w.commit, storage.Records)
+		return err
+	},
+	"restore": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.Restore(ctx, w.d, fmt.Sprint(w.commit), storage.Request{})
+		return err
+	},
+	"version": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.Increment(ctx, w.d, "patch", "third", storage.Request{})
+		return err
+	},
+	"version rollback": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.RollbackVersion(ctx, w.d, "1.0.0", storage.Request{})
+		return err
+	},
+	"savepoint": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.CreateSavepoint(ctx, w.d, storage.NewSavepoint{Description: "made"}, storage.Request{})
+		return err
+	},
+	"savepoint description": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.DescribeSavepoint(ctx, w.d, "master__000001", "described")
+		return err
+	},
+	"description of the import": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.DescribeSavepoint(ctx, w.d, "master__000000", "described")
+		return err
+	},
+	"revert": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.Revert(ctx, w.d, "master__000000", storage.Request{})
+		return err
+	},
+	"rename": func(ctx context.Context, b *bench, w world) error {
+		name := "renamed"
+		_, err := b.EditDataset(ctx, w.d, storage.Edit{Name: &name}, storage.Request{})
+		return err
+	},
+	"delete dataset": func(ctx context.Context, b *bench, w world) error {
+		return b.DeleteDataset(ctx, w.f, storage.Request{})
+	},
+	"undelete dataset": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.UndeleteDataset(ctx, w.gone, storage.Request{})
+		return err
+	},
+	"new variable": func(ctx context.Context, b *bench, w world) error {
+		_, _, err := b.CreateVariable(ctx, w.d, storage.NewVariable{Name: "added", Type: "text"}, storage.Request{})
+		return err
+	},
+	"renamed variable": func(ctx context.Context, b *bench, w world) error {
+		name := "other"
+		_, _, err := b.tryEdit(w.d, "x", storage.VariableEdit{Name: &name})
+		return err
+	},
+	"dropped variable": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.DropVariable(ctx, w.d, b.id(w.d, "x"), storage.Request{})
+		return err
+	},
+	"backup": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.Backup(ctx, w.d, "1.0.0", "made", storage.Request{})
+		return err
+	},
+	"backup removed": func(ctx context.Context, b *bench, w world) error {
+		list, err := b.Backups(ctx, w.d)
+		if err != nil {
+			return err
+		}
+		return b.RemoveBackup(ctx, list[0])
+	},
+	"backup restored": func(ctx context.Context, b *bench, w world) error {
+		return b.withArchive(w.d, func(archive *bytes.Reader) error {
+			_, err := b.RestoreBackup(ctx, w.d, archive, storage.Request{})
+			return err
+		})
+	},
+	"dataset from a backup": func(ctx context.Context, b *bench, w world) error {
+		return b.withArchive(w.d, func(archive *bytes.Reader) error {
+			_, err := b.CreateFromBackup(ctx, archive, "copy", 1, storage.Request{})
+			return err
+		})
+	},
+	"fork": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.Fork(ctx, w.d, storage.NewFork{Name: "second"}, storage.Request{})
+		return err
+	},
+	"merge that links":            merging(upstream, fork, storage.Merge{Filter: &storage.MergeFilter{Keys: []string{"Dataset.append"}}}),
+	"merge that makes files anew": merging(fork, upstream, storage.Merge{Autorollback: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.overwrite"}}}),
+	"merge up to a conflict":      merging(upstream, fork, storage.Merge{}),
+	"rollback of a merge": func(ctx context.Context, b *bench, w world) error {
+		list, err := b.Actions(ctx, w.d, storage.ActionFilter{Keys: []string{"Dataset.merge"}})
+		if err != nil {
+			return err
+		}
+		_, err = b.rollback(w.d, list[0].ID, storage.Records)
+		return err
+	},
+}
+
+// withArchive reads the archive of a dataset's first backup.
+func (b *bench) withArchive(d string, f func(*bytes.Reader) error) error {
+	list, err := b.Backups(context.Background(), d)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(b.dir, "objects", list[0].Key))
+	if err != nil {
+		return err
+	}
+	return f(bytes.NewReader(text))
+}
+
+// told is all that people see of a store, without what differs from run to run.
+func (b *bench) told() string {
+	b.Helper()
+	ctx := context.Background()
+	var out []any
+	for _, deleted := range []bool{false, true} {
+		states, err := b.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 100})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, s := range states {
+			out = append(out, s.Dataset.Name, deleted, s.Dataset.Head)
+			if !deleted {
+				out = append(out, b.toldOf(s))
+			}
+		}
+	}
+	return toJSON(out)
+}
+
+func (b *bench) toldOf(s storage.State) (out []any) {
+	b.Helper()
+	ctx := context.Background()
+	d := s.Dataset.ID
+	actions, errActions := b.Actions(ctx, d, storage.ActionFilter{})
+	saves, errSaves := b.Savepoints(ctx, d)
+	versions, errVersions := b.Versions(ctx, d)
+	backups, errBackups := b.Backups(ctx, d)
+	if err := errors.Join(errActions, errSaves, errVersions, errBackups); err != nil {
+		b.Fatal(err)
+	}
+	for _, a := range actions {
+		out = append(out, a.ID, a.Mode, a.Previous, a.Total, a.RollbackCommitID, a.MergeCommitID)
+	}
+	for _, p := range saves {
+		out = append(out, storage.SavepointName(p.Number), p.CommitID, p.Description)
+	}
+	for _, v := range versions {
+		out = append(out, storage.VersionNumber(v), v.ID, v.CommitID, v.IsActive, v.Description)
+	}
+	for _, k := range backups {
+		out = append(out, k.Ref, k.CommitID, k.Description)
+	}
+	return append(out, s.Schema.Columns, b.rows(d, "head", true))
+}
+
+// copied copies a closed store.
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// withCatalog replaces the catalog of a closed store; nil: it is lost.
+func withCatalog(t *testing.T, dir string, catalog []byte) {
+	t.Helper()
+	for _, f := range []string{"catalog.db", "catalog.db-wal", "catalog.db-shm"} {
+		if err := os.Remove(filepath.Join(dir, f)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	if catalog == nil {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, "catalog.db"), catalog, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shows opens a closed store and returns what it tells; sound checks it before.
+func shows(t *testing.T, dir string, sound bool) string {
+	t.Helper()
+	b := reopen(t, dir, storage.Options{})
+	defer b.Store.Close()
+	if sound {
+		b.sound()
+	}
+	return b.told()
+}
+
+// The machine stops at every durable step of every operation, one after the other. After each, the store opens sound,
+// with the state before or the state after, and shows the same where its catalog is lost or an older copy.
+func TestCrashes(t *testing.T) {
+	w := newWorld(t)
+	before := shows(t, w.dir, true)
+	for name, act := range acts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			after, _ := done(t, w, act)
+			if after == before {
+				t.Fatal("nothing happened")
+			}
+			crashEverywhere(t, w, act, before, after)
+		})
+	}
+}
+
+// done does an act in full.
+func done(t *testing.T, w world, act act) (after, dir string) {
+	t.Helper()
+	dir = copied(t, w.dir)
+	b := reopen(t, dir, storage.Options{})
+	if err := act(context.Background(), b, w); err != nil {
+		t.Fatal(err)
+	}
+	b.dir2()
+	return shows(t, dir, true), dir
+}
+
+func crashEverywhere(t *testing.T, w world, act act, before, after string) {
+	t.Helper()
+	for step := 0; ; step++ {
+		dir := copied(t, w.dir)
+		s := &stops{left: step}
+		b := reopen(t, dir, storage.Options{Hook: s.hook})
+		s.armed = true
+		err := act(context.Background(), b, w)
+		s.armed = false
+		if !s.crashed {
+			if step < 3 {
+				t.Errorf("there are only %d steps", step)
+			}
+			return
+		}
+		b.Store.Close()
+		found := shows(t, dir, true)
+		if found != after && (err == nil || found != before) {
+			t.Errorf("step %d, answered with %v, left\n%s\nbefore\n%s\nafter\n%s", step, err, found, before, after)
+		}
+		withCatalog(t, dir, append([][]byte{nil}, w.old...)[step%(len(w.old)+1)])
+		if anew := shows(t, dir, step%4 == 0); anew != found {
+			t.Errorf("step %d with another catalog shows\n%s\nwant\n%s", step, anew, found)
+		}
+		if t.Failed() {
+			t.Fatalf("step %d", step)
+		}
+	}
+}
+
+// The machine stops at every step of the starts that bring lost and old catalogs up to the objects, and set aside what
+// can't be placed.
+func TestCrashesOfTheStart(t *testing.T) {
+	w := newWorld(t)
+	after, dir := done(t, w, acts["version rollback"])
+	half := filepath.Join(dir, "objects", w.d, "999")
+	if err := errors.Join(os.Mkdir(half, 0o755), os.WriteFile(filepath.Join(half, "commit.json"), []byte("{"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range append([][]byte{nil, []byte("this is no database")}, w.old...) {
+		for step := 0; ; step++ {
+			behind := copied(t, dir)
+			withCatalog(t, behind, old)
+			s := &stops{left: step, armed: true}
+			opened, err := storage.Open(context.Background(), behind, storage.Options{Threads: 2, Hook: s.hook})
+			if err == nil {
+				opened.Close()
+			}
+			if found := shows(t, behind, false); found != after {
+				t.Fatalf("the start stopped at step %d, answered with %v; then it shows\n%s\nwant\n%s", step, err, found, after)
+			}
+			if set := quarantined(t, behind); !strings.Contains(set, "-999-unreadable-") {
+				t.Fatalf("in quarantine: %s", set)
+			}
+			if !s.crashed {
+				break
+			}
+		}
+	}
+}
+
+// quarantined lists what is in a store's quarantine.
+func quarantined(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "quarantine"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, "\n")
+}
+
+// protocols are acts that each write in another way.
+var protocols = []string{
+	"create", "create with records", "append", "version", "version rollback", "savepoint", "savepoint description", "rename", "delete dataset",
+	"undelete dataset", "backup", "backup removed", "dataset from a backup", "fork", "merge up to a conflict",
+}
+
+// One step fails and the machine goes on: what the client is told is what the store shows, at once and after a restart,
+// also with the catalog lost.
+func TestFailures(t *testing.T) {
+	w := newWorld(t)
+	before := shows(t, w.dir, true)
+	for _, name := range protocols {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			act := acts[name]
+			after, _ := done(t, w, act)
+			for step := 0; failsAt(t, w, act, step, before, after); step++ {
+				if t.Failed() {
+					t.Fatalf("step %d", step)
+				}
+			}
+		})
+	}
+}
+
+func failsAt(t *testing.T, w world, act act, step int, before, after string) (failed bool) {
+	t.Helper()
+	dir := copied(t, w.dir)
+	s := &stops{left: step, once: true}
+	b := reopen(t, dir, storage.Options{Hook: s.hook})
+	s.armed = true
+	err := act(context.Background(), b, w)
+	s.armed = false
+	unknown := storage.Explain(err).Code == "outcome_unknown"
+	want := before
+	if err == nil {
+		want = after
+	}
+	if found := b.told(); found != want && !unknown {
+		t.Errorf("answered with %v, it shows\n%s\nwant\n%s", err, found, want)
+	}
+	if _, err := b.try(w.d, catalog.Upsert, intake.JSON, `[{"id":99,"x":"next"}]`); unknown != (storage.Explain(err).Code == "restart_needed") {
+		t.Errorf("the next commit: %v", err)
+	}
+	if !unknown {
+		want = b.told()
+	}
+	b.Store.Close()
+	for _, lost := range []bool{false, true} {
+		if lost {
+			withCatalog(t, dir, nil)
+		}
+		if found := shows(t, dir, lost); found != want && !(unknown && (found == before || found == after)) {
+			t.Errorf("answered with %v, the next start shows\n%s\nwant\n%s", err, found, want)
+		}
+	}
+	return s.crashed
+}

@@ -1,0 +1,45 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// dirLock keeps other processes out of a data directory. The lock is on the directory itself, which can't be replaced
+// under a running server; the file lock is locked as well, for versions that know only that.
+type dirLock []*flock.Flock
+
+// lockDirectory locks a data directory. Without create, nothing is written: a file lock that is missing stays so.
+func lockDirectory(dir string, create bool) (held dirLock, err error) {
+	file := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(os.O_RDONLY))
+	if create {
+		file = flock.New(filepath.Join(dir, "lock"))
+	}
+	for _, l := range []*flock.Flock{flock.New(dir, flock.SetFlag(os.O_RDONLY)), file} {
+		ok, err := l.TryLock()
+		if errors.Is(err, fs.ErrNotExist) && !create {
+			continue
+		}
+		if err != nil || !ok {
+			return nil, errors.Join(fmt.Errorf("%w: %s. Stop the server that has it open", ErrInUse, dir), err, held.release())
+		}
+		held = append(held, l)
+	}
+	return held, nil
+}
+
+// ErrInUse is returned where another process, or another part of this one, has the data directory open.
+var ErrInUse = errors.New("the data directory is in use")
+
+func (held dirLock) release() error {
+	var errs []error
+	for _, l := range held {
+		errs = append(errs, l.Unlock())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,97 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"rowback/storage/datafile"
+)
+
+// choose decides which of the fresh commits follow on the heads. The others can't be placed.
+func (f *forward) choose() {
+	needed := map[int64]bool{} // commits that forks were made at
+	for _, s := range f.shelves {
+		if s.born != nil && s.born.Dataset.IsFork() {
+			needed[s.born.Dataset.ForkCommit] = true
+		}
+	}
+	for _, s := range f.shelves {
+		f.follow(s)
+		f.trim(s, needed)
+	}
+}
+
+// follow finds the path of commits that begins at a dataset's head. Where two commits were made on one, it takes the one
+// that the newest commit goes back to: the other was given up when the server went on.
+func (f *forward) follow(s *shelf) {
+	if len(s.fresh) == 0 {
+		return
+	}
+	if !s.known && s.born == nil {
+		for _, c := range s.fresh {
+			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "how its dataset was made is not known")
+		}
+		return
+	}
+	next := map[int64]*fresh{} // by the commit that it was made on
+	newest := map[int64]int64{}
+	for _, c := range slices.Backward(s.fresh) {
+		newest[c.id] = max(c.id, newest[c.id])
+		on := c.madeOn()
+		if next[on] == nil || newest[c.id] > newest[next[on].id] {
+			next[on] = c
+		}
+		newest[on] = max(newest[on], newest[c.id])
+	}
+	head := s.dataset.Head
+	if !s.known {
+		head = s.born.Dataset.Head
+	}
+	on := map[int64]bool{}
+	for c := next[head]; c != nil; c = next[c.id] {
+		s.path = append(s.path, c)
+		on[c.id] = true
+	}
+	for _, c := range s.fresh {
+		if !on[c.id] {
+			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "it was made on commit %d, and does not follow on commit %d, the head", c.madeOn(), head)
+		}
+	}
+}
+
+// trim leaves out the last commits of a path that are not complete: they were never acknowledged, or are damaged. One
+// that others were made on was there once, and stays: what is damaged of it is refused when it is read.
+func (f *forward) trim(s *shelf, needed map[int64]bool) {
+	for len(s.path) > 0 {
+		last := s.path[len(s.path)-1]
+		fault := f.store.fault(last.manifest)
+		if fault == "" || needed[last.id] {
+			return
+		}
+		s.path = s.path[:len(s.path)-1]
+		f.setAside(s.id, last.id, commitKey(s.id, last.id), incomplete, "%s", fault)
+	}
+}
+
+// fault says which of a commit's own files is missing or not what was written; empty: none.
+func (s *Store) fault(m manifest) string {
+	for _, p := range append(m.Played, m) {
+		for _, f := range p.Opened {
+			in, err := s.blobs.Open(f.Key)
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Sprintf("file %d (%s) is missing", f.ID, f.Key)
+			}
+			if err != nil {
+				return fmt.Sprintf("file %d (%s) can't be read: %v", f.ID, f.Key, err)
+			}
+			sum, size, err := datafile.Checksum(in)
+			in.Close()
+			if err != nil || sum != f.Checksum || size != f.Bytes {
+				return fmt.Sprintf("file %d (%s) is not what was written", f.ID, f.Key)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,97 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"rowback/storage/blob"
+	"rowback/storage/duck"
+)
+
+// Inspection is what a look at a data directory finds.
+type Inspection struct {
+	Forward  []string  // what the next start records that the catalog does not have yet
+	Problems []Problem // what is not as it must be, now or after that
+}
+
+// Inspect checks the store in the data directory dir, which no server has open, and writes nothing there: it works on a
+// copy of the catalog, and does with that what the next start will do. With deep, every byte is read. Where there is no
+// store, the error is ErrNotStore; where one is open, ErrInUse.
+func Inspect(ctx context.Context, dir string, deep bool, o Options) (out Inspection, err error) {
+	s := newStore(dir, o)
+	if s.marker, _, err = readMarker(dir); err != nil {
+		return out, err
+	}
+	if s.dirLock, err = lockDirectory(dir, false); err != nil {
+		return out, err
+	}
+	temporary, err := os.MkdirTemp("", "rowback-check-")
+	if err != nil {
+		return out, errors.Join(err, s.dirLock.release())
+	}
+	defer func() { err = errors.Join(err, s.Close(), os.RemoveAll(temporary)) }()
+	err = s.inspect(ctx, temporary, deep, &out)
+	return out, err
+}
+
+func (s *Store) inspect(ctx context.Context, temporary string, deep bool, out *Inspection) (err error) {
+	if s.blobs, err = blob.OpenReadOnly(s.dir, temporary); err != nil {
+		return err
+	}
+	if err := s.copyCatalog(ctx, temporary, out); err != nil {
+		return err
+	}
+	if s.engine, err = duck.Open(s.limits(engineShare)); err != nil {
+		return err
+	}
+	f := &forward{store: s}
+	if err := f.run(ctx); err != nil {
+		return err
+	}
+	out.Forward = f.steps
+	for _, a := range f.aside {
+		a.Detail = "the next start moves it to quarantine: " + a.Detail
+		out.Problems = append(out.Problems, a.Problem)
+	}
+	found, err := s.Check(ctx, deep)
+	out.Problems = append(out.Problems, found...)
+	return err
+}
+
+// copyCatalog opens a copy of the catalog, or an empty one where it is missing or damaged.
+func (s *Store) copyCatalog(ctx context.Context, temporary string, out *Inspection) error {
+	path := filepath.Join(temporary, catalogFile)
+	for _, suffix := range []string{"", "-wal"} {
+		if err := copyIfThere(filepath.Join(s.dir, catalogFile+suffix), path+suffix); err != nil {
+			return err
+		}
+	}
+	what, err := s.tryCatalog(ctx, path)
+	if err != nil {
+		return err
+	}
+	if what != "" {
+		out.Problems = append(out.Problems, Problem{Detail: "the catalog is damaged, and the next start makes it anew: " + what})
+		if what, err = s.tryCatalog(ctx, filepath.Join(temporary, "new-"+catalogFile)); err != nil || what != "" {
+			return errors.Join(err, fmt.Errorf("a new catalog can't be used: %s", what))
+		}
+	}
+	_, err = s.indexes(ctx)
+	return err
+}
+
+func copyIfThere(from, to string) error {
+	in, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return copyTo(to, in)
+}

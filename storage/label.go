@@ -1,0 +1,143 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// A label is what is kept beside a dataset's commits and is not one: how the dataset was made, its versions, savepoints
+// that were made or described by themselves, and whether it is deleted. Like a commit, it is written first and recorded
+// in the catalog after: at the start the labels win. Each has the receipt of the request that made it.
+
+// birth is dataset.json, and part of the commit that a dataset is made with: the dataset as it was before its first commit.
+type birth struct {
+	Dataset    catalog.Dataset    `json:"dataset"`
+	Schema     schema.Schema      `json:"schema"`
+	Properties catalog.Properties `json:"properties"`
+	answers
+}
+
+type versionLabel struct {
+	catalog.Version
+	answers
+}
+
+type savepointLabel struct {
+	catalog.Savepoint
+	answers
+}
+
+// backupLabel lies beside the archive. One among the other labels says that the backup was removed.
+type backupLabel struct {
+	catalog.Backup
+	RemovedAt time.Time `json:"removed_at,omitzero"`
+	answers
+}
+
+// deletion is when a dataset was deleted; zero: it was brought back. Older versions wrote the time alone, and removed it.
+type deletion struct {
+	At time.Time `json:"deleted_at"`
+	answers
+}
+
+// UnmarshalJSON reads both forms.
+func (d *deletion) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte(`"`)) {
+		return json.Unmarshal(text, &d.At)
+	}
+	type plain deletion
+	return json.Unmarshal(text, (*plain)(d))
+}
+
+func labelKey(dataset, name string) string {
+	return dataset + "/" + labelsFolder + "/" + name + ".json"
+}
+
+func versionName(v catalog.Version) string { return "version-" + VersionNumber(v) }
+
+// labels are those that a transaction writes. Where it fails, they are as they were before.
+type labels struct {
+	store  *Store
+	placed []blob.Placed
+}
+
+func (l *labels) put(dataset, name string, label any) error {
+	text, err := json.MarshalIndent(label, "", "  ")
+	if err != nil {
+		return err
+	}
+	p, err := l.store.blobs.Put(labelKey(dataset, name), text)
+	l.placed = append(l.placed, p)
+	return err
+}
+
+// label runs a transaction that writes labels: the last thing before it ends, since what the catalog refuses is not to
+// be written.
+func (s *Store) label(ctx context.Context, f func(tx catalog.Tx, l *labels) error) error {
+	if err := s.halted(); err != nil {
+		return err
+	}
+	l := &labels{store: s}
+	err := s.catalog.Write(ctx, func(tx catalog.Tx) error { return f(tx, l) })
+	switch {
+	case err == nil:
+		for _, p := range l.placed {
+			err = errors.Join(err, p.Keep())
+		}
+		if err != nil {
+			s.options.Log.Warn("a label's former text could not be removed", "error", err)
+		}
+		return nil
+	case errors.Is(err, catalog.ErrUncertain):
+		return s.halt(err)
+	}
+	for _, p := range l.placed {
+		if err2 := p.Undo(); err2 != nil {
+			return s.halt(errors.Join(err, err2))
+		}
+	}
+	return err
+}
+
+// kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept are
+// left out.
+func (s *Store) kept(dataset, name string) answers {
+	var a answers
+	if s.readJSON(labelKey(dataset, name), &a) != nil {
+		return answers{} // there is none yet
+	}
+	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(s.now().Add(-receiptsKept)) })
+	return a
+}
+
+func (s *Store) readJSON(key string, v any) error {
+	in, err := s.blobs.Open(key)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
+}
+
+// labelName is the name of the label at a key; empty where it is not one.
+func labelName(key string) string {
+	name, ok := strings.CutSuffix(key[strings.LastIndexByte(key, '/')+1:], ".json")
+	if !ok {
+		return ""
+	}
+	return name
+}

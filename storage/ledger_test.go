@@ -1,0 +1,55 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// ledger is all that a store holds, as text: every dataset, deleted ones too, with its commits, its records after each of
+// them, its versions, savepoints and backups.
+func (b *bench) ledger() string {
+	b.Helper()
+	ctx := context.Background()
+	var out []string
+	for _, deleted := range []bool{false, true} {
+		states, err := b.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1000})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, s := range states {
+			out = append(out, toJSON(s.Dataset))
+			if deleted {
+				continue // what it holds is shown to no one
+			}
+			out = append(out, b.page(s.Dataset.ID))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// page is what one dataset holds.
+func (b *bench) page(d string) string {
+	b.Helper()
+	ctx := context.Background()
+	actions, err := b.Actions(ctx, d, storage.ActionFilter{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out []string
+	for _, c := range actions {
+		out = append(out, toJSON(c), toJSON(b.rows(d, fmt.Sprint(c.ID), true)))
+	}
+	versions, errVersions := b.Versions(ctx, d)
+	savepoints, errSavepoints := b.Savepoints(ctx, d)
+	backups, errBackups := b.Backups(ctx, d)
+	for _, err := range []error{errVersions, errSavepoints, errBackups} {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups)), "\n")
+}

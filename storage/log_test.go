@@ -1,0 +1,349 @@
+package storage_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+)
+
+// killed is a copy of an open store's directory, as a killed process leaves it: with its write-ahead log.
+func (b *bench) killed() string {
+	b.Helper()
+	dir := copied(b.T, b.dir)
+	if info, err := os.Stat(filepath.Join(dir, "catalog.db-wal")); err != nil || info.Size() == 0 {
+		b.Fatalf("there is no write-ahead log: %v", err)
+	}
+	return dir
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// Whatever is lost of the catalog of a killed process, every commit and label that was acknowledged is there.
+func TestNothingIsLostWithTheCatalog(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, catalog.Append, `[{"id":1}]`)
+	b.dir2()
+	older, err := os.ReadFile(filepath.Join(b.dir, "catalog.db"))
+	b.must(err)
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	for i := range 5 {
+		b.json(d, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, 10+i))
+	}
+	_, err = b.Increment(ctx, d, "major", "", storage.Request{})
+	b.must(err)
+	f := b.fork(d, "f", "head")
+	b.json(f, catalog.Upsert, `[{"id":1,"v":"f"}]`)
+	b.merge(f, d)
+	want := b.told()
+	at := func(dir string, suffix string) string { return filepath.Join(dir, "catalog.db"+suffix) }
+	for name, harm := range map[string]func(dir string) error{
+		"the log is deleted":              func(dir string) error { return os.Remove(at(dir, "-wal")) },
+		"the index of the log is deleted": func(dir string) error { return errors.Join(os.RemoveAll(at(dir, "-shm"))) },
+		"the log is cut":                  func(dir string) error { return os.Truncate(at(dir, "-wal"), 5000) },
+		"the catalog is older": func(dir string) error {
+			return errors.Join(os.WriteFile(at(dir, ""), older, 0o644), os.Remove(at(dir, "-wal")))
+		},
+		"the catalog is older, and the log not": func(dir string) error { return os.WriteFile(at(dir, ""), older, 0o644) },
+		"the catalog is cut":                    func(dir string) error { return errors.Join(os.Truncate(at(dir, ""), 9000), os.Remove(at(dir, "-wal"))) },
+		"the catalog is something else": func(dir string) error {
+			return os.WriteFile(at(dir, ""), []byte(strings.Repeat("no database ", 1000)), 0o644)
+		},
+		"the catalog is empty":                 func(dir string) error { return errors.Join(os.Truncate(at(dir, ""), 0), os.Remove(at(dir, "-wal"))) },
+		"the catalog is gone, and the log not": func(dir string) error { return os.Remove(at(dir, "")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := b.killed()
+			b.must(harm(dir))
+			again := reopen(t, dir, storage.Options{})
+			if got := again.told(); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			problems, err := again.Check(ctx, true)
+			for _, p := range problems {
+				if !strings.Contains(p.Detail, "quarantine/catalog.db") {
+					t.Errorf("check: %v", p)
+				}
+			}
+			if c := again.json(d, catalog.Append, `[{"id":1000}]`); err != nil || c.ID <= 10 {
+				t.Errorf("the next commit is %d, %v", c.ID, err)
+			}
+		})
+	}
+}
+
+// answering makes a request with a key, whose answer is a text.
+func answering(key, text string) storage.Request {
+	return storage.Request{User: "ann", Receipt: &storage.Receipt{Key: key, Fingerprint: "p", Answer: func(any) (json.RawMessage, error) {
+		return json.Marshal(map[string]string{"body": text + " <&>"})
+	}}}
+}
+
+// The answer that a key was given is found where the catalog is lost, byte for byte: it is kept with what was done.
+func TestReceiptsOutliveTheCatalog(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	made, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "x"}, answering("create", "made"))
+	b.must(err)
+	d := made.Dataset.ID
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering("append", "appended")})
+	b.must(err)
+	_, err = b.Increment(ctx, d, "major", "", answering("version", "named"))
+	b.must(err)
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`), Request: answering("more", "appended")})
+	b.must(err)
+	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("savepoint", "marked"))
+	b.must(err)
+	_, err = b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("again", "marked before"))
+	b.must(err)
+	_, err = b.DescribeSavepoint(ctx, d, p.ID, "described")
+	b.must(err)
+	_, err = b.Backup(ctx, d, "head", "", answering("backup", "kept"))
+	b.must(err)
+	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
+	_, err = b.UndeleteDataset(ctx, d, answering("undelete", "back"))
+	b.must(err)
+	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
+	_, err = b.UndeleteDataset(ctx, d, storage.Request{})
+	b.must(err)
+	_, err = b.Fork(ctx, d, storage.NewFork{}, answering("fork", "forked"))
+	b.must(err)
+	_, err = b.RollbackVersion(ctx, d, "1.0.0", answering("rollback", "rolled back"))
+	b.must(err)
+	job, err := b.StartJob(ctx, "Appending", answering("job", "promised"))
+	b.must(err)
+	later := answering("", "done")
+	later.Receipt.Job = job.ID
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":3}]`), Request: later})
+	b.must(err)
+	answers := func() (out []string) {
+		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "undelete", "fork", "rollback", "job"} {
+			answer, ok, done, err := b.Once(ctx, "ann", key, "p")
+			if err != nil || !ok {
+				t.Errorf("%s: the answer is there: %v, %v", key, ok, err)
+				continue
+			}
+			done()
+			out = append(out, key+" "+string(answer))
+		}
+		j, err := b.Job(ctx, job.ID)
+		return append(out, fmt.Sprint(j.Progress, j.Message, string(j.Answer), err))
+	}
+	before := answers()
+	b.loseCatalog()
+	if after := answers(); strings.Join(after, "\n") != strings.Join(before, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+	}
+	_, _, _, err = b.Once(ctx, "ann", "append", "other")
+	wantRefusal(t, err, "idempotency_key_reused")
+}
+
+// Answers are kept for 30 days, also where the catalog is made anew.
+func TestOldReceiptsAreForgotten(t *testing.T) {
+	ctx := context.Background()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	b := reopen(t, dir, storage.Options{Now: func() time.Time { return now }})
+	d := b.create("x")
+	for i, key := range []string{"old", "new"} {
+		now = now.AddDate(0, 0, 20*i)
+		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering(key, key)})
+		b.must(err)
+	}
+	b.dir2()
+	withCatalog(t, dir, nil)
+	now = now.AddDate(0, 0, 15)
+	again := reopen(t, dir, storage.Options{Now: func() time.Time { return now }})
+	for key, kept := range map[string]bool{"old": false, "new": true} {
+		if _, ok, _, err := again.Once(ctx, "ann", key, "p"); ok != kept || err != nil {
+			t.Errorf("%s: it is kept: %v, %v", key, ok, err)
+		}
+	}
+}
+
+// What can't be placed moves to quarantine, is reported, and its numbers are not given again.
+func TestWhatCannotBePlacedIsSetAside(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		harm func(b *bench, d string, last int64) error
+		why  string
+	}{
+		"a file is cut": {func(b *bench, d string, last int64) error {
+			return os.Truncate(b.object(d, last, "data-0000.parquet"), 100)
+		}, "incomplete"},
+		"a file is missing": {func(b *bench, d string, last int64) error {
+			return os.Remove(b.object(d, last, "data-0000.parquet"))
+		}, "incomplete"},
+		"its description is cut": {func(b *bench, d string, last int64) error {
+			return os.Truncate(b.object(d, last, "commit.json"), 100)
+		}, "unreadable"},
+		"it has no description": {func(b *bench, d string, last int64) error {
+			return os.Remove(b.object(d, last, "commit.json"))
+		}, "unreadable"},
+		"it was made on an unknown commit": {func(b *bench, d string, last int64) error {
+			return os.RemoveAll(filepath.Dir(b.object(d, last-1, "x")))
+		}, "unplaced"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			b := open(t)
+			d := b.create("x")
+			b.json(d, catalog.Append, `[{"v":1}]`)
+			b.json(d, catalog.Append, `[{"v":2}]`)
+			last := b.json(d, catalog.Append, `[{"v":3},{"v":4}]`)
+			b.dir2()
+			b.must(c.harm(b, d, last.ID))
+			withCatalog(t, b.dir, nil)
+			found, err := storage.Inspect(ctx, b.dir, false, storage.Options{})
+			if err != nil || len(found.Problems) == 0 {
+				t.Errorf("before the start: %+v, %v", found, err)
+			}
+			again := reopen(t, b.dir, storage.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if set := quarantined(t, b.dir); !strings.Contains(set, fmt.Sprintf("%s-%d-%s-", d, last.ID, c.why)) {
+				t.Errorf("in quarantine: %s", set)
+			}
+			if !strings.Contains(log.String(), "can't be placed") {
+				t.Errorf("the log has %s", log.String())
+			}
+			problems, err := again.Check(ctx, true)
+			if err != nil || len(problems) != 1 || problems[0].Commit != last.ID || problems[0].Dataset != d {
+				t.Errorf("check: %v, %v", problems, err)
+			}
+			next := again.json(d, catalog.Append, `[{"v":9}]`)
+			if next.ID <= last.ID {
+				t.Errorf("commit %d is given again as %d", last.ID, next.ID)
+			}
+		})
+	}
+}
+
+// object is where an object of a commit lies.
+func (b *bench) object(d string, commit int64, name string) string {
+	return filepath.Join(b.dir, "objects", d, fmt.Sprint(commit), name)
+}
+
+// Numbers of a commit in quarantine, and of one that was withdrawn, are not given again: its id, its files' ids, its row
+// numbers and its savepoint's.
+func TestNumbersAreGivenOnce(t *testing.T) {
+	ctx := context.Background()
+	s := &stops{once: true}
+	dir := t.TempDir()
+	b := reopen(t, dir, storage.Options{Hook: func(op, path string) error {
+		if op == "commit" {
+			return s.hook(op, path)
+		}
+		return nil
+	}})
+	d := b.create("x")
+	b.json(d, catalog.Append, `[{"v":1}]`)
+	s.armed = true
+	_, err := b.try(d, catalog.Append, intake.JSON, `[{"v":2},{"v":3}]`)
+	if !errors.Is(err, errCrash) || !strings.Contains(quarantined(t, dir), d+"-2-withdrawn-") {
+		t.Errorf("%v; in quarantine: %s", err, quarantined(t, dir))
+	}
+	b.sound()
+	b.dir2()
+	withCatalog(t, dir, nil)
+	b.Store = reopen(t, dir, storage.Options{}).Store
+	third := b.json(d, catalog.Append, `[{"v":4}]`)
+	_, err = b.Increment(ctx, d, "major", "", storage.Request{})
+	b.must(err)
+	back, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}) // has savepoint 1
+	b.must(err)
+	if third.ID != 3 || back.ID != 4 {
+		t.Errorf("commits %d and %d", third.ID, back.ID)
+	}
+	b.dir2()
+	withCatalog(t, dir, nil)
+	b.must(os.Truncate(b.object(d, 4, "commit.json"), 0))
+	b.Store = reopen(t, dir, storage.Options{}).Store
+	b.json(d, catalog.Append, `[{"v":5}]`)
+	b.want(d, "head", `{"_id":1,"v":1}`, `{"_id":4,"v":4}`, `{"_id":5,"v":5}`)
+}
+
+// A savepoint that went to quarantine with its commit keeps its number.
+func TestSavepointNumbersAreGivenOnce(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("x")
+	b.json(d, catalog.Append, `[{"v":1}]`)
+	_, err := b.Increment(ctx, d, "major", "", storage.Request{})
+	b.must(err)
+	b.json(d, catalog.Append, `[{"v":2}]`)
+	_, err = b.RollbackVersion(ctx, d, "1.0.0", storage.Request{})
+	b.must(err)
+	b.dir2()
+	b.must(os.RemoveAll(filepath.Dir(b.object(d, 2, "x")))) // what the rollback was made on
+	withCatalog(t, b.dir, nil)
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	b.json(d, catalog.Append, `[{"v":3}]`)
+	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "next"}, storage.Request{})
+	if err != nil || p.Number != 2 {
+		t.Errorf("savepoint %d, %v", p.Number, err)
+	}
+	b.want(d, "head", `{"_id":1,"v":1}`, `{"_id":3,"v":3}`) // the row of the lost commit was 2
+}
+
+// A damaged file of a commit that others were made on does not take them with it: it stays where it is.
+func TestDamageInTheMiddleTakesNothingElse(t *testing.T) {
+	b := open(t)
+	d := b.create("x")
+	for i := range 4 {
+		b.json(d, catalog.Append, fmt.Sprintf(`[{"v":%d}]`, i))
+	}
+	b.dir2()
+	b.must(os.Truncate(b.object(d, 2, "data-0000.parquet"), 50))
+	withCatalog(t, b.dir, nil)
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	if set := quarantined(t, b.dir); set != "" {
+		t.Errorf("in quarantine: %s", set)
+	}
+	if list, err := b.Commits(context.Background(), d, 1<<62, 100); len(list) != 4 || err != nil {
+		t.Errorf("%d commits, %v", len(list), err)
+	}
+}
+
+// A folder that was copied to another place is not taken for a commit.
+func TestCopiedFoldersAreSetAside(t *testing.T) {
+	b := open(t)
+	d, other := b.create("x"), b.create("y")
+	b.json(d, catalog.Append, `[{"v":1}]`)
+	b.json(other, catalog.Append, `[{"v":2}]`)
+	b.dir2()
+	for _, to := range []string{b.object(other, 1, ""), b.object(d, 7, ""), b.object("0123456789abcdef0123456789abcdef", 1, "")} {
+		b.must(os.CopyFS(to, os.DirFS(b.object(d, 1, ""))))
+	}
+	for _, lost := range []bool{false, true} {
+		dir := copied(t, b.dir)
+		if lost {
+			withCatalog(t, dir, nil)
+		}
+		again := reopen(t, dir, storage.Options{})
+		again.want(d, "head", `{"_id":1,"v":1}`)
+		again.want(other, "head", `{"_id":1,"v":2}`)
+		if names := strings.Split(quarantined(t, dir), "\n"); len(names) != 3 {
+			t.Errorf("in quarantine: %v", names)
+		}
+		if c := again.json(d, catalog.Append, `[{"v":3}]`); c.ID != 8 {
+			t.Errorf("the next commit is %d", c.ID)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package storage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"rowback/storage/blob"
+)
+
+// marker is store.json: it says that a directory is a store, which one, and in which format.
+type marker struct {
+	ID            string    `json:"id"`
+	FormatVersion int       `json:"format_version"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+const (
+	markerFile  = "store.json"
+	catalogFile = "catalog.db"
+
+	// formatVersion is the newest format that this program knows. It grows when an older program would misread a store.
+	formatVersion = 1
+)
+
+// ErrNotStore is returned where a directory is not a store: it is missing, empty, or something else's.
+var ErrNotStore = errors.New("not a store")
+
+// contents are what may lie in a store's directory, and lost+found, which is a volume's own.
+var contents = []string{
+	markerFile, markerFile + blob.Unfinished, catalogFile, catalogFile + "-wal", catalogFile + "-shm", "objects", "staging", "quarantine", "lock", "lost+found",
+}
+
+// readMarker reads store.json. A directory without it may be a store that was made before there was one: then the marker
+// is empty. Otherwise the error is ErrNotStore, and bare reports whether the directory can become a store.
+func readMarker(dir string) (m marker, bare bool, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, markerFile))
+	if err == nil {
+		return m, false, m.decode(text)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return m, false, err
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, true, fmt.Errorf("%w: the directory %s does not exist", ErrNotStore, dir)
+	}
+	if err != nil {
+		return m, false, err
+	}
+	var foreign []string
+	has := map[string]bool{}
+	for _, e := range entries {
+		has[e.Name()] = true
+		if !slices.Contains(contents, e.Name()) {
+			foreign = append(foreign, e.Name())
+		}
+	}
+	return m, len(foreign) == 0, surveyed(dir, has, foreign)
+}
+
+func (m *marker) decode(text []byte) error {
+	if err := json.Unmarshal(text, m); err != nil || m.ID == "" || m.FormatVersion < 1 {
+		return fmt.Errorf("%s is damaged. Put back a copy of it, or remove it to have a new one written", markerFile)
+	}
+	if m.FormatVersion > formatVersion {
+		return fmt.Errorf("the store has format %d, and this program knows formats up to %d. Use a newer version of the program", m.FormatVersion, formatVersion)
+	}
+	return nil
+}
+
+// surveyed decides whether a directory without a marker is a store of a version that wrote none.
+func surveyed(dir string, has map[string]bool, foreign []string) error {
+	switch {
+	case has[catalogFile] && has["objects"]:
+		return nil
+	case len(foreign) > 0:
+		return fmt.Errorf("%w: the directory %s has %s in it, and no %s. Name an empty directory, or a store's", ErrNotStore, dir, few(foreign), markerFile)
+	case has[catalogFile] || has["objects"]:
+		return nil
+	}
+	return fmt.Errorf("%w: the directory %s is empty", ErrNotStore, dir)
+}
+
+// few lists the first of some names.
+func few(names []string) string {
+	if len(names) > 3 {
+		return fmt.Sprintf("%s and %d more entries", strings.Join(names[:3], ", "), len(names)-3)
+	}
+	return strings.Join(names, ", ")
+}
+
+// claim makes sure that the directory is a store, or makes it one, and locks it.
+func (s *Store) claim() (err error) {
+	if _, bare, err := readMarker(s.dir); err != nil && !bare {
+		return err
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	if s.dirLock, err = lockDirectory(s.dir, true); err != nil {
+		return err
+	}
+	s.marker, _, err = readMarker(s.dir)
+	if errors.Is(err, ErrNotStore) {
+		return s.mark(s.options.NewID())
+	}
+	return err
+}
+
+// mark writes store.json.
+func (s *Store) mark(id string) error {
+	s.marker = marker{ID: id, FormatVersion: formatVersion, CreatedAt: s.now()}
+	text, err := json.MarshalIndent(s.marker, "", "  ")
+	if err != nil {
+		return err
+	}
+	return blob.WriteFile(s.dir, markerFile, text, s.options.Hook)
+}

@@ -1,0 +1,222 @@
+package storage_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// snapshotOf is every file and folder below dir with its bytes and when it was changed.
+func snapshotOf(t *testing.T, dir string) string {
+	t.Helper()
+	var out strings.Builder
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(&out, path, info.Mode(), info.ModTime().UnixNano())
+		if e.IsDir() {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		fmt.Fprintf(&out, "%x\n", text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// A look at a store changes nothing there, whatever state it is in, and says what the next start will do.
+func TestInspectChangesNothing(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, catalog.Append, `[{"id":1}]`)
+	b.dir2()
+	older, err := os.ReadFile(filepath.Join(b.dir, "catalog.db"))
+	b.must(err)
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	b.json(d, catalog.Append, `[{"id":2}]`)
+	killed := b.killed()
+	b.must(os.WriteFile(filepath.Join(killed, "staging", "left"), []byte("half an upload"), 0o644))
+	behind := copied(t, killed)
+	withCatalog(t, behind, older)
+	lost := copied(t, killed)
+	withCatalog(t, lost, nil)
+	unmarked := copied(t, killed)
+	b.must(errors.Join(os.Remove(filepath.Join(unmarked, "store.json")), os.Remove(filepath.Join(unmarked, "lock"))))
+	broken := copied(t, behind)
+	b.must(os.Truncate(filepath.Join(broken, "objects", d, "2", "data-0000.parquet"), 10))
+	for name, c := range map[string]struct {
+		dir      string
+		forward  string
+		problems string
+	}{
+		"killed":                    {killed, "[]", "[]"},
+		"with an older catalog":     {behind, fmt.Sprintf("[commit 2 of dataset %s]", d), "[]"},
+		"without its catalog":       {lost, fmt.Sprintf("[dataset %s was made commit 1 of dataset %[1]s commit 2 of dataset %[1]s]", d), "[]"},
+		"without its marker":        {unmarked, "[]", "[]"},
+		"with an incomplete commit": {broken, "[]", "the next start moves it to quarantine"},
+	} {
+		before := snapshotOf(t, c.dir)
+		found, err := storage.Inspect(ctx, c.dir, true, storage.Options{})
+		if err != nil || fmt.Sprint(found.Forward) != c.forward || !strings.Contains(fmt.Sprint(found.Problems), c.problems) {
+			t.Errorf("%s: %+v, %v", name, found, err)
+		}
+		if snapshotOf(t, c.dir) != before {
+			t.Errorf("%s: it was changed", name)
+		}
+	}
+	if _, err := storage.Inspect(ctx, b.dir, false, storage.Options{}); !errors.Is(err, storage.ErrInUse) {
+		t.Errorf("while it is open: %v", err)
+	}
+}
+
+// A directory that is something else's is refused, and left as it is.
+func TestForeignDirectories(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		files []string
+		says  string
+		bare  bool // it becomes a store
+	}{
+		"empty":                         {nil, "is empty", true},
+		"a volume's":                    {[]string{"lost+found/"}, "is empty", true},
+		"with a lock":                   {[]string{"lock"}, "is empty", true},
+		"whose making was stopped":      {[]string{"store.json.new", "lock"}, "is empty", true},
+		"someone's notes":               {[]string{"notes.txt"}, "notes.txt", false},
+		"a repository":                  {[]string{"HEAD", "config", "objects/", "refs/"}, "HEAD, config, refs", false},
+		"another program's":             {[]string{"catalog.db", "app.conf", "a", "b", "c"}, "a, app.conf, b and 1 more", false},
+		"with files that can't be seen": {[]string{".profile"}, ".profile", false},
+	} {
+		dir := t.TempDir()
+		for _, f := range c.files {
+			path := filepath.Join(dir, f)
+			var err error
+			if strings.HasSuffix(f, "/") {
+				err = os.Mkdir(path, 0o755)
+			} else {
+				err = os.WriteFile(path, []byte("x"), 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := snapshotOf(t, dir)
+		_, err := storage.Inspect(ctx, dir, false, storage.Options{})
+		if !errors.Is(err, storage.ErrNotStore) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: to look at: %v", name, err)
+		}
+		if snapshotOf(t, dir) != before {
+			t.Errorf("%s: the look changed it", name)
+		}
+		s, err := storage.Open(ctx, dir, storage.Options{Threads: 2})
+		if err == nil {
+			s.Close()
+		}
+		if c.bare != (err == nil) || !c.bare && (!errors.Is(err, storage.ErrNotStore) || snapshotOf(t, dir) != before) {
+			t.Errorf("%s: opened: %v", name, err)
+		}
+	}
+	missing := filepath.Join(t.TempDir(), "missing")
+	if _, err := storage.Inspect(ctx, missing, false, storage.Options{}); !errors.Is(err, storage.ErrNotStore) {
+		t.Errorf("a missing directory: %v", err)
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the look made it: %v", err)
+	}
+}
+
+// A store keeps its id; one of a newer format, and the catalog of another store, are refused.
+func TestMarker(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	b.create("x")
+	dir := b.dir2()
+	path := filepath.Join(dir, "store.json")
+	text, err := os.ReadFile(path)
+	b.must(err)
+	var m struct {
+		ID            string `json:"id"`
+		FormatVersion int    `json:"format_version"`
+		CreatedAt     string `json:"created_at"`
+	}
+	if err := json.Unmarshal(text, &m); err != nil || m.ID == "" || m.FormatVersion != 1 || m.CreatedAt == "" {
+		t.Errorf("%s: %v", text, err)
+	}
+	b.must(os.Remove(path))
+	reopen(t, dir, storage.Options{}).dir2()
+	if again, err := os.ReadFile(path); err != nil || !strings.Contains(string(again), m.ID) {
+		t.Errorf("it has another id: %s, %v", again, err)
+	}
+	other := open(t)
+	foreign, err := os.ReadFile(filepath.Join(other.dir2(), "catalog.db"))
+	b.must(err)
+	for name, c := range map[string]struct {
+		harm func(dir string) error
+		says string
+	}{
+		"a newer format": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "store.json"), []byte(`{"id":"a","format_version":2}`), 0o644)
+		}, "Use a newer version"},
+		"a damaged marker": {func(dir string) error { return os.Truncate(filepath.Join(dir, "store.json"), 3) }, "store.json is damaged"},
+		"another's catalog": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "catalog.db"), foreign, 0o644)
+		}, "belongs to another store"},
+	} {
+		harmed := copied(t, dir)
+		b.must(c.harm(harmed))
+		before := snapshotOf(t, filepath.Join(harmed, "objects"))
+		_, errLook := storage.Inspect(ctx, harmed, false, storage.Options{})
+		s, err := storage.Open(ctx, harmed, storage.Options{})
+		if err == nil {
+			s.Close()
+		}
+		for _, err := range []error{errLook, err} {
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if snapshotOf(t, filepath.Join(harmed, "objects")) != before {
+			t.Errorf("%s: the objects were changed", name)
+		}
+	}
+}
+
+// The lock is on the directory: removing or replacing the file lock lets no one in.
+func TestTheLockCannotBeRemoved(t *testing.T) {
+	b := open(t)
+	lock := filepath.Join(b.dir, "lock")
+	for _, harm := range []func() error{
+		func() error { return nil },
+		func() error { return os.Remove(lock) },
+		func() error { return os.WriteFile(lock, nil, 0o644) },
+		func() error { return os.Remove(filepath.Join(b.dir, "store.json")) },
+	} {
+		b.must(harm())
+		s, err := storage.Open(context.Background(), b.dir, storage.Options{})
+		if err == nil {
+			s.Close()
+		}
+		if !errors.Is(err, storage.ErrInUse) {
+			t.Errorf("a second one: %v", err)
+		}
+	}
+	b.create("x")
+	b.sound()
+}

@@ -1,0 +1,111 @@
+package storage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"rowback/storage/catalog"
+)
+
+// What can't be placed, and what was withdrawn, lies in quarantine/ under a name that tells what it was, why it is there
+// and since when: <dataset>-<commit>-incomplete-20260131T100000.000000Z. Nothing there is read for its rows; its numbers
+// are not given again.
+
+// Why something is in quarantine.
+const (
+	withdrawn  = "withdrawn"  // its request was answered with a failure
+	incomplete = "incomplete" // a file is missing or not what was written
+	unreadable = "unreadable" // its description can't be read, or tells of something else
+	unplaced   = "unplaced"   // it does not follow on what is there
+	corrupt    = "corrupt"    // the catalog
+)
+
+// quarantineName is what the object of a key is called in quarantine.
+func (s *Store) quarantineName(key, why string) string {
+	flat := strings.NewReplacer("/"+labelsFolder+"/", "-", "/", "-").Replace(key)
+	return fmt.Sprintf("%s-%s-%s", flat, why, s.now().Format("20060102T150405.000000Z"))
+}
+
+// quarantinedCommit matches the name of a commit's folder.
+var quarantinedCommit = regexp.MustCompile(`^(.+)-(\d+)-(?:withdrawn|incomplete|unreadable|unplaced)-\d{8}T`)
+
+// inQuarantine lists what is there that may be missed: all but what was withdrawn.
+func (s *Store) inQuarantine() ([]Problem, error) {
+	names, err := s.blobs.Quarantined()
+	var out []Problem
+	for _, name := range names {
+		if strings.Contains(name, "-"+withdrawn+"-") {
+			continue
+		}
+		p := Problem{Detail: "it is in quarantine/" + name + ". Look at what it is, then move it out of the store"}
+		if m := quarantinedCommit.FindStringSubmatch(name); m != nil {
+			p.Dataset = m[1]
+			p.Commit, _ = strconv.ParseInt(m[2], 10, 64)
+		}
+		out = append(out, p)
+	}
+	return out, err
+}
+
+// reserveQuarantined has the numbers of what is in quarantine not be given again.
+func (s *Store) reserveQuarantined(tx catalog.Tx) error {
+	names, err := s.blobs.Quarantined()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		match := quarantinedCommit.FindStringSubmatch(name)
+		if match == nil {
+			continue
+		}
+		id, _ := strconv.ParseInt(match[2], 10, 64)
+		if err := tx.Advance("commit", id); err != nil {
+			return err
+		}
+		var m manifest
+		text, err := s.blobs.ReadQuarantined(name + "/" + descriptionFile)
+		if err != nil || json.Unmarshal(text, &m) != nil {
+			continue // it has no numbers that anyone could know
+		}
+		if err := reserve(tx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reserve has the numbers that a commit was given not be given again.
+func reserve(tx catalog.Tx, m manifest) error {
+	if err := tx.Advance("commit", m.Commit.ID); err != nil {
+		return err
+	}
+	for _, p := range append(m.Played, m) {
+		for _, f := range p.Opened {
+			if err := tx.Advance("file", f.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range m.Savepoints {
+		if err := tx.Advance(savepointSequence(p.DatasetID), p.Number); err != nil {
+			return err
+		}
+	}
+	d, err := tx.Dataset(m.Commit.DatasetID)
+	if err != nil {
+		return ifFound(err)
+	}
+	return tx.AdvanceFamily(d.FamilyID, m.LastRow, m.LastField)
+}
+
+// ifFound is nil where err says that there is no such row.
+func ifFound(err error) error {
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil
+	}
+	return err
+}
