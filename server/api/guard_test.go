@@ -22,7 +22,7 @@ import (
 )
 
 // crashing is a face that has bugs of every kind.
-type crashing struct{ sendsErrors bool }
+type crashing struct{}
 
 func (f crashing) Mount(app *fiber.App) {
 	app.Use("/broken/middleware", func(*fiber.Ctx) error { panic("a middleware") })
