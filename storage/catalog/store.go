@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -43,6 +44,7 @@ func (c *Catalog) Damage(ctx context.Context) (what string, err error) {
 	err = c.Read(ctx, func(tx Tx) error {
 		what, err = get(tx, func(s scanner) (text string, err error) { return text, s.Scan(&text) }, `PRAGMA integrity_check(1)`)
 		if err != nil || what != "ok" {
+			what = strings.Join(strings.Fields(what), " ")
 			return err
 		}
 		what = ""
