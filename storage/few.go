@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -131,9 +130,11 @@ func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 
 // inBatch returns the values of a column in the rows of a data file.
 func (w *work) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
-	return func(id int) arrow.Array {
-		return batch.Column(slices.IndexFunc(w.schema.Stored(), func(c schema.Column) bool { return c.ID == id }))
+	at := map[int]int{}
+	for i, c := range w.schema.Stored() {
+		at[c.ID] = i
 	}
+	return func(id int) arrow.Array { return batch.Column(at[id]) }
 }
 
 // literalRows is up to how many records are written into the statement that needs them, instead of into a table.

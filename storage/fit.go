@@ -77,6 +77,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 	if err := f.byValues(s, offered, columns, targets, open); err != nil {
 		return out, err
 	}
+	kept := make([]schema.Column, 0, len(columns))
 	for i, c := range columns {
 		if c.ID < 0 {
 			continue
@@ -90,13 +91,14 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 			return out, mismatch(s.KeyColumns()[0], offered[i].Type, "which it can't take")
 		}
 		if c.ID != schema.RowID {
-			out.schema = out.schema.With(c)
+			kept = append(kept, c)
 		}
 		if before.Name != "" && !c.Type.Holds(before) {
 			out.widened = append(out.widened, schema.Column{ID: c.ID, Name: c.Name, Type: c.Type})
 		}
 		out.columns = append(out.columns, fittedColumn{Column: c, from: i, expr: castUpload(offered[i], i, c.Type)})
 	}
+	out.schema = s.With(kept...)
 	return out, nil
 }
 

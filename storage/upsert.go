@@ -18,7 +18,7 @@ func (in *incoming) merge(c schema.Column) string {
 	came := in.came(c.ID)
 	m := merger{json: in.keepsText(catalog.Upsert)}
 	after, before, path := "i."+columnName(c.ID), "s."+columnName(c.ID), "/"+pointer(came.Name)
-	if in.filled[c.ID] {
+	if came.Always || in.filled[c.ID] { // to ask each record for each field takes the square of their number
 		return m.merged(c.Type, came.Type, after, before, path)
 	}
 	return m.value(c.Type, came.Type, after, before, path)

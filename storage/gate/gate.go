@@ -80,8 +80,8 @@ func Checked(t schema.Type) bool {
 	switch t.Name {
 	case schema.List:
 		return Checked(*t.Elem)
-	case schema.Map:
-		return Checked(*t.Key) || Checked(*t.Elem)
+	case schema.Map: // its keys
+		return true
 	case schema.Struct:
 		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return Checked(f.Type) })
 	}

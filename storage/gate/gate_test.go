@@ -129,6 +129,24 @@ func add(b array.Builder, n int64) {
 	}
 }
 
+func TestMapKeys(t *testing.T) {
+	typ := parse(t, "MAP(VARCHAR, BIGINT)")
+	b := array.NewMapBuilder(memory.DefaultAllocator, arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int64, false)
+	defer b.Release()
+	for _, keys := range [][]string{{"a", "A", ""}, {"a", "b", "a"}, {}} {
+		b.Append(true)
+		b.KeyBuilder().(*array.StringBuilder).AppendValues(keys, nil)
+		b.ItemBuilder().(*array.Int64Builder).AppendValues(make([]int64, len(keys)), nil)
+	}
+	a := b.NewArray()
+	defer a.Release()
+	for i, says := range []string{"", `"a" twice`, ""} {
+		if why := gate.Value(typ, a, i); (why == "") != (says == "") || !strings.Contains(why, says) {
+			t.Errorf("map %d: %q", i, why)
+		}
+	}
+}
+
 func TestJSONText(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for text, want := range map[string]bool{

@@ -34,6 +34,9 @@ func Value(t schema.Type, a arrow.Array, i int) string {
 		return elements(*t.Elem, v.ListValues(), start, end)
 	case *array.Map:
 		start, end := v.ValueOffsets(i)
+		if why := keys(v.Keys(), start, end); why != "" {
+			return why
+		}
 		if why := elements(*t.Key, v.Keys(), start, end); why != "" {
 			return why
 		}
@@ -57,6 +60,25 @@ func elements(t schema.Type, a arrow.Array, start, end int64) string {
 		if why := Value(t, a, int(j)); why != "" {
 			return why
 		}
+	}
+	return ""
+}
+
+// keys returns what is wrong with the keys of a map: each is there, and once.
+func keys(a arrow.Array, start, end int64) string {
+	seen := make(map[string]bool, end-start)
+	for j := int(start); j < int(end); j++ {
+		key := a.ValueStr(j)
+		if key == "-0" {
+			key = "0" // one number, in SQL
+		}
+		switch {
+		case a.IsNull(j):
+			return "a map with a key that is null"
+		case seen[key]:
+			return fmt.Sprintf("a map with the key %q twice", clip(key))
+		}
+		seen[key] = true
 	}
 	return ""
 }

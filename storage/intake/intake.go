@@ -54,6 +54,7 @@ type Offered struct {
 	Type   schema.Type
 	Text   Text
 	Format Format // JSON for both JSON formats
+	Always bool   // JSON: every record has the field, null or not
 	Cast   bool   // is read as another type first: lists of one length, and times in nanoseconds
 }
 

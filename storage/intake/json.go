@@ -58,7 +58,7 @@ func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 		}
 	}
 	for _, f := range r.shape.fields {
-		o := Offered{Name: f.name, Type: f.shape.settle(), Format: JSON}
+		o := Offered{Name: f.name, Type: f.shape.settle(), Format: JSON, Always: f.seen == r.rows}
 		if o.Type.Name == schema.Varchar {
 			o.Text = JSONText
 		}

@@ -43,6 +43,7 @@ type fieldShape struct {
 	name  string
 	index int
 	shape *shape
+	seen  int64 // in how many objects it was
 }
 
 const (
@@ -93,6 +94,7 @@ func (s *shape) learnObject(value jsontext.Value) error {
 			s.byName[name] = f
 			s.fields = append(s.fields, f)
 		}
+		f.seen++
 		return f.shape.learn(value)
 	})
 }

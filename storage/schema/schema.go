@@ -145,16 +145,24 @@ func (s Schema) IsKey(id int) bool {
 	return slices.Contains(s.Key, id) || id == RowID && !s.Keyed()
 }
 
-// With returns the schema in which the column stands: replaced where its id is known, else added at the end.
-func (s Schema) With(c Column) Schema {
-	same := func(d Column) bool { return d.ID == c.ID }
-	s.Retired = slices.DeleteFunc(slices.Clone(s.Retired), same)
-	s.Columns = slices.Clone(s.Columns)
-	if i := slices.IndexFunc(s.Columns, same); i >= 0 {
-		s.Columns[i] = c
-		return s
+// With returns the schema in which the columns stand: replaced where their ids are known, else added at the end.
+func (s Schema) With(columns ...Column) Schema {
+	at := make(map[int]int, len(s.Columns)+len(columns))
+	for i, c := range s.Columns {
+		at[c.ID] = i
 	}
-	s.Columns = append(s.Columns, c)
+	s.Columns = slices.Clone(s.Columns)
+	given := make(map[int]bool, len(columns))
+	for _, c := range columns {
+		given[c.ID] = true
+		if i, known := at[c.ID]; known {
+			s.Columns[i] = c
+			continue
+		}
+		at[c.ID] = len(s.Columns)
+		s.Columns = append(s.Columns, c)
+	}
+	s.Retired = slices.DeleteFunc(slices.Clone(s.Retired), func(c Column) bool { return given[c.ID] })
 	return s
 }
 

@@ -1,0 +1,82 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/intake"
+)
+
+// wideColumns is how many columns wide records have here; WIDE sets another number.
+func wideColumns(t *testing.T) int {
+	n, err := strconv.Atoi(os.Getenv("WIDE"))
+	if err != nil {
+		return 1000
+	}
+	t.Log(n, "columns")
+	return n
+}
+
+// wide is records 1 and 2 as JSON, with n columns, each value that of its column plus shift.
+func wide(n, shift int) string {
+	var out strings.Builder
+	for id := 1; id <= 2; id++ {
+		fmt.Fprintf(&out, `,{"id":%d`, id)
+		for i := range n {
+			fmt.Fprintf(&out, `,"c%d":%d`, i, i+shift)
+		}
+		out.WriteByte('}')
+	}
+	return "[" + out.String()[1:] + "]"
+}
+
+// What is done to wide records takes memory by their columns, not by the square of them: 1 GB is more than enough.
+func TestWideRecords(t *testing.T) {
+	ctx, n := context.Background(), wideColumns(t)
+	b := reopen(t, t.TempDir(), storage.Options{Memory: 1 << 30})
+	d := b.create("wide", "id")
+	first := b.json(d, "append", wide(n, 0))
+	f := b.fork(d, "fork", "head")
+	b.json(d, "upsert", wide(n, 1))
+	before, _ := b.Snapshot(ctx, d, fmt.Sprint(first.ID))
+	after, err := b.Snapshot(ctx, d, "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := b.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c, err := storage.Diff(before, after).Count(ctx, conn)
+	if err != nil || c.Modified != 2 || len(c.Columns) != n {
+		t.Errorf("%d records differ in %d columns, not 2 in %d: %v", c.Modified, len(c.Columns), n, err)
+	}
+	b.json(f, "upsert", wide(n, 1))
+	b.json(f, "upsert", `[{"id":1,"c0":9}]`)
+	b.merge(f, d)
+	b.sound()
+}
+
+// The types of a wide CSV are found as those of a narrow one.
+func TestWideCSV(t *testing.T) {
+	n := wideColumns(t)
+	kinds := []struct{ value, typ string }{{"1", "BIGINT"}, {"0.5", "DOUBLE"}, {"2024-01-31", "DATE"}, {"007", "VARCHAR"}, {"", "NULL"}, {"true", "BOOLEAN"}}
+	var names, values, want []string
+	for i := range n {
+		k := kinds[i%len(kinds)]
+		names, values = append(names, fmt.Sprintf("c%d", i)), append(values, k.value)
+		want = append(want, fmt.Sprintf("c%d %s", i, k.typ))
+	}
+	b := open(t)
+	d := b.create("wide")
+	b.put(d, "append", intake.CSV, strings.Join(names, ",")+"\n"+strings.Join(values, ",")+"\n")
+	if got := types(b, d); got != strings.Join(want, ", ") {
+		t.Error(got)
+	}
+}
