@@ -91,7 +91,7 @@ func New(store *storage.Store, o Options) (*Face, error) {
 		grpc.MaxRecvMsgSize(maxMessage), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
 		grpc.MaxConcurrentStreams(100), grpc.WaitForHandlers(true), grpc.KeepaliveParams(keepalive.ServerParameters{Time: patience}),
 	)
-	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, boundedAllocator{o.Memory}), face: f})
+	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, o.Memory), face: f})
 	return f, f.describeServer()
 }
 

@@ -27,7 +27,8 @@ type call struct {
 	Relate  *Want
 	Release bool // what Relate made readable
 	Failure bool // what did the last reading meet?
-	Rewrite int64
+	Rewrite *Upload
+	Most    int64 // bytes of what Rewrite makes
 }
 
 // imposition asks for the values of a column as they are written.
@@ -84,8 +85,8 @@ func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err er
 		if f, ok := d.records.(interface{ failure() error }); ok {
 			err = f.failure()
 		}
-	case c.Rewrite > 0:
-		r.Stream, err = rewrite(d.records, c.Rewrite)
+	case c.Rewrite != nil:
+		r.Stream, err = rewrite(*c.Rewrite, c.Most)
 	}
 	return r, err
 }

@@ -34,7 +34,7 @@ func (r *remote) call(ctx context.Context, c call) (out reply, err error) {
 	}
 	answer, err := r.conn.Call(ctx, asked.Bytes())
 	if err != nil {
-		return out, r.refused(err, c.Open != nil)
+		return out, r.refused(err, c.Open != nil || c.Rewrite != nil)
 	}
 	if err := gob.NewDecoder(bytes.NewReader(answer)).Decode(&out); err != nil {
 		return out, err

@@ -14,10 +14,7 @@ import (
 // decoded anywhere. most is how many bytes it may then have.
 func Rewrite(ctx context.Context, conn *duck.Conn, u Upload, most int64) ([]byte, error) {
 	r := &remote{ctx: ctx, conn: conn, upload: u}
-	if _, err := r.call(ctx, call{Open: &u}); err != nil {
-		return nil, err
-	}
-	out, err := r.call(ctx, call{Rewrite: most})
+	out, err := r.call(ctx, call{Rewrite: &u, Most: most})
 	return out.Stream, err
 }
 
@@ -37,12 +34,8 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-func rewrite(records Records, most int64) ([]byte, error) {
-	arrow, ok := records.(*arrowRecords)
-	if !ok {
-		return nil, errors.New("not an Arrow stream")
-	}
-	in, err := arrow.open()
+func rewrite(u Upload, most int64) ([]byte, error) {
+	in, err := (&arrowRecords{path: u.Path, size: u.Size}).open()
 	if err != nil {
 		return nil, err
 	}
