@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -42,6 +43,7 @@ type child struct {
 	acks     *gob.Encoder
 	db       *sql.DB
 	conn     *local
+	resident int64 // bytes that the process may hold
 }
 
 // serveRequests is what a sandbox's process does. It returns when it can't answer any more.
@@ -86,6 +88,9 @@ func (c *child) open(limits Limits) error {
 	if err := BoundProcess(limits.process()); err != nil {
 		return err
 	}
+	if c.resident = limits.Resident; c.resident > 0 {
+		debug.SetMemoryLimit(c.resident - limits.Memory)
+	}
 	var err error
 	if c.db, err = limits.open(); err != nil {
 		return err
@@ -118,6 +123,7 @@ func (c *child) rest(ctx context.Context) error {
 }
 
 func (c *child) run(r request) error {
+	defer boundResident(c.resident)()
 	ctx := context.Background()
 	if r.Rest {
 		return c.acknowledge(ack{Err: refusalOf(c.rest(ctx))})
