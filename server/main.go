@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"rowback/storage/intake"
 )
 
 // version is set when a release is built.
@@ -39,6 +41,7 @@ type console struct {
 }
 
 func main() {
+	intake.ServeReader()
 	os.Exit(run(os.Args[1:], console{os.Stdout, os.Stderr}))
 }
 

@@ -16,10 +16,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"rowback/storage/intake"
 )
 
 // The test binary is the program, too: rowback in a script, or in a process that a test starts, is this file's main.
 func TestMain(m *testing.M) {
+	intake.ServeReader()
 	testscript.Main(m, map[string]func(){"rowback": main})
 }
 

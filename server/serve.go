@@ -18,7 +18,6 @@ import (
 	"rowback/server/crunch"
 	"rowback/server/web"
 	"rowback/storage"
-	"rowback/storage/duck"
 )
 
 type serveCmd struct {
@@ -26,7 +25,7 @@ type serveCmd struct {
 	FlightAddr   string        `help:"Address to listen on for Arrow Flight SQL; none: there is none." placeholder:"HOST:PORT"`
 	Data         string        `help:"Data directory. With --demo and without this, a temporary one." type:"path" placeholder:"DIR"`
 	Demo         bool          `help:"Start with sample datasets that have a history."`
-	MemoryLimit  size          `help:"Memory that DuckDB may use in all, such as 1GB. By default half of the machine's." placeholder:"SIZE"`
+	MemoryLimit  size          `help:"Memory that the server and the processes it starts may use in all, such as 1GB. By default half of the machine's, or of its container's." placeholder:"SIZE"`
 	Threads      int           `help:"Threads that DuckDB may use. By default one a core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
 	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before it is answered with 202." default:"5s"`
@@ -76,7 +75,7 @@ func (cmd *serveCmd) Run(c console) error {
 	ownFilesOnly()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := duck.BoundProcess(processMemory(cmd.memory())); err != nil {
+	if err := boundMemory(cmd.memory()); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
 	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log})
@@ -145,7 +144,7 @@ func (cmd *serveCmd) directory() (dir string, remove func(), err error) {
 	return dir, func() { os.RemoveAll(dir) }, err
 }
 
-// memory is the limit: half of the machine's memory, where none is given and that is known.
+// memory is the limit: half of what there is, where none is given and that is known.
 func (cmd *serveCmd) memory() int64 {
 	if cmd.MemoryLimit > 0 {
 		return int64(cmd.MemoryLimit)

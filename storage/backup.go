@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"rowback/storage/blob"
@@ -222,6 +223,19 @@ type unpacked struct {
 	data intake.Upload
 }
 
+// maxManifest is how large backup.json may be, bytes: it is decoded at once.
+const maxManifest = 16 << 20
+
+// isSparse reports whether an archive's file has holes, so that it may be larger than the archive by any amount.
+func isSparse(h *tar.Header) bool {
+	for name := range h.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return true
+		}
+	}
+	return h.Typeflag == tar.TypeGNUSparse
+}
+
 // unpack lays out an archive and checks that its data is what was written.
 func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 	damaged := func(why any) error {
@@ -239,8 +253,11 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 		}
 		switch filepath.Base(h.Name) {
 		case backupManifest:
-			err = json.NewDecoder(io.LimitReader(r, 64<<20)).Decode(&u.backupContents)
+			err = json.NewDecoder(io.LimitReader(r, maxManifest)).Decode(&u.backupContents)
 		case backupData:
+			if isSparse(h) {
+				return u, damaged(backupData + " has holes, which no backup has")
+			}
 			err = copyTo(u.data.Path, r)
 		}
 		if err != nil {

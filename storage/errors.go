@@ -23,6 +23,7 @@ const (
 	Conflict                // the dataset is not as the request expected it
 	Blocked                 // later commits must be undone first
 	Corrupt                 // a stored file is not what it was
+	TooLarge                // more than is taken at once: it may come in parts
 	Unavailable             // no room, no memory or no time: the same request may work later
 )
 
@@ -70,10 +71,8 @@ func Explain(err error) *Error {
 	switch {
 	case errors.As(err, &e):
 		return e
-	case errors.As(err, &in) && in.Shape:
-		return failf(Invalid, "invalid_records", "%s", in.Detail)
 	case errors.As(err, &in):
-		return failf(Malformed, "malformed_body", "%s", in.Detail)
+		return uploadError(in)
 	case errors.Is(err, context.DeadlineExceeded):
 		return failf(Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
 	case errors.Is(err, context.Canceled):

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -18,28 +19,64 @@ import (
 // Few records go from memory: appended, they are written without a statement, which takes as long as all the rest of a
 // one-row commit; in other modes they are part of the one statement that compares them with the live ones.
 
-// readBatch keeps the records in memory, as the rows of a data file.
-func (w *work) readBatch(ctx context.Context, in *incoming, records intake.Records) (err error) {
-	if decoded, ok := records.(intake.Decoded); ok && in.asOffered() {
-		in.batch, err = w.assemble(in, decoded)
-	} else {
-		in.batch, err = w.queryBatch(ctx, in, records)
+// readFew keeps the records in memory: as the rows of a data file where they are appended, else as part of a statement
+// or as a table. done is false where they turn out to be many.
+func (w *work) readFew(ctx context.Context, in *incoming, records reading) (done bool, err error) {
+	decoded, ok := records.Records.(intake.Decoded)
+	ok = ok && in.asOffered()
+	if w.commit.Mode == catalog.Append && !in.has(schema.RowID) {
+		if ok {
+			in.batch, err = w.assemble(in, decoded)
+		} else {
+			in.batch, err = w.queryBatch(ctx, in, records)
+		}
+		if in.batch != nil {
+			in.rows = in.batch.NumRows()
+		}
+		return in.batch != nil, err
 	}
-	if err == nil {
-		in.rows = in.batch.NumRows()
+	if ok && w.commit.Mode != catalog.Append {
+		if done, err := w.readLiteral(in, decoded); done || err != nil {
+			return done, err
+		}
 	}
-	return err
+	return w.readTable(ctx, in, records)
 }
 
 // queryBatch has DuckDB make the rows.
-func (w *work) queryBatch(ctx context.Context, in *incoming, records intake.Records) (arrow.RecordBatch, error) {
-	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
+func (w *work) queryBatch(ctx context.Context, in *incoming, records reading) (arrow.RecordBatch, error) {
+	from, release, err := records.Relation(ctx, records.conn, in.want(w.commit.Mode))
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	batch, err := w.conn.Batch(ctx, w.dataRows(in, from))
+	batch, err := records.conn.Few(ctx, w.dataRows(in, from))
 	return batch, records.Explain(err)
+}
+
+// readTable keeps the records in the table incoming.
+func (w *work) readTable(ctx context.Context, in *incoming, records reading) (done bool, err error) {
+	from, release, err := records.Relation(ctx, records.conn, in.want(w.commit.Mode))
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	var columns []schema.Column
+	var list []string
+	add := func(name, expr string, t schema.Type) {
+		columns = append(columns, schema.Column{Name: name, Type: t})
+		list = append(list, expr+" AS "+name)
+	}
+	for _, c := range in.columns {
+		add(columnName(c.ID), c.expr, c.Type)
+	}
+	add("_n", "_n", schema.Of(schema.Bigint))
+	if in.keepsText(w.commit.Mode) {
+		add("_json", "_json", schema.Of(schema.Varchar))
+	}
+	in.relation = "incoming"
+	in.rows, err = w.table(ctx, records, in.relation, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", columns)
+	return err == nil, err
 }
 
 // asOffered tells whether every column takes the records' values as they are.
@@ -209,32 +246,22 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 // keyTable makes the table incoming with the keys of a batch.
 func (w *work) keyTable(ctx context.Context, in *incoming) error {
 	var fields []arrow.Field
-	var columns []arrow.Array
-	var list []string
+	var arrays []arrow.Array
+	var columns []schema.Column
 	for i, c := range w.schema.Stored() {
 		if !w.schema.IsKey(c.ID) || !in.has(c.ID) {
 			continue
 		}
 		a := in.batch.Column(i)
 		fields = append(fields, arrow.Field{Name: columnName(c.ID), Type: a.DataType(), Nullable: true})
-		columns = append(columns, a)
-		list = append(list, fmt.Sprintf("CAST(%[1]s AS %[2]s) AS %[1]s", columnName(c.ID), c.Type.SQL()))
+		arrays = append(arrays, a)
+		columns = append(columns, schema.Column{Name: columnName(c.ID), Type: c.Type})
 	}
 	fields = append(fields, arrow.Field{Name: "_n", Type: arrow.PrimitiveTypes.Int64})
-	columns = append(columns, int64s(int(in.rows), 0, 1))
-	s := arrow.NewSchema(fields, nil)
-	batch := array.NewRecordBatch(s, columns, in.rows)
+	arrays = append(arrays, int64s(int(in.rows), 0, 1))
+	columns = append(columns, schema.Column{Name: "_n", Type: schema.Of(schema.Bigint)})
+	batch := array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, in.rows)
 	defer batch.Release()
-	reader, err := array.NewRecordReader(s, []arrow.RecordBatch{batch})
-	if err != nil {
-		return err
-	}
-	release, err := w.conn.View(ctx, "_keys", reader)
-	if err != nil {
-		return err
-	}
-	defer release()
 	in.relation = "incoming"
-	_, err = w.conn.Create(ctx, "CREATE TEMP TABLE incoming AS SELECT "+strings.Join(append(list, "_n"), ", ")+" FROM _keys")
-	return err
+	return w.tableOf(ctx, in.relation, batch, columns)
 }

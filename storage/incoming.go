@@ -32,20 +32,18 @@ type incoming struct {
 	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few
 }
 
-// Up to so many bytes, an upload is kept in memory, or in a temporary table, instead of a file.
-const (
-	tinyUpload  = 64 << 10
-	smallUpload = 4 << 20
-)
+// tinyUpload is up to how many bytes an upload is kept in memory, or in a temporary table, instead of a file.
+const tinyUpload = 64 << 10
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
 func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
-	records, err := intake.Open(ctx, w.conn, u)
+	records, err := w.store.openUpload(ctx, w.conn, u)
 	if err != nil {
 		return nil, err
 	}
-	f := fitting{ctx: ctx, conn: w.conn, upload: u, records: records, newID: w.family.nextField, only: only}
+	defer records.close()
+	f := fitting{ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextField, only: only}
 	fit, err := f.fit(w.schema)
 	if err != nil {
 		return nil, err
@@ -71,20 +69,12 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	return in, nil
 }
 
-// keep puts the records where they can be read as often as needed.
-func (w *work) keep(ctx context.Context, in *incoming, records intake.Records) error {
-	switch u := in.upload; {
-	case u.Size <= tinyUpload && w.commit.Mode == catalog.Append && !in.has(schema.RowID):
-		return w.readBatch(ctx, in, records)
-	case u.Size <= tinyUpload && w.commit.Mode != catalog.Append && in.asOffered():
-		if decoded, ok := records.(intake.Decoded); ok {
-			if ok, err := w.readLiteral(in, decoded); ok || err != nil {
-				return err
-			}
+// keep reads the records once, into memory, a table or a file.
+func (w *work) keep(ctx context.Context, in *incoming, records reading) error {
+	if in.upload.Size <= tinyUpload {
+		if done, err := w.readFew(ctx, in, records); done || err != nil {
+			return err
 		}
-		return w.readTable(ctx, in, records)
-	case u.Size <= smallUpload:
-		return w.readTable(ctx, in, records)
 	}
 	return w.readFile(ctx, in, records)
 }
@@ -93,7 +83,7 @@ func (w *work) keep(ctx context.Context, in *incoming, records intake.Records) e
 const maxRowID = 1 << 62
 
 // checkRowIDs looks at the _id values that records bring: those that the server gives come after them.
-func (w *work) checkRowIDs(ctx context.Context, in *incoming, records intake.Records) error {
+func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
 	expr, ok := in.present(schema.RowID)
 	if !ok || w.schema.Keyed() || w.commit.Mode == catalog.Delete {
 		return nil
@@ -102,13 +92,13 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records intake.Rec
 	if in.offered[in.columns[i].from].Type.Name == schema.Null {
 		return nil
 	}
-	from, release, err := records.Relation(ctx, w.conn, intake.Want{Columns: []int{in.columns[i].from}})
+	from, release, err := records.Relation(ctx, records.conn, intake.Want{Columns: []int{in.columns[i].from}})
 	if err != nil {
 		return err
 	}
 	defer release()
 	var least, greatest int64
-	if err := w.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from), &least, &greatest); err != nil {
+	if err := records.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from), &least, &greatest); err != nil {
 		return records.Explain(err)
 	}
 	if least < 0 || greatest > maxRowID {
@@ -132,26 +122,6 @@ func (f *family) nextField() int {
 	return int(f.lastField.Add(1))
 }
 
-// readTable keeps the records in a temporary table.
-func (w *work) readTable(ctx context.Context, in *incoming, records intake.Records) (err error) {
-	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
-	if err != nil {
-		return err
-	}
-	defer release()
-	list := make([]string, 0, len(in.columns)+2)
-	for _, c := range in.columns {
-		list = append(list, c.expr+" AS "+columnName(c.ID))
-	}
-	list = append(list, "_n")
-	if in.keepsText(w.commit.Mode) {
-		list = append(list, "_json")
-	}
-	in.relation = "incoming"
-	in.rows, err = w.conn.Create(ctx, "CREATE TEMP TABLE incoming AS SELECT "+strings.Join(list, ", ")+" FROM ("+from+")")
-	return records.Explain(err)
-}
-
 // keepsText tells whether each record's own text is needed later: to tell an absent field from a null one.
 func (in *incoming) keepsText(mode catalog.Mode) bool {
 	return mode == catalog.Upsert && (in.upload.Format == intake.JSON || in.upload.Format == intake.NDJSON)
@@ -169,8 +139,8 @@ func (in *incoming) want(mode catalog.Mode) (w intake.Want) {
 }
 
 // readFile writes the records to a file. It has the form of a data file of this commit, and may become one.
-func (w *work) readFile(ctx context.Context, in *incoming, records intake.Records) (err error) {
-	from, release, err := records.Relation(ctx, w.conn, in.want(w.commit.Mode))
+func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err error) {
+	from, release, err := records.Relation(ctx, records.conn, in.want(w.commit.Mode))
 	if err != nil {
 		return err
 	}
@@ -186,8 +156,9 @@ func (w *work) readFile(ctx context.Context, in *incoming, records intake.Record
 	}
 	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
 	in.path = w.store.blobs.Scratch("incoming.parquet")
-	in.rows, err = datafile.Copy(ctx, w.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, spec)
+	in.rows, err = datafile.Copy(ctx, records.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, spec)
 	if err != nil {
+		removeWritten(in.path)
 		return records.Explain(err)
 	}
 	if w.commit.Mode == catalog.Append {

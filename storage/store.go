@@ -19,7 +19,7 @@ import (
 
 // Options are what a store needs to know. The zero value works.
 type Options struct {
-	Memory  int64            // bytes that DuckDB may use in all; 0: half of the machine's
+	Memory  int64            // bytes that this process and those it starts may use in all; 0: half of the machine's
 	Threads int              // 0: one a core
 	Cache   int64            // bytes of files that can be made again; 0: 10 GB
 	MinFree int64            // bytes of the disk that stay free: writes are refused before; 0: none
@@ -51,6 +51,7 @@ type Store struct {
 	verifier  *verify.Verifier
 	scrubs    scrubber
 	sandboxes *sandboxes
+	readers   *readers
 	exports   *filecache.Cache
 
 	promises sync.Map              // by the id of a job that goes on: the receipts of its request
@@ -90,6 +91,7 @@ func newStore(dir string, o Options) *Store {
 	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
 	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
 	s.sandboxes = newSandboxes(s.sandboxLimits)
+	s.readers = newReaders(s.options.readerPlaces(), s.readerLimits)
 	s.exports = filecache.New(s.options.Cache, func() string { return s.blobs.Scratch("export.parquet") })
 	return s
 }
@@ -110,6 +112,9 @@ func (o Options) filled() Options {
 	if o.Free == nil {
 		o.Free = freeBytes
 	}
+	if o.Memory == 0 {
+		o.Memory = duck.ProcMemory("/proc/meminfo", "MemTotal") / 2
+	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
@@ -124,7 +129,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.openCatalog(ctx); err != nil {
 		return err
 	}
-	if s.engine, err = duck.Open(s.limits(engineShare)); err != nil {
+	if s.engine, err = duck.Open(s.limits(s.options.share(engineShare))); err != nil {
 		return err
 	}
 	if err := s.catchUp(ctx); err != nil {
@@ -133,23 +138,8 @@ func (s *Store) open(ctx context.Context) (err error) {
 	return s.readSequences(ctx)
 }
 
-// engineShare is how much of the memory limit the engine for our own statements gets, in parts of ten; a sandbox for
-// a client's statement gets the rest.
-const engineShare = 6
-
 // receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
 const receiptsKept = 30 * 24 * time.Hour
-
-func (s *Store) limits(tenths int64) duck.Limits {
-	return duck.Limits{Memory: s.options.Memory / 10 * tenths, Threads: s.options.Threads, TempDir: s.blobs.Scratch("spill")}
-}
-
-// sandboxLimits are those of one sandbox.
-func (s *Store) sandboxLimits() duck.Limits {
-	l := s.limits(10 - engineShare)
-	l.Memory /= maxReaders + maxWriters
-	return l
-}
 
 func (s *Store) readSequences(ctx context.Context) error {
 	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
@@ -169,6 +159,7 @@ func (s *Store) Close() error {
 	s.exports.Close()
 	var errs []error
 	s.sandboxes.close()
+	s.readers.close()
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}

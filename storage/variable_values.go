@@ -58,20 +58,21 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 	if err != nil {
 		return err
 	}
+	defer records.close()
 	c, _ = fit.schema.ByID(c.ID)
 	w.schema = w.schema.With(c)
 	if len(fit.columns) == 0 {
 		return nil
 	}
 	in := &incoming{fitted: fit, offered: records.Columns()}
-	from, release, err := records.Relation(ctx, w.conn, in.want(catalog.Append))
+	from, release, err := records.Relation(ctx, records.conn, in.want(catalog.Append))
 	if err != nil {
 		return err
 	}
-	_, err = w.conn.Create(ctx, "CREATE TEMP TABLE given AS SELECT * FROM (SELECT "+fit.columns[0].expr+" AS v, _n FROM ("+from+")) WHERE v IS NOT NULL")
-	release()
-	if err != nil {
-		return records.Explain(err)
+	defer release()
+	given := "SELECT * FROM (SELECT " + fit.columns[0].expr + " AS v, _n FROM (" + from + ")) WHERE v IS NOT NULL"
+	if _, err := w.table(ctx, records, "given", given, []schema.Column{{Name: "v", Type: c.Type}, {Name: "_n", Type: schema.Of(schema.Bigint)}}); err != nil {
+		return err
 	}
 	if gate.Checked(c.Type) {
 		if err := w.checkRelation(ctx, "(SELECT v AS "+columnName(c.ID)+", _n FROM given)", []schema.Column{c}); err != nil {
@@ -81,18 +82,39 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 	return w.rewriteMany(ctx, w.given(c))
 }
 
-// fitValues makes values the records of an upload and finds the type of the column that takes them: the one that it
-// has, if it has any.
-func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) (fitted, intake.Records, error) {
-	name, err := json.Marshal(c.Name)
+// fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
+// them: the one that it has, if it has any.
+func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) (fit fitted, records reading, err error) {
+	if u.Size, err = writeValues(u.Path, c.Name, values); err != nil {
+		return fit, records, err
+	}
+	if records, err = w.store.openUpload(ctx, w.conn, u); err != nil {
+		return fit, records, err
+	}
+	f := fitting{ctx: ctx, conn: records.conn, upload: u, records: records.Records}
+	fit, err = f.fit(schema.Schema{Columns: []schema.Column{c}})
+	if err == nil {
+		if found, _ := fit.schema.ByID(c.ID); c.Type.Name != schema.Null && !found.Type.Equal(c.Type) {
+			err = mismatch(c, found.Type, "which it can't take")
+		}
+	}
 	if err != nil {
-		return fitted{}, nil, err
+		records.close()
+	}
+	return fit, records, err
+}
+
+// writeValues writes values as JSON records with the one field.
+func writeValues(path, field string, values []json.RawMessage) (size int64, err error) {
+	name, err := json.Marshal(field)
+	if err != nil {
+		return 0, err
 	}
 	var text bytes.Buffer
 	text.WriteByte('[')
 	for i, v := range values {
 		if !json.Valid(v) {
-			return fitted{}, nil, failf(Malformed, "malformed_value", "Value %d is not JSON.", i+1)
+			return 0, failf(Malformed, "malformed_value", "Value %d is not JSON.", i+1)
 		}
 		if i > 0 {
 			text.WriteByte(',')
@@ -100,23 +122,7 @@ func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.Raw
 		fmt.Fprintf(&text, "{%s:%s}", name, v)
 	}
 	text.WriteByte(']')
-	if err := os.WriteFile(u.Path, text.Bytes(), 0o600); err != nil {
-		return fitted{}, nil, err
-	}
-	u.Size = int64(text.Len())
-	records, err := intake.Open(ctx, w.conn, u)
-	if err != nil {
-		return fitted{}, nil, err
-	}
-	f := fitting{ctx: ctx, conn: w.conn, upload: u, records: records}
-	fit, err := f.fit(schema.Schema{Columns: []schema.Column{c}})
-	if err != nil {
-		return fit, records, err
-	}
-	if found, _ := fit.schema.ByID(c.ID); c.Type.Name != schema.Null && !found.Type.Equal(c.Type) {
-		err = mismatch(c, found.Type, "which it can't take")
-	}
-	return fit, records, err
+	return int64(text.Len()), os.WriteFile(path, text.Bytes(), 0o600)
 }
 
 func isMismatch(err error) bool { return err != nil && Explain(err).Code == "type_mismatch" }
@@ -125,7 +131,10 @@ func isMismatch(err error) bool { return err != nil && Explain(err).Code == "typ
 func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
 	var failed error
 	i := sort.Search(len(values), func(i int) bool {
-		_, _, err := w.fitValues(ctx, c, values[:i+1], u)
+		_, records, err := w.fitValues(ctx, c, values[:i+1], u)
+		if err == nil {
+			records.close()
+		}
 		if err != nil && !isMismatch(err) {
 			failed = err
 		}

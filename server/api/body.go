@@ -158,11 +158,17 @@ func (a *API) stageTo(c *fiber.Ctx, path string, sum hash.Hash) (size int64, err
 		return size, in.failed
 	case size > a.options.MaxUpload:
 		return size, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", a.options.MaxUpload))
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return size, &storage.Error{Kind: storage.Invalid, Code: "zstd_window", Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
 	case err != nil && encoding != "" && storage.KindOf(storage.Explain(err)) == storage.Internal:
 		return size, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: fmt.Sprintf("The body is not whole as %s: %s.", encoding, err)}
 	}
 	return size, err
 }
+
+// maxWindow is how far back a zstd body may refer, bytes: each request's decoder keeps that much. It is what every decoder
+// takes (RFC 8878, section 3.1.1.1.2).
+const maxWindow = 8 << 20
 
 // decompress undoes a Content-Encoding.
 func decompress(encoding string, in io.Reader) (io.Reader, error) {
@@ -180,7 +186,7 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 		if _, err := all.Peek(1); err != nil { // nothing is no zstd either
 			return nil, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: "The body is not zstd, as its Content-Encoding says."}
 		}
-		r, err := zstd.NewReader(all, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+		r, err := zstd.NewReader(all, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}

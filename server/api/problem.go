@@ -22,6 +22,7 @@ var statuses = map[storage.Kind]int{
 	storage.Conflict:    http.StatusConflict,
 	storage.Blocked:     http.StatusConflict,
 	storage.Corrupt:     http.StatusConflict,
+	storage.TooLarge:    http.StatusRequestEntityTooLarge,
 	storage.Unavailable: http.StatusServiceUnavailable,
 }
 

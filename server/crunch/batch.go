@@ -105,15 +105,11 @@ func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Up
 	if !slices.ContainsFunc(s.Columns, isCategorical) {
 		return nil
 	}
-	conn, err := f.store.Conn(ctx)
+	records, conn, closeUpload, err := f.store.OpenUpload(ctx, u)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	records, err := intake.Open(ctx, conn, u)
-	if err != nil {
-		return err
-	}
+	defer closeUpload()
 	for i, offered := range records.Columns() {
 		column, ok := s.ByName(offered.Name)
 		if !ok || !isCategorical(column) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/arrow/util"
 
@@ -30,7 +29,7 @@ type binding struct {
 	bytes      int64
 }
 
-func (b *binding) read(r flight.MessageReader) error {
+func (b *binding) read(r array.RecordReader) error {
 	for r.Next() {
 		if err := b.batch(r.RecordBatch()); err != nil {
 			return err
@@ -48,7 +47,7 @@ func (b *binding) read(r flight.MessageReader) error {
 func (b *binding) batch(batch arrow.RecordBatch) error {
 	b.bytes += util.TotalRecordSize(batch)
 	if int64(len(b.rows))+batch.NumRows() > maxBoundRows || b.bytes > maxBoundBytes {
-		return refuse(storage.Invalid, "too_large", "The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
+		return errManyBound
 	}
 	if b.columns == nil {
 		if err := b.match(batch.Schema()); err != nil {
@@ -112,23 +111,8 @@ func (b *binding) typed(batch arrow.RecordBatch) error {
 	return nil
 }
 
+var errManyBound = refuse(storage.Invalid, "too_large", "The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
+
 func badParams(format string, args ...any) error {
 	return refuse(storage.Invalid, "invalid_params", "parameters: %s.", fmt.Sprintf(format, args...))
-}
-
-// boundedAllocator refuses buffers that are larger than what a message may have: what a stream claims is not what memory
-// there is.
-type boundedAllocator struct{ memory.Allocator }
-
-func (a boundedAllocator) Allocate(size int) []byte { return a.Allocator.Allocate(checkSize(size)) }
-
-func (a boundedAllocator) Reallocate(size int, b []byte) []byte {
-	return a.Allocator.Reallocate(checkSize(size), b)
-}
-
-func checkSize(size int) int {
-	if size < 0 || size > 2*maxMessage {
-		panic(fmt.Sprintf("a buffer of %d bytes", size)) // an allocator has no other way to fail; readers recover
-	}
-	return size
 }

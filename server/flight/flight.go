@@ -86,7 +86,7 @@ func New(store *storage.Store, o Options) (*Face, error) {
 		grpc.InTapHandle(f.tap), grpc.ChainUnaryInterceptor(f.observeUnary), grpc.ChainStreamInterceptor(f.observeStream),
 		grpc.UnknownServiceHandler(f.unknown), grpc.WaitForHandlers(true),
 	)...)
-	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, boundedAllocator{o.Memory}), face: f})
+	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, o.Memory), face: f})
 	f.methods = methodsOf(f.server)
 	return f, f.describeServer()
 }

@@ -1,16 +1,23 @@
 package flight
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"os"
 	"slices"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"google.golang.org/protobuf/proto"
 
 	"rowback/query"
+	"rowback/storage"
 )
 
 // CreatePreparedStatement looks at a statement and keeps it.
@@ -88,20 +95,52 @@ func (f *Face) ClosePreparedStatement(ctx context.Context, in flightsql.ActionCl
 	return nil
 }
 
-// DoPutPreparedStatementQuery binds the parameters of a statement: each row gives a result, and they follow each other.
-func (f *Face) DoPutPreparedStatementQuery(ctx context.Context, in flightsql.PreparedStatementQuery, r flight.MessageReader, _ flight.MetadataWriter) ([]byte, error) {
-	p, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx))
+// bind binds the parameters of a statement: each row gives a result, and they follow each other.
+func (f *Face) bind(stream *putStream, in *gen.CommandPreparedStatementQuery) error {
+	handle := in.GetPreparedStatementHandle()
+	p, err := f.statements.get(handle, userOf(stream.Context()))
 	if err != nil {
-		return nil, err
+		return err
 	}
+	rows, err := f.parameters(stream)
+	if err != nil {
+		return err
+	}
+	defer rows.Release()
 	b := &binding{parameters: p.parameters}
-	if err := readable(func() error { return b.read(r) }); err != nil {
-		return nil, err
+	if err := readable(func() error { return b.read(rows) }); err != nil {
+		return err
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.rows, p.every, p.shape = b.rows, b.every, nil
-	return in.GetPreparedStatementHandle(), nil
+	p.mu.Unlock()
+	answer, err := proto.Marshal(&gen.DoPutPreparedStatementResult{PreparedStatementHandle: handle})
+	if err != nil {
+		return err
+	}
+	return stream.Send(&flight.PutResult{AppMetadata: answer})
+}
+
+// parameters are the records of a stream, which another process has decoded.
+func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
+	upload, _, err := f.stage(stream, 2*maxBoundBytes)
+	if err != nil {
+		if storage.Explain(err).Code == "too_large" {
+			err = errManyBound
+		}
+		return nil, err
+	}
+	defer os.Remove(upload.Path)
+	ctx, cancel := context.WithTimeout(stream.Context(), f.options.QueryTimeout)
+	defer cancel()
+	text, err := f.store.RewriteArrow(ctx, upload, 2*maxBoundBytes)
+	switch {
+	case storage.KindOf(storage.Explain(err)) == storage.TooLarge:
+		return nil, errManyBound
+	case err != nil:
+		return nil, err
+	}
+	return ipc.NewReader(bytes.NewReader(text), ipc.WithAllocator(f.options.Memory))
 }
 
 // look finds the shape of a statement's result as it is bound, anew.

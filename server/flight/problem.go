@@ -23,6 +23,7 @@ var kinds = map[storage.Kind]codes.Code{
 	storage.Conflict:    codes.Aborted,
 	storage.Blocked:     codes.FailedPrecondition,
 	storage.Corrupt:     codes.DataLoss,
+	storage.TooLarge:    codes.ResourceExhausted,
 	storage.Unavailable: codes.Unavailable,
 }
 

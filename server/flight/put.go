@@ -17,7 +17,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// DoPut takes records: of a bulk ingest, or of a command of ours, which is JSON. The library takes the rest.
+// DoPut takes records: of a bulk ingest, or of a command of ours, which is JSON. The library takes the rest, without
+// what comes with it.
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	first, err := stream.Recv()
 	if errors.Is(err, io.EOF) {
@@ -37,8 +38,18 @@ func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	if ingest, ok := ingestOf(cmd); ok {
 		return s.face.ingest(in, ingest)
 	}
-	return s.FlightServer.DoPut(in)
+	if bind, ok := bindOf(cmd); ok {
+		return s.face.bind(in, bind)
+	}
+	return s.FlightServer.DoPut(&putStream{FlightService_DoPutServer: drained{stream}, first: &flight.FlightData{FlightDescriptor: first.GetFlightDescriptor()}})
 }
+
+// drained is a stream of which the library gets no records: it would decode them here.
+type drained struct {
+	flight.FlightService_DoPutServer
+}
+
+func (drained) Recv() (*flight.FlightData, error) { return nil, io.EOF }
 
 // putStream is a stream whose first message was read and is read again.
 type putStream struct {
@@ -56,12 +67,20 @@ func (s *putStream) Recv() (*flight.FlightData, error) {
 
 // ingestOf reads a command that is a bulk ingest.
 func ingestOf(cmd []byte) (*gen.CommandStatementIngest, bool) {
+	in := &gen.CommandStatementIngest{}
+	return in, isCommand(cmd, in)
+}
+
+// bindOf reads a command that binds the parameters of a prepared statement.
+func bindOf(cmd []byte) (*gen.CommandPreparedStatementQuery, bool) {
+	in := &gen.CommandPreparedStatementQuery{}
+	return in, isCommand(cmd, in)
+}
+
+// isCommand reports whether a command is of that kind, and reads it.
+func isCommand(cmd []byte, in proto.Message) bool {
 	var packed anypb.Any
-	var in gen.CommandStatementIngest
-	if proto.Unmarshal(cmd, &packed) != nil || packed.UnmarshalTo(&in) != nil {
-		return nil, false
-	}
-	return &in, true
+	return proto.Unmarshal(cmd, &packed) == nil && packed.UnmarshalTo(in) == nil
 }
 
 // putCommand is what is to be done with the records of a stream: what the query of POST …/commits says.

@@ -21,7 +21,7 @@ import (
 // run stages the records of a stream and makes the change with them: once, if the call bears an idempotency-key. It
 // happens in full or not at all, whether the client waits for the answer or not.
 func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
-	upload, sum, err := f.stage(stream)
+	upload, sum, err := f.stage(stream, f.options.MaxUpload)
 	if err != nil {
 		return v, err
 	}
@@ -46,14 +46,14 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 }
 
 // stage writes the records of a stream to a file, as the Arrow IPC stream that they are, and returns it with the SHA-256
-// of that. The messages are looked into when the file is read.
-func (f *Face) stage(stream *putStream) (u intake.Upload, sum string, err error) {
+// of that. The messages are looked into by a process that may die of them, when the file is read.
+func (f *Face) stage(stream *putStream, most int64) (u intake.Upload, sum string, err error) {
 	u = intake.Upload{Format: intake.Arrow, Path: f.store.Scratch("upload")}
 	file, err := f.store.CreateStaged(u.Path)
 	if err != nil {
 		return u, "", err
 	}
-	w := &ipcFile{out: bufio.NewWriterSize(file, 1<<20), sum: sha256.New(), most: f.options.MaxUpload}
+	w := &ipcFile{out: bufio.NewWriterSize(file, 1<<20), sum: sha256.New(), most: most}
 	if err = w.take(stream); err == nil {
 		err = w.end()
 	}

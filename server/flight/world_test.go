@@ -38,6 +38,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	intake.ServeReader()
 	dir, err := os.MkdirTemp("", "flight")
 	must(err)
 	store, err = storage.Open(context.Background(), dir, storage.Options{Threads: 2})

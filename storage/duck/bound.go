@@ -29,3 +29,10 @@ func (b *Bound) Take(rows int64) int64 {
 	b.Rows -= keep
 	return keep
 }
+
+// cutIf marks a result as cut.
+func (b *Bound) cutIf(cut bool) {
+	if cut {
+		b.Cut = AtBytes
+	}
+}

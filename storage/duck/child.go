@@ -11,36 +11,47 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
-// childName is the name that a program is started under, for it to be a sandbox's process.
-const childName = "rowback-sandbox"
+// sandboxName is the name that a program is started under, for it to be a sandbox's process.
+const sandboxName = "rowback-sandbox"
 
 // Any program that has this package, tests too, can be a sandbox's process: before its main function would run, it is
 // one if it was started under that name.
-func init() {
-	if len(os.Args) == 1 && os.Args[0] == childName {
-		serveRequests(os.Stdin, os.Stdout)
+func init() { ServeChild(sandboxName, nil) }
+
+// Handler answers the calls of a process: what it does beside running statements. It has the connection that those run on.
+type Handler func(conn *Conn, call []byte) (reply []byte, err error)
+
+// ServeChild makes the program a process of the pools of that name, if it was started as one, and does not return then.
+// Where DuckDB calls back into Go, as to read an Arrow stream, the main function must call it: Go keeps the threads of
+// other languages waiting until every init function has returned.
+func ServeChild(name string, handle Handler) {
+	if len(os.Args) == 1 && os.Args[0] == name {
+		serveRequests(os.Stdin, os.Stdout, handle)
 		os.Exit(0)
 	}
 }
 
 // child is the other side of process.
 type child struct {
+	handle   Handler // nil in a sandbox
 	requests chan request
 	out      *bufio.Writer
 	acks     *gob.Encoder
 	db       *sql.DB
 	conn     *local
+	resident int64 // bytes that the process may hold
 }
 
 // serveRequests is what a sandbox's process does. It returns when it can't answer any more.
-func serveRequests(in io.Reader, out io.Writer) {
+func serveRequests(in io.Reader, out io.Writer, handle Handler) {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // those are for the server, which ends its sandboxes
 	signal.Ignore(syscall.SIGXFSZ)                               // a file-size limit is an error of the one write
 	registerValues()
-	c := &child{requests: make(chan request), out: bufio.NewWriterSize(out, pipeBuffer)}
+	c := &child{handle: handle, requests: make(chan request), out: bufio.NewWriterSize(out, pipeBuffer)}
 	c.acks = gob.NewEncoder(c.out)
 	d := gob.NewDecoder(bufio.NewReader(in))
 	go c.read(d)
@@ -71,13 +82,15 @@ func (c *child) open(limits Limits) error {
 		if err := errors.Join(c.conn.sql.Close(), c.db.Close()); err != nil {
 			return err
 		}
-		// What getrusage tells begins with what the program that started this one had.
-		if ProcMemory("/proc/self/status", "VmHWM") > maxPeak {
-			return errUsed
+		if err := isLean(); err != nil {
+			return err
 		}
 	}
 	if err := BoundProcess(limits.process()); err != nil {
 		return err
+	}
+	if c.resident = limits.Resident; c.resident > 0 {
+		debug.SetMemoryLimit(c.resident - limits.Memory)
 	}
 	var err error
 	if c.db, err = limits.open(); err != nil {
@@ -87,15 +100,41 @@ func (c *child) open(limits Limits) error {
 	if err != nil {
 		return err
 	}
-	c.conn = &local{sql: conn}
+	c.conn = &local{sql: conn, number: func() int64 { return 1 }}
+	if c.handle != nil {
+		return nil
+	}
 	_, err = c.conn.exec(context.Background(), locate)
 	return err
 }
 
+// isLean refuses another borrower where the process has taken much memory. What getrusage tells begins with what the
+// program that started this one had.
+func isLean() error {
+	if ProcMemory("/proc/self/status", "VmHWM") > maxPeak {
+		return errUsed
+	}
+	return nil
+}
+
+// rest makes sure that the instance is fit for another borrower.
+func (c *child) rest(ctx context.Context) error {
+	_, err := c.conn.exec(ctx, "SELECT 1")
+	return errors.Join(err, isLean())
+}
+
 func (c *child) run(r request) error {
+	defer boundResident(c.resident)()
 	ctx := context.Background()
+	if r.Rest {
+		return c.acknowledge(ack{Err: refusalOf(c.rest(ctx))})
+	}
 	if r.Open != nil {
 		return c.acknowledge(ack{Err: refusalOf(c.open(*r.Open))})
+	}
+	if r.Call != nil {
+		reply, err := c.handle(&Conn{session: c.conn}, r.Call)
+		return c.acknowledge(ack{Reply: reply, Err: refusalOf(err)})
 	}
 	if r.Asks {
 		asked, err := c.conn.parameters(ctx, r.SQL)

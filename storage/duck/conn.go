@@ -26,6 +26,7 @@ type session interface {
 	rows(ctx context.Context, query string, each func(Scan) error) error
 	stream(ctx context.Context, query string, params []Param) (source, error)
 	parameters(ctx context.Context, query string) (*arrow.Schema, error)
+	few(ctx context.Context, b *Bound, query string) ([]byte, error)
 	writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error
 	// close ends the session, and calls done when all of it is gone.
 	close(done func()) error

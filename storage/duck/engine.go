@@ -20,9 +20,10 @@ import (
 
 // Limits bound what an instance may use.
 type Limits struct {
-	Memory  int64  // bytes; 0: DuckDB's own default, four fifths of the machine
-	Threads int    // 0: one a core
-	TempDir string // where larger-than-memory work spills; empty: nowhere
+	Memory   int64  // bytes; 0: DuckDB's own default, four fifths of the machine
+	Threads  int    // 0: one a core
+	TempDir  string // where larger-than-memory work spills; empty: nowhere
+	Resident int64  // bytes that its process may hold in all, where it has one of its own; 0: see process
 }
 
 func (l Limits) dsn() string {

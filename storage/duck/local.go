@@ -95,6 +95,12 @@ func (l *local) noted(ctx context.Context, statement string, err error) error {
 	return err
 }
 
+// IsFatal reports whether an error makes its instance unusable.
+func IsFatal(err error) bool {
+	var de *duckdb.Error
+	return errors.As(err, &de) && isFatal(de)
+}
+
 func isFatal(e *duckdb.Error) bool {
 	return e.Type == duckdb.ErrorTypeFatal || e.Type == duckdb.ErrorTypeInternal ||
 		strings.Contains(e.Msg, "database has been invalidated")

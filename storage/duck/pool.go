@@ -9,9 +9,13 @@ import (
 	"time"
 )
 
-// Pool lends sandboxes. Each statement has an instance of its own, which no other has had and no other gets. The process
-// around it serves one statement after another where each left it well: a new instance in it costs a fifth of a new process.
+// Pool lends processes with an instance each. A process serves one borrower after another where each left it well.
+//
+// A sandbox's instance is new for each borrower, whose SQL is a client's: no other has had it and no other gets it. That
+// costs a fifth of a new process. Where all SQL is ours, the instance is kept.
 type Pool struct {
+	name     string        // that its processes are started under
+	keeps    bool          // the instance, for the next borrower
 	limits   func() Limits // of the next instance; each TempDir is its own
 	ready    chan *process
 	starting atomic.Bool
@@ -26,15 +30,23 @@ const (
 	renewal  = 10 * time.Second // what a new instance may take
 )
 
-// NewPool makes a pool. No process is started before one is needed.
+// NewPool makes a pool of sandboxes. No process is started before one is needed.
 func NewPool(limits func() Limits) *Pool {
-	return &Pool{limits: limits, ready: make(chan *process, maxReady)}
+	return &Pool{name: sandboxName, limits: limits, ready: make(chan *process, maxReady)}
 }
 
-// Take lends a sandbox. Until it is locked, it may be given statements of ours only. The end of a statement's context kills
-// its process. Closing the connection ends the instance.
+// NewKeptPool makes a pool of processes that ServeChild made of that name, for statements of ours and calls. At most so
+// many wait for a borrower.
+func NewKeptPool(name string, most int, limits func() Limits) *Pool {
+	return &Pool{name: name, keeps: true, limits: limits, ready: make(chan *process, most)}
+}
+
+// Take lends a process. Until it is locked, a sandbox may be given statements of ours only. The end of a statement's
+// context kills its process. Closing the connection gives it back.
 func (p *Pool) Take(ctx context.Context) (*Conn, error) {
-	defer p.fill()
+	if !p.keeps {
+		defer p.fill()
+	}
 	for {
 		select {
 		case one := <-p.ready:
@@ -46,7 +58,7 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 				return nil, context.Cause(ctx)
 			}
 		default:
-			one, err := startProcess(ctx, p.limits())
+			one, err := startProcess(ctx, p.name, p.limits())
 			if err != nil {
 				return nil, err
 			}
@@ -62,7 +74,7 @@ func (p *Pool) fill() {
 	}
 	p.work.Go(func() {
 		defer p.starting.Store(false)
-		if one, err := startProcess(context.Background(), p.limits()); err == nil {
+		if one, err := startProcess(context.Background(), p.name, p.limits()); err == nil {
 			p.keep(one)
 		}
 	})
@@ -92,11 +104,11 @@ type lent struct {
 	pool *Pool
 }
 
-// close has the process made ready for another statement. No one waits for that.
+// close has the process made ready for another borrower. No one waits for that.
 func (l *lent) close(done func()) error {
 	l.pool.work.Go(func() {
 		defer done()
-		if l.pool.closed.Load() || len(l.pool.ready) == maxReady || !l.renewed(l.pool.limits()) {
+		if l.pool.closed.Load() || len(l.pool.ready) == cap(l.pool.ready) || !l.renewed(l.pool) {
 			l.end()
 			return
 		}
@@ -105,13 +117,16 @@ func (l *lent) close(done func()) error {
 	return nil
 }
 
-// renewed gives the process a new instance in place of the one that it has, if all is well with it.
-func (p *process) renewed(limits Limits) bool {
+// renewed makes the process as good as new for another borrower, if all is well with it.
+func (p *process) renewed(pool *Pool) bool {
 	if p.killed.Load() || p.uses == maxUses {
 		return false
 	}
 	p.uses++
 	ctx, cancel := context.WithTimeout(context.Background(), renewal)
 	defer cancel()
-	return p.open(ctx, limits) == nil
+	if pool.keeps {
+		return p.send(ctx, request{Rest: true}) == nil
+	}
+	return p.open(ctx, pool.limits()) == nil
 }

@@ -37,14 +37,17 @@ type process struct {
 	killed atomic.Bool
 }
 
-// startProcess starts a sandbox's process, and waits until it can take statements.
-func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
+// startProcess starts a process of that name, and waits until it can take statements.
+func startProcess(ctx context.Context, name string, limits Limits) (p *process, err error) {
+	if os.Args[0] == name { // or it would start itself for ever
+		return nil, fmt.Errorf("this is a process %s, whose main function did not call ServeChild first", name)
+	}
 	registerValues()
 	path, err := ownProgram()
 	if err != nil {
 		return nil, err
 	}
-	p = &process{cmd: &exec.Cmd{Path: path, Args: []string{childName}, Env: []string{}}}
+	p = &process{cmd: &exec.Cmd{Path: path, Args: []string{name}, Env: []string{}}}
 	p.cmd.Stderr = &p.said
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
 		return nil, err
 	}
 	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting a sandbox: %w", err)
+		return nil, fmt.Errorf("starting a process: %w", err)
 	}
 	if f, ok := out.(*os.File); ok {
 		widenPipe(f)
@@ -64,7 +67,7 @@ func startProcess(ctx context.Context, limits Limits) (p *process, err error) {
 	p.acks = gob.NewDecoder(p.out)
 	if err := p.open(ctx, limits); err != nil {
 		p.end()
-		return nil, fmt.Errorf("starting a sandbox: %w", err)
+		return nil, fmt.Errorf("starting a process: %w", err)
 	}
 	return p, nil
 }
@@ -144,6 +147,11 @@ func (p *process) exec(ctx context.Context, query string) (int64, error) {
 	return a.Rows, err
 }
 
+func (p *process) call(ctx context.Context, call []byte) ([]byte, error) {
+	a, err := p.request(ctx, request{Call: call})
+	return a.Reply, err
+}
+
 func (p *process) parameters(ctx context.Context, query string) (*arrow.Schema, error) {
 	a, err := p.request(ctx, request{SQL: query, Asks: true})
 	if err != nil {
@@ -188,6 +196,28 @@ func (p *process) writeArrow(ctx context.Context, w io.Writer, b *Bound, query s
 		p.kill() // it is at what comes behind the cut
 	}
 	return err
+}
+
+// few reads the bytes of a result that may be kept in memory. What is beyond the bound is read and dropped.
+func (p *process) few(ctx context.Context, b *Bound, query string) ([]byte, error) {
+	defer p.killAtEnd(ctx)()
+	most := b.Bytes
+	if err := p.send(ctx, request{SQL: query, Result: b}); err != nil {
+		return nil, err
+	}
+	frames := &frameReader{in: p.out}
+	all, err := io.ReadAll(io.LimitReader(frames, most))
+	if err == nil {
+		var rest int64
+		rest, err = io.Copy(io.Discard, frames)
+		b.cutIf(rest > 0)
+	}
+	if err != nil {
+		return nil, p.broken(ctx, err)
+	}
+	a, err := p.answer(ctx)
+	b.cutIf(a.Cut != Whole)
+	return all, err
 }
 
 func (p *process) rows(ctx context.Context, query string, each func(Scan) error) error {
@@ -280,8 +310,11 @@ type Ended struct {
 }
 
 func (e *Ended) Error() string {
-	return fmt.Sprintf("the sandbox ended under the statement (%s): %s; it said: %s", e.State, e.cause, e.Said)
+	return fmt.Sprintf("the process ended under the statement (%s): %s; it said: %s", e.State, e.cause, e.Said)
 }
+
+// Killed reports whether the system or its operator ended the process, which did not end by itself.
+func (e *Ended) Killed() bool { return strings.Contains(e.State, "signal: killed") }
 
 // hungry tells whether it was for want of memory: the system kills a process that takes too much, and a program that gets
 // none says so.

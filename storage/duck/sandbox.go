@@ -18,8 +18,11 @@ func (c *Conn) Lock(ctx context.Context, files []string, setup ...string) error 
 	return err
 }
 
-// process is how much memory a sandbox's process may take in all, bytes.
+// process is how much memory a process may reserve in all, bytes.
 func (l Limits) process() int64 {
+	if l.Resident > 0 {
+		return l.Resident + besideMemory
+	}
 	if l.Memory <= 0 {
 		return 1 << 62
 	}

@@ -12,13 +12,15 @@ import (
 // What a sandbox's process is told and answers, over its standard input and output.
 //
 // The first request opens an instance, and so does each that makes the process ready for another client's statement. All
-// others run a statement. A request is answered with an ack; one whose result is wanted with an ack and, unless that has
-// an error, the result as an Arrow stream in frames, and an ack more: how it ended. The process ends with its input,
-// whatever it is at.
+// others run a statement, or call what the process was started for. A request is answered with an ack; one whose result
+// is wanted with an ack and, unless that has an error, the result as an Arrow stream in frames, and an ack more: how it
+// ended. The process ends with its input, whatever it is at.
 
-// request is a statement, or an instance to be opened.
+// request is a statement, a call, or an instance to be opened.
 type request struct {
 	Open   *Limits // of a new instance, in place of the one before
+	Rest   bool    // the instance is kept for another borrower: is it sound?
+	Call   []byte  // for the process's Handler
 	SQL    string
 	Params []Param
 	Asks   bool   // for the statement's parameters: it is not run
@@ -29,6 +31,7 @@ type request struct {
 type ack struct {
 	Rows  int64  // that the last statement changed
 	Asked []byte // the parameters, as the schema of an Arrow stream
+	Reply []byte // of the process's Handler
 	Cut   Cut    // of a result
 	Err   *refusal
 }

@@ -171,6 +171,9 @@ func (r *arrowRecords) open() (array.RecordReader, error) {
 	return &checkedStream{RecordReader: in, file: f, failed: &r.failed}, nil
 }
 
+// failure is what the last reading met.
+func (r *arrowRecords) failure() error { return r.failed }
+
 func (r *arrowRecords) Explain(err error) error {
 	if err != nil && r.failed != nil {
 		return r.failed

@@ -133,8 +133,10 @@ var (
 	csvColumns = regexp.MustCompile(`Expected Number of Columns: (\d+) Found: (\d+)`)
 )
 
-// Explain names the row that could not be read. DuckDB calls it a line, and counts one with line breaks in it once.
-func (r *csvRecords) Explain(err error) error {
+func (r *csvRecords) Explain(err error) error { return csvError(err) }
+
+// csvError names the row that could not be read. DuckDB calls it a line, and counts one with line breaks in it once.
+func csvError(err error) error {
 	if cause := duck.CauseOf(err); cause != duck.Input && cause != duck.Unreadable {
 		return err
 	}

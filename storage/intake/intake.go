@@ -72,6 +72,8 @@ type Records interface {
 
 // Decoded are records that were decoded here and not by DuckDB.
 type Decoded interface {
+	// Few reports whether the records are few enough for that: few values in all, absent ones too.
+	Few() bool
 	// Batch returns all records, which must be few, with the columns of Columns.
 	Batch() (arrow.RecordBatch, error)
 }
@@ -85,7 +87,10 @@ type Want struct {
 // Error is something wrong with what was sent, in words for whoever sent it.
 type Error struct {
 	Detail string
-	Shape  bool // well-formed, but not records of this kind: not a matter of syntax
+	Shape  bool  // well-formed, but not records of this kind: not a matter of syntax
+	Large  bool  // reading it takes more memory than there is for one upload
+	Lost   bool  // it was not read to its end, and no one is to blame: it may be sent again
+	Cause  error // for the log
 }
 
 func (e *Error) Error() string { return e.Detail }
@@ -96,8 +101,15 @@ func misshapen(format string, args ...any) error {
 	return &Error{Detail: fmt.Sprintf(format, args...), Shape: true}
 }
 
-// Open reads what an upload offers.
+// Open reads what an upload offers: in the process that conn is to. Statements on its relation are for that connection.
 func Open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
+	if conn.Remote() {
+		return openRemote(ctx, conn, u)
+	}
+	return open(ctx, conn, u)
+}
+
+func open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	switch u.Format {
 	case Parquet:
 		return openParquet(ctx, conn, u)

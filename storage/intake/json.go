@@ -97,6 +97,13 @@ func (r *jsonRecords) Relation(ctx context.Context, conn *duck.Conn, want Want) 
 	return "SELECT " + list.String() + "_n FROM " + view, release, err
 }
 
+// fewSlots is how many values few records have, at most: what is absent takes memory as well, so that a short text
+// could take much.
+const fewSlots = 1 << 20
+
+// Few reports whether the records take little memory.
+func (r *jsonRecords) Few() bool { return r.shape.slots() <= fewSlots }
+
 // Batch decodes all records at once.
 func (r *jsonRecords) Batch() (arrow.RecordBatch, error) {
 	in, err := r.stream()
@@ -116,6 +123,9 @@ func (r *jsonRecords) Batch() (arrow.RecordBatch, error) {
 	}
 	return duck.Concat(in.Schema(), all)
 }
+
+// failure is what the last reading met.
+func (r *jsonRecords) failure() error { return r.failed }
 
 // Explain returns what the reading itself met.
 func (r *jsonRecords) Explain(err error) error {

@@ -32,6 +32,8 @@ type shape struct {
 	wide     bool // an integer that no double holds
 	depth    int
 
+	seen int // values
+
 	elem   *shape
 	fields []*fieldShape
 	byName map[string]*fieldShape
@@ -53,6 +55,7 @@ const (
 
 // learn takes in one value.
 func (s *shape) learn(value jsontext.Value) error {
+	s.seen++
 	switch kind := value.Kind(); kind {
 	case 't', 'f':
 		s.bools = true
@@ -164,6 +167,29 @@ func (s *shape) learnInteger(text string) {
 		return
 	}
 	s.beyond = true
+}
+
+// slots is how many values there are here in the Arrow form: in each record one for every field, also where the
+// record has none, and in each element of a list.
+func (s *shape) slots() int { return s.seen*s.width() + s.inLists() }
+
+// width is how many values a value here has in the Arrow form, without those in lists.
+func (s *shape) width() int {
+	n := 1
+	for _, f := range s.fields {
+		n += f.shape.width()
+	}
+	return n
+}
+
+func (s *shape) inLists() (n int) {
+	if s.elem != nil {
+		n = s.elem.slots()
+	}
+	for _, f := range s.fields {
+		n += f.shape.inLists()
+	}
+	return n
 }
 
 // settle names the types of what has been seen, here and below. Values of several kinds in one place are JSON.

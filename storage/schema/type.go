@@ -168,7 +168,13 @@ func Parse(text string) (Type, error) {
 	return t, nil
 }
 
-type parser struct{ rest string }
+type parser struct {
+	rest  string
+	depth int // of the types that are being read
+}
+
+// maxNested is how many types may be inside one another for Parse, which reads them recursively.
+const maxNested = 1000
 
 func (p *parser) take(prefix string) bool {
 	rest, ok := strings.CutPrefix(p.rest, prefix)
@@ -180,6 +186,10 @@ func (p *parser) take(prefix string) bool {
 
 // typ reads one type with its array suffixes. A fixed-size array is read as the list that Parquet makes of it.
 func (p *parser) typ() (Type, error) {
+	if p.depth++; p.depth > maxNested {
+		return Type{}, fmt.Errorf("more than %d types are inside one another", maxNested)
+	}
+	defer func() { p.depth-- }()
 	t, err := p.base()
 	if err != nil {
 		return t, err
@@ -190,7 +200,9 @@ func (p *parser) typ() (Type, error) {
 			return t, fmt.Errorf("[ is not closed")
 		}
 		p.rest = strings.TrimLeft(p.rest[end+1:], " ")
-		t = ListOf(t)
+		if t = ListOf(t); p.depth+strings.Count(p.rest, "[") > maxNested {
+			return t, fmt.Errorf("more than %d lists are inside one another", maxNested)
+		}
 	}
 	return t, nil
 }

@@ -1,0 +1,45 @@
+package flight
+
+import (
+	"context"
+	"testing"
+
+	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"rowback/storage"
+)
+
+// Descriptors of DoPut are read or refused with a sentence.
+func FuzzCommand(f *testing.F) {
+	for _, text := range []string{`{"dataset":"d","mode":"append"}`, `{"dataset":"d","mode":"upsert","expected_head":-1,"metadata":{}}`, `{}`, `{"dataset":1}`, `{`} {
+		f.Add([]byte(text))
+	}
+	for _, m := range []proto.Message{
+		&gen.CommandStatementIngest{Table: "t", Options: map[string]string{"mode": "delete", "key": "a,b", "metadata": "{"}},
+		&gen.CommandPreparedStatementQuery{PreparedStatementHandle: []byte("x")}, &gen.CommandStatementUpdate{Query: "DELETE"},
+	} {
+		packed, err := anypb.New(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		text, err := proto.Marshal(packed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		ctx := context.Background()
+		if _, err := readCommand(ctx, text); err != nil && storage.KindOf(storage.Explain(err)) == storage.Internal {
+			t.Fatal(err)
+		}
+		bindOf(text)
+		if in, ok := ingestOf(text); ok {
+			if _, err := readIngestion(ctx, in); err != nil && storage.KindOf(storage.Explain(err)) == storage.Internal {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,110 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"errors"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// remote are records that a reader process reads. Their relation is for statements on the connection to that process.
+type remote struct {
+	ctx     context.Context // of whoever reads them
+	conn    *duck.Conn
+	upload  Upload
+	columns []Offered
+	failed  error // of a call that had no way to tell
+}
+
+func openRemote(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
+	r := &remote{ctx: ctx, conn: conn, upload: u}
+	reply, err := r.call(ctx, call{Open: &u})
+	r.columns = reply.Columns
+	return r, err
+}
+
+// call asks the reader process.
+func (r *remote) call(ctx context.Context, c call) (out reply, err error) {
+	var asked bytes.Buffer
+	if err := gob.NewEncoder(&asked).Encode(c); err != nil {
+		return out, err
+	}
+	answer, err := r.conn.Call(ctx, asked.Bytes())
+	if err != nil {
+		return out, r.refused(err, c.Open != nil || c.Rewrite != nil)
+	}
+	if err := gob.NewDecoder(bytes.NewReader(answer)).Decode(&out); err != nil {
+		return out, err
+	}
+	if out.Err != nil {
+		return out, out.Err
+	}
+	return out, nil
+}
+
+func (r *remote) Columns() []Offered { return r.columns }
+
+// Impose asks the process for the values of a JSON column as they are written, where the stored type may need that.
+func (r *remote) Impose(i int, stored schema.Type) {
+	json := r.upload.Format == JSON || r.upload.Format == NDJSON
+	if !json || stored.Name == "" || stored.Equal(r.columns[i].Type) || r.failed != nil {
+		return
+	}
+	out, err := r.call(r.ctx, call{Impose: &imposition{i, stored}})
+	if r.failed = err; err == nil {
+		r.columns[i] = out.Columns[0]
+	}
+}
+
+func (r *remote) Relation(ctx context.Context, _ *duck.Conn, want Want) (string, func(), error) {
+	if r.failed != nil {
+		return "", nil, r.failed
+	}
+	out, err := r.call(ctx, call{Relate: &want})
+	if err != nil {
+		return "", nil, err
+	}
+	return out.SQL, func() { r.call(ctx, call{Release: true}) }, nil //nolint:errcheck // it may have died: that was told
+}
+
+// Explain asks the process what the reading itself met.
+func (r *remote) Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if refused := r.refused(err, false); refused != err {
+		return refused
+	}
+	var told *Error
+	if _, failure := r.call(r.ctx, call{Failure: true}); errors.As(failure, &told) {
+		return told
+	}
+	if r.upload.Format == CSV {
+		return csvError(err)
+	}
+	return unreadable(readAs[r.upload.Format], err)
+}
+
+// readAs is what a format's uploads are called.
+var readAs = map[Format]string{Arrow: "Arrow stream", Parquet: "Parquet file", CSV: "CSV", JSON: "JSON", NDJSON: "JSON"}
+
+// refused puts into words what becomes of an upload that its reader process, or DuckDB in it, did not survive. opening:
+// it was at the schema or the footer, which tell of sizes that no one can have.
+func (r *remote) refused(err error, opening bool) error {
+	var ended *duck.Ended
+	what := readAs[r.upload.Format]
+	isEnded := errors.As(err, &ended)
+	binary := r.upload.Format == Arrow || r.upload.Format == Parquet
+	switch {
+	case isEnded && ended.Killed():
+		return &Error{Detail: "the process that read the " + what + " was ended", Lost: true, Cause: err}
+	case duck.CauseOf(err) == duck.OutOfMemory && !(opening && binary):
+		return &Error{Detail: "reading the " + what + " takes more memory than one upload may have", Large: true, Cause: err}
+	case isEnded, duck.IsFatal(err), duck.CauseOf(err) == duck.OutOfMemory:
+		return &Error{Detail: "the " + what + " can't be read: it is malformed", Cause: err}
+	}
+	return err
+}

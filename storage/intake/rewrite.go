@@ -1,0 +1,54 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"rowback/storage/duck"
+)
+
+// Rewrite has a reader process decode a small Arrow stream of a client's and returns it written anew, which can be
+// decoded anywhere. most is how many bytes it may then have.
+func Rewrite(ctx context.Context, conn *duck.Conn, u Upload, most int64) ([]byte, error) {
+	r := &remote{ctx: ctx, conn: conn, upload: u}
+	out, err := r.call(ctx, call{Rewrite: &u, Most: most})
+	return out.Stream, err
+}
+
+// errLong ends the writing of a stream that is too long.
+var errLong = &Error{Detail: "the Arrow stream has too many bytes", Large: true}
+
+// bounded is a buffer that takes so many bytes and no more.
+type bounded struct {
+	bytes.Buffer
+	most int64
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if int64(b.Len()+len(p)) > b.most {
+		return 0, errLong
+	}
+	return b.Buffer.Write(p)
+}
+
+func rewrite(u Upload, most int64) ([]byte, error) {
+	in, err := (&arrowRecords{path: u.Path, size: u.Size}).open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Release()
+	out := &bounded{most: most}
+	w := ipc.NewWriter(out, ipc.WithSchema(in.Schema()))
+	for in.Next() {
+		if err := w.Write(in.RecordBatch()); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(in.Err(), w.Close()); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}

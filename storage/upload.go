@@ -1,0 +1,128 @@
+package storage
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"rowback/storage/datafile"
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+// Uploads are read by processes that may die of them (package intake); what the server itself reads was written by those.
+// One that is small and JSON is read here: that code is Go's own and the upload can't make it take much, and a one-row
+// commit costs half as much.
+
+// reading is an upload that is open.
+type reading struct {
+	intake.Records
+	conn  *duck.Conn // for statements on its relation
+	close func()
+}
+
+// OpenUpload opens an upload for statements of ours on what it holds, which run on the connection that it returns. close
+// frees both.
+func (s *Store) OpenUpload(ctx context.Context, u intake.Upload) (records intake.Records, conn *duck.Conn, close func(), err error) {
+	r, err := s.openUpload(ctx, nil, u)
+	return r.Records, r.conn, r.close, err
+}
+
+// openUpload opens an upload, here if it is one that can be read on conn.
+func (s *Store) openUpload(ctx context.Context, conn *duck.Conn, u intake.Upload) (r reading, err error) {
+	if conn != nil && u.Size <= tinyUpload && (u.Format == intake.JSON || u.Format == intake.NDJSON) {
+		records, err := intake.Open(ctx, conn, u)
+		if few, ok := records.(intake.Decoded); err != nil || ok && few.Few() {
+			return reading{records, conn, func() {}}, err
+		}
+	}
+	if r.conn, err = s.readers.take(ctx); err != nil {
+		return r, err
+	}
+	r.close = func() { r.conn.Close() }
+	if r.Records, err = intake.Open(ctx, r.conn, u); err != nil {
+		r.close()
+	}
+	return r, err
+}
+
+// RewriteArrow decodes a small Arrow stream of a client's and writes it anew, to be decoded here, in at most so many bytes.
+func (s *Store) RewriteArrow(ctx context.Context, u intake.Upload, most int64) ([]byte, error) {
+	conn, err := s.readers.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return intake.Rewrite(ctx, conn, u, most)
+}
+
+// table makes the rows of a statement on an upload a temporary table of the commit's connection.
+func (w *work) table(ctx context.Context, r reading, name, query string, columns []schema.Column) (rows int64, err error) {
+	batch, err := r.conn.Few(ctx, query)
+	if err != nil {
+		return 0, r.Explain(err)
+	}
+	if batch != nil {
+		defer batch.Release()
+		return batch.NumRows(), w.tableOf(ctx, name, batch, columns)
+	}
+	path := w.store.blobs.Scratch("rows.parquet")
+	defer removeWritten(path)
+	if _, err := datafile.CopyQuery(ctx, r.conn, query, path, ""); err != nil {
+		return 0, r.Explain(err)
+	}
+	return w.conn.Create(ctx, createTable(name, columns, "read_parquet("+duck.Text(path)+", hive_partitioning = false)"))
+}
+
+// removeWritten removes what a statement that writes a file there has left.
+func removeWritten(path string) {
+	for _, p := range datafile.WrittenPaths(path) {
+		os.Remove(p)
+	}
+}
+
+func createTable(name string, columns []schema.Column, from string) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = "CAST(" + duck.Ident(c.Name) + " AS " + c.Type.SQL() + ") AS " + duck.Ident(c.Name)
+	}
+	return "CREATE TEMP TABLE " + name + " AS SELECT " + strings.Join(list, ", ") + " FROM " + from
+}
+
+// tableOf makes a batch a temporary table, of those of its columns.
+func (w *work) tableOf(ctx context.Context, name string, batch arrow.RecordBatch, columns []schema.Column) error {
+	stream, err := array.NewRecordReader(batch.Schema(), []arrow.RecordBatch{batch})
+	if err != nil {
+		return err
+	}
+	release, err := w.conn.View(ctx, "_batch", stream)
+	if err != nil {
+		stream.Release()
+		return err
+	}
+	defer stream.Release()
+	defer release()
+	_, err = w.conn.Create(ctx, createTable(name, columns, "_batch"))
+	return err
+}
+
+// uploadError turns what intake found into an *Error.
+func uploadError(in *intake.Error) *Error {
+	var e *Error
+	switch {
+	case in.Large:
+		e = failf(TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts; Parquet with smaller row groups, Arrow in smaller batches.", in.Detail)
+	case in.Lost:
+		e = failf(Unavailable, "reader_lost", "The records were not read: %s. Nothing was changed; send the request again.", in.Detail)
+	case in.Shape:
+		e = failf(Invalid, "invalid_records", "%s", in.Detail)
+	default:
+		e = failf(Malformed, "malformed_body", "%s", in.Detail)
+	}
+	e.Cause = in.Cause
+	return e
+}
