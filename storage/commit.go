@@ -83,11 +83,11 @@ type work struct {
 	closed     []*catalog.File          // live no more
 	marks      map[int64]int64          // commits whose rollback_commit_id changes; 0: none any more
 	also       []func(catalog.Tx) error
-	creation   *creation // the dataset, where the commit makes it too
-	played     []*work   // of a merge: the commits that come before it, in its folder and its transaction
-	part       int       // among those: numbers the files
-	fileIDs    map[schema.Kind]int64
-	merged     *Merged // of a merge: what it is told by
+	creation   *creation             // the dataset, where the commit makes it too
+	played     []*work               // of a merge: the commits that come before it, in its folder and its transaction
+	part       int                   // among those: numbers the files
+	fileIDs    map[schema.Kind]int64 // that its files have, once they were given
+	merged     *Merged               // of a merge: what it is told by
 
 	family  *family
 	holdsID bool // the family is locked: row numbers are being assigned

@@ -95,13 +95,6 @@ func (v *Verifier) Name(o Object) {
 	}
 }
 
-// Known reports whether an object of that key was named.
-func (v *Verifier) Known(key string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.entry(key) != nil
-}
-
 // entry finds what is known of a file, and keeps it from being forgotten soon.
 func (v *Verifier) entry(key string) *entry {
 	if e := v.recent[key]; e != nil {
