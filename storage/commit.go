@@ -100,11 +100,11 @@ type work struct {
 	savepoints []catalog.Savepoint      // made with it
 	activates  int64                    // id of the version that becomes active, and later ones not; 0: none
 	answers    answers
-	creation   *creation // the dataset, where the commit makes it too
-	played     []*work   // of a merge: the commits that come before it, in its folder and its transaction
-	part       int       // among those: numbers the files
-	fileIDs    map[schema.Kind]int64
-	merged     *Merged // of a merge: what it is told by
+	creation   *creation             // the dataset, where the commit makes it too
+	played     []*work               // of a merge: the commits that come before it, in its folder and its transaction
+	part       int                   // among those: numbers the files
+	fileIDs    map[schema.Kind]int64 // that its files have, once they were given
+	merged     *Merged               // of a merge: what it is told by
 
 	family  *family
 	holdsID bool // the family is locked: row numbers are being assigned

@@ -93,7 +93,9 @@ func (s *Store) refuseDamage(ctx context.Context, err error) error {
 	if !errors.As(err, &damage) {
 		return err
 	}
-	e := failf(Corrupt, "corrupted_data", "A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. Look at …/validation; put the file back from a copy of the data directory, or restore a backup.", damage.Commit, s.nameOf(ctx, damage.Dataset)).
+	e := failf(Corrupt, "corrupted_data", "A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. "+
+		"Look at …/validation; put the file back from a copy of the data directory, or restore a backup.",
+		damage.Commit, s.nameOf(ctx, damage.Dataset)).
 		With("dataset_id", damage.Dataset).With("commit", damage.Commit).With("kind", kindOf(damage.Object))
 	e.Cause = err
 	return e
@@ -122,7 +124,8 @@ func kindOf(o verify.Object) string {
 
 // noteDamage logs a damage when it is found.
 func (s *Store) noteDamage(d *verify.Damage) {
-	s.options.Log.Error("a stored file is damaged", "dataset", d.Dataset, "commit", d.Commit, "key", d.Key, "detail", d.Detail)
+	s.options.Log.Error("a stored file is damaged",
+		"dataset", d.Dataset, "commit", d.Commit, "key", d.Key, "detail", d.Detail)
 }
 
 // Damage is a stored file that is not what was written.

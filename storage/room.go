@@ -22,7 +22,8 @@ func (s *Store) room() error {
 	if err != nil || free >= s.options.MinFree {
 		return err
 	}
-	return failf(Unavailable, "disk_low", "The server's disk has %s left, and %s of it stay free (--min-free), so nothing is written. Make room, or lower --min-free; reading goes on.",
+	return failf(Unavailable, "disk_low", "The server's disk has %s left, and %s are to stay free (--min-free), so nothing is written. "+
+		"Make room, or lower --min-free; reading goes on.",
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(s.options.MinFree)))
 }
 
@@ -101,7 +102,8 @@ func (s *Store) Ready(ctx context.Context) error {
 		if e := systemFault(err); e != nil {
 			return e
 		}
-		return failf(Unavailable, "objects_missing", "The folder of the stored files is missing (objects, in the data directory). Put it back, then start the server again.")
+		return failf(Unavailable, "objects_missing",
+			"The folder of the stored files is missing (objects, in the data directory). Put it back, then start the server again.")
 	}
 	if err := blob.Writable(filepath.Join(s.dir, "catalog.db")); err != nil {
 		return systemFault(err)

@@ -22,15 +22,22 @@ func systemFault(err error) *Error {
 func tellErrno(errno syscall.Errno) *Error {
 	switch errno {
 	case syscall.ENOSPC, syscall.EDQUOT:
-		return failf(Unavailable, "disk_full", "The server's disk is full. Nothing was changed; try again when there is room.")
+		return failf(Unavailable, "disk_full",
+			"The server's disk is full. Nothing was changed; try again when there is room.")
 	case syscall.EFBIG:
-		return failf(Unavailable, "file_size_limit", "The server may not write files this large (its file-size limit, ulimit -f). Nothing was changed; raise the limit, or send less at a time.")
+		return failf(Unavailable, "file_size_limit",
+			"The server may not write files this large (its file-size limit, ulimit -f). "+
+				"Nothing was changed; raise the limit, or send less at a time.")
 	case syscall.EROFS, syscall.EACCES, syscall.EPERM:
-		return failf(Unavailable, "read_only", "The server can't write to its data directory: it is read-only, or belongs to someone else. Nothing was changed; try again when that is mended.")
+		return failf(Unavailable, "read_only",
+			"The server can't write to its data directory: it is read-only, or belongs to someone else. "+
+				"Nothing was changed; try again when that is mended.")
 	case syscall.EMFILE, syscall.ENFILE:
-		return failf(Unavailable, "too_many_files", "The server has as many files open as it may. Send the request again in a moment.")
+		return failf(Unavailable, "too_many_files",
+			"The server has as many files open as it may. Send the request again in a moment.")
 	case syscall.EIO:
-		return failf(Unavailable, "disk_error", "The server's disk reports an error. Nothing was changed; the log has the details.")
+		return failf(Unavailable, "disk_error",
+			"The server's disk reports an error. Nothing was changed; the log has the details.")
 	}
 	return nil
 }

@@ -86,12 +86,9 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	each, explain := a.options.QueryTimeout, func(err error) error { return err }
+	each := a.options.QueryTimeout
 	if sandboxed { // it has one of few places
 		each = 0
-	}
-	if in.Where != "" {
-		explain = storage.ClientError
 	}
 	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format, pace{a.options.QueryTimeout, each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
@@ -100,7 +97,10 @@ func (a *API) getData(c *fiber.Ctx) error {
 			}
 			return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
 		})
-		return cut, explain(err)
+		if in.Where != "" {
+			err = storage.ClientError(err)
+		}
+		return cut, err
 	})
 }
 

@@ -43,22 +43,32 @@ func storeCollectors(s *storage.Store) []prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	return []prometheus.Collector{
-		gauge("rowback_damaged_files", "Stored files that are not what was written: they are refused.", func() float64 { return float64(len(s.Damaged())) }),
-		gauge("rowback_disk_free_bytes", "What an ordinary program can still write to the data directory's disk.", func() float64 { return float64(s.FreeBytes()) }),
+		gauge("rowback_damaged_files", "Stored files that are not what was written: they are refused.", func() float64 {
+			return float64(len(s.Damaged()))
+		}),
+		gauge("rowback_disk_free_bytes", "What an ordinary program can still write to the data directory's disk.", func() float64 {
+			return float64(s.FreeBytes())
+		}),
 		gauge("rowback_scrub_running", "1 while every stored file is being read.", func() float64 {
 			if s.ScrubState().Running {
 				return 1
 			}
 			return 0
 		}),
-		gauge("rowback_scrub_files", "Files that this scrub, or the last, has read.", func() float64 { return float64(s.ScrubState().Files) }),
-		gauge("rowback_scrub_bytes", "Bytes that this scrub, or the last, has read.", func() float64 { return float64(s.ScrubState().Bytes) }),
+		gauge("rowback_scrub_files", "Files that this scrub, or the last, has read.", func() float64 {
+			return float64(s.ScrubState().Files)
+		}),
+		gauge("rowback_scrub_bytes", "Bytes that this scrub, or the last, has read.", func() float64 {
+			return float64(s.ScrubState().Bytes)
+		}),
 		gauge("rowback_scrub_completed_timestamp_seconds", "When a scrub last came to its end; 0: none has since the start.", func() float64 {
 			if at := s.ScrubState().Completed; !at.IsZero() {
 				return float64(at.UnixMilli()) / 1000
 			}
 			return 0
 		}),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Scrubs that came to their end."}, func() float64 { return float64(s.ScrubState().Done) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Scrubs that came to their end."}, func() float64 {
+			return float64(s.ScrubState().Done)
+		}),
 	}
 }

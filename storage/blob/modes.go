@@ -13,7 +13,7 @@ const (
 	fileMode = 0o600
 )
 
-// tighten takes the rights of others away from a store that an earlier version made: the root's at last, which says that
+// tighten takes the rights of others away from a store that an earlier version made: the root's last, which shows that
 // it is done. Folders of another owner stay as they are.
 func tighten(root string) error {
 	info, err := os.Stat(root)

@@ -71,7 +71,8 @@ func identify(f *os.File, o Object) error {
 		is.File = o.Footer.File
 	}
 	if is != *o.Footer {
-		return &Damage{o, fmt.Sprintf("it is the %s file %d of commit %d of dataset %s with %d rows", is.Kind, is.File, is.Commit, is.Dataset, is.Rows)}
+		return &Damage{o, fmt.Sprintf("it is the %s file %d of commit %d of dataset %s with %d rows",
+			is.Kind, is.File, is.Commit, is.Dataset, is.Rows)}
 	}
 	return nil
 }
@@ -81,7 +82,8 @@ func blame(o Object, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return &Damage{o, "it is missing"}
-	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, errCorrupted):
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ELOOP),
+		errors.Is(err, errCorrupted):
 		return &Damage{o, "the disk can't read it"}
 	}
 	return err

@@ -1,9 +1,9 @@
 // Package verify makes sure that stored files are what was written, before anyone reads them (design, section 7).
 //
 // A file that is opened for the first time has its size and its footer compared with the catalog, and its whole
-// checksum where it is small; after that one stat tells whether it is still the file that was verified. Backups, merges,
-// restores and exports have every byte read (Read), and so has a scrub. What is found damaged stays refused until
-// the file is another one and is found sound. TestNoFlippedBitIsServed, in storage, is the proof.
+// checksum where it is small; after that, one stat shows whether it is still the file that was verified. Backups,
+// merges, restores and exports have every byte read (Read), and so has a scrub. What is found damaged stays refused
+// until the file has changed and is found sound. TestNoFlippedBitIsServed, in storage, is the proof.
 package verify
 
 import (
@@ -83,7 +83,10 @@ const remembered = 200_000
 
 // New returns a verifier of the objects at the paths that path gives. found is told of each damage once.
 func New(path func(key string) string, found func(*Damage)) *Verifier {
-	return &Verifier{path: path, found: found, recent: map[string]*entry{}, older: map[string]*entry{}, damaged: map[string]*Damage{}}
+	return &Verifier{
+		path: path, found: found,
+		recent: map[string]*entry{}, older: map[string]*entry{}, damaged: map[string]*Damage{},
+	}
 }
 
 // Name makes an object known: it may be opened soon.
@@ -93,13 +96,6 @@ func (v *Verifier) Name(o Object) {
 	if v.entry(o.Key) == nil {
 		v.keep(o.Key, &entry{object: o})
 	}
-}
-
-// Known reports whether an object of that key was named.
-func (v *Verifier) Known(key string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.entry(key) != nil
 }
 
 // entry finds what is known of a file, and keeps it from being forgotten soon.
