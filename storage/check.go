@@ -195,6 +195,9 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 		if !is(v.CommitID) {
 			c.found(v.CommitID, "version %s names it, and it is not there", VersionNumber(v))
 		}
+		if !c.store.blobs.Has(labelKey(v.DatasetID, versionName(v))) {
+			c.found(v.CommitID, "the label of version %s is missing: without the catalog, the version is lost", VersionNumber(v))
+		}
 	}
 	savepoints, err := tx.Savepoints(c.dataset.ID)
 	for _, p := range savepoints {

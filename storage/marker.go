@@ -34,7 +34,8 @@ var ErrNotStore = errors.New("not a store")
 
 // contents are what may lie in a store's directory, and lost+found, which is a volume's own.
 var contents = []string{
-	markerFile, markerFile + blob.Unfinished, catalogFile, catalogFile + "-wal", catalogFile + "-shm", "objects", "staging", "quarantine", "lock", "lost+found",
+	markerFile, markerFile + blob.Unfinished, catalogFile, catalogFile + "-wal", catalogFile + "-shm",
+	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 
 // readMarker reads store.json. A directory without it may be a store that was made before there was one: then the marker
@@ -70,7 +71,8 @@ func (m *marker) decode(text []byte) error {
 		return fmt.Errorf("%s is damaged. Put back a copy of it, or remove it to have a new one written", markerFile)
 	}
 	if m.FormatVersion > formatVersion {
-		return fmt.Errorf("the store has format %d, and this program knows formats up to %d. Use a newer version of the program", m.FormatVersion, formatVersion)
+		return fmt.Errorf("the store has format %d, and this program knows formats up to %d. Use a newer version of the program",
+			m.FormatVersion, formatVersion)
 	}
 	return nil
 }
@@ -81,7 +83,8 @@ func surveyed(dir string, has map[string]bool, foreign []string) error {
 	case has[catalogFile] && has["objects"]:
 		return nil
 	case len(foreign) > 0:
-		return fmt.Errorf("%w: the directory %s has %s in it, and no %s. Name an empty directory, or a store's", ErrNotStore, dir, few(foreign), markerFile)
+		return fmt.Errorf("%w: the directory %s has %s in it, and no %s. Name an empty directory, or a store's",
+			ErrNotStore, dir, few(foreign), markerFile)
 	case has[catalogFile] || has["objects"]:
 		return nil
 	}

@@ -220,3 +220,29 @@ func TestTheLockCannotBeRemoved(t *testing.T) {
 	b.create("x")
 	b.sound()
 }
+
+// The machine stops at every step of making a store, and of taking over one that has no marker. The next start goes on.
+func TestCrashesWhileAStoreIsMade(t *testing.T) {
+	_, want := unpackStore(t, "store-before-store-json.tar.gz")
+	for step := 0; ; step++ {
+		crashed := false
+		old, _ := unpackStore(t, "store-before-store-json.tar.gz")
+		for dir, want := range map[string]string{t.TempDir(): "", old: want} {
+			s := &stops{left: step, armed: true}
+			opened, err := storage.Open(context.Background(), dir, storage.Options{Threads: 2, Hook: s.hook})
+			if err == nil {
+				opened.Close()
+			}
+			b := reopen(t, dir, storage.Options{})
+			b.sound()
+			if got := b.ledger(); got != want {
+				t.Errorf("step %d: got\n%s\nwant\n%s", step, got, want)
+			}
+			b.Store.Close()
+			crashed = crashed || s.crashed
+		}
+		if !crashed {
+			return
+		}
+	}
+}

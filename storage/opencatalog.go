@@ -83,7 +83,8 @@ func (s *Store) knowStore(ctx context.Context) error {
 func (s *Store) indexes(ctx context.Context) (id string, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.StoreID(); return err })
 	if err == nil && id != "" && s.marker.ID != "" && id != s.marker.ID {
-		err = fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, or move it away: then it is made anew from the objects", catalogFile, id, s.marker.ID)
+		err = fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, or move it away: then it is made "+
+			"anew from the objects", catalogFile, id, s.marker.ID)
 	}
 	return id, err
 }

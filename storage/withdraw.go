@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"rowback/storage/catalog"
 )
@@ -32,7 +30,7 @@ func (w *work) withdraw(cause error) error {
 		return w.store.halt(cause)
 	}
 	key := w.key()
-	if _, err := os.Lstat(w.store.blobs.Place(key)); errors.Is(err, fs.ErrNotExist) {
+	if !w.store.blobs.Has(key) {
 		return cause // it was never there
 	}
 	name, err := w.store.blobs.Quarantine(key, w.store.quarantineName(key, withdrawn))
@@ -55,7 +53,8 @@ func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d"
 func (s *Store) halt(cause error) error {
 	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out", "error", cause)
 	s.stopped.Store(&cause)
-	e := failf(Unavailable, "outcome_unknown", "The server's disk failed while this was recorded: whether it stands is known after the server's next start. Restart it, then look before you send this again, or use the same Idempotency-Key.")
+	e := failf(Unavailable, "outcome_unknown", "The server's disk failed while this was recorded: whether it stands is known after the "+
+		"server's next start. Restart it, then look before you send this again, or use the same Idempotency-Key.")
 	e.Cause = cause
 	return e
 }
@@ -66,7 +65,8 @@ func (s *Store) halted() error {
 	if cause == nil {
 		return nil
 	}
-	e := failf(Unavailable, "restart_needed", "The server's disk failed, and nothing is written until the server is restarted. Restart it, then send this again.")
+	e := failf(Unavailable, "restart_needed",
+		"The server's disk failed, and nothing is written until the server is restarted. Restart it, then send this again.")
 	e.Cause = *cause
 	return e
 }

@@ -114,8 +114,11 @@ func (d *Dir) Key(path string) (key string, ok bool) {
 	return filepath.ToSlash(rel), ok
 }
 
-// Place is where the object of a key, or the folder of a prefix, lies or will lie.
-func (d *Dir) Place(key string) string { return d.place(key) }
+// Has reports whether there is an object under a key, or a folder.
+func (d *Dir) Has(key string) bool {
+	_, err := os.Lstat(d.place(key))
+	return err == nil
+}
 
 // place is where an object lies, or will lie.
 func (d *Dir) place(key string) string {

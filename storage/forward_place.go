@@ -1,0 +1,176 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"rowback/storage/catalog"
+)
+
+// apply records what was chosen.
+func (f *forward) apply(tx catalog.Tx) error {
+	before, err := deletions(tx)
+	if err != nil {
+		return err
+	}
+	if err := f.parkNames(tx); err != nil {
+		return err
+	}
+	for _, step := range []func(catalog.Tx) error{f.bear, f.place, f.readLabels, f.activate, f.reserve} {
+		if err := step(tx); err != nil {
+			return err
+		}
+	}
+	return f.settleNames(tx, before)
+}
+
+// bear records the datasets that were made without a commit. A fork of an older version stands with its first commit.
+func (f *forward) bear(tx catalog.Tx) error {
+	for _, s := range f.shelves {
+		if s.born == nil || slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil }) || s.born.Dataset.IsFork() && len(s.path) == 0 {
+			continue
+		}
+		if err := f.store.bear(tx, *s.born); err != nil {
+			return fmt.Errorf("dataset %s: %w", s.id, err)
+		}
+		f.step("dataset %s was made", s.id)
+	}
+	return nil
+}
+
+// bear records a dataset as it was made. It counts as deleted until all names are settled.
+func (s *Store) bear(tx catalog.Tx, b birth) error {
+	b.Dataset.DeletedAt = parked
+	if err := addDataset(tx, b.Dataset, b.Schema, b.Properties); err != nil {
+		return err
+	}
+	return b.record(tx)
+}
+
+// place records the commits, oldest first. What the catalog refuses can't be placed, nor what follows on it.
+func (f *forward) place(tx catalog.Tx) error {
+	all := map[int64]*fresh{}
+	for _, s := range f.shelves {
+		for _, c := range s.path {
+			if other := all[c.id]; other != nil {
+				f.setAside(c.dataset, c.id, commitKey(c.dataset, c.id), unplaced, "dataset %s has a commit of the same id", other.dataset)
+				continue
+			}
+			all[c.id] = c
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		c := all[id]
+		err := tx.Try(func() error { return f.store.replay(tx, c) })
+		switch {
+		case err == nil:
+			f.placed = append(f.placed, c)
+			f.step("commit %d of dataset %s", c.id, c.dataset)
+		case unplaceable(err):
+			f.setAside(c.dataset, c.id, commitKey(c.dataset, c.id), unplaced, "it does not follow on what is there: %v", err)
+		default:
+			return fmt.Errorf("commit %d of dataset %s: %w", c.id, c.dataset, err)
+		}
+	}
+	return nil
+}
+
+// unplaceable reports whether err says that a commit contradicts what the catalog has.
+func unplaceable(err error) bool {
+	return errors.Is(err, catalog.ErrNotFound) || errors.Is(err, catalog.ErrMoved) || catalog.IsConstraint(err) || KindOf(err) != Internal
+}
+
+// replay records one commit, and what it played, as its description tells.
+func (s *Store) replay(tx catalog.Tx, c *fresh) error {
+	if c.Birth != nil {
+		if err := s.bear(tx, *c.Birth); err != nil {
+			return err
+		}
+	}
+	d, err := tx.Dataset(c.dataset)
+	if err != nil {
+		return err
+	}
+	if c.Commit.Mode == catalog.Fork && d.ForkCommit != 0 {
+		if _, err := tx.Commit(d.UpstreamID, d.ForkCommit); err != nil {
+			return err
+		}
+	}
+	made, err := madeAs(tx, d)
+	if err != nil {
+		return err
+	}
+	w, err := s.redo(made, c.manifest)
+	if err != nil {
+		return err
+	}
+	return w.record(tx)
+}
+
+// madeAs is a dataset as it was before its first commit.
+func madeAs(tx catalog.Tx, d catalog.Dataset) (State, error) {
+	schema, errSchema := tx.Schema(d.SchemaID)
+	properties, errProperties := tx.Properties(d.PropertiesID)
+	return State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
+}
+
+// redo is the work that a description tells of.
+func (s *Store) redo(made State, m manifest) (*work, error) {
+	w := &work{
+		store: s, commit: m.Commit, schema: m.Schema, properties: m.Properties, opened: m.Opened,
+		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks, savepoints: m.Savepoints, answers: m.answers,
+		family: newFamily(m.LastRow, m.LastField), head: &Snapshot{State: made},
+	}
+	for _, f := range m.Opened {
+		s.fileIDs.Store(max(s.fileIDs.Load(), f.ID))
+	}
+	for _, p := range m.Played {
+		played, err := s.redo(made, p)
+		if err != nil {
+			return nil, err
+		}
+		w.played = append(w.played, played)
+	}
+	return w, w.nameDocuments()
+}
+
+func filesOf(ids []int64) []*catalog.File {
+	out := make([]*catalog.File, len(ids))
+	for i, id := range ids {
+		out[i] = &catalog.File{ID: id}
+	}
+	return out
+}
+
+// activate makes versions active as the commits that were placed did.
+func (f *forward) activate(tx catalog.Tx) error {
+	for _, c := range f.placed {
+		if err := activate(tx, c.Commit, c.Activates); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reserve has no number be given again that a folder bears, whether it was placed or not.
+func (f *forward) reserve(tx catalog.Tx) error {
+	for _, s := range f.shelves {
+		folders, err := f.store.commitsOf(s.id)
+		if err != nil {
+			return err
+		}
+		if len(folders) > 0 {
+			if err := tx.Advance("commit", folders[len(folders)-1]); err != nil {
+				return err
+			}
+		}
+		for _, c := range s.fresh {
+			if err := reserve(tx, c.manifest); err != nil {
+				return err
+			}
+		}
+	}
+	return f.store.reserveQuarantined(tx)
+}
