@@ -108,3 +108,39 @@ func TestNoRecordsChangeNothing(t *testing.T) {
 	}
 	b.sound()
 }
+
+// Text that DuckDB takes for JSON, and that is not JSON, stays text.
+func TestTextThatIsNotJSONDoesNotBecomeJSON(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"v":"[1]","w":"{\"a\": 1}"},{"id":2,"v":"[NaN]"}]`)
+	to := "JSON"
+	if _, _, err := b.tryEdit(d, "v", storage.VariableEdit{Type: &to}); err == nil || storage.Explain(err).Kind != storage.Invalid {
+		t.Errorf("v became JSON: %v", err)
+	}
+	if _, _, err := b.tryEdit(d, "w", storage.VariableEdit{Type: &to}); err != nil {
+		t.Error(err)
+	}
+	b.sound()
+}
+
+// Brackets that leave no trace in the parsed SQL are parsed again wherever the derivation is read.
+func TestDerivationsThatAreTooDeep(t *testing.T) {
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1,"v":"((("}]`)
+	derive := func(name string, depth int) error {
+		text := strings.Repeat("(", depth) + "v" + strings.Repeat(")", depth)
+		_, _, err := b.CreateVariable(t.Context(), d, storage.NewVariable{Name: name, Derivation: text}, storage.Request{})
+		return err
+	}
+	for _, depth := range []int{600, 100_000} {
+		if err := derive("deep", depth); storage.Explain(err).Kind != storage.Invalid {
+			t.Errorf("%d brackets: %v", depth, err)
+		}
+	}
+	if err := derive("fine", 400); err != nil {
+		t.Error(err)
+	}
+	b.want(d, "head", `{"id":1,"v":"(((","fine":"((("}`)
+}

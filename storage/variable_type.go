@@ -124,7 +124,7 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 		history.everyValue(before), becomes(before.Type, after.Type)), &example)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return nil
+		return w.checkBecome(ctx, history, before, after)
 	case duck.CauseOf(err) == duck.Input:
 		return failf(Invalid, "retype_impossible", "Variable %q is %s, which can't become %s: %s.", before.Name, before.Type, after.Type, duck.Message(err))
 	case err != nil:
@@ -132,6 +132,15 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 	}
 	return failf(Invalid, "retype_impossible", "Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.", before.Name, after.Type, clip(example)).
 		With("variable", before.Name).With("value", clip(example))
+}
+
+// checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is JSON.
+func (w *work) checkBecome(ctx context.Context, history *Snapshot, before, after schema.Column) error {
+	if !gate.Checked(after.Type) {
+		return nil
+	}
+	return w.checkRelation(ctx, fmt.Sprintf("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
+		castFrom(before.Type, after.Type, "v"), columnName(after.ID), history.everyValue(before)), []schema.Column{after})
 }
 
 // becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another

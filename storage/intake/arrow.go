@@ -243,15 +243,25 @@ func (s *checkedStream) Next() (ok bool) {
 	}
 	for i, column := range s.RecordBatch().Columns() {
 		name := s.Schema().Field(i).Name
-		if err := validate(column); errors.Is(err, errFine) {
-			*s.failed = misshapen("column %q has parts of microseconds, which are kept only of timestamps without a zone; convert it first", name)
-			return false
-		} else if err != nil {
-			*s.failed = malformed("the Arrow stream is malformed: column %q: %s", name, err)
+		if err := validate(column); err != nil {
+			*s.failed = refusal(name, err)
 			return false
 		}
 	}
 	return true
+}
+
+// refusal says what is wrong with a column.
+func refusal(name string, err error) error {
+	switch {
+	case errors.Is(err, errFine):
+		return misshapen("column %q has parts of microseconds, which are kept only of timestamps without a zone; convert it first", name)
+	case errors.Is(err, errFar):
+		return misshapen("column %q has dates in milliseconds that are too far away, or not whole days; convert it first", name)
+	case errors.Is(err, errNoIndexes):
+		return misshapen("column %q has a dictionary in lists that are all empty, which can't be read; decode it first", name)
+	}
+	return malformed("the Arrow stream is malformed: column %q: %s", name, err)
 }
 
 func (s *checkedStream) Err() error { return *s.failed }
@@ -275,7 +285,13 @@ func validate(a arrow.Array) error {
 	if tooFine(a) {
 		return errFine
 	}
+	if farDate(a) {
+		return errFar
+	}
 	for _, child := range data.Children() {
+		if child.DataType().ID() == arrow.DICTIONARY && child.Len() == 0 && a.Len() > 0 {
+			return errNoIndexes
+		}
 		c := array.MakeFromData(child)
 		err := validate(c)
 		c.Release()
@@ -308,6 +324,28 @@ func tooFine(a arrow.Array) bool {
 	}
 	for i := range a.Len() {
 		if a.IsValid(i) && value(i)%1000 != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// errFar refuses dates of which DuckDB would keep another one: it has 32 bits for the days.
+var errFar = errors.New("dates out of range")
+
+// errNoIndexes refuses a dictionary in lists that are all empty, over which DuckDB fails.
+var errNoIndexes = errors.New("a dictionary without indexes")
+
+const dayMillis = 86_400_000
+
+func farDate(a arrow.Array) bool {
+	dates, ok := a.(*array.Date64)
+	if !ok {
+		return false
+	}
+	for i := range a.Len() {
+		n := int64(dates.Value(i))
+		if a.IsValid(i) && (n/dayMillis != int64(int32(n/dayMillis)) || n%dayMillis != 0) {
 			return true
 		}
 	}

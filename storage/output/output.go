@@ -2,7 +2,8 @@
 //
 // Arrow and Parquet keep every type. JSON and CSV write moments as RFC 3339 (with Z where the type has a zone, without
 // where it has none), binaries as base64, and integers and decimals in full; a number that is not finite is null in
-// JSON, and one with 38 digits after the point is text there. In CSV a null is an empty field and an empty text is "", so that both read back as they were.
+// JSON, and one with 38 digits after the point is text there. In CSV a null is an empty field and an empty text is "",
+// so that both read back as they were.
 package output
 
 import (
