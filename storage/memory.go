@@ -4,18 +4,18 @@ import "rowback/storage/duck"
 
 // The memory limit is for the server and all of its processes together. It is divided here, in parts of twenty:
 //
-//	engine   8  DuckDB for our own statements
-//	readers  6  the processes that read uploads
-//	queries  3  the sandboxes of clients' statements
+//	engine   6  DuckDB for our own statements
+//	readers  5  the processes that read uploads
+//	queries  6  the sandboxes of clients' statements
 //	server   3  Go's heap: requests, answers, batches on their way
 //
 // DuckDB bounds the engine and spills the rest to the disk; the Go runtime collects earlier as its heap nears its part.
 // A reader process ends where it holds more than its part, and a sandbox where the system refuses it more.
 const (
 	allShares    = 20
-	engineShare  = 8
-	readersShare = 6
-	queriesShare = 3
+	engineShare  = 6
+	readersShare = 5
+	queriesShare = 6
 	serverShare  = 3
 )
 

@@ -34,10 +34,9 @@ func scanValue(column arrow.Array, i int, dest any) bool {
 			return true
 		}
 	case *array.Int64:
-		if d, ok := dest.(*int64); ok {
-			*d = c.Value(i)
-			return true
-		}
+		return setInt(dest, c.Value(i))
+	case *array.Int32:
+		return setInt(dest, int64(c.Value(i)))
 	case *array.Float64:
 		if d, ok := dest.(*float64); ok {
 			*d = c.Value(i)
@@ -50,4 +49,13 @@ func scanValue(column arrow.Array, i int, dest any) bool {
 		}
 	}
 	return false
+}
+
+// setInt sets an *int64. DuckDB's own integers are INTEGER where they fit, and database/sql widens them as well.
+func setInt(dest any, n int64) bool {
+	d, ok := dest.(*int64)
+	if ok {
+		*d = n
+	}
+	return ok
 }
