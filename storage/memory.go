@@ -4,19 +4,19 @@ import "rowback/storage/duck"
 
 // The memory limit is for the server and all of its processes together. It is divided here, in parts of twenty:
 //
-//	engine   6  DuckDB for our own statements
-//	readers  5  the processes that read uploads
-//	queries  6  the sandboxes of clients' statements
-//	server   3  Go's heap: requests, answers, batches on their way
+//	engine   7  DuckDB for our own statements
+//	readers  4  the processes that read uploads
+//	queries  7  the sandboxes of clients' statements
+//	server   2  Go's heap: requests, answers, batches on their way
 //
 // DuckDB bounds the engine and spills the rest to the disk; the Go runtime collects earlier as its heap nears its part.
 // A reader process ends where it holds more than its part, and a sandbox where the system refuses it more.
 const (
 	allShares    = 20
-	engineShare  = 6
-	readersShare = 5
-	queriesShare = 6
-	serverShare  = 3
+	engineShare  = 7
+	readersShare = 4
+	queriesShare = 7
+	serverShare  = 2
 )
 
 // ServerMemory is the part of a memory limit that is for Go's heap in the server's own process, bytes.

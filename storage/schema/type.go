@@ -225,8 +225,11 @@ func (p *parser) base() (Type, error) {
 		end = len(p.rest)
 	}
 	name := strings.TrimRight(p.rest[:end], " ")
-	if name == "" {
+	switch name {
+	case "":
 		return Type{}, fmt.Errorf("a name is missing")
+	case List, Struct, Map, Decimal:
+		return Type{}, fmt.Errorf("%s does not say of what", name)
 	}
 	p.rest = p.rest[end:]
 	return Of(name), nil
