@@ -321,6 +321,11 @@ func copied(t *testing.T, dir string) string {
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
+	for _, folder := range []string{"objects", "staging", "quarantine"} { // CopyFS makes folders for everyone
+		if err := os.Chmod(filepath.Join(to, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return to
 }
 

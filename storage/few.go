@@ -75,7 +75,8 @@ func (w *work) readTable(ctx context.Context, in *incoming, records reading) (do
 		add("_json", "_json", schema.Of(schema.Varchar))
 	}
 	in.relation = "incoming"
-	in.rows, err = w.table(ctx, records, in.relation, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", columns)
+	check := func(batch arrow.RecordBatch) error { return checkBatch(in.doubtful(), in.inTable(batch)) }
+	in.rows, err = w.table(ctx, records, in.relation, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", columns, check)
 	return err == nil, err
 }
 

@@ -34,17 +34,26 @@ func CheckDepth(body []byte) error {
 // what DuckDB has made of the values is checked, too. Only columns whose type has values that can't be stored are looked
 // at; JSON that is kept as it came was decoded strictly.
 func (w *work) checkValues(ctx context.Context, in *incoming) error {
-	var columns []schema.Column
+	if in.batch != nil {
+		return checkBatch(in.doubtful(), w.inBatch(in.batch))
+	}
+	return w.checkRelation(ctx, in.relation, in.doubtful())
+}
+
+// doubtful are the columns that came whose values have to be looked at.
+func (in *incoming) doubtful() (columns []schema.Column) {
 	for _, c := range in.columns {
 		o := in.offered[c.from]
 		if decoded := o.Format == intake.JSON && o.Type.Equal(c.Type); !decoded && gate.Checked(c.Type) {
 			columns = append(columns, c.Column)
 		}
 	}
-	if in.batch != nil {
-		return checkBatch(columns, w.inBatch(in.batch))
-	}
-	return w.checkRelation(ctx, in.relation, columns)
+	return columns
+}
+
+// inTable returns the values of a column in the rows of the table incoming.
+func (in *incoming) inTable(batch arrow.RecordBatch) func(id int) arrow.Array {
+	return func(id int) arrow.Array { return batch.Column(in.index(id)) }
 }
 
 // checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n.

@@ -45,7 +45,7 @@ func (s *Store) inspect(ctx context.Context, temporary string, deep bool, out *I
 	if err := s.copyCatalog(ctx, temporary, out); err != nil {
 		return err
 	}
-	if s.engine, err = duck.Open(s.limits(engineShare)); err != nil {
+	if s.engine, err = duck.Open(s.limits(s.options.share(engineShare))); err != nil {
 		return err
 	}
 	f := &forward{store: s}

@@ -10,7 +10,8 @@ import "rowback/storage/duck"
 //	server   2  Go's heap: requests, answers, batches on their way
 //
 // DuckDB bounds the engine and spills the rest to the disk; the Go runtime collects earlier as its heap nears its part.
-// A reader process ends where it holds more than its part, and a sandbox where the system refuses it more.
+// A reader process ends where it holds more than its part, and a sandbox where the system refuses it more. Should all of
+// them hold more than the limit together, the largest is killed (duck.Watch).
 const (
 	allShares    = 20
 	engineShare  = 7

@@ -52,6 +52,7 @@ type Store struct {
 	scrubs    scrubber
 	sandboxes *sandboxes
 	readers   *readers
+	unwatch   func() // ends the watch over the memory; nil: there is none
 	exports   *filecache.Cache
 
 	promises sync.Map              // by the id of a job that goes on: the receipts of its request
@@ -135,6 +136,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.catchUp(ctx); err != nil {
 		return fmt.Errorf("bringing the catalog up to what the objects tell: %w", err)
 	}
+	s.unwatch = duck.Watch(s.options.Memory, s.sandboxes.pool, s.readers.pool)
 	return s.readSequences(ctx)
 }
 
@@ -160,6 +162,9 @@ func (s *Store) Close() error {
 	var errs []error
 	s.sandboxes.close()
 	s.readers.close()
+	if s.unwatch != nil {
+		s.unwatch()
+	}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}

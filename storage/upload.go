@@ -60,14 +60,22 @@ func (s *Store) RewriteArrow(ctx context.Context, u intake.Upload, most int64) (
 	return intake.Rewrite(ctx, conn, u, most)
 }
 
-// table makes the rows of a statement on an upload a temporary table of the commit's connection.
-func (w *work) table(ctx context.Context, r reading, name, query string, columns []schema.Column) (rows int64, err error) {
+// table makes the rows of a statement on an upload a temporary table of the commit's connection. check looks at few rows
+// before DuckDB casts them; nil: they were decoded strictly.
+func (w *work) table(
+	ctx context.Context, r reading, name, query string, columns []schema.Column, check func(arrow.RecordBatch) error,
+) (rows int64, err error) {
 	batch, err := r.conn.Few(ctx, query)
 	if err != nil {
 		return 0, r.Explain(err)
 	}
 	if batch != nil {
 		defer batch.Release()
+		if check != nil {
+			if err := check(batch); err != nil {
+				return 0, err
+			}
+		}
 		return batch.NumRows(), w.tableOf(ctx, name, batch, columns)
 	}
 	path := w.store.blobs.Scratch("rows.parquet")

