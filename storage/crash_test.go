@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -321,10 +322,14 @@ func copied(t *testing.T, dir string) string {
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range []string{"objects", "staging", "quarantine"} { // CopyFS makes folders for everyone
-		if err := os.Chmod(filepath.Join(to, folder), 0o700); err != nil {
-			t.Fatal(err)
+	err := filepath.WalkDir(to, func(path string, e fs.DirEntry, err error) error { // CopyFS opens them to everyone
+		if err != nil || !e.IsDir() {
+			return err
 		}
+		return os.Chmod(path, 0o700)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return to
 }
