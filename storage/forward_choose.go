@@ -18,14 +18,14 @@ func (f *forward) choose() {
 		}
 	}
 	for _, s := range f.shelves {
-		f.follow(s)
-		f.trim(s, needed)
+		f.follow(s, needed)
 	}
 }
 
-// follow finds the path of commits that begins at a dataset's head. Where two commits were made on one, it takes the one
-// that the newest commit goes back to: the other was given up when the server went on.
-func (f *forward) follow(s *shelf) {
+// follow finds the path of commits that begins at a dataset's head. The last of a path is left out where it is not
+// complete: it was never acknowledged, or is damaged; then another path may be the one. A commit that others were made on
+// was there once, and stays: what is damaged of it is refused when it is read.
+func (f *forward) follow(s *shelf, needed map[int64]bool) {
 	if len(s.fresh) == 0 {
 		return
 	}
@@ -35,44 +35,51 @@ func (f *forward) follow(s *shelf) {
 		}
 		return
 	}
-	next := map[int64]*fresh{} // by the commit that it was made on
-	newest := map[int64]int64{}
-	for _, c := range slices.Backward(s.fresh) {
-		newest[c.id] = max(c.id, newest[c.id])
-		on := c.madeOn()
-		if next[on] == nil || newest[c.id] > newest[next[on].id] {
-			next[on] = c
-		}
-		newest[on] = max(newest[on], newest[c.id])
-	}
 	head := s.dataset.Head
 	if !s.known {
 		head = s.born.Dataset.Head
 	}
-	on := map[int64]bool{}
-	for c := next[head]; c != nil; c = next[c.id] {
-		s.path = append(s.path, c)
-		on[c.id] = true
+	left := slices.Clone(s.fresh)
+	for {
+		s.path = pathFrom(head, left)
+		if len(s.path) == 0 {
+			break
+		}
+		last := s.path[len(s.path)-1]
+		fault := f.store.fault(last.manifest)
+		if fault == "" || needed[last.id] {
+			break
+		}
+		f.setAside(s.id, last.id, commitKey(s.id, last.id), incomplete, "%s", fault)
+		left = slices.DeleteFunc(left, func(c *fresh) bool { return c == last })
 	}
-	for _, c := range s.fresh {
-		if !on[c.id] {
+	for _, c := range left {
+		if !slices.Contains(s.path, c) {
 			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "it was made on commit %d, and does not follow on commit %d, the head", c.madeOn(), head)
 		}
 	}
 }
 
-// trim leaves out the last commits of a path that are not complete: they were never acknowledged, or are damaged. One
-// that others were made on was there once, and stays: what is damaged of it is refused when it is read.
-func (f *forward) trim(s *shelf, needed map[int64]bool) {
-	for len(s.path) > 0 {
-		last := s.path[len(s.path)-1]
-		fault := f.store.fault(last.manifest)
-		if fault == "" || needed[last.id] {
-			return
+// pathFrom is the path of commits, which come by id, that begins at a head. Where two were made on one, it takes the one
+// that the newest commit goes back to: the other was given up when the server went on.
+func pathFrom(head int64, commits []*fresh) (path []*fresh) {
+	next := map[int64]*fresh{} // by the commit that it was made on
+	newest := map[int64]int64{}
+	for _, c := range slices.Backward(commits) {
+		newest[c.id] = max(c.id, newest[c.id])
+		on := c.madeOn()
+		if on >= c.id {
+			continue // damaged: ids only grow
 		}
-		s.path = s.path[:len(s.path)-1]
-		f.setAside(s.id, last.id, commitKey(s.id, last.id), incomplete, "%s", fault)
+		if next[on] == nil || newest[c.id] > newest[next[on].id] {
+			next[on] = c
+		}
+		newest[on] = max(newest[on], newest[c.id])
 	}
+	for c := next[head]; c != nil; c = next[c.id] {
+		path = append(path, c)
+	}
+	return path
 }
 
 // fault says which of a commit's own files is missing or not what was written; empty: none.
