@@ -10,7 +10,7 @@ import (
 )
 
 // choose decides which of the fresh commits follow on the heads. The others can't be placed.
-func (f *forward) choose() {
+func (f *forward) choose() error {
 	needed := map[int64]bool{} // commits that forks were made at
 	for _, s := range f.shelves {
 		if s.born != nil && s.born.Dataset.IsFork() {
@@ -18,22 +18,25 @@ func (f *forward) choose() {
 		}
 	}
 	for _, s := range f.shelves {
-		f.follow(s, needed)
+		if err := f.follow(s, needed); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // follow finds the path of commits that begins at a dataset's head. The last of a path is left out where it is not
 // complete: it was never acknowledged, or is damaged; then another path may be the one. A commit that others were made on
 // was there once, and stays: what is damaged of it is refused when it is read.
-func (f *forward) follow(s *shelf, needed map[int64]bool) {
+func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	if len(s.fresh) == 0 {
-		return
+		return nil
 	}
 	if !s.known && s.born == nil {
 		for _, c := range s.fresh {
 			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "how its dataset was made is not known")
 		}
-		return
+		return nil
 	}
 	head := s.dataset.Head
 	if !s.known {
@@ -46,7 +49,10 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) {
 			break
 		}
 		last := s.path[len(s.path)-1]
-		fault := f.store.fault(last.manifest)
+		fault, err := f.store.fault(last.manifest)
+		if err != nil {
+			return err
+		}
 		if fault == "" || needed[last.id] {
 			break
 		}
@@ -58,6 +64,7 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) {
 			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "it was made on commit %d, and does not follow on commit %d, the head", c.madeOn(), head)
 		}
 	}
+	return nil
 }
 
 // pathFrom is the path of commits, which come by id, that begins at a head. Where two were made on one, it takes the one
@@ -83,22 +90,25 @@ func pathFrom(head int64, commits []*fresh) (path []*fresh) {
 }
 
 // fault says which of a commit's own files is missing or not what was written; empty: none.
-func (s *Store) fault(m manifest) string {
+func (s *Store) fault(m manifest) (string, error) {
 	for _, p := range append(m.Played, m) {
 		for _, f := range p.Opened {
 			in, err := s.blobs.Open(f.Key)
 			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Sprintf("file %d (%s) is missing", f.ID, f.Key)
+				return fmt.Sprintf("file %d (%s) is missing", f.ID, f.Key), nil
+			}
+			if isRefusal(err) {
+				return "", err
 			}
 			if err != nil {
-				return fmt.Sprintf("file %d (%s) can't be read: %v", f.ID, f.Key, err)
+				return fmt.Sprintf("file %d (%s) can't be read: %v", f.ID, f.Key, err), nil
 			}
 			sum, size, err := datafile.Checksum(in)
 			in.Close()
 			if err != nil || sum != f.Checksum || size != f.Bytes {
-				return fmt.Sprintf("file %d (%s) is not what was written", f.ID, f.Key)
+				return fmt.Sprintf("file %d (%s) is not what was written", f.ID, f.Key), nil
 			}
 		}
 	}
-	return ""
+	return "", nil
 }

@@ -192,8 +192,9 @@ func isUnreadable(err error) bool {
 }
 
 func (f *forward) read(key string, v any) error {
-	if err := f.store.readJSON(key, v); err != nil {
-		return unreadableError{err}
+	err := f.store.readJSON(key, v)
+	if err == nil || isRefusal(err) {
+		return err
 	}
-	return nil
+	return unreadableError{err}
 }

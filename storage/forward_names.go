@@ -83,6 +83,8 @@ func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (ti
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return time.Time{}, nil
+	case isRefusal(err):
+		return before, err
 	case err != nil:
 		f.setAside(dataset, 0, key, unreadable, "%s can't be read: %v", key, err)
 		return before, nil
