@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -223,11 +224,15 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 	return err
 }
 
-// checkLabels checks that every label can be read.
+// checkLabels checks that every label can be read, those of backups included.
 func (c *checker) checkLabels() error {
-	for object, err := range c.store.blobs.List(c.dataset.ID + "/" + labelsFolder) {
+	for object, err := range c.store.blobs.List(c.dataset.ID) {
 		if err != nil {
 			return err
+		}
+		isLabel := strings.Contains(object.Key, "/"+labelsFolder+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
+		if !isLabel {
+			continue
 		}
 		var label any
 		if err := c.store.readJSON(object.Key, &label); isRefusal(err) {
