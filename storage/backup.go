@@ -78,7 +78,7 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = s.answer(tx, r, b); return err }); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(backupLabel{Backup: b, answers: a}, "", "  ")
+	text, err := sealed(backupLabel{Backup: b, answers: a})
 	if err != nil {
 		return err
 	}

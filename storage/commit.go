@@ -244,7 +244,7 @@ func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
 
 // issue writes the commit's description and publishes its folder.
 func (w *work) issue() error {
-	description, err := json.MarshalIndent(w.describe(), "", "  ")
+	description, err := sealed(w.describe())
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +71,7 @@ type labels struct {
 }
 
 func (l *labels) put(dataset, name string, label any) error {
-	text, err := json.MarshalIndent(label, "", "  ")
+	text, err := sealed(label)
 	if err != nil {
 		return err
 	}
@@ -118,19 +117,6 @@ func (s *Store) kept(dataset, name string) answers {
 	}
 	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(s.now().Add(-receiptsKept)) })
 	return a
-}
-
-func (s *Store) readJSON(key string, v any) error {
-	in, err := s.blobs.Open(key)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	text, err := io.ReadAll(in)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, v)
 }
 
 // labelName is the name of the label at a key; empty where it is not one.
