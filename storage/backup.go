@@ -202,7 +202,8 @@ func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 		if err := tx.RemoveBackup(b.ID); err != nil {
 			return err
 		}
-		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: s.now()})
+		a := s.keptAt(backupKey(b) + "/" + backupManifest) // or a request that is sent again would make another
+		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: s.now(), answers: a})
 	})
 	if err != nil {
 		return err
