@@ -82,7 +82,7 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 	if err != nil {
 		return err
 	}
-	if err := batch.Write(backupManifest, text); err != nil {
+	if err := errors.Join(s.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
 	if err = batch.Publish(); err == nil {

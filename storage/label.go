@@ -72,6 +72,9 @@ type labels struct {
 }
 
 func (l *labels) put(dataset, name string, label any) error {
+	if err := l.store.hasFolder(dataset); err != nil && name != birthLabel {
+		return err
+	}
 	text, err := json.MarshalIndent(label, "", "  ")
 	if err != nil {
 		return err
