@@ -184,10 +184,30 @@ func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 	if !sameIDs(m.Closed, closed) || !sameIDs(m.Reopened, reopened) || len(m.Opened) != len(opened)-len(reopened) {
 		c.found(k.ID, "commit.json and the catalog differ in the files it opened and closed")
 	}
-	if m.Commit.Hash != k.Hash || m.Commit.Total != k.Total || !m.Commit.CreatedAt.Equal(k.CreatedAt) {
+	if !sameFiles(m.Opened, opened) {
+		c.found(k.ID, "commit.json and the catalog differ in the files it wrote")
+	}
+	was := m.Commit
+	if was.Hash != k.Hash || was.Total != k.Total || !was.CreatedAt.Equal(k.CreatedAt) || was.Previous != k.Previous ||
+		was.Mode != k.Mode || was.DatasetID != k.DatasetID {
 		c.found(k.ID, "commit.json and the catalog differ")
 	}
 	return errors.Join(errOpened, errClosed)
+}
+
+// sameFiles reports whether the catalog has those files, as they were described.
+func sameFiles(described, known []*catalog.File) bool {
+	is := map[int64]catalog.File{}
+	for _, f := range known {
+		is[f.ID] = *f
+	}
+	for _, f := range described {
+		k, ok := is[f.ID]
+		if !ok || f.Key != k.Key || f.Kind != k.Kind || f.Rows != k.Rows || f.Bytes != k.Bytes || f.Checksum != k.Checksum {
+			return false
+		}
+	}
+	return true
 }
 
 func sameIDs(list []int64, files []*catalog.File) bool {

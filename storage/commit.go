@@ -251,6 +251,9 @@ func (w *work) issue() error {
 	if err := w.store.halted(); err != nil {
 		return err
 	}
+	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creation == nil && w.commit.Previous != 0 {
+		return err
+	}
 	if err := w.batch.Write(descriptionFile, description); err != nil {
 		return err
 	}

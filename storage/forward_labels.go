@@ -157,9 +157,11 @@ func (f *forward) recordBackup(tx catalog.Tx, dataset, key string) error {
 	switch removed := f.isRemoved(l); {
 	case err == nil && removed:
 		f.step("the removal of backup %s of dataset %s", l.ID, dataset)
-		return tx.RemoveBackup(l.ID)
-	case !errors.Is(err, catalog.ErrNotFound) || removed:
-		return ifFound(err)
+		return errors.Join(tx.RemoveBackup(l.ID), l.record(tx))
+	case removed && errors.Is(err, catalog.ErrNotFound):
+		return l.record(tx)
+	case !errors.Is(err, catalog.ErrNotFound):
+		return err
 	}
 	if !f.store.blobs.Has(l.Key) {
 		return nil // it was removed
