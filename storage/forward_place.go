@@ -177,5 +177,12 @@ func (f *forward) reserve(tx catalog.Tx) error {
 			}
 		}
 	}
+	for _, a := range f.aside {
+		if number, ok := parseSavepoint(labelName(a.key)); ok {
+			if err := tx.Advance(savepointSequence(a.Dataset), number); err != nil {
+				return err
+			}
+		}
+	}
 	return f.store.reserveQuarantined(tx)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,27 @@ func (s *Store) quarantineName(key, why string) string {
 // quarantinedCommit matches the name of a commit's folder.
 var quarantinedCommit = regexp.MustCompile(`^(.+)-(\d+)-(?:withdrawn|incomplete|unreadable|unplaced)-\d{8}T`)
 
+// Labels in quarantine: a version's, and a savepoint's.
+var (
+	quarantinedVersion   = regexp.MustCompile(`^(.+)-version-(\d+\.\d+\.\d+)\.json-(?:unreadable|unplaced)-\d{8}T`)
+	quarantinedSavepoint = regexp.MustCompile(`^(.+)-master__(\d+)\.json-(?:unreadable|unplaced)-\d{8}T`)
+)
+
+// lastQuarantined is the highest number that a version of a dataset has whose label is in quarantine; zero: there is none.
+func (s *Store) lastQuarantined(dataset string) (last [3]int64, err error) {
+	names, err := s.blobs.Quarantined()
+	for _, name := range names {
+		m := quarantinedVersion.FindStringSubmatch(name)
+		if m == nil || m[1] != dataset {
+			continue
+		}
+		if number, ok := ParseVersion(m[2]); ok && slices.Compare(number[:], last[:]) > 0 {
+			last = number
+		}
+	}
+	return last, err
+}
+
 // inQuarantine lists what is there that may be missed: all but what was withdrawn.
 func (s *Store) inQuarantine() ([]Problem, error) {
 	names, err := s.blobs.Quarantined()
@@ -58,6 +80,12 @@ func (s *Store) reserveQuarantined(tx catalog.Tx) error {
 		return err
 	}
 	for _, name := range names {
+		if m := quarantinedSavepoint.FindStringSubmatch(name); m != nil {
+			number, _ := strconv.ParseInt(m[2], 10, 64)
+			if err := tx.Advance(savepointSequence(m[1]), number); err != nil {
+				return err
+			}
+		}
 		match := quarantinedCommit.FindStringSubmatch(name)
 		if match == nil {
 			continue
