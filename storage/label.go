@@ -115,7 +115,8 @@ func (s *Store) kept(dataset, name string) answers {
 	if s.readJSON(labelKey(dataset, name), &a) != nil {
 		return answers{} // there is none yet
 	}
-	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(s.now().Add(-receiptsKept)) })
+	oldest := s.now().Add(-receiptsKept)
+	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(oldest) })
 	return a
 }
 

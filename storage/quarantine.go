@@ -12,8 +12,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// What can't be placed, and what was withdrawn, lies in quarantine/ under a name that tells what it was, why it is there
-// and since when: <dataset>-<commit>-incomplete-20260131T100000.000000Z. Nothing there is read for its rows; its numbers
+// What can't be placed, and what was withdrawn, lies in quarantine/ under a name that says what it was, why it is
+// there and since when: <dataset>-<commit>-incomplete-20260131T100000.000000Z. Nothing there is read for its rows; its numbers
 // are not given again.
 
 // Why something is in quarantine.
@@ -130,7 +130,7 @@ func reserve(tx catalog.Tx, m manifest) error {
 	return tx.AdvanceFamily(d.FamilyID, m.LastRow, m.LastField)
 }
 
-// ifFound is nil where err says that there is no such row.
+// ifFound returns nil where err says that there is no such row.
 func ifFound(err error) error {
 	if errors.Is(err, catalog.ErrNotFound) {
 		return nil
