@@ -259,9 +259,12 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 			if isSparse(h) {
 				return u, damaged(backupData + " has holes, which no backup has")
 			}
-			err = copyTo(u.data.Path, r)
+			err = s.stage(u.data.Path, r)
 		}
-		if err != nil {
+		switch {
+		case KindOf(err) == Unavailable || systemFault(err) != nil:
+			return u, err
+		case err != nil:
 			return u, damaged(err)
 		}
 	}
@@ -277,6 +280,17 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 		u.data.Types[c.Name] = c.Type
 	}
 	return u, nil
+}
+
+// stage copies an archive's data to a new file under staging.
+func (s *Store) stage(path string, r io.Reader) (err error) {
+	f, err := s.CreateStaged(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = io.Copy(f, r)
+	return err
 }
 
 func copyTo(path string, r io.Reader) (err error) {

@@ -11,10 +11,11 @@ import (
 	"rowback/storage/catalog"
 )
 
-// The objects are the log and the catalog is their index (design, section 7). At the start, forward brings the catalog up
-// to what the objects tell: every complete commit that follows on the head the catalog knows, in the order of their ids,
-// which is that of all datasets together, then the labels. Where the catalog is empty, that makes it anew. It is one
-// transaction; after it, what could not be placed moves to quarantine. TestCrashes and TestOldCatalogs prove it.
+// The objects are the log and the catalog is their index (design, section 7). At the start, forward brings the catalog
+// up to what the objects tell: every complete commit that follows on the head the catalog knows, in the order of their
+// ids, which is that of all datasets together, then the labels. Where the catalog is empty, that makes it anew. It is one
+// transaction; after it, what could not be placed moves to quarantine. TestCrashes, TestNothingIsLostWithTheCatalog and
+// TestAnyOldCatalogIsBroughtUpToDate prove it.
 type forward struct {
 	store   *Store
 	shelves []*shelf
@@ -46,21 +47,23 @@ type aside struct {
 	key, why string
 }
 
-// catchUp runs forward and tells the log what it did.
+// catchUp runs forward and logs what it did.
 func (s *Store) catchUp(ctx context.Context) error {
 	f := &forward{store: s}
 	if err := f.run(ctx); err != nil {
 		return err
 	}
 	if len(f.steps) > 0 {
-		s.options.Log.Warn("the catalog was behind the objects and was brought up to them", "steps", len(f.steps), "first", f.steps[0], "last", f.steps[len(f.steps)-1])
+		s.options.Log.Warn("the catalog was behind the objects and was brought up to them",
+			"steps", len(f.steps), "first", f.steps[0], "last", f.steps[len(f.steps)-1])
 	}
 	for _, a := range f.aside {
 		name, err := s.blobs.Quarantine(a.key, s.quarantineName(a.key, a.why))
 		if err != nil {
 			return err
 		}
-		s.options.Log.Error("something can't be placed and is in quarantine now", "dataset", a.Dataset, "commit", a.Commit, "reason", a.Detail, "quarantine", name)
+		s.options.Log.Error("something can't be placed and is in quarantine now",
+			"dataset", a.Dataset, "commit", a.Commit, "reason", a.Detail, "quarantine", name)
 	}
 	return nil
 }
@@ -128,7 +131,8 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 		case err != nil:
 			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s can't be read: %v", descriptionFile, err)
 		case m.Commit.DatasetID != s.id || m.Commit.ID != id:
-			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s is that of commit %d of dataset %s", descriptionFile, m.Commit.ID, m.Commit.DatasetID)
+			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s is that of commit %d of dataset %s",
+				descriptionFile, m.Commit.ID, m.Commit.DatasetID)
 		default:
 			s.fresh = append(s.fresh, &fresh{m, s.id, id})
 		}

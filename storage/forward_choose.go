@@ -61,7 +61,8 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	}
 	for _, c := range left {
 		if !slices.Contains(s.path, c) {
-			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "it was made on commit %d, and does not follow on commit %d, the head", c.madeOn(), head)
+			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced,
+				"it was made on commit %d, and does not follow on commit %d, the head", c.madeOn(), head)
 		}
 	}
 	return nil

@@ -124,12 +124,13 @@ func (f *forward) recordSavepoint(tx catalog.Tx, dataset, key string) error {
 
 // readBackups records the backups whose archives are there, each with its label beside it.
 func (f *forward) readBackups(tx catalog.Tx, dataset string) error {
-	folders, err := f.store.blobs.Folders(dataset + "/" + backupsFolder)
+	backups := dataset + "/" + backupsFolder
+	folders, err := f.store.blobs.Folders(backups)
 	if err != nil {
 		return err
 	}
 	for _, folder := range folders {
-		key := dataset + "/" + backupsFolder + "/" + folder + "/" + backupManifest
+		key := backups + "/" + folder + "/" + backupManifest
 		if !f.store.blobs.Has(key) {
 			continue // an older version's, with its label among the others
 		}
@@ -140,7 +141,7 @@ func (f *forward) readBackups(tx catalog.Tx, dataset string) error {
 			}
 			return err
 		}
-		if err := f.try(tx, dataset, dataset+"/"+backupsFolder+"/"+folder, record); err != nil {
+		if err := f.try(tx, dataset, backups+"/"+folder, record); err != nil {
 			return err
 		}
 	}

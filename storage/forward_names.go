@@ -14,7 +14,7 @@ import (
 // when they were given need not be so in the order in which that is done.
 var parked = time.Unix(1, 0)
 
-// deletions tells when each dataset was deleted; zero: it is not.
+// deletions returns when each dataset was deleted; zero: it is not.
 func deletions(tx catalog.Tx) (map[string]time.Time, error) {
 	out := map[string]time.Time{}
 	for _, deleted := range []bool{false, true} {
@@ -39,7 +39,7 @@ func (f *forward) parkNames(tx catalog.Tx) error {
 	return nil
 }
 
-// settleNames has every dataset deleted or not, as its label tells. Those that had their name before keep it; another of
+// settleNames has every dataset deleted or not, as its label says. Those that had their name before keep it; another of
 // the same name becomes a namesake, which is asked for by its id.
 func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error {
 	now, err := deletions(tx)

@@ -29,12 +29,14 @@ func (f *forward) apply(tx catalog.Tx) error {
 // bear records the datasets that were made without a commit. A fork of an older version stands with its first commit.
 func (f *forward) bear(tx catalog.Tx) error {
 	for _, s := range f.shelves {
-		if s.born == nil || slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil }) || s.born.Dataset.IsFork() && len(s.path) == 0 {
+		withCommit := slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil })
+		if s.born == nil || withCommit || s.born.Dataset.IsFork() && len(s.path) == 0 {
 			continue
 		}
 		err := tx.Try(func() error { return f.store.bear(tx, *s.born) })
 		if unplaceable(err) {
-			f.setAside(s.id, 0, labelKey(s.id, birthLabel), unplaced, "how its dataset was made does not fit what is there: %v", err)
+			f.setAside(s.id, 0, labelKey(s.id, birthLabel), unplaced,
+				"how its dataset was made does not fit what is there: %v", err)
 			continue
 		}
 		if err != nil {
@@ -60,7 +62,8 @@ func (f *forward) place(tx catalog.Tx) error {
 	for _, s := range f.shelves {
 		for _, c := range s.path {
 			if other := all[c.id]; other != nil {
-				f.setAside(c.dataset, c.id, commitKey(c.dataset, c.id), unplaced, "dataset %s has a commit of the same id", other.dataset)
+				f.setAside(c.dataset, c.id, commitKey(c.dataset, c.id), unplaced,
+					"dataset %s has a commit of the same id", other.dataset)
 				continue
 			}
 			all[c.id] = c
@@ -84,10 +87,11 @@ func (f *forward) place(tx catalog.Tx) error {
 
 // unplaceable reports whether err says that a commit contradicts what the catalog has.
 func unplaceable(err error) bool {
-	return errors.Is(err, catalog.ErrNotFound) || errors.Is(err, catalog.ErrMoved) || catalog.IsConstraint(err) || KindOf(err) != Internal
+	return errors.Is(err, catalog.ErrNotFound) || errors.Is(err, catalog.ErrMoved) || catalog.IsConstraint(err) ||
+		KindOf(err) != Internal
 }
 
-// replay records one commit, and what it played, as its description tells.
+// replay records one commit, and what it played, as its description says.
 func (s *Store) replay(tx catalog.Tx, c *fresh) error {
 	if c.Birth != nil {
 		if err := s.bear(tx, *c.Birth); err != nil {
@@ -121,12 +125,13 @@ func madeAs(tx catalog.Tx, d catalog.Dataset) (State, error) {
 	return State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
 }
 
-// redo is the work that a description tells of.
+// redo is the work that a description describes.
 func (s *Store) redo(made State, m manifest) (*work, error) {
 	w := &work{
 		store: s, commit: m.Commit, schema: m.Schema, properties: m.Properties, opened: m.Opened,
-		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks, savepoints: m.Savepoints, answers: m.answers,
-		family: newFamily(m.LastRow, m.LastField), head: &Snapshot{State: made},
+		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks, savepoints: m.Savepoints,
+		answers: m.answers,
+		family:  newFamily(m.LastRow, m.LastField), head: &Snapshot{State: made},
 	}
 	for _, f := range m.Opened {
 		s.fileIDs.Store(max(s.fileIDs.Load(), f.ID))
@@ -159,7 +164,7 @@ func (f *forward) activate(tx catalog.Tx) error {
 	return nil
 }
 
-// reserve has no number be given again that a folder bears, whether it was placed or not.
+// reserve makes sure that no number that a folder has is given again, whether the folder was placed or not.
 func (f *forward) reserve(tx catalog.Tx) error {
 	for _, s := range f.shelves {
 		folders, err := f.store.commitsOf(s.id)
@@ -173,6 +178,13 @@ func (f *forward) reserve(tx catalog.Tx) error {
 		}
 		for _, c := range s.fresh {
 			if err := reserve(tx, c.manifest); err != nil {
+				return err
+			}
+		}
+	}
+	for _, a := range f.aside {
+		if number, ok := parseSavepoint(labelName(a.key)); ok {
+			if err := tx.Advance(savepointSequence(a.Dataset), number); err != nil {
 				return err
 			}
 		}

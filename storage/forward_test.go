@@ -379,3 +379,31 @@ func TestADamagedLabelTakesNothingWithIt(t *testing.T) {
 		again.dir2()
 	}
 }
+
+// A version and a savepoint whose labels are in quarantine keep their numbers: whoever wrote one down means no other.
+func TestNumbersOfLostLabelsAreNotGivenAgain(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("x")
+	b.json(d, catalog.Append, `[{"v":1}]`)
+	_, err := b.Increment(ctx, d, "major", "", storage.Request{})
+	b.must(err)
+	b.json(d, catalog.Append, `[{"v":2}]`)
+	p := b.savepoint(d, storage.NewSavepoint{Description: "kept"}, true)
+	_, err = b.Increment(ctx, d, "minor", "", storage.Request{})
+	b.must(err)
+	b.dir2()
+	for _, label := range []string{"version-1.1.0", storage.SavepointName(p.Number)} {
+		b.must(os.Truncate(filepath.Join(b.dir, "objects", d, "labels", label+".json"), 20))
+	}
+	withCatalog(t, b.dir, nil)
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	v, err := b.Increment(ctx, d, "patch", "", storage.Request{})
+	if got := storage.VersionNumber(v); got != "1.1.1" || err != nil {
+		t.Errorf("the next version is %s, %v", got, err)
+	}
+	b.json(d, catalog.Append, `[{"v":3}]`)
+	if next := b.savepoint(d, storage.NewSavepoint{Description: "next"}, true); next.Number != p.Number+1 {
+		t.Errorf("savepoint %d comes after %d", next.Number, p.Number)
+	}
+}

@@ -1,6 +1,8 @@
 package storage_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,4 +48,23 @@ func TestFullDiskUnderDuckDB(t *testing.T) {
 		t.Errorf("%d added", c.Added)
 	}
 	b.sound()
+}
+
+// A disk that fills up while an archive is laid out is the disk's fault, not the archive's.
+func TestFullDiskUnderAnArchive(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("x", "id")
+	b.json(d, "append", `[{"id":1}]`)
+	kept, err := b.Backup(ctx, d, "head", "", storage.Request{})
+	b.must(err)
+	archive, err := os.ReadFile(filepath.Join(b.dir, "objects", kept.Key))
+	b.must(err)
+	for n := range 100 {
+		b.must(os.Symlink("/dev/full", filepath.Join(b.dir, "staging", fmt.Sprintf("%d-data.parquet", n))))
+	}
+	_, err = b.CreateFromBackup(ctx, bytes.NewReader(archive), "y", 1, storage.Request{})
+	if e := storage.Explain(err); e.Code != "disk_full" {
+		t.Errorf("got %s: %v", e.Code, err)
+	}
 }

@@ -120,7 +120,8 @@ func (s *Store) keptAt(key string) answers {
 	if s.readJSON(key, &a) != nil {
 		return answers{} // there is none yet
 	}
-	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(s.now().Add(-receiptsKept)) })
+	oldest := s.now().Add(-receiptsKept)
+	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(oldest) })
 	return a
 }
 

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"rowback/storage/catalog"
 )
 
-// What can't be placed, and what was withdrawn, lies in quarantine/ under a name that tells what it was, why it is there
-// and since when: <dataset>-<commit>-incomplete-20260131T100000.000000Z. Nothing there is read for its rows; its numbers
+// What can't be placed, and what was withdrawn, lies in quarantine/ under a name that says what it was, why it is
+// there and since when: <dataset>-<commit>-incomplete-20260131T100000.000000Z. Nothing there is read for its rows; its numbers
 // are not given again.
 
 // Why something is in quarantine.
@@ -32,6 +33,27 @@ func (s *Store) quarantineName(key, why string) string {
 
 // quarantinedCommit matches the name of a commit's folder.
 var quarantinedCommit = regexp.MustCompile(`^(.+)-(\d+)-(?:withdrawn|incomplete|unreadable|unplaced)-\d{8}T`)
+
+// Labels in quarantine: a version's, and a savepoint's.
+var (
+	quarantinedVersion   = regexp.MustCompile(`^(.+)-version-(\d+\.\d+\.\d+)\.json-(?:unreadable|unplaced)-\d{8}T`)
+	quarantinedSavepoint = regexp.MustCompile(`^(.+)-master__(\d+)\.json-(?:unreadable|unplaced)-\d{8}T`)
+)
+
+// lastQuarantined is the highest number that a version of a dataset has whose label is in quarantine; zero: there is none.
+func (s *Store) lastQuarantined(dataset string) (last [3]int64, err error) {
+	names, err := s.blobs.Quarantined()
+	for _, name := range names {
+		m := quarantinedVersion.FindStringSubmatch(name)
+		if m == nil || m[1] != dataset {
+			continue
+		}
+		if number, ok := ParseVersion(m[2]); ok && slices.Compare(number[:], last[:]) > 0 {
+			last = number
+		}
+	}
+	return last, err
+}
 
 // inQuarantine lists what is there that may be missed: all but what was withdrawn.
 func (s *Store) inQuarantine() ([]Problem, error) {
@@ -58,6 +80,12 @@ func (s *Store) reserveQuarantined(tx catalog.Tx) error {
 		return err
 	}
 	for _, name := range names {
+		if m := quarantinedSavepoint.FindStringSubmatch(name); m != nil {
+			number, _ := strconv.ParseInt(m[2], 10, 64)
+			if err := tx.Advance(savepointSequence(m[1]), number); err != nil {
+				return err
+			}
+		}
 		match := quarantinedCommit.FindStringSubmatch(name)
 		if match == nil {
 			continue
@@ -102,7 +130,7 @@ func reserve(tx catalog.Tx, m manifest) error {
 	return tx.AdvanceFamily(d.FamilyID, m.LastRow, m.LastField)
 }
 
-// ifFound is nil where err says that there is no such row.
+// ifFound returns nil where err says that there is no such row.
 func ifFound(err error) error {
 	if errors.Is(err, catalog.ErrNotFound) {
 		return nil

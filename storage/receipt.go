@@ -37,7 +37,9 @@ func (s *Store) answer(tx catalog.Tx, r Request, result any) (a answers, err err
 	if r.Receipt.Job != "" {
 		return s.jobDone(tx, r.Receipt.Job, told)
 	}
-	a.Receipts = []catalog.Receipt{{User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: told, CreatedAt: s.now()}}
+	a.Receipts = []catalog.Receipt{{
+		User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: told, CreatedAt: s.now(),
+	}}
 	return a, nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"rowback/storage/catalog"
 )
 
-// A disk that is full is worse than one that is almost: nothing can be mended there. So writes end before.
+// A disk that is full is worse than one that is almost: nothing can be repaired there. So writes end before.
 
 // room refuses a write where the disk has less left than is to stay free (Options.MinFree).
 func (s *Store) room() error {

@@ -89,7 +89,10 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 }
 
 func newStore(dir string, o Options) *Store {
-	s := &Store{options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(), families: map[string]*family{}}
+	s := &Store{
+		options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(),
+		families: map[string]*family{},
+	}
 	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
 	s.sandboxes = newSandboxes(s.sandboxLimits)
 	s.readers = newReaders(s.options.readerPlaces(), s.readerLimits)

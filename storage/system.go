@@ -8,7 +8,7 @@ import (
 	"rowback/storage/duck"
 )
 
-// What the system refuses to whoever writes here, DuckDB and the catalog included, is no fault of the request.
+// What the system refuses to whoever writes here, DuckDB and the catalog included, is not the fault of the request.
 
 // systemFault returns what a client is told where the system refused something; nil where it did not.
 func systemFault(err error) *Error {
@@ -31,7 +31,7 @@ func tellErrno(errno syscall.Errno) *Error {
 	case syscall.EROFS, syscall.EACCES, syscall.EPERM:
 		return failf(Unavailable, "read_only",
 			"The server can't write to its data directory: it is read-only, or belongs to someone else. "+
-				"Nothing was changed; try again when that is mended.")
+				"Nothing was changed; try again when that is corrected.")
 	case syscall.EMFILE, syscall.ENFILE:
 		return failf(Unavailable, "too_many_files",
 			"The server has as many files open as it may. Send the request again in a moment.")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"rowback/storage/catalog"
@@ -80,10 +81,20 @@ func (s *Store) Increment(ctx context.Context, dataset, part, description string
 	if err != nil {
 		return v, err
 	}
-	number := [3]int64{1, 0, 0}
+	last, err := s.lastQuarantined(d.ID)
+	if err != nil {
+		return v, err
+	}
 	if len(all) > 0 {
-		last := all[len(all)-1]
-		number = next([3]int64{last.Major, last.Minor, last.Patch}, at)
+		highest := all[len(all)-1]
+		number := [3]int64{highest.Major, highest.Minor, highest.Patch}
+		if slices.Compare(number[:], last[:]) > 0 {
+			last = number
+		}
+	}
+	number := [3]int64{1, 0, 0}
+	if last != [3]int64{} {
+		number = next(last, at)
 	}
 	v = catalog.Version{
 		DatasetID: d.ID, Major: number[0], Minor: number[1], Patch: number[2], CommitID: d.Head,

@@ -61,7 +61,7 @@ func (p *Pool) Close() {
 	}
 }
 
-// Wait waits until every connection is closed, and reports whether that came to pass before ctx ended.
+// Wait waits until every connection is closed, and reports whether that happened before ctx ended.
 func (p *Pool) Wait(ctx context.Context) bool {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()

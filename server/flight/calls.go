@@ -177,7 +177,8 @@ func methodsOf(s *grpc.Server) map[string]bool {
 	return out
 }
 
-// count logs and counts a call. What a client makes up is no label of a metric, or each would be kept for ever.
+// count logs and counts a call. What a client makes up does not become a label of a metric, or each would be
+// kept forever.
 func (f *Face) count(full string, code codes.Code, took time.Duration, user, id string) {
 	method := "unknown"
 	if f.methods[full] {

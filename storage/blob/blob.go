@@ -188,7 +188,7 @@ func (d *Dir) Folders(prefix string) ([]string, error) {
 }
 
 // Remove removes the objects below the folder prefix, or the object of that key: all of it leaves its place at once.
-// What is not there is no error.
+// Nothing there to remove is not an error.
 func (d *Dir) Remove(prefix string) error {
 	place := filepath.Join(objectsDir, filepath.FromSlash(prefix))
 	if err := d.hook("remove", place); err != nil {

@@ -14,7 +14,7 @@ func (d *Dir) Quarantine(key, name string) (string, error) {
 	return d.setAside(filepath.Join(objectsDir, filepath.FromSlash(key)), name)
 }
 
-// QuarantineFile does so with a file that lies beside the objects. Where there is none, that is no error.
+// QuarantineFile does so with a file that lies beside the objects. Where there is none, it does nothing.
 func (d *Dir) QuarantineFile(path, name string) (string, error) {
 	if _, err := os.Lstat(filepath.Join(d.root, path)); errors.Is(err, fs.ErrNotExist) {
 		return "", nil

@@ -5,6 +5,8 @@ package duck
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -17,34 +19,55 @@ func boundResident(bytes int64) (stop func()) {
 	if bytes <= 0 {
 		return func() {}
 	}
+	return every(residentEvery, func() {
+		if held := resident(); held > bytes {
+			fmt.Fprintf(os.Stderr, "out of memory: this process holds %d bytes, and may hold %d\n", held, bytes)
+			os.Exit(1)
+		}
+	})
+}
+
+// every looks again and again, until stop is called.
+func every(pause time.Duration, look func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
-		look := time.NewTicker(residentEvery)
-		defer look.Stop()
+		ticks := time.NewTicker(pause)
+		defer ticks.Stop()
 		for {
 			select {
 			case <-done:
 				return
-			case <-look.C:
-			}
-			if held := resident(); held > bytes {
-				fmt.Fprintf(os.Stderr, "out of memory: this process holds %d bytes, and may hold %d\n", held, bytes)
-				os.Exit(1)
+			case <-ticks.C:
+				look()
 			}
 		}
 	}()
-	return func() { close(done) }
+	return sync.OnceFunc(func() { close(done) })
 }
 
 // resident is how much memory this process holds, bytes; 0 where that can't be told.
 func resident() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
+	held, _ := memoryOf("self")
+	return held
+}
+
+// own is how much memory a process holds that it shares with no other, bytes: the program itself is there once. It is 0
+// where that can't be told.
+func own(pid int) int64 {
+	held, shared := memoryOf(strconv.Itoa(pid))
+	return held - shared
+}
+
+// memoryOf is how much memory a process holds, and how much of that it shares, bytes; 0 where that can't be told.
+func memoryOf(process string) (held, shared int64) {
+	text, err := os.ReadFile("/proc/" + process + "/statm")
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	var size, pages int64
-	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
-		return 0
+	var size int64
+	if _, err := fmt.Sscan(string(text), &size, &held, &shared); err != nil {
+		return 0, 0
 	}
-	return pages * int64(os.Getpagesize())
+	page := int64(os.Getpagesize())
+	return held * page, shared * page
 }

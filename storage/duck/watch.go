@@ -3,10 +3,7 @@
 package duck
 
 import (
-	"fmt"
-	"os"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -17,22 +14,11 @@ const watchEvery = 20 * time.Millisecond
 // together, it kills the largest process that is lent. Every process has a bound of its own too; those have room for what
 // DuckDB does not count, so that they add up to more than the limit.
 func Watch(limit int64, pools ...*Pool) (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		look := time.NewTicker(watchEvery)
-		defer look.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-look.C:
-			}
-			if slices.ContainsFunc(pools, (*Pool).lends) {
-				endLargest(limit, pools)
-			}
+	return every(watchEvery, func() {
+		if slices.ContainsFunc(pools, (*Pool).lends) {
+			endLargest(limit, pools)
 		}
-	}()
-	return sync.OnceFunc(func() { close(done) })
+	})
 }
 
 // lends reports whether a process is lent.
@@ -65,18 +51,4 @@ func endLargest(limit int64, pools []*Pool) {
 	if largest != nil && resident()+children > limit {
 		largest.kill()
 	}
-}
-
-// own is how much memory a process holds that it shares with no other, bytes: the program itself is there once. It is 0
-// where that can't be told.
-func own(pid int) int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0
-	}
-	var size, held, shared int64
-	if _, err := fmt.Sscan(string(text), &size, &held, &shared); err != nil {
-		return 0
-	}
-	return (held - shared) * int64(os.Getpagesize())
 }

@@ -227,7 +227,7 @@ func (v *Verifier) Forget(key string) {
 	delete(v.damaged, key)
 }
 
-// verify examines an object and keeps what it finds. An error that is no *Damage says nothing about the file.
+// verify examines an object and keeps what it finds. An error that is not a *Damage says nothing about the file.
 func (v *Verifier) verify(o Object, whole bool, through func(io.Reader) io.Reader) error {
 	began := time.Now()
 	seen, err := examine(v.path(o.Key), o, whole, through)
