@@ -78,11 +78,11 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = s.answer(tx, r, b); return err }); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(backupLabel{Backup: b, answers: a}, "", "  ")
+	text, err := sealed(backupLabel{Backup: b, answers: a})
 	if err != nil {
 		return err
 	}
-	if err := batch.Write(backupManifest, text); err != nil {
+	if err := errors.Join(s.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
 	if err = batch.Publish(); err == nil {
@@ -202,7 +202,8 @@ func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 		if err := tx.RemoveBackup(b.ID); err != nil {
 			return err
 		}
-		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: s.now()})
+		a := s.keptAt(backupKey(b) + "/" + backupManifest) // or a request that is sent again would make another
+		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: s.now(), answers: a})
 	})
 	if err != nil {
 		return err

@@ -1,13 +1,11 @@
 package storage
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -86,7 +84,22 @@ func (c *checker) run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	return c.checkHead(ctx, conn)
+	return c.blame(c.checkHead(ctx, conn))
+}
+
+// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of, one
+// that only the reading shows to be damaged, or a schema that the files do not have.
+func (c *checker) blame(err error) error {
+	var damage *verify.Damage
+	switch {
+	case errors.As(err, &damage):
+		c.found(damage.Commit, "the records can't be read: %s: %s", damage.Key, damage.Detail)
+	case err != nil && duck.CauseOf(err) == duck.Input:
+		c.found(c.head.Commit.ID, "the records can't be read: %s", duck.Message(err))
+	default:
+		return err
+	}
+	return nil
 }
 
 // checkCatalog checks the chain of commits, what each says it did, and what names commits.
@@ -171,10 +184,30 @@ func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 	if !sameIDs(m.Closed, closed) || !sameIDs(m.Reopened, reopened) || len(m.Opened) != len(opened)-len(reopened) {
 		c.found(k.ID, "commit.json and the catalog differ in the files it opened and closed")
 	}
-	if m.Commit.Hash != k.Hash || m.Commit.Total != k.Total || !m.Commit.CreatedAt.Equal(k.CreatedAt) {
+	if !sameFiles(m.Opened, opened) {
+		c.found(k.ID, "commit.json and the catalog differ in the files it wrote")
+	}
+	was := m.Commit
+	if was.Hash != k.Hash || was.Total != k.Total || !was.CreatedAt.Equal(k.CreatedAt) || was.Previous != k.Previous ||
+		was.Mode != k.Mode || was.DatasetID != k.DatasetID {
 		c.found(k.ID, "commit.json and the catalog differ")
 	}
 	return errors.Join(errOpened, errClosed)
+}
+
+// sameFiles reports whether the catalog has those files, as they were described.
+func sameFiles(described, known []*catalog.File) bool {
+	is := map[int64]catalog.File{}
+	for _, f := range known {
+		is[f.ID] = *f
+	}
+	for _, f := range described {
+		k, ok := is[f.ID]
+		if !ok || f.Key != k.Key || f.Kind != k.Kind || f.Rows != k.Rows || f.Bytes != k.Bytes || f.Checksum != k.Checksum {
+			return false
+		}
+	}
+	return true
 }
 
 func sameIDs(list []int64, files []*catalog.File) bool {
@@ -199,6 +232,9 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 			c.found(v.CommitID, "the label of version %s is missing: without the catalog, the version is lost", VersionNumber(v))
 		}
 	}
+	if err := c.checkLabels(); err != nil {
+		return err
+	}
 	savepoints, err := tx.Savepoints(c.dataset.ID)
 	for _, p := range savepoints {
 		if !is(p.CommitID) {
@@ -206,6 +242,26 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 		}
 	}
 	return err
+}
+
+// checkLabels checks that every label can be read, those of backups included.
+func (c *checker) checkLabels() error {
+	for object, err := range c.store.blobs.List(c.dataset.ID) {
+		if err != nil {
+			return err
+		}
+		isLabel := strings.Contains(object.Key, "/"+labelsFolder+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
+		if !isLabel {
+			continue
+		}
+		var label any
+		if err := c.store.readJSON(object.Key, &label); isRefusal(err) {
+			return err
+		} else if err != nil {
+			c.found(0, "%s can't be read: %v", object.Key, err)
+		}
+	}
+	return nil
 }
 
 // checkFiles checks every file that ever served the dataset: is it there, and what the catalog says it is.
@@ -277,20 +333,4 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 		c.found(head, "%d records share their key with another", total-keys)
 	}
 	return nil
-}
-
-// readManifest reads a commit's description.
-func (s *Store) readManifest(dataset string, commit int64) (m manifest, err error) {
-	in, err := s.blobs.Open(fmt.Sprintf("%s/%d/commit.json", dataset, commit))
-	if err != nil {
-		return m, err
-	}
-	defer in.Close()
-	text, err := io.ReadAll(in)
-	if err != nil {
-		return m, err
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	return m, d.Decode(&m)
 }

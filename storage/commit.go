@@ -244,11 +244,14 @@ func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
 
 // issue writes the commit's description and publishes its folder.
 func (w *work) issue() error {
-	description, err := json.MarshalIndent(w.describe(), "", "  ")
+	description, err := sealed(w.describe())
 	if err != nil {
 		return err
 	}
 	if err := w.store.halted(); err != nil {
+		return err
+	}
+	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creation == nil && w.commit.Previous != 0 {
 		return err
 	}
 	if err := w.batch.Write(descriptionFile, description); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 )
@@ -386,4 +387,35 @@ func TestAScrubStops(t *testing.T) {
 	if b.ScrubState().Running || b.ScrubState().Done != 0 || len(b.Damaged()) > 0 {
 		t.Errorf("%+v, %v", b.ScrubState(), b.Damaged())
 	}
+}
+
+// A check goes on where it meets damage: each dataset that has the damaged file is told of, a fork too, whether or not
+// every byte is read.
+func TestACheckGoesOnPastDamage(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d, other := b.create("x", "id"), b.create("y", "id")
+	c := b.json(d, catalog.Append, `[{"id":1,"v":"text"}]`)
+	f := b.fork(d, "f", "head")
+	b.json(other, catalog.Append, `[{"id":1}]`)
+	path := b.fileOf(d, c.ID, "data")
+	b.flip(path, b.readFile(path), 100)
+	for _, deep := range []bool{false, true} {
+		problems, err := b.Check(ctx, deep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]bool{}
+		for _, p := range problems {
+			told[p.Dataset] = true
+		}
+		if !told[d] || !told[f] || told[other] {
+			t.Errorf("deep %v: %v", deep, problems)
+		}
+	}
+	if _, err := b.Check(ctx, false); err != nil {
+		t.Error(err)
+	}
+	_, err := b.digest(d, "head")
+	b.refused("after a check that did not read it whole", err)
 }

@@ -38,6 +38,7 @@ var faults = map[syscall.Errno]string{
 	syscall.EACCES: "read_only",
 	syscall.EPERM:  "read_only",
 	syscall.EIO:    "disk_error",
+	syscall.EXDEV:  "several_disks",
 }
 
 // Whatever the system refuses, at whichever step of whichever write up to the transaction, is reported as unavailable and
@@ -173,7 +174,29 @@ func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 			_, err := b.digest(d, "head")
 			b.refused("records", err)
 		}
-		os.RemoveAll(path)
+		_, err := b.try(d, "append", intake.JSON, `[{"id":2}]`)
+		if e := storage.Explain(err); e.Kind != storage.Unavailable || e.Code != "objects_missing" {
+			t.Errorf("a commit without %s: %v (%v)", folder, e, err)
+		}
+		if folder == "objects" { // the mount point of a disk that is away
+			b.must(os.Mkdir(path, 0o700))
+			ctx, r, text := context.Background(), storage.Request{}, "new"
+			for what, write := range map[string]func() error{
+				"a commit":   func() error { _, err := b.try(d, "append", intake.JSON, `[{"id":2}]`); return err },
+				"a version":  func() error { _, err := b.Increment(ctx, d, "major", "", r); return err },
+				"a deletion": func() error { return b.DeleteDataset(ctx, d, r) },
+				"an edit":    func() error { _, err := b.EditDataset(ctx, d, storage.Edit{Description: &text}, r); return err },
+				"a savepoint": func() error {
+					_, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "x"}, r)
+					return err
+				},
+			} {
+				if e := storage.Explain(write()); e.Kind != storage.Unavailable && e.Kind != storage.Corrupt {
+					t.Errorf("%s while the disk is away: %v", what, e)
+				}
+			}
+		}
+		os.Remove(path)
 		if err := os.Rename(path+".away", path); err != nil {
 			t.Fatal(err)
 		}

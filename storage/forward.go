@@ -69,7 +69,9 @@ func (f *forward) run(ctx context.Context) error {
 	if err := f.store.catalog.Read(ctx, f.survey); err != nil {
 		return err
 	}
-	f.choose()
+	if err := f.choose(); err != nil {
+		return err
+	}
 	return f.store.catalog.Write(ctx, f.apply)
 }
 
@@ -117,7 +119,12 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 			continue
 		}
 		m, err := f.store.readManifest(s.id, id)
+		if err == nil {
+			err = m.checkSchemas()
+		}
 		switch {
+		case isRefusal(err):
+			return err
 		case err != nil:
 			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s can't be read: %v", descriptionFile, err)
 		case m.Commit.DatasetID != s.id || m.Commit.ID != id:
@@ -142,8 +149,13 @@ func (f *forward) readBirth(s *shelf) error {
 	}
 	var b birth
 	err := f.store.readJSON(labelKey(s.id, birthLabel), &b)
+	if err == nil {
+		err = checkSchema(b.Schema)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+	case isRefusal(err):
+		return err
 	case err != nil || b.Dataset.ID != s.id:
 		f.setAside(s.id, 0, labelKey(s.id, birthLabel), unreadable, "how it was made can't be read, or is another's: %v", err)
 	default:

@@ -10,7 +10,7 @@ import (
 )
 
 // choose decides which of the fresh commits follow on the heads. The others can't be placed.
-func (f *forward) choose() {
+func (f *forward) choose() error {
 	needed := map[int64]bool{} // commits that forks were made at
 	for _, s := range f.shelves {
 		if s.born != nil && s.born.Dataset.IsFork() {
@@ -18,80 +18,97 @@ func (f *forward) choose() {
 		}
 	}
 	for _, s := range f.shelves {
-		f.follow(s)
-		f.trim(s, needed)
+		if err := f.follow(s, needed); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// follow finds the path of commits that begins at a dataset's head. Where two commits were made on one, it takes the one
-// that the newest commit goes back to: the other was given up when the server went on.
-func (f *forward) follow(s *shelf) {
+// follow finds the path of commits that begins at a dataset's head. The last of a path is left out where it is not
+// complete: it was never acknowledged, or is damaged; then another path may be the one. A commit that others were made on
+// was there once, and stays: what is damaged of it is refused when it is read.
+func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	if len(s.fresh) == 0 {
-		return
+		return nil
 	}
 	if !s.known && s.born == nil {
 		for _, c := range s.fresh {
 			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "how its dataset was made is not known")
 		}
-		return
-	}
-	next := map[int64]*fresh{} // by the commit that it was made on
-	newest := map[int64]int64{}
-	for _, c := range slices.Backward(s.fresh) {
-		newest[c.id] = max(c.id, newest[c.id])
-		on := c.madeOn()
-		if next[on] == nil || newest[c.id] > newest[next[on].id] {
-			next[on] = c
-		}
-		newest[on] = max(newest[on], newest[c.id])
+		return nil
 	}
 	head := s.dataset.Head
 	if !s.known {
 		head = s.born.Dataset.Head
 	}
-	on := map[int64]bool{}
-	for c := next[head]; c != nil; c = next[c.id] {
-		s.path = append(s.path, c)
-		on[c.id] = true
+	left := slices.Clone(s.fresh)
+	for {
+		s.path = pathFrom(head, left)
+		if len(s.path) == 0 {
+			break
+		}
+		last := s.path[len(s.path)-1]
+		fault, err := f.store.fault(last.manifest)
+		if err != nil {
+			return err
+		}
+		if fault == "" || needed[last.id] {
+			break
+		}
+		f.setAside(s.id, last.id, commitKey(s.id, last.id), incomplete, "%s", fault)
+		left = slices.DeleteFunc(left, func(c *fresh) bool { return c == last })
 	}
-	for _, c := range s.fresh {
-		if !on[c.id] {
+	for _, c := range left {
+		if !slices.Contains(s.path, c) {
 			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced, "it was made on commit %d, and does not follow on commit %d, the head", c.madeOn(), head)
 		}
 	}
+	return nil
 }
 
-// trim leaves out the last commits of a path that are not complete: they were never acknowledged, or are damaged. One
-// that others were made on was there once, and stays: what is damaged of it is refused when it is read.
-func (f *forward) trim(s *shelf, needed map[int64]bool) {
-	for len(s.path) > 0 {
-		last := s.path[len(s.path)-1]
-		fault := f.store.fault(last.manifest)
-		if fault == "" || needed[last.id] {
-			return
+// pathFrom is the path of commits, which come by id, that begins at a head. Where two were made on one, it takes the one
+// that the newest commit goes back to: the other was given up when the server went on.
+func pathFrom(head int64, commits []*fresh) (path []*fresh) {
+	next := map[int64]*fresh{} // by the commit that it was made on
+	newest := map[int64]int64{}
+	for _, c := range slices.Backward(commits) {
+		newest[c.id] = max(c.id, newest[c.id])
+		on := c.madeOn()
+		if on >= c.id {
+			continue // damaged: ids only grow
 		}
-		s.path = s.path[:len(s.path)-1]
-		f.setAside(s.id, last.id, commitKey(s.id, last.id), incomplete, "%s", fault)
+		if next[on] == nil || newest[c.id] > newest[next[on].id] {
+			next[on] = c
+		}
+		newest[on] = max(newest[on], newest[c.id])
 	}
+	for c := next[head]; c != nil; c = next[c.id] {
+		path = append(path, c)
+	}
+	return path
 }
 
 // fault says which of a commit's own files is missing or not what was written; empty: none.
-func (s *Store) fault(m manifest) string {
+func (s *Store) fault(m manifest) (string, error) {
 	for _, p := range append(m.Played, m) {
 		for _, f := range p.Opened {
 			in, err := s.blobs.Open(f.Key)
 			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Sprintf("file %d (%s) is missing", f.ID, f.Key)
+				return fmt.Sprintf("file %d (%s) is missing", f.ID, f.Key), nil
+			}
+			if isRefusal(err) {
+				return "", err
 			}
 			if err != nil {
-				return fmt.Sprintf("file %d (%s) can't be read: %v", f.ID, f.Key, err)
+				return fmt.Sprintf("file %d (%s) can't be read: %v", f.ID, f.Key, err), nil
 			}
 			sum, size, err := datafile.Checksum(in)
 			in.Close()
 			if err != nil || sum != f.Checksum || size != f.Bytes {
-				return fmt.Sprintf("file %d (%s) is not what was written", f.ID, f.Key)
+				return fmt.Sprintf("file %d (%s) is not what was written", f.ID, f.Key), nil
 			}
 		}
 	}
-	return ""
+	return "", nil
 }

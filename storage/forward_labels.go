@@ -133,7 +133,14 @@ func (f *forward) readBackups(tx catalog.Tx, dataset string) error {
 		if !f.store.blobs.Has(key) {
 			continue // an older version's, with its label among the others
 		}
-		if err := f.try(tx, dataset, dataset+"/"+backupsFolder+"/"+folder, func() error { return f.recordBackup(tx, dataset, key) }); err != nil {
+		record := func() error {
+			err := f.recordBackup(tx, dataset, key)
+			if _, known := tx.Backup(dataset, folder); isUnreadable(err) && known == nil {
+				return nil // the archive is there, and the catalog has what the label said
+			}
+			return err
+		}
+		if err := f.try(tx, dataset, dataset+"/"+backupsFolder+"/"+folder, record); err != nil {
 			return err
 		}
 	}
@@ -150,9 +157,11 @@ func (f *forward) recordBackup(tx catalog.Tx, dataset, key string) error {
 	switch removed := f.isRemoved(l); {
 	case err == nil && removed:
 		f.step("the removal of backup %s of dataset %s", l.ID, dataset)
-		return tx.RemoveBackup(l.ID)
-	case !errors.Is(err, catalog.ErrNotFound) || removed:
-		return ifFound(err)
+		return errors.Join(tx.RemoveBackup(l.ID), l.record(tx))
+	case removed && errors.Is(err, catalog.ErrNotFound):
+		return l.record(tx)
+	case !errors.Is(err, catalog.ErrNotFound):
+		return err
 	}
 	if !f.store.blobs.Has(l.Key) {
 		return nil // it was removed
@@ -192,8 +201,9 @@ func isUnreadable(err error) bool {
 }
 
 func (f *forward) read(key string, v any) error {
-	if err := f.store.readJSON(key, v); err != nil {
-		return unreadableError{err}
+	err := f.store.readJSON(key, v)
+	if err == nil || isRefusal(err) {
+		return err
 	}
-	return nil
+	return unreadableError{err}
 }

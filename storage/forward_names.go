@@ -75,7 +75,8 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 	return nil
 }
 
-// deletedAt reads a dataset's label; without one it is not deleted.
+// deletedAt reads a dataset's label; without one it is not deleted. One that can't be read stays where it is: without it,
+// the next start would take the dataset for one that is not deleted.
 func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (time.Time, error) {
 	var d deletion
 	key := labelKey(dataset, deletedLabel)
@@ -83,8 +84,10 @@ func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (ti
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return time.Time{}, nil
+	case isRefusal(err):
+		return before, err
 	case err != nil:
-		f.setAside(dataset, 0, key, unreadable, "%s can't be read: %v", key, err)
+		f.store.options.Log.Error("whether a dataset is deleted can't be read", "dataset", dataset, "key", key, "error", err)
 		return before, nil
 	}
 	return d.At, d.record(tx)

@@ -32,7 +32,12 @@ func (f *forward) bear(tx catalog.Tx) error {
 		if s.born == nil || slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil }) || s.born.Dataset.IsFork() && len(s.path) == 0 {
 			continue
 		}
-		if err := f.store.bear(tx, *s.born); err != nil {
+		err := tx.Try(func() error { return f.store.bear(tx, *s.born) })
+		if unplaceable(err) {
+			f.setAside(s.id, 0, labelKey(s.id, birthLabel), unplaced, "how its dataset was made does not fit what is there: %v", err)
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("dataset %s: %w", s.id, err)
 		}
 		f.step("dataset %s was made", s.id)

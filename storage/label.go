@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +71,10 @@ type labels struct {
 }
 
 func (l *labels) put(dataset, name string, label any) error {
-	text, err := json.MarshalIndent(label, "", "  ")
+	if err := l.store.hasFolder(dataset); err != nil && name != birthLabel {
+		return err
+	}
+	text, err := sealed(label)
 	if err != nil {
 		return err
 	}
@@ -111,26 +113,15 @@ func (s *Store) label(ctx context.Context, f func(tx catalog.Tx, l *labels) erro
 
 // kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept are
 // left out.
-func (s *Store) kept(dataset, name string) answers {
+func (s *Store) kept(dataset, name string) answers { return s.keptAt(labelKey(dataset, name)) }
+
+func (s *Store) keptAt(key string) answers {
 	var a answers
-	if s.readJSON(labelKey(dataset, name), &a) != nil {
+	if s.readJSON(key, &a) != nil {
 		return answers{} // there is none yet
 	}
 	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(s.now().Add(-receiptsKept)) })
 	return a
-}
-
-func (s *Store) readJSON(key string, v any) error {
-	in, err := s.blobs.Open(key)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	text, err := io.ReadAll(in)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, v)
 }
 
 // labelName is the name of the label at a key; empty where it is not one.

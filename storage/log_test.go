@@ -118,6 +118,9 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	b.must(err)
 	_, err = b.Backup(ctx, d, "head", "", answering("backup", "kept"))
 	b.must(err)
+	removed, err := b.Backup(ctx, d, "head", "", answering("removed", "kept for a while"))
+	b.must(err)
+	b.must(b.RemoveBackup(ctx, removed))
 	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
 	_, err = b.UndeleteDataset(ctx, d, answering("undelete", "back"))
 	b.must(err)
@@ -135,7 +138,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":3}]`), Request: later})
 	b.must(err)
 	answers := func() (out []string) {
-		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "undelete", "fork", "rollback", "job"} {
+		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "removed", "undelete", "fork", "rollback", "job"} {
 			answer, ok, done, err := b.Once(ctx, "ann", key, "p")
 			if err != nil || !ok {
 				t.Errorf("%s: the answer is there: %v, %v", key, ok, err)

@@ -68,7 +68,7 @@ func (s *Store) reserveQuarantined(tx catalog.Tx) error {
 		}
 		var m manifest
 		text, err := s.blobs.ReadQuarantined(name + "/" + descriptionFile)
-		if err != nil || json.Unmarshal(text, &m) != nil {
+		if err != nil || unseal(text) != nil || json.Unmarshal(text, &m) != nil {
 			continue // it has no numbers that anyone could know
 		}
 		if err := reserve(tx, m); err != nil {

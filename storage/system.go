@@ -35,6 +35,13 @@ func tellErrno(errno syscall.Errno) *Error {
 	case syscall.EMFILE, syscall.ENFILE:
 		return failf(Unavailable, "too_many_files",
 			"The server has as many files open as it may. Send the request again in a moment.")
+	case syscall.ENOENT, syscall.ENOTDIR:
+		return failf(Unavailable, "objects_missing",
+			"A folder of the server's data directory is missing, or was moved. Nothing was changed; put it back, then start the server again.")
+	case syscall.EXDEV:
+		return failf(Unavailable, "several_disks",
+			"The folders of the server's data directory (objects, staging, quarantine) are on different file systems. "+
+				"Nothing was changed; put them on one, then start the server again.")
 	case syscall.EIO:
 		return failf(Unavailable, "disk_error",
 			"The server's disk reports an error. Nothing was changed; the log has the details.")
@@ -52,4 +59,13 @@ func errnoOf(err error) syscall.Errno {
 		return errno
 	}
 	return duck.Errno(err)
+}
+
+// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when it
+// is back.
+func (s *Store) hasFolder(dataset string) error {
+	if s.blobs.Has(dataset) {
+		return nil
+	}
+	return tellErrno(syscall.ENOENT)
 }

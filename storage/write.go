@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -61,6 +62,26 @@ func (m manifest) madeOn() int64 {
 		return m.Played[0].Commit.Previous
 	}
 	return m.Commit.Previous
+}
+
+// checkSchemas reports whether the schemas of the description can be stored and read back.
+func (m manifest) checkSchemas() error {
+	var err error
+	for _, p := range append(m.Played, m) {
+		err = errors.Join(err, checkSchema(p.Schema))
+	}
+	if m.Birth != nil {
+		err = errors.Join(err, checkSchema(m.Birth.Schema))
+	}
+	return err
+}
+
+func checkSchema(s schema.Schema) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, &s)
 }
 
 func ids(files []*catalog.File) []int64 {

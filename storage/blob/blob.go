@@ -126,7 +126,23 @@ func (d *Dir) place(key string) string {
 }
 
 // Open reads an object, at any place of it. Where there is none, the error is fs.ErrNotExist.
-func (d *Dir) Open(key string) (io.ReadSeekCloser, error) { return os.Open(d.place(key)) }
+func (d *Dir) Open(key string) (io.ReadSeekCloser, error) {
+	if err := isFile(d.place(key)); err != nil {
+		return nil, err
+	}
+	return os.Open(d.place(key))
+}
+
+// isFile is an error unless there is a file at a path: to open a pipe would wait for ever.
+func isFile(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "open", Path: path, Err: errNotFile}
+	}
+	return err
+}
+
+var errNotFile = errors.New("it is not a file")
 
 // List yields the objects whose keys start with the folder prefix, in no order. An empty prefix yields all.
 func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
@@ -155,7 +171,8 @@ func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 	}
 }
 
-// Folders returns the names of the folders right below prefix.
+// Folders returns the names of the folders right below prefix. A symbolic link counts as one: what it leads to may be on a
+// disk that is away, and is not to be taken for never having been there.
 func (d *Dir) Folders(prefix string) ([]string, error) {
 	entries, err := os.ReadDir(d.place(prefix))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -163,7 +180,7 @@ func (d *Dir) Folders(prefix string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.IsDir() || e.Type()&fs.ModeSymlink != 0 {
 			names = append(names, e.Name())
 		}
 	}
@@ -328,10 +345,11 @@ func (d *Dir) relative(path string) string {
 	return rel
 }
 
-// makeDir makes a folder and what is missing above it, durably. Folders that are there cost one stat.
+// makeDir makes a folder and what is missing above it, durably. Folders that are there cost one stat. The folder of all
+// objects is made by Open alone: where it is missing later, its disk is away, and would hide what was written meanwhile.
 func (d *Dir) makeDir(rel string) error {
 	_, err := os.Stat(filepath.Join(d.root, rel))
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) || rel == objectsDir {
 		return err
 	}
 	above := filepath.Dir(rel)

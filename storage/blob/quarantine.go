@@ -52,7 +52,11 @@ func (d *Dir) Quarantined() ([]string, error) {
 
 // ReadQuarantined reads a file in quarantine.
 func (d *Dir) ReadQuarantined(name string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(d.root, quarantineDir, filepath.FromSlash(name)))
+	path := filepath.Join(d.root, quarantineDir, filepath.FromSlash(name))
+	if err := isFile(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 // Strip removes the files of a folder in quarantine, but the one that is named.

@@ -12,14 +12,15 @@ import (
 
 // errnos are the system's reasons as DuckDB words them in an IO error.
 var errnos = map[string]syscall.Errno{
-	"No space left on device": syscall.ENOSPC,
-	"Disk quota exceeded":     syscall.EDQUOT,
-	"File too large":          syscall.EFBIG,
-	"Read-only file system":   syscall.EROFS,
-	"Permission denied":       syscall.EACCES,
-	"Operation not permitted": syscall.EPERM,
-	"Too many open files":     syscall.EMFILE,
-	"Input/output error":      syscall.EIO,
+	"No space left on device":   syscall.ENOSPC,
+	"Disk quota exceeded":       syscall.EDQUOT,
+	"File too large":            syscall.EFBIG,
+	"Read-only file system":     syscall.EROFS,
+	"Permission denied":         syscall.EACCES,
+	"Operation not permitted":   syscall.EPERM,
+	"Too many open files":       syscall.EMFILE,
+	"Input/output error":        syscall.EIO,
+	"No such file or directory": syscall.ENOENT,
 }
 
 // Errno is the system's reason why DuckDB could not read or write a file: 0 where it gives none.

@@ -16,20 +16,23 @@ import (
 // examine compares a file with what the catalog has of it, every byte if whole, and returns the stamp of what it saw:
 // zero where there is no file.
 func examine(path string, o Object, whole bool, through func(io.Reader) io.Reader) (seen stamp, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return seen, blame(o, err)
+	}
+	if !info.Mode().IsRegular() { // to open a pipe would wait for ever
+		return stampFrom(info), &Damage{o, "it is not a file"}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return seen, blame(o, err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return seen, blame(o, err)
 	}
 	seen = stampFrom(info)
-	switch {
-	case !info.Mode().IsRegular():
-		return seen, &Damage{o, "it is not a file"}
-	case info.Size() != o.Bytes:
+	if info.Size() != o.Bytes {
 		return seen, &Damage{o, fmt.Sprintf("it has %d bytes, not %d", info.Size(), o.Bytes)}
 	}
 	if whole {

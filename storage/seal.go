@@ -1,0 +1,79 @@
+package storage
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"syscall"
+)
+
+// commit.json and labels say what the other files mean, and the catalog is made anew from them. So each begins with the
+// checksum of the rest of its text: one whose bits have changed is not read. Those of older versions have none.
+
+const (
+	sealStart = "{\n  \"checksum\": \""
+	sealEnd   = "\","
+)
+
+// sealed writes a description with its checksum, the SHA-256 of all that follows on the line of that.
+func sealed(v any) ([]byte, error) {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	rest := bytes.TrimPrefix(text, []byte("{"))
+	sum := sha256.Sum256(rest)
+	return append([]byte(sealStart+hex.EncodeToString(sum[:])+sealEnd), rest...), nil
+}
+
+var errUnsealed = errors.New("its checksum is another one")
+
+// unseal compares a description with its checksum, if it has one.
+func unseal(text []byte) error {
+	rest, ok := bytes.CutPrefix(text, []byte(sealStart))
+	if !ok {
+		return nil
+	}
+	said, rest, _ := bytes.Cut(rest, []byte(sealEnd))
+	sum := sha256.Sum256(rest)
+	if string(said) != hex.EncodeToString(sum[:]) {
+		return errUnsealed
+	}
+	return nil
+}
+
+// readJSON reads a description. Numbers of no type stay as they were written.
+func (s *Store) readJSON(key string, v any) error {
+	in, err := s.blobs.Open(key)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	if err := unseal(text); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(v)
+}
+
+// readManifest reads a commit's description.
+func (s *Store) readManifest(dataset string, commit int64) (m manifest, err error) {
+	return m, s.readJSON(commitKey(dataset, commit)+"/"+descriptionFile, &m)
+}
+
+// isRefusal reports whether an error says nothing of the object that was to be read: the system lets no one read it now.
+func isRefusal(err error) bool {
+	switch errnoOf(err) {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM:
+		return true
+	}
+	return false
+}
