@@ -142,7 +142,7 @@ func uploadError(in *intake.Error) *Error {
 	var e *Error
 	switch {
 	case in.Large:
-		e = failf(TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts; Parquet with smaller row groups, Arrow in smaller batches.", in.Detail)
+		e = failf(TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts: Parquet with smaller row groups, Arrow in smaller batches, and a CSV of very many columns as Parquet.", in.Detail)
 	case in.Lost:
 		e = failf(Unavailable, "reader_lost", "The records were not read: %s. Nothing was changed; send the request again.", in.Detail)
 	case in.Shape:
