@@ -17,7 +17,7 @@ type connections struct {
 	MaxConnections           int           `help:"Connections at once, HTTP and Flight together. By default half of the file descriptors that the process may open, at most 1024." placeholder:"N"`
 	MaxConnectionsPerAddress int           `help:"Connections at once from one address. By default three quarters of --max-connections." placeholder:"N"`
 	HeaderTimeout            time.Duration `help:"Time that a client has to send the header of a request, or to shake hands." default:"10s"`
-	BodyTimeout              time.Duration `help:"How long the body of a request may bring nothing." default:"30s"`
+	BodyTimeout              time.Duration `help:"How long the body of a request may bring nothing." default:"2m"`
 	IdleTimeout              time.Duration `help:"How long a connection is kept open between requests." default:"2m"`
 }
 

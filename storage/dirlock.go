@@ -25,8 +25,12 @@ func lockDirectory(dir string, create bool) (held dirLock, err error) {
 		if errors.Is(err, fs.ErrNotExist) && !create {
 			continue
 		}
-		if err != nil || !ok {
-			return nil, errors.Join(fmt.Errorf("%w: %s. Stop the server that has it open", ErrInUse, dir), err, held.release())
+		if err != nil {
+			err = fmt.Errorf("the data directory %s can't be locked: %w. The user that this runs as must own it", dir, err)
+			return nil, errors.Join(err, held.release())
+		}
+		if !ok {
+			return nil, errors.Join(fmt.Errorf("%w: %s. Stop the server that has it open", ErrInUse, dir), held.release())
 		}
 		held = append(held, l)
 	}

@@ -28,7 +28,7 @@ func (w *work) readFew(ctx context.Context, in *incoming, records reading) (done
 		if ok {
 			in.batch, err = w.assemble(in, decoded)
 		} else {
-			in.batch, err = w.queryBatch(ctx, in, records)
+			in.batch, err = records.few(ctx, in.want(w.commit.Mode), func(from string) string { return w.dataRows(in, from) })
 		}
 		if in.batch != nil {
 			in.rows = in.batch.NumRows()
@@ -43,24 +43,8 @@ func (w *work) readFew(ctx context.Context, in *incoming, records reading) (done
 	return w.readTable(ctx, in, records)
 }
 
-// queryBatch has DuckDB make the rows.
-func (w *work) queryBatch(ctx context.Context, in *incoming, records reading) (arrow.RecordBatch, error) {
-	from, release, err := records.Relation(ctx, records.conn, in.want(w.commit.Mode))
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	batch, err := records.conn.Few(ctx, w.dataRows(in, from))
-	return batch, records.Explain(err)
-}
-
 // readTable keeps the records in the table incoming.
 func (w *work) readTable(ctx context.Context, in *incoming, records reading) (done bool, err error) {
-	from, release, err := records.Relation(ctx, records.conn, in.want(w.commit.Mode))
-	if err != nil {
-		return false, err
-	}
-	defer release()
 	var columns []schema.Column
 	var list []string
 	add := func(name, expr string, t schema.Type) {
@@ -76,7 +60,8 @@ func (w *work) readTable(ctx context.Context, in *incoming, records reading) (do
 	}
 	in.relation = "incoming"
 	check := func(batch arrow.RecordBatch) error { return checkBatch(in.doubtful(), in.inTable(batch)) }
-	in.rows, err = w.table(ctx, records, in.relation, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", columns, check)
+	query := func(from string) string { return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")" }
+	in.rows, err = w.table(ctx, records, in.want(w.commit.Mode), in.relation, query, columns, check)
 	return err == nil, err
 }
 

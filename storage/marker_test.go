@@ -246,3 +246,17 @@ func TestCrashesWhileAStoreIsMade(t *testing.T) {
 		}
 	}
 }
+
+// A directory that can't be locked is not said to be in use: no server would be found that has it open.
+func TestADirectoryThatCannotBeLocked(t *testing.T) {
+	b := open(t)
+	b.Close()
+	lock := filepath.Join(b.dir, "lock")
+	if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := storage.Open(context.Background(), b.dir, storage.Options{})
+	if err == nil || errors.Is(err, storage.ErrInUse) || !strings.Contains(err.Error(), "can't be locked") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -60,14 +60,16 @@ func (s *Store) RewriteArrow(ctx context.Context, u intake.Upload, most int64) (
 	return intake.Rewrite(ctx, conn, u, most)
 }
 
-// table makes the rows of a statement on an upload a temporary table of the commit's connection. check looks at few rows
-// before DuckDB casts them; nil: they were decoded strictly.
+// table makes the rows of a statement on an upload a temporary table of the commit's connection. query makes the
+// statement, given the upload's relation. check looks at few rows before DuckDB casts them; nil: they were decoded
+// strictly.
 func (w *work) table(
-	ctx context.Context, r reading, name, query string, columns []schema.Column, check func(arrow.RecordBatch) error,
+	ctx context.Context, r reading, want intake.Want, name string, query func(from string) string,
+	columns []schema.Column, check func(arrow.RecordBatch) error,
 ) (rows int64, err error) {
-	batch, err := r.conn.Few(ctx, query)
+	batch, err := r.few(ctx, want, query)
 	if err != nil {
-		return 0, r.Explain(err)
+		return 0, err
 	}
 	if batch != nil {
 		defer batch.Release()
@@ -78,12 +80,29 @@ func (w *work) table(
 		}
 		return batch.NumRows(), w.tableOf(ctx, name, batch, columns)
 	}
+	// A relation is read once, as JSON and Arrow are streams: what was too much to keep in memory is read anew.
+	from, release, err := r.Relation(ctx, r.conn, want)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	path := w.store.blobs.Scratch("rows.parquet")
 	defer removeWritten(path)
-	if _, err := datafile.CopyQuery(ctx, r.conn, query, path, ""); err != nil {
+	if _, err := datafile.CopyQuery(ctx, r.conn, query(from), path, ""); err != nil {
 		return 0, r.Explain(err)
 	}
 	return w.conn.Create(ctx, createTable(name, columns, "read_parquet("+duck.Text(path)+", hive_partitioning = false)"))
+}
+
+// few is the result of a statement on the upload, which the caller releases; nil, where it is too large for memory.
+func (r reading) few(ctx context.Context, want intake.Want, query func(from string) string) (arrow.RecordBatch, error) {
+	from, release, err := r.Relation(ctx, r.conn, want)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	batch, err := r.conn.Few(ctx, query(from))
+	return batch, r.Explain(err)
 }
 
 // removeWritten removes what a statement that writes a file there has left.
@@ -123,7 +142,7 @@ func uploadError(in *intake.Error) *Error {
 	var e *Error
 	switch {
 	case in.Large:
-		e = failf(TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts; Parquet with smaller row groups, Arrow in smaller batches.", in.Detail)
+		e = failf(TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts: Parquet with smaller row groups, Arrow in smaller batches, and a CSV of very many columns as Parquet.", in.Detail)
 	case in.Lost:
 		e = failf(Unavailable, "reader_lost", "The records were not read: %s. Nothing was changed; send the request again.", in.Detail)
 	case in.Shape:

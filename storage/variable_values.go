@@ -65,13 +65,11 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 		return nil
 	}
 	in := &incoming{fitted: fit, offered: records.Columns()}
-	from, release, err := records.Relation(ctx, records.conn, in.want(catalog.Append))
-	if err != nil {
-		return err
+	given := func(from string) string {
+		return "SELECT * FROM (SELECT " + fit.columns[0].expr + " AS v, _n FROM (" + from + ")) WHERE v IS NOT NULL"
 	}
-	defer release()
-	given := "SELECT * FROM (SELECT " + fit.columns[0].expr + " AS v, _n FROM (" + from + ")) WHERE v IS NOT NULL"
-	if _, err := w.table(ctx, records, "given", given, []schema.Column{{Name: "v", Type: c.Type}, {Name: "_n", Type: schema.Of(schema.Bigint)}}, nil); err != nil {
+	columns := []schema.Column{{Name: "v", Type: c.Type}, {Name: "_n", Type: schema.Of(schema.Bigint)}}
+	if _, err := w.table(ctx, records, in.want(catalog.Append), "given", given, columns, nil); err != nil {
 		return err
 	}
 	if gate.Checked(c.Type) {

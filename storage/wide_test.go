@@ -80,3 +80,40 @@ func TestWideCSV(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Wide uploads reserve much memory that they do not use, and the process that read them does not give it back. The next
+// upload finds as much as the first.
+func TestWideUploadsFollowOneAnother(t *testing.T) {
+	b := reopen(t, t.TempDir(), storage.Options{Memory: 12 << 30})
+	var names, values []string
+	for i := range 1000 {
+		names, values = append(names, fmt.Sprintf("c%d", i)), append(values, fmt.Sprintf("%d.5", i))
+	}
+	body := strings.Join(names, ",") + strings.Repeat("\n"+strings.Join(values, ","), 200) + "\n"
+	for i := range 6 {
+		b.put(b.create(fmt.Sprint("wide", i)), "append", intake.CSV, body)
+	}
+}
+
+// A small upload can hold records that are too large for memory: those are read a second time, all of them.
+func TestSparseRecordsOfASmallUpload(t *testing.T) {
+	b := open(t)
+	d := b.create("sparse", "id")
+	var body strings.Builder
+	body.WriteString(`[{"id":0`)
+	for i := range 300 {
+		fmt.Fprintf(&body, `,"c%d":%d`, i, i)
+	}
+	body.WriteString("}")
+	const records = 4000
+	for i := 1; i < records; i++ {
+		fmt.Fprintf(&body, `,{"id":%d}`, i)
+	}
+	body.WriteString("]")
+	if c := b.json(d, "overwrite", body.String()); c.Added != records || c.Total != records {
+		t.Errorf("%d of %d records were added, there are %d", c.Added, records, c.Total)
+	}
+	if c := b.json(d, "delete", body.String()); c.Removed != records {
+		t.Errorf("%d of %d records were removed", c.Removed, records)
+	}
+}

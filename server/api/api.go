@@ -175,7 +175,7 @@ func (a *API) App(faces ...Face) *fiber.App {
 func (a *API) nothingThere(c *fiber.Ctx) error {
 	methods := a.methodsAt(c.Path())
 	if len(methods) == 0 {
-		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /openapi.json for what there is.", c.Method(), c.Path()))
+		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /manual/ and /openapi.json for what there is.", c.Method(), c.Path()))
 	}
 	c.Set("Allow", strings.Join(methods, ", "))
 	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))

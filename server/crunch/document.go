@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -84,13 +85,19 @@ func (x *index) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// site is what the request's URLs begin with, such as http://127.0.0.1:8000. Only the Host header tells it.
+// site is what the request's URLs begin with, such as http://127.0.0.1:8000. The Host header tells it, and a proxy.
 func site(c *fiber.Ctx) string {
 	scheme := "http://"
-	if c.Context().IsTLS() {
+	if isEncrypted(c) {
 		scheme = "https://"
 	}
 	return scheme + string(c.Request().Host())
+}
+
+// isEncrypted reports whether the client speaks TLS, with the server or with a proxy that says so. Cookies are Secure
+// then: a client that was sent to a URL without TLS would leave them out.
+func isEncrypted(c *fiber.Ctx) bool {
+	return c.Context().IsTLS() || strings.EqualFold(c.Get("X-Forwarded-Proto"), "https")
 }
 
 // self is the absolute URL of what is asked for, with a slash at the end.

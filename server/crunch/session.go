@@ -27,11 +27,9 @@ const tokenCookie = "token"
 // maxLogin is how large the body of a login may be, bytes: anyone may send one.
 const maxLogin = 4 << 10
 
-// sessionCookie is the cookie of a session. No page can read it, and no other site's page has it sent. A proxy that
-// speaks TLS says so.
+// sessionCookie is the cookie of a session. No page can read it, and no other site's page has it sent.
 func sessionCookie(c *fiber.Ctx, session string) *fiber.Cookie {
-	secure := c.Context().IsTLS() || strings.EqualFold(c.Get("X-Forwarded-Proto"), "https")
-	return &fiber.Cookie{Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: secure}
+	return &fiber.Cookie{Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: isEncrypted(c)}
 }
 
 // login gives the cookie that says who asks from now on.

@@ -44,6 +44,8 @@ type child struct {
 	db       *sql.DB
 	conn     *local
 	resident int64 // bytes that the process may hold
+	bound    int64 // bytes that it may reserve
+	began    int64 // bytes that it had reserved when it was new
 }
 
 // serveRequests is what a sandbox's process does. It returns when it can't answer any more.
@@ -82,11 +84,12 @@ func (c *child) open(limits Limits) error {
 		if err := errors.Join(c.conn.sql.Close(), c.db.Close()); err != nil {
 			return err
 		}
-		if err := isLean(); err != nil {
+		if err := c.isLean(); err != nil {
 			return err
 		}
 	}
-	if err := BoundProcess(limits.process()); err != nil {
+	c.bound = limits.process()
+	if err := BoundProcess(c.bound); err != nil {
 		return err
 	}
 	if c.resident = limits.Resident; c.resident > 0 {
@@ -101,6 +104,9 @@ func (c *child) open(limits Limits) error {
 		return err
 	}
 	c.conn = &local{sql: conn, number: func() int64 { return 1 }}
+	if c.began == 0 {
+		c.began = reserved()
+	}
 	if c.handle != nil {
 		return nil
 	}
@@ -108,19 +114,23 @@ func (c *child) open(limits Limits) error {
 	return err
 }
 
-// isLean refuses another borrower where the process has taken much memory. What getrusage tells begins with what the
-// program that started this one had.
-func isLean() error {
-	if ProcMemory("/proc/self/status", "VmHWM") > maxPeak {
+// isLean refuses another borrower where the process has taken much memory, or has so much reserved, though it is not used,
+// that the next borrower would soon be refused some. What getrusage tells begins with what the program that started this
+// one had.
+func (c *child) isLean() error {
+	if ProcMemory("/proc/self/status", "VmHWM") > maxPeak || reserved()-c.began > (c.bound-c.began)/2 {
 		return errUsed
 	}
 	return nil
 }
 
+// reserved is what counts against the bound of BoundProcess, bytes.
+func reserved() int64 { return ProcMemory("/proc/self/status", "VmData") }
+
 // rest makes sure that the instance is fit for another borrower.
 func (c *child) rest(ctx context.Context) error {
 	_, err := c.conn.exec(ctx, "SELECT 1")
-	return errors.Join(err, isLean())
+	return errors.Join(err, c.isLean())
 }
 
 func (c *child) run(r request) error {

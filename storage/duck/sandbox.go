@@ -18,10 +18,11 @@ func (c *Conn) Lock(ctx context.Context, files []string, setup ...string) error 
 	return err
 }
 
-// process is how much memory a process may reserve in all, bytes.
+// process is how much memory a process may reserve in all, bytes. What is held is bound as well where Resident is set, and
+// with many columns it is a sixth of what is reserved.
 func (l Limits) process() int64 {
 	if l.Resident > 0 {
-		return l.Resident + besideMemory
+		return 2*l.Resident + besideMemory
 	}
 	if l.Memory <= 0 {
 		return 1 << 62

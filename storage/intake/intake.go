@@ -128,7 +128,7 @@ func checkNames(columns []Offered) error {
 	seen := map[string]string{}
 	for i, c := range columns {
 		if strings.TrimSpace(c.Name) == "" {
-			return misshapen("column %d has no name", i+1)
+			return misshapen("column %d has no name. Name every column, or leave it out (pandas: to_csv(index=False))", i+1)
 		}
 		if strings.ContainsRune(c.Name, 0) {
 			return misshapen("the name of column %d has a NUL character in it", i+1)
