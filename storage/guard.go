@@ -22,6 +22,17 @@ func (g guard) Check(ctx context.Context, paths []string) error {
 	return g.store.refuseDamage(ctx, g.store.verifier.Open(ctx, g.store.keysOf(paths)))
 }
 
+// Seen returns what reports whether one of the files is no longer the one that was verified.
+func (g guard) Seen(paths []string) (changed func() error) {
+	changedSince := g.store.verifier.Seen(g.store.keysOf(paths))
+	return func() error {
+		if !changedSince() {
+			return nil
+		}
+		return failf(Unavailable, "file_changed", "A stored file was changed while it was read. Send the request again.")
+	}
+}
+
 // rereadAfter is how old a file's verification must be for an error to have it read again.
 const rereadAfter = time.Minute
 

@@ -15,9 +15,11 @@ type Conn struct {
 	session
 	done func()
 
-	guard  Guard    // nil: none
-	reads  []string // files that its statements have named
-	locked bool
+	guard Guard    // nil: none
+	reads []string // files that its statements have named
+
+	changed []func() error // whether those have been changed since
+	locked  bool
 }
 
 // session is what differs between the connections to an instance of this process (local) and of another (process).
@@ -88,6 +90,9 @@ func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Read
 		s, err = c.session.stream(ctx, query, params)
 		return err
 	})
+	if err != nil && s != nil {
+		s.Close() // a file was changed meanwhile
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ import (
 type Guard interface {
 	// Check is called before a statement that reads the files runs. An error is the statement's.
 	Check(ctx context.Context, paths []string) error
+	// Seen is called after Check, and returns what reports whether one of the files has been changed since.
+	Seen(paths []string) (changed func() error)
 	// Blame is called with the error of a statement that reads the files, and returns what to tell instead.
 	Blame(ctx context.Context, paths []string, err error) error
 }
@@ -32,9 +34,24 @@ func (c *Conn) guarded(ctx context.Context, query string, run func() error) erro
 			if err := c.guard.Check(ctx, paths); err != nil {
 				return err
 			}
+			c.changed = append(c.changed, c.guard.Seen(paths))
 		}
 	}
-	return c.blame(ctx, run())
+	return c.unchanged(ctx, c.blame(ctx, run()))
+}
+
+// unchanged is err, or the error of a file that was changed while a statement read it: between the look at it and its
+// opening, or while it was open.
+func (c *Conn) unchanged(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	for _, changed := range c.changed {
+		if now := changed(); now != nil {
+			return now
+		}
+	}
+	return err
 }
 
 func (c *Conn) blame(ctx context.Context, err error) error {
@@ -53,7 +70,10 @@ type guardedSource struct {
 
 func (s *guardedSource) Next() (arrow.RecordBatch, error) {
 	b, err := s.source.Next()
-	return b, s.conn.blame(s.ctx, err)
+	if b == nil {
+		err = s.conn.unchanged(s.ctx, s.conn.blame(s.ctx, err))
+	}
+	return b, err
 }
 
 // scanStart begins a list of files in a statement of ours. In a text that a client wrote, every quote is doubled.

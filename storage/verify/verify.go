@@ -133,6 +133,26 @@ func (v *Verifier) Open(ctx context.Context, keys []string) error {
 	return each(ctx, unknown, v.first)
 }
 
+// Seen keeps which files were found sound, and returns what reports whether one of them is another by now.
+func (v *Verifier) Seen(keys []string) (changed func() bool) {
+	seen := make(map[string]stamp, len(keys))
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, key := range keys {
+		if e := v.entry(key); e != nil {
+			seen[key] = e.sound
+		}
+	}
+	return func() bool {
+		for key, was := range seen {
+			if now, err := stampOf(v.path(key)); err != nil || now != was {
+				return true
+			}
+		}
+		return false
+	}
+}
+
 // look returns the object if it has to be verified.
 func (v *Verifier) look(key string) (*Object, error) {
 	now, err := stampOf(v.path(key))

@@ -1,0 +1,36 @@
+package storage_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// A file that is changed after it was verified, while a statement reads it, ends the answer.
+func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("x", "id")
+	c := b.json(d, catalog.Append, `[{"id":1},{"id":2}]`)
+	snap, err := b.Snapshot(ctx, d, "head")
+	b.must(err)
+	conn, err := b.Conn(ctx)
+	b.must(err)
+	defer conn.Close()
+	r, err := conn.Stream(ctx, snap.Rows(false))
+	b.must(err)
+	defer r.Close()
+	b.must(os.Chtimes(b.object(d, c.ID, "data-0000.parquet"), time.Time{}, time.Unix(1, 0)))
+	all, err := r.All()
+	if err == nil {
+		all.Release()
+	}
+	if e := storage.Explain(err); err == nil || e.Kind != storage.Unavailable || e.Code != "file_changed" {
+		t.Errorf("got %v", err)
+	}
+	b.want(d, "head", `{"id":1}`, `{"id":2}`) // it is what was written
+}
