@@ -261,11 +261,10 @@ func (p Placed) Undo() error {
 
 // Keep forgets what was there before.
 func (p Placed) Keep() error {
-	err := os.Remove(p.former)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if _, err := os.Lstat(p.former); errors.Is(err, fs.ErrNotExist) {
+		return nil // a disk that has turned read-only would refuse to remove even that
 	}
-	return err
+	return os.Remove(p.former)
 }
 
 // Batch is a folder of objects that become visible together.
