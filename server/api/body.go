@@ -90,6 +90,9 @@ func (s *bodyStream) cut() bool { return s.left < 0 && s.conn != nil && s.conn.E
 // drain reads what a handler left of the body, up to most bytes, so that the next request on the connection is not taken
 // out of it. done is false where there is more, or where it can't be read.
 func (s *bodyStream) drain(most int64) (done bool) {
+	if s.conn != nil {
+		s.conn.AwaitRest()
+	}
 	if _, err := io.CopyN(io.Discard, s, most); errors.Is(err, io.EOF) {
 		return true
 	}

@@ -21,14 +21,24 @@ type Conn struct {
 	pool    *Pool
 	from    netip.Addr
 	once    sync.Once
-	body    atomic.Bool
+	pause   atomic.Int64 // that a body may make, nanoseconds; 0: no body is read
 	ended   atomic.Bool
 	stalled atomic.Bool
 }
 
 // AwaitBody says that a body is read from now on: however long it takes, it must not stand still. The next deadline
 // that is set ends that.
-func (c *Conn) AwaitBody() { c.body.Store(true) }
+func (c *Conn) AwaitBody() { c.pause.Store(int64(c.pool.limits.Body)) }
+
+// restPause is how long the rest of a body may bring nothing that is read only so that its sender gets to see the answer.
+const restPause = 5 * time.Second
+
+// AwaitRest says that what is left of a body is read from now on, and that the answer waits for it.
+func (c *Conn) AwaitRest() {
+	if pause := c.pause.Load(); pause > int64(restPause) {
+		c.pause.Store(int64(restPause))
+	}
+}
 
 // Ended reports whether the other end has said that it sends no more. The last chunk of a body says that it is the last,
 // so that no one reads on: a body in chunks that reads to the connection's end was cut.
@@ -42,7 +52,7 @@ func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
 // SetReadDeadline gives all reads that follow, together, until t.
 func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.body.Store(false)
+	c.pause.Store(0)
 	return c.Conn.SetReadDeadline(t)
 }
 
@@ -50,8 +60,8 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
 
 func (c *Conn) Read(p []byte) (int, error) {
-	if c.body.Load() && c.pool.limits.Body > 0 {
-		if err := c.Conn.SetReadDeadline(time.Now().Add(c.pool.limits.Body)); err != nil {
+	if pause := time.Duration(c.pause.Load()); pause > 0 {
+		if err := c.Conn.SetReadDeadline(time.Now().Add(pause)); err != nil {
 			return 0, err
 		}
 	}
