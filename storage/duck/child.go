@@ -23,6 +23,7 @@ const sandboxName = "rowback-sandbox"
 func init() { ServeChild(sandboxName, nil) }
 
 // Handler answers the calls of a process: what it does beside running statements. It has the connection that those run on.
+// A nil call tells it that the process is given back: it frees what it holds for the borrower.
 type Handler func(conn *Conn, call []byte) (reply []byte, err error)
 
 // ServeChild makes the program a process of the pools of that name, if it was started as one, and does not return then.
@@ -127,8 +128,13 @@ func (c *child) isLean() error {
 // reserved is what counts against the bound of BoundProcess, bytes.
 func reserved() int64 { return ProcMemory("/proc/self/status", "VmData") }
 
-// rest makes sure that the instance is fit for another borrower.
+// rest makes sure that the instance is fit for another borrower: what the handler holds for this one is freed.
 func (c *child) rest(ctx context.Context) error {
+	if c.handle != nil {
+		if _, err := c.handle(&Conn{session: c.conn}, nil); err != nil {
+			return err
+		}
+	}
 	_, err := c.conn.exec(ctx, "SELECT 1")
 	return errors.Join(err, c.isLean())
 }

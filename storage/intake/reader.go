@@ -25,7 +25,6 @@ type call struct {
 	Open    *Upload
 	Impose  *imposition
 	Relate  *Want
-	Release bool // what Relate made readable
 	Failure bool // what did the last reading meet?
 	Rewrite *Upload
 	Most    int64 // bytes of what Rewrite makes
@@ -54,6 +53,10 @@ type desk struct {
 
 // answer is the process's Handler.
 func (d *desk) answer(conn *duck.Conn, asked []byte) ([]byte, error) {
+	if asked == nil {
+		d.clear()
+		return nil, nil
+	}
 	var c call
 	if err := gob.NewDecoder(bytes.NewReader(asked)).Decode(&c); err != nil {
 		return nil, err
@@ -67,6 +70,20 @@ func (d *desk) answer(conn *duck.Conn, asked []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// free frees what the last Relate made readable.
+func (d *desk) free() {
+	if d.release != nil {
+		d.release()
+		d.release = nil
+	}
+}
+
+// clear leaves the desk as it was before the upload.
+func (d *desk) clear() {
+	d.free()
+	*d = desk{}
+}
+
 func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err error) {
 	switch {
 	case c.Open != nil:
@@ -78,9 +95,8 @@ func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err er
 		d.records.(*jsonRecords).Impose(c.Impose.Column, c.Impose.Stored)
 		r.Columns = d.records.Columns()[c.Impose.Column : c.Impose.Column+1]
 	case c.Relate != nil:
+		d.free()
 		r.SQL, d.release, err = d.records.Relation(ctx, conn, *c.Relate)
-	case c.Release:
-		d.release()
 	case c.Failure:
 		if f, ok := d.records.(interface{ failure() error }); ok {
 			err = f.failure()

@@ -67,7 +67,7 @@ func (r *remote) Relation(ctx context.Context, _ *duck.Conn, want Want) (string,
 	if err != nil {
 		return "", nil, err
 	}
-	return out.SQL, func() { r.call(ctx, call{Release: true}) }, nil //nolint:errcheck // it may have died: that was told
+	return out.SQL, func() {}, nil // the process frees it before the next, and when it is given back
 }
 
 // Explain asks the process what the reading itself met.
