@@ -22,7 +22,7 @@ const (
 
 // Help says what the exit codes mean.
 func (cmd *checkCmd) Help() string {
-	return "Nothing in the directory is changed. Exit codes: 0 the store is sound, 1 it is damaged, 2 there is no store, 3 it could not be checked."
+	return "Nothing in the directory is changed. Exit codes: 0 the store is sound, 1 it is damaged, 2 it is not a store, 3 it could not be checked."
 }
 
 // Run checks a data directory.

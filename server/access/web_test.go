@@ -99,6 +99,6 @@ func TestAHostIsANameAlone(t *testing.T) {
 		}
 	}
 	if w := newWeb(t, "127.0.0.1:8000", "192.0.2.9", "[2001:db8::1]"); !w.Knows("192.0.2.9:80") || !w.Knows("[2001:db8::1]:80") {
-		t.Error("an address is no further name")
+		t.Error("an IP address is not accepted as a --host name")
 	}
 }

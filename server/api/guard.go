@@ -71,7 +71,7 @@ func secure(h *fasthttp.ResponseHeader) {
 	}
 }
 
-// TooManyConnections is the answer to a connection that there is no place for, as it goes over the wire.
+// TooManyConnections returns the whole HTTP answer to a connection over the limit.
 func TooManyConnections() []byte {
 	body := []byte(`{"type":"about:blank","title":"Service Unavailable","status":503,"code":"too_many_connections",` +
 		`"detail":"The server has as many connections as it takes. Close some that you do not need, or try again in a few seconds."}`)

@@ -85,7 +85,7 @@ func (p *Pool) all() []*Conn {
 	return out
 }
 
-// admit takes a connection into the pool; nil: there is no place for it.
+// admit takes a connection into the pool. It returns nil where a limit is reached.
 func (p *Pool) admit(conn net.Conn) *Conn {
 	from := addressOf(conn)
 	p.mu.Lock()
@@ -113,7 +113,7 @@ func (p *Pool) release(c *Conn) {
 	}
 }
 
-// refuse tells a connection that there is no place for it, and closes it. It does not wait for the client.
+// refuse answers a connection that is over a limit and closes it. It does not wait for the client.
 func (p *Pool) refuse(conn net.Conn, refusal []byte) {
 	select {
 	case p.leaving <- struct{}{}:
