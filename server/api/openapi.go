@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"rowback/server/host"
+
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/swaggest/openapi-go"
@@ -86,7 +88,7 @@ func describe(r *openapi31.Reflector, rt route) error {
 		op.AddRespStructure(new(progress), openapi.WithHTTPStatus(http.StatusAccepted))
 	}
 	for _, status := range rt.allProblems() {
-		op.AddRespStructure(new(Problem), openapi.WithHTTPStatus(status), openapi.WithContentType("application/problem+json"))
+		op.AddRespStructure(new(host.Problem), openapi.WithHTTPStatus(status), openapi.WithContentType("application/problem+json"))
 	}
 	return r.AddOperation(op)
 }

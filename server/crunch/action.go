@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
@@ -72,8 +73,7 @@ func viewParams(k catalog.Commit) actionBody {
 }
 
 func (f *Face) listActions(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -122,8 +122,7 @@ func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 }
 
 func (f *Face) getAction(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -168,8 +167,7 @@ func viewRevision(s storage.State) revision {
 
 // showDelta shows what one of a fork and its upstream has done and the other has not.
 func (f *Face) showDelta(c *fiber.Ctx, of func(context.Context, string) (storage.Delta, error)) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	id, err := param(c, "dataset")
 	if err != nil {
 		return err
@@ -212,8 +210,7 @@ func (in mergeBody) wanted() (m storage.Merge, err error) {
 
 // merge plays the actions of another dataset on this one.
 func (f *Face) merge(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -226,10 +223,12 @@ func (f *Face) merge(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[storage.Merged]{
 		about: "Merging",
-		tell:  func(any) answer { return answer{Status: http.StatusNoContent, Location: actionsPath(s.Dataset.ID)} },
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+		tell: func(storage.Merged) calls.Answer {
+			return calls.Answer{Status: http.StatusNoContent, Location: actionsPath(s.Dataset.ID)}
+		},
+		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			return f.store.Merge(ctx, s.Dataset.ID, m, r)
 		},
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 )
@@ -95,8 +96,7 @@ func (f *Face) datasetsByName(c *fiber.Ctx) error {
 }
 
 func (f *Face) showDatasets(c *fiber.Ctx, wanted func(storage.State) bool) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	states, err := f.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
 	if err != nil {
 		return err
@@ -152,13 +152,13 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[storage.State]{
 		about: "Making the dataset",
-		tell: func(made any) answer {
-			return answer{Status: http.StatusCreated, Location: datasetPath(made.(storage.State).Dataset.ID)}
+		tell: func(made storage.State) calls.Answer {
+			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
-		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
-			return f.makeDataset(ctx, job, in, variables, r)
+		do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+			return f.makeDataset(ctx, r.Receipt.Job, in, variables, r)
 		},
 	})
 	if err != nil {
@@ -217,8 +217,7 @@ func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 }
 
 func (f *Face) getDataset(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -241,8 +240,7 @@ func (f *Face) getDataset(c *fiber.Ctx) error {
 }
 
 func (f *Face) editDataset(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -266,8 +264,7 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 }
 
 func (f *Face) deleteDataset(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -284,8 +281,7 @@ func (f *Face) deleteDataset(c *fiber.Ctx) error {
 
 // getSummary tells how many records there are.
 func (f *Face) getSummary(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err

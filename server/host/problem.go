@@ -1,4 +1,4 @@
-package api
+package host
 
 import (
 	"cmp"
@@ -9,7 +9,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
-	"rowback/storage/catalog"
 )
 
 // statuses maps the kinds of errors to HTTP.
@@ -56,7 +55,7 @@ type Problem struct {
 
 // Problem is the answer to an error: its status and its fields. What a client must not see is logged instead, under the
 // request's id.
-func (a *API) Problem(err error, requestID string) (status int, fields map[string]any) {
+func (h *Host) Problem(err error, requestID string) (status int, fields map[string]any) {
 	fields = map[string]any{"type": "about:blank"}
 	if requestID != "" {
 		fields["request_id"] = requestID
@@ -70,13 +69,13 @@ func (a *API) Problem(err error, requestID string) (status int, fields map[strin
 	} else {
 		e := storage.Explain(err)
 		if e.Kind == storage.Internal {
-			a.log.Error("internal error", "request_id", requestID, "error", err)
+			h.log.Error("internal error", "request_id", requestID, "error", err)
 		} else if e.Cause != nil {
-			a.log.Error(e.Detail, "request_id", requestID, "error", e.Cause)
+			h.log.Error(e.Detail, "request_id", requestID, "error", e.Cause)
 		}
 		status = statuses[e.Kind]
 		for name, value := range e.Fields {
-			fields[name] = viewFact(value)
+			fields[name] = h.options.Fact(value)
 		}
 		fields["detail"], fields["code"] = e.Detail, e.Code
 	}
@@ -85,32 +84,19 @@ func (a *API) Problem(err error, requestID string) (status int, fields map[strin
 }
 
 // problem is the answer to an error: its status and its JSON.
-func (a *API) problem(err error, requestID string) (status int, body []byte) {
-	status, fields := a.Problem(err, requestID)
+func (h *Host) problem(err error, requestID string) (status int, body []byte) {
+	status, fields := h.Problem(err, requestID)
 	body, err = json.Marshal(fields)
 	if err != nil {
-		a.log.Error("an error could not be told", "request_id", requestID, "error", err)
+		h.log.Error("an error could not be told", "request_id", requestID, "error", err)
 	}
 	return status, body
 }
 
-// viewFact is a fact of an error as clients see it.
-func viewFact(fact any) any {
-	switch fact := fact.(type) {
-	case []storage.Blocker:
-		return viewBlockers(fact)
-	case []storage.MergeConflict:
-		return viewConflicts(fact)
-	case []catalog.Commit:
-		return viewActions(fact)
-	}
-	return fact
-}
-
 // sendProblem answers with an error.
-func (a *API) sendProblem(c *fiber.Ctx, err error) error {
+func (h *Host) sendProblem(c *fiber.Ctx, err error) error {
 	id, _ := c.Locals(requestIDKey).(string)
-	status, body := a.problem(err, id)
+	status, body := h.problem(err, id)
 	switch status {
 	case http.StatusUnauthorized:
 		c.Set("WWW-Authenticate", "Bearer")
@@ -119,10 +105,4 @@ func (a *API) sendProblem(c *fiber.Ctx, err error) error {
 	}
 	c.Status(status).Set("Content-Type", "application/problem+json")
 	return c.Send(body)
-}
-
-// invalid refuses a request's field, naming it.
-func invalid(field, why string) error {
-	e := &storage.Error{Kind: storage.Invalid, Code: "invalid_field", Detail: field + ": " + why}
-	return e.With("field", field)
 }
