@@ -1,13 +1,9 @@
 package storage
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"syscall"
-
-	"rowback/storage/duck"
-	"rowback/storage/intake"
+	"unicode/utf8"
 )
 
 // Kind is what a caller can do about an error. There is one kind for each different reaction.
@@ -63,30 +59,11 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Explain turns an error into an *Error for the client. What is not a client's to see becomes Internal, with the
-// original still wrapped by the caller's log.
-func Explain(err error) *Error {
-	var e *Error
-	var in *intake.Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case errors.As(err, &in):
-		return uploadError(in)
-	case errors.Is(err, context.DeadlineExceeded):
-		return failf(Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
-	case errors.Is(err, context.Canceled):
-		return failf(Unavailable, "stopped", "The server is stopping. Send the request again.")
-	case systemFault(err) != nil:
-		return systemFault(err)
-	case duck.CauseOf(err) == duck.OutOfDisk:
-		return tellErrno(syscall.ENOSPC)
-	case duck.CauseOf(err) == duck.OutOfMemory:
-		return failf(Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
-	case duck.CauseOf(err) == duck.Crash:
-		e := failf(Invalid, "statement_failed", "DuckDB broke down over this SQL. The server goes on; write the statement in another way.")
-		e.Cause = err
-		return e
+// clip shortens what a client sent, to show it back.
+func clip(s string) string {
+	const most = 60
+	if utf8.RuneCountInString(s) <= most {
+		return s
 	}
-	return failf(Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
+	return string([]rune(s)[:most]) + "…"
 }

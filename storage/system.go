@@ -1,24 +1,9 @@
 package storage
 
-import (
-	"errors"
-	"syscall"
+import "syscall"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-)
-
-// What the system refuses to whoever writes here, DuckDB and the catalog included, is not the fault of the request.
-
-// systemFault returns what a client is told where the system refused something; nil where it did not.
-func systemFault(err error) *Error {
-	e := tellErrno(errnoOf(err))
-	if e != nil {
-		e.Cause = err
-	}
-	return e
-}
-
+// tellErrno is the refusal where the system refused something to whoever writes here, DuckDB and the catalog included:
+// it is not the fault of the request, which may work later. It is nil for other reasons of the system's.
 func tellErrno(errno syscall.Errno) *Error {
 	switch errno {
 	case syscall.ENOSPC, syscall.EDQUOT:
@@ -47,25 +32,4 @@ func tellErrno(errno syscall.Errno) *Error {
 			"The server's disk reports an error. Nothing was changed; the log has the details.")
 	}
 	return nil
-}
-
-// errnoOf finds the system's reason for an error: 0 where it has none.
-func errnoOf(err error) syscall.Errno {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	if errno = catalog.Errno(err); errno != 0 {
-		return errno
-	}
-	return duck.Errno(err)
-}
-
-// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when it
-// is back.
-func (s *Store) hasFolder(dataset string) error {
-	if s.blobs.Has(dataset) {
-		return nil
-	}
-	return tellErrno(syscall.ENOENT)
 }
