@@ -7,13 +7,14 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
 // Explain turns an error into an *Error for the client. What is not a client's to see becomes Internal, with the
 // original still wrapped by the caller's log.
-func Explain(err error) *Error {
-	var e *Error
+func Explain(err error) *fault.Error {
+	var e *fault.Error
 	var in *intake.Error
 	switch {
 	case errors.As(err, &e):
@@ -21,26 +22,26 @@ func Explain(err error) *Error {
 	case errors.As(err, &in):
 		return uploadError(in)
 	case errors.Is(err, context.DeadlineExceeded):
-		return failf(Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
+		return fault.Errorf(fault.Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
 	case errors.Is(err, context.Canceled):
-		return failf(Unavailable, "stopped", "The server is stopping. Send the request again.")
+		return fault.Errorf(fault.Unavailable, "stopped", "The server is stopping. Send the request again.")
 	case systemFault(err) != nil:
 		return systemFault(err)
 	case duck.CauseOf(err) == duck.OutOfDisk:
-		return tellErrno(syscall.ENOSPC)
+		return fault.System(syscall.ENOSPC)
 	case duck.CauseOf(err) == duck.OutOfMemory:
-		return failf(Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
+		return fault.Errorf(fault.Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
 	case duck.CauseOf(err) == duck.Crash:
-		e := failf(Invalid, "statement_failed", "DuckDB broke down over this SQL. The server goes on; write the statement in another way.")
+		e := fault.Errorf(fault.Invalid, "statement_failed", "DuckDB broke down over this SQL. The server goes on; write the statement in another way.")
 		e.Cause = err
 		return e
 	}
-	return failf(Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
+	return fault.Errorf(fault.Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
 }
 
 // systemFault returns what a client is told where the system refused something; nil where it did not.
-func systemFault(err error) *Error {
-	e := tellErrno(errnoOf(err))
+func systemFault(err error) *fault.Error {
+	e := fault.System(errnoOf(err))
 	if e != nil {
 		e.Cause = err
 	}
@@ -65,5 +66,5 @@ func (s *Store) hasFolder(dataset string) error {
 	if s.blobs.Has(dataset) {
 		return nil
 	}
-	return tellErrno(syscall.ENOENT)
+	return fault.System(syscall.ENOENT)
 }

@@ -19,6 +19,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -144,7 +145,7 @@ func (g golden) makeFamily(d string) {
 	g.must(err)
 	g.json(f, "upsert", `[{"id":70,"name":"theirs"}]`)
 	g.json(d, "upsert", `[{"id":70,"name":"ours"}]`)
-	if _, err = g.Merge(ctx, d, storage.Merge{Source: f}, storage.Request{}); storage.KindOf(err) != storage.Conflict {
+	if _, err = g.Merge(ctx, d, storage.Merge{Source: f}, storage.Request{}); fault.KindOf(err) != fault.Conflict {
 		g.Fatal(err)
 	}
 	g.must(g.DeleteDataset(ctx, f, storage.Request{}))

@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // maxJSON is how large the JSON body of a request may be that is not records, bytes.
@@ -154,7 +155,7 @@ func bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	case errors.As(err, &mistyped):
 		return invalid(mistyped.Field, "must be "+kindName(mistyped.Type)+", not "+mistyped.Value)
 	case err != nil:
-		return &storage.Error{Kind: storage.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+		return &fault.Error{Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
 	}
 	return nil
 }

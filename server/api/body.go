@@ -19,6 +19,7 @@ import (
 
 	"rowback/server/conns"
 	"rowback/storage"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -41,7 +42,7 @@ type bodyStream struct {
 	failed error
 }
 
-var errGone = &storage.Error{Kind: storage.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
+var errGone = &fault.Error{Kind: fault.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
 
 var errStalled = fiber.NewError(fiber.StatusRequestTimeout, "Nothing of the body came for longer than the server waits (--body-timeout). Send it again.")
 
@@ -162,9 +163,9 @@ func (a *API) stageTo(c *fiber.Ctx, path string, sum hash.Hash) (size int64, err
 	case size > a.options.MaxUpload:
 		return size, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", a.options.MaxUpload))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return size, &storage.Error{Kind: storage.Invalid, Code: "zstd_window", Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
-	case err != nil && encoding != "" && storage.KindOf(storage.Explain(err)) == storage.Internal:
-		return size, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: fmt.Sprintf("The body is not whole as %s: %s.", encoding, err)}
+		return size, &fault.Error{Kind: fault.Invalid, Code: "zstd_window", Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
+	case err != nil && encoding != "" && fault.KindOf(storage.Explain(err)) == fault.Internal:
+		return size, &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: fmt.Sprintf("The body is not whole as %s: %s.", encoding, err)}
 	}
 	return size, err
 }
@@ -181,13 +182,13 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 	case "gzip", "x-gzip":
 		r, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: "The body is not gzip, as its Content-Encoding says."}
+			return nil, &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: "The body is not gzip, as its Content-Encoding says."}
 		}
 		return r, nil
 	case "zstd":
 		all := bufio.NewReader(in)
 		if _, err := all.Peek(1); err != nil { // nothing is no zstd either
-			return nil, &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: "The body is not zstd, as its Content-Encoding says."}
+			return nil, &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: "The body is not zstd, as its Content-Encoding says."}
 		}
 		r, err := zstd.NewReader(all, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {

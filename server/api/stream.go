@@ -13,7 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"rowback/server/conns"
-	"rowback/storage"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/output"
 )
@@ -156,7 +156,7 @@ func (s *resultStream) told() string { return cmp.Or(string(s.cut), "no") }
 func (s *resultStream) Close() error { return s.pipe.Close() }
 
 // errLeft ends the work for a client that has closed its connection. No one is there to read it.
-var errLeft = &storage.Error{Kind: storage.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
+var errLeft = &fault.Error{Kind: fault.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
 
 // whenGone calls left when the client has closed its connection, unless ctx ends before. Fiber does not tell.
 func whenGone(ctx context.Context, conn *conns.Conn, left func()) {
@@ -178,7 +178,7 @@ func whenGone(ctx context.Context, conn *conns.Conn, left func()) {
 // tooLarge says what to do about a result that is too large for its format.
 func tooLarge(err error) error {
 	if errors.Is(err, output.ErrTooLarge) {
-		return &storage.Error{Kind: storage.Invalid, Code: "result_too_large", Detail: "The result is larger than an answer may be (--max-result). Ask for less, or for another format, which is cut."}
+		return &fault.Error{Kind: fault.Invalid, Code: "result_too_large", Detail: "The result is larger than an answer may be (--max-result). Ask for less, or for another format, which is cut."}
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -76,7 +77,7 @@ func (a *API) variable(in oneVariableIn) (s storage.State, found schema.Column, 
 		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
 	}
 	if i < 0 {
-		return s, found, &storage.Error{Kind: storage.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
+		return s, found, &fault.Error{Kind: fault.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
 	}
 	return s, s.Schema.Columns[i], nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // answer is what came of work, as a job keeps it. Location is a path.
@@ -174,7 +175,7 @@ func outcome(j catalog.Job) (told answer, err error) {
 	case j.Progress != failed:
 		return told, nil
 	case told.Status == 0: // a restart cut it off
-		return told, &storage.Error{Kind: storage.Unavailable, Code: "stopped", Detail: j.Message}
+		return told, &fault.Error{Kind: fault.Unavailable, Code: "stopped", Detail: j.Message}
 	}
 	return told, &refusal{told}
 }

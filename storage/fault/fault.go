@@ -1,4 +1,4 @@
-package storage
+package fault
 
 import (
 	"errors"
@@ -37,7 +37,7 @@ func (e *Error) Error() string { return e.Detail }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-func failf(kind Kind, code, format string, args ...any) *Error {
+func Errorf(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
@@ -60,7 +60,7 @@ func KindOf(err error) Kind {
 }
 
 // clip shortens what a client sent, to show it back.
-func clip(s string) string {
+func Clip(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) <= most {
 		return s

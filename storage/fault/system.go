@@ -1,34 +1,34 @@
-package storage
+package fault
 
 import "syscall"
 
 // tellErrno is the refusal where the system refused something to whoever writes here, DuckDB and the catalog included:
 // it is not the fault of the request, which may work later. It is nil for other reasons of the system's.
-func tellErrno(errno syscall.Errno) *Error {
+func System(errno syscall.Errno) *Error {
 	switch errno {
 	case syscall.ENOSPC, syscall.EDQUOT:
-		return failf(Unavailable, "disk_full",
+		return Errorf(Unavailable, "disk_full",
 			"The server's disk is full. Nothing was changed; try again when there is room.")
 	case syscall.EFBIG:
-		return failf(Unavailable, "file_size_limit",
+		return Errorf(Unavailable, "file_size_limit",
 			"The server may not write files this large (its file-size limit, ulimit -f). "+
 				"Nothing was changed; raise the limit, or send less at a time.")
 	case syscall.EROFS, syscall.EACCES, syscall.EPERM:
-		return failf(Unavailable, "read_only",
+		return Errorf(Unavailable, "read_only",
 			"The server can't write to its data directory: it is read-only, or belongs to someone else. "+
 				"Nothing was changed; try again when that is corrected.")
 	case syscall.EMFILE, syscall.ENFILE:
-		return failf(Unavailable, "too_many_files",
+		return Errorf(Unavailable, "too_many_files",
 			"The server has as many files open as it may. Send the request again in a moment.")
 	case syscall.ENOENT, syscall.ENOTDIR:
-		return failf(Unavailable, "objects_missing",
+		return Errorf(Unavailable, "objects_missing",
 			"A folder of the server's data directory is missing, or was moved. Nothing was changed; put it back, then start the server again.")
 	case syscall.EXDEV:
-		return failf(Unavailable, "several_disks",
+		return Errorf(Unavailable, "several_disks",
 			"The folders of the server's data directory (objects, staging, quarantine) are on different file systems. "+
 				"Nothing was changed; put them on one, then start the server again.")
 	case syscall.EIO:
-		return failf(Unavailable, "disk_error",
+		return Errorf(Unavailable, "disk_error",
 			"The server's disk reports an error. Nothing was changed; the log has the details.")
 	}
 	return nil
