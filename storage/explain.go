@@ -11,8 +11,7 @@ import (
 	"rowback/storage/intake"
 )
 
-// Explain turns an error into an *Error for the client. What is not a client's to see becomes Internal, with the
-// original still wrapped by the caller's log.
+// Explain returns what a client is told of an error. What a client may not see becomes Internal: callers log the original.
 func Explain(err error) *fault.Error {
 	var e *fault.Error
 	var in *intake.Error
@@ -39,7 +38,7 @@ func Explain(err error) *fault.Error {
 	return fault.Errorf(fault.Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
 }
 
-// systemFault returns what a client is told where the system refused something; nil where it did not.
+// systemFault returns what a client is told where the operating system refused something, and nil where it did not.
 func systemFault(err error) *fault.Error {
 	e := fault.System(errnoOf(err))
 	if e != nil {
@@ -48,7 +47,7 @@ func systemFault(err error) *fault.Error {
 	return e
 }
 
-// errnoOf finds the system's reason for an error: 0 where it has none.
+// errnoOf returns the operating system's reason for an error, and 0 where it has none.
 func errnoOf(err error) syscall.Errno {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

@@ -1,3 +1,9 @@
+// Package fault is what a refusal says: a kind, which is what a caller can do about it; a code, which is stable; and one
+// sentence, which states the fact and then the remedy.
+//
+// Faces map kinds to their own statuses, one table each. An error that is not a fault is the server's own: it is logged
+// under the request's id and shown to no one. What the errors of DuckDB, the catalog and the file system come to is decided
+// by storage.Explain; disk_test.go beside it and fixtures/clients/test_disks.py prove it.
 package fault
 
 import (
@@ -37,6 +43,7 @@ func (e *Error) Error() string { return e.Detail }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Errorf returns an error whose sentence is formatted as by fmt.Sprintf.
 func Errorf(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
@@ -50,7 +57,7 @@ func (e *Error) With(name string, value any) *Error {
 	return &Error{Kind: e.Kind, Code: e.Code, Detail: e.Detail, Fields: fields, Cause: e.Cause}
 }
 
-// KindOf tells what kind of error it is, if it is one that can be shown; else Internal.
+// KindOf returns the kind of an error that can be shown, and Internal for all others.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -59,7 +66,7 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// clip shortens what a client sent, to show it back.
+// Clip shortens what a client sent, so that a sentence can show it: 60 characters at most.
 func Clip(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) <= most {
