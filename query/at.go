@@ -11,6 +11,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -63,7 +64,7 @@ func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.P
 }
 
 // named is the edit that names a table's version, and whether a parameter has it.
-func (t *text) named(table storage.Table, values []duck.Param) (e edit, parameter bool, refused *storage.Error) {
+func (t *text) named(table storage.Table, values []duck.Param) (e edit, parameter bool, refused *fault.Error) {
 	switch {
 	case table.Schema != "" && schema.Fold(table.Schema) != viewSchema:
 		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName), clip(table.Name, maxName))
@@ -94,7 +95,7 @@ func (t *text) named(table storage.Table, values []duck.Param) (e edit, paramete
 }
 
 // refOf is the ref that a parameter's value is.
-func refOf(name string, values []duck.Param) (string, *storage.Error) {
+func refOf(name string, values []duck.Param) (string, *fault.Error) {
 	for _, p := range values {
 		if p.Name != name {
 			continue

@@ -6,6 +6,7 @@ import (
 
 	"rowback/query"
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // Whatever a client writes as SQL is answered or refused with a sentence: names, AT and parameters are ours to read.
@@ -20,7 +21,7 @@ func FuzzStatement(f *testing.F) {
 	w := open(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, look := range []func(context.Context, *storage.Store, query.Statement) (query.Shape, error){query.Check, query.Describe} {
-			if _, err := look(context.Background(), w.Store, query.Statement{SQL: text, Project: 1}); err != nil && storage.KindOf(storage.Explain(err)) == storage.Internal {
+			if _, err := look(context.Background(), w.Store, query.Statement{SQL: text, Project: 1}); err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
 				t.Fatal(err)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -48,7 +49,7 @@ func (n *names) resolve(ctx context.Context, t *text) error {
 	for _, table := range t.Tables {
 		table.Schema = strings.TrimPrefix(table.Schema, n.database()+".")
 		if err := n.table(ctx, table); err != nil {
-			if told := storage.Explain(err); told.Kind == storage.NotFound || told.Kind == storage.Invalid {
+			if told := storage.Explain(err); told.Kind == fault.NotFound || told.Kind == fault.Invalid {
 				return t.located(told, table.Offset)
 			}
 			return err
@@ -79,8 +80,8 @@ func (n *names) table(ctx context.Context, t storage.Table) error {
 	}
 	dataset, ref, _ := strings.Cut(meant, "@")
 	d, err := n.dataset(ctx, dataset)
-	if settled && storage.KindOf(err) == storage.NotFound {
-		return &storage.Error{Kind: storage.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("The dataset that %q meant is no longer there. Ask for the statement's schema again.", clip(t.Name, maxName))}
+	if settled && fault.KindOf(err) == fault.NotFound {
+		return &fault.Error{Kind: fault.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("The dataset that %q meant is no longer there. Ask for the statement's schema again.", clip(t.Name, maxName))}
 	}
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, erro
 	if err == nil && d.ProjectID == n.project {
 		return d, nil
 	}
-	if err != nil && storage.KindOf(err) != storage.NotFound {
+	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return d, err
 	}
 	all, err := n.store.Datasets(ctx, catalog.DatasetFilter{Project: n.project, Limit: math.MaxInt32})
@@ -126,7 +127,7 @@ func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, erro
 }
 
 func (n *names) noDataset(ctx context.Context, name string, have []string) error {
-	e := &storage.Error{Kind: storage.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project)}
+	e := &fault.Error{Kind: fault.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project)}
 	if len(have) == 0 {
 		e.Detail += ", which has none yet."
 		return e

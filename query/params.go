@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -85,7 +85,7 @@ func decode(text json.RawMessage) (given any, err error) {
 	return given, nil
 }
 
-func badParams(format string, args ...any) *storage.Error {
+func badParams(format string, args ...any) *fault.Error {
 	return refuse("invalid_params", "params: %s.", fmt.Sprintf(format, args...)).With("field", "params")
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/output"
 	"rowback/storage/schema"
@@ -110,6 +111,6 @@ func read(ctx context.Context, store *storage.Store, s Statement, files []string
 	return p, nil
 }
 
-func refuse(code, format string, args ...any) *storage.Error {
-	return &storage.Error{Kind: storage.Invalid, Code: code, Detail: fmt.Sprintf(format, args...)}
+func refuse(code, format string, args ...any) *fault.Error {
+	return &fault.Error{Kind: fault.Invalid, Code: code, Detail: fmt.Sprintf(format, args...)}
 }

@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/output"
 )
 
@@ -135,7 +136,7 @@ var (
 )
 
 // located adds the place to an error: a byte of sql, or -1.
-func (t *text) located(e *storage.Error, offset int) error {
+func (t *text) located(e *fault.Error, offset int) error {
 	if offset < 0 {
 		return e
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // actionKeys names what every mode is as an action, Noun.verb. A commit of mode schema says itself what it did to a
@@ -58,7 +59,7 @@ type ActionFilter struct {
 func (s *Store) Actions(ctx context.Context, dataset string, f ActionFilter) (list []catalog.Commit, err error) {
 	less, ok := actionOrders[f.Sort]
 	if !ok {
-		return nil, failf(Invalid, "unknown_sort", "sort: %q is not one of datetime, -datetime, user, -user", clip(f.Sort)).With("field", "sort")
+		return nil, fault.Errorf(fault.Invalid, "unknown_sort", "sort: %q is not one of datetime, -datetime, user, -user", fault.Clip(f.Sort)).With("field", "sort")
 	}
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, dataset)

@@ -16,6 +16,7 @@ import (
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 	"rowback/storage/verify"
@@ -48,7 +49,7 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 		return b, err
 	}
 	if head := snap.Dataset.Head; r.ExpectedHead != nil && *r.ExpectedHead != head {
-		return b, failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", snap.Dataset.Name, head, *r.ExpectedHead).With("head", head)
+		return b, fault.Errorf(fault.Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", snap.Dataset.Name, head, *r.ExpectedHead).With("head", head)
 	}
 	if ref == "" {
 		ref = "head"
@@ -186,7 +187,7 @@ func (s *Store) Backups(ctx context.Context, dataset string) (list []catalog.Bac
 func (s *Store) FindBackup(ctx context.Context, dataset, id string) (b catalog.Backup, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		b, err = tx.Backup(dataset, id)
-		return known(err, "backup_not_found", "Backup '%s' not found", clip(id))
+		return known(err, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
 	})
 	return b, err
 }
@@ -240,7 +241,7 @@ func isSparse(h *tar.Header) bool {
 // unpack lays out an archive and checks that its data is what was written.
 func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 	damaged := func(why any) error {
-		return failf(Malformed, "invalid_backup", "The archive is not a whole backup: %v.", why)
+		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a whole backup: %v.", why)
 	}
 	u.data = intake.Upload{Format: intake.Parquet, Path: s.blobs.Scratch(backupData)}
 	r := tar.NewReader(archive)
@@ -262,7 +263,7 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 			err = s.stage(u.data.Path, r)
 		}
 		switch {
-		case KindOf(err) == Unavailable || systemFault(err) != nil:
+		case fault.KindOf(err) == fault.Unavailable || systemFault(err) != nil:
 			return u, err
 		case err != nil:
 			return u, damaged(err)

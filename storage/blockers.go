@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -54,7 +55,7 @@ func ofKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
 func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
-		return undone, false, answer, failf(Invalid, "unknown_policy", "There is no policy %q. A policy is stack or records.", clip(string(p)))
+		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy", "There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
 	}
 	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
 	var later []sets
@@ -66,10 +67,10 @@ func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Po
 		return undone, false, answer, err
 	}
 	if undone.commit.Mode == catalog.Fork {
-		return undone, false, answer, failf(Conflict, "fork_commit", "Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
+		return undone, false, answer, fault.Errorf(fault.Conflict, "fork_commit", "Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
 	}
 	if by := undone.commit.RollbackCommitID; by != 0 {
-		return undone, false, answer, failf(Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
+		return undone, false, answer, fault.Errorf(fault.Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
 			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
 	}
 	if len(later) == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // A file that is changed after it was verified, while a statement reads it, ends the answer.
@@ -29,7 +30,7 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 	if err == nil {
 		all.Release()
 	}
-	if e := storage.Explain(err); err == nil || e.Kind != storage.Unavailable || e.Code != "file_changed" {
+	if e := storage.Explain(err); err == nil || e.Kind != fault.Unavailable || e.Code != "file_changed" {
 		t.Errorf("got %v", err)
 	}
 	b.want(d, "head", `{"id":1}`, `{"id":2}`) // it is what was written

@@ -9,6 +9,7 @@ import (
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -50,7 +51,7 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	case catalog.Delete:
 		err = w.delete(ctx, c)
 	default:
-		err = failf(Invalid, "unknown_mode", "There is no mode %q. A mode is append, overwrite, upsert or delete.", clip(string(c.Mode)))
+		err = fault.Errorf(fault.Invalid, "unknown_mode", "There is no mode %q. A mode is append, overwrite, upsert or delete.", fault.Clip(string(c.Mode)))
 	}
 	if err != nil {
 		return catalog.Commit{}, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -38,7 +39,7 @@ func (s *Store) openTable(ctx context.Context, snap *Snapshot, columns []schema.
 // CheckCondition makes sure that a client's text is one SQL condition on records, and nothing more.
 func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 	if strings.ContainsRune(where, 0) {
-		return failf(Invalid, "invalid_condition", "A condition has no NUL characters.")
+		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition has no NUL characters.")
 	}
 	n, tree, err := parse(ctx, box, "SELECT 1 FROM records WHERE ("+where+"\n)")
 	if err != nil {
@@ -46,7 +47,7 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 	}
 	if n.Type != "SELECT_NODE" || n.FromTable.Type != "BASE_TABLE" || n.FromTable.TableName != "records" ||
 		len(n.Groups)+len(n.Modifiers) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
-		return failf(Invalid, "invalid_condition", "%q is not one SQL condition.", clip(where))
+		return fault.Errorf(fault.Invalid, "invalid_condition", "%q is not one SQL condition.", fault.Clip(where))
 	}
 	return readsRecords(ctx, box, tree)
 }
@@ -58,7 +59,7 @@ func readsRecords(ctx context.Context, box *duck.Conn, tree any) error {
 		return err
 	}
 	if len(r.parameters) > 0 {
-		return failf(Invalid, "invalid_condition", "A condition has no parameters (?, $1): write the values.")
+		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition has no parameters (?, $1): write the values.")
 	}
 	for _, t := range r.tables {
 		if !schema.SameName(t.Name, "records") || t.Schema != "" || t.Unit != "" {
@@ -72,7 +73,7 @@ func readsRecords(ctx context.Context, box *duck.Conn, tree any) error {
 func ClientError(err error) error {
 	switch duck.CauseOf(err) {
 	case duck.Input:
-		return failf(Invalid, "invalid_sql", "The SQL can't be run: %s.", duck.Message(err))
+		return fault.Errorf(fault.Invalid, "invalid_sql", "The SQL can't be run: %s.", duck.Message(err))
 	case duck.Forbidden:
 		return forbidden("something")
 	}

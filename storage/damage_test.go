@@ -16,6 +16,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -76,7 +77,7 @@ func (b *bench) readFile(path string) []byte {
 // refused makes sure that an error is a refusal of damaged data.
 func (b *bench) refused(what string, err error) {
 	b.Helper()
-	if e := storage.Explain(err); err == nil || e.Kind != storage.Corrupt {
+	if e := storage.Explain(err); err == nil || e.Kind != fault.Corrupt {
 		b.Errorf("%s: got %v", what, err)
 	}
 }
@@ -298,7 +299,7 @@ func TestOtherErrorsAreNotDamage(t *testing.T) {
 		"SELECT count(*) FROM (%s)":                  gone,
 	} {
 		_, err := conn.Exec(ctx, fmt.Sprintf(sql, snap.Table()))
-		if err == nil || storage.KindOf(storage.Explain(err)) == storage.Corrupt {
+		if err == nil || fault.KindOf(storage.Explain(err)) == fault.Corrupt {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -43,11 +44,11 @@ var looksLikeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 func CheckName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "", strings.TrimSpace(name) != name, len(name) > 255:
-		return failf(Invalid, "invalid_name", "A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", clip(name))
+		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", fault.Clip(name))
 	case strings.ContainsFunc(name, isControl), strings.ContainsAny(name, `/\@`):
-		return failf(Invalid, "invalid_name", "A dataset's name has no slashes, no @ and no control characters; %q has.", clip(name))
+		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has no slashes, no @ and no control characters; %q has.", fault.Clip(name))
 	case name == "." || name == ".." || name == "versions" || looksLikeID.MatchString(name):
-		return failf(Invalid, "invalid_name", "%q can't be a dataset's name: it reads as something else.", name)
+		return fault.Errorf(fault.Invalid, "invalid_name", "%q can't be a dataset's name: it reads as something else.", name)
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*creation, error
 		return nil, err
 	}
 	if n.ProjectID < 1 {
-		return nil, failf(Invalid, "invalid_project", "A project_id is 1 or greater; %d is not.", n.ProjectID)
+		return nil, fault.Errorf(fault.Invalid, "invalid_project", "A project_id is 1 or greater; %d is not.", n.ProjectID)
 	}
 	start, err := n.schema()
 	if err != nil {
@@ -133,7 +134,7 @@ func (n NewDataset) schema() (out schema.Schema, err error) {
 			return out, err
 		}
 		if _, twice := out.ByName(name); twice {
-			return out, failf(Invalid, "invalid_key", "Column %q is in the key twice.", name)
+			return out, fault.Errorf(fault.Invalid, "invalid_key", "Column %q is in the key twice.", name)
 		}
 		out.Columns = append(out.Columns, schema.Column{ID: i + 1, Name: name, Type: schema.Of(schema.Null)})
 		out.Key = append(out.Key, i+1)
@@ -163,22 +164,22 @@ func nameTaken(err error, name string) error {
 		return taken(name)
 	}
 	if errors.Is(err, catalog.ErrMoved) {
-		return failf(Conflict, "stale_head", "The dataset has changed meanwhile. Send the request again.")
+		return fault.Errorf(fault.Conflict, "stale_head", "The dataset has changed meanwhile. Send the request again.")
 	}
 	return err
 }
 
 func taken(name string) error {
-	return failf(Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", clip(name))
+	return fault.Errorf(fault.Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
 }
 
 // dataset finds a dataset that is not deleted by its id.
 func (s *Store) dataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 	d, err := tx.Dataset(id)
 	if err == nil && !d.DeletedAt.IsZero() {
-		return d, failf(NotFound, "dataset_deleted", "Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
+		return d, fault.Errorf(fault.NotFound, "dataset_deleted", "Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
 	}
-	return d, known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
+	return d, known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
 }
 
 // Dataset returns the dataset with that id, unless it is deleted.
@@ -202,7 +203,7 @@ func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d c
 			return err
 		}
 		d, err = tx.DatasetByName(project, ref)
-		return known(err, "dataset_not_found", "Dataset '%s' not found in project %d", clip(ref), project)
+		return known(err, "dataset_not_found", "Dataset '%s' not found in project %d", fault.Clip(ref), project)
 	})
 	return d, err
 }
@@ -295,7 +296,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 func (s *Store) anyDataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err = tx.Dataset(id)
-		return known(err, "dataset_not_found", "Dataset '%s' not found", clip(id))
+		return known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
 	})
 	return d, err
 }
@@ -411,7 +412,7 @@ func (s *Store) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Ki
 		return err
 	})
 	if err == nil && f == nil {
-		err = failf(NotFound, "file_not_found", "Commit %d wrote no %s file.", c.ID, kind)
+		err = fault.Errorf(fault.NotFound, "file_not_found", "Commit %d wrote no %s file.", c.ID, kind)
 	}
 	return f, err
 }

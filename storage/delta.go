@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first. An action and the
@@ -37,7 +38,7 @@ func (s *Store) delta(ctx context.Context, fork string, actions func(tx catalog.
 			return err
 		}
 		if !d.IsFork() {
-			return failf(NotFound, "not_a_fork", "Dataset '%s' is no fork: it has no upstream to compare with.", d.Name)
+			return fault.Errorf(fault.NotFound, "not_a_fork", "Dataset '%s' is no fork: it has no upstream to compare with.", d.Name)
 		}
 		upstream, err := tx.Dataset(d.UpstreamID)
 		if err != nil {

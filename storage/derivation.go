@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/schema"
 )
@@ -38,7 +39,7 @@ func (w *work) deriveTypes(ctx context.Context) error {
 	}
 	for _, c := range w.schema.Columns {
 		if way := w.schema.Cycle(c.ID); way != nil {
-			return failf(Conflict, "derivation_cycle", "Variable %q would be derived from itself: %s.", c.Name, strings.Join(columnNamesOf(way), " → ")).
+			return fault.Errorf(fault.Conflict, "derivation_cycle", "Variable %q would be derived from itself: %s.", c.Name, strings.Join(columnNamesOf(way), " → ")).
 				With("variable", c.Name)
 		}
 	}
@@ -76,7 +77,7 @@ func deriveType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.C
 	}
 	for _, id := range schema.References(c.Derivation) {
 		if _, ok := s.ByID(id); !ok {
-			return t, failf(Conflict, "derivation_unbound", "Variable %q is derived from a variable that would not be there. Undo what takes that away first, or drop %q.", c.Name, c.Name).
+			return t, fault.Errorf(fault.Conflict, "derivation_unbound", "Variable %q is derived from a variable that would not be there. Undo what takes that away first, or drop %q.", c.Name, c.Name).
 				With("variable", c.Name)
 		}
 	}
@@ -106,6 +107,6 @@ func unfailing(message string) string {
 }
 
 func unbound(s schema.Schema, c schema.Column, why string) error {
-	return failf(Invalid, "derivation_refused", "Variable %q can't be derived as %s: %s.", c.Name, clip(s.DerivationText(c)), why).
+	return fault.Errorf(fault.Invalid, "derivation_refused", "Variable %q can't be derived as %s: %s.", c.Name, fault.Clip(s.DerivationText(c)), why).
 		With("variable", c.Name)
 }

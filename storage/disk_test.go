@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"rowback/storage"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -91,7 +92,7 @@ func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
 					met := left < 0
 					left = -1
 					mu.Unlock()
-					if e := storage.Explain(err); met && (err == nil || e.Kind != storage.Unavailable || e.Code != code) {
+					if e := storage.Explain(err); met && (err == nil || e.Kind != fault.Unavailable || e.Code != code) {
 						t.Errorf("%s, step %d: %v", what, step, err)
 					}
 					b.unstaged(what)
@@ -126,7 +127,7 @@ func TestWritesEndBeforeTheDiskIsFull(t *testing.T) {
 	free.Store(1<<30 - 1)
 	low := func(what string, err error) {
 		t.Helper()
-		if e := storage.Explain(err); err == nil || e.Kind != storage.Unavailable || e.Code != "disk_low" {
+		if e := storage.Explain(err); err == nil || e.Kind != fault.Unavailable || e.Code != "disk_low" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -167,7 +168,7 @@ func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 		if err := os.Rename(path, path+".away"); err != nil {
 			t.Fatal(err)
 		}
-		if e := storage.Explain(b.Ready(context.Background())); e.Kind != storage.Unavailable || e.Code != "objects_missing" {
+		if e := storage.Explain(b.Ready(context.Background())); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
 			t.Errorf("%s: %v", folder, e)
 		}
 		if folder == "objects" {
@@ -175,12 +176,12 @@ func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 			b.refused("records", err)
 		}
 		_, err := b.try(d, "append", intake.JSON, `[{"id":2}]`)
-		if e := storage.Explain(err); e.Kind != storage.Unavailable || e.Code != "objects_missing" {
+		if e := storage.Explain(err); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
 			t.Errorf("a commit without %s: %v (%v)", folder, e, err)
 		}
 		if folder == "objects" { // the mount point of a disk that is away
 			b.must(os.Mkdir(path, 0o700))
-			if e := storage.Explain(b.Ready(context.Background())); e.Kind != storage.Unavailable || e.Code != "objects_missing" {
+			if e := storage.Explain(b.Ready(context.Background())); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
 				t.Errorf("ready over an empty folder: %v", e)
 			}
 			ctx, r, text := context.Background(), storage.Request{}, "new"
@@ -194,7 +195,7 @@ func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 					return err
 				},
 			} {
-				if e := storage.Explain(write()); e.Kind != storage.Unavailable && e.Kind != storage.Corrupt {
+				if e := storage.Explain(write()); e.Kind != fault.Unavailable && e.Kind != fault.Corrupt {
 					t.Errorf("%s while the disk is away: %v", what, e)
 				}
 			}

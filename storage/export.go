@@ -11,6 +11,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
+	"rowback/storage/fault"
 	"rowback/storage/filecache"
 	"rowback/storage/schema"
 	"rowback/storage/verify"
@@ -39,7 +40,7 @@ func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration,
 	})
 	switch {
 	case errors.Is(err, filecache.ErrTooLarge):
-		return nil, failf(Invalid, "file_too_large", "The file of these records is larger than the server keeps (--cache-size). Read them from …/data, which is streamed.")
+		return nil, fault.Errorf(fault.Invalid, "file_too_large", "The file of these records is larger than the server keeps (--cache-size). Read them from …/data, which is streamed.")
 	case err != nil:
 		return nil, err
 	}

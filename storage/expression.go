@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -45,7 +46,7 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 	}
 	if n.Type != "SELECT_NODE" || n.FromTable.Type != "BASE_TABLE" || n.FromTable.TableName != "records" || len(n.Select) != 1 ||
 		len(n.Groups)+len(n.Modifiers)+len(n.Where) > 0 || n.Having != nil || n.Qualify != nil || n.Sample != nil {
-		return "", badDerivation("%q is not one SQL expression", clip(written))
+		return "", badDerivation("%q is not one SQL expression", fault.Clip(written))
 	}
 	if err := e.walk(ctx, box, n.Select[0], nil); err != nil {
 		return "", err
@@ -60,7 +61,7 @@ func bindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 }
 
 func badDerivation(format string, args ...any) error {
-	return failf(Invalid, "invalid_derivation", "The derivation is refused: %s.", fmt.Sprintf(format, args...))
+	return fault.Errorf(fault.Invalid, "invalid_derivation", "The derivation is refused: %s.", fmt.Sprintf(format, args...))
 }
 
 // derivationOf says of a derivation what is said of SQL.
@@ -192,13 +193,13 @@ func (e *expression) unknown(ctx context.Context, box *duck.Conn, name string) e
 		}
 	}
 	if len(have) == 0 {
-		return badDerivation("there is no column %q", clip(name))
+		return badDerivation("there is no column %q", fault.Clip(name))
 	}
 	near, err := Nearest(ctx, box, have, name, 1)
 	if err != nil {
 		return err
 	}
-	return badDerivation("there is no column %q; the nearest is %q", clip(name), near[0])
+	return badDerivation("there is no column %q; the nearest is %q", fault.Clip(name), near[0])
 }
 
 // Nearest returns up to most of some names: those that are most like one.

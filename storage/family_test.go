@@ -17,6 +17,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -31,7 +32,7 @@ func (f *family) must(err error) {
 
 func (f *family) refused(err error, code string) {
 	f.Helper()
-	var e *storage.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Code != code {
 		f.Fatalf("got %v, want a refusal with %s", err, code)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -151,11 +152,11 @@ var reservedNames = []string{
 func CheckColumnName(name string) error {
 	for _, r := range reservedNames {
 		if schema.SameName(name, r) {
-			return failf(Invalid, "reserved_column", "Column %q has a name that the server uses itself. Rename it.", name)
+			return fault.Errorf(fault.Invalid, "reserved_column", "Column %q has a name that the server uses itself. Rename it.", name)
 		}
 	}
 	if strings.TrimSpace(name) == "" || len(name) > 255 || strings.ContainsFunc(name, isControl) {
-		return failf(Invalid, "invalid_column", "A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.", clip(name))
+		return fault.Errorf(fault.Invalid, "invalid_column", "A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.", fault.Clip(name))
 	}
 	return nil
 }
@@ -245,7 +246,7 @@ func (f *fitting) checkOffered(offered []intake.Offered, columns []schema.Column
 }
 
 func mismatch(c schema.Column, offered schema.Type, why string) error {
-	return failf(Invalid, "type_mismatch", "Column %q is %s and the records offer %s, %s. Send values that fit, or put them in a column of another name.",
+	return fault.Errorf(fault.Invalid, "type_mismatch", "Column %q is %s and the records offer %s, %s. Send values that fit, or put them in a column of another name.",
 		c.Name, c.Type, offered, why).
 		With("column", c.Name).With("stored_type", c.Type.String()).With("offered_type", offered.String())
 }

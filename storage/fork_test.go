@@ -12,6 +12,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 func (b *bench) fork(of, name, ref string) string {
@@ -32,11 +33,11 @@ func (b *bench) merge(from, into string) storage.Merged {
 	return m
 }
 
-func (b *bench) conflicts(from, into string, m storage.Merge) (storage.Merged, *storage.Error) {
+func (b *bench) conflicts(from, into string, m storage.Merge) (storage.Merged, *fault.Error) {
 	b.Helper()
 	m.Source = from
 	out, err := b.Merge(context.Background(), into, m, storage.Request{})
-	var e *storage.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Code != "merge_conflict" {
 		b.Fatalf("got %v, want a conflict", err)
 	}
@@ -231,7 +232,7 @@ func TestNamesakesAreAskedForByTheirIDs(t *testing.T) {
 		}
 		ids = append(ids, s.Dataset.ID)
 	}
-	if _, err := b.Fork(ctx, d, storage.NewFork{Name: "My fork"}, storage.Request{}); storage.KindOf(err) != storage.Exists {
+	if _, err := b.Fork(ctx, d, storage.NewFork{Name: "My fork"}, storage.Request{}); fault.KindOf(err) != fault.Exists {
 		t.Errorf("a taken name: %v", err)
 	}
 	found, err := b.FindDataset(ctx, 1, "My fork")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // readLabels records what is kept beside the commits of each dataset that the catalog has by now.
@@ -184,7 +185,7 @@ func (f *forward) isRemoved(l backupLabel) bool {
 // fits refuses a label that is another dataset's, or names a commit that the dataset does not have.
 func fits(tx catalog.Tx, dataset, of string, commit int64) error {
 	if dataset != of {
-		return failf(Corrupt, "foreign_label", "It is a label of dataset %s.", of)
+		return fault.Errorf(fault.Corrupt, "foreign_label", "It is a label of dataset %s.", of)
 	}
 	if commit == 0 {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // apply records what was chosen.
@@ -88,7 +89,7 @@ func (f *forward) place(tx catalog.Tx) error {
 // unplaceable reports whether err says that a commit contradicts what the catalog has.
 func unplaceable(err error) bool {
 	return errors.Is(err, catalog.ErrNotFound) || errors.Is(err, catalog.ErrMoved) || catalog.IsConstraint(err) ||
-		KindOf(err) != Internal
+		fault.KindOf(err) != fault.Internal
 }
 
 // replay records one commit, and what it played, as its description says.

@@ -14,6 +14,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -102,7 +103,7 @@ func TestAnyOldCatalogIsBroughtUpToDate(t *testing.T) {
 		switch err := b.step(); {
 		case err == nil:
 			done++
-		case storage.KindOf(err) == storage.Internal:
+		case fault.KindOf(err) == fault.Internal:
 			t.Fatalf("step %d: %v", i, err)
 		}
 		if i%(steps/6) == 0 {
@@ -216,7 +217,7 @@ func TestAForkOfWhatIsLostIsSetAside(t *testing.T) {
 	for range 2 {
 		again := reopen(t, b.dir, storage.Options{})
 		again.want(other, "head", `{"id":7}`)
-		if _, err := again.Dataset(ctx, f); storage.KindOf(err) != storage.NotFound {
+		if _, err := again.Dataset(ctx, f); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("the fork: %v", err)
 		}
 		if problems, err := again.Check(ctx, true); len(problems) == 0 || err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 )
 
 // functionList has the functions that compute, and then the others: paragraphs of names, apart by a sentence each.
@@ -42,14 +43,14 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 		case slices.Contains(refused, c.name):
 			return &Placed{c.offset, forbidden(c.name + "()")}
 		case strings.Contains(c.name, "`"):
-			return &Placed{c.offset, failf(Invalid, "invalid_sql", "A name is quoted as in \"name\", and not with `.")}
+			return &Placed{c.offset, fault.Errorf(fault.Invalid, "invalid_sql", "A name is quoted as in \"name\", and not with `.")}
 		default:
 			words := slices.DeleteFunc(allowed, func(name string) bool { return !wordy.MatchString(name) })
 			near, err := Nearest(ctx, box, words, c.name, 3)
 			if err != nil {
 				return err
 			}
-			return &Placed{c.offset, failf(Invalid, "invalid_sql", "There is no function %s(); the nearest names are %s.", clip(c.name), strings.Join(near, ", "))}
+			return &Placed{c.offset, fault.Errorf(fault.Invalid, "invalid_sql", "There is no function %s(); the nearest names are %s.", fault.Clip(c.name), strings.Join(near, ", "))}
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -49,7 +50,7 @@ func fuzzed(f *testing.F) (s *storage.Store, dataset string, staging func() []st
 // mustTell fails the test where an error is not one that a client is told of.
 func mustTell(t *testing.T, err error) {
 	t.Helper()
-	if err != nil && storage.KindOf(storage.Explain(err)) == storage.Internal {
+	if err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -17,7 +18,7 @@ import (
 // checkType refuses a column whose values can't be stored, whatever they are.
 func checkType(name string, t schema.Type) error {
 	if why := gate.Type(t); why != "" {
-		return failf(Invalid, "unsupported_type", "Column %q %s.", name, why).With("column", name)
+		return fault.Errorf(fault.Invalid, "unsupported_type", "Column %q %s.", name, why).With("column", name)
 	}
 	return nil
 }
@@ -25,7 +26,7 @@ func checkType(name string, t schema.Type) error {
 // CheckDepth refuses JSON that many readers could not read when it is given back: it is too deep.
 func CheckDepth(body []byte) error {
 	if gate.Depth(body) > gate.MaxJSONDepth {
-		return failf(Malformed, "malformed_json", "The JSON has more than %d arrays and objects inside one another.", gate.MaxJSONDepth)
+		return fault.Errorf(fault.Malformed, "malformed_json", "The JSON has more than %d arrays and objects inside one another.", gate.MaxJSONDepth)
 	}
 	return nil
 }
@@ -156,6 +157,6 @@ func firstUnstorable(t schema.Type, a arrow.Array) (i int, why string) {
 
 // unstorable refuses a value; record is its record's number from 0.
 func unstorable(c schema.Column, record int64, why string) error {
-	return failf(Invalid, "unstorable_value", "Column %q (%s) has in record %d %s. Correct or convert it, and send the records again.", c.Name, c.Type, record+1, why).
+	return fault.Errorf(fault.Invalid, "unstorable_value", "Column %q (%s) has in record %d %s. Correct or convert it, and send the records again.", c.Name, c.Type, record+1, why).
 		With("column", c.Name).With("record", record+1)
 }

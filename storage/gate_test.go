@@ -13,6 +13,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -64,7 +65,7 @@ func TestWhatCouldNotBeReadIsRefused(t *testing.T) {
 				b.json(d, "append", `[{"id":7,"w":"kept"}]`)
 				_, err := b.try(d, mode, intake.Arrow, arrowOf(t, c.field, c.value))
 				told := storage.Explain(err)
-				if err == nil || told.Kind != storage.Invalid || told.Code != c.code || !strings.Contains(told.Detail, c.says) {
+				if err == nil || told.Kind != fault.Invalid || told.Code != c.code || !strings.Contains(told.Detail, c.says) {
 					t.Errorf("%v: %+v", err, told)
 				}
 				b.want(d, "head", `{"id":7,"w":"kept"}`)
@@ -115,7 +116,7 @@ func TestTextThatIsNotJSONDoesNotBecomeJSON(t *testing.T) {
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1,"v":"[1]","w":"{\"a\": 1}"},{"id":2,"v":"[NaN]"}]`)
 	to := "JSON"
-	if _, _, err := b.tryEdit(d, "v", storage.VariableEdit{Type: &to}); err == nil || storage.Explain(err).Kind != storage.Invalid {
+	if _, _, err := b.tryEdit(d, "v", storage.VariableEdit{Type: &to}); err == nil || storage.Explain(err).Kind != fault.Invalid {
 		t.Errorf("v became JSON: %v", err)
 	}
 	if _, _, err := b.tryEdit(d, "w", storage.VariableEdit{Type: &to}); err != nil {
@@ -135,7 +136,7 @@ func TestDerivationsThatAreTooDeep(t *testing.T) {
 		return err
 	}
 	for _, depth := range []int{600, 100_000} {
-		if err := derive("deep", depth); storage.Explain(err).Kind != storage.Invalid {
+		if err := derive("deep", depth); storage.Explain(err).Kind != fault.Invalid {
 			t.Errorf("%d brackets: %v", depth, err)
 		}
 	}

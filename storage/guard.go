@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/verify"
 )
 
@@ -29,7 +30,7 @@ func (g guard) Seen(paths []string) (changed func() error) {
 		if !changedSince() {
 			return nil
 		}
-		return failf(Unavailable, "file_changed", "A stored file was changed while it was read. Send the request again.")
+		return fault.Errorf(fault.Unavailable, "file_changed", "A stored file was changed while it was read. Send the request again.")
 	}
 }
 
@@ -104,7 +105,7 @@ func (s *Store) refuseDamage(ctx context.Context, err error) error {
 	if !errors.As(err, &damage) {
 		return err
 	}
-	e := failf(Corrupt, "corrupted_data", "A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. "+
+	e := fault.Errorf(fault.Corrupt, "corrupted_data", "A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. "+
 		"Look at …/validation; put the file back from a copy of the data directory, or restore a backup.",
 		damage.Commit, s.nameOf(ctx, damage.Dataset)).
 		With("dataset_id", damage.Dataset).With("commit", damage.Commit).With("kind", kindOf(damage.Object))

@@ -18,6 +18,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -448,7 +449,7 @@ func (m *model) must(err error) {
 
 func (m *model) refused(err error, code string) {
 	m.Helper()
-	var e *storage.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Code != code {
 		m.Fatalf("got %v, want a refusal with %s", err, code)
 	}

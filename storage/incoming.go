@@ -12,6 +12,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -102,7 +103,7 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) e
 		return records.Explain(err)
 	}
 	if least < 0 || greatest > maxRowID {
-		return failf(Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
+		return fault.Errorf(fault.Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	in.brought = greatest
 	return nil

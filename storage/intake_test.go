@@ -19,6 +19,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -151,7 +152,7 @@ func TestTypesMeet(t *testing.T) {
 				b.rows(d, "head", true)
 				return
 			}
-			var e *storage.Error
+			var e *fault.Error
 			if !errors.As(err, &e) || e.Code != "type_mismatch" {
 				t.Fatalf("got %v, want a refusal", err)
 			}
@@ -230,7 +231,7 @@ func TestBadInput(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := b.try(d, "append", c.format, c.body)
 			e := storage.Explain(err)
-			if err == nil || e.Kind != storage.Malformed && e.Kind != storage.Invalid {
+			if err == nil || e.Kind != fault.Malformed && e.Kind != fault.Invalid {
 				t.Fatalf("got kind %d: %v", e.Kind, err)
 			}
 			if !strings.Contains(e.Detail, c.says) {
@@ -263,7 +264,7 @@ func TestBadChanges(t *testing.T) {
 	wantRefusal(t, err, "dataset_not_found")
 	for _, where := range []string{"v = ", "nope > 1", "1=1; DROP TABLE x", "true) UNION SELECT 1, 1 FROM records WHERE (true", "v IN (SELECT 1 FROM read_csv('/etc/passwd'))", "sum(v) > 1", " "} {
 		_, err := b.Commit(ctx, d, storage.Change{Mode: "delete", Where: where})
-		if e := storage.Explain(err); err == nil || e.Kind != storage.Invalid || strings.Contains(e.Detail, b.dir) {
+		if e := storage.Explain(err); err == nil || e.Kind != fault.Invalid || strings.Contains(e.Detail, b.dir) {
 			t.Errorf("%q: %v", where, err)
 		}
 	}
@@ -346,7 +347,7 @@ func TestDamagedUploads(t *testing.T) {
 			}
 			c, err := b.try(d, "append", format, string(body))
 			if err != nil {
-				if k := storage.Explain(err).Kind; k != storage.Malformed && k != storage.Invalid {
+				if k := storage.Explain(err).Kind; k != fault.Malformed && k != fault.Invalid {
 					t.Errorf("%s: kind %d: %v", format, k, err)
 				}
 				continue
@@ -432,7 +433,7 @@ func TestRowIDsThatAreBrought(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
 	for _, body := range []string{`[{"_id":1.5}]`, `[{"_id":12345678901234567890}]`, `[{"_id":-1}]`, `[{"_id":9223372036854775807}]`, `[{"_id":"a"}]`} {
-		if _, err := b.try(d, "append", "json", body); storage.KindOf(err) != storage.Invalid {
+		if _, err := b.try(d, "append", "json", body); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", body, err)
 		}
 	}

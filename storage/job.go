@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // StartJob records work that is answered before it is done.
@@ -50,7 +51,7 @@ func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a ans
 func (s *Store) Job(ctx context.Context, id string) (j catalog.Job, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		j, err = tx.Job(id)
-		return known(err, "progress_not_found", "Progress '%s' not found", clip(id))
+		return known(err, "progress_not_found", "Progress '%s' not found", fault.Clip(id))
 	})
 	return j, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -57,11 +58,11 @@ func (w *work) checkKeys(ctx context.Context, in *incoming) error {
 	key := w.schema.KeyColumns()
 	for _, c := range key {
 		if !in.has(c.ID) {
-			return failf(Invalid, "key_missing", "The records have no column %q, which is in the key (%s). Every record needs its key.", c.Name, keyNames(key)).
+			return fault.Errorf(fault.Invalid, "key_missing", "The records have no column %q, which is in the key (%s). Every record needs its key.", c.Name, keyNames(key)).
 				With("key", keyNames(key))
 		}
 		if c.Type.Nested() {
-			return failf(Invalid, "key_type", "Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
+			return fault.Errorf(fault.Invalid, "key_type", "Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
 		}
 	}
 	sorted, err := w.scanKeys(ctx, in)
@@ -166,7 +167,7 @@ func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int
 	if err != nil {
 		return err
 	}
-	return failf(Invalid, "key_null", "%d of the records lack a key (%s), the first in record %s. Every record needs its key.", n, keyNames(key), joinInts(rows)).
+	return fault.Errorf(fault.Invalid, "key_null", "%d of the records lack a key (%s), the first in record %s. Every record needs its key.", n, keyNames(key), joinInts(rows)).
 		With("rows", rows).With("key", keyNames(key))
 }
 
@@ -178,7 +179,7 @@ func (w *work) duplicateKeys(ctx context.Context, in *incoming) error {
 	if err != nil || len(keys) == 0 {
 		return err
 	}
-	return failf(Invalid, "key_duplicate", "The records have the same key (%s) twice, for example %s. Send each key once.", keyNames(key), showKeys(key, keys)).
+	return fault.Errorf(fault.Invalid, "key_duplicate", "The records have the same key (%s) twice, for example %s. Send each key once.", keyNames(key), showKeys(key, keys)).
 		With("keys", keys)
 }
 
@@ -194,7 +195,7 @@ func (w *work) checkNew(ctx context.Context, in *incoming) error {
 	if err != nil || len(keys) == 0 {
 		return err
 	}
-	return failf(Invalid, "key_exists", "The dataset has records with these keys (%s) already, for example %s. Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
+	return fault.Errorf(fault.Invalid, "key_exists", "The dataset has records with these keys (%s) already, for example %s. Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
 		With("keys", keys)
 }
 
@@ -226,7 +227,7 @@ func showKeys(key []schema.Column, keys []map[string]string) string {
 	for i, k := range keys {
 		values := make([]string, len(key))
 		for j, c := range key {
-			values[j] = c.Name + " = " + clip(k[c.Name])
+			values[j] = c.Name + " = " + fault.Clip(k[c.Name])
 		}
 		parts[i] = strings.Join(values, " and ")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // mergePlan is which of the source's actions a merge plays.
@@ -27,10 +28,10 @@ func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) 
 			return err
 		}
 		if plan.source.ID == target.ID {
-			return failf(Invalid, "merge_into_itself", "Dataset '%s' can't be merged into itself.", target.Name)
+			return fault.Errorf(fault.Invalid, "merge_into_itself", "Dataset '%s' can't be merged into itself.", target.Name)
 		}
 		if plan.source.FamilyID != target.FamilyID {
-			return failf(Invalid, "not_family", "Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to merge by.", plan.source.Name, target.Name)
+			return fault.Errorf(fault.Invalid, "not_family", "Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to merge by.", plan.source.Name, target.Name)
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
 			return err
@@ -64,12 +65,12 @@ func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
 		return nil
 	}
 	if len(f.Keys)+len(f.Hashes) == 0 {
-		return failf(Invalid, "empty_filter", "The filter names nothing: give it a list of keys or of hashes, or leave it out.").With("field", "filter")
+		return fault.Errorf(fault.Invalid, "empty_filter", "The filter names nothing: give it a list of keys or of hashes, or leave it out.").With("field", "filter")
 	}
 	known := ActionKeys()
 	for _, k := range f.Keys {
 		if !slices.Contains(known, k) {
-			return failf(Invalid, "unknown_key", "There is no action key %q. The keys are %s.", clip(k), strings.Join(known, ", ")).With("field", "filter")
+			return fault.Errorf(fault.Invalid, "unknown_key", "There is no action key %q. The keys are %s.", fault.Clip(k), strings.Join(known, ", ")).With("field", "filter")
 		}
 	}
 	for _, h := range f.Hashes {
@@ -78,7 +79,7 @@ func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
 			return err
 		}
 		if len(found) == 0 {
-			return failf(Invalid, "unknown_hash", "Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.", source.Name, clip(h)).With("field", "filter")
+			return fault.Errorf(fault.Invalid, "unknown_hash", "Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.", source.Name, fault.Clip(h)).With("field", "filter")
 		}
 	}
 	return nil

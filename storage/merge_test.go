@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -240,7 +241,7 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 		t.Error(got)
 	}
 	b.savepoint(d, storage.NewSavepoint{}, false) // nothing changed since the revert
-	if _, err := b.FindSavepoint(ctx, d, "master__000002"); storage.KindOf(err) != storage.NotFound {
+	if _, err := b.FindSavepoint(ctx, d, "master__000002"); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
 	b.loseCatalog()

@@ -16,6 +16,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -33,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 	b.json(d, "append", `[{"id":1}]`)
 	full = true
 	_, err := b.try(d, "append", intake.JSON, `[{"id":2}]`)
-	if e := storage.Explain(err); e.Kind != storage.Unavailable || e.Code != "disk_full" || strings.Contains(e.Detail, dir) {
+	if e := storage.Explain(err); e.Kind != fault.Unavailable || e.Code != "disk_full" || strings.Contains(e.Detail, dir) {
 		t.Errorf("got %v: %v", e.Code, err)
 	}
 	full = false
@@ -58,11 +59,11 @@ func TestWritersRace(t *testing.T) {
 			_, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: u, Request: storage.Request{ExpectedHead: &first.ID}})
 			mu.Lock()
 			defer mu.Unlock()
-			var e *storage.Error
+			var e *fault.Error
 			switch {
 			case err == nil:
 				won++
-			case errors.As(err, &e) && e.Kind == storage.Conflict && e.Code == "stale_head":
+			case errors.As(err, &e) && e.Kind == fault.Conflict && e.Code == "stale_head":
 				lost++
 			default:
 				t.Error(err)
@@ -279,8 +280,8 @@ func TestRefs(t *testing.T) {
 		"tail": "ref_not_found", "2020-01-01T00:00:00Z": "ref_not_found", "1.0": "ref_not_found", "99999999999999999999": "ref_not_found", "../x": "ref_not_found",
 	} {
 		_, err := b.Snapshot(ctx, d, ref)
-		var e *storage.Error
-		if !errors.As(err, &e) || e.Code != code || e.Kind != storage.NotFound {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Code != code || e.Kind != fault.NotFound {
 			t.Errorf("%q: %v", ref, err)
 		}
 	}
@@ -476,7 +477,7 @@ func TestVersions(t *testing.T) {
 	wantRefusal(t, err, "unknown_version_type")
 	for _, bad := range []string{"1.0", "v1.0.0", "1.0.0.0", "01.0.0", "1.0.x", "", "99999999999999999999.0.0"} {
 		_, err := b.FindVersion(ctx, d, bad)
-		var e *storage.Error
+		var e *fault.Error
 		if !errors.As(err, &e) || e.Detail != "Invalid version format. Expected semantic version (major.minor.patch)" {
 			t.Errorf("%q: %v", bad, err)
 		}

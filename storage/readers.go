@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -28,7 +29,7 @@ func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
 	select {
 	case r.places <- struct{}{}:
 	case <-patience.C:
-		return nil, failf(Unavailable, "busy", "Too many uploads are read at once. Send the request again in a moment.")
+		return nil, fault.Errorf(fault.Unavailable, "busy", "Too many uploads are read at once. Send the request again in a moment.")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

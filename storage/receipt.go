@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // Receipt keeps the answer in the transaction that does the work: under a key, so that it happens once, or with the job
@@ -86,7 +87,7 @@ func (s *Store) answered(ctx context.Context, user, key, fingerprint string) (an
 			return nil
 		}
 		if err == nil && r.Fingerprint != fingerprint {
-			err = failf(Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for a new request.")
+			err = fault.Errorf(fault.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for a new request.")
 		}
 		answer, ok = r.Answer, err == nil
 		return err

@@ -8,6 +8,7 @@ import (
 	"maps"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // Merge is a request to play the actions of one dataset on another of its family (design, section 6).
@@ -91,7 +92,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 }
 
 // refusal is the error that tells what conflicts.
-func (m Merged) refusal() *Error {
+func (m Merged) refusal() *fault.Error {
 	first := m.Conflicts[0]
 	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s", ActionKey(first.Action), first.Action.ID, first.Detail)
 	switch n := len(m.Conflicts) - 1; {
@@ -108,7 +109,7 @@ func (m Merged) refusal() *Error {
 	default:
 		text += " Nothing was changed; mend it on either side, then merge again."
 	}
-	return failf(Conflict, "merge_conflict", "%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
+	return fault.Errorf(fault.Conflict, "merge_conflict", "%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
 }
 
 // player plays actions on a target, one after the other.

@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -139,7 +140,7 @@ func widenedOnly(before, now schema.Column) bool {
 func (w *work) playDerivations(ctx context.Context) error {
 	followNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
-	if e := Explain(err); err != nil && (e.Kind == Invalid || e.Kind == Conflict) {
+	if e := Explain(err); err != nil && (e.Kind == fault.Invalid || e.Kind == fault.Conflict) {
 		name, _ := e.Fields["variable"].(string)
 		return onVariable(name, "%s", e.Detail)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // Restore brings a dataset back to a whole state, as one commit, which a rollback can undo. It closes what is live now
@@ -52,9 +53,9 @@ func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, mor
 // Verify reads every file of a snapshot and compares it with its checksum.
 func (s *Store) Verify(ctx context.Context, snap *Snapshot) error {
 	err := s.readWhole(ctx, snap.Files())
-	var e *Error
-	if !errors.As(err, &e) || e.Kind != Corrupt {
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Kind != fault.Corrupt {
 		return err
 	}
-	return &Error{Kind: Corrupt, Code: "target_corrupted", Detail: "Cannot rollback: target version is corrupted", Fields: e.Fields, Cause: e.Cause}
+	return &fault.Error{Kind: fault.Corrupt, Code: "target_corrupted", Detail: "Cannot rollback: target version is corrupted", Fields: e.Fields, Cause: e.Cause}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -43,7 +44,7 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	trial.commit.ID = math.MaxInt64
 	defer trial.end()
 	answer, err := trial.undo(ctx, commit, p)
-	if e := Explain(err); err != nil && (e.Kind == Conflict || e.Code == "derivation_refused") {
+	if e := Explain(err); err != nil && (e.Kind == fault.Conflict || e.Code == "derivation_refused") {
 		return Rollbackable{Blocked: true, Detail: e.Detail, Policy: p}, nil
 	}
 	return answer, err
@@ -88,8 +89,8 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 }
 
 // refusal is the error that tells what blocks.
-func (a Rollbackable) refusal() *Error {
-	return failf(Blocked, "rollback_blocked", "%s", a.Detail).
+func (a Rollbackable) refusal() *fault.Error {
+	return fault.Errorf(fault.Blocked, "rollback_blocked", "%s", a.Detail).
 		With("is_blocked", true).With("policy", a.Policy).With("blocking_commits", a.Blockers)
 }
 
@@ -177,7 +178,7 @@ func bring(now schema.Schema, old schema.Column) schema.Schema {
 }
 
 func columnTaken(commit int64, name string) error {
-	return failf(Conflict, "column_taken", "Commit %d can't be rolled back: column %q would come back, and there is another of that name since. Undo what added that one first.", commit, name)
+	return fault.Errorf(fault.Conflict, "column_taken", "Commit %d can't be rolled back: column %q would come back, and there is another of that name since. Undo what added that one first.", commit, name)
 }
 
 // flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it
@@ -191,7 +192,7 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 			return err
 		}
 		if by := undoneBy(marks, parent); rollback == 0 && by != 0 {
-			return failf(Conflict, "undone_twice", "Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
+			return fault.Errorf(fault.Conflict, "undone_twice", "Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
 		}
 		if rollback == 0 {
 			return flip(tx, marks, parent, c.ID)

@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 func blockers(t *testing.T, b *bench, dataset string, commit int64, p storage.Policy) string {
@@ -30,7 +31,7 @@ func blockers(t *testing.T, b *bench, dataset string, commit int64, p storage.Po
 
 func wantRefusal(t *testing.T, err error, code string) {
 	t.Helper()
-	var e *storage.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Code != code {
 		t.Errorf("got %v, want a refusal with %s", err, code)
 	}
@@ -302,8 +303,8 @@ func TestADamagedTargetIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{})
-		var e *storage.Error
-		if !errors.As(err, &e) || e.Detail != "Cannot rollback: target version is corrupted" || e.Kind != storage.Corrupt {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Detail != "Cannot rollback: target version is corrupted" || e.Kind != fault.Corrupt {
 			t.Errorf("%s: %v", what, err)
 		}
 		if problems, err := b.Check(ctx, true); err != nil || len(problems) == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // A disk that is full is worse than one that is almost: nothing can be repaired there. So writes end before.
@@ -22,7 +23,7 @@ func (s *Store) room() error {
 	if err != nil || free >= s.options.MinFree {
 		return err
 	}
-	return failf(Unavailable, "disk_low", "The server's disk has %s left, and %s are to stay free (--min-free), so nothing is written. "+
+	return fault.Errorf(fault.Unavailable, "disk_low", "The server's disk has %s left, and %s are to stay free (--min-free), so nothing is written. "+
 		"Make room, or lower --min-free; reading goes on.",
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(s.options.MinFree)))
 }
@@ -97,9 +98,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	}
 	var commits int64
 	if err := s.catalog.Read(ctx, func(tx catalog.Tx) (err error) { commits, err = tx.Last("commit"); return err }); err != nil {
-		return failf(Unavailable, "catalog_unreachable", "The catalog does not answer.")
+		return fault.Errorf(fault.Unavailable, "catalog_unreachable", "The catalog does not answer.")
 	}
-	missing := failf(Unavailable, "objects_missing",
+	missing := fault.Errorf(fault.Unavailable, "objects_missing",
 		"The stored files are missing (objects, in the data directory). Put them back, then start the server again.")
 	if err := s.blobs.Writable(); err != nil {
 		if e := systemFault(err); e != nil {

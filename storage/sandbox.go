@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 )
 
 // Clients' statements that run at once, for reading and for commits, sharing their part of the memory. Others wait, for
@@ -58,7 +59,7 @@ func (s *Store) OpenSandbox(ctx context.Context, commit bool) (*duck.Conn, error
 	select {
 	case places <- struct{}{}:
 	case <-patience.C:
-		return nil, failf(Unavailable, "busy", "Too many queries and conditions run at once. Send the request again in a moment.")
+		return nil, fault.Errorf(fault.Unavailable, "busy", "Too many queries and conditions run at once. Send the request again in a moment.")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -79,7 +80,7 @@ func notStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	e := failf(Unavailable, "busy", "The server can't start a process for the SQL now. Send the request again in a moment.")
+	e := fault.Errorf(fault.Unavailable, "busy", "The server can't start a process for the SQL now. Send the request again in a moment.")
 	e.Cause = err
 	return e
 }

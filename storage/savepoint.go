@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // SavepointName writes a savepoint's name, such as master__000003.
@@ -69,7 +70,7 @@ func savepoint(tx catalog.Tx, d catalog.Dataset, is func(catalog.Savepoint) bool
 	if i := slices.IndexFunc(list, is); i >= 0 {
 		return list[i], err
 	}
-	return catalog.Savepoint{}, cmp.Or(err, error(failf(NotFound, "savepoint_not_found", "Savepoint %s not found for dataset '%s'", clip(ref), d.Name)))
+	return catalog.Savepoint{}, cmp.Or(err, error(fault.Errorf(fault.NotFound, "savepoint_not_found", "Savepoint %s not found for dataset '%s'", fault.Clip(ref), d.Name)))
 }
 
 // FindSavepoint returns a savepoint of a dataset by its id or its name (master__000003).
@@ -150,7 +151,7 @@ func (r Request) expects(d catalog.Dataset) error {
 	if r.ExpectedHead == nil || *r.ExpectedHead == d.Head {
 		return nil
 	}
-	return failf(Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
+	return fault.Errorf(fault.Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
 		With("head", d.Head).With("expected_head", *r.ExpectedHead)
 }
 
@@ -232,7 +233,7 @@ func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (cat
 		return catalog.Commit{}, err
 	}
 	if s.locks.held(dataset) {
-		return catalog.Commit{}, failf(Conflict, "busy", "Another commit is being made. Look at what it changed once it is done, then revert.")
+		return catalog.Commit{}, fault.Errorf(fault.Conflict, "busy", "Another commit is being made. Look at what it changed once it is done, then revert.")
 	}
 	if r.Message == "" {
 		r.Message = "Revert to savepoint " + SavepointName(p.Number)

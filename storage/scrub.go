@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/verify"
 )
 
@@ -122,7 +123,7 @@ func (b *scrub) backups() error {
 		if err := b.read(o); err != nil {
 			return err
 		}
-		if _, err := b.store.FindBackup(b.ctx, kept.DatasetID, kept.ID); KindOf(err) == NotFound {
+		if _, err := b.store.FindBackup(b.ctx, kept.DatasetID, kept.ID); fault.KindOf(err) == fault.NotFound {
 			b.store.verifier.Forget(o.Key) // it was removed meanwhile
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -107,7 +108,7 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err er
 			return resolveTime(tx, d, t, ref)
 		}
 	}
-	return 0, failf(NotFound, "ref_not_found", "%q is no ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, a savepoint such as master__000003, or a time such as 2026-01-31T10:00:00Z.", clip(ref), d.Name)
+	return 0, fault.Errorf(fault.NotFound, "ref_not_found", "%q is no ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, a savepoint such as master__000003, or a time such as 2026-01-31T10:00:00Z.", fault.Clip(ref), d.Name)
 }
 
 func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
@@ -124,7 +125,7 @@ func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int
 	case !errors.Is(err, catalog.ErrNotFound):
 		return c.ID, err
 	case t.Before(d.CreatedAt):
-		return 0, failf(NotFound, "ref_not_found", "Dataset '%s' was not there yet at %s; it was made at %s.", d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
+		return 0, fault.Errorf(fault.NotFound, "ref_not_found", "Dataset '%s' was not there yet at %s; it was made at %s.", d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
 	}
 	return 0, nil // after it was made and before its first commit
 }
@@ -132,7 +133,7 @@ func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int
 // known turns a missing row into a sentence.
 func known(err error, code, format string, args ...any) error {
 	if errors.Is(err, catalog.ErrNotFound) {
-		return failf(NotFound, code, format, args...)
+		return fault.Errorf(fault.NotFound, code, format, args...)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -138,7 +139,7 @@ func (r *reach) look(n map[string]any, ctes []string) error {
 	case kind == "BASE_TABLE":
 		return r.name(n, ctes)
 	case kind == "SHOW_REF" && (n["query"] == nil || text(n["table_name"]) != ""):
-		return failf(Invalid, "forbidden_sql", "The SQL asks for a list of what the server has (SHOW), which it can't have. The datasets are in the table rowback.datasets.")
+		return fault.Errorf(fault.Invalid, "forbidden_sql", "The SQL asks for a list of what the server has (SHOW), which it can't have. The datasets are in the table rowback.datasets.")
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (r *reach) name(n map[string]any, ctes []string) error {
 	at, ok := n["at_clause"].(map[string]any)
 	if t.Schema == "" && slices.Contains(ctes, schema.Fold(t.Name)) {
 		if ok {
-			return &Placed{t.Offset, failf(Invalid, "invalid_sql", "%q is a query of the statement itself (WITH), which has no versions: AT is for datasets.", clip(t.Name))}
+			return &Placed{t.Offset, fault.Errorf(fault.Invalid, "invalid_sql", "%q is a query of the statement itself (WITH), which has no versions: AT is for datasets.", fault.Clip(t.Name))}
 		}
 		return nil
 	}
@@ -197,8 +198,8 @@ func text(v any) string {
 	return s
 }
 
-func forbidden(what string) *Error {
-	return failf(Invalid, "forbidden_sql", "The SQL asks for %s, which it can't have: it reads records, and nothing else.", clip(what))
+func forbidden(what string) *fault.Error {
+	return fault.Errorf(fault.Invalid, "forbidden_sql", "The SQL asks for %s, which it can't have: it reads records, and nothing else.", fault.Clip(what))
 }
 
 // parse parses one SELECT statement.
@@ -250,7 +251,7 @@ func serialized(ctx context.Context, box *duck.Conn, statement string) (tree str
 // Placed is a refusal of SQL with its place.
 type Placed struct {
 	Offset  int // bytes into the text; -1: nowhere in it
-	refusal *Error
+	refusal *fault.Error
 }
 
 func (p *Placed) Error() string { return p.refusal.Error() }
@@ -266,7 +267,7 @@ func unparsed(message, position string) error {
 	case strings.Contains(message, "Only SELECT statements"):
 		message = "it is not one SELECT, or a PIVOT that does not list its values (ON … IN (…))"
 	}
-	e := &Placed{-1, failf(Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(message, "."))}
+	e := &Placed{-1, fault.Errorf(fault.Invalid, "invalid_sql", "The SQL can't be parsed: %s.", strings.TrimRight(message, "."))}
 	if offset, err := strconv.Atoi(position); err == nil {
 		e.Offset = offset
 	}

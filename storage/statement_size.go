@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -67,7 +68,7 @@ func checkBrackets(statement string) error {
 }
 
 func tooComplex(format string, args ...any) error {
-	return failf(Invalid, "too_complex", "The SQL "+format, args...)
+	return fault.Errorf(fault.Invalid, "too_complex", "The SQL "+format, args...)
 }
 
 // of finds the size of a part. with are the sizes of the queries that have names there.

@@ -14,13 +14,4 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// clip shortens what a client sent, to show it back.
-func clip(s string) string {
-	const most = 60
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return string([]rune(s)[:most]) + "…"
-}
-
 func isControl(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }

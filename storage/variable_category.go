@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -13,11 +14,11 @@ func checkCategories(list []schema.Category) error {
 	for _, c := range list {
 		switch {
 		case strings.TrimSpace(c.Name) == "":
-			return failf(Invalid, "invalid_categories", "Category %d has no name.", c.ID)
+			return fault.Errorf(fault.Invalid, "invalid_categories", "Category %d has no name.", c.ID)
 		case ids[c.ID]:
-			return failf(Invalid, "invalid_categories", "Two categories have the id %d.", c.ID)
+			return fault.Errorf(fault.Invalid, "invalid_categories", "Two categories have the id %d.", c.ID)
 		case names[c.Name]:
-			return failf(Invalid, "invalid_categories", "Two categories have the name %q.", clip(c.Name))
+			return fault.Errorf(fault.Invalid, "invalid_categories", "Two categories have the name %q.", fault.Clip(c.Name))
 		}
 		ids[c.ID], names[c.Name] = true, true
 	}
@@ -27,7 +28,7 @@ func checkCategories(list []schema.Category) error {
 // checkCategorical refuses categories of a variable that does not hold text.
 func checkCategorical(c schema.Column) error {
 	if len(c.Categories) > 0 && c.Type.Name != schema.Varchar {
-		return failf(Invalid, "invalid_categories", "Variable %q has categories, and they are VARCHAR, not %s.", c.Name, c.Type)
+		return fault.Errorf(fault.Invalid, "invalid_categories", "Variable %q has categories, and they are VARCHAR, not %s.", c.Name, c.Type)
 	}
 	return nil
 }
@@ -53,7 +54,7 @@ func categoryNames(c schema.Column, values []json.RawMessage) ([]json.RawMessage
 	for i, v := range values {
 		known, ok := written[plainJSON(v)]
 		if !ok {
-			return nil, failf(Invalid, "unknown_category", "Value %d, %s, is no category of variable %q: neither an id nor a name.", i+1, clip(string(v)), c.Name).
+			return nil, fault.Errorf(fault.Invalid, "unknown_category", "Value %d, %s, is no category of variable %q: neither an id nor a name.", i+1, fault.Clip(string(v)), c.Name).
 				With("variable", c.Name).With("value", i+1)
 		}
 		out[i] = known

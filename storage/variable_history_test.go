@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // variableHistory is a dataset that random commits change, of records and of variables, with all that was read after
@@ -97,7 +98,7 @@ func TestVariableHistories(t *testing.T) {
 			h.check(b.json(h.dataset, "append", `[{"id":1,"a":1,"b":"x"},{"id":2,"a":2,"b":"2"},{"id":3}]`))
 			for range 60 {
 				c, err := h.step()
-				if err != nil && storage.KindOf(err) == storage.Internal {
+				if err != nil && fault.KindOf(err) == fault.Internal {
 					t.Fatalf("after commit %d: %v", len(h.commits), err)
 				}
 				if err == nil && c.ID > h.commits[len(h.commits)-1].ID {

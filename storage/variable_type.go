@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/schema"
 )
@@ -80,7 +81,7 @@ func checkTypeText(ctx context.Context, conn *duck.Conn, written string) error {
 }
 
 func badType(written, why string) error {
-	return failf(Invalid, "unknown_type", "%q is no type that a variable can have: %s. Write it as DuckDB does, for example BIGINT, DECIMAL(10,2), VARCHAR or TIMESTAMP.", clip(written), strings.TrimRight(why, "."))
+	return fault.Errorf(fault.Invalid, "unknown_type", "%q is no type that a variable can have: %s. Write it as DuckDB does, for example BIGINT, DECIMAL(10,2), VARCHAR or TIMESTAMP.", fault.Clip(written), strings.TrimRight(why, "."))
 }
 
 // retype gives a column another type. The files stay as they are and are cast where they are read, so every value that
@@ -94,10 +95,10 @@ func (w *work) retype(ctx context.Context, c schema.Column, written string) erro
 		return err
 	}
 	if w.schema.IsKey(c.ID) {
-		return failf(Invalid, "key_variable", "Variable %q is in the key (%s), whose types can't be changed.", c.Name, keyNames(w.schema.KeyColumns()))
+		return fault.Errorf(fault.Invalid, "key_variable", "Variable %q is in the key (%s), whose types can't be changed.", c.Name, keyNames(w.schema.KeyColumns()))
 	}
 	if c.Derived() {
-		return failf(Invalid, "derived_variable", "Variable %q is derived as %s, which gives it its type. Change the derivation instead, for example by a cast.", c.Name, clip(w.schema.DerivationText(c)))
+		return fault.Errorf(fault.Invalid, "derived_variable", "Variable %q is derived as %s, which gives it its type. Change the derivation instead, for example by a cast.", c.Name, fault.Clip(w.schema.DerivationText(c)))
 	}
 	after := c.As(t)
 	if err := checkCategorical(after); err != nil {
@@ -126,12 +127,12 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 	case errors.Is(err, sql.ErrNoRows):
 		return w.checkBecome(ctx, history, before, after)
 	case duck.CauseOf(err) == duck.Input:
-		return failf(Invalid, "retype_impossible", "Variable %q is %s, which can't become %s: %s.", before.Name, before.Type, after.Type, duck.Message(err))
+		return fault.Errorf(fault.Invalid, "retype_impossible", "Variable %q is %s, which can't become %s: %s.", before.Name, before.Type, after.Type, duck.Message(err))
 	case err != nil:
 		return err
 	}
-	return failf(Invalid, "retype_impossible", "Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.", before.Name, after.Type, clip(example)).
-		With("variable", before.Name).With("value", clip(example))
+	return fault.Errorf(fault.Invalid, "retype_impossible", "Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.", before.Name, after.Type, fault.Clip(example)).
+		With("variable", before.Name).With("value", fault.Clip(example))
 }
 
 // checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is JSON.
@@ -198,7 +199,7 @@ func (w *work) checkReads(ctx context.Context, in *Snapshot, c schema.Column) er
 		if err != nil {
 			return err
 		}
-		return failf(Conflict, "type_taken", "Commit %d can't be rolled back: variable %q would be %s, and there are records with %s in it. Undo what wrote those, or what changed the type, first.", w.commit.ParentCommitID, c.Name, c.Type, clip(example)).
+		return fault.Errorf(fault.Conflict, "type_taken", "Commit %d can't be rolled back: variable %q would be %s, and there are records with %s in it. Undo what wrote those, or what changed the type, first.", w.commit.ParentCommitID, c.Name, c.Type, fault.Clip(example)).
 			With("variable", c.Name)
 	}
 	return nil

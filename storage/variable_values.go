@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -36,7 +37,7 @@ func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable)
 		return nil
 	}
 	if total := w.head.Total(); int64(len(n.Values)) != total {
-		return failf(Invalid, "values_count", "There are %d values and %d records. Send one value for each record, in the order of the key (%s).", len(n.Values), total, keyNames(w.schema.KeyColumns())).
+		return fault.Errorf(fault.Invalid, "values_count", "There are %d values and %d records. Send one value for each record, in the order of the key (%s).", len(n.Values), total, keyNames(w.schema.KeyColumns())).
 			With("values", len(n.Values)).With("records", total)
 	}
 	values, err := categoryNames(c, n.Values)
@@ -112,7 +113,7 @@ func writeValues(path, field string, values []json.RawMessage) (size int64, err 
 	text.WriteByte('[')
 	for i, v := range values {
 		if !json.Valid(v) {
-			return 0, failf(Malformed, "malformed_value", "Value %d is not JSON.", i+1)
+			return 0, fault.Errorf(fault.Malformed, "malformed_value", "Value %d is not JSON.", i+1)
 		}
 		if i > 0 {
 			text.WriteByte(',')
@@ -141,7 +142,7 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 	if failed != nil || i == len(values) {
 		return failed
 	}
-	return failf(Invalid, "value_mismatch", "Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.", i+1, clip(string(values[i])), c.Type, c.Name).
+	return fault.Errorf(fault.Invalid, "value_mismatch", "Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.", i+1, fault.Clip(string(values[i])), c.Type, c.Name).
 		With("variable", c.Name).With("value", i+1)
 }
 

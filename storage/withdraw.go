@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // stand has the catalog know what has been published. From the publishing on, the objects tell of the commit: where it
@@ -53,7 +54,7 @@ func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d"
 func (s *Store) halt(cause error) error {
 	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out", "error", cause)
 	s.stopped.Store(&cause)
-	e := failf(Unavailable, "outcome_unknown", "The server's disk failed while this was recorded: whether it stands is known after the "+
+	e := fault.Errorf(fault.Unavailable, "outcome_unknown", "The server's disk failed while this was recorded: whether it stands is known after the "+
 		"server's next start. Restart it, then look before you send this again, or use the same Idempotency-Key.")
 	e.Cause = cause
 	return e
@@ -65,7 +66,7 @@ func (s *Store) halted() error {
 	if cause == nil {
 		return nil
 	}
-	e := failf(Unavailable, "restart_needed",
+	e := fault.Errorf(fault.Unavailable, "restart_needed",
 		"The server's disk failed, and nothing is written until the server is restarted. Restart it, then send this again.")
 	e.Cause = *cause
 	return e

@@ -13,6 +13,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // actionView is a commit as collaborators see it (seed 001).
@@ -190,7 +191,7 @@ func (a *API) action(ctx context.Context, d catalog.Dataset, ref string) (catalo
 	}
 	i := slices.IndexFunc(list, func(c catalog.Commit) bool { return c.Hash == ref })
 	if i < 0 {
-		return catalog.Commit{}, &storage.Error{Kind: storage.NotFound, Code: "action_not_found", Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref)}
+		return catalog.Commit{}, &fault.Error{Kind: fault.NotFound, Code: "action_not_found", Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref)}
 	}
 	return list[i], nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // maxJSON is how large the JSON body of a request may be that is not records, bytes.
@@ -153,7 +154,7 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	case errors.As(err, &mistyped):
 		return invalid(mistyped.Field, "must be "+kindName(mistyped.Type)+", not "+mistyped.Value)
 	case err != nil:
-		return &storage.Error{Kind: storage.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+		return &fault.Error{Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
 	}
 	return nil
 }
@@ -179,6 +180,6 @@ func (a *API) smallBody(c *fiber.Ctx) ([]byte, error) { return a.host.ReadBody(c
 
 // invalid refuses a request's field, naming it.
 func invalid(field, why string) error {
-	e := &storage.Error{Kind: storage.Invalid, Code: "invalid_field", Detail: field + ": " + why}
+	e := &fault.Error{Kind: fault.Invalid, Code: "invalid_field", Detail: field + ": " + why}
 	return e.With("field", field)
 }

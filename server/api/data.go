@@ -17,6 +17,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/output"
 	"rowback/storage/schema"
@@ -258,7 +259,7 @@ func (a *API) pair(ctx context.Context, in compareIn) (from, to *storage.Snapsho
 func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (catalog.Dataset, error) {
 	other, err := a.store.FindDataset(ctx, in.project(), in.ToDataset)
 	if err == nil && other.FamilyID != d.FamilyID {
-		e := &storage.Error{Kind: storage.Invalid, Code: "not_family", Detail: fmt.Sprintf("Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to compare by.", other.Name, d.Name)}
+		e := &fault.Error{Kind: fault.Invalid, Code: "not_family", Detail: fmt.Sprintf("Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to compare by.", other.Name, d.Name)}
 		err = e.With("field", "to_dataset")
 	}
 	return other, err

@@ -11,6 +11,7 @@ import (
 	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // pageIn pages a list.
@@ -303,7 +304,7 @@ func (a *API) validate(c *fiber.Ctx) error {
 	for _, f := range snap.Files() {
 		out.Bytes += f.Bytes
 	}
-	if err := a.store.Verify(ctx, snap); storage.KindOf(err) == storage.Corrupt {
+	if err := a.store.Verify(ctx, snap); fault.KindOf(err) == fault.Corrupt {
 		out.Valid, out.Detail = false, "A file is missing or not what was written: this state can't be restored. The server's log names it."
 	} else if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 type mergeIn struct {
@@ -141,7 +142,7 @@ func (a *API) getMerge(c *fiber.Ctx) error {
 		return err
 	}
 	if k.Mode != catalog.Merge {
-		return &storage.Error{Kind: storage.NotFound, Code: "merge_not_found", Detail: fmt.Sprintf("Commit %d is no merge; its mode is %s.", k.ID, k.Mode)}
+		return &fault.Error{Kind: fault.NotFound, Code: "merge_not_found", Detail: fmt.Sprintf("Commit %d is no merge; its mode is %s.", k.ID, k.Mode)}
 	}
 	found, err := a.detail(c.UserContext(), k)
 	if err != nil {

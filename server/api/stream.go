@@ -8,7 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/host"
-	"rowback/storage"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/output"
 )
@@ -32,7 +32,7 @@ func (a *API) stream(c *fiber.Ctx, name string, format intake.Format, r host.Res
 // tooLarge says what to do about a result that is too large for its format.
 func tooLarge(err error) error {
 	if errors.Is(err, output.ErrTooLarge) {
-		return &storage.Error{Kind: storage.Invalid, Code: "result_too_large",
+		return &fault.Error{Kind: fault.Invalid, Code: "result_too_large",
 			Detail: "The result is larger than an answer may be (--max-result). Ask for less, or for another format, which is cut."}
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -77,7 +78,7 @@ func (a *API) variable(ctx context.Context, in oneVariableIn) (s storage.State, 
 		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
 	}
 	if i < 0 {
-		return s, found, &storage.Error{Kind: storage.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
+		return s, found, &fault.Error{Kind: fault.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
 	}
 	return s, s.Schema.Columns[i], nil
 }

@@ -13,6 +13,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // The routes of seed 000, to the letter: bodies, answers and sentences are the document's.
@@ -205,7 +206,7 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 			return ok(c, seedLatest{storage.VersionNumber(all[i])})
 		}
 	}
-	return &storage.Error{Kind: storage.NotFound, Code: "version_not_found", Detail: fmt.Sprintf("No versions found for dataset '%s'", in.DatasetName)}
+	return &fault.Error{Kind: fault.NotFound, Code: "version_not_found", Detail: fmt.Sprintf("No versions found for dataset '%s'", in.DatasetName)}
 }
 
 // monitorIn are the bounds of what is noteworthy.

@@ -16,6 +16,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -77,7 +78,7 @@ func TestACallWithAKeyIsDoneOnce(t *testing.T) {
 		t.Errorf("another request under the key: %v", err)
 	}
 	call.Fingerprint, call.Request.User = "1", "ben"
-	if _, _, err := calls.Now(ctx, store, call); storage.Explain(err).Kind != storage.Exists {
+	if _, _, err := calls.Now(ctx, store, call); storage.Explain(err).Kind != fault.Exists {
 		t.Errorf("another user's key: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -143,7 +144,7 @@ func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i 
 	case err != nil:
 		return records.Explain(err)
 	}
-	return &storage.Error{Kind: storage.Invalid, Code: "undeclared_category", Detail: fmt.Sprintf("Row %d has %q in %q, which is none of its categories. Declare it first, or correct the row.", row, text, column.Name)}
+	return &fault.Error{Kind: fault.Invalid, Code: "undeclared_category", Detail: fmt.Sprintf("Row %d has %q in %q, which is none of its categories. Declare it first, or correct the row.", row, text, column.Name)}
 }
 
 // listBatches shows the batches whose rows were appended: the others left nothing.

@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // maxJSON is how large a JSON body may be, bytes. A variable may come with a value for every record.
@@ -70,14 +71,14 @@ func decode(text []byte, in any, name string) error {
 	}
 	var mistyped *json.UnmarshalTypeError
 	switch err := json.Unmarshal(text, in); {
-	case storage.KindOf(err) != storage.Internal: // a refusal of ours
+	case fault.KindOf(err) != fault.Internal: // a refusal of ours
 		return err
 	case errors.As(err, &mistyped) && mistyped.Field == "":
 		return invalid(name, "must be a JSON object, not "+mistyped.Value)
 	case errors.As(err, &mistyped):
 		return invalid(mistyped.Field, "must be "+typeName(mistyped.Type)+", not "+mistyped.Value)
 	case err != nil:
-		return &storage.Error{Kind: storage.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+		return &fault.Error{Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
 	}
 	return nil
 }

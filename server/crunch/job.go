@@ -11,6 +11,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // work may take long: it goes on whether the client stays or not.
@@ -108,7 +109,7 @@ func outcome(j catalog.Job) (told calls.Answer, err error) {
 	case j.Progress != calls.Failed:
 		return told, nil
 	case told.Status == 0: // a restart cut it off
-		return told, &storage.Error{Kind: storage.Unavailable, Code: "stopped", Detail: j.Message}
+		return told, &fault.Error{Kind: fault.Unavailable, Code: "stopped", Detail: j.Message}
 	}
 	return told, &refusal{told}
 }

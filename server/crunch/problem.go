@@ -7,7 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // problem is the answer to an error, as JSON: the problem's fields, and message and description, which the clients show.
@@ -42,11 +42,11 @@ func (f *Face) SendError(c *fiber.Ctx, err error) error {
 
 // invalid refuses a field of a request, naming it.
 func invalid(field, why string) error {
-	e := &storage.Error{Kind: storage.Invalid, Code: "invalid_field", Detail: field + ": " + why}
+	e := &fault.Error{Kind: fault.Invalid, Code: "invalid_field", Detail: field + ": " + why}
 	return e.With("field", field)
 }
 
 // notFound says what is not there.
 func notFound(code, sentence string) error {
-	return &storage.Error{Kind: storage.NotFound, Code: code, Detail: sentence}
+	return &fault.Error{Kind: fault.NotFound, Code: code, Detail: sentence}
 }

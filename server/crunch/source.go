@@ -16,7 +16,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -122,10 +122,10 @@ func (f *Face) createSource(c *fiber.Ctx) error {
 }
 
 func malformed(err error) error {
-	if storage.KindOf(err) != storage.Internal {
+	if fault.KindOf(err) != fault.Internal {
 		return err
 	}
-	return &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: "The body is not whole as multipart/form-data."}
+	return &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: "The body is not whole as multipart/form-data."}
 }
 
 // takeSource keeps an uploaded file.

@@ -10,8 +10,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/arrow/util"
 
-	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 )
 
 // How much may be bound to one statement: rows, and bytes as Arrow.
@@ -111,8 +111,8 @@ func (b *binding) typed(batch arrow.RecordBatch) error {
 	return nil
 }
 
-var errManyBound = refuse(storage.Invalid, "too_large", "The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
+var errManyBound = refuse(fault.Invalid, "too_large", "The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
 
 func badParams(format string, args ...any) error {
-	return refuse(storage.Invalid, "invalid_params", "parameters: %s.", fmt.Sprintf(format, args...))
+	return refuse(fault.Invalid, "invalid_params", "parameters: %s.", fmt.Sprintf(format, args...))
 }

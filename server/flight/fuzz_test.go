@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // Descriptors of DoPut are read or refused with a sentence.
@@ -32,12 +33,12 @@ func FuzzCommand(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		ctx := context.Background()
-		if _, err := readCommand(ctx, text); err != nil && storage.KindOf(storage.Explain(err)) == storage.Internal {
+		if _, err := readCommand(ctx, text); err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
 			t.Fatal(err)
 		}
 		bindOf(text)
 		if in, ok := ingestOf(text); ok {
-			if _, err := readIngestion(ctx, in); err != nil && storage.KindOf(storage.Explain(err)) == storage.Internal {
+			if _, err := readIngestion(ctx, in); err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
 				t.Fatal(err)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // ingestion is what a bulk ingest asks for.
@@ -70,9 +71,9 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 	case in.GetTemporary():
 		return g, unsupported("There are no temporary datasets. Leave out temporary.")
 	case in.Schema != nil && in.GetSchema() != "" && in.GetSchema() != datasetsSchema:
-		return g, refuse(storage.Invalid, "invalid_field", "schema: records go into the schema %s", datasetsSchema)
+		return g, refuse(fault.Invalid, "invalid_field", "schema: records go into the schema %s", datasetsSchema)
 	case strings.Contains(in.GetTable(), "@"):
-		return g, refuse(storage.Invalid, "invalid_field", "table: %q names a dataset as of a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
+		return g, refuse(fault.Invalid, "invalid_field", "table: %q names a dataset as of a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
 	}
 	g.name = in.GetTable()
 	if g.project, err = project(ctx); err == nil && in.GetCatalog() != "" {
@@ -97,7 +98,7 @@ func (g *ingestion) readTable(o *gen.CommandStatementIngest_TableDefinitionOptio
 	}
 	g.makes = o.GetIfNotExist() == gen.CommandStatementIngest_TableDefinitionOptions_TABLE_NOT_EXIST_OPTION_CREATE
 	if !g.makes && !g.takes {
-		return refuse(storage.Invalid, "invalid_field", "table_definition_options: must let the dataset be made, appended to, or both")
+		return refuse(fault.Invalid, "invalid_field", "table_definition_options: must let the dataset be made, appended to, or both")
 	}
 	return nil
 }
@@ -126,11 +127,11 @@ func (g *ingestion) readOptions(options map[string]string) (err error) {
 			g.key = strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
 		case "metadata":
 			if !json.Valid([]byte(text)) {
-				err = refuse(storage.Invalid, "invalid_field", "metadata: must be JSON")
+				err = refuse(fault.Invalid, "invalid_field", "metadata: must be JSON")
 			}
 			g.request.Metadata = json.RawMessage(text)
 		default:
-			err = refuse(storage.Invalid, "invalid_field", "options: there is no option %q; there are mode, message, key and metadata", clip(name))
+			err = refuse(fault.Invalid, "invalid_field", "options: there is no option %q; there are mode, message, key and metadata", clip(name))
 		}
 		if err != nil {
 			return err
@@ -144,8 +145,8 @@ func (f *Face) isThere(ctx context.Context, g ingestion) error {
 	_, err := f.store.FindDataset(ctx, g.project, g.name)
 	switch {
 	case err == nil && !g.takes:
-		return refuse(storage.Exists, "name_taken", "There is a dataset '%s' in this project already. Append to it, or choose another name.", clip(g.name))
-	case storage.KindOf(err) == storage.NotFound && g.makes:
+		return refuse(fault.Exists, "name_taken", "There is a dataset '%s' in this project already. Append to it, or choose another name.", clip(g.name))
+	case fault.KindOf(err) == fault.NotFound && g.makes:
 		return nil
 	}
 	return err
@@ -158,7 +159,7 @@ func (f *Face) commitOrFound(ctx context.Context, g ingestion, c storage.Change)
 	if err == nil && g.takes {
 		return f.store.Commit(ctx, d.ID, c)
 	}
-	if storage.KindOf(err) == storage.NotFound && g.makes {
+	if fault.KindOf(err) == fault.NotFound && g.makes {
 		made, err := f.store.Found(ctx, storage.NewDataset{ProjectID: g.project, Name: g.name, Key: g.key}, c)
 		return made.Commit, err
 	}

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
-	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // Limits of the connection, bytes. A client sends a batch as one message; results are sent in messages that those
@@ -45,7 +45,7 @@ type patient struct {
 	send, receive time.Duration
 }
 
-var errStalled = refuse(storage.Unavailable, "stalled", "The client sent or took nothing for longer than the server waits. Call again.")
+var errStalled = refuse(fault.Unavailable, "stalled", "The client sent or took nothing for longer than the server waits. Call again.")
 
 func (p *patient) RecvMsg(m any) error {
 	return within(p.receive, func() error { return p.ServerStream.RecvMsg(m) })

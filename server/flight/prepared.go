@@ -18,6 +18,7 @@ import (
 
 	"rowback/query"
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // CreatePreparedStatement looks at a statement and keeps it.
@@ -135,7 +136,7 @@ func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
 	defer cancel()
 	text, err := f.store.RewriteArrow(ctx, upload, 2*maxBoundBytes)
 	switch {
-	case storage.KindOf(storage.Explain(err)) == storage.TooLarge:
+	case fault.KindOf(storage.Explain(err)) == fault.TooLarge:
 		return nil, errManyBound
 	case err != nil:
 		return nil, err

@@ -11,20 +11,21 @@ import (
 	"google.golang.org/grpc/status"
 
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // kinds maps the kinds of errors to gRPC.
-var kinds = map[storage.Kind]codes.Code{
-	storage.Internal:    codes.Internal,
-	storage.Malformed:   codes.InvalidArgument,
-	storage.Invalid:     codes.InvalidArgument,
-	storage.NotFound:    codes.NotFound,
-	storage.Exists:      codes.AlreadyExists,
-	storage.Conflict:    codes.Aborted,
-	storage.Blocked:     codes.FailedPrecondition,
-	storage.Corrupt:     codes.DataLoss,
-	storage.TooLarge:    codes.ResourceExhausted,
-	storage.Unavailable: codes.Unavailable,
+var kinds = map[fault.Kind]codes.Code{
+	fault.Internal:    codes.Internal,
+	fault.Malformed:   codes.InvalidArgument,
+	fault.Invalid:     codes.InvalidArgument,
+	fault.NotFound:    codes.NotFound,
+	fault.Exists:      codes.AlreadyExists,
+	fault.Conflict:    codes.Aborted,
+	fault.Blocked:     codes.FailedPrecondition,
+	fault.Corrupt:     codes.DataLoss,
+	fault.TooLarge:    codes.ResourceExhausted,
+	fault.Unavailable: codes.Unavailable,
 }
 
 // reasons maps the errors that gRPC has a code of its own for.
@@ -48,7 +49,7 @@ func (f *Face) problem(ctx context.Context, err error, id string) error {
 		return status.FromContextError(ctx.Err()).Err()
 	}
 	e := storage.Explain(err)
-	if e.Kind == storage.Internal {
+	if e.Kind == fault.Internal {
 		f.log.Error("internal error", "request_id", id, "error", err)
 	} else if e.Cause != nil {
 		f.log.Error(e.Detail, "request_id", id, "error", e.Cause)
@@ -69,18 +70,18 @@ func (f *Face) problem(ctx context.Context, err error, id string) error {
 }
 
 // refuse is an error of what a client sent.
-func refuse(kind storage.Kind, code, format string, args ...any) error {
-	return &storage.Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
+func refuse(kind fault.Kind, code, format string, args ...any) error {
+	return &fault.Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
 // malformed refuses what is not as the protocol has it.
 func malformed(format string, args ...any) error {
-	return refuse(storage.Malformed, "malformed_command", format, args...)
+	return refuse(fault.Malformed, "malformed_command", format, args...)
 }
 
 // unsupported refuses what this face does not do. format says what does it.
 func unsupported(format string, args ...any) error {
-	return refuse(storage.Invalid, "not_supported", format, args...)
+	return refuse(fault.Invalid, "not_supported", format, args...)
 }
 
 // recovered turns a panic into an error.
@@ -111,5 +112,5 @@ func incomplete(err error) error {
 	if errors.Is(err, errStalled) {
 		return err
 	}
-	return errors.Join(refuse(storage.Malformed, "incomplete_body", "The stream ended before it was complete."), err)
+	return errors.Join(refuse(fault.Malformed, "incomplete_body", "The stream ended before it was complete."), err)
 }

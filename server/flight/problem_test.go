@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 func TestErrorsHaveCodes(t *testing.T) {
@@ -23,14 +23,14 @@ func TestErrorsHaveCodes(t *testing.T) {
 		code codes.Code
 		told string
 	}{
-		{refuse(storage.Malformed, "a", "told"), codes.InvalidArgument, "told"},
-		{refuse(storage.Invalid, "a", "told"), codes.InvalidArgument, "told"},
-		{refuse(storage.NotFound, "a", "told"), codes.NotFound, "told"},
-		{refuse(storage.Exists, "a", "told"), codes.AlreadyExists, "told"},
-		{refuse(storage.Conflict, "a", "told"), codes.Aborted, "told"},
-		{refuse(storage.Blocked, "a", "told"), codes.FailedPrecondition, "told"},
-		{refuse(storage.Corrupt, "a", "told"), codes.DataLoss, "told"},
-		{refuse(storage.Unavailable, "busy", "told"), codes.Unavailable, "told"},
+		{refuse(fault.Malformed, "a", "told"), codes.InvalidArgument, "told"},
+		{refuse(fault.Invalid, "a", "told"), codes.InvalidArgument, "told"},
+		{refuse(fault.NotFound, "a", "told"), codes.NotFound, "told"},
+		{refuse(fault.Exists, "a", "told"), codes.AlreadyExists, "told"},
+		{refuse(fault.Conflict, "a", "told"), codes.Aborted, "told"},
+		{refuse(fault.Blocked, "a", "told"), codes.FailedPrecondition, "told"},
+		{refuse(fault.Corrupt, "a", "told"), codes.DataLoss, "told"},
+		{refuse(fault.Unavailable, "busy", "told"), codes.Unavailable, "told"},
 		{fmt.Errorf("wrapped: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "longer than the time limit"},
 		{unsupported("told"), codes.Unimplemented, "told"},
 		{status.Error(codes.InvalidArgument, "the library's"), codes.InvalidArgument, "the library's"},

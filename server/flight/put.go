@@ -15,6 +15,7 @@ import (
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // DoPut takes records: of a bulk ingest, or of a command of ours, which is JSON. The library takes the rest, without
@@ -102,7 +103,7 @@ func readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
 		return in, malformed("The command can't be read: %s. Its fields are dataset, project_id, mode, message, metadata and expected_head, as in %s", err, putExample)
 	}
 	if in.Dataset == "" {
-		return in, refuse(storage.Invalid, "invalid_field", "dataset: is required, as in %s", putExample)
+		return in, refuse(fault.Invalid, "invalid_field", "dataset: is required, as in %s", putExample)
 	}
 	if _, err := modeOf(in.Mode); err != nil {
 		return in, err
@@ -119,7 +120,7 @@ func modeOf(text string) (catalog.Mode, error) {
 	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Delete:
 		return mode, nil
 	}
-	return "", refuse(storage.Invalid, "invalid_field", "mode: must be append, overwrite, upsert or delete")
+	return "", refuse(fault.Invalid, "invalid_field", "mode: must be append, overwrite, upsert or delete")
 }
 
 // put commits the records of a stream, and answers with the commit as JSON.

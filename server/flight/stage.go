@@ -15,6 +15,7 @@ import (
 	"rowback/server/calls"
 	"rowback/server/view"
 	"rowback/storage"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -89,7 +90,7 @@ func (w *ipcFile) take(stream *putStream) error {
 			return err
 		}
 		if w.size > w.most {
-			return refuse(storage.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
+			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
 		}
 	}
 }

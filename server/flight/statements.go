@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"rowback/query"
-	"rowback/storage"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 )
 
 // How many prepared statements are kept, in all and of one user, and for how long one is that no one uses. Where there
@@ -88,7 +88,7 @@ func (s *statements) get(handle []byte, user string) (*preparedStatement, error)
 	defer s.mu.Unlock()
 	p, ok := s.byHandle[string(handle)]
 	if !ok || p.user != user || s.now().Sub(p.used) > maxIdle {
-		return nil, refuse(storage.NotFound, "statement_not_found", "There is no such prepared statement of yours: it was closed, or unused for %s, or it made room for newer ones. Prepare it again.", maxIdle)
+		return nil, refuse(fault.NotFound, "statement_not_found", "There is no such prepared statement of yours: it was closed, or unused for %s, or it made room for newer ones. Prepare it again.", maxIdle)
 	}
 	p.used = s.now()
 	return p, nil

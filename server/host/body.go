@@ -16,6 +16,7 @@ import (
 
 	"rowback/server/conns"
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client was done or went away,
@@ -28,7 +29,7 @@ type bodyStream struct {
 	failed error
 }
 
-var errGone = &storage.Error{Kind: storage.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
+var errGone = &fault.Error{Kind: fault.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
 
 var errStalled = fiber.NewError(fiber.StatusRequestTimeout, "Nothing of the body came for longer than the server waits (--body-timeout). Send it again.")
 
@@ -128,9 +129,9 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 		return size, "", fiber.NewError(fiber.StatusRequestEntityTooLarge,
 			fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", h.options.MaxUpload))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return size, "", &storage.Error{Kind: storage.Invalid, Code: "zstd_window",
+		return size, "", &fault.Error{Kind: fault.Invalid, Code: "zstd_window",
 			Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
-	case err != nil && encoding != "" && storage.KindOf(storage.Explain(err)) == storage.Internal:
+	case err != nil && encoding != "" && fault.KindOf(storage.Explain(err)) == fault.Internal:
 		return size, "", malformed("The body is not whole as %s: %s.", encoding, err)
 	}
 	h.renewDeadline(c)
@@ -138,7 +139,7 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 }
 
 func malformed(format string, parts ...any) error {
-	return &storage.Error{Kind: storage.Malformed, Code: "malformed_body", Detail: fmt.Sprintf(format, parts...)}
+	return &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: fmt.Sprintf(format, parts...)}
 }
 
 // maxWindow is how far back a zstd body may refer, bytes: each request's decoder keeps that much. It is what every decoder

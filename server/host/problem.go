@@ -9,20 +9,21 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // statuses maps the kinds of errors to HTTP.
-var statuses = map[storage.Kind]int{
-	storage.Internal:    http.StatusInternalServerError,
-	storage.Malformed:   http.StatusBadRequest,
-	storage.Invalid:     http.StatusUnprocessableEntity,
-	storage.NotFound:    http.StatusNotFound,
-	storage.Exists:      http.StatusConflict,
-	storage.Conflict:    http.StatusConflict,
-	storage.Blocked:     http.StatusConflict,
-	storage.Corrupt:     http.StatusConflict,
-	storage.TooLarge:    http.StatusRequestEntityTooLarge,
-	storage.Unavailable: http.StatusServiceUnavailable,
+var statuses = map[fault.Kind]int{
+	fault.Internal:    http.StatusInternalServerError,
+	fault.Malformed:   http.StatusBadRequest,
+	fault.Invalid:     http.StatusUnprocessableEntity,
+	fault.NotFound:    http.StatusNotFound,
+	fault.Exists:      http.StatusConflict,
+	fault.Conflict:    http.StatusConflict,
+	fault.Blocked:     http.StatusConflict,
+	fault.Corrupt:     http.StatusConflict,
+	fault.TooLarge:    http.StatusRequestEntityTooLarge,
+	fault.Unavailable: http.StatusServiceUnavailable,
 }
 
 // codes names the errors that the router itself makes.
@@ -68,7 +69,7 @@ func (h *Host) Problem(err error, requestID string) (status int, fields map[stri
 		status, fields["detail"], fields["code"] = router.Code, router.Message, cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
 	} else {
 		e := storage.Explain(err)
-		if e.Kind == storage.Internal {
+		if e.Kind == fault.Internal {
 			h.log.Error("internal error", "request_id", requestID, "error", err)
 		} else if e.Cause != nil {
 			h.log.Error(e.Detail, "request_id", requestID, "error", e.Cause)

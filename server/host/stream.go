@@ -12,7 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"rowback/server/conns"
-	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // truncated is the header that tells whether an answer ends before its result does: no, limit or bytes. Answers that are
@@ -163,7 +163,7 @@ func (s *resultStream) told() string { return cmp.Or(s.cut, "no") }
 func (s *resultStream) Close() error { return s.pipe.Close() }
 
 // errLeft ends the work for a client that has closed its connection. No one is there to read it.
-var errLeft = &storage.Error{Kind: storage.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
+var errLeft = &fault.Error{Kind: fault.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
 
 // WhileConnected is the context of a request's work, which also ends when its client has closed its connection.
 func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc) {

@@ -1,13 +1,15 @@
-package storage
+// Package fault is what a refusal says: a kind, which is what a caller can do about it; a code, which is stable; and one
+// sentence, which states the fact and then the remedy.
+//
+// Faces map kinds to their own statuses, one table each. An error that is not a fault is the server's own: it is logged
+// under the request's id and shown to no one. What the errors of DuckDB, the catalog and the file system come to is decided
+// by storage.Explain; disk_test.go beside it and fixtures/clients/test_disks.py prove it.
+package fault
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"syscall"
-
-	"rowback/storage/duck"
-	"rowback/storage/intake"
+	"unicode/utf8"
 )
 
 // Kind is what a caller can do about an error. There is one kind for each different reaction.
@@ -41,7 +43,8 @@ func (e *Error) Error() string { return e.Detail }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-func failf(kind Kind, code, format string, args ...any) *Error {
+// Errorf returns an error whose sentence is formatted as by fmt.Sprintf.
+func Errorf(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
@@ -54,7 +57,7 @@ func (e *Error) With(name string, value any) *Error {
 	return &Error{Kind: e.Kind, Code: e.Code, Detail: e.Detail, Fields: fields, Cause: e.Cause}
 }
 
-// KindOf tells what kind of error it is, if it is one that can be shown; else Internal.
+// KindOf returns the kind of an error that can be shown, and Internal for all others.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -63,30 +66,11 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Explain turns an error into an *Error for the client. What is not a client's to see becomes Internal, with the
-// original still wrapped by the caller's log.
-func Explain(err error) *Error {
-	var e *Error
-	var in *intake.Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case errors.As(err, &in):
-		return uploadError(in)
-	case errors.Is(err, context.DeadlineExceeded):
-		return failf(Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
-	case errors.Is(err, context.Canceled):
-		return failf(Unavailable, "stopped", "The server is stopping. Send the request again.")
-	case systemFault(err) != nil:
-		return systemFault(err)
-	case duck.CauseOf(err) == duck.OutOfDisk:
-		return tellErrno(syscall.ENOSPC)
-	case duck.CauseOf(err) == duck.OutOfMemory:
-		return failf(Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
-	case duck.CauseOf(err) == duck.Crash:
-		e := failf(Invalid, "statement_failed", "DuckDB broke down over this SQL. The server goes on; write the statement in another way.")
-		e.Cause = err
-		return e
+// Clip shortens what a client sent, so that a sentence can show it: 60 characters at most.
+func Clip(s string) string {
+	const most = 60
+	if utf8.RuneCountInString(s) <= most {
+		return s
 	}
-	return failf(Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
+	return string([]rune(s)[:most]) + "…"
 }

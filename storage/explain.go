@@ -1,0 +1,69 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/fault"
+	"rowback/storage/intake"
+)
+
+// Explain returns what a client is told of an error. What a client may not see becomes Internal: callers log the original.
+func Explain(err error) *fault.Error {
+	var e *fault.Error
+	var in *intake.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &in):
+		return uploadError(in)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Errorf(fault.Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
+	case errors.Is(err, context.Canceled):
+		return fault.Errorf(fault.Unavailable, "stopped", "The server is stopping. Send the request again.")
+	case systemFault(err) != nil:
+		return systemFault(err)
+	case duck.CauseOf(err) == duck.OutOfDisk:
+		return fault.System(syscall.ENOSPC)
+	case duck.CauseOf(err) == duck.OutOfMemory:
+		return fault.Errorf(fault.Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
+	case duck.CauseOf(err) == duck.Crash:
+		e := fault.Errorf(fault.Invalid, "statement_failed", "DuckDB broke down over this SQL. The server goes on; write the statement in another way.")
+		e.Cause = err
+		return e
+	}
+	return fault.Errorf(fault.Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
+}
+
+// systemFault returns what a client is told where the operating system refused something, and nil where it did not.
+func systemFault(err error) *fault.Error {
+	e := fault.System(errnoOf(err))
+	if e != nil {
+		e.Cause = err
+	}
+	return e
+}
+
+// errnoOf returns the operating system's reason for an error, and 0 where it has none.
+func errnoOf(err error) syscall.Errno {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	if errno = catalog.Errno(err); errno != 0 {
+		return errno
+	}
+	return duck.Errno(err)
+}
+
+// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when it
+// is back.
+func (s *Store) hasFolder(dataset string) error {
+	if s.blobs.Has(dataset) {
+		return nil
+	}
+	return fault.System(syscall.ENOENT)
+}

@@ -1,0 +1,47 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestKindOfFindsTheErrorInAChain(t *testing.T) {
+	cause := errors.New("ours")
+	refused := Errorf(Conflict, "moved", "The head is %d.", 3)
+	refused.Cause = cause
+	wrapped := fmt.Errorf("commit: %w", refused)
+	if KindOf(wrapped) != Conflict || KindOf(cause) != Internal || !errors.Is(wrapped, cause) {
+		t.Errorf("%v, %v", KindOf(wrapped), KindOf(cause))
+	}
+}
+
+// With leaves the error that it is called on as it is: errors are package-level values in places.
+func TestWithAddsAFactToACopy(t *testing.T) {
+	plain := Errorf(Invalid, "code", "A sentence.").With("a", 1)
+	more := plain.With("b", 2)
+	if len(plain.Fields) != 1 || len(more.Fields) != 2 || more.Detail != plain.Detail || more.Code != plain.Code {
+		t.Errorf("%+v, %+v", plain, more)
+	}
+}
+
+func TestClipCountsCharacters(t *testing.T) {
+	long := strings.Repeat("é", 60)
+	if Clip(long) != long || Clip(long+"é") != long+"…" {
+		t.Error(Clip(long), Clip(long+"é"))
+	}
+}
+
+// What the system refuses may work later, and says so in a sentence; what it says of our own mistakes is not shown.
+func TestSystemsRefusalsMayWorkLater(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.EIO, syscall.EXDEV} {
+		if e := System(errno); e == nil || e.Kind != Unavailable || e.Code == "" || !strings.HasSuffix(e.Detail, ".") {
+			t.Errorf("%v: %+v", errno, e)
+		}
+	}
+	if e := System(syscall.EINVAL); e != nil {
+		t.Error(e)
+	}
+}
