@@ -1,7 +1,10 @@
 package main
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +27,7 @@ var boundaries = []boundary{
 	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"}, "files as Parquet"},
 	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"}, "stored files against what the catalog has of them; what a refusal says is the domain's"},
 	{"rowback/storage/filecache", nil, "files that can be made again; how is the domain's"},
+	{"rowback/storage/datadir", []string{"rowback/storage/blob"}, "a directory is a store, or not, before anything of it is opened"},
 	{"rowback/storage/gate", []string{"rowback/storage/schema"}, "what may be stored is one rule for all formats: its tests need no database"},
 	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"}, "uploads; whether a dataset takes them is the domain's"},
 	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"}, "results of any query"},
@@ -88,5 +92,37 @@ func checkDoor(t *testing.T, pkg, imported string) {
 		if strings.HasPrefix(imported, library) && !slices.Contains(who, pkg) {
 			t.Errorf("%s knows %s, which only %s may", pkg, imported, strings.Join(who, " and "))
 		}
+	}
+}
+
+// Every durable step goes through blob's hook, so that tests can stop the machine at each. Whatever writes or syncs files
+// by itself has steps that no test sees.
+func TestOnlyBlobMakesFilesDurable(t *testing.T) {
+	eachFile(t, "../storage", func(path, text string) {
+		folder := filepath.Base(filepath.Dir(path))
+		if strings.Contains(text, ".Sync()") && folder != "blob" {
+			t.Errorf("%s syncs a file: have blob do that", path)
+		}
+		if strings.Contains(text, "\n\t\"os\"\n") && folder == "storage" {
+			t.Errorf("%s uses the file system: have blob or datadir do that", path)
+		}
+	})
+}
+
+// eachFile reads the Go files below a folder that are not tests.
+func eachFile(t *testing.T, root string, look func(path, text string)) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		look(path, string(text))
+		files++
+		return err
+	})
+	if err != nil || files == 0 {
+		t.Fatalf("%d files, %v", files, err)
 	}
 }

@@ -68,7 +68,7 @@ func (c *checker) found(commit int64, format string, args ...any) {
 }
 
 func (c *checker) run(ctx context.Context) error {
-	unlock, err := c.store.locks.lock(ctx, c.dataset.ID)
+	unlock, err := c.store.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 	if err != nil {
 		return nil, err
 	}
-	if err := w.number(mode); err != nil {
+	if err := w.number(ctx, mode); err != nil {
 		w.end()
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 
 // lockHead takes the dataset's lock and reads its head.
 func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
-	unlock, err := s.locks.lock(ctx, dataset)
+	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 }
 
 // beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
-func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (*work, error) {
+func (s *Store) beginNew(ctx context.Context, d *creation, r Request, mode catalog.Mode) (*work, error) {
 	if err := s.halted(); err != nil {
 		return nil, err
 	}
@@ -157,14 +157,17 @@ func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (*work, erro
 		store: s, request: r, unlock: func() {}, marks: map[int64]int64{}, creation: d,
 		head: &Snapshot{State: d.State, store: s, schemas: map[string]schema.Schema{}}, family: newFamily(0, int64(len(d.Schema.Columns))),
 	}
-	return w, w.number(mode)
+	return w, w.number(ctx, mode)
 }
 
 // number starts the commit: it gets its id, and a folder for its files.
-func (w *work) number(mode catalog.Mode) (err error) {
+func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	s, r, d := w.store, w.request, w.head.Dataset
 	w.schema, w.properties, w.bound = w.head.Schema, w.head.Properties, w.head.Schema
-	commit := s.commits.Add(1)
+	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, 1)
+	if err != nil {
+		return err
+	}
 	w.commit = catalog.Commit{
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
@@ -334,7 +337,7 @@ func (w *work) record(tx catalog.Tx) error {
 			return err
 		}
 	}
-	if err := w.store.numbers(tx, d.FamilyID, w.family, w.commit.ID); err != nil {
+	if err := w.numbers(tx); err != nil {
 		return err
 	}
 	return w.answers.record(tx)
@@ -409,14 +412,18 @@ func (w *work) entries(tx catalog.Tx) error {
 }
 
 // numbers records what was given in the sequences and in the family, so that nothing is given twice.
-func (s *Store) numbers(tx catalog.Tx, id string, f *family, commit int64) error {
-	if err := tx.Advance("commit", commit); err != nil {
+func (w *work) numbers(tx catalog.Tx) error {
+	if err := tx.Advance(catalog.CommitIDs, w.commit.ID); err != nil {
 		return err
 	}
-	if err := tx.Advance("file", s.fileIDs.Load()); err != nil {
-		return err
+	for _, p := range append(w.played, w) {
+		for _, f := range p.opened {
+			if err := tx.Advance(catalog.FileIDs, f.ID); err != nil {
+				return err
+			}
+		}
 	}
-	return tx.AdvanceFamily(id, f.lastRow.Load(), f.lastField.Load())
+	return tx.AdvanceFamily(w.head.Dataset.FamilyID, w.family.lastRow.Load(), w.family.lastField.Load())
 }
 
 // remember keeps the new head, so that the next commit does not read it anew.

@@ -38,7 +38,7 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 	if err != nil {
 		return State{}, err
 	}
-	w, err := s.beginNew(made, r, catalog.Fork)
+	w, err := s.beginNew(ctx, made, r, catalog.Fork)
 	if err != nil {
 		return State{}, err
 	}

@@ -134,9 +134,6 @@ func (s *Store) redo(made State, m manifest) (*work, error) {
 		answers: m.answers,
 		family:  newFamily(m.LastRow, m.LastField), head: &Snapshot{State: made},
 	}
-	for _, f := range m.Opened {
-		s.fileIDs.Store(max(s.fileIDs.Load(), f.ID))
-	}
 	for _, p := range m.Played {
 		played, err := s.redo(made, p)
 		if err != nil {
@@ -173,7 +170,7 @@ func (f *forward) reserve(tx catalog.Tx) error {
 			return err
 		}
 		if len(folders) > 0 {
-			if err := tx.Advance("commit", folders[len(folders)-1]); err != nil {
+			if err := tx.Advance(catalog.CommitIDs, folders[len(folders)-1]); err != nil {
 				return err
 			}
 		}

@@ -12,7 +12,7 @@ func (s *Store) Found(ctx context.Context, n NewDataset, c Change) (State, error
 	if err != nil {
 		return State{}, err
 	}
-	w, err := s.beginNew(made, c.Request, catalog.Append)
+	w, err := s.beginNew(ctx, made, c.Request, catalog.Append)
 	if err != nil {
 		return State{}, err
 	}

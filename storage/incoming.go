@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -64,7 +63,7 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	if err := w.checkValues(ctx, in); err != nil {
-		in.discard()
+		w.discard(in)
 		return nil, err
 	}
 	return in, nil
@@ -146,7 +145,10 @@ func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err
 		return err
 	}
 	defer release()
-	spec := w.spec(schema.Data)
+	spec, err := w.spec(ctx, schema.Data)
+	if err != nil {
+		return err
+	}
 	text := in.keepsText(w.commit.Mode)
 	if text {
 		spec.Columns = append(spec.Columns, schema.Column{ID: 0, Name: "_json", Type: schema.Of(schema.Varchar)})
@@ -159,11 +161,11 @@ func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err
 	in.path = w.store.blobs.Scratch("incoming.parquet")
 	in.rows, err = datafile.Copy(ctx, records.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, spec)
 	if err != nil {
-		removeWritten(in.path)
+		w.store.removeWritten(in.path)
 		return records.Explain(err)
 	}
 	if w.commit.Mode == catalog.Append {
-		in.sum = sumFile(in.path)
+		in.sum = w.store.sumFile(in.path)
 	}
 	in.relation = "(SELECT " + in.fileColumns() + ", file_row_number AS _n"
 	if text {
@@ -207,12 +209,12 @@ func (w *work) firstRow() int64 {
 }
 
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
-func (in *incoming) discard() {
+func (w *work) discard(in *incoming) {
 	if in.batch != nil {
 		in.batch.Release()
 	}
 	if in.path != "" {
-		os.Remove(in.path)
+		w.store.blobs.RemoveScratch(in.path)
 	}
 }
 

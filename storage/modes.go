@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -20,7 +19,7 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
-	defer in.discard()
+	defer w.discard(in)
 	if in.batch != nil && w.schema.Keyed() {
 		if err := w.checkFew(ctx, in); err != nil {
 			return err
@@ -71,7 +70,7 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 		return w.adopt(ctx, in)
 	}
 	if in.batch != nil {
-		return w.writeBatch(schema.Data, in.batch)
+		return w.writeBatch(ctx, schema.Data, in.batch)
 	}
 	list := make([]string, 0, len(w.schema.Columns)+2)
 	for _, c := range w.schema.Stored() {
@@ -93,10 +92,11 @@ func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() -
 
 // adopt makes the file that the records lie in a file of the commit.
 func (w *work) adopt(ctx context.Context, in *incoming) error {
-	path := w.batch.Path(w.fileName(schema.Data))
-	if err := os.Rename(in.path, path); err != nil {
+	name := w.fileName(schema.Data)
+	if err := w.batch.Adopt(name, in.path); err != nil {
 		return err
 	}
+	path := w.store.blobs.Path(w.batch.Key(name))
 	in.path = ""
 	bounds := in.bounds
 	if !w.schema.Keyed() && !in.has(schema.RowID) {
@@ -112,7 +112,7 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
-	defer in.discard()
+	defer w.discard(in)
 	if err := w.checkKeys(ctx, in); err != nil {
 		return err
 	}
@@ -185,12 +185,12 @@ func (w *work) rewriteFew(ctx context.Context, changes string) error {
 	}
 	after := pick(batch, 0, columns, batch.NumRows())
 	defer after.Release()
-	if err := w.writeBatch(schema.Data, after); err != nil || w.commit.Modified == 0 {
+	if err := w.writeBatch(ctx, schema.Data, after); err != nil || w.commit.Modified == 0 {
 		return err
 	}
 	before := pick(batch, columns, 2*columns+2, w.commit.Modified)
 	defer before.Release()
-	return w.writeBatch(schema.Rollback, before)
+	return w.writeBatch(ctx, schema.Rollback, before)
 }
 
 // pick returns some columns of the first rows of a batch.
@@ -273,7 +273,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
-	defer in.discard()
+	defer w.discard(in)
 	w.schema = before // a delete changes no type: keys that don't fit are not there
 	if in.rows == 0 {
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
+	"rowback/storage/datadir"
 	"rowback/storage/duck"
 	"rowback/storage/filecache"
 	"rowback/storage/verify"
@@ -35,16 +36,13 @@ type Options struct {
 type Store struct {
 	options  Options
 	dir      string
-	dirLock  dirLock
-	marker   marker
+	held     datadir.Held
+	marker   datadir.Marker
 	catalog  *catalog.Catalog
 	blobs    *blob.Dir
 	engine   *duck.Engine
-	locks    *lockTable
 	heads    *headCache
 	files    *fileCache
-	commits  atomic.Int64 // the last commit id that was given
-	fileIDs  atomic.Int64
 	mu       sync.Mutex
 	families map[string]*family
 
@@ -78,7 +76,12 @@ func newFamily(row, field int64) *family {
 // objects tell. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
-	err := s.claim()
+	var isNew bool
+	var err error
+	s.marker, isNew, s.held, err = datadir.Claim(dir)
+	if err == nil && isNew {
+		err = s.mark(s.options.NewID())
+	}
 	if err == nil {
 		err = s.open(ctx)
 	}
@@ -88,9 +91,21 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// mark writes store.json, which says that the directory is this store.
+func (s *Store) mark(id string) error {
+	s.marker.ID, s.marker.CreatedAt = id, s.now()
+	return datadir.Write(s.dir, s.marker, s.options.Hook)
+}
+
+// Errors of opening a directory.
+var (
+	ErrNotStore = datadir.ErrNotStore // it is missing, empty, or something else's
+	ErrInUse    = datadir.ErrInUse    // another process, or another part of this one, has it open
+)
+
 func newStore(dir string, o Options) *Store {
 	s := &Store{
-		options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(),
+		options: o.filled(), dir: dir, heads: newHeadCache(), files: newFileCache(),
 		families: map[string]*family{},
 	}
 	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
@@ -140,22 +155,16 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return fmt.Errorf("bringing the catalog up to what the objects tell: %w", err)
 	}
 	s.unwatch = duck.Watch(s.options.Memory, s.sandboxes.pool, s.readers.pool)
-	return s.readSequences(ctx)
+	return s.forget(ctx)
 }
 
 // receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
 const receiptsKept = 30 * 24 * time.Hour
 
-func (s *Store) readSequences(ctx context.Context) error {
+// forget drops what was kept for a time, and ends the jobs of the process before.
+func (s *Store) forget(ctx context.Context) error {
 	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		commit, err := tx.Last("commit")
-		if err != nil {
-			return err
-		}
-		file, err := tx.Last("file")
-		s.commits.Store(commit)
-		s.fileIDs.Store(file)
-		return errors.Join(err, tx.ForgetReceipts(s.now().Add(-receiptsKept)), tx.FailJobs("The server was restarted before this was done.", s.now()))
+		return errors.Join(tx.ForgetReceipts(s.now().Add(-receiptsKept)), tx.FailJobs("The server was restarted before this was done.", s.now()))
 	})
 }
 
@@ -174,7 +183,7 @@ func (s *Store) Close() error {
 	if s.catalog != nil {
 		errs = append(errs, s.catalog.Close())
 	}
-	return errors.Join(append(errs, s.dirLock.release())...)
+	return errors.Join(append(errs, s.held.Release())...)
 }
 
 // Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.
