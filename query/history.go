@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
@@ -46,7 +47,7 @@ var relations = map[string]relation{
 }
 
 // catalogTable puts a table of the catalog into the sandbox.
-func (n *names) catalogTable(ctx context.Context, t storage.Table) error {
+func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	table := schema.Fold(t.Name)
 	of, ok := relations[table]
 	if schema.Fold(t.Schema) != catalogSchema || !ok {

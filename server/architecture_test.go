@@ -18,6 +18,7 @@ type boundary struct {
 var boundaries = []boundary{
 	{"rowback/storage/schema", nil, "types and columns are plain Go: their tests need no database"},
 	{"rowback/storage/fault", nil, "what a refusal says is plain data: every package may return one"},
+	{"rowback/storage/clientsql", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"}, "what clients' SQL may say does not depend on what is stored: it knows no store and no snapshot"},
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
 	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is the domain's"},

@@ -117,7 +117,7 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 			return err
 		},
 		"a statement": func() error {
-			box, err := b.Sandbox(ctx, false, snapshot(at).Paths(), "CREATE VIEW t AS "+snapshot(at).Table())
+			box, err := b.Sandboxes.OpenLocked(ctx, false, snapshot(at).Paths(), "CREATE VIEW t AS "+snapshot(at).Table())
 			if err == nil {
 				err = box.Close()
 			}

@@ -27,7 +27,7 @@ func (b *bench) derivationOf(d, name string) string {
 	b.Helper()
 	s := b.schemaAt(d, "head")
 	c, _ := s.ByName(name)
-	return storage.DerivationText(s, c)
+	return s.DerivationText(c)
 }
 
 const sales = `[{"id":1,"price":2.5,"quantity":4,"name":"pen"},{"id":2,"price":10.0,"quantity":0,"name":"mug"},{"id":3,"price":null,"quantity":2,"name":"7"}]`

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -300,12 +301,12 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 		return err
 	}
 	defer box.Close()
-	if err := CheckCondition(ctx, box, where); err != nil {
+	if err := clientsql.CheckCondition(ctx, box, where); err != nil {
 		return err
 	}
 	places, err := box.Stream(ctx, "SELECT _file, _pos FROM records WHERE ("+where+"\n)")
 	if err != nil {
-		return ClientError(err)
+		return clientsql.Explain(err)
 	}
 	defer places.Close()
 	stream := places.Records()
@@ -316,7 +317,7 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	_, err = w.conn.Exec(ctx, "CREATE TEMP TABLE picks AS SELECT * FROM places")
 	release()
 	if err != nil {
-		return ClientError(err)
+		return clientsql.Explain(err)
 	}
 	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN picks p ON s._file = p._file AND s._pos = p._pos",
 		w.head.Rows(true)))

@@ -118,6 +118,19 @@ func (s *Snapshot) Rows(place bool) string {
 	return strings.Join(parts, "\nUNION ALL ")
 }
 
+// Records is the SQL of Rows with the derived columns beside the stored ones. It is for sandboxes.
+func (s *Snapshot) Records(place bool) string {
+	sql := s.Rows(place)
+	for _, layer := range s.Schema.Layers() {
+		list := "*"
+		for _, c := range layer {
+			list += fmt.Sprintf(", TRY(CAST((%s\n) AS %s)) AS %s", c.Derivation, c.Type.SQL(), columnName(c.ID))
+		}
+		sql = "SELECT " + list + " FROM (" + sql + ")"
+	}
+	return sql
+}
+
 func (s *Snapshot) noRows(place bool) string {
 	list := make([]string, 0, len(s.Schema.Columns)+4)
 	for _, c := range s.Schema.Stored() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/gate"
@@ -31,57 +32,16 @@ func wordTakes(word string, t schema.Type) bool {
 	return false
 }
 
-// declaredType reads a type that a client wrote, in any of the ways that DuckDB knows.
-func declaredType(ctx context.Context, conn *duck.Conn, written string) (t schema.Type, err error) {
+// declaredType reads a type that a client wrote: one of those words, or as DuckDB writes it.
+func declaredType(ctx context.Context, conn *duck.Conn, written string) (schema.Type, error) {
 	if word, ok := wordTypes[strings.ToLower(written)]; ok {
 		return schema.Of(word), nil
 	}
-	if err := checkTypeText(ctx, conn, written); err != nil {
-		return t, err
+	t, err := clientsql.ParseType(ctx, conn, written)
+	if err == nil && (t.Hollow() || gate.Type(t) != "") {
+		err = clientsql.RefuseType(written, "values of it can't be stored exactly in Parquet")
 	}
-	var name string
-	err = conn.Row(ctx, "SELECT column_type FROM (DESCRIBE SELECT CAST(NULL AS "+written+"))", &name)
-	if duck.CauseOf(err) == duck.Input {
-		return t, badType(written, duck.Message(err))
-	}
-	if err != nil {
-		return t, err
-	}
-	if t, err = schema.Parse(name); err != nil {
-		return t, err
-	}
-	t, ok := schema.Stored(t)
-	if !ok || t.Hollow() || gate.Type(t) != "" {
-		return t, badType(written, "values of it can't be stored exactly in Parquet")
-	}
-	return t, nil
-}
-
-// checkTypeText makes sure that a text is a type and nothing more.
-func checkTypeText(ctx context.Context, conn *duck.Conn, written string) error {
-	if strings.ContainsRune(written, 0) {
-		return badType(written, "it has a NUL character")
-	}
-	n, _, err := parse(ctx, conn, "SELECT CAST(NULL AS "+written+"\n)")
-	if err != nil {
-		if Explain(err).Code == "invalid_sql" {
-			return badType(written, "it can't be parsed")
-		}
-		return err
-	}
-	if n.Type != "SELECT_NODE" || n.FromTable.Type != "EMPTY" || len(n.Select) != 1 || len(n.Groups)+len(n.Modifiers)+len(n.Where) > 0 {
-		return badType(written, "it is more than a type")
-	}
-	cast, _ := n.Select[0].(map[string]any)
-	child, _ := cast["child"].(map[string]any)
-	if text(cast["class"]) != "CAST" || text(child["class"]) != "CONSTANT" || text(cast["alias"]) != "" {
-		return badType(written, "it is more than a type")
-	}
-	return nil
-}
-
-func badType(written, why string) error {
-	return fault.Errorf(fault.Invalid, "unknown_type", "%q is no type that a variable can have: %s. Write it as DuckDB does, for example BIGINT, DECIMAL(10,2), VARCHAR or TIMESTAMP.", fault.Clip(written), strings.TrimRight(why, "."))
+	return t, err
 }
 
 // retype gives a column another type. The files stay as they are and are cast where they are read, so every value that

@@ -15,6 +15,7 @@ import (
 	"rowback/compare"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
@@ -99,7 +100,7 @@ func (a *API) getData(c *fiber.Ctx) error {
 			return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
 		})
 		if in.Where != "" {
-			err = storage.ClientError(err)
+			err = clientsql.Explain(err)
 		}
 		return cut, err
 	})
@@ -111,7 +112,7 @@ func (a *API) filter(ctx context.Context, snap *storage.Snapshot, where string, 
 	if err != nil || where == "" {
 		return box, err
 	}
-	if err := storage.CheckCondition(ctx, box, where); err != nil {
+	if err := clientsql.CheckCondition(ctx, box, where); err != nil {
 		box.Close()
 		return nil, err
 	}

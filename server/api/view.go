@@ -97,7 +97,7 @@ func viewSchema(ref string, s storage.State) schemaView {
 	for _, c := range columns {
 		v.Columns = append(v.Columns, columnView{
 			Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID,
-			Description: c.Description, Derivation: storage.DerivationText(s.Schema, c), Categories: c.Categories,
+			Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
 		})
 	}
 	return v

@@ -46,7 +46,7 @@ func viewVariable(s schema.Schema, c schema.Column) variableBody {
 		Derived: c.Derivation != "", Categories: c.Categories,
 	}
 	if v.Derived {
-		text := storage.DerivationText(s, c)
+		text := s.DerivationText(c)
 		v.Derivation = &text
 	}
 	return v
