@@ -48,10 +48,6 @@ func (c sets) undid(other sets) bool {
 	return common(c.closed, other.opened) || common(c.opened, other.closed)
 }
 
-func ofKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
-	return filter(files, func(f *catalog.File) bool { return f.Kind == kind })
-}
-
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
 func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
@@ -205,22 +201,6 @@ func rootOf(tx catalog.Tx, c catalog.Commit) (_ catalog.Commit, err error) {
 		c, err = tx.Commit(c.DatasetID, c.ParentCommitID)
 	}
 	return c, err
-}
-
-// schemasOf returns the schemas that files were written with, by document id.
-func schemasOf(tx catalog.Tx, files []*catalog.File) (map[string]schema.Schema, error) {
-	out := map[string]schema.Schema{}
-	for _, f := range files {
-		if _, ok := out[f.SchemaID]; ok {
-			continue
-		}
-		s, err := tx.Schema(f.SchemaID)
-		if err != nil {
-			return nil, err
-		}
-		out[f.SchemaID] = s
-	}
-	return out, nil
 }
 
 // statesAround is the difference of the states before one commit and after another.

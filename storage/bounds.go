@@ -33,7 +33,7 @@ func orderOf(t schema.Type) keyOrder {
 		return texts
 	case t.Name == schema.TimestampNS:
 		return nanoMoments
-	case isMoment(t), t.Name == schema.TimestampTZ:
+	case t.IsMoment(), t.Name == schema.TimestampTZ:
 		return moments
 	}
 	return unordered

@@ -180,7 +180,7 @@ func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 	}
 	opened, errOpened := tx.Opened(k.DatasetID, k.ID, k.ID)
 	closed, errClosed := tx.Closed(k.DatasetID, k.ID, k.ID)
-	reopened := filter(opened, func(f *catalog.File) bool { return f.CommitID != k.ID })
+	reopened := slices.DeleteFunc(slices.Clone(opened), func(f *catalog.File) bool { return f.CommitID == k.ID })
 	if !sameIDs(m.Closed, closed) || !sameIDs(m.Reopened, reopened) || len(m.Opened) != len(opened)-len(reopened) {
 		c.found(k.ID, "commit.json and the catalog differ in the files it opened and closed")
 	}
@@ -314,7 +314,7 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 	}
 	if len(c.head.Rollbacks) > 0 {
 		var twice int64
-		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.store.readFiles(c.head.Rollbacks, false)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
+		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.head.readFiles(c.head.Rollbacks, false)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
 			return err
 		}
 		if twice > 0 {

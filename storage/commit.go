@@ -155,7 +155,7 @@ func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (*work, erro
 	}
 	w := &work{
 		store: s, request: r, unlock: func() {}, marks: map[int64]int64{}, creation: d,
-		head: &Snapshot{State: d.State, store: s, schemas: map[string]schema.Schema{}}, family: newFamily(0, int64(len(d.Schema.Columns))),
+		head: newSnapshot(d.State, s.pathOf), family: newFamily(0, int64(len(d.Schema.Columns))),
 	}
 	return w, w.number(mode)
 }
@@ -438,6 +438,6 @@ func (w *work) snapshotAfter() *Snapshot {
 		gone[f.ID] = true
 	}
 	out.Data, out.Rollbacks = w.nextFiles(schema.Data, gone), w.nextFiles(schema.Rollback, gone)
-	out.schemas = w.nextSchemas()
+	out.Schemas = w.nextSchemas()
 	return &out
 }

@@ -53,11 +53,22 @@ func madeAlike(a, b schema.Schema) map[int]int {
 		if _, known := b.ByID(c.ID); !ok || known || b.Gone(c.ID) {
 			continue
 		}
-		if _, known := a.ByID(d.ID); !known && !a.Gone(d.ID) && sameDefinition(c, d, false) {
+		if _, known := a.ByID(d.ID); !known && !a.Gone(d.ID) && schema.SameDefinition(c, d, false) {
 			out[c.ID] = d.ID
 		}
 	}
 	return out
+}
+
+// renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
+func (s *Snapshot) renumbered(ids map[int]int) *Snapshot {
+	out := *s
+	out.Schema = s.Schema.Renumbered(ids)
+	out.Schemas = map[string]schema.Schema{}
+	for id, fs := range s.Schemas {
+		out.Schemas[id] = fs.Renumbered(ids)
+	}
+	return &out
 }
 
 // commonSchema has every column of a and b but the derived ones, which follow from the others, and those that a
@@ -91,7 +102,7 @@ func seenIn(common, side schema.Schema) (seen schema.Schema, list string) {
 	}
 	for _, c := range common.Stored() {
 		own, _ := seen.ByID(c.ID)
-		list += castFrom(own.Type, c.Type, columnName(c.ID)) + " AS " + columnName(c.ID) + ", "
+		list += castFrom(own.Type, c.Type, schema.ColumnName(c.ID)) + " AS " + schema.ColumnName(c.ID) + ", "
 	}
 	return seen, list + "_commit"
 }
@@ -130,24 +141,6 @@ func targetsAny(r *catalog.File, files map[int64]bool) bool {
 		}
 	}
 	return false
-}
-
-// without returns the files of one list that the other lacks.
-func without(files, other []*catalog.File) []*catalog.File {
-	has := make(map[int64]bool, len(other))
-	for _, f := range other {
-		has[f.ID] = true
-	}
-	return filter(files, func(f *catalog.File) bool { return !has[f.ID] })
-}
-
-func filter(files []*catalog.File, keep func(*catalog.File) bool) (out []*catalog.File) {
-	for _, f := range files {
-		if keep(f) {
-			out = append(out, f)
-		}
-	}
-	return out
 }
 
 // Empty tells whether the two snapshots share every row.
@@ -191,10 +184,10 @@ func (s side) rows(other *Snapshot) string {
 
 // displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.
 func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
-	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.store.readFiles(files, false))
+	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.readFiles(files, false))
 	if len(s.also) > 0 {
 		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
-			s.own.store.readFiles(s.also, false))
+			s.own.readFiles(s.also, false))
 	}
 	for _, f := range files {
 		for target := range f.Targets {
@@ -204,21 +197,6 @@ func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
 		}
 	}
 	return query
-}
-
-// bySchema groups files that were written with the same schema, in order.
-func bySchema(files []*catalog.File) (groups [][]*catalog.File) {
-	at := map[string]int{}
-	for _, f := range files {
-		i, ok := at[f.SchemaID]
-		if !ok {
-			i = len(groups)
-			at[f.SchemaID] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], f)
-	}
-	return groups
 }
 
 // Counts is how many records differ between A and B, and in which columns.
@@ -233,7 +211,7 @@ func (d *Difference) Joined() string {
 	pick := func(prefix string) string {
 		var list []string
 		for _, c := range d.Schema.Stored() {
-			list = append(list, fmt.Sprintf("%s AS %s%d", columnName(c.ID), prefix, c.ID))
+			list = append(list, fmt.Sprintf("%s AS %s%d", schema.ColumnName(c.ID), prefix, c.ID))
 		}
 		return strings.Join(list, ", ")
 	}

@@ -6,14 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
 	"rowback/storage/fault"
 	"rowback/storage/filecache"
-	"rowback/storage/schema"
 	"rowback/storage/verify"
 )
 
@@ -45,18 +43,6 @@ func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration,
 		return nil, err
 	}
 	return &File{f, f.Checksum}, nil
-}
-
-// only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
-// datasets without a declared key have _id elsewhere.
-func (s *Snapshot) only() *catalog.File {
-	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
-		return nil
-	}
-	if f := s.Data[0]; f.SchemaID == s.schemaID() && f.Rows == s.Total() {
-		return f
-	}
-	return nil
 }
 
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.

@@ -11,11 +11,11 @@ import (
 // Filter opens a sandbox in which a snapshot's records are the view "records", for conditions that clients write. With
 // place, the view also has _file and _pos. files are more files that our own statements on it may touch.
 func (s *Store) Filter(ctx context.Context, snap *Snapshot, place bool, files []string) (*duck.Conn, error) {
-	list := underNames(snap.TableColumns())
+	table := snap.Table()
 	if place {
-		list += ", _file, _pos"
+		table = snap.PlacedTable()
 	}
-	return s.Sandboxes.OpenLocked(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS SELECT "+list+" FROM ("+snap.Records(place)+")")
+	return s.Sandboxes.OpenLocked(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS "+table)
 }
 
 // OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is

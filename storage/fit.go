@@ -347,7 +347,7 @@ func writtenAsText(t schema.Type) bool {
 	case schema.Decimal, schema.Blob, schema.UUID, schema.Date, schema.Time, schema.TimestampTZ:
 		return true
 	}
-	return isMoment(t)
+	return t.IsMoment()
 }
 
 // convertible tells whether values of one type may turn out to be values of the other: numbers among numbers, moments
@@ -361,7 +361,7 @@ func convertible(from, to schema.Type) bool {
 	case from.Name == schema.Struct && to.Name == schema.Struct:
 		return partFits(from, to)
 	}
-	return from.IsNumber() && to.IsNumber() || isMoment(from) && isMoment(to)
+	return from.IsNumber() && to.IsNumber() || from.IsMoment() && to.IsMoment()
 }
 
 func partFits(from, to schema.Type) bool {
@@ -379,10 +379,6 @@ func partFits(from, to schema.Type) bool {
 		own, ok := to.Field(f.Name)
 		return !ok || !partFits(f.Type, own.Type)
 	})
-}
-
-func isMoment(t schema.Type) bool {
-	return t.Name == schema.Date || t.Name == schema.Timestamp || t.Name == schema.TimestampNS
 }
 
 // castUpload makes a value of type t out of an offered column.
@@ -459,16 +455,4 @@ func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) 
 		return out.adopt(tx, files)
 	})
 	return &out, err
-}
-
-// everyValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
-// a value of this type when it was, is null.
-func (s *Snapshot) everyValue(c schema.Column) string {
-	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
-	for _, group := range bySchema(s.Files()) {
-		if _, ok := s.schemaOf(group[0]).ByID(c.ID); ok {
-			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.store.readFiles(group, false))
-		}
-	}
-	return strings.Join(parts, " UNION ALL ")
 }

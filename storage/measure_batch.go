@@ -12,23 +12,23 @@ import (
 	"rowback/storage/schema"
 )
 
-// measureBatch is measure for rows that are at hand: a query would take longer than all the rest.
-func (w *work) measureBatch(f *catalog.File, batch arrow.RecordBatch) {
+// MeasureBatch is Measure for rows that are at hand: a query would take longer than all the rest.
+func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 	at := map[int]arrow.Array{}
-	for i, c := range w.schema.Stored() {
+	for i, c := range s.Schema.Stored() {
 		at[c.ID] = batch.Column(i)
 	}
-	key := w.schema.KeyColumns()[0]
+	key := s.Schema.KeyColumns()[0]
 	f.Bounds = orderOf(key.Type).boundsOf(at[key.ID])
 	f.Stats = map[int]catalog.Stats{}
-	if c, ok := qualityColumn(w.schema, w.properties); ok {
+	if c, ok := s.QualityColumn(); ok {
 		f.Stats[c.ID] = qualityOf(at[c.ID])
 	}
-	if c, ok := categoryColumn(w.schema, w.properties); ok {
+	if c, ok := s.CategoryColumn(); ok {
 		if counts, ok := categoriesOf(at[c.ID]); ok {
-			s := f.Stats[c.ID]
-			s.Categories = counts
-			f.Stats[c.ID] = s
+			one := f.Stats[c.ID]
+			one.Categories = counts
+			f.Stats[c.ID] = one
 		} else {
 			delete(f.Stats, c.ID)
 		}

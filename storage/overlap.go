@@ -121,7 +121,7 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 	for id, g := range groups {
 		list := []string{fmt.Sprintf("[%s][CAST(file_index AS BIGINT) + 1] AS owner", strings.Join(g.owners, ", "))}
 		for _, k := range c.head.Schema.KeyColumns() {
-			list = append(list, fromFile(c.history.schemas[id], k)+" AS "+columnName(k.ID))
+			list = append(list, fromFile(c.history.Schemas[id], k)+" AS "+schema.ColumnName(k.ID))
 		}
 		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)", strings.Join(list, ", "), strings.Join(g.paths, ", ")))
 	}

@@ -10,9 +10,6 @@ import (
 	"rowback/storage/schema"
 )
 
-// Inside statements of ours a column is named after its field id, so that no user's name can get in the way.
-func columnName(id int) string { return fmt.Sprintf("c%d", id) }
-
 // castFrom makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
 // little, so nulls are made anew. Binaries are text in base64.
 func castFrom(from, to schema.Type, expr string) string {
@@ -124,7 +121,7 @@ func (s *Snapshot) Records(place bool) string {
 	for _, layer := range s.Schema.Layers() {
 		list := "*"
 		for _, c := range layer {
-			list += fmt.Sprintf(", TRY(CAST((%s\n) AS %s)) AS %s", c.Derivation, c.Type.SQL(), columnName(c.ID))
+			list += fmt.Sprintf(", TRY(CAST((%s\n) AS %s)) AS %s", c.Derivation, c.Type.SQL(), schema.ColumnName(c.ID))
 		}
 		sql = "SELECT " + list + " FROM (" + sql + ")"
 	}
@@ -134,7 +131,7 @@ func (s *Snapshot) Records(place bool) string {
 func (s *Snapshot) noRows(place bool) string {
 	list := make([]string, 0, len(s.Schema.Columns)+4)
 	for _, c := range s.Schema.Stored() {
-		list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", c.Type.SQL(), columnName(c.ID)))
+		list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", c.Type.SQL(), schema.ColumnName(c.ID)))
 	}
 	list = append(list, "CAST(NULL AS BIGINT) AS _commit")
 	if place {
@@ -149,7 +146,7 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 	if place {
 		list += ", _file, _pos"
 	}
-	from := s.store.readFiles(b.files, place || b.displaced)
+	from := s.readFiles(b.files, place || b.displaced)
 	if !b.displaced {
 		return "SELECT " + list + " FROM " + from
 	}
@@ -161,7 +158,7 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 			}
 		}
 	}
-	positions := "SELECT _file, _pos FROM " + s.store.readFiles(rollbacks, false)
+	positions := "SELECT _file, _pos FROM " + s.readFiles(rollbacks, false)
 	on := "s._file = d._file AND s._pos = d._pos"
 	if len(b.files) == 1 {
 		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
@@ -173,17 +170,17 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 func (s *Snapshot) selectList(fs schema.Schema) string {
 	list := make([]string, 0, len(s.Schema.Columns)+2)
 	for _, c := range s.Schema.Stored() {
-		list = append(list, fromFile(fs, c)+" AS "+columnName(c.ID))
+		list = append(list, fromFile(fs, c)+" AS "+schema.ColumnName(c.ID))
 	}
 	return strings.Join(append(list, "_commit"), ", ")
 }
 
 // readFiles is the SQL of a scan of files. With place it adds _file and _pos.
-func (s *Store) readFiles(files []*catalog.File, place bool) string {
+func (s *Snapshot) readFiles(files []*catalog.File, place bool) string {
 	paths := make([]string, len(files))
 	ids := make([]int64, len(files))
 	for i, f := range files {
-		paths[i], ids[i] = s.pathOf(f), f.ID
+		paths[i], ids[i] = s.path(f), f.ID
 	}
 	if !place {
 		return "read_parquet(" + duck.Texts(paths) + ", hive_partitioning = false)"
@@ -216,6 +213,11 @@ func (s *Snapshot) Table() string {
 	return "SELECT " + underNames(s.TableColumns()) + " FROM (" + s.Records(false) + ")"
 }
 
+// PlacedTable is Table with _file and _pos: where each record lies.
+func (s *Snapshot) PlacedTable() string {
+	return "SELECT " + underNames(s.TableColumns()) + ", _file, _pos FROM (" + s.Records(true) + ")"
+}
+
 // StoredTable is Table without the derived columns.
 func (s *Snapshot) StoredTable() string {
 	stored := slices.DeleteFunc(s.TableColumns(), schema.Column.Derived)
@@ -226,7 +228,7 @@ func (s *Snapshot) StoredTable() string {
 func underNames(columns []schema.Column) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
-		name := columnName(c.ID)
+		name := schema.ColumnName(c.ID)
 		if c.ID == schema.CommitID {
 			name = schema.CommitColumn
 		}
@@ -243,4 +245,28 @@ func (s *State) TableColumns() []schema.Column {
 	}
 	out = append(out, s.Schema.Columns...)
 	return append(out, schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
+}
+
+// everyValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
+// a value of this type when it was, is null.
+func (s *Snapshot) everyValue(c schema.Column) string {
+	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
+	for _, group := range bySchema(s.Files()) {
+		if _, ok := s.schemaOf(group[0]).ByID(c.ID); ok {
+			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.readFiles(group, false))
+		}
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
+
+// only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
+// datasets without a declared key have _id elsewhere.
+func (s *Snapshot) only() *catalog.File {
+	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+		return nil
+	}
+	if f := s.Data[0]; f.SchemaID == s.schemaID() && f.Rows == s.Total() {
+		return f
+	}
+	return nil
 }

@@ -82,7 +82,7 @@ func (w *work) findParent(ctx context.Context, hash string) error {
 
 // links makes the commit out of the files that the action opened and closed, as they are.
 func (w *work) links(did action) {
-	w.reopened, w.closed, w.back = did.opened, did.closed, did.after.schemas
+	w.reopened, w.closed, w.back = did.opened, did.closed, did.after.Schemas
 	w.commit.Added, w.commit.Removed, w.commit.Modified = did.Added, did.Removed, did.Modified
 }
 

@@ -42,21 +42,11 @@ func (w *work) aliases(did action) map[int]int {
 		}
 		d, ok := w.schema.ByName(c.Name)
 		c.Derivation = schema.Renumbered(c.Derivation, out)
-		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && sameDefinition(c, d, did.explicit) {
+		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && schema.SameDefinition(c, d, did.explicit) {
 			out[c.ID] = d.ID
 		}
 	}
 	return out
-}
-
-// sameDefinition tells whether two columns of one name are one. Those that came with records may differ in type, if one
-// can take the other's values.
-func sameDefinition(c, d schema.Column, explicit bool) bool {
-	if _, ok := schema.Widen(c.Type, d.Type); ok && !explicit {
-		d.Type = c.Type
-	}
-	d.ID = c.ID
-	return reflect.DeepEqual(c, d)
 }
 
 // renumber gives columns other ids, in the action's states and in the files' schemas as those states read them.
@@ -66,28 +56,6 @@ func (did *action) renumber(ids map[int]int) {
 	}
 	did.renumbered = ids
 	did.before, did.after, did.head = did.before.renumbered(ids), did.after.renumbered(ids), did.head.renumbered(ids)
-}
-
-// renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
-func (s *Snapshot) renumbered(ids map[int]int) *Snapshot {
-	out := *s
-	out.Schema = renumbered(s.Schema, ids)
-	out.schemas = map[string]schema.Schema{}
-	for id, fs := range s.schemas {
-		out.schemas[id] = renumbered(fs, ids)
-	}
-	return &out
-}
-
-func renumbered(s schema.Schema, ids map[int]int) schema.Schema {
-	s.Columns = slices.Clone(s.Columns)
-	for i, c := range s.Columns {
-		if id, ok := ids[c.ID]; ok {
-			s.Columns[i].ID = id
-		}
-		s.Columns[i].Derivation = schema.Renumbered(c.Derivation, ids)
-	}
-	return s
 }
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the action
@@ -265,7 +233,7 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		}
 		var values, fit int64
 		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {
@@ -283,7 +251,7 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 
 // schemaOf is the schema that one of the action's files was written with.
 func (did *action) schemaOf(f *catalog.File) schema.Schema {
-	if fs, ok := did.after.schemas[f.SchemaID]; ok {
+	if fs, ok := did.after.Schemas[f.SchemaID]; ok {
 		return fs
 	}
 	return did.before.schemaOf(f)

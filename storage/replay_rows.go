@@ -103,7 +103,7 @@ func keysOf(d *Difference, key []schema.Column) string {
 func castKeys(d *Difference, key []schema.Column) string {
 	list := make([]string, len(key))
 	for i, c := range key {
-		list[i] = d.value(c) + " AS " + columnName(c.ID)
+		list[i] = d.value(c) + " AS " + schema.ColumnName(c.ID)
 	}
 	return strings.Join(list, ", ")
 }
@@ -114,7 +114,7 @@ func (d *Difference) value(c schema.Column) string {
 	if !ok {
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
-	return castFrom(own.Type, c.Type, columnName(c.ID))
+	return castFrom(own.Type, c.Type, schema.ColumnName(c.ID))
 }
 
 // rewrite compares every key that the action touched with what is here, and plays those that are as it found them. It
@@ -176,7 +176,7 @@ func (r rowPlayer) pairs(d *Difference, a, b string) string {
 	}
 	var keys, on []string
 	for _, c := range key {
-		keys = append(keys, fmt.Sprintf("coalesce(a.%s%d, b.%s%d) AS %s", a, c.ID, b, c.ID, columnName(c.ID)))
+		keys = append(keys, fmt.Sprintf("coalesce(a.%s%d, b.%s%d) AS %s", a, c.ID, b, c.ID, schema.ColumnName(c.ID)))
 		on = append(on, fmt.Sprintf("a.%s%d = b.%s%d", a, c.ID, b, c.ID))
 	}
 	return fmt.Sprintf("SELECT %s, * FROM (%s) a FULL JOIN (%s) b ON %s", strings.Join(keys, ", "), side(a, d.SideA()), side(b, d.SideB()), strings.Join(on, " AND "))
@@ -294,10 +294,10 @@ func (r rowPlayer) changes(live *Snapshot) string {
 	for i, c := range r.schema.Stored() {
 		value := castFrom(r.wide[i].Type, c.Type, fmt.Sprintf("i.q%d", c.ID))
 		if !known[c.ID] && !r.schema.IsKey(c.ID) {
-			value = "s." + columnName(c.ID)
+			value = "s." + schema.ColumnName(c.ID)
 		}
 		after = append(after, fmt.Sprintf("%s AS a%d", value, c.ID))
-		before = append(before, fmt.Sprintf("s.%s AS b%d", columnName(c.ID), c.ID))
+		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
 	}
 	return fmt.Sprintf("SELECT %s, i.q_commit AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, row_number() OVER (ORDER BY %s) AS _n FROM (FROM playing WHERE q_is) i LEFT JOIN (%s) s ON %s",
 		strings.Join(after, ", "), strings.Join(before, ", "), qualified("i", r.schema.KeyColumns()), live.Rows(true), sameKey(r.schema.KeyColumns(), "i", "s"))
@@ -306,7 +306,7 @@ func (r rowPlayer) changes(live *Snapshot) string {
 func qualified(table string, columns []schema.Column) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
-		list[i] = table + "." + columnName(c.ID)
+		list[i] = table + "." + schema.ColumnName(c.ID)
 	}
 	return strings.Join(list, ", ")
 }

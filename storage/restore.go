@@ -38,7 +38,7 @@ func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, mor
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
 	w.closed = without(w.head.Files(), target.Files())
-	w.reopened, w.back = without(target.Files(), w.head.Files()), target.schemas
+	w.reopened, w.back = without(target.Files(), w.head.Files()), target.Schemas
 	w.schema = target.Schema.After(w.schema)
 	w.properties = target.Properties
 	w.properties.Name = w.head.Properties.Name

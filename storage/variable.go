@@ -190,19 +190,6 @@ func editKey(before, after schema.Column) string {
 	return keys[0]
 }
 
-// followNames keeps a dataset's quality and category columns what they are where they are renamed.
-func followNames(before, after schema.Schema, p *catalog.Properties) {
-	for _, of := range []struct {
-		column    *string
-		otherwise string
-	}{{&p.QualityColumn, defaultQuality}, {&p.CategoryColumn, defaultCategory}} {
-		c, ok := named(before, *of.column, of.otherwise)
-		if now, is := after.ByID(c.ID); ok && is && now.Name != c.Name {
-			*of.column = now.Name
-		}
-	}
-}
-
 // DropVariable takes a column away, as a commit. Its values stay in the files.
 func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, r Request) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)

@@ -27,7 +27,7 @@ func wordTakes(word string, t schema.Type) bool {
 	case "numeric":
 		return t.IsNumber()
 	case "datetime":
-		return isMoment(t) || t.Name == schema.TimestampTZ
+		return t.IsMoment() || t.Name == schema.TimestampTZ
 	}
 	return false
 }
@@ -101,7 +101,7 @@ func (w *work) checkBecome(ctx context.Context, history *Snapshot, before, after
 		return nil
 	}
 	return w.checkRelation(ctx, fmt.Sprintf("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
-		castFrom(before.Type, after.Type, "v"), columnName(after.ID), history.everyValue(before)), []schema.Column{after})
+		castFrom(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.everyValue(before)), []schema.Column{after})
 }
 
 // becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
@@ -120,7 +120,7 @@ func (w *work) checkReadable(ctx context.Context) error {
 	live := after.Data
 	for _, c := range w.schema.Stored() {
 		other := map[string]bool{} // schemas that have the column in a type which this one does not hold
-		for id, fs := range after.schemas {
+		for id, fs := range after.Schemas {
 			if own, has := fs.ByID(c.ID); has && !c.Type.Holds(own.Type) {
 				other[id] = true
 			}
@@ -130,8 +130,8 @@ func (w *work) checkReadable(ctx context.Context) error {
 		}
 		was, known := w.head.Schema.ByID(c.ID)
 		same := known && was.Type.Equal(c.Type)
-		after.Data = filter(live, func(f *catalog.File) bool {
-			return other[f.SchemaID] && !(same && slices.Contains(w.head.Data, f))
+		after.Data = slices.DeleteFunc(slices.Clone(live), func(f *catalog.File) bool {
+			return !other[f.SchemaID] || same && slices.Contains(w.head.Data, f)
 		})
 		if err := w.checkReads(ctx, after, c); err != nil {
 			return err
@@ -152,7 +152,7 @@ func (w *work) checkReads(ctx context.Context, in *Snapshot, c schema.Column) er
 		own, _ := fs.ByID(c.ID)
 		var example string
 		err := w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(%[1]s AS VARCHAR) FROM %[2]s WHERE %[1]s IS NOT NULL AND TRY(%[3]s) IS NULL LIMIT 1",
-			duck.Ident(own.Name), w.store.readFiles(group, false), fromFile(fs, c)), &example)
+			duck.Ident(own.Name), in.readFiles(group, false), fromFile(fs, c)), &example)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}

@@ -144,7 +144,7 @@ func (w *work) writeBatch(kind schema.Kind, batch arrow.RecordBatch) error {
 		return err
 	}
 	f := w.newFile(kind, batch.NumRows())
-	w.measureBatch(f, batch)
+	w.leaves().MeasureBatch(f, batch)
 	f.Checksum, f.Bytes, err = datafile.Checksum(bytes.NewReader(data))
 	w.opened = append(w.opened, f)
 	return err
@@ -158,7 +158,7 @@ func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows
 	if read == nil {
 		read = sumFile(path)
 	}
-	err := w.measure(ctx, f, path)
+	err := w.leaves().Measure(ctx, w.conn, f, path)
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
 	w.opened = append(w.opened, f)
@@ -191,6 +191,9 @@ func sumFile(path string) <-chan fileSum {
 	return out
 }
 
+// leaves is the state that the commit leaves, as its files are measured in it.
+func (w *work) leaves() *State { return &State{Schema: w.schema, Properties: w.properties} }
+
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
 		ID: w.fileID(kind), DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
@@ -204,7 +207,7 @@ func (w *work) nextFiles(kind schema.Kind, gone map[int64]bool) []*catalog.File 
 	if kind == schema.Rollback {
 		before = w.head.Rollbacks
 	}
-	out := filter(before, func(f *catalog.File) bool { return !gone[f.ID] })
+	out := slices.DeleteFunc(slices.Clone(before), func(f *catalog.File) bool { return gone[f.ID] })
 	for _, f := range slices.Concat(w.reopened, w.opened) {
 		if f.Kind == kind {
 			out = append(out, f)
@@ -216,7 +219,7 @@ func (w *work) nextFiles(kind schema.Kind, gone map[int64]bool) []*catalog.File 
 
 // nextSchemas returns the schemas of the files that are live after the commit, and perhaps of some that are not.
 func (w *work) nextSchemas() map[string]schema.Schema {
-	out := maps.Clone(w.head.schemas)
+	out := maps.Clone(w.head.Schemas)
 	maps.Copy(out, w.back)
 	out[w.commit.SchemaID] = w.schema
 	return out

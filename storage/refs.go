@@ -1,0 +1,147 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+)
+
+// Snapshot returns the dataset as of a ref: head, a commit id, a version, a savepoint, or a time.
+func (s *Store) Snapshot(ctx context.Context, dataset, ref string) (*Snapshot, error) {
+	var out *Snapshot
+	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		commit, err := resolve(tx, d, ref)
+		if err != nil {
+			return err
+		}
+		out, err = s.snapshot(tx, d, commit)
+		return err
+	})
+	return out, err
+}
+
+// Resolve returns the id of the commit that a ref names; 0 is the dataset before its first commit.
+func (s *Store) Resolve(ctx context.Context, dataset, ref string) (id int64, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err == nil {
+			id, err = resolve(tx, d, ref)
+		}
+		return err
+	})
+	return id, err
+}
+
+// resolve finds the commit that a ref names.
+func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err error) {
+	if ref == "" || ref == "head" {
+		return d.Head, nil
+	}
+	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
+		return resolveCommit(tx, d, id)
+	}
+	if number, ok := ParseVersion(ref); ok {
+		v, err := tx.Version(d.ID, number[0], number[1], number[2])
+		return v.CommitID, known(err, "version_not_found", "Version %s not found for dataset '%s'", ref, d.Name)
+	}
+	if number, ok := parseSavepoint(ref); ok {
+		p, err := savepoint(tx, d, func(p catalog.Savepoint) bool { return p.Number == number }, ref)
+		return p.CommitID, err
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {
+		if t, err := time.Parse(layout, ref); err == nil {
+			return resolveTime(tx, d, t, ref)
+		}
+	}
+	return 0, fault.Errorf(fault.NotFound, "ref_not_found", "%q is no ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, a savepoint such as master__000003, or a time such as 2026-01-31T10:00:00Z.", fault.Clip(ref), d.Name)
+}
+
+func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
+	if id == 0 {
+		return 0, nil
+	}
+	c, err := tx.Commit(d.ID, id)
+	return c.ID, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+}
+
+func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int64, error) {
+	c, err := tx.CommitAt(d.ID, t) // of a fork, perhaps one from before it was made
+	switch {
+	case !errors.Is(err, catalog.ErrNotFound):
+		return c.ID, err
+	case t.Before(d.CreatedAt):
+		return 0, fault.Errorf(fault.NotFound, "ref_not_found", "Dataset '%s' was not there yet at %s; it was made at %s.", d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
+	}
+	return 0, nil // after it was made and before its first commit
+}
+
+// known turns a missing row into a sentence.
+func known(err error, code, format string, args ...any) error {
+	if errors.Is(err, catalog.ErrNotFound) {
+		return fault.Errorf(fault.NotFound, code, format, args...)
+	}
+	return err
+}
+
+// snapshot loads a dataset as of a commit.
+func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snapshot, error) {
+	if cached := s.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
+		// A later rollback may have marked this very commit, so the row is read again.
+		again := *cached
+		return &again, again.readCommit(tx, commit)
+	}
+	state, err := stateAt(tx, d, commit)
+	if err != nil {
+		return nil, err
+	}
+	out := newSnapshot(state, s.pathOf)
+	files, err := s.liveFiles(tx, d.ID, commit)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.adopt(tx, files); err != nil {
+		return nil, err
+	}
+	if commit == d.Head {
+		s.heads.put(out)
+	}
+	return out, nil
+}
+
+// State returns the state of a dataset at a ref.
+func (s *Store) State(ctx context.Context, dataset, ref string) (out State, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		commit, err := resolve(tx, d, ref)
+		if err == nil {
+			out, err = stateAt(tx, d, commit)
+		}
+		return err
+	})
+	return out, err
+}
+
+// liveFiles returns the files that are live at a commit. Files never change, so those that were seen are kept.
+func (s *Store) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
+	ids, err := tx.FileIDs(dataset, commit)
+	if err != nil {
+		return nil, err
+	}
+	if files, ok := s.files.all(ids); ok {
+		return files, nil
+	}
+	files, err := tx.Files(dataset, commit)
+	s.files.add(files)
+	return files, err
+}
