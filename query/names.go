@@ -14,6 +14,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // viewSchema is the schema of a sandbox that has the statement's tables, as views.
@@ -156,7 +157,7 @@ func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql,
 	if err != nil {
 		return "", "", nil, err
 	}
-	sql, _, err = storage.Diff(a, b).Records()
+	sql, _, err = snapshot.Diff(a, b).Records()
 	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), err
 }
 

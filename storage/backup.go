@@ -19,6 +19,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 	"rowback/storage/verify"
 )
 
@@ -113,7 +114,7 @@ func checksumOf(path string) (sum string, size int64, err error) {
 	return datafile.Checksum(f)
 }
 
-func (s *Store) writeArchive(ctx context.Context, snap *Snapshot, ref, path string) error {
+func (s *Store) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
 	if err := s.readWhole(ctx, snap.Files()); err != nil {
 		return err
 	}
@@ -363,7 +364,7 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 }
 
 // CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.
-func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name string, project int64, r Request) (made State, err error) {
+func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name string, project int64, r Request) (made snapshot.State, err error) {
 	u, err := s.unpack(archive)
 	defer os.Remove(u.data.Path)
 	if err != nil {
@@ -401,5 +402,5 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 	if _, err := w.publish(ctx); err != nil {
 		return made, err
 	}
-	return w.result().(State), nil
+	return w.result().(snapshot.State), nil
 }

@@ -12,6 +12,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Request is what every write says of itself.
@@ -86,7 +87,7 @@ func (w *work) bookmark(number, commit int64, description string) {
 // work is one commit while it is made. What it opens, reopens and closes is what it is.
 type work struct {
 	store      *Store
-	head       *Snapshot
+	head       *snapshot.Snapshot
 	commit     catalog.Commit
 	schema     schema.Schema
 	properties catalog.Properties
@@ -155,7 +156,7 @@ func (s *Store) beginNew(d *creation, r Request, mode catalog.Mode) (*work, erro
 	}
 	w := &work{
 		store: s, request: r, unlock: func() {}, marks: map[int64]int64{}, creation: d,
-		head: newSnapshot(d.State, s.pathOf), family: newFamily(0, int64(len(d.Schema.Columns))),
+		head: snapshot.New(d.State, s.pathOf), family: newFamily(0, int64(len(d.Schema.Columns))),
 	}
 	return w, w.number(mode)
 }
@@ -279,7 +280,7 @@ func (w *work) settle() error {
 
 // nameDocuments names the schema and the properties that the commit leaves, and the schema of its files.
 func (w *work) nameDocuments() (err error) {
-	w.commit.SchemaID, w.commit.PropertiesID = w.head.schemaID(), w.head.propertiesID()
+	w.commit.SchemaID, w.commit.PropertiesID = w.head.SchemaID(), w.head.PropertiesID()
 	if !reflect.DeepEqual(w.schema, w.head.Schema) {
 		if w.commit.SchemaID, err = catalog.DocumentID(w.schema); err != nil {
 			return err
@@ -295,7 +296,7 @@ func (w *work) nameDocuments() (err error) {
 }
 
 // moment is when a commit is made: after every commit before it, whatever the clock says.
-func (s *Store) moment(head *Snapshot) time.Time {
+func (s *Store) moment(head *snapshot.Snapshot) time.Time {
 	now := s.now()
 	for _, earlier := range []time.Time{head.Commit.CreatedAt, head.Dataset.CreatedAt} {
 		if !now.After(earlier) {
@@ -368,17 +369,17 @@ func (w *work) result() any {
 	case w.creation == nil:
 		return w.commit
 	}
-	return State{Dataset: w.head.Dataset, Commit: w.commit, Schema: w.schema, Properties: w.properties}
+	return snapshot.State{Dataset: w.head.Dataset, Commit: w.commit, Schema: w.schema, Properties: w.properties}
 }
 
 // documents stores the schema and the properties that the commit leaves.
 func (w *work) documents(tx catalog.Tx) (err error) {
-	if w.commit.SchemaID != w.head.schemaID() {
+	if w.commit.SchemaID != w.head.SchemaID() {
 		if _, err = tx.AddDocument(w.schema); err != nil {
 			return err
 		}
 	}
-	if w.commit.PropertiesID != w.head.propertiesID() {
+	if w.commit.PropertiesID != w.head.PropertiesID() {
 		_, err = tx.AddDocument(w.properties)
 	}
 	return err
@@ -430,7 +431,7 @@ func (s *Store) remember(w *work) {
 }
 
 // snapshotAfter is the state that the commit leaves.
-func (w *work) snapshotAfter() *Snapshot {
+func (w *work) snapshotAfter() *snapshot.Snapshot {
 	out := *w.head
 	out.Commit, out.Schema, out.Properties = w.commit, w.schema, w.properties
 	gone := map[int64]bool{}

@@ -15,6 +15,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // NewDataset is what a dataset is made with. Only Name is required.
@@ -54,10 +55,10 @@ func CheckName(name string) error {
 }
 
 // CreateDataset makes a dataset without records.
-func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (State, error) {
+func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (snapshot.State, error) {
 	made, err := s.newCreation(ctx, n)
 	if err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
 	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
 		if err := made.record(tx); err != nil {
@@ -73,13 +74,13 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (Sta
 		return l.put(made.Dataset.ID, birthLabel, birth{made.Dataset, made.Schema, made.Properties, a})
 	})
 	if err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
 	return made.State, nil
 }
 
 // creation is a dataset that is being made, as it is before its first commit. A fork starts with its upstream's.
-type creation struct{ State }
+type creation struct{ snapshot.State }
 
 func (s *Store) newCreation(ctx context.Context, n NewDataset) (*creation, error) {
 	if err := CheckName(n.Name); err != nil {
@@ -104,7 +105,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*creation, error
 	var errSchema, errProperties error
 	d.SchemaID, errSchema = catalog.DocumentID(start)
 	d.PropertiesID, errProperties = catalog.DocumentID(p)
-	return &creation{State{Dataset: d, Schema: start, Properties: p}}, errors.Join(errSchema, errProperties)
+	return &creation{snapshot.State{Dataset: d, Schema: start, Properties: p}}, errors.Join(errSchema, errProperties)
 }
 
 // isNamesake tells whether the name is taken, where that is no reason to refuse it.
@@ -209,7 +210,7 @@ func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d c
 }
 
 // Datasets lists datasets, as of their heads, by when they were made.
-func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []State, err error) {
+func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []snapshot.State, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		datasets, err := tx.Datasets(f)
 		if err != nil {
@@ -222,9 +223,9 @@ func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []S
 }
 
 // statesOf returns the states of datasets at their heads.
-func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []State, err error) {
+func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []snapshot.State, err error) {
 	for _, d := range datasets {
-		state, err := stateAt(tx, d, d.Head)
+		state, err := snapshot.At(tx, d, d.Head)
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +258,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 }
 
 // UndeleteDataset brings a deleted dataset back, as it was.
-func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state State, err error) {
+func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state snapshot.State, err error) {
 	d, err := s.anyDataset(ctx, id)
 	if err != nil {
 		return state, err
@@ -276,7 +277,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 			return nameTaken(err, d.Name)
 		}
 		d.DeletedAt = time.Time{}
-		if state, err = stateAt(tx, d, d.Head); err != nil {
+		if state, err = snapshot.At(tx, d, d.Head); err != nil {
 			return err
 		}
 		a, err := s.answer(tx, r, state)

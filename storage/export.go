@@ -12,6 +12,7 @@ import (
 	"rowback/storage/datafile"
 	"rowback/storage/fault"
 	"rowback/storage/filecache"
+	"rowback/storage/snapshot"
 	"rowback/storage/verify"
 )
 
@@ -25,8 +26,8 @@ type File struct {
 // is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
 // with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
 // are read whole before, for their checksums; part: not for each part that a client asks for.
-func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration, part bool) (*File, error) {
-	if f := snap.only(); f != nil {
+func (s *Store) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
+	if f := snap.Only(); f != nil {
 		return s.OpenFile(ctx, f, part)
 	}
 	if err := s.readForExport(ctx, objects(snap.Files()), part); err != nil {
@@ -46,7 +47,7 @@ func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration,
 }
 
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
-func (s *Store) export(ctx context.Context, snap *Snapshot, path string) error {
+func (s *Store) export(ctx context.Context, snap *snapshot.Snapshot, path string) error {
 	conn, from, err := s.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Few records go from memory: appended, they are written without a statement, which takes as long as all the rest of a
@@ -147,7 +148,7 @@ func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 		}
 		seen[text.String()] = true
 	}
-	in.bounds = orderOf(key[0].Type).boundsOf(at(key[0].ID))
+	in.bounds = snapshot.OrderOf(key[0].Type).BoundsOf(at(key[0].ID))
 	return len(seen) == int(in.rows)
 }
 

@@ -11,6 +11,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // fitted is how the columns of an upload become those of a dataset.
@@ -389,9 +390,9 @@ func castUpload(o intake.Offered, i int, t schema.Type) string {
 		return "CAST(NULL AS " + t.SQL() + ")"
 	case o.Text == intake.CSVText && t.Nested():
 		written := asText(t)
-		return castFrom(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
+		return snapshot.Cast(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
 	}
-	return castFrom(o.Type, t, column)
+	return snapshot.Cast(o.Type, t, column)
 }
 
 // asText is the type that values of t have in JSON, where that differs: binaries are text.
@@ -423,7 +424,7 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	for _, c := range widened {
 		old := storedType(w.head.Schema, c.ID)
 		var fits bool
-		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.everyValue(old))
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.EveryValue(old))
 		if err := w.conn.Row(ctx, query, &fits); err != nil {
 			return err
 		}
@@ -444,7 +445,7 @@ func storedType(s schema.Schema, id int) schema.Column {
 }
 
 // history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
-func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) {
+func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 	out := *head
 	out.Data, out.Rollbacks = nil, nil
 	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
@@ -452,7 +453,7 @@ func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) 
 		if err != nil {
 			return err
 		}
-		return out.adopt(tx, files)
+		return out.Adopt(tx, files)
 	})
 	return &out, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // apply records what was chosen.
@@ -120,19 +121,19 @@ func (s *Store) replay(tx catalog.Tx, c *fresh) error {
 }
 
 // madeAs is a dataset as it was before its first commit.
-func madeAs(tx catalog.Tx, d catalog.Dataset) (State, error) {
+func madeAs(tx catalog.Tx, d catalog.Dataset) (snapshot.State, error) {
 	schema, errSchema := tx.Schema(d.SchemaID)
 	properties, errProperties := tx.Properties(d.PropertiesID)
-	return State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
+	return snapshot.State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
 }
 
 // redo is the work that a description describes.
-func (s *Store) redo(made State, m manifest) (*work, error) {
+func (s *Store) redo(made snapshot.State, m manifest) (*work, error) {
 	w := &work{
 		store: s, commit: m.Commit, schema: m.Schema, properties: m.Properties, opened: m.Opened,
 		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks, savepoints: m.Savepoints,
 		answers: m.answers,
-		family:  newFamily(m.LastRow, m.LastField), head: &Snapshot{State: made},
+		family:  newFamily(m.LastRow, m.LastField), head: &snapshot.Snapshot{State: made},
 	}
 	for _, f := range m.Opened {
 		s.fileIDs.Store(max(s.fileIDs.Load(), f.ID))

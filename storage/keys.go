@@ -10,6 +10,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // shownKeys is how many keys an error names.
@@ -89,9 +90,9 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 	for i, c := range key {
 		missing[i] = schema.ColumnName(c.ID) + " IS NULL"
 	}
-	order := orderOf(key[0].Type)
+	order := snapshot.OrderOf(key[0].Type)
 	err = w.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s), count(*) FILTER (NOT (%s)), %s FROM (SELECT %s, %s FROM %s)",
-		strings.Join(missing, " OR "), grows(key), order.sql(schema.ColumnName(key[0].ID)),
+		strings.Join(missing, " OR "), grows(key), order.SQL(schema.ColumnName(key[0].ID)),
 		keyList(key), lagged(key), in.relation), &nulls, &falls, &least, &greatest)
 	if err != nil {
 		return false, err
@@ -99,7 +100,7 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 	if nulls > 0 {
 		return false, w.nullKeys(ctx, in, strings.Join(missing, " OR "), nulls)
 	}
-	in.bounds = order.bounds(least, greatest)
+	in.bounds = order.Bounds(least, greatest)
 	return falls == 0, nil
 }
 
@@ -243,8 +244,8 @@ func joinInts(list []int64) string {
 }
 
 // liveIn returns the snapshot's files that may hold keys within bounds, read with the commit's schema.
-func (w *work) liveIn(bounds *catalog.Bounds) *Snapshot {
-	live := *w.head.within(bounds)
+func (w *work) liveIn(bounds *catalog.Bounds) *snapshot.Snapshot {
+	live := *w.head.Within(bounds)
 	live.Schema = w.schema
 	return &live
 }

@@ -13,6 +13,7 @@ import (
 	"rowback/storage/clientsql"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // append adds records (design, section 3). None of their keys may be live.
@@ -139,7 +140,7 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 // changes is the SQL that joins the incoming records with the live ones of the same keys, and keeps those that are new
 // or differ: after the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which
 // are null for new ones; last _n.
-func (w *work) changes(in *incoming, live *Snapshot) string {
+func (w *work) changes(in *incoming, live *snapshot.Snapshot) string {
 	key := w.schema.KeyColumns()
 	var after, before, differs []string
 	for _, c := range w.schema.Stored() {

@@ -8,11 +8,12 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // Snapshot returns the dataset as of a ref: head, a commit id, a version, a savepoint, or a time.
-func (s *Store) Snapshot(ctx context.Context, dataset, ref string) (*Snapshot, error) {
-	var out *Snapshot
+func (s *Store) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Snapshot, error) {
+	var out *snapshot.Snapshot
 	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, dataset)
 		if err != nil {
@@ -92,22 +93,22 @@ func known(err error, code, format string, args ...any) error {
 }
 
 // snapshot loads a dataset as of a commit.
-func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snapshot, error) {
+func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*snapshot.Snapshot, error) {
 	if cached := s.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
 		// A later rollback may have marked this very commit, so the row is read again.
 		again := *cached
-		return &again, again.readCommit(tx, commit)
+		return &again, again.ReadCommit(tx, commit)
 	}
-	state, err := stateAt(tx, d, commit)
+	state, err := snapshot.At(tx, d, commit)
 	if err != nil {
 		return nil, err
 	}
-	out := newSnapshot(state, s.pathOf)
+	out := snapshot.New(state, s.pathOf)
 	files, err := s.liveFiles(tx, d.ID, commit)
 	if err != nil {
 		return nil, err
 	}
-	if err := out.adopt(tx, files); err != nil {
+	if err := out.Adopt(tx, files); err != nil {
 		return nil, err
 	}
 	if commit == d.Head {
@@ -117,7 +118,7 @@ func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*Snaps
 }
 
 // State returns the state of a dataset at a ref.
-func (s *Store) State(ctx context.Context, dataset, ref string) (out State, err error) {
+func (s *Store) State(ctx context.Context, dataset, ref string) (out snapshot.State, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, dataset)
 		if err != nil {
@@ -125,7 +126,7 @@ func (s *Store) State(ctx context.Context, dataset, ref string) (out State, err 
 		}
 		commit, err := resolve(tx, d, ref)
 		if err == nil {
-			out, err = stateAt(tx, d, commit)
+			out, err = snapshot.At(tx, d, commit)
 		}
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // Merge is a request to play the actions of one dataset on another of its family (design, section 6).
@@ -116,9 +117,9 @@ func (m Merged) refusal() *fault.Error {
 type player struct {
 	merge     *work
 	plan      mergePlan
-	now       *Snapshot // the target, with what was played
-	source    *Snapshot // the last state of the source that was looked at
-	head      *Snapshot // of the source
+	now       *snapshot.Snapshot // the target, with what was played
+	source    *snapshot.Snapshot // the last state of the source that was looked at
+	head      *snapshot.Snapshot // of the source
 	clean     []catalog.Commit
 	conflicts []MergeConflict
 }

@@ -10,6 +10,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
@@ -25,7 +26,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 	if err := w.settleNames(*did); err != nil {
 		return err
 	}
-	for _, f := range append(ofKind(did.opened, schema.Data), ofKind(did.closed, schema.Rollback)...) {
+	for _, f := range append(snapshot.OfKind(did.opened, schema.Data), snapshot.OfKind(did.closed, schema.Rollback)...) {
 		if err := w.coverValues(ctx, did, f); err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ func (did *action) renumber(ids map[int]int) {
 		return
 	}
 	did.renumbered = ids
-	did.before, did.after, did.head = did.before.renumbered(ids), did.after.renumbered(ids), did.head.renumbered(ids)
+	did.before, did.after, did.head = did.before.Renumbered(ids), did.after.Renumbered(ids), did.head.Renumbered(ids)
 }
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the action
@@ -106,7 +107,7 @@ func widenedOnly(before, now schema.Column) bool {
 
 // playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
 func (w *work) playDerivations(ctx context.Context) error {
-	followNames(w.head.Schema, w.schema, &w.properties)
+	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
 	if e := Explain(err); err != nil && (e.Kind == fault.Invalid || e.Kind == fault.Conflict) {
 		name, _ := e.Fields["variable"].(string)
@@ -130,7 +131,7 @@ func (w *work) narrowColumns(did action) {
 		}
 		next, is := did.after.Schema.ByID(id)
 		if slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
-			c, has := after.schemaOf(f).ByID(id)
+			c, has := after.SchemaOf(f).ByID(id)
 			return has && !(is && next.Type.Holds(c.Type))
 		}) {
 			continue
@@ -190,7 +191,7 @@ func (w *work) leavesIdle(did action, c schema.Column) bool {
 	linked.links(did)
 	after := linked.snapshotAfter()
 	return !slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
-		_, has := after.schemaOf(f).ByID(c.ID)
+		_, has := after.SchemaOf(f).ByID(c.ID)
 		return has
 	})
 }
@@ -233,7 +234,7 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		}
 		var values, fit int64
 		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.ReadFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {
@@ -254,7 +255,7 @@ func (did *action) schemaOf(f *catalog.File) schema.Schema {
 	if fs, ok := did.after.Schemas[f.SchemaID]; ok {
 		return fs
 	}
-	return did.before.schemaOf(f)
+	return did.before.SchemaOf(f)
 }
 
 // latest is a column of a file as the source has it after the action; as the file has it, where the source has it no more.

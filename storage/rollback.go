@@ -9,6 +9,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Policy is when a later commit blocks a rollback (design, section 4).
@@ -121,7 +122,7 @@ func (w *work) undoSchema(undone sets, followed bool) (err error) {
 			return columnTaken(undone.commit.ID, c.Name)
 		}
 	}
-	for _, f := range ofKind(undone.closed, schema.Data) {
+	for _, f := range snapshot.OfKind(undone.closed, schema.Data) {
 		for _, c := range undone.schemas[f.SchemaID].Columns {
 			if c.Derived() || slices.Contains(w.schema.Dropped, c.ID) {
 				continue

@@ -8,6 +8,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // A variable is a column as people see it (design, section 2). Creating, changing and dropping one is a commit of mode
@@ -135,7 +136,7 @@ func (s *Store) EditVariable(ctx context.Context, dataset string, variable int, 
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
 		return w.head.Commit, before, nil
 	}
-	followNames(w.head.Schema, w.schema, &w.properties)
+	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	after, _ := w.schema.ByID(variable)
 	return w.publishVariable(ctx, editKey(before, after), variable)
 }

@@ -14,6 +14,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // wordTypes are words for types that people may use who know none of DuckDB's (seed 001).
@@ -82,7 +83,7 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 	}
 	var example string
 	err = w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(v AS VARCHAR) FROM (%s) t(v) WHERE v IS NOT NULL AND NOT coalesce(%s, false) LIMIT 1",
-		history.everyValue(before), becomes(before.Type, after.Type)), &example)
+		history.EveryValue(before), becomes(before.Type, after.Type)), &example)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return w.checkBecome(ctx, history, before, after)
@@ -96,12 +97,12 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 }
 
 // checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is JSON.
-func (w *work) checkBecome(ctx context.Context, history *Snapshot, before, after schema.Column) error {
+func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
 	if !gate.Checked(after.Type) {
 		return nil
 	}
 	return w.checkRelation(ctx, fmt.Sprintf("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
-		castFrom(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.everyValue(before)), []schema.Column{after})
+		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before)), []schema.Column{after})
 }
 
 // becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
@@ -110,7 +111,7 @@ func becomes(from, to schema.Type) string {
 	if from.Name == schema.Varchar && !to.Nested() {
 		return textFits("v", to)
 	}
-	return "TRY(" + castFrom(to, from, castFrom(from, to, "v")) + ") IS NOT DISTINCT FROM v"
+	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, "v")) + ") IS NOT DISTINCT FROM v"
 }
 
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
@@ -141,18 +142,18 @@ func (w *work) checkReadable(ctx context.Context) error {
 }
 
 // checkReads makes sure that a column can be read in the files of a snapshot.
-func (w *work) checkReads(ctx context.Context, in *Snapshot, c schema.Column) error {
-	for _, group := range bySchema(in.Data) {
+func (w *work) checkReads(ctx context.Context, in *snapshot.Snapshot, c schema.Column) error {
+	for _, group := range snapshot.BySchema(in.Data) {
 		if w.conn == nil {
 			if err := w.connect(ctx); err != nil {
 				return err
 			}
 		}
-		fs := in.schemaOf(group[0])
+		fs := in.SchemaOf(group[0])
 		own, _ := fs.ByID(c.ID)
 		var example string
 		err := w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(%[1]s AS VARCHAR) FROM %[2]s WHERE %[1]s IS NOT NULL AND TRY(%[3]s) IS NULL LIMIT 1",
-			duck.Ident(own.Name), in.readFiles(group, false), fromFile(fs, c)), &example)
+			duck.Ident(own.Name), in.ReadFiles(group, false), snapshot.FromFile(fs, c)), &example)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}

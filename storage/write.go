@@ -15,6 +15,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // describe is the commit as commit.json: enough to record it again where the catalog is lost.
@@ -192,7 +193,9 @@ func sumFile(path string) <-chan fileSum {
 }
 
 // leaves is the state that the commit leaves, as its files are measured in it.
-func (w *work) leaves() *State { return &State{Schema: w.schema, Properties: w.properties} }
+func (w *work) leaves() *snapshot.State {
+	return &snapshot.State{Schema: w.schema, Properties: w.properties}
+}
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{

@@ -10,6 +10,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // pageIn pages a list.
@@ -76,7 +77,7 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 // tellDataset tells of a dataset that was just made or brought back.
 func tellDataset(status int) func(result any) (answer, error) {
 	return func(result any) (answer, error) {
-		made := result.(storage.State)
+		made := result.(snapshot.State)
 		return say(status, "/api/v1/datasets/"+made.Dataset.ID, viewDataset(made))
 	}
 }
@@ -224,13 +225,13 @@ func (in refIn) ref() string {
 }
 
 // stateAt is the state of the dataset and the ref that a request names.
-func (a *API) stateAt(c *fiber.Ctx, in *refIn) (storage.State, error) {
+func (a *API) stateAt(c *fiber.Ctx, in *refIn) (snapshot.State, error) {
 	if err := bind(c, in); err != nil {
-		return storage.State{}, err
+		return snapshot.State{}, err
 	}
 	d, err := a.dataset(a.base, in.datasetIn)
 	if err != nil {
-		return storage.State{}, err
+		return snapshot.State{}, err
 	}
 	return a.store.State(a.base, d.ID, in.ref())
 }

@@ -12,6 +12,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 func actionsPath(dataset string) string { return datasetPath(dataset) + "actions/" }
@@ -158,7 +159,7 @@ type revision struct {
 	ModificationTime string `json:"modification_time"`
 }
 
-func viewRevision(s storage.State) revision {
+func viewRevision(s snapshot.State) revision {
 	modified := s.Dataset.CreatedAt
 	if s.Commit.CreatedAt.After(modified) {
 		modified = s.Commit.CreatedAt

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/snapshot"
 )
 
 func (f *Face) listForks(c *fiber.Ctx) error {
@@ -51,7 +52,7 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 	a, err := f.attempt(c, work{
 		about: "Forking",
 		tell: func(made any) answer {
-			return answer{Status: http.StatusCreated, Location: datasetPath(made.(storage.State).Dataset.ID)}
+			return answer{Status: http.StatusCreated, Location: datasetPath(made.(snapshot.State).Dataset.ID)}
 		},
 		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
 			fork.ID = job

@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"math"
@@ -19,7 +19,7 @@ func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 		at[c.ID] = batch.Column(i)
 	}
 	key := s.Schema.KeyColumns()[0]
-	f.Bounds = orderOf(key.Type).boundsOf(at[key.ID])
+	f.Bounds = OrderOf(key.Type).BoundsOf(at[key.ID])
 	f.Stats = map[int]catalog.Stats{}
 	if c, ok := s.QualityColumn(); ok {
 		f.Stats[c.ID] = qualityOf(at[c.ID])
@@ -42,26 +42,26 @@ func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 	}
 }
 
-// boundsOf finds the least and the greatest value of an array.
-func (o keyOrder) boundsOf(a arrow.Array) *catalog.Bounds {
+// BoundsOf finds the least and the greatest value of an array.
+func (o KeyOrder) BoundsOf(a arrow.Array) *catalog.Bounds {
 	var least, greatest *string
 	for i := range a.Len() {
-		if o == unordered || a.IsNull(i) {
+		if o == Unordered || a.IsNull(i) {
 			return nil
 		}
 		text := o.text(a, i)
-		if least == nil || o.compare(text, *least) < 0 {
+		if least == nil || o.Compare(text, *least) < 0 {
 			least = &text
 		}
-		if greatest == nil || o.compare(text, *greatest) > 0 {
+		if greatest == nil || o.Compare(text, *greatest) > 0 {
 			greatest = &text
 		}
 	}
-	return o.bounds(least, greatest)
+	return o.Bounds(least, greatest)
 }
 
 // text writes a value as the SQL of keyOrder would.
-func (o keyOrder) text(a arrow.Array, i int) string {
+func (o KeyOrder) text(a arrow.Array, i int) string {
 	switch v := a.(type) {
 	case *array.Date32:
 		return strconv.FormatInt(int64(v.Value(i))*86_400_000_000, 10)

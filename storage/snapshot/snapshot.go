@@ -1,4 +1,14 @@
-package storage
+// Package snapshot is what a dataset is as of one commit, and what two such states do not share.
+//
+// A Snapshot is a state's commit, schema and properties with the files that are live in it; no row has been read to make
+// it. From that follow the SQL of its rows (relation.go), of the rows that two snapshots do not share (Difference), and its
+// averages and counts, which are sums over its files (measure.go). Bounds of keys keep files that can't hold a key unopened.
+//
+// Files are measured in SQL where DuckDB writes them and in Arrow where they are small: the two give the same
+// (TestFilesAreMeasuredAlike). The package knows rows of the catalog and the SQL of DuckDB, and no store: that finds which
+// files are live, and where they can be read. The random histories of package storage (history_test.go, family_test.go)
+// prove it.
+package snapshot
 
 import (
 	"fmt"
@@ -31,17 +41,17 @@ type Snapshot struct {
 	path func(*catalog.File) string
 }
 
-// newSnapshot makes a snapshot without files, of a state. path is where a file can be read.
-func newSnapshot(s State, path func(*catalog.File) string) *Snapshot {
+// New makes a snapshot without files, of a state. path is where a file can be read.
+func New(s State, path func(*catalog.File) string) *Snapshot {
 	return &Snapshot{State: s, Schemas: map[string]schema.Schema{}, path: path}
 }
 
 // Files returns all files of the snapshot.
 func (s *Snapshot) Files() []*catalog.File { return slices.Concat(s.Data, s.Rollbacks) }
 
-// schemaOf returns the schema that a file was written with. A snapshot has those of all of its files: reading one
-// without its schema would find nothing in it.
-func (s *Snapshot) schemaOf(f *catalog.File) schema.Schema {
+// SchemaOf returns the schema that a file was written with. A snapshot has those of all of its files: reading one
+// Without its schema would find nothing in it.
+func (s *Snapshot) SchemaOf(f *catalog.File) schema.Schema {
 	fs, ok := s.Schemas[f.SchemaID]
 	if !ok {
 		panic(fmt.Sprintf("snapshot of commit %d without the schema of file %d", s.Commit.ID, f.ID))
@@ -58,45 +68,45 @@ func (s *Snapshot) Paths() []string {
 	return paths
 }
 
-func stateAt(tx catalog.Tx, d catalog.Dataset, commit int64) (out State, err error) {
+func At(tx catalog.Tx, d catalog.Dataset, commit int64) (out State, err error) {
 	out.Dataset = d
-	if err := out.readCommit(tx, commit); err != nil {
+	if err := out.ReadCommit(tx, commit); err != nil {
 		return out, err
 	}
-	if out.Schema, err = tx.Schema(out.schemaID()); err != nil {
+	if out.Schema, err = tx.Schema(out.SchemaID()); err != nil {
 		return out, err
 	}
-	out.Properties, err = tx.Properties(out.propertiesID())
+	out.Properties, err = tx.Properties(out.PropertiesID())
 	return out, err
 }
 
-// readCommit reads the row of the state's commit.
-func (s *State) readCommit(tx catalog.Tx, commit int64) (err error) {
+// ReadCommit reads the row of the state's commit.
+func (s *State) ReadCommit(tx catalog.Tx, commit int64) (err error) {
 	if commit > 0 {
 		s.Commit, err = tx.Commit(s.Dataset.ID, commit)
 	}
 	return err
 }
 
-// schemaID and propertiesID name the documents of the state.
-func (s *State) schemaID() string {
+// SchemaID and propertiesID name the documents of the state.
+func (s *State) SchemaID() string {
 	if s.Commit.ID == 0 {
 		return s.Dataset.SchemaID
 	}
 	return s.Commit.SchemaID
 }
 
-func (s *State) propertiesID() string {
+func (s *State) PropertiesID() string {
 	if s.Commit.ID == 0 {
 		return s.Dataset.PropertiesID
 	}
 	return s.Commit.PropertiesID
 }
 
-// adopt takes the files as the snapshot's, and reads the schemas they were written with.
-func (s *Snapshot) adopt(tx catalog.Tx, files []*catalog.File) (err error) {
-	s.Data, s.Rollbacks = ofKind(files, schema.Data), ofKind(files, schema.Rollback)
-	s.Schemas, err = schemasOf(tx, files)
+// Adopt takes the files as the snapshot's, and reads the schemas they were written with.
+func (s *Snapshot) Adopt(tx catalog.Tx, files []*catalog.File) (err error) {
+	s.Data, s.Rollbacks = OfKind(files, schema.Data), OfKind(files, schema.Rollback)
+	s.Schemas, err = SchemasOf(tx, files)
 	return err
 }
 
@@ -111,15 +121,15 @@ func (s *Snapshot) displacers() map[int64][]*catalog.File {
 	return out
 }
 
-// within returns the snapshot with only the files that may hold keys inside bounds; nil bounds leave all.
-func (s *Snapshot) within(bounds *catalog.Bounds) *Snapshot {
+// Within returns the snapshot with only the files that may hold keys inside bounds; nil bounds leave all.
+func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 	if bounds == nil {
 		return s
 	}
-	order := orderOf(s.Schema.KeyColumns()[0].Type)
+	order := OrderOf(s.Schema.KeyColumns()[0].Type)
 	keep := func(files []*catalog.File) (out []*catalog.File) {
 		for _, f := range files {
-			if order.overlap(f.Bounds, bounds) {
+			if order.Overlap(f.Bounds, bounds) {
 				out = append(out, f)
 			}
 		}

@@ -1,17 +1,17 @@
-package storage
+package snapshot
 
 import (
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
 )
 
-// ofKind returns the files of one kind.
-func ofKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
+// OfKind returns the files of one kind.
+func OfKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
 	return filter(files, func(f *catalog.File) bool { return f.Kind == kind })
 }
 
-// without returns the files of one list that the other lacks.
-func without(files, other []*catalog.File) []*catalog.File {
+// Without returns the files of one list that the other lacks.
+func Without(files, other []*catalog.File) []*catalog.File {
 	has := make(map[int64]bool, len(other))
 	for _, f := range other {
 		has[f.ID] = true
@@ -28,8 +28,8 @@ func filter(files []*catalog.File, keep func(*catalog.File) bool) (out []*catalo
 	return out
 }
 
-// bySchema groups files that were written with the same schema, in order.
-func bySchema(files []*catalog.File) (groups [][]*catalog.File) {
+// BySchema groups files that were written with the same schema, in order.
+func BySchema(files []*catalog.File) (groups [][]*catalog.File) {
 	at := map[string]int{}
 	for _, f := range files {
 		i, ok := at[f.SchemaID]
@@ -43,8 +43,8 @@ func bySchema(files []*catalog.File) (groups [][]*catalog.File) {
 	return groups
 }
 
-// schemasOf returns the schemas that files were written with, by document id.
-func schemasOf(tx catalog.Tx, files []*catalog.File) (map[string]schema.Schema, error) {
+// SchemasOf returns the schemas that files were written with, by document id.
+func SchemasOf(tx catalog.Tx, files []*catalog.File) (map[string]schema.Schema, error) {
 	out := map[string]schema.Schema{}
 	for _, f := range files {
 		if _, ok := out[f.SchemaID]; ok {

@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"rowback/storage/schema"
 )
 
-// castFrom makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
+// Cast makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
 // little, so nulls are made anew. Binaries are text in base64.
-func castFrom(from, to schema.Type, expr string) string {
+func Cast(from, to schema.Type, expr string) string {
 	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from)
 	switch {
 	case from.Equal(to):
@@ -24,13 +24,13 @@ func castFrom(from, to schema.Type, expr string) string {
 	case from.Name == schema.Blob && to.Name == schema.Varchar:
 		return "base64(" + expr + ")"
 	case from.Name == schema.List && to.Name == schema.List && byParts:
-		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, castFrom(*from.Elem, *to.Elem, "e"))
+		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, Cast(*from.Elem, *to.Elem, "e"))
 	case from.Name == schema.Struct && to.Name == schema.Struct && byParts:
 		parts := make([]string, len(to.Fields))
 		for i, f := range to.Fields {
 			part := "CAST(NULL AS " + f.Type.SQL() + ")"
 			if own, ok := from.Field(f.Name); ok {
-				part = castFrom(own.Type, f.Type, fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(own.Name)))
+				part = Cast(own.Type, f.Type, fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(own.Name)))
 			}
 			parts[i] = duck.Ident(f.Name) + " := " + part
 		}
@@ -50,15 +50,15 @@ func hasBlob(t schema.Type) bool {
 	return t.Name == schema.Blob
 }
 
-// fromFile is the value of column c in a file that was written with schema fs.
-func fromFile(fs schema.Schema, c schema.Column) string {
+// FromFile is the value of column c in a file that was written with schema fs.
+func FromFile(fs schema.Schema, c schema.Column) string {
 	own, ok := fs.ByID(c.ID)
 	if !ok {
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
 	value, typ := duck.Ident(own.Name), own.Type
 	for _, next := range c.Since(own) {
-		value, typ = castFrom(typ, next, value), next
+		value, typ = Cast(typ, next, value), next
 	}
 	return value
 }
@@ -142,11 +142,11 @@ func (s *Snapshot) noRows(place bool) string {
 
 // scan is the SQL of one branch.
 func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.File) string {
-	list := s.selectList(s.schemaOf(b.files[0]))
+	list := s.selectList(s.SchemaOf(b.files[0]))
 	if place {
 		list += ", _file, _pos"
 	}
-	from := s.readFiles(b.files, place || b.displaced)
+	from := s.ReadFiles(b.files, place || b.displaced)
 	if !b.displaced {
 		return "SELECT " + list + " FROM " + from
 	}
@@ -158,7 +158,7 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 			}
 		}
 	}
-	positions := "SELECT _file, _pos FROM " + s.readFiles(rollbacks, false)
+	positions := "SELECT _file, _pos FROM " + s.ReadFiles(rollbacks, false)
 	on := "s._file = d._file AND s._pos = d._pos"
 	if len(b.files) == 1 {
 		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
@@ -170,13 +170,13 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 func (s *Snapshot) selectList(fs schema.Schema) string {
 	list := make([]string, 0, len(s.Schema.Columns)+2)
 	for _, c := range s.Schema.Stored() {
-		list = append(list, fromFile(fs, c)+" AS "+schema.ColumnName(c.ID))
+		list = append(list, FromFile(fs, c)+" AS "+schema.ColumnName(c.ID))
 	}
 	return strings.Join(append(list, "_commit"), ", ")
 }
 
-// readFiles is the SQL of a scan of files. With place it adds _file and _pos.
-func (s *Snapshot) readFiles(files []*catalog.File, place bool) string {
+// ReadFiles is the SQL of a scan of files. With place it adds _file and _pos.
+func (s *Snapshot) ReadFiles(files []*catalog.File, place bool) string {
 	paths := make([]string, len(files))
 	ids := make([]int64, len(files))
 	for i, f := range files {
@@ -247,25 +247,25 @@ func (s *State) TableColumns() []schema.Column {
 	return append(out, schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
 }
 
-// everyValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
+// EveryValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
 // a value of this type when it was, is null.
-func (s *Snapshot) everyValue(c schema.Column) string {
+func (s *Snapshot) EveryValue(c schema.Column) string {
 	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
-	for _, group := range bySchema(s.Files()) {
-		if _, ok := s.schemaOf(group[0]).ByID(c.ID); ok {
-			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.readFiles(group, false))
+	for _, group := range BySchema(s.Files()) {
+		if _, ok := s.SchemaOf(group[0]).ByID(c.ID); ok {
+			parts = append(parts, "SELECT TRY("+FromFile(s.SchemaOf(group[0]), c)+") FROM "+s.ReadFiles(group, false))
 		}
 	}
 	return strings.Join(parts, " UNION ALL ")
 }
 
-// only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
+// Only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
 // datasets without a declared key have _id elsewhere.
-func (s *Snapshot) only() *catalog.File {
+func (s *Snapshot) Only() *catalog.File {
 	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
 		return nil
 	}
-	if f := s.Data[0]; f.SchemaID == s.schemaID() && f.Rows == s.Total() {
+	if f := s.Data[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
 		return f
 	}
 	return nil

@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"context"
@@ -39,8 +39,8 @@ func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	return c, ok && !c.Derived()
 }
 
-// followNames keeps a dataset's quality and category columns what they are where they are renamed.
-func followNames(before, after schema.Schema, p *catalog.Properties) {
+// FollowNames keeps a dataset's quality and category columns what they are where they are renamed.
+func FollowNames(before, after schema.Schema, p *catalog.Properties) {
 	for _, of := range []struct {
 		column    *string
 		otherwise string
@@ -75,13 +75,13 @@ func (s *State) Measure(ctx context.Context, conn *duck.Conn, f *catalog.File, p
 
 func (s *State) boundsIn(ctx context.Context, conn *duck.Conn, from string) (*catalog.Bounds, error) {
 	key := s.Schema.KeyColumns()[0]
-	order := orderOf(key.Type)
-	if order == unordered {
+	order := OrderOf(key.Type)
+	if order == Unordered {
 		return nil, nil
 	}
 	var least, greatest *string
-	err := conn.Row(ctx, "SELECT "+order.sql(duck.Ident(key.Name))+" FROM "+from, &least, &greatest)
-	return order.bounds(least, greatest), err
+	err := conn.Row(ctx, "SELECT "+order.SQL(duck.Ident(key.Name))+" FROM "+from, &least, &greatest)
+	return order.Bounds(least, greatest), err
 }
 
 // stats measures the quality and category columns of a query's rows.
@@ -168,7 +168,7 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 func (s *Snapshot) measured(id int) bool {
 	for _, f := range s.Files() {
 		stats, ok := f.Stats[id]
-		if _, has := s.schemaOf(f).ByID(id); has && (!ok || stats.TooMany) {
+		if _, has := s.SchemaOf(f).ByID(id); has && (!ok || stats.TooMany) {
 			return false
 		}
 	}
@@ -178,7 +178,7 @@ func (s *Snapshot) measured(id int) bool {
 // storedAs tells whether every file has the column in the type that it has now: other types write a value otherwise.
 func (s *Snapshot) storedAs(c schema.Column) bool {
 	return !slices.ContainsFunc(s.Files(), func(f *catalog.File) bool {
-		own, has := s.schemaOf(f).ByID(c.ID)
+		own, has := s.SchemaOf(f).ByID(c.ID)
 		return has && own.Type.Name != schema.Null && !own.Type.Equal(c.Type)
 	})
 }
@@ -186,7 +186,7 @@ func (s *Snapshot) storedAs(c schema.Column) bool {
 func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
 	var sum kahan
 	for _, f := range s.Files() {
-		sign := signOf(f)
+		sign := SignOf(f)
 		total.Count += sign * f.Stats[id].Count
 		sum.add(float64(sign) * f.Stats[id].Sum)
 	}
@@ -194,8 +194,8 @@ func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
 	return total
 }
 
-// signOf is 1 for a data file, whose rows count, and -1 for a rollback file, whose rows do not.
-func signOf(f *catalog.File) int64 {
+// SignOf is 1 for a data file, whose rows count, and -1 for a rollback file, whose rows do not.
+func SignOf(f *catalog.File) int64 {
 	if f.Kind == schema.Rollback {
 		return -1
 	}
@@ -215,7 +215,7 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 	counts = map[string]int64{}
 	for _, f := range s.Files() {
 		for category, n := range f.Stats[c.ID].Categories {
-			if counts[category] += signOf(f) * n; counts[category] == 0 {
+			if counts[category] += SignOf(f) * n; counts[category] == 0 {
 				delete(counts, category)
 			}
 		}
