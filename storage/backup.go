@@ -332,7 +332,7 @@ func (s *Store) RestoreBackup(ctx context.Context, dataset string, archive io.Re
 	if err := w.describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }
 
 // become makes the dataset's records those of an upload.
@@ -399,8 +399,5 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 	if err != nil {
 		return made, err
 	}
-	if _, err := w.publish(ctx); err != nil {
-		return made, err
-	}
-	return w.result().(snapshot.State), nil
+	return publish(ctx, w, asState)
 }

@@ -47,10 +47,7 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 	if err := w.startFork(ctx, from, n); err != nil {
 		return snapshot.State{}, err
 	}
-	if _, err := w.publish(ctx); err != nil {
-		return snapshot.State{}, err
-	}
-	return w.result().(snapshot.State), nil
+	return publish(ctx, w, asState)
 }
 
 // forkPoint is the state of a dataset that a fork starts with, and a name for it that is free.
@@ -87,7 +84,7 @@ func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, erro
 }
 
 // newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the ref.
-func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFork) (*creation, error) {
+func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFork) (*birth, error) {
 	made, err := s.newCreation(ctx, NewDataset{ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake})
 	if err != nil {
 		return nil, err
@@ -107,17 +104,18 @@ func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFor
 // startFork makes the fork's first own commit.
 func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork) error {
 	head := *from
-	head.Dataset = w.creation.Dataset
+	head.Dataset = w.creates.Dataset
 	w.head, w.commit.Previous = &head, from.Commit.ID
 	w.schema, w.properties = from.Schema, from.Properties
-	w.properties.Name = w.creation.Dataset.Name
+	w.properties.Name = w.creates.Dataset.Name
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}
+	w.first = append(w.first, func(tx catalog.Tx) error { return inherit(tx, head.Dataset) })
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)
-	w.bookmark(0, w.commit.ID, "Forked from "+from.Dataset.Name)
+	w.bookmark(w.store.options.NewID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		w.family, err = w.store.family(tx, from.Dataset.FamilyID)
 		return err

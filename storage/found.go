@@ -27,8 +27,5 @@ func (s *Store) Found(ctx context.Context, n NewDataset, c Change) (snapshot.Sta
 	if err := w.bookmarkImport(ctx); err != nil {
 		return snapshot.State{}, err
 	}
-	if _, err := w.publish(ctx); err != nil {
-		return snapshot.State{}, err
-	}
-	return w.result().(snapshot.State), nil
+	return publish(ctx, w, asState)
 }

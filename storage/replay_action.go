@@ -82,9 +82,9 @@ func (w *work) findParent(ctx context.Context, hash string) error {
 }
 
 // links makes the commit out of the files that the action opened and closed, as they are.
-func (w *work) links(did action) {
-	w.reopened, w.closed, w.back = did.opened, did.closed, did.after.Schemas
-	w.commit.Added, w.commit.Removed, w.commit.Modified = did.Added, did.Removed, did.Modified
+func (d *draft) links(did action) {
+	d.reopened, d.closed, d.back = did.opened, did.closed, did.after.Schemas
+	d.commit.Added, d.commit.Removed, d.commit.Modified = did.Added, did.Removed, did.Modified
 }
 
 // canLink tells whether the files that an action opened and closed mean here what they mean in the source: those that it
@@ -93,9 +93,9 @@ func (w *work) canLink(did action) bool {
 	if len(snapshot.Without(did.closed, w.head.Files())) > 0 || len(snapshot.Without(did.opened, w.head.Files())) < len(did.opened) {
 		return false
 	}
-	linked := *w
+	linked := w.draft
 	linked.links(did)
-	after := linked.snapshotAfter()
+	after := linked.leaves()
 	live := map[int64]bool{}
 	for _, f := range after.Data {
 		live[f.ID] = true

@@ -122,7 +122,7 @@ func (w *work) narrowColumns(did action) {
 	if did.explicit || len(w.opened) > 0 {
 		return // records written anew have all columns
 	}
-	after := w.snapshotAfter()
+	after := w.leaves()
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
 		before, was := did.before.Schema.ByID(id)
 		now, have := w.schema.ByID(id)
@@ -187,9 +187,9 @@ func (w *work) leavesIdle(did action, c schema.Column) bool {
 	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 || !w.canLink(did) {
 		return false
 	}
-	linked := *w
+	linked := w.draft
 	linked.links(did)
-	after := linked.snapshotAfter()
+	after := linked.leaves()
 	return !slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
 		_, has := after.SchemaOf(f).ByID(c.ID)
 		return has

@@ -48,7 +48,7 @@ func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, mor
 	if err := more(w); err != nil {
 		return catalog.Commit{}, err
 	}
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }
 
 // Verify reads every file of a snapshot and compares it with its checksum.

@@ -63,7 +63,7 @@ func (w *work) publishVariable(ctx context.Context, key string, id int) (catalog
 	}
 	c, _ := w.schema.ByID(id)
 	w.tellVariable(key, w.schema, c)
-	commit, err := w.publish(ctx)
+	commit, err := publish(ctx, w, asCommit)
 	return commit, c, err
 }
 
@@ -211,5 +211,5 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 	}
 	w.schema = w.schema.Drop(c.ID)
 	w.tellVariable("Variable.drop", w.head.Schema, c)
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }

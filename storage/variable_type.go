@@ -117,7 +117,7 @@ func becomes(from, to schema.Type) string {
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
 // have then: one that came back may be older than a change of type, or newer than one that was undone.
 func (w *work) checkReadable(ctx context.Context) error {
-	after := w.snapshotAfter()
+	after := w.leaves()
 	live := after.Data
 	for _, c := range w.schema.Stored() {
 		other := map[string]bool{} // schemas that have the column in a type which this one does not hold

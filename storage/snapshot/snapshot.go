@@ -11,7 +11,9 @@
 package snapshot
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -139,3 +141,19 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 	part.Data, part.Rollbacks = keep(s.Data), keep(s.Rollbacks)
 	return &part
 }
+
+// Next returns the snapshot that a commit leaves: its state, with the files that it opens and without those that it
+// closes. schemas are those of the opened files, by document id.
+func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map[string]schema.Schema) *Snapshot {
+	out := *s
+	out.State = state
+	out.Schemas = maps.Clone(s.Schemas)
+	maps.Copy(out.Schemas, schemas)
+	out.Data = append(Without(s.Data, closed), OfKind(opened, schema.Data)...)
+	out.Rollbacks = append(Without(s.Rollbacks, closed), OfKind(opened, schema.Rollback)...)
+	slices.SortFunc(out.Data, byID)
+	slices.SortFunc(out.Rollbacks, byID)
+	return &out
+}
+
+func byID(f, g *catalog.File) int { return cmp.Compare(f.ID, g.ID) }
