@@ -17,9 +17,9 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage"
 	"rowback/storage/duck"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Comparison is what changed from A to B, as seed 000 tells it.
@@ -51,8 +51,8 @@ type Sides[T any] struct {
 }
 
 // Summarize compares two snapshots of one dataset, or of two in one fork family.
-func Summarize(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) (Summary, error) {
-	diff := storage.Diff(a, b)
+func Summarize(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) (Summary, error) {
+	diff := snapshot.Diff(a, b)
 	counts, err := diff.Count(ctx, conn)
 	if err != nil {
 		return Summary{}, err
@@ -69,8 +69,8 @@ func Summarize(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) (Su
 	return out, out.categories(ctx, conn, a, b)
 }
 
-func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) error {
-	for side, snap := range map[**float64]*storage.Snapshot{&s.Quality.From: a, &s.Quality.To: b} {
+func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
+	for side, snap := range map[**float64]*snapshot.Snapshot{&s.Quality.From: a, &s.Quality.To: b} {
 		average, ok, err := snap.Quality(ctx, conn)
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *storage.Sn
 // rounded drops what is left of adding and subtracting floating-point numbers: 0.85 - 0.80 is 0.05.
 func rounded(x float64) float64 { return math.Round(x*1e12) / 1e12 }
 
-func (s *Summary) categories(ctx context.Context, conn *duck.Conn, a, b *storage.Snapshot) error {
+func (s *Summary) categories(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
 	before, _, err := a.Categories(ctx, conn)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
 	"rowback/storage/output"
+	"rowback/storage/snapshot"
 )
 
 type bench struct {
@@ -68,7 +69,7 @@ func (b *bench) edit(dataset string, e storage.Edit) string {
 	return fmt.Sprint(c.ID)
 }
 
-func (b *bench) pair(dataset, from, to string) (a, z *storage.Snapshot) {
+func (b *bench) pair(dataset, from, to string) (a, z *snapshot.Snapshot) {
 	b.Helper()
 	ctx := context.Background()
 	a, err := b.Snapshot(ctx, dataset, from)
@@ -108,7 +109,7 @@ func (b *bench) diff(dataset, from, to string, changes ...string) string {
 	}
 	defer conn.Close()
 	a, z := b.pair(dataset, from, to)
-	sql, columns, err := storage.Diff(a, z).Records(changes...)
+	sql, columns, err := snapshot.Diff(a, z).Records(changes...)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -253,7 +254,7 @@ func TestDiff(t *testing.T) {
 		t.Errorf("%+v", s.SchemaChanges)
 	}
 	a, z := b.pair(d, one, two)
-	if _, _, err := storage.Diff(a, z).Records("moved"); err == nil {
+	if _, _, err := snapshot.Diff(a, z).Records("moved"); err == nil {
 		t.Error("a change that is none was taken")
 	}
 }

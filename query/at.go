@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
@@ -59,12 +59,12 @@ func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.P
 	}
 	t.rewrite()
 	var err error
-	t.Select, err = storage.ParseSelect(ctx, box, t.sql)
+	t.Select, err = clientsql.ParseSelect(ctx, box, t.sql)
 	return slices.DeleteFunc(values, func(p duck.Param) bool { return !slices.Contains(t.Parameters, p.Name) }), t.explain(err)
 }
 
 // named is the edit that names a table's version, and whether a parameter has it.
-func (t *text) named(table storage.Table, values []duck.Param) (e edit, parameter bool, refused *fault.Error) {
+func (t *text) named(table clientsql.Table, values []duck.Param) (e edit, parameter bool, refused *fault.Error) {
 	switch {
 	case table.Schema != "" && schema.Fold(table.Schema) != viewSchema:
 		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName), clip(table.Name, maxName))

@@ -10,8 +10,10 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // catalogSchema is the schema of the tables that tell of the project's datasets and their history.
@@ -20,7 +22,7 @@ const catalogSchema = "rowback"
 // relation is a table of the catalog: its columns, with DuckDB's types, and what rows it has of a dataset.
 type relation struct {
 	columns [][2]string
-	rows    func(ctx context.Context, store *storage.Store, s storage.State) ([][]any, error)
+	rows    func(ctx context.Context, store *storage.Store, s snapshot.State) ([][]any, error)
 }
 
 var relations = map[string]relation{
@@ -46,7 +48,7 @@ var relations = map[string]relation{
 }
 
 // catalogTable puts a table of the catalog into the sandbox.
-func (n *names) catalogTable(ctx context.Context, t storage.Table) error {
+func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	table := schema.Fold(t.Name)
 	of, ok := relations[table]
 	if schema.Fold(t.Schema) != catalogSchema || !ok {
@@ -104,7 +106,7 @@ func (r relation) records(rows [][]any) []map[string]any {
 	return out
 }
 
-func datasetRow(_ context.Context, _ *storage.Store, s storage.State) ([][]any, error) {
+func datasetRow(_ context.Context, _ *storage.Store, s snapshot.State) ([][]any, error) {
 	key := []string{}
 	if s.Schema.Keyed() {
 		for _, c := range s.Schema.KeyColumns() {
@@ -118,7 +120,7 @@ func datasetRow(_ context.Context, _ *storage.Store, s storage.State) ([][]any, 
 	}}, nil
 }
 
-func commitRows(ctx context.Context, store *storage.Store, s storage.State) (rows [][]any, err error) {
+func commitRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	commits, err := store.Commits(ctx, s.Dataset.ID, math.MaxInt64, math.MaxInt32)
 	for _, c := range commits {
 		rows = append(rows, []any{
@@ -129,7 +131,7 @@ func commitRows(ctx context.Context, store *storage.Store, s storage.State) (row
 	return rows, err
 }
 
-func versionRows(ctx context.Context, store *storage.Store, s storage.State) (rows [][]any, err error) {
+func versionRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	versions, err := store.Versions(ctx, s.Dataset.ID)
 	for _, v := range versions {
 		rows = append(rows, []any{
@@ -139,7 +141,7 @@ func versionRows(ctx context.Context, store *storage.Store, s storage.State) (ro
 	return rows, err
 }
 
-func actionRows(ctx context.Context, store *storage.Store, s storage.State) (rows [][]any, err error) {
+func actionRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	actions, err := store.Actions(ctx, s.Dataset.ID, storage.ActionFilter{})
 	for _, c := range actions {
 		rows = append(rows, []any{

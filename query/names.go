@@ -10,9 +10,11 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // viewSchema is the schema of a sandbox that has the statement's tables, as views.
@@ -63,14 +65,14 @@ func (n *names) database() string { return strconv.FormatInt(n.project, 10) }
 
 // attach makes a database with the project's name, if the statement names it: "1".datasets.employees.
 func (n *names) attach(ctx context.Context, t *text) error {
-	if !slices.ContainsFunc(t.Tables, func(t storage.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
+	if !slices.ContainsFunc(t.Tables, func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
 		return nil
 	}
 	_, err := n.box.Exec(ctx, "ATTACH ':memory:' AS "+duck.Ident(n.database())+"; USE "+duck.Ident(n.database()))
 	return err
 }
 
-func (n *names) table(ctx context.Context, t storage.Table) error {
+func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	if t.Schema != "" && schema.Fold(t.Schema) != viewSchema {
 		return n.catalogTable(ctx, t)
 	}
@@ -132,7 +134,7 @@ func (n *names) noDataset(ctx context.Context, name string, have []string) error
 		e.Detail += ", which has none yet."
 		return e
 	}
-	near, err := storage.Nearest(ctx, n.box, have, name, 3)
+	near, err := clientsql.Nearest(ctx, n.box, have, name, 3)
 	if err != nil {
 		return err
 	}
@@ -155,7 +157,7 @@ func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql,
 	if err != nil {
 		return "", "", nil, err
 	}
-	sql, _, err = storage.Diff(a, b).Records()
+	sql, _, err = snapshot.Diff(a, b).Records()
 	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), err
 }
 

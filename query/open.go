@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/output"
@@ -99,7 +100,7 @@ func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error
 			out = append(out, duck.Param{Name: name})
 			asked = append(asked, arrow.Field{Name: name, Type: arrow.Null, Nullable: true})
 		}
-		if slices.ContainsFunc(t.Tables, func(t storage.Table) bool { return t.Parameter != "" }) {
+		if slices.ContainsFunc(t.Tables, func(t clientsql.Table) bool { return t.Parameter != "" }) {
 			err = errUnknown
 		}
 		return out, err

@@ -82,7 +82,7 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 // read parses a statement in a sandbox, gives that the tables which the statement names, and locks it. values are those
 // of its parameters.
 func read(ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error)) (p *prepared, err error) {
-	box, err := store.OpenSandbox(ctx, false)
+	box, err := store.Sandboxes.Open(ctx, false)
 	if err != nil {
 		return nil, err
 	}

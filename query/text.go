@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"rowback/storage"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/output"
@@ -19,7 +20,7 @@ type text struct {
 	written string
 	sql     string // with names in place of AT clauses
 	edits   []edit // that made sql of written, in order
-	storage.Select
+	clientsql.Select
 	asked []string // the parameters of what was written
 }
 
@@ -41,7 +42,7 @@ func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 	}
 	t := &text{written: written, sql: written}
 	var err error
-	if t.Select, err = storage.ParseSelect(ctx, box, written); err != nil {
+	if t.Select, err = clientsql.ParseSelect(ctx, box, written); err != nil {
 		return nil, t.explain(err)
 	}
 	t.asked = t.Parameters
@@ -58,7 +59,7 @@ func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
 		if c != ';' || !atEnd.MatchString(t.written[i:]) {
 			continue
 		}
-		if s, err := storage.ParseSelect(ctx, box, t.written[:i]); err == nil {
+		if s, err := clientsql.ParseSelect(ctx, box, t.written[:i]); err == nil {
 			t.written, t.sql, t.Select = t.written[:i], t.written[:i], s
 			return nil
 		}
@@ -91,7 +92,7 @@ func lineAndColumn(text string, offset int) (line, column int) {
 
 // explain puts what the statement met into words, with the place in what the client wrote.
 func (t *text) explain(err error) error {
-	var placed *storage.Placed
+	var placed *clientsql.Refusal
 	var failure *duck.Failure
 	var typ *output.TypeError
 	switch {
@@ -102,7 +103,7 @@ func (t *text) explain(err error) error {
 	case errors.As(err, &typ):
 		return refuse("unsupported_type", "%s", typ.Error())
 	case duck.CauseOf(err) != duck.Input, !errors.As(err, &failure):
-		return storage.ClientError(err)
+		return clientsql.Explain(err)
 	}
 	offset := -1
 	if start := strings.Index(failure.Statement, t.sql); failure.Offset >= start && start >= 0 && failure.Offset-start <= len(t.sql) {

@@ -21,6 +21,8 @@ type boundary struct {
 var boundaries = []boundary{
 	{"rowback/storage/schema", nil, "types and columns are plain Go: their tests need no database"},
 	{"rowback/storage/fault", nil, "what a refusal says is plain data: every package may return one"},
+	{"rowback/storage/clientsql", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"}, "what clients' SQL may say does not depend on what is stored: it knows no store and no snapshot"},
+	{"rowback/storage/snapshot", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault"}, "a state, and what two of them do not share, are made of the catalog's rows: it knows no store"},
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
 	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is the domain's"},
@@ -32,7 +34,7 @@ var boundaries = []boundary{
 	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"}, "uploads; whether a dataset takes them is the domain's"},
 	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"}, "results of any query"},
 	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
-	{"rowback/compare", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
+	{"rowback/compare", []string{"rowback/storage/snapshot", "rowback/storage/schema", "rowback/storage/duck"}, "a comparison is made of two snapshots: it knows no store"},
 	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/access", []string{"rowback/server/conns"}, "who asks is told by headers: one rule for every face; addresses are told apart as connections are"},

@@ -18,6 +18,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 	"rowback/storage/verify"
 )
 
@@ -103,7 +104,7 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 // backupKey is the folder of a backup.
 func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
 
-func (s *Store) writeArchive(ctx context.Context, snap *Snapshot, ref, path string) error {
+func (s *Store) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
 	if err := s.readWhole(ctx, snap.Files()); err != nil {
 		return err
 	}
@@ -311,7 +312,7 @@ func (s *Store) RestoreBackup(ctx context.Context, dataset string, archive io.Re
 	if err := w.describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }
 
 // become makes the dataset's records those of an upload.
@@ -343,7 +344,7 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 }
 
 // CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.
-func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name string, project int64, r Request) (made State, err error) {
+func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name string, project int64, r Request) (made snapshot.State, err error) {
 	u, err := s.unpack(archive)
 	defer s.blobs.RemoveScratch(u.data.Path)
 	if err != nil {
@@ -378,8 +379,5 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 	if err != nil {
 		return made, err
 	}
-	if _, err := w.publish(ctx); err != nil {
-		return made, err
-	}
-	return w.result().(State), nil
+	return publish(ctx, w, asState)
 }

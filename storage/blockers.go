@@ -11,6 +11,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // sets is what a commit did to the rows: keys and entries.
@@ -27,7 +28,7 @@ type sets struct {
 	schemas          map[string]schema.Schema // of its files
 	schemaBefore     schema.Schema            // where columns changed
 	propertiesBefore catalog.Properties       // where fields changed
-	between          *Difference              // of a mixed commit: the states before and after it
+	between          *snapshot.Difference     // of a mixed commit: the states before and after it
 }
 
 func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
@@ -39,21 +40,17 @@ func (c sets) isMixed() bool {
 	for _, f := range c.touched() {
 		data[f.ID] = f.Kind == schema.Data
 	}
-	return slices.ContainsFunc(c.touched(), func(f *catalog.File) bool { return targetsAny(f, data) })
+	return slices.ContainsFunc(c.touched(), func(f *catalog.File) bool { return snapshot.TargetsAny(f, data) })
 }
 
 // undid tells whether the commit closed what another had opened, or opened what that had closed.
 func (c sets) undid(other sets) bool {
-	common := func(a, b []*catalog.File) bool { return len(without(a, b)) < len(a) }
+	common := func(a, b []*catalog.File) bool { return len(snapshot.Without(a, b)) < len(a) }
 	return common(c.closed, other.opened) || common(c.opened, other.closed)
 }
 
-func ofKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
-	return filter(files, func(f *catalog.File) bool { return f.Kind == kind })
-}
-
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
-func (s *Store) blockers(ctx context.Context, head *Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
+func (s *Store) blockers(ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
 		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy", "There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
 	}
@@ -193,8 +190,8 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 	if err := errors.Join(errOpened, errClosed); err != nil {
 		return err
 	}
-	c.opened, c.closed = without(opened, closed), without(closed, opened) // one that a merge closed and reopened is as it was
-	c.schemas, err = schemasOf(tx, c.touched())
+	c.opened, c.closed = snapshot.Without(opened, closed), snapshot.Without(closed, opened) // one that a merge closed and reopened is as it was
+	c.schemas, err = snapshot.SchemasOf(tx, c.touched())
 	return err
 }
 
@@ -207,24 +204,8 @@ func rootOf(tx catalog.Tx, c catalog.Commit) (_ catalog.Commit, err error) {
 	return c, err
 }
 
-// schemasOf returns the schemas that files were written with, by document id.
-func schemasOf(tx catalog.Tx, files []*catalog.File) (map[string]schema.Schema, error) {
-	out := map[string]schema.Schema{}
-	for _, f := range files {
-		if _, ok := out[f.SchemaID]; ok {
-			continue
-		}
-		s, err := tx.Schema(f.SchemaID)
-		if err != nil {
-			return nil, err
-		}
-		out[f.SchemaID] = s
-	}
-	return out, nil
-}
-
 // statesAround is the difference of the states before one commit and after another.
-func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*Difference, error) {
+func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snapshot.Difference, error) {
 	d, err := tx.Dataset(first.DatasetID)
 	if err != nil {
 		return nil, err
@@ -237,7 +218,7 @@ func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*Differ
 	if err != nil {
 		return nil, err
 	}
-	return Diff(before, after), nil
+	return snapshot.Diff(before, after), nil
 }
 
 // stateBefore returns the documents of the state that a commit was made on.

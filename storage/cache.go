@@ -4,18 +4,19 @@ import (
 	"sync"
 
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 // headCache keeps the newest snapshot of each dataset, so that small commits do not read thousands of rows anew.
 type headCache struct {
 	mu    sync.Mutex
-	byID  map[string]*Snapshot
+	byID  map[string]*snapshot.Snapshot
 	limit int
 }
 
-func newHeadCache() *headCache { return &headCache{byID: map[string]*Snapshot{}, limit: 256} }
+func newHeadCache() *headCache { return &headCache{byID: map[string]*snapshot.Snapshot{}, limit: 256} }
 
-func (c *headCache) get(dataset string, commit int64) *Snapshot {
+func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.byID[dataset]; s != nil && s.Commit.ID == commit {
@@ -24,7 +25,7 @@ func (c *headCache) get(dataset string, commit int64) *Snapshot {
 	return nil
 }
 
-func (c *headCache) put(s *Snapshot) {
+func (c *headCache) put(s *snapshot.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.byID) >= c.limit {

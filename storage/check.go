@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/snapshot"
 	"rowback/storage/verify"
 )
 
@@ -30,7 +31,7 @@ func (p Problem) String() string {
 // Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
 // every head. It finds nothing in a store that is sound. With deep, every byte is read.
 func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
-	var datasets []State
+	var datasets []snapshot.State
 	for _, deleted := range []bool{false, true} {
 		list, err := s.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30})
 		if err != nil {
@@ -59,7 +60,7 @@ type checker struct {
 	deep     bool
 	seen     map[int64]bool // files that were checked with another dataset
 	commits  []catalog.Commit
-	head     *Snapshot
+	head     *snapshot.Snapshot
 	problems []Problem
 }
 
@@ -147,10 +148,10 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 	}
 	var rows int64
 	for _, f := range did.opened {
-		rows += signOf(f) * f.Rows
+		rows += snapshot.SignOf(f) * f.Rows
 	}
 	for _, f := range did.closed {
-		rows -= signOf(f) * f.Rows
+		rows -= snapshot.SignOf(f) * f.Rows
 	}
 	if before := totals[did.first.Previous]; rows != k.Added-k.Removed || k.Total != before+rows {
 		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before, k.Total)
@@ -180,7 +181,7 @@ func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 	}
 	opened, errOpened := tx.Opened(k.DatasetID, k.ID, k.ID)
 	closed, errClosed := tx.Closed(k.DatasetID, k.ID, k.ID)
-	reopened := filter(opened, func(f *catalog.File) bool { return f.CommitID != k.ID })
+	reopened := slices.DeleteFunc(slices.Clone(opened), func(f *catalog.File) bool { return f.CommitID == k.ID })
 	if !sameIDs(m.Closed, closed) || !sameIDs(m.Reopened, reopened) || len(m.Opened) != len(opened)-len(reopened) {
 		c.found(k.ID, "commit.json and the catalog differ in the files it opened and closed")
 	}
@@ -314,7 +315,7 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 	}
 	if len(c.head.Rollbacks) > 0 {
 		var twice int64
-		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.store.readFiles(c.head.Rollbacks, false)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
+		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.head.ReadFiles(c.head.Rollbacks, false)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
 			return err
 		}
 		if twice > 0 {

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"encoding/json"
-	"reflect"
 	"time"
 
 	"rowback/storage/blob"
@@ -12,6 +11,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Request is what every write says of itself.
@@ -59,7 +59,7 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	if err := w.bookmarkImport(ctx); err != nil {
 		return catalog.Commit{}, err
 	}
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }
 
 // bookmarkImport has the dataset's first records bookmarked with a savepoint, unless it has savepoints already.
@@ -70,47 +70,30 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		all, err := tx.Savepoints(w.commit.DatasetID)
 		if err == nil && len(all) == 0 {
-			w.bookmark(0, w.commit.ID, "initial import")
+			w.bookmark(w.store.options.NewID(), 0, w.commit.ID, "initial import")
 		}
 		return err
 	})
 }
 
-// bookmark makes a savepoint a part of the commit.
-func (w *work) bookmark(number, commit int64, description string) {
-	w.savepoints = append(w.savepoints, catalog.Savepoint{
-		ID: w.store.options.NewID(), DatasetID: w.commit.DatasetID, CommitID: commit, Number: number, Description: description, User: w.commit.User,
-	})
+// work is a commit while it is made: what it is, and what is held for it.
+type work struct {
+	publication
+	*held
+	part    int                   // of a merge: among the commits that it plays; numbers the files
+	fileIDs map[schema.Kind]int64 // that its files have, once they were given
 }
 
-// work is one commit while it is made. What it opens, reopens and closes is what it is.
-type work struct {
-	store      *Store
-	head       *Snapshot
-	commit     catalog.Commit
-	schema     schema.Schema
-	properties catalog.Properties
-	bound      schema.Schema            // that the types of derived columns were found for
-	opened     []*catalog.File          // written by this commit
-	reopened   []*catalog.File          // live again
-	back       map[string]schema.Schema // the schemas of those, by document id
-	closed     []*catalog.File          // live no more
-	marks      map[int64]int64          // commits whose rollback_commit_id changes; 0: none any more
-	savepoints []catalog.Savepoint      // made with it
-	activates  int64                    // id of the version that becomes active, and later ones not; 0: none
-	answers    answers
-	creation   *creation             // the dataset, where the commit makes it too
-	played     []*work               // of a merge: the commits that come before it, in its folder and its transaction
-	part       int                   // among those: numbers the files
-	fileIDs    map[schema.Kind]int64 // that its files have, once they were given
-	merged     *Merged               // of a merge: what it is told by
-
+// held is what is held while a commit is made. The commits that a merge plays share it.
+type held struct {
+	store   *Store
+	request Request
+	first   []hook // what the transaction does before it records the commit
 	family  *family
 	holdsID bool // the family is locked: row numbers are being assigned
 	batch   *blob.Batch
 	conn    *duck.Conn
-	request Request
-	unlock  func()
+	unlock  func() // nil: no lock is held
 }
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
@@ -132,7 +115,7 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 	if err != nil {
 		return nil, err
 	}
-	w := &work{store: s, request: r, unlock: unlock, marks: map[int64]int64{}}
+	w := &work{held: &held{store: s, request: r, unlock: unlock}}
 	if err := s.halted(); err != nil {
 		w.end()
 		return nil, err
@@ -149,21 +132,19 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 }
 
 // beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
-func (s *Store) beginNew(ctx context.Context, d *creation, r Request, mode catalog.Mode) (*work, error) {
+func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.Mode) (*work, error) {
 	if err := s.halted(); err != nil {
 		return nil, err
 	}
-	w := &work{
-		store: s, request: r, unlock: func() {}, marks: map[int64]int64{}, creation: d,
-		head: &Snapshot{State: d.State, store: s, schemas: map[string]schema.Schema{}}, family: newFamily(0, int64(len(d.Schema.Columns))),
-	}
+	w := &work{held: &held{store: s, request: r, first: []hook{b.add}, family: newFamily(0, int64(len(b.Schema.Columns)))}}
+	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
 	return w, w.number(ctx, mode)
 }
 
 // number starts the commit: it gets its id, and a folder for its files.
 func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	s, r, d := w.store, w.request, w.head.Dataset
-	w.schema, w.properties, w.bound = w.head.Schema, w.head.Properties, w.head.Schema
+	w.draft = draftOn(w.head)
 	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, 1)
 	if err != nil {
 		return err
@@ -212,39 +193,45 @@ func (w *work) end() {
 	if w.holdsID {
 		w.family.mu.Unlock()
 	}
-	w.unlock()
+	if w.unlock != nil {
+		w.unlock()
+	}
 }
 
-// publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction.
-// From here on the client's going away changes nothing.
-func (w *work) publish(ctx context.Context) (catalog.Commit, error) {
+// publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
+// returns what the request is told, which result makes of the commit. From here on the client's going away changes
+// nothing.
+func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
+	var none T
 	if err := w.deriveTypes(ctx); err != nil {
-		return w.commit, err
+		return none, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := w.settle(); err != nil {
-		return w.commit, err
+	if err := w.complete(); err != nil {
+		return none, err
 	}
 	unlock, err := w.reserveName(ctx)
 	if err != nil {
-		return w.commit, err
+		return none, err
 	}
 	defer unlock()
-	if err := w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		w.answers, err = w.store.answer(tx, w.request, w.result())
-		return err
-	}); err != nil {
-		return w.commit, err
+	told = result(w)
+	if w.answers, err = w.store.answerTo(ctx, w.request, told); err != nil {
+		return none, err
 	}
 	if err := w.issue(); err != nil {
-		return w.commit, err
+		return none, err
 	}
 	if err := w.stand(ctx); err != nil {
-		return w.commit, err
+		return none, err
 	}
 	w.store.remember(w)
-	return w.commit, nil
+	return told, nil
 }
+
+// asCommit and asState are what most requests are told.
+func asCommit(w *work) catalog.Commit { return w.commit }
+func asState(w *work) snapshot.State  { return w.state() }
 
 // issue writes the commit's description and publishes its folder.
 func (w *work) issue() error {
@@ -255,7 +242,7 @@ func (w *work) issue() error {
 	if err := w.store.halted(); err != nil {
 		return err
 	}
-	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creation == nil && w.commit.Previous != 0 {
+	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
 		return err
 	}
 	if err := w.batch.Write(descriptionFile, description); err != nil {
@@ -267,38 +254,30 @@ func (w *work) issue() error {
 	return nil
 }
 
-// settle completes the commit: when it is made, how many records there are then, and which documents and files hold it.
-func (w *work) settle() error {
-	w.commit.CreatedAt = w.store.moment(w.head)
-	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
+// complete settles the commit, and what is made with it.
+func (w *work) complete() error {
+	if err := w.settle(); err != nil {
+		return err
+	}
 	if len(w.played) > 0 {
 		w.commit.Total = w.head.Total() // they counted
 	}
 	for i := range w.savepoints {
 		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
 	}
+	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
+	return nil
+}
+
+// settle says when the commit is made, how many records there are then, and which documents and files hold it.
+func (w *work) settle() error {
+	w.commit.CreatedAt = w.store.moment(w.head)
+	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
 	return w.nameDocuments()
 }
 
-// nameDocuments names the schema and the properties that the commit leaves, and the schema of its files.
-func (w *work) nameDocuments() (err error) {
-	w.commit.SchemaID, w.commit.PropertiesID = w.head.schemaID(), w.head.propertiesID()
-	if !reflect.DeepEqual(w.schema, w.head.Schema) {
-		if w.commit.SchemaID, err = catalog.DocumentID(w.schema); err != nil {
-			return err
-		}
-	}
-	if !reflect.DeepEqual(w.properties, w.head.Properties) {
-		w.commit.PropertiesID, err = catalog.DocumentID(w.properties)
-	}
-	for _, f := range w.opened {
-		f.SchemaID = w.commit.SchemaID
-	}
-	return err
-}
-
 // moment is when a commit is made: after every commit before it, whatever the clock says.
-func (s *Store) moment(head *Snapshot) time.Time {
+func (s *Store) moment(head *snapshot.Snapshot) time.Time {
 	now := s.now()
 	for _, earlier := range []time.Time{head.Commit.CreatedAt, head.Dataset.CreatedAt} {
 		if !now.After(earlier) {
@@ -308,143 +287,12 @@ func (s *Store) moment(head *Snapshot) time.Time {
 	return now
 }
 
-// record writes the commit's rows, and those of the commits that it played: the one transaction.
-func (w *work) record(tx catalog.Tx) error {
-	if w.creation != nil {
-		if err := w.creation.record(tx); err != nil {
-			return err
-		}
-	}
-	if w.commit.Mode == catalog.Fork {
-		if err := inherit(tx, w.head.Dataset); err != nil {
-			return err
-		}
-	}
-	d, before := w.head.Dataset, w.commit.Previous
-	if len(w.played) > 0 {
-		before = w.played[0].commit.Previous
-	}
-	if err := tx.MoveHead(d.ID, before, w.commit.ID, w.properties.Name); err != nil {
-		return nameTaken(err, w.properties.Name)
-	}
-	for _, p := range append(w.played, w) {
-		if err := p.recordOne(tx); err != nil {
-			return err
-		}
-	}
-	for _, p := range w.savepoints {
-		if err := tx.AddSavepoint(p); err != nil {
-			return err
-		}
-	}
-	if err := w.numbers(tx); err != nil {
-		return err
-	}
-	return w.answers.record(tx)
-}
-
-// recordOne writes one commit's rows.
-func (w *work) recordOne(tx catalog.Tx) error {
-	if err := w.documents(tx); err != nil {
-		return err
-	}
-	if err := tx.AddCommit(w.commit); err != nil {
-		return err
-	}
-	if err := w.entries(tx); err != nil {
-		return err
-	}
-	for commit, rollback := range w.marks {
-		if err := tx.SetRollback(w.commit.DatasetID, commit, rollback); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// result is what the request is told: the commit, or the dataset that was made with it.
-func (w *work) result() any {
-	switch {
-	case w.merged != nil:
-		w.merged.Commit = w.commit
-		return *w.merged
-	case w.creation == nil:
-		return w.commit
-	}
-	return State{Dataset: w.head.Dataset, Commit: w.commit, Schema: w.schema, Properties: w.properties}
-}
-
-// documents stores the schema and the properties that the commit leaves.
-func (w *work) documents(tx catalog.Tx) (err error) {
-	if w.commit.SchemaID != w.head.schemaID() {
-		if _, err = tx.AddDocument(w.schema); err != nil {
-			return err
-		}
-	}
-	if w.commit.PropertiesID != w.head.propertiesID() {
-		_, err = tx.AddDocument(w.properties)
-	}
-	return err
-}
-
-// entries opens and closes what the commit opens and closes.
-func (w *work) entries(tx catalog.Tx) error {
-	d, id := w.commit.DatasetID, w.commit.ID
-	for _, f := range w.opened {
-		if err := tx.AddFile(f); err != nil {
-			return err
-		}
-		if err := tx.OpenEntry(d, f.ID, id); err != nil {
-			return err
-		}
-	}
-	for _, f := range w.reopened {
-		if err := tx.OpenEntry(d, f.ID, id); err != nil {
-			return err
-		}
-	}
-	for _, f := range w.closed {
-		if err := tx.CloseEntry(d, f.ID, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// numbers records what was given in the sequences and in the family, so that nothing is given twice.
-func (w *work) numbers(tx catalog.Tx) error {
-	if err := tx.Advance(catalog.CommitIDs, w.commit.ID); err != nil {
-		return err
-	}
-	for _, p := range append(w.played, w) {
-		for _, f := range p.opened {
-			if err := tx.Advance(catalog.FileIDs, f.ID); err != nil {
-				return err
-			}
-		}
-	}
-	return tx.AdvanceFamily(w.head.Dataset.FamilyID, w.family.lastRow.Load(), w.family.lastField.Load())
-}
-
 // remember keeps the new head, so that the next commit does not read it anew.
 func (s *Store) remember(w *work) {
-	for _, p := range append(w.played, w) {
-		s.files.add(p.opened)
+	for _, d := range w.drafts() {
+		s.files.add(d.opened)
 	}
-	head := w.snapshotAfter()
+	head := w.leaves()
 	head.Dataset.Head, head.Dataset.Name = w.commit.ID, w.properties.Name
 	s.heads.put(head)
-}
-
-// snapshotAfter is the state that the commit leaves.
-func (w *work) snapshotAfter() *Snapshot {
-	out := *w.head
-	out.Commit, out.Schema, out.Properties = w.commit, w.schema, w.properties
-	gone := map[int64]bool{}
-	for _, f := range w.closed {
-		gone[f.ID] = true
-	}
-	out.Data, out.Rollbacks = w.nextFiles(schema.Data, gone), w.nextFiles(schema.Rollback, gone)
-	out.schemas = w.nextSchemas()
-	return &out
 }

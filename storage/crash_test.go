@@ -15,6 +15,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 var errCrash = errors.New("the machine stopped here")
@@ -289,7 +290,7 @@ func (b *bench) told() string {
 	return toJSON(out)
 }
 
-func (b *bench) toldOf(s storage.State) (out []any) {
+func (b *bench) toldOf(s snapshot.State) (out []any) {
 	b.Helper()
 	ctx := context.Background()
 	d := s.Dataset.ID

@@ -18,6 +18,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 // bulky makes records that compress badly: about 100 bytes each.
@@ -86,7 +87,7 @@ func (b *bench) refused(what string, err error) {
 func (b *bench) uses(d string, commit int64) map[string]func() error {
 	ctx := context.Background()
 	at := fmt.Sprint(commit)
-	snapshot := func(ref string) *storage.Snapshot {
+	stateAt := func(ref string) *snapshot.Snapshot {
 		snap, err := b.Snapshot(ctx, d, ref)
 		if err != nil {
 			b.Fatal(err)
@@ -105,19 +106,19 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 		"records": func() error { _, err := b.digest(d, at); return err },
 		"a comparison": func() error {
 			return conn(func(c *duck.Conn) error {
-				_, err := storage.Diff(snapshot("0"), snapshot(at)).Count(ctx, c)
+				_, err := snapshot.Diff(stateAt("0"), stateAt(at)).Count(ctx, c)
 				return err
 			})
 		},
 		"a condition": func() error {
-			box, err := b.Filter(ctx, snapshot(at), false, nil)
+			box, err := b.Filter(ctx, stateAt(at), false, nil)
 			if err == nil {
 				err = box.Close()
 			}
 			return err
 		},
 		"a statement": func() error {
-			box, err := b.Sandbox(ctx, false, snapshot(at).Paths(), "CREATE VIEW t AS "+snapshot(at).Table())
+			box, err := b.Sandboxes.OpenLocked(ctx, false, stateAt(at).Paths(), "CREATE VIEW t AS "+stateAt(at).Table())
 			if err == nil {
 				err = box.Close()
 			}
@@ -126,14 +127,14 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 		"its keys": func() error { _, err := b.try(d, "overwrite", intake.JSON, `[{"id":3,"text":"x"}]`); return err },
 		"a backup": func() error { _, err := b.Backup(ctx, d, at, "", storage.Request{}); return err },
 		"an export": func() error {
-			f, err := b.Export(ctx, snapshot(at), time.Minute, false)
+			f, err := b.Export(ctx, stateAt(at), time.Minute, false)
 			if err == nil {
 				err = f.Close()
 			}
 			return err
 		},
 		"a part of an export": func() error {
-			f, err := b.Export(ctx, snapshot(at), time.Minute, true)
+			f, err := b.Export(ctx, stateAt(at), time.Minute, true)
 			if err == nil {
 				err = f.Close()
 			}

@@ -3,9 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"regexp"
@@ -15,6 +13,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // NewDataset is what a dataset is made with. Only Name is required.
@@ -54,34 +53,32 @@ func CheckName(name string) error {
 }
 
 // CreateDataset makes a dataset without records.
-func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (State, error) {
+func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (snapshot.State, error) {
 	made, err := s.newCreation(ctx, n)
 	if err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
 	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
-		if err := made.record(tx); err != nil {
+		if err := made.add(tx); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, made.State)
+		a, err := s.answer(tx, r, made.state())
 		if err != nil {
 			return err
 		}
 		if err := a.record(tx); err != nil {
 			return err
 		}
-		return l.put(made.Dataset.ID, birthLabel, birth{made.Dataset, made.Schema, made.Properties, a})
+		return l.put(made.Dataset.ID, birthLabel, made.with(a))
 	})
 	if err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
-	return made.State, nil
+	return made.state(), nil
 }
 
-// creation is a dataset that is being made, as it is before its first commit. A fork starts with its upstream's.
-type creation struct{ State }
-
-func (s *Store) newCreation(ctx context.Context, n NewDataset) (*creation, error) {
+// newCreation is a dataset that is to be made.
+func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 	if err := CheckName(n.Name); err != nil {
 		return nil, err
 	}
@@ -104,7 +101,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*creation, error
 	var errSchema, errProperties error
 	d.SchemaID, errSchema = catalog.DocumentID(start)
 	d.PropertiesID, errProperties = catalog.DocumentID(p)
-	return &creation{State{Dataset: d, Schema: start, Properties: p}}, errors.Join(errSchema, errProperties)
+	return &birth{Dataset: d, Schema: start, Properties: p}, errors.Join(errSchema, errProperties)
 }
 
 // isNamesake tells whether the name is taken, where that is no reason to refuse it.
@@ -121,10 +118,6 @@ func (s *Store) isNamesake(ctx context.Context, n NewDataset) (taken bool, err e
 		return err
 	})
 	return taken, err
-}
-
-func (d *creation) record(tx catalog.Tx) error {
-	return nameTaken(addDataset(tx, d.Dataset, d.Schema, d.Properties), d.Dataset.Name)
 }
 
 // schema is the schema before the first record: the key columns, whose types are not known yet.
@@ -209,7 +202,7 @@ func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d c
 }
 
 // Datasets lists datasets, as of their heads, by when they were made.
-func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []State, err error) {
+func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []snapshot.State, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		datasets, err := tx.Datasets(f)
 		if err != nil {
@@ -222,9 +215,9 @@ func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []S
 }
 
 // statesOf returns the states of datasets at their heads.
-func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []State, err error) {
+func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []snapshot.State, err error) {
 	for _, d := range datasets {
-		state, err := stateAt(tx, d, d.Head)
+		state, err := snapshot.At(tx, d, d.Head)
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +250,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 }
 
 // UndeleteDataset brings a deleted dataset back, as it was.
-func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state State, err error) {
+func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state snapshot.State, err error) {
 	d, err := s.anyDataset(ctx, id)
 	if err != nil {
 		return state, err
@@ -276,7 +269,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 			return nameTaken(err, d.Name)
 		}
 		d.DeletedAt = time.Time{}
-		if state, err = stateAt(tx, d, d.Head); err != nil {
+		if state, err = snapshot.At(tx, d, d.Head); err != nil {
 			return err
 		}
 		a, err := s.answer(tx, r, state)
@@ -327,7 +320,7 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 		return w.head.Commit, nil
 	}
 	w.tellEdit(w.head.Properties)
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }
 
 // tellEdit records which properties the commit changed, as they are after it.
@@ -381,23 +374,6 @@ func (s *Store) CommitByID(ctx context.Context, dataset string, id int64) (c cat
 		return known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
 	})
 	return c, err
-}
-
-// setParam records what a commit was asked to do, or what came of it.
-func (w *work) setParam(name string, value any) {
-	params := map[string]any{}
-	kept := map[string]json.RawMessage{} // as they were written: numbers past a double's too
-	if json.Unmarshal(w.commit.Params, &kept) == nil {
-		for other, text := range kept {
-			params[other] = text
-		}
-	}
-	params[name] = value
-	text, err := json.Marshal(params)
-	if err != nil {
-		panic(fmt.Sprintf("a commit's parameter %s that is no JSON: %v", name, err))
-	}
-	w.commit.Params = text
 }
 
 // CommitFile returns the file of a kind that a commit wrote.

@@ -7,13 +7,14 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first. An action and the
 // rollback that undid it, both of them lacking, make no difference and are left out.
 type Delta struct {
-	Dataset  State // the fork
-	Upstream State // Dataset.DeletedAt tells whether it is still there
+	Dataset  snapshot.State // the fork
+	Upstream snapshot.State // Dataset.DeletedAt tells whether it is still there
 	Actions  []catalog.Commit
 }
 

@@ -9,6 +9,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 func (b *bench) derive(d, name, derivation string) schema.Column {
@@ -27,7 +28,7 @@ func (b *bench) derivationOf(d, name string) string {
 	b.Helper()
 	s := b.schemaAt(d, "head")
 	c, _ := s.ByName(name)
-	return storage.DerivationText(s, c)
+	return s.DerivationText(c)
 }
 
 const sales = `[{"id":1,"price":2.5,"quantity":4,"name":"pen"},{"id":2,"price":10.0,"quantity":0,"name":"mug"},{"id":3,"price":null,"quantity":2,"name":"7"}]`
@@ -290,7 +291,7 @@ func TestDerivedColumnsElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if got, err := storage.Diff(from, to).Count(ctx, conn); err != nil || toJSON(got) != `{"Added":0,"Removed":1,"Modified":0,"Columns":{}}` {
+	if got, err := snapshot.Diff(from, to).Count(ctx, conn); err != nil || toJSON(got) != `{"Added":0,"Removed":1,"Modified":0,"Columns":{}}` {
 		t.Errorf("%s, %v", toJSON(got), err)
 	}
 	if got := toJSON(schema.Changes(from.Schema, to.Schema)); got != `[{"change":"added","column":"category","to":"BIGINT"}]` {

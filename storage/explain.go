@@ -31,7 +31,7 @@ func Explain(err error) *fault.Error {
 	case duck.CauseOf(err) == duck.OutOfMemory:
 		return fault.Errorf(fault.Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
 	case duck.CauseOf(err) == duck.Crash:
-		e := fault.Errorf(fault.Invalid, "statement_failed", "DuckDB broke down over this SQL. The server goes on; write the statement in another way.")
+		e := fault.Errorf(fault.Invalid, "statement_failed", "DuckDB crashed on this query. The server is unaffected; write the query in another way.")
 		e.Cause = err
 		return e
 	}

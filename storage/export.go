@@ -6,14 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
 	"rowback/storage/fault"
 	"rowback/storage/filecache"
-	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 	"rowback/storage/verify"
 )
 
@@ -27,8 +26,8 @@ type File struct {
 // is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
 // with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
 // are read whole before, for their checksums; part: not for each part that a client asks for.
-func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration, part bool) (*File, error) {
-	if f := snap.only(); f != nil {
+func (s *Store) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
+	if f := snap.Only(); f != nil {
 		return s.OpenFile(ctx, f, part)
 	}
 	if err := s.readForExport(ctx, objects(snap.Files()), part); err != nil {
@@ -47,20 +46,8 @@ func (s *Store) Export(ctx context.Context, snap *Snapshot, limit time.Duration,
 	return &File{f, f.Checksum}, nil
 }
 
-// only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
-// datasets without a declared key have _id elsewhere.
-func (s *Snapshot) only() *catalog.File {
-	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
-		return nil
-	}
-	if f := s.Data[0]; f.SchemaID == s.schemaID() && f.Rows == s.Total() {
-		return f
-	}
-	return nil
-}
-
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
-func (s *Store) export(ctx context.Context, snap *Snapshot, path string) error {
+func (s *Store) export(ctx context.Context, snap *snapshot.Snapshot, path string) error {
 	conn, from, err := s.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 const maxMembers = 5
@@ -775,7 +776,7 @@ func (f *family) checkState(d *member, c *deed) {
 func (f *family) checkDiff(d *member, a *deed, e *member, b *deed, conn *duck.Conn) {
 	f.Helper()
 	ctx := context.Background()
-	var want storage.Counts
+	var want snapshot.Counts
 	for k, r := range b.state {
 		if old := a.state[k]; old == nil {
 			want.Added++
@@ -788,7 +789,7 @@ func (f *family) checkDiff(d *member, a *deed, e *member, b *deed, conn *duck.Co
 	f.must(err)
 	sb, err := f.Snapshot(ctx, e.id, strconv.FormatInt(b.id, 10))
 	f.must(err)
-	got, err := storage.Diff(sa, sb).Count(ctx, conn)
+	got, err := snapshot.Diff(sa, sb).Count(ctx, conn)
 	f.must(err)
 	if dropsColumn(sa, sb) || dropsColumn(sb, sa) {
 		want.Modified = got.Modified // a column that is gone is a change of the schema, not of records
@@ -799,7 +800,7 @@ func (f *family) checkDiff(d *member, a *deed, e *member, b *deed, conn *duck.Co
 }
 
 // madeTwice tells whether two snapshots have columns of one name and with different ids: both sides made it.
-func madeTwice(a, b *storage.Snapshot) bool {
+func madeTwice(a, b *snapshot.Snapshot) bool {
 	for _, c := range a.Schema.Columns {
 		if other, ok := b.Schema.ByName(c.Name); ok && other.ID != c.ID {
 			return true

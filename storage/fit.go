@@ -11,6 +11,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // fitted is how the columns of an upload become those of a dataset.
@@ -347,7 +348,7 @@ func writtenAsText(t schema.Type) bool {
 	case schema.Decimal, schema.Blob, schema.UUID, schema.Date, schema.Time, schema.TimestampTZ:
 		return true
 	}
-	return isMoment(t)
+	return t.IsMoment()
 }
 
 // convertible tells whether values of one type may turn out to be values of the other: numbers among numbers, moments
@@ -361,7 +362,7 @@ func convertible(from, to schema.Type) bool {
 	case from.Name == schema.Struct && to.Name == schema.Struct:
 		return partFits(from, to)
 	}
-	return from.IsNumber() && to.IsNumber() || isMoment(from) && isMoment(to)
+	return from.IsNumber() && to.IsNumber() || from.IsMoment() && to.IsMoment()
 }
 
 func partFits(from, to schema.Type) bool {
@@ -381,10 +382,6 @@ func partFits(from, to schema.Type) bool {
 	})
 }
 
-func isMoment(t schema.Type) bool {
-	return t.Name == schema.Date || t.Name == schema.Timestamp || t.Name == schema.TimestampNS
-}
-
 // castUpload makes a value of type t out of an offered column.
 func castUpload(o intake.Offered, i int, t schema.Type) string {
 	column := fmt.Sprintf("o%d", i)
@@ -393,9 +390,9 @@ func castUpload(o intake.Offered, i int, t schema.Type) string {
 		return "CAST(NULL AS " + t.SQL() + ")"
 	case o.Text == intake.CSVText && t.Nested():
 		written := asText(t)
-		return castFrom(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
+		return snapshot.Cast(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
 	}
-	return castFrom(o.Type, t, column)
+	return snapshot.Cast(o.Type, t, column)
 }
 
 // asText is the type that values of t have in JSON, where that differs: binaries are text.
@@ -427,7 +424,7 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	for _, c := range widened {
 		old := storedType(w.head.Schema, c.ID)
 		var fits bool
-		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.everyValue(old))
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.EveryValue(old))
 		if err := w.conn.Row(ctx, query, &fits); err != nil {
 			return err
 		}
@@ -448,7 +445,7 @@ func storedType(s schema.Schema, id int) schema.Column {
 }
 
 // history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
-func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) {
+func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 	out := *head
 	out.Data, out.Rollbacks = nil, nil
 	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
@@ -456,19 +453,7 @@ func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) 
 		if err != nil {
 			return err
 		}
-		return out.adopt(tx, files)
+		return out.Adopt(tx, files)
 	})
 	return &out, err
-}
-
-// everyValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
-// a value of this type when it was, is null.
-func (s *Snapshot) everyValue(c schema.Column) string {
-	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
-	for _, group := range bySchema(s.Files()) {
-		if _, ok := s.schemaOf(group[0]).ByID(c.ID); ok {
-			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.store.readFiles(group, false))
-		}
-	}
-	return strings.Join(parts, " UNION ALL ")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 // NewFork is what a fork is made with.
@@ -25,35 +26,32 @@ func (s *Store) NewID() string { return s.options.NewID() }
 // Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
 // that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its own,
 // which bears its name, and one savepoint.
-func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (State, error) {
+func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (snapshot.State, error) {
 	from, name, err := s.forkPoint(ctx, upstream, n)
 	if err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
 	if err := r.expects(from.Dataset); err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
 	n.Name = cmp.Or(n.Name, name)
 	made, err := s.newForked(ctx, from, n)
 	if err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
 	w, err := s.beginNew(ctx, made, r, catalog.Fork)
 	if err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
 	defer w.end()
 	if err := w.startFork(ctx, from, n); err != nil {
-		return State{}, err
+		return snapshot.State{}, err
 	}
-	if _, err := w.publish(ctx); err != nil {
-		return State{}, err
-	}
-	return w.result().(State), nil
+	return publish(ctx, w, asState)
 }
 
 // forkPoint is the state of a dataset that a fork starts with, and a name for it that is free.
-func (s *Store) forkPoint(ctx context.Context, upstream string, n NewFork) (from *Snapshot, name string, err error) {
+func (s *Store) forkPoint(ctx context.Context, upstream string, n NewFork) (from *snapshot.Snapshot, name string, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, upstream)
 		if err != nil {
@@ -86,7 +84,7 @@ func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, erro
 }
 
 // newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the ref.
-func (s *Store) newForked(ctx context.Context, from *Snapshot, n NewFork) (*creation, error) {
+func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFork) (*birth, error) {
 	made, err := s.newCreation(ctx, NewDataset{ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake})
 	if err != nil {
 		return nil, err
@@ -104,19 +102,20 @@ func (s *Store) newForked(ctx context.Context, from *Snapshot, n NewFork) (*crea
 }
 
 // startFork makes the fork's first own commit.
-func (w *work) startFork(ctx context.Context, from *Snapshot, n NewFork) error {
+func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork) error {
 	head := *from
-	head.Dataset = w.creation.Dataset
+	head.Dataset = w.creates.Dataset
 	w.head, w.commit.Previous = &head, from.Commit.ID
 	w.schema, w.properties = from.Schema, from.Properties
-	w.properties.Name = w.creation.Dataset.Name
+	w.properties.Name = w.creates.Dataset.Name
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}
+	w.first = append(w.first, func(tx catalog.Tx) error { return inherit(tx, head.Dataset) })
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)
-	w.bookmark(0, w.commit.ID, "Forked from "+from.Dataset.Name)
+	w.bookmark(w.store.options.NewID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		w.family, err = w.store.family(tx, from.Dataset.FamilyID)
 		return err
@@ -160,7 +159,7 @@ func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
 }
 
 // Forks lists the forks of a dataset that are not deleted, as of their heads, in the order they were made.
-func (s *Store) Forks(ctx context.Context, upstream string) (list []State, err error) {
+func (s *Store) Forks(ctx context.Context, upstream string) (list []snapshot.State, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, upstream)
 		if err != nil {

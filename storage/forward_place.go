@@ -8,6 +8,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // apply records what was chosen.
@@ -112,44 +113,22 @@ func (s *Store) replay(tx catalog.Tx, c *fresh) error {
 	if err != nil {
 		return err
 	}
-	w, err := s.redo(made, c.manifest)
+	p, err := c.publication(made)
 	if err != nil {
 		return err
 	}
-	return w.record(tx)
+	var first []hook
+	if c.Commit.Mode == catalog.Fork {
+		first = append(first, func(tx catalog.Tx) error { return inherit(tx, d) })
+	}
+	return p.record(tx, first...)
 }
 
 // madeAs is a dataset as it was before its first commit.
-func madeAs(tx catalog.Tx, d catalog.Dataset) (State, error) {
+func madeAs(tx catalog.Tx, d catalog.Dataset) (snapshot.State, error) {
 	schema, errSchema := tx.Schema(d.SchemaID)
 	properties, errProperties := tx.Properties(d.PropertiesID)
-	return State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
-}
-
-// redo is the work that a description describes.
-func (s *Store) redo(made State, m manifest) (*work, error) {
-	w := &work{
-		store: s, commit: m.Commit, schema: m.Schema, properties: m.Properties, opened: m.Opened,
-		reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks, savepoints: m.Savepoints,
-		answers: m.answers,
-		family:  newFamily(m.LastRow, m.LastField), head: &Snapshot{State: made},
-	}
-	for _, p := range m.Played {
-		played, err := s.redo(made, p)
-		if err != nil {
-			return nil, err
-		}
-		w.played = append(w.played, played)
-	}
-	return w, w.nameDocuments()
-}
-
-func filesOf(ids []int64) []*catalog.File {
-	out := make([]*catalog.File, len(ids))
-	for i, id := range ids {
-		out[i] = &catalog.File{ID: id}
-	}
-	return out
+	return snapshot.State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
 }
 
 // activate makes versions active as the commits that were placed did.

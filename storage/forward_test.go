@@ -16,6 +16,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 // busy is a store to which anything is done that a start must be able to do again.
@@ -33,7 +34,7 @@ func (b *busy) name() string { return string(rune('a' + b.rand.IntN(4))) }
 // step does one thing, or is refused it.
 func (b *busy) step() error {
 	ctx, r := context.Background(), storage.Request{User: "ann"}
-	made := func(s storage.State, err error) error {
+	made := func(s snapshot.State, err error) error {
 		if err == nil {
 			b.all = append(b.all, s.Dataset.ID)
 		}

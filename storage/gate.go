@@ -81,7 +81,7 @@ func (w *work) beyondEnds(ctx context.Context, relation string, columns []schema
 			continue
 		}
 		ordered = append(ordered, c)
-		ends = append(ends, fmt.Sprintf("min(%[1]s), max(%[1]s)", columnName(c.ID)))
+		ends = append(ends, fmt.Sprintf("min(%[1]s), max(%[1]s)", schema.ColumnName(c.ID)))
 	}
 	if len(ordered) == 0 {
 		return rest, nil
@@ -106,7 +106,7 @@ func (w *work) checkEach(ctx context.Context, relation string, columns []schema.
 	}
 	names := make([]string, len(columns))
 	for i, c := range columns {
-		names[i] = columnName(c.ID)
+		names[i] = schema.ColumnName(c.ID)
 	}
 	r, err := w.conn.Stream(ctx, "SELECT "+strings.Join(names, ", ")+", _n FROM "+relation)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 // goldenStore is a store with every kind of commit, and ledger.txt: all that it held, as the program told that made it.
@@ -210,7 +211,7 @@ func (g golden) diff(d, from, to string) string {
 	conn, err := g.Conn(ctx)
 	g.must(err)
 	defer conn.Close()
-	difference := storage.Diff(a, b)
+	difference := snapshot.Diff(a, b)
 	counts, err := difference.Count(ctx, conn)
 	g.must(err)
 	sql, _, err := difference.Records()

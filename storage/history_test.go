@@ -20,6 +20,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // row is one record as one commit wrote it. Its identity is its address.
@@ -510,7 +511,7 @@ func (m *model) checkSums(c *change, sum, n float64, categories map[string]int64
 func (m *model) checkDiff(a, b *change, conn *duck.Conn) {
 	m.Helper()
 	ctx := context.Background()
-	var want storage.Counts
+	var want snapshot.Counts
 	for k, r := range b.state {
 		if old := a.state[k]; old == nil {
 			want.Added++
@@ -527,9 +528,9 @@ func (m *model) checkDiff(a, b *change, conn *duck.Conn) {
 	m.must(err)
 	sb, err := m.Snapshot(ctx, m.dataset, strconv.FormatInt(b.id, 10))
 	m.must(err)
-	got, err := storage.Diff(sa, sb).Count(ctx, conn)
+	got, err := snapshot.Diff(sa, sb).Count(ctx, conn)
 	m.must(err)
-	mirror, err := storage.Diff(sb, sa).Count(ctx, conn)
+	mirror, err := snapshot.Diff(sb, sa).Count(ctx, conn)
 	m.must(err)
 	if dropsColumn(sa, sb) || dropsColumn(sb, sa) {
 		want.Modified = got.Modified // a column that is gone is a change of the schema, not of records
@@ -542,7 +543,7 @@ func (m *model) checkDiff(a, b *change, conn *duck.Conn) {
 	}
 }
 
-func dropsColumn(a, b *storage.Snapshot) bool {
+func dropsColumn(a, b *snapshot.Snapshot) bool {
 	return slices.ContainsFunc(a.Schema.Columns, func(c schema.Column) bool { return b.Schema.Gone(c.ID) })
 }
 

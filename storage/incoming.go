@@ -178,7 +178,7 @@ func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err
 func (in *incoming) fileColumns() string {
 	list := make([]string, len(in.columns))
 	for i, c := range in.columns {
-		list[i] = duck.Ident(c.Name) + " AS " + columnName(c.ID)
+		list[i] = duck.Ident(c.Name) + " AS " + schema.ColumnName(c.ID)
 	}
 	return strings.Join(list, ", ")
 }

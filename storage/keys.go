@@ -10,6 +10,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // shownKeys is how many keys an error names.
@@ -27,7 +28,7 @@ func keyNames(key []schema.Column) string {
 func keyList(key []schema.Column) string {
 	names := make([]string, len(key))
 	for i, c := range key {
-		names[i] = columnName(c.ID)
+		names[i] = schema.ColumnName(c.ID)
 	}
 	return strings.Join(names, ", ")
 }
@@ -36,7 +37,7 @@ func keyList(key []schema.Column) string {
 func sameKey(key []schema.Column, a, b string) string {
 	parts := make([]string, len(key))
 	for i, c := range key {
-		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, columnName(c.ID), equals(c.Type), b, columnName(c.ID))
+		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, schema.ColumnName(c.ID), equals(c.Type), b, schema.ColumnName(c.ID))
 	}
 	return strings.Join(parts, " AND ")
 }
@@ -87,11 +88,11 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 	var least, greatest *string
 	missing := make([]string, len(key))
 	for i, c := range key {
-		missing[i] = columnName(c.ID) + " IS NULL"
+		missing[i] = schema.ColumnName(c.ID) + " IS NULL"
 	}
-	order := orderOf(key[0].Type)
+	order := snapshot.OrderOf(key[0].Type)
 	err = w.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s), count(*) FILTER (NOT (%s)), %s FROM (SELECT %s, %s FROM %s)",
-		strings.Join(missing, " OR "), grows(key), order.sql(columnName(key[0].ID)),
+		strings.Join(missing, " OR "), grows(key), order.SQL(schema.ColumnName(key[0].ID)),
 		keyList(key), lagged(key), in.relation), &nulls, &falls, &least, &greatest)
 	if err != nil {
 		return false, err
@@ -99,7 +100,7 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 	if nulls > 0 {
 		return false, w.nullKeys(ctx, in, strings.Join(missing, " OR "), nulls)
 	}
-	in.bounds = order.bounds(least, greatest)
+	in.bounds = order.Bounds(least, greatest)
 	return falls == 0, nil
 }
 
@@ -107,7 +108,7 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 func lagged(key []schema.Column) string {
 	parts := make([]string, len(key))
 	for i, c := range key {
-		parts[i] = fmt.Sprintf("lag(%s) OVER () AS p%d", columnName(c.ID), i)
+		parts[i] = fmt.Sprintf("lag(%s) OVER () AS p%d", schema.ColumnName(c.ID), i)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -117,8 +118,8 @@ func grows(key []schema.Column) string {
 	var or []string
 	equal := ""
 	for i, c := range key {
-		or = append(or, fmt.Sprintf("%s%s > p%d", equal, columnName(c.ID), i))
-		equal += fmt.Sprintf("%s = p%d AND ", columnName(c.ID), i)
+		or = append(or, fmt.Sprintf("%s%s > p%d", equal, schema.ColumnName(c.ID), i))
+		equal += fmt.Sprintf("%s = p%d AND ", schema.ColumnName(c.ID), i)
 	}
 	return strings.Join(or, " OR ")
 }
@@ -142,7 +143,7 @@ func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bo
 	if errLeast != nil || errGreatest != nil || span >= min(maxBitmap, uint64(in.rows)*maxBitsOfRecord) {
 		return false, false, nil
 	}
-	column := columnName(key[0].ID)
+	column := schema.ColumnName(key[0].ID)
 	err = w.conn.Row(ctx, fmt.Sprintf("SELECT bit_count(bitstring_agg(%s, %d, %d)) < count(*) FROM %s", column, least, greatest, in.relation), &twice)
 	return twice, true, err
 }
@@ -243,8 +244,8 @@ func joinInts(list []int64) string {
 }
 
 // liveIn returns the snapshot's files that may hold keys within bounds, read with the commit's schema.
-func (w *work) liveIn(bounds *catalog.Bounds) *Snapshot {
-	live := *w.head.within(bounds)
+func (w *work) liveIn(bounds *catalog.Bounds) *snapshot.Snapshot {
+	live := *w.head.Within(bounds)
 	live.Schema = w.schema
 	return &live
 }

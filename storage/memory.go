@@ -1,6 +1,9 @@
 package storage
 
-import "rowback/storage/duck"
+import (
+	"rowback/storage/clientsql"
+	"rowback/storage/duck"
+)
 
 // The memory limit is for the server and all of its processes together. It is divided here, in parts of twenty:
 //
@@ -32,7 +35,7 @@ func (s *Store) limits(memory int64) duck.Limits {
 
 // sandboxLimits are those of one sandbox.
 func (s *Store) sandboxLimits() duck.Limits {
-	return s.limits(s.options.share(queriesShare) / (maxReaders + maxWriters))
+	return s.limits(s.options.share(queriesShare) / clientsql.MaxSandboxes)
 }
 
 // What a reader process needs, bytes: to be of use; for each thread that writes Parquet; and for the program, which is

@@ -8,12 +8,13 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // mergePlan is which of the source's actions a merge plays.
 type mergePlan struct {
 	source     catalog.Dataset
-	head       *Snapshot // of the source
+	head       *snapshot.Snapshot // of the source
 	actions    []catalog.Commit
 	skipped    []catalog.Commit
 	remembered []string // hashes of those that later merges skip as well

@@ -9,8 +9,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // append adds records (design, section 3). None of their keys may be live.
@@ -45,7 +47,7 @@ func (w *work) numberTable(in *incoming) {
 	if w.schema.Keyed() {
 		return
 	}
-	id := columnName(schema.RowID)
+	id := schema.ColumnName(schema.RowID)
 	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)", id, max(w.firstRow(), in.brought+1), id)
 }
 
@@ -76,7 +78,7 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 	for _, c := range w.schema.Stored() {
 		switch {
 		case in.has(c.ID):
-			list = append(list, columnName(c.ID))
+			list = append(list, schema.ColumnName(c.ID))
 		case c.ID == schema.RowID:
 			list = append(list, fmt.Sprintf("%d + _n", w.firstRowOf(in)))
 		default:
@@ -138,12 +140,12 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 // changes is the SQL that joins the incoming records with the live ones of the same keys, and keeps those that are new
 // or differ: after the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which
 // are null for new ones; last _n.
-func (w *work) changes(in *incoming, live *Snapshot) string {
+func (w *work) changes(in *incoming, live *snapshot.Snapshot) string {
 	key := w.schema.KeyColumns()
 	var after, before, differs []string
 	for _, c := range w.schema.Stored() {
 		after = append(after, fmt.Sprintf("%s AS a%d", w.after(in, c), c.ID))
-		before = append(before, fmt.Sprintf("s.%s AS b%d", columnName(c.ID), c.ID))
+		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
 		if !w.schema.IsKey(c.ID) {
 			differs = append(differs, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
 		}
@@ -159,13 +161,13 @@ func (w *work) after(in *incoming, c schema.Column) string {
 	came := in.has(c.ID)
 	switch {
 	case came && (w.commit.Mode != catalog.Upsert || w.schema.IsKey(c.ID)):
-		return "i." + columnName(c.ID)
+		return "i." + schema.ColumnName(c.ID)
 	case came:
 		return in.merge(c)
 	case w.commit.Mode != catalog.Upsert:
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
-	return "s." + columnName(c.ID)
+	return "s." + schema.ColumnName(c.ID)
 }
 
 // rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory. changes has
@@ -219,7 +221,7 @@ func (w *work) writeChanges(ctx context.Context, changed int64) error {
 	for _, c := range w.schema.Stored() {
 		after = append(after, fmt.Sprintf("a%d", c.ID))
 		before = append(before, fmt.Sprintf("b%d", c.ID))
-		gone = append(gone, columnName(c.ID))
+		gone = append(gone, schema.ColumnName(c.ID))
 	}
 	if changed > 0 {
 		if err := w.write(ctx, schema.Data, "SELECT "+strings.Join(after, ", ")+", a_commit FROM changes"+inOrder("_n", changed), changed); err != nil {
@@ -257,7 +259,7 @@ func (w *work) delete(ctx context.Context, c Change) (err error) {
 	}
 	list := make([]string, 0, len(w.schema.Columns)+2)
 	for _, c := range w.schema.Stored() {
-		list = append(list, columnName(c.ID))
+		list = append(list, schema.ColumnName(c.ID))
 	}
 	return w.write(ctx, schema.Rollback, "SELECT "+strings.Join(list, ", ")+", _commit, _file, _pos FROM picked"+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
 }
@@ -300,12 +302,12 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 		return err
 	}
 	defer box.Close()
-	if err := CheckCondition(ctx, box, where); err != nil {
+	if err := clientsql.CheckCondition(ctx, box, where); err != nil {
 		return err
 	}
 	places, err := box.Stream(ctx, "SELECT _file, _pos FROM records WHERE ("+where+"\n)")
 	if err != nil {
-		return ClientError(err)
+		return clientsql.Explain(err)
 	}
 	defer places.Close()
 	stream := places.Records()
@@ -316,7 +318,7 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	_, err = w.conn.Exec(ctx, "CREATE TEMP TABLE picks AS SELECT * FROM places")
 	release()
 	if err != nil {
-		return ClientError(err)
+		return clientsql.Explain(err)
 	}
 	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN picks p ON s._file = p._file AND s._pos = p._pos",
 		w.head.Rows(true)))

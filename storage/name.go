@@ -12,7 +12,7 @@ import (
 // be refused for it.
 func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
 	d, name := w.head.Dataset, w.properties.Name
-	if w.creation == nil && name == d.Name || d.IsNamesake {
+	if w.creates == nil && name == d.Name || d.IsNamesake {
 		return func() {}, nil
 	}
 	unlock, err = w.store.catalog.Lock(ctx, nameLock(d.ProjectID, name))

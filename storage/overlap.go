@@ -9,6 +9,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // aspect is which of the rows that a commit touched are meant.
@@ -25,16 +26,16 @@ const (
 func (c sets) files(a aspect) []*catalog.File {
 	switch a {
 	case addedRows:
-		return append(ofKind(c.opened, schema.Data), ofKind(c.closed, schema.Rollback)...)
+		return append(snapshot.OfKind(c.opened, schema.Data), snapshot.OfKind(c.closed, schema.Rollback)...)
 	case displacedRows:
-		return append(ofKind(c.closed, schema.Data), ofKind(c.opened, schema.Rollback)...)
+		return append(snapshot.OfKind(c.closed, schema.Data), snapshot.OfKind(c.opened, schema.Rollback)...)
 	}
 	return c.touched()
 }
 
 // overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are read,
 // and only of files whose bounds meet.
-func (s *Store) overlaps(ctx context.Context, head *Snapshot, undone sets, later []sets) ([]overlap, error) {
+func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
 	out := make([]overlap, len(later))
 	if len(undone.touched()) == 0 {
 		return out, nil
@@ -63,18 +64,18 @@ func (s *Store) overlaps(ctx context.Context, head *Snapshot, undone sets, later
 type overlapCounter struct {
 	store   *Store
 	conn    *duck.Conn
-	head    *Snapshot
-	history *Snapshot // all files that ever served the dataset, once one has to be read
+	head    *snapshot.Snapshot
+	history *snapshot.Snapshot // all files that ever served the dataset, once one has to be read
 }
 
 // count tells for each later commit how many keys one aspect of it shares with one of the undone commit.
 func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64)) error {
-	order := orderOf(c.head.Schema.KeyColumns()[0].Type)
+	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
 	own := undone.files(mine)
 	near := map[int]sets{}
 	for i, l := range later {
 		if slices.ContainsFunc(l.files(theirs), func(f *catalog.File) bool {
-			return slices.ContainsFunc(own, func(m *catalog.File) bool { return order.overlap(m.Bounds, f.Bounds) })
+			return slices.ContainsFunc(own, func(m *catalog.File) bool { return order.Overlap(m.Bounds, f.Bounds) })
 		}) {
 			near[i] = l
 		}
@@ -121,7 +122,7 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 	for id, g := range groups {
 		list := []string{fmt.Sprintf("[%s][CAST(file_index AS BIGINT) + 1] AS owner", strings.Join(g.owners, ", "))}
 		for _, k := range c.head.Schema.KeyColumns() {
-			list = append(list, fromFile(c.history.schemas[id], k)+" AS "+columnName(k.ID))
+			list = append(list, snapshot.FromFile(c.history.Schemas[id], k)+" AS "+schema.ColumnName(k.ID))
 		}
 		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)", strings.Join(list, ", "), strings.Join(g.paths, ", ")))
 	}
@@ -129,7 +130,7 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 }
 
 // mixedKeys is the SQL of the keys that a mixed commit touched.
-func (c *overlapCounter) mixedKeys(owner int, d *Difference, a aspect) (parts []string) {
+func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) (parts []string) {
 	list := fmt.Sprintf("SELECT %d AS owner, %s FROM ", owner, keyList(c.head.Schema.KeyColumns()))
 	if a != addedRows {
 		parts = append(parts, list+"("+d.SideA()+")")

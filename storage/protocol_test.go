@@ -18,6 +18,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 // A disk that is full refuses the commit, keeps the state, and takes the next one when there is room.
@@ -358,7 +359,7 @@ func TestCompareOpensOnlyWhatDiffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	diff := storage.Diff(a, z)
+	diff := snapshot.Diff(a, z)
 	var opens []string
 	for _, f := range diff.Files() {
 		opens = append(opens, f.Key[len(d)+1:])

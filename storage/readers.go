@@ -5,13 +5,14 @@ import (
 	"sync"
 	"time"
 
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
 // readers are the processes that read uploads. There are so many that their bounds together are what the memory limit
-// has for uploads; an upload waits for one as long as sandboxPatience.
+// has for uploads; an upload waits for one as long as a query does for a sandbox.
 type readers struct {
 	pool   *duck.Pool
 	places chan struct{}  // has one for each that is lent
@@ -24,7 +25,7 @@ func newReaders(places int, limits func() duck.Limits) *readers {
 
 // take lends a reader process.
 func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
-	patience := time.NewTimer(sandboxPatience)
+	patience := time.NewTimer(clientsql.Patience)
 	defer patience.Stop()
 	select {
 	case r.places <- struct{}{}:
@@ -38,7 +39,7 @@ func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
 	conn, err := r.pool.Take(ctx)
 	if err != nil {
 		leave()
-		return nil, notStarted(ctx, err)
+		return nil, clientsql.NotStarted(ctx, err)
 	}
 	conn.OnClose(leave)
 	return conn, nil

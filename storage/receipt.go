@@ -44,6 +44,15 @@ func (s *Store) answer(tx catalog.Tx, r Request, result any) (a answers, err err
 	return a, nil
 }
 
+// answerTo is answer, in a transaction of its own.
+func (s *Store) answerTo(ctx context.Context, r Request, result any) (a answers, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		a, err = s.answer(tx, r, result)
+		return err
+	})
+	return a, err
+}
+
 // record keeps answers in the catalog. What is there stays.
 func (a answers) record(tx catalog.Tx) error {
 	for _, r := range a.Receipts {

@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // Merge is a request to play the actions of one dataset on another of its family (design, section 6).
@@ -116,9 +117,9 @@ func (m Merged) refusal() *fault.Error {
 type player struct {
 	merge     *work
 	plan      mergePlan
-	now       *Snapshot // the target, with what was played
-	source    *Snapshot // the last state of the source that was looked at
-	head      *Snapshot // of the source
+	now       *snapshot.Snapshot // the target, with what was played
+	source    *snapshot.Snapshot // the last state of the source that was looked at
+	head      *snapshot.Snapshot // of the source
 	clean     []catalog.Commit
 	conflicts []MergeConflict
 }
@@ -202,18 +203,16 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.settle(); err != nil {
 		return err
 	}
-	p.merge.played = append(p.merge.played, one)
-	p.now = one.snapshotAfter()
+	p.merge.played = append(p.merge.played, one.draft)
+	p.now = one.leaves()
 	return nil
 }
 
 // commit starts a commit of the merge.
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
-	one := &work{
-		store: w.store, head: p.now, schema: p.now.Schema, properties: p.now.Properties, bound: p.now.Schema, marks: p.marks(),
-		family: w.family, batch: w.batch, conn: w.conn, part: len(w.played), request: w.request, unlock: func() {},
-	}
+	one := &work{held: w.held, publication: publication{draft: draftOn(p.now)}, part: len(w.played)}
+	one.marks = p.marks()
 	one.commit = catalog.Commit{
 		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), Tag: a.Tag, Previous: p.now.Commit.ID,
 		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata, Params: a.Params,
@@ -232,8 +231,9 @@ func (p *player) marks() map[int64]int64 {
 // publish makes the merge stand with what it played.
 func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
-	w.head, w.commit.Previous = p.now, p.now.Commit.ID
-	w.schema, w.properties, w.bound = p.now.Schema, p.now.Properties, p.now.Schema
+	commit := w.commit
+	w.draft = draftOn(p.now)
+	w.commit, w.commit.Previous = commit, p.now.Commit.ID
 	for _, one := range w.played {
 		w.commit.Added += one.commit.Added
 		w.commit.Removed += one.commit.Removed
@@ -244,9 +244,10 @@ func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 		w.setParam("conflict", out.Conflicts[0].Action.Hash)
 		w.request.Receipt = nil // it has not done all that was asked: asked again, it goes on
 	}
-	w.merged = &out
-	c, err := w.publish(ctx)
-	out.Commit = c
+	out, err := publish(ctx, w, func(w *work) Merged {
+		out.Commit = w.commit
+		return out
+	})
 	if err == nil && len(out.Conflicts) > 0 {
 		return out, out.refusal()
 	}

@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 // action is what a commit of the source did: the states before and after it, and the files that it opened and closed.
 type action struct {
 	catalog.Commit
-	before, after  *Snapshot
-	head           *Snapshot // of the source
+	before, after  *snapshot.Snapshot
+	head           *snapshot.Snapshot // of the source
 	opened, closed []*catalog.File
 	explicit       bool        // it changed columns because people said so
 	renumbered     map[int]int // columns that have other ids here
@@ -45,12 +46,12 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 	if err != nil {
 		return did, err
 	}
-	did.opened, did.closed = without(did.after.Files(), did.before.Files()), without(did.before.Files(), did.after.Files())
+	did.opened, did.closed = snapshot.Without(did.after.Files(), did.before.Files()), snapshot.Without(did.before.Files(), did.after.Files())
 	return did, p.merge.store.readWhole(ctx, did.opened)
 }
 
 // state is the source at a commit.
-func (p *player) state(tx catalog.Tx, commit int64) (*Snapshot, error) {
+func (p *player) state(tx catalog.Tx, commit int64) (*snapshot.Snapshot, error) {
 	if p.source != nil && p.source.Commit.ID == commit {
 		return p.source, nil
 	}
@@ -81,20 +82,20 @@ func (w *work) findParent(ctx context.Context, hash string) error {
 }
 
 // links makes the commit out of the files that the action opened and closed, as they are.
-func (w *work) links(did action) {
-	w.reopened, w.closed, w.back = did.opened, did.closed, did.after.schemas
-	w.commit.Added, w.commit.Removed, w.commit.Modified = did.Added, did.Removed, did.Modified
+func (d *draft) links(did action) {
+	d.reopened, d.closed, d.back = did.opened, did.closed, did.after.Schemas
+	d.commit.Added, d.commit.Removed, d.commit.Modified = did.Added, did.Removed, did.Modified
 }
 
 // canLink tells whether the files that an action opened and closed mean here what they mean in the source: those that it
 // closed are live, those that it opened are not, and every displaced position lies in a live file.
 func (w *work) canLink(did action) bool {
-	if len(without(did.closed, w.head.Files())) > 0 || len(without(did.opened, w.head.Files())) < len(did.opened) {
+	if len(snapshot.Without(did.closed, w.head.Files())) > 0 || len(snapshot.Without(did.opened, w.head.Files())) < len(did.opened) {
 		return false
 	}
-	linked := *w
+	linked := w.draft
 	linked.links(did)
-	after := linked.snapshotAfter()
+	after := linked.leaves()
 	live := map[int64]bool{}
 	for _, f := range after.Data {
 		live[f.ID] = true

@@ -10,6 +10,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
@@ -25,7 +26,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 	if err := w.settleNames(*did); err != nil {
 		return err
 	}
-	for _, f := range append(ofKind(did.opened, schema.Data), ofKind(did.closed, schema.Rollback)...) {
+	for _, f := range append(snapshot.OfKind(did.opened, schema.Data), snapshot.OfKind(did.closed, schema.Rollback)...) {
 		if err := w.coverValues(ctx, did, f); err != nil {
 			return err
 		}
@@ -42,21 +43,11 @@ func (w *work) aliases(did action) map[int]int {
 		}
 		d, ok := w.schema.ByName(c.Name)
 		c.Derivation = schema.Renumbered(c.Derivation, out)
-		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && sameDefinition(c, d, did.explicit) {
+		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && schema.SameDefinition(c, d, did.explicit) {
 			out[c.ID] = d.ID
 		}
 	}
 	return out
-}
-
-// sameDefinition tells whether two columns of one name are one. Those that came with records may differ in type, if one
-// can take the other's values.
-func sameDefinition(c, d schema.Column, explicit bool) bool {
-	if _, ok := schema.Widen(c.Type, d.Type); ok && !explicit {
-		d.Type = c.Type
-	}
-	d.ID = c.ID
-	return reflect.DeepEqual(c, d)
 }
 
 // renumber gives columns other ids, in the action's states and in the files' schemas as those states read them.
@@ -65,29 +56,7 @@ func (did *action) renumber(ids map[int]int) {
 		return
 	}
 	did.renumbered = ids
-	did.before, did.after, did.head = did.before.renumbered(ids), did.after.renumbered(ids), did.head.renumbered(ids)
-}
-
-// renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
-func (s *Snapshot) renumbered(ids map[int]int) *Snapshot {
-	out := *s
-	out.Schema = renumbered(s.Schema, ids)
-	out.schemas = map[string]schema.Schema{}
-	for id, fs := range s.schemas {
-		out.schemas[id] = renumbered(fs, ids)
-	}
-	return &out
-}
-
-func renumbered(s schema.Schema, ids map[int]int) schema.Schema {
-	s.Columns = slices.Clone(s.Columns)
-	for i, c := range s.Columns {
-		if id, ok := ids[c.ID]; ok {
-			s.Columns[i].ID = id
-		}
-		s.Columns[i].Derivation = schema.Renumbered(c.Derivation, ids)
-	}
-	return s
+	did.before, did.after, did.head = did.before.Renumbered(ids), did.after.Renumbered(ids), did.head.Renumbered(ids)
 }
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the action
@@ -138,7 +107,7 @@ func widenedOnly(before, now schema.Column) bool {
 
 // playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
 func (w *work) playDerivations(ctx context.Context) error {
-	followNames(w.head.Schema, w.schema, &w.properties)
+	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
 	if e := Explain(err); err != nil && (e.Kind == fault.Invalid || e.Kind == fault.Conflict) {
 		name, _ := e.Fields["variable"].(string)
@@ -153,7 +122,7 @@ func (w *work) narrowColumns(did action) {
 	if did.explicit || len(w.opened) > 0 {
 		return // records written anew have all columns
 	}
-	after := w.snapshotAfter()
+	after := w.leaves()
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
 		before, was := did.before.Schema.ByID(id)
 		now, have := w.schema.ByID(id)
@@ -162,7 +131,7 @@ func (w *work) narrowColumns(did action) {
 		}
 		next, is := did.after.Schema.ByID(id)
 		if slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
-			c, has := after.schemaOf(f).ByID(id)
+			c, has := after.SchemaOf(f).ByID(id)
 			return has && !(is && next.Type.Holds(c.Type))
 		}) {
 			continue
@@ -218,11 +187,11 @@ func (w *work) leavesIdle(did action, c schema.Column) bool {
 	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 || !w.canLink(did) {
 		return false
 	}
-	linked := *w
+	linked := w.draft
 	linked.links(did)
-	after := linked.snapshotAfter()
+	after := linked.leaves()
 	return !slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
-		_, has := after.schemaOf(f).ByID(c.ID)
+		_, has := after.SchemaOf(f).ByID(c.ID)
 		return has
 	})
 }
@@ -265,7 +234,7 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		}
 		var values, fit int64
 		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.ReadFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {
@@ -283,10 +252,10 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 
 // schemaOf is the schema that one of the action's files was written with.
 func (did *action) schemaOf(f *catalog.File) schema.Schema {
-	if fs, ok := did.after.schemas[f.SchemaID]; ok {
+	if fs, ok := did.after.Schemas[f.SchemaID]; ok {
 		return fs
 	}
-	return did.before.schemaOf(f)
+	return did.before.SchemaOf(f)
 }
 
 // latest is a column of a file as the source has it after the action; as the file has it, where the source has it no more.

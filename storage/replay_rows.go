@@ -11,6 +11,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/output"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // shownConflicts is how many records a conflict shows.
@@ -22,7 +23,7 @@ func (w *work) playRows(ctx context.Context, did action) error {
 	if len(did.opened)+len(did.closed) == 0 {
 		return nil
 	}
-	r := rowPlayer{work: w, did: did, mine: Diff(did.before, did.after)}
+	r := rowPlayer{work: w, did: did, mine: snapshot.Diff(did.before, did.after)}
 	r.wide = wideEnough(w.schema, r.mine.Schema)
 	touched, err := r.touchesChanged(ctx)
 	if err != nil {
@@ -43,13 +44,13 @@ func (w *work) playRows(ctx context.Context, did action) error {
 type rowPlayer struct {
 	*work
 	did  action
-	mine *Difference     // the rows that the action displaced, and those that it added
-	wide []schema.Column // what is stored here, with types that take the source's values too: records are compared in them
+	mine *snapshot.Difference // the rows that the action displaced, and those that it added
+	wide []schema.Column      // what is stored here, with types that take the source's values too: records are compared in them
 }
 
 // wideEnough are the stored columns of a schema, with types that take another's values as well.
 func wideEnough(s, other schema.Schema) []schema.Column {
-	both, out := commonSchema(other, s), slices.Clone(s.Stored())
+	both, out := snapshot.CommonSchema(other, s), slices.Clone(s.Stored())
 	for i, c := range out {
 		if wide, ok := both.ByID(c.ID); ok {
 			out[i].Type = wide.Type
@@ -60,22 +61,22 @@ func wideEnough(s, other schema.Schema) []schema.Column {
 
 // theirs is what the target has and the source had not before the action, and the other way round, where it may have
 // the action's keys.
-func (r rowPlayer) theirs() *Difference {
+func (r rowPlayer) theirs() *snapshot.Difference {
 	bounds := r.bounds()
-	now := *r.head.within(bounds)
+	now := *r.head.Within(bounds)
 	now.Schema = r.schema
-	return Diff(r.did.before.within(bounds), &now)
+	return snapshot.Diff(r.did.before.Within(bounds), &now)
 }
 
 // bounds holds all keys that the action touched; nil where that is not known.
 func (r rowPlayer) bounds() *catalog.Bounds {
-	order := orderOf(r.schema.KeyColumns()[0].Type)
+	order := snapshot.OrderOf(r.schema.KeyColumns()[0].Type)
 	var out *catalog.Bounds
 	for _, f := range r.mine.Files() {
-		if f.Bounds == nil || order == unordered {
+		if f.Bounds == nil || order == snapshot.Unordered {
 			return nil
 		}
-		out = order.join(out, f.Bounds)
+		out = order.Join(out, f.Bounds)
 	}
 	return out
 }
@@ -94,27 +95,27 @@ func (r rowPlayer) touchesChanged(ctx context.Context) (bool, error) {
 }
 
 // keysOf is the SQL of the keys that differ.
-func keysOf(d *Difference, key []schema.Column) string {
+func keysOf(d *snapshot.Difference, key []schema.Column) string {
 	list := castKeys(d, key)
 	return fmt.Sprintf("SELECT %s FROM (%s) UNION ALL SELECT %s FROM (%s)", list, d.SideA(), list, d.SideB())
 }
 
 // castKeys is the key of a side, in the types that it has here.
-func castKeys(d *Difference, key []schema.Column) string {
+func castKeys(d *snapshot.Difference, key []schema.Column) string {
 	list := make([]string, len(key))
 	for i, c := range key {
-		list[i] = d.value(c) + " AS " + columnName(c.ID)
+		list[i] = valueIn(d, c) + " AS " + schema.ColumnName(c.ID)
 	}
 	return strings.Join(list, ", ")
 }
 
-// value is a column of a side as a value of c's type; null where neither state has the column.
-func (d *Difference) value(c schema.Column) string {
+// valueIn is a column of a side as a value of c's type; null where neither state has the column.
+func valueIn(d *snapshot.Difference, c schema.Column) string {
 	own, ok := d.Schema.ByID(c.ID)
 	if !ok {
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
-	return castFrom(own.Type, c.Type, columnName(c.ID))
+	return snapshot.Cast(own.Type, c.Type, schema.ColumnName(c.ID))
 }
 
 // rewrite compares every key that the action touched with what is here, and plays those that are as it found them. It
@@ -147,7 +148,7 @@ func (r rowPlayer) settleLater(ctx context.Context) error {
 		return err
 	}
 	bounds := r.bounds()
-	since := Diff(r.did.after.within(bounds), r.did.head.within(bounds))
+	since := snapshot.Diff(r.did.after.Within(bounds), r.did.head.Within(bounds))
 	if err := r.table(ctx, "since", r.pairs(since, "e", "f")); err != nil {
 		return err
 	}
@@ -165,18 +166,18 @@ func (r rowPlayer) table(ctx context.Context, name, query string) error {
 
 // pairs is the SQL of a difference joined on the key: the key, then both sides' columns with a prefix each; <prefix>_is
 // tells whether the side has the key, <prefix>_commit its tag.
-func (r rowPlayer) pairs(d *Difference, a, b string) string {
+func (r rowPlayer) pairs(d *snapshot.Difference, a, b string) string {
 	key := r.schema.KeyColumns()
 	side := func(prefix, rows string) string {
 		list := []string{"true AS " + prefix + "_is", "_commit AS " + prefix + "_commit"}
 		for _, c := range r.wide {
-			list = append(list, fmt.Sprintf("%s AS %s%d", d.value(c), prefix, c.ID))
+			list = append(list, fmt.Sprintf("%s AS %s%d", valueIn(d, c), prefix, c.ID))
 		}
 		return "SELECT " + strings.Join(list, ", ") + " FROM (" + rows + ")"
 	}
 	var keys, on []string
 	for _, c := range key {
-		keys = append(keys, fmt.Sprintf("coalesce(a.%s%d, b.%s%d) AS %s", a, c.ID, b, c.ID, columnName(c.ID)))
+		keys = append(keys, fmt.Sprintf("coalesce(a.%s%d, b.%s%d) AS %s", a, c.ID, b, c.ID, schema.ColumnName(c.ID)))
 		on = append(on, fmt.Sprintf("a.%s%d = b.%s%d", a, c.ID, b, c.ID))
 	}
 	return fmt.Sprintf("SELECT %s, * FROM (%s) a FULL JOIN (%s) b ON %s", strings.Join(keys, ", "), side(a, d.SideA()), side(b, d.SideB()), strings.Join(on, " AND "))
@@ -285,19 +286,19 @@ func (r rowPlayer) write(ctx context.Context) error {
 }
 
 // changes is the SQL of the records that the action left, with those that are here, as writeChanges wants them.
-func (r rowPlayer) changes(live *Snapshot) string {
+func (r rowPlayer) changes(live *snapshot.Snapshot) string {
 	known := map[int]bool{}
 	for _, c := range r.compared() {
 		known[c.ID] = true
 	}
 	var after, before []string
 	for i, c := range r.schema.Stored() {
-		value := castFrom(r.wide[i].Type, c.Type, fmt.Sprintf("i.q%d", c.ID))
+		value := snapshot.Cast(r.wide[i].Type, c.Type, fmt.Sprintf("i.q%d", c.ID))
 		if !known[c.ID] && !r.schema.IsKey(c.ID) {
-			value = "s." + columnName(c.ID)
+			value = "s." + schema.ColumnName(c.ID)
 		}
 		after = append(after, fmt.Sprintf("%s AS a%d", value, c.ID))
-		before = append(before, fmt.Sprintf("s.%s AS b%d", columnName(c.ID), c.ID))
+		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
 	}
 	return fmt.Sprintf("SELECT %s, i.q_commit AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, row_number() OVER (ORDER BY %s) AS _n FROM (FROM playing WHERE q_is) i LEFT JOIN (%s) s ON %s",
 		strings.Join(after, ", "), strings.Join(before, ", "), qualified("i", r.schema.KeyColumns()), live.Rows(true), sameKey(r.schema.KeyColumns(), "i", "s"))
@@ -306,7 +307,7 @@ func (r rowPlayer) changes(live *Snapshot) string {
 func qualified(table string, columns []schema.Column) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
-		list[i] = table + "." + columnName(c.ID)
+		list[i] = table + "." + schema.ColumnName(c.ID)
 	}
 	return strings.Join(list, ", ")
 }

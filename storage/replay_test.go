@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 // only merges just the actions with these keys.
@@ -226,7 +227,7 @@ func TestComparisonsKnowColumnsThatBothSidesMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	got, err := storage.Diff(a, z).Count(context.Background(), conn)
+	got, err := snapshot.Diff(a, z).Count(context.Background(), conn)
 	if err != nil || got.Modified != 2 || got.Columns["y"] != 2 || len(got.Columns) != 1 {
 		t.Errorf("%+v %v", got, err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // Restore brings a dataset back to a whole state, as one commit, which a rollback can undo. It closes what is live now
@@ -32,13 +33,13 @@ func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, mor
 	if err := w.connect(ctx); err != nil {
 		return catalog.Commit{}, err
 	}
-	counts, err := Diff(w.head, target).Count(ctx, w.conn)
+	counts, err := snapshot.Diff(w.head, target).Count(ctx, w.conn)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	w.closed = without(w.head.Files(), target.Files())
-	w.reopened, w.back = without(target.Files(), w.head.Files()), target.schemas
+	w.closed = snapshot.Without(w.head.Files(), target.Files())
+	w.reopened, w.back = snapshot.Without(target.Files(), w.head.Files()), target.Schemas
 	w.schema = target.Schema.After(w.schema)
 	w.properties = target.Properties
 	w.properties.Name = w.head.Properties.Name
@@ -47,11 +48,11 @@ func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, mor
 	if err := more(w); err != nil {
 		return catalog.Commit{}, err
 	}
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }
 
 // Verify reads every file of a snapshot and compares it with its checksum.
-func (s *Store) Verify(ctx context.Context, snap *Snapshot) error {
+func (s *Store) Verify(ctx context.Context, snap *snapshot.Snapshot) error {
 	err := s.readWhole(ctx, snap.Files())
 	var e *fault.Error
 	if !errors.As(err, &e) || e.Kind != fault.Corrupt {

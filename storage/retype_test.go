@@ -7,6 +7,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // A retyped column reads with its new type in every file, and writes compare with that.
@@ -141,11 +142,11 @@ func TestComparingAcrossRetypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	got, err := storage.Diff(from, to).Count(ctx, conn)
+	got, err := snapshot.Diff(from, to).Count(ctx, conn)
 	if err != nil || toJSON(got) != `{"Added":0,"Removed":0,"Modified":2,"Columns":{"v":2,"w":1}}` {
 		t.Errorf("%s, %v", toJSON(got), err)
 	}
-	mirror, err := storage.Diff(to, from).Count(ctx, conn)
+	mirror, err := snapshot.Diff(to, from).Count(ctx, conn)
 	if err != nil || toJSON(mirror) != toJSON(got) {
 		t.Errorf("%s, %v", toJSON(mirror), err)
 	}

@@ -9,6 +9,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Policy is when a later commit blocks a rollback (design, section 4).
@@ -40,7 +41,7 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	if err != nil {
 		return Rollbackable{}, err
 	}
-	trial := &work{store: s, head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, marks: map[int64]int64{}, unlock: func() {}}
+	trial := &work{held: &held{store: s}, publication: publication{draft: draftOn(head)}}
 	trial.commit.ID = math.MaxInt64
 	defer trial.end()
 	answer, err := trial.undo(ctx, commit, p)
@@ -65,7 +66,7 @@ func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Po
 	if answer.Blocked {
 		return catalog.Commit{}, answer.refusal()
 	}
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }
 
 // undo makes the work the inverse of a commit, unless that is blocked.
@@ -121,7 +122,7 @@ func (w *work) undoSchema(undone sets, followed bool) (err error) {
 			return columnTaken(undone.commit.ID, c.Name)
 		}
 	}
-	for _, f := range ofKind(undone.closed, schema.Data) {
+	for _, f := range snapshot.OfKind(undone.closed, schema.Data) {
 		for _, c := range undone.schemas[f.SchemaID].Columns {
 			if c.Derived() || slices.Contains(w.schema.Dropped, c.ID) {
 				continue

@@ -12,6 +12,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // SavepointName writes a savepoint's name, such as master__000003.
@@ -131,7 +132,7 @@ func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepo
 }
 
 // bookmarkHead records the savepoint, and reports whether that wrote anything.
-func (s *Store) bookmarkHead(tx catalog.Tx, head *Snapshot, n NewSavepoint, user string) (m Marked, written bool, err error) {
+func (s *Store) bookmarkHead(tx catalog.Tx, head *snapshot.Snapshot, n NewSavepoint, user string) (m Marked, written bool, err error) {
 	last, err := s.unchangedSince(tx, head)
 	switch {
 	case err != nil:
@@ -156,7 +157,7 @@ func (r Request) expects(d catalog.Dataset) error {
 }
 
 // unchangedSince returns the last savepoint, if the head is the state that it bookmarked.
-func (s *Store) unchangedSince(tx catalog.Tx, head *Snapshot) (last catalog.Savepoint, err error) {
+func (s *Store) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last catalog.Savepoint, err error) {
 	list, err := savepoints(tx, head.Dataset.ID)
 	if err != nil || len(list) == 0 {
 		return last, err
@@ -169,13 +170,13 @@ func (s *Store) unchangedSince(tx catalog.Tx, head *Snapshot) (last catalog.Save
 }
 
 // sameState tells whether two snapshots of a dataset have the same rows, columns and properties.
-func sameState(a, b *Snapshot) bool {
+func sameState(a, b *snapshot.Snapshot) bool {
 	return slices.Equal(ids(a.Files()), ids(b.Files())) && reflect.DeepEqual(a.Schema.Columns, b.Schema.Columns) &&
 		reflect.DeepEqual(a.Properties, b.Properties)
 }
 
 // addSavepoint bookmarks a state. Numbers are given once.
-func (s *Store) addSavepoint(tx catalog.Tx, at *Snapshot, description, user string) (p catalog.Savepoint, err error) {
+func (s *Store) addSavepoint(tx catalog.Tx, at *snapshot.Snapshot, description, user string) (p catalog.Savepoint, err error) {
 	number, err := nextSavepoint(tx, at.Dataset.ID)
 	if err != nil {
 		return p, err

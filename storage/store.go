@@ -12,6 +12,7 @@ import (
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/datadir"
 	"rowback/storage/duck"
 	"rowback/storage/filecache"
@@ -46,12 +47,13 @@ type Store struct {
 	mu       sync.Mutex
 	families map[string]*family
 
-	verifier  *verify.Verifier
-	scrubs    scrubber
-	sandboxes *sandboxes
-	readers   *readers
-	unwatch   func() // ends the watch over the memory; nil: there is none
-	exports   *filecache.Cache
+	Sandboxes *clientsql.Sandboxes // that clients' SQL runs in
+
+	verifier *verify.Verifier
+	scrubs   scrubber
+	readers  *readers
+	unwatch  func() // ends the watch over the memory; nil: there is none
+	exports  *filecache.Cache
 
 	promises sync.Map              // by the id of a job that goes on: the receipts of its request
 	stopped  atomic.Pointer[error] // why nothing is written any more
@@ -109,7 +111,7 @@ func newStore(dir string, o Options) *Store {
 		families: map[string]*family{},
 	}
 	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
-	s.sandboxes = newSandboxes(s.sandboxLimits)
+	s.Sandboxes = clientsql.NewSandboxes(s.sandboxLimits, guard{s})
 	s.readers = newReaders(s.options.readerPlaces(), s.readerLimits)
 	s.exports = filecache.New(s.options.Cache, func() string { return s.blobs.Scratch("export.parquet") })
 	return s
@@ -154,7 +156,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.catchUp(ctx); err != nil {
 		return fmt.Errorf("bringing the catalog up to what the objects tell: %w", err)
 	}
-	s.unwatch = duck.Watch(s.options.Memory, s.sandboxes.pool, s.readers.pool)
+	s.unwatch = duck.Watch(s.options.Memory, s.Sandboxes.Pool, s.readers.pool)
 	return s.forget(ctx)
 }
 
@@ -172,7 +174,7 @@ func (s *Store) forget(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.exports.Close()
 	var errs []error
-	s.sandboxes.close()
+	s.Sandboxes.Close()
 	s.readers.close()
 	if s.unwatch != nil {
 		s.unwatch()

@@ -17,7 +17,7 @@ import (
 func (in *incoming) merge(c schema.Column) string {
 	came := in.came(c.ID)
 	m := merger{json: in.keepsText(catalog.Upsert)}
-	after, before, path := "i."+columnName(c.ID), "s."+columnName(c.ID), "/"+pointer(came.Name)
+	after, before, path := "i."+schema.ColumnName(c.ID), "s."+schema.ColumnName(c.ID), "/"+pointer(came.Name)
 	if came.Always || in.filled[c.ID] { // to ask each record for each field takes the square of their number
 		return m.merged(c.Type, came.Type, after, before, path)
 	}

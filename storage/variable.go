@@ -8,6 +8,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // A variable is a column as people see it (design, section 2). Creating, changing and dropping one is a commit of mode
@@ -62,7 +63,7 @@ func (w *work) publishVariable(ctx context.Context, key string, id int) (catalog
 	}
 	c, _ := w.schema.ByID(id)
 	w.tellVariable(key, w.schema, c)
-	commit, err := w.publish(ctx)
+	commit, err := publish(ctx, w, asCommit)
 	return commit, c, err
 }
 
@@ -135,7 +136,7 @@ func (s *Store) EditVariable(ctx context.Context, dataset string, variable int, 
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
 		return w.head.Commit, before, nil
 	}
-	followNames(w.head.Schema, w.schema, &w.properties)
+	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	after, _ := w.schema.ByID(variable)
 	return w.publishVariable(ctx, editKey(before, after), variable)
 }
@@ -190,19 +191,6 @@ func editKey(before, after schema.Column) string {
 	return keys[0]
 }
 
-// followNames keeps a dataset's quality and category columns what they are where they are renamed.
-func followNames(before, after schema.Schema, p *catalog.Properties) {
-	for _, of := range []struct {
-		column    *string
-		otherwise string
-	}{{&p.QualityColumn, defaultQuality}, {&p.CategoryColumn, defaultCategory}} {
-		c, ok := named(before, *of.column, of.otherwise)
-		if now, is := after.ByID(c.ID); ok && is && now.Name != c.Name {
-			*of.column = now.Name
-		}
-	}
-}
-
 // DropVariable takes a column away, as a commit. Its values stay in the files.
 func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, r Request) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)
@@ -223,5 +211,5 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 	}
 	w.schema = w.schema.Drop(c.ID)
 	w.tellVariable("Variable.drop", w.head.Schema, c)
-	return w.publish(ctx)
+	return publish(ctx, w, asCommit)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"rowback/storage/clientsql"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
@@ -26,20 +27,20 @@ func (w *work) rederive(ctx context.Context, c schema.Column, written string, de
 	if was, ok := w.head.Schema.ByID(c.ID); ok && !was.Derived() {
 		return fault.Errorf(fault.Invalid, "stored_variable", "Variable %q has values of its own and can't be derived. Create another one.", c.Name)
 	}
-	box, err := w.store.Sandbox(ctx, true, nil)
+	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
 	if err != nil {
 		return err
 	}
 	defer box.Close()
 	before := c.Type
-	if c.Derivation, err = bindDerivation(ctx, box, w.schema, c, written); err != nil {
+	if c.Derivation, err = clientsql.BindDerivation(ctx, box, w.schema, c, written); err != nil {
 		return err
 	}
 	w.schema = w.schema.With(c)
 	if way := w.schema.Cycle(c.ID); way != nil {
-		return badDerivation("variable %q would be derived from itself: %s", c.Name, strings.Join(columnNamesOf(way), " → "))
+		return clientsql.RefuseDerivation("variable %q would be derived from itself: %s", c.Name, strings.Join(columnNamesOf(way), " → "))
 	}
-	if c.Type, err = deriveType(ctx, box, w.schema, c); err != nil {
+	if c.Type, err = derivedType(ctx, box, w.schema, c); err != nil {
 		return err
 	}
 	want := before

@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // wordTypes are words for types that people may use who know none of DuckDB's (seed 001).
@@ -26,62 +28,21 @@ func wordTakes(word string, t schema.Type) bool {
 	case "numeric":
 		return t.IsNumber()
 	case "datetime":
-		return isMoment(t) || t.Name == schema.TimestampTZ
+		return t.IsMoment() || t.Name == schema.TimestampTZ
 	}
 	return false
 }
 
-// declaredType reads a type that a client wrote, in any of the ways that DuckDB knows.
-func declaredType(ctx context.Context, conn *duck.Conn, written string) (t schema.Type, err error) {
+// declaredType reads a type that a client wrote: one of those words, or as DuckDB writes it.
+func declaredType(ctx context.Context, conn *duck.Conn, written string) (schema.Type, error) {
 	if word, ok := wordTypes[strings.ToLower(written)]; ok {
 		return schema.Of(word), nil
 	}
-	if err := checkTypeText(ctx, conn, written); err != nil {
-		return t, err
+	t, err := clientsql.ParseType(ctx, conn, written)
+	if err == nil && (t.Hollow() || gate.Type(t) != "") {
+		err = clientsql.RefuseType(written, "values of it can't be stored exactly in Parquet")
 	}
-	var name string
-	err = conn.Row(ctx, "SELECT column_type FROM (DESCRIBE SELECT CAST(NULL AS "+written+"))", &name)
-	if duck.CauseOf(err) == duck.Input {
-		return t, badType(written, duck.Message(err))
-	}
-	if err != nil {
-		return t, err
-	}
-	if t, err = schema.Parse(name); err != nil {
-		return t, err
-	}
-	t, ok := schema.Stored(t)
-	if !ok || t.Hollow() || gate.Type(t) != "" {
-		return t, badType(written, "values of it can't be stored exactly in Parquet")
-	}
-	return t, nil
-}
-
-// checkTypeText makes sure that a text is a type and nothing more.
-func checkTypeText(ctx context.Context, conn *duck.Conn, written string) error {
-	if strings.ContainsRune(written, 0) {
-		return badType(written, "it has a NUL character")
-	}
-	n, _, err := parse(ctx, conn, "SELECT CAST(NULL AS "+written+"\n)")
-	if err != nil {
-		if Explain(err).Code == "invalid_sql" {
-			return badType(written, "it can't be parsed")
-		}
-		return err
-	}
-	if n.Type != "SELECT_NODE" || n.FromTable.Type != "EMPTY" || len(n.Select) != 1 || len(n.Groups)+len(n.Modifiers)+len(n.Where) > 0 {
-		return badType(written, "it is more than a type")
-	}
-	cast, _ := n.Select[0].(map[string]any)
-	child, _ := cast["child"].(map[string]any)
-	if text(cast["class"]) != "CAST" || text(child["class"]) != "CONSTANT" || text(cast["alias"]) != "" {
-		return badType(written, "it is more than a type")
-	}
-	return nil
-}
-
-func badType(written, why string) error {
-	return fault.Errorf(fault.Invalid, "unknown_type", "%q is no type that a variable can have: %s. Write it as DuckDB does, for example BIGINT, DECIMAL(10,2), VARCHAR or TIMESTAMP.", fault.Clip(written), strings.TrimRight(why, "."))
+	return t, err
 }
 
 // retype gives a column another type. The files stay as they are and are cast where they are read, so every value that
@@ -122,7 +83,7 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 	}
 	var example string
 	err = w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(v AS VARCHAR) FROM (%s) t(v) WHERE v IS NOT NULL AND NOT coalesce(%s, false) LIMIT 1",
-		history.everyValue(before), becomes(before.Type, after.Type)), &example)
+		history.EveryValue(before), becomes(before.Type, after.Type)), &example)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return w.checkBecome(ctx, history, before, after)
@@ -136,12 +97,12 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 }
 
 // checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is JSON.
-func (w *work) checkBecome(ctx context.Context, history *Snapshot, before, after schema.Column) error {
+func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
 	if !gate.Checked(after.Type) {
 		return nil
 	}
 	return w.checkRelation(ctx, fmt.Sprintf("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
-		castFrom(before.Type, after.Type, "v"), columnName(after.ID), history.everyValue(before)), []schema.Column{after})
+		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before)), []schema.Column{after})
 }
 
 // becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
@@ -150,17 +111,17 @@ func becomes(from, to schema.Type) string {
 	if from.Name == schema.Varchar && !to.Nested() {
 		return textFits("v", to)
 	}
-	return "TRY(" + castFrom(to, from, castFrom(from, to, "v")) + ") IS NOT DISTINCT FROM v"
+	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, "v")) + ") IS NOT DISTINCT FROM v"
 }
 
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
 // have then: one that came back may be older than a change of type, or newer than one that was undone.
 func (w *work) checkReadable(ctx context.Context) error {
-	after := w.snapshotAfter()
+	after := w.leaves()
 	live := after.Data
 	for _, c := range w.schema.Stored() {
 		other := map[string]bool{} // schemas that have the column in a type which this one does not hold
-		for id, fs := range after.schemas {
+		for id, fs := range after.Schemas {
 			if own, has := fs.ByID(c.ID); has && !c.Type.Holds(own.Type) {
 				other[id] = true
 			}
@@ -170,8 +131,8 @@ func (w *work) checkReadable(ctx context.Context) error {
 		}
 		was, known := w.head.Schema.ByID(c.ID)
 		same := known && was.Type.Equal(c.Type)
-		after.Data = filter(live, func(f *catalog.File) bool {
-			return other[f.SchemaID] && !(same && slices.Contains(w.head.Data, f))
+		after.Data = slices.DeleteFunc(slices.Clone(live), func(f *catalog.File) bool {
+			return !other[f.SchemaID] || same && slices.Contains(w.head.Data, f)
 		})
 		if err := w.checkReads(ctx, after, c); err != nil {
 			return err
@@ -181,18 +142,18 @@ func (w *work) checkReadable(ctx context.Context) error {
 }
 
 // checkReads makes sure that a column can be read in the files of a snapshot.
-func (w *work) checkReads(ctx context.Context, in *Snapshot, c schema.Column) error {
-	for _, group := range bySchema(in.Data) {
+func (w *work) checkReads(ctx context.Context, in *snapshot.Snapshot, c schema.Column) error {
+	for _, group := range snapshot.BySchema(in.Data) {
 		if w.conn == nil {
 			if err := w.connect(ctx); err != nil {
 				return err
 			}
 		}
-		fs := in.schemaOf(group[0])
+		fs := in.SchemaOf(group[0])
 		own, _ := fs.ByID(c.ID)
 		var example string
 		err := w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(%[1]s AS VARCHAR) FROM %[2]s WHERE %[1]s IS NOT NULL AND TRY(%[3]s) IS NULL LIMIT 1",
-			duck.Ident(own.Name), w.store.readFiles(group, false), fromFile(fs, c)), &example)
+			duck.Ident(own.Name), in.ReadFiles(group, false), snapshot.FromFile(fs, c)), &example)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}

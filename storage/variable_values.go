@@ -73,7 +73,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 		return err
 	}
 	if gate.Checked(c.Type) {
-		if err := w.checkRelation(ctx, "(SELECT v AS "+columnName(c.ID)+", _n FROM given)", []schema.Column{c}); err != nil {
+		if err := w.checkRelation(ctx, "(SELECT v AS "+schema.ColumnName(c.ID)+", _n FROM given)", []schema.Column{c}); err != nil {
 			return err
 		}
 	}
@@ -149,11 +149,11 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 func (w *work) given(c schema.Column) string {
 	var list []string
 	for _, d := range w.schema.Stored() {
-		after := "s." + columnName(d.ID)
+		after := "s." + schema.ColumnName(d.ID)
 		if d.ID == c.ID {
 			after = "g.v"
 		}
-		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, d.ID, columnName(d.ID), d.ID))
+		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, d.ID, schema.ColumnName(d.ID), d.ID))
 	}
 	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
 		FROM (SELECT *, row_number() OVER (ORDER BY %s) - 1 AS _n FROM (%s)) s JOIN given g ON s._n = g._n`,

@@ -153,7 +153,7 @@ func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r R
 		w.activates = target.ID
 		return s.catalog.Read(ctx, func(tx catalog.Tx) error {
 			next, err := nextSavepoint(tx, dataset)
-			w.bookmark(next, w.head.Commit.ID, "Before rollback to version "+number)
+			w.bookmark(s.options.NewID(), next, w.head.Commit.ID, "Before rollback to version "+number)
 			return err
 		})
 	})

@@ -13,7 +13,7 @@ import (
 // can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
 func (w *work) stand(ctx context.Context) error {
 	err := w.store.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if err := w.record(tx); err != nil {
+		if err := w.record(tx, w.first...); err != nil {
 			return err
 		}
 		return activate(tx, w.commit, w.activates)

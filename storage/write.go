@@ -3,11 +3,8 @@ package storage
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -15,81 +12,6 @@ import (
 	"rowback/storage/datafile"
 	"rowback/storage/schema"
 )
-
-// describe is the commit as commit.json: enough to record it again where the catalog is lost.
-func (w *work) describe() manifest {
-	m := manifest{
-		Commit: w.commit, Schema: w.schema, Properties: w.properties,
-		Opened: w.opened, Reopened: ids(w.reopened), Closed: ids(w.closed), Marks: w.marks,
-		LastRow: w.family.lastRow.Load(), LastField: w.family.lastField.Load(), Creates: w.creation != nil,
-		Savepoints: w.savepoints, Activates: w.activates, answers: w.answers,
-	}
-	if w.creation != nil {
-		m.Birth = &birth{Dataset: w.creation.Dataset, Schema: w.creation.Schema, Properties: w.creation.Properties}
-	}
-	for _, p := range w.played {
-		m.Played = append(m.Played, p.describe())
-	}
-	return m
-}
-
-// manifest is commit.json.
-type manifest struct {
-	Commit     catalog.Commit     `json:"commit"`
-	Schema     schema.Schema      `json:"schema"`
-	Properties catalog.Properties `json:"properties"`
-	Opened     []*catalog.File    `json:"opened"`   // written by this commit, and live from it on
-	Reopened   []int64            `json:"reopened"` // files of other commits, live from it on
-	Closed     []int64            `json:"closed"`   // files that are live no more
-	Marks      map[int64]int64    `json:"marks"`    // rollback_commit_id of earlier commits; 0: none any more
-	LastRow    int64              `json:"last_row"`
-	LastField  int64              `json:"last_field"`
-	Creates    bool               `json:"creates,omitempty"` // the dataset was made with it
-	Played     []manifest         `json:"played,omitempty"`  // of a merge: the commits that come before it
-
-	Birth      *birth              `json:"birth,omitempty"` // the dataset that was made with it
-	Savepoints []catalog.Savepoint `json:"savepoints,omitempty"`
-	Activates  int64               `json:"activates,omitempty"` // the version that it made active, and later ones not
-	answers
-}
-
-const descriptionFile = "commit.json"
-
-// madeOn is the head that the commit, or the first that it played, was made on.
-func (m manifest) madeOn() int64 {
-	if len(m.Played) > 0 {
-		return m.Played[0].Commit.Previous
-	}
-	return m.Commit.Previous
-}
-
-// checkSchemas reports whether the schemas of the description can be stored and read back.
-func (m manifest) checkSchemas() error {
-	var err error
-	for _, p := range append(m.Played, m) {
-		err = errors.Join(err, checkSchema(p.Schema))
-	}
-	if m.Birth != nil {
-		err = errors.Join(err, checkSchema(m.Birth.Schema))
-	}
-	return err
-}
-
-func checkSchema(s schema.Schema) error {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, &s)
-}
-
-func ids(files []*catalog.File) []int64 {
-	out := make([]int64, len(files))
-	for i, f := range files {
-		out[i] = f.ID
-	}
-	return out
-}
 
 // fileName is the name of a commit's file of that kind in its folder. It has at most one of each; those that a merge
 // played share its folder.
@@ -157,7 +79,8 @@ func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.Rec
 		return err
 	}
 	f := w.newFile(kind, batch.NumRows())
-	w.measureBatch(f, batch)
+	after := w.state()
+	after.MeasureBatch(f, batch)
 	f.Checksum, f.Bytes, err = datafile.Checksum(bytes.NewReader(data))
 	w.opened = append(w.opened, f)
 	return err
@@ -171,7 +94,8 @@ func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows
 	if read == nil {
 		read = w.store.sumFile(path)
 	}
-	err := w.measure(ctx, f, path)
+	after := w.state()
+	err := after.Measure(ctx, w.conn, f, path)
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
 	w.opened = append(w.opened, f)
@@ -219,28 +143,4 @@ func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 		ID: w.fileIDs[kind], DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
 		Key: w.batch.Key(w.fileName(kind)), Rows: rows,
 	}
-}
-
-// nextFiles returns the files of a kind that are live after the commit.
-func (w *work) nextFiles(kind schema.Kind, gone map[int64]bool) []*catalog.File {
-	before := w.head.Data
-	if kind == schema.Rollback {
-		before = w.head.Rollbacks
-	}
-	out := filter(before, func(f *catalog.File) bool { return !gone[f.ID] })
-	for _, f := range slices.Concat(w.reopened, w.opened) {
-		if f.Kind == kind {
-			out = append(out, f)
-		}
-	}
-	slices.SortFunc(out, func(f, g *catalog.File) int { return int(f.ID - g.ID) })
-	return out
-}
-
-// nextSchemas returns the schemas of the files that are live after the commit, and perhaps of some that are not.
-func (w *work) nextSchemas() map[string]schema.Schema {
-	out := maps.Clone(w.head.schemas)
-	maps.Copy(out, w.back)
-	out[w.commit.SchemaID] = w.schema
-	return out
 }

@@ -14,6 +14,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // actionView is a commit as collaborators see it (seed 001).
@@ -211,7 +212,7 @@ type deltaSide struct {
 	DeletedAt        *time.Time `json:"deleted_at"`
 }
 
-func viewSide(s storage.State) deltaSide {
+func viewSide(s snapshot.State) deltaSide {
 	v := viewDataset(s)
 	return deltaSide{ID: v.ID, Name: v.Name, ModificationTime: v.ModifiedAt, Revision: fmt.Sprint(v.Head), DeletedAt: v.DeletedAt}
 }

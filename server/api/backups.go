@@ -12,6 +12,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 // backupView is a kept archive of one version.
@@ -157,11 +158,11 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 		return err
 	}
 	if in.Name != "" {
-		return run(a, write[storage.State]{
+		return run(a, write[snapshot.State]{
 			c: c, header: in.headerIn, about: "Making a dataset out of the backup", tell: tellDataset(http.StatusCreated),
-			do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+			do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 				r.Message = in.Message
-				return withBackup(ctx, a, b, func(archive *storage.File) (storage.State, error) {
+				return withBackup(ctx, a, b, func(archive *storage.File) (snapshot.State, error) {
 					return a.store.CreateFromBackup(ctx, archive, in.Name, in.Project, r)
 				})
 			},
@@ -205,14 +206,14 @@ func (a *API) importBackup(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return run(a, write[storage.State]{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Making a dataset out of the backup", fingerprint: fingerprint,
 		tell:  tellDataset(http.StatusCreated),
 		after: func() { os.Remove(path) },
-		do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			archive, err := os.Open(path)
 			if err != nil {
-				return storage.State{}, err
+				return snapshot.State{}, err
 			}
 			defer archive.Close()
 			return a.store.CreateFromBackup(ctx, archive, in.Name, in.ProjectID, r)

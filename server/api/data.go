@@ -14,13 +14,14 @@ import (
 
 	"rowback/compare"
 	"rowback/server/host"
-	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/output"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // formatIn chooses how records are written.
@@ -100,19 +101,19 @@ func (a *API) getData(c *fiber.Ctx) error {
 			return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
 		})
 		if in.Where != "" {
-			err = storage.ClientError(err)
+			err = clientsql.Explain(err)
 		}
 		return cut, err
 	})
 }
 
 // filter opens a sandbox for records that a condition selects; an empty one selects all.
-func (a *API) filter(ctx context.Context, snap *storage.Snapshot, where string, files []string) (*duck.Conn, error) {
+func (a *API) filter(ctx context.Context, snap *snapshot.Snapshot, where string, files []string) (*duck.Conn, error) {
 	box, err := a.store.Filter(ctx, snap, false, files)
 	if err != nil || where == "" {
 		return box, err
 	}
-	if err := storage.CheckCondition(ctx, box, where); err != nil {
+	if err := clientsql.CheckCondition(ctx, box, where); err != nil {
 		box.Close()
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (a *API) writeRows(ctx context.Context, q output.Query, format intake.Forma
 
 // query is the SQL of the records that are asked for. Conditions and derivations are the clients', and run in a sandbox
 // that has the records as a view; everything else was checked against the columns.
-func (in dataIn) query(snap *storage.Snapshot) (q output.Query, sandboxed bool, err error) {
+func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool, err error) {
 	all := snap.TableColumns()
 	if q.Columns, err = choose(all, in.Columns); err != nil {
 		return q, false, err
@@ -238,7 +239,7 @@ type compareIn struct {
 }
 
 // pair finds the two snapshots that a request compares.
-func (a *API) pair(ctx context.Context, in compareIn) (from, to *storage.Snapshot, err error) {
+func (a *API) pair(ctx context.Context, in compareIn) (from, to *snapshot.Snapshot, err error) {
 	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
 		return nil, nil, err
@@ -266,7 +267,7 @@ func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (ca
 }
 
 // summarize compares two snapshots.
-func (a *API) summarize(ctx context.Context, from, to *storage.Snapshot) (compare.Summary, error) {
+func (a *API) summarize(ctx context.Context, from, to *snapshot.Snapshot) (compare.Summary, error) {
 	conn, err := a.store.Conn(ctx)
 	if err != nil {
 		return compare.Summary{}, err
@@ -324,7 +325,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	sql, columns, err := storage.Diff(from, to).Records(in.Change...)
+	sql, columns, err := snapshot.Diff(from, to).Records(in.Change...)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // pageIn pages a list.
@@ -64,9 +65,9 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 	if in.ProjectID != nil {
 		project = *in.ProjectID
 	}
-	return run(a, write[storage.State]{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Creating the dataset", tell: tellDataset(http.StatusCreated),
-		do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.CreateDataset(ctx, storage.NewDataset{
 				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
 				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
@@ -76,8 +77,8 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 }
 
 // tellDataset tells of a dataset that was just made or brought back.
-func tellDataset(status int) func(made storage.State) (calls.Answer, error) {
-	return func(made storage.State) (calls.Answer, error) {
+func tellDataset(status int) func(made snapshot.State) (calls.Answer, error) {
+	return func(made snapshot.State) (calls.Answer, error) {
 		return say(status, "/api/v1/datasets/"+made.Dataset.ID, viewDataset(made))
 	}
 }
@@ -205,9 +206,9 @@ func (a *API) undeleteDataset(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	return run(a, write[storage.State]{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Bringing the dataset back", tell: tellDataset(http.StatusOK),
-		do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.UndeleteDataset(ctx, in.Dataset, r)
 		},
 	})
@@ -226,13 +227,13 @@ func (in refIn) ref() string {
 }
 
 // stateAt is the state of the dataset and the ref that a request names.
-func (a *API) stateAt(c *fiber.Ctx, in *refIn) (storage.State, error) {
+func (a *API) stateAt(c *fiber.Ctx, in *refIn) (snapshot.State, error) {
 	if err := a.bind(c, in); err != nil {
-		return storage.State{}, err
+		return snapshot.State{}, err
 	}
 	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
-		return storage.State{}, err
+		return snapshot.State{}, err
 	}
 	return a.store.State(c.UserContext(), d.ID, in.ref())
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/snapshot"
 )
 
 type forkIn struct {
@@ -28,9 +29,9 @@ func (a *API) createFork(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return run(a, write[storage.State]{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
-		do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			return a.store.Fork(ctx, d.ID, storage.NewFork{Name: in.Name, Description: in.Description, ProjectID: in.Project, Ref: in.Ref}, r)
 		},

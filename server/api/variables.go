@@ -15,6 +15,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // variableView is a column as people describe it.
@@ -64,7 +65,7 @@ type oneVariableIn struct {
 }
 
 // variable finds the column that a request names, at the head: by its id, or by its name.
-func (a *API) variable(ctx context.Context, in oneVariableIn) (s storage.State, found schema.Column, err error) {
+func (a *API) variable(ctx context.Context, in oneVariableIn) (s snapshot.State, found schema.Column, err error) {
 	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
 		return s, found, err

@@ -14,6 +14,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // The routes of seed 000, to the letter: bodies, answers and sentences are the document's.
@@ -97,7 +98,7 @@ func (a *API) seedCompare(ctx context.Context, in compareVersionsIn) (out seedCo
 	if err != nil {
 		return out, err
 	}
-	var sides [2]*storage.Snapshot
+	var sides [2]*snapshot.Snapshot
 	for i, number := range []string{in.Version1, in.Version2} {
 		if _, err := a.store.FindVersion(ctx, d.ID, number); err != nil {
 			return out, err
@@ -272,7 +273,7 @@ func namesOf(list []monitorIssue) (text string) {
 }
 
 // monitor adds what is noteworthy about one dataset.
-func (a *API) monitor(ctx context.Context, out *monitorView, s storage.State, in monitorIn) error {
+func (a *API) monitor(ctx context.Context, out *monitorView, s snapshot.State, in monitorIn) error {
 	issue := func(format string, args ...any) monitorIssue {
 		return monitorIssue{s.Dataset.ID, s.Properties.Name, s.Dataset.ProjectID, fmt.Sprintf(format, args...)}
 	}

@@ -10,6 +10,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // commitView is a commit as clients see it.
@@ -40,7 +41,7 @@ type datasetView struct {
 	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it has from there."`
 }
 
-func viewDataset(s storage.State) datasetView {
+func viewDataset(s snapshot.State) datasetView {
 	v := datasetView{
 		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
 		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
@@ -88,7 +89,7 @@ type columnView struct {
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
 }
 
-func viewSchema(ref string, s storage.State) schemaView {
+func viewSchema(ref string, s snapshot.State) schemaView {
 	v := schemaView{Ref: ref, Commit: s.Commit.ID, Key: viewDataset(s).Key, Columns: []columnView{}}
 	columns := s.Schema.Columns
 	if !s.Schema.Keyed() {
@@ -97,7 +98,7 @@ func viewSchema(ref string, s storage.State) schemaView {
 	for _, c := range columns {
 		v.Columns = append(v.Columns, columnView{
 			Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID,
-			Description: c.Description, Derivation: storage.DerivationText(s.Schema, c), Categories: c.Categories,
+			Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
 		})
 	}
 	return v

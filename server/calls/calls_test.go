@@ -18,6 +18,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 func TestMain(m *testing.M) {
@@ -40,14 +41,14 @@ func open(t *testing.T) *storage.Store {
 }
 
 // creating is a call that makes a dataset, and counts how often it is made.
-func creating(store *storage.Store, name string, made *atomic.Int32) calls.Call[storage.State] {
-	return calls.Call[storage.State]{
+func creating(store *storage.Store, name string, made *atomic.Int32) calls.Call[snapshot.State] {
+	return calls.Call[snapshot.State]{
 		Request: storage.Request{User: "ada"},
-		Do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+		Do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			made.Add(1)
 			return store.CreateDataset(ctx, storage.NewDataset{Name: name, ProjectID: 1}, r)
 		},
-		Tell: func(s storage.State) (json.RawMessage, error) { return json.Marshal(s.Properties.Name) },
+		Tell: func(s snapshot.State) (json.RawMessage, error) { return json.Marshal(s.Properties.Name) },
 	}
 }
 
@@ -89,7 +90,7 @@ func TestACallThatFailedIsDoneAgain(t *testing.T) {
 	call := creating(store, "a", &made)
 	call.Key = "k"
 	do := call.Do
-	call.Do = func(context.Context, storage.Request) (s storage.State, err error) { return s, errors.New("not now") }
+	call.Do = func(context.Context, storage.Request) (s snapshot.State, err error) { return s, errors.New("not now") }
 	if _, _, err := calls.Now(ctx, store, call); err == nil {
 		t.Error("no error")
 	}
@@ -109,7 +110,7 @@ func TestAResultOfAnotherTypeIsAnError(t *testing.T) {
 		},
 		Tell: func(catalog.Commit) (json.RawMessage, error) { return json.RawMessage(`1`), nil },
 	}
-	if _, _, err := calls.Now(context.Background(), store, call); err == nil || !strings.Contains(err.Error(), "storage.State") {
+	if _, _, err := calls.Now(context.Background(), store, call); err == nil || !strings.Contains(err.Error(), "snapshot.State") {
 		t.Errorf("%v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 func actionsPath(dataset string) string { return datasetPath(dataset) + "actions/" }
@@ -157,7 +158,7 @@ type revision struct {
 	ModificationTime string `json:"modification_time"`
 }
 
-func viewRevision(s storage.State) revision {
+func viewRevision(s snapshot.State) revision {
 	modified := s.Dataset.CreatedAt
 	if s.Commit.CreatedAt.After(modified) {
 		modified = s.Commit.CreatedAt

@@ -19,6 +19,7 @@ import (
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Status of a batch: its rows are being appended, were, or were not: because of what is in the dataset, or in the file.
@@ -88,7 +89,7 @@ func batchOf(job string, from source, r storage.Request) storage.Request {
 }
 
 // append commits a source's rows.
-func (f *Face) append(ctx context.Context, s storage.State, from source, savepoint bool, r storage.Request) (catalog.Commit, error) {
+func (f *Face) append(ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request) (catalog.Commit, error) {
 	if err := f.checkCategories(ctx, s.Schema, from.upload); err != nil {
 		return catalog.Commit{}, err
 	}

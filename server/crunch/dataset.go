@@ -13,15 +13,16 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 func datasetPath(id string) string { return "/api/datasets/" + id + "/" }
 
 // dataset is the state of the dataset that a request names, at its head.
-func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (storage.State, error) {
+func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (snapshot.State, error) {
 	id, err := param(c, "dataset")
 	if err != nil {
-		return storage.State{}, err
+		return snapshot.State{}, err
 	}
 	return f.store.State(ctx, id, "head")
 }
@@ -60,7 +61,7 @@ type permissions struct {
 }
 
 // describe is what the clients see of a dataset. Its owner is who made its first commit, and before that who asks.
-func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s storage.State) (datasetBody, error) {
+func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (datasetBody, error) {
 	owner, err := f.store.Founder(ctx, s.Dataset)
 	if err != nil {
 		return datasetBody{}, err
@@ -83,7 +84,7 @@ func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s storage.State) (dat
 }
 
 func (f *Face) listDatasets(c *fiber.Ctx) error {
-	return f.showDatasets(c, func(storage.State) bool { return true })
+	return f.showDatasets(c, func(snapshot.State) bool { return true })
 }
 
 // datasetsByName is the catalog of the datasets of one name, in whatever project.
@@ -92,10 +93,10 @@ func (f *Face) datasetsByName(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return f.showDatasets(c, func(s storage.State) bool { return s.Properties.Name == name })
+	return f.showDatasets(c, func(s snapshot.State) bool { return s.Properties.Name == name })
 }
 
-func (f *Face) showDatasets(c *fiber.Ctx, wanted func(storage.State) bool) error {
+func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) error {
 	ctx := c.UserContext()
 	states, err := f.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
 	if err != nil {
@@ -152,12 +153,12 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := try(f, c, work[storage.State]{
+	a, err := try(f, c, work[snapshot.State]{
 		about: "Making the dataset",
-		tell: func(made storage.State) calls.Answer {
+		tell: func(made snapshot.State) calls.Answer {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
-		do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return f.makeDataset(ctx, r.Receipt.Job, in, variables, r)
 		},
 	})
@@ -171,7 +172,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 }
 
 // makeDataset makes a dataset, and no other than one with all of its variables. Names are not unique for the clients.
-func (f *Face) makeDataset(ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request) (storage.State, error) {
+func (f *Face) makeDataset(ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request) (snapshot.State, error) {
 	part := storage.Request{User: r.User}
 	if len(variables) == 0 {
 		part.Receipt = r.Receipt

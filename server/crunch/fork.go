@@ -8,6 +8,7 @@ import (
 
 	"rowback/server/calls"
 	"rowback/storage"
+	"rowback/storage/snapshot"
 )
 
 func (f *Face) listForks(c *fiber.Ctx) error {
@@ -47,12 +48,12 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 		return err
 	}
 	fork := storage.NewFork{Name: in.Name, Description: in.Description, Namesake: true}
-	a, err := try(f, c, work[storage.State]{
+	a, err := try(f, c, work[snapshot.State]{
 		about: "Forking",
-		tell: func(made storage.State) calls.Answer {
+		tell: func(made snapshot.State) calls.Answer {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
-		do: func(ctx context.Context, r storage.Request) (storage.State, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			fork.ID = r.Receipt.Job
 			return f.store.Fork(ctx, s.Dataset.ID, fork, r)
 		},

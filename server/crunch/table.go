@@ -10,11 +10,11 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage"
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/output"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // maxCells is how many values one answer may have: they are held in memory, since they are sent by column.
@@ -32,7 +32,7 @@ func pageOf(c *fiber.Ctx) (p page, err error) {
 }
 
 // columns reads columns of a snapshot, as the clients want the values, by variable id.
-func (f *Face) columns(ctx context.Context, snap *storage.Snapshot, columns []schema.Column, p page) (map[string][]json.RawMessage, error) {
+func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page) (map[string][]json.RawMessage, error) {
 	out := map[string][]json.RawMessage{}
 	for _, c := range columns {
 		out[variableID(c)] = []json.RawMessage{}
@@ -68,7 +68,7 @@ func (f *Face) columns(ctx context.Context, snap *storage.Snapshot, columns []sc
 }
 
 // records reads a page of records, as lines of JSON.
-func (f *Face) records(ctx context.Context, snap *storage.Snapshot, columns []schema.Column, p page) (*bytes.Buffer, error) {
+func (f *Face) records(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page) (*bytes.Buffer, error) {
 	conn, from, err := f.store.OpenTable(ctx, snap, columns)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // variableID is a column's id on the wire: its Parquet field id.
@@ -47,14 +48,14 @@ func viewVariable(s schema.Schema, c schema.Column) variableBody {
 		Derived: c.Derivation != "", Categories: c.Categories,
 	}
 	if v.Derived {
-		text := storage.DerivationText(s, c)
+		text := s.DerivationText(c)
 		v.Derivation = &text
 	}
 	return v
 }
 
 // variable finds the variable that a request names, in the head of its dataset.
-func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (storage.State, schema.Column, error) {
+func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (snapshot.State, schema.Column, error) {
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return s, schema.Column{}, err
@@ -77,7 +78,7 @@ func (f *Face) listVariables(c *fiber.Ctx) error {
 }
 
 // variables is the index of a dataset's variables.
-func variables(c *fiber.Ctx, s storage.State) *index {
+func variables(c *fiber.Ctx, s snapshot.State) *index {
 	out := &index{}
 	for _, column := range s.Schema.Columns {
 		out.add(site(c)+variablePath(s.Dataset.ID, column), viewVariable(s.Schema, column))
@@ -133,7 +134,7 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 
 // makeVariable adds a column. Where the server gives the records their key and there are none yet, there will be one for
 // each value: the clients fill a dataset variable by variable.
-func (f *Face) makeVariable(ctx context.Context, s storage.State, n storage.NewVariable, r storage.Request) (k catalog.Commit, err error) {
+func (f *Face) makeVariable(ctx context.Context, s snapshot.State, n storage.NewVariable, r storage.Request) (k catalog.Commit, err error) {
 	if s.Total() > 0 || s.Schema.Keyed() || len(n.Values) == 0 {
 		k, _, err = f.store.CreateVariable(ctx, s.Dataset.ID, n, r)
 		return k, err

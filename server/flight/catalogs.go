@@ -11,7 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 
-	"rowback/storage"
+	"rowback/storage/snapshot"
 )
 
 // list is an answer that is one small batch.
@@ -172,10 +172,10 @@ func (f *Face) DoGetPrimaryKeys(ctx context.Context, in flightsql.TableRef) (*ar
 	return out.send()
 }
 
-func (f *Face) stateOf(ctx context.Context, project int64, dataset, ref string) (storage.State, error) {
+func (f *Face) stateOf(ctx context.Context, project int64, dataset, ref string) (snapshot.State, error) {
 	d, err := f.store.FindDataset(ctx, project, dataset)
 	if err != nil {
-		return storage.State{}, err
+		return snapshot.State{}, err
 	}
 	return f.store.State(ctx, d.ID, ref)
 }

@@ -16,6 +16,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // DoPut takes records: of a bulk ingest, or of a command of ours, which is JSON. The library takes the rest, without
@@ -161,7 +162,7 @@ type write struct {
 
 // told is what a client is told of a commit, or of a dataset that was made with one, as it is kept.
 func told(result any) (json.RawMessage, error) {
-	if made, ok := result.(storage.State); ok {
+	if made, ok := result.(snapshot.State); ok {
 		result = made.Commit
 	}
 	return json.Marshal(view.Of(result.(catalog.Commit)))

@@ -16,6 +16,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // The schemas of every catalog, and the types of their tables.
@@ -32,8 +33,8 @@ const (
 type table struct {
 	catalog, schema, name, kind string
 
-	dataset storage.State // that it is, or is a version of; none: a table of history
-	ref     string        // of the version
+	dataset snapshot.State // that it is, or is a version of; none: a table of history
+	ref     string         // of the version
 }
 
 func compareTables(a, b table) int {

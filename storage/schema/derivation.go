@@ -13,6 +13,10 @@ var reference = regexp.MustCompile(`"c(\d+)"`)
 // Reference is how a derivation names a column.
 func Reference(id int) string { return fmt.Sprintf(`"c%d"`, id) }
 
+// ColumnName is the name of a column inside statements of ours: of its field id, so that no user's name can get in the
+// way.
+func ColumnName(id int) string { return fmt.Sprintf("c%d", id) }
+
 // References returns the field ids that a text refers to, in order, as often as it does.
 func References(text string) (ids []int) {
 	for _, match := range reference.FindAllStringSubmatch(text, -1) {

@@ -56,6 +56,9 @@ func decimalFor(t Type) (d Type, ok bool) {
 // IsInteger tells whether the type is one of the integers.
 func (t Type) IsInteger() bool { bits, _ := integer(t); return bits > 0 }
 
+// IsMoment reports whether a type's values are moments without a time zone.
+func (t Type) IsMoment() bool { return t.Name == Date || t.Name == Timestamp || t.Name == TimestampNS }
+
 // IsNumber tells whether the type is an integer, a decimal or a floating-point number.
 func (t Type) IsNumber() bool {
 	return t.IsInteger() || t.Name == Decimal || t.Name == Float || t.Name == Double

@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"math"
@@ -12,23 +12,23 @@ import (
 	"rowback/storage/schema"
 )
 
-// measureBatch is measure for rows that are at hand: a query would take longer than all the rest.
-func (w *work) measureBatch(f *catalog.File, batch arrow.RecordBatch) {
+// MeasureBatch is Measure for rows that are at hand: a query would take longer than all the rest.
+func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 	at := map[int]arrow.Array{}
-	for i, c := range w.schema.Stored() {
+	for i, c := range s.Schema.Stored() {
 		at[c.ID] = batch.Column(i)
 	}
-	key := w.schema.KeyColumns()[0]
-	f.Bounds = orderOf(key.Type).boundsOf(at[key.ID])
+	key := s.Schema.KeyColumns()[0]
+	f.Bounds = OrderOf(key.Type).BoundsOf(at[key.ID])
 	f.Stats = map[int]catalog.Stats{}
-	if c, ok := qualityColumn(w.schema, w.properties); ok {
+	if c, ok := s.QualityColumn(); ok {
 		f.Stats[c.ID] = qualityOf(at[c.ID])
 	}
-	if c, ok := categoryColumn(w.schema, w.properties); ok {
+	if c, ok := s.CategoryColumn(); ok {
 		if counts, ok := categoriesOf(at[c.ID]); ok {
-			s := f.Stats[c.ID]
-			s.Categories = counts
-			f.Stats[c.ID] = s
+			one := f.Stats[c.ID]
+			one.Categories = counts
+			f.Stats[c.ID] = one
 		} else {
 			delete(f.Stats, c.ID)
 		}
@@ -42,26 +42,26 @@ func (w *work) measureBatch(f *catalog.File, batch arrow.RecordBatch) {
 	}
 }
 
-// boundsOf finds the least and the greatest value of an array.
-func (o keyOrder) boundsOf(a arrow.Array) *catalog.Bounds {
+// BoundsOf finds the least and the greatest value of an array.
+func (o KeyOrder) BoundsOf(a arrow.Array) *catalog.Bounds {
 	var least, greatest *string
 	for i := range a.Len() {
-		if o == unordered || a.IsNull(i) {
+		if o == Unordered || a.IsNull(i) {
 			return nil
 		}
 		text := o.text(a, i)
-		if least == nil || o.compare(text, *least) < 0 {
+		if least == nil || o.Compare(text, *least) < 0 {
 			least = &text
 		}
-		if greatest == nil || o.compare(text, *greatest) > 0 {
+		if greatest == nil || o.Compare(text, *greatest) > 0 {
 			greatest = &text
 		}
 	}
-	return o.bounds(least, greatest)
+	return o.Bounds(least, greatest)
 }
 
 // text writes a value as the SQL of keyOrder would.
-func (o keyOrder) text(a arrow.Array, i int) string {
+func (o KeyOrder) text(a arrow.Array, i int) string {
 	switch v := a.(type) {
 	case *array.Date32:
 		return strconv.FormatInt(int64(v.Value(i))*86_400_000_000, 10)

@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"context"
@@ -38,9 +38,9 @@ type side struct {
 // alike, each with an id of its own, are one, as they are in merges.
 func Diff(a, b *Snapshot) *Difference {
 	if ids := madeAlike(a.Schema, b.Schema); len(ids) > 0 {
-		a = a.renumbered(ids)
+		a = a.Renumbered(ids)
 	}
-	d := &Difference{A: a, B: b, Schema: commonSchema(a.Schema, b.Schema)}
+	d := &Difference{A: a, B: b, Schema: CommonSchema(a.Schema, b.Schema)}
 	d.sides = [2]side{onlyIn(a, b, d.Schema), onlyIn(b, a, d.Schema)}
 	return d
 }
@@ -53,16 +53,27 @@ func madeAlike(a, b schema.Schema) map[int]int {
 		if _, known := b.ByID(c.ID); !ok || known || b.Gone(c.ID) {
 			continue
 		}
-		if _, known := a.ByID(d.ID); !known && !a.Gone(d.ID) && sameDefinition(c, d, false) {
+		if _, known := a.ByID(d.ID); !known && !a.Gone(d.ID) && schema.SameDefinition(c, d, false) {
 			out[c.ID] = d.ID
 		}
 	}
 	return out
 }
 
-// commonSchema has every column of a and b but the derived ones, which follow from the others, and those that a
+// Renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
+func (s *Snapshot) Renumbered(ids map[int]int) *Snapshot {
+	out := *s
+	out.Schema = s.Schema.Renumbered(ids)
+	out.Schemas = map[string]schema.Schema{}
+	for id, fs := range s.Schemas {
+		out.Schemas[id] = fs.Renumbered(ids)
+	}
+	return &out
+}
+
+// CommonSchema has every column of a and b but the derived ones, which follow from the others, and those that a
 // variable's drop took away, with types that take both sides' values.
-func commonSchema(a, b schema.Schema) schema.Schema {
+func CommonSchema(a, b schema.Schema) schema.Schema {
 	out := schema.Schema{Key: b.Key}
 	for _, c := range slices.Concat(b.Columns, a.Columns) {
 		if _, done := out.ByID(c.ID); done || c.Derived() || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
@@ -91,7 +102,7 @@ func seenIn(common, side schema.Schema) (seen schema.Schema, list string) {
 	}
 	for _, c := range common.Stored() {
 		own, _ := seen.ByID(c.ID)
-		list += castFrom(own.Type, c.Type, columnName(c.ID)) + " AS " + columnName(c.ID) + ", "
+		list += Cast(own.Type, c.Type, schema.ColumnName(c.ID)) + " AS " + schema.ColumnName(c.ID) + ", "
 	}
 	return seen, list + "_commit"
 }
@@ -100,8 +111,8 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	own := *s
 	seen, list := seenIn(common, s.Schema)
 	own.Schema = seen
-	own.Data = without(s.Data, other.Data)
-	out := side{own: &own, list: list, displaced: without(other.Rollbacks, s.Rollbacks)}
+	own.Data = Without(s.Data, other.Data)
+	out := side{own: &own, list: list, displaced: Without(other.Rollbacks, s.Rollbacks)}
 	shared := map[int64]bool{}
 	for _, f := range s.Data {
 		shared[f.ID] = true
@@ -109,7 +120,7 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	for _, f := range own.Data {
 		delete(shared, f.ID)
 	}
-	out.displaced = filter(out.displaced, func(r *catalog.File) bool { return targetsAny(r, shared) })
+	out.displaced = filter(out.displaced, func(r *catalog.File) bool { return TargetsAny(r, shared) })
 	out.targets = map[int64]bool{}
 	for _, r := range out.displaced {
 		for target := range r.Targets {
@@ -118,36 +129,18 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 			}
 		}
 	}
-	out.also = filter(without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool { return targetsAny(r, out.targets) })
+	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool { return TargetsAny(r, out.targets) })
 	return out
 }
 
-// targetsAny tells whether a rollback file holds positions in one of those files.
-func targetsAny(r *catalog.File, files map[int64]bool) bool {
+// TargetsAny tells whether a rollback file holds positions in one of those files.
+func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 	for target := range r.Targets {
 		if files[target] {
 			return true
 		}
 	}
 	return false
-}
-
-// without returns the files of one list that the other lacks.
-func without(files, other []*catalog.File) []*catalog.File {
-	has := make(map[int64]bool, len(other))
-	for _, f := range other {
-		has[f.ID] = true
-	}
-	return filter(files, func(f *catalog.File) bool { return !has[f.ID] })
-}
-
-func filter(files []*catalog.File, keep func(*catalog.File) bool) (out []*catalog.File) {
-	for _, f := range files {
-		if keep(f) {
-			out = append(out, f)
-		}
-	}
-	return out
 }
 
 // Empty tells whether the two snapshots share every row.
@@ -180,8 +173,8 @@ func (s side) rows(other *Snapshot) string {
 	if len(s.own.Data) > 0 {
 		parts = append(parts, s.own.Rows(false))
 	}
-	for _, group := range bySchema(s.displaced) {
-		parts = append(parts, s.displacedRows(group, other.schemaOf(group[0])))
+	for _, group := range BySchema(s.displaced) {
+		parts = append(parts, s.displacedRows(group, other.SchemaOf(group[0])))
 	}
 	if len(parts) == 0 {
 		parts = append(parts, s.own.noRows(false))
@@ -191,10 +184,10 @@ func (s side) rows(other *Snapshot) string {
 
 // displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.
 func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
-	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.store.readFiles(files, false))
+	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.ReadFiles(files, false))
 	if len(s.also) > 0 {
 		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
-			s.own.store.readFiles(s.also, false))
+			s.own.ReadFiles(s.also, false))
 	}
 	for _, f := range files {
 		for target := range f.Targets {
@@ -204,21 +197,6 @@ func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
 		}
 	}
 	return query
-}
-
-// bySchema groups files that were written with the same schema, in order.
-func bySchema(files []*catalog.File) (groups [][]*catalog.File) {
-	at := map[string]int{}
-	for _, f := range files {
-		i, ok := at[f.SchemaID]
-		if !ok {
-			i = len(groups)
-			at[f.SchemaID] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], f)
-	}
-	return groups
 }
 
 // Counts is how many records differ between A and B, and in which columns.
@@ -233,7 +211,7 @@ func (d *Difference) Joined() string {
 	pick := func(prefix string) string {
 		var list []string
 		for _, c := range d.Schema.Stored() {
-			list = append(list, fmt.Sprintf("%s AS %s%d", columnName(c.ID), prefix, c.ID))
+			list = append(list, fmt.Sprintf("%s AS %s%d", schema.ColumnName(c.ID), prefix, c.ID))
 		}
 		return strings.Join(list, ", ")
 	}

@@ -1,4 +1,4 @@
-package storage
+package clientsql
 
 import (
 	"context"

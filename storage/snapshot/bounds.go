@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"cmp"
@@ -10,12 +10,12 @@ import (
 	"rowback/storage/schema"
 )
 
-// keyOrder is how the least and greatest keys of files are kept and compared, so that files which can't hold a key are
+// KeyOrder is how the least and greatest keys of files are kept and compared, so that files which can't hold a key are
 // not opened. Moments are kept as microseconds since 1970.
-type keyOrder int
+type KeyOrder int
 
 const (
-	unordered keyOrder = iota // no bounds are kept
+	Unordered KeyOrder = iota // no bounds are kept
 	numbers
 	moments
 	nanoMoments // with nanoseconds, which the bounds are kept without
@@ -25,7 +25,7 @@ const (
 // maxBound is the longest text that is kept as a bound, bytes.
 const maxBound = 256
 
-func orderOf(t schema.Type) keyOrder {
+func OrderOf(t schema.Type) KeyOrder {
 	switch {
 	case t.IsInteger(), t.Name == schema.Decimal:
 		return numbers
@@ -33,14 +33,14 @@ func orderOf(t schema.Type) keyOrder {
 		return texts
 	case t.Name == schema.TimestampNS:
 		return nanoMoments
-	case isMoment(t), t.Name == schema.TimestampTZ:
+	case t.IsMoment(), t.Name == schema.TimestampTZ:
 		return moments
 	}
-	return unordered
+	return Unordered
 }
 
-// sql writes the bounds of a column as two text columns, or nulls.
-func (o keyOrder) sql(column string) string {
+// SQL writes the bounds of a column as two text columns, or nulls.
+func (o KeyOrder) SQL(column string) string {
 	switch o {
 	case numbers, texts:
 		return fmt.Sprintf("CAST(min(%[1]s) AS VARCHAR), CAST(max(%[1]s) AS VARCHAR)", column)
@@ -52,9 +52,9 @@ func (o keyOrder) sql(column string) string {
 	return "NULL, NULL"
 }
 
-// bounds makes bounds of what sql selected; nil where there are none to keep.
-func (o keyOrder) bounds(least, greatest *string) *catalog.Bounds {
-	if o == unordered || least == nil || greatest == nil || len(*least) > maxBound || len(*greatest) > maxBound {
+// Bounds makes bounds of what sql selected; nil where there are none to keep.
+func (o KeyOrder) Bounds(least, greatest *string) *catalog.Bounds {
+	if o == Unordered || least == nil || greatest == nil || len(*least) > maxBound || len(*greatest) > maxBound {
 		return nil
 	}
 	if o == nanoMoments {
@@ -72,30 +72,30 @@ func micros(nanos string) string {
 	return n.Div(n, big.NewInt(1000)).String() // Euclidean: down for a positive divisor
 }
 
-// overlap tells whether two ranges may have a key in common. What is not known may.
-func (o keyOrder) overlap(a, b *catalog.Bounds) bool {
-	if a == nil || b == nil || o == unordered {
+// Overlap tells whether two ranges may have a key in common. What is not known may.
+func (o KeyOrder) Overlap(a, b *catalog.Bounds) bool {
+	if a == nil || b == nil || o == Unordered {
 		return true
 	}
-	return o.compare(a.Least, b.Greatest) <= 0 && o.compare(b.Least, a.Greatest) <= 0
+	return o.Compare(a.Least, b.Greatest) <= 0 && o.Compare(b.Least, a.Greatest) <= 0
 }
 
-// join returns the bounds of two ranges together; nil is the empty one.
-func (o keyOrder) join(a, b *catalog.Bounds) *catalog.Bounds {
+// Join returns the bounds of two ranges together; nil is the empty one.
+func (o KeyOrder) Join(a, b *catalog.Bounds) *catalog.Bounds {
 	if a == nil {
 		return b
 	}
 	out := *a
-	if o.compare(b.Least, a.Least) < 0 {
+	if o.Compare(b.Least, a.Least) < 0 {
 		out.Least = b.Least
 	}
-	if o.compare(b.Greatest, a.Greatest) > 0 {
+	if o.Compare(b.Greatest, a.Greatest) > 0 {
 		out.Greatest = b.Greatest
 	}
 	return &out
 }
 
-func (o keyOrder) compare(a, b string) int {
+func (o KeyOrder) Compare(a, b string) int {
 	if o == texts {
 		return cmp.Compare(a, b)
 	}

@@ -1,8 +1,9 @@
-package storage
+package clientsql
 
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,17 +42,36 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 		switch {
 		case slices.Contains(allowed, c.name):
 		case slices.Contains(refused, c.name):
-			return &Placed{c.offset, forbidden(c.name + "()")}
+			return forbiddenAt(c.offset, c.name+"()")
 		case strings.Contains(c.name, "`"):
-			return &Placed{c.offset, fault.Errorf(fault.Invalid, "invalid_sql", "A name is quoted as in \"name\", and not with `.")}
+			return invalid(c.offset, "A name is quoted as in \"name\", and not with `.")
 		default:
 			words := slices.DeleteFunc(allowed, func(name string) bool { return !wordy.MatchString(name) })
 			near, err := Nearest(ctx, box, words, c.name, 3)
 			if err != nil {
 				return err
 			}
-			return &Placed{c.offset, fault.Errorf(fault.Invalid, "invalid_sql", "There is no function %s(); the nearest names are %s.", fault.Clip(c.name), strings.Join(near, ", "))}
+			return invalid(c.offset, "There is no function %s(); the nearest names are %s.", fault.Clip(c.name), strings.Join(near, ", "))
 		}
 	}
 	return nil
+}
+
+// nearest is the SQL of the names that are most like one.
+const nearest = "SELECT n FROM (SELECT unnest(%s) AS n) ORDER BY damerau_levenshtein(lower(n), lower(%s)), n LIMIT %d"
+
+// Nearest returns up to most of some names: those that are most like one, the nearest first.
+func Nearest(ctx context.Context, conn *duck.Conn, names []string, like string, most int) ([]string, error) {
+	return listed(ctx, conn, fmt.Sprintf(nearest, duck.Texts(names), duck.Text(like), most))
+}
+
+// listed returns the texts that a query of ours has for rows.
+func listed(ctx context.Context, conn *duck.Conn, query string) (list []string, err error) {
+	err = conn.Rows(ctx, query, func(scan duck.Scan) error {
+		var one string
+		err := scan(&one)
+		list = append(list, one)
+		return err
+	})
+	return list, err
 }

@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"fmt"
@@ -10,12 +10,9 @@ import (
 	"rowback/storage/schema"
 )
 
-// Inside statements of ours a column is named after its field id, so that no user's name can get in the way.
-func columnName(id int) string { return fmt.Sprintf("c%d", id) }
-
-// castFrom makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
+// Cast makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
 // little, so nulls are made anew. Binaries are text in base64.
-func castFrom(from, to schema.Type, expr string) string {
+func Cast(from, to schema.Type, expr string) string {
 	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from)
 	switch {
 	case from.Equal(to):
@@ -27,13 +24,13 @@ func castFrom(from, to schema.Type, expr string) string {
 	case from.Name == schema.Blob && to.Name == schema.Varchar:
 		return "base64(" + expr + ")"
 	case from.Name == schema.List && to.Name == schema.List && byParts:
-		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, castFrom(*from.Elem, *to.Elem, "e"))
+		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, Cast(*from.Elem, *to.Elem, "e"))
 	case from.Name == schema.Struct && to.Name == schema.Struct && byParts:
 		parts := make([]string, len(to.Fields))
 		for i, f := range to.Fields {
 			part := "CAST(NULL AS " + f.Type.SQL() + ")"
 			if own, ok := from.Field(f.Name); ok {
-				part = castFrom(own.Type, f.Type, fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(own.Name)))
+				part = Cast(own.Type, f.Type, fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(own.Name)))
 			}
 			parts[i] = duck.Ident(f.Name) + " := " + part
 		}
@@ -53,15 +50,15 @@ func hasBlob(t schema.Type) bool {
 	return t.Name == schema.Blob
 }
 
-// fromFile is the value of column c in a file that was written with schema fs.
-func fromFile(fs schema.Schema, c schema.Column) string {
+// FromFile is the value of column c in a file that was written with schema fs.
+func FromFile(fs schema.Schema, c schema.Column) string {
 	own, ok := fs.ByID(c.ID)
 	if !ok {
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
 	value, typ := duck.Ident(own.Name), own.Type
 	for _, next := range c.Since(own) {
-		value, typ = castFrom(typ, next, value), next
+		value, typ = Cast(typ, next, value), next
 	}
 	return value
 }
@@ -118,10 +115,23 @@ func (s *Snapshot) Rows(place bool) string {
 	return strings.Join(parts, "\nUNION ALL ")
 }
 
+// Records is the SQL of Rows with the derived columns beside the stored ones. It is for sandboxes.
+func (s *Snapshot) Records(place bool) string {
+	sql := s.Rows(place)
+	for _, layer := range s.Schema.Layers() {
+		list := "*"
+		for _, c := range layer {
+			list += fmt.Sprintf(", TRY(CAST((%s\n) AS %s)) AS %s", c.Derivation, c.Type.SQL(), schema.ColumnName(c.ID))
+		}
+		sql = "SELECT " + list + " FROM (" + sql + ")"
+	}
+	return sql
+}
+
 func (s *Snapshot) noRows(place bool) string {
 	list := make([]string, 0, len(s.Schema.Columns)+4)
 	for _, c := range s.Schema.Stored() {
-		list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", c.Type.SQL(), columnName(c.ID)))
+		list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", c.Type.SQL(), schema.ColumnName(c.ID)))
 	}
 	list = append(list, "CAST(NULL AS BIGINT) AS _commit")
 	if place {
@@ -132,11 +142,11 @@ func (s *Snapshot) noRows(place bool) string {
 
 // scan is the SQL of one branch.
 func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.File) string {
-	list := s.selectList(s.schemaOf(b.files[0]))
+	list := s.selectList(s.SchemaOf(b.files[0]))
 	if place {
 		list += ", _file, _pos"
 	}
-	from := s.store.readFiles(b.files, place || b.displaced)
+	from := s.ReadFiles(b.files, place || b.displaced)
 	if !b.displaced {
 		return "SELECT " + list + " FROM " + from
 	}
@@ -148,7 +158,7 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 			}
 		}
 	}
-	positions := "SELECT _file, _pos FROM " + s.store.readFiles(rollbacks, false)
+	positions := "SELECT _file, _pos FROM " + s.ReadFiles(rollbacks, false)
 	on := "s._file = d._file AND s._pos = d._pos"
 	if len(b.files) == 1 {
 		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
@@ -160,17 +170,17 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 func (s *Snapshot) selectList(fs schema.Schema) string {
 	list := make([]string, 0, len(s.Schema.Columns)+2)
 	for _, c := range s.Schema.Stored() {
-		list = append(list, fromFile(fs, c)+" AS "+columnName(c.ID))
+		list = append(list, FromFile(fs, c)+" AS "+schema.ColumnName(c.ID))
 	}
 	return strings.Join(append(list, "_commit"), ", ")
 }
 
-// readFiles is the SQL of a scan of files. With place it adds _file and _pos.
-func (s *Store) readFiles(files []*catalog.File, place bool) string {
+// ReadFiles is the SQL of a scan of files. With place it adds _file and _pos.
+func (s *Snapshot) ReadFiles(files []*catalog.File, place bool) string {
 	paths := make([]string, len(files))
 	ids := make([]int64, len(files))
 	for i, f := range files {
-		paths[i], ids[i] = s.pathOf(f), f.ID
+		paths[i], ids[i] = s.path(f), f.ID
 	}
 	if !place {
 		return "read_parquet(" + duck.Texts(paths) + ", hive_partitioning = false)"
@@ -203,6 +213,11 @@ func (s *Snapshot) Table() string {
 	return "SELECT " + underNames(s.TableColumns()) + " FROM (" + s.Records(false) + ")"
 }
 
+// PlacedTable is Table with _file and _pos: where each record lies.
+func (s *Snapshot) PlacedTable() string {
+	return "SELECT " + underNames(s.TableColumns()) + ", _file, _pos FROM (" + s.Records(true) + ")"
+}
+
 // StoredTable is Table without the derived columns.
 func (s *Snapshot) StoredTable() string {
 	stored := slices.DeleteFunc(s.TableColumns(), schema.Column.Derived)
@@ -213,7 +228,7 @@ func (s *Snapshot) StoredTable() string {
 func underNames(columns []schema.Column) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
-		name := columnName(c.ID)
+		name := schema.ColumnName(c.ID)
 		if c.ID == schema.CommitID {
 			name = schema.CommitColumn
 		}
@@ -230,4 +245,28 @@ func (s *State) TableColumns() []schema.Column {
 	}
 	out = append(out, s.Schema.Columns...)
 	return append(out, schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
+}
+
+// EveryValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
+// a value of this type when it was, is null.
+func (s *Snapshot) EveryValue(c schema.Column) string {
+	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
+	for _, group := range BySchema(s.Files()) {
+		if _, ok := s.SchemaOf(group[0]).ByID(c.ID); ok {
+			parts = append(parts, "SELECT TRY("+FromFile(s.SchemaOf(group[0]), c)+") FROM "+s.ReadFiles(group, false))
+		}
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
+
+// Only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
+// datasets without a declared key have _id elsewhere.
+func (s *Snapshot) Only() *catalog.File {
+	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+		return nil
+	}
+	if f := s.Data[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
+		return f
+	}
+	return nil
 }

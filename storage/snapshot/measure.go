@@ -1,4 +1,4 @@
-package storage
+package snapshot
 
 import (
 	"context"
@@ -21,21 +21,13 @@ const maxCategories = 1000
 
 // QualityColumn returns the column whose average is a version's quality; ok is false where there is none.
 func (s *State) QualityColumn() (schema.Column, bool) {
-	return qualityColumn(s.Schema, s.Properties)
+	c, ok := named(s.Schema, s.Properties.QualityColumn, defaultQuality)
+	return c, ok && c.Type.IsNumber()
 }
 
 // CategoryColumn returns the column whose values are a version's categories; ok is false where there is none.
 func (s *State) CategoryColumn() (schema.Column, bool) {
-	return categoryColumn(s.Schema, s.Properties)
-}
-
-func qualityColumn(s schema.Schema, p catalog.Properties) (schema.Column, bool) {
-	c, ok := named(s, p.QualityColumn, defaultQuality)
-	return c, ok && c.Type.IsNumber()
-}
-
-func categoryColumn(s schema.Schema, p catalog.Properties) (schema.Column, bool) {
-	c, ok := named(s, p.CategoryColumn, defaultCategory)
+	c, ok := named(s.Schema, s.Properties.CategoryColumn, defaultCategory)
 	return c, ok && !c.Type.Nested()
 }
 
@@ -47,20 +39,33 @@ func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	return c, ok && !c.Derived()
 }
 
-// measure finds the key bounds of a file, if they are not known, and what is kept of its quality and categories; of a rollback file, also how
-// many rows it displaces from each file.
-func (w *work) measure(ctx context.Context, f *catalog.File, path string) (err error) {
+// FollowNames keeps a dataset's quality and category columns what they are where they are renamed.
+func FollowNames(before, after schema.Schema, p *catalog.Properties) {
+	for _, of := range []struct {
+		column    *string
+		otherwise string
+	}{{&p.QualityColumn, defaultQuality}, {&p.CategoryColumn, defaultCategory}} {
+		c, ok := named(before, *of.column, of.otherwise)
+		if now, is := after.ByID(c.ID); ok && is && now.Name != c.Name {
+			*of.column = now.Name
+		}
+	}
+}
+
+// Measure finds the key bounds of a file that is written in this state, if they are not known, and what is kept of its
+// quality and categories; of a rollback file, also how many rows it displaces from each file.
+func (s *State) Measure(ctx context.Context, conn *duck.Conn, f *catalog.File, path string) (err error) {
 	from := duck.Text(path)
 	if f.Bounds == nil {
-		if f.Bounds, err = w.boundsIn(ctx, from); err != nil {
+		if f.Bounds, err = s.boundsIn(ctx, conn, from); err != nil {
 			return err
 		}
 	}
-	if f.Stats, err = w.stats(ctx, "SELECT * FROM "+from); err != nil || f.Kind != schema.Rollback {
+	if f.Stats, err = s.stats(ctx, conn, "SELECT * FROM "+from); err != nil || f.Kind != schema.Rollback {
 		return err
 	}
 	f.Targets = map[int64]int64{}
-	return w.conn.Rows(ctx, "SELECT _file, count(*) FROM "+from+" GROUP BY _file", func(scan duck.Scan) error {
+	return conn.Rows(ctx, "SELECT _file, count(*) FROM "+from+" GROUP BY _file", func(scan duck.Scan) error {
 		var file, rows int64
 		err := scan(&file, &rows)
 		f.Targets[file] = rows
@@ -68,32 +73,32 @@ func (w *work) measure(ctx context.Context, f *catalog.File, path string) (err e
 	})
 }
 
-func (w *work) boundsIn(ctx context.Context, from string) (*catalog.Bounds, error) {
-	key := w.schema.KeyColumns()[0]
-	order := orderOf(key.Type)
-	if order == unordered {
+func (s *State) boundsIn(ctx context.Context, conn *duck.Conn, from string) (*catalog.Bounds, error) {
+	key := s.Schema.KeyColumns()[0]
+	order := OrderOf(key.Type)
+	if order == Unordered {
 		return nil, nil
 	}
 	var least, greatest *string
-	err := w.conn.Row(ctx, "SELECT "+order.sql(duck.Ident(key.Name))+" FROM "+from, &least, &greatest)
-	return order.bounds(least, greatest), err
+	err := conn.Row(ctx, "SELECT "+order.SQL(duck.Ident(key.Name))+" FROM "+from, &least, &greatest)
+	return order.Bounds(least, greatest), err
 }
 
 // stats measures the quality and category columns of a query's rows.
-func (w *work) stats(ctx context.Context, query string) (map[int]catalog.Stats, error) {
+func (s *State) stats(ctx context.Context, conn *duck.Conn, query string) (map[int]catalog.Stats, error) {
 	out := map[int]catalog.Stats{}
 	var err error
-	if c, ok := qualityColumn(w.schema, w.properties); ok {
-		if out[c.ID], err = measureQuality(ctx, w.conn, query, duck.Ident(c.Name)); err != nil {
+	if c, ok := s.QualityColumn(); ok {
+		if out[c.ID], err = measureQuality(ctx, conn, query, duck.Ident(c.Name)); err != nil {
 			return nil, err
 		}
 	}
-	if c, ok := categoryColumn(w.schema, w.properties); ok {
-		s := out[c.ID] // it may be the quality column, too
-		if s.Categories, s.TooMany, err = measureCategories(ctx, w.conn, query, duck.Ident(c.Name)); err != nil {
+	if c, ok := s.CategoryColumn(); ok {
+		one := out[c.ID] // it may be the quality column, too
+		if one.Categories, one.TooMany, err = measureCategories(ctx, conn, query, duck.Ident(c.Name)); err != nil {
 			return nil, err
 		}
-		out[c.ID] = s
+		out[c.ID] = one
 	}
 	return out, nil
 }
@@ -149,7 +154,7 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 	}
 	var total catalog.Stats
 	if !s.measured(c.ID) {
-		total, err = measureQuality(ctx, conn, s.Rows(false), columnName(c.ID))
+		total, err = measureQuality(ctx, conn, s.Rows(false), schema.ColumnName(c.ID))
 	} else {
 		total = s.sumQuality(c.ID)
 	}
@@ -163,7 +168,7 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 func (s *Snapshot) measured(id int) bool {
 	for _, f := range s.Files() {
 		stats, ok := f.Stats[id]
-		if _, has := s.schemaOf(f).ByID(id); has && (!ok || stats.TooMany) {
+		if _, has := s.SchemaOf(f).ByID(id); has && (!ok || stats.TooMany) {
 			return false
 		}
 	}
@@ -173,7 +178,7 @@ func (s *Snapshot) measured(id int) bool {
 // storedAs tells whether every file has the column in the type that it has now: other types write a value otherwise.
 func (s *Snapshot) storedAs(c schema.Column) bool {
 	return !slices.ContainsFunc(s.Files(), func(f *catalog.File) bool {
-		own, has := s.schemaOf(f).ByID(c.ID)
+		own, has := s.SchemaOf(f).ByID(c.ID)
 		return has && own.Type.Name != schema.Null && !own.Type.Equal(c.Type)
 	})
 }
@@ -181,7 +186,7 @@ func (s *Snapshot) storedAs(c schema.Column) bool {
 func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
 	var sum kahan
 	for _, f := range s.Files() {
-		sign := signOf(f)
+		sign := SignOf(f)
 		total.Count += sign * f.Stats[id].Count
 		sum.add(float64(sign) * f.Stats[id].Sum)
 	}
@@ -189,8 +194,8 @@ func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
 	return total
 }
 
-// signOf is 1 for a data file, whose rows count, and -1 for a rollback file, whose rows do not.
-func signOf(f *catalog.File) int64 {
+// SignOf is 1 for a data file, whose rows count, and -1 for a rollback file, whose rows do not.
+func SignOf(f *catalog.File) int64 {
 	if f.Kind == schema.Rollback {
 		return -1
 	}
@@ -204,13 +209,13 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 		return nil, false, nil
 	}
 	if !s.measured(c.ID) || !s.storedAs(c) {
-		counts, err = countCategories(ctx, conn, grouped(s.Rows(false), columnName(c.ID)))
+		counts, err = countCategories(ctx, conn, grouped(s.Rows(false), schema.ColumnName(c.ID)))
 		return counts, true, err
 	}
 	counts = map[string]int64{}
 	for _, f := range s.Files() {
 		for category, n := range f.Stats[c.ID].Categories {
-			if counts[category] += signOf(f) * n; counts[category] == 0 {
+			if counts[category] += SignOf(f) * n; counts[category] == 0 {
 				delete(counts, category)
 			}
 		}

@@ -1,0 +1,51 @@
+package clientsql
+
+import (
+	"context"
+	"strings"
+
+	"rowback/storage/duck"
+	"rowback/storage/fault"
+	"rowback/storage/schema"
+)
+
+// CheckCondition makes sure that a client's text is one SQL condition on the view "records", and nothing more.
+func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
+	if strings.ContainsRune(where, 0) {
+		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition has no NUL characters.")
+	}
+	n, err := parse(ctx, box, "SELECT 1 FROM records WHERE ("+where+"\n)")
+	if err != nil {
+		return err
+	}
+	if !n.readsRecords() || n.hasAny(clauses...) {
+		return fault.Errorf(fault.Invalid, "invalid_condition", "%q is not one SQL condition.", fault.Clip(where))
+	}
+	return onlyRecords(ctx, box, n)
+}
+
+// readsRecords reports whether a statement is a SELECT from the records.
+func (n *node) readsRecords() bool {
+	from := n.one("from_table")
+	return n.Type == "SELECT_NODE" && from.Type == "BASE_TABLE" && from.Table == "records"
+}
+
+// clauses are the parts of a SELECT beside its list, its tables and its condition.
+var clauses = []string{"group_expressions", "modifiers", "having", "qualify", "sample"}
+
+// onlyRecords makes sure that a parsed statement reads the records, and nothing else.
+func onlyRecords(ctx context.Context, box *duck.Conn, n *node) error {
+	r := &reach{}
+	if err := walk(scope{r, nil}, n); err != nil {
+		return err
+	}
+	if len(r.parameters) > 0 {
+		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition has no parameters (?, $1): write the values.")
+	}
+	for _, t := range r.tables {
+		if !schema.SameName(t.Name, "records") || t.Schema != "" || t.Unit != "" {
+			return forbidden("a table other than the records")
+		}
+	}
+	return checkCalls(ctx, box, r.calls)
+}

@@ -1,0 +1,63 @@
+package clientsql
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/duck"
+	"rowback/storage/fault"
+	"rowback/storage/schema"
+)
+
+// describeDerived is the SQL of the type of an expression over columns, which are given as nulls of their types.
+const describeDerived = `SELECT column_type FROM (DESCRIBE SELECT _n, TRY((%s
+)) AS v FROM (SELECT %s)) WHERE column_name = 'v'`
+
+// DerivedType finds the type of a derived column, without a look at any value.
+func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column) (t schema.Type, err error) {
+	nulls := []string{"1 AS _n"}
+	for _, d := range append(s.Stored(), slices.Concat(s.Layers()...)...) {
+		nulls = append(nulls, "CAST(NULL AS "+d.Type.SQL()+") AS "+schema.Reference(d.ID))
+	}
+	for _, id := range schema.References(c.Derivation) {
+		if _, ok := s.ByID(id); !ok {
+			return t, fault.Errorf(fault.Conflict, "derivation_unbound",
+				"Variable %q is derived from a variable that would not be there. Undo what takes that away first, or drop %q.", c.Name, c.Name).
+				With("variable", c.Name)
+		}
+	}
+	var name string
+	err = box.Row(ctx, fmt.Sprintf(describeDerived, c.Derivation, strings.Join(nulls, ", ")), &name)
+	if duck.CauseOf(err) == duck.Input {
+		return t, unbound(s, c, unfailing(s.WithNames(duck.Message(err))))
+	}
+	if err != nil {
+		return t, err
+	}
+	found, err := schema.Parse(name)
+	if err != nil {
+		return t, unbound(s, c, "it has fields without names; name them, as in {'a': 1, 'b': 2}")
+	}
+	t, ok := schema.Stored(found)
+	if !ok {
+		return t, RefuseDerivedType(s, c, found)
+	}
+	return t, nil
+}
+
+// unfailing takes the name of what makes a failing expression null out of a message: clients did not write it.
+func unfailing(message string) string {
+	return strings.ReplaceAll(message, "the TRY expression", "a derivation")
+}
+
+func unbound(s schema.Schema, c schema.Column, why string) error {
+	return fault.Errorf(fault.Invalid, "derivation_refused", "Variable %q can't be derived as %s: %s.", c.Name, fault.Clip(s.DerivationText(c)), why).
+		With("variable", c.Name)
+}
+
+// RefuseDerivedType is the error for a derivation whose values can't be given out.
+func RefuseDerivedType(s schema.Schema, c schema.Column, t schema.Type) error {
+	return unbound(s, c, fmt.Sprintf("it is %s, which can't be given out in every format; cast it to another type", t))
+}

@@ -1,0 +1,129 @@
+package storage
+
+import (
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
+)
+
+// publication is what one commit.json describes and one transaction records: a commit, the commits that a merge played
+// before it, and what else is made with them. Like a draft it is plain data.
+type publication struct {
+	draft
+	played     []draft             // the oldest first
+	creates    *birth              // the dataset, where the commit makes it too
+	savepoints []catalog.Savepoint // made with it
+	activates  int64               // id of the version that becomes active, and later ones not; 0: none
+	answers    answers
+	last       numbers
+}
+
+// numbers are the last ones that were given in the family: they are recorded, so that none is given twice.
+type numbers struct{ row, field int64 }
+
+// hook is something that a transaction does beside recording drafts.
+type hook func(catalog.Tx) error
+
+// drafts are all commits of the publication, the oldest first.
+func (p *publication) drafts() []draft { return append(slices.Clone(p.played), p.draft) }
+
+// record writes everything, in one transaction. first is what the commits stand on.
+func (p *publication) record(tx catalog.Tx, first ...hook) error {
+	for _, h := range first {
+		if err := h(tx); err != nil {
+			return err
+		}
+	}
+	drafts := p.drafts()
+	if err := tx.MoveHead(p.commit.DatasetID, drafts[0].commit.Previous, p.commit.ID, p.properties.Name); err != nil {
+		return nameTaken(err, p.properties.Name)
+	}
+	for i := range drafts {
+		if err := drafts[i].record(tx); err != nil {
+			return err
+		}
+	}
+	for _, s := range p.savepoints {
+		if err := tx.AddSavepoint(s); err != nil {
+			return err
+		}
+	}
+	if err := p.advance(tx); err != nil {
+		return err
+	}
+	return p.answers.record(tx)
+}
+
+// advance records the numbers in the sequences and in the family.
+func (p *publication) advance(tx catalog.Tx) error {
+	if err := tx.Advance(catalog.CommitIDs, p.commit.ID); err != nil {
+		return err
+	}
+	var file int64
+	for _, d := range p.drafts() {
+		for _, f := range d.opened {
+			file = max(file, f.ID)
+		}
+	}
+	if err := tx.Advance(catalog.FileIDs, file); err != nil {
+		return err
+	}
+	return tx.AdvanceFamily(p.head.Dataset.FamilyID, p.last.row, p.last.field)
+}
+
+// bookmark makes a savepoint a part of the publication.
+func (p *publication) bookmark(id string, number, commit int64, description string) {
+	p.savepoints = append(p.savepoints, catalog.Savepoint{
+		ID: id, DatasetID: p.commit.DatasetID, CommitID: commit, Number: number, Description: description, User: p.commit.User,
+	})
+}
+
+// describe is the publication as commit.json: enough to record it again where the catalog is lost.
+func (p *publication) describe() manifest {
+	m := describe(p.draft, p.last)
+	m.Creates, m.Birth, m.Savepoints, m.Activates, m.answers = p.creates != nil, p.creates, p.savepoints, p.activates, p.answers
+	for _, d := range p.played {
+		m.Played = append(m.Played, describe(d, p.last))
+	}
+	return m
+}
+
+func describe(d draft, last numbers) manifest {
+	return manifest{
+		Commit: d.commit, Schema: d.schema, Properties: d.properties,
+		Opened: d.opened, Reopened: ids(d.reopened), Closed: ids(d.closed), Marks: d.marks,
+		LastRow: last.row, LastField: last.field,
+	}
+}
+
+// publication is what a description describes, of a dataset that is made as made.
+func (m manifest) publication(made snapshot.State) (p publication, err error) {
+	p = publication{savepoints: m.Savepoints, answers: m.answers, last: numbers{row: m.LastRow, field: m.LastField}}
+	for _, one := range m.Played {
+		d, err := one.draft(made)
+		if err != nil {
+			return p, err
+		}
+		p.played = append(p.played, d)
+	}
+	p.draft, err = m.draft(made)
+	return p, err
+}
+
+func (m manifest) draft(made snapshot.State) (draft, error) {
+	d := draft{
+		head: &snapshot.Snapshot{State: made}, commit: m.Commit, schema: m.Schema, properties: m.Properties,
+		opened: m.Opened, reopened: filesOf(m.Reopened), closed: filesOf(m.Closed), marks: m.Marks,
+	}
+	return d, d.nameDocuments()
+}
+
+// filesOf are files of which only the id is known.
+func filesOf(ids []int64) []*catalog.File {
+	out := make([]*catalog.File, len(ids))
+	for i, id := range ids {
+		out[i] = &catalog.File{ID: id}
+	}
+	return out
+}

@@ -1,0 +1,60 @@
+package snapshot
+
+import (
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// OfKind returns the files of one kind.
+func OfKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
+	return filter(files, func(f *catalog.File) bool { return f.Kind == kind })
+}
+
+// Without returns the files of one list that the other lacks.
+func Without(files, other []*catalog.File) []*catalog.File {
+	has := make(map[int64]bool, len(other))
+	for _, f := range other {
+		has[f.ID] = true
+	}
+	return filter(files, func(f *catalog.File) bool { return !has[f.ID] })
+}
+
+func filter(files []*catalog.File, keep func(*catalog.File) bool) (out []*catalog.File) {
+	for _, f := range files {
+		if keep(f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// BySchema groups files that were written with the same schema, in order.
+func BySchema(files []*catalog.File) (groups [][]*catalog.File) {
+	at := map[string]int{}
+	for _, f := range files {
+		i, ok := at[f.SchemaID]
+		if !ok {
+			i = len(groups)
+			at[f.SchemaID] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], f)
+	}
+	return groups
+}
+
+// SchemasOf returns the schemas that files were written with, by document id.
+func SchemasOf(tx catalog.Tx, files []*catalog.File) (map[string]schema.Schema, error) {
+	out := map[string]schema.Schema{}
+	for _, f := range files {
+		if _, ok := out[f.SchemaID]; ok {
+			continue
+		}
+		s, err := tx.Schema(f.SchemaID)
+		if err != nil {
+			return nil, err
+		}
+		out[f.SchemaID] = s
+	}
+	return out, nil
+}
