@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"rowback/server/calls"
 	"rowback/server/host"
 
 	"github.com/gofiber/fiber/v2"
@@ -33,6 +34,13 @@ type route struct {
 	problems     []int    // what else may come; 500 and 503 go without saying
 	handler      fiber.Handler
 }
+
+// Problem and Answer are named in the document after this package, whatever package they are made by: clients that are
+// generated from it keep their names.
+type (
+	Problem host.Problem
+	Answer  calls.Answer
+)
 
 // bearer is the name of how tokens are sent.
 const bearer = "bearer"
@@ -88,7 +96,7 @@ func describe(r *openapi31.Reflector, rt route) error {
 		op.AddRespStructure(new(progress), openapi.WithHTTPStatus(http.StatusAccepted))
 	}
 	for _, status := range rt.allProblems() {
-		op.AddRespStructure(new(host.Problem), openapi.WithHTTPStatus(status), openapi.WithContentType("application/problem+json"))
+		op.AddRespStructure(new(Problem), openapi.WithHTTPStatus(status), openapi.WithContentType("application/problem+json"))
 	}
 	return r.AddOperation(op)
 }

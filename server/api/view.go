@@ -106,17 +106,17 @@ func viewSchema(ref string, s snapshot.State) schemaView {
 
 // progressView is work that was answered with 202.
 type progress struct {
-	ID        string        `json:"id"`
-	Progress  int           `json:"progress" description:"0 to 100; -1: it failed."`
-	Message   string        `json:"message"`
-	Result    *calls.Answer `json:"result" description:"The answer that the work would have had; null while it runs."`
-	CreatedAt time.Time     `json:"created_at"`
-	UpdatedAt time.Time     `json:"updated_at"`
+	ID        string    `json:"id"`
+	Progress  int       `json:"progress" description:"0 to 100; -1: it failed."`
+	Message   string    `json:"message"`
+	Result    *Answer   `json:"result" description:"The answer that the work would have had; null while it runs."`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 func progressView(j catalog.Job) progress {
 	p := progress{ID: j.ID, Progress: j.Progress, Message: j.Message, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}
-	var told calls.Answer
+	var told Answer
 	if json.Unmarshal(j.Answer, &told) == nil && told.Status != 0 {
 		p.Result = &told
 	}
