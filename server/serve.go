@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"strings"
@@ -48,8 +49,11 @@ type size int64
 // UnmarshalText reads a size.
 func (s *size) UnmarshalText(text []byte) error {
 	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > math.MaxInt64 {
+		return fmt.Errorf("%q is not a size; write it as 500MB, 2GB or 1GiB", text)
+	}
 	*s = size(n)
-	return err
+	return nil
 }
 
 // Run runs the server until it is told to stop.

@@ -181,6 +181,9 @@ func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 		}
 		if folder == "objects" { // the mount point of a disk that is away
 			b.must(os.Mkdir(path, 0o700))
+			if e := storage.Explain(b.Ready(context.Background())); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
+				t.Errorf("ready over an empty folder: %v", e)
+			}
 			ctx, r, text := context.Background(), storage.Request{}, "new"
 			for what, write := range map[string]func() error{
 				"a commit":   func() error { _, err := b.try(d, "append", intake.JSON, `[{"id":2}]`); return err },

@@ -96,15 +96,20 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.halted(); err != nil {
 		return err
 	}
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { _, err := tx.Last("commit"); return err }); err != nil {
+	var commits int64
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) (err error) { commits, err = tx.Last("commit"); return err }); err != nil {
 		return fault.Errorf(fault.Unavailable, "catalog_unreachable", "The catalog does not answer.")
 	}
+	missing := fault.Errorf(fault.Unavailable, "objects_missing",
+		"The stored files are missing (objects, in the data directory). Put them back, then start the server again.")
 	if err := s.blobs.Writable(); err != nil {
 		if e := systemFault(err); e != nil {
 			return e
 		}
-		return fault.Errorf(fault.Unavailable, "objects_missing",
-			"The folder of the stored files is missing (objects, in the data directory). Put it back, then start the server again.")
+		return missing
+	}
+	if empty, err := s.blobs.IsEmpty(); err == nil && empty && commits > 0 { // the mount point of a disk that is away
+		return missing
 	}
 	if err := blob.Writable(filepath.Join(s.dir, "catalog.db")); err != nil {
 		return systemFault(err)

@@ -72,12 +72,14 @@ func New() (*Face, error) {
 	return f, err
 }
 
-// Mount adds the manual to an application, at /manual/ and one path a page.
+// Mount adds the manual to an application, at /manual/ and one path a page. The server's own address leads there.
 func (f *Face) Mount(app *fiber.App) {
 	for at, content := range f.files {
 		serve(app, at, content)
 	}
-	app.Get("/manual", func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0], http.StatusFound) })
+	first := func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0], http.StatusFound) }
+	app.Get("/manual", first)
+	app.Get("/", first)
 }
 
 func serve(app *fiber.App, at string, content file) {

@@ -42,8 +42,10 @@ func get(t *testing.T, target string) *http.Response {
 }
 
 func TestThePagesAreServed(t *testing.T) {
-	if answer := get(t, "/manual/"); answer.StatusCode != 302 || answer.Header.Get("Location") != "/manual/guide" {
-		t.Errorf("%d %s", answer.StatusCode, answer.Header.Get("Location"))
+	for _, target := range []string{"/", "/manual/"} {
+		if answer := get(t, target); answer.StatusCode != 302 || answer.Header.Get("Location") != "/manual/guide" {
+			t.Errorf("%s: %d %s", target, answer.StatusCode, answer.Header.Get("Location"))
+		}
 	}
 	pages, err := Manual()
 	if err != nil {

@@ -85,6 +85,20 @@ func (d *Dir) Writable() error {
 	return nil
 }
 
+// IsEmpty reports whether no object is stored. It looks at one entry, however many there are.
+func (d *Dir) IsEmpty() (bool, error) {
+	dir, err := os.Open(filepath.Join(d.root, objectsDir))
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(1)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return len(names) == 0, err
+}
+
 // OpenReadOnly opens the store in the directory root to look at it: what is temporary goes to the directory scratch, and
 // whatever would change the store is an error.
 func OpenReadOnly(root, scratch string) (*Dir, error) {
