@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/schema"
 )
 
 // actionKeys names what every mode is as an action, Noun.verb. A commit of mode schema says itself what it did to a
@@ -96,4 +97,40 @@ func newestFirst(a, b catalog.Commit) int { return byID(b, a) }
 func (s *Store) Played(ctx context.Context, dataset string, merge int64) (list []catalog.Commit, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Played(dataset, merge); return err })
 	return list, err
+}
+
+// Commits lists up to limit commits, newest first, with ids below before.
+func (s *Store) Commits(ctx context.Context, dataset string, before int64, limit int) (list []catalog.Commit, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Commits(dataset, before, limit); return err })
+	return list, err
+}
+
+// CommitByID returns one commit of a dataset.
+func (s *Store) CommitByID(ctx context.Context, dataset string, id int64) (c catalog.Commit, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := s.dataset(tx, dataset)
+		if err != nil {
+			return err
+		}
+		c, err = tx.Commit(dataset, id)
+		return known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+	})
+	return c, err
+}
+
+// CommitFile returns the file of a kind that a commit wrote.
+func (s *Store) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Kind) (f *catalog.File, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		files, err := tx.Opened(c.DatasetID, c.ID, c.ID)
+		for _, g := range files {
+			if g.Kind == kind && (g.CommitID == c.ID || g.CommitID == c.Tag) {
+				f = g
+			}
+		}
+		return err
+	})
+	if err == nil && f == nil {
+		err = fault.Errorf(fault.NotFound, "file_not_found", "Commit %d wrote no %s file.", c.ID, kind)
+	}
+	return f, err
 }

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"time"
 
-	"rowback/storage/blob"
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
-	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
@@ -74,128 +71,6 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 		}
 		return err
 	})
-}
-
-// work is a commit while it is made: what it is, and what is held for it.
-type work struct {
-	publication
-	*held
-	part    int                   // of a merge: among the commits that it plays; numbers the files
-	fileIDs map[schema.Kind]int64 // that its files have, once they were given
-}
-
-// held is what is held while a commit is made. The commits that a merge plays share it.
-type held struct {
-	store   *Store
-	request Request
-	first   []hook // what the transaction does before it records the commit
-	family  *family
-	holdsID bool // the family is locked: row numbers are being assigned
-	batch   *blob.Batch
-	conn    *duck.Conn
-	unlock  func() // nil: no lock is held
-}
-
-// begin takes the dataset's lock, reads its head, and gives the commit its id.
-func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catalog.Mode) (*work, error) {
-	w, err := s.lockHead(ctx, dataset, r)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.number(ctx, mode); err != nil {
-		w.end()
-		return nil, err
-	}
-	return w, nil
-}
-
-// lockHead takes the dataset's lock and reads its head.
-func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
-	unlock, err := s.catalog.Lock(ctx, dataset)
-	if err != nil {
-		return nil, err
-	}
-	w := &work{held: &held{store: s, request: r, unlock: unlock}}
-	if err := s.halted(); err != nil {
-		w.end()
-		return nil, err
-	}
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { return w.readHead(tx, dataset) })
-	if err == nil {
-		err = r.expects(w.head.Dataset)
-	}
-	if err != nil {
-		w.end()
-		return nil, err
-	}
-	return w, nil
-}
-
-// beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
-func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.Mode) (*work, error) {
-	if err := s.halted(); err != nil {
-		return nil, err
-	}
-	w := &work{held: &held{store: s, request: r, first: []hook{b.add}, family: newFamily(0, int64(len(b.Schema.Columns)))}}
-	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
-	return w, w.number(ctx, mode)
-}
-
-// number starts the commit: it gets its id, and a folder for its files.
-func (w *work) number(ctx context.Context, mode catalog.Mode) error {
-	s, r, d := w.store, w.request, w.head.Dataset
-	w.draft = draftOn(w.head)
-	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, 1)
-	if err != nil {
-		return err
-	}
-	w.commit = catalog.Commit{
-		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
-		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
-	}
-	w.batch, err = s.blobs.Batch(w.key())
-	return err
-}
-
-func (w *work) readHead(tx catalog.Tx, dataset string) error {
-	d, err := w.store.dataset(tx, dataset)
-	if err != nil {
-		return err
-	}
-	if w.head, err = w.store.snapshot(tx, d, d.Head); err != nil {
-		return err
-	}
-	w.family, err = w.store.family(tx, d.FamilyID)
-	return err
-}
-
-func orEmpty(m json.RawMessage) json.RawMessage {
-	if len(m) == 0 {
-		return json.RawMessage("{}")
-	}
-	return m
-}
-
-// connect opens the connection that the commit's statements run on.
-func (w *work) connect(ctx context.Context) (err error) {
-	w.conn, err = w.store.Conn(ctx)
-	return err
-}
-
-// end gives back what the commit holds. After publish it changes nothing that stands.
-func (w *work) end() {
-	if w.conn != nil {
-		w.conn.Close()
-	}
-	if w.batch != nil {
-		w.batch.Discard()
-	}
-	if w.holdsID {
-		w.family.mu.Unlock()
-	}
-	if w.unlock != nil {
-		w.unlock()
-	}
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It

@@ -149,7 +149,7 @@ var acts = map[string]act{
 		return err
 	},
 	"create with records": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.Found(ctx, storage.NewDataset{ProjectID: 1, Name: "new"}, storage.Change{Upload: b.upload(intake.JSON, `[{"v":1}]`)})
+		_, err := b.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 1, Name: "new"}, storage.Change{Upload: b.upload(intake.JSON, `[{"v":1}]`)})
 		return err
 	},
 	"append":    committing(catalog.Append, `[{"id":70,"x":"a"}]`),

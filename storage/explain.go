@@ -21,7 +21,8 @@ func Explain(err error) *fault.Error {
 	case errors.As(err, &in):
 		return uploadError(in)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fault.Errorf(fault.Unavailable, "timeout", "This took longer than the time limit. Ask for less, or raise the limit.")
+		return fault.Errorf(fault.Unavailable, "timeout",
+			"This took longer than the time limit. Ask for less, or raise the limit.")
 	case errors.Is(err, context.Canceled):
 		return fault.Errorf(fault.Unavailable, "stopped", "The server is stopping. Send the request again.")
 	case systemFault(err) != nil:
@@ -29,22 +30,22 @@ func Explain(err error) *fault.Error {
 	case duck.CauseOf(err) == duck.OutOfDisk:
 		return fault.System(syscall.ENOSPC)
 	case duck.CauseOf(err) == duck.OutOfMemory:
-		return fault.Errorf(fault.Unavailable, "out_of_memory", "This needs more memory than the server may use (--memory-limit). Nothing was changed.")
+		return fault.Errorf(fault.Unavailable, "out_of_memory",
+			"This needs more memory than the server may use (--memory-limit). Nothing was changed.")
 	case duck.CauseOf(err) == duck.Crash:
-		e := fault.Errorf(fault.Invalid, "statement_failed", "DuckDB crashed on this query. The server is unaffected; write the query in another way.")
-		e.Cause = err
-		return e
+		return fault.Errorf(fault.Invalid, "statement_failed",
+			"DuckDB crashed on this query. The server is unaffected; write the query in another way.").Because(err)
 	}
-	return fault.Errorf(fault.Internal, "internal", "Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
+	return fault.Errorf(fault.Internal, "internal",
+		"Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
 }
 
 // systemFault returns what a client is told where the operating system refused something, and nil where it did not.
 func systemFault(err error) *fault.Error {
-	e := fault.System(errnoOf(err))
-	if e != nil {
-		e.Cause = err
+	if e := fault.System(errnoOf(err)); e != nil {
+		return e.Because(err)
 	}
-	return e
+	return nil
 }
 
 // errnoOf returns the operating system's reason for an error, and 0 where it has none.

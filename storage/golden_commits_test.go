@@ -176,7 +176,7 @@ func (g golden) makeNumbered() {
 	ctx := context.Background()
 	told := func(any) (json.RawMessage, error) { return json.RawMessage(`"made"`), nil }
 	r := storage.Request{User: "ann", Receipt: &storage.Receipt{Key: "k", Fingerprint: "p", Answer: told}}
-	made, err := g.Found(ctx, storage.NewDataset{ProjectID: 2, Name: "numbered"}, storage.Change{
+	made, err := g.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 2, Name: "numbered"}, storage.Change{
 		Request: r, Mode: catalog.Append, Upload: g.upload(intake.NDJSON, `{"a":1}`+"\n"+`{"a":2}`),
 	})
 	g.must(err)

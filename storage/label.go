@@ -19,6 +19,14 @@ import (
 // that were made or described by themselves, and whether it is deleted. Like a commit, it is written first and recorded
 // in the catalog after: at the start the labels win. Each has the receipt of the request that made it.
 
+// Folders of a dataset that are not commits.
+const (
+	labelsFolder  = "labels"
+	backupsFolder = "backups"
+	birthLabel    = "dataset" // how the dataset was made, where it was made without a commit
+	deletedLabel  = "deleted" // when the dataset was deleted
+)
+
 // birth is a dataset as it was before its first commit; a fork starts with its upstream's state. It is dataset.json, or part
 // of the commit that the dataset is made with.
 type birth struct {

@@ -278,8 +278,7 @@ func (w *work) checkWidened(ctx context.Context) error {
 		return nil
 	}
 	err := w.checkStored(ctx, widened)
-	if e := Explain(err); err != nil && e.Code == "type_mismatch" {
-		old, _ := w.head.Schema.ByName(fmt.Sprint(e.Fields["column"]))
+	if old, ok := mismatchOf(err); ok {
 		c, _ := w.schema.ByID(old.ID)
 		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.", c.Name, c.Type)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/clientsql"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -45,8 +46,8 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	trial.commit.ID = math.MaxInt64
 	defer trial.end()
 	answer, err := trial.undo(ctx, commit, p)
-	if e := Explain(err); err != nil && (e.Kind == fault.Conflict || e.Code == "derivation_refused") {
-		return Rollbackable{Blocked: true, Detail: e.Detail, Policy: p}, nil
+	if fault.KindOf(err) == fault.Conflict || errors.Is(err, clientsql.ErrUnderived) {
+		return Rollbackable{Blocked: true, Detail: Explain(err).Detail, Policy: p}, nil
 	}
 	return answer, err
 }

@@ -52,7 +52,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 	u := intake.Upload{Format: intake.JSON, Path: w.store.blobs.Scratch("values.json")}
 	defer w.store.blobs.RemoveScratch(u.Path)
 	fit, records, err := w.fitValues(ctx, c, values, u)
-	if isMismatch(err) {
+	if _, misfits := mismatchOf(err); misfits {
 		return w.misfit(ctx, c, values, u)
 	}
 	if err != nil {
@@ -123,8 +123,6 @@ func (s *Store) writeValues(path, field string, values []json.RawMessage) (size 
 	return int64(text.Len()), s.blobs.WriteScratch(path, text.Bytes())
 }
 
-func isMismatch(err error) bool { return err != nil && Explain(err).Code == "type_mismatch" }
-
 // misfit is the error that names the first value which a column can't take.
 func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
 	var failed error
@@ -133,7 +131,7 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 		if err == nil {
 			records.close()
 		}
-		if err != nil && !isMismatch(err) {
+		if _, misfits := mismatchOf(err); err != nil && !misfits {
 			failed = err
 		}
 		return err != nil

@@ -54,10 +54,9 @@ func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d"
 func (s *Store) halt(cause error) error {
 	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out", "error", cause)
 	s.stopped.Store(&cause)
-	e := fault.Errorf(fault.Unavailable, "outcome_unknown", "The server's disk failed while this was recorded: whether it stands is known after the "+
-		"server's next start. Restart it, then look before you send this again, or use the same Idempotency-Key.")
-	e.Cause = cause
-	return e
+	return fault.Errorf(fault.Unavailable, "outcome_unknown",
+		"The server's disk failed while this was recorded: whether it stands is known after the server's next start. "+
+			"Restart it, then look before you send this again, or use the same Idempotency-Key.").Because(cause)
 }
 
 // halted refuses writes after halt.
@@ -66,10 +65,9 @@ func (s *Store) halted() error {
 	if cause == nil {
 		return nil
 	}
-	e := fault.Errorf(fault.Unavailable, "restart_needed",
-		"The server's disk failed, and nothing is written until the server is restarted. Restart it, then send this again.")
-	e.Cause = *cause
-	return e
+	return fault.Errorf(fault.Unavailable, "restart_needed",
+		"The server's disk failed, and nothing is written until the server is restarted. Restart it, then send this again.").
+		Because(*cause)
 }
 
 // write runs a transaction of the catalog alone.

@@ -160,7 +160,7 @@ func (f *Face) commitOrFound(ctx context.Context, g ingestion, c storage.Change)
 		return f.store.Commit(ctx, d.ID, c)
 	}
 	if fault.KindOf(err) == fault.NotFound && g.makes {
-		made, err := f.store.Found(ctx, storage.NewDataset{ProjectID: g.project, Name: g.name, Key: g.key}, c)
+		made, err := f.store.CreateWithRecords(ctx, storage.NewDataset{ProjectID: g.project, Name: g.name, Key: g.key}, c)
 		return made.Commit, err
 	}
 	if err == nil {

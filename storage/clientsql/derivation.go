@@ -148,7 +148,7 @@ func (e inExpression) nameColumn(n *node) error {
 		return unclear(name)
 	}
 	end := n.Offset + nameLength(e.text[n.Offset:])
-	if !schema.SameName(strings.Trim(e.text[n.Offset:end], `"`), strings.ReplaceAll(name, `"`, `""`)) {
+	if !schema.SameName(unquoted(e.text[n.Offset:end]), name) {
 		return unclear(name)
 	}
 	e.uses = append(e.uses, use{n.Offset, end, c.ID})
@@ -160,6 +160,14 @@ func unclear(name string) error {
 }
 
 var writtenName = regexp.MustCompile(`^("([^"]|"")*"|[\pL_][\pL\pM\pN_$]*)`)
+
+// unquoted is a written name without its quotes.
+func unquoted(written string) string {
+	if inside, ok := strings.CutPrefix(written, `"`); ok {
+		return strings.ReplaceAll(strings.TrimSuffix(inside, `"`), `""`, `"`)
+	}
+	return written
+}
 
 // nameLength is how many bytes the name has that a text starts with.
 func nameLength(text string) int { return len(writtenName.FindString(text)) }

@@ -2,6 +2,7 @@ package clientsql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,9 +53,13 @@ func unfailing(message string) string {
 	return strings.ReplaceAll(message, "the TRY expression", "a derivation")
 }
 
+// ErrUnderived is why a derivation has no type that values can have.
+var ErrUnderived = errors.New("the derivation has no type")
+
 func unbound(s schema.Schema, c schema.Column, why string) error {
-	return fault.Errorf(fault.Invalid, "derivation_refused", "Variable %q can't be derived as %s: %s.", c.Name, fault.Clip(s.DerivationText(c)), why).
-		With("variable", c.Name)
+	return fault.Errorf(fault.Invalid, "derivation_refused", "Variable %q can't be derived as %s: %s.",
+		c.Name, fault.Clip(s.DerivationText(c)), why).
+		With("variable", c.Name).Because(ErrUnderived)
 }
 
 // RefuseDerivedType is the error for a derivation whose values can't be given out.

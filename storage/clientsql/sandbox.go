@@ -86,8 +86,6 @@ func NotStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	e := fault.Errorf(fault.Unavailable, "busy",
-		"The server can't start a process for the SQL now. Send the request again in a moment.")
-	e.Cause = err
-	return e
+	return fault.Errorf(fault.Unavailable, "busy",
+		"The server can't start a process for the SQL now. Send the request again in a moment.").Because(err)
 }

@@ -57,6 +57,13 @@ func (e *Error) With(name string, value any) *Error {
 	return &Error{Kind: e.Kind, Code: e.Code, Detail: e.Detail, Fields: fields, Cause: e.Cause}
 }
 
+// Because returns the error with what it came of, which the log has and errors.Is finds.
+func (e *Error) Because(cause error) *Error {
+	out := *e
+	out.Cause = cause
+	return &out
+}
+
 // KindOf returns the kind of an error that can be shown, and Internal for all others.
 func KindOf(err error) Kind {
 	var e *Error

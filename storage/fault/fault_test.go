@@ -10,8 +10,7 @@ import (
 
 func TestKindOfFindsTheErrorInAChain(t *testing.T) {
 	cause := errors.New("ours")
-	refused := Errorf(Conflict, "moved", "The head is %d.", 3)
-	refused.Cause = cause
+	refused := Errorf(Conflict, "moved", "The head is %d.", 3).Because(cause)
 	wrapped := fmt.Errorf("commit: %w", refused)
 	if KindOf(wrapped) != Conflict || KindOf(cause) != Internal || !errors.Is(wrapped, cause) {
 		t.Errorf("%v, %v", KindOf(wrapped), KindOf(cause))

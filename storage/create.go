@@ -1,0 +1,176 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// NewDataset is what a dataset is made with. Only Name is required.
+type NewDataset struct {
+	ID             string // empty: a new one
+	ProjectID      int64
+	Name           string
+	Namesake       bool     // make it even where the name is taken: it is asked for by its id then
+	Key            []string // column names; none: the server assigns _id
+	Description    string
+	Metadata       catalog.Metadata
+	QualityColumn  string
+	CategoryColumn string
+}
+
+// CheckName refuses names of datasets that could not be written in a path, a ref or a query.
+func CheckName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "", strings.TrimSpace(name) != name, len(name) > 255:
+		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", fault.Clip(name))
+	case strings.ContainsFunc(name, isControl), strings.ContainsAny(name, `/\@`):
+		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has no slashes, no @ and no control characters; %q has.", fault.Clip(name))
+	case name == "." || name == ".." || name == "versions" || looksLikeID.MatchString(name):
+		return fault.Errorf(fault.Invalid, "invalid_name", "%q can't be a dataset's name: it reads as something else.", name)
+	}
+	return nil
+}
+
+// CreateDataset makes a dataset without records.
+func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (snapshot.State, error) {
+	made, err := s.newCreation(ctx, n)
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+		if err := made.add(tx); err != nil {
+			return err
+		}
+		a, err := s.answer(tx, r, made.state())
+		if err != nil {
+			return err
+		}
+		if err := a.record(tx); err != nil {
+			return err
+		}
+		return l.put(made.Dataset.ID, birthLabel, made.with(a))
+	})
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	return made.state(), nil
+}
+
+// CreateWithRecords makes a dataset with its first records: both stand, or neither. The request's receipt is told a State.
+func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (snapshot.State, error) {
+	made, err := s.newCreation(ctx, n)
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	w, err := s.beginNew(ctx, made, c.Request, catalog.Append)
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	defer w.end()
+	if err = w.connect(ctx); err == nil {
+		err = w.append(ctx, c.Upload)
+	}
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	if err := w.bookmarkImport(ctx); err != nil {
+		return snapshot.State{}, err
+	}
+	return publish(ctx, w, asState)
+}
+
+// newCreation is a dataset that is to be made.
+func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
+	if err := CheckName(n.Name); err != nil {
+		return nil, err
+	}
+	if n.ProjectID < 1 {
+		return nil, fault.Errorf(fault.Invalid, "invalid_project", "A project_id is 1 or greater; %d is not.", n.ProjectID)
+	}
+	start, err := n.schema()
+	if err != nil {
+		return nil, err
+	}
+	namesake, err := s.isNamesake(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	d := catalog.Dataset{ID: cmp.Or(n.ID, s.options.NewID()), IsNamesake: namesake, FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
+	p := catalog.Properties{Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn}
+	if p.Metadata == nil {
+		p.Metadata = catalog.Metadata{}
+	}
+	var errSchema, errProperties error
+	d.SchemaID, errSchema = catalog.DocumentID(start)
+	d.PropertiesID, errProperties = catalog.DocumentID(p)
+	return &birth{Dataset: d, Schema: start, Properties: p}, errors.Join(errSchema, errProperties)
+}
+
+// isNamesake tells whether the name is taken, where that is no reason to refuse it.
+func (s *Store) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
+	if !n.Namesake {
+		return false, nil
+	}
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		_, err := tx.DatasetByName(n.ProjectID, n.Name)
+		taken = err == nil
+		if errors.Is(err, catalog.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	return taken, err
+}
+
+// schema is the schema before the first record: the key columns, whose types are not known yet.
+func (n NewDataset) schema() (out schema.Schema, err error) {
+	for i, name := range n.Key {
+		if err := CheckColumnName(name); err != nil {
+			return out, err
+		}
+		if _, twice := out.ByName(name); twice {
+			return out, fault.Errorf(fault.Invalid, "invalid_key", "Column %q is in the key twice.", name)
+		}
+		out.Columns = append(out.Columns, schema.Column{ID: i + 1, Name: name, Type: schema.Of(schema.Null)})
+		out.Key = append(out.Key, i+1)
+	}
+	return out, nil
+}
+
+func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
+	if _, err := tx.AddDocument(start); err != nil {
+		return err
+	}
+	if _, err := tx.AddDocument(p); err != nil {
+		return err
+	}
+	if err := tx.AddFamily(d.FamilyID); err != nil {
+		return err
+	}
+	if err := tx.AdvanceFamily(d.FamilyID, 0, int64(len(start.Columns))); err != nil {
+		return err
+	}
+	return tx.AddDataset(d)
+}
+
+// nameTaken puts a violated uniqueness of names into words.
+func nameTaken(err error, name string) error {
+	if catalog.IsDuplicate(err) {
+		return taken(name)
+	}
+	if errors.Is(err, catalog.ErrMoved) {
+		return fault.Errorf(fault.Conflict, "stale_head", "The dataset has changed meanwhile. Send the request again.")
+	}
+	return err
+}
+
+func taken(name string) error {
+	return fault.Errorf(fault.Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
+}

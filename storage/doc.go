@@ -1,0 +1,50 @@
+// Package storage is the store: datasets whose every change is a commit that can be undone, compared and read again.
+//
+// A store is a directory. Its objects are immutable files and the log of what happened; its catalog is their index, which a
+// start brings up to what the objects tell. A change becomes visible in one transaction of the catalog, after everything
+// that it wrote is on the disk. The layout, the formats and what a start does are in README.md.
+//
+// # Words
+//
+//	commit        one atomic change of a dataset: the files that it opens and closes, and what is known of the dataset after it
+//	data file     rows that a commit wrote, each tagged with it (_commit)
+//	rollback file rows that a commit displaced, as they were, each with the place where it lay (_file, _pos)
+//	entry         that a file serves a dataset from one commit until another; which files are live follows from the entries
+//	state         what a dataset is as of one commit; with its live files, a snapshot (package snapshot)
+//	ref           what names a state: head, a commit id, a version, a savepoint, a time
+//	family        a dataset and its forks: they share files, row numbers and column ids
+//	action        a commit as collaborators see it; a merge plays the actions of a source on a target
+//	label         what is kept beside commits: how a dataset was made, versions, savepoints, deletions, backups
+//	birth         a dataset as it was before its first commit
+//	manifest      commit.json: the description of a commit, from which it can be recorded again
+//	draft         what a commit is, as plain data, while it is made
+//	work          a draft with what is held for it: the lock, a connection, a folder for files
+//	publication   what one commit.json describes and one transaction records
+//	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
+//
+// # Where to begin
+//
+//	commit.go     the protocol of a commit, a step a call; draft.go what a commit is, publication.go the transaction
+//	work.go       what a commit holds; write.go the files that it writes; manifest.go how it is described
+//	refs.go       from a ref to a snapshot
+//	modes.go      append, overwrite, upsert and delete; incoming.go and fit.go an upload on its way in
+//	rollback.go   undoing a commit; blockers.go what stands in the way; restore.go going back to a state
+//	fork.go       forks; merge.go merging, merge_rows.go and merge_columns.go what it does to records and variables
+//	variable.go   columns as people see them
+//	forward.go    bringing the catalog up to the objects; check.go whether a store is sound
+//
+// The packages below know nothing of stores. Which of them may know which is in server/architecture_test.go.
+//
+//	fault         what a refusal says           schema    types and columns        blob       immutable objects
+//	catalog       rows and transactions         duck      the door to DuckDB       datafile   Parquet files
+//	snapshot      states and their differences  clientsql SQL that clients write   gate       what may be stored
+//	intake        records in                    output    records out              verify     files against the catalog
+//
+// # What proves it
+//
+//	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
+//	history_test.go, family_test.go       random histories and fork families against a model in memory, from printed seeds
+//	golden_commits_test.go                a store of an earlier program reads as it did, and is made anew to the same bytes
+//	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
+//	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse
+package storage
