@@ -475,3 +475,12 @@ func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot
 	})
 	return &out, err
 }
+
+// becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
+// value if it comes back the same.
+func becomes(from, to schema.Type) string {
+	if from.Name == schema.Varchar && !to.Nested() {
+		return textFits("v", to)
+	}
+	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, "v")) + ") IS NOT DISTINCT FROM v"
+}
