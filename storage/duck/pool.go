@@ -53,14 +53,11 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	for {
 		select {
 		case one := <-p.ready:
-			p.note(one, true)
-			if _, err := one.exec(ctx, "SELECT 1"); err == nil { // it may have been killed while it waited
+			if !hasEnded(one.pipe) { // it may have been killed while it waited
+				p.note(one, true)
 				return &Conn{session: &lent{one, p}}, nil
 			}
 			p.work.Go(func() { p.end(one) })
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
 		default:
 			one, err := startProcess(ctx, p.name, p.limits())
 			if err != nil {

@@ -28,6 +28,7 @@ type process struct {
 	cmd    *exec.Cmd
 	temp   string // the instance's own folder, which ends with it
 	in     io.WriteCloser
+	pipe   *os.File // out, unread
 	ask    *gob.Encoder
 	out    *bufio.Reader
 	acks   *gob.Decoder
@@ -56,12 +57,11 @@ func startProcess(ctx context.Context, name string, limits Limits) (p *process, 
 	if err != nil {
 		return nil, err
 	}
+	p.pipe = out.(*os.File)
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a process: %w", err)
 	}
-	if f, ok := out.(*os.File); ok {
-		widenPipe(f)
-	}
+	widenPipe(p.pipe)
 	p.wait = sync.OnceValue(p.cmd.Wait)
 	p.ask, p.out = gob.NewEncoder(p.in), bufio.NewReaderSize(out, pipeBuffer)
 	p.acks = gob.NewDecoder(p.out)
