@@ -35,6 +35,7 @@ type process struct {
 	said   words
 	wait   func() error
 	uses   int
+	asked  *atomic.Int64 // requests of its pool; nil until it has one
 	killed atomic.Bool
 }
 
@@ -119,6 +120,9 @@ func (p *process) send(ctx context.Context, r request) error {
 
 func (p *process) request(ctx context.Context, r request) (a ack, err error) {
 	defer p.killAtEnd(ctx)()
+	if p.asked != nil {
+		p.asked.Add(1)
+	}
 	if err := p.ask.Encode(r); err != nil {
 		return a, p.broken(ctx, err)
 	}
