@@ -78,7 +78,7 @@ func (in *incoming) asOffered() bool {
 // assemble makes the rows of decoded records.
 func (w *work) assemble(in *incoming, decoded intake.Decoded) (arrow.RecordBatch, error) {
 	came, err := decoded.Batch()
-	if err != nil {
+	if came == nil {
 		return nil, err
 	}
 	defer came.Release()
@@ -167,7 +167,7 @@ const literalRows = 16
 // that SQL has no plain literals for, or keys that have to be looked at.
 func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
 	came, err := decoded.Batch()
-	if err != nil {
+	if came == nil {
 		return false, err
 	}
 	defer came.Release()

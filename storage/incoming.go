@@ -32,7 +32,7 @@ type incoming struct {
 }
 
 // tinyUpload is up to how many bytes an upload is kept in memory, or in a temporary table, instead of a file.
-const tinyUpload = 64 << 10
+const tinyUpload = intake.Tiny
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.

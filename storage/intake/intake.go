@@ -70,9 +70,9 @@ type Records interface {
 	Explain(err error) error
 }
 
-// Decoded are few records, which were decoded here and not by DuckDB.
+// Decoded are few records that can be had without a statement.
 type Decoded interface {
-	// Batch returns all records, with the columns of Columns.
+	// Batch returns all records, with the columns of Columns; nil where only a statement on their relation can.
 	Batch() (arrow.RecordBatch, error)
 }
 
