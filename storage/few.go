@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -218,6 +219,9 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 	case *array.Int64, *array.Uint64, *array.Boolean:
 		text = a.ValueStr(row)
 	case *array.Float64:
+		if math.IsInf(v.Value(row), 0) || math.IsNaN(v.Value(row)) {
+			return "", false
+		}
 		text = strconv.FormatFloat(v.Value(row), 'g', -1, 64)
 	case *array.Decimal128:
 		text = v.Value(row).ToString(int32(t.Scale))
