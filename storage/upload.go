@@ -42,7 +42,7 @@ func (s *Store) openUpload(ctx context.Context, conn *duck.Conn, u intake.Upload
 	if r.conn, err = s.readers.take(ctx); err != nil {
 		return r, err
 	}
-	r.close = func() { r.conn.Close() }
+	r.close = func() { r.conn.Close(); os.RemoveAll(intake.PartsOf(u)) }
 	if r.Records, err = intake.Open(ctx, r.conn, u); err != nil {
 		r.close()
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rowback/storage/datafile"
+	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
 
@@ -16,7 +17,7 @@ import (
 
 // partColumns is how many columns a statement tests. Planning one can't be interrupted, and takes longer for each test
 // the more there are.
-const partColumns = 250
+const partColumns = intake.PartColumns
 
 // columnBytes is what a column takes while it is written to a file, for that no more columns are written at once than
 // there is memory for.
