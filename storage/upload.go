@@ -42,7 +42,8 @@ func (s *Store) openUpload(ctx context.Context, conn *duck.Conn, u intake.Upload
 	if r.conn, err = s.readers.take(ctx); err != nil {
 		return r, err
 	}
-	r.close = func() { r.conn.Close(); os.RemoveAll(intake.PartsOf(u)) }
+	u.Parts = s.blobs.Scratch("parts")
+	r.close = func() { r.conn.Close(); os.RemoveAll(u.Parts) }
 	if r.Records, err = intake.Open(ctx, r.conn, u); err != nil {
 		r.close()
 	}

@@ -35,6 +35,7 @@ type Upload struct {
 	Format Format
 	Path   string
 	Size   int64                  // bytes
+	Parts  string                 // path of a folder that may be made for parts of it; whoever opens it removes that
 	Types  map[string]schema.Type // of columns of a Parquet file, where more is known of them than the file can tell
 }
 

@@ -25,9 +25,6 @@ const maxParts = 100
 // errOdd says that a CSV has something that is not divided here. DuckDB reads it whole, and tells.
 var errOdd = errors.New("not a plain CSV")
 
-// PartsOf is the folder with the files of a wide CSV, where there are any. Whoever has the upload removes it.
-func PartsOf(u Upload) string { return u.Path + ".parts" }
-
 // splitter divides a CSV.
 type splitter struct {
 	in      *bufio.Reader
@@ -43,7 +40,7 @@ type splitter struct {
 // number; and how many bytes the longest record has.
 func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64, err error) {
 	n := (columns + PartColumns - 1) / PartColumns
-	if n > maxParts {
+	if n > maxParts || u.Parts == "" {
 		return nil, 0, errOdd
 	}
 	in, err := os.Open(u.Path)
@@ -51,12 +48,12 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 		return nil, 0, err
 	}
 	defer in.Close()
-	if err := os.Mkdir(PartsOf(u), 0o700); err != nil {
+	if err := os.Mkdir(u.Parts, 0o700); err != nil {
 		return nil, 0, err
 	}
 	s := &splitter{in: bufio.NewReaderSize(in, 1<<20), comma: byte(comma), columns: columns}
 	for i := range n {
-		path := filepath.Join(PartsOf(u), strconv.Itoa(i))
+		path := filepath.Join(u.Parts, strconv.Itoa(i))
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, 0, err

@@ -57,6 +57,7 @@ func TestAWideCSVIsTheSameInParts(t *testing.T) {
 	for range 20 {
 		columns := wideCSV + 1 + random.IntN(2*PartColumns)
 		u := upload(t, CSV, wideText(random, columns))
+		u.Parts = u.Path + ".parts"
 		records, err := openCSV(t.Context(), conn, u)
 		if err != nil {
 			t.Fatal(err)
