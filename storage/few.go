@@ -53,7 +53,7 @@ func (w *work) readTable(ctx context.Context, in *incoming, records reading) (do
 		list = append(list, expr+" AS "+name)
 	}
 	for _, c := range in.columns {
-		add(columnName(c.ID), c.expr, c.Type)
+		add(schema.ColumnName(c.ID), c.expr, c.Type)
 	}
 	add("_n", "_n", schema.Of(schema.Bigint))
 	if in.keepsText(w.commit.Mode) {
@@ -148,7 +148,7 @@ func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 		}
 		seen[text.String()] = true
 	}
-	in.bounds = orderOf(key[0].Type).boundsOf(at(key[0].ID))
+	in.bounds = snapshot.OrderOf(key[0].Type).BoundsOf(at(key[0].ID))
 	return len(seen) == int(in.rows)
 }
 
@@ -180,7 +180,7 @@ func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err e
 	rows := make([]string, in.rows)
 	names := make([]string, 0, len(in.columns)+2)
 	for _, c := range in.columns {
-		names = append(names, columnName(c.ID))
+		names = append(names, schema.ColumnName(c.ID))
 	}
 	names = append(names, "_n")
 	texts := in.keepsText(w.commit.Mode)
@@ -243,9 +243,9 @@ func (w *work) keyTable(ctx context.Context, in *incoming) error {
 			continue
 		}
 		a := in.batch.Column(i)
-		fields = append(fields, arrow.Field{Name: columnName(c.ID), Type: a.DataType(), Nullable: true})
+		fields = append(fields, arrow.Field{Name: schema.ColumnName(c.ID), Type: a.DataType(), Nullable: true})
 		arrays = append(arrays, a)
-		columns = append(columns, schema.Column{Name: columnName(c.ID), Type: c.Type})
+		columns = append(columns, schema.Column{Name: schema.ColumnName(c.ID), Type: c.Type})
 	}
 	fields = append(fields, arrow.Field{Name: "_n", Type: arrow.PrimitiveTypes.Int64})
 	arrays = append(arrays, int64s(int(in.rows), 0, 1))

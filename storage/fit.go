@@ -151,11 +151,11 @@ var reservedNames = []string{
 func CheckColumnName(name string) error {
 	for _, r := range reservedNames {
 		if schema.SameName(name, r) {
-			return failf(Invalid, "reserved_column", "Column %q has a name that the server uses itself. Rename it.", name)
+			return fault.Errorf(fault.Invalid, "reserved_column", "Column %q has a name that the server uses itself. Rename it.", name)
 		}
 	}
 	if strings.TrimSpace(name) == "" || len(name) > 255 || strings.ContainsFunc(name, isControl) {
-		return failf(Invalid, "invalid_column", "A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.", clip(name))
+		return fault.Errorf(fault.Invalid, "invalid_column", "A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.", fault.Clip(name))
 	}
 	return nil
 }
@@ -245,7 +245,7 @@ func (f *fitting) checkOffered(offered []intake.Offered, columns []schema.Column
 }
 
 func mismatch(c schema.Column, offered schema.Type, why string) error {
-	return failf(Invalid, "type_mismatch", "Column %q is %s and the records offer %s, %s. Send values that fit, or put them in a column of another name.",
+	return fault.Errorf(fault.Invalid, "type_mismatch", "Column %q is %s and the records offer %s, %s. Send values that fit, or put them in a column of another name.",
 		c.Name, c.Type, offered, why).
 		With("column", c.Name).With("stored_type", c.Type.String()).With("offered_type", offered.String())
 }
@@ -342,7 +342,7 @@ func writtenAsText(t schema.Type) bool {
 	case schema.Decimal, schema.Blob, schema.UUID, schema.Date, schema.Time, schema.TimestampTZ:
 		return true
 	}
-	return isMoment(t)
+	return t.IsMoment()
 }
 
 // convertible tells whether values of one type may turn out to be values of the other: numbers among numbers, moments
@@ -356,7 +356,7 @@ func convertible(from, to schema.Type) bool {
 	case from.Name == schema.Struct && to.Name == schema.Struct:
 		return partFits(from, to)
 	}
-	return from.IsNumber() && to.IsNumber() || isMoment(from) && isMoment(to)
+	return from.IsNumber() && to.IsNumber() || from.IsMoment() && to.IsMoment()
 }
 
 func partFits(from, to schema.Type) bool {
@@ -388,9 +388,9 @@ func castUpload(o intake.Offered, i int, t schema.Type) string {
 		return "CAST(NULL AS " + t.SQL() + ")"
 	case o.Text == intake.CSVText && t.Nested():
 		written := asText(t)
-		return castFrom(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
+		return snapshot.Cast(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
 	}
-	return castFrom(o.Type, t, column)
+	return snapshot.Cast(o.Type, t, column)
 }
 
 // asText is the type that values of t have in JSON, where that differs: binaries are text.
@@ -422,7 +422,7 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	for _, c := range widened {
 		old := storedType(w.head.Schema, c.ID)
 		var fits bool
-		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.everyValue(old))
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.EveryValue(old))
 		if err := w.conn.Row(ctx, query, &fits); err != nil {
 			return err
 		}
@@ -443,7 +443,7 @@ func storedType(s schema.Schema, id int) schema.Column {
 }
 
 // history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
-func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) {
+func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 	out := *head
 	out.Data, out.Rollbacks = nil, nil
 	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
@@ -458,11 +458,11 @@ func (s *Store) history(ctx context.Context, head *Snapshot) (*Snapshot, error) 
 
 // everyValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
 // a value of this type when it was, is null.
-func (s *Snapshot) everyValue(c schema.Column) string {
+func (s *snapshot.Snapshot) everyValue(c schema.Column) string {
 	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
-	for _, group := range bySchema(s.Files()) {
-		if _, ok := s.schemaOf(group[0]).ByID(c.ID); ok {
-			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.store.readFiles(group, false))
+	for _, group := range snapshot.BySchema(s.Files()) {
+		if _, ok := s.SchemaOf(group[0]).ByID(c.ID); ok {
+			parts = append(parts, "SELECT TRY("+snapshot.FromFile(s.SchemaOf(group[0]), c)+") FROM "+s.store.readFiles(group, false))
 		}
 	}
 	return strings.Join(parts, " UNION ALL ")

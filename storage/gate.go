@@ -17,7 +17,7 @@ import (
 // checkType refuses a column whose values can't be stored, whatever they are.
 func checkType(name string, t schema.Type) error {
 	if why := gate.Type(t); why != "" {
-		return failf(Invalid, "unsupported_type", "Column %q %s.", name, why).With("column", name)
+		return fault.Errorf(fault.Invalid, "unsupported_type", "Column %q %s.", name, why).With("column", name)
 	}
 	return nil
 }
@@ -25,7 +25,7 @@ func checkType(name string, t schema.Type) error {
 // CheckDepth refuses JSON that many readers could not read when it is given back: it is too deep.
 func CheckDepth(body []byte) error {
 	if gate.Depth(body) > gate.MaxJSONDepth {
-		return failf(Malformed, "malformed_json", "The JSON has more than %d arrays and objects inside one another.", gate.MaxJSONDepth)
+		return fault.Errorf(fault.Malformed, "malformed_json", "The JSON has more than %d arrays and objects inside one another.", gate.MaxJSONDepth)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (w *work) beyondEnds(ctx context.Context, relation string, columns []schema
 			continue
 		}
 		ordered = append(ordered, c)
-		ends = append(ends, fmt.Sprintf("min(%[1]s), max(%[1]s)", columnName(c.ID)))
+		ends = append(ends, fmt.Sprintf("min(%[1]s), max(%[1]s)", schema.ColumnName(c.ID)))
 	}
 	if len(ordered) == 0 {
 		return rest, nil
@@ -105,7 +105,7 @@ func (w *work) checkEach(ctx context.Context, relation string, columns []schema.
 	}
 	names := make([]string, len(columns))
 	for i, c := range columns {
-		names[i] = columnName(c.ID)
+		names[i] = schema.ColumnName(c.ID)
 	}
 	r, err := w.conn.Stream(ctx, "SELECT "+strings.Join(names, ", ")+", _n FROM "+relation)
 	if err != nil {
@@ -156,6 +156,6 @@ func firstUnstorable(t schema.Type, a arrow.Array) (i int, why string) {
 
 // unstorable refuses a value; record is its record's number from 0.
 func unstorable(c schema.Column, record int64, why string) error {
-	return failf(Invalid, "unstorable_value", "Column %q (%s) has in record %d %s. Correct or convert it, and send the records again.", c.Name, c.Type, record+1, why).
+	return fault.Errorf(fault.Invalid, "unstorable_value", "Column %q (%s) has in record %d %s. Correct or convert it, and send the records again.", c.Name, c.Type, record+1, why).
 		With("column", c.Name).With("record", record+1)
 }

@@ -101,7 +101,7 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) e
 		return records.Explain(err)
 	}
 	if least < 0 || greatest > maxRowID {
-		return failf(Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
+		return fault.Errorf(fault.Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	in.brought = greatest
 	return nil
@@ -172,7 +172,7 @@ func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err
 func (in *incoming) fileColumns() string {
 	list := make([]string, len(in.columns))
 	for i, c := range in.columns {
-		list[i] = duck.Ident(c.Name) + " AS " + columnName(c.ID)
+		list[i] = duck.Ident(c.Name) + " AS " + schema.ColumnName(c.ID)
 	}
 	return strings.Join(list, ", ")
 }

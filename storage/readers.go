@@ -10,7 +10,7 @@ import (
 )
 
 // readers are the processes that read uploads. There are so many that their bounds together are what the memory limit
-// has for uploads; an upload waits for one as long as sandboxPatience.
+// has for uploads; an upload waits for one as long as clientsql.Patience.
 type readers struct {
 	pool   *duck.Pool
 	places chan struct{}  // has one for each that is lent
@@ -26,12 +26,12 @@ func (s *Store) ExpectUploads() { s.readers.pool.Fill() }
 
 // take lends a reader process.
 func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
-	patience := time.NewTimer(sandboxPatience)
+	patience := time.NewTimer(clientsql.Patience)
 	defer patience.Stop()
 	select {
 	case r.places <- struct{}{}:
 	case <-patience.C:
-		return nil, failf(Unavailable, "busy", "Too many uploads are read at once. Send the request again in a moment.")
+		return nil, fault.Errorf(fault.Unavailable, "busy", "Too many uploads are read at once. Send the request again in a moment.")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -40,7 +40,7 @@ func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
 	conn, err := r.pool.Take(ctx)
 	if err != nil {
 		leave()
-		return nil, notStarted(ctx, err)
+		return nil, clientsql.NotStarted(ctx, err)
 	}
 	conn.OnClose(leave)
 	return conn, nil

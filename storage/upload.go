@@ -137,18 +137,18 @@ func (w *work) tableOf(ctx context.Context, name string, batch arrow.RecordBatch
 	return err
 }
 
-// uploadError turns what intake found into an *Error.
-func uploadError(in *intake.Error) *Error {
-	var e *Error
+// uploadError turns what intake found into an *fault.Error.
+func uploadError(in *intake.Error) *fault.Error {
+	var e *fault.Error
 	switch {
 	case in.Large:
-		e = failf(TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts: Parquet with smaller row groups, Arrow in smaller batches, and a CSV of very many columns as Parquet.", in.Detail)
+		e = fault.Errorf(fault.TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts: Parquet with smaller row groups, Arrow in smaller batches, and a CSV of very many columns as Parquet.", in.Detail)
 	case in.Lost:
-		e = failf(Unavailable, "reader_lost", "The records were not read: %s. Nothing was changed; send the request again.", in.Detail)
+		e = fault.Errorf(fault.Unavailable, "reader_lost", "The records were not read: %s. Nothing was changed; send the request again.", in.Detail)
 	case in.Shape:
-		e = failf(Invalid, "invalid_records", "%s", in.Detail)
+		e = fault.Errorf(fault.Invalid, "invalid_records", "%s", in.Detail)
 	default:
-		e = failf(Malformed, "malformed_body", "%s", in.Detail)
+		e = fault.Errorf(fault.Malformed, "malformed_body", "%s", in.Detail)
 	}
 	e.Cause = in.Cause
 	return e

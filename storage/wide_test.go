@@ -53,7 +53,7 @@ func TestWideRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c, err := storage.Diff(before, after).Count(ctx, conn)
+	c, err := snapshot.Diff(before, after).Count(ctx, conn)
 	if err != nil || c.Modified != 2 || len(c.Columns) != n {
 		t.Errorf("%d records differ in %d columns, not 2 in %d: %v", c.Modified, len(c.Columns), n, err)
 	}
