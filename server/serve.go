@@ -112,6 +112,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	shoji := crunch.New(store, face, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
 	cmd.greet(c, listener.Addr().String(), sql.addr(), dir)
+	store.ExpectUploads()
 	app := face.App(shoji)
 	return running{cmd, face, app, sql, pool, log}.serve(ctx, listener)
 }

@@ -277,13 +277,9 @@ type test struct {
 	condition string
 }
 
-// maxTests is how many tests one statement makes: planning one can't be interrupted, and takes longer for each test the
-// more there are.
-const maxTests = 250
-
 // hold reports for each test whether it holds for every value that is not null.
 func (f *fitting) hold(tests []test) (holds []bool, err error) {
-	for part := range slices.Chunk(tests, maxTests) {
+	for part := range parts(tests, func(t test) int { return t.column }) {
 		found, err := f.holdPart(part)
 		if err != nil {
 			return nil, err
