@@ -195,15 +195,6 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 	return err
 }
 
-// rootOf is the commit that a rollback undid in the end, or the commit itself. A rollback that a merge played may have
-// undone what was not there.
-func rootOf(tx catalog.Tx, c catalog.Commit) (_ catalog.Commit, err error) {
-	for c.Mode == catalog.Rollback && c.ParentCommitID != 0 && err == nil {
-		c, err = tx.Commit(c.DatasetID, c.ParentCommitID)
-	}
-	return c, err
-}
-
 // statesAround is the difference of the states before one commit and after another.
 func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snapshot.Difference, error) {
 	d, err := tx.Dataset(first.DatasetID)
@@ -302,4 +293,33 @@ func (o overlap) blocks(p Policy, undone, later sets) bool {
 		return o.touched > 0
 	}
 	return later.replaces || o.undoes > 0 || o.collides > 0
+}
+
+// Policy is when a later commit blocks a rollback (design, section 4).
+type Policy string
+
+// The policies.
+const (
+	Stack   Policy = "stack"   // seed 003: later overwrites and upserts block, and whatever undoing would not survive
+	Records Policy = "records" // only commits that touched the same records block
+)
+
+// Blocker is a later commit, and how many of the records that it touched the undone commit touched too.
+type Blocker struct {
+	catalog.Commit
+	Overlapping int64 `json:"overlapping_records"`
+}
+
+// Rollbackable tells whether a commit can be undone, and what must be undone first.
+type Rollbackable struct {
+	Policy   Policy
+	Blocked  bool
+	Detail   string
+	Blockers []Blocker
+}
+
+// refusal is the error that tells what blocks.
+func (a Rollbackable) refusal() *fault.Error {
+	return fault.Errorf(fault.Blocked, "rollback_blocked", "%s", a.Detail).
+		With("is_blocked", true).With("policy", a.Policy).With("blocking_commits", a.Blockers)
 }

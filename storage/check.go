@@ -13,21 +13,6 @@ import (
 	"rowback/storage/verify"
 )
 
-// Problem is something in the store that is not as it must be.
-type Problem struct {
-	Dataset string `json:"dataset"`
-	Commit  int64  `json:"commit,omitempty"`
-	Detail  string `json:"detail"`
-}
-
-// String is the problem on one line.
-func (p Problem) String() string {
-	if p.Dataset == "" {
-		return p.Detail
-	}
-	return fmt.Sprintf("dataset %s commit %d: %s", p.Dataset, p.Commit, p.Detail)
-}
-
 // Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
 // every head. It finds nothing in a store that is sound. With deep, every byte is read.
 func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"rowback/storage/catalog"
@@ -10,16 +9,6 @@ import (
 	"rowback/storage/intake"
 	"rowback/storage/snapshot"
 )
-
-// Request is what every write says of itself.
-type Request struct {
-	User         string
-	Message      string
-	Metadata     json.RawMessage                   // nil: {}
-	ExpectedHead *int64                            // refuse where the head is another
-	Receipt      *Receipt                          // nil: the request bore no Idempotency-Key
-	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
-}
 
 // Change is records in a mode (design, section 3).
 type Change struct {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -23,19 +22,6 @@ type NewDataset struct {
 	Metadata       catalog.Metadata
 	QualityColumn  string
 	CategoryColumn string
-}
-
-// CheckName refuses names of datasets that could not be written in a path, a ref or a query.
-func CheckName(name string) error {
-	switch {
-	case strings.TrimSpace(name) == "", strings.TrimSpace(name) != name, len(name) > 255:
-		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", fault.Clip(name))
-	case strings.ContainsFunc(name, isControl), strings.ContainsAny(name, `/\@`):
-		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has no slashes, no @ and no control characters; %q has.", fault.Clip(name))
-	case name == "." || name == ".." || name == "versions" || looksLikeID.MatchString(name):
-		return fault.Errorf(fault.Invalid, "invalid_name", "%q can't be a dataset's name: it reads as something else.", name)
-	}
-	return nil
 }
 
 // CreateDataset makes a dataset without records.
@@ -142,35 +128,4 @@ func (n NewDataset) schema() (out schema.Schema, err error) {
 		out.Key = append(out.Key, i+1)
 	}
 	return out, nil
-}
-
-func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
-	if _, err := tx.AddDocument(start); err != nil {
-		return err
-	}
-	if _, err := tx.AddDocument(p); err != nil {
-		return err
-	}
-	if err := tx.AddFamily(d.FamilyID); err != nil {
-		return err
-	}
-	if err := tx.AdvanceFamily(d.FamilyID, 0, int64(len(start.Columns))); err != nil {
-		return err
-	}
-	return tx.AddDataset(d)
-}
-
-// nameTaken puts a violated uniqueness of names into words.
-func nameTaken(err error, name string) error {
-	if catalog.IsDuplicate(err) {
-		return taken(name)
-	}
-	if errors.Is(err, catalog.ErrMoved) {
-		return fault.Errorf(fault.Conflict, "stale_head", "The dataset has changed meanwhile. Send the request again.")
-	}
-	return err
-}
-
-func taken(name string) error {
-	return fault.Errorf(fault.Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
 }

@@ -2,22 +2,12 @@ package storage
 
 import (
 	"context"
-	"regexp"
 	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
-
-// dataset finds a dataset that is not deleted by its id.
-func (s *Store) dataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
-	d, err := tx.Dataset(id)
-	if err == nil && !d.DeletedAt.IsZero() {
-		return d, fault.Errorf(fault.NotFound, "dataset_deleted", "Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
-	}
-	return d, known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
-}
 
 // Dataset returns the dataset with that id, unless it is deleted.
 func (s *Store) Dataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
@@ -31,8 +21,6 @@ func (s *Store) Founder(ctx context.Context, d catalog.Dataset) (user string, er
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { user, err = tx.Founder(d.ID, d.ForkCommit); return err })
 	return user, err
 }
-
-var looksLikeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // FindDataset returns the dataset that a client names: by id, or by name in a project.
 func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d catalog.Dataset, err error) {

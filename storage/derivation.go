@@ -62,3 +62,11 @@ func derivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 	}
 	return t, err
 }
+
+func columnNamesOf(columns []schema.Column) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
+}

@@ -94,7 +94,7 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		return out, nil
 	}
 	sample := max(leastSample, min(sampleRows, sampleValues/len(columns)))
-	found, rows, err := f.firstOf(columns, sample)
+	found, rows, err := f.firstOfAll(columns, sample)
 	if err != nil || rows < int64(sample) {
 		return found, err
 	}
@@ -120,11 +120,23 @@ func (f *fitting) findLate(columns []int, found []schema.Type, right []bool) err
 	if len(late) == 0 {
 		return nil
 	}
-	whole, _, err := f.firstOf(late, 0)
+	whole, _, err := f.firstOfAll(late, 0)
 	for k, typ := range whole {
 		found[at[k]] = typ
 	}
 	return err
+}
+
+// firstOfAll is firstOf for any number of columns.
+func (f *fitting) firstOfAll(columns []int, limit int) (found []schema.Type, rows int64, err error) {
+	for part := range parts(columns, func(i int) int { return i }) {
+		some, n, err := f.firstOf(part, limit)
+		if err != nil {
+			return nil, 0, err
+		}
+		found, rows = append(found, some...), max(rows, n)
+	}
+	return found, rows, nil
 }
 
 // firstOf finds for each column of text the first candidate that takes all of its values in the first limit records

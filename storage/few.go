@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -79,7 +80,7 @@ func (in *incoming) asOffered() bool {
 // assemble makes the rows of decoded records.
 func (w *work) assemble(in *incoming, decoded intake.Decoded) (arrow.RecordBatch, error) {
 	came, err := decoded.Batch()
-	if err != nil {
+	if came == nil {
 		return nil, err
 	}
 	defer came.Release()
@@ -168,7 +169,7 @@ const literalRows = 16
 // that SQL has no plain literals for, or keys that have to be looked at.
 func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
 	came, err := decoded.Batch()
-	if err != nil {
+	if came == nil {
 		return false, err
 	}
 	defer came.Release()
@@ -219,6 +220,9 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 	case *array.Int64, *array.Uint64, *array.Boolean:
 		text = a.ValueStr(row)
 	case *array.Float64:
+		if math.IsInf(v.Value(row), 0) || math.IsNaN(v.Value(row)) {
+			return "", false
+		}
 		text = strconv.FormatFloat(v.Value(row), 'g', -1, 64)
 	case *array.Decimal128:
 		text = v.Value(row).ToString(int32(t.Scale))

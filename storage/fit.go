@@ -277,13 +277,9 @@ type test struct {
 	condition string
 }
 
-// maxTests is how many tests one statement makes: planning one can't be interrupted, and takes longer for each test the
-// more there are.
-const maxTests = 250
-
 // hold reports for each test whether it holds for every value that is not null.
 func (f *fitting) hold(tests []test) (holds []bool, err error) {
-	for part := range slices.Chunk(tests, maxTests) {
+	for part := range parts(tests, func(t test) int { return t.column }) {
 		found, err := f.holdPart(part)
 		if err != nil {
 			return nil, err
@@ -474,4 +470,13 @@ func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot
 		return out.Adopt(tx, files)
 	})
 	return &out, err
+}
+
+// becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
+// value if it comes back the same.
+func becomes(from, to schema.Type) string {
+	if from.Name == schema.Varchar && !to.Nested() {
+		return textFits("v", to)
+	}
+	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, "v")) + ") IS NOT DISTINCT FROM v"
 }

@@ -111,7 +111,7 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}
-	w.first = append(w.first, func(tx catalog.Tx) error { return inherit(tx, head.Dataset) })
+	w.hooks.first = append(w.hooks.first, func(tx catalog.Tx) error { return inherit(tx, head.Dataset) })
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)

@@ -117,11 +117,11 @@ func (s *Store) replay(tx catalog.Tx, c *fresh) error {
 	if err != nil {
 		return err
 	}
-	var first []hook
+	var h hooks
 	if c.Commit.Mode == catalog.Fork {
-		first = append(first, func(tx catalog.Tx) error { return inherit(tx, d) })
+		h.first = append(h.first, func(tx catalog.Tx) error { return inherit(tx, d) })
 	}
-	return p.record(tx, first...)
+	return p.record(tx, h)
 }
 
 // madeAs is a dataset as it was before its first commit.

@@ -59,7 +59,7 @@ func (in *incoming) inTable(batch arrow.RecordBatch) func(id int) arrow.Array {
 
 // checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n.
 func (w *work) checkRelation(ctx context.Context, relation string, columns []schema.Column) error {
-	for some := range slices.Chunk(columns, maxTests) {
+	for some := range slices.Chunk(columns, partColumns) {
 		all, err := w.beyondEnds(ctx, relation, some)
 		if err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage/catalog"
-	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
@@ -33,7 +32,7 @@ type incoming struct {
 }
 
 // tinyUpload is up to how many bytes an upload is kept in memory, or in a temporary table, instead of a file.
-const tinyUpload = 64 << 10
+const tinyUpload = intake.Tiny
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
@@ -71,7 +70,7 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 
 // keep reads the records once, into memory, a table or a file.
 func (w *work) keep(ctx context.Context, in *incoming, records reading) error {
-	if in.upload.Size <= tinyUpload {
+	if in.upload.Size <= tinyUpload && !(records.conn.Remote() && w.isWide()) {
 		if done, err := w.readFew(ctx, in, records); done || err != nil {
 			return err
 		}
@@ -128,39 +127,37 @@ func (in *incoming) keepsText(mode catalog.Mode) bool {
 }
 
 // want is what a statement that makes every column uses of the upload.
-func (in *incoming) want(mode catalog.Mode) (w intake.Want) {
-	for _, c := range in.columns {
-		if in.offered[c.from].Type.Name != schema.Null { // nothing but nulls: made anew, not read
-			w.Columns = append(w.Columns, c.from)
-		}
-	}
+func (in *incoming) want(mode catalog.Mode) intake.Want {
+	w := in.wantOf(func(int) bool { return true })
 	w.Text = in.keepsText(mode)
 	return w
 }
 
+// wantOf is what a statement that makes some columns, by field id, uses of the upload.
+func (in *incoming) wantOf(makes func(id int) bool) (w intake.Want) {
+	for _, c := range in.columns {
+		if makes(c.ID) && in.offered[c.from].Type.Name != schema.Null { // nothing but nulls: made anew, not read
+			w.Columns = append(w.Columns, c.from)
+		}
+	}
+	return w
+}
+
+// textID stands for the field id of the column with each record's text, which is no column of the dataset.
+const textID = 0
+
 // readFile writes the records to a file. It has the form of a data file of this commit, and may become one.
 func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err error) {
-	from, release, err := records.Relation(ctx, records.conn, in.want(w.commit.Mode))
-	if err != nil {
-		return err
-	}
-	defer release()
 	spec, err := w.spec(ctx, schema.Data)
 	if err != nil {
 		return err
 	}
 	text := in.keepsText(w.commit.Mode)
 	if text {
-		spec.Columns = append(spec.Columns, schema.Column{ID: 0, Name: "_json", Type: schema.Of(schema.Varchar)})
+		spec.Columns = append(spec.Columns, schema.Column{ID: textID, Name: "_json", Type: schema.Of(schema.Varchar)})
 	}
-	list := make([]string, 0, len(spec.Columns)+1)
-	for _, c := range spec.Columns {
-		list = append(list, w.incomingColumn(in, c))
-	}
-	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
 	in.path = w.store.blobs.Scratch("incoming.parquet")
-	in.rows, err = datafile.Copy(ctx, records.conn, "SELECT "+strings.Join(list, ", ")+" FROM ("+from+")", in.path, spec)
-	if err != nil {
+	if in.rows, err = w.copyIn(ctx, in, records, spec); err != nil {
 		w.store.removeWritten(in.path)
 		return records.Explain(err)
 	}
@@ -187,8 +184,10 @@ func (in *incoming) fileColumns() string {
 func (w *work) incomingColumn(in *incoming, c schema.Column) string {
 	expr, ok := in.present(c.ID)
 	switch {
-	case c.Name == "_json" && c.ID == 0:
+	case c.ID == textID:
 		return "_json"
+	case c.ID == schema.CommitID:
+		return fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag)
 	case c.ID == schema.RowID && w.commit.Mode == catalog.Append && ok:
 		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(w.firstRow(), in.brought+1))
 	case c.ID == schema.RowID && w.commit.Mode == catalog.Append:

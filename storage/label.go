@@ -11,8 +11,6 @@ import (
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
 )
 
 // A label is what is kept beside a dataset's commits and is not one: how the dataset was made, its versions, savepoints
@@ -26,30 +24,6 @@ const (
 	birthLabel    = "dataset" // how the dataset was made, where it was made without a commit
 	deletedLabel  = "deleted" // when the dataset was deleted
 )
-
-// birth is a dataset as it was before its first commit; a fork starts with its upstream's state. It is dataset.json, or part
-// of the commit that the dataset is made with.
-type birth struct {
-	Dataset    catalog.Dataset    `json:"dataset"`
-	Schema     schema.Schema      `json:"schema"`
-	Properties catalog.Properties `json:"properties"`
-	answers
-}
-
-// add records the dataset.
-func (b *birth) add(tx catalog.Tx) error {
-	return nameTaken(addDataset(tx, b.Dataset, b.Schema, b.Properties), b.Dataset.Name)
-}
-
-func (b *birth) state() snapshot.State {
-	return snapshot.State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}
-}
-
-// with returns it with the answers that are kept beside it.
-func (b birth) with(a answers) birth {
-	b.answers = a
-	return b
-}
 
 type versionLabel struct {
 	catalog.Version

@@ -149,3 +149,18 @@ func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
 	}
 	return nil
 }
+
+// Merge is a request to play the actions of one dataset on another of its family (design, section 6).
+type Merge struct {
+	Source       string       // id of the dataset whose actions are played
+	Autorollback bool         // true: any conflict, and nothing changes; false: what comes before the conflict stands
+	Filter       *MergeFilter // nil: all actions
+	Remember     bool         // what the filter skips is not played by later merges, unless they name it
+	DryRun       bool         // only tell what would happen
+}
+
+// MergeFilter selects actions by key or by hash.
+type MergeFilter struct {
+	Keys   []string `json:"key,omitempty"`
+	Hashes []string `json:"hash,omitempty"`
+}

@@ -22,19 +22,28 @@ type publication struct {
 // numbers are the last ones that were given in the family: they are recorded, so that none is given twice.
 type numbers struct{ row, field int64 }
 
-// hook is something that a transaction does beside recording drafts.
-type hook func(catalog.Tx) error
+// hooks are what a transaction does beside recording a publication.
+type hooks struct {
+	first []func(catalog.Tx) error // before: what the commits stand on
+	then  []func(catalog.Tx) error // after
+}
 
 // drafts are all commits of the publication, the oldest first.
 func (p *publication) drafts() []draft { return append(slices.Clone(p.played), p.draft) }
 
-// record writes everything, in one transaction. first is what the commits stand on.
-func (p *publication) record(tx catalog.Tx, first ...hook) error {
-	for _, h := range first {
-		if err := h(tx); err != nil {
+// record writes everything, in one transaction.
+func (p *publication) record(tx catalog.Tx, h hooks) error {
+	steps := slices.Concat(h.first, []func(catalog.Tx) error{p.addCommits, p.addSavepoints, p.advance, p.answers.record}, h.then)
+	for _, step := range steps {
+		if err := step(tx); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// addCommits records the commits, and moves the dataset's head from the one that the first was made on to the last.
+func (p *publication) addCommits(tx catalog.Tx) error {
 	drafts := p.drafts()
 	if err := tx.MoveHead(p.commit.DatasetID, drafts[0].commit.Previous, p.commit.ID, p.properties.Name); err != nil {
 		return nameTaken(err, p.properties.Name)
@@ -44,15 +53,16 @@ func (p *publication) record(tx catalog.Tx, first ...hook) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (p *publication) addSavepoints(tx catalog.Tx) error {
 	for _, s := range p.savepoints {
 		if err := tx.AddSavepoint(s); err != nil {
 			return err
 		}
 	}
-	if err := p.advance(tx); err != nil {
-		return err
-	}
-	return p.answers.record(tx)
+	return nil
 }
 
 // advance records the numbers in the sequences and in the family.

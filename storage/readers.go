@@ -23,6 +23,9 @@ func newReaders(places int, limits func() duck.Limits) *readers {
 	return &readers{pool: duck.NewKeptPool(intake.ReaderName, places, limits), places: make(chan struct{}, places)}
 }
 
+// ExpectUploads has a process for the first upload started in the background.
+func (s *Store) ExpectUploads() { s.readers.pool.Fill() }
+
 // take lends a reader process.
 func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
 	patience := time.NewTimer(clientsql.Patience)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -111,3 +112,6 @@ func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
 	}
 	return s.write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
 }
+
+// receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
+const receiptsKept = 30 * 24 * time.Hour

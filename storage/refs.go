@@ -146,3 +146,12 @@ func (s *Store) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catal
 	s.files.add(files)
 	return files, err
 }
+
+// dataset finds a dataset that is not deleted by its id.
+func (s *Store) dataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
+	d, err := tx.Dataset(id)
+	if err == nil && !d.DeletedAt.IsZero() {
+		return d, fault.Errorf(fault.NotFound, "dataset_deleted", "Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
+	}
+	return d, known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
+}

@@ -12,21 +12,6 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Merge is a request to play the actions of one dataset on another of its family (design, section 6).
-type Merge struct {
-	Source       string       // id of the dataset whose actions are played
-	Autorollback bool         // true: any conflict, and nothing changes; false: what comes before the conflict stands
-	Filter       *MergeFilter // nil: all actions
-	Remember     bool         // what the filter skips is not played by later merges, unless they name it
-	DryRun       bool         // only tell what would happen
-}
-
-// MergeFilter selects actions by key or by hash.
-type MergeFilter struct {
-	Keys   []string `json:"key,omitempty"`
-	Hashes []string `json:"hash,omitempty"`
-}
-
 // Merged is what a merge did, or would do.
 type Merged struct {
 	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
@@ -157,12 +142,6 @@ func (p *player) found(c MergeConflict) {
 		c.Records = nil
 	}
 	p.conflicts = append(p.conflicts, c)
-}
-
-func (r Request) report(percent int, message string) {
-	if r.Report != nil {
-		r.Report(percent, message)
-	}
 }
 
 // conflictError ends the playing of an action.

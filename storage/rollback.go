@@ -13,29 +13,6 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Policy is when a later commit blocks a rollback (design, section 4).
-type Policy string
-
-// The policies.
-const (
-	Stack   Policy = "stack"   // seed 003: later overwrites and upserts block, and whatever undoing would not survive
-	Records Policy = "records" // only commits that touched the same records block
-)
-
-// Blocker is a later commit, and how many of the records that it touched the undone commit touched too.
-type Blocker struct {
-	catalog.Commit
-	Overlapping int64 `json:"overlapping_records"`
-}
-
-// Rollbackable tells whether a commit can be undone, and what must be undone first.
-type Rollbackable struct {
-	Policy   Policy
-	Blocked  bool
-	Detail   string
-	Blockers []Blocker
-}
-
 // CanRollback tells whether a commit can be undone under a policy. It changes nothing.
 func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p Policy) (Rollbackable, error) {
 	head, err := s.Snapshot(ctx, dataset, "head")
@@ -88,12 +65,6 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 		return answer, err
 	}
 	return answer, w.store.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) })
-}
-
-// refusal is the error that tells what blocks.
-func (a Rollbackable) refusal() *fault.Error {
-	return fault.Errorf(fault.Blocked, "rollback_blocked", "%s", a.Detail).
-		With("is_blocked", true).With("policy", a.Policy).With("blocking_commits", a.Blockers)
 }
 
 // invert closes what the commit opened and reopens what it closed.
@@ -181,55 +152,4 @@ func bring(now schema.Schema, old schema.Column) schema.Schema {
 
 func columnTaken(commit int64, name string) error {
 	return fault.Errorf(fault.Conflict, "column_taken", "Commit %d can't be rolled back: column %q would come back, and there is another of that name since. Undo what added that one first.", commit, name)
-}
-
-// flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it
-// played goes with it, and what it undid itself stands again, or does not.
-func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64) error {
-	was := undoneBy(marks, c)
-	marks[c.ID] = rollback
-	if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
-		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
-		if err != nil {
-			return err
-		}
-		if by := undoneBy(marks, parent); rollback == 0 && by != 0 {
-			return fault.Errorf(fault.Conflict, "undone_twice", "Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
-		}
-		if rollback == 0 {
-			return flip(tx, marks, parent, c.ID)
-		}
-		undone, err := undoneWithMerge(tx, marks, parent)
-		if err != nil {
-			return err
-		}
-		return flip(tx, marks, parent, undone)
-	}
-	if c.Mode != catalog.Merge {
-		return nil
-	}
-	played, err := tx.Played(c.DatasetID, c.ID)
-	for _, p := range played {
-		if undoneBy(marks, p) == was { // else it was undone by itself
-			err = errors.Join(err, flip(tx, marks, p, rollback))
-		}
-	}
-	return err
-}
-
-// undoneWithMerge is the rollback that undoes the merge which a commit was played by; 0: none.
-func undoneWithMerge(tx catalog.Tx, marks map[int64]int64, c catalog.Commit) (int64, error) {
-	if c.MergeCommitID == 0 {
-		return 0, nil
-	}
-	merge, err := tx.Commit(c.DatasetID, c.MergeCommitID)
-	return undoneBy(marks, merge), err
-}
-
-// undoneBy is the rollback that undoes a commit, as marked, or else as the catalog has it.
-func undoneBy(marks map[int64]int64, c catalog.Commit) int64 {
-	if rollback, ok := marks[c.ID]; ok {
-		return rollback
-	}
-	return c.RollbackCommitID
 }

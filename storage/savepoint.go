@@ -4,25 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
-
-// SavepointName writes a savepoint's name, such as master__000003.
-func SavepointName(number int64) string { return fmt.Sprintf("master__%06d", number) }
-
-func parseSavepoint(ref string) (number int64, ok bool) {
-	text, ok := strings.CutPrefix(ref, "master__")
-	number, err := strconv.ParseInt(text, 10, 64)
-	return number, ok && err == nil
-}
 
 // Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them, as
 // long as it stands.
@@ -147,15 +135,6 @@ func (s *Store) bookmarkHead(tx catalog.Tx, head *snapshot.Snapshot, n NewSavepo
 	return Marked{last, false}, false, nil
 }
 
-// expects refuses a request where the head is another than it says.
-func (r Request) expects(d catalog.Dataset) error {
-	if r.ExpectedHead == nil || *r.ExpectedHead == d.Head {
-		return nil
-	}
-	return fault.Errorf(fault.Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
-		With("head", d.Head).With("expected_head", *r.ExpectedHead)
-}
-
 // unchangedSince returns the last savepoint, if the head is the state that it bookmarked.
 func (s *Store) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last catalog.Savepoint, err error) {
 	list, err := savepoints(tx, head.Dataset.ID)
@@ -200,9 +179,6 @@ func nextSavepoint(tx catalog.Tx, dataset string) (int64, error) {
 	}
 	return last + 1, err
 }
-
-// savepointSequence names the sequence that holds a dataset's last number where no savepoint has it.
-func savepointSequence(dataset string) string { return "savepoint " + dataset }
 
 // putSavepoint writes a savepoint's label, with the answers that it had before and those to this request.
 func (s *Store) putSavepoint(l *labels, p catalog.Savepoint, a answers) error {

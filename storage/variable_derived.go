@@ -93,14 +93,6 @@ func (w *work) describeAs(ctx context.Context, archive schema.Schema) error {
 	return nil
 }
 
-func columnNamesOf(columns []schema.Column) []string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.Name
-	}
-	return names
-}
-
 // areNames says of columns that they are something.
 func areNames(columns []schema.Column) string {
 	verb := " is"

@@ -105,15 +105,6 @@ func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, befo
 		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before)), []schema.Column{after})
 }
 
-// becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
-// value if it comes back the same.
-func becomes(from, to schema.Type) string {
-	if from.Name == schema.Varchar && !to.Nested() {
-		return textFits("v", to)
-	}
-	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, "v")) + ") IS NOT DISTINCT FROM v"
-}
-
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
 // have then: one that came back may be older than a change of type, or newer than one that was undone.
 func (w *work) checkReadable(ctx context.Context) error {

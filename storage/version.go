@@ -3,37 +3,11 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 )
-
-var versionForm = regexp.MustCompile(`^(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})$`)
-
-// ParseVersion reads a semantic version (major.minor.patch).
-func ParseVersion(text string) (number [3]int64, ok bool) {
-	m := versionForm.FindStringSubmatch(text)
-	if m == nil {
-		return number, false
-	}
-	for i := range number {
-		n, err := strconv.ParseInt(m[i+1], 10, 64)
-		if err != nil {
-			return number, false
-		}
-		number[i] = n
-	}
-	return number, true
-}
-
-// VersionNumber writes a version's number, such as 1.0.1.
-func VersionNumber(v catalog.Version) string {
-	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
-}
 
 // Versions lists a dataset's versions, the lowest number first.
 func (s *Store) Versions(ctx context.Context, dataset string) (list []catalog.Version, err error) {
@@ -151,6 +125,7 @@ func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r R
 	}
 	return s.restore(ctx, dataset, number, r, func(w *work) error {
 		w.activates = target.ID
+		w.hooks.then = append(w.hooks.then, func(tx catalog.Tx) error { return activate(tx, w.commit, target.ID) })
 		return s.catalog.Read(ctx, func(tx catalog.Tx) error {
 			next, err := nextSavepoint(tx, dataset)
 			w.bookmark(s.options.NewID(), next, w.head.Commit.ID, "Before rollback to version "+number)

@@ -118,3 +118,51 @@ func TestSparseRecordsOfASmallUpload(t *testing.T) {
 		t.Errorf("%d of %d records were removed", c.Removed, records)
 	}
 }
+
+// Thousands of columns of CSV are read within a small memory limit, by statements on some of them each.
+func TestThousandsOfColumnsOfCSV(t *testing.T) {
+	b := reopen(t, t.TempDir(), storage.Options{Memory: 1 << 30})
+	tested, written := b.MostColumns()
+	if tested > 250 || written > 400 {
+		t.Errorf("statements test %d columns and write %d", tested, written)
+	}
+	const n = 4000
+	kinds := []struct{ value, typ string }{{"%d", "BIGINT"}, {"%d.5", "DOUBLE"}, {"t%d", "VARCHAR"}, {"2024-01-%02d", "DATE"}, {`"a,%d"`, "VARCHAR"}}
+	var names, want []string
+	rows := make([][]string, 20)
+	for i := range n {
+		k := kinds[i%len(kinds)]
+		names, want = append(names, fmt.Sprintf("c%d", i)), append(want, fmt.Sprintf("c%d %s", i, k.typ))
+		for r := range rows {
+			rows[r] = append(rows[r], fmt.Sprintf(k.value, r+1))
+		}
+	}
+	body := strings.Join(names, ",") + "\n"
+	for _, r := range rows {
+		body += strings.Join(r, ",") + "\n"
+	}
+	d := b.create("wide")
+	for range 2 { // new columns, and known ones
+		if c := b.put(d, "append", intake.CSV, body); c.Added != int64(len(rows)) {
+			t.Errorf("%d records", c.Added)
+		}
+	}
+	if got := types(b, d); got != strings.Join(want, ", ") {
+		t.Errorf("%.300s", got)
+	}
+	snap, err := b.Snapshot(t.Context(), d, "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := b.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var right int64
+	ask := "SELECT count(*) FILTER (c0 = day(c3998) AND c3999 = 'a,' || c0 AND c2501 = c0 + 0.5) FROM (" + snap.Table() + ")"
+	if err := conn.Row(t.Context(), ask, &right); err != nil || right != int64(2*len(rows)) {
+		t.Errorf("%d records are right: %v", right, err)
+	}
+	b.sound()
+}

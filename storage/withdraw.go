@@ -12,12 +12,7 @@ import (
 // stand has the catalog know what has been published. From the publishing on, the objects tell of the commit: where it
 // can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
 func (w *work) stand(ctx context.Context) error {
-	err := w.store.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if err := w.record(tx, w.first...); err != nil {
-			return err
-		}
-		return activate(tx, w.commit, w.activates)
-	})
+	err := w.store.catalog.Write(ctx, func(tx catalog.Tx) error { return w.record(tx, w.hooks) })
 	if err == nil {
 		return nil
 	}

@@ -23,7 +23,7 @@ type work struct {
 type held struct {
 	store   *Store
 	request Request
-	first   []hook // what the transaction does before it records the commit
+	hooks   hooks
 	family  *family
 	holdsID bool // the family is locked: row numbers are being assigned
 	batch   *blob.Batch
@@ -71,7 +71,8 @@ func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.
 	if err := s.halted(); err != nil {
 		return nil, err
 	}
-	w := &work{held: &held{store: s, request: r, first: []hook{b.add}, family: newFamily(0, int64(len(b.Schema.Columns)))}}
+	w := &work{held: &held{store: s, request: r, family: newFamily(0, int64(len(b.Schema.Columns)))}}
+	w.hooks.first = append(w.hooks.first, b.add)
 	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
 	return w, w.number(ctx, mode)
 }
@@ -102,13 +103,6 @@ func (w *work) readHead(tx catalog.Tx, dataset string) error {
 	}
 	w.family, err = w.store.family(tx, d.FamilyID)
 	return err
-}
-
-func orEmpty(m json.RawMessage) json.RawMessage {
-	if len(m) == 0 {
-		return json.RawMessage("{}")
-	}
-	return m
 }
 
 // connect opens the connection that the commit's statements run on.

@@ -30,10 +30,10 @@ func (d *Dir) SyncUnpublished(f *os.File) error {
 	return f.Sync()
 }
 
-// RemoveScratch removes files at paths that Scratch gave. Those that are not there are none to remove; what can't be removed
-// is left to the next Open.
+// RemoveScratch removes files or folders at paths that Scratch gave, those that are there. What can't be removed is left to
+// the next Open.
 func (d *Dir) RemoveScratch(paths ...string) {
 	for _, path := range paths {
-		os.Remove(path)
+		os.RemoveAll(path)
 	}
 }

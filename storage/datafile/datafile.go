@@ -26,8 +26,8 @@ type Spec struct {
 	Columns []schema.Column // the dataset's columns, _id among them where it is the key
 }
 
-// columns returns the spec's columns with those that the server adds.
-func (s Spec) columns() []schema.Column {
+// All returns the spec's columns with those that the server adds.
+func (s Spec) All() []schema.Column {
 	out := append(slices.Clone(s.Columns), schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
 	if s.Kind == schema.Rollback {
 		out = append(out,
@@ -54,7 +54,11 @@ func (s Spec) metadata() map[string]string {
 // Copy writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. The query's columns
 // must be those of the spec, in order, then _commit, and _file and _pos for a rollback file.
 func Copy(ctx context.Context, conn *duck.Conn, query, path string, spec Spec) (rows int64, err error) {
-	columns := spec.columns()
+	return CopySome(ctx, conn, query, path, spec, spec.All())
+}
+
+// CopySome is Copy for some of a file's columns, which the query has in that order: Join makes one file of all.
+func CopySome(ctx context.Context, conn *duck.Conn, query, path string, spec Spec, columns []schema.Column) (rows int64, err error) {
 	names := make([]string, len(columns))
 	ids := make([]string, len(columns))
 	for i, c := range columns {

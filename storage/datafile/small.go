@@ -15,7 +15,7 @@ import (
 
 // Encode returns a file with the rows of a batch, whose columns are those that Copy asks of a query.
 func Encode(batch arrow.RecordBatch, spec Spec) ([]byte, error) {
-	columns := spec.columns()
+	columns := spec.All()
 	options := []parquet.WriterOption{parquet.DataPageVersion(2), parquet.Compression(&parquet.Zstd), fileSchema(columns)}
 	for k, v := range spec.metadata() {
 		options = append(options, parquet.KeyValueMetadata(k, v))

@@ -9,12 +9,14 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"rowback/storage/gate"
+	"rowback/storage/schema"
 )
 
 // UploadColumn is a column of a Parquet file that came from outside.
 type UploadColumn struct {
 	Name    string
 	Null    bool   // its type is that of nulls: no value has one
+	Plain   string // its type, if it is BIGINT, DOUBLE, VARCHAR or BOOLEAN beyond doubt
 	Trouble string // why its values can't be kept as they are; empty where they can
 }
 
@@ -39,7 +41,7 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 		return nil, errNotWhole
 	}
 	for _, c := range f.Root().Columns() {
-		own := UploadColumn{Name: c.Name(), Null: c.Leaf() && isNull(c.Type()), Trouble: innerNames(c)}
+		own := UploadColumn{Name: c.Name(), Null: c.Leaf() && isNull(c.Type()), Plain: plain(c), Trouble: innerNames(c)}
 		if own.Trouble != "" {
 			columns = append(columns, own)
 			continue
@@ -55,6 +57,25 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 func isNull(t parquet.Type) bool {
 	_, ok := logical(t).(*format.NullType)
 	return ok
+}
+
+// plain is the type of a column that every reader has alike; empty where it may be another.
+func plain(c *parquet.Column) string {
+	if !c.Leaf() || c.Repeated() {
+		return ""
+	}
+	kind, named := c.Type().Kind(), logical(c.Type())
+	_, isText := named.(*format.StringType)
+	number, isNumber := named.(*format.IntType)
+	switch {
+	case kind == parquet.Int64 && isNumber && number.BitWidth == 64 && number.IsSigned:
+		return schema.Bigint
+	case kind == parquet.ByteArray && isText:
+		return schema.Varchar
+	case named != nil || c.Type().ConvertedType() != nil:
+		return ""
+	}
+	return map[parquet.Kind]string{parquet.Int64: schema.Bigint, parquet.Double: schema.Double, parquet.Boolean: schema.Boolean}[kind]
 }
 
 func logical(t parquet.Type) format.LogicalTypeValue {

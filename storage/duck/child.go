@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 )
@@ -44,6 +45,7 @@ type child struct {
 	acks     *gob.Encoder
 	db       *sql.DB
 	conn     *local
+	broken   bool  // a statement has made the instance unusable
 	resident int64 // bytes that the process may hold
 	bound    int64 // bytes that it may reserve
 	began    int64 // bytes that it had reserved when it was new
@@ -58,6 +60,7 @@ func serveRequests(in io.Reader, out io.Writer, handle Handler) {
 	c.acks = gob.NewEncoder(c.out)
 	d := gob.NewDecoder(bufio.NewReader(in))
 	go c.read(d)
+	runtime.LockOSThread() // DuckDB's allocator keeps memory for every thread that it has met
 	for r := range c.requests {
 		if c.run(r) != nil || c.out.Flush() != nil {
 			return
@@ -75,6 +78,9 @@ func (c *child) read(d *gob.Decoder) {
 		c.requests <- r
 	}
 }
+
+// errBroken is told to a process whose instance can't run another statement.
+var errBroken = errors.New("the instance of this process is unusable")
 
 // errUsed is told to a process that should not serve another statement.
 var errUsed = errors.New("this process has taken much memory")
@@ -104,7 +110,8 @@ func (c *child) open(limits Limits) error {
 	if err != nil {
 		return err
 	}
-	c.conn = &local{sql: conn, number: func() int64 { return 1 }}
+	c.broken = false
+	c.conn = &local{sql: conn, fatal: func() { c.broken = true }, number: func() int64 { return 1 }}
 	if c.began == 0 {
 		c.began = reserved()
 	}
@@ -129,21 +136,23 @@ func (c *child) isLean() error {
 func reserved() int64 { return ProcMemory("/proc/self/status", "VmData") }
 
 // rest makes sure that the instance is fit for another borrower: what the handler holds for this one is freed.
-func (c *child) rest(ctx context.Context) error {
+func (c *child) rest() error {
+	if c.broken {
+		return errBroken
+	}
 	if c.handle != nil {
 		if _, err := c.handle(&Conn{session: c.conn}, nil); err != nil {
 			return err
 		}
 	}
-	_, err := c.conn.exec(ctx, "SELECT 1")
-	return errors.Join(err, c.isLean())
+	return c.isLean()
 }
 
 func (c *child) run(r request) error {
 	defer boundResident(c.resident)()
 	ctx := context.Background()
 	if r.Rest {
-		return c.acknowledge(ack{Err: refusalOf(c.rest(ctx))})
+		return c.acknowledge(ack{Err: refusalOf(c.rest())})
 	}
 	if r.Open != nil {
 		return c.acknowledge(ack{Err: refusalOf(c.open(*r.Open))})

@@ -21,6 +21,9 @@ type Pool struct {
 	starting atomic.Bool
 	closed   atomic.Bool
 	work     sync.WaitGroup // in the background
+	asked    atomic.Int64   // requests
+	open     context.Context
+	stop     context.CancelFunc // ends what is being started for later
 
 	mu      sync.Mutex
 	running map[*process]bool // its processes: true where one is lent
@@ -35,34 +38,39 @@ const (
 
 // NewPool makes a pool of sandboxes. No process is started before one is needed.
 func NewPool(limits func() Limits) *Pool {
-	return &Pool{name: sandboxName, limits: limits, ready: make(chan *process, maxReady), running: map[*process]bool{}}
+	return newPool(sandboxName, maxReady, limits)
 }
 
 // NewKeptPool makes a pool of processes that ServeChild made of that name, for statements of ours and calls. At most so
 // many wait for a borrower.
 func NewKeptPool(name string, most int, limits func() Limits) *Pool {
-	return &Pool{name: name, keeps: true, limits: limits, ready: make(chan *process, most), running: map[*process]bool{}}
+	p := newPool(name, most, limits)
+	p.keeps = true
+	return p
+}
+
+func newPool(name string, most int, limits func() Limits) *Pool {
+	p := &Pool{name: name, limits: limits, ready: make(chan *process, most), running: map[*process]bool{}}
+	p.open, p.stop = context.WithCancel(context.Background())
+	return p
 }
 
 // Take lends a process. Until it is locked, a sandbox may be given statements of ours only. The end of a statement's
 // context kills its process. Closing the connection gives it back.
 func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	if !p.keeps {
-		defer p.fill()
+		defer p.Fill()
 	}
 	for {
 		select {
 		case one := <-p.ready:
-			p.note(one, true)
-			if _, err := one.exec(ctx, "SELECT 1"); err == nil { // it may have been killed while it waited
+			if !hasEnded(one.pipe) { // it may have been killed while it waited
+				p.note(one, true)
 				return &Conn{session: &lent{one, p}}, nil
 			}
 			p.work.Go(func() { p.end(one) })
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
 		default:
-			one, err := startProcess(ctx, p.name, p.limits())
+			one, err := p.start(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -72,17 +80,36 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	}
 }
 
-// fill makes sure that a process is ready in a moment. Where none can be started, whoever wants one next is told why.
-func (p *Pool) fill() {
+func (p *Pool) start(ctx context.Context) (*process, error) {
+	one, err := startProcess(ctx, p.name, p.limits())
+	if err == nil {
+		one.asked = &p.asked
+	}
+	return one, err
+}
+
+// Asked is how many requests the processes have been sent: an upload or a query takes longer with each.
+func (p *Pool) Asked() int64 { return p.asked.Load() }
+
+// Fill makes sure that a process is ready in a moment; it does not wait for that. Where none can be started, whoever wants
+// one next is told why.
+func (p *Pool) Fill() {
 	if len(p.ready) > 0 || p.closed.Load() || !p.starting.CompareAndSwap(false, true) {
 		return
 	}
 	p.work.Go(func() {
 		defer p.starting.Store(false)
-		if one, err := startProcess(context.Background(), p.name, p.limits()); err == nil {
+		if one, err := p.start(p.open); err == nil {
 			p.keep(one)
 		}
 	})
+}
+
+// replace has a process started in place of one that ended, where the next borrower would find none.
+func (p *Pool) replace() {
+	if p.keeps {
+		p.Fill()
+	}
 }
 
 // keep puts a process where the next statement finds it, or ends it where enough wait there.
@@ -113,6 +140,7 @@ func (p *Pool) end(one *process) {
 // Close ends the processes. All connections must be closed before.
 func (p *Pool) Close() {
 	p.closed.Store(true)
+	p.stop()
 	p.work.Wait()
 	for len(p.ready) > 0 {
 		p.end(<-p.ready)
@@ -131,6 +159,7 @@ func (l *lent) close(done func()) error {
 		defer done()
 		if l.pool.closed.Load() || len(l.pool.ready) == cap(l.pool.ready) || !l.renewed(l.pool) {
 			l.pool.end(l.process)
+			l.pool.replace()
 			return
 		}
 		l.pool.keep(l.process)

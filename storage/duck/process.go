@@ -28,12 +28,14 @@ type process struct {
 	cmd    *exec.Cmd
 	temp   string // the instance's own folder, which ends with it
 	in     io.WriteCloser
+	pipe   *os.File // out, unread
 	ask    *gob.Encoder
 	out    *bufio.Reader
 	acks   *gob.Decoder
 	said   words
 	wait   func() error
 	uses   int
+	asked  *atomic.Int64 // requests of its pool; nil until it has one
 	killed atomic.Bool
 }
 
@@ -56,12 +58,11 @@ func startProcess(ctx context.Context, name string, limits Limits) (p *process, 
 	if err != nil {
 		return nil, err
 	}
+	p.pipe = out.(*os.File)
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a process: %w", err)
 	}
-	if f, ok := out.(*os.File); ok {
-		widenPipe(f)
-	}
+	widenPipe(p.pipe)
 	p.wait = sync.OnceValue(p.cmd.Wait)
 	p.ask, p.out = gob.NewEncoder(p.in), bufio.NewReaderSize(out, pipeBuffer)
 	p.acks = gob.NewDecoder(p.out)
@@ -119,6 +120,9 @@ func (p *process) send(ctx context.Context, r request) error {
 
 func (p *process) request(ctx context.Context, r request) (a ack, err error) {
 	defer p.killAtEnd(ctx)()
+	if p.asked != nil {
+		p.asked.Add(1)
+	}
 	if err := p.ask.Encode(r); err != nil {
 		return a, p.broken(ctx, err)
 	}

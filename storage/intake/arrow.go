@@ -23,6 +23,7 @@ type arrowRecords struct {
 	path    string
 	size    int64
 	columns []Offered
+	plain   bool
 	failed  error // what a reading met; DuckDB would pass on only its text
 }
 
@@ -38,6 +39,9 @@ func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) 
 	defer stream.Release()
 	if err := checkNames(arrowNames(stream.Schema())); err != nil {
 		return nil, err
+	}
+	if r.columns, r.plain = plainColumns(stream.Schema().Fields()); r.plain {
+		return r, nil
 	}
 	r.columns, err = describeFields(ctx, conn, stream.Schema().Fields())
 	return r, err

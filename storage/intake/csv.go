@@ -20,8 +20,11 @@ import (
 // csvRecords are read as text: what type a column has is found, and checked, by SQL on that text. DuckDB's own
 // detection would turn the postcode 01234 into a number.
 type csvRecords struct {
-	scan    string
+	scan    string // of the whole file
 	columns []Offered
+	comma   rune
+	parts   []string // of a wide one: paths
+	line    int64    // of one of those: how many bytes the longest has
 }
 
 // maxHeader is how long the header line may be, bytes.
@@ -32,25 +35,42 @@ func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &csvRecords{}
+	r := &csvRecords{comma: comma}
 	for _, name := range header {
 		r.columns = append(r.columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText})
 	}
 	if err := checkNames(r.columns); err != nil {
 		return nil, err
 	}
-	r.scan = csvScan(u.Path, comma, r.columns)
+	if len(r.columns) > wideCSV {
+		if r.parts, r.line, err = splitCSV(u, comma, len(r.columns)); err != nil && err != errOdd {
+			return nil, err
+		}
+	}
+	types := make([]string, len(r.columns))
+	for i, c := range r.columns {
+		types[i] = duck.Text(c.Name) + ": 'VARCHAR'"
+	}
+	r.scan = csvScan(u.Path, u.Size, comma, types)
 	return r, nil
 }
 
-func csvScan(path string, comma rune, columns []Offered) string {
-	types := make([]string, len(columns))
-	for i, c := range columns {
-		types[i] = duck.Text(c.Name) + ": 'VARCHAR'"
-	}
+// wideCSV is how many columns a CSV may have that is read as it is.
+const wideCSV = 2 * PartColumns
+
+// How long a line of a CSV may be, bytes, and how long one is taken to be at least.
+const (
+	maxLine   = 16 << 20
+	leastLine = 512 << 10
+)
+
+// csvScan is the SQL that reads a CSV whose lines have up to so many bytes, given its columns with their types. DuckDB
+// takes a buffer of two lines for every statement.
+func csvScan(path string, line int64, comma rune, types []string) string {
+	line = min(maxLine, line+leastLine)
 	return fmt.Sprintf(`read_csv(%s, auto_detect = false, header = true, delim = %s, quote = '"', escape = '"',
-		null_padding = false, strict_mode = true, max_line_size = 16777216, buffer_size = 33554432, allow_quoted_nulls = false, columns = {%s})`,
-		duck.Text(path), duck.Text(string(comma)), strings.Join(types, ", "))
+		null_padding = false, strict_mode = true, max_line_size = %d, buffer_size = %d, allow_quoted_nulls = false, columns = {%s})`,
+		duck.Text(path), duck.Text(string(comma)), line, 2*line, strings.Join(types, ", "))
 }
 
 // readHeader reads the first line: its names, and which of , ; tab and | separates them.
@@ -125,6 +145,9 @@ func separator(line string) rune {
 func (r *csvRecords) Columns() []Offered { return r.columns }
 
 func (r *csvRecords) Relation(_ context.Context, _ *duck.Conn, want Want) (string, func(), error) {
+	if r.parts != nil {
+		return r.partsRelation(want), func() {}, nil
+	}
 	return "SELECT " + aliased(r.columns, want) + "row_number() OVER () - 1 AS _n FROM " + r.scan, func() {}, nil
 }
 

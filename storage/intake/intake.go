@@ -35,6 +35,7 @@ type Upload struct {
 	Format Format
 	Path   string
 	Size   int64                  // bytes
+	Parts  string                 // path of a folder that may be made for parts of it; whoever opens it removes that
 	Types  map[string]schema.Type // of columns of a Parquet file, where more is known of them than the file can tell
 }
 
@@ -70,11 +71,9 @@ type Records interface {
 	Explain(err error) error
 }
 
-// Decoded are records that were decoded here and not by DuckDB.
+// Decoded are few records that can be had without a statement.
 type Decoded interface {
-	// Few reports whether the records are few enough for that: few values in all, absent ones too.
-	Few() bool
-	// Batch returns all records, which must be few, with the columns of Columns.
+	// Batch returns all records, with the columns of Columns; nil where only a statement on their relation can.
 	Batch() (arrow.RecordBatch, error)
 }
 
@@ -121,6 +120,22 @@ func open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 		return openJSON(ctx, u)
 	}
 	return nil, fmt.Errorf("intake: no format %q", u.Format)
+}
+
+// OpenHere reads an upload in this process, where that is safe: it is small, and what reads it is Go's own code, of which
+// it can't make much memory. It returns nil where that is not so.
+func OpenHere(ctx context.Context, u Upload) (Records, error) {
+	switch u.Format {
+	case CSV:
+		if r, err := openPlain(u); r != nil || err != nil {
+			return r, err
+		}
+	case JSON, NDJSON:
+		if r, err := openJSON(ctx, u); err != nil || r.Few() {
+			return r, err
+		}
+	}
+	return nil, nil
 }
 
 // checkNames refuses column names that could not be told apart or asked for.

@@ -11,6 +11,7 @@ import (
 type parquetRecords struct {
 	scan    string
 	columns []Offered
+	plain   bool
 }
 
 func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
@@ -29,6 +30,9 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 		return nil, err
 	}
 	r := &parquetRecords{scan: "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false, file_row_number = true)"}
+	if r.columns, r.plain = plainParquet(u, footer); r.plain {
+		return r, nil
+	}
 	r.columns, err = describe(ctx, conn, "read_parquet("+duck.Text(u.Path)+", hive_partitioning = false)")
 	if err != nil {
 		return nil, unreadable("Parquet file", err)
@@ -42,6 +46,20 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 		}
 	}
 	return r, nil
+}
+
+// plainParquet are the columns of a small file of plain types.
+func plainParquet(u Upload, footer []datafile.UploadColumn) (columns []Offered, ok bool) {
+	if u.Size > Tiny || len(u.Types) > 0 || len(footer) == 0 {
+		return nil, false
+	}
+	for _, c := range footer {
+		if c.Plain == "" {
+			return nil, false
+		}
+		columns = append(columns, Offered{Name: c.Name, Type: schema.Of(c.Plain)})
+	}
+	return columns, true
 }
 
 func (r *parquetRecords) Columns() []Offered { return r.columns }

@@ -26,6 +26,7 @@ type call struct {
 	Impose  *imposition
 	Relate  *Want
 	Failure bool // what did the last reading meet?
+	Few     bool // of all records
 	Rewrite *Upload
 	Most    int64 // bytes of what Rewrite makes
 }
@@ -39,8 +40,9 @@ type imposition struct {
 // reply answers a call.
 type reply struct {
 	Columns []Offered // after Open and Impose
+	Plain   bool      // after Open: Few may be asked
 	SQL     string    // of Relate
-	Stream  []byte    // of Rewrite
+	Stream  []byte    // of Rewrite and Few
 	Err     *Error    // what is wrong with the upload
 }
 
@@ -90,6 +92,7 @@ func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err er
 		d.upload = *c.Open
 		if d.records, err = open(ctx, conn, d.upload); err == nil {
 			r.Columns = d.records.Columns()
+			r.Plain = isPlain(d.records)
 		}
 	case c.Impose != nil:
 		d.records.(*jsonRecords).Impose(c.Impose.Column, c.Impose.Stored)
@@ -101,6 +104,8 @@ func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err er
 		if f, ok := d.records.(interface{ failure() error }); ok {
 			err = f.failure()
 		}
+	case c.Few:
+		r.Stream = d.records.(plainRecords).few(ctx, conn)
 	case c.Rewrite != nil:
 		r.Stream, err = rewrite(*c.Rewrite, c.Most)
 	}

@@ -23,6 +23,9 @@ func openRemote(ctx context.Context, conn *duck.Conn, u Upload) (Records, error)
 	r := &remote{ctx: ctx, conn: conn, upload: u}
 	reply, err := r.call(ctx, call{Open: &u})
 	r.columns = reply.Columns
+	if reply.Plain {
+		return plainRemote{r}, err
+	}
 	return r, err
 }
 

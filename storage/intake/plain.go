@@ -1,0 +1,180 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// plainCSV are the records of a small CSV without quotes or anything unusual. Its fields are what is between the
+// separators, for DuckDB as well as here, so that no process and no statement is needed to read it.
+type plainCSV struct {
+	columns []Offered
+	text    [][]string // by column; empty is null
+	typed   map[int]arrow.Array
+}
+
+// maxPlain is how many columns a plain CSV may have.
+const maxPlain = 250
+
+// openPlain reads a small CSV if it is plain. It returns nil where it is not: DuckDB tells then what that means.
+func openPlain(u Upload) (*plainCSV, error) {
+	body, err := os.ReadFile(u.Path)
+	if err != nil {
+		return nil, err
+	}
+	lines := plainLines(body)
+	if len(lines) < 2 {
+		return nil, nil
+	}
+	comma := string(separator(lines[0]))
+	names := strings.Split(lines[0], comma)
+	if len(names) > maxPlain {
+		return nil, nil
+	}
+	r := &plainCSV{text: make([][]string, len(names)), typed: map[int]arrow.Array{}}
+	for _, name := range names {
+		r.columns = append(r.columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText})
+	}
+	for _, line := range lines[1:] {
+		fields := strings.Split(line, comma)
+		if len(fields) != len(names) {
+			return nil, nil
+		}
+		for i, field := range fields {
+			r.text[i] = append(r.text[i], field)
+		}
+	}
+	return r, checkNames(r.columns)
+}
+
+// plainLines returns the lines of a plain CSV, or nil.
+func plainLines(body []byte) []string {
+	if n := bytes.Count(body, []byte("\r")); n > 0 && n == bytes.Count(body, []byte("\r\n")) && n == bytes.Count(body, []byte("\n")) {
+		body = bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
+	}
+	if !utf8.Valid(body) || bytes.ContainsAny(body, "\"\r\x00") || bytes.HasPrefix(body, []byte("\ufeff")) {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSuffix(string(body), "\n"), "\n")
+	for _, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			return nil
+		}
+	}
+	return lines
+}
+
+func (r *plainCSV) Columns() []Offered { return r.columns }
+
+// Impose makes column i offer a stored type, if all of its values are written as that type's values are at their
+// plainest. What is not plain remains text.
+func (r *plainCSV) Impose(i int, stored schema.Type) {
+	if a := plainValues(r.text[i], stored.Name); a != nil {
+		r.typed[i] = a
+		r.columns[i].Type, r.columns[i].Text = stored, NoText
+	}
+}
+
+// Batch returns all records.
+func (r *plainCSV) Batch() (arrow.RecordBatch, error) {
+	fields := make([]arrow.Field, len(r.columns))
+	arrays := make([]arrow.Array, len(r.columns))
+	for i := range r.columns {
+		arrays[i] = r.typed[i]
+		if arrays[i] == nil {
+			arrays[i] = texts(r.text[i])
+		}
+		fields[i] = arrow.Field{Name: "o" + strconv.Itoa(i), Type: arrays[i].DataType(), Nullable: true}
+	}
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, int64(len(r.text[0]))), nil
+}
+
+func (r *plainCSV) Relation(ctx context.Context, conn *duck.Conn, want Want) (string, func(), error) {
+	batch, err := r.Batch()
+	if err != nil {
+		return "", nil, err
+	}
+	stream, err := array.NewRecordReader(batch.Schema(), []arrow.RecordBatch{batch})
+	if err != nil {
+		return "", nil, err
+	}
+	var list strings.Builder
+	for _, i := range want.Columns {
+		list.WriteString("o" + strconv.Itoa(i) + ", ")
+	}
+	release, err := register(ctx, conn, stream, want.Columns)
+	return "SELECT " + list.String() + "_n FROM " + view, release, err
+}
+
+func (r *plainCSV) Explain(err error) error { return csvError(err) }
+
+func texts(values []string) arrow.Array {
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	for _, v := range values {
+		if v == "" {
+			b.AppendNull()
+		} else {
+			b.Append(v)
+		}
+	}
+	return b.NewArray()
+}
+
+// plainNumber is a number that is the same in every reader of doubles.
+var plainNumber = regexp.MustCompile(`^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$`)
+
+// plainValues returns texts as values of a type; nil where one is not plain, or the type has no plain values.
+func plainValues(texts []string, typ string) arrow.Array {
+	switch typ {
+	case schema.Bigint:
+		return built(array.NewInt64Builder(memory.DefaultAllocator), texts, func(s string) (int64, bool) {
+			n, err := strconv.ParseInt(s, 10, 64)
+			return n, err == nil && strconv.FormatInt(n, 10) == s
+		})
+	case schema.Double:
+		return built(array.NewFloat64Builder(memory.DefaultAllocator), texts, func(s string) (float64, bool) {
+			f, err := strconv.ParseFloat(s, 64)
+			return f, err == nil && plainNumber.MatchString(s)
+		})
+	case schema.Boolean:
+		return built(array.NewBooleanBuilder(memory.DefaultAllocator), texts, func(s string) (bool, bool) {
+			return s == "true", s == "true" || s == "false"
+		})
+	}
+	return nil
+}
+
+// builder builds an array of values.
+type builder[T any] interface {
+	array.Builder
+	Append(T)
+}
+
+// built is the array of what texts are read as; nil where one can't be.
+func built[T any](b builder[T], texts []string, read func(string) (T, bool)) arrow.Array {
+	defer b.Release()
+	for _, s := range texts {
+		if s == "" {
+			b.AppendNull()
+			continue
+		}
+		v, ok := read(s)
+		if !ok {
+			return nil
+		}
+		b.Append(v)
+	}
+	return b.NewArray()
+}

@@ -1,0 +1,206 @@
+package intake
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A wide CSV is read once, and divided into files with some of its columns each, so that statements on those take the
+// time and memory of a narrow one. Fields are copied as they are written; what they mean, DuckDB decides as ever.
+
+// PartColumns is how many columns of a wide CSV lie in one file: columns i and j do if i/PartColumns is j/PartColumns.
+const PartColumns = 100
+
+// maxParts is how many files there may be.
+const maxParts = 100
+
+// errOdd says that a CSV has something that is not divided here. DuckDB reads it whole, and tells.
+var errOdd = errors.New("not a plain CSV")
+
+// splitter divides a CSV.
+type splitter struct {
+	in      *bufio.Reader
+	comma   byte
+	ending  []byte // of all lines
+	columns int
+	parts   []*bufio.Writer
+	record  []byte
+	longest int
+}
+
+// splitCSV divides a CSV with so many columns. It returns the paths of the parts, which have a column more: the record's
+// number; and how many bytes the longest record has.
+func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64, err error) {
+	n := (columns + PartColumns - 1) / PartColumns
+	if n > maxParts || u.Parts == "" {
+		return nil, 0, errOdd
+	}
+	in, err := os.Open(u.Path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer in.Close()
+	if err := os.Mkdir(u.Parts, 0o700); err != nil {
+		return nil, 0, err
+	}
+	s := &splitter{in: bufio.NewReaderSize(in, 1<<20), comma: byte(comma), columns: columns}
+	for i := range n {
+		path := filepath.Join(u.Parts, strconv.Itoa(i))
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer f.Close()
+		paths, s.parts = append(paths, path), append(s.parts, bufio.NewWriterSize(f, 64<<10))
+	}
+	if err := s.run(); err != nil {
+		return nil, 0, err
+	}
+	return paths, int64(s.longest), nil
+}
+
+func (s *splitter) run() error {
+	for n := int64(-1); ; n++ { // the header is before the first record
+		err := s.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		s.longest = max(s.longest, len(s.record))
+		if err := s.divide(n); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.parts {
+		if err := p.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next reads a record: up to a line break outside quotes, which must be as all others.
+func (s *splitter) next() error {
+	s.record = s.record[:0]
+	quotes := 0
+	for {
+		line, err := s.in.ReadSlice('\n')
+		s.record = append(s.record, line...)
+		quotes += bytes.Count(line, []byte{'"'})
+		switch {
+		case len(s.record) > maxLine:
+			return errOdd
+		case err == bufio.ErrBufferFull, err == nil && quotes%2 == 1:
+			continue
+		case err == io.EOF && len(s.record) == 0:
+			return io.EOF
+		case err == io.EOF:
+			return s.checkEnd(nil)
+		case err != nil:
+			return err
+		}
+		ending := []byte("\n")
+		if bytes.HasSuffix(s.record, []byte("\r\n")) {
+			ending = []byte("\r\n")
+		}
+		s.record = s.record[:len(s.record)-len(ending)]
+		return s.checkEnd(ending)
+	}
+}
+
+func (s *splitter) checkEnd(ending []byte) error {
+	if s.ending == nil {
+		s.ending = ending
+	}
+	if ending != nil && !bytes.Equal(ending, s.ending) || bytes.ContainsAny(s.record, "\r\x00") {
+		return errOdd
+	}
+	return nil
+}
+
+// divide writes record n to the parts.
+func (s *splitter) divide(n int64) error {
+	rest := s.record
+	for i := range s.columns {
+		end := fieldEnd(rest, s.comma)
+		isLast := i == s.columns-1
+		if end < 0 || isLast != (end == len(rest)) {
+			return errOdd
+		}
+		part := s.parts[i/PartColumns]
+		part.Write(rest[:end])  //nolint:errcheck // Flush tells
+		part.WriteByte(s.comma) //nolint:errcheck // the same
+		if isLast || (i+1)%PartColumns == 0 {
+			fmt.Fprintf(part, "%d\n", n) //nolint:errcheck // the same
+		}
+		if !isLast {
+			rest = rest[end+1:]
+		}
+	}
+	return nil
+}
+
+// fieldEnd is where the first field of a record ends; -1 where it has quotes that are not around it.
+func fieldEnd(record []byte, comma byte) int {
+	if len(record) == 0 || record[0] != '"' {
+		end := bytes.IndexByte(record, comma)
+		if end < 0 {
+			end = len(record)
+		}
+		if bytes.IndexByte(record[:end], '"') >= 0 {
+			return -1
+		}
+		return end
+	}
+	for at := 1; ; at++ {
+		quote := bytes.IndexByte(record[at:], '"')
+		if quote < 0 {
+			return -1
+		}
+		at += quote + 1
+		switch {
+		case at == len(record) || record[at] == comma:
+			return at
+		case record[at] != '"':
+			return -1
+		}
+	}
+}
+
+// partsRelation is the relation of records that lie in parts: of those that have wanted columns, side by side.
+func (r *csvRecords) partsRelation(want Want) string {
+	var list strings.Builder
+	var used []int
+	for _, i := range want.Columns {
+		fmt.Fprintf(&list, "o%d, ", i)
+		if part := i / PartColumns; !slices.Contains(used, part) {
+			used = append(used, part)
+		}
+	}
+	if len(used) == 0 {
+		used = []int{0}
+	}
+	from := make([]string, len(used))
+	for k, part := range used {
+		from[k] = fmt.Sprintf("%s AS p%d", r.partScan(part), part)
+	}
+	return fmt.Sprintf("SELECT %sp%d._n FROM %s", list.String(), used[0], strings.Join(from, " POSITIONAL JOIN "))
+}
+
+func (r *csvRecords) partScan(part int) string {
+	var types []string
+	for i := part * PartColumns; i < min((part+1)*PartColumns, len(r.columns)); i++ {
+		types = append(types, fmt.Sprintf("o%d: 'VARCHAR'", i))
+	}
+	return csvScan(r.parts[part], r.line, r.comma, append(types, "_n: 'BIGINT'"))
+}

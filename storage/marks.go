@@ -1,0 +1,68 @@
+package storage
+
+import (
+	"errors"
+
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+)
+
+// flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it
+// played goes with it, and what it undid itself stands again, or does not.
+func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64) error {
+	was := undoneBy(marks, c)
+	marks[c.ID] = rollback
+	if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
+		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
+		if err != nil {
+			return err
+		}
+		if by := undoneBy(marks, parent); rollback == 0 && by != 0 {
+			return fault.Errorf(fault.Conflict, "undone_twice", "Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
+		}
+		if rollback == 0 {
+			return flip(tx, marks, parent, c.ID)
+		}
+		undone, err := undoneWithMerge(tx, marks, parent)
+		if err != nil {
+			return err
+		}
+		return flip(tx, marks, parent, undone)
+	}
+	if c.Mode != catalog.Merge {
+		return nil
+	}
+	played, err := tx.Played(c.DatasetID, c.ID)
+	for _, p := range played {
+		if undoneBy(marks, p) == was { // else it was undone by itself
+			err = errors.Join(err, flip(tx, marks, p, rollback))
+		}
+	}
+	return err
+}
+
+// undoneWithMerge is the rollback that undoes the merge which a commit was played by; 0: none.
+func undoneWithMerge(tx catalog.Tx, marks map[int64]int64, c catalog.Commit) (int64, error) {
+	if c.MergeCommitID == 0 {
+		return 0, nil
+	}
+	merge, err := tx.Commit(c.DatasetID, c.MergeCommitID)
+	return undoneBy(marks, merge), err
+}
+
+// undoneBy is the rollback that undoes a commit, as marked, or else as the catalog has it.
+func undoneBy(marks map[int64]int64, c catalog.Commit) int64 {
+	if rollback, ok := marks[c.ID]; ok {
+		return rollback
+	}
+	return c.RollbackCommitID
+}
+
+// rootOf is the commit that a rollback undid in the end, or the commit itself. A rollback that a merge played may have
+// undone what was not there.
+func rootOf(tx catalog.Tx, c catalog.Commit) (_ catalog.Commit, err error) {
+	for c.Mode == catalog.Rollback && c.ParentCommitID != 0 && err == nil {
+		c, err = tx.Commit(c.DatasetID, c.ParentCommitID)
+	}
+	return c, err
+}

@@ -1,0 +1,40 @@
+package storage
+
+import (
+	"encoding/json"
+
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+)
+
+// Request is what every write says of itself.
+type Request struct {
+	User         string
+	Message      string
+	Metadata     json.RawMessage                   // nil: {}
+	ExpectedHead *int64                            // refuse where the head is another
+	Receipt      *Receipt                          // nil: the request bore no Idempotency-Key
+	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
+}
+
+// expects refuses a request where the head is another than it says.
+func (r Request) expects(d catalog.Dataset) error {
+	if r.ExpectedHead == nil || *r.ExpectedHead == d.Head {
+		return nil
+	}
+	return fault.Errorf(fault.Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
+		With("head", d.Head).With("expected_head", *r.ExpectedHead)
+}
+
+func (r Request) report(percent int, message string) {
+	if r.Report != nil {
+		r.Report(percent, message)
+	}
+}
+
+func orEmpty(m json.RawMessage) json.RawMessage {
+	if len(m) == 0 {
+		return json.RawMessage("{}")
+	}
+	return m
+}
