@@ -48,8 +48,9 @@ func Diff(a, b *Snapshot) *Difference {
 // madeAlike finds the columns of a that b never had, but made itself: the ids that they have in b.
 func madeAlike(a, b schema.Schema) map[int]int {
 	out := map[int]int{}
+	names, _ := b.Names()
 	for _, c := range a.Columns {
-		d, ok := b.ByName(c.Name)
+		d, ok := names[schema.Fold(c.Name)]
 		if _, known := b.ByID(c.ID); !ok || known || b.Gone(c.ID) {
 			continue
 		}
@@ -63,9 +64,9 @@ func madeAlike(a, b schema.Schema) map[int]int {
 // commonSchema has every column of a and b but the derived ones, which follow from the others, and those that a
 // variable's drop took away, with types that take both sides' values.
 func commonSchema(a, b schema.Schema) schema.Schema {
-	out := schema.Schema{Key: b.Key}
+	out, done := schema.Schema{Key: b.Key}, map[int]bool{}
 	for _, c := range slices.Concat(b.Columns, a.Columns) {
-		if _, done := out.ByID(c.ID); done || c.Derived() || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
+		if done[c.ID] || c.Derived() || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
 			continue
 		}
 		if other, ok := a.ByID(c.ID); ok {
@@ -75,6 +76,7 @@ func commonSchema(a, b schema.Schema) schema.Schema {
 			}
 			c.Type = typ
 		}
+		done[c.ID] = true
 		out.Columns = append(out.Columns, c)
 	}
 	return out

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -217,8 +216,3 @@ func (in *incoming) discard() {
 
 // has tells whether a column came with the records.
 func (in *incoming) has(id int) bool { return in.index(id) >= 0 }
-
-// index is where a column is among those that came; -1 where it is not.
-func (in *incoming) index(id int) int {
-	return slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
-}

@@ -185,7 +185,10 @@ func (r rowPlayer) pairs(d *Difference, a, b string) string {
 // compared are the columns by which records are compared: those that both sides know, or, of an action on variables,
 // those that it changed.
 func (r rowPlayer) compared() (out []schema.Column) {
-	changed := changedColumns(r.did.before.Schema, r.did.after.Schema)
+	var changed []int
+	if r.did.explicit {
+		changed = changedColumns(r.did.before.Schema, r.did.after.Schema)
+	}
 	for _, c := range r.schema.Columns {
 		_, known := r.mine.Schema.ByID(c.ID)
 		if known && !r.schema.IsKey(c.ID) && (!r.did.explicit || slices.Contains(changed, c.ID)) {

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"rowback/storage/catalog"
@@ -26,8 +25,7 @@ func (in *incoming) merge(c schema.Column) string {
 
 // came returns the column as it was offered.
 func (in *incoming) came(id int) intake.Offered {
-	i := slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
-	return in.offered[in.columns[i].from]
+	return in.offered[in.columns[in.index(id)].from]
 }
 
 // pointer escapes a name for a JSON pointer (RFC 6901).
