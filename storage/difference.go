@@ -91,11 +91,25 @@ func seenIn(common, side schema.Schema) (seen schema.Schema, list string) {
 			seen.Columns[i] = own
 		}
 	}
+	var parts []string
 	for _, c := range common.Stored() {
 		own, _ := seen.ByID(c.ID)
-		list += castFrom(own.Type, c.Type, columnName(c.ID)) + " AS " + columnName(c.ID) + ", "
+		parts = append(parts, castFrom(own.Type, c.Type, columnName(c.ID))+" AS "+columnName(c.ID))
 	}
-	return seen, list + "_commit"
+	return seen, strings.Join(append(parts, "_commit"), ", ")
+}
+
+// narrow returns the difference as if the snapshots had no columns but these and the key. Its rows are the same.
+func (d *Difference) narrow(columns []schema.Column) *Difference {
+	part := *d
+	part.Schema = narrowed(d.Schema, columns)
+	for i, s := range d.sides {
+		own := *s.own
+		own.Schema, s.list = seenIn(part.Schema, s.own.Schema)
+		s.own = &own
+		part.sides[i] = s
+	}
+	return &part
 }
 
 func onlyIn(s, other *Snapshot, common schema.Schema) side {
@@ -193,10 +207,10 @@ func (s side) rows(other *Snapshot) string {
 
 // displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.
 func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
-	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.store.readFiles(files, false))
+	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.store.readFiles(files))
 	if len(s.also) > 0 {
 		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
-			s.own.store.readFiles(s.also, false))
+			s.own.store.readFiles(s.also))
 	}
 	for _, f := range files {
 		for target := range f.Targets {

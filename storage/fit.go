@@ -475,7 +475,7 @@ func (s *Snapshot) everyValue(c schema.Column) string {
 	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
 	for _, group := range bySchema(s.Files()) {
 		if _, ok := s.schemaOf(group[0]).ByID(c.ID); ok {
-			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.store.readFiles(group, false))
+			parts = append(parts, "SELECT TRY("+fromFile(s.schemaOf(group[0]), c)+") FROM "+s.store.readFiles(group))
 		}
 	}
 	return strings.Join(parts, " UNION ALL ")

@@ -136,7 +136,10 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 	if place {
 		list += ", _file, _pos"
 	}
-	from := s.store.readFiles(b.files, place || b.displaced)
+	from := s.store.readFiles(b.files)
+	if place || b.displaced {
+		from = s.store.readPlaces(b.files, s.columnsIn(s.schemaOf(b.files[0])))
+	}
 	if !b.displaced {
 		return "SELECT " + list + " FROM " + from
 	}
@@ -148,7 +151,7 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 			}
 		}
 	}
-	positions := "SELECT _file, _pos FROM " + s.store.readFiles(rollbacks, false)
+	positions := "SELECT _file, _pos FROM " + s.store.readFiles(rollbacks)
 	on := "s._file = d._file AND s._pos = d._pos"
 	if len(b.files) == 1 {
 		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
@@ -165,22 +168,38 @@ func (s *Snapshot) selectList(fs schema.Schema) string {
 	return strings.Join(append(list, "_commit"), ", ")
 }
 
-// readFiles is the SQL of a scan of files. With place it adds _file and _pos.
-func (s *Store) readFiles(files []*catalog.File, place bool) string {
-	paths := make([]string, len(files))
-	ids := make([]int64, len(files))
-	for i, f := range files {
-		paths[i], ids[i] = s.pathOf(f), f.ID
+// columnsIn lists the snapshot's columns as files of a schema have them, by name.
+func (s *Snapshot) columnsIn(fs schema.Schema) []string {
+	var names []string
+	for _, c := range s.Schema.Stored() {
+		if own, ok := fs.ByID(c.ID); ok {
+			names = append(names, duck.Ident(own.Name))
+		}
 	}
-	if !place {
-		return "read_parquet(" + duck.Texts(paths) + ", hive_partitioning = false)"
-	}
-	file := fmt.Sprintf("CAST(%d AS BIGINT)", ids[0])
+	return append(names, schema.CommitColumn)
+}
+
+// readFiles is the SQL of a scan of files.
+func (s *Store) readFiles(files []*catalog.File) string {
+	return "read_parquet(" + duck.Texts(s.pathsOf(files)) + ", hive_partitioning = false)"
+}
+
+// readPlaces is the SQL of a scan of some columns of files, with _file and _pos: a * would take as long as all columns.
+func (s *Store) readPlaces(files []*catalog.File, columns []string) string {
+	file := fmt.Sprintf("CAST(%d AS BIGINT)", files[0].ID)
 	if len(files) > 1 {
-		file = duck.Ints(ids) + "[CAST(file_index AS BIGINT) + 1]"
+		file = duck.Ints(ids(files)) + "[CAST(file_index AS BIGINT) + 1]"
 	}
-	return fmt.Sprintf("(SELECT *, %s AS _file, file_row_number AS _pos FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
-		file, duck.Texts(paths))
+	return fmt.Sprintf("(SELECT %s, %s AS _file, file_row_number AS _pos FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
+		strings.Join(columns, ", "), file, duck.Texts(s.pathsOf(files)))
+}
+
+func (s *Store) pathsOf(files []*catalog.File) []string {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = s.pathOf(f)
+	}
+	return paths
 }
 
 // Order is the SQL of an order in which the records, selected from the snapshot's table, are the same every time: that of

@@ -296,7 +296,7 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		}
 		var values, fit int64
 		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), w.store.readFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+			becomes(c.Type, now.Type), duck.Ident(c.Name), w.store.readFiles([]*catalog.File{f})), &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {

@@ -139,7 +139,7 @@ func (w *work) checkBecome(ctx context.Context, history *Snapshot, before, after
 	if !gate.Checked(after.Type) {
 		return nil
 	}
-	return w.checkRelation(ctx, fmt.Sprintf("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
+	return w.checkRelation(ctx, whole("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
 		castFrom(before.Type, after.Type, "v"), columnName(after.ID), history.everyValue(before)), []schema.Column{after})
 }
 
@@ -191,7 +191,7 @@ func (w *work) checkReads(ctx context.Context, in *Snapshot, c schema.Column) er
 		own, _ := fs.ByID(c.ID)
 		var example string
 		err := w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(%[1]s AS VARCHAR) FROM %[2]s WHERE %[1]s IS NOT NULL AND TRY(%[3]s) IS NULL LIMIT 1",
-			duck.Ident(own.Name), w.store.readFiles(group, false), fromFile(fs, c)), &example)
+			duck.Ident(own.Name), w.store.readFiles(group), fromFile(fs, c)), &example)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}

@@ -1,0 +1,47 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// wideSnapshot is a state with one file of n columns, of which some rows are displaced.
+func wideSnapshot(t *testing.T, n int) *Snapshot {
+	store, err := Open(context.Background(), t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	var s schema.Schema
+	s.Key = []int{1}
+	for id := 1; id <= n; id++ {
+		s.Columns = append(s.Columns, schema.Column{ID: id, Name: fmt.Sprint("name", id), Type: schema.Of(schema.Bigint)})
+	}
+	return &Snapshot{
+		State: State{Schema: s}, schemas: map[string]schema.Schema{"s": s}, store: store,
+		Data:      []*catalog.File{{ID: 1, SchemaID: "s", Kind: schema.Data}},
+		Rollbacks: []*catalog.File{{ID: 2, SchemaID: "s", Kind: schema.Rollback, Targets: map[int64]int64{1: 1}}},
+	}
+}
+
+// The statements for all slices together name each column a few times, however many columns there are.
+func TestSlicesNameEachColumnAsOftenInWideRecords(t *testing.T) {
+	perColumn := func(n int) float64 {
+		s, bytes := wideSnapshot(t, n), 0
+		all := Diff(&Snapshot{State: s.State, store: s.store}, s)
+		for _, columns := range inSlices(s.Schema.Stored()) {
+			if len(columns) > sliceColumns {
+				t.Fatalf("a slice of %d columns has %d", n, len(columns))
+			}
+			bytes += len(s.narrow(columns).Rows(true)) + len(all.narrow(columns).SideB())
+		}
+		return float64(bytes) / float64(n)
+	}
+	if narrow, wide := perColumn(sliceColumns), perColumn(12*sliceColumns); wide > 1.5*narrow {
+		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow, sliceColumns, wide, 12*sliceColumns)
+	}
+}
