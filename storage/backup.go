@@ -327,7 +327,8 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 	}
 	w.gaveRows(in)
 	live := w.liveIn(nil)
-	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS "+w.changes(in, live))
+	rows, differs := w.changes(in, live, w.schema.Stored())
+	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS SELECT * FROM ("+rows+") WHERE "+differs)
 	if err != nil {
 		return err
 	}
@@ -336,7 +337,7 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 	}
 	w.commit.Added = changed - w.commit.Modified
 	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s ANTI JOIN %s i ON %s",
-		live.Rows(true), in.relation, sameKey(w.schema.KeyColumns(), "i", "s")))
+		live.Rows(true), in.of(w.schema.KeyColumns()), sameKey(w.schema.KeyColumns(), "i", "s")))
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 		return err
 	}
 	if gate.Checked(c.Type) {
-		if err := w.checkRelation(ctx, "(SELECT v AS "+schema.ColumnName(c.ID)+", _n FROM given)", []schema.Column{c}); err != nil {
+		if err := w.checkRelation(ctx, whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID)), []schema.Column{c}); err != nil {
 			return err
 		}
 	}
