@@ -38,7 +38,7 @@ func (t *lockTable) lock(ctx context.Context, name string) (unlock func(), err e
 	}
 }
 
-// held tells whether someone holds the lock of that name.
+// held reports whether someone holds the lock of that name.
 func (t *lockTable) held(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

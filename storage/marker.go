@@ -38,8 +38,8 @@ var contents = []string{
 	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 
-// readMarker reads store.json. A directory without it may be a store that was made before there was one: then the marker
-// is empty. Otherwise the error is ErrNotStore, and bare reports whether the directory can become a store.
+// readMarker reads store.json. A directory without it may be a store that was made before there was one: then the
+// marker is empty. Otherwise the error is ErrNotStore, and bare reports whether the directory can become a store.
 func readMarker(dir string) (m marker, bare bool, err error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return m, false, fmt.Errorf("%w: %s is a file", ErrNotStore, dir)
