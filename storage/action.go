@@ -60,7 +60,8 @@ type ActionFilter struct {
 func (s *Store) Actions(ctx context.Context, dataset string, f ActionFilter) (list []catalog.Commit, err error) {
 	less, ok := actionOrders[f.Sort]
 	if !ok {
-		return nil, fault.Errorf(fault.Invalid, "unknown_sort", "sort: %q is not one of datetime, -datetime, user, -user", fault.Clip(f.Sort)).With("field", "sort")
+		return nil, fault.Errorf(fault.Invalid, "unknown_sort",
+			"sort: %q is not one of datetime, -datetime, user, -user", fault.Clip(f.Sort)).With("field", "sort")
 	}
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, dataset)

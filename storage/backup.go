@@ -49,7 +49,9 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 		return b, err
 	}
 	if head := snap.Dataset.Head; r.ExpectedHead != nil && *r.ExpectedHead != head {
-		return b, fault.Errorf(fault.Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d.", snap.Dataset.Name, head, *r.ExpectedHead).With("head", head)
+		return b, fault.Errorf(fault.Conflict, "stale_head",
+			"The head of dataset '%s' is commit %d, not %d.",
+			snap.Dataset.Name, head, *r.ExpectedHead).With("head", head)
 	}
 	if ref == "" {
 		ref = "head"
@@ -188,7 +190,8 @@ func (s *Store) OpenBackup(ctx context.Context, b catalog.Backup, part bool) (*F
 	return s.openObject(ctx, verify.Archive(b), part)
 }
 
-// RemoveBackup removes a backup and its archive. A label says so first: an archive that is missing without one is damage.
+// RemoveBackup removes a backup and its archive. A label says so first: an archive that is missing without one is
+// damage.
 func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 	err := s.label(context.WithoutCancel(ctx), func(tx catalog.Tx, l *labels) error {
 		if err := tx.RemoveBackup(b.ID); err != nil {
@@ -207,7 +210,8 @@ func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 	return nil
 }
 
-// backupPrefix begins the names of the labels of backups that were removed. Older versions kept all backups' labels there.
+// backupPrefix begins the names of the labels of backups that were removed. Older versions kept all backups' labels
+// there.
 const backupPrefix = "backup-"
 
 // unpacked is an archive laid out under staging.

@@ -6,8 +6,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// birth is a dataset as it was before its first commit; a fork starts with its upstream's state. It is dataset.json, or part
-// of the commit that the dataset is made with.
+// birth is a dataset as it was before its first commit; a fork starts with its upstream's state. It is dataset.json, or
+// part of the commit that the dataset is made with.
 type birth struct {
 	Dataset    catalog.Dataset    `json:"dataset"`
 	Schema     schema.Schema      `json:"schema"`

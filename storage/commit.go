@@ -37,7 +37,8 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	case catalog.Delete:
 		err = w.delete(ctx, c)
 	default:
-		err = fault.Errorf(fault.Invalid, "unknown_mode", "There is no mode %q. A mode is append, overwrite, upsert or delete.", fault.Clip(string(c.Mode)))
+		err = fault.Errorf(fault.Invalid, "unknown_mode",
+			"There is no mode %q. A mode is append, overwrite, upsert or delete.", fault.Clip(string(c.Mode)))
 	}
 	if err != nil {
 		return catalog.Commit{}, err

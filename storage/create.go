@@ -49,7 +49,8 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 	return made.state(), nil
 }
 
-// CreateWithRecords makes a dataset with its first records: both stand, or neither. The request's receipt is told a State.
+// CreateWithRecords makes a dataset with its first records: both stand, or neither. The request's receipt is told a
+// State.
 func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (snapshot.State, error) {
 	made, err := s.newCreation(ctx, n)
 	if err != nil {
@@ -78,7 +79,8 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 		return nil, err
 	}
 	if n.ProjectID < 1 {
-		return nil, fault.Errorf(fault.Invalid, "invalid_project", "A project_id is 1 or greater; %d is not.", n.ProjectID)
+		return nil, fault.Errorf(fault.Invalid, "invalid_project",
+			"A project_id is 1 or greater; %d is not.", n.ProjectID)
 	}
 	start, err := n.schema()
 	if err != nil {
@@ -99,7 +101,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 	return &birth{Dataset: d, Schema: start, Properties: p}, errors.Join(errSchema, errProperties)
 }
 
-// isNamesake tells whether the name is taken, where that is no reason to refuse it.
+// isNamesake reports whether the name is taken, where that is no reason to refuse it.
 func (s *Store) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
 	if !n.Namesake {
 		return false, nil

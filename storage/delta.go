@@ -14,7 +14,7 @@ import (
 // rollback that undid it, both of them lacking, make no difference and are left out.
 type Delta struct {
 	Dataset  snapshot.State // the fork
-	Upstream snapshot.State // Dataset.DeletedAt tells whether it is still there
+	Upstream snapshot.State // Dataset.DeletedAt reports whether it is still there
 	Actions  []catalog.Commit
 }
 
@@ -39,7 +39,8 @@ func (s *Store) delta(ctx context.Context, fork string, actions func(tx catalog.
 			return err
 		}
 		if !d.IsFork() {
-			return fault.Errorf(fault.NotFound, "not_a_fork", "Dataset '%s' is no fork: it has no upstream to compare with.", d.Name)
+			return fault.Errorf(fault.NotFound, "not_a_fork",
+				"Dataset '%s' is not a fork: it has no upstream to compare with.", d.Name)
 		}
 		upstream, err := tx.Dataset(d.UpstreamID)
 		if err != nil {
@@ -87,7 +88,7 @@ func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 
 func byID(a, b catalog.Commit) int { return cmp.Compare(a.ID, b.ID) }
 
-// voidOf tells which commits count as if they had never been: those that undone merges played, and the rollbacks of
+// voidOf reports which commits count as if they had never been: those that undone merges played, and the rollbacks of
 // merges.
 func voidOf(tx catalog.Tx, commits []catalog.Commit) (map[int64]bool, error) {
 	void, merges := map[int64]bool{}, map[int64]bool{}
@@ -147,7 +148,7 @@ func undoneByMerge(tx catalog.Tx, of, other string, unshared []catalog.Commit) (
 	return out, nil
 }
 
-// cancelled tells which of some actions have no effect together: a commit and the rollback that undoes it.
+// cancelled reports which of some actions have no effect together: a commit and the rollback that undoes it.
 func cancelled(actions []catalog.Commit) map[int64]bool {
 	out, is := map[int64]bool{}, map[int64]bool{}
 	for _, a := range actions {

@@ -13,8 +13,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// A derived column is a client's SQL expression over other columns. It is computed where records are read, in a sandbox,
-// never stored. Where the expression fails for a record, the value is null.
+// A derived column is a client's SQL expression over other columns. It is computed where records are read, in a
+// sandbox, never stored. Where the expression fails for a record, the value is null.
 
 // deriveTypes finds the types of the derived columns, if the columns that they are derived from are not what they were.
 // A derivation that has no type any more refuses the commit.

@@ -11,8 +11,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// draft is what a commit is: what it opens, reopens and closes, and what the dataset is after it. It is plain data, and a
-// copy is another draft. What is held while a commit is made is in work.
+// draft is what a commit is: what it opens, reopens and closes, and what the dataset is after it. It is plain data, and
+// a copy is another draft. What is held while a commit is made is in work.
 type draft struct {
 	head       *snapshot.Snapshot // that it is made on
 	commit     catalog.Commit

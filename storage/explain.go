@@ -11,7 +11,8 @@ import (
 	"rowback/storage/intake"
 )
 
-// Explain returns what a client is told of an error. What a client may not see becomes Internal: callers log the original.
+// Explain returns what a client is told of an error. What a client may not see becomes Internal: callers log the
+// original.
 func Explain(err error) *fault.Error {
 	var e *fault.Error
 	var in *intake.Error
@@ -60,8 +61,8 @@ func errnoOf(err error) syscall.Errno {
 	return duck.Errno(err)
 }
 
-// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when it
-// is back.
+// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when
+// it is back.
 func (s *Store) hasFolder(dataset string) error {
 	if s.blobs.Has(dataset) {
 		return nil

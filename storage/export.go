@@ -22,8 +22,8 @@ type File struct {
 	Checksum string
 }
 
-// Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that, it
-// is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
+// Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that,
+// it is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
 // with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
 // are read whole before, for their checksums; part: not for each part that a client asks for.
 func (s *Store) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
@@ -39,7 +39,9 @@ func (s *Store) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.
 	})
 	switch {
 	case errors.Is(err, filecache.ErrTooLarge):
-		return nil, fault.Errorf(fault.Invalid, "file_too_large", "The file of these records is larger than the server keeps (--cache-size). Read them from …/data, which is streamed.")
+		return nil, fault.Errorf(fault.Invalid, "file_too_large",
+			"The file of these records is larger than the server keeps (--cache-size). "+
+				"Read them from …/data, which is streamed.")
 	case err != nil:
 		return nil, err
 	}

@@ -24,8 +24,8 @@ type NewFork struct {
 func (s *Store) NewID() string { return s.options.NewID() }
 
 // Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
-// that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its own,
-// which bears its name, and one savepoint.
+// that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its
+// own, which bears its name, and one savepoint.
 func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (snapshot.State, error) {
 	from, name, err := s.forkPoint(ctx, upstream, n)
 	if err != nil {
@@ -83,7 +83,8 @@ func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, erro
 	return "", err
 }
 
-// newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the ref.
+// newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the
+// ref.
 func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFork) (*birth, error) {
 	made, err := s.newCreation(ctx, NewDataset{ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake})
 	if err != nil {
@@ -134,7 +135,7 @@ func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 	return err
 }
 
-// standingRollbacks tells which rollback undoes each commit of a dataset. Undoing a merge undoes what it played; a
+// standingRollbacks reports which rollback undoes each commit of a dataset. Undoing a merge undoes what it played; a
 // rollback that is undone itself undoes nothing.
 func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
 	rollbacks, err := tx.Rollbacks(dataset)

@@ -13,9 +13,9 @@ import (
 
 // The objects are the log and the catalog is their index (design, section 7). At the start, forward brings the catalog
 // up to what the objects tell: every complete commit that follows on the head the catalog knows, in the order of their
-// ids, which is that of all datasets together, then the labels. Where the catalog is empty, that makes it anew. It is one
-// transaction; after it, what could not be placed moves to quarantine. TestCrashes, TestNothingIsLostWithTheCatalog and
-// TestAnyOldCatalogIsBroughtUpToDate prove it.
+// ids, which is that of all datasets together, then the labels. Where the catalog is empty, that makes it anew. It is
+// one transaction; after it, what could not be placed moves to quarantine. TestCrashes, TestNothingIsLostWithTheCatalog
+// and TestAnyOldCatalogIsBroughtUpToDate prove it.
 type forward struct {
 	store   *Store
 	shelves []*shelf

@@ -26,8 +26,8 @@ func (f *forward) choose() error {
 }
 
 // follow finds the path of commits that begins at a dataset's head. The last of a path is left out where it is not
-// complete: it was never acknowledged, or is damaged; then another path may be the one. A commit that others were made on
-// was there once, and stays: what is damaged of it is refused when it is read.
+// complete: it was never acknowledged, or is damaged; then another path may be the one. A commit that others were made
+// on was there once, and stays: what is damaged of it is refused when it is read.
 func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	if len(s.fresh) == 0 {
 		return nil
@@ -68,8 +68,8 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	return nil
 }
 
-// pathFrom is the path of commits, which come by id, that begins at a head. Where two were made on one, it takes the one
-// that the newest commit goes back to: the other was given up when the server went on.
+// pathFrom is the path of commits, which come by id, that begins at a head. Where two were made on one, it takes the
+// one that the newest commit goes back to: the other was given up when the server went on.
 func pathFrom(head int64, commits []*fresh) (path []*fresh) {
 	next := map[int64]*fresh{} // by the commit that it was made on
 	newest := map[int64]int64{}

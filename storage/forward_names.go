@@ -75,8 +75,8 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 	return nil
 }
 
-// deletedAt reads a dataset's label; without one it is not deleted. One that can't be read stays where it is: without it,
-// the next start would take the dataset for one that is not deleted.
+// deletedAt reads a dataset's label; without one it is not deleted. One that can't be read stays where it is: without
+// it, the next start would take the dataset for one that is not deleted.
 func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (time.Time, error) {
 	var d deletion
 	key := labelKey(dataset, deletedLabel)

@@ -30,7 +30,8 @@ func (g guard) Seen(paths []string) (changed func() error) {
 		if !changedSince() {
 			return nil
 		}
-		return fault.Errorf(fault.Unavailable, "file_changed", "A stored file was changed while it was read. Send the request again.")
+		return fault.Errorf(fault.Unavailable, "file_changed",
+			"A stored file was changed while it was read. Send the request again.")
 	}
 }
 
@@ -105,8 +106,9 @@ func (s *Store) refuseDamage(ctx context.Context, err error) error {
 	if !errors.As(err, &damage) {
 		return err
 	}
-	e := fault.Errorf(fault.Corrupt, "corrupted_data", "A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. "+
-		"Look at …/validation; put the file back from a copy of the data directory, or restore a backup.",
+	e := fault.Errorf(fault.Corrupt, "corrupted_data",
+		"A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. "+
+			"Look at …/validation; put the file back from a copy of the data directory, or restore a backup.",
 		damage.Commit, s.nameOf(ctx, damage.Dataset)).
 		With("dataset_id", damage.Dataset).With("commit", damage.Commit).With("kind", kindOf(damage.Object))
 	e.Cause = err

@@ -42,7 +42,8 @@ type backupLabel struct {
 	answers
 }
 
-// deletion is when a dataset was deleted; zero: it was brought back. Older versions wrote the time alone, and removed it.
+// deletion is when a dataset was deleted; zero: it was brought back. Older versions wrote the time alone, and removed
+// it.
 type deletion struct {
 	At time.Time `json:"deleted_at"`
 	answers
@@ -110,8 +111,8 @@ func (s *Store) label(ctx context.Context, f func(tx catalog.Tx, l *labels) erro
 	return err
 }
 
-// kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept are
-// left out.
+// kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept
+// are left out.
 func (s *Store) kept(dataset, name string) answers { return s.keptAt(labelKey(dataset, name)) }
 
 func (s *Store) keptAt(key string) answers {

@@ -18,7 +18,8 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 			return err
 		}
 		if by := undoneBy(marks, parent); rollback == 0 && by != 0 {
-			return fault.Errorf(fault.Conflict, "undone_twice", "Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
+			return fault.Errorf(fault.Conflict, "undone_twice",
+				"Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
 		}
 		if rollback == 0 {
 			return flip(tx, marks, parent, c.ID)

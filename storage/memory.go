@@ -13,8 +13,8 @@ import (
 //	server   2  Go's heap: requests, answers, batches on their way
 //
 // DuckDB bounds the engine and spills the rest to the disk; the Go runtime collects earlier as its heap nears its part.
-// A reader process ends where it holds more than its part, and a sandbox where the system refuses it more. Should all of
-// them hold more than the limit together, the largest is killed (duck.Watch).
+// A reader process ends where it holds more than its part, and a sandbox where the system refuses it more. Should all
+// of them hold more than the limit together, the largest is killed (duck.Watch).
 const (
 	allShares    = 20
 	engineShare  = 7
@@ -54,8 +54,8 @@ func (o Options) readerPlaces() int {
 	return int(min(max(o.share(readersShare)/leastReader, 1), mostUploads))
 }
 
-// readerLimits are those of one reader process. DuckDB gets six tenths: it counts most, and not all, of what it takes, and
-// the records that it reads come out of Go's heap.
+// readerLimits are those of one reader process. DuckDB gets six tenths: it counts most, and not all, of what it takes,
+// and the records that it reads come out of Go's heap.
 func (s *Store) readerLimits() duck.Limits {
 	part := s.options.share(readersShare) / int64(s.options.readerPlaces())
 	l := s.limits(part / 10 * 6)

@@ -29,10 +29,13 @@ func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) 
 			return err
 		}
 		if plan.source.ID == target.ID {
-			return fault.Errorf(fault.Invalid, "merge_into_itself", "Dataset '%s' can't be merged into itself.", target.Name)
+			return fault.Errorf(fault.Invalid, "merge_into_itself",
+				"Dataset '%s' can't be merged into itself.", target.Name)
 		}
 		if plan.source.FamilyID != target.FamilyID {
-			return fault.Errorf(fault.Invalid, "not_family", "Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to merge by.", plan.source.Name, target.Name)
+			return fault.Errorf(fault.Invalid, "not_family",
+				"Dataset '%s' is neither a fork of '%s' nor what it was forked from: "+
+					"they share no history to merge by.", plan.source.Name, target.Name)
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
 			return err
@@ -66,12 +69,15 @@ func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
 		return nil
 	}
 	if len(f.Keys)+len(f.Hashes) == 0 {
-		return fault.Errorf(fault.Invalid, "empty_filter", "The filter names nothing: give it a list of keys or of hashes, or leave it out.").With("field", "filter")
+		return fault.Errorf(fault.Invalid, "empty_filter",
+			"The filter names nothing: give it a list of keys or of hashes, or leave it out.").With("field", "filter")
 	}
 	known := ActionKeys()
 	for _, k := range f.Keys {
 		if !slices.Contains(known, k) {
-			return fault.Errorf(fault.Invalid, "unknown_key", "There is no action key %q. The keys are %s.", fault.Clip(k), strings.Join(known, ", ")).With("field", "filter")
+			return fault.Errorf(fault.Invalid, "unknown_key",
+				"There is no action key %q. The keys are %s.",
+				fault.Clip(k), strings.Join(known, ", ")).With("field", "filter")
 		}
 	}
 	for _, h := range f.Hashes {
@@ -80,7 +86,9 @@ func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
 			return err
 		}
 		if len(found) == 0 {
-			return fault.Errorf(fault.Invalid, "unknown_hash", "Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.", source.Name, fault.Clip(h)).With("field", "filter")
+			return fault.Errorf(fault.Invalid, "unknown_hash",
+				"Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.",
+				source.Name, fault.Clip(h)).With("field", "filter")
 		}
 	}
 	return nil
@@ -114,7 +122,7 @@ func (p *mergePlan) choose(tx catalog.Tx, all []catalog.Commit, m Merge, remembe
 
 const rememberedParam = "remembered" // of a merge: hashes of the actions that later merges from there skip
 
-// rememberedBy tells which actions earlier merges of the same two datasets skipped for good.
+// rememberedBy reports which actions earlier merges of the same two datasets skipped for good.
 func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error) {
 	out := map[string]bool{}
 	merges, err := tx.Standing(target, catalog.Merge)

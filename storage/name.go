@@ -11,8 +11,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not to
-// be refused for it.
+// reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not
+// to be refused for it.
 func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
 	d, name := w.head.Dataset, w.properties.Name
 	if w.creates == nil && name == d.Name || d.IsNamesake {
@@ -54,18 +54,22 @@ func nameTaken(err error, name string) error {
 }
 
 func taken(name string) error {
-	return fault.Errorf(fault.Exists, "name_taken", "There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
+	return fault.Errorf(fault.Exists, "name_taken",
+		"There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
 }
 
 // CheckName refuses names of datasets that could not be written in a path, a ref or a query.
 func CheckName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "", strings.TrimSpace(name) != name, len(name) > 255:
-		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", fault.Clip(name))
+		return fault.Errorf(fault.Invalid, "invalid_name",
+			"A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", fault.Clip(name))
 	case strings.ContainsFunc(name, isControl), strings.ContainsAny(name, `/\@`):
-		return fault.Errorf(fault.Invalid, "invalid_name", "A dataset's name has no slashes, no @ and no control characters; %q has.", fault.Clip(name))
+		return fault.Errorf(fault.Invalid, "invalid_name",
+			"A dataset's name has no slashes, no @ and no control characters; %q has.", fault.Clip(name))
 	case name == "." || name == ".." || name == "versions" || looksLikeID.MatchString(name):
-		return fault.Errorf(fault.Invalid, "invalid_name", "%q can't be a dataset's name: it reads as something else.", name)
+		return fault.Errorf(fault.Invalid, "invalid_name",
+			"%q can't be a dataset's name: it reads as something else.", name)
 	}
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 	"rowback/storage/verify"
 )
 
-// Open opens the data directory dir, makes it a store where it is empty or missing, and brings its catalog up to what its
-// objects tell. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
+// Open opens the data directory dir, makes it a store where it is empty or missing, and brings its catalog up to what
+// its objects tell. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
 	var isNew bool

@@ -12,9 +12,9 @@ import (
 	"rowback/storage/catalog"
 )
 
-// What can't be placed, and what was withdrawn, lies in quarantine/ under a name that says what it was, why it is
-// there and since when: <dataset>-<commit>-incomplete-20260131T100000.000000Z. Nothing there is read for its rows; its numbers
-// are not given again.
+// What can't be placed, and what was withdrawn, lies in quarantine/ under a name that says what it was, why it is there
+// and since when: <dataset>-<commit>-incomplete-20260131T100000.000000Z. Nothing there is read for its rows; its
+// numbers are not given again.
 
 // Why something is in quarantine.
 const (
@@ -40,7 +40,8 @@ var (
 	quarantinedSavepoint = regexp.MustCompile(`^(.+)-master__(\d+)\.json-(?:unreadable|unplaced)-\d{8}T`)
 )
 
-// lastQuarantined is the highest number that a version of a dataset has whose label is in quarantine; zero: there is none.
+// lastQuarantined is the highest number that a version of a dataset has whose label is in quarantine; zero: there is
+// none.
 func (s *Store) lastQuarantined(dataset string) (last [3]int64, err error) {
 	names, err := s.blobs.Quarantined()
 	for _, name := range names {

@@ -97,7 +97,8 @@ func (s *Store) answered(ctx context.Context, user, key, fingerprint string) (an
 			return nil
 		}
 		if err == nil && r.Fingerprint != fingerprint {
-			err = fault.Errorf(fault.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for a new request.")
+			err = fault.Errorf(fault.Invalid, "idempotency_key_reused",
+				"This Idempotency-Key was used for another request. Use a new key for a new request.")
 		}
 		answer, ok = r.Answer, err == nil
 		return err

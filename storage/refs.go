@@ -62,7 +62,9 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err er
 			return resolveTime(tx, d, t, ref)
 		}
 	}
-	return 0, fault.Errorf(fault.NotFound, "ref_not_found", "%q is no ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, a savepoint such as master__000003, or a time such as 2026-01-31T10:00:00Z.", fault.Clip(ref), d.Name)
+	return 0, fault.Errorf(fault.NotFound, "ref_not_found",
+		"%q is not a ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, a savepoint such as "+
+			"master__000003, or a time such as 2026-01-31T10:00:00Z.", fault.Clip(ref), d.Name)
 }
 
 func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
@@ -79,7 +81,9 @@ func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int
 	case !errors.Is(err, catalog.ErrNotFound):
 		return c.ID, err
 	case t.Before(d.CreatedAt):
-		return 0, fault.Errorf(fault.NotFound, "ref_not_found", "Dataset '%s' was not there yet at %s; it was made at %s.", d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
+		return 0, fault.Errorf(fault.NotFound, "ref_not_found",
+			"Dataset '%s' was not there yet at %s; it was made at %s.",
+			d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
 	}
 	return 0, nil // after it was made and before its first commit
 }
@@ -151,7 +155,8 @@ func (s *Store) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catal
 func (s *Store) dataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 	d, err := tx.Dataset(id)
 	if err == nil && !d.DeletedAt.IsZero() {
-		return d, fault.Errorf(fault.NotFound, "dataset_deleted", "Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
+		return d, fault.Errorf(fault.NotFound, "dataset_deleted",
+			"Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
 	}
 	return d, known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
 }

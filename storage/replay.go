@@ -37,8 +37,8 @@ type RecordConflict struct {
 }
 
 // Merge plays the source's actions that the target does not have, oldest first, each as a commit of its own with the
-// same hash, and all of them as one entry of the target's log, which one rollback undoes. A conflict is an error of kind
-// Conflict, with the fields conflicts ([]MergeConflict) and played ([]catalog.Commit: those that stand, none with
+// same hash, and all of them as one entry of the target's log, which one rollback undoes. A conflict is an error of
+// kind Conflict, with the fields conflicts ([]MergeConflict) and played ([]catalog.Commit: those that stand, none with
 // Autorollback). A dry run returns conflicts without an error.
 func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (Merged, error) {
 	w, err := s.lockHead(ctx, target, r)
@@ -89,11 +89,11 @@ func (m Merged) refusal() *fault.Error {
 	}
 	switch n := len(m.Played); {
 	case n == 1:
-		text += " The action before it was played; mend it on either side, then merge again to go on."
+		text += " The action before it was played; resolve it on either side, then merge again to go on."
 	case n > 1:
-		text += fmt.Sprintf(" The %d actions before it were played; mend it on either side, then merge again to go on.", n)
+		text += fmt.Sprintf(" The %d actions before it were played; resolve it on either side, then merge again to go on.", n)
 	default:
-		text += " Nothing was changed; mend it on either side, then merge again."
+		text += " Nothing was changed; resolve it on either side, then merge again."
 	}
 	return fault.Errorf(fault.Conflict, "merge_conflict", "%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
 }
@@ -109,8 +109,8 @@ type player struct {
 	conflicts []MergeConflict
 }
 
-// playAll plays the plan's actions: up to the first conflict, where what comes before it is to stand; else it goes on, to
-// find all conflicts.
+// playAll plays the plan's actions: up to the first conflict, where what comes before it is to stand; else it goes on,
+// to find all conflicts.
 func (p *player) playAll(ctx context.Context, m Merge) error {
 	for i, a := range p.plan.actions {
 		if ctx.Err() != nil {

@@ -60,8 +60,8 @@ func (p *player) state(tx catalog.Tx, commit int64) (*snapshot.Snapshot, error) 
 	return s, err
 }
 
-// findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or it
-// is undone already, nothing is left for it to mark.
+// findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or
+// it is undone already, nothing is left for it to mark.
 func (w *work) findParent(ctx context.Context, hash string) error {
 	if hash == "" {
 		return nil
@@ -87,8 +87,8 @@ func (d *draft) links(did action) {
 	d.commit.Added, d.commit.Removed, d.commit.Modified = did.Added, did.Removed, did.Modified
 }
 
-// canLink tells whether the files that an action opened and closed mean here what they mean in the source: those that it
-// closed are live, those that it opened are not, and every displaced position lies in a live file.
+// canLink reports whether the files that an action opened and closed mean here what they mean in the source: those that
+// it closed are live, those that it opened are not, and every displaced position lies in a live file.
 func (w *work) canLink(did action) bool {
 	if len(snapshot.Without(did.closed, w.head.Files())) > 0 || len(snapshot.Without(did.opened, w.head.Files())) < len(did.opened) {
 		return false

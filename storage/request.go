@@ -13,7 +13,7 @@ type Request struct {
 	Message      string
 	Metadata     json.RawMessage                   // nil: {}
 	ExpectedHead *int64                            // refuse where the head is another
-	Receipt      *Receipt                          // nil: the request bore no Idempotency-Key
+	Receipt      *Receipt                          // nil: the request has no Idempotency-Key
 	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
 }
 
@@ -22,7 +22,9 @@ func (r Request) expects(d catalog.Dataset) error {
 	if r.ExpectedHead == nil || *r.ExpectedHead == d.Head {
 		return nil
 	}
-	return fault.Errorf(fault.Conflict, "stale_head", "The head of dataset '%s' is commit %d, not %d. Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
+	return fault.Errorf(fault.Conflict, "stale_head",
+		"The head of dataset '%s' is commit %d, not %d. "+
+			"Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
 		With("head", d.Head).With("expected_head", *r.ExpectedHead)
 }
 

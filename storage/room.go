@@ -24,8 +24,9 @@ func (s *Store) room() error {
 	if err != nil || free >= s.options.MinFree {
 		return err
 	}
-	return fault.Errorf(fault.Unavailable, "disk_low", "The server's disk has %s left, and %s are to stay free (--min-free), so nothing is written. "+
-		"Make room, or lower --min-free; reading goes on.",
+	return fault.Errorf(fault.Unavailable, "disk_low",
+		"The server's disk has %s left, and %s are to stay free (--min-free), so nothing is written. "+
+			"Make room, or lower --min-free; reading goes on.",
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(s.options.MinFree)))
 }
 

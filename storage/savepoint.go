@@ -12,8 +12,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them, as
-// long as it stands.
+// Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them,
+// as long as it stands.
 func (s *Store) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
 	return list, err
@@ -59,7 +59,8 @@ func savepoint(tx catalog.Tx, d catalog.Dataset, is func(catalog.Savepoint) bool
 	if i := slices.IndexFunc(list, is); i >= 0 {
 		return list[i], err
 	}
-	return catalog.Savepoint{}, cmp.Or(err, error(fault.Errorf(fault.NotFound, "savepoint_not_found", "Savepoint %s not found for dataset '%s'", fault.Clip(ref), d.Name)))
+	return catalog.Savepoint{}, cmp.Or(err, error(fault.Errorf(fault.NotFound, "savepoint_not_found",
+		"Savepoint %s not found for dataset '%s'", fault.Clip(ref), d.Name)))
 }
 
 // FindSavepoint returns a savepoint of a dataset by its id or its name (master__000003).
@@ -148,7 +149,7 @@ func (s *Store) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last cat
 	return list[0], nil
 }
 
-// sameState tells whether two snapshots of a dataset have the same rows, columns and properties.
+// sameState reports whether two snapshots of a dataset have the same rows, columns and properties.
 func sameState(a, b *snapshot.Snapshot) bool {
 	return slices.Equal(ids(a.Files()), ids(b.Files())) && reflect.DeepEqual(a.Schema.Columns, b.Schema.Columns) &&
 		reflect.DeepEqual(a.Properties, b.Properties)
@@ -210,7 +211,8 @@ func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (cat
 		return catalog.Commit{}, err
 	}
 	if s.catalog.IsLocked(dataset) {
-		return catalog.Commit{}, fault.Errorf(fault.Conflict, "busy", "Another commit is being made. Look at what it changed once it is done, then revert.")
+		return catalog.Commit{}, fault.Errorf(fault.Conflict, "busy",
+			"Another commit is being made. Look at what it changed once it is done, then revert.")
 	}
 	if r.Message == "" {
 		r.Message = "Revert to savepoint " + SavepointName(p.Number)

@@ -69,7 +69,8 @@ func (s *Store) readManifest(dataset string, commit int64) (m manifest, err erro
 	return m, s.readJSON(commitKey(dataset, commit)+"/"+descriptionFile, &m)
 }
 
-// isRefusal reports whether an error says nothing of the object that was to be read: the system lets no one read it now.
+// isRefusal reports whether an error says nothing of the object that was to be read: the system lets no one read it
+// now.
 func isRefusal(err error) bool {
 	switch errnoOf(err) {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM:

@@ -92,7 +92,8 @@ func (w *work) tellVariable(key string, s schema.Schema, c schema.Column) {
 func (w *work) variable(id int) (schema.Column, error) {
 	c, ok := w.schema.ByID(id)
 	if !ok || id == schema.RowID {
-		return c, fault.Errorf(fault.NotFound, "variable_not_found", "Variable %d not found in dataset '%s'", id, w.head.Dataset.Name)
+		return c, fault.Errorf(fault.NotFound, "variable_not_found",
+			"Variable %d not found in dataset '%s'", id, w.head.Dataset.Name)
 	}
 	return c, nil
 }
@@ -103,7 +104,8 @@ func (w *work) checkVariableName(name string, id int) error {
 		return err
 	}
 	if c, taken := w.schema.ByName(name); taken && c.ID != id {
-		return fault.Errorf(fault.Exists, "variable_exists", "There is a variable %q in dataset '%s' already. Choose another name.", c.Name, w.head.Dataset.Name).
+		return fault.Errorf(fault.Exists, "variable_exists",
+			"There is a variable %q in dataset '%s' already. Choose another name.", c.Name, w.head.Dataset.Name).
 			With("variable", c.Name)
 	}
 	return nil
@@ -203,10 +205,13 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 		return catalog.Commit{}, err
 	}
 	if w.schema.IsKey(c.ID) {
-		return catalog.Commit{}, fault.Errorf(fault.Invalid, "key_variable", "Variable %q is in the key (%s) and can't be dropped.", c.Name, keyNames(w.schema.KeyColumns()))
+		return catalog.Commit{}, fault.Errorf(fault.Invalid, "key_variable",
+			"Variable %q is in the key (%s) and can't be dropped.", c.Name, keyNames(w.schema.KeyColumns()))
 	}
 	if users := w.schema.DerivedFrom(c.ID); len(users) > 0 {
-		return catalog.Commit{}, fault.Errorf(fault.Conflict, "variable_used", "Variable %q can't be dropped: %s derived from it. Drop that first, or derive it otherwise.", c.Name, areNames(users)).
+		return catalog.Commit{}, fault.Errorf(fault.Conflict, "variable_used",
+			"Variable %q can't be dropped: %s derived from it. Drop that first, or derive it otherwise.",
+			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
 	}
 	w.schema = w.schema.Drop(c.ID)

@@ -18,7 +18,8 @@ func checkCategories(list []schema.Category) error {
 		case ids[c.ID]:
 			return fault.Errorf(fault.Invalid, "invalid_categories", "Two categories have the id %d.", c.ID)
 		case names[c.Name]:
-			return fault.Errorf(fault.Invalid, "invalid_categories", "Two categories have the name %q.", fault.Clip(c.Name))
+			return fault.Errorf(fault.Invalid, "invalid_categories",
+				"Two categories have the name %q.", fault.Clip(c.Name))
 		}
 		ids[c.ID], names[c.Name] = true, true
 	}
@@ -28,12 +29,14 @@ func checkCategories(list []schema.Category) error {
 // checkCategorical refuses categories of a variable that does not hold text.
 func checkCategorical(c schema.Column) error {
 	if len(c.Categories) > 0 && c.Type.Name != schema.Varchar {
-		return fault.Errorf(fault.Invalid, "invalid_categories", "Variable %q has categories, and they are VARCHAR, not %s.", c.Name, c.Type)
+		return fault.Errorf(fault.Invalid, "invalid_categories",
+			"Variable %q has categories, and they are VARCHAR, not %s.", c.Name, c.Type)
 	}
 	return nil
 }
 
-// categoryNames returns values with the names of categories in place of their ids. Without categories they stay as they are.
+// categoryNames returns values with the names of categories in place of their ids. Without categories they stay as they
+// are.
 func categoryNames(c schema.Column, values []json.RawMessage) ([]json.RawMessage, error) {
 	if len(c.Categories) == 0 {
 		return values, nil
@@ -54,7 +57,9 @@ func categoryNames(c schema.Column, values []json.RawMessage) ([]json.RawMessage
 	for i, v := range values {
 		known, ok := written[plainJSON(v)]
 		if !ok {
-			return nil, fault.Errorf(fault.Invalid, "unknown_category", "Value %d, %s, is no category of variable %q: neither an id nor a name.", i+1, fault.Clip(string(v)), c.Name).
+			return nil, fault.Errorf(fault.Invalid, "unknown_category",
+				"Value %d, %s, is not a category of variable %q: neither an id nor a name.",
+				i+1, fault.Clip(string(v)), c.Name).
 				With("variable", c.Name).With("value", i+1)
 		}
 		out[i] = known

@@ -13,7 +13,8 @@ import (
 // createDerived adds a derived column.
 func (w *work) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
 	if n.Values != nil {
-		return fault.Errorf(fault.Invalid, "derived_variable", "Variable %q has a derivation, which gives it its values: send one or the other.", c.Name)
+		return fault.Errorf(fault.Invalid, "derived_variable",
+			"Variable %q has a derivation, which gives it its values: send one or the other.", c.Name)
 	}
 	var declared *string
 	if n.Type != "" {
@@ -25,7 +26,8 @@ func (w *work) createDerived(ctx context.Context, c schema.Column, n NewVariable
 // rederive gives a column a derivation. It keeps the type that it has, or gets the one that is declared with it.
 func (w *work) rederive(ctx context.Context, c schema.Column, written string, declared *string) error {
 	if was, ok := w.head.Schema.ByID(c.ID); ok && !was.Derived() {
-		return fault.Errorf(fault.Invalid, "stored_variable", "Variable %q has values of its own and can't be derived. Create another one.", c.Name)
+		return fault.Errorf(fault.Invalid, "stored_variable",
+			"Variable %q has values of its own and can't be derived. Create another one.", c.Name)
 	}
 	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
 	if err != nil {
@@ -38,7 +40,8 @@ func (w *work) rederive(ctx context.Context, c schema.Column, written string, de
 	}
 	w.schema = w.schema.With(c)
 	if way := w.schema.Cycle(c.ID); way != nil {
-		return clientsql.RefuseDerivation("variable %q would be derived from itself: %s", c.Name, strings.Join(columnNamesOf(way), " → "))
+		return clientsql.RefuseDerivation("variable %q would be derived from itself: %s",
+			c.Name, strings.Join(columnNamesOf(way), " → "))
 	}
 	if c.Type, err = derivedType(ctx, box, w.schema, c); err != nil {
 		return err
@@ -52,7 +55,9 @@ func (w *work) rederive(ctx context.Context, c schema.Column, written string, de
 		}
 	}
 	if want.Name != schema.Null && !want.Equal(c.Type) {
-		return fault.Errorf(fault.Invalid, "derivation_type", "Variable %q is %s, and the derivation gives %s. Cast it in the derivation: CAST(… AS %s).", c.Name, want, c.Type, want).
+		return fault.Errorf(fault.Invalid, "derivation_type",
+			"Variable %q is %s, and the derivation gives %s. Cast it in the derivation: CAST(… AS %s).",
+			c.Name, want, c.Type, want).
 			With("variable", c.Name)
 	}
 	w.schema = w.schema.With(c)

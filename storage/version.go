@@ -19,7 +19,8 @@ func (s *Store) Versions(ctx context.Context, dataset string) (list []catalog.Ve
 func (s *Store) FindVersion(ctx context.Context, dataset, number string) (v catalog.Version, err error) {
 	n, ok := ParseVersion(number)
 	if !ok {
-		return v, fault.Errorf(fault.Malformed, "invalid_version", "Invalid version format. Expected semantic version (major.minor.patch)")
+		return v, fault.Errorf(fault.Malformed, "invalid_version",
+			"Invalid version format. Expected semantic version (major.minor.patch)")
 	}
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, dataset)
@@ -38,7 +39,8 @@ func (s *Store) Increment(ctx context.Context, dataset, part, description string
 	step := map[string]int{"major": 0, "minor": 1, "patch": 2}
 	at, ok := step[part]
 	if !ok {
-		return v, fault.Errorf(fault.Invalid, "unknown_version_type", "version_type: %q is not one of major, minor, patch", fault.Clip(part)).With("field", "version_type")
+		return v, fault.Errorf(fault.Invalid, "unknown_version_type",
+			"version_type: %q is not one of major, minor, patch", fault.Clip(part)).With("field", "version_type")
 	}
 	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {

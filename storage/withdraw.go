@@ -34,7 +34,8 @@ func (w *work) withdraw(cause error) error {
 		return w.store.halt(errors.Join(cause, err))
 	}
 	if err := w.store.blobs.Strip(name, descriptionFile); err != nil {
-		w.store.options.Log.Warn("the files of a withdrawn commit could not be removed", "quarantine", name, "error", err)
+		w.store.options.Log.Warn("the files of a withdrawn commit could not be removed",
+			"quarantine", name, "error", err)
 	}
 	return cause
 }
@@ -44,8 +45,8 @@ func (w *work) key() string { return commitKey(w.commit.DatasetID, w.commit.ID) 
 
 func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d", dataset, commit) }
 
-// halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it holds.
-// What the request did may stand or not; the start finds out, since it reads what the objects tell.
+// halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it
+// holds. What the request did may stand or not; the start finds out, since it reads what the objects tell.
 func (s *Store) halt(cause error) error {
 	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out", "error", cause)
 	s.stopped.Store(&cause)

@@ -86,8 +86,8 @@ func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.Rec
 	return err
 }
 
-// takeFile makes a file that lies at path, in the batch, one of the commit's. Its bounds may be known. It is read for its
-// checksum while DuckDB measures it.
+// takeFile makes a file that lies at path, in the batch, one of the commit's. Its bounds may be known. It is read for
+// its checksum while DuckDB measures it.
 func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows int64, bounds *catalog.Bounds, read <-chan fileSum) error {
 	f := w.newFile(kind, rows)
 	f.Bounds = bounds

@@ -40,7 +40,8 @@ func onlyRecords(ctx context.Context, box *duck.Conn, n *node) error {
 		return err
 	}
 	if len(r.parameters) > 0 {
-		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition has no parameters (?, $1): write the values.")
+		return fault.Errorf(fault.Invalid, "invalid_condition",
+			"A condition has no parameters (?, $1): write the values.")
 	}
 	for _, t := range r.tables {
 		if !schema.SameName(t.Name, "records") || t.Schema != "" || t.Unit != "" {

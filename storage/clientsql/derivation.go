@@ -61,7 +61,8 @@ func BindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c sche
 
 // RefuseDerivation is the error for a derivation that can't be taken.
 func RefuseDerivation(format string, args ...any) error {
-	return fault.Errorf(fault.Invalid, "invalid_derivation", "The derivation is refused: %s.", fmt.Sprintf(format, args...))
+	return fault.Errorf(fault.Invalid, "invalid_derivation",
+		"The derivation is refused: %s.", fmt.Sprintf(format, args...))
 }
 
 // ofDerivation says of a derivation what is said of SQL that can't be run.
@@ -95,7 +96,8 @@ func (e inExpression) visit(n *node) (visitor, error) {
 		return nil, e.nameColumn(n)
 	case n.Class == "LAMBDA" && len(names) > 0:
 		if i := slices.IndexFunc(names, looksLikeReference.MatchString); i >= 0 {
-			return nil, RefuseDerivation("the lambda's %q needs another name: c and a number are columns here", names[i])
+			return nil, RefuseDerivation("the lambda's %q needs another name: c and a number are columns here",
+				names[i])
 		}
 		e.bound = slices.Concat(e.bound, names)
 		return nil, walk(e, n.one("expr"))

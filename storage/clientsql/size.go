@@ -46,7 +46,8 @@ func checkBrackets(statement string) error {
 			depth--
 		}
 		if depth > maxBracketsDeep {
-			return tooComplex("has more than %d brackets inside one another. Leave out those that it does not need.", maxBracketsDeep)
+			return tooComplex("has more than %d brackets inside one another. Leave out those that it does not need.",
+				maxBracketsDeep)
 		}
 	}
 	return nil
@@ -67,9 +68,11 @@ func (d depth) visit(n *node) (visitor, error) {
 	}
 	switch {
 	case d.queries > maxQueriesDeep:
-		return d, tooComplex("has queries inside one another, more than %d deep. Give names to some of them, with WITH.", maxQueriesDeep)
+		return d, tooComplex("has queries inside one another, more than %d deep. "+
+			"Give names to some of them, with WITH.", maxQueriesDeep)
 	case d.subqueries > maxSubqueriesDeep:
-		return d, tooComplex("has subqueries inside one another, more than %d deep. Join some of them instead.", maxSubqueriesDeep)
+		return d, tooComplex("has subqueries inside one another, more than %d deep. Join some of them instead.",
+			maxSubqueriesDeep)
 	case d.expressions > maxExpressionDeep:
 		return d, tooComplex("has an expression with more than %d parts inside one another. "+
 			"Compute some of them in a query of their own.", maxExpressionDeep)
@@ -86,10 +89,12 @@ func (s size) plus(o size) size { return size{s.tables + o.tables, s.columns + o
 func (s size) check() error {
 	switch {
 	case s.tables > maxTables:
-		return tooComplex("names tables more than %d times, where the queries of WITH … AS NOT MATERIALIZED are written out. "+
+		return tooComplex("names tables more than %d times, where the queries of WITH … AS NOT MATERIALIZED are "+
+			"written out. "+
 			"Leave out NOT MATERIALIZED, or make more statements of it.", maxTables)
 	case s.columns > maxColumns:
-		return tooComplex("has a query with more than %d columns. Name those that are needed, instead of *.", maxColumns)
+		return tooComplex("has a query with more than %d columns. Name those that are needed, instead of *.",
+			maxColumns)
 	}
 	return nil
 }
@@ -206,7 +211,8 @@ func checkAliases(list []*node) error {
 	for _, item := range list {
 		uses := expanded(item, aliases)
 		if uses > maxExpanded {
-			return tooComplex("has an alias that stands for more than %d others. Compute some of them in a query of their own.", maxExpanded)
+			return tooComplex("has an alias that stands for more than %d others. "+
+				"Compute some of them in a query of their own.", maxExpanded)
 		}
 		if item.Alias != "" {
 			aliases[schema.Fold(item.Alias)] = max(uses, 1)

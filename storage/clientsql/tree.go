@@ -140,8 +140,8 @@ func (n *node) hasAny(names ...string) bool {
 	return slices.ContainsFunc(n.Parts, func(p part) bool { return slices.Contains(names, p.name) })
 }
 
-// visitor looks at nodes. What it knows of the nodes around them is its own value: visit returns the visitor for the nodes
-// in this one, or nil where they are not to be visited.
+// visitor looks at nodes. What it knows of the nodes around them is its own value: visit returns the visitor for the
+// nodes in this one, or nil where they are not to be visited.
 type visitor interface {
 	visit(n *node) (visitor, error)
 }

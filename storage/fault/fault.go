@@ -1,9 +1,9 @@
-// Package fault is what a refusal says: a kind, which is what a caller can do about it; a code, which is stable; and one
-// sentence, which states the fact and then the remedy.
+// Package fault is what a refusal says: a kind, which is what a caller can do about it; a code, which is stable; and
+// one sentence, which states the fact and then the remedy.
 //
 // Faces map kinds to their own statuses, one table each. An error that is not a fault is the server's own: it is logged
-// under the request's id and shown to no one. What the errors of DuckDB, the catalog and the file system come to is decided
-// by storage.Explain; disk_test.go beside it and fixtures/clients/test_disks.py prove it.
+// under the request's id and shown to no one. What the errors of DuckDB, the catalog and the file system come to is
+// decided by storage.Explain; disk_test.go beside it and fixtures/clients/test_disks.py prove it.
 package fault
 
 import (

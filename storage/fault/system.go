@@ -2,9 +2,9 @@ package fault
 
 import "syscall"
 
-// System returns the error for what the operating system refused to whoever writes in the data directory, DuckDB and the
-// catalog included. That is not the fault of the request, which may work later. It is nil where errno says nothing that a
-// person could act on.
+// System returns the error for what the operating system refused to whoever writes in the data directory, DuckDB and
+// the catalog included. That is not the fault of the request, which may work later. It is nil where errno says nothing
+// that a person could act on.
 func System(errno syscall.Errno) *Error {
 	switch errno {
 	case syscall.ENOSPC, syscall.EDQUOT:

@@ -72,7 +72,7 @@ func micros(nanos string) string {
 	return n.Div(n, big.NewInt(1000)).String() // Euclidean: down for a positive divisor
 }
 
-// Overlap tells whether two ranges may have a key in common. What is not known may.
+// Overlap reports whether two ranges may have a key in common. What is not known may.
 func (o KeyOrder) Overlap(a, b *catalog.Bounds) bool {
 	if a == nil || b == nil || o == Unordered {
 		return true

@@ -26,7 +26,8 @@ const sortedRows = 1_000_000
 func (d *Difference) Records(changes ...string) (sql string, columns []schema.Column, err error) {
 	for _, c := range changes {
 		if c != Added && c != Removed && c != Modified {
-			return "", nil, fault.Errorf(fault.Invalid, "unknown_change", "There is no change %q. A change is added, removed or modified.", c)
+			return "", nil, fault.Errorf(fault.Invalid, "unknown_change",
+				"There is no change %q. A change is added, removed or modified.", c)
 		}
 	}
 	if len(changes) == 0 {

@@ -1,13 +1,14 @@
 // Package snapshot is what a dataset is as of one commit, and what two such states do not share.
 //
-// A Snapshot is a state's commit, schema and properties with the files that are live in it; no row has been read to make
-// it. From that follow the SQL of its rows (relation.go), of the rows that two snapshots do not share (Difference), and its
-// averages and counts, which are sums over its files (measure.go). Bounds of keys keep files that can't hold a key unopened.
+// A Snapshot is a state's commit, schema and properties with the files that are live in it; no row has been read to
+// make it. From that follow the SQL of its rows (relation.go), of the rows that two snapshots do not share
+// (Difference), and its averages and counts, which are sums over its files (measure.go). Bounds of keys keep files that
+// can't hold a key unopened.
 //
 // Files are measured in SQL where DuckDB writes them and in Arrow where they are small: the two give the same
-// (TestFilesAreMeasuredAlike). The package knows rows of the catalog and the SQL of DuckDB, and no store: that finds which
-// files are live, and where they can be read. The random histories of package storage (history_test.go, family_test.go)
-// prove it.
+// (TestFilesAreMeasuredAlike). The package knows rows of the catalog and the SQL of DuckDB, and no store: that finds
+// which files are live, and where they can be read. The random histories of package storage (history_test.go,
+// family_test.go) prove it.
 package snapshot
 
 import (
