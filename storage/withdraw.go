@@ -41,7 +41,7 @@ func (w *work) withdraw(cause error) error {
 }
 
 // key is the folder of the commit's objects.
-func (w *work) key() string { return commitKey(w.commit.DatasetID, w.commit.ID) }
+func (d *draft) key() string { return commitKey(d.commit.DatasetID, d.commit.ID) }
 
 func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d", dataset, commit) }
 
