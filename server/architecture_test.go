@@ -1,7 +1,10 @@
 package main
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +29,7 @@ var boundaries = []boundary{
 	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"}, "files as Parquet"},
 	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"}, "stored files against what the catalog has of them; what a refusal says is the domain's"},
 	{"rowback/storage/filecache", nil, "files that can be made again; how is the domain's"},
+	{"rowback/storage/datadir", []string{"rowback/storage/blob"}, "a directory is a store, or not, before anything of it is opened"},
 	{"rowback/storage/gate", []string{"rowback/storage/schema"}, "what may be stored is one rule for all formats: its tests need no database"},
 	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"}, "uploads; whether a dataset takes them is the domain's"},
 	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"}, "results of any query"},
@@ -35,9 +39,11 @@ var boundaries = []boundary{
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/access", []string{"rowback/server/conns"}, "who asks is told by headers: one rule for every face; addresses are told apart as connections are"},
 	{"rowback/server/view", []string{"rowback/storage"}, "what every face tells of a commit"},
-	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/access", "rowback/server/conns", "rowback/server/view"}, "faces know the domain, never each other"},
-	{"rowback/server/flight", []string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/view"}, "faces know the domain, never each other"},
-	{"rowback/server/crunch", []string{"rowback/storage", "rowback/compare"}, "faces know the domain, never each other"},
+	{"rowback/server/host", []string{"rowback/storage", "rowback/server/access", "rowback/server/conns"}, "HTTP as every face needs it; what is asked for is theirs to know. Of the domain it knows errors only"},
+	{"rowback/server/calls", []string{"rowback/storage"}, "exactly once, jobs and progress are the same for every face, whatever it speaks"},
+	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/host", "rowback/server/calls", "rowback/server/view"}, "faces know the domain, never each other"},
+	{"rowback/server/flight", []string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/calls", "rowback/server/view"}, "faces know the domain, never each other"},
+	{"rowback/server/crunch", []string{"rowback/storage", "rowback/compare", "rowback/server/host", "rowback/server/calls"}, "faces know the domain, never each other"},
 	{"rowback/server/web", nil, "pages are text and use the public API"},
 	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
 	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures all of it"},
@@ -50,7 +56,7 @@ var doors = map[string][]string{
 	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog"},
 	"github.com/pressly/goose":    {"rowback/storage/catalog"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
-	"github.com/gofiber/":         {"rowback/server/api", "rowback/server/crunch", "rowback/server/web"},
+	"github.com/gofiber/":         {"rowback/server/host", "rowback/server/api", "rowback/server/crunch", "rowback/server/web"},
 	"github.com/alecthomas/kong":  {"rowback/server"},
 	"google.golang.org/grpc":      {"rowback/server/flight", "rowback/fixtures/bench"},
 }
@@ -88,5 +94,37 @@ func checkDoor(t *testing.T, pkg, imported string) {
 		if strings.HasPrefix(imported, library) && !slices.Contains(who, pkg) {
 			t.Errorf("%s knows %s, which only %s may", pkg, imported, strings.Join(who, " and "))
 		}
+	}
+}
+
+// Every durable step goes through blob's hook, so that tests can stop the machine at each. Whatever writes or syncs files
+// by itself has steps that no test sees.
+func TestOnlyBlobMakesFilesDurable(t *testing.T) {
+	eachFile(t, "../storage", func(path, text string) {
+		folder := filepath.Base(filepath.Dir(path))
+		if strings.Contains(text, ".Sync()") && folder != "blob" {
+			t.Errorf("%s syncs a file: have blob do that", path)
+		}
+		if strings.Contains(text, "\n\t\"os\"\n") && folder == "storage" {
+			t.Errorf("%s uses the file system: have blob or datadir do that", path)
+		}
+	})
+}
+
+// eachFile reads the Go files below a folder that are not tests.
+func eachFile(t *testing.T, root string, look func(path, text string)) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		look(path, string(text))
+		files++
+		return err
+	})
+	if err != nil || files == 0 {
+		t.Fatalf("%d files, %v", files, err)
 	}
 }

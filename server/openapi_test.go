@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"rowback/server/api"
+	"rowback/server/host"
 	"rowback/storage"
 )
 
@@ -21,11 +22,12 @@ func TestTheDocumentHasEveryRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	face, err := api.New(store, api.Options{Version: version})
+	h := host.New(host.Options{})
+	face, err := api.New(store, h, api.Options{Version: version})
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := face.App()
+	app := h.App(face)
 	res, err := app.Test(httptest.NewRequest("GET", "/openapi.json", nil), -1)
 	if err != nil {
 		t.Fatal(err)

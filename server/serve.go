@@ -17,6 +17,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/api"
 	"rowback/server/crunch"
+	"rowback/server/host"
 	"rowback/server/web"
 	"rowback/storage"
 )
@@ -106,15 +107,18 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	face, err := api.New(store, api.Options{Version: version, Log: log, Gate: gate, Web: foreign, Pages: pages.Mount, Timeouts: cmd.Connections.timeouts(), QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult), Collectors: sql.collectors()})
+	h := host.New(host.Options{
+		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), QueryTimeout: cmd.QueryTimeout,
+		MaxUpload: int64(cmd.MaxUpload), Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
+	})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, MaxResult: int64(cmd.MaxResult)})
 	if err != nil {
 		return err
 	}
-	shoji := crunch.New(store, face, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
+	shoji := crunch.New(store, h, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
 	cmd.greet(c, listener.Addr().String(), sql.addr(), dir)
 	store.ExpectUploads()
-	app := face.App(shoji)
-	return running{cmd, face, app, sql, pool, log}.serve(ctx, listener)
+	return running{cmd, h, h.App(shoji, pages, native), sql, pool, log}.serve(ctx, listener)
 }
 
 func (cmd *serveCmd) tokens() (access.Tokens, error) {

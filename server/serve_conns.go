@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"rowback/server/access"
-	"rowback/server/api"
 	"rowback/server/conns"
+	"rowback/server/host"
 )
 
 // connections are the flags about who may connect, and for how long without a word.
@@ -21,8 +21,8 @@ type connections struct {
 	IdleTimeout              time.Duration `help:"How long a connection is kept open between requests." default:"2m"`
 }
 
-func (c connections) timeouts() api.Timeouts {
-	return api.Timeouts{Header: c.HeaderTimeout, Idle: c.IdleTimeout}
+func (c connections) timeouts() host.Timeouts {
+	return host.Timeouts{Header: c.HeaderTimeout, Idle: c.IdleTimeout}
 }
 
 // pool is where the connections of every face are counted.
@@ -51,7 +51,7 @@ func (cmd *serveCmd) listen(pool *conns.Pool) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pool.Listen(listener, api.TooManyConnections()), nil
+	return pool.Listen(listener, host.TooManyConnections()), nil
 }
 
 // web is which web pages are let in.

@@ -7,8 +7,8 @@ import (
 	"os"
 	"time"
 
-	"rowback/server/api"
 	"rowback/server/conns"
+	"rowback/server/host"
 )
 
 // application is what answers HTTP.
@@ -20,7 +20,7 @@ type application interface {
 // running is a server that answers requests.
 type running struct {
 	cmd  *serveCmd
-	face *api.API
+	host *host.Host
 	app  application
 	sql  *flightServer
 	pool *conns.Pool
@@ -68,5 +68,5 @@ func (r running) stop() (done bool) {
 		r.pool.Close() // whoever waits for its client ends with that
 	}
 	<-sql
-	return r.face.Wait(drain)
+	return r.host.Wait(drain)
 }

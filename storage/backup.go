@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -67,7 +66,7 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 	if err := s.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
-	if b.Checksum, b.Bytes, err = checksumOf(batch.Path("archive.tar")); err != nil {
+	if b.Checksum, b.Bytes, err = s.checksumOf(batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
 	return b, s.keepBackup(context.WithoutCancel(ctx), batch, b, r)
@@ -107,15 +106,6 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 // backupKey is the folder of a backup.
 func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
 
-func checksumOf(path string) (sum string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
-	return datafile.Checksum(f)
-}
-
 func (s *Store) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
 	if err := s.readWhole(ctx, snap.Files()); err != nil {
 		return err
@@ -126,7 +116,7 @@ func (s *Store) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, 
 	}
 	defer conn.Close()
 	data := s.blobs.Scratch(backupData)
-	defer os.Remove(data)
+	defer s.blobs.RemoveScratch(data)
 	if _, err := datafile.CopyQuery(ctx, conn, snap.StoredTable(), data, ""); err != nil {
 		return err
 	}
@@ -139,23 +129,23 @@ func (s *Store) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, 
 			about.Key = append(about.Key, c.Name)
 		}
 	}
-	if about.Checksum, _, err = checksumOf(data); err != nil {
+	if about.Checksum, _, err = s.checksumOf(data); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(about, "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeTar(path, text, data)
+	return s.writeTar(path, text, data)
 }
 
-func writeTar(path string, manifest []byte, data string) (err error) {
-	out, err := os.Create(path)
+func (s *Store) writeTar(path string, manifest []byte, data string) (err error) {
+	out, err := s.blobs.CreateScratch(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	in, err := os.Open(data)
+	in, err := s.blobs.OpenUnpublished(data)
 	if err != nil {
 		return err
 	}
@@ -277,7 +267,7 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 	if u.Checksum == "" {
 		return u, damaged(backupManifest + " is missing")
 	}
-	sum, size, err := checksumOf(u.data.Path)
+	sum, size, err := s.checksumOf(u.data.Path)
 	if err != nil || sum != u.Checksum {
 		return u, damaged(backupData + " is missing or not what was written")
 	}
@@ -299,21 +289,11 @@ func (s *Store) stage(path string, r io.Reader) (err error) {
 	return err
 }
 
-func copyTo(path string, r io.Reader) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = io.Copy(f, r)
-	return err
-}
-
 // RestoreBackup brings a dataset to the state of an archive, as one commit: records that are equal stay, others are
 // replaced, and those that the archive does not have go.
 func (s *Store) RestoreBackup(ctx context.Context, dataset string, archive io.Reader, r Request) (catalog.Commit, error) {
 	u, err := s.unpack(archive)
-	defer os.Remove(u.data.Path)
+	defer s.blobs.RemoveScratch(u.data.Path)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
@@ -345,13 +325,14 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
-	defer in.discard()
+	defer w.discard(in)
 	if err := w.checkKeys(ctx, in); err != nil {
 		return err
 	}
 	w.gaveRows(in)
 	live := w.liveIn(nil)
-	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS "+w.changes(in, live))
+	rows, differs := w.changes(in, live, w.schema.Stored())
+	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS SELECT * FROM ("+rows+") WHERE "+differs)
 	if err != nil {
 		return err
 	}
@@ -360,7 +341,7 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 	}
 	w.commit.Added = changed - w.commit.Modified
 	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s ANTI JOIN %s i ON %s",
-		live.Rows(true), in.relation, sameKey(w.schema.KeyColumns(), "i", "s")))
+		live.Rows(true), in.of(w.schema.KeyColumns()), sameKey(w.schema.KeyColumns(), "i", "s")))
 	if err != nil {
 		return err
 	}
@@ -370,7 +351,7 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 // CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.
 func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name string, project int64, r Request) (made snapshot.State, err error) {
 	u, err := s.unpack(archive)
-	defer os.Remove(u.data.Path)
+	defer s.blobs.RemoveScratch(u.data.Path)
 	if err != nil {
 		return made, err
 	}
@@ -389,7 +370,7 @@ func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name st
 		return made, err
 	}
 	r.Message = cmp.Or(r.Message, fmt.Sprintf("From the backup of %s at %s", u.Dataset, u.Ref))
-	w, err := s.beginNew(d, r, catalog.Append)
+	w, err := s.beginNew(ctx, d, r, catalog.Append)
 	if err != nil {
 		return made, err
 	}

@@ -224,11 +224,16 @@ func (s *Store) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, properti
 
 // changedColumns returns the field ids of the columns that differ between two schemas.
 func changedColumns(a, b schema.Schema) (out []int) {
-	for _, c := range slices.Concat(a.Columns, b.Columns) {
-		x, inA := a.ByID(c.ID)
-		y, inB := b.ByID(c.ID)
-		if (inA != inB || !reflect.DeepEqual(x, y)) && !slices.Contains(out, c.ID) {
-			out = append(out, c.ID)
+	known := make(map[int]bool, len(a.Columns))
+	for _, x := range a.Columns {
+		known[x.ID] = true
+		if y, inB := b.ByID(x.ID); !inB || !reflect.DeepEqual(x, y) {
+			out = append(out, x.ID)
+		}
+	}
+	for _, y := range b.Columns {
+		if !known[y.ID] {
+			out = append(out, y.ID)
 		}
 	}
 	return out

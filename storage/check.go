@@ -54,7 +54,7 @@ func (c *checker) found(commit int64, format string, args ...any) {
 }
 
 func (c *checker) run(ctx context.Context) error {
-	unlock, err := c.store.locks.lock(ctx, c.dataset.ID)
+	unlock, err := c.store.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err
 	}
@@ -300,7 +300,7 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 	}
 	if len(c.head.Rollbacks) > 0 {
 		var twice int64
-		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.head.ReadFiles(c.head.Rollbacks, false)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
+		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.head.ReadFiles(c.head.Rollbacks)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
 			return err
 		}
 		if twice > 0 {

@@ -130,7 +130,7 @@ func (w *work) complete() error {
 	for i := range w.savepoints {
 		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
 	}
-	w.last = numbers{file: w.store.fileIDs.Load(), row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
+	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 	if err != nil {
 		return snapshot.State{}, err
 	}
-	w, err := s.beginNew(made, c.Request, catalog.Append)
+	w, err := s.beginNew(ctx, made, c.Request, catalog.Append)
 	if err != nil {
 		return snapshot.State{}, err
 	}

@@ -62,7 +62,7 @@ func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []snapshot.State,
 
 // DeleteDataset takes a dataset out of use. Its files stay, so that UndeleteDataset brings it back.
 func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
-	unlock, err := s.locks.lock(ctx, id)
+	unlock, err := s.catalog.Lock(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 	if err != nil {
 		return state, err
 	}
-	unlock, err := s.locks.lock(ctx, nameLock(d.ProjectID, d.Name))
+	unlock, err := s.catalog.Lock(ctx, nameLock(d.ProjectID, d.Name))
 	if err != nil {
 		return state, err
 	}

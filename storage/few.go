@@ -57,7 +57,7 @@ func (w *work) readTable(ctx context.Context, in *incoming, records reading) (do
 		add(schema.ColumnName(c.ID), c.expr, c.Type)
 	}
 	add("_n", "_n", schema.Of(schema.Bigint))
-	if in.keepsText(w.commit.Mode) {
+	if in.texts = in.keepsText(w.commit.Mode); in.texts {
 		add("_json", "_json", schema.Of(schema.Varchar))
 	}
 	in.relation = "incoming"
@@ -178,18 +178,10 @@ func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err e
 	if in.rows == 0 || in.rows > literalRows || !w.distinctKeys(in, at) {
 		return false, nil
 	}
-	rows := make([]string, in.rows)
-	names := make([]string, 0, len(in.columns)+2)
-	for _, c := range in.columns {
-		names = append(names, schema.ColumnName(c.ID))
-	}
-	names = append(names, "_n")
+	rows := make([][]string, in.rows)
 	texts := in.keepsText(w.commit.Mode)
-	if texts {
-		names = append(names, "_json")
-	}
 	for row := range rows {
-		values := make([]string, 0, len(names))
+		values := make([]string, 0, len(in.columns)+2)
 		for _, c := range in.columns {
 			value, ok := literal(at(c.ID), row, c.Type)
 			if !ok {
@@ -201,14 +193,37 @@ func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err e
 		if texts {
 			values = append(values, duck.Text(came.Column(len(in.offered)).ValueStr(row)))
 		}
-		rows[row] = "(" + strings.Join(values, ", ") + ")"
+		rows[row] = values
 	}
-	in.relation = fmt.Sprintf("(SELECT * FROM (VALUES %s) v(%s))", strings.Join(rows, ", "), strings.Join(names, ", "))
+	in.values, in.texts = rows, texts
+	in.relation = in.literal(in.dataset())
 	in.checked, in.filled = true, map[int]bool{}
 	for _, c := range in.columns {
 		in.filled[c.ID] = at(c.ID).NullN() == 0
 	}
 	return true, nil
+}
+
+// literal is the SQL of records that are part of it, with some of the columns that came.
+func (in *incoming) literal(came []schema.Column) string {
+	var names []string
+	var at []int
+	for _, c := range came {
+		names, at = append(names, schema.ColumnName(c.ID)), append(at, in.index(c.ID))
+	}
+	names, at = append(names, "_n"), append(at, len(in.columns))
+	if in.texts {
+		names, at = append(names, "_json"), append(at, len(in.columns)+1)
+	}
+	rows := make([]string, len(in.values))
+	for row, values := range in.values {
+		some := make([]string, len(at))
+		for i, k := range at {
+			some[i] = values[k]
+		}
+		rows[row] = "(" + strings.Join(some, ", ") + ")"
+	}
+	return fmt.Sprintf("(SELECT * FROM (VALUES %s) v(%s))", strings.Join(rows, ", "), strings.Join(names, ", "))
 }
 
 // literal writes a value in SQL.

@@ -19,6 +19,7 @@ import (
 type fitted struct {
 	schema  schema.Schema // the dataset's, with columns added and widened
 	columns []fittedColumn
+	at      map[int]int     // where each is among the columns, by its id
 	ignored []string        // columns that came and are derived
 	widened []schema.Column // columns of the dataset whose new type must be shown to take the values that are stored
 }
@@ -32,11 +33,19 @@ type fittedColumn struct {
 
 // present returns the column's expression over the upload; ok is false where the upload has no such column.
 func (f fitted) present(id int) (expr string, ok bool) {
-	i := slices.IndexFunc(f.columns, func(c fittedColumn) bool { return c.ID == id })
+	i := f.index(id)
 	if i < 0 {
 		return "", false
 	}
 	return f.columns[i].expr, true
+}
+
+// index is where a column is among those that came; -1 where it is not.
+func (f fitted) index(id int) int {
+	if i, ok := f.at[id]; ok {
+		return i
+	}
+	return -1
 }
 
 // fitting is one upload meeting one schema.
@@ -52,13 +61,14 @@ type fitting struct {
 // fit decides the type of every column (design, section 3): the dataset's where it takes all values as they are, else
 // the narrowest that takes both, else it refuses, naming column, stored type and offered type.
 func (f *fitting) fit(s schema.Schema) (fitted, error) {
-	out := fitted{schema: s}
+	out := fitted{schema: s, at: map[int]int{}}
+	known, retired := s.Names()
 	offered := f.records.Columns()
 	targets := make([]schema.Type, len(offered))   // zero: to be decided by the values
 	columns := make([]schema.Column, len(offered)) // ID 0: new; -1: not taken
 	var open []int
 	for i, o := range offered {
-		column, take, err := f.place(s, o)
+		column, take, err := f.place(s, known, retired, o)
 		if err != nil {
 			return out, err
 		}
@@ -99,6 +109,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		if before.Name != "" && !c.Type.Holds(before) {
 			out.widened = append(out.widened, schema.Column{ID: c.ID, Name: c.Name, Type: c.Type})
 		}
+		out.at[c.ID] = len(out.columns)
 		out.columns = append(out.columns, fittedColumn{Column: c, from: i, expr: castUpload(offered[i], i, c.Type)})
 	}
 	out.schema = s.With(kept...)
@@ -116,8 +127,9 @@ func (f *fitting) impose(i int, stored schema.Type) intake.Offered {
 	return f.records.Columns()[i]
 }
 
-// place finds the dataset's column for an offered one: with ID 0 and no type where it is new.
-func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, take bool, err error) {
+// place finds the dataset's column for an offered one, among those that it has or had by name: with ID 0 and no type
+// where it is new.
+func (f *fitting) place(s schema.Schema, names, retired map[string]schema.Column, o intake.Offered) (c schema.Column, take bool, err error) {
 	switch {
 	case schema.SameName(o.Name, schema.CommitColumn):
 		return c, false, nil // as exports have it; the server sets its own
@@ -125,8 +137,8 @@ func (f *fitting) place(s schema.Schema, o intake.Offered) (c schema.Column, tak
 		c = s.KeyColumns()[0]
 	default:
 		known := false
-		if c, known = s.ByName(o.Name); !known {
-			c, _ = s.RetiredByName(o.Name)
+		if c, known = names[schema.Fold(o.Name)]; !known {
+			c = retired[schema.Fold(o.Name)]
 		}
 	}
 	if len(f.only) > 0 && !slices.Contains(f.only, c.ID) || c.Derived() { // exports have derived ones, too
@@ -194,15 +206,12 @@ func (f *fitting) byValues(s schema.Schema, offered []intake.Offered, columns []
 	if err != nil {
 		return err
 	}
-	var rest []int
-	for _, i := range open {
-		k := slices.IndexFunc(known, func(t test) bool { return t.column == i })
-		if k >= 0 && fits[k] {
-			targets[i] = columns[i].Type
-			continue
+	for k, t := range known {
+		if fits[k] {
+			targets[t.column] = columns[t.column].Type
 		}
-		rest = append(rest, i)
 	}
+	rest := slices.DeleteFunc(open, func(i int) bool { return targets[i].Name != "" })
 	found, err := f.find(offered, rest)
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 	if err != nil {
 		return snapshot.State{}, err
 	}
-	w, err := s.beginNew(made, r, catalog.Fork)
+	w, err := s.beginNew(ctx, made, r, catalog.Fork)
 	if err != nil {
 		return snapshot.State{}, err
 	}

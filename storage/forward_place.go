@@ -149,7 +149,7 @@ func (f *forward) reserve(tx catalog.Tx) error {
 			return err
 		}
 		if len(folders) > 0 {
-			if err := tx.Advance("commit", folders[len(folders)-1]); err != nil {
+			if err := tx.Advance(catalog.CommitIDs, folders[len(folders)-1]); err != nil {
 				return err
 			}
 		}

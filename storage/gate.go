@@ -38,7 +38,7 @@ func (w *work) checkValues(ctx context.Context, in *incoming) error {
 	if in.batch != nil {
 		return checkBatch(in.doubtful(), w.inBatch(in.batch))
 	}
-	return w.checkRelation(ctx, in.relation, in.doubtful())
+	return w.checkRelation(ctx, in.of, in.doubtful())
 }
 
 // doubtful are the columns that came whose values have to be looked at.
@@ -57,18 +57,25 @@ func (in *incoming) inTable(batch arrow.RecordBatch) func(id int) arrow.Array {
 	return func(id int) arrow.Array { return batch.Column(in.index(id)) }
 }
 
-// checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n.
-func (w *work) checkRelation(ctx context.Context, relation string, columns []schema.Column) error {
+// checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n: relation is its SQL
+// with no more than some of the columns.
+func (w *work) checkRelation(ctx context.Context, relation func([]schema.Column) string, columns []schema.Column) error {
 	for some := range slices.Chunk(columns, partColumns) {
-		all, err := w.beyondEnds(ctx, relation, some)
+		all, err := w.beyondEnds(ctx, relation(some), some)
 		if err != nil {
 			return err
 		}
-		if err := w.checkEach(ctx, relation, all); err != nil {
+		if err := w.checkEach(ctx, relation(all), all); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// whole is a relation of few columns.
+func whole(format string, args ...any) func([]schema.Column) string {
+	relation := fmt.Sprintf(format, args...)
+	return func([]schema.Column) string { return relation }
 }
 
 // beyondEnds leaves out the columns whose least and greatest value show that all can be stored.

@@ -3,8 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -27,6 +25,10 @@ type incoming struct {
 	bounds   *catalog.Bounds   // of the first key column
 	checked  bool              // every record has a key of its own
 	filled   map[int]bool      // columns of which every record has a value, where that is known
+	values   [][]string        // in SQL: each record's columns, then _n and, where it is kept, _json, if they are few
+	inFile   bool              // they lie in a file
+	texts    bool              // each has its own text, as _json
+	fields   bool              // the table fields lists the fields that each has
 	path     string            // where the records lie as a data file of this commit, if they do
 	sum      <-chan fileSum    // of that file, where it is to become one of the commit's
 	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few
@@ -63,7 +65,7 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	if err := w.checkValues(ctx, in); err != nil {
-		in.discard()
+		w.discard(in)
 		return nil, err
 	}
 	return in, nil
@@ -149,33 +151,63 @@ const textID = 0
 
 // readFile writes the records to a file. It has the form of a data file of this commit, and may become one.
 func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err error) {
-	spec := w.spec(schema.Data)
+	spec, err := w.spec(ctx, schema.Data)
+	if err != nil {
+		return err
+	}
 	text := in.keepsText(w.commit.Mode)
 	if text {
 		spec.Columns = append(spec.Columns, schema.Column{ID: textID, Name: "_json", Type: schema.Of(schema.Varchar)})
 	}
-	in.path = w.store.blobs.Scratch("incoming.parquet")
+	in.path, in.inFile, in.texts = w.store.blobs.Scratch("incoming.parquet"), true, text
 	if in.rows, err = w.copyIn(ctx, in, records, spec); err != nil {
-		removeWritten(in.path)
+		w.store.removeWritten(in.path)
 		return records.Explain(err)
 	}
 	if w.commit.Mode == catalog.Append {
-		in.sum = sumFile(in.path)
+		in.sum = w.store.sumFile(in.path)
 	}
-	in.relation = "(SELECT " + in.fileColumns() + ", file_row_number AS _n"
-	if text {
-		in.relation += ", _json"
-	}
-	in.relation += " FROM read_parquet(" + duck.Text(in.path) + ", hive_partitioning = false, file_row_number = true))"
+	in.relation = in.of(in.dataset())
 	return nil
 }
 
-func (in *incoming) fileColumns() string {
-	list := make([]string, len(in.columns))
+// dataset returns the columns that came.
+func (in *incoming) dataset() []schema.Column {
+	columns := make([]schema.Column, len(in.columns))
 	for i, c := range in.columns {
-		list[i] = duck.Ident(c.Name) + " AS " + schema.ColumnName(c.ID)
+		columns[i] = c.Column
 	}
-	return strings.Join(list, ", ")
+	return columns
+}
+
+// of is relation with no more than some of the columns, those of them that came: a statement must not name the others.
+func (in *incoming) of(columns []schema.Column) string {
+	var came []schema.Column
+	for _, c := range columns {
+		if in.has(c.ID) {
+			came = append(came, c)
+		}
+	}
+	switch {
+	case in.values != nil:
+		return in.literal(came)
+	case in.inFile:
+		return in.inParquet(came)
+	}
+	return in.relation
+}
+
+// inParquet is of for records that lie in a file.
+func (in *incoming) inParquet(came []schema.Column) string {
+	list := make([]string, 0, len(came)+2)
+	for _, c := range came {
+		list = append(list, duck.Ident(in.columns[in.index(c.ID)].Name)+" AS "+schema.ColumnName(c.ID))
+	}
+	list = append(list, "file_row_number AS _n")
+	if in.texts {
+		list = append(list, "_json")
+	}
+	return "(SELECT " + strings.Join(list, ", ") + " FROM read_parquet(" + duck.Text(in.path) + ", hive_partitioning = false, file_row_number = true))"
 }
 
 // incomingColumn is the value of a dataset's column in an incoming record. Appended records without an _id get one.
@@ -206,19 +238,14 @@ func (w *work) firstRow() int64 {
 }
 
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
-func (in *incoming) discard() {
+func (w *work) discard(in *incoming) {
 	if in.batch != nil {
 		in.batch.Release()
 	}
 	if in.path != "" {
-		os.Remove(in.path)
+		w.store.blobs.RemoveScratch(in.path)
 	}
 }
 
 // has tells whether a column came with the records.
 func (in *incoming) has(id int) bool { return in.index(id) >= 0 }
-
-// index is where a column is among those that came; -1 where it is not.
-func (in *incoming) index(id int) int {
-	return slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
-}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/datadir"
 	"rowback/storage/duck"
 )
 
@@ -23,26 +23,24 @@ type Inspection struct {
 // store, the error is ErrNotStore; where one is open, ErrInUse.
 func Inspect(ctx context.Context, dir string, deep bool, o Options) (out Inspection, err error) {
 	s := newStore(dir, o)
-	if s.marker, _, err = readMarker(dir); err != nil {
+	if s.marker, _, err = datadir.Read(dir); err != nil {
 		return out, err
 	}
-	if s.dirLock, err = lockDirectory(dir, false); err != nil {
+	if s.held, err = datadir.Lock(dir, false); err != nil {
 		return out, err
 	}
-	temporary, err := os.MkdirTemp("", "rowback-check-")
+	blobs, err := blob.OpenReadOnly(dir)
 	if err != nil {
-		return out, errors.Join(err, s.dirLock.release())
+		return out, errors.Join(err, s.held.Release())
 	}
-	defer func() { err = errors.Join(err, s.Close(), os.RemoveAll(temporary)) }()
-	err = s.inspect(ctx, temporary, deep, &out)
+	defer func() { err = errors.Join(err, s.Close(), blobs.Close()) }()
+	s.blobs = blobs.Dir
+	err = s.inspect(ctx, deep, &out)
 	return out, err
 }
 
-func (s *Store) inspect(ctx context.Context, temporary string, deep bool, out *Inspection) (err error) {
-	if s.blobs, err = blob.OpenReadOnly(s.dir, temporary); err != nil {
-		return err
-	}
-	if err := s.copyCatalog(ctx, temporary, out); err != nil {
+func (s *Store) inspect(ctx context.Context, deep bool, out *Inspection) (err error) {
+	if err := s.copyCatalog(ctx, out); err != nil {
 		return err
 	}
 	if s.engine, err = duck.Open(s.limits(s.options.share(engineShare))); err != nil {
@@ -63,12 +61,10 @@ func (s *Store) inspect(ctx context.Context, temporary string, deep bool, out *I
 }
 
 // copyCatalog opens a copy of the catalog, or an empty one where it is missing or damaged.
-func (s *Store) copyCatalog(ctx context.Context, temporary string, out *Inspection) error {
-	path := filepath.Join(temporary, catalogFile)
-	for _, suffix := range []string{"", "-wal"} {
-		if err := copyIfThere(filepath.Join(s.dir, catalogFile+suffix), path+suffix); err != nil {
-			return err
-		}
+func (s *Store) copyCatalog(ctx context.Context, out *Inspection) error {
+	path := s.blobs.Scratch(datadir.CatalogFile)
+	if err := catalog.Copy(filepath.Join(s.dir, datadir.CatalogFile), path); err != nil {
+		return err
 	}
 	what, err := s.tryCatalog(ctx, path)
 	if err != nil {
@@ -76,22 +72,10 @@ func (s *Store) copyCatalog(ctx context.Context, temporary string, out *Inspecti
 	}
 	if what != "" {
 		out.Problems = append(out.Problems, Problem{Detail: "the catalog is damaged, and the next start makes it anew: " + what})
-		if what, err = s.tryCatalog(ctx, filepath.Join(temporary, "new-"+catalogFile)); err != nil || what != "" {
+		if what, err = s.tryCatalog(ctx, s.blobs.Scratch(datadir.CatalogFile)); err != nil || what != "" {
 			return errors.Join(err, fmt.Errorf("a new catalog can't be used: %s", what))
 		}
 	}
 	_, err = s.indexes(ctx)
 	return err
-}
-
-func copyIfThere(from, to string) error {
-	in, err := os.Open(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return copyTo(to, in)
 }

@@ -93,7 +93,7 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 	order := snapshot.OrderOf(key[0].Type)
 	err = w.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s), count(*) FILTER (NOT (%s)), %s FROM (SELECT %s, %s FROM %s)",
 		strings.Join(missing, " OR "), grows(key), order.SQL(schema.ColumnName(key[0].ID)),
-		keyList(key), lagged(key), in.relation), &nulls, &falls, &least, &greatest)
+		keyList(key), lagged(key), in.of(key)), &nulls, &falls, &least, &greatest)
 	if err != nil {
 		return false, err
 	}
@@ -144,7 +144,7 @@ func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bo
 		return false, false, nil
 	}
 	column := schema.ColumnName(key[0].ID)
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT bit_count(bitstring_agg(%s, %d, %d)) < count(*) FROM %s", column, least, greatest, in.relation), &twice)
+	err = w.conn.Row(ctx, fmt.Sprintf("SELECT bit_count(bitstring_agg(%s, %d, %d)) < count(*) FROM %s", column, least, greatest, in.of(key)), &twice)
 	return twice, true, err
 }
 
@@ -152,14 +152,14 @@ func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bo
 // faster than grouping keys, and can spill.
 func (w *work) keysTwice(ctx context.Context, in *incoming) (twice bool, err error) {
 	err = w.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(bool_or(h = p), false) FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash(%s) AS h FROM %s ORDER BY h))",
-		keyList(w.schema.KeyColumns()), in.relation), &twice)
+		keyList(w.schema.KeyColumns()), in.of(w.schema.KeyColumns())), &twice)
 	return twice, err
 }
 
 func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int64) error {
 	key := w.schema.KeyColumns()
 	var rows []int64
-	err := w.conn.Rows(ctx, fmt.Sprintf("SELECT _n + 1 FROM %s WHERE %s ORDER BY 1 LIMIT %d", in.relation, missing, shownKeys), func(scan duck.Scan) error {
+	err := w.conn.Rows(ctx, fmt.Sprintf("SELECT _n + 1 FROM %s WHERE %s ORDER BY 1 LIMIT %d", in.of(key), missing, shownKeys), func(scan duck.Scan) error {
 		var row int64
 		err := scan(&row)
 		rows = append(rows, row)
@@ -176,7 +176,7 @@ func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int
 func (w *work) duplicateKeys(ctx context.Context, in *incoming) error {
 	key := w.schema.KeyColumns()
 	keys, err := w.listKeys(ctx, fmt.Sprintf("SELECT %s FROM %s GROUP BY %s HAVING count(*) > 1 ORDER BY min(_n) LIMIT %d",
-		keyList(key), in.relation, keyList(key), shownKeys))
+		keyList(key), in.of(key), keyList(key), shownKeys))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
@@ -191,7 +191,7 @@ func (w *work) checkNew(ctx context.Context, in *incoming) error {
 		return nil
 	}
 	key := w.schema.KeyColumns()
-	query := fmt.Sprintf("SELECT %s FROM %s i SEMI JOIN (%s) s ON %s", keyList(key), in.relation, live.Rows(false), sameKey(key, "i", "s"))
+	query := fmt.Sprintf("SELECT %s FROM %s i SEMI JOIN (%s) s ON %s", keyList(key), in.of(key), live.Narrow(key).Rows(false), sameKey(key, "i", "s"))
 	keys, err := w.listKeys(ctx, fmt.Sprintf("%s LIMIT %d", query, shownKeys))
 	if err != nil || len(keys) == 0 {
 		return err

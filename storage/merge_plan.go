@@ -141,10 +141,12 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 }
 
 // numberMerge gives the merge its id, after those of the commits that it may play.
-func (w *work) numberMerge(plan *mergePlan) error {
+func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
 	n := int64(len(plan.actions))
-	plan.firstID = w.store.commits.Add(n) - n + 1
-	if err := w.number(catalog.Merge); err != nil {
+	if plan.firstID, err = w.store.catalog.Draw(ctx, catalog.CommitIDs, n); err != nil {
+		return err
+	}
+	if err := w.number(ctx, catalog.Merge); err != nil {
 		return err
 	}
 	if w.commit.Message == "" {

@@ -3,11 +3,9 @@ package storage
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
@@ -22,7 +20,7 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
-	defer in.discard()
+	defer w.discard(in)
 	if in.batch != nil && w.schema.Keyed() {
 		if err := w.checkFew(ctx, in); err != nil {
 			return err
@@ -73,7 +71,7 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 		return w.adopt(ctx, in)
 	}
 	if in.batch != nil {
-		return w.writeBatch(schema.Data, in.batch)
+		return w.writeBatch(ctx, schema.Data, in.batch)
 	}
 	list := make([]string, 0, len(w.schema.Columns)+2)
 	for _, c := range w.schema.Stored() {
@@ -95,10 +93,11 @@ func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() -
 
 // adopt makes the file that the records lie in a file of the commit.
 func (w *work) adopt(ctx context.Context, in *incoming) error {
-	path := w.batch.Path(w.fileName(schema.Data))
-	if err := os.Rename(in.path, path); err != nil {
+	name := w.fileName(schema.Data)
+	if err := w.batch.Adopt(name, in.path); err != nil {
 		return err
 	}
+	path := w.store.blobs.Path(w.batch.Key(name))
 	in.path = ""
 	bounds := in.bounds
 	if !w.schema.Keyed() && !in.has(schema.RowID) {
@@ -114,7 +113,7 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
-	defer in.discard()
+	defer w.discard(in)
 	if err := w.checkKeys(ctx, in); err != nil {
 		return err
 	}
@@ -127,33 +126,60 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 		w.commit.Added = in.rows
 		return w.add(ctx, in)
 	}
-	if in.rows <= smallRows {
-		changes := w.changes(in, live)
-		if in.rows > 1 {
-			changes += " ORDER BY _pos IS NULL, _n" // those with a live record first
-		}
-		return w.rewriteFew(ctx, changes)
+	if err := w.findFields(ctx, in); err != nil {
+		return err
 	}
-	return w.rewriteMany(ctx, w.changes(in, live))
+	if in.rows <= smallRows {
+		parts, err := w.fewChanges(ctx, in, live)
+		if err != nil {
+			return err
+		}
+		defer releaseAll(parts)
+		return w.rewriteFew(ctx, parts)
+	}
+	rows, differs := w.changes(in, live, w.schema.Stored())
+	return w.rewriteMany(ctx, "SELECT * FROM ("+rows+") WHERE "+differs)
 }
 
-// changes is the SQL that joins the incoming records with the live ones of the same keys, and keeps those that are new
-// or differ: after the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which
-// are null for new ones; last _n.
-func (w *work) changes(in *incoming, live *snapshot.Snapshot) string {
+// fewChanges returns the changes that differ, those with a live record first, in slices of the columns.
+func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) ([]arrow.RecordBatch, error) {
+	const order = " ORDER BY _pos IS NULL, _n"
+	stored := w.schema.Stored()
+	if len(stored) <= sliceColumns {
+		rows, differs := w.changes(in, live, stored)
+		query := "SELECT * FROM (" + rows + ") WHERE " + differs
+		if in.rows > 1 {
+			query += order
+		}
+		return w.batches(ctx, func([]schema.Column) string { return query })
+	}
+	parts, err := w.batches(ctx, func(columns []schema.Column) string {
+		rows, differs := w.changes(in, live, columns)
+		return "SELECT *, " + differs + " AS _differs FROM (" + rows + ")" + order
+	})
+	if err != nil {
+		return nil, err
+	}
+	return different(parts)
+}
+
+// changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys: after
+// the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which are null for new
+// ones; last _n. differs is the condition that a record is new, or one of the columns differs.
+func (w *work) changes(in *incoming, live *snapshot.Snapshot, columns []schema.Column) (rows, differs string) {
 	key := w.schema.KeyColumns()
-	var after, before, differs []string
-	for _, c := range w.schema.Stored() {
+	var after, before, or []string
+	for _, c := range columns {
 		after = append(after, fmt.Sprintf("%s AS a%d", w.after(in, c), c.ID))
 		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
 		if !w.schema.IsKey(c.ID) {
-			differs = append(differs, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
+			or = append(or, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
 		}
 	}
-	differs = append(differs, "_pos IS NULL")
-	return fmt.Sprintf(`SELECT * FROM (SELECT %s, CAST(%d AS BIGINT) AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, i._n
-		FROM %s i LEFT JOIN (%s) s ON %s) WHERE %s`,
-		strings.Join(after, ", "), w.commit.Tag, strings.Join(before, ", "), in.relation, live.Rows(true), sameKey(key, "i", "s"), strings.Join(differs, " OR "))
+	or = append(or, "_pos IS NULL")
+	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, i._n
+		FROM %s LEFT JOIN (%s) s ON %s`,
+		strings.Join(after, ", "), w.commit.Tag, strings.Join(before, ", "), in.withFields(w.schema.WithKey(columns)), live.Narrow(columns).Rows(true), sameKey(key, "i", "s")), strings.Join(or, " OR ")
 }
 
 // after is the value that a column has after the commit, in a record that came as i and was live as s, or was not.
@@ -170,36 +196,25 @@ func (w *work) after(in *incoming, c schema.Column) string {
 	return "s." + schema.ColumnName(c.ID)
 }
 
-// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory. changes has
-// those with a live record first.
-func (w *work) rewriteFew(ctx context.Context, changes string) error {
-	batch, err := w.conn.Batch(ctx, changes)
-	if err != nil {
-		return err
-	}
-	defer batch.Release()
-	columns := len(w.schema.Stored()) + 1
-	places := batch.Column(2*columns + 1)
-	w.commit.Modified = batch.NumRows() - int64(places.NullN())
+// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the changes,
+// in slices of the columns, those with a live record first.
+func (w *work) rewriteFew(ctx context.Context, changes []arrow.RecordBatch) error {
+	sizes := w.sizes()
+	rows := changes[0].NumRows()
+	places := changes[0].Column(2*sizes[0] + 3)
+	w.commit.Modified = rows - int64(places.NullN())
 	w.commit.Added = int64(places.NullN())
-	if batch.NumRows() == 0 {
+	if rows == 0 {
 		return nil
 	}
-	after := pick(batch, 0, columns, batch.NumRows())
+	after := beside(changes, sizes, func(int) int { return 0 }, 1, rows)
 	defer after.Release()
-	if err := w.writeBatch(schema.Data, after); err != nil || w.commit.Modified == 0 {
+	if err := w.writeBatch(ctx, schema.Data, after); err != nil || w.commit.Modified == 0 {
 		return err
 	}
-	before := pick(batch, columns, 2*columns+2, w.commit.Modified)
+	before := beside(changes, sizes, func(size int) int { return size + 1 }, 3, w.commit.Modified)
 	defer before.Release()
-	return w.writeBatch(schema.Rollback, before)
-}
-
-// pick returns some columns of the first rows of a batch.
-func pick(batch arrow.RecordBatch, from, to int, rows int64) arrow.RecordBatch {
-	all := array.NewRecordBatch(arrow.NewSchema(batch.Schema().Fields()[from:to], nil), batch.Columns()[from:to], batch.NumRows())
-	defer all.Release()
-	return all.NewSlice(0, rows)
+	return w.writeBatch(ctx, schema.Rollback, before)
 }
 
 // rewriteMany does the same through a table, which may lie on disk.
@@ -217,14 +232,9 @@ func (w *work) rewriteMany(ctx context.Context, changes string) error {
 
 // writeChanges writes what the table changes holds, and, where records go without a successor, the table picked.
 func (w *work) writeChanges(ctx context.Context, changed int64) error {
-	var after, before, gone []string
-	for _, c := range w.schema.Stored() {
-		after = append(after, fmt.Sprintf("a%d", c.ID))
-		before = append(before, fmt.Sprintf("b%d", c.ID))
-		gone = append(gone, schema.ColumnName(c.ID))
-	}
+	stored := w.schema.Stored()
 	if changed > 0 {
-		if err := w.write(ctx, schema.Data, "SELECT "+strings.Join(after, ", ")+", a_commit FROM changes"+inOrder("_n", changed), changed); err != nil {
+		if err := w.write(ctx, schema.Data, recordsAfter(stored)+inOrder("_n", changed), changed); err != nil {
 			return err
 		}
 	}
@@ -232,11 +242,29 @@ func (w *work) writeChanges(ctx context.Context, changed int64) error {
 	if displaced == 0 {
 		return nil
 	}
-	query := "SELECT " + strings.Join(before, ", ") + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
+	return w.write(ctx, schema.Rollback, w.recordsBefore(stored)+inOrder("_file, _pos", displaced), displaced)
+}
+
+// recordsAfter is the SQL of the records of the table changes as they are after the commit.
+func recordsAfter(columns []schema.Column) string {
+	return "SELECT " + prefixed("a", columns) + ", a_commit FROM changes"
+}
+
+// recordsBefore is the SQL of the records that the commit displaces, as they were.
+func (w *work) recordsBefore(columns []schema.Column) string {
+	query := "SELECT " + prefixed("b", columns) + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
 	if w.commit.Removed > 0 {
-		query += " UNION ALL SELECT " + strings.Join(gone, ", ") + ", _commit, _file, _pos FROM picked"
+		query += " UNION ALL SELECT " + prefixed("c", columns) + ", _commit, _file, _pos FROM picked"
 	}
-	return w.write(ctx, schema.Rollback, query+inOrder("_file, _pos", displaced), displaced)
+	return query
+}
+
+func prefixed(prefix string, columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = fmt.Sprintf("%s%d", prefix, c.ID)
+	}
+	return strings.Join(list, ", ")
 }
 
 // inOrder sorts what is cheap to sort.
@@ -275,7 +303,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
-	defer in.discard()
+	defer w.discard(in)
 	w.schema = before // a delete changes no type: keys that don't fit are not there
 	if in.rows == 0 {
 		return nil
@@ -285,7 +313,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) error {
 	}
 	live := w.liveIn(in.bounds)
 	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN %s i ON %s",
-		live.Rows(true), in.relation, sameKey(w.schema.KeyColumns(), "i", "s")))
+		live.Rows(true), in.of(w.schema.KeyColumns()), sameKey(w.schema.KeyColumns(), "i", "s")))
 	w.setParam("records_not_found", in.rows-w.commit.Removed)
 	return err
 }

@@ -18,7 +18,7 @@ func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
 	if w.creates == nil && name == d.Name || d.IsNamesake {
 		return func() {}, nil
 	}
-	unlock, err = w.store.locks.lock(ctx, nameLock(d.ProjectID, name))
+	unlock, err = w.store.catalog.Lock(ctx, nameLock(d.ProjectID, name))
 	if err != nil {
 		return nil, err
 	}

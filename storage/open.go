@@ -11,6 +11,7 @@ import (
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
+	"rowback/storage/datadir"
 	"rowback/storage/duck"
 	"rowback/storage/filecache"
 	"rowback/storage/verify"
@@ -20,7 +21,12 @@ import (
 // its objects tell. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
-	err := s.claim()
+	var isNew bool
+	var err error
+	s.marker, isNew, s.held, err = datadir.Claim(dir)
+	if err == nil && isNew {
+		err = s.mark(s.options.NewID())
+	}
 	if err == nil {
 		err = s.open(ctx)
 	}
@@ -30,9 +36,21 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// mark writes store.json, which says that the directory is this store.
+func (s *Store) mark(id string) error {
+	s.marker.ID, s.marker.CreatedAt = id, s.now()
+	return datadir.Write(s.dir, s.marker, s.options.Hook)
+}
+
+// Errors of opening a directory.
+var (
+	ErrNotStore = datadir.ErrNotStore // it is missing, empty, or something else's
+	ErrInUse    = datadir.ErrInUse    // another process, or another part of this one, has it open
+)
+
 func newStore(dir string, o Options) *Store {
 	s := &Store{
-		options: o.filled(), dir: dir, locks: newLockTable(), heads: newHeadCache(), files: newFileCache(),
+		options: o.filled(), dir: dir, heads: newHeadCache(), files: newFileCache(),
 		families: map[string]*family{},
 	}
 	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
@@ -82,19 +100,13 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return fmt.Errorf("bringing the catalog up to what the objects tell: %w", err)
 	}
 	s.unwatch = duck.Watch(s.options.Memory, s.Sandboxes.Pool, s.readers.pool)
-	return s.readSequences(ctx)
+	return s.forget(ctx)
 }
 
-func (s *Store) readSequences(ctx context.Context) error {
+// forget drops what was kept for a time, and ends the jobs of the process before.
+func (s *Store) forget(ctx context.Context) error {
 	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		commit, err := tx.Last("commit")
-		if err != nil {
-			return err
-		}
-		file, err := tx.Last("file")
-		s.commits.Store(commit)
-		s.fileIDs.Store(file)
-		return errors.Join(err, tx.ForgetReceipts(s.now().Add(-receiptsKept)), tx.FailJobs("The server was restarted before this was done.", s.now()))
+		return errors.Join(tx.ForgetReceipts(s.now().Add(-receiptsKept)), tx.FailJobs("The server was restarted before this was done.", s.now()))
 	})
 }
 
@@ -113,5 +125,5 @@ func (s *Store) Close() error {
 	if s.catalog != nil {
 		errs = append(errs, s.catalog.Close())
 	}
-	return errors.Join(append(errs, s.dirLock.release())...)
+	return errors.Join(append(errs, s.held.Release())...)
 }

@@ -7,12 +7,13 @@ import (
 	"path/filepath"
 
 	"rowback/storage/catalog"
+	"rowback/storage/datadir"
 )
 
 // openCatalog opens the catalog. One that is damaged moves to quarantine, and an empty one takes its place: the objects
 // hold all that it had. One of another store is refused.
 func (s *Store) openCatalog(ctx context.Context) (err error) {
-	what, err := s.tryCatalog(ctx, filepath.Join(s.dir, catalogFile))
+	what, err := s.tryCatalog(ctx, filepath.Join(s.dir, datadir.CatalogFile))
 	if err != nil {
 		return err
 	}
@@ -20,7 +21,7 @@ func (s *Store) openCatalog(ctx context.Context) (err error) {
 		if err := s.setCatalogAside(what); err != nil {
 			return err
 		}
-		if what, err = s.tryCatalog(ctx, filepath.Join(s.dir, catalogFile)); err != nil || what != "" {
+		if what, err = s.tryCatalog(ctx, filepath.Join(s.dir, datadir.CatalogFile)); err != nil || what != "" {
 			return errors.Join(err, fmt.Errorf("a new catalog can't be used: %s", what))
 		}
 	}
@@ -48,14 +49,14 @@ func (s *Store) catalogHook(op string) error {
 	if s.options.Hook == nil {
 		return nil
 	}
-	return s.options.Hook(op, catalogFile)
+	return s.options.Hook(op, datadir.CatalogFile)
 }
 
 // setCatalogAside moves the catalog to quarantine: the file itself last, so that what is left of it is never used.
 func (s *Store) setCatalogAside(what string) error {
 	s.options.Log.Error("the catalog is damaged: it moves to quarantine and is made anew from the objects", "damage", what)
 	for _, suffix := range []string{"-shm", "-wal", ""} {
-		if _, err := s.blobs.QuarantineFile(catalogFile+suffix, s.quarantineName(catalogFile+suffix, corrupt)); err != nil {
+		if _, err := s.blobs.QuarantineFile(datadir.CatalogFile+suffix, s.quarantineName(datadir.CatalogFile+suffix, corrupt)); err != nil {
 			return err
 		}
 	}
@@ -84,7 +85,7 @@ func (s *Store) indexes(ctx context.Context) (id string, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.StoreID(); return err })
 	if err == nil && id != "" && s.marker.ID != "" && id != s.marker.ID {
 		err = fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, or move it away: then it is made "+
-			"anew from the objects", catalogFile, id, s.marker.ID)
+			"anew from the objects", datadir.CatalogFile, id, s.marker.ID)
 	}
 	return id, err
 }

@@ -19,8 +19,8 @@ type publication struct {
 	last       numbers
 }
 
-// numbers are the last ones that were given: they are recorded, so that none is given twice.
-type numbers struct{ file, row, field int64 }
+// numbers are the last ones that were given in the family: they are recorded, so that none is given twice.
+type numbers struct{ row, field int64 }
 
 // hooks are what a transaction does beside recording a publication.
 type hooks struct {
@@ -67,10 +67,16 @@ func (p *publication) addSavepoints(tx catalog.Tx) error {
 
 // advance records the numbers in the sequences and in the family.
 func (p *publication) advance(tx catalog.Tx) error {
-	if err := tx.Advance("commit", p.commit.ID); err != nil {
+	if err := tx.Advance(catalog.CommitIDs, p.commit.ID); err != nil {
 		return err
 	}
-	if err := tx.Advance("file", p.last.file); err != nil {
+	var file int64
+	for _, d := range p.drafts() {
+		for _, f := range d.opened {
+			file = max(file, f.ID)
+		}
+	}
+	if err := tx.Advance(catalog.FileIDs, file); err != nil {
 		return err
 	}
 	return tx.AdvanceFamily(p.head.Dataset.FamilyID, p.last.row, p.last.field)
@@ -112,11 +118,6 @@ func (m manifest) publication(made snapshot.State) (p publication, err error) {
 		p.played = append(p.played, d)
 	}
 	p.draft, err = m.draft(made)
-	for _, d := range p.drafts() {
-		for _, f := range d.opened {
-			p.last.file = max(p.last.file, f.ID)
-		}
-	}
 	return p, err
 }
 

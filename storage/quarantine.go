@@ -92,7 +92,7 @@ func (s *Store) reserveQuarantined(tx catalog.Tx) error {
 			continue
 		}
 		id, _ := strconv.ParseInt(match[2], 10, 64)
-		if err := tx.Advance("commit", id); err != nil {
+		if err := tx.Advance(catalog.CommitIDs, id); err != nil {
 			return err
 		}
 		var m manifest
@@ -109,12 +109,12 @@ func (s *Store) reserveQuarantined(tx catalog.Tx) error {
 
 // reserve has the numbers that a commit was given not be given again.
 func reserve(tx catalog.Tx, m manifest) error {
-	if err := tx.Advance("commit", m.Commit.ID); err != nil {
+	if err := tx.Advance(catalog.CommitIDs, m.Commit.ID); err != nil {
 		return err
 	}
 	for _, p := range append(m.Played, m) {
 		for _, f := range p.Opened {
-			if err := tx.Advance("file", f.ID); err != nil {
+			if err := tx.Advance(catalog.FileIDs, f.ID); err != nil {
 				return err
 			}
 		}

@@ -79,7 +79,7 @@ func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
 // Once lets at most one request of a user's key go on at a time, until done is called, and returns the answer that the
 // key was given before; ok is false where there is none. A key that was used for another request is refused.
 func (s *Store) Once(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, done func(), err error) {
-	done, err = s.locks.lock(ctx, "request\x00"+user+"\x00"+key)
+	done, err = s.catalog.Lock(ctx, "request\x00"+user+"\x00"+key)
 	if err != nil {
 		return nil, false, nil, err
 	}

@@ -50,7 +50,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err != nil {
 		return Merged{}, err
 	}
-	if err := w.numberMerge(&plan); err != nil {
+	if err := w.numberMerge(ctx, &plan); err != nil {
 		return Merged{}, err
 	}
 	if err := w.connect(ctx); err != nil {

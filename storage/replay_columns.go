@@ -18,11 +18,13 @@ import (
 func (w *work) playColumns(ctx context.Context, did *action) error {
 	did.renumber(w.aliases(*did))
 	before, after := did.before.Schema, did.after.Schema
+	put := columnSet{}
 	for _, id := range changedColumns(before, after) {
-		if err := w.playColumn(*did, id); err != nil {
+		if err := w.playColumn(*did, id, &put); err != nil {
 			return err
 		}
 	}
+	w.setColumns(put)
 	if err := w.settleNames(*did); err != nil {
 		return err
 	}
@@ -37,11 +39,12 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 // aliases finds the columns of the action that the commit's schema has under other ids.
 func (w *work) aliases(did action) map[int]int {
 	out := map[int]int{}
+	names, _ := w.schema.Names()
 	for _, c := range slices.Concat(did.before.Schema.Columns, did.after.Schema.Columns) {
 		if _, known := w.schema.ByID(c.ID); known || slices.Contains(w.schema.Dropped, c.ID) {
 			continue
 		}
-		d, ok := w.schema.ByName(c.Name)
+		d, ok := names[schema.Fold(c.Name)]
 		c.Derivation = schema.Renumbered(c.Derivation, out)
 		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && schema.SameDefinition(c, d, did.explicit) {
 			out[c.ID] = d.ID
@@ -61,7 +64,7 @@ func (did *action) renumber(ids map[int]int) {
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the action
 // found it, or both have widened it.
-func (w *work) playColumn(did action, id int) error {
+func (w *work) playColumn(did action, id int, put *columnSet) error {
 	before, was := did.before.Schema.ByID(id)
 	after, is := did.after.Schema.ByID(id)
 	now, have := w.schema.ByID(id)
@@ -71,11 +74,11 @@ func (w *work) playColumn(did action, id int) error {
 	case !did.explicit && was && (!is || !have || narrower(before, after)):
 		return nil // records went, or the variable was changed here: it stays so, unless narrowColumns finds it idle
 	case was == have && reflect.DeepEqual(before, now):
-		w.setColumn(did, after, is, id)
+		put.set(did, after, is, id)
 		return nil
 	case did.explicit && was && is && have && before.Type.Equal(after.Type) && widenedOnly(before, now):
 		after.Type = now.Type
-		w.putColumn(after)
+		put.put = append(put.put, after)
 		return nil
 	case did.explicit && !was && have: // records that a filter let through brought it before, as the source had it later
 		return nil
@@ -84,7 +87,7 @@ func (w *work) playColumn(did action, id int) error {
 	case !did.explicit && is && have:
 		typ, ok := schema.Widen(now.Type, after.Type)
 		if now.Type = typ; ok {
-			w.schema = w.schema.With(now)
+			put.put = append(put.put, now)
 			return nil
 		}
 	}
@@ -122,11 +125,11 @@ func (w *work) narrowColumns(did action) {
 	if did.explicit || len(w.opened) > 0 {
 		return // records written anew have all columns
 	}
-	after := w.leaves()
+	after, put := w.leaves(), columnSet{}
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
 		before, was := did.before.Schema.ByID(id)
 		now, have := w.schema.ByID(id)
-		if !was || !have || !reflect.DeepEqual(before, now) || len(w.schema.DerivedFrom(id)) > 0 {
+		if !was || !have || !reflect.DeepEqual(before, now) || put.leavesDerived(w.schema, id) {
 			continue
 		}
 		next, is := did.after.Schema.ByID(id)
@@ -136,8 +139,9 @@ func (w *work) narrowColumns(did action) {
 		}) {
 			continue
 		}
-		w.setColumn(did, next, is, id)
+		put.set(did, next, is, id)
 	}
+	w.setColumns(put)
 }
 
 // narrower tells whether an action took from a column's type what records had widened it by.
@@ -146,25 +150,48 @@ func narrower(before, after schema.Column) bool {
 	return ok && wide.Equal(before.Type) && !before.Type.Equal(after.Type) && len(before.Earlier) == len(after.Earlier)
 }
 
-// setColumn makes a column what it is after the action, or takes it away.
-func (w *work) setColumn(did action, c schema.Column, is bool, id int) {
-	if is {
-		w.putColumn(c)
-		return
+// columnSet is what becomes of columns: all are set at once, as each change of a schema makes another one.
+type columnSet struct {
+	put           []schema.Column // as they are then
+	dropped, gone []int
+}
+
+// set makes a column what it is after the action, or takes it away.
+func (s *columnSet) set(did action, c schema.Column, is bool, id int) {
+	switch {
+	case is:
+		s.put = append(s.put, c)
+	case slices.Contains(did.after.Schema.Dropped, id):
+		s.dropped = append(s.dropped, id)
+	default:
+		s.gone = append(s.gone, id)
 	}
-	if slices.Contains(did.after.Schema.Dropped, id) {
-		w.schema = w.schema.Drop(id)
-	} else {
-		w.schema = w.schema.Without(id).After(w.schema)
+}
+
+// leavesDerived reports whether a column that stays is derived from one.
+func (s *columnSet) leavesDerived(now schema.Schema, id int) bool {
+	return slices.ContainsFunc(now.DerivedFrom(id), func(c schema.Column) bool {
+		return !slices.Contains(s.dropped, c.ID) && !slices.Contains(s.gone, c.ID)
+	})
+}
+
+func (w *work) setColumns(s columnSet) {
+	w.putColumns(s.put...)
+	if len(s.dropped) > 0 {
+		w.schema = w.schema.Drop(s.dropped...)
+	}
+	if len(s.gone) > 0 {
+		w.schema = w.schema.Without(s.gone...).After(w.schema)
 	}
 }
 
 // settleNames makes sure that columns which the action left have names of their own here. One whose name they take over, as
 // in a restore of the one that had it first, goes with the last records that may have values in it.
 func (w *work) settleNames(did action) error {
+	shared := sharedNames(w.schema)
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
 		c, here := w.schema.ByID(id)
-		if _, is := did.after.Schema.ByID(id); !is || !here {
+		if _, is := did.after.Schema.ByID(id); !is || !here || !shared[schema.Fold(c.Name)] {
 			continue
 		}
 		i := slices.IndexFunc(w.schema.Columns, func(o schema.Column) bool { return o.ID != id && schema.SameName(o.Name, c.Name) })
@@ -175,7 +202,9 @@ func (w *work) settleNames(did action) error {
 		if !w.leavesIdle(did, other) {
 			return anotherVariable(c, other)
 		}
-		w.setColumn(did, other, false, other.ID)
+		gone := columnSet{}
+		gone.set(did, other, false, other.ID)
+		w.setColumns(gone)
 	}
 	return nil
 }
@@ -201,13 +230,16 @@ func (w *work) addColumn(c schema.Column) error {
 	if other, taken := w.schema.ByName(c.Name); taken && other.ID != c.ID {
 		return anotherVariable(c, other)
 	}
-	w.putColumn(c)
+	w.putColumns(c)
 	return nil
 }
 
-func (w *work) putColumn(c schema.Column) {
-	w.schema.Dropped = slices.DeleteFunc(slices.Clone(w.schema.Dropped), func(id int) bool { return id == c.ID })
-	w.schema = w.schema.With(c)
+func (w *work) putColumns(columns ...schema.Column) {
+	w.schema = w.schema.With(columns...)
+	w.schema.Dropped = slices.DeleteFunc(slices.Clone(w.schema.Dropped), func(id int) bool {
+		_, is := w.schema.ByID(id)
+		return is
+	})
 }
 
 // anotherVariable is the conflict of a column of the source with one of its name here.
@@ -234,7 +266,7 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		}
 		var values, fit int64
 		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.ReadFiles([]*catalog.File{f}, false)), &values, &fit); err != nil {
+			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.ReadFiles([]*catalog.File{f})), &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {

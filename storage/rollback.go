@@ -85,69 +85,92 @@ func (w *work) undoSchema(undone sets, followed bool) (err error) {
 		}
 		return nil
 	}
+	w.schema = undoColumns(w.schema, undone)
+	shared := sharedNames(w.schema) // once all are back: they may have exchanged their names
 	for _, id := range undone.columns {
-		w.schema = undoColumn(w.schema, undone, id)
-	}
-	for _, id := range undone.columns { // once all are back: they may have exchanged their names
-		c, _ := w.schema.ByID(id)
-		if slices.ContainsFunc(w.schema.Columns, func(o schema.Column) bool { return o.ID != id && schema.SameName(o.Name, c.Name) }) {
+		if c, _ := w.schema.ByID(id); shared[schema.Fold(c.Name)] {
 			return columnTaken(undone.commit.ID, c.Name)
 		}
 	}
-	for _, f := range snapshot.OfKind(undone.closed, schema.Data) {
-		for _, c := range undone.schemas[f.SchemaID].Columns {
-			if c.Derived() || slices.Contains(w.schema.Dropped, c.ID) {
-				continue
-			}
-			if w.schema, err = cover(w.schema, c, undone.commit.ID); err != nil {
-				return err
-			}
+	for _, group := range snapshot.BySchema(snapshot.OfKind(undone.closed, schema.Data)) {
+		if w.schema, err = cover(w.schema, undone.schemas[group[0].SchemaID], undone.commit.ID); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// undoColumn undoes what a commit, with others after it, did to one column.
-func undoColumn(now schema.Schema, undone sets, id int) schema.Schema {
-	explicit := undone.explicit
-	old, was := undone.schemaBefore.ByID(id)
-	_, is := now.ByID(id)
-	switch {
-	case was && is && explicit:
-		return now.With(old)
-	case was && !explicit && slices.Contains(now.Dropped, id):
-		return now
-	case was:
-		return bring(now, old)
-	case is && explicit && slices.Contains(undone.schemaBefore.Dropped, id):
-		return now.Drop(id)
-	case is && explicit:
-		return now.Without(id).After(now)
+// sharedNames returns the folded names that more than one column has.
+func sharedNames(s schema.Schema) map[string]bool {
+	seen, shared := make(map[string]bool, len(s.Columns)), map[string]bool{}
+	for _, c := range s.Columns {
+		name := schema.Fold(c.Name)
+		shared[name] = shared[name] || seen[name]
+		seen[name] = true
 	}
-	return now
+	return shared
 }
 
-// cover returns the schema with room for the values of a column that was there before: with the column, and with a type
-// that takes both.
-func cover(now schema.Schema, old schema.Column, commit int64) (schema.Schema, error) {
-	if c, taken := now.ByName(old.Name); taken && c.ID != old.ID {
-		if _, is := now.ByID(old.ID); !is {
-			return now, columnTaken(commit, old.Name)
+// undoColumns undoes what a commit, with others after it, did to columns.
+func undoColumns(now schema.Schema, undone sets) schema.Schema {
+	var back, covered []schema.Column
+	var dropped, gone []int
+	for _, id := range undone.columns {
+		old, was := undone.schemaBefore.ByID(id)
+		_, is := now.ByID(id)
+		switch {
+		case was && is && undone.explicit:
+			back = append(back, old)
+		case was && !undone.explicit && slices.Contains(now.Dropped, id):
+		case was:
+			covered = append(covered, old)
+		case is && undone.explicit && slices.Contains(undone.schemaBefore.Dropped, id):
+			dropped = append(dropped, id)
+		case is && undone.explicit:
+			gone = append(gone, id)
 		}
 	}
-	return bring(now, old), nil
+	now = bring(now.With(back...), covered...).Drop(dropped...)
+	if len(gone) == 0 {
+		return now
+	}
+	return now.Without(gone...).After(now)
 }
 
-// bring is cover, whatever the names of other columns are.
-func bring(now schema.Schema, old schema.Column) schema.Schema {
-	if c, is := now.ByID(old.ID); is {
-		if typ, ok := schema.Widen(c.Type, old.Type); ok {
+// cover returns the schema with room for the values of files that were written with another: with its columns, and with
+// types that take both.
+func cover(now, old schema.Schema, commit int64) (schema.Schema, error) {
+	names, _ := now.Names()
+	var back []schema.Column
+	for _, c := range old.Columns {
+		own, is := now.ByID(c.ID)
+		if c.Derived() || slices.Contains(now.Dropped, c.ID) || is && own.Type.Equal(c.Type) {
+			continue
+		}
+		if _, taken := names[schema.Fold(c.Name)]; taken && !is {
+			return now, columnTaken(commit, c.Name)
+		}
+		back = append(back, c)
+	}
+	return bring(now, back...), nil
+}
+
+// bring is cover for some columns, whatever the names of others are.
+func bring(now schema.Schema, old ...schema.Column) schema.Schema {
+	back := make(map[int]bool, len(old))
+	for i, o := range old {
+		c, is := now.ByID(o.ID)
+		if !is {
+			back[o.ID] = true
+			continue
+		}
+		if typ, ok := schema.Widen(c.Type, o.Type); ok {
 			c.Type = typ
 		}
-		return now.With(c)
+		old[i] = c
 	}
-	now.Dropped = slices.DeleteFunc(slices.Clone(now.Dropped), func(id int) bool { return id == old.ID })
-	return now.With(old)
+	now.Dropped = slices.DeleteFunc(slices.Clone(now.Dropped), func(id int) bool { return back[id] })
+	return now.With(old...)
 }
 
 func columnTaken(commit int64, name string) error {

@@ -2,13 +2,14 @@ package storage
 
 import (
 	"context"
-	"os"
+	"io"
 	"path/filepath"
 
 	"github.com/dustin/go-humanize"
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
+	"rowback/storage/datadir"
 	"rowback/storage/fault"
 )
 
@@ -60,7 +61,7 @@ const roomEvery = 64 << 20
 
 // Staged is a new file under staging. Writing to it fails where the disk would not have the room that is to stay.
 type Staged struct {
-	file  *os.File
+	file  io.WriteCloser
 	store *Store
 	until int64 // bytes that may be written before the room is looked at again
 }
@@ -70,7 +71,7 @@ func (s *Store) CreateStaged(path string) (*Staged, error) {
 	if err := s.room(); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	f, err := s.blobs.CreateScratch(path)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return err
 	}
 	var commits int64
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) (err error) { commits, err = tx.Last("commit"); return err }); err != nil {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) (err error) { commits, err = tx.Last(catalog.CommitIDs); return err }); err != nil {
 		return fault.Errorf(fault.Unavailable, "catalog_unreachable", "The catalog does not answer.")
 	}
 	missing := fault.Errorf(fault.Unavailable, "objects_missing",
@@ -112,7 +113,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if empty, err := s.blobs.IsEmpty(); err == nil && empty && commits > 0 { // the mount point of a disk that is away
 		return missing
 	}
-	if err := blob.Writable(filepath.Join(s.dir, "catalog.db")); err != nil {
+	if err := blob.Writable(filepath.Join(s.dir, datadir.CatalogFile)); err != nil {
 		return systemFault(err)
 	}
 	return s.room()

@@ -91,7 +91,7 @@ type Marked struct {
 // CreateSavepoint bookmarks the head, unless nothing has changed since the last savepoint. Where that one was made with
 // the dataset's first records, by itself, it takes the description that someone gives it now.
 func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepoint, r Request) (out Marked, err error) {
-	unlock, err := s.locks.lock(ctx, dataset)
+	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return out, err
 	}
@@ -210,7 +210,7 @@ func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (cat
 	if err != nil {
 		return catalog.Commit{}, err
 	}
-	if s.locks.held(dataset) {
+	if s.catalog.IsLocked(dataset) {
 		return catalog.Commit{}, fault.Errorf(fault.Conflict, "busy",
 			"Another commit is being made. Look at what it changed once it is done, then revert.")
 	}

@@ -9,6 +9,7 @@ import (
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
+	"rowback/storage/datadir"
 	"rowback/storage/duck"
 	"rowback/storage/filecache"
 	"rowback/storage/verify"
@@ -32,16 +33,13 @@ type Options struct {
 type Store struct {
 	options  Options
 	dir      string
-	dirLock  dirLock
-	marker   marker
+	held     datadir.Held
+	marker   datadir.Marker
 	catalog  *catalog.Catalog
 	blobs    *blob.Dir
 	engine   *duck.Engine
-	locks    *lockTable
 	heads    *headCache
 	files    *fileCache
-	commits  atomic.Int64 // the last commit id that was given
-	fileIDs  atomic.Int64
 	mu       sync.Mutex
 	families map[string]*family
 

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"os"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -44,7 +43,7 @@ func (s *Store) openUpload(ctx context.Context, conn *duck.Conn, u intake.Upload
 		return r, err
 	}
 	u.Parts = s.blobs.Scratch("parts")
-	r.close = func() { r.conn.Close(); os.RemoveAll(u.Parts) }
+	r.close = func() { r.conn.Close(); s.blobs.RemoveScratch(u.Parts) }
 	if r.Records, err = intake.Open(ctx, r.conn, u); err != nil {
 		r.close()
 	}
@@ -88,7 +87,7 @@ func (w *work) table(
 	}
 	defer release()
 	path := w.store.blobs.Scratch("rows.parquet")
-	defer removeWritten(path)
+	defer w.store.removeWritten(path)
 	if _, err := datafile.CopyQuery(ctx, r.conn, query(from), path, ""); err != nil {
 		return 0, r.Explain(err)
 	}
@@ -107,10 +106,8 @@ func (r reading) few(ctx context.Context, want intake.Want, query func(from stri
 }
 
 // removeWritten removes what a statement that writes a file there has left.
-func removeWritten(path string) {
-	for _, p := range datafile.WrittenPaths(path) {
-		os.Remove(p)
-	}
+func (s *Store) removeWritten(path string) {
+	s.blobs.RemoveScratch(datafile.WrittenPaths(path)...)
 }
 
 func createTable(name string, columns []schema.Column, from string) string {

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,16 +19,50 @@ func (in *incoming) merge(c schema.Column) string {
 	came := in.came(c.ID)
 	m := merger{json: in.keepsText(catalog.Upsert)}
 	after, before, path := "i."+schema.ColumnName(c.ID), "s."+schema.ColumnName(c.ID), "/"+pointer(came.Name)
-	if came.Always || in.filled[c.ID] { // to ask each record for each field takes the square of their number
-		return m.merged(c.Type, came.Type, after, before, path)
+	merged := m.merged(c.Type, came.Type, after, before, path)
+	switch {
+	case came.Always || in.filled[c.ID] || !m.json:
+		return merged
+	case in.fields:
+		return ifPresent(fmt.Sprintf("get_bit(f.fields, %d) = 1", in.index(c.ID)), merged, before)
 	}
-	return m.value(c.Type, came.Type, after, before, path)
+	return ifPresent(inJSON(path), merged, before)
+}
+
+// askedFields is up to how many fields each record's text is asked for: that takes the square of their number in time and
+// memory. Of more, those that it has are listed once.
+const askedFields = 100
+
+// findFields makes the table fields of the fields that each record has, where the statements that follow need it: a bit
+// for each column that came.
+func (w *work) findFields(ctx context.Context, in *incoming) error {
+	asked := func(c fittedColumn) bool { return !in.offered[c.from].Always && !in.filled[c.ID] }
+	if !in.texts || len(in.columns) <= askedFields || !slices.ContainsFunc(in.columns, asked) {
+		return nil
+	}
+	in.fields = true
+	names := make([]string, len(in.columns))
+	for i, c := range in.columns {
+		names[i] = in.offered[c.from].Name
+	}
+	_, err := w.conn.Exec(ctx, fmt.Sprintf(`CREATE TEMP TABLE fields AS SELECT _n, bitstring_agg(n, 0, %[1]d) AS fields
+		FROM (SELECT _n, unnest(json_keys(_json)) AS name FROM %[2]s) JOIN (SELECT unnest(%[3]s) AS name, unnest(range(%[4]d)) AS n) USING (name)
+		GROUP BY _n`, len(names)-1, in.of(nil), duck.Texts(names), len(names)))
+	return err
+}
+
+// withFields is the SQL of incoming records as i, and of the fields that they have, where those are listed.
+func (in *incoming) withFields(columns []schema.Column) string {
+	from := in.of(columns) + " i"
+	if in.fields {
+		from += " JOIN fields f ON i._n = f._n"
+	}
+	return from
 }
 
 // came returns the column as it was offered.
 func (in *incoming) came(id int) intake.Offered {
-	i := slices.IndexFunc(in.columns, func(c fittedColumn) bool { return c.ID == id })
-	return in.offered[in.columns[i].from]
+	return in.offered[in.columns[in.index(id)].from]
 }
 
 // pointer escapes a name for a JSON pointer (RFC 6901).
@@ -43,7 +78,14 @@ func (m merger) value(t, offered schema.Type, after, before, path string) string
 	if !m.json {
 		return merged
 	}
-	return fmt.Sprintf("CASE WHEN json_exists(_json, %s) THEN %s ELSE %s END", duck.Text(path), merged, before)
+	return ifPresent(inJSON(path), merged, before)
+}
+
+// inJSON is the condition that a record's text has a field.
+func inJSON(path string) string { return "json_exists(_json, " + duck.Text(path) + ")" }
+
+func ifPresent(present, after, before string) string {
+	return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", present, after, before)
 }
 
 // merged merges after, of the offered type, into before.

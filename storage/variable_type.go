@@ -101,7 +101,7 @@ func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, befo
 	if !gate.Checked(after.Type) {
 		return nil
 	}
-	return w.checkRelation(ctx, fmt.Sprintf("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
+	return w.checkRelation(ctx, whole("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
 		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before)), []schema.Column{after})
 }
 
@@ -144,7 +144,7 @@ func (w *work) checkReads(ctx context.Context, in *snapshot.Snapshot, c schema.C
 		own, _ := fs.ByID(c.ID)
 		var example string
 		err := w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(%[1]s AS VARCHAR) FROM %[2]s WHERE %[1]s IS NOT NULL AND TRY(%[3]s) IS NULL LIMIT 1",
-			duck.Ident(own.Name), in.ReadFiles(group, false), snapshot.FromFile(fs, c)), &example)
+			duck.Ident(own.Name), in.ReadFiles(group), snapshot.FromFile(fs, c)), &example)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"sort"
 	"strings"
 
@@ -51,7 +50,7 @@ func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable)
 // displaced and written anew, as by an upsert.
 func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
 	u := intake.Upload{Format: intake.JSON, Path: w.store.blobs.Scratch("values.json")}
-	defer os.Remove(u.Path)
+	defer w.store.blobs.RemoveScratch(u.Path)
 	fit, records, err := w.fitValues(ctx, c, values, u)
 	if _, misfits := mismatchOf(err); misfits {
 		return w.misfit(ctx, c, values, u)
@@ -74,7 +73,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 		return err
 	}
 	if gate.Checked(c.Type) {
-		if err := w.checkRelation(ctx, "(SELECT v AS "+schema.ColumnName(c.ID)+", _n FROM given)", []schema.Column{c}); err != nil {
+		if err := w.checkRelation(ctx, whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID)), []schema.Column{c}); err != nil {
 			return err
 		}
 	}
@@ -84,7 +83,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
 // them: the one that it has, if it has any.
 func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) (fit fitted, records reading, err error) {
-	if u.Size, err = writeValues(u.Path, c.Name, values); err != nil {
+	if u.Size, err = w.store.writeValues(u.Path, c.Name, values); err != nil {
 		return fit, records, err
 	}
 	if records, err = w.store.openUpload(ctx, w.conn, u); err != nil {
@@ -104,7 +103,7 @@ func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.Raw
 }
 
 // writeValues writes values as JSON records with the one field.
-func writeValues(path, field string, values []json.RawMessage) (size int64, err error) {
+func (s *Store) writeValues(path, field string, values []json.RawMessage) (size int64, err error) {
 	name, err := json.Marshal(field)
 	if err != nil {
 		return 0, err
@@ -121,7 +120,7 @@ func writeValues(path, field string, values []json.RawMessage) (size int64, err 
 		fmt.Fprintf(&text, "{%s:%s}", name, v)
 	}
 	text.WriteByte(']')
-	return int64(text.Len()), os.WriteFile(path, text.Bytes(), 0o600)
+	return int64(text.Len()), s.blobs.WriteScratch(path, text.Bytes())
 }
 
 // misfit is the error that names the first value which a column can't take.

@@ -42,7 +42,7 @@ func (s *Store) Increment(ctx context.Context, dataset, part, description string
 		return v, fault.Errorf(fault.Invalid, "unknown_version_type",
 			"version_type: %q is not one of major, minor, patch", fault.Clip(part)).With("field", "version_type")
 	}
-	unlock, err := s.locks.lock(ctx, dataset)
+	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return v, err
 	}

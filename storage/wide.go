@@ -58,7 +58,7 @@ func (w *work) copyIn(ctx context.Context, in *incoming, records reading, spec d
 	var paths []string
 	defer func() {
 		for _, path := range paths {
-			removeWritten(path)
+			w.store.removeWritten(path)
 		}
 	}()
 	for columns := range slices.Chunk(all, width) {

@@ -37,7 +37,7 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 	if err != nil {
 		return nil, err
 	}
-	if err := w.number(mode); err != nil {
+	if err := w.number(ctx, mode); err != nil {
 		w.end()
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 
 // lockHead takes the dataset's lock and reads its head.
 func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
-	unlock, err := s.locks.lock(ctx, dataset)
+	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return nil, err
 	}
@@ -67,21 +67,24 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 }
 
 // beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
-func (s *Store) beginNew(b *birth, r Request, mode catalog.Mode) (*work, error) {
+func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.Mode) (*work, error) {
 	if err := s.halted(); err != nil {
 		return nil, err
 	}
 	w := &work{held: &held{store: s, request: r, family: newFamily(0, int64(len(b.Schema.Columns)))}}
 	w.hooks.first = append(w.hooks.first, b.add)
 	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
-	return w, w.number(mode)
+	return w, w.number(ctx, mode)
 }
 
 // number starts the commit: it gets its id, and a folder for its files.
-func (w *work) number(mode catalog.Mode) (err error) {
+func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	s, r, d := w.store, w.request, w.head.Dataset
 	w.draft = draftOn(w.head)
-	commit := s.commits.Add(1)
+	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, 1)
+	if err != nil {
+		return err
+	}
 	w.commit = catalog.Commit{
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),

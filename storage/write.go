@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -21,14 +20,18 @@ func (w *work) fileName(kind schema.Kind) string {
 }
 
 // fileID is the id of the commit's file of that kind, which the file names itself: it is given before that is written.
-func (w *work) fileID(kind schema.Kind) int64 {
+func (w *work) fileID(ctx context.Context, kind schema.Kind) (id int64, err error) {
+	if id, ok := w.fileIDs[kind]; ok {
+		return id, nil
+	}
+	if id, err = w.store.catalog.Draw(ctx, catalog.FileIDs, 1); err != nil {
+		return 0, err
+	}
 	if w.fileIDs == nil {
 		w.fileIDs = map[schema.Kind]int64{}
 	}
-	if w.fileIDs[kind] == 0 {
-		w.fileIDs[kind] = w.store.fileIDs.Add(1)
-	}
-	return w.fileIDs[kind]
+	w.fileIDs[kind] = id
+	return id, nil
 }
 
 // smallRows is up to how many rows are encoded here instead of by DuckDB: about where that becomes the faster.
@@ -43,22 +46,32 @@ func (w *work) write(ctx context.Context, kind schema.Kind, query string, rows i
 			return err
 		}
 		defer batch.Release()
-		return w.writeBatch(kind, batch)
+		return w.writeBatch(ctx, kind, batch)
 	}
 	path := w.batch.Path(w.fileName(kind))
-	if _, err := datafile.Copy(ctx, w.conn, query, path, w.spec(kind)); err != nil {
+	spec, err := w.spec(ctx, kind)
+	if err != nil {
+		return err
+	}
+	if _, err := datafile.Copy(ctx, w.conn, query, path, spec); err != nil {
 		return err
 	}
 	return w.takeFile(ctx, kind, path, rows, nil, nil)
 }
 
-func (w *work) spec(kind schema.Kind) datafile.Spec {
-	return datafile.Spec{Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, File: w.fileID(kind), Columns: w.schema.Stored()}
+// spec is what the commit's file of that kind says of itself.
+func (w *work) spec(ctx context.Context, kind schema.Kind) (datafile.Spec, error) {
+	id, err := w.fileID(ctx, kind)
+	return datafile.Spec{Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, File: id, Columns: w.schema.Stored()}, err
 }
 
 // writeBatch writes a batch, with the columns that write asks of a query, to a new file of the commit.
-func (w *work) writeBatch(kind schema.Kind, batch arrow.RecordBatch) error {
-	data, err := datafile.Encode(batch, w.spec(kind))
+func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.RecordBatch) error {
+	spec, err := w.spec(ctx, kind)
+	if err != nil {
+		return err
+	}
+	data, err := datafile.Encode(batch, spec)
 	if err != nil {
 		return err
 	}
@@ -79,7 +92,7 @@ func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows
 	f := w.newFile(kind, rows)
 	f.Bounds = bounds
 	if read == nil {
-		read = sumFile(path)
+		read = w.store.sumFile(path)
 	}
 	after := w.state()
 	err := after.Measure(ctx, w.conn, f, path)
@@ -96,28 +109,38 @@ type fileSum struct {
 	err      error
 }
 
-// sumFile sends a file to the disk and reads it for its checksum, while others read it too.
-func sumFile(path string) <-chan fileSum {
+// sumFile sends a file to the disk and reads it for its checksum, while others read it too, or it moves into its batch.
+func (s *Store) sumFile(path string) <-chan fileSum {
 	out := make(chan fileSum, 1)
-	in, err := os.Open(path)
+	in, err := s.blobs.OpenUnpublished(path)
 	if err != nil {
 		out <- fileSum{err: err}
 		return out
 	}
 	go func() {
 		defer in.Close()
-		var s fileSum
-		if s.err = in.Sync(); s.err == nil {
-			s.checksum, s.size, s.err = datafile.Checksum(in)
+		var sum fileSum
+		if sum.err = s.blobs.SyncUnpublished(in); sum.err == nil {
+			sum.checksum, sum.size, sum.err = datafile.Checksum(in)
 		}
-		out <- s
+		out <- sum
 	}()
 	return out
 }
 
+// checksumOf is the SHA-256 and the size of a file that is not published yet.
+func (s *Store) checksumOf(path string) (sum string, size int64, err error) {
+	f, err := s.blobs.OpenUnpublished(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	return datafile.Checksum(f)
+}
+
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
-		ID: w.fileID(kind), DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
+		ID: w.fileIDs[kind], DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
 		Key: w.batch.Key(w.fileName(kind)), Rows: rows,
 	}
 }

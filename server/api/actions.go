@@ -76,18 +76,18 @@ type actionList struct {
 
 func (a *API) listActions(c *fiber.Ctx) error {
 	var in listActionsIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	filter, err := in.filter()
 	if err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Actions(a.base, d.ID, filter)
+	list, err := a.store.Actions(c.UserContext(), d.ID, filter)
 	if err != nil {
 		return err
 	}
@@ -163,18 +163,18 @@ type actionDetail struct {
 
 func (a *API) getAction(c *fiber.Ctx) error {
 	var in oneActionIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	k, err := a.action(d, in.ID)
+	k, err := a.action(c.UserContext(), d, in.ID)
 	if err != nil {
 		return err
 	}
-	commit, err := a.detail(k)
+	commit, err := a.detail(c.UserContext(), k)
 	if err != nil {
 		return err
 	}
@@ -182,11 +182,11 @@ func (a *API) getAction(c *fiber.Ctx) error {
 }
 
 // action finds an action by the id of its commit or by its hash: the newest, where it was played again.
-func (a *API) action(d catalog.Dataset, ref string) (catalog.Commit, error) {
+func (a *API) action(ctx context.Context, d catalog.Dataset, ref string) (catalog.Commit, error) {
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
-		return a.store.CommitByID(a.base, d.ID, id)
+		return a.store.CommitByID(ctx, d.ID, id)
 	}
-	list, err := a.store.Actions(a.base, d.ID, storage.ActionFilter{})
+	list, err := a.store.Actions(ctx, d.ID, storage.ActionFilter{})
 	if err != nil {
 		return catalog.Commit{}, err
 	}
@@ -227,14 +227,14 @@ func (a *API) upstreamDelta(c *fiber.Ctx) error {
 
 func (a *API) delta(c *fiber.Ctx, find func(ctx context.Context, fork string) (storage.Delta, error)) error {
 	var in datasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in)
+	d, err := a.dataset(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
-	found, err := find(a.base, d.ID)
+	found, err := find(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}

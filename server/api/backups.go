@@ -9,9 +9,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 // backupView is a kept archive of one version.
@@ -48,20 +49,19 @@ type createBackupIn struct {
 
 func (a *API) createBackup(c *fiber.Ctx) error {
 	var in createBackupIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Backup]{
 		c: c, header: in.headerIn, about: "Making the backup",
-		tell: func(result any) (answer, error) {
-			b := result.(catalog.Backup)
+		tell: func(b catalog.Backup) (calls.Answer, error) {
 			return say(http.StatusCreated, backupPath(b), viewBackup(b))
 		},
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Backup, error) {
 			return a.store.Backup(ctx, d.ID, in.Ref, in.Description, r)
 		},
 	})
@@ -73,14 +73,14 @@ type backupList struct {
 
 func (a *API) listBackups(c *fiber.Ctx) error {
 	var in datasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in)
+	d, err := a.dataset(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Backups(a.base, d.ID)
+	list, err := a.store.Backups(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
@@ -98,14 +98,14 @@ type oneBackupIn struct {
 
 func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
 	var in oneBackupIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return b, err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return b, err
 	}
-	return a.store.FindBackup(a.base, d.ID, in.Backup)
+	return a.store.FindBackup(c.UserContext(), d.ID, in.Backup)
 }
 
 func (a *API) getBackup(c *fiber.Ctx) error {
@@ -121,11 +121,11 @@ func (a *API) getArchive(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.store.OpenBackup(a.base, b, asksForPart(c))
+	f, err := a.store.OpenBackup(c.UserContext(), b, asksForPart(c))
 	if err != nil {
 		return err
 	}
-	return a.sendFile(c, f, file{"application/x-tar", "backup-" + b.ID + ".tar", b.CreatedAt})
+	return a.sendFile(c, f, "application/x-tar", "backup-"+b.ID+".tar", b.CreatedAt)
 }
 
 func (a *API) deleteBackup(c *fiber.Ctx) error {
@@ -133,7 +133,7 @@ func (a *API) deleteBackup(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.store.RemoveBackup(a.base, b); err != nil {
+	if err := a.store.RemoveBackup(c.UserContext(), b); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -150,30 +150,43 @@ type restoreBackupIn struct {
 // restoreBackup brings the dataset back to a backup, as one commit, or makes a new dataset out of it.
 func (a *API) restoreBackup(c *fiber.Ctx) error {
 	var in restoreBackupIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	b, err := a.backup(c)
 	if err != nil {
 		return err
 	}
-	w := write{c: c, header: in.headerIn, about: "Restoring the backup", tell: tellCommit}
 	if in.Name != "" {
-		w.tell = tellDataset(http.StatusCreated)
+		return run(a, write[snapshot.State]{
+			c: c, header: in.headerIn, about: "Making a dataset out of the backup", tell: tellDataset(http.StatusCreated),
+			do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
+				r.Message = in.Message
+				return withBackup(ctx, a, b, func(archive *storage.File) (snapshot.State, error) {
+					return a.store.CreateFromBackup(ctx, archive, in.Name, in.Project, r)
+				})
+			},
+		})
 	}
-	w.do = func(ctx context.Context, r storage.Request) (any, error) {
-		r.Message = in.Message
-		archive, err := a.store.OpenBackup(ctx, b, false)
-		if err != nil {
-			return nil, err
-		}
-		defer archive.Close()
-		if in.Name != "" {
-			return a.store.CreateFromBackup(ctx, archive, in.Name, in.Project, r)
-		}
-		return a.store.RestoreBackup(ctx, b.DatasetID, archive, r)
+	return run(a, write[catalog.Commit]{
+		c: c, header: in.headerIn, about: "Restoring the backup", tell: tellCommit,
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+			r.Message = in.Message
+			return withBackup(ctx, a, b, func(archive *storage.File) (catalog.Commit, error) {
+				return a.store.RestoreBackup(ctx, b.DatasetID, archive, r)
+			})
+		},
+	})
+}
+
+// withBackup does something with a backup's archive.
+func withBackup[T any](ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error)) (result T, err error) {
+	archive, err := a.store.OpenBackup(ctx, b, false)
+	if err != nil {
+		return result, err
 	}
-	return a.run(w)
+	defer archive.Close()
+	return do(archive)
 }
 
 type importBackupIn struct {
@@ -185,22 +198,22 @@ type importBackupIn struct {
 // importBackup makes a dataset out of an archive that the client sends.
 func (a *API) importBackup(c *fiber.Ctx) error {
 	var in importBackupIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	u := intake.Upload{Path: a.store.Scratch("archive.tar")}
-	fingerprint, err := a.stageFile(c, u.Path)
+	path := a.store.Scratch("archive.tar")
+	_, fingerprint, err := a.stageTo(c, path)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Making a dataset out of the backup", fingerprint: fingerprint,
 		tell:  tellDataset(http.StatusCreated),
-		after: func() { os.Remove(u.Path) },
-		do: func(ctx context.Context, r storage.Request) (any, error) {
-			archive, err := os.Open(u.Path)
+		after: func() { os.Remove(path) },
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
+			archive, err := os.Open(path)
 			if err != nil {
-				return nil, err
+				return snapshot.State{}, err
 			}
 			defer archive.Close()
 			return a.store.CreateFromBackup(ctx, archive, in.Name, in.ProjectID, r)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -22,9 +21,9 @@ const maxJSON = 4 << 20
 // bind fills the struct that in points to from a request, by its fields' tags: path, query, header, or json for the
 // body. Tag required asks for the field. Fields that are missing or of another type are refused, by name (422); a body
 // that is no JSON is malformed (400). The same tags make the OpenAPI document.
-func bind(c *fiber.Ctx, in any) error {
+func (a *API) bind(c *fiber.Ctx, in any) error {
 	v := reflect.ValueOf(in).Elem()
-	if err := bindBody(c, in, v.Type()); err != nil {
+	if err := a.bindBody(c, in, v.Type()); err != nil {
 		return err
 	}
 	return bindFields(c, v)
@@ -123,7 +122,7 @@ func set(v reflect.Value, text string) error {
 	return nil
 }
 
-// hasBody tells whether a struct takes fields from a JSON body.
+// hasBody reports whether a struct takes fields from a JSON body.
 func hasBody(t reflect.Type) bool {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -134,11 +133,11 @@ func hasBody(t reflect.Type) bool {
 	return false
 }
 
-func bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
+func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	if !hasBody(t) {
 		return nil
 	}
-	body, err := smallBody(c)
+	body, err := a.smallBody(c)
 	if err != nil {
 		return err
 	}
@@ -177,25 +176,10 @@ func kindName(t reflect.Type) string {
 }
 
 // smallBody reads a body that is not records, once: a second reading gets the same.
-func smallBody(c *fiber.Ctx) ([]byte, error) { return readBody(c, maxJSON) }
+func (a *API) smallBody(c *fiber.Ctx) ([]byte, error) { return a.host.ReadBody(c, maxJSON) }
 
-// readBody reads a body of up to most bytes.
-func readBody(c *fiber.Ctx, most int64) ([]byte, error) {
-	if body, ok := c.Locals(bodyKey).([]byte); ok {
-		return body, nil
-	}
-	tooLarge := fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", most))
-	if int64(c.Request().Header.ContentLength()) > most {
-		return nil, tooLarge
-	}
-	mine, _ := c.Locals(heldKey).(*held)
-	body, err := io.ReadAll(io.LimitReader(&metered{from: bodyOf(c), held: mine}, most+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(body)) > most {
-		return nil, tooLarge
-	}
-	c.Locals(bodyKey, body)
-	return body, nil
+// invalid refuses a request's field, naming it.
+func invalid(field, why string) error {
+	e := &fault.Error{Kind: fault.Invalid, Code: "invalid_field", Detail: field + ": " + why}
+	return e.With("field", field)
 }

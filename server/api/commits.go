@@ -28,7 +28,7 @@ type commitIn struct {
 
 func (a *API) createCommit(c *fiber.Ctx) error {
 	var in commitIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	mode := catalog.Mode(in.Mode)
@@ -44,11 +44,11 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err := storage.CheckDepth([]byte(in.Metadata)); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	w := write{c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body"}
+	w := write[catalog.Commit]{c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body"}
 	switch {
 	case in.Where != "" && mode != catalog.Delete:
 		return invalid("where", "goes with mode=delete only")
@@ -58,7 +58,7 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 		}
 		w.after = func() { os.Remove(change.Upload.Path) }
 	}
-	w.do = func(ctx context.Context, r storage.Request) (any, error) {
+	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 		r.Message = in.Message
 		if in.Metadata != "" {
 			r.Metadata = json.RawMessage(in.Metadata)
@@ -66,7 +66,7 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 		change.Request = r
 		return a.store.Commit(ctx, d.ID, change)
 	}
-	return a.run(w)
+	return run(a, w)
 }
 
 type listCommitsIn struct {
@@ -81,10 +81,10 @@ type commitList struct {
 
 func (a *API) listCommits(c *fiber.Ctx) error {
 	var in listCommitsIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (a *API) listCommits(c *fiber.Ctx) error {
 			return invalid("cursor", "is not one that a list gave")
 		}
 	}
-	commits, err := a.store.Commits(a.base, d.ID, before, limit+1)
+	commits, err := a.store.Commits(c.UserContext(), d.ID, before, limit+1)
 	if err != nil {
 		return err
 	}
@@ -121,24 +121,24 @@ type oneCommitIn struct {
 }
 
 // commit finds the commit that a request names.
-func (a *API) commit(in oneCommitIn) (catalog.Commit, error) {
-	d, err := a.dataset(a.base, in.datasetIn)
+func (a *API) commit(ctx context.Context, in oneCommitIn) (catalog.Commit, error) {
+	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
-	return a.store.CommitByID(a.base, d.ID, in.ID)
+	return a.store.CommitByID(ctx, d.ID, in.ID)
 }
 
 func (a *API) getCommit(c *fiber.Ctx) error {
 	var in oneCommitIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	k, err := a.commit(in)
+	k, err := a.commit(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
-	out, err := a.detail(k)
+	out, err := a.detail(c.UserContext(), k)
 	if err != nil {
 		return err
 	}
@@ -151,12 +151,12 @@ type commitDetail struct {
 	Played []actionView `json:"played,omitzero" description:"Of a merge: what it played, oldest first."`
 }
 
-func (a *API) detail(k catalog.Commit) (commitDetail, error) {
+func (a *API) detail(ctx context.Context, k catalog.Commit) (commitDetail, error) {
 	out := commitDetail{commitView: viewCommit(k)}
 	if k.Mode != catalog.Merge {
 		return out, nil
 	}
-	played, err := a.store.Played(a.base, k.DatasetID, k.ID)
+	played, err := a.store.Played(ctx, k.DatasetID, k.ID)
 	out.Played = viewActions(played)
 	return out, err
 }
@@ -196,15 +196,14 @@ func viewBlockers(list []storage.Blocker) []blockerView {
 
 func (a *API) askRollback(c *fiber.Ctx) error {
 	var in askRollbackIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	k, err := a.commit(in.oneCommitIn)
+	k, err := a.commit(c.UserContext(), in.oneCommitIn)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	answer, err := a.store.CanRollback(ctx, k.DatasetID, k.ID, policy(in.Policy))
 	if err != nil {
 		return err
@@ -228,16 +227,16 @@ type rollbackIn struct {
 
 func (a *API) createRollback(c *fiber.Ctx) error {
 	var in rollbackIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	k, err := a.commit(in.oneCommitIn)
+	k, err := a.commit(c.UserContext(), in.oneCommitIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Rollback(ctx, k.DatasetID, k.ID, policy(in.Policy), r)
 		},
@@ -253,16 +252,16 @@ type restoreIn struct {
 
 func (a *API) createRestore(c *fiber.Ctx) error {
 	var in restoreIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: "Restoring " + in.Ref, tell: tellCommit,
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Restore(ctx, d.ID, in.Ref, r)
 		},
@@ -273,22 +272,22 @@ func (a *API) createRestore(c *fiber.Ctx) error {
 func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		var in oneCommitIn
-		if err := bind(c, &in); err != nil {
+		if err := a.bind(c, &in); err != nil {
 			return err
 		}
-		k, err := a.commit(in)
+		k, err := a.commit(c.UserContext(), in)
 		if err != nil {
 			return err
 		}
-		f, err := a.store.CommitFile(a.base, k, kind)
+		f, err := a.store.CommitFile(c.UserContext(), k, kind)
 		if err != nil {
 			return err
 		}
-		stored, err := a.store.OpenFile(a.base, f, asksForPart(c))
+		stored, err := a.store.OpenFile(c.UserContext(), f, asksForPart(c))
 		if err != nil {
 			return err
 		}
-		return a.sendFile(c, stored, file{"application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind), k.CreatedAt})
+		return a.sendFile(c, stored, "application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind), k.CreatedAt)
 	}
 }
 
@@ -298,10 +297,10 @@ type progressIn struct {
 
 func (a *API) getProgress(c *fiber.Ctx) error {
 	var in progressIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	j, err := a.store.Job(a.base, in.ID)
+	j, err := a.store.Job(c.UserContext(), in.ID)
 	if err != nil {
 		return err
 	}

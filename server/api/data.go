@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/compare"
+	"rowback/server/host"
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
 	"rowback/storage/duck"
@@ -68,18 +69,18 @@ type dataIn struct {
 
 func (a *API) getData(c *fiber.Ctx) error {
 	var in dataIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	format, err := in.format()
 	if err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	snap, err := a.store.Snapshot(a.base, d.ID, in.ref())
+	snap, err := a.store.Snapshot(c.UserContext(), d.ID, in.ref())
 	if err != nil {
 		return err
 	}
@@ -88,11 +89,11 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	each := a.options.QueryTimeout
+	each := a.host.QueryTimeout()
 	if sandboxed { // it has one of few places
 		each = 0
 	}
-	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format, pace{a.options.QueryTimeout, each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format, host.Result{First: a.host.QueryTimeout(), Each: each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
 			if !sandboxed {
 				return a.store.Conn(ctx)
@@ -278,11 +279,10 @@ func (a *API) summarize(ctx context.Context, from, to *snapshot.Snapshot) (compa
 // compared compares the two refs that a request names.
 func (a *API) compared(c *fiber.Ctx) (out compare.Summary, err error) {
 	var in compareIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return out, err
 	}
-	ctx, cancel := a.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	from, to, err := a.pair(ctx, in)
 	if err != nil {
 		return out, err
@@ -314,14 +314,14 @@ type diffIn struct {
 
 func (a *API) getDiff(c *fiber.Ctx) error {
 	var in diffIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	format, err := in.format()
 	if err != nil {
 		return err
 	}
-	from, to, err := a.pair(a.base, in.compareIn)
+	from, to, err := a.pair(c.UserContext(), in.compareIn)
 	if err != nil {
 		return err
 	}
@@ -330,7 +330,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	q := output.Query{SQL: sql, Columns: columns}
-	return a.stream(c, "diff", format, pace{a.options.QueryTimeout, a.options.QueryTimeout}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+	return a.stream(c, "diff", format, host.Result{First: a.host.QueryTimeout(), Each: a.host.QueryTimeout()}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 		return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
 	})
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
+	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -56,16 +58,16 @@ type createDatasetIn struct {
 
 func (a *API) createDataset(c *fiber.Ctx) error {
 	var in createDatasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	project := int64(1)
 	if in.ProjectID != nil {
 		project = *in.ProjectID
 	}
-	return a.run(write{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Creating the dataset", tell: tellDataset(http.StatusCreated),
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.CreateDataset(ctx, storage.NewDataset{
 				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
 				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
@@ -75,9 +77,8 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 }
 
 // tellDataset tells of a dataset that was just made or brought back.
-func tellDataset(status int) func(result any) (answer, error) {
-	return func(result any) (answer, error) {
-		made := result.(snapshot.State)
+func tellDataset(status int) func(made snapshot.State) (calls.Answer, error) {
+	return func(made snapshot.State) (calls.Answer, error) {
 		return say(status, "/api/v1/datasets/"+made.Dataset.ID, viewDataset(made))
 	}
 }
@@ -95,7 +96,7 @@ type datasetList struct {
 
 func (a *API) listDatasets(c *fiber.Ctx) error {
 	var in listDatasetsIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	limit, err := in.limit()
@@ -106,7 +107,7 @@ func (a *API) listDatasets(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	states, err := a.store.Datasets(a.base, catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
+	states, err := a.store.Datasets(c.UserContext(), catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
 	if err != nil {
 		return err
 	}
@@ -123,18 +124,18 @@ func (a *API) listDatasets(c *fiber.Ctx) error {
 
 func (a *API) getDataset(c *fiber.Ctx) error {
 	var in datasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	return a.showDataset(c, in)
 }
 
 func (a *API) showDataset(c *fiber.Ctx, in datasetIn) error {
-	d, err := a.dataset(a.base, in)
+	d, err := a.dataset(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
-	s, err := a.store.State(a.base, d.ID, "head")
+	s, err := a.store.State(c.UserContext(), d.ID, "head")
 	if err != nil {
 		return err
 	}
@@ -154,23 +155,24 @@ type editDatasetIn struct {
 
 func (a *API) editDataset(c *fiber.Ctx) error {
 	var in editDatasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	ctx := c.UserContext()
+	return run(a, write[catalog.Commit]{
 		c: c, header: headerIn{headIn: in.headIn}, about: "Editing the dataset",
-		tell: func(any) (answer, error) {
-			s, err := a.store.State(a.base, d.ID, "head")
+		tell: func(catalog.Commit) (calls.Answer, error) {
+			s, err := a.store.State(ctx, d.ID, "head")
 			if err != nil {
-				return answer{}, err
+				return calls.Answer{}, err
 			}
 			return say(http.StatusOK, "", viewDataset(s))
 		},
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.EditDataset(ctx, d.ID, storage.Edit{
 				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
@@ -186,14 +188,14 @@ type deleteDatasetIn struct {
 
 func (a *API) deleteDataset(c *fiber.Ctx) error {
 	var in deleteDatasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	if err := a.store.DeleteDataset(a.base, d.ID, storage.Request{User: userOf(c), ExpectedHead: in.ExpectedHead}); err != nil {
+	if err := a.store.DeleteDataset(c.UserContext(), d.ID, storage.Request{User: host.User(c), ExpectedHead: in.ExpectedHead}); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -201,12 +203,12 @@ func (a *API) deleteDataset(c *fiber.Ctx) error {
 
 func (a *API) undeleteDataset(c *fiber.Ctx) error {
 	var in deleteDatasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Bringing the dataset back", tell: tellDataset(http.StatusOK),
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.UndeleteDataset(ctx, in.Dataset, r)
 		},
 	})
@@ -226,14 +228,14 @@ func (in refIn) ref() string {
 
 // stateAt is the state of the dataset and the ref that a request names.
 func (a *API) stateAt(c *fiber.Ctx, in *refIn) (snapshot.State, error) {
-	if err := bind(c, in); err != nil {
+	if err := a.bind(c, in); err != nil {
 		return snapshot.State{}, err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return snapshot.State{}, err
 	}
-	return a.store.State(a.base, d.ID, in.ref())
+	return a.store.State(c.UserContext(), d.ID, in.ref())
 }
 
 func (a *API) getSchema(c *fiber.Ctx) error {
@@ -254,22 +256,22 @@ type refsView struct {
 
 func (a *API) getRefs(c *fiber.Ctx) error {
 	var in datasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in)
+	d, err := a.dataset(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
 	out := refsView{Head: d.Head, Versions: []versionView{}}
-	versions, err := a.store.Versions(a.base, d.ID)
+	versions, err := a.store.Versions(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
 	for _, v := range versions {
 		out.Versions = append(out.Versions, viewVersion(v))
 	}
-	if out.Savepoints, err = a.savepoints(d); err != nil {
+	if out.Savepoints, err = a.savepoints(c.UserContext(), d); err != nil {
 		return err
 	}
 	return ok(c, out)
@@ -287,15 +289,14 @@ type validation struct {
 
 func (a *API) validate(c *fiber.Ctx) error {
 	var in refIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	snap, err := a.store.Snapshot(ctx, d.ID, in.ref())
 	if err != nil {
 		return err

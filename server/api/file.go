@@ -1,18 +1,12 @@
 package api
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"math"
-	"mime"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/conns"
+	"rowback/server/host"
 	"rowback/storage"
 )
 
@@ -33,25 +27,20 @@ type dataFileIn struct {
 // so that a reader can take a few columns of a few row groups, request by request.
 func (a *API) getParquet(c *fiber.Ctx) error {
 	var in dataFileIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
-	if err != nil {
-		return err
-	}
-	snap, err := a.store.Snapshot(a.base, d.ID, in.ref())
-	if err != nil {
-		return err
-	}
-	ctx, cancel := a.Context()
+	ctx, cancel := a.host.WhileConnected(c)
 	defer cancel()
-	ctx, leave := context.WithCancelCause(ctx)
-	defer leave(nil)
-	if conn, ok := c.Context().Conn().(*conns.Conn); ok {
-		go whenGone(ctx, conn, func() { leave(errLeft) })
+	d, err := a.dataset(ctx, in.datasetIn)
+	if err != nil {
+		return err
 	}
-	f, err := a.store.Export(ctx, snap, a.options.QueryTimeout, asksForPart(c))
+	snap, err := a.store.Snapshot(ctx, d.ID, in.ref())
+	if err != nil {
+		return err
+	}
+	f, err := a.store.Export(ctx, snap, a.host.QueryTimeout(), asksForPart(c))
 	if err != nil {
 		return err
 	}
@@ -61,125 +50,13 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	if snap.Commit.ID > 0 {
 		modified = snap.Commit.CreatedAt
 	}
-	return a.sendFile(c, f, file{"application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID), modified})
+	return a.sendFile(c, f, "application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID), modified)
 }
 
-// attachment is the header that has a browser save a file under a name (RFC 6266).
-func attachment(name string) string {
-	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+// sendFile answers with a file of the store, or with the part of it that the request asks for, and closes it.
+func (a *API) sendFile(c *fiber.Ctx, f *storage.File, media, name string, modified time.Time) error {
+	return a.host.SendFile(c, host.File{ReadSeekCloser: f, Checksum: f.Checksum, Media: media, Name: name, Modified: modified})
 }
 
 // asksForPart reports whether a request is one of several for parts of a file.
 func asksForPart(c *fiber.Ctx) bool { return c.Get("Range") != "" }
-
-// file is what a client is told of a file.
-type file struct {
-	media, name string
-	modified    time.Time
-}
-
-// sendFile answers with a file, or with the part of it that the request asks for, and closes it. net/http decides what
-// that is. A client that takes nothing for the time limit is cut off.
-func (a *API) sendFile(c *fiber.Ctx, f *storage.File, about file) error {
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		f.Close()
-		return err
-	}
-	reader, writer := io.Pipe()
-	limit := time.AfterFunc(a.options.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
-	unlessStopped := context.AfterFunc(a.base, func() { writer.CloseWithError(context.Canceled) })
-	w := &fileAnswer{Writer: &steps{writer, limit, a.options.QueryTimeout}, header: http.Header{}, started: make(chan int, 1)}
-	w.header.Set("Content-Type", about.media)
-	w.header.Set("Content-Disposition", attachment(about.name))
-	w.header.Set("ETag", `"`+f.Checksum+`"`)
-	request := partRequest(c)
-	a.background(func() error {
-		http.ServeContent(w, request, "", about.modified, f)
-		return nil
-	}, func(err error) {
-		limit.Stop()
-		unlessStopped()
-		f.Close()
-		writer.CloseWithError(err)
-		close(w.started)
-	})
-	switch status := <-w.started; status {
-	case http.StatusOK, http.StatusPartialContent:
-		return w.send(c, status, reader)
-	case http.StatusNotModified:
-		reader.Close()
-		return w.send(c, status, nil)
-	case http.StatusPreconditionFailed:
-		reader.Close()
-		return fiber.NewError(status, "The file is not the one that the request means (If-Match, If-Unmodified-Since): the ref is another commit by now. Read it anew, or name a version or a commit.")
-	case http.StatusRequestedRangeNotSatisfiable:
-		reader.Close()
-		c.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
-		return fiber.NewError(status, "The file has no such range. Content-Range tells how many bytes it has.")
-	default:
-		reader.Close()
-		return fmt.Errorf("a file was answered with status %d", status)
-	}
-}
-
-// partRequest is a request as net/http sees it, with the headers that ask for a part. Ranges of other units than bytes,
-// and those that do not come with GET, mean nothing.
-func partRequest(c *fiber.Ctx) *http.Request {
-	r := &http.Request{Method: c.Method(), Header: http.Header{}}
-	for _, name := range []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
-		var lines []string
-		for _, line := range c.Request().Header.PeekAll(name) {
-			lines = append(lines, string(line))
-		}
-		if len(lines) > 0 {
-			r.Header.Set(name, strings.Join(lines, ", "))
-		}
-	}
-	unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "=")
-	r.Header.Del("Range")
-	if strings.EqualFold(unit, "bytes") && c.Method() == http.MethodGet {
-		r.Header.Set("Range", "bytes="+noEmpty(ranges))
-	}
-	return r
-}
-
-// noEmpty puts a range that is in no file in place of -0, the last nothing of a file: net/http would send that.
-func noEmpty(ranges string) string {
-	list := strings.Split(ranges, ",")
-	for i, one := range list {
-		if zeros, ok := strings.CutPrefix(strings.TrimSpace(one), "-"); ok && zeros != "" && strings.Trim(zeros, "0") == "" {
-			list[i] = fmt.Sprintf("%d-", math.MaxInt64)
-		}
-	}
-	return strings.Join(list, ",")
-}
-
-// fileAnswer is an answer of net/http's whose body is a pipe.
-type fileAnswer struct {
-	io.Writer
-	header  http.Header
-	started chan int // has the status as soon as the headers stand
-}
-
-func (w *fileAnswer) Header() http.Header    { return w.header }
-func (w *fileAnswer) WriteHeader(status int) { w.started <- status }
-
-// send answers with the headers, and with what is read from body.
-func (w *fileAnswer) send(c *fiber.Ctx, status int, body *io.PipeReader) error {
-	for name := range w.header {
-		c.Set(name, w.header.Get(name))
-	}
-	c.Status(status)
-	var size int
-	if _, err := fmt.Sscan(w.header.Get("Content-Length"), &size); err != nil || c.Method() == http.MethodHead || body == nil {
-		c.Response().SkipBody = true
-		c.Response().Header.SetContentLength(size)
-		if body != nil {
-			body.Close()
-		}
-		return nil
-	}
-	c.Context().SetBodyStream(body, size)
-	return nil
-}

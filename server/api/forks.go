@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/snapshot"
 )
 
 type forkIn struct {
@@ -21,16 +22,16 @@ type forkIn struct {
 
 func (a *API) createFork(c *fiber.Ctx) error {
 	var in forkIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			return a.store.Fork(ctx, d.ID, storage.NewFork{Name: in.Name, Description: in.Description, ProjectID: in.Project, Ref: in.Ref}, r)
 		},
@@ -43,14 +44,14 @@ type forkList struct {
 
 func (a *API) listForks(c *fiber.Ctx) error {
 	var in datasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in)
+	d, err := a.dataset(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Forks(a.base, d.ID)
+	list, err := a.store.Forks(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}

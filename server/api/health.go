@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"rowback/server/host"
 	"rowback/storage"
 )
 
@@ -23,7 +24,7 @@ func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.opti
 
 // readyz reports whether the server can take a commit. A damaged file does not keep it from that.
 func (a *API) readyz(c *fiber.Ctx) error {
-	if err := a.store.Ready(a.base); err != nil {
+	if err := a.store.Ready(c.UserContext()); err != nil {
 		return err
 	}
 	damaged := a.store.Damaged()
@@ -31,14 +32,14 @@ func (a *API) readyz(c *fiber.Ctx) error {
 	if len(damaged) > 0 {
 		out.Status = "degraded"
 	}
-	if userOf(c) != "" {
+	if host.User(c) != "" {
 		out.Damaged = damaged
 	}
 	return ok(c, out)
 }
 
-// storeCollectors are what /metrics tells of the stored files and their disk.
-func storeCollectors(s *storage.Store) []prometheus.Collector {
+// Collectors are what /metrics tells of the stored files and their disk.
+func Collectors(s *storage.Store) []prometheus.Collector {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -25,21 +26,21 @@ type mergeIn struct {
 
 func (a *API) createMerge(c *fiber.Ctx) error {
 	var in mergeIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	source, err := a.store.FindDataset(a.base, in.project(), in.Source)
+	source, err := a.store.FindDataset(c.UserContext(), in.project(), in.Source)
 	if err != nil {
 		return err
 	}
 	m := storage.Merge{Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember, DryRun: in.DryRun}
-	return a.run(write{
+	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			r.Message = in.Message
 			merged, err := a.store.Merge(ctx, d.ID, m, r)
 			if err == nil && m.DryRun { // which keeps nothing itself
@@ -86,8 +87,7 @@ func viewConflicts(list []storage.MergeConflict) []conflictView {
 	return out
 }
 
-func tellMerge(result any) (answer, error) {
-	m := result.(storage.Merged)
+func tellMerge(m storage.Merged) (calls.Answer, error) {
 	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts)}
 	v.Played = viewActions(m.Played)
 	if m.Commit.ID == 0 {
@@ -110,14 +110,14 @@ type mergeList struct {
 
 func (a *API) listMerges(c *fiber.Ctx) error {
 	var in listMergesIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Actions(a.base, d.ID, storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
+	list, err := a.store.Actions(c.UserContext(), d.ID, storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
 	if err != nil {
 		return err
 	}
@@ -134,17 +134,17 @@ func (a *API) listMerges(c *fiber.Ctx) error {
 
 func (a *API) getMerge(c *fiber.Ctx) error {
 	var in oneCommitIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	k, err := a.commit(in)
+	k, err := a.commit(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
 	if k.Mode != catalog.Merge {
 		return &fault.Error{Kind: fault.NotFound, Code: "merge_not_found", Detail: fmt.Sprintf("Commit %d is no merge; its mode is %s.", k.ID, k.Mode)}
 	}
-	found, err := a.detail(k)
+	found, err := a.detail(c.UserContext(), k)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"rowback/server/calls"
+	"rowback/server/host"
+
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/swaggest/openapi-go"
@@ -31,6 +34,13 @@ type route struct {
 	problems     []int    // what else may come; 500 and 503 go without saying
 	handler      fiber.Handler
 }
+
+// Problem and Answer are named in the document after this package, whatever package they are made by: clients that are
+// generated from it keep their names.
+type (
+	Problem host.Problem
+	Answer  calls.Answer
+)
 
 // bearer is the name of how tokens are sent.
 const bearer = "bearer"

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/query"
+	"rowback/server/host"
 	"rowback/storage/output"
 )
 
@@ -34,7 +35,7 @@ type queryLinkIn struct {
 
 func (a *API) createQuery(c *fiber.Ctx) error {
 	var in queryIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	in.Format = cmp.Or(in.Format, in.As)
@@ -43,7 +44,7 @@ func (a *API) createQuery(c *fiber.Ctx) error {
 
 func (a *API) getQuery(c *fiber.Ctx) error {
 	var in queryLinkIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	return a.query(c, queryIn{formatIn: in.formatIn, SQL: in.SQL, ProjectID: in.ProjectID, Limit: in.Limit, TimeoutMS: in.TimeoutMS, Params: json.RawMessage(in.Params)})
@@ -55,12 +56,12 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	if err != nil {
 		return err
 	}
-	limit, err := in.timeout(a.options.QueryTimeout)
+	limit, err := in.timeout(a.host.QueryTimeout())
 	if err != nil {
 		return err
 	}
 	s := query.Statement{SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit, Bytes: a.options.MaxResult}
-	return a.stream(c, "result", format, pace{first: limit}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+	return a.stream(c, "result", format, host.Result{First: limit}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 		return query.Write(ctx, a.store, s, format, w, scratch)
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 )
@@ -19,20 +20,20 @@ type createSavepointIn struct {
 // createSavepoint bookmarks the head: 201, or 303 to the last savepoint where nothing has changed since.
 func (a *API) createSavepoint(c *fiber.Ctx) error {
 	var in createSavepointIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[storage.Marked]{
 		c: c, header: in.headerIn, about: "Making a savepoint",
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (storage.Marked, error) {
 			return a.store.CreateSavepoint(ctx, d.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
-		tell: func(result any) (answer, error) {
-			p, status := result.(storage.Marked), http.StatusSeeOther
+		tell: func(p storage.Marked) (calls.Answer, error) {
+			status := http.StatusSeeOther
 			if p.Made {
 				status = http.StatusCreated
 			}
@@ -47,14 +48,14 @@ type savepointList struct {
 
 func (a *API) listSavepoints(c *fiber.Ctx) error {
 	var in datasetIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in)
+	d, err := a.dataset(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
-	list, err := a.savepoints(d)
+	list, err := a.savepoints(c.UserContext(), d)
 	if err != nil {
 		return err
 	}
@@ -62,8 +63,8 @@ func (a *API) listSavepoints(c *fiber.Ctx) error {
 }
 
 // savepoints are a dataset's, newest first.
-func (a *API) savepoints(d catalog.Dataset) ([]savepointView, error) {
-	list, err := a.store.Savepoints(a.base, d.ID)
+func (a *API) savepoints(ctx context.Context, d catalog.Dataset) ([]savepointView, error) {
+	list, err := a.store.Savepoints(ctx, d.ID)
 	out := []savepointView{}
 	for _, p := range list {
 		out = append(out, viewSavepoint(p))
@@ -76,20 +77,20 @@ type oneSavepointIn struct {
 	Savepoint string `path:"savepoint" required:"true" description:"Id, or name such as master__000003." json:"-"`
 }
 
-func (a *API) savepoint(in oneSavepointIn) (catalog.Savepoint, error) {
-	d, err := a.dataset(a.base, in.datasetIn)
+func (a *API) savepoint(ctx context.Context, in oneSavepointIn) (catalog.Savepoint, error) {
+	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
 		return catalog.Savepoint{}, err
 	}
-	return a.store.FindSavepoint(a.base, d.ID, in.Savepoint)
+	return a.store.FindSavepoint(ctx, d.ID, in.Savepoint)
 }
 
 func (a *API) getSavepoint(c *fiber.Ctx) error {
 	var in oneSavepointIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	p, err := a.savepoint(in)
+	p, err := a.savepoint(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
@@ -103,14 +104,14 @@ type editSavepointIn struct {
 
 func (a *API) editSavepoint(c *fiber.Ctx) error {
 	var in editSavepointIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	p, err := a.savepoint(in.oneSavepointIn)
+	p, err := a.savepoint(c.UserContext(), in.oneSavepointIn)
 	if err != nil {
 		return err
 	}
-	if p, err = a.store.DescribeSavepoint(a.base, p.DatasetID, p.ID, *in.Description); err != nil {
+	if p, err = a.store.DescribeSavepoint(c.UserContext(), p.DatasetID, p.ID, *in.Description); err != nil {
 		return err
 	}
 	return ok(c, viewSavepoint(p))
@@ -124,16 +125,16 @@ type revertIn struct {
 
 func (a *API) createRevert(c *fiber.Ctx) error {
 	var in revertIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	p, err := a.savepoint(in.oneSavepointIn)
+	p, err := a.savepoint(c.UserContext(), in.oneSavepointIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Revert(ctx, p.DatasetID, p.ID, r)
 		},

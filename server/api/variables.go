@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -64,12 +65,12 @@ type oneVariableIn struct {
 }
 
 // variable finds the column that a request names, at the head: by its id, or by its name.
-func (a *API) variable(in oneVariableIn) (s snapshot.State, found schema.Column, err error) {
-	d, err := a.dataset(a.base, in.datasetIn)
+func (a *API) variable(ctx context.Context, in oneVariableIn) (s snapshot.State, found schema.Column, err error) {
+	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
 		return s, found, err
 	}
-	if s, err = a.store.State(a.base, d.ID, "head"); err != nil {
+	if s, err = a.store.State(ctx, d.ID, "head"); err != nil {
 		return s, found, err
 	}
 	id, err := strconv.Atoi(in.Variable)
@@ -85,10 +86,10 @@ func (a *API) variable(in oneVariableIn) (s snapshot.State, found schema.Column,
 
 func (a *API) getVariable(c *fiber.Ctx) error {
 	var in oneVariableIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	s, found, err := a.variable(in)
+	s, found, err := a.variable(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
@@ -117,20 +118,20 @@ type variableCommit struct {
 }
 
 func (a *API) createVariable(c *fiber.Ctx) error {
-	if _, err := readBody(c, maxValues); err != nil {
+	if _, err := a.host.ReadBody(c, maxValues); err != nil {
 		return err
 	}
 	var in createVariableIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.dataset(a.base, in.datasetIn)
+	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: "Creating variable " + in.Name, tell: tellVariable,
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
 				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories, Values: in.Values,
@@ -141,13 +142,12 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 }
 
 // tellVariable tells of a variable that was just made, which its commit describes.
-func tellVariable(result any) (answer, error) {
-	k := result.(catalog.Commit)
+func tellVariable(k catalog.Commit) (calls.Answer, error) {
 	var params struct {
 		Definition variableView `json:"definition"`
 	}
 	if err := json.Unmarshal(k.Params, &params); err != nil {
-		return answer{}, err
+		return calls.Answer{}, err
 	}
 	v, commit := params.Definition, viewCommit(k)
 	if v.Categories == nil {
@@ -169,27 +169,27 @@ type editVariableIn struct {
 
 func (a *API) editVariable(c *fiber.Ctx) error {
 	var in editVariableIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	s, found, err := a.variable(in.oneVariableIn)
+	s, found, err := a.variable(c.UserContext(), in.oneVariableIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	ctx := c.UserContext()
+	return run(a, write[catalog.Commit]{
 		c: c, header: headerIn{headIn: in.headIn}, about: "Changing variable " + found.Name,
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
 				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
 			}, r)
 			return k, err
 		},
-		tell: func(result any) (answer, error) {
-			k := result.(catalog.Commit)
-			now, err := a.store.State(a.base, k.DatasetID, fmt.Sprint(k.ID))
+		tell: func(k catalog.Commit) (calls.Answer, error) {
+			now, err := a.store.State(ctx, k.DatasetID, fmt.Sprint(k.ID))
 			if err != nil {
-				return answer{}, err
+				return calls.Answer{}, err
 			}
 			changed, _ := now.Schema.ByID(found.ID)
 			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
@@ -209,21 +209,21 @@ type deleteVariableIn struct {
 
 func (a *API) deleteVariable(c *fiber.Ctx) error {
 	var in deleteVariableIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	s, found, err := a.variable(in.oneVariableIn)
+	s, found, err := a.variable(c.UserContext(), in.oneVariableIn)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Commit]{
 		c: c, header: headerIn{headIn: in.headIn}, about: "Dropping variable " + found.Name,
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.DropVariable(ctx, s.Dataset.ID, found.ID, r)
 		},
-		tell: func(result any) (answer, error) {
-			return say(http.StatusOK, "", viewCommit(result.(catalog.Commit)))
+		tell: func(result catalog.Commit) (calls.Answer, error) {
+			return say(http.StatusOK, "", viewCommit(result))
 		},
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/compare"
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -39,14 +40,14 @@ type listVersionsIn struct {
 
 func (a *API) listVersions(c *fiber.Ctx) error {
 	var in listVersionsIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(a.base, in.ProjectID, in.DatasetName)
+	d, err := a.store.FindDataset(c.UserContext(), in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}
-	all, err := a.store.Versions(a.base, d.ID)
+	all, err := a.store.Versions(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
@@ -76,16 +77,16 @@ type seedComparison struct {
 
 func (a *API) compareVersions(c *fiber.Ctx) error {
 	var in compareVersionsIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[seedComparison]{
 		c: c, header: headerIn{IdempotencyKey: in.IdempotencyKey}, about: "Comparing versions",
-		tell: func(result any) (answer, error) { return say(http.StatusOK, "", result) },
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		tell: func(result seedComparison) (calls.Answer, error) { return say(http.StatusOK, "", result) },
+		do: func(ctx context.Context, r storage.Request) (seedComparison, error) {
 			out, err := a.seedCompare(ctx, in)
 			if err != nil {
-				return nil, err
+				return out, err
 			}
 			return out, a.store.KeepAnswer(ctx, r, out)
 		},
@@ -123,19 +124,19 @@ type seedMessage struct {
 
 func (a *API) rollbackVersion(c *fiber.Ctx) error {
 	var in rollbackVersionIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(a.base, *in.ProjectID, in.DatasetName)
+	d, err := a.store.FindDataset(c.UserContext(), *in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: "Rolling back to version " + in.TargetVersion,
-		tell: func(any) (answer, error) {
+		tell: func(catalog.Commit) (calls.Answer, error) {
 			return say(http.StatusOK, "", seedMessage{"Successfully rolled back to version " + in.TargetVersion})
 		},
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return a.store.RollbackVersion(ctx, d.ID, in.TargetVersion, r)
 		},
 	})
@@ -157,24 +158,23 @@ type seedIncrement struct {
 
 func (a *API) incrementVersion(c *fiber.Ctx) error {
 	var in incrementIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	if in.VersionType == "" {
 		in.VersionType = "patch"
 	}
-	d, err := a.store.FindDataset(a.base, *in.ProjectID, in.DatasetName)
+	d, err := a.store.FindDataset(c.UserContext(), *in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}
-	return a.run(write{
+	return run(a, write[catalog.Version]{
 		c: c, header: in.headerIn, about: "Incrementing the version",
-		tell: func(result any) (answer, error) {
-			v := result.(catalog.Version)
+		tell: func(v catalog.Version) (calls.Answer, error) {
 			number := storage.VersionNumber(v)
 			return say(http.StatusOK, "", seedIncrement{number, v.ID, "Version incremented to " + number})
 		},
-		do: func(ctx context.Context, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Version, error) {
 			return a.store.Increment(ctx, d.ID, in.VersionType, in.Description, r)
 		},
 	})
@@ -191,14 +191,14 @@ type seedLatest struct {
 
 func (a *API) latestVersion(c *fiber.Ctx) error {
 	var in latestIn
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(a.base, in.ProjectID, in.DatasetName)
+	d, err := a.store.FindDataset(c.UserContext(), in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}
-	all, err := a.store.Versions(a.base, d.ID)
+	all, err := a.store.Versions(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
@@ -237,16 +237,16 @@ type monitorView struct {
 
 func (a *API) monitorVersions(c *fiber.Ctx) error {
 	in := monitorIn{RapidCount: 3, RapidMinutes: 60, GapCommits: 20, GapDays: 90}
-	if err := bind(c, &in); err != nil {
+	if err := a.bind(c, &in); err != nil {
 		return err
 	}
 	out := monitorView{Unversioned: []monitorIssue{}, RapidChanges: []monitorIssue{}, Gaps: []monitorIssue{}, Issues: []string{}}
-	states, err := a.store.Datasets(a.base, catalog.DatasetFilter{Project: in.ProjectID, Limit: math.MaxInt32})
+	states, err := a.store.Datasets(c.UserContext(), catalog.DatasetFilter{Project: in.ProjectID, Limit: math.MaxInt32})
 	if err != nil {
 		return err
 	}
 	for _, s := range states {
-		if err := a.monitor(&out, s, in); err != nil {
+		if err := a.monitor(c.UserContext(), &out, s, in); err != nil {
 			return err
 		}
 	}
@@ -273,11 +273,11 @@ func namesOf(list []monitorIssue) (text string) {
 }
 
 // monitor adds what is noteworthy about one dataset.
-func (a *API) monitor(out *monitorView, s snapshot.State, in monitorIn) error {
+func (a *API) monitor(ctx context.Context, out *monitorView, s snapshot.State, in monitorIn) error {
 	issue := func(format string, args ...any) monitorIssue {
 		return monitorIssue{s.Dataset.ID, s.Properties.Name, s.Dataset.ProjectID, fmt.Sprintf(format, args...)}
 	}
-	versions, err := a.store.Versions(a.base, s.Dataset.ID)
+	versions, err := a.store.Versions(ctx, s.Dataset.ID)
 	if err != nil {
 		return err
 	}
@@ -289,7 +289,7 @@ func (a *API) monitor(out *monitorView, s snapshot.State, in monitorIn) error {
 		out.RapidChanges = append(out.RapidChanges, issue("%d versions were made within %s.", n, within.Round(time.Second)))
 	}
 	last := versions[len(versions)-1]
-	since, err := a.store.Commits(a.base, s.Dataset.ID, math.MaxInt64, in.GapCommits+1)
+	since, err := a.store.Commits(ctx, s.Dataset.ID, math.MaxInt64, in.GapCommits+1)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"rowback/server/calls"
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -17,8 +18,7 @@ type commitView = view.Commit
 
 func viewCommit(c catalog.Commit) commitView { return view.Of(c) }
 
-func tellCommit(result any) (answer, error) {
-	c := result.(catalog.Commit)
+func tellCommit(c catalog.Commit) (calls.Answer, error) {
 	return say(201, fmt.Sprintf("/api/v1/datasets/%s/commits/%d", c.DatasetID, c.ID), viewCommit(c))
 }
 
@@ -109,14 +109,14 @@ type progress struct {
 	ID        string    `json:"id"`
 	Progress  int       `json:"progress" description:"0 to 100; -1: it failed."`
 	Message   string    `json:"message"`
-	Result    *answer   `json:"result" description:"The answer that the work would have had; null while it runs."`
+	Result    *Answer   `json:"result" description:"The answer that the work would have had; null while it runs."`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
 func progressView(j catalog.Job) progress {
 	p := progress{ID: j.ID, Progress: j.Progress, Message: j.Message, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}
-	var told answer
+	var told Answer
 	if json.Unmarshal(j.Answer, &told) == nil && told.Status != 0 {
 		p.Result = &told
 	}
@@ -152,4 +152,17 @@ type versionView struct {
 
 func viewVersion(v catalog.Version) versionView {
 	return versionView{VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive, Description: v.Description, User: v.User, CreatedAt: v.CreatedAt}
+}
+
+// ViewFact is a field of an error as clients see it.
+func ViewFact(fact any) any {
+	switch fact := fact.(type) {
+	case []storage.Blocker:
+		return viewBlockers(fact)
+	case []storage.MergeConflict:
+		return viewConflicts(fact)
+	case []catalog.Commit:
+		return viewActions(fact)
+	}
+	return fact
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
@@ -73,8 +74,7 @@ func viewParams(k catalog.Commit) actionBody {
 }
 
 func (f *Face) listActions(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -123,8 +123,7 @@ func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 }
 
 func (f *Face) getAction(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -169,8 +168,7 @@ func viewRevision(s snapshot.State) revision {
 
 // showDelta shows what one of a fork and its upstream has done and the other has not.
 func (f *Face) showDelta(c *fiber.Ctx, of func(context.Context, string) (storage.Delta, error)) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	id, err := param(c, "dataset")
 	if err != nil {
 		return err
@@ -213,8 +211,7 @@ func (in mergeBody) wanted() (m storage.Merge, err error) {
 
 // merge plays the actions of another dataset on this one.
 func (f *Face) merge(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -227,10 +224,12 @@ func (f *Face) merge(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[storage.Merged]{
 		about: "Merging",
-		tell:  func(any) answer { return answer{Status: http.StatusNoContent, Location: actionsPath(s.Dataset.ID)} },
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+		tell: func(storage.Merged) calls.Answer {
+			return calls.Answer{Status: http.StatusNoContent, Location: actionsPath(s.Dataset.ID)}
+		},
+		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			return f.store.Merge(ctx, s.Dataset.ID, m, r)
 		},
 	})

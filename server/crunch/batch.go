@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -42,8 +43,7 @@ type newBatch struct {
 
 // createBatch appends a source's rows. A batch that was refused is there too, with its status.
 func (f *Face) createBatch(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -61,14 +61,14 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 		return err
 	}
 	var batch string
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[catalog.Commit]{
 		about: "Appending " + from.name,
-		tell: func(result any) answer {
-			return answer{Status: http.StatusCreated, Location: batchPath(s.Dataset.ID, batch)}
+		tell: func(catalog.Commit) calls.Answer {
+			return calls.Answer{Status: http.StatusCreated, Location: batchPath(s.Dataset.ID, batch)}
 		},
-		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
-			batch = job
-			return f.append(ctx, s, from, in.Savepoint, batchOf(job, from, r))
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+			batch = r.Receipt.Job
+			return f.append(ctx, s, from, in.Savepoint, batchOf(batch, from, r))
 		},
 	})
 	var refused *refusal
@@ -150,8 +150,7 @@ func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i 
 
 // listBatches shows the batches whose rows were appended: the others left nothing.
 func (f *Face) listBatches(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -172,8 +171,7 @@ func (f *Face) listBatches(c *fiber.Ctx) error {
 
 // getBatch tells what became of a batch: that is in the job of its append.
 func (f *Face) getBatch(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -191,9 +189,9 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 
 func batchStatus(j catalog.Job) string {
 	switch {
-	case j.Progress == done:
+	case j.Progress == calls.Done:
 		return appendedStatus
-	case j.Progress != failed:
+	case j.Progress != calls.Failed:
 		return importingStatus
 	}
 	var told struct {

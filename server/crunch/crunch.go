@@ -7,9 +7,7 @@
 package crunch
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -17,29 +15,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
+	"rowback/server/host"
 	"rowback/storage"
 )
-
-// Host is what the face takes from the server that it is a part of.
-type Host interface {
-	// Identify tells who asks; known is false where the request does not say it in any way.
-	Identify(c *fiber.Ctx) (user string, known bool)
-	// MayLogin refuses whoever has failed to log in too often. It is asked before the request's body is read.
-	MayLogin(c *fiber.Ctx) error
-	// Login returns the value of the cookie that Identify will know, until Logout.
-	Login(c *fiber.Ctx, email, password string) (session string, err error)
-	Logout(c *fiber.Ctx)
-	// Body is the request's body as it arrives.
-	Body(c *fiber.Ctx) io.Reader
-	// ReadBody is the request's body of up to most bytes, whole.
-	ReadBody(c *fiber.Ctx, most int64) ([]byte, error)
-	// Problem is the answer to an error: its status, and its fields as RFC 9457 has them.
-	Problem(err error, requestID string) (status int, fields map[string]any)
-	// Context is what a request's work runs under: it has the server's time limit.
-	Context() (context.Context, context.CancelFunc)
-	// Background does work whether the client stays or not. Its context ends when the server has to stop.
-	Background(work func(ctx context.Context) error, ended func(error))
-}
 
 // Options are what the face needs to know.
 type Options struct {
@@ -51,17 +30,20 @@ type Options struct {
 // Face serves a store.
 type Face struct {
 	store   *storage.Store
-	host    Host
+	host    *host.Host
+	jobs    calls.Jobs
 	options Options
 	sources *sources
 }
 
-// New makes the face of a store.
-func New(store *storage.Store, host Host, o Options) *Face {
+// New makes the face of a store, as a part of a host.
+func New(store *storage.Store, h *host.Host, o Options) *Face {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Face{store: store, host: host, options: o, sources: newSources()}
+	f := &Face{store: store, host: h, options: o, sources: newSources()}
+	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Fail: f.failure}
+	return f
 }
 
 // Mount adds the face's routes to an application. Those of the native face, under /api/v1/, pass through.

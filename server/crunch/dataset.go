@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -96,8 +97,7 @@ func (f *Face) datasetsByName(c *fiber.Ctx) error {
 }
 
 func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	states, err := f.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
 	if err != nil {
 		return err
@@ -153,13 +153,13 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[snapshot.State]{
 		about: "Making the dataset",
-		tell: func(made any) answer {
-			return answer{Status: http.StatusCreated, Location: datasetPath(made.(snapshot.State).Dataset.ID)}
+		tell: func(made snapshot.State) calls.Answer {
+			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
-		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
-			return f.makeDataset(ctx, job, in, variables, r)
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
+			return f.makeDataset(ctx, r.Receipt.Job, in, variables, r)
 		},
 	})
 	if err != nil {
@@ -218,8 +218,7 @@ func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 }
 
 func (f *Face) getDataset(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -242,8 +241,7 @@ func (f *Face) getDataset(c *fiber.Ctx) error {
 }
 
 func (f *Face) editDataset(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -267,8 +265,7 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 }
 
 func (f *Face) deleteDataset(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -285,8 +282,7 @@ func (f *Face) deleteDataset(c *fiber.Ctx) error {
 
 // getSummary tells how many records there are.
 func (f *Face) getSummary(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err

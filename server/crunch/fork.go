@@ -6,13 +6,13 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/snapshot"
 )
 
 func (f *Face) listForks(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -35,8 +35,7 @@ func (f *Face) listForks(c *fiber.Ctx) error {
 // createFork makes a copy of the dataset that shares its files. It has the id of the job that makes it, so that its URL
 // is known before it is there.
 func (f *Face) createFork(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -49,13 +48,13 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 		return err
 	}
 	fork := storage.NewFork{Name: in.Name, Description: in.Description, Namesake: true}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[snapshot.State]{
 		about: "Forking",
-		tell: func(made any) answer {
-			return answer{Status: http.StatusCreated, Location: datasetPath(made.(snapshot.State).Dataset.ID)}
+		tell: func(made snapshot.State) calls.Answer {
+			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
-		do: func(ctx context.Context, job string, r storage.Request) (any, error) {
-			fork.ID = job
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
+			fork.ID = r.Receipt.Job
 			return f.store.Fork(ctx, s.Dataset.ID, fork, r)
 		},
 	})

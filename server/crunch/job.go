@@ -5,72 +5,56 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 )
 
-// answer is what came of work, as a job keeps it. Location is a path.
-type answer struct {
-	Status   int             `json:"status"`
-	Location string          `json:"location,omitempty"`
-	Body     json.RawMessage `json:"body,omitempty"`
-}
-
 // work may take long: it goes on whether the client stays or not.
-type work struct {
-	about string                                                                           // what is done, in the progress
-	tell  func(result any) answer                                                          // what came of it
-	do    func(ctx context.Context, job string, r storage.Request) (result any, err error) // a result of nil is one too
+type work[T any] struct {
+	about string                                                  // what is done, in the progress
+	do    func(ctx context.Context, r storage.Request) (T, error) // r.Receipt.Job is the job that it is
+	tell  func(T) calls.Answer                                    // what came of it. Location is a path
 }
 
 // attempt is work that was waited for, up to the sync limit.
 type attempt struct {
 	job  string
 	late bool // it goes on
-	told answer
+	told calls.Answer
 }
 
-// reportEvery is how often the progress of work is written down at most.
-const reportEvery = 200 * time.Millisecond
-
-// attempt starts work as a job, and waits. Where it fails in time, that is the error.
-func (f *Face) attempt(c *fiber.Ctx, w work) (attempt, error) {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+// try starts work as a job, and waits. Where it fails in time, that is the error.
+func try[T any](f *Face, c *fiber.Ctx, w work[T]) (attempt, error) {
 	r, err := f.request(c)
 	if err != nil {
 		return attempt{}, err
 	}
-	once, err := f.once(ctx, c, r.User)
+	call := calls.Call[T]{
+		Request: r, Key: c.Get("Idempotency-Key"), Do: w.do,
+		Tell: func(result T) (json.RawMessage, error) { return w.tell(result).Keep() },
+	}
+	if call.Key != "" {
+		body, _ := c.Locals(bodyKey).([]byte)
+		call.Fingerprint = calls.Fingerprint("%s %s\n%s", c.Method(), c.OriginalURL(), body)
+	}
+	kept, _, err := calls.Start(c.UserContext(), f.jobs, w.about, call, f.options.SyncTimeout, promise)
 	if err != nil {
 		return attempt{}, err
 	}
-	defer once.unlock()
-	if once.job != "" {
-		return f.lookAt(ctx, once.job)
-	}
-	job, err := f.store.StartJob(ctx, w.about, storage.Request{User: r.User, Receipt: once.receipt})
-	if err != nil {
+	var job string
+	if err := json.Unmarshal(kept, &job); err != nil {
 		return attempt{}, err
 	}
-	ended := make(chan struct{})
-	f.host.Background(func(ctx context.Context) error {
-		return f.work(ctx, w, job.ID, r)
-	}, func(err error) {
-		f.fail(job.ID, err)
-		close(ended)
-	})
-	select {
-	case <-ended:
-	case <-time.After(f.options.SyncTimeout):
-	}
-	return f.lookAt(ctx, job.ID)
+	return f.lookAt(c.UserContext(), job)
 }
+
+// promise is what is kept of work that was started: its job, so that the same request finds it.
+func promise(job catalog.Job) (json.RawMessage, error) { return json.Marshal(job.ID) }
 
 // lookAt tells how far work has got that was begun.
 func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
@@ -78,7 +62,7 @@ func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
 	if err != nil {
 		return attempt{}, err
 	}
-	a := attempt{job: job, late: j.Progress >= 0 && j.Progress < done}
+	a := attempt{job: job, late: j.Progress >= 0 && j.Progress < calls.Done}
 	if !a.late {
 		a.told, err = outcome(j)
 	}
@@ -100,79 +84,29 @@ func (f *Face) request(c *fiber.Ctx) (storage.Request, error) {
 	return r, nil
 }
 
-// work does the work, and records with it that it is done.
-func (f *Face) work(ctx context.Context, w work, job string, r storage.Request) error {
-	r.Report = f.reporter(ctx, job)
-	r.Receipt = &storage.Receipt{Job: job, Answer: func(result any) (json.RawMessage, error) { return json.Marshal(w.tell(result)) }}
-	result, err := w.do(ctx, job, r)
-	if err != nil {
-		return err
-	}
-	j, err := f.store.Job(ctx, job)
-	if err != nil || j.Progress == done {
-		return err
-	}
-	return f.store.KeepAnswer(ctx, r, result) // it wrote nothing that would have recorded it
-}
-
-// reporter writes down how far work has got.
-func (f *Face) reporter(ctx context.Context, job string) func(percent int, message string) {
-	var last time.Time
-	return func(percent int, message string) {
-		if time.Since(last) < reportEvery {
-			return
-		}
-		last = time.Now()
-		f.store.ReportJob(ctx, job, percent, message) //nolint:errcheck // the work matters, not the word of it
-	}
-}
-
-// done is the progress of work that has succeeded, failed of work that has not.
-const (
-	done   = 100
-	failed = -1
-)
-
-// fail records how work failed, if it did.
-func (f *Face) fail(job string, err error) {
-	if err == nil {
-		return
-	}
-	if err2 := f.keepFailure(job, err); err2 != nil {
-		f.options.Log.Error("the end of a job could not be recorded", "progress", job, "error", err2)
-	}
-}
-
-func (f *Face) keepFailure(job string, err error) error {
+// failure is the answer of work that has failed, as it is kept.
+func (f *Face) failure(err error, job string) json.RawMessage {
 	status, fields := f.problem(err, job)
-	body, err2 := json.Marshal(fields)
-	if err2 != nil {
-		return err2
+	body, err := json.Marshal(fields)
+	if err != nil {
+		f.options.Log.Error("a job's error could not be written as JSON", "progress", job, "error", err)
 	}
-	kept, err2 := json.Marshal(answer{Status: status, Body: body})
-	if err2 != nil {
-		return err2
-	}
-	ctx := context.Background() // the server may be stopping: that is when this counts
-	j, err2 := f.store.Job(ctx, job)
-	if err2 != nil {
-		return err2
-	}
-	return f.store.FailJob(ctx, j, storage.Explain(err).Detail, kept)
+	kept, _ := calls.Answer{Status: status, Body: body}.Keep() // it is valid JSON by now
+	return kept
 }
 
 // refusal is an error that was told before.
-type refusal struct{ answer }
+type refusal struct{ calls.Answer }
 
 func (r *refusal) Error() string { return string(r.Body) }
 
 // outcome is what came of a job that has ended.
-func outcome(j catalog.Job) (told answer, err error) {
-	if err := json.Unmarshal(j.Answer, &told); err != nil {
+func outcome(j catalog.Job) (told calls.Answer, err error) {
+	if told, err = calls.ReadAnswer(j.Answer); err != nil {
 		return told, err
 	}
 	switch {
-	case j.Progress != failed:
+	case j.Progress != calls.Failed:
 		return told, nil
 	case told.Status == 0: // a restart cut it off
 		return told, &fault.Error{Kind: fault.Unavailable, Code: "stopped", Detail: j.Message}
@@ -194,8 +128,7 @@ func accepted(c *fiber.Ctx, job, location string) error {
 
 // getProgress shows how far work has got: 0 to 99, 100 when it is done, -1 when it has failed.
 func (f *Face) getProgress(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	j, err := f.store.Job(ctx, c.Params("id"))
 	if err != nil {
 		return err
@@ -208,8 +141,7 @@ func (f *Face) getProgress(c *fiber.Ctx) error {
 
 // getResult leads to what work has made.
 func (f *Face) getResult(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	a, err := f.lookAt(ctx, c.Params("id"))
 	switch {
 	case err != nil:

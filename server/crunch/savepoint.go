@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 )
@@ -34,8 +35,7 @@ func viewSavepoint(c *fiber.Ctx, p catalog.Savepoint) savepointBody {
 
 // listSavepoints shows the savepoints, newest first.
 func (f *Face) listSavepoints(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -65,8 +65,7 @@ func (f *Face) savepoint(ctx context.Context, c *fiber.Ctx) (catalog.Savepoint, 
 }
 
 func (f *Face) getSavepoint(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)
 	if err != nil {
 		return err
@@ -78,8 +77,7 @@ func (f *Face) getSavepoint(c *fiber.Ctx) error {
 // createSavepoint bookmarks the head. Where it leads to is the result of the work, and not the savepoint: the dataset may
 // have moved on meanwhile. Where nothing has changed since the last savepoint, it leads to that one.
 func (f *Face) createSavepoint(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -90,16 +88,15 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[storage.Marked]{
 		about: "Making the savepoint",
-		tell: func(result any) answer {
-			p := result.(storage.Marked)
+		tell: func(p storage.Marked) calls.Answer {
 			if p.Made {
-				return answer{Status: http.StatusCreated, Location: savepointPath(p.Savepoint)}
+				return calls.Answer{Status: http.StatusCreated, Location: savepointPath(p.Savepoint)}
 			}
-			return answer{Status: http.StatusSeeOther, Location: savepointPath(p.Savepoint)}
+			return calls.Answer{Status: http.StatusSeeOther, Location: savepointPath(p.Savepoint)}
 		},
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (storage.Marked, error) {
 			return f.store.CreateSavepoint(ctx, s.Dataset.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
 	})
@@ -115,8 +112,7 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 }
 
 func (f *Face) editSavepoint(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)
 	if err != nil {
 		return err
@@ -137,8 +133,7 @@ func (f *Face) editSavepoint(c *fiber.Ctx) error {
 
 // askRevert tells what a POST to the same URL does: the clients look before they send it.
 func (f *Face) askRevert(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)
 	if err != nil {
 		return err
@@ -148,16 +143,17 @@ func (f *Face) askRevert(c *fiber.Ctx) error {
 
 // revert takes the dataset back to a savepoint. The answer is 202 even where the work is done already.
 func (f *Face) revert(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)
 	if err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[catalog.Commit]{
 		about: "Reverting to " + storage.SavepointName(p.Number),
-		tell:  func(any) answer { return answer{Status: http.StatusOK, Location: savepointPath(p)} },
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+		tell: func(catalog.Commit) calls.Answer {
+			return calls.Answer{Status: http.StatusOK, Location: savepointPath(p)}
+		},
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return f.store.Revert(ctx, p.DatasetID, p.ID, r)
 		},
 	})

@@ -115,8 +115,7 @@ func wireValue(c schema.Column) (sql string, typ schema.Type) {
 
 // getTable shows records by column.
 func (f *Face) getTable(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	p, err := pageOf(c)
 	if err != nil {
 		return err
@@ -142,8 +141,7 @@ func (f *Face) getTable(c *fiber.Ctx) error {
 
 // getValues shows the values of one variable.
 func (f *Face) getValues(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	p, err := pageOf(c)
 	if err != nil {
 		return err
@@ -165,8 +163,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 
 // getVariableSummary tells how many records have a value of a variable.
 func (f *Face) getVariableSummary(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
@@ -68,8 +69,7 @@ func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (snapshot.State, sche
 }
 
 func (f *Face) listVariables(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -87,8 +87,7 @@ func variables(c *fiber.Ctx, s snapshot.State) *index {
 }
 
 func (f *Face) getVariable(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
 	if err != nil {
 		return err
@@ -104,8 +103,7 @@ func (f *Face) getVariable(c *fiber.Ctx) error {
 
 // createVariable adds a column. Its Location is known when it is there: until then, that of its progress' result.
 func (f *Face) createVariable(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
@@ -118,10 +116,10 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[catalog.Commit]{
 		about: "Creating the variable",
-		tell:  func(result any) answer { return f.tellVariable(s.Dataset.ID, result) },
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+		tell:  func(result catalog.Commit) calls.Answer { return f.tellVariable(s.Dataset.ID, result) },
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return f.makeVariable(ctx, s, wanted, r)
 		},
 	})
@@ -168,14 +166,13 @@ func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storag
 }
 
 // tellVariable leads to the variable that a commit has made.
-func (f *Face) tellVariable(dataset string, result any) answer {
-	id := viewParams(result.(catalog.Commit)).Params["variable"]
-	return answer{Status: http.StatusCreated, Location: variablesPath(dataset) + fmt.Sprint(id) + "/"}
+func (f *Face) tellVariable(dataset string, k catalog.Commit) calls.Answer {
+	id := viewParams(k).Params["variable"]
+	return calls.Answer{Status: http.StatusCreated, Location: variablesPath(dataset) + fmt.Sprint(id) + "/"}
 }
 
 func (f *Face) editVariable(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
 	if err != nil {
 		return err
@@ -188,12 +185,12 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := f.attempt(c, work{
+	a, err := try(f, c, work[catalog.Commit]{
 		about: "Changing the variable",
-		tell: func(any) answer {
-			return answer{Status: http.StatusNoContent, Location: variablePath(s.Dataset.ID, column)}
+		tell: func(catalog.Commit) calls.Answer {
+			return calls.Answer{Status: http.StatusNoContent, Location: variablePath(s.Dataset.ID, column)}
 		},
-		do: func(ctx context.Context, _ string, r storage.Request) (any, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			k, _, err := f.store.EditVariable(ctx, s.Dataset.ID, column.ID, edit, r)
 			return k, err
 		},
@@ -208,8 +205,7 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 }
 
 func (f *Face) deleteVariable(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
 	if err != nil {
 		return err
@@ -231,8 +227,7 @@ func (f *Face) getFolders(c *fiber.Ctx) error {
 }
 
 func (f *Face) getPublicFolder(c *fiber.Ctx) error {
-	ctx, cancel := f.host.Context()
-	defer cancel()
+	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err

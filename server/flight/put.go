@@ -160,7 +160,7 @@ type write struct {
 	do      func(ctx context.Context, c storage.Change) (catalog.Commit, error)
 }
 
-// told is how a commit, or a dataset that was made with one, is kept under an Idempotency-Key.
+// told is what a client is told of a commit, or of a dataset that was made with one, as it is kept.
 func told(result any) (json.RawMessage, error) {
 	if made, ok := result.(snapshot.State); ok {
 		result = made.Commit

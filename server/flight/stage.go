@@ -8,11 +8,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"os"
 
+	"rowback/server/calls"
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/fault"
@@ -29,21 +29,19 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	defer os.Remove(upload.Path)
 	ctx, cancel := context.WithTimeout(f.base, f.options.QueryTimeout)
 	defer cancel()
-	w.request.User = userOf(stream.Context())
-	if key := headerOf(stream.Context(), "idempotency-key"); key != "" {
-		print := sha256.Sum256(fmt.Appendf(nil, "DoPut %d\n%s\n%s", w.project, sum, w.command))
-		w.request.Receipt = &storage.Receipt{Key: key, Fingerprint: hex.EncodeToString(print[:]), Answer: told}
-		kept, found, done, err := f.store.Once(ctx, w.request.User, key, w.request.Receipt.Fingerprint)
-		if err != nil {
-			return v, err
-		}
-		defer done()
-		if found {
-			return v, json.Unmarshal(kept, &v)
-		}
+	call := calls.Call[any]{
+		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: told,
+		Fingerprint: calls.Fingerprint("DoPut %d\n%s\n%s", w.project, sum, w.command),
+		Do: func(ctx context.Context, r storage.Request) (any, error) {
+			return w.do(ctx, storage.Change{Request: r, Upload: upload})
+		},
 	}
-	commit, err := w.do(ctx, storage.Change{Request: w.request, Upload: upload})
-	return view.Of(commit), err
+	call.Request.User = userOf(stream.Context())
+	kept, _, err := calls.Now(ctx, f.store, call)
+	if err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal(kept, &v)
 }
 
 // stage writes the records of a stream to a file, as the Arrow IPC stream that they are, and returns it with the SHA-256

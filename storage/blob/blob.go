@@ -15,7 +15,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,20 +98,25 @@ func (d *Dir) IsEmpty() (bool, error) {
 	return len(names) == 0, err
 }
 
-// OpenReadOnly opens the store in the directory root to look at it: what is temporary goes to the directory scratch, and
-// whatever would change the store is an error.
-func OpenReadOnly(root, scratch string) (*Dir, error) {
-	root, err := filepath.Abs(root)
-	refuse := func(op, path string) error { return &fs.PathError{Op: op, Path: path, Err: errReadOnly} }
-	return &Dir{root: root, scratch: scratch, hook: refuse, room: func() error { return errReadOnly }}, err
-}
+// ReadOnly is a store that is looked at: whatever would change it is an error.
+type ReadOnly struct{ *Dir }
 
 var errReadOnly = errors.New("the store is open for reading only")
 
-// Scratch returns a path under staging that no one else uses.
-func (d *Dir) Scratch(name string) string {
-	return filepath.Join(d.scratch, strconv.FormatInt(d.next.Add(1), 10)+"-"+name)
+// OpenReadOnly opens the store in the directory root to look at it. What is temporary goes to a directory elsewhere, which
+// Close removes.
+func OpenReadOnly(root string) (ReadOnly, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return ReadOnly{}, err
+	}
+	scratch, err := os.MkdirTemp("", "rowback-check-")
+	refuse := func(op, path string) error { return &fs.PathError{Op: op, Path: path, Err: errReadOnly} }
+	return ReadOnly{&Dir{root: root, scratch: scratch, hook: refuse, room: func() error { return errReadOnly }}}, err
 }
+
+// Close removes what is temporary.
+func (d ReadOnly) Close() error { return os.RemoveAll(d.scratch) }
 
 // Path returns where an object's bytes can be read: in its batch, as long as that is not published.
 func (d *Dir) Path(key string) string {
@@ -320,6 +324,12 @@ func (b *Batch) Write(name string, data []byte) error {
 	return os.WriteFile(path, data, fileMode)
 }
 
+// Adopt makes a file that lies at a path of Scratch's the object of that name.
+func (b *Batch) Adopt(name, path string) error {
+	b.names = append(b.names, name)
+	return b.dir.rename(b.dir.relative(path), filepath.Join(b.staged, name))
+}
+
 // Publish moves the batch to its place and makes it durable: its files, its folder and the folder above are synced side
 // by side, so that the disk writes its journal once. Until all of it is done, no one may rely on the batch.
 func (b *Batch) Publish() error {
@@ -396,6 +406,7 @@ func (d *Dir) syncAll(paths []string) error {
 	return errors.Join(errs...)
 }
 
+// sync sends a file or a folder to the disk.
 func (d *Dir) sync(rel string) (err error) {
 	if err := d.hook("sync", rel); err != nil {
 		return err

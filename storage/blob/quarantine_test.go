@@ -52,7 +52,7 @@ func TestReadOnly(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "staging", "left"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	look, err := blob.OpenReadOnly(root, t.TempDir())
+	look, err := blob.OpenReadOnly(root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,9 @@ type Catalog struct {
 	write *sql.DB // one connection: SQLite has one writer at a time
 	read  *sql.DB
 	hook  Hook
+
+	locks     *lockTable
+	sequences sequences
 }
 
 // Open opens the catalog in the file at path, makes it where there is none, and brings its tables up to date.
@@ -66,7 +69,10 @@ func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 		return nil, errors.Join(err, write.Close())
 	}
 	read.SetMaxIdleConns(8)
-	return &Catalog{write: write, read: read, hook: hook}, nil
+	return &Catalog{
+		write: write, read: read, hook: hook,
+		locks: newLockTable(), sequences: sequences{last: map[string]int64{}},
+	}, nil
 }
 
 // makePrivate has the catalog be its owner's alone. SQLite makes the files beside it with the rights that it has.
@@ -213,18 +219,7 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// Last returns the last number that was given in a sequence; 0: none.
-func (tx Tx) Last(sequence string) (int64, error) {
-	return get(tx, scanInt, `SELECT COALESCE(MAX(last), 0) FROM sequences WHERE name = $1`, sequence)
-}
-
-// Advance records that numbers up to last were given in a sequence. It never goes back.
-func (tx Tx) Advance(sequence string, last int64) error {
-	return tx.exec(`INSERT INTO sequences (name, last) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET last = excluded.last
-		WHERE sequences.last < excluded.last`, sequence, last)
-}
-
-// IsDuplicate tells whether err says that a name that must be there once is there already.
+// IsDuplicate reports whether err says that a name that must be there once is there already.
 func IsDuplicate(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique

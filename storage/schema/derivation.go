@@ -54,9 +54,9 @@ func (s Schema) WithNames(text string) string {
 
 // DerivedFrom returns the columns that are derived from one column, not counting what is derived from those.
 func (s Schema) DerivedFrom(id int) (out []Column) {
-	for _, c := range s.Columns {
-		if slices.Contains(References(c.Derivation), id) {
-			out = append(out, c)
+	for i := range s.Columns {
+		if d := s.Columns[i].Derivation; d != "" && slices.Contains(References(d), id) {
+			out = append(out, s.Columns[i])
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -84,6 +85,16 @@ var rowColumn = Column{ID: RowID, Name: RowColumn, Type: Of(Bigint)}
 // Keyed tells whether key columns were declared.
 func (s Schema) Keyed() bool { return len(s.Key) > 0 }
 
+// WithKey returns columns, and those of the key that are not among them.
+func (s Schema) WithKey(columns []Column) []Column {
+	for _, k := range s.KeyColumns() {
+		if !slices.ContainsFunc(columns, func(c Column) bool { return c.ID == k.ID }) {
+			columns = append(slices.Clip(columns), k)
+		}
+	}
+	return columns
+}
+
 // KeyColumns returns the key: the declared columns, or _id.
 func (s Schema) KeyColumns() []Column {
 	if !s.Keyed() {
@@ -111,11 +122,26 @@ func (s Schema) ByID(id int) (Column, bool) {
 	if id == RowID && !s.Keyed() {
 		return rowColumn, true
 	}
-	i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.ID == id })
+	i := s.at(id)
 	if i < 0 {
 		return Column{}, false
 	}
 	return s.Columns[i], true
+}
+
+// at is where the column with that field id is among the columns; -1 where there is none. Columns mostly are in the order
+// of their ids: where one is looked up for each other, not all of them are read each time.
+func (s Schema) at(id int) int {
+	i := sort.Search(len(s.Columns), func(i int) bool { return s.Columns[i].ID >= id })
+	if i < len(s.Columns) && s.Columns[i].ID == id {
+		return i
+	}
+	for i := range s.Columns {
+		if s.Columns[i].ID == id {
+			return i
+		}
+	}
+	return -1
 }
 
 // SameName tells whether two names are one in SQL: letters from a to z have no case there, others have.
@@ -133,11 +159,27 @@ func Fold(name string) string {
 
 // ByName returns the column of that name, without regard to case, as SQL would find it.
 func (s Schema) ByName(name string) (Column, bool) {
-	i := slices.IndexFunc(s.Columns, func(c Column) bool { return SameName(c.Name, name) })
-	if i < 0 {
-		return Column{}, false
+	folded := Fold(name)
+	for i := range s.Columns {
+		if len(s.Columns[i].Name) == len(name) && Fold(s.Columns[i].Name) == folded {
+			return s.Columns[i], true
+		}
 	}
-	return s.Columns[i], true
+	return Column{}, false
+}
+
+// Names returns what ByName and RetiredByName find, by folded names: for whoever looks up many.
+func (s Schema) Names() (columns, retired map[string]Column) {
+	columns, retired = make(map[string]Column, len(s.Columns)), map[string]Column{}
+	for _, c := range slices.Backward(s.Columns) {
+		columns[Fold(c.Name)] = c
+	}
+	for _, c := range s.Retired {
+		if !c.Derived() {
+			retired[Fold(c.Name)] = c
+		}
+	}
+	return columns, retired
 }
 
 // IsKey tells whether the column belongs to the key.
@@ -176,16 +218,25 @@ func (s Schema) RetiredByName(name string) (Column, bool) {
 	return Column{}, false
 }
 
-// Without returns the schema without a column. It is dropped or, by After, retired.
-func (s Schema) Without(id int) Schema {
-	s.Columns = slices.DeleteFunc(slices.Clone(s.Columns), func(c Column) bool { return c.ID == id })
+// Without returns the schema without some columns. They are dropped or, by After, retired.
+func (s Schema) Without(ids ...int) Schema {
+	gone := setOf(ids)
+	s.Columns = slices.DeleteFunc(slices.Clone(s.Columns), func(c Column) bool { return gone[c.ID] })
 	return s
 }
 
-// Drop returns the schema without a column, which does not come back.
-func (s Schema) Drop(id int) Schema {
-	s = s.Without(id)
-	s.Dropped = append(slices.Clip(s.Dropped), id)
+func setOf(ids []int) map[int]bool {
+	set := make(map[int]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+// Drop returns the schema without some columns, which do not come back.
+func (s Schema) Drop(ids ...int) Schema {
+	s = s.Without(ids...)
+	s.Dropped = append(slices.Clip(s.Dropped), ids...)
 	return s
 }
 
@@ -198,13 +249,18 @@ func (s Schema) Gone(id int) bool {
 // dropped, and this one does not have, stays dropped.
 func (s Schema) After(other Schema) Schema {
 	s.Retired, s.Dropped = nil, slices.Clone(s.Dropped)
+	known := setOf(s.Dropped)
+	for _, c := range s.Columns {
+		known[c.ID] = true
+	}
 	for _, id := range other.Dropped {
-		if _, ok := s.ByID(id); !ok && !slices.Contains(s.Dropped, id) {
+		if !known[id] {
+			known[id] = true
 			s.Dropped = append(s.Dropped, id)
 		}
 	}
 	for _, c := range slices.Concat(other.Retired, other.Columns) {
-		if _, ok := s.ByID(c.ID); !ok && !slices.Contains(s.Dropped, c.ID) {
+		if !known[c.ID] {
 			s.Retired = append(s.Retired, c)
 		}
 	}

@@ -48,8 +48,9 @@ func Diff(a, b *Snapshot) *Difference {
 // madeAlike finds the columns of a that b never had, but made itself: the ids that they have in b.
 func madeAlike(a, b schema.Schema) map[int]int {
 	out := map[int]int{}
+	names, _ := b.Names()
 	for _, c := range a.Columns {
-		d, ok := b.ByName(c.Name)
+		d, ok := names[schema.Fold(c.Name)]
 		if _, known := b.ByID(c.ID); !ok || known || b.Gone(c.ID) {
 			continue
 		}
@@ -74,9 +75,9 @@ func (s *Snapshot) Renumbered(ids map[int]int) *Snapshot {
 // CommonSchema has every column of a and b but the derived ones, which follow from the others, and those that a
 // variable's drop took away, with types that take both sides' values.
 func CommonSchema(a, b schema.Schema) schema.Schema {
-	out := schema.Schema{Key: b.Key}
+	out, done := schema.Schema{Key: b.Key}, map[int]bool{}
 	for _, c := range slices.Concat(b.Columns, a.Columns) {
-		if _, done := out.ByID(c.ID); done || c.Derived() || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
+		if done[c.ID] || c.Derived() || slices.Contains(a.Dropped, c.ID) || slices.Contains(b.Dropped, c.ID) {
 			continue
 		}
 		if other, ok := a.ByID(c.ID); ok {
@@ -86,6 +87,7 @@ func CommonSchema(a, b schema.Schema) schema.Schema {
 			}
 			c.Type = typ
 		}
+		done[c.ID] = true
 		out.Columns = append(out.Columns, c)
 	}
 	return out
@@ -100,11 +102,25 @@ func seenIn(common, side schema.Schema) (seen schema.Schema, list string) {
 			seen.Columns[i] = own
 		}
 	}
+	var parts []string
 	for _, c := range common.Stored() {
 		own, _ := seen.ByID(c.ID)
-		list += Cast(own.Type, c.Type, schema.ColumnName(c.ID)) + " AS " + schema.ColumnName(c.ID) + ", "
+		parts = append(parts, Cast(own.Type, c.Type, schema.ColumnName(c.ID))+" AS "+schema.ColumnName(c.ID))
 	}
-	return seen, list + "_commit"
+	return seen, strings.Join(append(parts, "_commit"), ", ")
+}
+
+// Narrow returns the difference as if the snapshots had no columns but these and the key. Its rows are the same.
+func (d *Difference) Narrow(columns []schema.Column) *Difference {
+	part := *d
+	part.Schema = narrowed(d.Schema, columns)
+	for i, s := range d.sides {
+		own := *s.own
+		own.Schema, s.list = seenIn(part.Schema, s.own.Schema)
+		s.own = &own
+		part.sides[i] = s
+	}
+	return &part
 }
 
 func onlyIn(s, other *Snapshot, common schema.Schema) side {
@@ -184,10 +200,10 @@ func (s side) rows(other *Snapshot) string {
 
 // displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.
 func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
-	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.ReadFiles(files, false))
+	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.ReadFiles(files))
 	if len(s.also) > 0 {
 		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
-			s.own.ReadFiles(s.also, false))
+			s.own.ReadFiles(s.also))
 	}
 	for _, f := range files {
 		for target := range f.Targets {

@@ -47,7 +47,7 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 	columns = append(columns, schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
 	list = append(list, before+" AS before", after+" AS after")
 	sql = fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s)", strings.Join(list, ", "), d.Joined(), d.condition(changes))
-	if d.opened() <= sortedRows {
+	if d.Opened() <= sortedRows {
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}
 	return sql, columns, nil
@@ -93,7 +93,8 @@ func record(prefix, present string, common, own schema.Schema) (sql string, t sc
 	return fmt.Sprintf("CASE WHEN %s THEN struct_pack(%s) END", present, strings.Join(parts, ", ")), t
 }
 
-func (d *Difference) opened() (rows int64) {
+// Opened is how many rows there are in the files that either side has alone.
+func (d *Difference) Opened() (rows int64) {
 	for _, f := range d.Files() {
 		rows += f.Rows
 	}

@@ -146,7 +146,10 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 	if place {
 		list += ", _file, _pos"
 	}
-	from := s.ReadFiles(b.files, place || b.displaced)
+	from := s.ReadFiles(b.files)
+	if place || b.displaced {
+		from = s.readPlaces(b.files, s.columnsIn(s.SchemaOf(b.files[0])))
+	}
 	if !b.displaced {
 		return "SELECT " + list + " FROM " + from
 	}
@@ -158,7 +161,7 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 			}
 		}
 	}
-	positions := "SELECT _file, _pos FROM " + s.ReadFiles(rollbacks, false)
+	positions := "SELECT _file, _pos FROM " + s.ReadFiles(rollbacks)
 	on := "s._file = d._file AND s._pos = d._pos"
 	if len(b.files) == 1 {
 		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
@@ -175,22 +178,42 @@ func (s *Snapshot) selectList(fs schema.Schema) string {
 	return strings.Join(append(list, "_commit"), ", ")
 }
 
-// ReadFiles is the SQL of a scan of files. With place it adds _file and _pos.
-func (s *Snapshot) ReadFiles(files []*catalog.File, place bool) string {
-	paths := make([]string, len(files))
+// columnsIn lists the snapshot's columns as files of a schema have them, by name.
+func (s *Snapshot) columnsIn(fs schema.Schema) []string {
+	var names []string
+	for _, c := range s.Schema.Stored() {
+		if own, ok := fs.ByID(c.ID); ok {
+			names = append(names, duck.Ident(own.Name))
+		}
+	}
+	return append(names, schema.CommitColumn)
+}
+
+// ReadFiles is the SQL of a scan of files.
+func (s *Snapshot) ReadFiles(files []*catalog.File) string {
+	return "read_parquet(" + duck.Texts(s.pathsOf(files)) + ", hive_partitioning = false)"
+}
+
+// readPlaces is the SQL of a scan of some columns of files, with _file and _pos: a * would take as long as all columns.
+func (s *Snapshot) readPlaces(files []*catalog.File, columns []string) string {
 	ids := make([]int64, len(files))
 	for i, f := range files {
-		paths[i], ids[i] = s.path(f), f.ID
-	}
-	if !place {
-		return "read_parquet(" + duck.Texts(paths) + ", hive_partitioning = false)"
+		ids[i] = f.ID
 	}
 	file := fmt.Sprintf("CAST(%d AS BIGINT)", ids[0])
 	if len(files) > 1 {
 		file = duck.Ints(ids) + "[CAST(file_index AS BIGINT) + 1]"
 	}
-	return fmt.Sprintf("(SELECT *, %s AS _file, file_row_number AS _pos FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
-		file, duck.Texts(paths))
+	return fmt.Sprintf("(SELECT %s, %s AS _file, file_row_number AS _pos FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
+		strings.Join(columns, ", "), file, duck.Texts(s.pathsOf(files)))
+}
+
+func (s *Snapshot) pathsOf(files []*catalog.File) []string {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = s.path(f)
+	}
+	return paths
 }
 
 // Order is the SQL of an order in which the records, selected from the snapshot's table, are the same every time: that of
@@ -253,7 +276,7 @@ func (s *Snapshot) EveryValue(c schema.Column) string {
 	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
 	for _, group := range BySchema(s.Files()) {
 		if _, ok := s.SchemaOf(group[0]).ByID(c.ID); ok {
-			parts = append(parts, "SELECT TRY("+FromFile(s.SchemaOf(group[0]), c)+") FROM "+s.ReadFiles(group, false))
+			parts = append(parts, "SELECT TRY("+FromFile(s.SchemaOf(group[0]), c)+") FROM "+s.ReadFiles(group))
 		}
 	}
 	return strings.Join(parts, " UNION ALL ")

@@ -1,9 +1,19 @@
-package storage
+package catalog
 
 import (
 	"context"
 	"sync"
 )
+
+// Lock waits for the lock of that name, such as that on a dataset's head. Its waiters follow one another in the order they
+// came. The returned function gives it back. Writers of one catalog lock through it, so that a catalog which several
+// servers share can have its locks there; this one belongs to one process, which keeps them in memory.
+func (c *Catalog) Lock(ctx context.Context, name string) (unlock func(), err error) {
+	return c.locks.lock(ctx, name)
+}
+
+// IsLocked reports whether someone holds the lock of that name.
+func (c *Catalog) IsLocked(name string) bool { return c.locks.held(name) }
 
 // lockTable has one lock a name. Waiting writers of a dataset follow one another in the order they came.
 type lockTable struct {
@@ -17,7 +27,6 @@ type namedLock struct {
 
 func newLockTable() *lockTable { return &lockTable{locks: map[string]*namedLock{}} }
 
-// lock waits for the lock of that name. The returned function gives it back.
 func (t *lockTable) lock(ctx context.Context, name string) (unlock func(), err error) {
 	ticket := make(chan struct{})
 	t.mu.Lock()

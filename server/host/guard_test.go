@@ -1,4 +1,4 @@
-package api_test
+package host_test
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/api"
 	"rowback/server/conns"
+	"rowback/server/host"
 	"rowback/storage"
 )
 
@@ -54,7 +55,7 @@ func (b *lockedLog) String() string {
 }
 
 // serve serves a new store with these options, and returns where, and its log.
-func serve(t *testing.T, o api.Options, faces ...api.Face) (url string, log *lockedLog) {
+func serve(t *testing.T, o host.Options, faces ...host.Face) (url string, log *lockedLog) {
 	t.Helper()
 	store, err := storage.Open(context.Background(), t.TempDir(), storage.Options{Threads: 1})
 	if err != nil {
@@ -62,7 +63,8 @@ func serve(t *testing.T, o api.Options, faces ...api.Face) (url string, log *loc
 	}
 	log = &lockedLog{}
 	o.Log = slog.New(slog.NewTextHandler(log, nil))
-	face, err := api.New(store, o)
+	h := host.New(o)
+	native, err := api.New(store, h, api.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +72,7 @@ func serve(t *testing.T, o api.Options, faces ...api.Face) (url string, log *loc
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := face.App(faces...)
+	app := h.App(append(faces, native)...)
 	go app.Listener(conns.NewPool(conns.Limits{}, nil).Listen(l, nil))
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
@@ -100,7 +102,7 @@ func get(t *testing.T, url string) (status int, problem map[string]any, header h
 }
 
 func TestAPanicIsAnErrorOfOneRequest(t *testing.T) {
-	url, log := serve(t, api.Options{}, crashing{})
+	url, log := serve(t, host.Options{}, crashing{})
 	for _, path := range []string{"/broken/middleware", "/broken/handler", "/broken/nil", "/broken/error"} {
 		status, problem, header := get(t, url+path)
 		if status != http.StatusInternalServerError || problem["code"] != "internal" || header.Get("X-Frame-Options") != "DENY" {
@@ -125,7 +127,7 @@ func TestAPageOfAnotherSiteIsAskedForNothingMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, log := serve(t, api.Options{Web: &web, Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)}, crashing{})
+	url, log := serve(t, host.Options{Web: &web, Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)}, crashing{})
 	for _, path := range []string{"/broken/middleware", "/healthz", "/docs/", "/metrics", "/openapi.json", "/nothing", "/api/v1/datasets"} {
 		request, _ := http.NewRequest("GET", url+path, nil)
 		request.Header.Set("Origin", "http://evil.example")

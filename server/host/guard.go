@@ -1,4 +1,4 @@
-package api
+package host
 
 import (
 	"errors"
@@ -17,15 +17,15 @@ import (
 
 // guard stands before everything that answers a request, the router included: a bug ends as an error of the one request,
 // every answer has the security headers, and a body that comes from now on must not stand still.
-func (a *API) guard(s *fasthttp.Server) {
+func (h *Host) guard(s *fasthttp.Server) {
 	handle, refuse := s.Handler, s.ErrorHandler
 	s.Handler = func(ctx *fasthttp.RequestCtx) {
-		a.open.Add(1)
-		defer a.open.Add(-1)
+		h.open.Add(1)
+		defer h.open.Add(-1)
 		if conn, ok := ctx.Conn().(*conns.Conn); ok {
 			conn.AwaitBody()
 		}
-		a.guarded(ctx, func() error {
+		h.guarded(ctx, func() error {
 			if method := string(ctx.Method()); !slices.Contains(fiber.DefaultMethods, method) {
 				return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%.20q is not a method of HTTP that this server knows.", method))
 			}
@@ -34,12 +34,12 @@ func (a *API) guard(s *fasthttp.Server) {
 		})
 	}
 	s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
-		a.guarded(ctx, func() error { refuse(ctx, err); return nil })
+		h.guarded(ctx, func() error { refuse(ctx, err); return nil })
 	}
 }
 
 // guarded answers a request, whatever goes wrong in that.
-func (a *API) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
+func (h *Host) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
 	secure(&ctx.Response.Header)
 	err := recovered(answer)
 	if err == nil {
@@ -47,7 +47,7 @@ func (a *API) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
 	}
 	ctx.Response.Reset()
 	secure(&ctx.Response.Header)
-	status, body := a.problem(err, "")
+	status, body := h.problem(err, "")
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.Header.SetContentType("application/problem+json")
 	ctx.Response.SetBody(body)
@@ -95,28 +95,28 @@ type Refusal struct {
 func (r *Refusal) Error() string { return r.Detail }
 
 // admitPage goes on with a request unless a web page of another site may have sent it.
-func (a *API) admitPage(c *fiber.Ctx) error {
-	if a.options.Web == nil {
+func (h *Host) admitPage(c *fiber.Ctx) error {
+	if h.options.Web == nil {
 		return c.Next()
 	}
 	for _, host := range [][]byte{c.Request().Header.Host(), c.Request().URI().Host()} { // the request line may have one too
-		if a.isStrange(c, string(host)) {
+		if h.isStrange(c, string(host)) {
 			return &Refusal{http.StatusForbidden, "host_not_allowed", fmt.Sprintf("%.80q is not a name of this server. Ask for it by its address or as localhost, or start it with --host and the name.", host), 0}
 		}
 	}
 	header := &c.Request().Header
-	if a.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"), joined(header, "Referer")) {
+	if h.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"), joined(header, "Referer")) {
 		return &Refusal{http.StatusForbidden, "origin_not_allowed", "The request comes from a web page of another site (Origin, Sec-Fetch-Site or Referer), and those may not use this server. Send it from a program, or start the server with --host and the page's own name.", 0}
 	}
 	return c.Next()
 }
 
 // isStrange reports whether a host is none of the server's. Browsers always send one; HTTP/1.0 knows none.
-func (a *API) isStrange(c *fiber.Ctx, host string) bool {
+func (h *Host) isStrange(c *fiber.Ctx, host string) bool {
 	if host == "" && !c.Request().Header.IsHTTP11() {
 		return false
 	}
-	return !a.options.Web.Knows(host)
+	return !h.options.Web.Knows(host)
 }
 
 // joined is all that a request has under a name: two of what there may be one of are nothing that is known.
@@ -132,17 +132,17 @@ func joined(h *fasthttp.RequestHeader, name string) string {
 }
 
 // tell answers with an error, in the form of the face that the path is of.
-func (a *API) tell(c *fiber.Ctx, err error) error {
+func (h *Host) tell(c *fiber.Ctx, err error) error {
 	var refused *Refusal
 	if errors.As(err, &refused) && refused.After > 0 {
 		c.Set("Retry-After", strconv.Itoa(int((refused.After+time.Second-1)/time.Second)))
 	}
-	for _, face := range a.faces {
-		if face.Owns(c.Path()) {
-			return face.SendError(c, err)
+	for _, sender := range h.senders {
+		if sender.Owns(c.Path()) {
+			return sender.SendError(c, err)
 		}
 	}
-	return a.sendProblem(c, err)
+	return h.sendProblem(c, err)
 }
 
 // tooMany is what whoever logs in too often is told.

@@ -1,4 +1,6 @@
-package storage
+// Package datadir is what a store's directory is before it is opened: what says that it is a store and in which format
+// (store.json), what else may lie in it, and who has it open.
+package datadir
 
 import (
 	"encoding/json"
@@ -14,16 +16,18 @@ import (
 	"rowback/storage/blob"
 )
 
-// marker is store.json: it says that a directory is a store, which one, and in which format.
-type marker struct {
+// Marker is store.json: it says that a directory is a store, which one, and in which format.
+type Marker struct {
 	ID            string    `json:"id"`
 	FormatVersion int       `json:"format_version"`
 	CreatedAt     time.Time `json:"created_at"`
 }
 
 const (
-	markerFile  = "store.json"
-	catalogFile = "catalog.db"
+	markerFile = "store.json"
+
+	// CatalogFile is the name of the catalog; that of SQLite's log follows from it.
+	CatalogFile = "catalog.db"
 
 	// formatVersion is the newest format that this program knows. It grows when an older program would misread a store.
 	formatVersion = 1
@@ -34,13 +38,13 @@ var ErrNotStore = errors.New("not a store")
 
 // contents are what may lie in a store's directory, and lost+found, which is a volume's own.
 var contents = []string{
-	markerFile, markerFile + blob.Unfinished, catalogFile, catalogFile + "-wal", catalogFile + "-shm",
+	markerFile, markerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
 	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 
-// readMarker reads store.json. A directory without it may be a store that was made before there was one: then the
-// marker is empty. Otherwise the error is ErrNotStore, and bare reports whether the directory can become a store.
-func readMarker(dir string) (m marker, bare bool, err error) {
+// Read reads store.json. A directory without it may be a store that was made before there was one: then the marker
+// is empty. Otherwise the error is ErrNotStore, and bare reports whether the directory can become a store.
+func Read(dir string) (m Marker, bare bool, err error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return m, false, fmt.Errorf("%w: %s is a file", ErrNotStore, dir)
 	}
@@ -69,7 +73,7 @@ func readMarker(dir string) (m marker, bare bool, err error) {
 	return m, len(foreign) == 0, surveyed(dir, has, foreign)
 }
 
-func (m *marker) decode(text []byte) error {
+func (m *Marker) decode(text []byte) error {
 	if err := json.Unmarshal(text, m); err != nil || m.ID == "" || m.FormatVersion < 1 {
 		return fmt.Errorf("%s is damaged. Put back a copy of it, or remove it to have a new one written", markerFile)
 	}
@@ -83,12 +87,12 @@ func (m *marker) decode(text []byte) error {
 // surveyed decides whether a directory without a marker is a store of a version that wrote none.
 func surveyed(dir string, has map[string]bool, foreign []string) error {
 	switch {
-	case has[catalogFile] && has["objects"]:
+	case has[CatalogFile] && has["objects"]:
 		return nil
 	case len(foreign) > 0:
 		return fmt.Errorf("%w: the directory %s has %s in it, and no %s. Name an empty directory, or a store's",
 			ErrNotStore, dir, few(foreign), markerFile)
-	case has[catalogFile] || has["objects"]:
+	case has[CatalogFile] || has["objects"]:
 		return nil
 	}
 	return fmt.Errorf("%w: the directory %s is empty", ErrNotStore, dir)
@@ -102,30 +106,31 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// claim makes sure that the directory is a store, or makes it one, and locks it.
-func (s *Store) claim() (err error) {
-	if _, bare, err := readMarker(s.dir); err != nil && !bare {
-		return err
+// Claim locks a directory that is a store, or makes it one where it is empty or missing: then the marker is empty, and
+// Write completes it. What is neither is ErrNotStore.
+func Claim(dir string) (m Marker, isNew bool, held Held, err error) {
+	if _, bare, err := Read(dir); err != nil && !bare {
+		return m, false, nil, err
 	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return m, false, nil, err
 	}
-	if s.dirLock, err = lockDirectory(s.dir, true); err != nil {
-		return err
+	if held, err = Lock(dir, true); err != nil {
+		return m, false, nil, err
 	}
-	s.marker, _, err = readMarker(s.dir)
+	m, _, err = Read(dir) // another process may have made it a store meanwhile
 	if errors.Is(err, ErrNotStore) {
-		return s.mark(s.options.NewID())
+		return m, true, held, nil
 	}
-	return err
+	return m, false, held, err
 }
 
-// mark writes store.json.
-func (s *Store) mark(id string) error {
-	s.marker = marker{ID: id, FormatVersion: formatVersion, CreatedAt: s.now()}
-	text, err := json.MarshalIndent(s.marker, "", "  ")
+// Write writes store.json.
+func Write(dir string, m Marker, hook blob.Hook) error {
+	m.FormatVersion = formatVersion
+	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	return blob.WriteFile(s.dir, markerFile, text, s.options.Hook)
+	return blob.WriteFile(dir, markerFile, text, hook)
 }

@@ -1,4 +1,4 @@
-package api
+package host
 
 import (
 	"bufio"
@@ -8,10 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"mime"
-	"os"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -20,16 +17,6 @@ import (
 	"rowback/server/conns"
 	"rowback/storage"
 	"rowback/storage/fault"
-	"rowback/storage/intake"
-)
-
-// Keys of what a request's context keeps.
-const (
-	requestIDKey = "request id"
-	bodyKey      = "body"
-	streamKey    = "stream"
-	userKey      = "user"
-	heldKey      = "held"
 )
 
 // bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client was done or went away,
@@ -100,74 +87,59 @@ func (s *bodyStream) drain(most int64) (done bool) {
 	return s.ended
 }
 
-// formats are the media types of records.
-var formats = map[string]intake.Format{
-	"application/vnd.apache.parquet":      intake.Parquet,
-	"application/vnd.apache.arrow.stream": intake.Arrow,
-	"text/csv":                            intake.CSV,
-	"application/x-ndjson":                intake.NDJSON,
-	"application/json":                    intake.JSON,
-}
+// Body is a request's body as it arrives. One that was cut ends in an error.
+func (h *Host) Body(c *fiber.Ctx) io.Reader { return bodyOf(c) }
 
-// mediaTypes names the media type of each format.
-var mediaTypes = map[intake.Format]string{
-	intake.Parquet: "application/vnd.apache.parquet",
-	intake.Arrow:   "application/vnd.apache.arrow.stream",
-	intake.CSV:     "text/csv; charset=utf-8",
-	intake.NDJSON:  "application/x-ndjson",
-	intake.JSON:    "application/json",
-}
-
-// stage writes a body of records to a file, uncompressed, and returns it with the SHA-256 of the body as it came.
-func (a *API) stage(c *fiber.Ctx) (u intake.Upload, fingerprint string, err error) {
-	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
-	format, ok := formats[media]
-	if err != nil || !ok {
-		return u, "", fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q is none that records can come in. Use one of application/vnd.apache.parquet, application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json.", c.Get("Content-Type")))
+// ReadBody is a request's body of up to most bytes, whole. A second reading gets the same.
+func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
+	if body, ok := c.Locals(bodyKey).([]byte); ok {
+		return body, nil
 	}
-	u = intake.Upload{Format: format, Path: a.store.Scratch("upload")}
-	sum := sha256.New()
-	if u.Size, err = a.stageTo(c, u.Path, sum); err != nil {
-		os.Remove(u.Path)
-		return u, "", err
+	tooLarge := fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", most))
+	if int64(c.Request().Header.ContentLength()) > most {
+		return nil, tooLarge
 	}
-	return u, hex.EncodeToString(sum.Sum(nil)), nil
+	mine, _ := c.Locals(heldKey).(*held)
+	body, err := io.ReadAll(io.LimitReader(&metered{from: bodyOf(c), held: mine}, most+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(body)) > most {
+		return nil, tooLarge
+	}
+	c.Locals(bodyKey, body)
+	h.renewDeadline(c)
+	return body, nil
 }
 
-// stageFile writes a body that is not records to a file, and returns the SHA-256 of the body as it came.
-func (a *API) stageFile(c *fiber.Ctx, path string) (fingerprint string, err error) {
-	sum := sha256.New()
-	if _, err := a.stageTo(c, path, sum); err != nil {
-		os.Remove(path)
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-func (a *API) stageTo(c *fiber.Ctx, path string, sum hash.Hash) (size int64, err error) {
-	in := bodyOf(c)
+// CopyBody writes a request's body, uncompressed, and returns its size and the SHA-256 of the body as it came. One that is
+// larger than Options.MaxUpload is refused.
+func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint string, err error) {
+	in, sum := bodyOf(c), sha256.New()
 	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
 	plain, err := decompress(encoding, io.TeeReader(in, sum))
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	out, err := a.store.CreateStaged(path)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	size, err = io.Copy(out, io.LimitReader(plain, a.options.MaxUpload+1))
+	size, err = io.Copy(out, io.LimitReader(plain, h.options.MaxUpload+1))
 	switch {
 	case in.failed != nil:
-		return size, in.failed
-	case size > a.options.MaxUpload:
-		return size, fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", a.options.MaxUpload))
+		return size, "", in.failed
+	case size > h.options.MaxUpload:
+		return size, "", fiber.NewError(fiber.StatusRequestEntityTooLarge,
+			fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", h.options.MaxUpload))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return size, &fault.Error{Kind: fault.Invalid, Code: "zstd_window", Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
+		return size, "", &fault.Error{Kind: fault.Invalid, Code: "zstd_window",
+			Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
 	case err != nil && encoding != "" && fault.KindOf(storage.Explain(err)) == fault.Internal:
-		return size, &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: fmt.Sprintf("The body is not whole as %s: %s.", encoding, err)}
+		return size, "", malformed("The body is not whole as %s: %s.", encoding, err)
 	}
-	return size, err
+	h.renewDeadline(c)
+	return size, hex.EncodeToString(sum.Sum(nil)), err
+}
+
+func malformed(format string, parts ...any) error {
+	return &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: fmt.Sprintf(format, parts...)}
 }
 
 // maxWindow is how far back a zstd body may refer, bytes: each request's decoder keeps that much. It is what every decoder
@@ -182,13 +154,13 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 	case "gzip", "x-gzip":
 		r, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: "The body is not gzip, as its Content-Encoding says."}
+			return nil, malformed("The body is not gzip, as its Content-Encoding says.")
 		}
 		return r, nil
 	case "zstd":
 		all := bufio.NewReader(in)
 		if _, err := all.Peek(1); err != nil { // nothing is no zstd either
-			return nil, &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: "The body is not zstd, as its Content-Encoding says."}
+			return nil, malformed("The body is not zstd, as its Content-Encoding says.")
 		}
 		r, err := zstd.NewReader(all, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {

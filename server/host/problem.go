@@ -1,4 +1,4 @@
-package api
+package host
 
 import (
 	"cmp"
@@ -9,7 +9,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
-	"rowback/storage/catalog"
 	"rowback/storage/fault"
 )
 
@@ -57,7 +56,7 @@ type Problem struct {
 
 // Problem is the answer to an error: its status and its fields. What a client must not see is logged instead, under the
 // request's id.
-func (a *API) Problem(err error, requestID string) (status int, fields map[string]any) {
+func (h *Host) Problem(err error, requestID string) (status int, fields map[string]any) {
 	fields = map[string]any{"type": "about:blank"}
 	if requestID != "" {
 		fields["request_id"] = requestID
@@ -71,13 +70,13 @@ func (a *API) Problem(err error, requestID string) (status int, fields map[strin
 	} else {
 		e := storage.Explain(err)
 		if e.Kind == fault.Internal {
-			a.log.Error("internal error", "request_id", requestID, "error", err)
+			h.log.Error("internal error", "request_id", requestID, "error", err)
 		} else if e.Cause != nil {
-			a.log.Error(e.Detail, "request_id", requestID, "error", e.Cause)
+			h.log.Error(e.Detail, "request_id", requestID, "error", e.Cause)
 		}
 		status = statuses[e.Kind]
 		for name, value := range e.Fields {
-			fields[name] = viewFact(value)
+			fields[name] = h.options.Fact(value)
 		}
 		fields["detail"], fields["code"] = e.Detail, e.Code
 	}
@@ -86,32 +85,19 @@ func (a *API) Problem(err error, requestID string) (status int, fields map[strin
 }
 
 // problem is the answer to an error: its status and its JSON.
-func (a *API) problem(err error, requestID string) (status int, body []byte) {
-	status, fields := a.Problem(err, requestID)
+func (h *Host) problem(err error, requestID string) (status int, body []byte) {
+	status, fields := h.Problem(err, requestID)
 	body, err = json.Marshal(fields)
 	if err != nil {
-		a.log.Error("an error could not be told", "request_id", requestID, "error", err)
+		h.log.Error("an error could not be told", "request_id", requestID, "error", err)
 	}
 	return status, body
 }
 
-// viewFact is a fact of an error as clients see it.
-func viewFact(fact any) any {
-	switch fact := fact.(type) {
-	case []storage.Blocker:
-		return viewBlockers(fact)
-	case []storage.MergeConflict:
-		return viewConflicts(fact)
-	case []catalog.Commit:
-		return viewActions(fact)
-	}
-	return fact
-}
-
 // sendProblem answers with an error.
-func (a *API) sendProblem(c *fiber.Ctx, err error) error {
+func (h *Host) sendProblem(c *fiber.Ctx, err error) error {
 	id, _ := c.Locals(requestIDKey).(string)
-	status, body := a.problem(err, id)
+	status, body := h.problem(err, id)
 	switch status {
 	case http.StatusUnauthorized:
 		c.Set("WWW-Authenticate", "Bearer")
@@ -120,10 +106,4 @@ func (a *API) sendProblem(c *fiber.Ctx, err error) error {
 	}
 	c.Status(status).Set("Content-Type", "application/problem+json")
 	return c.Send(body)
-}
-
-// invalid refuses a request's field, naming it.
-func invalid(field, why string) error {
-	e := &fault.Error{Kind: fault.Invalid, Code: "invalid_field", Detail: field + ": " + why}
-	return e.With("field", field)
 }

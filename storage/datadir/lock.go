@@ -1,4 +1,4 @@
-package storage
+package datadir
 
 import (
 	"errors"
@@ -10,12 +10,13 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// dirLock keeps other processes out of a data directory. The lock is on the directory itself, which can't be replaced
-// under a running server; the file lock is locked as well, for versions that know only that.
-type dirLock []*flock.Flock
+// Held keeps other processes out of a data directory, until it is released. The lock is on the directory itself, which
+// can't be replaced under a running server; the file lock is locked as well, for versions that know only that.
+type Held []*flock.Flock
 
-// lockDirectory locks a data directory. Without create, nothing is written: a file lock that is missing stays so.
-func lockDirectory(dir string, create bool) (held dirLock, err error) {
+// Lock locks a data directory. Without create, nothing is written: a file lock that is missing stays so. Where another
+// process has it open, the error is ErrInUse.
+func Lock(dir string, create bool) (held Held, err error) {
 	file := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(os.O_RDONLY))
 	if create {
 		file = flock.New(filepath.Join(dir, "lock"))
@@ -27,10 +28,10 @@ func lockDirectory(dir string, create bool) (held dirLock, err error) {
 		}
 		if err != nil {
 			err = fmt.Errorf("the data directory %s can't be locked: %w. The user that this runs as must own it", dir, err)
-			return nil, errors.Join(err, held.release())
+			return nil, errors.Join(err, held.Release())
 		}
 		if !ok {
-			return nil, errors.Join(fmt.Errorf("%w: %s. Stop the server that has it open", ErrInUse, dir), held.release())
+			return nil, errors.Join(fmt.Errorf("%w: %s. Stop the server that has it open", ErrInUse, dir), held.Release())
 		}
 		held = append(held, l)
 	}
@@ -40,7 +41,8 @@ func lockDirectory(dir string, create bool) (held dirLock, err error) {
 // ErrInUse is returned where another process, or another part of this one, has the data directory open.
 var ErrInUse = errors.New("the data directory is in use")
 
-func (held dirLock) release() error {
+// Release lets others in.
+func (held Held) Release() error {
 	var errs []error
 	for _, l := range held {
 		errs = append(errs, l.Unlock())

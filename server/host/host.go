@@ -1,0 +1,156 @@
+// Package host is the Fiber application that the faces of the server are parts of: who asks, which web pages are let in,
+// bodies as they arrive, the time that a request has, results that are streamed, files of which parts are asked for, and
+// errors as problem+json (RFC 9457). What is asked for at which path is the faces' to say.
+//
+// A request's work runs under its UserContext: it ends at the request's deadline, which counts from when the body was
+// read, and with the server.
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"rowback/server/access"
+)
+
+// Options are what a host needs to know.
+type Options struct {
+	Log          *slog.Logger
+	Gate         *access.Gate // nil: everyone is let in
+	Web          *access.Web  // which web pages are let in; nil: all
+	Timeouts     Timeouts
+	QueryTimeout time.Duration          // of one request's work; 0: five minutes
+	MaxUpload    int64                  // bytes of one body of records, uncompressed; 0: 64 GiB
+	Collectors   []prometheus.Collector // what else /metrics tells
+	Fact         func(any) any          // a field of an error as clients see it; nil: as it is
+}
+
+// Timeouts are how long a connection may be silent; 0: for ever.
+type Timeouts struct {
+	Header time.Duration // from the start of a request, or of a connection, until its header is complete
+	Idle   time.Duration // between requests
+}
+
+// Face is what answers the requests to some paths.
+type Face interface {
+	Mount(app *fiber.App)
+}
+
+// ErrorSender is a face whose errors have a form of their own.
+type ErrorSender interface {
+	Owns(path string) bool
+	SendError(c *fiber.Ctx, err error) error
+}
+
+// Host answers requests through its faces.
+type Host struct {
+	options Options
+	log     *slog.Logger
+	metrics *metrics
+	base    context.Context // ends when the server has to stop at once
+	stop    context.CancelFunc
+	jobs    sync.WaitGroup
+	open    atomic.Int64 // requests that are being answered
+	held    atomic.Int64 // bytes of bodies that were read whole
+	senders []ErrorSender
+}
+
+// New makes a host without faces.
+func New(o Options) *Host {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.QueryTimeout == 0 {
+		o.QueryTimeout = 5 * time.Minute
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = 64 << 30
+	}
+	if o.Gate == nil {
+		o.Gate = access.NewGate(nil, nil)
+	}
+	if o.Fact == nil {
+		o.Fact = func(fact any) any { return fact }
+	}
+	h := &Host{options: o, log: o.Log, metrics: newMetrics()}
+	h.metrics.registry.MustRegister(o.Collectors...)
+	h.base, h.stop = context.WithCancel(context.Background())
+	return h
+}
+
+// App returns the application with its faces. Each is asked in turn, so that the last one answers what no other does.
+func (h *Host) App(faces ...Face) *fiber.App {
+	app := fiber.New(fiber.Config{
+		AppName: "rowback", DisableStartupMessage: true, Immutable: true, StreamRequestBody: true,
+		BodyLimit: 1 << 62, ErrorHandler: h.sendProblem, ReadBufferSize: 64 << 10, DisablePreParseMultipartForm: true,
+		CaseSensitive: true, ReadTimeout: h.options.Timeouts.Header, IdleTimeout: h.options.Timeouts.Idle,
+	})
+	h.guard(app.Server())
+	app.Use(h.observe)
+	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(h.metrics.registry, promhttp.HandlerOpts{})))
+	for _, face := range faces {
+		if sender, ok := face.(ErrorSender); ok {
+			h.senders = append(h.senders, sender)
+		}
+		face.Mount(app)
+	}
+	return app
+}
+
+// QueryTimeout is how long the work of one request may take.
+func (h *Host) QueryTimeout() time.Duration { return h.options.QueryTimeout }
+
+// Wait waits until every request is answered and work in the background is done. When ctx ends, it stops that, and gives
+// it a moment more: done is false where even that was not enough.
+func (h *Host) Wait(ctx context.Context) (done bool) {
+	ended := make(chan struct{})
+	go func() {
+		for h.jobs.Wait(); h.open.Load() > 0; h.jobs.Wait() {
+			time.Sleep(10 * time.Millisecond)
+		}
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-ctx.Done():
+		h.stop()
+	}
+	select {
+	case <-ended:
+		return true
+	case <-time.After(5 * time.Second):
+		return false
+	}
+}
+
+// Background does work to its end that no request waits for. Its context ends when the server has to stop. A bug in it
+// ends as the error of that work.
+func (h *Host) Background(work func(ctx context.Context) error, ended func(error)) {
+	h.jobs.Go(func() {
+		err := recovered(func() error { return work(h.base) })
+		if p := recovered(func() error { ended(err); return nil }); p != nil {
+			h.log.Error("internal error", "error", p)
+		}
+	})
+}
+
+// recovered turns a panic into an error.
+func recovered(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work()
+}

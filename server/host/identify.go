@@ -1,0 +1,62 @@
+package host
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/access"
+)
+
+// tokenCookie is a cookie that says who asks, beside the Authorization header.
+const tokenCookie = "token"
+
+// Identify finds out who asks, and remembers it with the request. Where the server has no tokens, everyone is someone:
+// known reports whether the request said so in any way. There, whoever's session has ended may still read: only what is
+// written bears a name.
+func (h *Host) Identify(c *fiber.Ctx) (user string, known bool) {
+	user, known = h.options.Gate.Identify(c.Get("Authorization"), c.Cookies(tokenCookie))
+	if user == "" && h.options.Gate.IsOpen() && (c.Method() == http.MethodGet || c.Method() == http.MethodHead) {
+		user, known = access.Anonymous, true
+	}
+	if user != "" {
+		c.Locals(userKey, user)
+	}
+	return user, known
+}
+
+// MayLogin refuses whoever has failed to log in too often, before the request's body is read.
+func (h *Host) MayLogin(c *fiber.Ctx) error {
+	if wait := h.options.Gate.Wait(addressOf(c)); wait > 0 {
+		return tooMany(&access.TooManyError{Wait: wait})
+	}
+	return nil
+}
+
+// Login starts a session, and returns the value of the cookie that says so from now on.
+func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err error) {
+	session, err = h.options.Gate.Login(addressOf(c), email, password)
+	var often *access.TooManyError
+	switch {
+	case errors.As(err, &often):
+		return "", tooMany(often)
+	case err != nil:
+		return "", fiber.NewError(http.StatusUnauthorized, "Nobody logs in with this e-mail and password. Where the server has tokens, the password is the token.")
+	}
+	return session, nil
+}
+
+// Logout ends the session of the request's cookie.
+func (h *Host) Logout(c *fiber.Ctx) { h.options.Gate.Logout(c.Cookies(tokenCookie)) }
+
+// addressOf is where a request comes from.
+func addressOf(c *fiber.Ctx) netip.Addr {
+	tcp, ok := c.Context().RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr()
+}

@@ -1,0 +1,86 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Keys of what a request's context keeps.
+const (
+	requestIDKey = "request id"
+	bodyKey      = "body"
+	streamKey    = "stream"
+	userKey      = "user"
+	heldKey      = "held"
+	deadlineKey  = "deadline"
+)
+
+// observe gives the request an id and a deadline, and logs and counts it when it is answered.
+func (h *Host) observe(c *fiber.Ctx) error {
+	start := time.Now()
+	id := c.Get("X-Request-Id")
+	if id == "" || len(id) > 100 {
+		b := make([]byte, 8)
+		rand.Read(b)
+		id = hex.EncodeToString(b)
+	}
+	c.Locals(requestIDKey, id)
+	c.Set("X-Request-Id", id)
+	mine := &held{all: &h.held}
+	c.Locals(heldKey, mine)
+	defer mine.release()
+	h.renewDeadline(c)
+	defer h.endDeadline(c)
+	err := recovered(func() error { return h.admitPage(c) })
+	if err != nil {
+		err = h.tell(c, err)
+	}
+	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
+		if !bodyOf(c).drain(h.patience(c)) {
+			c.Set("Connection", "close")
+		}
+	}
+	took := time.Since(start)
+	status := c.Response().StatusCode()
+	h.metrics.observe(c.Method(), c.Route().Path, status, took)
+	h.log.Info("request", "request_id", id, "method", c.Method(), "path", c.Path(), "status", status,
+		"ms", float64(took.Microseconds())/1000, "user", User(c))
+	return err
+}
+
+// renewDeadline gives what a request does from now on all of its time. Work that has begun before keeps its own deadline.
+func (h *Host) renewDeadline(c *fiber.Ctx) {
+	ctx, cancel := context.WithTimeout(h.base, h.options.QueryTimeout)
+	c.SetUserContext(ctx)
+	before, ok := c.Locals(deadlineKey).(context.CancelFunc)
+	if !ok {
+		before = func() {}
+	}
+	c.Locals(deadlineKey, context.CancelFunc(func() { before(); cancel() }))
+}
+
+// endDeadline ends what the request's work runs under. Fiber does not tell when a client has gone.
+func (h *Host) endDeadline(c *fiber.Ctx) {
+	if cancel, ok := c.Locals(deadlineKey).(context.CancelFunc); ok {
+		cancel()
+	}
+}
+
+// patience is how much of a body is read that no one wants, bytes, so that its sender gets to see the answer. A stranger
+// gets little.
+func (h *Host) patience(c *fiber.Ctx) int64 {
+	if User(c) == "" {
+		return 1 << 20
+	}
+	return h.options.MaxUpload
+}
+
+// User is who asks, once Identify has found out; empty: no one that is known.
+func User(c *fiber.Ctx) string {
+	user, _ := c.Locals(userKey).(string)
+	return user
+}

@@ -1,0 +1,211 @@
+package host
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"rowback/server/conns"
+	"rowback/storage/fault"
+)
+
+// truncated is the header that tells whether an answer ends before its result does: no, limit or bytes. Answers that are
+// done before their first byte is sent (those up to readAhead) have it in front, all others as a trailer; longer ones to
+// clients that speak HTTP/1.0, which knows no trailers, don't have it.
+const truncated = "X-Rowback-Truncated"
+
+// readAhead is how much of an answer is made before its first byte is sent, bytes: what goes wrong in it is still told
+// as a problem.
+const readAhead = 64 << 10
+
+// maxChunk is how large a chunk of an answer is at most, bytes.
+const maxChunk = 256 << 10
+
+// Result is an answer that is made while it is sent.
+type Result struct {
+	Name  string // of the file that a browser saves it as; empty: it is shown
+	Media string
+	// How long it may take. Where Each is 0, First is for all of it; else First is for the first part of it and Each for
+	// every other one.
+	First, Each time.Duration
+	// Write makes it, and returns where it was cut: limit or bytes; empty: it is whole.
+	Write func(ctx context.Context, w io.Writer) (cut string, err error)
+}
+
+// Stream answers with a result. What goes wrong before the first byte is a problem like any other; after it, the
+// connection is cut, so that no one takes a part for the whole. A result that yields nothing, or a client that takes
+// nothing, for longer than it may, is stopped.
+func (h *Host) Stream(c *fiber.Ctx, r Result) error {
+	ctx, cancel := context.WithCancelCause(h.base) // it goes on when the handler has returned
+	reader, writer := io.Pipe()
+	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
+	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })
+	whenGone(ctx, c, cancel)
+	body := &resultStream{pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id")}
+	h.Background(func(context.Context) (err error) {
+		body.cut, err = r.Write(ctx, &steps{writer, limit, r.Each})
+		return err
+	}, func(err error) {
+		limit.Stop()
+		writer.CloseWithError(err)
+		cancel(nil)
+	})
+	body.Reader = bufio.NewReaderSize(reader, readAhead)
+	_, err := body.Peek(readAhead)
+	if err != nil && err != io.EOF {
+		reader.Close()
+		return err
+	}
+	c.Set("Content-Type", r.Media)
+	if r.Name != "" {
+		c.Set("Content-Disposition", attachment(r.Name))
+	}
+	return body.send(c, err == io.EOF)
+}
+
+// send answers with the stream; whole reports that all of it was read ahead.
+func (s *resultStream) send(c *fiber.Ctx, whole bool) error {
+	if c.Method() == http.MethodHead { // a stream would leave bytes after the headers
+		c.Response().SkipBody = true
+		return s.Close()
+	}
+	if whole {
+		c.Set(truncated, s.told())
+		return sendWhole(c, s)
+	}
+	if !c.Request().Header.IsHTTP11() {
+		return sendUntilEnd(c, s)
+	}
+	if err := c.Response().Header.SetTrailer(truncated); err != nil {
+		return err
+	}
+	c.Status(http.StatusOK).Context().SetBodyStream(s, -1)
+	return nil
+}
+
+// sendWhole answers with a body that is done, so that its length is known.
+func sendWhole(c *fiber.Ctx, body *resultStream) error {
+	defer body.Close()
+	whole, err := io.ReadAll(body.Reader)
+	if err != nil {
+		return err
+	}
+	return c.Status(http.StatusOK).Send(whole)
+}
+
+// resultStream is a body that is still being made. Closing it, as happens when the client has gone, stops the query.
+type resultStream struct {
+	*bufio.Reader
+	pipe     *io.PipeReader
+	cut      string // known at the end
+	host     *Host
+	response *fasthttp.Response
+	id       string
+}
+
+func (s *resultStream) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.note(err)
+	return n, err
+}
+
+// SupportsBodyWriteTo has fasthttp use WriteTo: what it reads itself becomes chunks of 4 KiB, too small for clients to be
+// fast.
+func (s *resultStream) SupportsBodyWriteTo() bool { return true }
+
+// WriteTo writes the rest in chunks of up to maxChunk. It runs outside the handler, where no one else recovers.
+func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
+	err = recovered(func() error {
+		n, err = s.writeTo(w)
+		return err
+	})
+	return n, err
+}
+
+func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
+	part := make([]byte, maxChunk)
+	for {
+		got, err := s.Reader.Read(part) // past what was read ahead, straight from the pipe
+		if err != nil {
+			s.note(err)
+			if err == io.EOF {
+				err = nil
+			}
+			return n, err
+		}
+		written, err := w.Write(part[:got])
+		n += int64(written)
+		if err != nil {
+			return n, err // the client has gone
+		}
+	}
+}
+
+// note takes note of the end: the trailer tells how the body was cut.
+func (s *resultStream) note(err error) {
+	switch {
+	case err == io.EOF:
+		s.response.Header.Set(truncated, s.told())
+	case err != nil:
+		s.host.log.Error("an answer was cut", "request_id", s.id, "error", err)
+	}
+}
+
+// told is the cut as the header tells it.
+func (s *resultStream) told() string { return cmp.Or(s.cut, "no") }
+
+func (s *resultStream) Close() error { return s.pipe.Close() }
+
+// errLeft ends the work for a client that has closed its connection. No one is there to read it.
+var errLeft = &fault.Error{Kind: fault.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
+
+// WhileConnected is the context of a request's work, which also ends when its client has closed its connection.
+func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(c.UserContext())
+	whenGone(ctx, c, cancel)
+	return ctx, func() { cancel(nil) }
+}
+
+// whenGone cancels work when its client has closed the connection, unless ctx ends before. Fiber does not tell.
+func whenGone(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc) {
+	conn, ok := c.Context().Conn().(*conns.Conn)
+	if !ok {
+		return
+	}
+	go func() {
+		look := time.NewTicker(250 * time.Millisecond)
+		defer look.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+				if conn.Left() {
+					cancel(errLeft)
+					return
+				}
+			}
+		}
+	}()
+}
+
+// steps is a writer that gives every write its own time, unless each is 0.
+type steps struct {
+	io.Writer
+	limit *time.Timer
+	each  time.Duration
+}
+
+func (s *steps) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	if s.each > 0 {
+		s.limit.Reset(s.each)
+	}
+	return n, err
+}

@@ -1,0 +1,46 @@
+package catalog
+
+import (
+	"context"
+	"sync"
+)
+
+// Names of the sequences that Draw draws from.
+const (
+	CommitIDs = "commit"
+	FileIDs   = "file"
+)
+
+// Draw gives n numbers of a sequence that were not given before, and returns the first. A commit draws its id under the
+// lock on its dataset's head, so that within a dataset the order of ids is that of commits. What was drawn is recorded by
+// Advance, in the transaction of the commit: numbers that were drawn for nothing are given again after a restart.
+func (c *Catalog) Draw(ctx context.Context, sequence string, n int64) (first int64, err error) {
+	c.sequences.mu.Lock()
+	defer c.sequences.mu.Unlock()
+	last, known := c.sequences.last[sequence]
+	if !known {
+		err := c.Read(ctx, func(tx Tx) (err error) { last, err = tx.Last(sequence); return err })
+		if err != nil {
+			return 0, err
+		}
+	}
+	c.sequences.last[sequence] = last + n
+	return last + 1, nil
+}
+
+// sequences are the last numbers that this process has given. No other process has the catalog open.
+type sequences struct {
+	mu   sync.Mutex
+	last map[string]int64
+}
+
+// Last returns the last number that was recorded as given in a sequence; 0: none.
+func (tx Tx) Last(sequence string) (int64, error) {
+	return get(tx, scanInt, `SELECT COALESCE(MAX(last), 0) FROM sequences WHERE name = $1`, sequence)
+}
+
+// Advance records that numbers up to last were given in a sequence. It never goes back.
+func (tx Tx) Advance(sequence string, last int64) error {
+	return tx.exec(`INSERT INTO sequences (name, last) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET last = excluded.last
+		WHERE sequences.last < excluded.last`, sequence, last)
+}

@@ -1,0 +1,135 @@
+package storage
+
+import (
+	"context"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// DuckDB's time for a statement grows with the square of the columns that it reads, and its memory with thousands of
+// values for each of them, however few the records are. So few records of many columns are read in slices of the columns:
+// by the same statement for each, which names no columns but those of its slice and of the key.
+
+// sliceColumns is up to how many columns a slice has. Every file that a slice opens costs a little for each column that
+// the file has, so slices are not smaller than they have to be.
+const sliceColumns = 800
+
+// inSlices cuts columns into slices of about the same size.
+func inSlices(columns []schema.Column) [][]schema.Column {
+	n := (len(columns) + sliceColumns - 1) / sliceColumns
+	if n <= 1 {
+		return [][]schema.Column{columns}
+	}
+	return slices.Collect(slices.Chunk(columns, (len(columns)+n-1)/n))
+}
+
+// batches runs a statement for each slice of the stored columns. Its rows must be the same for all, in the same order.
+// The caller releases the results.
+func (w *work) batches(ctx context.Context, query func(columns []schema.Column) string) (out []arrow.RecordBatch, err error) {
+	for _, columns := range inSlices(w.schema.Stored()) {
+		batch, err := w.conn.Batch(ctx, query(columns))
+		if err != nil {
+			releaseAll(out)
+			return nil, err
+		}
+		out = append(out, batch)
+	}
+	return out, nil
+}
+
+func releaseAll(batches []arrow.RecordBatch) {
+	for _, b := range batches {
+		b.Release()
+	}
+}
+
+// beside returns the columns of batches beside each other: of each, as many as there are in its slice, from the one that
+// at returns, and at last some more of the last one. rows is how many rows to take.
+func beside(parts []arrow.RecordBatch, sizes []int, at func(size int) int, more int, rows int64) arrow.RecordBatch {
+	var fields []arrow.Field
+	var columns []arrow.Array
+	for i, p := range parts {
+		from := at(sizes[i])
+		to := from + sizes[i]
+		if i == len(parts)-1 {
+			to += more
+		}
+		fields = append(fields, p.Schema().Fields()[from:to]...)
+		columns = append(columns, p.Columns()[from:to]...)
+	}
+	all := array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, parts[0].NumRows())
+	defer all.Release()
+	return all.NewSlice(0, rows)
+}
+
+// writeBeside writes the records after and before a commit, in slices of the columns, to a data and a rollback file.
+func (w *work) writeBeside(ctx context.Context, after, before []arrow.RecordBatch) error {
+	sizes, first := w.sizes(), func(int) int { return 0 }
+	if rows := after[0].NumRows(); rows > 0 {
+		batch := beside(after, sizes, first, 1, rows)
+		defer batch.Release()
+		if err := w.writeBatch(ctx, schema.Data, batch); err != nil {
+			return err
+		}
+	}
+	rows := before[0].NumRows()
+	if rows == 0 {
+		return nil
+	}
+	batch := beside(before, sizes, first, 3, rows)
+	defer batch.Release()
+	return w.writeBatch(ctx, schema.Rollback, batch)
+}
+
+// sizes is how many of the stored columns each slice has.
+func (w *work) sizes() (out []int) {
+	for _, columns := range inSlices(w.schema.Stored()) {
+		out = append(out, len(columns))
+	}
+	return out
+}
+
+// different returns the rows of batches whose last column, _differs, is true in any of them. It releases the batches.
+func different(parts []arrow.RecordBatch) (out []arrow.RecordBatch, err error) {
+	defer releaseAll(parts)
+	rows := int(parts[0].NumRows())
+	differs := func(row int) bool {
+		return slices.ContainsFunc(parts, func(p arrow.RecordBatch) bool {
+			return p.Column(int(p.NumCols()) - 1).(*array.Boolean).Value(row)
+		})
+	}
+	var runs [][2]int64 // of rows that differ
+	for row := range rows {
+		switch n := len(runs); {
+		case !differs(row):
+		case n > 0 && runs[n-1][1] == int64(row):
+			runs[n-1][1]++
+		default:
+			runs = append(runs, [2]int64{int64(row), int64(row) + 1})
+		}
+	}
+	for _, p := range parts {
+		kept, err := rowsOf(p, runs)
+		if err != nil {
+			releaseAll(out)
+			return nil, err
+		}
+		out = append(out, kept)
+	}
+	return out, nil
+}
+
+// rowsOf returns runs of rows of a batch.
+func rowsOf(batch arrow.RecordBatch, runs [][2]int64) (arrow.RecordBatch, error) {
+	var some []arrow.RecordBatch
+	defer func() { releaseAll(some) }()
+	for _, r := range runs {
+		some = append(some, batch.NewSlice(r[0], r[1]))
+	}
+	return duck.Concat(batch.Schema(), some)
+}

@@ -1,0 +1,119 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/duck"
+)
+
+// someOf is record id as JSON, with some of its n columns, each value that of its column plus shift.
+func someOf(id, n, shift int, has func(i int) bool) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, `{"id":%d`, id)
+	for i := range n {
+		if has(i) {
+			fmt.Fprintf(&out, `,"c%d":%d`, i, i+shift)
+		}
+	}
+	return out.String() + "}"
+}
+
+// sums returns for each record at a ref its key and the sum of its columns: what is missing or wrong shows in it.
+func (b *bench) sums(dataset, ref string, columns int) string {
+	b.Helper()
+	snap, err := b.Snapshot(context.Background(), dataset, ref)
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn, err := b.Conn(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	names := make([]string, columns)
+	for i := range names {
+		names[i] = fmt.Sprintf("c%d", i)
+	}
+	var out []string
+	err = conn.Rows(context.Background(), "SELECT id, list_sum(["+strings.Join(names, ", ")+"]) FROM ("+snap.StoredTable()+") ORDER BY id", func(scan duck.Scan) error {
+		var id, sum int64
+		err := scan(&id, &sum)
+		out = append(out, fmt.Sprintf("%d: %d", id, sum))
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.Join(out, ", ")
+}
+
+// Records of many columns are changed in slices of the columns, and come to what narrow ones do.
+func TestWideRecordsAreChangedInSlices(t *testing.T) {
+	const n, all = 1000, 1000 * 999 / 2 // columns, and the sum of what they hold at first
+	every, even := func(int) bool { return true }, func(i int) bool { return i%2 == 0 }
+	b := open(t)
+	d := b.create("wide", "id")
+	first := b.json(d, "append", "["+someOf(1, n, 0, every)+","+someOf(2, n, 0, every)+","+someOf(3, n, 0, every)+"]")
+	want := func(dataset, sums string) {
+		t.Helper()
+		if got := b.sums(dataset, "head", n); got != sums {
+			t.Errorf("the records are %s, not %s", got, sums)
+		}
+	}
+	sums := func(shifts ...int) string {
+		out := make([]string, len(shifts))
+		for i, s := range shifts {
+			out[i] = fmt.Sprintf("%d: %d", i+1, all+s)
+		}
+		return strings.Join(out, ", ")
+	}
+	f := b.fork(d, "fork", "head")
+
+	c := b.json(d, "upsert", "["+someOf(1, n, 1, even)+","+someOf(3, n, 0, every)+","+someOf(4, n, 2, every)+"]")
+	if got := counts(c); got != "+1 -0 ~1 =4" {
+		t.Errorf("the upsert did %s", got)
+	}
+	want(d, sums(n/2, 0, 0, 2*n))
+
+	last := fmt.Sprintf(`[{"id":2,"c%d":0}]`, n-1) // differs in the last slice alone
+	c = b.json(d, "upsert", last)
+	want(d, sums(n/2, 1-n, 0, 2*n))
+	if _, err := b.rollback(d, c.ID, storage.Records); err != nil {
+		t.Fatal(err)
+	}
+	want(d, sums(n/2, 0, 0, 2*n))
+
+	if c := b.json(d, "overwrite", "["+someOf(2, n, 0, every)+","+someOf(3, n, 3, every)+"]"); counts(c) != "+0 -0 ~1 =4" {
+		t.Errorf("the overwrite did %s", counts(c))
+	}
+	b.json(d, "delete", `[{"id":4}]`)
+	want(d, sums(n/2, 0, 3*n))
+
+	// What the target changed and changed back is as the action found it, but for its place: the records are compared.
+	b.json(f, "upsert", "["+someOf(1, n, 7, every)+","+someOf(2, n, 0, every)+"]")
+	b.json(f, "upsert", last)
+	b.json(f, "delete", `[{"id":2}]`)
+	b.json(f, "upsert", `[{"id":1,"c0":0}]`)
+	b.json(f, "upsert", `[{"id":1,"c0":7}]`)
+	g := b.fork(f, "target", fmt.Sprint(first.ID))
+	b.json(g, "upsert", `[{"id":1,"c999":0}]`)
+	b.json(g, "upsert", `[{"id":1,"c999":999}]`)
+	b.merge(f, g)
+	want(g, fmt.Sprintf("1: %d, 3: %d", all+7*n, all))
+
+	// A conflict shows whole records.
+	_, err := b.Merge(context.Background(), d, storage.Merge{Source: f, Autorollback: true}, storage.Request{})
+	e := storage.Explain(err)
+	if e == nil || e.Code != "merge_conflict" {
+		t.Fatalf("the merge ended in %v", err)
+	}
+	r := e.Fields["conflicts"].([]storage.MergeConflict)[0].Records[0]
+	if string(r.Before) != someOf(1, n, 0, every) || string(r.After) != someOf(1, n, 7, every) || len(r.Now) < len(r.Before) {
+		t.Errorf("the conflict shows %.60s, %.60s, %.60s", r.Before, r.After, r.Now)
+	}
+	b.sound()
+}
