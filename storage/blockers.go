@@ -33,8 +33,8 @@ type sets struct {
 
 func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
 
-// isMixed tells whether the commit opened or closed data files together with positions displaced in them, as a restore
-// may. Then its files alone do not tell which rows became live or ceased to be.
+// isMixed reports whether the commit opened or closed data files together with positions displaced in them, as a
+// restore may. Then its files alone do not tell which rows became live or ceased to be.
 func (c sets) isMixed() bool {
 	data := map[int64]bool{}
 	for _, f := range c.touched() {
@@ -43,7 +43,7 @@ func (c sets) isMixed() bool {
 	return slices.ContainsFunc(c.touched(), func(f *catalog.File) bool { return snapshot.TargetsAny(f, data) })
 }
 
-// undid tells whether the commit closed what another had opened, or opened what that had closed.
+// undid reports whether the commit closed what another had opened, or opened what that had closed.
 func (c sets) undid(other sets) bool {
 	common := func(a, b []*catalog.File) bool { return len(snapshot.Without(a, b)) < len(a) }
 	return common(c.closed, other.opened) || common(c.opened, other.closed)
@@ -52,7 +52,8 @@ func (c sets) undid(other sets) bool {
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
 func (s *Store) blockers(ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
-		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy", "There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
+		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy",
+			"There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
 	}
 	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
 	var later []sets
@@ -64,10 +65,12 @@ func (s *Store) blockers(ctx context.Context, head *snapshot.Snapshot, commit in
 		return undone, false, answer, err
 	}
 	if undone.commit.Mode == catalog.Fork {
-		return undone, false, answer, fault.Errorf(fault.Conflict, "fork_commit", "Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
+		return undone, false, answer, fault.Errorf(fault.Conflict, "fork_commit",
+			"Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
 	}
 	if by := undone.commit.RollbackCommitID; by != 0 {
-		return undone, false, answer, fault.Errorf(fault.Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
+		return undone, false, answer, fault.Errorf(fault.Conflict, "already_rolled_back",
+			"Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
 			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
 	}
 	if len(later) == 0 {
@@ -98,7 +101,8 @@ func (a Rollbackable) explain(commit int64) string {
 	}
 	text := fmt.Sprintf("Commit %d is blocked by commit %s: roll that back first.", commit, list[0])
 	if last := len(list) - 1; last > 0 {
-		text = fmt.Sprintf("Commit %d is blocked by commits %s and %s: roll those back first, in this order.", commit, strings.Join(list[:last], ", "), list[last])
+		text = fmt.Sprintf("Commit %d is blocked by commits %s and %s: roll those back first, in this order.",
+			commit, strings.Join(list[:last], ", "), list[last])
 	}
 	if a.Policy == Stack && safe {
 		text += " They have no record in common: the policy \"records\" allows it."
@@ -315,7 +319,7 @@ type Blocker struct {
 	Overlapping int64 `json:"overlapping_records"`
 }
 
-// Rollbackable tells whether a commit can be undone, and what must be undone first.
+// Rollbackable reports whether a commit can be undone, and what must be undone first.
 type Rollbackable struct {
 	Policy   Policy
 	Blocked  bool

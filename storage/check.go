@@ -73,8 +73,8 @@ func (c *checker) run(ctx context.Context) error {
 	return c.blame(c.checkHead(ctx, conn))
 }
 
-// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of, one
-// that only the reading shows to be damaged, or a schema that the files do not have.
+// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of,
+// one that only the reading shows to be damaged, or a schema that the files do not have.
 func (c *checker) blame(err error) error {
 	var damage *verify.Damage
 	switch {
@@ -124,8 +124,8 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	return err
 }
 
-// checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A merge
-// has done what it played.
+// checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A
+// merge has done what it played.
 func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]int64) error {
 	did, err := c.store.setsOf(tx, k)
 	if err != nil {

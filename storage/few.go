@@ -67,7 +67,7 @@ func (w *work) readTable(ctx context.Context, in *incoming, records reading) (do
 	return err == nil, err
 }
 
-// asOffered tells whether every column takes the records' values as they are.
+// asOffered reports whether every column takes the records' values as they are.
 func (in *incoming) asOffered() bool {
 	for _, c := range in.columns {
 		if o := in.offered[c.from].Type; o.Name != schema.Null && !o.Equal(c.Type) {
@@ -131,10 +131,10 @@ func (w *work) checkFew(ctx context.Context, in *incoming) error {
 	return w.checkNew(ctx, in)
 }
 
-// distinctKeys tells whether every record surely has a key of its own, and finds the bounds of the keys. at returns the
-// values of a column that came.
-func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
-	key := w.schema.KeyColumns()
+// distinctKeys reports whether every record surely has a key of its own, and finds the bounds of the keys. at returns
+// the values of a column that came.
+func (d *draft) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
+	key := d.schema.KeyColumns()
 	for _, c := range key {
 		if !in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || c.Type.Name == schema.Double || c.Type.Name == schema.Float {
 			return false // 0 and -0 are one key
@@ -154,9 +154,9 @@ func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 }
 
 // inBatch returns the values of a column in the rows of a data file.
-func (w *work) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
+func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
 	at := map[int]int{}
-	for i, c := range w.schema.Stored() {
+	for i, c := range d.schema.Stored() {
 		at[c.ID] = i
 	}
 	return func(id int) arrow.Array { return batch.Column(at[id]) }
@@ -167,7 +167,7 @@ const literalRows = 16
 
 // readLiteral makes records part of the statements that read them. ok is false where they are too many, or have values
 // that SQL has no plain literals for, or keys that have to be looked at.
-func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
+func (d *draft) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
 	came, err := decoded.Batch()
 	if came == nil {
 		return false, err
@@ -175,11 +175,11 @@ func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err e
 	defer came.Release()
 	in.rows = came.NumRows()
 	at := func(id int) arrow.Array { return came.Column(in.columns[in.index(id)].from) }
-	if in.rows == 0 || in.rows > literalRows || !w.distinctKeys(in, at) {
+	if in.rows == 0 || in.rows > literalRows || !d.distinctKeys(in, at) {
 		return false, nil
 	}
 	rows := make([][]string, in.rows)
-	texts := in.keepsText(w.commit.Mode)
+	texts := in.keepsText(d.commit.Mode)
 	for row := range rows {
 		values := make([]string, 0, len(in.columns)+2)
 		for _, c := range in.columns {

@@ -166,11 +166,14 @@ var reservedNames = []string{
 func CheckColumnName(name string) error {
 	for _, r := range reservedNames {
 		if schema.SameName(name, r) {
-			return fault.Errorf(fault.Invalid, "reserved_column", "Column %q has a name that the server uses itself. Rename it.", name)
+			return fault.Errorf(fault.Invalid, "reserved_column",
+				"Column %q has a name that the server uses itself. Rename it.", name)
 		}
 	}
 	if strings.TrimSpace(name) == "" || len(name) > 255 || strings.ContainsFunc(name, isControl) {
-		return fault.Errorf(fault.Invalid, "invalid_column", "A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.", fault.Clip(name))
+		return fault.Errorf(fault.Invalid, "invalid_column",
+			"A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.",
+			fault.Clip(name))
 	}
 	return nil
 }
@@ -340,7 +343,8 @@ func (f *fitting) holdAll(tests []test) (holds []bool, err error) {
 		if t.condition == "true" {
 			continue
 		}
-		list = append(list, fmt.Sprintf("coalesce(bool_and(o%d IS NULL OR coalesce(%s, false)), true)", t.column, t.condition))
+		list = append(list, fmt.Sprintf("coalesce(bool_and(o%d IS NULL OR coalesce(%s, false)), true)",
+			t.column, t.condition))
 		dest = append(dest, &holds[k])
 	}
 	return holds, f.conn.Row(f.ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+relation+")", dest...)
@@ -362,10 +366,11 @@ func takes(o intake.Offered, i int, t schema.Type) string {
 	case from.Nested():
 		return castUpload(o, i, t) + " IS NOT NULL"
 	}
-	return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS %s) AS %s) IS NOT DISTINCT FROM %s", column, t.SQL(), o.Type.SQL(), column)
+	return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS %s) AS %s) IS NOT DISTINCT FROM %s",
+		column, t.SQL(), o.Type.SQL(), column)
 }
 
-// writtenAsText tells whether JSON has no form of its own for a type's values, so that they come as strings.
+// writtenAsText reports whether JSON has no form of its own for a type's values, so that they come as strings.
 func writtenAsText(t schema.Type) bool {
 	switch t.Name {
 	case schema.Decimal, schema.Blob, schema.UUID, schema.Date, schema.Time, schema.TimestampTZ:
@@ -374,7 +379,7 @@ func writtenAsText(t schema.Type) bool {
 	return t.IsMoment()
 }
 
-// convertible tells whether values of one type may turn out to be values of the other: numbers among numbers, moments
+// convertible reports whether values of one type may turn out to be values of the other: numbers among numbers, moments
 // among moments. Parts of nested values must fit as they are, or be text of something that is written so.
 func convertible(from, to schema.Type) bool {
 	switch {
@@ -447,7 +452,8 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	for _, c := range widened {
 		old := storedType(w.head.Schema, c.ID)
 		var fits bool
-		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)", becomes(old.Type, c.Type), history.EveryValue(old))
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)",
+			becomes(old.Type, c.Type), history.EveryValue(old))
 		if err := w.conn.Row(ctx, query, &fits); err != nil {
 			return err
 		}

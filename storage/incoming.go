@@ -85,9 +85,9 @@ func (w *work) keep(ctx context.Context, in *incoming, records reading) error {
 const maxRowID = 1 << 62
 
 // checkRowIDs looks at the _id values that records bring: those that the server gives come after them.
-func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
+func (d *draft) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
 	expr, ok := in.present(schema.RowID)
-	if !ok || w.schema.Keyed() || w.commit.Mode == catalog.Delete {
+	if !ok || d.schema.Keyed() || d.commit.Mode == catalog.Delete {
 		return nil
 	}
 	i := in.index(schema.RowID)
@@ -104,7 +104,9 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) e
 		return records.Explain(err)
 	}
 	if least < 0 || greatest > maxRowID {
-		return fault.Errorf(fault.Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
+		return fault.Errorf(fault.Invalid, "row_id_range",
+			"The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.",
+			schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	in.brought = greatest
 	return nil
@@ -124,7 +126,7 @@ func (f *family) nextField() int {
 	return int(f.lastField.Add(1))
 }
 
-// keepsText tells whether each record's own text is needed later: to tell an absent field from a null one.
+// keepsText reports whether each record's own text is needed later: to tell an absent field from a null one.
 func (in *incoming) keepsText(mode catalog.Mode) bool {
 	return mode == catalog.Upsert && (in.upload.Format == intake.JSON || in.upload.Format == intake.NDJSON)
 }
@@ -247,5 +249,5 @@ func (w *work) discard(in *incoming) {
 	}
 }
 
-// has tells whether a column came with the records.
+// has reports whether a column came with the records.
 func (in *incoming) has(id int) bool { return in.index(id) >= 0 }

@@ -47,7 +47,8 @@ func (w *work) numberTable(in *incoming) {
 		return
 	}
 	id := schema.ColumnName(schema.RowID)
-	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)", id, max(w.firstRow(), in.brought+1), id)
+	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)",
+		id, max(w.firstRow(), in.brought+1), id)
 }
 
 // gaveRows records the row numbers that this commit's records have, given or brought.
@@ -163,41 +164,41 @@ func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snap
 	return different(parts)
 }
 
-// changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys: after
-// the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which are null for new
-// ones; last _n. differs is the condition that a record is new, or one of the columns differs.
-func (w *work) changes(in *incoming, live *snapshot.Snapshot, columns []schema.Column) (rows, differs string) {
-	key := w.schema.KeyColumns()
+// changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys:
+// after the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which are null for
+// new ones; last _n. differs is the condition that a record is new, or one of the columns differs.
+func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.Column) (rows, differs string) {
+	key := d.schema.KeyColumns()
 	var after, before, or []string
 	for _, c := range columns {
-		after = append(after, fmt.Sprintf("%s AS a%d", w.after(in, c), c.ID))
+		after = append(after, fmt.Sprintf("%s AS a%d", d.after(in, c), c.ID))
 		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
-		if !w.schema.IsKey(c.ID) {
+		if !d.schema.IsKey(c.ID) {
 			or = append(or, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
 		}
 	}
 	or = append(or, "_pos IS NULL")
 	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, i._n
 		FROM %s LEFT JOIN (%s) s ON %s`,
-		strings.Join(after, ", "), w.commit.Tag, strings.Join(before, ", "), in.withFields(w.schema.WithKey(columns)), live.Narrow(columns).Rows(true), sameKey(key, "i", "s")), strings.Join(or, " OR ")
+		strings.Join(after, ", "), d.commit.Tag, strings.Join(before, ", "), in.withFields(d.schema.WithKey(columns)), live.Narrow(columns).Rows(true), sameKey(key, "i", "s")), strings.Join(or, " OR ")
 }
 
 // after is the value that a column has after the commit, in a record that came as i and was live as s, or was not.
-func (w *work) after(in *incoming, c schema.Column) string {
+func (d *draft) after(in *incoming, c schema.Column) string {
 	came := in.has(c.ID)
 	switch {
-	case came && (w.commit.Mode != catalog.Upsert || w.schema.IsKey(c.ID)):
+	case came && (d.commit.Mode != catalog.Upsert || d.schema.IsKey(c.ID)):
 		return "i." + schema.ColumnName(c.ID)
 	case came:
 		return in.merge(c)
-	case w.commit.Mode != catalog.Upsert:
+	case d.commit.Mode != catalog.Upsert:
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
 	return "s." + schema.ColumnName(c.ID)
 }
 
-// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the changes,
-// in slices of the columns, those with a live record first.
+// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the
+// changes, in slices of the columns, those with a live record first.
 func (w *work) rewriteFew(ctx context.Context, changes []arrow.RecordBatch) error {
 	sizes := w.sizes()
 	rows := changes[0].NumRows()
@@ -251,9 +252,9 @@ func recordsAfter(columns []schema.Column) string {
 }
 
 // recordsBefore is the SQL of the records that the commit displaces, as they were.
-func (w *work) recordsBefore(columns []schema.Column) string {
+func (d *draft) recordsBefore(columns []schema.Column) string {
 	query := "SELECT " + prefixed("b", columns) + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
-	if w.commit.Removed > 0 {
+	if d.commit.Removed > 0 {
 		query += " UNION ALL SELECT " + prefixed("c", columns) + ", _commit, _file, _pos FROM picked"
 	}
 	return query

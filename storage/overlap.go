@@ -33,8 +33,8 @@ func (c sets) files(a aspect) []*catalog.File {
 	return c.touched()
 }
 
-// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are read,
-// and only of files whose bounds meet.
+// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are
+// read, and only of files whose bounds meet.
 func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
 	out := make([]overlap, len(later))
 	if len(undone.touched()) == 0 {
@@ -124,7 +124,8 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 		for _, k := range c.head.Schema.KeyColumns() {
 			list = append(list, snapshot.FromFile(c.history.Schemas[id], k)+" AS "+schema.ColumnName(k.ID))
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)", strings.Join(list, ", "), strings.Join(g.paths, ", ")))
+		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)",
+			strings.Join(list, ", "), strings.Join(g.paths, ", ")))
 	}
 	return strings.Join(parts, " UNION ALL ")
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // DuckDB keeps 2,048 values of every column that a statement reads, several times over, however few rows there are. So
-// that wide records take no more memory than narrow ones, no statement on an upload reads more than some of its columns.
+// that wide records take no more memory than narrow ones, no statement on an upload reads more than some of its
+// columns.
 
 // partColumns is how many columns a statement tests. Planning one can't be interrupted, and takes longer for each test
 // the more there are.

@@ -94,7 +94,7 @@ func (r *rowPlayer) bounds() *catalog.Bounds {
 	return out
 }
 
-// touchesChanged tells whether the action touched a key that is not here as the source had it before.
+// touchesChanged reports whether the action touched a key that is not here as the source had it before.
 func (r *rowPlayer) touchesChanged(ctx context.Context) (bool, error) {
 	theirs := r.theirs()
 	if theirs.Empty() {
@@ -132,8 +132,8 @@ func valueIn(d *snapshot.Difference, c schema.Column) string {
 }
 
 // rewrite compares every key that the action touched with what is here, and plays those that are as it found them. It
-// makes mine (before and after the action) and theirs (now, of keys that differ), of a slice of the columns at a time, and
-// the table verdicts.
+// makes mine (before and after the action) and theirs (now, of keys that differ), of a slice of the columns at a time,
+// and the table verdicts.
 func (r *rowPlayer) rewrite(ctx context.Context) error {
 	if err := r.judge(ctx); err != nil {
 		return err
@@ -147,8 +147,8 @@ func (r *rowPlayer) rewrite(ctx context.Context) error {
 	return r.write(ctx)
 }
 
-// settleLater finds conflicts that are none in the end: what the source did to the record since has led to what is here,
-// as where both sides made the same change and one of them, or a merge, brought a later one to both.
+// settleLater finds conflicts that are none in the end: what the source did to the record since has led to what is
+// here, as where both sides made the same change and one of them, or a merge, brought a later one to both.
 func (r *rowPlayer) settleLater(ctx context.Context) error {
 	var n int64
 	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
@@ -176,7 +176,7 @@ func (r *rowPlayer) table(ctx context.Context, name, query string) error {
 }
 
 // pairs is the SQL of a difference joined on the key: the key, then both sides' columns with a prefix each; <prefix>_is
-// tells whether the side has the key, <prefix>_commit its tag.
+// reports whether the side has the key, <prefix>_commit its tag.
 func (r *rowPlayer) pairs(d *snapshot.Difference, a, b string, columns []schema.Column) string {
 	key := r.schema.KeyColumns()
 	columns = r.schema.WithKey(columns)
@@ -193,7 +193,8 @@ func (r *rowPlayer) pairs(d *snapshot.Difference, a, b string, columns []schema.
 		keys = append(keys, fmt.Sprintf("coalesce(a.%s%d, b.%s%d) AS %s", a, c.ID, b, c.ID, schema.ColumnName(c.ID)))
 		on = append(on, fmt.Sprintf("a.%s%d = b.%s%d", a, c.ID, b, c.ID))
 	}
-	return fmt.Sprintf("SELECT %s, * FROM (%s) a FULL JOIN (%s) b ON %s", strings.Join(keys, ", "), side(a, d.SideA()), side(b, d.SideB()), strings.Join(on, " AND "))
+	return fmt.Sprintf("SELECT %s, * FROM (%s) a FULL JOIN (%s) b ON %s",
+		strings.Join(keys, ", "), side(a, d.SideA()), side(b, d.SideB()), strings.Join(on, " AND "))
 }
 
 // compared are the columns by which records are compared: those that both sides know, or, of an action on variables,
@@ -348,8 +349,8 @@ func raw(text *string) json.RawMessage {
 	return json.RawMessage(*text)
 }
 
-// write makes the commit's files: the records as the action left them, in the place of those that are here. Columns that
-// the source does not know, or the action on variables did not change, keep their values.
+// write makes the commit's files: the records as the action left them, in the place of those that are here. Columns
+// that the source does not know, or the action on variables did not change, keep their values.
 func (r *rowPlayer) write(ctx context.Context) error {
 	live := r.liveIn(r.bounds())
 	if len(r.parts) == 1 {

@@ -80,7 +80,8 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 // refusal is the error that tells what conflicts.
 func (m Merged) refusal() *fault.Error {
 	first := m.Conflicts[0]
-	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s", ActionKey(first.Action), first.Action.ID, first.Detail)
+	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s",
+		ActionKey(first.Action), first.Action.ID, first.Detail)
 	switch n := len(m.Conflicts) - 1; {
 	case n == 1:
 		text += " 1 more action can't be played either."
@@ -95,7 +96,8 @@ func (m Merged) refusal() *fault.Error {
 	default:
 		text += " Nothing was changed; resolve it on either side, then merge again."
 	}
-	return fault.Errorf(fault.Conflict, "merge_conflict", "%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
+	return fault.Errorf(fault.Conflict, "merge_conflict",
+		"%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
 }
 
 // player plays actions on a target, one after the other.
@@ -116,7 +118,8 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p.merge.request.report(i*100/len(p.plan.actions), fmt.Sprintf("Playing action %d of %d", i+1, len(p.plan.actions)))
+		p.merge.request.report(i*100/len(p.plan.actions), fmt.Sprintf("Playing action %d of %d",
+			i+1, len(p.plan.actions)))
 		err := p.play(ctx, a)
 		var conflict *conflictError
 		if errors.As(err, &conflict) {
