@@ -36,8 +36,8 @@ func CheckDepth(body []byte) error {
 // what DuckDB has made of the values is checked, too. Only columns whose type has values that can't be stored are
 // looked at; JSON that is kept as it came was decoded strictly.
 func (w *work) checkValues(ctx context.Context, in *incoming) error {
-	if in.batch != nil {
-		return checkBatch(in.doubtful(), w.inBatch(in.batch))
+	if batch, ok := in.kept.(keptBatch); ok {
+		return checkBatch(in.doubtful(), w.inBatch(batch))
 	}
 	return w.checkRelation(ctx, in.of, in.doubtful())
 }

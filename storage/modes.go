@@ -21,13 +21,13 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	defer w.discard(in)
-	if in.batch != nil && w.schema.Keyed() {
-		if err := w.checkFew(ctx, in); err != nil {
+	if batch, ok := in.kept.(keptBatch); ok && w.schema.Keyed() {
+		if err := w.checkFew(ctx, in, batch); err != nil {
 			return err
 		}
 	} else if w.schema.Keyed() || in.has(schema.RowID) {
-		if in.path == "" {
-			w.numberTable(in)
+		if table, ok := in.kept.(*keptTable); ok && !w.schema.Keyed() {
+			table.firstID = max(w.firstRow(), in.brought+1)
 		}
 		if err := w.checkKeys(ctx, in); err != nil {
 			return err
@@ -39,16 +39,6 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 	w.commit.Added = in.rows
 	w.gaveRows(in)
 	return w.add(ctx, in)
-}
-
-// numberTable makes _id complete in a table of records of which some brought one.
-func (w *work) numberTable(in *incoming) {
-	if w.schema.Keyed() {
-		return
-	}
-	id := schema.ColumnName(schema.RowID)
-	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)",
-		id, max(w.firstRow(), in.brought+1), id)
 }
 
 // gaveRows records the row numbers that this commit's records have, given or brought.
@@ -63,17 +53,16 @@ func (w *work) gaveRows(in *incoming) {
 	w.family.lastRow.Store(last)
 }
 
-// add makes all incoming records a data file: the file they lie in, if they do, else a new one.
+// add makes all incoming records a data file.
 func (w *work) add(ctx context.Context, in *incoming) error {
 	if in.rows == 0 {
 		return nil
 	}
-	if in.path != "" {
-		return w.adopt(ctx, in)
-	}
-	if in.batch != nil {
-		return w.writeBatch(ctx, schema.Data, in.batch)
-	}
+	return in.kept.add(ctx, w, in)
+}
+
+// addRows is add by a statement.
+func (w *work) addRows(ctx context.Context, in *incoming) error {
 	list := make([]string, 0, len(w.schema.Columns)+2)
 	for _, c := range w.schema.Stored() {
 		switch {
@@ -86,27 +75,11 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 		}
 	}
 	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
-	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.relation+" ORDER BY _n", in.rows)
+	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.all()+" ORDER BY _n", in.rows)
 }
 
 // firstRowOf is the number of the first incoming record, once gaveRows has counted them.
 func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }
-
-// adopt makes the file that the records lie in a file of the commit.
-func (w *work) adopt(ctx context.Context, in *incoming) error {
-	name := w.fileName(schema.Data)
-	if err := w.batch.Adopt(name, in.path); err != nil {
-		return err
-	}
-	path := w.store.blobs.Path(w.batch.Key(name))
-	in.path = ""
-	bounds := in.bounds
-	if !w.schema.Keyed() && !in.has(schema.RowID) {
-		first := w.firstRowOf(in)
-		bounds = &catalog.Bounds{Least: fmt.Sprint(first), Greatest: fmt.Sprint(first + in.rows - 1)}
-	}
-	return w.takeFile(ctx, schema.Data, path, in.rows, bounds, in.sum)
-}
 
 // replace overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
 func (w *work) replace(ctx context.Context, u intake.Upload) error {

@@ -49,12 +49,14 @@ func (s *Store) sliceColumns() int {
 // isWide reports whether the records have more columns than are written at once.
 func (w *work) isWide() bool { return len(w.schema.Columns) > w.store.sliceColumns() }
 
-// copyIn writes the records to the file in.path, and returns how many they were.
-func (w *work) copyIn(ctx context.Context, in *incoming, records reading, spec datafile.Spec) (rows int64, err error) {
+// copyIn writes the records to a file, and returns how many they were.
+func (w *work) copyIn(
+	ctx context.Context, in *incoming, records reading, spec datafile.Spec, path string,
+) (rows int64, err error) {
 	all := spec.All()
 	width := w.store.sliceColumns()
 	if len(all) <= width {
-		return w.copySlice(ctx, in, records, spec, all, in.path)
+		return w.copySlice(ctx, in, records, spec, all, path)
 	}
 	var paths []string
 	defer func() {
@@ -63,17 +65,19 @@ func (w *work) copyIn(ctx context.Context, in *incoming, records reading, spec d
 		}
 	}()
 	for columns := range slices.Chunk(all, width) {
-		path := w.store.blobs.Scratch("slice.parquet")
-		paths = append(paths, path)
-		if rows, err = w.copySlice(ctx, in, records, spec, columns, path); err != nil {
+		slice := w.store.blobs.Scratch("slice.parquet")
+		paths = append(paths, slice)
+		if rows, err = w.copySlice(ctx, in, records, spec, columns, slice); err != nil {
 			return 0, err
 		}
 	}
-	return rows, datafile.Join(in.path, paths)
+	return rows, datafile.Join(path, paths)
 }
 
 // copySlice writes some columns of the records to a file.
-func (w *work) copySlice(ctx context.Context, in *incoming, records reading, spec datafile.Spec, columns []schema.Column, path string) (rows int64, err error) {
+func (w *work) copySlice(
+	ctx context.Context, in *incoming, records reading, spec datafile.Spec, columns []schema.Column, path string,
+) (rows int64, err error) {
 	list := make([]string, len(columns))
 	makes := map[int]bool{}
 	for i, c := range columns {
