@@ -154,15 +154,6 @@ func (d *draft) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 	return len(seen) == int(in.rows)
 }
 
-// inBatch returns the values of a column in the rows of a data file.
-func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
-	at := map[int]int{}
-	for i, c := range d.schema.Stored() {
-		at[c.ID] = i
-	}
-	return func(id int) arrow.Array { return batch.Column(at[id]) }
-}
-
 // literalRows is up to how many records are written into the statement that needs them, instead of into a table.
 const literalRows = 16
 

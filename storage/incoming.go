@@ -26,9 +26,6 @@ type incoming struct {
 	fields  bool            // the table fields lists the fields that each has
 }
 
-// tinyUpload is up to how many bytes an upload is kept in memory, or in a temporary table, instead of a file.
-const tinyUpload = intake.Tiny
-
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
 func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
@@ -196,5 +193,5 @@ func (w *work) discard(in *incoming) {
 	in.kept.discard(w.store)
 }
 
-// has reports whether a column came with the records.
-func (in *incoming) has(id int) bool { return in.index(id) >= 0 }
+// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
+func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }

@@ -137,3 +137,29 @@ func (k keptBatch) add(ctx context.Context, w *work, _ *incoming) error {
 }
 
 func (k keptBatch) discard(*Store) { k.Release() }
+
+// inBatch returns the values of a column in the rows of a data file.
+func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
+	at := map[int]int{}
+	for i, c := range d.schema.Stored() {
+		at[c.ID] = i
+	}
+	return func(id int) arrow.Array { return batch.Column(at[id]) }
+}
+
+// addRows is add by a statement.
+func (w *work) addRows(ctx context.Context, in *incoming) error {
+	list := make([]string, 0, len(w.schema.Columns)+2)
+	for _, c := range w.schema.Stored() {
+		switch {
+		case in.has(c.ID):
+			list = append(list, schema.ColumnName(c.ID))
+		case c.ID == schema.RowID:
+			list = append(list, fmt.Sprintf("%d + _n", w.firstRowOf(in)))
+		default:
+			list = append(list, "CAST(NULL AS "+c.Type.SQL()+")")
+		}
+	}
+	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
+	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.all()+" ORDER BY _n", in.rows)
+}

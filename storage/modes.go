@@ -61,26 +61,6 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 	return in.kept.add(ctx, w, in)
 }
 
-// addRows is add by a statement.
-func (w *work) addRows(ctx context.Context, in *incoming) error {
-	list := make([]string, 0, len(w.schema.Columns)+2)
-	for _, c := range w.schema.Stored() {
-		switch {
-		case in.has(c.ID):
-			list = append(list, schema.ColumnName(c.ID))
-		case c.ID == schema.RowID:
-			list = append(list, fmt.Sprintf("%d + _n", w.firstRowOf(in)))
-		default:
-			list = append(list, "CAST(NULL AS "+c.Type.SQL()+")")
-		}
-	}
-	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
-	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.all()+" ORDER BY _n", in.rows)
-}
-
-// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
-func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }
-
 // replace overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
 func (w *work) replace(ctx context.Context, u intake.Upload) error {
 	in, err := w.read(ctx, u, nil)

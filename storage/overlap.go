@@ -141,3 +141,32 @@ func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) 
 	}
 	return parts
 }
+
+// overlap is how many records a later commit and the undone one have in common.
+type overlap struct {
+	touched  int64 // either of them in any way
+	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would raise the dead
+	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
+}
+
+func (o overlap) blocks(p Policy, undone, later sets) bool {
+	common := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+	}
+	if common(undone.fields, later.fields) {
+		return true
+	}
+	if undone.explicit && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
+		return true
+	}
+	if len(undone.touched()) == 0 {
+		return false
+	}
+	if later.undid(undone) {
+		return true
+	}
+	if p == Records {
+		return o.touched > 0
+	}
+	return later.replaces || o.undoes > 0 || o.collides > 0
+}

@@ -156,3 +156,6 @@ func uploadError(in *intake.Error) *fault.Error {
 	e.Cause = in.Cause
 	return e
 }
+
+// tinyUpload is up to how many bytes an upload is kept in memory, or in a temporary table, instead of a file.
+const tinyUpload = intake.Tiny

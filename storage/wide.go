@@ -3,12 +3,10 @@ package storage
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
 	"rowback/storage/datafile"
-	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
 
@@ -16,30 +14,9 @@ import (
 // that wide records take no more memory than narrow ones, no statement on an upload reads more than some of its
 // columns.
 
-// partColumns is how many columns a statement tests. Planning one can't be interrupted, and takes longer for each test
-// the more there are.
-const partColumns = intake.PartColumns
-
 // columnBytes is what a column takes while it is written to a file, for that no more columns are written at once than
 // there is memory for.
 const columnBytes = 384 << 10
-
-// parts divides a list by where its columns are in the upload. It is in their order.
-func parts[T any](list []T, column func(T) int) iter.Seq[[]T] {
-	return func(yield func([]T) bool) {
-		for len(list) > 0 {
-			part := column(list[0]) / partColumns
-			n := slices.IndexFunc(list, func(one T) bool { return column(one)/partColumns != part })
-			if n < 0 {
-				n = len(list)
-			}
-			if !yield(list[:n]) {
-				return
-			}
-			list = list[n:]
-		}
-	}
-}
 
 // sliceColumns is how many columns of an upload are written at once.
 func (s *Store) sliceColumns() int {
