@@ -84,7 +84,7 @@ const (
 )
 
 // find names the types of offered columns: what the format says, or, for CSV, the first candidate that takes every
-// value. A sample tells which that may be, one pass over all records whether it is.
+// value. A sample reports which that may be, one pass over all records whether it is.
 func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, error) {
 	out := make([]schema.Type, len(columns))
 	if len(columns) == 0 || f.upload.Format != intake.CSV {

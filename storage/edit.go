@@ -38,18 +38,18 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 }
 
 // tellEdit records which properties the commit changed, as they are after it.
-func (w *work) tellEdit(before catalog.Properties) {
-	after := w.properties
+func (d *draft) tellEdit(before catalog.Properties) {
+	after := d.properties
 	for _, p := range []struct{ name, before, after string }{
 		{"name", before.Name, after.Name}, {"description", before.Description, after.Description},
 		{"quality_column", before.QualityColumn, after.QualityColumn}, {"category_column", before.CategoryColumn, after.CategoryColumn},
 	} {
 		if p.before != p.after {
-			w.setParam(p.name, p.after)
+			d.setParam(p.name, p.after)
 		}
 	}
 	if !reflect.DeepEqual(before.Metadata, after.Metadata) {
-		w.setParam("metadata", after.Metadata)
+		d.setParam("metadata", after.Metadata)
 	}
 }
 

@@ -32,21 +32,6 @@ func (s *Store) FailJob(ctx context.Context, j catalog.Job, message string, answ
 	return s.write(ctx, func(tx catalog.Tx) error { return tx.SetJob(j) })
 }
 
-// jobDone is a job as it is once its work is done, with what its request was told when it was promised: both are kept
-// with the work, so that the same request does nothing twice where the catalog is lost.
-func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
-	j, err := tx.Job(id)
-	if err != nil {
-		return a, err
-	}
-	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, "Done.", answer, s.now()
-	if promised, ok := s.promises.LoadAndDelete(id); ok {
-		a.Receipts = promised.([]catalog.Receipt)
-	}
-	a.Job = &j
-	return a, nil
-}
-
 // Job returns work that was answered before it was done.
 func (s *Store) Job(ctx context.Context, id string) (j catalog.Job, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {

@@ -33,8 +33,8 @@ func (c sets) files(a aspect) []*catalog.File {
 	return c.touched()
 }
 
-// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are read,
-// and only of files whose bounds meet.
+// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are
+// read, and only of files whose bounds meet.
 func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
 	out := make([]overlap, len(later))
 	if len(undone.touched()) == 0 {
@@ -124,7 +124,8 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 		for _, k := range c.head.Schema.KeyColumns() {
 			list = append(list, snapshot.FromFile(c.history.Schemas[id], k)+" AS "+schema.ColumnName(k.ID))
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)", strings.Join(list, ", "), strings.Join(g.paths, ", ")))
+		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)",
+			strings.Join(list, ", "), strings.Join(g.paths, ", ")))
 	}
 	return strings.Join(parts, " UNION ALL ")
 }
@@ -139,4 +140,33 @@ func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) 
 		parts = append(parts, list+"("+d.SideB()+")")
 	}
 	return parts
+}
+
+// overlap is how many records a later commit and the undone one have in common.
+type overlap struct {
+	touched  int64 // either of them in any way
+	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would raise the dead
+	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
+}
+
+func (o overlap) blocks(p Policy, undone, later sets) bool {
+	common := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+	}
+	if common(undone.fields, later.fields) {
+		return true
+	}
+	if undone.explicit && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
+		return true
+	}
+	if len(undone.touched()) == 0 {
+		return false
+	}
+	if later.undid(undone) {
+		return true
+	}
+	if p == Records {
+		return o.touched > 0
+	}
+	return later.replaces || o.undoes > 0 || o.collides > 0
 }

@@ -116,3 +116,18 @@ func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
 
 // receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
 const receiptsKept = 30 * 24 * time.Hour
+
+// jobDone is a job as it is once its work is done, with what its request was told when it was promised: both are kept
+// with the work, so that the same request does nothing twice where the catalog is lost.
+func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
+	j, err := tx.Job(id)
+	if err != nil {
+		return a, err
+	}
+	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, "Done.", answer, s.now()
+	if promised, ok := s.promises.LoadAndDelete(id); ok {
+		a.Receipts = promised.([]catalog.Receipt)
+	}
+	a.Job = &j
+	return a, nil
+}

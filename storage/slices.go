@@ -12,8 +12,8 @@ import (
 )
 
 // DuckDB's time for a statement grows with the square of the columns that it reads, and its memory with thousands of
-// values for each of them, however few the records are. So few records of many columns are read in slices of the columns:
-// by the same statement for each, which names no columns but those of its slice and of the key.
+// values for each of them, however few the records are. So few records of many columns are read in slices of the
+// columns: by the same statement for each, which names no columns but those of its slice and of the key.
 
 // sliceColumns is up to how many columns a slice has. Every file that a slice opens costs a little for each column that
 // the file has, so slices are not smaller than they have to be.
@@ -48,8 +48,8 @@ func releaseAll(batches []arrow.RecordBatch) {
 	}
 }
 
-// beside returns the columns of batches beside each other: of each, as many as there are in its slice, from the one that
-// at returns, and at last some more of the last one. rows is how many rows to take.
+// beside returns the columns of batches beside each other: of each, as many as there are in its slice, from the one
+// that at returns, and at last some more of the last one. rows is how many rows to take.
 func beside(parts []arrow.RecordBatch, sizes []int, at func(size int) int, more int, rows int64) arrow.RecordBatch {
 	var fields []arrow.Field
 	var columns []arrow.Array
@@ -87,8 +87,8 @@ func (w *work) writeBeside(ctx context.Context, after, before []arrow.RecordBatc
 }
 
 // sizes is how many of the stored columns each slice has.
-func (w *work) sizes() (out []int) {
-	for _, columns := range inSlices(w.schema.Stored()) {
+func (d *draft) sizes() (out []int) {
+	for _, columns := range inSlices(d.schema.Stored()) {
 		out = append(out, len(columns))
 	}
 	return out

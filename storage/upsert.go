@@ -29,8 +29,8 @@ func (in *incoming) merge(c schema.Column) string {
 	return ifPresent(inJSON(path), merged, before)
 }
 
-// askedFields is up to how many fields each record's text is asked for: that takes the square of their number in time and
-// memory. Of more, those that it has are listed once.
+// askedFields is up to how many fields each record's text is asked for: that takes the square of their number in time
+// and memory. Of more, those that it has are listed once.
 const askedFields = 100
 
 // findFields makes the table fields of the fields that each record has, where the statements that follow need it: a bit
@@ -72,7 +72,8 @@ func pointer(name string) string {
 
 type merger struct{ json bool }
 
-// value is what becomes of before, which stays where after did not come: path is where that stands in the record's JSON.
+// value is what becomes of before, which stays where after did not come: path is where that stands in the record's
+// JSON.
 func (m merger) value(t, offered schema.Type, after, before, path string) string {
 	merged := m.merged(t, offered, after, before, path)
 	if !m.json {

@@ -22,7 +22,7 @@ var wordTypes = map[string]string{
 	"text": schema.Varchar, "numeric": schema.Double, "datetime": schema.Timestamp, "categorical": schema.Varchar,
 }
 
-// wordTakes tells whether one of those words is said of a type that it is not itself.
+// wordTakes reports whether one of those words is said of a type that it is not itself.
 func wordTakes(word string, t schema.Type) bool {
 	switch strings.ToLower(word) {
 	case "numeric":
@@ -56,10 +56,13 @@ func (w *work) retype(ctx context.Context, c schema.Column, written string) erro
 		return err
 	}
 	if w.schema.IsKey(c.ID) {
-		return fault.Errorf(fault.Invalid, "key_variable", "Variable %q is in the key (%s), whose types can't be changed.", c.Name, keyNames(w.schema.KeyColumns()))
+		return fault.Errorf(fault.Invalid, "key_variable",
+			"Variable %q is in the key (%s), whose types can't be changed.", c.Name, keyNames(w.schema.KeyColumns()))
 	}
 	if c.Derived() {
-		return fault.Errorf(fault.Invalid, "derived_variable", "Variable %q is derived as %s, which gives it its type. Change the derivation instead, for example by a cast.", c.Name, fault.Clip(w.schema.DerivationText(c)))
+		return fault.Errorf(fault.Invalid, "derived_variable",
+			"Variable %q is derived as %s, which gives it its type. "+
+				"Change the derivation instead, for example by a cast.", c.Name, fault.Clip(w.schema.DerivationText(c)))
 	}
 	after := c.As(t)
 	if err := checkCategorical(after); err != nil {
@@ -88,15 +91,19 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 	case errors.Is(err, sql.ErrNoRows):
 		return w.checkBecome(ctx, history, before, after)
 	case duck.CauseOf(err) == duck.Input:
-		return fault.Errorf(fault.Invalid, "retype_impossible", "Variable %q is %s, which can't become %s: %s.", before.Name, before.Type, after.Type, duck.Message(err))
+		return fault.Errorf(fault.Invalid, "retype_impossible",
+			"Variable %q is %s, which can't become %s: %s.", before.Name, before.Type, after.Type, duck.Message(err))
 	case err != nil:
 		return err
 	}
-	return fault.Errorf(fault.Invalid, "retype_impossible", "Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.", before.Name, after.Type, fault.Clip(example)).
+	return fault.Errorf(fault.Invalid, "retype_impossible",
+		"Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.",
+		before.Name, after.Type, fault.Clip(example)).
 		With("variable", before.Name).With("value", fault.Clip(example))
 }
 
-// checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is JSON.
+// checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is
+// JSON.
 func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
 	if !gate.Checked(after.Type) {
 		return nil
@@ -151,7 +158,10 @@ func (w *work) checkReads(ctx context.Context, in *snapshot.Snapshot, c schema.C
 		if err != nil {
 			return err
 		}
-		return fault.Errorf(fault.Conflict, "type_taken", "Commit %d can't be rolled back: variable %q would be %s, and there are records with %s in it. Undo what wrote those, or what changed the type, first.", w.commit.ParentCommitID, c.Name, c.Type, fault.Clip(example)).
+		return fault.Errorf(fault.Conflict, "type_taken",
+			"Commit %d can't be rolled back: variable %q would be %s, and there are records with %s in it. "+
+				"Undo what wrote those, or what changed the type, first.",
+			w.commit.ParentCommitID, c.Name, c.Type, fault.Clip(example)).
 			With("variable", c.Name)
 	}
 	return nil

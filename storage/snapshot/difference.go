@@ -149,7 +149,7 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	return out
 }
 
-// TargetsAny tells whether a rollback file holds positions in one of those files.
+// TargetsAny reports whether a rollback file holds positions in one of those files.
 func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 	for target := range r.Targets {
 		if files[target] {
@@ -159,7 +159,7 @@ func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 	return false
 }
 
-// Empty tells whether the two snapshots share every row.
+// Empty reports whether the two snapshots share every row.
 func (d *Difference) Empty() bool { return d.sides[0].empty() && d.sides[1].empty() }
 
 func (s side) empty() bool { return len(s.own.Data) == 0 && len(s.displaced) == 0 }

@@ -16,7 +16,8 @@ const (
 	defaultCategory = "category"
 )
 
-// maxCategories is up to how many categories are counted for a file; where there are more, they are read when asked for.
+// maxCategories is up to how many categories are counted for a file; where there are more, they are read when asked
+// for.
 const maxCategories = 1000
 
 // QualityColumn returns the column whose average is a version's quality; ok is false where there is none.
@@ -115,7 +116,8 @@ const categorySample = 20_000
 // measureCategories counts the rows of each category; tooMany is true, and nothing is kept, where there are too many.
 func measureCategories(ctx context.Context, conn *duck.Conn, query, column string) (counts map[string]int64, tooMany bool, err error) {
 	var about int64
-	if err := conn.Row(ctx, fmt.Sprintf("SELECT approx_count_distinct(v) FROM (SELECT %s AS v FROM (%s) LIMIT %d)", column, query, categorySample), &about); err != nil {
+	if err := conn.Row(ctx, fmt.Sprintf("SELECT approx_count_distinct(v) FROM (SELECT %s AS v FROM (%s) LIMIT %d)",
+		column, query, categorySample), &about); err != nil {
 		return nil, false, err
 	}
 	if about > 2*maxCategories {
@@ -164,7 +166,7 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 	return total.Sum / float64(total.Count), true, nil
 }
 
-// measured tells whether every file that has the column was measured for it, and within bounds.
+// measured reports whether every file that has the column was measured for it, and within bounds.
 func (s *Snapshot) measured(id int) bool {
 	for _, f := range s.Files() {
 		stats, ok := f.Stats[id]
@@ -175,7 +177,7 @@ func (s *Snapshot) measured(id int) bool {
 	return true
 }
 
-// storedAs tells whether every file has the column in the type that it has now: other types write a value otherwise.
+// storedAs reports whether every file has the column in the type that it has now: other types write a value otherwise.
 func (s *Snapshot) storedAs(c schema.Column) bool {
 	return !slices.ContainsFunc(s.Files(), func(f *catalog.File) bool {
 		own, has := s.SchemaOf(f).ByID(c.ID)

@@ -1,0 +1,89 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// write makes the commit's files: the records as the action left them, in the place of those that are here. Columns
+// that the source does not know, or the action on variables did not change, keep their values.
+func (r *rowPlayer) write(ctx context.Context) error {
+	live := r.liveIn(r.bounds())
+	if len(r.parts) == 1 {
+		changed, err := r.change(ctx, live, 0)
+		if err != nil {
+			return err
+		}
+		return r.writeChanges(ctx, changed)
+	}
+	var after, before []arrow.RecordBatch
+	defer func() { releaseAll(after); releaseAll(before) }()
+	for i, columns := range r.parts {
+		if _, err := r.change(ctx, live, i); err != nil {
+			return err
+		}
+		batch, err := r.conn.Batch(ctx, recordsAfter(columns)+" ORDER BY _n")
+		if err != nil {
+			return err
+		}
+		after = append(after, batch)
+		if batch, err = r.conn.Batch(ctx, r.recordsBefore(columns)+" ORDER BY _file, _pos"); err != nil {
+			return err
+		}
+		before = append(before, batch)
+	}
+	return r.writeBeside(ctx, after, before)
+}
+
+// change makes the tables changes and picked, as writeChanges wants them, with one of the slices of the columns.
+func (r *rowPlayer) change(ctx context.Context, live *snapshot.Snapshot, part int) (changed int64, err error) {
+	if err := r.load(ctx, part); err != nil {
+		return 0, err
+	}
+	key := r.schema.KeyColumns()
+	if err := r.table(ctx, "playing", fmt.Sprintf("SELECT * FROM mine m ANTI JOIN (FROM verdicts WHERE verdict = 'same') v ON %s", sameKey(key, "m", "v"))); err != nil {
+		return 0, err
+	}
+	if err := r.table(ctx, "picked", fmt.Sprintf("SELECT s.* FROM (%s) s SEMI JOIN (FROM playing WHERE q_is IS NULL) i ON %s", live.Narrow(r.parts[part]).Rows(true), sameKey(key, "i", "s"))); err != nil {
+		return 0, err
+	}
+	if err := r.table(ctx, "changes", r.changes(live, r.parts[part])); err != nil {
+		return 0, err
+	}
+	if err := r.conn.Row(ctx, "SELECT count(*), count(_pos), (SELECT count(*) FROM picked) FROM changes", &changed, &r.commit.Modified, &r.commit.Removed); err != nil {
+		return 0, err
+	}
+	r.commit.Added = changed - r.commit.Modified
+	return changed, nil
+}
+
+// changes is the SQL of the records that the action left, with those that are here, as writeChanges wants them.
+func (r *rowPlayer) changes(live *snapshot.Snapshot, columns []schema.Column) string {
+	key, known := r.schema.KeyColumns(), r.compared()
+	var after, before []string
+	for _, wide := range columns {
+		c, _ := r.schema.ByID(wide.ID)
+		value := snapshot.Cast(wide.Type, c.Type, fmt.Sprintf("i.q%d", c.ID))
+		if !known[c.ID] && !r.schema.IsKey(c.ID) {
+			value = "s." + schema.ColumnName(c.ID)
+		}
+		after = append(after, fmt.Sprintf("%s AS a%d", value, c.ID))
+		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
+	}
+	return fmt.Sprintf("SELECT %s, i.q_commit AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, row_number() OVER (ORDER BY %s) AS _n FROM (FROM playing WHERE q_is) i LEFT JOIN (%s) s ON %s",
+		strings.Join(after, ", "), strings.Join(before, ", "), qualified("i", key), live.Narrow(columns).Rows(true), sameKey(key, "i", "s"))
+}
+
+func qualified(table string, columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = table + "." + schema.ColumnName(c.ID)
+	}
+	return strings.Join(list, ", ")
+}
