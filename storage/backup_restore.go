@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -144,8 +145,7 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	w.commit.Added = changed - w.commit.Modified
-	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s ANTI JOIN %s i ON %s",
-		live.Rows(true), in.of(w.schema.KeyColumns()), sameKey(w.schema.KeyColumns(), "i", "s")))
+	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickNotCame, w.picking(in, live)))
 	if err != nil {
 		return err
 	}

@@ -89,8 +89,11 @@ func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, la
 			return err
 		}
 	}
-	return c.conn.Rows(ctx, fmt.Sprintf("SELECT owner, count(*) FROM (SELECT DISTINCT * FROM (%s)) t SEMI JOIN (%s) m ON %s GROUP BY owner",
-		c.keys(near, theirs), c.keys(map[int]sets{0: undone}, mine), sameKey(c.head.Schema.KeyColumns(), "t", "m")), func(scan duck.Scan) error {
+	query := duck.Fill(countShared, duck.Parts{
+		"theirs": c.keys(near, theirs), "mine": c.keys(map[int]sets{0: undone}, mine),
+		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
+	})
+	return c.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var owner int
 		var n int64
 		err := scan(&owner, &n)
@@ -98,6 +101,9 @@ func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, la
 		return err
 	})
 }
+
+const countShared = `SELECT owner, count(*)
+	FROM (SELECT DISTINCT * FROM ({theirs})) t SEMI JOIN ({mine}) m ON {same_key} GROUP BY owner`
 
 // keys is the SQL of the keys that one aspect of some commits has, each with the number of its commit.
 func (c *overlapCounter) keys(of map[int]sets, a aspect) string {

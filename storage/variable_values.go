@@ -75,7 +75,8 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 		return err
 	}
 	if gate.Checked(c.Type) {
-		if err := w.checkRelation(ctx, whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID)), []schema.Column{c}); err != nil {
+		given := whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID))
+		if err := w.checkRelation(ctx, given, []schema.Column{c}); err != nil {
 			return err
 		}
 	}
