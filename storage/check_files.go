@@ -90,7 +90,8 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 	}
 	var total, keys int64
 	key := keyList(c.head.Schema.KeyColumns())
-	if err := conn.Row(ctx, duck.Fill(countKeys, duck.Parts{"rows": c.head.Rows(false), "key": key}), &total, &keys); err != nil {
+	query := duck.Fill(countKeys, duck.Parts{"rows": c.head.Rows(false), "key": key})
+	if err := conn.Row(ctx, query, &total, &keys); err != nil {
 		return err
 	}
 	if total != c.head.Total() {

@@ -13,7 +13,8 @@ import (
 // (the postcode 01234) stays text.
 var candidates = []schema.Type{
 	schema.Of(schema.Null), schema.Of(schema.Bigint), schema.DecimalOf(38, 0), schema.Of(schema.Double),
-	schema.DecimalOf(38, 2), schema.DecimalOf(38, 4), schema.DecimalOf(38, 9), schema.DecimalOf(38, 18), schema.DecimalOf(38, 28), schema.DecimalOf(38, 37),
+	schema.DecimalOf(38, 2), schema.DecimalOf(38, 4), schema.DecimalOf(38, 9), schema.DecimalOf(38, 18),
+	schema.DecimalOf(38, 28), schema.DecimalOf(38, 37),
 	schema.Of(schema.Boolean), schema.Of(schema.Date), schema.Of(schema.Timestamp), schema.Of(schema.TimestampTZ),
 }
 

@@ -31,7 +31,8 @@ func (w *work) playRows(ctx context.Context, did action) error {
 	}
 	err = r.rewrite(ctx)
 	if duck.IsConversion(err) {
-		return &conflictError{MergeConflict{Detail: "Its records have values that do not fit the types that the variables have here."}}
+		detail := "Its records have values that do not fit the types that the variables have here."
+		return &conflictError{MergeConflict{Detail: detail}}
 	}
 	return err
 }
@@ -41,7 +42,7 @@ type rowPlayer struct {
 	*work
 	did  action
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
-	wide []schema.Column      // what is stored here, with types that take the source's values too: records are compared in them
+	wide []schema.Column      // what is stored here, in types that take the source's values too: they are compared in them
 
 	parts  [][]schema.Column // wide, in slices where the records are few
 	loaded map[int]bool      // those of which there are tables
@@ -247,9 +248,9 @@ func (r *rowPlayer) forEach(ctx context.Context, name string, query func(columns
 func (r *rowPlayer) judge(ctx context.Context) error {
 	key, compared := r.schema.KeyColumns(), r.compared()
 	err := r.forEach(ctx, "judged", func(columns []schema.Column) string {
-		return duck.Fill(`SELECT {key}, n_is, {nq} AS nq, {pq} AS pq, {np} AS np FROM mine m JOIN theirs t ON {same_key}`, duck.Parts{
-			"key": qualified("m", key), "same_key": sameKey(key, "m", "t"),
-			"nq": equal("n", "q", columns, compared), "pq": equal("p", "q", columns, compared), "np": equal("n", "p", columns, compared),
+		return duck.Fill(compareThree, duck.Parts{
+			"key": qualified("m", key), "same_key": sameKey(key, "m", "t"), "nq": equal("n", "q", columns, compared),
+			"pq": equal("p", "q", columns, compared), "np": equal("n", "p", columns, compared),
 		})
 	})
 	if err != nil {
@@ -261,6 +262,9 @@ func (r *rowPlayer) judge(ctx context.Context) error {
 	}
 	return r.table(ctx, "verdicts", duck.Fill(judge, duck.Parts{"key": keyList(key), "gone": gone}))
 }
+
+const compareThree = `SELECT {key}, n_is, {nq} AS nq, {pq} AS pq, {np} AS np
+	FROM mine m JOIN theirs t ON {same_key}`
 
 const judge = `SELECT {key}, CASE
 	WHEN {gone} OR bool_and(nq) OR bool_and(pq) THEN 'same'

@@ -48,9 +48,10 @@ func (r *rowPlayer) change(ctx context.Context, live *snapshot.Snapshot, part in
 		return 0, err
 	}
 	key := r.schema.KeyColumns()
+	rows := live.Narrow(r.parts[part]).Rows(true)
 	for _, t := range []struct{ name, query string }{
 		{"playing", duck.Fill(playing, duck.Parts{"same_key": sameKey(key, "m", "v")})},
-		{"picked", duck.Fill(removing, duck.Parts{"live": live.Narrow(r.parts[part]).Rows(true), "same_key": sameKey(key, "i", "s")})},
+		{"picked", duck.Fill(removing, duck.Parts{"live": rows, "same_key": sameKey(key, "i", "s")})},
 		{"changes", r.changes(live, r.parts[part])},
 	} {
 		if err := r.table(ctx, t.name, t.query); err != nil {

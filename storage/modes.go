@@ -140,7 +140,8 @@ func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.
 	return rows, strings.Join(or, " OR ")
 }
 
-const joinLive = `SELECT {after}, CAST({tag} AS BIGINT) AS a_commit, {before}, s._commit AS b_commit, s._file, s._pos, i._n
+const joinLive = `SELECT {after}, CAST({tag} AS BIGINT) AS a_commit,
+	{before}, s._commit AS b_commit, s._file, s._pos, i._n
 	FROM {records} LEFT JOIN ({live}) s ON {same_key}`
 
 // after is the value that a column has after the commit, in a record that came as i and was live as s, or was not.

@@ -54,7 +54,8 @@ func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone se
 		{addedRows, displacedRows, func(o *overlap) *int64 { return &o.undoes }},
 		{displacedRows, addedRows, func(o *overlap) *int64 { return &o.collides }},
 	} {
-		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, func(i int, n int64) { *pair.count(&out[i]) = n }); err != nil {
+		found := func(i int, n int64) { *pair.count(&out[i]) = n }
+		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, found); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +70,9 @@ type overlapCounter struct {
 }
 
 // count tells for each later commit how many keys one aspect of it shares with one of the undone commit.
-func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64)) error {
+func (c *overlapCounter) count(
+	ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64),
+) error {
 	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
 	own := undone.files(mine)
 	near := map[int]sets{}

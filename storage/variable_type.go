@@ -104,8 +104,10 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 
 // The first value, as text, that is not one of another type.
 const (
-	notBecoming = `SELECT CAST(v AS VARCHAR) FROM ({values}) t(v) WHERE v IS NOT NULL AND NOT coalesce({becomes}, false) LIMIT 1`
-	notReadable = `SELECT CAST({column} AS VARCHAR) FROM {files} WHERE {column} IS NOT NULL AND TRY({value}) IS NULL LIMIT 1`
+	notBecoming = `SELECT CAST(v AS VARCHAR) FROM ({values}) t(v)
+		WHERE v IS NOT NULL AND NOT coalesce({becomes}, false) LIMIT 1`
+	notReadable = `SELECT CAST({column} AS VARCHAR) FROM {files}
+		WHERE {column} IS NOT NULL AND TRY({value}) IS NULL LIMIT 1`
 )
 
 // checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is

@@ -145,7 +145,9 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 			}
 		}
 	}
-	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool { return TargetsAny(r, out.targets) })
+	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool {
+		return TargetsAny(r, out.targets)
+	})
 	return out
 }
 

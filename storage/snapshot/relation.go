@@ -289,7 +289,8 @@ func (s *Snapshot) EveryValue(c schema.Column) string {
 // Only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
 // datasets without a declared key have _id elsewhere.
 func (s *Snapshot) Only() *catalog.File {
-	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() ||
+		slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
 		return nil
 	}
 	if f := s.Data[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
