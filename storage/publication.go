@@ -111,7 +111,10 @@ func describe(d draft, last numbers) manifest {
 
 // publication is what a description describes, of a dataset that is made as made.
 func (m manifest) publication(made snapshot.State) (p publication, err error) {
-	p = publication{savepoints: m.Savepoints, answers: m.answers, last: numbers{row: m.LastRow, field: m.LastField}}
+	p = publication{
+		creates: m.Birth, savepoints: m.Savepoints, activates: m.Activates, answers: m.answers,
+		last: numbers{row: m.LastRow, field: m.LastField},
+	}
 	for _, one := range m.Played {
 		d, err := one.draft(made)
 		if err != nil {
