@@ -51,7 +51,10 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 	if ref == "" {
 		ref = "head"
 	}
-	b = catalog.Backup{ID: s.options.NewID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description, User: r.User, CreatedAt: s.now()}
+	b = catalog.Backup{
+		ID: s.options.NewID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
+		User: r.User, CreatedAt: s.now(),
+	}
 	batch, err := s.blobs.Batch(backupKey(b))
 	if err != nil {
 		return b, err

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -95,7 +96,9 @@ func (s *Store) stage(path string, r io.Reader) (err error) {
 
 // RestoreBackup brings a dataset to the state of an archive, as one commit: records that are equal stay, others are
 // replaced, and those that the archive does not have go.
-func (s *Store) RestoreBackup(ctx context.Context, dataset string, archive io.Reader, r Request) (catalog.Commit, error) {
+func (s *Store) RestoreBackup(
+	ctx context.Context, dataset string, archive io.Reader, r Request,
+) (catalog.Commit, error) {
 	u, err := s.unpack(archive)
 	defer s.blobs.RemoveScratch(u.data.Path)
 	if err != nil {
@@ -150,8 +153,7 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	w.commit.Added = changed - w.commit.Modified
-	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s ANTI JOIN %s i ON %s",
-		live.Rows(true), in.of(w.schema.KeyColumns()), sameKey(w.schema.KeyColumns(), "i", "s")))
+	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickNotCame, w.picking(in, live)))
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,9 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 }
 
 // CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.
-func (s *Store) CreateFromBackup(ctx context.Context, archive io.Reader, name string, project int64, r Request) (made snapshot.State, err error) {
+func (s *Store) CreateFromBackup(
+	ctx context.Context, archive io.Reader, name string, project int64, r Request,
+) (made snapshot.State, err error) {
 	u, err := s.unpack(archive)
 	defer s.blobs.RemoveScratch(u.data.Path)
 	if err != nil {

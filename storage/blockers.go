@@ -12,7 +12,9 @@ import (
 )
 
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
-func (s *Store) blockers(ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
+func (s *Store) blockers(
+	ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy,
+) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
 		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy",
 			"There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))

@@ -80,7 +80,8 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 	}
 	if len(c.head.Rollbacks) > 0 {
 		var twice int64
-		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.head.ReadFiles(c.head.Rollbacks)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
+		query := duck.Fill(displacedTwice, duck.Parts{"rollbacks": c.head.ReadFiles(c.head.Rollbacks)})
+		if err := conn.Row(ctx, query, &twice); err != nil {
 			return err
 		}
 		if twice > 0 {
@@ -89,7 +90,8 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 	}
 	var total, keys int64
 	key := keyList(c.head.Schema.KeyColumns())
-	if err := conn.Row(ctx, "SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM ("+c.head.Rows(false)+") GROUP BY "+key+")", &total, &keys); err != nil {
+	query := duck.Fill(countKeys, duck.Parts{"rows": c.head.Rows(false), "key": key})
+	if err := conn.Row(ctx, query, &total, &keys); err != nil {
 		return err
 	}
 	if total != c.head.Total() {
@@ -100,3 +102,8 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 	}
 	return nil
 }
+
+const (
+	displacedTwice = `SELECT count(*) FROM (SELECT _file, _pos FROM {rollbacks} GROUP BY ALL HAVING count(*) > 1)`
+	countKeys      = `SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM ({rows}) GROUP BY {key})`
+)

@@ -42,7 +42,8 @@ func (d *draft) tellEdit(before catalog.Properties) {
 	after := d.properties
 	for _, p := range []struct{ name, before, after string }{
 		{"name", before.Name, after.Name}, {"description", before.Description, after.Description},
-		{"quality_column", before.QualityColumn, after.QualityColumn}, {"category_column", before.CategoryColumn, after.CategoryColumn},
+		{"quality_column", before.QualityColumn, after.QualityColumn},
+		{"category_column", before.CategoryColumn, after.CategoryColumn},
 	} {
 		if p.before != p.after {
 			d.setParam(p.name, p.after)
@@ -55,7 +56,8 @@ func (d *draft) tellEdit(before catalog.Properties) {
 
 func (e Edit) apply(p *catalog.Properties) {
 	for field, value := range map[*string]*string{
-		&p.Name: e.Name, &p.Description: e.Description, &p.QualityColumn: e.QualityColumn, &p.CategoryColumn: e.CategoryColumn,
+		&p.Name: e.Name, &p.Description: e.Description,
+		&p.QualityColumn: e.QualityColumn, &p.CategoryColumn: e.CategoryColumn,
 	} {
 		if value != nil {
 			*field = *value

@@ -137,8 +137,9 @@ func (w *work) checkFew(ctx context.Context, in *incoming, batch arrow.RecordBat
 func (d *draft) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 	key := d.schema.KeyColumns()
 	for _, c := range key {
-		if !in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || c.Type.Name == schema.Double || c.Type.Name == schema.Float {
-			return false // 0 and -0 are one key
+		floats := c.Type.Name == schema.Double || c.Type.Name == schema.Float // 0 and -0 are one key
+		if !in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || floats {
+			return false
 		}
 	}
 	seen := map[string]bool{}

@@ -123,7 +123,9 @@ func (f *fitting) impose(i int, stored schema.Type) intake.Offered {
 
 // place finds the dataset's column for an offered one, among those that it has or had by name: with ID 0 and no type
 // where it is new.
-func (f *fitting) place(s schema.Schema, names, retired map[string]schema.Column, o intake.Offered) (c schema.Column, take bool, err error) {
+func (f *fitting) place(
+	s schema.Schema, names, retired map[string]schema.Column, o intake.Offered,
+) (c schema.Column, take bool, err error) {
 	switch {
 	case schema.SameName(o.Name, schema.CommitColumn):
 		return c, false, nil // as exports have it; the server sets its own
@@ -170,7 +172,9 @@ func quick(o intake.Offered, c schema.Column) (schema.Type, bool) {
 }
 
 // byValues decides the types that depend on what the values are, in as few passes over them as it takes.
-func (f *fitting) byValues(s schema.Schema, offered []intake.Offered, columns []schema.Column, targets []schema.Type, open []int) error {
+func (f *fitting) byValues(
+	s schema.Schema, offered []intake.Offered, columns []schema.Column, targets []schema.Type, open []int,
+) error {
 	var known []test // columns whose own type may take the values
 	for _, i := range open {
 		if t := columns[i].Type; t.Name != "" && t.Name != schema.Null {
@@ -214,7 +218,9 @@ func (f *fitting) byValues(s schema.Schema, offered []intake.Offered, columns []
 }
 
 // checkOffered makes sure that offered values fit wider types that do not take all values of theirs.
-func (f *fitting) checkOffered(offered []intake.Offered, columns []schema.Column, targets []schema.Type, doubtful []int) error {
+func (f *fitting) checkOffered(
+	offered []intake.Offered, columns []schema.Column, targets []schema.Type, doubtful []int,
+) error {
 	var tests []test
 	for _, i := range doubtful {
 		tests = append(tests, test{column: i, condition: takes(offered[i], i, targets[i])})

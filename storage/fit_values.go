@@ -87,7 +87,8 @@ func takes(o intake.Offered, i int, t schema.Type) string {
 	switch {
 	case o.Text == intake.CSVText:
 		return textFits(column, t)
-	case from.Name == schema.Varchar && (writtenAsText(t) && o.Text == intake.JSONText || t.Name == schema.UUID || t.Name == schema.JSON):
+	case from.Name == schema.Varchar &&
+		(writtenAsText(t) && o.Text == intake.JSONText || t.Name == schema.UUID || t.Name == schema.JSON):
 		return textFits(column, t)
 	case from.Name == schema.JSON && t.Name == schema.Map:
 		return castUpload(o, i, t) + " IS NOT NULL"

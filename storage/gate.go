@@ -60,7 +60,9 @@ func (in *incoming) inTable(batch arrow.RecordBatch) func(id int) arrow.Array {
 
 // checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n: relation is its
 // SQL with no more than some of the columns.
-func (w *work) checkRelation(ctx context.Context, relation func([]schema.Column) string, columns []schema.Column) error {
+func (w *work) checkRelation(
+	ctx context.Context, relation func([]schema.Column) string, columns []schema.Column,
+) error {
 	for some := range slices.Chunk(columns, partColumns) {
 		all, err := w.beyondEnds(ctx, relation(some), some)
 		if err != nil {
@@ -80,7 +82,9 @@ func whole(format string, args ...any) func([]schema.Column) string {
 }
 
 // beyondEnds leaves out the columns whose least and greatest value show that all can be stored.
-func (w *work) beyondEnds(ctx context.Context, relation string, columns []schema.Column) (rest []schema.Column, err error) {
+func (w *work) beyondEnds(
+	ctx context.Context, relation string, columns []schema.Column,
+) (rest []schema.Column, err error) {
 	var ends []string
 	var ordered []schema.Column
 	for _, c := range columns {

@@ -11,7 +11,8 @@ import (
 // halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it
 // holds. What the request did may stand or not; the start finds out, since it reads what the objects tell.
 func (s *Store) halt(cause error) error {
-	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out", "error", cause)
+	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out",
+		"error", cause)
 	s.stopped.Store(&cause)
 	return fault.Errorf(fault.Unavailable, "outcome_unknown",
 		"The server's disk failed while this was recorded: whether it stands is known after the server's next start. "+

@@ -89,7 +89,8 @@ func (d *draft) checkRowIDs(ctx context.Context, in *incoming, records reading) 
 	}
 	defer release()
 	var least, greatest int64
-	if err := records.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from), &least, &greatest); err != nil {
+	query := fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from)
+	if err := records.conn.Row(ctx, query, &least, &greatest); err != nil {
 		return records.Explain(err)
 	}
 	if least < 0 || greatest > maxRowID {

@@ -11,7 +11,9 @@ import (
 // StartJob records work that is answered before it is done.
 func (s *Store) StartJob(ctx context.Context, message string, r Request) (j catalog.Job, err error) {
 	now := s.now()
-	j = catalog.Job{ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now}
+	j = catalog.Job{
+		ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
+	}
 	return j, s.write(ctx, func(tx catalog.Tx) error {
 		if err := tx.AddJob(j); err != nil {
 			return err

@@ -94,9 +94,11 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 		missing[i] = schema.ColumnName(c.ID) + " IS NULL"
 	}
 	order := snapshot.OrderOf(key[0].Type)
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s), count(*) FILTER (NOT (%s)), %s FROM (SELECT %s, %s FROM %s)",
-		strings.Join(missing, " OR "), grows(key), order.SQL(schema.ColumnName(key[0].ID)),
-		keyList(key), lagged(key), in.of(key)), &nulls, &falls, &least, &greatest)
+	query := duck.Fill(scanKeys, duck.Parts{
+		"missing": strings.Join(missing, " OR "), "grows": grows(key), "bounds": order.SQL(schema.ColumnName(key[0].ID)),
+		"key": keyList(key), "lagged": lagged(key), "records": in.of(key),
+	})
+	err = w.conn.Row(ctx, query, &nulls, &falls, &least, &greatest)
 	if err != nil {
 		return false, err
 	}
@@ -155,10 +157,17 @@ func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bo
 // keysTwice reports whether two records may have the same key: whether two hashes of keys are equal. Sorting hashes is
 // faster than grouping keys, and can spill.
 func (w *work) keysTwice(ctx context.Context, in *incoming) (twice bool, err error) {
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(bool_or(h = p), false) FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash(%s) AS h FROM %s ORDER BY h))",
-		keyList(w.schema.KeyColumns()), in.of(w.schema.KeyColumns())), &twice)
+	key := w.schema.KeyColumns()
+	err = w.conn.Row(ctx, duck.Fill(hashesTwice, duck.Parts{"key": keyList(key), "records": in.of(key)}), &twice)
 	return twice, err
 }
+
+const (
+	scanKeys = `SELECT count(*) FILTER ({missing}), count(*) FILTER (NOT ({grows})), {bounds}
+		FROM (SELECT {key}, {lagged} FROM {records})`
+	hashesTwice = `SELECT coalesce(bool_or(h = p), false)
+		FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash({key}) AS h FROM {records} ORDER BY h))`
+)
 
 func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int64) error {
 	key := w.schema.KeyColumns()

@@ -141,7 +141,8 @@ func (p *player) commit(a catalog.Commit) *work {
 	one.marks = p.marks()
 	one.commit = catalog.Commit{
 		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), Tag: a.Tag, Previous: p.now.Commit.ID,
-		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata, Params: a.Params,
+		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata,
+		Params: a.Params,
 	}
 	return one
 }

@@ -195,7 +195,9 @@ func (w *work) settleNames(did action) error {
 		if _, is := did.after.Schema.ByID(id); !is || !here || !shared[schema.Fold(c.Name)] {
 			continue
 		}
-		i := slices.IndexFunc(w.schema.Columns, func(o schema.Column) bool { return o.ID != id && schema.SameName(o.Name, c.Name) })
+		i := slices.IndexFunc(w.schema.Columns, func(o schema.Column) bool {
+			return o.ID != id && schema.SameName(o.Name, c.Name)
+		})
 		if i < 0 {
 			continue
 		}
@@ -246,9 +248,11 @@ func (d *draft) putColumns(columns ...schema.Column) {
 // anotherVariable is the conflict of a column of the source with one of its name here.
 func anotherVariable(c, other schema.Column) error {
 	if c.Type.Equal(other.Type) {
-		return onVariable(c.Name, "There is another variable %q here, which is not defined as the source's %q is.", other.Name, c.Name)
+		return onVariable(c.Name, "There is another variable %q here, which is not defined as the source's %q is.",
+			other.Name, c.Name)
 	}
-	return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.", other.Name, other.Type, c.Type)
+	return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.",
+		other.Name, other.Type, c.Type)
 }
 
 // coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was
@@ -271,7 +275,8 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 			return err
 		}
 		if fit < values {
-			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.", now.Name, now.Type, c.Type)
+			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.",
+				now.Name, now.Type, c.Type)
 		}
 		if values == 0 {
 			continue

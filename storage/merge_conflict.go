@@ -46,9 +46,12 @@ func (r *rowPlayer) conflicts(ctx context.Context) error {
 // conflicting returns the first records in conflict, with the loaded columns.
 func (r *rowPlayer) conflicting(ctx context.Context, columns []schema.Column) (out []RecordConflict, err error) {
 	key := r.schema.KeyColumns()
-	err = r.conn.Rows(ctx, fmt.Sprintf("SELECT %s, %s, %s FROM (FROM verdicts WHERE verdict = 'conflict' ORDER BY %s LIMIT %d) v JOIN mine m ON %s JOIN theirs t ON %s ORDER BY %s",
-		inConflict("p", columns), inConflict("q", columns), inConflict("n", columns), keyList(key), shownConflicts,
-		sameKey(key, "v", "m"), sameKey(key, "v", "t"), qualified("v", key)), func(scan duck.Scan) error {
+	query := duck.Fill(firstConflicts, duck.Parts{
+		"before": inConflict("p", columns), "after": inConflict("q", columns), "now": inConflict("n", columns),
+		"key": keyList(key), "limit": shownConflicts, "in_order": qualified("v", key),
+		"same_as_mine": sameKey(key, "v", "m"), "same_as_theirs": sameKey(key, "v", "t"),
+	})
+	err = r.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var before, after, now *string
 		err := scan(&before, &after, &now)
 		out = append(out, RecordConflict{Before: raw(before), After: raw(after), Now: raw(now)})
@@ -56,6 +59,11 @@ func (r *rowPlayer) conflicting(ctx context.Context, columns []schema.Column) (o
 	})
 	return out, err
 }
+
+const firstConflicts = `SELECT {before}, {after}, {now}
+	FROM (FROM verdicts WHERE verdict = 'conflict' ORDER BY {key} LIMIT {limit}) v
+	JOIN mine m ON {same_as_mine} JOIN theirs t ON {same_as_theirs}
+	ORDER BY {in_order}`
 
 // inConflict is the SQL of some columns of one side of a conflict as a JSON object; null where there is no record.
 func inConflict(side string, columns []schema.Column) string {

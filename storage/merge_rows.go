@@ -31,7 +31,8 @@ func (w *work) playRows(ctx context.Context, did action) error {
 	}
 	err = r.rewrite(ctx)
 	if duck.IsConversion(err) {
-		return &conflictError{MergeConflict{Detail: "Its records have values that do not fit the types that the variables have here."}}
+		detail := "Its records have values that do not fit the types that the variables have here."
+		return &conflictError{MergeConflict{Detail: detail}}
 	}
 	return err
 }
@@ -41,7 +42,7 @@ type rowPlayer struct {
 	*work
 	did  action
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
-	wide []schema.Column      // what is stored here, with types that take the source's values too: records are compared in them
+	wide []schema.Column      // what is stored here, in types that take the source's values too: they are compared in them
 
 	parts  [][]schema.Column // wide, in slices where the records are few
 	loaded map[int]bool      // those of which there are tables
@@ -156,10 +157,13 @@ func (r *rowPlayer) settleLater(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.conn.Exec(ctx, fmt.Sprintf("UPDATE verdicts AS v SET verdict = 'same' FROM (SELECT %[1]s FROM settled GROUP BY %[1]s HAVING bool_and(nf)) s WHERE verdict = 'conflict' AND %[2]s",
-		keyList(key), sameKey(key, "v", "s")))
+	_, err = r.conn.Exec(ctx, duck.Fill(settle, duck.Parts{"key": keyList(key), "same_key": sameKey(key, "v", "s")}))
 	return err
 }
+
+const settle = `UPDATE verdicts AS v SET verdict = 'same'
+	FROM (SELECT {key} FROM settled GROUP BY {key} HAVING bool_and(nf)) s
+	WHERE verdict = 'conflict' AND {same_key}`
 
 func (r *rowPlayer) table(ctx context.Context, name, query string) error {
 	_, err := r.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE "+name+" AS "+query)
@@ -217,7 +221,8 @@ func (r *rowPlayer) load(ctx context.Context, part int) error {
 		}
 		r.loaded[part] = true
 	}
-	_, err := r.conn.Exec(ctx, fmt.Sprintf("CREATE OR REPLACE TEMP VIEW mine AS FROM %s; CREATE OR REPLACE TEMP VIEW theirs AS FROM %s", mine, theirs))
+	view := "CREATE OR REPLACE TEMP VIEW "
+	_, err := r.conn.Exec(ctx, view+"mine AS FROM "+mine+"; "+view+"theirs AS FROM "+theirs)
 	return err
 }
 
@@ -243,8 +248,10 @@ func (r *rowPlayer) forEach(ctx context.Context, name string, query func(columns
 func (r *rowPlayer) judge(ctx context.Context) error {
 	key, compared := r.schema.KeyColumns(), r.compared()
 	err := r.forEach(ctx, "judged", func(columns []schema.Column) string {
-		return fmt.Sprintf("SELECT %s, n_is, %s AS nq, %s AS pq, %s AS np FROM mine m JOIN theirs t ON %s",
-			qualified("m", key), equal("n", "q", columns, compared), equal("p", "q", columns, compared), equal("n", "p", columns, compared), sameKey(key, "m", "t"))
+		return duck.Fill(compareThree, duck.Parts{
+			"key": qualified("m", key), "same_key": sameKey(key, "m", "t"), "nq": equal("n", "q", columns, compared),
+			"pq": equal("p", "q", columns, compared), "np": equal("n", "p", columns, compared),
+		})
 	})
 	if err != nil {
 		return err
@@ -253,16 +260,25 @@ func (r *rowPlayer) judge(ctx context.Context) error {
 	if r.did.explicit {
 		gone = "any_value(n_is) IS NULL" // a value for a record that is no more
 	}
-	return r.table(ctx, "verdicts", fmt.Sprintf("SELECT %[1]s, CASE WHEN %[2]s OR bool_and(nq) OR bool_and(pq) THEN 'same' WHEN bool_and(np) THEN 'play' ELSE 'conflict' END AS verdict FROM judged GROUP BY %[1]s",
-		keyList(key), gone))
+	return r.table(ctx, "verdicts", duck.Fill(judge, duck.Parts{"key": keyList(key), "gone": gone}))
 }
+
+const compareThree = `SELECT {key}, n_is, {nq} AS nq, {pq} AS pq, {np} AS np
+	FROM mine m JOIN theirs t ON {same_key}`
+
+const judge = `SELECT {key}, CASE
+	WHEN {gone} OR bool_and(nq) OR bool_and(pq) THEN 'same'
+	WHEN bool_and(np) THEN 'play'
+	ELSE 'conflict' END AS verdict
+	FROM judged GROUP BY {key}`
 
 // equal is the SQL that two sides are the same record in those of the columns that are compared, or both are none.
 func equal(a, b string, columns []schema.Column, compared map[int]bool) string {
 	conditions := []string{fmt.Sprintf("coalesce(%s_is, false) = coalesce(%s_is, false)", a, b)}
 	for _, c := range columns {
 		if compared[c.ID] {
-			conditions = append(conditions, fmt.Sprintf("(%[1]s_is IS NULL OR %[1]s%[3]d IS NOT DISTINCT FROM %[2]s%[3]d)", a, b, c.ID))
+			same := fmt.Sprintf("(%[1]s_is IS NULL OR %[1]s%[3]d IS NOT DISTINCT FROM %[2]s%[3]d)", a, b, c.ID)
+			conditions = append(conditions, same)
 		}
 	}
 	return "(" + strings.Join(conditions, " AND ") + ")"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -47,21 +48,31 @@ func (r *rowPlayer) change(ctx context.Context, live *snapshot.Snapshot, part in
 		return 0, err
 	}
 	key := r.schema.KeyColumns()
-	if err := r.table(ctx, "playing", fmt.Sprintf("SELECT * FROM mine m ANTI JOIN (FROM verdicts WHERE verdict = 'same') v ON %s", sameKey(key, "m", "v"))); err != nil {
-		return 0, err
+	rows := live.Narrow(r.parts[part]).Rows(true)
+	for _, t := range []struct{ name, query string }{
+		{"playing", duck.Fill(playing, duck.Parts{"same_key": sameKey(key, "m", "v")})},
+		{"picked", duck.Fill(removing, duck.Parts{"live": rows, "same_key": sameKey(key, "i", "s")})},
+		{"changes", r.changes(live, r.parts[part])},
+	} {
+		if err := r.table(ctx, t.name, t.query); err != nil {
+			return 0, err
+		}
 	}
-	if err := r.table(ctx, "picked", fmt.Sprintf("SELECT s.* FROM (%s) s SEMI JOIN (FROM playing WHERE q_is IS NULL) i ON %s", live.Narrow(r.parts[part]).Rows(true), sameKey(key, "i", "s"))); err != nil {
-		return 0, err
-	}
-	if err := r.table(ctx, "changes", r.changes(live, r.parts[part])); err != nil {
-		return 0, err
-	}
-	if err := r.conn.Row(ctx, "SELECT count(*), count(_pos), (SELECT count(*) FROM picked) FROM changes", &changed, &r.commit.Modified, &r.commit.Removed); err != nil {
+	count := "SELECT count(*), count(_pos), (SELECT count(*) FROM picked) FROM changes"
+	if err := r.conn.Row(ctx, count, &changed, &r.commit.Modified, &r.commit.Removed); err != nil {
 		return 0, err
 	}
 	r.commit.Added = changed - r.commit.Modified
 	return changed, nil
 }
+
+const (
+	playing  = `SELECT * FROM mine m ANTI JOIN (FROM verdicts WHERE verdict = 'same') v ON {same_key}`
+	removing = `SELECT s.* FROM ({live}) s SEMI JOIN (FROM playing WHERE q_is IS NULL) i ON {same_key}`
+	changing = `SELECT {after}, i.q_commit AS a_commit, {before}, s._commit AS b_commit, s._file, s._pos,
+		row_number() OVER (ORDER BY {key}) AS _n
+		FROM (FROM playing WHERE q_is) i LEFT JOIN ({live}) s ON {same_key}`
+)
 
 // changes is the SQL of the records that the action left, with those that are here, as writeChanges wants them.
 func (r *rowPlayer) changes(live *snapshot.Snapshot, columns []schema.Column) string {
@@ -76,8 +87,10 @@ func (r *rowPlayer) changes(live *snapshot.Snapshot, columns []schema.Column) st
 		after = append(after, fmt.Sprintf("%s AS a%d", value, c.ID))
 		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
 	}
-	return fmt.Sprintf("SELECT %s, i.q_commit AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, row_number() OVER (ORDER BY %s) AS _n FROM (FROM playing WHERE q_is) i LEFT JOIN (%s) s ON %s",
-		strings.Join(after, ", "), strings.Join(before, ", "), qualified("i", key), live.Narrow(columns).Rows(true), sameKey(key, "i", "s"))
+	return duck.Fill(changing, duck.Parts{
+		"after": strings.Join(after, ", "), "before": strings.Join(before, ", "), "key": qualified("i", key),
+		"live": live.Narrow(columns).Rows(true), "same_key": sameKey(key, "i", "s"),
+	})
 }
 
 func qualified(table string, columns []schema.Column) string {

@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
+	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -131,10 +132,17 @@ func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.
 		}
 	}
 	or = append(or, "_pos IS NULL")
-	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, i._n
-		FROM %s LEFT JOIN (%s) s ON %s`,
-		strings.Join(after, ", "), d.commit.Tag, strings.Join(before, ", "), in.withFields(d.schema.WithKey(columns)), live.Narrow(columns).Rows(true), sameKey(key, "i", "s")), strings.Join(or, " OR ")
+	rows = duck.Fill(joinLive, duck.Parts{
+		"after": strings.Join(after, ", "), "tag": d.commit.Tag, "before": strings.Join(before, ", "),
+		"records": in.withFields(d.schema.WithKey(columns)), "live": live.Narrow(columns).Rows(true),
+		"same_key": sameKey(key, "i", "s"),
+	})
+	return rows, strings.Join(or, " OR ")
 }
+
+const joinLive = `SELECT {after}, CAST({tag} AS BIGINT) AS a_commit,
+	{before}, s._commit AS b_commit, s._file, s._pos, i._n
+	FROM {records} LEFT JOIN ({live}) s ON {same_key}`
 
 // after is the value that a column has after the commit, in a record that came as i and was live as s, or was not.
 func (d *draft) after(in *incoming, c schema.Column) string {
@@ -251,7 +259,8 @@ func (w *work) writePicked(ctx context.Context) error {
 	for _, c := range w.schema.Stored() {
 		list = append(list, schema.ColumnName(c.ID))
 	}
-	return w.write(ctx, schema.Rollback, "SELECT "+strings.Join(list, ", ")+", _commit, _file, _pos FROM picked"+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
+	query := "SELECT " + strings.Join(list, ", ") + ", _commit, _file, _pos FROM picked"
+	return w.write(ctx, schema.Rollback, query+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
 }
 
 // pickByKey puts the live records with the given keys into the table picked.
@@ -274,8 +283,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	live := w.liveIn(in.bounds)
-	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN %s i ON %s",
-		live.Rows(true), in.of(w.schema.KeyColumns()), sameKey(w.schema.KeyColumns(), "i", "s")))
+	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickCame, w.picking(in, live)))
 	w.setParam("records_not_found", in.rows-w.commit.Removed)
 	return err
 }
@@ -310,7 +318,20 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	if err != nil {
 		return clientsql.Explain(err)
 	}
-	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN picks p ON s._file = p._file AND s._pos = p._pos",
-		w.head.Rows(true)))
+	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickPlaces, duck.Parts{"live": w.head.Rows(true)}))
 	return err
+}
+
+// Which live records are put into the table picked: those of the keys that came, all others, or those in places.
+const (
+	pickCame    = `CREATE TEMP TABLE picked AS SELECT s.* FROM ({live}) s SEMI JOIN {records} i ON {same_key}`
+	pickNotCame = `CREATE TEMP TABLE picked AS SELECT s.* FROM ({live}) s ANTI JOIN {records} i ON {same_key}`
+	pickPlaces  = `CREATE TEMP TABLE picked AS SELECT s.* FROM ({live}) s
+		SEMI JOIN picks p ON s._file = p._file AND s._pos = p._pos`
+)
+
+// picking are the parts of pickCame and pickNotCame.
+func (d *draft) picking(in *incoming, live *snapshot.Snapshot) duck.Parts {
+	key := d.schema.KeyColumns()
+	return duck.Parts{"live": live.Rows(true), "records": in.of(key), "same_key": sameKey(key, "i", "s")}
 }

@@ -54,7 +54,8 @@ func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone se
 		{addedRows, displacedRows, func(o *overlap) *int64 { return &o.undoes }},
 		{displacedRows, addedRows, func(o *overlap) *int64 { return &o.collides }},
 	} {
-		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, func(i int, n int64) { *pair.count(&out[i]) = n }); err != nil {
+		found := func(i int, n int64) { *pair.count(&out[i]) = n }
+		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, found); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +70,9 @@ type overlapCounter struct {
 }
 
 // count tells for each later commit how many keys one aspect of it shares with one of the undone commit.
-func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64)) error {
+func (c *overlapCounter) count(
+	ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64),
+) error {
 	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
 	own := undone.files(mine)
 	near := map[int]sets{}
@@ -89,8 +92,11 @@ func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, la
 			return err
 		}
 	}
-	return c.conn.Rows(ctx, fmt.Sprintf("SELECT owner, count(*) FROM (SELECT DISTINCT * FROM (%s)) t SEMI JOIN (%s) m ON %s GROUP BY owner",
-		c.keys(near, theirs), c.keys(map[int]sets{0: undone}, mine), sameKey(c.head.Schema.KeyColumns(), "t", "m")), func(scan duck.Scan) error {
+	query := duck.Fill(countShared, duck.Parts{
+		"theirs": c.keys(near, theirs), "mine": c.keys(map[int]sets{0: undone}, mine),
+		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
+	})
+	return c.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var owner int
 		var n int64
 		err := scan(&owner, &n)
@@ -98,6 +104,9 @@ func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, la
 		return err
 	})
 }
+
+const countShared = `SELECT owner, count(*)
+	FROM (SELECT DISTINCT * FROM ({theirs})) t SEMI JOIN ({mine}) m ON {same_key} GROUP BY owner`
 
 // keys is the SQL of the keys that one aspect of some commits has, each with the number of its commit.
 func (c *overlapCounter) keys(of map[int]sets, a aspect) string {

@@ -78,7 +78,9 @@ func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
 
 // Once lets at most one request of a user's key go on at a time, until done is called, and returns the answer that the
 // key was given before; ok is false where there is none. A key that was used for another request is refused.
-func (s *Store) Once(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, done func(), err error) {
+func (s *Store) Once(
+	ctx context.Context, user, key, fingerprint string,
+) (answer json.RawMessage, ok bool, done func(), err error) {
 	done, err = s.catalog.Lock(ctx, "request\x00"+user+"\x00"+key)
 	if err != nil {
 		return nil, false, nil, err
@@ -90,7 +92,9 @@ func (s *Store) Once(ctx context.Context, user, key, fingerprint string) (answer
 	return answer, ok, done, err
 }
 
-func (s *Store) answered(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, err error) {
+func (s *Store) answered(
+	ctx context.Context, user, key, fingerprint string,
+) (answer json.RawMessage, ok bool, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		r, err := tx.Receipt(user, key)
 		if errors.Is(err, catalog.ErrNotFound) {

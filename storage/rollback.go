@@ -31,7 +31,9 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 
 // Rollback undoes a commit with a new one: what it opened is closed, what it closed is open again, where it lies
 // (design, section 1). The cost does not grow with the rows.
-func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Policy, r Request) (catalog.Commit, error) {
+func (s *Store) Rollback(
+	ctx context.Context, dataset string, commit int64, p Policy, r Request,
+) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Rollback)
 	if err != nil {
 		return catalog.Commit{}, err
@@ -64,7 +66,9 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 	if err := w.deriveTypes(ctx); err != nil {
 		return answer, err
 	}
-	return answer, w.store.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) })
+	return answer, w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		return flip(tx, w.marks, undone.commit, w.commit.ID)
+	})
 }
 
 // invert closes what the commit opened and reopens what it closed.

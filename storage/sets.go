@@ -132,7 +132,8 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 	if err := errors.Join(errOpened, errClosed); err != nil {
 		return err
 	}
-	c.opened, c.closed = snapshot.Without(opened, closed), snapshot.Without(closed, opened) // one that a merge closed and reopened is as it was
+	// A file that a merge closed and reopened is as it was.
+	c.opened, c.closed = snapshot.Without(opened, closed), snapshot.Without(closed, opened)
 	c.schemas, err = snapshot.SchemasOf(tx, c.touched())
 	return err
 }
@@ -181,17 +182,16 @@ func changedColumns(a, b schema.Schema) (out []int) {
 	return out
 }
 
-// fields are the properties that an edit can change, by their JSON names.
+// fields are the properties that an edit can change, by their JSON names, as pointers.
 var fields = []struct {
 	name string
 	of   func(p *catalog.Properties) any
-	set  func(p *catalog.Properties, from catalog.Properties)
 }{
-	{"name", func(p *catalog.Properties) any { return p.Name }, func(p *catalog.Properties, from catalog.Properties) { p.Name = from.Name }},
-	{"description", func(p *catalog.Properties) any { return p.Description }, func(p *catalog.Properties, from catalog.Properties) { p.Description = from.Description }},
-	{"metadata", func(p *catalog.Properties) any { return p.Metadata }, func(p *catalog.Properties, from catalog.Properties) { p.Metadata = from.Metadata }},
-	{"quality_column", func(p *catalog.Properties) any { return p.QualityColumn }, func(p *catalog.Properties, from catalog.Properties) { p.QualityColumn = from.QualityColumn }},
-	{"category_column", func(p *catalog.Properties) any { return p.CategoryColumn }, func(p *catalog.Properties, from catalog.Properties) { p.CategoryColumn = from.CategoryColumn }},
+	{"name", func(p *catalog.Properties) any { return &p.Name }},
+	{"description", func(p *catalog.Properties) any { return &p.Description }},
+	{"metadata", func(p *catalog.Properties) any { return &p.Metadata }},
+	{"quality_column", func(p *catalog.Properties) any { return &p.QualityColumn }},
+	{"category_column", func(p *catalog.Properties) any { return &p.CategoryColumn }},
 }
 
 func changedFields(a, b catalog.Properties) (out []string) {
@@ -207,7 +207,7 @@ func changedFields(a, b catalog.Properties) (out []string) {
 func withFields(p, from catalog.Properties, names []string) catalog.Properties {
 	for _, f := range fields {
 		if slices.Contains(names, f.name) {
-			f.set(&p, from)
+			reflect.ValueOf(f.of(&p)).Elem().Set(reflect.ValueOf(f.of(&from)).Elem())
 		}
 	}
 	return p

@@ -30,7 +30,9 @@ func inSlices(columns []schema.Column) [][]schema.Column {
 
 // batches runs a statement for each slice of the stored columns. Its rows must be the same for all, in the same order.
 // The caller releases the results.
-func (w *work) batches(ctx context.Context, query func(columns []schema.Column) string) (out []arrow.RecordBatch, err error) {
+func (w *work) batches(
+	ctx context.Context, query func(columns []schema.Column) string,
+) (out []arrow.RecordBatch, err error) {
 	for _, columns := range inSlices(w.schema.Stored()) {
 		batch, err := w.conn.Batch(ctx, query(columns))
 		if err != nil {

@@ -27,7 +27,9 @@ type reading struct {
 
 // OpenUpload opens an upload for statements of ours on what it holds, which run on the connection that it returns.
 // close frees both.
-func (s *Store) OpenUpload(ctx context.Context, u intake.Upload) (records intake.Records, conn *duck.Conn, close func(), err error) {
+func (s *Store) OpenUpload(
+	ctx context.Context, u intake.Upload,
+) (records intake.Records, conn *duck.Conn, close func(), err error) {
 	r, err := s.openUpload(ctx, nil, u)
 	return r.Records, r.conn, r.close, err
 }

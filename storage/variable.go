@@ -15,7 +15,9 @@ import (
 // rollback undoes it.
 
 // CreateVariable adds a column, as a commit. It never takes over the id, nor the values, of one that was there before.
-func (s *Store) CreateVariable(ctx context.Context, dataset string, n NewVariable, r Request) (catalog.Commit, schema.Column, error) {
+func (s *Store) CreateVariable(
+	ctx context.Context, dataset string, n NewVariable, r Request,
+) (catalog.Commit, schema.Column, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
@@ -27,7 +29,10 @@ func (s *Store) CreateVariable(ctx context.Context, dataset string, n NewVariabl
 	if err := checkCategories(n.Categories); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
-	c := schema.Column{ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories, Type: schema.Of(schema.Null)}
+	c := schema.Column{
+		ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories,
+		Type: schema.Of(schema.Null),
+	}
 	if n.Derivation != "" {
 		err = w.createDerived(ctx, c, n)
 	} else {
@@ -67,7 +72,9 @@ type VariableEdit struct {
 
 // EditVariable renames, describes, retypes or derives a column anew, as a commit. variable is its field id. Where that
 // changes nothing, there is no commit, and the head is returned.
-func (s *Store) EditVariable(ctx context.Context, dataset string, variable int, e VariableEdit, r Request) (catalog.Commit, schema.Column, error) {
+func (s *Store) EditVariable(
+	ctx context.Context, dataset string, variable int, e VariableEdit, r Request,
+) (catalog.Commit, schema.Column, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err

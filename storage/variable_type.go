@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -85,8 +84,9 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 		return err
 	}
 	var example string
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(v AS VARCHAR) FROM (%s) t(v) WHERE v IS NOT NULL AND NOT coalesce(%s, false) LIMIT 1",
-		history.EveryValue(before), becomes(before.Type, after.Type)), &example)
+	err = w.conn.Row(ctx, duck.Fill(notBecoming, duck.Parts{
+		"values": history.EveryValue(before), "becomes": becomes(before.Type, after.Type),
+	}), &example)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return w.checkBecome(ctx, history, before, after)
@@ -102,14 +102,23 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 		With("variable", before.Name).With("value", fault.Clip(example))
 }
 
+// The first value, as text, that is not one of another type.
+const (
+	notBecoming = `SELECT CAST(v AS VARCHAR) FROM ({values}) t(v)
+		WHERE v IS NOT NULL AND NOT coalesce({becomes}, false) LIMIT 1`
+	notReadable = `SELECT CAST({column} AS VARCHAR) FROM {files}
+		WHERE {column} IS NOT NULL AND TRY({value}) IS NULL LIMIT 1`
+)
+
 // checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is
 // JSON.
 func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
 	if !gate.Checked(after.Type) {
 		return nil
 	}
-	return w.checkRelation(ctx, whole("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
-		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before)), []schema.Column{after})
+	cast := whole("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
+		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before))
+	return w.checkRelation(ctx, cast, []schema.Column{after})
 }
 
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
@@ -150,8 +159,9 @@ func (w *work) checkReads(ctx context.Context, in *snapshot.Snapshot, c schema.C
 		fs := in.SchemaOf(group[0])
 		own, _ := fs.ByID(c.ID)
 		var example string
-		err := w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(%[1]s AS VARCHAR) FROM %[2]s WHERE %[1]s IS NOT NULL AND TRY(%[3]s) IS NULL LIMIT 1",
-			duck.Ident(own.Name), in.ReadFiles(group), snapshot.FromFile(fs, c)), &example)
+		err := w.conn.Row(ctx, duck.Fill(notReadable, duck.Parts{
+			"column": duck.Ident(own.Name), "files": in.ReadFiles(group), "value": snapshot.FromFile(fs, c),
+		}), &example)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}

@@ -75,7 +75,8 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 		return err
 	}
 	if gate.Checked(c.Type) {
-		if err := w.checkRelation(ctx, whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID)), []schema.Column{c}); err != nil {
+		given := whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID))
+		if err := w.checkRelation(ctx, given, []schema.Column{c}); err != nil {
 			return err
 		}
 	}
@@ -84,7 +85,9 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
 // them: the one that it has, if it has any.
-func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) (fit fitted, records reading, err error) {
+func (w *work) fitValues(
+	ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload,
+) (fit fitted, records reading, err error) {
 	if u.Size, err = w.store.writeValues(u.Path, c.Name, values); err != nil {
 		return fit, records, err
 	}

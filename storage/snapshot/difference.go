@@ -145,7 +145,9 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 			}
 		}
 	}
-	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool { return TargetsAny(r, out.targets) })
+	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool {
+		return TargetsAny(r, out.targets)
+	})
 	return out
 }
 
@@ -235,9 +237,13 @@ func (d *Difference) Joined() string {
 	for _, c := range d.Schema.KeyColumns() {
 		on = append(on, fmt.Sprintf("a.a%d = b.b%d", c.ID, c.ID))
 	}
-	return fmt.Sprintf("SELECT * FROM (SELECT true AS in_a, _commit AS a_commit, %s FROM (%s)) a FULL JOIN (SELECT true AS in_b, _commit AS b_commit, %s FROM (%s)) b ON %s",
-		pick("a"), d.SideA(), pick("b"), d.SideB(), strings.Join(on, " AND "))
+	return duck.Fill(joinSides, duck.Parts{
+		"a": pick("a"), "side_a": d.SideA(), "b": pick("b"), "side_b": d.SideB(), "same_key": strings.Join(on, " AND "),
+	})
 }
+
+const joinSides = `SELECT * FROM (SELECT true AS in_a, _commit AS a_commit, {a} FROM ({side_a})) a
+	FULL JOIN (SELECT true AS in_b, _commit AS b_commit, {b} FROM ({side_b})) b ON {same_key}`
 
 // Differs is the condition on a joined row that the two sides differ in some column.
 func (d *Difference) Differs() string {

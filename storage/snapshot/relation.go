@@ -204,9 +204,13 @@ func (s *Snapshot) readPlaces(files []*catalog.File, columns []string) string {
 	if len(files) > 1 {
 		file = duck.Ints(ids) + "[CAST(file_index AS BIGINT) + 1]"
 	}
-	return fmt.Sprintf("(SELECT %s, %s AS _file, file_row_number AS _pos FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
-		strings.Join(columns, ", "), file, duck.Texts(s.pathsOf(files)))
+	return duck.Fill(scanPlaces, duck.Parts{
+		"columns": strings.Join(columns, ", "), "file": file, "paths": duck.Texts(s.pathsOf(files)),
+	})
 }
+
+const scanPlaces = `(SELECT {columns}, {file} AS _file, file_row_number AS _pos
+	FROM read_parquet({paths}, hive_partitioning = false, file_row_number = true))`
 
 func (s *Snapshot) pathsOf(files []*catalog.File) []string {
 	paths := make([]string, len(files))
@@ -285,7 +289,8 @@ func (s *Snapshot) EveryValue(c schema.Column) string {
 // Only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
 // datasets without a declared key have _id elsewhere.
 func (s *Snapshot) Only() *catalog.File {
-	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() ||
+		slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
 		return nil
 	}
 	if f := s.Data[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
