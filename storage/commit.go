@@ -17,6 +17,7 @@ type Change struct {
 	Mode   catalog.Mode // append, overwrite, upsert, replace or delete
 	Upload intake.Upload
 	Where  string // delete: a SQL condition, instead of an upload
+	Strict bool   // refuse records with other columns than the dataset has
 }
 
 // Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it
@@ -30,6 +31,7 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	if err := w.connect(ctx); err != nil {
 		return catalog.Commit{}, err
 	}
+	w.strict = c.Strict
 	switch c.Mode {
 	case catalog.Append:
 		err = w.append(ctx, c.Upload)
@@ -83,7 +85,11 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return none, err
 	}
 	defer unlock()
+	w.commit.Effects = w.effects()
 	told = result(w)
+	if w.request.Preview != nil {
+		return told, w.preview(ctx, w.request.Preview)
+	}
 	if w.answers, err = w.store.answerTo(ctx, w.request, told); err != nil {
 		return none, err
 	}

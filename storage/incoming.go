@@ -43,6 +43,9 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	w.schema = fit.schema
+	if err := w.noteAbsent(fit, only); err != nil {
+		return nil, err
+	}
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
 	}
@@ -58,6 +61,46 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	return in, nil
+}
+
+// noteAbsent notes which of the dataset's columns did not come. A strict commit refuses that, and columns that it does not
+// have: once there are records, they say which it has.
+func (w *work) noteAbsent(fit fitted, only []int) error {
+	if only != nil {
+		return nil
+	}
+	w.absent, w.lost = map[int]bool{}, map[int]bool{}
+	var missing, unknown []string
+	for _, c := range w.schema.Stored() {
+		_, had := w.head.Schema.ByID(c.ID)
+		switch {
+		case !had:
+			unknown = append(unknown, c.Name)
+		case fit.index(c.ID) < 0:
+			missing = append(missing, c.Name)
+			w.absent[c.ID] = w.commit.Mode == catalog.Overwrite || w.commit.Mode == catalog.Replace
+		}
+	}
+	if !w.strict || w.head.Commit.ID == 0 || len(missing)+len(unknown) == 0 {
+		return nil
+	}
+	e := fault.Errorf(fault.Invalid, "schema_mismatch", "The records do not have the dataset's columns, as schema=strict asks:%s%s. "+
+		"Send these columns and no others, or leave schema=strict out.", listed(" missing: ", missing), listed(" not in the dataset: ", unknown))
+	return e.With("missing", orEmptyList(missing)).With("unknown", orEmptyList(unknown))
+}
+
+func listed(title string, names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return title + fault.Clip(strings.Join(names, ", "))
+}
+
+func orEmptyList(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
 }
 
 // keep reads the records once, into memory, a table or a file.

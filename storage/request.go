@@ -15,6 +15,7 @@ type Request struct {
 	ExpectedHead *int64                            // refuse where the head is another
 	Receipt      *Receipt                          // nil: the request has no Idempotency-Key
 	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
+	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
 }
 
 // expects refuses a request where the head is another than it says.

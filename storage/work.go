@@ -17,6 +17,8 @@ type work struct {
 	*held
 	part    int                   // of a merge: among the commits that it plays; numbers the files
 	fileIDs map[schema.Kind]int64 // that its files have, once they were given
+	absent  map[int]bool          // stored columns that did not come, whose values an overwrite clears
+	lost    map[int]bool          // those of them that had values
 }
 
 // held is what is held while a commit is made. The commits that a merge plays share it.
@@ -29,6 +31,7 @@ type held struct {
 	batch   *blob.Batch
 	conn    *duck.Conn
 	unlock  func() // nil: no lock is held
+	strict  bool   // records must have the columns that the dataset has
 }
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
@@ -81,7 +84,11 @@ func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.
 func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	s, r, d := w.store, w.request, w.head.Dataset
 	w.draft = draftOn(w.head)
-	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, 1)
+	drawn := int64(1)
+	if r.Preview != nil {
+		drawn = 0 // the id that it would have remains the next one
+	}
+	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, drawn)
 	if err != nil {
 		return err
 	}
@@ -89,7 +96,11 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
-	w.batch, err = s.blobs.Batch(w.key())
+	folder := w.key()
+	if r.Preview != nil { // the commit that gets this id has other files under that key
+		folder = d.ID + "/preview-" + w.commit.Hash
+	}
+	w.batch, err = s.blobs.Batch(folder)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
 
@@ -85,6 +86,11 @@ func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.Rec
 	after.MeasureBatch(f, batch)
 	f.Checksum, f.Bytes, err = datafile.Checksum(bytes.NewReader(data))
 	w.opened = append(w.opened, f)
+	if kind == schema.Rollback && err == nil {
+		err = w.noteLost(func(i int, _ schema.Column) (bool, error) {
+			return int64(batch.Column(i).NullN()) < batch.NumRows(), nil
+		})
+	}
 	return err
 }
 
@@ -103,7 +109,13 @@ func (w *work) takeFile(
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
 	w.opened = append(w.opened, f)
-	return errors.Join(err, sum.err)
+	if err := errors.Join(err, sum.err); err != nil || kind != schema.Rollback {
+		return err
+	}
+	return w.noteLost(func(_ int, c schema.Column) (has bool, err error) {
+		query := "SELECT count(" + duck.Ident(c.Name) + ") > 0 FROM read_parquet(" + duck.Text(path) + ", hive_partitioning = false)"
+		return has, w.conn.Row(ctx, query, &has)
+	})
 }
 
 // fileSum is the checksum of a file that is on the disk.

@@ -53,6 +53,17 @@ type headerIn struct {
 	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
 }
 
+// previewIn is what a write may have that can tell what it would do.
+type previewIn struct {
+	DryRun bool `query:"dry_run" description:"Answer with what would be done, with the first keys of each kind; nothing is written." json:"-"`
+}
+
+// previewed is the answer to a dry run, beside what the write itself would be answered.
+type previewed struct {
+	DryRun bool                     `json:"dry_run"`
+	Keys   map[string][]storage.Key `json:"keys"`
+}
+
 // datasetIn names a dataset.
 type datasetIn struct {
 	Dataset   string `path:"dataset" required:"true" description:"Id, or name with project_id." json:"-"`
@@ -80,10 +91,45 @@ type write[T any] struct {
 	do          func(ctx context.Context, r storage.Request) (T, error)
 	tell        func(T) (calls.Answer, error) // how a result is told
 	after       func()                        // frees what do needed, whether it ran or not
+	dry         bool                          // only tell what would be done
+}
+
+// preview tells what a write would do.
+func preview[T any](w write[T]) error {
+	if w.after != nil {
+		defer w.after()
+	}
+	var p storage.Preview
+	result, err := w.do(w.c.UserContext(), storage.Request{User: host.User(w.c), ExpectedHead: w.header.ExpectedHead, Preview: &p})
+	if err != nil {
+		return err
+	}
+	told, err := w.tell(result)
+	if err != nil {
+		return err
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(told.Body, &fields); err != nil {
+		return err
+	}
+	more, err := json.Marshal(previewed{true, map[string][]storage.Key{
+		"added": append([]storage.Key{}, p.Added...), "removed": append([]storage.Key{}, p.Removed...),
+		"modified": append([]storage.Key{}, p.Modified...),
+	}})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(more, &fields); err != nil {
+		return err
+	}
+	return ok(w.c, fields)
 }
 
 // run does a write: once, where it has an Idempotency-Key; later, where it prefers so.
 func run[T any](a *API, w write[T]) error {
+	if w.dry {
+		return preview(w)
+	}
 	call, err := w.call(a)
 	if err != nil {
 		if w.after != nil {

@@ -18,9 +18,11 @@ import (
 type commitIn struct {
 	datasetIn
 	headerIn
+	previewIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
+	Schema   string `query:"schema" enum:"strict" description:"strict: refuse records with other columns than the dataset has." json:"-"`
 	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 	Type     string `header:"Content-Type" json:"-"`
 	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
@@ -37,7 +39,10 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	default:
 		return invalid("mode", "must be append, overwrite, upsert, replace or delete")
 	}
-	change := storage.Change{Mode: mode, Where: in.Where}
+	if in.Schema != "" && in.Schema != "strict" {
+		return invalid("schema", "must be strict, or left out")
+	}
+	change := storage.Change{Mode: mode, Where: in.Where, Strict: in.Schema == "strict"}
 	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
 		return invalid("metadata", "must be JSON")
 	}
@@ -48,7 +53,7 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	w := write[catalog.Commit]{c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body"}
+	w := write[catalog.Commit]{c: c, header: in.headerIn, dry: in.DryRun, about: "Committing records", tell: tellCommit, fingerprint: "no body"}
 	switch {
 	case in.Where != "" && mode != catalog.Delete:
 		return invalid("where", "goes with mode=delete only")
@@ -221,6 +226,7 @@ func policy(text string) storage.Policy {
 type rollbackIn struct {
 	oneCommitIn
 	headerIn
+	previewIn
 	Policy  string `json:"policy" default:"stack" enum:"stack,records"`
 	Message string `json:"message"`
 }
@@ -235,7 +241,7 @@ func (a *API) createRollback(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
+		c: c, header: in.headerIn, dry: in.DryRun, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Rollback(ctx, k.DatasetID, k.ID, policy(in.Policy), r)
@@ -246,6 +252,7 @@ func (a *API) createRollback(c *fiber.Ctx) error {
 type restoreIn struct {
 	datasetIn
 	headerIn
+	previewIn
 	Ref     string `json:"ref" required:"true" description:"A commit id, a version, a savepoint, or a time."`
 	Message string `json:"message"`
 }
@@ -260,7 +267,7 @@ func (a *API) createRestore(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Restoring " + in.Ref, tell: tellCommit,
+		c: c, header: in.headerIn, dry: in.DryRun, about: "Restoring " + in.Ref, tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Restore(ctx, d.ID, in.Ref, r)

@@ -16,6 +16,7 @@ import (
 type mergeIn struct {
 	datasetIn
 	headerIn
+	previewIn
 	Source       string               `json:"source" required:"true" description:"Id, or name in the same project, of the dataset whose actions are played."`
 	Autorollback *bool                `json:"autorollback" default:"true" description:"true: any conflict, and nothing changes. false: what comes before the conflict stands."`
 	Filter       *storage.MergeFilter `json:"filter" description:"Only actions with one of these keys or hashes."`
@@ -37,7 +38,7 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	m := storage.Merge{Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember, DryRun: in.DryRun}
+	m := storage.Merge{Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember, DryRun: in.DryRun || in.previewIn.DryRun}
 	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {

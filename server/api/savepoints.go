@@ -120,6 +120,7 @@ func (a *API) editSavepoint(c *fiber.Ctx) error {
 type revertIn struct {
 	oneSavepointIn
 	headerIn
+	previewIn
 	Message string `json:"message"`
 }
 
@@ -133,7 +134,7 @@ func (a *API) createRevert(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
+		c: c, header: in.headerIn, dry: in.DryRun, about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Revert(ctx, p.DatasetID, p.ID, r)

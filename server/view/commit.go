@@ -6,28 +6,31 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/schema"
 )
 
 // Commit is a commit as clients see it.
 type Commit struct {
-	ID               int64           `json:"id"`
-	DatasetID        string          `json:"dataset_id"`
-	Mode             string          `json:"mode"`
-	Status           string          `json:"status" description:"completed, or rolled_back"`
-	Message          string          `json:"message"`
-	User             string          `json:"user"`
-	CreatedAt        time.Time       `json:"created_at"`
-	ParentCommitID   *int64          `json:"parent_commit_id" description:"Of a rollback: the commit that it undoes."`
-	RollbackCommitID *int64          `json:"rollback_commit_id" description:"The rollback that undid this commit and stands."`
-	MergeCommitID    *int64          `json:"merge_commit_id" description:"The merge that played this commit."`
-	RecordsAdded     int64           `json:"records_added"`
-	RecordsRemoved   int64           `json:"records_removed"`
-	RecordsModified  int64           `json:"records_modified"`
-	RecordsTotal     int64           `json:"records_total" description:"Records after this commit."`
-	RecordsNotFound  *int64          `json:"records_not_found,omitempty" description:"Of a delete: keys that were not live."`
-	Hash             string          `json:"hash"`
-	Metadata         json.RawMessage `json:"metadata"`
-	Params           json.RawMessage `json:"params"`
+	ID               int64            `json:"id"`
+	DatasetID        string           `json:"dataset_id"`
+	Mode             string           `json:"mode"`
+	Status           string           `json:"status" description:"completed, or rolled_back"`
+	Message          string           `json:"message"`
+	User             string           `json:"user"`
+	CreatedAt        time.Time        `json:"created_at"`
+	ParentCommitID   *int64           `json:"parent_commit_id" description:"Of a rollback: the commit that it undoes."`
+	RollbackCommitID *int64           `json:"rollback_commit_id" description:"The rollback that undid this commit and stands."`
+	MergeCommitID    *int64           `json:"merge_commit_id" description:"The merge that played this commit."`
+	RecordsAdded     int64            `json:"records_added"`
+	RecordsRemoved   int64            `json:"records_removed"`
+	RecordsModified  int64            `json:"records_modified"`
+	RecordsTotal     int64            `json:"records_total" description:"Records after this commit."`
+	RecordsNotFound  *int64           `json:"records_not_found,omitempty" description:"Of a delete: keys that were not live."`
+	Hash             string           `json:"hash"`
+	SchemaChanges    *[]schema.Change `json:"schema_changes,omitempty" description:"In the answer to a write: what became of columns."`
+	ColumnsCleared   *[]string        `json:"columns_cleared,omitempty" description:"In the answer to a write: columns that did not come, whose values are gone from the records that did."`
+	Metadata         json.RawMessage  `json:"metadata"`
+	Params           json.RawMessage  `json:"params"`
 }
 
 // Of is a commit as clients see it.
@@ -37,6 +40,9 @@ func Of(c catalog.Commit) Commit {
 		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID), MergeCommitID: some(c.MergeCommitID),
 		RecordsAdded: c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
 		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
+	}
+	if c.Effects != nil {
+		v.SchemaChanges, v.ColumnsCleared = &c.Effects.SchemaChanges, &c.Effects.ColumnsCleared
 	}
 	if c.RollbackCommitID != 0 {
 		v.Status = "rolled_back"

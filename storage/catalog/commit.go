@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"time"
+
+	"rowback/storage/schema"
 )
 
 // Mode is what kind of change a commit is (design, section 2).
@@ -46,6 +48,14 @@ type Commit struct {
 	Params           json.RawMessage `json:"params"` // what it was asked to do
 	SchemaID         string          `json:"schema_id"`
 	PropertiesID     string          `json:"properties_id"`
+
+	Effects *Effects `json:"-"` // known to whoever has just made the commit; not kept
+}
+
+// Effects are what a commit did beside changing records.
+type Effects struct {
+	SchemaChanges  []schema.Change
+	ColumnsCleared []string // of which no value came, so that records lost those that they had
 }
 
 const commitColumns = `dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id, rollback_commit_id,

@@ -1,0 +1,112 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// Preview is what a write would do to records, beside what its result says. It is made of the same files, which are never
+// published.
+type Preview struct {
+	Added, Removed, Modified []Key // the first of each, in the order of the key
+}
+
+// Key is the key of a record: the texts of its values, by column.
+type Key map[string]string
+
+// previewed is how many keys of each kind are shown.
+const previewed = 10
+
+// preview fills in what the work would do.
+func (w *work) preview(ctx context.Context, p *Preview) (err error) {
+	if w.conn == nil {
+		if err := w.connect(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		for _, f := range w.opened {
+			w.store.verifier.Forget(f.Key) // it is removed with the work
+		}
+	}()
+	d := snapshot.Diff(w.drafts()[0].head, w.leaves())
+	if d.Empty() {
+		return nil
+	}
+	for change, keys := range map[string]*[]Key{
+		snapshot.Added: &p.Added, snapshot.Removed: &p.Removed, snapshot.Modified: &p.Modified,
+	} {
+		if *keys, err = w.firstKeys(ctx, d, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) firstKeys(ctx context.Context, d *snapshot.Difference, change string) (keys []Key, err error) {
+	query, columns, err := d.Records(change)
+	if err != nil {
+		return nil, err
+	}
+	columns = columns[1 : len(columns)-2] // without the kind, and the records
+	texts, names := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = duck.Ident(c.Name)
+		texts[i] = "coalesce(CAST(" + names[i] + " AS VARCHAR), '')"
+	}
+	query = fmt.Sprintf("SELECT %s FROM (%s) ORDER BY %s LIMIT %d",
+		strings.Join(texts, ", "), query, strings.Join(names, ", "), previewed)
+	return keys, w.conn.Rows(ctx, query, func(scan duck.Scan) error {
+		values, into := make([]string, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := scan(into...); err != nil {
+			return err
+		}
+		key := Key{}
+		for i, c := range columns {
+			key[c.Name] = values[i]
+		}
+		keys = append(keys, key)
+		return nil
+	})
+}
+
+// effects are what the work does beside changing records.
+func (w *work) effects() *catalog.Effects {
+	e := &catalog.Effects{SchemaChanges: schema.Changes(w.drafts()[0].head.Schema, w.schema), ColumnsCleared: []string{}}
+	if w.commit.Modified == 0 {
+		return e
+	}
+	for _, c := range w.schema.Stored() {
+		if w.lost[c.ID] {
+			e.ColumnsCleared = append(e.ColumnsCleared, c.Name)
+		}
+	}
+	return e
+}
+
+// noteLost notes which of the columns that did not come had values in the records that a rollback file of the commit
+// holds: hasValue reports whether a stored column does, by where it is.
+func (w *work) noteLost(hasValue func(i int, c schema.Column) (bool, error)) error {
+	for i, c := range w.schema.Stored() {
+		if !w.absent[c.ID] {
+			continue
+		}
+		has, err := hasValue(i, c)
+		if err != nil {
+			return err
+		}
+		if has {
+			w.lost[c.ID] = true
+		}
+	}
+	return nil
+}
