@@ -138,6 +138,12 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 	}
 	w.gaveRows(in)
 	live := w.liveIn(nil)
+	if in.rows == 0 { // not even the key has to have come
+		if w.commit.Removed, err = w.conn.Create(ctx, "CREATE TEMP TABLE picked AS "+live.Rows(true)); err != nil {
+			return err
+		}
+		return w.writePicked(ctx)
+	}
 	rows, differs := w.changes(in, live, w.schema.Stored())
 	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS SELECT * FROM ("+rows+") WHERE "+differs)
 	if err != nil {

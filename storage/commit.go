@@ -14,7 +14,7 @@ import (
 // Change is records in a mode (design, section 3).
 type Change struct {
 	Request
-	Mode   catalog.Mode // append, overwrite, upsert or delete
+	Mode   catalog.Mode // append, overwrite, upsert, replace or delete
 	Upload intake.Upload
 	Where  string // delete: a SQL condition, instead of an upload
 }
@@ -35,11 +35,13 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 		err = w.append(ctx, c.Upload)
 	case catalog.Overwrite, catalog.Upsert:
 		err = w.replace(ctx, c.Upload)
+	case catalog.Replace:
+		err = w.become(ctx, c.Upload)
 	case catalog.Delete:
 		err = w.delete(ctx, c)
 	default:
 		err = fault.Errorf(fault.Invalid, "unknown_mode",
-			"There is no mode %q. A mode is append, overwrite, upsert or delete.", fault.Clip(string(c.Mode)))
+			"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
 	}
 	if err != nil {
 		return catalog.Commit{}, err

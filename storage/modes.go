@@ -244,8 +244,16 @@ func (w *work) delete(ctx context.Context, c Change) (err error) {
 	} else {
 		err = w.pickByKey(ctx, c.Upload)
 	}
-	if err != nil || w.commit.Removed == 0 {
+	if err != nil {
 		return err
+	}
+	return w.writePicked(ctx)
+}
+
+// writePicked writes the records of the table picked, which go without a successor, as a rollback file.
+func (w *work) writePicked(ctx context.Context) error {
+	if w.commit.Removed == 0 {
+		return nil
 	}
 	list := make([]string, 0, len(w.schema.Columns)+2)
 	for _, c := range w.schema.Stored() {

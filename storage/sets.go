@@ -107,6 +107,9 @@ func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
 	return out, nil
 }
 
+// replacing are the modes that put records in place of others.
+var replacing = []catalog.Mode{catalog.Overwrite, catalog.Upsert, catalog.Replace}
+
 // learn reads what the commit, or what it played, opened and closed, and what it is in the end.
 func (c *sets) learn(tx catalog.Tx) (err error) {
 	var played []catalog.Commit
@@ -117,7 +120,7 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 	}
 	c.first = append(played, c.commit)[0]
 	for _, p := range append(played, c.commit) {
-		c.replaces = c.replaces || p.Mode == catalog.Overwrite || p.Mode == catalog.Upsert
+		c.replaces = c.replaces || slices.Contains(replacing, p.Mode)
 		root, err := rootOf(tx, p)
 		if err != nil {
 			return err
