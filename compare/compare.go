@@ -1,5 +1,5 @@
-// Package compare tells in a summary what changed between two snapshots (design, section 5). Record by record, the
-// difference itself does (storage).
+// Package compare sums up what changed between two snapshots (design, section 5). Record by record, the difference itself
+// says so (package snapshot).
 //
 // It reads what the difference of the two opens and nothing else; quality and categories are sums that were kept with
 // the files. What it costs follows the change, not the data.

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -124,40 +123,6 @@ func (s *Store) RestoreBackup(
 		return catalog.Commit{}, err
 	}
 	return publish(ctx, w, asCommit)
-}
-
-// become makes the dataset's records those of an upload.
-func (w *work) become(ctx context.Context, u intake.Upload) error {
-	in, err := w.read(ctx, u, nil)
-	if err != nil {
-		return err
-	}
-	defer w.discard(in)
-	if err := w.checkKeys(ctx, in); err != nil {
-		return err
-	}
-	w.gaveRows(in)
-	live := w.liveIn(nil)
-	if in.rows == 0 { // not even the key has to have come
-		if w.commit.Removed, err = w.conn.Create(ctx, "CREATE TEMP TABLE picked AS "+live.Rows(true)); err != nil {
-			return err
-		}
-		return w.writePicked(ctx)
-	}
-	rows, differs := w.changes(in, live, w.schema.Stored())
-	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS SELECT * FROM ("+rows+") WHERE "+differs)
-	if err != nil {
-		return err
-	}
-	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
-		return err
-	}
-	w.commit.Added = changed - w.commit.Modified
-	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickNotCame, w.picking(in, live)))
-	if err != nil {
-		return err
-	}
-	return w.writeChanges(ctx, changed)
 }
 
 // CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.

@@ -3,13 +3,10 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
 	"rowback/storage/snapshot"
-	"rowback/storage/verify"
 )
 
 // Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
@@ -38,20 +35,6 @@ func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	return out, nil
 }
 
-type checker struct {
-	store    *Store
-	dataset  catalog.Dataset
-	deep     bool
-	seen     map[int64]bool // files that were checked with another dataset
-	commits  []catalog.Commit
-	head     *snapshot.Snapshot
-	problems []Problem
-}
-
-func (c *checker) found(commit int64, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Dataset: c.dataset.ID, Commit: commit, Detail: fmt.Sprintf(format, args...)})
-}
-
 func (c *checker) run(ctx context.Context) error {
 	unlock, err := c.store.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
@@ -70,21 +53,6 @@ func (c *checker) run(ctx context.Context) error {
 	}
 	defer conn.Close()
 	return c.blame(c.checkHead(ctx, conn))
-}
-
-// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of,
-// one that only the reading shows to be damaged, or a schema that the files do not have.
-func (c *checker) blame(err error) error {
-	var damage *verify.Damage
-	switch {
-	case errors.As(err, &damage):
-		c.found(damage.Commit, "the records can't be read: %s: %s", damage.Key, damage.Detail)
-	case err != nil && duck.CauseOf(err) == duck.Input:
-		c.found(c.head.Commit.ID, "the records can't be read: %s", duck.Message(err))
-	default:
-		return err
-	}
-	return nil
 }
 
 // checkCatalog checks the chain of commits, what each says it did, and what names commits.

@@ -7,18 +7,8 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
-	"rowback/storage/intake"
 	"rowback/storage/snapshot"
 )
-
-// Change is records in a mode (design, section 3).
-type Change struct {
-	Request
-	Mode   catalog.Mode // append, overwrite, upsert, replace or delete
-	Upload intake.Upload
-	Where  string // delete: a SQL condition, instead of an upload
-	Strict bool   // refuse records with other columns than the dataset has
-}
 
 // Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it
 // is; a refused commit leaves no trace.

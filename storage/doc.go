@@ -27,7 +27,8 @@
 //	commit.go     the protocol of a commit, a step a call; draft.go what a commit is, publication.go the transaction
 //	work.go       what a commit holds; write.go the files that it writes; manifest.go how it is described
 //	refs.go       from a ref to a snapshot
-//	modes.go      append, overwrite, upsert and delete; incoming.go and fit.go an upload on its way in
+//	modes.go      append, overwrite, upsert and replace; delete.go
+//	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, rewrite.go what becomes of live ones
 //	rollback.go   undoing a commit; blockers.go what stands in the way; restore.go going back to a state
 //	fork.go       forks; merge.go merging, merge_rows.go and merge_columns.go what it does to records and variables
 //	variable.go   columns as people see them

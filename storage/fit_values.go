@@ -190,3 +190,34 @@ func parts[T any](list []T, column func(T) int) iter.Seq[[]T] {
 		}
 	}
 }
+
+// textFits is the condition that a text is a value of type t, written so that nothing of it is lost.
+func textFits(column string, t schema.Type) string {
+	can := fmt.Sprintf("TRY_CAST(%s AS %s) IS NOT NULL", column, t.SQL())
+	switch {
+	case t.Name == schema.Varchar:
+		return "true"
+	case t.Name == schema.Null:
+		return "false"
+	case t.IsInteger():
+		return fmt.Sprintf("CAST(TRY_CAST(%s AS %s) AS VARCHAR) = %s", column, t.SQL(), column)
+	case t.Name == schema.Double, t.Name == schema.Float: // an integer of so many digits may be none that it holds
+		return fmt.Sprintf(`CASE WHEN NOT (%s) THEN false WHEN NOT regexp_full_match(%s, '[+-]?\d{7,}') THEN true
+			ELSE TRY_CAST(TRY_CAST(%s AS %s) AS DECIMAL(38,0)) = TRY_CAST(%s AS DECIMAL(38,0)) END`, can, column, column, t.SQL(), column) // AND and OR do all of their parts
+	case t.Name == schema.Decimal:
+		return fmt.Sprintf(`regexp_full_match(%s, '[+-]?0*\d{0,%d}(\.\d{0,%d}0*)?') AND %s`, column, t.Width-t.Scale, t.Scale, can)
+	case t.Name == schema.Date:
+		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}') AND %s`, column, can)
+	case t.Name == schema.Timestamp:
+		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?') AND %s`, column, can)
+	case t.Name == schema.TimestampNS:
+		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?') AND %s`, column, can)
+	case t.Name == schema.TimestampTZ:
+		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)') AND %s`, column, can)
+	case t.Name == schema.Blob: // base64, as exports write it
+		return fmt.Sprintf(`regexp_full_match(%s, '([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?')`, column)
+	case t.Nested():
+		return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS JSON) AS %s) IS NOT NULL", column, t.SQL())
+	}
+	return can
+}

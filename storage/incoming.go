@@ -236,6 +236,3 @@ func (w *work) firstRow() int64 {
 func (w *work) discard(in *incoming) {
 	in.kept.discard(w.store)
 }
-
-// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
-func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }

@@ -163,3 +163,6 @@ func (w *work) addRows(ctx context.Context, in *incoming) error {
 	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
 	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.all()+" ORDER BY _n", in.rows)
 }
+
+// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
+func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }

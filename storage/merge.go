@@ -7,16 +7,7 @@ import (
 	"maps"
 
 	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
 )
-
-// Merged is what a merge did, or would do.
-type Merged struct {
-	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
-	Played    []catalog.Commit // as they are in the target; on a dry run, in the source
-	Skipped   []catalog.Commit // of the source, left out by the filter or remembered
-	Conflicts []MergeConflict
-}
 
 // Merge plays the source's actions that the target does not have, oldest first, each as a commit of its own with the
 // same hash, and all of them as one entry of the target's log, which one rollback undoes. A conflict is an error of
@@ -57,17 +48,6 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 		return out, s.KeepAnswer(ctx, r, out)
 	}
 	return p.publish(ctx, out)
-}
-
-// player plays actions on a target, one after the other.
-type player struct {
-	merge     *work
-	plan      mergePlan
-	now       *snapshot.Snapshot // the target, with what was played
-	source    *snapshot.Snapshot // the last state of the source that was looked at
-	head      *snapshot.Snapshot // of the source
-	clean     []catalog.Commit
-	conflicts []MergeConflict
 }
 
 // playAll plays the plan's actions: up to the first conflict, where what comes before it is to stand; else it goes on,

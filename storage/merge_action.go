@@ -111,3 +111,14 @@ func (w *work) canLink(did action) bool {
 		return false
 	})
 }
+
+// player plays actions on a target, one after the other.
+type player struct {
+	merge     *work
+	plan      mergePlan
+	now       *snapshot.Snapshot // the target, with what was played
+	source    *snapshot.Snapshot // the last state of the source that was looked at
+	head      *snapshot.Snapshot // of the source
+	clean     []catalog.Commit
+	conflicts []MergeConflict
+}

@@ -175,3 +175,11 @@ type MergeFilter struct {
 	Keys   []string `json:"key,omitempty"`
 	Hashes []string `json:"hash,omitempty"`
 }
+
+// Merged is what a merge did, or would do.
+type Merged struct {
+	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
+	Played    []catalog.Commit // as they are in the target; on a dry run, in the source
+	Skipped   []catalog.Commit // of the source, left out by the filter or remembered
+	Conflicts []MergeConflict
+}

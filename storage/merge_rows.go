@@ -283,3 +283,11 @@ func equal(a, b string, columns []schema.Column, compared map[int]bool) string {
 	}
 	return "(" + strings.Join(conditions, " AND ") + ")"
 }
+
+func qualified(table string, columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = table + "." + schema.ColumnName(c.ID)
+	}
+	return strings.Join(list, ", ")
+}

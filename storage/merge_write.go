@@ -92,11 +92,3 @@ func (r *rowPlayer) changes(live *snapshot.Snapshot, columns []schema.Column) st
 		"live": live.Narrow(columns).Rows(true), "same_key": sameKey(key, "i", "s"),
 	})
 }
-
-func qualified(table string, columns []schema.Column) string {
-	list := make([]string, len(columns))
-	for i, c := range columns {
-		list[i] = table + "." + schema.ColumnName(c.ID)
-	}
-	return strings.Join(list, ", ")
-}

@@ -36,12 +36,6 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// mark writes store.json, which says that the directory is this store.
-func (s *Store) mark(id string) error {
-	s.marker.ID, s.marker.CreatedAt = id, s.now()
-	return datadir.Write(s.dir, s.marker, s.options.Hook)
-}
-
 // Errors of opening a directory.
 var (
 	ErrNotStore = datadir.ErrNotStore // it is missing, empty, or something else's

@@ -89,3 +89,9 @@ func (s *Store) indexes(ctx context.Context) (id string, err error) {
 	}
 	return id, err
 }
+
+// mark writes store.json, which says that the directory is this store.
+func (s *Store) mark(id string) error {
+	s.marker.ID, s.marker.CreatedAt = id, s.now()
+	return datadir.Write(s.dir, s.marker, s.options.Hook)
+}

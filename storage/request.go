@@ -5,6 +5,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/intake"
 )
 
 // Request is what every write says of itself.
@@ -40,4 +41,13 @@ func orEmpty(m json.RawMessage) json.RawMessage {
 		return json.RawMessage("{}")
 	}
 	return m
+}
+
+// Change is records in a mode (design, section 3).
+type Change struct {
+	Request
+	Mode   catalog.Mode // append, overwrite, upsert, replace or delete
+	Upload intake.Upload
+	Where  string // delete: a SQL condition, instead of an upload
+	Strict bool   // refuse records with other columns than the dataset has
 }

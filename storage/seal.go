@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"syscall"
 )
@@ -78,3 +79,5 @@ func isRefusal(err error) bool {
 	}
 	return false
 }
+
+func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d", dataset, commit) }

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"rowback/storage/catalog"
 )
@@ -41,5 +40,3 @@ func (w *work) withdraw(cause error) error {
 
 // key is the folder of the commit's objects.
 func (d *draft) key() string { return commitKey(d.commit.DatasetID, d.commit.ID) }
-
-func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d", dataset, commit) }

@@ -1,0 +1,42 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/snapshot"
+	"rowback/storage/verify"
+)
+
+// checker checks one dataset.
+type checker struct {
+	store    *Store
+	dataset  catalog.Dataset
+	deep     bool
+	seen     map[int64]bool // files that were checked with another dataset
+	commits  []catalog.Commit
+	head     *snapshot.Snapshot
+	problems []Problem
+}
+
+// found notes a problem of a commit.
+func (c *checker) found(commit int64, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Dataset: c.dataset.ID, Commit: commit, Detail: fmt.Sprintf(format, args...)})
+}
+
+// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of,
+// one that only the reading shows to be damaged, or a schema that the files do not have.
+func (c *checker) blame(err error) error {
+	var damage *verify.Damage
+	switch {
+	case errors.As(err, &damage):
+		c.found(damage.Commit, "the records can't be read: %s: %s", damage.Key, damage.Detail)
+	case err != nil && duck.CauseOf(err) == duck.Input:
+		c.found(c.head.Commit.ID, "the records can't be read: %s", duck.Message(err))
+	default:
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package snapshot
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+)
+
+// with is a snapshot of a table with the key id, that has those files.
+func with(files ...*catalog.File) *Snapshot {
+	s := New(State{}, func(f *catalog.File) string { return fmt.Sprintf("/%d", f.ID) })
+	s.Schema = schema.Schema{Key: []int{1}, Columns: []schema.Column{
+		{ID: 1, Name: "id", Type: schema.Of(schema.Bigint)}, {ID: 2, Name: "v", Type: schema.Of(schema.Varchar)},
+	}}
+	s.Schemas["s"] = s.Schema
+	s.Data, s.Rollbacks = OfKind(files, schema.Data), OfKind(files, schema.Rollback)
+	return s
+}
+
+func data(id int64) *catalog.File { return &catalog.File{ID: id, Kind: schema.Data, SchemaID: "s"} }
+
+func rollback(id int64, targets ...int64) *catalog.File {
+	f := &catalog.File{ID: id, Kind: schema.Rollback, SchemaID: "s", Targets: map[int64]int64{}}
+	for _, t := range targets {
+		f.Targets[t] = 1
+	}
+	return f
+}
+
+// Files and displaced positions that both snapshots have cancel: they are not among what a comparison opens.
+func TestWhatBothHaveCancelsUnread(t *testing.T) {
+	one, two, three, four := data(1), data(2), data(3), data(4)
+	shared, own, moved := rollback(5, 1), rollback(6, 2), rollback(7, 3)
+	for _, c := range []struct {
+		name  string
+		a, b  *Snapshot
+		opens string
+	}{
+		{"the same", with(one, two, shared), with(one, two, shared), "[]"},
+		{"an append", with(one, shared), with(one, two, shared), "[2]"},
+		{"an upsert", with(one, two, shared), with(one, two, three, shared, own), "[3 6]"},
+		{"a deletion", with(one, two, shared), with(one, two, shared, own), "[6]"},
+		{"a file that only one has, with what it displaced there", with(one, three, moved), with(one), "[3 7]"},
+		{"all of it replaced", with(one, two), with(three, four), "[1 2 3 4]"},
+		{"what was displaced in a file that is gone", with(one, two, own), with(one), "[2 6]"},
+	} {
+		for _, d := range []*Difference{Diff(c.a, c.b), Diff(c.b, c.a)} {
+			var ids []int64
+			for _, f := range d.Files() {
+				ids = append(ids, f.ID)
+			}
+			if got := fmt.Sprint(ids); got != c.opens || d.Empty() != (c.opens == "[]") {
+				t.Errorf("%s: opens %s, not %s", c.name, got, c.opens)
+			}
+			for id := range int64(8) {
+				named := strings.Contains(d.SideA()+d.SideB(), fmt.Sprintf("'/%d'", id))
+				if opens := strings.Contains(c.opens, fmt.Sprint(id)); named != opens {
+					t.Errorf("%s: the SQL names file %d: %v", c.name, id, named)
+				}
+			}
+		}
+	}
+}
+
+func TestBoundsAreComparedAsValues(t *testing.T) {
+	for _, c := range []struct {
+		typ           schema.Type
+		less, greater string
+	}{
+		{schema.Of(schema.Bigint), "9", "10"},
+		{schema.DecimalOf(38, 2), "-0.5", "0.00"},
+		{schema.DecimalOf(38, 0), "9223372036854775808", "10000000000000000000"},
+		{schema.Of(schema.Varchar), "10", "9"},
+		{schema.Of(schema.Timestamp), "-1", "0"},
+	} {
+		o := OrderOf(c.typ)
+		if o.Compare(c.less, c.greater) >= 0 || o.Compare(c.greater, c.less) <= 0 {
+			t.Errorf("%s: %s is not less than %s", c.typ, c.less, c.greater)
+		}
+		low, high := o.Bounds(&c.less, &c.less), o.Bounds(&c.greater, &c.greater)
+		if o.Overlap(low, high) || !o.Overlap(low, o.Join(low, high)) || !o.Overlap(nil, high) {
+			t.Errorf("%s: %s and %s", c.typ, c.less, c.greater)
+		}
+	}
+	if o := OrderOf(schema.Of(schema.UUID)); o != Unordered || !o.Overlap(&catalog.Bounds{}, &catalog.Bounds{}) {
+		t.Error("bounds of a type that keeps none exclude something")
+	}
+}
+
+// A key that a file can't hold leaves it unopened; one whose bounds are not known may hold any.
+func TestOnlyFilesThatMayHoldAKeyAreRead(t *testing.T) {
+	low, high, unknown := data(1), data(2), data(3)
+	low.Bounds, high.Bounds = &catalog.Bounds{Least: "1", Greatest: "9"}, &catalog.Bounds{Least: "10", Greatest: "20"}
+	part := with(low, high, unknown).Within(&catalog.Bounds{Least: "10", Greatest: "10"})
+	if len(part.Data) != 2 || part.Data[0] != high || part.Data[1] != unknown {
+		t.Errorf("%v", part.Data)
+	}
+}
