@@ -10,9 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -26,9 +24,6 @@ import (
 // make a dataset of their own.
 var served *fiber.App
 
-// clock is the store's: it stands still until a test moves it.
-var clock atomic.Int64
-
 func TestMain(m *testing.M) {
 	intake.ServeReader()
 	os.Exit(runTests(m))
@@ -40,10 +35,7 @@ func runTests(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	clock.Store(time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC).Unix())
-	store, err := storage.Open(context.Background(), dir, storage.Options{
-		Threads: 1, Now: func() time.Time { return time.Unix(clock.Load(), 0).UTC() },
-	})
+	store, err := storage.Open(context.Background(), dir, storage.Options{Threads: 1})
 	if err != nil {
 		panic(err)
 	}
