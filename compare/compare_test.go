@@ -216,7 +216,7 @@ func TestQualityAndCategories(t *testing.T) {
 	}
 }
 
-// Past the bound, categories are counted from the rows.
+// Beyond the bound, categories are counted from the rows.
 func TestManyCategories(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})
@@ -259,7 +259,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// Everything changed and nothing changed are told as well as a little.
+// The extremes, everything changed and nothing changed, are reported as well.
 func TestBothEnds(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x"})

@@ -9,7 +9,7 @@ import (
 	"rowback/storage/fault"
 )
 
-// Whatever a client writes as SQL is answered or refused with a sentence: names, AT and parameters are ours to read.
+// Whatever SQL a client sends is answered or refused with a sentence: we parse names, AT and parameters ourselves.
 func FuzzStatement(f *testing.F) {
 	for _, text := range []string{
 		"SELECT 1", "SELECT * FROM employees AT (VERSION => '1.0.0')", `FROM "employees@head~1"`, "SELECT $1, $name", "SELECT ?, ?",

@@ -16,10 +16,10 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// catalogSchema is the schema of the tables that tell of the project's datasets and their history.
+// catalogSchema is the schema of the tables about the project's datasets and their history.
 const catalogSchema = "rowback"
 
-// relation is a table of the catalog: its columns, with DuckDB's types, and what rows it has of a dataset.
+// relation is a table of the catalog: its columns, with DuckDB's types, and its rows for a dataset.
 type relation struct {
 	columns [][2]string
 	rows    func(ctx context.Context, store *storage.Store, s snapshot.State) ([][]any, error)
@@ -47,7 +47,7 @@ var relations = map[string]relation{
 	}, actionRows},
 }
 
-// catalogTable puts a table of the catalog into the sandbox.
+// catalogTable creates a table of the catalog in the sandbox.
 func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	table := schema.Fold(t.Name)
 	of, ok := relations[table]
@@ -73,7 +73,7 @@ func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	return of.create(ctx, n.box, table, rows)
 }
 
-// create makes the table of its rows, which go to DuckDB as JSON.
+// create creates the table from its rows, which are passed to DuckDB as JSON.
 func (r relation) create(ctx context.Context, box *duck.Conn, name string, rows [][]any) error {
 	text, err := json.Marshal(r.records(rows))
 	if err != nil {
@@ -94,7 +94,7 @@ func (r relation) create(ctx context.Context, box *duck.Conn, name string, rows 
 	return err
 }
 
-// records are rows as objects.
+// records returns rows as objects.
 func (r relation) records(rows [][]any) []map[string]any {
 	out := make([]map[string]any, len(rows))
 	for i, row := range rows {
@@ -161,7 +161,7 @@ func status(c catalog.Commit) string {
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// orNull is a value, or null where it says that there is none.
+// orNull returns a value, or null for the value that stands for none.
 func orNull[T comparable](v T) any {
 	var none T
 	if v == none {

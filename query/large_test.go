@@ -10,7 +10,7 @@ import (
 	"rowback/storage"
 )
 
-// series joins what f makes of the numbers from first to last.
+// series joins the results of f for the numbers from first to last.
 func series(first, last int, between string, f func(i int) string) string {
 	parts := make([]string, 0, last-first+1)
 	for i := first; i <= last; i++ {
@@ -23,7 +23,7 @@ func nested(open, inside, end string, times int) string {
 	return strings.Repeat(open, times) + inside + strings.Repeat(end, times)
 }
 
-// Statements that would keep DuckDB busy before they run are refused, and those that are just long are not.
+// Statements that would take DuckDB long to plan are refused; statements that are merely long are not.
 func TestLargeStatements(t *testing.T) {
 	w := open(t)
 	doubled := func(how string, levels int) string {

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the results that the statements of testdata have now")
 
-// TestStatements runs the files of testdata. Each has cases, apart by an empty line: lines of settings (params, limit),
+// TestStatements runs the files of testdata. Each has cases separated by an empty line: lines of settings (params, limit),
 // the statement, "----", and the result as lines of JSON, or the error.
 func TestStatements(t *testing.T) {
 	w := open(t)

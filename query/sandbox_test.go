@@ -19,7 +19,7 @@ import (
 	"rowback/storage/intake"
 )
 
-// What an attempt ends with.
+// The codes that attempts end with.
 const (
 	forbidden = "forbidden_sql"
 	notSQL    = "invalid_sql"
@@ -29,7 +29,7 @@ const (
 	tooLate   = "timeout"
 )
 
-// attempts are statements that ask for more than the datasets that they name. DATA stands for the store's folder, FILE
+// attempts are statements that try to access more than the datasets that they name. DATA stands for the store's folder, FILE
 // for a data file of another dataset.
 var attempts = []struct{ sql, code string }{
 	// Files.
@@ -61,7 +61,7 @@ var attempts = []struct{ sql, code string }{
 	{"FROM ST_Read('x.shp')", forbidden},
 	{"FROM sqlite_scan('DATA/catalog.db', 'datasets')", forbidden},
 	{"FROM arrow_scan(1, 2, 3)", forbidden},
-	// Statements that are no SELECT.
+	// Statements that are not a SELECT.
 	{"ATTACH 'DATA/catalog.db' AS c (TYPE sqlite)", notSQL},
 	{"DETACH memory", notSQL},
 	{"USE memory", notSQL},
@@ -93,7 +93,7 @@ var attempts = []struct{ sql, code string }{
 	{"VACUUM", notSQL},
 	{"CHECKPOINT", notSQL},
 	{"BEGIN TRANSACTION", notSQL},
-	// More than one statement, and what would end ours early.
+	// More than one statement, and text that would end our statement early.
 	{"SELECT 1; SELECT * FROM read_text('/etc/passwd')", notSQL},
 	{"SELECT 1; COPY employees TO '/tmp/x.csv'", notSQL},
 	{"SELECT 1) ; SELECT (2", notSQL},
@@ -103,7 +103,7 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT $$", notSQL},
 	{"SELECT 1 -- \n; DROP VIEW employees", notSQL},
 	{"SELECT '\x00'", notSQL},
-	// What the instance knows of itself.
+	// What the instance knows about itself.
 	{"SELECT getenv('HOME')", notSQL},
 	{"SELECT current_setting('allowed_paths')", forbidden},
 	{"SELECT getvariable('x')", forbidden},
@@ -161,7 +161,7 @@ var attempts = []struct{ sql, code string }{
 	{"SUMMARIZE read_text('/etc/passwd')", notSQL},
 	{"DESCRIBE (FROM read_text('/etc/passwd'))", forbidden},
 	{"DESCRIBE FROM read_text('/etc/passwd')", forbidden},
-	// A name that is given in one place and used in another.
+	// A name that is defined in one place and used in another.
 	{"SELECT (WITH duckdb_views AS (SELECT 1) SELECT 1), * FROM duckdb_views", noTable},
 	{"WITH a AS (FROM duckdb_views), duckdb_views AS (SELECT 1) FROM a", noTable},
 	{"WITH duckdb_views AS (FROM duckdb_views) FROM duckdb_views", noTable},
@@ -174,7 +174,7 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT json_execute_serialized_sql('{}')", notSQL},
 	{"FROM test_all_types()", forbidden},
 	{"FROM summary((SELECT 1))", forbidden},
-	// Other projects, and what is not there.
+	// Other projects, and datasets that do not exist.
 	{"SELECT * FROM salaries", noTable},
 	{`SELECT * FROM "00000000000000000000000000000009"`, noTable},
 	{`SELECT * FROM "salaries@1..2"`, noTable},
@@ -199,10 +199,10 @@ var attempts = []struct{ sql, code string }{
 // stuck is an expression that takes years, inside one function, where DuckDB can't be interrupted.
 const stuck = "repeat('a', 2000) ILIKE '%_a%_a%_a%_a%_a%_a%_b'"
 
-// leak is what no answer may have: places on the disk, our SQL, our code.
+// leak matches what no answer may contain: paths on the disk, our SQL, our code.
 var leak = regexp.MustCompile(`objects/|catalog\.db|\.parquet|read_parquet\(\[|\bc\d+\b|CREATE VIEW|"datasets\.|\.go:\d|goroutine|root:`)
 
-// TestAttempts makes each attempt and asserts that it ends as it should, without a word about the server, and that the
+// TestAttempts makes each attempt and asserts that it ends as it should, reveals nothing about the server, and that the
 // next good statement works.
 func TestAttempts(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
@@ -247,14 +247,14 @@ func attempt(t *testing.T, w *world, sql, codes string) {
 	}
 }
 
-// clipped is the name in a statement, which an answer may tell again.
+// clipped is the name in a statement, which an answer may repeat.
 func clipped(sql string) string {
 	_, name, _ := strings.Cut(sql, "'")
 	name, _, _ = strings.Cut(name, "'")
 	return name[:min(len(name), 60)]
 }
 
-// tree lists the files of a store, but for the database's own.
+// tree lists the files of a store, except for the database's own.
 func tree(t *testing.T, dir string) (list string) {
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if !d.IsDir() && !strings.Contains(path, "catalog.db") {
@@ -279,7 +279,7 @@ func unchanged(t *testing.T, w *world, before string) {
 	}
 }
 
-// A statement that needs more memory than it may have ends alone: commits and other statements beside it work.
+// A statement that needs more memory than allowed ends alone: concurrent commits and other statements work.
 func TestAHungryStatementHarmsNoOther(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
 	id := w.create(1, "employees", "id")
@@ -322,7 +322,7 @@ func TestAStatementEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Statements that can't be interrupted end with their context all the same, and give their places back; so do conditions,
+// Statements that can't be interrupted still end with their context, and free their sandboxes; so do conditions,
 // and commits that wait for one.
 func TestStuckStatementsEnd(t *testing.T) {
 	w := empty(t, storage.Options{})
@@ -365,7 +365,7 @@ func TestAKilledStatementLeavesNoFile(t *testing.T) {
 	unchanged(t, w, before)
 }
 
-// A process serves many statements, and each has an instance of its own: nothing that one did is there for the next.
+// A process serves many statements, each with its own instance: nothing that one did is visible to the next.
 func TestStatementsShareNothing(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
 	w.commit(w.create(1, "employees", "id"), "append", `[{"id":1,"name":"Ada"}]`)

@@ -19,8 +19,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// world is a store with the datasets that the statements of testdata are about. Its clock stands still between the
-// steps, and its ids are numbers, so that both can be written down there.
+// world is a store with the datasets that the statements of testdata use. Its clock stands still between the
+// steps, and its ids are numbers, so that both can be written there.
 type world struct {
 	testing.TB
 	*storage.Store
@@ -78,7 +78,7 @@ func (w *world) at(moment string) {
 	w.clock.Store(&t)
 }
 
-// done fails the test where a step of the world's making failed.
+// done fails the test if a step failed.
 func (w *world) done(err error) {
 	w.Helper()
 	if err != nil {
@@ -123,7 +123,7 @@ func (w *world) ask(ctx context.Context, s query.Statement) (string, output.Cut,
 	return strings.TrimSpace(out.String()), cut, err
 }
 
-// told is an error as clients see it, in one line.
+// told returns an error as clients see it, in one line.
 func told(err error) string {
 	e := storage.Explain(err)
 	out := e.Code + " " + e.Detail

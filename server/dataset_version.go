@@ -13,7 +13,7 @@ type datasetVersionCmd struct {
 	IncrementVersion incrementVersionCmd `cmd:"" help:"Name the head with the next version."`
 }
 
-// versionedFlags names a dataset as seed 000 does.
+// versionedFlags has the flags that name a dataset in seed 000.
 type versionedFlags struct {
 	remote
 	ProjectID   int64  `help:"Project ID." required:""`
@@ -30,7 +30,7 @@ const versionsPath = "/api/v1/datasets/versions"
 type listVersionsCmd struct {
 	versionedFlags
 	formatFlag
-	All bool `help:"Inactive versions too."`
+	All bool `help:"Include inactive versions."`
 }
 
 // Run lists versions.
@@ -99,7 +99,7 @@ func (cmd *incrementVersionCmd) Run(c console) error {
 	return say(c, cmd.remote, "/increment", cmd.body(map[string]any{"version_type": cmd.VersionType, "description": cmd.Description}))
 }
 
-// say posts and prints the answer's message.
+// say posts a request and prints the answer's message.
 func say(c console, r remote, path string, body map[string]any) error {
 	var answer struct {
 		Message string `json:"message"`

@@ -14,7 +14,7 @@ import (
 	"rowback/storage"
 )
 
-// flightServer is the Arrow Flight SQL face on its own port; nil: there is none.
+// flightServer is the Arrow Flight SQL face on its own port; nil if it is off.
 type flightServer struct {
 	face     *flight.Face
 	listener net.Listener
@@ -50,7 +50,7 @@ func (s *flightServer) collectors() []prometheus.Collector {
 	return s.face.Collectors()
 }
 
-// serve answers calls until the face is stopped; where there is none, it waits for ctx.
+// serve answers calls until the face is stopped; without a face, it waits for ctx.
 func (s *flightServer) serve(ctx context.Context) error {
 	if s == nil {
 		<-ctx.Done()

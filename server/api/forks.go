@@ -13,7 +13,7 @@ import (
 type forkIn struct {
 	datasetIn
 	headerIn
-	Name        string  `json:"name" description:"Of the fork; empty: FORK #n of this dataset's."`
+	Name        string  `json:"name" description:"Of the fork; by default FORK #n of this dataset's name."`
 	Description *string `json:"description" description:"Of the fork; null: this dataset's."`
 	Ref         string  `json:"ref" default:"head" description:"Where the fork starts."`
 	Project     int64   `json:"project_id" description:"Of the fork; 0: this dataset's."`

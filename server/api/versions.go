@@ -17,7 +17,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// The routes of seed 000, to the letter: bodies, answers and sentences are the document's.
+// The routes of seed 000, to the letter: requests, answers and sentences are as the document has them.
 
 type seedVersion struct {
 	Version      string    `json:"version"`
@@ -210,7 +210,7 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 	return &fault.Error{Kind: fault.NotFound, Code: "version_not_found", Detail: fmt.Sprintf("No versions found for dataset '%s'", in.DatasetName)}
 }
 
-// monitorIn are the bounds of what is noteworthy.
+// monitorIn has the thresholds of what is noteworthy.
 type monitorIn struct {
 	ProjectID    int64   `query:"project_id" description:"Only of this project." json:"-"`
 	RapidCount   int     `query:"rapid_count" default:"3" description:"So many versions …" json:"-"`
@@ -306,7 +306,7 @@ func (a *API) monitor(ctx context.Context, out *monitorView, s snapshot.State, i
 	return nil
 }
 
-// densest finds the most versions that were made within a span, and the span that they took.
+// densest returns the largest number of versions made within a span, and the time between the first and last of them.
 func densest(versions []catalog.Version, span time.Duration) (most int, took time.Duration) {
 	for i, first := range versions {
 		for j := len(versions) - 1; j >= i; j-- {

@@ -40,7 +40,7 @@ func open(t *testing.T) *storage.Store {
 	return store
 }
 
-// creating is a call that makes a dataset, and counts how often it is made.
+// creating returns a call that creates a dataset, and counts how often it does.
 func creating(store *storage.Store, name string, made *atomic.Int32) calls.Call[snapshot.State] {
 	return calls.Call[snapshot.State]{
 		Request: storage.Request{User: "ada"},

@@ -16,7 +16,7 @@ import (
 
 const refusal = "HTTP/1.1 503 Service Unavailable\r\n\r\n"
 
-// soon is more time than anything here takes.
+// soon is longer than anything here takes.
 const soon = 20 * time.Second
 
 func listen(t *testing.T, p *conns.Pool) net.Listener {

@@ -17,10 +17,10 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// maxCells is how many values one answer may have: they are held in memory, since they are sent by column.
+// maxCells is the most values of one answer: they are held in memory, because they are sent by column.
 const maxCells = 4_000_000
 
-// page is which records are asked for, in the order of the key.
+// page selects records, in key order.
 type page struct{ limit, offset int64 }
 
 func pageOf(c *fiber.Ctx) (p page, err error) {
@@ -31,7 +31,7 @@ func pageOf(c *fiber.Ctx) (p page, err error) {
 	return p, err
 }
 
-// columns reads columns of a snapshot, as the clients want the values, by variable id.
+// columns reads columns of a snapshot by variable id, with values in the form that the clients expect.
 func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page) (map[string][]json.RawMessage, error) {
 	out := map[string][]json.RawMessage{}
 	for _, c := range columns {
@@ -79,7 +79,7 @@ func (f *Face) records(ctx context.Context, snap *snapshot.Snapshot, columns []s
 	return &text, err
 }
 
-// query is the SQL of a page of records in the order of the key, with columns named after the variables' ids.
+// query returns the SQL of a page of records in key order, with columns named after the variables' ids.
 func query(from string, key, columns []schema.Column, p page) output.Query {
 	var q output.Query
 	list := make([]string, len(columns))
@@ -97,7 +97,7 @@ func query(from string, key, columns []schema.Column, p page) output.Query {
 	return q
 }
 
-// wireValue is the SQL of a value, and its type: what is neither a number nor a time is text.
+// wireValue returns the SQL of a value, and its type: what is neither a number nor a time is text.
 func wireValue(c schema.Column) (sql string, typ schema.Type) {
 	value := "r." + duck.Ident(c.Name)
 	switch wireType(c) {
@@ -161,7 +161,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 	return showView(c, data[variableID(column)])
 }
 
-// getVariableSummary tells how many records have a value of a variable.
+// getVariableSummary shows how many records have a value for a variable.
 func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)

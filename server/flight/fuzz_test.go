@@ -12,7 +12,7 @@ import (
 	"rowback/storage/fault"
 )
 
-// Descriptors of DoPut are read or refused with a sentence.
+// Descriptors of DoPut are parsed, or refused with a sentence.
 func FuzzCommand(f *testing.F) {
 	for _, text := range []string{`{"dataset":"d","mode":"append"}`, `{"dataset":"d","mode":"upsert","expected_head":-1,"metadata":{}}`, `{}`, `{"dataset":1}`, `{`} {
 		f.Add([]byte(text))

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// routes are the calls that take bytes of the client's, each with those bytes in the place that they have.
+// routes are the calls that decode bytes from the client, each given those bytes.
 var routes = map[string]func(c *client, text []byte) error{
 	"ticket": func(c *client, text []byte) error {
 		r, err := c.DoGet(context.Background(), &arrowflight.Ticket{Ticket: text})
@@ -113,7 +113,7 @@ func packed(t *testing.T, m proto.Message) []byte {
 	return text
 }
 
-// A ticket is the client's to change: what it makes of it is looked at like a statement of its own.
+// A client can change a ticket: what it changes is checked like any statement of its own.
 func TestAForgedTicketReachesNothingElse(t *testing.T) {
 	c := dial(t, address)
 	salaries, err := store.FindDataset(context.Background(), 2, "salaries")

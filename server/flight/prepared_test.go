@@ -180,7 +180,7 @@ func TestWhatPreparingTells(t *testing.T) {
 	refused(t, "an unknown column", err, codes.InvalidArgument, "Line 1, column 8")
 }
 
-// Some drivers put each value into the type that was told: it must hold what the parameter may be.
+// Some drivers convert each value to the parameter's type, so that must hold every value that the parameter may have.
 func TestTheTypesOfParametersAreTold(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
 	const row = "(SELECT 1::TINYINT AS i, 2::UBIGINT AS u, 3::HUGEINT AS h, 1.5::FLOAT AS f, 1.25::DECIMAL(10, 2) AS d, 'a'::ENUM('a', 'b') AS e, DATE '2026-01-31' AS day, TIMESTAMP '2026-01-31 10:00:00' AS t, TIMESTAMPTZ '2026-01-31 10:00:00Z' AS z, true AS b, [1] AS l)"
@@ -230,7 +230,7 @@ func TestAPreparedStatementIsLookedAtAnew(t *testing.T) {
 	}
 }
 
-// A handle that two connections have: whoever binds last is asked for, and nothing breaks.
+// Two connections use one handle: the last binding counts, and nothing breaks.
 func TestAPreparedStatementOfTwoConnections(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
 	p, err := c.Prepare(ctx, "SELECT ?::INTEGER AS n")

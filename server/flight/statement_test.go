@@ -100,7 +100,7 @@ func TestBadStatements(t *testing.T) {
 	refused(t, "a value that can't be cast", err, codes.InvalidArgument, "Could not convert")
 }
 
-// Attempts to get out of the sandbox end as over HTTP: it is the same. All of them are in the query package.
+// Attempts to escape from the sandbox end as over HTTP: the sandbox is the same. All of them are in the query package.
 func TestTheSandboxHolds(t *testing.T) {
 	c := dial(t, address)
 	for _, sql := range []string{
@@ -124,7 +124,7 @@ func TestTheSchemaOfAStatement(t *testing.T) {
 	}
 }
 
-// endless has more rows than anyone waits for.
+// endless has more rows than anyone would wait for.
 const endless = "SELECT a.range, b.range AS other FROM range(10000000) a, range(10000000) b"
 
 func TestAClientThatLeavesEndsItsStatement(t *testing.T) {
