@@ -10,7 +10,8 @@ import (
 
 // Insights are what the changes between two versions amount to (seed 000, "Version Comparison and Analysis").
 type Insights struct {
-	GrowthRate        *float64          `json:"growth_rate"`   // entries gained, as a share of the earlier ones; null if there were none
+	// entries gained, as a share of the earlier ones; null if there were none
+	GrowthRate        *float64          `json:"growth_rate"`
 	QualityTrend      string            `json:"quality_trend"` // improving, declining, stable or unknown
 	CategoryEvolution CategoryEvolution `json:"category_evolution"`
 	Recommendations   []string          `json:"recommendations"`
@@ -39,7 +40,9 @@ func (s Summary) Insights() Insights {
 	if s.Quality.From != nil && s.Quality.To != nil {
 		out.QualityTrend = trend(s.QualityScoreChange)
 	}
-	out.CategoryEvolution = CategoryEvolution{Added: s.CategoriesAdded, Removed: s.CategoriesRemoved, Changes: map[string]int64{}}
+	out.CategoryEvolution = CategoryEvolution{
+		Added: s.CategoriesAdded, Removed: s.CategoriesRemoved, Changes: map[string]int64{},
+	}
 	for c, n := range s.Categories {
 		if n.From != n.To {
 			out.CategoryEvolution.Changes[c] = n.To - n.From
@@ -60,8 +63,8 @@ func trend(change float64) string {
 	return "declining"
 }
 
-// increment returns the part of the version that the changes call for (seed 000, "Version Increment Timing"): what breaks
-// readers is major, what is new to them is minor, the rest is patch.
+// increment returns the part of the version that the changes call for (seed 000, "Version Increment Timing"): what
+// breaks readers is major, what is new to them is minor, the rest is patch.
 func (s Summary) increment() (part, reason string) {
 	added := ""
 	for _, c := range s.SchemaChanges {
@@ -103,11 +106,17 @@ func (i *Insights) recommend(s Summary) {
 			i.Recommendations = append(i.Recommendations, fmt.Sprintf(format, args...))
 		}
 	}
-	say(i.QualityTrend == "declining", "The average quality fell by %s%%: check the added and modified records before you use this version.", percent(math.Abs(s.QualityScoreChange)))
-	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was intended.", len(s.CategoriesRemoved), first(s.CategoriesRemoved))
-	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1, "More than a tenth of the entries were removed: keep a backup of the earlier version.")
-	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2, "More than half of the entries were modified: compare by column to see what changed.")
-	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0, "Name the new state with a %s increment: %s.", i.VersionType, i.VersionReason)
+	say(i.QualityTrend == "declining",
+		"The average quality fell by %s%%: check the added and modified records before you use this version.",
+		percent(math.Abs(s.QualityScoreChange)))
+	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was intended.",
+		len(s.CategoriesRemoved), first(s.CategoriesRemoved))
+	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1,
+		"More than a tenth of the entries were removed: keep a backup of the earlier version.")
+	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2,
+		"More than half of the entries were modified: compare by column to see what changed.")
+	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0, "Name the new state with a %s increment: %s.",
+		i.VersionType, i.VersionReason)
 	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified == 0, "The entries are the same: a new version is not needed.")
 }
 

@@ -26,13 +26,15 @@ const (
 	casts    = `(?:` + gap + `*::` + gap + `*(?:` + atType + `|\w+))*`
 	cast     = `CAST` + gap + `*\(` + gap + `*` + literal + gap + `+AS` + gap + `+(?:` + atType + `|\w+)` + gap + `*\)`
 	atSchema = `(?:` + atName + gap + `*\.` + gap + `*){0,2}`
-	atClause = `(?is)^` + atSchema + atName + `(` + gap + `+(?:AS` + gap + `+)?` + atName + `(?:` + atNames + `)?)?` + gap + `+AT` + gap + `*\(` + gap +
+	atClause = `(?is)^` + atSchema + atName + `(` + gap + `+(?:AS` + gap + `+)?` + atName + `(?:` + atNames + `)?)?` +
+		gap + `+AT` + gap + `*\(` + gap +
 		`*(?:VERSION|TIMESTAMP)` + gap + `*=>` + gap + `*(?:` + literal + casts + `|` + cast + `)` + gap + `*\)`
 )
 
 var atPattern = regexp.MustCompile(atClause)
 
-const wantsLiteral = "AT takes a literal or a parameter, as in AT (VERSION => '1.0.0'), AT (TIMESTAMP => '2026-01-31T10:00:00Z') or AT (VERSION => $1), after the table's alias."
+const wantsLiteral = "AT takes a literal or a parameter, as in AT (VERSION => '1.0.0'), AT (TIMESTAMP => " +
+	"'2026-01-31T10:00:00Z') or AT (VERSION => $1), after the table's alias."
 
 // nameVersions replaces each table with an AT clause by the equivalent name: employees AT (VERSION => '1.0.0') becomes
 // "employees@1.0.0". It returns the values of the remaining parameters.
@@ -60,16 +62,19 @@ func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.P
 	t.rewrite()
 	var err error
 	t.Select, err = clientsql.ParseSelect(ctx, box, t.sql)
-	return slices.DeleteFunc(values, func(p duck.Param) bool { return !slices.Contains(t.Parameters, p.Name) }), t.explain(err)
+	return slices.DeleteFunc(values,
+		func(p duck.Param) bool { return !slices.Contains(t.Parameters, p.Name) }), t.explain(err)
 }
 
 // named returns the edit that names a table's version, and whether a parameter holds the version.
 func (t *text) named(table clientsql.Table, values []duck.Param) (e edit, parameter bool, refused *fault.Error) {
 	switch {
 	case table.Schema != "" && schema.Fold(table.Schema) != viewSchema:
-		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName), clip(table.Name, maxName))
+		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName),
+			clip(table.Name, maxName))
 	case strings.Contains(table.Name, "@"):
-		return e, false, refuse("invalid_sql", "%q already names a version; leave out AT, or the part after the @.", clip(table.Name, maxName))
+		return e, false, refuse("invalid_sql", "%q already names a version; leave out AT, or the part after the @.",
+			clip(table.Name, maxName))
 	}
 	m := atPattern.FindStringSubmatch(t.written[table.Offset:])
 	if m == nil {
@@ -109,7 +114,8 @@ func refOf(name string, values []duck.Param) (string, *fault.Error) {
 			return strconv.FormatInt(v, 10), nil
 		}
 	}
-	return "", refuse("invalid_params", "params: $%s selects the state of a dataset (AT). Use a string such as \"1.0.0\", or a commit id.", name)
+	return "", refuse("invalid_params",
+		"params: $%s selects the state of a dataset (AT). Use a string such as \"1.0.0\", or a commit id.", name)
 }
 
 // token matches parameters, and the tokens inside which nothing is a parameter.
@@ -118,8 +124,10 @@ var token = regexp.MustCompile(`(?s)[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'|"(?:
 // renumber numbers the remaining numbered parameters from 1, without gaps.
 func (t *text) renumber(values *[]duck.Param) error {
 	found, kept := t.numbered()
-	if asked := slices.DeleteFunc(slices.Clone(t.asked), func(name string) bool { return !isNumber(name) }); len(found) != len(asked) {
-		return refuse("invalid_sql", "A parameter of AT can't be distinguished from the others. Write all parameters as $name.")
+	if asked := slices.DeleteFunc(slices.Clone(t.asked),
+		func(name string) bool { return !isNumber(name) }); len(found) != len(asked) {
+		return refuse("invalid_sql",
+			"A parameter of AT can't be distinguished from the others. Write all parameters as $name.")
 	}
 	numbers := map[string]string{}
 	for i, n := range slices.Sorted(maps.Keys(kept)) {

@@ -65,7 +65,8 @@ func (n *names) database() string { return strconv.FormatInt(n.project, 10) }
 
 // attach creates a database with the project's name, if the statement uses it: "1".datasets.employees.
 func (n *names) attach(ctx context.Context, t *text) error {
-	if !slices.ContainsFunc(t.Tables, func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
+	if !slices.ContainsFunc(t.Tables,
+		func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
 		return nil
 	}
 	_, err := n.box.Exec(ctx, "ATTACH ':memory:' AS "+duck.Ident(n.database())+"; USE "+duck.Ident(n.database()))
@@ -83,7 +84,11 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	dataset, ref, _ := strings.Cut(meant, "@")
 	d, err := n.dataset(ctx, dataset)
 	if settled && fault.KindOf(err) == fault.NotFound {
-		return &fault.Error{Kind: fault.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("The dataset that %q meant no longer exists. Ask for the statement's schema again.", clip(t.Name, maxName))}
+		return &fault.Error{
+			Kind: fault.NotFound, Code: "dataset_not_found",
+			Detail: fmt.Sprintf("The dataset that %q meant no longer exists. Ask for the statement's schema again.",
+				clip(t.Name, maxName)),
+		}
 	}
 	if err != nil {
 		return err
@@ -94,7 +99,8 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 			continue
 		}
 		if v.means != means {
-			return refuse("ambiguous_name", "%q and %q are different tables, but the same name in SQL. Use the id of one of the datasets.", v.name, t.Name)
+			return refuse("ambiguous_name",
+				"%q and %q are different tables, but the same name in SQL. Use the id of one of the datasets.", v.name, t.Name)
 		}
 		return nil
 	}
@@ -129,7 +135,10 @@ func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, erro
 }
 
 func (n *names) noDataset(ctx context.Context, name string, have []string) error {
-	e := &fault.Error{Kind: fault.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project)}
+	e := &fault.Error{
+		Kind: fault.NotFound, Code: "dataset_not_found",
+		Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project),
+	}
 	if len(have) == 0 {
 		e.Detail += ", which has none yet."
 		return e
@@ -144,7 +153,9 @@ func (n *names) noDataset(ctx context.Context, name string, have []string) error
 
 // source returns the SQL of a dataset at a ref, or of the difference between two refs, with the commits and the files
 // that it reads.
-func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql, commits string, files []string, err error) {
+func (n *names) source(
+	ctx context.Context, d catalog.Dataset, ref string,
+) (sql, commits string, files []string, err error) {
 	from, to, isDiff := strings.Cut(ref, "..")
 	a, err := n.store.Snapshot(ctx, d.ID, from)
 	if err != nil {

@@ -80,7 +80,8 @@ func (p *prepared) shape(ctx context.Context) (Shape, error) {
 	if err := output.CheckTypes(p.query.Columns, intake.Arrow); err != nil {
 		return out, p.text.explain(err)
 	}
-	none, err := p.box.Batch(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...) // read to its end: otherwise the sandbox's process would end with it
+	// read to its end: otherwise the sandbox's process would end with it
+	none, err := p.box.Batch(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...)
 	if err != nil {
 		return out, p.text.explain(err)
 	}

@@ -119,8 +119,8 @@ func nested(part any) bool {
 	return false
 }
 
-// partOf converts a JSON value, or a part of one, to the types that DuckDB's values are made from. depth is how many lists
-// and objects may still be nested.
+// partOf converts a JSON value, or a part of one, to the types that DuckDB's values are made from. depth is how many
+// lists and objects may still be nested.
 func partOf(given any, depth int) (any, error) {
 	if depth == 0 {
 		return nil, fmt.Errorf("has more than %d nested lists and objects", maxDepth-1)
@@ -156,7 +156,8 @@ func object(given map[string]any, depth int) (any, error) {
 			return nil, err
 		}
 		if name == "" || folded[schema.Fold(name)] {
-			return nil, fmt.Errorf("has an object with the field %q twice, or a field without a name. SQL ignores case", clip(name, maxName))
+			return nil, fmt.Errorf("has an object with the field %q twice, or a field without a name. SQL ignores case",
+				clip(name, maxName))
 		}
 		folded[schema.Fold(name)] = true
 		out[name] = value

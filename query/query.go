@@ -1,10 +1,10 @@
 // Package query runs clients' SQL over datasets at any of their versions (design, section 8).
 //
-// A table of a statement is a dataset, by name or id, with a ref after @: employees, "employees@1.0.0", "employees@17". Two
-// refs select the difference between them: "employees@1.0.0..1.0.1". The tables of the schema rowback show the catalog:
-// the history itself. Each statement runs in its own sandbox, which can read the files of the versions that it names and
-// nothing else; before it runs, storage checks everything that it touches. The tests are statements with their results, in
-// testdata, and a table of attempts to escape from the sandbox.
+// A table of a statement is a dataset, by name or id, with a ref after @: employees, "employees@1.0.0", "employees@17".
+// Two refs select the difference between them: "employees@1.0.0..1.0.1". The tables of the schema rowback show the
+// catalog: the history itself. Each statement runs in its own sandbox, which can read the files of the versions that it
+// names and nothing else; before it runs, storage checks everything that it touches. The tests are statements with
+// their results, in testdata, and a table of attempts to escape from the sandbox.
 package query
 
 import (
@@ -39,7 +39,9 @@ const maxText = 500_000
 
 // Write runs a statement and writes its result to w, in a format. scratch is a path for a temporary file. It returns
 // why the result was cut, if it was. ctx ends it.
-func Write(ctx context.Context, store *storage.Store, s Statement, format intake.Format, w io.Writer, scratch string) (output.Cut, error) {
+func Write(
+	ctx context.Context, store *storage.Store, s Statement, format intake.Format, w io.Writer, scratch string,
+) (output.Cut, error) {
 	p, err := prepare(ctx, store, s, output.Scratch(format, scratch))
 	if err != nil {
 		return output.Whole, err
@@ -79,9 +81,11 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 	return p, nil
 }
 
-// read parses a statement in a sandbox, creates the tables that the statement names there, and locks it. values returns the
-// values of its parameters.
-func read(ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error)) (p *prepared, err error) {
+// read parses a statement in a sandbox, creates the tables that the statement names there, and locks it. values returns
+// the values of its parameters.
+func read(
+	ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error),
+) (p *prepared, err error) {
 	box, err := store.Sandboxes.Open(ctx, false)
 	if err != nil {
 		return nil, err
@@ -101,7 +105,10 @@ func read(ctx context.Context, store *storage.Store, s Statement, files []string
 	if p.query.Params, err = p.text.nameVersions(ctx, box, p.query.Params); err != nil {
 		return nil, err
 	}
-	n := &names{store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}, known: s.Meaning, means: p.meaning}
+	n := &names{
+		store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}, known: s.Meaning,
+		means: p.meaning,
+	}
 	if err := n.resolve(ctx, p.text); err != nil {
 		return nil, err
 	}

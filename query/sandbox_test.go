@@ -29,8 +29,8 @@ const (
 	tooLate   = "timeout"
 )
 
-// attempts are statements that try to access more than the datasets that they name. DATA stands for the store's folder, FILE
-// for a data file of another dataset.
+// attempts are statements that try to access more than the datasets that they name. DATA stands for the store's folder,
+// FILE for a data file of another dataset.
 var attempts = []struct{ sql, code string }{
 	// Files.
 	{"SELECT * FROM 'x.parquet'", noTable},
@@ -165,7 +165,8 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT (WITH duckdb_views AS (SELECT 1) SELECT 1), * FROM duckdb_views", noTable},
 	{"WITH a AS (FROM duckdb_views), duckdb_views AS (SELECT 1) FROM a", noTable},
 	{"WITH duckdb_views AS (FROM duckdb_views) FROM duckdb_views", noTable},
-	{"WITH RECURSIVE duckdb_views AS (SELECT sql FROM duckdb_views UNION ALL SELECT 'x' FROM duckdb_views WHERE false) FROM duckdb_views", noTable},
+	{"WITH RECURSIVE duckdb_views AS (SELECT sql FROM duckdb_views UNION ALL SELECT 'x' FROM duckdb_views WHERE false) " +
+		"FROM duckdb_views", noTable},
 	// SQL in text.
 	{"FROM query('SELECT 1')", forbidden},
 	{"FROM query_table('employees')", forbidden},
@@ -184,7 +185,8 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT count(*) FROM generate_series(1, 9000000000000000000)", tooLate},
 	{"WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t", tooLate},
 	{"SELECT list(range) FROM range(1000000000)", tooLate + " " + noMemory},
-	{"SELECT string_agg(range::VARCHAR || 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', '') FROM range(1000000000)", tooLate + " " + noMemory},
+	{"SELECT string_agg(range::VARCHAR || 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', '') FROM range(1000000000)",
+		tooLate + " " + noMemory},
 	{"SELECT count(*) FROM (SELECT DISTINCT hash(range) FROM range(10000000000))", tooLate + " " + noMemory},
 	{"SELECT " + stuck, tooLate},
 	{"SELECT levenshtein(repeat('ab', 100000), repeat('ba', 100000))", tooLate},
@@ -219,7 +221,8 @@ func TestAttempts(t *testing.T) {
 		t.Run(name, func(t *testing.T) { attempt(t, w, words.Replace(a.sql), a.code) })
 	}
 	unchanged(t, w, before)
-	if got, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
+	if got, _, err := w.ask(context.Background(),
+		query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
 		t.Errorf("a good statement afterwards: %s %v", got, err)
 	}
 }
@@ -316,7 +319,8 @@ func TestAStatementEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	time.AfterFunc(100*time.Millisecond, func() { cancel(gone) })
 	start := time.Now()
-	_, _, err := w.ask(ctx, query.Statement{SQL: "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"})
+	_, _, err := w.ask(ctx,
+		query.Statement{SQL: "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"})
 	if !errors.Is(err, gone) || time.Since(start) > 3*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
@@ -341,11 +345,13 @@ func TestStuckStatementsEnd(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := w.Commit(ctx, id, storage.Change{Mode: "delete", Where: stuck}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := w.Commit(ctx, id,
+		storage.Change{Mode: "delete", Where: stuck}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the commit ended with %v", err)
 	}
 	running.Wait()
-	if got, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
+	if got, _, err := w.ask(context.Background(),
+		query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
 		t.Errorf("a good statement afterwards: %s %v", got, err)
 	}
 }
@@ -354,9 +360,12 @@ func TestStuckStatementsEnd(t *testing.T) {
 func TestAKilledStatementLeavesNoFile(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
 	before := tree(t, w.dir)
-	for _, sql := range []string{"SELECT range FROM range(1000000000000)", "SELECT range FROM range(1000000000) ORDER BY hash(range)"} {
+	for _, sql := range []string{
+		"SELECT range FROM range(1000000000000)", "SELECT range FROM range(1000000000) ORDER BY hash(range)",
+	} {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		_, err := query.Write(ctx, w.Store, query.Statement{SQL: sql, Project: 1}, intake.Parquet, io.Discard, w.Scratch("result"))
+		_, err := query.Write(ctx, w.Store, query.Statement{SQL: sql, Project: 1}, intake.Parquet, io.Discard,
+			w.Scratch("result"))
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s ended with %v", sql, err)
@@ -372,15 +381,19 @@ func TestStatementsShareNothing(t *testing.T) {
 	w.commit(w.create(2, "salaries", "id"), "append", `[{"id":1,"salary":"a secret"}]`)
 	before := tree(t, w.dir)
 	for range 80 { // more than one process serves
-		for project, sql := range map[int64]string{1: "SELECT name AS v FROM employees", 2: "SELECT salary AS v FROM salaries"} {
+		for project, sql := range map[int64]string{
+			1: "SELECT name AS v FROM employees", 2: "SELECT salary AS v FROM salaries",
+		} {
 			want := map[int64]string{1: `{"v":"Ada"}`, 2: `{"v":"a secret"}`}[project]
 			var out bytes.Buffer
-			_, err := query.Write(context.Background(), w.Store, query.Statement{SQL: sql, Project: project}, intake.NDJSON, &out, "")
+			_, err := query.Write(context.Background(), w.Store, query.Statement{SQL: sql, Project: project}, intake.NDJSON,
+				&out, "")
 			if got := strings.TrimSpace(out.String()); got != want || err != nil {
 				t.Fatalf("got %s %v, want %s", got, err, want)
 			}
 		}
-		if _, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT * FROM salaries"}); storage.Explain(err).Code != noTable {
+		if _, _, err := w.ask(context.Background(),
+			query.Statement{SQL: "SELECT * FROM salaries"}); storage.Explain(err).Code != noTable {
 			t.Fatal(err)
 		}
 	}

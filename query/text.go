@@ -36,7 +36,8 @@ func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 	case strings.TrimSpace(written) == "":
 		return nil, refuse("invalid_sql", "sql: is empty. Write one SELECT.").With("field", "sql")
 	case len(written) > maxText:
-		return nil, refuse("invalid_sql", "sql: has %d bytes, and the limit is %d.", len(written), maxText).With("field", "sql")
+		return nil, refuse("invalid_sql", "sql: has %d bytes, and the limit is %d.", len(written),
+			maxText).With("field", "sql")
 	case strings.ContainsRune(written, 0), !utf8.ValidString(written):
 		return nil, refuse("invalid_sql", "sql: has a NUL character, or is not UTF-8.").With("field", "sql")
 	}
@@ -52,8 +53,8 @@ func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 // atEnd is what may follow a statement.
 var atEnd = regexp.MustCompile(`(?s)^(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?\*/)*$`)
 
-// dropEnd removes the semicolon from a statement's end, and the comments after it. A semicolon inside a string or comment
-// is recognized by what is before it, which is then not a statement, or the same statement.
+// dropEnd removes the semicolon from a statement's end, and the comments after it. A semicolon inside a string or
+// comment is recognized by what is before it, which is then not a statement, or the same statement.
 func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
 	for i, c := range t.written {
 		if c != ';' || !atEnd.MatchString(t.written[i:]) {
@@ -106,7 +107,8 @@ func (t *text) explain(err error) error {
 		return clientsql.Explain(err)
 	}
 	offset := -1
-	if start := strings.Index(failure.Statement, t.sql); failure.Offset >= start && start >= 0 && failure.Offset-start <= len(t.sql) {
+	if start := strings.Index(failure.Statement, t.sql); failure.Offset >= start && start >= 0 &&
+		failure.Offset-start <= len(t.sql) {
 		offset = failure.Offset - start
 	}
 	return t.located(refuse("invalid_sql", "The SQL can't be run: %s", said(err, failure.Hint)), offset)

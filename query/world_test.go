@@ -50,16 +50,19 @@ func open(t testing.TB) *world {
 	w := empty(t, storage.Options{})
 	employees := w.create(1, "employees", "id")
 	w.at("2026-01-31T10:00:00Z")
-	w.commit(employees, catalog.Append, `[{"id":1,"name":"Ada","city":"Bergen","pay":10.5},{"id":2,"name":"Ben","city":"Turin","pay":20.25},{"id":3,"name":"Chitra","city":"Nara","pay":null}]`)
+	w.commit(employees, catalog.Append,
+		`[{"id":1,"name":"Ada","city":"Bergen","pay":10.5},{"id":2,"name":"Ben","city":"Turin","pay":20.25},{"id":3,"name":"Chitra","city":"Nara","pay":null}]`)
 	w.version(employees, "major")
 	w.at("2026-02-28T10:00:00Z")
 	w.commit(employees, catalog.Upsert, `[{"id":2,"city":"Milan"},{"id":4,"name":"Dario","city":"Oslo","pay":40}]`)
 	w.version(employees, "patch")
-	_, err := w.CreateSavepoint(context.Background(), employees, storage.NewSavepoint{Description: "before the survey"}, storage.Request{User: "eva"})
+	_, err := w.CreateSavepoint(context.Background(), employees, storage.NewSavepoint{Description: "before the survey"},
+		storage.Request{User: "eva"})
 	w.done(err)
 	w.at("2026-03-31T10:00:00Z")
 	w.commit(employees, catalog.Delete, `[{"id":1}]`)
-	_, _, err = w.CreateVariable(context.Background(), employees, storage.NewVariable{Name: "shout", Derivation: "upper(name)"}, storage.Request{})
+	_, _, err = w.CreateVariable(context.Background(), employees,
+		storage.NewVariable{Name: "shout", Derivation: "upper(name)"}, storage.Request{})
 	w.done(err)
 	plain := w.create(1, "team members")
 	w.commit(plain, catalog.Append, `[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]}},{"tags":[],"home":null}]`)
@@ -88,7 +91,8 @@ func (w *world) done(err error) {
 
 func (w *world) create(project int64, name string, key ...string) string {
 	w.Helper()
-	made, err := w.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key}, storage.Request{})
+	made, err := w.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key},
+		storage.Request{})
 	w.done(err)
 	return made.Dataset.ID
 }
@@ -104,7 +108,9 @@ func (w *world) try(dataset string, mode catalog.Mode, format intake.Format, bod
 		return err
 	}
 	_, err := w.Commit(context.Background(), dataset, storage.Change{
-		Mode: mode, Upload: intake.Upload{Format: format, Path: path, Size: int64(len(body))}, Request: storage.Request{User: "eva"},
+		Mode: mode, Upload: intake.Upload{
+			Format: format, Path: path, Size: int64(len(body)),
+		}, Request: storage.Request{User: "eva"},
 	})
 	return err
 }

@@ -64,7 +64,8 @@ func (cmd *actionsCmd) Run(c console) error {
 		query.Set("key", strings.Join(cmd.Key, ","))
 		query.Set("limit", fmt.Sprint(cmd.Limit))
 	case cmd.User != "" || len(cmd.Key) > 0:
-		return errors.New("--user and --key can't be combined with --since-forking and --upstream-delta, which show everything to be merged")
+		return errors.New("--user and --key can't be combined with --since-forking and --upstream-delta, which show " +
+			"everything to be merged")
 	default:
 		path = cmd.path("actions", delta)
 	}

@@ -21,29 +21,54 @@ type boundary struct {
 var boundaries = []boundary{
 	{"rowback/storage/schema", nil, "types and columns are plain Go: their tests need no database"},
 	{"rowback/storage/fault", nil, "what a refusal says is plain data: every package may return one"},
-	{"rowback/storage/clientsql", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"}, "what clients' SQL may say does not depend on what is stored: it knows no store and no snapshot"},
-	{"rowback/storage/snapshot", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault"}, "a state, and what two of them do not share, are made of the catalog's rows: it knows no store"},
+	{"rowback/storage/clientsql", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"},
+		"what clients' SQL may say does not depend on what is stored: it knows no store and no snapshot"},
+	{"rowback/storage/snapshot",
+		[]string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault"},
+		"a state, and what two of them do not share, are made of the catalog's rows: it knows no store"},
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
-	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is up to the domain"},
-	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"}, "files as Parquet"},
-	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"}, "it compares stored files with the catalog; what an error says is up to the domain"},
+	{"rowback/storage/catalog", []string{"rowback/storage/schema"},
+		"rows and transactions; what they mean is up to the domain"},
+	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"},
+		"files as Parquet"},
+	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"},
+		"it compares stored files with the catalog; what an error says is up to the domain"},
 	{"rowback/storage/filecache", nil, "a cache; how its files are made is up to the domain"},
-	{"rowback/storage/datadir", []string{"rowback/storage/blob"}, "it decides whether a directory is a store before anything in it is opened"},
-	{"rowback/storage/gate", []string{"rowback/storage/schema"}, "what may be stored is one rule for all formats: its tests need no database"},
-	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"}, "it reads uploads; whether a dataset accepts them is up to the domain"},
-	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"}, "results of any query"},
+	{"rowback/storage/datadir", []string{"rowback/storage/blob"},
+		"it decides whether a directory is a store before anything in it is opened"},
+	{"rowback/storage/gate", []string{"rowback/storage/schema"},
+		"what may be stored is one rule for all formats: its tests need no database"},
+	{"rowback/storage/intake",
+		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"},
+		"it reads uploads; whether a dataset accepts them is up to the domain"},
+	{"rowback/storage/output",
+		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"},
+		"results of any query"},
 	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
-	{"rowback/compare", []string{"rowback/storage/snapshot", "rowback/storage/schema", "rowback/storage/duck"}, "a comparison is made of two snapshots: it knows no store"},
+	{"rowback/compare", []string{"rowback/storage/snapshot", "rowback/storage/schema", "rowback/storage/duck"},
+		"a comparison is made of two snapshots: it knows no store"},
 	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
-	{"rowback/server/access", []string{"rowback/server/conns"}, "headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
+	{"rowback/server/access", []string{"rowback/server/conns"},
+		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
 	{"rowback/server/view", []string{"rowback/storage"}, "every face shows a commit in the same way"},
-	{"rowback/server/host", []string{"rowback/storage", "rowback/server/access", "rowback/server/conns"}, "HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors"},
-	{"rowback/server/calls", []string{"rowback/storage"}, "exactly once, jobs and progress are the same for every face, whatever it speaks"},
-	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/host", "rowback/server/calls", "rowback/server/view"}, "faces know the domain, never each other"},
-	{"rowback/server/flight", []string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/calls", "rowback/server/view"}, "faces know the domain, never each other"},
-	{"rowback/server/crunch", []string{"rowback/storage", "rowback/compare", "rowback/server/host", "rowback/server/calls"}, "faces know the domain, never each other"},
+	{"rowback/server/host", []string{"rowback/storage", "rowback/server/access", "rowback/server/conns"},
+		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors"},
+	{"rowback/server/calls", []string{"rowback/storage"},
+		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
+	{"rowback/server/api",
+		[]string{
+			"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/host", "rowback/server/calls",
+			"rowback/server/view",
+		},
+		"faces know the domain, never each other"},
+	{"rowback/server/flight",
+		[]string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/calls", "rowback/server/view"},
+		"faces know the domain, never each other"},
+	{"rowback/server/crunch",
+		[]string{"rowback/storage", "rowback/compare", "rowback/server/host", "rowback/server/calls"},
+		"faces know the domain, never each other"},
 	{"rowback/server/web", nil, "pages are text and use the public API"},
 	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
 	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures everything"},
@@ -56,13 +81,15 @@ var doors = map[string][]string{
 	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog"},
 	"github.com/pressly/goose":    {"rowback/storage/catalog"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
-	"github.com/gofiber/":         {"rowback/server/host", "rowback/server/api", "rowback/server/crunch", "rowback/server/web"},
-	"github.com/alecthomas/kong":  {"rowback/server"},
-	"google.golang.org/grpc":      {"rowback/server/flight", "rowback/fixtures/bench"},
+	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",
+		"rowback/server/web"},
+	"github.com/alecthomas/kong": {"rowback/server"},
+	"google.golang.org/grpc":     {"rowback/server/flight", "rowback/fixtures/bench"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {
-	out, err := exec.Command("go", "list", "-tags", "duckdb_arrow", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "rowback/...").Output()
+	out, err := exec.Command("go", "list", "-tags", "duckdb_arrow", "-f", `{{.ImportPath}} {{join .Imports " "}}`,
+		"rowback/...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +124,8 @@ func checkDoor(t *testing.T, pkg, imported string) {
 	}
 }
 
-// Every durable step goes through blob's hook, so that tests can simulate a crash at each. Code that writes or syncs files
-// itself has steps that no test sees.
+// Every durable step goes through blob's hook, so that tests can simulate a crash at each. Code that writes or syncs
+// files itself has steps that no test sees.
 func TestOnlyBlobMakesFilesDurable(t *testing.T) {
 	eachFile(t, "../storage", func(path, text string) {
 		folder := filepath.Base(filepath.Dir(path))

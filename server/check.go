@@ -22,7 +22,8 @@ const (
 
 // Help explains the exit codes.
 func (cmd *checkCmd) Help() string {
-	return "The directory is not changed. Exit codes: 0 the store is sound, 1 it is damaged, 2 it is not a store, 3 it could not be checked."
+	return "The directory is not changed. Exit codes: 0 the store is sound, 1 it is damaged, 2 it is not a store, 3 it " +
+		"could not be checked."
 }
 
 // Run checks a data directory.

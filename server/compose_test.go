@@ -84,7 +84,8 @@ func dockerStep(t *testing.T, root, line string) {
 		if out, err := sh.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, out)
 		}
-	case "", "FROM", "WORKDIR", "USER", "ENTRYPOINT": // FROM and USER need an engine; WORKDIR is src; ENTRYPOINT is checked by name
+	// FROM and USER need an engine; WORKDIR is src; ENTRYPOINT is checked by name
+	case "", "FROM", "WORKDIR", "USER", "ENTRYPOINT":
 	default:
 		t.Fatalf("%s: the test does not know this step", line)
 	}

@@ -52,7 +52,8 @@ func (k conflictAnswer) showRecords(out io.Writer, key []string) error {
 	fmt.Fprintln(t, "  KEY\tCOLUMN\tBEFORE\tAFTER\tNOW")
 	for _, r := range k.Records {
 		for _, column := range r.differing() {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", r.key(key), column, value(r.Before, column), value(r.After, column), value(r.Now, column))
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", r.key(key), column, value(r.Before, column), value(r.After, column),
+				value(r.Now, column))
 		}
 	}
 	if more := k.Count - int64(len(k.Records)); more > 0 {

@@ -45,7 +45,9 @@ func (cmd *listVersionsCmd) Run(c console) error {
 		} `json:"versions"`
 		Total int `json:"total"`
 	}
-	query := url.Values{"project_id": {fmt.Sprint(cmd.ProjectID)}, "dataset_name": {cmd.DatasetName}, "active_only": {fmt.Sprint(!cmd.All)}}
+	query := url.Values{
+		"project_id": {fmt.Sprint(cmd.ProjectID)}, "dataset_name": {cmd.DatasetName}, "active_only": {fmt.Sprint(!cmd.All)},
+	}
 	if err := cmd.get(versionsPath, query, &list); err != nil {
 		return err
 	}
@@ -69,7 +71,8 @@ func (cmd *compareVersionsCmd) Run(c console) error {
 		Comparison comparison `json:"comparison"`
 		Summary    string     `json:"summary"`
 	}
-	if err := cmd.post(versionsPath+"/compare", nil, cmd.body(map[string]any{"version1": cmd.Version1, "version2": cmd.Version2}), &answer); err != nil {
+	if err := cmd.post(versionsPath+"/compare", nil,
+		cmd.body(map[string]any{"version1": cmd.Version1, "version2": cmd.Version2}), &answer); err != nil {
 		return err
 	}
 	if cmd.Format == "table" {
@@ -96,7 +99,8 @@ type incrementVersionCmd struct {
 
 // Run names the head.
 func (cmd *incrementVersionCmd) Run(c console) error {
-	return say(c, cmd.remote, "/increment", cmd.body(map[string]any{"version_type": cmd.VersionType, "description": cmd.Description}))
+	return say(c, cmd.remote, "/increment",
+		cmd.body(map[string]any{"version_type": cmd.VersionType, "description": cmd.Description}))
 }
 
 // say posts a request and prints the answer's message.

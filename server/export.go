@@ -21,7 +21,10 @@ type exportCmd struct {
 	Limit   int64  `help:"The most records to export; 0: all." default:"0"`
 }
 
-var formatOf = map[string]string{".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
+var formatOf = map[string]string{
+	".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson",
+	".json": "json",
+}
 
 // Run exports.
 func (cmd *exportCmd) Run(c console) error {
@@ -33,7 +36,9 @@ func (cmd *exportCmd) Run(c console) error {
 	if format == "" {
 		format = "csv"
 	}
-	for name, value := range map[string]string{"ref": cmd.Ref, "format": format, "columns": cmd.Columns, "where": cmd.Where, "order_by": cmd.OrderBy} {
+	for name, value := range map[string]string{
+		"ref": cmd.Ref, "format": format, "columns": cmd.Columns, "where": cmd.Where, "order_by": cmd.OrderBy,
+	} {
 		if value != "" {
 			query.Set(name, value)
 		}

@@ -77,7 +77,8 @@ func (cmd *importCmd) Run(c console) error {
 
 func (cmd *importCmd) create() error {
 	var made struct{}
-	err := cmd.post("/api/v1/datasets", nil, map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key}, &made)
+	err := cmd.post("/api/v1/datasets", nil,
+		map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key}, &made)
 	var p *problem
 	if errors.As(err, &p) && p.Code == "name_taken" {
 		return nil
@@ -134,7 +135,10 @@ func typeOf(file string) (media, encoding string, err error) {
 	}
 	media, ok := mediaTypes[filepath.Ext(name)]
 	if !ok {
-		return "", "", fmt.Errorf("the extension %q is not supported. Use .parquet, .arrow, .csv, .ndjson, .jsonl or .json, optionally with .gz or .zst", filepath.Ext(name))
+		return "", "", fmt.Errorf(
+			"the extension %q is not supported. Use .parquet, .arrow, .csv, .ndjson, .jsonl or .json, optionally with .gz or "+
+				".zst",
+			filepath.Ext(name))
 	}
 	return media, encoding, nil
 }
@@ -144,7 +148,8 @@ func watch(c console, in io.Reader, size int64, what string) (io.Reader, func())
 	if !c.isTerminal() {
 		return in, func() {}
 	}
-	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
 	r := progressbar.NewReader(in, bar)
 	return &r, func() { bar.Finish() }
 }

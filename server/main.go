@@ -45,14 +45,15 @@ func main() {
 	os.Exit(run(os.Args[1:], console{os.Stdout, os.Stderr}))
 }
 
-// run runs one command line and returns its exit code: 0 for success, 1 or the command's own for failure, with one line on
-// standard error.
+// run runs one command line and returns its exit code: 0 for success, 1 or the command's own for failure, with one line
+// on standard error.
 func run(args []string, c console) (code int) {
 	var p program
 	exited := -1
 	parser, err := kong.New(&p,
 		kong.Name("rowback"),
-		kong.Description("A versioning server for tabular datasets on Parquet. Every flag has an environment variable, ROWBACK_ and its name in capitals."),
+		kong.Description("A versioning server for tabular datasets on Parquet. "+
+			"Every flag has an environment variable, ROWBACK_ and its name in capitals."),
 		kong.DefaultEnvars("ROWBACK"),
 		kong.Vars{"version": version},
 		kong.Writers(c.out, c.err),

@@ -143,7 +143,8 @@ func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("server.log"), []byte(p.stderr.String()), 0o644))
 }
 
-// http METHOD PATH [header: value]... [@file | body] sends a request; stdout is the status line, the headers, and the body.
+// http METHOD PATH [header: value]... [@file | body] sends a request; stdout is the status line, the headers, and the
+// body.
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: http METHOD PATH [header: value]... [@file | body]")

@@ -22,11 +22,12 @@ func machineMemory() int64 {
 	return int64(total)
 }
 
-// memoryBeside is how many bytes the server may reserve in addition to the limit: threads, and memory that is never touched.
+// memoryBeside is how many bytes the server may reserve in addition to the limit: threads, and memory that is never
+// touched.
 const memoryBeside = 4 << 30
 
-// boundMemory applies a memory limit, in bytes, to this process; storage decides how it is shared out. Go's heap is collected
-// in time, and the system refuses what would exhaust the machine.
+// boundMemory applies a memory limit, in bytes, to this process; storage decides how it is shared out. Go's heap is
+// collected in time, and the system refuses what would exhaust the machine.
 func boundMemory(limit int64) error {
 	if limit > 0 {
 		debug.SetMemoryLimit(storage.ServerMemory(limit))

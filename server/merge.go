@@ -49,7 +49,8 @@ func (cmd *mergeCmd) Run(c console) error {
 
 func (cmd *mergeCmd) body() map[string]any {
 	body := map[string]any{
-		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback, "message": cmd.Message,
+		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback,
+		"message": cmd.Message,
 	}
 	if len(cmd.FilterKey)+len(cmd.FilterHash) > 0 {
 		body["filter"] = map[string]any{"key": cmd.FilterKey, "hash": cmd.FilterHash}

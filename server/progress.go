@@ -38,8 +38,8 @@ func (j job) answer(out any) error {
 // pollEvery is how often the progress of work is polled.
 const pollEvery = 100 * time.Millisecond
 
-// work posts work that may take long, waits for its end, and decodes the answer into out. A terminal shows a progress bar.
-// The work continues even if this process ends.
+// work posts work that may take long, waits for its end, and decodes the answer into out. A terminal shows a progress
+// bar. The work continues even if this process ends.
 func (r remote) work(c console, path string, query url.Values, body, out any) error {
 	req, err := r.newPost(path, query, body)
 	if err != nil {
@@ -67,7 +67,8 @@ func (c console) bar(what string) (show func(job), done func()) {
 	if !c.isTerminal() {
 		return func(job) {}, func() {}
 	}
-	bar := progressbar.NewOptions(100, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
+	bar := progressbar.NewOptions(100, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
 	return func(j job) {
 		bar.Describe(j.Message)
 		bar.Set(max(j.Progress, 0))

@@ -17,7 +17,8 @@ func (cmd *rollbackCmd) Run(c console) error {
 	query := cmd.query()
 	if !cmd.Check {
 		var commit commitAnswer
-		if err := cmd.post(cmd.path("commits", cmd.Commit, "rollback"), query, map[string]any{"policy": cmd.Policy, "message": cmd.Message}, &commit); err != nil {
+		if err := cmd.post(cmd.path("commits", cmd.Commit, "rollback"), query,
+			map[string]any{"policy": cmd.Policy, "message": cmd.Message}, &commit); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.out, commit)

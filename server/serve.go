@@ -83,7 +83,9 @@ func (cmd *serveCmd) Run(c console) error {
 	if err := boundMemory(cmd.memory()); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
-	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log})
+	store, err := storage.Open(ctx, dir, storage.Options{
+		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -129,7 +131,10 @@ func (cmd *serveCmd) tokens() (access.Tokens, error) {
 			return nil, fmt.Errorf("--token %s: write it as user:token", pair)
 		}
 		if strings.ContainsAny(token, " ,;\"\\") {
-			return nil, fmt.Errorf("--token %s: a token can't have spaces, commas, semicolons, quotes or backslashes, because it is sent in headers and cookies", user)
+			return nil, fmt.Errorf(
+				"--token %s: a token can't have spaces, commas, semicolons, quotes or backslashes, because it is sent in "+
+					"headers and cookies",
+				user)
 		}
 		out[token] = user
 	}
@@ -170,7 +175,8 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 
 func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	url := "http://" + addr
-	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir, url, url)
+	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,
+		url, url)
 	if sql != "" {
 		fmt.Fprintf(c.out, "Arrow Flight SQL at grpc://%s\n", sql)
 	}

@@ -33,9 +33,14 @@ func (cmd *serveCmd) pool(log *slog.Logger) (*conns.Pool, error) {
 		return nil, fmt.Errorf("--max-connections and --max-connections-per-address must be 1 or more")
 	}
 	if descriptors > 0 && c.MaxConnections >= descriptors {
-		return nil, fmt.Errorf("--max-connections %d: this process may open only %d files, and needs some for itself: raise the limit with ulimit -n", c.MaxConnections, descriptors)
+		return nil, fmt.Errorf(
+			"--max-connections %d: this process may open only %d files, and needs some for itself: "+
+				"raise the limit with ulimit -n",
+			c.MaxConnections, descriptors)
 	}
-	limits := conns.Limits{Overall: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress, Body: c.BodyTimeout, Answer: cmd.QueryTimeout}
+	limits := conns.Limits{
+		Overall: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress, Body: c.BodyTimeout, Answer: cmd.QueryTimeout,
+	}
 	if limits.Overall == 0 {
 		limits.Overall = conns.DefaultOverall(descriptors)
 	}

@@ -21,7 +21,9 @@ type flightServer struct {
 }
 
 // listenFlight opens the port of the Flight face, if one was given.
-func (cmd *serveCmd) listenFlight(store *storage.Store, gate *access.Gate, pool *conns.Pool, log *slog.Logger) (*flightServer, error) {
+func (cmd *serveCmd) listenFlight(
+	store *storage.Store, gate *access.Gate, pool *conns.Pool, log *slog.Logger,
+) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
 	}
@@ -30,7 +32,8 @@ func (cmd *serveCmd) listenFlight(store *storage.Store, gate *access.Gate, pool 
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	face, err := flight.New(store, flight.Options{
-		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout, BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
+		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout,
+		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
 	})
 	return &flightServer{face, pool.Listen(listener, nil)}, err

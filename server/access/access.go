@@ -1,8 +1,8 @@
 // Package access decides who may use the server, and as which user, by the same rules for every face.
 //
 // A client presents a token, or the id of a session that it logged in for; either identifies the user. A server without
-// tokens lets everyone in, as "anonymous" or under the name that they log in with, and therefore listens on its own machine
-// only, unless it is configured otherwise. Which web pages may send requests is decided in web.go.
+// tokens lets everyone in, as "anonymous" or under the name that they log in with, and therefore listens on its own
+// machine only, unless it is configured otherwise. Which web pages may send requests is decided in web.go.
 package access
 
 import (
@@ -43,9 +43,9 @@ func NewGate(tokens Tokens, now func() time.Time) *Gate {
 // IsOpen reports whether the server has no tokens, so that everyone is let in.
 func (g *Gate) IsOpen() bool { return len(g.tokens) == 0 }
 
-// Identify finds out who is asking, by the headers Authorization (Bearer) and Cookie (token); each may have a token or the id
-// of a session. user is empty if a valid token is needed and there is none, or if the session has ended.
-// On a server without tokens everyone else is let in: known reports whether the request carries any credentials.
+// Identify finds out who is asking, by the headers Authorization (Bearer) and Cookie (token); each may have a token or
+// the id of a session. user is empty if a valid token is needed and there is none, or if the session has ended. On a
+// server without tokens everyone else is let in: known reports whether the request carries any credentials.
 func (g *Gate) Identify(authorization, cookie string) (user string, known bool) {
 	scheme, shown, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -91,8 +91,8 @@ func (g *Gate) Wait(from netip.Addr) time.Duration { return g.failures.wait(from
 // Logout ends a session. It does nothing to a token, which cannot be logged out.
 func (g *Gate) Logout(cookie string) { g.sessions.end(cookie) }
 
-// Basic finds out who is asking, by an Authorization header of the scheme Basic: the user's name, and as the password the
-// user's token. isBasic is false if the header has another scheme. Errors are those of Login.
+// Basic finds out who is asking, by an Authorization header of the scheme Basic: the user's name, and as the password
+// the user's token. isBasic is false if the header has another scheme. Errors are those of Login.
 func (g *Gate) Basic(from netip.Addr, authorization string) (user, password string, isBasic bool, err error) {
 	scheme, text, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {
@@ -143,7 +143,8 @@ func (t Tokens) CheckAddress(flag, addr string, open bool) error {
 	ip := net.ParseIP(host)
 	local := host == "localhost" || ip != nil && ip.IsLoopback()
 	if len(t) == 0 && !local && !open {
-		return fmt.Errorf("%s %s can be reached from other machines: set --token user:token, or --open to let anyone in", flag, addr)
+		return fmt.Errorf("%s %s can be reached from other machines: set --token user:token, or --open to let anyone in",
+			flag, addr)
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Limits of sessions: how long one lasts, and how many there may be, overall and for one user. Beyond a limit, the oldest
-// session ends. A restart ends them all.
+// Limits of sessions: how long one lasts, and how many there may be, overall and for one user. Beyond a limit, the
+// oldest session ends. A restart ends them all.
 const (
 	sessionLife     = 7 * 24 * time.Hour
 	maxSessions     = 10_000
@@ -59,7 +59,10 @@ func (s *sessions) start(user string) (id string) {
 
 // makeRoom removes expired sessions, and the oldest if there are too many.
 func (s *sessions) makeRoom(user string) {
-	for e := s.order.Front(); e != nil && (s.order.Len() >= maxSessions || !s.now().Before(e.Value.(session).ends)); e = s.order.Front() {
+	superfluous := func(e *list.Element) bool {
+		return s.order.Len() >= maxSessions || !s.now().Before(e.Value.(session).ends)
+	}
+	for e := s.order.Front(); e != nil && superfluous(e); e = s.order.Front() {
 		s.drop(e)
 	}
 	if s.count[user] < maxUserSessions {

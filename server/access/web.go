@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Web decides which web pages may send requests here. A browser sends a page's requests with everything its visitor has:
-// access to the server's machine, or a cookie. So a page must be the server's own.
+// Web decides which web pages may send requests here. A browser sends a page's requests with everything its visitor
+// has: access to the server's machine, or a cookie. So a page must be the server's own.
 //
-// Two rules do that. Host is the name under which the browser knows the server: a name that someone else has pointed at it
-// (DNS rebinding) makes their page the server's own, so only known names are accepted. Addresses cannot be
-// rebound. Origin, Sec-Fetch-Site and Referer say which page sends a request. Programs send none of these.
+// Two rules do that. Host is the name under which the browser knows the server: a name that someone else has pointed at
+// it (DNS rebinding) makes their page the server's own, so only known names are accepted. Addresses cannot be rebound.
+// Origin, Sec-Fetch-Site and Referer say which page sends a request. Programs send none of these.
 type Web struct {
 	names   map[string]bool // the server's names on this machine
 	public  map[string]bool // and those given with --host
@@ -33,7 +33,8 @@ func NewWeb(listen string, names []string) (Web, error) {
 		w.names[plain(host)] = true
 	}
 	for _, name := range names {
-		if _, isAddr := parseAddr(name); name == "" || strings.ContainsAny(name, "/@, ") || strings.Contains(name, ":") && !isAddr {
+		if _, isAddr := parseAddr(name); name == "" || strings.ContainsAny(name, "/@, ") || strings.Contains(name, ":") &&
+			!isAddr {
 			return Web{}, fmt.Errorf("--host %s: give the name alone, without scheme, port or path", name)
 		}
 		w.public[plain(name)] = true

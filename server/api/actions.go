@@ -46,8 +46,10 @@ func viewAction(c catalog.Commit) actionView {
 	k := viewCommit(c)
 	return actionView{
 		CommitID: k.ID, DatasetID: k.DatasetID, Datetime: k.CreatedAt, User: k.User, Key: storage.ActionKey(c), Hash: k.Hash,
-		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message, Params: k.Params,
-		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved, RecordsModified: k.RecordsModified,
+		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message,
+		Params:        k.Params,
+		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved,
+		RecordsModified: k.RecordsModified,
 	}
 }
 
@@ -192,7 +194,10 @@ func (a *API) action(ctx context.Context, d catalog.Dataset, ref string) (catalo
 	}
 	i := slices.IndexFunc(list, func(c catalog.Commit) bool { return c.Hash == ref })
 	if i < 0 {
-		return catalog.Commit{}, &fault.Error{Kind: fault.NotFound, Code: "action_not_found", Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref)}
+		return catalog.Commit{}, &fault.Error{
+			Kind: fault.NotFound, Code: "action_not_found",
+			Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref),
+		}
 	}
 	return list[i], nil
 }
@@ -214,7 +219,9 @@ type deltaSide struct {
 
 func viewSide(s snapshot.State) deltaSide {
 	v := viewDataset(s)
-	return deltaSide{ID: v.ID, Name: v.Name, ModificationTime: v.ModifiedAt, Revision: fmt.Sprint(v.Head), DeletedAt: v.DeletedAt}
+	return deltaSide{
+		ID: v.ID, Name: v.Name, ModificationTime: v.ModifiedAt, Revision: fmt.Sprint(v.Head), DeletedAt: v.DeletedAt,
+	}
 }
 
 func (a *API) sinceForking(c *fiber.Ctx) error {

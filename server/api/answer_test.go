@@ -41,7 +41,8 @@ func TestAWriteThatIsDoneLaterSaysWhereItsProgressIs(t *testing.T) {
 	}
 	done := ended(t, where)
 	result, _ := done.body["result"].(map[string]any)
-	if done.body["progress"] != 100.0 || result["status"] != 201.0 || result["body"].(map[string]any)["records_added"] != 1.0 {
+	if done.body["progress"] != 100.0 || result["status"] != 201.0 ||
+		result["body"].(map[string]any)["records_added"] != 1.0 {
 		t.Error(done.text)
 	}
 }
@@ -64,7 +65,8 @@ func TestAJobThatFailsKeepsItsProblem(t *testing.T) {
 	promised := must(t, 202, "POST", path+"/restore", `{"ref":"9.9.9"}`, "Prefer", "respond-async")
 	failed := ended(t, promised.header.Get("Location"))
 	result, _ := failed.body["result"].(map[string]any)
-	if failed.body["progress"] != -1.0 || result["status"] != 404.0 || result["body"].(map[string]any)["code"] != "version_not_found" {
+	if failed.body["progress"] != -1.0 || result["status"] != 404.0 ||
+		result["body"].(map[string]any)["code"] != "version_not_found" {
 		t.Error(failed.text)
 	}
 	if got := ask(t, "GET", "/api/v1/progress/nothing", ""); got.status != 404 {

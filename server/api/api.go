@@ -75,7 +75,8 @@ func isOpen(path string) bool {
 // authenticate finds out who is asking. If the server has tokens, every path that is not open needs one.
 func (a *API) authenticate(c *fiber.Ctx) error {
 	if user, _ := a.host.Identify(c); user == "" && !isOpen(c.Path()) {
-		return fiber.NewError(http.StatusUnauthorized, "Authentication required: send the header Authorization: Bearer <token>, or log in again if your session has ended.")
+		return fiber.NewError(http.StatusUnauthorized,
+			"Authentication required: send the header Authorization: Bearer <token>, or log in again if your session has ended.")
 	}
 	return c.Next()
 }
@@ -84,10 +85,13 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 func (a *API) nothingThere(c *fiber.Ctx) error {
 	methods := a.methodsAt(c.Path())
 	if len(methods) == 0 {
-		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /manual/ and /openapi.json for the available routes.", c.Method(), c.Path()))
+		return fiber.NewError(http.StatusNotFound,
+			fmt.Sprintf("There is nothing at %s %s. See /manual/ and /openapi.json for the available routes.",
+				c.Method(), c.Path()))
 	}
 	c.Set("Allow", strings.Join(methods, ", "))
-	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
+	return fiber.NewError(http.StatusMethodNotAllowed,
+		fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
 }
 
 // methodsAt lists the methods of the most literal routes that match a path.

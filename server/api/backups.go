@@ -180,7 +180,9 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 }
 
 // withBackup opens a backup's archive for a function.
-func withBackup[T any](ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error)) (result T, err error) {
+func withBackup[T any](
+	ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error),
+) (result T, err error) {
 	archive, err := a.store.OpenBackup(ctx, b, false)
 	if err != nil {
 		return result, err

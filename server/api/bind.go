@@ -18,9 +18,9 @@ import (
 // maxJSON is the largest JSON body that is not records, in bytes.
 const maxJSON = 4 << 20
 
-// bind fills the struct that in points to from a request, following its fields' tags: path, query, header, or json for the
-// body. A field with the tag required must be present. A field that is missing or has the wrong type is refused by name
-// (422); a body that is not JSON is malformed (400). The OpenAPI document is made from the same tags.
+// bind fills the struct that in points to from a request, following its fields' tags: path, query, header, or json for
+// the body. A field with the tag required must be present. A field that is missing or has the wrong type is refused by
+// name (422); a body that is not JSON is malformed (400). The OpenAPI document is made from the same tags.
 func (a *API) bind(c *fiber.Ctx, in any) error {
 	v := reflect.ValueOf(in).Elem()
 	if err := a.bindBody(c, in, v.Type()); err != nil {
@@ -74,7 +74,8 @@ func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error)
 }
 
 func fieldName(f reflect.StructField) string {
-	for _, tag := range []string{"path", "query", "header", "json"} { // a field has one of them; the first three come with json:"-"
+	// a field has one of them; the first three come with json:"-"
+	for _, tag := range []string{"path", "query", "header", "json"} {
 		if name, ok := f.Tag.Lookup(tag); ok {
 			name, _, _ = strings.Cut(name, ",")
 			return name
@@ -154,7 +155,9 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	case errors.As(err, &mistyped):
 		return invalid(mistyped.Field, "must be "+kindName(mistyped.Type)+", not "+mistyped.Value)
 	case err != nil:
-		return &fault.Error{Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+		return &fault.Error{
+			Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error(),
+		}
 	}
 	return nil
 }

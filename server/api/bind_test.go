@@ -120,7 +120,9 @@ func TestARefusedFieldIsNamed(t *testing.T) {
 }
 
 func TestABodyThatIsNotJSONIsMalformed(t *testing.T) {
-	for _, body := range []string{`{`, `{"source":"s"} x`, `{'source':'s'}`, "\x00", `{"deep":` + strings.Repeat("[", 100_000)} {
+	for _, body := range []string{
+		`{`, `{"source":"s"} x`, `{'source':'s'}`, "\x00", `{"deep":` + strings.Repeat("[", 100_000),
+	} {
 		_, err := bound(t, "/eva?count=3", body)
 		var e *fault.Error
 		if !errors.As(err, &e) || e.Kind != fault.Malformed || e.Code != "malformed_json" {

@@ -9,7 +9,8 @@ import (
 )
 
 func TestATimeIsReadAsRFC3339(t *testing.T) {
-	if got, err := moment("since", "2026-01-31T10:00:00+01:00"); err != nil || !got.Equal(time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)) {
+	if got, err := moment("since", "2026-01-31T10:00:00+01:00"); err != nil ||
+		!got.Equal(time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)) {
 		t.Errorf("%s, %v", got, err)
 	}
 	if got, err := moment("since", ""); err != nil || !got.IsZero() {
@@ -37,7 +38,9 @@ func TestActionsAreFilteredByKeyUserAndTime(t *testing.T) {
 			t.Errorf("%s: %d actions, want %d: %s", query, n, want, got.text)
 		}
 	}
-	for query, field := range map[string]string{"?key=Dataset.explode": "key", "?since=soon": "since", "?until=late": "until", "?limit=0": "limit"} {
+	for query, field := range map[string]string{
+		"?key=Dataset.explode": "key", "?since=soon": "since", "?until=late": "until", "?limit=0": "limit",
+	} {
 		if got := ask(t, "GET", employees+"/actions"+query, ""); got.status != 422 || got.field() != field {
 			t.Errorf("%s: %d %s", query, got.status, got.text)
 		}
@@ -159,7 +162,8 @@ func TestABackupIsKeptRestoredAndRemoved(t *testing.T) {
 	made := must(t, 201, "POST", path+"/backups", `{"description":"monthly"}`)
 	where := made.header.Get("Location")
 	archive := must(t, 200, "GET", where+"/archive.tar", "")
-	if float64(len(archive.text)) != made.body["bytes"] || archive.header.Get("ETag") != fmt.Sprintf("%q", made.body["sha256"]) {
+	if float64(len(archive.text)) != made.body["bytes"] ||
+		archive.header.Get("ETag") != fmt.Sprintf("%q", made.body["sha256"]) {
 		t.Errorf("%d bytes, %v: %s", len(archive.text), archive.header, made.text)
 	}
 	must(t, 201, "POST", path+"/commits?mode=append", `[{"id":2}]`)
@@ -191,7 +195,8 @@ func TestAParquetFileIsReadInParts(t *testing.T) {
 	if past.header.Get("Content-Range") != fmt.Sprintf("bytes */%d", len(whole.text)) {
 		t.Error(past.header)
 	}
-	if got := must(t, 200, "HEAD", path, ""); got.text != "" || got.header.Get("Content-Length") != fmt.Sprint(len(whole.text)) {
+	if got := must(t, 200, "HEAD", path, ""); got.text != "" ||
+		got.header.Get("Content-Length") != fmt.Sprint(len(whole.text)) {
 		t.Error(got.header)
 	}
 	for _, file := range []string{"data.parquet", "rollback.parquet"} {

@@ -48,7 +48,9 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	w := write[catalog.Commit]{c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body"}
+	w := write[catalog.Commit]{
+		c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body",
+	}
 	switch {
 	case in.Where != "" && mode != catalog.Delete:
 		return invalid("where", "is only for mode=delete")
@@ -287,7 +289,8 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		return a.sendFile(c, stored, "application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind), k.CreatedAt)
+		return a.sendFile(c, stored, "application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind),
+			k.CreatedAt)
 	}
 }
 

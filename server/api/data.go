@@ -54,7 +54,8 @@ func (in formatIn) format() (intake.Format, error) {
 			return intake.JSON, nil
 		}
 	}
-	return "", fiber.NewError(http.StatusNotAcceptable, fmt.Sprintf("Accept %q names no supported format. Use ?format= arrow, parquet, csv, ndjson or json.", in.Accept))
+	return "", fiber.NewError(http.StatusNotAcceptable,
+		fmt.Sprintf("Accept %q names no supported format. Use ?format= arrow, parquet, csv, ndjson or json.", in.Accept))
 }
 
 type dataIn struct {
@@ -93,18 +94,20 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if sandboxed { // it occupies one of a few sandboxes
 		each = 0
 	}
-	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format, host.Result{First: a.host.QueryTimeout(), Each: each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
-			if !sandboxed {
-				return a.store.Conn(ctx)
+	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format,
+		host.Result{First: a.host.QueryTimeout(), Each: each},
+		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+			cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
+				if !sandboxed {
+					return a.store.Conn(ctx)
+				}
+				return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
+			})
+			if in.Where != "" {
+				err = clientsql.Explain(err)
 			}
-			return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
+			return cut, err
 		})
-		if in.Where != "" {
-			err = clientsql.Explain(err)
-		}
-		return cut, err
-	})
 }
 
 // filter opens a sandbox for the records that a condition selects; an empty condition selects all.
@@ -121,7 +124,10 @@ func (a *API) filter(ctx context.Context, snap *snapshot.Snapshot, where string,
 }
 
 // writeRows writes the result of one of our own queries, on a connection that it opens.
-func (a *API) writeRows(ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string, open func() (*duck.Conn, error)) (output.Cut, error) {
+func (a *API) writeRows(
+	ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string,
+	open func() (*duck.Conn, error),
+) (output.Cut, error) {
 	conn, err := open()
 	if err != nil {
 		return output.Whole, err
@@ -130,8 +136,8 @@ func (a *API) writeRows(ctx context.Context, q output.Query, format intake.Forma
 	return output.Write(ctx, conn, q, format, w, scratch)
 }
 
-// query returns the SQL for the requested records. Conditions and derivations are written by clients, and run in a sandbox
-// that has the records as a view; everything else has been checked against the columns.
+// query returns the SQL for the requested records. Conditions and derivations are written by clients, and run in a
+// sandbox that has the records as a view; everything else has been checked against the columns.
 func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool, err error) {
 	all := snap.TableColumns()
 	if q.Columns, err = choose(all, in.Columns); err != nil {
@@ -197,7 +203,8 @@ func column(all []schema.Column, name, field string) (schema.Column, error) {
 		for k, c := range all {
 			have[k] = c.Name
 		}
-		return schema.Column{}, invalid(field, fmt.Sprintf("there is no column %q; there are %s", name, strings.Join(have, ", ")))
+		return schema.Column{}, invalid(field,
+			fmt.Sprintf("there is no column %q; there are %s", name, strings.Join(have, ", ")))
 	}
 	return all[i], nil
 }
@@ -260,7 +267,11 @@ func (a *API) pair(ctx context.Context, in compareIn) (from, to *snapshot.Snapsh
 func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (catalog.Dataset, error) {
 	other, err := a.store.FindDataset(ctx, in.project(), in.ToDataset)
 	if err == nil && other.FamilyID != d.FamilyID {
-		e := &fault.Error{Kind: fault.Invalid, Code: "not_family", Detail: fmt.Sprintf("Dataset '%s' is neither a fork nor the upstream of '%s': they share no history to compare.", other.Name, d.Name)}
+		e := &fault.Error{
+			Kind: fault.Invalid, Code: "not_family",
+			Detail: fmt.Sprintf("Dataset '%s' is neither a fork nor the upstream of '%s': they share no history to compare.",
+				other.Name, d.Name),
+		}
 		err = e.With("field", "to_dataset")
 	}
 	return other, err
@@ -330,7 +341,8 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	q := output.Query{SQL: sql, Columns: columns}
-	return a.stream(c, "diff", format, host.Result{First: a.host.QueryTimeout(), Each: a.host.QueryTimeout()}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-		return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
-	})
+	return a.stream(c, "diff", format, host.Result{First: a.host.QueryTimeout(), Each: a.host.QueryTimeout()},
+		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
+		})
 }

@@ -64,7 +64,9 @@ func TestTheTwoTablesOfFormatsAgree(t *testing.T) {
 	}
 }
 
-var columns = []schema.Column{{ID: 1, Name: "id"}, {ID: 2, Name: "Name"}, {ID: 3, Name: `a "b" desc`}, {ID: 4, Name: "-x"}}
+var columns = []schema.Column{
+	{ID: 1, Name: "id"}, {ID: 2, Name: "Name"}, {ID: 3, Name: `a "b" desc`}, {ID: 4, Name: "-x"},
+}
 
 func TestAnOrderNamesColumnsAndDirections(t *testing.T) {
 	for text, want := range map[string]string{
@@ -90,7 +92,9 @@ func TestAnOrderNamesColumnsAndDirections(t *testing.T) {
 
 // What clients send is never a part of the SQL: only names of columns are, in quotation marks.
 func TestAnOrderTakesNothingButColumns(t *testing.T) {
-	for _, text := range []string{"pay", "id; DROP TABLE x", "1", "id desc desc desc)", `id" DESC --`, "desc", "(SELECT 1)"} {
+	for _, text := range []string{
+		"pay", "id; DROP TABLE x", "1", "id desc desc desc)", `id" DESC --`, "desc", "(SELECT 1)",
+	} {
 		sql, _, err := orderBy(columns, text)
 		var e *fault.Error
 		if !errors.As(err, &e) || e.Fields["field"] != "order_by" || sql != "" {
@@ -121,6 +125,7 @@ func TestRecordsAreReadAtARefAsAsked(t *testing.T) {
 		"&order_by=id":                           "id,name,pay,_commit\n2,Ben,21.0,2\n3,Chitra,,1\n4,Dario,40.0,2\n",
 		"&ref=1.0.0&columns=name&order_by=-name": "name\nChitra\nBen\nAda\n",
 		"&ref=1&limit=1&offset=1":                "id,name,pay,_commit\n2,Ben,20.25,1\n",
+		"&limit=2&columns=id":                    "id\n2\n3\n", // in key order, not in that of the files
 		"&ref=1&limit=0&columns=id":              "id\n",
 		"&where=pay+%3E+30&columns=id":           "id\n4\n",
 		"&where=id+%3E+2&order_by=pay&limit=1":   "id,name,pay,_commit\n4,Dario,40.0,2\n",
@@ -172,7 +177,8 @@ func TestAComparisonCountsWhatChanged(t *testing.T) {
 	if comparison == nil {
 		comparison = got.body
 	}
-	if comparison["entries_added"] != 1.0 || comparison["entries_modified"] != 1.0 || comparison["entries_removed"] != 0.0 {
+	if comparison["entries_added"] != 1.0 || comparison["entries_modified"] != 1.0 ||
+		comparison["entries_removed"] != 0.0 {
 		t.Error(got.text)
 	}
 	diff := must(t, 200, "GET", employees+"/diff?from=1.0.0&change=removed&format=ndjson", "")

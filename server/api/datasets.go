@@ -107,7 +107,8 @@ func (a *API) listDatasets(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	states, err := a.store.Datasets(c.UserContext(), catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
+	states, err := a.store.Datasets(c.UserContext(),
+		catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,8 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.EditDataset(ctx, d.ID, storage.Edit{
-				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
+				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn,
+				CategoryColumn: in.CategoryColumn,
 			}, r)
 		},
 	})
@@ -195,7 +197,8 @@ func (a *API) deleteDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.store.DeleteDataset(c.UserContext(), d.ID, storage.Request{User: host.User(c), ExpectedHead: in.ExpectedHead}); err != nil {
+	if err := a.store.DeleteDataset(c.UserContext(), d.ID,
+		storage.Request{User: host.User(c), ExpectedHead: in.ExpectedHead}); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -301,12 +304,16 @@ func (a *API) validate(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := validation{Ref: in.ref(), Commit: snap.Commit.ID, Valid: true, Files: len(snap.Files()), Detail: "Every file matches its checksum."}
+	out := validation{
+		Ref: in.ref(), Commit: snap.Commit.ID, Valid: true, Files: len(snap.Files()),
+		Detail: "Every file matches its checksum.",
+	}
 	for _, f := range snap.Files() {
 		out.Bytes += f.Bytes
 	}
 	if err := a.store.Verify(ctx, snap); fault.KindOf(err) == fault.Corrupt {
-		out.Valid, out.Detail = false, "A file is missing or does not match its checksum, so this state can't be restored. The server's log names the file."
+		out.Valid, out.Detail = false, "A file is missing or does not match its checksum, so this state can't be "+
+			"restored. The server's log names the file."
 	} else if err != nil {
 		return err
 	}

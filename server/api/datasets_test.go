@@ -132,7 +132,8 @@ func TestRefsAndSchemaAreThoseOfTheDataset(t *testing.T) {
 		t.Error(refs.text)
 	}
 	schema := must(t, 200, "GET", employees+"/schema?ref=1.0.0", "")
-	if fmt.Sprint(schema.body["key"]) != "[id]" || len(schema.body["columns"].([]any)) != 3 || schema.body["commit"] != 1.0 {
+	if fmt.Sprint(schema.body["key"]) != "[id]" || len(schema.body["columns"].([]any)) != 3 ||
+		schema.body["commit"] != 1.0 {
 		t.Error(schema.text)
 	}
 	valid := must(t, 200, "GET", employees+"/validation", "")

@@ -50,12 +50,14 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	if snap.Commit.ID > 0 {
 		modified = snap.Commit.CreatedAt
 	}
-	return a.sendFile(c, f, "application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID), modified)
+	return a.sendFile(c, f, "application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID),
+		modified)
 }
 
 // sendFile sends a file of the store, or the part of it that the request asks for, and closes it.
 func (a *API) sendFile(c *fiber.Ctx, f *storage.File, media, name string, modified time.Time) error {
-	return a.host.SendFile(c, host.File{ReadSeekCloser: f, Checksum: f.Checksum, Media: media, Name: name, Modified: modified})
+	return a.host.SendFile(c,
+		host.File{ReadSeekCloser: f, Checksum: f.Checksum, Media: media, Name: name, Modified: modified})
 }
 
 // asksForPart reports whether a request is likely to be one of several for parts of a file.

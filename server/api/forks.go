@@ -33,7 +33,8 @@ func (a *API) createFork(c *fiber.Ctx) error {
 		c: c, header: in.headerIn, about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
-			return a.store.Fork(ctx, d.ID, storage.NewFork{Name: in.Name, Description: in.Description, ProjectID: in.Project, Ref: in.Ref}, r)
+			return a.store.Fork(ctx, d.ID,
+				storage.NewFork{Name: in.Name, Description: in.Description, ProjectID: in.Project, Ref: in.Ref}, r)
 		},
 	})
 }

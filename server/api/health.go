@@ -47,9 +47,10 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 		gauge("rowback_damaged_files", "Stored files that don't match their checksum and are refused.", func() float64 {
 			return float64(len(s.Damaged()))
 		}),
-		gauge("rowback_disk_free_bytes", "Bytes that an unprivileged process can still write to the data directory's disk.", func() float64 {
-			return float64(s.FreeBytes())
-		}),
+		gauge("rowback_disk_free_bytes", "Bytes that an unprivileged process can still write to the data directory's disk.",
+			func() float64 {
+				return float64(s.FreeBytes())
+			}),
 		gauge("rowback_scrub_running", "1 while a scrub reads every stored file.", func() float64 {
 			if s.ScrubState().Running {
 				return 1
@@ -62,14 +63,16 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 		gauge("rowback_scrub_bytes", "Bytes read by the current scrub, or else by the last.", func() float64 {
 			return float64(s.ScrubState().Bytes)
 		}),
-		gauge("rowback_scrub_completed_timestamp_seconds", "When the last scrub was completed; 0: none since the start.", func() float64 {
-			if at := s.ScrubState().Completed; !at.IsZero() {
-				return float64(at.UnixMilli()) / 1000
-			}
-			return 0
-		}),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Completed scrubs."}, func() float64 {
-			return float64(s.ScrubState().Done)
-		}),
+		gauge("rowback_scrub_completed_timestamp_seconds", "When the last scrub was completed; 0: none since the start.",
+			func() float64 {
+				if at := s.ScrubState().Completed; !at.IsZero() {
+					return float64(at.UnixMilli()) / 1000
+				}
+				return 0
+			}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Completed scrubs."},
+			func() float64 {
+				return float64(s.ScrubState().Done)
+			}),
 	}
 }

@@ -61,7 +61,8 @@ func application(store *storage.Store, o host.Options) (*fiber.App, error) {
 func fill() {
 	for _, step := range []struct{ path, body string }{
 		{"/api/v1/datasets", `{"name":"employees","key":["id"]}`},
-		{employees + "/commits?mode=append", `[{"id":1,"name":"Ada","pay":10.5},{"id":2,"name":"Ben","pay":20.25},{"id":3,"name":"Chitra","pay":null}]`},
+		{employees + "/commits?mode=append",
+			`[{"id":1,"name":"Ada","pay":10.5},{"id":2,"name":"Ben","pay":20.25},{"id":3,"name":"Chitra","pay":null}]`},
 		{versions + "/increment", `{"project_id":1,"dataset_name":"employees","version_type":"major"}`},
 		{employees + "/commits?mode=upsert", `[{"id":2,"pay":21},{"id":4,"name":"Dario","pay":40}]`},
 		{versions + "/increment", `{"project_id":1,"dataset_name":"employees"}`},

@@ -37,7 +37,10 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	m := storage.Merge{Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember, DryRun: in.DryRun}
+	m := storage.Merge{
+		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
+		DryRun: in.DryRun,
+	}
 	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
@@ -117,7 +120,8 @@ func (a *API) listMerges(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Actions(c.UserContext(), d.ID, storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
+	list, err := a.store.Actions(c.UserContext(), d.ID,
+		storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,10 @@ func (a *API) getMerge(c *fiber.Ctx) error {
 		return err
 	}
 	if k.Mode != catalog.Merge {
-		return &fault.Error{Kind: fault.NotFound, Code: "merge_not_found", Detail: fmt.Sprintf("Commit %d is not a merge; its mode is %s.", k.ID, k.Mode)}
+		return &fault.Error{
+			Kind: fault.NotFound, Code: "merge_not_found",
+			Detail: fmt.Sprintf("Commit %d is not a merge; its mode is %s.", k.ID, k.Mode),
+		}
 	}
 	found, err := a.detail(c.UserContext(), k)
 	if err != nil {

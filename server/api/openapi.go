@@ -49,8 +49,10 @@ const bearer = "bearer"
 func (a *API) document() ([]byte, error) {
 	r := openapi31.NewReflector()
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
-		WithDescription("A versioning server for tabular datasets on Parquet. {dataset} is an id, or a name with ?project_id= (default 1). " +
-			"Every POST takes an Idempotency-Key; every write takes expected_head, and Prefer: respond-async where it may take long.")
+		WithDescription("A versioning server for tabular datasets on Parquet. " +
+			"{dataset} is an id, or a name with ?project_id= (default 1). " +
+			"Every POST takes an Idempotency-Key; every write takes expected_head, and Prefer: " +
+			"respond-async where it may take long.")
 	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens (--token).")
 	for _, rt := range a.routes() {
 		if err := describe(r, rt); err != nil {
@@ -156,6 +158,7 @@ func docsPolicy(page []byte) string {
 		sum := sha256.Sum256(found[1])
 		scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return "default-src 'none'; " + scripts + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
+	return "default-src 'none'; " + scripts +
+		"; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

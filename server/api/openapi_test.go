@@ -106,7 +106,8 @@ func TestTheDocumentHasWhatRequestsMayHave(t *testing.T) {
 func TestEveryErrorThatAnyRouteMayGiveIsDescribed(t *testing.T) {
 	for _, r := range (&API{}).routes() {
 		all := r.allProblems()
-		if isOpen(r.path) == slices.Contains(all, http.StatusUnauthorized) || !slices.Contains(all, http.StatusServiceUnavailable) {
+		if isOpen(r.path) == slices.Contains(all, http.StatusUnauthorized) ||
+			!slices.Contains(all, http.StatusServiceUnavailable) {
 			t.Errorf("%s: %v", r.id, all)
 		}
 		if sorted := slices.Compact(slices.Sorted(slices.Values(all))); len(sorted) != len(all) {
@@ -132,7 +133,8 @@ func TestThePageOfTheDocumentRunsItsOwnScriptsOnly(t *testing.T) {
 		"":  "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
 		"a": "'sha256-ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs='",
 	} {
-		if got := docsPolicy([]byte("<p><script>" + script + "</script>")); !strings.Contains(got, "script-src 'self' "+hash+";") {
+		if got := docsPolicy([]byte("<p><script>" + script + "</script>")); !strings.Contains(got,
+			"script-src 'self' "+hash+";") {
 			t.Errorf("%q: %s", script, got)
 		}
 	}

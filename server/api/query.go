@@ -47,7 +47,10 @@ func (a *API) getQuery(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	return a.query(c, queryIn{formatIn: in.formatIn, SQL: in.SQL, ProjectID: in.ProjectID, Limit: in.Limit, TimeoutMS: in.TimeoutMS, Params: json.RawMessage(in.Params)})
+	return a.query(c, queryIn{
+		formatIn: in.formatIn, SQL: in.SQL, ProjectID: in.ProjectID, Limit: in.Limit, TimeoutMS: in.TimeoutMS,
+		Params: json.RawMessage(in.Params),
+	})
 }
 
 // query sends the result of a statement.
@@ -60,10 +63,14 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	if err != nil {
 		return err
 	}
-	s := query.Statement{SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit, Bytes: a.options.MaxResult}
-	return a.stream(c, "result", format, host.Result{First: limit}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-		return query.Write(ctx, a.store, s, format, w, scratch)
-	})
+	s := query.Statement{
+		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
+		Bytes: a.options.MaxResult,
+	}
+	return a.stream(c, "result", format, host.Result{First: limit},
+		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+			return query.Write(ctx, a.store, s, format, w, scratch)
+		})
 }
 
 // timeout returns how long the statement may take: as long as requested, but no longer than the server allows.

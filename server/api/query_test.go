@@ -11,7 +11,9 @@ import (
 
 func TestAStatementMayTakeWhatIsAskedForAndNoMoreThanTheServerAllows(t *testing.T) {
 	const most = time.Minute
-	for asked, want := range map[int64]time.Duration{1: time.Millisecond, 60_000: most, 60_001: most, 1 << 62: most, 1500: 1500 * time.Millisecond} {
+	for asked, want := range map[int64]time.Duration{
+		1: time.Millisecond, 60_000: most, 60_001: most, 1 << 62: most, 1500: 1500 * time.Millisecond,
+	} {
 		if got, err := (queryIn{TimeoutMS: &asked}).timeout(most); got != want || err != nil {
 			t.Errorf("%d: %s, %v", asked, got, err)
 		}
@@ -29,7 +31,8 @@ func TestAStatementMayTakeWhatIsAskedForAndNoMoreThanTheServerAllows(t *testing.
 func TestAStatementCanBePostedOrLinkedTo(t *testing.T) {
 	const sql = `SELECT name FROM "employees@1.0.0" WHERE id >= $1 ORDER BY name`
 	want := "name\nBen\nChitra\n"
-	posted := must(t, 200, "POST", "/api/v1/query", `{"sql":"`+strings.ReplaceAll(sql, `"`, `\"`)+`","params":[2],"format":"csv"}`)
+	posted := must(t, 200, "POST", "/api/v1/query",
+		`{"sql":"`+strings.ReplaceAll(sql, `"`, `\"`)+`","params":[2],"format":"csv"}`)
 	linked := must(t, 200, "GET", "/api/v1/query?format=csv&params=%5B2%5D&sql="+url.QueryEscape(sql), "")
 	if posted.text != want || linked.text != want {
 		t.Errorf("%q, %q", posted.text, linked.text)
@@ -43,7 +46,8 @@ func TestAStatementCanBePostedOrLinkedTo(t *testing.T) {
 // The query parameter wins over the field of the body, and both over Accept.
 func TestTheFormatOfAStatementsResult(t *testing.T) {
 	for _, c := range []struct{ target, body, accept, want string }{
-		{"/api/v1/query?format=csv", `{"sql":"SELECT 1 AS a","format":"ndjson"}`, "application/json", "text/csv; charset=utf-8"},
+		{"/api/v1/query?format=csv", `{"sql":"SELECT 1 AS a","format":"ndjson"}`, "application/json",
+			"text/csv; charset=utf-8"},
 		{"/api/v1/query", `{"sql":"SELECT 1 AS a","format":"ndjson"}`, "text/csv", "application/x-ndjson"},
 		{"/api/v1/query", `{"sql":"SELECT 1 AS a"}`, "text/csv", "text/csv; charset=utf-8"},
 		{"/api/v1/query", `{"sql":"SELECT 1 AS a"}`, "", "application/json"},

@@ -30,7 +30,10 @@ type variableView struct {
 }
 
 func viewVariable(s schema.Schema, c schema.Column) variableView {
-	v := variableView{ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories, Key: s.IsKey(c.ID)}
+	v := variableView{
+		ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories,
+		Key: s.IsKey(c.ID),
+	}
 	if text := s.DerivationText(c); text != "" {
 		v.Derivation = &text
 	}
@@ -79,7 +82,10 @@ func (a *API) variable(ctx context.Context, in oneVariableIn) (s snapshot.State,
 		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
 	}
 	if i < 0 {
-		return s, found, &fault.Error{Kind: fault.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
+		return s, found, &fault.Error{
+			Kind: fault.NotFound, Code: "variable_not_found",
+			Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable),
+		}
 	}
 	return s, s.Schema.Columns[i], nil
 }
@@ -134,7 +140,8 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
-				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories, Values: in.Values,
+				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+				Values: in.Values,
 			}, r)
 			return k, err
 		},
@@ -153,7 +160,8 @@ func tellVariable(k catalog.Commit) (calls.Answer, error) {
 	if v.Categories == nil {
 		v.Categories = []schema.Category{}
 	}
-	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID), variableCommit{v, &commit})
+	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID),
+		variableCommit{v, &commit})
 }
 
 type editVariableIn struct {

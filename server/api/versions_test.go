@@ -59,7 +59,8 @@ func TestTheMonitorFindsWhatIsNoteworthyAboutVersions(t *testing.T) {
 		must(t, 200, "POST", versions+"/increment", fmt.Sprintf(`{"project_id":60,"dataset_name":%q}`, name))
 	}
 	append := func(name string, id int) {
-		must(t, 201, "POST", fmt.Sprintf("%s/%s/commits?mode=append&project_id=60", datasets, name), fmt.Sprintf(`[{"id":%d}]`, id))
+		must(t, 201, "POST", fmt.Sprintf("%s/%s/commits?mode=append&project_id=60", datasets, name),
+			fmt.Sprintf(`[{"id":%d}]`, id))
 	}
 	if found := health(t, ""); len(found) != 0 {
 		t.Errorf("an empty project: %q", found)
@@ -93,13 +94,15 @@ func TestTheMonitorFindsWhatIsNoteworthyAboutVersions(t *testing.T) {
 func TestSeed000sRoutesAnswerToTheLetter(t *testing.T) {
 	dataset(t, "seed")
 	body := func(more string) string { return `{"project_id":1,"dataset_name":"seed"` + more + `}` }
-	if got := must(t, 200, "POST", versions+"/increment", body(`,"version_type":"minor","description":"d"`)); got.body["new_version"] != "1.0.0" ||
+	if got := must(t, 200, "POST", versions+"/increment",
+		body(`,"version_type":"minor","description":"d"`)); got.body["new_version"] != "1.0.0" ||
 		got.body["message"] != "Version incremented to 1.0.0" || got.body["version_id"] == nil {
 		t.Error(got.text)
 	}
 	must(t, 201, "POST", datasets+"/seed/commits?mode=append", `[{"id":2,"name":"Ben"}]`)
 	must(t, 200, "POST", versions+"/increment", body(""))
-	if got := must(t, 200, "GET", versions+"/latest?project_id=1&dataset_name=seed", ""); got.text != `{"latest_version":"1.0.1"}` {
+	if got := must(t, 200, "GET", versions+"/latest?project_id=1&dataset_name=seed",
+		""); got.text != `{"latest_version":"1.0.1"}` {
 		t.Error(got.text)
 	}
 	compared := must(t, 200, "POST", versions+"/compare", body(`,"version1":"1.0.0","version2":"1.0.1"`))
@@ -126,10 +129,12 @@ func TestSeed000sRoutesRefuseWhatTheyDoNotFind(t *testing.T) {
 		{"GET", "?dataset_name=employees", "", "invalid_field", 422},
 		{"GET", "?project_id=1&dataset_name=nobody", "", "dataset_not_found", 404},
 		{"GET", "/latest?project_id=1&dataset_name=unversioned", "", "version_not_found", 404},
-		{"POST", "/compare", `{"project_id":1,"dataset_name":"employees","version1":"1.0.0","version2":"3.0.0"}`, "version_not_found", 404},
+		{"POST", "/compare", `{"project_id":1,"dataset_name":"employees","version1":"1.0.0","version2":"3.0.0"}`,
+			"version_not_found", 404},
 		{"POST", "/compare", `{"project_id":1,"dataset_name":"employees","version1":"1.0.0"}`, "invalid_field", 422},
 		{"POST", "/rollback", `{"dataset_name":"employees","target_version":"1.0.0"}`, "invalid_field", 422},
-		{"POST", "/increment", `{"project_id":1,"dataset_name":"employees","version_type":"huge"}`, "unknown_version_type", 422},
+		{"POST", "/increment", `{"project_id":1,"dataset_name":"employees","version_type":"huge"}`, "unknown_version_type",
+			422},
 	} {
 		if got := ask(t, c.method, versions+c.target, c.body); got.status != c.status || got.code() != c.code {
 			t.Errorf("%s %s: %d %s", c.method, c.target, got.status, got.text)

@@ -135,7 +135,10 @@ type savepointView struct {
 }
 
 func viewSavepoint(p catalog.Savepoint) savepointView {
-	return savepointView{ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt}
+	return savepointView{
+		ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
 }
 
 // versionView is a version in full; the routes of seed 000 show less.
@@ -151,7 +154,10 @@ type versionView struct {
 }
 
 func viewVersion(v catalog.Version) versionView {
-	return versionView{VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive, Description: v.Description, User: v.User, CreatedAt: v.CreatedAt}
+	return versionView{
+		VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive,
+		Description: v.Description, User: v.User, CreatedAt: v.CreatedAt,
+	}
 }
 
 // ViewFact returns a field of an error as clients see it.

@@ -60,10 +60,12 @@ func TestAProgressHasAResultOnceThereIsOne(t *testing.T) {
 }
 
 func TestAnActionThatWasRolledBackIsNotPlayed(t *testing.T) {
-	if v := viewAction(catalog.Commit{ID: 1, Mode: catalog.Append}); !v.State.Played || v.Status != "completed" || v.Key == "" {
+	if v := viewAction(catalog.Commit{ID: 1, Mode: catalog.Append}); !v.State.Played || v.Status != "completed" ||
+		v.Key == "" {
 		t.Errorf("%+v", v)
 	}
-	if v := viewAction(catalog.Commit{ID: 1, RollbackCommitID: 2}); v.State.Played || !v.State.Completed || v.Status != "rolled_back" {
+	if v := viewAction(catalog.Commit{ID: 1, RollbackCommitID: 2}); v.State.Played || !v.State.Completed ||
+		v.Status != "rolled_back" {
 		t.Errorf("%+v", v)
 	}
 }
@@ -75,7 +77,8 @@ func TestFactsOfErrorsAreViews(t *testing.T) {
 		want any
 	}{
 		{[]storage.Blocker(nil), []blockerView{}},
-		{[]storage.Blocker{{Commit: catalog.Commit{ID: 2}, Overlapping: 5}}, []blockerView{{viewCommit(catalog.Commit{ID: 2}), 5}}},
+		{[]storage.Blocker{{Commit: catalog.Commit{ID: 2}, Overlapping: 5}},
+			[]blockerView{{viewCommit(catalog.Commit{ID: 2}), 5}}},
 		{[]storage.MergeConflict(nil), []conflictView{}},
 		{[]catalog.Commit{{ID: 3}}, []actionView{viewAction(catalog.Commit{ID: 3})}},
 		{"a word", "a word"},
@@ -99,7 +102,12 @@ func TestAConflictNamesWhatItIsAbout(t *testing.T) {
 
 func TestAVariableHasADerivationOrNone(t *testing.T) {
 	integer := schema.Of("INTEGER")
-	s := schema.Schema{Key: []int{1}, Columns: []schema.Column{{ID: 1, Name: "id", Type: integer}, {ID: 2, Name: "double", Type: integer, Derivation: `"c1" * 2`}}}
+	s := schema.Schema{
+		Key: []int{1},
+		Columns: []schema.Column{
+			{ID: 1, Name: "id", Type: integer}, {ID: 2, Name: "double", Type: integer, Derivation: `"c1" * 2`},
+		},
+	}
 	stored, derived := viewVariable(s, s.Columns[0]), viewVariable(s, s.Columns[1])
 	if !stored.Key || stored.Derivation != nil || stored.Categories == nil || stored.Type != "INTEGER" {
 		t.Errorf("%+v", stored)

@@ -15,12 +15,14 @@ import (
 
 // Call is a request that changes something. T is the result in the domain.
 type Call[T any] struct {
-	Request     storage.Request
-	Key         string                                            // the Idempotency-Key; empty: none
-	Fingerprint string                                            // of the request: a different request with the same key is refused
+	Request storage.Request
+	Key     string // the Idempotency-Key; empty: none
+	// of the request: a different request with the same key is refused
+	Fingerprint string
 	Do          func(context.Context, storage.Request) (T, error) // makes the change
 	Tell        func(T) (json.RawMessage, error)                  // makes the answer, as it is stored
-	After       func()                                            // frees what Do needed, whether it ran or not; may be nil
+	// frees what Do needed, whether it ran or not; may be nil
+	After func()
 }
 
 func (c *Call[T]) after() {
@@ -72,7 +74,10 @@ type Jobs struct {
 
 // Start starts a call as a job, unless its key has been used before, and waits for its end up to a time limit. It
 // returns the answer that promise makes for the job, which is stored under the key for repeated requests.
-func Start[T any](ctx context.Context, j Jobs, about string, c Call[T], wait time.Duration, promise func(catalog.Job) (json.RawMessage, error)) (told json.RawMessage, replayed bool, err error) {
+func Start[T any](
+	ctx context.Context, j Jobs, about string, c Call[T], wait time.Duration,
+	promise func(catalog.Job) (json.RawMessage, error),
+) (told json.RawMessage, replayed bool, err error) {
 	start := storage.Request{User: c.Request.User}
 	if c.Key != "" {
 		told, found, done, err := j.Store.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
@@ -85,9 +90,10 @@ func Start[T any](ctx context.Context, j Jobs, about string, c Call[T], wait tim
 			c.after()
 			return told, true, nil
 		}
-		start.Receipt = &storage.Receipt{Key: c.Key, Fingerprint: c.Fingerprint, Answer: func(job any) (json.RawMessage, error) {
-			return promise(job.(catalog.Job))
-		}}
+		start.Receipt = &storage.Receipt{Key: c.Key, Fingerprint: c.Fingerprint,
+			Answer: func(job any) (json.RawMessage, error) {
+				return promise(job.(catalog.Job))
+			}}
 	}
 	job, err := j.Store.StartJob(ctx, about, start)
 	if err != nil {
@@ -111,7 +117,10 @@ func Start[T any](ctx context.Context, j Jobs, about string, c Call[T], wait tim
 }
 
 // run makes the change of a job. The transaction of the change also records that the job is done.
-func (j Jobs) run(ctx context.Context, job catalog.Job, r storage.Request, kept func(any) (json.RawMessage, error), do func(storage.Request) (any, error)) error {
+func (j Jobs) run(
+	ctx context.Context, job catalog.Job, r storage.Request, kept func(any) (json.RawMessage, error),
+	do func(storage.Request) (any, error),
+) error {
 	r.Report = j.reporter(ctx, job.ID)
 	r.Receipt = &storage.Receipt{Job: job.ID, Answer: kept}
 	result, err := do(r)

@@ -14,8 +14,8 @@ import (
 
 // Conn is a connection of a pool.
 //
-// Its read deadlines are set by its user until AwaitBody; from then on each read has the pool's limit for bodies. Writes
-// always have the pool's limit for answers, which restarts with every byte sent.
+// Its read deadlines are set by its user until AwaitBody; from then on each read has the pool's limit for bodies.
+// Writes always have the pool's limit for answers, which restarts with every byte sent.
 type Conn struct {
 	net.Conn
 	pool    *Pool

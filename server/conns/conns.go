@@ -1,5 +1,5 @@
-// Package conns limits the connections of a server: how many there are at once, overall and from one address, and how long
-// one may stall. Every face listens through the same pool, so that none can starve the others.
+// Package conns limits the connections of a server: how many there are at once, overall and from one address, and how
+// long one may stall. Every face listens through the same pool, so that none can starve the others.
 //
 // A connection beyond a limit gets an answer that says so and is closed; existing connections stay. What a connection
 // costs is known in advance: the default limits follow from the number of file descriptors that the process may open.
@@ -45,11 +45,13 @@ func NewPool(l Limits, log *slog.Logger) *Pool {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Pool{
-		limits: l, log: log, open: map[*Conn]struct{}{}, addresses: map[netip.Addr]int{}, leaving: make(chan struct{}, maxLeaving),
+		limits: l, log: log, open: map[*Conn]struct{}{}, addresses: map[netip.Addr]int{}, leaving: make(chan struct{},
+			maxLeaving),
 	}
 }
 
-// Listen returns a listener whose connections belong to the pool. One beyond a limit is answered with refusal and closed.
+// Listen returns a listener whose connections belong to the pool. One beyond a limit is answered with refusal and
+// closed.
 func (p *Pool) Listen(l net.Listener, refusal []byte) net.Listener {
 	return &listener{Listener: l, pool: p, refusal: refusal}
 }
@@ -94,7 +96,8 @@ func (p *Pool) admit(conn net.Conn) *Conn {
 	if full || p.limits.PerAddress > 0 && p.addresses[from] >= p.limits.PerAddress {
 		if time.Since(p.told) > time.Minute {
 			p.told = time.Now()
-			p.log.Warn("too many connections: refusing new ones", "open", len(p.open), "address", from, "from_address", p.addresses[from])
+			p.log.Warn("too many connections: refusing new ones", "open", len(p.open), "address", from, "from_address",
+				p.addresses[from])
 		}
 		return nil
 	}

@@ -98,8 +98,8 @@ func (f *Face) listActions(c *fiber.Ctx) error {
 	})
 }
 
-// actionFilter returns what a request selects: sort by datetime or user, each also with a - prefix; user; key; since, until
-// and datetime.
+// actionFilter returns what a request selects: sort by datetime or user, each also with a - prefix; user; key; since,
+// until and datetime.
 func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 	out.User, out.Sort = c.Query("user"), c.Query("sort")
 	switch out.Sort {
@@ -130,7 +130,8 @@ func (f *Face) getAction(c *fiber.Ctx) error {
 	}
 	id, err := strconv.ParseInt(c.Params("action"), 10, 64)
 	if err != nil {
-		return notFound("action_not_found", fmt.Sprintf("Action '%.40s' not found in dataset '%s'", c.Params("action"), s.Properties.Name))
+		return notFound("action_not_found",
+			fmt.Sprintf("Action '%.40s' not found in dataset '%s'", c.Params("action"), s.Properties.Name))
 	}
 	k, err := f.store.CommitByID(ctx, s.Dataset.ID, id)
 	if err != nil {
@@ -163,7 +164,10 @@ func viewRevision(s snapshot.State) revision {
 	if s.Commit.CreatedAt.After(modified) {
 		modified = s.Commit.CreatedAt
 	}
-	return revision{ID: s.Dataset.ID, Name: s.Properties.Name, Revision: strconv.FormatInt(s.Commit.ID, 10), ModificationTime: moment(modified)}
+	return revision{
+		ID: s.Dataset.ID, Name: s.Properties.Name, Revision: strconv.FormatInt(s.Commit.ID, 10),
+		ModificationTime: moment(modified),
+	}
 }
 
 // showDelta shows the actions that a fork has and its upstream lacks, or the reverse.
@@ -181,7 +185,8 @@ func (f *Face) showDelta(c *fiber.Ctx, of func(context.Context, string) (storage
 	for _, k := range delta.Actions {
 		actions = append(actions, viewParams(k))
 	}
-	return showView(c, map[string]any{"dataset": viewRevision(delta.Dataset), "upstream": viewRevision(delta.Upstream), "actions": actions})
+	return showView(c,
+		map[string]any{"dataset": viewRevision(delta.Dataset), "upstream": viewRevision(delta.Upstream), "actions": actions})
 }
 
 // mergeBody is a request to play the actions of another dataset.

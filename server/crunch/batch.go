@@ -89,13 +89,16 @@ func batchOf(job string, from source, r storage.Request) storage.Request {
 }
 
 // append commits a source's rows.
-func (f *Face) append(ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request) (catalog.Commit, error) {
+func (f *Face) append(
+	ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request,
+) (catalog.Commit, error) {
 	if err := f.checkCategories(ctx, s.Schema, from.upload); err != nil {
 		return catalog.Commit{}, err
 	}
 	if savepoint && s.Total() > 0 {
 		before := storage.Request{User: r.User}
-		if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID, storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
+		if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID,
+			storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
 			return catalog.Commit{}, err
 		}
 	}
@@ -145,7 +148,11 @@ func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i 
 	case err != nil:
 		return records.Explain(err)
 	}
-	return &fault.Error{Kind: fault.Invalid, Code: "undeclared_category", Detail: fmt.Sprintf("Row %d has %q in %q, which is not one of its categories. Declare it first, or correct the row.", row, text, column.Name)}
+	return &fault.Error{
+		Kind: fault.Invalid, Code: "undeclared_category",
+		Detail: fmt.Sprintf("Row %d has %q in %q, which is not one of its categories. Declare it first, or correct the row.",
+			row, text, column.Name),
+	}
 }
 
 // listBatches lists the batches whose rows were appended: the others left nothing.
@@ -163,7 +170,9 @@ func (f *Face) listBatches(c *fiber.Ctx) error {
 	for _, k := range slices.Backward(commits) {
 		var of struct{ Batch, Source string }
 		if k.Mode == catalog.Append && json.Unmarshal(k.Metadata, &of) == nil && of.Batch != "" {
-			out.add(site(c)+batchPath(s.Dataset.ID, of.Batch), map[string]any{"status": appendedStatus, "source": of.Source, "creation_time": moment(k.CreatedAt), "rows": k.Added})
+			out.add(site(c)+batchPath(s.Dataset.ID, of.Batch), map[string]any{
+				"status": appendedStatus, "source": of.Source, "creation_time": moment(k.CreatedAt), "rows": k.Added,
+			})
 		}
 	}
 	return show(c, document{Element: catalogElement, Index: out})
@@ -178,11 +187,14 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 	}
 	j, err := f.store.Job(ctx, c.Params("batch"))
 	if err != nil {
-		return notFound("batch_not_found", fmt.Sprintf("Batch '%.40s' not found in dataset '%s'", c.Params("batch"), s.Properties.Name))
+		return notFound("batch_not_found",
+			fmt.Sprintf("Batch '%.40s' not found in dataset '%s'", c.Params("batch"), s.Properties.Name))
 	}
 	return show(c, document{
 		Element: entityElement, Self: site(c) + batchPath(s.Dataset.ID, j.ID),
-		Body:  map[string]any{"id": j.ID, "status": batchStatus(j), "message": j.Message, "creation_time": moment(j.CreatedAt)},
+		Body: map[string]any{
+			"id": j.ID, "status": batchStatus(j), "message": j.Message, "creation_time": moment(j.CreatedAt),
+		},
 		Views: links{"progress": site(c) + progressPath(j.ID)},
 	})
 }

@@ -39,8 +39,8 @@ func (f *Face) readUpTo(c *fiber.Ctx, most int64, in any) error {
 	return decode(text, in, "the body")
 }
 
-// readBody reads an entity's body. If the request has none, or an empty one, it is the body itself: clients send both, and
-// pycrunch adds an empty body to what it is given without one.
+// readBody reads an entity's body. If the request has none, or an empty one, it is the body itself: clients send both,
+// and pycrunch adds an empty body to what it is given without one.
 func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	var whole json.RawMessage
 	if err := f.read(c, &whole); err != nil || whole == nil {
@@ -78,7 +78,9 @@ func decode(text []byte, in any, name string) error {
 	case errors.As(err, &mistyped):
 		return invalid(mistyped.Field, "must be "+typeName(mistyped.Type)+", not "+mistyped.Value)
 	case err != nil:
-		return &fault.Error{Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+		return &fault.Error{
+			Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error(),
+		}
 	}
 	return nil
 }
@@ -129,7 +131,8 @@ func queryTime(c *fiber.Ctx, name string) (first, last time.Time, err error) {
 		return first, last, nil
 	}
 	for layout, unit := range map[string]time.Duration{
-		time.DateOnly: 24 * time.Hour, "2006-01-02T15:04:05": time.Second, time.RFC3339: time.Second, // these accept fractions too
+		// these accept fractions too
+		time.DateOnly: 24 * time.Hour, "2006-01-02T15:04:05": time.Second, time.RFC3339: time.Second,
 	} {
 		if first, err = time.Parse(layout, text); err == nil {
 			if first.Nanosecond() != 0 {

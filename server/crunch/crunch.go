@@ -67,7 +67,8 @@ func isIn(path, folder string) bool { return path == folder || strings.HasPrefix
 // admit refuses requests of unknown users.
 func (f *Face) admit(c *fiber.Ctx) error {
 	if _, known := f.host.Identify(c); !known && !isOpen(c.Path()) {
-		return fiber.NewError(http.StatusUnauthorized, "Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
+		return fiber.NewError(http.StatusUnauthorized,
+			"Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
 	}
 	return c.Next()
 }
@@ -159,5 +160,6 @@ func (f *Face) nothingThere(c *fiber.Ctx) error {
 		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s.", c.Path()))
 	}
 	c.Set("Allow", strings.Join(methods, ", "))
-	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
+	return fiber.NewError(http.StatusMethodNotAllowed,
+		fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
 }

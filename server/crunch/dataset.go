@@ -172,12 +172,15 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 }
 
 // makeDataset creates a dataset with all of its variables, or none at all. For the clients, names need not be unique.
-func (f *Face) makeDataset(ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request) (snapshot.State, error) {
+func (f *Face) makeDataset(
+	ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request,
+) (snapshot.State, error) {
 	part := storage.Request{User: r.User}
 	if len(variables) == 0 {
 		part.Receipt = r.Receipt
 	}
-	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: true}, part)
+	made, err := f.store.CreateDataset(ctx,
+		storage.NewDataset{ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: true}, part)
 	if err != nil {
 		return made, err
 	}
@@ -288,5 +291,7 @@ func (f *Face) getSummary(c *fiber.Ctx) error {
 		return err
 	}
 	rows := map[string]int64{"total": s.Total(), "filtered": s.Total()}
-	return showView(c, map[string]any{"unweighted": rows, "weighted": rows, "variables": len(s.Schema.Columns), "columns": len(s.Schema.Columns)})
+	return showView(c, map[string]any{
+		"unweighted": rows, "weighted": rows, "variables": len(s.Schema.Columns), "columns": len(s.Schema.Columns),
+	})
 }

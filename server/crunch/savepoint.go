@@ -71,7 +71,8 @@ func (f *Face) getSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	body := viewSavepoint(c, p)
-	return show(c, document{Element: entityElement, Self: site(c) + savepointPath(p), Body: body, Views: links{"revert": body.Revert}})
+	return show(c,
+		document{Element: entityElement, Self: site(c) + savepointPath(p), Body: body, Views: links{"revert": body.Revert}})
 }
 
 // createSavepoint bookmarks the head. Its Location is the result of the work, not the savepoint: the dataset may

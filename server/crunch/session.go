@@ -15,9 +15,11 @@ func (f *Face) root(c *fiber.Ctx) error {
 	me := userURL(c, f.user(c))
 	return show(c, document{
 		Element: catalogElement, Self: api, Description: "The API root.",
-		Catalogs: links{"datasets": api + "datasets/", "datasets_by_name": api + "datasets_by_name/{name}/", "sources": api + "sources/"},
-		Views:    links{"progress": api + "progress/", "feature_flag": api + "feature_flag/", "user": me},
-		URLs:     links{"user_url": me, "logout_url": api + "logout/", "login_url": api + "login/"},
+		Catalogs: links{
+			"datasets": api + "datasets/", "datasets_by_name": api + "datasets_by_name/{name}/", "sources": api + "sources/",
+		},
+		Views: links{"progress": api + "progress/", "feature_flag": api + "feature_flag/", "user": me},
+		URLs:  links{"user_url": me, "logout_url": api + "logout/", "login_url": api + "login/"},
 	})
 }
 
@@ -27,9 +29,12 @@ const tokenCookie = "token"
 // maxLogin is the largest body of a login, in bytes: anyone may send one.
 const maxLogin = 4 << 10
 
-// sessionCookie returns the cookie of a session. No page can read it, and browsers do not send it for other sites' pages.
+// sessionCookie returns the cookie of a session. No page can read it, and browsers do not send it for other sites'
+// pages.
 func sessionCookie(c *fiber.Ctx, session string) *fiber.Cookie {
-	return &fiber.Cookie{Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: isEncrypted(c)}
+	return &fiber.Cookie{
+		Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: isEncrypted(c),
+	}
 }
 
 // login sets the cookie that identifies the user from now on.
@@ -98,16 +103,16 @@ func (f *Face) progressTemplate(c *fiber.Ctx) error {
 	return showView(c, site(c)+"/api/progress/{id}/")
 }
 
-// idIn finds the id in a URL that a client sends back, absolute or relative, or in a bare id. folder is the part that it must
-// be under, such as datasets.
+// idIn finds the id in a URL that a client sends back, absolute or relative, or in a bare id. folder is the part that
+// it must be under, such as datasets.
 func idIn(field, text, folder string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || text == "" {
-		return "", invalid(field, fmt.Sprintf("must be a URL of %s", folder))
+		return "", invalid(field, fmt.Sprintf("must be a URL under %s", folder))
 	}
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 	if n := len(parts); n == 1 || parts[n-2] == folder {
 		return parts[n-1], nil
 	}
-	return "", invalid(field, fmt.Sprintf("must be a URL of %s, not %q", folder, text))
+	return "", invalid(field, fmt.Sprintf("must be a URL under %s, not %q", folder, text))
 }

@@ -66,7 +66,9 @@ func (s *sources) get(user, id string) (source, error) {
 	defer s.mu.Unlock()
 	one, ok := s.byID[id]
 	if !ok || one.user != user {
-		return source{}, notFound("source_not_found", fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, or until the server restarts. Upload it again.", id))
+		return source{}, notFound("source_not_found",
+			fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, or until the server restarts. "+
+				"Upload it again.", id))
 	}
 	return one, nil
 }
@@ -98,14 +100,17 @@ func (s *sources) list(user string) (out []source) {
 func sourcePath(s source) string { return "/api/sources/" + s.id + "/" }
 
 func viewSource(s source) map[string]any {
-	return map[string]any{"id": s.id, "name": s.name, "type": string(s.upload.Format), "size": s.upload.Size, "creation_time": moment(s.at)}
+	return map[string]any{
+		"id": s.id, "name": s.name, "type": string(s.upload.Format), "size": s.upload.Size, "creation_time": moment(s.at),
+	}
 }
 
 // createSource accepts a file, in the multipart field uploaded_file.
 func (f *Face) createSource(c *fiber.Ctx) error {
 	_, parameters, err := mime.ParseMediaType(c.Get("Content-Type"))
 	if err != nil || parameters["boundary"] == "" {
-		return fiber.NewError(http.StatusUnsupportedMediaType, "Send the file as multipart/form-data, in the field uploaded_file.")
+		return fiber.NewError(http.StatusUnsupportedMediaType,
+			"Send the file as multipart/form-data, in the field uploaded_file.")
 	}
 	form := multipart.NewReader(f.host.Body(c), parameters["boundary"])
 	for {
@@ -125,7 +130,9 @@ func malformed(err error) error {
 	if fault.KindOf(err) != fault.Internal {
 		return err
 	}
-	return &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: "The multipart/form-data body is incomplete or malformed."}
+	return &fault.Error{
+		Kind: fault.Malformed, Code: "malformed_body", Detail: "The multipart/form-data body is incomplete or malformed.",
+	}
 }
 
 // takeSource stores an uploaded file.
@@ -145,7 +152,8 @@ func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
 
 // formatOf returns the format of an uploaded file: CSV, unless its name or media type says otherwise.
 func formatOf(part *multipart.Part) intake.Format {
-	if strings.HasSuffix(strings.ToLower(part.FileName()), ".parquet") || part.Header.Get("Content-Type") == "application/vnd.apache.parquet" {
+	if strings.HasSuffix(strings.ToLower(part.FileName()), ".parquet") ||
+		part.Header.Get("Content-Type") == "application/vnd.apache.parquet" {
 		return intake.Parquet
 	}
 	return intake.CSV
@@ -161,7 +169,8 @@ func (f *Face) save(part io.Reader, path string) (size int64, err error) {
 	size, err = io.Copy(out, io.LimitReader(part, f.options.MaxUpload+1))
 	switch {
 	case size > f.options.MaxUpload:
-		return size, fiber.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.options.MaxUpload))
+		return size, fiber.NewError(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.options.MaxUpload))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return size, malformed(err)
 	}

@@ -32,7 +32,9 @@ func pageOf(c *fiber.Ctx) (p page, err error) {
 }
 
 // columns reads columns of a snapshot by variable id, with values in the form that the clients expect.
-func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page) (map[string][]json.RawMessage, error) {
+func (f *Face) columns(
+	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page,
+) (map[string][]json.RawMessage, error) {
 	out := map[string][]json.RawMessage{}
 	for _, c := range columns {
 		out[variableID(c)] = []json.RawMessage{}
@@ -42,7 +44,8 @@ func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []s
 		return out, nil
 	}
 	if rows > maxCells/int64(len(columns)) {
-		return nil, invalid("limit", fmt.Sprintf("one answer has at most %d values: ask for fewer records at a time, with limit and offset", maxCells))
+		return nil, invalid("limit",
+			fmt.Sprintf("one answer has at most %d values: ask for fewer records at a time, with limit and offset", maxCells))
 	}
 	text, err := f.records(ctx, snap, columns, p)
 	if err != nil {
@@ -68,7 +71,9 @@ func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []s
 }
 
 // records reads a page of records, as lines of JSON.
-func (f *Face) records(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page) (*bytes.Buffer, error) {
+func (f *Face) records(
+	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page,
+) (*bytes.Buffer, error) {
 	conn, from, err := f.store.OpenTable(ctx, snap, columns)
 	if err != nil {
 		return nil, err
@@ -181,5 +186,6 @@ func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	if err := conn.Row(ctx, "SELECT count(*), count("+duck.Ident(column.Name)+") FROM "+from, &total, &valid); err != nil {
 		return err
 	}
-	return showView(c, map[string]any{"n_total": total, "n_valid": valid, "n_missing": total - valid, "type": wireType(column)})
+	return showView(c,
+		map[string]any{"n_total": total, "n_valid": valid, "n_missing": total - valid, "type": wireType(column)})
 }

@@ -63,7 +63,8 @@ func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (snapshot.State, sche
 	id, err := strconv.Atoi(c.Params("variable"))
 	column, ok := s.Schema.ByID(id)
 	if err != nil || !ok {
-		return s, column, notFound("variable_not_found", fmt.Sprintf("Variable '%.40s' not found in dataset '%s'", c.Params("variable"), s.Properties.Name))
+		return s, column, notFound("variable_not_found",
+			fmt.Sprintf("Variable '%.40s' not found in dataset '%s'", c.Params("variable"), s.Properties.Name))
 	}
 	return s, column, nil
 }
@@ -134,7 +135,9 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 
 // makeVariable adds a column. If the server assigns the keys and there are no records yet, it adds a record for
 // each value: the clients fill a dataset variable by variable.
-func (f *Face) makeVariable(ctx context.Context, s snapshot.State, n storage.NewVariable, r storage.Request) (k catalog.Commit, err error) {
+func (f *Face) makeVariable(
+	ctx context.Context, s snapshot.State, n storage.NewVariable, r storage.Request,
+) (k catalog.Commit, err error) {
 	if s.Total() > 0 || s.Schema.Keyed() || len(n.Values) == 0 {
 		k, _, err = f.store.CreateVariable(ctx, s.Dataset.ID, n, r)
 		return k, err
@@ -142,7 +145,8 @@ func (f *Face) makeVariable(ctx context.Context, s snapshot.State, n storage.New
 	if r.ExpectedHead == nil {
 		r.ExpectedHead = &s.Commit.ID
 	}
-	rows, err := f.emptyRecords(ctx, s.Dataset.ID, len(n.Values), storage.Request{User: r.User, ExpectedHead: r.ExpectedHead})
+	rows, err := f.emptyRecords(ctx, s.Dataset.ID, len(n.Values),
+		storage.Request{User: r.User, ExpectedHead: r.ExpectedHead})
 	if err != nil {
 		return k, err
 	}
@@ -233,5 +237,6 @@ func (f *Face) getPublicFolder(c *fiber.Ctx) error {
 		return err
 	}
 	all := variables(c, s)
-	return show(c, document{Element: catalogElement, Body: map[string]any{"name": "Variables"}, Index: all, Graph: all.urls()})
+	return show(c,
+		document{Element: catalogElement, Body: map[string]any{"name": "Variables"}, Index: all, Graph: all.urls()})
 }

@@ -27,7 +27,8 @@ func wireType(c schema.Column) string {
 		if c.Categories != nil {
 			return categoricalType
 		}
-	case "TINYINT", "SMALLINT", schema.Integer, schema.Bigint, "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", schema.Ubigint, "UHUGEINT", schema.Float, schema.Double, schema.Decimal:
+	case "TINYINT", "SMALLINT", schema.Integer, schema.Bigint, "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+		schema.Ubigint, "UHUGEINT", schema.Float, schema.Double, schema.Decimal:
 		return numericType
 	case schema.Date, schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, "TIMESTAMP_S", "TIMESTAMP_MS":
 		return datetimeType
@@ -51,7 +52,9 @@ type newVariable struct {
 
 // wanted returns the requested column. If there are two names, the column gets the alias.
 func (in newVariable) wanted() (out storage.NewVariable, err error) {
-	out = storage.NewVariable{Name: in.Alias, Description: in.Description, Derivation: in.Derivation, Values: slices.Clone(in.Values)}
+	out = storage.NewVariable{
+		Name: in.Alias, Description: in.Description, Derivation: in.Derivation, Values: slices.Clone(in.Values),
+	}
 	if out.Name == "" {
 		out.Name = in.Name
 	}
@@ -183,7 +186,9 @@ type variableEdit struct {
 
 // wanted returns the requested change of a column. A client may send the old name together with a new alias.
 func (in variableEdit) wanted(c schema.Column) (out storage.VariableEdit, err error) {
-	out = storage.VariableEdit{Name: in.Name, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories}
+	out = storage.VariableEdit{
+		Name: in.Name, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+	}
 	if in.Alias != nil && *in.Alias != c.Name {
 		out.Name = in.Alias
 	}

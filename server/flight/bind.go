@@ -71,7 +71,8 @@ func (b *binding) batch(batch arrow.RecordBatch) error {
 	return b.typed(batch)
 }
 
-// match finds the column of each parameter: by position where the parameters have numbers, by name where they have names.
+// match finds the column of each parameter: by position where the parameters have numbers, by name where they have
+// names.
 func (b *binding) match(s *arrow.Schema) error {
 	if s.NumFields() != len(b.parameters) {
 		return badParams("the statement has %d parameters, and the rows have %d columns", len(b.parameters), s.NumFields())
@@ -111,7 +112,8 @@ func (b *binding) typed(batch arrow.RecordBatch) error {
 	return nil
 }
 
-var errManyBound = refuse(fault.Invalid, "too_large", "The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
+var errManyBound = refuse(fault.Invalid, "too_large",
+	"The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
 
 func badParams(format string, args ...any) error {
 	return refuse(fault.Invalid, "invalid_params", "parameters: %s.", fmt.Sprintf(format, args...))

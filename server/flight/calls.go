@@ -55,8 +55,8 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 	return nil, err
 }
 
-// authenticate finds out who is calling. If the server has tokens, every call needs one. Web pages may not call: browsers
-// send an Origin header, and programs do not.
+// authenticate finds out who is calling. If the server has tokens, every call needs one. Web pages may not call:
+// browsers send an Origin header, and programs do not.
 func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Context, error) {
 	if first(call.Header, "origin") != "" {
 		return nil, status.Error(codes.PermissionDenied, "Calls from web pages are not accepted. Call from a program.")
@@ -65,13 +65,16 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 	user, password, isBasic, err := f.options.Gate.Basic(addressOf(ctx), authorization)
 	var often *access.TooManyError
 	if errors.As(err, &often) {
-		return nil, status.Errorf(codes.ResourceExhausted, "Too many logins have failed. Wait %d seconds, then try again with the right password.", often.Seconds())
+		return nil, status.Errorf(codes.ResourceExhausted,
+			"Too many logins have failed. Wait %d seconds, then try again with the right password.", often.Seconds())
 	}
 	if !isBasic {
 		user, _ = f.options.Gate.Identify(authorization, "")
 	}
 	if err != nil || user == "" {
-		return nil, status.Error(codes.Unauthenticated, "Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as the password, the token.")
+		return nil, status.Error(codes.Unauthenticated,
+			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
+				"the password, the token.")
 	}
 	return context.WithValue(ctx, callerKey{}, caller{user, isBasic, password}), nil
 }
@@ -93,15 +96,16 @@ func callerOf(ctx context.Context) caller {
 
 func userOf(ctx context.Context) string { return callerOf(ctx).user }
 
-// Handshake returns the token to present from now on to a client that logs in with a password. The JDBC driver also sends a
-// handshake with a token.
+// Handshake returns the token to present from now on to a client that logs in with a password. The JDBC driver also
+// sends a handshake with a token.
 func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	authorization := headerOf(stream.Context(), "authorization")
 	if c := callerOf(stream.Context()); c.isBasic {
 		authorization = "Bearer " + s.face.options.Gate.Shown(c.user, c.password)
 	}
 	if authorization == "" {
-		return malformed("A handshake needs the header authorization: Basic with the user's name and, as the password, the token; or Bearer with the token.")
+		return malformed("A handshake needs the header authorization: Basic with the user's name and, as the password, " +
+			"the token; or Bearer with the token.")
 	}
 	return stream.SetHeader(metadata.Pairs("authorization", authorization))
 }
@@ -130,7 +134,9 @@ func requestID(md metadata.MD) string {
 	return id
 }
 
-func (f *Face) observeUnary(ctx context.Context, in any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (out any, err error) {
+func (f *Face) observeUnary(
+	ctx context.Context, in any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (out any, err error) {
 	err = f.observe(ctx, info.FullMethod, func() (err error) {
 		out, err = handler(ctx, in)
 		return err
@@ -138,7 +144,9 @@ func (f *Face) observeUnary(ctx context.Context, in any, info *grpc.UnaryServerI
 	return out, err
 }
 
-func (f *Face) observeStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (f *Face) observeStream(
+	server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
+) error {
 	in := &patient{stream, f.options.QueryTimeout, f.options.BodyTimeout}
 	return f.observe(stream.Context(), info.FullMethod, func() error { return handler(server, in) })
 }
@@ -186,5 +194,6 @@ func (f *Face) count(full string, code codes.Code, took time.Duration, user, id 
 	}
 	f.metrics.calls.WithLabelValues(method, code.String()).Inc()
 	f.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
-	f.log.Info("request", "request_id", id, "method", "flight", "path", method, "status", code.String(), "ms", float64(took.Microseconds())/1000, "user", user)
+	f.log.Info("request", "request_id", id, "method", "flight", "path", method, "status", code.String(), "ms",
+		float64(took.Microseconds())/1000, "user", user)
 }

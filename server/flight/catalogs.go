@@ -69,12 +69,16 @@ func (f *Face) DoGetCatalogs(ctx context.Context) (*arrow.Schema, <-chan flight.
 }
 
 // GetFlightInfoSchemas returns how to fetch the schemas.
-func (f *Face) GetFlightInfoSchemas(_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoSchemas(
+	_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.DBSchemas)
 }
 
 // DoGetDBSchemas lists the schemas of the catalogs.
-func (f *Face) DoGetDBSchemas(ctx context.Context, in flightsql.GetDBSchemas) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetDBSchemas(
+	ctx context.Context, in flightsql.GetDBSchemas,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	names, err := f.catalogs(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -92,7 +96,9 @@ func (f *Face) DoGetDBSchemas(ctx context.Context, in flightsql.GetDBSchemas) (*
 }
 
 // GetFlightInfoTables returns how to fetch the tables.
-func (f *Face) GetFlightInfoTables(_ context.Context, in flightsql.GetTables, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoTables(
+	_ context.Context, in flightsql.GetTables, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	if in.GetIncludeSchema() {
 		return f.itself(desc, schema_ref.TablesWithIncludedSchema)
 	}
@@ -100,7 +106,9 @@ func (f *Face) GetFlightInfoTables(_ context.Context, in flightsql.GetTables, de
 }
 
 // DoGetTables lists the tables: datasets, their versions, and history.
-func (f *Face) DoGetTables(ctx context.Context, in flightsql.GetTables) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetTables(
+	ctx context.Context, in flightsql.GetTables,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	tables, err := f.tables(ctx, in)
 	if err != nil {
 		return nil, nil, err
@@ -138,12 +146,16 @@ func (f *Face) DoGetTableTypes(context.Context) (*arrow.Schema, <-chan flight.St
 }
 
 // GetFlightInfoPrimaryKeys returns how to fetch a table's key.
-func (f *Face) GetFlightInfoPrimaryKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoPrimaryKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.PrimaryKeys)
 }
 
 // DoGetPrimaryKeys lists the key columns of a dataset, at a ref if its name has one: the declared key, or _id.
-func (f *Face) DoGetPrimaryKeys(ctx context.Context, in flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetPrimaryKeys(
+	ctx context.Context, in flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	id, err := project(ctx)
 	if err == nil && in.Catalog != nil {
 		id, err = parseProject(*in.Catalog, "the catalog")
@@ -181,31 +193,43 @@ func (f *Face) stateOf(ctx context.Context, project int64, dataset, ref string) 
 }
 
 // GetFlightInfoExportedKeys returns how to fetch the foreign keys to a table.
-func (f *Face) GetFlightInfoExportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoExportedKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.ExportedKeys)
 }
 
 // DoGetExportedKeys returns an empty list: there are no foreign keys.
-func (f *Face) DoGetExportedKeys(context.Context, flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetExportedKeys(
+	context.Context, flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return f.list(schema_ref.ExportedKeys).send()
 }
 
 // GetFlightInfoImportedKeys returns how to fetch the foreign keys of a table.
-func (f *Face) GetFlightInfoImportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoImportedKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.ImportedKeys)
 }
 
 // DoGetImportedKeys returns an empty list: there are no foreign keys.
-func (f *Face) DoGetImportedKeys(context.Context, flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetImportedKeys(
+	context.Context, flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return f.list(schema_ref.ImportedKeys).send()
 }
 
 // GetFlightInfoCrossReference returns how to fetch the foreign keys between two tables.
-func (f *Face) GetFlightInfoCrossReference(_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoCrossReference(
+	_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.CrossReference)
 }
 
 // DoGetCrossReference returns an empty list: there are no foreign keys.
-func (f *Face) DoGetCrossReference(context.Context, flightsql.CrossTableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetCrossReference(
+	context.Context, flightsql.CrossTableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return f.list(schema_ref.CrossReference).send()
 }

@@ -5,7 +5,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 )
 
-// facts are properties of the server, whatever its options. The JDBC driver fails if many of those it asks for are missing.
+// facts are properties of the server, whatever its options. The JDBC driver fails if many of those it asks for are
+// missing.
 var facts = map[flightsql.SqlInfo]any{
 	flightsql.SqlInfoFlightSqlServerName:                        "Rowback",
 	flightsql.SqlInfoFlightSqlServerArrowVersion:                arrow.PkgVersion,

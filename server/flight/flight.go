@@ -1,5 +1,5 @@
-// Package flight is the Arrow Flight SQL face, on top of storage and query: statements whose results are streams of Arrow
-// batches, and commits of records that arrive as such streams.
+// Package flight is the Arrow Flight SQL face, on top of storage and query: statements whose results are streams of
+// Arrow batches, and commits of records that arrive as such streams.
 //
 // A project is a catalog, named by its id; its schemas are datasets (the datasets, and each of their versions as
 // name@1.0.0) and rowback (history). Names, refs, tokens and limits are those of HTTP. Errors are gRPC statuses; the
@@ -86,7 +86,8 @@ func New(store *storage.Store, o Options) (*Face, error) {
 		grpc.InTapHandle(f.tap), grpc.ChainUnaryInterceptor(f.observeUnary), grpc.ChainStreamInterceptor(f.observeStream),
 		grpc.UnknownServiceHandler(f.unknown), grpc.WaitForHandlers(true),
 	)...)
-	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, o.Memory), face: f})
+	flight.RegisterFlightServiceServer(f.server,
+		&service{FlightServer: flightsql.NewFlightServerWithAllocator(f, o.Memory), face: f})
 	f.methods = methodsOf(f.server)
 	return f, f.describeServer()
 }
@@ -122,8 +123,15 @@ type metrics struct {
 
 func newMetrics() *metrics {
 	return &metrics{
-		calls:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rowback_flight_calls_total", Help: "Flight calls answered."}, []string{"method", "code"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rowback_flight_call_seconds", Help: "Time to the answer's end.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)}, []string{"method"}),
+		calls: prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "rowback_flight_calls_total", Help: "Flight calls answered."},
+			[]string{"method", "code"}),
+		seconds: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{
+				Name: "rowback_flight_call_seconds", Help: "Time to the answer's end.",
+				Buckets: prometheus.ExponentialBuckets(0.001, 3, 11),
+			},
+			[]string{"method"}),
 	}
 }
 

@@ -140,7 +140,7 @@ func TestAStreamOfRecordsThatStandsStillIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = stream.Recv()
-	refused(t, "a stream without records", err, codes.Unavailable, "longer than the server waits")
+	refused(t, "a stream without records", err, codes.Unavailable, "within the server's limit")
 }
 
 func TestAConnectionThatShakesNoHandsIsEnded(t *testing.T) {

@@ -18,7 +18,8 @@ import (
 func (f *Face) describeServer() (err error) {
 	all := maps.Clone(facts)
 	all[flightsql.SqlInfoFlightSqlServerVersion] = f.options.Version
-	all[flightsql.SqlInfoFlightSqlServerStatementTimeout] = int32(min(f.options.QueryTimeout.Milliseconds(), math.MaxInt32))
+	all[flightsql.SqlInfoFlightSqlServerStatementTimeout] = int32(min(f.options.QueryTimeout.Milliseconds(),
+		math.MaxInt32))
 	for _, id := range unbounded {
 		all[id] = int64(0)
 	}
@@ -36,7 +37,9 @@ type wantedInfo []uint32
 func (w wantedInfo) GetInfo() []uint32 { return w }
 
 // DoGetSqlInfo returns facts about the server. Unknown ones are left out; arrow-go would refuse the whole request.
-func (f *Face) DoGetSqlInfo(ctx context.Context, in flightsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetSqlInfo(
+	ctx context.Context, in flightsql.GetSqlInfo,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	wanted := wantedInfo{}
 	for _, id := range in.GetInfo() {
 		if slices.Contains(f.known, id) {
@@ -76,12 +79,16 @@ var sqlTypes = []sqlType{
 }
 
 // GetFlightInfoXdbcTypeInfo returns how to fetch the types.
-func (f *Face) GetFlightInfoXdbcTypeInfo(_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoXdbcTypeInfo(
+	_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.XdbcTypeInfo)
 }
 
 // DoGetXdbcTypeInfo lists the types.
-func (f *Face) DoGetXdbcTypeInfo(_ context.Context, in flightsql.GetXdbcTypeInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetXdbcTypeInfo(
+	_ context.Context, in flightsql.GetXdbcTypeInfo,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	out := f.list(schema_ref.XdbcTypeInfo)
 	for _, t := range sqlTypes {
 		if in.GetDataType() == nil || *in.GetDataType() == t.number {
@@ -101,7 +108,8 @@ const (
 func (t sqlType) append(out list) {
 	isNumber := t.quote == "" && t.name != "BOOLEAN"
 	values := map[string]any{
-		"type_name": t.name, "data_type": t.number, "nullable": int32(nullable), "case_sensitive": t.name == "VARCHAR", "searchable": int32(searchable),
+		"type_name": t.name, "data_type": t.number, "nullable": int32(nullable), "case_sensitive": t.name == "VARCHAR",
+		"searchable":       int32(searchable),
 		"fixed_prec_scale": false, "local_type_name": t.name, "sql_data_type": t.number, "create_params": t.params,
 	}
 	if t.size > 0 {

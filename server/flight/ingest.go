@@ -43,9 +43,10 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 	if err != nil {
 		return err
 	}
-	commit, err := f.run(stream, write{g.project, command, g.request, func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
-		return f.commitOrFound(ctx, g, c)
-	}})
+	commit, err := f.run(stream,
+		write{g.project, command, g.request, func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
+			return f.commitOrFound(ctx, g, c)
+		}})
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,8 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 	case in.Schema != nil && in.GetSchema() != "" && in.GetSchema() != datasetsSchema:
 		return g, refuse(fault.Invalid, "invalid_field", "schema: must be %s", datasetsSchema)
 	case strings.Contains(in.GetTable(), "@"):
-		return g, refuse(fault.Invalid, "invalid_field", "table: %q names a dataset at a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
+		return g, refuse(fault.Invalid, "invalid_field",
+			"table: %q names a dataset at a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
 	}
 	g.name = in.GetTable()
 	if g.project, err = project(ctx); err == nil && in.GetCatalog() != "" {
@@ -92,13 +94,15 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 func (g *ingestion) readTable(o *gen.CommandStatementIngest_TableDefinitionOptions) error {
 	switch o.GetIfExists() {
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_REPLACE:
-		return unsupported("An ingest can't replace a dataset, because that would discard its history. Append, with the option mode=overwrite or mode=upsert to change records by key, or choose another name.")
+		return unsupported("An ingest can't replace a dataset, because that would discard its history. " +
+			"Append, with the option mode=overwrite or mode=upsert to change records by key, or choose another name.")
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_APPEND:
 		g.takes = true
 	}
 	g.makes = o.GetIfNotExist() == gen.CommandStatementIngest_TableDefinitionOptions_TABLE_NOT_EXIST_OPTION_CREATE
 	if !g.makes && !g.takes {
-		return refuse(fault.Invalid, "invalid_field", "table_definition_options: must allow creating the dataset, appending to it, or both")
+		return refuse(fault.Invalid, "invalid_field",
+			"table_definition_options: must allow creating the dataset, appending to it, or both")
 	}
 	return nil
 }
@@ -131,7 +135,8 @@ func (g *ingestion) readOptions(options map[string]string) (err error) {
 			}
 			g.request.Metadata = json.RawMessage(text)
 		default:
-			err = refuse(fault.Invalid, "invalid_field", "options: there is no option %q. The options are mode, message, key and metadata", clip(name))
+			err = refuse(fault.Invalid, "invalid_field",
+				"options: there is no option %q. The options are mode, message, key and metadata", clip(name))
 		}
 		if err != nil {
 			return err
@@ -145,7 +150,8 @@ func (f *Face) isThere(ctx context.Context, g ingestion) error {
 	_, err := f.store.FindDataset(ctx, g.project, g.name)
 	switch {
 	case err == nil && !g.takes:
-		return refuse(fault.Exists, "name_taken", "Dataset '%s' already exists in this project. Append to it, or choose another name.", clip(g.name))
+		return refuse(fault.Exists, "name_taken",
+			"Dataset '%s' already exists in this project. Append to it, or choose another name.", clip(g.name))
 	case fault.KindOf(err) == fault.NotFound && g.makes:
 		return nil
 	}

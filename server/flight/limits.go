@@ -18,8 +18,8 @@ const (
 	maxHeaders  = 64 << 10
 )
 
-// patience is how long a connection may be silent before the server asks whether the client is still there. A client may
-// ask more often.
+// patience is how long a connection may be silent before the server asks whether the client is still there. A client
+// may ask more often.
 const (
 	patience = time.Minute
 	asked    = 10 * time.Second
@@ -45,7 +45,8 @@ type patient struct {
 	send, receive time.Duration
 }
 
-var errStalled = refuse(fault.Unavailable, "stalled", "The client sent or read nothing within the server's limit. Call again.")
+var errStalled = refuse(fault.Unavailable, "stalled",
+	"The client sent or read nothing within the server's limit. Call again.")
 
 func (p *patient) RecvMsg(m any) error {
 	return within(p.receive, func() error { return p.ServerStream.RecvMsg(m) })
@@ -55,8 +56,8 @@ func (p *patient) SendMsg(m any) error {
 	return within(p.send, func() error { return p.ServerStream.SendMsg(m) })
 }
 
-// within does work that only the end of its call can stop: if it takes too long, the call ends with an error, and with it
-// the work.
+// within does work that only the end of its call can stop: if it takes too long, the call ends with an error, and with
+// it the work.
 func within(most time.Duration, work func() error) error {
 	if most <= 0 {
 		return work()

@@ -47,7 +47,9 @@ var routes = map[string]func(c *client, text []byte) error{
 		if err != nil {
 			return err
 		}
-		if err := stream.Send(&arrowflight.FlightData{FlightDescriptor: command(text), DataHeader: text, DataBody: text}); err != nil {
+		if err := stream.Send(&arrowflight.FlightData{
+			FlightDescriptor: command(text), DataHeader: text, DataBody: text,
+		}); err != nil {
 			return err
 		}
 		stream.CloseSend()
@@ -78,8 +80,10 @@ func TestMalformedBytesAreRefused(t *testing.T) {
 	c := dial(t, address)
 	random := rand.New(rand.NewPCG(1, 2))
 	texts := [][]byte{
-		nil, {}, {0}, []byte("{"), []byte("{}"), []byte("null"), []byte("[]"), []byte(`{"sql":1}`), []byte(`{"sql":"SELECT 1"}`),
-		[]byte(`{"sql":"SELECT 1","project":0,"meaning":{}}`), []byte(`{"sql":"SELECT 1","project":1} x`), []byte(`{"sql":"SELECT 1","project":1,"more":1}`),
+		nil, {}, {0}, []byte("{"), []byte("{}"), []byte("null"), []byte("[]"), []byte(`{"sql":1}`),
+		[]byte(`{"sql":"SELECT 1"}`),
+		[]byte(`{"sql":"SELECT 1","project":0,"meaning":{}}`), []byte(`{"sql":"SELECT 1","project":1} x`), []byte(
+			`{"sql":"SELECT 1","project":1,"more":1}`),
 		[]byte(`{"dataset":1}`), []byte(`{"dataset":"employees","mode":"append"}`),
 		packed(t, &gen.DoPutUpdateResult{RecordCount: 1}), packed(t, &gen.CommandStatementUpdate{})[:20],
 	}

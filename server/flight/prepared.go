@@ -22,7 +22,9 @@ import (
 )
 
 // CreatePreparedStatement describes a statement and keeps it.
-func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionCreatePreparedStatementRequest) (out flightsql.ActionCreatePreparedStatementResult, err error) {
+func (f *Face) CreatePreparedStatement(
+	ctx context.Context, in flightsql.ActionCreatePreparedStatementRequest,
+) (out flightsql.ActionCreatePreparedStatementResult, err error) {
 	if len(in.GetTransactionId()) > 0 {
 		return out, errTransactions
 	}
@@ -44,7 +46,8 @@ func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionC
 	}
 	isUpdate := false
 	return flightsql.ActionCreatePreparedStatementResult{
-		Handle: f.statements.add(p), DatasetSchema: shape.Schema, ParameterSchema: arrow.NewSchema(fields, nil), IsUpdate: &isUpdate,
+		Handle: f.statements.add(p), DatasetSchema: shape.Schema, ParameterSchema: arrow.NewSchema(fields, nil),
+		IsUpdate: &isUpdate,
 	}, nil
 }
 
@@ -168,7 +171,9 @@ func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
 }
 
 // GetFlightInfoPreparedStatement returns the schema of a bound statement's result, and the ticket that fetches it.
-func (f *Face) GetFlightInfoPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoPreparedStatement(
+	ctx context.Context, in flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
@@ -177,7 +182,9 @@ func (f *Face) GetFlightInfoPreparedStatement(ctx context.Context, in flightsql.
 }
 
 // GetSchemaPreparedStatement returns the schema of a bound statement's result.
-func (f *Face) GetSchemaPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (f *Face) GetSchemaPreparedStatement(
+	ctx context.Context, in flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
@@ -186,7 +193,9 @@ func (f *Face) GetSchemaPreparedStatement(ctx context.Context, in flightsql.Prep
 }
 
 // DoGetPreparedStatement runs a bound statement, with the meaning of its last description.
-func (f *Face) DoGetPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetPreparedStatement(
+	ctx context.Context, in flightsql.PreparedStatementQuery,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	p, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx))
 	if err != nil {
 		return nil, nil, err

@@ -36,8 +36,8 @@ var reasons = map[string]codes.Code{
 	"not_supported":   codes.Unimplemented,
 }
 
-// problem returns an error as clients see it: the sentence, and its code and facts as ErrorInfo. What a client must not see is
-// logged instead, under the call's id.
+// problem returns an error as clients see it: the sentence, and its code and facts as ErrorInfo. What a client must not
+// see is logged instead, under the call's id.
 func (f *Face) problem(ctx context.Context, err error, id string) error {
 	if err == nil {
 		return nil
@@ -63,7 +63,9 @@ func (f *Face) problem(ctx context.Context, err error, id string) error {
 		facts[name] = fmt.Sprint(value)
 	}
 	s := status.New(code, e.Detail)
-	if detailed, err := s.WithDetails(&errdetails.ErrorInfo{Reason: e.Code, Domain: "rowback", Metadata: facts}); err == nil {
+	if detailed, err := s.WithDetails(&errdetails.ErrorInfo{
+		Reason: e.Code, Domain: "rowback", Metadata: facts,
+	}); err == nil {
 		s = detailed
 	}
 	return s.Err()

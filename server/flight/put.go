@@ -43,7 +43,9 @@ func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	if bind, ok := bindOf(cmd); ok {
 		return s.face.bind(in, bind)
 	}
-	return s.FlightServer.DoPut(&putStream{FlightService_DoPutServer: drained{stream}, first: &flight.FlightData{FlightDescriptor: first.GetFlightDescriptor()}})
+	return s.FlightServer.DoPut(&putStream{
+		FlightService_DoPutServer: drained{stream}, first: &flight.FlightData{FlightDescriptor: first.GetFlightDescriptor()},
+	})
 }
 
 // drained is a stream whose records the library does not see: it would decode them in this process.
@@ -101,7 +103,10 @@ func readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		return in, malformed("The command can't be read: %s. Its fields are dataset, project_id, mode, message, metadata and expected_head, as in %s", err, putExample)
+		return in, malformed(
+			"The command can't be read: %s. Its fields are dataset, project_id, mode, message, metadata and expected_head, "+
+				"as in %s",
+			err, putExample)
 	}
 	if in.Dataset == "" {
 		return in, refuse(fault.Invalid, "invalid_field", "dataset: is required, as in %s", putExample)
@@ -135,7 +140,9 @@ func (f *Face) put(stream *putStream, text []byte) error {
 		return err
 	}
 	w := write{
-		project: in.ProjectID, command: text, request: storage.Request{Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead},
+		project: in.ProjectID, command: text, request: storage.Request{
+			Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead,
+		},
 		do: func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
 			c.Mode = catalog.Mode(in.Mode)
 			return f.store.Commit(ctx, d.ID, c)

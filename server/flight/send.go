@@ -28,8 +28,8 @@ type sender struct {
 	out    chan flight.StreamChunk
 }
 
-// send runs statements whose results have the same schema, and returns the schema and the stream. Nothing is read ahead of the
-// client; when it disconnects, the statement ends.
+// send runs statements whose results have the same schema, and returns the schema and the stream. Nothing is read ahead
+// of the client; when it disconnects, the statement ends.
 func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	ctx, cancel := context.WithTimeout(call, f.options.QueryTimeout)
 	s := &sender{face: f, call: call, ctx: ctx, left: f.options.MaxResult, out: make(chan flight.StreamChunk)}
@@ -51,7 +51,8 @@ func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema
 			}
 			return
 		}
-		grpc.SetTrailer(call, metadata.Pairs(truncated, cmp.Or(string(cut), "no"))) //nolint:errcheck // the client has disconnected
+		trailer := metadata.Pairs(truncated, cmp.Or(string(cut), "no"))
+		grpc.SetTrailer(call, trailer) //nolint:errcheck // it fails if the client has disconnected
 	})
 	return s.schema, s.out, nil
 }

@@ -59,7 +59,9 @@ func keep(ctx context.Context, project string) error {
 }
 
 // SetSessionOptions chooses the project, with the option catalog.
-func (f *Face) SetSessionOptions(ctx context.Context, in *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
+func (f *Face) SetSessionOptions(
+	ctx context.Context, in *flight.SetSessionOptionsRequest,
+) (*flight.SetSessionOptionsResult, error) {
 	out := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
 	for name, value := range in.GetSessionOptions() {
 		if name != catalogOption {
@@ -82,12 +84,16 @@ func (f *Face) SetSessionOptions(ctx context.Context, in *flight.SetSessionOptio
 }
 
 // GetSessionOptions returns the project.
-func (f *Face) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
+func (f *Face) GetSessionOptions(
+	ctx context.Context, _ *flight.GetSessionOptionsRequest,
+) (*flight.GetSessionOptionsResult, error) {
 	id, err := project(ctx)
 	if err != nil {
 		return nil, err
 	}
-	options, err := flight.NewSessionOptionValues(map[string]any{catalogOption: strconv.FormatInt(id, 10), "schema": datasetsSchema})
+	options, err := flight.NewSessionOptionValues(map[string]any{
+		catalogOption: strconv.FormatInt(id, 10), "schema": datasetsSchema,
+	})
 	return &flight.GetSessionOptionsResult{SessionOptions: options}, err
 }
 

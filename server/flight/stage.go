@@ -19,8 +19,8 @@ import (
 	"rowback/storage/intake"
 )
 
-// run stages the records of a stream and makes the change with them: exactly once, if the call has an idempotency-key. It
-// happens completely or not at all, whether the client waits for the answer or not.
+// run stages the records of a stream and makes the change with them: exactly once, if the call has an idempotency-key.
+// It happens completely or not at all, whether the client waits for the answer or not.
 func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	upload, sum, err := f.stage(stream, f.options.MaxUpload)
 	if err != nil {
@@ -90,7 +90,8 @@ func (w *ipcFile) take(stream *putStream) error {
 			return err
 		}
 		if w.size > w.most {
-			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
+			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.",
+				w.most)
 		}
 	}
 }

@@ -58,7 +58,9 @@ func (f *Face) describe(ctx context.Context, q flightsql.StatementQuery) (query.
 }
 
 // GetFlightInfoStatement returns the schema of a statement's result, and the ticket that fetches it.
-func (f *Face) GetFlightInfoStatement(ctx context.Context, q flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoStatement(
+	ctx context.Context, q flightsql.StatementQuery, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	shape, id, err := f.describe(ctx, q)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,9 @@ func (f *Face) GetFlightInfoStatement(ctx context.Context, q flightsql.Statement
 }
 
 // GetSchemaStatement returns the schema of a statement's result.
-func (f *Face) GetSchemaStatement(ctx context.Context, q flightsql.StatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (f *Face) GetSchemaStatement(
+	ctx context.Context, q flightsql.StatementQuery, _ *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	shape, _, err := f.describe(ctx, q)
 	if err != nil {
 		return nil, err
@@ -80,7 +84,9 @@ func (f *Face) GetSchemaStatement(ctx context.Context, q flightsql.StatementQuer
 }
 
 // DoGetStatement runs the statement of a ticket.
-func (f *Face) DoGetStatement(ctx context.Context, q flightsql.StatementQueryTicket) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetStatement(
+	ctx context.Context, q flightsql.StatementQueryTicket,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	t, err := decodeTicket(q.GetStatementHandle())
 	if err != nil {
 		return nil, nil, err

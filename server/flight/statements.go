@@ -88,7 +88,10 @@ func (s *statements) get(handle []byte, user string) (*preparedStatement, error)
 	defer s.mu.Unlock()
 	p, ok := s.byHandle[string(handle)]
 	if !ok || p.user != user || s.now().Sub(p.used) > maxIdle {
-		return nil, refuse(fault.NotFound, "statement_not_found", "You have no such prepared statement: it was closed, or unused for %s, or it made room for newer ones. Prepare it again.", maxIdle)
+		return nil, refuse(fault.NotFound, "statement_not_found",
+			"You have no such prepared statement: it was closed, or unused for %s, or it made room for newer ones. "+
+				"Prepare it again.",
+			maxIdle)
 	}
 	p.used = s.now()
 	return p, nil

@@ -67,7 +67,8 @@ func (f *Face) tables(ctx context.Context, in flightsql.GetTables) (out []table,
 	}
 	schemas, names := like(in.GetDBSchemaFilterPattern()), like(in.GetTableNameFilterPattern())
 	wanted := func(t table) bool {
-		return schemas(t.schema) && names(t.name) && (len(in.GetTableTypes()) == 0 || slices.Contains(in.GetTableTypes(), t.kind))
+		return schemas(t.schema) && names(t.name) &&
+			(len(in.GetTableTypes()) == 0 || slices.Contains(in.GetTableTypes(), t.kind))
 	}
 	for _, name := range catalogs {
 		if in.GetCatalog() != nil && *in.GetCatalog() != name {

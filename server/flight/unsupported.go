@@ -9,15 +9,17 @@ import (
 
 // What this face does not support, each with what to use instead.
 var (
-	errTransactions = unsupported("There are no transactions: each commit is atomic, and a commit can be rolled back over HTTP.")
-	errSavepoints   = unsupported("There are no savepoints inside transactions. Create savepoints of a dataset over HTTP.")
-	errUpdates      = unsupported("SQL is read-only. Send records with a bulk ingest, or with a DoPut whose command has the mode, as in {\"dataset\": \"employees\", \"mode\": \"upsert\"}.")
-	errSubstrait    = unsupported("Substrait plans are not supported. Write one SELECT.")
-	errPolling      = unsupported("Results can't be polled for: GetFlightInfo answers at once, and DoGet streams.")
-	errCancelling   = unsupported("A query ends when its DoGet call is cancelled.")
-	errExpiry       = unsupported("Tickets do not expire, so there is nothing to renew.")
-	errFlights      = unsupported("Flights can't be listed. Ask for the tables (CommandGetTables).")
-	errExchange     = unsupported("DoExchange is not supported. Use DoGet to read and DoPut to write.")
+	errTransactions = unsupported("There are no transactions: each commit is atomic, and a commit can be rolled back " +
+		"over HTTP.")
+	errSavepoints = unsupported("There are no savepoints inside transactions. Create savepoints of a dataset over HTTP.")
+	errUpdates    = unsupported("SQL is read-only. Send records with a bulk ingest, or with a DoPut whose command " +
+		"has the mode, as in {\"dataset\": \"employees\", \"mode\": \"upsert\"}.")
+	errSubstrait  = unsupported("Substrait plans are not supported. Write one SELECT.")
+	errPolling    = unsupported("Results can't be polled for: GetFlightInfo answers at once, and DoGet streams.")
+	errCancelling = unsupported("A query ends when its DoGet call is cancelled.")
+	errExpiry     = unsupported("Tickets do not expire, so there is nothing to renew.")
+	errFlights    = unsupported("Flights can't be listed. Ask for the tables (CommandGetTables).")
+	errExchange   = unsupported("DoExchange is not supported. Use DoGet to read and DoPut to write.")
 )
 
 // BeginTransaction is refused.
@@ -46,7 +48,9 @@ func (f *Face) DoPutCommandStatementUpdate(context.Context, flightsql.StatementU
 }
 
 // DoPutPreparedStatementUpdate is refused.
-func (f *Face) DoPutPreparedStatementUpdate(context.Context, flightsql.PreparedStatementUpdate, flight.MessageReader) (int64, error) {
+func (f *Face) DoPutPreparedStatementUpdate(
+	context.Context, flightsql.PreparedStatementUpdate, flight.MessageReader,
+) (int64, error) {
 	return 0, errUpdates
 }
 
@@ -56,17 +60,23 @@ func (f *Face) DoPutCommandSubstraitPlan(context.Context, flightsql.StatementSub
 }
 
 // GetFlightInfoSubstraitPlan is refused.
-func (f *Face) GetFlightInfoSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoSubstraitPlan(
+	context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return nil, errSubstrait
 }
 
 // GetSchemaSubstraitPlan is refused.
-func (f *Face) GetSchemaSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (f *Face) GetSchemaSubstraitPlan(
+	context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	return nil, errSubstrait
 }
 
 // CreatePreparedSubstraitPlan is refused.
-func (f *Face) CreatePreparedSubstraitPlan(context.Context, flightsql.ActionCreatePreparedSubstraitPlanRequest) (out flightsql.ActionCreatePreparedStatementResult, err error) {
+func (f *Face) CreatePreparedSubstraitPlan(
+	context.Context, flightsql.ActionCreatePreparedSubstraitPlanRequest,
+) (out flightsql.ActionCreatePreparedStatementResult, err error) {
 	return out, errSubstrait
 }
 
@@ -76,27 +86,37 @@ func (f *Face) PollFlightInfo(context.Context, *flight.FlightDescriptor) (*fligh
 }
 
 // PollFlightInfoStatement is refused.
-func (f *Face) PollFlightInfoStatement(context.Context, flightsql.StatementQuery, *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (f *Face) PollFlightInfoStatement(
+	context.Context, flightsql.StatementQuery, *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return nil, errPolling
 }
 
 // PollFlightInfoSubstraitPlan is refused.
-func (f *Face) PollFlightInfoSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (f *Face) PollFlightInfoSubstraitPlan(
+	context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return nil, errPolling
 }
 
 // PollFlightInfoPreparedStatement is refused.
-func (f *Face) PollFlightInfoPreparedStatement(context.Context, flightsql.PreparedStatementQuery, *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (f *Face) PollFlightInfoPreparedStatement(
+	context.Context, flightsql.PreparedStatementQuery, *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return nil, errPolling
 }
 
 // CancelFlightInfo is refused.
-func (f *Face) CancelFlightInfo(context.Context, *flight.CancelFlightInfoRequest) (flight.CancelFlightInfoResult, error) {
+func (f *Face) CancelFlightInfo(
+	context.Context, *flight.CancelFlightInfoRequest,
+) (flight.CancelFlightInfoResult, error) {
 	return flight.CancelFlightInfoResult{}, errCancelling
 }
 
 // RenewFlightEndpoint is refused.
-func (f *Face) RenewFlightEndpoint(context.Context, *flight.RenewFlightEndpointRequest) (*flight.FlightEndpoint, error) {
+func (f *Face) RenewFlightEndpoint(
+	context.Context, *flight.RenewFlightEndpointRequest,
+) (*flight.FlightEndpoint, error) {
 	return nil, errExpiry
 }
 

@@ -157,7 +157,10 @@ func momentOf(a arrow.Array, i int) (any, error) {
 		}
 		return micros("TIMESTAMP", int64(a.Value(i)), t.Unit)
 	}
-	return nil, fmt.Errorf("has the Arrow type %s. A value is a boolean, a number, a text, a binary, a date, a time, a timestamp, or a list of those", a.DataType())
+	return nil, fmt.Errorf(
+		"has the Arrow type %s. A value is a boolean, a number, a text, a binary, a date, a time, a timestamp, or a list "+
+			"of those",
+		a.DataType())
 }
 
 // micros converts a count of a unit to microseconds.

@@ -99,18 +99,21 @@ func start(t *testing.T, o flight.Options) (addr string, face *flight.Face) {
 
 func fill() {
 	employees := newDataset(1, "employees", "id")
-	commit(employees, catalog.Append, `[{"id":1,"name":"Ada","city":"Bergen"},{"id":2,"name":"Ben","city":"Turin"},{"id":3,"name":"Chitra","city":"Nara"}]`)
+	commit(employees, catalog.Append,
+		`[{"id":1,"name":"Ada","city":"Bergen"},{"id":2,"name":"Ben","city":"Turin"},{"id":3,"name":"Chitra","city":"Nara"}]`)
 	version(employees)
 	commit(employees, catalog.Upsert, `[{"id":2,"city":"Milan"},{"id":4,"name":"Dario","city":"Oslo"}]`)
 	version(employees)
 	commit(employees, catalog.Delete, `[{"id":1}]`)
-	commit(newDataset(1, "team members"), catalog.Append, `[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]},"pay":1.25},{"tags":[],"home":null,"pay":null}]`)
+	commit(newDataset(1, "team members"), catalog.Append,
+		`[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]},"pay":1.25},{"tags":[],"home":null,"pay":null}]`)
 	newDataset(1, "nothing", "a", "b")
 	commit(newDataset(2, "salaries", "id"), catalog.Append, `[{"id":1,"salary":"a secret"}]`)
 }
 
 func newDataset(project int64, name string, key ...string) string {
-	made, err := store.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key}, storage.Request{})
+	made, err := store.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key},
+		storage.Request{})
 	must(err)
 	return made.Dataset.ID
 }
@@ -120,7 +123,9 @@ func commit(dataset string, mode catalog.Mode, body string) {
 	must(os.WriteFile(path, []byte(body), 0o644))
 	defer os.Remove(path)
 	_, err := store.Commit(context.Background(), dataset, storage.Change{
-		Mode: mode, Upload: intake.Upload{Format: intake.JSON, Path: filepath.Clean(path), Size: int64(len(body))}, Request: storage.Request{User: "eva"},
+		Mode: mode, Upload: intake.Upload{
+			Format: intake.JSON, Path: filepath.Clean(path), Size: int64(len(body)),
+		}, Request: storage.Request{User: "eva"},
 	})
 	must(err)
 }
@@ -139,7 +144,8 @@ type client struct {
 
 func dial(t *testing.T, addr string, options ...grpc.DialOption) *client {
 	t.Helper()
-	c, err := flightsql.NewClient(addr, nil, nil, append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	c, err := flightsql.NewClient(addr, nil, nil,
+		append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,9 @@ import (
 	"rowback/storage/fault"
 )
 
-// bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client finished or disconnected,
-// so the stream finds out itself: it counts bytes if the request has a Content-Length, and otherwise asks the connection.
+// bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client finished or
+// disconnected, so the stream finds out itself: it counts bytes if the request has a Content-Length, and otherwise asks
+// the connection.
 type bodyStream struct {
 	from   io.Reader
 	left   int64       // bytes still to come; -1: unknown
@@ -29,9 +30,12 @@ type bodyStream struct {
 	failed error
 }
 
-var errGone = &fault.Error{Kind: fault.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
+var errGone = &fault.Error{
+	Kind: fault.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete.",
+}
 
-var errStalled = fiber.NewError(fiber.StatusRequestTimeout, "No part of the body arrived within the server's limit (--body-timeout). Send the request again.")
+var errStalled = fiber.NewError(fiber.StatusRequestTimeout,
+	"No part of the body arrived within the server's limit (--body-timeout). Send the request again.")
 
 func bodyOf(c *fiber.Ctx) *bodyStream {
 	if s, ok := c.Locals(streamKey).(*bodyStream); ok {
@@ -75,8 +79,8 @@ func (s *bodyStream) Read(p []byte) (int, error) {
 // cut reports whether a body without a Content-Length ended because its connection did.
 func (s *bodyStream) cut() bool { return s.left < 0 && s.conn != nil && s.conn.Ended() }
 
-// drain reads what the handler left of the body, up to most bytes, so that it is not mistaken for the next request on the
-// connection. done is false if there is more, or if the body can't be read.
+// drain reads what the handler left of the body, up to most bytes, so that it is not mistaken for the next request on
+// the connection. done is false if there is more, or if the body can't be read.
 func (s *bodyStream) drain(most int64) (done bool) {
 	if s.conn != nil {
 		s.conn.AwaitRest()
@@ -112,8 +116,8 @@ func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
 	return body, nil
 }
 
-// CopyBody writes a request's body, decompressed, and returns its size and the SHA-256 of the body as sent. A body that is
-// larger than Options.MaxUpload is refused.
+// CopyBody writes a request's body, decompressed, and returns its size and the SHA-256 of the body as sent. A body that
+// is larger than Options.MaxUpload is refused.
 func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint string, err error) {
 	in, sum := bodyOf(c), sha256.New()
 	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
@@ -129,8 +133,8 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 		return size, "", fiber.NewError(fiber.StatusRequestEntityTooLarge,
 			fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", h.options.MaxUpload))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return size, "", &fault.Error{Kind: fault.Invalid, Code: "zstd_window",
-			Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
+		return size, "", fault.Errorf(fault.Invalid, "zstd_window",
+			"The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)
 	case err != nil && encoding != "" && fault.KindOf(storage.Explain(err)) == fault.Internal:
 		return size, "", malformed("The %s body is incomplete or damaged: %s.", encoding, err)
 	}
@@ -168,5 +172,6 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 		}
 		return r.IOReadCloser(), nil
 	}
-	return nil, fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q is not supported. Use gzip or zstd, or none.", encoding))
+	return nil, fiber.NewError(fiber.StatusUnsupportedMediaType,
+		fmt.Sprintf("Content-Encoding %q is not supported. Use gzip or zstd, or none.", encoding))
 }

@@ -72,7 +72,8 @@ func zstandard(t *testing.T, text string, o ...zstd.EOption) []byte {
 func TestABodyIsCopiedUncompressedWithTheChecksumOfWhatCame(t *testing.T) {
 	text := strings.Repeat("a,b\n", 100_000)
 	for encoding, body := range map[string][]byte{
-		"": []byte(text), "identity": []byte(text), "gzip": zipped(t, text), "x-gzip": zipped(t, text), "zstd": zstandard(t, text),
+		"": []byte(text), "identity": []byte(text), "gzip": zipped(t, text), "x-gzip": zipped(t, text),
+		"zstd":   zstandard(t, text),
 		" GZIP ": zipped(t, text),
 	} {
 		var out bytes.Buffer
@@ -142,7 +143,8 @@ func TestABodyLargerThanTheLimitIsRefusedHoweverItIsSent(t *testing.T) {
 			return err
 		})
 		var e *fiber.Error
-		if refused := errors.As(err, &e) && e.Code == fiber.StatusRequestEntityTooLarge; refused != c.refused || out.Len() > 1001 {
+		if refused := errors.As(err, &e) && e.Code == fiber.StatusRequestEntityTooLarge; refused != c.refused ||
+			out.Len() > 1001 {
 			t.Errorf("%d bytes as %q: %v, %d written", c.size, c.encoding, err, out.Len())
 		}
 	}
@@ -154,7 +156,8 @@ func TestAWholeBodyIsReadUpToItsLimitAndOnce(t *testing.T) {
 		body := bytes.Repeat([]byte("x"), size)
 		err := post(t, h, "", body, func(c *fiber.Ctx) error {
 			first, err := h.ReadBody(c, 10)
-			if again, err := h.ReadBody(c, 10); !refused && (err != nil || !bytes.Equal(first, body) || !bytes.Equal(again, body)) {
+			if again, err := h.ReadBody(c, 10); !refused &&
+				(err != nil || !bytes.Equal(first, body) || !bytes.Equal(again, body)) {
 				t.Errorf("%d bytes: %q, then %q, %v", size, first, again, err)
 			}
 			return err

@@ -14,7 +14,10 @@ const (
 	freeHeld = 64 << 10
 )
 
-var errBusy = &Refusal{http.StatusServiceUnavailable, "too_many_bodies", "The server has no memory left for another large body. Try again in a moment.", 5 * time.Second}
+var errBusy = &Refusal{
+	http.StatusServiceUnavailable, "too_many_bodies",
+	"The server has no memory left for another large body. Try again in a moment.", 5 * time.Second,
+}
 
 // held is the memory that the body of one request uses.
 type held struct {

@@ -38,7 +38,9 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	reader, writer := io.Pipe()
 	limit := time.AfterFunc(h.options.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
 	unlessStopped := context.AfterFunc(h.base, func() { writer.CloseWithError(context.Canceled) })
-	w := &fileAnswer{Writer: &steps{writer, limit, h.options.QueryTimeout}, header: http.Header{}, started: make(chan int, 1)}
+	w := &fileAnswer{
+		Writer: &steps{writer, limit, h.options.QueryTimeout}, header: http.Header{}, started: make(chan int, 1),
+	}
 	w.header.Set("Content-Type", f.Media)
 	w.header.Set("Content-Disposition", attachment(f.Name))
 	w.header.Set("ETag", `"`+f.Checksum+`"`)
@@ -61,7 +63,9 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 		return w.send(c, status, nil)
 	case http.StatusPreconditionFailed:
 		reader.Close()
-		return fiber.NewError(status, "The file has changed (If-Match, If-Unmodified-Since): the ref names another commit now. Read it again, or name a version or a commit.")
+		return fiber.NewError(status,
+			"The file has changed (If-Match, If-Unmodified-Since): the ref names another commit now. "+
+				"Read it again, or name a version or a commit.")
 	case http.StatusRequestedRangeNotSatisfiable:
 		reader.Close()
 		c.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
@@ -76,7 +80,9 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 // and ranges on methods other than GET, are ignored.
 func partRequest(c *fiber.Ctx) *http.Request {
 	r := &http.Request{Method: c.Method(), Header: http.Header{}}
-	for _, name := range []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+	for _, name := range []string{
+		"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+	} {
 		var lines []string
 		for _, line := range c.Request().Header.PeekAll(name) {
 			lines = append(lines, string(line))
@@ -121,7 +127,8 @@ func (w *fileAnswer) send(c *fiber.Ctx, status int, body *io.PipeReader) error {
 	}
 	c.Status(status)
 	var size int
-	if _, err := fmt.Sscan(w.header.Get("Content-Length"), &size); err != nil || c.Method() == http.MethodHead || body == nil {
+	if _, err := fmt.Sscan(w.header.Get("Content-Length"), &size); err != nil || c.Method() == http.MethodHead ||
+		body == nil {
 		c.Response().SkipBody = true
 		c.Response().Header.SetContentLength(size)
 		if body != nil {

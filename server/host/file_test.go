@@ -96,7 +96,8 @@ func TestAFileIsSentWholeOrInParts(t *testing.T) {
 		}
 		h.jobs.Wait() // the file is closed by then
 		if got.StatusCode != c.status || got.Header.Get("Content-Range") != c.ranged || closed != 1 {
-			t.Errorf("%s %v: %d, Content-Range %q, closed %d times", c.method, c.header, got.StatusCode, got.Header.Get("Content-Range"), closed)
+			t.Errorf("%s %v: %d, Content-Range %q, closed %d times", c.method, c.header, got.StatusCode,
+				got.Header.Get("Content-Range"), closed)
 		}
 		if c.status < 400 && (string(body) != c.body || got.Header.Get("ETag") != `"c0ffee"`) {
 			t.Errorf("%s %v: %q, %v", c.method, c.header, body, got.Header)
@@ -104,7 +105,8 @@ func TestAFileIsSentWholeOrInParts(t *testing.T) {
 		if c.method == "HEAD" && got.ContentLength != int64(len(text)) {
 			t.Errorf("HEAD: length %d", got.ContentLength)
 		}
-		if _, name, _ := mime.ParseMediaType(got.Header.Get("Content-Disposition")); c.status == 200 && name["filename"] != "name ü.tar" {
+		if _, name, _ := mime.ParseMediaType(got.Header.Get("Content-Disposition")); c.status == 200 &&
+			name["filename"] != "name ü.tar" {
 			t.Errorf("the name is %q", got.Header.Get("Content-Disposition"))
 		}
 	}

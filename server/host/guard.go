@@ -27,7 +27,8 @@ func (h *Host) guard(s *fasthttp.Server) {
 		}
 		h.guarded(ctx, func() error {
 			if method := string(ctx.Method()); !slices.Contains(fiber.DefaultMethods, method) {
-				return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%.20q is not an HTTP method that this server knows.", method))
+				return fiber.NewError(http.StatusMethodNotAllowed,
+					fmt.Sprintf("%.20q is not an HTTP method that this server knows.", method))
 			}
 			handle(ctx)
 			return nil
@@ -54,8 +55,8 @@ func (h *Host) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
 	ctx.SetConnectionClose() // there may be more of a body
 }
 
-// securityHeaders are set on every answer that has none of its own: a browser does not embed it in another page, does not
-// guess its type, runs no scripts in it, and keeps no copy.
+// securityHeaders are set on every answer that has none of its own: a browser does not embed it in another page, does
+// not guess its type, runs no scripts in it, and keeps no copy.
 var securityHeaders = [][2]string{
 	{"X-Content-Type-Options", "nosniff"},
 	{"X-Frame-Options", "DENY"},
@@ -74,7 +75,8 @@ func secure(h *fasthttp.ResponseHeader) {
 // TooManyConnections returns the whole HTTP answer to a connection over the limit.
 func TooManyConnections() []byte {
 	body := []byte(`{"type":"about:blank","title":"Service Unavailable","status":503,"code":"too_many_connections",` +
-		`"detail":"The server has reached its connection limit. Close connections that you do not need, or try again in a few seconds."}`)
+		`"detail":"The server has reached its connection limit. ` +
+		`Close connections that you do not need, or try again in a few seconds."}`)
 	var r fasthttp.Response
 	secure(&r.Header)
 	r.SetStatusCode(http.StatusServiceUnavailable)
@@ -99,14 +101,28 @@ func (h *Host) admitPage(c *fiber.Ctx) error {
 	if h.options.Web == nil {
 		return c.Next()
 	}
-	for _, host := range [][]byte{c.Request().Header.Host(), c.Request().URI().Host()} { // the request line may have one too
+	// the request line may have one too
+	for _, host := range [][]byte{c.Request().Header.Host(), c.Request().URI().Host()} {
 		if h.isStrange(c, string(host)) {
-			return &Refusal{http.StatusForbidden, "host_not_allowed", fmt.Sprintf("%.80q is not a name of this server. Ask for it by its address or as localhost, or start it with --host and the name.", host), 0}
+			return &Refusal{
+				http.StatusForbidden, "host_not_allowed",
+				fmt.Sprintf(
+					"%.80q is not a name of this server. Ask for it by its address or as localhost, or start it with --host and "+
+						"the name.",
+					host),
+				0,
+			}
 		}
 	}
 	header := &c.Request().Header
-	if h.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"), joined(header, "Referer")) {
-		return &Refusal{http.StatusForbidden, "origin_not_allowed", "The request comes from a web page of another site (Origin, Sec-Fetch-Site or Referer), which may not use this server. Send it from a program, or start the server with --host and the page's host name.", 0}
+	if h.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"),
+		joined(header, "Referer")) {
+		return &Refusal{
+			http.StatusForbidden, "origin_not_allowed",
+			"The request comes from a web page of another site (Origin, Sec-Fetch-Site or Referer), which may not use this " +
+				"server. Send it from a program, or start the server with --host and the page's host name.",
+			0,
+		}
 	}
 	return c.Next()
 }
@@ -147,5 +163,9 @@ func (h *Host) tell(c *fiber.Ctx, err error) error {
 
 // tooMany is the answer to a client that has failed to log in too often.
 func tooMany(err *access.TooManyError) error {
-	return &Refusal{http.StatusTooManyRequests, "too_many_logins", fmt.Sprintf("Too many logins have failed. Wait %d seconds, then try again with the right password.", err.Seconds()), err.Wait}
+	return &Refusal{
+		http.StatusTooManyRequests, "too_many_logins",
+		fmt.Sprintf("Too many logins have failed. Wait %d seconds, then try again with the right password.", err.Seconds()),
+		err.Wait,
+	}
 }

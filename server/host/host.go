@@ -110,8 +110,8 @@ func (h *Host) App(faces ...Face) *fiber.App {
 // QueryTimeout is how long the work of one request may take.
 func (h *Host) QueryTimeout() time.Duration { return h.options.QueryTimeout }
 
-// Wait waits until every request is answered and all background work is done. When ctx ends, it stops that work and allows
-// it a moment more: done is false if even that was not enough.
+// Wait waits until every request is answered and all background work is done. When ctx ends, it stops that work and
+// allows it a moment more: done is false if even that was not enough.
 func (h *Host) Wait(ctx context.Context) (done bool) {
 	ended := make(chan struct{})
 	go func() {

@@ -44,7 +44,8 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 	case errors.As(err, &often):
 		return "", tooMany(often)
 	case err != nil:
-		return "", fiber.NewError(http.StatusUnauthorized, "The e-mail or the password is wrong. If the server has tokens, the password is the token.")
+		return "", fiber.NewError(http.StatusUnauthorized,
+			"The e-mail or the password is wrong. If the server has tokens, the password is the token.")
 	}
 	return session, nil
 }

@@ -54,8 +54,8 @@ type Problem struct {
 	RequestID string `json:"request_id,omitempty"`
 }
 
-// Problem returns the answer to an error: its status and fields. What a client must not see is logged instead, under the
-// request's id.
+// Problem returns the answer to an error: its status and fields. What a client must not see is logged instead, under
+// the request's id.
 func (h *Host) Problem(err error, requestID string) (status int, fields map[string]any) {
 	fields = map[string]any{"type": "about:blank"}
 	if requestID != "" {
@@ -66,7 +66,8 @@ func (h *Host) Problem(err error, requestID string) (status int, fields map[stri
 	if errors.As(err, &refused) {
 		status, fields["detail"], fields["code"] = refused.Status, refused.Detail, refused.Code
 	} else if errors.As(err, &router) {
-		status, fields["detail"], fields["code"] = router.Code, router.Message, cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
+		status, fields["detail"] = router.Code, router.Message
+		fields["code"] = cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
 	} else {
 		e := storage.Explain(err)
 		if e.Kind == fault.Internal {

@@ -40,7 +40,8 @@ func TestErrorsOfTheRouterHaveCodesOfTheirOwn(t *testing.T) {
 		}
 		seen[code] = status
 		got, fields := h.Problem(fiber.NewError(status, "A sentence."), "r1")
-		if got != status || fields["code"] != code || fields["detail"] != "A sentence." || fields["title"] != http.StatusText(status) {
+		if got != status || fields["code"] != code || fields["detail"] != "A sentence." ||
+			fields["title"] != http.StatusText(status) {
 			t.Errorf("%d: %v", status, fields)
 		}
 	}
@@ -65,9 +66,11 @@ func TestAProblemHasItsFactsAsClientsSeeThem(t *testing.T) {
 
 // A fact can't take the place of what every problem has.
 func TestFactsDoNotHideTheProblem(t *testing.T) {
-	e := fault.Errorf(fault.Invalid, "code", "Detail.").With("detail", "x").With("code", "x").With("status", 1).With("title", "x")
+	e := fault.Errorf(fault.Invalid, "code",
+		"Detail.").With("detail", "x").With("code", "x").With("status", 1).With("title", "x")
 	status, fields := New(Options{}).Problem(e, "")
-	if status != 422 || fields["detail"] != "Detail." || fields["code"] != "code" || fields["status"] != 422 || fields["title"] == "x" {
+	if status != 422 || fields["detail"] != "Detail." || fields["code"] != "code" || fields["status"] != 422 ||
+		fields["title"] == "x" {
 		t.Error(fields)
 	}
 }
@@ -80,7 +83,8 @@ func TestWhatIsTheServersOwnIsLoggedAndNotShown(t *testing.T) {
 		log.Reset()
 		_, fields := h.Problem(err, "r7")
 		text, _ := json.Marshal(fields)
-		if strings.Contains(string(text), "secret") || !strings.Contains(log.String(), "secret") || !strings.Contains(log.String(), "r7") {
+		if strings.Contains(string(text), "secret") || !strings.Contains(log.String(), "secret") ||
+			!strings.Contains(log.String(), "r7") {
 			t.Errorf("%s, log %s", text, log.String())
 		}
 	}
@@ -113,11 +117,13 @@ func TestAProblemSaysWhenAndHowToTryAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.StatusCode != c.status || got.Header.Get(c.header) != c.want || got.Header.Get("Content-Type") != "application/problem+json" {
+		if got.StatusCode != c.status || got.Header.Get(c.header) != c.want ||
+			got.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%v: %d, %v", c.err, got.StatusCode, got.Header)
 		}
 		var p Problem
-		if err := json.NewDecoder(got.Body).Decode(&p); err != nil || p.Status != c.status || p.RequestID != got.Header.Get("X-Request-Id") {
+		if err := json.NewDecoder(got.Body).Decode(&p); err != nil || p.Status != c.status ||
+			p.RequestID != got.Header.Get("X-Request-Id") {
 			t.Errorf("%v: %+v, %v", c.err, p, err)
 		}
 	}
@@ -125,7 +131,9 @@ func TestAProblemSaysWhenAndHowToTryAgain(t *testing.T) {
 
 func TestARequestKeepsTheIDThatItsClientGaveIt(t *testing.T) {
 	app := New(Options{}).App(failing{fiber.NewError(404, "No.")})
-	for given, kept := range map[string]bool{"mine": true, "": false, strings.Repeat("x", 101): false, strings.Repeat("x", 100): true} {
+	for given, kept := range map[string]bool{
+		"mine": true, "": false, strings.Repeat("x", 101): false, strings.Repeat("x", 100): true,
+	} {
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header.Set("X-Request-Id", given)
 		got, err := app.Test(request, -1)

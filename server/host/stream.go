@@ -16,12 +16,12 @@ import (
 )
 
 // truncated is the header that says whether an answer ends before its result does: no, limit or bytes. Answers that are
-// complete before their first byte is sent (those up to readAhead) have it as a header, all others as a trailer; longer ones
-// to HTTP/1.0 clients don't have it, as HTTP/1.0 has no trailers.
+// complete before their first byte is sent (those up to readAhead) have it as a header, all others as a trailer; longer
+// ones to HTTP/1.0 clients don't have it, as HTTP/1.0 has no trailers.
 const truncated = "X-Rowback-Truncated"
 
-// readAhead is how many bytes of an answer are produced before its first byte is sent: an error in them is still answered
-// with a problem.
+// readAhead is how many bytes of an answer are produced before its first byte is sent: an error in them is still
+// answered with a problem.
 const readAhead = 64 << 10
 
 // maxChunk is the largest chunk of an answer, in bytes.
@@ -99,7 +99,8 @@ func sendWhole(c *fiber.Ctx, body *resultStream) error {
 	return c.Status(http.StatusOK).Send(whole)
 }
 
-// resultStream is a body that is still being produced. Closing it, as happens when the client disconnects, stops the query.
+// resultStream is a body that is still being produced. Closing it, as happens when the client disconnects, stops the
+// query.
 type resultStream struct {
 	*bufio.Reader
 	pipe     *io.PipeReader
@@ -115,11 +116,12 @@ func (s *resultStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SupportsBodyWriteTo makes fasthttp use WriteTo: what it reads itself becomes chunks of 4 KiB, which are too small to be
-// fast.
+// SupportsBodyWriteTo makes fasthttp use WriteTo: what it reads itself becomes chunks of 4 KiB, which are too small to
+// be fast.
 func (s *resultStream) SupportsBodyWriteTo() bool { return true }
 
-// WriteTo writes the rest in chunks of up to maxChunk. It runs outside the handler, so it has to recover from panics itself.
+// WriteTo writes the rest in chunks of up to maxChunk. It runs outside the handler, so it has to recover from panics
+// itself.
 func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
 	err = recovered(func() error {
 		n, err = s.writeTo(w)
@@ -163,7 +165,9 @@ func (s *resultStream) told() string { return cmp.Or(s.cut, "no") }
 func (s *resultStream) Close() error { return s.pipe.Close() }
 
 // errLeft ends the work for a client that has closed its connection. No one will read it.
-var errLeft = &fault.Error{Kind: fault.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
+var errLeft = &fault.Error{
+	Kind: fault.Unavailable, Code: "client_gone", Detail: "The client has closed its connection.",
+}
 
 // WhileConnected returns the context of a request's work, which also ends when the client closes its connection.
 func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc) {

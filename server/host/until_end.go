@@ -11,8 +11,8 @@ import (
 	"rowback/server/conns"
 )
 
-// sendUntilEnd answers an HTTP/1.0 client, which does not support chunks: the body ends with the connection. A body that
-// is cut ends with a reset, so that no one mistakes a part for the whole.
+// sendUntilEnd answers an HTTP/1.0 client, which does not support chunks: the body ends with the connection. A body
+// that is cut ends with a reset, so that no one mistakes a part for the whole.
 func sendUntilEnd(c *fiber.Ctx, body *resultStream) error {
 	var head fasthttp.ResponseHeader
 	c.Response().Header.CopyTo(&head)

@@ -34,8 +34,9 @@ type Commit struct {
 func Of(c catalog.Commit) Commit {
 	v := Commit{
 		ID: c.ID, DatasetID: c.DatasetID, Mode: string(c.Mode), Status: "completed", Message: c.Message, User: c.User,
-		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID), MergeCommitID: some(c.MergeCommitID),
-		RecordsAdded: c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
+		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID),
+		MergeCommitID: some(c.MergeCommitID),
+		RecordsAdded:  c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
 		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
 	}
 	if c.RollbackCommitID != 0 {
