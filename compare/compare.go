@@ -1,8 +1,8 @@
-// Package compare sums up what changed between two snapshots (design, section 5). Record by record, the difference itself
-// says so (package snapshot).
+// Package compare summarizes what changed between two snapshots (design, section 5). The record-by-record
+// difference is in storage/snapshot.
 //
-// It reads what the difference of the two opens and nothing else; quality and categories are sums that were kept with
-// the files. What it costs follows the change, not the data.
+// It reads the files that the difference opens and nothing else; quality and categories are sums stored with
+// the files. Its cost depends on the size of the change, not of the data.
 package compare
 
 import (
@@ -22,24 +22,25 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Comparison is what changed from A to B, as seed 000 tells it.
+// Comparison is what changed from A to B, in the terms of seed 000.
 type Comparison struct {
-	EntriesAdded       int64             `json:"entries_added"`
-	EntriesRemoved     int64             `json:"entries_removed"`
-	EntriesModified    int64             `json:"entries_modified"`
-	TotalEntriesV1     int64             `json:"total_entries_v1"`
-	TotalEntriesV2     int64             `json:"total_entries_v2"`
-	QualityScoreChange float64           `json:"quality_score_change"` // of the averages; 0 where either has none
+	EntriesAdded    int64 `json:"entries_added"`
+	EntriesRemoved  int64 `json:"entries_removed"`
+	EntriesModified int64 `json:"entries_modified"`
+	TotalEntriesV1  int64 `json:"total_entries_v1"`
+	TotalEntriesV2  int64 `json:"total_entries_v2"`
+	// difference of the averages; 0 if either side has none
+	QualityScoreChange float64           `json:"quality_score_change"`
 	CategoriesAdded    []string          `json:"categories_added"`
 	CategoriesRemoved  []string          `json:"categories_removed"`
 	MetadataChanges    map[string]string `json:"metadata_changes"` // key: added, removed, updated or improved
 }
 
-// Summary is what changed from A to B: the comparison, and all else that is known.
+// Summary is what changed from A to B: the comparison, and further figures.
 type Summary struct {
 	Comparison
-	Quality       Sides[*float64]         `json:"quality"`    // average at each side; null where there is none
-	Categories    map[string]Sides[int64] `json:"categories"` // records at each side, of every category of either
+	Quality       Sides[*float64]         `json:"quality"`    // average at each side; null if there is none
+	Categories    map[string]Sides[int64] `json:"categories"` // records at each side, for every category of either
 	Columns       map[string]int64        `json:"columns"`    // records modified in each column
 	SchemaChanges []schema.Change         `json:"schema_changes"`
 }
@@ -85,7 +86,7 @@ func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *snapshot.S
 	return nil
 }
 
-// rounded drops what is left of adding and subtracting floating-point numbers: 0.85 - 0.80 is 0.05.
+// rounded removes the rounding errors of floating-point sums and differences: 0.85 - 0.80 is 0.05.
 func rounded(x float64) float64 { return math.Round(x*1e12) / 1e12 }
 
 func (s *Summary) categories(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
@@ -135,7 +136,7 @@ func metadataChanges(a, b map[string]any) map[string]string {
 
 var dotted = regexp.MustCompile(`^v?\d+(\.\d+)*$`)
 
-// grew tells whether both values are numbers or dotted versions, and the second is the greater.
+// grew reports whether both values are numbers or dotted versions, and the second is the greater.
 func grew(a, b any) bool {
 	x, okX := number(a)
 	y, okY := number(b)

@@ -43,7 +43,8 @@ func (b *bench) commit(dataset string, mode catalog.Mode, body string) string {
 	if err := os.WriteFile(path, []byte(body), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	c, err := b.Commit(context.Background(), dataset, storage.Change{Mode: mode, Upload: intake.Upload{Format: intake.JSON, Path: path, Size: int64(len(body))}})
+	c, err := b.Commit(context.Background(), dataset,
+		storage.Change{Mode: mode, Upload: intake.Upload{Format: intake.JSON, Path: path, Size: int64(len(body))}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -114,7 +115,8 @@ func (b *bench) diff(dataset, from, to string, changes ...string) string {
 		b.Fatal(err)
 	}
 	var out bytes.Buffer
-	if _, err := output.Write(ctx, conn, output.Query{SQL: sql, Columns: columns}, intake.NDJSON, &out, b.Scratch("out")); err != nil {
+	if _, err := output.Write(ctx, conn, output.Query{SQL: sql, Columns: columns}, intake.NDJSON, &out,
+		b.Scratch("out")); err != nil {
 		b.Fatal(err)
 	}
 	return strings.TrimSpace(out.String())
@@ -153,10 +155,12 @@ func TestTheDocumentsComparison(t *testing.T) {
 	if got := s.Sentence("1.0.1"); got != "Version 1.0.1 added 50 entries and improved quality score by 5%" {
 		t.Error(got)
 	}
-	if in := s.Insights(); *in.GrowthRate != 0.05 || in.QualityTrend != "improving" || in.VersionType != "minor" || in.CategoryEvolution.Changes["cardiology"] != 50 {
+	if in := s.Insights(); *in.GrowthRate != 0.05 || in.QualityTrend != "improving" || in.VersionType != "minor" ||
+		in.CategoryEvolution.Changes["cardiology"] != 50 {
 		t.Errorf("%+v", in)
 	}
-	if back := b.summary(d.ID, "1.0.1", "1.0.0"); back.EntriesRemoved != 50 || back.EntriesModified != 25 || back.QualityScoreChange != -0.05 || len(back.CategoriesRemoved) != 1 {
+	if back := b.summary(d.ID, "1.0.1", "1.0.0"); back.EntriesRemoved != 50 || back.EntriesModified != 25 ||
+		back.QualityScoreChange != -0.05 || len(back.CategoriesRemoved) != 1 {
 		t.Errorf("the mirror: %+v", back)
 	}
 }
@@ -169,8 +173,10 @@ func TestSentences(t *testing.T) {
 		{compare.Comparison{}, "Version 2.0.0 has the same entries"},
 		{compare.Comparison{EntriesAdded: 1}, "Version 2.0.0 added 1 entry"},
 		{compare.Comparison{EntriesModified: 3}, "Version 2.0.0 modified 3 entries"},
-		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, EntriesModified: 3}, "Version 2.0.0 added 2 entries and removed 1 entry"},
-		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, QualityScoreChange: -0.0123}, "Version 2.0.0 added 2 entries, removed 1 entry and lowered quality score by 1.23%"},
+		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, EntriesModified: 3},
+			"Version 2.0.0 added 2 entries and removed 1 entry"},
+		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, QualityScoreChange: -0.0123},
+			"Version 2.0.0 added 2 entries, removed 1 entry and lowered quality score by 1.23%"},
 		{compare.Comparison{QualityScoreChange: 0.5}, "Version 2.0.0 improved quality score by 50%"},
 		{compare.Comparison{QualityScoreChange: 0.00001}, "Version 2.0.0 has the same entries"},
 	} {
@@ -196,7 +202,8 @@ func TestMetadataChanges(t *testing.T) {
 func TestQualityAndCategories(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}, QualityColumn: "score", CategoryColumn: "kind"})
-	one := b.commit(d, "append", `[{"id":1,"score":0.5,"kind":"a"},{"id":2,"score":null,"kind":"a"},{"id":3,"score":1,"kind":null}]`)
+	one := b.commit(d, "append",
+		`[{"id":1,"score":0.5,"kind":"a"},{"id":2,"score":null,"kind":"a"},{"id":3,"score":1,"kind":null}]`)
 	two := b.commit(d, "upsert", `[{"id":1,"kind":"b"},{"id":2,"score":0.9},{"id":4,"kind":"c"}]`)
 	s := b.summary(d, one, two)
 	if *s.Quality.From != 0.75 || math.Abs(*s.Quality.To-0.8) > 1e-12 || s.QualityScoreChange != 0.05 {
@@ -216,7 +223,7 @@ func TestQualityAndCategories(t *testing.T) {
 	}
 }
 
-// Past the bound, categories are counted from the rows.
+// Beyond the bound, categories are counted from the rows.
 func TestManyCategories(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})
@@ -250,7 +257,8 @@ func TestDiff(t *testing.T) {
 	if got := b.diff(d, two, two); got != "" {
 		t.Error(got)
 	}
-	if s := b.summary(d, one, two); len(s.SchemaChanges) != 1 || s.SchemaChanges[0].Change != "added" || s.SchemaChanges[0].Column != "w" {
+	if s := b.summary(d, one, two); len(s.SchemaChanges) != 1 || s.SchemaChanges[0].Change != "added" ||
+		s.SchemaChanges[0].Column != "w" {
 		t.Errorf("%+v", s.SchemaChanges)
 	}
 	a, z := b.pair(d, one, two)
@@ -259,7 +267,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// Everything changed and nothing changed are told as well as a little.
+// The extremes, everything changed and nothing changed, are reported as well.
 func TestBothEnds(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x"})
@@ -345,7 +353,9 @@ func TestCategoriesOfAColumnThatWasWidened(t *testing.T) {
 	two := b.commit(d, "append", rows(1000, "1.5"))
 	three := b.commit(d, "append", rows(2000, "1"))
 	s := b.summary(d, two, three)
-	if want := map[string]compare.Sides[int64]{"1.0": {From: 600, To: 1200}, "1.5": {From: 600, To: 600}}; !reflect.DeepEqual(s.Categories, want) {
+	if want := map[string]compare.Sides[int64]{
+		"1.0": {From: 600, To: 1200}, "1.5": {From: 600, To: 600},
+	}; !reflect.DeepEqual(s.Categories, want) {
 		t.Errorf("%v", s.Categories)
 	}
 	if s := b.summary(d, one, two); s.TotalEntriesV2 != 1200 {

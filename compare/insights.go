@@ -10,7 +10,8 @@ import (
 
 // Insights are what the changes between two versions amount to (seed 000, "Version Comparison and Analysis").
 type Insights struct {
-	GrowthRate        *float64          `json:"growth_rate"`   // entries gained, as a share of those before; null from none
+	// entries gained, as a share of the earlier ones; null if there were none
+	GrowthRate        *float64          `json:"growth_rate"`
 	QualityTrend      string            `json:"quality_trend"` // improving, declining, stable or unknown
 	CategoryEvolution CategoryEvolution `json:"category_evolution"`
 	Recommendations   []string          `json:"recommendations"`
@@ -62,8 +63,8 @@ func trend(change float64) string {
 	return "declining"
 }
 
-// increment is the part of the version that the changes call for (seed 000, "Version Increment Timing"): what breaks
-// readers is major, what is new to them minor, the rest patch.
+// increment returns the part of the version that the changes call for (seed 000, "Version Increment Timing"): what
+// breaks readers is major, what is new to them is minor, the rest is patch.
 func (s Summary) increment() (part, reason string) {
 	added := ""
 	for _, c := range s.SchemaChanges {
@@ -92,7 +93,7 @@ func (s Summary) increment() (part, reason string) {
 	return "patch", "no entry changed"
 }
 
-// widens tells whether a column only got a type that holds all values of the old one.
+// widens reports whether a column only changed to a type that holds all values of the old one.
 func widens(c schema.Change) bool {
 	from, errFrom := schema.Parse(c.From)
 	to, errTo := schema.Parse(c.To)
@@ -106,20 +107,20 @@ func (i *Insights) recommend(s Summary) {
 		}
 	}
 	say(i.QualityTrend == "declining",
-		"The average quality fell by %s%%: look at the records that were added and modified before you use this version.",
+		"The average quality fell by %s%%: check the added and modified records before you use this version.",
 		percent(math.Abs(s.QualityScoreChange)))
-	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was meant.",
+	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was intended.",
 		len(s.CategoriesRemoved), first(s.CategoriesRemoved))
 	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1,
 		"More than a tenth of the entries were removed: keep a backup of the earlier version.")
 	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2,
 		"More than half of the entries were modified: compare by column to see what changed.")
-	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0,
-		"Name the new state with a %s increment: %s.", i.VersionType, i.VersionReason)
+	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0, "Name the new state with a %s increment: %s.",
+		i.VersionType, i.VersionReason)
 	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified == 0, "The entries are the same: a new version is not needed.")
 }
 
-// first lists the first few.
+// first lists the first three.
 func first(list []string) string {
 	if len(list) > 3 {
 		return strings.Join(list[:3], ", ") + ", …"

@@ -10,7 +10,7 @@ import (
 	"rowback/storage/intake"
 )
 
-// late is a writer that takes its time over the first bytes.
+// late is a writer that is slow to accept the first bytes.
 type late struct{ bytes int64 }
 
 func (l *late) Write(p []byte) (int, error) {
@@ -21,7 +21,7 @@ func (l *late) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What is read before it is wanted is bounded by its bytes, not by its rows alone.
+// Reading ahead is bounded in bytes, not only in rows.
 func TestLongValuesAreNotReadFarAhead(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 12 << 30})
 	for _, format := range []intake.Format{intake.Arrow, intake.CSV} {

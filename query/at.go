@@ -15,8 +15,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// An AT clause behind a table's name and alias, with a literal or a parameter. Other expressions would have to be
-// computed first.
+// An AT clause after a table's name and alias, with a literal or a parameter. Other expressions would have to be
+// evaluated first.
 const (
 	gap      = `(?:\s|--[^\n]*\n|/\*.*?\*/)`
 	atName   = `(?:"(?:[^"]|"")*"|[\pL_][\pL\pM\pN_$]*)`
@@ -26,18 +26,20 @@ const (
 	casts    = `(?:` + gap + `*::` + gap + `*(?:` + atType + `|\w+))*`
 	cast     = `CAST` + gap + `*\(` + gap + `*` + literal + gap + `+AS` + gap + `+(?:` + atType + `|\w+)` + gap + `*\)`
 	atSchema = `(?:` + atName + gap + `*\.` + gap + `*){0,2}`
-	atClause = `(?is)^` + atSchema + atName + `(` + gap + `+(?:AS` + gap + `+)?` + atName + `(?:` + atNames + `)?)?` + gap + `+AT` + gap + `*\(` + gap +
+	atClause = `(?is)^` + atSchema + atName + `(` + gap + `+(?:AS` + gap + `+)?` + atName + `(?:` + atNames + `)?)?` +
+		gap + `+AT` + gap + `*\(` + gap +
 		`*(?:VERSION|TIMESTAMP)` + gap + `*=>` + gap + `*(?:` + literal + casts + `|` + cast + `)` + gap + `*\)`
 )
 
 var atPattern = regexp.MustCompile(atClause)
 
-const wantsLiteral = "AT wants a literal or a parameter, as in AT (VERSION => '1.0.0'), AT (TIMESTAMP => '2026-01-31T10:00:00Z') or AT (VERSION => $1), behind the table's alias."
+const wantsLiteral = "AT takes a literal or a parameter, as in AT (VERSION => '1.0.0'), AT (TIMESTAMP => " +
+	"'2026-01-31T10:00:00Z') or AT (VERSION => $1), after the table's alias."
 
-// nameVersions writes each table with an AT clause as the name that means the same: employees AT (VERSION => '1.0.0') is
-// "employees@1.0.0". It returns the values of the parameters that are left.
+// nameVersions replaces each table with an AT clause by the equivalent name: employees AT (VERSION => '1.0.0') becomes
+// "employees@1.0.0". It returns the values of the remaining parameters.
 func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.Param) ([]duck.Param, error) {
-	taken := false // a parameter's place is gone
+	taken := false // an edit has replaced a parameter
 	for _, table := range t.Tables {
 		if table.Unit == "" {
 			continue
@@ -60,16 +62,19 @@ func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.P
 	t.rewrite()
 	var err error
 	t.Select, err = clientsql.ParseSelect(ctx, box, t.sql)
-	return slices.DeleteFunc(values, func(p duck.Param) bool { return !slices.Contains(t.Parameters, p.Name) }), t.explain(err)
+	return slices.DeleteFunc(values,
+		func(p duck.Param) bool { return !slices.Contains(t.Parameters, p.Name) }), t.explain(err)
 }
 
-// named is the edit that names a table's version, and whether a parameter has it.
+// named returns the edit that names a table's version, and whether a parameter holds the version.
 func (t *text) named(table clientsql.Table, values []duck.Param) (e edit, parameter bool, refused *fault.Error) {
 	switch {
 	case table.Schema != "" && schema.Fold(table.Schema) != viewSchema:
-		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName), clip(table.Name, maxName))
+		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName),
+			clip(table.Name, maxName))
 	case strings.Contains(table.Name, "@"):
-		return e, false, refuse("invalid_sql", "%q names a state already; leave out AT, or what is behind the @.", clip(table.Name, maxName))
+		return e, false, refuse("invalid_sql", "%q already names a version; leave out AT, or the part after the @.",
+			clip(table.Name, maxName))
 	}
 	m := atPattern.FindStringSubmatch(t.written[table.Offset:])
 	if m == nil {
@@ -94,7 +99,7 @@ func (t *text) named(table clientsql.Table, values []duck.Param) (e edit, parame
 	return edit{table.Offset, table.Offset + len(m[0]), duck.Ident(table.Name+"@"+ref) + alias}, table.Parameter != "", nil
 }
 
-// refOf is the ref that a parameter's value is.
+// refOf returns the ref that a parameter's value stands for.
 func refOf(name string, values []duck.Param) (string, *fault.Error) {
 	for _, p := range values {
 		if p.Name != name {
@@ -109,17 +114,20 @@ func refOf(name string, values []duck.Param) (string, *fault.Error) {
 			return strconv.FormatInt(v, 10), nil
 		}
 	}
-	return "", refuse("invalid_params", "params: $%s is the state of a dataset (AT): a text such as \"1.0.0\", or a commit's id.", name)
+	return "", refuse("invalid_params",
+		"params: $%s selects the state of a dataset (AT). Use a string such as \"1.0.0\", or a commit id.", name)
 }
 
-// token matches what a parameter can't be in, and parameters.
+// token matches parameters, and the tokens inside which nothing is a parameter.
 var token = regexp.MustCompile(`(?s)[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|[\pL_][\pL\pM\pN_$]*|\?\d*|\$\d+`)
 
-// renumber gives numbers from 1, without gaps, to the numbered parameters that the edits leave.
+// renumber numbers the remaining numbered parameters from 1, without gaps.
 func (t *text) renumber(values *[]duck.Param) error {
 	found, kept := t.numbered()
-	if asked := slices.DeleteFunc(slices.Clone(t.asked), func(name string) bool { return !isNumber(name) }); len(found) != len(asked) {
-		return refuse("invalid_sql", "A parameter of AT can't be told from the others; write it as $name, and all others too.")
+	if asked := slices.DeleteFunc(slices.Clone(t.asked),
+		func(name string) bool { return !isNumber(name) }); len(found) != len(asked) {
+		return refuse("invalid_sql",
+			"A parameter of AT can't be distinguished from the others. Write all parameters as $name.")
 	}
 	numbers := map[string]string{}
 	for i, n := range slices.Sorted(maps.Keys(kept)) {
@@ -147,7 +155,7 @@ func isNumber(name string) bool {
 	return err == nil
 }
 
-// numbered finds the numbered parameters of what was written, and the places of those that no edit replaces.
+// numbered finds the numbered parameters of the original statement, and the places of those that no edit replaces.
 func (t *text) numbered() (found map[int]bool, kept map[int][]edit) {
 	found, kept = map[int]bool{}, map[int][]edit{}
 	last := 0
@@ -169,7 +177,7 @@ func (t *text) numbered() (found map[int]bool, kept map[int][]edit) {
 	return found, kept
 }
 
-// rewrite makes sql of what was written, with the edits.
+// rewrite applies the edits to the original statement.
 func (t *text) rewrite() {
 	var out strings.Builder
 	done := 0

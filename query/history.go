@@ -16,10 +16,10 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// catalogSchema is the schema of the tables that tell of the project's datasets and their history.
+// catalogSchema is the schema of the tables about the project's datasets and their history.
 const catalogSchema = "rowback"
 
-// relation is a table of the catalog: its columns, with DuckDB's types, and what rows it has of a dataset.
+// relation is a table of the catalog: its columns, with DuckDB's types, and its rows for a dataset.
 type relation struct {
 	columns [][2]string
 	rows    func(ctx context.Context, store *storage.Store, s snapshot.State) ([][]any, error)
@@ -27,32 +27,39 @@ type relation struct {
 
 var relations = map[string]relation{
 	"datasets": {[][2]string{
-		{"id", "VARCHAR"}, {"name", "VARCHAR"}, {"project_id", "BIGINT"}, {"key", "VARCHAR[]"}, {"description", "VARCHAR"}, {"metadata", "JSON"},
-		{"head", "BIGINT"}, {"records_total", "BIGINT"}, {"created_at", "TIMESTAMPTZ"}, {"upstream_id", "VARCHAR"}, {"fork_commit", "BIGINT"},
+		{"id", "VARCHAR"}, {"name", "VARCHAR"}, {"project_id", "BIGINT"}, {"key", "VARCHAR[]"}, {"description", "VARCHAR"},
+		{"metadata", "JSON"}, {"head", "BIGINT"}, {"records_total", "BIGINT"}, {"created_at", "TIMESTAMPTZ"},
+		{"upstream_id", "VARCHAR"}, {"fork_commit", "BIGINT"},
 	}, datasetRow},
 	"commits": {[][2]string{
-		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"id", "BIGINT"}, {"mode", "VARCHAR"}, {"status", "VARCHAR"}, {"message", "VARCHAR"},
-		{"user_name", "VARCHAR"}, {"created_at", "TIMESTAMPTZ"}, {"parent_commit_id", "BIGINT"}, {"rollback_commit_id", "BIGINT"},
-		{"records_added", "BIGINT"}, {"records_removed", "BIGINT"}, {"records_modified", "BIGINT"}, {"records_total", "BIGINT"},
+		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"id", "BIGINT"}, {"mode", "VARCHAR"}, {"status", "VARCHAR"},
+		{"message", "VARCHAR"}, {"user_name", "VARCHAR"}, {"created_at", "TIMESTAMPTZ"}, {"parent_commit_id", "BIGINT"},
+		{"rollback_commit_id", "BIGINT"}, {"records_added", "BIGINT"}, {"records_removed", "BIGINT"},
+		{"records_modified", "BIGINT"}, {"records_total", "BIGINT"},
 		{"hash", "VARCHAR"}, {"metadata", "JSON"}, {"params", "JSON"},
 	}, commitRows},
 	"versions": {[][2]string{
-		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"version", "VARCHAR"}, {"commit_id", "BIGINT"}, {"records_total", "BIGINT"},
-		{"is_active", "BOOLEAN"}, {"description", "VARCHAR"}, {"user_name", "VARCHAR"}, {"created_at", "TIMESTAMPTZ"},
+		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"version", "VARCHAR"}, {"commit_id", "BIGINT"},
+		{"records_total", "BIGINT"}, {"is_active", "BOOLEAN"}, {"description", "VARCHAR"}, {"user_name", "VARCHAR"},
+		{"created_at", "TIMESTAMPTZ"},
 	}, versionRows},
 	"actions": {[][2]string{
-		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"commit_id", "BIGINT"}, {"key", "VARCHAR"}, {"status", "VARCHAR"}, {"datetime", "TIMESTAMPTZ"},
-		{"user_name", "VARCHAR"}, {"message", "VARCHAR"}, {"hash", "VARCHAR"}, {"merge_commit_id", "BIGINT"}, {"params", "JSON"},
+		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"commit_id", "BIGINT"}, {"key", "VARCHAR"}, {"status", "VARCHAR"},
+		{"datetime", "TIMESTAMPTZ"}, {"user_name", "VARCHAR"}, {"message", "VARCHAR"}, {"hash", "VARCHAR"},
+		{"merge_commit_id", "BIGINT"}, {"params", "JSON"},
 		{"records_added", "BIGINT"}, {"records_removed", "BIGINT"}, {"records_modified", "BIGINT"},
 	}, actionRows},
 }
 
-// catalogTable puts a table of the catalog into the sandbox.
+// catalogTable creates a table of the catalog in the sandbox.
 func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	table := schema.Fold(t.Name)
 	of, ok := relations[table]
 	if schema.Fold(t.Schema) != catalogSchema || !ok {
-		return refuse("unknown_table", "There is no table %s.%s. A table is a dataset, or one of rowback.datasets, rowback.commits, rowback.versions, rowback.actions.", clip(t.Schema, maxName), clip(t.Name, maxName))
+		return refuse("unknown_table",
+			"There is no table %s.%s. A table is a dataset, or one of rowback.datasets, rowback.commits, rowback.versions, "+
+				"rowback.actions.",
+			clip(t.Schema, maxName), clip(t.Name, maxName))
 	}
 	if n.catalog[table] {
 		return nil
@@ -73,7 +80,7 @@ func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	return of.create(ctx, n.box, table, rows)
 }
 
-// create makes the table of its rows, which go to DuckDB as JSON.
+// create creates the table from its rows, which are passed to DuckDB as JSON.
 func (r relation) create(ctx context.Context, box *duck.Conn, name string, rows [][]any) error {
 	text, err := json.Marshal(r.records(rows))
 	if err != nil {
@@ -86,15 +93,17 @@ func (r relation) create(ctx context.Context, box *duck.Conn, name string, rows 
 	if _, err := box.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogSchema); err != nil {
 		return err
 	}
-	done, err := box.Batch(ctx, fmt.Sprintf("CREATE TABLE %s.%s AS SELECT unnest(r) FROM (SELECT unnest(from_json($1, %s)) AS r)",
-		catalogSchema, duck.Ident(name), duck.Text("[{"+strings.Join(types, ",")+"}]")), duck.Param{Name: "1", Value: string(text)})
+	done, err := box.Batch(ctx,
+		fmt.Sprintf("CREATE TABLE %s.%s AS SELECT unnest(r) FROM (SELECT unnest(from_json($1, %s)) AS r)",
+			catalogSchema, duck.Ident(name), duck.Text("[{"+strings.Join(types, ",")+"}]")),
+		duck.Param{Name: "1", Value: string(text)})
 	if err == nil {
 		done.Release()
 	}
 	return err
 }
 
-// records are rows as objects.
+// records returns rows as objects.
 func (r relation) records(rows [][]any) []map[string]any {
 	out := make([]map[string]any, len(rows))
 	for i, row := range rows {
@@ -115,7 +124,8 @@ func datasetRow(_ context.Context, _ *storage.Store, s snapshot.State) ([][]any,
 	}
 	d := s.Dataset
 	return [][]any{{
-		d.ID, d.Name, d.ProjectID, key, s.Properties.Description, s.Properties.Metadata, d.Head, s.Total(), moment(d.CreatedAt),
+		d.ID, d.Name, d.ProjectID, key, s.Properties.Description, s.Properties.Metadata, d.Head, s.Total(),
+		moment(d.CreatedAt),
 		orNull(d.UpstreamID), orNull(d.ForkCommit),
 	}}, nil
 }
@@ -124,7 +134,8 @@ func commitRows(ctx context.Context, store *storage.Store, s snapshot.State) (ro
 	commits, err := store.Commits(ctx, s.Dataset.ID, math.MaxInt64, math.MaxInt32)
 	for _, c := range commits {
 		rows = append(rows, []any{
-			s.Dataset.Name, s.Dataset.ID, c.ID, c.Mode, status(c), c.Message, c.User, moment(c.CreatedAt), orNull(c.ParentCommitID), orNull(c.RollbackCommitID),
+			s.Dataset.Name, s.Dataset.ID, c.ID, c.Mode, status(c), c.Message, c.User, moment(c.CreatedAt),
+			orNull(c.ParentCommitID), orNull(c.RollbackCommitID),
 			c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Metadata, c.Params,
 		})
 	}
@@ -135,7 +146,8 @@ func versionRows(ctx context.Context, store *storage.Store, s snapshot.State) (r
 	versions, err := store.Versions(ctx, s.Dataset.ID)
 	for _, v := range versions {
 		rows = append(rows, []any{
-			s.Dataset.Name, s.Dataset.ID, storage.VersionNumber(v), v.CommitID, v.Total, v.IsActive, v.Description, v.User, moment(v.CreatedAt),
+			s.Dataset.Name, s.Dataset.ID, storage.VersionNumber(v), v.CommitID, v.Total, v.IsActive, v.Description, v.User,
+			moment(v.CreatedAt),
 		})
 	}
 	return rows, err
@@ -145,7 +157,8 @@ func actionRows(ctx context.Context, store *storage.Store, s snapshot.State) (ro
 	actions, err := store.Actions(ctx, s.Dataset.ID, storage.ActionFilter{})
 	for _, c := range actions {
 		rows = append(rows, []any{
-			s.Dataset.Name, s.Dataset.ID, c.ID, storage.ActionKey(c), status(c), moment(c.CreatedAt), c.User, c.Message, c.Hash, orNull(c.MergeCommitID), c.Params,
+			s.Dataset.Name, s.Dataset.ID, c.ID, storage.ActionKey(c), status(c), moment(c.CreatedAt), c.User, c.Message, c.Hash,
+			orNull(c.MergeCommitID), c.Params,
 			c.Added, c.Removed, c.Modified,
 		})
 	}
@@ -161,7 +174,7 @@ func status(c catalog.Commit) string {
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// orNull is a value, or null where it says that there is none.
+// orNull returns a value, or null for the value that stands for none.
 func orNull[T comparable](v T) any {
 	var none T
 	if v == none {

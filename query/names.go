@@ -17,23 +17,23 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// viewSchema is the schema of a sandbox that has the statement's tables, as views.
+// viewSchema is the sandbox's schema with the statement's tables, as views.
 const viewSchema = "datasets"
 
-// names makes tables of the names in a statement.
+// names resolves the table names in a statement.
 type names struct {
 	store   *storage.Store
 	box     *duck.Conn
 	project int64
-	files   []string // that the tables are read from
+	files   []string // that the tables read
 	views   []view
-	catalog map[string]bool // the tables of the catalog that are there
-	known   Meaning         // what names stand for, if that was settled before
+	catalog map[string]bool // the catalog's tables that have been created
+	known   Meaning         // what names stand for, if that was decided earlier
 	means   Meaning         // what they stand for
 }
 
-// Meaning is what the datasets' names in a statement stood for when it was looked at, by name: the dataset's id, @, and
-// the commit, or two with .. between them. It is for running the statement later as of that look.
+// Meaning is what the dataset names in a statement stood for when it was described, by name: the dataset's id, @, and
+// the commit, or two commits with .. between them. With it, the statement can run later and mean the same.
 type Meaning map[string]string
 
 // view is a table of the sandbox.
@@ -43,7 +43,7 @@ type view struct {
 	sql   string
 }
 
-// resolve makes views of the tables that a statement names.
+// resolve finds the tables that a statement names, as views.
 func (n *names) resolve(ctx context.Context, t *text) error {
 	if err := n.attach(ctx, t); err != nil {
 		return err
@@ -60,12 +60,13 @@ func (n *names) resolve(ctx context.Context, t *text) error {
 	return nil
 }
 
-// database is the project's name as a database: what a catalog is in Flight SQL.
+// database returns the project's name as a database, which is a catalog in Flight SQL.
 func (n *names) database() string { return strconv.FormatInt(n.project, 10) }
 
-// attach makes a database with the project's name, if the statement names it: "1".datasets.employees.
+// attach creates a database with the project's name, if the statement uses it: "1".datasets.employees.
 func (n *names) attach(ctx context.Context, t *text) error {
-	if !slices.ContainsFunc(t.Tables, func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
+	if !slices.ContainsFunc(t.Tables,
+		func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
 		return nil
 	}
 	_, err := n.box.Exec(ctx, "ATTACH ':memory:' AS "+duck.Ident(n.database())+"; USE "+duck.Ident(n.database()))
@@ -83,7 +84,11 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	dataset, ref, _ := strings.Cut(meant, "@")
 	d, err := n.dataset(ctx, dataset)
 	if settled && fault.KindOf(err) == fault.NotFound {
-		return &fault.Error{Kind: fault.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("The dataset that %q meant is no longer there. Ask for the statement's schema again.", clip(t.Name, maxName))}
+		return &fault.Error{
+			Kind: fault.NotFound, Code: "dataset_not_found",
+			Detail: fmt.Sprintf("The dataset that %q meant no longer exists. Ask for the statement's schema again.",
+				clip(t.Name, maxName)),
+		}
 	}
 	if err != nil {
 		return err
@@ -94,7 +99,8 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 			continue
 		}
 		if v.means != means {
-			return refuse("ambiguous_name", "%q and %q are two tables, and one name in SQL. Write an id for one of the datasets.", v.name, t.Name)
+			return refuse("ambiguous_name",
+				"%q and %q are different tables, but the same name in SQL. Use the id of one of the datasets.", v.name, t.Name)
 		}
 		return nil
 	}
@@ -105,7 +111,7 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	return err
 }
 
-// dataset finds the dataset of a name: as it is written, or else without regard to case.
+// dataset finds the dataset with a name: exactly as written, or else ignoring case.
 func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, error) {
 	d, err := n.store.FindDataset(ctx, n.project, name)
 	if err == nil && d.ProjectID == n.project {
@@ -129,7 +135,10 @@ func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, erro
 }
 
 func (n *names) noDataset(ctx context.Context, name string, have []string) error {
-	e := &fault.Error{Kind: fault.NotFound, Code: "dataset_not_found", Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project)}
+	e := &fault.Error{
+		Kind: fault.NotFound, Code: "dataset_not_found",
+		Detail: fmt.Sprintf("There is no dataset %q in project %d", clip(name, maxName), n.project),
+	}
 	if len(have) == 0 {
 		e.Detail += ", which has none yet."
 		return e
@@ -142,9 +151,11 @@ func (n *names) noDataset(ctx context.Context, name string, have []string) error
 	return e.With("nearest", near)
 }
 
-// source is the SQL of a dataset at a ref, or of the difference between two, the commits that it is as of, and the files
+// source returns the SQL of a dataset at a ref, or of the difference between two refs, with the commits and the files
 // that it reads.
-func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql, commits string, files []string, err error) {
+func (n *names) source(
+	ctx context.Context, d catalog.Dataset, ref string,
+) (sql, commits string, files []string, err error) {
 	from, to, isDiff := strings.Cut(ref, "..")
 	a, err := n.store.Snapshot(ctx, d.ID, from)
 	if err != nil {
@@ -161,7 +172,7 @@ func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql,
 	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), err
 }
 
-// setup is the SQL that makes the views, and has names looked up among them first.
+// setup returns the SQL that creates the views and puts them first in the search path.
 func (n *names) setup() []string {
 	out := []string{"CREATE SCHEMA " + viewSchema}
 	for _, v := range n.views {
@@ -170,7 +181,7 @@ func (n *names) setup() []string {
 	return append(out, "SET search_path = "+duck.Text(viewSchema))
 }
 
-// maxName is how much of a name is told again, characters.
+// maxName is how many characters of a name an error repeats.
 const maxName = 60
 
 // clip shortens a text for a message.

@@ -16,13 +16,13 @@ import (
 	"rowback/storage/schema"
 )
 
-// Result is a statement that runs, and its result as Arrow, in large batches, as it arrives. Close must be called.
+// Result is a running statement, with its result as it arrives, in large Arrow batches. Close must be called.
 type Result struct {
 	*prepared
 	stream *output.Stream
 }
 
-// Open runs a statement. Batches have about 64k rows, or about most bytes where that is less. ctx ends it.
+// Open runs a statement. Batches have about 64k rows, or about most bytes if that is less. ctx ends it.
 func Open(ctx context.Context, store *storage.Store, s Statement, most int64) (*Result, error) {
 	p, err := prepare(ctx, store, s, nil)
 	if err != nil {
@@ -45,13 +45,13 @@ func (r *Result) Next() (arrow.RecordBatch, error) {
 	return b, r.text.explain(err)
 }
 
-// Left is how many bytes the result may still have, of Statement.Bytes.
+// Left returns how many of Statement.Bytes the result has left.
 func (r *Result) Left() int64 { return r.stream.Left() }
 
-// Cut tells why the result ends before all of it was read, once Next has returned nil.
+// Cut returns why the result ended before all of it was read, once Next has returned nil.
 func (r *Result) Cut() output.Cut { return r.stream.Cut() }
 
-// Close ends the statement, wherever it was.
+// Close ends the statement, finished or not.
 func (r *Result) Close() {
 	r.stream.Close()
 	r.box.Close()
@@ -62,10 +62,10 @@ type Shape struct {
 	Schema     *arrow.Schema   // of the result
 	Columns    []schema.Column // of the result
 	Meaning    Meaning
-	Parameters []arrow.Field // of Check: each by its name, or its number from 1, with the type that is wanted; null: any
+	Parameters []arrow.Field // from Check: each by its name, or its number from 1, with the type it needs; null: any
 }
 
-// Describe finds the shape of a statement's result. Parameters must have values, or those of their type.
+// Describe finds the shape of a statement's result. Parameters need values of their types.
 func Describe(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
 	p, err := prepare(ctx, store, s, nil)
 	if err != nil {
@@ -80,7 +80,8 @@ func (p *prepared) shape(ctx context.Context) (Shape, error) {
 	if err := output.CheckTypes(p.query.Columns, intake.Arrow); err != nil {
 		return out, p.text.explain(err)
 	}
-	none, err := p.box.Batch(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...) // to its end, or the sandbox's process would end with it
+	// read to its end: otherwise the sandbox's process would end with it
+	none, err := p.box.Batch(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...)
 	if err != nil {
 		return out, p.text.explain(err)
 	}
@@ -89,10 +90,10 @@ func (p *prepared) shape(ctx context.Context) (Shape, error) {
 	return out, nil
 }
 
-// errUnknown ends the look at a statement whose tables depend on its parameters: AT (VERSION => ?).
+// errUnknown is returned by Check for a statement whose tables depend on its parameters: AT (VERSION => ?).
 var errUnknown = errors.New("the tables are not known yet")
 
-// Check looks at a statement whose parameters have no values yet. The shape has no schema where that depends on them.
+// Check describes a statement whose parameters have no values yet. The shape has no schema if that depends on them.
 func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
 	var asked []arrow.Field
 	p, err := read(ctx, store, s, nil, func(t *text) (out []duck.Param, err error) {
@@ -128,8 +129,8 @@ func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error
 	return Shape{}, err
 }
 
-// Tables returns the Arrow schemas that queries for all of certain tables would have, given their columns: by name and by
-// DuckDB's type.
+// Tables returns the Arrow schemas that queries for whole tables would have, given their columns with names and
+// DuckDB types.
 func Tables(ctx context.Context, store *storage.Store, tables [][]schema.Column) ([]*arrow.Schema, error) {
 	conn, err := store.Conn(ctx)
 	if err != nil {
@@ -163,7 +164,7 @@ func CatalogTables() map[string][]schema.Column {
 		for i, c := range r.columns {
 			typ, err := schema.Parse(c[1])
 			if err != nil {
-				panic(err) // they are written in this package
+				panic(err) // the types are constants of this package
 			}
 			out[name] = append(out[name], schema.Column{ID: i + 1, Name: c[0], Type: typ})
 		}

@@ -52,7 +52,8 @@ func TestBatchesAreLargeAndBounded(t *testing.T) {
 		{query.Statement{SQL: "SELECT range AS n FROM range(100000)", Bytes: 1}, 320 << 10, "[32768]", output.AtBytes},
 		{query.Statement{SQL: "SELECT repeat('x', 100000) AS wide FROM range(8)"}, 250_000, "[2 2 2 2]", output.Whole},
 		{query.Statement{SQL: "SELECT repeat('x', 100000) AS wide FROM range(3)"}, 1000, "[1 1 1]", output.Whole},
-		{query.Statement{SQL: "SELECT repeat('x', 100000) AS wide FROM range(8)", Bytes: 300_000}, 250_000, "[2 2]", output.AtBytes},
+		{query.Statement{SQL: "SELECT repeat('x', 100000) AS wide FROM range(8)", Bytes: 300_000}, 250_000, "[2 2]",
+			output.AtBytes},
 	} {
 		sizes, cut := rows(t, w, c.s, c.most)
 		if fmt.Sprint(sizes) != c.want || cut != c.cut {
@@ -85,7 +86,8 @@ func TestAMeaningOfAnotherProjectIsRefused(t *testing.T) {
 	w := open(t)
 	salaries, err := w.FindDataset(context.Background(), 2, "salaries")
 	w.done(err)
-	_, _, err = w.ask(context.Background(), query.Statement{SQL: "SELECT * FROM employees", Meaning: query.Meaning{"employees": salaries.ID + "@1"}})
+	_, _, err = w.ask(context.Background(),
+		query.Statement{SQL: "SELECT * FROM employees", Meaning: query.Meaning{"employees": salaries.ID + "@1"}})
 	if err == nil {
 		t.Error("a statement has read a dataset of another project")
 	}
@@ -94,7 +96,8 @@ func TestAMeaningOfAnotherProjectIsRefused(t *testing.T) {
 func TestTheShapeIsThatOfTheResult(t *testing.T) {
 	w := open(t)
 	for _, sql := range []string{
-		"SELECT * FROM employees", `SELECT * FROM "employees@1.0.0..1.0.1"`, `SELECT * FROM "team members"`, "SELECT * FROM nothing",
+		"SELECT * FROM employees", `SELECT * FROM "employees@1.0.0..1.0.1"`, `SELECT * FROM "team members"`,
+		"SELECT * FROM nothing",
 		"SELECT * FROM rowback.commits", "SELECT 1::HUGEINT AS a, NULL AS b, 'x'::ENUM('x') AS c, [1.5] AS d, now() AS e",
 	} {
 		s := query.Statement{SQL: sql, Project: 1}
@@ -140,7 +143,8 @@ func TestAStatementIsCheckedWithoutValues(t *testing.T) {
 		{"SELECT id FROM employees WHERE id = ? AND pay > ?", "1 int64, 2 float64, id"},
 		{"SELECT id FROM employees WHERE city = $city", "city utf8, id"},
 		{"SELECT id FROM employees WHERE ? IS NULL", "1 null, id"},
-		{"SELECT nosuch FROM employees WHERE id = ?", `invalid_sql Line 1, column 8: The SQL can't be run: Referenced column "nosuch" not found in FROM clause. Candidate bindings: "shout". line=1 column=8`},
+		{"SELECT nosuch FROM employees WHERE id = ?",
+			`invalid_sql Line 1, column 8: The SQL can't be run: Referenced column "nosuch" not found in FROM clause. Candidate bindings: "shout". line=1 column=8`},
 	} {
 		got := ""
 		shape, err := query.Check(context.Background(), w.Store, query.Statement{SQL: c.sql, Project: 1})

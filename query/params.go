@@ -17,9 +17,9 @@ import (
 	"rowback/storage/schema"
 )
 
-// params reads the values of a statement's parameters from JSON: a list for ? and $1, an object for $name. wanted are
-// the parameters that the statement has. Integers are BIGINT, numbers with a point are decimals as they are written,
-// those with an exponent are DOUBLE.
+// params reads the values of a statement's parameters from JSON: a list for ? and $1, an object for $name. wanted has
+// the statement's parameters. Integers become BIGINT, numbers with a point become decimals as written,
+// those with an exponent become DOUBLE.
 func params(text json.RawMessage, wanted []string) (out []duck.Param, err error) {
 	given, err := decode(text)
 	if err != nil {
@@ -27,7 +27,7 @@ func params(text json.RawMessage, wanted []string) (out []duck.Param, err error)
 	}
 	for _, name := range wanted {
 		if n, err := strconv.Atoi(name); err == nil && n > 1 && !slices.Contains(wanted, strconv.Itoa(n-1)) {
-			return nil, badParams("the statement has $%d and no $%d; number its parameters from 1, without gaps", n, n-1)
+			return nil, badParams("the statement has $%d but no $%d. Number its parameters from 1, without gaps", n, n-1)
 		}
 	}
 	byName := map[string]any{}
@@ -40,7 +40,7 @@ func params(text json.RawMessage, wanted []string) (out []duck.Param, err error)
 	case map[string]any:
 		byName = given
 	default:
-		return nil, badParams("must be a list, or an object by name")
+		return nil, badParams("must be a list, or an object with the parameters' names")
 	}
 	for name, v := range byName {
 		if !slices.Contains(wanted, name) {
@@ -60,7 +60,7 @@ func params(text json.RawMessage, wanted []string) (out []duck.Param, err error)
 	return out, nil
 }
 
-// checkValues refuses values that are not those of the parameters that a statement has.
+// checkValues refuses values that do not match the statement's parameters.
 func checkValues(given []duck.Param, wanted []string) error {
 	for _, name := range wanted {
 		if !slices.ContainsFunc(given, func(p duck.Param) bool { return p.Name == name }) {
@@ -96,7 +96,7 @@ func listed(names []string) string {
 	return "$" + strings.Join(names, ", $")
 }
 
-// valueOf makes a JSON value one that DuckDB binds.
+// valueOf converts a JSON value to one that DuckDB can bind.
 func valueOf(given any) (any, error) {
 	v, err := partOf(given, maxDepth)
 	switch v := v.(type) {
@@ -110,7 +110,7 @@ func valueOf(given any) (any, error) {
 	return v, err
 }
 
-// nested tells whether a list with such a part is more than one of plain values.
+// nested reports whether a list with such a part is more than one of plain values.
 func nested(part any) bool {
 	switch part.(type) {
 	case []any, map[string]any, duck.Decimal:
@@ -119,11 +119,11 @@ func nested(part any) bool {
 	return false
 }
 
-// partOf makes a JSON value, or a part of one, of the types that DuckDB's values are made from. depth is how many lists
-// and objects may still be inside one another.
+// partOf converts a JSON value, or a part of one, to the types that DuckDB's values are made from. depth is how many
+// lists and objects may still be nested.
 func partOf(given any, depth int) (any, error) {
 	if depth == 0 {
-		return nil, fmt.Errorf("has more than %d lists and objects inside one another", maxDepth-1)
+		return nil, fmt.Errorf("has more than %d nested lists and objects", maxDepth-1)
 	}
 	switch v := given.(type) {
 	case json.Number:
@@ -144,10 +144,10 @@ func partOf(given any, depth int) (any, error) {
 	return given, nil
 }
 
-// object makes a JSON object what a STRUCT is made from.
+// object converts a JSON object to what a STRUCT is made from.
 func object(given map[string]any, depth int) (any, error) {
 	if len(given) == 0 {
-		return nil, errors.New("has an object without fields, which has no type; send it as text, and cast it to JSON")
+		return nil, errors.New("has an object without fields, which has no type. Send it as text, and cast it to JSON")
 	}
 	out, folded := map[string]any{}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
@@ -156,7 +156,8 @@ func object(given map[string]any, depth int) (any, error) {
 			return nil, err
 		}
 		if name == "" || folded[schema.Fold(name)] {
-			return nil, fmt.Errorf("has an object with the field %q twice, or one without a name; SQL does not tell upper from lower case", clip(name, maxName))
+			return nil, fmt.Errorf("has an object with the field %q twice, or a field without a name. SQL ignores case",
+				clip(name, maxName))
 		}
 		folded[schema.Fold(name)] = true
 		out[name] = value
@@ -164,7 +165,7 @@ func object(given map[string]any, depth int) (any, error) {
 	return out, nil
 }
 
-// maxDigits is how many digits DuckDB's decimals have at most.
+// maxDigits is the most digits of a DuckDB decimal.
 const maxDigits = 38
 
 func number(text string) (any, error) {

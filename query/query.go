@@ -1,10 +1,10 @@
-// Package query runs SQL that clients write, over datasets at any of their versions (design, section 8).
+// Package query runs clients' SQL over datasets at any of their versions (design, section 8).
 //
-// A table of a statement is a dataset, by name or id, and a ref after @: employees, "employees@1.0.0", "employees@17". Two
-// refs make the difference between them: "employees@1.0.0..1.0.1". The tables of the schema rowback are the catalog's:
-// history itself. A statement runs in a sandbox of its own, which can read the files of the versions that it names and
-// nothing else; before it runs, storage looks at all that it touches. The tests are statements with their results, in
-// testdata, and a table of attempts to get out of the sandbox.
+// A table of a statement is a dataset, by name or id, with a ref after @: employees, "employees@1.0.0", "employees@17".
+// Two refs select the difference between them: "employees@1.0.0..1.0.1". The tables of the schema rowback show the
+// catalog: the history itself. Each statement runs in its own sandbox, which can read the files of the versions that it
+// names and nothing else; before it runs, storage checks everything that it touches. The tests are statements with
+// their results, in testdata, and a table of attempts to escape from the sandbox.
 package query
 
 import (
@@ -21,25 +21,27 @@ import (
 	"rowback/storage/schema"
 )
 
-// Statement is what a client asks.
+// Statement is a client's query.
 type Statement struct {
 	SQL     string
-	Project int64           // whose datasets it may name
+	Project int64           // the project whose datasets it may name
 	Params  json.RawMessage // for ? and $1: a list; for $name: an object; empty: none
-	Values  []duck.Param    // the parameters in place of Params, where they have types of their own
-	Limit   *int64          // rows of the answer; nil: all
-	Bytes   int64           // of the answer, about; 0: any
-	Meaning Meaning         // of an earlier look at the statement; nil: what its names stand for now
-	Columns []schema.Column // that the result is cast to, of an earlier look; nil: those that it has
+	Values  []duck.Param    // typed parameters, instead of Params
+	Limit   *int64          // most rows of the result; nil: all
+	Bytes   int64           // most bytes of the result, approximately; 0: no limit
+	Meaning Meaning         // from an earlier description; nil: what the names stand for now
+	Columns []schema.Column // to cast the result to, from an earlier description; nil: its own
 }
 
-// maxText is how long a statement may be, bytes: a list of 50,000 numbers fits. The parser takes seconds for far longer
+// maxText is the longest statement, in bytes: a list of 50,000 numbers fits. The parser takes seconds for much longer
 // ones.
 const maxText = 500_000
 
-// Write runs a statement and writes its result to w, in a format. scratch is where a file may be put meanwhile. It tells
-// where the result was cut. ctx ends it.
-func Write(ctx context.Context, store *storage.Store, s Statement, format intake.Format, w io.Writer, scratch string) (output.Cut, error) {
+// Write runs a statement and writes its result to w, in a format. scratch is a path for a temporary file. It returns
+// why the result was cut, if it was. ctx ends it.
+func Write(
+	ctx context.Context, store *storage.Store, s Statement, format intake.Format, w io.Writer, scratch string,
+) (output.Cut, error) {
 	p, err := prepare(ctx, store, s, output.Scratch(format, scratch))
 	if err != nil {
 		return output.Whole, err
@@ -57,7 +59,7 @@ type prepared struct {
 	meaning Meaning
 }
 
-// prepare reads a statement and gives it a sandbox of its own. files are more files that may be touched.
+// prepare parses a statement and opens a sandbox for it. files are further files that it may access.
 func prepare(ctx context.Context, store *storage.Store, s Statement, files []string) (*prepared, error) {
 	if s.Limit != nil && *s.Limit < 0 {
 		return nil, refuse("invalid_limit", "limit: must not be negative").With("field", "limit")
@@ -79,9 +81,11 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 	return p, nil
 }
 
-// read parses a statement in a sandbox, gives that the tables which the statement names, and locks it. values are those
-// of its parameters.
-func read(ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error)) (p *prepared, err error) {
+// read parses a statement in a sandbox, creates the tables that the statement names there, and locks it. values returns
+// the values of its parameters.
+func read(
+	ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error),
+) (p *prepared, err error) {
 	box, err := store.Sandboxes.Open(ctx, false)
 	if err != nil {
 		return nil, err
@@ -101,7 +105,10 @@ func read(ctx context.Context, store *storage.Store, s Statement, files []string
 	if p.query.Params, err = p.text.nameVersions(ctx, box, p.query.Params); err != nil {
 		return nil, err
 	}
-	n := &names{store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}, known: s.Meaning, means: p.meaning}
+	n := &names{
+		store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}, known: s.Meaning,
+		means: p.meaning,
+	}
 	if err := n.resolve(ctx, p.text); err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write the results that the statements of testdata have now")
 
-// TestStatements runs the files of testdata. Each has cases, apart by an empty line: lines of settings (params, limit),
-// the statement, "----", and the result as lines of JSON, or the error.
+// TestStatements runs the files of testdata. Each has cases separated by an empty line: lines of settings (params,
+// limit), the statement, "----", and the result as lines of JSON, or the error.
 func TestStatements(t *testing.T) {
 	w := open(t)
 	files, err := filepath.Glob("testdata/*.test")

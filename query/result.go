@@ -9,26 +9,31 @@ import (
 	"rowback/storage/schema"
 )
 
-// How many columns a result may have, and how many types inside one another.
+// The most columns of a result, and the deepest nesting of its types.
 const (
 	maxColumns = 10_000
-	maxDepth   = 40 // pyarrow reads Parquet of 100 levels, of which a list has two
+	maxDepth   = 40 // pyarrow reads Parquet of 100 levels, and a list takes two
 )
 
-// result is the SQL of a statement's result, and its columns: each with a name of its own, and with a type that every
-// format can write where there is one that keeps its values. wanted are the columns of an earlier look at the statement,
-// which it is cast to: a null among the parameters may make other types.
-func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param, wanted []schema.Column) (sql string, columns []schema.Column, err error) {
+// result returns the SQL of a statement's result, and its columns: each with a unique name, and with a type that every
+// format can write if there is one that preserves its values. wanted are the columns of an earlier description,
+// which the result is cast to: a null among the parameters can change the types.
+func result(
+	ctx context.Context, box *duck.Conn, t *text, params []duck.Param, wanted []schema.Column,
+) (sql string, columns []schema.Column, err error) {
 	sql = "SELECT * FROM (\n" + t.sql + "\n)"
 	columns, err = describe(ctx, box, sql, params)
 	if err != nil {
 		return "", nil, t.explain(err)
 	}
 	if len(columns) > maxColumns {
-		return "", nil, refuse("too_complex", "The result has %d columns; it has at most %d. Name those that are needed, instead of *.", len(columns), maxColumns)
+		return "", nil, refuse("too_complex",
+			"The result has %d columns, and the limit is %d. Name the columns that you need instead of *.", len(columns),
+			maxColumns)
 	}
 	if wanted != nil && len(wanted) != len(columns) {
-		return "", nil, refuse("invalid_params", "params: the result has %d columns with some of the values and %d with others.", len(wanted), len(columns))
+		return "", nil, refuse("invalid_params",
+			"params: the result has %d columns for some of the values and %d for others.", len(wanted), len(columns))
 	}
 	cast := false
 	list := make([]string, len(columns))
@@ -52,20 +57,26 @@ func result(ctx context.Context, box *duck.Conn, t *text, params []duck.Param, w
 }
 
 // describe finds the columns of a query's result, without running it.
-func describe(ctx context.Context, box *duck.Conn, sql string, params []duck.Param) (columns []schema.Column, err error) {
+func describe(
+	ctx context.Context, box *duck.Conn, sql string, params []duck.Param,
+) (columns []schema.Column, err error) {
 	rows, err := box.Batch(ctx, "SELECT column_name, column_type FROM (DESCRIBE "+sql+")", params...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Release()
 	for i := range int(rows.NumRows()) {
-		name, written := strings.Clone(rows.Column(0).ValueStr(i)), strings.Clone(rows.Column(1).ValueStr(i)) // DuckDB's memory until here
+		// copies: the originals are DuckDB's memory
+		name, written := strings.Clone(rows.Column(0).ValueStr(i)), strings.Clone(rows.Column(1).ValueStr(i))
 		typ, err := schema.Parse(written)
 		if err != nil {
-			return nil, refuse("invalid_sql", "Column %q of the result has fields without names; name them, as in {'a': 1, 'b': 2}.", name)
+			return nil, refuse("invalid_sql",
+				"Column %q of the result has fields without names. Name them, as in {'a': 1, 'b': 2}.", name)
 		}
 		if typ.Depth() > maxDepth {
-			return nil, refuse("too_complex", "Column %q of the result has more than %d types inside one another. Cast it to JSON.", clip(name, maxName), maxDepth)
+			return nil, refuse("too_complex",
+				"Column %q of the result has more than %d types nested in one another. Cast it to JSON.", clip(name, maxName),
+				maxDepth)
 		}
 		columns = append(columns, schema.Column{ID: i + 1, Name: name, Type: typ})
 	}

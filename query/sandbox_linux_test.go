@@ -14,7 +14,7 @@ import (
 	"rowback/storage"
 )
 
-// A statement whose process dies is told so, and no other is harmed.
+// A statement whose process dies gets an error that says so, and no other statement is affected.
 func TestADyingSandbox(t *testing.T) {
 	w := empty(t, storage.Options{})
 	for signal, code := range map[syscall.Signal]string{syscall.SIGKILL: noMemory, syscall.SIGSEGV: "statement_failed"} {

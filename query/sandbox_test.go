@@ -19,7 +19,7 @@ import (
 	"rowback/storage/intake"
 )
 
-// What an attempt ends with.
+// The codes that attempts end with.
 const (
 	forbidden = "forbidden_sql"
 	notSQL    = "invalid_sql"
@@ -29,8 +29,8 @@ const (
 	tooLate   = "timeout"
 )
 
-// attempts are statements that ask for more than the datasets that they name. DATA stands for the store's folder, FILE
-// for a data file of another dataset.
+// attempts are statements that try to access more than the datasets that they name. DATA stands for the store's folder,
+// FILE for a data file of another dataset.
 var attempts = []struct{ sql, code string }{
 	// Files.
 	{"SELECT * FROM 'x.parquet'", noTable},
@@ -61,7 +61,7 @@ var attempts = []struct{ sql, code string }{
 	{"FROM ST_Read('x.shp')", forbidden},
 	{"FROM sqlite_scan('DATA/catalog.db', 'datasets')", forbidden},
 	{"FROM arrow_scan(1, 2, 3)", forbidden},
-	// Statements that are no SELECT.
+	// Statements that are not a SELECT.
 	{"ATTACH 'DATA/catalog.db' AS c (TYPE sqlite)", notSQL},
 	{"DETACH memory", notSQL},
 	{"USE memory", notSQL},
@@ -93,7 +93,7 @@ var attempts = []struct{ sql, code string }{
 	{"VACUUM", notSQL},
 	{"CHECKPOINT", notSQL},
 	{"BEGIN TRANSACTION", notSQL},
-	// More than one statement, and what would end ours early.
+	// More than one statement, and text that would end our statement early.
 	{"SELECT 1; SELECT * FROM read_text('/etc/passwd')", notSQL},
 	{"SELECT 1; COPY employees TO '/tmp/x.csv'", notSQL},
 	{"SELECT 1) ; SELECT (2", notSQL},
@@ -103,7 +103,7 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT $$", notSQL},
 	{"SELECT 1 -- \n; DROP VIEW employees", notSQL},
 	{"SELECT '\x00'", notSQL},
-	// What the instance knows of itself.
+	// What the instance knows about itself.
 	{"SELECT getenv('HOME')", notSQL},
 	{"SELECT current_setting('allowed_paths')", forbidden},
 	{"SELECT getvariable('x')", forbidden},
@@ -161,11 +161,12 @@ var attempts = []struct{ sql, code string }{
 	{"SUMMARIZE read_text('/etc/passwd')", notSQL},
 	{"DESCRIBE (FROM read_text('/etc/passwd'))", forbidden},
 	{"DESCRIBE FROM read_text('/etc/passwd')", forbidden},
-	// A name that is given in one place and used in another.
+	// A name that is defined in one place and used in another.
 	{"SELECT (WITH duckdb_views AS (SELECT 1) SELECT 1), * FROM duckdb_views", noTable},
 	{"WITH a AS (FROM duckdb_views), duckdb_views AS (SELECT 1) FROM a", noTable},
 	{"WITH duckdb_views AS (FROM duckdb_views) FROM duckdb_views", noTable},
-	{"WITH RECURSIVE duckdb_views AS (SELECT sql FROM duckdb_views UNION ALL SELECT 'x' FROM duckdb_views WHERE false) FROM duckdb_views", noTable},
+	{"WITH RECURSIVE duckdb_views AS (SELECT sql FROM duckdb_views UNION ALL SELECT 'x' FROM duckdb_views WHERE false) " +
+		"FROM duckdb_views", noTable},
 	// SQL in text.
 	{"FROM query('SELECT 1')", forbidden},
 	{"FROM query_table('employees')", forbidden},
@@ -174,7 +175,7 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT json_execute_serialized_sql('{}')", notSQL},
 	{"FROM test_all_types()", forbidden},
 	{"FROM summary((SELECT 1))", forbidden},
-	// Other projects, and what is not there.
+	// Other projects, and datasets that do not exist.
 	{"SELECT * FROM salaries", noTable},
 	{`SELECT * FROM "00000000000000000000000000000009"`, noTable},
 	{`SELECT * FROM "salaries@1..2"`, noTable},
@@ -184,7 +185,8 @@ var attempts = []struct{ sql, code string }{
 	{"SELECT count(*) FROM generate_series(1, 9000000000000000000)", tooLate},
 	{"WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t", tooLate},
 	{"SELECT list(range) FROM range(1000000000)", tooLate + " " + noMemory},
-	{"SELECT string_agg(range::VARCHAR || 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', '') FROM range(1000000000)", tooLate + " " + noMemory},
+	{"SELECT string_agg(range::VARCHAR || 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', '') FROM range(1000000000)",
+		tooLate + " " + noMemory},
 	{"SELECT count(*) FROM (SELECT DISTINCT hash(range) FROM range(10000000000))", tooLate + " " + noMemory},
 	{"SELECT " + stuck, tooLate},
 	{"SELECT levenshtein(repeat('ab', 100000), repeat('ba', 100000))", tooLate},
@@ -199,10 +201,10 @@ var attempts = []struct{ sql, code string }{
 // stuck is an expression that takes years, inside one function, where DuckDB can't be interrupted.
 const stuck = "repeat('a', 2000) ILIKE '%_a%_a%_a%_a%_a%_a%_b'"
 
-// leak is what no answer may have: places on the disk, our SQL, our code.
+// leak matches what no answer may contain: paths on the disk, our SQL, our code.
 var leak = regexp.MustCompile(`objects/|catalog\.db|\.parquet|read_parquet\(\[|\bc\d+\b|CREATE VIEW|"datasets\.|\.go:\d|goroutine|root:`)
 
-// TestAttempts makes each attempt and asserts that it ends as it should, without a word about the server, and that the
+// TestAttempts makes each attempt and asserts that it ends as it should, reveals nothing about the server, and that the
 // next good statement works.
 func TestAttempts(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
@@ -219,7 +221,8 @@ func TestAttempts(t *testing.T) {
 		t.Run(name, func(t *testing.T) { attempt(t, w, words.Replace(a.sql), a.code) })
 	}
 	unchanged(t, w, before)
-	if got, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
+	if got, _, err := w.ask(context.Background(),
+		query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
 		t.Errorf("a good statement afterwards: %s %v", got, err)
 	}
 }
@@ -247,14 +250,14 @@ func attempt(t *testing.T, w *world, sql, codes string) {
 	}
 }
 
-// clipped is the name in a statement, which an answer may tell again.
+// clipped is the name in a statement, which an answer may repeat.
 func clipped(sql string) string {
 	_, name, _ := strings.Cut(sql, "'")
 	name, _, _ = strings.Cut(name, "'")
 	return name[:min(len(name), 60)]
 }
 
-// tree lists the files of a store, but for the database's own.
+// tree lists the files of a store, except for the database's own.
 func tree(t *testing.T, dir string) (list string) {
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if !d.IsDir() && !strings.Contains(path, "catalog.db") {
@@ -279,7 +282,7 @@ func unchanged(t *testing.T, w *world, before string) {
 	}
 }
 
-// A statement that needs more memory than it may have ends alone: commits and other statements beside it work.
+// A statement that needs more memory than allowed ends alone: concurrent commits and other statements work.
 func TestAHungryStatementHarmsNoOther(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
 	id := w.create(1, "employees", "id")
@@ -316,13 +319,14 @@ func TestAStatementEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	time.AfterFunc(100*time.Millisecond, func() { cancel(gone) })
 	start := time.Now()
-	_, _, err := w.ask(ctx, query.Statement{SQL: "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"})
+	_, _, err := w.ask(ctx,
+		query.Statement{SQL: "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"})
 	if !errors.Is(err, gone) || time.Since(start) > 3*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
 }
 
-// Statements that can't be interrupted end with their context all the same, and give their places back; so do conditions,
+// Statements that can't be interrupted still end with their context, and free their sandboxes; so do conditions,
 // and commits that wait for one.
 func TestStuckStatementsEnd(t *testing.T) {
 	w := empty(t, storage.Options{})
@@ -341,11 +345,13 @@ func TestStuckStatementsEnd(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := w.Commit(ctx, id, storage.Change{Mode: "delete", Where: stuck}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := w.Commit(ctx, id,
+		storage.Change{Mode: "delete", Where: stuck}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the commit ended with %v", err)
 	}
 	running.Wait()
-	if got, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
+	if got, _, err := w.ask(context.Background(),
+		query.Statement{SQL: "SELECT name FROM employees"}); got != `{"name":"Ada"}` {
 		t.Errorf("a good statement afterwards: %s %v", got, err)
 	}
 }
@@ -354,9 +360,12 @@ func TestStuckStatementsEnd(t *testing.T) {
 func TestAKilledStatementLeavesNoFile(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
 	before := tree(t, w.dir)
-	for _, sql := range []string{"SELECT range FROM range(1000000000000)", "SELECT range FROM range(1000000000) ORDER BY hash(range)"} {
+	for _, sql := range []string{
+		"SELECT range FROM range(1000000000000)", "SELECT range FROM range(1000000000) ORDER BY hash(range)",
+	} {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		_, err := query.Write(ctx, w.Store, query.Statement{SQL: sql, Project: 1}, intake.Parquet, io.Discard, w.Scratch("result"))
+		_, err := query.Write(ctx, w.Store, query.Statement{SQL: sql, Project: 1}, intake.Parquet, io.Discard,
+			w.Scratch("result"))
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s ended with %v", sql, err)
@@ -365,22 +374,26 @@ func TestAKilledStatementLeavesNoFile(t *testing.T) {
 	unchanged(t, w, before)
 }
 
-// A process serves many statements, and each has an instance of its own: nothing that one did is there for the next.
+// A process serves many statements, each with its own instance: nothing that one did is visible to the next.
 func TestStatementsShareNothing(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 3 << 30})
 	w.commit(w.create(1, "employees", "id"), "append", `[{"id":1,"name":"Ada"}]`)
 	w.commit(w.create(2, "salaries", "id"), "append", `[{"id":1,"salary":"a secret"}]`)
 	before := tree(t, w.dir)
 	for range 80 { // more than one process serves
-		for project, sql := range map[int64]string{1: "SELECT name AS v FROM employees", 2: "SELECT salary AS v FROM salaries"} {
+		for project, sql := range map[int64]string{
+			1: "SELECT name AS v FROM employees", 2: "SELECT salary AS v FROM salaries",
+		} {
 			want := map[int64]string{1: `{"v":"Ada"}`, 2: `{"v":"a secret"}`}[project]
 			var out bytes.Buffer
-			_, err := query.Write(context.Background(), w.Store, query.Statement{SQL: sql, Project: project}, intake.NDJSON, &out, "")
+			_, err := query.Write(context.Background(), w.Store, query.Statement{SQL: sql, Project: project}, intake.NDJSON,
+				&out, "")
 			if got := strings.TrimSpace(out.String()); got != want || err != nil {
 				t.Fatalf("got %s %v, want %s", got, err, want)
 			}
 		}
-		if _, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT * FROM salaries"}); storage.Explain(err).Code != noTable {
+		if _, _, err := w.ask(context.Background(),
+			query.Statement{SQL: "SELECT * FROM salaries"}); storage.Explain(err).Code != noTable {
 			t.Fatal(err)
 		}
 	}

@@ -15,28 +15,29 @@ import (
 	"rowback/storage/output"
 )
 
-// text is a statement as the client wrote it and as it runs, and what it names.
+// text is a statement as the client wrote it and as it runs, with the names in it.
 type text struct {
 	written string
-	sql     string // with names in place of AT clauses
-	edits   []edit // that made sql of written, in order
+	sql     string // with names instead of AT clauses
+	edits   []edit // from written to sql, in order
 	clientsql.Select
-	asked []string // the parameters of what was written
+	asked []string // the parameters of the original statement
 }
 
-// edit puts other words in the place of some: from byte at to before end of what was written.
+// edit replaces a part of the original statement: from byte at up to byte end.
 type edit struct {
 	at, end int
 	words   string
 }
 
-// parse reads a statement, which must be one SELECT, and finds what it names.
+// parse parses a statement, which must be one SELECT, and finds the names in it.
 func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 	switch {
 	case strings.TrimSpace(written) == "":
 		return nil, refuse("invalid_sql", "sql: is empty. Write one SELECT.").With("field", "sql")
 	case len(written) > maxText:
-		return nil, refuse("invalid_sql", "sql: has %d bytes; a statement has at most %d.", len(written), maxText).With("field", "sql")
+		return nil, refuse("invalid_sql", "sql: has %d bytes, and the limit is %d.", len(written),
+			maxText).With("field", "sql")
 	case strings.ContainsRune(written, 0), !utf8.ValidString(written):
 		return nil, refuse("invalid_sql", "sql: has a NUL character, or is not UTF-8.").With("field", "sql")
 	}
@@ -52,8 +53,8 @@ func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 // atEnd is what may follow a statement.
 var atEnd = regexp.MustCompile(`(?s)^(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?\*/)*$`)
 
-// dropEnd takes the semicolon from a statement's end, and the comments behind it. One that is in a text or in a comment
-// is told by what is before it, which is no statement then, or the same.
+// dropEnd removes the semicolon from a statement's end, and the comments after it. A semicolon inside a string or
+// comment is recognized by what is before it, which is then not a statement, or the same statement.
 func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
 	for i, c := range t.written {
 		if c != ';' || !atEnd.MatchString(t.written[i:]) {
@@ -67,7 +68,7 @@ func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
 	return nil
 }
 
-// place finds the byte of what was written that a byte of sql stands for.
+// place converts a byte offset in sql to one in the original statement.
 func (t *text) place(offset int) int {
 	shift := 0 // by which sql is longer, so far
 	for _, e := range t.edits {
@@ -90,7 +91,7 @@ func lineAndColumn(text string, offset int) (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-// explain puts what the statement met into words, with the place in what the client wrote.
+// explain turns an error into words, with the place in what the client wrote.
 func (t *text) explain(err error) error {
 	var placed *clientsql.Refusal
 	var failure *duck.Failure
@@ -106,19 +107,20 @@ func (t *text) explain(err error) error {
 		return clientsql.Explain(err)
 	}
 	offset := -1
-	if start := strings.Index(failure.Statement, t.sql); failure.Offset >= start && start >= 0 && failure.Offset-start <= len(t.sql) {
+	if start := strings.Index(failure.Statement, t.sql); failure.Offset >= start && start >= 0 &&
+		failure.Offset-start <= len(t.sql) {
 		offset = failure.Offset - start
 	}
 	return t.located(refuse("invalid_sql", "The SQL can't be run: %s", said(err, failure.Hint)), offset)
 }
 
-// How much is told of an error, characters, and of what DuckDB adds to it: that may list every function there is.
+// How many characters an error has at most, and DuckDB's hint: it may list every function there is.
 const (
 	maxSaid = 500
 	maxHint = 200
 )
 
-// said is what DuckDB said, as sentences.
+// said returns DuckDB's message, as sentences.
 func said(err error, hint string) string {
 	out := clip(duck.Message(err), maxSaid) + "."
 	if hint != "" {
@@ -130,13 +132,13 @@ func said(err error, hint string) string {
 	return ours.Replace(settings.ReplaceAllString(out, ""))
 }
 
-// What DuckDB says that is no one's to know or to do: the schema of our views, settings and extensions.
+// The parts of DuckDB's messages that are of no use to a client: the schema of our views, settings and extensions.
 var (
 	ours     = strings.NewReplacer("memory."+viewSchema+".", "", `"`+viewSchema+".", `"`)
 	settings = regexp.MustCompile(`\s*(?:To [^.]*, )?[Uu]se "?SET [^.]*\.|\s*Please try installing .*`)
 )
 
-// located adds the place to an error: a byte of sql, or -1.
+// located adds the place to an error: a byte offset in sql, or -1.
 func (t *text) located(e *fault.Error, offset int) error {
 	if offset < 0 {
 		return e

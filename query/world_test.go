@@ -19,8 +19,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// world is a store with the datasets that the statements of testdata are about. Its clock stands still between the
-// steps, and its ids are numbers, so that both can be written down there.
+// world is a store with the datasets that the statements of testdata use. Its clock stands still between the
+// steps, and its ids are numbers, so that both can be written there.
 type world struct {
 	testing.TB
 	*storage.Store
@@ -50,16 +50,19 @@ func open(t testing.TB) *world {
 	w := empty(t, storage.Options{})
 	employees := w.create(1, "employees", "id")
 	w.at("2026-01-31T10:00:00Z")
-	w.commit(employees, catalog.Append, `[{"id":1,"name":"Ada","city":"Bergen","pay":10.5},{"id":2,"name":"Ben","city":"Turin","pay":20.25},{"id":3,"name":"Chitra","city":"Nara","pay":null}]`)
+	w.commit(employees, catalog.Append,
+		`[{"id":1,"name":"Ada","city":"Bergen","pay":10.5},{"id":2,"name":"Ben","city":"Turin","pay":20.25},{"id":3,"name":"Chitra","city":"Nara","pay":null}]`)
 	w.version(employees, "major")
 	w.at("2026-02-28T10:00:00Z")
 	w.commit(employees, catalog.Upsert, `[{"id":2,"city":"Milan"},{"id":4,"name":"Dario","city":"Oslo","pay":40}]`)
 	w.version(employees, "patch")
-	_, err := w.CreateSavepoint(context.Background(), employees, storage.NewSavepoint{Description: "before the survey"}, storage.Request{User: "eva"})
+	_, err := w.CreateSavepoint(context.Background(), employees, storage.NewSavepoint{Description: "before the survey"},
+		storage.Request{User: "eva"})
 	w.done(err)
 	w.at("2026-03-31T10:00:00Z")
 	w.commit(employees, catalog.Delete, `[{"id":1}]`)
-	_, _, err = w.CreateVariable(context.Background(), employees, storage.NewVariable{Name: "shout", Derivation: "upper(name)"}, storage.Request{})
+	_, _, err = w.CreateVariable(context.Background(), employees,
+		storage.NewVariable{Name: "shout", Derivation: "upper(name)"}, storage.Request{})
 	w.done(err)
 	plain := w.create(1, "team members")
 	w.commit(plain, catalog.Append, `[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]}},{"tags":[],"home":null}]`)
@@ -78,7 +81,7 @@ func (w *world) at(moment string) {
 	w.clock.Store(&t)
 }
 
-// done fails the test where a step of the world's making failed.
+// done fails the test if a step failed.
 func (w *world) done(err error) {
 	w.Helper()
 	if err != nil {
@@ -88,7 +91,8 @@ func (w *world) done(err error) {
 
 func (w *world) create(project int64, name string, key ...string) string {
 	w.Helper()
-	made, err := w.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key}, storage.Request{})
+	made, err := w.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key},
+		storage.Request{})
 	w.done(err)
 	return made.Dataset.ID
 }
@@ -104,7 +108,9 @@ func (w *world) try(dataset string, mode catalog.Mode, format intake.Format, bod
 		return err
 	}
 	_, err := w.Commit(context.Background(), dataset, storage.Change{
-		Mode: mode, Upload: intake.Upload{Format: format, Path: path, Size: int64(len(body))}, Request: storage.Request{User: "eva"},
+		Mode: mode, Upload: intake.Upload{
+			Format: format, Path: path, Size: int64(len(body)),
+		}, Request: storage.Request{User: "eva"},
 	})
 	return err
 }
@@ -123,7 +129,7 @@ func (w *world) ask(ctx context.Context, s query.Statement) (string, output.Cut,
 	return strings.TrimSpace(out.String()), cut, err
 }
 
-// told is an error as clients see it, in one line.
+// told returns an error as clients see it, in one line.
 func told(err error) string {
 	e := storage.Explain(err)
 	out := e.Code + " " + e.Detail

@@ -10,14 +10,14 @@ type actionsCmd struct {
 	datasetFlags
 	formatFlag
 	Sort          string   `help:"datetime, -datetime, user or -user." enum:"datetime,-datetime,user,-user" default:"-datetime"`
-	User          string   `help:"Only this user's."`
-	Key           []string `help:"Only these keys, such as Dataset.append."`
-	Limit         int      `help:"How many." default:"20"`
+	User          string   `help:"Only actions of this user."`
+	Key           []string `help:"Only actions with these keys, such as Dataset.append."`
+	Limit         int      `help:"How many actions to list." default:"20"`
 	SinceForking  bool     `help:"What this fork has and its upstream lacks, oldest first." xor:"delta"`
 	UpstreamDelta bool     `help:"What the upstream has and this fork lacks, oldest first." xor:"delta"`
 }
 
-// actionAnswer is what a verb shows of an action.
+// actionAnswer is an action as the command line shows it.
 type actionAnswer struct {
 	CommitID int64  `json:"commit_id"`
 	Datetime string `json:"datetime"`
@@ -37,7 +37,7 @@ type actionAnswer struct {
 	Modified      int64  `json:"records_modified"`
 }
 
-// what is the action's key, with the variable that it is about.
+// what returns the action's key, with its variable if there is one.
 func (a actionAnswer) what() string {
 	return strings.TrimSpace(a.Key + " " + a.Params.Definition.Name)
 }
@@ -64,7 +64,8 @@ func (cmd *actionsCmd) Run(c console) error {
 		query.Set("key", strings.Join(cmd.Key, ","))
 		query.Set("limit", fmt.Sprint(cmd.Limit))
 	case cmd.User != "" || len(cmd.Key) > 0:
-		return errors.New("--user and --key do not go with --since-forking and --upstream-delta, which show all that has to be merged")
+		return errors.New("--user and --key can't be combined with --since-forking and --upstream-delta, which show " +
+			"everything to be merged")
 	default:
 		path = cmd.path("actions", delta)
 	}
@@ -81,7 +82,7 @@ func (cmd *actionsCmd) Run(c console) error {
 	})
 }
 
-// delta names the comparison with the upstream that is asked for, if one is.
+// delta returns the requested comparison with the upstream; empty if there is none.
 func (cmd *actionsCmd) delta() string {
 	switch {
 	case cmd.SinceForking:

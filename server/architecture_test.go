@@ -10,62 +10,86 @@ import (
 	"testing"
 )
 
-// boundary is which packages of ours a package may know, and why.
+// boundary is which of our packages a package may import, and why.
 type boundary struct {
 	of    string
 	may   []string
 	since string
 }
 
-// A package that is not listed may not be there.
+// Every package must be listed.
 var boundaries = []boundary{
 	{"rowback/storage/schema", nil, "types and columns are plain Go: their tests need no database"},
 	{"rowback/storage/fault", nil, "what a refusal says is plain data: every package may return one"},
 	{"rowback/storage/clientsql", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"},
 		"what clients' SQL may say does not depend on what is stored: it knows no store and no snapshot"},
-	{"rowback/storage/snapshot", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault"},
+	{"rowback/storage/snapshot",
+		[]string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault"},
 		"a state, and what two of them do not share, are made of the catalog's rows: it knows no store"},
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
-	{"rowback/storage/catalog", []string{"rowback/storage/schema"}, "rows and transactions; what they mean is the domain's"},
-	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"}, "files as Parquet"},
-	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"}, "stored files against what the catalog has of them; what a refusal says is the domain's"},
-	{"rowback/storage/filecache", nil, "files that can be made again; how is the domain's"},
-	{"rowback/storage/datadir", []string{"rowback/storage/blob"}, "a directory is a store, or not, before anything of it is opened"},
-	{"rowback/storage/gate", []string{"rowback/storage/schema"}, "what may be stored is one rule for all formats: its tests need no database"},
-	{"rowback/storage/intake", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"}, "uploads; whether a dataset takes them is the domain's"},
-	{"rowback/storage/output", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"}, "results of any query"},
+	{"rowback/storage/catalog", []string{"rowback/storage/schema"},
+		"rows and transactions; what they mean is up to the domain"},
+	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"},
+		"files as Parquet"},
+	{"rowback/storage/verify", []string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/datafile"},
+		"it compares stored files with the catalog; what an error says is up to the domain"},
+	{"rowback/storage/filecache", nil, "a cache; how its files are made is up to the domain"},
+	{"rowback/storage/datadir", []string{"rowback/storage/blob"},
+		"it decides whether a directory is a store before anything in it is opened"},
+	{"rowback/storage/gate", []string{"rowback/storage/schema"},
+		"what may be stored is one rule for all formats: its tests need no database"},
+	{"rowback/storage/intake",
+		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"},
+		"it reads uploads; whether a dataset accepts them is up to the domain"},
+	{"rowback/storage/output",
+		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"},
+		"results of any query"},
 	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
 	{"rowback/compare", []string{"rowback/storage/snapshot", "rowback/storage/schema", "rowback/storage/duck"},
 		"a comparison is made of two snapshots: it knows no store"},
 	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
-	{"rowback/server/access", []string{"rowback/server/conns"}, "who asks is told by headers: one rule for every face; addresses are told apart as connections are"},
-	{"rowback/server/view", []string{"rowback/storage"}, "what every face tells of a commit"},
-	{"rowback/server/host", []string{"rowback/storage", "rowback/server/access", "rowback/server/conns"}, "HTTP as every face needs it; what is asked for is theirs to know. Of the domain it knows errors only"},
-	{"rowback/server/calls", []string{"rowback/storage"}, "exactly once, jobs and progress are the same for every face, whatever it speaks"},
-	{"rowback/server/api", []string{"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/host", "rowback/server/calls", "rowback/server/view"}, "faces know the domain, never each other"},
-	{"rowback/server/flight", []string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/calls", "rowback/server/view"}, "faces know the domain, never each other"},
-	{"rowback/server/crunch", []string{"rowback/storage", "rowback/compare", "rowback/server/host", "rowback/server/calls"}, "faces know the domain, never each other"},
+	{"rowback/server/access", []string{"rowback/server/conns"},
+		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
+	{"rowback/server/view", []string{"rowback/storage"}, "every face shows a commit in the same way"},
+	{"rowback/server/host", []string{"rowback/storage", "rowback/server/access", "rowback/server/conns"},
+		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors"},
+	{"rowback/server/calls", []string{"rowback/storage"},
+		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
+	{"rowback/server/api",
+		[]string{
+			"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/host", "rowback/server/calls",
+			"rowback/server/view",
+		},
+		"faces know the domain, never each other"},
+	{"rowback/server/flight",
+		[]string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/calls", "rowback/server/view"},
+		"faces know the domain, never each other"},
+	{"rowback/server/crunch",
+		[]string{"rowback/storage", "rowback/compare", "rowback/server/host", "rowback/server/calls"},
+		"faces know the domain, never each other"},
 	{"rowback/server/web", nil, "pages are text and use the public API"},
 	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
-	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures all of it"},
-	{"rowback/server", []string{"rowback/"}, "it wires all of it"},
+	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures everything"},
+	{"rowback/server", []string{"rowback/"}, "it wires everything"},
 }
 
-// doors are libraries that only one place may know, so that replacing one changes one place.
+// doors are libraries that only one place may import, so that replacing one changes one place.
 var doors = map[string][]string{
 	"github.com/duckdb/":          {"rowback/storage/duck", "rowback/fixtures/bench"},
 	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog"},
 	"github.com/pressly/goose":    {"rowback/storage/catalog"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
-	"github.com/gofiber/":         {"rowback/server/host", "rowback/server/api", "rowback/server/crunch", "rowback/server/web"},
-	"github.com/alecthomas/kong":  {"rowback/server"},
-	"google.golang.org/grpc":      {"rowback/server/flight", "rowback/fixtures/bench"},
+	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",
+		"rowback/server/web"},
+	"github.com/alecthomas/kong": {"rowback/server"},
+	"google.golang.org/grpc":     {"rowback/server/flight", "rowback/fixtures/bench"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {
-	out, err := exec.Command("go", "list", "-tags", "duckdb_arrow", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "rowback/...").Output()
+	out, err := exec.Command("go", "list", "-tags", "duckdb_arrow", "-f", `{{.ImportPath}} {{join .Imports " "}}`,
+		"rowback/...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,19 +97,19 @@ func TestWhoMayKnowWhom(t *testing.T) {
 		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
 		i := slices.IndexFunc(boundaries, func(b boundary) bool { return b.of == pkg })
 		if i < 0 {
-			t.Errorf("%s has no boundaries: say which packages it may know", pkg)
+			t.Errorf("%s has no boundaries: list the packages that it may import", pkg)
 			continue
 		}
 		for _, imported := range strings.Fields(imports) {
 			checkDoor(t, pkg, imported)
 			if strings.HasPrefix(imported, "rowback/") && !allowed(imported, boundaries[i].may) {
-				t.Errorf("%s knows %s, and may not: %s", pkg, imported, boundaries[i].since)
+				t.Errorf("%s imports %s, and may not: %s", pkg, imported, boundaries[i].since)
 			}
 		}
 	}
 }
 
-// allowed tells whether a package, or the folder it is in, is on the list.
+// allowed reports whether a package, or the folder it is in, is on the list.
 func allowed(imported string, may []string) bool {
 	return slices.ContainsFunc(may, func(m string) bool {
 		return imported == m || strings.HasPrefix(imported, strings.TrimSuffix(m, "/")+"/")
@@ -95,13 +119,13 @@ func allowed(imported string, may []string) bool {
 func checkDoor(t *testing.T, pkg, imported string) {
 	for library, who := range doors {
 		if strings.HasPrefix(imported, library) && !slices.Contains(who, pkg) {
-			t.Errorf("%s knows %s, which only %s may", pkg, imported, strings.Join(who, " and "))
+			t.Errorf("%s imports %s, which only %s may", pkg, imported, strings.Join(who, " and "))
 		}
 	}
 }
 
-// Every durable step goes through blob's hook, so that tests can stop the machine at each. Whatever writes or syncs files
-// by itself has steps that no test sees.
+// Every durable step goes through blob's hook, so that tests can simulate a crash at each. Code that writes or syncs
+// files itself has steps that no test sees.
 func TestOnlyBlobMakesFilesDurable(t *testing.T) {
 	eachFile(t, "../storage", func(path, text string) {
 		folder := filepath.Base(filepath.Dir(path))

@@ -20,9 +20,10 @@ const (
 	exitUnchecked = 3
 )
 
-// Help says what the exit codes mean.
+// Help explains the exit codes.
 func (cmd *checkCmd) Help() string {
-	return "Nothing in the directory is changed. Exit codes: 0 the store is sound, 1 it is damaged, 2 it is not a store, 3 it could not be checked."
+	return "The directory is not changed. Exit codes: 0 the store is sound, 1 it is damaged, 2 it is not a store, 3 it " +
+		"could not be checked."
 }
 
 // Run checks a data directory.
@@ -47,7 +48,7 @@ func (cmd *checkCmd) Run(c console) error {
 	return nil
 }
 
-// exitError is a failure with an exit code of its own.
+// exitError is a failure with its own exit code.
 type exitError struct {
 	code int
 	error

@@ -11,20 +11,20 @@ import (
 	"strings"
 )
 
-// remote is a server that a verb talks to.
+// remote is the server that a command talks to.
 type remote struct {
 	Server string `help:"The server's URL." default:"http://127.0.0.1:8000"`
-	APIKey string `name:"api-key" help:"The token to send, where the server wants one."`
+	APIKey string `name:"api-key" help:"The token to send, if the server requires one."`
 }
 
 // dataset is a dataset on a server.
 type datasetFlags struct {
 	remote
 	Dataset   string `help:"Name or id of the dataset." required:"" placeholder:"NAME"`
-	ProjectID int64  `help:"The project that the name is in." default:"1"`
+	ProjectID int64  `help:"The project of the dataset." default:"1"`
 }
 
-// path is the URL path of something of the dataset's.
+// path returns the URL path of a resource of the dataset.
 func (d datasetFlags) path(parts ...any) string {
 	path := "/api/v1/datasets/" + url.PathEscape(d.Dataset)
 	for _, p := range parts {
@@ -33,7 +33,7 @@ func (d datasetFlags) path(parts ...any) string {
 	return path
 }
 
-// query starts the query of a request for the dataset.
+// query returns the query of a request for the dataset, with its project.
 func (d datasetFlags) query() url.Values {
 	return url.Values{"project_id": {fmt.Sprint(d.ProjectID)}}
 }
@@ -50,7 +50,7 @@ type problem struct {
 
 func (p *problem) Error() string { return p.Detail }
 
-// send sends a request and returns the answer, if it is a success; else its problem.
+// send sends a request and returns the answer if it is a success, otherwise its problem as an error.
 func (r remote) send(req *http.Request) (*http.Response, error) {
 	if r.APIKey != "" {
 		req.Header.Set("Authorization", "Bearer "+r.APIKey)
@@ -74,7 +74,7 @@ func (r remote) send(req *http.Request) (*http.Response, error) {
 	return nil, problemIn(text, "the server answered "+res.Status)
 }
 
-// problemIn reads a problem; where there is none, its detail is otherwise.
+// problemIn parses a problem; if there is none, otherwise is its detail.
 func problemIn(text []byte, otherwise string) *problem {
 	p := &problem{}
 	if json.Unmarshal(text, p) != nil || p.Detail == "" {
@@ -109,7 +109,7 @@ func (r remote) post(path string, query url.Values, body, out any) error {
 	return r.json(req, out)
 }
 
-// newPost is a request that sends JSON.
+// newPost returns a request that sends JSON.
 func (r remote) newPost(path string, query url.Values, body any) (*http.Request, error) {
 	text, err := json.Marshal(body)
 	if err != nil {

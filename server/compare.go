@@ -11,10 +11,10 @@ type compareCmd struct {
 	formatFlag
 	From      string `arg:"" help:"The earlier ref: a commit id, a version, a savepoint, or a time."`
 	To        string `arg:"" help:"The later ref." default:"head"`
-	ToDataset string `help:"A fork or the upstream that TO is a ref of, instead of the dataset." placeholder:"NAME"`
+	ToDataset string `help:"The fork or upstream that TO belongs to, instead of the dataset." placeholder:"NAME"`
 }
 
-// comparison is what a verb shows of one.
+// comparison is a comparison as the command line shows it.
 type comparison struct {
 	Added             int64             `json:"entries_added"`
 	Removed           int64             `json:"entries_removed"`

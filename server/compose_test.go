@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compose is what docker-compose.yml says of the one service.
+// compose is the one service of docker-compose.yml.
 type compose struct {
 	Services struct {
 		Rowback struct {
@@ -69,10 +69,10 @@ func TestComposeSteps(t *testing.T) {
 	}
 }
 
-// inRoot finds the absolute paths of a step.
+// inRoot matches the absolute paths of a step.
 var inRoot = regexp.MustCompile(`(^|\s)/`)
 
-// dockerStep does one instruction of a Dockerfile, with root as the root directory.
+// dockerStep carries out one instruction of a Dockerfile, with root as the root directory.
 func dockerStep(t *testing.T, root, line string) {
 	instruction, rest, _ := strings.Cut(line, " ")
 	rest = inRoot.ReplaceAllString(rest, "${1}"+root+"/")
@@ -84,7 +84,8 @@ func dockerStep(t *testing.T, root, line string) {
 		if out, err := sh.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, out)
 		}
-	case "", "FROM", "WORKDIR", "USER", "ENTRYPOINT": // FROM and USER need an engine; WORKDIR is src; ENTRYPOINT is asked for by name
+	// FROM and USER need an engine; WORKDIR is src; ENTRYPOINT is checked by name
+	case "", "FROM", "WORKDIR", "USER", "ENTRYPOINT":
 	default:
 		t.Fatalf("%s: the test does not know this step", line)
 	}
@@ -113,7 +114,7 @@ func copyStep(t *testing.T, root string, args []string) {
 	}
 }
 
-// copySource copies this module, but for what .dockerignore leaves out.
+// copySource copies this module, except for what .dockerignore leaves out.
 func copySource(t *testing.T, to string) {
 	entries, err := os.ReadDir("..")
 	if err != nil {

@@ -16,7 +16,7 @@ type conflictAnswer struct {
 	Records []recordConflict `json:"records"`
 }
 
-// recordConflict is one record that both sides changed. A side that does not have it is nil.
+// recordConflict is a record that both sides changed. A side without the record is nil.
 type recordConflict struct {
 	Before map[string]json.RawMessage `json:"before"`
 	After  map[string]json.RawMessage `json:"after"`
@@ -43,7 +43,7 @@ func (d datasetFlags) showConflicts(out io.Writer, list []conflictAnswer) error 
 	return nil
 }
 
-// showRecords prints one line for each value that is not the same on all sides.
+// showRecords prints one line for each value that differs between the sides.
 func (k conflictAnswer) showRecords(out io.Writer, key []string) error {
 	if len(k.Records) == 0 {
 		return nil
@@ -52,7 +52,8 @@ func (k conflictAnswer) showRecords(out io.Writer, key []string) error {
 	fmt.Fprintln(t, "  KEY\tCOLUMN\tBEFORE\tAFTER\tNOW")
 	for _, r := range k.Records {
 		for _, column := range r.differing() {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", r.key(key), column, value(r.Before, column), value(r.After, column), value(r.Now, column))
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", r.key(key), column, value(r.Before, column), value(r.After, column),
+				value(r.Now, column))
 		}
 	}
 	if more := k.Count - int64(len(k.Records)); more > 0 {
@@ -61,7 +62,7 @@ func (k conflictAnswer) showRecords(out io.Writer, key []string) error {
 	return t.Flush()
 }
 
-// differing names the columns whose values are not the same on all sides.
+// differing returns the columns whose values differ between the sides.
 func (r recordConflict) differing() (names []string) {
 	all := map[string]bool{}
 	for _, side := range []map[string]json.RawMessage{r.Before, r.After, r.Now} {
@@ -77,7 +78,7 @@ func (r recordConflict) differing() (names []string) {
 	return names
 }
 
-// key writes the record's key, by the first side that has it.
+// key formats the record's key, from the first side that has it.
 func (r recordConflict) key(columns []string) string {
 	for _, side := range []map[string]json.RawMessage{r.Before, r.After, r.Now} {
 		if side == nil {
@@ -92,7 +93,7 @@ func (r recordConflict) key(columns []string) string {
 	return ""
 }
 
-// value is a column of a record as JSON, or a dash where the side does not have the record.
+// value returns a column of a record as JSON, or a dash if the side does not have the record.
 func value(side map[string]json.RawMessage, column string) string {
 	if side == nil {
 		return "-"

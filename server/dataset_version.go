@@ -13,7 +13,7 @@ type datasetVersionCmd struct {
 	IncrementVersion incrementVersionCmd `cmd:"" help:"Name the head with the next version."`
 }
 
-// versionedFlags names a dataset as seed 000 does.
+// versionedFlags has the flags that name a dataset in seed 000.
 type versionedFlags struct {
 	remote
 	ProjectID   int64  `help:"Project ID." required:""`
@@ -30,7 +30,7 @@ const versionsPath = "/api/v1/datasets/versions"
 type listVersionsCmd struct {
 	versionedFlags
 	formatFlag
-	All bool `help:"Inactive versions too."`
+	All bool `help:"Include inactive versions."`
 }
 
 // Run lists versions.
@@ -45,7 +45,9 @@ func (cmd *listVersionsCmd) Run(c console) error {
 		} `json:"versions"`
 		Total int `json:"total"`
 	}
-	query := url.Values{"project_id": {fmt.Sprint(cmd.ProjectID)}, "dataset_name": {cmd.DatasetName}, "active_only": {fmt.Sprint(!cmd.All)}}
+	query := url.Values{
+		"project_id": {fmt.Sprint(cmd.ProjectID)}, "dataset_name": {cmd.DatasetName}, "active_only": {fmt.Sprint(!cmd.All)},
+	}
 	if err := cmd.get(versionsPath, query, &list); err != nil {
 		return err
 	}
@@ -69,7 +71,8 @@ func (cmd *compareVersionsCmd) Run(c console) error {
 		Comparison comparison `json:"comparison"`
 		Summary    string     `json:"summary"`
 	}
-	if err := cmd.post(versionsPath+"/compare", nil, cmd.body(map[string]any{"version1": cmd.Version1, "version2": cmd.Version2}), &answer); err != nil {
+	if err := cmd.post(versionsPath+"/compare", nil,
+		cmd.body(map[string]any{"version1": cmd.Version1, "version2": cmd.Version2}), &answer); err != nil {
 		return err
 	}
 	if cmd.Format == "table" {
@@ -96,10 +99,11 @@ type incrementVersionCmd struct {
 
 // Run names the head.
 func (cmd *incrementVersionCmd) Run(c console) error {
-	return say(c, cmd.remote, "/increment", cmd.body(map[string]any{"version_type": cmd.VersionType, "description": cmd.Description}))
+	return say(c, cmd.remote, "/increment",
+		cmd.body(map[string]any{"version_type": cmd.VersionType, "description": cmd.Description}))
 }
 
-// say posts and prints the answer's message.
+// say posts a request and prints the answer's message.
 func say(c console, r remote, path string, body map[string]any) error {
 	var answer struct {
 		Message string `json:"message"`

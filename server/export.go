@@ -13,15 +13,18 @@ import (
 type exportCmd struct {
 	datasetFlags
 	Ref     string `help:"Which state: head, a commit id, a version, a savepoint, or a time." default:"head"`
-	Output  string `short:"o" help:"The file to write; its ending chooses the format. - is standard output." default:"-"`
+	Output  string `short:"o" help:"The file to write; its extension determines the format. - is standard output." default:"-"`
 	Format  string `help:"arrow, parquet, csv, ndjson or json." enum:",arrow,parquet,csv,ndjson,json" default:""`
 	Columns string `help:"Names, comma-separated."`
 	Where   string `help:"A SQL condition."`
 	OrderBy string `help:"Names, comma-separated."`
-	Limit   int64  `help:"How many records; 0: all." default:"0"`
+	Limit   int64  `help:"The most records to export; 0: all." default:"0"`
 }
 
-var formatOf = map[string]string{".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
+var formatOf = map[string]string{
+	".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson",
+	".json": "json",
+}
 
 // Run exports.
 func (cmd *exportCmd) Run(c console) error {
@@ -33,7 +36,9 @@ func (cmd *exportCmd) Run(c console) error {
 	if format == "" {
 		format = "csv"
 	}
-	for name, value := range map[string]string{"ref": cmd.Ref, "format": format, "columns": cmd.Columns, "where": cmd.Where, "order_by": cmd.OrderBy} {
+	for name, value := range map[string]string{
+		"ref": cmd.Ref, "format": format, "columns": cmd.Columns, "where": cmd.Where, "order_by": cmd.OrderBy,
+	} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -57,7 +62,7 @@ func (cmd *exportCmd) Run(c console) error {
 	return save(c, cmd.Output, res)
 }
 
-// save writes an answer to a file, which appears when it is whole.
+// save writes an answer to a file, which appears once it is complete.
 func save(c console, path string, res *http.Response) (err error) {
 	part := path + ".part"
 	out, err := os.Create(part)

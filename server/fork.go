@@ -20,6 +20,7 @@ func (cmd *forkCmd) Run(c console) error {
 	if err := cmd.work(c, cmd.path("forks"), cmd.query(), body, &made); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%s is a fork of %s at commit %d, %d records; its id is %s\n", cmd.Name, cmd.Dataset, made.ForkCommit, made.Total, made.ID)
+	fmt.Fprintf(c.out, "%s is a fork of %s at commit %d, %d records; its id is %s\n", cmd.Name, cmd.Dataset,
+		made.ForkCommit, made.Total, made.ID)
 	return nil
 }

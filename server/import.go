@@ -15,14 +15,14 @@ import (
 
 type importCmd struct {
 	datasetFlags
-	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON or JSON files, by their endings; .gz and .zst too. Each is a commit."`
+	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON or JSON files, recognized by extension; .gz and .zst too. Each becomes a commit."`
 	Mode    string   `help:"append, overwrite, upsert, replace or delete." enum:"append,overwrite,upsert,replace,delete" default:"append"`
 	Message string   `help:"What the commits are for."`
-	Create  bool     `help:"Make the dataset, where it is not there."`
+	Create  bool     `help:"Create the dataset if it does not exist."`
 	Key     []string `help:"With --create: the key columns."`
 }
 
-// mediaTypes are the media types of records, by the endings of their files.
+// mediaTypes are the media types of records, by file extension.
 var mediaTypes = map[string]string{
 	".parquet": "application/vnd.apache.parquet",
 	".arrow":   "application/vnd.apache.arrow.stream",
@@ -33,7 +33,7 @@ var mediaTypes = map[string]string{
 	".json":    "application/json",
 }
 
-// commitAnswer is what a verb shows of a commit.
+// commitAnswer is a commit as the command line shows it.
 type commitAnswer struct {
 	ID               int64  `json:"id"`
 	Mode             string `json:"mode"`
@@ -77,7 +77,8 @@ func (cmd *importCmd) Run(c console) error {
 
 func (cmd *importCmd) create() error {
 	var made struct{}
-	err := cmd.post("/api/v1/datasets", nil, map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key}, &made)
+	err := cmd.post("/api/v1/datasets", nil,
+		map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key}, &made)
 	var p *problem
 	if errors.As(err, &p) && p.Code == "name_taken" {
 		return nil
@@ -123,7 +124,7 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 	return commit, json.NewDecoder(res.Body).Decode(&commit)
 }
 
-// typeOf tells a file's media type and compression by its endings.
+// typeOf returns a file's media type and compression, from its extensions.
 func typeOf(file string) (media, encoding string, err error) {
 	name := strings.ToLower(file)
 	switch filepath.Ext(name) {
@@ -134,7 +135,10 @@ func typeOf(file string) (media, encoding string, err error) {
 	}
 	media, ok := mediaTypes[filepath.Ext(name)]
 	if !ok {
-		return "", "", fmt.Errorf("the ending %q is none of .parquet, .arrow, .csv, .ndjson, .jsonl, .json, with .gz or .zst after it or not", filepath.Ext(name))
+		return "", "", fmt.Errorf(
+			"the extension %q is not supported. Use .parquet, .arrow, .csv, .ndjson, .jsonl or .json, optionally with .gz or "+
+				".zst",
+			filepath.Ext(name))
 	}
 	return media, encoding, nil
 }
@@ -144,7 +148,8 @@ func watch(c console, in io.Reader, size int64, what string) (io.Reader, func())
 	if !c.isTerminal() {
 		return in, func() {}
 	}
-	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
 	r := progressbar.NewReader(in, bar)
 	return &r, func() { bar.Finish() }
 }

@@ -7,7 +7,7 @@ import (
 type logCmd struct {
 	datasetFlags
 	formatFlag
-	Limit int `help:"How many commits." default:"20"`
+	Limit int `help:"How many commits to list." default:"20"`
 }
 
 // Run lists commits.
@@ -27,7 +27,7 @@ func (cmd *logCmd) Run(c console) error {
 	})
 }
 
-// mode is the commit's mode, with what became of it.
+// mode returns the commit's mode, and whether it was undone.
 func (a commitAnswer) mode() string {
 	switch {
 	case a.ParentCommitID != nil:

@@ -16,26 +16,26 @@ import (
 // version is set when a release is built.
 var version = "0.1.0"
 
-// program is the command line. Each verb is a file of its own.
+// program is the command line. Each command has its own file.
 type program struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Serve          serveCmd          `cmd:"" help:"Run the server."`
 	Import         importCmd         `cmd:"" help:"Commit files of records to a dataset."`
 	Log            logCmd            `cmd:"" help:"List a dataset's commits, newest first."`
-	Compare        compareCmd        `cmd:"" help:"Tell what changed between two refs."`
-	Rollback       rollbackCmd       `cmd:"" help:"Roll a commit back, or ask whether that can be done."`
+	Compare        compareCmd        `cmd:"" help:"Show what changed between two refs."`
+	Rollback       rollbackCmd       `cmd:"" help:"Roll a commit back, or check whether that is possible."`
 	Actions        actionsCmd        `cmd:"" help:"List who did what, or what a fork and its upstream have to merge."`
 	Savepoint      savepointCmd      `cmd:"" help:"Bookmark a dataset's head, or list its savepoints."`
-	Revert         revertCmd         `cmd:"" help:"Bring a dataset back to a savepoint."`
-	Fork           forkCmd           `cmd:"" help:"Make a dataset that shares another's history."`
+	Revert         revertCmd         `cmd:"" help:"Revert a dataset to a savepoint."`
+	Fork           forkCmd           `cmd:"" help:"Create a dataset that shares another's history."`
 	Merge          mergeCmd          `cmd:"" help:"Play the actions of a fork, or of its upstream, on a dataset."`
 	Export         exportCmd         `cmd:"" help:"Write a dataset's records, at any ref, to a file or to standard output."`
 	DatasetVersion datasetVersionCmd `cmd:"" help:"Semantic versions of a dataset."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 }
 
-// console is where a verb writes.
+// console is where a command writes.
 type console struct {
 	out, err io.Writer
 }
@@ -45,14 +45,15 @@ func main() {
 	os.Exit(run(os.Args[1:], console{os.Stdout, os.Stderr}))
 }
 
-// run runs one command line and returns its exit code: 0 for success, 1 for failure or a verb's own, with one line on
-// standard error.
+// run runs one command line and returns its exit code: 0 for success, 1 or the command's own for failure, with one line
+// on standard error.
 func run(args []string, c console) (code int) {
 	var p program
 	exited := -1
 	parser, err := kong.New(&p,
 		kong.Name("rowback"),
-		kong.Description("A versioning server for tabular datasets on Parquet. Every flag has an environment variable, ROWBACK_ and its name in capitals."),
+		kong.Description("A versioning server for tabular datasets on Parquet. "+
+			"Every flag has an environment variable, ROWBACK_ and its name in capitals."),
 		kong.DefaultEnvars("ROWBACK"),
 		kong.Vars{"version": version},
 		kong.Writers(c.out, c.err),

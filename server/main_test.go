@@ -54,7 +54,7 @@ type process struct {
 	ended  chan error
 }
 
-// lockedBuffer is a buffer that a process writes while a test reads.
+// lockedBuffer is a buffer that a process writes to while a test reads it.
 type lockedBuffer struct {
 	mu sync.Mutex
 	bytes.Buffer
@@ -72,7 +72,7 @@ func (b *lockedBuffer) String() string {
 	return b.Buffer.String()
 }
 
-// start runs cmd, a server that listens on a port of its choice, until it has told its URL.
+// start runs cmd, a server that listens on a port of its choice, and waits until it has printed its URL.
 func start(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, ended: make(chan error, 1)}
 	out, err := cmd.StdoutPipe()
@@ -100,7 +100,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// stop asks the server to end, and returns how it did.
+// stop asks the server to end, and returns how it ended.
 func (p *process) stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -143,7 +143,8 @@ func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("server.log"), []byte(p.stderr.String()), 0o644))
 }
 
-// http METHOD PATH [header: value]... [@file | body] sends a request; stdout is the status line, the headers, and the body.
+// http METHOD PATH [header: value]... [@file | body] sends a request; stdout is the status line, the headers, and the
+// body.
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: http METHOD PATH [header: value]... [@file | body]")
@@ -199,7 +200,7 @@ func scriptCodes(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cut PATTERN cuts the files of that pattern to half.
+// cut PATTERN cuts the files that match the pattern to half their size.
 func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
 	files, err := filepath.Glob(ts.MkAbs(args[0]))
 	ts.Check(err)

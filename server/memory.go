@@ -9,8 +9,8 @@ import (
 	"rowback/storage/duck"
 )
 
-// machineMemory is how much memory there is for this process, bytes: the machine's, or what its cgroup may have of that;
-// 0 where neither can be told.
+// machineMemory returns how much memory this process may use, in bytes: the machine's, or its cgroup's limit;
+// 0 if neither is known.
 func machineMemory() int64 {
 	total, err := memlimit.FromSystem()
 	if err != nil {
@@ -22,11 +22,12 @@ func machineMemory() int64 {
 	return int64(total)
 }
 
-// memoryBeside is what the server may reserve beside the limit, bytes: threads, and what is never touched.
+// memoryBeside is how many bytes the server may reserve in addition to the limit: threads, and memory that is never
+// touched.
 const memoryBeside = 4 << 30
 
-// boundMemory bounds this process for a memory limit, bytes, of which storage says who gets what: Go's heap is collected
-// in time, and the system refuses what would take the machine down.
+// boundMemory applies a memory limit, in bytes, to this process; storage decides how it is shared out. Go's heap is
+// collected in time, and the system refuses what would exhaust the machine.
 func boundMemory(limit int64) error {
 	if limit > 0 {
 		debug.SetMemoryLimit(storage.ServerMemory(limit))
@@ -34,7 +35,7 @@ func boundMemory(limit int64) error {
 	return duck.BoundProcess(reserved(limit))
 }
 
-// reserved is how much memory the server may reserve for a limit, bytes.
+// reserved returns how many bytes the server may reserve under a limit.
 func reserved(limit int64) int64 {
 	bound := limit + limit/2 + memoryBeside
 	if most := machineMemory() / 10 * 9; most > 0 {

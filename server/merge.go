@@ -9,12 +9,12 @@ import (
 
 type mergeCmd struct {
 	datasetFlags
-	From           string   `help:"Name or id of the dataset whose actions are played: a fork, or what this one was forked from." required:"" placeholder:"FORK"`
-	DryRun         bool     `help:"Only tell what would happen."`
-	FilterKey      []string `help:"Only actions with this key, such as Dataset.append. May be given again."`
-	FilterHash     []string `help:"Only the action with this hash. May be given again."`
-	Remember       bool     `help:"What the filter leaves out is left out of later merges too."`
-	NoAutorollback bool     `help:"Where there is a conflict, keep what was played before it."`
+	From           string   `help:"Name or id of the dataset whose actions are played: a fork, or the upstream." required:"" placeholder:"FORK"`
+	DryRun         bool     `help:"Only report what would happen."`
+	FilterKey      []string `help:"Only actions with this key, such as Dataset.append. May be repeated."`
+	FilterHash     []string `help:"Only the action with this hash. May be repeated."`
+	Remember       bool     `help:"Leave what the filter skips out of later merges too."`
+	NoAutorollback bool     `help:"On a conflict, keep what was played before it."`
 	Message        string   `help:"What the merge is for."`
 }
 
@@ -49,7 +49,8 @@ func (cmd *mergeCmd) Run(c console) error {
 
 func (cmd *mergeCmd) body() map[string]any {
 	body := map[string]any{
-		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback, "message": cmd.Message,
+		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback,
+		"message": cmd.Message,
 	}
 	if len(cmd.FilterKey)+len(cmd.FilterHash) > 0 {
 		body["filter"] = map[string]any{"key": cmd.FilterKey, "hash": cmd.FilterHash}

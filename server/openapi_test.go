@@ -13,7 +13,7 @@ import (
 	"rowback/storage"
 )
 
-// served are the routes that the document does not have: the document itself, its page, and what Prometheus reads.
+// served are the routes that are not in the document: the document itself, its page, and the metrics.
 var served = []string{"GET /openapi.json", "GET /metrics"}
 
 func TestTheDocumentHasEveryRoute(t *testing.T) {

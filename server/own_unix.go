@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ownFilesOnly has every file that this process makes, its libraries and its sandboxes included, be its owner's alone. A
-// file-size limit then is an error of the one write, and not the end of the process.
+// ownFilesOnly makes every file that this process creates, including its libraries and sandboxes, private to its owner.
+// A file-size limit then fails the one write instead of ending the process.
 func ownFilesOnly() {
 	syscall.Umask(0o077)
 	signal.Ignore(syscall.SIGXFSZ)

@@ -11,7 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// job is work that the server does while it may be asked how far it has got.
+// job is work on the server with progress that can be polled.
 type job struct {
 	ID       string `json:"id"`
 	Progress int    `json:"progress"` // 0 to 100; -1: it failed
@@ -24,7 +24,7 @@ type job struct {
 
 func (j job) ended() bool { return j.Progress < 0 || j.Progress >= 100 }
 
-// answer reads what the work has come to into out.
+// answer decodes the work's result into out.
 func (j job) answer(out any) error {
 	switch {
 	case j.Result == nil:
@@ -35,11 +35,11 @@ func (j job) answer(out any) error {
 	return json.Unmarshal(j.Result.Body, out)
 }
 
-// pollEvery is how often the server is asked for the progress of work.
+// pollEvery is how often the progress of work is polled.
 const pollEvery = 100 * time.Millisecond
 
-// work posts work that may take long, waits for its end, and reads the answer into out. A terminal sees a progress bar.
-// The work goes on where this process ends first.
+// work posts work that may take long, waits for its end, and decodes the answer into out. A terminal shows a progress
+// bar. The work continues even if this process ends.
 func (r remote) work(c console, path string, query url.Values, body, out any) error {
 	req, err := r.newPost(path, query, body)
 	if err != nil {
@@ -62,19 +62,20 @@ func (r remote) work(c console, path string, query url.Values, body, out any) er
 	return j.answer(out)
 }
 
-// bar shows how far work has got, if standard error is a terminal.
+// bar shows the progress of work, if standard error is a terminal.
 func (c console) bar(what string) (show func(job), done func()) {
 	if !c.isTerminal() {
 		return func(job) {}, func() {}
 	}
-	bar := progressbar.NewOptions(100, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
+	bar := progressbar.NewOptions(100, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
 	return func(j job) {
 		bar.Describe(j.Message)
 		bar.Set(max(j.Progress, 0))
 	}, func() { bar.Finish() }
 }
 
-// isTerminal tells whether standard error is one.
+// isTerminal reports whether standard error is one.
 func (c console) isTerminal() bool {
 	f, ok := c.err.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())

@@ -11,7 +11,8 @@ type revertCmd struct {
 // Run reverts to a savepoint.
 func (cmd *revertCmd) Run(c console) error {
 	var commit commitAnswer
-	if err := cmd.work(c, cmd.path("savepoints", cmd.Savepoint, "revert"), cmd.query(), map[string]string{"message": cmd.Message}, &commit); err != nil {
+	if err := cmd.work(c, cmd.path("savepoints", cmd.Savepoint, "revert"), cmd.query(),
+		map[string]string{"message": cmd.Message}, &commit); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, commit)

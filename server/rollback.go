@@ -7,17 +7,18 @@ import (
 type rollbackCmd struct {
 	datasetFlags
 	Commit  int64  `arg:"" help:"Id of the commit to undo."`
-	Policy  string `help:"stack: later overwrites and upserts are in the way; records: only commits that touched the same records." enum:"stack,records" default:"stack"`
-	Check   bool   `help:"Only ask what is in the way."`
+	Policy  string `help:"stack: blocked by later overwrites and upserts; records: blocked only by commits that touched the same records." enum:"stack,records" default:"stack"`
+	Check   bool   `help:"Only show what blocks the rollback."`
 	Message string `help:"What the rollback is for."`
 }
 
-// Run rolls back, or asks.
+// Run rolls back, or checks.
 func (cmd *rollbackCmd) Run(c console) error {
 	query := cmd.query()
 	if !cmd.Check {
 		var commit commitAnswer
-		if err := cmd.post(cmd.path("commits", cmd.Commit, "rollback"), query, map[string]any{"policy": cmd.Policy, "message": cmd.Message}, &commit); err != nil {
+		if err := cmd.post(cmd.path("commits", cmd.Commit, "rollback"), query,
+			map[string]any{"policy": cmd.Policy, "message": cmd.Message}, &commit); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.out, commit)

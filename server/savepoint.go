@@ -10,10 +10,10 @@ type savepointCmd struct {
 	datasetFlags
 	formatFlag
 	Description string `help:"What the savepoint is for."`
-	List        bool   `help:"List the savepoints, newest first, instead of making one."`
+	List        bool   `help:"List the savepoints, newest first, instead of creating one."`
 }
 
-// savepointAnswer is what a verb shows of a savepoint.
+// savepointAnswer is a savepoint as the command line shows it.
 type savepointAnswer struct {
 	ID          string `json:"id"`
 	Version     string `json:"version"`
@@ -24,7 +24,7 @@ type savepointAnswer struct {
 	UpdatedAt   string `json:"updated_at"`
 }
 
-// Run makes a savepoint, or lists them.
+// Run creates a savepoint, or lists them.
 func (cmd *savepointCmd) Run(c console) error {
 	if cmd.List {
 		return cmd.list(c)
@@ -42,7 +42,7 @@ func (cmd *savepointCmd) Run(c console) error {
 	if err := json.NewDecoder(res.Body).Decode(&p); err != nil {
 		return err
 	}
-	if res.Request.Method == http.MethodGet { // it was sent on to the last one
+	if res.Request.Method == http.MethodGet { // redirected to the last savepoint
 		fmt.Fprintf(c.out, "Nothing has changed since savepoint %s, commit %d: %s\n", p.Version, p.CommitID, p.Description)
 		return nil
 	}

@@ -24,23 +24,23 @@ import (
 
 type serveCmd struct {
 	Addr         string        `help:"Address to listen on." default:"127.0.0.1:8000"`
-	FlightAddr   string        `help:"Address to listen on for Arrow Flight SQL; none: there is none." placeholder:"HOST:PORT"`
+	FlightAddr   string        `help:"Address to listen on for Arrow Flight SQL. By default it is off." placeholder:"HOST:PORT"`
 	Data         string        `help:"Data directory. With --demo and without this, a temporary one." type:"path" placeholder:"DIR"`
 	Demo         bool          `help:"Start with sample datasets that have a history."`
 	MemoryLimit  size          `help:"Memory that the server and the processes it starts may use in all, such as 1GB. By default half of the machine's, or of its container's." placeholder:"SIZE"`
 	Threads      int           `help:"Threads that DuckDB may use. By default one a core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
-	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before it is answered with 202." default:"5s"`
-	CacheSize    size          `help:"Size of the files that are kept for readers of data.parquet, together." default:"10GB"`
-	MaxUpload    size          `help:"Size of one body of records, uncompressed." default:"64GB"`
-	MaxResult    size          `help:"Size of one query's answer, which is cut there." default:"64GB"`
-	Token        []string      `help:"A user and a token, as user:token; may be repeated. Then every request needs one." placeholder:"USER:TOKEN"`
+	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
+	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
+	MaxUpload    size          `help:"Largest body of records, uncompressed." default:"64GB"`
+	MaxResult    size          `help:"Largest result of a query; it is cut there." default:"64GB"`
+	Token        []string      `help:"A user and a token, as user:token; may be repeated. With tokens, every request needs one." placeholder:"USER:TOKEN"`
 	Open         bool          `help:"Listen beyond this machine without tokens."`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
-	MinFree      *size         `help:"What stays free of the data directory's disk: writes are refused before. 0: nothing. By default 256MB, or a twentieth of a small disk." placeholder:"SIZE"`
-	ScrubEvery   time.Duration `help:"How often every stored file is read and compared with what was written; also after the start. 0: never." default:"24h"`
-	ScrubRate    size          `help:"How much of the disk that may read, a second." default:"50MB"`
-	DrainTimeout time.Duration `help:"Time that open requests get when the server is told to stop." default:"30s"`
+	MinFree      *size         `help:"Space to keep free on the data directory's disk; writes that would use it are refused. 0: none. By default 256MB, or a twentieth of a small disk." placeholder:"SIZE"`
+	ScrubEvery   time.Duration `help:"How often every stored file is read and checked, also after the start. 0: never." default:"24h"`
+	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
+	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Connections  connections   `embed:""`
 }
 
@@ -83,7 +83,9 @@ func (cmd *serveCmd) Run(c console) error {
 	if err := boundMemory(cmd.memory()); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
-	store, err := storage.Open(ctx, dir, storage.Options{Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log})
+	store, err := storage.Open(ctx, dir, storage.Options{
+		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -129,7 +131,10 @@ func (cmd *serveCmd) tokens() (access.Tokens, error) {
 			return nil, fmt.Errorf("--token %s: write it as user:token", pair)
 		}
 		if strings.ContainsAny(token, " ,;\"\\") {
-			return nil, fmt.Errorf("--token %s: a token has no spaces, commas, semicolons, quotes or backslashes: it goes into headers and cookies", user)
+			return nil, fmt.Errorf(
+				"--token %s: a token can't have spaces, commas, semicolons, quotes or backslashes, because it is sent in "+
+					"headers and cookies",
+				user)
 		}
 		out[token] = user
 	}
@@ -141,7 +146,7 @@ func (cmd *serveCmd) tokens() (access.Tokens, error) {
 	return out, out.CheckAddress("--addr", cmd.Addr, cmd.Open)
 }
 
-// directory is where the data lie: a temporary folder for a demo that names none.
+// directory returns the data directory: a temporary one for a demo without --data.
 func (cmd *serveCmd) directory() (dir string, remove func(), err error) {
 	switch {
 	case cmd.Data != "":
@@ -153,7 +158,7 @@ func (cmd *serveCmd) directory() (dir string, remove func(), err error) {
 	return dir, func() { os.RemoveAll(dir) }, err
 }
 
-// memory is the limit: half of what there is, where none is given and that is known.
+// memory returns the limit: by default half of the machine's memory, if that is known.
 func (cmd *serveCmd) memory() int64 {
 	if cmd.MemoryLimit > 0 {
 		return int64(cmd.MemoryLimit)
@@ -170,7 +175,8 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 
 func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	url := "http://" + addr
-	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir, url, url)
+	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,
+		url, url)
 	if sql != "" {
 		fmt.Fprintf(c.out, "Arrow Flight SQL at grpc://%s\n", sql)
 	}

@@ -7,7 +7,7 @@ import (
 	"rowback/storage"
 )
 
-// scrub reads every stored file in the background, again and again. The returned function ends that and waits.
+// scrub reads every stored file in the background, repeatedly. The returned function stops it and waits.
 func (cmd *serveCmd) scrub(ctx context.Context, store *storage.Store) (stop func()) {
 	if cmd.ScrubEvery <= 0 {
 		return func() {}
@@ -20,7 +20,7 @@ func (cmd *serveCmd) scrub(ctx context.Context, store *storage.Store) (stop func
 	return func() { cancel(); running.Wait() }
 }
 
-// minFree is what is to stay free of the data directory's disk.
+// minFree returns how many bytes to keep free on the data directory's disk.
 func (cmd *serveCmd) minFree(dir string) int64 {
 	if cmd.MinFree != nil {
 		return int64(*cmd.MinFree)

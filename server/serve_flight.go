@@ -14,14 +14,16 @@ import (
 	"rowback/storage"
 )
 
-// flightServer is the Arrow Flight SQL face on its own port; nil: there is none.
+// flightServer is the Arrow Flight SQL face on its own port; nil if it is off.
 type flightServer struct {
 	face     *flight.Face
 	listener net.Listener
 }
 
 // listenFlight opens the port of the Flight face, if one was given.
-func (cmd *serveCmd) listenFlight(store *storage.Store, gate *access.Gate, pool *conns.Pool, log *slog.Logger) (*flightServer, error) {
+func (cmd *serveCmd) listenFlight(
+	store *storage.Store, gate *access.Gate, pool *conns.Pool, log *slog.Logger,
+) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
 	}
@@ -30,7 +32,8 @@ func (cmd *serveCmd) listenFlight(store *storage.Store, gate *access.Gate, pool 
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	face, err := flight.New(store, flight.Options{
-		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout, BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
+		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout,
+		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
 	})
 	return &flightServer{face, pool.Listen(listener, nil)}, err
@@ -50,7 +53,7 @@ func (s *flightServer) collectors() []prometheus.Collector {
 	return s.face.Collectors()
 }
 
-// serve answers calls until the face is stopped; where there is none, it waits for ctx.
+// serve answers calls until the face is stopped; without a face, it waits for ctx.
 func (s *flightServer) serve(ctx context.Context) error {
 	if s == nil {
 		<-ctx.Done()

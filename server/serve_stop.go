@@ -11,7 +11,7 @@ import (
 	"rowback/server/host"
 )
 
-// application is what answers HTTP.
+// application is the HTTP application.
 type application interface {
 	Listener(net.Listener) error
 	ShutdownWithContext(context.Context) error
@@ -30,7 +30,7 @@ type running struct {
 // grace is how long work may take to end once it is told to, on each face.
 const grace = 5 * time.Second
 
-// serve answers requests until ctx ends, then lets open ones finish. What has not by then is cut off.
+// serve answers requests until ctx ends, then lets open ones finish until the drain timeout, and then cuts them off.
 func (r running) serve(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 2)
 	go func() { failed <- r.app.Listener(listener) }()
@@ -50,12 +50,12 @@ func (r running) serve(ctx context.Context, listener net.Listener) error {
 	}
 	if !done {
 		r.log.Warn("some work did not stop: leaving it", "drain_timeout", r.cmd.DrainTimeout)
-		os.Exit(0) // what was committed stands, and what was not is removed by the next start
+		os.Exit(0) // commits are durable, and the next start removes everything else
 	}
 	return nil
 }
 
-// stop ends the server: in its own time until the drain timeout, and then at once. It reports whether all work ended.
+// stop ends the server: gracefully until the drain timeout, and then at once. It reports whether all work ended.
 func (r running) stop() (done bool) {
 	drain, cancel := context.WithTimeout(context.Background(), r.cmd.DrainTimeout)
 	defer cancel()
@@ -65,7 +65,7 @@ func (r running) stop() (done bool) {
 		r.log.Warn("some requests were cut off", "drain_timeout", r.cmd.DrainTimeout, "error", err)
 	}
 	if drain.Err() != nil {
-		r.pool.Close() // whoever waits for its client ends with that
+		r.pool.Close() // which ends everything that waits for a client
 	}
 	<-sql
 	return r.host.Wait(drain)

@@ -7,12 +7,12 @@ import (
 	"text/tabwriter"
 )
 
-// formatFlag chooses how a list is printed.
+// formatFlag selects how a list is printed.
 type formatFlag struct {
 	Format string `help:"Print as table or json." enum:"table,json" default:"table"`
 }
 
-// print writes value as JSON, or what rows has as a table.
+// print writes value as JSON, or the rows as a table.
 func (f formatFlag) print(out io.Writer, value any, header string, rows func(row func(cells ...any))) error {
 	if f.Format == "json" {
 		e := json.NewEncoder(out)

@@ -1,8 +1,8 @@
-// Package access is who may use the server, and as whom: one rule for every face.
+// Package access decides who may use the server, and as which user, by the same rules for every face.
 //
-// A client shows a token, or the id of a session that it has logged in for; either names the user. A server without
-// tokens lets everyone in, as "anonymous" or under the name that they log in with, and so listens to its own machine
-// only, unless it is told otherwise. Which web pages may send requests for their visitors is decided in web.go.
+// A client presents a token, or the id of a session that it logged in for; either identifies the user. A server without
+// tokens lets everyone in, as "anonymous" or under the name that they log in with, and therefore listens on its own
+// machine only, unless it is configured otherwise. Which web pages may send requests is decided in web.go.
 package access
 
 import (
@@ -19,13 +19,13 @@ import (
 // Anonymous is the user who has no name.
 const Anonymous = "anonymous"
 
-// Tokens are the users by token; none: everyone is let in.
+// Tokens maps tokens to users; if it is empty, everyone is let in.
 type Tokens map[string]string
 
-// ErrWrong refuses a login whose name or password is not right.
-var ErrWrong = errors.New("nobody logs in with this name and password")
+// ErrWrong refuses a login with a wrong name or password.
+var ErrWrong = errors.New("the name or the password is wrong")
 
-// Gate lets users in: by token, by session, or by logging in. Its time is passed in.
+// Gate lets users in: by token, by session, or by logging in.
 type Gate struct {
 	tokens   Tokens
 	sessions *sessions
@@ -43,9 +43,9 @@ func NewGate(tokens Tokens, now func() time.Time) *Gate {
 // IsOpen reports whether the server has no tokens, so that everyone is let in.
 func (g *Gate) IsOpen() bool { return len(g.tokens) == 0 }
 
-// Identify finds out who asks, by the headers Authorization (Bearer) and Cookie (token); each may have a token or the id
-// of a session. user is empty where a token is wanted and there is none that is right, and where a session has ended.
-// Where the server has no tokens, everyone else is someone: known reports whether the request said so in any way.
+// Identify finds out who is asking, by the headers Authorization (Bearer) and Cookie (token); each may have a token or
+// the id of a session. user is empty if a valid token is needed and there is none, or if the session has ended. On a
+// server without tokens everyone else is let in: known reports whether the request carries any credentials.
 func (g *Gate) Identify(authorization, cookie string) (user string, known bool) {
 	scheme, shown, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -67,8 +67,8 @@ func (g *Gate) Identify(authorization, cookie string) (user string, known bool) 
 	return Anonymous, cookie != "" || authorization != ""
 }
 
-// Login starts a session for whoever logs in, and returns its id: where the server has tokens, the password must be one,
-// and decides who that is. The error is ErrWrong, or *TooManyError where too many logins failed: from that address, or
+// Login starts a session and returns its id. If the server has tokens, the password must be one of them,
+// and determines the user. The error is ErrWrong, or *TooManyError if too many logins have failed from that address or
 // for that name.
 func (g *Gate) Login(from netip.Addr, name, password string) (session string, err error) {
 	user := name
@@ -85,14 +85,14 @@ func (g *Gate) Login(from netip.Addr, name, password string) (session string, er
 	return g.sessions.start(user), nil
 }
 
-// Wait is how long that address has to wait until it may log in again; 0: not at all.
+// Wait returns how long an address has to wait until it may log in again; 0: not at all.
 func (g *Gate) Wait(from netip.Addr) time.Duration { return g.failures.wait(from) }
 
-// Logout ends a session. What is not one stays as it is: a token cannot be logged out.
+// Logout ends a session. It does nothing to a token, which cannot be logged out.
 func (g *Gate) Logout(cookie string) { g.sessions.end(cookie) }
 
-// Basic finds out who asks, by an Authorization header of the scheme Basic: the user's name, and as the password the
-// user's own token. isBasic is false where the header is of another scheme. Errors are those of Login.
+// Basic finds out who is asking, by an Authorization header of the scheme Basic: the user's name, and as the password
+// the user's token. isBasic is false if the header has another scheme. Errors are those of Login.
 func (g *Gate) Basic(from netip.Addr, authorization string) (user, password string, isBasic bool, err error) {
 	scheme, text, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {
@@ -108,8 +108,8 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (user, password stri
 	return user, password, true, err
 }
 
-// Shown is what a user who has logged in with a password may show from now on: the user's token, or the id of a session
-// where the server has no tokens.
+// Shown returns what a user who has logged in with a password may present from now on: the user's token, or the id of a
+// session if the server has no tokens.
 func (g *Gate) Shown(user, password string) string {
 	if !g.IsOpen() {
 		return password
@@ -133,8 +133,8 @@ func goodName(name string) bool {
 	return name != "" && len(name) <= 255 && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
-// CheckAddress refuses to listen beyond this machine without tokens, unless that is asked for. flag names where the
-// address was given.
+// CheckAddress refuses to listen beyond this machine without tokens, unless open is set. flag is the name of the option
+// that gave the address.
 func (t Tokens) CheckAddress(flag, addr string, open bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -143,7 +143,8 @@ func (t Tokens) CheckAddress(flag, addr string, open bool) error {
 	ip := net.ParseIP(host)
 	local := host == "localhost" || ip != nil && ip.IsLoopback()
 	if len(t) == 0 && !local && !open {
-		return fmt.Errorf("%s %s can be reached from other machines: give --token user:token, or --open to let anyone in", flag, addr)
+		return fmt.Errorf("%s %s can be reached from other machines: set --token user:token, or --open to let anyone in",
+			flag, addr)
 	}
 	return nil
 }

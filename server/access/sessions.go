@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Bounds of the sessions: how long one lasts, and how many there are, in all and of one user. Beyond a number, the oldest
-// session ends. A restart ends them all.
+// Limits of sessions: how long one lasts, and how many there may be, overall and for one user. Beyond a limit, the
+// oldest session ends. A restart ends them all.
 const (
 	sessionLife     = 7 * 24 * time.Hour
 	maxSessions     = 10_000
 	maxUserSessions = 100
 )
 
-// sessionPrefix begins the id of a session, so that one which has ended is not taken for anything else.
+// sessionPrefix begins the id of a session, so that an id is recognized even after its session has ended.
 const sessionPrefix = "session."
 
-// sessions are who has logged in. The ids are 256 random bits; only their hashes are kept.
+// sessions are the users who have logged in. The ids are 256 random bits; only their hashes are stored.
 type sessions struct {
 	now   func() time.Time
 	mu    sync.Mutex
@@ -40,7 +40,7 @@ func newSessions(now func() time.Time) *sessions {
 	return &sessions{now: now, byID: map[[sha256.Size]byte]*list.Element{}, order: list.New(), count: map[string]int{}}
 }
 
-// isSession reports whether a text looks like the id of a session, one that has ended included.
+// isSession reports whether a text looks like the id of a session, ended or not.
 func isSession(text string) bool { return strings.HasPrefix(text, sessionPrefix) }
 
 // start begins a session and returns its id.
@@ -57,9 +57,12 @@ func (s *sessions) start(user string) (id string) {
 	return id
 }
 
-// makeRoom ends sessions that are over, and the oldest where there are too many.
+// makeRoom removes expired sessions, and the oldest if there are too many.
 func (s *sessions) makeRoom(user string) {
-	for e := s.order.Front(); e != nil && (s.order.Len() >= maxSessions || !s.now().Before(e.Value.(session).ends)); e = s.order.Front() {
+	superfluous := func(e *list.Element) bool {
+		return s.order.Len() >= maxSessions || !s.now().Before(e.Value.(session).ends)
+	}
+	for e := s.order.Front(); e != nil && superfluous(e); e = s.order.Front() {
 		s.drop(e)
 	}
 	if s.count[user] < maxUserSessions {
@@ -73,7 +76,7 @@ func (s *sessions) makeRoom(user string) {
 	}
 }
 
-// user is whose session that is.
+// user returns the user of a session.
 func (s *sessions) user(id string) (user string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +87,7 @@ func (s *sessions) user(id string) (user string, ok bool) {
 	return e.Value.(session).user, true
 }
 
-// end ends a session, if it is one.
+// end ends a session, if there is one with that id.
 func (s *sessions) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -67,7 +67,8 @@ func TestTheSessionsOfOneUserAreBounded(t *testing.T) {
 		adas = append(adas, start(t, gate, "ada"))
 	}
 	if owner(gate, adas[0]) != "" || owner(gate, adas[1]) != "ada" || owner(gate, bens) != "ben" {
-		t.Errorf("ada's first session is %q's, the second %q's, ben's %q's", owner(gate, adas[0]), owner(gate, adas[1]), owner(gate, bens))
+		t.Errorf("ada's first session is %q's, the second %q's, ben's %q's", owner(gate, adas[0]), owner(gate, adas[1]),
+			owner(gate, bens))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"rowback/server/conns"
 )
 
-// How many logins may fail, for one address and for one name, and how soon another may: a try comes back every pause.
+// How many logins may fail for one address and for one name; after each pause, one more may.
 const (
 	tries    = 10
 	pause    = 6 * time.Second
@@ -27,11 +27,11 @@ func (e *TooManyError) Error() string {
 // Seconds is the wait in whole seconds, at least one.
 func (e *TooManyError) Seconds() int { return max(int((e.Wait+time.Second-1)/time.Second), 1) }
 
-// throttle counts the logins that failed. Those that succeed cost nothing.
+// throttle counts failed logins. Successful ones do not count.
 type throttle struct {
 	now       func() time.Time
 	mu        sync.Mutex
-	addresses map[netip.Addr]time.Time // when all tries are back
+	addresses map[netip.Addr]time.Time // when all attempts are available again
 	names     map[string]time.Time
 }
 
@@ -39,7 +39,7 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, addresses: map[netip.Addr]time.Time{}, names: map[string]time.Time{}}
 }
 
-// try runs check, which reports whether a login is right, if the address and the name have tries left.
+// try runs check, which reports whether a login is right, if the address and the name have attempts left.
 func (t *throttle) try(from netip.Addr, name string, check func() bool) error {
 	from, name = conns.Network(from), nameKey(name)
 	t.mu.Lock()
@@ -52,7 +52,7 @@ func (t *throttle) try(from netip.Addr, name string, check func() bool) error {
 		return nil
 	}
 	fail(t.addresses, from, now)
-	if name != "" { // or all who leave it out would be one
+	if name != "" { // otherwise all who leave it out would count as one
 		fail(t.names, name, now)
 	}
 	return ErrWrong
@@ -64,13 +64,13 @@ func (t *throttle) wait(from netip.Addr) time.Duration {
 	return waitFor(t.addresses[conns.Network(from)], t.now())
 }
 
-// nameKey is what a name is remembered by: no longer than a user's name may be.
+// nameKey returns the key of a name, which is no longer than a user's name may be.
 func nameKey(name string) string {
 	name = strings.ToLower(strings.TrimSpace(name))
 	return name[:min(len(name), 255)]
 }
 
-// waitFor is how long it takes until one try is back, if none is left.
+// waitFor returns how long it takes until an attempt is available, if none is left.
 func waitFor(whole, now time.Time) time.Duration {
 	if whole.Before(now) {
 		return 0
@@ -78,7 +78,7 @@ func waitFor(whole, now time.Time) time.Duration {
 	return max(whole.Sub(now)-(tries-1)*pause, 0)
 }
 
-// fail takes a try away. Where too many are remembered, whoever is nearest to all tries is forgotten.
+// fail uses up an attempt. If there are too many entries, the one closest to having all attempts back is dropped.
 func fail[K comparable](table map[K]time.Time, who K, now time.Time) {
 	if _, known := table[who]; !known && len(table) >= maxKnown {
 		forget(table, now)

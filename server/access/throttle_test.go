@@ -10,7 +10,7 @@ import (
 	"rowback/server/access"
 )
 
-// seconds is how long a login has to wait; 0 where it was let in or was wrong.
+// seconds returns how long a login has to wait; 0 if it was let in or was wrong.
 func seconds(err error) int {
 	var often *access.TooManyError
 	if errors.As(err, &often) {
@@ -76,7 +76,7 @@ func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
 	}
 }
 
-// Whoever has failed most is remembered longest, whatever many others do.
+// The entry with the most failures is kept longest, whatever many others do.
 func TestManyFailuresAreForgottenFewestFirst(t *testing.T) {
 	gate, _ := gateAt(users)
 	for range 10 {

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// Web decides which web pages may send requests here. A browser sends a page's requests with all that its visitor has:
-// a place on the server's machine, or a cookie. So a page must be the server's own.
+// Web decides which web pages may send requests here. A browser sends a page's requests with everything its visitor
+// has: access to the server's machine, or a cookie. So a page must be the server's own.
 //
-// Two rules do that. Host is what the browser takes the server for: a name that someone else has pointed at the server
-// (DNS rebinding) makes their page the server's own, so only names that the server knows are taken. Addresses cannot be
-// rebound. Origin, Sec-Fetch-Site and Referer tell which page sends a request. Programs send none of these.
+// Two rules do that. Host is the name under which the browser knows the server: a name that someone else has pointed at
+// it (DNS rebinding) makes their page the server's own, so only known names are accepted. Addresses cannot be rebound.
+// Origin, Sec-Fetch-Site and Referer say which page sends a request. Programs send none of these.
 type Web struct {
-	names   map[string]bool // what the server is known by, here
-	public  map[string]bool // and to the world
+	names   map[string]bool // the server's names on this machine
+	public  map[string]bool // and those given with --host
 	anyAddr bool            // the server listens on every address of its machine
 }
 
-// NewWeb returns the rules of a server that listens on an address, as host:port, and is known by further names.
+// NewWeb returns the rules for a server that listens on an address, as host:port, and has further names.
 func NewWeb(listen string, names []string) (Web, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -33,8 +33,9 @@ func NewWeb(listen string, names []string) (Web, error) {
 		w.names[plain(host)] = true
 	}
 	for _, name := range names {
-		if _, isAddr := parseAddr(name); name == "" || strings.ContainsAny(name, "/@, ") || strings.Contains(name, ":") && !isAddr {
-			return Web{}, fmt.Errorf("--host %s: write the name alone, without scheme, port or path", name)
+		if _, isAddr := parseAddr(name); name == "" || strings.ContainsAny(name, "/@, ") || strings.Contains(name, ":") &&
+			!isAddr {
+			return Web{}, fmt.Errorf("--host %s: give the name alone, without scheme, port or path", name)
 		}
 		w.public[plain(name)] = true
 	}
@@ -52,7 +53,7 @@ func (w Web) Knows(host string) bool {
 }
 
 // Foreign reports whether a request was sent by a page that is not the server's own, by its headers Host, Origin,
-// Sec-Fetch-Site and Referer. What only shares the server's site, such as a page on another port, is foreign too.
+// Sec-Fetch-Site and Referer. A page that only shares the server's site, such as one on another port, is foreign too.
 func (w Web) Foreign(host, origin, site, referer string) bool {
 	if origin != "" && !w.own(host, origin) {
 		return true
@@ -64,7 +65,7 @@ func (w Web) Foreign(host, origin, site, referer string) bool {
 }
 
 // own reports whether a URL is one of the server's pages: on the same host and port as the request. Behind a proxy that
-// puts another Host in its place, it is one of the names that the server was given, on the usual port.
+// replaces Host, it is one of the names given with --host, on the default port.
 func (w Web) own(host, text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
@@ -88,7 +89,7 @@ func portOf(port, scheme string) string {
 	return "80"
 }
 
-// splitHost takes the port off a host, and writes the rest in one way.
+// splitHost removes the port from a host, and normalizes the rest.
 func splitHost(host string) (name, port string) {
 	if name, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") == "" {
 		return plain(name), port

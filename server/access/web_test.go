@@ -93,12 +93,15 @@ func TestPagesOfOtherSites(t *testing.T) {
 }
 
 func TestAHostIsANameAlone(t *testing.T) {
-	for _, name := range []string{"", "http://data.example.com", "data.example.com:8000", "data.example.com/x", "a b", "a,b"} {
+	for _, name := range []string{
+		"", "http://data.example.com", "data.example.com:8000", "data.example.com/x", "a b", "a,b",
+	} {
 		if _, err := access.NewWeb("127.0.0.1:8000", []string{name}); err == nil {
 			t.Errorf("--host %q is taken", name)
 		}
 	}
-	if w := newWeb(t, "127.0.0.1:8000", "192.0.2.9", "[2001:db8::1]"); !w.Knows("192.0.2.9:80") || !w.Knows("[2001:db8::1]:80") {
+	if w := newWeb(t, "127.0.0.1:8000", "192.0.2.9", "[2001:db8::1]"); !w.Knows("192.0.2.9:80") ||
+		!w.Knows("[2001:db8::1]:80") {
 		t.Error("an IP address is not accepted as a --host name")
 	}
 }

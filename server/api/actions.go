@@ -24,18 +24,18 @@ type actionView struct {
 	Datetime        time.Time       `json:"datetime"`
 	User            string          `json:"user"`
 	Key             string          `json:"key" description:"What was done, such as Dataset.append."`
-	Hash            string          `json:"hash" description:"The change's identity, the same in every dataset that it was played on."`
+	Hash            string          `json:"hash" description:"Identifies the change; it is the same in every dataset that the change was played on."`
 	State           actionState     `json:"state"`
 	Status          string          `json:"status" description:"completed, or rolled_back"`
 	Message         string          `json:"message"`
 	Params          json.RawMessage `json:"params"`
-	MergeCommitID   *int64          `json:"merge_commit_id" description:"The merge that played it; null where it was made here."`
+	MergeCommitID   *int64          `json:"merge_commit_id" description:"The merge that played it; null if it was made here."`
 	RecordsAdded    int64           `json:"records_added"`
 	RecordsRemoved  int64           `json:"records_removed"`
 	RecordsModified int64           `json:"records_modified"`
 }
 
-// actionState is seed 001's. An action that was rolled back is completed and not played.
+// actionState is defined by seed 001. An action that was rolled back is completed but not played.
 type actionState struct {
 	Failed    bool `json:"failed"`
 	Completed bool `json:"completed"`
@@ -46,8 +46,10 @@ func viewAction(c catalog.Commit) actionView {
 	k := viewCommit(c)
 	return actionView{
 		CommitID: k.ID, DatasetID: k.DatasetID, Datetime: k.CreatedAt, User: k.User, Key: storage.ActionKey(c), Hash: k.Hash,
-		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message, Params: k.Params,
-		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved, RecordsModified: k.RecordsModified,
+		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message,
+		Params:        k.Params,
+		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved,
+		RecordsModified: k.RecordsModified,
 	}
 }
 
@@ -65,8 +67,8 @@ type listActionsIn struct {
 	Sort  string   `query:"sort" default:"-datetime" enum:"datetime,-datetime,user,-user" json:"-"`
 	User  string   `query:"user" json:"-"`
 	Key   []string `query:"key" description:"Only these keys, comma-separated." json:"-"`
-	Since string   `query:"since" format:"date-time" description:"Only from this time on." json:"-"`
-	Until string   `query:"until" format:"date-time" description:"Only up to this time." json:"-"`
+	Since string   `query:"since" format:"date-time" description:"Only actions from this time on." json:"-"`
+	Until string   `query:"until" format:"date-time" description:"Only actions up to this time." json:"-"`
 }
 
 type actionList struct {
@@ -98,7 +100,7 @@ func (a *API) listActions(c *fiber.Ctx) error {
 	return ok(c, actionList{viewActions(page), next})
 }
 
-// filter is what the request selects and orders by.
+// filter returns what the request selects, and the order.
 func (in listActionsIn) filter() (f storage.ActionFilter, err error) {
 	known := storage.ActionKeys()
 	for _, k := range in.Key {
@@ -114,7 +116,7 @@ func (in listActionsIn) filter() (f storage.ActionFilter, err error) {
 	return f, err
 }
 
-// moment reads a time; the zero time where there is none.
+// moment parses a time; an empty text is the zero time.
 func moment(field, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -126,7 +128,7 @@ func moment(field, text string) (time.Time, error) {
 	return t, nil
 }
 
-// page is the part of a list that comes after the commit which the cursor names. New commits do not move it.
+// page returns the part of a list that follows the commit named by the cursor. New commits do not shift it.
 func (in pageIn) page(list []catalog.Commit) (page []catalog.Commit, next *string, err error) {
 	limit, err := in.limit()
 	if err != nil {
@@ -139,7 +141,7 @@ func (in pageIn) page(list []catalog.Commit) (page []catalog.Commit, next *strin
 	if after != "" {
 		i := slices.IndexFunc(list, func(c catalog.Commit) bool { return fmt.Sprint(c.ID) == after })
 		if i < 0 {
-			return nil, nil, invalid("cursor", "is not one that a list gave")
+			return nil, nil, invalid("cursor", "is not a cursor that this list returned")
 		}
 		list = list[i+1:]
 	}
@@ -155,7 +157,7 @@ type oneActionIn struct {
 	ID string `path:"id" required:"true" description:"Of its commit, or its hash." json:"-"`
 }
 
-// actionDetail is an action with all of its commit.
+// actionDetail is an action with its full commit.
 type actionDetail struct {
 	actionView
 	Commit commitDetail `json:"commit"`
@@ -181,7 +183,7 @@ func (a *API) getAction(c *fiber.Ctx) error {
 	return ok(c, actionDetail{viewAction(k), commit})
 }
 
-// action finds an action by the id of its commit or by its hash: the newest, where it was played again.
+// action finds an action by the id of its commit or by its hash: the newest, if it was played.
 func (a *API) action(ctx context.Context, d catalog.Dataset, ref string) (catalog.Commit, error) {
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
 		return a.store.CommitByID(ctx, d.ID, id)
@@ -192,12 +194,15 @@ func (a *API) action(ctx context.Context, d catalog.Dataset, ref string) (catalo
 	}
 	i := slices.IndexFunc(list, func(c catalog.Commit) bool { return c.Hash == ref })
 	if i < 0 {
-		return catalog.Commit{}, &fault.Error{Kind: fault.NotFound, Code: "action_not_found", Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref)}
+		return catalog.Commit{}, &fault.Error{
+			Kind: fault.NotFound, Code: "action_not_found",
+			Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref),
+		}
 	}
 	return list[i], nil
 }
 
-// deltaView is what one of a fork and its upstream has and the other lacks (seed 001), oldest first.
+// deltaView is what a fork has and its upstream lacks, or the reverse (seed 001), oldest first.
 type deltaView struct {
 	Dataset  deltaSide    `json:"dataset"`
 	Upstream deltaSide    `json:"upstream"`
@@ -214,7 +219,9 @@ type deltaSide struct {
 
 func viewSide(s snapshot.State) deltaSide {
 	v := viewDataset(s)
-	return deltaSide{ID: v.ID, Name: v.Name, ModificationTime: v.ModifiedAt, Revision: fmt.Sprint(v.Head), DeletedAt: v.DeletedAt}
+	return deltaSide{
+		ID: v.ID, Name: v.Name, ModificationTime: v.ModifiedAt, Revision: fmt.Sprint(v.Head), DeletedAt: v.DeletedAt,
+	}
 }
 
 func (a *API) sinceForking(c *fiber.Ctx) error {

@@ -14,7 +14,7 @@ import (
 	"rowback/storage/catalog"
 )
 
-// send answers with what was told, or kept.
+// send sends an answer, new or kept.
 func send(c *fiber.Ctx, told calls.Answer) error {
 	if told.Location != "" {
 		c.Set("Location", told.Location)
@@ -41,15 +41,15 @@ func say(status int, location string, body any) (calls.Answer, error) {
 	return calls.Answer{Status: status, Location: location, Body: text}, err
 }
 
-// headIn is what every write may bear.
+// headIn is what every write accepts.
 type headIn struct {
-	ExpectedHead *int64 `query:"expected_head" description:"Refuse with 409 where the head is another commit." json:"-"`
+	ExpectedHead *int64 `query:"expected_head" description:"Refuse with 409 if the head is another commit." json:"-"`
 }
 
-// headerIn are what a POST may bear.
+// headerIn is what every POST accepts.
 type headerIn struct {
 	headIn
-	IdempotencyKey string `header:"Idempotency-Key" description:"The same key again gives the first answer again and does nothing twice." json:"-"`
+	IdempotencyKey string `header:"Idempotency-Key" description:"A repeated key returns the first answer again, and does nothing twice." json:"-"`
 	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
 }
 
@@ -64,7 +64,7 @@ type previewed struct {
 	Keys   map[string][]storage.Key `json:"keys"`
 }
 
-// datasetIn names a dataset.
+// datasetIn identifies a dataset.
 type datasetIn struct {
 	Dataset   string `path:"dataset" required:"true" description:"Id, or name with project_id." json:"-"`
 	ProjectID int64  `query:"project_id" default:"1" json:"-"`
@@ -82,14 +82,14 @@ func (a *API) dataset(ctx context.Context, in datasetIn) (catalog.Dataset, error
 	return a.store.FindDataset(ctx, in.project(), in.Dataset)
 }
 
-// write is a request that changes something: who asks, what for, and how its result is told.
+// write is a request that changes something: who is asking, what to do, and how to answer.
 type write[T any] struct {
 	c           *fiber.Ctx
 	header      headerIn
-	fingerprint string // of the body, where it is not JSON
-	about       string // what is done, for a progress resource
+	fingerprint string // of a body that is not JSON
+	about       string // what is being done, for the progress resource
 	do          func(ctx context.Context, r storage.Request) (T, error)
-	tell        func(T) (calls.Answer, error) // how a result is told
+	tell        func(T) (calls.Answer, error) // makes the answer of a result
 	after       func()                        // frees what do needed, whether it ran or not
 	dry         bool                          // only tell what would be done
 }
@@ -125,7 +125,7 @@ func preview[T any](w write[T]) error {
 	return ok(w.c, fields)
 }
 
-// run does a write: once, where it has an Idempotency-Key; later, where it prefers so.
+// run performs a write: exactly once if it has an Idempotency-Key, as a job if it has Prefer: respond-async.
 func run[T any](a *API, w write[T]) error {
 	if w.dry {
 		return preview(w)
@@ -162,7 +162,7 @@ func run[T any](a *API, w write[T]) error {
 	return send(w.c, told)
 }
 
-// promise is the answer to a write that is done later: where its progress is.
+// promise returns the answer to a write that runs as a job: where its progress is.
 func promise(job catalog.Job) (json.RawMessage, error) {
 	told, err := say(http.StatusAccepted, "/api/v1/progress/"+job.ID, progressView(job))
 	if err != nil {
@@ -171,7 +171,7 @@ func promise(job catalog.Job) (json.RawMessage, error) {
 	return told.Keep()
 }
 
-// failure is the answer of a job that has failed, as it is kept.
+// failure returns the answer of a failed job, as it is stored.
 func (a *API) failure(err error, job string) json.RawMessage {
 	status, fields := a.host.Problem(err, job)
 	told, err := say(status, "", fields)
@@ -182,7 +182,7 @@ func (a *API) failure(err error, job string) json.RawMessage {
 	return kept
 }
 
-// call is the write as every face makes one.
+// call converts the write to the form that all faces share.
 func (w write[T]) call(a *API) (calls.Call[T], error) {
 	call := calls.Call[T]{
 		Request: storage.Request{User: host.User(w.c), ExpectedHead: w.header.ExpectedHead},

@@ -1,7 +1,7 @@
-// Package api is the native REST face and the dataset-version routes of seed 000, over storage and compare.
+// Package api is the native REST face, and the dataset-version routes of seed 000, on top of storage and compare.
 //
-// Each route is one entry of a table, with the structs of what it takes and gives: the router and the OpenAPI document
-// are both made of it. Errors are problem+json; the mapping from their kinds is in one place, problem.go.
+// Each route is one entry of a table, with the structs of its request and answer: the router and the OpenAPI document
+// are both made from it. Errors are problem+json; the mapping from their kinds is in one place, host/problem.go.
 package api
 
 import (
@@ -19,7 +19,7 @@ import (
 	"rowback/storage"
 )
 
-// Options are what the face needs to know.
+// Options configure the face.
 type Options struct {
 	Version   string
 	Log       *slog.Logger
@@ -36,7 +36,7 @@ type API struct {
 	doc     []byte
 }
 
-// New makes the face of a store, as a part of a host.
+// New returns the face of a store, served by a host.
 func New(store *storage.Store, h *host.Host, o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -51,7 +51,7 @@ func New(store *storage.Store, h *host.Host, o Options) (*API, error) {
 	return a, err
 }
 
-// Mount adds the routes to an application. It answers what no face before it has, so it is the last.
+// Mount adds the routes to an application. It answers everything that no earlier face has answered, so it comes last.
 func (a *API) Mount(app *fiber.App) {
 	app.Use(a.authenticate)
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
@@ -65,32 +65,36 @@ func (a *API) Mount(app *fiber.App) {
 	app.Use(a.nothingThere)
 }
 
-// openPaths are the paths that need no token: they tell nothing of the data.
+// openPaths are the paths that need no token: they reveal nothing of the data.
 var openPaths = []string{"/healthz", "/readyz", "/openapi.json", "/docs"}
 
 func isOpen(path string) bool {
 	return slices.ContainsFunc(openPaths, func(o string) bool { return path == o || strings.HasPrefix(path, o+"/") })
 }
 
-// authenticate finds out who asks. Where the server has tokens, everything needs one that is not open.
+// authenticate finds out who is asking. If the server has tokens, every path that is not open needs one.
 func (a *API) authenticate(c *fiber.Ctx) error {
 	if user, _ := a.host.Identify(c); user == "" && !isOpen(c.Path()) {
-		return fiber.NewError(http.StatusUnauthorized, "Authentication required: send the header Authorization: Bearer <token>, or log in again where a login has ended.")
+		return fiber.NewError(http.StatusUnauthorized,
+			"Authentication required: send the header Authorization: Bearer <token>, or log in again if your session has ended.")
 	}
 	return c.Next()
 }
 
-// nothingThere answers what no route has taken.
+// nothingThere answers requests that match no route.
 func (a *API) nothingThere(c *fiber.Ctx) error {
 	methods := a.methodsAt(c.Path())
 	if len(methods) == 0 {
-		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s %s. See /manual/ and /openapi.json for what there is.", c.Method(), c.Path()))
+		return fiber.NewError(http.StatusNotFound,
+			fmt.Sprintf("There is nothing at %s %s. See /manual/ and /openapi.json for the available routes.",
+				c.Method(), c.Path()))
 	}
 	c.Set("Allow", strings.Join(methods, ", "))
-	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
+	return fiber.NewError(http.StatusMethodNotAllowed,
+		fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
 }
 
-// methodsAt lists the methods of a path, by its most literal routes.
+// methodsAt lists the methods of the most literal routes that match a path.
 func (a *API) methodsAt(path string) (methods []string) {
 	variables := math.MaxInt
 	for _, r := range a.routes() {
@@ -107,13 +111,13 @@ func (a *API) methodsAt(path string) (methods []string) {
 	return methods
 }
 
-// matches tells whether a path is one of a route's.
+// matches reports whether a path matches a route.
 func matches(route, path string) bool {
 	want, have := strings.Split(route, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
 	return slices.EqualFunc(want, have, func(w, h string) bool { return w == h || strings.HasPrefix(w, "{") && h != "" })
 }
 
-// fiberPath writes a path of the OpenAPI document as Fiber wants it.
+// fiberPath converts a path of the OpenAPI document to Fiber's notation.
 func fiberPath(path string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(path)
 }

@@ -26,7 +26,7 @@ type backupView struct {
 	SHA256      string    `json:"sha256"`
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
-	Archive     string    `json:"archive" description:"Where the archive can be had."`
+	Archive     string    `json:"archive" description:"The URL of the archive."`
 }
 
 func backupPath(b catalog.Backup) string {
@@ -57,7 +57,7 @@ func (a *API) createBackup(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Backup]{
-		c: c, header: in.headerIn, about: "Making the backup",
+		c: c, header: in.headerIn, about: "Creating the backup",
 		tell: func(b catalog.Backup) (calls.Answer, error) {
 			return say(http.StatusCreated, backupPath(b), viewBackup(b))
 		},
@@ -142,12 +142,12 @@ func (a *API) deleteBackup(c *fiber.Ctx) error {
 type restoreBackupIn struct {
 	oneBackupIn
 	headerIn
-	Name    string `json:"name" description:"Make a new dataset of this name, instead of restoring this one."`
+	Name    string `json:"name" description:"Create a new dataset with this name, instead of restoring this one."`
 	Project int64  `json:"project_id" description:"Of the new dataset."`
 	Message string `json:"message"`
 }
 
-// restoreBackup brings the dataset back to a backup, as one commit, or makes a new dataset out of it.
+// restoreBackup restores the dataset from a backup, as one commit, or creates a new dataset from it.
 func (a *API) restoreBackup(c *fiber.Ctx) error {
 	var in restoreBackupIn
 	if err := a.bind(c, &in); err != nil {
@@ -159,7 +159,7 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 	}
 	if in.Name != "" {
 		return run(a, write[snapshot.State]{
-			c: c, header: in.headerIn, about: "Making a dataset out of the backup", tell: tellDataset(http.StatusCreated),
+			c: c, header: in.headerIn, about: "Creating a dataset from the backup", tell: tellDataset(http.StatusCreated),
 			do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 				r.Message = in.Message
 				return withBackup(ctx, a, b, func(archive *storage.File) (snapshot.State, error) {
@@ -179,8 +179,10 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 	})
 }
 
-// withBackup does something with a backup's archive.
-func withBackup[T any](ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error)) (result T, err error) {
+// withBackup opens a backup's archive for a function.
+func withBackup[T any](
+	ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error),
+) (result T, err error) {
 	archive, err := a.store.OpenBackup(ctx, b, false)
 	if err != nil {
 		return result, err
@@ -195,7 +197,7 @@ type importBackupIn struct {
 	ProjectID int64  `query:"project_id" default:"1" json:"-"`
 }
 
-// importBackup makes a dataset out of an archive that the client sends.
+// importBackup creates a dataset from an archive that the client sends.
 func (a *API) importBackup(c *fiber.Ctx) error {
 	var in importBackupIn
 	if err := a.bind(c, &in); err != nil {
@@ -207,7 +209,7 @@ func (a *API) importBackup(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[snapshot.State]{
-		c: c, header: in.headerIn, about: "Making a dataset out of the backup", fingerprint: fingerprint,
+		c: c, header: in.headerIn, about: "Creating a dataset from the backup", fingerprint: fingerprint,
 		tell:  tellDataset(http.StatusCreated),
 		after: func() { os.Remove(path) },
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {

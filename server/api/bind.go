@@ -15,12 +15,12 @@ import (
 	"rowback/storage/fault"
 )
 
-// maxJSON is how large the JSON body of a request may be that is not records, bytes.
+// maxJSON is the largest JSON body that is not records, in bytes.
 const maxJSON = 4 << 20
 
-// bind fills the struct that in points to from a request, by its fields' tags: path, query, header, or json for the
-// body. Tag required asks for the field. Fields that are missing or of another type are refused, by name (422); a body
-// that is no JSON is malformed (400). The same tags make the OpenAPI document.
+// bind fills the struct that in points to from a request, following its fields' tags: path, query, header, or json for
+// the body. A field with the tag required must be present. A field that is missing or has the wrong type is refused by
+// name (422); a body that is not JSON is malformed (400). The OpenAPI document is made from the same tags.
 func (a *API) bind(c *fiber.Ctx, in any) error {
 	v := reflect.ValueOf(in).Elem()
 	if err := checkParameters(c, v.Type()); err != nil {
@@ -58,7 +58,7 @@ func bindFields(c *fiber.Ctx, v reflect.Value) error {
 	return nil
 }
 
-// valueOf returns the text that a request has for a field, if it is not one of the body.
+// valueOf returns the text that a request has for a field outside the body.
 func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error) {
 	if name, ok := f.Tag.Lookup("path"); ok {
 		text, err := url.PathUnescape(c.Params(name))
@@ -77,7 +77,8 @@ func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error)
 }
 
 func fieldName(f reflect.StructField) string {
-	for _, tag := range []string{"path", "query", "header", "json"} { // a field has one of them, and json:"-" beside the others
+	// a field has one of them; the first three come with json:"-"
+	for _, tag := range []string{"path", "query", "header", "json"} {
 		if name, ok := f.Tag.Lookup(tag); ok {
 			name, _, _ = strings.Cut(name, ",")
 			return name
@@ -145,7 +146,7 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 		return err
 	}
 	if len(strings.TrimSpace(string(body))) == 0 {
-		return nil // what is required is asked for by name
+		return nil // bindFields refuses required fields that are missing
 	}
 	if err := storage.CheckDepth(body); err != nil {
 		return err
@@ -160,7 +161,9 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	case errors.As(err, &mistyped):
 		return invalid(mistyped.Field, "must be "+kindName(mistyped.Type)+", not "+mistyped.Value)
 	case err != nil:
-		return &fault.Error{Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+		return &fault.Error{
+			Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error(),
+		}
 	}
 	return nil
 }
@@ -181,10 +184,10 @@ func kindName(t reflect.Type) string {
 	return "an object"
 }
 
-// smallBody reads a body that is not records, once: a second reading gets the same.
+// smallBody reads a body that is not records. Reading it again returns the same bytes.
 func (a *API) smallBody(c *fiber.Ctx) ([]byte, error) { return a.host.ReadBody(c, maxJSON) }
 
-// invalid refuses a request's field, naming it.
+// invalid returns the error of a request's field, by name.
 func invalid(field, why string) error {
 	e := &fault.Error{Kind: fault.Invalid, Code: "invalid_field", Detail: field + ": " + why}
 	return e.With("field", field)

@@ -53,10 +53,12 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	w := write[catalog.Commit]{c: c, header: in.headerIn, dry: in.DryRun, about: "Committing records", tell: tellCommit, fingerprint: "no body"}
+	w := write[catalog.Commit]{
+		c: c, header: in.headerIn, dry: in.DryRun, about: "Committing records", tell: tellCommit, fingerprint: "no body",
+	}
 	switch {
 	case in.Where != "" && mode != catalog.Delete:
-		return invalid("where", "goes with mode=delete only")
+		return invalid("where", "is only for mode=delete")
 	case in.Where == "":
 		if change.Upload, w.fingerprint, err = a.stage(c); err != nil {
 			return err
@@ -102,7 +104,7 @@ func (a *API) listCommits(c *fiber.Ctx) error {
 		return err
 	} else if after != "" {
 		if before, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return invalid("cursor", "is not one that a list gave")
+			return invalid("cursor", "is not a cursor that this list returned")
 		}
 	}
 	commits, err := a.store.Commits(c.UserContext(), d.ID, before, limit+1)
@@ -171,13 +173,13 @@ type askRollbackIn struct {
 	Policy string `query:"policy" default:"stack" enum:"stack,records" json:"-"`
 }
 
-// blockerView is a later commit that is in the way.
+// blockerView is a later commit that blocks a rollback.
 type blockerView struct {
 	commitView
 	OverlappingRecords int64 `json:"overlapping_records" description:"Records that both commits touched."`
 }
 
-// rollbackView tells whether a commit can be rolled back.
+// rollbackView reports whether a commit can be rolled back.
 type rollbackView struct {
 	IsBlocked       bool          `json:"is_blocked"`
 	Detail          string        `json:"detail"`
@@ -275,7 +277,7 @@ func (a *API) createRestore(c *fiber.Ctx) error {
 	})
 }
 
-// commitFile sends one of the files that a commit wrote.
+// commitFile returns a handler that sends one of the files that a commit wrote.
 func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		var in oneCommitIn
@@ -294,7 +296,8 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		return a.sendFile(c, stored, "application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind), k.CreatedAt)
+		return a.sendFile(c, stored, "application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind),
+			k.CreatedAt)
 	}
 }
 

@@ -24,13 +24,13 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// formatIn chooses how records are written.
+// formatIn selects the format of records.
 type formatIn struct {
-	Format string `query:"format" enum:"arrow,parquet,csv,ndjson,json" description:"Wins over Accept." json:"-"`
+	Format string `query:"format" enum:"arrow,parquet,csv,ndjson,json" description:"Takes precedence over Accept." json:"-"`
 	Accept string `header:"Accept" json:"-"`
 }
 
-// format is the one that is asked for: JSON where nothing is.
+// format returns the requested format, JSON by default.
 func (in formatIn) format() (intake.Format, error) {
 	if in.Format != "" {
 		f := intake.Format(in.Format)
@@ -54,7 +54,8 @@ func (in formatIn) format() (intake.Format, error) {
 			return intake.JSON, nil
 		}
 	}
-	return "", fiber.NewError(http.StatusNotAcceptable, fmt.Sprintf("Accept %q names no format that records can be had in. Use ?format= arrow, parquet, csv, ndjson or json.", in.Accept))
+	return "", fiber.NewError(http.StatusNotAcceptable,
+		fmt.Sprintf("Accept %q names no supported format. Use ?format= arrow, parquet, csv, ndjson or json.", in.Accept))
 }
 
 type dataIn struct {
@@ -62,7 +63,7 @@ type dataIn struct {
 	formatIn
 	Columns []string `query:"columns" description:"Names, comma-separated." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
-	OrderBy string   `query:"order_by" description:"Names, comma-separated; each may have asc or desc after it, or - before it." json:"-"`
+	OrderBy string   `query:"order_by" description:"Names, comma-separated; each may be followed by asc or desc, or preceded by -." json:"-"`
 	Limit   *int64   `query:"limit" minimum:"0" json:"-"`
 	Offset  *int64   `query:"offset" minimum:"0" json:"-"`
 }
@@ -90,24 +91,26 @@ func (a *API) getData(c *fiber.Ctx) error {
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
 	each := a.host.QueryTimeout()
-	if sandboxed { // it has one of few places
+	if sandboxed { // it occupies one of a few sandboxes
 		each = 0
 	}
-	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format, host.Result{First: a.host.QueryTimeout(), Each: each}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-		cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
-			if !sandboxed {
-				return a.store.Conn(ctx)
+	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format,
+		host.Result{First: a.host.QueryTimeout(), Each: each},
+		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+			cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
+				if !sandboxed {
+					return a.store.Conn(ctx)
+				}
+				return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
+			})
+			if in.Where != "" {
+				err = clientsql.Explain(err)
 			}
-			return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
+			return cut, err
 		})
-		if in.Where != "" {
-			err = clientsql.Explain(err)
-		}
-		return cut, err
-	})
 }
 
-// filter opens a sandbox for records that a condition selects; an empty one selects all.
+// filter opens a sandbox for the records that a condition selects; an empty condition selects all.
 func (a *API) filter(ctx context.Context, snap *snapshot.Snapshot, where string, files []string) (*duck.Conn, error) {
 	box, err := a.store.Filter(ctx, snap, false, files)
 	if err != nil || where == "" {
@@ -120,8 +123,11 @@ func (a *API) filter(ctx context.Context, snap *snapshot.Snapshot, where string,
 	return box, nil
 }
 
-// writeRows writes the result of a query of ours, on a connection that it opens.
-func (a *API) writeRows(ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string, open func() (*duck.Conn, error)) (output.Cut, error) {
+// writeRows writes the result of one of our own queries, on a connection that it opens.
+func (a *API) writeRows(
+	ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string,
+	open func() (*duck.Conn, error),
+) (output.Cut, error) {
 	conn, err := open()
 	if err != nil {
 		return output.Whole, err
@@ -130,8 +136,8 @@ func (a *API) writeRows(ctx context.Context, q output.Query, format intake.Forma
 	return output.Write(ctx, conn, q, format, w, scratch)
 }
 
-// query is the SQL of the records that are asked for. Conditions and derivations are the clients', and run in a sandbox
-// that has the records as a view; everything else was checked against the columns.
+// query returns the SQL for the requested records. Conditions and derivations are written by clients, and run in a
+// sandbox that has the records as a view; everything else has been checked against the columns.
 func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool, err error) {
 	all := snap.TableColumns()
 	if q.Columns, err = choose(all, in.Columns); err != nil {
@@ -171,7 +177,7 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 	return q, sandboxed, nil
 }
 
-// choose returns the named columns, or all.
+// choose returns the named columns, or all columns if there are no names.
 func choose(all []schema.Column, names []string) ([]schema.Column, error) {
 	if len(names) == 0 {
 		return all, nil
@@ -183,7 +189,7 @@ func choose(all []schema.Column, names []string) ([]schema.Column, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(out[:i], func(o schema.Column) bool { return o.ID == c.ID }) {
-			return nil, invalid("columns", fmt.Sprintf("column %q is there twice", c.Name))
+			return nil, invalid("columns", fmt.Sprintf("column %q is named twice", c.Name))
 		}
 		out[i] = c
 	}
@@ -197,12 +203,13 @@ func column(all []schema.Column, name, field string) (schema.Column, error) {
 		for k, c := range all {
 			have[k] = c.Name
 		}
-		return schema.Column{}, invalid(field, fmt.Sprintf("there is no column %q; there are %s", name, strings.Join(have, ", ")))
+		return schema.Column{}, invalid(field,
+			fmt.Sprintf("there is no column %q; there are %s", name, strings.Join(have, ", ")))
 	}
 	return all[i], nil
 }
 
-// orderBy is the SQL of an order, and the columns that it goes by.
+// orderBy returns the SQL of an order, and its columns.
 func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, err error) {
 	var list []string
 	for part := range strings.SplitSeq(text, ",") {
@@ -235,7 +242,7 @@ type compareIn struct {
 	datasetIn
 	From      string `query:"from" required:"true" json:"-"`
 	To        string `query:"to" default:"head" json:"-"`
-	ToDataset string `query:"to_dataset" description:"Id, or name in the same project, of a fork or an upstream that to is a ref of; none: the same dataset." json:"-"`
+	ToDataset string `query:"to_dataset" description:"Id, or name in the same project, of the fork or upstream that to belongs to; by default the same dataset." json:"-"`
 }
 
 // pair finds the two snapshots that a request compares.
@@ -260,7 +267,11 @@ func (a *API) pair(ctx context.Context, in compareIn) (from, to *snapshot.Snapsh
 func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (catalog.Dataset, error) {
 	other, err := a.store.FindDataset(ctx, in.project(), in.ToDataset)
 	if err == nil && other.FamilyID != d.FamilyID {
-		e := &fault.Error{Kind: fault.Invalid, Code: "not_family", Detail: fmt.Sprintf("Dataset '%s' is neither a fork of '%s' nor what it was forked from: they share no history to compare by.", other.Name, d.Name)}
+		e := &fault.Error{
+			Kind: fault.Invalid, Code: "not_family",
+			Detail: fmt.Sprintf("Dataset '%s' is neither a fork nor the upstream of '%s': they share no history to compare.",
+				other.Name, d.Name),
+		}
 		err = e.With("field", "to_dataset")
 	}
 	return other, err
@@ -330,7 +341,8 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	q := output.Query{SQL: sql, Columns: columns}
-	return a.stream(c, "diff", format, host.Result{First: a.host.QueryTimeout(), Each: a.host.QueryTimeout()}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-		return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
-	})
+	return a.stream(c, "diff", format, host.Result{First: a.host.QueryTimeout(), Each: a.host.QueryTimeout()},
+		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
+		})
 }

@@ -31,11 +31,11 @@ func (in pageIn) limit() (int, error) {
 	return *in.Limit, nil
 }
 
-// after is what the last page ended with; empty for the first.
+// after returns the last entry of the previous page; empty for the first page.
 func (in pageIn) after() (string, error) {
 	text, err := base64.RawURLEncoding.DecodeString(in.Cursor)
 	if err != nil {
-		return "", invalid("cursor", "is not one that a list gave")
+		return "", invalid("cursor", "is not a cursor that this list returned")
 	}
 	return string(text), nil
 }
@@ -49,7 +49,7 @@ type createDatasetIn struct {
 	headerIn
 	Name           string           `json:"name" required:"true" minLength:"1" maxLength:"255"`
 	ProjectID      *int64           `json:"project_id"`
-	Key            []string         `json:"key" description:"Key columns; none: the server assigns _id."`
+	Key            []string         `json:"key" description:"Key columns; without any, the server assigns _id."`
 	QualityColumn  string           `json:"quality_column"`
 	CategoryColumn string           `json:"category_column"`
 	Description    string           `json:"description"`
@@ -76,7 +76,7 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 	})
 }
 
-// tellDataset tells of a dataset that was just made or brought back.
+// tellDataset makes the answer of a dataset that was just created or restored.
 func tellDataset(status int) func(made snapshot.State) (calls.Answer, error) {
 	return func(made snapshot.State) (calls.Answer, error) {
 		return say(status, "/api/v1/datasets/"+made.Dataset.ID, viewDataset(made))
@@ -86,7 +86,7 @@ func tellDataset(status int) func(made snapshot.State) (calls.Answer, error) {
 type listDatasetsIn struct {
 	pageIn
 	ProjectID int64 `query:"project_id" description:"Only of this project." json:"-"`
-	Deleted   bool  `query:"deleted" description:"Those that are deleted, instead of those that are not." json:"-"`
+	Deleted   bool  `query:"deleted" description:"Deleted datasets instead of the others." json:"-"`
 }
 
 type datasetList struct {
@@ -107,7 +107,8 @@ func (a *API) listDatasets(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	states, err := a.store.Datasets(c.UserContext(), catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
+	states, err := a.store.Datasets(c.UserContext(),
+		catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,8 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.EditDataset(ctx, d.ID, storage.Edit{
-				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
+				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn,
+				CategoryColumn: in.CategoryColumn,
 			}, r)
 		},
 	})
@@ -195,7 +197,8 @@ func (a *API) deleteDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.store.DeleteDataset(c.UserContext(), d.ID, storage.Request{User: host.User(c), ExpectedHead: in.ExpectedHead}); err != nil {
+	if err := a.store.DeleteDataset(c.UserContext(), d.ID,
+		storage.Request{User: host.User(c), ExpectedHead: in.ExpectedHead}); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -207,7 +210,7 @@ func (a *API) undeleteDataset(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[snapshot.State]{
-		c: c, header: in.headerIn, about: "Bringing the dataset back", tell: tellDataset(http.StatusOK),
+		c: c, header: in.headerIn, about: "Restoring the dataset", tell: tellDataset(http.StatusOK),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.UndeleteDataset(ctx, in.Dataset, r)
 		},
@@ -226,7 +229,7 @@ func (in refIn) ref() string {
 	return in.Ref
 }
 
-// stateAt is the state of the dataset and the ref that a request names.
+// stateAt returns the state of a dataset at the ref that a request names.
 func (a *API) stateAt(c *fiber.Ctx, in *refIn) (snapshot.State, error) {
 	if err := a.bind(c, in); err != nil {
 		return snapshot.State{}, err
@@ -247,7 +250,7 @@ func (a *API) getSchema(c *fiber.Ctx) error {
 	return ok(c, viewSchema(in.ref(), s))
 }
 
-// refsView is what names states of a dataset.
+// refsView lists the names of a dataset's states.
 type refsView struct {
 	Head       int64           `json:"head"`
 	Versions   []versionView   `json:"versions"`
@@ -277,7 +280,7 @@ func (a *API) getRefs(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
-// validation tells whether the files of a state are what was written.
+// validation reports whether the files of a state still have the bytes that were written.
 type validation struct {
 	Ref    string `json:"ref"`
 	Commit int64  `json:"commit"`
@@ -301,12 +304,16 @@ func (a *API) validate(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := validation{Ref: in.ref(), Commit: snap.Commit.ID, Valid: true, Files: len(snap.Files()), Detail: "Every file is what was written."}
+	out := validation{
+		Ref: in.ref(), Commit: snap.Commit.ID, Valid: true, Files: len(snap.Files()),
+		Detail: "Every file matches its checksum.",
+	}
 	for _, f := range snap.Files() {
 		out.Bytes += f.Bytes
 	}
 	if err := a.store.Verify(ctx, snap); fault.KindOf(err) == fault.Corrupt {
-		out.Valid, out.Detail = false, "A file is missing or not what was written: this state can't be restored. The server's log names it."
+		out.Valid, out.Detail = false, "A file is missing or does not match its checksum, so this state can't be "+
+			"restored. The server's log names the file."
 	} else if err != nil {
 		return err
 	}

@@ -12,10 +12,10 @@ import (
 
 // partIn is how a client asks for a part of a file, or for none of it (RFC 9110, sections 13 and 14).
 type partIn struct {
-	Range       string `header:"Range" description:"Such as bytes=0-99 or bytes=-100: 206 with that part." json:"-"`
-	IfRange     string `header:"If-Range" description:"An ETag or a time: the whole file where it is another one by now." json:"-"`
-	IfMatch     string `header:"If-Match" description:"ETags: 412 where the file has none of them." json:"-"`
-	IfNoneMatch string `header:"If-None-Match" description:"ETags: 304 where the file has one of them." json:"-"`
+	Range       string `header:"Range" description:"Such as bytes=0-99 or bytes=-100: answered with 206 and that part." json:"-"`
+	IfRange     string `header:"If-Range" description:"An ETag or a time: if the file has changed, all of it is sent." json:"-"`
+	IfMatch     string `header:"If-Match" description:"ETags: 412 if the file has none of them." json:"-"`
+	IfNoneMatch string `header:"If-None-Match" description:"ETags: 304 if the file has one of them." json:"-"`
 }
 
 type dataFileIn struct {
@@ -23,8 +23,8 @@ type dataFileIn struct {
 	partIn
 }
 
-// getParquet answers with the records at a ref as one Parquet file, or a part of it: the same bytes under the same ETag,
-// so that a reader can take a few columns of a few row groups, request by request.
+// getParquet sends the records at a ref as one Parquet file, or a part of it: the same bytes under the same ETag,
+// so that a reader can fetch a few columns of a few row groups, request by request.
 func (a *API) getParquet(c *fiber.Ctx) error {
 	var in dataFileIn
 	if err := a.bind(c, &in); err != nil {
@@ -45,18 +45,20 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	c.Set("Cache-Control", "private, no-cache") // the ref may be another commit by now
+	c.Set("Cache-Control", "private, no-cache") // the ref may name another commit later
 	modified := d.CreatedAt
 	if snap.Commit.ID > 0 {
 		modified = snap.Commit.CreatedAt
 	}
-	return a.sendFile(c, f, "application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID), modified)
+	return a.sendFile(c, f, "application/vnd.apache.parquet", fmt.Sprintf("%s-%d.parquet", d.Name, snap.Commit.ID),
+		modified)
 }
 
-// sendFile answers with a file of the store, or with the part of it that the request asks for, and closes it.
+// sendFile sends a file of the store, or the part of it that the request asks for, and closes it.
 func (a *API) sendFile(c *fiber.Ctx, f *storage.File, media, name string, modified time.Time) error {
-	return a.host.SendFile(c, host.File{ReadSeekCloser: f, Checksum: f.Checksum, Media: media, Name: name, Modified: modified})
+	return a.host.SendFile(c,
+		host.File{ReadSeekCloser: f, Checksum: f.Checksum, Media: media, Name: name, Modified: modified})
 }
 
-// asksForPart reports whether a request is one of several for parts of a file.
+// asksForPart reports whether a request is likely to be one of several for parts of a file.
 func asksForPart(c *fiber.Ctx) bool { return c.Get("Range") != "" }

@@ -13,7 +13,7 @@ import (
 type forkIn struct {
 	datasetIn
 	headerIn
-	Name        string  `json:"name" description:"Of the fork; empty: FORK #n of this dataset's."`
+	Name        string  `json:"name" description:"Of the fork; by default FORK #n of this dataset's name."`
 	Description *string `json:"description" description:"Of the fork; null: this dataset's."`
 	Ref         string  `json:"ref" default:"head" description:"Where the fork starts."`
 	Project     int64   `json:"project_id" description:"Of the fork; 0: this dataset's."`
@@ -33,7 +33,8 @@ func (a *API) createFork(c *fiber.Ctx) error {
 		c: c, header: in.headerIn, about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
-			return a.store.Fork(ctx, d.ID, storage.NewFork{Name: in.Name, Description: in.Description, ProjectID: in.Project, Ref: in.Ref}, r)
+			return a.store.Fork(ctx, d.ID,
+				storage.NewFork{Name: in.Name, Description: in.Description, ProjectID: in.Project, Ref: in.Ref}, r)
 		},
 	})
 }

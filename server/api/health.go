@@ -16,13 +16,13 @@ type statusView struct {
 // readyView is the answer of a server that can take a commit.
 type readyView struct {
 	statusView
-	DamagedFiles int              `json:"damaged_files" description:"Stored files that are not what was written: they are refused. The status is degraded, then."`
-	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for whoever may read the data."`
+	DamagedFiles int              `json:"damaged_files" description:"Stored files that don't match their checksum and are refused. If there are any, the status is degraded."`
+	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for users who may read the data."`
 }
 
 func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.options.Version}) }
 
-// readyz reports whether the server can take a commit. A damaged file does not keep it from that.
+// readyz reports whether the server can take a commit. A damaged file does not prevent that.
 func (a *API) readyz(c *fiber.Ctx) error {
 	if err := a.store.Ready(c.UserContext()); err != nil {
 		return err
@@ -38,38 +38,41 @@ func (a *API) readyz(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
-// Collectors are what /metrics tells of the stored files and their disk.
+// Collectors are the metrics of the stored files and their disk.
 func Collectors(s *storage.Store) []prometheus.Collector {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	return []prometheus.Collector{
-		gauge("rowback_damaged_files", "Stored files that are not what was written: they are refused.", func() float64 {
+		gauge("rowback_damaged_files", "Stored files that don't match their checksum and are refused.", func() float64 {
 			return float64(len(s.Damaged()))
 		}),
-		gauge("rowback_disk_free_bytes", "What an ordinary program can still write to the data directory's disk.", func() float64 {
-			return float64(s.FreeBytes())
-		}),
-		gauge("rowback_scrub_running", "1 while every stored file is being read.", func() float64 {
+		gauge("rowback_disk_free_bytes", "Bytes that an unprivileged process can still write to the data directory's disk.",
+			func() float64 {
+				return float64(s.FreeBytes())
+			}),
+		gauge("rowback_scrub_running", "1 while a scrub reads every stored file.", func() float64 {
 			if s.ScrubState().Running {
 				return 1
 			}
 			return 0
 		}),
-		gauge("rowback_scrub_files", "Files that this scrub, or the last, has read.", func() float64 {
+		gauge("rowback_scrub_files", "Files read by the current scrub, or else by the last.", func() float64 {
 			return float64(s.ScrubState().Files)
 		}),
-		gauge("rowback_scrub_bytes", "Bytes that this scrub, or the last, has read.", func() float64 {
+		gauge("rowback_scrub_bytes", "Bytes read by the current scrub, or else by the last.", func() float64 {
 			return float64(s.ScrubState().Bytes)
 		}),
-		gauge("rowback_scrub_completed_timestamp_seconds", "When a scrub last came to its end; 0: none has since the start.", func() float64 {
-			if at := s.ScrubState().Completed; !at.IsZero() {
-				return float64(at.UnixMilli()) / 1000
-			}
-			return 0
-		}),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Scrubs that came to their end."}, func() float64 {
-			return float64(s.ScrubState().Done)
-		}),
+		gauge("rowback_scrub_completed_timestamp_seconds", "When the last scrub was completed; 0: none since the start.",
+			func() float64 {
+				if at := s.ScrubState().Completed; !at.IsZero() {
+					return float64(at.UnixMilli()) / 1000
+				}
+				return 0
+			}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Completed scrubs."},
+			func() float64 {
+				return float64(s.ScrubState().Done)
+			}),
 	}
 }

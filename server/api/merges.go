@@ -18,10 +18,10 @@ type mergeIn struct {
 	headerIn
 	previewIn
 	Source       string               `json:"source" required:"true" description:"Id, or name in the same project, of the dataset whose actions are played."`
-	Autorollback *bool                `json:"autorollback" default:"true" description:"true: any conflict, and nothing changes. false: what comes before the conflict stands."`
+	Autorollback *bool                `json:"autorollback" default:"true" description:"true: a conflict undoes the whole merge. false: the actions before the conflict are kept."`
 	Filter       *storage.MergeFilter `json:"filter" description:"Only actions with one of these keys or hashes."`
-	Remember     bool                 `json:"remember" description:"What the filter skips is not played by later merges, unless they name it."`
-	DryRun       bool                 `json:"dry_run" description:"Only tell what would happen."`
+	Remember     bool                 `json:"remember" description:"Later merges do not play what the filter skips, unless they name it."`
+	DryRun       bool                 `json:"dry_run" description:"Only report what would happen."`
 	Message      string               `json:"message"`
 }
 
@@ -38,13 +38,16 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	m := storage.Merge{Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember, DryRun: in.DryRun || in.previewIn.DryRun}
+	m := storage.Merge{
+		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
+		DryRun: in.DryRun || in.previewIn.DryRun,
+	}
 	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			r.Message = in.Message
 			merged, err := a.store.Merge(ctx, d.ID, m, r)
-			if err == nil && m.DryRun { // which keeps nothing itself
+			if err == nil && m.DryRun { // it has no transaction that would store the answer
 				err = a.store.KeepAnswer(ctx, r, merged)
 			}
 			return merged, err
@@ -54,15 +57,15 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 
 // mergeView is a merge with what it played, oldest first.
 type mergeView struct {
-	Commit *commitView  `json:"commit" description:"null where there was nothing to do, or on a dry run."`
+	Commit *commitView  `json:"commit" description:"null if there was nothing to do, or on a dry run."`
 	Played []actionView `json:"played" description:"As they are in this dataset; on a dry run, in the source."`
 }
 
 // mergedView is what a merge did, or would do.
 type mergedView struct {
 	mergeView
-	Skipped   []actionView   `json:"skipped" description:"Of the source, left out by the filter or by what an earlier merge was told to remember."`
-	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would be in the way."`
+	Skipped   []actionView   `json:"skipped" description:"Of the source: left out by the filter, or remembered by an earlier merge."`
+	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would prevent the merge."`
 }
 
 // conflictView is why an action can't be played.
@@ -118,7 +121,8 @@ func (a *API) listMerges(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Actions(c.UserContext(), d.ID, storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
+	list, err := a.store.Actions(c.UserContext(), d.ID,
+		storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
 	if err != nil {
 		return err
 	}
@@ -143,7 +147,10 @@ func (a *API) getMerge(c *fiber.Ctx) error {
 		return err
 	}
 	if k.Mode != catalog.Merge {
-		return &fault.Error{Kind: fault.NotFound, Code: "merge_not_found", Detail: fmt.Sprintf("Commit %d is no merge; its mode is %s.", k.ID, k.Mode)}
+		return &fault.Error{
+			Kind: fault.NotFound, Code: "merge_not_found",
+			Detail: fmt.Sprintf("Commit %d is not a merge; its mode is %s.", k.ID, k.Mode),
+		}
 	}
 	found, err := a.detail(c.UserContext(), k)
 	if err != nil {

@@ -20,38 +20,40 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 )
 
-// route is one call: how it is asked for, what it takes and gives, and what answers it.
+// route is one call: its path, its request and answer, and its handler.
 type route struct {
 	method, path string
 	id, summary  string
 	tag          string
 	in           any      // struct with tags path, query, header and json; nil: nothing
-	body         []string // media types of a body that is not described by in
+	body         []string // media types of a body that in does not describe
 	status       int      // of success
 	also         int      // another one; 0: none
 	out          any      // what the answer's JSON is; nil: no body
-	media        []string // media types of an answer that is not described by out
-	problems     []int    // what else may come; 500 and 503 go without saying
+	media        []string // media types of an answer that out does not describe
+	problems     []int    // further statuses; 500 and 503 are added everywhere
 	handler      fiber.Handler
 }
 
-// Problem and Answer are named in the document after this package, whatever package they are made by: clients that are
-// generated from it keep their names.
+// Problem and Answer are named after this package in the document, whichever package defines them, so that generated
+// clients keep their names.
 type (
 	Problem host.Problem
 	Answer  calls.Answer
 )
 
-// bearer is the name of how tokens are sent.
+// bearer is the document's name for the way tokens are sent.
 const bearer = "bearer"
 
-// document is the OpenAPI 3.1 document of the routes.
+// document returns the OpenAPI 3.1 document of the routes.
 func (a *API) document() ([]byte, error) {
 	r := openapi31.NewReflector()
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
-		WithDescription("A versioning server for tabular datasets on Parquet. {dataset} is an id, or a name with ?project_id= (default 1). " +
-			"Every POST takes an Idempotency-Key; every write takes expected_head, and Prefer: respond-async where it may take long.")
-	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "Where the server has tokens (--token).")
+		WithDescription("A versioning server for tabular datasets on Parquet. " +
+			"{dataset} is an id, or a name with ?project_id= (default 1). " +
+			"Every POST takes an Idempotency-Key; every write takes expected_head, and Prefer: " +
+			"respond-async where it may take long.")
+	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens (--token).")
 	for _, rt := range a.routes() {
 		if err := describe(r, rt); err != nil {
 			return nil, err
@@ -101,7 +103,7 @@ func describe(r *openapi31.Reflector, rt route) error {
 	return r.AddOperation(op)
 }
 
-// bodyOfMedia is what a body of records looks like: an array of objects in JSON, else bytes.
+// bodyOfMedia describes a body of records: an array of objects in JSON, otherwise bytes.
 func bodyOfMedia(media string) any {
 	if media == "application/json" {
 		return []map[string]any{}
@@ -109,7 +111,7 @@ func bodyOfMedia(media string) any {
 	return nil
 }
 
-// takesPrefer tells whether a request may ask to be answered before the work is done.
+// takesPrefer reports whether a request may ask for an answer before the work is done.
 func takesPrefer(in any) bool {
 	if in == nil || reflect.TypeOf(in).Kind() != reflect.Struct {
 		return false
@@ -118,7 +120,7 @@ func takesPrefer(in any) bool {
 	return ok
 }
 
-// allProblems are the route's problems and those that may always come.
+// allProblems returns the route's problems and those that any route may have.
 func (rt route) allProblems() []int {
 	out := append(slices.Clone(rt.problems), http.StatusForbidden)
 	if !isOpen(rt.path) {
@@ -145,17 +147,18 @@ func (a *API) docsPage() fiber.Handler {
 	}
 }
 
-// inline are the scripts that a page has within itself.
+// inline matches the scripts within a page.
 var inline = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
 
-// docsPolicy lets a page of the documentation load its own files, run the scripts that it has within itself, by their
-// hashes, and ask this server. Its styles are set by its scripts.
+// docsPolicy lets a page of the documentation load its own files, run its inline scripts, by their
+// hashes, and send requests to this server. Its styles are set by its scripts.
 func docsPolicy(page []byte) string {
 	scripts := "script-src 'self'"
 	for _, found := range inline.FindAllSubmatch(page, -1) {
 		sum := sha256.Sum256(found[1])
 		scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return "default-src 'none'; " + scripts + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
+	return "default-src 'none'; " + scripts +
+		"; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

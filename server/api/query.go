@@ -18,9 +18,9 @@ type queryIn struct {
 	formatIn
 	SQL       string          `json:"sql" required:"true" description:"One SELECT. Tables are datasets: employees, \"employees@1.0.0\" (any ref), \"employees@1.0.0..1.0.1\" (the diff), and rowback.datasets, .commits, .versions, .actions."`
 	ProjectID int64           `json:"project_id" default:"1"`
-	Limit     *int64          `json:"limit" minimum:"0" description:"Rows of the answer at most. X-Rowback-Truncated tells whether there were more."`
-	TimeoutMS *int64          `json:"timeout_ms" minimum:"1" description:"At most the server's own limit (--query-timeout)."`
-	As        string          `json:"format" enum:"arrow,parquet,csv,ndjson,json" description:"As the query parameter, which wins over this."`
+	Limit     *int64          `json:"limit" minimum:"0" description:"The most rows to return. X-Rowback-Truncated says whether there were more."`
+	TimeoutMS *int64          `json:"timeout_ms" minimum:"1" description:"At most the server's limit (--query-timeout)."`
+	As        string          `json:"format" enum:"arrow,parquet,csv,ndjson,json" description:"As the query parameter, which takes precedence."`
 	Params    json.RawMessage `json:"params" description:"Values for ? and $1 as a list, for $name as an object."`
 }
 
@@ -47,10 +47,13 @@ func (a *API) getQuery(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	return a.query(c, queryIn{formatIn: in.formatIn, SQL: in.SQL, ProjectID: in.ProjectID, Limit: in.Limit, TimeoutMS: in.TimeoutMS, Params: json.RawMessage(in.Params)})
+	return a.query(c, queryIn{
+		formatIn: in.formatIn, SQL: in.SQL, ProjectID: in.ProjectID, Limit: in.Limit, TimeoutMS: in.TimeoutMS,
+		Params: json.RawMessage(in.Params),
+	})
 }
 
-// query answers with the result of a statement.
+// query sends the result of a statement.
 func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	format, err := in.format()
 	if err != nil {
@@ -60,13 +63,17 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	if err != nil {
 		return err
 	}
-	s := query.Statement{SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit, Bytes: a.options.MaxResult}
-	return a.stream(c, "result", format, host.Result{First: limit}, func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-		return query.Write(ctx, a.store, s, format, w, scratch)
-	})
+	s := query.Statement{
+		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
+		Bytes: a.options.MaxResult,
+	}
+	return a.stream(c, "result", format, host.Result{First: limit},
+		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+			return query.Write(ctx, a.store, s, format, w, scratch)
+		})
 }
 
-// timeout is how long the statement may take: what is asked for, but no more than the server allows.
+// timeout returns how long the statement may take: as long as requested, but no longer than the server allows.
 func (in queryIn) timeout(most time.Duration) (time.Duration, error) {
 	switch {
 	case in.TimeoutMS == nil:

@@ -7,14 +7,17 @@ import (
 	"rowback/storage/schema"
 )
 
-// Media types of bodies and answers that are records.
+// Media types of records, in bodies and answers.
 var (
-	recordMedia  = []string{"application/vnd.apache.parquet", "application/vnd.apache.arrow.stream", "text/csv", "application/x-ndjson", "application/json"}
+	recordMedia = []string{
+		"application/vnd.apache.parquet", "application/vnd.apache.arrow.stream", "text/csv", "application/x-ndjson",
+		"application/json",
+	}
 	parquetMedia = []string{"application/vnd.apache.parquet"}
 	tarMedia     = []string{"application/x-tar"}
 )
 
-// What may go wrong, beside what may always.
+// Statuses of the errors that a group of routes may have, in addition to those that any route may have.
 var (
 	finds  = []int{404, 422}
 	writes = []int{400, 404, 409, 422}
@@ -27,89 +30,326 @@ const (
 	versions = datasets + "/versions"
 )
 
-// routes is every call there is.
+// routes returns every route.
 func (a *API) routes() []route {
 	return slices.Concat(a.datasetRoutes(), a.collaborationRoutes())
 }
 
-// datasetRoutes are about one dataset at a time. Those of seed 000 come before {dataset}, which would match them.
+// datasetRoutes returns the routes about one dataset. Those of seed 000 come before {dataset}, which would match them
+// too.
 func (a *API) datasetRoutes() []route {
 	return []route{
-		{method: "GET", path: "/healthz", id: "healthz", tag: "server", summary: "The server runs", status: 200, out: statusView{}, handler: a.healthz},
-		{method: "GET", path: "/readyz", id: "readyz", tag: "server", summary: "The server can take a commit, and which stored files are damaged", status: 200, out: readyView{}, problems: []int{503}, handler: a.readyz},
-		{method: "GET", path: "/api/v1/progress/{id}", id: "getProgress", tag: "server", summary: "Work that was answered with 202", in: progressIn{}, status: 200, out: progress{}, problems: finds, handler: a.getProgress},
+		{
+			method: "GET", path: "/healthz", id: "healthz", tag: "server",
+			summary: "The server runs",
+			status:  200, out: statusView{}, handler: a.healthz,
+		},
+		{
+			method: "GET", path: "/readyz", id: "readyz", tag: "server",
+			summary: "The server can take a commit, and which stored files are damaged",
+			status:  200, out: readyView{}, problems: []int{503}, handler: a.readyz,
+		},
+		{
+			method: "GET", path: "/api/v1/progress/{id}", id: "getProgress", tag: "server",
+			summary: "Work that was answered with 202",
+			in:      progressIn{}, status: 200, out: progress{}, problems: finds, handler: a.getProgress,
+		},
 
-		{method: "GET", path: versions, id: "listVersions", tag: "versions", summary: "All versions of a dataset, the lowest number first", in: listVersionsIn{}, status: 200, out: seedVersions{}, problems: finds, handler: a.listVersions},
-		{method: "POST", path: versions + "/compare", id: "compareVersions", tag: "versions", summary: "Compare two versions", in: compareVersionsIn{}, status: 200, out: seedComparison{}, problems: writes, handler: a.compareVersions},
-		{method: "POST", path: versions + "/rollback", id: "rollbackVersion", tag: "versions", summary: "Roll a dataset back to a version", in: rollbackVersionIn{}, status: 200, out: seedMessage{}, problems: writes, handler: a.rollbackVersion},
-		{method: "POST", path: versions + "/increment", id: "incrementVersion", tag: "versions", summary: "Name the head with the next version", in: incrementIn{}, status: 200, out: seedIncrement{}, problems: writes, handler: a.incrementVersion},
-		{method: "GET", path: versions + "/latest", id: "latestVersion", tag: "versions", summary: "The highest active version", in: latestIn{}, status: 200, out: seedLatest{}, problems: finds, handler: a.latestVersion},
-		{method: "GET", path: "/api/v1/monitor/versions", id: "monitorVersions", tag: "versions", summary: "Datasets without versions, rapid version changes, version gaps", in: monitorIn{}, status: 200, out: monitorView{}, problems: []int{422}, handler: a.monitorVersions},
+		{
+			method: "GET", path: versions, id: "listVersions", tag: "versions",
+			summary: "All versions of a dataset, the lowest number first",
+			in:      listVersionsIn{}, status: 200, out: seedVersions{}, problems: finds, handler: a.listVersions,
+		},
+		{
+			method: "POST", path: versions + "/compare", id: "compareVersions", tag: "versions",
+			summary: "Compare two versions",
+			in:      compareVersionsIn{}, status: 200, out: seedComparison{}, problems: writes, handler: a.compareVersions,
+		},
+		{
+			method: "POST", path: versions + "/rollback", id: "rollbackVersion", tag: "versions",
+			summary: "Roll a dataset back to a version",
+			in:      rollbackVersionIn{}, status: 200, out: seedMessage{}, problems: writes, handler: a.rollbackVersion,
+		},
+		{
+			method: "POST", path: versions + "/increment", id: "incrementVersion", tag: "versions",
+			summary: "Name the head with the next version",
+			in:      incrementIn{}, status: 200, out: seedIncrement{}, problems: writes, handler: a.incrementVersion,
+		},
+		{
+			method: "GET", path: versions + "/latest", id: "latestVersion", tag: "versions",
+			summary: "The highest active version",
+			in:      latestIn{}, status: 200, out: seedLatest{}, problems: finds, handler: a.latestVersion,
+		},
+		{
+			method: "GET", path: "/api/v1/monitor/versions", id: "monitorVersions", tag: "versions",
+			summary: "Datasets without versions, rapid version changes, version gaps",
+			in:      monitorIn{}, status: 200, out: monitorView{}, problems: []int{422}, handler: a.monitorVersions,
+		},
 
-		{method: "POST", path: datasets, id: "createDataset", tag: "datasets", summary: "Make a dataset", in: createDatasetIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createDataset},
-		{method: "GET", path: datasets, id: "listDatasets", tag: "datasets", summary: "All datasets", in: listDatasetsIn{}, status: 200, out: datasetList{}, problems: []int{422}, handler: a.listDatasets},
-		{method: "GET", path: one, id: "getDataset", tag: "datasets", summary: "A dataset as of its head", in: datasetIn{}, status: 200, out: datasetView{}, problems: finds, handler: a.getDataset},
-		{method: "PATCH", path: one, id: "editDataset", tag: "datasets", summary: "Rename or describe a dataset, as a commit", in: editDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.editDataset},
-		{method: "DELETE", path: one, id: "deleteDataset", tag: "datasets", summary: "Take a dataset out of use; its files stay", in: deleteDatasetIn{}, status: 204, problems: writes, handler: a.deleteDataset},
-		{method: "POST", path: one + "/undelete", id: "undeleteDataset", tag: "datasets", summary: "Bring a deleted dataset back, by its id", in: deleteDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.undeleteDataset},
-		{method: "GET", path: one + "/schema", id: "getSchema", tag: "datasets", summary: "Columns with types, at a ref", in: refIn{}, status: 200, out: schemaView{}, problems: finds, handler: a.getSchema},
-		{method: "GET", path: one + "/refs", id: "getRefs", tag: "datasets", summary: "Versions, savepoints and head", in: datasetIn{}, status: 200, out: refsView{}, problems: finds, handler: a.getRefs},
-		{method: "GET", path: one + "/validation", id: "validate", tag: "datasets", summary: "Check a state's files against their checksums", in: refIn{}, status: 200, out: validation{}, problems: finds, handler: a.validate},
+		{
+			method: "POST", path: datasets, id: "createDataset", tag: "datasets",
+			summary: "Create a dataset",
+			in:      createDatasetIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createDataset,
+		},
+		{
+			method: "GET", path: datasets, id: "listDatasets", tag: "datasets",
+			summary: "All datasets",
+			in:      listDatasetsIn{}, status: 200, out: datasetList{}, problems: []int{422}, handler: a.listDatasets,
+		},
+		{
+			method: "GET", path: one, id: "getDataset", tag: "datasets",
+			summary: "A dataset as of its head",
+			in:      datasetIn{}, status: 200, out: datasetView{}, problems: finds, handler: a.getDataset,
+		},
+		{
+			method: "PATCH", path: one, id: "editDataset", tag: "datasets",
+			summary: "Rename or describe a dataset, as a commit",
+			in:      editDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.editDataset,
+		},
+		{
+			method: "DELETE", path: one, id: "deleteDataset", tag: "datasets",
+			summary: "Delete a dataset; its files stay, so that it can be restored",
+			in:      deleteDatasetIn{}, status: 204, problems: writes, handler: a.deleteDataset,
+		},
+		{
+			method: "POST", path: one + "/undelete", id: "undeleteDataset", tag: "datasets",
+			summary: "Restore a deleted dataset, by its id",
+			in:      deleteDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.undeleteDataset,
+		},
+		{
+			method: "GET", path: one + "/schema", id: "getSchema", tag: "datasets",
+			summary: "Columns with types, at a ref",
+			in:      refIn{}, status: 200, out: schemaView{}, problems: finds, handler: a.getSchema,
+		},
+		{
+			method: "GET", path: one + "/refs", id: "getRefs", tag: "datasets",
+			summary: "Versions, savepoints and head",
+			in:      datasetIn{}, status: 200, out: refsView{}, problems: finds, handler: a.getRefs,
+		},
+		{
+			method: "GET", path: one + "/validation", id: "validate", tag: "datasets",
+			summary: "Check a state's files against their checksums",
+			in:      refIn{}, status: 200, out: validation{}, problems: finds, handler: a.validate,
+		},
 
-		{method: "POST", path: one + "/commits", id: "createCommit", tag: "commits", summary: "Commit records in a mode", in: commitIn{}, body: recordMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit},
-		{method: "GET", path: one + "/commits", id: "listCommits", tag: "commits", summary: "Commits, newest first", in: listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: a.listCommits},
-		{method: "GET", path: one + "/commits/{id}", id: "getCommit", tag: "commits", summary: "One commit", in: oneCommitIn{}, status: 200, out: commitDetail{}, problems: finds, handler: a.getCommit},
-		{method: "GET", path: one + "/commits/{id}/rollback", id: "askRollback", tag: "commits", summary: "Can the commit be rolled back, and what is in the way", in: askRollbackIn{}, status: 200, out: rollbackView{}, problems: writes, handler: a.askRollback},
-		{method: "POST", path: one + "/commits/{id}/rollback", id: "createRollback", tag: "commits", summary: "Roll a commit back, with a new one", in: rollbackIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRollback},
-		{method: "GET", path: one + "/commits/{id}/data.parquet", id: "getDataFile", tag: "commits", summary: "The rows that the commit wrote", in: oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Data)},
-		{method: "GET", path: one + "/commits/{id}/rollback.parquet", id: "getRollbackFile", tag: "commits", summary: "The rows that the commit displaced, as they were", in: oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Rollback)},
-		{method: "POST", path: one + "/restore", id: "createRestore", tag: "commits", summary: "The dataset as it was at a ref, as one commit", in: restoreIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRestore},
+		{
+			method: "POST", path: one + "/commits", id: "createCommit", tag: "commits",
+			summary: "Commit records in a mode",
+			in:      commitIn{}, body: recordMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
+		},
+		{
+			method: "GET", path: one + "/commits", id: "listCommits", tag: "commits",
+			summary: "Commits, newest first",
+			in:      listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: a.listCommits,
+		},
+		{
+			method: "GET", path: one + "/commits/{id}", id: "getCommit", tag: "commits",
+			summary: "One commit",
+			in:      oneCommitIn{}, status: 200, out: commitDetail{}, problems: finds, handler: a.getCommit,
+		},
+		{
+			method: "GET", path: one + "/commits/{id}/rollback", id: "askRollback", tag: "commits",
+			summary: "Whether the commit can be rolled back, and what blocks it",
+			in:      askRollbackIn{}, status: 200, out: rollbackView{}, problems: writes, handler: a.askRollback,
+		},
+		{
+			method: "POST", path: one + "/commits/{id}/rollback", id: "createRollback", tag: "commits",
+			summary: "Roll a commit back, as a new commit",
+			in:      rollbackIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRollback,
+		},
+		{
+			method: "GET", path: one + "/commits/{id}/data.parquet", id: "getDataFile", tag: "commits",
+			summary: "The rows that the commit wrote",
+			in:      oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Data),
+		},
+		{
+			method: "GET", path: one + "/commits/{id}/rollback.parquet", id: "getRollbackFile", tag: "commits",
+			summary: "The earlier rows that the commit replaced or removed",
+			in:      oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Rollback),
+		},
+		{
+			method: "POST", path: one + "/restore", id: "createRestore", tag: "commits",
+			summary: "The dataset as it was at a ref, as one commit",
+			in:      restoreIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRestore,
+		},
 
-		{method: "GET", path: one + "/data", id: "getData", tag: "data", summary: "The records at a ref", in: dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getData},
-		{method: "GET", path: one + "/data.parquet", id: "getParquet", tag: "data", summary: "The records at a ref as one Parquet file, of which any range can be had", in: dataFileIn{}, status: 200, also: 206, media: parquetMedia, problems: []int{404, 412, 416, 422}, handler: a.getParquet},
-		{method: "GET", path: one + "/compare", id: "compare", tag: "data", summary: "What changed between two refs", in: compareIn{}, status: 200, out: compare.Summary{}, problems: finds, handler: a.getCompare},
-		{method: "GET", path: one + "/diff", id: "diff", tag: "data", summary: "What changed, record by record", in: diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getDiff},
-		{method: "GET", path: one + "/insights", id: "insights", tag: "data", summary: "What the changes amount to, and the increment that they call for", in: compareIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights},
+		{
+			method: "GET", path: one + "/data", id: "getData", tag: "data",
+			summary: "The records at a ref",
+			in:      dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getData,
+		},
+		{
+			method: "GET", path: one + "/data.parquet", id: "getParquet", tag: "data",
+			summary: "The records at a ref as one Parquet file, whole or any byte range of it",
+			in:      dataFileIn{}, status: 200, also: 206, media: parquetMedia, problems: []int{404, 412, 416, 422}, handler: a.getParquet,
+		},
+		{
+			method: "GET", path: one + "/compare", id: "compare", tag: "data",
+			summary: "What changed between two refs",
+			in:      compareIn{}, status: 200, out: compare.Summary{}, problems: finds, handler: a.getCompare,
+		},
+		{
+			method: "GET", path: one + "/diff", id: "diff", tag: "data",
+			summary: "What changed, record by record",
+			in:      diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getDiff,
+		},
+		{
+			method: "GET", path: one + "/insights", id: "insights", tag: "data",
+			summary: "What the changes amount to, and the version increment that they call for",
+			in:      compareIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights,
+		},
 
-		{method: "POST", path: "/api/v1/query", id: "createQuery", tag: "data", summary: "The result of SQL over datasets at any ref", in: queryIn{}, status: 200, media: recordMedia, problems: []int{400, 404, 406, 422}, handler: a.createQuery},
-		{method: "GET", path: "/api/v1/query", id: "getQuery", tag: "data", summary: "The same, as a link", in: queryLinkIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getQuery},
+		{
+			method: "POST", path: "/api/v1/query", id: "createQuery", tag: "data",
+			summary: "The result of SQL over datasets at any ref",
+			in:      queryIn{}, status: 200, media: recordMedia, problems: []int{400, 404, 406, 422}, handler: a.createQuery,
+		},
+		{
+			method: "GET", path: "/api/v1/query", id: "getQuery", tag: "data",
+			summary: "The same, as a link",
+			in:      queryLinkIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getQuery,
+		},
 
-		{method: "POST", path: one + "/backups", id: "createBackup", tag: "backups", summary: "Keep a version as a self-contained archive", in: createBackupIn{}, status: 201, out: backupView{}, problems: writes, handler: a.createBackup},
-		{method: "GET", path: one + "/backups", id: "listBackups", tag: "backups", summary: "Backups, newest first", in: datasetIn{}, status: 200, out: backupList{}, problems: finds, handler: a.listBackups},
-		{method: "GET", path: one + "/backups/{backup}", id: "getBackup", tag: "backups", summary: "One backup", in: oneBackupIn{}, status: 200, out: backupView{}, problems: finds, handler: a.getBackup},
-		{method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups", summary: "Remove a backup", in: oneBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup},
-		{method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups", summary: "The archive: backup.json and data.parquet", in: oneBackupIn{}, status: 200, media: tarMedia, problems: finds, handler: a.getArchive},
-		{method: "POST", path: one + "/backups/{backup}/restore", id: "restoreBackup", tag: "backups", summary: "Restore the dataset from a backup, or make a new one", in: restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: a.restoreBackup},
-		{method: "POST", path: "/api/v1/backups", id: "importBackup", tag: "backups", summary: "Make a dataset out of an archive", in: importBackupIn{}, body: tarMedia, status: 201, out: datasetView{}, problems: takes, handler: a.importBackup},
+		{
+			method: "POST", path: one + "/backups", id: "createBackup", tag: "backups",
+			summary: "Keep a version as a self-contained archive",
+			in:      createBackupIn{}, status: 201, out: backupView{}, problems: writes, handler: a.createBackup,
+		},
+		{
+			method: "GET", path: one + "/backups", id: "listBackups", tag: "backups",
+			summary: "Backups, newest first",
+			in:      datasetIn{}, status: 200, out: backupList{}, problems: finds, handler: a.listBackups,
+		},
+		{
+			method: "GET", path: one + "/backups/{backup}", id: "getBackup", tag: "backups",
+			summary: "One backup",
+			in:      oneBackupIn{}, status: 200, out: backupView{}, problems: finds, handler: a.getBackup,
+		},
+		{
+			method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups",
+			summary: "Remove a backup",
+			in:      oneBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
+		},
+		{
+			method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups",
+			summary: "The archive: backup.json and data.parquet",
+			in:      oneBackupIn{}, status: 200, media: tarMedia, problems: finds, handler: a.getArchive,
+		},
+		{
+			method: "POST", path: one + "/backups/{backup}/restore", id: "restoreBackup", tag: "backups",
+			summary: "Restore the dataset from a backup, or create a new one from it",
+			in:      restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: a.restoreBackup,
+		},
+		{
+			method: "POST", path: "/api/v1/backups", id: "importBackup", tag: "backups",
+			summary: "Create a dataset from an archive",
+			in:      importBackupIn{}, body: tarMedia, status: 201, out: datasetView{}, problems: takes, handler: a.importBackup,
+		},
 	}
 }
 
-// collaborationRoutes are what people who share a dataset work with (seed 001). The fixed paths of actions come before
-// {id}, which would match them.
+// collaborationRoutes returns the routes for people who share a dataset (seed 001). The fixed paths of actions come
+// before {id}, which would match them too.
 func (a *API) collaborationRoutes() []route {
 	return []route{
-		{method: "GET", path: one + "/actions", id: "listActions", tag: "actions", summary: "Who did what, newest first", in: listActionsIn{}, status: 200, out: actionList{}, problems: finds, handler: a.listActions},
-		{method: "GET", path: one + "/actions/since_forking", id: "sinceForking", tag: "actions", summary: "What this fork has and its upstream lacks", in: datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.sinceForking},
-		{method: "GET", path: one + "/actions/upstream_delta", id: "upstreamDelta", tag: "actions", summary: "What the upstream has and this fork lacks", in: datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.upstreamDelta},
-		{method: "GET", path: one + "/actions/{id}", id: "getAction", tag: "actions", summary: "One action, with its commit", in: oneActionIn{}, status: 200, out: actionDetail{}, problems: finds, handler: a.getAction},
+		{
+			method: "GET", path: one + "/actions", id: "listActions", tag: "actions",
+			summary: "Who did what, newest first",
+			in:      listActionsIn{}, status: 200, out: actionList{}, problems: finds, handler: a.listActions,
+		},
+		{
+			method: "GET", path: one + "/actions/since_forking", id: "sinceForking", tag: "actions",
+			summary: "What this fork has and its upstream lacks",
+			in:      datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.sinceForking,
+		},
+		{
+			method: "GET", path: one + "/actions/upstream_delta", id: "upstreamDelta", tag: "actions",
+			summary: "What the upstream has and this fork lacks",
+			in:      datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.upstreamDelta,
+		},
+		{
+			method: "GET", path: one + "/actions/{id}", id: "getAction", tag: "actions",
+			summary: "One action, with its commit",
+			in:      oneActionIn{}, status: 200, out: actionDetail{}, problems: finds, handler: a.getAction,
+		},
 
-		{method: "POST", path: one + "/forks", id: "createFork", tag: "forks", summary: "Make a dataset that shares this one's history", in: forkIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createFork},
-		{method: "GET", path: one + "/forks", id: "listForks", tag: "forks", summary: "Forks that are not deleted, in the order they were made", in: datasetIn{}, status: 200, out: forkList{}, problems: finds, handler: a.listForks},
+		{
+			method: "POST", path: one + "/forks", id: "createFork", tag: "forks",
+			summary: "Create a dataset that shares this one's history",
+			in:      forkIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createFork,
+		},
+		{
+			method: "GET", path: one + "/forks", id: "listForks", tag: "forks",
+			summary: "Forks that are not deleted, in the order they were made",
+			in:      datasetIn{}, status: 200, out: forkList{}, problems: finds, handler: a.listForks,
+		},
 
-		{method: "POST", path: one + "/merges", id: "createMerge", tag: "merges", summary: "Play another dataset's actions on this one; 200 where there was nothing to do, or on a dry run", in: mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes, handler: a.createMerge},
-		{method: "GET", path: one + "/merges", id: "listMerges", tag: "merges", summary: "Merges, newest first", in: listMergesIn{}, status: 200, out: mergeList{}, problems: finds, handler: a.listMerges},
-		{method: "GET", path: one + "/merges/{id}", id: "getMerge", tag: "merges", summary: "One merge, with what it played", in: oneCommitIn{}, status: 200, out: mergeView{}, problems: finds, handler: a.getMerge},
+		{
+			method: "POST", path: one + "/merges", id: "createMerge", tag: "merges",
+			summary: "Play another dataset's actions on this one; 200 if there was nothing to do, or on a dry run",
+			in:      mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes, handler: a.createMerge,
+		},
+		{
+			method: "GET", path: one + "/merges", id: "listMerges", tag: "merges",
+			summary: "Merges, newest first",
+			in:      listMergesIn{}, status: 200, out: mergeList{}, problems: finds, handler: a.listMerges,
+		},
+		{
+			method: "GET", path: one + "/merges/{id}", id: "getMerge", tag: "merges",
+			summary: "One merge, with what it played",
+			in:      oneCommitIn{}, status: 200, out: mergeView{}, problems: finds, handler: a.getMerge,
+		},
 
-		{method: "POST", path: one + "/savepoints", id: "createSavepoint", tag: "savepoints", summary: "Bookmark the head; 303 to the last savepoint where nothing has changed since", in: createSavepointIn{}, status: 201, also: 303, out: savepointView{}, problems: writes, handler: a.createSavepoint},
-		{method: "GET", path: one + "/savepoints", id: "listSavepoints", tag: "savepoints", summary: "Savepoints, newest first", in: datasetIn{}, status: 200, out: savepointList{}, problems: finds, handler: a.listSavepoints},
-		{method: "GET", path: one + "/savepoints/{savepoint}", id: "getSavepoint", tag: "savepoints", summary: "One savepoint", in: oneSavepointIn{}, status: 200, out: savepointView{}, problems: finds, handler: a.getSavepoint},
-		{method: "PATCH", path: one + "/savepoints/{savepoint}", id: "editSavepoint", tag: "savepoints", summary: "Describe a savepoint", in: editSavepointIn{}, status: 200, out: savepointView{}, problems: writes, handler: a.editSavepoint},
-		{method: "POST", path: one + "/savepoints/{savepoint}/revert", id: "createRevert", tag: "savepoints", summary: "The dataset as it was at a savepoint, as one commit; later savepoints leave the list", in: revertIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRevert},
+		{
+			method: "POST", path: one + "/savepoints", id: "createSavepoint", tag: "savepoints",
+			summary: "Bookmark the head; 303 to the last savepoint if nothing has changed since",
+			in:      createSavepointIn{}, status: 201, also: 303, out: savepointView{}, problems: writes, handler: a.createSavepoint,
+		},
+		{
+			method: "GET", path: one + "/savepoints", id: "listSavepoints", tag: "savepoints",
+			summary: "Savepoints, newest first",
+			in:      datasetIn{}, status: 200, out: savepointList{}, problems: finds, handler: a.listSavepoints,
+		},
+		{
+			method: "GET", path: one + "/savepoints/{savepoint}", id: "getSavepoint", tag: "savepoints",
+			summary: "One savepoint",
+			in:      oneSavepointIn{}, status: 200, out: savepointView{}, problems: finds, handler: a.getSavepoint,
+		},
+		{
+			method: "PATCH", path: one + "/savepoints/{savepoint}", id: "editSavepoint", tag: "savepoints",
+			summary: "Describe a savepoint",
+			in:      editSavepointIn{}, status: 200, out: savepointView{}, problems: writes, handler: a.editSavepoint,
+		},
+		{
+			method: "POST", path: one + "/savepoints/{savepoint}/revert", id: "createRevert", tag: "savepoints",
+			summary: "The dataset as it was at a savepoint, as one commit; later savepoints leave the list",
+			in:      revertIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRevert,
+		},
 
-		{method: "GET", path: one + "/variables", id: "listVariables", tag: "variables", summary: "Columns as people describe them, at a ref", in: refIn{}, status: 200, out: variableList{}, problems: finds, handler: a.listVariables},
-		{method: "POST", path: one + "/variables", id: "createVariable", tag: "variables", summary: "Add a variable, as a commit", in: createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 413, 422}, handler: a.createVariable},
-		{method: "GET", path: one + "/variables/{variable}", id: "getVariable", tag: "variables", summary: "One variable", in: oneVariableIn{}, status: 200, out: variableView{}, problems: finds, handler: a.getVariable},
-		{method: "PATCH", path: one + "/variables/{variable}", id: "editVariable", tag: "variables", summary: "Rename, describe, retype or derive a variable anew, as a commit", in: editVariableIn{}, status: 200, out: variableCommit{}, problems: writes, handler: a.editVariable},
-		{method: "DELETE", path: one + "/variables/{variable}", id: "deleteVariable", tag: "variables", summary: "Take a variable away, as a commit; its values stay in the files", in: deleteVariableIn{}, status: 200, out: commitView{}, problems: writes, handler: a.deleteVariable},
+		{
+			method: "GET", path: one + "/variables", id: "listVariables", tag: "variables",
+			summary: "Columns and their descriptions, at a ref",
+			in:      refIn{}, status: 200, out: variableList{}, problems: finds, handler: a.listVariables,
+		},
+		{
+			method: "POST", path: one + "/variables", id: "createVariable", tag: "variables",
+			summary: "Add a variable, as a commit",
+			in:      createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 413, 422}, handler: a.createVariable,
+		},
+		{
+			method: "GET", path: one + "/variables/{variable}", id: "getVariable", tag: "variables",
+			summary: "One variable",
+			in:      oneVariableIn{}, status: 200, out: variableView{}, problems: finds, handler: a.getVariable,
+		},
+		{
+			method: "PATCH", path: one + "/variables/{variable}", id: "editVariable", tag: "variables",
+			summary: "Rename, describe or retype a variable, or change its derivation, as a commit",
+			in:      editVariableIn{}, status: 200, out: variableCommit{}, problems: writes, handler: a.editVariable,
+		},
+		{
+			method: "DELETE", path: one + "/variables/{variable}", id: "deleteVariable", tag: "variables",
+			summary: "Drop a variable, as a commit; its values stay in the files",
+			in:      deleteVariableIn{}, status: 200, out: commitView{}, problems: writes, handler: a.deleteVariable,
+		},
 	}
 }

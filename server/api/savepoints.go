@@ -17,7 +17,7 @@ type createSavepointIn struct {
 	Description string `json:"description"`
 }
 
-// createSavepoint bookmarks the head: 201, or 303 to the last savepoint where nothing has changed since.
+// createSavepoint bookmarks the head: 201, or 303 to the last savepoint if nothing has changed since.
 func (a *API) createSavepoint(c *fiber.Ctx) error {
 	var in createSavepointIn
 	if err := a.bind(c, &in); err != nil {
@@ -28,7 +28,7 @@ func (a *API) createSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[storage.Marked]{
-		c: c, header: in.headerIn, about: "Making a savepoint",
+		c: c, header: in.headerIn, about: "Creating a savepoint",
 		do: func(ctx context.Context, r storage.Request) (storage.Marked, error) {
 			return a.store.CreateSavepoint(ctx, d.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
@@ -62,7 +62,7 @@ func (a *API) listSavepoints(c *fiber.Ctx) error {
 	return ok(c, savepointList{list})
 }
 
-// savepoints are a dataset's, newest first.
+// savepoints returns a dataset's savepoints, newest first.
 func (a *API) savepoints(ctx context.Context, d catalog.Dataset) ([]savepointView, error) {
 	list, err := a.store.Savepoints(ctx, d.ID)
 	out := []savepointView{}

@@ -13,13 +13,13 @@ import (
 	"rowback/storage/output"
 )
 
-// writer makes a result. Files that it needs for that begin with the path scratch.
+// writer writes a result. The files that it needs for that begin with the path scratch.
 type writer func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error)
 
-// stream answers with a result, in the time that r says; name is what a browser calls the file, without its ending.
+// stream sends a result, within r's time limits; name is what a browser calls the file, without its extension.
 func (a *API) stream(c *fiber.Ctx, name string, format intake.Format, r host.Result, write writer) error {
 	r.Media = mediaTypes[format]
-	if format != intake.JSON { // which a browser shows
+	if format != intake.JSON { // a browser displays JSON
 		r.Name = name + "." + string(format)
 	}
 	r.Write = func(ctx context.Context, w io.Writer) (string, error) {
@@ -29,11 +29,11 @@ func (a *API) stream(c *fiber.Ctx, name string, format intake.Format, r host.Res
 	return a.host.Stream(c, r)
 }
 
-// tooLarge says what to do about a result that is too large for its format.
+// tooLarge explains a result that is too large for a format that can't be cut.
 func tooLarge(err error) error {
 	if errors.Is(err, output.ErrTooLarge) {
 		return &fault.Error{Kind: fault.Invalid, Code: "result_too_large",
-			Detail: "The result is larger than an answer may be (--max-result). Ask for less, or for another format, which is cut."}
+			Detail: "The result is larger than the limit (--max-result). Ask for less, or use a format that can be cut."}
 	}
 	return err
 }

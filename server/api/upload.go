@@ -29,13 +29,13 @@ var mediaTypes = map[intake.Format]string{
 	intake.JSON:    "application/json",
 }
 
-// stage writes a body of records to a file, uncompressed, and returns it with the SHA-256 of the body as it came.
+// stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent.
 func (a *API) stage(c *fiber.Ctx) (u intake.Upload, fingerprint string, err error) {
 	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
 	if err != nil || !ok {
 		return u, "", fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf(
-			"Content-Type %q is not a format of records. Use one of application/vnd.apache.parquet, "+
+			"Content-Type %q is not a supported format of records. Use one of application/vnd.apache.parquet, "+
 				"application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json.", c.Get("Content-Type")))
 	}
 	u = intake.Upload{Format: format, Path: a.store.Scratch("upload")}
@@ -43,7 +43,7 @@ func (a *API) stage(c *fiber.Ctx) (u intake.Upload, fingerprint string, err erro
 	return u, fingerprint, err
 }
 
-// stageTo writes a body to a file, uncompressed, and returns its size and the SHA-256 of the body as it came.
+// stageTo writes a body to a file, decompressed, and returns its size and the SHA-256 of the body as sent.
 func (a *API) stageTo(c *fiber.Ctx, path string) (size int64, fingerprint string, err error) {
 	out, err := a.store.CreateStaged(path)
 	if err != nil {

@@ -18,19 +18,22 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// variableView is a column as people describe it.
+// variableView is a column, with what users have declared about it.
 type variableView struct {
 	ID          int               `json:"id" description:"The Parquet field id."`
 	Name        string            `json:"name"`
-	Type        string            `json:"type" description:"As DuckDB writes it; NULL where no value has been seen."`
+	Type        string            `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
 	Description string            `json:"description"`
-	Derivation  *string           `json:"derivation" description:"SQL over other columns that it is computed from; null where its values are stored."`
-	Categories  []schema.Category `json:"categories" description:"What it was declared to hold; empty where nothing was."`
+	Derivation  *string           `json:"derivation" description:"The SQL over other columns that computes it; null if its values are stored."`
+	Categories  []schema.Category `json:"categories" description:"The values that it was declared to hold; empty if none were."`
 	Key         bool              `json:"key"`
 }
 
 func viewVariable(s schema.Schema, c schema.Column) variableView {
-	v := variableView{ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories, Key: s.IsKey(c.ID)}
+	v := variableView{
+		ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories,
+		Key: s.IsKey(c.ID),
+	}
 	if text := s.DerivationText(c); text != "" {
 		v.Derivation = &text
 	}
@@ -64,7 +67,7 @@ type oneVariableIn struct {
 	Variable string `path:"variable" required:"true" description:"Field id, or name." json:"-"`
 }
 
-// variable finds the column that a request names, at the head: by its id, or by its name.
+// variable finds the column that a request names, at the head, by id or name.
 func (a *API) variable(ctx context.Context, in oneVariableIn) (s snapshot.State, found schema.Column, err error) {
 	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
@@ -79,7 +82,10 @@ func (a *API) variable(ctx context.Context, in oneVariableIn) (s snapshot.State,
 		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
 	}
 	if i < 0 {
-		return s, found, &fault.Error{Kind: fault.NotFound, Code: "variable_not_found", Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable)}
+		return s, found, &fault.Error{
+			Kind: fault.NotFound, Code: "variable_not_found",
+			Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable),
+		}
 	}
 	return s, s.Schema.Columns[i], nil
 }
@@ -96,25 +102,25 @@ func (a *API) getVariable(c *fiber.Ctx) error {
 	return ok(c, viewVariable(s.Schema, found))
 }
 
-// maxValues is how large the body of a new variable may be, which may bring a value for each record, bytes.
+// maxValues is the largest body of a new variable, in bytes. It may have a value for each record.
 const maxValues = 256 << 20
 
 type createVariableIn struct {
 	datasetIn
 	headerIn
 	Name        string            `json:"name" required:"true" minLength:"1"`
-	Type        string            `json:"type" description:"As DuckDB writes it; empty: found from the values or the derivation."`
+	Type        string            `json:"type" description:"In DuckDB's notation; by default found from the values or the derivation."`
 	Description string            `json:"description"`
-	Derivation  string            `json:"derivation" description:"SQL over other columns, by name, that the values are computed from."`
-	Categories  []schema.Category `json:"categories" description:"Of a VARCHAR: the strings that it is declared to hold."`
-	Values      []json.RawMessage `json:"values" description:"One for each record, in the order of the key; null: all are null."`
+	Derivation  string            `json:"derivation" description:"SQL over other columns, by name, that computes the values."`
+	Categories  []schema.Category `json:"categories" description:"Of a VARCHAR: the strings that it may hold."`
+	Values      []json.RawMessage `json:"values" description:"One for each record, in key order; by default all are null."`
 	Message     string            `json:"message"`
 }
 
 // variableCommit is a variable, with the commit that made or changed it.
 type variableCommit struct {
 	variableView
-	Commit *commitView `json:"commit" description:"null where nothing changed."`
+	Commit *commitView `json:"commit" description:"null if nothing changed."`
 }
 
 func (a *API) createVariable(c *fiber.Ctx) error {
@@ -134,14 +140,15 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
-				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories, Values: in.Values,
+				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+				Values: in.Values,
 			}, r)
 			return k, err
 		},
 	})
 }
 
-// tellVariable tells of a variable that was just made, which its commit describes.
+// tellVariable makes the answer of a variable that was just created, from the description in its commit.
 func tellVariable(k catalog.Commit) (calls.Answer, error) {
 	var params struct {
 		Definition variableView `json:"definition"`
@@ -153,7 +160,8 @@ func tellVariable(k catalog.Commit) (calls.Answer, error) {
 	if v.Categories == nil {
 		v.Categories = []schema.Category{}
 	}
-	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID), variableCommit{v, &commit})
+	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/variables/%d", k.DatasetID, v.ID),
+		variableCommit{v, &commit})
 }
 
 type editVariableIn struct {
@@ -193,7 +201,7 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 			}
 			changed, _ := now.Schema.ByID(found.ID)
 			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
-			if commit := viewCommit(k); k.ID > s.Commit.ID { // else it is the head that was there before
+			if commit := viewCommit(k); k.ID > s.Commit.ID { // otherwise nothing changed, and k is the earlier head
 				v.Commit = &commit
 			}
 			return say(http.StatusOK, "", v)

@@ -17,7 +17,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// The routes of seed 000, to the letter: bodies, answers and sentences are the document's.
+// The routes of seed 000, to the letter: requests, answers and sentences are as the document has them.
 
 type seedVersion struct {
 	Version      string    `json:"version"`
@@ -56,7 +56,8 @@ func (a *API) listVersions(c *fiber.Ctx) error {
 		if !v.IsActive && (in.ActiveOnly == nil || *in.ActiveOnly) {
 			continue
 		}
-		out.Versions = append(out.Versions, seedVersion{storage.VersionNumber(v), v.Total, v.IsActive, v.CreatedAt, v.Description})
+		out.Versions = append(out.Versions,
+			seedVersion{storage.VersionNumber(v), v.Total, v.IsActive, v.CreatedAt, v.Description})
 	}
 	out.Total = len(out.Versions)
 	return ok(c, out)
@@ -207,10 +208,13 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 			return ok(c, seedLatest{storage.VersionNumber(all[i])})
 		}
 	}
-	return &fault.Error{Kind: fault.NotFound, Code: "version_not_found", Detail: fmt.Sprintf("No versions found for dataset '%s'", in.DatasetName)}
+	return &fault.Error{
+		Kind: fault.NotFound, Code: "version_not_found",
+		Detail: fmt.Sprintf("No versions found for dataset '%s'", in.DatasetName),
+	}
 }
 
-// monitorIn are the bounds of what is noteworthy.
+// monitorIn has the thresholds of what is noteworthy.
 type monitorIn struct {
 	ProjectID    int64   `query:"project_id" description:"Only of this project." json:"-"`
 	RapidCount   int     `query:"rapid_count" default:"3" description:"So many versions …" json:"-"`
@@ -240,7 +244,9 @@ func (a *API) monitorVersions(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	out := monitorView{Unversioned: []monitorIssue{}, RapidChanges: []monitorIssue{}, Gaps: []monitorIssue{}, Issues: []string{}}
+	out := monitorView{
+		Unversioned: []monitorIssue{}, RapidChanges: []monitorIssue{}, Gaps: []monitorIssue{}, Issues: []string{},
+	}
 	states, err := a.store.Datasets(c.UserContext(), catalog.DatasetFilter{Project: in.ProjectID, Limit: math.MaxInt32})
 	if err != nil {
 		return err
@@ -253,7 +259,10 @@ func (a *API) monitorVersions(c *fiber.Ctx) error {
 	for _, found := range []struct {
 		title string
 		list  []monitorIssue
-	}{{"Unversioned datasets", out.Unversioned}, {"Rapid version changes detected", out.RapidChanges}, {"Version gaps detected", out.Gaps}} {
+	}{
+		{"Unversioned datasets", out.Unversioned}, {"Rapid version changes detected", out.RapidChanges},
+		{"Version gaps detected", out.Gaps},
+	} {
 		if len(found.list) > 0 {
 			out.Issues = append(out.Issues, fmt.Sprintf("%s: %s", found.title, namesOf(found.list)))
 		}
@@ -282,7 +291,8 @@ func (a *API) monitor(ctx context.Context, out *monitorView, s snapshot.State, i
 		return err
 	}
 	if len(versions) == 0 {
-		out.Unversioned = append(out.Unversioned, issue("It has no version yet; its head is commit %d with %d records.", s.Commit.ID, s.Total()))
+		out.Unversioned = append(out.Unversioned,
+			issue("It has no version yet; its head is commit %d with %d records.", s.Commit.ID, s.Total()))
 		return nil
 	}
 	if n, within := densest(versions, time.Duration(in.RapidMinutes*float64(time.Minute))); n >= in.RapidCount {
@@ -301,12 +311,14 @@ func (a *API) monitor(ctx context.Context, out *monitorView, s snapshot.State, i
 	}
 	age := time.Since(last.CreatedAt)
 	if newer >= in.GapCommits || newer > 0 && age.Hours() > in.GapDays*24 {
-		out.Gaps = append(out.Gaps, issue("At least %d commits came since version %s of %s.", newer, storage.VersionNumber(last), last.CreatedAt.Format(time.RFC3339)))
+		out.Gaps = append(out.Gaps,
+			issue("At least %d commits were made since version %s of %s.",
+				newer, storage.VersionNumber(last), last.CreatedAt.Format(time.RFC3339)))
 	}
 	return nil
 }
 
-// densest finds the most versions that were made within a span, and the span that they took.
+// densest returns the largest number of versions made within a span, and the time between the first and last of them.
 func densest(versions []catalog.Version, span time.Duration) (most int, took time.Duration) {
 	for i, first := range versions {
 		for j := len(versions) - 1; j >= i; j-- {

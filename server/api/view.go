@@ -38,7 +38,7 @@ type datasetView struct {
 	ModifiedAt     time.Time        `json:"modified_at"`
 	DeletedAt      *time.Time       `json:"deleted_at"`
 	UpstreamID     *string          `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
-	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it has from there."`
+	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
 }
 
 func viewDataset(s snapshot.State) datasetView {
@@ -80,12 +80,12 @@ type schemaView struct {
 
 type columnView struct {
 	Name string `json:"name"`
-	Type string `json:"type" description:"As DuckDB writes it; NULL where no value has been seen."`
+	Type string `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
 	Key  bool   `json:"key"`
 	ID   int    `json:"id" description:"The Parquet field id."`
 
 	Description string            `json:"description,omitempty"`
-	Derivation  string            `json:"derivation,omitempty" description:"SQL over other columns, which it is computed from at read."`
+	Derivation  string            `json:"derivation,omitempty" description:"SQL over other columns that computes it when it is read."`
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
 }
 
@@ -104,12 +104,12 @@ func viewSchema(ref string, s snapshot.State) schemaView {
 	return v
 }
 
-// progressView is work that was answered with 202.
+// progress is work that was answered with 202.
 type progress struct {
 	ID        string    `json:"id"`
 	Progress  int       `json:"progress" description:"0 to 100; -1: it failed."`
 	Message   string    `json:"message"`
-	Result    *Answer   `json:"result" description:"The answer that the work would have had; null while it runs."`
+	Result    *Answer   `json:"result" description:"The answer that the request would have had; null while the work runs."`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
@@ -135,10 +135,13 @@ type savepointView struct {
 }
 
 func viewSavepoint(p catalog.Savepoint) savepointView {
-	return savepointView{ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt}
+	return savepointView{
+		ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
 }
 
-// versionView is a version with all that is known of it; the routes of seed 000 show less.
+// versionView is a version in full; the routes of seed 000 show less.
 type versionView struct {
 	VersionID   int64     `json:"version_id"`
 	Version     string    `json:"version"`
@@ -151,10 +154,13 @@ type versionView struct {
 }
 
 func viewVersion(v catalog.Version) versionView {
-	return versionView{VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive, Description: v.Description, User: v.User, CreatedAt: v.CreatedAt}
+	return versionView{
+		VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive,
+		Description: v.Description, User: v.User, CreatedAt: v.CreatedAt,
+	}
 }
 
-// ViewFact is a field of an error as clients see it.
+// ViewFact returns a field of an error as clients see it.
 func ViewFact(fact any) any {
 	switch fact := fact.(type) {
 	case []storage.Blocker:

@@ -7,22 +7,22 @@ import (
 	"fmt"
 )
 
-// Answer is what a client of HTTP is told, as it is kept.
+// Answer is the answer to an HTTP client, as it is stored.
 type Answer struct {
 	Status   int             `json:"status"`
 	Location string          `json:"location,omitempty"`
 	Body     json.RawMessage `json:"body,omitempty"`
 }
 
-// Keep is an answer as it is kept.
+// Keep returns the answer in the form in which it is stored.
 func (a Answer) Keep() (json.RawMessage, error) { return json.Marshal(a) }
 
-// ReadAnswer reads an answer that was kept.
+// ReadAnswer reads a stored answer.
 func ReadAnswer(kept json.RawMessage) (a Answer, err error) {
 	return a, json.Unmarshal(kept, &a)
 }
 
-// Fingerprint is the SHA-256 of a request: its parts are what the same request would have again.
+// Fingerprint returns the SHA-256 of a request, made from the parts that a repeated request has too.
 func Fingerprint(format string, parts ...any) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, format, parts...))
 	return hex.EncodeToString(sum[:])

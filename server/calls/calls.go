@@ -1,5 +1,5 @@
-// Package calls does what requests ask for: at most once for an Idempotency-Key, now or as a job whose progress can be
-// looked at, and keeps what its client is told with what was done. Every face uses it.
+// Package calls carries out requests: at most once for each Idempotency-Key, at once or as a job whose progress can be
+// followed, and stores the answer together with the change. Every face uses it.
 package calls
 
 import (
@@ -13,14 +13,16 @@ import (
 	"rowback/storage/catalog"
 )
 
-// Call is a request that changes something. T is what the domain returns of that.
+// Call is a request that changes something. T is the result in the domain.
 type Call[T any] struct {
-	Request     storage.Request
-	Key         string                                            // the Idempotency-Key; empty: none
-	Fingerprint string                                            // of the request: another one under its key is refused
+	Request storage.Request
+	Key     string // the Idempotency-Key; empty: none
+	// of the request: a different request with the same key is refused
+	Fingerprint string
 	Do          func(context.Context, storage.Request) (T, error) // makes the change
-	Tell        func(T) (json.RawMessage, error)                  // what the client is told, as it is kept
-	After       func()                                            // frees what Do needed, whether it ran or not; nil: nothing
+	Tell        func(T) (json.RawMessage, error)                  // makes the answer, as it is stored
+	// frees what Do needed, whether it ran or not; may be nil
+	After func()
 }
 
 func (c *Call[T]) after() {
@@ -29,7 +31,7 @@ func (c *Call[T]) after() {
 	}
 }
 
-// kept is how the domain, which knows results of any type, asks for what is to be kept.
+// kept is Tell for the domain, which passes results of any type.
 func (c *Call[T]) kept(result any) (json.RawMessage, error) {
 	value, ok := result.(T)
 	if !ok && result != nil {
@@ -38,7 +40,7 @@ func (c *Call[T]) kept(result any) (json.RawMessage, error) {
 	return c.Tell(value)
 }
 
-// Now makes the change, unless one with its key was made before, and returns what the client is told.
+// Now makes the change, unless its key has been used before, and returns the answer.
 func Now[T any](ctx context.Context, store *storage.Store, c Call[T]) (told json.RawMessage, replayed bool, err error) {
 	defer c.after()
 	if c.Key != "" {
@@ -60,19 +62,22 @@ func Now[T any](ctx context.Context, store *storage.Store, c Call[T]) (told json
 	return told, false, err
 }
 
-// Jobs are calls that go on whether their clients stay or not.
+// Jobs are calls that continue even if their clients disconnect.
 type Jobs struct {
 	Store *storage.Store
 	Log   *slog.Logger
-	// Background does work to its end. Its context ends when the server has to stop.
+	// Background runs work to its end. Its context ends when the server has to stop.
 	Background func(work func(ctx context.Context) error, ended func(error))
-	// Fail is what a client is told, as it is kept, of a job that has failed.
+	// Fail makes the answer of a failed job, as it is stored.
 	Fail func(err error, job string) json.RawMessage
 }
 
-// Start starts a call as a job, unless one with its key was started before, and waits for its end, up to a time. It
-// returns what promise makes of the job, as it is kept under the key: what a client is told that asks again.
-func Start[T any](ctx context.Context, j Jobs, about string, c Call[T], wait time.Duration, promise func(catalog.Job) (json.RawMessage, error)) (told json.RawMessage, replayed bool, err error) {
+// Start starts a call as a job, unless its key has been used before, and waits for its end up to a time limit. It
+// returns the answer that promise makes for the job, which is stored under the key for repeated requests.
+func Start[T any](
+	ctx context.Context, j Jobs, about string, c Call[T], wait time.Duration,
+	promise func(catalog.Job) (json.RawMessage, error),
+) (told json.RawMessage, replayed bool, err error) {
 	start := storage.Request{User: c.Request.User}
 	if c.Key != "" {
 		told, found, done, err := j.Store.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
@@ -85,9 +90,10 @@ func Start[T any](ctx context.Context, j Jobs, about string, c Call[T], wait tim
 			c.after()
 			return told, true, nil
 		}
-		start.Receipt = &storage.Receipt{Key: c.Key, Fingerprint: c.Fingerprint, Answer: func(job any) (json.RawMessage, error) {
-			return promise(job.(catalog.Job))
-		}}
+		start.Receipt = &storage.Receipt{Key: c.Key, Fingerprint: c.Fingerprint,
+			Answer: func(job any) (json.RawMessage, error) {
+				return promise(job.(catalog.Job))
+			}}
 	}
 	job, err := j.Store.StartJob(ctx, about, start)
 	if err != nil {
@@ -110,8 +116,11 @@ func Start[T any](ctx context.Context, j Jobs, about string, c Call[T], wait tim
 	return told, false, err
 }
 
-// run makes the change of a job. That the job is done is recorded in the transaction of the change.
-func (j Jobs) run(ctx context.Context, job catalog.Job, r storage.Request, kept func(any) (json.RawMessage, error), do func(storage.Request) (any, error)) error {
+// run makes the change of a job. The transaction of the change also records that the job is done.
+func (j Jobs) run(
+	ctx context.Context, job catalog.Job, r storage.Request, kept func(any) (json.RawMessage, error),
+	do func(storage.Request) (any, error),
+) error {
 	r.Report = j.reporter(ctx, job.ID)
 	r.Receipt = &storage.Receipt{Job: job.ID, Answer: kept}
 	result, err := do(r)
@@ -122,7 +131,7 @@ func (j Jobs) run(ctx context.Context, job catalog.Job, r storage.Request, kept 
 	if err != nil || now.Progress == Done {
 		return err
 	}
-	return j.Store.KeepAnswer(ctx, r, result) // there was nothing to write, so no transaction has recorded it
+	return j.Store.KeepAnswer(ctx, r, result) // nothing was written, so no transaction has recorded the end
 }
 
 // Done is the progress of a job that has succeeded, Failed of one that has not.
@@ -131,10 +140,10 @@ const (
 	Failed = -1
 )
 
-// reportEvery is how often the progress of a job is recorded at most.
+// reportEvery is the shortest time between two records of a job's progress.
 const reportEvery = 200 * time.Millisecond
 
-// reporter records how far a job has got, each time that is due.
+// reporter returns a function that records a job's progress, at most once in reportEvery.
 func (j Jobs) reporter(ctx context.Context, job string) func(percent int, message string) {
 	var last time.Time
 	return func(percent int, message string) {
@@ -148,12 +157,12 @@ func (j Jobs) reporter(ctx context.Context, job string) func(percent int, messag
 	}
 }
 
-// finish records how a job failed, if it did.
+// finish records the error of a job, if it failed.
 func (j Jobs) finish(job catalog.Job, err error) {
 	if err == nil {
 		return
 	}
-	ctx := context.Background() // the server may be stopping: that is when this counts
+	ctx := context.Background() // not the job's: the server may be stopping, and this must still be recorded
 	if err := j.Store.FailJob(ctx, job, storage.Explain(err).Detail, j.Fail(err, job.ID)); err != nil {
 		j.Log.Error("the end of a job could not be recorded", "progress", job.ID, "error", err)
 	}

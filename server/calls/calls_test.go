@@ -40,7 +40,7 @@ func open(t *testing.T) *storage.Store {
 	return store
 }
 
-// creating is a call that makes a dataset, and counts how often it is made.
+// creating returns a call that creates a dataset, and counts how often it does.
 func creating(store *storage.Store, name string, made *atomic.Int32) calls.Call[snapshot.State] {
 	return calls.Call[snapshot.State]{
 		Request: storage.Request{User: "ada"},
@@ -110,7 +110,8 @@ func TestAResultOfAnotherTypeIsAnError(t *testing.T) {
 		},
 		Tell: func(catalog.Commit) (json.RawMessage, error) { return json.RawMessage(`1`), nil },
 	}
-	if _, _, err := calls.Now(context.Background(), store, call); err == nil || !strings.Contains(err.Error(), "snapshot.State") {
+	if _, _, err := calls.Now(context.Background(), store, call); err == nil ||
+		!strings.Contains(err.Error(), "snapshot.State") {
 		t.Errorf("%v", err)
 	}
 }
@@ -192,7 +193,8 @@ func TestAJobThatFailsSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress != calls.Failed || !strings.Contains(string(j.Answer), "failed") || j.Message == "" {
+	if j := jobOf(t, store, told); j.Progress != calls.Failed || !strings.Contains(string(j.Answer), "failed") ||
+		j.Message == "" {
 		t.Errorf("%+v", j)
 	}
 	if freed.Load() != 1 {

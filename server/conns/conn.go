@@ -12,51 +12,51 @@ import (
 	"time"
 )
 
-// Conn is one connection of a pool.
+// Conn is a connection of a pool.
 //
-// Its deadlines for reading are its user's, until AwaitBody: then each read gets the pool's time for a body. Writes
-// always get the pool's time for an answer, anew with every byte that goes out.
+// Its read deadlines are set by its user until AwaitBody; from then on each read has the pool's limit for bodies.
+// Writes always have the pool's limit for answers, which restarts with every byte sent.
 type Conn struct {
 	net.Conn
 	pool    *Pool
 	from    netip.Addr
 	once    sync.Once
-	pause   atomic.Int64 // that a body may make, nanoseconds; 0: no body is read
+	pause   atomic.Int64 // longest pause in a body, in nanoseconds; 0: no body is being read
 	ended   atomic.Bool
 	stalled atomic.Bool
 }
 
-// AwaitBody says that a body is read from now on: however long it takes, it must not stand still. The next deadline
-// that is set ends that.
+// AwaitBody marks the start of a body: it may take any time, but must not stall. The next deadline
+// that is set ends this.
 func (c *Conn) AwaitBody() { c.pause.Store(int64(c.pool.limits.Body)) }
 
-// restPause is how long the rest of a body may bring nothing that is read only so that its sender gets to see the answer.
+// restPause is the longest pause in the rest of a body that is read only so that its sender gets to see the answer.
 const restPause = 5 * time.Second
 
-// AwaitRest says that what is left of a body is read from now on, and that the answer waits for it.
+// AwaitRest marks that the rest of a body is being read, with the answer waiting for it.
 func (c *Conn) AwaitRest() {
 	if pause := c.pause.Load(); pause > int64(restPause) {
 		c.pause.Store(int64(restPause))
 	}
 }
 
-// Ended reports whether the other end has said that it sends no more. The last chunk of a body says that it is the last,
-// so that no one reads on: a body in chunks that reads to the connection's end was cut.
+// Ended reports whether the other end has finished sending. A body in chunks has a last chunk,
+// so a body in chunks that reaches the end of the connection was cut.
 func (c *Conn) Ended() bool { return c.ended.Load() }
 
-// Stalled reports whether a read ended because nothing came in time.
+// Stalled reports whether a read ended because nothing arrived in time.
 func (c *Conn) Stalled() bool { return c.stalled.Load() }
 
-// SetDeadline gives all reads that follow, together, until t. Writes keep their own time.
+// SetDeadline sets the deadline of all following reads. Writes keep their own limit.
 func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// SetReadDeadline gives all reads that follow, together, until t.
+// SetReadDeadline sets the deadline of all following reads.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.pause.Store(0)
 	return c.Conn.SetReadDeadline(t)
 }
 
-// SetWriteDeadline changes nothing: writes have their own time.
+// SetWriteDeadline does nothing: writes have their own limit.
 func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
 
 func (c *Conn) Read(p []byte) (int, error) {
@@ -90,24 +90,24 @@ func (c *Conn) Write(p []byte) (written int, err error) {
 	}
 }
 
-// Close closes the connection and gives its place to the next.
+// Close closes the connection and frees its place in the pool.
 func (c *Conn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() { c.pool.release(c) })
 	return err
 }
 
-// Left reports whether the other end has closed the connection. It takes nothing out of it.
+// Left reports whether the other end has closed the connection. It consumes no data.
 func (c *Conn) Left() bool { return hasLeft(c.Conn) }
 
-// Reset has the connection end, when it is closed, in a way that the other end sees as an error.
+// Reset makes the connection end, when it is closed, in a way that the other end sees as an error.
 func (c *Conn) Reset() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
 }
 
-// SyscallConn is the connection as the system has it: gRPC asks for its options.
+// SyscallConn returns the raw connection: gRPC needs it for socket options.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	open, ok := c.Conn.(syscall.Conn)
 	if !ok {

@@ -1,8 +1,8 @@
-// Package conns bounds the connections of a server: how many it has at once, overall and from one address, and how long
-// one may stand still. Every face listens through the same pool, so that none can take what the others need.
+// Package conns limits the connections of a server: how many there are at once, overall and from one address, and how
+// long one may stall. Every face listens through the same pool, so that none can starve the others.
 //
-// A connection beyond a limit is told so and closed, and so is none of those that are there already. What a connection
-// may cost is known in advance: the default limits follow from the file descriptors that the process may open.
+// A connection beyond a limit gets an answer that says so and is closed; existing connections stay. What a connection
+// costs is known in advance: the default limits follow from the number of file descriptors that the process may open.
 package conns
 
 import (
@@ -18,9 +18,9 @@ import (
 // Limits are what a pool allows; 0: no limit.
 type Limits struct {
 	Overall    int           // connections at once
-	PerAddress int           // of them from one address; of IPv6, from one network of 64 bits
-	Body       time.Duration // how long a body may bring nothing
-	Answer     time.Duration // how long a client may take nothing of an answer
+	PerAddress int           // connections from one address; with IPv6, from one /64 network
+	Body       time.Duration // the longest pause in a body
+	Answer     time.Duration // the longest time that a client may read nothing of an answer
 }
 
 // Pool is the connections of a server.
@@ -31,12 +31,12 @@ type Pool struct {
 	mu        sync.Mutex
 	open      map[*Conn]struct{}
 	addresses map[netip.Addr]int
-	told      time.Time // when the log was last told that a connection was refused
+	told      time.Time // when a refused connection was last logged
 
-	leaving chan struct{} // has a place for each refused connection that is still being told
+	leaving chan struct{} // has a place for each refused connection that is still being answered
 }
 
-// maxLeaving is how many refused connections are told so at once. Others are closed without a word.
+// maxLeaving is how many refused connections are answered at once. Others are closed without an answer.
 const maxLeaving = 16
 
 // NewPool returns a pool without connections. log may be nil.
@@ -45,11 +45,13 @@ func NewPool(l Limits, log *slog.Logger) *Pool {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Pool{
-		limits: l, log: log, open: map[*Conn]struct{}{}, addresses: map[netip.Addr]int{}, leaving: make(chan struct{}, maxLeaving),
+		limits: l, log: log, open: map[*Conn]struct{}{}, addresses: map[netip.Addr]int{}, leaving: make(chan struct{},
+			maxLeaving),
 	}
 }
 
-// Listen returns a listener whose connections are the pool's. One beyond a limit is answered with refusal and closed.
+// Listen returns a listener whose connections belong to the pool. One beyond a limit is answered with refusal and
+// closed.
 func (p *Pool) Listen(l net.Listener, refusal []byte) net.Listener {
 	return &listener{Listener: l, pool: p, refusal: refusal}
 }
@@ -85,7 +87,7 @@ func (p *Pool) all() []*Conn {
 	return out
 }
 
-// admit takes a connection into the pool. It returns nil where a limit is reached.
+// admit adds a connection to the pool. It returns nil if a limit is reached.
 func (p *Pool) admit(conn net.Conn) *Conn {
 	from := addressOf(conn)
 	p.mu.Lock()
@@ -94,7 +96,8 @@ func (p *Pool) admit(conn net.Conn) *Conn {
 	if full || p.limits.PerAddress > 0 && p.addresses[from] >= p.limits.PerAddress {
 		if time.Since(p.told) > time.Minute {
 			p.told = time.Now()
-			p.log.Warn("too many connections: refusing new ones", "open", len(p.open), "address", from, "from_address", p.addresses[from])
+			p.log.Warn("too many connections: refusing new ones", "open", len(p.open), "address", from, "from_address",
+				p.addresses[from])
 		}
 		return nil
 	}
@@ -130,11 +133,11 @@ func (p *Pool) refuse(conn net.Conn, refusal []byte) {
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			tcp.CloseWrite()
 		}
-		conn.Read(make([]byte, 4096)) // or the answer would be lost with the request that no one has read
+		conn.Read(make([]byte, 4096)) // otherwise the answer would be lost with the unread request
 	}()
 }
 
-// addressOf is what connections are counted by.
+// addressOf returns the key that connections are counted by.
 func addressOf(conn net.Conn) netip.Addr {
 	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok {
@@ -143,8 +146,8 @@ func addressOf(conn net.Conn) netip.Addr {
 	return Network(tcp.AddrPort().Addr())
 }
 
-// Network is what addresses are counted by: an address of IPv4 itself, and the network of 64 bits that one of IPv6 is in,
-// all of which one customer has.
+// Network returns what an address counts as: an IPv4 address itself, and an IPv6 address as its /64 network,
+// which usually belongs to one customer.
 func Network(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is4() || !a.IsValid() {
@@ -164,8 +167,8 @@ type listener struct {
 	refusal []byte
 }
 
-// Accept returns the next connection that there is a place for. Where the system has no descriptor left, it waits for
-// one: connections that are open go on.
+// Accept returns the next connection that there is a place for. If the system has no descriptor left, it waits for
+// one: open connections continue.
 func (l *listener) Accept() (net.Conn, error) {
 	pause := time.Duration(0)
 	for {

@@ -16,7 +16,7 @@ import (
 
 const refusal = "HTTP/1.1 503 Service Unavailable\r\n\r\n"
 
-// soon is more time than anything here takes.
+// soon is longer than anything here takes.
 const soon = 20 * time.Second
 
 func listen(t *testing.T, p *conns.Pool) net.Listener {
@@ -69,7 +69,9 @@ func acceptAll(l net.Listener) <-chan net.Conn {
 }
 
 func TestAConnectionBeyondALimitIsToldSoAndClosed(t *testing.T) {
-	for name, limits := range map[string]conns.Limits{"overall": {Overall: 2}, "of one address": {Overall: 10, PerAddress: 2}} {
+	for name, limits := range map[string]conns.Limits{
+		"overall": {Overall: 2}, "of one address": {Overall: 10, PerAddress: 2},
+	} {
 		t.Run(name, func(t *testing.T) {
 			l := listen(t, conns.NewPool(limits, nil))
 			accepted := acceptAll(l)
@@ -115,7 +117,8 @@ func TestErrorsOfAcceptAreSurvived(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails := &broken{inner, []error{
-		os.NewSyscallError("accept4", syscall.EMFILE), os.NewSyscallError("accept4", syscall.ENFILE), os.NewSyscallError("accept", syscall.ECONNABORTED), errors.New("anything"),
+		os.NewSyscallError("accept4", syscall.EMFILE), os.NewSyscallError("accept4", syscall.ENFILE), os.NewSyscallError(
+			"accept", syscall.ECONNABORTED), errors.New("anything"),
 	}}
 	l := conns.NewPool(conns.Limits{}, nil).Listen(fails, nil)
 	dial(t, l)
@@ -221,7 +224,8 @@ func TestWhoHasLeftIsNoticed(t *testing.T) {
 
 func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
 	for address, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::", "2001:db8:0:0:ff::1": "2001:db8::", "fe80::1%eth0": "fe80::", "::1": "::",
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::",
+		"2001:db8:0:0:ff::1": "2001:db8::", "fe80::1%eth0": "fe80::", "::1": "::",
 	} {
 		if got := conns.Network(netip.MustParseAddr(address)); got.String() != want {
 			t.Errorf("%s counts as %s, not %s", address, got, want)
@@ -230,7 +234,9 @@ func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
 }
 
 func TestTheDefaultsLeaveRoomForFiles(t *testing.T) {
-	for descriptors, want := range map[int][2]int{0: {1024, 768}, 256: {128, 96}, 1024: {512, 384}, 1 << 20: {1024, 768}, 1: {1, 1}} {
+	for descriptors, want := range map[int][2]int{
+		0: {1024, 768}, 256: {128, 96}, 1024: {512, 384}, 1 << 20: {1024, 768}, 1: {1, 1},
+	} {
 		overall := conns.DefaultOverall(descriptors)
 		if got := [2]int{overall, conns.DefaultPerAddress(overall)}; got != want {
 			t.Errorf("%d descriptors: %v, not %v", descriptors, got, want)

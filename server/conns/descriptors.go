@@ -1,13 +1,13 @@
 package conns
 
-// Shares of the descriptors that a process may open: connections get half of them, and one address three quarters of
+// Shares of the file descriptors of the process: connections get half of them, and one address three quarters of
 // that, so that no one fills the server alone. The other half is for the files of the store, DuckDB and its processes.
 const (
-	mostOverall  = 1024 // more would cost much memory and serve no one: 64 KiB are held for each
+	mostOverall  = 1024 // more would cost memory to no benefit: each takes 64 KiB
 	defaultShare = 2
 )
 
-// DefaultOverall is how many connections a process that may open so many descriptors takes; 0: not known.
+// DefaultOverall returns how many connections a process with that many descriptors accepts; 0: unknown.
 func DefaultOverall(descriptors int) int {
 	if descriptors <= 0 {
 		return mostOverall
@@ -15,5 +15,5 @@ func DefaultOverall(descriptors int) int {
 	return max(min(descriptors/defaultShare, mostOverall), 1)
 }
 
-// DefaultPerAddress is how many of the connections one address may have.
+// DefaultPerAddress returns how many of the connections one address may have.
 func DefaultPerAddress(overall int) int { return max(overall*3/4, 1) }

@@ -2,5 +2,5 @@
 
 package conns
 
-// Descriptors is how many descriptors this process may have open: 0, it is not known here.
+// Descriptors returns 0: the number of descriptors is not known on this system.
 func Descriptors() int { return 0 }

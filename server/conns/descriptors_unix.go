@@ -4,8 +4,8 @@ package conns
 
 import "syscall"
 
-// Descriptors is how many descriptors this process may have open; 0: not known. Go's runtime has raised the soft limit
-// to the hard one when the process began.
+// Descriptors returns how many descriptors this process may open; 0: unknown. Go's runtime raises the soft limit
+// to the hard limit when the process starts.
 func Descriptors() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -4,6 +4,6 @@ package conns
 
 import "net"
 
-// hasLeft reports whether the other end of a connection has closed it, which can't be asked here: what it asked for ends
-// with its time.
+// hasLeft returns false: this system does not tell whether the other end has closed a connection. Its work ends
+// with its deadline.
 func hasLeft(net.Conn) bool { return false }

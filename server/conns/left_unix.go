@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// hasLeft reports whether the other end of a connection has closed it. It takes nothing out of it.
+// hasLeft reports whether the other end of a connection has closed it. It consumes no data.
 func hasLeft(conn net.Conn) bool {
 	open, ok := conn.(syscall.Conn)
 	if !ok {

@@ -22,7 +22,7 @@ func actionPath(k catalog.Commit) string {
 	return actionsPath(k.DatasetID) + strconv.FormatInt(k.ID, 10) + "/"
 }
 
-// actionTuple is an action in the catalog of a dataset's actions.
+// actionTuple is an action in a dataset's catalog of actions.
 type actionTuple struct {
 	ID          string      `json:"id"`
 	DateTime    string      `json:"datetime"`
@@ -33,7 +33,7 @@ type actionTuple struct {
 	State       actionState `json:"state"`
 }
 
-// actionState is seed 001's. An action that was rolled back is completed and not played.
+// actionState is defined by seed 001. An action that was rolled back is completed but not played.
 type actionState struct {
 	Failed    bool `json:"failed"`
 	Completed bool `json:"completed"`
@@ -47,20 +47,20 @@ func viewAction(k catalog.Commit) actionTuple {
 	}
 }
 
-// actionBody is an action with exactly what it changed, as an entity and in the deltas of a fork and its upstream.
+// actionBody is an action with exactly what it changed, as an entity and in the deltas between a fork and its upstream.
 type actionBody struct {
 	actionTuple
 	Params map[string]any `json:"params"`
 }
 
-// viewParams are what an action was asked to do, with the dataset that it was done to. Variables have the ids and types
-// that they have elsewhere on this face.
+// viewParams returns the parameters of an action, with its dataset. Variables have the ids and types
+// that this face uses elsewhere.
 func viewParams(k catalog.Commit) actionBody {
 	params := map[string]any{}
 	if json.Unmarshal(k.Params, &params) != nil || params == nil {
 		params = map[string]any{}
 	}
-	delete(params, "key") // it is the action's
+	delete(params, "key") // the action has it
 	params["dataset"] = map[string]any{"id": k.DatasetID, "branch": "master"}
 	var of struct {
 		Definition *schema.Column
@@ -98,8 +98,8 @@ func (f *Face) listActions(c *fiber.Ctx) error {
 	})
 }
 
-// actionFilter is what a request selects: sort by datetime or user, each also with - before it; user; key; since, until
-// and datetime.
+// actionFilter returns what a request selects: sort by datetime or user, each also with a - prefix; user; key; since,
+// until and datetime.
 func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 	out.User, out.Sort = c.Query("user"), c.Query("sort")
 	switch out.Sort {
@@ -130,7 +130,8 @@ func (f *Face) getAction(c *fiber.Ctx) error {
 	}
 	id, err := strconv.ParseInt(c.Params("action"), 10, 64)
 	if err != nil {
-		return notFound("action_not_found", fmt.Sprintf("Action '%.40s' not found in dataset '%s'", c.Params("action"), s.Properties.Name))
+		return notFound("action_not_found",
+			fmt.Sprintf("Action '%.40s' not found in dataset '%s'", c.Params("action"), s.Properties.Name))
 	}
 	k, err := f.store.CommitByID(ctx, s.Dataset.ID, id)
 	if err != nil {
@@ -150,7 +151,7 @@ func (f *Face) sinceForking(c *fiber.Ctx) error { return f.showDelta(c, f.store.
 
 func (f *Face) upstreamDelta(c *fiber.Ctx) error { return f.showDelta(c, f.store.UpstreamDelta) }
 
-// revision is which state of a dataset a delta was taken at.
+// revision identifies the state of a dataset that a delta was computed at.
 type revision struct {
 	ID               string `json:"id"`
 	Name             string `json:"name"`
@@ -163,10 +164,13 @@ func viewRevision(s snapshot.State) revision {
 	if s.Commit.CreatedAt.After(modified) {
 		modified = s.Commit.CreatedAt
 	}
-	return revision{ID: s.Dataset.ID, Name: s.Properties.Name, Revision: strconv.FormatInt(s.Commit.ID, 10), ModificationTime: moment(modified)}
+	return revision{
+		ID: s.Dataset.ID, Name: s.Properties.Name, Revision: strconv.FormatInt(s.Commit.ID, 10),
+		ModificationTime: moment(modified),
+	}
 }
 
-// showDelta shows what one of a fork and its upstream has done and the other has not.
+// showDelta shows the actions that a fork has and its upstream lacks, or the reverse.
 func (f *Face) showDelta(c *fiber.Ctx, of func(context.Context, string) (storage.Delta, error)) error {
 	ctx := c.UserContext()
 	id, err := param(c, "dataset")
@@ -181,10 +185,11 @@ func (f *Face) showDelta(c *fiber.Ctx, of func(context.Context, string) (storage
 	for _, k := range delta.Actions {
 		actions = append(actions, viewParams(k))
 	}
-	return showView(c, map[string]any{"dataset": viewRevision(delta.Dataset), "upstream": viewRevision(delta.Upstream), "actions": actions})
+	return showView(c,
+		map[string]any{"dataset": viewRevision(delta.Dataset), "upstream": viewRevision(delta.Upstream), "actions": actions})
 }
 
-// mergeBody asks for the actions of another dataset to be played.
+// mergeBody is a request to play the actions of another dataset.
 type mergeBody struct {
 	Dataset      string `json:"dataset"`
 	Autorollback *bool  `json:"autorollback"`
@@ -192,7 +197,7 @@ type mergeBody struct {
 	Filter       *struct {
 		Key      []string `json:"key"`
 		Hash     []string `json:"hash"`
-		Remember bool     `json:"remember"` // the seed has it in words; in its example it is beside the filter
+		Remember bool     `json:"remember"` // described in the seed's text; in its example it is next to the filter
 	} `json:"filter"`
 }
 

@@ -22,7 +22,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Status of a batch: its rows are being appended, were, or were not: because of what is in the dataset, or in the file.
+// Status of a batch: its rows are being appended, were appended, or were refused because of the dataset or of the file.
 const (
 	importingStatus = "importing"
 	appendedStatus  = "appended"
@@ -32,8 +32,8 @@ const (
 
 func batchPath(dataset, batch string) string { return datasetPath(dataset) + "batches/" + batch + "/" }
 
-// newBatch asks for a source to be appended. Savepoint bookmarks the state before. A batch is one commit, so that
-// nothing of it stays where it fails, with autorollback or without.
+// newBatch is a request to append a source. Savepoint bookmarks the state before. A batch is one commit, so
+// nothing of it remains if it fails, with or without autorollback.
 type newBatch struct {
 	Body struct {
 		Source string `json:"source"`
@@ -41,7 +41,7 @@ type newBatch struct {
 	Savepoint bool `json:"savepoint"`
 }
 
-// createBatch appends a source's rows. A batch that was refused is there too, with its status.
+// createBatch appends a source's rows. A batch that was refused is listed too, with its status.
 func (f *Face) createBatch(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -81,21 +81,24 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 	return created(c, batchPath(s.Dataset.ID, a.job))
 }
 
-// batchOf is a request whose commit remembers the batch that it is.
+// batchOf returns a request whose commit records its batch.
 func batchOf(job string, from source, r storage.Request) storage.Request {
 	r.Message = "Appended " + from.name
-	r.Metadata, _ = json.Marshal(map[string]string{"batch": job, "source": from.name}) // strings always are JSON
+	r.Metadata, _ = json.Marshal(map[string]string{"batch": job, "source": from.name}) // strings can always be encoded
 	return r
 }
 
 // append commits a source's rows.
-func (f *Face) append(ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request) (catalog.Commit, error) {
+func (f *Face) append(
+	ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request,
+) (catalog.Commit, error) {
 	if err := f.checkCategories(ctx, s.Schema, from.upload); err != nil {
 		return catalog.Commit{}, err
 	}
 	if savepoint && s.Total() > 0 {
 		before := storage.Request{User: r.User}
-		if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID, storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
+		if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID,
+			storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
 			return catalog.Commit{}, err
 		}
 	}
@@ -124,7 +127,7 @@ func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Up
 	return nil
 }
 
-// undeclared refuses the first value of an offered column that is none of a variable's categories.
+// undeclared refuses the first value of an uploaded column that is not one of the variable's categories.
 func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i int, column schema.Column) error {
 	rows, release, err := records.Relation(ctx, conn, intake.Want{Columns: []int{i}})
 	if err != nil {
@@ -145,10 +148,14 @@ func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i 
 	case err != nil:
 		return records.Explain(err)
 	}
-	return &fault.Error{Kind: fault.Invalid, Code: "undeclared_category", Detail: fmt.Sprintf("Row %d has %q in %q, which is none of its categories. Declare it first, or correct the row.", row, text, column.Name)}
+	return &fault.Error{
+		Kind: fault.Invalid, Code: "undeclared_category",
+		Detail: fmt.Sprintf("Row %d has %q in %q, which is not one of its categories. Declare it first, or correct the row.",
+			row, text, column.Name),
+	}
 }
 
-// listBatches shows the batches whose rows were appended: the others left nothing.
+// listBatches lists the batches whose rows were appended: the others left nothing.
 func (f *Face) listBatches(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -163,13 +170,15 @@ func (f *Face) listBatches(c *fiber.Ctx) error {
 	for _, k := range slices.Backward(commits) {
 		var of struct{ Batch, Source string }
 		if k.Mode == catalog.Append && json.Unmarshal(k.Metadata, &of) == nil && of.Batch != "" {
-			out.add(site(c)+batchPath(s.Dataset.ID, of.Batch), map[string]any{"status": appendedStatus, "source": of.Source, "creation_time": moment(k.CreatedAt), "rows": k.Added})
+			out.add(site(c)+batchPath(s.Dataset.ID, of.Batch), map[string]any{
+				"status": appendedStatus, "source": of.Source, "creation_time": moment(k.CreatedAt), "rows": k.Added,
+			})
 		}
 	}
 	return show(c, document{Element: catalogElement, Index: out})
 }
 
-// getBatch tells what became of a batch: that is in the job of its append.
+// getBatch shows the status of a batch, which is in the job that appended it.
 func (f *Face) getBatch(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -178,11 +187,14 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 	}
 	j, err := f.store.Job(ctx, c.Params("batch"))
 	if err != nil {
-		return notFound("batch_not_found", fmt.Sprintf("Batch '%.40s' not found in dataset '%s'", c.Params("batch"), s.Properties.Name))
+		return notFound("batch_not_found",
+			fmt.Sprintf("Batch '%.40s' not found in dataset '%s'", c.Params("batch"), s.Properties.Name))
 	}
 	return show(c, document{
 		Element: entityElement, Self: site(c) + batchPath(s.Dataset.ID, j.ID),
-		Body:  map[string]any{"id": j.ID, "status": batchStatus(j), "message": j.Message, "creation_time": moment(j.CreatedAt)},
+		Body: map[string]any{
+			"id": j.ID, "status": batchStatus(j), "message": j.Message, "creation_time": moment(j.CreatedAt),
+		},
 		Views: links{"progress": site(c) + progressPath(j.ID)},
 	})
 }

@@ -17,14 +17,14 @@ import (
 	"rowback/storage/fault"
 )
 
-// maxJSON is how large a JSON body may be, bytes. A variable may come with a value for every record.
+// maxJSON is the largest JSON body, in bytes. A variable may have a value for every record.
 const maxJSON = 64 << 20
 
-// bodyKey is where a request keeps the body that was read.
+// bodyKey is the key of the body that was read.
 const bodyKey = "shoji body"
 
-// read reads the JSON that a request has, whatever its Content-Type, into what in points to. Nothing is fine, and so
-// are unknown names; a known one of another type is refused by name.
+// read reads a request's JSON, whatever its Content-Type, into what in points to. An empty body is accepted, and so
+// are unknown names; a field of the wrong type is refused by name.
 func (f *Face) read(c *fiber.Ctx, in any) error { return f.readUpTo(c, maxJSON, in) }
 
 func (f *Face) readUpTo(c *fiber.Ctx, most int64, in any) error {
@@ -39,8 +39,8 @@ func (f *Face) readUpTo(c *fiber.Ctx, most int64, in any) error {
 	return decode(text, in, "the body")
 }
 
-// readBody reads an entity's body. What has none, or an empty one, is it: clients send both, and pycrunch puts an empty
-// body beside what it is given without one.
+// readBody reads an entity's body. If the request has none, or an empty one, it is the body itself: clients send both,
+// and pycrunch adds an empty body to what it is given without one.
 func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	var whole json.RawMessage
 	if err := f.read(c, &whole); err != nil || whole == nil {
@@ -58,13 +58,13 @@ func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	return decode(entity.Body, in, "body")
 }
 
-// isEmpty tells whether JSON is an object without members.
+// isEmpty reports whether JSON is an object without members.
 func isEmpty(text json.RawMessage) bool {
 	var members map[string]json.RawMessage
 	return json.Unmarshal(text, &members) == nil && members != nil && len(members) == 0
 }
 
-// decode reads JSON; name is what a person would call all of it.
+// decode reads JSON; name is what errors call all of it.
 func decode(text []byte, in any, name string) error {
 	if err := storage.CheckDepth(text); err != nil {
 		return err
@@ -78,7 +78,9 @@ func decode(text []byte, in any, name string) error {
 	case errors.As(err, &mistyped):
 		return invalid(mistyped.Field, "must be "+typeName(mistyped.Type)+", not "+mistyped.Value)
 	case err != nil:
-		return &fault.Error{Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error()}
+		return &fault.Error{
+			Kind: fault.Malformed, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error(),
+		}
 	}
 	return nil
 }
@@ -99,7 +101,7 @@ func typeName(t reflect.Type) string {
 	return "an object"
 }
 
-// param is a part of the path, as it was before it was escaped.
+// param returns a part of the path, unescaped.
 func param(c *fiber.Ctx, name string) (string, error) {
 	text, err := url.PathUnescape(c.Params(name))
 	if err != nil {
@@ -108,7 +110,7 @@ func param(c *fiber.Ctx, name string) (string, error) {
 	return text, nil
 }
 
-// queryInt is a query parameter that counts something; missing is its value where it does not come.
+// queryInt returns a query parameter that is a count; missing is its default.
 func queryInt(c *fiber.Ctx, name string, missing int64) (int64, error) {
 	text := c.Query(name)
 	if text == "" {
@@ -121,15 +123,16 @@ func queryInt(c *fiber.Ctx, name string, missing int64) (int64, error) {
 	return n, nil
 }
 
-// queryTime is a query parameter that is a time: the first and the last moment that it may mean, as precisely as it is
-// written. Both are zero where it does not come.
+// queryTime returns a query parameter that is a time: the first and the last moment that it may mean, given its
+// precision. Both are zero if the parameter is missing.
 func queryTime(c *fiber.Ctx, name string) (first, last time.Time, err error) {
-	text := strings.ReplaceAll(c.Query(name), " ", "+") // a plus that was not escaped
+	text := strings.ReplaceAll(c.Query(name), " ", "+") // an unescaped plus sign
 	if text == "" {
 		return first, last, nil
 	}
 	for layout, unit := range map[string]time.Duration{
-		time.DateOnly: 24 * time.Hour, "2006-01-02T15:04:05": time.Second, time.RFC3339: time.Second, // each takes fractions too
+		// these accept fractions too
+		time.DateOnly: 24 * time.Hour, "2006-01-02T15:04:05": time.Second, time.RFC3339: time.Second,
 	} {
 		if first, err = time.Parse(layout, text); err == nil {
 			if first.Nanosecond() != 0 {

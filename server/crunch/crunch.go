@@ -1,8 +1,8 @@
 // Package crunch is the Shoji face (seed 001): the resources under /api/ that the Python clients pycrunch and scrunch
-// drive unmodified. What the clients need of an answer was read in their source; fixtures/clients/test_shoji_*.py and
-// fixtures/clients/with_scrunch hold it with the published clients against a real server.
+// use unmodified. What the clients need from an answer was found in their source; fixtures/clients/test_shoji_*.py and
+// fixtures/clients/with_scrunch test it with the published clients against a real server.
 //
-// A document is one of Shoji's: a catalog indexes entities, an entity has a body, a view has a value. URLs in answers
+// Documents are Shoji documents: a catalog indexes entities, an entity has a body, a view has a value. URLs in answers
 // are absolute. Work that takes longer than the sync limit is answered with 202 and the URL of its progress.
 package crunch
 
@@ -20,7 +20,7 @@ import (
 	"rowback/storage"
 )
 
-// Options are what the face needs to know.
+// Options configure the face.
 type Options struct {
 	SyncTimeout time.Duration // how long a request waits for its work before it is answered with 202
 	MaxUpload   int64         // bytes of one uploaded file
@@ -36,7 +36,7 @@ type Face struct {
 	sources *sources
 }
 
-// New makes the face of a store, as a part of a host.
+// New returns the face of a store, served by a host.
 func New(store *storage.Store, h *host.Host, o Options) *Face {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -64,21 +64,22 @@ func isNative(path string) bool { return isIn(path, "/api/v1") }
 
 func isIn(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 
-// admit lets in who is known.
+// admit refuses requests of unknown users.
 func (f *Face) admit(c *fiber.Ctx) error {
 	if _, known := f.host.Identify(c); !known && !isOpen(c.Path()) {
-		return fiber.NewError(http.StatusUnauthorized, "Log in first: POST {\"email\", \"password\"} to the login_url, and send its cookie with every request.")
+		return fiber.NewError(http.StatusUnauthorized,
+			"Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
 	}
 	return c.Next()
 }
 
-// isOpen tells whether a path needs no login.
+// isOpen reports whether a path needs no login.
 func isOpen(path string) bool {
 	path = strings.TrimSuffix(path, "/")
 	return path == "/api/login" || path == "/api/logout"
 }
 
-// route is one call there is.
+// route is one route of the face.
 type route struct {
 	method, path string
 	handler      fiber.Handler
@@ -86,7 +87,7 @@ type route struct {
 
 const dataset = "/api/datasets/:dataset"
 
-// routes is every call there is, with and without a slash at the end.
+// routes returns every route; each is served with and without a slash at the end.
 func (f *Face) routes() []route {
 	return []route{
 		{"GET", "/api", f.root},
@@ -144,7 +145,7 @@ func (f *Face) routes() []route {
 	}
 }
 
-// nothingThere answers what no route has taken.
+// nothingThere answers requests that match no route.
 func (f *Face) nothingThere(c *fiber.Ctx) error {
 	if isNative(c.Path()) {
 		return c.Next()
@@ -159,5 +160,6 @@ func (f *Face) nothingThere(c *fiber.Ctx) error {
 		return fiber.NewError(http.StatusNotFound, fmt.Sprintf("There is nothing at %s.", c.Path()))
 	}
 	c.Set("Allow", strings.Join(methods, ", "))
-	return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
+	return fiber.NewError(http.StatusMethodNotAllowed,
+		fmt.Sprintf("%s does not take %s. It takes %s.", c.Path(), c.Method(), strings.Join(methods, ", ")))
 }

@@ -18,7 +18,7 @@ import (
 
 func datasetPath(id string) string { return "/api/datasets/" + id + "/" }
 
-// dataset is the state of the dataset that a request names, at its head.
+// dataset returns the head state of the dataset that a request names.
 func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (snapshot.State, error) {
 	id, err := param(c, "dataset")
 	if err != nil {
@@ -27,12 +27,12 @@ func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (snapshot.State, error
 	return f.store.State(ctx, id, "head")
 }
 
-// datasetBody is a dataset in the catalog of all, in that of forks, and as an entity.
+// datasetBody is a dataset in the catalogs of datasets and of forks, and as an entity.
 type datasetBody struct {
 	ID                string         `json:"id"`
 	Name              string         `json:"name"`
 	Description       string         `json:"description"`
-	Owner             string         `json:"owner"` // a URL, as the next
+	Owner             string         `json:"owner"` // a URL, like the next
 	OwnerID           string         `json:"owner_id"`
 	OwnerName         string         `json:"owner_name"`
 	OwnerDisplayName  string         `json:"owner_display_name"`
@@ -51,7 +51,7 @@ type datasetBody struct {
 	Size              map[string]any `json:"size"`
 }
 
-// permissions are what the user may do with a dataset: everything, as all who are let in.
+// permissions are what the user may do with a dataset: everything, like everyone who is let in.
 type permissions struct {
 	View              bool `json:"view"`
 	Edit              bool `json:"edit"`
@@ -60,7 +60,7 @@ type permissions struct {
 	ChangeWeight      bool `json:"change_weight"`
 }
 
-// describe is what the clients see of a dataset. Its owner is who made its first commit, and before that who asks.
+// describe returns what clients see of a dataset. Its owner is the user of its first commit; before that, whoever asks.
 func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (datasetBody, error) {
 	owner, err := f.store.Founder(ctx, s.Dataset)
 	if err != nil {
@@ -87,7 +87,7 @@ func (f *Face) listDatasets(c *fiber.Ctx) error {
 	return f.showDatasets(c, func(snapshot.State) bool { return true })
 }
 
-// datasetsByName is the catalog of the datasets of one name, in whatever project.
+// datasetsByName shows the datasets with one name, in all projects.
 func (f *Face) datasetsByName(c *fiber.Ctx) error {
 	name, err := param(c, "name")
 	if err != nil {
@@ -116,7 +116,7 @@ func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) erro
 	return show(c, document{Element: catalogElement, Index: out})
 }
 
-// newDataset is the body that a dataset is created with. Table is scrunch's: variables by alias, in their order.
+// newDataset is the body for creating a dataset. scrunch sends Table: variables by alias, in order.
 type newDataset struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
@@ -125,7 +125,7 @@ type newDataset struct {
 	} `json:"table"`
 }
 
-// variables are the columns that the dataset is to start with.
+// variables returns the columns that the dataset starts with.
 func (in newDataset) variables() (out []storage.NewVariable, err error) {
 	for _, v := range in.Table.Metadata {
 		if v.Value.Name == "" && v.Value.Alias == "" {
@@ -140,7 +140,7 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 	return out, nil
 }
 
-// createDataset makes a dataset. It has the id of the job that makes it, so that its URL is known before it is there.
+// createDataset creates a dataset. It has the id of the job that creates it, so that its URL is known before it exists.
 func (f *Face) createDataset(c *fiber.Ctx) error {
 	var in newDataset
 	if err := f.readBody(c, &in); err != nil {
@@ -154,7 +154,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 		return err
 	}
 	a, err := try(f, c, work[snapshot.State]{
-		about: "Making the dataset",
+		about: "Creating the dataset",
 		tell: func(made snapshot.State) calls.Answer {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
@@ -171,13 +171,16 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	return created(c, a.told.Location)
 }
 
-// makeDataset makes a dataset, and no other than one with all of its variables. Names are not unique for the clients.
-func (f *Face) makeDataset(ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request) (snapshot.State, error) {
+// makeDataset creates a dataset with all of its variables, or none at all. For the clients, names need not be unique.
+func (f *Face) makeDataset(
+	ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request,
+) (snapshot.State, error) {
 	part := storage.Request{User: r.User}
 	if len(variables) == 0 {
 		part.Receipt = r.Receipt
 	}
-	made, err := f.store.CreateDataset(ctx, storage.NewDataset{ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: true}, part)
+	made, err := f.store.CreateDataset(ctx,
+		storage.NewDataset{ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: true}, part)
 	if err != nil {
 		return made, err
 	}
@@ -280,7 +283,7 @@ func (f *Face) deleteDataset(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// getSummary tells how many records there are.
+// getSummary shows the number of records.
 func (f *Face) getSummary(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -288,5 +291,7 @@ func (f *Face) getSummary(c *fiber.Ctx) error {
 		return err
 	}
 	rows := map[string]int64{"total": s.Total(), "filtered": s.Total()}
-	return showView(c, map[string]any{"unweighted": rows, "weighted": rows, "variables": len(s.Schema.Columns), "columns": len(s.Schema.Columns)})
+	return showView(c, map[string]any{
+		"unweighted": rows, "weighted": rows, "variables": len(s.Schema.Columns), "columns": len(s.Schema.Columns),
+	})
 }

@@ -18,7 +18,7 @@ const (
 	tableElement   = "crunch:table"
 )
 
-// links are URLs by the name that the clients follow them by.
+// links are URLs by the names that clients use.
 type links map[string]string
 
 // document is any Shoji document: a catalog has an index, an entity a body, a view a value.
@@ -43,8 +43,8 @@ type index struct {
 	entries []entry
 }
 
-// entry is one tuple of an index. Its names must not be self, session or entity_url: the clients pass them on as
-// arguments beside those.
+// entry is one tuple of an index. Its names must not be self, session or entity_url: the clients pass all names on as
+// keyword arguments together with those.
 type entry struct {
 	url   string
 	tuple any
@@ -52,7 +52,7 @@ type entry struct {
 
 func (x *index) add(url string, tuple any) { x.entries = append(x.entries, entry{url, tuple}) }
 
-// urls are what the entries are of.
+// urls returns the URLs of the entries.
 func (x *index) urls() []string {
 	out := make([]string, len(x.entries))
 	for i, e := range x.entries {
@@ -61,7 +61,7 @@ func (x *index) urls() []string {
 	return out
 }
 
-// MarshalJSON writes the entries as one object, in their order.
+// MarshalJSON writes the entries as one object, in order.
 func (x *index) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -85,7 +85,7 @@ func (x *index) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// site is what the request's URLs begin with, such as http://127.0.0.1:8000. The Host header tells it, and a proxy.
+// site returns the start of the request's URLs, such as http://127.0.0.1:8000, from the Host header or from a proxy's.
 func site(c *fiber.Ctx) string {
 	scheme := "http://"
 	if isEncrypted(c) {
@@ -94,13 +94,13 @@ func site(c *fiber.Ctx) string {
 	return scheme + string(c.Request().Host())
 }
 
-// isEncrypted reports whether the client speaks TLS, with the server or with a proxy that says so. Cookies are Secure
-// then: a client that was sent to a URL without TLS would leave them out.
+// isEncrypted reports whether the client uses TLS, to the server or to a proxy that says so. Cookies are then Secure:
+// a client does not send them to a URL without TLS.
 func isEncrypted(c *fiber.Ctx) bool {
 	return c.Context().IsTLS() || strings.EqualFold(c.Get("X-Forwarded-Proto"), "https")
 }
 
-// self is the absolute URL of what is asked for, with a slash at the end.
+// self returns the absolute URL of the request, with a slash at the end.
 func self(c *fiber.Ctx) string {
 	path := c.Path()
 	if path[len(path)-1] != '/' {
@@ -109,7 +109,7 @@ func self(c *fiber.Ctx) string {
 	return site(c) + path
 }
 
-// show answers 200 with a document about the URL that was asked for.
+// show answers 200 with a document about the requested URL.
 func show(c *fiber.Ctx, d document) error {
 	if d.Self == "" {
 		d.Self = self(c)
@@ -127,10 +127,10 @@ func showView(c *fiber.Ctx, value any) error {
 	return show(c, document{Element: viewElement, Value: value})
 }
 
-// created answers 201 with the URL of what was made.
+// created answers 201 with the URL of what was created.
 func created(c *fiber.Ctx, path string) error { return lead(c, http.StatusCreated, path) }
 
-// seeOther answers 303 with the URL of what is there.
+// seeOther answers 303 with the URL of what exists already.
 func seeOther(c *fiber.Ctx, path string) error { return lead(c, http.StatusSeeOther, path) }
 
 // lead answers with a URL, as the Location and as the value of a view.
@@ -143,5 +143,5 @@ func lead(c *fiber.Ctx, status int, path string) error {
 	return nil
 }
 
-// moment is a time as the clients' server writes it.
+// moment formats a time as the clients expect it.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000+00:00") }

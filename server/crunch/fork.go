@@ -32,8 +32,8 @@ func (f *Face) listForks(c *fiber.Ctx) error {
 	return show(c, document{Element: catalogElement, Index: out})
 }
 
-// createFork makes a copy of the dataset that shares its files. It has the id of the job that makes it, so that its URL
-// is known before it is there.
+// createFork creates a fork, which shares the dataset's files. It has the id of the job that creates it, so that its
+// URL is known before it exists.
 func (f *Face) createFork(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)

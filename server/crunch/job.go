@@ -14,21 +14,21 @@ import (
 	"rowback/storage/fault"
 )
 
-// work may take long: it goes on whether the client stays or not.
+// work may take long: it continues even if the client disconnects.
 type work[T any] struct {
-	about string                                                  // what is done, in the progress
-	do    func(ctx context.Context, r storage.Request) (T, error) // r.Receipt.Job is the job that it is
-	tell  func(T) calls.Answer                                    // what came of it. Location is a path
+	about string                                                  // what is being done, for the progress
+	do    func(ctx context.Context, r storage.Request) (T, error) // r.Receipt.Job is the job's id
+	tell  func(T) calls.Answer                                    // the answer; its Location is a path
 }
 
-// attempt is work that was waited for, up to the sync limit.
+// attempt is the result of waiting for work, up to the sync limit.
 type attempt struct {
 	job  string
-	late bool // it goes on
+	late bool // the work is not finished
 	told calls.Answer
 }
 
-// try starts work as a job, and waits. Where it fails in time, that is the error.
+// try starts work as a job, and waits. If it fails within that time, try returns its error.
 func try[T any](f *Face, c *fiber.Ctx, w work[T]) (attempt, error) {
 	r, err := f.request(c)
 	if err != nil {
@@ -53,10 +53,10 @@ func try[T any](f *Face, c *fiber.Ctx, w work[T]) (attempt, error) {
 	return f.lookAt(c.UserContext(), job)
 }
 
-// promise is what is kept of work that was started: its job, so that the same request finds it.
+// promise returns what is stored about started work: its job, so that a repeated request finds it.
 func promise(job catalog.Job) (json.RawMessage, error) { return json.Marshal(job.ID) }
 
-// lookAt tells how far work has got that was begun.
+// lookAt returns how far started work has got.
 func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
 	j, err := f.store.Job(ctx, job)
 	if err != nil {
@@ -69,7 +69,7 @@ func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
 	return a, err
 }
 
-// request is what a write says of itself: who asks, and which head it is meant for.
+// request returns the user of a write, and the head that it expects.
 func (f *Face) request(c *fiber.Ctx) (storage.Request, error) {
 	r := storage.Request{User: f.user(c)}
 	text := c.Query("expected_head")
@@ -84,7 +84,7 @@ func (f *Face) request(c *fiber.Ctx) (storage.Request, error) {
 	return r, nil
 }
 
-// failure is the answer of work that has failed, as it is kept.
+// failure returns the answer of failed work, as it is stored.
 func (f *Face) failure(err error, job string) json.RawMessage {
 	status, fields := f.problem(err, job)
 	body, err := json.Marshal(fields)
@@ -95,12 +95,12 @@ func (f *Face) failure(err error, job string) json.RawMessage {
 	return kept
 }
 
-// refusal is an error that was told before.
+// refusal is the stored answer of an error.
 type refusal struct{ calls.Answer }
 
 func (r *refusal) Error() string { return string(r.Body) }
 
-// outcome is what came of a job that has ended.
+// outcome returns the result of a finished job.
 func outcome(j catalog.Job) (told calls.Answer, err error) {
 	if told, err = calls.ReadAnswer(j.Answer); err != nil {
 		return told, err
@@ -108,7 +108,7 @@ func outcome(j catalog.Job) (told calls.Answer, err error) {
 	switch {
 	case j.Progress != calls.Failed:
 		return told, nil
-	case told.Status == 0: // a restart cut it off
+	case told.Status == 0: // interrupted by a restart
 		return told, &fault.Error{Kind: fault.Unavailable, Code: "stopped", Detail: j.Message}
 	}
 	return told, &refusal{told}
@@ -116,7 +116,7 @@ func outcome(j catalog.Job) (told calls.Answer, err error) {
 
 func progressPath(job string) string { return "/api/progress/" + job + "/" }
 
-// accepted answers 202: location is the path of what will be there, and the view tells where the progress is.
+// accepted answers 202: location is the path of what will exist, and the view has the URL of the progress.
 func accepted(c *fiber.Ctx, job, location string) error {
 	c.Set("Location", site(c)+location)
 	if err := showView(c, site(c)+progressPath(job)); err != nil {
@@ -139,7 +139,7 @@ func (f *Face) getProgress(c *fiber.Ctx) error {
 	})
 }
 
-// getResult leads to what work has made.
+// getResult redirects to the result of work.
 func (f *Face) getResult(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	a, err := f.lookAt(ctx, c.Params("id"))
@@ -147,9 +147,9 @@ func (f *Face) getResult(c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	case a.late:
-		return notFound("not_done", "This is not done yet: its progress tells when it is.")
+		return notFound("not_done", "This work is not done yet. Follow its progress until it is.")
 	case a.told.Location == "":
-		return notFound("no_result", "This is done, and there is nothing to show for it.")
+		return notFound("no_result", "This work is done and has no result to show.")
 	}
 	return seeOther(c, a.told.Location)
 }

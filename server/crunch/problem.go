@@ -10,14 +10,14 @@ import (
 	"rowback/storage/fault"
 )
 
-// problem is the answer to an error, as JSON: the problem's fields, and message and description, which the clients show.
+// problem returns the answer to an error: the problem's fields, and message and description, which the clients show.
 func (f *Face) problem(err error, requestID string) (status int, fields map[string]any) {
 	status, fields = f.host.Problem(err, requestID)
 	fields["message"], fields["description"] = fields["detail"], fields["detail"]
 	return status, fields
 }
 
-// SendError answers with an error. A 401 tells where to log in.
+// SendError sends an error. A 401 has the URL for logging in.
 func (f *Face) SendError(c *fiber.Ctx, err error) error {
 	var told *refusal
 	if errors.As(err, &told) {
@@ -40,13 +40,13 @@ func (f *Face) SendError(c *fiber.Ctx, err error) error {
 	return c.Send(text)
 }
 
-// invalid refuses a field of a request, naming it.
+// invalid returns the error of a request's field, by name.
 func invalid(field, why string) error {
 	e := &fault.Error{Kind: fault.Invalid, Code: "invalid_field", Detail: field + ": " + why}
 	return e.With("field", field)
 }
 
-// notFound says what is not there.
+// notFound returns the error of something that does not exist.
 func notFound(code, sentence string) error {
 	return &fault.Error{Kind: fault.NotFound, Code: code, Detail: sentence}
 }

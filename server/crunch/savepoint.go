@@ -71,11 +71,12 @@ func (f *Face) getSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	body := viewSavepoint(c, p)
-	return show(c, document{Element: entityElement, Self: site(c) + savepointPath(p), Body: body, Views: links{"revert": body.Revert}})
+	return show(c,
+		document{Element: entityElement, Self: site(c) + savepointPath(p), Body: body, Views: links{"revert": body.Revert}})
 }
 
-// createSavepoint bookmarks the head. Where it leads to is the result of the work, and not the savepoint: the dataset may
-// have moved on meanwhile. Where nothing has changed since the last savepoint, it leads to that one.
+// createSavepoint bookmarks the head. Its Location is the result of the work, not the savepoint: the dataset may
+// change meanwhile. If nothing has changed since the last savepoint, the result is that one.
 func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -89,7 +90,7 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	a, err := try(f, c, work[storage.Marked]{
-		about: "Making the savepoint",
+		about: "Creating the savepoint",
 		tell: func(p storage.Marked) calls.Answer {
 			if p.Made {
 				return calls.Answer{Status: http.StatusCreated, Location: savepointPath(p.Savepoint)}
@@ -131,7 +132,7 @@ func (f *Face) editSavepoint(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// askRevert tells what a POST to the same URL does: the clients look before they send it.
+// askRevert shows what a POST to the same URL does: the clients fetch it first.
 func (f *Face) askRevert(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)
@@ -141,7 +142,7 @@ func (f *Face) askRevert(c *fiber.Ctx) error {
 	return showView(c, map[string]any{"version": storage.SavepointName(p.Number), "description": p.Description})
 }
 
-// revert takes the dataset back to a savepoint. The answer is 202 even where the work is done already.
+// revert takes the dataset back to a savepoint. The answer is 202 even if the work is already done.
 func (f *Face) revert(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)

@@ -9,30 +9,35 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// root is what the clients start from.
+// root is where clients start.
 func (f *Face) root(c *fiber.Ctx) error {
 	api := site(c) + "/api/"
 	me := userURL(c, f.user(c))
 	return show(c, document{
 		Element: catalogElement, Self: api, Description: "The API root.",
-		Catalogs: links{"datasets": api + "datasets/", "datasets_by_name": api + "datasets_by_name/{name}/", "sources": api + "sources/"},
-		Views:    links{"progress": api + "progress/", "feature_flag": api + "feature_flag/", "user": me},
-		URLs:     links{"user_url": me, "logout_url": api + "logout/", "login_url": api + "login/"},
+		Catalogs: links{
+			"datasets": api + "datasets/", "datasets_by_name": api + "datasets_by_name/{name}/", "sources": api + "sources/",
+		},
+		Views: links{"progress": api + "progress/", "feature_flag": api + "feature_flag/", "user": me},
+		URLs:  links{"user_url": me, "logout_url": api + "logout/", "login_url": api + "login/"},
 	})
 }
 
-// tokenCookie is the cookie that the clients log in with.
+// tokenCookie is the cookie that identifies a client.
 const tokenCookie = "token"
 
-// maxLogin is how large the body of a login may be, bytes: anyone may send one.
+// maxLogin is the largest body of a login, in bytes: anyone may send one.
 const maxLogin = 4 << 10
 
-// sessionCookie is the cookie of a session. No page can read it, and no other site's page has it sent.
+// sessionCookie returns the cookie of a session. No page can read it, and browsers do not send it for other sites'
+// pages.
 func sessionCookie(c *fiber.Ctx, session string) *fiber.Cookie {
-	return &fiber.Cookie{Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: isEncrypted(c)}
+	return &fiber.Cookie{
+		Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: isEncrypted(c),
+	}
 }
 
-// login gives the cookie that says who asks from now on.
+// login sets the cookie that identifies the user from now on.
 func (f *Face) login(c *fiber.Ctx) error {
 	var in struct {
 		Email    string `json:"email"`
@@ -56,7 +61,7 @@ func (f *Face) login(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// logout ends the session, and has the client forget its cookie.
+// logout ends the session, and removes the cookie.
 func (f *Face) logout(c *fiber.Ctx) error {
 	f.host.Logout(c)
 	gone := sessionCookie(c, "")
@@ -65,7 +70,7 @@ func (f *Face) logout(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// user is who asks.
+// user returns the user of the request.
 func (f *Face) user(c *fiber.Ctx) string {
 	name, _ := f.host.Identify(c)
 	return name
@@ -75,7 +80,7 @@ func userURL(c *fiber.Ctx, name string) string {
 	return site(c) + "/api/users/" + url.PathEscape(name) + "/"
 }
 
-// getUser shows a user: all that is known of one is the name, which may be an e-mail.
+// getUser shows a user, of whom only the name is known, which may be an e-mail address.
 func (f *Face) getUser(c *fiber.Ctx) error {
 	name, err := param(c, "user")
 	if err != nil {
@@ -88,26 +93,26 @@ func (f *Face) getUser(c *fiber.Ctx) error {
 	})
 }
 
-// featureFlag tells that a feature which the clients ask for is not there: none of theirs is.
+// featureFlag answers that a feature is off: the server has none of the features that clients ask for.
 func (f *Face) featureFlag(c *fiber.Ctx) error {
 	return showView(c, map[string]any{"name": c.Query("feature_name"), "active": false})
 }
 
-// progressTemplate tells where the progress of work is.
+// progressTemplate has the URL template of progress resources.
 func (f *Face) progressTemplate(c *fiber.Ctx) error {
 	return showView(c, site(c)+"/api/progress/{id}/")
 }
 
-// idIn finds the id in a URL that a client sends back, absolute or relative, or in the bare id. folder is what it must
-// be in, such as datasets.
+// idIn finds the id in a URL that a client sends back, absolute or relative, or in a bare id. folder is the part that
+// it must be under, such as datasets.
 func idIn(field, text, folder string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || text == "" {
-		return "", invalid(field, fmt.Sprintf("must be the URL of one of %s", folder))
+		return "", invalid(field, fmt.Sprintf("must be a URL under %s", folder))
 	}
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 	if n := len(parts); n == 1 || parts[n-2] == folder {
 		return parts[n-1], nil
 	}
-	return "", invalid(field, fmt.Sprintf("must be the URL of one of %s, not %q", folder, text))
+	return "", invalid(field, fmt.Sprintf("must be a URL under %s, not %q", folder, text))
 }

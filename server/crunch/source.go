@@ -20,13 +20,13 @@ import (
 	"rowback/storage/intake"
 )
 
-// Sources that were uploaded and not deleted, kept at once and for how long. A restart forgets them all.
+// How many uploaded sources are kept, and for how long. They do not survive a restart.
 const (
 	maxSources = 256
 	sourceAge  = 24 * time.Hour
 )
 
-// source is a file that was uploaded, to be appended.
+// source is an uploaded file, which a batch appends.
 type source struct {
 	id, name string
 	user     string
@@ -34,7 +34,7 @@ type source struct {
 	at       time.Time
 }
 
-// sources are the files that were uploaded.
+// sources are the uploaded files.
 type sources struct {
 	mu   sync.Mutex
 	byID map[string]source
@@ -42,7 +42,7 @@ type sources struct {
 
 func newSources() *sources { return &sources{byID: map[string]source{}} }
 
-// put keeps a source, and drops those that are too old, and the oldest where there are too many.
+// put keeps a source, and drops expired ones, and the oldest if there are too many.
 func (s *sources) put(one source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,13 +60,15 @@ func (s *sources) drop(id string) {
 	delete(s.byID, id)
 }
 
-// get finds a user's source: those of others are not there.
+// get finds a user's source. Those of other users are not found.
 func (s *sources) get(user, id string) (source, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, ok := s.byID[id]
 	if !ok || one.user != user {
-		return source{}, notFound("source_not_found", fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, until the server is restarted: upload it again.", id))
+		return source{}, notFound("source_not_found",
+			fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, or until the server restarts. "+
+				"Upload it again.", id))
 	}
 	return one, nil
 }
@@ -98,14 +100,17 @@ func (s *sources) list(user string) (out []source) {
 func sourcePath(s source) string { return "/api/sources/" + s.id + "/" }
 
 func viewSource(s source) map[string]any {
-	return map[string]any{"id": s.id, "name": s.name, "type": string(s.upload.Format), "size": s.upload.Size, "creation_time": moment(s.at)}
+	return map[string]any{
+		"id": s.id, "name": s.name, "type": string(s.upload.Format), "size": s.upload.Size, "creation_time": moment(s.at),
+	}
 }
 
-// createSource takes a file, as the multipart field uploaded_file.
+// createSource accepts a file, in the multipart field uploaded_file.
 func (f *Face) createSource(c *fiber.Ctx) error {
 	_, parameters, err := mime.ParseMediaType(c.Get("Content-Type"))
 	if err != nil || parameters["boundary"] == "" {
-		return fiber.NewError(http.StatusUnsupportedMediaType, "Send the file as multipart/form-data, in the field uploaded_file.")
+		return fiber.NewError(http.StatusUnsupportedMediaType,
+			"Send the file as multipart/form-data, in the field uploaded_file.")
 	}
 	form := multipart.NewReader(f.host.Body(c), parameters["boundary"])
 	for {
@@ -125,10 +130,12 @@ func malformed(err error) error {
 	if fault.KindOf(err) != fault.Internal {
 		return err
 	}
-	return &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: "The body is not whole as multipart/form-data."}
+	return &fault.Error{
+		Kind: fault.Malformed, Code: "malformed_body", Detail: "The multipart/form-data body is incomplete or malformed.",
+	}
 }
 
-// takeSource keeps an uploaded file.
+// takeSource stores an uploaded file.
 func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
 	one := source{
 		id: f.store.NewID(), name: part.FileName(), user: f.user(c), at: time.Now(),
@@ -143,15 +150,16 @@ func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
 	return created(c, sourcePath(one))
 }
 
-// formatOf tells how an uploaded file is written: CSV, unless its name or its type says otherwise.
+// formatOf returns the format of an uploaded file: CSV, unless its name or media type says otherwise.
 func formatOf(part *multipart.Part) intake.Format {
-	if strings.HasSuffix(strings.ToLower(part.FileName()), ".parquet") || part.Header.Get("Content-Type") == "application/vnd.apache.parquet" {
+	if strings.HasSuffix(strings.ToLower(part.FileName()), ".parquet") ||
+		part.Header.Get("Content-Type") == "application/vnd.apache.parquet" {
 		return intake.Parquet
 	}
 	return intake.CSV
 }
 
-// save writes a file to a path.
+// save writes an uploaded file to a path.
 func (f *Face) save(part io.Reader, path string) (size int64, err error) {
 	out, err := f.store.CreateStaged(path)
 	if err != nil {
@@ -161,7 +169,8 @@ func (f *Face) save(part io.Reader, path string) (size int64, err error) {
 	size, err = io.Copy(out, io.LimitReader(part, f.options.MaxUpload+1))
 	switch {
 	case size > f.options.MaxUpload:
-		return size, fiber.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.options.MaxUpload))
+		return size, fiber.NewError(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.options.MaxUpload))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return size, malformed(err)
 	}

@@ -17,10 +17,10 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// maxCells is how many values one answer may have: they are held in memory, since they are sent by column.
+// maxCells is the most values of one answer: they are held in memory, because they are sent by column.
 const maxCells = 4_000_000
 
-// page is which records are asked for, in the order of the key.
+// page selects records, in key order.
 type page struct{ limit, offset int64 }
 
 func pageOf(c *fiber.Ctx) (p page, err error) {
@@ -31,8 +31,10 @@ func pageOf(c *fiber.Ctx) (p page, err error) {
 	return p, err
 }
 
-// columns reads columns of a snapshot, as the clients want the values, by variable id.
-func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page) (map[string][]json.RawMessage, error) {
+// columns reads columns of a snapshot by variable id, with values in the form that the clients expect.
+func (f *Face) columns(
+	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page,
+) (map[string][]json.RawMessage, error) {
 	out := map[string][]json.RawMessage{}
 	for _, c := range columns {
 		out[variableID(c)] = []json.RawMessage{}
@@ -42,7 +44,8 @@ func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []s
 		return out, nil
 	}
 	if rows > maxCells/int64(len(columns)) {
-		return nil, invalid("limit", fmt.Sprintf("one answer has at most %d values: ask for fewer records at a time, with limit and offset", maxCells))
+		return nil, invalid("limit",
+			fmt.Sprintf("one answer has at most %d values: ask for fewer records at a time, with limit and offset", maxCells))
 	}
 	text, err := f.records(ctx, snap, columns, p)
 	if err != nil {
@@ -68,7 +71,9 @@ func (f *Face) columns(ctx context.Context, snap *snapshot.Snapshot, columns []s
 }
 
 // records reads a page of records, as lines of JSON.
-func (f *Face) records(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page) (*bytes.Buffer, error) {
+func (f *Face) records(
+	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page,
+) (*bytes.Buffer, error) {
 	conn, from, err := f.store.OpenTable(ctx, snap, columns)
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func (f *Face) records(ctx context.Context, snap *snapshot.Snapshot, columns []s
 	return &text, err
 }
 
-// query is the SQL of a page of records in the order of the key, with columns named after the variables' ids.
+// query returns the SQL of a page of records in key order, with columns named after the variables' ids.
 func query(from string, key, columns []schema.Column, p page) output.Query {
 	var q output.Query
 	list := make([]string, len(columns))
@@ -97,7 +102,7 @@ func query(from string, key, columns []schema.Column, p page) output.Query {
 	return q
 }
 
-// wireValue is the SQL of a value, and its type: what is neither a number nor a time is text.
+// wireValue returns the SQL of a value, and its type: what is neither a number nor a time is text.
 func wireValue(c schema.Column) (sql string, typ schema.Type) {
 	value := "r." + duck.Ident(c.Name)
 	switch wireType(c) {
@@ -161,7 +166,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 	return showView(c, data[variableID(column)])
 }
 
-// getVariableSummary tells how many records have a value of a variable.
+// getVariableSummary shows how many records have a value for a variable.
 func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
@@ -181,5 +186,6 @@ func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	if err := conn.Row(ctx, "SELECT count(*), count("+duck.Ident(column.Name)+") FROM "+from, &total, &valid); err != nil {
 		return err
 	}
-	return showView(c, map[string]any{"n_total": total, "n_valid": valid, "n_missing": total - valid, "type": wireType(column)})
+	return showView(c,
+		map[string]any{"n_total": total, "n_valid": valid, "n_missing": total - valid, "type": wireType(column)})
 }

@@ -19,7 +19,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// variableID is a column's id on the wire: its Parquet field id.
+// variableID returns a column's id on the wire: its Parquet field id.
 func variableID(c schema.Column) string { return fmt.Sprintf("%06d", c.ID) }
 
 func variablesPath(dataset string) string { return datasetPath(dataset) + "variables/" }
@@ -31,7 +31,7 @@ func variablePath(dataset string, c schema.Column) string {
 // variableBody is a variable: in the catalog, as an entity, and in the metadata of a table.
 type variableBody struct {
 	ID          string            `json:"id"`
-	Alias       string            `json:"alias"` // as the name: the column's
+	Alias       string            `json:"alias"` // like the name, the column's
 	Name        string            `json:"name"`
 	Type        string            `json:"type"`
 	Description string            `json:"description"`
@@ -54,7 +54,7 @@ func viewVariable(s schema.Schema, c schema.Column) variableBody {
 	return v
 }
 
-// variable finds the variable that a request names, in the head of its dataset.
+// variable finds the variable that a request names, at the head of its dataset.
 func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (snapshot.State, schema.Column, error) {
 	s, err := f.dataset(ctx, c)
 	if err != nil {
@@ -63,7 +63,8 @@ func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (snapshot.State, sche
 	id, err := strconv.Atoi(c.Params("variable"))
 	column, ok := s.Schema.ByID(id)
 	if err != nil || !ok {
-		return s, column, notFound("variable_not_found", fmt.Sprintf("Variable '%.40s' not found in dataset '%s'", c.Params("variable"), s.Properties.Name))
+		return s, column, notFound("variable_not_found",
+			fmt.Sprintf("Variable '%.40s' not found in dataset '%s'", c.Params("variable"), s.Properties.Name))
 	}
 	return s, column, nil
 }
@@ -77,7 +78,7 @@ func (f *Face) listVariables(c *fiber.Ctx) error {
 	return show(c, document{Element: catalogElement, Self: site(c) + variablesPath(s.Dataset.ID), Index: variables(c, s)})
 }
 
-// variables is the index of a dataset's variables.
+// variables returns the index of a dataset's variables.
 func variables(c *fiber.Ctx, s snapshot.State) *index {
 	out := &index{}
 	for _, column := range s.Schema.Columns {
@@ -101,7 +102,7 @@ func (f *Face) getVariable(c *fiber.Ctx) error {
 	})
 }
 
-// createVariable adds a column. Its Location is known when it is there: until then, that of its progress' result.
+// createVariable adds a column. Its Location is known once it exists; until then, the Location is that of the result.
 func (f *Face) createVariable(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -132,9 +133,11 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 	return created(c, a.told.Location)
 }
 
-// makeVariable adds a column. Where the server gives the records their key and there are none yet, there will be one for
+// makeVariable adds a column. If the server assigns the keys and there are no records yet, it adds a record for
 // each value: the clients fill a dataset variable by variable.
-func (f *Face) makeVariable(ctx context.Context, s snapshot.State, n storage.NewVariable, r storage.Request) (k catalog.Commit, err error) {
+func (f *Face) makeVariable(
+	ctx context.Context, s snapshot.State, n storage.NewVariable, r storage.Request,
+) (k catalog.Commit, err error) {
 	if s.Total() > 0 || s.Schema.Keyed() || len(n.Values) == 0 {
 		k, _, err = f.store.CreateVariable(ctx, s.Dataset.ID, n, r)
 		return k, err
@@ -142,7 +145,8 @@ func (f *Face) makeVariable(ctx context.Context, s snapshot.State, n storage.New
 	if r.ExpectedHead == nil {
 		r.ExpectedHead = &s.Commit.ID
 	}
-	rows, err := f.emptyRecords(ctx, s.Dataset.ID, len(n.Values), storage.Request{User: r.User, ExpectedHead: r.ExpectedHead})
+	rows, err := f.emptyRecords(ctx, s.Dataset.ID, len(n.Values),
+		storage.Request{User: r.User, ExpectedHead: r.ExpectedHead})
 	if err != nil {
 		return k, err
 	}
@@ -154,7 +158,7 @@ func (f *Face) makeVariable(ctx context.Context, s snapshot.State, n storage.New
 	return k, errors.Join(err, undo)
 }
 
-// emptyRecords appends records without a value.
+// emptyRecords appends records without values.
 func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storage.Request) (catalog.Commit, error) {
 	text := []byte("[{}" + strings.Repeat(",{}", n-1) + "]")
 	u := intake.Upload{Format: intake.JSON, Path: f.store.Scratch("records"), Size: int64(len(text))}
@@ -165,7 +169,7 @@ func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storag
 	return f.store.Commit(ctx, dataset, storage.Change{Request: r, Mode: catalog.Append, Upload: u})
 }
 
-// tellVariable leads to the variable that a commit has made.
+// tellVariable answers with the URL of the variable that a commit has created.
 func (f *Face) tellVariable(dataset string, k catalog.Commit) calls.Answer {
 	id := viewParams(k).Params["variable"]
 	return calls.Answer{Status: http.StatusCreated, Location: variablesPath(dataset) + fmt.Sprint(id) + "/"}
@@ -220,7 +224,7 @@ func (f *Face) deleteVariable(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// getFolders and getPublicFolder are there because scrunch asks for them before it does anything: all variables lie in
+// getFolders and getPublicFolder exist because scrunch asks for them before anything else: all variables are in
 // one folder.
 func (f *Face) getFolders(c *fiber.Ctx) error {
 	return show(c, document{Element: catalogElement, Index: &index{}, Catalogs: links{"public": self(c) + "public/"}})
@@ -233,5 +237,6 @@ func (f *Face) getPublicFolder(c *fiber.Ctx) error {
 		return err
 	}
 	all := variables(c, s)
-	return show(c, document{Element: catalogElement, Body: map[string]any{"name": "Variables"}, Index: all, Graph: all.urls()})
+	return show(c,
+		document{Element: catalogElement, Body: map[string]any{"name": "Variables"}, Index: all, Graph: all.urls()})
 }

@@ -12,7 +12,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// Types of variables, as the clients know them.
+// Types of variables, in the clients' terms.
 const (
 	textType        = "text"
 	numericType     = "numeric"
@@ -20,14 +20,15 @@ const (
 	categoricalType = "categorical"
 )
 
-// wireType is what the clients take a column for.
+// wireType returns the type that a column has for the clients.
 func wireType(c schema.Column) string {
 	switch c.Type.Name {
 	case schema.Varchar:
 		if c.Categories != nil {
 			return categoricalType
 		}
-	case "TINYINT", "SMALLINT", schema.Integer, schema.Bigint, "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", schema.Ubigint, "UHUGEINT", schema.Float, schema.Double, schema.Decimal:
+	case "TINYINT", "SMALLINT", schema.Integer, schema.Bigint, "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+		schema.Ubigint, "UHUGEINT", schema.Float, schema.Double, schema.Decimal:
 		return numericType
 	case schema.Date, schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, "TIMESTAMP_S", "TIMESTAMP_MS":
 		return datetimeType
@@ -37,21 +38,23 @@ func wireType(c schema.Column) string {
 
 func isCategorical(c schema.Column) bool { return wireType(c) == categoricalType }
 
-// newVariable is the body that a variable is created with.
+// newVariable is the body for creating a variable.
 type newVariable struct {
 	Name        string            `json:"name"`
 	Alias       string            `json:"alias"`
 	Type        string            `json:"type"`
 	Description string            `json:"description"`
 	Derivation  string            `json:"derivation"` // SQL over other columns
-	Expr        string            `json:"expr"`       // another word for it
+	Expr        string            `json:"expr"`       // an alternative name for it
 	Categories  []schema.Category `json:"categories"`
-	Values      []json.RawMessage `json:"values"` // one a record, in the order of the key
+	Values      []json.RawMessage `json:"values"` // one for each record, in key order
 }
 
-// wanted is the column that is asked for. Of two names, the alias is the column's.
+// wanted returns the requested column. If there are two names, the column gets the alias.
 func (in newVariable) wanted() (out storage.NewVariable, err error) {
-	out = storage.NewVariable{Name: in.Alias, Description: in.Description, Derivation: in.Derivation, Values: slices.Clone(in.Values)}
+	out = storage.NewVariable{
+		Name: in.Alias, Description: in.Description, Derivation: in.Derivation, Values: slices.Clone(in.Values),
+	}
 	if out.Name == "" {
 		out.Name = in.Name
 	}
@@ -64,7 +67,7 @@ func (in newVariable) wanted() (out storage.NewVariable, err error) {
 	if in.Type == categoricalType {
 		out.Categories = append([]schema.Category{}, in.Categories...)
 	} else if in.Categories != nil {
-		return out, invalid("categories", "go with the type categorical only")
+		return out, invalid("categories", "are only for the type categorical")
 	}
 	for i, v := range out.Values {
 		out.Values[i] = fromWire(in.Type, v)
@@ -73,7 +76,7 @@ func (in newVariable) wanted() (out storage.NewVariable, err error) {
 	return out, err
 }
 
-// columnType is the type of the column that a variable of that type gets; empty where the values or the derivation tell.
+// columnType returns the column type for a variable type; empty if the values or the derivation determine it.
 func columnType(wire string, n storage.NewVariable) (string, error) {
 	switch wire {
 	case "":
@@ -91,7 +94,7 @@ func columnType(wire string, n storage.NewVariable) (string, error) {
 	return "", invalid("type", fmt.Sprintf("must be text, numeric, datetime or categorical, not %q", wire))
 }
 
-// numberType is BIGINT where all values are whole and there are some, else DOUBLE.
+// numberType returns BIGINT if there are values and all are whole, otherwise DOUBLE.
 func numberType(values []json.RawMessage) string {
 	out := schema.Double
 	for _, v := range values {
@@ -106,10 +109,10 @@ func numberType(values []json.RawMessage) string {
 	return out
 }
 
-// zoned is a moment that says which zone it is in.
+// zoned matches a time with a zone.
 var zoned = regexp.MustCompile(`T.*(Z|[+-]\d\d(:?\d\d)?)"$`)
 
-// timeType is TIMESTAMP WITH TIME ZONE where the values have zones, else TIMESTAMP.
+// timeType returns TIMESTAMP WITH TIME ZONE if the values have zones, otherwise TIMESTAMP.
 func timeType(values []json.RawMessage) string {
 	if slices.ContainsFunc(values, func(v json.RawMessage) bool { return zoned.Match(v) }) {
 		return schema.TimestampTZ
@@ -121,13 +124,13 @@ func isNull(v json.RawMessage) bool { return bytes.Equal(v, null) }
 
 var null = json.RawMessage("null")
 
-// missing is how the clients write that there is no value.
+// missing is how the clients write a missing value.
 var missing = json.RawMessage(`{"?":-1}`)
 
-// noData is the id of the category that stands for no value.
+// noData is the id of the category that stands for a missing value.
 var noData = []byte("-1")
 
-// fromWire is a value as it is stored: null, where it is missing. Categories come by id or by name.
+// fromWire returns a value as it is stored: null if it is missing. Categories are given by id or by name.
 func fromWire(wire string, v json.RawMessage) json.RawMessage {
 	v = bytes.TrimSpace(v)
 	var marker map[string]json.RawMessage
@@ -140,7 +143,7 @@ func fromWire(wire string, v json.RawMessage) json.RawMessage {
 	return v
 }
 
-// toWire is a stored value as the clients want it.
+// toWire returns a stored value in the form that the clients expect.
 func toWire(ids map[string]int64, v json.RawMessage) json.RawMessage {
 	if v == nil || isNull(v) {
 		return missing
@@ -159,7 +162,7 @@ func toWire(ids map[string]int64, v json.RawMessage) json.RawMessage {
 	return json.RawMessage(strconv.FormatInt(id, 10))
 }
 
-// idsOf are the ids of a column's categories by name; nil where it has none.
+// idsOf returns the ids of a column's categories by name; nil if it has none.
 func idsOf(c schema.Column) map[string]int64 {
 	if !isCategorical(c) {
 		return nil
@@ -171,7 +174,7 @@ func idsOf(c schema.Column) map[string]int64 {
 	return ids
 }
 
-// variableEdit is the body of a change of a variable. What does not come stays as it is.
+// variableEdit is the body of a change to a variable. Fields that are left out stay as they are.
 type variableEdit struct {
 	Name        *string            `json:"name"`
 	Alias       *string            `json:"alias"`
@@ -181,9 +184,11 @@ type variableEdit struct {
 	Categories  *[]schema.Category `json:"categories"`
 }
 
-// wanted is the change of a column that is asked for. A client may send the old name beside a new alias.
+// wanted returns the requested change of a column. A client may send the old name together with a new alias.
 func (in variableEdit) wanted(c schema.Column) (out storage.VariableEdit, err error) {
-	out = storage.VariableEdit{Name: in.Name, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories}
+	out = storage.VariableEdit{
+		Name: in.Name, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+	}
 	if in.Alias != nil && *in.Alias != c.Name {
 		out.Name = in.Alias
 	}

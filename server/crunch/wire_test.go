@@ -38,8 +38,10 @@ func TestEveryTypeIsOneThatTheClientsKnow(t *testing.T) {
 	for text, want := range map[string]string{
 		"VARCHAR": textType, "BOOLEAN": textType, "JSON": textType, "UUID": textType, "TIME": textType, "BLOB": textType,
 		"INTEGER[]": textType, `STRUCT("a" INTEGER)`: textType, `"NULL"`: textType,
-		"TINYINT": numericType, "HUGEINT": numericType, "UBIGINT": numericType, "DOUBLE": numericType, "DECIMAL(10,2)": numericType,
-		"DATE": datetimeType, "TIMESTAMP": datetimeType, "TIMESTAMP WITH TIME ZONE": datetimeType, "TIMESTAMP_NS": datetimeType,
+		"TINYINT": numericType, "HUGEINT": numericType, "UBIGINT": numericType, "DOUBLE": numericType,
+		"DECIMAL(10,2)": numericType,
+		"DATE":          datetimeType, "TIMESTAMP": datetimeType, "TIMESTAMP WITH TIME ZONE": datetimeType,
+		"TIMESTAMP_NS": datetimeType,
 	} {
 		typ, err := schema.Parse(text)
 		if err != nil {
@@ -49,14 +51,17 @@ func TestEveryTypeIsOneThatTheClientsKnow(t *testing.T) {
 			t.Errorf("%s is %s, not %s", text, got, want)
 		}
 	}
-	if got := wireType(schema.Column{Type: schema.Of(schema.Varchar), Categories: []schema.Category{}}); got != categoricalType {
+	if got := wireType(schema.Column{
+		Type: schema.Of(schema.Varchar), Categories: []schema.Category{},
+	}); got != categoricalType {
 		t.Errorf("a column that was declared categorical is %s", got)
 	}
 }
 
 func TestNumbersAreWholeWhereAllValuesAre(t *testing.T) {
 	for text, want := range map[string]string{
-		`[]`: schema.Double, `[null]`: schema.Double, `[1,null,2]`: schema.Bigint, `[1,2.5]`: schema.Double, `[1e3]`: schema.Double,
+		`[]`: schema.Double, `[null]`: schema.Double, `[1,null,2]`: schema.Bigint, `[1,2.5]`: schema.Double,
+		`[1e3]`:                  schema.Double,
 		`[99999999999999999999]`: schema.Double,
 	} {
 		var values []json.RawMessage

@@ -108,14 +108,16 @@ func TestSessionOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		var trailer metadata.MD
-		out, err := c.SetSessionOptions(ctx, &arrowflight.SetSessionOptionsRequest{SessionOptions: values}, grpc.Trailer(&trailer))
+		out, err := c.SetSessionOptions(ctx, &arrowflight.SetSessionOptionsRequest{SessionOptions: values},
+			grpc.Trailer(&trailer))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return out, trailer
 	}
 	out, trailer := set(map[string]any{"catalog": "2", "nosuch": true})
-	if len(trailer.Get("set-cookie")) != 1 || len(out.Errors) != 1 || out.Errors["nosuch"].Value != arrowflight.SetSessionOptionsResultErrorInvalidName {
+	if len(trailer.Get("set-cookie")) != 1 || len(out.Errors) != 1 ||
+		out.Errors["nosuch"].Value != arrowflight.SetSessionOptionsResultErrorInvalidName {
 		t.Fatal(out, trailer)
 	}
 	if out, _ := set(map[string]any{"catalog": "zwei"}); out.Errors["catalog"].Value != arrowflight.SetSessionOptionsResultErrorInvalidValue {
@@ -142,7 +144,7 @@ func TestAPreparedStatementIsItsUsersOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.Execute(max)
-	refused(t, "another user's", err, codes.NotFound, "no such prepared statement of yours")
+	refused(t, "another user's", err, codes.NotFound, "no such prepared statement")
 	if err := p.Close(max); err != nil {
 		t.Error(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"rowback/storage/fault"
 )
 
-// How much may be bound to one statement: rows, and bytes as Arrow.
+// The most that may be bound to one statement: rows, and bytes as Arrow.
 const (
 	maxBoundRows  = 10_000
 	maxBoundBytes = 1 << 20
@@ -23,9 +23,9 @@ const (
 // binding reads rows of parameters.
 type binding struct {
 	parameters []string
-	columns    []int // of the stream, by parameter
+	columns    []int // the stream's column of each parameter
 	rows       [][]duck.Param
-	every      []duck.Param // a value of each column that is not null
+	every      []duck.Param // for each column a value that is not null
 	bytes      int64
 }
 
@@ -39,7 +39,7 @@ func (b *binding) read(r array.RecordReader) error {
 		return errUnreadable
 	}
 	if len(b.parameters) > 0 && len(b.rows) == 0 {
-		return badParams("there are no rows of values; send at least one")
+		return badParams("there are no rows of values. Send at least one")
 	}
 	return nil
 }
@@ -71,7 +71,8 @@ func (b *binding) batch(batch arrow.RecordBatch) error {
 	return b.typed(batch)
 }
 
-// match finds the column of each parameter: by position where the parameters have numbers, by name where they have names.
+// match finds the column of each parameter: by position where the parameters have numbers, by name where they have
+// names.
 func (b *binding) match(s *arrow.Schema) error {
 	if s.NumFields() != len(b.parameters) {
 		return badParams("the statement has %d parameters, and the rows have %d columns", len(b.parameters), s.NumFields())
@@ -85,13 +86,13 @@ func (b *binding) match(s *arrow.Schema) error {
 		}
 		b.columns[i] = slices.IndexFunc(s.Fields(), func(f arrow.Field) bool { return f.Name == name })
 		if b.columns[i] < 0 {
-			return badParams("the statement has $%s, and no column of the rows has that name", name)
+			return badParams("the statement has $%s, but no column of the rows has that name", name)
 		}
 	}
 	return nil
 }
 
-// typed gives parameters of which every value was null so far a value of their type: it decides on types of the result.
+// typed gives parameters whose values have all been null a value of their type, which decides on the result's types.
 func (b *binding) typed(batch arrow.RecordBatch) error {
 	for k, p := range b.every {
 		if p.Value != nil {
@@ -111,7 +112,8 @@ func (b *binding) typed(batch arrow.RecordBatch) error {
 	return nil
 }
 
-var errManyBound = refuse(fault.Invalid, "too_large", "The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
+var errManyBound = refuse(fault.Invalid, "too_large",
+	"The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
 
 func badParams(format string, args ...any) error {
 	return refuse(fault.Invalid, "invalid_params", "parameters: %s.", fmt.Sprintf(format, args...))

@@ -24,17 +24,17 @@ import (
 	"rowback/server/access"
 )
 
-// caller is who makes a call.
+// caller is the user of a call.
 type caller struct {
 	user     string
-	isBasic  bool // the call has the user's name and password
+	isBasic  bool // the call has a user name and password
 	password string
 }
 
 type callerKey struct{}
 
-// tap lets a call in, before a byte of its message is read. gRPC holds the connection's lock meanwhile: a panic here
-// would leave that, and so the connection, held for ever.
+// tap admits a call before its message is read. gRPC holds the connection's lock meanwhile: a panic here
+// would leave the lock, and with it the connection, blocked forever.
 func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, err error) {
 	err = recovered(func() error {
 		out, err = f.authenticate(ctx, call)
@@ -55,28 +55,31 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 	return nil, err
 }
 
-// authenticate finds out who calls. Where the server has tokens, every call needs one. No web page calls: browsers send
-// an origin, and programs do not.
+// authenticate finds out who is calling. If the server has tokens, every call needs one. Web pages may not call:
+// browsers send an Origin header, and programs do not.
 func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Context, error) {
 	if first(call.Header, "origin") != "" {
-		return nil, status.Error(codes.PermissionDenied, "Calls from web pages are not taken. Call from a program.")
+		return nil, status.Error(codes.PermissionDenied, "Calls from web pages are not accepted. Call from a program.")
 	}
 	authorization := first(call.Header, "authorization")
 	user, password, isBasic, err := f.options.Gate.Basic(addressOf(ctx), authorization)
 	var often *access.TooManyError
 	if errors.As(err, &often) {
-		return nil, status.Errorf(codes.ResourceExhausted, "Too many logins have failed. Wait %d seconds, then try again with the right password.", often.Seconds())
+		return nil, status.Errorf(codes.ResourceExhausted,
+			"Too many logins have failed. Wait %d seconds, then try again with the right password.", often.Seconds())
 	}
 	if !isBasic {
 		user, _ = f.options.Gate.Identify(authorization, "")
 	}
 	if err != nil || user == "" {
-		return nil, status.Error(codes.Unauthenticated, "Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as the password, the token.")
+		return nil, status.Error(codes.Unauthenticated,
+			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
+				"the password, the token.")
 	}
 	return context.WithValue(ctx, callerKey{}, caller{user, isBasic, password}), nil
 }
 
-// addressOf is where a call comes from.
+// addressOf returns the address that a call comes from.
 func addressOf(ctx context.Context) netip.Addr {
 	if p, ok := peer.FromContext(ctx); ok {
 		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
@@ -93,20 +96,21 @@ func callerOf(ctx context.Context) caller {
 
 func userOf(ctx context.Context) string { return callerOf(ctx).user }
 
-// Handshake gives whoever has logged in with a password the token to show from now on. JDBC's driver shakes hands with a
-// token too.
+// Handshake returns the token to present from now on to a client that logs in with a password. The JDBC driver also
+// sends a handshake with a token.
 func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	authorization := headerOf(stream.Context(), "authorization")
 	if c := callerOf(stream.Context()); c.isBasic {
 		authorization = "Bearer " + s.face.options.Gate.Shown(c.user, c.password)
 	}
 	if authorization == "" {
-		return malformed("A handshake wants the header authorization: Basic, with the user's name and, as the password, the token; or Bearer, with the token.")
+		return malformed("A handshake needs the header authorization: Basic with the user's name and, as the password, " +
+			"the token; or Bearer with the token.")
 	}
 	return stream.SetHeader(metadata.Pairs("authorization", authorization))
 }
 
-// first is the first value of a header; empty where it is not there.
+// first returns the first value of a header; empty if there is none.
 func first(md metadata.MD, name string) string {
 	if values := md.Get(name); len(values) > 0 {
 		return values[0]
@@ -119,7 +123,7 @@ func headerOf(ctx context.Context, name string) string {
 	return first(md, name)
 }
 
-// requestID is the call's id: its own, or a new one.
+// requestID returns the call's id: its own, or a new one.
 func requestID(md metadata.MD) string {
 	id := first(md, "x-request-id")
 	if id == "" || len(id) > 100 {
@@ -130,7 +134,9 @@ func requestID(md metadata.MD) string {
 	return id
 }
 
-func (f *Face) observeUnary(ctx context.Context, in any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (out any, err error) {
+func (f *Face) observeUnary(
+	ctx context.Context, in any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (out any, err error) {
 	err = f.observe(ctx, info.FullMethod, func() (err error) {
 		out, err = handler(ctx, in)
 		return err
@@ -138,12 +144,14 @@ func (f *Face) observeUnary(ctx context.Context, in any, info *grpc.UnaryServerI
 	return out, err
 }
 
-func (f *Face) observeStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (f *Face) observeStream(
+	server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
+) error {
 	in := &patient{stream, f.options.QueryTimeout, f.options.BodyTimeout}
 	return f.observe(stream.Context(), info.FullMethod, func() error { return handler(server, in) })
 }
 
-// observe answers a call, whatever goes wrong in it, and logs and counts it.
+// observe runs a call, turns a panic into an error, and logs and counts the call.
 func (f *Face) observe(ctx context.Context, method string, handle func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // here, and not in handle
@@ -154,19 +162,19 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	start := time.Now()
 	md, _ := metadata.FromIncomingContext(ctx)
 	id := requestID(md)
-	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails where headers were sent
+	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails if headers have been sent
 	err = f.problem(ctx, recovered(handle), id)
 	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
 	return err
 }
 
-// unknown answers a call of a method that there is not.
+// unknown answers a call of a method that does not exist.
 func (f *Face) unknown(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
 	return status.Errorf(codes.Unimplemented, "There is no method %q. This server speaks Arrow Flight SQL.", clip(method))
 }
 
-// methodsOf are the full names of the methods that a server has.
+// methodsOf returns the full names of a server's methods.
 func methodsOf(s *grpc.Server) map[string]bool {
 	out := map[string]bool{}
 	for service, info := range s.GetServiceInfo() {
@@ -177,7 +185,7 @@ func methodsOf(s *grpc.Server) map[string]bool {
 	return out
 }
 
-// count logs and counts a call. What a client makes up does not become a label of a metric, or each would be
+// count logs and counts a call. A method name made up by a client does not become a label of a metric, which would be
 // kept forever.
 func (f *Face) count(full string, code codes.Code, took time.Duration, user, id string) {
 	method := "unknown"
@@ -186,5 +194,6 @@ func (f *Face) count(full string, code codes.Code, took time.Duration, user, id 
 	}
 	f.metrics.calls.WithLabelValues(method, code.String()).Inc()
 	f.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
-	f.log.Info("request", "request_id", id, "method", "flight", "path", method, "status", code.String(), "ms", float64(took.Microseconds())/1000, "user", user)
+	f.log.Info("request", "request_id", id, "method", "flight", "path", method, "status", code.String(), "ms",
+		float64(took.Microseconds())/1000, "user", user)
 }

@@ -14,14 +14,14 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// list is an answer that is one small batch.
+// list is an answer of one small batch.
 type list struct {
 	*array.RecordBuilder
 }
 
 func (f *Face) list(s *arrow.Schema) list { return list{array.NewRecordBuilder(f.options.Memory, s)} }
 
-// add appends a row of texts; a column without one is null.
+// add appends a row of strings; a column without one is null.
 func (l list) add(texts ...string) {
 	for i, text := range texts {
 		switch b := l.Field(i).(type) {
@@ -45,12 +45,12 @@ func (l list) send() (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return l.Schema(), out, nil
 }
 
-// itself is the information of a command whose ticket is the command.
+// itself returns the FlightInfo of a command that is its own ticket.
 func (f *Face) itself(desc *flight.FlightDescriptor, s *arrow.Schema) (*flight.FlightInfo, error) {
 	return f.info(desc, desc.Cmd, s), nil
 }
 
-// GetFlightInfoCatalogs tells how to fetch the catalogs.
+// GetFlightInfoCatalogs returns how to fetch the catalogs.
 func (f *Face) GetFlightInfoCatalogs(_ context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.Catalogs)
 }
@@ -68,13 +68,17 @@ func (f *Face) DoGetCatalogs(ctx context.Context) (*arrow.Schema, <-chan flight.
 	return out.send()
 }
 
-// GetFlightInfoSchemas tells how to fetch the schemas.
-func (f *Face) GetFlightInfoSchemas(_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoSchemas returns how to fetch the schemas.
+func (f *Face) GetFlightInfoSchemas(
+	_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.DBSchemas)
 }
 
 // DoGetDBSchemas lists the schemas of the catalogs.
-func (f *Face) DoGetDBSchemas(ctx context.Context, in flightsql.GetDBSchemas) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetDBSchemas(
+	ctx context.Context, in flightsql.GetDBSchemas,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	names, err := f.catalogs(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -91,8 +95,10 @@ func (f *Face) DoGetDBSchemas(ctx context.Context, in flightsql.GetDBSchemas) (*
 	return out.send()
 }
 
-// GetFlightInfoTables tells how to fetch the tables.
-func (f *Face) GetFlightInfoTables(_ context.Context, in flightsql.GetTables, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoTables returns how to fetch the tables.
+func (f *Face) GetFlightInfoTables(
+	_ context.Context, in flightsql.GetTables, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	if in.GetIncludeSchema() {
 		return f.itself(desc, schema_ref.TablesWithIncludedSchema)
 	}
@@ -100,7 +106,9 @@ func (f *Face) GetFlightInfoTables(_ context.Context, in flightsql.GetTables, de
 }
 
 // DoGetTables lists the tables: datasets, their versions, and history.
-func (f *Face) DoGetTables(ctx context.Context, in flightsql.GetTables) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetTables(
+	ctx context.Context, in flightsql.GetTables,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	tables, err := f.tables(ctx, in)
 	if err != nil {
 		return nil, nil, err
@@ -123,7 +131,7 @@ func (f *Face) DoGetTables(ctx context.Context, in flightsql.GetTables) (*arrow.
 	return out.send()
 }
 
-// GetFlightInfoTableTypes tells how to fetch the types of tables.
+// GetFlightInfoTableTypes returns how to fetch the types of tables.
 func (f *Face) GetFlightInfoTableTypes(_ context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.TableTypes)
 }
@@ -137,13 +145,17 @@ func (f *Face) DoGetTableTypes(context.Context) (*arrow.Schema, <-chan flight.St
 	return out.send()
 }
 
-// GetFlightInfoPrimaryKeys tells how to fetch a table's key.
-func (f *Face) GetFlightInfoPrimaryKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoPrimaryKeys returns how to fetch a table's key.
+func (f *Face) GetFlightInfoPrimaryKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.PrimaryKeys)
 }
 
-// DoGetPrimaryKeys lists the key columns of a dataset, at a ref if its name has one: those that were declared, or _id.
-func (f *Face) DoGetPrimaryKeys(ctx context.Context, in flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+// DoGetPrimaryKeys lists the key columns of a dataset, at a ref if its name has one: the declared key, or _id.
+func (f *Face) DoGetPrimaryKeys(
+	ctx context.Context, in flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	id, err := project(ctx)
 	if err == nil && in.Catalog != nil {
 		id, err = parseProject(*in.Catalog, "the catalog")
@@ -180,32 +192,44 @@ func (f *Face) stateOf(ctx context.Context, project int64, dataset, ref string) 
 	return f.store.State(ctx, d.ID, ref)
 }
 
-// GetFlightInfoExportedKeys tells how to fetch the foreign keys to a table.
-func (f *Face) GetFlightInfoExportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoExportedKeys returns how to fetch the foreign keys to a table.
+func (f *Face) GetFlightInfoExportedKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.ExportedKeys)
 }
 
-// DoGetExportedKeys lists none: there are no foreign keys.
-func (f *Face) DoGetExportedKeys(context.Context, flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+// DoGetExportedKeys returns an empty list: there are no foreign keys.
+func (f *Face) DoGetExportedKeys(
+	context.Context, flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return f.list(schema_ref.ExportedKeys).send()
 }
 
-// GetFlightInfoImportedKeys tells how to fetch the foreign keys of a table.
-func (f *Face) GetFlightInfoImportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoImportedKeys returns how to fetch the foreign keys of a table.
+func (f *Face) GetFlightInfoImportedKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.ImportedKeys)
 }
 
-// DoGetImportedKeys lists none: there are no foreign keys.
-func (f *Face) DoGetImportedKeys(context.Context, flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+// DoGetImportedKeys returns an empty list: there are no foreign keys.
+func (f *Face) DoGetImportedKeys(
+	context.Context, flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return f.list(schema_ref.ImportedKeys).send()
 }
 
-// GetFlightInfoCrossReference tells how to fetch the foreign keys between two tables.
-func (f *Face) GetFlightInfoCrossReference(_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoCrossReference returns how to fetch the foreign keys between two tables.
+func (f *Face) GetFlightInfoCrossReference(
+	_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.CrossReference)
 }
 
-// DoGetCrossReference lists none: there are no foreign keys.
-func (f *Face) DoGetCrossReference(context.Context, flightsql.CrossTableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+// DoGetCrossReference returns an empty list: there are no foreign keys.
+func (f *Face) DoGetCrossReference(
+	context.Context, flightsql.CrossTableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return f.list(schema_ref.CrossReference).send()
 }

@@ -63,10 +63,13 @@ func TestTables(t *testing.T) {
 		want string // schema.name type
 	}{
 		{&flightsql.GetTablesOpts{Catalog: text("1"), DbSchemaFilterPattern: text("datasets")},
-			"1.datasets.employees TABLE, 1.datasets.employees@1.0.0 VIEW, 1.datasets.employees@1.0.1 VIEW, 1.datasets.nothing TABLE, 1.datasets.team members TABLE"},
-		{&flightsql.GetTablesOpts{TableTypes: []string{"TABLE"}, TableNameFilterPattern: text("%s")}, "1.datasets.employees TABLE, 1.datasets.team members TABLE, 2.datasets.salaries TABLE"},
+			"1.datasets.employees TABLE, 1.datasets.employees@1.0.0 VIEW, 1.datasets.employees@1.0.1 VIEW, " +
+				"1.datasets.nothing TABLE, 1.datasets.team members TABLE"},
+		{&flightsql.GetTablesOpts{TableTypes: []string{"TABLE"}, TableNameFilterPattern: text("%s")},
+			"1.datasets.employees TABLE, 1.datasets.team members TABLE, 2.datasets.salaries TABLE"},
 		{&flightsql.GetTablesOpts{TableTypes: []string{"SYSTEM TABLE"}, Catalog: text("2")},
-			"2.rowback.actions SYSTEM TABLE, 2.rowback.commits SYSTEM TABLE, 2.rowback.datasets SYSTEM TABLE, 2.rowback.versions SYSTEM TABLE"},
+			"2.rowback.actions SYSTEM TABLE, 2.rowback.commits SYSTEM TABLE, 2.rowback.datasets SYSTEM TABLE, " +
+				"2.rowback.versions SYSTEM TABLE"},
 		{&flightsql.GetTablesOpts{TableNameFilterPattern: text("employee_")}, "1.datasets.employees TABLE"},
 		{&flightsql.GetTablesOpts{TableNameFilterPattern: text(`employee\_`)}, ""},
 		{&flightsql.GetTablesOpts{TableNameFilterPattern: text(`.*`)}, ""},
@@ -144,7 +147,8 @@ func TestPrimaryKeys(t *testing.T) {
 	refused(t, "a table that is not there", err, codes.NotFound, "'salaries' not found in project 1")
 	same(t, "foreign keys", c.listed(c.GetExportedKeys(ctx, flightsql.TableRef{Table: "employees"})), "")
 	same(t, "foreign keys", c.listed(c.GetImportedKeys(ctx, flightsql.TableRef{Table: "employees"})), "")
-	same(t, "foreign keys", c.listed(c.GetCrossReference(ctx, flightsql.TableRef{Table: "employees"}, flightsql.TableRef{Table: "nothing"})), "")
+	same(t, "foreign keys",
+		c.listed(c.GetCrossReference(ctx, flightsql.TableRef{Table: "employees"}, flightsql.TableRef{Table: "nothing"})), "")
 }
 
 func TestWhatTheServerIs(t *testing.T) {
@@ -153,7 +157,9 @@ func TestWhatTheServerIs(t *testing.T) {
 		`{"info_name":0,"value":[0,"Rowback"]}
 {"info_name":1,"value":[0,"1.2.3"]}
 {"info_name":3,"value":[1,true]}`)
-	same(t, "facts of which one is not known", c.listed(c.GetSqlInfo(ctx, []flightsql.SqlInfo{9999, flightsql.SqlInfoFlightSqlServerName})), `{"info_name":0,"value":[0,"Rowback"]}`)
+	same(t, "facts of which one is not known",
+		c.listed(c.GetSqlInfo(ctx, []flightsql.SqlInfo{9999, flightsql.SqlInfoFlightSqlServerName})),
+		`{"info_name":0,"value":[0,"Rowback"]}`)
 	same(t, "a fact that is not known", c.listed(c.GetSqlInfo(ctx, []flightsql.SqlInfo{9999})), "")
 	if all := c.listed(c.GetSqlInfo(ctx, nil)); strings.Count(all, "\n") < 30 {
 		t.Error(all)

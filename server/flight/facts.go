@@ -5,7 +5,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 )
 
-// facts are what the server is, whatever its options. JDBC's driver fails on many of those that it asks for and is not told.
+// facts are properties of the server, whatever its options. The JDBC driver fails if many of those it asks for are
+// missing.
 var facts = map[flightsql.SqlInfo]any{
 	flightsql.SqlInfoFlightSqlServerName:                        "Rowback",
 	flightsql.SqlInfoFlightSqlServerArrowVersion:                arrow.PkgVersion,
@@ -45,7 +46,7 @@ var facts = map[flightsql.SqlInfo]any{
 	flightsql.SqlInfoNamedParametersSupported:                   true,
 	flightsql.SqlInfoCorrelatedSubqueriesSupported:              true,
 
-	// Numbers of one of the protocol's enumerations are bits here: 1 for its number 0.
+	// Values of a protocol enumeration are bits here: 1 stands for the value 0.
 	flightsql.SqlInfoSupportsConvert:                                     map[int32][]int32{},
 	flightsql.SqlInfoSupportsDifferentTableCorrelationNames:              false,
 	flightsql.SqlInfoSupportedGroupBy:                                    int32(0b11),
@@ -73,7 +74,7 @@ var facts = map[flightsql.SqlInfo]any{
 	flightsql.SqlInfoStoredFunctionsUsingCallSyntaxSupported:             false,
 }
 
-// unbounded are the facts that are largest lengths and numbers, of which no one needs to know: 0.
+// unbounded are the facts about maximum lengths and counts, which have no limit: 0.
 var unbounded = []flightsql.SqlInfo{
 	flightsql.SqlInfoMaxBinaryLiteralLen, flightsql.SqlInfoMaxCharLiteralLen, flightsql.SqlInfoMaxColumnNameLen,
 	flightsql.SqlInfoMaxColumnsInGroupBy, flightsql.SqlInfoMaxColumnsInIndex, flightsql.SqlInfoMaxColumnsInOrderBy,

@@ -1,9 +1,9 @@
-// Package flight is the Arrow Flight SQL face, over storage and query: statements whose results are streams of Arrow
-// batches, and records that come as such streams and become commits.
+// Package flight is the Arrow Flight SQL face, on top of storage and query: statements whose results are streams of
+// Arrow batches, and commits of records that arrive as such streams.
 //
 // A project is a catalog, named by its id; its schemas are datasets (the datasets, and each of their versions as
 // name@1.0.0) and rowback (history). Names, refs, tokens and limits are those of HTTP. Errors are gRPC statuses; the
-// mapping from their kinds is in one place, problem.go. Its tests drive it with arrow-go's client; those with the ADBC
+// mapping from their kinds is in one place, problem.go. The tests here use arrow-go's client; those with the ADBC
 // driver are in fixtures/clients.
 package flight
 
@@ -24,20 +24,20 @@ import (
 	"rowback/storage"
 )
 
-// Options are what the face needs to know.
+// Options configure the face.
 type Options struct {
 	Version      string
 	Log          *slog.Logger
 	Gate         *access.Gate     // nil: everyone is let in
-	QueryTimeout time.Duration    // of one statement, or one commit once its records are there; 0: five minutes
+	QueryTimeout time.Duration    // of one statement, or of one commit once its records have arrived; 0: five minutes
 	MaxUpload    int64            // bytes of one stream of records; 0: 64 GiB
 	MaxResult    int64            // bytes of one statement's result; 0: 64 GiB
 	Memory       memory.Allocator // nil: Go's
 	Now          func() time.Time // nil: time.Now
 
-	HeaderTimeout time.Duration // until a connection has shaken hands; 0: 10 s
-	BodyTimeout   time.Duration // how long a stream of records may bring nothing; 0: for ever
-	IdleTimeout   time.Duration // how long a connection is kept without calls; 0: for ever
+	HeaderTimeout time.Duration // until a connection's handshake is complete; 0: 10 s
+	BodyTimeout   time.Duration // the longest pause in a stream of records; 0: forever
+	IdleTimeout   time.Duration // how long a connection is kept without calls; 0: forever
 }
 
 // Face serves a store.
@@ -48,15 +48,15 @@ type Face struct {
 	log        *slog.Logger
 	metrics    *metrics
 	statements *statements
-	known      []uint32 // facts of the server, by their numbers
+	known      []uint32 // the numbers of the server's facts
 	server     *grpc.Server
-	methods    map[string]bool // the full names of those there are
+	methods    map[string]bool // the full names of all methods
 	base       context.Context // ends when the server has to stop at once
 	stop       context.CancelFunc
-	work       sync.WaitGroup // what goes on beside the handlers
+	work       sync.WaitGroup // work outside the handlers
 }
 
-// New makes the face of a store.
+// New returns the face of a store.
 func New(store *storage.Store, o Options) (*Face, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -86,7 +86,8 @@ func New(store *storage.Store, o Options) (*Face, error) {
 		grpc.InTapHandle(f.tap), grpc.ChainUnaryInterceptor(f.observeUnary), grpc.ChainStreamInterceptor(f.observeStream),
 		grpc.UnknownServiceHandler(f.unknown), grpc.WaitForHandlers(true),
 	)...)
-	flight.RegisterFlightServiceServer(f.server, &service{FlightServer: flightsql.NewFlightServerWithAllocator(f, o.Memory), face: f})
+	flight.RegisterFlightServiceServer(f.server,
+		&service{FlightServer: flightsql.NewFlightServerWithAllocator(f, o.Memory), face: f})
 	f.methods = methodsOf(f.server)
 	return f, f.describeServer()
 }
@@ -109,7 +110,7 @@ func (f *Face) Stop(ctx context.Context) {
 	f.work.Wait()
 }
 
-// Collectors are what /metrics tells of this face.
+// Collectors returns the metrics of this face.
 func (f *Face) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{f.metrics.calls, f.metrics.seconds}
 }
@@ -122,12 +123,19 @@ type metrics struct {
 
 func newMetrics() *metrics {
 	return &metrics{
-		calls:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rowback_flight_calls_total", Help: "Flight calls answered."}, []string{"method", "code"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rowback_flight_call_seconds", Help: "Time to the answer's end.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)}, []string{"method"}),
+		calls: prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "rowback_flight_calls_total", Help: "Flight calls answered."},
+			[]string{"method", "code"}),
+		seconds: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{
+				Name: "rowback_flight_call_seconds", Help: "Time to the answer's end.",
+				Buckets: prometheus.ExponentialBuckets(0.001, 3, 11),
+			},
+			[]string{"method"}),
 	}
 }
 
-// service is the face as gRPC calls it: what arrow-go routes, and what it has no routes for.
+// service is the face as gRPC calls it: what arrow-go routes, and what it does not route.
 type service struct {
 	flight.FlightServer
 	face *Face

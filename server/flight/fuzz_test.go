@@ -12,14 +12,19 @@ import (
 	"rowback/storage/fault"
 )
 
-// Descriptors of DoPut are read or refused with a sentence.
+// Descriptors of DoPut are parsed, or refused with a sentence.
 func FuzzCommand(f *testing.F) {
-	for _, text := range []string{`{"dataset":"d","mode":"append"}`, `{"dataset":"d","mode":"upsert","expected_head":-1,"metadata":{}}`, `{}`, `{"dataset":1}`, `{`} {
+	for _, text := range []string{
+		`{"dataset":"d","mode":"append"}`, `{"dataset":"d","mode":"upsert","expected_head":-1,"metadata":{}}`, `{}`,
+		`{"dataset":1}`, `{`,
+	} {
 		f.Add([]byte(text))
 	}
 	for _, m := range []proto.Message{
 		&gen.CommandStatementIngest{Table: "t", Options: map[string]string{"mode": "delete", "key": "a,b", "metadata": "{"}},
-		&gen.CommandPreparedStatementQuery{PreparedStatementHandle: []byte("x")}, &gen.CommandStatementUpdate{Query: "DELETE"},
+		&gen.CommandPreparedStatementQuery{
+			PreparedStatementHandle: []byte("x"),
+		}, &gen.CommandStatementUpdate{Query: "DELETE"},
 	} {
 		packed, err := anypb.New(m)
 		if err != nil {

@@ -40,7 +40,7 @@ func pooled(t *testing.T, o flight.Options, limits conns.Limits) (addr string, f
 	return l.Addr().String(), face
 }
 
-// plainConn is a connection that calls what it likes.
+// plainConn is a connection that calls arbitrary methods.
 func plainConn(t *testing.T, addr string) *grpc.ClientConn {
 	t.Helper()
 	c, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -140,7 +140,7 @@ func TestAStreamOfRecordsThatStandsStillIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = stream.Recv()
-	refused(t, "a stream without records", err, codes.Unavailable, "longer than the server waits")
+	refused(t, "a stream without records", err, codes.Unavailable, "within the server's limit")
 }
 
 func TestAConnectionThatShakesNoHandsIsEnded(t *testing.T) {

@@ -14,11 +14,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 )
 
-// describeServer says what CommandGetSqlInfo answers.
+// describeServer registers the answers to CommandGetSqlInfo.
 func (f *Face) describeServer() (err error) {
 	all := maps.Clone(facts)
 	all[flightsql.SqlInfoFlightSqlServerVersion] = f.options.Version
-	all[flightsql.SqlInfoFlightSqlServerStatementTimeout] = int32(min(f.options.QueryTimeout.Milliseconds(), math.MaxInt32))
+	all[flightsql.SqlInfoFlightSqlServerStatementTimeout] = int32(min(f.options.QueryTimeout.Milliseconds(),
+		math.MaxInt32))
 	for _, id := range unbounded {
 		all[id] = int64(0)
 	}
@@ -29,14 +30,16 @@ func (f *Face) describeServer() (err error) {
 	return err
 }
 
-// wantedInfo is a request for facts of the server.
+// wantedInfo is a request for facts about the server.
 type wantedInfo []uint32
 
 // GetInfo returns the numbers of the facts.
 func (w wantedInfo) GetInfo() []uint32 { return w }
 
-// DoGetSqlInfo tells what the server is. Facts that it does not know of are left out; arrow-go would refuse all.
-func (f *Face) DoGetSqlInfo(ctx context.Context, in flightsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+// DoGetSqlInfo returns facts about the server. Unknown ones are left out; arrow-go would refuse the whole request.
+func (f *Face) DoGetSqlInfo(
+	ctx context.Context, in flightsql.GetSqlInfo,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	wanted := wantedInfo{}
 	for _, id := range in.GetInfo() {
 		if slices.Contains(f.known, id) {
@@ -49,7 +52,7 @@ func (f *Face) DoGetSqlInfo(ctx context.Context, in flightsql.GetSqlInfo) (*arro
 	return f.BaseServer.DoGetSqlInfo(ctx, wanted)
 }
 
-// sqlType is a type of SQL's as ODBC numbers them (XDBC), with DuckDB's name.
+// sqlType is an SQL type with its ODBC number (XDBC) and DuckDB's name.
 type sqlType struct {
 	name   string
 	number int32
@@ -58,7 +61,7 @@ type sqlType struct {
 	params []string
 }
 
-// sqlTypes are the types that columns have, by their numbers. Those of DuckDB's that have no number are text there.
+// sqlTypes are the types of columns, by number. DuckDB types without a number are text.
 var sqlTypes = []sqlType{
 	{name: "BOOLEAN", number: -7, size: 1},
 	{name: "TINYINT", number: -6, size: 3},
@@ -75,13 +78,17 @@ var sqlTypes = []sqlType{
 	{name: "TIMESTAMP", number: 93, size: 26, quote: "'"},
 }
 
-// GetFlightInfoXdbcTypeInfo tells how to fetch the types.
-func (f *Face) GetFlightInfoXdbcTypeInfo(_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoXdbcTypeInfo returns how to fetch the types.
+func (f *Face) GetFlightInfoXdbcTypeInfo(
+	_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return f.itself(desc, schema_ref.XdbcTypeInfo)
 }
 
 // DoGetXdbcTypeInfo lists the types.
-func (f *Face) DoGetXdbcTypeInfo(_ context.Context, in flightsql.GetXdbcTypeInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetXdbcTypeInfo(
+	_ context.Context, in flightsql.GetXdbcTypeInfo,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	out := f.list(schema_ref.XdbcTypeInfo)
 	for _, t := range sqlTypes {
 		if in.GetDataType() == nil || *in.GetDataType() == t.number {
@@ -91,17 +98,18 @@ func (f *Face) DoGetXdbcTypeInfo(_ context.Context, in flightsql.GetXdbcTypeInfo
 	return out.send()
 }
 
-// Numbers of XDBC: a column may be null, and may be in any condition.
+// XDBC's numbers for: a column may be null, and may be used in any condition.
 const (
 	nullable   = 1
 	searchable = 3
 )
 
-// append adds the type as a row. What does not apply is null.
+// append adds the type as a row. Fields that do not apply are null.
 func (t sqlType) append(out list) {
 	isNumber := t.quote == "" && t.name != "BOOLEAN"
 	values := map[string]any{
-		"type_name": t.name, "data_type": t.number, "nullable": int32(nullable), "case_sensitive": t.name == "VARCHAR", "searchable": int32(searchable),
+		"type_name": t.name, "data_type": t.number, "nullable": int32(nullable), "case_sensitive": t.name == "VARCHAR",
+		"searchable":       int32(searchable),
 		"fixed_prec_scale": false, "local_type_name": t.name, "sql_data_type": t.number, "create_params": t.params,
 	}
 	if t.size > 0 {

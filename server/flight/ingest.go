@@ -16,14 +16,14 @@ import (
 	"rowback/storage/fault"
 )
 
-// ingestion is what a bulk ingest asks for.
+// ingestion is a request for a bulk ingest.
 type ingestion struct {
 	project int64
 	name    string
-	makes   bool // the dataset, where there is none
-	takes   bool // one that is there
+	makes   bool // creates the dataset if it does not exist
+	takes   bool // appends to a dataset that exists
 	mode    catalog.Mode
-	key     []string // of a dataset that is made
+	key     []string // of a dataset that is created
 	request storage.Request
 }
 
@@ -34,7 +34,7 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 	if err != nil {
 		return err
 	}
-	if headerOf(stream.Context(), "idempotency-key") == "" { // with one, this may be what was done already
+	if headerOf(stream.Context(), "idempotency-key") == "" { // with one, this may be a repeated request
 		if err := f.isThere(stream.Context(), g); err != nil {
 			return err
 		}
@@ -43,9 +43,10 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 	if err != nil {
 		return err
 	}
-	commit, err := f.run(stream, write{g.project, command, g.request, func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
-		return f.commitOrFound(ctx, g, c)
-	}})
+	commit, err := f.run(stream,
+		write{g.project, command, g.request, func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
+			return f.commitOrFound(ctx, g, c)
+		}})
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 	return stream.Send(&flight.PutResult{AppMetadata: answer})
 }
 
-// records is how many records a commit changed.
+// records returns how many records a commit changed.
 func records(c view.Commit) int64 {
 	if c.Mode == string(catalog.Delete) {
 		return c.RecordsRemoved
@@ -71,9 +72,10 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 	case in.GetTemporary():
 		return g, unsupported("There are no temporary datasets. Leave out temporary.")
 	case in.Schema != nil && in.GetSchema() != "" && in.GetSchema() != datasetsSchema:
-		return g, refuse(fault.Invalid, "invalid_field", "schema: records go into the schema %s", datasetsSchema)
+		return g, refuse(fault.Invalid, "invalid_field", "schema: must be %s", datasetsSchema)
 	case strings.Contains(in.GetTable(), "@"):
-		return g, refuse(fault.Invalid, "invalid_field", "table: %q names a dataset as of a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
+		return g, refuse(fault.Invalid, "invalid_field",
+			"table: %q names a dataset at a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
 	}
 	g.name = in.GetTable()
 	if g.project, err = project(ctx); err == nil && in.GetCatalog() != "" {
@@ -88,22 +90,24 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 	return g, err
 }
 
-// readTable reads what is to be done where the dataset is there, and where it is not.
+// readTable reads what to do if the dataset exists, and if it does not.
 func (g *ingestion) readTable(o *gen.CommandStatementIngest_TableDefinitionOptions) error {
 	switch o.GetIfExists() {
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_REPLACE:
-		return unsupported("An ingest does not replace a dataset, whose history would go with it. Append, with the option mode=overwrite or mode=upsert to change records by their key; or choose another name.")
+		return unsupported("An ingest can't replace a dataset, because that would discard its history. " +
+			"Append, with the option mode=overwrite or mode=upsert to change records by key, or choose another name.")
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_APPEND:
 		g.takes = true
 	}
 	g.makes = o.GetIfNotExist() == gen.CommandStatementIngest_TableDefinitionOptions_TABLE_NOT_EXIST_OPTION_CREATE
 	if !g.makes && !g.takes {
-		return refuse(fault.Invalid, "invalid_field", "table_definition_options: must let the dataset be made, appended to, or both")
+		return refuse(fault.Invalid, "invalid_field",
+			"table_definition_options: must allow creating the dataset, appending to it, or both")
 	}
 	return nil
 }
 
-// optionsOf are the ingest's options, and those in headers, x-rowback-mode and so on: some drivers can send no options.
+// optionsOf returns the ingest's options, and those in headers such as x-rowback-mode: some drivers can't send options.
 func optionsOf(ctx context.Context, in *gen.CommandStatementIngest) map[string]string {
 	out := map[string]string{}
 	for _, name := range []string{"mode", "message", "key", "metadata"} {
@@ -131,7 +135,8 @@ func (g *ingestion) readOptions(options map[string]string) (err error) {
 			}
 			g.request.Metadata = json.RawMessage(text)
 		default:
-			err = refuse(fault.Invalid, "invalid_field", "options: there is no option %q; there are mode, message, key and metadata", clip(name))
+			err = refuse(fault.Invalid, "invalid_field",
+				"options: there is no option %q. The options are mode, message, key and metadata", clip(name))
 		}
 		if err != nil {
 			return err
@@ -140,19 +145,20 @@ func (g *ingestion) readOptions(options map[string]string) (err error) {
 	return nil
 }
 
-// isThere refuses an ingest before its records come, where the dataset is there and must not be, or is not and must.
+// isThere refuses an ingest before its records arrive, if the dataset exists but must not, or does not exist but must.
 func (f *Face) isThere(ctx context.Context, g ingestion) error {
 	_, err := f.store.FindDataset(ctx, g.project, g.name)
 	switch {
 	case err == nil && !g.takes:
-		return refuse(fault.Exists, "name_taken", "There is a dataset '%s' in this project already. Append to it, or choose another name.", clip(g.name))
+		return refuse(fault.Exists, "name_taken",
+			"Dataset '%s' already exists in this project. Append to it, or choose another name.", clip(g.name))
 	case fault.KindOf(err) == fault.NotFound && g.makes:
 		return nil
 	}
 	return err
 }
 
-// commitOrFound commits the records, to a dataset that is made with them where there is none.
+// commitOrFound commits the records, to a new dataset if there is none.
 func (f *Face) commitOrFound(ctx context.Context, g ingestion, c storage.Change) (catalog.Commit, error) {
 	c.Mode = g.mode
 	d, err := f.store.FindDataset(ctx, g.project, g.name)

@@ -26,9 +26,11 @@ func TestASchemaThatClaimsMoreThanThereIs(t *testing.T) {
 	defer p.Close(ctx)
 	for name, cmd := range map[string][]byte{
 		"commit": []byte(`{"dataset": "employees", "mode": "append"}`),
-		"ingest": packed(t, &gen.CommandStatementIngest{Table: "employees", TableDefinitionOptions: &gen.CommandStatementIngest_TableDefinitionOptions{
-			IfExists: gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_APPEND,
-		}}),
+		"ingest": packed(t,
+			&gen.CommandStatementIngest{Table: "employees",
+				TableDefinitionOptions: &gen.CommandStatementIngest_TableDefinitionOptions{
+					IfExists: gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_APPEND,
+				}}),
 		"bind": packed(t, &gen.CommandPreparedStatementQuery{PreparedStatementHandle: p.Handle()}),
 	} {
 		refused(t, name, c.putHeader(cmd, claims), codes.InvalidArgument, "can't be read")
@@ -46,7 +48,9 @@ func (c *client) putHeader(command, stream []byte) error {
 		c.Fatal(err)
 	}
 	header := stream[8 : 8+binary.LittleEndian.Uint32(stream[4:])]
-	if err := put.Send(&arrowflight.FlightData{FlightDescriptor: &arrowflight.FlightDescriptor{Type: arrowflight.DescriptorCMD, Cmd: command}, DataHeader: header}); err != nil {
+	if err := put.Send(&arrowflight.FlightData{
+		FlightDescriptor: &arrowflight.FlightDescriptor{Type: arrowflight.DescriptorCMD, Cmd: command}, DataHeader: header,
+	}); err != nil {
 		c.Fatal(err)
 	}
 	put.CloseSend()

@@ -9,8 +9,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// Limits of the connection, bytes. A client sends a batch as one message; results are sent in messages that those
-// clients take which set no limit of their own (4 MiB).
+// Limits of the connection, in bytes. A client sends a batch as one message; results are sent in messages that
+// clients accept with their default limit (4 MiB).
 const (
 	maxMessage  = 64 << 20
 	sentMessage = 3 << 20
@@ -18,14 +18,14 @@ const (
 	maxHeaders  = 64 << 10
 )
 
-// patience is how long a connection may be silent before the server asks whether the client is still there. A client may
-// ask more often.
+// patience is how long a connection may be silent before the server asks whether the client is still there. A client
+// may ask more often.
 const (
 	patience = time.Minute
 	asked    = 10 * time.Second
 )
 
-// limits are what one connection may take.
+// limits returns the limits of one connection.
 func (f *Face) limits() []grpc.ServerOption {
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
@@ -39,13 +39,14 @@ func (f *Face) limits() []grpc.ServerOption {
 	return options
 }
 
-// patient is a stream whose client may send nothing, or take nothing, for so long.
+// patient is a stream that ends if its client sends nothing, or reads nothing, for too long.
 type patient struct {
 	grpc.ServerStream
 	send, receive time.Duration
 }
 
-var errStalled = refuse(fault.Unavailable, "stalled", "The client sent or took nothing for longer than the server waits. Call again.")
+var errStalled = refuse(fault.Unavailable, "stalled",
+	"The client sent or read nothing within the server's limit. Call again.")
 
 func (p *patient) RecvMsg(m any) error {
 	return within(p.receive, func() error { return p.ServerStream.RecvMsg(m) })
@@ -55,8 +56,8 @@ func (p *patient) SendMsg(m any) error {
 	return within(p.send, func() error { return p.ServerStream.SendMsg(m) })
 }
 
-// within does work that only the end of its call can stop: when it takes longer, the call ends with an error, and with
-// the call the work.
+// within does work that only the end of its call can stop: if it takes too long, the call ends with an error, and with
+// it the work.
 func within(most time.Duration, work func() error) error {
 	if most <= 0 {
 		return work()

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// routes are the calls that take bytes of the client's, each with those bytes in the place that they have.
+// routes are the calls that decode bytes from the client, each given those bytes.
 var routes = map[string]func(c *client, text []byte) error{
 	"ticket": func(c *client, text []byte) error {
 		r, err := c.DoGet(context.Background(), &arrowflight.Ticket{Ticket: text})
@@ -47,7 +47,9 @@ var routes = map[string]func(c *client, text []byte) error{
 		if err != nil {
 			return err
 		}
-		if err := stream.Send(&arrowflight.FlightData{FlightDescriptor: command(text), DataHeader: text, DataBody: text}); err != nil {
+		if err := stream.Send(&arrowflight.FlightData{
+			FlightDescriptor: command(text), DataHeader: text, DataBody: text,
+		}); err != nil {
 			return err
 		}
 		stream.CloseSend()
@@ -78,8 +80,10 @@ func TestMalformedBytesAreRefused(t *testing.T) {
 	c := dial(t, address)
 	random := rand.New(rand.NewPCG(1, 2))
 	texts := [][]byte{
-		nil, {}, {0}, []byte("{"), []byte("{}"), []byte("null"), []byte("[]"), []byte(`{"sql":1}`), []byte(`{"sql":"SELECT 1"}`),
-		[]byte(`{"sql":"SELECT 1","project":0,"meaning":{}}`), []byte(`{"sql":"SELECT 1","project":1} x`), []byte(`{"sql":"SELECT 1","project":1,"more":1}`),
+		nil, {}, {0}, []byte("{"), []byte("{}"), []byte("null"), []byte("[]"), []byte(`{"sql":1}`),
+		[]byte(`{"sql":"SELECT 1"}`),
+		[]byte(`{"sql":"SELECT 1","project":0,"meaning":{}}`), []byte(`{"sql":"SELECT 1","project":1} x`), []byte(
+			`{"sql":"SELECT 1","project":1,"more":1}`),
 		[]byte(`{"dataset":1}`), []byte(`{"dataset":"employees","mode":"append"}`),
 		packed(t, &gen.DoPutUpdateResult{RecordCount: 1}), packed(t, &gen.CommandStatementUpdate{})[:20],
 	}
@@ -113,7 +117,7 @@ func packed(t *testing.T, m proto.Message) []byte {
 	return text
 }
 
-// A ticket is the client's to change: what it makes of it is looked at like a statement of its own.
+// A client can change a ticket: what it changes is checked like any statement of its own.
 func TestAForgedTicketReachesNothingElse(t *testing.T) {
 	c := dial(t, address)
 	salaries, err := store.FindDataset(context.Background(), 2, "salaries")

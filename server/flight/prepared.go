@@ -21,8 +21,10 @@ import (
 	"rowback/storage/fault"
 )
 
-// CreatePreparedStatement looks at a statement and keeps it.
-func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionCreatePreparedStatementRequest) (out flightsql.ActionCreatePreparedStatementResult, err error) {
+// CreatePreparedStatement describes a statement and keeps it.
+func (f *Face) CreatePreparedStatement(
+	ctx context.Context, in flightsql.ActionCreatePreparedStatementRequest,
+) (out flightsql.ActionCreatePreparedStatementResult, err error) {
 	if len(in.GetTransactionId()) > 0 {
 		return out, errTransactions
 	}
@@ -44,11 +46,12 @@ func (f *Face) CreatePreparedStatement(ctx context.Context, in flightsql.ActionC
 	}
 	isUpdate := false
 	return flightsql.ActionCreatePreparedStatementResult{
-		Handle: f.statements.add(p), DatasetSchema: shape.Schema, ParameterSchema: arrow.NewSchema(fields, nil), IsUpdate: &isUpdate,
+		Handle: f.statements.add(p), DatasetSchema: shape.Schema, ParameterSchema: arrow.NewSchema(fields, nil),
+		IsUpdate: &isUpdate,
 	}, nil
 }
 
-// inOrder sorts parameters by their numbers, or else by their names.
+// inOrder sorts parameters by number, or else by name.
 func inOrder(fields []arrow.Field) []arrow.Field {
 	return slices.SortedFunc(slices.Values(fields), func(a, b arrow.Field) int {
 		m, errA := strconv.Atoi(a.Name)
@@ -60,9 +63,9 @@ func inOrder(fields []arrow.Field) []arrow.Field {
 	})
 }
 
-// bindable is the type that is told of a parameter. Some drivers can send no other, and put each value into it: so
-// numbers are wide, that none is cut; points in time are in milliseconds, which is what JDBC's driver puts there,
-// whatever the unit; and a parameter that may have any type is a text.
+// bindable returns the type that clients see for a parameter. Some drivers convert each value to it, so
+// numbers are wide, lest values are cut; times are in milliseconds, which the JDBC driver sends
+// whatever the unit; and a parameter that may have any type is a string.
 func bindable(t arrow.DataType) arrow.DataType {
 	switch t := t.(type) {
 	case *arrow.NullType, *arrow.DictionaryType, *arrow.LargeStringType, *arrow.StringViewType:
@@ -75,7 +78,7 @@ func bindable(t arrow.DataType) arrow.DataType {
 		if t.GetScale() > 0 {
 			return t
 		}
-		return arrow.PrimitiveTypes.Int64 // HUGEINT, and what is counted or summed
+		return arrow.PrimitiveTypes.Int64 // HUGEINT, and counts and sums
 	case arrow.ExtensionType:
 		return bindable(t.StorageType())
 	}
@@ -88,7 +91,7 @@ func bindable(t arrow.DataType) arrow.DataType {
 	return t
 }
 
-// ClosePreparedStatement forgets a statement. One that is not there is closed.
+// ClosePreparedStatement forgets a statement. One that does not exist counts as closed.
 func (f *Face) ClosePreparedStatement(ctx context.Context, in flightsql.ActionClosePreparedStatementRequest) error {
 	if _, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx)); err == nil {
 		f.statements.remove(in.GetPreparedStatementHandle())
@@ -96,7 +99,7 @@ func (f *Face) ClosePreparedStatement(ctx context.Context, in flightsql.ActionCl
 	return nil
 }
 
-// bind binds the parameters of a statement: each row gives a result, and they follow each other.
+// bind binds the parameters of a statement: each row gives a result, and the results follow each other.
 func (f *Face) bind(stream *putStream, in *gen.CommandPreparedStatementQuery) error {
 	handle := in.GetPreparedStatementHandle()
 	p, err := f.statements.get(handle, userOf(stream.Context()))
@@ -122,7 +125,7 @@ func (f *Face) bind(stream *putStream, in *gen.CommandPreparedStatementQuery) er
 	return stream.Send(&flight.PutResult{AppMetadata: answer})
 }
 
-// parameters are the records of a stream, which another process has decoded.
+// parameters returns the records of a stream, decoded by another process.
 func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
 	upload, _, err := f.stage(stream, 2*maxBoundBytes)
 	if err != nil {
@@ -144,7 +147,7 @@ func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
 	return ipc.NewReader(bytes.NewReader(text), ipc.WithAllocator(f.options.Memory))
 }
 
-// look finds the shape of a statement's result as it is bound, anew.
+// look describes a statement with its bound parameters again.
 func (f *Face) look(ctx context.Context, handle []byte) (*query.Shape, error) {
 	p, err := f.statements.get(handle, userOf(ctx))
 	if err != nil {
@@ -167,8 +170,10 @@ func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
 	return err
 }
 
-// GetFlightInfoPreparedStatement tells the schema of a statement's result as it is bound, and the ticket that fetches it.
-func (f *Face) GetFlightInfoPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoPreparedStatement returns the schema of a bound statement's result, and the ticket that fetches it.
+func (f *Face) GetFlightInfoPreparedStatement(
+	ctx context.Context, in flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
@@ -176,8 +181,10 @@ func (f *Face) GetFlightInfoPreparedStatement(ctx context.Context, in flightsql.
 	return f.info(desc, desc.Cmd, shape.Schema), nil
 }
 
-// GetSchemaPreparedStatement tells the schema of a statement's result as it is bound.
-func (f *Face) GetSchemaPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+// GetSchemaPreparedStatement returns the schema of a bound statement's result.
+func (f *Face) GetSchemaPreparedStatement(
+	ctx context.Context, in flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
@@ -185,8 +192,10 @@ func (f *Face) GetSchemaPreparedStatement(ctx context.Context, in flightsql.Prep
 	return &flight.SchemaResult{Schema: flight.SerializeSchema(shape.Schema, f.options.Memory)}, nil
 }
 
-// DoGetPreparedStatement runs a statement as it is bound, as of the last look at its schema.
-func (f *Face) DoGetPreparedStatement(ctx context.Context, in flightsql.PreparedStatementQuery) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+// DoGetPreparedStatement runs a bound statement, with the meaning of its last description.
+func (f *Face) DoGetPreparedStatement(
+	ctx context.Context, in flightsql.PreparedStatementQuery,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	p, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx))
 	if err != nil {
 		return nil, nil, err
@@ -198,7 +207,7 @@ func (f *Face) DoGetPreparedStatement(ctx context.Context, in flightsql.Prepared
 	return f.send(ctx, list)
 }
 
-// runs are the statements to run: one for each row of parameters, cast to what was told of all.
+// runs returns the statements to run: one for each row of parameters, cast to the schema that clients were given.
 func (f *Face) runs(ctx context.Context, p *preparedStatement) (list []query.Statement, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

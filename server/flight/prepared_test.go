@@ -77,20 +77,27 @@ func TestParametersOfEachType(t *testing.T) {
 		{arrow.FixedWidthTypes.Time64us, `"01:02:03.000004"`, "time64[us]", "01:02:03.000004"},
 		{arrow.FixedWidthTypes.Time64ns, `"01:02:03.000004000"`, "time64[us]", "01:02:03.000004"},
 		{&arrow.TimestampType{Unit: arrow.Second}, `"2026-01-31 10:00:00"`, "timestamp[us]", "2026-01-31 10:00:00"},
-		{&arrow.TimestampType{Unit: arrow.Nanosecond}, `"2026-01-31 10:00:00.123456789"`, "timestamp[ns]", "2026-01-31 10:00:00.123456789"},
-		{&arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}, `"2026-01-31 10:00:00.5Z"`, "timestamp[us, tz=UTC]", "2026-01-31 10:00:00.5+00"},
+		{&arrow.TimestampType{Unit: arrow.Nanosecond}, `"2026-01-31 10:00:00.123456789"`, "timestamp[ns]",
+			"2026-01-31 10:00:00.123456789"},
+		{&arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}, `"2026-01-31 10:00:00.5Z"`, "timestamp[us, tz=UTC]",
+			"2026-01-31 10:00:00.5+00"},
 		{arrow.ListOf(arrow.PrimitiveTypes.Int32), `[1,null,3]`, "list<l: int64, nullable>", "[1, NULL, 3]"},
 		{arrow.LargeListOf(arrow.BinaryTypes.String), `["a"]`, "list<l: utf8, nullable>", "[a]"},
-		{arrow.ListOf(&arrow.Decimal128Type{Precision: 20, Scale: 2}), `["12345678901234567.89","1.50"]`, "list<l: decimal(19, 2), nullable>", "[12345678901234567.89, 1.50]"},
-		{arrow.FixedSizeListOf(2, arrow.FixedWidthTypes.Date32), `["2026-01-31",null]`, "list<l: date32, nullable>", "[2026-01-31, NULL]"},
-		{&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, `"word"`, "utf8", "word"},
+		{arrow.ListOf(&arrow.Decimal128Type{Precision: 20, Scale: 2}), `["12345678901234567.89","1.50"]`,
+			"list<l: decimal(19, 2), nullable>", "[12345678901234567.89, 1.50]"},
+		{arrow.FixedSizeListOf(2, arrow.FixedWidthTypes.Date32), `["2026-01-31",null]`, "list<l: date32, nullable>",
+			"[2026-01-31, NULL]"},
+		{&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, `"word"`, "utf8",
+			"word"},
 	} {
-		got, err := c.bound("SELECT $1 AS v, CAST($1 AS VARCHAR) AS written", columns(b.typ), `[{"a":`+b.value+`},{"a":null}]`)
+		got, err := c.bound("SELECT $1 AS v, CAST($1 AS VARCHAR) AS written", columns(b.typ),
+			`[{"a":`+b.value+`},{"a":null}]`)
 		if err != nil {
 			t.Errorf("%s: %v", b.typ, err)
 			continue
 		}
-		if became := got.schema.Field(0).Type.String(); became != b.became || !strings.Contains(got.lines[0], `"written":`+quoted(b.want)) || got.lines[1] != `{"v":null,"written":null}` {
+		if became := got.schema.Field(0).Type.String(); became != b.became ||
+			!strings.Contains(got.lines[0], `"written":`+quoted(b.want)) || got.lines[1] != `{"v":null,"written":null}` {
 			t.Errorf("%s: %s %v; want %s %s", b.typ, became, got.lines, b.became, b.want)
 		}
 	}
@@ -107,22 +114,28 @@ func TestRowsOfParametersFollowEachOther(t *testing.T) {
 	}
 	same(t, "the rows", strings.Join(got.lines, "\n"), `{"asked":null,"id":4}
 {"asked":"y","id":2}`)
-	got, err = c.bound("SELECT $one AS a, $two AS b", arrow.NewSchema([]arrow.Field{{Name: "two", Type: arrow.PrimitiveTypes.Int64}, {Name: "one", Type: arrow.BinaryTypes.String}}, nil), `[{"one":"x","two":2}]`)
+	got, err = c.bound("SELECT $one AS a, $two AS b",
+		arrow.NewSchema(
+			[]arrow.Field{{Name: "two", Type: arrow.PrimitiveTypes.Int64}, {Name: "one", Type: arrow.BinaryTypes.String}}, nil),
+		`[{"one":"x","two":2}]`)
 	if err != nil || got.lines[0] != `{"a":"x","b":2}` {
 		t.Error(got.lines, err)
 	}
-	got, err = c.bound("SELECT ? AS v, city FROM employees AT (VERSION => ?) WHERE id = 2", columns(arrow.BinaryTypes.String, arrow.BinaryTypes.String), `[{"a":"x","b":"1.0.0"},{"a":"y","b":"1.0.1"}]`)
+	got, err = c.bound("SELECT ? AS v, city FROM employees AT (VERSION => ?) WHERE id = 2",
+		columns(arrow.BinaryTypes.String, arrow.BinaryTypes.String), `[{"a":"x","b":"1.0.0"},{"a":"y","b":"1.0.1"}]`)
 	if err != nil || strings.Join(got.lines, "\n") != `{"city":"Turin","v":"x"}
 {"city":"Milan","v":"y"}` {
 		t.Error(got.lines, err)
 	}
-	got, err = c.bound("SELECT id FROM employees WHERE id = ? OR ? IS NULL ORDER BY id", columns(arrow.Null, arrow.Null), `[{}]`)
+	got, err = c.bound("SELECT id FROM employees WHERE id = ? OR ? IS NULL ORDER BY id", columns(arrow.Null, arrow.Null),
+		`[{}]`)
 	if err != nil || len(got.lines) != 3 {
 		t.Error(got.lines, err)
 	}
 	many := columns(arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64,
 		arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64)
-	got, err = c.bound("SELECT [?,?,?,?,?,?,?,?,?,?,?] AS v", many, `[{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"k":11}]`)
+	got, err = c.bound("SELECT [?,?,?,?,?,?,?,?,?,?,?] AS v", many,
+		`[{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"k":11}]`)
 	if err != nil || got.lines[0] != `{"v":[1,2,3,4,5,6,7,8,9,10,11]}` {
 		t.Error(got.lines, err)
 	}
@@ -140,9 +153,11 @@ func TestParametersThatAreRefused(t *testing.T) {
 		{"SELECT ?, ?", integer, `[{"a":1}]`, "has 2 parameters, and the rows have 1 columns"},
 		{"SELECT $b", integer, `[{"a":1}]`, "no column of the rows has that name"},
 		{"SELECT ?", columns(arrow.FixedWidthTypes.Duration_s), `[{"a":"1s"}]`, "has the Arrow type duration"},
-		{"SELECT ?", columns(arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int64})), `[{"a":{"x":1}}]`, "has the Arrow type struct"},
+		{"SELECT ?", columns(arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int64})), `[{"a":{"x":1}}]`,
+			"has the Arrow type struct"},
 		{"SELECT ?", columns(arrow.ListOf(arrow.ListOf(arrow.PrimitiveTypes.Int64))), `[{"a":[[1]]}]`, "list of lists"},
-		{"SELECT ?", columns(&arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "UTC"}), `[{"a":"2026-01-31 10:00:00.000000001Z"}]`, "parts of microseconds"},
+		{"SELECT ?", columns(&arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "UTC"}),
+			`[{"a":"2026-01-31 10:00:00.000000001Z"}]`, "parts of microseconds"},
 		{"SELECT ?", columns(&arrow.TimestampType{Unit: arrow.Second}), `[{"a":9223372036854775}]`, "outside the range"},
 		{"SELECT ?", columns(arrow.FixedWidthTypes.Time32s), `[{"a":86400}]`, "outside the range"},
 		{"SELECT id FROM employees WHERE id = ?", text, `[{"a":"not a number"}]`, "Could not convert"},
@@ -166,7 +181,8 @@ func TestWhatPreparingTells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.DatasetSchema().String(); !strings.Contains(got, "id: type=int64") || !strings.Contains(got, "name: type=utf8") {
+	if got := p.DatasetSchema().String(); !strings.Contains(got, "id: type=int64") ||
+		!strings.Contains(got, "name: type=utf8") {
 		t.Error(got)
 	}
 	if err := p.Close(ctx); err != nil {
@@ -180,18 +196,21 @@ func TestWhatPreparingTells(t *testing.T) {
 	refused(t, "an unknown column", err, codes.InvalidArgument, "Line 1, column 8")
 }
 
-// Some drivers put each value into the type that was told: it must hold what the parameter may be.
+// Some drivers convert each value to the parameter's type, so that must hold every value that the parameter may have.
 func TestTheTypesOfParametersAreTold(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
-	const row = "(SELECT 1::TINYINT AS i, 2::UBIGINT AS u, 3::HUGEINT AS h, 1.5::FLOAT AS f, 1.25::DECIMAL(10, 2) AS d, 'a'::ENUM('a', 'b') AS e, DATE '2026-01-31' AS day, TIMESTAMP '2026-01-31 10:00:00' AS t, TIMESTAMPTZ '2026-01-31 10:00:00Z' AS z, true AS b, [1] AS l)"
+	const row = "(SELECT 1::TINYINT AS i, 2::UBIGINT AS u, 3::HUGEINT AS h, 1.5::FLOAT AS f, 1.25::DECIMAL(10, 2) AS " +
+		"d, 'a'::ENUM('a', 'b') AS e, DATE '2026-01-31' AS day, TIMESTAMP '2026-01-31 10:00:00' AS t, TIMESTAMPTZ " +
+		"'2026-01-31 10:00:00Z' AS z, true AS b, [1] AS l)"
 	for where, want := range map[string]string{
 		"i = ? AND i IN (SELECT id FROM employees WHERE id = ?)": "1: int64, 2: int64",
 		"u = ? AND h = ? AND f = ? AND d = ?":                    "1: uint64, 2: int64, 3: float64, 4: decimal(10, 2)",
-		"day = ? AND t = ? AND z = ? AND b = ?":                  "1: date32, 2: timestamp[ms], 3: timestamp[ms, tz=UTC], 4: bool",
-		"e = ? AND i = $2 AND e = $1":                            "1: utf8, 2: int64",
-		"l = $list AND i = $count":                               "count: int64, list: list<l: int32, nullable>",
-		"$1 IS NULL":                                             "1: utf8",
-		"i = $1 OR e = $1":                                       "1: utf8",
+		"day = ? AND t = ? AND z = ? AND b = ?": "1: date32, 2: timestamp[ms], 3: " +
+			"timestamp[ms, tz=UTC], 4: bool",
+		"e = ? AND i = $2 AND e = $1": "1: utf8, 2: int64",
+		"l = $list AND i = $count":    "count: int64, list: list<l: int32, nullable>",
+		"$1 IS NULL":                  "1: utf8",
+		"i = $1 OR e = $1":            "1: utf8",
 	} {
 		p, err := c.Prepare(ctx, "SELECT i FROM "+row+" WHERE "+where)
 		if err != nil {
@@ -230,7 +249,7 @@ func TestAPreparedStatementIsLookedAtAnew(t *testing.T) {
 	}
 }
 
-// A handle that two connections have: whoever binds last is asked for, and nothing breaks.
+// Two connections use one handle: the last binding counts, and nothing breaks.
 func TestAPreparedStatementOfTwoConnections(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
 	p, err := c.Prepare(ctx, "SELECT ?::INTEGER AS n")

@@ -28,7 +28,7 @@ var kinds = map[fault.Kind]codes.Code{
 	fault.Unavailable: codes.Unavailable,
 }
 
-// reasons maps the errors that gRPC has a code of its own for.
+// reasons maps the errors for which gRPC has a specific code.
 var reasons = map[string]codes.Code{
 	"timeout":         codes.DeadlineExceeded,
 	"too_large":       codes.ResourceExhausted,
@@ -36,14 +36,14 @@ var reasons = map[string]codes.Code{
 	"not_supported":   codes.Unimplemented,
 }
 
-// problem is an error as clients see it: the sentence, and its code and facts as ErrorInfo. What a client must not see is
-// logged instead, under the call's id.
+// problem returns an error as clients see it: the sentence, and its code and facts as ErrorInfo. What a client must not
+// see is logged instead, under the call's id.
 func (f *Face) problem(ctx context.Context, err error, id string) error {
 	if err == nil {
 		return nil
 	}
 	if s, ok := status.FromError(err); ok && s.Code() != codes.Unknown {
-		return err // the library's, or told already
+		return err // the library's, or converted already
 	}
 	if ctx.Err() != nil {
 		return status.FromContextError(ctx.Err()).Err()
@@ -63,23 +63,25 @@ func (f *Face) problem(ctx context.Context, err error, id string) error {
 		facts[name] = fmt.Sprint(value)
 	}
 	s := status.New(code, e.Detail)
-	if detailed, err := s.WithDetails(&errdetails.ErrorInfo{Reason: e.Code, Domain: "rowback", Metadata: facts}); err == nil {
+	if detailed, err := s.WithDetails(&errdetails.ErrorInfo{
+		Reason: e.Code, Domain: "rowback", Metadata: facts,
+	}); err == nil {
 		s = detailed
 	}
 	return s.Err()
 }
 
-// refuse is an error of what a client sent.
+// refuse returns the error of what a client sent.
 func refuse(kind fault.Kind, code, format string, args ...any) error {
 	return &fault.Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// malformed refuses what is not as the protocol has it.
+// malformed returns the error of a message that does not follow the protocol.
 func malformed(format string, args ...any) error {
 	return refuse(fault.Malformed, "malformed_command", format, args...)
 }
 
-// unsupported refuses what this face does not do. format says what does it.
+// unsupported returns the error of something that this face does not support. format says what to use instead.
 func unsupported(format string, args ...any) error {
 	return refuse(fault.Invalid, "not_supported", format, args...)
 }
@@ -94,7 +96,7 @@ func recovered(work func() error) (err error) {
 	return work()
 }
 
-// readable turns a panic of a reader of Arrow, which has no other way to refuse some malformed batches, into a refusal.
+// readable turns a panic of an Arrow reader, which has no other way to refuse some malformed batches, into an error.
 func readable(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,8 +108,8 @@ func readable(work func() error) (err error) {
 
 var errUnreadable = malformed("The Arrow stream can't be read: it is malformed or was cut short.")
 
-// incomplete is the error of a stream that ends before its sender has said so. Of a message that is too large, gRPC has
-// told already, in words of its own.
+// incomplete returns the error of a stream that ends before its end marker. For a message that is too large, gRPC has
+// its own error.
 func incomplete(err error) error {
 	if errors.Is(err, errStalled) {
 		return err

@@ -19,12 +19,12 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// DoPut takes records: of a bulk ingest, or of a command of ours, which is JSON. The library takes the rest, without
-// what comes with it.
+// DoPut accepts records: of a bulk ingest, or of our own JSON command. The library handles the rest, without
+// their records.
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	first, err := stream.Recv()
 	if errors.Is(err, io.EOF) {
-		return malformed("The stream is empty. It begins with a schema, and a descriptor with a command.")
+		return malformed("The stream is empty. Begin with a schema, and a descriptor with a command.")
 	}
 	if err != nil {
 		return incomplete(err)
@@ -43,10 +43,12 @@ func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	if bind, ok := bindOf(cmd); ok {
 		return s.face.bind(in, bind)
 	}
-	return s.FlightServer.DoPut(&putStream{FlightService_DoPutServer: drained{stream}, first: &flight.FlightData{FlightDescriptor: first.GetFlightDescriptor()}})
+	return s.FlightServer.DoPut(&putStream{
+		FlightService_DoPutServer: drained{stream}, first: &flight.FlightData{FlightDescriptor: first.GetFlightDescriptor()},
+	})
 }
 
-// drained is a stream of which the library gets no records: it would decode them here.
+// drained is a stream whose records the library does not see: it would decode them in this process.
 type drained struct {
 	flight.FlightService_DoPutServer
 }
@@ -67,25 +69,25 @@ func (s *putStream) Recv() (*flight.FlightData, error) {
 	return s.FlightService_DoPutServer.Recv()
 }
 
-// ingestOf reads a command that is a bulk ingest.
+// ingestOf parses the command of a bulk ingest.
 func ingestOf(cmd []byte) (*gen.CommandStatementIngest, bool) {
 	in := &gen.CommandStatementIngest{}
 	return in, isCommand(cmd, in)
 }
 
-// bindOf reads a command that binds the parameters of a prepared statement.
+// bindOf parses the command that binds the parameters of a prepared statement.
 func bindOf(cmd []byte) (*gen.CommandPreparedStatementQuery, bool) {
 	in := &gen.CommandPreparedStatementQuery{}
 	return in, isCommand(cmd, in)
 }
 
-// isCommand reports whether a command is of that kind, and reads it.
+// isCommand reports whether a command is of that kind, and parses it.
 func isCommand(cmd []byte, in proto.Message) bool {
 	var packed anypb.Any
 	return proto.Unmarshal(cmd, &packed) == nil && packed.UnmarshalTo(in) == nil
 }
 
-// putCommand is what is to be done with the records of a stream: what the query of POST …/commits says.
+// putCommand says what to do with the records of a stream, as the query of POST …/commits does.
 type putCommand struct {
 	Dataset      string          `json:"dataset"` // id, or name in the project
 	ProjectID    int64           `json:"project_id"`
@@ -101,7 +103,10 @@ func readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		return in, malformed("The command can't be read: %s. Its fields are dataset, project_id, mode, message, metadata and expected_head, as in %s", err, putExample)
+		return in, malformed(
+			"The command can't be read: %s. Its fields are dataset, project_id, mode, message, metadata and expected_head, "+
+				"as in %s",
+			err, putExample)
 	}
 	if in.Dataset == "" {
 		return in, refuse(fault.Invalid, "invalid_field", "dataset: is required, as in %s", putExample)
@@ -135,7 +140,9 @@ func (f *Face) put(stream *putStream, text []byte) error {
 		return err
 	}
 	w := write{
-		project: in.ProjectID, command: text, request: storage.Request{Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead},
+		project: in.ProjectID, command: text, request: storage.Request{
+			Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead,
+		},
 		do: func(ctx context.Context, c storage.Change) (catalog.Commit, error) {
 			c.Mode = catalog.Mode(in.Mode)
 			return f.store.Commit(ctx, d.ID, c)
@@ -160,7 +167,7 @@ type write struct {
 	do      func(ctx context.Context, c storage.Change) (catalog.Commit, error)
 }
 
-// told is what a client is told of a commit, or of a dataset that was made with one, as it is kept.
+// told returns the answer of a commit, or of a dataset created with one, as it is stored.
 func told(result any) (json.RawMessage, error) {
 	if made, ok := result.(snapshot.State); ok {
 		result = made.Commit

@@ -22,7 +22,11 @@ import (
 )
 
 // people are the records that the tests send.
-var people = arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "name", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
+var people = arrow.NewSchema(
+	[]arrow.Field{
+		{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "name", Type: arrow.BinaryTypes.String, Nullable: true},
+	},
+	nil)
 
 // put sends records, with a command, and returns the answer's metadata.
 func (c *client) tryPut(ctx context.Context, command string, batches ...arrow.RecordBatch) (string, error) {
@@ -83,13 +87,15 @@ func TestPutInEachMode(t *testing.T) {
 		added, modified, removed int64
 		total                    int64
 	}{
-		{`{"dataset":"put","mode":"append","message":"first","metadata":{"from":"flight"}}`, `[{"id":1,"name":"Ada"},{"id":2,"name":"Ben"}]`, 2, 0, 0, 2},
+		{`{"dataset":"put","mode":"append","message":"first","metadata":{"from":"flight"}}`,
+			`[{"id":1,"name":"Ada"},{"id":2,"name":"Ben"}]`, 2, 0, 0, 2},
 		{`{"dataset":"put","mode":"upsert","project_id":1}`, `[{"id":2,"name":"Bea"},{"id":3,"name":null}]`, 1, 1, 0, 3},
 		{`{"dataset":"` + id + `","mode":"delete"}`, `[{"id":1}]`, 0, 0, 1, 2},
 		{`{"dataset":"put","mode":"overwrite"}`, `[{"id":3,"name":"Zoe"}]`, 0, 1, 0, 2},
 	} {
 		v := c.put(context.Background(), b.command, b.rows)
-		if v.RecordsAdded != b.added || v.RecordsModified != b.modified || v.RecordsRemoved != b.removed || v.RecordsTotal != b.total || v.DatasetID != id {
+		if v.RecordsAdded != b.added || v.RecordsModified != b.modified || v.RecordsRemoved != b.removed ||
+			v.RecordsTotal != b.total || v.DatasetID != id {
 			t.Errorf("%s: %+v", b.command, v)
 		}
 		if b.added == 2 && (v.Message != "first" || string(v.Metadata) != `{"from":"flight"}`) {
@@ -104,14 +110,17 @@ func TestTypesGoInAndComeBack(t *testing.T) {
 	id := newDataset(1, "typed")
 	t.Cleanup(func() { drop(t, id) })
 	s := arrow.NewSchema([]arrow.Field{
-		{Name: "word", Type: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, Nullable: true},
+		{Name: "word", Type: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String},
+			Nullable: true},
 		{Name: "price", Type: &arrow.Decimal128Type{Precision: 10, Scale: 2}, Nullable: true},
 		{Name: "seen", Type: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, Nullable: true},
 		{Name: "tags", Type: arrow.ListOf(arrow.BinaryTypes.String), Nullable: true},
-		{Name: "home", Type: arrow.StructOf(arrow.Field{Name: "city", Type: arrow.BinaryTypes.String, Nullable: true}), Nullable: true},
+		{Name: "home", Type: arrow.StructOf(arrow.Field{Name: "city", Type: arrow.BinaryTypes.String, Nullable: true}),
+			Nullable: true},
 		{Name: "never", Type: arrow.Null, Nullable: true},
 	}, nil)
-	b := c.batch(s, `[{"word":"yes","price":"1.50","seen":"2026-01-02T03:04:05Z","tags":["a",null],"home":{"city":"Oslo"}},{"word":null,"price":null,"seen":null,"tags":null,"home":null},{"word":"yes"}]`)
+	b := c.batch(s,
+		`[{"word":"yes","price":"1.50","seen":"2026-01-02T03:04:05Z","tags":["a",null],"home":{"city":"Oslo"}},{"word":null,"price":null,"seen":null,"tags":null,"home":null},{"word":"yes"}]`)
 	defer b.Release()
 	if _, err := c.tryPut(context.Background(), `{"dataset":"typed","mode":"append"}`, b); err != nil {
 		t.Fatal(err)
@@ -167,7 +176,9 @@ func TestAPutThatIsCutCommitsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := arrowflight.NewRecordWriter(stream, ipc.WithSchema(people), ipc.WithAllocator(c.mem))
-	w.SetFlightDescriptor(&arrowflight.FlightDescriptor{Type: arrowflight.DescriptorCMD, Cmd: []byte(`{"dataset":"cut","mode":"append"}`)})
+	w.SetFlightDescriptor(&arrowflight.FlightDescriptor{
+		Type: arrowflight.DescriptorCMD, Cmd: []byte(`{"dataset":"cut","mode":"append"}`),
+	})
 	if err := w.Write(b); err != nil {
 		t.Fatal(err)
 	}
@@ -222,9 +233,11 @@ func (c *client) ingest(ctx context.Context, o *flightsql.ExecuteIngestOpts, row
 func TestAnIngestHappensOnce(t *testing.T) {
 	c := dial(t, address)
 	ingest := func(rows string, headers ...string) (int64, error) {
-		return c.ingest(header(append(headers, "idempotency-key", "make it")...), &flightsql.ExecuteIngestOpts{Table: "made once", TableDefinitionOptions: &flightsql.TableDefinitionOptions{
-			IfExists: flightsql.TableDefinitionOptionsTableExistsOptionFail, IfNotExist: flightsql.TableDefinitionOptionsTableNotExistOptionCreate,
-		}}, rows)
+		return c.ingest(header(append(headers, "idempotency-key", "make it")...),
+			&flightsql.ExecuteIngestOpts{Table: "made once", TableDefinitionOptions: &flightsql.TableDefinitionOptions{
+				IfExists:   flightsql.TableDefinitionOptionsTableExistsOptionFail,
+				IfNotExist: flightsql.TableDefinitionOptionsTableNotExistOptionCreate,
+			}}, rows)
 	}
 	for range 2 {
 		if n, err := ingest(`[{"id":1}]`); err != nil || n != 1 {
@@ -254,7 +267,8 @@ func TestIngest(t *testing.T) {
 			drop(t, d.ID)
 		}
 	})
-	table := func(exists flightsql.TableDefinitionOptionsTableExistsOption, missing flightsql.TableDefinitionOptionsTableNotExistOption) *flightsql.TableDefinitionOptions {
+	table := func(exists flightsql.TableDefinitionOptionsTableExistsOption,
+		missing flightsql.TableDefinitionOptionsTableNotExistOption) *flightsql.TableDefinitionOptions {
 		return &flightsql.TableDefinitionOptions{IfExists: exists, IfNotExist: missing}
 	}
 	const (
@@ -272,21 +286,63 @@ func TestIngest(t *testing.T) {
 		code codes.Code
 		part string
 	}{
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(appends, wants)}, `[{"id":1}]`, 0, codes.NotFound, "'ingested' not found"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(fails, makes)}, `[{"id":1},{"id":2}]`, 2, codes.OK, ""},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(fails, makes)}, `[{"id":1}]`, 0, codes.AlreadyExists, "Append to it"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", Schema: &schema, Catalog: &catalog, TableDefinitionOptions: table(appends, wants)}, `[{"id":3}]`, 1, codes.OK, ""},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(flightsql.TableDefinitionOptionsTableExistsOptionReplace, makes)}, `[{"id":3}]`, 0, codes.Unimplemented, "mode=overwrite"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(appends, wants), Options: map[string]string{"mode": "append", "message": "more"}}, `[{"id":4}]`, 1, codes.OK, ""},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed", TableDefinitionOptions: table(appends, makes), Options: map[string]string{"key": "id", "metadata": `{"a":1}`}}, `[{"id":1},{"id":2}]`, 2, codes.OK, ""},
-		{header("x-rowback-mode", "upsert"), &flightsql.ExecuteIngestOpts{Table: "keyed", TableDefinitionOptions: table(appends, makes)}, `[{"id":2,"name":"Ben"}]`, 1, codes.OK, ""},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed", TableDefinitionOptions: table(appends, wants), Options: map[string]string{"mode": "merge"}}, `[{"id":1}]`, 0, codes.InvalidArgument, "mode: must be"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed", TableDefinitionOptions: table(appends, wants), Options: map[string]string{"nosuch": ""}}, `[{"id":1}]`, 0, codes.InvalidArgument, "no option"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed", TableDefinitionOptions: table(appends, wants), Options: map[string]string{"metadata": "{"}}, `[{"id":1}]`, 0, codes.InvalidArgument, "must be JSON"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed@1.0.0", TableDefinitionOptions: table(appends, wants)}, `[{"id":1}]`, 0, codes.InvalidArgument, "never changes"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed", Temporary: true, TableDefinitionOptions: table(appends, wants)}, `[{"id":1}]`, 0, codes.Unimplemented, "temporary"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "../keyed", TableDefinitionOptions: table(appends, makes)}, `[{"id":1}]`, 0, codes.InvalidArgument, "name"},
-		{ctx, &flightsql.ExecuteIngestOpts{Table: "new", TableDefinitionOptions: table(fails, makes), Options: map[string]string{"key": "nosuch"}}, `[{"id":1}]`, 0, codes.InvalidArgument, "nosuch"},
+		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(appends, wants)}, `[{"id":1}]`, 0,
+			codes.NotFound, "'ingested' not found"},
+		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(fails, makes)},
+			`[{"id":1},{"id":2}]`, 2, codes.OK, ""},
+		{ctx, &flightsql.ExecuteIngestOpts{Table: "ingested", TableDefinitionOptions: table(fails, makes)}, `[{"id":1}]`, 0,
+			codes.AlreadyExists, "Append to it"},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "ingested", Schema: &schema, Catalog: &catalog, TableDefinitionOptions: table(appends, wants),
+			},
+			`[{"id":3}]`, 1, codes.OK, ""},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "ingested", TableDefinitionOptions: table(flightsql.TableDefinitionOptionsTableExistsOptionReplace, makes),
+			},
+			`[{"id":3}]`, 0, codes.Unimplemented, "mode=overwrite"},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "ingested", TableDefinitionOptions: table(appends, wants),
+				Options: map[string]string{"mode": "append", "message": "more"},
+			},
+			`[{"id":4}]`, 1, codes.OK, ""},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "keyed", TableDefinitionOptions: table(appends, makes),
+				Options: map[string]string{"key": "id", "metadata": `{"a":1}`},
+			},
+			`[{"id":1},{"id":2}]`, 2, codes.OK, ""},
+		{header("x-rowback-mode", "upsert"),
+			&flightsql.ExecuteIngestOpts{Table: "keyed", TableDefinitionOptions: table(appends, makes)},
+			`[{"id":2,"name":"Ben"}]`, 1, codes.OK, ""},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "keyed", TableDefinitionOptions: table(appends, wants), Options: map[string]string{"mode": "merge"},
+			},
+			`[{"id":1}]`, 0, codes.InvalidArgument, "mode: must be"},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "keyed", TableDefinitionOptions: table(appends, wants), Options: map[string]string{"nosuch": ""},
+			},
+			`[{"id":1}]`, 0, codes.InvalidArgument, "no option"},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "keyed", TableDefinitionOptions: table(appends, wants), Options: map[string]string{"metadata": "{"},
+			},
+			`[{"id":1}]`, 0, codes.InvalidArgument, "must be JSON"},
+		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed@1.0.0", TableDefinitionOptions: table(appends, wants)}, `[{"id":1}]`,
+			0, codes.InvalidArgument, "never changes"},
+		{ctx, &flightsql.ExecuteIngestOpts{Table: "keyed", Temporary: true, TableDefinitionOptions: table(appends, wants)},
+			`[{"id":1}]`, 0, codes.Unimplemented, "temporary"},
+		{ctx, &flightsql.ExecuteIngestOpts{Table: "../keyed", TableDefinitionOptions: table(appends, makes)}, `[{"id":1}]`, 0,
+			codes.InvalidArgument, "name"},
+		{ctx,
+			&flightsql.ExecuteIngestOpts{
+				Table: "new", TableDefinitionOptions: table(fails, makes), Options: map[string]string{"key": "nosuch"},
+			},
+			`[{"id":1}]`, 0, codes.InvalidArgument, "nosuch"},
 	} {
 		n, err := c.ingest(b.ctx, b.o, b.rows)
 		if b.code != codes.OK {
@@ -297,7 +353,8 @@ func TestIngest(t *testing.T) {
 	}
 	c.expect("SELECT sum(id)::BIGINT AS n FROM ingested", `{"n":10}`)
 	c.expect("SELECT id, name FROM keyed ORDER BY id", `{"id":1,"name":null}`, `{"id":2,"name":"Ben"}`)
-	c.expect("SELECT message FROM rowback.commits WHERE dataset = 'ingested' ORDER BY id DESC LIMIT 1", `{"message":"more"}`)
+	c.expect("SELECT message FROM rowback.commits WHERE dataset = 'ingested' ORDER BY id DESC LIMIT 1",
+		`{"message":"more"}`)
 	if _, err := store.FindDataset(ctx, 1, "new"); err == nil {
 		t.Error("a dataset was made by an ingest that was refused")
 	}
@@ -317,7 +374,9 @@ func TestAnIngestOfMalformedMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data.FlightDescriptor = &arrowflight.FlightDescriptor{Type: arrowflight.DescriptorCMD, Cmd: []byte(`{"dataset":"whole","mode":"append"}`)}
+		data.FlightDescriptor = &arrowflight.FlightDescriptor{
+			Type: arrowflight.DescriptorCMD, Cmd: []byte(`{"dataset":"whole","mode":"append"}`),
+		}
 		if err := stream.Send(data); err != nil {
 			t.Fatal(err)
 		}
@@ -336,7 +395,9 @@ func TestAPutOfTwoSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, s := range []*arrow.Schema{people, arrow.NewSchema([]arrow.Field{{Name: "other", Type: arrow.BinaryTypes.String}}, nil)} {
+	for i, s := range []*arrow.Schema{
+		people, arrow.NewSchema([]arrow.Field{{Name: "other", Type: arrow.BinaryTypes.String}}, nil),
+	} {
 		b := c.batch(s, []string{`[{"id":1,"name":"Ada"}]`, `[{"other":"x"}]`}[i])
 		w := arrowflight.NewRecordWriter(stream, ipc.WithSchema(s), ipc.WithAllocator(c.mem))
 		if i == 0 {

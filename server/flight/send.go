@@ -15,7 +15,7 @@ import (
 	"rowback/storage/output"
 )
 
-// truncated is the trailer that tells whether a result ends before all of it was sent: no, or bytes.
+// truncated is the trailer that says whether a result ends before all of it was sent: no, or bytes.
 const truncated = "x-rowback-truncated"
 
 // sender sends the results of statements, one after another, as one stream.
@@ -28,8 +28,8 @@ type sender struct {
 	out    chan flight.StreamChunk
 }
 
-// send runs statements whose results have one schema, and returns that and what is sent. Nothing is read ahead of the
-// client; when it leaves, the statement ends.
+// send runs statements whose results have the same schema, and returns the schema and the stream. Nothing is read ahead
+// of the client; when it disconnects, the statement ends.
 func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	ctx, cancel := context.WithTimeout(call, f.options.QueryTimeout)
 	s := &sender{face: f, call: call, ctx: ctx, left: f.options.MaxResult, out: make(chan flight.StreamChunk)}
@@ -51,7 +51,8 @@ func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema
 			}
 			return
 		}
-		grpc.SetTrailer(call, metadata.Pairs(truncated, cmp.Or(string(cut), "no"))) //nolint:errcheck // the client has gone
+		trailer := metadata.Pairs(truncated, cmp.Or(string(cut), "no"))
+		grpc.SetTrailer(call, trailer) //nolint:errcheck // it fails if the client has disconnected
 	})
 	return s.schema, s.out, nil
 }
@@ -61,7 +62,7 @@ func (s *sender) open(statement query.Statement) (*query.Result, error) {
 	return query.Open(s.ctx, s.face.store, statement, sentMessage)
 }
 
-// all sends the first result and those of the rest. Where it is cut, the last message says so too.
+// all sends the first result and the others. If they are cut, the last message says so too.
 func (s *sender) all(first *query.Result, rest []query.Statement) (cut output.Cut, err error) {
 	cut, err = s.one(first)
 	for len(rest) > 0 && err == nil && cut == output.Whole {
@@ -96,7 +97,7 @@ func (s *sender) one(r *query.Result) (output.Cut, error) {
 	}
 }
 
-// put waits until the client takes a chunk, or the time is over.
+// put waits until the client takes a chunk, or the time limit.
 func (s *sender) put(c flight.StreamChunk) error {
 	select {
 	case s.out <- c:

@@ -11,14 +11,14 @@ import (
 )
 
 // A session is the project that a client has chosen with the session option catalog. The client keeps it itself, in a
-// cookie; the header x-rowback-project wins over it.
+// cookie; the header x-rowback-project takes precedence.
 const (
 	projectHeader = "x-rowback-project"
 	projectCookie = "rowback_project"
 	catalogOption = "catalog"
 )
 
-// project is the one that a call's names are looked up in: 1, if it does not say.
+// project returns the project in which a call's names are looked up: 1 by default.
 func project(ctx context.Context) (int64, error) {
 	text, where := headerOf(ctx, projectHeader), "the header "+projectHeader
 	if text == "" {
@@ -33,12 +33,12 @@ func project(ctx context.Context) (int64, error) {
 func parseProject(text, where string) (int64, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		return 0, malformed("%s has %q, which is no project: a project is a number from 1.", where, clip(text))
+		return 0, malformed("%s has %q, which is not a project. A project is a number from 1.", where, clip(text))
 	}
 	return id, nil
 }
 
-// cookieOf is the project in the call's cookie; empty where there is none.
+// cookieOf returns the project in the call's cookie; empty if there is none.
 func cookieOf(ctx context.Context) string {
 	md, _ := metadata.FromIncomingContext(ctx)
 	r := http.Request{Header: http.Header{"Cookie": md.Get("cookie")}}
@@ -49,7 +49,7 @@ func cookieOf(ctx context.Context) string {
 	return c.Value
 }
 
-// keep has the client remember a project; empty: forget it.
+// keep makes the client keep a project in its cookie; empty: forget it.
 func keep(ctx context.Context, project string) error {
 	c := http.Cookie{Name: projectCookie, Value: project}
 	if project == "" {
@@ -59,7 +59,9 @@ func keep(ctx context.Context, project string) error {
 }
 
 // SetSessionOptions chooses the project, with the option catalog.
-func (f *Face) SetSessionOptions(ctx context.Context, in *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
+func (f *Face) SetSessionOptions(
+	ctx context.Context, in *flight.SetSessionOptionsRequest,
+) (*flight.SetSessionOptionsResult, error) {
 	out := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
 	for name, value := range in.GetSessionOptions() {
 		if name != catalogOption {
@@ -81,13 +83,17 @@ func (f *Face) SetSessionOptions(ctx context.Context, in *flight.SetSessionOptio
 	return out, nil
 }
 
-// GetSessionOptions tells the project.
-func (f *Face) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
+// GetSessionOptions returns the project.
+func (f *Face) GetSessionOptions(
+	ctx context.Context, _ *flight.GetSessionOptionsRequest,
+) (*flight.GetSessionOptionsResult, error) {
 	id, err := project(ctx)
 	if err != nil {
 		return nil, err
 	}
-	options, err := flight.NewSessionOptionValues(map[string]any{catalogOption: strconv.FormatInt(id, 10), "schema": datasetsSchema})
+	options, err := flight.NewSessionOptionValues(map[string]any{
+		catalogOption: strconv.FormatInt(id, 10), "schema": datasetsSchema,
+	})
 	return &flight.GetSessionOptionsResult{SessionOptions: options}, err
 }
 

@@ -19,8 +19,8 @@ import (
 	"rowback/storage/intake"
 )
 
-// run stages the records of a stream and makes the change with them: once, if the call bears an idempotency-key. It
-// happens in full or not at all, whether the client waits for the answer or not.
+// run stages the records of a stream and makes the change with them: exactly once, if the call has an idempotency-key.
+// It happens completely or not at all, whether the client waits for the answer or not.
 func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	upload, sum, err := f.stage(stream, f.options.MaxUpload)
 	if err != nil {
@@ -44,8 +44,8 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	return v, json.Unmarshal(kept, &v)
 }
 
-// stage writes the records of a stream to a file, as the Arrow IPC stream that they are, and returns it with the SHA-256
-// of that. The messages are looked into by a process that may die of them, when the file is read.
+// stage writes the records of a stream to a file, unchanged as an Arrow IPC stream, and returns it with its
+// SHA-256. The messages are decoded later, in a process that may crash on them.
 func (f *Face) stage(stream *putStream, most int64) (u intake.Upload, sum string, err error) {
 	u = intake.Upload{Format: intake.Arrow, Path: f.store.Scratch("upload")}
 	file, err := f.store.CreateStaged(u.Path)
@@ -84,18 +84,19 @@ func (w *ipcFile) take(stream *putStream) error {
 			return incomplete(err)
 		}
 		if len(m.GetDataHeader()) == 0 {
-			continue // it has metadata for us only
+			continue // it has only metadata for us
 		}
 		if err := w.message(m.GetDataHeader(), m.GetDataBody()); err != nil {
 			return err
 		}
 		if w.size > w.most {
-			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
+			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.",
+				w.most)
 		}
 	}
 }
 
-// message writes one: its header, to a multiple of eight bytes, and its body.
+// message writes a message: its header, padded to a multiple of eight bytes, and its body.
 func (w *ipcFile) message(header, body []byte) error {
 	padding := make([]byte, (8-len(header)%8)%8)
 	length := binary.LittleEndian.AppendUint32(nil, uint32(len(header)+len(padding)))
@@ -117,7 +118,7 @@ func (w *ipcFile) write(parts ...[]byte) error {
 // end marks the stream as complete.
 func (w *ipcFile) end() error {
 	if w.size == 0 {
-		return malformed("The stream has no schema. It begins with one, as a record writer sends it.")
+		return malformed("The stream has no schema. Begin with one, as a record writer does.")
 	}
 	return errors.Join(w.write(continuation, make([]byte, 4)), w.out.Flush())
 }

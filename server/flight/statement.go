@@ -13,8 +13,8 @@ import (
 	"rowback/query"
 )
 
-// ticket is what a statement's result is fetched with. Its names mean what they meant when it was given, so that the
-// result has the schema that was told with it. It is the client's to keep: nothing in it is trusted.
+// ticket fetches a statement's result. Its names mean what they meant when it was issued, so that the
+// result has the schema that was returned with it. The client keeps it: nothing in it is trusted.
 type ticket struct {
 	SQL     string        `json:"sql"`
 	Project int64         `json:"project"`
@@ -29,15 +29,15 @@ func (t ticket) encode() ([]byte, error) {
 	return flightsql.CreateStatementQueryTicket(text)
 }
 
-// decodeTicket reads what encode wrote.
+// decodeTicket parses what encode wrote.
 func decodeTicket(text []byte) (t ticket, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if d.Decode(&t) != nil || t.SQL == "" || t.Project < 1 {
-		return t, malformed("The ticket is none that this server gave.")
+		return t, malformed("The ticket was not issued by this server.")
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return t, malformed("The ticket is none that this server gave.")
+		return t, malformed("The ticket was not issued by this server.")
 	}
 	return t, nil
 }
@@ -57,8 +57,10 @@ func (f *Face) describe(ctx context.Context, q flightsql.StatementQuery) (query.
 	return shape, id, err
 }
 
-// GetFlightInfoStatement tells the schema of a statement's result, and the ticket that fetches it.
-func (f *Face) GetFlightInfoStatement(ctx context.Context, q flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+// GetFlightInfoStatement returns the schema of a statement's result, and the ticket that fetches it.
+func (f *Face) GetFlightInfoStatement(
+	ctx context.Context, q flightsql.StatementQuery, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	shape, id, err := f.describe(ctx, q)
 	if err != nil {
 		return nil, err
@@ -70,8 +72,10 @@ func (f *Face) GetFlightInfoStatement(ctx context.Context, q flightsql.Statement
 	return f.info(desc, t, shape.Schema), nil
 }
 
-// GetSchemaStatement tells the schema of a statement's result.
-func (f *Face) GetSchemaStatement(ctx context.Context, q flightsql.StatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+// GetSchemaStatement returns the schema of a statement's result.
+func (f *Face) GetSchemaStatement(
+	ctx context.Context, q flightsql.StatementQuery, _ *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	shape, _, err := f.describe(ctx, q)
 	if err != nil {
 		return nil, err
@@ -80,7 +84,9 @@ func (f *Face) GetSchemaStatement(ctx context.Context, q flightsql.StatementQuer
 }
 
 // DoGetStatement runs the statement of a ticket.
-func (f *Face) DoGetStatement(ctx context.Context, q flightsql.StatementQueryTicket) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (f *Face) DoGetStatement(
+	ctx context.Context, q flightsql.StatementQueryTicket,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	t, err := decodeTicket(q.GetStatementHandle())
 	if err != nil {
 		return nil, nil, err
@@ -88,7 +94,7 @@ func (f *Face) DoGetStatement(ctx context.Context, q flightsql.StatementQueryTic
 	return f.send(ctx, []query.Statement{{SQL: t.SQL, Project: t.Project, Meaning: t.Meaning}})
 }
 
-// info is one stream of a schema, fetched with a ticket.
+// info returns the FlightInfo of one stream with a schema, fetched with a ticket.
 func (f *Face) info(desc *flight.FlightDescriptor, ticket []byte, schema *arrow.Schema) *flight.FlightInfo {
 	return &flight.FlightInfo{
 		Schema:           flight.SerializeSchema(schema, f.options.Memory),

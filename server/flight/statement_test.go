@@ -14,10 +14,12 @@ import (
 
 func TestStatements(t *testing.T) {
 	c := dial(t, address)
-	c.expect("SELECT id, city FROM employees ORDER BY id", `{"city":"Milan","id":2}`, `{"city":"Nara","id":3}`, `{"city":"Oslo","id":4}`)
+	c.expect("SELECT id, city FROM employees ORDER BY id", `{"city":"Milan","id":2}`, `{"city":"Nara","id":3}`,
+		`{"city":"Oslo","id":4}`)
 	c.expect(`SELECT id, city FROM "employees@1.0.0" WHERE id = 2`, `{"city":"Turin","id":2}`)
 	c.expect(`SELECT city FROM employees AT (VERSION => '1.0.0') WHERE id = 2`, `{"city":"Turin"}`)
-	c.expect(`SELECT _change, id FROM "employees@1.0.0..1.0.1" ORDER BY id`, `{"_change":"modified","id":2}`, `{"_change":"added","id":4}`)
+	c.expect(`SELECT _change, id FROM "employees@1.0.0..1.0.1" ORDER BY id`, `{"_change":"modified","id":2}`,
+		`{"_change":"added","id":4}`)
 	c.expect(`SELECT city FROM "1".datasets."employees@1.0.0" WHERE id = 2`, `{"city":"Turin"}`)
 	c.expect("SELECT name, records_total FROM rowback.datasets ORDER BY name",
 		`{"name":"employees","records_total":3}`, `{"name":"nothing","records_total":0}`, `{"name":"team members","records_total":2}`)
@@ -38,7 +40,8 @@ func TestTypesArriveAsTheyAre(t *testing.T) {
 	for _, f := range got.schema.Fields() {
 		types = append(types, f.Type.String())
 	}
-	want := "int8 uint64 decimal(10, 2) date32 timestamp[us] timestamp[us, tz=UTC] binary list<l: int32, nullable> struct<i: utf8 nullable> map<utf8, int32, items_nullable> utf8 utf8 time64[us]"
+	want := "int8 uint64 decimal(10, 2) date32 timestamp[us] timestamp[us, tz=UTC] binary list<l: " +
+		"int32, nullable> struct<i: utf8 nullable> map<utf8, int32, items_nullable> utf8 utf8 time64[us]"
 	if strings.Join(types, " ") != want {
 		t.Errorf("the types are %s; want %s", strings.Join(types, " "), want)
 	}
@@ -76,7 +79,8 @@ func TestBadStatements(t *testing.T) {
 		part string
 	}{
 		{"SELECT id\nFROM employees WHERE WHERE", codes.InvalidArgument, "Line 2, column 22"},
-		{"SELECT nosuch FROM employees", codes.InvalidArgument, `Line 1, column 8: The SQL can't be run: Referenced column "nosuch"`},
+		{"SELECT nosuch FROM employees", codes.InvalidArgument,
+			`Line 1, column 8: The SQL can't be run: Referenced column "nosuch"`},
 		{"SELECT * FROM employes", codes.NotFound, "the nearest names are employees"},
 		{`SELECT * FROM "employees@9.9.9"`, codes.NotFound, "Version 9.9.9 not found"},
 		{"SELECT * FROM salaries", codes.NotFound, `no dataset "salaries" in project 1`},
@@ -100,12 +104,14 @@ func TestBadStatements(t *testing.T) {
 	refused(t, "a value that can't be cast", err, codes.InvalidArgument, "Could not convert")
 }
 
-// Attempts to get out of the sandbox end as over HTTP: it is the same. All of them are in the query package.
+// Attempts to escape from the sandbox end as over HTTP: the sandbox is the same. All of them are in the query package.
 func TestTheSandboxHolds(t *testing.T) {
 	c := dial(t, address)
 	for _, sql := range []string{
-		"SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "COPY (SELECT 1) TO '/tmp/x'", "ATTACH ':memory:' AS x",
-		"SELECT getenv('HOME')", "SET threads = 1", "PRAGMA database_list", "SELECT * FROM duckdb_settings()", `SELECT * FROM "2".information_schema.tables`,
+		"SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "COPY (SELECT 1) TO '/tmp/x'",
+		"ATTACH ':memory:' AS x",
+		"SELECT getenv('HOME')", "SET threads = 1", "PRAGMA database_list", "SELECT * FROM duckdb_settings()",
+		`SELECT * FROM "2".information_schema.tables`,
 	} {
 		if _, err := c.ask(context.Background(), sql); err == nil {
 			t.Errorf("%s was let through", sql)
@@ -124,7 +130,7 @@ func TestTheSchemaOfAStatement(t *testing.T) {
 	}
 }
 
-// endless has more rows than anyone waits for.
+// endless has more rows than anyone would wait for.
 const endless = "SELECT a.range, b.range AS other FROM range(10000000) a, range(10000000) b"
 
 func TestAClientThatLeavesEndsItsStatement(t *testing.T) {

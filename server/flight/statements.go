@@ -10,26 +10,26 @@ import (
 	"rowback/storage/fault"
 )
 
-// How many prepared statements are kept, in all and of one user, and for how long one is that no one uses. Where there
-// are more, the one that was unused for longest makes room.
+// How many prepared statements are kept, overall and for one user, and how long an unused one is kept. If there
+// are more, the one unused for longest makes room.
 const (
 	maxStatements = 256
 	maxOfUser     = 128
 	maxIdle       = 30 * time.Minute
 )
 
-// preparedStatement is one that a client has prepared.
+// preparedStatement is a statement that a client has prepared.
 type preparedStatement struct {
 	user       string
 	project    int64
 	sql        string
-	parameters []string // in the order in which they are bound
+	parameters []string // in binding order
 	used       time.Time
 
 	mu    sync.Mutex
-	rows  [][]duck.Param // that were bound; nil: none were
-	every []duck.Param   // a value for each parameter that stands for those of all rows
-	shape *query.Shape   // of the result with these; nil: not asked for yet
+	rows  [][]duck.Param // the bound rows; nil: none
+	every []duck.Param   // one value for each parameter, typical of all rows
+	shape *query.Shape   // of the result with these; nil: not described yet
 }
 
 // statements are the prepared statements, by handle.
@@ -65,7 +65,7 @@ func (s *statements) forgetIdle() {
 	}
 }
 
-// makeRoom forgets the statement that was unused for longest, if there are as many as there may be of that kind.
+// makeRoom forgets the statement that was unused for longest, if the limit is reached.
 func (s *statements) makeRoom(most int, of func(*preparedStatement) bool) {
 	count, oldest := 0, ""
 	for handle, p := range s.byHandle {
@@ -88,7 +88,10 @@ func (s *statements) get(handle []byte, user string) (*preparedStatement, error)
 	defer s.mu.Unlock()
 	p, ok := s.byHandle[string(handle)]
 	if !ok || p.user != user || s.now().Sub(p.used) > maxIdle {
-		return nil, refuse(fault.NotFound, "statement_not_found", "There is no such prepared statement of yours: it was closed, or unused for %s, or it made room for newer ones. Prepare it again.", maxIdle)
+		return nil, refuse(fault.NotFound, "statement_not_found",
+			"You have no such prepared statement: it was closed, or unused for %s, or it made room for newer ones. "+
+				"Prepare it again.",
+			maxIdle)
 	}
 	p.used = s.now()
 	return p, nil

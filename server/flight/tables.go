@@ -29,11 +29,11 @@ const (
 	historyType = "SYSTEM TABLE"
 )
 
-// table is a name that SQL can read, as a catalog lists it.
+// table is a table that SQL can read, as a catalog lists it.
 type table struct {
 	catalog, schema, name, kind string
 
-	dataset snapshot.State // that it is, or is a version of; none: a table of history
+	dataset snapshot.State // the dataset, or whose version it is; zero: a table of history
 	ref     string         // of the version
 }
 
@@ -41,7 +41,7 @@ func compareTables(a, b table) int {
 	return cmp.Or(cmp.Compare(a.catalog, b.catalog), cmp.Compare(a.schema, b.schema), cmp.Compare(a.name, b.name))
 }
 
-// catalogs are the projects that have datasets, and the call's own.
+// catalogs returns the projects that have datasets, and the call's own.
 func (f *Face) catalogs(ctx context.Context) ([]string, error) {
 	own, err := project(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (f *Face) catalogs(ctx context.Context) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-// tables lists what a request's filters let through, in the order that Flight SQL wants.
+// tables lists the tables that pass a request's filters, in the order that Flight SQL requires.
 func (f *Face) tables(ctx context.Context, in flightsql.GetTables) (out []table, err error) {
 	catalogs, err := f.catalogs(ctx)
 	if err != nil {
@@ -67,7 +67,8 @@ func (f *Face) tables(ctx context.Context, in flightsql.GetTables) (out []table,
 	}
 	schemas, names := like(in.GetDBSchemaFilterPattern()), like(in.GetTableNameFilterPattern())
 	wanted := func(t table) bool {
-		return schemas(t.schema) && names(t.name) && (len(in.GetTableTypes()) == 0 || slices.Contains(in.GetTableTypes(), t.kind))
+		return schemas(t.schema) && names(t.name) &&
+			(len(in.GetTableTypes()) == 0 || slices.Contains(in.GetTableTypes(), t.kind))
 	}
 	for _, name := range catalogs {
 		if in.GetCatalog() != nil && *in.GetCatalog() != name {
@@ -118,7 +119,7 @@ func (f *Face) tablesOf(ctx context.Context, name string) (out []table, err erro
 	return out, nil
 }
 
-// columns are those of the table as a query would give them.
+// columns returns the columns of the table, as a query would return them.
 func (f *Face) columns(ctx context.Context, t table) ([]schema.Column, error) {
 	if t.kind == historyType {
 		return query.CatalogTables()[t.name], nil
@@ -133,7 +134,7 @@ func (f *Face) columns(ctx context.Context, t table) ([]schema.Column, error) {
 	return state.TableColumns(), nil
 }
 
-// schemas are the tables' Arrow schemas, as a stream would begin with them.
+// schemas returns the tables' Arrow schemas, encoded as at the start of a stream.
 func (f *Face) schemas(ctx context.Context, tables []table) ([][]byte, error) {
 	list := make([][]schema.Column, len(tables))
 	for i, t := range tables {
@@ -153,7 +154,7 @@ func (f *Face) schemas(ctx context.Context, tables []table) ([][]byte, error) {
 	return out, nil
 }
 
-// like is the test of a pattern of SQL's LIKE, with a backslash before what stands for itself; nil lets all through.
+// like returns a matcher for a LIKE pattern, with a backslash before literal characters; nil matches everything.
 func like(pattern *string) func(string) bool {
 	if pattern == nil {
 		return func(string) bool { return true }

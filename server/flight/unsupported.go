@@ -7,17 +7,19 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 )
 
-// What this face does not do, each with what does it.
+// What this face does not support, each with what to use instead.
 var (
-	errTransactions = unsupported("There are no transactions: each commit stands by itself, and a commit can be rolled back over HTTP.")
-	errSavepoints   = unsupported("There are no savepoints inside transactions. Savepoints of a dataset are made over HTTP.")
-	errUpdates      = unsupported("SQL reads, and changes nothing. Send records with a bulk ingest, or with a DoPut whose command says the mode, as in {\"dataset\": \"employees\", \"mode\": \"upsert\"}.")
-	errSubstrait    = unsupported("There are no Substrait plans. Write one SELECT.")
-	errPolling      = unsupported("Results can't be polled for: GetFlightInfo answers at once, and DoGet streams.")
-	errCancelling   = unsupported("A query ends when its DoGet call is cancelled.")
-	errExpiry       = unsupported("A ticket has no time after which it ends, and so none that could be put off.")
-	errFlights      = unsupported("There is no list of flights. Ask for the tables (CommandGetTables).")
-	errExchange     = unsupported("There is no DoExchange. Use DoGet to read and DoPut to write.")
+	errTransactions = unsupported("There are no transactions: each commit is atomic, and a commit can be rolled back " +
+		"over HTTP.")
+	errSavepoints = unsupported("There are no savepoints inside transactions. Create savepoints of a dataset over HTTP.")
+	errUpdates    = unsupported("SQL is read-only. Send records with a bulk ingest, or with a DoPut whose command " +
+		"has the mode, as in {\"dataset\": \"employees\", \"mode\": \"upsert\"}.")
+	errSubstrait  = unsupported("Substrait plans are not supported. Write one SELECT.")
+	errPolling    = unsupported("Results can't be polled for: GetFlightInfo answers at once, and DoGet streams.")
+	errCancelling = unsupported("A query ends when its DoGet call is cancelled.")
+	errExpiry     = unsupported("Tickets do not expire, so there is nothing to renew.")
+	errFlights    = unsupported("Flights can't be listed. Ask for the tables (CommandGetTables).")
+	errExchange   = unsupported("DoExchange is not supported. Use DoGet to read and DoPut to write.")
 )
 
 // BeginTransaction is refused.
@@ -46,7 +48,9 @@ func (f *Face) DoPutCommandStatementUpdate(context.Context, flightsql.StatementU
 }
 
 // DoPutPreparedStatementUpdate is refused.
-func (f *Face) DoPutPreparedStatementUpdate(context.Context, flightsql.PreparedStatementUpdate, flight.MessageReader) (int64, error) {
+func (f *Face) DoPutPreparedStatementUpdate(
+	context.Context, flightsql.PreparedStatementUpdate, flight.MessageReader,
+) (int64, error) {
 	return 0, errUpdates
 }
 
@@ -56,17 +60,23 @@ func (f *Face) DoPutCommandSubstraitPlan(context.Context, flightsql.StatementSub
 }
 
 // GetFlightInfoSubstraitPlan is refused.
-func (f *Face) GetFlightInfoSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Face) GetFlightInfoSubstraitPlan(
+	context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return nil, errSubstrait
 }
 
 // GetSchemaSubstraitPlan is refused.
-func (f *Face) GetSchemaSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (f *Face) GetSchemaSubstraitPlan(
+	context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	return nil, errSubstrait
 }
 
 // CreatePreparedSubstraitPlan is refused.
-func (f *Face) CreatePreparedSubstraitPlan(context.Context, flightsql.ActionCreatePreparedSubstraitPlanRequest) (out flightsql.ActionCreatePreparedStatementResult, err error) {
+func (f *Face) CreatePreparedSubstraitPlan(
+	context.Context, flightsql.ActionCreatePreparedSubstraitPlanRequest,
+) (out flightsql.ActionCreatePreparedStatementResult, err error) {
 	return out, errSubstrait
 }
 
@@ -76,27 +86,37 @@ func (f *Face) PollFlightInfo(context.Context, *flight.FlightDescriptor) (*fligh
 }
 
 // PollFlightInfoStatement is refused.
-func (f *Face) PollFlightInfoStatement(context.Context, flightsql.StatementQuery, *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (f *Face) PollFlightInfoStatement(
+	context.Context, flightsql.StatementQuery, *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return nil, errPolling
 }
 
 // PollFlightInfoSubstraitPlan is refused.
-func (f *Face) PollFlightInfoSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (f *Face) PollFlightInfoSubstraitPlan(
+	context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return nil, errPolling
 }
 
 // PollFlightInfoPreparedStatement is refused.
-func (f *Face) PollFlightInfoPreparedStatement(context.Context, flightsql.PreparedStatementQuery, *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (f *Face) PollFlightInfoPreparedStatement(
+	context.Context, flightsql.PreparedStatementQuery, *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return nil, errPolling
 }
 
 // CancelFlightInfo is refused.
-func (f *Face) CancelFlightInfo(context.Context, *flight.CancelFlightInfoRequest) (flight.CancelFlightInfoResult, error) {
+func (f *Face) CancelFlightInfo(
+	context.Context, *flight.CancelFlightInfoRequest,
+) (flight.CancelFlightInfoResult, error) {
 	return flight.CancelFlightInfoResult{}, errCancelling
 }
 
 // RenewFlightEndpoint is refused.
-func (f *Face) RenewFlightEndpoint(context.Context, *flight.RenewFlightEndpointRequest) (*flight.FlightEndpoint, error) {
+func (f *Face) RenewFlightEndpoint(
+	context.Context, *flight.RenewFlightEndpointRequest,
+) (*flight.FlightEndpoint, error) {
 	return nil, errExpiry
 }
 
@@ -114,7 +134,7 @@ func (s *service) ListActions(_ *flight.Empty, stream flight.FlightService_ListA
 		{Type: flightsql.CreatePreparedStatementActionType, Description: "Prepare a statement."},
 		{Type: flightsql.ClosePreparedStatementActionType, Description: "Forget a prepared statement."},
 		{Type: flight.SetSessionOptionsActionType, Description: "Choose the project, with the option catalog."},
-		{Type: flight.GetSessionOptionsActionType, Description: "Tell the project."},
+		{Type: flight.GetSessionOptionsActionType, Description: "Get the project."},
 		{Type: flight.CloseSessionActionType, Description: "Forget the project that was chosen."},
 	} {
 		if err := stream.Send(a); err != nil {

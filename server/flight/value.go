@@ -15,15 +15,15 @@ import (
 	"rowback/storage/duck"
 )
 
-// maxDigits is how many digits DuckDB's decimals have at most.
+// maxDigits is the most digits of a DuckDB decimal.
 const maxDigits = 38
 
 var (
-	errFine  = errors.New("has parts of microseconds, which are kept only of timestamps without a zone")
-	errRange = errors.New("lies outside the range of its type")
+	errFine  = errors.New("has parts of microseconds, which only timestamps without a zone keep")
+	errRange = errors.New("is outside the range of its type")
 )
 
-// valueOf is element i of an array as a statement's parameter. An error's text continues the parameter's name.
+// valueOf returns element i of an array as a statement's parameter. An error's text continues the parameter's name.
 func valueOf(a arrow.Array, i int) (any, error) {
 	if a.IsNull(i) {
 		return nil, nil
@@ -62,7 +62,7 @@ func valueOf(a arrow.Array, i int) (any, error) {
 	return momentOf(a, i)
 }
 
-// integerOf is an integer of any width. One without a sign may be more than DuckDB's BIGINT holds.
+// integerOf returns an integer of any width. An unsigned one may be larger than DuckDB's BIGINT.
 func integerOf(a arrow.Array, i int) (any, bool) {
 	switch a := a.(type) {
 	case *array.Int8:
@@ -106,10 +106,10 @@ func decimalOf(a arrow.Array, i int) (d duck.Decimal, ok bool) {
 	return d, true
 }
 
-// listOf is a list of plain values.
+// listOf returns a list of plain values.
 func listOf(a array.ListLike, i int) (any, error) {
 	if _, isMap := a.(*array.Map); isMap {
-		return nil, errors.New("is a map; a value is plain, or a list of plain values")
+		return nil, errors.New("is a map. A value is plain, or a list of plain values")
 	}
 	from, to := a.ValueOffsets(i)
 	out, exact := make([]any, 0, to-from), false
@@ -120,19 +120,19 @@ func listOf(a array.ListLike, i int) (any, error) {
 		}
 		switch v.(type) {
 		case []any, duck.Nested:
-			return nil, errors.New("is a list of lists; a list has plain values")
+			return nil, errors.New("is a list of lists. A list has plain values")
 		case duck.Decimal:
 			exact = true
 		}
 		out = append(out, v)
 	}
-	if exact { // or they would be doubles
+	if exact { // otherwise they would be doubles
 		return duck.Nested{Value: out}, nil
 	}
 	return out, nil
 }
 
-// momentOf is a day, a time of day or a point in time.
+// momentOf returns a date, a time of day or a timestamp.
 func momentOf(a arrow.Array, i int) (any, error) {
 	switch a := a.(type) {
 	case *array.Date32:
@@ -157,10 +157,13 @@ func momentOf(a arrow.Array, i int) (any, error) {
 		}
 		return micros("TIMESTAMP", int64(a.Value(i)), t.Unit)
 	}
-	return nil, fmt.Errorf("has the Arrow type %s; a value is a boolean, a number, a text, a binary, a date, a time, a timestamp, or a list of those", a.DataType())
+	return nil, fmt.Errorf(
+		"has the Arrow type %s. A value is a boolean, a number, a text, a binary, a date, a time, a timestamp, or a list "+
+			"of those",
+		a.DataType())
 }
 
-// micros is a count of a unit in microseconds.
+// micros converts a count of a unit to microseconds.
 func micros(typ string, count int64, unit arrow.TimeUnit) (any, error) {
 	if day := int64(24 * time.Hour / unit.Multiplier()); typ == "TIME" && (count < 0 || count >= day) {
 		return nil, errRange

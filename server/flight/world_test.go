@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// must ends the run where the tests can't begin.
+// must ends the run if the tests can't begin.
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -99,18 +99,21 @@ func start(t *testing.T, o flight.Options) (addr string, face *flight.Face) {
 
 func fill() {
 	employees := newDataset(1, "employees", "id")
-	commit(employees, catalog.Append, `[{"id":1,"name":"Ada","city":"Bergen"},{"id":2,"name":"Ben","city":"Turin"},{"id":3,"name":"Chitra","city":"Nara"}]`)
+	commit(employees, catalog.Append,
+		`[{"id":1,"name":"Ada","city":"Bergen"},{"id":2,"name":"Ben","city":"Turin"},{"id":3,"name":"Chitra","city":"Nara"}]`)
 	version(employees)
 	commit(employees, catalog.Upsert, `[{"id":2,"city":"Milan"},{"id":4,"name":"Dario","city":"Oslo"}]`)
 	version(employees)
 	commit(employees, catalog.Delete, `[{"id":1}]`)
-	commit(newDataset(1, "team members"), catalog.Append, `[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]},"pay":1.25},{"tags":[],"home":null,"pay":null}]`)
+	commit(newDataset(1, "team members"), catalog.Append,
+		`[{"tags":["a","b"],"home":{"city":"Oslo","floors":[1,2]},"pay":1.25},{"tags":[],"home":null,"pay":null}]`)
 	newDataset(1, "nothing", "a", "b")
 	commit(newDataset(2, "salaries", "id"), catalog.Append, `[{"id":1,"salary":"a secret"}]`)
 }
 
 func newDataset(project int64, name string, key ...string) string {
-	made, err := store.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key}, storage.Request{})
+	made, err := store.CreateDataset(context.Background(), storage.NewDataset{ProjectID: project, Name: name, Key: key},
+		storage.Request{})
 	must(err)
 	return made.Dataset.ID
 }
@@ -120,7 +123,9 @@ func commit(dataset string, mode catalog.Mode, body string) {
 	must(os.WriteFile(path, []byte(body), 0o644))
 	defer os.Remove(path)
 	_, err := store.Commit(context.Background(), dataset, storage.Change{
-		Mode: mode, Upload: intake.Upload{Format: intake.JSON, Path: filepath.Clean(path), Size: int64(len(body))}, Request: storage.Request{User: "eva"},
+		Mode: mode, Upload: intake.Upload{
+			Format: intake.JSON, Path: filepath.Clean(path), Size: int64(len(body)),
+		}, Request: storage.Request{User: "eva"},
 	})
 	must(err)
 }
@@ -130,7 +135,7 @@ func version(dataset string) {
 	must(err)
 }
 
-// client is one that fails its test where it leaves memory behind.
+// client is a client that fails its test if it leaks memory.
 type client struct {
 	*testing.T
 	*flightsql.Client
@@ -139,7 +144,8 @@ type client struct {
 
 func dial(t *testing.T, addr string, options ...grpc.DialOption) *client {
 	t.Helper()
-	c, err := flightsql.NewClient(addr, nil, nil, append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	c, err := flightsql.NewClient(addr, nil, nil,
+		append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +155,7 @@ func dial(t *testing.T, addr string, options ...grpc.DialOption) *client {
 	return &client{t, c, mem}
 }
 
-// other starts a server of the test's own on the same store.
+// other starts another server on the same store.
 func other(t *testing.T, o flight.Options) string {
 	t.Helper()
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
@@ -166,16 +172,16 @@ func header(pairs ...string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), pairs...)
 }
 
-// answer is what a statement gave.
+// answer is the result of a statement.
 type answer struct {
-	lines   []string // a JSON object a row
+	lines   []string // a JSON object for each row
 	schema  *arrow.Schema
 	last    string // the last message's app metadata
 	trailer metadata.MD
 	batches []int64
 }
 
-// ask runs a statement, and checks that its result has the schema that was told before.
+// ask runs a statement, and checks that its result has the schema that was announced.
 func (c *client) ask(ctx context.Context, sql string) (answer, error) {
 	c.Helper()
 	info, err := c.Execute(ctx, sql)
@@ -185,7 +191,7 @@ func (c *client) ask(ctx context.Context, sql string) (answer, error) {
 	return c.fetch(ctx, info)
 }
 
-// fetch reads the result that an information tells of.
+// fetch reads the result of a FlightInfo.
 func (c *client) fetch(ctx context.Context, info *arrowflight.FlightInfo) (out answer, err error) {
 	c.Helper()
 	told, err := arrowflight.DeserializeSchema(info.Schema, c.mem)
@@ -235,7 +241,7 @@ func lines(t *testing.T, b arrow.RecordBatch) (out []string) {
 	return out
 }
 
-// expect runs a statement whose result must be these lines.
+// expect runs a statement and compares its result with lines.
 func (c *client) expect(sql string, want ...string) {
 	c.Helper()
 	got, err := c.ask(context.Background(), sql)
@@ -244,7 +250,7 @@ func (c *client) expect(sql string, want ...string) {
 	}
 }
 
-// refused checks an error's code, and that its sentence has a part.
+// refused checks an error's code, and that its message contains a text.
 func refused(t *testing.T, what string, err error, code codes.Code, part string) {
 	t.Helper()
 	if status.Code(err) != code || !strings.Contains(status.Convert(err).Message(), part) {
@@ -252,7 +258,7 @@ func refused(t *testing.T, what string, err error, code codes.Code, part string)
 	}
 }
 
-// fact is a fact of an error.
+// fact returns a fact of an error.
 func fact(err error, name string) string {
 	for _, d := range status.Convert(err).Details() {
 		if info, ok := d.(*errdetails.ErrorInfo); ok && name == "reason" {
@@ -264,7 +270,7 @@ func fact(err error, name string) string {
 	return ""
 }
 
-// batch makes a batch of JSON rows.
+// batch creates a batch from JSON rows.
 func (c *client) batch(s *arrow.Schema, rows string) arrow.RecordBatch {
 	c.Helper()
 	b, _, err := array.RecordFromJSON(c.mem, s, strings.NewReader(rows))

@@ -19,19 +19,23 @@ import (
 	"rowback/storage/fault"
 )
 
-// bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client was done or went away,
-// so the stream finds out: it counts where a length was told, and looks at the connection where none was.
+// bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client finished or
+// disconnected, so the stream finds out itself: it counts bytes if the request has a Content-Length, and otherwise asks
+// the connection.
 type bodyStream struct {
 	from   io.Reader
-	left   int64       // bytes still to come; -1: not told
-	conn   *conns.Conn // nil: not ours
+	left   int64       // bytes still to come; -1: unknown
+	conn   *conns.Conn // nil: not from our pool
 	ended  bool
 	failed error
 }
 
-var errGone = &fault.Error{Kind: fault.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete."}
+var errGone = &fault.Error{
+	Kind: fault.Malformed, Code: "incomplete_body", Detail: "The body ended before it was complete.",
+}
 
-var errStalled = fiber.NewError(fiber.StatusRequestTimeout, "Nothing of the body came for longer than the server waits (--body-timeout). Send it again.")
+var errStalled = fiber.NewError(fiber.StatusRequestTimeout,
+	"No part of the body arrived within the server's limit (--body-timeout). Send the request again.")
 
 func bodyOf(c *fiber.Ctx) *bodyStream {
 	if s, ok := c.Locals(streamKey).(*bodyStream); ok {
@@ -72,11 +76,11 @@ func (s *bodyStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// cut reports whether a body of no told length ends with its connection.
+// cut reports whether a body without a Content-Length ended because its connection did.
 func (s *bodyStream) cut() bool { return s.left < 0 && s.conn != nil && s.conn.Ended() }
 
-// drain reads what a handler left of the body, up to most bytes, so that the next request on the connection is not taken
-// out of it. done is false where there is more, or where it can't be read.
+// drain reads what the handler left of the body, up to most bytes, so that it is not mistaken for the next request on
+// the connection. done is false if there is more, or if the body can't be read.
 func (s *bodyStream) drain(most int64) (done bool) {
 	if s.conn != nil {
 		s.conn.AwaitRest()
@@ -87,10 +91,10 @@ func (s *bodyStream) drain(most int64) (done bool) {
 	return s.ended
 }
 
-// Body is a request's body as it arrives. One that was cut ends in an error.
+// Body returns a request's body as it arrives. A body that is cut short ends in an error.
 func (h *Host) Body(c *fiber.Ctx) io.Reader { return bodyOf(c) }
 
-// ReadBody is a request's body of up to most bytes, whole. A second reading gets the same.
+// ReadBody reads a request's whole body, of up to most bytes. Reading it again returns the same bytes.
 func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
 	if body, ok := c.Locals(bodyKey).([]byte); ok {
 		return body, nil
@@ -112,8 +116,8 @@ func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
 	return body, nil
 }
 
-// CopyBody writes a request's body, uncompressed, and returns its size and the SHA-256 of the body as it came. One that is
-// larger than Options.MaxUpload is refused.
+// CopyBody writes a request's body, decompressed, and returns its size and the SHA-256 of the body as sent. A body that
+// is larger than Options.MaxUpload is refused.
 func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint string, err error) {
 	in, sum := bodyOf(c), sha256.New()
 	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
@@ -129,10 +133,10 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 		return size, "", fiber.NewError(fiber.StatusRequestEntityTooLarge,
 			fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", h.options.MaxUpload))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return size, "", &fault.Error{Kind: fault.Invalid, Code: "zstd_window",
-			Detail: fmt.Sprintf("The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)}
+		return size, "", fault.Errorf(fault.Invalid, "zstd_window",
+			"The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)
 	case err != nil && encoding != "" && fault.KindOf(storage.Explain(err)) == fault.Internal:
-		return size, "", malformed("The body is not whole as %s: %s.", encoding, err)
+		return size, "", malformed("The %s body is incomplete or damaged: %s.", encoding, err)
 	}
 	h.renewDeadline(c)
 	return size, hex.EncodeToString(sum.Sum(nil)), err
@@ -142,8 +146,8 @@ func malformed(format string, parts ...any) error {
 	return &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: fmt.Sprintf(format, parts...)}
 }
 
-// maxWindow is how far back a zstd body may refer, bytes: each request's decoder keeps that much. It is what every decoder
-// takes (RFC 8878, section 3.1.1.1.2).
+// maxWindow is how far back a zstd body may refer, in bytes: each request's decoder keeps that much. Every decoder must
+// support that size (RFC 8878, section 3.1.1.1.2).
 const maxWindow = 8 << 20
 
 // decompress undoes a Content-Encoding.
@@ -159,7 +163,7 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 		return r, nil
 	case "zstd":
 		all := bufio.NewReader(in)
-		if _, err := all.Peek(1); err != nil { // nothing is no zstd either
+		if _, err := all.Peek(1); err != nil { // an empty body is not valid zstd either
 			return nil, malformed("The body is not zstd, as its Content-Encoding says.")
 		}
 		r, err := zstd.NewReader(all, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
@@ -168,5 +172,6 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 		}
 		return r.IOReadCloser(), nil
 	}
-	return nil, fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q is not known. Use gzip or zstd, or none.", encoding))
+	return nil, fiber.NewError(fiber.StatusUnsupportedMediaType,
+		fmt.Sprintf("Content-Encoding %q is not supported. Use gzip or zstd, or none.", encoding))
 }

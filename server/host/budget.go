@@ -7,22 +7,25 @@ import (
 	"time"
 )
 
-// Bodies that are read whole hold memory until their request is answered: all of them together this much, bytes. The
-// first part of each is free, so that small requests always go through.
+// Bodies that are read whole stay in memory until their request is answered: together, at most this many bytes. The
+// first part of each does not count, so that small requests always go through.
 const (
 	maxHeld  = 256 << 20
 	freeHeld = 64 << 10
 )
 
-var errBusy = &Refusal{http.StatusServiceUnavailable, "too_many_bodies", "The server is reading as many large bodies as it has memory for. Try again in a moment.", 5 * time.Second}
+var errBusy = &Refusal{
+	http.StatusServiceUnavailable, "too_many_bodies",
+	"The server has no memory left for another large body. Try again in a moment.", 5 * time.Second,
+}
 
-// held is what the body of one request holds.
+// held is the memory that the body of one request uses.
 type held struct {
-	all  *atomic.Int64 // what every request holds
+	all  *atomic.Int64 // used by all requests together
 	mine int64
 }
 
-// take holds more memory, or refuses to.
+// take reserves more memory, or returns errBusy.
 func (h *held) take(bytes int64) error {
 	if h.all.Add(bytes) > maxHeld {
 		h.all.Add(-bytes)
@@ -37,7 +40,7 @@ func (h *held) release() {
 	h.mine = 0
 }
 
-// metered is a body that holds memory as it comes.
+// metered is a body that reserves memory as it arrives.
 type metered struct {
 	from io.Reader
 	held *held

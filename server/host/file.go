@@ -13,22 +13,22 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// attachment is the header that has a browser save a file under a name (RFC 6266).
+// attachment returns the header that makes a browser save a file under a name (RFC 6266).
 func attachment(name string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
 
-// File is a file as clients are told of it.
+// File is a file to send, with what its headers need.
 type File struct {
 	io.ReadSeekCloser
 	Checksum string // its ETag
 	Media    string
-	Name     string // that a browser saves it as
+	Name     string // under which a browser saves it
 	Modified time.Time
 }
 
-// SendFile answers with a file, or with the part of it that the request asks for (RFC 9110, sections 13 and 14), and
-// closes it. net/http decides what that is. A client that takes nothing for the time limit is cut off.
+// SendFile sends a file, or the part of it that the request asks for (RFC 9110, sections 13 and 14), and
+// closes it. net/http decides which part. A client that reads nothing until the time limit is disconnected.
 func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -38,7 +38,9 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	reader, writer := io.Pipe()
 	limit := time.AfterFunc(h.options.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
 	unlessStopped := context.AfterFunc(h.base, func() { writer.CloseWithError(context.Canceled) })
-	w := &fileAnswer{Writer: &steps{writer, limit, h.options.QueryTimeout}, header: http.Header{}, started: make(chan int, 1)}
+	w := &fileAnswer{
+		Writer: &steps{writer, limit, h.options.QueryTimeout}, header: http.Header{}, started: make(chan int, 1),
+	}
 	w.header.Set("Content-Type", f.Media)
 	w.header.Set("Content-Disposition", attachment(f.Name))
 	w.header.Set("ETag", `"`+f.Checksum+`"`)
@@ -61,22 +63,26 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 		return w.send(c, status, nil)
 	case http.StatusPreconditionFailed:
 		reader.Close()
-		return fiber.NewError(status, "The file is not the one that the request means (If-Match, If-Unmodified-Since): the ref is another commit by now. Read it anew, or name a version or a commit.")
+		return fiber.NewError(status,
+			"The file has changed (If-Match, If-Unmodified-Since): the ref names another commit now. "+
+				"Read it again, or name a version or a commit.")
 	case http.StatusRequestedRangeNotSatisfiable:
 		reader.Close()
 		c.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
-		return fiber.NewError(status, "The file has no such range. Content-Range tells how many bytes it has.")
+		return fiber.NewError(status, "The range is outside the file. Content-Range has the file's size in bytes.")
 	default:
 		reader.Close()
 		return fmt.Errorf("a file was answered with status %d", status)
 	}
 }
 
-// partRequest is a request as net/http sees it, with the headers that ask for a part. Ranges of other units than bytes,
-// and those that do not come with GET, mean nothing.
+// partRequest returns a request for net/http, with the headers that select a part. Ranges in units other than bytes,
+// and ranges on methods other than GET, are ignored.
 func partRequest(c *fiber.Ctx) *http.Request {
 	r := &http.Request{Method: c.Method(), Header: http.Header{}}
-	for _, name := range []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+	for _, name := range []string{
+		"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+	} {
 		var lines []string
 		for _, line := range c.Request().Header.PeekAll(name) {
 			lines = append(lines, string(line))
@@ -93,7 +99,7 @@ func partRequest(c *fiber.Ctx) *http.Request {
 	return r
 }
 
-// noEmpty puts a range that is in no file in place of -0, the last nothing of a file: net/http would send that.
+// noEmpty replaces -0, the last zero bytes of a file, with a range that no file has: net/http would accept -0.
 func noEmpty(ranges string) string {
 	list := strings.Split(ranges, ",")
 	for i, one := range list {
@@ -104,24 +110,25 @@ func noEmpty(ranges string) string {
 	return strings.Join(list, ",")
 }
 
-// fileAnswer is an answer of net/http's whose body is a pipe.
+// fileAnswer is a ResponseWriter for net/http whose body is a pipe.
 type fileAnswer struct {
 	io.Writer
 	header  http.Header
-	started chan int // has the status as soon as the headers stand
+	started chan int // receives the status once the headers are complete
 }
 
 func (w *fileAnswer) Header() http.Header    { return w.header }
 func (w *fileAnswer) WriteHeader(status int) { w.started <- status }
 
-// send answers with the headers, and with what is read from body.
+// send sends the headers, and what is read from body.
 func (w *fileAnswer) send(c *fiber.Ctx, status int, body *io.PipeReader) error {
 	for name := range w.header {
 		c.Set(name, w.header.Get(name))
 	}
 	c.Status(status)
 	var size int
-	if _, err := fmt.Sscan(w.header.Get("Content-Length"), &size); err != nil || c.Method() == http.MethodHead || body == nil {
+	if _, err := fmt.Sscan(w.header.Get("Content-Length"), &size); err != nil || c.Method() == http.MethodHead ||
+		body == nil {
 		c.Response().SkipBody = true
 		c.Response().Header.SetContentLength(size)
 		if body != nil {

@@ -15,8 +15,8 @@ import (
 	"rowback/server/conns"
 )
 
-// guard stands before everything that answers a request, the router included: a bug ends as an error of the one request,
-// every answer has the security headers, and a body that comes from now on must not stand still.
+// guard wraps everything that answers a request, including the router: a panic becomes an error of that one request,
+// every answer has the security headers, and a body must not stall from here on.
 func (h *Host) guard(s *fasthttp.Server) {
 	handle, refuse := s.Handler, s.ErrorHandler
 	s.Handler = func(ctx *fasthttp.RequestCtx) {
@@ -27,7 +27,8 @@ func (h *Host) guard(s *fasthttp.Server) {
 		}
 		h.guarded(ctx, func() error {
 			if method := string(ctx.Method()); !slices.Contains(fiber.DefaultMethods, method) {
-				return fiber.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%.20q is not a method of HTTP that this server knows.", method))
+				return fiber.NewError(http.StatusMethodNotAllowed,
+					fmt.Sprintf("%.20q is not an HTTP method that this server knows.", method))
 			}
 			handle(ctx)
 			return nil
@@ -38,7 +39,7 @@ func (h *Host) guard(s *fasthttp.Server) {
 	}
 }
 
-// guarded answers a request, whatever goes wrong in that.
+// guarded answers a request, and turns whatever goes wrong into an error answer.
 func (h *Host) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
 	secure(&ctx.Response.Header)
 	err := recovered(answer)
@@ -54,8 +55,8 @@ func (h *Host) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
 	ctx.SetConnectionClose() // there may be more of a body
 }
 
-// securityHeaders are on every answer, unless it has its own: a browser shows it on no other page, takes it for nothing
-// else than what it is, runs nothing in it, and keeps no copy.
+// securityHeaders are set on every answer that has none of its own: a browser does not embed it in another page, does
+// not guess its type, runs no scripts in it, and keeps no copy.
 var securityHeaders = [][2]string{
 	{"X-Content-Type-Options", "nosniff"},
 	{"X-Frame-Options", "DENY"},
@@ -74,7 +75,8 @@ func secure(h *fasthttp.ResponseHeader) {
 // TooManyConnections returns the whole HTTP answer to a connection over the limit.
 func TooManyConnections() []byte {
 	body := []byte(`{"type":"about:blank","title":"Service Unavailable","status":503,"code":"too_many_connections",` +
-		`"detail":"The server has as many connections as it takes. Close some that you do not need, or try again in a few seconds."}`)
+		`"detail":"The server has reached its connection limit. ` +
+		`Close connections that you do not need, or try again in a few seconds."}`)
 	var r fasthttp.Response
 	secure(&r.Header)
 	r.SetStatusCode(http.StatusServiceUnavailable)
@@ -85,33 +87,47 @@ func TooManyConnections() []byte {
 	return []byte(r.String())
 }
 
-// Refusal is an answer that no error of the domain stands for.
+// Refusal is an error answer that does not come from the domain.
 type Refusal struct {
 	Status       int
 	Code, Detail string
-	After        time.Duration // when to try again; 0: it would be the same
+	After        time.Duration // when to try again; 0: trying again does not help
 }
 
 func (r *Refusal) Error() string { return r.Detail }
 
-// admitPage goes on with a request unless a web page of another site may have sent it.
+// admitPage refuses a request that a web page of another site may have sent, and passes on all others.
 func (h *Host) admitPage(c *fiber.Ctx) error {
 	if h.options.Web == nil {
 		return c.Next()
 	}
-	for _, host := range [][]byte{c.Request().Header.Host(), c.Request().URI().Host()} { // the request line may have one too
+	// the request line may have one too
+	for _, host := range [][]byte{c.Request().Header.Host(), c.Request().URI().Host()} {
 		if h.isStrange(c, string(host)) {
-			return &Refusal{http.StatusForbidden, "host_not_allowed", fmt.Sprintf("%.80q is not a name of this server. Ask for it by its address or as localhost, or start it with --host and the name.", host), 0}
+			return &Refusal{
+				http.StatusForbidden, "host_not_allowed",
+				fmt.Sprintf(
+					"%.80q is not a name of this server. Ask for it by its address or as localhost, or start it with --host and "+
+						"the name.",
+					host),
+				0,
+			}
 		}
 	}
 	header := &c.Request().Header
-	if h.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"), joined(header, "Referer")) {
-		return &Refusal{http.StatusForbidden, "origin_not_allowed", "The request comes from a web page of another site (Origin, Sec-Fetch-Site or Referer), and those may not use this server. Send it from a program, or start the server with --host and the page's own name.", 0}
+	if h.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"),
+		joined(header, "Referer")) {
+		return &Refusal{
+			http.StatusForbidden, "origin_not_allowed",
+			"The request comes from a web page of another site (Origin, Sec-Fetch-Site or Referer), which may not use this " +
+				"server. Send it from a program, or start the server with --host and the page's host name.",
+			0,
+		}
 	}
 	return c.Next()
 }
 
-// isStrange reports whether a host is none of the server's. Browsers always send one; HTTP/1.0 knows none.
+// isStrange reports whether a host is not one of the server's. Browsers always send one; HTTP/1.0 does not have it.
 func (h *Host) isStrange(c *fiber.Ctx, host string) bool {
 	if host == "" && !c.Request().Header.IsHTTP11() {
 		return false
@@ -119,7 +135,7 @@ func (h *Host) isStrange(c *fiber.Ctx, host string) bool {
 	return !h.options.Web.Knows(host)
 }
 
-// joined is all that a request has under a name: two of what there may be one of are nothing that is known.
+// joined returns all values of a header in one string: two values where one is allowed then match nothing.
 func joined(h *fasthttp.RequestHeader, name string) string {
 	var all string
 	for i, value := range h.PeekAll(name) {
@@ -131,7 +147,7 @@ func joined(h *fasthttp.RequestHeader, name string) string {
 	return all
 }
 
-// tell answers with an error, in the form of the face that the path is of.
+// tell sends an error in the format of the face that owns the path.
 func (h *Host) tell(c *fiber.Ctx, err error) error {
 	var refused *Refusal
 	if errors.As(err, &refused) && refused.After > 0 {
@@ -145,7 +161,11 @@ func (h *Host) tell(c *fiber.Ctx, err error) error {
 	return h.sendProblem(c, err)
 }
 
-// tooMany is what whoever logs in too often is told.
+// tooMany is the answer to a client that has failed to log in too often.
 func tooMany(err *access.TooManyError) error {
-	return &Refusal{http.StatusTooManyRequests, "too_many_logins", fmt.Sprintf("Too many logins have failed. Wait %d seconds, then try again with the right password.", err.Seconds()), err.Wait}
+	return &Refusal{
+		http.StatusTooManyRequests, "too_many_logins",
+		fmt.Sprintf("Too many logins have failed. Wait %d seconds, then try again with the right password.", err.Seconds()),
+		err.Wait,
+	}
 }

@@ -105,7 +105,8 @@ func TestAPanicIsAnErrorOfOneRequest(t *testing.T) {
 	url, log := serve(t, host.Options{}, crashing{})
 	for _, path := range []string{"/broken/middleware", "/broken/handler", "/broken/nil", "/broken/error"} {
 		status, problem, header := get(t, url+path)
-		if status != http.StatusInternalServerError || problem["code"] != "internal" || header.Get("X-Frame-Options") != "DENY" {
+		if status != http.StatusInternalServerError || problem["code"] != "internal" ||
+			header.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("%s: %d, %v", path, status, problem)
 		}
 		if strings.Contains(problem["detail"].(string), "panic") {
@@ -128,7 +129,9 @@ func TestAPageOfAnotherSiteIsAskedForNothingMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	url, log := serve(t, host.Options{Web: &web, Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)}, crashing{})
-	for _, path := range []string{"/broken/middleware", "/healthz", "/docs/", "/metrics", "/openapi.json", "/nothing", "/api/v1/datasets"} {
+	for _, path := range []string{
+		"/broken/middleware", "/healthz", "/docs/", "/metrics", "/openapi.json", "/nothing", "/api/v1/datasets",
+	} {
 		request, _ := http.NewRequest("GET", url+path, nil)
 		request.Header.Set("Origin", "http://evil.example")
 		res, err := http.DefaultClient.Do(request)

@@ -1,9 +1,9 @@
-// Package host is the Fiber application that the faces of the server are parts of: who asks, which web pages are let in,
-// bodies as they arrive, the time that a request has, results that are streamed, files of which parts are asked for, and
-// errors as problem+json (RFC 9457). What is asked for at which path is the faces' to say.
+// Package host is the Fiber application that serves every face: who is asking, which web pages are let in,
+// bodies as they arrive, request deadlines, streamed results, files and their byte ranges, and
+// errors as problem+json (RFC 9457). The faces decide what is served at which path.
 //
-// A request's work runs under its UserContext: it ends at the request's deadline, which counts from when the body was
-// read, and with the server.
+// A request's work runs under its UserContext, which ends at the request's deadline, counted from when the body was
+// read, or when the server stops.
 package host
 
 import (
@@ -23,7 +23,7 @@ import (
 	"rowback/server/access"
 )
 
-// Options are what a host needs to know.
+// Options configure a host.
 type Options struct {
 	Log          *slog.Logger
 	Gate         *access.Gate // nil: everyone is let in
@@ -31,22 +31,22 @@ type Options struct {
 	Timeouts     Timeouts
 	QueryTimeout time.Duration          // of one request's work; 0: five minutes
 	MaxUpload    int64                  // bytes of one body of records, uncompressed; 0: 64 GiB
-	Collectors   []prometheus.Collector // what else /metrics tells
+	Collectors   []prometheus.Collector // further metrics for /metrics
 	Fact         func(any) any          // a field of an error as clients see it; nil: as it is
 }
 
-// Timeouts are how long a connection may be silent; 0: for ever.
+// Timeouts are how long a connection may be silent; 0: forever.
 type Timeouts struct {
 	Header time.Duration // from the start of a request, or of a connection, until its header is complete
 	Idle   time.Duration // between requests
 }
 
-// Face is what answers the requests to some paths.
+// Face answers the requests to some paths.
 type Face interface {
 	Mount(app *fiber.App)
 }
 
-// ErrorSender is a face whose errors have a form of their own.
+// ErrorSender is a face whose errors have their own format.
 type ErrorSender interface {
 	Owns(path string) bool
 	SendError(c *fiber.Ctx, err error) error
@@ -88,7 +88,7 @@ func New(o Options) *Host {
 	return h
 }
 
-// App returns the application with its faces. Each is asked in turn, so that the last one answers what no other does.
+// App returns the application with its faces. They are tried in order, so the last one answers what no other does.
 func (h *Host) App(faces ...Face) *fiber.App {
 	app := fiber.New(fiber.Config{
 		AppName: "rowback", DisableStartupMessage: true, Immutable: true, StreamRequestBody: true,
@@ -110,8 +110,8 @@ func (h *Host) App(faces ...Face) *fiber.App {
 // QueryTimeout is how long the work of one request may take.
 func (h *Host) QueryTimeout() time.Duration { return h.options.QueryTimeout }
 
-// Wait waits until every request is answered and work in the background is done. When ctx ends, it stops that, and gives
-// it a moment more: done is false where even that was not enough.
+// Wait waits until every request is answered and all background work is done. When ctx ends, it stops that work and
+// allows it a moment more: done is false if even that was not enough.
 func (h *Host) Wait(ctx context.Context) (done bool) {
 	ended := make(chan struct{})
 	go func() {
@@ -134,8 +134,8 @@ func (h *Host) Wait(ctx context.Context) (done bool) {
 	}
 }
 
-// Background does work to its end that no request waits for. Its context ends when the server has to stop. A bug in it
-// ends as the error of that work.
+// Background runs work that no request waits for. Its context ends when the server has to stop. A panic in it
+// becomes the error of that work.
 func (h *Host) Background(work func(ctx context.Context) error, ended func(error)) {
 	h.jobs.Go(func() {
 		err := recovered(func() error { return work(h.base) })

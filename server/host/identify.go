@@ -11,12 +11,12 @@ import (
 	"rowback/server/access"
 )
 
-// tokenCookie is a cookie that says who asks, beside the Authorization header.
+// tokenCookie is a cookie that identifies the user, as the Authorization header does.
 const tokenCookie = "token"
 
-// Identify finds out who asks, and remembers it with the request. Where the server has no tokens, everyone is someone:
-// known reports whether the request said so in any way. There, whoever's session has ended may still read: only what is
-// written bears a name.
+// Identify finds out who is asking and keeps it with the request. On a server without tokens, everyone is let in:
+// known reports whether the request carries any credentials. There, a user whose session has ended may still read: only
+// writes record a name.
 func (h *Host) Identify(c *fiber.Ctx) (user string, known bool) {
 	user, known = h.options.Gate.Identify(c.Get("Authorization"), c.Cookies(tokenCookie))
 	if user == "" && h.options.Gate.IsOpen() && (c.Method() == http.MethodGet || c.Method() == http.MethodHead) {
@@ -28,7 +28,7 @@ func (h *Host) Identify(c *fiber.Ctx) (user string, known bool) {
 	return user, known
 }
 
-// MayLogin refuses whoever has failed to log in too often, before the request's body is read.
+// MayLogin refuses a client that has failed to log in too often, before the request's body is read.
 func (h *Host) MayLogin(c *fiber.Ctx) error {
 	if wait := h.options.Gate.Wait(addressOf(c)); wait > 0 {
 		return tooMany(&access.TooManyError{Wait: wait})
@@ -36,7 +36,7 @@ func (h *Host) MayLogin(c *fiber.Ctx) error {
 	return nil
 }
 
-// Login starts a session, and returns the value of the cookie that says so from now on.
+// Login starts a session, and returns the value of its cookie.
 func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err error) {
 	session, err = h.options.Gate.Login(addressOf(c), email, password)
 	var often *access.TooManyError
@@ -44,7 +44,8 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 	case errors.As(err, &often):
 		return "", tooMany(often)
 	case err != nil:
-		return "", fiber.NewError(http.StatusUnauthorized, "Nobody logs in with this e-mail and password. Where the server has tokens, the password is the token.")
+		return "", fiber.NewError(http.StatusUnauthorized,
+			"The e-mail or the password is wrong. If the server has tokens, the password is the token.")
 	}
 	return session, nil
 }
@@ -52,7 +53,7 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 // Logout ends the session of the request's cookie.
 func (h *Host) Logout(c *fiber.Ctx) { h.options.Gate.Logout(c.Cookies(tokenCookie)) }
 
-// addressOf is where a request comes from.
+// addressOf returns the address that a request comes from.
 func addressOf(c *fiber.Ctx) netip.Addr {
 	tcp, ok := c.Context().RemoteAddr().(*net.TCPAddr)
 	if !ok {

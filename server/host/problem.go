@@ -26,7 +26,7 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable: http.StatusServiceUnavailable,
 }
 
-// codes names the errors that the router itself makes.
+// codes has the codes of the errors that come from the router itself.
 var codes = map[int]string{
 	http.StatusBadRequest:            "bad_request",
 	http.StatusUnauthorized:          "unauthorized",
@@ -43,8 +43,8 @@ var codes = map[int]string{
 	http.StatusRequestHeaderFieldsTooLarge: "header_too_large",
 }
 
-// Problem is an error answer (RFC 9457). Detail is a sentence that a person can act on; Code is stable. Errors may have
-// fields of their own beside these.
+// Problem is an error answer (RFC 9457). Detail is a sentence that a person can act on; Code is stable. Errors may add
+// fields of their own.
 type Problem struct {
 	Type      string `json:"type" required:"true"`
 	Title     string `json:"title" required:"true"`
@@ -54,8 +54,8 @@ type Problem struct {
 	RequestID string `json:"request_id,omitempty"`
 }
 
-// Problem is the answer to an error: its status and its fields. What a client must not see is logged instead, under the
-// request's id.
+// Problem returns the answer to an error: its status and fields. What a client must not see is logged instead, under
+// the request's id.
 func (h *Host) Problem(err error, requestID string) (status int, fields map[string]any) {
 	fields = map[string]any{"type": "about:blank"}
 	if requestID != "" {
@@ -66,7 +66,8 @@ func (h *Host) Problem(err error, requestID string) (status int, fields map[stri
 	if errors.As(err, &refused) {
 		status, fields["detail"], fields["code"] = refused.Status, refused.Detail, refused.Code
 	} else if errors.As(err, &router) {
-		status, fields["detail"], fields["code"] = router.Code, router.Message, cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
+		status, fields["detail"] = router.Code, router.Message
+		fields["code"] = cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
 	} else {
 		e := storage.Explain(err)
 		if e.Kind == fault.Internal {
@@ -84,17 +85,17 @@ func (h *Host) Problem(err error, requestID string) (status int, fields map[stri
 	return status, fields
 }
 
-// problem is the answer to an error: its status and its JSON.
+// problem returns the answer to an error: its status and JSON.
 func (h *Host) problem(err error, requestID string) (status int, body []byte) {
 	status, fields := h.Problem(err, requestID)
 	body, err = json.Marshal(fields)
 	if err != nil {
-		h.log.Error("an error could not be told", "request_id", requestID, "error", err)
+		h.log.Error("an error could not be written as JSON", "request_id", requestID, "error", err)
 	}
 	return status, body
 }
 
-// sendProblem answers with an error.
+// sendProblem sends an error as problem+json.
 func (h *Host) sendProblem(c *fiber.Ctx, err error) error {
 	id, _ := c.Locals(requestIDKey).(string)
 	status, body := h.problem(err, id)

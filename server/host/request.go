@@ -9,7 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Keys of what a request's context keeps.
+// Keys of the values kept in a request's context.
 const (
 	requestIDKey = "request id"
 	bodyKey      = "body"
@@ -19,7 +19,7 @@ const (
 	deadlineKey  = "deadline"
 )
 
-// observe gives the request an id and a deadline, and logs and counts it when it is answered.
+// observe assigns the request an id and a deadline, and logs and counts it once it is answered.
 func (h *Host) observe(c *fiber.Ctx) error {
 	start := time.Now()
 	id := c.Get("X-Request-Id")
@@ -52,7 +52,7 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	return err
 }
 
-// renewDeadline gives what a request does from now on all of its time. Work that has begun before keeps its own deadline.
+// renewDeadline restarts a request's deadline. Work that has already begun keeps the deadline that it started with.
 func (h *Host) renewDeadline(c *fiber.Ctx) {
 	ctx, cancel := context.WithTimeout(h.base, h.options.QueryTimeout)
 	c.SetUserContext(ctx)
@@ -63,14 +63,14 @@ func (h *Host) renewDeadline(c *fiber.Ctx) {
 	c.Locals(deadlineKey, context.CancelFunc(func() { before(); cancel() }))
 }
 
-// endDeadline ends what the request's work runs under. Fiber does not tell when a client has gone.
+// endDeadline cancels the request's contexts. Fiber does not do that itself, not even when a client disconnects.
 func (h *Host) endDeadline(c *fiber.Ctx) {
 	if cancel, ok := c.Locals(deadlineKey).(context.CancelFunc); ok {
 		cancel()
 	}
 }
 
-// patience is how much of a body is read that no one wants, bytes, so that its sender gets to see the answer. A stranger
+// patience is how many bytes of an unwanted body are read, so that its sender gets to see the answer. An unknown user
 // gets little.
 func (h *Host) patience(c *fiber.Ctx) int64 {
 	if User(c) == "" {
@@ -79,7 +79,7 @@ func (h *Host) patience(c *fiber.Ctx) int64 {
 	return h.options.MaxUpload
 }
 
-// User is who asks, once Identify has found out; empty: no one that is known.
+// User returns the user that Identify found; empty: unknown.
 func User(c *fiber.Ctx) string {
 	user, _ := c.Locals(userKey).(string)
 	return user

@@ -15,36 +15,36 @@ import (
 	"rowback/storage/fault"
 )
 
-// truncated is the header that tells whether an answer ends before its result does: no, limit or bytes. Answers that are
-// done before their first byte is sent (those up to readAhead) have it in front, all others as a trailer; longer ones to
-// clients that speak HTTP/1.0, which knows no trailers, don't have it.
+// truncated is the header that says whether an answer ends before its result does: no, limit or bytes. Answers that are
+// complete before their first byte is sent (those up to readAhead) have it as a header, all others as a trailer; longer
+// ones to HTTP/1.0 clients don't have it, as HTTP/1.0 has no trailers.
 const truncated = "X-Rowback-Truncated"
 
-// readAhead is how much of an answer is made before its first byte is sent, bytes: what goes wrong in it is still told
-// as a problem.
+// readAhead is how many bytes of an answer are produced before its first byte is sent: an error in them is still
+// answered with a problem.
 const readAhead = 64 << 10
 
-// maxChunk is how large a chunk of an answer is at most, bytes.
+// maxChunk is the largest chunk of an answer, in bytes.
 const maxChunk = 256 << 10
 
-// Result is an answer that is made while it is sent.
+// Result is an answer that is produced while it is sent.
 type Result struct {
-	Name  string // of the file that a browser saves it as; empty: it is shown
+	Name  string // of the file when a browser saves it; empty: it is displayed
 	Media string
-	// How long it may take. Where Each is 0, First is for all of it; else First is for the first part of it and Each for
-	// every other one.
+	// How long it may take. If Each is 0, First is for all of it; otherwise First is for the first part and Each for
+	// every further one.
 	First, Each time.Duration
-	// Write makes it, and returns where it was cut: limit or bytes; empty: it is whole.
+	// Write produces it, and returns why it was cut: limit or bytes; empty: it is complete.
 	Write func(ctx context.Context, w io.Writer) (cut string, err error)
 }
 
-// Stream answers with a result. What goes wrong before the first byte is a problem like any other; after it, the
-// connection is cut, so that no one takes a part for the whole. A result that yields nothing, or a client that takes
-// nothing, for longer than it may, is stopped.
+// Stream sends a result. An error before the first byte is a problem like any other; after it, the
+// connection is cut, so that no one mistakes a part for the whole. A result that yields nothing, or a client that reads
+// nothing, for longer than allowed, is stopped.
 func (h *Host) Stream(c *fiber.Ctx, r Result) error {
-	ctx, cancel := context.WithCancelCause(h.base) // it goes on when the handler has returned
+	ctx, cancel := context.WithCancelCause(h.base) // it outlives the handler
 	reader, writer := io.Pipe()
-	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // nothing waits on the pipe any more
+	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // so that nothing waits on the pipe
 	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })
 	whenGone(ctx, c, cancel)
 	body := &resultStream{pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id")}
@@ -69,7 +69,7 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	return body.send(c, err == io.EOF)
 }
 
-// send answers with the stream; whole reports that all of it was read ahead.
+// send sends the stream; whole is true if all of it was read ahead.
 func (s *resultStream) send(c *fiber.Ctx, whole bool) error {
 	if c.Method() == http.MethodHead { // a stream would leave bytes after the headers
 		c.Response().SkipBody = true
@@ -89,7 +89,7 @@ func (s *resultStream) send(c *fiber.Ctx, whole bool) error {
 	return nil
 }
 
-// sendWhole answers with a body that is done, so that its length is known.
+// sendWhole sends a body that is complete, so that its length is known.
 func sendWhole(c *fiber.Ctx, body *resultStream) error {
 	defer body.Close()
 	whole, err := io.ReadAll(body.Reader)
@@ -99,7 +99,8 @@ func sendWhole(c *fiber.Ctx, body *resultStream) error {
 	return c.Status(http.StatusOK).Send(whole)
 }
 
-// resultStream is a body that is still being made. Closing it, as happens when the client has gone, stops the query.
+// resultStream is a body that is still being produced. Closing it, as happens when the client disconnects, stops the
+// query.
 type resultStream struct {
 	*bufio.Reader
 	pipe     *io.PipeReader
@@ -115,11 +116,12 @@ func (s *resultStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SupportsBodyWriteTo has fasthttp use WriteTo: what it reads itself becomes chunks of 4 KiB, too small for clients to be
-// fast.
+// SupportsBodyWriteTo makes fasthttp use WriteTo: what it reads itself becomes chunks of 4 KiB, which are too small to
+// be fast.
 func (s *resultStream) SupportsBodyWriteTo() bool { return true }
 
-// WriteTo writes the rest in chunks of up to maxChunk. It runs outside the handler, where no one else recovers.
+// WriteTo writes the rest in chunks of up to maxChunk. It runs outside the handler, so it has to recover from panics
+// itself.
 func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
 	err = recovered(func() error {
 		n, err = s.writeTo(w)
@@ -131,7 +133,7 @@ func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
 func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
 	part := make([]byte, maxChunk)
 	for {
-		got, err := s.Reader.Read(part) // past what was read ahead, straight from the pipe
+		got, err := s.Reader.Read(part) // straight from the pipe, past what was read ahead
 		if err != nil {
 			s.note(err)
 			if err == io.EOF {
@@ -142,12 +144,12 @@ func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
 		written, err := w.Write(part[:got])
 		n += int64(written)
 		if err != nil {
-			return n, err // the client has gone
+			return n, err // the client has disconnected
 		}
 	}
 }
 
-// note takes note of the end: the trailer tells how the body was cut.
+// note records the end: the trailer says how the body was cut.
 func (s *resultStream) note(err error) {
 	switch {
 	case err == io.EOF:
@@ -157,22 +159,24 @@ func (s *resultStream) note(err error) {
 	}
 }
 
-// told is the cut as the header tells it.
+// told returns the value of the header.
 func (s *resultStream) told() string { return cmp.Or(s.cut, "no") }
 
 func (s *resultStream) Close() error { return s.pipe.Close() }
 
-// errLeft ends the work for a client that has closed its connection. No one is there to read it.
-var errLeft = &fault.Error{Kind: fault.Unavailable, Code: "client_gone", Detail: "The client has closed its connection."}
+// errLeft ends the work for a client that has closed its connection. No one will read it.
+var errLeft = &fault.Error{
+	Kind: fault.Unavailable, Code: "client_gone", Detail: "The client has closed its connection.",
+}
 
-// WhileConnected is the context of a request's work, which also ends when its client has closed its connection.
+// WhileConnected returns the context of a request's work, which also ends when the client closes its connection.
 func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(c.UserContext())
 	whenGone(ctx, c, cancel)
 	return ctx, func() { cancel(nil) }
 }
 
-// whenGone cancels work when its client has closed the connection, unless ctx ends before. Fiber does not tell.
+// whenGone cancels work when its client closes the connection, unless ctx ends first. Fiber does not report that.
 func whenGone(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc) {
 	conn, ok := c.Context().Conn().(*conns.Conn)
 	if !ok {
@@ -195,7 +199,7 @@ func whenGone(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc)
 	}()
 }
 
-// steps is a writer that gives every write its own time, unless each is 0.
+// steps is a writer that gives every write its own time limit, unless each is 0.
 type steps struct {
 	io.Writer
 	limit *time.Timer

@@ -11,14 +11,14 @@ import (
 	"rowback/server/conns"
 )
 
-// sendUntilEnd answers a client that speaks HTTP/1.0, which knows no chunks: the body ends with the connection. One that
-// is cut is ended with a reset, so that no one takes a part for the whole.
+// sendUntilEnd answers an HTTP/1.0 client, which does not support chunks: the body ends with the connection. A body
+// that is cut ends with a reset, so that no one mistakes a part for the whole.
 func sendUntilEnd(c *fiber.Ctx, body *resultStream) error {
 	var head fasthttp.ResponseHeader
 	c.Response().Header.CopyTo(&head)
 	head.SetProtocol([]byte("HTTP/1.0"))
 	head.SetStatusCode(http.StatusOK)
-	head.SetContentLength(-2) // none, and the connection is closed
+	head.SetContentLength(-2) // no length; the connection is closed at the end
 	head.Del("Transfer-Encoding")
 	own := c.Context().Conn()
 	c.Context().HijackSetNoResponse(true)

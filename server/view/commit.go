@@ -1,4 +1,4 @@
-// Package view is what clients are told of a commit, the same through every face.
+// Package view has the representation of a commit that all faces share.
 package view
 
 import (
@@ -19,26 +19,27 @@ type Commit struct {
 	User             string           `json:"user"`
 	CreatedAt        time.Time        `json:"created_at"`
 	ParentCommitID   *int64           `json:"parent_commit_id" description:"Of a rollback: the commit that it undoes."`
-	RollbackCommitID *int64           `json:"rollback_commit_id" description:"The rollback that undid this commit and stands."`
+	RollbackCommitID *int64           `json:"rollback_commit_id" description:"The rollback that undid this commit and is itself in effect."`
 	MergeCommitID    *int64           `json:"merge_commit_id" description:"The merge that played this commit."`
 	RecordsAdded     int64            `json:"records_added"`
 	RecordsRemoved   int64            `json:"records_removed"`
 	RecordsModified  int64            `json:"records_modified"`
 	RecordsTotal     int64            `json:"records_total" description:"Records after this commit."`
-	RecordsNotFound  *int64           `json:"records_not_found,omitempty" description:"Of a delete: keys that were not live."`
+	RecordsNotFound  *int64           `json:"records_not_found,omitempty" description:"Of a delete: keys that no record has."`
 	Hash             string           `json:"hash"`
-	SchemaChanges    *[]schema.Change `json:"schema_changes,omitempty" description:"In the answer to a write: what became of columns."`
-	ColumnsCleared   *[]string        `json:"columns_cleared,omitempty" description:"In the answer to a write: columns that did not come, whose values are gone from the records that did."`
+	SchemaChanges    *[]schema.Change `json:"schema_changes,omitempty" description:"In the answer to a write: what changed in the columns."`
+	ColumnsCleared   *[]string        `json:"columns_cleared,omitempty" description:"In the answer to a write: columns that the records lack, whose values they replaced by null."`
 	Metadata         json.RawMessage  `json:"metadata"`
 	Params           json.RawMessage  `json:"params"`
 }
 
-// Of is a commit as clients see it.
+// Of returns a commit as clients see it.
 func Of(c catalog.Commit) Commit {
 	v := Commit{
 		ID: c.ID, DatasetID: c.DatasetID, Mode: string(c.Mode), Status: "completed", Message: c.Message, User: c.User,
-		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID), MergeCommitID: some(c.MergeCommitID),
-		RecordsAdded: c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
+		CreatedAt: c.CreatedAt, ParentCommitID: some(c.ParentCommitID), RollbackCommitID: some(c.RollbackCommitID),
+		MergeCommitID: some(c.MergeCommitID),
+		RecordsAdded:  c.Added, RecordsRemoved: c.Removed, RecordsModified: c.Modified, RecordsTotal: c.Total,
 		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
 	}
 	if c.Effects != nil {
@@ -56,7 +57,7 @@ func Of(c catalog.Commit) Commit {
 	return v
 }
 
-// some is a pointer to a number, or nil for 0.
+// some returns a pointer to a number, or nil for 0.
 func some(n int64) *int64 {
 	if n == 0 {
 		return nil

@@ -28,7 +28,8 @@ var contents = []string{
 }
 
 // policy lets the pages load their style sheet and nothing else.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; " +
+	"frame-ancestors 'none'"
 
 // Page is one page of the manual, rendered.
 type Page struct {

@@ -1,0 +1,199 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage/fault"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+)
+
+func TestTheFormatIsTheFirstThatAcceptNames(t *testing.T) {
+	for _, c := range []struct {
+		format, accept string
+		want           intake.Format
+	}{
+		{"", "", intake.JSON},
+		{"", "*/*", intake.JSON},
+		{"", "application/*", intake.JSON},
+		{"", "text/csv", intake.CSV},
+		{"", "TEXT/CSV; charset=utf-8", intake.CSV},
+		{"", "text/html, application/x-ndjson, */*", intake.NDJSON},
+		{"", "text/csv;q=0, application/vnd.apache.parquet", intake.Parquet},
+		{"", "text/csv;q=0.0, */*;q=0.1", intake.JSON},
+		{"", ";;;, application/vnd.apache.arrow.stream", intake.Arrow},
+		{"csv", "application/vnd.apache.parquet", intake.CSV},
+	} {
+		if got, err := (formatIn{Format: c.format, Accept: c.accept}).format(); got != c.want || err != nil {
+			t.Errorf("format %q, Accept %q: %s, %v", c.format, c.accept, got, err)
+		}
+	}
+}
+
+func TestAFormatThatIsNotOfferedIsRefused(t *testing.T) {
+	if _, err := (formatIn{Format: "xlsx"}).format(); fault.KindOf(err) != fault.Invalid {
+		t.Error(err)
+	}
+	for _, accept := range []string{"text/html", "image/*", "text/csv;q=0", "application/json;q=0, application/xml"} {
+		_, err := (formatIn{Accept: accept}).format()
+		var e *fiber.Error
+		if !errors.As(err, &e) || e.Code != http.StatusNotAcceptable {
+			t.Errorf("%s: %v", accept, err)
+		}
+	}
+}
+
+// Every format can be sent and asked for, under the same name.
+func TestTheTwoTablesOfFormatsAgree(t *testing.T) {
+	for media, format := range formats {
+		if written, _, _ := strings.Cut(mediaTypes[format], ";"); written != media {
+			t.Errorf("%s is read as %s and written as %s", format, media, written)
+		}
+		if !slices.Contains(recordMedia, media) {
+			t.Errorf("the document has no %s", media)
+		}
+	}
+	if len(formats) != len(mediaTypes) || len(formats) != len(recordMedia) {
+		t.Errorf("%d are read, %d written, %d documented", len(formats), len(mediaTypes), len(recordMedia))
+	}
+}
+
+var columns = []schema.Column{
+	{ID: 1, Name: "id"}, {ID: 2, Name: "Name"}, {ID: 3, Name: `a "b" desc`}, {ID: 4, Name: "-x"},
+}
+
+func TestAnOrderNamesColumnsAndDirections(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                        "",
+		" , ":                     "",
+		"id":                      ` ORDER BY "id" ASC`,
+		"-id":                     ` ORDER BY "id" DESC`,
+		"id desc, name":           ` ORDER BY "id" DESC, "Name" ASC`,
+		"id  DESC , NAME Asc":     ` ORDER BY "id" DESC, "Name" ASC`,
+		`"name" desc`:             ` ORDER BY "Name" DESC`,
+		`--x`:                     ` ORDER BY "-x" DESC`,
+		`"-x"`:                    ` ORDER BY "-x" ASC`,
+		`"a "b" desc"`:            ` ORDER BY "a ""b"" desc" ASC`,
+		`-"id" asc`:               ` ORDER BY "id" ASC`,
+		"id,-id":                  ` ORDER BY "id" ASC, "id" DESC`,
+		"id desc,name asc,,  -id": ` ORDER BY "id" DESC, "Name" ASC, "id" DESC`,
+	} {
+		if got, _, err := orderBy(columns, text); got != want || err != nil {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}
+
+// What clients send is never a part of the SQL: only names of columns are, in quotation marks.
+func TestAnOrderTakesNothingButColumns(t *testing.T) {
+	for _, text := range []string{
+		"pay", "id; DROP TABLE x", "1", "id desc desc desc)", `id" DESC --`, "desc", "(SELECT 1)",
+	} {
+		sql, _, err := orderBy(columns, text)
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Fields["field"] != "order_by" || sql != "" {
+			t.Errorf("%q: %q, %v", text, sql, err)
+		}
+	}
+}
+
+func TestColumnsAreChosenByNameInTheOrderAskedFor(t *testing.T) {
+	if all, err := choose(columns, nil); err != nil || len(all) != len(columns) {
+		t.Errorf("%v, %v", all, err)
+	}
+	got, err := choose(columns, []string{"NAME", "id"})
+	if err != nil || len(got) != 2 || got[0].ID != 2 || got[1].ID != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, names := range [][]string{{"pay"}, {"id", "ID"}} {
+		_, err := choose(columns, names)
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Fields["field"] != "columns" {
+			t.Errorf("%v: %v", names, err)
+		}
+	}
+}
+
+func TestRecordsAreReadAtARefAsAsked(t *testing.T) {
+	for query, want := range map[string]string{
+		"&order_by=id":                           "id,name,pay,_commit\n2,Ben,21.0,2\n3,Chitra,,1\n4,Dario,40.0,2\n",
+		"&ref=1.0.0&columns=name&order_by=-name": "name\nChitra\nBen\nAda\n",
+		"&ref=1&limit=1&offset=1":                "id,name,pay,_commit\n2,Ben,20.25,1\n",
+		"&limit=2&columns=id":                    "id\n2\n3\n", // in key order, not in that of the files
+		"&ref=1&limit=0&columns=id":              "id\n",
+		"&where=pay+%3E+30&columns=id":           "id\n4\n",
+		"&where=id+%3E+2&order_by=pay&limit=1":   "id,name,pay,_commit\n4,Dario,40.0,2\n",
+		"&ref=0&columns=id":                      "id\n",
+		"&where=id%3D2+--+a+comment&columns=id":  "id\n2\n",
+	} {
+		got := must(t, 200, "GET", employees+"/data?format=csv"+query, "")
+		if got.text != want || got.header.Get("X-Rowback-Truncated") != "no" {
+			t.Errorf("%s: %q, truncated %s", query, got.text, got.header.Get("X-Rowback-Truncated"))
+		}
+	}
+}
+
+func TestRecordsCarryTheirCommitAndAFileName(t *testing.T) {
+	got := must(t, 200, "GET", employees+"/data?ref=1.0.1&format=csv", "")
+	if got.header.Get("X-Rowback-Commit") != "2" || got.header.Get("Content-Type") != "text/csv; charset=utf-8" {
+		t.Error(got.header)
+	}
+	if got.header.Get("Content-Disposition") != "attachment; filename=employees-2.csv" {
+		t.Error(got.header.Get("Content-Disposition"))
+	}
+	if shown := must(t, 200, "GET", employees+"/data", ""); shown.header.Get("Content-Disposition") != "" {
+		t.Error("JSON is shown by a browser, not saved")
+	}
+}
+
+func TestWhatRecordsCanNotBeReadByIsRefused(t *testing.T) {
+	for query, code := range map[string]string{
+		"columns=nothing":        "invalid_field",
+		"order_by=nothing":       "invalid_field",
+		"limit=-1":               "invalid_field",
+		"offset=-1":              "invalid_field",
+		"limit=x":                "invalid_field",
+		"format=xlsx":            "invalid_field",
+		"ref=9.9.9":              "version_not_found",
+		"where=nothing+%3D+1":    "invalid_sql",
+		"where=1)+UNION+(SELECT": "invalid_sql",
+	} {
+		got := ask(t, "GET", employees+"/data?"+query, "")
+		if got.status < 400 || got.status >= 500 || got.code() != code {
+			t.Errorf("%s: %d %s", query, got.status, got.text)
+		}
+	}
+}
+
+func TestAComparisonCountsWhatChanged(t *testing.T) {
+	got := must(t, 200, "GET", employees+"/compare?from=1.0.0&to=1.0.1", "")
+	comparison, _ := got.body["comparison"].(map[string]any)
+	if comparison == nil {
+		comparison = got.body
+	}
+	if comparison["entries_added"] != 1.0 || comparison["entries_modified"] != 1.0 ||
+		comparison["entries_removed"] != 0.0 {
+		t.Error(got.text)
+	}
+	diff := must(t, 200, "GET", employees+"/diff?from=1.0.0&change=removed&format=ndjson", "")
+	if strings.Count(diff.text, "\n") != 1 || !strings.Contains(diff.text, `"Ada"`) {
+		t.Error(diff.text)
+	}
+}
+
+func TestDatasetsWithoutACommonHistoryAreNotCompared(t *testing.T) {
+	dataset(t, "strangers")
+	got := ask(t, "GET", employees+"/compare?from=1&to_dataset=strangers", "")
+	if got.status != 422 || got.code() != "not_family" || got.field() != "to_dataset" {
+		t.Errorf("%d %s", got.status, got.text)
+	}
+	if got := ask(t, "GET", employees+"/compare?to=1", ""); got.status != 422 || got.field() != "from" {
+		t.Errorf("%d %s", got.status, got.text)
+	}
+}

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/access"
+	"rowback/server/host"
+	"rowback/storage"
+	"rowback/storage/intake"
+)
+
+// served is the application that the tests of handlers ask, over one store with the dataset employees. Tests that write
+// make a dataset of their own.
+var served *fiber.App
+
+func TestMain(m *testing.M) {
+	intake.ServeReader()
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rowback-api")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	store, err := storage.Open(context.Background(), dir, storage.Options{Threads: 1})
+	if err != nil {
+		panic(err)
+	}
+	defer store.Close()
+	if served, err = application(store, host.Options{}); err != nil {
+		panic(err)
+	}
+	fill()
+	return m.Run()
+}
+
+func application(store *storage.Store, o host.Options) (*fiber.App, error) {
+	o.Fact = ViewFact
+	h := host.New(o)
+	face, err := New(store, h, Options{Version: "1.2.3"})
+	if err != nil {
+		return nil, err
+	}
+	return h.App(face), nil
+}
+
+// fill makes employees: commit 1 is version 1.0.0, commit 2 is version 1.0.1, commit 3 is the head.
+func fill() {
+	for _, step := range []struct{ path, body string }{
+		{"/api/v1/datasets", `{"name":"employees","key":["id"]}`},
+		{employees + "/commits?mode=append",
+			`[{"id":1,"name":"Ada","pay":10.5},{"id":2,"name":"Ben","pay":20.25},{"id":3,"name":"Chitra","pay":null}]`},
+		{versions + "/increment", `{"project_id":1,"dataset_name":"employees","version_type":"major"}`},
+		{employees + "/commits?mode=upsert", `[{"id":2,"pay":21},{"id":4,"name":"Dario","pay":40}]`},
+		{versions + "/increment", `{"project_id":1,"dataset_name":"employees"}`},
+		{employees + "/commits?mode=delete", `[{"id":1}]`},
+	} {
+		if got, err := exchange(served, "POST", step.path, step.body); err != nil || got.status >= 300 {
+			panic(fmt.Sprint(step.path, got.status, got.text, err))
+		}
+	}
+}
+
+const employees = "/api/v1/datasets/employees"
+
+// answer is what the server says.
+type answer struct {
+	status int
+	header http.Header
+	text   string
+	body   map[string]any // where it is a JSON object
+}
+
+// code is the stable code of an error.
+func (a answer) code() string { return fmt.Sprint(a.body["code"]) }
+
+// field is the name of the field that an error is about.
+func (a answer) field() string { return fmt.Sprint(a.body["field"]) }
+
+// exchange sends a request; headers are names and values in turn.
+func exchange(app *fiber.App, method, target, body string, headers ...string) (a answer, err error) {
+	request := httptest.NewRequest(method, target, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := app.Test(request, -1)
+	if err != nil {
+		return a, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	a = answer{status: response.StatusCode, header: response.Header, text: string(text)}
+	if bytes.HasPrefix(text, []byte("{")) && json.Unmarshal(text, &a.body) != nil {
+		a.body = nil
+	}
+	return a, err
+}
+
+// ask asks the served application.
+func ask(t *testing.T, method, target, body string, headers ...string) answer {
+	t.Helper()
+	got, err := exchange(served, method, target, body, headers...)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, target, err)
+	}
+	return got
+}
+
+// must asks, and fails the test where the status is another.
+func must(t *testing.T, status int, method, target, body string, headers ...string) answer {
+	t.Helper()
+	got := ask(t, method, target, body, headers...)
+	if got.status != status {
+		t.Fatalf("%s %s: %d %s, want %d", method, target, got.status, got.text, status)
+	}
+	return got
+}
+
+// dataset makes a dataset with the key id and one record, and returns its path.
+func dataset(t *testing.T, name string) string {
+	t.Helper()
+	path := datasets + "/" + name
+	must(t, 201, "POST", datasets, fmt.Sprintf(`{"name":%q,"key":["id"]}`, name))
+	must(t, 201, "POST", path+"/commits?mode=append", `[{"id":1,"name":"Ada"}]`)
+	return path
+}
+
+// gated is an application with an empty store, and with the token t0, which is eva's.
+func gated(t *testing.T) *fiber.App {
+	t.Helper()
+	store, err := storage.Open(context.Background(), t.TempDir(), storage.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	app, err := application(store, host.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}

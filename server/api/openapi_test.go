@@ -1,0 +1,144 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// operation is a call as the document describes it.
+type operation struct {
+	ID         string `json:"operationId"`
+	Parameters []struct {
+		Name, In string
+		Required bool
+	}
+	RequestBody struct{ Content map[string]any }
+	Responses   map[string]struct{ Content map[string]any }
+	Security    []map[string][]string
+}
+
+// has reports whether a call takes a parameter.
+func (o operation) has(in, name string, required bool) bool {
+	for _, p := range o.Parameters {
+		if p.In == in && p.Name == name && p.Required == required {
+			return true
+		}
+	}
+	return false
+}
+
+func described(t *testing.T) map[string]map[string]operation {
+	t.Helper()
+	var doc struct {
+		Paths map[string]map[string]operation
+	}
+	if err := json.Unmarshal([]byte(must(t, 200, "GET", "/openapi.json", "").text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc.Paths
+}
+
+var parameter = regexp.MustCompile(`\{(\w+)\}`)
+
+func TestTheDocumentHasWhatTheTableSays(t *testing.T) {
+	paths := described(t)
+	for _, r := range (&API{}).routes() {
+		op, ok := paths[r.path][strings.ToLower(r.method)]
+		if !ok || op.ID != r.id {
+			t.Errorf("%s %s is described as %q", r.method, r.path, op.ID)
+			continue
+		}
+		for _, found := range parameter.FindAllStringSubmatch(r.path, -1) {
+			if !op.has("path", found[1], true) {
+				t.Errorf("%s has no parameter %s", r.id, found[1])
+			}
+		}
+		for _, status := range append(r.allProblems(), r.status) {
+			if _, ok := op.Responses[fmt.Sprint(status)]; !ok {
+				t.Errorf("%s has no answer %d", r.id, status)
+			}
+		}
+		for _, media := range r.body {
+			if _, ok := op.RequestBody.Content[media]; !ok {
+				t.Errorf("%s takes no %s", r.id, media)
+			}
+		}
+		for _, media := range r.media {
+			if _, ok := op.Responses[fmt.Sprint(r.status)].Content[media]; !ok {
+				t.Errorf("%s gives no %s", r.id, media)
+			}
+		}
+		if open := len(op.Security) == 0; open != isOpen(r.path) {
+			t.Errorf("%s: open %v", r.id, open)
+		}
+	}
+}
+
+func TestTheDocumentHasWhatRequestsMayHave(t *testing.T) {
+	paths := described(t)
+	commit := paths[one+"/commits"]["post"]
+	for _, c := range []struct {
+		in, name string
+		required bool
+	}{{"query", "mode", true}, {"query", "where", false}, {"query", "expected_head", false}, {"header", "Idempotency-Key", false},
+		{"header", "Prefer", false}, {"path", "dataset", true}} {
+		if !commit.has(c.in, c.name, c.required) {
+			t.Errorf("createCommit has no %s parameter %s (required %v)", c.in, c.name, c.required)
+		}
+	}
+	if _, ok := commit.Responses["202"]; !ok {
+		t.Error("a call that takes Prefer has no 202")
+	}
+	if _, ok := paths[one]["get"].Responses["202"]; ok {
+		t.Error("a call that does not take Prefer has a 202")
+	}
+	if _, ok := paths[one+"/data.parquet"]["get"].Responses["206"]; !ok {
+		t.Error("a file has no 206")
+	}
+}
+
+// A handler that answers a status which its route does not have leaves generated clients at a loss.
+func TestEveryErrorThatAnyRouteMayGiveIsDescribed(t *testing.T) {
+	for _, r := range (&API{}).routes() {
+		all := r.allProblems()
+		if isOpen(r.path) == slices.Contains(all, http.StatusUnauthorized) ||
+			!slices.Contains(all, http.StatusServiceUnavailable) {
+			t.Errorf("%s: %v", r.id, all)
+		}
+		if sorted := slices.Compact(slices.Sorted(slices.Values(all))); len(sorted) != len(all) {
+			t.Errorf("%s names a status twice: %v", r.id, all)
+		}
+		if takesDataset := strings.Contains(r.path, "{"); takesDataset && !slices.Contains(all, http.StatusNotFound) {
+			t.Errorf("%s has no 404", r.id)
+		}
+	}
+}
+
+func TestThePageOfTheDocumentRunsItsOwnScriptsOnly(t *testing.T) {
+	page := must(t, 200, "GET", "/docs/", "")
+	policy := page.header.Get("Content-Security-Policy")
+	if n := strings.Count(page.text, "<script>"); n == 0 || strings.Count(policy, "'sha256-") != n {
+		t.Errorf("%d scripts, %s", n, policy)
+	}
+	if scripts, _, _ := strings.Cut(policy, "; style-src"); strings.Contains(scripts, "unsafe-inline") {
+		t.Error(policy)
+	}
+	// The SHA-256 of nothing, and of the letter a.
+	for script, hash := range map[string]string{
+		"":  "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+		"a": "'sha256-ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs='",
+	} {
+		if got := docsPolicy([]byte("<p><script>" + script + "</script>")); !strings.Contains(got,
+			"script-src 'self' "+hash+";") {
+			t.Errorf("%q: %s", script, got)
+		}
+	}
+	if got := ask(t, "GET", "/docs", ""); got.status != 302 || got.header.Get("Location") != "/docs/" {
+		t.Errorf("%d %v", got.status, got.header)
+	}
+}
