@@ -151,7 +151,7 @@ func TestWhatAPutRefuses(t *testing.T) {
 		{`{"dataset":"refusing","mode":"append","nosuch":1}`, codes.InvalidArgument, "nosuch"},
 		{`{"mode":"append"}`, codes.InvalidArgument, "dataset: is required"},
 		{`{"dataset":"refusing"}`, codes.InvalidArgument, "mode: must be"},
-		{`{"dataset":"refusing","mode":"replace"}`, codes.InvalidArgument, "mode: must be"},
+		{`{"dataset":"refusing","mode":"insert"}`, codes.InvalidArgument, "mode: must be"},
 		{`{"dataset":"nosuch","mode":"append"}`, codes.NotFound, "'nosuch' not found"},
 		{`{"dataset":"refusing","mode":"append","project_id":2}`, codes.NotFound, "not found in project 2"},
 		{`{"dataset":"refusing","mode":"append","expected_head":77}`, codes.Aborted, ""},
