@@ -48,29 +48,33 @@ var boundaries = []boundary{
 	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
 	{"rowback/compare", []string{"rowback/storage/snapshot", "rowback/storage/schema", "rowback/storage/duck"},
 		"a comparison is made of two snapshots: it knows no store"},
-	{"rowback/query", []string{"rowback/storage"}, "compare and query know the domain and not each other"},
+	{"rowback/query", []string{"rowback/storage", "rowback/storage/"}, "compare and query know the domain and not each other"},
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
-	{"rowback/server/view", []string{"rowback/storage"}, "every face shows a commit in the same way"},
-	{"rowback/server/host", []string{"rowback/storage", "rowback/server/access", "rowback/server/conns"},
+	{"rowback/server/view", []string{"rowback/storage/catalog", "rowback/storage/schema"}, "every face shows a commit in the same way"},
+	{"rowback/server/host",
+		[]string{"rowback/storage", "rowback/storage/fault", "rowback/server/access", "rowback/server/conns"},
 		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors"},
-	{"rowback/server/calls", []string{"rowback/storage"},
+	{"rowback/server/calls", []string{"rowback/storage", "rowback/storage/catalog"},
 		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
 	{"rowback/server/api",
 		[]string{
-			"rowback/storage", "rowback/compare", "rowback/query", "rowback/server/host", "rowback/server/calls",
+			"rowback/storage", "rowback/storage/", "rowback/compare", "rowback/query", "rowback/server/host", "rowback/server/calls",
 			"rowback/server/view",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/flight",
-		[]string{"rowback/storage", "rowback/query", "rowback/server/access", "rowback/server/calls", "rowback/server/view"},
+		[]string{
+			"rowback/storage", "rowback/storage/", "rowback/query", "rowback/server/access", "rowback/server/calls",
+			"rowback/server/view",
+		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch",
-		[]string{"rowback/storage", "rowback/compare", "rowback/server/host", "rowback/server/calls"},
+		[]string{"rowback/storage", "rowback/storage/", "rowback/server/host", "rowback/server/calls"},
 		"faces know the domain, never each other"},
 	{"rowback/server/web", nil, "pages are text and use the public API"},
-	{"rowback/fixtures", []string{"rowback/storage"}, "samples are made through the domain"},
+	{"rowback/fixtures", []string{"rowback/storage", "rowback/storage/"}, "samples are made through the domain"},
 	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures everything"},
 	{"rowback/server", []string{"rowback/"}, "it wires everything"},
 }
@@ -102,6 +106,9 @@ func TestWhoMayKnowWhom(t *testing.T) {
 		}
 		for _, imported := range strings.Fields(imports) {
 			checkDoor(t, pkg, imported)
+			if pkg == "rowback/storage" && imported == "os" {
+				t.Errorf("%s uses the file system: have blob or datadir do that", pkg)
+			}
 			if strings.HasPrefix(imported, "rowback/") && !allowed(imported, boundaries[i].may) {
 				t.Errorf("%s imports %s, and may not: %s", pkg, imported, boundaries[i].since)
 			}
@@ -109,10 +116,10 @@ func TestWhoMayKnowWhom(t *testing.T) {
 	}
 }
 
-// allowed reports whether a package, or the folder it is in, is on the list.
+// allowed reports whether a package is on the list, or in a folder on it, which ends in a slash.
 func allowed(imported string, may []string) bool {
 	return slices.ContainsFunc(may, func(m string) bool {
-		return imported == m || strings.HasPrefix(imported, strings.TrimSuffix(m, "/")+"/")
+		return imported == m || strings.HasSuffix(m, "/") && strings.HasPrefix(imported, m)
 	})
 }
 
@@ -131,9 +138,6 @@ func TestOnlyBlobMakesFilesDurable(t *testing.T) {
 		folder := filepath.Base(filepath.Dir(path))
 		if strings.Contains(text, ".Sync()") && folder != "blob" {
 			t.Errorf("%s syncs a file: have blob do that", path)
-		}
-		if strings.Contains(text, "\n\t\"os\"\n") && folder == "storage" {
-			t.Errorf("%s uses the file system: have blob or datadir do that", path)
 		}
 	})
 }

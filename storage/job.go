@@ -14,24 +14,33 @@ func (s *Store) StartJob(ctx context.Context, message string, r Request) (j cata
 	j = catalog.Job{
 		ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
 	}
-	return j, s.write(ctx, func(tx catalog.Tx) error {
+	var a answers
+	err = s.write(ctx, func(tx catalog.Tx) (err error) {
 		if err := tx.AddJob(j); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, j)
-		if err != nil {
+		if a, err = s.answer(tx, r, j); err != nil {
 			return err
 		}
-		s.promises.Store(j.ID, a.Receipts)
 		return a.record(tx)
 	})
+	if err == nil {
+		s.promises.Store(j.ID, a.Receipts)
+	}
+	return j, err
 }
 
-// FailJob records that the work failed, and why.
+// FailJob records that the work failed, and why. A job that has ended stays as it is: what it did stands.
 func (s *Store) FailJob(ctx context.Context, j catalog.Job, message string, answer json.RawMessage) error {
 	s.promises.Delete(j.ID)
-	j.Progress, j.Message, j.Answer, j.UpdatedAt = -1, message, answer, s.now()
-	return s.write(ctx, func(tx catalog.Tx) error { return tx.SetJob(j) })
+	return s.write(ctx, func(tx catalog.Tx) error {
+		j, err := tx.Job(j.ID)
+		if err != nil || j.Progress < 0 || j.Progress >= 100 {
+			return err
+		}
+		j.Progress, j.Message, j.Answer, j.UpdatedAt = -1, message, answer, s.now()
+		return tx.SetJob(j)
+	})
 }
 
 // Job returns work that was answered before it was done.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
@@ -163,24 +164,26 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.UserContext()
-	return run(a, write[catalog.Commit]{
+	return run(a, write[snapshot.State]{
 		c: c, header: headerIn{headIn: in.headIn}, about: "Editing the dataset",
-		tell: func(catalog.Commit) (calls.Answer, error) {
-			s, err := a.store.State(ctx, d.ID, "head")
-			if err != nil {
-				return calls.Answer{}, err
-			}
-			return say(http.StatusOK, "", viewDataset(s))
-		},
-		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+		tell: func(s snapshot.State) (calls.Answer, error) { return say(http.StatusOK, "", viewDataset(s)) },
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
-			return a.store.EditDataset(ctx, d.ID, storage.Edit{
+			k, err := a.store.EditDataset(ctx, d.ID, storage.Edit{
 				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn,
 				CategoryColumn: in.CategoryColumn,
 			}, r)
+			if err != nil {
+				return snapshot.State{}, err
+			}
+			return a.leftBy(ctx, k)
 		},
 	})
+}
+
+// leftBy returns the state that a commit left. The commit stands, so the end of the request's time is no reason to fail.
+func (a *API) leftBy(ctx context.Context, k catalog.Commit) (snapshot.State, error) {
+	return a.store.State(context.WithoutCancel(ctx), k.DatasetID, fmt.Sprint(k.ID))
 }
 
 type deleteDatasetIn struct {

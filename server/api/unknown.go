@@ -74,12 +74,13 @@ func checkMembers(text []byte, t reflect.Type, at string) error {
 // jsonFields are the types of the members that a struct takes from JSON, by name.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	out := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range fieldsOf(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":
 			maps.Copy(out, jsonFields(f.Type))
+		case name == "" && f.IsExported():
+			out[f.Name] = f.Type
 		case name != "" && name != "-":
 			out[name] = f.Type
 		}
@@ -89,8 +90,7 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 
 // namesOfTag are the names that a struct's fields have under a tag.
 func namesOfTag(t reflect.Type, tag string) (names []string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range fieldsOf(t) {
 		if name, ok := f.Tag.Lookup(tag); ok {
 			names = append(names, name)
 		} else if f.Anonymous {
@@ -98,6 +98,17 @@ func namesOfTag(t reflect.Type, tag string) (names []string) {
 		}
 	}
 	return names
+}
+
+// fieldsOf lists the fields of a struct, or of what a pointer to one points to.
+func fieldsOf(t reflect.Type) (fields []reflect.StructField) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	for i := range t.NumField() {
+		fields = append(fields, t.Field(i))
+	}
+	return fields
 }
 
 // unknown refuses a name, and suggests the nearest one that is known. path is where the name is.

@@ -184,24 +184,22 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.UserContext()
-	return run(a, write[catalog.Commit]{
+	return run(a, write[snapshot.State]{
 		c: c, header: headerIn{headIn: in.headIn}, about: "Changing variable " + found.Name,
-		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
 				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
 			}, r)
-			return k, err
-		},
-		tell: func(k catalog.Commit) (calls.Answer, error) {
-			now, err := a.store.State(ctx, k.DatasetID, fmt.Sprint(k.ID))
 			if err != nil {
-				return calls.Answer{}, err
+				return snapshot.State{}, err
 			}
+			return a.leftBy(ctx, k)
+		},
+		tell: func(now snapshot.State) (calls.Answer, error) {
 			changed, _ := now.Schema.ByID(found.ID)
 			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
-			if commit := viewCommit(k); k.ID > s.Commit.ID { // otherwise nothing changed, and k is the earlier head
+			if commit := viewCommit(now.Commit); now.Commit.ID > s.Commit.ID { // otherwise nothing changed, and k is the earlier head
 				v.Commit = &commit
 			}
 			return say(http.StatusOK, "", v)

@@ -108,9 +108,10 @@ func Start[T any](
 		c.after()
 		j.finish(job, err)
 	})
-	select {
+	select { // the key stays locked, so that a request which is repeated meanwhile waits too
 	case <-ended:
 	case <-time.After(wait):
+	case <-ctx.Done():
 	}
 	told, err = promise(job)
 	return told, false, err
@@ -127,6 +128,7 @@ func (j Jobs) run(
 	if err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // the change stands: a server that stops now must not record that it failed
 	now, err := j.Store.Job(ctx, job.ID)
 	if err != nil || now.Progress == Done {
 		return err

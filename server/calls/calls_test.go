@@ -217,3 +217,36 @@ func TestAJobIsNotWaitedForLongerThanAsked(t *testing.T) {
 	}
 	close(release)
 }
+
+// The server stops while a change is recorded: what is done is not recorded as failed, or its client would do it again.
+func TestAJobWhoseChangeStandsIsDone(t *testing.T) {
+	store := open(t)
+	base, stop := context.WithCancel(context.Background())
+	var wait sync.WaitGroup
+	j := jobs(t, store)
+	j.Background = func(work func(context.Context) error, ended func(error)) {
+		wait.Go(func() { ended(work(base)) })
+	}
+	var made atomic.Int32
+	call := creating(store, "a", &made)
+	do := call.Do
+	call.Do = func(ctx context.Context, r storage.Request) (snapshot.State, error) {
+		defer stop()
+		return do(ctx, r)
+	}
+	told, _, err := calls.Start(context.Background(), j, "Creating", call, time.Minute, promise)
+	wait.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := jobOf(t, store, told)
+	if done.Progress != calls.Done || string(done.Answer) != `"a"` {
+		t.Errorf("%+v", done)
+	}
+	if err := store.FailJob(context.Background(), done, "no", json.RawMessage(`"no"`)); err != nil {
+		t.Fatal(err)
+	}
+	if after := jobOf(t, store, told); after.Progress != calls.Done || string(after.Answer) != `"a"` {
+		t.Errorf("a job that has ended became %+v", after)
+	}
+}
