@@ -68,14 +68,16 @@ func bound(t *testing.T, target, body string, headers ...string) (in sample, err
 }
 
 func TestFieldsComeFromPathQueryHeaderAndBody(t *testing.T) {
-	got, err := bound(t, "/eva%2Fno%C3%ABl?count=3&most=0&share=0.5&dry=TRUE&names=a,%20b,,c", `{"source":"s","size":2,"deep":{"on":true}}`,
-		"Prefer", "respond-async")
+	got, err := bound(t, "/eva%2Fno%C3%ABl?count=3&most=0&share=0.5&dry=TRUE&names=a,%20b,,c",
+		`{"source":"s","size":2,"deep":{"on":true}}`, "Prefer", "respond-async")
 	if err != nil {
 		t.Fatal(err)
 	}
 	zero := int64(0)
-	want := sample{shared: shared{"eva/noël"}, Count: 3, Most: &zero, Share: 0.5, Dry: true, Names: []string{"a", "b", "c"},
-		Prefer: "respond-async", Source: "s", Size: 2}
+	want := sample{
+		shared: shared{"eva/noël"}, Count: 3, Most: &zero, Share: 0.5, Dry: true, Names: []string{"a", "b", "c"},
+		Prefer: "respond-async", Source: "s", Size: 2,
+	}
 	want.Deep.On = true
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)

@@ -85,8 +85,10 @@ func TestTheDocumentHasWhatRequestsMayHave(t *testing.T) {
 	for _, c := range []struct {
 		in, name string
 		required bool
-	}{{"query", "mode", true}, {"query", "where", false}, {"query", "expected_head", false}, {"header", "Idempotency-Key", false},
-		{"header", "Prefer", false}, {"path", "dataset", true}} {
+	}{
+		{"query", "mode", true}, {"query", "where", false}, {"query", "expected_head", false},
+		{"header", "Idempotency-Key", false}, {"header", "Prefer", false}, {"path", "dataset", true},
+	} {
 		if !commit.has(c.in, c.name, c.required) {
 			t.Errorf("createCommit has no %s parameter %s (required %v)", c.in, c.name, c.required)
 		}

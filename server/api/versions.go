@@ -217,10 +217,10 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 // monitorIn has the thresholds of what is noteworthy.
 type monitorIn struct {
 	ProjectID    int64   `query:"project_id" description:"Only of this project." json:"-"`
-	RapidCount   int     `query:"rapid_count" default:"3" description:"So many versions …" json:"-"`
-	RapidMinutes float64 `query:"rapid_minutes" default:"60" description:"… within so many minutes are rapid." json:"-"`
-	GapCommits   int     `query:"gap_commits" default:"20" description:"So many commits since the last version are a gap." json:"-"`
-	GapDays      float64 `query:"gap_days" default:"90" description:"So many days since the last version, with commits since, are a gap." json:"-"`
+	RapidCount   int     `query:"rapid_count" default:"3" description:"How many versions within rapid_minutes count as rapid." json:"-"`
+	RapidMinutes float64 `query:"rapid_minutes" default:"60" description:"The minutes for rapid_count." json:"-"`
+	GapCommits   int     `query:"gap_commits" default:"20" description:"How many commits since the last version are a gap." json:"-"`
+	GapDays      float64 `query:"gap_days" default:"90" description:"How many days since the last version are a gap, if there are commits since." json:"-"`
 }
 
 type monitorIssue struct {

@@ -41,8 +41,10 @@ func TestADatasetWithoutCommitsWasModifiedWhenItWasMade(t *testing.T) {
 	s.Dataset.DeletedAt = made.Add(2 * time.Hour)
 	s.Dataset.UpstreamID, s.Dataset.ForkCommit = "u", 3
 	got = viewed(t, viewDataset(s))
-	for name, want := range map[string]any{"modified_at": "2026-01-01T01:00:00Z", "deleted_at": "2026-01-01T02:00:00Z", "head": 4.0,
-		"records_total": 9.0, "upstream_id": "u", "fork_commit": 3.0} {
+	for name, want := range map[string]any{
+		"modified_at": "2026-01-01T01:00:00Z", "deleted_at": "2026-01-01T02:00:00Z", "head": 4.0,
+		"records_total": 9.0, "upstream_id": "u", "fork_commit": 3.0,
+	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
 		}

@@ -54,8 +54,10 @@ func TestAProblemHasItsFactsAsClientsSeeThem(t *testing.T) {
 	h := New(Options{Fact: func(fact any) any { return fmt.Sprint("seen ", fact) }})
 	err := fmt.Errorf("commit: %w", fault.Errorf(fault.Conflict, "head_moved", "The head is %d.", 4).With("head", 4))
 	status, fields := h.Problem(err, "r1")
-	want := map[string]any{"type": "about:blank", "title": "Conflict", "status": 409, "detail": "The head is 4.", "code": "head_moved",
-		"request_id": "r1", "head": "seen 4"}
+	want := map[string]any{
+		"type": "about:blank", "title": "Conflict", "status": 409, "detail": "The head is 4.", "code": "head_moved",
+		"request_id": "r1", "head": "seen 4",
+	}
 	if status != 409 || fmt.Sprint(fields) != fmt.Sprint(want) {
 		t.Errorf("%d, %v", status, fields)
 	}
