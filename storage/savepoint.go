@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -212,6 +213,17 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	})
 }
 
+// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment more.
+func (s *Store) isBusy(dataset string) bool {
+	for range 20 {
+		if !s.catalog.IsLocked(dataset) {
+			return false
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return true
+}
+
 // Revert restores the dataset to a savepoint, as one commit. Later savepoints leave the list, as long as that commit
 // stands. While another commit is being made it is refused: what that one does is not to be lost unseen.
 func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (catalog.Commit, error) {
@@ -219,7 +231,7 @@ func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (cat
 	if err != nil {
 		return catalog.Commit{}, err
 	}
-	if s.catalog.IsLocked(dataset) {
+	if s.isBusy(dataset) {
 		return catalog.Commit{}, fault.Errorf(fault.Conflict, "busy",
 			"Another commit is being made. Look at what it changed once it is done, then revert.")
 	}

@@ -30,7 +30,8 @@ func plainRecord(random *rand.Rand, first int) arrow.RecordBatch {
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer b.Release()
-	doubles := []float64{0, math.Copysign(0, -1), 1.5, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, 5e-324, 0.1}
+	// Of the zeros only one: DuckDB's Parquet writer, which parquetOf uses, takes 0.0 and -0.0 for the same dictionary entry.
+	doubles := []float64{math.Copysign(0, -1), 1.5, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, 5e-324, 0.1}
 	texts := []string{"", "x", "NULL", "ü\u2028", "it's", "\x01", "\\", "a\nb", "0"}
 	numbers := []int64{0, -1, math.MaxInt64, math.MinInt64, 7}
 	for i := range 1 + random.IntN(3) {

@@ -80,7 +80,12 @@ func (f *Face) Mount(app *fiber.App) {
 	}
 	first := func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0], http.StatusFound) }
 	app.Get("/manual", first)
-	app.Get("/", first)
+	app.Get("/", func(c *fiber.Ctx) error {
+		if !strings.Contains(c.Get("Accept"), "text/html") {
+			return c.Next() // not a browser: there is nothing
+		}
+		return first(c)
+	})
 }
 
 func serve(app *fiber.App, at string, content file) {

@@ -34,7 +34,9 @@ func get(t *testing.T, target string) *http.Response {
 	}
 	app := fiber.New()
 	face.Mount(app)
-	answer, err := app.Test(httptest.NewRequest("GET", target, nil))
+	request := httptest.NewRequest("GET", target, nil)
+	request.Header.Set("Accept", "text/html,*/*;q=0.8")
+	answer, err := app.Test(request)
 	if err != nil {
 		t.Fatal(err)
 	}
