@@ -26,6 +26,7 @@ type names struct {
 	box     *duck.Conn
 	project int64
 	files   []string // that the tables are read from
+	columns int      // that the tables have
 	views   []view
 	catalog map[string]bool // the tables of the catalog that are there
 	known   Meaning         // what names stand for, if that was settled before
@@ -150,6 +151,7 @@ func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql,
 	if err != nil {
 		return "", "", nil, err
 	}
+	n.columns += len(a.Schema.Columns)
 	if !isDiff {
 		return a.Table(), fmt.Sprint(a.Commit.ID), a.Paths(), nil
 	}
@@ -157,13 +159,14 @@ func (n *names) source(ctx context.Context, d catalog.Dataset, ref string) (sql,
 	if err != nil {
 		return "", "", nil, err
 	}
+	n.columns += len(b.Schema.Columns)
 	sql, _, err = snapshot.Diff(a, b).Records()
 	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), err
 }
 
 // setup is the SQL that makes the views, and has names looked up among them first.
 func (n *names) setup() []string {
-	out := []string{"CREATE SCHEMA " + viewSchema}
+	out := []string{n.store.Sandboxes.Threads(n.columns), "CREATE SCHEMA " + viewSchema}
 	for _, v := range n.views {
 		out = append(out, "CREATE VIEW "+viewSchema+"."+duck.Ident(v.name)+" AS "+v.sql)
 	}

@@ -32,15 +32,15 @@ func TestSlicesNameEachColumnAsOftenInWideRecords(t *testing.T) {
 	perColumn := func(n int) float64 {
 		s, bytes := wideSnapshot(n), 0
 		all := snapshot.Diff(emptySnapshot(s.Schema), s)
-		for _, columns := range inSlices(s.Schema.Stored()) {
-			if len(columns) > sliceColumns {
+		for _, columns := range snapshot.InSlices(s.Schema.Stored()) {
+			if len(columns) > snapshot.SliceColumns {
 				t.Fatalf("a slice of %d columns has %d", n, len(columns))
 			}
 			bytes += len(s.Narrow(columns).Rows(true)) + len(all.Narrow(columns).SideB())
 		}
 		return float64(bytes) / float64(n)
 	}
-	if narrow, wide := perColumn(sliceColumns), perColumn(12*sliceColumns); wide > 1.5*narrow {
-		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow, sliceColumns, wide, 12*sliceColumns)
+	if narrow, wide := perColumn(snapshot.SliceColumns), perColumn(12*snapshot.SliceColumns); wide > 1.5*narrow {
+		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow, snapshot.SliceColumns, wide, 12*snapshot.SliceColumns)
 	}
 }
