@@ -29,7 +29,7 @@ type Comparison struct {
 	EntriesModified    int64             `json:"entries_modified"`
 	TotalEntriesV1     int64             `json:"total_entries_v1"`
 	TotalEntriesV2     int64             `json:"total_entries_v2"`
-	QualityScoreChange float64           `json:"quality_score_change"` // difference of the averages; 0 where either has none
+	QualityScoreChange float64           `json:"quality_score_change"` // of the averages; 0 where either has none
 	CategoriesAdded    []string          `json:"categories_added"`
 	CategoriesRemoved  []string          `json:"categories_removed"`
 	MetadataChanges    map[string]string `json:"metadata_changes"` // key: added, removed, updated or improved
@@ -169,7 +169,8 @@ func parts(version string) (out []int) {
 	return out
 }
 
-// Sentence says the comparison in words, as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score by 5%".
+// Sentence says the comparison in words, as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score
+// by 5%".
 func (s Comparison) Sentence(version string) string {
 	var said []string
 	if s.EntriesAdded > 0 {

@@ -10,7 +10,7 @@ import (
 
 // Insights are what the changes between two versions amount to (seed 000, "Version Comparison and Analysis").
 type Insights struct {
-	GrowthRate        *float64          `json:"growth_rate"`   // entries gained, as a share of those there were; null from none
+	GrowthRate        *float64          `json:"growth_rate"`   // entries gained, as a share of those before; null from none
 	QualityTrend      string            `json:"quality_trend"` // improving, declining, stable or unknown
 	CategoryEvolution CategoryEvolution `json:"category_evolution"`
 	Recommendations   []string          `json:"recommendations"`
@@ -39,7 +39,9 @@ func (s Summary) Insights() Insights {
 	if s.Quality.From != nil && s.Quality.To != nil {
 		out.QualityTrend = trend(s.QualityScoreChange)
 	}
-	out.CategoryEvolution = CategoryEvolution{Added: s.CategoriesAdded, Removed: s.CategoriesRemoved, Changes: map[string]int64{}}
+	out.CategoryEvolution = CategoryEvolution{
+		Added: s.CategoriesAdded, Removed: s.CategoriesRemoved, Changes: map[string]int64{},
+	}
 	for c, n := range s.Categories {
 		if n.From != n.To {
 			out.CategoryEvolution.Changes[c] = n.To - n.From
@@ -103,11 +105,17 @@ func (i *Insights) recommend(s Summary) {
 			i.Recommendations = append(i.Recommendations, fmt.Sprintf(format, args...))
 		}
 	}
-	say(i.QualityTrend == "declining", "The average quality fell by %s%%: look at the records that were added and modified before you use this version.", percent(math.Abs(s.QualityScoreChange)))
-	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was meant.", len(s.CategoriesRemoved), first(s.CategoriesRemoved))
-	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1, "More than a tenth of the entries were removed: keep a backup of the earlier version.")
-	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2, "More than half of the entries were modified: compare by column to see what changed.")
-	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0, "Name the new state with a %s increment: %s.", i.VersionType, i.VersionReason)
+	say(i.QualityTrend == "declining",
+		"The average quality fell by %s%%: look at the records that were added and modified before you use this version.",
+		percent(math.Abs(s.QualityScoreChange)))
+	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was meant.",
+		len(s.CategoriesRemoved), first(s.CategoriesRemoved))
+	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1,
+		"More than a tenth of the entries were removed: keep a backup of the earlier version.")
+	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2,
+		"More than half of the entries were modified: compare by column to see what changed.")
+	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0,
+		"Name the new state with a %s increment: %s.", i.VersionType, i.VersionReason)
 	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified == 0, "The entries are the same: a new version is not needed.")
 }
 

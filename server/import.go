@@ -16,7 +16,7 @@ import (
 type importCmd struct {
 	datasetFlags
 	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON or JSON files, by their endings; .gz and .zst too. Each is a commit."`
-	Mode    string   `help:"append, overwrite, upsert or delete." enum:"append,overwrite,upsert,delete" default:"append"`
+	Mode    string   `help:"append, overwrite, upsert, replace or delete." enum:"append,overwrite,upsert,replace,delete" default:"append"`
 	Message string   `help:"What the commits are for."`
 	Create  bool     `help:"Make the dataset, where it is not there."`
 	Key     []string `help:"With --create: the key columns."`

@@ -15,14 +15,16 @@ import (
 // actionKeys names what every mode is as an action, Noun.verb. A commit of mode schema says itself what it did to a
 // variable.
 var actionKeys = map[catalog.Mode]string{
-	catalog.Append: "Dataset.append", catalog.Overwrite: "Dataset.overwrite", catalog.Upsert: "Dataset.upsert",
+	catalog.Append: "Dataset.append", catalog.Overwrite: "Dataset.overwrite", catalog.Upsert: "Dataset.upsert", catalog.Replace: "Dataset.replace",
 	catalog.Delete: "Dataset.delete", catalog.Rollback: "Dataset.rollback", catalog.Restore: "Dataset.restore",
-	catalog.Edit: "Dataset.edit", catalog.Fork: "Dataset.fork", catalog.Merge: "Dataset.merge", catalog.Schema: "Variable.edit",
+	catalog.Edit: "Dataset.edit", catalog.Fork: "Dataset.fork",
+	catalog.Merge: "Dataset.merge", catalog.Schema: "Variable.edit",
 }
 
 // variableKeys are what a commit of mode schema may be.
 var variableKeys = []string{
-	"Variable.create", "Variable.rename", "Variable.describe", "Variable.retype", "Variable.derive", "Variable.drop", "Variable.edit",
+	"Variable.create", "Variable.rename", "Variable.describe", "Variable.retype", "Variable.derive", "Variable.drop",
+	"Variable.edit",
 }
 
 // ActionKey is what a commit is called as an action.
@@ -101,7 +103,9 @@ func (s *Store) Played(ctx context.Context, dataset string, merge int64) (list [
 }
 
 // Commits lists up to limit commits, newest first, with ids below before.
-func (s *Store) Commits(ctx context.Context, dataset string, before int64, limit int) (list []catalog.Commit, err error) {
+func (s *Store) Commits(
+	ctx context.Context, dataset string, before int64, limit int,
+) (list []catalog.Commit, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Commits(dataset, before, limit); return err })
 	return list, err
 }

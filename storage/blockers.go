@@ -2,57 +2,22 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
-	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
-// sets is what a commit did to the rows: keys and entries.
-type sets struct {
-	commit  catalog.Commit
-	opened  []*catalog.File
-	closed  []*catalog.File
-	columns []int    // field ids of columns that it changed
-	fields  []string // properties that it changed
-
-	first            catalog.Commit           // of a merge, the first that it played; else the commit itself
-	replaces         bool                     // it overwrote or upserted
-	explicit         bool                     // it, or what it undid in the end, changed columns because people said so
-	schemas          map[string]schema.Schema // of its files
-	schemaBefore     schema.Schema            // where columns changed
-	propertiesBefore catalog.Properties       // where fields changed
-	between          *snapshot.Difference     // of a mixed commit: the states before and after it
-}
-
-func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
-
-// isMixed tells whether the commit opened or closed data files together with positions displaced in them, as a restore
-// may. Then its files alone do not tell which rows became live or ceased to be.
-func (c sets) isMixed() bool {
-	data := map[int64]bool{}
-	for _, f := range c.touched() {
-		data[f.ID] = f.Kind == schema.Data
-	}
-	return slices.ContainsFunc(c.touched(), func(f *catalog.File) bool { return snapshot.TargetsAny(f, data) })
-}
-
-// undid tells whether the commit closed what another had opened, or opened what that had closed.
-func (c sets) undid(other sets) bool {
-	common := func(a, b []*catalog.File) bool { return len(snapshot.Without(a, b)) < len(a) }
-	return common(c.closed, other.opened) || common(c.opened, other.closed)
-}
-
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
-func (s *Store) blockers(ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy) (undone sets, followed bool, answer Rollbackable, err error) {
+func (s *Store) blockers(
+	ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy,
+) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
-		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy", "There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
+		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy",
+			"There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
 	}
 	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
 	var later []sets
@@ -64,10 +29,12 @@ func (s *Store) blockers(ctx context.Context, head *snapshot.Snapshot, commit in
 		return undone, false, answer, err
 	}
 	if undone.commit.Mode == catalog.Fork {
-		return undone, false, answer, fault.Errorf(fault.Conflict, "fork_commit", "Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
+		return undone, false, answer, fault.Errorf(fault.Conflict, "fork_commit",
+			"Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
 	}
 	if by := undone.commit.RollbackCommitID; by != 0 {
-		return undone, false, answer, fault.Errorf(fault.Conflict, "already_rolled_back", "Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
+		return undone, false, answer, fault.Errorf(fault.Conflict, "already_rolled_back",
+			"Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
 			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
 	}
 	if len(later) == 0 {
@@ -98,206 +65,13 @@ func (a Rollbackable) explain(commit int64) string {
 	}
 	text := fmt.Sprintf("Commit %d is blocked by commit %s: roll that back first.", commit, list[0])
 	if last := len(list) - 1; last > 0 {
-		text = fmt.Sprintf("Commit %d is blocked by commits %s and %s: roll those back first, in this order.", commit, strings.Join(list[:last], ", "), list[last])
+		text = fmt.Sprintf("Commit %d is blocked by commits %s and %s: roll those back first, in this order.",
+			commit, strings.Join(list[:last], ", "), list[last])
 	}
 	if a.Policy == Stack && safe {
 		text += " They have no record in common: the policy \"records\" allows it."
 	}
 	return text
-}
-
-// standing returns what a commit did, and what the later commits did that stand. A later commit and the rollback that
-// undid it cancel: neither is in the way. A later merge counts as one; what came with the commit in one merge does not.
-func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
-	c, err := tx.Commit(d.ID, commit)
-	if err != nil {
-		return undone, nil, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
-	}
-	if undone, err = s.setsOf(tx, c); err != nil {
-		return undone, nil, err
-	}
-	after, err := tx.CommitsAfter(d.ID, commit)
-	if err != nil {
-		return undone, nil, err
-	}
-	for _, l := range after {
-		inMerge := l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
-		if inMerge || l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
-			continue
-		}
-		did, err := s.setsOf(tx, l)
-		if err != nil {
-			return undone, nil, err
-		}
-		later = append(later, did)
-	}
-	return undone, later, nil
-}
-
-// setsOf reads what a commit did.
-func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
-	out.commit = c
-	if err := out.learn(tx); err != nil {
-		return out, err
-	}
-	if out.isMixed() {
-		if out.between, err = s.statesAround(tx, out.first, c); err != nil {
-			return out, err
-		}
-	}
-	schemaID, propertiesID, err := s.stateBefore(tx, out.first)
-	if err != nil {
-		return out, err
-	}
-	if schemaID != c.SchemaID {
-		after, errAfter := tx.Schema(c.SchemaID)
-		out.schemaBefore, err = tx.Schema(schemaID)
-		if err = errors.Join(err, errAfter); err != nil {
-			return out, err
-		}
-		out.columns = changedColumns(out.schemaBefore, after)
-	}
-	if propertiesID != c.PropertiesID {
-		after, errAfter := tx.Properties(c.PropertiesID)
-		out.propertiesBefore, err = tx.Properties(propertiesID)
-		if err = errors.Join(err, errAfter); err != nil {
-			return out, err
-		}
-		out.fields = changedFields(out.propertiesBefore, after)
-	}
-	return out, nil
-}
-
-// learn reads what the commit, or what it played, opened and closed, and what it is in the end.
-func (c *sets) learn(tx catalog.Tx) (err error) {
-	var played []catalog.Commit
-	if c.commit.Mode == catalog.Merge {
-		if played, err = tx.Played(c.commit.DatasetID, c.commit.ID); err != nil {
-			return err
-		}
-	}
-	c.first = append(played, c.commit)[0]
-	for _, p := range append(played, c.commit) {
-		c.replaces = c.replaces || p.Mode == catalog.Overwrite || p.Mode == catalog.Upsert
-		root, err := rootOf(tx, p)
-		if err != nil {
-			return err
-		}
-		c.explicit = c.explicit || root.Mode == catalog.Schema
-	}
-	opened, errOpened := tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID)
-	closed, errClosed := tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID)
-	if err := errors.Join(errOpened, errClosed); err != nil {
-		return err
-	}
-	c.opened, c.closed = snapshot.Without(opened, closed), snapshot.Without(closed, opened) // one that a merge closed and reopened is as it was
-	c.schemas, err = snapshot.SchemasOf(tx, c.touched())
-	return err
-}
-
-// statesAround is the difference of the states before one commit and after another.
-func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snapshot.Difference, error) {
-	d, err := tx.Dataset(first.DatasetID)
-	if err != nil {
-		return nil, err
-	}
-	before, err := s.snapshot(tx, d, first.Previous)
-	if err != nil {
-		return nil, err
-	}
-	after, err := s.snapshot(tx, d, last.ID)
-	if err != nil {
-		return nil, err
-	}
-	return snapshot.Diff(before, after), nil
-}
-
-// stateBefore returns the documents of the state that a commit was made on.
-func (s *Store) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, propertiesID string, err error) {
-	if c.Previous == 0 {
-		d, err := tx.Dataset(c.DatasetID)
-		return d.SchemaID, d.PropertiesID, err
-	}
-	before, err := tx.Commit(c.DatasetID, c.Previous)
-	return before.SchemaID, before.PropertiesID, err
-}
-
-// changedColumns returns the field ids of the columns that differ between two schemas.
-func changedColumns(a, b schema.Schema) (out []int) {
-	known := make(map[int]bool, len(a.Columns))
-	for _, x := range a.Columns {
-		known[x.ID] = true
-		if y, inB := b.ByID(x.ID); !inB || !reflect.DeepEqual(x, y) {
-			out = append(out, x.ID)
-		}
-	}
-	for _, y := range b.Columns {
-		if !known[y.ID] {
-			out = append(out, y.ID)
-		}
-	}
-	return out
-}
-
-// fields are the properties that an edit can change, by their JSON names.
-var fields = []struct {
-	name string
-	of   func(p *catalog.Properties) any
-	set  func(p *catalog.Properties, from catalog.Properties)
-}{
-	{"name", func(p *catalog.Properties) any { return p.Name }, func(p *catalog.Properties, from catalog.Properties) { p.Name = from.Name }},
-	{"description", func(p *catalog.Properties) any { return p.Description }, func(p *catalog.Properties, from catalog.Properties) { p.Description = from.Description }},
-	{"metadata", func(p *catalog.Properties) any { return p.Metadata }, func(p *catalog.Properties, from catalog.Properties) { p.Metadata = from.Metadata }},
-	{"quality_column", func(p *catalog.Properties) any { return p.QualityColumn }, func(p *catalog.Properties, from catalog.Properties) { p.QualityColumn = from.QualityColumn }},
-	{"category_column", func(p *catalog.Properties) any { return p.CategoryColumn }, func(p *catalog.Properties, from catalog.Properties) { p.CategoryColumn = from.CategoryColumn }},
-}
-
-func changedFields(a, b catalog.Properties) (out []string) {
-	for _, f := range fields {
-		if !reflect.DeepEqual(f.of(&a), f.of(&b)) {
-			out = append(out, f.name)
-		}
-	}
-	return out
-}
-
-// withFields returns p with some of its fields taken from another.
-func withFields(p, from catalog.Properties, names []string) catalog.Properties {
-	for _, f := range fields {
-		if slices.Contains(names, f.name) {
-			f.set(&p, from)
-		}
-	}
-	return p
-}
-
-// overlap is how many records a later commit and the undone one have in common.
-type overlap struct {
-	touched  int64 // either of them in any way
-	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would raise the dead
-	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
-}
-
-func (o overlap) blocks(p Policy, undone, later sets) bool {
-	common := func(a, b []string) bool {
-		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
-	}
-	if common(undone.fields, later.fields) {
-		return true
-	}
-	if undone.explicit && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
-		return true
-	}
-	if len(undone.touched()) == 0 {
-		return false
-	}
-	if later.undid(undone) {
-		return true
-	}
-	if p == Records {
-		return o.touched > 0
-	}
-	return later.replaces || o.undoes > 0 || o.collides > 0
 }
 
 // Policy is when a later commit blocks a rollback (design, section 4).
@@ -315,7 +89,7 @@ type Blocker struct {
 	Overlapping int64 `json:"overlapping_records"`
 }
 
-// Rollbackable tells whether a commit can be undone, and what must be undone first.
+// Rollbackable reports whether a commit can be undone, and what must be undone first.
 type Rollbackable struct {
 	Policy   Policy
 	Blocked  bool

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -73,8 +72,8 @@ func (c *checker) run(ctx context.Context) error {
 	return c.blame(c.checkHead(ctx, conn))
 }
 
-// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of, one
-// that only the reading shows to be damaged, or a schema that the files do not have.
+// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of,
+// one that only the reading shows to be damaged, or a schema that the files do not have.
 func (c *checker) blame(err error) error {
 	var damage *verify.Damage
 	switch {
@@ -124,8 +123,8 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	return err
 }
 
-// checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A merge
-// has done what it played.
+// checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A
+// merge has done what it played.
 func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]int64) error {
 	did, err := c.store.setsOf(tx, k)
 	if err != nil {
@@ -228,95 +227,4 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 		}
 	}
 	return err
-}
-
-// checkLabels checks that every label can be read, those of backups included.
-func (c *checker) checkLabels() error {
-	for object, err := range c.store.blobs.List(c.dataset.ID) {
-		if err != nil {
-			return err
-		}
-		isLabel := strings.Contains(object.Key, "/"+labelsFolder+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
-		if !isLabel {
-			continue
-		}
-		var label any
-		if err := c.store.readJSON(object.Key, &label); isRefusal(err) {
-			return err
-		} else if err != nil {
-			c.found(0, "%s can't be read: %v", object.Key, err)
-		}
-	}
-	return nil
-}
-
-// checkFiles checks every file that ever served the dataset: is it there, and what the catalog says it is.
-func (c *checker) checkFiles(ctx context.Context) error {
-	history, err := c.store.history(ctx, c.head)
-	if err != nil {
-		return err
-	}
-	for _, f := range history.Files() {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if c.seen[f.ID] {
-			continue
-		}
-		c.seen[f.ID] = true
-		if err := c.checkFile(ctx, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *checker) checkFile(ctx context.Context, f *catalog.File) error {
-	err := c.store.verifier.Examine(ctx, verify.File(f), c.deep)
-	var damage *verify.Damage
-	if errors.As(err, &damage) {
-		c.found(f.CommitID, "file %d (%s): %s", f.ID, f.Key, damage.Detail)
-		return nil
-	}
-	return err
-}
-
-// checkHead checks the live rows: every displaced position lies in a live file, once, and no key is there twice.
-func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
-	head := c.head.Commit.ID
-	rows := map[int64]int64{}
-	for _, f := range c.head.Data {
-		rows[f.ID] = f.Rows
-	}
-	for _, r := range c.head.Rollbacks {
-		for target, n := range r.Targets {
-			if have, live := rows[target]; !live || n > have {
-				c.found(head, "rollback file %d displaces %d rows of file %d, which has %d live", r.ID, n, target, have)
-			}
-		}
-	}
-	if len(c.problems) > 0 {
-		return nil // the rows can't be trusted
-	}
-	if len(c.head.Rollbacks) > 0 {
-		var twice int64
-		if err := conn.Row(ctx, "SELECT count(*) FROM (SELECT _file, _pos FROM "+c.head.ReadFiles(c.head.Rollbacks)+" GROUP BY ALL HAVING count(*) > 1)", &twice); err != nil {
-			return err
-		}
-		if twice > 0 {
-			c.found(head, "%d positions are displaced twice", twice)
-		}
-	}
-	var total, keys int64
-	key := keyList(c.head.Schema.KeyColumns())
-	if err := conn.Row(ctx, "SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM ("+c.head.Rows(false)+") GROUP BY "+key+")", &total, &keys); err != nil {
-		return err
-	}
-	if total != c.head.Total() {
-		c.found(head, "%d records are live; the commit says %d", total, c.head.Total())
-	}
-	if keys != total {
-		c.found(head, "%d records share their key with another", total-keys)
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"rowback/storage/catalog"
@@ -13,7 +14,7 @@ import (
 // Change is records in a mode (design, section 3).
 type Change struct {
 	Request
-	Mode   catalog.Mode // append, overwrite, upsert or delete
+	Mode   catalog.Mode // append, overwrite, upsert, replace or delete
 	Upload intake.Upload
 	Where  string // delete: a SQL condition, instead of an upload
 }
@@ -34,11 +35,13 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 		err = w.append(ctx, c.Upload)
 	case catalog.Overwrite, catalog.Upsert:
 		err = w.replace(ctx, c.Upload)
+	case catalog.Replace:
+		err = w.become(ctx, c.Upload)
 	case catalog.Delete:
 		err = w.delete(ctx, c)
 	default:
 		err = fault.Errorf(fault.Invalid, "unknown_mode",
-			"There is no mode %q. A mode is append, overwrite, upsert or delete.", fault.Clip(string(c.Mode)))
+			"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
 	}
 	if err != nil {
 		return catalog.Commit{}, err
@@ -160,4 +163,31 @@ func (s *Store) remember(w *work) {
 	head := w.leaves()
 	head.Dataset.Head, head.Dataset.Name = w.commit.ID, w.properties.Name
 	s.heads.put(head)
+}
+
+// reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not
+// to be refused for it.
+func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
+	d, name := w.head.Dataset, w.properties.Name
+	if w.creates == nil && name == d.Name || d.IsNamesake {
+		return func() {}, nil
+	}
+	unlock, err = w.store.catalog.Lock(ctx, nameLock(d.ProjectID, name))
+	if err != nil {
+		return nil, err
+	}
+	err = w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		other, err := tx.DatasetByName(d.ProjectID, name)
+		if errors.Is(err, catalog.ErrNotFound) || err == nil && other.ID == d.ID {
+			return nil
+		}
+		if err == nil {
+			err = taken(name)
+		}
+		return err
+	})
+	if err != nil {
+		unlock()
+	}
+	return unlock, err
 }

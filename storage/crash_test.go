@@ -155,6 +155,7 @@ var acts = map[string]act{
 	"append":    committing(catalog.Append, `[{"id":70,"x":"a"}]`),
 	"overwrite": committing(catalog.Overwrite, `[{"id":1,"x":"over"},{"id":71,"x":"new"}]`),
 	"upsert":    committing(catalog.Upsert, `[{"id":1,"x":"up"},{"id":72,"z":true}]`),
+	"replace":   committing(catalog.Replace, `[{"id":1,"x":"whole"},{"id":73,"x":"new"}]`),
 	"delete":    committing(catalog.Delete, `[{"id":1},{"id":2}]`),
 	"large append": func(ctx context.Context, b *bench, w world) error {
 		_, err := b.try(w.d, catalog.Append, intake.CSV, many)

@@ -90,8 +90,14 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := catalog.Dataset{ID: cmp.Or(n.ID, s.options.NewID()), IsNamesake: namesake, FamilyID: s.options.NewID(), ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now()}
-	p := catalog.Properties{Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn}
+	d := catalog.Dataset{
+		ID: cmp.Or(n.ID, s.options.NewID()), IsNamesake: namesake, FamilyID: s.options.NewID(),
+		ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now(),
+	}
+	p := catalog.Properties{
+		Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn,
+		CategoryColumn: n.CategoryColumn,
+	}
 	if p.Metadata == nil {
 		p.Metadata = catalog.Metadata{}
 	}

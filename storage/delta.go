@@ -32,7 +32,9 @@ func (s *Store) UpstreamDelta(ctx context.Context, fork string) (Delta, error) {
 	})
 }
 
-func (s *Store) delta(ctx context.Context, fork string, actions func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error)) (out Delta, err error) {
+func (s *Store) delta(
+	ctx context.Context, fork string, actions func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error),
+) (out Delta, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, fork)
 		if err != nil {

@@ -19,7 +19,8 @@ import (
 // deriveTypes finds the types of the derived columns, if the columns that they are derived from are not what they were.
 // A derivation that has no type any more refuses the commit.
 func (w *work) deriveTypes(ctx context.Context) error {
-	if !slices.ContainsFunc(w.schema.Columns, schema.Column.Derived) || derivationInputs(w.schema) == derivationInputs(w.bound) {
+	some := slices.ContainsFunc(w.schema.Columns, schema.Column.Derived)
+	if !some || derivationInputs(w.schema) == derivationInputs(w.bound) {
 		return nil
 	}
 	for _, c := range w.schema.Columns {

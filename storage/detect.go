@@ -13,7 +13,8 @@ import (
 // (the postcode 01234) stays text.
 var candidates = []schema.Type{
 	schema.Of(schema.Null), schema.Of(schema.Bigint), schema.DecimalOf(38, 0), schema.Of(schema.Double),
-	schema.DecimalOf(38, 2), schema.DecimalOf(38, 4), schema.DecimalOf(38, 9), schema.DecimalOf(38, 18), schema.DecimalOf(38, 28), schema.DecimalOf(38, 37),
+	schema.DecimalOf(38, 2), schema.DecimalOf(38, 4), schema.DecimalOf(38, 9), schema.DecimalOf(38, 18),
+	schema.DecimalOf(38, 28), schema.DecimalOf(38, 37),
 	schema.Of(schema.Boolean), schema.Of(schema.Date), schema.Of(schema.Timestamp), schema.Of(schema.TimestampTZ),
 }
 
@@ -84,7 +85,7 @@ const (
 )
 
 // find names the types of offered columns: what the format says, or, for CSV, the first candidate that takes every
-// value. A sample tells which that may be, one pass over all records whether it is.
+// value. A sample reports which that may be, one pass over all records whether it is.
 func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, error) {
 	out := make([]schema.Type, len(columns))
 	if len(columns) == 0 || f.upload.Format != intake.CSV {
@@ -182,6 +183,11 @@ func firstQuery(columns []int, relation string) string {
 	for i, t := range candidates {
 		cases[i] = fmt.Sprintf("WHEN bool_and(v IS NULL OR coalesce(%s, false)) THEN %d", detects("v", t), i)
 	}
-	return fmt.Sprintf("SELECT k, CASE %s ELSE %d END, count(_n) FROM (SELECT unnest([%s]) AS v, unnest(range(%d)) AS k, _n FROM (%s)) GROUP BY k",
-		strings.Join(cases, " "), len(candidates), strings.Join(names, ", "), len(columns), relation)
+	return duck.Fill(firstOf, duck.Parts{
+		"cases": strings.Join(cases, " "), "none": len(candidates),
+		"columns": strings.Join(names, ", "), "count": len(columns), "records": relation,
+	})
 }
+
+const firstOf = `SELECT k, CASE {cases} ELSE {none} END, count(_n)
+	FROM (SELECT unnest([{columns}]) AS v, unnest(range({count})) AS k, _n FROM ({records})) GROUP BY k`

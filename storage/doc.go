@@ -1,15 +1,15 @@
 // Package storage is the store: datasets whose every change is a commit that can be undone, compared and read again.
 //
-// A store is a directory. Its objects are immutable files and the log of what happened; its catalog is their index, which a
-// start brings up to what the objects tell. A change becomes visible in one transaction of the catalog, after everything
-// that it wrote is on the disk. The layout, the formats and what a start does are in README.md.
+// A store is a directory. Its objects are immutable files and the log of what happened; its catalog is their index,
+// which a start brings up to what the objects tell. A change becomes visible in one transaction of the catalog, after
+// everything that it wrote is on the disk. The layout, the formats and what a start does are in README.md.
 //
 // # Words
 //
-//	commit        one atomic change of a dataset: the files that it opens and closes, and what is known of the dataset after it
+//	commit        one atomic change of a dataset: the files that it opens and closes, and what the dataset is after it
 //	data file     rows that a commit wrote, each tagged with it (_commit)
 //	rollback file rows that a commit displaced, as they were, each with the place where it lay (_file, _pos)
-//	entry         that a file serves a dataset from one commit until another; which files are live follows from the entries
+//	entry         that a file serves a dataset from one commit until another: which files are live follows from that
 //	state         what a dataset is as of one commit; with its live files, a snapshot (package snapshot)
 //	ref           what names a state: head, a commit id, a version, a savepoint, a time
 //	family        a dataset and its forks: they share files, row numbers and column ids
@@ -43,8 +43,8 @@
 // # What proves it
 //
 //	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
-//	history_test.go, family_test.go       random histories and fork families against a model in memory, from printed seeds
-//	golden_commits_test.go                a store of an earlier program reads as it did, and is made anew to the same bytes
+//	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
+//	golden_commits_test.go                a store of an earlier program reads as it did, and comes out in the same bytes
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
 //	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse
 package storage

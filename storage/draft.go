@@ -28,7 +28,9 @@ type draft struct {
 
 // draftOn is a draft that changes nothing.
 func draftOn(head *snapshot.Snapshot) draft {
-	return draft{head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, marks: map[int64]int64{}}
+	return draft{
+		head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, marks: map[int64]int64{},
+	}
 }
 
 // setParam records what a commit was asked to do, or what came of it.

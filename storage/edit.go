@@ -38,24 +38,26 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 }
 
 // tellEdit records which properties the commit changed, as they are after it.
-func (w *work) tellEdit(before catalog.Properties) {
-	after := w.properties
+func (d *draft) tellEdit(before catalog.Properties) {
+	after := d.properties
 	for _, p := range []struct{ name, before, after string }{
 		{"name", before.Name, after.Name}, {"description", before.Description, after.Description},
-		{"quality_column", before.QualityColumn, after.QualityColumn}, {"category_column", before.CategoryColumn, after.CategoryColumn},
+		{"quality_column", before.QualityColumn, after.QualityColumn},
+		{"category_column", before.CategoryColumn, after.CategoryColumn},
 	} {
 		if p.before != p.after {
-			w.setParam(p.name, p.after)
+			d.setParam(p.name, p.after)
 		}
 	}
 	if !reflect.DeepEqual(before.Metadata, after.Metadata) {
-		w.setParam("metadata", after.Metadata)
+		d.setParam("metadata", after.Metadata)
 	}
 }
 
 func (e Edit) apply(p *catalog.Properties) {
 	for field, value := range map[*string]*string{
-		&p.Name: e.Name, &p.Description: e.Description, &p.QualityColumn: e.QualityColumn, &p.CategoryColumn: e.CategoryColumn,
+		&p.Name: e.Name, &p.Description: e.Description,
+		&p.QualityColumn: e.QualityColumn, &p.CategoryColumn: e.CategoryColumn,
 	} {
 		if value != nil {
 			*field = *value

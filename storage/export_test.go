@@ -1,6 +1,12 @@
 package storage
 
-import "slices"
+import (
+	"io"
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
+)
 
 // ReaderRequests is how many requests reader processes have been sent, once what they were given is back.
 func (s *Store) ReaderRequests() int64 {
@@ -23,4 +29,27 @@ func Parts(n int) (sizes []int) {
 // MostColumns is how many columns a statement on an upload tests, and how many it writes, at most.
 func (s *Store) MostColumns() (tested, written int) {
 	return slices.Max(Parts(10_000)), s.sliceColumns()
+}
+
+// Redescribed returns a commit's description as it is stored, and as what it says is described again.
+func (s *Store) Redescribed(d catalog.Dataset, commit int64) (stored, again []byte, err error) {
+	key := commitKey(d.ID, commit) + "/" + descriptionFile
+	in, err := s.blobs.Open(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	if stored, err = io.ReadAll(in); err != nil {
+		return nil, nil, err
+	}
+	m, err := s.readManifest(d.ID, commit)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := m.publication(snapshot.State{Dataset: d})
+	if err != nil {
+		return nil, nil, err
+	}
+	again, err = sealed(p.describe())
+	return stored, again, err
 }

@@ -81,7 +81,7 @@ func (f *family) step() {
 	case n < 6:
 		f.doAppend(d)
 	case n < 12:
-		f.doReplace(d, []catalog.Mode{catalog.Overwrite, catalog.Upsert}[f.rng.IntN(2)])
+		f.doReplace(d, []catalog.Mode{catalog.Overwrite, catalog.Overwrite, catalog.Upsert, catalog.Upsert, catalog.Replace}[f.rng.IntN(5)])
 	case n < 14:
 		f.doDelete(d)
 	case n < 17:
@@ -196,13 +196,16 @@ func (f *family) appendNumbered(d *member) {
 
 func (f *family) doReplace(d *member, mode catalog.Mode) {
 	keys := f.someKeys(5)
-	records := f.records(d, keys, mode == catalog.Overwrite)
+	records := f.records(d, keys, mode != catalog.Upsert)
 	c, err := f.try(d.id, mode, "json", f.body(records, keys))
 	if f.refusedOdd(d, records, err) {
 		return
 	}
 	f.must(err)
 	added, displaced := map[int64]*row{}, map[int64]*row{}
+	if mode == catalog.Replace {
+		displaced = maps.Clone(d.head())
+	}
 	for _, k := range keys {
 		f.lastID = max(f.lastID, k)
 		old, after := d.head()[k], clean(records[k])
@@ -210,6 +213,7 @@ func (f *family) doReplace(d *member, mode catalog.Mode) {
 			after = merged(old.values, records[k])
 		}
 		if old != nil && reflect.DeepEqual(old.values, after) {
+			delete(displaced, k)
 			continue
 		}
 		added[k] = &row{key: k, tag: c.ID, values: after}

@@ -27,15 +27,16 @@ func (w *work) readFew(ctx context.Context, in *incoming, records reading) (done
 	decoded, ok := records.Records.(intake.Decoded)
 	ok = ok && in.asOffered()
 	if w.commit.Mode == catalog.Append && !in.has(schema.RowID) {
+		var batch arrow.RecordBatch
 		if ok {
-			in.batch, err = w.assemble(in, decoded)
+			batch, err = w.assemble(in, decoded)
 		} else {
-			in.batch, err = records.few(ctx, in.want(w.commit.Mode), func(from string) string { return w.dataRows(in, from) })
+			batch, err = records.few(ctx, in.want(w.commit.Mode), func(from string) string { return w.dataRows(in, from) })
 		}
-		if in.batch != nil {
-			in.rows = in.batch.NumRows()
+		if batch != nil {
+			in.kept, in.rows = keptBatch{batch}, batch.NumRows()
 		}
-		return in.batch != nil, err
+		return batch != nil, err
 	}
 	if ok && w.commit.Mode != catalog.Append {
 		if done, err := w.readLiteral(in, decoded); done || err != nil {
@@ -60,14 +61,14 @@ func (w *work) readTable(ctx context.Context, in *incoming, records reading) (do
 	if in.texts = in.keepsText(w.commit.Mode); in.texts {
 		add("_json", "_json", schema.Of(schema.Varchar))
 	}
-	in.relation = "incoming"
+	in.kept = &keptTable{}
 	check := func(batch arrow.RecordBatch) error { return checkBatch(in.doubtful(), in.inTable(batch)) }
 	query := func(from string) string { return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")" }
-	in.rows, err = w.table(ctx, records, in.want(w.commit.Mode), in.relation, query, columns, check)
+	in.rows, err = w.table(ctx, records, in.want(w.commit.Mode), incomingTable, query, columns, check)
 	return err == nil, err
 }
 
-// asOffered tells whether every column takes the records' values as they are.
+// asOffered reports whether every column takes the records' values as they are.
 func (in *incoming) asOffered() bool {
 	for _, c := range in.columns {
 		if o := in.offered[c.from].Type; o.Name != schema.Null && !o.Equal(c.Type) {
@@ -118,11 +119,11 @@ func int64s(n int, first, step int64) arrow.Array {
 
 // checkFew makes sure that the records of a batch have keys of their own that are not live. What is plain to see is
 // found here; else the same statements check as for many records.
-func (w *work) checkFew(ctx context.Context, in *incoming) error {
-	if w.distinctKeys(in, w.inBatch(in.batch)) && len(w.liveIn(in.bounds).Data) == 0 {
+func (w *work) checkFew(ctx context.Context, in *incoming, batch arrow.RecordBatch) error {
+	if w.distinctKeys(in, w.inBatch(batch)) && len(w.liveIn(in.bounds).Data) == 0 {
 		return nil
 	}
-	if err := w.keyTable(ctx, in); err != nil {
+	if err := w.keyTable(ctx, in, batch); err != nil {
 		return err
 	}
 	if err := w.checkKeys(ctx, in); err != nil {
@@ -131,13 +132,14 @@ func (w *work) checkFew(ctx context.Context, in *incoming) error {
 	return w.checkNew(ctx, in)
 }
 
-// distinctKeys tells whether every record surely has a key of its own, and finds the bounds of the keys. at returns the
-// values of a column that came.
-func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
-	key := w.schema.KeyColumns()
+// distinctKeys reports whether every record surely has a key of its own, and finds the bounds of the keys. at returns
+// the values of a column that came.
+func (d *draft) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
+	key := d.schema.KeyColumns()
 	for _, c := range key {
-		if !in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || c.Type.Name == schema.Double || c.Type.Name == schema.Float {
-			return false // 0 and -0 are one key
+		floats := c.Type.Name == schema.Double || c.Type.Name == schema.Float // 0 and -0 are one key
+		if !in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || floats {
+			return false
 		}
 	}
 	seen := map[string]bool{}
@@ -153,21 +155,12 @@ func (w *work) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 	return len(seen) == int(in.rows)
 }
 
-// inBatch returns the values of a column in the rows of a data file.
-func (w *work) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
-	at := map[int]int{}
-	for i, c := range w.schema.Stored() {
-		at[c.ID] = i
-	}
-	return func(id int) arrow.Array { return batch.Column(at[id]) }
-}
-
 // literalRows is up to how many records are written into the statement that needs them, instead of into a table.
 const literalRows = 16
 
 // readLiteral makes records part of the statements that read them. ok is false where they are too many, or have values
 // that SQL has no plain literals for, or keys that have to be looked at.
-func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
+func (d *draft) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
 	came, err := decoded.Batch()
 	if came == nil {
 		return false, err
@@ -175,11 +168,11 @@ func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err e
 	defer came.Release()
 	in.rows = came.NumRows()
 	at := func(id int) arrow.Array { return came.Column(in.columns[in.index(id)].from) }
-	if in.rows == 0 || in.rows > literalRows || !w.distinctKeys(in, at) {
+	if in.rows == 0 || in.rows > literalRows || !d.distinctKeys(in, at) {
 		return false, nil
 	}
 	rows := make([][]string, in.rows)
-	texts := in.keepsText(w.commit.Mode)
+	texts := in.keepsText(d.commit.Mode)
 	for row := range rows {
 		values := make([]string, 0, len(in.columns)+2)
 		for _, c := range in.columns {
@@ -195,35 +188,12 @@ func (w *work) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err e
 		}
 		rows[row] = values
 	}
-	in.values, in.texts = rows, texts
-	in.relation = in.literal(in.dataset())
+	in.kept, in.texts = keptValues(rows), texts
 	in.checked, in.filled = true, map[int]bool{}
 	for _, c := range in.columns {
 		in.filled[c.ID] = at(c.ID).NullN() == 0
 	}
 	return true, nil
-}
-
-// literal is the SQL of records that are part of it, with some of the columns that came.
-func (in *incoming) literal(came []schema.Column) string {
-	var names []string
-	var at []int
-	for _, c := range came {
-		names, at = append(names, schema.ColumnName(c.ID)), append(at, in.index(c.ID))
-	}
-	names, at = append(names, "_n"), append(at, len(in.columns))
-	if in.texts {
-		names, at = append(names, "_json"), append(at, len(in.columns)+1)
-	}
-	rows := make([]string, len(in.values))
-	for row, values := range in.values {
-		some := make([]string, len(at))
-		for i, k := range at {
-			some[i] = values[k]
-		}
-		rows[row] = "(" + strings.Join(some, ", ") + ")"
-	}
-	return fmt.Sprintf("(SELECT * FROM (VALUES %s) v(%s))", strings.Join(rows, ", "), strings.Join(names, ", "))
 }
 
 // literal writes a value in SQL.
@@ -250,7 +220,7 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 }
 
 // keyTable makes the table incoming with the keys of a batch.
-func (w *work) keyTable(ctx context.Context, in *incoming) error {
+func (w *work) keyTable(ctx context.Context, in *incoming, rows arrow.RecordBatch) error {
 	var fields []arrow.Field
 	var arrays []arrow.Array
 	var columns []schema.Column
@@ -258,7 +228,7 @@ func (w *work) keyTable(ctx context.Context, in *incoming) error {
 		if !w.schema.IsKey(c.ID) || !in.has(c.ID) {
 			continue
 		}
-		a := in.batch.Column(i)
+		a := rows.Column(i)
 		fields = append(fields, arrow.Field{Name: schema.ColumnName(c.ID), Type: a.DataType(), Nullable: true})
 		arrays = append(arrays, a)
 		columns = append(columns, schema.Column{Name: schema.ColumnName(c.ID), Type: c.Type})
@@ -268,6 +238,5 @@ func (w *work) keyTable(ctx context.Context, in *incoming) error {
 	columns = append(columns, schema.Column{Name: "_n", Type: schema.Of(schema.Bigint)})
 	batch := array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, in.rows)
 	defer batch.Release()
-	in.relation = "incoming"
-	return w.tableOf(ctx, in.relation, batch, columns)
+	return w.tableOf(ctx, incomingTable, batch, columns)
 }

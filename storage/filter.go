@@ -22,12 +22,16 @@ func (s *Store) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool,
 
 // OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is
 // derived, it is a sandbox.
-func (s *Store) OpenTable(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column) (conn *duck.Conn, from string, err error) {
+func (s *Store) OpenTable(
+	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column,
+) (conn *duck.Conn, from string, err error) {
 	return s.openTable(ctx, snap, columns, nil)
 }
 
 // openTable is OpenTable where files may be touched too.
-func (s *Store) openTable(ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, files []string) (conn *duck.Conn, from string, err error) {
+func (s *Store) openTable(
+	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, files []string,
+) (conn *duck.Conn, from string, err error) {
 	if slices.ContainsFunc(columns, schema.Column.Derived) {
 		conn, err = s.Filter(ctx, snap, false, files)
 		return conn, "records", err

@@ -51,7 +51,9 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 }
 
 // forkPoint is the state of a dataset that a fork starts with, and a name for it that is free.
-func (s *Store) forkPoint(ctx context.Context, upstream string, n NewFork) (from *snapshot.Snapshot, name string, err error) {
+func (s *Store) forkPoint(
+	ctx context.Context, upstream string, n NewFork,
+) (from *snapshot.Snapshot, name string, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := s.dataset(tx, upstream)
 		if err != nil {
@@ -86,7 +88,9 @@ func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, erro
 // newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the
 // ref.
 func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFork) (*birth, error) {
-	made, err := s.newCreation(ctx, NewDataset{ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake})
+	made, err := s.newCreation(ctx, NewDataset{
+		ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake,
+	})
 	if err != nil {
 		return nil, err
 	}

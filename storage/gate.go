@@ -26,17 +26,18 @@ func checkType(name string, t schema.Type) error {
 // CheckDepth refuses JSON that many readers could not read when it is given back: it is too deep.
 func CheckDepth(body []byte) error {
 	if gate.Depth(body) > gate.MaxJSONDepth {
-		return fault.Errorf(fault.Malformed, "malformed_json", "The JSON has more than %d arrays and objects inside one another.", gate.MaxJSONDepth)
+		return fault.Errorf(fault.Malformed, "malformed_json",
+			"The JSON has more than %d arrays and objects inside one another.", gate.MaxJSONDepth)
 	}
 	return nil
 }
 
 // checkValues makes sure that every incoming value can be read once it is stored. It reads what is to be stored, so
-// what DuckDB has made of the values is checked, too. Only columns whose type has values that can't be stored are looked
-// at; JSON that is kept as it came was decoded strictly.
+// what DuckDB has made of the values is checked, too. Only columns whose type has values that can't be stored are
+// looked at; JSON that is kept as it came was decoded strictly.
 func (w *work) checkValues(ctx context.Context, in *incoming) error {
-	if in.batch != nil {
-		return checkBatch(in.doubtful(), w.inBatch(in.batch))
+	if batch, ok := in.kept.(keptBatch); ok {
+		return checkBatch(in.doubtful(), w.inBatch(batch))
 	}
 	return w.checkRelation(ctx, in.of, in.doubtful())
 }
@@ -57,9 +58,11 @@ func (in *incoming) inTable(batch arrow.RecordBatch) func(id int) arrow.Array {
 	return func(id int) arrow.Array { return batch.Column(in.index(id)) }
 }
 
-// checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n: relation is its SQL
-// with no more than some of the columns.
-func (w *work) checkRelation(ctx context.Context, relation func([]schema.Column) string, columns []schema.Column) error {
+// checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n: relation is its
+// SQL with no more than some of the columns.
+func (w *work) checkRelation(
+	ctx context.Context, relation func([]schema.Column) string, columns []schema.Column,
+) error {
 	for some := range slices.Chunk(columns, partColumns) {
 		all, err := w.beyondEnds(ctx, relation(some), some)
 		if err != nil {
@@ -79,7 +82,9 @@ func whole(format string, args ...any) func([]schema.Column) string {
 }
 
 // beyondEnds leaves out the columns whose least and greatest value show that all can be stored.
-func (w *work) beyondEnds(ctx context.Context, relation string, columns []schema.Column) (rest []schema.Column, err error) {
+func (w *work) beyondEnds(
+	ctx context.Context, relation string, columns []schema.Column,
+) (rest []schema.Column, err error) {
 	var ends []string
 	var ordered []schema.Column
 	for _, c := range columns {
@@ -164,6 +169,8 @@ func firstUnstorable(t schema.Type, a arrow.Array) (i int, why string) {
 
 // unstorable refuses a value; record is its record's number from 0.
 func unstorable(c schema.Column, record int64, why string) error {
-	return fault.Errorf(fault.Invalid, "unstorable_value", "Column %q (%s) has in record %d %s. Correct or convert it, and send the records again.", c.Name, c.Type, record+1, why).
+	return fault.Errorf(fault.Invalid, "unstorable_value",
+		"Column %q (%s) has in record %d %s. Correct or convert it, and send the records again.",
+		c.Name, c.Type, record+1, why).
 		With("column", c.Name).With("record", record+1)
 }

@@ -266,6 +266,33 @@ func TestTheSameCommitsGiveTheSameBytes(t *testing.T) {
 	}
 }
 
+// What a description says of a commit is all that the commit is: described again, it is the same.
+func TestACommitIsWhatItsDescriptionSays(t *testing.T) {
+	dir, _ := unpackStore(t, goldenStore)
+	g := golden{reopen(t, dir, storage.Options{})}
+	described := 0
+	states, err := g.Datasets(context.Background(), catalog.DatasetFilter{Limit: 1000})
+	g.must(err)
+	for _, s := range states {
+		actions, err := g.Actions(context.Background(), s.Dataset.ID, storage.ActionFilter{})
+		g.must(err)
+		for _, c := range actions {
+			stored, again, err := g.Redescribed(s.Dataset, c.ID)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // it was inherited from the upstream, or a merge played it
+			}
+			g.must(err)
+			described++
+			if !bytes.Equal(stored, again) {
+				t.Errorf("commit %d (%s): %s", c.ID, c.Mode, firstDifference(string(again), string(stored)))
+			}
+		}
+	}
+	if described < 30 {
+		t.Errorf("only %d commits have a description", described)
+	}
+}
+
 // makeGolden makes the golden store in a new folder.
 func makeGolden(t *testing.T) (dir string) {
 	t.Helper()

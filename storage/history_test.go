@@ -174,6 +174,8 @@ func (m *model) step() {
 		m.doReplace(catalog.Overwrite)
 	case n < 10:
 		m.doReplace(catalog.Upsert)
+	case n < 11:
+		m.doWhole()
 	case n < 12:
 		m.doDelete()
 	case n < 18:
@@ -260,6 +262,47 @@ func (m *model) doReplace(mode catalog.Mode) {
 	}
 }
 
+// doWhole replaces all records by most of them, some changed, and a few more.
+func (m *model) doWhole() {
+	keys := m.keys(2)
+	for _, k := range slices.Sorted(maps.Keys(m.head())) {
+		if m.rng.IntN(6) > 0 && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	records := map[int64]map[string]any{}
+	for _, k := range keys {
+		records[k] = m.someValues(true)
+		if old := m.head()[k]; old != nil && m.rng.IntN(4) > 0 {
+			records[k] = maps.Clone(old.values)
+		}
+	}
+	c, err := m.try(m.dataset, catalog.Replace, "json", m.body(records, keys))
+	m.must(err)
+	added, displaced := map[int64]*row{}, maps.Clone(m.head())
+	for _, k := range keys {
+		m.lastID = max(m.lastID, k)
+		old, after := m.head()[k], clean(records[k])
+		if old != nil && reflect.DeepEqual(old.values, after) {
+			delete(displaced, k)
+			continue
+		}
+		added[k] = &row{key: k, tag: c.ID, values: after}
+	}
+	modified, gone := 0, 0
+	for k := range displaced {
+		if added[k] != nil {
+			modified++
+		} else {
+			gone++
+		}
+	}
+	m.record(c, added, displaced)
+	if c.Added != int64(len(added)-modified) || c.Modified != int64(modified) || c.Removed != int64(gone) {
+		m.Errorf("replace: %s; the model added %d, changed %d and removed %d", counts(c), len(added)-modified, modified, gone)
+	}
+}
+
 func (m *model) doDelete() {
 	displaced := map[int64]*row{}
 	var c catalog.Commit
@@ -320,7 +363,7 @@ func blocks(p storage.Policy, undone, later *change) bool {
 	}
 	sameRow := func(x, y *row) bool { return x == y }
 	sameKey := func(x, y *row) bool { return true }
-	return later.mode == catalog.Overwrite || later.mode == catalog.Upsert ||
+	return slices.Contains([]catalog.Mode{catalog.Overwrite, catalog.Upsert, catalog.Replace}, later.mode) ||
 		share(later.displaced, undone.added, sameRow) || share(later.added, undone.displaced, sameKey)
 }
 

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -17,25 +14,17 @@ import (
 // incoming is the records of an upload, fitted to the dataset and readable as often as needed.
 type incoming struct {
 	fitted
-	upload   intake.Upload
-	offered  []intake.Offered
-	relation string // SQL: the columns that came, by field id, then _n: the record's number from 0
-	rows     int64
-	brought  int64             // the greatest _id that came with a record
-	bounds   *catalog.Bounds   // of the first key column
-	checked  bool              // every record has a key of its own
-	filled   map[int]bool      // columns of which every record has a value, where that is known
-	values   [][]string        // in SQL: each record's columns, then _n and, where it is kept, _json, if they are few
-	inFile   bool              // they lie in a file
-	texts    bool              // each has its own text, as _json
-	fields   bool              // the table fields lists the fields that each has
-	path     string            // where the records lie as a data file of this commit, if they do
-	sum      <-chan fileSum    // of that file, where it is to become one of the commit's
-	batch    arrow.RecordBatch // the records as the rows of such a file, if they are few
+	kept    kept
+	upload  intake.Upload
+	offered []intake.Offered
+	rows    int64
+	brought int64           // the greatest _id that came with a record
+	bounds  *catalog.Bounds // of the first key column
+	checked bool            // every record has a key of its own
+	filled  map[int]bool    // columns of which every record has a value, where that is known
+	texts   bool            // each record's own text is kept, as _json
+	fields  bool            // the table fields lists the fields that each has
 }
-
-// tinyUpload is up to how many bytes an upload is kept in memory, or in a temporary table, instead of a file.
-const tinyUpload = intake.Tiny
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
@@ -85,9 +74,9 @@ func (w *work) keep(ctx context.Context, in *incoming, records reading) error {
 const maxRowID = 1 << 62
 
 // checkRowIDs looks at the _id values that records bring: those that the server gives come after them.
-func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
+func (d *draft) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
 	expr, ok := in.present(schema.RowID)
-	if !ok || w.schema.Keyed() || w.commit.Mode == catalog.Delete {
+	if !ok || d.schema.Keyed() || d.commit.Mode == catalog.Delete {
 		return nil
 	}
 	i := in.index(schema.RowID)
@@ -100,11 +89,14 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) e
 	}
 	defer release()
 	var least, greatest int64
-	if err := records.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from), &least, &greatest); err != nil {
+	query := fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from)
+	if err := records.conn.Row(ctx, query, &least, &greatest); err != nil {
 		return records.Explain(err)
 	}
 	if least < 0 || greatest > maxRowID {
-		return fault.Errorf(fault.Invalid, "row_id_range", "The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.", schema.RowColumn, least, greatest, int64(maxRowID))
+		return fault.Errorf(fault.Invalid, "row_id_range",
+			"The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.",
+			schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	in.brought = greatest
 	return nil
@@ -124,7 +116,7 @@ func (f *family) nextField() int {
 	return int(f.lastField.Add(1))
 }
 
-// keepsText tells whether each record's own text is needed later: to tell an absent field from a null one.
+// keepsText reports whether each record's own text is needed later: to tell an absent field from a null one.
 func (in *incoming) keepsText(mode catalog.Mode) bool {
 	return mode == catalog.Upsert && (in.upload.Format == intake.JSON || in.upload.Format == intake.NDJSON)
 }
@@ -155,59 +147,19 @@ func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err
 	if err != nil {
 		return err
 	}
-	text := in.keepsText(w.commit.Mode)
-	if text {
+	if in.texts = in.keepsText(w.commit.Mode); in.texts {
 		spec.Columns = append(spec.Columns, schema.Column{ID: textID, Name: "_json", Type: schema.Of(schema.Varchar)})
 	}
-	in.path, in.inFile, in.texts = w.store.blobs.Scratch("incoming.parquet"), true, text
-	if in.rows, err = w.copyIn(ctx, in, records, spec); err != nil {
-		w.store.removeWritten(in.path)
+	file := &keptFile{path: w.store.blobs.Scratch("incoming.parquet")}
+	if in.rows, err = w.copyIn(ctx, in, records, spec, file.path); err != nil {
+		w.store.removeWritten(file.path)
 		return records.Explain(err)
 	}
 	if w.commit.Mode == catalog.Append {
-		in.sum = w.store.sumFile(in.path)
+		file.sum = w.store.sumFile(file.path)
 	}
-	in.relation = in.of(in.dataset())
+	in.kept = file
 	return nil
-}
-
-// dataset returns the columns that came.
-func (in *incoming) dataset() []schema.Column {
-	columns := make([]schema.Column, len(in.columns))
-	for i, c := range in.columns {
-		columns[i] = c.Column
-	}
-	return columns
-}
-
-// of is relation with no more than some of the columns, those of them that came: a statement must not name the others.
-func (in *incoming) of(columns []schema.Column) string {
-	var came []schema.Column
-	for _, c := range columns {
-		if in.has(c.ID) {
-			came = append(came, c)
-		}
-	}
-	switch {
-	case in.values != nil:
-		return in.literal(came)
-	case in.inFile:
-		return in.inParquet(came)
-	}
-	return in.relation
-}
-
-// inParquet is of for records that lie in a file.
-func (in *incoming) inParquet(came []schema.Column) string {
-	list := make([]string, 0, len(came)+2)
-	for _, c := range came {
-		list = append(list, duck.Ident(in.columns[in.index(c.ID)].Name)+" AS "+schema.ColumnName(c.ID))
-	}
-	list = append(list, "file_row_number AS _n")
-	if in.texts {
-		list = append(list, "_json")
-	}
-	return "(SELECT " + strings.Join(list, ", ") + " FROM read_parquet(" + duck.Text(in.path) + ", hive_partitioning = false, file_row_number = true))"
 }
 
 // incomingColumn is the value of a dataset's column in an incoming record. Appended records without an _id get one.
@@ -239,13 +191,8 @@ func (w *work) firstRow() int64 {
 
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
 func (w *work) discard(in *incoming) {
-	if in.batch != nil {
-		in.batch.Release()
-	}
-	if in.path != "" {
-		w.store.blobs.RemoveScratch(in.path)
-	}
+	in.kept.discard(w.store)
 }
 
-// has tells whether a column came with the records.
-func (in *incoming) has(id int) bool { return in.index(id) >= 0 }
+// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
+func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }

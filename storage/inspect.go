@@ -71,7 +71,9 @@ func (s *Store) copyCatalog(ctx context.Context, out *Inspection) error {
 		return err
 	}
 	if what != "" {
-		out.Problems = append(out.Problems, Problem{Detail: "the catalog is damaged, and the next start makes it anew: " + what})
+		out.Problems = append(out.Problems, Problem{
+			Detail: "the catalog is damaged, and the next start makes it anew: " + what,
+		})
 		if what, err = s.tryCatalog(ctx, s.blobs.Scratch(datadir.CatalogFile)); err != nil || what != "" {
 			return errors.Join(err, fmt.Errorf("a new catalog can't be used: %s", what))
 		}

@@ -11,7 +11,9 @@ import (
 // StartJob records work that is answered before it is done.
 func (s *Store) StartJob(ctx context.Context, message string, r Request) (j catalog.Job, err error) {
 	now := s.now()
-	j = catalog.Job{ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now}
+	j = catalog.Job{
+		ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
+	}
 	return j, s.write(ctx, func(tx catalog.Tx) error {
 		if err := tx.AddJob(j); err != nil {
 			return err
@@ -30,21 +32,6 @@ func (s *Store) FailJob(ctx context.Context, j catalog.Job, message string, answ
 	s.promises.Delete(j.ID)
 	j.Progress, j.Message, j.Answer, j.UpdatedAt = -1, message, answer, s.now()
 	return s.write(ctx, func(tx catalog.Tx) error { return tx.SetJob(j) })
-}
-
-// jobDone is a job as it is once its work is done, with what its request was told when it was promised: both are kept
-// with the work, so that the same request does nothing twice where the catalog is lost.
-func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
-	j, err := tx.Job(id)
-	if err != nil {
-		return a, err
-	}
-	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, "Done.", answer, s.now()
-	if promised, ok := s.promises.LoadAndDelete(id); ok {
-		a.Receipts = promised.([]catalog.Receipt)
-	}
-	a.Job = &j
-	return a, nil
 }
 
 // Job returns work that was answered before it was done.

@@ -42,8 +42,8 @@ func sameKey(key []schema.Column, a, b string) string {
 	return strings.Join(parts, " AND ")
 }
 
-// equals is the operator that finds equal keys, none of which is null. By = a NaN finds no NaN in a file that has others too:
-// what DuckDB passes over by the least and the greatest value has it.
+// equals is the operator that finds equal keys, none of which is null. By = a NaN finds no NaN in a file that has
+// others too: what DuckDB passes over by the least and the greatest value has it.
 func equals(t schema.Type) string {
 	if t.Name == schema.Float || t.Name == schema.Double {
 		return "IS NOT DISTINCT FROM"
@@ -59,11 +59,14 @@ func (w *work) checkKeys(ctx context.Context, in *incoming) error {
 	key := w.schema.KeyColumns()
 	for _, c := range key {
 		if !in.has(c.ID) {
-			return fault.Errorf(fault.Invalid, "key_missing", "The records have no column %q, which is in the key (%s). Every record needs its key.", c.Name, keyNames(key)).
+			return fault.Errorf(fault.Invalid, "key_missing",
+				"The records have no column %q, which is in the key (%s). Every record needs its key.",
+				c.Name, keyNames(key)).
 				With("key", keyNames(key))
 		}
 		if c.Type.Nested() {
-			return fault.Errorf(fault.Invalid, "key_type", "Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
+			return fault.Errorf(fault.Invalid, "key_type",
+				"Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
 		}
 	}
 	sorted, err := w.scanKeys(ctx, in)
@@ -91,9 +94,11 @@ func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err err
 		missing[i] = schema.ColumnName(c.ID) + " IS NULL"
 	}
 	order := snapshot.OrderOf(key[0].Type)
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s), count(*) FILTER (NOT (%s)), %s FROM (SELECT %s, %s FROM %s)",
-		strings.Join(missing, " OR "), grows(key), order.SQL(schema.ColumnName(key[0].ID)),
-		keyList(key), lagged(key), in.of(key)), &nulls, &falls, &least, &greatest)
+	query := duck.Fill(scanKeys, duck.Parts{
+		"missing": strings.Join(missing, " OR "), "grows": grows(key), "bounds": order.SQL(schema.ColumnName(key[0].ID)),
+		"key": keyList(key), "lagged": lagged(key), "records": in.of(key),
+	})
+	err = w.conn.Row(ctx, query, &nulls, &falls, &least, &greatest)
 	if err != nil {
 		return false, err
 	}
@@ -130,7 +135,7 @@ const (
 	maxBitsOfRecord = 16
 )
 
-// integersTwice tells whether two records have the same key, by a bitmap of the keys: for one column of integers that
+// integersTwice reports whether two records have the same key, by a bitmap of the keys: for one column of integers that
 // do not lie far apart. known is false for other keys.
 func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bool, err error) {
 	key := w.schema.KeyColumns()
@@ -144,22 +149,31 @@ func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bo
 		return false, false, nil
 	}
 	column := schema.ColumnName(key[0].ID)
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT bit_count(bitstring_agg(%s, %d, %d)) < count(*) FROM %s", column, least, greatest, in.of(key)), &twice)
+	err = w.conn.Row(ctx, fmt.Sprintf("SELECT bit_count(bitstring_agg(%s, %d, %d)) < count(*) FROM %s",
+		column, least, greatest, in.of(key)), &twice)
 	return twice, true, err
 }
 
-// keysTwice tells whether two records may have the same key: whether two hashes of keys are equal. Sorting hashes is
+// keysTwice reports whether two records may have the same key: whether two hashes of keys are equal. Sorting hashes is
 // faster than grouping keys, and can spill.
 func (w *work) keysTwice(ctx context.Context, in *incoming) (twice bool, err error) {
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT coalesce(bool_or(h = p), false) FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash(%s) AS h FROM %s ORDER BY h))",
-		keyList(w.schema.KeyColumns()), in.of(w.schema.KeyColumns())), &twice)
+	key := w.schema.KeyColumns()
+	err = w.conn.Row(ctx, duck.Fill(hashesTwice, duck.Parts{"key": keyList(key), "records": in.of(key)}), &twice)
 	return twice, err
 }
+
+const (
+	scanKeys = `SELECT count(*) FILTER ({missing}), count(*) FILTER (NOT ({grows})), {bounds}
+		FROM (SELECT {key}, {lagged} FROM {records})`
+	hashesTwice = `SELECT coalesce(bool_or(h = p), false)
+		FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash({key}) AS h FROM {records} ORDER BY h))`
+)
 
 func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int64) error {
 	key := w.schema.KeyColumns()
 	var rows []int64
-	err := w.conn.Rows(ctx, fmt.Sprintf("SELECT _n + 1 FROM %s WHERE %s ORDER BY 1 LIMIT %d", in.of(key), missing, shownKeys), func(scan duck.Scan) error {
+	err := w.conn.Rows(ctx, fmt.Sprintf("SELECT _n + 1 FROM %s WHERE %s ORDER BY 1 LIMIT %d",
+		in.of(key), missing, shownKeys), func(scan duck.Scan) error {
 		var row int64
 		err := scan(&row)
 		rows = append(rows, row)
@@ -168,7 +182,9 @@ func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int
 	if err != nil {
 		return err
 	}
-	return fault.Errorf(fault.Invalid, "key_null", "%d of the records lack a key (%s), the first in record %s. Every record needs its key.", n, keyNames(key), joinInts(rows)).
+	return fault.Errorf(fault.Invalid, "key_null",
+		"%d of the records lack a key (%s), the first in record %s. Every record needs its key.",
+		n, keyNames(key), joinInts(rows)).
 		With("rows", rows).With("key", keyNames(key))
 }
 
@@ -180,7 +196,9 @@ func (w *work) duplicateKeys(ctx context.Context, in *incoming) error {
 	if err != nil || len(keys) == 0 {
 		return err
 	}
-	return fault.Errorf(fault.Invalid, "key_duplicate", "The records have the same key (%s) twice, for example %s. Send each key once.", keyNames(key), showKeys(key, keys)).
+	return fault.Errorf(fault.Invalid, "key_duplicate",
+		"The records have the same key (%s) twice, for example %s. Send each key once.",
+		keyNames(key), showKeys(key, keys)).
 		With("keys", keys)
 }
 
@@ -191,12 +209,15 @@ func (w *work) checkNew(ctx context.Context, in *incoming) error {
 		return nil
 	}
 	key := w.schema.KeyColumns()
-	query := fmt.Sprintf("SELECT %s FROM %s i SEMI JOIN (%s) s ON %s", keyList(key), in.of(key), live.Narrow(key).Rows(false), sameKey(key, "i", "s"))
+	query := fmt.Sprintf("SELECT %s FROM %s i SEMI JOIN (%s) s ON %s",
+		keyList(key), in.of(key), live.Narrow(key).Rows(false), sameKey(key, "i", "s"))
 	keys, err := w.listKeys(ctx, fmt.Sprintf("%s LIMIT %d", query, shownKeys))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
-	return fault.Errorf(fault.Invalid, "key_exists", "The dataset has records with these keys (%s) already, for example %s. Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
+	return fault.Errorf(fault.Invalid, "key_exists",
+		"The dataset has records with these keys (%s) already, for example %s. "+
+			"Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
 		With("keys", keys)
 }
 
@@ -244,8 +265,8 @@ func joinInts(list []int64) string {
 }
 
 // liveIn returns the snapshot's files that may hold keys within bounds, read with the commit's schema.
-func (w *work) liveIn(bounds *catalog.Bounds) *snapshot.Snapshot {
-	live := *w.head.Within(bounds)
-	live.Schema = w.schema
+func (d *draft) liveIn(bounds *catalog.Bounds) *snapshot.Snapshot {
+	live := *d.head.Within(bounds)
+	live.Schema = d.schema
 	return &live
 }

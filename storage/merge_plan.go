@@ -53,7 +53,10 @@ func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) 
 		}
 		return plan.choose(tx, all, m, remembered)
 	})
-	plan.params = map[string]any{"source": plan.source.ID, "source_name": plan.source.Name, "source_head": plan.source.Head, "autorollback": m.Autorollback}
+	plan.params = map[string]any{
+		"source": plan.source.ID, "source_name": plan.source.Name, "source_head": plan.source.Head,
+		"autorollback": m.Autorollback,
+	}
 	if m.Filter != nil {
 		plan.params["filter"] = m.Filter
 	}

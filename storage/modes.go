@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
+	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -21,13 +22,13 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	defer w.discard(in)
-	if in.batch != nil && w.schema.Keyed() {
-		if err := w.checkFew(ctx, in); err != nil {
+	if batch, ok := in.kept.(keptBatch); ok && w.schema.Keyed() {
+		if err := w.checkFew(ctx, in, batch); err != nil {
 			return err
 		}
 	} else if w.schema.Keyed() || in.has(schema.RowID) {
-		if in.path == "" {
-			w.numberTable(in)
+		if table, ok := in.kept.(*keptTable); ok && !w.schema.Keyed() {
+			table.firstID = max(w.firstRow(), in.brought+1)
 		}
 		if err := w.checkKeys(ctx, in); err != nil {
 			return err
@@ -39,15 +40,6 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 	w.commit.Added = in.rows
 	w.gaveRows(in)
 	return w.add(ctx, in)
-}
-
-// numberTable makes _id complete in a table of records of which some brought one.
-func (w *work) numberTable(in *incoming) {
-	if w.schema.Keyed() {
-		return
-	}
-	id := schema.ColumnName(schema.RowID)
-	in.relation = fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM incoming)", id, max(w.firstRow(), in.brought+1), id)
 }
 
 // gaveRows records the row numbers that this commit's records have, given or brought.
@@ -62,49 +54,12 @@ func (w *work) gaveRows(in *incoming) {
 	w.family.lastRow.Store(last)
 }
 
-// add makes all incoming records a data file: the file they lie in, if they do, else a new one.
+// add makes all incoming records a data file.
 func (w *work) add(ctx context.Context, in *incoming) error {
 	if in.rows == 0 {
 		return nil
 	}
-	if in.path != "" {
-		return w.adopt(ctx, in)
-	}
-	if in.batch != nil {
-		return w.writeBatch(ctx, schema.Data, in.batch)
-	}
-	list := make([]string, 0, len(w.schema.Columns)+2)
-	for _, c := range w.schema.Stored() {
-		switch {
-		case in.has(c.ID):
-			list = append(list, schema.ColumnName(c.ID))
-		case c.ID == schema.RowID:
-			list = append(list, fmt.Sprintf("%d + _n", w.firstRowOf(in)))
-		default:
-			list = append(list, "CAST(NULL AS "+c.Type.SQL()+")")
-		}
-	}
-	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
-	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.relation+" ORDER BY _n", in.rows)
-}
-
-// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
-func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }
-
-// adopt makes the file that the records lie in a file of the commit.
-func (w *work) adopt(ctx context.Context, in *incoming) error {
-	name := w.fileName(schema.Data)
-	if err := w.batch.Adopt(name, in.path); err != nil {
-		return err
-	}
-	path := w.store.blobs.Path(w.batch.Key(name))
-	in.path = ""
-	bounds := in.bounds
-	if !w.schema.Keyed() && !in.has(schema.RowID) {
-		first := w.firstRowOf(in)
-		bounds = &catalog.Bounds{Least: fmt.Sprint(first), Greatest: fmt.Sprint(first + in.rows - 1)}
-	}
-	return w.takeFile(ctx, schema.Data, path, in.rows, bounds, in.sum)
+	return in.kept.add(ctx, w, in)
 }
 
 // replace overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
@@ -163,41 +118,48 @@ func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snap
 	return different(parts)
 }
 
-// changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys: after
-// the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which are null for new
-// ones; last _n. differs is the condition that a record is new, or one of the columns differs.
-func (w *work) changes(in *incoming, live *snapshot.Snapshot, columns []schema.Column) (rows, differs string) {
-	key := w.schema.KeyColumns()
+// changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys:
+// after the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which are null for
+// new ones; last _n. differs is the condition that a record is new, or one of the columns differs.
+func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.Column) (rows, differs string) {
+	key := d.schema.KeyColumns()
 	var after, before, or []string
 	for _, c := range columns {
-		after = append(after, fmt.Sprintf("%s AS a%d", w.after(in, c), c.ID))
+		after = append(after, fmt.Sprintf("%s AS a%d", d.after(in, c), c.ID))
 		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
-		if !w.schema.IsKey(c.ID) {
+		if !d.schema.IsKey(c.ID) {
 			or = append(or, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
 		}
 	}
 	or = append(or, "_pos IS NULL")
-	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, %s, s._commit AS b_commit, s._file, s._pos, i._n
-		FROM %s LEFT JOIN (%s) s ON %s`,
-		strings.Join(after, ", "), w.commit.Tag, strings.Join(before, ", "), in.withFields(w.schema.WithKey(columns)), live.Narrow(columns).Rows(true), sameKey(key, "i", "s")), strings.Join(or, " OR ")
+	rows = duck.Fill(joinLive, duck.Parts{
+		"after": strings.Join(after, ", "), "tag": d.commit.Tag, "before": strings.Join(before, ", "),
+		"records": in.withFields(d.schema.WithKey(columns)), "live": live.Narrow(columns).Rows(true),
+		"same_key": sameKey(key, "i", "s"),
+	})
+	return rows, strings.Join(or, " OR ")
 }
 
+const joinLive = `SELECT {after}, CAST({tag} AS BIGINT) AS a_commit,
+	{before}, s._commit AS b_commit, s._file, s._pos, i._n
+	FROM {records} LEFT JOIN ({live}) s ON {same_key}`
+
 // after is the value that a column has after the commit, in a record that came as i and was live as s, or was not.
-func (w *work) after(in *incoming, c schema.Column) string {
+func (d *draft) after(in *incoming, c schema.Column) string {
 	came := in.has(c.ID)
 	switch {
-	case came && (w.commit.Mode != catalog.Upsert || w.schema.IsKey(c.ID)):
+	case came && (d.commit.Mode != catalog.Upsert || d.schema.IsKey(c.ID)):
 		return "i." + schema.ColumnName(c.ID)
 	case came:
 		return in.merge(c)
-	case w.commit.Mode != catalog.Upsert:
+	case d.commit.Mode != catalog.Upsert:
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}
 	return "s." + schema.ColumnName(c.ID)
 }
 
-// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the changes,
-// in slices of the columns, those with a live record first.
+// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the
+// changes, in slices of the columns, those with a live record first.
 func (w *work) rewriteFew(ctx context.Context, changes []arrow.RecordBatch) error {
 	sizes := w.sizes()
 	rows := changes[0].NumRows()
@@ -251,9 +213,9 @@ func recordsAfter(columns []schema.Column) string {
 }
 
 // recordsBefore is the SQL of the records that the commit displaces, as they were.
-func (w *work) recordsBefore(columns []schema.Column) string {
+func (d *draft) recordsBefore(columns []schema.Column) string {
 	query := "SELECT " + prefixed("b", columns) + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
-	if w.commit.Removed > 0 {
+	if d.commit.Removed > 0 {
 		query += " UNION ALL SELECT " + prefixed("c", columns) + ", _commit, _file, _pos FROM picked"
 	}
 	return query
@@ -282,14 +244,23 @@ func (w *work) delete(ctx context.Context, c Change) (err error) {
 	} else {
 		err = w.pickByKey(ctx, c.Upload)
 	}
-	if err != nil || w.commit.Removed == 0 {
+	if err != nil {
 		return err
+	}
+	return w.writePicked(ctx)
+}
+
+// writePicked writes the records of the table picked, which go without a successor, as a rollback file.
+func (w *work) writePicked(ctx context.Context) error {
+	if w.commit.Removed == 0 {
+		return nil
 	}
 	list := make([]string, 0, len(w.schema.Columns)+2)
 	for _, c := range w.schema.Stored() {
 		list = append(list, schema.ColumnName(c.ID))
 	}
-	return w.write(ctx, schema.Rollback, "SELECT "+strings.Join(list, ", ")+", _commit, _file, _pos FROM picked"+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
+	query := "SELECT " + strings.Join(list, ", ") + ", _commit, _file, _pos FROM picked"
+	return w.write(ctx, schema.Rollback, query+inOrder("_file, _pos", w.commit.Removed), w.commit.Removed)
 }
 
 // pickByKey puts the live records with the given keys into the table picked.
@@ -312,8 +283,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	live := w.liveIn(in.bounds)
-	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN %s i ON %s",
-		live.Rows(true), in.of(w.schema.KeyColumns()), sameKey(w.schema.KeyColumns(), "i", "s")))
+	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickCame, w.picking(in, live)))
 	w.setParam("records_not_found", in.rows-w.commit.Removed)
 	return err
 }
@@ -348,7 +318,20 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	if err != nil {
 		return clientsql.Explain(err)
 	}
-	w.commit.Removed, err = w.conn.Create(ctx, fmt.Sprintf("CREATE TEMP TABLE picked AS SELECT s.* FROM (%s) s SEMI JOIN picks p ON s._file = p._file AND s._pos = p._pos",
-		w.head.Rows(true)))
+	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickPlaces, duck.Parts{"live": w.head.Rows(true)}))
 	return err
+}
+
+// Which live records are put into the table picked: those of the keys that came, all others, or those in places.
+const (
+	pickCame    = `CREATE TEMP TABLE picked AS SELECT s.* FROM ({live}) s SEMI JOIN {records} i ON {same_key}`
+	pickNotCame = `CREATE TEMP TABLE picked AS SELECT s.* FROM ({live}) s ANTI JOIN {records} i ON {same_key}`
+	pickPlaces  = `CREATE TEMP TABLE picked AS SELECT s.* FROM ({live}) s
+		SEMI JOIN picks p ON s._file = p._file AND s._pos = p._pos`
+)
+
+// picking are the parts of pickCame and pickNotCame.
+func (d *draft) picking(in *incoming, live *snapshot.Snapshot) duck.Parts {
+	key := d.schema.KeyColumns()
+	return duck.Parts{"live": live.Rows(true), "records": in.of(key), "same_key": sameKey(key, "i", "s")}
 }

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,34 +8,8 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/schema"
 )
-
-// reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not
-// to be refused for it.
-func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
-	d, name := w.head.Dataset, w.properties.Name
-	if w.creates == nil && name == d.Name || d.IsNamesake {
-		return func() {}, nil
-	}
-	unlock, err = w.store.catalog.Lock(ctx, nameLock(d.ProjectID, name))
-	if err != nil {
-		return nil, err
-	}
-	err = w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
-		other, err := tx.DatasetByName(d.ProjectID, name)
-		if errors.Is(err, catalog.ErrNotFound) || err == nil && other.ID == d.ID {
-			return nil
-		}
-		if err == nil {
-			err = taken(name)
-		}
-		return err
-	})
-	if err != nil {
-		unlock()
-	}
-	return unlock, err
-}
 
 func nameLock(project int64, name string) string {
 	return fmt.Sprintf("name\x00%d\x00%s", project, name)
@@ -75,3 +48,25 @@ func CheckName(name string) error {
 }
 
 var looksLikeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// reservedNames are the server's own columns, and those that DuckDB adds when it reads Parquet.
+var reservedNames = []string{
+	schema.RowColumn, schema.CommitColumn, schema.FileColumn, schema.PosColumn, "_begin", "_end", "_change", "_json", "_n",
+	"file_index", "file_row_number",
+}
+
+// CheckColumnName refuses names that the server uses itself or that no one could type.
+func CheckColumnName(name string) error {
+	for _, r := range reservedNames {
+		if schema.SameName(name, r) {
+			return fault.Errorf(fault.Invalid, "reserved_column",
+				"Column %q has a name that the server uses itself. Rename it.", name)
+		}
+	}
+	if strings.TrimSpace(name) == "" || len(name) > 255 || strings.ContainsFunc(name, isControl) {
+		return fault.Errorf(fault.Invalid, "invalid_column",
+			"A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.",
+			fault.Clip(name))
+	}
+	return nil
+}

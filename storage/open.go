@@ -106,7 +106,8 @@ func (s *Store) open(ctx context.Context) (err error) {
 // forget drops what was kept for a time, and ends the jobs of the process before.
 func (s *Store) forget(ctx context.Context) error {
 	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		return errors.Join(tx.ForgetReceipts(s.now().Add(-receiptsKept)), tx.FailJobs("The server was restarted before this was done.", s.now()))
+		return errors.Join(tx.ForgetReceipts(s.now().Add(-receiptsKept)),
+			tx.FailJobs("The server was restarted before this was done.", s.now()))
 	})
 }
 

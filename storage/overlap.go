@@ -33,8 +33,8 @@ func (c sets) files(a aspect) []*catalog.File {
 	return c.touched()
 }
 
-// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are read,
-// and only of files whose bounds meet.
+// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are
+// read, and only of files whose bounds meet.
 func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
 	out := make([]overlap, len(later))
 	if len(undone.touched()) == 0 {
@@ -54,7 +54,8 @@ func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone se
 		{addedRows, displacedRows, func(o *overlap) *int64 { return &o.undoes }},
 		{displacedRows, addedRows, func(o *overlap) *int64 { return &o.collides }},
 	} {
-		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, func(i int, n int64) { *pair.count(&out[i]) = n }); err != nil {
+		found := func(i int, n int64) { *pair.count(&out[i]) = n }
+		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, found); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +70,9 @@ type overlapCounter struct {
 }
 
 // count tells for each later commit how many keys one aspect of it shares with one of the undone commit.
-func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64)) error {
+func (c *overlapCounter) count(
+	ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64),
+) error {
 	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
 	own := undone.files(mine)
 	near := map[int]sets{}
@@ -89,8 +92,11 @@ func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, la
 			return err
 		}
 	}
-	return c.conn.Rows(ctx, fmt.Sprintf("SELECT owner, count(*) FROM (SELECT DISTINCT * FROM (%s)) t SEMI JOIN (%s) m ON %s GROUP BY owner",
-		c.keys(near, theirs), c.keys(map[int]sets{0: undone}, mine), sameKey(c.head.Schema.KeyColumns(), "t", "m")), func(scan duck.Scan) error {
+	query := duck.Fill(countShared, duck.Parts{
+		"theirs": c.keys(near, theirs), "mine": c.keys(map[int]sets{0: undone}, mine),
+		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
+	})
+	return c.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var owner int
 		var n int64
 		err := scan(&owner, &n)
@@ -98,6 +104,9 @@ func (c *overlapCounter) count(ctx context.Context, undone sets, mine aspect, la
 		return err
 	})
 }
+
+const countShared = `SELECT owner, count(*)
+	FROM (SELECT DISTINCT * FROM ({theirs})) t SEMI JOIN ({mine}) m ON {same_key} GROUP BY owner`
 
 // keys is the SQL of the keys that one aspect of some commits has, each with the number of its commit.
 func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
@@ -124,7 +133,8 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 		for _, k := range c.head.Schema.KeyColumns() {
 			list = append(list, snapshot.FromFile(c.history.Schemas[id], k)+" AS "+schema.ColumnName(k.ID))
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)", strings.Join(list, ", "), strings.Join(g.paths, ", ")))
+		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)",
+			strings.Join(list, ", "), strings.Join(g.paths, ", ")))
 	}
 	return strings.Join(parts, " UNION ALL ")
 }
@@ -139,4 +149,33 @@ func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) 
 		parts = append(parts, list+"("+d.SideB()+")")
 	}
 	return parts
+}
+
+// overlap is how many records a later commit and the undone one have in common.
+type overlap struct {
+	touched  int64 // either of them in any way
+	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would raise the dead
+	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
+}
+
+func (o overlap) blocks(p Policy, undone, later sets) bool {
+	common := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+	}
+	if common(undone.fields, later.fields) {
+		return true
+	}
+	if undone.explicit && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
+		return true
+	}
+	if len(undone.touched()) == 0 {
+		return false
+	}
+	if later.undid(undone) {
+		return true
+	}
+	if p == Records {
+		return o.touched > 0
+	}
+	return later.replaces || o.undoes > 0 || o.collides > 0
 }

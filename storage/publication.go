@@ -33,8 +33,8 @@ func (p *publication) drafts() []draft { return append(slices.Clone(p.played), p
 
 // record writes everything, in one transaction.
 func (p *publication) record(tx catalog.Tx, h hooks) error {
-	steps := slices.Concat(h.first, []func(catalog.Tx) error{p.addCommits, p.addSavepoints, p.advance, p.answers.record}, h.then)
-	for _, step := range steps {
+	own := []func(catalog.Tx) error{p.addCommits, p.addSavepoints, p.advance, p.answers.record}
+	for _, step := range slices.Concat(h.first, own, h.then) {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -85,14 +85,16 @@ func (p *publication) advance(tx catalog.Tx) error {
 // bookmark makes a savepoint a part of the publication.
 func (p *publication) bookmark(id string, number, commit int64, description string) {
 	p.savepoints = append(p.savepoints, catalog.Savepoint{
-		ID: id, DatasetID: p.commit.DatasetID, CommitID: commit, Number: number, Description: description, User: p.commit.User,
+		ID: id, DatasetID: p.commit.DatasetID, CommitID: commit, Number: number, Description: description,
+		User: p.commit.User,
 	})
 }
 
 // describe is the publication as commit.json: enough to record it again where the catalog is lost.
 func (p *publication) describe() manifest {
 	m := describe(p.draft, p.last)
-	m.Creates, m.Birth, m.Savepoints, m.Activates, m.answers = p.creates != nil, p.creates, p.savepoints, p.activates, p.answers
+	m.Creates, m.Birth = p.creates != nil, p.creates
+	m.Savepoints, m.Activates, m.answers = p.savepoints, p.activates, p.answers
 	for _, d := range p.played {
 		m.Played = append(m.Played, describe(d, p.last))
 	}
@@ -109,7 +111,10 @@ func describe(d draft, last numbers) manifest {
 
 // publication is what a description describes, of a dataset that is made as made.
 func (m manifest) publication(made snapshot.State) (p publication, err error) {
-	p = publication{savepoints: m.Savepoints, answers: m.answers, last: numbers{row: m.LastRow, field: m.LastField}}
+	p = publication{
+		creates: m.Birth, savepoints: m.Savepoints, activates: m.Activates, answers: m.answers,
+		last: numbers{row: m.LastRow, field: m.LastField},
+	}
 	for _, one := range m.Played {
 		d, err := one.draft(made)
 		if err != nil {

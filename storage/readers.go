@@ -33,7 +33,8 @@ func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
 	select {
 	case r.places <- struct{}{}:
 	case <-patience.C:
-		return nil, fault.Errorf(fault.Unavailable, "busy", "Too many uploads are read at once. Send the request again in a moment.")
+		return nil, fault.Errorf(fault.Unavailable, "busy",
+			"Too many uploads are read at once. Send the request again in a moment.")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

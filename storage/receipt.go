@@ -78,7 +78,9 @@ func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
 
 // Once lets at most one request of a user's key go on at a time, until done is called, and returns the answer that the
 // key was given before; ok is false where there is none. A key that was used for another request is refused.
-func (s *Store) Once(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, done func(), err error) {
+func (s *Store) Once(
+	ctx context.Context, user, key, fingerprint string,
+) (answer json.RawMessage, ok bool, done func(), err error) {
 	done, err = s.catalog.Lock(ctx, "request\x00"+user+"\x00"+key)
 	if err != nil {
 		return nil, false, nil, err
@@ -90,7 +92,9 @@ func (s *Store) Once(ctx context.Context, user, key, fingerprint string) (answer
 	return answer, ok, done, err
 }
 
-func (s *Store) answered(ctx context.Context, user, key, fingerprint string) (answer json.RawMessage, ok bool, err error) {
+func (s *Store) answered(
+	ctx context.Context, user, key, fingerprint string,
+) (answer json.RawMessage, ok bool, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		r, err := tx.Receipt(user, key)
 		if errors.Is(err, catalog.ErrNotFound) {
@@ -116,3 +120,18 @@ func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
 
 // receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
 const receiptsKept = 30 * 24 * time.Hour
+
+// jobDone is a job as it is once its work is done, with what its request was told when it was promised: both are kept
+// with the work, so that the same request does nothing twice where the catalog is lost.
+func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
+	j, err := tx.Job(id)
+	if err != nil {
+		return a, err
+	}
+	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, "Done.", answer, s.now()
+	if promised, ok := s.promises.LoadAndDelete(id); ok {
+		a.Receipts = promised.([]catalog.Receipt)
+	}
+	a.Job = &j
+	return a, nil
+}

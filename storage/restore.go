@@ -17,7 +17,9 @@ func (s *Store) Restore(ctx context.Context, dataset, ref string, r Request) (ca
 }
 
 // restore is Restore with more to do before it is published.
-func (s *Store) restore(ctx context.Context, dataset, ref string, r Request, more func(*work) error) (catalog.Commit, error) {
+func (s *Store) restore(
+	ctx context.Context, dataset, ref string, r Request, more func(*work) error,
+) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Restore)
 	if err != nil {
 		return catalog.Commit{}, err
@@ -58,5 +60,8 @@ func (s *Store) Verify(ctx context.Context, snap *snapshot.Snapshot) error {
 	if !errors.As(err, &e) || e.Kind != fault.Corrupt {
 		return err
 	}
-	return &fault.Error{Kind: fault.Corrupt, Code: "target_corrupted", Detail: "Cannot rollback: target version is corrupted", Fields: e.Fields, Cause: e.Cause}
+	return &fault.Error{
+		Kind: fault.Corrupt, Code: "target_corrupted", Detail: "Cannot rollback: target version is corrupted",
+		Fields: e.Fields, Cause: e.Cause,
+	}
 }

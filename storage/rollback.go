@@ -13,7 +13,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// CanRollback tells whether a commit can be undone under a policy. It changes nothing.
+// CanRollback reports whether a commit can be undone under a policy. It changes nothing.
 func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p Policy) (Rollbackable, error) {
 	head, err := s.Snapshot(ctx, dataset, "head")
 	if err != nil {
@@ -31,7 +31,9 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 
 // Rollback undoes a commit with a new one: what it opened is closed, what it closed is open again, where it lies
 // (design, section 1). The cost does not grow with the rows.
-func (s *Store) Rollback(ctx context.Context, dataset string, commit int64, p Policy, r Request) (catalog.Commit, error) {
+func (s *Store) Rollback(
+	ctx context.Context, dataset string, commit int64, p Policy, r Request,
+) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Rollback)
 	if err != nil {
 		return catalog.Commit{}, err
@@ -64,36 +66,38 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 	if err := w.deriveTypes(ctx); err != nil {
 		return answer, err
 	}
-	return answer, w.store.catalog.Read(ctx, func(tx catalog.Tx) error { return flip(tx, w.marks, undone.commit, w.commit.ID) })
+	return answer, w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		return flip(tx, w.marks, undone.commit, w.commit.ID)
+	})
 }
 
 // invert closes what the commit opened and reopens what it closed.
-func (w *work) invert(undone sets) {
+func (d *draft) invert(undone sets) {
 	c := undone.commit
-	w.commit.ParentCommitID = c.ID
-	w.commit.Added, w.commit.Removed, w.commit.Modified = c.Removed, c.Added, c.Modified
-	w.closed, w.reopened, w.back = undone.opened, undone.closed, undone.schemas
+	d.commit.ParentCommitID = c.ID
+	d.commit.Added, d.commit.Removed, d.commit.Modified = c.Removed, c.Added, c.Modified
+	d.closed, d.reopened, d.back = undone.opened, undone.closed, undone.schemas
 }
 
 // undoSchema undoes what a commit did to the schema. Where no later commit stands, the schema is what it was before.
 // Where one does, columns that the commit took away come back, and those that it added stay: later records may have
 // values in them. Whatever rows come back, their columns do.
-func (w *work) undoSchema(undone sets, followed bool) (err error) {
+func (d *draft) undoSchema(undone sets, followed bool) (err error) {
 	if !followed {
 		if len(undone.columns) > 0 {
-			w.schema = undone.schemaBefore.After(w.schema)
+			d.schema = undone.schemaBefore.After(d.schema)
 		}
 		return nil
 	}
-	w.schema = undoColumns(w.schema, undone)
-	shared := sharedNames(w.schema) // once all are back: they may have exchanged their names
+	d.schema = undoColumns(d.schema, undone)
+	shared := sharedNames(d.schema) // once all are back: they may have exchanged their names
 	for _, id := range undone.columns {
-		if c, _ := w.schema.ByID(id); shared[schema.Fold(c.Name)] {
+		if c, _ := d.schema.ByID(id); shared[schema.Fold(c.Name)] {
 			return columnTaken(undone.commit.ID, c.Name)
 		}
 	}
 	for _, group := range snapshot.BySchema(snapshot.OfKind(undone.closed, schema.Data)) {
-		if w.schema, err = cover(w.schema, undone.schemas[group[0].SchemaID], undone.commit.ID); err != nil {
+		if d.schema, err = cover(d.schema, undone.schemas[group[0].SchemaID], undone.commit.ID); err != nil {
 			return err
 		}
 	}
@@ -174,5 +178,7 @@ func bring(now schema.Schema, old ...schema.Column) schema.Schema {
 }
 
 func columnTaken(commit int64, name string) error {
-	return fault.Errorf(fault.Conflict, "column_taken", "Commit %d can't be rolled back: column %q would come back, and there is another of that name since. Undo what added that one first.", commit, name)
+	return fault.Errorf(fault.Conflict, "column_taken",
+		"Commit %d can't be rolled back: column %q would come back, and there is another of that name since. "+
+			"Undo what added that one first.", commit, name)
 }

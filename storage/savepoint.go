@@ -54,7 +54,9 @@ func revertsOf(tx catalog.Tx, dataset string) (out []revert, err error) {
 }
 
 // savepoint finds a savepoint on the list.
-func savepoint(tx catalog.Tx, d catalog.Dataset, is func(catalog.Savepoint) bool, ref string) (catalog.Savepoint, error) {
+func savepoint(
+	tx catalog.Tx, d catalog.Dataset, is func(catalog.Savepoint) bool, ref string,
+) (catalog.Savepoint, error) {
 	list, err := savepoints(tx, d.ID)
 	if i := slices.IndexFunc(list, is); i >= 0 {
 		return list[i], err
@@ -90,7 +92,9 @@ type Marked struct {
 
 // CreateSavepoint bookmarks the head, unless nothing has changed since the last savepoint. Where that one was made with
 // the dataset's first records, by itself, it takes the description that someone gives it now.
-func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepoint, r Request) (out Marked, err error) {
+func (s *Store) CreateSavepoint(
+	ctx context.Context, dataset string, n NewSavepoint, r Request,
+) (out Marked, err error) {
 	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return out, err
@@ -121,7 +125,9 @@ func (s *Store) CreateSavepoint(ctx context.Context, dataset string, n NewSavepo
 }
 
 // bookmarkHead records the savepoint, and reports whether that wrote anything.
-func (s *Store) bookmarkHead(tx catalog.Tx, head *snapshot.Snapshot, n NewSavepoint, user string) (m Marked, written bool, err error) {
+func (s *Store) bookmarkHead(
+	tx catalog.Tx, head *snapshot.Snapshot, n NewSavepoint, user string,
+) (m Marked, written bool, err error) {
 	last, err := s.unchangedSince(tx, head)
 	switch {
 	case err != nil:
@@ -156,14 +162,17 @@ func sameState(a, b *snapshot.Snapshot) bool {
 }
 
 // addSavepoint bookmarks a state. Numbers are given once.
-func (s *Store) addSavepoint(tx catalog.Tx, at *snapshot.Snapshot, description, user string) (p catalog.Savepoint, err error) {
+func (s *Store) addSavepoint(
+	tx catalog.Tx, at *snapshot.Snapshot, description, user string,
+) (p catalog.Savepoint, err error) {
 	number, err := nextSavepoint(tx, at.Dataset.ID)
 	if err != nil {
 		return p, err
 	}
 	now := s.now()
 	p = catalog.Savepoint{
-		ID: s.options.NewID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user, CreatedAt: now, UpdatedAt: now,
+		ID: s.options.NewID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user,
+		CreatedAt: now, UpdatedAt: now,
 	}
 	return p, tx.AddSavepoint(p)
 }

@@ -17,7 +17,9 @@ import (
 
 // batches runs a statement for each slice of the stored columns. Its rows must be the same for all, in the same order.
 // The caller releases the results.
-func (w *work) batches(ctx context.Context, query func(columns []schema.Column) string) (out []arrow.RecordBatch, err error) {
+func (w *work) batches(
+	ctx context.Context, query func(columns []schema.Column) string,
+) (out []arrow.RecordBatch, err error) {
 	for _, columns := range snapshot.InSlices(w.schema.Stored()) {
 		batch, err := w.conn.Batch(ctx, query(columns))
 		if err != nil {
@@ -35,8 +37,8 @@ func releaseAll(batches []arrow.RecordBatch) {
 	}
 }
 
-// beside returns the columns of batches beside each other: of each, as many as there are in its slice, from the one that
-// at returns, and at last some more of the last one. rows is how many rows to take.
+// beside returns the columns of batches beside each other: of each, as many as there are in its slice, from the one
+// that at returns, and at last some more of the last one. rows is how many rows to take.
 func beside(parts []arrow.RecordBatch, sizes []int, at func(size int) int, more int, rows int64) arrow.RecordBatch {
 	var fields []arrow.Field
 	var columns []arrow.Array
@@ -74,8 +76,8 @@ func (w *work) writeBeside(ctx context.Context, after, before []arrow.RecordBatc
 }
 
 // sizes is how many of the stored columns each slice has.
-func (w *work) sizes() (out []int) {
-	for _, columns := range snapshot.InSlices(w.schema.Stored()) {
+func (d *draft) sizes() (out []int) {
+	for _, columns := range snapshot.InSlices(d.schema.Stored()) {
 		out = append(out, len(columns))
 	}
 	return out

@@ -14,9 +14,9 @@ import (
 	"rowback/storage/schema"
 )
 
-// Uploads are read by processes that may die of them (package intake); what the server itself reads was written by those.
-// One that is small, and JSON or a plain CSV, is read here: that code is Go's own and the upload can't make it take much,
-// and a one-row commit costs half as much.
+// Uploads are read by processes that may die of them (package intake); what the server itself reads was written by
+// those. One that is small, and JSON or a plain CSV, is read here: that code is Go's own and the upload can't make it
+// take much, and a one-row commit costs half as much.
 
 // reading is an upload that is open.
 type reading struct {
@@ -25,9 +25,11 @@ type reading struct {
 	close func()
 }
 
-// OpenUpload opens an upload for statements of ours on what it holds, which run on the connection that it returns. close
-// frees both.
-func (s *Store) OpenUpload(ctx context.Context, u intake.Upload) (records intake.Records, conn *duck.Conn, close func(), err error) {
+// OpenUpload opens an upload for statements of ours on what it holds, which run on the connection that it returns.
+// close frees both.
+func (s *Store) OpenUpload(
+	ctx context.Context, u intake.Upload,
+) (records intake.Records, conn *duck.Conn, close func(), err error) {
 	r, err := s.openUpload(ctx, nil, u)
 	return r.Records, r.conn, r.close, err
 }
@@ -50,7 +52,8 @@ func (s *Store) openUpload(ctx context.Context, conn *duck.Conn, u intake.Upload
 	return r, err
 }
 
-// RewriteArrow decodes a small Arrow stream of a client's and writes it anew, to be decoded here, in at most so many bytes.
+// RewriteArrow decodes a small Arrow stream of a client's and writes it anew, to be decoded here, in at most so many
+// bytes.
 func (s *Store) RewriteArrow(ctx context.Context, u intake.Upload, most int64) ([]byte, error) {
 	conn, err := s.readers.take(ctx)
 	if err != nil {
@@ -140,9 +143,13 @@ func uploadError(in *intake.Error) *fault.Error {
 	var e *fault.Error
 	switch {
 	case in.Large:
-		e = fault.Errorf(fault.TooLarge, "too_large_to_read", "The records can't be read: %s. Send them in parts: Parquet with smaller row groups, Arrow in smaller batches, and a CSV of very many columns as Parquet.", in.Detail)
+		e = fault.Errorf(fault.TooLarge, "too_large_to_read",
+			"The records can't be read: %s. Send them in parts: "+
+				"Parquet with smaller row groups, Arrow in smaller batches, and a CSV of very many columns as Parquet.",
+			in.Detail)
 	case in.Lost:
-		e = fault.Errorf(fault.Unavailable, "reader_lost", "The records were not read: %s. Nothing was changed; send the request again.", in.Detail)
+		e = fault.Errorf(fault.Unavailable, "reader_lost",
+			"The records were not read: %s. Nothing was changed; send the request again.", in.Detail)
 	case in.Shape:
 		e = fault.Errorf(fault.Invalid, "invalid_records", "%s", in.Detail)
 	default:
@@ -151,3 +158,6 @@ func uploadError(in *intake.Error) *fault.Error {
 	e.Cause = in.Cause
 	return e
 }
+
+// tinyUpload is up to how many bytes an upload is kept in memory, or in a temporary table, instead of a file.
+const tinyUpload = intake.Tiny

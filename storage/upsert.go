@@ -29,8 +29,8 @@ func (in *incoming) merge(c schema.Column) string {
 	return ifPresent(inJSON(path), merged, before)
 }
 
-// askedFields is up to how many fields each record's text is asked for: that takes the square of their number in time and
-// memory. Of more, those that it has are listed once.
+// askedFields is up to how many fields each record's text is asked for: that takes the square of their number in time
+// and memory. Of more, those that it has are listed once.
 const askedFields = 100
 
 // findFields makes the table fields of the fields that each record has, where the statements that follow need it: a bit
@@ -45,11 +45,16 @@ func (w *work) findFields(ctx context.Context, in *incoming) error {
 	for i, c := range in.columns {
 		names[i] = in.offered[c.from].Name
 	}
-	_, err := w.conn.Exec(ctx, fmt.Sprintf(`CREATE TEMP TABLE fields AS SELECT _n, bitstring_agg(n, 0, %[1]d) AS fields
-		FROM (SELECT _n, unnest(json_keys(_json)) AS name FROM %[2]s) JOIN (SELECT unnest(%[3]s) AS name, unnest(range(%[4]d)) AS n) USING (name)
-		GROUP BY _n`, len(names)-1, in.of(nil), duck.Texts(names), len(names)))
+	_, err := w.conn.Exec(ctx, duck.Fill(listFields, duck.Parts{
+		"last": len(names) - 1, "records": in.of(nil), "names": duck.Texts(names), "count": len(names),
+	}))
 	return err
 }
+
+const listFields = `CREATE TEMP TABLE fields AS SELECT _n, bitstring_agg(n, 0, {last}) AS fields
+	FROM (SELECT _n, unnest(json_keys(_json)) AS name FROM {records})
+	JOIN (SELECT unnest({names}) AS name, unnest(range({count})) AS n) USING (name)
+	GROUP BY _n`
 
 // withFields is the SQL of incoming records as i, and of the fields that they have, where those are listed.
 func (in *incoming) withFields(columns []schema.Column) string {
@@ -72,7 +77,8 @@ func pointer(name string) string {
 
 type merger struct{ json bool }
 
-// value is what becomes of before, which stays where after did not come: path is where that stands in the record's JSON.
+// value is what becomes of before, which stays where after did not come: path is where that stands in the record's
+// JSON.
 func (m merger) value(t, offered schema.Type, after, before, path string) string {
 	merged := m.merged(t, offered, after, before, path)
 	if !m.json {
@@ -94,7 +100,7 @@ func (m merger) merged(t, offered schema.Type, after, before, path string) strin
 	case t.Name == schema.Struct && offered.Name == schema.Struct:
 		return m.structure(t, offered, after, before, path)
 	case t.Name == schema.JSON:
-		return fmt.Sprintf("CASE WHEN %[1]s IS NULL OR json_type(%[1]s) = 'NULL' THEN NULL WHEN json_type(%[1]s) = 'OBJECT' AND json_type(%[2]s) = 'OBJECT' THEN %[3]s ELSE %[1]s END", after, before, patched(after, before))
+		return duck.Fill(mergedJSON, duck.Parts{"after": after, "before": before, "patched": patched(after, before)})
 	}
 	return after
 }
@@ -102,8 +108,18 @@ func (m merger) merged(t, offered schema.Type, after, before, path string) strin
 // patched is the SQL of a JSON object with another merged into it: as it was written where that changes nothing, since
 // DuckDB writes every number of the result anew.
 func patched(after, before string) string {
-	return fmt.Sprintf("CASE WHEN json_merge_patch(%[2]s, %[1]s) = json_merge_patch(%[2]s, CAST('{}' AS JSON)) THEN %[2]s ELSE json_merge_patch(%[2]s, %[1]s) END", after, before)
+	return duck.Fill(patchedJSON, duck.Parts{"after": after, "before": before})
 }
+
+const (
+	mergedJSON = `CASE
+		WHEN {after} IS NULL OR json_type({after}) = 'NULL' THEN NULL
+		WHEN json_type({after}) = 'OBJECT' AND json_type({before}) = 'OBJECT' THEN {patched}
+		ELSE {after} END`
+	patchedJSON = `CASE
+		WHEN json_merge_patch({before}, {after}) = json_merge_patch({before}, CAST('{}' AS JSON)) THEN {before}
+		ELSE json_merge_patch({before}, {after}) END`
+)
 
 func (m merger) structure(t, offered schema.Type, after, before, path string) string {
 	parts := make([]string, len(t.Fields))

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"reflect"
 
 	"rowback/storage/catalog"
@@ -15,18 +14,10 @@ import (
 // schema: it goes by field id, so that no file is written anew, every earlier state reads with the schema it had, and a
 // rollback undoes it.
 
-// NewVariable is what a variable is created with.
-type NewVariable struct {
-	Name        string
-	Description string
-	Type        string            // as DuckDB writes it; empty: found from the values or the derivation
-	Derivation  string            // SQL over other columns, by name
-	Categories  []schema.Category // with Type VARCHAR
-	Values      []json.RawMessage // one a record, in the order of the key; nil: all null
-}
-
 // CreateVariable adds a column, as a commit. It never takes over the id, nor the values, of one that was there before.
-func (s *Store) CreateVariable(ctx context.Context, dataset string, n NewVariable, r Request) (catalog.Commit, schema.Column, error) {
+func (s *Store) CreateVariable(
+	ctx context.Context, dataset string, n NewVariable, r Request,
+) (catalog.Commit, schema.Column, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
@@ -38,7 +29,10 @@ func (s *Store) CreateVariable(ctx context.Context, dataset string, n NewVariabl
 	if err := checkCategories(n.Categories); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
-	c := schema.Column{ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories, Type: schema.Of(schema.Null)}
+	c := schema.Column{
+		ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories,
+		Type: schema.Of(schema.Null),
+	}
 	if n.Derivation != "" {
 		err = w.createDerived(ctx, c, n)
 	} else {
@@ -67,50 +61,6 @@ func (w *work) publishVariable(ctx context.Context, key string, id int) (catalog
 	return commit, c, err
 }
 
-// definition is a variable as the log of actions has it (seed 001).
-type definition struct {
-	ID          int               `json:"id"`
-	Name        string            `json:"name"`
-	Alias       string            `json:"alias"`
-	Type        string            `json:"type"`
-	Description string            `json:"description,omitempty"`
-	Derivation  string            `json:"derivation,omitempty"`
-	Categories  []schema.Category `json:"categories,omitempty"`
-}
-
-// tellVariable records what the commit did to a variable of s.
-func (w *work) tellVariable(key string, s schema.Schema, c schema.Column) {
-	w.setParam("key", key)
-	w.setParam("variable", c.ID)
-	w.setParam("definition", definition{
-		ID: c.ID, Name: c.Name, Alias: c.Name, Type: c.Type.String(), Description: c.Description,
-		Derivation: s.DerivationText(c), Categories: c.Categories,
-	})
-}
-
-// variable finds one that can be changed.
-func (w *work) variable(id int) (schema.Column, error) {
-	c, ok := w.schema.ByID(id)
-	if !ok || id == schema.RowID {
-		return c, fault.Errorf(fault.NotFound, "variable_not_found",
-			"Variable %d not found in dataset '%s'", id, w.head.Dataset.Name)
-	}
-	return c, nil
-}
-
-// checkVariableName refuses a name that no column can have, or that another one has.
-func (w *work) checkVariableName(name string, id int) error {
-	if err := CheckColumnName(name); err != nil {
-		return err
-	}
-	if c, taken := w.schema.ByName(name); taken && c.ID != id {
-		return fault.Errorf(fault.Exists, "variable_exists",
-			"There is a variable %q in dataset '%s' already. Choose another name.", c.Name, w.head.Dataset.Name).
-			With("variable", c.Name)
-	}
-	return nil
-}
-
 // VariableEdit is a change of a variable. Nil fields stay as they are.
 type VariableEdit struct {
 	Name        *string
@@ -122,7 +72,9 @@ type VariableEdit struct {
 
 // EditVariable renames, describes, retypes or derives a column anew, as a commit. variable is its field id. Where that
 // changes nothing, there is no commit, and the head is returned.
-func (s *Store) EditVariable(ctx context.Context, dataset string, variable int, e VariableEdit, r Request) (catalog.Commit, schema.Column, error) {
+func (s *Store) EditVariable(
+	ctx context.Context, dataset string, variable int, e VariableEdit, r Request,
+) (catalog.Commit, schema.Column, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err

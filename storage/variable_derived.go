@@ -65,11 +65,11 @@ func (w *work) rederive(ctx context.Context, c schema.Column, written string, de
 }
 
 // makeRoom retires the columns that are derived and are not so in an archive, or the other way round.
-func (w *work) makeRoom(archive schema.Schema) {
-	for _, c := range w.schema.Columns {
+func (d *draft) makeRoom(archive schema.Schema) {
+	for _, c := range d.schema.Columns {
 		kept, there := archive.ByName(c.Name)
-		if c.Derived() != (there && kept.Derived()) && !w.schema.IsKey(c.ID) {
-			w.schema = w.schema.Without(c.ID).After(w.schema)
+		if c.Derived() != (there && kept.Derived()) && !d.schema.IsKey(c.ID) {
+			d.schema = d.schema.Without(c.ID).After(d.schema)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ var wordTypes = map[string]string{
 	"text": schema.Varchar, "numeric": schema.Double, "datetime": schema.Timestamp, "categorical": schema.Varchar,
 }
 
-// wordTakes tells whether one of those words is said of a type that it is not itself.
+// wordTakes reports whether one of those words is said of a type that it is not itself.
 func wordTakes(word string, t schema.Type) bool {
 	switch strings.ToLower(word) {
 	case "numeric":
@@ -56,10 +55,13 @@ func (w *work) retype(ctx context.Context, c schema.Column, written string) erro
 		return err
 	}
 	if w.schema.IsKey(c.ID) {
-		return fault.Errorf(fault.Invalid, "key_variable", "Variable %q is in the key (%s), whose types can't be changed.", c.Name, keyNames(w.schema.KeyColumns()))
+		return fault.Errorf(fault.Invalid, "key_variable",
+			"Variable %q is in the key (%s), whose types can't be changed.", c.Name, keyNames(w.schema.KeyColumns()))
 	}
 	if c.Derived() {
-		return fault.Errorf(fault.Invalid, "derived_variable", "Variable %q is derived as %s, which gives it its type. Change the derivation instead, for example by a cast.", c.Name, fault.Clip(w.schema.DerivationText(c)))
+		return fault.Errorf(fault.Invalid, "derived_variable",
+			"Variable %q is derived as %s, which gives it its type. "+
+				"Change the derivation instead, for example by a cast.", c.Name, fault.Clip(w.schema.DerivationText(c)))
 	}
 	after := c.As(t)
 	if err := checkCategorical(after); err != nil {
@@ -82,27 +84,41 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 		return err
 	}
 	var example string
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(v AS VARCHAR) FROM (%s) t(v) WHERE v IS NOT NULL AND NOT coalesce(%s, false) LIMIT 1",
-		history.EveryValue(before), becomes(before.Type, after.Type)), &example)
+	err = w.conn.Row(ctx, duck.Fill(notBecoming, duck.Parts{
+		"values": history.EveryValue(before), "becomes": becomes(before.Type, after.Type),
+	}), &example)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return w.checkBecome(ctx, history, before, after)
 	case duck.CauseOf(err) == duck.Input:
-		return fault.Errorf(fault.Invalid, "retype_impossible", "Variable %q is %s, which can't become %s: %s.", before.Name, before.Type, after.Type, duck.Message(err))
+		return fault.Errorf(fault.Invalid, "retype_impossible",
+			"Variable %q is %s, which can't become %s: %s.", before.Name, before.Type, after.Type, duck.Message(err))
 	case err != nil:
 		return err
 	}
-	return fault.Errorf(fault.Invalid, "retype_impossible", "Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.", before.Name, after.Type, fault.Clip(example)).
+	return fault.Errorf(fault.Invalid, "retype_impossible",
+		"Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.",
+		before.Name, after.Type, fault.Clip(example)).
 		With("variable", before.Name).With("value", fault.Clip(example))
 }
 
-// checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is JSON.
+// The first value, as text, that is not one of another type.
+const (
+	notBecoming = `SELECT CAST(v AS VARCHAR) FROM ({values}) t(v)
+		WHERE v IS NOT NULL AND NOT coalesce({becomes}, false) LIMIT 1`
+	notReadable = `SELECT CAST({column} AS VARCHAR) FROM {files}
+		WHERE {column} IS NOT NULL AND TRY({value}) IS NULL LIMIT 1`
+)
+
+// checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is
+// JSON.
 func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
 	if !gate.Checked(after.Type) {
 		return nil
 	}
-	return w.checkRelation(ctx, whole("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
-		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before)), []schema.Column{after})
+	cast := whole("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
+		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before))
+	return w.checkRelation(ctx, cast, []schema.Column{after})
 }
 
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
@@ -143,15 +159,19 @@ func (w *work) checkReads(ctx context.Context, in *snapshot.Snapshot, c schema.C
 		fs := in.SchemaOf(group[0])
 		own, _ := fs.ByID(c.ID)
 		var example string
-		err := w.conn.Row(ctx, fmt.Sprintf("SELECT CAST(%[1]s AS VARCHAR) FROM %[2]s WHERE %[1]s IS NOT NULL AND TRY(%[3]s) IS NULL LIMIT 1",
-			duck.Ident(own.Name), in.ReadFiles(group), snapshot.FromFile(fs, c)), &example)
+		err := w.conn.Row(ctx, duck.Fill(notReadable, duck.Parts{
+			"column": duck.Ident(own.Name), "files": in.ReadFiles(group), "value": snapshot.FromFile(fs, c),
+		}), &example)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		return fault.Errorf(fault.Conflict, "type_taken", "Commit %d can't be rolled back: variable %q would be %s, and there are records with %s in it. Undo what wrote those, or what changed the type, first.", w.commit.ParentCommitID, c.Name, c.Type, fault.Clip(example)).
+		return fault.Errorf(fault.Conflict, "type_taken",
+			"Commit %d can't be rolled back: variable %q would be %s, and there are records with %s in it. "+
+				"Undo what wrote those, or what changed the type, first.",
+			w.commit.ParentCommitID, c.Name, c.Type, fault.Clip(example)).
 			With("variable", c.Name)
 	}
 	return nil

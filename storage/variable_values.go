@@ -36,7 +36,9 @@ func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable)
 		return nil
 	}
 	if total := w.head.Total(); int64(len(n.Values)) != total {
-		return fault.Errorf(fault.Invalid, "values_count", "There are %d values and %d records. Send one value for each record, in the order of the key (%s).", len(n.Values), total, keyNames(w.schema.KeyColumns())).
+		return fault.Errorf(fault.Invalid, "values_count",
+			"There are %d values and %d records. Send one value for each record, in the order of the key (%s).",
+			len(n.Values), total, keyNames(w.schema.KeyColumns())).
 			With("values", len(n.Values)).With("records", total)
 	}
 	values, err := categoryNames(c, n.Values)
@@ -73,7 +75,8 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 		return err
 	}
 	if gate.Checked(c.Type) {
-		if err := w.checkRelation(ctx, whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID)), []schema.Column{c}); err != nil {
+		given := whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID))
+		if err := w.checkRelation(ctx, given, []schema.Column{c}); err != nil {
 			return err
 		}
 	}
@@ -82,7 +85,9 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
 // them: the one that it has, if it has any.
-func (w *work) fitValues(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) (fit fitted, records reading, err error) {
+func (w *work) fitValues(
+	ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload,
+) (fit fitted, records reading, err error) {
 	if u.Size, err = w.store.writeValues(u.Path, c.Name, values); err != nil {
 		return fit, records, err
 	}
@@ -139,21 +144,23 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 	if failed != nil || i == len(values) {
 		return failed
 	}
-	return fault.Errorf(fault.Invalid, "value_mismatch", "Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.", i+1, fault.Clip(string(values[i])), c.Type, c.Name).
+	return fault.Errorf(fault.Invalid, "value_mismatch",
+		"Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.",
+		i+1, fault.Clip(string(values[i])), c.Type, c.Name).
 		With("variable", c.Name).With("value", i+1)
 }
 
 // given is the SQL of what writeChanges writes to give a new column the values in the table given.
-func (w *work) given(c schema.Column) string {
+func (d *draft) given(c schema.Column) string {
 	var list []string
-	for _, d := range w.schema.Stored() {
-		after := "s." + schema.ColumnName(d.ID)
-		if d.ID == c.ID {
+	for _, o := range d.schema.Stored() {
+		after := "s." + schema.ColumnName(o.ID)
+		if o.ID == c.ID {
 			after = "g.v"
 		}
-		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, d.ID, schema.ColumnName(d.ID), d.ID))
+		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, o.ID, schema.ColumnName(o.ID), o.ID))
 	}
 	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
 		FROM (SELECT *, row_number() OVER (ORDER BY %s) - 1 AS _n FROM (%s)) s JOIN given g ON s._n = g._n`,
-		strings.Join(list, ", "), w.commit.Tag, keyList(w.schema.KeyColumns()), w.liveIn(nil).Rows(true))
+		strings.Join(list, ", "), d.commit.Tag, keyList(d.schema.KeyColumns()), d.liveIn(nil).Rows(true))
 }

@@ -35,7 +35,9 @@ func (s *Store) FindVersion(ctx context.Context, dataset, number string) (v cata
 
 // Increment names the head with the next version: 1.0.0 the first time, then counted from the highest number that was
 // ever given. part is major, minor or patch.
-func (s *Store) Increment(ctx context.Context, dataset, part, description string, r Request) (v catalog.Version, err error) {
+func (s *Store) Increment(
+	ctx context.Context, dataset, part, description string, r Request,
+) (v catalog.Version, err error) {
 	step := map[string]int{"major": 0, "minor": 1, "patch": 2}
 	at, ok := step[part]
 	if !ok {

@@ -3,42 +3,20 @@ package storage
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
 	"rowback/storage/datafile"
-	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
 
 // DuckDB keeps 2,048 values of every column that a statement reads, several times over, however few rows there are. So
-// that wide records take no more memory than narrow ones, no statement on an upload reads more than some of its columns.
-
-// partColumns is how many columns a statement tests. Planning one can't be interrupted, and takes longer for each test
-// the more there are.
-const partColumns = intake.PartColumns
+// that wide records take no more memory than narrow ones, no statement on an upload reads more than some of its
+// columns.
 
 // columnBytes is what a column takes while it is written to a file, for that no more columns are written at once than
 // there is memory for.
 const columnBytes = 384 << 10
-
-// parts divides a list by where its columns are in the upload. It is in their order.
-func parts[T any](list []T, column func(T) int) iter.Seq[[]T] {
-	return func(yield func([]T) bool) {
-		for len(list) > 0 {
-			part := column(list[0]) / partColumns
-			n := slices.IndexFunc(list, func(one T) bool { return column(one)/partColumns != part })
-			if n < 0 {
-				n = len(list)
-			}
-			if !yield(list[:n]) {
-				return
-			}
-			list = list[n:]
-		}
-	}
-}
 
 // sliceColumns is how many columns of an upload are written at once.
 func (s *Store) sliceColumns() int {
@@ -48,12 +26,14 @@ func (s *Store) sliceColumns() int {
 // isWide reports whether the records have more columns than are written at once.
 func (w *work) isWide() bool { return len(w.schema.Columns) > w.store.sliceColumns() }
 
-// copyIn writes the records to the file in.path, and returns how many they were.
-func (w *work) copyIn(ctx context.Context, in *incoming, records reading, spec datafile.Spec) (rows int64, err error) {
+// copyIn writes the records to a file, and returns how many they were.
+func (w *work) copyIn(
+	ctx context.Context, in *incoming, records reading, spec datafile.Spec, path string,
+) (rows int64, err error) {
 	all := spec.All()
 	width := w.store.sliceColumns()
 	if len(all) <= width {
-		return w.copySlice(ctx, in, records, spec, all, in.path)
+		return w.copySlice(ctx, in, records, spec, all, path)
 	}
 	var paths []string
 	defer func() {
@@ -62,17 +42,19 @@ func (w *work) copyIn(ctx context.Context, in *incoming, records reading, spec d
 		}
 	}()
 	for columns := range slices.Chunk(all, width) {
-		path := w.store.blobs.Scratch("slice.parquet")
-		paths = append(paths, path)
-		if rows, err = w.copySlice(ctx, in, records, spec, columns, path); err != nil {
+		slice := w.store.blobs.Scratch("slice.parquet")
+		paths = append(paths, slice)
+		if rows, err = w.copySlice(ctx, in, records, spec, columns, slice); err != nil {
 			return 0, err
 		}
 	}
-	return rows, datafile.Join(in.path, paths)
+	return rows, datafile.Join(path, paths)
 }
 
 // copySlice writes some columns of the records to a file.
-func (w *work) copySlice(ctx context.Context, in *incoming, records reading, spec datafile.Spec, columns []schema.Column, path string) (rows int64, err error) {
+func (w *work) copySlice(
+	ctx context.Context, in *incoming, records reading, spec datafile.Spec, columns []schema.Column, path string,
+) (rows int64, err error) {
 	list := make([]string, len(columns))
 	makes := map[int]bool{}
 	for i, c := range columns {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 )
 
 // stand has the catalog know what has been published. From the publishing on, the objects tell of the commit: where it
@@ -41,39 +40,6 @@ func (w *work) withdraw(cause error) error {
 }
 
 // key is the folder of the commit's objects.
-func (w *work) key() string { return commitKey(w.commit.DatasetID, w.commit.ID) }
+func (d *draft) key() string { return commitKey(d.commit.DatasetID, d.commit.ID) }
 
 func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d", dataset, commit) }
-
-// halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it
-// holds. What the request did may stand or not; the start finds out, since it reads what the objects tell.
-func (s *Store) halt(cause error) error {
-	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out", "error", cause)
-	s.stopped.Store(&cause)
-	return fault.Errorf(fault.Unavailable, "outcome_unknown",
-		"The server's disk failed while this was recorded: whether it stands is known after the server's next start. "+
-			"Restart it, then look before you send this again, or use the same Idempotency-Key.").Because(cause)
-}
-
-// halted refuses writes after halt.
-func (s *Store) halted() error {
-	cause := s.stopped.Load()
-	if cause == nil {
-		return nil
-	}
-	return fault.Errorf(fault.Unavailable, "restart_needed",
-		"The server's disk failed, and nothing is written until the server is restarted. Restart it, then send this again.").
-		Because(*cause)
-}
-
-// write runs a transaction of the catalog alone.
-func (s *Store) write(ctx context.Context, f func(catalog.Tx) error) error {
-	if err := s.halted(); err != nil {
-		return err
-	}
-	err := s.catalog.Write(ctx, f)
-	if errors.Is(err, catalog.ErrUncertain) {
-		return s.halt(err)
-	}
-	return err
-}

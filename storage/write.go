@@ -62,7 +62,9 @@ func (w *work) write(ctx context.Context, kind schema.Kind, query string, rows i
 // spec is what the commit's file of that kind says of itself.
 func (w *work) spec(ctx context.Context, kind schema.Kind) (datafile.Spec, error) {
 	id, err := w.fileID(ctx, kind)
-	return datafile.Spec{Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, File: id, Columns: w.schema.Stored()}, err
+	return datafile.Spec{
+		Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, File: id, Columns: w.schema.Stored(),
+	}, err
 }
 
 // writeBatch writes a batch, with the columns that write asks of a query, to a new file of the commit.
@@ -88,7 +90,9 @@ func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.Rec
 
 // takeFile makes a file that lies at path, in the batch, one of the commit's. Its bounds may be known. It is read for
 // its checksum while DuckDB measures it.
-func (w *work) takeFile(ctx context.Context, kind schema.Kind, path string, rows int64, bounds *catalog.Bounds, read <-chan fileSum) error {
+func (w *work) takeFile(
+	ctx context.Context, kind schema.Kind, path string, rows int64, bounds *catalog.Bounds, read <-chan fileSum,
+) error {
 	f := w.newFile(kind, rows)
 	f.Bounds = bounds
 	if read == nil {

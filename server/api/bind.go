@@ -23,6 +23,9 @@ const maxJSON = 4 << 20
 // that is no JSON is malformed (400). The same tags make the OpenAPI document.
 func (a *API) bind(c *fiber.Ctx, in any) error {
 	v := reflect.ValueOf(in).Elem()
+	if err := checkParameters(c, v.Type()); err != nil {
+		return err
+	}
 	if err := a.bindBody(c, in, v.Type()); err != nil {
 		return err
 	}
@@ -145,6 +148,9 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 		return nil // what is required is asked for by name
 	}
 	if err := storage.CheckDepth(body); err != nil {
+		return err
+	}
+	if err := checkFields(body, t, ""); err != nil {
 		return err
 	}
 	var mistyped *json.UnmarshalTypeError

@@ -18,7 +18,7 @@ import (
 type commitIn struct {
 	datasetIn
 	headerIn
-	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,delete" json:"-"`
+	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
 	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
@@ -33,9 +33,9 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	}
 	mode := catalog.Mode(in.Mode)
 	switch mode {
-	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Delete:
+	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete:
 	default:
-		return invalid("mode", "must be append, overwrite, upsert or delete")
+		return invalid("mode", "must be append, overwrite, upsert, replace or delete")
 	}
 	change := storage.Change{Mode: mode, Where: in.Where}
 	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {

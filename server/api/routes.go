@@ -37,7 +37,7 @@ func (a *API) datasetRoutes() []route {
 	return []route{
 		{method: "GET", path: "/healthz", id: "healthz", tag: "server", summary: "The server runs", status: 200, out: statusView{}, handler: a.healthz},
 		{method: "GET", path: "/readyz", id: "readyz", tag: "server", summary: "The server can take a commit, and which stored files are damaged", status: 200, out: readyView{}, problems: []int{503}, handler: a.readyz},
-		{method: "GET", path: "/api/v1/progress/{id}", id: "getProgress", tag: "server", summary: "Work that was answered with 202", in: progressIn{}, status: 200, out: progress{}, problems: []int{404}, handler: a.getProgress},
+		{method: "GET", path: "/api/v1/progress/{id}", id: "getProgress", tag: "server", summary: "Work that was answered with 202", in: progressIn{}, status: 200, out: progress{}, problems: finds, handler: a.getProgress},
 
 		{method: "GET", path: versions, id: "listVersions", tag: "versions", summary: "All versions of a dataset, the lowest number first", in: listVersionsIn{}, status: 200, out: seedVersions{}, problems: finds, handler: a.listVersions},
 		{method: "POST", path: versions + "/compare", id: "compareVersions", tag: "versions", summary: "Compare two versions", in: compareVersionsIn{}, status: 200, out: seedComparison{}, problems: writes, handler: a.compareVersions},

@@ -118,10 +118,10 @@ func readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
 func modeOf(text string) (catalog.Mode, error) {
 	mode := catalog.Mode(text)
 	switch mode {
-	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Delete:
+	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete:
 		return mode, nil
 	}
-	return "", refuse(fault.Invalid, "invalid_field", "mode: must be append, overwrite, upsert or delete")
+	return "", refuse(fault.Invalid, "invalid_field", "mode: must be append, overwrite, upsert, replace or delete")
 }
 
 // put commits the records of a stream, and answers with the commit as JSON.

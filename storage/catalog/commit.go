@@ -14,6 +14,7 @@ const (
 	Append    Mode = "append"
 	Overwrite Mode = "overwrite"
 	Upsert    Mode = "upsert"
+	Replace   Mode = "replace" // overwrite, and delete of every key that did not come
 	Delete    Mode = "delete"
 	Rollback  Mode = "rollback"
 	Restore   Mode = "restore"

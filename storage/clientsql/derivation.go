@@ -34,7 +34,9 @@ const (
 
 // BindDerivation reads a derivation that a client wrote for column c: one SQL expression over other columns of s. It
 // returns it with references in place of names (schema.Reference).
-func BindDerivation(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column, written string) (string, error) {
+func BindDerivation(
+	ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column, written string,
+) (string, error) {
 	if strings.TrimSpace(written) == "" || strings.ContainsRune(written, 0) {
 		return "", RefuseDerivation("a derivation is an SQL expression; it is not empty and has no NUL characters")
 	}
@@ -229,7 +231,8 @@ func (e *expression) referring() (string, error) {
 	}
 	out = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(out, beforeExpression), afterExpression))
 	if len(schema.References(out)) != len(e.uses) {
-		return "", RefuseDerivation(`it has a "c" and a number in quotes, which stands for a column here; write that otherwise`)
+		return "", RefuseDerivation(
+			`it has a "c" and a number in quotes, which stands for a column here; write that otherwise`)
 	}
 	return out, nil
 }

@@ -25,7 +25,8 @@ func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 	for _, id := range schema.References(c.Derivation) {
 		if _, ok := s.ByID(id); !ok {
 			return t, fault.Errorf(fault.Conflict, "derivation_unbound",
-				"Variable %q is derived from a variable that would not be there. Undo what takes that away first, or drop %q.", c.Name, c.Name).
+				"Variable %q is derived from a variable that would not be there. Undo what takes that away first, or drop %q.",
+				c.Name, c.Name).
 				With("variable", c.Name)
 		}
 	}

@@ -51,7 +51,8 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 			if err != nil {
 				return err
 			}
-			return invalid(c.offset, "There is no function %s(); the nearest names are %s.", fault.Clip(c.name), strings.Join(near, ", "))
+			return invalid(c.offset, "There is no function %s(); the nearest names are %s.",
+				fault.Clip(c.name), strings.Join(near, ", "))
 		}
 	}
 	return nil

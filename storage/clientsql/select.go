@@ -115,7 +115,8 @@ func (s scope) name(n *node) error {
 	own := t.Schema == "" && slices.Contains(s.names, schema.Fold(t.Name))
 	switch at := n.all("at_clause"); {
 	case own && len(at) > 0:
-		return invalid(t.Offset, "%q is a query of the statement itself (WITH), which has no versions: AT is for datasets.", fault.Clip(t.Name))
+		return invalid(t.Offset, "%q is a query of the statement itself (WITH), which has no versions: AT is for datasets.",
+			fault.Clip(t.Name))
 	case own:
 		return nil
 	case len(at) > 0:

@@ -48,7 +48,8 @@ func nodeOf(tree any) *node {
 	n := &node{
 		Type: text(object["type"]), Class: text(object["class"]), Function: text(object["function_name"]),
 		Catalog: text(object["catalog_name"]), Schema: text(object["schema_name"]), Table: text(object["table_name"]),
-		Alias: text(object["alias"]), Name: text(object["identifier"]), CTE: text(object["cte_name"]), Unit: text(object["unit"]),
+		Alias: text(object["alias"]), Name: text(object["identifier"]), CTE: text(object["cte_name"]),
+		Unit:    text(object["unit"]),
 		Columns: texts(object["column_names"]), Value: scalar(object["value"]), Offset: offsetOf(object["query_location"]),
 		With: withOf(object["cte_map"]),
 	}

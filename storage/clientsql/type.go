@@ -58,6 +58,7 @@ func checkTypeText(ctx context.Context, conn *duck.Conn, written string) error {
 // RefuseType is the error for a type that no variable can have.
 func RefuseType(written, why string) error {
 	return fault.Errorf(fault.Invalid, "unknown_type",
-		"%q is not a type that a variable can have: %s. Write it as DuckDB does, for example BIGINT, DECIMAL(10,2), VARCHAR or TIMESTAMP.",
+		"%q is not a type that a variable can have: %s. "+
+			"Write it as DuckDB does, for example BIGINT, DECIMAL(10,2), VARCHAR or TIMESTAMP.",
 		fault.Clip(written), strings.TrimRight(why, "."))
 }

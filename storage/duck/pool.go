@@ -64,7 +64,7 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	for {
 		select {
 		case one := <-p.ready:
-			if !hasEnded(one.pipe) { // it may have been killed while it waited
+			if p.isAlive(ctx, one) {
 				p.note(one, true)
 				return &Conn{session: &lent{one, p}}, nil
 			}
@@ -78,6 +78,12 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 			return &Conn{session: &lent{one, p}}, nil
 		}
 	}
+}
+
+// isAlive reports whether a process that waited can be lent: it may have been killed meanwhile. The pipe of one that is
+// being killed may still be open, so sandboxes, which anyone's statement may have grow and be killed, are asked.
+func (p *Pool) isAlive(ctx context.Context, one *process) bool {
+	return !hasEnded(one.pipe) && (p.keeps || one.send(ctx, request{Rest: true}) == nil)
 }
 
 func (p *Pool) start(ctx context.Context) (*process, error) {

@@ -1,6 +1,8 @@
 package duck
 
 import (
+	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -27,4 +29,21 @@ func Ints(list []int64) string {
 		text[i] = strconv.FormatInt(n, 10)
 	}
 	return "CAST([" + strings.Join(text, ", ") + "] AS BIGINT[])"
+}
+
+// Parts are what Fill puts into a text of SQL, by name: SQL, or numbers.
+type Parts map[string]any
+
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+
+// Fill returns a text of SQL with its named parts in the places {name}. A part that is not given is a mistake of ours, and
+// panics; what a part is made of is not looked at, so it may have braces.
+func Fill(sql string, parts Parts) string {
+	return placeholder.ReplaceAllStringFunc(sql, func(place string) string {
+		part, ok := parts[strings.Trim(place, "{}")]
+		if !ok {
+			panic(fmt.Sprintf("no part %s for %s", place, sql))
+		}
+		return fmt.Sprint(part)
+	})
 }

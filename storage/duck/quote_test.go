@@ -43,3 +43,16 @@ func FuzzQuote(f *testing.F) {
 		}
 	})
 }
+
+func TestFillPutsPartsIntoTheirPlaces(t *testing.T) {
+	got := Fill("SELECT {list}, {list} FROM ({rows}) LIMIT {n}", Parts{"list": "'{rows}'", "rows": "FROM t", "n": 3})
+	if want := "SELECT '{rows}', '{rows}' FROM (FROM t) LIMIT 3"; got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a part that is not given is left out")
+		}
+	}()
+	Fill("SELECT {missing}", Parts{})
+}

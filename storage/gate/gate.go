@@ -1,8 +1,8 @@
 // Package gate decides what may be stored: types, the names inside them, and values, as they will be stored.
 //
 // DuckDB and the libraries of Arrow and Parquet take more than every reader gives back: two fields of a struct that SQL
-// can't tell apart, text of type JSON that is not JSON, moments that DuckDB keeps for infinity. Whatever passes here can
-// be read in every format and by SQL (fixtures/clients/test_everything_reads.py); it is the same for all formats.
+// can't tell apart, text of type JSON that is not JSON, moments that DuckDB keeps for infinity. Whatever passes here
+// can be read in every format and by SQL (fixtures/clients/test_everything_reads.py); it is the same for all formats.
 package gate
 
 import (

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// SameDefinition reports whether two columns of one name are one. Those that came with records, not by anyone's word, may
-// differ in type, if one can take the other's values.
+// SameDefinition reports whether two columns of one name are one. Those that came with records, not by anyone's word,
+// may differ in type, if one can take the other's values.
 func SameDefinition(c, d Column, explicit bool) bool {
 	if _, ok := Widen(c.Type, d.Type); ok && !explicit {
 		d.Type = c.Type

@@ -43,7 +43,7 @@ type Column struct {
 	Earlier     []Type     `json:"earlier,omitempty"`    // types that people changed it from, oldest first
 }
 
-// Derived tells whether the column is computed at read.
+// Derived reports whether the column is computed at read.
 func (c Column) Derived() bool { return c.Derivation != "" }
 
 // As returns the column with another type, which its values are cast to from the one it has. A value of an older file
@@ -82,7 +82,7 @@ type Schema struct {
 // rowColumn is the key of a dataset that declared none.
 var rowColumn = Column{ID: RowID, Name: RowColumn, Type: Of(Bigint)}
 
-// Keyed tells whether key columns were declared.
+// Keyed reports whether key columns were declared.
 func (s Schema) Keyed() bool { return len(s.Key) > 0 }
 
 // WithKey returns columns, and those of the key that are not among them.
@@ -129,8 +129,8 @@ func (s Schema) ByID(id int) (Column, bool) {
 	return s.Columns[i], true
 }
 
-// at is where the column with that field id is among the columns; -1 where there is none. Columns mostly are in the order
-// of their ids: where one is looked up for each other, not all of them are read each time.
+// at is where the column with that field id is among the columns; -1 where there is none. Columns mostly are in the
+// order of their ids: where one is looked up for each other, not all of them are read each time.
 func (s Schema) at(id int) int {
 	i := sort.Search(len(s.Columns), func(i int) bool { return s.Columns[i].ID >= id })
 	if i < len(s.Columns) && s.Columns[i].ID == id {
@@ -144,7 +144,7 @@ func (s Schema) at(id int) int {
 	return -1
 }
 
-// SameName tells whether two names are one in SQL: letters from a to z have no case there, others have.
+// SameName reports whether two names are one in SQL: letters from a to z have no case there, others have.
 func SameName(a, b string) bool { return Fold(a) == Fold(b) }
 
 // Fold writes a name so that names which are one in SQL are equal.
@@ -182,7 +182,7 @@ func (s Schema) Names() (columns, retired map[string]Column) {
 	return columns, retired
 }
 
-// IsKey tells whether the column belongs to the key.
+// IsKey reports whether the column belongs to the key.
 func (s Schema) IsKey(id int) bool {
 	return slices.Contains(s.Key, id) || id == RowID && !s.Keyed()
 }
@@ -240,7 +240,7 @@ func (s Schema) Drop(ids ...int) Schema {
 	return s
 }
 
-// Gone tells whether a column was there and is no more.
+// Gone reports whether a column was there and is no more.
 func (s Schema) Gone(id int) bool {
 	return slices.Contains(s.Dropped, id) || slices.ContainsFunc(s.Retired, func(c Column) bool { return c.ID == id })
 }
@@ -275,7 +275,8 @@ type Change struct {
 	To     string `json:"to,omitempty"`
 }
 
-// Changes tells what became of a's columns in b (design, section 5, point 6). Columns are the same where their ids are.
+// Changes reports what became of a's columns in b (design, section 5, point 6). Columns are the same where their ids
+// are.
 func Changes(a, b Schema) []Change {
 	out := []Change{}
 	for _, c := range a.Columns {

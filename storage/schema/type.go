@@ -101,7 +101,7 @@ func (t Type) SQL() string {
 	return t.String()
 }
 
-// Hollow tells whether some part of the type is not known yet: nothing but nulls, or but objects without fields.
+// Hollow reports whether some part of the type is not known yet: nothing but nulls, or but objects without fields.
 func (t Type) Hollow() bool {
 	switch t.Name {
 	case Null:
@@ -114,7 +114,7 @@ func (t Type) Hollow() bool {
 	return false
 }
 
-// Nested tells whether the type has parts.
+// Nested reports whether the type has parts.
 func (t Type) Nested() bool { return t.Name == List || t.Name == Struct || t.Name == Map }
 
 // MaxDepth is how many types may be inside one another: reading lists in lists takes twice as long with every level.
@@ -143,7 +143,7 @@ func (t Type) Field(name string) (Field, bool) {
 	return t.Fields[i], true
 }
 
-// Equal tells whether both are the same type, names of fields included.
+// Equal reports whether both are the same type, names of fields included.
 func (t Type) Equal(o Type) bool { return t.String() == o.String() }
 
 // MarshalText writes the type as DuckDB does.

@@ -53,18 +53,18 @@ func decimalFor(t Type) (d Type, ok bool) {
 	return DecimalOf(digits(bits, signed), 0), bits > 0
 }
 
-// IsInteger tells whether the type is one of the integers.
+// IsInteger reports whether the type is one of the integers.
 func (t Type) IsInteger() bool { bits, _ := integer(t); return bits > 0 }
 
 // IsMoment reports whether a type's values are moments without a time zone.
 func (t Type) IsMoment() bool { return t.Name == Date || t.Name == Timestamp || t.Name == TimestampNS }
 
-// IsNumber tells whether the type is an integer, a decimal or a floating-point number.
+// IsNumber reports whether the type is an integer, a decimal or a floating-point number.
 func (t Type) IsNumber() bool {
 	return t.IsInteger() || t.Name == Decimal || t.Name == Float || t.Name == Double
 }
 
-// Holds tells whether every value of o is a value of t, so that a cast changes nothing.
+// Holds reports whether every value of o is a value of t, so that a cast changes nothing.
 func (t Type) Holds(o Type) bool {
 	if o.Name == Null || t.Equal(o) {
 		return true

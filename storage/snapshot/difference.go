@@ -137,11 +137,13 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 			}
 		}
 	}
-	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool { return TargetsAny(r, out.targets) })
+	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool {
+		return TargetsAny(r, out.targets)
+	})
 	return out
 }
 
-// TargetsAny tells whether a rollback file holds positions in one of those files.
+// TargetsAny reports whether a rollback file holds positions in one of those files.
 func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 	for target := range r.Targets {
 		if files[target] {
@@ -151,7 +153,7 @@ func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 	return false
 }
 
-// Empty tells whether the two snapshots share every row.
+// Empty reports whether the two snapshots share every row.
 func (d *Difference) Empty() bool { return d.sides[0].empty() && d.sides[1].empty() }
 
 func (s side) empty() bool { return len(s.own.Data) == 0 && len(s.displaced) == 0 }
@@ -237,10 +239,14 @@ func (d *Difference) Joined() string {
 	for _, c := range d.Schema.KeyColumns() {
 		on = append(on, fmt.Sprintf("a.a%d = b.b%d", c.ID, c.ID))
 	}
-	a := d.sides[0].rows(d.B, columnNames{"true AS in_a, ", "a", "a_commit"})
-	b := d.sides[1].rows(d.A, columnNames{"true AS in_b, ", "b", "b_commit"})
-	return "SELECT * FROM (" + a + ") a FULL JOIN (" + b + ") b ON " + strings.Join(on, " AND ")
+	return duck.Fill(joinSides, duck.Parts{
+		"side_a":   d.sides[0].rows(d.B, columnNames{"true AS in_a, ", "a", "a_commit"}),
+		"side_b":   d.sides[1].rows(d.A, columnNames{"true AS in_b, ", "b", "b_commit"}),
+		"same_key": strings.Join(on, " AND "),
+	})
 }
+
+const joinSides = `SELECT * FROM ({side_a}) a FULL JOIN ({side_b}) b ON {same_key}`
 
 // Differs is the condition on a joined row that the two sides differ in some column.
 func (d *Difference) Differs() string {

@@ -44,7 +44,8 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 	}
 	before, beforeType := record("a", "in_a", d.Schema, d.A.Schema)
 	after, afterType := record("b", "in_b", d.Schema, d.B.Schema)
-	columns = append(columns, schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
+	columns = append(columns,
+		schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
 	list = append(list, before+" AS before", after+" AS after")
 	sql = fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s)", strings.Join(list, ", "), d.Joined(), d.condition(changes))
 	if d.Opened() <= sortedRows {

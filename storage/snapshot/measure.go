@@ -16,7 +16,8 @@ const (
 	defaultCategory = "category"
 )
 
-// maxCategories is up to how many categories are counted for a file; where there are more, they are read when asked for.
+// maxCategories is up to how many categories are counted for a file; where there are more, they are read when asked
+// for.
 const maxCategories = 1000
 
 // QualityColumn returns the column whose average is a version's quality; ok is false where there is none.
@@ -104,18 +105,28 @@ func (s *State) stats(ctx context.Context, conn *duck.Conn, query string) (map[i
 }
 
 func measureQuality(ctx context.Context, conn *duck.Conn, query, column string) (s catalog.Stats, err error) {
-	value := "CAST(" + column + " AS DOUBLE)"
-	err = conn.Row(ctx, fmt.Sprintf("SELECT count(v), coalesce(fsum(v), 0) FROM (SELECT %s AS v FROM (%s)) WHERE isfinite(v)", value, query), &s.Count, &s.Sum)
+	err = conn.Row(ctx, duck.Fill(sumFinite, duck.Parts{"column": column, "rows": query}), &s.Count, &s.Sum)
 	return s, err
 }
+
+const (
+	sumFinite = `SELECT count(v), coalesce(fsum(v), 0)
+		FROM (SELECT CAST({column} AS DOUBLE) AS v FROM ({rows})) WHERE isfinite(v)`
+	aboutDistinct = `SELECT approx_count_distinct(v) FROM (SELECT {column} AS v FROM ({rows}) LIMIT {limit})`
+	countEach     = `SELECT CAST(v AS VARCHAR), count(*)
+		FROM (SELECT {column} AS v FROM ({rows})) WHERE v IS NOT NULL GROUP BY v`
+)
 
 // categorySample is how many rows tell whether a column has categories at all, or values of its own for every record.
 const categorySample = 20_000
 
 // measureCategories counts the rows of each category; tooMany is true, and nothing is kept, where there are too many.
-func measureCategories(ctx context.Context, conn *duck.Conn, query, column string) (counts map[string]int64, tooMany bool, err error) {
+func measureCategories(
+	ctx context.Context, conn *duck.Conn, query, column string,
+) (counts map[string]int64, tooMany bool, err error) {
 	var about int64
-	if err := conn.Row(ctx, fmt.Sprintf("SELECT approx_count_distinct(v) FROM (SELECT %s AS v FROM (%s) LIMIT %d)", column, query, categorySample), &about); err != nil {
+	sample := duck.Fill(aboutDistinct, duck.Parts{"column": column, "rows": query, "limit": categorySample})
+	if err := conn.Row(ctx, sample, &about); err != nil {
 		return nil, false, err
 	}
 	if about > 2*maxCategories {
@@ -130,7 +141,7 @@ func measureCategories(ctx context.Context, conn *duck.Conn, query, column strin
 
 // grouped is the SQL of the categories in a column, as text, and of how many rows each has.
 func grouped(query, column string) string {
-	return fmt.Sprintf("SELECT CAST(v AS VARCHAR), count(*) FROM (SELECT %s AS v FROM (%s)) WHERE v IS NOT NULL GROUP BY v", column, query)
+	return duck.Fill(countEach, duck.Parts{"column": column, "rows": query})
 }
 
 func countCategories(ctx context.Context, conn *duck.Conn, query string) (map[string]int64, error) {
@@ -164,7 +175,7 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 	return total.Sum / float64(total.Count), true, nil
 }
 
-// measured tells whether every file that has the column was measured for it, and within bounds.
+// measured reports whether every file that has the column was measured for it, and within bounds.
 func (s *Snapshot) measured(id int) bool {
 	for _, f := range s.Files() {
 		stats, ok := f.Stats[id]
@@ -175,7 +186,7 @@ func (s *Snapshot) measured(id int) bool {
 	return true
 }
 
-// storedAs tells whether every file has the column in the type that it has now: other types write a value otherwise.
+// storedAs reports whether every file has the column in the type that it has now: other types write a value otherwise.
 func (s *Snapshot) storedAs(c schema.Column) bool {
 	return !slices.ContainsFunc(s.Files(), func(f *catalog.File) bool {
 		own, has := s.SchemaOf(f).ByID(c.ID)

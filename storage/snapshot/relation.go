@@ -39,7 +39,7 @@ func Cast(from, to schema.Type, expr string) string {
 	return "CAST(" + expr + " AS " + to.SQL() + ")"
 }
 
-// hasBlob tells whether a type is, or has a part that is, a binary.
+// hasBlob reports whether a type is, or has a part that is, a binary.
 func hasBlob(t schema.Type) bool {
 	switch t.Name {
 	case schema.List:
@@ -91,7 +91,7 @@ func (s *Snapshot) branches() []branch {
 	return out
 }
 
-// takes tells whether the branch can read f as well: files with displaced rows share a scan only with small ones.
+// takes reports whether the branch can read f as well: files with displaced rows share a scan only with small ones.
 func (b branch) takes(f *catalog.File, displaced bool) bool {
 	if b.schemaID != f.SchemaID {
 		return false
@@ -210,9 +210,9 @@ func (s *Snapshot) pathsOf(files []*catalog.File) []string {
 	return paths
 }
 
-// Order is the SQL of an order in which the records, selected from the snapshot's table, are the same every time: that of
-// the key where some rows of its files are not live, as the others then come in no fixed order; else empty, for that of
-// the files.
+// Order is the SQL of an order in which the records, selected from the snapshot's table, are the same every time: that
+// of the key where some rows of its files are not live, as the others then come in no fixed order; else empty, for that
+// of the files.
 func (s *Snapshot) Order() string {
 	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced }) {
 		return ""
@@ -279,7 +279,8 @@ func (s *Snapshot) EveryValue(c schema.Column) string {
 // Only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
 // datasets without a declared key have _id elsewhere.
 func (s *Snapshot) Only() *catalog.File {
-	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() ||
+		slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
 		return nil
 	}
 	if f := s.Data[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {

@@ -37,17 +37,17 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 }
 
 // aliases finds the columns of the action that the commit's schema has under other ids.
-func (w *work) aliases(did action) map[int]int {
+func (d *draft) aliases(did action) map[int]int {
 	out := map[int]int{}
-	names, _ := w.schema.Names()
+	names, _ := d.schema.Names()
 	for _, c := range slices.Concat(did.before.Schema.Columns, did.after.Schema.Columns) {
-		if _, known := w.schema.ByID(c.ID); known || slices.Contains(w.schema.Dropped, c.ID) {
+		if _, known := d.schema.ByID(c.ID); known || slices.Contains(d.schema.Dropped, c.ID) {
 			continue
 		}
-		d, ok := names[schema.Fold(c.Name)]
+		own, ok := names[schema.Fold(c.Name)]
 		c.Derivation = schema.Renumbered(c.Derivation, out)
-		if _, theirs := did.after.Schema.ByID(d.ID); ok && !theirs && schema.SameDefinition(c, d, did.explicit) {
-			out[c.ID] = d.ID
+		if _, theirs := did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, did.explicit) {
+			out[c.ID] = own.ID
 		}
 	}
 	return out
@@ -62,12 +62,12 @@ func (did *action) renumber(ids map[int]int) {
 	did.before, did.after, did.head = did.before.Renumbered(ids), did.after.Renumbered(ids), did.head.Renumbered(ids)
 }
 
-// playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the action
-// found it, or both have widened it.
-func (w *work) playColumn(did action, id int, put *columnSet) error {
+// playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the
+// action found it, or both have widened it.
+func (d *draft) playColumn(did action, id int, put *columnSet) error {
 	before, was := did.before.Schema.ByID(id)
 	after, is := did.after.Schema.ByID(id)
-	now, have := w.schema.ByID(id)
+	now, have := d.schema.ByID(id)
 	switch {
 	case is == have && reflect.DeepEqual(after, now):
 		return nil
@@ -101,14 +101,15 @@ func (w *work) playColumn(did action, id int, put *columnSet) error {
 	return onVariable(name, "Both sides changed variable %q, to different ends.", name)
 }
 
-// widenedOnly tells whether nothing but records made a column other than it was, by widening its type.
+// widenedOnly reports whether nothing but records made a column other than it was, by widening its type.
 func widenedOnly(before, now schema.Column) bool {
 	_, ok := schema.Widen(before.Type, now.Type)
 	before.Type = now.Type
 	return ok && reflect.DeepEqual(before, now)
 }
 
-// playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they are.
+// playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they
+// are.
 func (w *work) playDerivations(ctx context.Context) error {
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
@@ -119,17 +120,17 @@ func (w *work) playDerivations(ctx context.Context) error {
 	return err
 }
 
-// narrowColumns takes away what an action took away that was not about variables, columns and the width of columns, where
-// they are as the action found them and no record here may need them.
-func (w *work) narrowColumns(did action) {
-	if did.explicit || len(w.opened) > 0 {
+// narrowColumns takes away what an action took away that was not about variables, columns and the width of columns,
+// where they are as the action found them and no record here may need them.
+func (d *draft) narrowColumns(did action) {
+	if did.explicit || len(d.opened) > 0 {
 		return // records written anew have all columns
 	}
-	after, put := w.leaves(), columnSet{}
+	after, put := d.leaves(), columnSet{}
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
 		before, was := did.before.Schema.ByID(id)
-		now, have := w.schema.ByID(id)
-		if !was || !have || !reflect.DeepEqual(before, now) || put.leavesDerived(w.schema, id) {
+		now, have := d.schema.ByID(id)
+		if !was || !have || !reflect.DeepEqual(before, now) || put.leavesDerived(d.schema, id) {
 			continue
 		}
 		next, is := did.after.Schema.ByID(id)
@@ -141,10 +142,10 @@ func (w *work) narrowColumns(did action) {
 		}
 		put.set(did, next, is, id)
 	}
-	w.setColumns(put)
+	d.setColumns(put)
 }
 
-// narrower tells whether an action took from a column's type what records had widened it by.
+// narrower reports whether an action took from a column's type what records had widened it by.
 func narrower(before, after schema.Column) bool {
 	wide, ok := schema.Widen(after.Type, before.Type)
 	return ok && wide.Equal(before.Type) && !before.Type.Equal(after.Type) && len(before.Earlier) == len(after.Earlier)
@@ -175,18 +176,18 @@ func (s *columnSet) leavesDerived(now schema.Schema, id int) bool {
 	})
 }
 
-func (w *work) setColumns(s columnSet) {
-	w.putColumns(s.put...)
+func (d *draft) setColumns(s columnSet) {
+	d.putColumns(s.put...)
 	if len(s.dropped) > 0 {
-		w.schema = w.schema.Drop(s.dropped...)
+		d.schema = d.schema.Drop(s.dropped...)
 	}
 	if len(s.gone) > 0 {
-		w.schema = w.schema.Without(s.gone...).After(w.schema)
+		d.schema = d.schema.Without(s.gone...).After(d.schema)
 	}
 }
 
-// settleNames makes sure that columns which the action left have names of their own here. One whose name they take over, as
-// in a restore of the one that had it first, goes with the last records that may have values in it.
+// settleNames makes sure that columns which the action left have names of their own here. One whose name they take
+// over, as in a restore of the one that had it first, goes with the last records that may have values in it.
 func (w *work) settleNames(did action) error {
 	shared := sharedNames(w.schema)
 	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
@@ -194,7 +195,9 @@ func (w *work) settleNames(did action) error {
 		if _, is := did.after.Schema.ByID(id); !is || !here || !shared[schema.Fold(c.Name)] {
 			continue
 		}
-		i := slices.IndexFunc(w.schema.Columns, func(o schema.Column) bool { return o.ID != id && schema.SameName(o.Name, c.Name) })
+		i := slices.IndexFunc(w.schema.Columns, func(o schema.Column) bool {
+			return o.ID != id && schema.SameName(o.Name, c.Name)
+		})
 		if i < 0 {
 			continue
 		}
@@ -209,7 +212,7 @@ func (w *work) settleNames(did action) error {
 	return nil
 }
 
-// leavesIdle tells whether an action took a column away that was not about variables, and no record here has it then.
+// leavesIdle reports whether an action took a column away that was not about variables, and no record here has it then.
 func (w *work) leavesIdle(did action, c schema.Column) bool {
 	before, was := did.before.Schema.ByID(c.ID)
 	_, is := did.after.Schema.ByID(c.ID)
@@ -226,18 +229,18 @@ func (w *work) leavesIdle(did action, c schema.Column) bool {
 }
 
 // addColumn adds a column, or puts it in the place of the one with its id.
-func (w *work) addColumn(c schema.Column) error {
-	if other, taken := w.schema.ByName(c.Name); taken && other.ID != c.ID {
+func (d *draft) addColumn(c schema.Column) error {
+	if other, taken := d.schema.ByName(c.Name); taken && other.ID != c.ID {
 		return anotherVariable(c, other)
 	}
-	w.putColumns(c)
+	d.putColumns(c)
 	return nil
 }
 
-func (w *work) putColumns(columns ...schema.Column) {
-	w.schema = w.schema.With(columns...)
-	w.schema.Dropped = slices.DeleteFunc(slices.Clone(w.schema.Dropped), func(id int) bool {
-		_, is := w.schema.ByID(id)
+func (d *draft) putColumns(columns ...schema.Column) {
+	d.schema = d.schema.With(columns...)
+	d.schema.Dropped = slices.DeleteFunc(slices.Clone(d.schema.Dropped), func(id int) bool {
+		_, is := d.schema.ByID(id)
 		return is
 	})
 }
@@ -245,13 +248,15 @@ func (w *work) putColumns(columns ...schema.Column) {
 // anotherVariable is the conflict of a column of the source with one of its name here.
 func anotherVariable(c, other schema.Column) error {
 	if c.Type.Equal(other.Type) {
-		return onVariable(c.Name, "There is another variable %q here, which is not defined as the source's %q is.", other.Name, c.Name)
+		return onVariable(c.Name, "There is another variable %q here, which is not defined as the source's %q is.",
+			other.Name, c.Name)
 	}
-	return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.", other.Name, other.Type, c.Type)
+	return onVariable(c.Name, "There is another variable %q here, of type %s; the source's is %s.",
+		other.Name, other.Type, c.Type)
 }
 
-// coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was not
-// played, had added, if they have values, and types that take those values.
+// coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was
+// not played, had added, if they have values, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
 	for _, c := range did.schemaOf(f).Columns {
 		now, have := w.schema.ByID(c.ID)
@@ -270,7 +275,8 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 			return err
 		}
 		if fit < values {
-			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.", now.Name, now.Type, c.Type)
+			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.",
+				now.Name, now.Type, c.Type)
 		}
 		if values == 0 {
 			continue
@@ -290,7 +296,8 @@ func (did *action) schemaOf(f *catalog.File) schema.Schema {
 	return did.before.SchemaOf(f)
 }
 
-// latest is a column of a file as the source has it after the action; as the file has it, where the source has it no more.
+// latest is a column of a file as the source has it after the action; as the file has it, where the source has it no
+// more.
 func (did *action) latest(c schema.Column) schema.Column {
 	if now, ok := did.after.Schema.ByID(c.ID); ok {
 		return now

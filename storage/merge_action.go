@@ -46,7 +46,8 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 	if err != nil {
 		return did, err
 	}
-	did.opened, did.closed = snapshot.Without(did.after.Files(), did.before.Files()), snapshot.Without(did.before.Files(), did.after.Files())
+	before, after := did.before.Files(), did.after.Files()
+	did.opened, did.closed = snapshot.Without(after, before), snapshot.Without(before, after)
 	return did, p.merge.store.readWhole(ctx, did.opened)
 }
 
@@ -90,7 +91,8 @@ func (d *draft) links(did action) {
 // canLink reports whether the files that an action opened and closed mean here what they mean in the source: those that
 // it closed are live, those that it opened are not, and every displaced position lies in a live file.
 func (w *work) canLink(did action) bool {
-	if len(snapshot.Without(did.closed, w.head.Files())) > 0 || len(snapshot.Without(did.opened, w.head.Files())) < len(did.opened) {
+	here := w.head.Files()
+	if len(snapshot.Without(did.closed, here)) > 0 || len(snapshot.Without(did.opened, here)) < len(did.opened) {
 		return false
 	}
 	linked := w.draft

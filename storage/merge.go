@@ -2,13 +2,11 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
 
@@ -18,22 +16,6 @@ type Merged struct {
 	Played    []catalog.Commit // as they are in the target; on a dry run, in the source
 	Skipped   []catalog.Commit // of the source, left out by the filter or remembered
 	Conflicts []MergeConflict
-}
-
-// MergeConflict is why an action can't be played.
-type MergeConflict struct {
-	Action   catalog.Commit // of the source
-	Detail   string
-	Variable string           // of a conflict of variables: its name
-	Count    int64            // of a conflict of records: how many
-	Records  []RecordConflict // the first of them
-}
-
-// RecordConflict is one record that both sides changed. Records are JSON objects, or null where there is none.
-type RecordConflict struct {
-	Before json.RawMessage `json:"before"` // as the source had it before the action
-	After  json.RawMessage `json:"after"`  // as the source had it after
-	Now    json.RawMessage `json:"now"`    // as the target has it
 }
 
 // Merge plays the source's actions that the target does not have, oldest first, each as a commit of its own with the
@@ -77,27 +59,6 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	return p.publish(ctx, out)
 }
 
-// refusal is the error that tells what conflicts.
-func (m Merged) refusal() *fault.Error {
-	first := m.Conflicts[0]
-	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s", ActionKey(first.Action), first.Action.ID, first.Detail)
-	switch n := len(m.Conflicts) - 1; {
-	case n == 1:
-		text += " 1 more action can't be played either."
-	case n > 1:
-		text += fmt.Sprintf(" %d more actions can't be played either.", n)
-	}
-	switch n := len(m.Played); {
-	case n == 1:
-		text += " The action before it was played; resolve it on either side, then merge again to go on."
-	case n > 1:
-		text += fmt.Sprintf(" The %d actions before it were played; resolve it on either side, then merge again to go on.", n)
-	default:
-		text += " Nothing was changed; resolve it on either side, then merge again."
-	}
-	return fault.Errorf(fault.Conflict, "merge_conflict", "%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
-}
-
 // player plays actions on a target, one after the other.
 type player struct {
 	merge     *work
@@ -116,7 +77,8 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p.merge.request.report(i*100/len(p.plan.actions), fmt.Sprintf("Playing action %d of %d", i+1, len(p.plan.actions)))
+		p.merge.request.report(i*100/len(p.plan.actions), fmt.Sprintf("Playing action %d of %d",
+			i+1, len(p.plan.actions)))
 		err := p.play(ctx, a)
 		var conflict *conflictError
 		if errors.As(err, &conflict) {
@@ -142,21 +104,6 @@ func (p *player) found(c MergeConflict) {
 		c.Records = nil
 	}
 	p.conflicts = append(p.conflicts, c)
-}
-
-// conflictError ends the playing of an action.
-type conflictError struct{ conflict MergeConflict }
-
-func (e *conflictError) Error() string { return e.conflict.Detail }
-
-func (e *conflictError) of(a catalog.Commit) MergeConflict {
-	e.conflict.Action = a
-	return e.conflict
-}
-
-// onVariable is a conflict of variables.
-func onVariable(name, format string, args ...any) error {
-	return &conflictError{MergeConflict{Variable: name, Detail: fmt.Sprintf(format, args...)}}
 }
 
 // play plays one action: it becomes a commit of the merge, with the files that it has, or with files made anew.
@@ -194,7 +141,8 @@ func (p *player) commit(a catalog.Commit) *work {
 	one.marks = p.marks()
 	one.commit = catalog.Commit{
 		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), Tag: a.Tag, Previous: p.now.Commit.ID,
-		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata, Params: a.Params,
+		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata,
+		Params: a.Params,
 	}
 	return one
 }

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage/fault"
+)
+
+// A name that the server does not know is refused: whoever misspells expected_head or dry_run wants something else than
+// what a request without it does.
+
+// checkParameters refuses a request with query parameters that no field of t has.
+func checkParameters(c *fiber.Ctx, t reflect.Type) error {
+	known := namesOfTag(t, "query")
+	for _, name := range slices.Sorted(maps.Keys(c.Queries())) {
+		if !slices.Contains(known, name) {
+			return unknown("parameter", name, name, known)
+		}
+	}
+	return nil
+}
+
+// checkFields refuses JSON with members that no field of t has. at is where it is in the body.
+func checkFields(text []byte, t reflect.Type, at string) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return nil // it knows its own names
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return checkMembers(text, t, at)
+	case reflect.Slice:
+		var items []json.RawMessage
+		if json.Unmarshal(text, &items) != nil {
+			return nil // which is told by whoever reads it
+		}
+		for i, item := range items {
+			if err := checkFields(item, t.Elem(), fmt.Sprintf("%s[%d]", strings.TrimSuffix(at, "."), i)+"."); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkMembers(text []byte, t reflect.Type, at string) error {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		return nil
+	}
+	fields := jsonFields(t)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		field, ok := fields[name]
+		if !ok {
+			return unknown("field", at+name, name, slices.Sorted(maps.Keys(fields)))
+		}
+		if err := checkFields(members[name], field, at+name+"."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jsonFields are the types of the members that a struct takes from JSON, by name.
+func jsonFields(t reflect.Type) map[string]reflect.Type {
+	out := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			maps.Copy(out, jsonFields(f.Type))
+		case name != "" && name != "-":
+			out[name] = f.Type
+		}
+	}
+	return out
+}
+
+// namesOfTag are the names that a struct's fields have under a tag.
+func namesOfTag(t reflect.Type, tag string) (names []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if name, ok := f.Tag.Lookup(tag); ok {
+			names = append(names, name)
+		} else if f.Anonymous {
+			names = append(names, namesOfTag(f.Type, tag)...)
+		}
+	}
+	return names
+}
+
+// unknown refuses a name, and suggests the nearest one that is known. path is where the name is.
+func unknown(kind, path, name string, known []string) error {
+	e := fault.Errorf(fault.Invalid, "unknown_"+kind, "There is no %s %q here.", kind, fault.Clip(path)).With(kind, fault.Clip(path))
+	if len(known) == 0 {
+		e.Detail += " This request takes none."
+		return e
+	}
+	nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	if distance(name, nearest) <= 1+len(nearest)/3 {
+		e.Detail += fmt.Sprintf(" Did you mean %q?", nearest)
+		return e.With("nearest", nearest)
+	}
+	e.Detail += " It takes " + strings.Join(known, ", ") + "."
+	return e
+}
+
+// distance is how many letters differ between two names, however they are written: dryRun is dry_run.
+func distance(a, b string) int {
+	plain := strings.NewReplacer("_", "", "-", "")
+	return levenshtein.ComputeDistance(strings.ToLower(plain.Replace(fault.Clip(a))), strings.ToLower(plain.Replace(b)))
+}

@@ -1,0 +1,202 @@
+package storage
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/fault"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// unpacked is an archive laid out under staging.
+type unpacked struct {
+	backupContents
+	data intake.Upload
+}
+
+// maxManifest is how large backup.json may be, bytes: it is decoded at once.
+const maxManifest = 16 << 20
+
+// isSparse reports whether an archive's file has holes, so that it may be larger than the archive by any amount.
+func isSparse(h *tar.Header) bool {
+	for name := range h.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return true
+		}
+	}
+	return h.Typeflag == tar.TypeGNUSparse
+}
+
+// unpack lays out an archive and checks that its data is what was written.
+func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
+	damaged := func(why any) error {
+		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a whole backup: %v.", why)
+	}
+	u.data = intake.Upload{Format: intake.Parquet, Path: s.blobs.Scratch(backupData)}
+	r := tar.NewReader(archive)
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return u, damaged(err)
+		}
+		switch filepath.Base(h.Name) {
+		case backupManifest:
+			err = json.NewDecoder(io.LimitReader(r, maxManifest)).Decode(&u.backupContents)
+		case backupData:
+			if isSparse(h) {
+				return u, damaged(backupData + " has holes, which no backup has")
+			}
+			err = s.stage(u.data.Path, r)
+		}
+		switch {
+		case fault.KindOf(err) == fault.Unavailable || systemFault(err) != nil:
+			return u, err
+		case err != nil:
+			return u, damaged(err)
+		}
+	}
+	if u.Checksum == "" {
+		return u, damaged(backupManifest + " is missing")
+	}
+	sum, size, err := s.checksumOf(u.data.Path)
+	if err != nil || sum != u.Checksum {
+		return u, damaged(backupData + " is missing or not what was written")
+	}
+	u.data.Size, u.data.Types = size, map[string]schema.Type{}
+	for _, c := range u.Schema.Columns {
+		u.data.Types[c.Name] = c.Type
+	}
+	return u, nil
+}
+
+// stage copies an archive's data to a new file under staging.
+func (s *Store) stage(path string, r io.Reader) (err error) {
+	f, err := s.CreateStaged(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = io.Copy(f, r)
+	return err
+}
+
+// RestoreBackup brings a dataset to the state of an archive, as one commit: records that are equal stay, others are
+// replaced, and those that the archive does not have go.
+func (s *Store) RestoreBackup(
+	ctx context.Context, dataset string, archive io.Reader, r Request,
+) (catalog.Commit, error) {
+	u, err := s.unpack(archive)
+	defer s.blobs.RemoveScratch(u.data.Path)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	w, err := s.begin(ctx, dataset, r, catalog.Restore)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	defer w.end()
+	if err := w.connect(ctx); err != nil {
+		return catalog.Commit{}, err
+	}
+	w.setParam("backup", fmt.Sprintf("%s@%s", u.Dataset, u.Ref))
+	name := w.properties.Name
+	w.properties = u.Properties
+	w.properties.Name = name
+	w.makeRoom(u.Schema)
+	if err := w.become(ctx, u.data); err != nil {
+		return catalog.Commit{}, err
+	}
+	if err := w.describeAs(ctx, u.Schema); err != nil {
+		return catalog.Commit{}, err
+	}
+	return publish(ctx, w, asCommit)
+}
+
+// become makes the dataset's records those of an upload.
+func (w *work) become(ctx context.Context, u intake.Upload) error {
+	in, err := w.read(ctx, u, nil)
+	if err != nil {
+		return err
+	}
+	defer w.discard(in)
+	if err := w.checkKeys(ctx, in); err != nil {
+		return err
+	}
+	w.gaveRows(in)
+	live := w.liveIn(nil)
+	if in.rows == 0 { // not even the key has to have come
+		if w.commit.Removed, err = w.conn.Create(ctx, "CREATE TEMP TABLE picked AS "+live.Rows(true)); err != nil {
+			return err
+		}
+		return w.writePicked(ctx)
+	}
+	rows, differs := w.changes(in, live, w.schema.Stored())
+	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS SELECT * FROM ("+rows+") WHERE "+differs)
+	if err != nil {
+		return err
+	}
+	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
+		return err
+	}
+	w.commit.Added = changed - w.commit.Modified
+	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickNotCame, w.picking(in, live)))
+	if err != nil {
+		return err
+	}
+	return w.writeChanges(ctx, changed)
+}
+
+// CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.
+func (s *Store) CreateFromBackup(
+	ctx context.Context, archive io.Reader, name string, project int64, r Request,
+) (made snapshot.State, err error) {
+	u, err := s.unpack(archive)
+	defer s.blobs.RemoveScratch(u.data.Path)
+	if err != nil {
+		return made, err
+	}
+	if name == "" {
+		name = u.Dataset
+	}
+	if project == 0 {
+		project = 1
+	}
+	p := u.Properties
+	d, err := s.newCreation(ctx, NewDataset{
+		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
+		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn,
+	})
+	if err != nil {
+		return made, err
+	}
+	r.Message = cmp.Or(r.Message, fmt.Sprintf("From the backup of %s at %s", u.Dataset, u.Ref))
+	w, err := s.beginNew(ctx, d, r, catalog.Append)
+	if err != nil {
+		return made, err
+	}
+	defer w.end()
+	if err := w.connect(ctx); err != nil {
+		return made, err
+	}
+	if err = w.append(ctx, u.data); err == nil {
+		err = w.describeAs(ctx, u.Schema)
+	}
+	if err != nil {
+		return made, err
+	}
+	return publish(ctx, w, asState)
+}

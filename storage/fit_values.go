@@ -1,0 +1,192 @@
+package storage
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"rowback/storage/duck"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// test is a condition on the values of one offered column. An error, as a cast of parts may end in, says that it does
+// not hold.
+type test struct {
+	column    int
+	condition string
+}
+
+// hold reports for each test whether it holds for every value that is not null.
+func (f *fitting) hold(tests []test) (holds []bool, err error) {
+	for part := range parts(tests, func(t test) int { return t.column }) {
+		found, err := f.holdPart(part)
+		if err != nil {
+			return nil, err
+		}
+		holds = append(holds, found...)
+	}
+	return holds, nil
+}
+
+// holdPart does so in one statement, or, where a test ends in an error, in statements with half of the tests each.
+func (f *fitting) holdPart(tests []test) ([]bool, error) {
+	holds, err := f.holdAll(tests)
+	switch {
+	case !duck.IsConversion(err):
+		return holds, f.records.Explain(err)
+	case len(tests) == 1:
+		return []bool{false}, nil
+	}
+	half := len(tests) / 2
+	first, err := f.holdPart(tests[:half])
+	if err != nil {
+		return nil, err
+	}
+	rest, err := f.holdPart(tests[half:])
+	return append(first, rest...), err
+}
+
+func (f *fitting) holdAll(tests []test) (holds []bool, err error) {
+	holds = make([]bool, len(tests))
+	var want intake.Want
+	for k, t := range tests {
+		if holds[k] = t.condition == "true"; !holds[k] && !slices.Contains(want.Columns, t.column) {
+			want.Columns = append(want.Columns, t.column)
+		}
+	}
+	if len(want.Columns) == 0 {
+		return holds, nil
+	}
+	slices.Sort(want.Columns)
+	relation, release, err := f.records.Relation(f.ctx, f.conn, want)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	var rows int64 // counted so that the statement uses _n
+	list := []string{"count(_n)"}
+	dest := []any{&rows}
+	for k, t := range tests {
+		if t.condition == "true" {
+			continue
+		}
+		list = append(list, fmt.Sprintf("coalesce(bool_and(o%d IS NULL OR coalesce(%s, false)), true)",
+			t.column, t.condition))
+		dest = append(dest, &holds[k])
+	}
+	return holds, f.conn.Row(f.ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+relation+")", dest...)
+}
+
+// takes is the condition that type t holds a value of the offered column exactly.
+func takes(o intake.Offered, i int, t schema.Type) string {
+	column := fmt.Sprintf("o%d", i)
+	from, _ := schema.Stored(o.Type)
+	switch {
+	case o.Text == intake.CSVText:
+		return textFits(column, t)
+	case from.Name == schema.Varchar &&
+		(writtenAsText(t) && o.Text == intake.JSONText || t.Name == schema.UUID || t.Name == schema.JSON):
+		return textFits(column, t)
+	case from.Name == schema.JSON && t.Name == schema.Map:
+		return castUpload(o, i, t) + " IS NOT NULL"
+	case !convertible(from, t):
+		return "false"
+	case from.Nested():
+		return castUpload(o, i, t) + " IS NOT NULL"
+	}
+	return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS %s) AS %s) IS NOT DISTINCT FROM %s",
+		column, t.SQL(), o.Type.SQL(), column)
+}
+
+// writtenAsText reports whether JSON has no form of its own for a type's values, so that they come as strings.
+func writtenAsText(t schema.Type) bool {
+	switch t.Name {
+	case schema.Decimal, schema.Blob, schema.UUID, schema.Date, schema.Time, schema.TimestampTZ:
+		return true
+	}
+	return t.IsMoment()
+}
+
+// convertible reports whether values of one type may turn out to be values of the other: numbers among numbers, moments
+// among moments. Parts of nested values must fit as they are, or be text of something that is written so.
+func convertible(from, to schema.Type) bool {
+	switch {
+	case to.Holds(from):
+		return true
+	case from.Name == schema.List && to.Name == schema.List:
+		return partFits(*from.Elem, *to.Elem)
+	case from.Name == schema.Struct && to.Name == schema.Struct:
+		return partFits(from, to)
+	}
+	return from.IsNumber() && to.IsNumber() || from.IsMoment() && to.IsMoment()
+}
+
+func partFits(from, to schema.Type) bool {
+	switch {
+	case to.Holds(from):
+		return true
+	case from.Name == schema.List && to.Name == schema.List:
+		return partFits(*from.Elem, *to.Elem)
+	case from.IsInteger() && to.IsInteger():
+		return true // a cast of one that is too large fails
+	case from.Name != schema.Struct || to.Name != schema.Struct:
+		return from.Name == schema.Varchar && writtenAsText(to) || from.Name == schema.JSON && to.Name == schema.Map
+	}
+	return !slices.ContainsFunc(from.Fields, func(f schema.Field) bool {
+		own, ok := to.Field(f.Name)
+		return !ok || !partFits(f.Type, own.Type)
+	})
+}
+
+// castUpload makes a value of type t out of an offered column.
+func castUpload(o intake.Offered, i int, t schema.Type) string {
+	column := fmt.Sprintf("o%d", i)
+	switch {
+	case o.Type.Name == schema.Null:
+		return "CAST(NULL AS " + t.SQL() + ")"
+	case o.Text == intake.CSVText && t.Nested():
+		written := asText(t)
+		return snapshot.Cast(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
+	}
+	return snapshot.Cast(o.Type, t, column)
+}
+
+// asText is the type that values of t have in JSON, where that differs: binaries are text.
+func asText(t schema.Type) schema.Type {
+	switch t.Name {
+	case schema.Blob:
+		return schema.Of(schema.Varchar)
+	case schema.List:
+		return schema.ListOf(asText(*t.Elem))
+	case schema.Struct:
+		t.Fields = slices.Clone(t.Fields)
+		for i := range t.Fields {
+			t.Fields[i].Type = asText(t.Fields[i].Type)
+		}
+	}
+	return t
+}
+
+// partColumns is how many columns a statement tests. Planning one can't be interrupted, and takes longer for each test
+// the more there are.
+const partColumns = intake.PartColumns
+
+// parts divides a list by where its columns are in the upload. It is in their order.
+func parts[T any](list []T, column func(T) int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for len(list) > 0 {
+			part := column(list[0]) / partColumns
+			n := slices.IndexFunc(list, func(one T) bool { return column(one)/partColumns != part })
+			if n < 0 {
+				n = len(list)
+			}
+			if !yield(list[:n]) {
+				return
+			}
+			list = list[n:]
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// kept is where the records of an upload are once they have been read: an upload itself can be read once. Whatever form
+// it has, of is the SQL of the records, as often as it is asked for: some of the columns that came, as
+// schema.ColumnName, then _n, the record's number from 0, and _json, its text, where that is kept.
+type kept interface {
+	of(in *incoming, came []schema.Column) string
+	// add makes all records a data file of the commit.
+	add(ctx context.Context, w *work, in *incoming) error
+	discard(s *Store)
+}
+
+// of is the SQL of the records with no more than some columns, those of them that came: a statement must not name the
+// others.
+func (in *incoming) of(columns []schema.Column) string {
+	came := slices.DeleteFunc(slices.Clone(columns), func(c schema.Column) bool { return !in.has(c.ID) })
+	return in.kept.of(in, came)
+}
+
+// all is of with every column that came.
+func (in *incoming) all() string {
+	columns := make([]schema.Column, len(in.columns))
+	for i, c := range in.columns {
+		columns[i] = c.Column
+	}
+	return in.kept.of(in, columns)
+}
+
+// keptFile is a file that has the form of a data file of the commit, and may become one.
+type keptFile struct {
+	path string         // empty: it became one
+	sum  <-chan fileSum // where it is to become one
+}
+
+func (k *keptFile) of(in *incoming, came []schema.Column) string {
+	list := make([]string, 0, len(came)+2)
+	for _, c := range came {
+		list = append(list, duck.Ident(in.columns[in.index(c.ID)].Name)+" AS "+schema.ColumnName(c.ID))
+	}
+	list = append(list, "file_row_number AS _n")
+	if in.texts {
+		list = append(list, "_json")
+	}
+	return fmt.Sprintf("(SELECT %s FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
+		strings.Join(list, ", "), duck.Text(k.path))
+}
+
+func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
+	name := w.fileName(schema.Data)
+	if err := w.batch.Adopt(name, k.path); err != nil {
+		return err
+	}
+	k.path = ""
+	bounds := in.bounds
+	if !w.schema.Keyed() && !in.has(schema.RowID) {
+		first := w.firstRowOf(in)
+		bounds = &catalog.Bounds{Least: fmt.Sprint(first), Greatest: fmt.Sprint(first + in.rows - 1)}
+	}
+	return w.takeFile(ctx, schema.Data, w.store.blobs.Path(w.batch.Key(name)), in.rows, bounds, k.sum)
+}
+
+func (k *keptFile) discard(s *Store) {
+	if k.path != "" {
+		s.blobs.RemoveScratch(k.path)
+	}
+}
+
+// incomingTable is the temporary table of the commit's connection that few records, or their keys, are put into.
+const incomingTable = "incoming"
+
+// keptTable is that table.
+type keptTable struct {
+	firstID int64 // of records that brought no _id; 0: they need none
+}
+
+func (k *keptTable) of(*incoming, []schema.Column) string {
+	if k.firstID == 0 {
+		return incomingTable
+	}
+	id := schema.ColumnName(schema.RowID)
+	return fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM %s)", id, k.firstID, id, incomingTable)
+}
+
+func (k *keptTable) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
+
+func (k *keptTable) discard(*Store) {} // the table goes with the connection
+
+// keptValues is SQL: each record's columns as literals, then _n and, where it is kept, _json.
+type keptValues [][]string
+
+func (k keptValues) of(in *incoming, came []schema.Column) string {
+	var names []string
+	var at []int
+	for _, c := range came {
+		names, at = append(names, schema.ColumnName(c.ID)), append(at, in.index(c.ID))
+	}
+	names, at = append(names, "_n"), append(at, len(in.columns))
+	if in.texts {
+		names, at = append(names, "_json"), append(at, len(in.columns)+1)
+	}
+	rows := make([]string, len(k))
+	for row, values := range k {
+		some := make([]string, len(at))
+		for i, column := range at {
+			some[i] = values[column]
+		}
+		rows[row] = "(" + strings.Join(some, ", ") + ")"
+	}
+	return fmt.Sprintf("(SELECT * FROM (VALUES %s) v(%s))", strings.Join(rows, ", "), strings.Join(names, ", "))
+}
+
+func (k keptValues) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
+
+func (k keptValues) discard(*Store) {}
+
+// keptBatch is the rows of a data file of the commit, in memory. Its keys are in the table incoming once keyTable has
+// put them there: no statement asks for other columns of appended records.
+type keptBatch struct{ arrow.RecordBatch }
+
+func (k keptBatch) of(*incoming, []schema.Column) string { return incomingTable }
+
+func (k keptBatch) add(ctx context.Context, w *work, _ *incoming) error {
+	return w.writeBatch(ctx, schema.Data, k.RecordBatch)
+}
+
+func (k keptBatch) discard(*Store) { k.Release() }
+
+// inBatch returns the values of a column in the rows of a data file.
+func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
+	at := map[int]int{}
+	for i, c := range d.schema.Stored() {
+		at[c.ID] = i
+	}
+	return func(id int) arrow.Array { return batch.Column(at[id]) }
+}
+
+// addRows is add by a statement.
+func (w *work) addRows(ctx context.Context, in *incoming) error {
+	list := make([]string, 0, len(w.schema.Columns)+2)
+	for _, c := range w.schema.Stored() {
+		switch {
+		case in.has(c.ID):
+			list = append(list, schema.ColumnName(c.ID))
+		case c.ID == schema.RowID:
+			list = append(list, fmt.Sprintf("%d + _n", w.firstRowOf(in)))
+		default:
+			list = append(list, "CAST(NULL AS "+c.Type.SQL()+")")
+		}
+	}
+	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
+	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.all()+" ORDER BY _n", in.rows)
+}

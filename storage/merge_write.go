@@ -1,0 +1,102 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// write makes the commit's files: the records as the action left them, in the place of those that are here. Columns
+// that the source does not know, or the action on variables did not change, keep their values.
+func (r *rowPlayer) write(ctx context.Context) error {
+	live := r.liveIn(r.bounds())
+	if len(r.parts) == 1 {
+		changed, err := r.change(ctx, live, 0)
+		if err != nil {
+			return err
+		}
+		return r.writeChanges(ctx, changed)
+	}
+	var after, before []arrow.RecordBatch
+	defer func() { releaseAll(after); releaseAll(before) }()
+	for i, columns := range r.parts {
+		if _, err := r.change(ctx, live, i); err != nil {
+			return err
+		}
+		batch, err := r.conn.Batch(ctx, recordsAfter(columns)+" ORDER BY _n")
+		if err != nil {
+			return err
+		}
+		after = append(after, batch)
+		if batch, err = r.conn.Batch(ctx, r.recordsBefore(columns)+" ORDER BY _file, _pos"); err != nil {
+			return err
+		}
+		before = append(before, batch)
+	}
+	return r.writeBeside(ctx, after, before)
+}
+
+// change makes the tables changes and picked, as writeChanges wants them, with one of the slices of the columns.
+func (r *rowPlayer) change(ctx context.Context, live *snapshot.Snapshot, part int) (changed int64, err error) {
+	if err := r.load(ctx, part); err != nil {
+		return 0, err
+	}
+	key := r.schema.KeyColumns()
+	rows := live.Narrow(r.parts[part]).Rows(true)
+	for _, t := range []struct{ name, query string }{
+		{"playing", duck.Fill(playing, duck.Parts{"same_key": sameKey(key, "m", "v")})},
+		{"picked", duck.Fill(removing, duck.Parts{"live": rows, "same_key": sameKey(key, "i", "s")})},
+		{"changes", r.changes(live, r.parts[part])},
+	} {
+		if err := r.table(ctx, t.name, t.query); err != nil {
+			return 0, err
+		}
+	}
+	count := "SELECT count(*), count(_pos), (SELECT count(*) FROM picked) FROM changes"
+	if err := r.conn.Row(ctx, count, &changed, &r.commit.Modified, &r.commit.Removed); err != nil {
+		return 0, err
+	}
+	r.commit.Added = changed - r.commit.Modified
+	return changed, nil
+}
+
+const (
+	playing  = `SELECT * FROM mine m ANTI JOIN (FROM verdicts WHERE verdict = 'same') v ON {same_key}`
+	removing = `SELECT s.* FROM ({live}) s SEMI JOIN (FROM playing WHERE q_is IS NULL) i ON {same_key}`
+	changing = `SELECT {after}, i.q_commit AS a_commit, {before}, s._commit AS b_commit, s._file, s._pos,
+		row_number() OVER (ORDER BY {key}) AS _n
+		FROM (FROM playing WHERE q_is) i LEFT JOIN ({live}) s ON {same_key}`
+)
+
+// changes is the SQL of the records that the action left, with those that are here, as writeChanges wants them.
+func (r *rowPlayer) changes(live *snapshot.Snapshot, columns []schema.Column) string {
+	key, known := r.schema.KeyColumns(), r.compared()
+	var after, before []string
+	for _, wide := range columns {
+		c, _ := r.schema.ByID(wide.ID)
+		value := snapshot.Cast(wide.Type, c.Type, fmt.Sprintf("i.q%d", c.ID))
+		if !known[c.ID] && !r.schema.IsKey(c.ID) {
+			value = "s." + schema.ColumnName(c.ID)
+		}
+		after = append(after, fmt.Sprintf("%s AS a%d", value, c.ID))
+		before = append(before, fmt.Sprintf("s.%s AS b%d", schema.ColumnName(c.ID), c.ID))
+	}
+	return duck.Fill(changing, duck.Parts{
+		"after": strings.Join(after, ", "), "before": strings.Join(before, ", "), "key": qualified("i", key),
+		"live": live.Narrow(columns).Rows(true), "same_key": sameKey(key, "i", "s"),
+	})
+}
+
+func qualified(table string, columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = table + "." + schema.ColumnName(c.ID)
+	}
+	return strings.Join(list, ", ")
+}

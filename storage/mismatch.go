@@ -1,0 +1,31 @@
+package storage
+
+import (
+	"errors"
+
+	"rowback/storage/fault"
+	"rowback/storage/schema"
+)
+
+// mismatched is why values are refused: a column's type does not take them.
+type mismatched struct{ column schema.Column }
+
+func (m *mismatched) Error() string {
+	return "the type of column " + m.column.Name + " does not take the values"
+}
+
+// mismatchOf returns the column that an error is about, where it is that a column's type does not take the values.
+func mismatchOf(err error) (c schema.Column, ok bool) {
+	var m *mismatched
+	if ok = errors.As(err, &m); ok {
+		c = m.column
+	}
+	return c, ok
+}
+
+func mismatch(c schema.Column, offered schema.Type, why string) error {
+	return fault.Errorf(fault.Invalid, "type_mismatch",
+		"Column %q is %s and the records offer %s, %s. Send values that fit, or put them in a column of another name.",
+		c.Name, c.Type, offered, why).Because(&mismatched{c}).
+		With("column", c.Name).With("stored_type", c.Type.String()).With("offered_type", offered.String())
+}

@@ -1,0 +1,214 @@
+package storage
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// sets is what a commit did to the rows: keys and entries.
+type sets struct {
+	commit  catalog.Commit
+	opened  []*catalog.File
+	closed  []*catalog.File
+	columns []int    // field ids of columns that it changed
+	fields  []string // properties that it changed
+
+	first            catalog.Commit           // of a merge, the first that it played; else the commit itself
+	replaces         bool                     // it overwrote or upserted
+	explicit         bool                     // it, or what it undid in the end, changed columns because people said so
+	schemas          map[string]schema.Schema // of its files
+	schemaBefore     schema.Schema            // where columns changed
+	propertiesBefore catalog.Properties       // where fields changed
+	between          *snapshot.Difference     // of a mixed commit: the states before and after it
+}
+
+func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
+
+// isMixed reports whether the commit opened or closed data files together with positions displaced in them, as a
+// restore may. Then its files alone do not tell which rows became live or ceased to be.
+func (c sets) isMixed() bool {
+	data := map[int64]bool{}
+	for _, f := range c.touched() {
+		data[f.ID] = f.Kind == schema.Data
+	}
+	return slices.ContainsFunc(c.touched(), func(f *catalog.File) bool { return snapshot.TargetsAny(f, data) })
+}
+
+// undid reports whether the commit closed what another had opened, or opened what that had closed.
+func (c sets) undid(other sets) bool {
+	common := func(a, b []*catalog.File) bool { return len(snapshot.Without(a, b)) < len(a) }
+	return common(c.closed, other.opened) || common(c.opened, other.closed)
+}
+
+// standing returns what a commit did, and what the later commits did that stand. A later commit and the rollback that
+// undid it cancel: neither is in the way. A later merge counts as one; what came with the commit in one merge does not.
+func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
+	c, err := tx.Commit(d.ID, commit)
+	if err != nil {
+		return undone, nil, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
+	}
+	if undone, err = s.setsOf(tx, c); err != nil {
+		return undone, nil, err
+	}
+	after, err := tx.CommitsAfter(d.ID, commit)
+	if err != nil {
+		return undone, nil, err
+	}
+	for _, l := range after {
+		inMerge := l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
+		if inMerge || l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
+			continue
+		}
+		did, err := s.setsOf(tx, l)
+		if err != nil {
+			return undone, nil, err
+		}
+		later = append(later, did)
+	}
+	return undone, later, nil
+}
+
+// setsOf reads what a commit did.
+func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
+	out.commit = c
+	if err := out.learn(tx); err != nil {
+		return out, err
+	}
+	if out.isMixed() {
+		if out.between, err = s.statesAround(tx, out.first, c); err != nil {
+			return out, err
+		}
+	}
+	schemaID, propertiesID, err := s.stateBefore(tx, out.first)
+	if err != nil {
+		return out, err
+	}
+	if schemaID != c.SchemaID {
+		after, errAfter := tx.Schema(c.SchemaID)
+		out.schemaBefore, err = tx.Schema(schemaID)
+		if err = errors.Join(err, errAfter); err != nil {
+			return out, err
+		}
+		out.columns = changedColumns(out.schemaBefore, after)
+	}
+	if propertiesID != c.PropertiesID {
+		after, errAfter := tx.Properties(c.PropertiesID)
+		out.propertiesBefore, err = tx.Properties(propertiesID)
+		if err = errors.Join(err, errAfter); err != nil {
+			return out, err
+		}
+		out.fields = changedFields(out.propertiesBefore, after)
+	}
+	return out, nil
+}
+
+// replacing are the modes that put records in place of others.
+var replacing = []catalog.Mode{catalog.Overwrite, catalog.Upsert, catalog.Replace}
+
+// learn reads what the commit, or what it played, opened and closed, and what it is in the end.
+func (c *sets) learn(tx catalog.Tx) (err error) {
+	var played []catalog.Commit
+	if c.commit.Mode == catalog.Merge {
+		if played, err = tx.Played(c.commit.DatasetID, c.commit.ID); err != nil {
+			return err
+		}
+	}
+	c.first = append(played, c.commit)[0]
+	for _, p := range append(played, c.commit) {
+		c.replaces = c.replaces || slices.Contains(replacing, p.Mode)
+		root, err := rootOf(tx, p)
+		if err != nil {
+			return err
+		}
+		c.explicit = c.explicit || root.Mode == catalog.Schema
+	}
+	opened, errOpened := tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	closed, errClosed := tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID)
+	if err := errors.Join(errOpened, errClosed); err != nil {
+		return err
+	}
+	// A file that a merge closed and reopened is as it was.
+	c.opened, c.closed = snapshot.Without(opened, closed), snapshot.Without(closed, opened)
+	c.schemas, err = snapshot.SchemasOf(tx, c.touched())
+	return err
+}
+
+// statesAround is the difference of the states before one commit and after another.
+func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snapshot.Difference, error) {
+	d, err := tx.Dataset(first.DatasetID)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.snapshot(tx, d, first.Previous)
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.snapshot(tx, d, last.ID)
+	if err != nil {
+		return nil, err
+	}
+	return snapshot.Diff(before, after), nil
+}
+
+// stateBefore returns the documents of the state that a commit was made on.
+func (s *Store) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, propertiesID string, err error) {
+	if c.Previous == 0 {
+		d, err := tx.Dataset(c.DatasetID)
+		return d.SchemaID, d.PropertiesID, err
+	}
+	before, err := tx.Commit(c.DatasetID, c.Previous)
+	return before.SchemaID, before.PropertiesID, err
+}
+
+// changedColumns returns the field ids of the columns that differ between two schemas.
+func changedColumns(a, b schema.Schema) (out []int) {
+	known := make(map[int]bool, len(a.Columns))
+	for _, x := range a.Columns {
+		known[x.ID] = true
+		if y, inB := b.ByID(x.ID); !inB || !reflect.DeepEqual(x, y) {
+			out = append(out, x.ID)
+		}
+	}
+	for _, y := range b.Columns {
+		if !known[y.ID] {
+			out = append(out, y.ID)
+		}
+	}
+	return out
+}
+
+// fields are the properties that an edit can change, by their JSON names, as pointers.
+var fields = []struct {
+	name string
+	of   func(p *catalog.Properties) any
+}{
+	{"name", func(p *catalog.Properties) any { return &p.Name }},
+	{"description", func(p *catalog.Properties) any { return &p.Description }},
+	{"metadata", func(p *catalog.Properties) any { return &p.Metadata }},
+	{"quality_column", func(p *catalog.Properties) any { return &p.QualityColumn }},
+	{"category_column", func(p *catalog.Properties) any { return &p.CategoryColumn }},
+}
+
+func changedFields(a, b catalog.Properties) (out []string) {
+	for _, f := range fields {
+		if !reflect.DeepEqual(f.of(&a), f.of(&b)) {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}
+
+// withFields returns p with some of its fields taken from another.
+func withFields(p, from catalog.Properties, names []string) catalog.Properties {
+	for _, f := range fields {
+		if slices.Contains(names, f.name) {
+			reflect.ValueOf(f.of(&p)).Elem().Set(reflect.ValueOf(f.of(&from)).Elem())
+		}
+	}
+	return p
+}

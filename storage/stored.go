@@ -1,0 +1,68 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// checkStored makes sure that the values which are stored, live or not, fit the new types of widened columns: an
+// earlier version may be restored.
+func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
+	if len(widened) == 0 {
+		return nil
+	}
+	history, err := w.store.history(ctx, w.head)
+	if err != nil {
+		return err
+	}
+	for _, c := range widened {
+		old := storedType(w.head.Schema, c.ID)
+		var fits bool
+		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)",
+			becomes(old.Type, c.Type), history.EveryValue(old))
+		if err := w.conn.Row(ctx, query, &fits); err != nil {
+			return err
+		}
+		if !fits {
+			return mismatch(old, c.Type, "which can't hold all the values that are stored")
+		}
+	}
+	return nil
+}
+
+// storedType returns a column that is, or was and is retired.
+func storedType(s schema.Schema, id int) schema.Column {
+	if c, ok := s.ByID(id); ok {
+		return c
+	}
+	i := slices.IndexFunc(s.Retired, func(c schema.Column) bool { return c.ID == id })
+	return s.Retired[i]
+}
+
+// history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
+func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
+	out := *head
+	out.Data, out.Rollbacks = nil, nil
+	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		files, err := tx.AllFiles(head.Dataset.ID)
+		if err != nil {
+			return err
+		}
+		return out.Adopt(tx, files)
+	})
+	return &out, err
+}
+
+// becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
+// value if it comes back the same.
+func becomes(from, to schema.Type) string {
+	if from.Name == schema.Varchar && !to.Nested() {
+		return textFits("v", to)
+	}
+	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, "v")) + ") IS NOT DISTINCT FROM v"
+}
