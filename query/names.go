@@ -25,7 +25,8 @@ type names struct {
 	store   *storage.Store
 	box     *duck.Conn
 	project int64
-	files   []string // that the tables read
+	files   []string // that the tables are read from
+	columns int      // that the tables have
 	views   []view
 	catalog map[string]bool // the catalog's tables that have been created
 	known   Meaning         // what names stand for, if that was decided earlier
@@ -161,6 +162,7 @@ func (n *names) source(
 	if err != nil {
 		return "", "", nil, err
 	}
+	n.columns += len(a.Schema.Columns)
 	if !isDiff {
 		return a.Table(), fmt.Sprint(a.Commit.ID), a.Paths(), nil
 	}
@@ -168,13 +170,14 @@ func (n *names) source(
 	if err != nil {
 		return "", "", nil, err
 	}
+	n.columns += len(b.Schema.Columns)
 	sql, _, err = snapshot.Diff(a, b).Records()
 	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), err
 }
 
 // setup returns the SQL that creates the views and puts them first in the search path.
 func (n *names) setup() []string {
-	out := []string{"CREATE SCHEMA " + viewSchema}
+	out := []string{n.store.Sandboxes.Threads(n.columns), "CREATE SCHEMA " + viewSchema}
 	for _, v := range n.views {
 		out = append(out, "CREATE VIEW "+viewSchema+"."+duck.Ident(v.name)+" AS "+v.sql)
 	}

@@ -16,7 +16,8 @@ func (s *Store) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool,
 	if place {
 		table = snap.PlacedTable()
 	}
-	return s.Sandboxes.OpenLocked(ctx, place, append(files, snap.Paths()...), "CREATE VIEW records AS "+table)
+	return s.Sandboxes.OpenLocked(ctx, place, append(files, snap.Paths()...),
+		s.Sandboxes.Threads(len(snap.Schema.Columns)), "CREATE VIEW records AS "+table)
 }
 
 // OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is

@@ -52,7 +52,7 @@ func (r *rowPlayer) slices() [][]schema.Column {
 	if r.mine.Opened() > smallRows {
 		return [][]schema.Column{r.wide}
 	}
-	return inSlices(r.wide)
+	return snapshot.InSlices(r.wide)
 }
 
 // wideEnough are the stored columns of a schema, with types that take another's values as well.

@@ -17,7 +17,7 @@ import (
 func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) ([]arrow.RecordBatch, error) {
 	const order = " ORDER BY _pos IS NULL, _n"
 	stored := w.schema.Stored()
-	if len(stored) <= sliceColumns {
+	if len(stored) <= snapshot.SliceColumns {
 		rows, differs := w.changes(in, live, stored)
 		query := "SELECT * FROM (" + rows + ") WHERE " + differs
 		if in.rows > 1 {

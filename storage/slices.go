@@ -9,31 +9,18 @@ import (
 
 	"rowback/storage/duck"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
-// DuckDB's time for a statement grows with the square of the columns that it reads, and its memory with thousands of
-// values for each of them, however few the records are. So few records of many columns are read in slices of the
-// columns: by the same statement for each, which names no columns but those of its slice and of the key.
-
-// sliceColumns is up to how many columns a slice has. Every file that a slice opens costs a little for each column that
-// the file has, so slices are not smaller than they have to be.
-const sliceColumns = 800
-
-// inSlices cuts columns into slices of about the same size.
-func inSlices(columns []schema.Column) [][]schema.Column {
-	n := (len(columns) + sliceColumns - 1) / sliceColumns
-	if n <= 1 {
-		return [][]schema.Column{columns}
-	}
-	return slices.Collect(slices.Chunk(columns, (len(columns)+n-1)/n))
-}
+// Few records of many columns are read in slices of the columns (snapshot.InSlices): by the same statement for each,
+// which names no columns but those of its slice and of the key.
 
 // batches runs a statement for each slice of the stored columns. Its rows must be the same for all, in the same order.
 // The caller releases the results.
 func (w *work) batches(
 	ctx context.Context, query func(columns []schema.Column) string,
 ) (out []arrow.RecordBatch, err error) {
-	for _, columns := range inSlices(w.schema.Stored()) {
+	for _, columns := range snapshot.InSlices(w.schema.Stored()) {
 		batch, err := w.conn.Batch(ctx, query(columns))
 		if err != nil {
 			releaseAll(out)
@@ -90,7 +77,7 @@ func (w *work) writeBeside(ctx context.Context, after, before []arrow.RecordBatc
 
 // sizes is how many of the stored columns each slice has.
 func (d *draft) sizes() (out []int) {
-	for _, columns := range inSlices(d.schema.Stored()) {
+	for _, columns := range snapshot.InSlices(d.schema.Stored()) {
 		out = append(out, len(columns))
 	}
 	return out

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"rowback/storage/catalog"
@@ -32,15 +33,29 @@ func TestSlicesNameEachColumnAsOftenInWideRecords(t *testing.T) {
 	perColumn := func(n int) float64 {
 		s, bytes := wideSnapshot(n), 0
 		all := snapshot.Diff(emptySnapshot(s.Schema), s)
-		for _, columns := range inSlices(s.Schema.Stored()) {
-			if len(columns) > sliceColumns {
+		for _, columns := range snapshot.InSlices(s.Schema.Stored()) {
+			if len(columns) > snapshot.SliceColumns {
 				t.Fatalf("a slice of %d columns has %d", n, len(columns))
 			}
-			bytes += len(s.Narrow(columns).Rows(true)) + len(all.Narrow(columns).SideB())
+			bytes += len(s.Narrow(columns).Rows(true)) + len(all.Narrow(columns).SideB()) + len(all.Narrow(columns).Joined())
 		}
 		return float64(bytes) / float64(n)
 	}
-	if narrow, wide := perColumn(sliceColumns), perColumn(12*sliceColumns); wide > 1.5*narrow {
-		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow, sliceColumns, wide, 12*sliceColumns)
+	if narrow, wide := perColumn(snapshot.SliceColumns), perColumn(12*snapshot.SliceColumns); wide > 1.5*narrow {
+		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow, snapshot.SliceColumns, wide, 12*snapshot.SliceColumns)
+	}
+}
+
+// A column of a file is named once for each scan: what reads, casts and names it is one layer.
+func TestAVersionIsReadInOneLayer(t *testing.T) {
+	s := wideSnapshot(3)
+	d := snapshot.Diff(emptySnapshot(s.Schema), s)
+	for of, sql := range map[string]string{"rows": s.Rows(false), "rows with their places": s.Rows(true), "a side": d.SideB()} {
+		if n := strings.Count(sql, "SELECT"); n != 2 { // the rows, and the positions of those that are not live
+			t.Errorf("%s are read in %d layers: %s", of, n-1, sql)
+		}
+	}
+	if n := strings.Count(d.Joined(), "SELECT"); n != 4 {
+		t.Errorf("both sides are joined in %d layers: %s", n-3, d.Joined())
 	}
 }

@@ -2,6 +2,7 @@ package clientsql
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 // Sandboxes are the instances that clients' statements run in, one each.
 type Sandboxes struct {
 	Pool   *duck.Pool
+	limits func() duck.Limits
 	guard  duck.Guard
 	places [2]chan struct{} // have one for each that is open: for reading, for commits
 	open   sync.WaitGroup   // those that have a place
@@ -30,7 +32,7 @@ type Sandboxes struct {
 // NewSandboxes makes sandboxes with limits. guard is asked about the files that their statements read.
 func NewSandboxes(limits func() duck.Limits, guard duck.Guard) *Sandboxes {
 	places := [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)}
-	return &Sandboxes{Pool: duck.NewPool(limits), guard: guard, places: places}
+	return &Sandboxes{Pool: duck.NewPool(limits), limits: limits, guard: guard, places: places}
 }
 
 // Close waits until those that statements have had are gone, and ends the others.
@@ -51,6 +53,23 @@ func (b *Sandboxes) OpenLocked(ctx context.Context, commit bool, files []string,
 		return nil, err
 	}
 	return box, nil
+}
+
+// columnBytes is about what each thread keeps for a column of a view, bytes: blocks of 2,048 rows in some operators.
+const columnBytes = 128 << 10
+
+// Threads is the SQL that has an instance use no more threads than its memory is enough for, with views of so many
+// columns. It is for the setup of an instance.
+func (b *Sandboxes) Threads(columns int) string {
+	limits := b.limits()
+	threads := int64(limits.Threads)
+	if fit := limits.Memory / columnBytes / int64(max(columns, 1)); limits.Memory > 0 && fit < threads {
+		threads = max(fit, 1)
+	}
+	if threads == 0 {
+		return ""
+	}
+	return fmt.Sprintf("SET threads = %d", threads)
 }
 
 // Open opens an instance for a client's statement, which may not run there before the instance is locked.

@@ -1,8 +1,6 @@
 package snapshot
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +26,7 @@ type Difference struct {
 // side is what has to be read of one snapshot.
 type side struct {
 	own       *Snapshot       // the files that only this snapshot has, with their displaced positions
-	list      string          // SQL: the columns that are compared, in their common types
+	common    schema.Schema   // the columns that are compared, in their common types
 	displaced []*catalog.File // rollback files that only the other has: their rows are live here
 	targets   map[int64]bool  // the files, live in both, that those rows lie in
 	also      []*catalog.File // rollback files that only this snapshot has, which hold positions in the same files
@@ -93,21 +91,16 @@ func CommonSchema(a, b schema.Schema) schema.Schema {
 	return out
 }
 
-// seenIn returns the common columns as one side has them, and the list that makes them what is compared.
-func seenIn(common, side schema.Schema) (seen schema.Schema, list string) {
-	seen = common
+// seenIn returns the common columns as one side has them.
+func seenIn(common, side schema.Schema) schema.Schema {
+	seen := common
 	seen.Columns = slices.Clone(common.Columns)
 	for i, c := range common.Columns {
 		if own, ok := side.ByID(c.ID); ok {
 			seen.Columns[i] = own
 		}
 	}
-	var parts []string
-	for _, c := range common.Stored() {
-		own, _ := seen.ByID(c.ID)
-		parts = append(parts, Cast(own.Type, c.Type, schema.ColumnName(c.ID))+" AS "+schema.ColumnName(c.ID))
-	}
-	return seen, strings.Join(append(parts, "_commit"), ", ")
+	return seen
 }
 
 // Narrow returns the difference as if the snapshots had no columns but these and the key. Its rows are the same.
@@ -116,8 +109,8 @@ func (d *Difference) Narrow(columns []schema.Column) *Difference {
 	part.Schema = narrowed(d.Schema, columns)
 	for i, s := range d.sides {
 		own := *s.own
-		own.Schema, s.list = seenIn(part.Schema, s.own.Schema)
-		s.own = &own
+		own.Schema = seenIn(part.Schema, s.own.Schema)
+		s.own, s.common = &own, part.Schema
 		part.sides[i] = s
 	}
 	return &part
@@ -125,10 +118,9 @@ func (d *Difference) Narrow(columns []schema.Column) *Difference {
 
 func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	own := *s
-	seen, list := seenIn(common, s.Schema)
-	own.Schema = seen
+	own.Schema = seenIn(common, s.Schema)
 	own.Data = Without(s.Data, other.Data)
-	out := side{own: &own, list: list, displaced: Without(other.Rollbacks, s.Rollbacks)}
+	out := side{own: &own, common: common, displaced: Without(other.Rollbacks, s.Rollbacks)}
 	shared := map[int64]bool{}
 	for _, f := range s.Data {
 		shared[f.ID] = true
@@ -181,28 +173,51 @@ func (d *Difference) Files() []*catalog.File {
 }
 
 // SideA is the SQL of the rows that are live only in A: the columns of Schema by field id, then _commit.
-func (d *Difference) SideA() string { return d.sides[0].rows(d.B) }
+func (d *Difference) SideA() string { return d.sides[0].rows(d.B, plainColumns) }
 
 // SideB is the SQL of the rows that are live only in B.
-func (d *Difference) SideB() string { return d.sides[1].rows(d.A) }
+func (d *Difference) SideB() string { return d.sides[1].rows(d.A, plainColumns) }
 
-func (s side) rows(other *Snapshot) string {
-	var parts []string
-	if len(s.own.Data) > 0 {
-		parts = append(parts, s.own.Rows(false))
-	}
+// columnNames is how a side's columns are named, and what is selected before them. Columns are read, cast and named in
+// one layer: DuckDB keeps a block of 2,048 rows of every column for each, and plans take longer with each.
+type columnNames struct{ before, prefix, commit string }
+
+var plainColumns = columnNames{prefix: "c", commit: schema.CommitColumn}
+
+func (s side) rows(other *Snapshot, names columnNames) string {
+	parts := s.own.scans(false, func(fs schema.Schema) string { return s.list(fs, names) })
 	for _, group := range BySchema(s.displaced) {
-		parts = append(parts, s.displacedRows(group, other.SchemaOf(group[0])))
+		parts = append(parts, s.displacedRows(group, s.list(other.SchemaOf(group[0]), names)))
 	}
 	if len(parts) == 0 {
-		parts = append(parts, s.own.noRows(false))
+		parts = append(parts, "SELECT "+s.noValues(names)+" WHERE false")
 	}
-	return "SELECT " + s.list + " FROM (" + strings.Join(parts, "\nUNION ALL ") + ")"
+	return strings.Join(parts, "\nUNION ALL ")
+}
+
+// list is the SQL of the columns that are compared, in their common types, in files of a schema.
+func (s side) list(fs schema.Schema, names columnNames) string {
+	return s.values(names, "_commit", func(c schema.Column) string {
+		own, _ := s.own.Schema.ByID(c.ID)
+		return Cast(own.Type, c.Type, FromFile(fs, own))
+	})
+}
+
+func (s side) noValues(names columnNames) string {
+	return s.values(names, "CAST(NULL AS BIGINT)", func(c schema.Column) string { return "CAST(NULL AS " + c.Type.SQL() + ")" })
+}
+
+func (s side) values(names columnNames, commit string, value func(schema.Column) string) string {
+	var parts []string
+	for _, c := range s.common.Stored() {
+		parts = append(parts, fmt.Sprintf("%s AS %s%d", value(c), names.prefix, c.ID))
+	}
+	return names.before + strings.Join(append(parts, commit+" AS "+names.commit), ", ")
 }
 
 // displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.
-func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
-	query := fmt.Sprintf("SELECT %s FROM %s r", s.own.selectList(fs), s.own.ReadFiles(files))
+func (s side) displacedRows(files []*catalog.File, list string) string {
+	query := fmt.Sprintf("SELECT %s FROM %s r", list, s.own.ReadFiles(files))
 	if len(s.also) > 0 {
 		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
 			s.own.ReadFiles(s.also))
@@ -217,33 +232,21 @@ func (s side) displacedRows(files []*catalog.File, fs schema.Schema) string {
 	return query
 }
 
-// Counts is how many records differ between A and B, and in which columns.
-type Counts struct {
-	Added, Removed, Modified int64
-	Columns                  map[string]int64 // records modified in each column, by its name in B, or A where B has none
-}
-
 // Joined is the SQL of both sides joined on the key: a struct-free row with the columns of A as a<id> and of B as
 // b<id>, and in_a and in_b, true or null. Equal rows are left in.
 func (d *Difference) Joined() string {
-	pick := func(prefix string) string {
-		var list []string
-		for _, c := range d.Schema.Stored() {
-			list = append(list, fmt.Sprintf("%s AS %s%d", schema.ColumnName(c.ID), prefix, c.ID))
-		}
-		return strings.Join(list, ", ")
-	}
 	var on []string
 	for _, c := range d.Schema.KeyColumns() {
 		on = append(on, fmt.Sprintf("a.a%d = b.b%d", c.ID, c.ID))
 	}
 	return duck.Fill(joinSides, duck.Parts{
-		"a": pick("a"), "side_a": d.SideA(), "b": pick("b"), "side_b": d.SideB(), "same_key": strings.Join(on, " AND "),
+		"side_a":   d.sides[0].rows(d.B, columnNames{"true AS in_a, ", "a", "a_commit"}),
+		"side_b":   d.sides[1].rows(d.A, columnNames{"true AS in_b, ", "b", "b_commit"}),
+		"same_key": strings.Join(on, " AND "),
 	})
 }
 
-const joinSides = `SELECT * FROM (SELECT true AS in_a, _commit AS a_commit, {a} FROM ({side_a})) a
-	FULL JOIN (SELECT true AS in_b, _commit AS b_commit, {b} FROM ({side_b})) b ON {same_key}`
+const joinSides = `SELECT * FROM ({side_a}) a FULL JOIN ({side_b}) b ON {same_key}`
 
 // Differs is the condition on a joined row that the two sides differ in some column.
 func (d *Difference) Differs() string {
@@ -253,37 +256,3 @@ func (d *Difference) Differs() string {
 	}
 	return "(" + strings.Join(conditions, " OR ") + ")"
 }
-
-// compared are the columns that can differ: all but the key.
-func (d *Difference) compared() []schema.Column {
-	return slices.DeleteFunc(slices.Clone(d.Schema.Columns), func(c schema.Column) bool { return d.Schema.IsKey(c.ID) })
-}
-
-// Count counts the records that differ. It reads the files of Files and no others.
-//
-// What is counted is an expression of its own and not a FILTER: DuckDB keeps every column that any filter uses for each
-// of them, which grows with the square of the columns.
-func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error) {
-	out := Counts{Columns: map[string]int64{}}
-	if d.Empty() {
-		return out, nil
-	}
-	columns := d.compared()
-	list := []string{countIf("in_a IS NULL"), countIf("in_b IS NULL"), countIf("in_a AND in_b AND " + d.Differs())}
-	dest := []any{&out.Added, &out.Removed, &out.Modified}
-	changed := make([]sql.NullInt64, len(columns))
-	for i, c := range columns {
-		list = append(list, countIf(fmt.Sprintf("in_a AND in_b AND a%d IS DISTINCT FROM b%d", c.ID, c.ID)))
-		dest = append(dest, &changed[i])
-	}
-	err := conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+d.Joined()+")", dest...)
-	for i, c := range columns {
-		if changed[i].Int64 > 0 {
-			out.Columns[c.Name] = changed[i].Int64
-		}
-	}
-	return out, err
-}
-
-// countIf is the SQL of how many rows meet a condition.
-func countIf(condition string) string { return "count(CASE WHEN " + condition + " THEN 1 END)" }

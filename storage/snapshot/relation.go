@@ -103,16 +103,19 @@ func (b branch) takes(f *catalog.File, displaced bool) bool {
 // Rows is the SQL of the snapshot's rows: its columns by field id (c1, c2, …), then _commit, and, with place, _file and
 // _pos: where each row lives.
 func (s *Snapshot) Rows(place bool) string {
-	branches := s.branches()
-	if len(branches) == 0 {
+	if len(s.Data) == 0 {
 		return s.noRows(place)
 	}
+	return strings.Join(s.scans(place, s.selectList), "\nUNION ALL ")
+}
+
+// scans is the SQL of the snapshot's rows, a scan a part. list is what is selected from files of a schema.
+func (s *Snapshot) scans(place bool, list func(fs schema.Schema) string) (parts []string) {
 	displacers := s.displacers()
-	parts := make([]string, len(branches))
-	for i, b := range branches {
-		parts[i] = s.scan(b, place, displacers)
+	for _, b := range s.branches() {
+		parts = append(parts, s.scan(b, place, list(s.SchemaOf(b.files[0])), displacers))
 	}
-	return strings.Join(parts, "\nUNION ALL ")
+	return parts
 }
 
 // Records is the SQL of Rows with the derived columns beside the stored ones. It is for sandboxes.
@@ -140,15 +143,14 @@ func (s *Snapshot) noRows(place bool) string {
 	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
 }
 
-// scan is the SQL of one branch.
-func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.File) string {
-	list := s.selectList(s.SchemaOf(b.files[0]))
+// scan is the SQL of one branch. It is one layer: DuckDB keeps a block of 2,048 rows of every column for each.
+func (s *Snapshot) scan(b branch, place bool, list string, displacers map[int64][]*catalog.File) string {
 	if place {
-		list += ", _file, _pos"
+		list += fmt.Sprintf(", %s AS _file, file_row_number AS _pos", fileOf(b.files, ""))
 	}
 	from := s.ReadFiles(b.files)
 	if place || b.displaced {
-		from = s.readPlaces(b.files, s.columnsIn(s.SchemaOf(b.files[0])))
+		from = s.readNumbered(b.files)
 	}
 	if !b.displaced {
 		return "SELECT " + list + " FROM " + from
@@ -162,10 +164,10 @@ func (s *Snapshot) scan(b branch, place bool, displacers map[int64][]*catalog.Fi
 		}
 	}
 	positions := "SELECT _file, _pos FROM " + s.ReadFiles(rollbacks)
-	on := "s._file = d._file AND s._pos = d._pos"
+	on := fileOf(b.files, "s.") + " = d._file AND s.file_row_number = d._pos"
 	if len(b.files) == 1 {
 		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
-		on = "s._pos = d._pos"
+		on = "s.file_row_number = d._pos"
 	}
 	return fmt.Sprintf("SELECT %s FROM %s s ANTI JOIN (%s) d ON %s", list, from, positions, on)
 }
@@ -178,39 +180,27 @@ func (s *Snapshot) selectList(fs schema.Schema) string {
 	return strings.Join(append(list, "_commit"), ", ")
 }
 
-// columnsIn lists the snapshot's columns as files of a schema have them, by name.
-func (s *Snapshot) columnsIn(fs schema.Schema) []string {
-	var names []string
-	for _, c := range s.Schema.Stored() {
-		if own, ok := fs.ByID(c.ID); ok {
-			names = append(names, duck.Ident(own.Name))
-		}
-	}
-	return append(names, schema.CommitColumn)
-}
-
 // ReadFiles is the SQL of a scan of files.
 func (s *Snapshot) ReadFiles(files []*catalog.File) string {
 	return "read_parquet(" + duck.Texts(s.pathsOf(files)) + ", hive_partitioning = false)"
 }
 
-// readPlaces is the SQL of a scan of some columns of files, with _file and _pos: a * would take as long as all columns.
-func (s *Snapshot) readPlaces(files []*catalog.File, columns []string) string {
+// readNumbered is the SQL of a scan of files that has the rows' numbers.
+func (s *Snapshot) readNumbered(files []*catalog.File) string {
+	return "read_parquet(" + duck.Texts(s.pathsOf(files)) + ", hive_partitioning = false, file_row_number = true)"
+}
+
+// fileOf is the SQL of the id of the file that a row of such a scan lies in. scan is the scan's name and a dot, or empty.
+func fileOf(files []*catalog.File, scan string) string {
+	if len(files) == 1 {
+		return fmt.Sprintf("CAST(%d AS BIGINT)", files[0].ID)
+	}
 	ids := make([]int64, len(files))
 	for i, f := range files {
 		ids[i] = f.ID
 	}
-	file := fmt.Sprintf("CAST(%d AS BIGINT)", ids[0])
-	if len(files) > 1 {
-		file = duck.Ints(ids) + "[CAST(file_index AS BIGINT) + 1]"
-	}
-	return duck.Fill(scanPlaces, duck.Parts{
-		"columns": strings.Join(columns, ", "), "file": file, "paths": duck.Texts(s.pathsOf(files)),
-	})
+	return duck.Ints(ids) + "[CAST(" + scan + "file_index AS BIGINT) + 1]"
 }
-
-const scanPlaces = `(SELECT {columns}, {file} AS _file, file_row_number AS _pos
-	FROM read_parquet({paths}, hive_partitioning = false, file_row_number = true))`
 
 func (s *Snapshot) pathsOf(files []*catalog.File) []string {
 	paths := make([]string, len(files))

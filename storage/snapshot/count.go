@@ -1,0 +1,119 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+)
+
+// Counts is how many records differ between A and B, and in which columns.
+type Counts struct {
+	Added, Removed, Modified int64
+	Columns                  map[string]int64 // records modified in each column, by its name in B, or A where B has none
+}
+
+// Count counts the records that differ. It reads the files of Files and no others. Many columns are compared in slices.
+func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error) {
+	out := Counts{Columns: map[string]int64{}}
+	if d.Empty() {
+		return out, nil
+	}
+	parts := InSlices(d.compared())
+	if len(parts) == 1 {
+		_, err := out.add(ctx, conn, d, false)
+		return out, err
+	}
+	var modified []bool // of the joined records, in the order of their keys
+	for _, columns := range parts {
+		part := Counts{Columns: out.Columns}
+		differs, err := part.add(ctx, conn, d.Narrow(columns), true)
+		if err != nil {
+			return out, err
+		}
+		out.Added, out.Removed = part.Added, part.Removed
+		modified = either(modified, differs)
+	}
+	for _, is := range modified {
+		if is {
+			out.Modified++
+		}
+	}
+	return out, nil
+}
+
+// listed is the SQL of which joined records were modified, in the order of their keys.
+func (d *Difference) listed() string {
+	var order []string
+	for _, k := range d.Schema.KeyColumns() {
+		order = append(order, fmt.Sprintf("coalesce(a%[1]d, b%[1]d)", k.ID))
+	}
+	return "list(coalesce(in_a AND in_b AND " + d.Differs() + ", false) ORDER BY " + strings.Join(order, ", ") + ")"
+}
+
+// add counts what differs in the columns of d. Of a slice, it also returns which of the joined records were modified.
+//
+// What is counted is an expression of its own and not a FILTER: DuckDB keeps every column that any filter uses for each
+// of them, which grows with the square of the columns.
+func (c *Counts) add(ctx context.Context, conn *duck.Conn, d *Difference, slice bool) (modified []bool, err error) {
+	columns := d.compared()
+	list := []string{countIf("in_a IS NULL"), countIf("in_b IS NULL"), countIf("in_a AND in_b AND " + d.Differs())}
+	for _, c := range columns {
+		list = append(list, countIf(fmt.Sprintf("in_a AND in_b AND a%d IS DISTINCT FROM b%d", c.ID, c.ID)))
+	}
+	if slice {
+		list = append(list, d.listed())
+	}
+	batch, err := conn.Batch(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+d.Joined()+")")
+	if err != nil {
+		return nil, err
+	}
+	defer batch.Release()
+	c.Added, c.Removed, c.Modified = countIn(batch, 0), countIn(batch, 1), countIn(batch, 2)
+	for i, column := range columns {
+		if n := countIn(batch, 3+i); n > 0 {
+			c.Columns[column.Name] = n
+		}
+	}
+	if !slice {
+		return nil, nil
+	}
+	return booleans(batch.Column(int(batch.NumCols()) - 1).(*array.List).ListValues().(*array.Boolean)), nil
+}
+
+// countIf is the SQL of how many rows meet a condition.
+func countIf(condition string) string { return "count(CASE WHEN " + condition + " THEN 1 END)" }
+
+func countIn(batch arrow.RecordBatch, column int) int64 {
+	return batch.Column(column).(*array.Int64).Value(0)
+}
+
+func booleans(a *array.Boolean) []bool {
+	out := make([]bool, a.Len())
+	for i := range out {
+		out[i] = a.Value(i)
+	}
+	return out
+}
+
+// either reports for each row whether it is in one of two lists. The first may be nil.
+func either(a, b []bool) []bool {
+	if a == nil {
+		return b
+	}
+	for i, is := range b {
+		a[i] = a[i] || is
+	}
+	return a
+}
+
+// compared are the columns that can differ: all but the key.
+func (d *Difference) compared() []schema.Column {
+	return slices.DeleteFunc(slices.Clone(d.Schema.Columns), func(c schema.Column) bool { return d.Schema.IsKey(c.ID) })
+}
