@@ -81,7 +81,7 @@ func (d *member) has(hash string) bool {
 	return slices.ContainsFunc(d.log, func(c *deed) bool { return c.hash == hash })
 }
 
-// undone tells whether a commit is undone: a rollback of it stands, or the merge that it came with is undone.
+// undone reports whether a commit is undone: a rollback of it stands, or the merge that it came with is undone.
 func (d *member) undone(c *deed) bool {
 	if c.merge != 0 && d.undone(d.byID(c.merge)) {
 		return true
@@ -342,7 +342,7 @@ func (p *replay) columnsBefore(a *deed) map[string]string {
 	return nil
 }
 
-// knows tells whether the source has a column, and for the same values, before or after an action.
+// knows reports whether the source has a column, and for the same values, before or after an action.
 func (p *replay) knows(a *deed, column, holds string) bool {
 	return alike(a.columns, column, holds) || alike(p.columnsBefore(a), column, holds)
 }
@@ -391,7 +391,7 @@ func holdsOf(value any) string {
 	return "object"
 }
 
-// equalRows tells whether two records are the same in some columns; no record is only like no record.
+// equalRows reports whether two records are the same in some columns; no record is only like no record.
 func equalRows(a, b *row, columns map[string]string) bool {
 	if a == nil || b == nil {
 		return a == b

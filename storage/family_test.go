@@ -271,7 +271,7 @@ func holdsOfType(t schema.Type) string {
 	return "text"
 }
 
-// refusedOdd tells whether records were refused that have text in a column of numbers, or the other way round.
+// refusedOdd reports whether records were refused that have text in a column of numbers, or the other way round.
 func (f *family) refusedOdd(d *member, records map[int64]map[string]any, err error) bool {
 	f.Helper()
 	holds := d.last().columns["odd"]
@@ -381,7 +381,7 @@ func (f *family) doMerge(target *member) {
 	f.overlap = f.overlap || !clean
 }
 
-// differInColumns tells whether both sides had made a column each when one of the actions was done.
+// differInColumns reports whether both sides had made a column each when one of the actions was done.
 func (f *family) differInColumns(source, target *member, actions []*deed) bool {
 	f.Helper()
 	here, err := f.Snapshot(context.Background(), target.id, "head")
@@ -565,14 +565,14 @@ func (f *family) doRollback(d *member) {
 	f.recordRollback(d, undone, c)
 }
 
-// cannotComeBack tells whether a rollback was refused for what the model does not know: a column that both sides had made,
+// cannotComeBack reports whether a rollback was refused for what the model does not know: a column that both sides had made,
 // each with an id of its own, or a commit that another rollback undoes already.
 func (f *family) cannotComeBack(err error) bool {
 	e := storage.Explain(err)
 	return err != nil && (e.Code == "column_taken" && f.columnsMadeTwice || e.Code == "undone_twice")
 }
 
-// isWide tells whether a rollback may be blocked by files where no record is in the way: restores and merges open and
+// isWide reports whether a rollback may be blocked by files where no record is in the way: restores and merges open and
 // close files that hold other rows too, or rows that come and go in one.
 func (c *deed) isWide(list []storage.Blocker) bool {
 	if c.mode == catalog.Merge && c.files && len(c.added)+len(c.displaced) == 0 {
@@ -803,7 +803,7 @@ func (f *family) checkDiff(d *member, a *deed, e *member, b *deed, conn *duck.Co
 	}
 }
 
-// madeTwice tells whether two snapshots have columns of one name and with different ids: both sides made it.
+// madeTwice reports whether two snapshots have columns of one name and with different ids: both sides made it.
 func madeTwice(a, b *snapshot.Snapshot) bool {
 	for _, c := range a.Schema.Columns {
 		if other, ok := b.Schema.ByName(c.Name); ok && other.ID != c.ID {

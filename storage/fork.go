@@ -25,7 +25,7 @@ func (s *Store) NewID() string { return s.options.NewID() }
 
 // Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
 // that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its
-// own, which bears its name, and one savepoint.
+// own, which has its name, and one savepoint.
 func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (snapshot.State, error) {
 	from, name, err := s.forkPoint(ctx, upstream, n)
 	if err != nil {

@@ -154,7 +154,7 @@ func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) 
 // overlap is how many records a later commit and the undone one have in common.
 type overlap struct {
 	touched  int64 // either of them in any way
-	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would raise the dead
+	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would bring back rows that are gone
 	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
 }
 

@@ -136,7 +136,7 @@ func TestARetypeThatDoesNotFitHere(t *testing.T) {
 }
 
 // A restore, or a rollback of a merge, that gives a name back to the variable which had it first goes through, whatever
-// bears the name in between.
+// has the name in between.
 func TestNamesThatChangedHandsAreGivenBack(t *testing.T) {
 	changes := map[string]func(b *bench, d string){
 		"replaced": func(b *bench, d string) {

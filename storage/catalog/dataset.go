@@ -29,7 +29,7 @@ type Dataset struct {
 	IsNamesake   bool      // another dataset of the project had its name already: it is asked for by its id
 }
 
-// IsFork tells whether the dataset was forked from another.
+// IsFork reports whether the dataset was forked from another.
 func (d Dataset) IsFork() bool { return d.UpstreamID != "" }
 
 // Metadata is what people say of a dataset. Numbers stay as they were written.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Receipt is the answer to a request that bore an Idempotency-Key.
+// Receipt is the answer to a request with an Idempotency-Key.
 type Receipt struct {
 	User        string          `json:"user"`
 	Key         string          `json:"key"`

@@ -78,7 +78,7 @@ func copyTo(query, path string, options ...string) string {
 	return fmt.Sprintf("COPY (%s) TO %s (%s)", query, duck.Text(path), all)
 }
 
-// jumps tells whether a file has 32-bit integers that lie too far apart for DuckDB's delta encoding: it writes their
+// jumps reports whether a file has 32-bit integers that lie too far apart for DuckDB's delta encoding: it writes their
 // differences with more than 32 bits, which DuckDB reads and others refuse.
 func jumps(path string) (bool, error) {
 	in, size, err := open(path)

@@ -122,7 +122,7 @@ func trouble(f *parquet.File, c *parquet.Column) (string, error) {
 	return "", err
 }
 
-// finerThanKept tells whether values of a type may be finer than DuckDB keeps them.
+// finerThanKept reports whether values of a type may be finer than DuckDB keeps them.
 func finerThanKept(t parquet.Type) bool {
 	if t.Kind() == parquet.Int96 {
 		return true

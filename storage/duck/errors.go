@@ -101,7 +101,7 @@ func MayBeDamage(err error) bool {
 	return errors.As(err, &de) && (isFatal(de) || de.Type == duckdb.ErrorTypeInvalid || de.Type == duckdb.ErrorTypeInvalidInput)
 }
 
-// IsConversion tells whether a value could not be cast to a type, as opposed to not being read at all.
+// IsConversion reports whether a value could not be cast to a type, as opposed to not being read at all.
 func IsConversion(err error) bool {
 	var de *duckdb.Error
 	return errors.As(err, &de) && !strings.Contains(de.Msg, "CSV Error") &&

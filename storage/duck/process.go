@@ -320,7 +320,7 @@ func (e *Ended) Error() string {
 // Killed reports whether the system or its operator ended the process, which did not end by itself.
 func (e *Ended) Killed() bool { return strings.Contains(e.State, "signal: killed") }
 
-// hungry tells whether it was for want of memory: the system kills a process that takes too much, and a program that gets
+// hungry reports whether it ended for lack of memory: the system kills a process that takes too much, and a program that gets
 // none says so.
 func (e *Ended) hungry() bool {
 	for _, sign := range []string{"out of memory", "cannot allocate", "bad_alloc", "pthread_create failed", "signal: killed"} {

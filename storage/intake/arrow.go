@@ -356,7 +356,7 @@ func farDate(a arrow.Array) bool {
 	return false
 }
 
-// checkLengths tells whether the buffers of a fixed-width array are as long as its elements need.
+// checkLengths reports whether the buffers of a fixed-width array are as long as its elements need.
 func checkLengths(a arrow.Array) error {
 	data := a.Data()
 	need := int64(data.Offset() + data.Len())

@@ -143,7 +143,7 @@ func significant(text string) (digits string, exponent int) {
 	return digits, exponent - len(frac) + len(all) - len(digits)
 }
 
-// isDouble tells whether a number is exactly a double, as one that was printed with all its digits is.
+// isDouble reports whether a number is exactly a double, as one that was printed with all its digits is.
 func isDouble(text string) bool {
 	f, err := strconv.ParseFloat(text, 64)
 	exact, ok := new(big.Rat).SetString(text)

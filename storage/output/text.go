@@ -9,7 +9,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// plain tells whether DuckDB's own JSON of a type is the one that is wanted.
+// plain reports whether DuckDB's own JSON of a type is the one that is wanted.
 func plain(t schema.Type) bool {
 	switch t.Name {
 	case schema.Float, schema.Double, union:
@@ -33,7 +33,7 @@ const maxWidth = 38
 // union is DuckDB's type of values of several types. What it may have is not known here: it is written as text.
 const union = "UNION"
 
-// plainText tells whether DuckDB's own text of a type is the one that is wanted.
+// plainText reports whether DuckDB's own text of a type is the one that is wanted.
 func plainText(t schema.Type) bool {
 	switch t.Name {
 	case schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, schema.Blob:
