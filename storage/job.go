@@ -35,10 +35,10 @@ func (s *Store) FailJob(ctx context.Context, j catalog.Job, message string, answ
 	s.promises.Delete(j.ID)
 	return s.write(ctx, func(tx catalog.Tx) error {
 		j, err := tx.Job(j.ID)
-		if err != nil || j.Progress < 0 || j.Progress >= 100 {
+		if err != nil || j.Progress == catalog.JobFailed || j.Progress == catalog.JobDone {
 			return err
 		}
-		j.Progress, j.Message, j.Answer, j.UpdatedAt = -1, message, answer, s.now()
+		j.Progress, j.Message, j.Answer, j.UpdatedAt = catalog.JobFailed, message, answer, s.now()
 		return tx.SetJob(j)
 	})
 }
@@ -56,10 +56,10 @@ func (s *Store) Job(ctx context.Context, id string) (j catalog.Job, err error) {
 func (s *Store) ReportJob(ctx context.Context, id string, percent int, message string) error {
 	return s.write(ctx, func(tx catalog.Tx) error {
 		j, err := tx.Job(id)
-		if err != nil || j.Progress < 0 || j.Progress >= 100 {
+		if err != nil || j.Progress == catalog.JobFailed || j.Progress == catalog.JobDone {
 			return err
 		}
-		j.Progress, j.Message, j.UpdatedAt = min(max(percent, 0), 99), message, s.now()
+		j.Progress, j.Message, j.UpdatedAt = min(max(percent, 0), catalog.JobDone-1), message, s.now()
 		return tx.SetJob(j)
 	})
 }

@@ -45,7 +45,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 		if len(p.conflicts) > 0 {
 			return out, out.refusal()
 		}
-		return out, s.KeepAnswer(ctx, r, out)
+		return out, nil
 	}
 	return p.publish(ctx, out)
 }

@@ -110,12 +110,25 @@ func (s *Store) answered(
 	return answer, ok, err
 }
 
-// KeepAnswer keeps the answer of a request that writes nothing else, if it asked for that.
+// KeepAnswer keeps the answer of a request, if it asked for that and no transaction has kept it: it wrote nothing else.
 func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
 	if r.Receipt == nil {
 		return nil
 	}
+	kept, err := s.isKept(ctx, r)
+	if kept || err != nil {
+		return err
+	}
 	return s.write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
+}
+
+func (s *Store) isKept(ctx context.Context, r Request) (kept bool, err error) {
+	if r.Receipt.Job != "" {
+		j, err := s.Job(ctx, r.Receipt.Job)
+		return j.Progress == catalog.JobDone, err
+	}
+	_, kept, err = s.answered(ctx, r.User, r.Receipt.Key, r.Receipt.Fingerprint)
+	return kept, err
 }
 
 // receiptsKept is how long the answer to an Idempotency-Key is kept at least: the start forgets older ones.
@@ -128,7 +141,7 @@ func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a ans
 	if err != nil {
 		return a, err
 	}
-	j.Progress, j.Message, j.Answer, j.UpdatedAt = 100, "Done.", answer, s.now()
+	j.Progress, j.Message, j.Answer, j.UpdatedAt = catalog.JobDone, "Done.", answer, s.now()
 	if promised, ok := s.promises.LoadAndDelete(id); ok {
 		a.Receipts = promised.([]catalog.Receipt)
 	}

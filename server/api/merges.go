@@ -46,11 +46,7 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			r.Message = in.Message
-			merged, err := a.store.Merge(ctx, d.ID, m, r)
-			if err == nil && m.DryRun { // it has no transaction that would store the answer
-				err = a.store.KeepAnswer(ctx, r, merged)
-			}
-			return merged, err
+			return a.store.Merge(ctx, d.ID, m, r)
 		},
 	})
 }

@@ -85,11 +85,7 @@ func (a *API) compareVersions(c *fiber.Ctx) error {
 		c: c, header: headerIn{IdempotencyKey: in.IdempotencyKey}, about: "Comparing versions",
 		tell: func(result seedComparison) (calls.Answer, error) { return say(http.StatusOK, "", result) },
 		do: func(ctx context.Context, r storage.Request) (seedComparison, error) {
-			out, err := a.seedCompare(ctx, in)
-			if err != nil {
-				return out, err
-			}
-			return out, a.store.KeepAnswer(ctx, r, out)
+			return a.seedCompare(ctx, in)
 		},
 	})
 }

@@ -58,8 +58,10 @@ func Now[T any](ctx context.Context, store *storage.Store, c Call[T]) (told json
 	if err != nil {
 		return nil, false, err
 	}
-	told, err = c.Tell(result)
-	return told, false, err
+	if told, err = c.Tell(result); err != nil {
+		return nil, false, err
+	}
+	return told, false, store.KeepAnswer(context.WithoutCancel(ctx), c.Request, result)
 }
 
 // Jobs are calls that continue even if their clients disconnect.
@@ -128,19 +130,9 @@ func (j Jobs) run(
 	if err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx) // the change stands: a server that stops now must not record that it failed
-	now, err := j.Store.Job(ctx, job.ID)
-	if err != nil || now.Progress == Done {
-		return err
-	}
-	return j.Store.KeepAnswer(ctx, r, result) // nothing was written, so no transaction has recorded the end
+	// The change stands: a server that stops now must not record that it failed.
+	return j.Store.KeepAnswer(context.WithoutCancel(ctx), r, result)
 }
-
-// Done is the progress of a job that has succeeded, Failed of one that has not.
-const (
-	Done   = 100
-	Failed = -1
-)
 
 // reportEvery is the shortest time between two records of a job's progress.
 const reportEvery = 200 * time.Millisecond

@@ -157,7 +157,7 @@ func TestAJobKeepsWhatItsClientIsTold(t *testing.T) {
 	if err != nil || replayed {
 		t.Fatalf("%t, %v", replayed, err)
 	}
-	if j := jobOf(t, store, first); j.Progress != calls.Done || string(j.Answer) != `"a"` {
+	if j := jobOf(t, store, first); j.Progress != catalog.JobDone || string(j.Answer) != `"a"` {
 		t.Errorf("%+v", j)
 	}
 	again, replayed, err := calls.Start(ctx, jobs(t, store), "Creating", call, time.Minute, promise)
@@ -179,7 +179,7 @@ func TestAJobThatWritesNothingIsDoneToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress != calls.Done || string(j.Answer) != `"looked"` {
+	if j := jobOf(t, store, told); j.Progress != catalog.JobDone || string(j.Answer) != `"looked"` {
 		t.Errorf("%+v", j)
 	}
 }
@@ -193,7 +193,7 @@ func TestAJobThatFailsSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress != calls.Failed || !strings.Contains(string(j.Answer), "failed") ||
+	if j := jobOf(t, store, told); j.Progress != catalog.JobFailed || !strings.Contains(string(j.Answer), "failed") ||
 		j.Message == "" {
 		t.Errorf("%+v", j)
 	}
@@ -212,7 +212,7 @@ func TestAJobIsNotWaitedForLongerThanAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress == calls.Done || j.Progress == calls.Failed {
+	if j := jobOf(t, store, told); j.Progress == catalog.JobDone || j.Progress == catalog.JobFailed {
 		t.Errorf("%+v", j)
 	}
 	close(release)
@@ -240,13 +240,13 @@ func TestAJobWhoseChangeStandsIsDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := jobOf(t, store, told)
-	if done.Progress != calls.Done || string(done.Answer) != `"a"` {
+	if done.Progress != catalog.JobDone || string(done.Answer) != `"a"` {
 		t.Errorf("%+v", done)
 	}
 	if err := store.FailJob(context.Background(), done, "no", json.RawMessage(`"no"`)); err != nil {
 		t.Fatal(err)
 	}
-	if after := jobOf(t, store, told); after.Progress != calls.Done || string(after.Answer) != `"a"` {
+	if after := jobOf(t, store, told); after.Progress != catalog.JobDone || string(after.Answer) != `"a"` {
 		t.Errorf("a job that has ended became %+v", after)
 	}
 }

@@ -201,9 +201,9 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 
 func batchStatus(j catalog.Job) string {
 	switch {
-	case j.Progress == calls.Done:
+	case j.Progress == catalog.JobDone:
 		return appendedStatus
-	case j.Progress != calls.Failed:
+	case j.Progress != catalog.JobFailed:
 		return importingStatus
 	}
 	var told struct {

@@ -62,7 +62,7 @@ func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
 	if err != nil {
 		return attempt{}, err
 	}
-	a := attempt{job: job, late: j.Progress >= 0 && j.Progress < calls.Done}
+	a := attempt{job: job, late: j.Progress >= 0 && j.Progress < catalog.JobDone}
 	if !a.late {
 		a.told, err = outcome(j)
 	}
@@ -106,7 +106,7 @@ func outcome(j catalog.Job) (told calls.Answer, err error) {
 		return told, err
 	}
 	switch {
-	case j.Progress != calls.Failed:
+	case j.Progress != catalog.JobFailed:
 		return told, nil
 	case told.Status == 0: // interrupted by a restart
 		return told, &fault.Error{Kind: fault.Unavailable, Code: "stopped", Detail: j.Message}

@@ -48,6 +48,12 @@ func (tx Tx) ForgetReceipts(t time.Time) error {
 	return tx.exec(`DELETE FROM receipts WHERE created_at < $1`, micros(t))
 }
 
+// JobDone is the progress of a job that has succeeded, JobFailed of one that has not.
+const (
+	JobDone   = 100
+	JobFailed = -1
+)
+
 // Job is work that was answered before it was done.
 type Job struct {
 	ID        string          `json:"id"`
