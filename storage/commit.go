@@ -75,11 +75,11 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return none, err
 	}
 	defer unlock()
-	w.commit.Effects = w.effects()
-	told = result(w)
 	if w.request.Preview != nil {
-		return told, w.preview(ctx, w.request.Preview)
+		w.commit.Effects = w.effects()
+		return result(w), w.preview(ctx, w.request.Preview)
 	}
+	told = result(w)
 	if w.answers, err = w.store.answerTo(ctx, w.request, told); err != nil {
 		return none, err
 	}

@@ -27,8 +27,8 @@ type Commit struct {
 	RecordsTotal     int64            `json:"records_total" description:"Records after this commit."`
 	RecordsNotFound  *int64           `json:"records_not_found,omitempty" description:"Of a delete: keys that no record has."`
 	Hash             string           `json:"hash"`
-	SchemaChanges    *[]schema.Change `json:"schema_changes,omitempty" description:"In the answer to a write: what changed in the columns."`
-	ColumnsCleared   *[]string        `json:"columns_cleared,omitempty" description:"In the answer to a write: columns that the records lack, whose values they replaced by null."`
+	SchemaChanges    *[]schema.Change `json:"schema_changes,omitempty" description:"In the answer to a dry run: what would change in the columns."`
+	ColumnsCleared   *[]string        `json:"columns_cleared,omitempty" description:"In the answer to a dry run: columns that the records lack, whose values they would replace by null."`
 	Metadata         json.RawMessage  `json:"metadata"`
 	Params           json.RawMessage  `json:"params"`
 }

@@ -49,7 +49,7 @@ type Commit struct {
 	SchemaID         string          `json:"schema_id"`
 	PropertiesID     string          `json:"properties_id"`
 
-	Effects *Effects `json:"-"` // known to whoever has just made the commit; not kept
+	Effects *Effects `json:"-"` // of a commit that is only tried; not kept
 }
 
 // Effects are what a commit did beside changing records.
