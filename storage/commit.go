@@ -26,9 +26,9 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	case catalog.Append:
 		err = w.append(ctx, c.Upload)
 	case catalog.Overwrite, catalog.Upsert:
-		err = w.replace(ctx, c.Upload)
+		err = w.put(ctx, c.Upload)
 	case catalog.Replace:
-		err = w.become(ctx, c.Upload)
+		err = w.replace(ctx, c.Upload)
 	case catalog.Delete:
 		err = w.delete(ctx, c)
 	default:
