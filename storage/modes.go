@@ -12,6 +12,9 @@ import (
 
 // append adds records (design, section 3). None of their keys may be live.
 func (w *work) append(ctx context.Context, u intake.Upload) error {
+	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
 	in, err := w.read(ctx, u, nil)
 	if err != nil {
 		return err
@@ -59,6 +62,9 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 
 // put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
 func (w *work) put(ctx context.Context, u intake.Upload) error {
+	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
 	in, err := w.read(ctx, u, nil)
 	if err != nil {
 		return err
@@ -93,6 +99,9 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 
 // replace makes the dataset's records those of an upload.
 func (w *work) replace(ctx context.Context, u intake.Upload) error {
+	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
 	in, err := w.read(ctx, u, nil)
 	if err != nil {
 		return err
