@@ -59,15 +59,11 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. From here on the client's going away changes
-// nothing.
+// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going away
+// changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {
-		return none, err
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := w.complete(); err != nil {
 		return none, err
 	}
 	unlock, err := w.reserveName(ctx)
@@ -75,6 +71,10 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return none, err
 	}
 	defer unlock()
+	ctx = context.WithoutCancel(ctx)
+	if err := w.complete(); err != nil {
+		return none, err
+	}
 	w.commit.Effects = w.effects()
 	told = result(w)
 	if w.request.Preview != nil {

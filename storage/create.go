@@ -26,6 +26,11 @@ type NewDataset struct {
 
 // CreateDataset makes a dataset without records.
 func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (snapshot.State, error) {
+	unlock, err := s.catalog.Lock(ctx, nameLock(n.ProjectID, n.Name))
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	defer unlock()
 	made, err := s.newCreation(ctx, n)
 	if err != nil {
 		return snapshot.State{}, err
