@@ -28,7 +28,7 @@ func Parts(n int) (sizes []int) {
 
 // MostColumns is how many columns a statement on an upload tests, and how many it writes, at most.
 func (s *Store) MostColumns() (tested, written int) {
-	return slices.Max(Parts(10_000)), s.sliceColumns()
+	return slices.Max(Parts(10_000)), s.uploadColumns()
 }
 
 // Redescribed returns a commit's description as it is stored, and as what it says is described again.
