@@ -53,3 +53,9 @@ func (s *Store) Redescribed(d catalog.Dataset, commit int64) (stored, again []by
 	again, err = sealed(p.describe())
 	return stored, again, err
 }
+
+// Promises is of how many jobs that go on the receipts are kept.
+func (s *Store) Promises() (n int) {
+	s.promises.Range(func(any, any) bool { n++; return true })
+	return n
+}

@@ -14,17 +14,20 @@ func (s *Store) StartJob(ctx context.Context, message string, r Request) (j cata
 	j = catalog.Job{
 		ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
 	}
-	return j, s.write(ctx, func(tx catalog.Tx) error {
+	var a answers
+	err = s.write(ctx, func(tx catalog.Tx) error {
 		if err := tx.AddJob(j); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, j)
-		if err != nil {
+		if a, err = s.answer(tx, r, j); err != nil {
 			return err
 		}
-		s.promises.Store(j.ID, a.Receipts)
 		return a.record(tx)
 	})
+	if err == nil {
+		s.promises.Store(j.ID, a.Receipts)
+	}
+	return j, err
 }
 
 // FailJob records that the work failed, and why.
