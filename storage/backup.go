@@ -195,7 +195,10 @@ func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 		if err := tx.RemoveBackup(b.ID); err != nil {
 			return err
 		}
-		a := s.keptAt(backupKey(b) + "/" + backupManifest) // or a request that is sent again would make another
+		a, err := s.keptAt(backupKey(b) + "/" + backupManifest) // or a request that is sent again would make another
+		if err != nil && fault.KindOf(err) != fault.Corrupt {   // a damaged backup can be removed
+			return err
+		}
 		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: s.now(), answers: a})
 	})
 	if err != nil {

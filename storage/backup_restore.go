@@ -116,7 +116,7 @@ func (s *Store) RestoreBackup(
 	w.properties = u.Properties
 	w.properties.Name = name
 	w.makeRoom(u.Schema)
-	if err := w.become(ctx, u.data); err != nil {
+	if err := w.replace(ctx, u.data); err != nil {
 		return catalog.Commit{}, err
 	}
 	if err := w.describeAs(ctx, u.Schema); err != nil {

@@ -26,9 +26,9 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	case catalog.Append:
 		err = w.append(ctx, c.Upload)
 	case catalog.Overwrite, catalog.Upsert:
-		err = w.replace(ctx, c.Upload)
+		err = w.put(ctx, c.Upload)
 	case catalog.Replace:
-		err = w.become(ctx, c.Upload)
+		err = w.replace(ctx, c.Upload)
 	case catalog.Delete:
 		err = w.delete(ctx, c)
 	default:
@@ -59,15 +59,11 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. From here on the client's going away changes
-// nothing.
+// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going away
+// changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {
-		return none, err
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := w.complete(); err != nil {
 		return none, err
 	}
 	unlock, err := w.reserveName(ctx)
@@ -75,6 +71,10 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return none, err
 	}
 	defer unlock()
+	ctx = context.WithoutCancel(ctx)
+	if err := w.complete(); err != nil {
+		return none, err
+	}
 	if w.request.Preview != nil {
 		w.commit.Effects = w.effects()
 		return result(w), w.preview(ctx, w.request.Preview)

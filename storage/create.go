@@ -26,6 +26,11 @@ type NewDataset struct {
 
 // CreateDataset makes a dataset without records.
 func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (snapshot.State, error) {
+	unlock, err := s.catalog.Lock(ctx, nameLock(n.ProjectID, n.Name))
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	defer unlock()
 	made, err := s.newCreation(ctx, n)
 	if err != nil {
 		return snapshot.State{}, err
@@ -49,9 +54,14 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 	return made.state(), nil
 }
 
-// CreateWithRecords makes a dataset with its first records: both stand, or neither. The request's receipt is told a
-// State.
+// CreateWithRecords makes a dataset with its first records: both stand, or neither. There are no records yet that other
+// modes than append would change: each is an append here, but a delete, which is refused. The request's receipt is told
+// a State.
 func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (snapshot.State, error) {
+	if c.Mode == catalog.Delete {
+		return snapshot.State{}, fault.Errorf(fault.NotFound, "dataset_not_found",
+			"Dataset '%s' not found in project %d", fault.Clip(n.Name), n.ProjectID)
+	}
 	made, err := s.newCreation(ctx, n)
 	if err != nil {
 		return snapshot.State{}, err

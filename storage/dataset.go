@@ -79,7 +79,11 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 		if err := tx.SetDeleted(id, now); err != nil {
 			return err
 		}
-		return l.put(id, deletedLabel, deletion{now, s.kept(id, deletedLabel)})
+		kept, err := s.kept(id, deletedLabel)
+		if err != nil {
+			return err
+		}
+		return l.put(id, deletedLabel, deletion{now, kept})
 	})
 }
 
@@ -113,7 +117,11 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		if err := a.record(tx); err != nil {
 			return err
 		}
-		a.Receipts = append(s.kept(id, deletedLabel).Receipts, a.Receipts...)
+		kept, err := s.kept(id, deletedLabel)
+		if err != nil {
+			return err
+		}
+		a.Receipts = append(kept.Receipts, a.Receipts...)
 		return l.put(id, deletedLabel, deletion{answers: a})
 	})
 	return state, err

@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // draft is what a commit is: what it opens, reopens and closes, and what the dataset is after it. It is plain data, and
-// a copy is another draft. What is held while a commit is made is in work.
+// clone makes another draft of it. What is held while a commit is made is in work.
 type draft struct {
 	head       *snapshot.Snapshot // that it is made on
 	commit     catalog.Commit
@@ -31,6 +32,14 @@ func draftOn(head *snapshot.Snapshot) draft {
 	return draft{
 		head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, marks: map[int64]int64{},
 	}
+}
+
+// clone returns a draft that can be changed without this one.
+func (d *draft) clone() draft {
+	other := *d
+	other.opened, other.reopened, other.closed = slices.Clone(d.opened), slices.Clone(d.reopened), slices.Clone(d.closed)
+	other.back, other.marks = maps.Clone(d.back), maps.Clone(d.marks)
+	return other
 }
 
 // setParam records what a commit was asked to do, or what came of it.

@@ -11,7 +11,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// A draft, and what is published with it, is plain data: a copy is another one, and nothing in it is held open. Whoever
+// A draft, and what is published with it, is plain data: nothing in it is held open. Whoever
 // needs a connection, a lock or a function puts it into work.
 func TestADraftIsPlainData(t *testing.T) {
 	seen := map[reflect.Type]bool{
@@ -76,6 +76,23 @@ func TestADraftLeavesTheFilesThatItOpens(t *testing.T) {
 	}
 	if len(head.Data) != 2 || len(head.Rollbacks) != 1 || len(head.Schemas) != 1 {
 		t.Errorf("the head has become %+v", head)
+	}
+}
+
+// A clone is another draft: what changes in it changes nothing in the first.
+func TestACloneOfADraftSharesNothing(t *testing.T) {
+	room := func(f *catalog.File) []*catalog.File { return append(make([]*catalog.File, 0, 4), f) }
+	d := draft{
+		opened: room(file(1, schema.Data, "a")), reopened: room(file(2, schema.Data, "a")),
+		closed: room(file(3, schema.Data, "a")), back: map[string]schema.Schema{}, marks: map[int64]int64{},
+	}
+	c := d.clone()
+	c.marks[1], c.back["b"] = 2, schema.Schema{}
+	for _, files := range [][]*catalog.File{c.opened, c.reopened, c.closed} {
+		files[0] = nil
+	}
+	if len(d.marks)+len(d.back) > 0 || d.opened[0] == nil || d.reopened[0] == nil || d.closed[0] == nil {
+		t.Errorf("the draft has become %+v", d)
 	}
 }
 

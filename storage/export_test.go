@@ -28,7 +28,7 @@ func Parts(n int) (sizes []int) {
 
 // MostColumns is how many columns a statement on an upload tests, and how many it writes, at most.
 func (s *Store) MostColumns() (tested, written int) {
-	return slices.Max(Parts(10_000)), s.sliceColumns()
+	return slices.Max(Parts(10_000)), s.uploadColumns()
 }
 
 // Redescribed returns a commit's description as it is stored, and as what it says is described again.
@@ -52,4 +52,10 @@ func (s *Store) Redescribed(d catalog.Dataset, commit int64) (stored, again []by
 	}
 	again, err = sealed(p.describe())
 	return stored, again, err
+}
+
+// Promises is of how many jobs that go on the receipts are kept.
+func (s *Store) Promises() (n int) {
+	s.promises.Range(func(any, any) bool { n++; return true })
+	return n
 }

@@ -73,7 +73,7 @@ func (f *forward) place(tx catalog.Tx) error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		c := all[id]
-		err := tx.Try(func() error { return f.store.replay(tx, c) })
+		err := tx.Try(func() error { return f.store.recordAgain(tx, c) })
 		switch {
 		case err == nil:
 			f.placed = append(f.placed, c)
@@ -93,8 +93,8 @@ func unplaceable(err error) bool {
 		fault.KindOf(err) != fault.Internal
 }
 
-// replay records one commit, and what it played, as its description says.
-func (s *Store) replay(tx catalog.Tx, c *fresh) error {
+// recordAgain records one commit, and what it played, as its description says.
+func (s *Store) recordAgain(tx catalog.Tx, c *fresh) error {
 	if c.Birth != nil {
 		if err := s.bear(tx, *c.Birth); err != nil {
 			return err

@@ -223,14 +223,17 @@ func (w *work) incomingColumn(in *incoming, c schema.Column) string {
 	return expr
 }
 
-// firstRow is the first row number that this commit may give. From here on, no other commit of the family gives any.
-func (w *work) firstRow() int64 {
-	if !w.holdsID {
-		w.family.mu.Lock()
-		w.holdsID = true
+// lockRows has no other commit of the family give row numbers from here on, if this one may give any.
+func (w *work) lockRows(ctx context.Context) (err error) {
+	if w.schema.Keyed() || w.unlockRows != nil {
+		return nil
 	}
-	return w.family.lastRow.Load() + 1
+	w.unlockRows, err = w.store.catalog.Lock(ctx, "family\x00"+w.head.Dataset.FamilyID)
+	return err
 }
+
+// firstRow is the first row number that this commit may give. It holds the lock on them.
+func (w *work) firstRow() int64 { return w.family.lastRow.Load() + 1 }
 
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
 func (w *work) discard(in *incoming) {

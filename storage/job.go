@@ -15,7 +15,7 @@ func (s *Store) StartJob(ctx context.Context, message string, r Request) (j cata
 		ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
 	}
 	var a answers
-	err = s.write(ctx, func(tx catalog.Tx) (err error) {
+	err = s.write(ctx, func(tx catalog.Tx) error {
 		if err := tx.AddJob(j); err != nil {
 			return err
 		}

@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // A label is what is kept beside a dataset's commits and is not one: how the dataset was made, its versions, savepoints
@@ -112,17 +114,24 @@ func (s *Store) label(ctx context.Context, f func(tx catalog.Tx, l *labels) erro
 }
 
 // kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept
-// are left out.
-func (s *Store) kept(dataset, name string) answers { return s.keptAt(labelKey(dataset, name)) }
+// are left out. A damaged label is not replaced: what it has is not known.
+func (s *Store) kept(dataset, name string) (answers, error) { return s.keptAt(labelKey(dataset, name)) }
 
-func (s *Store) keptAt(key string) answers {
-	var a answers
-	if s.readJSON(key, &a) != nil {
-		return answers{} // there is none yet
+func (s *Store) keptAt(key string) (a answers, err error) {
+	switch err := s.readJSON(key, &a); {
+	case errors.Is(err, fs.ErrNotExist):
+		return answers{}, nil
+	case isRefusal(err):
+		return answers{}, err
+	case err != nil:
+		e := fault.Errorf(fault.Corrupt, "corrupted_data", "What is stored beside the dataset's commits is damaged, "+
+			"so it is not changed. Look at …/validation; put the file back from a copy of the data directory.")
+		e.Cause = err
+		return answers{}, e
 	}
 	oldest := s.now().Add(-receiptsKept)
 	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(oldest) })
-	return a
+	return a, nil
 }
 
 // labelName is the name of the label at a key; empty where it is not one.

@@ -109,7 +109,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.settle(); err != nil {
 		return err
 	}
-	p.merge.played = append(p.merge.played, one.draft)
+	p.merge.played = append(p.merge.played, one.clone())
 	p.now = one.leaves()
 	return nil
 }

@@ -95,7 +95,7 @@ func (w *work) canLink(did action) bool {
 	if len(snapshot.Without(did.closed, here)) > 0 || len(snapshot.Without(did.opened, here)) < len(did.opened) {
 		return false
 	}
-	linked := w.draft
+	linked := w.clone()
 	linked.links(did)
 	after := linked.leaves()
 	live := map[int64]bool{}

@@ -219,7 +219,7 @@ func (w *work) leavesIdle(did action, c schema.Column) bool {
 	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 || !w.canLink(did) {
 		return false
 	}
-	linked := w.draft
+	linked := w.clone()
 	linked.links(did)
 	after := linked.leaves()
 	return !slices.ContainsFunc(after.Data, func(f *catalog.File) bool {

@@ -21,7 +21,7 @@ func (r *rowPlayer) write(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return r.writeChanges(ctx, changed)
+		return r.writeChanges(ctx, changed, "picked")
 	}
 	var after, before []arrow.RecordBatch
 	defer func() { releaseAll(after); releaseAll(before) }()
@@ -34,7 +34,7 @@ func (r *rowPlayer) write(ctx context.Context) error {
 			return err
 		}
 		after = append(after, batch)
-		if batch, err = r.conn.Batch(ctx, r.recordsBefore(columns)+" ORDER BY _file, _pos"); err != nil {
+		if batch, err = r.conn.Batch(ctx, r.recordsBefore(columns, "picked")+" ORDER BY _file, _pos"); err != nil {
 			return err
 		}
 		before = append(before, batch)

@@ -7,10 +7,14 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // append adds records (design, section 3). None of their keys may be live.
 func (w *work) append(ctx context.Context, u intake.Upload) error {
+	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
 	in, err := w.read(ctx, u, nil)
 	if err != nil {
 		return err
@@ -56,8 +60,11 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 	return in.kept.add(ctx, w, in)
 }
 
-// replace overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
-func (w *work) replace(ctx context.Context, u intake.Upload) error {
+// put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
+func (w *work) put(ctx context.Context, u intake.Upload) error {
+	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
 	in, err := w.read(ctx, u, nil)
 	if err != nil {
 		return err
@@ -84,14 +91,17 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 			return err
 		}
 		defer releaseAll(parts)
-		return w.rewriteFew(ctx, parts)
+		return w.rewriteFew(ctx, parts, nil)
 	}
 	rows, differs := w.changes(in, live, w.schema.Stored())
-	return w.rewriteMany(ctx, "SELECT * FROM ("+rows+") WHERE "+differs)
+	return w.rewriteMany(ctx, "SELECT * FROM ("+rows+") WHERE "+differs, "")
 }
 
-// become makes the dataset's records those of an upload.
-func (w *work) become(ctx context.Context, u intake.Upload) error {
+// replace makes the dataset's records those of an upload.
+func (w *work) replace(ctx context.Context, u intake.Upload) error {
+	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
 	in, err := w.read(ctx, u, nil)
 	if err != nil {
 		return err
@@ -103,23 +113,32 @@ func (w *work) become(ctx context.Context, u intake.Upload) error {
 	w.gaveRows(in)
 	live := w.liveIn(nil)
 	if in.rows == 0 { // not even the key has to have come
-		if w.commit.Removed, err = w.conn.Create(ctx, "CREATE TEMP TABLE picked AS "+live.Rows(true)); err != nil {
+		if err := w.pick(ctx, pickAll, duck.Parts{}, live); err != nil {
 			return err
 		}
-		return w.writePicked(ctx)
+		return w.writePicked(ctx, live)
+	}
+	if err := w.pick(ctx, pickNotCame, w.picking(in), live); err != nil {
+		return err
+	}
+	if max(in.rows, w.commit.Removed) <= smallRows {
+		return w.replaceFew(ctx, in, live)
 	}
 	rows, differs := w.changes(in, live, w.schema.Stored())
-	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS SELECT * FROM ("+rows+") WHERE "+differs)
+	return w.rewriteMany(ctx, "SELECT * FROM ("+rows+") WHERE "+differs, w.picked(live, w.schema.Stored()))
+}
+
+// replaceFew does so from memory, once the records that go were picked.
+func (w *work) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
+	changes, err := w.fewChanges(ctx, in, live)
 	if err != nil {
 		return err
 	}
-	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
-		return err
-	}
-	w.commit.Added = changed - w.commit.Modified
-	w.commit.Removed, err = w.conn.Create(ctx, duck.Fill(pickNotCame, w.picking(in, live)))
+	defer releaseAll(changes)
+	gone, err := w.pickedFew(ctx, live)
 	if err != nil {
 		return err
 	}
-	return w.writeChanges(ctx, changed)
+	defer releaseAll(gone)
+	return w.rewriteFew(ctx, changes, gone)
 }

@@ -23,7 +23,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
 	var isNew bool
 	var err error
-	s.marker, isNew, s.held, err = datadir.Claim(dir)
+	s.marker, isNew, s.held, err = datadir.Claim(dir, o.Hook)
 	if err == nil && isNew {
 		err = s.mark(s.options.NewID())
 	}

@@ -16,9 +16,8 @@ import (
 // fewChanges returns the changes that differ, those with a live record first, in slices of the columns.
 func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) ([]arrow.RecordBatch, error) {
 	const order = " ORDER BY _pos IS NULL, _n"
-	stored := w.schema.Stored()
-	if len(stored) <= snapshot.SliceColumns {
-		rows, differs := w.changes(in, live, stored)
+	if !w.isSliced() {
+		rows, differs := w.changes(in, live, w.schema.Stored())
 		query := "SELECT * FROM (" + rows + ") WHERE " + differs
 		if in.rows > 1 {
 			query += order
@@ -76,41 +75,60 @@ func (d *draft) after(in *incoming, c schema.Column) string {
 }
 
 // rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the
-// changes, in slices of the columns, those with a live record first.
-func (w *work) rewriteFew(ctx context.Context, changes []arrow.RecordBatch) error {
+// changes, in slices of the columns, those with a live record first. gone are the picked records; nil: none.
+func (w *work) rewriteFew(ctx context.Context, changes, gone []arrow.RecordBatch) error {
 	sizes := w.sizes()
 	rows := changes[0].NumRows()
 	places := changes[0].Column(2*sizes[0] + 3)
 	w.commit.Modified = rows - int64(places.NullN())
 	w.commit.Added = int64(places.NullN())
-	if rows == 0 {
-		return nil
+	if rows > 0 {
+		after := beside(changes, sizes, fromFirst, 1, rows)
+		defer after.Release()
+		if err := w.writeBatch(ctx, schema.Data, after); err != nil {
+			return err
+		}
 	}
-	after := beside(changes, sizes, func(int) int { return 0 }, 1, rows)
-	defer after.Release()
-	if err := w.writeBatch(ctx, schema.Data, after); err != nil || w.commit.Modified == 0 {
-		return err
+	var before []arrow.RecordBatch
+	defer func() { releaseAll(before) }()
+	if w.commit.Modified > 0 {
+		before = append(before, beside(changes, sizes, func(size int) int { return size + 1 }, 3, w.commit.Modified))
 	}
-	before := beside(changes, sizes, func(size int) int { return size + 1 }, 3, w.commit.Modified)
-	defer before.Release()
-	return w.writeBatch(ctx, schema.Rollback, before)
+	if len(gone) > 0 {
+		before = append(before, beside(gone, sizes, fromFirst, 3, w.commit.Removed))
+	}
+	return w.displace(ctx, before)
 }
 
-// rewriteMany does the same through a table, which may lie on disk.
-func (w *work) rewriteMany(ctx context.Context, changes string) error {
+// displace writes batches of records, as they were, as one rollback file.
+func (w *work) displace(ctx context.Context, batches []arrow.RecordBatch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	all, err := duck.Concat(batches[0].Schema(), batches)
+	if err != nil {
+		return err
+	}
+	defer all.Release()
+	return w.writeBatch(ctx, schema.Rollback, all)
+}
+
+// rewriteMany does the same through a table, which may lie on disk. picked is the SQL of the picked records, if there
+// are any.
+func (w *work) rewriteMany(ctx context.Context, changes, picked string) error {
 	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS "+changes)
-	if err != nil || changed == 0 {
+	if err != nil {
 		return err
 	}
 	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
 		return err
 	}
 	w.commit.Added = changed - w.commit.Modified
-	return w.writeChanges(ctx, changed)
+	return w.writeChanges(ctx, changed, picked)
 }
 
-// writeChanges writes what the table changes holds, and, where records go without a successor, the table picked.
-func (w *work) writeChanges(ctx context.Context, changed int64) error {
+// writeChanges writes what the table changes holds, and, where records go without a successor, those that were picked.
+func (w *work) writeChanges(ctx context.Context, changed int64, picked string) error {
 	stored := w.schema.Stored()
 	if changed > 0 {
 		if err := w.write(ctx, schema.Data, recordsAfter(stored)+inOrder("_n", changed), changed); err != nil {
@@ -121,7 +139,7 @@ func (w *work) writeChanges(ctx context.Context, changed int64) error {
 	if displaced == 0 {
 		return nil
 	}
-	return w.write(ctx, schema.Rollback, w.recordsBefore(stored)+inOrder("_file, _pos", displaced), displaced)
+	return w.write(ctx, schema.Rollback, w.recordsBefore(stored, picked)+inOrder("_file, _pos", displaced), displaced)
 }
 
 // recordsAfter is the SQL of the records of the table changes as they are after the commit.
@@ -130,10 +148,10 @@ func recordsAfter(columns []schema.Column) string {
 }
 
 // recordsBefore is the SQL of the records that the commit displaces, as they were.
-func (d *draft) recordsBefore(columns []schema.Column) string {
+func (d *draft) recordsBefore(columns []schema.Column, picked string) string {
 	query := "SELECT " + prefixed("b", columns) + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
 	if d.commit.Removed > 0 {
-		query += " UNION ALL SELECT " + prefixed("c", columns) + ", _commit, _file, _pos FROM picked"
+		query += " UNION ALL " + displacing(picked, columns)
 	}
 	return query
 }

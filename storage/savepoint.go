@@ -194,7 +194,11 @@ func nextSavepoint(tx catalog.Tx, dataset string) (int64, error) {
 // putSavepoint writes a savepoint's label, with the answers that it had before and those to this request.
 func (s *Store) putSavepoint(l *labels, p catalog.Savepoint, a answers) error {
 	name := SavepointName(p.Number)
-	a.Receipts = append(s.kept(p.DatasetID, name).Receipts, a.Receipts...)
+	kept, err := s.kept(p.DatasetID, name)
+	if err != nil {
+		return err
+	}
+	a.Receipts = append(kept.Receipts, a.Receipts...)
 	return l.put(p.DatasetID, name, savepointLabel{p, a})
 }
 

@@ -58,22 +58,28 @@ func beside(parts []arrow.RecordBatch, sizes []int, at func(size int) int, more 
 
 // writeBeside writes the records after and before a commit, in slices of the columns, to a data and a rollback file.
 func (w *work) writeBeside(ctx context.Context, after, before []arrow.RecordBatch) error {
-	sizes, first := w.sizes(), func(int) int { return 0 }
-	if rows := after[0].NumRows(); rows > 0 {
-		batch := beside(after, sizes, first, 1, rows)
-		defer batch.Release()
-		if err := w.writeBatch(ctx, schema.Data, batch); err != nil {
-			return err
-		}
+	if err := w.writeSlices(ctx, schema.Data, after, 1); err != nil {
+		return err
 	}
-	rows := before[0].NumRows()
+	return w.writeSlices(ctx, schema.Rollback, before, 3)
+}
+
+// writeSlices writes records in slices of the columns, of which the last has some more, to a file of the commit.
+func (w *work) writeSlices(ctx context.Context, kind schema.Kind, parts []arrow.RecordBatch, more int) error {
+	rows := parts[0].NumRows()
 	if rows == 0 {
 		return nil
 	}
-	batch := beside(before, sizes, first, 3, rows)
+	batch := beside(parts, w.sizes(), fromFirst, more, rows)
 	defer batch.Release()
-	return w.writeBatch(ctx, schema.Rollback, batch)
+	return w.writeBatch(ctx, kind, batch)
 }
+
+// fromFirst is beside's at where the columns of a slice are its first.
+func fromFirst(int) int { return 0 }
+
+// isSliced reports whether the records have more columns than a slice.
+func (d *draft) isSliced() bool { return len(d.schema.Stored()) > snapshot.SliceColumns }
 
 // sizes is how many of the stored columns each slice has.
 func (d *draft) sizes() (out []int) {

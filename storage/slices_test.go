@@ -115,5 +115,16 @@ func TestWideRecordsAreChangedInSlices(t *testing.T) {
 	if string(r.Before) != someOf(1, n, 0, every) || string(r.After) != someOf(1, n, 7, every) || len(r.Now) < len(r.Before) {
 		t.Errorf("the conflict shows %.60s, %.60s, %.60s", r.Before, r.After, r.Now)
 	}
+
+	now := b.sums(d, "head", n)
+	c = b.json(d, "replace", "["+someOf(2, n, 0, every)+","+someOf(3, n, 5, every)+","+someOf(5, n, 6, every)+"]")
+	if got := counts(c); got != "+1 -1 ~1 =3" {
+		t.Errorf("the replace did %s", got)
+	}
+	want(d, fmt.Sprintf("2: %d, 3: %d, 5: %d", all, all+5*n, all+6*n))
+	if _, err := b.rollback(d, c.ID, storage.Records); err != nil {
+		t.Fatal(err)
+	}
+	want(d, now)
 	b.sound()
 }

@@ -55,10 +55,9 @@ type Store struct {
 	stopped  atomic.Pointer[error] // why nothing is written any more
 }
 
-// family hands out what a dataset and its forks share: row numbers and field ids. The lock is held by a commit that
-// assigns row numbers, from before the first until it stands or not.
+// family hands out what a dataset and its forks share: row numbers and field ids. A commit that assigns row numbers
+// holds the family's lock, from before the first until it stands or not.
 type family struct {
-	mu        sync.Mutex
 	lastRow   atomic.Int64
 	lastField atomic.Int64
 }

@@ -80,7 +80,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 			return err
 		}
 	}
-	return w.rewriteMany(ctx, w.given(c))
+	return w.rewriteMany(ctx, w.given(c), "")
 }
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes

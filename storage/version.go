@@ -103,7 +103,11 @@ func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) e
 		if err := tx.AddVersion(*v); err != nil {
 			return err
 		}
-		if c, err := tx.Commit(v.DatasetID, v.CommitID); err == nil {
+		if v.CommitID != 0 { // 0: there are no records yet
+			c, err := tx.Commit(v.DatasetID, v.CommitID)
+			if err != nil {
+				return err
+			}
 			v.Total = c.Total
 		}
 		a, err := s.answer(tx, r, *v)

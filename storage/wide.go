@@ -18,20 +18,20 @@ import (
 // there is memory for.
 const columnBytes = 384 << 10
 
-// sliceColumns is how many columns of an upload are written at once.
-func (s *Store) sliceColumns() int {
+// uploadColumns is how many columns of an upload are written at once.
+func (s *Store) uploadColumns() int {
 	return max(int(s.readerLimits().Memory/columnBytes)/partColumns, 1) * partColumns
 }
 
 // isWide reports whether the records have more columns than are written at once.
-func (w *work) isWide() bool { return len(w.schema.Columns) > w.store.sliceColumns() }
+func (w *work) isWide() bool { return len(w.schema.Columns) > w.store.uploadColumns() }
 
 // copyIn writes the records to a file, and returns how many they were.
 func (w *work) copyIn(
 	ctx context.Context, in *incoming, records reading, spec datafile.Spec, path string,
 ) (rows int64, err error) {
 	all := spec.All()
-	width := w.store.sliceColumns()
+	width := w.store.uploadColumns()
 	if len(all) <= width {
 		return w.copySlice(ctx, in, records, spec, all, path)
 	}

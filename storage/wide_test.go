@@ -61,6 +61,15 @@ func TestWideRecords(t *testing.T) {
 	b.json(f, "upsert", wide(n, 1))
 	b.json(f, "upsert", `[{"id":1,"c0":9}]`)
 	b.merge(f, d)
+	if c := b.json(d, "replace", "["+someOf(2, n, 5, func(int) bool { return true })+"]"); counts(c) != "+0 -1 ~1 =1" {
+		t.Errorf("the replace did %s", counts(c))
+	}
+	if c := b.json(d, "replace", "[]"); counts(c) != "+0 -1 ~0 =0" {
+		t.Errorf("the replace by nothing did %s", counts(c))
+	}
+	if c := b.json(f, "delete", `[{"id":1}]`); counts(c) != "+0 -1 ~0 =1" {
+		t.Errorf("the delete did %s", counts(c))
+	}
 	b.sound()
 }
 

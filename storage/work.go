@@ -23,15 +23,15 @@ type work struct {
 
 // held is what is held while a commit is made. The commits that a merge plays share it.
 type held struct {
-	store   *Store
-	request Request
-	hooks   hooks
-	family  *family
-	holdsID bool // the family is locked: row numbers are being assigned
-	batch   *blob.Batch
-	conn    *duck.Conn
-	unlock  func() // nil: no lock is held
-	strict  bool   // records must have the columns that the dataset has
+	store      *Store
+	request    Request
+	hooks      hooks
+	family     *family
+	batch      *blob.Batch
+	conn       *duck.Conn
+	unlock     func() // nil: no lock is held
+	unlockRows func() // nil: the family is not locked, and no row numbers are being assigned
+	strict     bool   // records must have the columns that the dataset has
 }
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
@@ -77,7 +77,11 @@ func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.
 	w := &work{held: &held{store: s, request: r, family: newFamily(0, int64(len(b.Schema.Columns)))}}
 	w.hooks.first = append(w.hooks.first, b.add)
 	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
-	return w, w.number(ctx, mode)
+	if err := w.number(ctx, mode); err != nil {
+		w.end()
+		return nil, err
+	}
+	return w, nil
 }
 
 // number starts the commit: it gets its id, and a folder for its files.
@@ -130,8 +134,8 @@ func (w *work) end() {
 	if w.batch != nil {
 		w.batch.Discard()
 	}
-	if w.holdsID {
-		w.family.mu.Unlock()
+	if w.unlockRows != nil {
+		w.unlockRows()
 	}
 	if w.unlock != nil {
 		w.unlock()

@@ -87,6 +87,7 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 	if err == nil {
 		err = g.readOptions(in.GetOptions())
 	}
+	g.makes = g.makes && g.mode != catalog.Delete // nothing can be deleted from a dataset that does not exist
 	return g, err
 }
 
@@ -95,7 +96,8 @@ func (g *ingestion) readTable(o *gen.CommandStatementIngest_TableDefinitionOptio
 	switch o.GetIfExists() {
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_REPLACE:
 		return unsupported("An ingest can't replace a dataset, because that would discard its history. " +
-			"Append, with the option mode=overwrite or mode=upsert to change records by key, or choose another name.")
+			"Append with the option mode=replace to make its records those that you send, " +
+			"or with mode=overwrite or mode=upsert to change records by key.")
 	case gen.CommandStatementIngest_TableDefinitionOptions_TABLE_EXISTS_OPTION_APPEND:
 		g.takes = true
 	}

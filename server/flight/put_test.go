@@ -256,6 +256,31 @@ func TestAnIngestHappensOnce(t *testing.T) {
 	drop(t, d.ID)
 }
 
+// A mode that changes records makes a dataset as append does, but a delete has nothing to delete there.
+func TestAnIngestMakesADatasetInEveryModeButDelete(t *testing.T) {
+	c := dial(t, address)
+	ingest := func(mode string) (int64, error) {
+		return c.ingest(header("x-rowback-mode", mode, "x-rowback-key", "id"),
+			&flightsql.ExecuteIngestOpts{Table: "made by " + mode, TableDefinitionOptions: &flightsql.TableDefinitionOptions{
+				IfExists:   flightsql.TableDefinitionOptionsTableExistsOptionAppend,
+				IfNotExist: flightsql.TableDefinitionOptionsTableNotExistOptionCreate,
+			}}, `[{"id":1}]`)
+	}
+	_, err := ingest("delete")
+	refused(t, "a delete", err, codes.NotFound, "'made by delete' not found")
+	for _, mode := range []string{"append", "overwrite", "upsert", "replace"} {
+		if n, err := ingest(mode); err != nil || n != 1 {
+			t.Errorf("%s: %d records, %v", mode, n, err)
+			continue
+		}
+		d, err := store.FindDataset(context.Background(), 1, "made by "+mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		drop(t, d.ID)
+	}
+}
+
 func TestIngest(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
 	t.Cleanup(func() {

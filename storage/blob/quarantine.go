@@ -76,10 +76,7 @@ const Unfinished = ".new"
 
 // WriteFile writes a file beside the objects, durably: it is there in full or not at all.
 func WriteFile(root, name string, data []byte, hook Hook) error {
-	d := &Dir{root: root, hook: hook}
-	if hook == nil {
-		d.hook = func(string, string) error { return nil }
-	}
+	d := unopened(root, hook)
 	if err := d.hook("write", name+Unfinished); err != nil {
 		return err
 	}

@@ -108,18 +108,18 @@ func few(names []string) string {
 
 // Claim locks a directory that is a store, or makes it one where it is empty or missing: then the marker is empty, and
 // Write completes it. What is neither is ErrNotStore.
-func Claim(dir string) (m Marker, isNew bool, held Held, err error) {
+func Claim(dir string, hook blob.Hook) (m Marker, isNew bool, held Held, err error) {
 	if _, bare, err := Read(dir); err != nil && !bare {
 		return m, false, nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := blob.MakeRoot(dir, hook); err != nil {
 		return m, false, nil, err
 	}
 	if held, err = Lock(dir, true); err != nil {
 		return m, false, nil, err
 	}
-	m, _, err = Read(dir) // another process may have made it a store meanwhile
-	if errors.Is(err, ErrNotStore) {
+	m, bare, err := Read(dir) // another process may have made it a store, or something else's, meanwhile
+	if errors.Is(err, ErrNotStore) && bare {
 		return m, true, held, nil
 	}
 	return m, false, held, err

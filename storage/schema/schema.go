@@ -168,7 +168,8 @@ func (s Schema) ByName(name string) (Column, bool) {
 	return Column{}, false
 }
 
-// Names returns what ByName and RetiredByName find, by folded names: for whoever looks up many.
+// Names returns the columns, and the retired ones that records can have values in, by folded names: of several retired
+// ones, the last.
 func (s Schema) Names() (columns, retired map[string]Column) {
 	columns, retired = make(map[string]Column, len(s.Columns)), map[string]Column{}
 	for _, c := range slices.Backward(s.Columns) {
@@ -206,16 +207,6 @@ func (s Schema) With(columns ...Column) Schema {
 	}
 	s.Retired = slices.DeleteFunc(slices.Clone(s.Retired), func(c Column) bool { return given[c.ID] })
 	return s
-}
-
-// RetiredByName returns the retired column of that name that records can have values in; of several, the last.
-func (s Schema) RetiredByName(name string) (Column, bool) {
-	for _, c := range slices.Backward(s.Retired) {
-		if SameName(c.Name, name) && !c.Derived() {
-			return c, true
-		}
-	}
-	return Column{}, false
 }
 
 // Without returns the schema without some columns. They are dropped or, by After, retired.

@@ -156,7 +156,8 @@ func TestWhatComesBackRetiresTheRest(t *testing.T) {
 	if !back.Gone(2) || back.Gone(1) {
 		t.Errorf("b should be gone and a not: %+v", back)
 	}
-	if c, ok := back.RetiredByName("B"); !ok || c.ID != 2 {
+	_, retired := back.Names()
+	if c, ok := retired[schema.Fold("B")]; !ok || c.ID != 2 {
 		t.Errorf("the retired column is not found by its name: %+v, %v", c, ok)
 	}
 	if again := back.With(column(2, "b", "VARCHAR")); again.Gone(2) {

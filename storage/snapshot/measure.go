@@ -164,7 +164,7 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 		return 0, false, nil
 	}
 	var total catalog.Stats
-	if !s.measured(c.ID) {
+	if !s.measured(c.ID, false) {
 		total, err = measureQuality(ctx, conn, s.Rows(false), schema.ColumnName(c.ID))
 	} else {
 		total = s.sumQuality(c.ID)
@@ -175,11 +175,11 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 	return total.Sum / float64(total.Count), true, nil
 }
 
-// measured reports whether every file that has the column was measured for it, and within bounds.
-func (s *Snapshot) measured(id int) bool {
+// measured reports whether every file that has the column was measured for it; counted: its categories were counted, too.
+func (s *Snapshot) measured(id int, counted bool) bool {
 	for _, f := range s.Files() {
 		stats, ok := f.Stats[id]
-		if _, has := s.SchemaOf(f).ByID(id); has && (!ok || stats.TooMany) {
+		if _, has := s.SchemaOf(f).ByID(id); has && (!ok || counted && stats.TooMany) {
 			return false
 		}
 	}
@@ -219,7 +219,7 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 	if !ok {
 		return nil, false, nil
 	}
-	if !s.measured(c.ID) || !s.storedAs(c) {
+	if !s.measured(c.ID, true) || !s.storedAs(c) {
 		counts, err = countCategories(ctx, conn, grouped(s.Rows(false), schema.ColumnName(c.ID)))
 		return counts, true, err
 	}

@@ -25,12 +25,11 @@ func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 		f.Stats[c.ID] = qualityOf(at[c.ID])
 	}
 	if c, ok := s.CategoryColumn(); ok {
-		if counts, ok := categoriesOf(at[c.ID]); ok {
-			one := f.Stats[c.ID]
-			one.Categories = counts
+		one, isQuality := f.Stats[c.ID]
+		counts, counted := categoriesOf(at[c.ID])
+		one.Categories, one.TooMany = counts, !counted
+		if counted || isQuality {
 			f.Stats[c.ID] = one
-		} else {
-			delete(f.Stats, c.ID)
 		}
 	}
 	if f.Kind == schema.Rollback {

@@ -1,0 +1,43 @@
+package blob
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// MakeRoot makes the directory of a store, and what is missing above it, durably.
+func MakeRoot(root string, hook Hook) error {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	return unopened(root, hook).makeRoot(".")
+}
+
+// unopened is a directory in which files can be written durably, though it is not opened as a store.
+func unopened(root string, hook Hook) *Dir {
+	if hook == nil {
+		hook = func(string, string) error { return nil }
+	}
+	return &Dir{root: root, hook: hook}
+}
+
+func (d *Dir) makeRoot(rel string) error {
+	path := filepath.Join(d.root, rel)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Join(rel, "..")
+	if err := d.makeRoot(above); err != nil {
+		return err
+	}
+	if err := d.hook("create", rel); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return d.sync(above)
+}

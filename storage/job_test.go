@@ -1,0 +1,22 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+
+	"rowback/storage"
+)
+
+// A job that could not be recorded promised nothing.
+func TestAJobThatDoesNotStartPromisesNothing(t *testing.T) {
+	s := &stops{once: true}
+	b := reopen(t, t.TempDir(), storage.Options{Hook: s.hook})
+	s.armed = true
+	if _, err := b.StartJob(context.Background(), "Appending", answering("job", "promised")); err == nil || b.Promises() != 0 {
+		t.Errorf("%v, and %d promises", err, b.Promises())
+	}
+	s.armed = false
+	if _, err := b.StartJob(context.Background(), "Appending", answering("job", "promised")); err != nil || b.Promises() != 1 {
+		t.Errorf("%v, and %d promises", err, b.Promises())
+	}
+}
