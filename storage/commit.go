@@ -99,6 +99,7 @@ func asState(w *work) snapshot.State  { return w.state() }
 
 // issue writes the commit's description and publishes its folder.
 func (w *work) issue() error {
+	w.issued = true
 	description, err := sealed(w.describe())
 	if err != nil {
 		return err

@@ -117,9 +117,9 @@ func (w *work) keep(ctx context.Context, in *incoming, records reading) error {
 const maxRowID = 1 << 62
 
 // checkRowIDs looks at the _id values that records bring: those that the server gives come after them.
-func (d *draft) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
+func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
 	expr, ok := in.present(schema.RowID)
-	if !ok || d.schema.Keyed() || d.commit.Mode == catalog.Delete {
+	if !ok || w.schema.Keyed() || w.commit.Mode == catalog.Delete {
 		return nil
 	}
 	i := in.index(schema.RowID)
@@ -136,7 +136,7 @@ func (d *draft) checkRowIDs(ctx context.Context, in *incoming, records reading) 
 	if err := records.conn.Row(ctx, query, &least, &greatest); err != nil {
 		return records.Explain(err)
 	}
-	if least < 0 || greatest > maxRowID {
+	if least < 0 || greatest > max(maxRowID, w.family.lastRow.Load()) { // those that were given are taken back in
 		return fault.Errorf(fault.Invalid, "row_id_range",
 			"The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.",
 			schema.RowColumn, least, greatest, int64(maxRowID))
@@ -229,6 +229,7 @@ func (w *work) lockRows(ctx context.Context) (err error) {
 		return nil
 	}
 	w.unlockRows, err = w.store.catalog.Lock(ctx, "family\x00"+w.head.Dataset.FamilyID)
+	w.lastRow = w.family.lastRow.Load()
 	return err
 }
 

@@ -14,6 +14,9 @@ import (
 // kind Conflict, with the fields conflicts ([]MergeConflict) and played ([]catalog.Commit: those that stand, none with
 // Autorollback). A dry run returns conflicts without an error.
 func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (Merged, error) {
+	if m.DryRun {
+		r.Preview = &Preview{} // it draws no ids
+	}
 	w, err := s.lockHead(ctx, target, r)
 	if err != nil {
 		return Merged{}, err

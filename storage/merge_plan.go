@@ -146,6 +146,9 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 // numberMerge gives the merge its id, after those of the commits that it may play.
 func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
 	n := int64(len(plan.actions))
+	if w.request.Preview != nil {
+		n = 0
+	}
 	if plan.firstID, err = w.store.catalog.Draw(ctx, catalog.CommitIDs, n); err != nil {
 		return err
 	}

@@ -2,9 +2,11 @@ package storage
 
 import (
 	"context"
+	"slices"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -112,7 +114,10 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 	}
 	w.gaveRows(in)
 	live := w.liveIn(nil)
-	if in.rows == 0 { // not even the key has to have come
+	if in.rows == 0 {
+		if err := w.checkNothing(in, u); err != nil {
+			return err
+		}
 		if err := w.pick(ctx, pickAll, duck.Parts{}, live); err != nil {
 			return err
 		}
@@ -141,4 +146,21 @@ func (w *work) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snap
 	}
 	defer releaseAll(gone)
 	return w.rewriteFew(ctx, changes, gone)
+}
+
+// checkNothing makes sure that an upload without records is meant as a dataset without records: one that is not even
+// about these columns, such as an error page, is not.
+func (w *work) checkNothing(in *incoming, u intake.Upload) error {
+	if u.Format == intake.JSON { // an empty list
+		return nil
+	}
+	known := func(c schema.Column) bool { return in.has(c.ID) }
+	if w.schema.Keyed() && !slices.ContainsFunc(w.schema.KeyColumns(), func(c schema.Column) bool { return !known(c) }) {
+		return nil
+	}
+	if !w.schema.Keyed() && slices.ContainsFunc(w.head.Schema.Columns, known) {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "no_records",
+		"There are no records, and not the dataset's columns. To remove all records, send [] as JSON, or a file with the columns.")
 }

@@ -31,6 +31,8 @@ type held struct {
 	conn       *duck.Conn
 	unlock     func() // nil: no lock is held
 	unlockRows func() // nil: the family is not locked, and no row numbers are being assigned
+	lastRow    int64  // of the family, when it was locked
+	issued     bool   // the commit's description may be among the objects
 	strict     bool   // records must have the columns that the dataset has
 }
 
@@ -135,6 +137,9 @@ func (w *work) end() {
 		w.batch.Discard()
 	}
 	if w.unlockRows != nil {
+		if !w.issued {
+			w.family.lastRow.Store(w.lastRow) // no one has seen the numbers that it gave
+		}
 		w.unlockRows()
 	}
 	if w.unlock != nil {

@@ -19,13 +19,37 @@ import (
 
 // checkParameters refuses a request with query parameters that no field of t has.
 func checkParameters(c *fiber.Ctx, t reflect.Type) error {
-	known := namesOfTag(t, "query")
-	for _, name := range slices.Sorted(maps.Keys(c.Queries())) {
-		if !slices.Contains(known, name) {
+	known, times := namesOfTag(t, "query"), map[string]int{}
+	for name := range c.Context().QueryArgs().All() {
+		times[string(name)]++
+	}
+	for _, name := range slices.Sorted(maps.Keys(times)) {
+		switch {
+		case !slices.Contains(known, name):
 			return unknown("parameter", name, name, known)
+		case times[name] > 1:
+			return invalid(name, "comes more than once")
+		case c.Query(name) == "" && isMeant(t, name):
+			return invalid(name, "has no value")
 		}
 	}
 	return nil
+}
+
+// isMeant reports whether a parameter without a value is a mistake: a number, a flag or one of some words, such as
+// expected_head= of a variable that is not set.
+func isMeant(t reflect.Type, name string) bool {
+	for _, f := range fieldsOf(t) {
+		tag, ok := f.Tag.Lookup("query")
+		switch {
+		case !ok && f.Anonymous && isMeant(f.Type, name):
+			return true
+		case ok && tag == name:
+			_, words := f.Tag.Lookup("enum")
+			return words || f.Type.Kind() != reflect.String && f.Type.Kind() != reflect.Slice
+		}
+	}
+	return false
 }
 
 // checkFields refuses JSON with members that no field of t has. at is where it is in the body.
