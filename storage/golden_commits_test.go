@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -246,15 +247,23 @@ func TestTheGoldenStoreReadsAsItDid(t *testing.T) {
 	}
 }
 
-// The same commits, made anew, leave the same bytes in the same files.
+// fromArchive are what the golden store has of archives. An archive has its records in the order in which DuckDB scans
+// them, which changes with the statement, and what is restored from it follows that.
+var fromArchive = regexp.MustCompile(`/backups/|/labels/backup-|^objects/0*2/44/|^objects/0*2f/42/`)
+
+// The same commits, made anew, leave the same bytes in the same files, and a store that reads the same.
 func TestTheSameCommitsGiveTheSameBytes(t *testing.T) {
-	want, _ := unpackStore(t, goldenStore)
+	want, answers := unpackStore(t, goldenStore)
 	got := makeGolden(t)
 	names := objectsIn(t, want)
 	if made := objectsIn(t, got); !slices.Equal(made, names) {
 		t.Fatalf("made %v\nnot %v", made, names)
 	}
+	same := 0
 	for _, name := range names {
+		if fromArchive.MatchString(name) {
+			continue
+		}
 		a, errA := os.ReadFile(filepath.Join(got, name))
 		b, errB := os.ReadFile(filepath.Join(want, name))
 		if err := errors.Join(errA, errB); err != nil {
@@ -263,6 +272,14 @@ func TestTheSameCommitsGiveTheSameBytes(t *testing.T) {
 		if !bytes.Equal(a, b) {
 			t.Errorf("%s is not what it was: %s", name, firstDifference(string(a), string(b)))
 		}
+		same++
+	}
+	if left := len(names) - same; left > 15 {
+		t.Errorf("%d of %d files were not compared", left, len(names))
+	}
+	g := golden{reopen(t, got, storage.Options{})}
+	if made := g.answers(); made != answers {
+		t.Errorf("it reads differently: %s", firstDifference(made, answers))
 	}
 }
 
