@@ -45,6 +45,9 @@ func isMeant(t reflect.Type, name string) bool {
 		case !ok && f.Anonymous && isMeant(f.Type, name):
 			return true
 		case ok && tag == name:
+			if f.Tag.Get("required") == "true" {
+				return false // which is told by whoever asks for it
+			}
 			_, words := f.Tag.Lookup("enum")
 			return words || f.Type.Kind() != reflect.String && f.Type.Kind() != reflect.Slice
 		}
