@@ -15,7 +15,6 @@ import (
 	"rowback/server/calls"
 	"rowback/server/view"
 	"rowback/storage"
-	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -90,8 +89,7 @@ func (w *ipcFile) take(stream *putStream) error {
 			return err
 		}
 		if w.size > w.most {
-			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.",
-				w.most)
+			return errTooLarge.Sayf("The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
 		}
 	}
 }
