@@ -52,7 +52,7 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 		ref = "head"
 	}
 	b = catalog.Backup{
-		ID: s.options.NewID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
+		ID: s.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
 		User: r.User, CreatedAt: s.now(),
 	}
 	batch, err := s.blobs.Batch(backupKey(b))
@@ -205,7 +205,7 @@ func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 		return err
 	}
 	if err := s.blobs.Remove(backupKey(b)); err != nil {
-		s.options.Log.Warn("the archive of a removed backup is left", "backup", b.ID, "error", err)
+		s.log.Warn("the archive of a removed backup is left", "backup", b.ID, "error", err)
 	}
 	s.verifier.Forget(b.Key)
 	return nil

@@ -12,7 +12,7 @@ import (
 func (s *Store) StartJob(ctx context.Context, message string, r Request) (j catalog.Job, err error) {
 	now := s.now()
 	j = catalog.Job{
-		ID: s.options.NewID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
+		ID: s.newID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
 	}
 	var a answers
 	err = s.write(ctx, func(tx catalog.Tx) error {

@@ -110,7 +110,7 @@ func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Up
 	if !slices.ContainsFunc(s.Columns, isCategorical) {
 		return nil
 	}
-	records, conn, closeUpload, err := f.store.OpenUpload(ctx, u)
+	records, conn, closeUpload, err := f.store.Readers.Open(ctx, u)
 	if err != nil {
 		return err
 	}
