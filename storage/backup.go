@@ -76,7 +76,7 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 		return err
 	}
 	var a answers
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = s.answer(tx, r, b); return err }); err != nil {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(s.Requests, tx, r, b); return err }); err != nil {
 		return err
 	}
 	text, err := sealed(backupLabel{Backup: b, answers: a})

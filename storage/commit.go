@@ -79,7 +79,7 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
 	told = result(w)
-	if w.answers, err = w.store.answerTo(ctx, w.request, told); err != nil {
+	if w.answers, err = answerTo(ctx, w.store.Requests, w.request, told); err != nil {
 		return none, err
 	}
 	if err := w.issue(); err != nil {

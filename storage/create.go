@@ -36,7 +36,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 		return snapshot.State{}, err
 	}
 	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
-		if made.answers, err = s.answer(tx, r, made.state()); err != nil {
+		if made.answers, err = answer(s.Requests, tx, r, made.state()); err != nil {
 			return err
 		}
 		if err := made.add(tx); err != nil {

@@ -110,7 +110,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		if state, err = snapshot.At(tx, d, d.Head); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, state)
+		a, err := answer(s.Requests, tx, r, state)
 		if err != nil {
 			return err
 		}

@@ -56,6 +56,6 @@ func (s *Store) Redescribed(d catalog.Dataset, commit int64) (stored, again []by
 
 // Promises is of how many jobs that go on the receipts are kept.
 func (s *Store) Promises() (n int) {
-	s.promises.Range(func(any, any) bool { n++; return true })
+	s.Requests.promises.Range(func(any, any) bool { n++; return true })
 	return n
 }

@@ -53,8 +53,7 @@ func newStore(dir string, o Options) *Store {
 			Files: files, Sandboxes: clientsql.NewSandboxes(b.sandbox, guard{files}),
 			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 		},
-		Readers: newReaders(j, b),
-		Scrubs:  &Scrubs{Files: files},
+		Requests: &Requests{journal: j}, Readers: newReaders(j, b), Scrubs: &Scrubs{Files: files},
 	}
 }
 

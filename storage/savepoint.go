@@ -113,7 +113,7 @@ func (s *Store) CreateSavepoint(
 		if out, written, err = s.bookmarkHead(tx, head, n, r.User); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, out)
+		a, err := answer(s.Requests, tx, r, out)
 		if err != nil {
 			return err
 		}

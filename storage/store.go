@@ -2,7 +2,6 @@ package storage
 
 import (
 	"log/slog"
-	"sync"
 	"time"
 
 	"rowback/storage/blob"
@@ -31,6 +30,7 @@ type Store struct {
 	*History
 	*Tables
 	*Staging
+	Requests *Requests
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Disk     *Disk
@@ -38,6 +38,4 @@ type Store struct {
 	budget   budget
 	families *families
 	unwatch  func() // ends the watch over the memory; nil: there is none
-
-	promises sync.Map // by the id of a job that goes on: the receipts of its request
 }

@@ -110,7 +110,7 @@ func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) e
 			}
 			v.Total = c.Total
 		}
-		a, err := s.answer(tx, r, *v)
+		a, err := answer(s.Requests, tx, r, *v)
 		if err != nil {
 			return err
 		}
