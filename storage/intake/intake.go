@@ -154,7 +154,7 @@ func checkNames(columns []Offered) error {
 		if other, ok := seen[folded]; ok && other == c.Name {
 			return misshapen("column %q appears twice", c.Name)
 		} else if ok {
-			return misshapen("columns %q and %q differ only in case, which SQL does not tell apart", other, c.Name)
+			return misshapen("columns %q and %q differ only in case, which SQL does not distinguish", other, c.Name)
 		}
 		seen[folded] = c.Name
 	}

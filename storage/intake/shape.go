@@ -110,7 +110,7 @@ func checkDepth(value jsontext.Value) error {
 	return nil
 }
 
-var errTooDeep = fmt.Errorf("it has more than %d arrays and objects inside one another", gate.MaxJSONDepth)
+var errTooDeep = fmt.Errorf("it has more than %d levels of arrays and objects", gate.MaxJSONDepth)
 
 func (s *shape) learnNumber(text string) {
 	if !strings.ContainsAny(text, ".eE") {
