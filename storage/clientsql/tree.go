@@ -9,12 +9,12 @@ import (
 	"rowback/storage/duck"
 )
 
-// node is a part of a statement as DuckDB's parser gives it: a query, a table, an expression. It has what is looked at
-// here, and all the nodes in it.
+// node is a part of a statement as DuckDB's parser returns it: a query, a table, an expression. It has the properties
+// that are used in this package, and all nodes inside it.
 type node struct {
-	Place                  string   // the name of its place in the node around it; those of a list have the same
+	Place                  string   // the property of the node around it that it is in; nodes of a list have the same
 	Given                  string   // the name that a WITH gives to this query
-	Type, Class            string   // what it is; expressions have a class
+	Type, Class            string   // expressions have a class and a more specific type
 	Function               string   // function_name
 	Catalog, Schema, Table string   // catalog_name, schema_name, table_name
 	Columns                []string // column_names
@@ -22,12 +22,12 @@ type node struct {
 	Name                   string  // identifier: of a parameter
 	CTE                    string  // cte_name: of a recursive query
 	Unit                   string  // of AT
-	Value                  any     // of a constant's value: a string, a number or a boolean
-	Offset                 int     // query_location: bytes into the statement
-	Parts                  []*node // all nodes in it, the queries of its WITH first
+	Value                  any     // of a constant: a string, a number or a boolean
+	Offset                 int     // query_location: in the statement, in bytes
+	Parts                  []*node // all nodes inside it, its common table expressions first
 }
 
-// nodeOf makes a node of a parsed object. Everything else has no nodes.
+// nodeOf converts a parsed JSON object to a node. Other values become empty nodes.
 func nodeOf(place string, tree any) *node {
 	object, ok := tree.(map[string]any)
 	if !ok {
@@ -50,10 +50,10 @@ func nodeOf(place string, tree any) *node {
 	return n
 }
 
-// with is the place of the queries of a WITH.
+// with is the property that has the common table expressions: the queries that a WITH names.
 const with = "cte_map"
 
-// add adds the nodes in a value.
+// add adds the nodes in the value of a property.
 func (n *node) add(name string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -98,7 +98,7 @@ func scalar(v any) any {
 	return v
 }
 
-// unplaced is the offset of what has no place in the text. The parser gives it a larger place than any statement has.
+// unplaced is the offset of a node without a position in the text. The parser marks those with a huge number.
 const (
 	unplaced = -1
 	farthest = 1 << 40
@@ -112,7 +112,7 @@ func offsetOf(v any) int {
 	return int(at)
 }
 
-// all returns the nodes in one place, which may be a list.
+// all returns the nodes in one property, which may be a list.
 func (n *node) all(name string) (list []*node) {
 	for _, p := range n.Parts {
 		if p.Place == name {
@@ -122,7 +122,7 @@ func (n *node) all(name string) (list []*node) {
 	return list
 }
 
-// one returns the node in one place. An empty node stands for none.
+// one returns the first node in one property; an empty node if there is none.
 func (n *node) one(name string) *node {
 	if list := n.all(name); len(list) > 0 {
 		return list[0]
@@ -130,24 +130,24 @@ func (n *node) one(name string) *node {
 	return &node{Offset: unplaced}
 }
 
-// hasAny reports whether there is a node in any of those places.
+// hasAny reports whether there is a node in any of the properties.
 func (n *node) hasAny(names ...string) bool {
 	return slices.ContainsFunc(n.Parts, func(p *node) bool { return slices.Contains(names, p.Place) })
 }
 
-// visitor looks at nodes. What it knows of the nodes around them is its own value: visit returns the visitor for the
-// nodes in this one, or nil where they are not to be visited.
+// visitor visits nodes. Its value is what it knows about the nodes around them: visit returns the visitor for the nodes
+// inside n, or nil if they should not be visited.
 type visitor interface {
 	visit(n *node) (visitor, error)
 }
 
-// leaver is a visitor of the nodes in n that also learns when all of them have been visited: what is known of n only
-// then, such as its size, is found there.
+// leaver is a visitor of the nodes inside n that is also called when all of them have been visited: what is known about n
+// only then, such as its size, is found there.
 type leaver interface {
 	leave(n *node) error
 }
 
-// walk visits a node and the nodes in it, the queries of its WITH first.
+// walk visits a node and the nodes inside it, its common table expressions first.
 func walk(v visitor, n *node) error {
 	inside, err := v.visit(n)
 	if err != nil || inside == nil {
@@ -181,7 +181,7 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (*node, error)
 			Node any `json:"node"`
 		} `json:"statements"`
 	}
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil { // a number that is infinite has no JSON
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil { // DuckDB writes infinite numbers, which are not JSON
 		return nil, unparsed("it has a number that is too large", "")
 	}
 	if parsed.Error || len(parsed.Statements) != 1 {
@@ -191,10 +191,10 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (*node, error)
 	return n, checkSize(statement, n)
 }
 
-// maxTree is how large a parsed statement may be, bytes: a list of 50,000 numbers has 7 MB.
+// maxTree is the maximum size of a parsed statement, in bytes: a list of 50,000 numbers has 7 MB.
 const maxTree = 16 << 20
 
-// serialize gives the parsed statement as JSON, or nothing where that is too large.
+// serialize is the SQL of a parsed statement as JSON, or of an empty text if that is too large.
 const serialize = `SELECT CASE WHEN strlen(tree) <= {most} THEN tree ELSE '' END
 	FROM (SELECT CAST(json_serialize_sql({statement}, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)`
 
@@ -205,7 +205,7 @@ func serialized(ctx context.Context, box *duck.Conn, statement string) (tree str
 	case err != nil:
 		return "", Explain(err)
 	case tree == "":
-		return "", tooComplex("has too many parts. Give long lists as a parameter: x IN (SELECT unnest($list)).")
+		return "", tooComplex("has too many parts. Pass long lists as a parameter: x IN (SELECT unnest($list)).")
 	}
 	return tree, nil
 }
