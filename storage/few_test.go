@@ -172,8 +172,8 @@ func (c *crowd) step() bool {
 	return true
 }
 
-// previews makes sure that both would change the schema and clear columns alike. What a replace clears includes what the
-// records that go had, once any record is modified, as fillers are: there only the schema is compared.
+// previews makes sure that both would change the schema and clear columns alike. What a replace clears includes what
+// the records that go had, once any record is modified, as fillers are: there only the schema is compared.
 func (c *crowd) previews(what string, mode catalog.Mode, few, many string) {
 	try := func(dataset, body string) string {
 		change := storage.Change{Mode: mode, Upload: c.upload(c.format, body)}
