@@ -76,7 +76,8 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 		return err
 	}
 	var a answers
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(s.Requests, tx, r, b); return err }); err != nil {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(s.Requests, tx, r, b); return err })
+	if err != nil {
 		return err
 	}
 	text, err := sealed(backupLabel{Backup: b, answers: a})
