@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"strings"
@@ -35,13 +36,17 @@ const (
 // Column is one column of a dataset. ID is its Parquet field id: given once in a fork family, never again.
 type Column struct {
 	ID          int        `json:"id"`
-	Name        string     `json:"name"`
+	Name        string     `json:"name"`            // in files and in SQL; what the Shoji face calls the alias
+	Title       string     `json:"title,omitempty"` // to show in place of the name; empty: the name
 	Type        Type       `json:"type"`
 	Description string     `json:"description,omitempty"`
 	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns, as "c<id>": computed at read, in no file
 	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: the strings that it was declared to hold
 	Earlier     []Type     `json:"earlier,omitempty"`    // types that people changed it from, oldest first
 }
+
+// Label is what people see in place of the column's name.
+func (c Column) Label() string { return cmp.Or(c.Title, c.Name) }
 
 // Derived reports whether the column is computed at read.
 func (c Column) Derived() bool { return c.Derivation != "" }
