@@ -205,7 +205,7 @@ func TestBadInput(t *testing.T) {
 		{"JSON that is numbers", "json", `[1,2]`, "record 1 is not a JSON object"},
 		{"JSON and more", "json", `[{"id":2}] x`, "more after"},
 		{"JSON with a comma too many", "json", `[{"id":2},]`, "record 2"},
-		{"JSON with a name twice", "json", `[{"id":2,"id":3}]`, "\"id\" is there twice"},
+		{"JSON with a name twice", "json", `[{"id":2,"id":3}]`, "\"id\" appears twice"},
 		{"JSON that is not UTF-8", "json", "[{\"id\":2,\"v\":\"\xff\"}]", "UTF-8"},
 		{"NDJSON with a bad line", "ndjson", "{\"id\":2}\n{\"id\":3,}\n", "record 2"},
 		{"names that differ in case", "json", `[{"id":2,"V":"x","v":"y"}]`, "differ only in case"},

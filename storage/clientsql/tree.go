@@ -10,10 +10,10 @@ import (
 	"rowback/storage/duck"
 )
 
-// node is a part of a statement as DuckDB's parser gives it: a query, a table, an expression. It has what is looked at
-// here, and all the nodes in it.
+// node is a part of a statement as DuckDB's parser returns it: a query, a table, an expression. It has the properties
+// that are used in this package, and all nodes inside it.
 type node struct {
-	Type, Class            string   // what it is; expressions have a class
+	Type, Class            string   // expressions have a class and a more specific type
 	Function               string   // function_name
 	Catalog, Schema, Table string   // catalog_name, schema_name, table_name
 	Columns                []string // column_names
@@ -21,25 +21,25 @@ type node struct {
 	Name                   string // identifier: of a parameter
 	CTE                    string // cte_name: of a recursive query
 	Unit                   string // of AT
-	Value                  any    // of a constant's value: a string, a number or a boolean
-	Offset                 int    // query_location: bytes into the statement
+	Value                  any    // of a constant: a string, a number or a boolean
+	Offset                 int    // query_location: in the statement, in bytes
 	With                   []commonTable
-	Parts                  []part // all other nodes in it
+	Parts                  []part // all other nodes inside it
 }
 
-// commonTable is a query that a WITH gives a name to.
+// commonTable is a common table expression: a query named in WITH.
 type commonTable struct {
 	name  string
 	query *node
 }
 
-// part is a node in another, under the name that its place there has. Those of a list have the same name.
+// part is a node inside another, under the name of the property that has it. Nodes of a list have the same name.
 type part struct {
 	name string
 	*node
 }
 
-// nodeOf makes a node of a parsed object. Everything else has no nodes.
+// nodeOf converts a parsed JSON object to a node. Other values become empty nodes.
 func nodeOf(tree any) *node {
 	object, ok := tree.(map[string]any)
 	if !ok {
@@ -61,7 +61,7 @@ func nodeOf(tree any) *node {
 	return n
 }
 
-// add adds the nodes in a value.
+// add adds the nodes in the value of a property.
 func (n *node) add(name string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -104,7 +104,7 @@ func scalar(v any) any {
 	return v
 }
 
-// unplaced is the offset of what has no place in the text. The parser gives it a larger place than any statement has.
+// unplaced is the offset of a node without a position in the text. The parser marks those with a huge number.
 const (
 	unplaced = -1
 	farthest = 1 << 40
@@ -118,7 +118,7 @@ func offsetOf(v any) int {
 	return int(at)
 }
 
-// all returns the nodes in one place, which may be a list.
+// all returns the nodes in one property, which may be a list.
 func (n *node) all(name string) (list []*node) {
 	for _, p := range n.Parts {
 		if p.name == name {
@@ -128,7 +128,7 @@ func (n *node) all(name string) (list []*node) {
 	return list
 }
 
-// one returns the node in one place. An empty node stands for none.
+// one returns the first node in one property; an empty node if there is none.
 func (n *node) one(name string) *node {
 	if list := n.all(name); len(list) > 0 {
 		return list[0]
@@ -136,18 +136,18 @@ func (n *node) one(name string) *node {
 	return &node{Offset: unplaced}
 }
 
-// hasAny reports whether there is a node in any of those places.
+// hasAny reports whether there is a node in any of the properties.
 func (n *node) hasAny(names ...string) bool {
 	return slices.ContainsFunc(n.Parts, func(p part) bool { return slices.Contains(names, p.name) })
 }
 
-// visitor looks at nodes. What it knows of the nodes around them is its own value: visit returns the visitor for the
-// nodes in this one, or nil where they are not to be visited.
+// visitor visits nodes. Its value is what it knows about the nodes around them: visit returns the visitor for the nodes
+// inside n, or nil if they should not be visited.
 type visitor interface {
 	visit(n *node) (visitor, error)
 }
 
-// walk visits a node and the nodes in it, the queries of its WITH first.
+// walk visits a node and the nodes inside it, its common table expressions first.
 func walk(v visitor, n *node) error {
 	inside, err := v.visit(n)
 	if err != nil || inside == nil {
@@ -183,7 +183,7 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (*node, error)
 			Node any `json:"node"`
 		} `json:"statements"`
 	}
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil { // a number that is infinite has no JSON
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil { // DuckDB writes infinite numbers, which are not JSON
 		return nil, unparsed("it has a number that is too large", "")
 	}
 	if parsed.Error || len(parsed.Statements) != 1 {
@@ -193,10 +193,10 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (*node, error)
 	return n, checkSize(statement, n)
 }
 
-// maxTree is how large a parsed statement may be, bytes: a list of 50,000 numbers has 7 MB.
+// maxTree is the maximum size of a parsed statement, in bytes: a list of 50,000 numbers has 7 MB.
 const maxTree = 16 << 20
 
-// serialize gives the parsed statement as JSON, or nothing where that is too large.
+// serialize is the SQL of a parsed statement as JSON, or of an empty text if that is too large.
 const serialize = `SELECT CASE WHEN strlen(tree) <= %d THEN tree ELSE '' END FROM (
 	SELECT CAST(json_serialize_sql(%s, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)`
 
@@ -206,7 +206,7 @@ func serialized(ctx context.Context, box *duck.Conn, statement string) (tree str
 	case err != nil:
 		return "", Explain(err)
 	case tree == "":
-		return "", tooComplex("has too many parts. Give long lists as a parameter: x IN (SELECT unnest($list)).")
+		return "", tooComplex("has too many parts. Pass long lists as a parameter: x IN (SELECT unnest($list)).")
 	}
 	return tree, nil
 }

@@ -17,7 +17,7 @@ func TestKindOfFindsTheErrorInAChain(t *testing.T) {
 	}
 }
 
-// With leaves the error that it is called on as it is: errors are package-level values in places.
+// With does not change the error that it is called on, which may be a package-level value.
 func TestWithAddsAFactToACopy(t *testing.T) {
 	plain := Errorf(Invalid, "code", "A sentence.").With("a", 1)
 	more := plain.With("b", 2)
@@ -33,9 +33,11 @@ func TestClipCountsCharacters(t *testing.T) {
 	}
 }
 
-// What the system refuses may work later, and says so in a sentence; what it says of our own mistakes is not shown.
-func TestSystemsRefusalsMayWorkLater(t *testing.T) {
-	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.EIO, syscall.EXDEV} {
+// Refusals by the operating system are Unavailable, with a sentence; errors that stand for bugs of ours are not shown.
+func TestSystemErrorsAreUnavailable(t *testing.T) {
+	for _, errno := range []syscall.Errno{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.EIO, syscall.EXDEV,
+	} {
 		if e := System(errno); e == nil || e.Kind != Unavailable || e.Code == "" || !strings.HasSuffix(e.Detail, ".") {
 			t.Errorf("%v: %+v", errno, e)
 		}

@@ -17,12 +17,12 @@ const (
 	Modified = "modified"
 )
 
-// sortedRows is up to how many rows of files a difference may open and still be sorted by key.
+// sortedRows is the most rows of files that a difference may open to be sorted by key.
 const sortedRows = 1_000_000
 
-// Records is the SQL of the difference record by record, and its columns: _change, the key, and the record before and
-// after, as structs; one of them is null where the record was added or removed. changes are the kinds to include; none:
-// all.
+// Records returns the SQL of the difference record by record, and its columns: _change, the key, and the record before
+// and after, as structs. before is null for added records, after for removed ones. changes are the kinds to include;
+// none means all.
 func (d *Difference) Records(changes ...string) (sql string, columns []schema.Column, err error) {
 	for _, c := range changes {
 		if c != Added && c != Removed && c != Modified {
@@ -54,7 +54,7 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 	return sql, columns, nil
 }
 
-// keyName keeps a key column apart from the columns that hold the records.
+// keyName renames a key column that would clash with the columns before and after.
 func keyName(name string) string {
 	if schema.SameName(name, "before") || schema.SameName(name, "after") {
 		return name + "_key"
@@ -76,7 +76,7 @@ func (d *Difference) condition(changes []string) string {
 	return strings.Join(or, " OR ")
 }
 
-// record is the SQL of one side of a record as a struct, with the columns that this side has, and its type.
+// record returns the SQL of one side of a record as a struct with the columns that this side has, and its type.
 func record(prefix, present string, common, own schema.Schema) (sql string, t schema.Type) {
 	t = schema.Type{Name: schema.Struct}
 	var parts []string
@@ -94,7 +94,7 @@ func record(prefix, present string, common, own schema.Schema) (sql string, t sc
 	return fmt.Sprintf("CASE WHEN %s THEN struct_pack(%s) END", present, strings.Join(parts, ", ")), t
 }
 
-// Opened is how many rows there are in the files that either side has alone.
+// Opened returns the number of rows in the files that reading the difference opens.
 func (d *Difference) Opened() (rows int64) {
 	for _, f := range d.Files() {
 		rows += f.Rows

@@ -12,8 +12,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// A file is measured in SQL or, where it is small, in Arrow: bounds, sums, counts of categories and displaced rows are the
-// same. Only categories of types whose text differs are left to SQL.
+// A file is measured in SQL or, if it is small, in Arrow, with the same bounds, sums, counts of categories and
+// displaced rows. Only categories of types whose text differs are left to SQL.
 func TestFilesAreMeasuredAlike(t *testing.T) {
 	conn := connection(t)
 	for _, of := range []struct{ typ, key, value, category string }{
@@ -32,8 +32,8 @@ func TestFilesAreMeasuredAlike(t *testing.T) {
 	}
 }
 
-// A column that is both, quality and category, has the same sum in SQL and in Arrow. Where Arrow can't count its
-// categories, it says that there are too many, so that they are read.
+// A column that is both quality and category has the same sum in SQL and in Arrow. If its categories can't be counted
+// in Arrow, they are marked as too many, so that they are read.
 func TestQualityIsMeasuredAlikeInTheCategoryColumn(t *testing.T) {
 	conn := connection(t)
 	for value, counted := range map[string]bool{"k::DOUBLE / 4": false, "(k / 3)::DECIMAL(9, 2)": false, "k": true} {
@@ -65,8 +65,8 @@ func connection(t *testing.T) *duck.Conn {
 	return conn
 }
 
-// written is the state of the rows of a query, which are written to a file: their columns of these names, the first the
-// key.
+// written writes the rows of a query to a file, and returns a state with the named ones of its columns. The first is
+// the key.
 func written(t *testing.T, conn *duck.Conn, path, query string, names ...string) *State {
 	t.Helper()
 	if _, err := conn.Exec(context.Background(), "COPY ("+query+") TO "+duck.Text(path)+" (FORMAT parquet)"); err != nil {
