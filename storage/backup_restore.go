@@ -108,7 +108,7 @@ func (s *Store) RestoreBackup(
 	if err := w.replace(ctx, u.data); err != nil {
 		return catalog.Commit{}, err
 	}
-	if err := w.describeAs(ctx, u.Schema); err != nil {
+	if err := (variableWork{w}).describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
 	return publish(ctx, w, asCommit)
@@ -147,7 +147,7 @@ func (s *Store) CreateFromBackup(
 		return made, err
 	}
 	if err = w.append(ctx, u.data); err == nil {
-		err = w.describeAs(ctx, u.Schema)
+		err = (variableWork{w}).describeAs(ctx, u.Schema)
 	}
 	if err != nil {
 		return made, err

@@ -16,7 +16,7 @@ import (
 )
 
 // createStored adds a column with values, or without any yet.
-func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
+func (w variableWork) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable)
 
 // giveValues adds a column with a value for each record, in the order of the key. Records whose value is not null are
 // displaced and written anew, as by an upsert.
-func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
+func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
 	u := intake.Upload{Format: intake.JSON, Path: w.store.blobs.Scratch("values.json")}
 	defer w.store.blobs.RemoveScratch(u.Path)
 	fit, records, err := w.fitValues(ctx, c, values, u)
@@ -85,7 +85,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
 // them: the one that it has, if it has any.
-func (w *work) fitValues(
+func (w variableWork) fitValues(
 	ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload,
 ) (fit fitted, records reading, err error) {
 	if u.Size, err = w.store.writeValues(u.Path, c.Name, values); err != nil {
@@ -129,7 +129,7 @@ func (s *Staging) writeValues(path, field string, values []json.RawMessage) (siz
 }
 
 // misfit is the error that names the first value which a column can't take.
-func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
+func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
 	var failed error
 	i := sort.Search(len(values), func(i int) bool {
 		_, records, err := w.fitValues(ctx, c, values[:i+1], u)
@@ -151,9 +151,9 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 }
 
 // given is the SQL of what writeChanges writes to give a new column the values in the table given.
-func (d *draft) given(c schema.Column) string {
+func (w variableWork) given(c schema.Column) string {
 	var list []string
-	for _, o := range d.schema.Stored() {
+	for _, o := range w.schema.Stored() {
 		after := "s." + schema.ColumnName(o.ID)
 		if o.ID == c.ID {
 			after = "g.v"
@@ -162,5 +162,5 @@ func (d *draft) given(c schema.Column) string {
 	}
 	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
 		FROM (SELECT *, row_number() OVER (ORDER BY %s) - 1 AS _n FROM (%s)) s JOIN given g ON s._n = g._n`,
-		strings.Join(list, ", "), d.commit.Tag, keyList(d.schema.KeyColumns()), d.liveIn(nil).Rows(true))
+		strings.Join(list, ", "), w.commit.Tag, keyList(w.schema.KeyColumns()), w.liveIn(nil).Rows(true))
 }
