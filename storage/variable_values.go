@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/intake"
@@ -68,7 +69,7 @@ func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []
 	}
 	in := &incoming{fitted: fit, offered: records.Columns()}
 	given := func(from string) string {
-		return "SELECT * FROM (SELECT " + fit.columns[0].expr + " AS v, _n FROM (" + from + ")) WHERE v IS NOT NULL"
+		return duck.Fill(givenValues, duck.Parts{"value": fit.columns[0].expr, "records": from})
 	}
 	columns := []schema.Column{{Name: "v", Type: c.Type}, {Name: "_n", Type: schema.Of(schema.Bigint)}}
 	if _, err := w.table(ctx, records, in.want(catalog.Append), "given", given, columns, nil); err != nil {
@@ -160,7 +161,17 @@ func (w variableWork) given(c schema.Column) string {
 		}
 		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, o.ID, schema.ColumnName(o.ID), o.ID))
 	}
-	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
-		FROM (SELECT *, row_number() OVER (ORDER BY %s) - 1 AS _n FROM (%s)) s JOIN given g ON s._n = g._n`,
-		strings.Join(list, ", "), w.commit.Tag, keyList(w.schema.KeyColumns()), w.liveIn(nil).Rows(true))
+	return duck.Fill(giveValues, duck.Parts{
+		"columns": strings.Join(list, ", "), "tag": duck.Int(w.commit.Tag), "key": keyList(w.schema.KeyColumns()),
+		"live": w.liveIn(nil).Rows(true),
+	})
 }
+
+// The values of a new column that are not null, and the live records that get them: value n is that of record n in the
+// order of the key.
+const (
+	givenValues = `SELECT * FROM (SELECT {value} AS v, _n FROM ({records})) WHERE v IS NOT NULL`
+	giveValues  = `SELECT {columns}, {tag} AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
+		FROM (SELECT *, row_number() OVER (ORDER BY {key}) - 1 AS _n FROM ({live})) s
+		JOIN given g ON s._n = g._n`
+)

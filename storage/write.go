@@ -113,10 +113,12 @@ func (w *work) takeFile(
 		return err
 	}
 	return w.noteLost(func(_ int, c schema.Column) (has bool, err error) {
-		query := "SELECT count(" + duck.Ident(c.Name) + ") > 0 FROM read_parquet(" + duck.Text(path) + ", hive_partitioning = false)"
+		query := duck.Fill(hasValues, duck.Parts{"column": duck.Ident(c.Name), "path": duck.Text(path)})
 		return has, w.conn.Row(ctx, query, &has)
 	})
 }
+
+const hasValues = `SELECT count({column}) > 0 FROM read_parquet({path}, hive_partitioning = false)`
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{

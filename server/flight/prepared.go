@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -129,7 +130,7 @@ func (f *Face) bind(stream *putStream, in *gen.CommandPreparedStatementQuery) er
 func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
 	upload, _, err := f.stage(stream, 2*maxBoundBytes)
 	if err != nil {
-		if storage.Explain(err).Code == "too_large" {
+		if errors.Is(err, errTooLarge) {
 			err = errManyBound
 		}
 		return nil, err

@@ -16,7 +16,6 @@ import (
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
 
@@ -91,8 +90,7 @@ func (w *ipcFile) take(stream *putStream) error {
 			return err
 		}
 		if w.size > w.most {
-			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.",
-				w.most)
+			return errTooLarge.Sayf("The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
 		}
 	}
 }

@@ -12,9 +12,12 @@ import (
 	"rowback/storage/schema"
 )
 
-// describeDerived is the SQL of the type of an expression over columns, which are passed as nulls of their types.
-const describeDerived = `SELECT column_type FROM (DESCRIBE SELECT _n, TRY((%s
-)) AS v FROM (SELECT %s)) WHERE column_name = 'v'`
+// describeDerived is the SQL of the type of an expression over columns, which are given as nulls of their types.
+// The expression ends its line, since it may end in a comment.
+const describeDerived = `SELECT column_type
+	FROM (DESCRIBE SELECT _n, TRY(({expression}
+	)) AS v FROM (SELECT {nulls}))
+	WHERE column_name = 'v'`
 
 // DerivedType returns the type of a derived column. It reads no values.
 func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column) (t schema.Type, err error) {
@@ -32,7 +35,10 @@ func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 		}
 	}
 	var name string
-	err = box.Row(ctx, fmt.Sprintf(describeDerived, c.Derivation, strings.Join(nulls, ", ")), &name)
+	query := duck.Fill(describeDerived, duck.Parts{
+		"expression": c.Derivation, "nulls": strings.Join(nulls, ", "),
+	})
+	err = box.Row(ctx, query, &name)
 	if duck.CauseOf(err) == duck.Input {
 		return t, unbound(s, c, unfailing(s.WithNames(duck.Message(err))))
 	}
