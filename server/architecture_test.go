@@ -54,8 +54,10 @@ var boundaries = []boundary{
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
 	{"rowback/server/view", []string{"rowback/storage/catalog", "rowback/storage/schema"}, "every face shows a commit in the same way"},
 	{"rowback/server/host",
-		[]string{"rowback/storage", "rowback/storage/fault", "rowback/server/access", "rowback/server/conns"},
-		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors"},
+		[]string{
+			"rowback/storage", "rowback/storage/fault", "rowback/server/access", "rowback/server/conns", "rowback/server/calls",
+		},
+		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors, of calls their limits"},
 	{"rowback/server/calls", []string{"rowback/storage", "rowback/storage/catalog"},
 		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
 	{"rowback/server/api",

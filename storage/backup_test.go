@@ -17,11 +17,11 @@ import (
 // archive makes a backup and returns it with the bytes of its archive.
 func (b *bench) archive(dataset, ref string) (catalog.Backup, []byte) {
 	b.Helper()
-	made, err := b.Backup(context.Background(), dataset, ref, "before the cleaning", storage.Request{User: "ada"})
+	made, err := b.Backups.Make(context.Background(), dataset, ref, "before the cleaning", storage.Request{User: "ada"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := b.OpenBackup(context.Background(), made, false)
+	r, err := b.Backups.Open(context.Background(), made, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestABackupIsOneSelfContainedArchive(t *testing.T) {
 		!bytes.HasSuffix(data, []byte("PAR1")) {
 		t.Errorf("the archive has %d parts; data.parquet has %d bytes", len(parts), len(data))
 	}
-	list, err := b.Backups(context.Background(), d)
+	list, err := b.Backups.List(context.Background(), d)
 	if err != nil || len(list) != 1 || list[0].ID != made.ID {
 		t.Errorf("%v %v", list, err)
 	}
@@ -185,13 +185,13 @@ func TestARemovedBackupIsGone(t *testing.T) {
 	b := open(t)
 	d, _ := b.kept()
 	made, _ := b.archive(d, "1")
-	if err := b.RemoveBackup(context.Background(), made); err != nil {
+	if err := b.Backups.Remove(context.Background(), made); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.FindBackup(context.Background(), d, made.ID); storage.Explain(err).Code != "backup_not_found" {
+	if _, err := b.Backups.Find(context.Background(), d, made.ID); storage.Explain(err).Code != "backup_not_found" {
 		t.Error(err)
 	}
-	if _, err := b.OpenBackup(context.Background(), made, false); err == nil {
+	if _, err := b.Backups.Open(context.Background(), made, false); err == nil {
 		t.Error("its archive is there")
 	}
 	b.sound()

@@ -78,7 +78,7 @@ func newWorld(t *testing.T) (w world) {
 		func() {
 			w.gone = b.create("gone")
 			must(b.DeleteDataset(ctx, w.gone, storage.Request{}))
-			_, err := b.Backup(ctx, w.d, "head", "kept", storage.Request{})
+			_, err := b.Backups.Make(ctx, w.d, "head", "kept", storage.Request{})
 			must(err)
 			b.json(w.d, catalog.Append, `[{"id":60,"x":"last"}]`)
 		},
@@ -221,15 +221,15 @@ var acts = map[string]act{
 		return err
 	},
 	"backup": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.Backup(ctx, w.d, "1.0.0", "made", storage.Request{})
+		_, err := b.Backups.Make(ctx, w.d, "1.0.0", "made", storage.Request{})
 		return err
 	},
 	"backup removed": func(ctx context.Context, b *bench, w world) error {
-		list, err := b.Backups(ctx, w.d)
+		list, err := b.Backups.List(ctx, w.d)
 		if err != nil {
 			return err
 		}
-		return b.RemoveBackup(ctx, list[0])
+		return b.Backups.Remove(ctx, list[0])
 	},
 	"backup restored": func(ctx context.Context, b *bench, w world) error {
 		return b.withArchive(w.d, func(archive *bytes.Reader) error {
@@ -264,7 +264,7 @@ var acts = map[string]act{
 
 // withArchive reads the archive of a dataset's first backup.
 func (b *bench) withArchive(d string, f func(*bytes.Reader) error) error {
-	list, err := b.Backups(context.Background(), d)
+	list, err := b.Backups.List(context.Background(), d)
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (b *bench) toldOf(s snapshot.State) (out []any) {
 	actions, errActions := b.Actions(ctx, d, storage.ActionFilter{})
 	saves, errSaves := b.Savepoints(ctx, d)
 	versions, errVersions := b.Versions(ctx, d)
-	backups, errBackups := b.Backups(ctx, d)
+	backups, errBackups := b.Backups.List(ctx, d)
 	if err := errors.Join(errActions, errSaves, errVersions, errBackups); err != nil {
 		b.Fatal(err)
 	}

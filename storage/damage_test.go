@@ -127,7 +127,7 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 			return err
 		},
 		"its keys": func() error { _, err := b.try(d, "overwrite", intake.JSON, `[{"id":3,"text":"x"}]`); return err },
-		"a backup": func() error { _, err := b.Backup(ctx, d, at, "", storage.Request{}); return err },
+		"a backup": func() error { _, err := b.Backups.Make(ctx, d, at, "", storage.Request{}); return err },
 		"an export": func() error {
 			f, err := b.Export(ctx, stateAt(at), time.Minute, false)
 			if err == nil {
@@ -275,7 +275,7 @@ func TestWhatOthersRelyOnIsReadWhole(t *testing.T) {
 	backup, _ := b.archive(d, "head")
 	archive := filepath.Join(b.dir, "objects", backup.Key)
 	b.flip(archive, b.readFile(archive), 9000)
-	_, err = b.OpenBackup(context.Background(), backup, false)
+	_, err = b.Backups.Open(context.Background(), backup, false)
 	b.refused("an archive", err)
 }
 
@@ -370,7 +370,7 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	if _, err := b.digest(other, "head"); err != nil {
 		t.Errorf("what needs none of them: %v", err)
 	}
-	if err := b.RemoveBackup(ctx, backup); err != nil {
+	if err := b.Backups.Remove(ctx, backup); err != nil {
 		t.Fatal(err)
 	}
 	b.write(path, whole)

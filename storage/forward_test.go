@@ -356,7 +356,7 @@ func TestADamagedLabelTakesNothingWithIt(t *testing.T) {
 	b := open(t)
 	d, gone := b.create("x"), b.create("gone")
 	b.json(d, catalog.Append, `[{"v":1}]`)
-	kept, err := b.Backup(ctx, d, "head", "", storage.Request{})
+	kept, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
 	b.must(err)
 	b.must(b.DeleteDataset(ctx, gone, storage.Request{}))
 	b.dir2()
@@ -371,7 +371,7 @@ func TestADamagedLabelTakesNothingWithIt(t *testing.T) {
 		if _, err := again.Dataset(ctx, gone); storage.Explain(err).Code != "dataset_deleted" {
 			t.Errorf("the deleted dataset: %v", err)
 		}
-		archive, err := again.OpenBackup(ctx, kept, false)
+		archive, err := again.Backups.Open(ctx, kept, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -170,7 +170,7 @@ func (g golden) makeCopies(d string) {
 	g.json(d, "delete", `[{"id":80}]`)
 	_, err = g.RestoreBackup(ctx, d, bytes.NewReader(text), storage.Request{})
 	g.must(err)
-	g.must(g.RemoveBackup(ctx, made))
+	g.must(g.Backups.Remove(ctx, made))
 	g.archive(d, "head")
 }
 

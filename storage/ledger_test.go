@@ -45,7 +45,7 @@ func (b *bench) page(d string) string {
 	}
 	versions, errVersions := b.Versions(ctx, d)
 	savepoints, errSavepoints := b.Savepoints(ctx, d)
-	backups, errBackups := b.Backups(ctx, d)
+	backups, errBackups := b.Backups.List(ctx, d)
 	for _, err := range []error{errVersions, errSavepoints, errBackups} {
 		if err != nil {
 			b.Fatal(err)

@@ -209,7 +209,7 @@ func TestRebuild(t *testing.T) {
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Backup(ctx, d, "1.0.0", "kept", storage.Request{}); err != nil {
+	if _, err := b.Backups.Make(ctx, d, "1.0.0", "kept", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	gone := b.create("gone")
@@ -230,7 +230,7 @@ func TestRebuild(t *testing.T) {
 		}
 		versions, _ := b.Versions(ctx, d)
 		savepoints, _ := b.Savepoints(ctx, d)
-		backups, _ := b.Backups(ctx, d)
+		backups, _ := b.Backups.List(ctx, d)
 		_, errGone := b.Dataset(ctx, gone)
 		_, errReborn := b.Dataset(ctx, reborn)
 		e, errEmpty := b.State(ctx, empty, "head")

@@ -17,7 +17,7 @@ import (
 )
 
 // createStored adds a column with values, or without any yet.
-func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
+func (w variableWork) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable)
 
 // giveValues adds a column with a value for each record, in the order of the key. Records whose value is not null are
 // displaced and written anew, as by an upsert.
-func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
+func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
 	u := intake.Upload{Format: intake.JSON, Path: w.store.blobs.Scratch("values.json")}
 	defer w.store.blobs.RemoveScratch(u.Path)
 	fit, records, err := w.fitValues(ctx, c, values, u)
@@ -86,7 +86,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
 // them: the one that it has, if it has any.
-func (w *work) fitValues(
+func (w variableWork) fitValues(
 	ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload,
 ) (fit fitted, records reading, err error) {
 	if u.Size, err = w.store.writeValues(u.Path, c.Name, values); err != nil {
@@ -130,7 +130,7 @@ func (s *Staging) writeValues(path, field string, values []json.RawMessage) (siz
 }
 
 // misfit is the error that names the first value which a column can't take.
-func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
+func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
 	var failed error
 	i := sort.Search(len(values), func(i int) bool {
 		_, records, err := w.fitValues(ctx, c, values[:i+1], u)
@@ -152,9 +152,9 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 }
 
 // given is the SQL of what writeChanges writes to give a new column the values in the table given.
-func (d *draft) given(c schema.Column) string {
+func (w variableWork) given(c schema.Column) string {
 	var list []string
-	for _, o := range d.schema.Stored() {
+	for _, o := range w.schema.Stored() {
 		after := "s." + schema.ColumnName(o.ID)
 		if o.ID == c.ID {
 			after = "g.v"
@@ -162,8 +162,8 @@ func (d *draft) given(c schema.Column) string {
 		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, o.ID, schema.ColumnName(o.ID), o.ID))
 	}
 	return duck.Fill(giveValues, duck.Parts{
-		"columns": strings.Join(list, ", "), "tag": duck.Int(d.commit.Tag), "key": keyList(d.schema.KeyColumns()),
-		"live": d.liveIn(nil).Rows(true),
+		"columns": strings.Join(list, ", "), "tag": duck.Int(w.commit.Tag), "key": keyList(w.schema.KeyColumns()),
+		"live": w.liveIn(nil).Rows(true),
 	})
 }
 

@@ -23,7 +23,6 @@ import (
 // Options configure the face.
 type Options struct {
 	SyncTimeout time.Duration // how long a request waits for its work before it is answered with 202
-	MaxUpload   int64         // bytes of one uploaded file
 	Log         *slog.Logger  // nil: nowhere
 }
 

@@ -22,12 +22,12 @@ import (
 // run stages the records of a stream and makes the change with them: exactly once, if the call has an idempotency-key.
 // It happens completely or not at all, whether the client waits for the answer or not.
 func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
-	upload, sum, err := f.stage(stream, f.options.MaxUpload)
+	upload, sum, err := f.stage(stream, f.options.Limits.MaxUpload)
 	if err != nil {
 		return v, err
 	}
 	defer os.Remove(upload.Path)
-	ctx, cancel := context.WithTimeout(f.base, f.options.QueryTimeout)
+	ctx, cancel := context.WithTimeout(f.base, f.options.Limits.QueryTimeout)
 	defer cancel()
 	call := calls.Call[catalog.Commit]{
 		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: told,
