@@ -103,7 +103,9 @@ func (s *Store) RestoreBackup(
 	w.setParam("backup", fmt.Sprintf("%s@%s", u.Dataset, u.Ref))
 	name := w.properties.Name
 	w.properties = u.Properties
+	// The name stays: it is how people find the dataset, and another may have that of the archive.
 	w.properties.Name = name
+	// Columns that are derived on one side and stored on the other would clash with the records of the archive.
 	w.makeRoom(u.Schema)
 	if err := w.replace(ctx, u.data); err != nil {
 		return catalog.Commit{}, err

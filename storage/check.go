@@ -36,6 +36,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 }
 
 func (c *checker) run(ctx context.Context) error {
+	// So that the catalog and the folders are of one moment: a commit that is under way would look like damage.
 	unlock, err := c.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 func (j *journal) halt(cause error) error {
 	j.log.Error("a change may stand or not: nothing is written until the next start, which finds out",
 		"error", cause)
+	// In memory alone: a restart ends it, and is what finds out.
 	j.stopped.Store(&cause)
 	return fault.Errorf(fault.Unavailable, "outcome_unknown",
 		"The server's disk failed while this was recorded: whether it stands is known after the server's next start. "+
@@ -36,6 +37,7 @@ func (j *journal) write(ctx context.Context, f func(catalog.Tx) error) error {
 		return err
 	}
 	err := j.catalog.Write(ctx, f)
+	// The commit of the transaction failed in a way that leaves open whether it stands.
 	if errors.Is(err, catalog.ErrUncertain) {
 		return j.halt(err)
 	}

@@ -69,6 +69,8 @@ func (w *work) checkKeys(ctx context.Context, in *incoming) error {
 				"Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
 		}
 	}
+	// The cheapest first: in order, then a bitmap, then sorted hashes; the keys themselves are grouped only where hashes
+	// are equal.
 	sorted, err := w.scanKeys(ctx, in)
 	if err != nil || sorted {
 		return err
@@ -144,6 +146,7 @@ func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bo
 	}
 	least, errLeast := strconv.ParseInt(in.bounds.Least, 10, 64)
 	greatest, errGreatest := strconv.ParseInt(in.bounds.Greatest, 10, 64)
+	// Unsigned, as the difference of two BIGINTs may not fit one.
 	span := uint64(greatest) - uint64(least)
 	if errLeast != nil || errGreatest != nil || span >= min(maxBitmap, uint64(in.rows)*maxBitsOfRecord) {
 		return false, false, nil
@@ -214,6 +217,7 @@ var ErrKeyExists = fault.New(fault.Invalid, "key_exists")
 
 // checkNew makes sure that no incoming key is live already.
 func (w *work) checkNew(ctx context.Context, in *incoming) error {
+	// Files whose bounds lie elsewhere are not opened: a growing key reads none.
 	live := w.liveIn(in.bounds)
 	if in.rows == 0 || len(live.Data) == 0 {
 		return nil

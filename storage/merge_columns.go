@@ -16,6 +16,7 @@ import (
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
 // sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
 func (w *work) playColumns(ctx context.Context, did *action) error {
+	// Before anything is compared: a column that both sides made would otherwise be a new one, of a name that is taken.
 	did.renumber(w.aliases(*did))
 	before, after := did.before.Schema, did.after.Schema
 	put := columnSet{}
@@ -24,6 +25,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
+	// All at once: columns may have exchanged their names, and one after the other they would clash.
 	w.setColumns(put)
 	if err := w.settleNames(*did); err != nil {
 		return err
@@ -33,6 +35,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
+	// Last, as the records of the action may have widened a column once more.
 	return w.checkWidened(ctx)
 }
 

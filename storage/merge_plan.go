@@ -43,6 +43,7 @@ func (h *History) planMerge(ctx context.Context, target catalog.Dataset, m Merge
 		if plan.head, err = h.snapshot(tx, plan.source, plan.source.Head); err != nil {
 			return err
 		}
+		// By hash: what came by an earlier merge, in either direction, is not played again.
 		all, err := missing(tx, plan.source.ID, target.ID)
 		if err != nil {
 			return err
@@ -145,7 +146,9 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 
 // numberMerge gives the merge its id, after those of the commits that it may play.
 func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
+	// Drawn at once, and before that of the merge: what it plays comes before it in the log.
 	n := int64(len(plan.actions))
+	// What is not going to stand takes no ids: the log would have gaps that someone may take for loss.
 	if w.request.Preview != nil {
 		n = 0
 	}

@@ -100,6 +100,7 @@ func (s *Store) EditVariable(
 	if err := w.edit(ctx, before, e); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
+	// A commit that changes nothing would only stand in the way of rollbacks.
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
 		return w.head.Commit, before, nil
 	}
@@ -183,6 +184,7 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
 	}
+	// The id is remembered as dropped, so that records that bring a column of the name make a new one.
 	w.schema = w.schema.Drop(c.ID)
 	w.tell("Variable.drop", w.head.Schema, c)
 	return publish(ctx, w.work, asCommit)

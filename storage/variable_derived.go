@@ -38,6 +38,7 @@ func (w variableWork) rederive(ctx context.Context, c schema.Column, written str
 	if c.Derivation, err = clientsql.BindDerivation(ctx, box, w.schema, c, written); err != nil {
 		return err
 	}
+	// Bound by ids, so that renaming a column changes no derivation.
 	w.schema = w.schema.With(c)
 	if way := w.schema.Cycle(c.ID); way != nil {
 		return clientsql.RefuseDerivation("variable %q would be derived from itself: %s",

@@ -132,6 +132,7 @@ func (s *Staging) writeValues(path, field string, values []json.RawMessage) (siz
 // misfit is the error that names the first value which a column can't take.
 func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
 	var failed error
+	// By halves: fitting the first n values shows whether all of them fit, and not which one does not.
 	i := sort.Search(len(values), func(i int) bool {
 		_, records, err := w.fitValues(ctx, c, values[:i+1], u)
 		if err == nil {
