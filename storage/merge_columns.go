@@ -256,8 +256,8 @@ func anotherVariable(c, other schema.Column) error {
 		other.Name, other.Type, c.Type)
 }
 
-// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action, which
-// was not played, had added, and types that take those values.
+// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action,
+// which was not played, had added, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
 	lacking, err := w.lacking(ctx, did, f)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// describeDerived is the SQL of the type of an expression over columns, which are given as nulls of their types.
+// describeDerived is the SQL of the type of an expression over columns, which are passed as nulls of their types.
 // The expression ends its line, since it may end in a comment.
 const describeDerived = `SELECT column_type
 	FROM (DESCRIBE SELECT _n, TRY(({expression}
