@@ -38,6 +38,7 @@ func (s *Store) CreateVariable(
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	if n.Derivation != "" {
+		c.Expression = n.Expression
 		err = w.createDerived(ctx, c, n)
 	} else {
 		err = w.createStored(ctx, c, n)
@@ -72,6 +73,7 @@ type VariableEdit struct {
 	Description *string
 	Type        *string
 	Derivation  *string // of a derived variable
+	Expression  string  // that the derivation was made of, if it was
 	Categories  *[]schema.Category
 }
 
@@ -127,6 +129,7 @@ func (w *work) editVariable(ctx context.Context, c schema.Column, e VariableEdit
 	w.schema = w.schema.With(c)
 	switch {
 	case e.Derivation != nil:
+		c.Expression = e.Expression
 		return w.rederive(ctx, c, *e.Derivation, e.Type)
 	case e.Type != nil:
 		return w.retype(ctx, c, *e.Type)

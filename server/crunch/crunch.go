@@ -136,6 +136,8 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset + "/variables/:variable", f.deleteVariable},
 		{"GET", dataset + "/variables/:variable/values", f.getValues},
 		{"GET", dataset + "/variables/:variable/summary", f.getVariableSummary},
+		{"GET", dataset + "/variables/:variable/cast", f.askCast},
+		{"POST", dataset + "/variables/:variable/cast", f.cast},
 		{"GET", dataset + "/folders", f.getFolders},
 		{"GET", dataset + "/folders/public", f.getPublicFolder},
 

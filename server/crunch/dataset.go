@@ -131,7 +131,10 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 		if v.Value.Name == "" && v.Value.Alias == "" {
 			v.Value.Alias = v.Name
 		}
-		n, err := v.Value.wanted()
+		if given := v.Value.given(); given != nil && given[0] == '{' {
+			return nil, invalid("metadata", "a variable with an expression is created once the dataset exists")
+		}
+		n, err := v.Value.wanted(snapshot.State{})
 		if err != nil {
 			return nil, err
 		}

@@ -41,6 +41,7 @@ type Column struct {
 	Type        Type       `json:"type"`
 	Description string     `json:"description,omitempty"`
 	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns, as "c<id>": computed at read, in no file
+	Expression  string     `json:"expression,omitempty"` // what Crunch clients wrote for it, with "c<id>" as in it; empty: SQL
 	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: the strings that it was declared to hold
 	Earlier     []Type     `json:"earlier,omitempty"`    // types that people changed it from, oldest first
 }
@@ -72,6 +73,7 @@ type Category struct {
 	Name         string   `json:"name"`
 	NumericValue *float64 `json:"numeric_value"`
 	Missing      bool     `json:"missing"`
+	Selected     bool     `json:"selected,omitempty"`
 }
 
 // Schema is the columns of a dataset at one commit.
