@@ -122,6 +122,7 @@ func (s *Store) RestoreBackup(
 	if err := w.describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
+	w.excludeAs(u.Schema, u.Properties.Exclusion)
 	return publish(ctx, w, asCommit)
 }
 
@@ -163,5 +164,6 @@ func (s *Store) CreateFromBackup(
 	if err != nil {
 		return made, err
 	}
+	w.excludeAs(u.Schema, u.Properties.Exclusion)
 	return publish(ctx, w, asState)
 }

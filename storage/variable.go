@@ -178,6 +178,9 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
 	}
+	if err := w.notExcluding(c); err != nil {
+		return catalog.Commit{}, err
+	}
 	w.schema = w.schema.Drop(c.ID)
 	w.tellVariable("Variable.drop", w.head.Schema, c)
 	return publish(ctx, w, asCommit)

@@ -100,7 +100,7 @@ func (f *Face) castEdit(
 func (f *Face) valuesAsCategories(
 	ctx context.Context, s snapshot.State, column schema.Column,
 ) (out []schema.Category, err error) {
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, fmt.Sprint(s.Commit.ID))
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
 	if err != nil {
 		return nil, err
 	}

@@ -112,6 +112,8 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset, f.deleteDataset},
 		{"GET", dataset + "/summary", f.getSummary},
 		{"GET", dataset + "/table", f.getTable},
+		{"GET", dataset + "/exclusion", f.getExclusion},
+		{"PATCH", dataset + "/exclusion", f.editExclusion},
 
 		{"GET", dataset + "/actions", f.listActions},
 		{"POST", dataset + "/actions", f.merge},

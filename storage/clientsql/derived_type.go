@@ -18,10 +18,6 @@ const describeDerived = `SELECT column_type FROM (DESCRIBE SELECT _n, TRY((%s
 
 // DerivedType finds the type of a derived column, without a look at any value.
 func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column) (t schema.Type, err error) {
-	nulls := []string{"1 AS _n"}
-	for _, d := range append(s.Stored(), slices.Concat(s.Layers()...)...) {
-		nulls = append(nulls, "CAST(NULL AS "+d.Type.SQL()+") AS "+schema.Reference(d.ID))
-	}
 	for _, id := range schema.References(c.Derivation) {
 		if _, ok := s.ByID(id); !ok {
 			return t, fault.Errorf(fault.Conflict, "derivation_unbound",
@@ -30,8 +26,7 @@ func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 				With("variable", c.Name)
 		}
 	}
-	var name string
-	err = box.Row(ctx, fmt.Sprintf(describeDerived, c.Derivation, strings.Join(nulls, ", ")), &name)
+	name, err := describe(ctx, box, s, c.Derivation)
 	if duck.CauseOf(err) == duck.Input {
 		return t, unbound(s, c, unfailing(s.WithNames(duck.Message(err))))
 	}
@@ -47,6 +42,16 @@ func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 		return t, RefuseDerivedType(s, c, found)
 	}
 	return t, nil
+}
+
+// describe returns the type of a derivation as DuckDB writes it.
+func describe(ctx context.Context, box *duck.Conn, s schema.Schema, derivation string) (name string, err error) {
+	nulls := []string{"1 AS _n"}
+	for _, d := range append(s.Stored(), slices.Concat(s.Layers()...)...) {
+		nulls = append(nulls, "CAST(NULL AS "+d.Type.SQL()+") AS "+schema.Reference(d.ID))
+	}
+	err = box.Row(ctx, fmt.Sprintf(describeDerived, derivation, strings.Join(nulls, ", ")), &name)
+	return name, err
 }
 
 // unfailing takes the name of what makes a failing expression null out of a message: clients did not write it.
