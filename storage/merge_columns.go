@@ -45,7 +45,7 @@ func (d *draft) aliases(did action) map[int]int {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
-		c.Derivation = schema.Renumbered(c.Derivation, out)
+		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
 		if _, theirs := did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, did.explicit) {
 			out[c.ID] = own.ID
 		}

@@ -32,6 +32,7 @@ type datasetView struct {
 	Metadata       catalog.Metadata `json:"metadata"`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
+	Exclusion      string           `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
 	Head           int64            `json:"head" description:"The newest commit; 0 before the first."`
 	RecordsTotal   int64            `json:"records_total"`
 	CreatedAt      time.Time        `json:"created_at"`
@@ -52,6 +53,9 @@ func viewDataset(s snapshot.State) datasetView {
 	}
 	if !s.Dataset.DeletedAt.IsZero() {
 		v.DeletedAt = &s.Dataset.DeletedAt
+	}
+	if e := s.Properties.Exclusion; e != nil {
+		v.Exclusion = s.Schema.WithNames(e.Condition)
 	}
 	if s.Dataset.IsFork() {
 		v.UpstreamID, v.ForkCommit = &s.Dataset.UpstreamID, &s.Dataset.ForkCommit

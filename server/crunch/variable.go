@@ -2,6 +2,7 @@ package crunch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,7 +37,7 @@ type variableBody struct {
 	Type        string            `json:"type"`
 	Description string            `json:"description"`
 	Derived     bool              `json:"derived"`
-	Derivation  *string           `json:"derivation,omitempty"` // SQL over other columns
+	Derivation  json.RawMessage   `json:"derivation,omitempty"`
 	Discarded   bool              `json:"discarded"`
 	Notes       string            `json:"notes"`
 	Categories  []schema.Category `json:"categories,omitempty"`
@@ -48,8 +49,7 @@ func viewVariable(s schema.Schema, c schema.Column) variableBody {
 		Derived: c.Derivation != "", Categories: c.Categories,
 	}
 	if v.Derived {
-		text := s.DerivationText(c)
-		v.Derivation = &text
+		v.Derivation = viewDerivation(s, c)
 	}
 	return v
 }
@@ -97,7 +97,7 @@ func (f *Face) getVariable(c *fiber.Ctx) error {
 	return show(c, document{
 		Element: entityElement, Self: at, Body: viewVariable(s.Schema, column),
 		Catalogs: links{"parent": site(c) + variablesPath(s.Dataset.ID)},
-		Views:    links{"values": at + "values/", "summary": at + "summary/"},
+		Views:    links{"values": at + "values/", "summary": at + "summary/", "cast": at + "cast/"},
 		URLs:     links{"dataset_url": site(c) + datasetPath(s.Dataset.ID)},
 	})
 }
@@ -113,7 +113,7 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	wanted, err := in.wanted()
+	wanted, err := in.wanted(s)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	edit, err := in.wanted(column)
+	edit, err := in.wanted(s, column)
 	if err != nil {
 		return err
 	}
