@@ -119,7 +119,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	shoji := crunch.New(store, h, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
 	cmd.greet(c, listener.Addr().String(), sql.addr(), dir)
-	store.ExpectUploads()
+	store.Readers.Expect()
 	return running{cmd, h, h.App(shoji, pages, native), sql, pool, log}.serve(ctx, listener)
 }
 

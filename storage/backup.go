@@ -52,7 +52,7 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 		ref = "head"
 	}
 	b = catalog.Backup{
-		ID: s.options.NewID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
+		ID: s.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
 		User: r.User, CreatedAt: s.now(),
 	}
 	batch, err := s.blobs.Batch(backupKey(b))
@@ -76,7 +76,7 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 		return err
 	}
 	var a answers
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = s.answer(tx, r, b); return err }); err != nil {
+	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(s.Requests, tx, r, b); return err }); err != nil {
 		return err
 	}
 	text, err := sealed(backupLabel{Backup: b, answers: a})
@@ -205,7 +205,7 @@ func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
 		return err
 	}
 	if err := s.blobs.Remove(backupKey(b)); err != nil {
-		s.options.Log.Warn("the archive of a removed backup is left", "backup", b.ID, "error", err)
+		s.log.Warn("the archive of a removed backup is left", "backup", b.ID, "error", err)
 	}
 	s.verifier.Forget(b.Key)
 	return nil

@@ -82,17 +82,6 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 	return u, nil
 }
 
-// stage copies an archive's data to a new file under staging.
-func (s *Store) stage(path string, r io.Reader) (err error) {
-	f, err := s.CreateStaged(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = io.Copy(f, r)
-	return err
-}
-
 // RestoreBackup brings a dataset to the state of an archive, as one commit: records that are equal stay, others are
 // replaced, and those that the archive does not have go.
 func (s *Store) RestoreBackup(

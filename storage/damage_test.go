@@ -325,10 +325,10 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	backup, _ := b.archive(other, "head")
 	var slept time.Duration
 	plan := storage.ScrubPlan{Rate: 1 << 20, Sleep: func(_ context.Context, d time.Duration) error { slept += d; return nil }}
-	if err := b.Scrub(ctx, plan); err != nil {
+	if err := b.Scrubs.Run(ctx, plan); err != nil {
 		t.Fatal(err)
 	}
-	state := b.ScrubState()
+	state := b.Scrubs.State()
 	path := b.fileOf(d, large.ID, "data")
 	whole := b.readFile(path)
 	if len(whole) <= 16<<20 {
@@ -348,7 +348,7 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	archive := filepath.Join(b.dir, "objects", backup.Key)
 	b.flip(archive, b.readFile(archive), 9000)
 	b = reopen(t, b.dir, storage.Options{})
-	if err := b.Scrub(ctx, storage.ScrubPlan{}); err != nil {
+	if err := b.Scrubs.Run(ctx, storage.ScrubPlan{}); err != nil {
 		t.Fatal(err)
 	}
 	var commits []int64
@@ -383,11 +383,11 @@ func TestAScrubStops(t *testing.T) {
 	b.put(d, "append", intake.CSV, bulky(0, 1000, rand.New(rand.NewPCG(9, 9))))
 	ctx, stop := context.WithCancel(context.Background())
 	sleeps := func(ctx context.Context, _ time.Duration) error { stop(); return ctx.Err() }
-	if err := b.Scrub(ctx, storage.ScrubPlan{Rate: 1, Sleep: sleeps}); !errors.Is(err, context.Canceled) {
+	if err := b.Scrubs.Run(ctx, storage.ScrubPlan{Rate: 1, Sleep: sleeps}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if b.ScrubState().Running || b.ScrubState().Done != 0 || len(b.Damaged()) > 0 {
-		t.Errorf("%+v, %v", b.ScrubState(), b.Damaged())
+	if b.Scrubs.State().Running || b.Scrubs.State().Done != 0 || len(b.Damaged()) > 0 {
+		t.Errorf("%+v, %v", b.Scrubs.State(), b.Damaged())
 	}
 }
 

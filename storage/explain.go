@@ -60,12 +60,3 @@ func errnoOf(err error) syscall.Errno {
 	}
 	return duck.Errno(err)
 }
-
-// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when
-// it is back.
-func (s *Store) hasFolder(dataset string) error {
-	if s.blobs.Has(dataset) {
-		return nil
-	}
-	return fault.System(syscall.ENOENT)
-}

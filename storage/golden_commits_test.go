@@ -175,8 +175,8 @@ func (g golden) makeCopies(d string) {
 func (g golden) makeNumbered() {
 	g.Helper()
 	ctx := context.Background()
-	told := func(any) (json.RawMessage, error) { return json.RawMessage(`"made"`), nil }
-	r := storage.Request{User: "ann", Receipt: &storage.Receipt{Key: "k", Fingerprint: "p", Answer: told}}
+	told := func(snapshot.State) (json.RawMessage, error) { return json.RawMessage(`"made"`), nil }
+	r := storage.Request{User: "ann", Receipt: &storage.Receipt[snapshot.State]{Slot: storage.Slot{Key: "k", Fingerprint: "p"}, Answer: told}}
 	made, err := g.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 2, Name: "numbered"}, storage.Change{
 		Request: r, Mode: catalog.Append, Upload: g.upload(intake.NDJSON, `{"a":1}`+"\n"+`{"a":2}`),
 	})

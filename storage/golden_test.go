@@ -74,7 +74,7 @@ func TestStoresOfOlderVersions(t *testing.T) {
 		if got := b.ledger(); got != want {
 			t.Errorf("lost catalog: %v: got\n%s\nwant\n%s", lost, got, want)
 		}
-		if _, ok, _, err := b.Once(context.Background(), "ann", "k", "p"); ok == lost || err != nil {
+		if _, ok, _, err := b.Requests.Once(context.Background(), "ann", "k", "p"); ok == lost || err != nil {
 			t.Errorf("lost catalog: %v: the receipt is there: %v, %v", lost, ok, err) // it is in no object of that version
 		}
 		b.goesOn()

@@ -29,7 +29,7 @@ type incoming struct {
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
 func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
-	records, err := w.store.openUpload(ctx, w.conn, u)
+	records, err := w.store.Readers.open(ctx, w.conn, u)
 	if err != nil {
 		return nil, err
 	}
@@ -155,10 +155,6 @@ func (w *work) dataRows(in *incoming, from string) string {
 	return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")"
 }
 
-func (f *family) nextField() int {
-	return int(f.lastField.Add(1))
-}
-
 // keepsText reports whether each record's own text is needed later: to tell an absent field from a null one.
 func (in *incoming) keepsText(mode catalog.Mode) bool {
 	return mode == catalog.Upsert && (in.upload.Format == intake.JSON || in.upload.Format == intake.NDJSON)
@@ -238,5 +234,5 @@ func (w *work) firstRow() int64 { return w.family.lastRow.Load() + 1 }
 
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
 func (w *work) discard(in *incoming) {
-	in.kept.discard(w.store)
+	in.kept.discard(w.store.Staging)
 }

@@ -20,7 +20,7 @@ type kept interface {
 	of(in *incoming, came []schema.Column) string
 	// add makes all records a data file of the commit.
 	add(ctx context.Context, w *work, in *incoming) error
-	discard(s *Store)
+	discard(s *Staging)
 }
 
 // of is the SQL of the records with no more than some columns, those of them that came: a statement must not name the
@@ -72,7 +72,7 @@ func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
 	return w.takeFile(ctx, schema.Data, w.store.blobs.Path(w.batch.Key(name)), in.rows, bounds, k.sum)
 }
 
-func (k *keptFile) discard(s *Store) {
+func (k *keptFile) discard(s *Staging) {
 	if k.path != "" {
 		s.blobs.RemoveScratch(k.path)
 	}
@@ -96,7 +96,7 @@ func (k *keptTable) of(*incoming, []schema.Column) string {
 
 func (k *keptTable) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
 
-func (k *keptTable) discard(*Store) {} // the table goes with the connection
+func (k *keptTable) discard(*Staging) {} // the table goes with the connection
 
 // keptValues is SQL: each record's columns as literals, then _n and, where it is kept, _json.
 type keptValues [][]string
@@ -124,7 +124,7 @@ func (k keptValues) of(in *incoming, came []schema.Column) string {
 
 func (k keptValues) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
 
-func (k keptValues) discard(*Store) {}
+func (k keptValues) discard(*Staging) {}
 
 // keptBatch is the rows of a data file of the commit, in memory. Its keys are in the table incoming once keyTable has
 // put them there: no statement asks for other columns of appended records.
@@ -136,7 +136,7 @@ func (k keptBatch) add(ctx context.Context, w *work, _ *incoming) error {
 	return w.writeBatch(ctx, schema.Data, k.RecordBatch)
 }
 
-func (k keptBatch) discard(*Store) { k.Release() }
+func (k keptBatch) discard(*Staging) { k.Release() }
 
 // inBatch returns the values of a column in the rows of a data file.
 func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {

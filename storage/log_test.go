@@ -16,6 +16,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 // killed is a copy of an open store's directory, as a killed process leaves it: with its write-ahead log.
@@ -91,55 +92,58 @@ func TestNothingIsLostWithTheCatalog(t *testing.T) {
 }
 
 // answering makes a request with a key, whose answer is a text.
-func answering(key, text string) storage.Request {
-	return storage.Request{User: "ann", Receipt: &storage.Receipt{Key: key, Fingerprint: "p", Answer: func(any) (json.RawMessage, error) {
-		return json.Marshal(map[string]string{"body": text + " <&>"})
-	}}}
+func answering[T any](key, text string) storage.Request {
+	return storage.Request{User: "ann", Receipt: &storage.Receipt[T]{
+		Slot: storage.Slot{Key: key, Fingerprint: "p"},
+		Answer: func(T) (json.RawMessage, error) {
+			return json.Marshal(map[string]string{"body": text + " <&>"})
+		},
+	}}
 }
 
 // The answer that a key was given is found where the catalog is lost, byte for byte: it is kept with what was done.
 func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	made, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "x"}, answering("create", "made"))
+	made, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "x"}, answering[snapshot.State]("create", "made"))
 	b.must(err)
 	d := made.Dataset.ID
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering("append", "appended")})
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering[catalog.Commit]("append", "appended")})
 	b.must(err)
-	_, err = b.Increment(ctx, d, "major", "", answering("version", "named"))
+	_, err = b.Increment(ctx, d, "major", "", answering[catalog.Version]("version", "named"))
 	b.must(err)
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`), Request: answering("more", "appended")})
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`), Request: answering[catalog.Commit]("more", "appended")})
 	b.must(err)
-	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("savepoint", "marked"))
+	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering[storage.Marked]("savepoint", "marked"))
 	b.must(err)
-	_, err = b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("again", "marked before"))
+	_, err = b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering[storage.Marked]("again", "marked before"))
 	b.must(err)
 	_, err = b.DescribeSavepoint(ctx, d, p.ID, "described")
 	b.must(err)
-	_, err = b.Backup(ctx, d, "head", "", answering("backup", "kept"))
+	_, err = b.Backup(ctx, d, "head", "", answering[catalog.Backup]("backup", "kept"))
 	b.must(err)
-	removed, err := b.Backup(ctx, d, "head", "", answering("removed", "kept for a while"))
+	removed, err := b.Backup(ctx, d, "head", "", answering[catalog.Backup]("removed", "kept for a while"))
 	b.must(err)
 	b.must(b.RemoveBackup(ctx, removed))
 	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
-	_, err = b.UndeleteDataset(ctx, d, answering("undelete", "back"))
+	_, err = b.UndeleteDataset(ctx, d, answering[snapshot.State]("undelete", "back"))
 	b.must(err)
 	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
 	_, err = b.UndeleteDataset(ctx, d, storage.Request{})
 	b.must(err)
-	_, err = b.Fork(ctx, d, storage.NewFork{}, answering("fork", "forked"))
+	_, err = b.Fork(ctx, d, storage.NewFork{}, answering[snapshot.State]("fork", "forked"))
 	b.must(err)
-	_, err = b.RollbackVersion(ctx, d, "1.0.0", answering("rollback", "rolled back"))
+	_, err = b.RollbackVersion(ctx, d, "1.0.0", answering[catalog.Commit]("rollback", "rolled back"))
 	b.must(err)
-	job, err := b.StartJob(ctx, "Appending", answering("job", "promised"))
+	job, err := b.Requests.StartJob(ctx, "Appending", answering[catalog.Job]("job", "promised"))
 	b.must(err)
-	later := answering("", "done")
-	later.Receipt.Job = job.ID
+	later := answering[catalog.Commit]("", "done")
+	later.Receipt.(*storage.Receipt[catalog.Commit]).Job = job.ID
 	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":3}]`), Request: later})
 	b.must(err)
 	answers := func() (out []string) {
 		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "removed", "undelete", "fork", "rollback", "job"} {
-			answer, ok, done, err := b.Once(ctx, "ann", key, "p")
+			answer, ok, done, err := b.Requests.Once(ctx, "ann", key, "p")
 			if err != nil || !ok {
 				t.Errorf("%s: the answer is there: %v, %v", key, ok, err)
 				continue
@@ -147,7 +151,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 			done()
 			out = append(out, key+" "+string(answer))
 		}
-		j, err := b.Job(ctx, job.ID)
+		j, err := b.Requests.Job(ctx, job.ID)
 		return append(out, fmt.Sprint(j.Progress, j.Message, string(j.Answer), err))
 	}
 	before := answers()
@@ -155,7 +159,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	if after := answers(); strings.Join(after, "\n") != strings.Join(before, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
-	_, _, _, err = b.Once(ctx, "ann", "append", "other")
+	_, _, _, err = b.Requests.Once(ctx, "ann", "append", "other")
 	wantRefusal(t, err, "idempotency_key_reused")
 }
 
@@ -168,7 +172,7 @@ func TestOldReceiptsAreForgotten(t *testing.T) {
 	d := b.create("x")
 	for i, key := range []string{"old", "new"} {
 		now = now.AddDate(0, 0, 20*i)
-		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering(key, key)})
+		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering[catalog.Commit](key, key)})
 		b.must(err)
 	}
 	b.dir2()
@@ -176,7 +180,7 @@ func TestOldReceiptsAreForgotten(t *testing.T) {
 	now = now.AddDate(0, 0, 15)
 	again := reopen(t, dir, storage.Options{Now: func() time.Time { return now }})
 	for key, kept := range map[string]bool{"old": false, "new": true} {
-		if _, ok, _, err := again.Once(ctx, "ann", key, "p"); ok != kept || err != nil {
+		if _, ok, _, err := again.Requests.Once(ctx, "ann", key, "p"); ok != kept || err != nil {
 			t.Errorf("%s: it is kept: %v, %v", key, ok, err)
 		}
 	}

@@ -14,9 +14,10 @@ type action struct {
 	before, after  *snapshot.Snapshot
 	head           *snapshot.Snapshot // of the source
 	opened, closed []*catalog.File
-	explicit       bool        // it changed columns because people said so
-	renumbered     map[int]int // columns that have other ids here
-	parentHash     string      // of a rollback: the commit that it undid
+	explicit       bool         // it changed columns because people said so
+	renumbered     map[int]int  // columns that have other ids here
+	parentHash     string       // of a rollback: the commit that it undid
+	given          map[int]bool // columns in which it gave values to records; nil: not found out yet
 }
 
 // look reads what an action did.

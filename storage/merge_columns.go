@@ -255,14 +255,15 @@ func anotherVariable(c, other schema.Column) error {
 		other.Name, other.Type, c.Type)
 }
 
-// coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was
-// not played, had added, if they have values, and types that take those values.
+// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action, which
+// was not played, had added, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
-	for _, c := range did.schemaOf(f).Columns {
+	lacking, err := w.lacking(ctx, did, f)
+	if err != nil {
+		return err
+	}
+	for _, c := range lacking {
 		now, have := w.schema.ByID(c.ID)
-		if c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
-			continue
-		}
 		if !have {
 			now = did.latest(c)
 		}

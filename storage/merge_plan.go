@@ -23,9 +23,9 @@ type mergePlan struct {
 }
 
 // planMerge chooses the actions.
-func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) (plan mergePlan, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		if plan.source, err = s.dataset(tx, m.Source); err != nil {
+func (h *History) planMerge(ctx context.Context, target catalog.Dataset, m Merge) (plan mergePlan, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if plan.source, err = activeDataset(tx, m.Source); err != nil {
 			return err
 		}
 		if plan.source.ID == target.ID {
@@ -40,7 +40,7 @@ func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) 
 		if err := m.Filter.check(tx, plan.source); err != nil {
 			return err
 		}
-		if plan.head, err = s.snapshot(tx, plan.source, plan.source.Head); err != nil {
+		if plan.head, err = h.snapshot(tx, plan.source, plan.source.Head); err != nil {
 			return err
 		}
 		all, err := missing(tx, plan.source.ID, target.ID)

@@ -35,17 +35,17 @@ func (c sets) files(a aspect) []*catalog.File {
 
 // overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are
 // read, and only of files whose bounds meet.
-func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
+func (h *History) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
 	out := make([]overlap, len(later))
 	if len(undone.touched()) == 0 {
 		return out, nil
 	}
-	conn, err := s.Conn(ctx)
+	conn, err := h.stored.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	c := overlapCounter{store: s, conn: conn, head: head}
+	c := overlapCounter{from: h, conn: conn, head: head}
 	for _, pair := range []struct {
 		mine, theirs aspect
 		count        func(*overlap) *int64
@@ -63,7 +63,7 @@ func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone se
 }
 
 type overlapCounter struct {
-	store   *Store
+	from    *History
 	conn    *duck.Conn
 	head    *snapshot.Snapshot
 	history *snapshot.Snapshot // all files that ever served the dataset, once one has to be read
@@ -88,7 +88,7 @@ func (c *overlapCounter) count(
 	}
 	if c.history == nil {
 		var err error
-		if c.history, err = c.store.history(ctx, c.head); err != nil {
+		if c.history, err = c.from.history(ctx, c.head); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,7 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 				g = &owned{}
 				groups[f.SchemaID] = g
 			}
-			g.paths = append(g.paths, duck.Text(c.store.pathOf(f)))
+			g.paths = append(g.paths, duck.Text(c.from.stored.pathOf(f)))
 			g.owners = append(g.owners, fmt.Sprint(i))
 		}
 	}

@@ -152,24 +152,25 @@ func TestReceipts(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
 	request := func(print string) storage.Request {
-		return storage.Request{User: "ann", Receipt: &storage.Receipt{Key: "k", Fingerprint: print, Answer: func(result any) (json.RawMessage, error) {
-			return json.Marshal(result.(catalog.Commit).ID)
-		}}}
+		return storage.Request{User: "ann", Receipt: &storage.Receipt[catalog.Commit]{
+			Slot:   storage.Slot{Key: "k", Fingerprint: print},
+			Answer: func(c catalog.Commit) (json.RawMessage, error) { return json.Marshal(c.ID) },
+		}}
 	}
 	c, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: request("p")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := reopen(t, b.dir2(), storage.Options{})
-	answer, ok, done, err := again.Once(ctx, "ann", "k", "p")
+	answer, ok, done, err := again.Requests.Once(ctx, "ann", "k", "p")
 	if err != nil || !ok || string(answer) != fmt.Sprint(c.ID) {
 		t.Fatalf("%s %v %v", answer, ok, err)
 	}
 	done()
-	if _, ok, _, err := again.Once(ctx, "bob", "k", "p"); ok || err != nil {
+	if _, ok, _, err := again.Requests.Once(ctx, "bob", "k", "p"); ok || err != nil {
 		t.Errorf("another user's key: %v %v", ok, err)
 	}
-	_, _, _, err = again.Once(ctx, "ann", "k", "other")
+	_, _, _, err = again.Requests.Once(ctx, "ann", "k", "other")
 	wantRefusal(t, err, "idempotency_key_reused")
 }
 

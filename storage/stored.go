@@ -45,10 +45,10 @@ func storedType(s schema.Schema, id int) schema.Column {
 }
 
 // history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
-func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
+func (h *History) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 	out := *head
 	out.Data, out.Rollbacks = nil, nil
-	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
+	err := h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		files, err := tx.AllFiles(head.Dataset.ID)
 		if err != nil {
 			return err

@@ -91,7 +91,7 @@ func (w *work) fitValues(
 	if u.Size, err = w.store.writeValues(u.Path, c.Name, values); err != nil {
 		return fit, records, err
 	}
-	if records, err = w.store.openUpload(ctx, w.conn, u); err != nil {
+	if records, err = w.store.Readers.open(ctx, w.conn, u); err != nil {
 		return fit, records, err
 	}
 	f := fitting{ctx: ctx, conn: records.conn, upload: u, records: records.Records}
@@ -108,7 +108,7 @@ func (w *work) fitValues(
 }
 
 // writeValues writes values as JSON records with the one field.
-func (s *Store) writeValues(path, field string, values []json.RawMessage) (size int64, err error) {
+func (s *Staging) writeValues(path, field string, values []json.RawMessage) (size int64, err error) {
 	name, err := json.Marshal(field)
 	if err != nil {
 		return 0, err

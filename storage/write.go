@@ -118,42 +118,6 @@ func (w *work) takeFile(
 	})
 }
 
-// fileSum is the checksum of a file that is on the disk.
-type fileSum struct {
-	checksum string
-	size     int64
-	err      error
-}
-
-// sumFile sends a file to the disk and reads it for its checksum, while others read it too, or it moves into its batch.
-func (s *Store) sumFile(path string) <-chan fileSum {
-	out := make(chan fileSum, 1)
-	in, err := s.blobs.OpenUnpublished(path)
-	if err != nil {
-		out <- fileSum{err: err}
-		return out
-	}
-	go func() {
-		defer in.Close()
-		var sum fileSum
-		if sum.err = s.blobs.SyncUnpublished(in); sum.err == nil {
-			sum.checksum, sum.size, sum.err = datafile.Checksum(in)
-		}
-		out <- sum
-	}()
-	return out
-}
-
-// checksumOf is the SHA-256 and the size of a file that is not published yet.
-func (s *Store) checksumOf(path string) (sum string, size int64, err error) {
-	f, err := s.blobs.OpenUnpublished(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
-	return datafile.Checksum(f)
-}
-
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
 		ID: w.fileIDs[kind], DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,

@@ -171,17 +171,6 @@ func promise(job catalog.Job) (json.RawMessage, error) {
 	return told.Keep()
 }
 
-// failure returns the answer of a failed job, as it is stored.
-func (a *API) failure(err error, job string) json.RawMessage {
-	status, fields := a.host.Problem(err, job)
-	told, err := say(status, "", fields)
-	if err != nil {
-		a.log.Error("a job's error could not be written as JSON", "progress", job, "error", err)
-	}
-	kept, _ := told.Keep() // it is valid JSON by now
-	return kept
-}
-
 // call converts the write to the form that all faces share.
 func (w write[T]) call(a *API) (calls.Call[T], error) {
 	call := calls.Call[T]{

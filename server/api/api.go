@@ -45,7 +45,7 @@ func New(store *storage.Store, h *host.Host, o Options) (*API, error) {
 		o.MaxResult = 64 << 30
 	}
 	a := &API{store: store, host: h, options: o, log: o.Log}
-	a.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Fail: a.failure}
+	a.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: h.Problem}
 	var err error
 	a.doc, err = a.document()
 	return a, err

@@ -310,7 +310,7 @@ func (a *API) getProgress(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	j, err := a.store.Job(c.UserContext(), in.ID)
+	j, err := a.store.Requests.Job(c.UserContext(), in.ID)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -128,7 +128,9 @@ func background(t *testing.T) func(func(context.Context) error, func(error)) {
 func jobs(t *testing.T, store *storage.Store) calls.Jobs {
 	return calls.Jobs{
 		Store: store, Log: slog.New(slog.DiscardHandler), Background: background(t),
-		Fail: func(err error, job string) json.RawMessage { return fmt.Appendf(nil, `{"failed":%q}`, err) },
+		Problem: func(err error, job string) (int, map[string]any) {
+			return http.StatusTeapot, map[string]any{"failed": err.Error(), "job": job}
+		},
 	}
 }
 
@@ -141,7 +143,7 @@ func jobOf(t *testing.T, store *storage.Store, told json.RawMessage) catalog.Job
 	if err := json.Unmarshal(told, &id); err != nil {
 		t.Fatal(err)
 	}
-	j, err := store.Job(context.Background(), id)
+	j, err := store.Requests.Job(context.Background(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +195,7 @@ func TestAJobThatFailsSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress != catalog.JobFailed || !strings.Contains(string(j.Answer), "failed") ||
+	if j := jobOf(t, store, told); j.Progress != catalog.JobFailed || !strings.HasPrefix(string(j.Answer), `{"status":418,"body":{"failed":`) ||
 		j.Message == "" {
 		t.Errorf("%+v", j)
 	}
@@ -243,7 +245,7 @@ func TestAJobWhoseChangeStandsIsDone(t *testing.T) {
 	if done.Progress != catalog.JobDone || string(done.Answer) != `"a"` {
 		t.Errorf("%+v", done)
 	}
-	if err := store.FailJob(context.Background(), done, "no", json.RawMessage(`"no"`)); err != nil {
+	if err := store.Requests.FailJob(context.Background(), done, "no", json.RawMessage(`"no"`)); err != nil {
 		t.Fatal(err)
 	}
 	if after := jobOf(t, store, told); after.Progress != catalog.JobDone || string(after.Answer) != `"a"` {

@@ -67,7 +67,7 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 			return calls.Answer{Status: http.StatusCreated, Location: batchPath(s.Dataset.ID, batch)}
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
-			batch = r.Receipt.Job
+			batch = r.Job()
 			return f.append(ctx, s, from, in.Savepoint, batchOf(batch, from, r))
 		},
 	})
@@ -110,7 +110,7 @@ func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Up
 	if !slices.ContainsFunc(s.Columns, isCategorical) {
 		return nil
 	}
-	records, conn, closeUpload, err := f.store.OpenUpload(ctx, u)
+	records, conn, closeUpload, err := f.store.Readers.Open(ctx, u)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	j, err := f.store.Job(ctx, c.Params("batch"))
+	j, err := f.store.Requests.Job(ctx, c.Params("batch"))
 	if err != nil {
 		return notFound("batch_not_found",
 			fmt.Sprintf("Batch '%.40s' not found in dataset '%s'", c.Params("batch"), s.Properties.Name))

@@ -42,7 +42,7 @@ func New(store *storage.Store, h *host.Host, o Options) *Face {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &Face{store: store, host: h, options: o, sources: newSources()}
-	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Fail: f.failure}
+	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: f.problem}
 	return f
 }
 

@@ -159,7 +159,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			return f.makeDataset(ctx, r.Receipt.Job, in, variables, r)
+			return f.makeDataset(ctx, r.Job(), in, variables, r)
 		},
 	})
 	if err != nil {

@@ -54,7 +54,7 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			fork.ID = r.Receipt.Job
+			fork.ID = r.Job()
 			return f.store.Fork(ctx, s.Dataset.ID, fork, r)
 		},
 	})

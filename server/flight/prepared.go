@@ -137,7 +137,7 @@ func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
 	defer os.Remove(upload.Path)
 	ctx, cancel := context.WithTimeout(stream.Context(), f.options.QueryTimeout)
 	defer cancel()
-	text, err := f.store.RewriteArrow(ctx, upload, 2*maxBoundBytes)
+	text, err := f.store.Readers.RewriteArrow(ctx, upload, 2*maxBoundBytes)
 	switch {
 	case fault.KindOf(storage.Explain(err)) == fault.TooLarge:
 		return nil, errManyBound

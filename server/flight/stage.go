@@ -15,6 +15,7 @@ import (
 	"rowback/server/calls"
 	"rowback/server/view"
 	"rowback/storage"
+	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
@@ -29,10 +30,10 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	defer os.Remove(upload.Path)
 	ctx, cancel := context.WithTimeout(f.base, f.options.QueryTimeout)
 	defer cancel()
-	call := calls.Call[any]{
+	call := calls.Call[catalog.Commit]{
 		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: told,
 		Fingerprint: calls.Fingerprint("DoPut %d\n%s\n%s", w.project, sum, w.command),
-		Do: func(ctx context.Context, r storage.Request) (any, error) {
+		Do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return w.do(ctx, storage.Change{Request: r, Upload: upload})
 		},
 	}
