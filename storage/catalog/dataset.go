@@ -26,7 +26,7 @@ type Dataset struct {
 	DeletedAt    time.Time // zero: not deleted
 	UpstreamID   string    // of a fork: the dataset it was forked from; else empty
 	ForkCommit   int64     // of a fork: the last commit inherited from upstream
-	IsNamesake   bool      // its name was taken when it was restored: found by id only
+	IsNamesake   bool      // another dataset of the project has its name: found by id only
 }
 
 // IsFork reports whether the dataset was forked from another.
