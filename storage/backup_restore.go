@@ -40,7 +40,7 @@ func isSparse(h *tar.Header) bool {
 // unpack lays out an archive and checks that its data is what was written.
 func (bs *Backups) unpack(archive io.Reader) (u unpacked, err error) {
 	damaged := func(why any) error {
-		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a whole backup: %v.", why)
+		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a complete backup: %v.", why)
 	}
 	u.data = intake.Upload{Format: intake.Parquet, Path: bs.blobs.Scratch(backupData)}
 	r := tar.NewReader(archive)
@@ -113,6 +113,7 @@ func (s *Store) RestoreBackup(
 	if err := (variableWork{w}).describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
+	w.excludeAs(u.Schema, u.Properties.Exclusion)
 	return publish(ctx, w, asCommit)
 }
 
@@ -154,5 +155,6 @@ func (s *Store) CreateFromBackup(
 	if err != nil {
 		return made, err
 	}
+	w.excludeAs(u.Schema, u.Properties.Exclusion)
 	return publish(ctx, w, asState)
 }

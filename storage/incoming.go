@@ -144,7 +144,7 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) e
 	// One that someone brings must leave room for those that the server gives after it, for all time.
 	if least < 0 || greatest > max(maxRowID, w.family.lastRow.Load()) { // those that were given are taken back in
 		return fault.Errorf(fault.Invalid, "row_id_range",
-			"The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.",
+			"The records have %s from %d to %d. It must be from 0 to %d; leave it out, and the server assigns one.",
 			schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	in.brought = greatest

@@ -192,7 +192,7 @@ func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_null",
-		"%d of the records lack a key (%s), the first in record %s. Every record needs its key.",
+		"%d records have no value in the key (%s), the first of them in record %s. Every record needs its key.",
 		n, keyNames(key), joinInts(rows)).
 		With("rows", rows).With("key", keyNames(key))
 }
@@ -207,7 +207,7 @@ func (w *work) duplicateKeys(ctx context.Context, in *incoming) error {
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_duplicate",
-		"The records have the same key (%s) twice, for example %s. Send each key once.",
+		"Records have the same key (%s), for example %s. Send each key once.",
 		keyNames(key), showKeys(key, keys)).
 		With("keys", keys)
 }

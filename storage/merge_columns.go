@@ -48,7 +48,7 @@ func (d *draft) aliases(did action) map[int]int {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
-		c.Derivation = schema.Renumbered(c.Derivation, out)
+		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
 		if _, theirs := did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, did.explicit) {
 			out[c.ID] = own.ID
 		}
@@ -330,7 +330,7 @@ func (w *work) checkWidened(ctx context.Context) error {
 	err := w.checkStored(ctx, widened)
 	if old, ok := mismatchOf(err); ok {
 		c, _ := w.schema.ByID(old.ID)
-		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.",
+		return onVariable(c.Name, "Variable %q would become %s, which does not hold all the values that it has, or had, here.",
 			c.Name, c.Type)
 	}
 	return err

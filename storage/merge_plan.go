@@ -34,8 +34,8 @@ func (h *History) planMerge(ctx context.Context, target catalog.Dataset, m Merge
 		}
 		if plan.source.FamilyID != target.FamilyID {
 			return fault.Errorf(fault.Invalid, "not_family",
-				"Dataset '%s' is neither a fork of '%s' nor what it was forked from: "+
-					"they share no history to merge by.", plan.source.Name, target.Name)
+				"Datasets '%s' and '%s' have no common history, so they can't be merged. "+
+					"Merge a fork and its upstream, or two forks of one dataset.", plan.source.Name, target.Name)
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
 		}
 		if len(found) == 0 {
 			return fault.Errorf(fault.Invalid, "unknown_hash",
-				"Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.",
+				"Dataset '%s' has no action with hash %q. Its list of actions shows the hashes.",
 				source.Name, fault.Clip(h)).With("field", "filter")
 		}
 	}

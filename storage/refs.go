@@ -84,7 +84,7 @@ func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int
 	// Before it was made is an error; after that and before the first commit is the empty dataset.
 	case t.Before(d.CreatedAt):
 		return 0, fault.Errorf(fault.NotFound, "ref_not_found",
-			"Dataset '%s' was not there yet at %s; it was made at %s.",
+			"Dataset '%s' did not exist at %s; it was created at %s.",
 			d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
 	}
 	return 0, nil // after it was made and before its first commit

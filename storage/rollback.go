@@ -183,6 +183,6 @@ func bring(now schema.Schema, old ...schema.Column) schema.Schema {
 
 func columnTaken(commit int64, name string) error {
 	return fault.Errorf(fault.Conflict, "column_taken",
-		"Commit %d can't be rolled back: column %q would come back, and there is another of that name since. "+
-			"Undo what added that one first.", commit, name)
+		"Commit %d can't be rolled back: column %q would come back, and another column has that name now. "+
+			"Undo the commit that added it first.", commit, name)
 }

@@ -46,6 +46,7 @@ func (s *Store) CreateVariable(
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	if n.Derivation != "" {
+		c.Expression = n.Expression
 		err = w.createDerived(ctx, c, n)
 	} else {
 		err = w.createStored(ctx, c, n)
@@ -80,6 +81,7 @@ type VariableEdit struct {
 	Description *string
 	Type        *string
 	Derivation  *string // of a derived variable
+	Expression  string  // that the derivation was made of, if it was
 	Categories  *[]schema.Category
 }
 
@@ -136,6 +138,7 @@ func (w variableWork) edit(ctx context.Context, c schema.Column, e VariableEdit)
 	w.schema = w.schema.With(c)
 	switch {
 	case e.Derivation != nil:
+		c.Expression = e.Expression
 		return w.rederive(ctx, c, *e.Derivation, e.Type)
 	case e.Type != nil:
 		return w.retype(ctx, c, *e.Type)
@@ -180,9 +183,12 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 	}
 	if users := w.schema.DerivedFrom(c.ID); len(users) > 0 {
 		return catalog.Commit{}, fault.Errorf(fault.Conflict, "variable_used",
-			"Variable %q can't be dropped: %s derived from it. Drop that first, or derive it otherwise.",
+			"Variable %q can't be dropped: %s derived from it. Drop that first, or change its derivation.",
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
+	}
+	if err := w.notExcluding(c); err != nil {
+		return catalog.Commit{}, err
 	}
 	// The id is remembered as dropped, so that records that bring a column of the name make a new one.
 	w.schema = w.schema.Drop(c.ID)

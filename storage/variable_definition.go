@@ -15,6 +15,7 @@ type NewVariable struct {
 	Description string
 	Type        string            // as DuckDB writes it; empty: found from the values or the derivation
 	Derivation  string            // SQL over other columns, by name
+	Expression  string            // that the SQL was made of, if it was (schema.Column)
 	Categories  []schema.Category // with Type VARCHAR
 	Values      []json.RawMessage // one a record, in the order of the key; nil: all null
 }
@@ -58,7 +59,7 @@ const maxTitle = 1000
 func titled(c schema.Column, title string) (schema.Column, error) {
 	if len(title) > maxTitle || strings.ContainsFunc(title, isControl) || title != "" && strings.TrimSpace(title) == "" {
 		return c, fault.Errorf(fault.Invalid, "invalid_title",
-			"A variable's title has up to %d bytes, no control characters, and is not all spaces; %q is not one.",
+			"A variable's title must have at most %d bytes, no control characters, and more than spaces; %q does not.",
 			maxTitle, fault.Clip(title))
 	}
 	if c.Title = title; title == c.Name {

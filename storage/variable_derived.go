@@ -14,7 +14,7 @@ import (
 func (w variableWork) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
 	if n.Values != nil {
 		return fault.Errorf(fault.Invalid, "derived_variable",
-			"Variable %q has a derivation, which gives it its values: send one or the other.", c.Name)
+			"Variable %q has both a derivation and values. Send one or the other.", c.Name)
 	}
 	var declared *string
 	if n.Type != "" {
@@ -91,12 +91,24 @@ func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) err
 				return err
 			}
 			c.Type = schema.Of(schema.Null) // it is what the derivation gives
+			c.Expression = schema.Renumbered(kept.Expression, sameNames(archive, w.schema))
 			if err := w.rederive(ctx, c, archive.DerivationText(kept), nil); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// sameNames finds the columns of an archive among those of a dataset, by name.
+func sameNames(archive, own schema.Schema) map[int]int {
+	out := map[int]int{}
+	for _, kept := range archive.Columns {
+		if c, ok := own.ByName(kept.Name); ok {
+			out[kept.ID] = c.ID
+		}
+	}
+	return out
 }
 
 // areNames says of columns that they are something.

@@ -147,7 +147,7 @@ func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json
 		return failed
 	}
 	return fault.Errorf(fault.Invalid, "value_mismatch",
-		"Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.",
+		"Value %d, %s, is not of type %s. Send values that fit variable %q, or create it with another type.",
 		i+1, fault.Clip(string(values[i])), c.Type, c.Name).
 		With("variable", c.Name).With("value", i+1)
 }

@@ -69,7 +69,8 @@ func TestStatementsNameTablesAndParameters(t *testing.T) {
 		if got := refusal(err); got != c.refused {
 			t.Errorf("%s: %q, not %q", c.sql, got, c.refused)
 		}
-		if got := tablesOf(s); err == nil && got != c.tables || err == nil && strings.Join(s.Parameters, " ") != c.parameters {
+		got := tablesOf(s)
+		if err == nil && (got != c.tables || strings.Join(s.Parameters, " ") != c.parameters) {
 			t.Errorf("%s: tables %q, parameters %q", c.sql, got, s.Parameters)
 		}
 	}
@@ -221,8 +222,10 @@ func TestNamesAreFoldedAsInSQL(t *testing.T) {
 func TestTypesAreTypesAlone(t *testing.T) {
 	box := sandbox(t)
 	for written, want := range map[string]string{
-		"int": "INTEGER", "DECIMAL(10,2)": "DECIMAL(10,2)", "STRUCT(a INT, b VARCHAR[])": `STRUCT("a" INTEGER, "b" VARCHAR[])`,
-		"INT) , (SELECT 1": "unknown_type", "INT) AS x --": "unknown_type", "nosuch": "unknown_type", "": "unknown_type",
+		"int": "INTEGER", "DECIMAL(10,2)": "DECIMAL(10,2)",
+		"STRUCT(a INT, b VARCHAR[])": `STRUCT("a" INTEGER, "b" VARCHAR[])`,
+		"INT) , (SELECT 1":           "unknown_type", "INT) AS x --": "unknown_type",
+		"nosuch": "unknown_type", "": "unknown_type",
 		"INT\x00": "unknown_type", "INT) FROM range(3) --": "unknown_type",
 	} {
 		typ, err := ParseType(context.Background(), box, written)
