@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 
@@ -41,6 +42,9 @@ func (s *Store) CreateVariable(
 		ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories,
 		Type: schema.Of(schema.Null),
 	}
+	if c, err = titled(c, n.Title); err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
 	if n.Derivation != "" {
 		err = w.createDerived(ctx, c, n)
 	} else {
@@ -72,6 +76,7 @@ func (w variableWork) publish(ctx context.Context, key string, id int) (catalog.
 // VariableEdit is a change of a variable. Nil fields stay as they are.
 type VariableEdit struct {
 	Name        *string
+	Title       *string // empty: none any more
 	Description *string
 	Type        *string
 	Derivation  *string // of a derived variable
@@ -111,6 +116,10 @@ func (w variableWork) edit(ctx context.Context, c schema.Column, e VariableEdit)
 		}
 		c.Name = *e.Name
 	}
+	c, err := titled(c, *cmp.Or(e.Title, &c.Title))
+	if err != nil {
+		return err
+	}
 	if e.Description != nil {
 		c.Description = *e.Description
 	}
@@ -137,7 +146,7 @@ func (w variableWork) edit(ctx context.Context, c schema.Column, e VariableEdit)
 func editKey(before, after schema.Column) string {
 	keys := []string{}
 	for key, changed := range map[string]bool{
-		"Variable.rename":   before.Name != after.Name,
+		"Variable.rename":   before.Name != after.Name || before.Title != after.Title,
 		"Variable.describe": before.Description != after.Description,
 		"Variable.retype":   !before.Derived() && !before.Type.Equal(after.Type),
 		"Variable.derive":   before.Derivation != after.Derivation,

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/json"
+	"strings"
 
 	"rowback/storage/fault"
 	"rowback/storage/schema"
@@ -10,6 +11,7 @@ import (
 // NewVariable is what a variable is created with.
 type NewVariable struct {
 	Name        string
+	Title       string // empty: the name
 	Description string
 	Type        string            // as DuckDB writes it; empty: found from the values or the derivation
 	Derivation  string            // SQL over other columns, by name
@@ -22,6 +24,7 @@ type definition struct {
 	ID          int               `json:"id"`
 	Name        string            `json:"name"`
 	Alias       string            `json:"alias"`
+	Title       string            `json:"title,omitempty"`
 	Type        string            `json:"type"`
 	Description string            `json:"description,omitempty"`
 	Derivation  string            `json:"derivation,omitempty"`
@@ -33,7 +36,7 @@ func (w variableWork) tell(key string, s schema.Schema, c schema.Column) {
 	w.setParam("key", key)
 	w.setParam("variable", c.ID)
 	w.setParam("definition", definition{
-		ID: c.ID, Name: c.Name, Alias: c.Name, Type: c.Type.String(), Description: c.Description,
+		ID: c.ID, Name: c.Name, Alias: c.Name, Title: c.Title, Type: c.Type.String(), Description: c.Description,
 		Derivation: s.DerivationText(c), Categories: c.Categories,
 	})
 }
@@ -44,6 +47,22 @@ func (w variableWork) variable(id int) (schema.Column, error) {
 	if !ok || id == schema.RowID {
 		return c, fault.Errorf(fault.NotFound, "variable_not_found",
 			"Variable %d not found in dataset '%s'", id, w.head.Dataset.Name)
+	}
+	return c, nil
+}
+
+// maxTitle is how long a variable's title may be, bytes.
+const maxTitle = 1000
+
+// titled returns a variable with a title. Its own name, and an empty one, leave it without.
+func titled(c schema.Column, title string) (schema.Column, error) {
+	if len(title) > maxTitle || strings.ContainsFunc(title, isControl) || title != "" && strings.TrimSpace(title) == "" {
+		return c, fault.Errorf(fault.Invalid, "invalid_title",
+			"A variable's title has up to %d bytes, no control characters, and is not all spaces; %q is not one.",
+			maxTitle, fault.Clip(title))
+	}
+	if c.Title = title; title == c.Name {
+		c.Title = ""
 	}
 	return c, nil
 }

@@ -78,7 +78,7 @@ func (d *draft) makeRoom(archive schema.Schema) {
 func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) error {
 	for _, kept := range slices.Concat(append([][]schema.Column{archive.Stored()}, archive.Layers()...)...) {
 		c, ok := w.schema.ByName(kept.Name)
-		c.Description, c.Categories = kept.Description, kept.Categories
+		c.Title, c.Description, c.Categories = kept.Title, kept.Description, kept.Categories
 		switch {
 		case !kept.Derived() && ok:
 			w.schema = w.schema.With(c)

@@ -84,6 +84,7 @@ type columnView struct {
 	Key  bool   `json:"key"`
 	ID   int    `json:"id" description:"The Parquet field id."`
 
+	Title       string            `json:"title,omitempty" description:"What people see in place of the name."`
 	Description string            `json:"description,omitempty"`
 	Derivation  string            `json:"derivation,omitempty" description:"SQL over other columns that computes it when it is read."`
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
@@ -98,7 +99,7 @@ func viewSchema(ref string, s snapshot.State) schemaView {
 	for _, c := range columns {
 		v.Columns = append(v.Columns, columnView{
 			Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID,
-			Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
+			Title: c.Title, Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
 		})
 	}
 	return v

@@ -31,8 +31,8 @@ func variablePath(dataset string, c schema.Column) string {
 // variableBody is a variable: in the catalog, as an entity, and in the metadata of a table.
 type variableBody struct {
 	ID          string            `json:"id"`
-	Alias       string            `json:"alias"` // like the name, the column's
-	Name        string            `json:"name"`
+	Alias       string            `json:"alias"` // the column's name, in files and in SQL
+	Name        string            `json:"name"`  // that people see
 	Type        string            `json:"type"`
 	Description string            `json:"description"`
 	Derived     bool              `json:"derived"`
@@ -44,7 +44,7 @@ type variableBody struct {
 
 func viewVariable(s schema.Schema, c schema.Column) variableBody {
 	v := variableBody{
-		ID: variableID(c), Alias: c.Name, Name: c.Name, Type: wireType(c), Description: c.Description,
+		ID: variableID(c), Alias: c.Name, Name: c.Label(), Type: wireType(c), Description: c.Description,
 		Derived: c.Derivation != "", Categories: c.Categories,
 	}
 	if v.Derived {

@@ -2,11 +2,13 @@ package crunch
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rowback/storage"
 	"rowback/storage/schema"
@@ -50,13 +52,11 @@ type newVariable struct {
 	Values      []json.RawMessage `json:"values"` // one for each record, in key order
 }
 
-// wanted returns the requested column. If there are two names, the column gets the alias.
+// wanted returns the requested column: the alias is its name, and the name its title. One stands in for the other.
 func (in newVariable) wanted() (out storage.NewVariable, err error) {
 	out = storage.NewVariable{
-		Name: in.Alias, Description: in.Description, Derivation: in.Derivation, Values: slices.Clone(in.Values),
-	}
-	if out.Name == "" {
-		out.Name = in.Name
+		Name: cmp.Or(in.Alias, in.Name), Title: in.Name, Description: in.Description, Derivation: in.Derivation,
+		Values: slices.Clone(in.Values),
 	}
 	if out.Derivation == "" {
 		out.Derivation = in.Expr
@@ -184,13 +184,16 @@ type variableEdit struct {
 	Categories  *[]schema.Category `json:"categories"`
 }
 
-// wanted returns the requested change of a column. A client may send the old name together with a new alias.
+// wanted returns the requested change of a column. A new alias leaves the name that people see as it is.
 func (in variableEdit) wanted(c schema.Column) (out storage.VariableEdit, err error) {
 	out = storage.VariableEdit{
-		Name: in.Name, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+		Name: in.Alias, Title: in.Name, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
 	}
-	if in.Alias != nil && *in.Alias != c.Name {
-		out.Name = in.Alias
+	if label := c.Label(); in.Alias != nil && in.Name == nil {
+		out.Title = &label
+	}
+	if in.Name != nil && strings.TrimSpace(*in.Name) == "" {
+		return out, invalid("name", "must not be empty")
 	}
 	if in.Type != nil && *in.Type != wireType(c) {
 		t, err := columnType(*in.Type, storage.NewVariable{})
