@@ -89,23 +89,29 @@ func (p *player) found(c MergeConflict) {
 	p.conflicts = append(p.conflicts, c)
 }
 
+// actionWork is a commit of a merge, while it is made of an action of the source.
+type actionWork struct {
+	*work
+	did *action
+}
+
 // play plays one action: it becomes a commit of the merge, with the files that it has, or with files made anew.
 func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	did, err := p.look(ctx, a)
 	if err != nil {
 		return err
 	}
-	one := p.commit(a)
-	if err := one.findParent(ctx, did.parentHash); err != nil {
+	one := actionWork{p.commit(a), &did}
+	if err := one.findParent(ctx); err != nil {
 		return err
 	}
-	if err := one.playColumns(ctx, &did); err != nil {
+	if err := one.playColumns(ctx); err != nil {
 		return err
 	}
-	if err := one.playRows(ctx, did); err != nil {
+	if err := one.playRows(ctx); err != nil {
 		return err
 	}
-	one.narrowColumns(did)
+	one.narrowColumns()
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
