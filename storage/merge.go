@@ -89,12 +89,6 @@ func (p *player) found(c MergeConflict) {
 	p.conflicts = append(p.conflicts, c)
 }
 
-// actionWork is a commit of a merge, while it is made of an action of the source.
-type actionWork struct {
-	*work
-	did *action
-}
-
 // play plays one action: it becomes a commit of the merge, with the files that it has, or with files made anew.
 func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	did, err := p.look(ctx, a)

@@ -62,6 +62,12 @@ func (p *player) state(tx catalog.Tx, commit int64) (*snapshot.Snapshot, error) 
 	return s, err
 }
 
+// actionWork is a commit of a merge, while it is made of an action of the source.
+type actionWork struct {
+	*work
+	did *action
+}
+
 // findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or
 // it is undone already, nothing is left for it to mark.
 func (w actionWork) findParent(ctx context.Context) error {
