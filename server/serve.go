@@ -29,7 +29,7 @@ type serveCmd struct {
 	Data         string        `help:"Data directory. With --demo and without this, a temporary one." type:"path" placeholder:"DIR"`
 	Demo         bool          `help:"Start with sample datasets that have a history."`
 	MemoryLimit  size          `help:"Memory that the server and the processes it starts may use in all, such as 1GB. By default half of the machine's, or of its container's." placeholder:"SIZE"`
-	Threads      int           `help:"Threads that DuckDB may use. By default one a core." placeholder:"N"`
+	Threads      int           `help:"Threads that DuckDB may use. By default one per core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
 	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
 	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`

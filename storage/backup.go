@@ -85,7 +85,8 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 		return err
 	}
 	var a answers
-	if err := bs.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(bs.requests, tx, r, b); return err }); err != nil {
+	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(bs.requests, tx, r, b); return err })
+	if err != nil {
 		return err
 	}
 	text, err := sealed(backupLabel{Backup: b, answers: a})

@@ -111,6 +111,7 @@ func (s *Store) RestoreBackup(
 	if err := (variableWork{w}).describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
+	w.excludeAs(u.Schema, u.Properties.Exclusion)
 	return publish(ctx, w, asCommit)
 }
 
@@ -152,5 +153,6 @@ func (s *Store) CreateFromBackup(
 	if err != nil {
 		return made, err
 	}
+	w.excludeAs(u.Schema, u.Properties.Exclusion)
 	return publish(ctx, w, asState)
 }

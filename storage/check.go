@@ -106,7 +106,8 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 		rows -= snapshot.SignOf(f) * f.Rows
 	}
 	if before := totals[did.first.Previous]; rows != k.Added-k.Removed || k.Total != before+rows {
-		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before, k.Total)
+		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before,
+			k.Total)
 	}
 	if k.ID <= c.dataset.ForkCommit || k.MergeCommitID != 0 {
 		return nil // described beside its upstream, or with its merge

@@ -58,8 +58,8 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going away
-// changes nothing.
+// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going
+// away changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {

@@ -122,7 +122,8 @@ func merging(into, from func(w world) string, m storage.Merge) act {
 	return func(ctx context.Context, b *bench, w world) error {
 		m.Source = from(w)
 		_, err := b.Merge(ctx, into(w), m, storage.Request{})
-		if e := storage.Explain(err); err != nil && e.Code == "merge_conflict" && len(e.Fields["played"].([]catalog.Commit)) > 0 {
+		if e := storage.Explain(err); err != nil && e.Code == "merge_conflict" &&
+			len(e.Fields["played"].([]catalog.Commit)) > 0 {
 			return nil // it is done, up to there
 		}
 		return err
@@ -149,7 +150,8 @@ var acts = map[string]act{
 		return err
 	},
 	"create with records": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 1, Name: "new"}, storage.Change{Upload: b.upload(intake.JSON, `[{"v":1}]`)})
+		_, err := b.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 1, Name: "new"},
+			storage.Change{Upload: b.upload(intake.JSON, `[{"v":1}]`)})
 		return err
 	},
 	"append":    committing(catalog.Append, `[{"id":70,"x":"a"}]`),
@@ -245,9 +247,11 @@ var acts = map[string]act{
 		_, err := b.Fork(ctx, w.d, storage.NewFork{Name: "second"}, storage.Request{})
 		return err
 	},
-	"merge that links":            merging(upstream, fork, storage.Merge{Filter: &storage.MergeFilter{Keys: []string{"Dataset.append"}}}),
-	"merge that makes files anew": merging(fork, upstream, storage.Merge{Autorollback: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.overwrite"}}}),
-	"merge up to a conflict":      merging(upstream, fork, storage.Merge{}),
+	"merge that links": merging(upstream, fork,
+		storage.Merge{Filter: &storage.MergeFilter{Keys: []string{"Dataset.append"}}}),
+	"merge that makes files anew": merging(fork, upstream,
+		storage.Merge{Autorollback: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.overwrite"}}}),
+	"merge up to a conflict": merging(upstream, fork, storage.Merge{}),
 	"rollback of a merge": func(ctx context.Context, b *bench, w world) error {
 		list, err := b.Actions(ctx, w.d, storage.ActionFilter{Keys: []string{"Dataset.merge"}})
 		if err != nil {
@@ -428,7 +432,8 @@ func TestCrashesOfTheStart(t *testing.T) {
 	w := newWorld(t)
 	after, dir := done(t, w, acts["version rollback"])
 	half := filepath.Join(dir, "objects", w.d, "999")
-	if err := errors.Join(os.Mkdir(half, 0o755), os.WriteFile(filepath.Join(half, "commit.json"), []byte("{"), 0o644)); err != nil {
+	if err := errors.Join(os.Mkdir(half, 0o755),
+		os.WriteFile(filepath.Join(half, "commit.json"), []byte("{"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	for _, old := range append([][]byte{nil, []byte("this is no database")}, w.old...) {
@@ -469,7 +474,8 @@ func quarantined(t *testing.T, dir string) string {
 
 // protocols are acts that each write in another way.
 var protocols = []string{
-	"create", "create with records", "append", "version", "version rollback", "savepoint", "savepoint description", "rename", "delete dataset",
+	"create", "create with records", "append", "version", "version rollback", "savepoint", "savepoint description",
+	"rename", "delete dataset",
 	"undelete dataset", "backup", "backup removed", "dataset from a backup", "fork", "merge up to a conflict",
 }
 
@@ -508,7 +514,8 @@ func failsAt(t *testing.T, w world, act act, step int, before, after string) (fa
 	if found := b.told(); found != want && !unknown {
 		t.Errorf("answered with %v, it shows\n%s\nwant\n%s", err, found, want)
 	}
-	if _, err := b.try(w.d, catalog.Upsert, intake.JSON, `[{"id":99,"x":"next"}]`); unknown != (storage.Explain(err).Code == "restart_needed") {
+	if _, err := b.try(w.d, catalog.Upsert, intake.JSON,
+		`[{"id":99,"x":"next"}]`); unknown != (storage.Explain(err).Code == "restart_needed") {
 		t.Errorf("the next commit: %v", err)
 	}
 	if !unknown {

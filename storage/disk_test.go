@@ -42,8 +42,9 @@ var faults = map[syscall.Errno]string{
 	syscall.EXDEV:  "several_disks",
 }
 
-// Whatever the system refuses, at whichever step of whichever write up to the transaction, is reported as unavailable and
-// leaves nothing behind; the same request works when the fault is gone. TestFailures has the transaction's own faults.
+// Whatever the system refuses, at whichever step of whichever write up to the transaction, is reported as unavailable
+// and leaves nothing behind; the same request works when the fault is gone. TestFailures has the transaction's own
+// faults.
 func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
 	ctx := context.Background()
 	for errno, code := range faults {
@@ -112,7 +113,9 @@ func TestWritesEndBeforeTheDiskIsFull(t *testing.T) {
 	ctx := context.Background()
 	var free atomic.Int64
 	free.Store(1 << 40)
-	b := reopen(t, t.TempDir(), storage.Options{MinFree: 1 << 30, Free: func(string) (int64, error) { return free.Load(), nil }})
+	b := reopen(t, t.TempDir(), storage.Options{MinFree: 1 << 30, Free: func(string) (int64, error) {
+		return free.Load(), nil
+	}})
 	d := b.create("x", "id")
 	c := b.json(d, "append", `[{"id":1}]`)
 	path := b.Scratch("upload")
@@ -246,7 +249,8 @@ func TestStoredFilesAreTheOwnersAlone(t *testing.T) {
 		t.Errorf("open to others: %v", list)
 	}
 	b.Store.Close()
-	for path, mode := range map[string]fs.FileMode{dir: 0o755, filepath.Join(dir, "objects"): 0o755, filepath.Join(dir, "objects", d): 0o755, filepath.Join(dir, "catalog.db"): 0o644, b.fileOf(d, 1, "data"): 0o644} {
+	for path, mode := range map[string]fs.FileMode{dir: 0o755, filepath.Join(dir, "objects"): 0o755,
+		filepath.Join(dir, "objects", d): 0o755, filepath.Join(dir, "catalog.db"): 0o644, b.fileOf(d, 1, "data"): 0o644} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}

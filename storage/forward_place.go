@@ -31,7 +31,8 @@ func (f *forward) apply(tx catalog.Tx) error {
 // bear records the datasets that were made without a commit. They count as deleted until all names are settled.
 func (f *forward) bear(tx catalog.Tx) error {
 	for _, s := range f.shelves {
-		if s.born == nil || s.born.Dataset.IsFork() || slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil }) {
+		withCommit := slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil })
+		if s.born == nil || s.born.Dataset.IsFork() || withCommit {
 			continue
 		}
 		born := *s.born

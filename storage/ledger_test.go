@@ -9,8 +9,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// ledger is all that a store holds, as text: every dataset, deleted ones too, with its commits, its records after each of
-// them, its versions, savepoints and backups.
+// ledger is all that a store holds, as text: every dataset, deleted ones too, with its commits, its records after each
+// of them, its versions, savepoints and backups.
 func (b *bench) ledger() string {
 	b.Helper()
 	ctx := context.Background()

@@ -46,7 +46,7 @@ func (w actionWork) aliases() map[int]int {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
-		c.Derivation = schema.Renumbered(c.Derivation, out)
+		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
 		if _, theirs := w.did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, w.did.explicit) {
 			out[c.ID] = own.ID
 		}
@@ -257,8 +257,8 @@ func anotherVariable(c, other schema.Column) error {
 		other.Name, other.Type, c.Type)
 }
 
-// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action, which
-// was not played, had added, and types that take those values.
+// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action,
+// which was not played, had added, and types that take those values.
 func (w actionWork) coverValues(ctx context.Context, f *catalog.File) error {
 	lacking, err := w.lacking(ctx, f)
 	if err != nil {

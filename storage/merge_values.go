@@ -11,9 +11,9 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// lacking returns the columns of an action's file which are not here, or too narrow, and in which the action gave values
-// to records. Its files hold whole records: values that it left as they were came with earlier actions, and go with
-// those.
+// lacking returns the columns of an action's file which are not here, or too narrow, and in which the action gave
+// values to records. Its files hold whole records: values that it left as they were came with earlier actions, and go
+// with those.
 func (w actionWork) lacking(ctx context.Context, f *catalog.File) ([]schema.Column, error) {
 	columns := slices.DeleteFunc(slices.Clone(w.did.schemaOf(f).Columns), func(c schema.Column) bool {
 		now, have := w.schema.ByID(c.ID)
@@ -27,7 +27,8 @@ func (w actionWork) lacking(ctx context.Context, f *catalog.File) ([]schema.Colu
 	return slices.DeleteFunc(columns, func(c schema.Column) bool { return !given[c.ID] }), err
 }
 
-// givenIn finds the columns in which an action gave values to records: those that it is about, if it is about variables.
+// givenIn finds the columns in which an action gave values to records: those that it is about, if it is about
+// variables.
 func (w actionWork) givenIn(ctx context.Context) (map[int]bool, error) {
 	if w.did.given != nil {
 		return w.did.given, nil

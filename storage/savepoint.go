@@ -73,7 +73,9 @@ func (h *History) FindSavepoint(ctx context.Context, dataset, ref string) (p cat
 		if err != nil {
 			return err
 		}
-		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool { return p.ID == ref || SavepointName(p.Number) == ref }, ref)
+		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool {
+			return p.ID == ref || SavepointName(p.Number) == ref
+		}, ref)
 		return err
 	})
 	return p, err
@@ -217,7 +219,8 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	})
 }
 
-// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment more.
+// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
+// more.
 func (s *Store) isBusy(dataset string) bool {
 	for range 20 {
 		if !s.catalog.IsLocked(dataset) {

@@ -30,7 +30,7 @@ func sealed(v any) ([]byte, error) {
 	return append([]byte(sealStart+hex.EncodeToString(sum[:])+sealEnd), rest...), nil
 }
 
-var errUnsealed = errors.New("its checksum is another one")
+var errUnsealed = errors.New("its checksum differs")
 
 // unseal compares a description with its checksum, if it has one.
 func unseal(text []byte) error {

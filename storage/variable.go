@@ -43,6 +43,7 @@ func (s *Store) CreateVariable(
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	if n.Derivation != "" {
+		c.Expression = n.Expression
 		err = w.createDerived(ctx, c, n)
 	} else {
 		err = w.createStored(ctx, c, n)
@@ -77,6 +78,7 @@ type VariableEdit struct {
 	Description *string
 	Type        *string
 	Derivation  *string // of a derived variable
+	Expression  string  // that the derivation was made of, if it was
 	Categories  *[]schema.Category
 }
 
@@ -132,6 +134,7 @@ func (w variableWork) edit(ctx context.Context, c schema.Column, e VariableEdit)
 	w.schema = w.schema.With(c)
 	switch {
 	case e.Derivation != nil:
+		c.Expression = e.Expression
 		return w.rederive(ctx, c, *e.Derivation, e.Type)
 	case e.Type != nil:
 		return w.retype(ctx, c, *e.Type)
@@ -179,6 +182,9 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 			"Variable %q can't be dropped: %s derived from it. Drop that first, or derive it otherwise.",
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
+	}
+	if err := w.notExcluding(c); err != nil {
+		return catalog.Commit{}, err
 	}
 	w.schema = w.schema.Drop(c.ID)
 	w.tell("Variable.drop", w.head.Schema, c)

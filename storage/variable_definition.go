@@ -15,6 +15,7 @@ type NewVariable struct {
 	Description string
 	Type        string            // as DuckDB writes it; empty: found from the values or the derivation
 	Derivation  string            // SQL over other columns, by name
+	Expression  string            // that the SQL was made of, if it was (schema.Column)
 	Categories  []schema.Category // with Type VARCHAR
 	Values      []json.RawMessage // one a record, in the order of the key; nil: all null
 }

@@ -90,12 +90,24 @@ func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) err
 				return err
 			}
 			c.Type = schema.Of(schema.Null) // it is what the derivation gives
+			c.Expression = schema.Renumbered(kept.Expression, sameNames(archive, w.schema))
 			if err := w.rederive(ctx, c, archive.DerivationText(kept), nil); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// sameNames finds the columns of an archive among those of a dataset, by name.
+func sameNames(archive, own schema.Schema) map[int]int {
+	out := map[int]int{}
+	for _, kept := range archive.Columns {
+		if c, ok := own.ByName(kept.Name); ok {
+			out[kept.ID] = c.ID
+		}
+	}
+	return out
 }
 
 // areNames says of columns that they are something.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rowback/storage"
+	"rowback/storage/schema"
 )
 
 func (b *bench) title(d, name, title string) int64 {
@@ -77,6 +78,39 @@ func TestTitlesAreMergedAndRestored(t *testing.T) {
 	for _, title := range []string{" ", "a\nb", strings.Repeat("x", 1001)} {
 		_, _, err := b.tryEdit(d, "x", storage.VariableEdit{Title: &title})
 		wantRefusal(t, err, "invalid_title")
+	}
+	b.sound()
+}
+
+// What an expression was written as is kept beside the SQL that it became, and refers to columns as that does.
+func TestAnExpressionStaysWithItsDerivation(t *testing.T) {
+	b := open(t)
+	d := b.create("items", "id")
+	b.json(d, "append", `[{"x":1,"id":1,"n":2}]`)
+	n := schema.Reference(b.id(d, "n"))
+	b.variable(d, storage.NewVariable{Name: "twice", Derivation: "n * 2", Expression: `{"var":` + n + `}`})
+	_, archive := b.archive(d, "head")
+	b.loseCatalog()
+	expression := func(d string) string {
+		c, _ := b.schemaAt(d, "head").ByName("twice")
+		return c.Expression
+	}
+	if got := expression(d); got != `{"var":`+n+`}` {
+		t.Errorf("rebuilt, it is %s", got)
+	}
+	other := b.create("other", "id")
+	b.json(other, "append", `[{"id":1,"m":0},{"id":2,"n":3}]`)
+	_, err := b.RestoreBackup(context.Background(), other, bytes.NewReader(archive), storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := expression(other), `{"var":`+schema.Reference(b.id(other, "n"))+`}`; got != want {
+		t.Errorf("in another dataset it is %s, not %s", got, want)
+	}
+	sql := "n * 3"
+	b.edit(d, "twice", storage.VariableEdit{Derivation: &sql})
+	if got := expression(d); got != "" {
+		t.Errorf("derived by SQL, it is %s", got)
 	}
 	b.sound()
 }

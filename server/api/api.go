@@ -64,6 +64,7 @@ func (a *API) Mount(app *fiber.App) {
 // openPaths are the paths that need no token: they reveal nothing of the data.
 var openPaths = []string{"/healthz", "/readyz", "/openapi.json", "/docs"}
 
+// isOpen reports whether a path needs no token.
 func isOpen(path string) bool {
 	return slices.ContainsFunc(openPaths, func(o string) bool { return path == o || strings.HasPrefix(path, o+"/") })
 }

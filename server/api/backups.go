@@ -29,6 +29,7 @@ type backupView struct {
 	Archive     string    `json:"archive" description:"The URL of the archive."`
 }
 
+// backupPath returns the path of a backup's resource.
 func backupPath(b catalog.Backup) string {
 	return fmt.Sprintf("/api/v1/datasets/%s/backups/%s", b.DatasetID, b.ID)
 }
@@ -40,6 +41,7 @@ func viewBackup(b catalog.Backup) backupView {
 	}
 }
 
+// createBackupIn is the request for a backup of a dataset at a ref.
 type createBackupIn struct {
 	datasetIn
 	headerIn
@@ -47,6 +49,7 @@ type createBackupIn struct {
 	Description string `json:"description"`
 }
 
+// createBackup writes an archive with the records, schema and properties of a state. Every file is verified first.
 func (a *API) createBackup(c *fiber.Ctx) error {
 	var in createBackupIn
 	if err := a.bind(c, &in); err != nil {
@@ -71,6 +74,7 @@ type backupList struct {
 	Backups []backupView `json:"backups"`
 }
 
+// listBackups lists the backups of a dataset, newest first.
 func (a *API) listBackups(c *fiber.Ctx) error {
 	var in datasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -91,11 +95,13 @@ func (a *API) listBackups(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// oneBackupIn identifies a backup.
 type oneBackupIn struct {
 	datasetIn
 	Backup string `path:"backup" required:"true" json:"-"`
 }
 
+// backup finds the backup that a request names.
 func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
 	var in oneBackupIn
 	if err := a.bind(c, &in); err != nil {
@@ -116,6 +122,7 @@ func (a *API) getBackup(c *fiber.Ctx) error {
 	return ok(c, viewBackup(b))
 }
 
+// getArchive sends the archive of a backup, or the part of it that the request asks for.
 func (a *API) getArchive(c *fiber.Ctx) error {
 	b, err := a.backup(c)
 	if err != nil {
@@ -128,6 +135,7 @@ func (a *API) getArchive(c *fiber.Ctx) error {
 	return a.sendFile(c, f, "application/x-tar", "backup-"+b.ID+".tar", b.CreatedAt)
 }
 
+// deleteBackup removes a backup and its archive, for good.
 func (a *API) deleteBackup(c *fiber.Ctx) error {
 	b, err := a.backup(c)
 	if err != nil {
@@ -139,6 +147,7 @@ func (a *API) deleteBackup(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// restoreBackupIn is the request to restore a backup.
 type restoreBackupIn struct {
 	oneBackupIn
 	headerIn
@@ -191,6 +200,7 @@ func withBackup[T any](
 	return do(archive)
 }
 
+// importBackupIn is the request to create a dataset from an archive in the body.
 type importBackupIn struct {
 	headerIn
 	Name      string `query:"name" description:"Of the new dataset; empty: as in the archive." json:"-"`

@@ -18,6 +18,7 @@ type partIn struct {
 	IfNoneMatch string `header:"If-None-Match" description:"ETags: 304 if the file has one of them." json:"-"`
 }
 
+// dataFileIn asks for a state as one file.
 type dataFileIn struct {
 	refIn
 	partIn

@@ -8,6 +8,7 @@ import (
 	"rowback/storage"
 )
 
+// statusView is the answer of a running server.
 type statusView struct {
 	Status  string `json:"status"`
 	Version string `json:"version"`
@@ -20,6 +21,7 @@ type readyView struct {
 	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for users who may read the data."`
 }
 
+// healthz answers as long as the process runs: for a supervisor that restarts it.
 func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.options.Version}) }
 
 // readyz reports whether the server can take a commit. A damaged file does not prevent that.

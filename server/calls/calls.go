@@ -33,16 +33,18 @@ func (c *Call[T]) after() {
 }
 
 // Now makes the change, unless its key has been used before, and returns the answer.
-func Now[T any](ctx context.Context, store *storage.Store, c Call[T]) (told json.RawMessage, replayed bool, err error) {
+func Now[T any](
+	ctx context.Context, store *storage.Store, c Call[T],
+) (answer json.RawMessage, replayed bool, err error) {
 	defer c.after()
 	if c.Key != "" {
-		told, found, done, err := store.Requests.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
+		answer, found, done, err := store.Requests.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
 		if err != nil {
 			return nil, false, err
 		}
 		defer done()
 		if found {
-			return told, true, nil
+			return answer, true, nil
 		}
 		c.Request.Receipt = &storage.Receipt[T]{Slot: c.slot(), Answer: c.Tell}
 	}
@@ -50,10 +52,10 @@ func Now[T any](ctx context.Context, store *storage.Store, c Call[T]) (told json
 	if err != nil {
 		return nil, false, err
 	}
-	if told, err = c.Tell(result); err != nil {
+	if answer, err = c.Tell(result); err != nil {
 		return nil, false, err
 	}
-	return told, false, storage.KeepAnswer(context.WithoutCancel(ctx), store.Requests, c.Request, result)
+	return answer, false, storage.KeepAnswer(context.WithoutCancel(ctx), store.Requests, c.Request, result)
 }
 
 // Jobs are calls that continue even if their clients disconnect.
@@ -71,10 +73,10 @@ type Jobs struct {
 func Start[T any](
 	ctx context.Context, j Jobs, about string, c Call[T], wait time.Duration,
 	promise func(catalog.Job) (json.RawMessage, error),
-) (told json.RawMessage, replayed bool, err error) {
+) (answer json.RawMessage, replayed bool, err error) {
 	start := storage.Request{User: c.Request.User}
 	if c.Key != "" {
-		told, found, done, err := j.Store.Requests.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
+		answer, found, done, err := j.Store.Requests.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
 		if err != nil {
 			c.after()
 			return nil, false, err
@@ -82,7 +84,7 @@ func Start[T any](
 		defer done()
 		if found {
 			c.after()
-			return told, true, nil
+			return answer, true, nil
 		}
 		start.Receipt = &storage.Receipt[catalog.Job]{Slot: c.slot(), Answer: promise}
 	}
@@ -104,8 +106,8 @@ func Start[T any](
 	case <-time.After(wait):
 	case <-ctx.Done():
 	}
-	told, err = promise(job)
-	return told, false, err
+	answer, err = promise(job)
+	return answer, false, err
 }
 
 // run makes the change of a job. The transaction of the change also records that the job is done.

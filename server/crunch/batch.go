@@ -204,6 +204,7 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 	})
 }
 
+// batchStatus returns the status of a batch from that of its job.
 func batchStatus(j catalog.Job) string {
 	switch {
 	case j.Progress == catalog.JobDone:

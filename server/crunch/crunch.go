@@ -111,6 +111,8 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset, f.deleteDataset},
 		{"GET", dataset + "/summary", f.getSummary},
 		{"GET", dataset + "/table", f.getTable},
+		{"GET", dataset + "/exclusion", f.getExclusion},
+		{"PATCH", dataset + "/exclusion", f.editExclusion},
 
 		{"GET", dataset + "/actions", f.listActions},
 		{"POST", dataset + "/actions", f.merge},
@@ -135,6 +137,8 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset + "/variables/:variable", f.deleteVariable},
 		{"GET", dataset + "/variables/:variable/values", f.getValues},
 		{"GET", dataset + "/variables/:variable/summary", f.getVariableSummary},
+		{"GET", dataset + "/variables/:variable/cast", f.askCast},
+		{"POST", dataset + "/variables/:variable/cast", f.cast},
 		{"GET", dataset + "/folders", f.getFolders},
 		{"GET", dataset + "/folders/public", f.getPublicFolder},
 

@@ -11,6 +11,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// listForks shows the forks of a dataset, without deleted ones.
 func (f *Face) listForks(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)

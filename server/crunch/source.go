@@ -55,6 +55,7 @@ func (s *sources) put(one source) {
 	}
 }
 
+// drop removes a source and its file. The caller holds the lock.
 func (s *sources) drop(id string) {
 	os.Remove(s.byID[id].upload.Path)
 	delete(s.byID, id)
@@ -126,6 +127,7 @@ func (f *Face) createSource(c *fiber.Ctx) error {
 	}
 }
 
+// malformed is the error for a body that is not a valid multipart form.
 func malformed(err error) error {
 	if fault.KindOf(err) != fault.Internal {
 		return err

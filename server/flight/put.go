@@ -166,5 +166,7 @@ type write struct {
 	do      func(ctx context.Context, c storage.Change) (catalog.Commit, error)
 }
 
-// told returns the answer of a commit, as it is stored.
-func told(commit catalog.Commit) (json.RawMessage, error) { return json.Marshal(view.Of(commit)) }
+// commitAnswer returns the answer of a commit, as it is stored.
+func commitAnswer(commit catalog.Commit) (json.RawMessage, error) {
+	return json.Marshal(view.Of(commit))
+}

@@ -30,7 +30,7 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	ctx, cancel := context.WithTimeout(f.base, f.options.Limits.QueryTimeout)
 	defer cancel()
 	call := calls.Call[catalog.Commit]{
-		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: told,
+		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: commitAnswer,
 		Fingerprint: calls.Fingerprint("DoPut %d\n%s\n%s", w.project, sum, w.command),
 		Do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return w.do(ctx, storage.Change{Request: r, Upload: upload})

@@ -23,7 +23,8 @@ func TestStatements(t *testing.T) {
 		`{"_change":"added","id":4}`)
 	c.expect(`SELECT city FROM "1".datasets."employees@1.0.0" WHERE id = 2`, `{"city":"Turin"}`)
 	c.expect("SELECT name, records_total FROM rowback.datasets ORDER BY name",
-		`{"name":"employees","records_total":3}`, `{"name":"nothing","records_total":0}`, `{"name":"team members","records_total":2}`)
+		`{"name":"employees","records_total":3}`, `{"name":"nothing","records_total":0}`,
+		`{"name":"team members","records_total":2}`)
 	c.expect("SELECT * FROM employees WHERE id < 0")
 	c.expect("SELECT * FROM nothing")
 	c.expect(`SELECT tags, home, pay FROM "team members" ORDER BY pay`,
@@ -32,8 +33,9 @@ func TestStatements(t *testing.T) {
 
 func TestTypesArriveAsTheyAre(t *testing.T) {
 	c := dial(t, address)
-	got, err := c.ask(context.Background(), `SELECT 1::TINYINT a, 2::UBIGINT b, 1.50::DECIMAL(10,2) c, DATE '2026-01-02' d, TIMESTAMP '2026-01-02 03:04:05' e,
-		TIMESTAMPTZ '2026-01-02 03:04:05Z' f, 'x'::BLOB g, [1, NULL] h, {'i': 'j'} i, MAP {'k': 1} j, NULL::VARCHAR k, 'x'::ENUM('x', 'y') l, TIME '01:02:03' m`)
+	got, err := c.ask(context.Background(), `SELECT 1::TINYINT a, 2::UBIGINT b, 1.50::DECIMAL(10,2) c,
+		DATE '2026-01-02' d, TIMESTAMP '2026-01-02 03:04:05' e, TIMESTAMPTZ '2026-01-02 03:04:05Z' f, 'x'::BLOB g,
+		[1, NULL] h, {'i': 'j'} i, MAP {'k': 1} j, NULL::VARCHAR k, 'x'::ENUM('x', 'y') l, TIME '01:02:03' m`)
 	if err != nil {
 		t.Fatal(err)
 	}

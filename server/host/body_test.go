@@ -170,7 +170,7 @@ func TestAWholeBodyIsReadUpToItsLimitAndOnce(t *testing.T) {
 	}
 }
 
-// fasthttp ends a body of a told length as if it were complete, however much of it came.
+// fasthttp ends a body with a Content-Length as if it were complete, however much of it arrived.
 func TestABodyThatEndsBeforeItsLengthIsCut(t *testing.T) {
 	whole := &bodyStream{from: strings.NewReader("12345"), left: 5}
 	if text, err := io.ReadAll(whole); string(text) != "12345" || err != nil {

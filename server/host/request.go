@@ -37,7 +37,7 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	defer h.endDeadline(c)
 	err := recovered(func() error { return h.admitPage(c) })
 	if err != nil {
-		err = h.tell(c, err)
+		err = h.sendError(c, err)
 	}
 	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
 		if !bodyOf(c).drain(h.patience(c)) {

@@ -26,7 +26,7 @@ type Dataset struct {
 	DeletedAt    time.Time // zero: not deleted
 	UpstreamID   string    // of a fork: the dataset it was forked from; else empty
 	ForkCommit   int64     // of a fork: the last commit inherited from upstream
-	IsNamesake   bool      // its name was taken when it was restored: found by id only
+	IsNamesake   bool      // another dataset of the project has its name: found by id only
 }
 
 // IsFork reports whether the dataset was forked from another.
@@ -49,6 +49,14 @@ type Properties struct {
 	Metadata       Metadata `json:"metadata"`
 	QualityColumn  string   `json:"quality_column,omitempty"`  // empty: quality_score, where there is one
 	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
+
+	Exclusion *Exclusion `json:"exclusion,omitempty"` // of the records that Crunch clients don't see; nil: of none
+}
+
+// Exclusion is a condition on records, in both texts with schema.Reference in place of columns.
+type Exclusion struct {
+	Expression string `json:"expression"` // as Crunch clients write it
+	Condition  string `json:"condition"`  // as SQL
 }
 
 const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at,

@@ -57,7 +57,7 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 	return nil
 }
 
-// nearest is the SQL of the names that are most like one.
+// nearest is the SQL of the names that are most similar to one.
 const nearest = `SELECT n FROM (SELECT unnest({names}) AS n)
 	ORDER BY damerau_levenshtein(lower(n), lower({name})), n LIMIT {most}`
 

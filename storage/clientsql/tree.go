@@ -12,9 +12,9 @@ import (
 // node is a part of a statement as DuckDB's parser returns it: a query, a table, an expression. It has the properties
 // that are used in this package, and all nodes inside it.
 type node struct {
-	Place                  string   // the name of its place in the node around it; those of a list have the same
+	Place                  string   // the property of the node around it that it is in; nodes of a list have the same
 	Given                  string   // the name that a WITH gives to this query
-	Type, Class            string   // what it is; expressions have a class
+	Type, Class            string   // expressions have a class and a more specific type
 	Function               string   // function_name
 	Catalog, Schema, Table string   // catalog_name, schema_name, table_name
 	Columns                []string // column_names
@@ -22,12 +22,12 @@ type node struct {
 	Name                   string  // identifier: of a parameter
 	CTE                    string  // cte_name: of a recursive query
 	Unit                   string  // of AT
-	Value                  any     // of a constant's value: a string, a number or a boolean
-	Offset                 int     // query_location: bytes into the statement
-	Parts                  []*node // all nodes in it, the queries of its WITH first
+	Value                  any     // of a constant: a string, a number or a boolean
+	Offset                 int     // query_location: in the statement, in bytes
+	Parts                  []*node // all nodes inside it, its common table expressions first
 }
 
-// nodeOf makes a node of a parsed object. Everything else has no nodes.
+// nodeOf converts a parsed JSON object to a node. Other values become empty nodes.
 func nodeOf(place string, tree any) *node {
 	object, ok := tree.(map[string]any)
 	if !ok {
@@ -50,10 +50,10 @@ func nodeOf(place string, tree any) *node {
 	return n
 }
 
-// with is the place of the queries of a WITH.
+// with is the property that has the common table expressions: the queries that a WITH names.
 const with = "cte_map"
 
-// add adds the nodes in a value.
+// add adds the nodes in the value of a property.
 func (n *node) add(name string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -141,13 +141,13 @@ type visitor interface {
 	visit(n *node) (visitor, error)
 }
 
-// leaver is a visitor of the nodes in n that also learns when all of them have been visited: what is known of n only
-// then, such as its size, is found there.
+// leaver is a visitor of the nodes inside n that is also called when all of them have been visited: what is known about n
+// only then, such as its size, is found there.
 type leaver interface {
 	leave(n *node) error
 }
 
-// walk visits a node and the nodes in it, the queries of its WITH first.
+// walk visits a node and the nodes inside it, its common table expressions first.
 func walk(v visitor, n *node) error {
 	inside, err := v.visit(n)
 	if err != nil || inside == nil {
@@ -194,7 +194,7 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (*node, error)
 // maxTree is the maximum size of a parsed statement, in bytes: a list of 50,000 numbers has 7 MB.
 const maxTree = 16 << 20
 
-// serialize gives the parsed statement as JSON, or nothing where that is too large.
+// serialize is the SQL of a parsed statement as JSON, or of an empty text if that is too large.
 const serialize = `SELECT CASE WHEN strlen(tree) <= {most} THEN tree ELSE '' END
 	FROM (SELECT CAST(json_serialize_sql({statement}, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)`
 

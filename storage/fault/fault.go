@@ -65,7 +65,7 @@ func (e *Error) Is(target error) bool {
 	return ok && e.Kind == other.Kind && e.Code == other.Code
 }
 
-// With returns the error with a fact added.
+// With returns a copy of the error with a fact added.
 func (e *Error) With(name string, value any) *Error {
 	fields := map[string]any{name: value}
 	for k, v := range e.Fields {

@@ -31,7 +31,7 @@ func TestIsFindsARefusalByKindAndCode(t *testing.T) {
 	}
 }
 
-// With leaves the error that it is called on as it is: errors are package-level values in places.
+// With does not change the error that it is called on, which may be a package-level value.
 func TestWithAddsAFactToACopy(t *testing.T) {
 	plain := Errorf(Invalid, "code", "A sentence.").With("a", 1)
 	more := plain.With("b", 2)

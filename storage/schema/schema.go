@@ -42,6 +42,7 @@ type Column struct {
 	Type        Type       `json:"type"`
 	Description string     `json:"description,omitempty"`
 	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns as "c<id>"; not stored
+	Expression  string     `json:"expression,omitempty"` // the derivation in Crunch's form; empty: only SQL
 	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: its declared values
 	Earlier     []Type     `json:"earlier,omitempty"`    // types from which users changed it, oldest first
 }
@@ -73,6 +74,7 @@ type Category struct {
 	Name         string   `json:"name"`
 	NumericValue *float64 `json:"numeric_value"`
 	Missing      bool     `json:"missing"`
+	Selected     bool     `json:"selected,omitempty"`
 }
 
 // Schema is the columns of a dataset at one commit.

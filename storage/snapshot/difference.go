@@ -246,8 +246,8 @@ const (
 		WHERE list_contains({files}, r._file)`
 )
 
-// Joined is the SQL of both sides joined on the key: a struct-free row with the columns of A as a<id> and of B as
-// b<id>, and in_a and in_b, true or null. Equal rows are left in.
+// Joined returns the SQL of both sides joined on the key: the columns of A as a<id>, those of B as b<id>, and in_a and
+// in_b, which are true or null. It includes records that are equal on both sides.
 func (d *Difference) Joined() string {
 	var on []string
 	for _, c := range d.Schema.KeyColumns() {

@@ -61,7 +61,7 @@ const (
 	recordByRecord = `SELECT {columns} FROM ({joined}) WHERE ({changes})`
 )
 
-// keyName keeps a key column apart from the columns that hold the records.
+// keyName renames a key column that would clash with the columns before and after.
 func keyName(name string) string {
 	if schema.SameName(name, "before") || schema.SameName(name, "after") {
 		return name + "_key"
