@@ -98,6 +98,8 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	if err := errors.Join(bs.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
+	// Published first, recorded then, as commits are: an archive without a row is found by the start, a row without an
+	// archive would be damage.
 	if err = batch.Publish(); err == nil {
 		err = bs.catalog.Write(ctx, func(tx catalog.Tx) error { return errors.Join(tx.AddBackup(b), a.record(tx)) })
 	}
@@ -117,6 +119,7 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
 
 func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
+	// A backup of damaged files would hide the damage until it is needed.
 	if err := bs.readWhole(ctx, snap.Files()); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func isSparse(h *tar.Header) bool {
 // unpack lays out an archive and checks that its data is what was written.
 func (bs *Backups) unpack(archive io.Reader) (u unpacked, err error) {
 	damaged := func(why any) error {
-		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a whole backup: %v.", why)
+		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a complete backup: %v.", why)
 	}
 	u.data = intake.Upload{Format: intake.Parquet, Path: bs.blobs.Scratch(backupData)}
 	r := tar.NewReader(archive)
@@ -103,7 +103,9 @@ func (s *Store) RestoreBackup(
 	w.setParam("backup", fmt.Sprintf("%s@%s", u.Dataset, u.Ref))
 	name := w.properties.Name
 	w.properties = u.Properties
+	// The name stays: it is how people find the dataset, and another may have that of the archive.
 	w.properties.Name = name
+	// Columns that are derived on one side and stored on the other would clash with the records of the archive.
 	w.makeRoom(u.Schema)
 	if err := w.replace(ctx, u.data); err != nil {
 		return catalog.Commit{}, err

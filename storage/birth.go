@@ -46,6 +46,7 @@ func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 	if err := tx.Inherit(fork); err != nil {
 		return err
 	}
+	// A rollback that came after the fork commit undoes nothing here, so the marks are found anew.
 	undone, err := standingRollbacks(tx, fork.ID)
 	for commit, rollback := range undone {
 		err = errors.Join(err, tx.SetRollback(fork.ID, commit, rollback))

@@ -36,6 +36,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 }
 
 func (c *checker) run(ctx context.Context) error {
+	// So that the catalog and the folders are of one moment: a commit that is under way would look like damage.
 	unlock, err := c.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 	k, err := tx.Commit(c.dataset.ID, m.Commit.ID)
 	if err != nil {
-		c.found(m.Commit.ID, "commit.json tells of it, and the catalog does not have it")
+		c.found(m.Commit.ID, "it is in commit.json and missing from the catalog")
 		return nil
 	}
 	opened, errOpened := tx.Opened(k.DatasetID, k.ID, k.ID)

@@ -72,6 +72,8 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		}
 		return out, nil
 	}
+	// The first records name the type; one pass over all says whether it holds. Where it does not, which is rare, all are
+	// asked.
 	sample := max(leastSample, min(sampleRows, sampleValues/len(columns)))
 	found, rows, err := f.firstOfAll(columns, sample)
 	if err != nil || rows < int64(sample) {

@@ -24,6 +24,7 @@ func Explain(err error) *fault.Error {
 		return e
 	case errors.As(err, &in):
 		return uploadError(in)
+	// Before what DuckDB says: a statement that is interrupted fails with errors of many kinds.
 	case errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout.Sayf("This took longer than the time limit. Ask for less, or raise the limit.")
 	case errors.Is(err, context.Canceled):

@@ -38,6 +38,7 @@ func (a arriving) readFew(ctx context.Context) (done bool, err error) {
 		}
 		return batch != nil, err
 	}
+	// Appended records need no statement at all. The others become part of the one that compares them with live records.
 	if ok && a.commit.Mode != catalog.Append {
 		if done, err := a.readLiteral(decoded); done || err != nil {
 			return done, err
@@ -120,6 +121,7 @@ func int64s(n int, first, step int64) arrow.Array {
 // checkFew makes sure that the records of a batch have keys of their own that are not live. What is plain to see is
 // found here; else the same statements check as for many records. at returns the values of a column.
 func (k keyCheck) checkFew(ctx context.Context, at func(id int) arrow.Array) error {
+	// No statement: a one-row append of a new greatest key is checked by its bounds alone.
 	if k.areDistinct(at) && len(k.live(k.in.bounds).Data) == 0 {
 		return nil
 	}
@@ -141,6 +143,7 @@ func (k keyCheck) areDistinct(at func(id int) arrow.Array) bool {
 			return false
 		}
 	}
+	// By text, with its length before it: the values of several columns must not run into each other.
 	seen := map[string]bool{}
 	for row := range int(k.in.rows) {
 		var text strings.Builder
@@ -189,6 +192,7 @@ func (a arriving) readLiteral(decoded intake.Decoded) (ok bool, err error) {
 		rows[row] = values
 	}
 	a.in.kept, a.in.texts = keptValues(rows), texts
+	// What was seen here is not asked for again by a statement.
 	a.in.checked, a.in.filled = true, map[int]bool{}
 	for _, c := range a.in.columns {
 		a.in.filled[c.ID] = at(c.ID).NullN() == 0
@@ -201,6 +205,7 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 	if a.IsNull(row) {
 		return "CAST(NULL AS " + t.SQL() + ")", true
 	}
+	// Only types whose text DuckDB reads back as the same value. All others go through a table.
 	switch v := a.(type) {
 	case *array.Int64, *array.Uint64, *array.Boolean:
 		text = a.ValueStr(row)

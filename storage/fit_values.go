@@ -236,8 +236,8 @@ func textOf(t schema.Type) string {
 const (
 	castableText = `TRY_CAST({text} AS {type}) IS NOT NULL`
 	integerText  = `CAST(TRY_CAST({text} AS {type}) AS VARCHAR) = {text}`
-	// A FLOAT holds every integer of six digits; of longer ones, either type holds some. CASE, since AND and OR compute all
-	// of their parts, and most numbers are short.
+	// A FLOAT holds every integer of six digits, and either type some of the longer ones. CASE, since AND and OR compute
+	// all of their parts, and most numbers are short.
 	doubleText = `CASE
 		WHEN NOT (` + castableText + `) THEN false
 		WHEN NOT regexp_full_match({text}, '[+-]?\d{7,}') THEN true

@@ -64,8 +64,10 @@ func (f *forward) place(tx catalog.Tx) error {
 			all[c.id] = c
 		}
 	}
+	// By id over all datasets: a fork or a merge refers to commits that were made before it, whatever folder they are in.
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		c := all[id]
+		// What the catalog refuses is taken back alone: one that can't be placed does not keep the others from it.
 		err := tx.Try(func() error { return recordAgain(tx, c) })
 		switch {
 		case err == nil:

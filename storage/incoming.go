@@ -47,9 +47,11 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	if err != nil {
 		return nil, err
 	}
+	// A wider type must hold what is stored already, in every version that can be restored, not only what is live.
 	if err := w.checkStored(ctx, fit.widened); err != nil {
 		return nil, err
 	}
+	// From here on the commit has the new columns and types. They are given up with it where it is refused.
 	w.schema = fit.schema
 	if err := w.noteAbsent(fit, only); err != nil {
 		return nil, err
@@ -146,9 +148,10 @@ func (a arriving) checkRowIDs(ctx context.Context) error {
 	if err := a.records.conn.Row(ctx, query, &least, &greatest); err != nil {
 		return a.records.Explain(err)
 	}
+	// One that someone brings must leave room for those that the server gives after it, for all time.
 	if least < 0 || greatest > max(maxRowID, a.family.lastRow.Load()) { // those that were given are taken back in
 		return fault.Errorf(fault.Invalid, "row_id_range",
-			"The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.",
+			"The records have %s from %d to %d. It must be from 0 to %d; leave it out, and the server assigns one.",
 			schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	a.in.brought = greatest
@@ -238,6 +241,7 @@ func (w *work) lockRows(ctx context.Context) (err error) {
 		return nil
 	}
 	w.unlockRows, err = w.store.catalog.Lock(ctx, "family\x00"+w.head.Dataset.FamilyID)
+	// What to go back to where the commit does not stand: no one has seen the numbers that it gave then.
 	w.lastRow = w.family.lastRow.Load()
 	return err
 }

@@ -58,6 +58,7 @@ func (k *keptFile) of(in *incoming, came []schema.Column) string {
 	for _, c := range came {
 		list = append(list, duck.Ident(in.columns[in.index(c.ID)].Name)+" AS "+schema.ColumnName(c.ID))
 	}
+	// The file has the records in their order, so their numbers need no column.
 	list = append(list, "file_row_number AS _n")
 	if in.texts {
 		list = append(list, "_json")
@@ -70,6 +71,7 @@ func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
 	if err := w.batch.Adopt(name, k.path); err != nil {
 		return err
 	}
+	// It is the batch's now, and goes or stays with that.
 	k.path = ""
 	bounds := in.bounds
 	if !w.schema.Keyed() && !in.has(schema.RowID) {

@@ -81,6 +81,8 @@ func (k keyCheck) check(ctx context.Context) error {
 				"Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
 		}
 	}
+	// The cheapest first: in order, then a bitmap, then sorted hashes; the keys themselves are grouped only where hashes
+	// are equal.
 	sorted, err := k.scan(ctx)
 	if err != nil || sorted {
 		return err
@@ -154,6 +156,7 @@ func (k keyCheck) integersTwice(ctx context.Context) (twice, known bool, err err
 	}
 	least, errLeast := strconv.ParseInt(k.in.bounds.Least, 10, 64)
 	greatest, errGreatest := strconv.ParseInt(k.in.bounds.Greatest, 10, 64)
+	// Unsigned, as the difference of two BIGINTs may not fit one.
 	span := uint64(greatest) - uint64(least)
 	if errLeast != nil || errGreatest != nil || span >= min(maxBitmap, uint64(k.in.rows)*maxBitsOfRecord) {
 		return false, false, nil
@@ -197,7 +200,7 @@ func (k keyCheck) nulls(ctx context.Context, missing string, n int64) error {
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_null",
-		"%d of the records lack a key (%s), the first in record %s. Every record needs its key.",
+		"%d records have no value in the key (%s), the first of them in record %s. Every record needs its key.",
 		n, keyNames(k.key), joinInts(rows)).
 		With("rows", rows).With("key", keyNames(k.key))
 }
@@ -211,7 +214,7 @@ func (k keyCheck) duplicates(ctx context.Context) error {
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_duplicate",
-		"The records have the same key (%s) twice, for example %s. Send each key once.",
+		"Records have the same key (%s), for example %s. Send each key once.",
 		keyNames(k.key), showKeys(k.key, keys)).
 		With("keys", keys)
 }
@@ -221,6 +224,7 @@ var ErrKeyExists = fault.New(fault.Invalid, "key_exists")
 
 // areNew makes sure that no incoming key is live already.
 func (k keyCheck) areNew(ctx context.Context) error {
+	// Files whose bounds lie elsewhere are not opened: a growing key reads none.
 	live := k.live(k.in.bounds)
 	if k.in.rows == 0 || len(live.Data) == 0 {
 		return nil

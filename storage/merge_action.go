@@ -48,6 +48,7 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 		return did, err
 	}
 	before, after := did.before.Files(), did.after.Files()
+	// From the states and not from the entries: what a merge closed and opened again is no change.
 	did.opened, did.closed = snapshot.Without(after, before), snapshot.Without(before, after)
 	return did, p.merge.store.readWhole(ctx, did.opened)
 }
@@ -80,6 +81,7 @@ func (w actionWork) findParent(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		// A dataset may have an action twice, played, undone and played again: the one that stands is meant.
 		for _, c := range found {
 			if undoneBy(w.marks, c) == 0 {
 				w.commit.ParentCommitID = c.ID
@@ -103,6 +105,7 @@ func (w actionWork) canLink() bool {
 	if len(snapshot.Without(w.did.closed, here)) > 0 || len(snapshot.Without(w.did.opened, here)) < len(w.did.opened) {
 		return false
 	}
+	// A position that is displaced in a file which is not live here would displace a row that may come back later.
 	linked := w.clone()
 	linked.links(w.did)
 	after := linked.leaves()

@@ -16,6 +16,7 @@ import (
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
 // sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
 func (w actionWork) playColumns(ctx context.Context) error {
+	// Before anything is compared: a column that both sides made would otherwise be a new one, of a name that is taken.
 	w.did.renumber(w.aliases())
 	before, after := w.did.before.Schema, w.did.after.Schema
 	put := columnSet{}
@@ -24,6 +25,7 @@ func (w actionWork) playColumns(ctx context.Context) error {
 			return err
 		}
 	}
+	// All at once: columns may have exchanged their names, and one after the other they would clash.
 	w.setColumns(put)
 	if err := w.settleNames(); err != nil {
 		return err
@@ -34,6 +36,7 @@ func (w actionWork) playColumns(ctx context.Context) error {
 			return err
 		}
 	}
+	// Last, as the records of the action may have widened a column once more.
 	return w.checkWidened(ctx)
 }
 
@@ -328,7 +331,7 @@ func (w actionWork) checkWidened(ctx context.Context) error {
 	err := w.checkStored(ctx, widened)
 	if old, ok := mismatchOf(err); ok {
 		c, _ := w.schema.ByID(old.ID)
-		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.",
+		return onVariable(c.Name, "Variable %q would become %s, which does not hold all the values that it has, or had, here.",
 			c.Name, c.Type)
 	}
 	return err

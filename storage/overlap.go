@@ -75,6 +75,7 @@ func (c *overlapCounter) count(
 ) error {
 	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
 	own := undone.files(mine)
+	// Bounds are compared before anything is opened: commits that touched other keys cost nothing.
 	near := map[int]sets{}
 	for i, l := range later {
 		if slices.ContainsFunc(l.files(theirs), func(f *catalog.File) bool {
@@ -86,6 +87,7 @@ func (c *overlapCounter) count(
 	if len(near) == 0 {
 		return nil
 	}
+	// Read once, and only if bounds meet: most rollbacks need no file at all.
 	if c.history == nil {
 		var err error
 		if c.history, err = c.from.history(ctx, c.head); err != nil {
@@ -177,19 +179,24 @@ func (o overlap) blocks(p Policy, undone, later sets) bool {
 	common := func(a, b []string) bool {
 		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 	}
+	// Both changed the same property: the value before the undone one is not the one to go back to.
 	if common(undone.fields, later.fields) {
 		return true
 	}
 	inBoth := func(id int) bool { return slices.Contains(later.columns, id) }
+	// Both changed the same variable, and the undone one was about variables.
 	if undone.explicit && slices.ContainsFunc(undone.columns, inBoth) {
 		return true
 	}
 	if len(undone.touched()) == 0 {
 		return false
 	}
+	// What the undone one closed or opened is not as it left it: a restore, or another rollback, took that back.
 	if later.undid(undone) {
 		return true
 	}
+	// Under the policy records, keys in common are all that counts; under stack every later commit that overwrites or
+	// upserts blocks, whatever its keys (seed 003).
 	if p == Records {
 		return o.touched > 0
 	}

@@ -16,6 +16,8 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	if len(widened) == 0 {
 		return nil
 	}
+	// All that was ever stored, not what is live: an earlier version may be restored, and is read with this schema's
+	// types.
 	history, err := w.store.history(ctx, w.head)
 	if err != nil {
 		return err

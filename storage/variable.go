@@ -99,6 +99,7 @@ func (s *Store) EditVariable(
 	if err := w.edit(ctx, before, e); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
+	// A commit that changes nothing would only stand in the way of rollbacks.
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
 		return w.head.Commit, before, nil
 	}
@@ -179,13 +180,14 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 	}
 	if users := w.schema.DerivedFrom(c.ID); len(users) > 0 {
 		return catalog.Commit{}, fault.Errorf(fault.Conflict, "variable_used",
-			"Variable %q can't be dropped: %s derived from it. Drop that first, or derive it otherwise.",
+			"Variable %q can't be dropped: %s derived from it. Drop that first, or change its derivation.",
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
 	}
 	if err := w.notExcluding(c); err != nil {
 		return catalog.Commit{}, err
 	}
+	// The id is remembered as dropped, so that records that bring a column of the name make a new one.
 	w.schema = w.schema.Drop(c.ID)
 	w.tell("Variable.drop", w.head.Schema, c)
 	return publish(ctx, w.work, asCommit)

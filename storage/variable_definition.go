@@ -62,7 +62,7 @@ const maxTitle = 1000
 func titled(c schema.Column, title string) (schema.Column, error) {
 	if len(title) > maxTitle || strings.ContainsFunc(title, isControl) || title != "" && strings.TrimSpace(title) == "" {
 		return c, fault.Errorf(fault.Invalid, "invalid_title",
-			"A variable's title has up to %d bytes, no control characters, and is not all spaces; %q is not one.",
+			"A variable's title must have at most %d bytes, no control characters, and more than spaces; %q does not.",
 			maxTitle, fault.Clip(title))
 	}
 	if c.Title = title; title == c.Name {

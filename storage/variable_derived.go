@@ -14,7 +14,7 @@ import (
 func (w variableWork) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
 	if n.Values != nil {
 		return fault.Errorf(fault.Invalid, "derived_variable",
-			"Variable %q has a derivation, which gives it its values: send one or the other.", c.Name)
+			"Variable %q has both a derivation and values. Send one or the other.", c.Name)
 	}
 	var declared *string
 	if n.Type != "" {
@@ -38,6 +38,7 @@ func (w variableWork) rederive(ctx context.Context, c schema.Column, written str
 	if c.Derivation, err = clientsql.BindDerivation(ctx, box, w.schema, c, written); err != nil {
 		return err
 	}
+	// Bound by ids, so that renaming a column changes no derivation.
 	w.schema = w.schema.With(c)
 	if way := w.schema.Cycle(c.ID); way != nil {
 		return clientsql.RefuseDerivation("variable %q would be derived from itself: %s",

@@ -130,7 +130,7 @@ func TestARetypeThatDoesNotFitHere(t *testing.T) {
 	b.retype(h, "n", "SMALLINT")
 	b.json(d, "append", `[{"id":4,"n":70000}]`)
 	out, e := b.conflicts(h, d, storage.Merge{Autorollback: true})
-	want := `Variable "n" would be SMALLINT, and it has, or had, values here that are none.`
+	want := `Variable "n" would become SMALLINT, which does not hold all the values that it has, or had, here.`
 	if out.Conflicts[0].Detail != want || out.Conflicts[0].Variable != "n" {
 		t.Errorf("%+v", out.Conflicts[0])
 	}

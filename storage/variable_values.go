@@ -132,6 +132,7 @@ func (s *Staging) writeValues(path, field string, values []json.RawMessage) (siz
 // misfit is the error that names the first value which a column can't take.
 func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
 	var failed error
+	// By halves: fitting the first n values shows whether all of them fit, and not which one does not.
 	i := sort.Search(len(values), func(i int) bool {
 		_, records, err := w.fitValues(ctx, c, values[:i+1], u)
 		if err == nil {
@@ -146,7 +147,7 @@ func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json
 		return failed
 	}
 	return fault.Errorf(fault.Invalid, "value_mismatch",
-		"Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.",
+		"Value %d, %s, is not of type %s. Send values that fit variable %q, or create it with another type.",
 		i+1, fault.Clip(string(values[i])), c.Type, c.Name).
 		With("variable", c.Name).With("value", i+1)
 }

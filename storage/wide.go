@@ -39,6 +39,7 @@ func (a arriving) copyIn(ctx context.Context, spec datafile.Spec, path string) (
 			a.store.removeWritten(path)
 		}
 	}()
+	// The upload is read once a slice: more time, and never more memory.
 	for columns := range slices.Chunk(all, width) {
 		slice := a.store.blobs.Scratch("slice.parquet")
 		paths = append(paths, slice)

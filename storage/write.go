@@ -105,6 +105,7 @@ func (w *work) takeFile(
 		read = w.store.sumFile(path)
 	}
 	after := w.state()
+	// While the checksum is computed beside it: the file is in the system's memory for both.
 	err := after.Measure(ctx, w.conn, f, path)
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
