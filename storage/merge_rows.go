@@ -14,11 +14,11 @@ import (
 
 // playRows does to the commit's rows what an action did to the source's. Where the keys that it touched are as it found
 // them, down to the place, its files are linked; else its rows are compared with what is here.
-func (w *work) playRows(ctx context.Context, did action) error {
-	if len(did.opened)+len(did.closed) == 0 {
+func (w actionWork) playRows(ctx context.Context) error {
+	if len(w.did.opened)+len(w.did.closed) == 0 {
 		return nil
 	}
-	r := &rowPlayer{work: w, did: did, mine: snapshot.Diff(did.before, did.after)}
+	r := &rowPlayer{actionWork: w, mine: snapshot.Diff(w.did.before, w.did.after)}
 	// In a type that only one side has, a value of the other might be cast to one that equals another.
 	r.wide = wideEnough(w.schema, r.mine.Schema)
 	r.parts, r.loaded = r.slices(), map[int]bool{}
@@ -27,8 +27,8 @@ func (w *work) playRows(ctx context.Context, did action) error {
 	if err != nil {
 		return err
 	}
-	if !touched && w.canLink(did) && len(did.renumbered) == 0 {
-		w.links(did)
+	if !touched && w.canLink() && len(w.did.renumbered) == 0 {
+		w.links(w.did)
 		return nil
 	}
 	err = r.rewrite(ctx)
@@ -41,8 +41,7 @@ func (w *work) playRows(ctx context.Context, did action) error {
 
 // rowPlayer plays the rows of one action.
 type rowPlayer struct {
-	*work
-	did  action
+	actionWork
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
 	wide []schema.Column      // what is stored here, in types that take the source's values too: they are compared in them
 

@@ -23,17 +23,17 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 	}
 	defer w.discard(in)
 	if batch, ok := in.kept.(keptBatch); ok && w.schema.Keyed() {
-		if err := w.checkFew(ctx, in, batch); err != nil {
+		if err := w.keys(in).checkFew(ctx, w.inBatch(batch.RecordBatch)); err != nil {
 			return err
 		}
 	} else if w.schema.Keyed() || in.has(schema.RowID) {
 		if table, ok := in.kept.(*keptTable); ok && !w.schema.Keyed() {
 			table.firstID = max(w.firstRow(), in.brought+1)
 		}
-		if err := w.checkKeys(ctx, in); err != nil {
+		if err := w.keys(in).check(ctx); err != nil {
 			return err
 		}
-		if err := w.checkNew(ctx, in); err != nil {
+		if err := w.keys(in).areNew(ctx); err != nil {
 			return err
 		}
 	}
@@ -72,7 +72,7 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	defer w.discard(in)
-	if err := w.checkKeys(ctx, in); err != nil {
+	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
 	w.gaveRows(in)
@@ -109,7 +109,7 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	defer w.discard(in)
-	if err := w.checkKeys(ctx, in); err != nil {
+	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
 	w.gaveRows(in)

@@ -119,7 +119,7 @@ func (w variableWork) checkBecome(ctx context.Context, history *snapshot.Snapsho
 	}
 	cast := whole("(SELECT TRY(%s) AS %s, row_number() OVER () - 1 AS _n FROM (%s) t(v))",
 		snapshot.Cast(before.Type, after.Type, "v"), schema.ColumnName(after.ID), history.EveryValue(before))
-	return w.checkRelation(ctx, cast, []schema.Column{after})
+	return valueCheck{w.conn}.relation(ctx, cast, []schema.Column{after})
 }
 
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns

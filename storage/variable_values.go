@@ -77,7 +77,7 @@ func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []
 	}
 	if gate.Checked(c.Type) {
 		given := whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID))
-		if err := w.checkRelation(ctx, given, []schema.Column{c}); err != nil {
+		if err := (valueCheck{w.conn}).relation(ctx, given, []schema.Column{c}); err != nil {
 			return err
 		}
 	}
