@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -258,6 +259,7 @@ func anotherVariable(c, other schema.Column) error {
 // coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was
 // not played, had added, if they have values, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
+	var lacking []covering
 	for _, c := range did.schemaOf(f).Columns {
 		now, have := w.schema.ByID(c.ID)
 		if c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
@@ -269,19 +271,42 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 		if typ, ok := schema.Widen(now.Type, c.Type); ok && len(now.Earlier) == len(c.Earlier) {
 			now.Type = typ
 		}
-		var values, fit int64
-		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.ReadFiles([]*catalog.File{f})), &values, &fit); err != nil {
+		lacking = append(lacking, covering{c, now})
+	}
+	from := did.after.ReadFiles([]*catalog.File{f})
+	for some := range slices.Chunk(lacking, partColumns) {
+		if err := w.cover(ctx, some, from); err != nil {
 			return err
 		}
-		if fit < values {
-			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.",
-				now.Name, now.Type, c.Type)
+	}
+	return nil
+}
+
+// covering is a column of a file, and what it has to be here.
+type covering struct{ own, now schema.Column }
+
+// cover makes room for the values that some columns have in files.
+func (w *work) cover(ctx context.Context, lacking []covering, from string) error {
+	values, fit := make([]int64, len(lacking)), make([]int64, len(lacking))
+	var list []string
+	var dest []any
+	for i, l := range lacking {
+		v := duck.Ident(l.own.Name)
+		fits := fmt.Sprintf("count(CASE WHEN %s THEN %s END)", becomes(v, l.own.Type, l.now.Type), v)
+		list, dest = append(list, "count("+v+")", fits), append(dest, &values[i], &fit[i])
+	}
+	if err := w.conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+from, dest...); err != nil {
+		return err
+	}
+	for i, l := range lacking {
+		if fit[i] < values[i] {
+			return onVariable(l.now.Name, "Variable %q is %s here, and the records have values that are %s.",
+				l.now.Name, l.now.Type, l.own.Type)
 		}
-		if values == 0 {
+		if values[i] == 0 {
 			continue
 		}
-		if err := w.addColumn(now); err != nil {
+		if err := w.addColumn(l.now); err != nil {
 			return err
 		}
 	}

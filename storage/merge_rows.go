@@ -20,7 +20,7 @@ func (w *work) playRows(ctx context.Context, did action) error {
 	}
 	r := &rowPlayer{work: w, did: did, mine: snapshot.Diff(did.before, did.after)}
 	r.wide = wideEnough(w.schema, r.mine.Schema)
-	r.parts, r.loaded = r.slices(), map[int]bool{}
+	r.parts, r.loaded = snapshot.InSlices(r.wide), map[int]bool{}
 	touched, err := r.touchesChanged(ctx)
 	if err != nil {
 		return err
@@ -44,15 +44,8 @@ type rowPlayer struct {
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
 	wide []schema.Column      // what is stored here, in types that take the source's values too: they are compared in them
 
-	parts  [][]schema.Column // wide, in slices where the records are few
+	parts  [][]schema.Column // wide, in slices
 	loaded map[int]bool      // those of which there are tables
-}
-
-func (r *rowPlayer) slices() [][]schema.Column {
-	if r.mine.Opened() > smallRows {
-		return [][]schema.Column{r.wide}
-	}
-	return snapshot.InSlices(r.wide)
 }
 
 // wideEnough are the stored columns of a schema, with types that take another's values as well.

@@ -80,7 +80,10 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 			return err
 		}
 	}
-	return w.rewriteMany(ctx, w.given(c), "")
+	return w.writeChanges(ctx, func(_ int, columns []schema.Column) error {
+		_, err := w.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE changes AS "+w.given(c, columns))
+		return err
+	}, nil)
 }
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
@@ -150,10 +153,10 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 		With("variable", c.Name).With("value", i+1)
 }
 
-// given is the SQL of what writeChanges writes to give a new column the values in the table given.
-func (d *draft) given(c schema.Column) string {
+// given is the SQL of what writeChanges writes, of some of the columns, to give a new one the values in the table given.
+func (d *draft) given(c schema.Column, columns []schema.Column) string {
 	var list []string
-	for _, o := range d.schema.Stored() {
+	for _, o := range columns {
 		after := "s." + schema.ColumnName(o.ID)
 		if o.ID == c.ID {
 			after = "g.v"
@@ -162,5 +165,5 @@ func (d *draft) given(c schema.Column) string {
 	}
 	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
 		FROM (SELECT *, row_number() OVER (ORDER BY %s) - 1 AS _n FROM (%s)) s JOIN given g ON s._n = g._n`,
-		strings.Join(list, ", "), d.commit.Tag, keyList(d.schema.KeyColumns()), d.liveIn(nil).Rows(true))
+		strings.Join(list, ", "), d.commit.Tag, keyList(d.schema.KeyColumns()), d.liveIn(nil).Narrow(columns).Rows(true))
 }
