@@ -95,7 +95,7 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 		defer changes.Release()
 		return w.rewriteFew(ctx, changes, nil)
 	}
-	return w.rewriteMany(ctx, w.changesIn(in, live), nil)
+	return w.rewriteMany(ctx, in, live, nil)
 }
 
 // replace makes the dataset's records those of an upload.
@@ -128,7 +128,7 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 	if max(in.rows, w.commit.Removed) <= smallRows && !w.isSliced() {
 		return w.replaceFew(ctx, in, live)
 	}
-	return w.rewriteMany(ctx, w.changesIn(in, live), func(columns []schema.Column) string { return w.picked(live, columns) })
+	return w.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
 }
 
 // replaceFew does so from memory, once the records that go were picked.

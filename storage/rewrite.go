@@ -110,24 +110,18 @@ func (w *work) displace(ctx context.Context, batches []arrow.RecordBatch) error 
 	return w.writeBatch(ctx, schema.Rollback, all)
 }
 
-// changesOf is the SQL of the changes with some of the stored columns, and the condition that a record differs there.
-type changesOf func(columns []schema.Column) (rows, differs string)
-
-// changesIn are the changes by incoming records.
-func (d *draft) changesIn(in *incoming, live *snapshot.Snapshot) changesOf {
-	return func(columns []schema.Column) (rows, differs string) { return d.changes(in, live, columns) }
-}
-
 // rewriteMany does the same through tables, which may lie on disk, in slices of the columns. picked is the SQL of the
 // picked records, with some of the columns, if there are any.
-func (w *work) rewriteMany(ctx context.Context, changes changesOf, picked func([]schema.Column) string) error {
+func (w *work) rewriteMany(
+	ctx context.Context, in *incoming, live *snapshot.Snapshot, picked func([]schema.Column) string,
+) error {
 	if w.isSliced() {
-		if err := w.findDiffering(ctx, changes); err != nil {
+		if err := w.findDiffering(ctx, in, live); err != nil {
 			return err
 		}
 	}
 	return w.writeChanges(ctx, func(_ int, columns []schema.Column) error {
-		rows, differs := changes(columns)
+		rows, differs := w.changes(in, live, columns)
 		if w.isSliced() {
 			differs = "_n IN (SELECT _n FROM differing)"
 		}
@@ -136,19 +130,28 @@ func (w *work) rewriteMany(ctx context.Context, changes changesOf, picked func([
 	}, picked)
 }
 
-// findDiffering makes the table differing of the numbers of the records that differ in any slice.
-func (w *work) findDiffering(ctx context.Context, changes changesOf) error {
+// findDiffering makes the table differing of the numbers of the records that differ in any slice. Where all of them do,
+// the other slices are not read for it.
+func (w *work) findDiffering(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
 	if _, err := w.conn.Exec(ctx, "CREATE TEMP TABLE differing (_n BIGINT)"); err != nil {
 		return err
 	}
+	left := in.rows
 	for _, columns := range w.slices() {
-		rows, differs := changes(columns)
-		if _, err := w.conn.Exec(ctx, "INSERT INTO differing SELECT _n FROM ("+rows+") WHERE "+differs); err != nil {
+		rows, differs := w.changes(in, live, columns)
+		more, err := w.conn.Exec(ctx, duck.Fill(insertDiffering, duck.Parts{"rows": rows, "differs": differs}))
+		if err != nil {
 			return err
+		}
+		if left -= more; left == 0 {
+			break
 		}
 	}
 	return nil
 }
+
+const insertDiffering = `INSERT INTO differing SELECT _n FROM ({rows})
+	WHERE ({differs}) AND _n NOT IN (SELECT _n FROM differing)`
 
 // writeChanges writes the records of the table changes as a data file, and those that they displace, with the picked
 // ones, as a rollback file. fill makes the table, with a slice of the columns.
