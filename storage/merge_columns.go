@@ -229,12 +229,16 @@ func (w *work) leavesIdle(did action, c schema.Column) bool {
 	})
 }
 
-// addColumn adds a column, or puts it in the place of the one with its id.
-func (d *draft) addColumn(c schema.Column) error {
-	if other, taken := d.schema.ByName(c.Name); taken && other.ID != c.ID {
-		return anotherVariable(c, other)
+// addColumns adds columns, or puts them in the place of those with their ids.
+func (d *draft) addColumns(columns ...schema.Column) error {
+	names, _ := d.schema.Names()
+	for _, c := range columns {
+		if other, taken := names[schema.Fold(c.Name)]; taken && other.ID != c.ID {
+			return anotherVariable(c, other)
+		}
+		names[schema.Fold(c.Name)] = c
 	}
-	d.putColumns(c)
+	d.putColumns(columns...)
 	return nil
 }
 
@@ -298,6 +302,7 @@ func (w *work) cover(ctx context.Context, lacking []covering, from string) error
 	if err := w.conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+from, dest...); err != nil {
 		return err
 	}
+	var gained []schema.Column
 	for i, l := range lacking {
 		if fit[i] < values[i] {
 			return onVariable(l.now.Name, "Variable %q is %s here, and the records have values that are %s.",
@@ -306,11 +311,9 @@ func (w *work) cover(ctx context.Context, lacking []covering, from string) error
 		if values[i] == 0 {
 			continue
 		}
-		if err := w.addColumn(l.now); err != nil {
-			return err
-		}
+		gained = append(gained, l.now)
 	}
-	return nil
+	return w.addColumns(gained...)
 }
 
 // schemaOf is the schema that one of the action's files was written with.
