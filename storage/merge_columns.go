@@ -2,7 +2,7 @@ package storage
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,6 +17,7 @@ import (
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
 // sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
 func (w *work) playColumns(ctx context.Context, did *action) error {
+	// Before anything is compared: a column that both sides made would otherwise be a new one, of a name that is taken.
 	did.renumber(w.aliases(*did))
 	before, after := did.before.Schema, did.after.Schema
 	put := columnSet{}
@@ -25,6 +26,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
+	// All at once: columns may have exchanged their names, and one after the other they would clash.
 	w.setColumns(put)
 	if err := w.settleNames(*did); err != nil {
 		return err
@@ -34,6 +36,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
+	// Last, as the records of the action may have widened a column once more.
 	return w.checkWidened(ctx)
 }
 
@@ -46,7 +49,7 @@ func (d *draft) aliases(did action) map[int]int {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
-		c.Derivation = schema.Renumbered(c.Derivation, out)
+		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
 		if _, theirs := did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, did.explicit) {
 			out[c.ID] = own.ID
 		}
@@ -114,9 +117,9 @@ func widenedOnly(before, now schema.Column) bool {
 func (w *work) playDerivations(ctx context.Context) error {
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
-	if e := Explain(err); err != nil && (e.Kind == fault.Invalid || e.Kind == fault.Conflict) {
-		name, _ := e.Fields["variable"].(string)
-		return onVariable(name, "%s", e.Detail)
+	var u *underived
+	if kind := fault.KindOf(err); errors.As(err, &u) && (kind == fault.Invalid || kind == fault.Conflict) {
+		return onVariable(u.column.Name, "%s", Explain(err).Detail)
 	}
 	return err
 }
@@ -217,7 +220,8 @@ func (w *work) settleNames(did action) error {
 func (w *work) leavesIdle(did action, c schema.Column) bool {
 	before, was := did.before.Schema.ByID(c.ID)
 	_, is := did.after.Schema.ByID(c.ID)
-	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 || !w.canLink(did) {
+	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 ||
+		!w.canLink(did) {
 		return false
 	}
 	linked := w.clone()
@@ -260,15 +264,16 @@ func anotherVariable(c, other schema.Column) error {
 		other.Name, other.Type, c.Type)
 }
 
-// coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was
-// not played, had added, if they have values, and types that take those values.
+// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action,
+// which was not played, had added, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
+	columns, err := w.lacking(ctx, did, f)
+	if err != nil {
+		return err
+	}
 	var lacking []covering
-	for _, c := range did.schemaOf(f).Columns {
+	for _, c := range columns {
 		now, have := w.schema.ByID(c.ID)
-		if c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
-			continue
-		}
 		if !have {
 			now = did.latest(c)
 		}
@@ -296,8 +301,8 @@ func (w *work) cover(ctx context.Context, lacking []covering, from string) error
 	var dest []any
 	for i, l := range lacking {
 		v := duck.Ident(l.own.Name)
-		fits := fmt.Sprintf("count(CASE WHEN %s THEN %s END)", becomes(v, l.own.Type, l.now.Type), v)
-		list, dest = append(list, "count("+v+")", fits), append(dest, &values[i], &fit[i])
+		count := duck.Fill(countFitting, duck.Parts{"value": v, "becomes": becomes(v, l.own.Type, l.now.Type)})
+		list, dest = append(list, count), append(dest, &values[i], &fit[i])
 	}
 	if err := w.conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+from, dest...); err != nil {
 		return err
@@ -315,6 +320,9 @@ func (w *work) cover(ctx context.Context, lacking []covering, from string) error
 	}
 	return w.addColumns(gained...)
 }
+
+// countFitting is the SQL of how many values a column has, and how many of them are of another type too.
+const countFitting = "count({value}), count(CASE WHEN {becomes} THEN {value} END)"
 
 // schemaOf is the schema that one of the action's files was written with.
 func (did *action) schemaOf(f *catalog.File) schema.Schema {
@@ -347,7 +355,8 @@ func (w *work) checkWidened(ctx context.Context) error {
 	err := w.checkStored(ctx, widened)
 	if old, ok := mismatchOf(err); ok {
 		c, _ := w.schema.ByID(old.ID)
-		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.", c.Name, c.Type)
+		return onVariable(c.Name, "Variable %q would become %s, which does not hold all the values that it has, or had, here.",
+			c.Name, c.Type)
 	}
 	return err
 }

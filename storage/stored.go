@@ -2,11 +2,11 @@ package storage
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -17,6 +17,8 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	if len(widened) == 0 {
 		return nil
 	}
+	// All that was ever stored, not what is live: an earlier version may be restored, and is read with this schema's
+	// types.
 	history, err := w.store.history(ctx, w.head)
 	if err != nil {
 		return err
@@ -36,7 +38,7 @@ func (w *work) checkFit(ctx context.Context, history *snapshot.Snapshot, widened
 	for i, c := range widened {
 		old[i] = storedType(w.head.Schema, c.ID)
 		v := schema.ColumnName(c.ID)
-		list[i] = fmt.Sprintf("coalesce(bool_and(%s IS NULL OR coalesce(%s, false)), true)", v, becomes(v, old[i].Type, c.Type))
+		list[i] = duck.Fill(allBecome, duck.Parts{"value": v, "becomes": becomes(v, old[i].Type, c.Type)})
 		dest[i] = &fit[i]
 	}
 	query := "SELECT " + strings.Join(list, ", ") + " FROM (" + history.EveryValue(old...) + ")"
@@ -49,6 +51,8 @@ func (w *work) checkFit(ctx context.Context, history *snapshot.Snapshot, widened
 	return nil
 }
 
+const allBecome = "coalesce(bool_and({value} IS NULL OR coalesce({becomes}, false)), true)"
+
 // storedType returns a column that is, or was and is retired.
 func storedType(s schema.Schema, id int) schema.Column {
 	if c, ok := s.ByID(id); ok {
@@ -59,10 +63,10 @@ func storedType(s schema.Schema, id int) schema.Column {
 }
 
 // history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
-func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
+func (h *History) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 	out := *head
 	out.Data, out.Rollbacks = nil, nil
-	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
+	err := h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		files, err := tx.AllFiles(head.Dataset.ID)
 		if err != nil {
 			return err

@@ -91,6 +91,7 @@ func (w *work) takeFile(
 		read = w.store.sumFile(path)
 	}
 	after := w.state()
+	// While the checksum is computed beside it: the file is in the system's memory for both.
 	err := after.Measure(ctx, w.conn, f, path)
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
@@ -104,14 +105,12 @@ func (w *work) takeFile(
 // haveValues reports which columns have values in a file.
 func (w *work) haveValues(ctx context.Context, path string, columns []schema.Column) (have []bool, err error) {
 	for some := range slices.Chunk(columns, snapshot.SliceColumns) {
-		list, dest := make([]string, len(some)), make([]any, len(some))
-		found := make([]bool, len(some))
+		list, dest, found := make([]string, len(some)), make([]any, len(some)), make([]bool, len(some))
 		for i, c := range some {
 			list[i], dest[i] = "count("+duck.Ident(c.Name)+") > 0", &found[i]
 		}
-		err := w.conn.Row(ctx, fmt.Sprintf("SELECT %s FROM read_parquet(%s, hive_partitioning = false)",
-			strings.Join(list, ", "), duck.Text(path)), dest...)
-		if err != nil {
+		query := duck.Fill(hasValues, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(path)})
+		if err := w.conn.Row(ctx, query, dest...); err != nil {
 			return nil, err
 		}
 		have = append(have, found...)
@@ -119,41 +118,7 @@ func (w *work) haveValues(ctx context.Context, path string, columns []schema.Col
 	return have, nil
 }
 
-// fileSum is the checksum of a file that is on the disk.
-type fileSum struct {
-	checksum string
-	size     int64
-	err      error
-}
-
-// sumFile sends a file to the disk and reads it for its checksum, while others read it too, or it moves into its batch.
-func (s *Store) sumFile(path string) <-chan fileSum {
-	out := make(chan fileSum, 1)
-	in, err := s.blobs.OpenUnpublished(path)
-	if err != nil {
-		out <- fileSum{err: err}
-		return out
-	}
-	go func() {
-		defer in.Close()
-		var sum fileSum
-		if sum.err = s.blobs.SyncUnpublished(in); sum.err == nil {
-			sum.checksum, sum.size, sum.err = datafile.Checksum(in)
-		}
-		out <- sum
-	}()
-	return out
-}
-
-// checksumOf is the SHA-256 and the size of a file that is not published yet.
-func (s *Store) checksumOf(path string) (sum string, size int64, err error) {
-	f, err := s.blobs.OpenUnpublished(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
-	return datafile.Checksum(f)
-}
+const hasValues = `SELECT {columns} FROM read_parquet({path}, hive_partitioning = false)`
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
