@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -233,12 +234,16 @@ func (w actionWork) leavesIdle(c schema.Column) bool {
 	})
 }
 
-// addColumn adds a column, or puts it in the place of the one with its id.
-func (d *draft) addColumn(c schema.Column) error {
-	if other, taken := d.schema.ByName(c.Name); taken && other.ID != c.ID {
-		return anotherVariable(c, other)
+// addColumns adds columns, or puts them in the place of those with their ids.
+func (d *draft) addColumns(columns ...schema.Column) error {
+	names, _ := d.schema.Names()
+	for _, c := range columns {
+		if other, taken := names[schema.Fold(c.Name)]; taken && other.ID != c.ID {
+			return anotherVariable(c, other)
+		}
+		names[schema.Fold(c.Name)] = c
 	}
-	d.putColumns(c)
+	d.putColumns(columns...)
 	return nil
 }
 
@@ -263,11 +268,12 @@ func anotherVariable(c, other schema.Column) error {
 // coverValues makes room for the values in a file that the action gave to records: columns that an earlier action,
 // which was not played, had added, and types that take those values.
 func (w actionWork) coverValues(ctx context.Context, f *catalog.File) error {
-	lacking, err := w.lacking(ctx, f)
+	columns, err := w.lacking(ctx, f)
 	if err != nil {
 		return err
 	}
-	for _, c := range lacking {
+	var lacking []covering
+	for _, c := range columns {
 		now, have := w.schema.ByID(c.ID)
 		if !have {
 			now = w.did.latest(c)
@@ -275,30 +281,49 @@ func (w actionWork) coverValues(ctx context.Context, f *catalog.File) error {
 		if typ, ok := schema.Widen(now.Type, c.Type); ok && len(now.Earlier) == len(c.Earlier) {
 			now.Type = typ
 		}
-		var values, fit int64
-		query := duck.Fill(countFitting, duck.Parts{
-			"becomes": becomes(c.Type, now.Type), "column": duck.Ident(c.Name),
-			"file": w.did.after.ReadFiles([]*catalog.File{f}),
-		})
-		if err := w.conn.Row(ctx, query, &values, &fit); err != nil {
-			return err
-		}
-		if fit < values {
-			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.",
-				now.Name, now.Type, c.Type)
-		}
-		if values == 0 {
-			continue
-		}
-		if err := w.addColumn(now); err != nil {
+		lacking = append(lacking, covering{c, now})
+	}
+	from := w.did.after.ReadFiles([]*catalog.File{f})
+	for some := range slices.Chunk(lacking, partColumns) {
+		if err := w.cover(ctx, some, from); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// countFitting is the SQL of how many values a column has in a file, and how many of them are of another type too.
-const countFitting = `SELECT count(v), count(v) FILTER ({becomes}) FROM (SELECT {column} AS v FROM {file})`
+// covering is a column of a file, and what it has to be here.
+type covering struct{ own, now schema.Column }
+
+// cover makes room for the values that some columns have in files.
+func (w *work) cover(ctx context.Context, lacking []covering, from string) error {
+	values, fit := make([]int64, len(lacking)), make([]int64, len(lacking))
+	var list []string
+	var dest []any
+	for i, l := range lacking {
+		v := duck.Ident(l.own.Name)
+		count := duck.Fill(countFitting, duck.Parts{"value": v, "becomes": becomes(v, l.own.Type, l.now.Type)})
+		list, dest = append(list, count), append(dest, &values[i], &fit[i])
+	}
+	if err := w.conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+from, dest...); err != nil {
+		return err
+	}
+	var gained []schema.Column
+	for i, l := range lacking {
+		if fit[i] < values[i] {
+			return onVariable(l.now.Name, "Variable %q is %s here, and the records have values that are %s.",
+				l.now.Name, l.now.Type, l.own.Type)
+		}
+		if values[i] == 0 {
+			continue
+		}
+		gained = append(gained, l.now)
+	}
+	return w.addColumns(gained...)
+}
+
+// countFitting is the SQL of how many values a column has, and how many of them are of another type too.
+const countFitting = "count({value}), count(CASE WHEN {becomes} THEN {value} END)"
 
 // schemaOf is the schema that one of the action's files was written with.
 func (did *action) schemaOf(f *catalog.File) schema.Schema {

@@ -21,7 +21,7 @@ func (w actionWork) playRows(ctx context.Context) error {
 	r := &rowPlayer{actionWork: w, mine: snapshot.Diff(w.did.before, w.did.after)}
 	// In a type that only one side has, a value of the other might be cast to one that equals another.
 	r.wide = wideEnough(w.schema, r.mine.Schema)
-	r.parts, r.loaded = r.slices(), map[int]bool{}
+	r.parts, r.loaded = snapshot.InSlices(r.wide), map[int]bool{}
 	// The common case reads keys alone, or nothing where the bounds do not meet: then the files are linked as they are.
 	touched, err := r.touchesChanged(ctx)
 	if err != nil {
@@ -45,15 +45,8 @@ type rowPlayer struct {
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
 	wide []schema.Column      // what is stored here, in types that take the source's values too: they are compared in them
 
-	parts  [][]schema.Column // wide, in slices where the records are few
+	parts  [][]schema.Column // wide, in slices
 	loaded map[int]bool      // those of which there are tables
-}
-
-func (r *rowPlayer) slices() [][]schema.Column {
-	if r.mine.Opened() > smallRows {
-		return [][]schema.Column{r.wide}
-	}
-	return snapshot.InSlices(r.wide)
 }
 
 // wideEnough are the stored columns of a schema, with types that take another's values as well.
