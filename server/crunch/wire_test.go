@@ -2,6 +2,8 @@ package crunch
 
 import (
 	"encoding/json"
+	"reflect"
+	"strings"
 	"testing"
 
 	"rowback/storage/schema"
@@ -97,5 +99,70 @@ func TestAnIndexKeepsItsOrder(t *testing.T) {
 	text, err := json.Marshal(document{Element: catalogElement, Self: "s", Index: x})
 	if want := `{"element":"shoji:catalog","self":"s","index":{"b":1,"a":1,"c":1}}`; err != nil || string(text) != want {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// The column type for the values of a new variable.
+func TestTypesOfNewVariables(t *testing.T) {
+	list := func(values ...string) (out []json.RawMessage) {
+		for _, v := range values {
+			out = append(out, json.RawMessage(v))
+		}
+		return out
+	}
+	for _, c := range []struct {
+		in         newVariable
+		name, want string
+		refused    string // part of the error
+	}{
+		{in: newVariable{Name: "a", Type: numericType}, name: "a", want: "DOUBLE"},
+		{in: newVariable{Name: "a", Type: numericType, Values: list("1", `{"?":-1}`, "-2")}, name: "a", want: "BIGINT"},
+		{in: newVariable{Name: "a", Type: numericType, Values: list("1", "2.5")}, name: "a", want: "DOUBLE"},
+		{in: newVariable{Name: "a", Type: numericType, Values: list("9223372036854775808")}, name: "a", want: "DOUBLE"},
+		{in: newVariable{Name: "a", Type: numericType, Derivation: "b * 2"}, name: "a"},
+		{in: newVariable{Name: "a", Type: datetimeType}, name: "a", want: "TIMESTAMP"},
+		{in: newVariable{Name: "a", Type: datetimeType, Values: list(`"2026-01-31T10:00:00Z"`)}, name: "a",
+			want: "TIMESTAMP WITH TIME ZONE"},
+		{in: newVariable{Name: "a", Type: datetimeType, Values: list(`"2026-01-31T10:00:00+0200"`)}, name: "a",
+			want: "TIMESTAMP WITH TIME ZONE"},
+		{in: newVariable{Name: "a", Type: datetimeType, Values: list(`"2026-01-31"`)}, name: "a", want: "TIMESTAMP"},
+		{in: newVariable{Name: "A label", Alias: "a", Type: textType}, name: "a", want: "VARCHAR"},
+		{in: newVariable{Alias: "a", Type: categoricalType}, name: "a", want: "VARCHAR"},
+		{in: newVariable{Alias: "a"}, name: "a"},
+		{in: newVariable{Type: textType}, refused: "is required"},
+		{in: newVariable{Name: "a", Type: "array"}, refused: "must be text, numeric"},
+		{in: newVariable{Name: "a", Type: textType, Categories: []schema.Category{}},
+			refused: "only for the type categorical"},
+	} {
+		out, err := c.in.wanted()
+		if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%+v: %v", c.in, err)
+		} else if err == nil && (out.Name != c.name || out.Type != c.want) {
+			t.Errorf("%+v: %s of type %q", c.in, out.Name, out.Type)
+		}
+	}
+}
+
+// A client may send the old name with a new alias, and the type that a column has already.
+func TestChangesOfVariables(t *testing.T) {
+	column := schema.Column{ID: 1, Name: "a", Type: schema.Of(schema.Bigint)}
+	text := func(s string) *string { return &s }
+	for _, c := range []struct {
+		in        variableEdit
+		name, typ *string
+	}{
+		{variableEdit{Name: text("a"), Alias: text("b")}, text("b"), nil},
+		{variableEdit{Name: text("b"), Alias: text("a")}, text("b"), nil},
+		{variableEdit{Type: text(numericType)}, nil, nil},
+		{variableEdit{Type: text(textType)}, nil, text("VARCHAR")},
+		{variableEdit{Type: text(datetimeType)}, nil, text("TIMESTAMP")},
+	} {
+		out, err := c.in.wanted(column)
+		if err != nil || !reflect.DeepEqual(out.Name, c.name) || !reflect.DeepEqual(out.Type, c.typ) {
+			t.Errorf("%+v: %v, %v, %v", c.in, out.Name, out.Type, err)
+		}
+	}
+	if _, err := (variableEdit{Type: text("array")}).wanted(column); err == nil {
+		t.Error("an unknown type was accepted")
 	}
 }
