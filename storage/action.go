@@ -15,9 +15,9 @@ import (
 // actionKeys names what every mode is as an action, Noun.verb. A commit of mode schema says itself what it did to a
 // variable.
 var actionKeys = map[catalog.Mode]string{
-	catalog.Append: "Dataset.append", catalog.Overwrite: "Dataset.overwrite", catalog.Upsert: "Dataset.upsert", catalog.Replace: "Dataset.replace",
-	catalog.Delete: "Dataset.delete", catalog.Rollback: "Dataset.rollback", catalog.Restore: "Dataset.restore",
-	catalog.Edit: "Dataset.edit", catalog.Fork: "Dataset.fork",
+	catalog.Append: "Dataset.append", catalog.Overwrite: "Dataset.overwrite", catalog.Upsert: "Dataset.upsert",
+	catalog.Replace: "Dataset.replace", catalog.Delete: "Dataset.delete", catalog.Rollback: "Dataset.rollback",
+	catalog.Restore: "Dataset.restore", catalog.Edit: "Dataset.edit", catalog.Fork: "Dataset.fork",
 	catalog.Merge: "Dataset.merge", catalog.Schema: "Variable.edit",
 }
 

@@ -37,6 +37,7 @@ func (h *History) blockers(
 			"Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
 			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
 	}
+	// The common case, and the only one that reads no file.
 	if len(later) == 0 {
 		return undone, false, answer, nil
 	}
@@ -59,6 +60,7 @@ func (h *History) blockers(
 func (a Rollbackable) explain(commit int64) string {
 	list := make([]string, 0, len(a.Blockers))
 	safe := true
+	// The newest first: that is the order in which they can be undone.
 	for _, b := range slices.Backward(a.Blockers) {
 		list = append(list, fmt.Sprint(b.ID))
 		safe = safe && b.Overlapping == 0

@@ -36,6 +36,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 }
 
 func (c *checker) run(ctx context.Context) error {
+	// So that the catalog and the folders are of one moment: a commit that is under way would look like damage.
 	unlock, err := c.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err
@@ -106,7 +107,8 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 		rows -= snapshot.SignOf(f) * f.Rows
 	}
 	if before := totals[did.first.Previous]; rows != k.Added-k.Removed || k.Total != before+rows {
-		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before, k.Total)
+		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before,
+			k.Total)
 	}
 	if k.ID <= c.dataset.ForkCommit || k.MergeCommitID != 0 {
 		return nil // described beside its upstream, or with its merge
@@ -128,7 +130,7 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 	k, err := tx.Commit(c.dataset.ID, m.Commit.ID)
 	if err != nil {
-		c.found(m.Commit.ID, "commit.json tells of it, and the catalog does not have it")
+		c.found(m.Commit.ID, "it is in commit.json and missing from the catalog")
 		return nil
 	}
 	opened, errOpened := tx.Opened(k.DatasetID, k.ID, k.ID)

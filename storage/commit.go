@@ -37,6 +37,7 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	if err != nil {
 		return catalog.Commit{}, err
 	}
+	// The savepoint is part of the commit: it is recorded with it, so that neither stands without the other.
 	if err := w.bookmarkImport(ctx); err != nil {
 		return catalog.Commit{}, err
 	}
@@ -58,18 +59,20 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going away
-// changes nothing.
+// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going
+// away changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {
 		return none, err
 	}
+	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
 	unlock, err := w.reserveName(ctx)
 	if err != nil {
 		return none, err
 	}
 	defer unlock()
+	// A client that goes away from here on must not leave a commit half done.
 	ctx = context.WithoutCancel(ctx)
 	if err := w.complete(); err != nil {
 		return none, err
@@ -78,6 +81,8 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		w.commit.Effects = w.effects()
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
+	// The answer is kept with the commit, in the same transaction: a request that is sent again gets it, after a crash
+	// too.
 	told = result(w)
 	if w.answers, err = answerTo(ctx, w.store.Requests, w.request, told); err != nil {
 		return none, err
@@ -85,9 +90,11 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err := w.issue(); err != nil {
 		return none, err
 	}
+	// The folder is published: from here on a start finds the commit, even if the catalog is lost before it has it.
 	if err := w.stand(ctx); err != nil {
 		return none, err
 	}
+	// Only what stands becomes the head that the next commit starts from.
 	w.store.remember(&w.publication)
 	return told, nil
 }
@@ -98,6 +105,7 @@ func asState(w *work) snapshot.State  { return w.state() }
 
 // issue writes the commit's description and publishes its folder.
 func (w *work) issue() error {
+	// Set before anything is written: a crash may leave the description, and with it the row numbers that it has.
 	w.issued = true
 	description, err := sealed(w.describe())
 	if err != nil {
@@ -112,6 +120,7 @@ func (w *work) issue() error {
 	if err := w.batch.Write(descriptionFile, description); err != nil {
 		return err
 	}
+	// One rename, after everything in the folder is synced: the commit is there whole, or not at all.
 	if err := w.batch.Publish(); err != nil {
 		return w.withdraw(err)
 	}
@@ -129,6 +138,7 @@ func (w *work) complete() error {
 	for i := range w.savepoints {
 		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
 	}
+	// Recorded with the commit, so that a catalog that is made anew gives none of them again.
 	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
 	return nil
 }
@@ -154,6 +164,7 @@ func (h *History) remember(p *publication) {
 // to be refused for it.
 func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
 	d, name := w.head.Dataset, w.properties.Name
+	// A namesake is asked for by its id alone, so its name takes nothing from anyone.
 	if w.creates == nil && name == d.Name || d.IsNamesake {
 		return func() {}, nil
 	}

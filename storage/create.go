@@ -26,6 +26,7 @@ type NewDataset struct {
 
 // CreateDataset makes a dataset without records.
 func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (snapshot.State, error) {
+	// The catalog would refuse the second of two anyway, but only after its label was written.
 	unlock, err := s.catalog.Lock(ctx, nameLock(n.ProjectID, n.Name))
 	if err != nil {
 		return snapshot.State{}, err
@@ -36,6 +37,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 		return snapshot.State{}, err
 	}
 	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+		// The label is last: it stands with the transaction, or is undone with it.
 		if made.answers, err = answer(s.Requests, tx, r, made.state()); err != nil {
 			return err
 		}
@@ -67,6 +69,7 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 		return snapshot.State{}, err
 	}
 	defer w.end()
+	// The dataset is recorded by the commit's own transaction, so a refused upload leaves no empty dataset.
 	if err = w.connect(ctx); err == nil {
 		err = w.append(ctx, c.Upload)
 	}

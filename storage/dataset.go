@@ -79,6 +79,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 		if err := tx.SetDeleted(id, now); err != nil {
 			return err
 		}
+		// A label is replaced as a whole: the answers that it has must be written again with it.
 		kept, err := s.kept(id, deletedLabel)
 		if err != nil {
 			return err
@@ -93,6 +94,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 	if err != nil {
 		return state, err
 	}
+	// Someone may be making a dataset of this name, which was free as long as this one was deleted.
 	unlock, err := s.catalog.Lock(ctx, nameLock(d.ProjectID, d.Name))
 	if err != nil {
 		return state, err

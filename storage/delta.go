@@ -54,6 +54,7 @@ func (h *History) delta(
 		}
 		out.Dataset, out.Upstream = states[0], states[1]
 		all, err := actions(tx, d, upstream)
+		// Neither of the two would leave a trace on the other side, so there is nothing to tell of.
 		none := cancelled(all)
 		out.Actions = slices.DeleteFunc(all, func(c catalog.Commit) bool { return none[c.ID] })
 		return err
@@ -65,6 +66,7 @@ func (h *History) delta(
 // merge is not an action itself: what it played is. A merge that was rolled back counts as if it had never been, unless
 // both have it: so what came with it may come again.
 func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
+	// By hash, which survives being played: by id, what came by a merge would come a second time.
 	mine, err := tx.Unshared(of, from)
 	if err != nil {
 		return nil, err
@@ -77,6 +79,7 @@ func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A merge that was rolled back does not hinder the same actions from coming again by another one.
 	again, err := undoneByMerge(tx, of, from, theirs)
 	if err != nil {
 		return nil, err
@@ -138,6 +141,7 @@ func undoneByMerge(tx catalog.Tx, of, other string, unshared []catalog.Commit) (
 		if err != nil {
 			return nil, err
 		}
+		// It came in another way too, and is there.
 		if slices.ContainsFunc(has, func(h catalog.Commit) bool { return !void[h.ID] }) {
 			continue
 		}

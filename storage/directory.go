@@ -114,8 +114,8 @@ func (d *directory) knowStore(ctx context.Context) error {
 func (d *directory) indexes(ctx context.Context) (id string, err error) {
 	err = d.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.StoreID(); return err })
 	if err == nil && id != "" && d.marker.ID != "" && id != d.marker.ID {
-		err = fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, or move it away: then it is made "+
-			"anew from the objects", datadir.CatalogFile, id, d.marker.ID)
+		err = fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, "+
+			"or move it away: then it is made anew from the objects", datadir.CatalogFile, id, d.marker.ID)
 	}
 	return id, err
 }

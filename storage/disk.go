@@ -26,8 +26,8 @@ func (d *Disk) room() error {
 		return err
 	}
 	return fault.Errorf(fault.Unavailable, "disk_low",
-		"The server's disk has %s left, and %s are to stay free (--min-free), so nothing is written. "+
-			"Make room, or lower --min-free; reading goes on.",
+		"The server's disk has %s left, and %s must stay free (--min-free), so nothing is written. "+
+			"Make room, or lower --min-free; reads are still served.",
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(d.least)))
 }
 

@@ -27,12 +27,14 @@ type File struct {
 // with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
 // are read whole before, for their checksums; part: not for each part that a client asks for.
 func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
+	// Served as it lies: no statement, no copy.
 	if f := snap.Only(); f != nil {
 		return t.OpenFile(ctx, f, part)
 	}
 	if err := t.readForExport(ctx, objects(snap.Files()), part); err != nil {
 		return nil, err
 	}
+	// The SQL names every file and column, so it names the content; anything that changes one of them changes the key.
 	key := sha256.Sum256([]byte(snap.Table()))
 	f, err := t.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
 		return t.export(ctx, snap, path)

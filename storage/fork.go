@@ -35,6 +35,7 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 		return snapshot.State{}, err
 	}
 	n.Name = cmp.Or(n.Name, name)
+	// The fork starts with its upstream's documents and head; what makes it a dataset of its own is its first commit.
 	made, err := s.newForked(ctx, from, n)
 	if err != nil {
 		return snapshot.State{}, err
@@ -75,6 +76,7 @@ func (h *History) forkPoint(
 // freeForkName numbers a dataset's forks.
 func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, error) {
 	forks, err := tx.CountForks(d.ID)
+	// The count may be behind names that were given by hand, so it goes on until one is free.
 	for err == nil {
 		forks++
 		name := fmt.Sprintf("FORK #%d of %s", forks, d.Name)
@@ -95,6 +97,7 @@ func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFor
 		return nil, err
 	}
 	d, up := &made.Dataset, from.Dataset
+	// Of the family: row numbers, column ids and files mean the same in both, which merging and comparing rely on.
 	d.FamilyID, d.UpstreamID = up.FamilyID, up.ID
 	d.Head, d.ForkCommit = from.Commit.ID, from.Commit.ID
 	d.SchemaID, d.PropertiesID = up.SchemaID, up.PropertiesID
@@ -136,6 +139,7 @@ func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 	if err := tx.Inherit(fork); err != nil {
 		return err
 	}
+	// A rollback that came after the fork commit undoes nothing here, so the marks are found anew.
 	undone, err := standingRollbacks(tx, fork.ID)
 	for commit, rollback := range undone {
 		err = errors.Join(err, tx.SetRollback(fork.ID, commit, rollback))
@@ -151,6 +155,7 @@ func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
 		return nil, err
 	}
 	undone := map[int64]int64{}
+	// So that a rollback which was undone itself is known to be undone when its turn comes.
 	for _, r := range rollbacks { // newest first
 		if undone[r.ID] != 0 || r.ParentCommitID == 0 {
 			continue

@@ -68,6 +68,7 @@ func (j *journal) catchUp(ctx context.Context) error {
 }
 
 func (f *forward) run(ctx context.Context) error {
+	// Looked through first, then written in one transaction: a crash in between leaves the same to do.
 	if err := f.catalog.Read(ctx, f.survey); err != nil {
 		return err
 	}

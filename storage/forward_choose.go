@@ -43,6 +43,7 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	if !s.known {
 		head = s.born.Dataset.Head
 	}
+	// Each round leaves out a last commit that is not whole; then another path may be the one to follow.
 	left := slices.Clone(s.fresh)
 	for {
 		s.path = pathFrom(head, left)
@@ -80,6 +81,7 @@ func pathFrom(head int64, commits []*fresh) (path []*fresh) {
 		if on >= c.id {
 			continue // damaged: ids only grow
 		}
+		// Backward, so that the newest that goes back to each is known by now.
 		if next[on] == nil || newest[c.id] > newest[next[on].id] {
 			next[on] = c
 		}

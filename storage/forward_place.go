@@ -31,7 +31,8 @@ func (f *forward) apply(tx catalog.Tx) error {
 // bear records the datasets that were made without a commit. They count as deleted until all names are settled.
 func (f *forward) bear(tx catalog.Tx) error {
 	for _, s := range f.shelves {
-		if s.born == nil || s.born.Dataset.IsFork() || slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil }) {
+		withCommit := slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil })
+		if s.born == nil || s.born.Dataset.IsFork() || withCommit {
 			continue
 		}
 		born := *s.born
@@ -63,8 +64,10 @@ func (f *forward) place(tx catalog.Tx) error {
 			all[c.id] = c
 		}
 	}
+	// By id over all datasets: a fork or a merge refers to commits that were made before it, whatever folder they are in.
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		c := all[id]
+		// What the catalog refuses is taken back alone: one that can't be placed does not keep the others from it.
 		err := tx.Try(func() error { return recordAgain(tx, c) })
 		switch {
 		case err == nil:

@@ -53,9 +53,12 @@ const rereadAfter = time.Minute
 
 // Blame reads the files again where an error may come of them: then they are the reason, or they are not.
 func (g guard) Blame(ctx context.Context, paths []string, err error) error {
+	// Most errors are the statement's own; only those that damage could cause are worth reading files for.
 	if !duck.MayBeDamage(err) {
 		return err
 	}
+	// A file that was verified a moment ago is not read again: a query that fails in a loop would otherwise read the store
+	// each time.
 	found := g.files.verifier.Again(ctx, g.files.keysOf(paths), time.Now().Add(-rereadAfter))
 	var damage *verify.Damage
 	if !errors.As(found, &damage) {

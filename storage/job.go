@@ -35,6 +35,7 @@ func (q *Requests) FailJob(ctx context.Context, j catalog.Job, message string, a
 	q.promises.Delete(j.ID)
 	return q.write(ctx, func(tx catalog.Tx) error {
 		j, err := tx.Job(j.ID)
+		// A failure that comes after the work stands, as of sending its answer, must not hide it.
 		if err != nil || j.Progress == catalog.JobFailed || j.Progress == catalog.JobDone {
 			return err
 		}

@@ -13,11 +13,13 @@ func TestAJobThatDoesNotStartPromisesNothing(t *testing.T) {
 	s := &stops{once: true}
 	b := reopen(t, t.TempDir(), storage.Options{Hook: s.hook})
 	s.armed = true
-	if _, err := b.Requests.StartJob(context.Background(), "Appending", answering[catalog.Job]("job", "promised")); err == nil || b.Promises() != 0 {
+	if _, err := b.Requests.StartJob(context.Background(), "Appending",
+		answering[catalog.Job]("job", "promised")); err == nil || b.Promises() != 0 {
 		t.Errorf("%v, and %d promises", err, b.Promises())
 	}
 	s.armed = false
-	if _, err := b.Requests.StartJob(context.Background(), "Appending", answering[catalog.Job]("job", "promised")); err != nil || b.Promises() != 1 {
+	if _, err := b.Requests.StartJob(context.Background(), "Appending",
+		answering[catalog.Job]("job", "promised")); err != nil || b.Promises() != 1 {
 		t.Errorf("%v, and %d promises", err, b.Promises())
 	}
 }

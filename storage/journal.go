@@ -32,6 +32,7 @@ func (j *journal) now() time.Time { return j.clock().UTC().Truncate(time.Microse
 // moment is when a commit is made: after every commit before it, whatever the clock says.
 func (j *journal) moment(head *snapshot.Snapshot) time.Time {
 	now := j.now()
+	// A time as a ref names the last commit up to it: times that went back would name one that was not the head then.
 	for _, earlier := range []time.Time{head.Commit.CreatedAt, head.Dataset.CreatedAt} {
 		if !now.After(earlier) {
 			now = earlier.Add(time.Microsecond)

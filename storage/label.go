@@ -91,6 +91,8 @@ func (j *journal) label(ctx context.Context, f func(tx catalog.Tx, l *labels) er
 	if err := j.halted(); err != nil {
 		return err
 	}
+	// Labels are written inside the transaction, before its end: what the catalog refuses is not written, and what is
+	// written is recorded or undone.
 	l := &labels{journal: j}
 	err := j.catalog.Write(ctx, func(tx catalog.Tx) error { return f(tx, l) })
 	switch {

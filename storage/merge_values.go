@@ -11,9 +11,9 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// lacking returns the columns of an action's file which are not here, or too narrow, and in which the action gave values
-// to records. Its files hold whole records: values that it left as they were came with earlier actions, and go with
-// those.
+// lacking returns the columns of an action's file which are not here, or too narrow, and in which the action gave
+// values to records. Its files hold whole records: values that it left as they were came with earlier actions, and go
+// with those.
 func (w *work) lacking(ctx context.Context, did *action, f *catalog.File) ([]schema.Column, error) {
 	columns := slices.DeleteFunc(slices.Clone(did.schemaOf(f).Columns), func(c schema.Column) bool {
 		now, have := w.schema.ByID(c.ID)
@@ -27,7 +27,8 @@ func (w *work) lacking(ctx context.Context, did *action, f *catalog.File) ([]sch
 	return slices.DeleteFunc(columns, func(c schema.Column) bool { return !given[c.ID] }), err
 }
 
-// givenIn finds the columns in which an action gave values to records: those that it is about, if it is about variables.
+// givenIn finds the columns in which an action gave values to records: those that it is about, if it is about
+// variables.
 func (w *work) givenIn(ctx context.Context, did *action) (map[int]bool, error) {
 	if did.given != nil {
 		return did.given, nil

@@ -40,20 +40,22 @@ var (
 func newStore(dir string, o Options) *Store {
 	o = o.filled()
 	j := &journal{log: o.Log, newID: o.NewID, clock: o.Now}
-	files := newFiles(j)
-	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	scratch := func(name string) string { return j.blobs.Scratch(name) }
-	b := budget{memory: o.Memory, threads: o.Threads, spill: func() string { return scratch("spill") }}
+	limits := budget{memory: o.Memory, threads: o.Threads, spill: func() string { return scratch("spill") }}
+	files, requests := newFiles(j), &Requests{journal: j}
+	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
+	staging := &Staging{journal: j, disk: disk}
+	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
 	return &Store{
-		journal: j, Files: files, Disk: disk, budget: b, families: &families{byID: map[string]*family{}},
-		dir:     &directory{journal: j, path: dir, hook: o.Hook},
-		History: &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()},
-		Staging: &Staging{journal: j, disk: disk},
+		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Tables: &Tables{
-			Files: files, Sandboxes: clientsql.NewSandboxes(b.sandbox, guard{files}),
+			Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
 			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 		},
-		Requests: &Requests{journal: j}, Readers: newReaders(j, b), Scrubs: &Scrubs{Files: files},
+		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
+		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
+		dir:    &directory{journal: j, path: dir, hook: o.Hook},
+		budget: limits, families: &families{byID: map[string]*family{}},
 	}
 }
 

@@ -39,6 +39,7 @@ func (p *publication) record(tx catalog.Tx) error {
 
 // addCommits records the commits, and moves the dataset's head from the one that the first was made on to the last.
 func (p *publication) addCommits(tx catalog.Tx) error {
+	// First: a head that has moved ends the transaction before anything else is written.
 	drafts := p.drafts()
 	if err := tx.MoveHead(p.commit.DatasetID, drafts[0].commit.Previous, p.commit.ID, p.properties.Name); err != nil {
 		return nameTaken(err, p.properties.Name)

@@ -80,6 +80,7 @@ func (j *journal) reserveQuarantined(tx catalog.Tx) error {
 	if err != nil {
 		return err
 	}
+	// Nothing of what lies there counts but its numbers: who saw one must not find another thing under it.
 	for _, name := range names {
 		if m := quarantinedSavepoint.FindStringSubmatch(name); m != nil {
 			number, _ := strconv.ParseInt(m[2], 10, 64)

@@ -43,6 +43,7 @@ func (r *Readers) take(ctx context.Context) (*duck.Conn, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	// Counted, since closing waits for them: a process that is killed in a commit would fail it.
 	r.lent.Add(1)
 	leave := func() { <-r.places; r.lent.Done() }
 	conn, err := r.pool.Take(ctx)

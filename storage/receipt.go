@@ -101,6 +101,7 @@ func (a answers) record(tx catalog.Tx) error {
 func (q *Requests) Once(
 	ctx context.Context, user, key, fingerprint string,
 ) (answer json.RawMessage, ok bool, done func(), err error) {
+	// The second of two that are sent at once waits, and then finds the answer of the first.
 	done, err = q.catalog.Lock(ctx, "request\x00"+user+"\x00"+key)
 	if err != nil {
 		return nil, false, nil, err

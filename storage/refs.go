@@ -43,6 +43,7 @@ func (h *History) Resolve(ctx context.Context, dataset, ref string) (id int64, e
 
 // resolve finds the commit that a ref names.
 func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err error) {
+	// The forms do not overlap: a version has two points, a commit none, a savepoint its prefix, a time its dashes.
 	if ref == "" || ref == "head" {
 		return d.Head, nil
 	}
@@ -80,9 +81,10 @@ func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int
 	switch {
 	case !errors.Is(err, catalog.ErrNotFound):
 		return c.ID, err
+	// Before it was made is an error; after that and before the first commit is the empty dataset.
 	case t.Before(d.CreatedAt):
 		return 0, fault.Errorf(fault.NotFound, "ref_not_found",
-			"Dataset '%s' was not there yet at %s; it was made at %s.",
+			"Dataset '%s' did not exist at %s; it was created at %s.",
 			d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
 	}
 	return 0, nil // after it was made and before its first commit
@@ -143,6 +145,7 @@ func (h *History) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*cat
 	if err != nil {
 		return nil, err
 	}
+	// Ids are cheap to read; the rows of thousands of files are not.
 	if files, ok := h.seen.all(ids); ok {
 		return files, nil
 	}

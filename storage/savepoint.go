@@ -73,7 +73,9 @@ func (h *History) FindSavepoint(ctx context.Context, dataset, ref string) (p cat
 		if err != nil {
 			return err
 		}
-		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool { return p.ID == ref || SavepointName(p.Number) == ref }, ref)
+		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool {
+			return p.ID == ref || SavepointName(p.Number) == ref
+		}, ref)
 		return err
 	})
 	return p, err
@@ -136,6 +138,7 @@ func (s *Store) bookmarkHead(
 	case last.ID == "":
 		p, err := s.addSavepoint(tx, head, n.Description, user)
 		return Marked{p, true}, true, err
+	// The savepoint of the first import has no one's description yet: the first that someone gives is for it.
 	case last.Number == 0 && last.UpdatedAt.Equal(last.CreatedAt) && n.Description != "" && !n.Automatic:
 		last.Description, last.UpdatedAt = n.Description, s.now()
 		return Marked{last, false}, true, tx.SetSavepoint(last)
@@ -184,6 +187,7 @@ func nextSavepoint(tx catalog.Tx, dataset string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	// The highest on the list is not enough: those that a damaged label had are given no more either.
 	last, err := tx.Last(savepointSequence(dataset))
 	if len(all) > 0 {
 		last = max(last, all[0].Number)
@@ -217,8 +221,11 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	})
 }
 
-// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment more.
+// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
+// more.
 func (s *Store) isBusy(dataset string) bool {
+	// A commit that has been answered gives its lock back a moment later: a client that goes on at once must not be
+	// refused for it.
 	for range 20 {
 		if !s.catalog.IsLocked(dataset) {
 			return false

@@ -101,6 +101,7 @@ func (b *scrub) files() error {
 		if err != nil || len(page) == 0 {
 			return err
 		}
+		// A page at a time and no transaction around it: reading takes hours, and writers must go on.
 		for _, f := range page {
 			if err := b.read(verify.File(f)); err != nil {
 				return err

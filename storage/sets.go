@@ -60,6 +60,8 @@ func (h *History) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undo
 		return undone, nil, err
 	}
 	for _, l := range after {
+		// What a merge played is judged with the merge, as one; what came with the commit in its own merge was made on it,
+		// and is undone with that.
 		inMerge := l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
 		if inMerge || l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
 			continue
@@ -79,6 +81,7 @@ func (h *History) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) 
 	if err := out.learn(tx); err != nil {
 		return out, err
 	}
+	// Its files alone do not tell which rows it changed, so the states around it are compared.
 	if out.isMixed() {
 		if out.between, err = h.statesAround(tx, out.first, c); err != nil {
 			return out, err
@@ -192,6 +195,7 @@ var fields = []struct {
 	{"metadata", func(p *catalog.Properties) any { return &p.Metadata }},
 	{"quality_column", func(p *catalog.Properties) any { return &p.QualityColumn }},
 	{"category_column", func(p *catalog.Properties) any { return &p.CategoryColumn }},
+	{"exclusion", func(p *catalog.Properties) any { return &p.Exclusion }},
 }
 
 func changedFields(a, b catalog.Properties) (out []string) {

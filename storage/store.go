@@ -31,6 +31,7 @@ type Store struct {
 	*Tables
 	*Staging
 	Requests *Requests
+	Backups  *Backups
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Disk     *Disk

@@ -41,6 +41,7 @@ func (r *Readers) open(ctx context.Context, conn *duck.Conn, u intake.Upload) (o
 			return reading{records, conn, func() {}}, err
 		}
 	}
+	// Everything else is read by a process of its own: what is malformed may end that, and not the server.
 	if out.conn, err = r.take(ctx); err != nil {
 		return out, err
 	}

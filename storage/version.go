@@ -60,6 +60,7 @@ func (s *Store) Increment(
 	if err != nil {
 		return v, err
 	}
+	// A number is never given twice: whoever noted 1.0.1 must not find another state under it.
 	last, err := s.lastQuarantined(d.ID)
 	if err != nil {
 		return v, err

@@ -41,6 +41,7 @@ func (w *work) copyIn(
 			w.store.removeWritten(path)
 		}
 	}()
+	// The upload is read once a slice: more time, and never more memory.
 	for columns := range slices.Chunk(all, width) {
 		slice := w.store.blobs.Scratch("slice.parquet")
 		paths = append(paths, slice)

@@ -50,6 +50,8 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 
 // lockHead takes the dataset's lock and reads its head.
 func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
+	// One commit of a dataset at a time: what is read of its head stays true until the commit stands, so that nothing has
+	// to be checked or done again at the end. Readers take no lock.
 	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return nil, err
@@ -92,6 +94,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	if r.Preview != nil {
 		drawn = 0 // the id that it would have remains the next one
 	}
+	// Drawn under the lock on the head: within a dataset the order of ids is the order of commits.
 	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, drawn)
 	if err != nil {
 		return err
@@ -140,6 +143,7 @@ func (w *work) end() {
 		}
 		w.unlockRows()
 	}
+	// Last: who takes the lock next reads a head that is final.
 	if w.unlock != nil {
 		w.unlock()
 	}

@@ -105,6 +105,7 @@ func (w *work) takeFile(
 		read = w.store.sumFile(path)
 	}
 	after := w.state()
+	// While the checksum is computed beside it: the file is in the system's memory for both.
 	err := after.Measure(ctx, w.conn, f, path)
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
@@ -113,10 +114,12 @@ func (w *work) takeFile(
 		return err
 	}
 	return w.noteLost(func(_ int, c schema.Column) (has bool, err error) {
-		query := "SELECT count(" + duck.Ident(c.Name) + ") > 0 FROM read_parquet(" + duck.Text(path) + ", hive_partitioning = false)"
+		query := duck.Fill(hasValues, duck.Parts{"column": duck.Ident(c.Name), "path": duck.Text(path)})
 		return has, w.conn.Row(ctx, query, &has)
 	})
 }
+
+const hasValues = `SELECT count({column}) > 0 FROM read_parquet({path}, hive_partitioning = false)`
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{

@@ -21,9 +21,8 @@ import (
 
 // Options configure the face.
 type Options struct {
-	Version   string
-	Log       *slog.Logger
-	MaxResult int64 // bytes of one query's answer; 0: 64 GiB
+	Version string
+	Log     *slog.Logger
 }
 
 // API serves a store.
@@ -40,9 +39,6 @@ type API struct {
 func New(store *storage.Store, h *host.Host, o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.MaxResult == 0 {
-		o.MaxResult = 64 << 30
 	}
 	a := &API{store: store, host: h, options: o, log: o.Log}
 	a.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: h.Problem}

@@ -65,7 +65,7 @@ func (a *API) createBackup(c *fiber.Ctx) error {
 			return say(http.StatusCreated, backupPath(b), viewBackup(b))
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Backup, error) {
-			return a.store.Backup(ctx, d.ID, in.Ref, in.Description, r)
+			return a.store.Backups.Make(ctx, d.ID, in.Ref, in.Description, r)
 		},
 	})
 }
@@ -84,7 +84,7 @@ func (a *API) listBackups(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Backups(c.UserContext(), d.ID)
+	list, err := a.store.Backups.List(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
 	if err != nil {
 		return b, err
 	}
-	return a.store.FindBackup(c.UserContext(), d.ID, in.Backup)
+	return a.store.Backups.Find(c.UserContext(), d.ID, in.Backup)
 }
 
 func (a *API) getBackup(c *fiber.Ctx) error {
@@ -128,7 +128,7 @@ func (a *API) getArchive(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.store.OpenBackup(c.UserContext(), b, asksForPart(c))
+	f, err := a.store.Backups.Open(c.UserContext(), b, asksForPart(c))
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (a *API) deleteBackup(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.store.RemoveBackup(c.UserContext(), b); err != nil {
+	if err := a.store.Backups.Remove(c.UserContext(), b); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -192,7 +192,7 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 func withBackup[T any](
 	ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error),
 ) (result T, err error) {
-	archive, err := a.store.OpenBackup(ctx, b, false)
+	archive, err := a.store.Backups.Open(ctx, b, false)
 	if err != nil {
 		return result, err
 	}

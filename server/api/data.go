@@ -92,12 +92,12 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	each := a.host.QueryTimeout()
+	each := a.host.Limits().QueryTimeout
 	if sandboxed { // it occupies one of a few sandboxes
 		each = 0
 	}
 	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format,
-		host.Result{First: a.host.QueryTimeout(), Each: each},
+		host.Result{First: a.host.Limits().QueryTimeout, Each: each},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 			cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
 				if !sandboxed {
@@ -349,7 +349,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	q := output.Query{SQL: sql, Columns: columns}
-	return a.stream(c, "diff", format, host.Result{First: a.host.QueryTimeout(), Each: a.host.QueryTimeout()},
+	return a.stream(c, "diff", format, host.Result{First: a.host.Limits().QueryTimeout, Each: a.host.Limits().QueryTimeout},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
 		})

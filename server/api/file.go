@@ -41,7 +41,7 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.store.Export(ctx, snap, a.host.QueryTimeout(), asksForPart(c))
+	f, err := a.store.Export(ctx, snap, a.host.Limits().QueryTimeout, asksForPart(c))
 	if err != nil {
 		return err
 	}

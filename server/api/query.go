@@ -63,13 +63,13 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	if err != nil {
 		return err
 	}
-	limit, err := in.timeout(a.host.QueryTimeout())
+	limit, err := in.timeout(a.host.Limits().QueryTimeout)
 	if err != nil {
 		return err
 	}
 	s := query.Statement{
 		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
-		Bytes: a.options.MaxResult,
+		Bytes: a.host.Limits().MaxResult,
 	}
 	return a.stream(c, "result", format, host.Result{First: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,7 +22,8 @@ import (
 // variableView is a column, with what users have declared about it.
 type variableView struct {
 	ID          int               `json:"id" description:"The Parquet field id."`
-	Name        string            `json:"name"`
+	Name        string            `json:"name" description:"The column's name, in files and in SQL; Crunch clients call it the alias."`
+	Title       string            `json:"title" description:"The name to show to people; the column's name if none was given."`
 	Type        string            `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
 	Description string            `json:"description"`
 	Derivation  *string           `json:"derivation" description:"The SQL over other columns that computes it; null if its values are stored."`
@@ -32,7 +34,7 @@ type variableView struct {
 // viewVariable returns a column as clients see it.
 func viewVariable(s schema.Schema, c schema.Column) variableView {
 	v := variableView{
-		ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories,
+		ID: c.ID, Name: c.Name, Title: c.Label(), Type: c.Type.String(), Description: c.Description, Categories: c.Categories,
 		Key: s.IsKey(c.ID),
 	}
 	if text := s.DerivationText(c); text != "" {
@@ -113,6 +115,7 @@ type createVariableIn struct {
 	datasetIn
 	headerIn
 	Name        string            `json:"name" required:"true" minLength:"1"`
+	Title       string            `json:"title" description:"To show in place of the name."`
 	Type        string            `json:"type" description:"In DuckDB's notation; by default found from the values or the derivation."`
 	Description string            `json:"description"`
 	Derivation  string            `json:"derivation" description:"SQL over other columns, by name, that computes the values."`
@@ -145,8 +148,8 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
-				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
-				Values: in.Values,
+				Name: in.Name, Title: in.Title, Type: in.Type, Description: in.Description, Derivation: in.Derivation,
+				Categories: in.Categories, Values: in.Values,
 			}, r)
 			return k, err
 		},
@@ -162,6 +165,7 @@ func tellVariable(k catalog.Commit) (calls.Answer, error) {
 		return calls.Answer{}, err
 	}
 	v, commit := params.Definition, viewCommit(k)
+	v.Title = cmp.Or(v.Title, v.Name)
 	if v.Categories == nil {
 		v.Categories = []schema.Category{}
 	}
@@ -175,6 +179,7 @@ type editVariableIn struct {
 	headIn
 	Message     string             `query:"message" json:"-"`
 	Name        *string            `json:"name"`
+	Title       *string            `json:"title" description:"Empty: the name is shown again."`
 	Type        *string            `json:"type"`
 	Description *string            `json:"description"`
 	Derivation  *string            `json:"derivation"`
@@ -196,7 +201,8 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
-				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+				Name: in.Name, Title: in.Title, Type: in.Type, Description: in.Description, Derivation: in.Derivation,
+				Categories: in.Categories,
 			}, r)
 			if err != nil {
 				return snapshot.State{}, err

@@ -34,6 +34,7 @@ type datasetView struct {
 	Metadata       catalog.Metadata `json:"metadata"`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
+	Exclusion      string           `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
 	Head           int64            `json:"head" description:"The newest commit; 0 before the first."`
 	RecordsTotal   int64            `json:"records_total"`
 	CreatedAt      time.Time        `json:"created_at"`
@@ -55,6 +56,9 @@ func viewDataset(s snapshot.State) datasetView {
 	}
 	if !s.Dataset.DeletedAt.IsZero() {
 		v.DeletedAt = &s.Dataset.DeletedAt
+	}
+	if e := s.Properties.Exclusion; e != nil {
+		v.Exclusion = s.Schema.WithNames(e.Condition)
 	}
 	if s.Dataset.IsFork() {
 		v.UpstreamID, v.ForkCommit = &s.Dataset.UpstreamID, &s.Dataset.ForkCommit
@@ -88,6 +92,7 @@ type columnView struct {
 	Key  bool   `json:"key"`
 	ID   int    `json:"id" description:"The Parquet field id."`
 
+	Title       string            `json:"title,omitempty" description:"What people see in place of the name."`
 	Description string            `json:"description,omitempty"`
 	Derivation  string            `json:"derivation,omitempty" description:"SQL over other columns that computes it when it is read."`
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
@@ -103,7 +108,7 @@ func viewSchema(ref string, s snapshot.State) schemaView {
 	for _, c := range columns {
 		v.Columns = append(v.Columns, columnView{
 			Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID,
-			Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
+			Title: c.Title, Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
 		})
 	}
 	return v

@@ -132,7 +132,10 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 		if v.Value.Name == "" && v.Value.Alias == "" {
 			v.Value.Alias = v.Name
 		}
-		n, err := v.Value.wanted()
+		if given := v.Value.given(); given != nil && given[0] == '{' {
+			return nil, invalid("metadata", "a variable with an expression is created once the dataset exists")
+		}
+		n, err := v.Value.wanted(snapshot.State{})
 		if err != nil {
 			return nil, err
 		}
@@ -238,7 +241,7 @@ func (f *Face) getDataset(c *fiber.Ctx) error {
 			"actions": at + "actions/", "savepoints": at + "savepoints/", "forks": at + "forks/",
 			"variables": at + "variables/", "batches": at + "batches/", "folders": at + "folders/",
 		},
-		Fragments: links{"table": at + "table/"},
+		Fragments: links{"table": at + "table/", "exclusion": at + "exclusion/"},
 		Views:     links{"summary": at + "summary/"},
 		URLs:      links{"user_url": userURL(c, f.user(c)), "owner_url": body.Owner, "editor_url": body.CurrentEditor},
 	})
@@ -286,14 +289,18 @@ func (f *Face) deleteDataset(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// getSummary shows the number of records.
+// getSummary shows the number of records that clients see.
 func (f *Face) getSummary(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
 	}
-	rows := map[string]int64{"total": s.Total(), "filtered": s.Total()}
+	seen, err := f.count(ctx, s)
+	if err != nil {
+		return err
+	}
+	rows := map[string]int64{"total": seen, "filtered": seen}
 	return showView(c, map[string]any{
 		"unweighted": rows, "weighted": rows, "variables": len(s.Schema.Columns), "columns": len(s.Schema.Columns),
 	})

@@ -89,6 +89,13 @@ type refusal struct{ calls.Answer }
 
 func (r *refusal) Error() string { return string(r.Body) }
 
+// Is reports whether the stored answer is that of target, by its code: the error itself is not stored.
+func (r *refusal) Is(target error) bool {
+	var told struct{ Code string }
+	refused, ok := target.(*fault.Error)
+	return ok && json.Unmarshal(r.Body, &told) == nil && told.Code == refused.Code
+}
+
 // outcome returns the result of a finished job.
 func outcome(j catalog.Job) (told calls.Answer, err error) {
 	if told, err = calls.ReadAnswer(j.Answer); err != nil {

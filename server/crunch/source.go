@@ -168,11 +168,11 @@ func (f *Face) save(part io.Reader, path string) (size int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	size, err = io.Copy(out, io.LimitReader(part, f.options.MaxUpload+1))
+	size, err = io.Copy(out, io.LimitReader(part, f.host.Limits().MaxUpload+1))
 	switch {
-	case size > f.options.MaxUpload:
+	case size > f.host.Limits().MaxUpload:
 		return size, fiber.NewError(http.StatusRequestEntityTooLarge,
-			fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.options.MaxUpload))
+			fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.host.Limits().MaxUpload))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return size, malformed(err)
 	}

@@ -153,7 +153,7 @@ func (f *Face) isThere(ctx context.Context, g ingestion) error {
 	_, err := f.store.FindDataset(ctx, g.project, g.name)
 	switch {
 	case err == nil && !g.takes:
-		return refuse(fault.Exists, "name_taken",
+		return storage.ErrNameTaken.Sayf(
 			"Dataset '%s' already exists in this project. Append to it, or choose another name.", clip(g.name))
 	case fault.KindOf(err) == fault.NotFound && g.makes:
 		return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"google.golang.org/grpc/codes"
 
+	"rowback/server/calls"
 	"rowback/server/flight"
 	"rowback/server/view"
 )
@@ -192,7 +193,7 @@ func TestAPutThatIsCutCommitsNothing(t *testing.T) {
 }
 
 func TestAPutThatIsTooLarge(t *testing.T) {
-	c := dial(t, other(t, flight.Options{MaxUpload: 10_000}))
+	c := dial(t, other(t, flight.Options{Limits: calls.Limits{MaxUpload: 10_000}}))
 	id := newDataset(1, "bounded")
 	t.Cleanup(func() { drop(t, id) })
 	b := c.batch(people, `[{"id":1,"name":"`+strings.Repeat("x", 20_000)+`"}]`)

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"rowback/server/calls"
 	"rowback/server/flight"
 	"rowback/storage/catalog"
 )
@@ -165,13 +166,13 @@ func TestADeadlineEndsAStatement(t *testing.T) {
 	defer cancel()
 	_, err := c.ask(ctx, "SELECT count(*) AS n FROM ("+endless+") WHERE other % 7 = 3")
 	refused(t, "the client's deadline", err, codes.DeadlineExceeded, "")
-	hasty := dial(t, other(t, flight.Options{QueryTimeout: 300 * time.Millisecond}))
+	hasty := dial(t, other(t, flight.Options{Limits: calls.Limits{QueryTimeout: 300 * time.Millisecond}}))
 	_, err = hasty.ask(context.Background(), "SELECT count(*) AS n FROM ("+endless+") WHERE other % 7 = 3")
 	refused(t, "the server's limit", err, codes.DeadlineExceeded, "longer than the time limit")
 }
 
 func TestAResultThatIsTooLargeIsCutAndSaysSo(t *testing.T) {
-	c := dial(t, other(t, flight.Options{MaxResult: 1 << 20}))
+	c := dial(t, other(t, flight.Options{Limits: calls.Limits{MaxResult: 1 << 20}}))
 	got, err := c.ask(context.Background(), endless)
 	if err != nil {
 		t.Fatal(err)

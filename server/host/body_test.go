@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/klauspost/compress/zstd"
 
+	"rowback/server/calls"
 	"rowback/storage/fault"
 )
 
@@ -124,7 +125,7 @@ func TestABodyThatIsNotWhatItsEncodingSaysIsRefused(t *testing.T) {
 
 // The limit counts what a body comes to: a small one may be large once it is decompressed.
 func TestABodyLargerThanTheLimitIsRefusedHoweverItIsSent(t *testing.T) {
-	h := New(Options{MaxUpload: 1000})
+	h := New(Options{Limits: calls.Limits{MaxUpload: 1000}})
 	for _, c := range []struct {
 		size     int
 		encoding string

@@ -49,6 +49,14 @@ type Properties struct {
 	Metadata       Metadata `json:"metadata"`
 	QualityColumn  string   `json:"quality_column,omitempty"`  // empty: quality_score, where there is one
 	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
+
+	Exclusion *Exclusion `json:"exclusion,omitempty"` // of the records that Crunch clients don't see; nil: of none
+}
+
+// Exclusion is a condition on records, in both texts with schema.Reference in place of columns.
+type Exclusion struct {
+	Expression string `json:"expression"` // as Crunch clients write it
+	Condition  string `json:"condition"`  // as SQL
 }
 
 const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -187,6 +188,33 @@ func TestDerivationsAreBoundByID(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %q, not %q (%v)", written, got, want, err)
+		}
+	}
+}
+
+// Two names are one here exactly where they are one in SQL.
+func TestNamesAreFoldedAsInSQL(t *testing.T) {
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	box := sandbox(t)
+	letters := []rune("aAkKsSiIzZ\u212aſİıßẞéÉ\u0301 _@`[{1\"")
+	name := func() string {
+		out := make([]rune, 1+random.IntN(2))
+		for i := range out {
+			out[i] = letters[random.IntN(len(letters))]
+		}
+		return string(out)
+	}
+	for range 300 {
+		a, b := name(), name()
+		var n int64
+		err := box.Row(t.Context(), fmt.Sprintf("SELECT %s FROM (SELECT CAST(1 AS BIGINT) AS %s)", duck.Ident(b), duck.Ident(a)), &n)
+		if err != nil && duck.CauseOf(err) != duck.Input {
+			t.Fatal(err)
+		}
+		if same := err == nil; same != schema.SameName(a, b) {
+			t.Errorf("%q and %q: one name in SQL: %v", a, b, same)
 		}
 	}
 }

@@ -207,15 +207,15 @@ func (e *expression) call(n *node) error {
 // unsteady is the SQL of those functions, out of a list, whose value differs from call to call or that aggregate
 // records.
 const unsteady = `SELECT DISTINCT function_name FROM duckdb_functions()
-	WHERE list_contains(%s, function_name)
-	AND (stability <> 'CONSISTENT' OR function_type = 'aggregate' OR macro_definition LIKE '%%current\_%%' ESCAPE '\')
+	WHERE list_contains({names}, function_name)
+	AND (stability <> 'CONSISTENT' OR function_type = 'aggregate' OR macro_definition LIKE '%current\_%' ESCAPE '\')
 	ORDER BY 1`
 
 func (e *expression) checkFunctions(ctx context.Context, box *duck.Conn) error {
 	if len(e.functions) == 0 {
 		return nil
 	}
-	names, err := listed(ctx, box, fmt.Sprintf(unsteady, duck.Texts(e.functions)))
+	names, err := listed(ctx, box, duck.Fill(unsteady, duck.Parts{"names": duck.Texts(e.functions)}))
 	if err != nil || len(names) == 0 {
 		return err
 	}

@@ -13,15 +13,14 @@ import (
 )
 
 // describeDerived is the SQL of the type of an expression over columns, which are passed as nulls of their types.
-const describeDerived = `SELECT column_type FROM (DESCRIBE SELECT _n, TRY((%s
-)) AS v FROM (SELECT %s)) WHERE column_name = 'v'`
+// The expression ends its line, since it may end in a comment.
+const describeDerived = `SELECT column_type
+	FROM (DESCRIBE SELECT _n, TRY(({expression}
+	)) AS v FROM (SELECT {nulls}))
+	WHERE column_name = 'v'`
 
 // DerivedType returns the type of a derived column. It reads no values.
 func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column) (t schema.Type, err error) {
-	nulls := []string{"1 AS _n"}
-	for _, d := range append(s.Stored(), slices.Concat(s.Layers()...)...) {
-		nulls = append(nulls, "CAST(NULL AS "+d.Type.SQL()+") AS "+schema.Reference(d.ID))
-	}
 	for _, id := range schema.References(c.Derivation) {
 		if _, ok := s.ByID(id); !ok {
 			return t, fault.Errorf(fault.Conflict, "derivation_unbound",
@@ -31,8 +30,7 @@ func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 				With("variable", c.Name)
 		}
 	}
-	var name string
-	err = box.Row(ctx, fmt.Sprintf(describeDerived, c.Derivation, strings.Join(nulls, ", ")), &name)
+	name, err := describe(ctx, box, s, c.Derivation)
 	if duck.CauseOf(err) == duck.Input {
 		return t, unbound(s, c, unfailing(s.WithNames(duck.Message(err))))
 	}
@@ -48,6 +46,18 @@ func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 		return t, RefuseDerivedType(s, c, found)
 	}
 	return t, nil
+}
+
+// describe returns the type of a derivation as DuckDB writes it.
+func describe(ctx context.Context, box *duck.Conn, s schema.Schema, derivation string) (name string, err error) {
+	nulls := []string{"1 AS _n"}
+	for _, d := range append(s.Stored(), slices.Concat(s.Layers()...)...) {
+		nulls = append(nulls, "CAST(NULL AS "+d.Type.SQL()+") AS "+schema.Reference(d.ID))
+	}
+	err = box.Row(ctx, duck.Fill(describeDerived, duck.Parts{
+		"expression": derivation, "nulls": strings.Join(nulls, ", "),
+	}), &name)
+	return name, err
 }
 
 // unfailing replaces TRY in a message, which the server has put around the client's expression.

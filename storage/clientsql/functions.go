@@ -3,7 +3,6 @@ package clientsql
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,11 +58,14 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 }
 
 // nearest is the SQL of the names that are most similar to one.
-const nearest = "SELECT n FROM (SELECT unnest(%s) AS n) ORDER BY damerau_levenshtein(lower(n), lower(%s)), n LIMIT %d"
+const nearest = `SELECT n FROM (SELECT unnest({names}) AS n)
+	ORDER BY damerau_levenshtein(lower(n), lower({name})), n LIMIT {most}`
 
 // Nearest returns up to most of the names, the most similar to like first.
 func Nearest(ctx context.Context, conn *duck.Conn, names []string, like string, most int) ([]string, error) {
-	return listed(ctx, conn, fmt.Sprintf(nearest, duck.Texts(names), duck.Text(like), most))
+	return listed(ctx, conn, duck.Fill(nearest, duck.Parts{
+		"names": duck.Texts(names), "name": duck.Text(like), "most": most,
+	}))
 }
 
 // listed returns the rows of a query with one column of text.

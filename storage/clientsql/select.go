@@ -66,19 +66,16 @@ func (s scope) visit(n *node) (visitor, error) {
 		return nil, err
 	}
 	inside := s
-	for _, w := range n.With {
-		if err := walk(inside, w.query); err != nil {
-			return nil, err
-		}
-		inside = inside.with(w.name)
-	}
 	for _, p := range n.Parts {
 		at := inside
-		if n.Type == "RECURSIVE_CTE_NODE" && p.name == "right" {
+		if n.Type == "RECURSIVE_CTE_NODE" && p.Place == "right" {
 			at = inside.with(n.CTE)
 		}
-		if err := walk(at, p.node); err != nil {
+		if err := walk(at, p); err != nil {
 			return nil, err
+		}
+		if p.Place == with {
+			inside = inside.with(p.Given)
 		}
 	}
 	return nil, nil

@@ -22,6 +22,9 @@ func Texts(list []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
+// Int formats a BIGINT for SQL: a plain number has the narrowest type that holds it.
+func Int(n int64) string { return "CAST(" + strconv.FormatInt(n, 10) + " AS BIGINT)" }
+
 // Ints formats a list of BIGINTs for SQL.
 func Ints(list []int64) string {
 	text := make([]string, len(list))

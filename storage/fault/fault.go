@@ -47,6 +47,24 @@ func Errorf(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
+// New returns a refusal without a sentence, to be a package's value: Sayf gives it one where it is returned, and errors.Is
+// finds it there, whatever the sentence.
+func New(kind Kind, code string) *Error { return &Error{Kind: kind, Code: code} }
+
+// Sayf returns the error with a sentence, which is formatted as by fmt.Sprintf.
+func (e *Error) Sayf(format string, args ...any) *Error {
+	out := *e
+	out.Detail = fmt.Sprintf(format, args...)
+	return &out
+}
+
+// Is reports whether target is the same refusal, of the same kind and code: what the two say may differ. Callers that
+// react to one refusal compare by errors.Is, never by a code's text.
+func (e *Error) Is(target error) bool {
+	other, ok := target.(*Error)
+	return ok && e.Kind == other.Kind && e.Code == other.Code
+}
+
 // With returns a copy of the error with a fact added.
 func (e *Error) With(name string, value any) *Error {
 	fields := map[string]any{name: value}

@@ -17,6 +17,20 @@ func TestKindOfFindsTheErrorInAChain(t *testing.T) {
 	}
 }
 
+// A caller that reacts to one refusal finds it by errors.Is, wrapped or not, whatever it says and whatever it knows.
+func TestIsFindsARefusalByKindAndCode(t *testing.T) {
+	taken := New(Exists, "name_taken")
+	said := fmt.Errorf("create: %w", taken.Sayf("There is a dataset '%s' already.", "x").With("name", "x"))
+	if !errors.Is(said, taken) || said.Error() != "create: There is a dataset 'x' already." || taken.Detail != "" {
+		t.Errorf("%v, %+v", said, taken)
+	}
+	for _, other := range []error{New(Invalid, "name_taken"), New(Exists, "variable_exists"), errors.New("name_taken")} {
+		if errors.Is(said, other) {
+			t.Errorf("%v is %+v", said, other)
+		}
+	}
+}
+
 // With does not change the error that it is called on, which may be a package-level value.
 func TestWithAddsAFactToACopy(t *testing.T) {
 	plain := Errorf(Invalid, "code", "A sentence.").With("a", 1)

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/duck"
@@ -91,6 +92,11 @@ func (r plainRemote) Batch() (arrow.RecordBatch, error) {
 		return nil, err
 	}
 	defer in.Release()
+	return gather(in)
+}
+
+// gather returns all records of a reader as one batch.
+func gather(in array.RecordReader) (arrow.RecordBatch, error) {
 	var all []arrow.RecordBatch
 	for in.Next() {
 		b := in.RecordBatch()

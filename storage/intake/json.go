@@ -113,17 +113,7 @@ func (r *jsonRecords) Batch() (arrow.RecordBatch, error) {
 		return nil, err
 	}
 	defer in.Release()
-	var all []arrow.RecordBatch
-	for in.Next() {
-		b := in.RecordBatch()
-		b.Retain()
-		defer b.Release()
-		all = append(all, b)
-	}
-	if r.failed != nil {
-		return nil, r.failed
-	}
-	return duck.Concat(in.Schema(), all)
+	return gather(in)
 }
 
 // failure returns the error of the last reading.

@@ -23,7 +23,7 @@ func (s Schema) Renumbered(ids map[int]int) Schema {
 		if id, ok := ids[c.ID]; ok {
 			s.Columns[i].ID = id
 		}
-		s.Columns[i].Derivation = Renumbered(c.Derivation, ids)
+		s.Columns[i].Derivation, s.Columns[i].Expression = Renumbered(c.Derivation, ids), Renumbered(c.Expression, ids)
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"strings"
@@ -36,13 +37,18 @@ const (
 // reused.
 type Column struct {
 	ID          int        `json:"id"`
-	Name        string     `json:"name"`
+	Name        string     `json:"name"`            // in files and in SQL; what the Shoji face calls the alias
+	Title       string     `json:"title,omitempty"` // to show in place of the name; empty: the name
 	Type        Type       `json:"type"`
 	Description string     `json:"description,omitempty"`
 	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns as "c<id>"; not stored
+	Expression  string     `json:"expression,omitempty"` // the derivation in Crunch's form; empty: only SQL
 	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: its declared values
 	Earlier     []Type     `json:"earlier,omitempty"`    // types from which users changed it, oldest first
 }
+
+// Label is what people see in place of the column's name.
+func (c Column) Label() string { return cmp.Or(c.Title, c.Name) }
 
 // Derived reports whether the column is computed when it is read.
 func (c Column) Derived() bool { return c.Derivation != "" }
@@ -68,6 +74,7 @@ type Category struct {
 	Name         string   `json:"name"`
 	NumericValue *float64 `json:"numeric_value"`
 	Missing      bool     `json:"missing"`
+	Selected     bool     `json:"selected,omitempty"`
 }
 
 // Schema is the columns of a dataset at one commit.

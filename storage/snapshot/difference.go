@@ -222,20 +222,29 @@ func (s side) values(names columnNames, commit string, value func(schema.Column)
 
 // displacedRows returns the SQL of rows that only the other snapshot displaced, which are read from its rollback files.
 func (s side) displacedRows(files []*catalog.File, list string) string {
-	query := fmt.Sprintf("SELECT %s FROM %s r", list, s.own.ReadFiles(files))
+	query := duck.Fill(readDisplaced, duck.Parts{"columns": list, "rollbacks": s.own.ReadFiles(files)})
 	if len(s.also) > 0 {
-		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
-			s.own.ReadFiles(s.also))
+		query += duck.Fill(butDisplaced, duck.Parts{"rollbacks": s.own.ReadFiles(s.also)})
 	}
 	for _, f := range files {
 		for target := range f.Targets {
 			if !s.targets[target] {
-				return query + " WHERE list_contains(" + duck.Ints(slices.Sorted(maps.Keys(s.targets))) + ", r._file)"
+				return query + duck.Fill(inTargets, duck.Parts{"files": duck.Ints(slices.Sorted(maps.Keys(s.targets)))})
 			}
 		}
 	}
 	return query
 }
+
+// The rows of rollback files; but those that this snapshot displaced as well; and of some files only, where the
+// rollback files hold rows of others too.
+const (
+	readDisplaced = `SELECT {columns} FROM {rollbacks} r`
+	butDisplaced  = `
+		ANTI JOIN (SELECT _file, _pos FROM {rollbacks}) d ON r._file = d._file AND r._pos = d._pos`
+	inTargets = `
+		WHERE list_contains({files}, r._file)`
+)
 
 // Joined returns the SQL of both sides joined on the key: the columns of A as a<id>, those of B as b<id>, and in_a and
 // in_b, which are true or null. It includes records that are equal on both sides.

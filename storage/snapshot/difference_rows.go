@@ -34,7 +34,7 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 		changes = []string{Added, Removed, Modified}
 	}
 	columns = []schema.Column{{Name: "_change", Type: schema.Of(schema.Varchar)}}
-	list := []string{"CASE WHEN in_a IS NULL THEN 'added' WHEN in_b IS NULL THEN 'removed' ELSE 'modified' END AS _change"}
+	list := []string{kindOfChange + " AS _change"}
 	var order []string
 	for _, k := range d.Schema.KeyColumns() {
 		name := keyName(k.Name)
@@ -47,12 +47,19 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 	columns = append(columns,
 		schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
 	list = append(list, before+" AS before", after+" AS after")
-	sql = fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s)", strings.Join(list, ", "), d.Joined(), d.condition(changes))
+	sql = duck.Fill(recordByRecord, duck.Parts{
+		"columns": strings.Join(list, ", "), "joined": d.Joined(), "changes": d.condition(changes),
+	})
 	if d.Opened() <= sortedRows {
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}
 	return sql, columns, nil
 }
+
+const (
+	kindOfChange   = `CASE WHEN in_a IS NULL THEN 'added' WHEN in_b IS NULL THEN 'removed' ELSE 'modified' END`
+	recordByRecord = `SELECT {columns} FROM ({joined}) WHERE ({changes})`
+)
 
 // keyName renames a key column that would clash with the columns before and after.
 func keyName(name string) string {

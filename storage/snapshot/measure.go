@@ -65,7 +65,7 @@ func (s *State) Measure(ctx context.Context, conn *duck.Conn, f *catalog.File, p
 		return err
 	}
 	f.Targets = map[int64]int64{}
-	return conn.Rows(ctx, "SELECT _file, count(*) FROM "+from+" GROUP BY _file", func(scan duck.Scan) error {
+	return conn.Rows(ctx, duck.Fill(countTargets, duck.Parts{"rows": from}), func(scan duck.Scan) error {
 		var file, rows int64
 		err := scan(&file, &rows)
 		f.Targets[file] = rows
@@ -114,6 +114,7 @@ const (
 	aboutDistinct = `SELECT approx_count_distinct(v) FROM (SELECT {column} AS v FROM ({rows}) LIMIT {limit})`
 	countEach     = `SELECT CAST(v AS VARCHAR), count(*)
 		FROM (SELECT {column} AS v FROM ({rows})) WHERE v IS NOT NULL GROUP BY v`
+	countTargets = `SELECT _file, count(*) FROM {rows} GROUP BY _file`
 )
 
 // categorySample is how many rows show whether a column has categories at all, or a different value for every record.

@@ -167,14 +167,23 @@ func (s *Snapshot) scan(b branch, place bool, list string, displacers map[int64]
 			}
 		}
 	}
-	positions := "SELECT _file, _pos FROM " + s.ReadFiles(rollbacks)
-	on := fileOf(b.files, "s.") + " = d._file AND s.file_row_number = d._pos"
+	sql, parts := scanSome, duck.Parts{"columns": list, "files": from, "rollbacks": s.ReadFiles(rollbacks)}
 	if len(b.files) == 1 {
-		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
-		on = "s.file_row_number = d._pos"
+		sql, parts["file"] = scanSomeOfOne, b.files[0].ID
+	} else {
+		parts["file"] = fileOf(b.files, "s.")
 	}
-	return fmt.Sprintf("SELECT %s FROM %s s ANTI JOIN (%s) d ON %s", list, from, positions, on)
+	return duck.Fill(sql, parts)
 }
+
+// The SQL of a scan whose files have displaced rows. Of one file, the number of the row tells which they are: the join
+// has one column, and the positions in other files are left out before it.
+const (
+	scanSome = `SELECT {columns} FROM {files} s
+		ANTI JOIN (SELECT _file, _pos FROM {rollbacks}) d ON {file} = d._file AND s.file_row_number = d._pos`
+	scanSomeOfOne = `SELECT {columns} FROM {files} s
+		ANTI JOIN (SELECT _file, _pos FROM {rollbacks} WHERE _file = {file}) d ON s.file_row_number = d._pos`
+)
 
 func (s *Snapshot) selectList(fs schema.Schema) string {
 	list := make([]string, 0, len(s.Schema.Columns)+2)
@@ -197,7 +206,7 @@ func (s *Snapshot) readNumbered(files []*catalog.File) string {
 // fileOf returns the SQL of the id of the file of a row in such a scan. scan is the scan's name and a dot, or empty.
 func fileOf(files []*catalog.File, scan string) string {
 	if len(files) == 1 {
-		return fmt.Sprintf("CAST(%d AS BIGINT)", files[0].ID)
+		return duck.Int(files[0].ID)
 	}
 	ids := make([]int64, len(files))
 	for i, f := range files {
