@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 func TestValuesGoThroughTheWireAndBack(t *testing.T) {
@@ -119,7 +120,6 @@ func TestTypesOfNewVariables(t *testing.T) {
 		{in: newVariable{Name: "a", Type: numericType, Values: list("1", `{"?":-1}`, "-2")}, name: "a", want: "BIGINT"},
 		{in: newVariable{Name: "a", Type: numericType, Values: list("1", "2.5")}, name: "a", want: "DOUBLE"},
 		{in: newVariable{Name: "a", Type: numericType, Values: list("9223372036854775808")}, name: "a", want: "DOUBLE"},
-		{in: newVariable{Name: "a", Type: numericType, Derivation: "b * 2"}, name: "a"},
 		{in: newVariable{Name: "a", Type: datetimeType}, name: "a", want: "TIMESTAMP"},
 		{in: newVariable{Name: "a", Type: datetimeType, Values: list(`"2026-01-31T10:00:00Z"`)}, name: "a",
 			want: "TIMESTAMP WITH TIME ZONE"},
@@ -134,7 +134,7 @@ func TestTypesOfNewVariables(t *testing.T) {
 		{in: newVariable{Name: "a", Type: textType, Categories: []schema.Category{}},
 			refused: "only for the type categorical"},
 	} {
-		out, err := c.in.wanted()
+		out, err := c.in.wanted(snapshot.State{})
 		if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused) {
 			t.Errorf("%+v: %v", c.in, err)
 		} else if err == nil && (out.Name != c.name || out.Type != c.want) {
@@ -143,26 +143,29 @@ func TestTypesOfNewVariables(t *testing.T) {
 	}
 }
 
-// A client may send the old name with a new alias, and the type that a column has already.
+// A new alias leaves the name that people see, and a type that a column has already is no change.
 func TestChangesOfVariables(t *testing.T) {
 	column := schema.Column{ID: 1, Name: "a", Type: schema.Of(schema.Bigint)}
 	text := func(s string) *string { return &s }
 	for _, c := range []struct {
-		in        variableEdit
-		name, typ *string
+		in               variableEdit
+		name, title, typ *string
 	}{
-		{variableEdit{Name: text("a"), Alias: text("b")}, text("b"), nil},
-		{variableEdit{Name: text("b"), Alias: text("a")}, text("b"), nil},
-		{variableEdit{Type: text(numericType)}, nil, nil},
-		{variableEdit{Type: text(textType)}, nil, text("VARCHAR")},
-		{variableEdit{Type: text(datetimeType)}, nil, text("TIMESTAMP")},
+		{variableEdit{Alias: text("b")}, text("b"), text("a"), nil},
+		{variableEdit{Name: text("A label"), Alias: text("b")}, text("b"), text("A label"), nil},
+		{variableEdit{Name: text("A label")}, nil, text("A label"), nil},
+		{variableEdit{Type: text(numericType)}, nil, nil, nil},
+		{variableEdit{Type: text(textType)}, nil, nil, text("VARCHAR")},
+		{variableEdit{Type: text(datetimeType)}, nil, nil, text("TIMESTAMP")},
 	} {
-		out, err := c.in.wanted(column)
-		if err != nil || !reflect.DeepEqual(out.Name, c.name) || !reflect.DeepEqual(out.Type, c.typ) {
-			t.Errorf("%+v: %v, %v, %v", c.in, out.Name, out.Type, err)
+		out, err := c.in.wanted(snapshot.State{}, column)
+		if err != nil || !reflect.DeepEqual([]*string{out.Name, out.Title, out.Type}, []*string{c.name, c.title, c.typ}) {
+			t.Errorf("%+v: %v, %v, %v, %v", c.in, out.Name, out.Title, out.Type, err)
 		}
 	}
-	if _, err := (variableEdit{Type: text("array")}).wanted(column); err == nil {
-		t.Error("an unknown type was accepted")
+	for _, in := range []variableEdit{{Type: text("array")}, {Name: text(" ")}} {
+		if _, err := in.wanted(snapshot.State{}, column); err == nil {
+			t.Errorf("%+v was accepted", in)
+		}
 	}
 }
