@@ -21,8 +21,8 @@ func (d *draft) slices() [][]schema.Column { return snapshot.InSlices(d.schema.S
 // isSliced reports whether the records have more columns than a slice.
 func (d *draft) isSliced() bool { return len(d.schema.Stored()) > snapshot.SliceColumns }
 
-// slicedFile is a file of the commit that is written a slice of its columns after the other. Few rows are kept in memory
-// meanwhile; many in a file for each slice.
+// slicedFile is a file of the commit that is written a slice of its columns after the other. Few rows are kept in
+// memory meanwhile; many in a file for each slice.
 type slicedFile struct {
 	*work
 	kind    schema.Kind

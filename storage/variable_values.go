@@ -155,7 +155,8 @@ func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json
 		With("variable", c.Name).With("value", i+1)
 }
 
-// given is the SQL of what writeChanges writes, of some of the columns, to give a new one the values in the table given.
+// given is the SQL of what writeChanges writes, of some of the columns, to give a new one the values in the table
+// given.
 func (d *draft) given(c schema.Column, columns []schema.Column) string {
 	var list []string
 	for _, o := range columns {
