@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"reflect"
+	"slices"
 
 	"rowback/storage/catalog"
 )
@@ -15,6 +16,10 @@ type Edit struct {
 	Metadata       catalog.Metadata
 	QualityColumn  *string
 	CategoryColumn *string
+	Required       *[]string
+	Notes          *string
+	Archived       *bool
+	Published      *bool
 	Exclusion      *catalog.Exclusion // its condition with names; empty: none any more
 }
 
@@ -22,6 +27,11 @@ type Edit struct {
 func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Request) (catalog.Commit, error) {
 	if e.Name != nil {
 		if err := CheckName(*e.Name); err != nil {
+			return catalog.Commit{}, err
+		}
+	}
+	if e.Required != nil {
+		if err := checkRequiredNames(*e.Required); err != nil {
 			return catalog.Commit{}, err
 		}
 	}
@@ -49,14 +59,23 @@ func (d *draft) tellEdit(before catalog.Properties) {
 	for _, p := range []struct{ name, before, after string }{
 		{"name", before.Name, after.Name}, {"description", before.Description, after.Description},
 		{"quality_column", before.QualityColumn, after.QualityColumn},
-		{"category_column", before.CategoryColumn, after.CategoryColumn},
+		{"category_column", before.CategoryColumn, after.CategoryColumn}, {"notes", before.Notes, after.Notes},
 	} {
 		if p.before != p.after {
 			d.setParam(p.name, p.after)
 		}
 	}
+	if before.Archived != after.Archived {
+		d.setParam("archived", after.Archived)
+	}
+	if before.Draft != after.Draft {
+		d.setParam("published", !after.Draft)
+	}
 	if !reflect.DeepEqual(before.Metadata, after.Metadata) {
 		d.setParam("metadata", after.Metadata)
+	}
+	if !slices.Equal(before.Required, after.Required) {
+		d.setParam("required", orEmptyList(after.Required))
 	}
 	if !reflect.DeepEqual(before.Exclusion, after.Exclusion) {
 		d.setParam("exclusion", after.Exclusion)
@@ -66,11 +85,20 @@ func (d *draft) tellEdit(before catalog.Properties) {
 func (e Edit) apply(p *catalog.Properties) {
 	for field, value := range map[*string]*string{
 		&p.Name: e.Name, &p.Description: e.Description,
-		&p.QualityColumn: e.QualityColumn, &p.CategoryColumn: e.CategoryColumn,
+		&p.QualityColumn: e.QualityColumn, &p.CategoryColumn: e.CategoryColumn, &p.Notes: e.Notes,
 	} {
 		if value != nil {
 			*field = *value
 		}
+	}
+	if e.Archived != nil {
+		p.Archived = *e.Archived
+	}
+	if e.Published != nil {
+		p.Draft = !*e.Published
+	}
+	if e.Required != nil {
+		p.Required = slices.Clone(*e.Required)
 	}
 	p.Metadata = maps.Clone(p.Metadata)
 	for k, v := range e.Metadata {

@@ -11,6 +11,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/schema"
 )
 
 // mergeIn is the request to merge another dataset of the family.
@@ -65,6 +66,28 @@ type mergedView struct {
 	mergeView
 	Skipped   []actionView   `json:"skipped" description:"Of the source: left out by the filter, or remembered by an earlier merge."`
 	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would prevent the merge."`
+	*mergePreview
+}
+
+// mergePreview is what the actions without a conflict would do together.
+type mergePreview struct {
+	previewed
+	RecordsAdded    int64           `json:"records_added"`
+	RecordsRemoved  int64           `json:"records_removed"`
+	RecordsModified int64           `json:"records_modified"`
+	RecordsTotal    int64           `json:"records_total"`
+	SchemaChanges   []schema.Change `json:"schema_changes"`
+	ColumnsCleared  []string        `json:"columns_cleared"`
+}
+
+func viewMergePreview(m storage.Merged) *mergePreview {
+	if m.Preview == nil {
+		return nil
+	}
+	k := m.Would
+	return &mergePreview{
+		viewPreview(*m.Preview), k.Added, k.Removed, k.Modified, k.Total, k.Effects.SchemaChanges, k.Effects.ColumnsCleared,
+	}
 }
 
 // conflictView is why an action can't be played.
@@ -95,6 +118,7 @@ func viewConflicts(list []storage.MergeConflict) []conflictView {
 func tellMerge(m storage.Merged) (calls.Answer, error) {
 	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts)}
 	v.Played = viewActions(m.Played)
+	v.mergePreview = viewMergePreview(m)
 	if m.Commit.ID == 0 {
 		return say(http.StatusOK, "", v)
 	}
