@@ -22,6 +22,8 @@ type NewDataset struct {
 	Metadata       catalog.Metadata
 	QualityColumn  string
 	CategoryColumn string
+
+	MergeGranularity catalog.Granularity // empty: by column
 }
 
 // CreateDataset makes a dataset without records.
@@ -106,7 +108,10 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 	}
 	p := catalog.Properties{
 		Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn,
-		CategoryColumn: n.CategoryColumn,
+		CategoryColumn: n.CategoryColumn, MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
+	}
+	if err := checkGranularity(p.MergeGranularity); err != nil {
+		return nil, err
 	}
 	if p.Metadata == nil {
 		p.Metadata = catalog.Metadata{}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // Edit is a change of what is said of a dataset. Nil fields stay as they are; in Metadata, a nil value removes a key.
@@ -15,12 +16,19 @@ type Edit struct {
 	Metadata       catalog.Metadata
 	QualityColumn  *string
 	CategoryColumn *string
+
+	MergeGranularity *catalog.Granularity
 }
 
 // EditDataset applies an edit, as a commit.
 func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Request) (catalog.Commit, error) {
 	if e.Name != nil {
 		if err := CheckName(*e.Name); err != nil {
+			return catalog.Commit{}, err
+		}
+	}
+	if e.MergeGranularity != nil {
+		if err := checkGranularity(*e.MergeGranularity); err != nil {
 			return catalog.Commit{}, err
 		}
 	}
@@ -44,6 +52,7 @@ func (d *draft) tellEdit(before catalog.Properties) {
 		{"name", before.Name, after.Name}, {"description", before.Description, after.Description},
 		{"quality_column", before.QualityColumn, after.QualityColumn},
 		{"category_column", before.CategoryColumn, after.CategoryColumn},
+		{"merge_granularity", string(before.MergeGranularity), string(after.MergeGranularity)},
 	} {
 		if p.before != p.after {
 			d.setParam(p.name, p.after)
@@ -54,6 +63,14 @@ func (d *draft) tellEdit(before catalog.Properties) {
 	}
 }
 
+func checkGranularity(g catalog.Granularity) error {
+	if g == catalog.ByRow || g == catalog.ByColumn {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "invalid_field",
+		"merge_granularity: %q is neither column nor row.", fault.Clip(string(g))).With("field", "merge_granularity")
+}
+
 func (e Edit) apply(p *catalog.Properties) {
 	for field, value := range map[*string]*string{
 		&p.Name: e.Name, &p.Description: e.Description,
@@ -62,6 +79,9 @@ func (e Edit) apply(p *catalog.Properties) {
 		if value != nil {
 			*field = *value
 		}
+	}
+	if e.MergeGranularity != nil && *e.MergeGranularity != p.Granularity() {
+		p.MergeGranularity = *e.MergeGranularity
 	}
 	p.Metadata = maps.Clone(p.Metadata)
 	for k, v := range e.Metadata {

@@ -22,7 +22,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 		return Merged{}, err
 	}
 	defer w.end()
-	plan, err := s.planMerge(ctx, w.head.Dataset, m)
+	plan, err := s.planMerge(ctx, w.head, m)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -32,11 +32,14 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
-	p := player{merge: w, plan: plan, now: w.head, head: plan.head}
+	if err := w.checkTakenKeys(ctx, m.Resolve); err != nil {
+		return Merged{}, err
+	}
+	p := player{merge: w, request: m, plan: plan, now: w.head, head: plan.head}
 	if err := p.playAll(ctx, m); err != nil {
 		return Merged{}, err
 	}
-	out := Merged{Skipped: plan.skipped, Conflicts: p.conflicts}
+	out := Merged{Skipped: plan.skipped, Conflicts: p.conflicts, Decided: p.decided}
 	if m.DryRun {
 		out.Played = p.clean
 		return out, nil
@@ -112,6 +115,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.settle(); err != nil {
 		return err
 	}
+	p.decided += did.takes.decided
 	p.merge.played = append(p.merge.played, one.clone())
 	p.now = one.leaves()
 	return nil
@@ -149,6 +153,9 @@ func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 		w.commit.Removed += one.commit.Removed
 		w.commit.Modified += one.commit.Modified
 		out.Played = append(out.Played, one.commit)
+	}
+	if out.Decided > 0 {
+		w.setParam("decided", out.Decided)
 	}
 	if len(out.Conflicts) > 0 {
 		w.setParam("conflict", out.Conflicts[0].Action.Hash)

@@ -94,6 +94,12 @@ func (d *draft) playColumn(did action, id int, put *columnSet) error {
 	if end, ends := did.head.Schema.ByID(id); ends == have && reflect.DeepEqual(end, now) {
 		return nil // what the source did to it since has led to what is here
 	}
+	if theirs, decided := did.settleVariable(); decided && have {
+		if theirs {
+			put.set(did, after, is, id)
+		}
+		return nil
+	}
 	name := after.Name
 	if !is {
 		name = before.Name

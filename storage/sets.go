@@ -192,6 +192,7 @@ var fields = []struct {
 	{"metadata", func(p *catalog.Properties) any { return &p.Metadata }},
 	{"quality_column", func(p *catalog.Properties) any { return &p.QualityColumn }},
 	{"category_column", func(p *catalog.Properties) any { return &p.CategoryColumn }},
+	{"merge_granularity", func(p *catalog.Properties) any { return &p.MergeGranularity }},
 }
 
 func changedFields(a, b catalog.Properties) (out []string) {

@@ -55,6 +55,8 @@ type createDatasetIn struct {
 	CategoryColumn string           `json:"category_column"`
 	Description    string           `json:"description"`
 	Metadata       catalog.Metadata `json:"metadata"`
+
+	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"column: changes of different columns of one record both stand in a merge. row: they conflict."`
 }
 
 func (a *API) createDataset(c *fiber.Ctx) error {
@@ -71,7 +73,7 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.CreateDataset(ctx, storage.NewDataset{
 				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
-				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
+				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn, MergeGranularity: in.MergeGranularity,
 			}, r)
 		},
 	})
@@ -153,6 +155,8 @@ type editDatasetIn struct {
 	Metadata       catalog.Metadata `json:"metadata" description:"Merged into the metadata; null removes a key."`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
+
+	MergeGranularity *catalog.Granularity `json:"merge_granularity" enum:"row,column"`
 }
 
 func (a *API) editDataset(c *fiber.Ctx) error {
@@ -171,7 +175,7 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 			r.Message = in.Message
 			k, err := a.store.EditDataset(ctx, d.ID, storage.Edit{
 				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn,
-				CategoryColumn: in.CategoryColumn,
+				CategoryColumn: in.CategoryColumn, MergeGranularity: in.MergeGranularity,
 			}, r)
 			if err != nil {
 				return snapshot.State{}, err

@@ -32,20 +32,23 @@ type datasetView struct {
 	Metadata       catalog.Metadata `json:"metadata"`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
-	Head           int64            `json:"head" description:"The newest commit; 0 before the first."`
-	RecordsTotal   int64            `json:"records_total"`
-	CreatedAt      time.Time        `json:"created_at"`
-	ModifiedAt     time.Time        `json:"modified_at"`
-	DeletedAt      *time.Time       `json:"deleted_at"`
-	UpstreamID     *string          `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
-	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
+
+	MergeGranularity catalog.Granularity `json:"merge_granularity" enum:"row,column" description:"What both sides of a merge into the dataset must not have changed: the same record, or the same value."`
+
+	Head         int64      `json:"head" description:"The newest commit; 0 before the first."`
+	RecordsTotal int64      `json:"records_total"`
+	CreatedAt    time.Time  `json:"created_at"`
+	ModifiedAt   time.Time  `json:"modified_at"`
+	DeletedAt    *time.Time `json:"deleted_at"`
+	UpstreamID   *string    `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
+	ForkCommit   *int64     `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
 }
 
 func viewDataset(s snapshot.State) datasetView {
 	v := datasetView{
 		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
 		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
-		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt,
+		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt, MergeGranularity: s.Properties.Granularity(),
 	}
 	if s.Commit.ID > 0 {
 		v.ModifiedAt = s.Commit.CreatedAt

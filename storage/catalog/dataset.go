@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -49,7 +50,21 @@ type Properties struct {
 	Metadata       Metadata `json:"metadata"`
 	QualityColumn  string   `json:"quality_column,omitempty"`  // empty: quality_score, where there is one
 	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
+
+	MergeGranularity Granularity `json:"merge_granularity,omitempty"` // empty: row, as it was before there was another
 }
+
+// Granularity is what two sides of a merge must not both have changed.
+type Granularity string
+
+// The granularities.
+const (
+	ByRow    Granularity = "row"    // a record
+	ByColumn Granularity = "column" // a value: changes of different columns of one record both stand
+)
+
+// Granularity is how merges into the dataset treat records that both sides changed.
+func (p Properties) Granularity() Granularity { return cmp.Or(p.MergeGranularity, ByRow) }
 
 const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at, upstream_id, fork_commit, is_namesake`
 
