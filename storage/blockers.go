@@ -12,7 +12,7 @@ import (
 )
 
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
-func (s *Store) blockers(
+func (h *History) blockers(
 	ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy,
 ) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
@@ -21,8 +21,8 @@ func (s *Store) blockers(
 	}
 	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
 	var later []sets
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		undone, later, err = s.standing(tx, head.Dataset, commit)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		undone, later, err = h.standing(tx, head.Dataset, commit)
 		return err
 	})
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Store) blockers(
 	if len(later) == 0 {
 		return undone, false, answer, nil
 	}
-	found, err := s.overlaps(ctx, head, undone, later)
+	found, err := h.overlaps(ctx, head, undone, later)
 	if err != nil {
 		return undone, true, answer, err
 	}

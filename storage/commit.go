@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -52,15 +51,15 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		all, err := tx.Savepoints(w.commit.DatasetID)
 		if err == nil && len(all) == 0 {
-			w.bookmark(w.store.options.NewID(), 0, w.commit.ID, "initial import")
+			w.bookmark(w.store.newID(), 0, w.commit.ID, "initial import")
 		}
 		return err
 	})
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going away
-// changes nothing.
+// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going
+// away changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {
@@ -80,7 +79,7 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
 	told = result(w)
-	if w.answers, err = w.store.answerTo(ctx, w.request, told); err != nil {
+	if w.answers, err = answerTo(ctx, w.store.Requests, w.request, told); err != nil {
 		return none, err
 	}
 	if err := w.issue(); err != nil {
@@ -89,7 +88,7 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err := w.stand(ctx); err != nil {
 		return none, err
 	}
-	w.store.remember(w)
+	w.store.remember(&w.publication)
 	return told, nil
 }
 
@@ -141,25 +140,14 @@ func (w *work) settle() error {
 	return w.nameDocuments()
 }
 
-// moment is when a commit is made: after every commit before it, whatever the clock says.
-func (s *Store) moment(head *snapshot.Snapshot) time.Time {
-	now := s.now()
-	for _, earlier := range []time.Time{head.Commit.CreatedAt, head.Dataset.CreatedAt} {
-		if !now.After(earlier) {
-			now = earlier.Add(time.Microsecond)
-		}
-	}
-	return now
-}
-
 // remember keeps the new head, so that the next commit does not read it anew.
-func (s *Store) remember(w *work) {
-	for _, d := range w.drafts() {
-		s.files.add(d.opened)
+func (h *History) remember(p *publication) {
+	for _, d := range p.drafts() {
+		h.seen.add(d.opened)
 	}
-	head := w.leaves()
-	head.Dataset.Head, head.Dataset.Name = w.commit.ID, w.properties.Name
-	s.heads.put(head)
+	head := p.leaves()
+	head.Dataset.Head, head.Dataset.Name = p.commit.ID, p.properties.Name
+	h.heads.put(head)
 }
 
 // reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not

@@ -38,17 +38,13 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 		return snapshot.State{}, err
 	}
 	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+		if made.answers, err = answer(s.Requests, tx, r, made.state()); err != nil {
+			return err
+		}
 		if err := made.add(tx); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, made.state())
-		if err != nil {
-			return err
-		}
-		if err := a.record(tx); err != nil {
-			return err
-		}
-		return l.put(made.Dataset.ID, birthLabel, made.with(a))
+		return l.put(made.Dataset.ID, birthLabel, made)
 	})
 	if err != nil {
 		return snapshot.State{}, err
@@ -103,7 +99,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 		return nil, err
 	}
 	d := catalog.Dataset{
-		ID: cmp.Or(n.ID, s.options.NewID()), IsNamesake: namesake, FamilyID: s.options.NewID(),
+		ID: cmp.Or(n.ID, s.newID()), IsNamesake: namesake, FamilyID: s.newID(),
 		ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now(),
 	}
 	p := catalog.Properties{

@@ -19,24 +19,24 @@ type Delta struct {
 }
 
 // SinceForking is what was done on a fork and is not in its upstream (seed 001).
-func (s *Store) SinceForking(ctx context.Context, fork string) (Delta, error) {
-	return s.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
+func (h *History) SinceForking(ctx context.Context, fork string) (Delta, error) {
+	return h.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
 		return missing(tx, d.ID, upstream.ID)
 	})
 }
 
 // UpstreamDelta is what was done on the upstream and is not in the fork.
-func (s *Store) UpstreamDelta(ctx context.Context, fork string) (Delta, error) {
-	return s.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
+func (h *History) UpstreamDelta(ctx context.Context, fork string) (Delta, error) {
+	return h.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
 		return missing(tx, upstream.ID, d.ID)
 	})
 }
 
-func (s *Store) delta(
+func (h *History) delta(
 	ctx context.Context, fork string, actions func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error),
 ) (out Delta, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, fork)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, fork)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ type Edit struct {
 	Metadata       catalog.Metadata
 	QualityColumn  *string
 	CategoryColumn *string
+	Exclusion      *catalog.Exclusion // its condition with names; empty: none any more
 
 	MergeGranularity *catalog.Granularity
 }
@@ -38,6 +39,11 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 	}
 	defer w.end()
 	e.apply(&w.properties)
+	if e.Exclusion != nil {
+		if err := w.exclude(ctx, *e.Exclusion); err != nil {
+			return catalog.Commit{}, err
+		}
+	}
 	if reflect.DeepEqual(w.properties, w.head.Properties) {
 		return w.head.Commit, nil
 	}
@@ -60,6 +66,9 @@ func (d *draft) tellEdit(before catalog.Properties) {
 	}
 	if !reflect.DeepEqual(before.Metadata, after.Metadata) {
 		d.setParam("metadata", after.Metadata)
+	}
+	if !reflect.DeepEqual(before.Exclusion, after.Exclusion) {
+		d.setParam("exclusion", after.Exclusion)
 	}
 }
 

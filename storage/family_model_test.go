@@ -367,8 +367,8 @@ func alike(columns map[string]string, column, holds string) bool {
 	return ok && (h == holds || h == "" || holds == "")
 }
 
-// columnsWith are the columns of the target with those that an action brings: it adds them, or gives values in them. They
-// do not fit where the target has one of the name for other values.
+// columnsWith are the columns of the target with those that an action brings: it adds them, or gives values in them.
+// They do not fit where the target has one of the name for other values.
 func (p *replay) columnsWith(a *deed) (out map[string]string, fit bool) {
 	out, fit = maps.Clone(p.now.last().columns), true
 	if out == nil {

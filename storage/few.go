@@ -182,7 +182,7 @@ func (d *draft) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err 
 			}
 			values = append(values, value)
 		}
-		values = append(values, fmt.Sprintf("CAST(%d AS BIGINT)", row))
+		values = append(values, duck.Int(int64(row)))
 		if texts {
 			values = append(values, duck.Text(came.Column(len(in.offered)).ValueStr(row)))
 		}

@@ -21,7 +21,7 @@ type NewFork struct {
 }
 
 // NewID returns an id that no dataset has.
-func (s *Store) NewID() string { return s.options.NewID() }
+func (s *Store) NewID() string { return s.newID() }
 
 // Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
 // that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its
@@ -51,11 +51,11 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 }
 
 // forkPoint is the state of a dataset that a fork starts with, and a name for it that is free.
-func (s *Store) forkPoint(
+func (h *History) forkPoint(
 	ctx context.Context, upstream string, n NewFork,
 ) (from *snapshot.Snapshot, name string, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, upstream)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, upstream)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *Store) forkPoint(
 		if err != nil {
 			return err
 		}
-		if from, err = s.snapshot(tx, d, commit); err != nil {
+		if from, err = h.snapshot(tx, d, commit); err != nil {
 			return err
 		}
 		name, err = freeForkName(tx, d, cmp.Or(n.ProjectID, d.ProjectID))
@@ -116,19 +116,23 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}
-	w.hooks.first = append(w.hooks.first, func(tx catalog.Tx) error { return inherit(tx, head.Dataset) })
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)
-	w.bookmark(w.store.options.NewID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
+	w.bookmark(w.store.newID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		w.family, err = w.store.family(tx, from.Dataset.FamilyID)
+		w.family, err = w.store.families.of(tx, from.Dataset.FamilyID)
 		return err
 	})
 }
 
 // inherit gives a fork the history of its upstream up to the fork commit.
 func inherit(tx catalog.Tx, fork catalog.Dataset) error {
+	if fork.ForkCommit != 0 {
+		if _, err := tx.Commit(fork.UpstreamID, fork.ForkCommit); err != nil {
+			return err
+		}
+	}
 	if err := tx.Inherit(fork); err != nil {
 		return err
 	}
@@ -164,9 +168,9 @@ func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
 }
 
 // Forks lists the forks of a dataset that are not deleted, as of their heads, in the order they were made.
-func (s *Store) Forks(ctx context.Context, upstream string) (list []snapshot.State, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, upstream)
+func (h *History) Forks(ctx context.Context, upstream string) (list []snapshot.State, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, upstream)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,7 @@ package storage
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"reflect"
 	"slices"
 
@@ -45,7 +45,7 @@ func (d *draft) aliases(did action) map[int]int {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
-		c.Derivation = schema.Renumbered(c.Derivation, out)
+		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
 		if _, theirs := did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, did.explicit) {
 			out[c.ID] = own.ID
 		}
@@ -119,9 +119,9 @@ func widenedOnly(before, now schema.Column) bool {
 func (w *work) playDerivations(ctx context.Context) error {
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
-	if e := Explain(err); err != nil && (e.Kind == fault.Invalid || e.Kind == fault.Conflict) {
-		name, _ := e.Fields["variable"].(string)
-		return onVariable(name, "%s", e.Detail)
+	var u *underived
+	if kind := fault.KindOf(err); errors.As(err, &u) && (kind == fault.Invalid || kind == fault.Conflict) {
+		return onVariable(u.column.Name, "%s", Explain(err).Detail)
 	}
 	return err
 }
@@ -222,7 +222,8 @@ func (w *work) settleNames(did action) error {
 func (w *work) leavesIdle(did action, c schema.Column) bool {
 	before, was := did.before.Schema.ByID(c.ID)
 	_, is := did.after.Schema.ByID(c.ID)
-	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 || !w.canLink(did) {
+	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 ||
+		!w.canLink(did) {
 		return false
 	}
 	linked := w.clone()
@@ -261,8 +262,8 @@ func anotherVariable(c, other schema.Column) error {
 		other.Name, other.Type, c.Type)
 }
 
-// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action, which
-// was not played, had added, and types that take those values.
+// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action,
+// which was not played, had added, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
 	lacking, err := w.lacking(ctx, did, f)
 	if err != nil {
@@ -277,8 +278,11 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 			now.Type = typ
 		}
 		var values, fit int64
-		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.ReadFiles([]*catalog.File{f})), &values, &fit); err != nil {
+		query := duck.Fill(countFitting, duck.Parts{
+			"becomes": becomes(c.Type, now.Type), "column": duck.Ident(c.Name),
+			"file": did.after.ReadFiles([]*catalog.File{f}),
+		})
+		if err := w.conn.Row(ctx, query, &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {
@@ -294,6 +298,9 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 	}
 	return nil
 }
+
+// countFitting is the SQL of how many values a column has in a file, and how many of them are of another type too.
+const countFitting = `SELECT count(v), count(v) FILTER ({becomes}) FROM (SELECT {column} AS v FROM {file})`
 
 // schemaOf is the schema that one of the action's files was written with.
 func (did *action) schemaOf(f *catalog.File) schema.Schema {
@@ -326,7 +333,8 @@ func (w *work) checkWidened(ctx context.Context) error {
 	err := w.checkStored(ctx, widened)
 	if old, ok := mismatchOf(err); ok {
 		c, _ := w.schema.ByID(old.ID)
-		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.", c.Name, c.Type)
+		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.",
+			c.Name, c.Type)
 	}
 	return err
 }

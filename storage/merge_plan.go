@@ -23,10 +23,10 @@ type mergePlan struct {
 }
 
 // planMerge chooses the actions.
-func (s *Store) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merge) (plan mergePlan, err error) {
+func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merge) (plan mergePlan, err error) {
 	target := onto.Dataset
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		if plan.source, err = s.dataset(tx, m.Source); err != nil {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if plan.source, err = activeDataset(tx, m.Source); err != nil {
 			return err
 		}
 		if plan.source.ID == target.ID {
@@ -44,7 +44,7 @@ func (s *Store) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merge)
 		if err := m.checkTakes(tx, plan.source, onto.Schema); err != nil {
 			return err
 		}
-		if plan.head, err = s.snapshot(tx, plan.source, plan.source.Head); err != nil {
+		if plan.head, err = h.snapshot(tx, plan.source, plan.source.Head); err != nil {
 			return err
 		}
 		all, err := missing(tx, plan.source.ID, target.ID)

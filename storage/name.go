@@ -26,9 +26,11 @@ func nameTaken(err error, name string) error {
 	return err
 }
 
+// ErrNameTaken is the refusal of a name that another dataset of the project has.
+var ErrNameTaken = fault.New(fault.Exists, "name_taken")
+
 func taken(name string) error {
-	return fault.Errorf(fault.Exists, "name_taken",
-		"There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
+	return ErrNameTaken.Sayf("There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
 }
 
 // CheckName refuses names of datasets that could not be written in a path, a ref or a query.

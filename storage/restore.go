@@ -54,8 +54,8 @@ func (s *Store) restore(
 }
 
 // Verify reads every file of a snapshot and compares it with its checksum.
-func (s *Store) Verify(ctx context.Context, snap *snapshot.Snapshot) error {
-	err := s.readWhole(ctx, snap.Files())
+func (fs *Files) Verify(ctx context.Context, snap *snapshot.Snapshot) error {
+	err := fs.readWhole(ctx, snap.Files())
 	var e *fault.Error
 	if !errors.As(err, &e) || e.Kind != fault.Corrupt {
 		return err

@@ -15,8 +15,8 @@ import (
 
 // Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them,
 // as long as it stands.
-func (s *Store) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
+func (h *History) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
 	return list, err
 }
 
@@ -67,13 +67,15 @@ func savepoint(
 }
 
 // FindSavepoint returns a savepoint of a dataset by its id or its name (master__000003).
-func (s *Store) FindSavepoint(ctx context.Context, dataset, ref string) (p catalog.Savepoint, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+func (h *History) FindSavepoint(ctx context.Context, dataset, ref string) (p catalog.Savepoint, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err != nil {
 			return err
 		}
-		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool { return p.ID == ref || SavepointName(p.Number) == ref }, ref)
+		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool {
+			return p.ID == ref || SavepointName(p.Number) == ref
+		}, ref)
 		return err
 	})
 	return p, err
@@ -113,7 +115,7 @@ func (s *Store) CreateSavepoint(
 		if out, written, err = s.bookmarkHead(tx, head, n, r.User); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, out)
+		a, err := answer(s.Requests, tx, r, out)
 		if err != nil {
 			return err
 		}
@@ -144,12 +146,12 @@ func (s *Store) bookmarkHead(
 }
 
 // unchangedSince returns the last savepoint, if the head is the state that it bookmarked.
-func (s *Store) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last catalog.Savepoint, err error) {
+func (h *History) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last catalog.Savepoint, err error) {
 	list, err := savepoints(tx, head.Dataset.ID)
 	if err != nil || len(list) == 0 {
 		return last, err
 	}
-	then, err := s.snapshot(tx, head.Dataset, list[0].CommitID)
+	then, err := h.snapshot(tx, head.Dataset, list[0].CommitID)
 	if err != nil || !sameState(then, head) {
 		return last, err
 	}
@@ -172,7 +174,7 @@ func (s *Store) addSavepoint(
 	}
 	now := s.now()
 	p = catalog.Savepoint{
-		ID: s.options.NewID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user,
+		ID: s.newID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	return p, tx.AddSavepoint(p)
@@ -217,7 +219,8 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	})
 }
 
-// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment more.
+// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
+// more.
 func (s *Store) isBusy(dataset string) bool {
 	for range 20 {
 		if !s.catalog.IsLocked(dataset) {

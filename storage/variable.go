@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 
@@ -14,16 +15,24 @@ import (
 // schema: it goes by field id, so that no file is written anew, every earlier state reads with the schema it had, and a
 // rollback undoes it.
 
+// variableWork is a commit that changes variables, while it is made.
+type variableWork struct{ *work }
+
+func (s *Store) beginVariable(ctx context.Context, dataset string, r Request) (variableWork, error) {
+	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	return variableWork{w}, err
+}
+
 // CreateVariable adds a column, as a commit. It never takes over the id, nor the values, of one that was there before.
 func (s *Store) CreateVariable(
 	ctx context.Context, dataset string, n NewVariable, r Request,
 ) (catalog.Commit, schema.Column, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	w, err := s.beginVariable(ctx, dataset, r)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	defer w.end()
-	if err := w.checkVariableName(n.Name, 0); err != nil {
+	if err := w.checkName(n.Name, 0); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	if err := checkCategories(n.Categories); err != nil {
@@ -33,7 +42,11 @@ func (s *Store) CreateVariable(
 		ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories,
 		Type: schema.Of(schema.Null),
 	}
+	if c, err = titled(c, n.Title); err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
 	if n.Derivation != "" {
+		c.Expression = n.Expression
 		err = w.createDerived(ctx, c, n)
 	} else {
 		err = w.createStored(ctx, c, n)
@@ -44,29 +57,31 @@ func (s *Store) CreateVariable(
 	if len(n.Values) > 0 && len(n.Values) <= shownValues {
 		w.setParam("values", n.Values)
 	}
-	return w.publishVariable(ctx, "Variable.create", c.ID)
+	return w.publish(ctx, "Variable.create", c.ID)
 }
 
 // shownValues is up to how many values the log of a variable's creation has.
 const shownValues = 100
 
-// publishVariable makes the commit stand, with what it did to a variable that is there.
-func (w *work) publishVariable(ctx context.Context, key string, id int) (catalog.Commit, schema.Column, error) {
+// publish makes the commit stand, with what it did to a variable that is there.
+func (w variableWork) publish(ctx context.Context, key string, id int) (catalog.Commit, schema.Column, error) {
 	if err := w.deriveTypes(ctx); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	c, _ := w.schema.ByID(id)
-	w.tellVariable(key, w.schema, c)
-	commit, err := publish(ctx, w, asCommit)
+	w.tell(key, w.schema, c)
+	commit, err := publish(ctx, w.work, asCommit)
 	return commit, c, err
 }
 
 // VariableEdit is a change of a variable. Nil fields stay as they are.
 type VariableEdit struct {
 	Name        *string
+	Title       *string // empty: none any more
 	Description *string
 	Type        *string
 	Derivation  *string // of a derived variable
+	Expression  string  // that the derivation was made of, if it was
 	Categories  *[]schema.Category
 }
 
@@ -75,7 +90,7 @@ type VariableEdit struct {
 func (s *Store) EditVariable(
 	ctx context.Context, dataset string, variable int, e VariableEdit, r Request,
 ) (catalog.Commit, schema.Column, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	w, err := s.beginVariable(ctx, dataset, r)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
@@ -84,7 +99,7 @@ func (s *Store) EditVariable(
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
-	if err := w.editVariable(ctx, before, e); err != nil {
+	if err := w.edit(ctx, before, e); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
@@ -92,16 +107,20 @@ func (s *Store) EditVariable(
 	}
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	after, _ := w.schema.ByID(variable)
-	return w.publishVariable(ctx, editKey(before, after), variable)
+	return w.publish(ctx, editKey(before, after), variable)
 }
 
-// editVariable makes each change that is asked for, one after the other.
-func (w *work) editVariable(ctx context.Context, c schema.Column, e VariableEdit) error {
+// edit makes each change that is asked for, one after the other.
+func (w variableWork) edit(ctx context.Context, c schema.Column, e VariableEdit) error {
 	if e.Name != nil {
-		if err := w.checkVariableName(*e.Name, c.ID); err != nil {
+		if err := w.checkName(*e.Name, c.ID); err != nil {
 			return err
 		}
 		c.Name = *e.Name
+	}
+	c, err := titled(c, *cmp.Or(e.Title, &c.Title))
+	if err != nil {
+		return err
 	}
 	if e.Description != nil {
 		c.Description = *e.Description
@@ -118,6 +137,7 @@ func (w *work) editVariable(ctx context.Context, c schema.Column, e VariableEdit
 	w.schema = w.schema.With(c)
 	switch {
 	case e.Derivation != nil:
+		c.Expression = e.Expression
 		return w.rederive(ctx, c, *e.Derivation, e.Type)
 	case e.Type != nil:
 		return w.retype(ctx, c, *e.Type)
@@ -129,7 +149,7 @@ func (w *work) editVariable(ctx context.Context, c schema.Column, e VariableEdit
 func editKey(before, after schema.Column) string {
 	keys := []string{}
 	for key, changed := range map[string]bool{
-		"Variable.rename":   before.Name != after.Name,
+		"Variable.rename":   before.Name != after.Name || before.Title != after.Title,
 		"Variable.describe": before.Description != after.Description,
 		"Variable.retype":   !before.Derived() && !before.Type.Equal(after.Type),
 		"Variable.derive":   before.Derivation != after.Derivation,
@@ -147,7 +167,7 @@ func editKey(before, after schema.Column) string {
 
 // DropVariable takes a column away, as a commit. Its values stay in the files.
 func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, r Request) (catalog.Commit, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	w, err := s.beginVariable(ctx, dataset, r)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
@@ -166,7 +186,10 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
 	}
+	if err := w.notExcluding(c); err != nil {
+		return catalog.Commit{}, err
+	}
 	w.schema = w.schema.Drop(c.ID)
-	w.tellVariable("Variable.drop", w.head.Schema, c)
-	return publish(ctx, w, asCommit)
+	w.tell("Variable.drop", w.head.Schema, c)
+	return publish(ctx, w.work, asCommit)
 }

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/json"
+	"strings"
 
 	"rowback/storage/fault"
 	"rowback/storage/schema"
@@ -10,9 +11,11 @@ import (
 // NewVariable is what a variable is created with.
 type NewVariable struct {
 	Name        string
+	Title       string // empty: the name
 	Description string
 	Type        string            // as DuckDB writes it; empty: found from the values or the derivation
 	Derivation  string            // SQL over other columns, by name
+	Expression  string            // that the SQL was made of, if it was (schema.Column)
 	Categories  []schema.Category // with Type VARCHAR
 	Values      []json.RawMessage // one a record, in the order of the key; nil: all null
 }
@@ -22,40 +25,57 @@ type definition struct {
 	ID          int               `json:"id"`
 	Name        string            `json:"name"`
 	Alias       string            `json:"alias"`
+	Title       string            `json:"title,omitempty"`
 	Type        string            `json:"type"`
 	Description string            `json:"description,omitempty"`
 	Derivation  string            `json:"derivation,omitempty"`
 	Categories  []schema.Category `json:"categories,omitempty"`
 }
 
-// tellVariable records what the commit did to a variable of s.
-func (d *draft) tellVariable(key string, s schema.Schema, c schema.Column) {
-	d.setParam("key", key)
-	d.setParam("variable", c.ID)
-	d.setParam("definition", definition{
-		ID: c.ID, Name: c.Name, Alias: c.Name, Type: c.Type.String(), Description: c.Description,
+// tell records what the commit did to a variable of s.
+func (w variableWork) tell(key string, s schema.Schema, c schema.Column) {
+	w.setParam("key", key)
+	w.setParam("variable", c.ID)
+	w.setParam("definition", definition{
+		ID: c.ID, Name: c.Name, Alias: c.Name, Title: c.Title, Type: c.Type.String(), Description: c.Description,
 		Derivation: s.DerivationText(c), Categories: c.Categories,
 	})
 }
 
 // variable finds one that can be changed.
-func (d *draft) variable(id int) (schema.Column, error) {
-	c, ok := d.schema.ByID(id)
+func (w variableWork) variable(id int) (schema.Column, error) {
+	c, ok := w.schema.ByID(id)
 	if !ok || id == schema.RowID {
 		return c, fault.Errorf(fault.NotFound, "variable_not_found",
-			"Variable %d not found in dataset '%s'", id, d.head.Dataset.Name)
+			"Variable %d not found in dataset '%s'", id, w.head.Dataset.Name)
 	}
 	return c, nil
 }
 
-// checkVariableName refuses a name that no column can have, or that another one has.
-func (d *draft) checkVariableName(name string, id int) error {
+// maxTitle is how long a variable's title may be, bytes.
+const maxTitle = 1000
+
+// titled returns a variable with a title. Its own name, and an empty one, leave it without.
+func titled(c schema.Column, title string) (schema.Column, error) {
+	if len(title) > maxTitle || strings.ContainsFunc(title, isControl) || title != "" && strings.TrimSpace(title) == "" {
+		return c, fault.Errorf(fault.Invalid, "invalid_title",
+			"A variable's title has up to %d bytes, no control characters, and is not all spaces; %q is not one.",
+			maxTitle, fault.Clip(title))
+	}
+	if c.Title = title; title == c.Name {
+		c.Title = ""
+	}
+	return c, nil
+}
+
+// checkName refuses a name that no column can have, or that another one has.
+func (w variableWork) checkName(name string, id int) error {
 	if err := CheckColumnName(name); err != nil {
 		return err
 	}
-	if c, taken := d.schema.ByName(name); taken && c.ID != id {
+	if c, taken := w.schema.ByName(name); taken && c.ID != id {
 		return fault.Errorf(fault.Exists, "variable_exists",
-			"There is a variable %q in dataset '%s' already. Choose another name.", c.Name, d.head.Dataset.Name).
+			"There is a variable %q in dataset '%s' already. Choose another name.", c.Name, w.head.Dataset.Name).
 			With("variable", c.Name)
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 )
 
 // createDerived adds a derived column.
-func (w *work) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
+func (w variableWork) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
 	if n.Values != nil {
 		return fault.Errorf(fault.Invalid, "derived_variable",
 			"Variable %q has a derivation, which gives it its values: send one or the other.", c.Name)
@@ -24,7 +24,7 @@ func (w *work) createDerived(ctx context.Context, c schema.Column, n NewVariable
 }
 
 // rederive gives a column a derivation. It keeps the type that it has, or gets the one that is declared with it.
-func (w *work) rederive(ctx context.Context, c schema.Column, written string, declared *string) error {
+func (w variableWork) rederive(ctx context.Context, c schema.Column, written string, declared *string) error {
 	if was, ok := w.head.Schema.ByID(c.ID); ok && !was.Derived() {
 		return fault.Errorf(fault.Invalid, "stored_variable",
 			"Variable %q has values of its own and can't be derived. Create another one.", c.Name)
@@ -75,10 +75,10 @@ func (d *draft) makeRoom(archive schema.Schema) {
 }
 
 // describeAs gives the columns what an archive says of them beside their values. Derivations are read as any client's.
-func (w *work) describeAs(ctx context.Context, archive schema.Schema) error {
+func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) error {
 	for _, kept := range slices.Concat(append([][]schema.Column{archive.Stored()}, archive.Layers()...)...) {
 		c, ok := w.schema.ByName(kept.Name)
-		c.Description, c.Categories = kept.Description, kept.Categories
+		c.Title, c.Description, c.Categories = kept.Title, kept.Description, kept.Categories
 		switch {
 		case !kept.Derived() && ok:
 			w.schema = w.schema.With(c)
@@ -86,16 +86,28 @@ func (w *work) describeAs(ctx context.Context, archive schema.Schema) error {
 			if !ok {
 				c.ID, c.Name = w.family.nextField(), kept.Name
 			}
-			if err := w.checkVariableName(c.Name, c.ID); err != nil {
+			if err := w.checkName(c.Name, c.ID); err != nil {
 				return err
 			}
 			c.Type = schema.Of(schema.Null) // it is what the derivation gives
+			c.Expression = schema.Renumbered(kept.Expression, sameNames(archive, w.schema))
 			if err := w.rederive(ctx, c, archive.DerivationText(kept), nil); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// sameNames finds the columns of an archive among those of a dataset, by name.
+func sameNames(archive, own schema.Schema) map[int]int {
+	out := map[int]int{}
+	for _, kept := range archive.Columns {
+		if c, ok := own.ByName(kept.Name); ok {
+			out[kept.ID] = c.ID
+		}
+	}
+	return out
 }
 
 // areNames says of columns that they are something.

@@ -46,7 +46,7 @@ func declaredType(ctx context.Context, conn *duck.Conn, written string) (schema.
 
 // retype gives a column another type. The files stay as they are and are cast where they are read, so every value that
 // is stored must be one of the new type, whole: nothing is rounded or cut.
-func (w *work) retype(ctx context.Context, c schema.Column, written string) error {
+func (w variableWork) retype(ctx context.Context, c schema.Column, written string) error {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (w *work) retype(ctx context.Context, c schema.Column, written string) erro
 }
 
 // checkRetype looks for a stored value that has no place in the new type.
-func (w *work) checkRetype(ctx context.Context, before, after schema.Column) error {
+func (w variableWork) checkRetype(ctx context.Context, before, after schema.Column) error {
 	if after.Type.Holds(before.Type) {
 		return nil
 	}
@@ -112,7 +112,7 @@ const (
 
 // checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is
 // JSON.
-func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
+func (w variableWork) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
 	if !gate.Checked(after.Type) {
 		return nil
 	}

@@ -25,7 +25,6 @@ type work struct {
 type held struct {
 	store      *Store
 	request    Request
-	hooks      hooks
 	family     *family
 	batch      *blob.Batch
 	conn       *duck.Conn
@@ -77,7 +76,6 @@ func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.
 		return nil, err
 	}
 	w := &work{held: &held{store: s, request: r, family: newFamily(0, int64(len(b.Schema.Columns)))}}
-	w.hooks.first = append(w.hooks.first, b.add)
 	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
 	if err := w.number(ctx, mode); err != nil {
 		w.end()
@@ -100,7 +98,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	}
 	w.commit = catalog.Commit{
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
-		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
+		Hash: s.newID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
 	folder := w.key()
 	if r.Preview != nil { // the commit that gets this id has other files under that key
@@ -111,14 +109,14 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 }
 
 func (w *work) readHead(tx catalog.Tx, dataset string) error {
-	d, err := w.store.dataset(tx, dataset)
+	d, err := activeDataset(tx, dataset)
 	if err != nil {
 		return err
 	}
 	if w.head, err = w.store.snapshot(tx, d, d.Head); err != nil {
 		return err
 	}
-	w.family, err = w.store.family(tx, d.FamilyID)
+	w.family, err = w.store.families.of(tx, d.FamilyID)
 	return err
 }
 

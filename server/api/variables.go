@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,7 +22,8 @@ import (
 // variableView is a column, with what users have declared about it.
 type variableView struct {
 	ID          int               `json:"id" description:"The Parquet field id."`
-	Name        string            `json:"name"`
+	Name        string            `json:"name" description:"The column's name, in files and in SQL; Crunch clients call it the alias."`
+	Title       string            `json:"title" description:"The name to show to people; the column's name if none was given."`
 	Type        string            `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
 	Description string            `json:"description"`
 	Derivation  *string           `json:"derivation" description:"The SQL over other columns that computes it; null if its values are stored."`
@@ -29,9 +31,10 @@ type variableView struct {
 	Key         bool              `json:"key"`
 }
 
+// viewVariable returns a column as clients see it.
 func viewVariable(s schema.Schema, c schema.Column) variableView {
 	v := variableView{
-		ID: c.ID, Name: c.Name, Type: c.Type.String(), Description: c.Description, Categories: c.Categories,
+		ID: c.ID, Name: c.Name, Title: c.Label(), Type: c.Type.String(), Description: c.Description, Categories: c.Categories,
 		Key: s.IsKey(c.ID),
 	}
 	if text := s.DerivationText(c); text != "" {
@@ -49,6 +52,7 @@ type variableList struct {
 	Variables []variableView `json:"variables"`
 }
 
+// listVariables lists the variables at a ref, without _id and _commit.
 func (a *API) listVariables(c *fiber.Ctx) error {
 	var in refIn
 	s, err := a.stateAt(c, &in)
@@ -62,6 +66,7 @@ func (a *API) listVariables(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// oneVariableIn identifies a variable at the head.
 type oneVariableIn struct {
 	datasetIn
 	Variable string `path:"variable" required:"true" description:"Field id, or name." json:"-"`
@@ -105,10 +110,12 @@ func (a *API) getVariable(c *fiber.Ctx) error {
 // maxValues is the largest body of a new variable, in bytes. It may have a value for each record.
 const maxValues = 256 << 20
 
+// createVariableIn is the request to add a variable.
 type createVariableIn struct {
 	datasetIn
 	headerIn
 	Name        string            `json:"name" required:"true" minLength:"1"`
+	Title       string            `json:"title" description:"To show in place of the name."`
 	Type        string            `json:"type" description:"In DuckDB's notation; by default found from the values or the derivation."`
 	Description string            `json:"description"`
 	Derivation  string            `json:"derivation" description:"SQL over other columns, by name, that computes the values."`
@@ -123,6 +130,7 @@ type variableCommit struct {
 	Commit *commitView `json:"commit" description:"null if nothing changed."`
 }
 
+// createVariable adds a variable, as a commit: with a value for each record, with a derivation, or empty.
 func (a *API) createVariable(c *fiber.Ctx) error {
 	if _, err := a.host.ReadBody(c, maxValues); err != nil {
 		return err
@@ -140,8 +148,8 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
-				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
-				Values: in.Values,
+				Name: in.Name, Title: in.Title, Type: in.Type, Description: in.Description, Derivation: in.Derivation,
+				Categories: in.Categories, Values: in.Values,
 			}, r)
 			return k, err
 		},
@@ -157,6 +165,7 @@ func tellVariable(k catalog.Commit) (calls.Answer, error) {
 		return calls.Answer{}, err
 	}
 	v, commit := params.Definition, viewCommit(k)
+	v.Title = cmp.Or(v.Title, v.Name)
 	if v.Categories == nil {
 		v.Categories = []schema.Category{}
 	}
@@ -164,17 +173,20 @@ func tellVariable(k catalog.Commit) (calls.Answer, error) {
 		variableCommit{v, &commit})
 }
 
+// editVariableIn is the request to change a variable. Fields that are left out keep their values.
 type editVariableIn struct {
 	oneVariableIn
 	headIn
 	Message     string             `query:"message" json:"-"`
 	Name        *string            `json:"name"`
+	Title       *string            `json:"title" description:"Empty: the name is shown again."`
 	Type        *string            `json:"type"`
 	Description *string            `json:"description"`
 	Derivation  *string            `json:"derivation"`
 	Categories  *[]schema.Category `json:"categories"`
 }
 
+// editVariable changes a variable, as a commit. No file is rewritten: values are cast when they are read.
 func (a *API) editVariable(c *fiber.Ctx) error {
 	var in editVariableIn
 	if err := a.bind(c, &in); err != nil {
@@ -189,7 +201,8 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
-				Name: in.Name, Type: in.Type, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+				Name: in.Name, Title: in.Title, Type: in.Type, Description: in.Description, Derivation: in.Derivation,
+				Categories: in.Categories,
 			}, r)
 			if err != nil {
 				return snapshot.State{}, err
@@ -199,7 +212,8 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 		tell: func(now snapshot.State) (calls.Answer, error) {
 			changed, _ := now.Schema.ByID(found.ID)
 			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
-			if commit := viewCommit(now.Commit); now.Commit.ID > s.Commit.ID { // otherwise nothing changed, and k is the earlier head
+			// Otherwise nothing changed, and the commit is the earlier head.
+			if commit := viewCommit(now.Commit); now.Commit.ID > s.Commit.ID {
 				v.Commit = &commit
 			}
 			return say(http.StatusOK, "", v)
@@ -207,12 +221,14 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 	})
 }
 
+// deleteVariableIn is the request to drop a variable.
 type deleteVariableIn struct {
 	oneVariableIn
 	headIn
 	Message string `query:"message" json:"-"`
 }
 
+// deleteVariable drops a variable, as a commit, which can be rolled back. Its values stay in the files.
 func (a *API) deleteVariable(c *fiber.Ctx) error {
 	var in deleteVariableIn
 	if err := a.bind(c, &in); err != nil {

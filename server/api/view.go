@@ -16,8 +16,10 @@ import (
 // commitView is a commit as clients see it.
 type commitView = view.Commit
 
+// viewCommit returns a commit as clients see it.
 func viewCommit(c catalog.Commit) commitView { return view.Of(c) }
 
+// tellCommit makes the answer of a new commit.
 func tellCommit(c catalog.Commit) (calls.Answer, error) {
 	return say(201, fmt.Sprintf("/api/v1/datasets/%s/commits/%d", c.DatasetID, c.ID), viewCommit(c))
 }
@@ -35,6 +37,7 @@ type datasetView struct {
 
 	MergeGranularity catalog.Granularity `json:"merge_granularity" enum:"row,column" description:"What both sides of a merge into the dataset must not have changed: the same record, or the same value."`
 
+	Exclusion    string     `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
 	Head         int64      `json:"head" description:"The newest commit; 0 before the first."`
 	RecordsTotal int64      `json:"records_total"`
 	CreatedAt    time.Time  `json:"created_at"`
@@ -44,6 +47,7 @@ type datasetView struct {
 	ForkCommit   *int64     `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
 }
 
+// viewDataset returns a dataset as clients see it. Its times are those of its creation and of its newest commit.
 func viewDataset(s snapshot.State) datasetView {
 	v := datasetView{
 		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
@@ -55,6 +59,9 @@ func viewDataset(s snapshot.State) datasetView {
 	}
 	if !s.Dataset.DeletedAt.IsZero() {
 		v.DeletedAt = &s.Dataset.DeletedAt
+	}
+	if e := s.Properties.Exclusion; e != nil {
+		v.Exclusion = s.Schema.WithNames(e.Condition)
 	}
 	if s.Dataset.IsFork() {
 		v.UpstreamID, v.ForkCommit = &s.Dataset.UpstreamID, &s.Dataset.ForkCommit
@@ -81,17 +88,20 @@ type schemaView struct {
 	Columns []columnView `json:"columns"`
 }
 
+// columnView is a column as clients see it.
 type columnView struct {
 	Name string `json:"name"`
 	Type string `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
 	Key  bool   `json:"key"`
 	ID   int    `json:"id" description:"The Parquet field id."`
 
+	Title       string            `json:"title,omitempty" description:"What people see in place of the name."`
 	Description string            `json:"description,omitempty"`
 	Derivation  string            `json:"derivation,omitempty" description:"SQL over other columns that computes it when it is read."`
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
 }
 
+// viewSchema returns the columns of a state, with _id first if the server assigns it.
 func viewSchema(ref string, s snapshot.State) schemaView {
 	v := schemaView{Ref: ref, Commit: s.Commit.ID, Key: viewDataset(s).Key, Columns: []columnView{}}
 	columns := s.Schema.Columns
@@ -101,7 +111,7 @@ func viewSchema(ref string, s snapshot.State) schemaView {
 	for _, c := range columns {
 		v.Columns = append(v.Columns, columnView{
 			Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID,
-			Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
+			Title: c.Title, Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
 		})
 	}
 	return v
@@ -117,6 +127,7 @@ type progress struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// progressView returns a job as clients see it. The answer of finished work has its own status and location.
 func progressView(j catalog.Job) progress {
 	p := progress{ID: j.ID, Progress: j.Progress, Message: j.Message, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}
 	var told Answer

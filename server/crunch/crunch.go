@@ -23,7 +23,6 @@ import (
 // Options configure the face.
 type Options struct {
 	SyncTimeout time.Duration // how long a request waits for its work before it is answered with 202
-	MaxUpload   int64         // bytes of one uploaded file
 	Log         *slog.Logger  // nil: nowhere
 }
 
@@ -42,7 +41,7 @@ func New(store *storage.Store, h *host.Host, o Options) *Face {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &Face{store: store, host: h, options: o, sources: newSources()}
-	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Fail: f.failure}
+	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: f.problem}
 	return f
 }
 
@@ -112,6 +111,8 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset, f.deleteDataset},
 		{"GET", dataset + "/summary", f.getSummary},
 		{"GET", dataset + "/table", f.getTable},
+		{"GET", dataset + "/exclusion", f.getExclusion},
+		{"PATCH", dataset + "/exclusion", f.editExclusion},
 
 		{"GET", dataset + "/actions", f.listActions},
 		{"POST", dataset + "/actions", f.merge},
@@ -136,6 +137,8 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset + "/variables/:variable", f.deleteVariable},
 		{"GET", dataset + "/variables/:variable/values", f.getValues},
 		{"GET", dataset + "/variables/:variable/summary", f.getVariableSummary},
+		{"GET", dataset + "/variables/:variable/cast", f.askCast},
+		{"POST", dataset + "/variables/:variable/cast", f.cast},
 		{"GET", dataset + "/folders", f.getFolders},
 		{"GET", dataset + "/folders/public", f.getPublicFolder},
 

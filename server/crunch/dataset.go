@@ -96,6 +96,7 @@ func (f *Face) datasetsByName(c *fiber.Ctx) error {
 	return f.showDatasets(c, func(s snapshot.State) bool { return s.Properties.Name == name })
 }
 
+// showDatasets shows a catalog of the datasets that wanted selects.
 func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) error {
 	ctx := c.UserContext()
 	states, err := f.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
@@ -131,7 +132,10 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 		if v.Value.Name == "" && v.Value.Alias == "" {
 			v.Value.Alias = v.Name
 		}
-		n, err := v.Value.wanted()
+		if given := v.Value.given(); given != nil && given[0] == '{' {
+			return nil, invalid("metadata", "a variable with an expression is created once the dataset exists")
+		}
+		n, err := v.Value.wanted(snapshot.State{})
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +163,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			return f.makeDataset(ctx, r.Receipt.Job, in, variables, r)
+			return f.makeDataset(ctx, r.Job(), in, variables, r)
 		},
 	})
 	if err != nil {
@@ -237,12 +241,13 @@ func (f *Face) getDataset(c *fiber.Ctx) error {
 			"actions": at + "actions/", "savepoints": at + "savepoints/", "forks": at + "forks/",
 			"variables": at + "variables/", "batches": at + "batches/", "folders": at + "folders/",
 		},
-		Fragments: links{"table": at + "table/"},
+		Fragments: links{"table": at + "table/", "exclusion": at + "exclusion/"},
 		Views:     links{"summary": at + "summary/"},
 		URLs:      links{"user_url": userURL(c, f.user(c)), "owner_url": body.Owner, "editor_url": body.CurrentEditor},
 	})
 }
 
+// editDataset changes properties of a dataset, as a commit. Unknown fields are ignored: the clients send them.
 func (f *Face) editDataset(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -267,6 +272,7 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// deleteDataset marks a dataset as deleted.
 func (f *Face) deleteDataset(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -283,14 +289,18 @@ func (f *Face) deleteDataset(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-// getSummary shows the number of records.
+// getSummary shows the number of records that clients see.
 func (f *Face) getSummary(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
 	}
-	rows := map[string]int64{"total": s.Total(), "filtered": s.Total()}
+	seen, err := f.count(ctx, s)
+	if err != nil {
+		return err
+	}
+	rows := map[string]int64{"total": seen, "filtered": seen}
 	return showView(c, map[string]any{
 		"unweighted": rows, "weighted": rows, "variables": len(s.Schema.Columns), "columns": len(s.Schema.Columns),
 	})

@@ -23,6 +23,7 @@ const maxCells = 4_000_000
 // page selects records, in key order.
 type page struct{ limit, offset int64 }
 
+// pageOf reads the page from the parameters offset and limit.
 func pageOf(c *fiber.Ctx) (p page, err error) {
 	if p.offset, err = queryInt(c, "offset", 0); err != nil {
 		return p, err
@@ -74,7 +75,7 @@ func (f *Face) columns(
 func (f *Face) records(
 	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page,
 ) (*bytes.Buffer, error) {
-	conn, from, err := f.store.OpenTable(ctx, snap, columns)
+	conn, from, err := f.openSeen(ctx, snap, columns)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +119,9 @@ func wireValue(c schema.Column) (sql string, typ schema.Type) {
 	return "CAST(" + value + " AS VARCHAR)", schema.Of(schema.Varchar)
 }
 
+// commitRef names a state's commit.
+func commitRef(s snapshot.State) string { return strconv.FormatInt(s.Commit.ID, 10) }
+
 // getTable shows records by column.
 func (f *Face) getTable(c *fiber.Ctx) error {
 	ctx := c.UserContext()
@@ -155,7 +159,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, strconv.FormatInt(s.Commit.ID, 10))
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
 	if err != nil {
 		return err
 	}
@@ -173,11 +177,11 @@ func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, strconv.FormatInt(s.Commit.ID, 10))
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
 	if err != nil {
 		return err
 	}
-	conn, from, err := f.store.OpenTable(ctx, snap, []schema.Column{column})
+	conn, from, err := f.openSeen(ctx, snap, []schema.Column{column})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package crunch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,6 +25,7 @@ func variableID(c schema.Column) string { return fmt.Sprintf("%06d", c.ID) }
 
 func variablesPath(dataset string) string { return datasetPath(dataset) + "variables/" }
 
+// variablePath returns the path of a variable's resource.
 func variablePath(dataset string, c schema.Column) string {
 	return variablesPath(dataset) + variableID(c) + "/"
 }
@@ -31,25 +33,25 @@ func variablePath(dataset string, c schema.Column) string {
 // variableBody is a variable: in the catalog, as an entity, and in the metadata of a table.
 type variableBody struct {
 	ID          string            `json:"id"`
-	Alias       string            `json:"alias"` // like the name, the column's
-	Name        string            `json:"name"`
+	Alias       string            `json:"alias"` // the column's name, in files and in SQL
+	Name        string            `json:"name"`  // that people see
 	Type        string            `json:"type"`
 	Description string            `json:"description"`
 	Derived     bool              `json:"derived"`
-	Derivation  *string           `json:"derivation,omitempty"` // SQL over other columns
+	Derivation  json.RawMessage   `json:"derivation,omitempty"`
 	Discarded   bool              `json:"discarded"`
 	Notes       string            `json:"notes"`
 	Categories  []schema.Category `json:"categories,omitempty"`
 }
 
+// viewVariable returns a column as a variable.
 func viewVariable(s schema.Schema, c schema.Column) variableBody {
 	v := variableBody{
-		ID: variableID(c), Alias: c.Name, Name: c.Name, Type: wireType(c), Description: c.Description,
+		ID: variableID(c), Alias: c.Name, Name: c.Label(), Type: wireType(c), Description: c.Description,
 		Derived: c.Derivation != "", Categories: c.Categories,
 	}
 	if v.Derived {
-		text := s.DerivationText(c)
-		v.Derivation = &text
+		v.Derivation = viewDerivation(s, c)
 	}
 	return v
 }
@@ -97,7 +99,7 @@ func (f *Face) getVariable(c *fiber.Ctx) error {
 	return show(c, document{
 		Element: entityElement, Self: at, Body: viewVariable(s.Schema, column),
 		Catalogs: links{"parent": site(c) + variablesPath(s.Dataset.ID)},
-		Views:    links{"values": at + "values/", "summary": at + "summary/"},
+		Views:    links{"values": at + "values/", "summary": at + "summary/", "cast": at + "cast/"},
 		URLs:     links{"dataset_url": site(c) + datasetPath(s.Dataset.ID)},
 	})
 }
@@ -113,7 +115,7 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	wanted, err := in.wanted()
+	wanted, err := in.wanted(s)
 	if err != nil {
 		return err
 	}
@@ -175,6 +177,7 @@ func (f *Face) tellVariable(dataset string, k catalog.Commit) calls.Answer {
 	return calls.Answer{Status: http.StatusCreated, Location: variablesPath(dataset) + fmt.Sprint(id) + "/"}
 }
 
+// editVariable changes a variable, as a commit.
 func (f *Face) editVariable(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
@@ -185,7 +188,7 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	edit, err := in.wanted(column)
+	edit, err := in.wanted(s, column)
 	if err != nil {
 		return err
 	}
@@ -208,6 +211,7 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// deleteVariable drops a variable, as a commit.
 func (f *Face) deleteVariable(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)

@@ -2,14 +2,17 @@ package crunch
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rowback/storage"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Types of variables, in the clients' terms.
@@ -40,30 +43,31 @@ func isCategorical(c schema.Column) bool { return wireType(c) == categoricalType
 
 // newVariable is the body for creating a variable.
 type newVariable struct {
-	Name        string            `json:"name"`
-	Alias       string            `json:"alias"`
-	Type        string            `json:"type"`
-	Description string            `json:"description"`
-	Derivation  string            `json:"derivation"` // SQL over other columns
-	Expr        string            `json:"expr"`       // an alternative name for it
-	Categories  []schema.Category `json:"categories"`
-	Values      []json.RawMessage `json:"values"` // one for each record, in key order
+	Name        string `json:"name"`
+	Alias       string `json:"alias"`
+	Type        string `json:"type"`
+	Description string `json:"description"`
+	derivation
+	Categories []schema.Category `json:"categories"`
+	Values     []json.RawMessage `json:"values"` // one for each record, in key order
 }
 
-// wanted returns the requested column. If there are two names, the column gets the alias.
-func (in newVariable) wanted() (out storage.NewVariable, err error) {
+// wanted returns the requested column: the alias is its name, and the name its title. One stands in for the other.
+func (in newVariable) wanted(s snapshot.State) (out storage.NewVariable, err error) {
 	out = storage.NewVariable{
-		Name: in.Alias, Description: in.Description, Derivation: in.Derivation, Values: slices.Clone(in.Values),
-	}
-	if out.Name == "" {
-		out.Name = in.Name
-	}
-	if out.Derivation == "" {
-		out.Derivation = in.Expr
+		Name: cmp.Or(in.Alias, in.Name), Title: in.Name, Description: in.Description, Values: slices.Clone(in.Values),
 	}
 	if out.Name == "" {
 		return out, invalid("name", "is required")
 	}
+	derived, err := in.read(s)
+	if err == nil {
+		err = in.checkDerived(derived.SQL != "")
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Derivation, out.Expression, out.Categories = derived.SQL, derived.Text, derived.Categories
 	if in.Type == categoricalType {
 		out.Categories = append([]schema.Category{}, in.Categories...)
 	} else if in.Categories != nil {
@@ -180,17 +184,18 @@ type variableEdit struct {
 	Alias       *string            `json:"alias"`
 	Type        *string            `json:"type"`
 	Description *string            `json:"description"`
-	Derivation  *string            `json:"derivation"`
 	Categories  *[]schema.Category `json:"categories"`
+	derivation
 }
 
-// wanted returns the requested change of a column. A client may send the old name together with a new alias.
-func (in variableEdit) wanted(c schema.Column) (out storage.VariableEdit, err error) {
-	out = storage.VariableEdit{
-		Name: in.Name, Description: in.Description, Derivation: in.Derivation, Categories: in.Categories,
+// wanted returns the requested change of a column. A new alias leaves the name that people see as it is.
+func (in variableEdit) wanted(s snapshot.State, c schema.Column) (out storage.VariableEdit, err error) {
+	out = storage.VariableEdit{Name: in.Alias, Title: in.Name, Description: in.Description, Categories: in.Categories}
+	if label := c.Label(); in.Alias != nil && in.Name == nil {
+		out.Title = &label
 	}
-	if in.Alias != nil && *in.Alias != c.Name {
-		out.Name = in.Alias
+	if in.Name != nil && strings.TrimSpace(*in.Name) == "" {
+		return out, invalid("name", "must not be empty")
 	}
 	if in.Type != nil && *in.Type != wireType(c) {
 		t, err := columnType(*in.Type, storage.NewVariable{})
@@ -199,5 +204,5 @@ func (in variableEdit) wanted(c schema.Column) (out storage.VariableEdit, err er
 		}
 		out.Type = &t
 	}
-	return out, nil
+	return out, in.rederive(s, c, &out)
 }

@@ -1,0 +1,60 @@
+package expression
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"rowback/storage/duck"
+	"rowback/storage/fault"
+	"rowback/storage/schema"
+)
+
+// listOf returns the items of a JSON list.
+func listOf(text json.RawMessage) (list []json.RawMessage, ok bool) {
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 || text[0] != '[' {
+		return nil, false
+	}
+	return list, json.Unmarshal(text, &list) == nil
+}
+
+// isMissing reports whether a value is none: null, or {"?": reason}.
+func isMissing(v json.RawMessage) bool {
+	if bytes.Equal(bytes.TrimSpace(v), []byte("null")) {
+		return true
+	}
+	var reason map[string]json.RawMessage
+	return json.Unmarshal(v, &reason) == nil && len(reason) == 1 && reason["?"] != nil
+}
+
+// literal writes a value in SQL, as it is to stand beside a column of a type.
+func literal(v json.RawMessage, beside schema.Type) (string, error) {
+	if isMissing(v) {
+		return "NULL", nil
+	}
+	var value any
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.UseNumber()
+	if err := d.Decode(&value); err != nil {
+		return "", refuse("%s is not a value", fault.Clip(string(v)))
+	}
+	switch value := value.(type) {
+	case string:
+		if strings.ContainsRune(value, 0) {
+			return "", refuse("a value has no NUL characters")
+		}
+		return duck.Text(value), nil
+	case json.Number:
+		if beside.Name == schema.Varchar {
+			return duck.Text(value.String()), nil
+		}
+		return value.String(), nil
+	case bool:
+		if value {
+			return "TRUE", nil
+		}
+		return "FALSE", nil
+	}
+	return "", refuse("%s is not one value", fault.Clip(string(v)))
+}
