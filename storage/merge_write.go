@@ -104,8 +104,9 @@ func (r *rowPlayer) valueAfter(wide, c schema.Column) string {
 		return played
 	}
 	here := "s." + schema.ColumnName(c.ID)
-	return duck.Fill(`CASE WHEN i.verdict = 'keep' AND {here_wide} IS DISTINCT FROM {before}
-		OR i.verdict = 'take' AND {after} IS NOT DISTINCT FROM {before} THEN {here} ELSE {played} END`, duck.Parts{
+	// two cases: joined by OR, DuckDB takes ten times as long to plan them
+	return duck.Fill(`CASE WHEN i.verdict = 'keep' AND {here_wide} IS DISTINCT FROM {before} THEN {here}
+		WHEN i.verdict = 'take' AND {after} IS NOT DISTINCT FROM {before} THEN {here} ELSE {played} END`, duck.Parts{
 		"here": here, "here_wide": snapshot.Cast(c.Type, wide.Type, here), "before": fmt.Sprintf("i.p%d", c.ID),
 		"after": fmt.Sprintf("i.q%d", c.ID), "played": played,
 	})
