@@ -16,8 +16,10 @@ import (
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
 // sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
 func (w *work) playColumns(ctx context.Context, did *action) error {
-	did.renumber(w.aliases(*did))
 	before, after := did.before.Schema, did.after.Schema
+	did.renumber(w.aliases(slices.Concat(before.Columns, after.Columns), after, did.explicit),
+		w.aliases(did.head.Schema.Columns, did.head.Schema, did.explicit))
+	before, after = did.before.Schema, did.after.Schema
 	put := columnSet{}
 	for _, id := range changedColumns(before, after) {
 		if err := w.playColumn(*did, id, &put); err != nil {
@@ -36,30 +38,34 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 	return w.checkWidened(ctx)
 }
 
-// aliases finds the columns of the action that the commit's schema has under other ids.
-func (d *draft) aliases(did action) map[int]int {
+// aliases finds the columns of the source that the commit's schema has under other ids, which theirs does not have.
+func (d *draft) aliases(columns []schema.Column, theirs schema.Schema, explicit bool) map[int]int {
 	out := map[int]int{}
 	names, _ := d.schema.Names()
-	for _, c := range slices.Concat(did.before.Schema.Columns, did.after.Schema.Columns) {
+	for _, c := range columns {
 		if _, known := d.schema.ByID(c.ID); known || slices.Contains(d.schema.Dropped, c.ID) {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
 		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
-		if _, theirs := did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, did.explicit) {
+		if _, there := theirs.ByID(own.ID); ok && !there && schema.SameDefinition(c, own, explicit) {
 			out[c.ID] = own.ID
 		}
 	}
 	return out
 }
 
-// renumber gives columns other ids, in the action's states and in the files' schemas as those states read them.
-func (did *action) renumber(ids map[int]int) {
+// renumber gives columns other ids, in the action's states and in the files' schemas as those states read them. The
+// source's head may have ids of its own: records, or people, made the columns anew.
+func (did *action) renumber(ids, ofHead map[int]int) {
+	if len(ofHead) > 0 {
+		did.head = did.head.Renumbered(ofHead)
+	}
 	if len(ids) == 0 {
 		return
 	}
 	did.renumbered = ids
-	did.before, did.after, did.head = did.before.Renumbered(ids), did.after.Renumbered(ids), did.head.Renumbered(ids)
+	did.before, did.after = did.before.Renumbered(ids), did.after.Renumbered(ids)
 }
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the
