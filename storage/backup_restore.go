@@ -136,6 +136,7 @@ func (s *Store) CreateFromBackup(
 	d, err := s.newCreation(ctx, NewDataset{
 		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
 		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn, Required: p.Required,
+		MergeGranularity: p.Granularity(),
 	})
 	if err != nil {
 		return made, err

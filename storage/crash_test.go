@@ -106,7 +106,7 @@ func pairApart(b *bench) (d, f string) {
 	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"},{"id":2,"x":"same"}]`)
 	b.json(f, catalog.Delete, `[{"id":3}]`)
 	b.json(d, catalog.Overwrite, `[{"id":2,"x":"same"},{"id":7,"x":"z","w":1}]`)
-	b.json(d, catalog.Upsert, `[{"id":3,"x":"other"}]`)
+	b.json(d, catalog.Upsert, `[{"id":3,"x":"other"},{"id":1,"w":2}]`)
 	return d, f
 }
 
@@ -274,6 +274,8 @@ var acts = map[string]act{
 	"merge that makes files anew": merging(fork, upstream,
 		storage.Merge{Autorollback: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.overwrite"}}}),
 	"merge up to a conflict": merging(upstream, fork, storage.Merge{}),
+	"merge with what both changed, decided": merging(upstream, fork,
+		storage.Merge{Autorollback: true, OnConflict: storage.Theirs}),
 	"rollback of a merge": func(ctx context.Context, b *bench, w world) error {
 		list, err := b.Actions(ctx, w.d, storage.ActionFilter{Keys: []string{"Dataset.merge"}})
 		if err != nil {

@@ -26,6 +26,8 @@ type NewDataset struct {
 	Notes          string
 	Archived       bool
 	Draft          bool
+
+	MergeGranularity catalog.Granularity // empty: by column
 }
 
 // CreateDataset makes a dataset without records.
@@ -114,6 +116,10 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 		Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn,
 		CategoryColumn: n.CategoryColumn, Required: n.Required,
 		Notes: n.Notes, Archived: n.Archived, Draft: n.Draft,
+		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
+	}
+	if err := checkGranularity(p.MergeGranularity); err != nil {
+		return nil, err
 	}
 	if p.Metadata == nil {
 		p.Metadata = catalog.Metadata{}

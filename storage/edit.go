@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 // Edit is a change of what is said of a dataset. Nil fields stay as they are; in Metadata, a nil value removes a key.
@@ -21,6 +22,8 @@ type Edit struct {
 	Archived       *bool
 	Published      *bool
 	Exclusion      *catalog.Exclusion // its condition with names; empty: none any more
+
+	MergeGranularity *catalog.Granularity
 }
 
 // EditDataset applies an edit, as a commit.
@@ -32,6 +35,11 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 	}
 	if e.Required != nil {
 		if err := checkRequiredNames(*e.Required); err != nil {
+			return catalog.Commit{}, err
+		}
+	}
+	if e.MergeGranularity != nil {
+		if err := checkGranularity(*e.MergeGranularity); err != nil {
 			return catalog.Commit{}, err
 		}
 	}
@@ -60,6 +68,7 @@ func (d *draft) tellEdit(before catalog.Properties) {
 		{"name", before.Name, after.Name}, {"description", before.Description, after.Description},
 		{"quality_column", before.QualityColumn, after.QualityColumn},
 		{"category_column", before.CategoryColumn, after.CategoryColumn}, {"notes", before.Notes, after.Notes},
+		{"merge_granularity", string(before.MergeGranularity), string(after.MergeGranularity)},
 	} {
 		if p.before != p.after {
 			d.setParam(p.name, p.after)
@@ -82,6 +91,14 @@ func (d *draft) tellEdit(before catalog.Properties) {
 	}
 }
 
+func checkGranularity(g catalog.Granularity) error {
+	if g == catalog.ByRow || g == catalog.ByColumn {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "invalid_field",
+		"merge_granularity: %q is neither column nor row.", fault.Clip(string(g))).With("field", "merge_granularity")
+}
+
 func (e Edit) apply(p *catalog.Properties) {
 	for field, value := range map[*string]*string{
 		&p.Name: e.Name, &p.Description: e.Description,
@@ -99,6 +116,9 @@ func (e Edit) apply(p *catalog.Properties) {
 	}
 	if e.Required != nil {
 		p.Required = slices.Clone(*e.Required)
+	}
+	if e.MergeGranularity != nil && *e.MergeGranularity != p.Granularity() {
+		p.MergeGranularity = *e.MergeGranularity
 	}
 	p.Metadata = maps.Clone(p.Metadata)
 	for k, v := range e.Metadata {

@@ -22,7 +22,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 		return Merged{}, err
 	}
 	defer w.end()
-	plan, err := s.planMerge(ctx, w.head.Dataset, m)
+	plan, err := s.planMerge(ctx, w.head, m)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -32,12 +32,15 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
+	if err := w.checkTakenKeys(ctx, m.Resolve); err != nil {
+		return Merged{}, err
+	}
 	// Everything is played before anything is published: a conflict in the last action leaves no trace of the first.
-	p := player{merge: w, plan: plan, now: w.head, head: plan.head}
+	p := player{merge: w, request: m, plan: plan, now: w.head, head: plan.head}
 	if err := p.playAll(ctx, m); err != nil {
 		return Merged{}, err
 	}
-	out := Merged{Skipped: plan.skipped, Conflicts: p.conflicts}
+	out := Merged{Skipped: plan.skipped, Conflicts: p.conflicts, Decided: p.decided}
 	if r.Preview != nil {
 		return p.preview(ctx, out)
 	}
@@ -117,6 +120,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 		return err
 	}
 	// The next action is played on this one, which is not in the catalog yet.
+	p.decided += did.takes.decided
 	p.merge.played = append(p.merge.played, one.clone())
 	p.now = one.leaves()
 	return nil
@@ -179,6 +183,9 @@ func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	p.sum()
 	for _, one := range w.played {
 		out.Played = append(out.Played, one.commit)
+	}
+	if out.Decided > 0 {
+		w.setParam("decided", out.Decided)
 	}
 	if len(out.Conflicts) > 0 {
 		w.setParam("conflict", out.Conflicts[0].Action.Hash)

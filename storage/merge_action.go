@@ -14,6 +14,7 @@ type action struct {
 	before, after  *snapshot.Snapshot
 	head           *snapshot.Snapshot // of the source
 	opened, closed []*catalog.File
+	takes          *takings
 	explicit       bool         // it changed columns because people said so
 	renumbered     map[int]int  // columns that have other ids here
 	undone         []string     // of a rollback: the hashes of what it undid, the newest first
@@ -22,7 +23,7 @@ type action struct {
 
 // look reads what an action did.
 func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err error) {
-	did.Commit, did.head = c, p.head
+	did.Commit, did.head, did.takes = c, p.head, p.request.takings(c)
 	err = p.merge.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		if did.before, err = p.state(tx, c.Previous); err != nil {
 			return err
@@ -147,10 +148,12 @@ func (w actionWork) canLink() bool {
 // player plays actions on a target, one after the other.
 type player struct {
 	merge     *work
+	request   Merge
 	plan      mergePlan
 	now       *snapshot.Snapshot // the target, with what was played
 	source    *snapshot.Snapshot // the last state of the source that was looked at
 	head      *snapshot.Snapshot // of the source
 	clean     []catalog.Commit
 	conflicts []MergeConflict
+	decided   int64 // conflicts of records that the request decided
 }

@@ -169,6 +169,7 @@ var fields = []struct {
 	{"archived", func(p *catalog.Properties) any { return &p.Archived }},
 	{"draft", func(p *catalog.Properties) any { return &p.Draft }},
 	{"required", func(p *catalog.Properties) any { return &p.Required }},
+	{"merge_granularity", func(p *catalog.Properties) any { return &p.MergeGranularity }},
 	{"exclusion", func(p *catalog.Properties) any { return &p.Exclusion }},
 }
 

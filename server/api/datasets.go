@@ -59,6 +59,8 @@ type createDatasetIn struct {
 	Description    string           `json:"description"`
 	Metadata       catalog.Metadata `json:"metadata"`
 	Required       []string         `json:"required" description:"Columns that have a value in every record: a commit without one is refused."`
+
+	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"column: changes of different columns of one record both stand in a merge. row: they conflict."`
 }
 
 // createDataset creates an empty dataset. Its state before the first commit is commit 0.
@@ -77,6 +79,7 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 			return a.store.CreateDataset(ctx, storage.NewDataset{
 				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
 				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn, Required: in.Required,
+				MergeGranularity: in.MergeGranularity,
 			}, r)
 		},
 	})
@@ -163,6 +166,8 @@ type editDatasetIn struct {
 	CategoryColumn *string          `json:"category_column"`
 	Required       *[]string        `json:"required" description:"Columns that have a value in every record, in place of those before."`
 	Archived       *bool            `json:"archived" description:"No one works on it any more. It can be read and written as before."`
+
+	MergeGranularity *catalog.Granularity `json:"merge_granularity" enum:"row,column"`
 }
 
 // editDataset changes the properties of a dataset, as a commit. Without a change there is no commit.
@@ -183,6 +188,7 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 			k, err := a.store.EditDataset(ctx, d.ID, storage.Edit{
 				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn,
 				CategoryColumn: in.CategoryColumn, Required: in.Required, Archived: in.Archived,
+				MergeGranularity: in.MergeGranularity,
 			}, r)
 			if err != nil {
 				return snapshot.State{}, err

@@ -37,14 +37,17 @@ type datasetView struct {
 	Required       []string         `json:"required" description:"Columns that have a value in every record."`
 	Archived       bool             `json:"archived" description:"No one works on it any more."`
 	Warnings       []string         `json:"warnings" description:"What is said of the dataset that does not hold: columns that it does not have."`
-	Exclusion      string           `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
-	Head           int64            `json:"head" description:"The newest commit; 0 before the first."`
-	RecordsTotal   int64            `json:"records_total"`
-	CreatedAt      time.Time        `json:"created_at"`
-	ModifiedAt     time.Time        `json:"modified_at"`
-	DeletedAt      *time.Time       `json:"deleted_at"`
-	UpstreamID     *string          `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
-	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
+
+	MergeGranularity catalog.Granularity `json:"merge_granularity" enum:"row,column" description:"What both sides of a merge into the dataset must not have changed: the same record, or the same value."`
+
+	Exclusion    string     `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
+	Head         int64      `json:"head" description:"The newest commit; 0 before the first."`
+	RecordsTotal int64      `json:"records_total"`
+	CreatedAt    time.Time  `json:"created_at"`
+	ModifiedAt   time.Time  `json:"modified_at"`
+	DeletedAt    *time.Time `json:"deleted_at"`
+	UpstreamID   *string    `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
+	ForkCommit   *int64     `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
 }
 
 // viewDataset returns a dataset as clients see it. Its times are those of its creation and of its newest commit.
@@ -54,6 +57,7 @@ func viewDataset(s snapshot.State) datasetView {
 		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
 		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt, Required: append([]string{}, s.Properties.Required...),
 		Archived: s.Properties.Archived, Warnings: s.Warnings(),
+		MergeGranularity: s.Properties.Granularity(),
 	}
 	if s.Commit.ID > 0 {
 		v.ModifiedAt = s.Commit.CreatedAt

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -54,8 +55,21 @@ type Properties struct {
 	Archived       bool     `json:"archived,omitempty"` // no one works on it any more; it can be read and written as before
 	Draft          bool     `json:"draft,omitempty"`    // it is not published: people are told so, it hides nothing
 
-	Exclusion *Exclusion `json:"exclusion,omitempty"` // of the records that Crunch clients don't see; nil: of none
+	MergeGranularity Granularity `json:"merge_granularity,omitempty"` // empty: row, as it was before there was another
+	Exclusion        *Exclusion  `json:"exclusion,omitempty"`         // of the records that Crunch clients don't see; nil: of none
 }
+
+// Granularity is what two sides of a merge must not both have changed.
+type Granularity string
+
+// The granularities.
+const (
+	ByRow    Granularity = "row"    // a record
+	ByColumn Granularity = "column" // a value: changes of different columns of one record both stand
+)
+
+// Granularity is how merges into the dataset treat records that both sides changed.
+func (p Properties) Granularity() Granularity { return cmp.Or(p.MergeGranularity, ByRow) }
 
 // Exclusion is a condition on records, in both texts with schema.Reference in place of columns.
 type Exclusion struct {
