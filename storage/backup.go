@@ -130,7 +130,11 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, re
 	defer conn.Close()
 	data := bs.blobs.Scratch(backupData)
 	defer bs.blobs.RemoveScratch(data)
-	if _, err := datafile.CopyQuery(ctx, conn, snap.StoredTable(), data, ""); err != nil {
+	query := snap.StoredTable()
+	if snap.Total() <= sortable {
+		query += snap.Order() // so that the same version gives the same archive, whatever thread reads what first
+	}
+	if _, err := datafile.CopyQuery(ctx, conn, query, data, ""); err != nil {
 		return err
 	}
 	about := backupContents{
