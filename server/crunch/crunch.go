@@ -112,6 +112,7 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset, f.deleteDataset},
 		{"GET", dataset + "/summary", f.getSummary},
 		{"GET", dataset + "/table", f.getTable},
+		{"POST", dataset + "/table", f.runCommand},
 		{"GET", dataset + "/exclusion", f.getExclusion},
 		{"PATCH", dataset + "/exclusion", f.editExclusion},
 

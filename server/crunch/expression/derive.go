@@ -29,8 +29,8 @@ func (w *writer) cases(t *term) (operand, error) {
 	}
 	sql := "CASE"
 	for i, c := range conditions {
-		if c.isValue() {
-			return operand{}, refuse("condition %d of case is a value", i+1)
+		if !c.condition {
+			return operand{}, refuse("condition %d of case is not true or false, as a comparison is", i+1)
 		}
 		sql += " WHEN " + c.sql + " THEN " + values[i]
 	}

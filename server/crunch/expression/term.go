@@ -126,6 +126,11 @@ func (t *term) find(s schema.Schema, dataset string) (schema.Column, error) {
 // idDigits is how many digits the id of a variable has on the wire, at least.
 const idDigits = 6
 
+// Find returns the column that a client names by alias, by URL, or by id.
+func Find(s schema.Schema, dataset, named string) (schema.Column, error) {
+	return (&term{Variable: named}).find(s, dataset)
+}
+
 // name puts aliases in place of references.
 func (t *term) name(s schema.Schema) {
 	if c, err := t.referred(s); err == nil {
