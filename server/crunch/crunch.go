@@ -113,6 +113,8 @@ func (f *Face) routes() []route {
 		{"GET", dataset + "/summary", f.getSummary},
 		{"GET", dataset + "/table", f.getTable},
 		{"POST", dataset + "/table", f.runCommand},
+		{"GET", dataset + "/pk", f.getKey},
+		{"DELETE", dataset + "/pk", f.deleteKey},
 		{"GET", dataset + "/exclusion", f.getExclusion},
 		{"PATCH", dataset + "/exclusion", f.editExclusion},
 
