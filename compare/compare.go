@@ -1,8 +1,7 @@
-// Package compare summarizes what changed between two snapshots (design, section 5). The record-by-record
-// difference is in storage/snapshot.
-//
-// It reads the files that the difference opens and nothing else; quality and categories are sums stored with
-// the files. Its cost depends on the size of the change, not of the data.
+// Package compare summarises what changed between two snapshots (design, section 5). The record-by-record difference is
+// in storage/snapshot. It reads only the files that the difference opens; quality and categories are sums stored with
+// the files. So its cost depends on the size of the change, not of the data. TestTheDocumentsComparison holds it to the
+// example of seed 000.
 package compare
 
 import (
@@ -36,7 +35,7 @@ type Comparison struct {
 	MetadataChanges    map[string]string `json:"metadata_changes"` // key: added, removed, updated or improved
 }
 
-// Summary is what changed from A to B: the comparison, and further figures.
+// Summary is the comparison and further figures.
 type Summary struct {
 	Comparison
 	Quality       Sides[*float64]         `json:"quality"`    // average at each side; null if there is none
@@ -70,6 +69,7 @@ func Summarize(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) (S
 	return out, out.categories(ctx, conn, a, b)
 }
 
+// quality sets the averages of both sides and the change between them.
 func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
 	for side, snap := range map[**float64]*snapshot.Snapshot{&s.Quality.From: a, &s.Quality.To: b} {
 		average, ok, err := snap.Quality(ctx, conn)
@@ -89,6 +89,7 @@ func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *snapshot.S
 // rounded removes the rounding errors of floating-point sums and differences: 0.85 - 0.80 is 0.05.
 func rounded(x float64) float64 { return math.Round(x*1e12) / 1e12 }
 
+// categories sets the counts of both sides, and the categories that only one of them has. The order is alphabetical.
 func (s *Summary) categories(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
 	before, _, err := a.Categories(ctx, conn)
 	if err != nil {
@@ -114,6 +115,7 @@ func (s *Summary) categories(ctx context.Context, conn *duck.Conn, a, b *snapsho
 	return nil
 }
 
+// metadataChanges returns what happened to each key whose value differs: added, removed, updated or improved.
 func metadataChanges(a, b map[string]any) map[string]string {
 	out := map[string]string{}
 	for k, v := range a {
@@ -134,6 +136,7 @@ func metadataChanges(a, b map[string]any) map[string]string {
 	return out
 }
 
+// dotted matches versions such as 1.9 and v1.10.2.
 var dotted = regexp.MustCompile(`^v?\d+(\.\d+)*$`)
 
 // grew reports whether both values are numbers or dotted versions, and the second is the greater.
@@ -159,6 +162,7 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
+// parts returns the numbers of a dotted version. One beyond the range of int counts as the largest.
 func parts(version string) (out []int) {
 	for _, p := range strings.Split(strings.TrimPrefix(version, "v"), ".") {
 		n, err := strconv.Atoi(p)
@@ -170,34 +174,34 @@ func parts(version string) (out []int) {
 	return out
 }
 
-// Sentence says the comparison in words, as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score
-// by 5%".
+// Sentence describes the comparison as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score by
+// 5%". Modified entries are mentioned only if none were added or removed.
 func (s Comparison) Sentence(version string) string {
-	var said []string
+	var changes []string
 	if s.EntriesAdded > 0 {
-		said = append(said, "added "+entries(s.EntriesAdded))
+		changes = append(changes, "added "+entries(s.EntriesAdded))
 	}
 	if s.EntriesRemoved > 0 {
-		said = append(said, "removed "+entries(s.EntriesRemoved))
+		changes = append(changes, "removed "+entries(s.EntriesRemoved))
 	}
-	if len(said) == 0 && s.EntriesModified > 0 {
-		said = append(said, "modified "+entries(s.EntriesModified))
+	if len(changes) == 0 && s.EntriesModified > 0 {
+		changes = append(changes, "modified "+entries(s.EntriesModified))
 	}
 	switch change := percent(math.Abs(s.QualityScoreChange)); {
 	case change == "0":
 	case s.QualityScoreChange > 0:
-		said = append(said, "improved quality score by "+change+"%")
+		changes = append(changes, "improved quality score by "+change+"%")
 	default:
-		said = append(said, "lowered quality score by "+change+"%")
+		changes = append(changes, "lowered quality score by "+change+"%")
 	}
-	if len(said) == 0 {
+	if len(changes) == 0 {
 		return "Version " + version + " has the same entries"
 	}
-	last := len(said) - 1
+	last := len(changes) - 1
 	if last > 0 {
-		said = []string{strings.Join(said[:last], ", "), said[last]}
+		changes = []string{strings.Join(changes[:last], ", "), changes[last]}
 	}
-	return "Version " + version + " " + strings.Join(said, " and ")
+	return "Version " + version + " " + strings.Join(changes, " and ")
 }
 
 func entries(n int64) string {
@@ -207,4 +211,5 @@ func entries(n int64) string {
 	return fmt.Sprintf("%d entries", n)
 }
 
+// percent formats a share as a percentage with up to two decimals.
 func percent(x float64) string { return strconv.FormatFloat(math.Round(x*1e4)/100, 'f', -1, 64) }

@@ -138,7 +138,8 @@ func TestTheDocumentsComparison(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got, want map[string]any
-	const document = `{"entries_added": 50, "entries_removed": 0, "entries_modified": 25, "total_entries_v1": 1000, "total_entries_v2": 1050,
+	const document = `{"entries_added": 50, "entries_removed": 0, "entries_modified": 25,
+		"total_entries_v1": 1000, "total_entries_v2": 1050,
 		"quality_score_change": 0.05, "categories_added": ["cardiology"], "categories_removed": [],
 		"metadata_changes": {"generation_parameters": "updated", "model_version": "improved"}}`
 	if err := json.Unmarshal(text, &got); err != nil {
@@ -189,9 +190,11 @@ func TestSentences(t *testing.T) {
 func TestMetadataChanges(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Metadata: map[string]any{
-		"same": "a", "gone": 1.0, "text": "a", "up": 1.0, "down": 2.0, "version": "1.9", "older": "1.10", "v": "v1.2", "mixed": 1.0, "list": []any{1.0}}})
+		"same": "a", "gone": 1.0, "text": "a", "up": 1.0, "down": 2.0, "version": "1.9", "older": "1.10", "v": "v1.2",
+		"mixed": 1.0, "list": []any{1.0}}})
 	to := b.edit(d, storage.Edit{Metadata: map[string]any{
-		"gone": nil, "new": true, "text": "b", "up": 1.5, "down": 1.0, "version": "1.10", "older": "1.9", "v": "v1.2.1", "mixed": "2", "list": []any{1.0, 2.0}}})
+		"gone": nil, "new": true, "text": "b", "up": 1.5, "down": 1.0, "version": "1.10", "older": "1.9", "v": "v1.2.1",
+		"mixed": "2", "list": []any{1.0, 2.0}}})
 	want := map[string]string{"gone": "removed", "new": "added", "text": "updated", "up": "improved", "down": "updated",
 		"version": "improved", "older": "updated", "v": "improved", "mixed": "updated", "list": "updated"}
 	if got := b.summary(d, "0", to).MetadataChanges; !reflect.DeepEqual(got, want) {
@@ -223,7 +226,7 @@ func TestQualityAndCategories(t *testing.T) {
 	}
 }
 
-// Beyond the bound, categories are counted from the rows.
+// Beyond the limit of stored categories, they are counted from the rows.
 func TestManyCategories(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})
@@ -263,12 +266,12 @@ func TestDiff(t *testing.T) {
 	}
 	a, z := b.pair(d, one, two)
 	if _, _, err := snapshot.Diff(a, z).Records("moved"); err == nil {
-		t.Error("a change that is none was taken")
+		t.Error("an unknown kind of change was accepted")
 	}
 }
 
-// The extremes, everything changed and nothing changed, are reported as well.
-func TestBothEnds(t *testing.T) {
+// The extremes: everything changed, and nothing changed.
+func TestEverythingAndNothingChanged(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x"})
 	var rows []string
@@ -291,7 +294,7 @@ func TestBothEnds(t *testing.T) {
 	}
 }
 
-func TestTheIncrementThatIsCalledFor(t *testing.T) {
+func TestTheIncrementOfAVersion(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})
 	from := b.commit(d, "append", `[{"id":1,"v":1,"category":"a"},{"id":2,"v":1,"category":"a"}]`)
@@ -310,7 +313,7 @@ func TestTheIncrementThatIsCalledFor(t *testing.T) {
 	}
 }
 
-// A column that a rollback takes back changes the same records there and back.
+// A column that a rollback removes changes the same records in both directions.
 func TestAColumnThatWasRolledBack(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})
@@ -338,7 +341,7 @@ func TestAColumnThatWasRolledBack(t *testing.T) {
 	}
 }
 
-// A category is the same one however its column was typed when it came.
+// A category is the same one, whatever the type of its column was when it was uploaded.
 func TestCategoriesOfAColumnThatWasWidened(t *testing.T) {
 	b := open(t)
 	d := b.create(storage.NewDataset{Name: "x", Key: []string{"id"}})

@@ -100,6 +100,7 @@ func widens(c schema.Change) bool {
 	return errFrom == nil && errTo == nil && to.Holds(from)
 }
 
+// recommend adds what a person should do about the changes. There is always at least one recommendation.
 func (i *Insights) recommend(s Summary) {
 	say := func(when bool, format string, args ...any) {
 		if when {

@@ -39,7 +39,7 @@ const wantsLiteral = "AT takes a literal or a parameter, as in AT (VERSION => '1
 // nameVersions replaces each table with an AT clause by the equivalent name: employees AT (VERSION => '1.0.0') becomes
 // "employees@1.0.0". It returns the values of the remaining parameters.
 func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.Param) ([]duck.Param, error) {
-	taken := false // an edit has replaced a parameter
+	replaced := false // an edit has replaced a parameter
 	for _, table := range t.Tables {
 		if table.Unit == "" {
 			continue
@@ -49,12 +49,12 @@ func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.P
 			t.edits = nil
 			return nil, t.located(err, table.Offset)
 		}
-		t.edits, taken = append(t.edits, e), taken || parameter
+		t.edits, replaced = append(t.edits, e), replaced || parameter
 	}
 	if len(t.edits) == 0 {
 		return values, nil
 	}
-	if taken {
+	if replaced {
 		if err := t.renumber(&values); err != nil {
 			return nil, err
 		}
@@ -119,7 +119,8 @@ func refOf(name string, values []duck.Param) (string, *fault.Error) {
 }
 
 // token matches parameters, and the tokens inside which nothing is a parameter.
-var token = regexp.MustCompile(`(?s)[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|[\pL_][\pL\pM\pN_$]*|\?\d*|\$\d+`)
+var token = regexp.MustCompile(`(?s)[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|` +
+	`--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|[\pL_][\pL\pM\pN_$]*|\?\d*|\$\d+`)
 
 // renumber numbers the remaining numbered parameters from 1, without gaps.
 func (t *text) renumber(values *[]duck.Param) error {

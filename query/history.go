@@ -115,6 +115,7 @@ func (r relation) records(rows [][]any) []map[string]any {
 	return out
 }
 
+// datasetRow returns the only row of a dataset in rowback.datasets.
 func datasetRow(_ context.Context, _ *storage.Store, s snapshot.State) ([][]any, error) {
 	key := []string{}
 	if s.Schema.Keyed() {
@@ -130,6 +131,7 @@ func datasetRow(_ context.Context, _ *storage.Store, s snapshot.State) ([][]any,
 	}}, nil
 }
 
+// commitRows returns the rows of a dataset in rowback.commits, without commits that merges played.
 func commitRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	commits, err := store.Commits(ctx, s.Dataset.ID, math.MaxInt64, math.MaxInt32)
 	for _, c := range commits {
@@ -142,6 +144,7 @@ func commitRows(ctx context.Context, store *storage.Store, s snapshot.State) (ro
 	return rows, err
 }
 
+// versionRows returns the rows of a dataset in rowback.versions.
 func versionRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	versions, err := store.Versions(ctx, s.Dataset.ID)
 	for _, v := range versions {
@@ -153,6 +156,7 @@ func versionRows(ctx context.Context, store *storage.Store, s snapshot.State) (r
 	return rows, err
 }
 
+// actionRows returns the rows of a dataset in rowback.actions, which include commits that merges played.
 func actionRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	actions, err := store.Actions(ctx, s.Dataset.ID, storage.ActionFilter{})
 	for _, c := range actions {
@@ -165,6 +169,7 @@ func actionRows(ctx context.Context, store *storage.Store, s snapshot.State) (ro
 	return rows, err
 }
 
+// status is completed, or rolled_back while a rollback of the commit is in effect.
 func status(c catalog.Commit) string {
 	if c.RollbackCommitID != 0 {
 		return "rolled_back"
@@ -172,6 +177,7 @@ func status(c catalog.Commit) string {
 	return "completed"
 }
 
+// moment formats a time so that DuckDB reads it as TIMESTAMPTZ.
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // orNull returns a value, or null for the value that stands for none.

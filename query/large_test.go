@@ -89,7 +89,8 @@ func TestLargeStatements(t *testing.T) {
 			switch {
 			case c.says == "" && err != nil:
 				t.Error(storage.Explain(err))
-			case c.says != "" && (err == nil || storage.Explain(err).Code != "too_complex" || !strings.Contains(err.Error(), c.says)):
+			case c.says != "" && (err == nil || storage.Explain(err).Code != "too_complex" ||
+				!strings.Contains(err.Error(), c.says)):
 				t.Errorf("got %v", err)
 			}
 		})

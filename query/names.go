@@ -25,12 +25,12 @@ type names struct {
 	store   *storage.Store
 	box     *duck.Conn
 	project int64
-	files   []string // that the tables are read from
-	columns int      // that the tables have
+	files   []string // from which the tables are read
+	columns int      // number of columns of all tables
 	views   []view
 	catalog map[string]bool // the catalog's tables that have been created
-	known   Meaning         // what names stand for, if that was decided earlier
-	means   Meaning         // what they stand for
+	known   Meaning         // what names stood for in an earlier description; nil: none
+	means   Meaning         // what they stand for now
 }
 
 // Meaning is what the dataset names in a statement stood for when it was described, by name: the dataset's id, @, and
@@ -52,8 +52,8 @@ func (n *names) resolve(ctx context.Context, t *text) error {
 	for _, table := range t.Tables {
 		table.Schema = strings.TrimPrefix(table.Schema, n.database()+".")
 		if err := n.table(ctx, table); err != nil {
-			if told := storage.Explain(err); told.Kind == fault.NotFound || told.Kind == fault.Invalid {
-				return t.located(told, table.Offset)
+			if e := storage.Explain(err); e.Kind == fault.NotFound || e.Kind == fault.Invalid {
+				return t.located(e, table.Offset)
 			}
 			return err
 		}
@@ -74,6 +74,7 @@ func (n *names) attach(ctx context.Context, t *text) error {
 	return err
 }
 
+// table adds the view of one table, unless the statement has named it before.
 func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	if t.Schema != "" && schema.Fold(t.Schema) != viewSchema {
 		return n.catalogTable(ctx, t)
@@ -135,6 +136,7 @@ func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, erro
 	return d, n.noDataset(ctx, name, have)
 }
 
+// noDataset returns the error for an unknown name, with the most similar ones.
 func (n *names) noDataset(ctx context.Context, name string, have []string) error {
 	e := &fault.Error{
 		Kind: fault.NotFound, Code: "dataset_not_found",

@@ -16,7 +16,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// Result is a running statement, with its result as it arrives, in large Arrow batches. Close must be called.
+// Result is a running statement. Its result can be read while it is being computed, in large Arrow batches. Close must
+// be called.
 type Result struct {
 	*prepared
 	stream *output.Stream
@@ -75,12 +76,13 @@ func Describe(ctx context.Context, store *storage.Store, s Statement) (Shape, er
 	return p.shape(ctx)
 }
 
+// shape returns the schema and columns of the result.
 func (p *prepared) shape(ctx context.Context) (Shape, error) {
 	out := Shape{Columns: p.query.Columns, Meaning: p.meaning}
 	if err := output.CheckTypes(p.query.Columns, intake.Arrow); err != nil {
 		return out, p.text.explain(err)
 	}
-	// read to its end: otherwise the sandbox's process would end with it
+	// Read it to its end: closing a result early ends the sandbox's process.
 	none, err := p.box.Batch(ctx, "SELECT * FROM ("+p.query.SQL+") LIMIT 0", p.query.Params...)
 	if err != nil {
 		return out, p.text.explain(err)

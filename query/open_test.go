@@ -144,7 +144,8 @@ func TestAStatementIsCheckedWithoutValues(t *testing.T) {
 		{"SELECT id FROM employees WHERE city = $city", "city utf8, id"},
 		{"SELECT id FROM employees WHERE ? IS NULL", "1 null, id"},
 		{"SELECT nosuch FROM employees WHERE id = ?",
-			`invalid_sql Line 1, column 8: The SQL can't be run: Referenced column "nosuch" not found in FROM clause. Candidate bindings: "shout". line=1 column=8`},
+			`invalid_sql Line 1, column 8: The SQL can't be run: Referenced column "nosuch" not found in FROM clause. ` +
+				`Candidate bindings: "shout". line=1 column=8`},
 	} {
 		got := ""
 		shape, err := query.Check(context.Background(), w.Store, query.Statement{SQL: c.sql, Project: 1})

@@ -70,6 +70,7 @@ func checkValues(given []duck.Param, wanted []string) error {
 	return nil
 }
 
+// decode parses JSON, with numbers as json.Number. Empty text is null.
 func decode(text json.RawMessage) (given any, err error) {
 	if len(text) == 0 {
 		return nil, nil
@@ -168,6 +169,7 @@ func object(given map[string]any, depth int) (any, error) {
 // maxDigits is the most digits of a DuckDB decimal.
 const maxDigits = 38
 
+// number converts a JSON number: to an int64 or an exact decimal if it fits, else to a double.
 func number(text string) (any, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n, nil

@@ -53,7 +53,7 @@ func Write(
 
 // prepared is a statement that is ready to run.
 type prepared struct {
-	box     *duck.Conn // that it runs in; the caller closes it
+	box     *duck.Conn // the sandbox in which it runs; the caller closes it
 	text    *text
 	query   output.Query
 	meaning Meaning

@@ -202,7 +202,8 @@ var attempts = []struct{ sql, code string }{
 const stuck = "repeat('a', 2000) ILIKE '%_a%_a%_a%_a%_a%_a%_b'"
 
 // leak matches what no answer may contain: paths on the disk, our SQL, our code.
-var leak = regexp.MustCompile(`objects/|catalog\.db|\.parquet|read_parquet\(\[|\bc\d+\b|CREATE VIEW|"datasets\.|\.go:\d|goroutine|root:`)
+var leak = regexp.MustCompile(`objects/|catalog\.db|\.parquet|read_parquet\(\[|\bc\d+\b|CREATE VIEW|` +
+	`"datasets\.|\.go:\d|goroutine|root:`)
 
 // TestAttempts makes each attempt and asserts that it ends as it should, reveals nothing about the server, and that the
 // next good statement works.

@@ -15,10 +15,10 @@ import (
 	"rowback/storage/output"
 )
 
-// text is a statement as the client wrote it and as it runs, with the names in it.
+// text is a statement and the names in it.
 type text struct {
-	written string
-	sql     string // with names instead of AT clauses
+	written string // as the client wrote it
+	sql     string // as it runs: with names in place of AT clauses
 	edits   []edit // from written to sql, in order
 	clientsql.Select
 	asked []string // the parameters of the original statement
@@ -70,7 +70,7 @@ func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
 
 // place converts a byte offset in sql to one in the original statement.
 func (t *text) place(offset int) int {
-	shift := 0 // by which sql is longer, so far
+	shift := 0 // how many bytes longer sql is up to here
 	for _, e := range t.edits {
 		begin := e.at + shift
 		if offset < begin {
@@ -91,16 +91,16 @@ func lineAndColumn(text string, offset int) (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-// explain turns an error into words, with the place in what the client wrote.
+// explain turns an error into a fault, with the position in the client's text.
 func (t *text) explain(err error) error {
-	var placed *clientsql.Refusal
+	var refusal *clientsql.Refusal
 	var failure *duck.Failure
 	var typ *output.TypeError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &placed):
-		return t.located(storage.Explain(err), placed.Offset)
+	case errors.As(err, &refusal):
+		return t.located(storage.Explain(err), refusal.Offset)
 	case errors.As(err, &typ):
 		return refuse("unsupported_type", "%s", typ.Error())
 	case duck.CauseOf(err) != duck.Input, !errors.As(err, &failure):
@@ -111,18 +111,18 @@ func (t *text) explain(err error) error {
 		failure.Offset-start <= len(t.sql) {
 		offset = failure.Offset - start
 	}
-	return t.located(refuse("invalid_sql", "The SQL can't be run: %s", said(err, failure.Hint)), offset)
+	return t.located(refuse("invalid_sql", "The SQL can't be run: %s", messageOf(err, failure.Hint)), offset)
 }
 
-// How many characters an error has at most, and DuckDB's hint: it may list every function there is.
+// The most characters of DuckDB's message and of its hint, which may list every function there is.
 const (
-	maxSaid = 500
-	maxHint = 200
+	maxMessage = 500
+	maxHint    = 200
 )
 
-// said returns DuckDB's message, as sentences.
-func said(err error, hint string) string {
-	out := clip(duck.Message(err), maxSaid) + "."
+// messageOf returns DuckDB's message and hint as sentences.
+func messageOf(err error, hint string) string {
+	out := clip(duck.Message(err), maxMessage) + "."
 	if hint != "" {
 		out += " " + clip(strings.Join(strings.Fields(hint), " "), maxHint)
 	}
@@ -132,13 +132,13 @@ func said(err error, hint string) string {
 	return ours.Replace(settings.ReplaceAllString(out, ""))
 }
 
-// The parts of DuckDB's messages that are of no use to a client: the schema of our views, settings and extensions.
+// The parts of DuckDB's messages that clients can't use: the schema of the sandbox's views, settings and extensions.
 var (
 	ours     = strings.NewReplacer("memory."+viewSchema+".", "", `"`+viewSchema+".", `"`)
 	settings = regexp.MustCompile(`\s*(?:To [^.]*, )?[Uu]se "?SET [^.]*\.|\s*Please try installing .*`)
 )
 
-// located adds the place to an error: a byte offset in sql, or -1.
+// located adds the position to an error. offset is in bytes in sql; -1 means unknown.
 func (t *text) located(e *fault.Error, offset int) error {
 	if offset < 0 {
 		return e

@@ -17,7 +17,8 @@ func TestManyColumnsOfAVersionAreSelected(t *testing.T) {
 	w := empty(t, storage.Options{Memory: 7 << 30})
 	d := w.create(1, "wide", "id")
 	record := func(id, shift int) string {
-		return fmt.Sprintf(`{"id":%d,`, id) + series(1, columns, ",", func(i int) string { return fmt.Sprintf(`"c%d":%d`, i, i+shift) }) + "}"
+		value := func(i int) string { return fmt.Sprintf(`"c%d":%d`, i, i+shift) }
+		return fmt.Sprintf(`{"id":%d,`, id) + series(1, columns, ",", value) + "}"
 	}
 	w.commit(d, catalog.Append, "["+record(1, 0)+","+record(2, 0)+"]")
 	w.commit(d, catalog.Upsert, "["+record(2, 5)+"]")

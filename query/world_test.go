@@ -51,7 +51,8 @@ func open(t testing.TB) *world {
 	employees := w.create(1, "employees", "id")
 	w.at("2026-01-31T10:00:00Z")
 	w.commit(employees, catalog.Append,
-		`[{"id":1,"name":"Ada","city":"Bergen","pay":10.5},{"id":2,"name":"Ben","city":"Turin","pay":20.25},{"id":3,"name":"Chitra","city":"Nara","pay":null}]`)
+		`[{"id":1,"name":"Ada","city":"Bergen","pay":10.5},{"id":2,"name":"Ben","city":"Turin","pay":20.25},`+
+			`{"id":3,"name":"Chitra","city":"Nara","pay":null}]`)
 	w.version(employees, "major")
 	w.at("2026-02-28T10:00:00Z")
 	w.commit(employees, catalog.Upsert, `[{"id":2,"city":"Milan"},{"id":4,"name":"Dario","city":"Oslo","pay":40}]`)

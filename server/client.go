@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"rowback/storage/fault"
 )
 
 // remote is the server that a command talks to.
@@ -49,6 +51,13 @@ type problem struct {
 }
 
 func (p *problem) Error() string { return p.Detail }
+
+// Is reports whether the server refused with target: its code is all that comes over the wire, and no two refusals that
+// are told apart share one.
+func (p *problem) Is(target error) bool {
+	refused, ok := target.(*fault.Error)
+	return ok && refused.Code == p.Code
+}
 
 // send sends a request and returns the answer if it is a success, otherwise its problem as an error.
 func (r remote) send(req *http.Request) (*http.Response, error) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
+
+	"rowback/storage"
 )
 
 type importCmd struct {
@@ -79,8 +81,7 @@ func (cmd *importCmd) create() error {
 	var made struct{}
 	err := cmd.post("/api/v1/datasets", nil,
 		map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key}, &made)
-	var p *problem
-	if errors.As(err, &p) && p.Code == "name_taken" {
+	if errors.Is(err, storage.ErrNameTaken) {
 		return nil
 	}
 	return err

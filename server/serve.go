@@ -16,6 +16,7 @@ import (
 	"rowback/fixtures"
 	"rowback/server/access"
 	"rowback/server/api"
+	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
 	"rowback/server/web"
@@ -28,7 +29,7 @@ type serveCmd struct {
 	Data         string        `help:"Data directory. With --demo and without this, a temporary one." type:"path" placeholder:"DIR"`
 	Demo         bool          `help:"Start with sample datasets that have a history."`
 	MemoryLimit  size          `help:"Memory that the server and the processes it starts may use in all, such as 1GB. By default half of the machine's, or of its container's." placeholder:"SIZE"`
-	Threads      int           `help:"Threads that DuckDB may use. By default one a core." placeholder:"N"`
+	Threads      int           `help:"Threads that DuckDB may use. By default one per core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
 	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
 	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
@@ -110,17 +111,24 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	h := host.New(host.Options{
-		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), QueryTimeout: cmd.QueryTimeout,
-		MaxUpload: int64(cmd.MaxUpload), Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
+		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
+		Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log, MaxResult: int64(cmd.MaxResult)})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log})
 	if err != nil {
 		return err
 	}
-	shoji := crunch.New(store, h, crunch.Options{SyncTimeout: cmd.SyncTimeout, MaxUpload: int64(cmd.MaxUpload), Log: log})
+	shoji := crunch.New(store, h, crunch.Options{SyncTimeout: cmd.SyncTimeout, Log: log})
 	cmd.greet(c, listener.Addr().String(), sql.addr(), dir)
-	store.ExpectUploads()
+	store.Readers.Expect()
 	return running{cmd, h, h.App(shoji, pages, native), sql, pool, log}.serve(ctx, listener)
+}
+
+// limits are what one call may take.
+func (cmd *serveCmd) limits() calls.Limits {
+	return calls.Limits{
+		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
+	}
 }
 
 func (cmd *serveCmd) tokens() (access.Tokens, error) {

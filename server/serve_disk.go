@@ -15,7 +15,7 @@ func (cmd *serveCmd) scrub(ctx context.Context, store *storage.Store) (stop func
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
-		store.KeepScrubbing(ctx, storage.ScrubPlan{Every: cmd.ScrubEvery, Rate: int64(cmd.ScrubRate)})
+		store.Scrubs.Keep(ctx, storage.ScrubPlan{Every: cmd.ScrubEvery, Rate: int64(cmd.ScrubRate)})
 	})
 	return func() { cancel(); running.Wait() }
 }

@@ -34,7 +34,7 @@ func (cmd *serveCmd) listenFlight(
 	face, err := flight.New(store, flight.Options{
 		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout,
 		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
-		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
+		Limits: cmd.limits(),
 	})
 	return &flightServer{face, pool.Listen(listener, nil)}, err
 }

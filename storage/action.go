@@ -15,9 +15,9 @@ import (
 // actionKeys names what every mode is as an action, Noun.verb. A commit of mode schema says itself what it did to a
 // variable.
 var actionKeys = map[catalog.Mode]string{
-	catalog.Append: "Dataset.append", catalog.Overwrite: "Dataset.overwrite", catalog.Upsert: "Dataset.upsert", catalog.Replace: "Dataset.replace",
-	catalog.Delete: "Dataset.delete", catalog.Rollback: "Dataset.rollback", catalog.Restore: "Dataset.restore",
-	catalog.Edit: "Dataset.edit", catalog.Fork: "Dataset.fork",
+	catalog.Append: "Dataset.append", catalog.Overwrite: "Dataset.overwrite", catalog.Upsert: "Dataset.upsert",
+	catalog.Replace: "Dataset.replace", catalog.Delete: "Dataset.delete", catalog.Rollback: "Dataset.rollback",
+	catalog.Restore: "Dataset.restore", catalog.Edit: "Dataset.edit", catalog.Fork: "Dataset.fork",
 	catalog.Merge: "Dataset.merge", catalog.Schema: "Variable.edit",
 }
 
@@ -59,14 +59,14 @@ type ActionFilter struct {
 }
 
 // Actions lists a dataset's actions: its commits, those that merges played too.
-func (s *Store) Actions(ctx context.Context, dataset string, f ActionFilter) (list []catalog.Commit, err error) {
+func (h *History) Actions(ctx context.Context, dataset string, f ActionFilter) (list []catalog.Commit, err error) {
 	less, ok := actionOrders[f.Sort]
 	if !ok {
 		return nil, fault.Errorf(fault.Invalid, "unknown_sort",
 			"sort: %q is not one of datetime, -datetime, user, -user", fault.Clip(f.Sort)).With("field", "sort")
 	}
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err == nil {
 			list, err = tx.CommitsAfter(d.ID, 0)
 		}
@@ -97,23 +97,23 @@ var actionOrders = map[string]func(a, b catalog.Commit) int{
 func newestFirst(a, b catalog.Commit) int { return byID(b, a) }
 
 // Played lists the commits that a merge played, oldest first.
-func (s *Store) Played(ctx context.Context, dataset string, merge int64) (list []catalog.Commit, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Played(dataset, merge); return err })
+func (h *History) Played(ctx context.Context, dataset string, merge int64) (list []catalog.Commit, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Played(dataset, merge); return err })
 	return list, err
 }
 
 // Commits lists up to limit commits, newest first, with ids below before.
-func (s *Store) Commits(
+func (h *History) Commits(
 	ctx context.Context, dataset string, before int64, limit int,
 ) (list []catalog.Commit, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Commits(dataset, before, limit); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Commits(dataset, before, limit); return err })
 	return list, err
 }
 
 // CommitByID returns one commit of a dataset.
-func (s *Store) CommitByID(ctx context.Context, dataset string, id int64) (c catalog.Commit, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+func (h *History) CommitByID(ctx context.Context, dataset string, id int64) (c catalog.Commit, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -124,8 +124,8 @@ func (s *Store) CommitByID(ctx context.Context, dataset string, id int64) (c cat
 }
 
 // CommitFile returns the file of a kind that a commit wrote.
-func (s *Store) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Kind) (f *catalog.File, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+func (h *History) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Kind) (f *catalog.File, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		files, err := tx.Opened(c.DatasetID, c.ID, c.ID)
 		for _, g := range files {
 			if g.Kind == kind && (g.CommitID == c.ID || g.CommitID == c.Tag) {

@@ -37,9 +37,18 @@ type backupContents struct {
 	Properties catalog.Properties `json:"properties"`
 }
 
-// Backup writes a version of a dataset to an archive that is kept beside the dataset.
-func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r Request) (b catalog.Backup, err error) {
-	snap, err := s.Snapshot(ctx, dataset, ref)
+// Backups are the archives that are kept beside datasets.
+type Backups struct {
+	*journal
+	*Files
+	*Staging
+	history  *History
+	requests *Requests
+}
+
+// Make writes a version of a dataset to an archive that is kept beside the dataset.
+func (bs *Backups) Make(ctx context.Context, dataset, ref, description string, r Request) (b catalog.Backup, err error) {
+	snap, err := bs.history.Snapshot(ctx, dataset, ref)
 	if err != nil {
 		return b, err
 	}
@@ -52,51 +61,54 @@ func (s *Store) Backup(ctx context.Context, dataset, ref, description string, r 
 		ref = "head"
 	}
 	b = catalog.Backup{
-		ID: s.options.NewID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
-		User: r.User, CreatedAt: s.now(),
+		ID: bs.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
+		User: r.User, CreatedAt: bs.now(),
 	}
-	batch, err := s.blobs.Batch(backupKey(b))
+	batch, err := bs.blobs.Batch(backupKey(b))
 	if err != nil {
 		return b, err
 	}
 	defer batch.Discard()
 	b.Key = batch.Key("archive.tar")
-	if err := s.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
+	if err := bs.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
-	if b.Checksum, b.Bytes, err = s.checksumOf(batch.Path("archive.tar")); err != nil {
+	if b.Checksum, b.Bytes, err = bs.checksumOf(batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
-	return b, s.keepBackup(context.WithoutCancel(ctx), batch, b, r)
+	return b, bs.keep(context.WithoutCancel(ctx), batch, b, r)
 }
 
-// keepBackup publishes an archive with its label beside it, and records it.
-func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Backup, r Request) (err error) {
-	if err := s.halted(); err != nil {
+// keep publishes an archive with its label beside it, and records it.
+func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup, r Request) (err error) {
+	if err := bs.halted(); err != nil {
 		return err
 	}
 	var a answers
-	if err := s.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = s.answer(tx, r, b); return err }); err != nil {
+	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(bs.requests, tx, r, b); return err })
+	if err != nil {
 		return err
 	}
 	text, err := sealed(backupLabel{Backup: b, answers: a})
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
+	if err := errors.Join(bs.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
+	// Published first, recorded then, as commits are: an archive without a row is found by the start, a row without an
+	// archive would be damage.
 	if err = batch.Publish(); err == nil {
-		err = s.catalog.Write(ctx, func(tx catalog.Tx) error { return errors.Join(tx.AddBackup(b), a.record(tx)) })
+		err = bs.catalog.Write(ctx, func(tx catalog.Tx) error { return errors.Join(tx.AddBackup(b), a.record(tx)) })
 	}
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, catalog.ErrUncertain):
-		return s.halt(err)
+		return bs.halt(err)
 	}
-	if err2 := s.blobs.Remove(backupKey(b)); err2 != nil {
-		return s.halt(errors.Join(err, err2))
+	if err2 := bs.blobs.Remove(backupKey(b)); err2 != nil {
+		return bs.halt(errors.Join(err, err2))
 	}
 	return err
 }
@@ -104,22 +116,23 @@ func (s *Store) keepBackup(ctx context.Context, batch *blob.Batch, b catalog.Bac
 // backupKey is the folder of a backup.
 func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
 
-func (s *Store) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
-	if err := s.readWhole(ctx, snap.Files()); err != nil {
+func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
+	// A backup of damaged files would hide the damage until it is needed.
+	if err := bs.readWhole(ctx, snap.Files()); err != nil {
 		return err
 	}
-	conn, err := s.Conn(ctx)
+	conn, err := bs.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	data := s.blobs.Scratch(backupData)
-	defer s.blobs.RemoveScratch(data)
+	data := bs.blobs.Scratch(backupData)
+	defer bs.blobs.RemoveScratch(data)
 	if _, err := datafile.CopyQuery(ctx, conn, snap.StoredTable(), data, ""); err != nil {
 		return err
 	}
 	about := backupContents{
-		Dataset: snap.Properties.Name, Ref: ref, Commit: snap.Commit.ID, CreatedAt: s.now(), Records: snap.Total(),
+		Dataset: snap.Properties.Name, Ref: ref, Commit: snap.Commit.ID, CreatedAt: bs.now(), Records: snap.Total(),
 		Schema: snap.Schema, Properties: snap.Properties,
 	}
 	for _, c := range snap.Schema.KeyColumns() {
@@ -127,23 +140,23 @@ func (s *Store) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, 
 			about.Key = append(about.Key, c.Name)
 		}
 	}
-	if about.Checksum, _, err = s.checksumOf(data); err != nil {
+	if about.Checksum, _, err = bs.checksumOf(data); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(about, "", "  ")
 	if err != nil {
 		return err
 	}
-	return s.writeTar(path, text, data)
+	return bs.writeTar(path, text, data)
 }
 
-func (s *Store) writeTar(path string, manifest []byte, data string) (err error) {
-	out, err := s.blobs.CreateScratch(path)
+func (bs *Backups) writeTar(path string, manifest []byte, data string) (err error) {
+	out, err := bs.blobs.CreateScratch(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	in, err := s.blobs.OpenUnpublished(data)
+	in, err := bs.blobs.OpenUnpublished(data)
 	if err != nil {
 		return err
 	}
@@ -168,46 +181,46 @@ func (s *Store) writeTar(path string, manifest []byte, data string) (err error) 
 	return w.Close()
 }
 
-// Backups lists a dataset's backups, newest first.
-func (s *Store) Backups(ctx context.Context, dataset string) (list []catalog.Backup, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Backups(dataset); return err })
+// List lists a dataset's backups, newest first.
+func (bs *Backups) List(ctx context.Context, dataset string) (list []catalog.Backup, err error) {
+	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Backups(dataset); return err })
 	return list, err
 }
 
-// FindBackup returns one backup of a dataset.
-func (s *Store) FindBackup(ctx context.Context, dataset, id string) (b catalog.Backup, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+// Find returns one backup of a dataset.
+func (bs *Backups) Find(ctx context.Context, dataset, id string) (b catalog.Backup, err error) {
+	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error {
 		b, err = tx.Backup(dataset, id)
 		return known(err, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
 	})
 	return b, err
 }
 
-// OpenBackup opens a backup's archive, once it was read whole for its checksum; part: lately.
-func (s *Store) OpenBackup(ctx context.Context, b catalog.Backup, part bool) (*File, error) {
-	return s.openObject(ctx, verify.Archive(b), part)
+// Open opens a backup's archive, once it was read whole for its checksum; part: lately.
+func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File, error) {
+	return bs.openObject(ctx, verify.Archive(b), part)
 }
 
-// RemoveBackup removes a backup and its archive. A label says so first: an archive that is missing without one is
+// Remove removes a backup and its archive. A label says so first: an archive that is missing without one is
 // damage.
-func (s *Store) RemoveBackup(ctx context.Context, b catalog.Backup) error {
-	err := s.label(context.WithoutCancel(ctx), func(tx catalog.Tx, l *labels) error {
+func (bs *Backups) Remove(ctx context.Context, b catalog.Backup) error {
+	err := bs.label(context.WithoutCancel(ctx), func(tx catalog.Tx, l *labels) error {
 		if err := tx.RemoveBackup(b.ID); err != nil {
 			return err
 		}
-		a, err := s.keptAt(backupKey(b) + "/" + backupManifest) // or a request that is sent again would make another
-		if err != nil && fault.KindOf(err) != fault.Corrupt {   // a damaged backup can be removed
+		a, err := bs.keptAt(backupKey(b) + "/" + backupManifest) // or a request that is sent again would make another
+		if err != nil && fault.KindOf(err) != fault.Corrupt {    // a damaged backup can be removed
 			return err
 		}
-		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: s.now(), answers: a})
+		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: bs.now(), answers: a})
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.blobs.Remove(backupKey(b)); err != nil {
-		s.options.Log.Warn("the archive of a removed backup is left", "backup", b.ID, "error", err)
+	if err := bs.blobs.Remove(backupKey(b)); err != nil {
+		bs.log.Warn("the archive of a removed backup is left", "backup", b.ID, "error", err)
 	}
-	s.verifier.Forget(b.Key)
+	bs.verifier.Forget(b.Key)
 	return nil
 }
 

@@ -38,11 +38,11 @@ func isSparse(h *tar.Header) bool {
 }
 
 // unpack lays out an archive and checks that its data is what was written.
-func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
+func (bs *Backups) unpack(archive io.Reader) (u unpacked, err error) {
 	damaged := func(why any) error {
-		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a whole backup: %v.", why)
+		return fault.Errorf(fault.Malformed, "invalid_backup", "The archive is not a complete backup: %v.", why)
 	}
-	u.data = intake.Upload{Format: intake.Parquet, Path: s.blobs.Scratch(backupData)}
+	u.data = intake.Upload{Format: intake.Parquet, Path: bs.blobs.Scratch(backupData)}
 	r := tar.NewReader(archive)
 	for {
 		h, err := r.Next()
@@ -59,7 +59,7 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 			if isSparse(h) {
 				return u, damaged(backupData + " has holes, which no backup has")
 			}
-			err = s.stage(u.data.Path, r)
+			err = bs.stage(u.data.Path, r)
 		}
 		switch {
 		case fault.KindOf(err) == fault.Unavailable || systemFault(err) != nil:
@@ -71,7 +71,7 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 	if u.Checksum == "" {
 		return u, damaged(backupManifest + " is missing")
 	}
-	sum, size, err := s.checksumOf(u.data.Path)
+	sum, size, err := bs.checksumOf(u.data.Path)
 	if err != nil || sum != u.Checksum {
 		return u, damaged(backupData + " is missing or not what was written")
 	}
@@ -82,23 +82,12 @@ func (s *Store) unpack(archive io.Reader) (u unpacked, err error) {
 	return u, nil
 }
 
-// stage copies an archive's data to a new file under staging.
-func (s *Store) stage(path string, r io.Reader) (err error) {
-	f, err := s.CreateStaged(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = io.Copy(f, r)
-	return err
-}
-
 // RestoreBackup brings a dataset to the state of an archive, as one commit: records that are equal stay, others are
 // replaced, and those that the archive does not have go.
 func (s *Store) RestoreBackup(
 	ctx context.Context, dataset string, archive io.Reader, r Request,
 ) (catalog.Commit, error) {
-	u, err := s.unpack(archive)
+	u, err := s.Backups.unpack(archive)
 	defer s.blobs.RemoveScratch(u.data.Path)
 	if err != nil {
 		return catalog.Commit{}, err
@@ -114,12 +103,14 @@ func (s *Store) RestoreBackup(
 	w.setParam("backup", fmt.Sprintf("%s@%s", u.Dataset, u.Ref))
 	name := w.properties.Name
 	w.properties = u.Properties
+	// The name stays: it is how people find the dataset, and another may have that of the archive.
 	w.properties.Name = name
+	// Columns that are derived on one side and stored on the other would clash with the records of the archive.
 	w.makeRoom(u.Schema)
 	if err := w.replace(ctx, u.data); err != nil {
 		return catalog.Commit{}, err
 	}
-	if err := w.describeAs(ctx, u.Schema); err != nil {
+	if err := (variableWork{w}).describeAs(ctx, u.Schema); err != nil {
 		return catalog.Commit{}, err
 	}
 	w.excludeAs(u.Schema, u.Properties.Exclusion)
@@ -130,7 +121,7 @@ func (s *Store) RestoreBackup(
 func (s *Store) CreateFromBackup(
 	ctx context.Context, archive io.Reader, name string, project int64, r Request,
 ) (made snapshot.State, err error) {
-	u, err := s.unpack(archive)
+	u, err := s.Backups.unpack(archive)
 	defer s.blobs.RemoveScratch(u.data.Path)
 	if err != nil {
 		return made, err
@@ -159,7 +150,7 @@ func (s *Store) CreateFromBackup(
 		return made, err
 	}
 	if err = w.append(ctx, u.data); err == nil {
-		err = w.describeAs(ctx, u.Schema)
+		err = (variableWork{w}).describeAs(ctx, u.Schema)
 	}
 	if err != nil {
 		return made, err

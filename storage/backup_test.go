@@ -17,11 +17,11 @@ import (
 // archive makes a backup and returns it with the bytes of its archive.
 func (b *bench) archive(dataset, ref string) (catalog.Backup, []byte) {
 	b.Helper()
-	made, err := b.Backup(context.Background(), dataset, ref, "before the cleaning", storage.Request{User: "ada"})
+	made, err := b.Backups.Make(context.Background(), dataset, ref, "before the cleaning", storage.Request{User: "ada"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := b.OpenBackup(context.Background(), made, false)
+	r, err := b.Backups.Open(context.Background(), made, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -37,7 +37,8 @@ func (b *bench) archive(dataset, ref string) (catalog.Backup, []byte) {
 func (b *bench) kept() (dataset string, first catalog.Commit) {
 	b.Helper()
 	dataset = b.create("kept", "id")
-	first = b.json(dataset, "append", `[{"id":1,"v":"a","s":{"n":1}},{"id":2,"v":null,"s":null},{"id":3,"v":"c","s":{"n":3}}]`)
+	first = b.json(dataset, "append",
+		`[{"id":1,"v":"a","s":{"n":1}},{"id":2,"v":null,"s":null},{"id":3,"v":"c","s":{"n":3}}]`)
 	b.json(dataset, "delete", `[{"id":1}]`)
 	b.json(dataset, "upsert", `[{"id":2,"v":"changed"},{"id":4,"w":4.5}]`)
 	return dataset, first
@@ -74,10 +75,11 @@ func TestABackupIsOneSelfContainedArchive(t *testing.T) {
 	if about.Dataset != "kept" || about.Records != 3 || !slices.Equal(about.Key, []string{"id"}) {
 		t.Errorf("%+v", about)
 	}
-	if data := parts["data.parquet"]; len(parts) != 2 || !bytes.HasPrefix(data, []byte("PAR1")) || !bytes.HasSuffix(data, []byte("PAR1")) {
+	if data := parts["data.parquet"]; len(parts) != 2 || !bytes.HasPrefix(data, []byte("PAR1")) ||
+		!bytes.HasSuffix(data, []byte("PAR1")) {
 		t.Errorf("the archive has %d parts; data.parquet has %d bytes", len(parts), len(data))
 	}
-	list, err := b.Backups(context.Background(), d)
+	list, err := b.Backups.List(context.Background(), d)
 	if err != nil || len(list) != 1 || list[0].ID != made.ID {
 		t.Errorf("%v %v", list, err)
 	}
@@ -131,7 +133,8 @@ func TestABackupMakesANewDataset(t *testing.T) {
 	if _, err := other.try(made.Dataset.ID, "append", "json", `[{"id":3}]`); err == nil {
 		t.Error("the key was lost")
 	}
-	if _, err := other.CreateFromBackup(context.Background(), bytes.NewReader(text), "kept", 1, storage.Request{}); storage.Explain(err).Code != "name_taken" {
+	if _, err := other.CreateFromBackup(context.Background(), bytes.NewReader(text), "kept", 1,
+		storage.Request{}); storage.Explain(err).Code != "name_taken" {
 		t.Errorf("the name was given twice: %v", err)
 	}
 	other.sound()
@@ -144,7 +147,8 @@ func TestABackupWithoutAKeyKeepsRowIDs(t *testing.T) {
 	_, text := b.archive(d, "head")
 	b.json(d, "delete", `[{"_id":2}]`)
 	b.json(d, "append", `[{"v":4}]`)
-	if c, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{}); err != nil || counts(c) != "+1 -1 ~0 =3" {
+	if c, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{}); err != nil ||
+		counts(c) != "+1 -1 ~0 =3" {
 		t.Errorf("%s %v", counts(c), err)
 	}
 	b.want(d, "head", `{"_id":1,"v":1}`, `{"_id":2,"v":2}`, `{"_id":3,"v":3}`)
@@ -160,12 +164,14 @@ func TestADamagedArchiveIsRefused(t *testing.T) {
 	flipped[bytes.Index(flipped, []byte("PAR1"))+20] ^= 1
 	empty := new(bytes.Buffer)
 	tar.NewWriter(empty).Close()
-	for name, text := range map[string][]byte{"flipped": flipped, "short": text[:len(text)/2], "no tar": []byte("hello"), "nothing": nil, "empty": empty.Bytes()} {
+	for name, text := range map[string][]byte{"flipped": flipped, "short": text[:len(text)/2], "no tar": []byte("hello"),
+		"nothing": nil, "empty": empty.Bytes()} {
 		_, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{})
 		if e := storage.Explain(err); e.Code != "invalid_backup" {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := b.CreateFromBackup(context.Background(), bytes.NewReader(text), "new", 1, storage.Request{}); storage.Explain(err).Code != "invalid_backup" {
+		if _, err := b.CreateFromBackup(context.Background(), bytes.NewReader(text), "new", 1,
+			storage.Request{}); storage.Explain(err).Code != "invalid_backup" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -179,13 +185,13 @@ func TestARemovedBackupIsGone(t *testing.T) {
 	b := open(t)
 	d, _ := b.kept()
 	made, _ := b.archive(d, "1")
-	if err := b.RemoveBackup(context.Background(), made); err != nil {
+	if err := b.Backups.Remove(context.Background(), made); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.FindBackup(context.Background(), d, made.ID); storage.Explain(err).Code != "backup_not_found" {
+	if _, err := b.Backups.Find(context.Background(), d, made.ID); storage.Explain(err).Code != "backup_not_found" {
 		t.Error(err)
 	}
-	if _, err := b.OpenBackup(context.Background(), made, false); err == nil {
+	if _, err := b.Backups.Open(context.Background(), made, false); err == nil {
 		t.Error("its archive is there")
 	}
 	b.sound()

@@ -45,7 +45,8 @@ func (b *bench) apart(d string, n, i int) {
 		body   string
 	}{
 		{"append", intake.Arrow, records(b.T, value("new"), 10*i, 10*i+1, 10*i+2)},
-		{"upsert", intake.JSON, fmt.Sprintf(`[{"id":%d,"v":%q},{"id":%d,"v":%q}]`, 10*i, value("changed"), 10*i+3, value("late"))},
+		{"upsert", intake.JSON, fmt.Sprintf(`[{"id":%d,"v":%q},{"id":%d,"v":%q}]`, 10*i, value("changed"), 10*i+3,
+			value("late"))},
 		{"overwrite", intake.Arrow, records(b.T, value("over"), 10*i+1)},
 		{"delete", intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 10*i+2)},
 	}
@@ -68,7 +69,8 @@ func records(t *testing.T, value string, ids ...int) string {
 		id.Append(int64(i))
 		v.Append(value)
 	}
-	s := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "v", Type: arrow.BinaryTypes.String}}, nil)
+	s := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64},
+		{Name: "v", Type: arrow.BinaryTypes.String}}, nil)
 	return stream(t, s, id.NewArray(), v.NewArray())
 }
 
@@ -85,7 +87,8 @@ func (b *bench) values(d string, from, to int) string {
 	}
 	defer conn.Close()
 	var list []string
-	if err := conn.Rows(ctx, fmt.Sprintf("SELECT v FROM (%s) WHERE id BETWEEN %d AND %d ORDER BY id", snap.Table(), from, to), func(scan duck.Scan) error {
+	if err := conn.Rows(ctx, fmt.Sprintf("SELECT v FROM (%s) WHERE id BETWEEN %d AND %d ORDER BY id", snap.Table(), from,
+		to), func(scan duck.Scan) error {
 		var v string
 		err := scan(&v)
 		list = append(list, v)

@@ -15,19 +15,24 @@ type birth struct {
 	answers
 }
 
-// add records the dataset.
+// add records the dataset, a fork with what it inherits, and what the request was told that made it by itself. Where
+// there is none, it does nothing.
 func (b *birth) add(tx catalog.Tx) error {
-	return nameTaken(addDataset(tx, b.Dataset, b.Schema, b.Properties), b.Dataset.Name)
+	if b == nil {
+		return nil
+	}
+	err := nameTaken(addDataset(tx, b.Dataset, b.Schema, b.Properties), b.Dataset.Name)
+	if err == nil && b.Dataset.IsFork() {
+		err = inherit(tx, b.Dataset)
+	}
+	if err != nil {
+		return err
+	}
+	return b.record(tx)
 }
 
 func (b *birth) state() snapshot.State {
 	return snapshot.State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}
-}
-
-// with returns it with the answers that are kept beside it.
-func (b birth) with(a answers) birth {
-	b.answers = a
-	return b
 }
 
 func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {

@@ -12,7 +12,7 @@ import (
 )
 
 // blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
-func (s *Store) blockers(
+func (h *History) blockers(
 	ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy,
 ) (undone sets, followed bool, answer Rollbackable, err error) {
 	if p != Stack && p != Records {
@@ -21,8 +21,8 @@ func (s *Store) blockers(
 	}
 	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
 	var later []sets
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		undone, later, err = s.standing(tx, head.Dataset, commit)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		undone, later, err = h.standing(tx, head.Dataset, commit)
 		return err
 	})
 	if err != nil {
@@ -37,10 +37,11 @@ func (s *Store) blockers(
 			"Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
 			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
 	}
+	// The common case, and the only one that reads no file.
 	if len(later) == 0 {
 		return undone, false, answer, nil
 	}
-	found, err := s.overlaps(ctx, head, undone, later)
+	found, err := h.overlaps(ctx, head, undone, later)
 	if err != nil {
 		return undone, true, answer, err
 	}
@@ -59,6 +60,7 @@ func (s *Store) blockers(
 func (a Rollbackable) explain(commit int64) string {
 	list := make([]string, 0, len(a.Blockers))
 	safe := true
+	// The newest first: that is the order in which they can be undone.
 	for _, b := range slices.Backward(a.Blockers) {
 		list = append(list, fmt.Sprint(b.ID))
 		safe = safe && b.Overlapping == 0

@@ -28,6 +28,7 @@ func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 func (c *headCache) put(s *snapshot.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// All at once: what is in use is read again when it is needed, and no order of use has to be kept.
 	if len(c.byID) >= c.limit {
 		clear(c.byID)
 	}

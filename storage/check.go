@@ -11,22 +11,22 @@ import (
 
 // Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
 // every head. It finds nothing in a store that is sound. With deep, every byte is read.
-func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
+func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	var datasets []snapshot.State
 	for _, deleted := range []bool{false, true} {
-		list, err := s.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30})
+		list, err := h.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30})
 		if err != nil {
 			return nil, err
 		}
 		datasets = append(datasets, list...)
 	}
-	out, err := s.inQuarantine()
+	out, err := h.inQuarantine()
 	if err != nil {
 		return nil, err
 	}
 	seen := map[int64]bool{}
 	for _, d := range datasets {
-		c := checker{store: s, dataset: d.Dataset, deep: deep, seen: seen}
+		c := checker{History: h, dataset: d.Dataset, deep: deep, seen: seen}
 		if err := c.run(ctx); err != nil {
 			return nil, err
 		}
@@ -36,18 +36,19 @@ func (s *Store) Check(ctx context.Context, deep bool) ([]Problem, error) {
 }
 
 func (c *checker) run(ctx context.Context) error {
-	unlock, err := c.store.catalog.Lock(ctx, c.dataset.ID)
+	// So that the catalog and the folders are of one moment: a commit that is under way would look like damage.
+	unlock, err := c.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := c.store.catalog.Read(ctx, c.checkCatalog); err != nil {
+	if err := c.catalog.Read(ctx, c.checkCatalog); err != nil {
 		return err
 	}
 	if err := c.checkFiles(ctx); err != nil {
 		return err
 	}
-	conn, err := c.store.Conn(ctx)
+	conn, err := c.stored.Conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,14 +88,14 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if err := c.checkNames(tx); err != nil {
 		return err
 	}
-	c.head, err = c.store.snapshot(tx, c.dataset, c.dataset.Head)
+	c.head, err = c.snapshot(tx, c.dataset, c.dataset.Head)
 	return err
 }
 
 // checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A
 // merge has done what it played.
 func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]int64) error {
-	did, err := c.store.setsOf(tx, k)
+	did, err := c.setsOf(tx, k)
 	if err != nil {
 		return err
 	}
@@ -106,12 +107,13 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 		rows -= snapshot.SignOf(f) * f.Rows
 	}
 	if before := totals[did.first.Previous]; rows != k.Added-k.Removed || k.Total != before+rows {
-		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before, k.Total)
+		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before,
+			k.Total)
 	}
 	if k.ID <= c.dataset.ForkCommit || k.MergeCommitID != 0 {
 		return nil // described beside its upstream, or with its merge
 	}
-	m, err := c.store.readManifest(k.DatasetID, k.ID)
+	m, err := c.readManifest(k.DatasetID, k.ID)
 	if err != nil {
 		c.found(k.ID, "commit.json can't be read: %v", err)
 		return nil
@@ -128,7 +130,7 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 	k, err := tx.Commit(c.dataset.ID, m.Commit.ID)
 	if err != nil {
-		c.found(m.Commit.ID, "commit.json tells of it, and the catalog does not have it")
+		c.found(m.Commit.ID, "it is in commit.json and missing from the catalog")
 		return nil
 	}
 	opened, errOpened := tx.Opened(k.DatasetID, k.ID, k.ID)
@@ -181,7 +183,7 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 		if !is(v.CommitID) {
 			c.found(v.CommitID, "version %s names it, and it is not there", VersionNumber(v))
 		}
-		if !c.store.blobs.Has(labelKey(v.DatasetID, versionName(v))) {
+		if !c.blobs.Has(labelKey(v.DatasetID, versionName(v))) {
 			c.found(v.CommitID, "the label of version %s is missing: without the catalog, the version is lost", VersionNumber(v))
 		}
 	}

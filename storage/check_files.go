@@ -12,7 +12,7 @@ import (
 
 // checkLabels checks that every label can be read, those of backups included.
 func (c *checker) checkLabels() error {
-	for object, err := range c.store.blobs.List(c.dataset.ID) {
+	for object, err := range c.blobs.List(c.dataset.ID) {
 		if err != nil {
 			return err
 		}
@@ -21,7 +21,7 @@ func (c *checker) checkLabels() error {
 			continue
 		}
 		var label any
-		if err := c.store.readJSON(object.Key, &label); isRefusal(err) {
+		if err := c.readJSON(object.Key, &label); isRefusal(err) {
 			return err
 		} else if err != nil {
 			c.found(0, "%s can't be read: %v", object.Key, err)
@@ -32,7 +32,7 @@ func (c *checker) checkLabels() error {
 
 // checkFiles checks every file that ever served the dataset: is it there, and what the catalog says it is.
 func (c *checker) checkFiles(ctx context.Context) error {
-	history, err := c.store.history(ctx, c.head)
+	history, err := c.history(ctx, c.head)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (c *checker) checkFiles(ctx context.Context) error {
 }
 
 func (c *checker) checkFile(ctx context.Context, f *catalog.File) error {
-	err := c.store.verifier.Examine(ctx, verify.File(f), c.deep)
+	err := c.stored.verifier.Examine(ctx, verify.File(f), c.deep)
 	var damage *verify.Damage
 	if errors.As(err, &damage) {
 		c.found(f.CommitID, "file %d (%s): %s", f.ID, f.Key, damage.Detail)

@@ -24,7 +24,8 @@ func TestCheckReportsDamageThatForksShare(t *testing.T) {
 	}
 }
 
-// The objects are the log: a description that tells something else than the catalog is found while the catalog is there.
+// The objects are the log: a description that tells something else than the catalog is found while the catalog is
+// there.
 func TestCheckFindsDescriptionsThatWereEdited(t *testing.T) {
 	for what, edit := range map[string][2]string{
 		"another file":      {"data-0000.parquet", "data-0001.parquet"},

@@ -12,7 +12,7 @@ import (
 
 // checker checks one dataset.
 type checker struct {
-	store    *Store
+	*History
 	dataset  catalog.Dataset
 	deep     bool
 	seen     map[int64]bool // files that were checked with another dataset

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -39,6 +38,7 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	if err != nil {
 		return catalog.Commit{}, err
 	}
+	// The savepoint is part of the commit: it is recorded with it, so that neither stands without the other.
 	if err := w.bookmarkImport(ctx); err != nil {
 		return catalog.Commit{}, err
 	}
@@ -53,25 +53,27 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		all, err := tx.Savepoints(w.commit.DatasetID)
 		if err == nil && len(all) == 0 {
-			w.bookmark(w.store.options.NewID(), 0, w.commit.ID, "initial import")
+			w.bookmark(w.store.newID(), 0, w.commit.ID, "initial import")
 		}
 		return err
 	})
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going away
-// changes nothing.
+// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going
+// away changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {
 		return none, err
 	}
+	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
 	unlock, err := w.reserveName(ctx)
 	if err != nil {
 		return none, err
 	}
 	defer unlock()
+	// A client that goes away from here on must not leave a commit half done.
 	ctx = context.WithoutCancel(ctx)
 	if err := w.complete(); err != nil {
 		return none, err
@@ -80,17 +82,21 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		w.commit.Effects = w.effects()
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
+	// The answer is kept with the commit, in the same transaction: a request that is sent again gets it, after a crash
+	// too.
 	told = result(w)
-	if w.answers, err = w.store.answerTo(ctx, w.request, told); err != nil {
+	if w.answers, err = answerTo(ctx, w.store.Requests, w.request, told); err != nil {
 		return none, err
 	}
 	if err := w.issue(); err != nil {
 		return none, err
 	}
+	// The folder is published: from here on a start finds the commit, even if the catalog is lost before it has it.
 	if err := w.stand(ctx); err != nil {
 		return none, err
 	}
-	w.store.remember(w)
+	// Only what stands becomes the head that the next commit starts from.
+	w.store.remember(&w.publication)
 	return told, nil
 }
 
@@ -100,6 +106,7 @@ func asState(w *work) snapshot.State  { return w.state() }
 
 // issue writes the commit's description and publishes its folder.
 func (w *work) issue() error {
+	// Set before anything is written: a crash may leave the description, and with it the row numbers that it has.
 	w.issued = true
 	description, err := sealed(w.describe())
 	if err != nil {
@@ -114,6 +121,7 @@ func (w *work) issue() error {
 	if err := w.batch.Write(descriptionFile, description); err != nil {
 		return err
 	}
+	// One rename, after everything in the folder is synced: the commit is there whole, or not at all.
 	if err := w.batch.Publish(); err != nil {
 		return w.withdraw(err)
 	}
@@ -131,6 +139,7 @@ func (w *work) complete() error {
 	for i := range w.savepoints {
 		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
 	}
+	// Recorded with the commit, so that a catalog that is made anew gives none of them again.
 	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
 	return nil
 }
@@ -142,31 +151,21 @@ func (w *work) settle() error {
 	return w.nameDocuments()
 }
 
-// moment is when a commit is made: after every commit before it, whatever the clock says.
-func (s *Store) moment(head *snapshot.Snapshot) time.Time {
-	now := s.now()
-	for _, earlier := range []time.Time{head.Commit.CreatedAt, head.Dataset.CreatedAt} {
-		if !now.After(earlier) {
-			now = earlier.Add(time.Microsecond)
-		}
-	}
-	return now
-}
-
 // remember keeps the new head, so that the next commit does not read it anew.
-func (s *Store) remember(w *work) {
-	for _, d := range w.drafts() {
-		s.files.add(d.opened)
+func (h *History) remember(p *publication) {
+	for _, d := range p.drafts() {
+		h.seen.add(d.opened)
 	}
-	head := w.leaves()
-	head.Dataset.Head, head.Dataset.Name = w.commit.ID, w.properties.Name
-	s.heads.put(head)
+	head := p.leaves()
+	head.Dataset.Head, head.Dataset.Name = p.commit.ID, p.properties.Name
+	h.heads.put(head)
 }
 
 // reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not
 // to be refused for it.
 func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
 	d, name := w.head.Dataset, w.properties.Name
+	// A namesake is asked for by its id alone, so its name takes nothing from anyone.
 	if w.creates == nil && name == d.Name || d.IsNamesake {
 		return func() {}, nil
 	}

@@ -78,7 +78,7 @@ func newWorld(t *testing.T) (w world) {
 		func() {
 			w.gone = b.create("gone")
 			must(b.DeleteDataset(ctx, w.gone, storage.Request{}))
-			_, err := b.Backup(ctx, w.d, "head", "kept", storage.Request{})
+			_, err := b.Backups.Make(ctx, w.d, "head", "kept", storage.Request{})
 			must(err)
 			b.json(w.d, catalog.Append, `[{"id":60,"x":"last"}]`)
 		},
@@ -122,7 +122,8 @@ func merging(into, from func(w world) string, m storage.Merge) act {
 	return func(ctx context.Context, b *bench, w world) error {
 		m.Source = from(w)
 		_, err := b.Merge(ctx, into(w), m, storage.Request{})
-		if e := storage.Explain(err); err != nil && e.Code == "merge_conflict" && len(e.Fields["played"].([]catalog.Commit)) > 0 {
+		if e := storage.Explain(err); err != nil && e.Code == "merge_conflict" &&
+			len(e.Fields["played"].([]catalog.Commit)) > 0 {
 			return nil // it is done, up to there
 		}
 		return err
@@ -149,7 +150,8 @@ var acts = map[string]act{
 		return err
 	},
 	"create with records": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 1, Name: "new"}, storage.Change{Upload: b.upload(intake.JSON, `[{"v":1}]`)})
+		_, err := b.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 1, Name: "new"},
+			storage.Change{Upload: b.upload(intake.JSON, `[{"v":1}]`)})
 		return err
 	},
 	"append":    committing(catalog.Append, `[{"id":70,"x":"a"}]`),
@@ -219,15 +221,15 @@ var acts = map[string]act{
 		return err
 	},
 	"backup": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.Backup(ctx, w.d, "1.0.0", "made", storage.Request{})
+		_, err := b.Backups.Make(ctx, w.d, "1.0.0", "made", storage.Request{})
 		return err
 	},
 	"backup removed": func(ctx context.Context, b *bench, w world) error {
-		list, err := b.Backups(ctx, w.d)
+		list, err := b.Backups.List(ctx, w.d)
 		if err != nil {
 			return err
 		}
-		return b.RemoveBackup(ctx, list[0])
+		return b.Backups.Remove(ctx, list[0])
 	},
 	"backup restored": func(ctx context.Context, b *bench, w world) error {
 		return b.withArchive(w.d, func(archive *bytes.Reader) error {
@@ -245,9 +247,11 @@ var acts = map[string]act{
 		_, err := b.Fork(ctx, w.d, storage.NewFork{Name: "second"}, storage.Request{})
 		return err
 	},
-	"merge that links":            merging(upstream, fork, storage.Merge{Filter: &storage.MergeFilter{Keys: []string{"Dataset.append"}}}),
-	"merge that makes files anew": merging(fork, upstream, storage.Merge{Autorollback: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.overwrite"}}}),
-	"merge up to a conflict":      merging(upstream, fork, storage.Merge{}),
+	"merge that links": merging(upstream, fork,
+		storage.Merge{Filter: &storage.MergeFilter{Keys: []string{"Dataset.append"}}}),
+	"merge that makes files anew": merging(fork, upstream,
+		storage.Merge{Autorollback: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.overwrite"}}}),
+	"merge up to a conflict": merging(upstream, fork, storage.Merge{}),
 	"rollback of a merge": func(ctx context.Context, b *bench, w world) error {
 		list, err := b.Actions(ctx, w.d, storage.ActionFilter{Keys: []string{"Dataset.merge"}})
 		if err != nil {
@@ -260,7 +264,7 @@ var acts = map[string]act{
 
 // withArchive reads the archive of a dataset's first backup.
 func (b *bench) withArchive(d string, f func(*bytes.Reader) error) error {
-	list, err := b.Backups(context.Background(), d)
+	list, err := b.Backups.List(context.Background(), d)
 	if err != nil {
 		return err
 	}
@@ -298,7 +302,7 @@ func (b *bench) toldOf(s snapshot.State) (out []any) {
 	actions, errActions := b.Actions(ctx, d, storage.ActionFilter{})
 	saves, errSaves := b.Savepoints(ctx, d)
 	versions, errVersions := b.Versions(ctx, d)
-	backups, errBackups := b.Backups(ctx, d)
+	backups, errBackups := b.Backups.List(ctx, d)
 	if err := errors.Join(errActions, errSaves, errVersions, errBackups); err != nil {
 		b.Fatal(err)
 	}
@@ -428,7 +432,8 @@ func TestCrashesOfTheStart(t *testing.T) {
 	w := newWorld(t)
 	after, dir := done(t, w, acts["version rollback"])
 	half := filepath.Join(dir, "objects", w.d, "999")
-	if err := errors.Join(os.Mkdir(half, 0o755), os.WriteFile(filepath.Join(half, "commit.json"), []byte("{"), 0o644)); err != nil {
+	if err := errors.Join(os.Mkdir(half, 0o755),
+		os.WriteFile(filepath.Join(half, "commit.json"), []byte("{"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	for _, old := range append([][]byte{nil, []byte("this is no database")}, w.old...) {
@@ -469,7 +474,8 @@ func quarantined(t *testing.T, dir string) string {
 
 // protocols are acts that each write in another way.
 var protocols = []string{
-	"create", "create with records", "append", "version", "version rollback", "savepoint", "savepoint description", "rename", "delete dataset",
+	"create", "create with records", "append", "version", "version rollback", "savepoint", "savepoint description",
+	"rename", "delete dataset",
 	"undelete dataset", "backup", "backup removed", "dataset from a backup", "fork", "merge up to a conflict",
 }
 
@@ -508,7 +514,8 @@ func failsAt(t *testing.T, w world, act act, step int, before, after string) (fa
 	if found := b.told(); found != want && !unknown {
 		t.Errorf("answered with %v, it shows\n%s\nwant\n%s", err, found, want)
 	}
-	if _, err := b.try(w.d, catalog.Upsert, intake.JSON, `[{"id":99,"x":"next"}]`); unknown != (storage.Explain(err).Code == "restart_needed") {
+	if _, err := b.try(w.d, catalog.Upsert, intake.JSON,
+		`[{"id":99,"x":"next"}]`); unknown != (storage.Explain(err).Code == "restart_needed") {
 		t.Errorf("the next commit: %v", err)
 	}
 	if !unknown {

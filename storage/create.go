@@ -26,6 +26,7 @@ type NewDataset struct {
 
 // CreateDataset makes a dataset without records.
 func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (snapshot.State, error) {
+	// The catalog would refuse the second of two anyway, but only after its label was written.
 	unlock, err := s.catalog.Lock(ctx, nameLock(n.ProjectID, n.Name))
 	if err != nil {
 		return snapshot.State{}, err
@@ -36,17 +37,14 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 		return snapshot.State{}, err
 	}
 	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+		// The label is last: it stands with the transaction, or is undone with it.
+		if made.answers, err = answer(s.Requests, tx, r, made.state()); err != nil {
+			return err
+		}
 		if err := made.add(tx); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, made.state())
-		if err != nil {
-			return err
-		}
-		if err := a.record(tx); err != nil {
-			return err
-		}
-		return l.put(made.Dataset.ID, birthLabel, made.with(a))
+		return l.put(made.Dataset.ID, birthLabel, made)
 	})
 	if err != nil {
 		return snapshot.State{}, err
@@ -71,6 +69,7 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 		return snapshot.State{}, err
 	}
 	defer w.end()
+	// The dataset is recorded by the commit's own transaction, so a refused upload leaves no empty dataset.
 	if err = w.connect(ctx); err == nil {
 		err = w.append(ctx, c.Upload)
 	}
@@ -101,7 +100,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 		return nil, err
 	}
 	d := catalog.Dataset{
-		ID: cmp.Or(n.ID, s.options.NewID()), IsNamesake: namesake, FamilyID: s.options.NewID(),
+		ID: cmp.Or(n.ID, s.newID()), IsNamesake: namesake, FamilyID: s.newID(),
 		ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now(),
 	}
 	p := catalog.Properties{

@@ -11,7 +11,8 @@ import (
 // The first records are appended, whatever the mode; a delete makes no dataset.
 func TestFirstRecordsAreAppended(t *testing.T) {
 	b := open(t)
-	for _, mode := range []catalog.Mode{catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete} {
+	for _, mode := range []catalog.Mode{catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace,
+		catalog.Delete} {
 		n := storage.NewDataset{ProjectID: 1, Name: string(mode), Key: []string{"id"}}
 		c := storage.Change{Mode: mode, Upload: b.upload(intake.JSON, `[{"id":1}]`)}
 		made, err := b.CreateWithRecords(t.Context(), n, c)

@@ -26,7 +26,8 @@ func bulky(from, to int, random *rand.Rand) string {
 	var csv strings.Builder
 	csv.WriteString("id,text\n")
 	for i := from; i < to; i++ {
-		fmt.Fprintf(&csv, "%d,%016x%016x%016x%016x%016x\n", i, random.Uint64(), random.Uint64(), random.Uint64(), random.Uint64(), random.Uint64())
+		fmt.Fprintf(&csv, "%d,%016x%016x%016x%016x%016x\n", i, random.Uint64(), random.Uint64(), random.Uint64(),
+			random.Uint64(), random.Uint64())
 	}
 	return csv.String()
 }
@@ -48,7 +49,8 @@ func (b *bench) digest(dataset, ref string) (sum string, err error) {
 		return "", err
 	}
 	defer conn.Close()
-	return sum, conn.Row(ctx, "SELECT coalesce(md5(string_agg(CAST(r AS VARCHAR), '' ORDER BY CAST(r AS VARCHAR))), '') FROM ("+snap.Table()+") r", &sum)
+	const digest = "SELECT coalesce(md5(string_agg(CAST(r AS VARCHAR), '' ORDER BY CAST(r AS VARCHAR))), '') FROM (%s) r"
+	return sum, conn.Row(ctx, fmt.Sprintf(digest, snap.Table()), &sum)
 }
 
 // flip writes data with one bit changed.
@@ -125,7 +127,7 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 			return err
 		},
 		"its keys": func() error { _, err := b.try(d, "overwrite", intake.JSON, `[{"id":3,"text":"x"}]`); return err },
-		"a backup": func() error { _, err := b.Backup(ctx, d, at, "", storage.Request{}); return err },
+		"a backup": func() error { _, err := b.Backups.Make(ctx, d, at, "", storage.Request{}); return err },
 		"an export": func() error {
 			f, err := b.Export(ctx, stateAt(at), time.Minute, false)
 			if err == nil {
@@ -179,8 +181,8 @@ func TestNoFlippedBitIsServed(t *testing.T) {
 	b.sound()
 }
 
-// A file in another's place, cut, emptied, gone, or replaced by an older one is refused by its commit's name; all that does
-// not need it goes on, and it is served again once it is what it was.
+// A file in another's place, cut, emptied, gone, or replaced by an older one is refused by its commit's name; all that
+// does not need it goes on, and it is served again once it is what it was.
 func TestForeignAndMissingFilesAreRefused(t *testing.T) {
 	ctx := context.Background()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -211,7 +213,8 @@ func TestForeignAndMissingFilesAreRefused(t *testing.T) {
 				damage()
 				_, err := b.digest(d, "head")
 				b.refused(what, err)
-				if e := storage.Explain(err); e.Fields["commit"] != commit || e.Fields["dataset_id"] != d || !strings.Contains(e.Detail, fmt.Sprintf("commit %d of dataset 'x'", commit)) {
+				if e := storage.Explain(err); e.Fields["commit"] != commit || e.Fields["dataset_id"] != d ||
+					!strings.Contains(e.Detail, fmt.Sprintf("commit %d of dataset 'x'", commit)) {
 					t.Errorf("%v %s", e.Fields, e.Detail)
 				}
 				b.refused(what, b.uses(d, third.ID)["an export"]())
@@ -272,7 +275,7 @@ func TestWhatOthersRelyOnIsReadWhole(t *testing.T) {
 	backup, _ := b.archive(d, "head")
 	archive := filepath.Join(b.dir, "objects", backup.Key)
 	b.flip(archive, b.readFile(archive), 9000)
-	_, err = b.OpenBackup(context.Background(), backup, false)
+	_, err = b.Backups.Open(context.Background(), backup, false)
 	b.refused("an archive", err)
 }
 
@@ -309,8 +312,8 @@ func TestOtherErrorsAreNotDamage(t *testing.T) {
 	}
 }
 
-// A large file is opened by its size and what it says of itself; a scrub reads all of it, at its pace, and what it finds is
-// refused from then on.
+// A large file is opened by its size and what it says of itself; a scrub reads all of it, at its pace, and what it
+// finds is refused from then on.
 func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	ctx := context.Background()
 	random := rand.New(rand.NewPCG(7, 8))
@@ -324,11 +327,14 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	}
 	backup, _ := b.archive(other, "head")
 	var slept time.Duration
-	plan := storage.ScrubPlan{Rate: 1 << 20, Sleep: func(_ context.Context, d time.Duration) error { slept += d; return nil }}
-	if err := b.Scrub(ctx, plan); err != nil {
+	plan := storage.ScrubPlan{Rate: 1 << 20, Sleep: func(_ context.Context, d time.Duration) error {
+		slept += d
+		return nil
+	}}
+	if err := b.Scrubs.Run(ctx, plan); err != nil {
 		t.Fatal(err)
 	}
-	state := b.ScrubState()
+	state := b.Scrubs.State()
 	path := b.fileOf(d, large.ID, "data")
 	whole := b.readFile(path)
 	if len(whole) <= 16<<20 {
@@ -348,7 +354,7 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	archive := filepath.Join(b.dir, "objects", backup.Key)
 	b.flip(archive, b.readFile(archive), 9000)
 	b = reopen(t, b.dir, storage.Options{})
-	if err := b.Scrub(ctx, storage.ScrubPlan{}); err != nil {
+	if err := b.Scrubs.Run(ctx, storage.ScrubPlan{}); err != nil {
 		t.Fatal(err)
 	}
 	var commits []int64
@@ -364,7 +370,7 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	if _, err := b.digest(other, "head"); err != nil {
 		t.Errorf("what needs none of them: %v", err)
 	}
-	if err := b.RemoveBackup(ctx, backup); err != nil {
+	if err := b.Backups.Remove(ctx, backup); err != nil {
 		t.Fatal(err)
 	}
 	b.write(path, whole)
@@ -383,11 +389,11 @@ func TestAScrubStops(t *testing.T) {
 	b.put(d, "append", intake.CSV, bulky(0, 1000, rand.New(rand.NewPCG(9, 9))))
 	ctx, stop := context.WithCancel(context.Background())
 	sleeps := func(ctx context.Context, _ time.Duration) error { stop(); return ctx.Err() }
-	if err := b.Scrub(ctx, storage.ScrubPlan{Rate: 1, Sleep: sleeps}); !errors.Is(err, context.Canceled) {
+	if err := b.Scrubs.Run(ctx, storage.ScrubPlan{Rate: 1, Sleep: sleeps}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if b.ScrubState().Running || b.ScrubState().Done != 0 || len(b.Damaged()) > 0 {
-		t.Errorf("%+v, %v", b.ScrubState(), b.Damaged())
+	if b.Scrubs.State().Running || b.Scrubs.State().Done != 0 || len(b.Damaged()) > 0 {
+		t.Errorf("%+v, %v", b.Scrubs.State(), b.Damaged())
 	}
 }
 

@@ -10,23 +10,23 @@ import (
 )
 
 // Dataset returns the dataset with that id, unless it is deleted.
-func (s *Store) Dataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = s.dataset(tx, id); return err })
+func (h *History) Dataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeDataset(tx, id); return err })
 	return d, err
 }
 
 // Founder is who made a dataset's first commit; of a fork, the first that it does not share with its upstream. It is
 // empty where there is none.
-func (s *Store) Founder(ctx context.Context, d catalog.Dataset) (user string, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { user, err = tx.Founder(d.ID, d.ForkCommit); return err })
+func (h *History) Founder(ctx context.Context, d catalog.Dataset) (user string, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { user, err = tx.Founder(d.ID, d.ForkCommit); return err })
 	return user, err
 }
 
 // FindDataset returns the dataset that a client names: by id, or by name in a project.
-func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d catalog.Dataset, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d catalog.Dataset, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		if looksLikeID.MatchString(ref) {
-			d, err = s.dataset(tx, ref)
+			d, err = activeDataset(tx, ref)
 			return err
 		}
 		d, err = tx.DatasetByName(project, ref)
@@ -36,8 +36,8 @@ func (s *Store) FindDataset(ctx context.Context, project int64, ref string) (d c
 }
 
 // Datasets lists datasets, as of their heads, by when they were made.
-func (s *Store) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []snapshot.State, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+func (h *History) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []snapshot.State, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		datasets, err := tx.Datasets(f)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 	}
 	defer unlock()
 	return s.label(ctx, func(tx catalog.Tx, l *labels) error {
-		d, err := s.dataset(tx, id)
+		d, err := activeDataset(tx, id)
 		if err != nil {
 			return err
 		}
@@ -79,6 +79,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 		if err := tx.SetDeleted(id, now); err != nil {
 			return err
 		}
+		// A label is replaced as a whole: the answers that it has must be written again with it.
 		kept, err := s.kept(id, deletedLabel)
 		if err != nil {
 			return err
@@ -93,6 +94,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 	if err != nil {
 		return state, err
 	}
+	// Someone may be making a dataset of this name, which was free as long as this one was deleted.
 	unlock, err := s.catalog.Lock(ctx, nameLock(d.ProjectID, d.Name))
 	if err != nil {
 		return state, err
@@ -110,7 +112,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		if state, err = snapshot.At(tx, d, d.Head); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, state)
+		a, err := answer(s.Requests, tx, r, state)
 		if err != nil {
 			return err
 		}
@@ -128,8 +130,8 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 }
 
 // anyDataset returns the dataset with that id, deleted or not.
-func (s *Store) anyDataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+func (h *History) anyDataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err = tx.Dataset(id)
 		return known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
 	})

@@ -56,11 +56,13 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	if len(w.head.Data) == 0 {
 		return nil
 	}
+	// A client's SQL never runs where commits do: what kills or fills the one instance leaves the other as it was.
 	box, err := w.store.Filter(ctx, w.head, true, nil)
 	if err != nil {
 		return err
 	}
 	defer box.Close()
+	// Before it is put into a statement of ours, which it must not be able to leave.
 	if err := clientsql.CheckCondition(ctx, box, where); err != nil {
 		return err
 	}
@@ -74,6 +76,7 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	if err != nil {
 		return err
 	}
+	// As a table, since the stream can be read once.
 	_, err = w.conn.Exec(ctx, "CREATE TEMP TABLE picks AS SELECT * FROM places")
 	release()
 	if err != nil {

@@ -19,24 +19,24 @@ type Delta struct {
 }
 
 // SinceForking is what was done on a fork and is not in its upstream (seed 001).
-func (s *Store) SinceForking(ctx context.Context, fork string) (Delta, error) {
-	return s.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
+func (h *History) SinceForking(ctx context.Context, fork string) (Delta, error) {
+	return h.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
 		return missing(tx, d.ID, upstream.ID)
 	})
 }
 
 // UpstreamDelta is what was done on the upstream and is not in the fork.
-func (s *Store) UpstreamDelta(ctx context.Context, fork string) (Delta, error) {
-	return s.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
+func (h *History) UpstreamDelta(ctx context.Context, fork string) (Delta, error) {
+	return h.delta(ctx, fork, func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error) {
 		return missing(tx, upstream.ID, d.ID)
 	})
 }
 
-func (s *Store) delta(
+func (h *History) delta(
 	ctx context.Context, fork string, actions func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error),
 ) (out Delta, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, fork)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, fork)
 		if err != nil {
 			return err
 		}
@@ -54,6 +54,7 @@ func (s *Store) delta(
 		}
 		out.Dataset, out.Upstream = states[0], states[1]
 		all, err := actions(tx, d, upstream)
+		// Neither of the two would leave a trace on the other side, so there is nothing to tell of.
 		none := cancelled(all)
 		out.Actions = slices.DeleteFunc(all, func(c catalog.Commit) bool { return none[c.ID] })
 		return err
@@ -65,6 +66,7 @@ func (s *Store) delta(
 // merge is not an action itself: what it played is. A merge that was rolled back counts as if it had never been, unless
 // both have it: so what came with it may come again.
 func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
+	// By hash, which survives being played: by id, what came by a merge would come a second time.
 	mine, err := tx.Unshared(of, from)
 	if err != nil {
 		return nil, err
@@ -77,6 +79,7 @@ func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A merge that was rolled back does not hinder the same actions from coming again by another one.
 	again, err := undoneByMerge(tx, of, from, theirs)
 	if err != nil {
 		return nil, err
@@ -138,6 +141,7 @@ func undoneByMerge(tx catalog.Tx, of, other string, unshared []catalog.Commit) (
 		if err != nil {
 			return nil, err
 		}
+		// It came in another way too, and is there.
 		if slices.ContainsFunc(has, func(h catalog.Commit) bool { return !void[h.ID] }) {
 			continue
 		}

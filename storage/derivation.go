@@ -25,10 +25,12 @@ func (w *work) deriveTypes(ctx context.Context) error {
 	}
 	for _, c := range w.schema.Columns {
 		if way := w.schema.Cycle(c.ID); way != nil {
-			return fault.Errorf(fault.Conflict, "derivation_cycle", "Variable %q would be derived from itself: %s.",
-				c.Name, strings.Join(columnNamesOf(way), " → ")).With("variable", c.Name)
+			return &underived{c, fault.Errorf(fault.Conflict, "derivation_cycle",
+				"Variable %q would be derived from itself: %s.", c.Name, strings.Join(columnNamesOf(way), " → ")).
+				With("variable", c.Name)}
 		}
 	}
+	// The expression is a client's: it is bound where nothing of the store can be reached.
 	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
 	if err != nil {
 		return err
@@ -37,7 +39,7 @@ func (w *work) deriveTypes(ctx context.Context) error {
 	for _, layer := range w.schema.Layers() {
 		for _, c := range layer {
 			if c.Type, err = derivedType(ctx, box, w.schema, c); err != nil {
-				return err
+				return &underived{c, err}
 			}
 			w.schema = w.schema.With(c)
 		}
@@ -45,6 +47,17 @@ func (w *work) deriveTypes(ctx context.Context) error {
 	w.bound = w.schema
 	return nil
 }
+
+// underived is why a derived column has no type: its error, and the column that it is about.
+type underived struct {
+	column schema.Column
+	err    error
+}
+
+func (u *underived) Error() string { return u.err.Error() }
+
+// Unwrap returns the error of the derivation.
+func (u *underived) Unwrap() error { return u.err }
 
 // derivationInputs is all that the types of derived columns depend on.
 func derivationInputs(s schema.Schema) string {

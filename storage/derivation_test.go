@@ -19,7 +19,8 @@ func (b *bench) derive(d, name, derivation string) schema.Column {
 }
 
 func (b *bench) tryDerive(d, name, derivation string) error {
-	_, _, err := b.CreateVariable(context.Background(), d, storage.NewVariable{Name: name, Derivation: derivation}, storage.Request{})
+	_, _, err := b.CreateVariable(context.Background(), d, storage.NewVariable{Name: name, Derivation: derivation},
+		storage.Request{})
 	return err
 }
 
@@ -38,7 +39,8 @@ func TestDerivedVariables(t *testing.T) {
 	d := b.create("sales", "id")
 	first := b.json(d, "append", sales)
 	c := b.derive(d, "total", "price * quantity")
-	if c.Type.Name != schema.Double || c.Derivation != `"c2" * "c3"` || b.derivationOf(d, "total") != `"price" * "quantity"` {
+	if c.Type.Name != schema.Double || c.Derivation != `"c2" * "c3"` ||
+		b.derivationOf(d, "total") != `"price" * "quantity"` {
 		t.Errorf("%+v, %s", c, b.derivationOf(d, "total"))
 	}
 	b.derive(d, "with_tax", `CAST(total * 1.25 AS DECIMAL(10,2))`)
@@ -62,7 +64,8 @@ func TestDerivedVariables(t *testing.T) {
 	b.json(d, "upsert", `[{"id":3,"Price, each":1}]`)
 	want[2] = `{"id":3,"Price, each":1.0,"quantity":2,"name":"7","sum":2.0,"with_tax":2.5,"number":7}`
 	b.want(d, "head", want...)
-	b.want(d, ref(first), `{"id":1,"price":2.5,"quantity":4,"name":"pen"}`, `{"id":2,"price":10.0,"quantity":0,"name":"mug"}`, `{"id":3,"price":null,"quantity":2,"name":"7"}`)
+	b.want(d, ref(first), `{"id":1,"price":2.5,"quantity":4,"name":"pen"}`,
+		`{"id":2,"price":10.0,"quantity":0,"name":"mug"}`, `{"id":3,"price":null,"quantity":2,"name":"7"}`)
 	b.sound()
 }
 
@@ -70,7 +73,8 @@ func TestDerivedVariables(t *testing.T) {
 func TestDerivationsAreKeptAsTheyAreWritten(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
-	b.json(d, "append", `[{"a":1,"b b":"ü","l":[1,2],"s":{"x":3,"y":[4]},"j":null,"c5":5,"größe":2.5,"ts":null,"q\"q":"z"}]`)
+	b.json(d, "append",
+		`[{"a":1,"b b":"ü","l":[1,2],"s":{"x":3,"y":[4]},"j":null,"c5":5,"größe":2.5,"ts":null,"q\"q":"z"}]`)
 	b.retype(d, "ts", "TIMESTAMP")
 	b.retype(d, "j", "JSON")
 	b.json(d, "upsert", `[{"_id":1,"ts":"2026-01-02T03:04:05","j":{"k":[7]}}]`)
@@ -94,7 +98,8 @@ func TestDerivationsAreKeptAsTheyAreWritten(t *testing.T) {
 		{"{'k': a, 'm': l}", `{'k': "a", 'm': "l"}`, `{"k":1,"m":[1,2]}`},
 		{"struct_pack(a := a)", `struct_pack(a := "a")`, `{"a":1}`},
 		{`"q""q" || upper("B B")`, `"q""q" || upper("b b")`, `"zÜ"`},
-		{"coalesce(nullif(a, 1), 12345678901234567890)", `coalesce(nullif("a", 1), 12345678901234567890)`, "12345678901234567890"},
+		{"coalesce(nullif(a, 1), 12345678901234567890)", `coalesce(nullif("a", 1), 12345678901234567890)`,
+			"12345678901234567890"},
 		{"CAST(c5 || 'x' AS INTEGER)", `CAST("c5" || 'x' AS INTEGER)`, "null"},
 	} {
 		name := "d" + strings.Repeat("x", i)
@@ -149,11 +154,13 @@ func TestDerivationsThatAreRefused(t *testing.T) {
 	}
 	ctx := context.Background()
 	b.unchanged(d, "derived_variable", func() error {
-		_, _, err := b.CreateVariable(ctx, d, storage.NewVariable{Name: "x", Derivation: "price", Values: raw("1", "2", "3")}, storage.Request{})
+		_, _, err := b.CreateVariable(ctx, d, storage.NewVariable{Name: "x", Derivation: "price", Values: raw("1", "2", "3")},
+			storage.Request{})
 		return err
 	})
 	b.unchanged(d, "derivation_type", func() error {
-		_, _, err := b.CreateVariable(ctx, d, storage.NewVariable{Name: "x", Derivation: "price", Type: "VARCHAR"}, storage.Request{})
+		_, _, err := b.CreateVariable(ctx, d, storage.NewVariable{Name: "x", Derivation: "price", Type: "VARCHAR"},
+			storage.Request{})
 		return err
 	})
 	b.variable(d, storage.NewVariable{Name: "y", Derivation: "quantity", Type: "numeric"})
@@ -211,16 +218,23 @@ func TestDerivedTypesFollow(t *testing.T) {
 	if typeOf("next") != "DOUBLE" || typeOf("after") != "DOUBLE" {
 		t.Errorf("next is %s, after %s", typeOf("next"), typeOf("after"))
 	}
-	b.want(d, "head", `{"id":1,"n":1.0,"s":"x","next":2.0,"after":4.0,"year":"x!"}`, `{"id":2,"n":0.5,"s":null,"next":1.5,"after":3.0,"year":null}`)
+	b.want(d, "head", `{"id":1,"n":1.0,"s":"x","next":2.0,"after":4.0,"year":"x!"}`,
+		`{"id":2,"n":0.5,"s":null,"next":1.5,"after":3.0,"year":null}`)
 	b.undo(d, widened.ID)
 	if typeOf("next") != "BIGINT" || typeOf("after") != "BIGINT" {
 		t.Errorf("undone, next is %s, after %s", typeOf("next"), typeOf("after"))
 	}
 	b.variable(d, storage.NewVariable{Name: "later"})
 	b.derive(d, "upper", "later + 1")
-	b.unchanged(d, "derivation_refused", func() error { _, err := b.try(d, "append", "json", `[{"id":3,"later":{"a":1}}]`); return err })
+	b.unchanged(d, "derivation_refused", func() error {
+		_, err := b.try(d, "append", "json", `[{"id":3,"later":{"a":1}}]`)
+		return err
+	})
 	date := "DATE[]"
-	b.unchanged(d, "derivation_refused", func() error { _, _, err := b.tryEdit(d, "later", storage.VariableEdit{Type: &date}); return err })
+	b.unchanged(d, "derivation_refused", func() error {
+		_, _, err := b.tryEdit(d, "later", storage.VariableEdit{Type: &date})
+		return err
+	})
 	b.sound()
 }
 
@@ -291,10 +305,12 @@ func TestDerivedColumnsElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if got, err := snapshot.Diff(from, to).Count(ctx, conn); err != nil || toJSON(got) != `{"Added":0,"Removed":1,"Modified":0,"Columns":{}}` {
+	if got, err := snapshot.Diff(from, to).Count(ctx, conn); err != nil ||
+		toJSON(got) != `{"Added":0,"Removed":1,"Modified":0,"Columns":{}}` {
 		t.Errorf("%s, %v", toJSON(got), err)
 	}
-	if got := toJSON(schema.Changes(from.Schema, to.Schema)); got != `[{"change":"added","column":"category","to":"BIGINT"}]` {
+	if got := toJSON(schema.Changes(from.Schema,
+		to.Schema)); got != `[{"change":"added","column":"category","to":"BIGINT"}]` {
 		t.Error(got)
 	}
 	b.sound()
@@ -308,13 +324,14 @@ func TestBackupsKeepVariables(t *testing.T) {
 	b.json(d, "append", sales)
 	b.derive(d, "total", "price * quantity")
 	b.derive(d, "double", "total * 2")
-	b.variable(d, storage.NewVariable{Name: "kind", Description: "of goods", Categories: []schema.Category{{ID: 1, Name: "x"}}, Values: raw("1", "1", "null")})
-	backup, err := b.Backup(ctx, d, "head", "", storage.Request{})
+	b.variable(d, storage.NewVariable{Name: "kind", Description: "of goods",
+		Categories: []schema.Category{{ID: 1, Name: "x"}}, Values: raw("1", "1", "null")})
+	backup, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	archive := func() io.Reader {
-		in, err := b.OpenBackup(context.Background(), backup, false)
+		in, err := b.Backups.Open(context.Background(), backup, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -325,11 +342,13 @@ func TestBackupsKeepVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := b.rows(made.Dataset.ID, "head", false), b.rows(d, "head", false); len(got) != len(want) || !strings.Contains(got[0], `"total":10.0,"double":20.0`) {
+	if got, want := b.rows(made.Dataset.ID, "head", false), b.rows(d, "head", false); len(got) != len(want) ||
+		!strings.Contains(got[0], `"total":10.0,"double":20.0`) {
 		t.Errorf("got %s", got)
 	}
 	kind, _ := made.Schema.ByName("kind")
-	if kind.Description != "of goods" || len(kind.Categories) != 1 || b.derivationOf(made.Dataset.ID, "double") != `"total" * 2` {
+	if kind.Description != "of goods" || len(kind.Categories) != 1 ||
+		b.derivationOf(made.Dataset.ID, "double") != `"total" * 2` {
 		t.Errorf("%+v, %s", kind, b.derivationOf(made.Dataset.ID, "double"))
 	}
 	b.drop(d, "double")

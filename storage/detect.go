@@ -27,23 +27,32 @@ func detects(column string, t schema.Type) string {
 		return textFits(column, t)
 	case schema.Decimal:
 		if t.Scale == 0 {
-			return fmt.Sprintf(`regexp_full_match(%s, '0|-?[1-9]\d{0,37}')`, column)
+			return duck.Fill(detectsWhole, duck.Parts{"text": column})
 		}
-		return fmt.Sprintf(`regexp_full_match(%s, '-?(0|[1-9]\d{0,%d})(\.\d{1,%d})?')`, column, t.Width-t.Scale-1, t.Scale)
+		return duck.Fill(detectsDecimal, duck.Parts{"text": column, "whole": t.Width - t.Scale - 1, "places": t.Scale})
 	case schema.Double:
-		return fmt.Sprintf(`(regexp_full_match(%[1]s, '-?(0|[1-9]\d*|)(\.\d+)?([eE][+-]?\d+)?') OR lower(%[1]s) IN ('nan', 'inf', '-inf')) AND %[2]s AND %[3]s`,
-			column, fewDigits(column), textFits(column, t))
+		return duck.Fill(detectsDouble, duck.Parts{"text": column, "fits": textFits(column, t)})
 	case schema.Boolean:
-		return fmt.Sprintf("lower(%s) IN ('true', 'false')", column)
+		return duck.Fill(detectsBoolean, duck.Parts{"text": column})
 	}
 	return textFits(column, t)
 }
 
-// fewDigits is the condition that a number in text has no more digits than come back the same from a double. One with
-// an exponent was a floating-point number before.
-func fewDigits(column string) string {
-	return fmt.Sprintf(`CASE WHEN length(%[1]s) <= 18 THEN true ELSE regexp_matches(%[1]s, '[eE]') OR length(regexp_replace(%[1]s, '^-?[0.]*|\.|0*$', '', 'g')) <= 17 END`, column)
-}
+// How numbers and truths are written that no one would take for text: without a zero in front, or a plus. A double has
+// no more digits than come back the same from one (17), unless it has an exponent: then it was a floating-point number
+// before.
+const (
+	detectsWhole   = `regexp_full_match({text}, '0|-?[1-9]\d{0,37}')`
+	detectsDecimal = `regexp_full_match({text}, '-?(0|[1-9]\d{0,{whole}})(\.\d{1,{places}})?')`
+	detectsDouble  = `(regexp_full_match({text}, '-?(0|[1-9]\d*|)(\.\d+)?([eE][+-]?\d+)?')
+			OR lower({text}) IN ('nan', 'inf', '-inf'))
+		AND CASE
+			WHEN length({text}) <= 18 THEN true
+			ELSE regexp_matches({text}, '[eE]')
+				OR length(regexp_replace({text}, '^-?[0.]*|\.|0*$', '', 'g')) <= 17 END
+		AND {fits}`
+	detectsBoolean = `lower({text}) IN ('true', 'false')`
+)
 
 // sampleRows is how many records are looked at first, to find the one type that the rest must be checked for; of wide
 // records fewer, so that there are not many more than sampleValues in all.
@@ -63,6 +72,8 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		}
 		return out, nil
 	}
+	// The first records name the type; one pass over all says whether it holds. Where it does not, which is rare, all are
+	// asked.
 	sample := max(leastSample, min(sampleRows, sampleValues/len(columns)))
 	found, rows, err := f.firstOfAll(columns, sample)
 	if err != nil || rows < int64(sample) {

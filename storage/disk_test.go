@@ -42,8 +42,9 @@ var faults = map[syscall.Errno]string{
 	syscall.EXDEV:  "several_disks",
 }
 
-// Whatever the system refuses, at whichever step of whichever write up to the transaction, is reported as unavailable and
-// leaves nothing behind; the same request works when the fault is gone. TestFailures has the transaction's own faults.
+// Whatever the system refuses, at whichever step of whichever write up to the transaction, is reported as unavailable
+// and leaves nothing behind; the same request works when the fault is gone. TestFailures has the transaction's own
+// faults.
 func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
 	ctx := context.Background()
 	for errno, code := range faults {
@@ -81,7 +82,7 @@ func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
 					return err
 				},
 				"version": func() error { _, err := b.Increment(ctx, d, "major", "", storage.Request{}); return err },
-				"backup":  func() error { _, err := b.Backup(ctx, d, "head", "", storage.Request{}); return err },
+				"backup":  func() error { _, err := b.Backups.Make(ctx, d, "head", "", storage.Request{}); return err },
 			} {
 				for step := 0; ; step++ {
 					mu.Lock()
@@ -112,7 +113,9 @@ func TestWritesEndBeforeTheDiskIsFull(t *testing.T) {
 	ctx := context.Background()
 	var free atomic.Int64
 	free.Store(1 << 40)
-	b := reopen(t, t.TempDir(), storage.Options{MinFree: 1 << 30, Free: func(string) (int64, error) { return free.Load(), nil }})
+	b := reopen(t, t.TempDir(), storage.Options{MinFree: 1 << 30, Free: func(string) (int64, error) {
+		return free.Load(), nil
+	}})
 	d := b.create("x", "id")
 	c := b.json(d, "append", `[{"id":1}]`)
 	path := b.Scratch("upload")
@@ -239,14 +242,15 @@ func TestStoredFilesAreTheOwnersAlone(t *testing.T) {
 	b.put(d, "append", intake.CSV, bulky(0, 100_000, random)) // by DuckDB
 	b.json(d, "append", `[{"id":1000000}]`)
 	b.put(d, "overwrite", intake.CSV, bulky(0, 2000, random))
-	if _, err := b.Backup(context.Background(), d, "head", "", storage.Request{}); err != nil {
+	if _, err := b.Backups.Make(context.Background(), d, "head", "", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	if list := b.others(); len(list) > 0 {
 		t.Errorf("open to others: %v", list)
 	}
 	b.Store.Close()
-	for path, mode := range map[string]fs.FileMode{dir: 0o755, filepath.Join(dir, "objects"): 0o755, filepath.Join(dir, "objects", d): 0o755, filepath.Join(dir, "catalog.db"): 0o644, b.fileOf(d, 1, "data"): 0o644} {
+	for path, mode := range map[string]fs.FileMode{dir: 0o755, filepath.Join(dir, "objects"): 0o755,
+		filepath.Join(dir, "objects", d): 0o755, filepath.Join(dir, "catalog.db"): 0o644, b.fileOf(d, 1, "data"): 0o644} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,7 @@ func draftOn(head *snapshot.Snapshot) draft {
 
 // clone returns a draft that can be changed without this one.
 func (d *draft) clone() draft {
+	// What the slices and maps point to never changes: files and schemas are shared.
 	other := *d
 	other.opened, other.reopened, other.closed = slices.Clone(d.opened), slices.Clone(d.reopened), slices.Clone(d.closed)
 	other.back, other.marks = maps.Clone(d.back), maps.Clone(d.marks)
@@ -83,6 +84,7 @@ func (d *draft) state() snapshot.State {
 
 // leaves is the snapshot that the commit leaves.
 func (d *draft) leaves() *snapshot.Snapshot {
+	// The files that the commit opens were written with its own schema; those that it reopens have older ones.
 	schemas := map[string]schema.Schema{d.commit.SchemaID: d.schema}
 	for id, s := range d.back {
 		if id != d.commit.SchemaID {
@@ -94,6 +96,7 @@ func (d *draft) leaves() *snapshot.Snapshot {
 
 // record writes the commit's rows.
 func (d *draft) record(tx catalog.Tx) error {
+	// In the order in which rows refer to each other: documents, the commit, its files, their entries.
 	if err := d.documents(tx); err != nil {
 		return err
 	}
@@ -135,6 +138,7 @@ func (d *draft) entries(tx catalog.Tx) error {
 			return err
 		}
 	}
+	// A file may serve a dataset more than once: each time has an entry of its own, and the file is not touched.
 	for _, f := range d.reopened {
 		if err := tx.OpenEntry(dataset, f.ID, id); err != nil {
 			return err

@@ -49,8 +49,8 @@ func file(id int64, kind schema.Kind, schemaID string) *catalog.File {
 	return &catalog.File{ID: id, Kind: kind, SchemaID: schemaID}
 }
 
-// A draft leaves the files that were live, without those that it closes and with those that it opens and reopens, in the
-// order of their ids; and the head that it is made on is as it was.
+// A draft leaves the files that were live, without those that it closes and with those that it opens and reopens, in
+// the order of their ids; and the head that it is made on is as it was.
 func TestADraftLeavesTheFilesThatItOpens(t *testing.T) {
 	head := snapshot.New(snapshot.State{}, nil)
 	head.Data = []*catalog.File{file(1, schema.Data, "a"), file(5, schema.Data, "a")}

@@ -77,7 +77,8 @@ func (d *draft) notExcluding(c schema.Column) error {
 	for _, id := range schema.References(e.Condition) {
 		if id == c.ID {
 			return fault.Errorf(fault.Conflict, "variable_used",
-				"Variable %q can't be dropped: the exclusion of the dataset reads it. Change or remove the exclusion first.", c.Name).
+				"Variable %q can't be dropped: the exclusion of the dataset reads it. "+
+					"Change or remove the exclusion first.", c.Name).
 				With("variables", []string{})
 		}
 	}

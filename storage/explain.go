@@ -11,6 +11,9 @@ import (
 	"rowback/storage/intake"
 )
 
+// ErrTimeout is the refusal of work that took longer than its time limit.
+var ErrTimeout = fault.New(fault.Unavailable, "timeout")
+
 // Explain returns what a client is told of an error. What a client may not see becomes Internal: callers log the
 // original.
 func Explain(err error) *fault.Error {
@@ -21,9 +24,9 @@ func Explain(err error) *fault.Error {
 		return e
 	case errors.As(err, &in):
 		return uploadError(in)
+	// Before what DuckDB says: a statement that is interrupted fails with errors of many kinds.
 	case errors.Is(err, context.DeadlineExceeded):
-		return fault.Errorf(fault.Unavailable, "timeout",
-			"This took longer than the time limit. Ask for less, or raise the limit.")
+		return ErrTimeout.Sayf("This took longer than the time limit. Ask for less, or raise the limit.")
 	case errors.Is(err, context.Canceled):
 		return fault.Errorf(fault.Unavailable, "stopped", "The server is stopping. Send the request again.")
 	case systemFault(err) != nil:
@@ -59,13 +62,4 @@ func errnoOf(err error) syscall.Errno {
 		return errno
 	}
 	return duck.Errno(err)
-}
-
-// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when
-// it is back.
-func (s *Store) hasFolder(dataset string) error {
-	if s.blobs.Has(dataset) {
-		return nil
-	}
-	return fault.System(syscall.ENOENT)
 }

@@ -26,16 +26,18 @@ type File struct {
 // it is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
 // with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
 // are read whole before, for their checksums; part: not for each part that a client asks for.
-func (s *Store) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
+func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
+	// Served as it lies: no statement, no copy.
 	if f := snap.Only(); f != nil {
-		return s.OpenFile(ctx, f, part)
+		return t.OpenFile(ctx, f, part)
 	}
-	if err := s.readForExport(ctx, objects(snap.Files()), part); err != nil {
+	if err := t.readForExport(ctx, objects(snap.Files()), part); err != nil {
 		return nil, err
 	}
+	// The SQL names every file and column, so it names the content; anything that changes one of them changes the key.
 	key := sha256.Sum256([]byte(snap.Table()))
-	f, err := s.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
-		return s.export(ctx, snap, path)
+	f, err := t.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
+		return t.export(ctx, snap, path)
 	})
 	switch {
 	case errors.Is(err, filecache.ErrTooLarge):
@@ -49,8 +51,8 @@ func (s *Store) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.
 }
 
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
-func (s *Store) export(ctx context.Context, snap *snapshot.Snapshot, path string) error {
-	conn, from, err := s.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
+func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, path string) error {
+	conn, from, err := t.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
 	if err != nil {
 		return err
 	}
@@ -60,15 +62,15 @@ func (s *Store) export(ctx context.Context, snap *snapshot.Snapshot, path string
 }
 
 // OpenFile opens a stored file, once it was read whole for its checksum; part: lately.
-func (s *Store) OpenFile(ctx context.Context, f *catalog.File, part bool) (*File, error) {
-	return s.openObject(ctx, verify.File(f), part)
+func (fs *Files) OpenFile(ctx context.Context, f *catalog.File, part bool) (*File, error) {
+	return fs.openObject(ctx, verify.File(f), part)
 }
 
-func (s *Store) openObject(ctx context.Context, o verify.Object, part bool) (*File, error) {
-	if err := s.readForExport(ctx, []verify.Object{o}, part); err != nil {
+func (fs *Files) openObject(ctx context.Context, o verify.Object, part bool) (*File, error) {
+	if err := fs.readForExport(ctx, []verify.Object{o}, part); err != nil {
 		return nil, err
 	}
-	in, err := s.blobs.Open(o.Key)
+	in, err := fs.blobs.Open(o.Key)
 	if err != nil {
 		return nil, err
 	}

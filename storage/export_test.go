@@ -10,8 +10,8 @@ import (
 
 // ReaderRequests is how many requests reader processes have been sent, once what they were given is back.
 func (s *Store) ReaderRequests() int64 {
-	s.readers.lent.Wait()
-	return s.readers.pool.Asked()
+	s.Readers.lent.Wait()
+	return s.Readers.pool.Asked()
 }
 
 // Parts is how many of n columns each statement on an upload tests.
@@ -28,7 +28,7 @@ func Parts(n int) (sizes []int) {
 
 // MostColumns is how many columns a statement on an upload tests, and how many it writes, at most.
 func (s *Store) MostColumns() (tested, written int) {
-	return slices.Max(Parts(10_000)), s.uploadColumns()
+	return slices.Max(Parts(10_000)), s.Readers.uploadColumns()
 }
 
 // Redescribed returns a commit's description as it is stored, and as what it says is described again.
@@ -56,6 +56,6 @@ func (s *Store) Redescribed(d catalog.Dataset, commit int64) (stored, again []by
 
 // Promises is of how many jobs that go on the receipts are kept.
 func (s *Store) Promises() (n int) {
-	s.promises.Range(func(any, any) bool { n++; return true })
+	s.Requests.promises.Range(func(any, any) bool { n++; return true })
 	return n
 }

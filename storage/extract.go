@@ -16,7 +16,7 @@ func (s *Store) Extract(
 	ctx context.Context, snap *snapshot.Snapshot, reads []schema.Column, types map[string]schema.Type,
 	query func(from string) string,
 ) (u intake.Upload, rows int64, err error) {
-	if err := s.room(); err != nil {
+	if err := s.Disk.room(); err != nil {
 		return u, 0, err
 	}
 	u = intake.Upload{Format: intake.Parquet, Path: s.blobs.Scratch("extract"), Types: types}

@@ -21,7 +21,8 @@ func TestColumnsAreDescribedWithTheirRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kind := schema.Column{Name: "kind", Title: "Kind", Description: "of it", Categories: []schema.Category{{ID: 1, Name: "x"}, {ID: 2, Name: "y"}}}
+	kinds := []schema.Category{{ID: 1, Name: "x"}, {ID: 2, Name: "y"}}
+	kind := schema.Column{Name: "kind", Title: "Kind", Description: "of it", Categories: kinds}
 	u, rows, err := b.Extract(context.Background(), snap, snap.Schema.Columns, nil, func(from string) string {
 		return "SELECT id, kind FROM " + from + " WHERE n > 1"
 	})
@@ -29,7 +30,8 @@ func TestColumnsAreDescribedWithTheirRecords(t *testing.T) {
 		t.Fatal(rows, err)
 	}
 	defer os.Remove(u.Path)
-	c, err := b.Commit(context.Background(), to, storage.Change{Mode: catalog.Append, Upload: u, Columns: []schema.Column{kind}})
+	change := storage.Change{Mode: catalog.Append, Upload: u, Columns: []schema.Column{kind}}
+	c, err := b.Commit(context.Background(), to, change)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -352,8 +352,8 @@ func alike(columns map[string]string, column, holds string) bool {
 	return ok && (h == holds || h == "" || holds == "")
 }
 
-// columnsWith are the columns of the target with those that an action brings: it adds them, or has values in them. They
-// do not fit where the target has one of the name for other values.
+// columnsWith are the columns of the target with those that an action brings: it adds them, or gives values in them.
+// They do not fit where the target has one of the name for other values.
 func (p *replay) columnsWith(a *deed) (out map[string]string, fit bool) {
 	out, fit = maps.Clone(p.now.last().columns), true
 	if out == nil {
@@ -372,9 +372,11 @@ func (p *replay) columnsWith(a *deed) (out map[string]string, fit bool) {
 			bring(name, holds)
 		}
 	}
-	for _, r := range a.added {
+	for k, r := range a.added {
 		for name, value := range r.values {
-			bring(name, holdsOf(value))
+			if was := a.displaced[k]; was == nil || !reflect.DeepEqual(was.values[name], value) {
+				bring(name, holdsOf(value))
+			}
 		}
 	}
 	return out, fit

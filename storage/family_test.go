@@ -81,7 +81,8 @@ func (f *family) step() {
 	case n < 6:
 		f.doAppend(d)
 	case n < 12:
-		f.doReplace(d, []catalog.Mode{catalog.Overwrite, catalog.Overwrite, catalog.Upsert, catalog.Upsert, catalog.Replace}[f.rng.IntN(5)])
+		f.doReplace(d, []catalog.Mode{catalog.Overwrite, catalog.Overwrite, catalog.Upsert, catalog.Upsert,
+			catalog.Replace}[f.rng.IntN(5)])
 	case n < 14:
 		f.doDelete(d)
 	case n < 17:
@@ -237,7 +238,8 @@ func (f *family) doDelete(d *member) {
 	f.settle(d, d.add(c, nil, displaced))
 }
 
-// settle notes what the model leaves to the server: the columns that there are. Those with values are checked with them.
+// settle notes what the model leaves to the server: the columns that there are. Those with values are checked with
+// them.
 func (f *family) settle(d *member, c *deed) {
 	f.Helper()
 	c.columns = f.columns(d, c.id)
@@ -349,14 +351,16 @@ func (f *family) doMerge(target *member) {
 	if source == target {
 		return
 	}
-	m := storage.Merge{Source: source.id, Autorollback: f.rng.IntN(2) == 0, DryRun: f.rng.IntN(6) == 0, Remember: f.rng.IntN(2) == 0, Filter: f.someFilter(source, target)}
+	m := storage.Merge{Source: source.id, Autorollback: f.rng.IntN(2) == 0, DryRun: f.rng.IntN(6) == 0,
+		Remember: f.rng.IntN(2) == 0, Filter: f.someFilter(source, target)}
 	want := replayed(source, target, m)
 	if want.unsure {
 		return
 	}
 	before, bytes := f.trace(target), f.diskBytes()
 	out, err := f.Merge(context.Background(), target.id, m, storage.Request{})
-	f.tell("merge of %s into %s %s: played %v, conflicts %v, %v", source.name, target.name, toJSON(m), idsOf(out.Played), len(out.Conflicts), err)
+	f.tell("merge of %s into %s %s: played %v, conflicts %v, %v", source.name, target.name, toJSON(m), idsOf(out.Played),
+		len(out.Conflicts), err)
 	f.checkMerged(want, m, out)
 	if len(want.conflicts) > 0 && !m.DryRun {
 		f.refused(err, "merge_conflict")
@@ -493,8 +497,8 @@ func less(a, b map[int64]*row) map[int64]*row {
 	return out
 }
 
-// standing returns the commits after the i-th that are not undone, nor undo one of these. A merge counts as one, but for
-// what came in one merge with the i-th.
+// standing returns the commits after the i-th that are not undone, nor undo one of these. A merge counts as one, but
+// for what came in one merge with the i-th.
 func (d *member) standing(i int) (out []*deed) {
 	c := d.log[i]
 	for _, later := range d.log[i+1:] {
@@ -549,7 +553,8 @@ func (f *family) doRollback(d *member) {
 		f.refused(err, "rollback_blocked")
 		return
 	case answer.Blocked != (len(want) > 0):
-		f.Fatalf("rolling back %d (%s): blocked %v, the model says %v\n%+v", undone.id, p, answer.Blocked, want, answer.Blockers)
+		f.Fatalf("rolling back %d (%s): blocked %v, the model says %v\n%+v", undone.id, p, answer.Blocked, want,
+			answer.Blockers)
 	}
 	for _, b := range answer.Blockers {
 		delete(want, b.ID)
@@ -565,8 +570,8 @@ func (f *family) doRollback(d *member) {
 	f.recordRollback(d, undone, c)
 }
 
-// cannotComeBack reports whether a rollback was refused for what the model does not know: a column that both sides had made,
-// each with an id of its own, or a commit that another rollback undoes already.
+// cannotComeBack reports whether a rollback was refused for what the model does not know: a column that both sides had
+// made, each with an id of its own, or a commit that another rollback undoes already.
 func (f *family) cannotComeBack(err error) bool {
 	e := storage.Explain(err)
 	return err != nil && (e.Code == "column_taken" && f.columnsMadeTwice || e.Code == "undone_twice")
@@ -579,7 +584,8 @@ func (c *deed) isWide(list []storage.Blocker) bool {
 		return true
 	}
 	return !slices.ContainsFunc(list, func(b storage.Blocker) bool {
-		return b.Mode != catalog.Restore && b.Mode != catalog.Merge && c.mode != catalog.Restore && c.mode != catalog.Merge || b.Overlapping > 0
+		return b.Mode != catalog.Restore && b.Mode != catalog.Merge && c.mode != catalog.Restore && c.mode != catalog.Merge ||
+			b.Overlapping > 0
 	})
 }
 
@@ -757,7 +763,8 @@ func (f *family) checkState(d *member, c *deed) {
 		tag, _ := got[k]["_commit"].(float64)
 		delete(got[k], "_commit")
 		if got[k] == nil || !reflect.DeepEqual(got[k], r.values) || r.tag != 0 && r.tag != int64(tag) {
-			f.Errorf("%s at commit %d (%s), key %d: %s, tag %v; the model has %s, tag %d", d.name, c.id, c.mode, k, toJSON(got[k]), tag, toJSON(r.values), r.tag)
+			f.Errorf("%s at commit %d (%s), key %d: %s, tag %v; the model has %s, tag %d", d.name, c.id, c.mode, k,
+				toJSON(got[k]), tag, toJSON(r.values), r.tag)
 		}
 		if q, ok := r.values["quality_score"].(float64); ok {
 			sum, n = sum+q, n+1
@@ -799,7 +806,8 @@ func (f *family) checkDiff(d *member, a *deed, e *member, b *deed, conn *duck.Co
 		want.Modified = got.Modified // a column that is gone is a change of the schema, not of records
 	}
 	if got.Added != want.Added || got.Removed != want.Removed || got.Modified != want.Modified {
-		f.Errorf("%s at %d to %s at %d: got +%d -%d ~%d, want +%d -%d ~%d", d.name, a.id, e.name, b.id, got.Added, got.Removed, got.Modified, want.Added, want.Removed, want.Modified)
+		f.Errorf("%s at %d to %s at %d: got +%d -%d ~%d, want +%d -%d ~%d", d.name, a.id, e.name, b.id, got.Added,
+			got.Removed, got.Modified, want.Added, want.Removed, want.Modified)
 	}
 }
 

@@ -38,6 +38,7 @@ func (w *work) readFew(ctx context.Context, in *incoming, records reading) (done
 		}
 		return batch != nil, err
 	}
+	// Appended records need no statement at all. The others become part of the one that compares them with live records.
 	if ok && w.commit.Mode != catalog.Append {
 		if done, err := w.readLiteral(in, decoded); done || err != nil {
 			return done, err
@@ -120,6 +121,7 @@ func int64s(n int, first, step int64) arrow.Array {
 // checkFew makes sure that the records of a batch have keys of their own that are not live. What is plain to see is
 // found here; else the same statements check as for many records.
 func (w *work) checkFew(ctx context.Context, in *incoming, batch arrow.RecordBatch) error {
+	// No statement: a one-row append of a new greatest key is checked by its bounds alone.
 	if w.distinctKeys(in, w.inBatch(batch)) && len(w.liveIn(in.bounds).Data) == 0 {
 		return nil
 	}
@@ -142,6 +144,7 @@ func (d *draft) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
 			return false
 		}
 	}
+	// By text, with its length before it: the values of several columns must not run into each other.
 	seen := map[string]bool{}
 	for row := range int(in.rows) {
 		var text strings.Builder
@@ -182,13 +185,14 @@ func (d *draft) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err 
 			}
 			values = append(values, value)
 		}
-		values = append(values, fmt.Sprintf("CAST(%d AS BIGINT)", row))
+		values = append(values, duck.Int(int64(row)))
 		if texts {
 			values = append(values, duck.Text(came.Column(len(in.offered)).ValueStr(row)))
 		}
 		rows[row] = values
 	}
 	in.kept, in.texts = keptValues(rows), texts
+	// What was seen here is not asked for again by a statement.
 	in.checked, in.filled = true, map[int]bool{}
 	for _, c := range in.columns {
 		in.filled[c.ID] = at(c.ID).NullN() == 0
@@ -201,6 +205,7 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 	if a.IsNull(row) {
 		return "CAST(NULL AS " + t.SQL() + ")", true
 	}
+	// Only types whose text DuckDB reads back as the same value. All others go through a table.
 	switch v := a.(type) {
 	case *array.Int64, *array.Uint64, *array.Boolean:
 		text = a.ValueStr(row)

@@ -4,38 +4,47 @@ import (
 	"context"
 	"slices"
 
+	"rowback/storage/clientsql"
 	"rowback/storage/duck"
+	"rowback/storage/filecache"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
+// Tables is the records of snapshots, as statements read them, clients' among them, and as files.
+type Tables struct {
+	*Files
+	Sandboxes *clientsql.Sandboxes // that clients' SQL runs in
+	exports   *filecache.Cache
+}
+
 // Filter opens a sandbox in which a snapshot's records are the view "records", for conditions that clients write. With
 // place, the view also has _file and _pos. files are more files that our own statements on it may touch.
-func (s *Store) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool, files []string) (*duck.Conn, error) {
+func (t *Tables) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool, files []string) (*duck.Conn, error) {
 	table := snap.Table()
 	if place {
 		table = snap.PlacedTable()
 	}
-	return s.Sandboxes.OpenLocked(ctx, place, append(files, snap.Paths()...),
-		s.Sandboxes.Threads(len(snap.Schema.Columns)), "CREATE VIEW records AS "+table)
+	return t.Sandboxes.OpenLocked(ctx, place, append(files, snap.Paths()...),
+		t.Sandboxes.Threads(len(snap.Schema.Columns)), "CREATE VIEW records AS "+table)
 }
 
 // OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is
 // derived, it is a sandbox.
-func (s *Store) OpenTable(
+func (t *Tables) OpenTable(
 	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column,
 ) (conn *duck.Conn, from string, err error) {
-	return s.openTable(ctx, snap, columns, nil)
+	return t.openTable(ctx, snap, columns, nil)
 }
 
 // openTable is OpenTable where files may be touched too.
-func (s *Store) openTable(
+func (t *Tables) openTable(
 	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, files []string,
 ) (conn *duck.Conn, from string, err error) {
 	if slices.ContainsFunc(columns, schema.Column.Derived) {
-		conn, err = s.Filter(ctx, snap, false, files)
+		conn, err = t.Filter(ctx, snap, false, files)
 		return conn, "records", err
 	}
-	conn, err = s.Conn(ctx)
+	conn, err = t.Conn(ctx)
 	return conn, "(" + snap.StoredTable() + ")", err
 }

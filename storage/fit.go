@@ -56,6 +56,7 @@ type fitting struct {
 // the narrowest that takes both, else it refuses, naming column, stored type and offered type.
 func (f *fitting) fit(s schema.Schema) (fitted, error) {
 	out := fitted{schema: s, at: map[int]int{}}
+	// A retired column comes back under its name, with its id and what it held, if it takes the new values.
 	known, retired := s.Names()
 	offered := f.records.Columns()
 	targets := make([]schema.Type, len(offered))   // zero: to be decided by the values
@@ -74,6 +75,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 			continue
 		}
 		columns[i] = column
+		// Before anything is decided: it changes what the column offers.
 		o = f.impose(i, column.Type)
 		if typ, ok := quick(o, column); ok {
 			targets[i] = typ
@@ -81,6 +83,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 			open = append(open, i)
 		}
 	}
+	// All columns that depend on values together, as each pass reads the upload.
 	if err := f.byValues(s, offered, columns, targets, open); err != nil {
 		return out, err
 	}
@@ -100,6 +103,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		if c.ID != schema.RowID {
 			kept = append(kept, c)
 		}
+		// Widened by a type that does not hold all values of the old one: what is stored must be looked at.
 		if before.Name != "" && !c.Type.Holds(before) {
 			out.widened = append(out.widened, schema.Column{ID: c.ID, Name: c.Name, Type: c.Type})
 		}
@@ -190,6 +194,7 @@ func (f *fitting) byValues(
 			targets[t.column] = columns[t.column].Type
 		}
 	}
+	// What the stored type does not take decides a type of its own, which is then widened together with that.
 	rest := slices.DeleteFunc(open, func(i int) bool { return targets[i].Name != "" })
 	found, err := f.find(offered, rest)
 	if err != nil {

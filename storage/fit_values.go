@@ -97,9 +97,10 @@ func takes(o intake.Offered, i int, t schema.Type) string {
 	case from.Nested():
 		return castUpload(o, i, t) + " IS NOT NULL"
 	}
-	return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS %s) AS %s) IS NOT DISTINCT FROM %s",
-		column, t.SQL(), o.Type.SQL(), column)
+	return duck.Fill(comesBack, duck.Parts{"value": column, "type": t.SQL(), "offered": o.Type.SQL()})
 }
+
+const comesBack = `TRY_CAST(TRY_CAST({value} AS {type}) AS {offered}) IS NOT DISTINCT FROM {value}`
 
 // writtenAsText reports whether JSON has no form of its own for a type's values, so that they come as strings.
 func writtenAsText(t schema.Type) bool {
@@ -193,31 +194,63 @@ func parts[T any](list []T, column func(T) int) iter.Seq[[]T] {
 
 // textFits is the condition that a text is a value of type t, written so that nothing of it is lost.
 func textFits(column string, t schema.Type) string {
-	can := fmt.Sprintf("TRY_CAST(%s AS %s) IS NOT NULL", column, t.SQL())
+	parts := duck.Parts{"text": column, "type": t.SQL()}
 	switch {
 	case t.Name == schema.Varchar:
 		return "true"
 	case t.Name == schema.Null:
 		return "false"
-	case t.IsInteger():
-		return fmt.Sprintf("CAST(TRY_CAST(%s AS %s) AS VARCHAR) = %s", column, t.SQL(), column)
-	case t.Name == schema.Double, t.Name == schema.Float: // an integer of so many digits may be none that it holds
-		return fmt.Sprintf(`CASE WHEN NOT (%s) THEN false WHEN NOT regexp_full_match(%s, '[+-]?\d{7,}') THEN true
-			ELSE TRY_CAST(TRY_CAST(%s AS %s) AS DECIMAL(38,0)) = TRY_CAST(%s AS DECIMAL(38,0)) END`, can, column, column, t.SQL(), column) // AND and OR do all of their parts
 	case t.Name == schema.Decimal:
-		return fmt.Sprintf(`regexp_full_match(%s, '[+-]?0*\d{0,%d}(\.\d{0,%d}0*)?') AND %s`, column, t.Width-t.Scale, t.Scale, can)
-	case t.Name == schema.Date:
-		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}') AND %s`, column, can)
-	case t.Name == schema.Timestamp:
-		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?') AND %s`, column, can)
-	case t.Name == schema.TimestampNS:
-		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?') AND %s`, column, can)
-	case t.Name == schema.TimestampTZ:
-		return fmt.Sprintf(`regexp_full_match(%s, '\d{4,}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)') AND %s`, column, can)
-	case t.Name == schema.Blob: // base64, as exports write it
-		return fmt.Sprintf(`regexp_full_match(%s, '([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?')`, column)
-	case t.Nested():
-		return fmt.Sprintf("TRY_CAST(TRY_CAST(%s AS JSON) AS %s) IS NOT NULL", column, t.SQL())
+		parts["whole"], parts["places"] = t.Width-t.Scale, t.Scale
 	}
-	return can
+	return duck.Fill(textOf(t), parts)
 }
+
+// textOf is that condition's SQL, by type.
+func textOf(t schema.Type) string {
+	switch {
+	case t.IsInteger():
+		return integerText
+	case t.Name == schema.Double, t.Name == schema.Float:
+		return doubleText
+	case t.Name == schema.Decimal:
+		return decimalText
+	case t.Name == schema.Date:
+		return dateText
+	case t.Name == schema.Timestamp:
+		return timestampText
+	case t.Name == schema.TimestampNS:
+		return nanosecondText
+	case t.Name == schema.TimestampTZ:
+		return zonedText
+	case t.Name == schema.Blob:
+		return base64Text
+	case t.Nested():
+		return nestedText
+	}
+	return castableText
+}
+
+// DuckDB casts text that is lenient: with spaces, signs, units, or digits that the type has no room for. So the form is
+// checked as well, or the value is written back and compared.
+const (
+	castableText = `TRY_CAST({text} AS {type}) IS NOT NULL`
+	integerText  = `CAST(TRY_CAST({text} AS {type}) AS VARCHAR) = {text}`
+	// A FLOAT holds every integer of six digits, and either type some of the longer ones. CASE, since AND and OR compute
+	// all of their parts, and most numbers are short.
+	doubleText = `CASE
+		WHEN NOT (` + castableText + `) THEN false
+		WHEN NOT regexp_full_match({text}, '[+-]?\d{7,}') THEN true
+		ELSE TRY_CAST(TRY_CAST({text} AS {type}) AS DECIMAL(38,0)) = TRY_CAST({text} AS DECIMAL(38,0)) END`
+	decimalText   = `regexp_full_match({text}, '[+-]?0*\d{0,{whole}}(\.\d{0,{places}}0*)?') AND ` + castableText
+	dateText      = `regexp_full_match({text}, '\d{4,}-\d{2}-\d{2}') AND ` + castableText
+	timestampText = `regexp_full_match({text},
+		'\d{4,}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?') AND ` + castableText
+	nanosecondText = `regexp_full_match({text},
+		'\d{4,}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?') AND ` + castableText
+	zonedText = `regexp_full_match({text},
+		'\d{4,}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)') AND ` + castableText
+	// As exports write binaries.
+	base64Text = `regexp_full_match({text}, '([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?')`
+	nestedText = `TRY_CAST(TRY_CAST({text} AS JSON) AS {type}) IS NOT NULL`
+)

@@ -21,7 +21,7 @@ type NewFork struct {
 }
 
 // NewID returns an id that no dataset has.
-func (s *Store) NewID() string { return s.options.NewID() }
+func (s *Store) NewID() string { return s.newID() }
 
 // Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
 // that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its
@@ -35,6 +35,7 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 		return snapshot.State{}, err
 	}
 	n.Name = cmp.Or(n.Name, name)
+	// The fork starts with its upstream's documents and head; what makes it a dataset of its own is its first commit.
 	made, err := s.newForked(ctx, from, n)
 	if err != nil {
 		return snapshot.State{}, err
@@ -51,11 +52,11 @@ func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request)
 }
 
 // forkPoint is the state of a dataset that a fork starts with, and a name for it that is free.
-func (s *Store) forkPoint(
+func (h *History) forkPoint(
 	ctx context.Context, upstream string, n NewFork,
 ) (from *snapshot.Snapshot, name string, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, upstream)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, upstream)
 		if err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ func (s *Store) forkPoint(
 		if err != nil {
 			return err
 		}
-		if from, err = s.snapshot(tx, d, commit); err != nil {
+		if from, err = h.snapshot(tx, d, commit); err != nil {
 			return err
 		}
 		name, err = freeForkName(tx, d, cmp.Or(n.ProjectID, d.ProjectID))
@@ -75,6 +76,7 @@ func (s *Store) forkPoint(
 // freeForkName numbers a dataset's forks.
 func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, error) {
 	forks, err := tx.CountForks(d.ID)
+	// The count may be behind names that were given by hand, so it goes on until one is free.
 	for err == nil {
 		forks++
 		name := fmt.Sprintf("FORK #%d of %s", forks, d.Name)
@@ -95,6 +97,7 @@ func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFor
 		return nil, err
 	}
 	d, up := &made.Dataset, from.Dataset
+	// Of the family: row numbers, column ids and files mean the same in both, which merging and comparing rely on.
 	d.FamilyID, d.UpstreamID = up.FamilyID, up.ID
 	d.Head, d.ForkCommit = from.Commit.ID, from.Commit.ID
 	d.SchemaID, d.PropertiesID = up.SchemaID, up.PropertiesID
@@ -116,22 +119,27 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}
-	w.hooks.first = append(w.hooks.first, func(tx catalog.Tx) error { return inherit(tx, head.Dataset) })
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)
-	w.bookmark(w.store.options.NewID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
+	w.bookmark(w.store.newID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		w.family, err = w.store.family(tx, from.Dataset.FamilyID)
+		w.family, err = w.store.families.of(tx, from.Dataset.FamilyID)
 		return err
 	})
 }
 
 // inherit gives a fork the history of its upstream up to the fork commit.
 func inherit(tx catalog.Tx, fork catalog.Dataset) error {
+	if fork.ForkCommit != 0 {
+		if _, err := tx.Commit(fork.UpstreamID, fork.ForkCommit); err != nil {
+			return err
+		}
+	}
 	if err := tx.Inherit(fork); err != nil {
 		return err
 	}
+	// A rollback that came after the fork commit undoes nothing here, so the marks are found anew.
 	undone, err := standingRollbacks(tx, fork.ID)
 	for commit, rollback := range undone {
 		err = errors.Join(err, tx.SetRollback(fork.ID, commit, rollback))
@@ -147,6 +155,7 @@ func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
 		return nil, err
 	}
 	undone := map[int64]int64{}
+	// So that a rollback which was undone itself is known to be undone when its turn comes.
 	for _, r := range rollbacks { // newest first
 		if undone[r.ID] != 0 || r.ParentCommitID == 0 {
 			continue
@@ -164,9 +173,9 @@ func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
 }
 
 // Forks lists the forks of a dataset that are not deleted, as of their heads, in the order they were made.
-func (s *Store) Forks(ctx context.Context, upstream string) (list []snapshot.State, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, upstream)
+func (h *History) Forks(ctx context.Context, upstream string) (list []snapshot.State, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, upstream)
 		if err != nil {
 			return err
 		}

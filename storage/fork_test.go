@@ -198,7 +198,8 @@ func TestMergeFindsConflictsByRecord(t *testing.T) {
 	b.json(d, catalog.Upsert, `[{"id":1,"x":"theirs"},{"id":2,"x":"same"}]`)
 	before := b.rows(d, "head", true)
 	out, e := b.conflicts(f, d, storage.Merge{Autorollback: true})
-	if len(out.Conflicts) != 1 || out.Conflicts[0].Count != 1 || string(out.Conflicts[0].Records[0].Now) != `{"id":1,"x":"theirs"}` {
+	if len(out.Conflicts) != 1 || out.Conflicts[0].Count != 1 ||
+		string(out.Conflicts[0].Records[0].Now) != `{"id":1,"x":"theirs"}` {
 		t.Errorf("%+v", out.Conflicts)
 	}
 	if !strings.Contains(e.Detail, "Nothing was changed") {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 
 	"rowback/storage/catalog"
 )
@@ -17,7 +16,7 @@ import (
 // one transaction; after it, what could not be placed moves to quarantine. TestCrashes, TestNothingIsLostWithTheCatalog
 // and TestAnyOldCatalogIsBroughtUpToDate prove it.
 type forward struct {
-	store   *Store
+	*journal
 	shelves []*shelf
 	placed  []*fresh
 	steps   []string // what the catalog did not know, in words
@@ -48,34 +47,36 @@ type aside struct {
 }
 
 // catchUp runs forward and logs what it did.
-func (s *Store) catchUp(ctx context.Context) error {
-	f := &forward{store: s}
+func (j *journal) catchUp(ctx context.Context) error {
+	f := &forward{journal: j}
 	if err := f.run(ctx); err != nil {
 		return err
 	}
 	if len(f.steps) > 0 {
-		s.options.Log.Warn("the catalog was behind the objects and was brought up to them",
+		j.log.Warn("the catalog was behind the objects and was brought up to them",
 			"steps", len(f.steps), "first", f.steps[0], "last", f.steps[len(f.steps)-1])
 	}
 	for _, a := range f.aside {
-		name, err := s.blobs.Quarantine(a.key, s.quarantineName(a.key, a.why))
+		name, err := j.blobs.Quarantine(a.key, j.quarantineName(a.key, a.why))
 		if err != nil {
 			return err
 		}
-		s.options.Log.Error("something can't be placed and is in quarantine now",
+		j.log.Error("something can't be placed and is in quarantine now",
 			"dataset", a.Dataset, "commit", a.Commit, "reason", a.Detail, "quarantine", name)
 	}
 	return nil
 }
 
 func (f *forward) run(ctx context.Context) error {
-	if err := f.store.catalog.Read(ctx, f.survey); err != nil {
+	// Looked through first, then written in one transaction: a crash in between leaves the same to do.
+	if err := f.catalog.Read(ctx, f.survey); err != nil {
 		return err
 	}
 	if err := f.choose(); err != nil {
 		return err
 	}
-	return f.store.catalog.Write(ctx, f.apply)
+	f.joinForks()
+	return f.catalog.Write(ctx, f.apply)
 }
 
 func (f *forward) step(format string, args ...any) {
@@ -89,7 +90,7 @@ func (f *forward) setAside(dataset string, commit int64, key, why, format string
 
 // survey compares the folders with the catalog, and reads what it does not know.
 func (f *forward) survey(tx catalog.Tx) error {
-	ids, err := f.store.blobs.Folders("")
+	ids, err := f.blobs.Folders("")
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (f *forward) survey(tx catalog.Tx) error {
 
 // readFresh reads the descriptions of a dataset's commits that the catalog does not have.
 func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
-	folders, err := f.store.commitsOf(s.id)
+	folders, err := f.commitsOf(s.id)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 		if _, ok := slices.BinarySearch(known, id); ok {
 			continue
 		}
-		m, err := f.store.readManifest(s.id, id)
+		m, err := f.readManifest(s.id, id)
 		if err == nil {
 			err = m.checkSchemas()
 		}
@@ -152,7 +153,7 @@ func (f *forward) readBirth(s *shelf) error {
 		}
 	}
 	var b birth
-	err := f.store.readJSON(labelKey(s.id, birthLabel), &b)
+	err := f.readJSON(labelKey(s.id, birthLabel), &b)
 	if err == nil {
 		err = checkSchema(b.Schema)
 	}
@@ -168,15 +169,12 @@ func (f *forward) readBirth(s *shelf) error {
 	return nil
 }
 
-// commitsOf lists the commits that a dataset has folders for, oldest first.
-func (s *Store) commitsOf(dataset string) ([]int64, error) {
-	folders, err := s.blobs.Folders(dataset)
-	var out []int64
-	for _, f := range folders {
-		if id, err := strconv.ParseInt(f, 10, 64); err == nil && id > 0 && strconv.FormatInt(id, 10) == f {
-			out = append(out, id)
+// joinForks has the forks of older versions, whose beginning is a label, be made with their first commit as all others
+// are: what they inherit is there by then.
+func (f *forward) joinForks() {
+	for _, s := range f.shelves {
+		if s.born != nil && s.born.Dataset.IsFork() && len(s.path) > 0 {
+			s.path[0].Birth = s.born
 		}
 	}
-	slices.Sort(out)
-	return out, err
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"rowback/storage/catalog"
 	"rowback/storage/datafile"
 )
 
@@ -42,6 +43,7 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	if !s.known {
 		head = s.born.Dataset.Head
 	}
+	// Each round leaves out a last commit that is not whole; then another path may be the one to follow.
 	left := slices.Clone(s.fresh)
 	for {
 		s.path = pathFrom(head, left)
@@ -49,7 +51,7 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 			break
 		}
 		last := s.path[len(s.path)-1]
-		fault, err := f.store.fault(last.manifest)
+		fault, err := f.fault(last.manifest)
 		if err != nil {
 			return err
 		}
@@ -79,6 +81,7 @@ func pathFrom(head int64, commits []*fresh) (path []*fresh) {
 		if on >= c.id {
 			continue // damaged: ids only grow
 		}
+		// Backward, so that the newest that goes back to each is known by now.
 		if next[on] == nil || newest[c.id] > newest[next[on].id] {
 			next[on] = c
 		}
@@ -91,25 +94,31 @@ func pathFrom(head int64, commits []*fresh) (path []*fresh) {
 }
 
 // fault says which of a commit's own files is missing or not what was written; empty: none.
-func (s *Store) fault(m manifest) (string, error) {
+func (f *forward) fault(m manifest) (string, error) {
 	for _, p := range append(m.Played, m) {
-		for _, f := range p.Opened {
-			in, err := s.blobs.Open(f.Key)
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Sprintf("file %d (%s) is missing", f.ID, f.Key), nil
-			}
-			if isRefusal(err) {
-				return "", err
-			}
-			if err != nil {
-				return fmt.Sprintf("file %d (%s) can't be read: %v", f.ID, f.Key, err), nil
-			}
-			sum, size, err := datafile.Checksum(in)
-			in.Close()
-			if err != nil || sum != f.Checksum || size != f.Bytes {
-				return fmt.Sprintf("file %d (%s) is not what was written", f.ID, f.Key), nil
+		for _, file := range p.Opened {
+			if fault, err := f.faultOf(file); fault != "" || err != nil {
+				return fault, err
 			}
 		}
+	}
+	return "", nil
+}
+
+func (f *forward) faultOf(file *catalog.File) (string, error) {
+	in, err := f.blobs.Open(file.Key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("file %d (%s) is missing", file.ID, file.Key), nil
+	case isRefusal(err):
+		return "", err
+	case err != nil:
+		return fmt.Sprintf("file %d (%s) can't be read: %v", file.ID, file.Key, err), nil
+	}
+	defer in.Close()
+	sum, size, err := datafile.Checksum(in)
+	if err != nil || sum != file.Checksum || size != file.Bytes {
+		return fmt.Sprintf("file %d (%s) is not what was written", file.ID, file.Key), nil
 	}
 	return "", nil
 }

@@ -30,7 +30,7 @@ func (f *forward) readLabels(tx catalog.Tx) error {
 }
 
 func (f *forward) readLabelsOf(tx catalog.Tx, dataset string) error {
-	for object, err := range f.store.blobs.List(dataset + "/" + labelsFolder) {
+	for object, err := range f.blobs.List(dataset + "/" + labelsFolder) {
 		if err != nil {
 			return err
 		}
@@ -126,13 +126,13 @@ func (f *forward) recordSavepoint(tx catalog.Tx, dataset, key string) error {
 // readBackups records the backups whose archives are there, each with its label beside it.
 func (f *forward) readBackups(tx catalog.Tx, dataset string) error {
 	backups := dataset + "/" + backupsFolder
-	folders, err := f.store.blobs.Folders(backups)
+	folders, err := f.blobs.Folders(backups)
 	if err != nil {
 		return err
 	}
 	for _, folder := range folders {
 		key := backups + "/" + folder + "/" + backupManifest
-		if !f.store.blobs.Has(key) {
+		if !f.blobs.Has(key) {
 			continue // an older version's, with its label among the others
 		}
 		record := func() error {
@@ -165,7 +165,7 @@ func (f *forward) recordBackup(tx catalog.Tx, dataset, key string) error {
 	case !errors.Is(err, catalog.ErrNotFound):
 		return err
 	}
-	if !f.store.blobs.Has(l.Key) {
+	if !f.blobs.Has(l.Key) {
 		return nil // it was removed
 	}
 	if err := fits(tx, dataset, l.DatasetID, l.CommitID); err != nil {
@@ -178,7 +178,7 @@ func (f *forward) recordBackup(tx catalog.Tx, dataset, key string) error {
 // isRemoved reports whether a backup was removed. Its archive may be left.
 func (f *forward) isRemoved(l backupLabel) bool {
 	var other backupLabel
-	err := f.store.readJSON(labelKey(l.DatasetID, backupPrefix+l.ID), &other)
+	err := f.readJSON(labelKey(l.DatasetID, backupPrefix+l.ID), &other)
 	return err == nil && !other.RemovedAt.IsZero()
 }
 
@@ -203,7 +203,7 @@ func isUnreadable(err error) bool {
 }
 
 func (f *forward) read(key string, v any) error {
-	err := f.store.readJSON(key, v)
+	err := f.readJSON(key, v)
 	if err == nil || isRefusal(err) {
 		return err
 	}

@@ -80,14 +80,14 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (time.Time, error) {
 	var d deletion
 	key := labelKey(dataset, deletedLabel)
-	err := f.store.readJSON(key, &d)
+	err := f.readJSON(key, &d)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return time.Time{}, nil
 	case isRefusal(err):
 		return before, err
 	case err != nil:
-		f.store.options.Log.Error("whether a dataset is deleted can't be read", "dataset", dataset, "key", key, "error", err)
+		f.log.Error("whether a dataset is deleted can't be read", "dataset", dataset, "key", key, "error", err)
 		return before, nil
 	}
 	return d.At, d.record(tx)
@@ -99,7 +99,7 @@ func (f *forward) settleName(tx catalog.Tx, dataset string, at time.Time) error 
 	if !catalog.IsDuplicate(err) {
 		return err
 	}
-	f.store.options.Log.Error("two datasets have one name: the later is asked for by its id now", "dataset", dataset)
+	f.log.Error("two datasets have one name: the later is asked for by its id now", "dataset", dataset)
 	f.step("dataset %s shares its name with another and is asked for by its id", dataset)
 	return errors.Join(tx.SetNamesake(dataset), tx.SetDeleted(dataset, at))
 }

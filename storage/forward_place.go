@@ -28,14 +28,16 @@ func (f *forward) apply(tx catalog.Tx) error {
 	return f.settleNames(tx, before)
 }
 
-// bear records the datasets that were made without a commit. A fork of an older version stands with its first commit.
+// bear records the datasets that were made without a commit. They count as deleted until all names are settled.
 func (f *forward) bear(tx catalog.Tx) error {
 	for _, s := range f.shelves {
 		withCommit := slices.ContainsFunc(s.path, func(c *fresh) bool { return c.Birth != nil })
-		if s.born == nil || withCommit || s.born.Dataset.IsFork() && len(s.path) == 0 {
+		if s.born == nil || s.born.Dataset.IsFork() || withCommit {
 			continue
 		}
-		err := tx.Try(func() error { return f.store.bear(tx, *s.born) })
+		born := *s.born
+		born.Dataset.DeletedAt = parked
+		err := tx.Try(func() error { return born.add(tx) })
 		if unplaceable(err) {
 			f.setAside(s.id, 0, labelKey(s.id, birthLabel), unplaced,
 				"how its dataset was made does not fit what is there: %v", err)
@@ -47,15 +49,6 @@ func (f *forward) bear(tx catalog.Tx) error {
 		f.step("dataset %s was made", s.id)
 	}
 	return nil
-}
-
-// bear records a dataset as it was made. It counts as deleted until all names are settled.
-func (s *Store) bear(tx catalog.Tx, b birth) error {
-	b.Dataset.DeletedAt = parked
-	if err := addDataset(tx, b.Dataset, b.Schema, b.Properties); err != nil {
-		return err
-	}
-	return b.record(tx)
 }
 
 // place records the commits, oldest first. What the catalog refuses can't be placed, nor what follows on it.
@@ -71,9 +64,11 @@ func (f *forward) place(tx catalog.Tx) error {
 			all[c.id] = c
 		}
 	}
+	// By id over all datasets: a fork or a merge refers to commits that were made before it, whatever folder they are in.
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		c := all[id]
-		err := tx.Try(func() error { return f.store.recordAgain(tx, c) })
+		// What the catalog refuses is taken back alone: one that can't be placed does not keep the others from it.
+		err := tx.Try(func() error { return recordAgain(tx, c) })
 		switch {
 		case err == nil:
 			f.placed = append(f.placed, c)
@@ -93,23 +88,9 @@ func unplaceable(err error) bool {
 		fault.KindOf(err) != fault.Internal
 }
 
-// recordAgain records one commit, and what it played, as its description says.
-func (s *Store) recordAgain(tx catalog.Tx, c *fresh) error {
-	if c.Birth != nil {
-		if err := s.bear(tx, *c.Birth); err != nil {
-			return err
-		}
-	}
-	d, err := tx.Dataset(c.dataset)
-	if err != nil {
-		return err
-	}
-	if c.Commit.Mode == catalog.Fork && d.ForkCommit != 0 {
-		if _, err := tx.Commit(d.UpstreamID, d.ForkCommit); err != nil {
-			return err
-		}
-	}
-	made, err := madeAs(tx, d)
+// recordAgain records one commit, and all that was made with it, as its description says.
+func recordAgain(tx catalog.Tx, c *fresh) error {
+	made, err := madeAs(tx, c)
 	if err != nil {
 		return err
 	}
@@ -117,15 +98,20 @@ func (s *Store) recordAgain(tx catalog.Tx, c *fresh) error {
 	if err != nil {
 		return err
 	}
-	var h hooks
-	if c.Commit.Mode == catalog.Fork {
-		h.first = append(h.first, func(tx catalog.Tx) error { return inherit(tx, d) })
-	}
-	return p.record(tx, h)
+	return p.record(tx)
 }
 
-// madeAs is a dataset as it was before its first commit.
-func madeAs(tx catalog.Tx, d catalog.Dataset) (snapshot.State, error) {
+// madeAs is a commit's dataset as it was before its first commit. One that is made with the commit counts as deleted
+// until all names are settled.
+func madeAs(tx catalog.Tx, c *fresh) (snapshot.State, error) {
+	if c.Birth != nil {
+		c.Birth.Dataset.DeletedAt = parked
+		return c.Birth.state(), nil
+	}
+	d, err := tx.Dataset(c.dataset)
+	if err != nil {
+		return snapshot.State{}, err
+	}
 	schema, errSchema := tx.Schema(d.SchemaID)
 	properties, errProperties := tx.Properties(d.PropertiesID)
 	return snapshot.State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
@@ -144,7 +130,7 @@ func (f *forward) activate(tx catalog.Tx) error {
 // reserve makes sure that no number that a folder has is given again, whether the folder was placed or not.
 func (f *forward) reserve(tx catalog.Tx) error {
 	for _, s := range f.shelves {
-		folders, err := f.store.commitsOf(s.id)
+		folders, err := f.commitsOf(s.id)
 		if err != nil {
 			return err
 		}
@@ -166,5 +152,5 @@ func (f *forward) reserve(tx catalog.Tx) error {
 			}
 		}
 	}
-	return f.store.reserveQuarantined(tx)
+	return f.reserveQuarantined(tx)
 }

@@ -164,8 +164,8 @@ func branches(t *testing.T) (b *bench, d string) {
 	return b, d
 }
 
-// Of two commits on one head, the one that the newest goes back to is taken. What is not complete was never acknowledged:
-// it does not decide.
+// Of two commits on one head, the one that the newest goes back to is taken. What is not complete was never
+// acknowledged: it does not decide.
 func TestOneOfTwoBranchesIsTaken(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm []int64 // commits whose file is cut
@@ -199,8 +199,8 @@ func TestOneOfTwoBranchesIsTaken(t *testing.T) {
 	}
 }
 
-// A fork whose upstream is lost up to the commit that it was made at can't be placed; the rest of the store opens, again
-// and again.
+// A fork whose upstream is lost up to the commit that it was made at can't be placed; the rest of the store opens,
+// again and again.
 func TestAForkOfWhatIsLostIsSetAside(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
@@ -356,12 +356,13 @@ func TestADamagedLabelTakesNothingWithIt(t *testing.T) {
 	b := open(t)
 	d, gone := b.create("x"), b.create("gone")
 	b.json(d, catalog.Append, `[{"v":1}]`)
-	kept, err := b.Backup(ctx, d, "head", "", storage.Request{})
+	kept, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
 	b.must(err)
 	b.must(b.DeleteDataset(ctx, gone, storage.Request{}))
 	b.dir2()
 	for _, path := range []string{
-		filepath.Join(b.dir, "objects", d, "backups", kept.ID, "backup.json"), filepath.Join(b.dir, "objects", gone, "labels", "deleted.json"),
+		filepath.Join(b.dir, "objects", d, "backups", kept.ID, "backup.json"), filepath.Join(b.dir, "objects", gone, "labels",
+			"deleted.json"),
 	} {
 		b.must(os.Truncate(path, 20))
 	}
@@ -370,7 +371,7 @@ func TestADamagedLabelTakesNothingWithIt(t *testing.T) {
 		if _, err := again.Dataset(ctx, gone); storage.Explain(err).Code != "dataset_deleted" {
 			t.Errorf("the deleted dataset: %v", err)
 		}
-		archive, err := again.OpenBackup(ctx, kept, false)
+		archive, err := again.Backups.Open(ctx, kept, false)
 		if err != nil {
 			t.Fatal(err)
 		}

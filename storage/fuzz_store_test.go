@@ -17,7 +17,8 @@ func FuzzDescriptions(f *testing.F) {
 	store := described(f)
 	files := []string{
 		filepath.Join("objects", "*", "2", "commit.json"), filepath.Join("objects", "*", "labels", "dataset.json"),
-		filepath.Join("objects", "*", "labels", "version-1.0.0.json"), filepath.Join("objects", "*", "labels", "deleted.json"),
+		filepath.Join("objects", "*", "labels", "version-1.0.0.json"), filepath.Join("objects", "*", "labels",
+			"deleted.json"),
 	}
 	for i, pattern := range files {
 		f.Add(uint8(i), []byte(`{}`))

@@ -37,7 +37,8 @@ func fuzzed(f *testing.F) (s *storage.Store, dataset string, staging func() []st
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { s.Close() })
-	d, err := s.CreateDataset(context.Background(), storage.NewDataset{ProjectID: 1, Name: "d", Key: []string{"id"}}, storage.Request{})
+	d, err := s.CreateDataset(context.Background(), storage.NewDataset{ProjectID: 1, Name: "d", Key: []string{"id"}},
+		storage.Request{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -79,8 +80,10 @@ func FuzzUpload(f *testing.F) {
 
 // validBodies is a record in each of the formats.
 func validBodies(f *testing.F) map[int][]byte {
-	fields := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "t", Type: arrow.BinaryTypes.String}, {Name: "l", Type: arrow.ListOf(arrow.PrimitiveTypes.Float64)}}, nil)
-	batch, _, err := array.RecordFromJSON(memory.DefaultAllocator, fields, bytes.NewReader([]byte(`[{"id":1,"t":"one","l":[1.5,null]}]`)))
+	fields := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64},
+		{Name: "t", Type: arrow.BinaryTypes.String}, {Name: "l", Type: arrow.ListOf(arrow.PrimitiveTypes.Float64)}}, nil)
+	batch, _, err := array.RecordFromJSON(memory.DefaultAllocator, fields,
+		bytes.NewReader([]byte(`[{"id":1,"t":"one","l":[1.5,null]}]`)))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -92,12 +95,14 @@ func validBodies(f *testing.F) map[int][]byte {
 	}
 	w.Close()
 	return map[int][]byte{
-		1: stream.Bytes(), 2: []byte("id,t\n1,one\n"), 3: []byte(`{"id":1,"t":"one","l":[1.5,null]}`), 4: []byte(`[{"id":1,"o":{"a":{}}}]`),
+		1: stream.Bytes(), 2: []byte(
+			"id,t\n1,one\n"), 3: []byte(`{"id":1,"t":"one","l":[1.5,null]}`), 4: []byte(`[{"id":1,"o":{"a":{}}}]`),
 	}
 }
 
 func FuzzRef(f *testing.F) {
-	for _, ref := range []string{"head", "latest", "previous", "1.0.1", "master__000003", "2026-01-31T10:00:00Z", "head~1", "~", "1~-1", "9223372036854775808", "1.0.99999999999999999999", "head~999999999999999999999"} {
+	for _, ref := range []string{"head", "latest", "previous", "1.0.1", "master__000003", "2026-01-31T10:00:00Z", "head~1",
+		"~", "1~-1", "9223372036854775808", "1.0.99999999999999999999", "head~999999999999999999999"} {
 		f.Add(ref)
 	}
 	s, dataset, _ := fuzzed(f)
@@ -113,7 +118,8 @@ func FuzzRef(f *testing.F) {
 
 func FuzzArchive(f *testing.F) {
 	f.Add([]byte{})
-	f.Add(archiveOf(f, `{"dataset":"d","data_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","schema":{}}`, ""))
+	f.Add(archiveOf(f,
+		`{"dataset":"d","data_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","schema":{}}`, ""))
 	f.Add(archiveOf(f, `{"data_sha256":"0"}`, "PAR1\xff\xff\xff\x7fPAR1"))
 	s, _, staging := fuzzed(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -141,7 +147,8 @@ func archiveOf(f *testing.F, manifest, data string) []byte {
 // A file with holes may be larger than its archive by any amount.
 func TestAnArchiveWithHolesIsRefused(t *testing.T) {
 	b := open(t)
-	_, err := b.CreateFromBackup(context.Background(), bytes.NewReader(sparse("data.parquet", 1<<32)), "restored", 1, storage.Request{})
+	_, err := b.CreateFromBackup(context.Background(), bytes.NewReader(sparse("data.parquet", 1<<32)), "restored", 1,
+		storage.Request{})
 	if e := storage.Explain(err); e.Code != "invalid_backup" || !strings.Contains(e.Detail, "holes") {
 		t.Fatal(err)
 	}

@@ -21,7 +21,8 @@ import (
 func arrowOf(t *testing.T, v arrow.Field, value string) string {
 	t.Helper()
 	s := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, v}, nil)
-	batch, _, err := array.RecordFromJSON(memory.DefaultAllocator, s, strings.NewReader(fmt.Sprintf(`[{"id": 1, "v": %s}]`, value)))
+	batch, _, err := array.RecordFromJSON(memory.DefaultAllocator, s,
+		strings.NewReader(fmt.Sprintf(`[{"id": 1, "v": %s}]`, value)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,22 +42,30 @@ func arrowOf(t *testing.T, v arrow.Field, value string) string {
 func TestWhatCouldNotBeReadIsRefused(t *testing.T) {
 	asJSON := arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
 	pair := func(a, b string) arrow.DataType {
-		return arrow.StructOf(arrow.Field{Name: a, Type: arrow.PrimitiveTypes.Int64}, arrow.Field{Name: b, Type: arrow.PrimitiveTypes.Int64})
+		return arrow.StructOf(arrow.Field{Name: a, Type: arrow.PrimitiveTypes.Int64},
+			arrow.Field{Name: b, Type: arrow.PrimitiveTypes.Int64})
 	}
 	b := open(t)
 	for _, c := range []struct {
 		name, value, code, says string
 		field                   arrow.Field
 	}{
-		{"fields that differ in case", `{"a": 1, "A": 2}`, "unsupported_type", `"a" and "A"`, arrow.Field{Type: pair("a", "A")}},
-		{"fields that differ in case, in a list", `[{"a": 1, "A": 2}]`, "unsupported_type", `"a" and "A"`, arrow.Field{Type: arrow.ListOf(pair("a", "A"))}},
+		{"fields that differ in case", `{"a": 1, "A": 2}`, "unsupported_type", `"a" and "A"`,
+			arrow.Field{Type: pair("a", "A")}},
+		{"fields that differ in case, in a list", `[{"a": 1, "A": 2}]`, "unsupported_type", `"a" and "A"`,
+			arrow.Field{Type: arrow.ListOf(pair("a", "A"))}},
 		{"a field without a name", `{"": 1, "b": 2}`, "invalid_records", "no name", arrow.Field{Type: pair("", "b")}},
 		{"a NUL in a name", `{"a\u0000b": 1, "c": 2}`, "invalid_records", "NUL", arrow.Field{Type: pair("a\x00b", "c")}},
-		{"text that is not JSON", `"nope"`, "unstorable_value", "not JSON", arrow.Field{Type: arrow.BinaryTypes.String, Metadata: asJSON}},
-		{"JSON with NaN", `"[NaN]"`, "unstorable_value", "not JSON", arrow.Field{Type: arrow.BinaryTypes.String, Metadata: asJSON}},
-		{"infinity as nanoseconds", `9223372036854775807`, "unstorable_value", "in record 1", arrow.Field{Type: &arrow.TimestampType{Unit: arrow.Nanosecond}}},
-		{"a time of day of 25 hours", `90000000000`, "unstorable_value", "a day has", arrow.Field{Type: arrow.FixedWidthTypes.Time64us}},
-		{"the same in a list", `[0, 90000000000]`, "unstorable_value", "a day has", arrow.Field{Type: arrow.ListOf(arrow.FixedWidthTypes.Time64us)}},
+		{"text that is not JSON", `"nope"`, "unstorable_value", "not JSON",
+			arrow.Field{Type: arrow.BinaryTypes.String, Metadata: asJSON}},
+		{"JSON with NaN", `"[NaN]"`, "unstorable_value", "not JSON",
+			arrow.Field{Type: arrow.BinaryTypes.String, Metadata: asJSON}},
+		{"infinity as nanoseconds", `9223372036854775807`, "unstorable_value", "in record 1",
+			arrow.Field{Type: &arrow.TimestampType{Unit: arrow.Nanosecond}}},
+		{"a time of day of 25 hours", `90000000000`, "unstorable_value", "a day has",
+			arrow.Field{Type: arrow.FixedWidthTypes.Time64us}},
+		{"the same in a list", `[0, 90000000000]`, "unstorable_value", "a day has",
+			arrow.Field{Type: arrow.ListOf(arrow.FixedWidthTypes.Time64us)}},
 	} {
 		c.field.Name, c.field.Nullable = "v", true
 		for _, mode := range []catalog.Mode{catalog.Append, catalog.Upsert, catalog.Overwrite} {
@@ -116,7 +125,8 @@ func TestTextThatIsNotJSONDoesNotBecomeJSON(t *testing.T) {
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1,"v":"[1]","w":"{\"a\": 1}"},{"id":2,"v":"[NaN]"}]`)
 	to := "JSON"
-	if _, _, err := b.tryEdit(d, "v", storage.VariableEdit{Type: &to}); err == nil || storage.Explain(err).Kind != fault.Invalid {
+	if _, _, err := b.tryEdit(d, "v", storage.VariableEdit{Type: &to}); err == nil ||
+		storage.Explain(err).Kind != fault.Invalid {
 		t.Errorf("v became JSON: %v", err)
 	}
 	if _, _, err := b.tryEdit(d, "w", storage.VariableEdit{Type: &to}); err != nil {

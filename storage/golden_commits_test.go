@@ -94,7 +94,8 @@ func (g golden) makePeople() string {
 	g.must(err)
 	name, quality := "persons", "w"
 	metadata := catalog.Metadata{"k": json.RawMessage(`[1,"é"]`)}
-	_, err = g.EditDataset(ctx, d, storage.Edit{Name: &name, QualityColumn: &quality, Metadata: metadata}, storage.Request{})
+	_, err = g.EditDataset(ctx, d, storage.Edit{Name: &name, QualityColumn: &quality, Metadata: metadata},
+		storage.Request{})
 	g.must(err)
 	return d
 }
@@ -103,10 +104,12 @@ func (g golden) makePeople() string {
 func (g golden) makeVariables(d string) {
 	g.Helper()
 	ctx, none := context.Background(), storage.Request{User: "ann"}
-	_, v, err := g.CreateVariable(ctx, d, storage.NewVariable{Name: "size", Type: "INTEGER", Description: "of a shoe"}, none)
+	_, v, err := g.CreateVariable(ctx, d, storage.NewVariable{Name: "size", Type: "INTEGER", Description: "of a shoe"},
+		none)
 	g.must(err)
 	g.json(d, "upsert", `[{"id":1,"size":41},{"id":2,"size":42}]`)
-	_, derived, err := g.CreateVariable(ctx, d, storage.NewVariable{Name: "twice", Derivation: `size * 2 + length(name)`}, none)
+	_, derived, err := g.CreateVariable(ctx, d, storage.NewVariable{Name: "twice", Derivation: `size * 2 + length(name)`},
+		none)
 	g.must(err)
 	wider, name := "BIGINT", "shoe"
 	_, _, err = g.EditVariable(ctx, d, v.ID, storage.VariableEdit{Type: &wider}, none)
@@ -167,7 +170,7 @@ func (g golden) makeCopies(d string) {
 	g.json(d, "delete", `[{"id":80}]`)
 	_, err = g.RestoreBackup(ctx, d, bytes.NewReader(text), storage.Request{})
 	g.must(err)
-	g.must(g.RemoveBackup(ctx, made))
+	g.must(g.Backups.Remove(ctx, made))
 	g.archive(d, "head")
 }
 
@@ -175,8 +178,9 @@ func (g golden) makeCopies(d string) {
 func (g golden) makeNumbered() {
 	g.Helper()
 	ctx := context.Background()
-	told := func(any) (json.RawMessage, error) { return json.RawMessage(`"made"`), nil }
-	r := storage.Request{User: "ann", Receipt: &storage.Receipt{Key: "k", Fingerprint: "p", Answer: told}}
+	told := func(snapshot.State) (json.RawMessage, error) { return json.RawMessage(`"made"`), nil }
+	r := storage.Request{User: "ann", Receipt: &storage.Receipt[snapshot.State]{Slot: storage.Slot{Key: "k",
+		Fingerprint: "p"}, Answer: told}}
 	made, err := g.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 2, Name: "numbered"}, storage.Change{
 		Request: r, Mode: catalog.Append, Upload: g.upload(intake.NDJSON, `{"a":1}`+"\n"+`{"a":2}`),
 	})

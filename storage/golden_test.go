@@ -74,7 +74,7 @@ func TestStoresOfOlderVersions(t *testing.T) {
 		if got := b.ledger(); got != want {
 			t.Errorf("lost catalog: %v: got\n%s\nwant\n%s", lost, got, want)
 		}
-		if _, ok, _, err := b.Once(context.Background(), "ann", "k", "p"); ok == lost || err != nil {
+		if _, ok, _, err := b.Requests.Once(context.Background(), "ann", "k", "p"); ok == lost || err != nil {
 			t.Errorf("lost catalog: %v: the receipt is there: %v, %v", lost, ok, err) // it is in no object of that version
 		}
 		b.goesOn()
@@ -89,15 +89,15 @@ func (b *bench) goesOn() {
 	if err != nil {
 		b.Fatal(err)
 	}
-	list, err := b.Backups(ctx, people.ID)
+	list, err := b.Backups.List(ctx, people.ID)
 	if err != nil {
 		b.Fatal(err)
 	}
 	_, errVersion := b.RollbackVersion(ctx, people.ID, "1.1.0", storage.Request{})
 	_, errIncrement := b.Increment(ctx, people.ID, "patch", "", storage.Request{})
 	_, errDescribe := b.DescribeSavepoint(ctx, people.ID, "master__000000", "described")
-	_, errBackup := b.Backup(ctx, people.ID, "head", "", storage.Request{})
-	if err := errors.Join(errVersion, errIncrement, errDescribe, errBackup, b.RemoveBackup(ctx, list[1])); err != nil {
+	_, errBackup := b.Backups.Make(ctx, people.ID, "head", "", storage.Request{})
+	if err := errors.Join(errVersion, errIncrement, errDescribe, errBackup, b.Backups.Remove(ctx, list[1])); err != nil {
 		b.Fatal(err)
 	}
 	want := b.ledger()

@@ -15,17 +15,30 @@ import (
 // Whatever reads stored files does so by a statement that names them, or here. So nothing that is damaged, or another
 // file than the catalog means, is read.
 
+// Files is the stored files, as they are read.
+type Files struct {
+	*journal
+	verifier *verify.Verifier
+	engine   *duck.Engine // for statements of ours
+}
+
+func newFiles(j *journal) *Files {
+	f := &Files{journal: j}
+	f.verifier = verify.New(func(key string) string { return j.blobs.Path(key) }, f.noteDamage)
+	return f
+}
+
 // guard looks after the stored files that statements read (duck.Guard).
-type guard struct{ store *Store }
+type guard struct{ files *Files }
 
 // Check verifies the files before they are opened. What is staged, or came from a client, is not among them.
 func (g guard) Check(ctx context.Context, paths []string) error {
-	return g.store.refuseDamage(ctx, g.store.verifier.Open(ctx, g.store.keysOf(paths)))
+	return g.files.refuseDamage(ctx, g.files.verifier.Open(ctx, g.files.keysOf(paths)))
 }
 
 // Seen returns what reports whether one of the files is no longer the one that was verified.
 func (g guard) Seen(paths []string) (changed func() error) {
-	changedSince := g.store.verifier.Seen(g.store.keysOf(paths))
+	changedSince := g.files.verifier.Seen(g.files.keysOf(paths))
 	return func() error {
 		if !changedSince() {
 			return nil
@@ -40,20 +53,23 @@ const rereadAfter = time.Minute
 
 // Blame reads the files again where an error may come of them: then they are the reason, or they are not.
 func (g guard) Blame(ctx context.Context, paths []string, err error) error {
+	// Most errors are the statement's own; only those that damage could cause are worth reading files for.
 	if !duck.MayBeDamage(err) {
 		return err
 	}
-	found := g.store.verifier.Again(ctx, g.store.keysOf(paths), time.Now().Add(-rereadAfter))
+	// A file that was verified a moment ago is not read again: a query that fails in a loop would otherwise read the store
+	// each time.
+	found := g.files.verifier.Again(ctx, g.files.keysOf(paths), time.Now().Add(-rereadAfter))
 	var damage *verify.Damage
 	if !errors.As(found, &damage) {
 		return err
 	}
-	return g.store.refuseDamage(ctx, errors.Join(damage, err))
+	return g.files.refuseDamage(ctx, errors.Join(damage, err))
 }
 
-func (s *Store) keysOf(paths []string) (keys []string) {
+func (fs *Files) keysOf(paths []string) (keys []string) {
 	for _, p := range paths {
-		if key, ok := s.blobs.Key(p); ok {
+		if key, ok := fs.blobs.Key(p); ok {
 			keys = append(keys, key)
 		}
 	}
@@ -61,23 +77,23 @@ func (s *Store) keysOf(paths []string) (keys []string) {
 }
 
 // pathOf is where a file can be read, by a statement on a connection of the store's, which verifies it before.
-func (s *Store) pathOf(f *catalog.File) string {
-	s.verifier.Name(verify.File(f))
-	return s.blobs.Path(f.Key)
+func (fs *Files) pathOf(f *catalog.File) string {
+	fs.verifier.Name(verify.File(f))
+	return fs.blobs.Path(f.Key)
 }
 
 // Conn opens a connection for statements of ours.
-func (s *Store) Conn(ctx context.Context) (*duck.Conn, error) {
-	conn, err := s.engine.Conn(ctx)
+func (fs *Files) Conn(ctx context.Context) (*duck.Conn, error) {
+	conn, err := fs.engine.Conn(ctx)
 	if err == nil {
-		conn.Guard(guard{s})
+		conn.Guard(guard{fs})
 	}
 	return conn, err
 }
 
 // readWhole reads every byte of files and compares it with what was written: before anyone else is to rely on them.
-func (s *Store) readWhole(ctx context.Context, files []*catalog.File) error {
-	return s.refuseDamage(ctx, s.verifier.Read(ctx, objects(files)))
+func (fs *Files) readWhole(ctx context.Context, files []*catalog.File) error {
+	return fs.refuseDamage(ctx, fs.verifier.Read(ctx, objects(files)))
 }
 
 func objects(files []*catalog.File) []verify.Object {
@@ -93,15 +109,15 @@ const partsFor = 10 * time.Minute
 
 // readForExport is readWhole of objects that are about to be sent: for a part of them, only if they are not those that
 // were read whole a moment ago.
-func (s *Store) readForExport(ctx context.Context, objects []verify.Object, part bool) error {
+func (fs *Files) readForExport(ctx context.Context, objects []verify.Object, part bool) error {
 	if !part {
-		return s.refuseDamage(ctx, s.verifier.Read(ctx, objects))
+		return fs.refuseDamage(ctx, fs.verifier.Read(ctx, objects))
 	}
-	return s.refuseDamage(ctx, s.verifier.Recheck(ctx, objects, time.Now().Add(-partsFor)))
+	return fs.refuseDamage(ctx, fs.verifier.Recheck(ctx, objects, time.Now().Add(-partsFor)))
 }
 
 // refuseDamage turns a damage into what a client is told.
-func (s *Store) refuseDamage(ctx context.Context, err error) error {
+func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	var damage *verify.Damage
 	if !errors.As(err, &damage) {
 		return err
@@ -109,16 +125,16 @@ func (s *Store) refuseDamage(ctx context.Context, err error) error {
 	e := fault.Errorf(fault.Corrupt, "corrupted_data",
 		"A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. "+
 			"Look at …/validation; put the file back from a copy of the data directory, or restore a backup.",
-		damage.Commit, s.nameOf(ctx, damage.Dataset)).
+		damage.Commit, fs.nameOf(ctx, damage.Dataset)).
 		With("dataset_id", damage.Dataset).With("commit", damage.Commit).With("kind", kindOf(damage.Object))
 	e.Cause = err
 	return e
 }
 
 // nameOf is how people call a dataset: its id, where it can't be told.
-func (s *Store) nameOf(ctx context.Context, id string) (name string) {
+func (fs *Files) nameOf(ctx context.Context, id string) (name string) {
 	name = id
-	s.catalog.Read(ctx, func(tx catalog.Tx) error { //nolint:errcheck // the id is a name as well
+	fs.catalog.Read(ctx, func(tx catalog.Tx) error { //nolint:errcheck // the id is a name as well
 		d, err := tx.Dataset(id)
 		if err == nil {
 			name = d.Name
@@ -137,8 +153,8 @@ func kindOf(o verify.Object) string {
 }
 
 // noteDamage logs a damage when it is found.
-func (s *Store) noteDamage(d *verify.Damage) {
-	s.options.Log.Error("a stored file is damaged",
+func (fs *Files) noteDamage(d *verify.Damage) {
+	fs.log.Error("a stored file is damaged",
 		"dataset", d.Dataset, "commit", d.Commit, "key", d.Key, "detail", d.Detail)
 }
 
@@ -151,9 +167,9 @@ type Damage struct {
 }
 
 // Damaged returns the stored files that are known to be damaged.
-func (s *Store) Damaged() []Damage {
+func (fs *Files) Damaged() []Damage {
 	out := []Damage{}
-	for _, d := range s.verifier.Damaged() {
+	for _, d := range fs.verifier.Damaged() {
 		out = append(out, Damage{d.Dataset, d.Commit, kindOf(d.Object), fmt.Sprintf("The file is refused: %s.", d.Detail)})
 	}
 	return out

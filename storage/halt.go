@@ -10,18 +10,19 @@ import (
 
 // halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it
 // holds. What the request did may stand or not; the start finds out, since it reads what the objects tell.
-func (s *Store) halt(cause error) error {
-	s.options.Log.Error("a change may stand or not: nothing is written until the next start, which finds out",
+func (j *journal) halt(cause error) error {
+	j.log.Error("whether the last change was recorded is unknown: nothing is written until the next start, which finds out",
 		"error", cause)
-	s.stopped.Store(&cause)
+	// In memory alone: a restart ends it, and is what finds out.
+	j.stopped.Store(&cause)
 	return fault.Errorf(fault.Unavailable, "outcome_unknown",
-		"The server's disk failed while this was recorded: whether it stands is known after the server's next start. "+
-			"Restart it, then look before you send this again, or use the same Idempotency-Key.").Because(cause)
+		"The server's disk failed while this was recorded: it is not known whether it was. "+
+			"Restart the server, then look before you send this again, or use the same Idempotency-Key.").Because(cause)
 }
 
 // halted refuses writes after halt.
-func (s *Store) halted() error {
-	cause := s.stopped.Load()
+func (j *journal) halted() error {
+	cause := j.stopped.Load()
 	if cause == nil {
 		return nil
 	}
@@ -31,13 +32,14 @@ func (s *Store) halted() error {
 }
 
 // write runs a transaction of the catalog alone.
-func (s *Store) write(ctx context.Context, f func(catalog.Tx) error) error {
-	if err := s.halted(); err != nil {
+func (j *journal) write(ctx context.Context, f func(catalog.Tx) error) error {
+	if err := j.halted(); err != nil {
 		return err
 	}
-	err := s.catalog.Write(ctx, f)
+	err := j.catalog.Write(ctx, f)
+	// The commit of the transaction failed in a way that leaves open whether it stands.
 	if errors.Is(err, catalog.ErrUncertain) {
-		return s.halt(err)
+		return j.halt(err)
 	}
 	return err
 }

@@ -43,7 +43,8 @@ func reopen(t *testing.T, dir string, o storage.Options) *bench {
 
 func (b *bench) create(name string, key ...string) string {
 	b.Helper()
-	d, err := b.CreateDataset(context.Background(), storage.NewDataset{ProjectID: 1, Name: name, Key: key}, storage.Request{})
+	d, err := b.CreateDataset(context.Background(), storage.NewDataset{ProjectID: 1, Name: name, Key: key},
+		storage.Request{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -415,7 +415,8 @@ func (m *model) doRollback() {
 		return
 	}
 	if answer.Blocked != (len(want) > 0) {
-		m.Fatalf("rolling back %d (%s): blocked %v, the model says %v\n%+v", undone.id, p, answer.Blocked, want, answer.Blockers)
+		m.Fatalf("rolling back %d (%s): blocked %v, the model says %v\n%+v", undone.id, p, answer.Blocked, want,
+			answer.Blockers)
 	}
 	for _, b := range answer.Blockers {
 		delete(want, b.ID)
@@ -437,7 +438,9 @@ func (m *model) doRollback() {
 }
 
 func onlyRestores(list []storage.Blocker) bool {
-	return !slices.ContainsFunc(list, func(b storage.Blocker) bool { return b.Mode != catalog.Restore || b.Overlapping > 0 })
+	return !slices.ContainsFunc(list, func(b storage.Blocker) bool {
+		return b.Mode != catalog.Restore || b.Overlapping > 0
+	})
 }
 
 // mark notes that a commit is undone or stands again, and what that means for the commit that it undoes itself.
@@ -579,9 +582,11 @@ func (m *model) checkDiff(a, b *change, conn *duck.Conn) {
 		want.Modified = got.Modified // a column that is gone is a change of the schema, not of records
 	}
 	if got.Added != want.Added || got.Removed != want.Removed || got.Modified != want.Modified {
-		m.Fatalf("%d to %d: got +%d -%d ~%d, want +%d -%d ~%d", a.id, b.id, got.Added, got.Removed, got.Modified, want.Added, want.Removed, want.Modified)
+		m.Fatalf("%d to %d: got +%d -%d ~%d, want +%d -%d ~%d", a.id, b.id, got.Added, got.Removed, got.Modified, want.Added,
+			want.Removed, want.Modified)
 	}
-	if mirror.Added != got.Removed || mirror.Removed != got.Added || mirror.Modified != got.Modified || !maps.Equal(mirror.Columns, got.Columns) {
+	if mirror.Added != got.Removed || mirror.Removed != got.Added || mirror.Modified != got.Modified ||
+		!maps.Equal(mirror.Columns, got.Columns) {
 		m.Errorf("%d to %d is no mirror: %+v and %+v", a.id, b.id, got, mirror)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -29,7 +30,7 @@ type incoming struct {
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
 func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
-	records, err := w.store.openUpload(ctx, w.conn, u)
+	records, err := w.store.Readers.open(ctx, w.conn, u)
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +40,11 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	if err != nil {
 		return nil, err
 	}
+	// A wider type must hold what is stored already, in every version that can be restored, not only what is live.
 	if err := w.checkStored(ctx, fit.widened); err != nil {
 		return nil, err
 	}
+	// From here on the commit has the new columns and types. They are given up with it where it is refused.
 	w.schema = fit.schema
 	if err := w.noteAbsent(fit, only); err != nil {
 		return nil, err
@@ -63,8 +66,8 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	return in, nil
 }
 
-// noteAbsent notes which of the dataset's columns did not come. A strict commit refuses that, and columns that it does not
-// have: once there are records, they say which it has.
+// noteAbsent notes which of the dataset's columns did not come. A strict commit refuses that, and columns that it does
+// not have: once there are records, they say which it has.
 func (w *work) noteAbsent(fit fitted, only []int) error {
 	if only != nil {
 		return nil
@@ -84,8 +87,10 @@ func (w *work) noteAbsent(fit fitted, only []int) error {
 	if !w.strict || w.head.Commit.ID == 0 || len(missing)+len(unknown) == 0 {
 		return nil
 	}
-	e := fault.Errorf(fault.Invalid, "schema_mismatch", "The records do not have the dataset's columns, as schema=strict asks:%s%s. "+
-		"Send these columns and no others, or leave schema=strict out.", listed(" missing: ", missing), listed(" not in the dataset: ", unknown))
+	e := fault.Errorf(fault.Invalid, "schema_mismatch",
+		"The records do not have the dataset's columns, as schema=strict asks:%s%s. "+
+			"Send these columns and no others, or leave schema=strict out.",
+		listed(" missing: ", missing), listed(" not in the dataset: ", unknown))
 	return e.With("missing", orEmptyList(missing)).With("unknown", orEmptyList(unknown))
 }
 
@@ -132,18 +137,22 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) e
 	}
 	defer release()
 	var least, greatest int64
-	query := fmt.Sprintf("SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT %s AS v, _n FROM (%s))", expr, from)
+	query := duck.Fill(broughtRange, duck.Parts{"id": expr, "records": from})
 	if err := records.conn.Row(ctx, query, &least, &greatest); err != nil {
 		return records.Explain(err)
 	}
+	// One that someone brings must leave room for those that the server gives after it, for all time.
 	if least < 0 || greatest > max(maxRowID, w.family.lastRow.Load()) { // those that were given are taken back in
 		return fault.Errorf(fault.Invalid, "row_id_range",
-			"The records bring %s from %d to %d. It must be from 0 to %d; leave it out, and the server gives one.",
+			"The records have %s from %d to %d. It must be from 0 to %d; leave it out, and the server assigns one.",
 			schema.RowColumn, least, greatest, int64(maxRowID))
 	}
 	in.brought = greatest
 	return nil
 }
+
+// broughtRange names _n, since a statement on an upload must use it.
+const broughtRange = `SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT {id} AS v, _n FROM ({records}))`
 
 // dataRows is the SQL of incoming records as the rows of a data file of this commit.
 func (w *work) dataRows(in *incoming, from string) string {
@@ -151,12 +160,8 @@ func (w *work) dataRows(in *incoming, from string) string {
 	for _, c := range w.schema.Stored() {
 		list = append(list, w.incomingColumn(in, c))
 	}
-	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
+	list = append(list, duck.Int(w.commit.Tag))
 	return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")"
-}
-
-func (f *family) nextField() int {
-	return int(f.lastField.Add(1))
 }
 
 // keepsText reports whether each record's own text is needed later: to tell an absent field from a null one.
@@ -212,7 +217,7 @@ func (w *work) incomingColumn(in *incoming, c schema.Column) string {
 	case c.ID == textID:
 		return "_json"
 	case c.ID == schema.CommitID:
-		return fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag)
+		return duck.Int(w.commit.Tag)
 	case c.ID == schema.RowID && w.commit.Mode == catalog.Append && ok:
 		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(w.firstRow(), in.brought+1))
 	case c.ID == schema.RowID && w.commit.Mode == catalog.Append:
@@ -229,6 +234,7 @@ func (w *work) lockRows(ctx context.Context) (err error) {
 		return nil
 	}
 	w.unlockRows, err = w.store.catalog.Lock(ctx, "family\x00"+w.head.Dataset.FamilyID)
+	// What to go back to where the commit does not stand: no one has seen the numbers that it gave then.
 	w.lastRow = w.family.lastRow.Load()
 	return err
 }
@@ -238,5 +244,5 @@ func (w *work) firstRow() int64 { return w.family.lastRow.Load() + 1 }
 
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
 func (w *work) discard(in *incoming) {
-	in.kept.discard(w.store)
+	in.kept.discard(w.store.Staging)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
@@ -23,15 +22,12 @@ type Inspection struct {
 // store, the error is ErrNotStore; where one is open, ErrInUse.
 func Inspect(ctx context.Context, dir string, deep bool, o Options) (out Inspection, err error) {
 	s := newStore(dir, o)
-	if s.marker, _, err = datadir.Read(dir); err != nil {
-		return out, err
-	}
-	if s.held, err = datadir.Lock(dir, false); err != nil {
+	if err := s.dir.look(); err != nil {
 		return out, err
 	}
 	blobs, err := blob.OpenReadOnly(dir)
 	if err != nil {
-		return out, errors.Join(err, s.held.Release())
+		return out, errors.Join(err, s.dir.held.Release())
 	}
 	defer func() { err = errors.Join(err, s.Close(), blobs.Close()) }()
 	s.blobs = blobs.Dir
@@ -40,13 +36,13 @@ func Inspect(ctx context.Context, dir string, deep bool, o Options) (out Inspect
 }
 
 func (s *Store) inspect(ctx context.Context, deep bool, out *Inspection) (err error) {
-	if err := s.copyCatalog(ctx, out); err != nil {
+	if err := s.dir.copyCatalog(ctx, out); err != nil {
 		return err
 	}
-	if s.engine, err = duck.Open(s.limits(s.options.share(engineShare))); err != nil {
+	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
 		return err
 	}
-	f := &forward{store: s}
+	f := &forward{journal: s.journal}
 	if err := f.run(ctx); err != nil {
 		return err
 	}
@@ -61,12 +57,12 @@ func (s *Store) inspect(ctx context.Context, deep bool, out *Inspection) (err er
 }
 
 // copyCatalog opens a copy of the catalog, or an empty one where it is missing or damaged.
-func (s *Store) copyCatalog(ctx context.Context, out *Inspection) error {
-	path := s.blobs.Scratch(datadir.CatalogFile)
-	if err := catalog.Copy(filepath.Join(s.dir, datadir.CatalogFile), path); err != nil {
+func (d *directory) copyCatalog(ctx context.Context, out *Inspection) error {
+	path := d.blobs.Scratch(datadir.CatalogFile)
+	if err := catalog.Copy(d.catalogPath(), path); err != nil {
 		return err
 	}
-	what, err := s.tryCatalog(ctx, path)
+	what, err := d.tryCatalog(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -74,10 +70,10 @@ func (s *Store) copyCatalog(ctx context.Context, out *Inspection) error {
 		out.Problems = append(out.Problems, Problem{
 			Detail: "the catalog is damaged, and the next start makes it anew: " + what,
 		})
-		if what, err = s.tryCatalog(ctx, s.blobs.Scratch(datadir.CatalogFile)); err != nil || what != "" {
+		if what, err = d.tryCatalog(ctx, d.blobs.Scratch(datadir.CatalogFile)); err != nil || what != "" {
 			return errors.Join(err, fmt.Errorf("a new catalog can't be used: %s", what))
 		}
 	}
-	_, err = s.indexes(ctx)
+	_, err = d.indexes(ctx)
 	return err
 }

@@ -40,7 +40,8 @@ func types(b *bench, d string) string {
 // What types are found in text, and what is left as text because it would not come back the same.
 func TestCSVTypes(t *testing.T) {
 	for _, c := range []struct{ name, csv, types string }{
-		{"numbers", "i,d,e,big\n1,1.5,1e3,9223372036854775807\n-2,.5,-0.0,-9223372036854775808\n", "i BIGINT, d DOUBLE, e DOUBLE, big BIGINT"},
+		{"numbers", "i,d,e,big\n1,1.5,1e3,9223372036854775807\n-2,.5,-0.0,-9223372036854775808\n",
+			"i BIGINT, d DOUBLE, e DOUBLE, big BIGINT"},
 		{"integers beyond 64 bits", "n\n9223372036854775808\n12345678901234567890123456789\n", "n DECIMAL(38,0)"},
 		{"large integers beside fractions", "n\n9007199254740993\n0.5\n", "n DECIMAL(38,2)"},
 		{"codes", "zip,plus,space\n01234,+5,5 \n99999,6,6\n", "zip VARCHAR, plus VARCHAR, space VARCHAR"},
@@ -81,7 +82,8 @@ func TestCSVTypesOfLateRows(t *testing.T) {
 		t.Error(got)
 	}
 	rows := b.rows(d, "head", false)
-	if last := `{"id":12000,"code":"007","late":1.5}`; rows[len(rows)-1] != last && !strings.Contains(strings.Join(rows, "\n"), last) {
+	if last := `{"id":12000,"code":"007","late":1.5}`; rows[len(rows)-1] != last &&
+		!strings.Contains(strings.Join(rows, "\n"), last) {
 		t.Errorf("the last row is not there: %s", rows[len(rows)-1])
 	}
 }
@@ -95,7 +97,8 @@ func TestCSVNullsAndTexts(t *testing.T) {
 
 func TestJSONTypes(t *testing.T) {
 	for _, c := range []struct{ name, json, types string }{
-		{"integers stay exact", `[{"a":9007199254740993,"b":18446744073709551615,"c":123456789012345678901234567890}]`, "a BIGINT, b UBIGINT, c DECIMAL(38,0)"},
+		{"integers stay exact", `[{"a":9007199254740993,"b":18446744073709551615,"c":123456789012345678901234567890}]`,
+			"a BIGINT, b UBIGINT, c DECIMAL(38,0)"},
 		{"integers beside fractions", `[{"a":1},{"a":1.5}]`, "a DOUBLE"},
 		{"large integers beside fractions", `[{"a":9007199254740993},{"a":1.5}]`, "a DECIMAL(17,1)"},
 		{"strings stay strings", `[{"a":"2024-01-01","b":"5"}]`, "a VARCHAR, b VARCHAR"},
@@ -156,7 +159,8 @@ func TestTypesMeet(t *testing.T) {
 			if !errors.As(err, &e) || e.Code != "type_mismatch" {
 				t.Fatalf("got %v, want a refusal", err)
 			}
-			if got := fmt.Sprint(e.Fields["column"], " ", e.Fields["stored_type"], " ", e.Fields["offered_type"]); got != c.refused {
+			if got := fmt.Sprint(e.Fields["column"], " ", e.Fields["stored_type"], " ",
+				e.Fields["offered_type"]); got != c.refused {
 				t.Errorf("got %s, want %s", got, c.refused)
 			}
 			if after := b.rows(d, "head", true); strings.Join(after, "") != strings.Join(before, "") {
@@ -172,7 +176,8 @@ func TestTextMeetsTypes(t *testing.T) {
 	b.put(d, "append", intake.CSV, "id,when,n,code\n1,2024-01-01,5,x\n")
 	b.put(d, "append", intake.JSON, `[{"id":2,"when":"2024-02-29","n":6,"code":"7"}]`)
 	b.put(d, "append", intake.CSV, "id,when,n,code\n3,2024-03-01,7,007\n")
-	b.want(d, "head", `{"id":1,"when":"2024-01-01","n":5,"code":"x"}`, `{"id":2,"when":"2024-02-29","n":6,"code":"7"}`, `{"id":3,"when":"2024-03-01","n":7,"code":"007"}`)
+	b.want(d, "head", `{"id":1,"when":"2024-01-01","n":5,"code":"x"}`, `{"id":2,"when":"2024-02-29","n":6,"code":"7"}`,
+		`{"id":3,"when":"2024-03-01","n":7,"code":"007"}`)
 	for _, bad := range []string{`[{"id":4,"when":"2024-02-30"}]`, `[{"id":4,"n":"8"}]`} {
 		_, err := b.try(d, "append", intake.JSON, bad)
 		wantRefusal(t, err, "type_mismatch")
@@ -205,7 +210,7 @@ func TestBadInput(t *testing.T) {
 		{"JSON that is numbers", "json", `[1,2]`, "record 1 is not a JSON object"},
 		{"JSON and more", "json", `[{"id":2}] x`, "more after"},
 		{"JSON with a comma too many", "json", `[{"id":2},]`, "record 2"},
-		{"JSON with a name twice", "json", `[{"id":2,"id":3}]`, "\"id\" is there twice"},
+		{"JSON with a name twice", "json", `[{"id":2,"id":3}]`, "\"id\" appears twice"},
 		{"JSON that is not UTF-8", "json", "[{\"id\":2,\"v\":\"\xff\"}]", "UTF-8"},
 		{"NDJSON with a bad line", "ndjson", "{\"id\":2}\n{\"id\":3,}\n", "record 2"},
 		{"names that differ in case", "json", `[{"id":2,"V":"x","v":"y"}]`, "differ only in case"},
@@ -237,7 +242,8 @@ func TestBadInput(t *testing.T) {
 			if !strings.Contains(e.Detail, c.says) {
 				t.Errorf("%q does not say %q", e.Detail, c.says)
 			}
-			if strings.Contains(e.Detail, b.dir) || strings.Contains(e.Detail, "staging") || strings.Contains(e.Detail, "SELECT") {
+			if strings.Contains(e.Detail, b.dir) || strings.Contains(e.Detail, "staging") ||
+				strings.Contains(e.Detail, "SELECT") {
 				t.Errorf("%q tells what is ours", e.Detail)
 			}
 			b.want(d, "head", `{"id":1,"v":"kept"}`)
@@ -253,7 +259,8 @@ func TestBadChanges(t *testing.T) {
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1,"v":1}]`)
 	for _, mode := range []catalog.Mode{"overwrite", "upsert", "delete"} {
-		for body, code := range map[string]string{`[{"v":2}]`: "key_missing", `[{"id":null}]`: "key_null", `[{"id":1},{"id":1}]`: "key_duplicate"} {
+		for body, code := range map[string]string{`[{"v":2}]`: "key_missing", `[{"id":null}]`: "key_null",
+			`[{"id":1},{"id":1}]`: "key_duplicate"} {
 			_, err := b.try(d, mode, intake.JSON, body)
 			wantRefusal(t, err, code)
 		}
@@ -262,7 +269,9 @@ func TestBadChanges(t *testing.T) {
 	wantRefusal(t, err, "unknown_mode")
 	_, err = b.Commit(ctx, "nowhere", storage.Change{Mode: "append"})
 	wantRefusal(t, err, "dataset_not_found")
-	for _, where := range []string{"v = ", "nope > 1", "1=1; DROP TABLE x", "true) UNION SELECT 1, 1 FROM records WHERE (true", "v IN (SELECT 1 FROM read_csv('/etc/passwd'))", "sum(v) > 1", " "} {
+	for _, where := range []string{"v = ", "nope > 1", "1=1; DROP TABLE x",
+		"true) UNION SELECT 1, 1 FROM records WHERE (true", "v IN (SELECT 1 FROM read_csv('/etc/passwd'))",
+		"sum(v) > 1", " "} {
 		_, err := b.Commit(ctx, d, storage.Change{Mode: "delete", Where: where})
 		if e := storage.Explain(err); err == nil || e.Kind != fault.Invalid || strings.Contains(e.Detail, b.dir) {
 			t.Errorf("%q: %v", where, err)
@@ -281,7 +290,8 @@ func arrowStream(t *testing.T, rows int) string {
 	dict := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
 	s := arrow.NewSchema([]arrow.Field{
 		{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "v", Type: arrow.BinaryTypes.String, Nullable: true},
-		{Name: "kind", Type: dict, Nullable: true}, {Name: "list", Type: arrow.ListOf(arrow.PrimitiveTypes.Int32), Nullable: true},
+		{Name: "kind", Type: dict, Nullable: true}, {Name: "list", Type: arrow.ListOf(arrow.PrimitiveTypes.Int32),
+			Nullable: true},
 	}, nil)
 	build := array.NewRecordBuilder(memory.DefaultAllocator, s)
 	defer build.Release()
@@ -323,7 +333,8 @@ func parquetBytes(t *testing.T, b *bench) string {
 	}
 	defer conn.Close()
 	path := filepath.Join(t.TempDir(), "x.parquet")
-	if _, err := conn.Exec(ctx, "COPY (SELECT 200 + i AS id, 'v' || i AS v, [i, NULL] AS l FROM range(5000) t(i)) TO '"+path+"' (FORMAT parquet)"); err != nil {
+	if _, err := conn.Exec(ctx, "COPY (SELECT 200 + i AS id, 'v' || i AS v, [i, NULL] AS l FROM range(5000) t(i)) TO '"+
+		path+"' (FORMAT parquet)"); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -389,8 +400,10 @@ func TestJSONColumnsKeepWhatCame(t *testing.T) {
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1,"j":{}},{"id":2,"j":[1,"a"]}]`)
 	b.json(d, "upsert", `[{"id":1,"j":{"a":1,"b":2}}]`)
-	b.json(d, "upsert", `[{"id":1,"j":{"a":5}},{"id":2,"j":{"b": 9007199254740993}},{"id":3,"j":0.5},{"id":4,"j":12345678901234567890123}]`)
-	b.want(d, "head", `{"id":1,"j":{"b":2,"a":5}}`, `{"id":2,"j":{"b":9007199254740993}}`, `{"id":3,"j":0.5}`, `{"id":4,"j":12345678901234567890123}`)
+	b.json(d, "upsert",
+		`[{"id":1,"j":{"a":5}},{"id":2,"j":{"b": 9007199254740993}},{"id":3,"j":0.5},{"id":4,"j":12345678901234567890123}]`)
+	b.want(d, "head", `{"id":1,"j":{"b":2,"a":5}}`, `{"id":2,"j":{"b":9007199254740993}}`, `{"id":3,"j":0.5}`,
+		`{"id":4,"j":12345678901234567890123}`)
 	if c := b.json(d, "overwrite", `[{"id":2,"j":{"b":9007199254740993}},{"id":3,"j":0.5}]`); c.Modified != 0 {
 		t.Errorf("equal records count as modified: %s", counts(c))
 	}
@@ -432,7 +445,8 @@ func TestJSONNumbersAreKeptExactly(t *testing.T) {
 func TestRowIDsThatAreBrought(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
-	for _, body := range []string{`[{"_id":1.5}]`, `[{"_id":12345678901234567890}]`, `[{"_id":-1}]`, `[{"_id":9223372036854775807}]`, `[{"_id":"a"}]`} {
+	for _, body := range []string{`[{"_id":1.5}]`, `[{"_id":12345678901234567890}]`, `[{"_id":-1}]`,
+		`[{"_id":9223372036854775807}]`, `[{"_id":"a"}]`} {
 		if _, err := b.try(d, "append", "json", body); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", body, err)
 		}
@@ -492,14 +506,16 @@ func (b *bench) generated(dataset string, mode catalog.Mode, query string) (cata
 	}
 	defer conn.Close()
 	path := filepath.Join(b.TempDir(), "upload.parquet")
-	if _, err := conn.Exec(context.Background(), "COPY ("+query+") TO "+duck.Text(path)+" (FORMAT parquet, COMPRESSION uncompressed)"); err != nil {
+	if _, err := conn.Exec(context.Background(),
+		"COPY ("+query+") TO "+duck.Text(path)+" (FORMAT parquet, COMPRESSION uncompressed)"); err != nil {
 		b.Fatal(err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return b.Commit(context.Background(), dataset, storage.Change{Mode: mode, Upload: intake.Upload{Format: intake.Parquet, Path: path, Size: info.Size()}})
+	return b.Commit(context.Background(), dataset,
+		storage.Change{Mode: mode, Upload: intake.Upload{Format: intake.Parquet, Path: path, Size: info.Size()}})
 }
 
 // Of many keys that do not come in order, one that comes twice is found, whatever their type and range.
@@ -519,11 +535,13 @@ func TestManyKeysOneTwice(t *testing.T) {
 			t.Errorf("%s: %s %v", name, counts(c), err)
 		}
 		e := b.create(name+" twice", "k")
-		twice := fmt.Sprintf("SELECT * FROM (%s) UNION ALL (SELECT %s, 'again' FROM range(123456, 123457) t(i))", fmt.Sprintf(rows, key), key)
+		twice := fmt.Sprintf("SELECT * FROM (%s) UNION ALL (SELECT %s, 'again' FROM range(123456, 123457) t(i))",
+			fmt.Sprintf(rows, key), key)
 		if _, err := b.generated(e, "append", twice); storage.Explain(err).Code != "key_duplicate" {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := b.generated(d, "append", fmt.Sprintf("SELECT %s AS k, 'late' AS v FROM range(299999, 300001) t(i)", key)); storage.Explain(err).Code != "key_exists" {
+		if _, err := b.generated(d, "append", fmt.Sprintf("SELECT %s AS k, 'late' AS v FROM range(299999, 300001) t(i)",
+			key)); storage.Explain(err).Code != "key_exists" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
 )
 
 // A job that could not be recorded promised nothing.
@@ -12,11 +13,13 @@ func TestAJobThatDoesNotStartPromisesNothing(t *testing.T) {
 	s := &stops{once: true}
 	b := reopen(t, t.TempDir(), storage.Options{Hook: s.hook})
 	s.armed = true
-	if _, err := b.StartJob(context.Background(), "Appending", answering("job", "promised")); err == nil || b.Promises() != 0 {
+	if _, err := b.Requests.StartJob(context.Background(), "Appending",
+		answering[catalog.Job]("job", "promised")); err == nil || b.Promises() != 0 {
 		t.Errorf("%v, and %d promises", err, b.Promises())
 	}
 	s.armed = false
-	if _, err := b.StartJob(context.Background(), "Appending", answering("job", "promised")); err != nil || b.Promises() != 1 {
+	if _, err := b.Requests.StartJob(context.Background(), "Appending",
+		answering[catalog.Job]("job", "promised")); err != nil || b.Promises() != 1 {
 		t.Errorf("%v, and %d promises", err, b.Promises())
 	}
 }

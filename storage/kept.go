@@ -20,8 +20,16 @@ type kept interface {
 	of(in *incoming, came []schema.Column) string
 	// add makes all records a data file of the commit.
 	add(ctx context.Context, w *work, in *incoming) error
-	discard(s *Store)
+	discard(s *Staging)
 }
+
+// The SQL of the records, by where they are kept.
+const (
+	rowsOfFile = `(SELECT {columns}
+		FROM read_parquet({path}, hive_partitioning = false, file_row_number = true))`
+	rowsWithIDs  = `(SELECT * REPLACE (coalesce({id}, {first} + _n) AS {id}) FROM {table})`
+	rowsOfValues = `(SELECT * FROM (VALUES {rows}) v({names}))`
+)
 
 // of is the SQL of the records with no more than some columns, those of them that came: a statement must not name the
 // others.
@@ -50,12 +58,12 @@ func (k *keptFile) of(in *incoming, came []schema.Column) string {
 	for _, c := range came {
 		list = append(list, duck.Ident(in.columns[in.index(c.ID)].Name)+" AS "+schema.ColumnName(c.ID))
 	}
+	// The file has the records in their order, so their numbers need no column.
 	list = append(list, "file_row_number AS _n")
 	if in.texts {
 		list = append(list, "_json")
 	}
-	return fmt.Sprintf("(SELECT %s FROM read_parquet(%s, hive_partitioning = false, file_row_number = true))",
-		strings.Join(list, ", "), duck.Text(k.path))
+	return duck.Fill(rowsOfFile, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(k.path)})
 }
 
 func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
@@ -63,6 +71,7 @@ func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
 	if err := w.batch.Adopt(name, k.path); err != nil {
 		return err
 	}
+	// It is the batch's now, and goes or stays with that.
 	k.path = ""
 	bounds := in.bounds
 	if !w.schema.Keyed() && !in.has(schema.RowID) {
@@ -72,7 +81,7 @@ func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
 	return w.takeFile(ctx, schema.Data, w.store.blobs.Path(w.batch.Key(name)), in.rows, bounds, k.sum)
 }
 
-func (k *keptFile) discard(s *Store) {
+func (k *keptFile) discard(s *Staging) {
 	if k.path != "" {
 		s.blobs.RemoveScratch(k.path)
 	}
@@ -91,12 +100,12 @@ func (k *keptTable) of(*incoming, []schema.Column) string {
 		return incomingTable
 	}
 	id := schema.ColumnName(schema.RowID)
-	return fmt.Sprintf("(SELECT * REPLACE (coalesce(%s, %d + _n) AS %s) FROM %s)", id, k.firstID, id, incomingTable)
+	return duck.Fill(rowsWithIDs, duck.Parts{"id": id, "first": k.firstID, "table": incomingTable})
 }
 
 func (k *keptTable) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
 
-func (k *keptTable) discard(*Store) {} // the table goes with the connection
+func (k *keptTable) discard(*Staging) {} // the table goes with the connection
 
 // keptValues is SQL: each record's columns as literals, then _n and, where it is kept, _json.
 type keptValues [][]string
@@ -119,12 +128,12 @@ func (k keptValues) of(in *incoming, came []schema.Column) string {
 		}
 		rows[row] = "(" + strings.Join(some, ", ") + ")"
 	}
-	return fmt.Sprintf("(SELECT * FROM (VALUES %s) v(%s))", strings.Join(rows, ", "), strings.Join(names, ", "))
+	return duck.Fill(rowsOfValues, duck.Parts{"rows": strings.Join(rows, ", "), "names": strings.Join(names, ", ")})
 }
 
 func (k keptValues) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
 
-func (k keptValues) discard(*Store) {}
+func (k keptValues) discard(*Staging) {}
 
 // keptBatch is the rows of a data file of the commit, in memory. Its keys are in the table incoming once keyTable has
 // put them there: no statement asks for other columns of appended records.
@@ -136,7 +145,7 @@ func (k keptBatch) add(ctx context.Context, w *work, _ *incoming) error {
 	return w.writeBatch(ctx, schema.Data, k.RecordBatch)
 }
 
-func (k keptBatch) discard(*Store) { k.Release() }
+func (k keptBatch) discard(*Staging) { k.Release() }
 
 // inBatch returns the values of a column in the rows of a data file.
 func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
@@ -160,7 +169,7 @@ func (w *work) addRows(ctx context.Context, in *incoming) error {
 			list = append(list, "CAST(NULL AS "+c.Type.SQL()+")")
 		}
 	}
-	list = append(list, fmt.Sprintf("CAST(%d AS BIGINT)", w.commit.Tag))
+	list = append(list, duck.Int(w.commit.Tag))
 	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.all()+" ORDER BY _n", in.rows)
 }
 

@@ -69,6 +69,8 @@ func (w *work) checkKeys(ctx context.Context, in *incoming) error {
 				"Column %q is in the key and is %s. A key column holds single values.", c.Name, c.Type)
 		}
 	}
+	// The cheapest first: in order, then a bitmap, then sorted hashes; the keys themselves are grouped only where hashes
+	// are equal.
 	sorted, err := w.scanKeys(ctx, in)
 	if err != nil || sorted {
 		return err
@@ -144,13 +146,14 @@ func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bo
 	}
 	least, errLeast := strconv.ParseInt(in.bounds.Least, 10, 64)
 	greatest, errGreatest := strconv.ParseInt(in.bounds.Greatest, 10, 64)
+	// Unsigned, as the difference of two BIGINTs may not fit one.
 	span := uint64(greatest) - uint64(least)
 	if errLeast != nil || errGreatest != nil || span >= min(maxBitmap, uint64(in.rows)*maxBitsOfRecord) {
 		return false, false, nil
 	}
-	column := schema.ColumnName(key[0].ID)
-	err = w.conn.Row(ctx, fmt.Sprintf("SELECT bit_count(bitstring_agg(%s, %d, %d)) < count(*) FROM %s",
-		column, least, greatest, in.of(key)), &twice)
+	err = w.conn.Row(ctx, duck.Fill(integersTwice, duck.Parts{
+		"key": keyList(key), "least": least, "greatest": greatest, "records": in.of(key),
+	}), &twice)
 	return twice, true, err
 }
 
@@ -162,18 +165,24 @@ func (w *work) keysTwice(ctx context.Context, in *incoming) (twice bool, err err
 	return twice, err
 }
 
+// What is asked of the keys of incoming records, and of those that are live.
 const (
 	scanKeys = `SELECT count(*) FILTER ({missing}), count(*) FILTER (NOT ({grows})), {bounds}
 		FROM (SELECT {key}, {lagged} FROM {records})`
-	hashesTwice = `SELECT coalesce(bool_or(h = p), false)
+	integersTwice = `SELECT bit_count(bitstring_agg({key}, {least}, {greatest})) < count(*) FROM {records}`
+	hashesTwice   = `SELECT coalesce(bool_or(h = p), false)
 		FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash({key}) AS h FROM {records} ORDER BY h))`
+	firstMissing = `SELECT _n + 1 FROM {records} WHERE {missing} ORDER BY 1 LIMIT {shown}`
+	firstTwice   = `SELECT {key} FROM {records} GROUP BY {key} HAVING count(*) > 1 ORDER BY min(_n) LIMIT {shown}`
+	firstLive    = `SELECT {key} FROM {records} i SEMI JOIN ({live}) s ON {same_key} LIMIT {shown}`
+	keysAsText   = `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({keys})`
 )
 
 func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int64) error {
 	key := w.schema.KeyColumns()
 	var rows []int64
-	err := w.conn.Rows(ctx, fmt.Sprintf("SELECT _n + 1 FROM %s WHERE %s ORDER BY 1 LIMIT %d",
-		in.of(key), missing, shownKeys), func(scan duck.Scan) error {
+	query := duck.Fill(firstMissing, duck.Parts{"records": in.of(key), "missing": missing, "shown": shownKeys})
+	err := w.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var row int64
 		err := scan(&row)
 		rows = append(rows, row)
@@ -183,7 +192,7 @@ func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_null",
-		"%d of the records lack a key (%s), the first in record %s. Every record needs its key.",
+		"%d records have no value in the key (%s), the first of them in record %s. Every record needs its key.",
 		n, keyNames(key), joinInts(rows)).
 		With("rows", rows).With("key", keyNames(key))
 }
@@ -191,40 +200,45 @@ func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int
 // duplicateKeys names the keys that come twice, if there are any: equal hashes may have been different keys.
 func (w *work) duplicateKeys(ctx context.Context, in *incoming) error {
 	key := w.schema.KeyColumns()
-	keys, err := w.listKeys(ctx, fmt.Sprintf("SELECT %s FROM %s GROUP BY %s HAVING count(*) > 1 ORDER BY min(_n) LIMIT %d",
-		keyList(key), in.of(key), keyList(key), shownKeys))
+	keys, err := w.listKeys(ctx, duck.Fill(firstTwice, duck.Parts{
+		"key": keyList(key), "records": in.of(key), "shown": shownKeys,
+	}))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_duplicate",
-		"The records have the same key (%s) twice, for example %s. Send each key once.",
+		"Records have the same key (%s), for example %s. Send each key once.",
 		keyNames(key), showKeys(key, keys)).
 		With("keys", keys)
 }
 
+// ErrKeyExists is the refusal of records to be added whose keys are live already.
+var ErrKeyExists = fault.New(fault.Invalid, "key_exists")
+
 // checkNew makes sure that no incoming key is live already.
 func (w *work) checkNew(ctx context.Context, in *incoming) error {
+	// Files whose bounds lie elsewhere are not opened: a growing key reads none.
 	live := w.liveIn(in.bounds)
 	if in.rows == 0 || len(live.Data) == 0 {
 		return nil
 	}
 	key := w.schema.KeyColumns()
-	query := fmt.Sprintf("SELECT %s FROM %s i SEMI JOIN (%s) s ON %s",
-		keyList(key), in.of(key), live.Narrow(key).Rows(false), sameKey(key, "i", "s"))
-	keys, err := w.listKeys(ctx, fmt.Sprintf("%s LIMIT %d", query, shownKeys))
+	keys, err := w.listKeys(ctx, duck.Fill(firstLive, duck.Parts{
+		"key": keyList(key), "records": in.of(key), "live": live.Narrow(key).Rows(false),
+		"same_key": sameKey(key, "i", "s"), "shown": shownKeys,
+	}))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
-	return fault.Errorf(fault.Invalid, "key_exists",
-		"The dataset has records with these keys (%s) already, for example %s. "+
-			"Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
+	return ErrKeyExists.Sayf("The dataset has records with these keys (%s) already, for example %s. "+
+		"Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
 		With("keys", keys)
 }
 
 // listKeys reads keys, as objects from column name to text.
 func (w *work) listKeys(ctx context.Context, query string) (keys []map[string]string, err error) {
 	key := w.schema.KeyColumns()
-	err = w.conn.Rows(ctx, "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ("+query+")", func(scan duck.Scan) error {
+	err = w.conn.Rows(ctx, duck.Fill(keysAsText, duck.Parts{"keys": query}), func(scan duck.Scan) error {
 		values := make([]string, len(key))
 		dest := make([]any, len(key))
 		for i := range values {

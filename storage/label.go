@@ -68,46 +68,48 @@ func versionName(v catalog.Version) string { return "version-" + VersionNumber(v
 
 // labels are those that a transaction writes. Where it fails, they are as they were before.
 type labels struct {
-	store  *Store
+	*journal
 	placed []blob.Placed
 }
 
 func (l *labels) put(dataset, name string, label any) error {
-	if err := l.store.hasFolder(dataset); err != nil && name != birthLabel {
+	if err := l.hasFolder(dataset); err != nil && name != birthLabel {
 		return err
 	}
 	text, err := sealed(label)
 	if err != nil {
 		return err
 	}
-	p, err := l.store.blobs.Put(labelKey(dataset, name), text)
+	p, err := l.blobs.Put(labelKey(dataset, name), text)
 	l.placed = append(l.placed, p)
 	return err
 }
 
 // label runs a transaction that writes labels: the last thing before it ends, since what the catalog refuses is not to
 // be written.
-func (s *Store) label(ctx context.Context, f func(tx catalog.Tx, l *labels) error) error {
-	if err := s.halted(); err != nil {
+func (j *journal) label(ctx context.Context, f func(tx catalog.Tx, l *labels) error) error {
+	if err := j.halted(); err != nil {
 		return err
 	}
-	l := &labels{store: s}
-	err := s.catalog.Write(ctx, func(tx catalog.Tx) error { return f(tx, l) })
+	// Labels are written inside the transaction, before its end: what the catalog refuses is not written, and what is
+	// written is recorded or undone.
+	l := &labels{journal: j}
+	err := j.catalog.Write(ctx, func(tx catalog.Tx) error { return f(tx, l) })
 	switch {
 	case err == nil:
 		for _, p := range l.placed {
 			err = errors.Join(err, p.Keep())
 		}
 		if err != nil {
-			s.options.Log.Warn("a label's former text could not be removed", "error", err)
+			j.log.Warn("a label's former text could not be removed", "error", err)
 		}
 		return nil
 	case errors.Is(err, catalog.ErrUncertain):
-		return s.halt(err)
+		return j.halt(err)
 	}
 	for _, p := range l.placed {
 		if err2 := p.Undo(); err2 != nil {
-			return s.halt(errors.Join(err, err2))
+			return j.halt(errors.Join(err, err2))
 		}
 	}
 	return err
@@ -115,10 +117,12 @@ func (s *Store) label(ctx context.Context, f func(tx catalog.Tx, l *labels) erro
 
 // kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept
 // are left out. A damaged label is not replaced: what it has is not known.
-func (s *Store) kept(dataset, name string) (answers, error) { return s.keptAt(labelKey(dataset, name)) }
+func (j *journal) kept(dataset, name string) (answers, error) {
+	return j.keptAt(labelKey(dataset, name))
+}
 
-func (s *Store) keptAt(key string) (a answers, err error) {
-	switch err := s.readJSON(key, &a); {
+func (j *journal) keptAt(key string) (a answers, err error) {
+	switch err := j.readJSON(key, &a); {
 	case errors.Is(err, fs.ErrNotExist):
 		return answers{}, nil
 	case isRefusal(err):
@@ -129,7 +133,7 @@ func (s *Store) keptAt(key string) (a answers, err error) {
 		e.Cause = err
 		return answers{}, e
 	}
-	oldest := s.now().Add(-receiptsKept)
+	oldest := j.now().Add(-receiptsKept)
 	a.Receipts = slices.DeleteFunc(a.Receipts, func(r catalog.Receipt) bool { return r.CreatedAt.Before(oldest) })
 	return a, nil
 }

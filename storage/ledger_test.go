@@ -9,8 +9,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// ledger is all that a store holds, as text: every dataset, deleted ones too, with its commits, its records after each of
-// them, its versions, savepoints and backups.
+// ledger is all that a store holds, as text: every dataset, deleted ones too, with its commits, its records after each
+// of them, its versions, savepoints and backups.
 func (b *bench) ledger() string {
 	b.Helper()
 	ctx := context.Background()
@@ -45,7 +45,7 @@ func (b *bench) page(d string) string {
 	}
 	versions, errVersions := b.Versions(ctx, d)
 	savepoints, errSavepoints := b.Savepoints(ctx, d)
-	backups, errBackups := b.Backups(ctx, d)
+	backups, errBackups := b.Backups.List(ctx, d)
 	for _, err := range []error{errVersions, errSavepoints, errBackups} {
 		if err != nil {
 			b.Fatal(err)

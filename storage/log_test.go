@@ -16,6 +16,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
+	"rowback/storage/snapshot"
 )
 
 // killed is a copy of an open store's directory, as a killed process leaves it: with its write-ahead log.
@@ -63,11 +64,15 @@ func TestNothingIsLostWithTheCatalog(t *testing.T) {
 			return errors.Join(os.WriteFile(at(dir, ""), older, 0o644), os.Remove(at(dir, "-wal")))
 		},
 		"the catalog is older, and the log not": func(dir string) error { return os.WriteFile(at(dir, ""), older, 0o644) },
-		"the catalog is cut":                    func(dir string) error { return errors.Join(os.Truncate(at(dir, ""), 9000), os.Remove(at(dir, "-wal"))) },
+		"the catalog is cut": func(dir string) error {
+			return errors.Join(os.Truncate(at(dir, ""), 9000), os.Remove(at(dir, "-wal")))
+		},
 		"the catalog is something else": func(dir string) error {
 			return os.WriteFile(at(dir, ""), []byte(strings.Repeat("no database ", 1000)), 0o644)
 		},
-		"the catalog is empty":                 func(dir string) error { return errors.Join(os.Truncate(at(dir, ""), 0), os.Remove(at(dir, "-wal"))) },
+		"the catalog is empty": func(dir string) error {
+			return errors.Join(os.Truncate(at(dir, ""), 0), os.Remove(at(dir, "-wal")))
+		},
 		"the catalog is gone, and the log not": func(dir string) error { return os.Remove(at(dir, "")) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,55 +96,65 @@ func TestNothingIsLostWithTheCatalog(t *testing.T) {
 }
 
 // answering makes a request with a key, whose answer is a text.
-func answering(key, text string) storage.Request {
-	return storage.Request{User: "ann", Receipt: &storage.Receipt{Key: key, Fingerprint: "p", Answer: func(any) (json.RawMessage, error) {
-		return json.Marshal(map[string]string{"body": text + " <&>"})
-	}}}
+func answering[T any](key, text string) storage.Request {
+	return storage.Request{User: "ann", Receipt: &storage.Receipt[T]{
+		Slot: storage.Slot{Key: key, Fingerprint: "p"},
+		Answer: func(T) (json.RawMessage, error) {
+			return json.Marshal(map[string]string{"body": text + " <&>"})
+		},
+	}}
 }
 
 // The answer that a key was given is found where the catalog is lost, byte for byte: it is kept with what was done.
 func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	made, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "x"}, answering("create", "made"))
+	made, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "x"},
+		answering[snapshot.State]("create", "made"))
 	b.must(err)
 	d := made.Dataset.ID
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering("append", "appended")})
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`),
+		Request: answering[catalog.Commit]("append", "appended")})
 	b.must(err)
-	_, err = b.Increment(ctx, d, "major", "", answering("version", "named"))
+	_, err = b.Increment(ctx, d, "major", "", answering[catalog.Version]("version", "named"))
 	b.must(err)
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`), Request: answering("more", "appended")})
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`),
+		Request: answering[catalog.Commit]("more", "appended")})
 	b.must(err)
-	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("savepoint", "marked"))
+	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"},
+		answering[storage.Marked]("savepoint", "marked"))
 	b.must(err)
-	_, err = b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"}, answering("again", "marked before"))
+	_, err = b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"},
+		answering[storage.Marked]("again", "marked before"))
 	b.must(err)
 	_, err = b.DescribeSavepoint(ctx, d, p.ID, "described")
 	b.must(err)
-	_, err = b.Backup(ctx, d, "head", "", answering("backup", "kept"))
+	_, err = b.Backups.Make(ctx, d, "head", "", answering[catalog.Backup]("backup", "kept"))
 	b.must(err)
-	removed, err := b.Backup(ctx, d, "head", "", answering("removed", "kept for a while"))
+	removed, err := b.Backups.Make(ctx, d, "head", "", answering[catalog.Backup]("removed", "kept for a while"))
 	b.must(err)
-	b.must(b.RemoveBackup(ctx, removed))
+	b.must(b.Backups.Remove(ctx, removed))
 	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
-	_, err = b.UndeleteDataset(ctx, d, answering("undelete", "back"))
+	_, err = b.UndeleteDataset(ctx, d, answering[snapshot.State]("undelete", "back"))
 	b.must(err)
 	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
 	_, err = b.UndeleteDataset(ctx, d, storage.Request{})
 	b.must(err)
-	_, err = b.Fork(ctx, d, storage.NewFork{}, answering("fork", "forked"))
+	_, err = b.Fork(ctx, d, storage.NewFork{}, answering[snapshot.State]("fork", "forked"))
 	b.must(err)
-	_, err = b.RollbackVersion(ctx, d, "1.0.0", answering("rollback", "rolled back"))
+	_, err = b.RollbackVersion(ctx, d, "1.0.0", answering[catalog.Commit]("rollback", "rolled back"))
 	b.must(err)
-	job, err := b.StartJob(ctx, "Appending", answering("job", "promised"))
+	job, err := b.Requests.StartJob(ctx, "Appending", answering[catalog.Job]("job", "promised"))
 	b.must(err)
-	later := answering("", "done")
-	later.Receipt.Job = job.ID
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":3}]`), Request: later})
+	later := answering[catalog.Commit]("", "done")
+	later.Receipt.(*storage.Receipt[catalog.Commit]).Job = job.ID
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":3}]`),
+		Request: later})
 	b.must(err)
 	answers := func() (out []string) {
-		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "removed", "undelete", "fork", "rollback", "job"} {
-			answer, ok, done, err := b.Once(ctx, "ann", key, "p")
+		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "removed",
+			"undelete", "fork", "rollback", "job"} {
+			answer, ok, done, err := b.Requests.Once(ctx, "ann", key, "p")
 			if err != nil || !ok {
 				t.Errorf("%s: the answer is there: %v, %v", key, ok, err)
 				continue
@@ -147,7 +162,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 			done()
 			out = append(out, key+" "+string(answer))
 		}
-		j, err := b.Job(ctx, job.ID)
+		j, err := b.Requests.Job(ctx, job.ID)
 		return append(out, fmt.Sprint(j.Progress, j.Message, string(j.Answer), err))
 	}
 	before := answers()
@@ -155,7 +170,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	if after := answers(); strings.Join(after, "\n") != strings.Join(before, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
-	_, _, _, err = b.Once(ctx, "ann", "append", "other")
+	_, _, _, err = b.Requests.Once(ctx, "ann", "append", "other")
 	wantRefusal(t, err, "idempotency_key_reused")
 }
 
@@ -168,7 +183,8 @@ func TestOldReceiptsAreForgotten(t *testing.T) {
 	d := b.create("x")
 	for i, key := range []string{"old", "new"} {
 		now = now.AddDate(0, 0, 20*i)
-		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: answering(key, key)})
+		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`),
+			Request: answering[catalog.Commit](key, key)})
 		b.must(err)
 	}
 	b.dir2()
@@ -176,7 +192,7 @@ func TestOldReceiptsAreForgotten(t *testing.T) {
 	now = now.AddDate(0, 0, 15)
 	again := reopen(t, dir, storage.Options{Now: func() time.Time { return now }})
 	for key, kept := range map[string]bool{"old": false, "new": true} {
-		if _, ok, _, err := again.Once(ctx, "ann", key, "p"); ok != kept || err != nil {
+		if _, ok, _, err := again.Requests.Once(ctx, "ann", key, "p"); ok != kept || err != nil {
 			t.Errorf("%s: it is kept: %v, %v", key, ok, err)
 		}
 	}
@@ -243,8 +259,8 @@ func (b *bench) object(d string, commit int64, name string) string {
 	return filepath.Join(b.dir, "objects", d, fmt.Sprint(commit), name)
 }
 
-// Numbers of a commit in quarantine, and of one that was withdrawn, are not given again: its id, its files' ids, its row
-// numbers and its savepoint's.
+// Numbers of a commit in quarantine, and of one that was withdrawn, are not given again: its id, its files' ids, its
+// row numbers and its savepoint's.
 func TestNumbersAreGivenOnce(t *testing.T) {
 	ctx := context.Background()
 	s := &stops{once: true}
@@ -331,7 +347,8 @@ func TestCopiedFoldersAreSetAside(t *testing.T) {
 	b.json(d, catalog.Append, `[{"v":1}]`)
 	b.json(other, catalog.Append, `[{"v":2}]`)
 	b.dir2()
-	for _, to := range []string{b.object(other, 1, ""), b.object(d, 7, ""), b.object("0123456789abcdef0123456789abcdef", 1, "")} {
+	for _, to := range []string{b.object(other, 1, ""), b.object(d, 7, ""),
+		b.object("0123456789abcdef0123456789abcdef", 1, "")} {
 		b.must(os.CopyFS(to, os.DirFS(b.object(d, 1, ""))))
 	}
 	for _, lost := range []bool{false, true} {

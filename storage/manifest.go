@@ -32,6 +32,7 @@ const descriptionFile = "commit.json"
 
 // madeOn is the head that the commit, or the first that it played, was made on.
 func (m manifest) madeOn() int64 {
+	// A merge stands on what it played, and that on the head.
 	if len(m.Played) > 0 {
 		return m.Played[0].Commit.Previous
 	}

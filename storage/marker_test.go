@@ -67,9 +67,10 @@ func TestInspectChangesNothing(t *testing.T) {
 		forward  string
 		problems string
 	}{
-		"killed":                    {killed, "[]", "[]"},
-		"with an older catalog":     {behind, fmt.Sprintf("[commit 2 of dataset %s]", d), "[]"},
-		"without its catalog":       {lost, fmt.Sprintf("[dataset %s was made commit 1 of dataset %[1]s commit 2 of dataset %[1]s]", d), "[]"},
+		"killed":                {killed, "[]", "[]"},
+		"with an older catalog": {behind, fmt.Sprintf("[commit 2 of dataset %s]", d), "[]"},
+		"without its catalog": {lost, fmt.Sprintf(
+			"[dataset %s was made commit 1 of dataset %[1]s commit 2 of dataset %[1]s]", d), "[]"},
 		"without its marker":        {unmarked, "[]", "[]"},
 		"with an incomplete commit": {broken, "[]", "the next start moves it to quarantine"},
 	} {
@@ -95,13 +96,14 @@ func TestForeignDirectories(t *testing.T) {
 		says  string
 		bare  bool // it becomes a store
 	}{
-		"empty":                         {nil, "is empty", true},
-		"a volume's":                    {[]string{"lost+found/"}, "is empty", true},
-		"with a lock":                   {[]string{"lock"}, "is empty", true},
-		"whose making was stopped":      {[]string{"store.json.new", "lock"}, "is empty", true},
-		"someone's notes":               {[]string{"notes.txt"}, "notes.txt", false},
-		"a repository":                  {[]string{"HEAD", "config", "objects/", "refs/"}, "HEAD, config, refs", false},
-		"another program's":             {[]string{"catalog.db", "app.conf", "a", "b", "c"}, "a, app.conf, b and 1 more", false},
+		"empty":                    {nil, "is empty", true},
+		"a volume's":               {[]string{"lost+found/"}, "is empty", true},
+		"with a lock":              {[]string{"lock"}, "is empty", true},
+		"whose making was stopped": {[]string{"store.json.new", "lock"}, "is empty", true},
+		"someone's notes":          {[]string{"notes.txt"}, "notes.txt", false},
+		"a repository":             {[]string{"HEAD", "config", "objects/", "refs/"}, "HEAD, config, refs", false},
+		"another program's": {[]string{"catalog.db", "app.conf", "a", "b", "c"}, "a, app.conf, b and 1 more",
+			false},
 		"with files that can't be seen": {[]string{".profile"}, ".profile", false},
 	} {
 		dir := t.TempDir()
@@ -174,7 +176,9 @@ func TestMarker(t *testing.T) {
 		"a newer format": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "store.json"), []byte(`{"id":"a","format_version":2}`), 0o644)
 		}, "Use a newer version"},
-		"a damaged marker": {func(dir string) error { return os.Truncate(filepath.Join(dir, "store.json"), 3) }, "store.json is damaged"},
+		"a damaged marker": {func(dir string) error {
+			return os.Truncate(filepath.Join(dir, "store.json"), 3)
+		}, "store.json is damaged"},
 		"another's catalog": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "catalog.db"), foreign, 0o644)
 		}, "belongs to another store"},

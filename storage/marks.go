@@ -12,6 +12,7 @@ import (
 func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64) error {
 	was := undoneBy(marks, c)
 	marks[c.ID] = rollback
+	// A rollback that is undone is a redo: what it had undone stands again. A redo that is undone ends it again.
 	if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
 		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
 		if err != nil {
@@ -24,12 +25,14 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 		if rollback == 0 {
 			return flip(tx, marks, parent, c.ID)
 		}
+		// The parent stands again, unless it came with a merge that is undone itself: then that is what undoes it.
 		undone, err := undoneWithMerge(tx, marks, parent)
 		if err != nil {
 			return err
 		}
 		return flip(tx, marks, parent, undone)
 	}
+	// What a merge played goes with it, but for what someone had undone before: that stays so, whatever the merge does.
 	if c.Mode != catalog.Merge {
 		return nil
 	}

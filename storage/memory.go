@@ -26,16 +26,26 @@ const (
 // ServerMemory is the part of a memory limit that is for Go's heap in the server's own process, bytes.
 func ServerMemory(limit int64) int64 { return limit / allShares * serverShare }
 
-// share is a part of the memory limit, bytes.
-func (o Options) share(parts int64) int64 { return o.Memory / allShares * parts }
-
-func (s *Store) limits(memory int64) duck.Limits {
-	return duck.Limits{Memory: memory, Threads: s.options.Threads, TempDir: s.blobs.Scratch("spill")}
+// budget divides the memory and the threads that a store may use.
+type budget struct {
+	memory  int64 // bytes in all
+	threads int
+	spill   func() string // a folder for what does not fit
 }
 
-// sandboxLimits are those of one sandbox.
-func (s *Store) sandboxLimits() duck.Limits {
-	return s.limits(s.options.share(queriesShare) / clientsql.MaxSandboxes)
+// share is a part of the memory limit, bytes.
+func (b budget) share(parts int64) int64 { return b.memory / allShares * parts }
+
+func (b budget) limits(memory int64) duck.Limits {
+	return duck.Limits{Memory: memory, Threads: b.threads, TempDir: b.spill()}
+}
+
+// engine is the limits of DuckDB for statements of ours.
+func (b budget) engine() duck.Limits { return b.limits(b.share(engineShare)) }
+
+// sandbox is those of one sandbox.
+func (b budget) sandbox() duck.Limits {
+	return b.limits(b.share(queriesShare) / clientsql.MaxSandboxes)
 }
 
 // What a reader process needs, bytes: to be of use; for each thread that writes Parquet; and for the program, which is
@@ -49,16 +59,16 @@ const (
 // mostUploads is how many uploads are read at once, at most.
 const mostUploads = 4
 
-// readerPlaces is how many reader processes there may be.
-func (o Options) readerPlaces() int {
-	return int(min(max(o.share(readersShare)/leastReader, 1), mostUploads))
+// readers is how many reader processes there may be.
+func (b budget) readers() int {
+	return int(min(max(b.share(readersShare)/leastReader, 1), mostUploads))
 }
 
-// readerLimits are those of one reader process. DuckDB gets six tenths: it counts most, and not all, of what it takes,
+// reader is the limits of one reader process. DuckDB gets six tenths: it counts most, and not all, of what it takes,
 // and the records that it reads come out of Go's heap.
-func (s *Store) readerLimits() duck.Limits {
-	part := s.options.share(readersShare) / int64(s.options.readerPlaces())
-	l := s.limits(part / 10 * 6)
+func (b budget) reader() duck.Limits {
+	part := b.share(readersShare) / int64(b.readers())
+	l := b.limits(part / 10 * 6)
 	l.Threads = int(min(int64(l.Threads), max(l.Memory/threadBytes, 1)))
 	l.Resident = part + program
 	return l

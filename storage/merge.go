@@ -32,6 +32,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
+	// Everything is played before anything is published: a conflict in the last action leaves no trace of the first.
 	p := player{merge: w, plan: plan, now: w.head, head: plan.head}
 	if err := p.playAll(ctx, m); err != nil {
 		return Merged{}, err
@@ -44,6 +45,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if len(p.conflicts) > 0 && m.Autorollback {
 		return out, out.refusal()
 	}
+	// A merge that played nothing is not recorded, unless there is something to remember.
 	if len(w.played) == 0 && len(plan.remembered) == 0 {
 		if len(p.conflicts) > 0 {
 			return out, out.refusal()
@@ -64,6 +66,7 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 			i+1, len(p.plan.actions)))
 		err := p.play(ctx, a)
 		var conflict *conflictError
+		// Actions after a conflict are played too, to report every conflict at once, unless what comes before it is to stand.
 		if errors.As(err, &conflict) {
 			p.found(conflict.of(a))
 			if !m.Autorollback && !m.DryRun {
@@ -112,6 +115,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.settle(); err != nil {
 		return err
 	}
+	// The next action is played on this one, which is not in the catalog yet.
 	p.merge.played = append(p.merge.played, one.clone())
 	p.now = one.leaves()
 	return nil
@@ -120,6 +124,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 // commit starts a commit of the merge.
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
+	// It shares what the merge holds, so that all of them are one transaction, with files in one folder.
 	one := &work{held: w.held, publication: publication{draft: draftOn(p.now)}, part: len(w.played)}
 	one.marks = p.marks()
 	one.commit = catalog.Commit{
@@ -141,6 +146,7 @@ func (p *player) marks() map[int64]int64 {
 // publish makes the merge stand with what it played.
 func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
+	// The merge itself opens and closes nothing: what it played did.
 	commit := w.commit
 	w.draft = draftOn(p.now)
 	w.commit, w.commit.Previous = commit, p.now.Commit.ID

@@ -14,9 +14,10 @@ type action struct {
 	before, after  *snapshot.Snapshot
 	head           *snapshot.Snapshot // of the source
 	opened, closed []*catalog.File
-	explicit       bool        // it changed columns because people said so
-	renumbered     map[int]int // columns that have other ids here
-	parentHash     string      // of a rollback: the commit that it undid
+	explicit       bool         // it changed columns because people said so
+	renumbered     map[int]int  // columns that have other ids here
+	parentHash     string       // of a rollback: the commit that it undid
+	given          map[int]bool // columns in which it gave values to records; nil: not found out yet
 }
 
 // look reads what an action did.
@@ -47,6 +48,7 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 		return did, err
 	}
 	before, after := did.before.Files(), did.after.Files()
+	// From the states and not from the entries: what a merge closed and opened again is no change.
 	did.opened, did.closed = snapshot.Without(after, before), snapshot.Without(before, after)
 	return did, p.merge.store.readWhole(ctx, did.opened)
 }
@@ -72,6 +74,7 @@ func (w *work) findParent(ctx context.Context, hash string) error {
 		if err != nil {
 			return err
 		}
+		// A dataset may have an action twice, played, undone and played again: the one that stands is meant.
 		for _, c := range found {
 			if undoneBy(w.marks, c) == 0 {
 				w.commit.ParentCommitID = c.ID
@@ -95,6 +98,7 @@ func (w *work) canLink(did action) bool {
 	if len(snapshot.Without(did.closed, here)) > 0 || len(snapshot.Without(did.opened, here)) < len(did.opened) {
 		return false
 	}
+	// A position that is displaced in a file which is not live here would displace a row that may come back later.
 	linked := w.clone()
 	linked.links(did)
 	after := linked.leaves()

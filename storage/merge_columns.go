@@ -2,7 +2,7 @@ package storage
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"reflect"
 	"slices"
 
@@ -16,6 +16,7 @@ import (
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
 // sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
 func (w *work) playColumns(ctx context.Context, did *action) error {
+	// Before anything is compared: a column that both sides made would otherwise be a new one, of a name that is taken.
 	did.renumber(w.aliases(*did))
 	before, after := did.before.Schema, did.after.Schema
 	put := columnSet{}
@@ -24,6 +25,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
+	// All at once: columns may have exchanged their names, and one after the other they would clash.
 	w.setColumns(put)
 	if err := w.settleNames(*did); err != nil {
 		return err
@@ -33,6 +35,7 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 			return err
 		}
 	}
+	// Last, as the records of the action may have widened a column once more.
 	return w.checkWidened(ctx)
 }
 
@@ -113,9 +116,9 @@ func widenedOnly(before, now schema.Column) bool {
 func (w *work) playDerivations(ctx context.Context) error {
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
-	if e := Explain(err); err != nil && (e.Kind == fault.Invalid || e.Kind == fault.Conflict) {
-		name, _ := e.Fields["variable"].(string)
-		return onVariable(name, "%s", e.Detail)
+	var u *underived
+	if kind := fault.KindOf(err); errors.As(err, &u) && (kind == fault.Invalid || kind == fault.Conflict) {
+		return onVariable(u.column.Name, "%s", Explain(err).Detail)
 	}
 	return err
 }
@@ -216,7 +219,8 @@ func (w *work) settleNames(did action) error {
 func (w *work) leavesIdle(did action, c schema.Column) bool {
 	before, was := did.before.Schema.ByID(c.ID)
 	_, is := did.after.Schema.ByID(c.ID)
-	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 || !w.canLink(did) {
+	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 ||
+		!w.canLink(did) {
 		return false
 	}
 	linked := w.clone()
@@ -255,14 +259,15 @@ func anotherVariable(c, other schema.Column) error {
 		other.Name, other.Type, c.Type)
 }
 
-// coverValues makes room for the records in a file that the action brings: columns that an earlier action, which was
-// not played, had added, if they have values, and types that take those values.
+// coverValues makes room for the values in a file that the action gave to records: columns that an earlier action,
+// which was not played, had added, and types that take those values.
 func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
-	for _, c := range did.schemaOf(f).Columns {
+	lacking, err := w.lacking(ctx, did, f)
+	if err != nil {
+		return err
+	}
+	for _, c := range lacking {
 		now, have := w.schema.ByID(c.ID)
-		if c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null || slices.Contains(w.schema.Dropped, c.ID) {
-			continue
-		}
 		if !have {
 			now = did.latest(c)
 		}
@@ -270,8 +275,11 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 			now.Type = typ
 		}
 		var values, fit int64
-		if err := w.conn.Row(ctx, fmt.Sprintf("SELECT count(v), count(v) FILTER (%s) FROM (SELECT %s AS v FROM %s)",
-			becomes(c.Type, now.Type), duck.Ident(c.Name), did.after.ReadFiles([]*catalog.File{f})), &values, &fit); err != nil {
+		query := duck.Fill(countFitting, duck.Parts{
+			"becomes": becomes(c.Type, now.Type), "column": duck.Ident(c.Name),
+			"file": did.after.ReadFiles([]*catalog.File{f}),
+		})
+		if err := w.conn.Row(ctx, query, &values, &fit); err != nil {
 			return err
 		}
 		if fit < values {
@@ -287,6 +295,9 @@ func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) er
 	}
 	return nil
 }
+
+// countFitting is the SQL of how many values a column has in a file, and how many of them are of another type too.
+const countFitting = `SELECT count(v), count(v) FILTER ({becomes}) FROM (SELECT {column} AS v FROM {file})`
 
 // schemaOf is the schema that one of the action's files was written with.
 func (did *action) schemaOf(f *catalog.File) schema.Schema {
@@ -319,7 +330,8 @@ func (w *work) checkWidened(ctx context.Context) error {
 	err := w.checkStored(ctx, widened)
 	if old, ok := mismatchOf(err); ok {
 		c, _ := w.schema.ByID(old.ID)
-		return onVariable(c.Name, "Variable %q would be %s, and it has, or had, values here that are none.", c.Name, c.Type)
+		return onVariable(c.Name, "Variable %q would become %s, which does not hold all the values that it has, or had, here.",
+			c.Name, c.Type)
 	}
 	return err
 }

@@ -24,6 +24,7 @@ func (r *rowPlayer) conflicts(ctx context.Context) error {
 	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
 		return err
 	}
+	// All are counted and the first are shown: a merge of a year may have a million.
 	c := MergeConflict{Count: n}
 	for i := range r.parts {
 		if err := r.load(ctx, i); err != nil {

@@ -16,7 +16,8 @@ import (
 // only merges just the actions with these keys.
 func (b *bench) mergeOnly(from, into string, keys ...string) storage.Merged {
 	b.Helper()
-	m, err := b.Merge(context.Background(), into, storage.Merge{Source: from, Autorollback: true, Filter: &storage.MergeFilter{Keys: keys}}, storage.Request{})
+	m, err := b.Merge(context.Background(), into,
+		storage.Merge{Source: from, Autorollback: true, Filter: &storage.MergeFilter{Keys: keys}}, storage.Request{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -38,7 +39,8 @@ func TestRecordsBringTheirTypeThoughWhatWidenedItWasSkipped(t *testing.T) {
 	for name, c := range map[string]struct{ first, wider, later, want string }{
 		"a fraction":      {`[{"id":1,"n":1}]`, `[{"id":1,"n":0.5}]`, `[{"id":2,"n":1.5}]`, `{"id":2,"n":1.5}`},
 		"of unknown type": {`[{"id":1,"n":null}]`, `[{"id":1,"n":"a"}]`, `[{"id":2,"n":"b"}]`, `{"id":2,"n":"b"}`},
-		"a field":         {`[{"id":1,"n":{"p":1}}]`, `[{"id":1,"n":{"q":1}}]`, `[{"id":2,"n":{"p":null,"q":2}}]`, `{"id":2,"n":{"p":null,"q":2}}`},
+		"a field": {`[{"id":1,"n":{"p":1}}]`, `[{"id":1,"n":{"q":1}}]`, `[{"id":2,"n":{"p":null,"q":2}}]`,
+			`{"id":2,"n":{"p":null,"q":2}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
@@ -116,8 +118,8 @@ func TestAColumnThatWasTakenAwayIsTheOneThatHasItsNameNow(t *testing.T) {
 	b.sound()
 }
 
-// What was undone by itself stays so when its merge is undone, and redone; what is redone by itself stays undone with its
-// merge.
+// What was undone by itself stays so when its merge is undone, and redone; what is redone by itself stays undone with
+// its merge.
 func TestUndoingAMergeLeavesWhatWasUndoneBefore(t *testing.T) {
 	b := open(t)
 	d, f := b.pair("id")
@@ -238,16 +240,19 @@ func TestMergesByKeysOfAnyType(t *testing.T) {
 		key  []string
 		keys [6]string // of records: the fields of the key
 	}{
-		"text":          {[]string{"id"}, [6]string{`"id":"a"`, `"id":"ü"`, `"id":"c'"`, `"id":"d"`, `"id":""`, `"id":"f"`}},
-		"two columns":   {[]string{"id", "day"}, [6]string{`"id":1,"day":"2026-01-01"`, `"id":1,"day":"2026-01-02"`, `"id":2,"day":"2026-01-01"`, `"id":2,"day":"2026-01-02"`, `"id":3,"day":"2026-01-01"`, `"id":1,"day":"2026-01-03"`}},
-		"dates":         {[]string{"id"}, [6]string{`"id":"2026-01-01"`, `"id":"2025-01-01"`, `"id":"2026-01-03"`, `"id":"2026-01-04"`, `"id":"1999-12-31"`, `"id":"2026-01-06"`}},
+		"text": {[]string{"id"}, [6]string{`"id":"a"`, `"id":"ü"`, `"id":"c'"`, `"id":"d"`, `"id":""`, `"id":"f"`}},
+		"two columns": {[]string{"id", "day"}, [6]string{`"id":1,"day":"2026-01-01"`, `"id":1,"day":"2026-01-02"`,
+			`"id":2,"day":"2026-01-01"`, `"id":2,"day":"2026-01-02"`, `"id":3,"day":"2026-01-01"`, `"id":1,"day":"2026-01-03"`}},
+		"dates": {[]string{"id"}, [6]string{`"id":"2026-01-01"`, `"id":"2025-01-01"`, `"id":"2026-01-03"`,
+			`"id":"2026-01-04"`, `"id":"1999-12-31"`, `"id":"2026-01-06"`}},
 		"widened later": {[]string{"id"}, [6]string{`"id":1`, `"id":2`, `"id":3`, `"id":4`, `"id":4.5`, `"id":-6`}},
 		"widened both":  {[]string{"id"}, [6]string{`"id":1`, `"id":2`, `"id":3`, `"id":4`, `"id":4.5`, `"id":6.5`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, k := open(t), c.keys
 			d := b.create("d", c.key...)
-			b.json(d, catalog.Append, fmt.Sprintf(`[{%s,"x":"a"},{%s,"x":"b"},{%s,"x":"c"},{%s,"x":"d"}]`, k[0], k[1], k[2], k[3]))
+			b.json(d, catalog.Append, fmt.Sprintf(`[{%s,"x":"a"},{%s,"x":"b"},{%s,"x":"c"},{%s,"x":"d"}]`, k[0], k[1], k[2],
+				k[3]))
 			f := b.fork(d, "f", "head")
 			b.json(f, catalog.Upsert, fmt.Sprintf(`[{%s,"x":"A"},{%s,"x":"B"},{%s,"x":"new"}]`, k[0], k[1], k[4]))
 			b.json(f, catalog.Delete, fmt.Sprintf(`[{%s}]`, k[2]))
@@ -312,7 +317,8 @@ func TestRedoingAMergeBringsNoColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := b.json(f, catalog.Append, `[{"id":5,"x":"e"}]`)
-	m, err := b.Merge(context.Background(), d, storage.Merge{Source: f, Filter: &storage.MergeFilter{Hashes: []string{e.Hash}}}, storage.Request{})
+	m, err := b.Merge(context.Background(), d, storage.Merge{Source: f,
+		Filter: &storage.MergeFilter{Hashes: []string{e.Hash}}}, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

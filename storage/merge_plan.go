@@ -23,9 +23,9 @@ type mergePlan struct {
 }
 
 // planMerge chooses the actions.
-func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) (plan mergePlan, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		if plan.source, err = s.dataset(tx, m.Source); err != nil {
+func (h *History) planMerge(ctx context.Context, target catalog.Dataset, m Merge) (plan mergePlan, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if plan.source, err = activeDataset(tx, m.Source); err != nil {
 			return err
 		}
 		if plan.source.ID == target.ID {
@@ -34,15 +34,16 @@ func (s *Store) planMerge(ctx context.Context, target catalog.Dataset, m Merge) 
 		}
 		if plan.source.FamilyID != target.FamilyID {
 			return fault.Errorf(fault.Invalid, "not_family",
-				"Dataset '%s' is neither a fork of '%s' nor what it was forked from: "+
-					"they share no history to merge by.", plan.source.Name, target.Name)
+				"Datasets '%s' and '%s' have no common history, so they can't be merged. "+
+					"Merge a fork and its upstream, or two forks of one dataset.", plan.source.Name, target.Name)
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
 			return err
 		}
-		if plan.head, err = s.snapshot(tx, plan.source, plan.source.Head); err != nil {
+		if plan.head, err = h.snapshot(tx, plan.source, plan.source.Head); err != nil {
 			return err
 		}
+		// By hash: what came by an earlier merge, in either direction, is not played again.
 		all, err := missing(tx, plan.source.ID, target.ID)
 		if err != nil {
 			return err
@@ -90,7 +91,7 @@ func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
 		}
 		if len(found) == 0 {
 			return fault.Errorf(fault.Invalid, "unknown_hash",
-				"Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.",
+				"Dataset '%s' has no action with hash %q. Its list of actions shows the hashes.",
 				source.Name, fault.Clip(h)).With("field", "filter")
 		}
 	}
@@ -145,7 +146,9 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 
 // numberMerge gives the merge its id, after those of the commits that it may play.
 func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
+	// Drawn at once, and before that of the merge: what it plays comes before it in the log.
 	n := int64(len(plan.actions))
+	// What is not going to stand takes no ids: the log would have gaps that someone may take for loss.
 	if w.request.Preview != nil {
 		n = 0
 	}

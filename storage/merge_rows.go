@@ -19,8 +19,10 @@ func (w *work) playRows(ctx context.Context, did action) error {
 		return nil
 	}
 	r := &rowPlayer{work: w, did: did, mine: snapshot.Diff(did.before, did.after)}
+	// In a type that only one side has, a value of the other might be cast to one that equals another.
 	r.wide = wideEnough(w.schema, r.mine.Schema)
 	r.parts, r.loaded = r.slices(), map[int]bool{}
+	// The common case reads keys alone, or nothing where the bounds do not meet: then the files are linked as they are.
 	touched, err := r.touchesChanged(ctx)
 	if err != nil {
 		return err
@@ -132,6 +134,7 @@ func (r *rowPlayer) rewrite(ctx context.Context) error {
 	if err := r.judge(ctx); err != nil {
 		return err
 	}
+	// After judging, for what is in conflict only: it reads what the source did up to its head.
 	if err := r.settleLater(ctx); err != nil {
 		return err
 	}

@@ -43,7 +43,8 @@ func TestMergesThatMakeNoSenseAreRefused(t *testing.T) {
 	b.refusedMerge("dataset_deleted", d, storage.Merge{Source: gone})
 	b.refusedMerge("dataset_not_found", d, storage.Merge{Source: "nothing"})
 	b.refusedMerge("empty_filter", d, storage.Merge{Source: f, Filter: &storage.MergeFilter{}})
-	b.refusedMerge("unknown_key", d, storage.Merge{Source: f, Filter: &storage.MergeFilter{Keys: []string{"Dataset.explode"}}})
+	b.refusedMerge("unknown_key", d, storage.Merge{Source: f,
+		Filter: &storage.MergeFilter{Keys: []string{"Dataset.explode"}}})
 	b.refusedMerge("unknown_hash", d, storage.Merge{Source: f, Filter: &storage.MergeFilter{Hashes: []string{"000003"}}})
 	b.sound()
 }
@@ -55,7 +56,8 @@ func TestMergeFilterAndRemember(t *testing.T) {
 	b.json(f, catalog.Append, `[{"id":4,"x":"d"}]`)
 	up := b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
 	b.json(f, catalog.Delete, `[{"id":3}]`)
-	m, err := b.Merge(ctx, d, storage.Merge{Source: f, Remember: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.delete"}}}, storage.Request{})
+	m, err := b.Merge(ctx, d, storage.Merge{Source: f, Remember: true,
+		Filter: &storage.MergeFilter{Keys: []string{"Dataset.delete"}}}, storage.Request{})
 	if err != nil || len(m.Played) != 1 || len(m.Skipped) != 2 {
 		t.Fatalf("%+v %v", m, err)
 	}
@@ -63,7 +65,8 @@ func TestMergeFilterAndRemember(t *testing.T) {
 	b.json(f, catalog.Append, `[{"id":5,"x":"e"}]`) // later than what was remembered
 	b.merge(f, d)
 	b.want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":5,"x":"e"}`)
-	m, err = b.Merge(ctx, d, storage.Merge{Source: f, Filter: &storage.MergeFilter{Hashes: []string{up.Hash}}}, storage.Request{})
+	m, err = b.Merge(ctx, d, storage.Merge{Source: f, Filter: &storage.MergeFilter{Hashes: []string{up.Hash}}},
+		storage.Request{})
 	if err != nil || len(m.Played) != 1 {
 		t.Fatalf("%+v %v", m, err)
 	}
@@ -163,7 +166,8 @@ func TestColumnsThatCameOnBothSidesAreOne(t *testing.T) {
 	b.json(f, catalog.Append, `[{"id":4,"x":"d","y":2}]`)
 	b.json(d, catalog.Append, `[{"id":5,"x":"e","y":3}]`)
 	b.merge(f, d)
-	want := []string{`{"id":1,"x":"a","y":1.5}`, `{"id":2,"x":"b","y":null}`, `{"id":3,"x":"c","y":null}`, `{"id":4,"x":"d","y":2.0}`, `{"id":5,"x":"e","y":3.0}`}
+	want := []string{`{"id":1,"x":"a","y":1.5}`, `{"id":2,"x":"b","y":null}`, `{"id":3,"x":"c","y":null}`,
+		`{"id":4,"x":"d","y":2.0}`, `{"id":5,"x":"e","y":3.0}`}
 	b.want(d, "head", want...)
 	b.merge(d, f)
 	b.want(f, "head", want...)
@@ -225,7 +229,8 @@ func TestRevertTakesLaterSavepointsOffTheListAndRollbackBringsThemBack(t *testin
 		}
 		return out
 	}
-	if p := b.savepoint(d, storage.NewSavepoint{Description: "again", Automatic: true}, false); p.Description != "initial import" {
+	if p := b.savepoint(d, storage.NewSavepoint{Description: "again", Automatic: true},
+		false); p.Description != "initial import" {
 		t.Errorf("%+v", p)
 	}
 	b.json(d, catalog.Append, `[{"id":4,"x":"d"}]`)
@@ -262,7 +267,9 @@ func TestConflictsShowRecordsAsJSON(t *testing.T) {
 	b := open(t)
 	d := b.create("up", "id")
 	b.put(d, catalog.Append, intake.CSV, "id,x,at,j\n1,0.5,2026-01-31T10:00:00,\n")
-	if _, _, err := b.CreateVariable(context.Background(), d, storage.NewVariable{Name: "whole", Type: "JSON", Values: []json.RawMessage{json.RawMessage(`{"n":12345678901234567890123}`)}}, storage.Request{}); err != nil {
+	if _, _, err := b.CreateVariable(context.Background(), d,
+		storage.NewVariable{Name: "whole", Type: "JSON",
+			Values: []json.RawMessage{json.RawMessage(`{"n":12345678901234567890123}`)}}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	f := b.fork(d, "fork", "head")
@@ -307,7 +314,8 @@ func TestANaNKeyIsFound(t *testing.T) {
 	d := b.create("d", "k")
 	b.put(d, catalog.Append, intake.CSV, "k,v\n0.5,1\nnan,1\n1e300,1\n")
 	for _, mode := range []catalog.Mode{catalog.Upsert, catalog.Overwrite} {
-		c := b.put(d, mode, intake.CSV, "k,v\nnan,"+map[catalog.Mode]string{catalog.Upsert: "2", catalog.Overwrite: "3"}[mode]+"\n")
+		c := b.put(d, mode, intake.CSV, "k,v\nnan,"+map[catalog.Mode]string{catalog.Upsert: "2",
+			catalog.Overwrite: "3"}[mode]+"\n")
 		if c.Modified != 1 || c.Added != 0 {
 			t.Errorf("%s: +%d ~%d", mode, c.Added, c.Modified)
 		}

@@ -162,5 +162,6 @@ func (w *work) checkNothing(in *incoming, u intake.Upload) error {
 		return nil
 	}
 	return fault.Errorf(fault.Invalid, "no_records",
-		"There are no records, and not the dataset's columns. To remove all records, send [] as JSON, or a file with the columns.")
+		"The upload has no records, and not the dataset's columns. "+
+			"To remove all records, send [] as JSON, or a file with the columns.")
 }

@@ -26,9 +26,11 @@ func nameTaken(err error, name string) error {
 	return err
 }
 
+// ErrNameTaken is the refusal of a name that another dataset of the project has.
+var ErrNameTaken = fault.New(fault.Exists, "name_taken")
+
 func taken(name string) error {
-	return fault.Errorf(fault.Exists, "name_taken",
-		"There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
+	return ErrNameTaken.Sayf("There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
 }
 
 // CheckName refuses names of datasets that could not be written in a path, a ref or a query.
@@ -36,13 +38,13 @@ func CheckName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "", strings.TrimSpace(name) != name, len(name) > 255:
 		return fault.Errorf(fault.Invalid, "invalid_name",
-			"A dataset's name has 1 to 255 bytes and no spaces around it; %q is not one.", fault.Clip(name))
+			"A dataset's name must have 1 to 255 bytes and no spaces around it; %q does not.", fault.Clip(name))
 	case strings.ContainsFunc(name, isControl), strings.ContainsAny(name, `/\@`):
 		return fault.Errorf(fault.Invalid, "invalid_name",
-			"A dataset's name has no slashes, no @ and no control characters; %q has.", fault.Clip(name))
+			"A dataset's name must not have slashes, @ or control characters; %q does.", fault.Clip(name))
 	case name == "." || name == ".." || name == "versions" || looksLikeID.MatchString(name):
 		return fault.Errorf(fault.Invalid, "invalid_name",
-			"%q can't be a dataset's name: it reads as something else.", name)
+			"%q can't be a dataset's name: it would be read as an id, a path or a route. Choose another name.", name)
 	}
 	return nil
 }
@@ -65,7 +67,7 @@ func CheckColumnName(name string) error {
 	}
 	if strings.TrimSpace(name) == "" || len(name) > 255 || strings.ContainsFunc(name, isControl) {
 		return fault.Errorf(fault.Invalid, "invalid_column",
-			"A column name has 1 to 255 bytes, no control characters, and is not all spaces; %q is not one.",
+			"A column name must have 1 to 255 bytes, no control characters, and more than spaces; %q does not.",
 			fault.Clip(name))
 	}
 	return nil

@@ -14,19 +14,13 @@ import (
 	"rowback/storage/datadir"
 	"rowback/storage/duck"
 	"rowback/storage/filecache"
-	"rowback/storage/verify"
 )
 
 // Open opens the data directory dir, makes it a store where it is empty or missing, and brings its catalog up to what
 // its objects tell. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
-	var isNew bool
-	var err error
-	s.marker, isNew, s.held, err = datadir.Claim(dir, o.Hook)
-	if err == nil && isNew {
-		err = s.mark(s.options.NewID())
-	}
+	err := s.dir.claim()
 	if err == nil {
 		err = s.open(ctx)
 	}
@@ -42,16 +36,27 @@ var (
 	ErrInUse    = datadir.ErrInUse    // another process, or another part of this one, has it open
 )
 
+// newStore puts the parts together. What they have of the directory is there once it is opened.
 func newStore(dir string, o Options) *Store {
-	s := &Store{
-		options: o.filled(), dir: dir, heads: newHeadCache(), files: newFileCache(),
-		families: map[string]*family{},
+	o = o.filled()
+	j := &journal{log: o.Log, newID: o.NewID, clock: o.Now}
+	scratch := func(name string) string { return j.blobs.Scratch(name) }
+	limits := budget{memory: o.Memory, threads: o.Threads, spill: func() string { return scratch("spill") }}
+	files, requests := newFiles(j), &Requests{journal: j}
+	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
+	staging := &Staging{journal: j, disk: disk}
+	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
+	return &Store{
+		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
+		Tables: &Tables{
+			Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
+			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
+		},
+		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
+		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
+		dir:    &directory{journal: j, path: dir, hook: o.Hook},
+		budget: limits, families: &families{byID: map[string]*family{}},
 	}
-	s.verifier = verify.New(func(key string) string { return s.blobs.Path(key) }, s.noteDamage)
-	s.Sandboxes = clientsql.NewSandboxes(s.sandboxLimits, guard{s})
-	s.readers = newReaders(s.options.readerPlaces(), s.readerLimits)
-	s.exports = filecache.New(s.options.Cache, func() string { return s.blobs.Scratch("export.parquet") })
-	return s
 }
 
 func (o Options) filled() Options {
@@ -80,20 +85,20 @@ func (o Options) filled() Options {
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
-	if s.blobs, err = blob.Open(s.dir, s.options.Hook); err != nil {
+	if s.blobs, err = blob.Open(s.dir.path, s.dir.hook); err != nil {
 		return err
 	}
-	s.blobs.KeepFree(s.room)
-	if err := s.openCatalog(ctx); err != nil {
+	s.blobs.KeepFree(s.Disk.room)
+	if err := s.dir.openCatalog(ctx); err != nil {
 		return err
 	}
-	if s.engine, err = duck.Open(s.limits(s.options.share(engineShare))); err != nil {
+	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
 		return err
 	}
 	if err := s.catchUp(ctx); err != nil {
 		return fmt.Errorf("bringing the catalog up to what the objects tell: %w", err)
 	}
-	s.unwatch = duck.Watch(s.options.Memory, s.Sandboxes.Pool, s.readers.pool)
+	s.unwatch = duck.Watch(s.budget.memory, s.Sandboxes.Pool, s.Readers.pool)
 	return s.forget(ctx)
 }
 
@@ -110,7 +115,7 @@ func (s *Store) Close() error {
 	s.exports.Close()
 	var errs []error
 	s.Sandboxes.Close()
-	s.readers.close()
+	s.Readers.close()
 	if s.unwatch != nil {
 		s.unwatch()
 	}
@@ -120,5 +125,5 @@ func (s *Store) Close() error {
 	if s.catalog != nil {
 		errs = append(errs, s.catalog.Close())
 	}
-	return errors.Join(append(errs, s.held.Release())...)
+	return errors.Join(append(errs, s.dir.held.Release())...)
 }

@@ -35,17 +35,17 @@ func (c sets) files(a aspect) []*catalog.File {
 
 // overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are
 // read, and only of files whose bounds meet.
-func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
+func (h *History) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
 	out := make([]overlap, len(later))
 	if len(undone.touched()) == 0 {
 		return out, nil
 	}
-	conn, err := s.Conn(ctx)
+	conn, err := h.stored.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	c := overlapCounter{store: s, conn: conn, head: head}
+	c := overlapCounter{from: h, conn: conn, head: head}
 	for _, pair := range []struct {
 		mine, theirs aspect
 		count        func(*overlap) *int64
@@ -63,7 +63,7 @@ func (s *Store) overlaps(ctx context.Context, head *snapshot.Snapshot, undone se
 }
 
 type overlapCounter struct {
-	store   *Store
+	from    *History
 	conn    *duck.Conn
 	head    *snapshot.Snapshot
 	history *snapshot.Snapshot // all files that ever served the dataset, once one has to be read
@@ -75,6 +75,7 @@ func (c *overlapCounter) count(
 ) error {
 	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
 	own := undone.files(mine)
+	// Bounds are compared before anything is opened: commits that touched other keys cost nothing.
 	near := map[int]sets{}
 	for i, l := range later {
 		if slices.ContainsFunc(l.files(theirs), func(f *catalog.File) bool {
@@ -86,9 +87,10 @@ func (c *overlapCounter) count(
 	if len(near) == 0 {
 		return nil
 	}
+	// Read once, and only if bounds meet: most rollbacks need no file at all.
 	if c.history == nil {
 		var err error
-		if c.history, err = c.store.history(ctx, c.head); err != nil {
+		if c.history, err = c.from.history(ctx, c.head); err != nil {
 			return err
 		}
 	}
@@ -105,8 +107,16 @@ func (c *overlapCounter) count(
 	})
 }
 
-const countShared = `SELECT owner, count(*)
-	FROM (SELECT DISTINCT * FROM ({theirs})) t SEMI JOIN ({mine}) m ON {same_key} GROUP BY owner`
+const (
+	countShared = `SELECT owner, count(*)
+		FROM (SELECT DISTINCT * FROM ({theirs})) t SEMI JOIN ({mine}) m ON {same_key}
+		GROUP BY owner`
+	// Files of one schema are read by one scan, however many commits they are of: the place of each file in it says whose
+	// it is.
+	keysOfFiles = `SELECT [{owners}][CAST(file_index AS BIGINT) + 1] AS owner, {keys}
+		FROM read_parquet([{files}], hive_partitioning = false)`
+	keysOfSide = `SELECT {owner} AS owner, {key} FROM ({side})`
+)
 
 // keys is the SQL of the keys that one aspect of some commits has, each with the number of its commit.
 func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
@@ -124,56 +134,69 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 				g = &owned{}
 				groups[f.SchemaID] = g
 			}
-			g.paths = append(g.paths, duck.Text(c.store.pathOf(f)))
+			g.paths = append(g.paths, duck.Text(c.from.stored.pathOf(f)))
 			g.owners = append(g.owners, fmt.Sprint(i))
 		}
 	}
 	for id, g := range groups {
-		list := []string{fmt.Sprintf("[%s][CAST(file_index AS BIGINT) + 1] AS owner", strings.Join(g.owners, ", "))}
+		var keys []string
 		for _, k := range c.head.Schema.KeyColumns() {
-			list = append(list, snapshot.FromFile(c.history.Schemas[id], k)+" AS "+schema.ColumnName(k.ID))
+			keys = append(keys, snapshot.FromFile(c.history.Schemas[id], k)+" AS "+schema.ColumnName(k.ID))
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s FROM read_parquet([%s], hive_partitioning = false)",
-			strings.Join(list, ", "), strings.Join(g.paths, ", ")))
+		parts = append(parts, duck.Fill(keysOfFiles, duck.Parts{
+			"owners": strings.Join(g.owners, ", "), "keys": strings.Join(keys, ", "),
+			"files": strings.Join(g.paths, ", "),
+		}))
 	}
 	return strings.Join(parts, " UNION ALL ")
 }
 
 // mixedKeys is the SQL of the keys that a mixed commit touched.
 func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) (parts []string) {
-	list := fmt.Sprintf("SELECT %d AS owner, %s FROM ", owner, keyList(c.head.Schema.KeyColumns()))
+	keys := func(side string) string {
+		key := keyList(c.head.Schema.KeyColumns())
+		return duck.Fill(keysOfSide, duck.Parts{"owner": owner, "key": key, "side": side})
+	}
 	if a != addedRows {
-		parts = append(parts, list+"("+d.SideA()+")")
+		parts = append(parts, keys(d.SideA()))
 	}
 	if a != displacedRows {
-		parts = append(parts, list+"("+d.SideB()+")")
+		parts = append(parts, keys(d.SideB()))
 	}
 	return parts
 }
 
 // overlap is how many records a later commit and the undone one have in common.
 type overlap struct {
-	touched  int64 // either of them in any way
-	undoes   int64 // displaced by the later one, added by the undone one: undoing both in this order would bring back rows that are gone
-	collides int64 // added by the later one, displaced by the undone one: two live records would have one key
+	touched int64 // either of them in any way
+	// Displaced by the later one, added by the undone one: undoing both in this order would bring back rows that are gone.
+	undoes int64
+	// Added by the later one, displaced by the undone one: two live records would have one key.
+	collides int64
 }
 
 func (o overlap) blocks(p Policy, undone, later sets) bool {
 	common := func(a, b []string) bool {
 		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 	}
+	// Both changed the same property: the value before the undone one is not the one to go back to.
 	if common(undone.fields, later.fields) {
 		return true
 	}
-	if undone.explicit && slices.ContainsFunc(undone.columns, func(id int) bool { return slices.Contains(later.columns, id) }) {
+	inBoth := func(id int) bool { return slices.Contains(later.columns, id) }
+	// Both changed the same variable, and the undone one was about variables.
+	if undone.explicit && slices.ContainsFunc(undone.columns, inBoth) {
 		return true
 	}
 	if len(undone.touched()) == 0 {
 		return false
 	}
+	// What the undone one closed or opened is not as it left it: a restore, or another rollback, took that back.
 	if later.undid(undone) {
 		return true
 	}
+	// Under the policy records, keys in common are all that counts; under stack every later commit that overwrites or
+	// upserts blocks, whatever its keys (seed 003).
 	if p == Records {
 		return o.touched > 0
 	}

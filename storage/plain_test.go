@@ -14,9 +14,12 @@ import (
 
 // oddTexts are fields that readers of CSV disagree about, among those that they don't.
 var oddTexts = []string{
-	"", "", "1", "-1", "0", "-0", "007", "+5", " 7", "7 ", "1_000", "9223372036854775807", "9223372036854775808", "12345678", "1.5", "-0.0", ".5", "5.",
-	"1e3", "1E400", "nan", "inf", "-Infinity", "0.1", "123456789012345.123456789012345", "9007199254740993", "1,5", "true", "True", "f", "false", "NULL",
-	"null", `\N`, "#", "#x", "'", "a b", "ü", "\u2028", "2024-02-29", "2024-02-30", "2024-01-01 10:00:00", "2024-01-01T10:00:00Z", "{}", "[1]", "AAAA", "x;y", "a|b", "a\tb", "\x0b", "-",
+	"", "", "1", "-1", "0", "-0", "007", "+5", " 7", "7 ", "1_000", "9223372036854775807", "9223372036854775808",
+	"12345678", "1.5", "-0.0", ".5", "5.",
+	"1e3", "1E400", "nan", "inf", "-Infinity", "0.1", "123456789012345.123456789012345", "9007199254740993", "1,5", "true",
+	"True", "f", "false", "NULL",
+	"null", `\N`, "#", "#x", "'", "a b", "ü", "\u2028", "2024-02-29", "2024-02-30", "2024-01-01 10:00:00",
+	"2024-01-01T10:00:00Z", "{}", "[1]", "AAAA", "x;y", "a|b", "a\tb", "\x0b", "-",
 }
 
 // randomCSV is a CSV of a few records; at times it is malformed.
@@ -64,7 +67,8 @@ func TestPlainCSVIsReadAsDuckDBReadsIt(t *testing.T) {
 				t.Fatalf("%q: %v here, %v by DuckDB", body, here, there)
 			}
 		}
-		if here, there := b.rows(plain, "head", false), b.rows(quoted, "head", false); !slices.Equal(here, there) || types(b, plain) != types(b, quoted) {
+		if here, there := b.rows(plain, "head", false), b.rows(quoted, "head", false); !slices.Equal(here, there) ||
+			types(b, plain) != types(b, quoted) {
 			t.Fatalf("%s, %s here\n%s, %s by DuckDB", here, types(b, plain), there, types(b, quoted))
 		}
 	}

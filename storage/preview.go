@@ -11,8 +11,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Preview is what a write would do to records, beside what its result says. It is made of the same files, which are never
-// published.
+// Preview is what a write would do to records, beside what its result says. It is made of the same files, which are
+// never published.
 type Preview struct {
 	Added, Removed, Modified []Key // the first of each, in the order of the key
 }
@@ -35,6 +35,7 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 			w.store.verifier.Forget(f.Key) // it is removed with the work
 		}
 	}()
+	// What a comparison would show once it stood, so that both agree.
 	d := snapshot.Diff(w.drafts()[0].head, w.leaves())
 	if d.Empty() {
 		return nil

@@ -57,7 +57,8 @@ func TestWritersRace(t *testing.T) {
 	for i := range 8 {
 		u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 100+i))
 		wg.Go(func() {
-			_, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: u, Request: storage.Request{ExpectedHead: &first.ID}})
+			_, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: u,
+				Request: storage.Request{ExpectedHead: &first.ID}})
 			mu.Lock()
 			defer mu.Unlock()
 			var e *fault.Error
@@ -152,24 +153,26 @@ func TestReceipts(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
 	request := func(print string) storage.Request {
-		return storage.Request{User: "ann", Receipt: &storage.Receipt{Key: "k", Fingerprint: print, Answer: func(result any) (json.RawMessage, error) {
-			return json.Marshal(result.(catalog.Commit).ID)
-		}}}
+		return storage.Request{User: "ann", Receipt: &storage.Receipt[catalog.Commit]{
+			Slot:   storage.Slot{Key: "k", Fingerprint: print},
+			Answer: func(c catalog.Commit) (json.RawMessage, error) { return json.Marshal(c.ID) },
+		}}
 	}
-	c, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: b.upload(intake.JSON, `[{"v":1}]`), Request: request("p")})
+	c, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: b.upload(intake.JSON, `[{"v":1}]`),
+		Request: request("p")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := reopen(t, b.dir2(), storage.Options{})
-	answer, ok, done, err := again.Once(ctx, "ann", "k", "p")
+	answer, ok, done, err := again.Requests.Once(ctx, "ann", "k", "p")
 	if err != nil || !ok || string(answer) != fmt.Sprint(c.ID) {
 		t.Fatalf("%s %v %v", answer, ok, err)
 	}
 	done()
-	if _, ok, _, err := again.Once(ctx, "bob", "k", "p"); ok || err != nil {
+	if _, ok, _, err := again.Requests.Once(ctx, "bob", "k", "p"); ok || err != nil {
 		t.Errorf("another user's key: %v %v", ok, err)
 	}
-	_, _, _, err = again.Once(ctx, "ann", "k", "other")
+	_, _, _, err = again.Requests.Once(ctx, "ann", "k", "other")
 	wantRefusal(t, err, "idempotency_key_reused")
 }
 
@@ -206,7 +209,7 @@ func TestRebuild(t *testing.T) {
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Backup(ctx, d, "1.0.0", "kept", storage.Request{}); err != nil {
+	if _, err := b.Backups.Make(ctx, d, "1.0.0", "kept", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	gone := b.create("gone")
@@ -227,11 +230,12 @@ func TestRebuild(t *testing.T) {
 		}
 		versions, _ := b.Versions(ctx, d)
 		savepoints, _ := b.Savepoints(ctx, d)
-		backups, _ := b.Backups(ctx, d)
+		backups, _ := b.Backups.List(ctx, d)
 		_, errGone := b.Dataset(ctx, gone)
 		_, errReborn := b.Dataset(ctx, reborn)
 		e, errEmpty := b.State(ctx, empty, "head")
-		return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups), fmt.Sprint(errGone, errReborn, errEmpty), toJSON(e.Dataset)), "\n")
+		return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups),
+			fmt.Sprint(errGone, errReborn, errEmpty), toJSON(e.Dataset)), "\n")
 	}
 	before := tell(b)
 	dir := b.dir2()
@@ -256,7 +260,12 @@ func TestRefs(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var mu sync.Mutex
 	dir := t.TempDir()
-	b := reopen(t, dir, storage.Options{Now: func() time.Time { mu.Lock(); defer mu.Unlock(); clock = clock.Add(time.Hour); return clock }})
+	b := reopen(t, dir, storage.Options{Now: func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		clock = clock.Add(time.Hour)
+		return clock
+	}})
 	d := b.create("x")
 	first := b.json(d, "append", `[{"v":1}]`)
 	if _, err := b.Increment(ctx, d, "minor", "", storage.Request{}); err != nil {
@@ -269,7 +278,8 @@ func TestRefs(t *testing.T) {
 	for ref, total := range map[string]int64{
 		"head": 1, "": 1, "0": 0, fmt.Sprint(first.ID): 1, fmt.Sprint(second.ID): 2, "1.0.0": 1, "master__000001": 2,
 		first.CreatedAt.Format(time.RFC3339Nano): 1, first.CreatedAt.Add(-time.Microsecond).Format(time.RFC3339Nano): 0,
-		second.CreatedAt.Format(time.RFC3339): 2, second.CreatedAt.In(time.FixedZone("", 3600*5)).Format(time.RFC3339): 2, "2030-01-01": 1,
+		second.CreatedAt.Format(time.RFC3339): 2, second.CreatedAt.In(time.FixedZone("",
+			3600*5)).Format(time.RFC3339): 2, "2030-01-01": 1,
 	} {
 		s, err := b.Snapshot(ctx, d, ref)
 		if err != nil || s.Total() != total {
@@ -277,8 +287,10 @@ func TestRefs(t *testing.T) {
 		}
 	}
 	for ref, code := range map[string]string{
-		"1.0.1": "version_not_found", "99": "commit_not_found", "-1": "commit_not_found", "master__000009": "savepoint_not_found",
-		"tail": "ref_not_found", "2020-01-01T00:00:00Z": "ref_not_found", "1.0": "ref_not_found", "99999999999999999999": "ref_not_found", "../x": "ref_not_found",
+		"1.0.1": "version_not_found", "99": "commit_not_found", "-1": "commit_not_found",
+		"master__000009": "savepoint_not_found",
+		"tail":           "ref_not_found", "2020-01-01T00:00:00Z": "ref_not_found", "1.0": "ref_not_found",
+		"99999999999999999999": "ref_not_found", "../x": "ref_not_found",
 	} {
 		_, err := b.Snapshot(ctx, d, ref)
 		var e *fault.Error
@@ -291,14 +303,16 @@ func TestRefs(t *testing.T) {
 func TestNames(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	for _, name := range []string{"plain", "with space", "ünïcode 🦆", `quo"te's`, "1.0.0", "head", "a;b--c", strings.Repeat("x", 255)} {
+	for _, name := range []string{"plain", "with space", "ünïcode 🦆", `quo"te's`, "1.0.0", "head",
+		"a;b--c", strings.Repeat("x", 255)} {
 		d := b.create(name)
 		b.json(d, "append", `[{"v":1}]`)
 		if found, err := b.FindDataset(ctx, 1, name); err != nil || found.ID != d {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{"", " ", " x", "x ", "../x", "a/b", `a\b`, "a@1", "..", ".", "a\nb", "a\x00b", strings.Repeat("x", 256), strings.Repeat("🦆", 10_000), "0123456789abcdef0123456789abcdef", "\xff"} {
+	for _, name := range []string{"", " ", " x", "x ", "../x", "a/b", `a\b`, "a@1", "..", ".", "a\nb", "a\x00b",
+		strings.Repeat("x", 256), strings.Repeat("🦆", 10_000), "0123456789abcdef0123456789abcdef", "\xff"} {
 		_, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: name}, storage.Request{})
 		wantRefusal(t, err, "invalid_name")
 	}
@@ -365,7 +379,8 @@ func TestCompareOpensOnlyWhatDiffers(t *testing.T) {
 		opens = append(opens, f.Key[len(d)+1:])
 	}
 	slices.Sort(opens)
-	if got := strings.Join(opens, " "); got != "22/data-0000.parquet 22/rollback-0000.parquet 23/rollback-0000.parquet 24/data-0000.parquet" {
+	if got := strings.Join(opens, " "); got !=
+		"22/data-0000.parquet 22/rollback-0000.parquet 23/rollback-0000.parquet 24/data-0000.parquet" {
 		t.Errorf("it opens %s", got)
 	}
 	kept := map[int64]bool{}
@@ -488,7 +503,8 @@ func TestVersions(t *testing.T) {
 		t.Error(err)
 	}
 	saves, err := b.Savepoints(ctx, d)
-	if err != nil || len(saves) != 2 || storage.SavepointName(saves[0].Number) != "master__000001" || saves[1].Description != "initial import" {
+	if err != nil || len(saves) != 2 || storage.SavepointName(saves[0].Number) != "master__000001" ||
+		saves[1].Description != "initial import" {
 		t.Errorf("%+v %v", saves, err)
 	}
 }

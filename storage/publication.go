@@ -22,19 +22,14 @@ type publication struct {
 // numbers are the last ones that were given in the family: they are recorded, so that none is given twice.
 type numbers struct{ row, field int64 }
 
-// hooks are what a transaction does beside recording a publication.
-type hooks struct {
-	first []func(catalog.Tx) error // before: what the commits stand on
-	then  []func(catalog.Tx) error // after
-}
-
 // drafts are all commits of the publication, the oldest first.
 func (p *publication) drafts() []draft { return append(slices.Clone(p.played), p.draft) }
 
-// record writes everything, in one transaction.
-func (p *publication) record(tx catalog.Tx, h hooks) error {
-	own := []func(catalog.Tx) error{p.addCommits, p.addSavepoints, p.advance, p.answers.record}
-	for _, step := range slices.Concat(h.first, own, h.then) {
+// record writes everything, in one transaction. A request and the start, which rolls the catalog forward, do the same.
+func (p *publication) record(tx catalog.Tx) error {
+	for _, step := range []func(catalog.Tx) error{
+		p.creates.add, p.addCommits, p.addSavepoints, p.advance, p.answers.record, p.activate,
+	} {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -44,6 +39,7 @@ func (p *publication) record(tx catalog.Tx, h hooks) error {
 
 // addCommits records the commits, and moves the dataset's head from the one that the first was made on to the last.
 func (p *publication) addCommits(tx catalog.Tx) error {
+	// First: a head that has moved ends the transaction before anything else is written.
 	drafts := p.drafts()
 	if err := tx.MoveHead(p.commit.DatasetID, drafts[0].commit.Previous, p.commit.ID, p.properties.Name); err != nil {
 		return nameTaken(err, p.properties.Name)
@@ -64,6 +60,8 @@ func (p *publication) addSavepoints(tx catalog.Tx) error {
 	}
 	return nil
 }
+
+func (p *publication) activate(tx catalog.Tx) error { return activate(tx, p.commit, p.activates) }
 
 // advance records the numbers in the sequences and in the family.
 func (p *publication) advance(tx catalog.Tx) error {

@@ -26,9 +26,9 @@ const (
 )
 
 // quarantineName is what the object of a key is called in quarantine.
-func (s *Store) quarantineName(key, why string) string {
+func (j *journal) quarantineName(key, why string) string {
 	flat := strings.NewReplacer("/"+labelsFolder+"/", "-", "/", "-").Replace(key)
-	return fmt.Sprintf("%s-%s-%s", flat, why, s.now().Format("20060102T150405.000000Z"))
+	return fmt.Sprintf("%s-%s-%s", flat, why, j.now().Format("20060102T150405.000000Z"))
 }
 
 // quarantinedCommit matches the name of a commit's folder.
@@ -42,8 +42,8 @@ var (
 
 // lastQuarantined is the highest number that a version of a dataset has whose label is in quarantine; zero: there is
 // none.
-func (s *Store) lastQuarantined(dataset string) (last [3]int64, err error) {
-	names, err := s.blobs.Quarantined()
+func (j *journal) lastQuarantined(dataset string) (last [3]int64, err error) {
+	names, err := j.blobs.Quarantined()
 	for _, name := range names {
 		m := quarantinedVersion.FindStringSubmatch(name)
 		if m == nil || m[1] != dataset {
@@ -57,8 +57,8 @@ func (s *Store) lastQuarantined(dataset string) (last [3]int64, err error) {
 }
 
 // inQuarantine lists what is there that may be missed: all but what was withdrawn.
-func (s *Store) inQuarantine() ([]Problem, error) {
-	names, err := s.blobs.Quarantined()
+func (j *journal) inQuarantine() ([]Problem, error) {
+	names, err := j.blobs.Quarantined()
 	var out []Problem
 	for _, name := range names {
 		if strings.Contains(name, "-"+withdrawn+"-") {
@@ -75,11 +75,12 @@ func (s *Store) inQuarantine() ([]Problem, error) {
 }
 
 // reserveQuarantined has the numbers of what is in quarantine not be given again.
-func (s *Store) reserveQuarantined(tx catalog.Tx) error {
-	names, err := s.blobs.Quarantined()
+func (j *journal) reserveQuarantined(tx catalog.Tx) error {
+	names, err := j.blobs.Quarantined()
 	if err != nil {
 		return err
 	}
+	// Nothing of what lies there counts but its numbers: who saw one must not find another thing under it.
 	for _, name := range names {
 		if m := quarantinedSavepoint.FindStringSubmatch(name); m != nil {
 			number, _ := strconv.ParseInt(m[2], 10, 64)
@@ -96,7 +97,7 @@ func (s *Store) reserveQuarantined(tx catalog.Tx) error {
 			return err
 		}
 		var m manifest
-		text, err := s.blobs.ReadQuarantined(name + "/" + descriptionFile)
+		text, err := j.blobs.ReadQuarantined(name + "/" + descriptionFile)
 		if err != nil || unseal(text) != nil || json.Unmarshal(text, &m) != nil {
 			continue // it has no numbers that anyone could know
 		}

@@ -11,23 +11,28 @@ import (
 	"rowback/storage/intake"
 )
 
-// readers are the processes that read uploads. There are so many that their bounds together are what the memory limit
+// Readers are the processes that read uploads. There are so many that their bounds together are what the memory limit
 // has for uploads; an upload waits for one as long as a query does for a sandbox.
-type readers struct {
+type Readers struct {
+	*journal
+	limits func() duck.Limits // of one process
 	pool   *duck.Pool
 	places chan struct{}  // has one for each that is lent
 	lent   sync.WaitGroup // those
 }
 
-func newReaders(places int, limits func() duck.Limits) *readers {
-	return &readers{pool: duck.NewKeptPool(intake.ReaderName, places, limits), places: make(chan struct{}, places)}
+func newReaders(j *journal, b budget) *Readers {
+	return &Readers{
+		journal: j, limits: b.reader, pool: duck.NewKeptPool(intake.ReaderName, b.readers(), b.reader),
+		places: make(chan struct{}, b.readers()),
+	}
 }
 
-// ExpectUploads has a process for the first upload started in the background.
-func (s *Store) ExpectUploads() { s.readers.pool.Fill() }
+// Expect has a process for the first upload started in the background.
+func (r *Readers) Expect() { r.pool.Fill() }
 
 // take lends a reader process.
-func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
+func (r *Readers) take(ctx context.Context) (*duck.Conn, error) {
 	patience := time.NewTimer(clientsql.Patience)
 	defer patience.Stop()
 	select {
@@ -38,6 +43,7 @@ func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	// Counted, since closing waits for them: a process that is killed in a commit would fail it.
 	r.lent.Add(1)
 	leave := func() { <-r.places; r.lent.Done() }
 	conn, err := r.pool.Take(ctx)
@@ -50,7 +56,7 @@ func (r *readers) take(ctx context.Context) (*duck.Conn, error) {
 }
 
 // close waits until what uploads have had is given back, and ends the processes.
-func (r *readers) close() {
+func (r *Readers) close() {
 	r.lent.Wait()
 	r.pool.Close()
 }

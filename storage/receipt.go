@@ -4,19 +4,38 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 )
 
-// Receipt keeps the answer in the transaction that does the work: under a key, so that it happens once, or with the job
-// that was promised.
-type Receipt struct {
+// Receipt asks that the answer to a request be kept in the transaction that does the work. T is the result of that.
+type Receipt[T any] struct {
+	Slot
+	Answer func(T) (json.RawMessage, error) // makes the answer
+}
+
+// Slot is where an answer is kept: under a key, so that the work is done once, or with the job that was promised.
+type Slot struct {
 	Job         string // id; where this is set, nothing is kept under a key
 	Key         string
-	Fingerprint string                                    // of what was asked: another one under the same key is refused
-	Answer      func(result any) (json.RawMessage, error) // the answer to keep
+	Fingerprint string // of what was asked: another one under the same key is refused
+}
+
+func (s Slot) slot() Slot { return s }
+
+// AnyReceipt is a Receipt of a result of any type.
+type AnyReceipt interface{ slot() Slot }
+
+// For is a request that asks for the answer of a T, made for work whose result is a U.
+func For[U, T any](r Request, of func(U) T) Request {
+	if receipt, ok := r.Receipt.(*Receipt[T]); ok {
+		r.Receipt = &Receipt[U]{receipt.Slot, func(u U) (json.RawMessage, error) { return receipt.Answer(of(u)) }}
+	}
+	return r
 }
 
 // answers are what requests were told, as commit.json and labels keep them beside what was done.
@@ -27,28 +46,38 @@ type answers struct {
 
 func (a answers) isEmpty() bool { return len(a.Receipts) == 0 && a.Job == nil }
 
+// Requests remembers what requests were told, and the work that was answered before it was done.
+type Requests struct {
+	*journal
+	promises sync.Map // by the id of a job that goes on: the receipts of its request
+}
+
 // answer is what a request is told, if it asked for that to be kept.
-func (s *Store) answer(tx catalog.Tx, r Request, result any) (a answers, err error) {
+func answer[T any](q *Requests, tx catalog.Tx, r Request, result T) (a answers, err error) {
 	if r.Receipt == nil {
 		return a, nil
 	}
-	told, err := r.Receipt.Answer(result)
+	receipt, ok := r.Receipt.(*Receipt[T])
+	if !ok {
+		return a, fmt.Errorf("the result of a request is a %T, and its receipt a %T", result, r.Receipt)
+	}
+	told, err := receipt.Answer(result)
 	if err != nil {
 		return a, err
 	}
-	if r.Receipt.Job != "" {
-		return s.jobDone(tx, r.Receipt.Job, told)
+	if receipt.Job != "" {
+		return q.jobDone(tx, receipt.Job, told)
 	}
 	a.Receipts = []catalog.Receipt{{
-		User: r.User, Key: r.Receipt.Key, Fingerprint: r.Receipt.Fingerprint, Answer: told, CreatedAt: s.now(),
+		User: r.User, Key: receipt.Key, Fingerprint: receipt.Fingerprint, Answer: told, CreatedAt: q.now(),
 	}}
 	return a, nil
 }
 
 // answerTo is answer, in a transaction of its own.
-func (s *Store) answerTo(ctx context.Context, r Request, result any) (a answers, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		a, err = s.answer(tx, r, result)
+func answerTo[T any](ctx context.Context, q *Requests, r Request, result T) (a answers, err error) {
+	err = q.catalog.Read(ctx, func(tx catalog.Tx) error {
+		a, err = answer(q, tx, r, result)
 		return err
 	})
 	return a, err
@@ -67,35 +96,27 @@ func (a answers) record(tx catalog.Tx) error {
 	return tx.PutJob(*a.Job)
 }
 
-// receipt keeps the answer to a request in the catalog alone: it wrote nothing that could be lost.
-func (s *Store) receipt(tx catalog.Tx, r Request, result any) error {
-	a, err := s.answer(tx, r, result)
-	if err != nil {
-		return err
-	}
-	return a.record(tx)
-}
-
 // Once lets at most one request of a user's key go on at a time, until done is called, and returns the answer that the
 // key was given before; ok is false where there is none. A key that was used for another request is refused.
-func (s *Store) Once(
+func (q *Requests) Once(
 	ctx context.Context, user, key, fingerprint string,
 ) (answer json.RawMessage, ok bool, done func(), err error) {
-	done, err = s.catalog.Lock(ctx, "request\x00"+user+"\x00"+key)
+	// The second of two that are sent at once waits, and then finds the answer of the first.
+	done, err = q.catalog.Lock(ctx, "request\x00"+user+"\x00"+key)
 	if err != nil {
 		return nil, false, nil, err
 	}
-	answer, ok, err = s.answered(ctx, user, key, fingerprint)
+	answer, ok, err = q.answered(ctx, user, key, fingerprint)
 	if err != nil {
 		done()
 	}
 	return answer, ok, done, err
 }
 
-func (s *Store) answered(
+func (q *Requests) answered(
 	ctx context.Context, user, key, fingerprint string,
 ) (answer json.RawMessage, ok bool, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+	err = q.catalog.Read(ctx, func(tx catalog.Tx) error {
 		r, err := tx.Receipt(user, key)
 		if errors.Is(err, catalog.ErrNotFound) {
 			return nil
@@ -111,23 +132,29 @@ func (s *Store) answered(
 }
 
 // KeepAnswer keeps the answer of a request, if it asked for that and no transaction has kept it: it wrote nothing else.
-func (s *Store) KeepAnswer(ctx context.Context, r Request, result any) error {
+func KeepAnswer[T any](ctx context.Context, q *Requests, r Request, result T) error {
 	if r.Receipt == nil {
 		return nil
 	}
-	kept, err := s.isKept(ctx, r)
+	kept, err := q.isKept(ctx, r.User, r.Receipt.slot())
 	if kept || err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx catalog.Tx) error { return s.receipt(tx, r, result) })
+	return q.write(ctx, func(tx catalog.Tx) error {
+		a, err := answer(q, tx, r, result)
+		if err != nil {
+			return err
+		}
+		return a.record(tx)
+	})
 }
 
-func (s *Store) isKept(ctx context.Context, r Request) (kept bool, err error) {
-	if r.Receipt.Job != "" {
-		j, err := s.Job(ctx, r.Receipt.Job)
+func (q *Requests) isKept(ctx context.Context, user string, s Slot) (kept bool, err error) {
+	if s.Job != "" {
+		j, err := q.Job(ctx, s.Job)
 		return j.Progress == catalog.JobDone, err
 	}
-	_, kept, err = s.answered(ctx, r.User, r.Receipt.Key, r.Receipt.Fingerprint)
+	_, kept, err = q.answered(ctx, user, s.Key, s.Fingerprint)
 	return kept, err
 }
 
@@ -136,13 +163,13 @@ const receiptsKept = 30 * 24 * time.Hour
 
 // jobDone is a job as it is once its work is done, with what its request was told when it was promised: both are kept
 // with the work, so that the same request does nothing twice where the catalog is lost.
-func (s *Store) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
+func (q *Requests) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
 	j, err := tx.Job(id)
 	if err != nil {
 		return a, err
 	}
-	j.Progress, j.Message, j.Answer, j.UpdatedAt = catalog.JobDone, "Done.", answer, s.now()
-	if promised, ok := s.promises.LoadAndDelete(id); ok {
+	j.Progress, j.Message, j.Answer, j.UpdatedAt = catalog.JobDone, "Done.", answer, q.now()
+	if promised, ok := q.promises.LoadAndDelete(id); ok {
 		a.Receipts = promised.([]catalog.Receipt)
 	}
 	a.Job = &j

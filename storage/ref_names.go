@@ -36,6 +36,7 @@ func VersionNumber(v catalog.Version) string {
 func SavepointName(number int64) string { return fmt.Sprintf("master__%06d", number) }
 
 func parseSavepoint(ref string) (number int64, ok bool) {
+	// Leading zeros are for reading: master__3 and master__000003 are one.
 	text, ok := strings.CutPrefix(ref, "master__")
 	number, err := strconv.ParseInt(text, 10, 64)
 	return number, ok && err == nil

@@ -12,10 +12,10 @@ import (
 )
 
 // Snapshot returns the dataset as of a ref: head, a commit id, a version, a savepoint, or a time.
-func (s *Store) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Snapshot, error) {
+func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Snapshot, error) {
 	var out *snapshot.Snapshot
-	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+	err := h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -23,16 +23,16 @@ func (s *Store) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Sn
 		if err != nil {
 			return err
 		}
-		out, err = s.snapshot(tx, d, commit)
+		out, err = h.snapshot(tx, d, commit)
 		return err
 	})
 	return out, err
 }
 
 // Resolve returns the id of the commit that a ref names; 0 is the dataset before its first commit.
-func (s *Store) Resolve(ctx context.Context, dataset, ref string) (id int64, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+func (h *History) Resolve(ctx context.Context, dataset, ref string) (id int64, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err == nil {
 			id, err = resolve(tx, d, ref)
 		}
@@ -43,6 +43,7 @@ func (s *Store) Resolve(ctx context.Context, dataset, ref string) (id int64, err
 
 // resolve finds the commit that a ref names.
 func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err error) {
+	// The forms do not overlap: a version has two points, a commit none, a savepoint its prefix, a time its dashes.
 	if ref == "" || ref == "head" {
 		return d.Head, nil
 	}
@@ -80,9 +81,10 @@ func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int
 	switch {
 	case !errors.Is(err, catalog.ErrNotFound):
 		return c.ID, err
+	// Before it was made is an error; after that and before the first commit is the empty dataset.
 	case t.Before(d.CreatedAt):
 		return 0, fault.Errorf(fault.NotFound, "ref_not_found",
-			"Dataset '%s' was not there yet at %s; it was made at %s.",
+			"Dataset '%s' did not exist at %s; it was created at %s.",
 			d.Name, ref, d.CreatedAt.Format(time.RFC3339Nano))
 	}
 	return 0, nil // after it was made and before its first commit
@@ -97,8 +99,8 @@ func known(err error, code, format string, args ...any) error {
 }
 
 // snapshot loads a dataset as of a commit.
-func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*snapshot.Snapshot, error) {
-	if cached := s.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
+func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*snapshot.Snapshot, error) {
+	if cached := h.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
 		// A later rollback may have marked this very commit, so the row is read again.
 		again := *cached
 		return &again, again.ReadCommit(tx, commit)
@@ -107,8 +109,8 @@ func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*snaps
 	if err != nil {
 		return nil, err
 	}
-	out := snapshot.New(state, s.pathOf)
-	files, err := s.liveFiles(tx, d.ID, commit)
+	out := snapshot.New(state, h.stored.pathOf)
+	files, err := h.liveFiles(tx, d.ID, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -116,15 +118,15 @@ func (s *Store) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*snaps
 		return nil, err
 	}
 	if commit == d.Head {
-		s.heads.put(out)
+		h.heads.put(out)
 	}
 	return out, nil
 }
 
 // State returns the state of a dataset at a ref.
-func (s *Store) State(ctx context.Context, dataset, ref string) (out snapshot.State, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+func (h *History) State(ctx context.Context, dataset, ref string) (out snapshot.State, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -138,21 +140,22 @@ func (s *Store) State(ctx context.Context, dataset, ref string) (out snapshot.St
 }
 
 // liveFiles returns the files that are live at a commit. Files never change, so those that were seen are kept.
-func (s *Store) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
+func (h *History) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
 	ids, err := tx.FileIDs(dataset, commit)
 	if err != nil {
 		return nil, err
 	}
-	if files, ok := s.files.all(ids); ok {
+	// Ids are cheap to read; the rows of thousands of files are not.
+	if files, ok := h.seen.all(ids); ok {
 		return files, nil
 	}
 	files, err := tx.Files(dataset, commit)
-	s.files.add(files)
+	h.seen.add(files)
 	return files, err
 }
 
 // dataset finds a dataset that is not deleted by its id.
-func (s *Store) dataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
+func activeDataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 	d, err := tx.Dataset(id)
 	if err == nil && !d.DeletedAt.IsZero() {
 		return d, fault.Errorf(fault.NotFound, "dataset_deleted",

@@ -15,7 +15,7 @@ type Request struct {
 	Message      string
 	Metadata     json.RawMessage                   // nil: {}
 	ExpectedHead *int64                            // refuse where the head is another
-	Receipt      *Receipt                          // nil: the request has no Idempotency-Key
+	Receipt      AnyReceipt                        // nil: the request has no Idempotency-Key
 	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
 	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
 }
@@ -29,6 +29,14 @@ func (r Request) expects(d catalog.Dataset) error {
 		"The head of dataset '%s' is commit %d, not %d. "+
 			"Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
 		With("head", d.Head).With("expected_head", *r.ExpectedHead)
+}
+
+// Job is the id of the job that does what is asked for; empty: none does.
+func (r Request) Job() string {
+	if r.Receipt == nil {
+		return ""
+	}
+	return r.Receipt.slot().Job
 }
 
 func (r Request) report(percent int, message string) {

@@ -29,12 +29,14 @@ func (s *Store) restore(
 	if err != nil {
 		return catalog.Commit{}, err
 	}
+	// Before anything changes: a state whose files are damaged is no place to go back to.
 	if err := s.Verify(ctx, target); err != nil {
 		return catalog.Commit{}, err
 	}
 	if err := w.connect(ctx); err != nil {
 		return catalog.Commit{}, err
 	}
+	// Counted over what the two states do not share, so that it costs what changed, as the rest costs nothing.
 	counts, err := snapshot.Diff(w.head, target).Count(ctx, w.conn)
 	if err != nil {
 		return catalog.Commit{}, err
@@ -42,6 +44,7 @@ func (s *Store) restore(
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
 	w.closed = snapshot.Without(w.head.Files(), target.Files())
 	w.reopened, w.back = snapshot.Without(target.Files(), w.head.Files()), target.Schemas
+	// Ids of columns only grow: those that the target does not have yet are not given again.
 	w.schema = target.Schema.After(w.schema)
 	w.properties = target.Properties
 	w.properties.Name = w.head.Properties.Name
@@ -54,8 +57,8 @@ func (s *Store) restore(
 }
 
 // Verify reads every file of a snapshot and compares it with its checksum.
-func (s *Store) Verify(ctx context.Context, snap *snapshot.Snapshot) error {
-	err := s.readWhole(ctx, snap.Files())
+func (fs *Files) Verify(ctx context.Context, snap *snapshot.Snapshot) error {
+	err := fs.readWhole(ctx, snap.Files())
 	var e *fault.Error
 	if !errors.As(err, &e) || e.Kind != fault.Corrupt {
 		return err

@@ -103,7 +103,8 @@ func TestRetypedTwice(t *testing.T) {
 	b.sound()
 }
 
-// Values that do not fit the type of before are in the way of undoing a change of type, and of what would bring them back.
+// Values that do not fit the type of before are in the way of undoing a change of type, and of what would bring them
+// back.
 func TestUndoneRetypesLeaveNothingUnreadable(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")

@@ -20,6 +20,7 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 		return Rollbackable{}, err
 	}
 	trial := &work{held: &held{store: s}, publication: publication{draft: draftOn(head)}}
+	// After every commit that there is. No id is drawn, since nothing is going to stand.
 	trial.commit.ID = math.MaxInt64
 	defer trial.end()
 	answer, err := trial.undo(ctx, commit, p)
@@ -55,6 +56,7 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 	if err != nil || answer.Blocked {
 		return answer, err
 	}
+	// Rows first, since which columns are needed follows from the files that are live then.
 	w.invert(undone)
 	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
 	if err := w.undoSchema(undone, followed); err != nil {
@@ -75,6 +77,7 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 func (d *draft) invert(undone sets) {
 	c := undone.commit
 	d.commit.ParentCommitID = c.ID
+	// Nothing is read: a file that the commit opened is closed, one that it closed is opened, whatever they hold.
 	d.commit.Added, d.commit.Removed, d.commit.Modified = c.Removed, c.Added, c.Modified
 	d.closed, d.reopened, d.back = undone.opened, undone.closed, undone.schemas
 }
@@ -96,6 +99,7 @@ func (d *draft) undoSchema(undone sets, followed bool) (err error) {
 			return columnTaken(undone.commit.ID, c.Name)
 		}
 	}
+	// Data files that come back may have columns, and values, that the schema has no room for by now.
 	for _, group := range snapshot.BySchema(snapshot.OfKind(undone.closed, schema.Data)) {
 		if d.schema, err = cover(d.schema, undone.schemas[group[0].SchemaID], undone.commit.ID); err != nil {
 			return err
@@ -179,6 +183,6 @@ func bring(now schema.Schema, old ...schema.Column) schema.Schema {
 
 func columnTaken(commit int64, name string) error {
 	return fault.Errorf(fault.Conflict, "column_taken",
-		"Commit %d can't be rolled back: column %q would come back, and there is another of that name since. "+
-			"Undo what added that one first.", commit, name)
+		"Commit %d can't be rolled back: column %q would come back, and another column has that name now. "+
+			"Undo the commit that added it first.", commit, name)
 }

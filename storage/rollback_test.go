@@ -65,7 +65,8 @@ func TestEmployeesWhoStay(t *testing.T) {
 	if counts(r) != "+0 -1 ~0 =4" || r.ParentCommitID != c.ID || r.Mode != catalog.Rollback {
 		t.Errorf("%s, of %d, %s", counts(r), r.ParentCommitID, r.Mode)
 	}
-	b.want(d, "head", `{"id":1,"address":"A"}`, `{"id":2,"address":"B"}`, `{"id":3,"address":"C"}`, `{"id":5,"address":"E"}`)
+	b.want(d, "head", `{"id":1,"address":"A"}`, `{"id":2,"address":"B"}`, `{"id":3,"address":"C"}`,
+		`{"id":5,"address":"E"}`)
 	if undone, err := b.CommitByID(context.Background(), d, c.ID); err != nil || undone.RollbackCommitID != r.ID {
 		t.Errorf("the undone commit says %d, %v", undone.RollbackCommitID, err)
 	}
@@ -155,7 +156,8 @@ func stateOf(b *bench, d string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return strings.Join(b.rows(d, "head", true), "\n") + toJSON(snap.Schema.Columns) + toJSON(q) + toJSON(k) + toJSON(snap.Properties)
+	return strings.Join(b.rows(d, "head", true), "\n") + toJSON(snap.Schema.Columns) + toJSON(q) + toJSON(k) +
+		toJSON(snap.Properties)
 }
 
 // No order of deletes, appends and rollbacks leaves a key twice (design, section 4).
@@ -219,7 +221,8 @@ func TestEditsRollBackByField(t *testing.T) {
 		}
 	}
 	s, err := b.State(ctx, d, "head")
-	if err != nil || s.Properties.Name != "x" || s.Properties.Description != "" || len(s.Properties.Metadata) != 0 || s.Total() != 1 {
+	if err != nil || s.Properties.Name != "x" || s.Properties.Description != "" || len(s.Properties.Metadata) != 0 ||
+		s.Total() != 1 {
 		t.Errorf("%+v, %v", s.Properties, err)
 	}
 	if _, err := b.FindDataset(ctx, 1, "x"); err != nil {

@@ -15,8 +15,8 @@ import (
 
 // Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them,
 // as long as it stands.
-func (s *Store) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
+func (h *History) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
 	return list, err
 }
 
@@ -67,13 +67,15 @@ func savepoint(
 }
 
 // FindSavepoint returns a savepoint of a dataset by its id or its name (master__000003).
-func (s *Store) FindSavepoint(ctx context.Context, dataset, ref string) (p catalog.Savepoint, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+func (h *History) FindSavepoint(ctx context.Context, dataset, ref string) (p catalog.Savepoint, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err != nil {
 			return err
 		}
-		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool { return p.ID == ref || SavepointName(p.Number) == ref }, ref)
+		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool {
+			return p.ID == ref || SavepointName(p.Number) == ref
+		}, ref)
 		return err
 	})
 	return p, err
@@ -113,7 +115,7 @@ func (s *Store) CreateSavepoint(
 		if out, written, err = s.bookmarkHead(tx, head, n, r.User); err != nil {
 			return err
 		}
-		a, err := s.answer(tx, r, out)
+		a, err := answer(s.Requests, tx, r, out)
 		if err != nil {
 			return err
 		}
@@ -136,6 +138,7 @@ func (s *Store) bookmarkHead(
 	case last.ID == "":
 		p, err := s.addSavepoint(tx, head, n.Description, user)
 		return Marked{p, true}, true, err
+	// The savepoint of the first import has no one's description yet: the first that someone gives is for it.
 	case last.Number == 0 && last.UpdatedAt.Equal(last.CreatedAt) && n.Description != "" && !n.Automatic:
 		last.Description, last.UpdatedAt = n.Description, s.now()
 		return Marked{last, false}, true, tx.SetSavepoint(last)
@@ -144,12 +147,12 @@ func (s *Store) bookmarkHead(
 }
 
 // unchangedSince returns the last savepoint, if the head is the state that it bookmarked.
-func (s *Store) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last catalog.Savepoint, err error) {
+func (h *History) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last catalog.Savepoint, err error) {
 	list, err := savepoints(tx, head.Dataset.ID)
 	if err != nil || len(list) == 0 {
 		return last, err
 	}
-	then, err := s.snapshot(tx, head.Dataset, list[0].CommitID)
+	then, err := h.snapshot(tx, head.Dataset, list[0].CommitID)
 	if err != nil || !sameState(then, head) {
 		return last, err
 	}
@@ -172,7 +175,7 @@ func (s *Store) addSavepoint(
 	}
 	now := s.now()
 	p = catalog.Savepoint{
-		ID: s.options.NewID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user,
+		ID: s.newID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	return p, tx.AddSavepoint(p)
@@ -184,6 +187,7 @@ func nextSavepoint(tx catalog.Tx, dataset string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	// The highest on the list is not enough: those that a damaged label had are given no more either.
 	last, err := tx.Last(savepointSequence(dataset))
 	if len(all) > 0 {
 		last = max(last, all[0].Number)
@@ -217,8 +221,11 @@ func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description
 	})
 }
 
-// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment more.
+// isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
+// more.
 func (s *Store) isBusy(dataset string) bool {
+	// A commit that has been answered gives its lock back a moment later: a client that goes on at once must not be
+	// refused for it.
 	for range 20 {
 		if !s.catalog.IsLocked(dataset) {
 			return false

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 	"rowback/storage/verify"
 )
 
@@ -31,32 +30,33 @@ type ScrubState struct {
 	Completed time.Time // when the last of them did
 }
 
-// scrubber counts what a scrub does.
-type scrubber struct {
+// Scrubs are those of a store's files.
+type Scrubs struct {
+	*Files
 	mu    sync.Mutex
 	state ScrubState
 }
 
-func (s *scrubber) change(f func(*ScrubState)) {
+func (s *Scrubs) change(f func(*ScrubState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(&s.state)
 }
 
-// ScrubState returns how far the scrubs have come.
-func (s *Store) ScrubState() (state ScrubState) {
-	s.scrubs.change(func(now *ScrubState) { state = *now })
+// State returns how far the scrubs have come.
+func (s *Scrubs) State() (state ScrubState) {
+	s.change(func(now *ScrubState) { state = *now })
 	return state
 }
 
-// KeepScrubbing scrubs at once and then again and again, until ctx ends.
-func (s *Store) KeepScrubbing(ctx context.Context, p ScrubPlan) {
+// Keep scrubs at once and then again and again, until ctx ends.
+func (s *Scrubs) Keep(ctx context.Context, p ScrubPlan) {
 	if p.Sleep == nil {
 		p.Sleep = sleep
 	}
 	for {
-		if err := s.Scrub(ctx, p); err != nil && ctx.Err() == nil {
-			s.options.Log.Error("the scrub was not finished", "error", err)
+		if err := s.Run(ctx, p); err != nil && ctx.Err() == nil {
+			s.log.Error("the scrub was not finished", "error", err)
 		}
 		if p.Sleep(ctx, p.Every) != nil {
 			return
@@ -64,25 +64,25 @@ func (s *Store) KeepScrubbing(ctx context.Context, p ScrubPlan) {
 	}
 }
 
-// Scrub reads every stored file once. What it finds damaged is logged, and refused from then on (Damaged).
-func (s *Store) Scrub(ctx context.Context, p ScrubPlan) error {
+// Run reads every stored file once. What it finds damaged is logged, and refused from then on (Damaged).
+func (s *Scrubs) Run(ctx context.Context, p ScrubPlan) error {
 	if p.Sleep == nil {
 		p.Sleep = sleep
 	}
-	s.scrubs.change(func(now *ScrubState) { now.Running, now.Files, now.Bytes = true, 0, 0 })
-	defer s.scrubs.change(func(now *ScrubState) { now.Running = false })
-	one := &scrub{store: s, plan: p, ctx: ctx}
+	s.change(func(now *ScrubState) { now.Running, now.Files, now.Bytes = true, 0, 0 })
+	defer s.change(func(now *ScrubState) { now.Running = false })
+	one := &scrub{Scrubs: s, plan: p, ctx: ctx}
 	if err := errors.Join(one.files(), one.backups()); err != nil {
 		return err
 	}
-	s.scrubs.change(func(now *ScrubState) { now.Done, now.Completed = now.Done+1, s.now() })
-	s.options.Log.Info("every stored file was read", "files", s.ScrubState().Files, "damaged", len(s.verifier.Damaged()))
+	s.change(func(now *ScrubState) { now.Done, now.Completed = now.Done+1, s.now() })
+	s.log.Info("every stored file was read", "files", s.State().Files, "damaged", len(s.verifier.Damaged()))
 	return nil
 }
 
 // scrub is one reading of every stored file.
 type scrub struct {
-	store *Store
+	*Scrubs
 	plan  ScrubPlan
 	ctx   context.Context
 	ahead time.Duration // how much faster than the plan's rate it has been
@@ -94,13 +94,14 @@ const scrubPage = 1000
 func (b *scrub) files() error {
 	for last := int64(0); ; {
 		var page []*catalog.File
-		err := b.store.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {
+		err := b.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {
 			page, err = tx.FilesAfter(last, scrubPage)
 			return err
 		})
 		if err != nil || len(page) == 0 {
 			return err
 		}
+		// A page at a time and no transaction around it: reading takes hours, and writers must go on.
 		for _, f := range page {
 			if err := b.read(verify.File(f)); err != nil {
 				return err
@@ -112,7 +113,7 @@ func (b *scrub) files() error {
 
 func (b *scrub) backups() error {
 	var all []catalog.Backup
-	if err := b.store.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {
+	if err := b.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {
 		all, err = tx.EveryBackup()
 		return err
 	}); err != nil {
@@ -123,8 +124,12 @@ func (b *scrub) backups() error {
 		if err := b.read(o); err != nil {
 			return err
 		}
-		if _, err := b.store.FindBackup(b.ctx, kept.DatasetID, kept.ID); fault.KindOf(err) == fault.NotFound {
-			b.store.verifier.Forget(o.Key) // it was removed meanwhile
+		err := b.catalog.Read(b.ctx, func(tx catalog.Tx) error {
+			_, err := tx.Backup(kept.DatasetID, kept.ID)
+			return err
+		})
+		if errors.Is(err, catalog.ErrNotFound) {
+			b.verifier.Forget(o.Key) // it was removed meanwhile
 		}
 	}
 	return nil
@@ -132,15 +137,15 @@ func (b *scrub) backups() error {
 
 // read reads one object. What can't be read for another reason than damage is logged and left for the next time.
 func (b *scrub) read(o verify.Object) error {
-	err := b.store.verifier.Scrub(o, func(r io.Reader) io.Reader { return &paced{b, r} })
+	err := b.verifier.Scrub(o, func(r io.Reader) io.Reader { return &paced{b, r} })
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)
 	}
 	var damage *verify.Damage
 	if err != nil && !errors.As(err, &damage) {
-		b.store.options.Log.Warn("a stored file could not be read", "key", o.Key, "error", err)
+		b.log.Warn("a stored file could not be read", "key", o.Key, "error", err)
 	}
-	b.store.scrubs.change(func(now *ScrubState) { now.Files++ })
+	b.change(func(now *ScrubState) { now.Files++ })
 	return nil
 }
 
@@ -149,7 +154,7 @@ const shortest = 10 * time.Millisecond
 
 // took notes that bytes were read, and sleeps where that was too fast.
 func (b *scrub) took(bytes int64) error {
-	b.store.scrubs.change(func(now *ScrubState) { now.Bytes += bytes })
+	b.change(func(now *ScrubState) { now.Bytes += bytes })
 	if b.plan.Rate <= 0 {
 		return nil
 	}

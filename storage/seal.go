@@ -30,7 +30,7 @@ func sealed(v any) ([]byte, error) {
 	return append([]byte(sealStart+hex.EncodeToString(sum[:])+sealEnd), rest...), nil
 }
 
-var errUnsealed = errors.New("its checksum is another one")
+var errUnsealed = errors.New("its checksum differs")
 
 // unseal compares a description with its checksum, if it has one.
 func unseal(text []byte) error {
@@ -47,8 +47,8 @@ func unseal(text []byte) error {
 }
 
 // readJSON reads a description. Numbers of no type stay as they were written.
-func (s *Store) readJSON(key string, v any) error {
-	in, err := s.blobs.Open(key)
+func (j *journal) readJSON(key string, v any) error {
+	in, err := j.blobs.Open(key)
 	if err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func (s *Store) readJSON(key string, v any) error {
 }
 
 // readManifest reads a commit's description.
-func (s *Store) readManifest(dataset string, commit int64) (m manifest, err error) {
-	return m, s.readJSON(commitKey(dataset, commit)+"/"+descriptionFile, &m)
+func (j *journal) readManifest(dataset string, commit int64) (m manifest, err error) {
+	return m, j.readJSON(commitKey(dataset, commit)+"/"+descriptionFile, &m)
 }
 
 // isRefusal reports whether an error says nothing of the object that was to be read: the system lets no one read it

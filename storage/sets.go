@@ -47,12 +47,12 @@ func (c sets) undid(other sets) bool {
 
 // standing returns what a commit did, and what the later commits did that stand. A later commit and the rollback that
 // undid it cancel: neither is in the way. A later merge counts as one; what came with the commit in one merge does not.
-func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
+func (h *History) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
 	c, err := tx.Commit(d.ID, commit)
 	if err != nil {
 		return undone, nil, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
 	}
-	if undone, err = s.setsOf(tx, c); err != nil {
+	if undone, err = h.setsOf(tx, c); err != nil {
 		return undone, nil, err
 	}
 	after, err := tx.CommitsAfter(d.ID, commit)
@@ -60,11 +60,13 @@ func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone
 		return undone, nil, err
 	}
 	for _, l := range after {
+		// What a merge played is judged with the merge, as one; what came with the commit in its own merge was made on it,
+		// and is undone with that.
 		inMerge := l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
 		if inMerge || l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
 			continue
 		}
-		did, err := s.setsOf(tx, l)
+		did, err := h.setsOf(tx, l)
 		if err != nil {
 			return undone, nil, err
 		}
@@ -74,17 +76,18 @@ func (s *Store) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone
 }
 
 // setsOf reads what a commit did.
-func (s *Store) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
+func (h *History) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
 	out.commit = c
 	if err := out.learn(tx); err != nil {
 		return out, err
 	}
+	// Its files alone do not tell which rows it changed, so the states around it are compared.
 	if out.isMixed() {
-		if out.between, err = s.statesAround(tx, out.first, c); err != nil {
+		if out.between, err = h.statesAround(tx, out.first, c); err != nil {
 			return out, err
 		}
 	}
-	schemaID, propertiesID, err := s.stateBefore(tx, out.first)
+	schemaID, propertiesID, err := h.stateBefore(tx, out.first)
 	if err != nil {
 		return out, err
 	}
@@ -139,16 +142,16 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 }
 
 // statesAround is the difference of the states before one commit and after another.
-func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snapshot.Difference, error) {
+func (h *History) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snapshot.Difference, error) {
 	d, err := tx.Dataset(first.DatasetID)
 	if err != nil {
 		return nil, err
 	}
-	before, err := s.snapshot(tx, d, first.Previous)
+	before, err := h.snapshot(tx, d, first.Previous)
 	if err != nil {
 		return nil, err
 	}
-	after, err := s.snapshot(tx, d, last.ID)
+	after, err := h.snapshot(tx, d, last.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +159,7 @@ func (s *Store) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snapsh
 }
 
 // stateBefore returns the documents of the state that a commit was made on.
-func (s *Store) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, propertiesID string, err error) {
+func (h *History) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, propertiesID string, err error) {
 	if c.Previous == 0 {
 		d, err := tx.Dataset(c.DatasetID)
 		return d.SchemaID, d.PropertiesID, err

@@ -42,7 +42,8 @@ func TestSlicesNameEachColumnAsOftenInWideRecords(t *testing.T) {
 		return float64(bytes) / float64(n)
 	}
 	if narrow, wide := perColumn(snapshot.SliceColumns), perColumn(12*snapshot.SliceColumns); wide > 1.5*narrow {
-		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow, snapshot.SliceColumns, wide, 12*snapshot.SliceColumns)
+		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow,
+			snapshot.SliceColumns, wide, 12*snapshot.SliceColumns)
 	}
 }
 
@@ -50,7 +51,8 @@ func TestSlicesNameEachColumnAsOftenInWideRecords(t *testing.T) {
 func TestAVersionIsReadInOneLayer(t *testing.T) {
 	s := wideSnapshot(3)
 	d := snapshot.Diff(emptySnapshot(s.Schema), s)
-	for of, sql := range map[string]string{"rows": s.Rows(false), "rows with their places": s.Rows(true), "a side": d.SideB()} {
+	for of, sql := range map[string]string{"rows": s.Rows(false), "rows with their places": s.Rows(true),
+		"a side": d.SideB()} {
 		if n := strings.Count(sql, "SELECT"); n != 2 { // the rows, and the positions of those that are not live
 			t.Errorf("%s are read in %d layers: %s", of, n-1, sql)
 		}

@@ -39,7 +39,8 @@ func (b *bench) sums(dataset, ref string, columns int) string {
 		names[i] = fmt.Sprintf("c%d", i)
 	}
 	var out []string
-	err = conn.Rows(context.Background(), "SELECT id, list_sum(["+strings.Join(names, ", ")+"]) FROM ("+snap.StoredTable()+") ORDER BY id", func(scan duck.Scan) error {
+	err = conn.Rows(context.Background(), "SELECT id, list_sum(["+strings.Join(names,
+		", ")+"]) FROM ("+snap.StoredTable()+") ORDER BY id", func(scan duck.Scan) error {
 		var id, sum int64
 		err := scan(&id, &sum)
 		out = append(out, fmt.Sprintf("%d: %d", id, sum))
@@ -112,7 +113,8 @@ func TestWideRecordsAreChangedInSlices(t *testing.T) {
 		t.Fatalf("the merge ended in %v", err)
 	}
 	r := e.Fields["conflicts"].([]storage.MergeConflict)[0].Records[0]
-	if string(r.Before) != someOf(1, n, 0, every) || string(r.After) != someOf(1, n, 7, every) || len(r.Now) < len(r.Before) {
+	if string(r.Before) != someOf(1, n, 0, every) || string(r.After) != someOf(1, n, 7, every) ||
+		len(r.Now) < len(r.Before) {
 		t.Errorf("the conflict shows %.60s, %.60s, %.60s", r.Before, r.After, r.Now)
 	}
 

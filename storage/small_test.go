@@ -25,12 +25,14 @@ import (
 func plainRecord(random *rand.Rand, first int) arrow.RecordBatch {
 	fields := []arrow.Field{
 		{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "n", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
-		{Name: "d", Type: arrow.PrimitiveTypes.Float64, Nullable: true}, {Name: "t", Type: arrow.BinaryTypes.String, Nullable: true},
+		{Name: "d", Type: arrow.PrimitiveTypes.Float64, Nullable: true}, {Name: "t", Type: arrow.BinaryTypes.String,
+			Nullable: true},
 		{Name: "b", Type: arrow.FixedWidthTypes.Boolean, Nullable: true},
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer b.Release()
-	// Of the zeros only one: DuckDB's Parquet writer, which parquetOf uses, takes 0.0 and -0.0 for the same dictionary entry.
+	// Of the zeros only one: DuckDB's Parquet writer, which parquetOf uses, takes 0.0 and -0.0 for the same dictionary
+	// entry.
 	doubles := []float64{math.Copysign(0, -1), 1.5, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, 5e-324, 0.1}
 	texts := []string{"", "x", "NULL", "ü\u2028", "it's", "\x01", "\\", "a\nb", "0"}
 	numbers := []int64{0, -1, math.MaxInt64, math.MinInt64, 7}
@@ -103,7 +105,8 @@ func TestPlainUploadsAreKeptAsDuckDBReadsThem(t *testing.T) {
 	b := open(t)
 	modes := []catalog.Mode{catalog.Append, catalog.Upsert, catalog.Overwrite, catalog.Upsert, catalog.Append}
 	for round := range 6 {
-		plain, marked, parquet := b.create(fmt.Sprint("plain", round), "id"), b.create(fmt.Sprint("marked", round), "id"), b.create(fmt.Sprint("parquet", round), "id")
+		plain, marked, parquet := b.create(fmt.Sprint("plain", round), "id"), b.create(fmt.Sprint("marked", round),
+			"id"), b.create(fmt.Sprint("parquet", round), "id")
 		for step, mode := range modes {
 			first := 0
 			if mode == catalog.Append {
@@ -128,7 +131,8 @@ func TestPlainUploadsAreKeptAsDuckDBReadsThem(t *testing.T) {
 func TestOneRowUploadsAskLittle(t *testing.T) {
 	b := open(t)
 	batch := func(id int64) arrow.RecordBatch {
-		r := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}}, nil))
+		r := array.NewRecordBuilder(memory.DefaultAllocator,
+			arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}}, nil))
 		r.Field(0).(*array.Int64Builder).Append(id)
 		return r.NewRecordBatch()
 	}
@@ -142,7 +146,9 @@ func TestOneRowUploadsAskLittle(t *testing.T) {
 		{"json", intake.JSON, func(id int) string { return fmt.Sprintf(`[{"id":%d}]`, id) }, 0},
 		{"ndjson", intake.NDJSON, func(id int) string { return fmt.Sprintf(`{"id":%d}`, id) }, 0},
 		{"csv", intake.CSV, func(id int) string { return fmt.Sprintf("id\n%d\n", id) }, 0},
-		{"quoted csv", intake.CSV, func(id int) string { return fmt.Sprintf("id\n\"%d\"\n", id) }, open + 2*(relate+statement) + rest},
+		{"quoted csv", intake.CSV, func(id int) string {
+			return fmt.Sprintf("id\n\"%d\"\n", id)
+		}, open + 2*(relate+statement) + rest},
 		{"arrow", intake.Arrow, func(id int) string { return plainArrow(t, batch(int64(id)), false) }, open + few + rest},
 		{"parquet", intake.Parquet, func(id int) string { return parquetOf(b, batch(int64(id))) }, open + few + rest},
 	} {

@@ -2,17 +2,9 @@ package storage
 
 import (
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/clientsql"
-	"rowback/storage/datadir"
-	"rowback/storage/duck"
-	"rowback/storage/filecache"
-	"rowback/storage/verify"
 )
 
 // Options are what a store needs to know. The zero value works.
@@ -30,63 +22,21 @@ type Options struct {
 }
 
 // Store is an open data directory. Its methods may be called from many goroutines; only one process can have it open.
+//
+// Its own methods are the changes of datasets. Each of its parts has one purpose and holds no more than that needs.
 type Store struct {
-	options  Options
-	dir      string
-	held     datadir.Held
-	marker   datadir.Marker
-	catalog  *catalog.Catalog
-	blobs    *blob.Dir
-	engine   *duck.Engine
-	heads    *headCache
-	files    *fileCache
-	mu       sync.Mutex
-	families map[string]*family
-
-	Sandboxes *clientsql.Sandboxes // that clients' SQL runs in
-
-	verifier *verify.Verifier
-	scrubs   scrubber
-	readers  *readers
+	*journal
+	*Files
+	*History
+	*Tables
+	*Staging
+	Requests *Requests
+	Backups  *Backups
+	Readers  *Readers
+	Scrubs   *Scrubs
+	Disk     *Disk
+	dir      *directory
+	budget   budget
+	families *families
 	unwatch  func() // ends the watch over the memory; nil: there is none
-	exports  *filecache.Cache
-
-	promises sync.Map              // by the id of a job that goes on: the receipts of its request
-	stopped  atomic.Pointer[error] // why nothing is written any more
-}
-
-// family hands out what a dataset and its forks share: row numbers and field ids. A commit that assigns row numbers
-// holds the family's lock, from before the first until it stands or not.
-type family struct {
-	lastRow   atomic.Int64
-	lastField atomic.Int64
-}
-
-func newFamily(row, field int64) *family {
-	f := &family{}
-	f.lastRow.Store(row)
-	f.lastField.Store(field)
-	return f
-}
-
-// Scratch returns a path for a temporary file that no one else uses. The next start removes what is left there.
-func (s *Store) Scratch(name string) string { return s.blobs.Scratch(name) }
-
-// now is the time, to the microsecond, as the catalog keeps it.
-func (s *Store) now() time.Time { return s.options.Now().UTC().Truncate(time.Microsecond) }
-
-// family returns the numbers that a dataset shares with its forks.
-func (s *Store) family(tx catalog.Tx, id string) (*family, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.families[id]; f != nil {
-		return f, nil
-	}
-	row, field, err := tx.Family(id)
-	if err != nil {
-		return nil, err
-	}
-	f := newFamily(row, field)
-	s.families[id] = f
-	return f, nil
 }

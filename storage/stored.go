@@ -2,10 +2,10 @@ package storage
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -16,6 +16,8 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	if len(widened) == 0 {
 		return nil
 	}
+	// All that was ever stored, not what is live: an earlier version may be restored, and is read with this schema's
+	// types.
 	history, err := w.store.history(ctx, w.head)
 	if err != nil {
 		return err
@@ -23,8 +25,9 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	for _, c := range widened {
 		old := storedType(w.head.Schema, c.ID)
 		var fits bool
-		query := fmt.Sprintf("SELECT coalesce(bool_and(v IS NULL OR coalesce(%s, false)), true) FROM (%s) t(v)",
-			becomes(old.Type, c.Type), history.EveryValue(old))
+		query := duck.Fill(allBecome, duck.Parts{
+			"becomes": becomes(old.Type, c.Type), "values": history.EveryValue(old),
+		})
 		if err := w.conn.Row(ctx, query, &fits); err != nil {
 			return err
 		}
@@ -34,6 +37,8 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	}
 	return nil
 }
+
+const allBecome = `SELECT coalesce(bool_and(v IS NULL OR coalesce({becomes}, false)), true) FROM ({values}) t(v)`
 
 // storedType returns a column that is, or was and is retired.
 func storedType(s schema.Schema, id int) schema.Column {
@@ -45,10 +50,10 @@ func storedType(s schema.Schema, id int) schema.Column {
 }
 
 // history returns a snapshot of every file that ever served the dataset: not a state, but all that was stored.
-func (s *Store) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
+func (h *History) history(ctx context.Context, head *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 	out := *head
 	out.Data, out.Rollbacks = nil, nil
-	err := s.catalog.Read(ctx, func(tx catalog.Tx) error {
+	err := h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		files, err := tx.AllFiles(head.Dataset.ID)
 		if err != nil {
 			return err

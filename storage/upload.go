@@ -25,37 +25,38 @@ type reading struct {
 	close func()
 }
 
-// OpenUpload opens an upload for statements of ours on what it holds, which run on the connection that it returns.
-// close frees both.
-func (s *Store) OpenUpload(
+// Open opens an upload for statements of ours on what it holds, which run on the connection that it returns. close
+// frees both.
+func (r *Readers) Open(
 	ctx context.Context, u intake.Upload,
 ) (records intake.Records, conn *duck.Conn, close func(), err error) {
-	r, err := s.openUpload(ctx, nil, u)
-	return r.Records, r.conn, r.close, err
+	opened, err := r.open(ctx, nil, u)
+	return opened.Records, opened.conn, opened.close, err
 }
 
-// openUpload opens an upload, here if it is one that can be read on conn.
-func (s *Store) openUpload(ctx context.Context, conn *duck.Conn, u intake.Upload) (r reading, err error) {
+// open opens an upload, here if it is one that can be read on conn.
+func (r *Readers) open(ctx context.Context, conn *duck.Conn, u intake.Upload) (out reading, err error) {
 	if conn != nil && u.Size <= tinyUpload {
 		if records, err := intake.OpenHere(ctx, u); records != nil || err != nil {
 			return reading{records, conn, func() {}}, err
 		}
 	}
-	if r.conn, err = s.readers.take(ctx); err != nil {
-		return r, err
+	// Everything else is read by a process of its own: what is malformed may end that, and not the server.
+	if out.conn, err = r.take(ctx); err != nil {
+		return out, err
 	}
-	u.Parts = s.blobs.Scratch("parts")
-	r.close = func() { r.conn.Close(); s.blobs.RemoveScratch(u.Parts) }
-	if r.Records, err = intake.Open(ctx, r.conn, u); err != nil {
-		r.close()
+	u.Parts = r.blobs.Scratch("parts")
+	out.close = func() { out.conn.Close(); r.blobs.RemoveScratch(u.Parts) }
+	if out.Records, err = intake.Open(ctx, out.conn, u); err != nil {
+		out.close()
 	}
-	return r, err
+	return out, err
 }
 
 // RewriteArrow decodes a small Arrow stream of a client's and writes it anew, to be decoded here, in at most so many
 // bytes.
-func (s *Store) RewriteArrow(ctx context.Context, u intake.Upload, most int64) ([]byte, error) {
-	conn, err := s.readers.take(ctx)
+func (r *Readers) RewriteArrow(ctx context.Context, u intake.Upload, most int64) ([]byte, error) {
+	conn, err := r.take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +107,6 @@ func (r reading) few(ctx context.Context, want intake.Want, query func(from stri
 	defer release()
 	batch, err := r.conn.Few(ctx, query(from))
 	return batch, r.Explain(err)
-}
-
-// removeWritten removes what a statement that writes a file there has left.
-func (s *Store) removeWritten(path string) {
-	s.blobs.RemoveScratch(datafile.WrittenPaths(path)...)
 }
 
 func createTable(name string, columns []schema.Column, from string) string {

@@ -19,6 +19,7 @@ func (in *incoming) merge(c schema.Column) string {
 	came := in.came(c.ID)
 	m := merger{json: in.keepsText(catalog.Upsert)}
 	after, before, path := "i."+schema.ColumnName(c.ID), "s."+schema.ColumnName(c.ID), "/"+pointer(came.Name)
+	// An absent field keeps its value: only the record's own text tells it from a null, once it is a column.
 	merged := m.merged(c.Type, came.Type, after, before, path)
 	switch {
 	case came.Always || in.filled[c.ID] || !m.json:
@@ -37,6 +38,7 @@ const askedFields = 100
 // for each column that came.
 func (w *work) findFields(ctx context.Context, in *incoming) error {
 	asked := func(c fittedColumn) bool { return !in.offered[c.from].Always && !in.filled[c.ID] }
+	// A field that every record has a value for is not asked for.
 	if !in.texts || len(in.columns) <= askedFields || !slices.ContainsFunc(in.columns, asked) {
 		return nil
 	}

@@ -23,18 +23,28 @@ func TestUpsertMerges(t *testing.T) {
 		body   string
 		want   string
 	}{
-		{"an absent field stays", "json", `[{"id":1,"n":6}]`, `{"id":1,"n":6,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
+		{"an absent field stays", "json", `[{"id":1,"n":6}]`,
+			`{"id":1,"n":6,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
 		{"a null clears", "json", `[{"id":1,"n":null,"s":null}]`, `{"id":1,"n":null,"list":[1,2],"s":null,"j":1}`},
-		{"a list is replaced", "json", `[{"id":1,"list":[9]}]`, `{"id":1,"n":5,"list":[9],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
-		{"a struct is merged", "json", `[{"id":1,"s":{"b":{"d":"z"}}}]`, `{"id":1,"n":5,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"z"}},"j":1}`},
-		{"a null clears within", "json", `[{"id":1,"s":{"a":null,"b":{"c":null}}}]`, `{"id":1,"n":5,"list":[1,2],"s":{"a":null,"b":{"c":null,"d":"y"}},"j":1}`},
-		{"an empty struct changes nothing", "json", `[{"id":1,"s":{}}]`, `{"id":1,"n":5,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
-		{"records need not have the same fields", "json", `[{"id":1,"n":7},{"id":3,"s":{"a":2}}]`, `{"id":1,"n":7,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
-		{"JSON objects are merged", "ndjson", `{"id":2,"j":{"l":{"n":3},"k":null}}`, `{"id":2,"n":null,"list":null,"s":null,"j":{"l":{"m":2,"n":3}}}`},
+		{"a list is replaced", "json", `[{"id":1,"list":[9]}]`,
+			`{"id":1,"n":5,"list":[9],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
+		{"a struct is merged", "json", `[{"id":1,"s":{"b":{"d":"z"}}}]`,
+			`{"id":1,"n":5,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"z"}},"j":1}`},
+		{"a null clears within", "json", `[{"id":1,"s":{"a":null,"b":{"c":null}}}]`,
+			`{"id":1,"n":5,"list":[1,2],"s":{"a":null,"b":{"c":null,"d":"y"}},"j":1}`},
+		{"an empty struct changes nothing", "json", `[{"id":1,"s":{}}]`,
+			`{"id":1,"n":5,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
+		{"records need not have the same fields", "json", `[{"id":1,"n":7},{"id":3,"s":{"a":2}}]`,
+			`{"id":1,"n":7,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
+		{"JSON objects are merged", "ndjson", `{"id":2,"j":{"l":{"n":3},"k":null}}`,
+			`{"id":2,"n":null,"list":null,"s":null,"j":{"l":{"m":2,"n":3}}}`},
 		{"JSON of another kind replaces", "json", `[{"id":2,"j":[1]}]`, `{"id":2,"n":null,"list":null,"s":null,"j":[1]}`},
-		{"in CSV an empty field clears", "csv", "id,n\n1,\n", `{"id":1,"n":null,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
-		{"a new record", "json", `[{"id":9,"s":{"b":{"d":"new"}}}]`, `{"id":9,"n":null,"list":null,"s":{"a":null,"b":{"c":null,"d":"new"}},"j":null}`},
-		{"names with dots, slashes and quotes", "json", `[{"id":1,"s":{"b":{"d":"z"}},"a.b/c~d\"e":1}]`, `{"id":1,"n":5,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"z"}},"j":1,"a.b/c~d\"e":1}`},
+		{"in CSV an empty field clears", "csv", "id,n\n1,\n",
+			`{"id":1,"n":null,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"y"}},"j":1}`},
+		{"a new record", "json", `[{"id":9,"s":{"b":{"d":"new"}}}]`,
+			`{"id":9,"n":null,"list":null,"s":{"a":null,"b":{"c":null,"d":"new"}},"j":null}`},
+		{"names with dots, slashes and quotes", "json", `[{"id":1,"s":{"b":{"d":"z"}},"a.b/c~d\"e":1}]`,
+			`{"id":1,"n":5,"list":[1,2],"s":{"a":1,"b":{"c":"x","d":"z"}},"j":1,"a.b/c~d\"e":1}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t)
@@ -65,14 +75,16 @@ func TestUpsertMergesTypedStructs(t *testing.T) {
 	}
 	defer conn.Close()
 	path := filepath.Join(t.TempDir(), "up.parquet")
-	if _, err := conn.Exec(ctx, "COPY (SELECT 1::BIGINT AS id, {b: 9} AS s UNION ALL SELECT 2, {b: NULL}) TO "+duck.Text(path)+" (FORMAT parquet)"); err != nil {
+	if _, err := conn.Exec(ctx, "COPY (SELECT 1::BIGINT AS id, {b: 9} AS s UNION ALL SELECT 2, {b: NULL}) TO "+
+		duck.Text(path)+" (FORMAT parquet)"); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Commit(ctx, d, storage.Change{Mode: "upsert", Upload: intake.Upload{Format: "parquet", Path: path, Size: info.Size()}}); err != nil {
+	if _, err := b.Commit(ctx, d, storage.Change{Mode: "upsert",
+		Upload: intake.Upload{Format: "parquet", Path: path, Size: info.Size()}}); err != nil {
 		t.Fatal(err)
 	}
 	b.want(d, "head", `{"id":1,"s":{"a":1,"b":9}}`, `{"id":2,"s":{"a":3,"b":null}}`)
@@ -119,7 +131,8 @@ d', '\x00\xFFz'::BLOB, DATE '2024-02-29', TIME '23:59:59.999999', TIMESTAMP '196
 		t.Fatal(err)
 	}
 	d := b.create("x", "id")
-	if _, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: intake.Upload{Format: "parquet", Path: path, Size: info.Size()}}); err != nil {
+	if _, err := b.Commit(ctx, d, storage.Change{Mode: "append",
+		Upload: intake.Upload{Format: "parquet", Path: path, Size: info.Size()}}); err != nil {
 		t.Fatal(err)
 	}
 	snap, err := b.Snapshot(ctx, d, "head")
@@ -129,7 +142,8 @@ d', '\x00\xFFz'::BLOB, DATE '2024-02-29', TIME '23:59:59.999999', TIMESTAMP '196
 	for _, format := range []intake.Format{"parquet", "arrow", "csv", "ndjson", "json"} {
 		t.Run(string(format), func(t *testing.T) {
 			var out bytes.Buffer
-			if _, err := output.Write(ctx, conn, output.Query{SQL: snap.Table(), Columns: snap.TableColumns()}, format, &out, b.Scratch("out")); err != nil {
+			if _, err := output.Write(ctx, conn, output.Query{SQL: snap.Table(), Columns: snap.TableColumns()}, format, &out,
+				b.Scratch("out")); err != nil {
 				t.Fatal(err)
 			}
 			c, err := b.try(d, "overwrite", format, out.String())

@@ -15,16 +15,24 @@ import (
 // schema: it goes by field id, so that no file is written anew, every earlier state reads with the schema it had, and a
 // rollback undoes it.
 
+// variableWork is a commit that changes variables, while it is made.
+type variableWork struct{ *work }
+
+func (s *Store) beginVariable(ctx context.Context, dataset string, r Request) (variableWork, error) {
+	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	return variableWork{w}, err
+}
+
 // CreateVariable adds a column, as a commit. It never takes over the id, nor the values, of one that was there before.
 func (s *Store) CreateVariable(
 	ctx context.Context, dataset string, n NewVariable, r Request,
 ) (catalog.Commit, schema.Column, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	w, err := s.beginVariable(ctx, dataset, r)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	defer w.end()
-	if err := w.checkVariableName(n.Name, 0); err != nil {
+	if err := w.checkName(n.Name, 0); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	if err := checkCategories(n.Categories); err != nil {
@@ -49,20 +57,20 @@ func (s *Store) CreateVariable(
 	if len(n.Values) > 0 && len(n.Values) <= shownValues {
 		w.setParam("values", n.Values)
 	}
-	return w.publishVariable(ctx, "Variable.create", c.ID)
+	return w.publish(ctx, "Variable.create", c.ID)
 }
 
 // shownValues is up to how many values the log of a variable's creation has.
 const shownValues = 100
 
-// publishVariable makes the commit stand, with what it did to a variable that is there.
-func (w *work) publishVariable(ctx context.Context, key string, id int) (catalog.Commit, schema.Column, error) {
+// publish makes the commit stand, with what it did to a variable that is there.
+func (w variableWork) publish(ctx context.Context, key string, id int) (catalog.Commit, schema.Column, error) {
 	if err := w.deriveTypes(ctx); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	c, _ := w.schema.ByID(id)
-	w.tellVariable(key, w.schema, c)
-	commit, err := publish(ctx, w, asCommit)
+	w.tell(key, w.schema, c)
+	commit, err := publish(ctx, w.work, asCommit)
 	return commit, c, err
 }
 
@@ -82,7 +90,7 @@ type VariableEdit struct {
 func (s *Store) EditVariable(
 	ctx context.Context, dataset string, variable int, e VariableEdit, r Request,
 ) (catalog.Commit, schema.Column, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	w, err := s.beginVariable(ctx, dataset, r)
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
@@ -91,21 +99,22 @@ func (s *Store) EditVariable(
 	if err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
-	if err := w.editVariable(ctx, before, e); err != nil {
+	if err := w.edit(ctx, before, e); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
+	// A commit that changes nothing would only stand in the way of rollbacks.
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
 		return w.head.Commit, before, nil
 	}
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	after, _ := w.schema.ByID(variable)
-	return w.publishVariable(ctx, editKey(before, after), variable)
+	return w.publish(ctx, editKey(before, after), variable)
 }
 
-// editVariable makes each change that is asked for, one after the other.
-func (w *work) editVariable(ctx context.Context, c schema.Column, e VariableEdit) error {
+// edit makes each change that is asked for, one after the other.
+func (w variableWork) edit(ctx context.Context, c schema.Column, e VariableEdit) error {
 	if e.Name != nil {
-		if err := w.checkVariableName(*e.Name, c.ID); err != nil {
+		if err := w.checkName(*e.Name, c.ID); err != nil {
 			return err
 		}
 		c.Name = *e.Name
@@ -159,7 +168,7 @@ func editKey(before, after schema.Column) string {
 
 // DropVariable takes a column away, as a commit. Its values stay in the files.
 func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, r Request) (catalog.Commit, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Schema)
+	w, err := s.beginVariable(ctx, dataset, r)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
@@ -174,14 +183,15 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 	}
 	if users := w.schema.DerivedFrom(c.ID); len(users) > 0 {
 		return catalog.Commit{}, fault.Errorf(fault.Conflict, "variable_used",
-			"Variable %q can't be dropped: %s derived from it. Drop that first, or derive it otherwise.",
+			"Variable %q can't be dropped: %s derived from it. Drop that first, or change its derivation.",
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
 	}
 	if err := w.notExcluding(c); err != nil {
 		return catalog.Commit{}, err
 	}
+	// The id is remembered as dropped, so that records that bring a column of the name make a new one.
 	w.schema = w.schema.Drop(c.ID)
-	w.tellVariable("Variable.drop", w.head.Schema, c)
-	return publish(ctx, w, asCommit)
+	w.tell("Variable.drop", w.head.Schema, c)
+	return publish(ctx, w.work, asCommit)
 }

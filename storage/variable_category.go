@@ -41,6 +41,7 @@ func categoryNames(c schema.Column, values []json.RawMessage) ([]json.RawMessage
 	if len(c.Categories) == 0 {
 		return values, nil
 	}
+	// Ids and names by their JSON: the id 1 and the name "1" are two.
 	written := map[string]json.RawMessage{"null": json.RawMessage("null")} // by the value's JSON
 	for _, k := range c.Categories {
 		name, err := json.Marshal(k.Name)

@@ -32,22 +32,22 @@ type definition struct {
 	Categories  []schema.Category `json:"categories,omitempty"`
 }
 
-// tellVariable records what the commit did to a variable of s.
-func (d *draft) tellVariable(key string, s schema.Schema, c schema.Column) {
-	d.setParam("key", key)
-	d.setParam("variable", c.ID)
-	d.setParam("definition", definition{
+// tell records what the commit did to a variable of s.
+func (w variableWork) tell(key string, s schema.Schema, c schema.Column) {
+	w.setParam("key", key)
+	w.setParam("variable", c.ID)
+	w.setParam("definition", definition{
 		ID: c.ID, Name: c.Name, Alias: c.Name, Title: c.Title, Type: c.Type.String(), Description: c.Description,
 		Derivation: s.DerivationText(c), Categories: c.Categories,
 	})
 }
 
 // variable finds one that can be changed.
-func (d *draft) variable(id int) (schema.Column, error) {
-	c, ok := d.schema.ByID(id)
+func (w variableWork) variable(id int) (schema.Column, error) {
+	c, ok := w.schema.ByID(id)
 	if !ok || id == schema.RowID {
 		return c, fault.Errorf(fault.NotFound, "variable_not_found",
-			"Variable %d not found in dataset '%s'", id, d.head.Dataset.Name)
+			"Variable %d not found in dataset '%s'", id, w.head.Dataset.Name)
 	}
 	return c, nil
 }
@@ -59,7 +59,7 @@ const maxTitle = 1000
 func titled(c schema.Column, title string) (schema.Column, error) {
 	if len(title) > maxTitle || strings.ContainsFunc(title, isControl) || title != "" && strings.TrimSpace(title) == "" {
 		return c, fault.Errorf(fault.Invalid, "invalid_title",
-			"A variable's title has up to %d bytes, no control characters, and is not all spaces; %q is not one.",
+			"A variable's title must have at most %d bytes, no control characters, and more than spaces; %q does not.",
 			maxTitle, fault.Clip(title))
 	}
 	if c.Title = title; title == c.Name {
@@ -68,14 +68,14 @@ func titled(c schema.Column, title string) (schema.Column, error) {
 	return c, nil
 }
 
-// checkVariableName refuses a name that no column can have, or that another one has.
-func (d *draft) checkVariableName(name string, id int) error {
+// checkName refuses a name that no column can have, or that another one has.
+func (w variableWork) checkName(name string, id int) error {
 	if err := CheckColumnName(name); err != nil {
 		return err
 	}
-	if c, taken := d.schema.ByName(name); taken && c.ID != id {
+	if c, taken := w.schema.ByName(name); taken && c.ID != id {
 		return fault.Errorf(fault.Exists, "variable_exists",
-			"There is a variable %q in dataset '%s' already. Choose another name.", c.Name, d.head.Dataset.Name).
+			"There is a variable %q in dataset '%s' already. Choose another name.", c.Name, w.head.Dataset.Name).
 			With("variable", c.Name)
 	}
 	return nil

@@ -11,10 +11,10 @@ import (
 )
 
 // createDerived adds a derived column.
-func (w *work) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
+func (w variableWork) createDerived(ctx context.Context, c schema.Column, n NewVariable) error {
 	if n.Values != nil {
 		return fault.Errorf(fault.Invalid, "derived_variable",
-			"Variable %q has a derivation, which gives it its values: send one or the other.", c.Name)
+			"Variable %q has both a derivation and values. Send one or the other.", c.Name)
 	}
 	var declared *string
 	if n.Type != "" {
@@ -24,7 +24,7 @@ func (w *work) createDerived(ctx context.Context, c schema.Column, n NewVariable
 }
 
 // rederive gives a column a derivation. It keeps the type that it has, or gets the one that is declared with it.
-func (w *work) rederive(ctx context.Context, c schema.Column, written string, declared *string) error {
+func (w variableWork) rederive(ctx context.Context, c schema.Column, written string, declared *string) error {
 	if was, ok := w.head.Schema.ByID(c.ID); ok && !was.Derived() {
 		return fault.Errorf(fault.Invalid, "stored_variable",
 			"Variable %q has values of its own and can't be derived. Create another one.", c.Name)
@@ -38,6 +38,7 @@ func (w *work) rederive(ctx context.Context, c schema.Column, written string, de
 	if c.Derivation, err = clientsql.BindDerivation(ctx, box, w.schema, c, written); err != nil {
 		return err
 	}
+	// Bound by ids, so that renaming a column changes no derivation.
 	w.schema = w.schema.With(c)
 	if way := w.schema.Cycle(c.ID); way != nil {
 		return clientsql.RefuseDerivation("variable %q would be derived from itself: %s",
@@ -75,7 +76,7 @@ func (d *draft) makeRoom(archive schema.Schema) {
 }
 
 // describeAs gives the columns what an archive says of them beside their values. Derivations are read as any client's.
-func (w *work) describeAs(ctx context.Context, archive schema.Schema) error {
+func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) error {
 	for _, kept := range slices.Concat(append([][]schema.Column{archive.Stored()}, archive.Layers()...)...) {
 		c, ok := w.schema.ByName(kept.Name)
 		c.Title, c.Description, c.Categories = kept.Title, kept.Description, kept.Categories
@@ -86,7 +87,7 @@ func (w *work) describeAs(ctx context.Context, archive schema.Schema) error {
 			if !ok {
 				c.ID, c.Name = w.family.nextField(), kept.Name
 			}
-			if err := w.checkVariableName(c.Name, c.ID); err != nil {
+			if err := w.checkName(c.Name, c.ID); err != nil {
 				return err
 			}
 			c.Type = schema.Of(schema.Null) // it is what the derivation gives

@@ -35,14 +35,16 @@ func (h *variableHistory) step() (catalog.Commit, error) {
 		if c.Name == "id" {
 			c.Name = name
 		}
-		return h.try(h.dataset, "upsert", "json", fmt.Sprintf(`[{"id":%d,%q:%s},{"id":%d}]`, h.rng.IntN(5)+1, c.Name, h.value(), h.rng.IntN(5)+6))
+		return h.try(h.dataset, "upsert", "json", fmt.Sprintf(`[{"id":%d,%q:%s},{"id":%d}]`, h.rng.IntN(5)+1, c.Name,
+			h.value(), h.rng.IntN(5)+6))
 	case 2:
 		return h.Commit(ctx, h.dataset, storage.Change{Mode: catalog.Delete, Where: fmt.Sprintf("id = %d", h.rng.IntN(10)+1)})
 	case 3:
 		commit, _, err := h.CreateVariable(ctx, h.dataset, storage.NewVariable{Name: name, Values: raw(h.values()...)}, none)
 		return commit, err
 	case 4:
-		commit, _, err := h.CreateVariable(ctx, h.dataset, storage.NewVariable{Name: name, Derivation: fmt.Sprintf("coalesce(CAST(%q AS VARCHAR), 'none')", c.Name)}, none)
+		commit, _, err := h.CreateVariable(ctx, h.dataset,
+			storage.NewVariable{Name: name, Derivation: fmt.Sprintf("coalesce(CAST(%q AS VARCHAR), 'none')", c.Name)}, none)
 		return commit, err
 	case 5:
 		commit, _, err := h.tryEdit(h.dataset, c.Name, storage.VariableEdit{Name: &name})
@@ -94,7 +96,8 @@ func TestVariableHistories(t *testing.T) {
 	for _, seed := range []uint64{rand.Uint64(), 1, 2} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			b := open(t)
-			h := &variableHistory{bench: b, rng: rand.New(rand.NewPCG(seed, 0)), dataset: b.create("d", "id"), states: map[int64]string{}, rows: map[int64]string{}}
+			h := &variableHistory{bench: b, rng: rand.New(rand.NewPCG(seed, 0)), dataset: b.create("d", "id"),
+				states: map[int64]string{}, rows: map[int64]string{}}
 			h.check(b.json(h.dataset, "append", `[{"id":1,"a":1,"b":"x"},{"id":2,"a":2,"b":"2"},{"id":3}]`))
 			for range 60 {
 				c, err := h.step()

@@ -20,7 +20,8 @@ func TestVariablesAreMerged(t *testing.T) {
 	b.json(f, "append", `[{"id":4,"n":0.5,"twice":9}]`)
 	b.json(d, "append", `[{"id":5,"x":"e"}]`)
 	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"n":1.0,"twice":2.0}`, `{"id":2,"n":2.0,"twice":4.0}`, `{"id":3,"n":3.0,"twice":6.0}`, `{"id":4,"n":0.5,"twice":1.0}`, `{"id":5,"n":null,"twice":null}`)
+	b.want(d, "head", `{"id":1,"n":1.0,"twice":2.0}`, `{"id":2,"n":2.0,"twice":4.0}`, `{"id":3,"n":3.0,"twice":6.0}`,
+		`{"id":4,"n":0.5,"twice":1.0}`, `{"id":5,"n":null,"twice":null}`)
 	b.merge(d, f)
 	if stateRows(b, d) != stateRows(b, f) {
 		t.Errorf("%s\n%s", stateRows(b, d), stateRows(b, f))
@@ -41,7 +42,8 @@ func TestVariablesThatBothSidesMade(t *testing.T) {
 		b.derive(side, "four", "twice * 2")
 	}
 	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"x":"a","n":1,"twice":2,"four":4}`, `{"id":2,"x":"b","n":2,"twice":4,"four":8}`, `{"id":3,"x":"c","n":3,"twice":6,"four":12}`)
+	b.want(d, "head", `{"id":1,"x":"a","n":1,"twice":2,"four":4}`, `{"id":2,"x":"b","n":2,"twice":4,"four":8}`,
+		`{"id":3,"x":"c","n":3,"twice":6,"four":12}`)
 	b.derive(f, "other", "n + 1")
 	b.derive(d, "other", "n + 2")
 	b.refusedMerge("merge_conflict", d, storage.Merge{Source: f, Autorollback: true})
@@ -90,7 +92,8 @@ func TestRetypesThatAreMerged(t *testing.T) {
 	b.retype(f, "when", "TIMESTAMP")
 	b.json(d, "upsert", `[{"id":3,"when":"2026-02-01"}]`)
 	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"x":"a","when":"2026-01-02 00:00:00"}`, `{"id":2,"x":"b","when":"2026-01-03 04:05:06"}`, `{"id":3,"x":"c","when":"2026-02-01 00:00:00"}`)
+	b.want(d, "head", `{"id":1,"x":"a","when":"2026-01-02 00:00:00"}`, `{"id":2,"x":"b","when":"2026-01-03 04:05:06"}`,
+		`{"id":3,"x":"c","when":"2026-02-01 00:00:00"}`)
 	g := b.fork(d, "third", "head")
 	b.variable(d, storage.NewVariable{Name: "code", Type: "VARCHAR"})
 	b.merge(d, g)
@@ -127,7 +130,8 @@ func TestARetypeThatDoesNotFitHere(t *testing.T) {
 	b.retype(h, "n", "SMALLINT")
 	b.json(d, "append", `[{"id":4,"n":70000}]`)
 	out, e := b.conflicts(h, d, storage.Merge{Autorollback: true})
-	if want := `Variable "n" would be SMALLINT, and it has, or had, values here that are none.`; out.Conflicts[0].Detail != want || out.Conflicts[0].Variable != "n" {
+	want := `Variable "n" would become SMALLINT, which does not hold all the values that it has, or had, here.`
+	if out.Conflicts[0].Detail != want || out.Conflicts[0].Variable != "n" {
 		t.Errorf("%+v", out.Conflicts[0])
 	}
 	if strings.Contains(e.Detail, "records offer") {

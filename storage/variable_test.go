@@ -122,20 +122,27 @@ func TestVariablesAreCreated(t *testing.T) {
 	b := open(t)
 	d := b.create("items", "id")
 	first := b.json(d, "append", items)
-	commit, c := b.variable(d, storage.NewVariable{Name: "stock", Description: "how many", Values: raw("10", "null", "30")})
-	if counts(commit) != "+0 -0 ~2 =3" || commit.Mode != catalog.Schema || c.Type.Name != schema.Bigint || c.Description != "how many" {
+	commit, c := b.variable(d, storage.NewVariable{Name: "stock", Description: "how many",
+		Values: raw("10", "null", "30")})
+	if counts(commit) != "+0 -0 ~2 =3" || commit.Mode != catalog.Schema || c.Type.Name != schema.Bigint ||
+		c.Description != "how many" {
 		t.Errorf("%s, %s, %+v", counts(commit), commit.Mode, c)
 	}
-	if param(commit, "key") != `"Variable.create"` || param(commit, "values") != "[10,null,30]" || param(commit, "variable") != strconv.Itoa(c.ID) ||
-		!strings.Contains(param(commit, "definition"), `"name":"stock","alias":"stock","type":"BIGINT","description":"how many"`) {
+	if param(commit, "key") != `"Variable.create"` || param(commit, "values") != "[10,null,30]" ||
+		param(commit, "variable") != strconv.Itoa(c.ID) ||
+		!strings.Contains(param(commit, "definition"),
+			`"name":"stock","alias":"stock","type":"BIGINT","description":"how many"`) {
 		t.Errorf("the log says %s", commit.Params)
 	}
-	b.want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10}`, `{"id":2,"name":"pen","price":1.5,"stock":null}`, `{"id":3,"name":"mug","price":null,"stock":30}`)
-	b.want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`, `{"id":3,"name":"mug","price":null}`)
+	b.want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10}`, `{"id":2,"name":"pen","price":1.5,"stock":null}`,
+		`{"id":3,"name":"mug","price":null,"stock":30}`)
+	b.want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`,
+		`{"id":3,"name":"mug","price":null}`)
 	b.variable(d, storage.NewVariable{Name: "note"})
 	b.variable(d, storage.NewVariable{Name: "since", Type: "datetime"})
 	b.json(d, "upsert", `[{"id":3,"note":"ok","since":"2026-01-02T03:04:05"}]`)
-	b.want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10,"note":null,"since":null}`, `{"id":2,"name":"pen","price":1.5,"stock":null,"note":null,"since":null}`,
+	b.want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10,"note":null,"since":null}`,
+		`{"id":2,"name":"pen","price":1.5,"stock":null,"note":null,"since":null}`,
 		`{"id":3,"name":"mug","price":null,"stock":30,"note":"ok","since":"2026-01-02 03:04:05"}`)
 	b.sound()
 }
@@ -172,23 +179,25 @@ func TestTypesOfVariables(t *testing.T) {
 		n    storage.NewVariable
 		want string
 	}{
-		"found":       {storage.NewVariable{Values: raw("1", "2.5", "null")}, "DOUBLE"},
-		"text":        {storage.NewVariable{Type: "text", Values: raw(`"a"`, `"b"`, "null")}, "VARCHAR"},
-		"numeric":     {storage.NewVariable{Type: "numeric", Values: raw("1", "2", "3")}, "DOUBLE"},
-		"decimal":     {storage.NewVariable{Type: "decimal(10, 2)", Values: raw("1.25", `"2.5"`, "3")}, "DECIMAL(10,2)"},
-		"date":        {storage.NewVariable{Type: "DATE", Values: raw(`"2026-01-31"`, "null", "null")}, "DATE"},
-		"alias":       {storage.NewVariable{Type: "int8"}, "BIGINT"},
-		"list":        {storage.NewVariable{Type: "INTEGER[]", Values: raw("[1]", "[]", "null")}, "INTEGER[]"},
-		"struct":      {storage.NewVariable{Values: raw(`{"a":1}`, `{"b":"x"}`, "null")}, `STRUCT("a" BIGINT, "b" VARCHAR)`},
-		"none":        {storage.NewVariable{Values: raw("null", "null", "null")}, "NULL"},
-		"categorical": {storage.NewVariable{Type: "categorical", Categories: []schema.Category{{ID: 1, Name: "x"}, {ID: 2, Name: "7"}}, Values: raw(`"x"`, "2", "null")}, "VARCHAR"},
+		"found":   {storage.NewVariable{Values: raw("1", "2.5", "null")}, "DOUBLE"},
+		"text":    {storage.NewVariable{Type: "text", Values: raw(`"a"`, `"b"`, "null")}, "VARCHAR"},
+		"numeric": {storage.NewVariable{Type: "numeric", Values: raw("1", "2", "3")}, "DOUBLE"},
+		"decimal": {storage.NewVariable{Type: "decimal(10, 2)", Values: raw("1.25", `"2.5"`, "3")}, "DECIMAL(10,2)"},
+		"date":    {storage.NewVariable{Type: "DATE", Values: raw(`"2026-01-31"`, "null", "null")}, "DATE"},
+		"alias":   {storage.NewVariable{Type: "int8"}, "BIGINT"},
+		"list":    {storage.NewVariable{Type: "INTEGER[]", Values: raw("[1]", "[]", "null")}, "INTEGER[]"},
+		"struct":  {storage.NewVariable{Values: raw(`{"a":1}`, `{"b":"x"}`, "null")}, `STRUCT("a" BIGINT, "b" VARCHAR)`},
+		"none":    {storage.NewVariable{Values: raw("null", "null", "null")}, "NULL"},
+		"categorical": {storage.NewVariable{Type: "categorical",
+			Categories: []schema.Category{{ID: 1, Name: "x"}, {ID: 2, Name: "7"}}, Values: raw(`"x"`, "2", "null")}, "VARCHAR"},
 	} {
 		v.n.Name = name
 		if _, c := b.variable(d, v.n); c.Type.String() != v.want {
 			t.Errorf("%s is %s, want %s", name, c.Type, v.want)
 		}
 	}
-	if got := strings.Join(b.rows(d, "head", false), ""); !strings.Contains(got, `"categorical":"x"`) || !strings.Contains(got, `"categorical":"7"`) {
+	if got := strings.Join(b.rows(d, "head", false), ""); !strings.Contains(got, `"categorical":"x"`) ||
+		!strings.Contains(got, `"categorical":"7"`) {
 		t.Errorf("categories are not stored by name: %s", got)
 	}
 	b.sound()
@@ -249,10 +258,13 @@ func TestVariablesAreRenamed(t *testing.T) {
 	}
 	b.json(d, "upsert", `[{"number":2,"v":3}]`)
 	b.json(d, "append", `[{"number":3,"category":"other"}]`)
-	b.want(d, "head", `{"number":1,"kind":"x","score":0.5,"V":1,"category":null}`, `{"number":2,"kind":"y","score":0.7,"V":3,"category":null}`,
+	b.want(d, "head", `{"number":1,"kind":"x","score":0.5,"V":1,"category":null}`,
+		`{"number":2,"kind":"y","score":0.7,"V":3,"category":null}`,
 		`{"number":3,"kind":null,"score":null,"V":null,"category":"other"}`)
-	b.want(d, ref(first), `{"id":1,"category":"x","quality_score":0.5,"v":1}`, `{"id":2,"category":"y","quality_score":0.7,"v":2}`)
-	for _, c := range []struct{ name, to, code string }{{"kind", "number", "variable_exists"}, {"kind", "_id", "reserved_column"}, {"kind", "", "invalid_column"}} {
+	b.want(d, ref(first), `{"id":1,"category":"x","quality_score":0.5,"v":1}`,
+		`{"id":2,"category":"y","quality_score":0.7,"v":2}`)
+	for _, c := range []struct{ name, to, code string }{{"kind", "number", "variable_exists"},
+		{"kind", "_id", "reserved_column"}, {"kind", "", "invalid_column"}} {
 		b.unchanged(d, c.code, func() error {
 			_, _, err := b.tryEdit(d, c.name, storage.VariableEdit{Name: &c.to})
 			return err
@@ -274,7 +286,8 @@ func TestAnEditThatChangesNothingMakesNoCommit(t *testing.T) {
 	d := b.create("items", "id")
 	head := b.json(d, "append", items)
 	name, none, typ := "price", "", "float8"
-	commit, c := b.edit(d, "price", storage.VariableEdit{Name: &name, Description: &none, Type: &typ, Categories: &[]schema.Category{}})
+	commit, c := b.edit(d, "price", storage.VariableEdit{Name: &name, Description: &none, Type: &typ,
+		Categories: &[]schema.Category{}})
 	if commit.ID != head.ID || c.Name != "price" {
 		t.Errorf("commit %d on %d, %+v", commit.ID, head.ID, c)
 	}
@@ -283,7 +296,8 @@ func TestAnEditThatChangesNothingMakesNoCommit(t *testing.T) {
 	if commit.Previous != head.ID || c.Description != text || param(commit, "key") != `"Variable.describe"` {
 		t.Errorf("commit %+v, %+v", commit, c)
 	}
-	if _, _, err := b.EditVariable(context.Background(), d, 77, storage.VariableEdit{Name: &name}, storage.Request{}); err == nil {
+	if _, _, err := b.EditVariable(context.Background(), d, 77, storage.VariableEdit{Name: &name},
+		storage.Request{}); err == nil {
 		t.Error("there is a variable 77")
 	}
 	b.sound()
@@ -298,7 +312,8 @@ func TestDroppedVariablesStayAway(t *testing.T) {
 	commit := b.drop(d, "price")
 	after := stateOf(b, d)
 	b.want(d, "head", `{"id":1,"name":"cap"}`, `{"id":2,"name":"pen"}`, `{"id":3,"name":"mug"}`)
-	b.want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`, `{"id":3,"name":"mug","price":null}`)
+	b.want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`,
+		`{"id":3,"name":"mug","price":null}`)
 	r := b.undo(d, commit.ID)
 	if got := stateOf(b, d); got != before {
 		t.Errorf("undone\n got %s\nwant %s", got, before)
@@ -328,7 +343,8 @@ func TestVariableCommitsAreUndone(t *testing.T) {
 	ctx := context.Background()
 	for what, f := range map[string]func(b *bench, d string) (catalog.Commit, error){
 		"create": func(b *bench, d string) (catalog.Commit, error) {
-			c, _, err := b.CreateVariable(ctx, d, storage.NewVariable{Name: "x", Values: raw("1", "2", "null")}, storage.Request{})
+			c, _, err := b.CreateVariable(ctx, d, storage.NewVariable{Name: "x", Values: raw("1", "2", "null")},
+				storage.Request{})
 			return c, err
 		},
 		"empty": func(b *bench, d string) (catalog.Commit, error) {

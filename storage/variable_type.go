@@ -46,7 +46,7 @@ func declaredType(ctx context.Context, conn *duck.Conn, written string) (schema.
 
 // retype gives a column another type. The files stay as they are and are cast where they are read, so every value that
 // is stored must be one of the new type, whole: nothing is rounded or cut.
-func (w *work) retype(ctx context.Context, c schema.Column, written string) error {
+func (w variableWork) retype(ctx context.Context, c schema.Column, written string) error {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
@@ -75,7 +75,8 @@ func (w *work) retype(ctx context.Context, c schema.Column, written string) erro
 }
 
 // checkRetype looks for a stored value that has no place in the new type.
-func (w *work) checkRetype(ctx context.Context, before, after schema.Column) error {
+func (w variableWork) checkRetype(ctx context.Context, before, after schema.Column) error {
+	// Every value of the old type is one of the new: nothing has to be read.
 	if after.Type.Holds(before.Type) {
 		return nil
 	}
@@ -97,7 +98,7 @@ func (w *work) checkRetype(ctx context.Context, before, after schema.Column) err
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "retype_impossible",
-		"Variable %q can't become %s: it has, or had, the value %s, which is none. Change such values first.",
+		"Variable %q can't become %s: it has, or had, the value %s, which does not fit. Change such values first.",
 		before.Name, after.Type, fault.Clip(example)).
 		With("variable", before.Name).With("value", fault.Clip(example))
 }
@@ -112,7 +113,7 @@ const (
 
 // checkBecome makes sure that what the stored values are cast to can be read: DuckDB takes more text for JSON than is
 // JSON.
-func (w *work) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
+func (w variableWork) checkBecome(ctx context.Context, history *snapshot.Snapshot, before, after schema.Column) error {
 	if !gate.Checked(after.Type) {
 		return nil
 	}
@@ -169,8 +170,8 @@ func (w *work) checkReads(ctx context.Context, in *snapshot.Snapshot, c schema.C
 			return err
 		}
 		return fault.Errorf(fault.Conflict, "type_taken",
-			"Commit %d can't be rolled back: variable %q would be %s, and there are records with %s in it. "+
-				"Undo what wrote those, or what changed the type, first.",
+			"Commit %d can't be rolled back: variable %q would become %s, and there are records with the value %s. "+
+				"First undo the commit that wrote them, or the one that changed the type.",
 			w.commit.ParentCommitID, c.Name, c.Type, fault.Clip(example)).
 			With("variable", c.Name)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/intake"
@@ -16,7 +17,7 @@ import (
 )
 
 // createStored adds a column with values, or without any yet.
-func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
+func (w variableWork) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (w *work) createStored(ctx context.Context, c schema.Column, n NewVariable)
 
 // giveValues adds a column with a value for each record, in the order of the key. Records whose value is not null are
 // displaced and written anew, as by an upsert.
-func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
+func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
 	u := intake.Upload{Format: intake.JSON, Path: w.store.blobs.Scratch("values.json")}
 	defer w.store.blobs.RemoveScratch(u.Path)
 	fit, records, err := w.fitValues(ctx, c, values, u)
@@ -68,7 +69,7 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 	}
 	in := &incoming{fitted: fit, offered: records.Columns()}
 	given := func(from string) string {
-		return "SELECT * FROM (SELECT " + fit.columns[0].expr + " AS v, _n FROM (" + from + ")) WHERE v IS NOT NULL"
+		return duck.Fill(givenValues, duck.Parts{"value": fit.columns[0].expr, "records": from})
 	}
 	columns := []schema.Column{{Name: "v", Type: c.Type}, {Name: "_n", Type: schema.Of(schema.Bigint)}}
 	if _, err := w.table(ctx, records, in.want(catalog.Append), "given", given, columns, nil); err != nil {
@@ -85,13 +86,13 @@ func (w *work) giveValues(ctx context.Context, c schema.Column, values []json.Ra
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
 // them: the one that it has, if it has any.
-func (w *work) fitValues(
+func (w variableWork) fitValues(
 	ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload,
 ) (fit fitted, records reading, err error) {
 	if u.Size, err = w.store.writeValues(u.Path, c.Name, values); err != nil {
 		return fit, records, err
 	}
-	if records, err = w.store.openUpload(ctx, w.conn, u); err != nil {
+	if records, err = w.store.Readers.open(ctx, w.conn, u); err != nil {
 		return fit, records, err
 	}
 	f := fitting{ctx: ctx, conn: records.conn, upload: u, records: records.Records}
@@ -108,7 +109,7 @@ func (w *work) fitValues(
 }
 
 // writeValues writes values as JSON records with the one field.
-func (s *Store) writeValues(path, field string, values []json.RawMessage) (size int64, err error) {
+func (s *Staging) writeValues(path, field string, values []json.RawMessage) (size int64, err error) {
 	name, err := json.Marshal(field)
 	if err != nil {
 		return 0, err
@@ -129,8 +130,9 @@ func (s *Store) writeValues(path, field string, values []json.RawMessage) (size 
 }
 
 // misfit is the error that names the first value which a column can't take.
-func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
+func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json.RawMessage, u intake.Upload) error {
 	var failed error
+	// By halves: fitting the first n values shows whether all of them fit, and not which one does not.
 	i := sort.Search(len(values), func(i int) bool {
 		_, records, err := w.fitValues(ctx, c, values[:i+1], u)
 		if err == nil {
@@ -145,22 +147,32 @@ func (w *work) misfit(ctx context.Context, c schema.Column, values []json.RawMes
 		return failed
 	}
 	return fault.Errorf(fault.Invalid, "value_mismatch",
-		"Value %d, %s, is no %s. Send values that fit variable %q, or create it with another type.",
+		"Value %d, %s, is not of type %s. Send values that fit variable %q, or create it with another type.",
 		i+1, fault.Clip(string(values[i])), c.Type, c.Name).
 		With("variable", c.Name).With("value", i+1)
 }
 
 // given is the SQL of what writeChanges writes to give a new column the values in the table given.
-func (d *draft) given(c schema.Column) string {
+func (w variableWork) given(c schema.Column) string {
 	var list []string
-	for _, o := range d.schema.Stored() {
+	for _, o := range w.schema.Stored() {
 		after := "s." + schema.ColumnName(o.ID)
 		if o.ID == c.ID {
 			after = "g.v"
 		}
 		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, o.ID, schema.ColumnName(o.ID), o.ID))
 	}
-	return fmt.Sprintf(`SELECT %s, CAST(%d AS BIGINT) AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
-		FROM (SELECT *, row_number() OVER (ORDER BY %s) - 1 AS _n FROM (%s)) s JOIN given g ON s._n = g._n`,
-		strings.Join(list, ", "), d.commit.Tag, keyList(d.schema.KeyColumns()), d.liveIn(nil).Rows(true))
+	return duck.Fill(giveValues, duck.Parts{
+		"columns": strings.Join(list, ", "), "tag": duck.Int(w.commit.Tag), "key": keyList(w.schema.KeyColumns()),
+		"live": w.liveIn(nil).Rows(true),
+	})
 }
+
+// The values of a new column that are not null, and the live records that get them: value n is that of record n in the
+// order of the key.
+const (
+	givenValues = `SELECT * FROM (SELECT {value} AS v, _n FROM ({records})) WHERE v IS NOT NULL`
+	giveValues  = `SELECT {columns}, {tag} AS a_commit, s._commit AS b_commit, s._file, s._pos, s._n
+		FROM (SELECT *, row_number() OVER (ORDER BY {key}) - 1 AS _n FROM ({live})) s
+		JOIN given g ON s._n = g._n`
+)

@@ -10,20 +10,20 @@ import (
 )
 
 // Versions lists a dataset's versions, the lowest number first.
-func (s *Store) Versions(ctx context.Context, dataset string) (list []catalog.Version, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Versions(dataset); return err })
+func (h *History) Versions(ctx context.Context, dataset string) (list []catalog.Version, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Versions(dataset); return err })
 	return list, err
 }
 
 // FindVersion returns a version of a dataset by its number, with the sentences of seed 000.
-func (s *Store) FindVersion(ctx context.Context, dataset, number string) (v catalog.Version, err error) {
+func (h *History) FindVersion(ctx context.Context, dataset, number string) (v catalog.Version, err error) {
 	n, ok := ParseVersion(number)
 	if !ok {
 		return v, fault.Errorf(fault.Malformed, "invalid_version",
 			"Invalid version format. Expected semantic version (major.minor.patch)")
 	}
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := s.dataset(tx, dataset)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := activeDataset(tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -60,6 +60,7 @@ func (s *Store) Increment(
 	if err != nil {
 		return v, err
 	}
+	// A number is never given twice: whoever noted 1.0.1 must not find another state under it.
 	last, err := s.lastQuarantined(d.ID)
 	if err != nil {
 		return v, err
@@ -110,7 +111,7 @@ func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) e
 			}
 			v.Total = c.Total
 		}
-		a, err := s.answer(tx, r, *v)
+		a, err := answer(s.Requests, tx, r, *v)
 		if err != nil {
 			return err
 		}
@@ -133,10 +134,9 @@ func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r R
 	}
 	return s.restore(ctx, dataset, number, r, func(w *work) error {
 		w.activates = target.ID
-		w.hooks.then = append(w.hooks.then, func(tx catalog.Tx) error { return activate(tx, w.commit, target.ID) })
 		return s.catalog.Read(ctx, func(tx catalog.Tx) error {
 			next, err := nextSavepoint(tx, dataset)
-			w.bookmark(s.options.NewID(), next, w.head.Commit.ID, "Before rollback to version "+number)
+			w.bookmark(s.newID(), next, w.head.Commit.ID, "Before rollback to version "+number)
 			return err
 		})
 	})

@@ -19,19 +19,19 @@ import (
 const columnBytes = 384 << 10
 
 // uploadColumns is how many columns of an upload are written at once.
-func (s *Store) uploadColumns() int {
-	return max(int(s.readerLimits().Memory/columnBytes)/partColumns, 1) * partColumns
+func (r *Readers) uploadColumns() int {
+	return max(int(r.limits().Memory/columnBytes)/partColumns, 1) * partColumns
 }
 
 // isWide reports whether the records have more columns than are written at once.
-func (w *work) isWide() bool { return len(w.schema.Columns) > w.store.uploadColumns() }
+func (w *work) isWide() bool { return len(w.schema.Columns) > w.store.Readers.uploadColumns() }
 
 // copyIn writes the records to a file, and returns how many they were.
 func (w *work) copyIn(
 	ctx context.Context, in *incoming, records reading, spec datafile.Spec, path string,
 ) (rows int64, err error) {
 	all := spec.All()
-	width := w.store.uploadColumns()
+	width := w.store.Readers.uploadColumns()
 	if len(all) <= width {
 		return w.copySlice(ctx, in, records, spec, all, path)
 	}
@@ -41,6 +41,7 @@ func (w *work) copyIn(
 			w.store.removeWritten(path)
 		}
 	}()
+	// The upload is read once a slice: more time, and never more memory.
 	for columns := range slices.Chunk(all, width) {
 		slice := w.store.blobs.Scratch("slice.parquet")
 		paths = append(paths, slice)

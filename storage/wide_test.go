@@ -76,7 +76,8 @@ func TestWideRecords(t *testing.T) {
 // The types of a wide CSV are found as those of a narrow one.
 func TestWideCSV(t *testing.T) {
 	n := wideColumns(t)
-	kinds := []struct{ value, typ string }{{"1", "BIGINT"}, {"0.5", "DOUBLE"}, {"2024-01-31", "DATE"}, {"007", "VARCHAR"}, {"", "NULL"}, {"true", "BOOLEAN"}}
+	kinds := []struct{ value, typ string }{{"1", "BIGINT"}, {"0.5", "DOUBLE"}, {"2024-01-31", "DATE"}, {"007", "VARCHAR"},
+		{"", "NULL"}, {"true", "BOOLEAN"}}
 	var names, values, want []string
 	for i := range n {
 		k := kinds[i%len(kinds)]
@@ -136,7 +137,8 @@ func TestThousandsOfColumnsOfCSV(t *testing.T) {
 		t.Errorf("statements test %d columns and write %d", tested, written)
 	}
 	const n = 4000
-	kinds := []struct{ value, typ string }{{"%d", "BIGINT"}, {"%d.5", "DOUBLE"}, {"t%d", "VARCHAR"}, {"2024-01-%02d", "DATE"}, {`"a,%d"`, "VARCHAR"}}
+	kinds := []struct{ value, typ string }{{"%d", "BIGINT"}, {"%d.5", "DOUBLE"}, {"t%d", "VARCHAR"},
+		{"2024-01-%02d", "DATE"}, {`"a,%d"`, "VARCHAR"}}
 	var names, want []string
 	rows := make([][]string, 20)
 	for i := range n {
@@ -169,7 +171,8 @@ func TestThousandsOfColumnsOfCSV(t *testing.T) {
 	}
 	defer conn.Close()
 	var right int64
-	ask := "SELECT count(*) FILTER (c0 = day(c3998) AND c3999 = 'a,' || c0 AND c2501 = c0 + 0.5) FROM (" + snap.Table() + ")"
+	ask := "SELECT count(*) FILTER (c0 = day(c3998) AND c3999 = 'a,' || c0 AND c2501 = c0 + 0.5) FROM (" + snap.Table() +
+		")"
 	if err := conn.Row(t.Context(), ask, &right); err != nil || right != int64(2*len(rows)) {
 		t.Errorf("%d records are right: %v", right, err)
 	}

@@ -10,7 +10,7 @@ import (
 // stand has the catalog know what has been published. From the publishing on, the objects tell of the commit: where it
 // can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
 func (w *work) stand(ctx context.Context) error {
-	err := w.store.catalog.Write(ctx, func(tx catalog.Tx) error { return w.record(tx, w.hooks) })
+	err := w.store.catalog.Write(ctx, w.record)
 	if err == nil {
 		return nil
 	}
@@ -20,6 +20,7 @@ func (w *work) stand(ctx context.Context) error {
 // withdraw takes a commit that failed out of the objects, and returns the error to answer with: cause, where it is
 // certain that the commit does not stand. Its description stays in quarantine, so that its numbers are not given again.
 func (w *work) withdraw(cause error) error {
+	// Withdrawn, a commit that stands after all would be lost, so nothing is touched.
 	if errors.Is(cause, catalog.ErrUncertain) {
 		return w.store.halt(cause)
 	}
@@ -32,7 +33,7 @@ func (w *work) withdraw(cause error) error {
 		return w.store.halt(errors.Join(cause, err))
 	}
 	if err := w.store.blobs.Strip(name, descriptionFile); err != nil {
-		w.store.options.Log.Warn("the files of a withdrawn commit could not be removed",
+		w.store.log.Warn("the files of a withdrawn commit could not be removed",
 			"quarantine", name, "error", err)
 	}
 	return cause

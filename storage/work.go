@@ -25,7 +25,6 @@ type work struct {
 type held struct {
 	store      *Store
 	request    Request
-	hooks      hooks
 	family     *family
 	batch      *blob.Batch
 	conn       *duck.Conn
@@ -51,6 +50,8 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 
 // lockHead takes the dataset's lock and reads its head.
 func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
+	// One commit of a dataset at a time: what is read of its head stays true until the commit stands, so that nothing has
+	// to be checked or done again at the end. Readers take no lock.
 	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,6 @@ func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.
 		return nil, err
 	}
 	w := &work{held: &held{store: s, request: r, family: newFamily(0, int64(len(b.Schema.Columns)))}}
-	w.hooks.first = append(w.hooks.first, b.add)
 	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
 	if err := w.number(ctx, mode); err != nil {
 		w.end()
@@ -94,13 +94,14 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	if r.Preview != nil {
 		drawn = 0 // the id that it would have remains the next one
 	}
+	// Drawn under the lock on the head: within a dataset the order of ids is the order of commits.
 	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, drawn)
 	if err != nil {
 		return err
 	}
 	w.commit = catalog.Commit{
 		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
-		Hash: s.options.NewID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
+		Hash: s.newID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
 	folder := w.key()
 	if r.Preview != nil { // the commit that gets this id has other files under that key
@@ -111,14 +112,14 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 }
 
 func (w *work) readHead(tx catalog.Tx, dataset string) error {
-	d, err := w.store.dataset(tx, dataset)
+	d, err := activeDataset(tx, dataset)
 	if err != nil {
 		return err
 	}
 	if w.head, err = w.store.snapshot(tx, d, d.Head); err != nil {
 		return err
 	}
-	w.family, err = w.store.family(tx, d.FamilyID)
+	w.family, err = w.store.families.of(tx, d.FamilyID)
 	return err
 }
 
@@ -142,6 +143,7 @@ func (w *work) end() {
 		}
 		w.unlockRows()
 	}
+	// Last: who takes the lock next reads a head that is final.
 	if w.unlock != nil {
 		w.unlock()
 	}

@@ -105,6 +105,7 @@ func (w *work) takeFile(
 		read = w.store.sumFile(path)
 	}
 	after := w.state()
+	// While the checksum is computed beside it: the file is in the system's memory for both.
 	err := after.Measure(ctx, w.conn, f, path)
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
@@ -113,46 +114,12 @@ func (w *work) takeFile(
 		return err
 	}
 	return w.noteLost(func(_ int, c schema.Column) (has bool, err error) {
-		query := "SELECT count(" + duck.Ident(c.Name) + ") > 0 FROM read_parquet(" + duck.Text(path) + ", hive_partitioning = false)"
+		query := duck.Fill(hasValues, duck.Parts{"column": duck.Ident(c.Name), "path": duck.Text(path)})
 		return has, w.conn.Row(ctx, query, &has)
 	})
 }
 
-// fileSum is the checksum of a file that is on the disk.
-type fileSum struct {
-	checksum string
-	size     int64
-	err      error
-}
-
-// sumFile sends a file to the disk and reads it for its checksum, while others read it too, or it moves into its batch.
-func (s *Store) sumFile(path string) <-chan fileSum {
-	out := make(chan fileSum, 1)
-	in, err := s.blobs.OpenUnpublished(path)
-	if err != nil {
-		out <- fileSum{err: err}
-		return out
-	}
-	go func() {
-		defer in.Close()
-		var sum fileSum
-		if sum.err = s.blobs.SyncUnpublished(in); sum.err == nil {
-			sum.checksum, sum.size, sum.err = datafile.Checksum(in)
-		}
-		out <- sum
-	}()
-	return out
-}
-
-// checksumOf is the SHA-256 and the size of a file that is not published yet.
-func (s *Store) checksumOf(path string) (sum string, size int64, err error) {
-	f, err := s.blobs.OpenUnpublished(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
-	return datafile.Checksum(f)
-}
+const hasValues = `SELECT count({column}) > 0 FROM read_parquet({path}, hive_partitioning = false)`
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{

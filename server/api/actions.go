@@ -42,6 +42,7 @@ type actionState struct {
 	Played    bool `json:"played"`
 }
 
+// viewAction returns a commit as an action. A commit that failed is not stored, so every action is completed.
 func viewAction(c catalog.Commit) actionView {
 	k := viewCommit(c)
 	return actionView{
@@ -61,6 +62,7 @@ func viewActions(list []catalog.Commit) []actionView {
 	return out
 }
 
+// listActionsIn selects and orders actions.
 type listActionsIn struct {
 	datasetIn
 	pageIn
@@ -71,11 +73,13 @@ type listActionsIn struct {
 	Until string   `query:"until" format:"date-time" description:"Only actions up to this time." json:"-"`
 }
 
+// actionList is a page of actions.
 type actionList struct {
 	Actions    []actionView `json:"actions"`
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// listActions lists the actions of a dataset, including those that merges played, newest first by default.
 func (a *API) listActions(c *fiber.Ctx) error {
 	var in listActionsIn
 	if err := a.bind(c, &in); err != nil {
@@ -152,6 +156,7 @@ func (in pageIn) page(list []catalog.Commit) (page []catalog.Commit, next *strin
 	return list, next, nil
 }
 
+// oneActionIn identifies an action.
 type oneActionIn struct {
 	datasetIn
 	ID string `path:"id" required:"true" description:"Of its commit, or its hash." json:"-"`
@@ -163,6 +168,7 @@ type actionDetail struct {
 	Commit commitDetail `json:"commit"`
 }
 
+// getAction returns an action with its commit.
 func (a *API) getAction(c *fiber.Ctx) error {
 	var in oneActionIn
 	if err := a.bind(c, &in); err != nil {
@@ -209,6 +215,7 @@ type deltaView struct {
 	Actions  []actionView `json:"actions"`
 }
 
+// deltaSide is one of the two datasets of a delta.
 type deltaSide struct {
 	ID               string     `json:"id"`
 	Name             string     `json:"name"`
@@ -224,14 +231,17 @@ func viewSide(s snapshot.State) deltaSide {
 	}
 }
 
+// sinceForking returns the actions of a fork that its upstream does not have: what a merge would play.
 func (a *API) sinceForking(c *fiber.Ctx) error {
 	return a.delta(c, a.store.SinceForking)
 }
 
+// upstreamDelta returns the actions of the upstream that a fork does not have.
 func (a *API) upstreamDelta(c *fiber.Ctx) error {
 	return a.delta(c, a.store.UpstreamDelta)
 }
 
+// delta answers with the difference that find returns. A dataset without an upstream is refused.
 func (a *API) delta(c *fiber.Ctx, find func(ctx context.Context, fork string) (storage.Delta, error)) error {
 	var in datasetIn
 	if err := a.bind(c, &in); err != nil {

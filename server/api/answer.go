@@ -36,6 +36,7 @@ func ok(c *fiber.Ctx, body any) error {
 	return send(c, told)
 }
 
+// say returns an answer with a JSON body.
 func say(status int, location string, body any) (calls.Answer, error) {
 	text, err := json.Marshal(body)
 	return calls.Answer{Status: status, Location: location, Body: text}, err
@@ -53,12 +54,12 @@ type headerIn struct {
 	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
 }
 
-// previewIn is what a write may have that can tell what it would do.
+// previewIn is what every write accepts that can be tried without effect.
 type previewIn struct {
 	DryRun bool `query:"dry_run" description:"Answer with what would be done, with the first keys of each kind; nothing is written." json:"-"`
 }
 
-// previewed is the answer to a dry run, beside what the write itself would be answered.
+// previewed are the fields of the answer to a dry run, in addition to those of the write's own answer.
 type previewed struct {
 	DryRun bool                     `json:"dry_run"`
 	Keys   map[string][]storage.Key `json:"keys"`
@@ -70,6 +71,7 @@ type datasetIn struct {
 	ProjectID int64  `query:"project_id" default:"1" json:"-"`
 }
 
+// project returns the project of the name: 1 unless the request says otherwise.
 func (in datasetIn) project() int64 {
 	if in.ProjectID == 0 {
 		return 1
@@ -94,13 +96,14 @@ type write[T any] struct {
 	dry         bool                          // only tell what would be done
 }
 
-// preview tells what a write would do.
+// preview makes a dry run of a write, and answers with what it would do. It always answers 200.
 func preview[T any](w write[T]) error {
 	if w.after != nil {
 		defer w.after()
 	}
 	var p storage.Preview
-	result, err := w.do(w.c.UserContext(), storage.Request{User: host.User(w.c), ExpectedHead: w.header.ExpectedHead, Preview: &p})
+	request := storage.Request{User: host.User(w.c), ExpectedHead: w.header.ExpectedHead, Preview: &p}
+	result, err := w.do(w.c.UserContext(), request)
 	if err != nil {
 		return err
 	}
@@ -169,17 +172,6 @@ func promise(job catalog.Job) (json.RawMessage, error) {
 		return nil, err
 	}
 	return told.Keep()
-}
-
-// failure returns the answer of a failed job, as it is stored.
-func (a *API) failure(err error, job string) json.RawMessage {
-	status, fields := a.host.Problem(err, job)
-	told, err := say(status, "", fields)
-	if err != nil {
-		a.log.Error("a job's error could not be written as JSON", "progress", job, "error", err)
-	}
-	kept, _ := told.Keep() // it is valid JSON by now
-	return kept
 }
 
 // call converts the write to the form that all faces share.

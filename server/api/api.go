@@ -21,9 +21,8 @@ import (
 
 // Options configure the face.
 type Options struct {
-	Version   string
-	Log       *slog.Logger
-	MaxResult int64 // bytes of one query's answer; 0: 64 GiB
+	Version string
+	Log     *slog.Logger
 }
 
 // API serves a store.
@@ -41,11 +40,8 @@ func New(store *storage.Store, h *host.Host, o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.MaxResult == 0 {
-		o.MaxResult = 64 << 30
-	}
 	a := &API{store: store, host: h, options: o, log: o.Log}
-	a.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Fail: a.failure}
+	a.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: h.Problem}
 	var err error
 	a.doc, err = a.document()
 	return a, err
@@ -68,6 +64,7 @@ func (a *API) Mount(app *fiber.App) {
 // openPaths are the paths that need no token: they reveal nothing of the data.
 var openPaths = []string{"/healthz", "/readyz", "/openapi.json", "/docs"}
 
+// isOpen reports whether a path needs no token.
 func isOpen(path string) bool {
 	return slices.ContainsFunc(openPaths, func(o string) bool { return path == o || strings.HasPrefix(path, o+"/") })
 }

@@ -29,6 +29,7 @@ type backupView struct {
 	Archive     string    `json:"archive" description:"The URL of the archive."`
 }
 
+// backupPath returns the path of a backup's resource.
 func backupPath(b catalog.Backup) string {
 	return fmt.Sprintf("/api/v1/datasets/%s/backups/%s", b.DatasetID, b.ID)
 }
@@ -40,6 +41,7 @@ func viewBackup(b catalog.Backup) backupView {
 	}
 }
 
+// createBackupIn is the request for a backup of a dataset at a ref.
 type createBackupIn struct {
 	datasetIn
 	headerIn
@@ -47,6 +49,7 @@ type createBackupIn struct {
 	Description string `json:"description"`
 }
 
+// createBackup writes an archive with the records, schema and properties of a state. Every file is verified first.
 func (a *API) createBackup(c *fiber.Ctx) error {
 	var in createBackupIn
 	if err := a.bind(c, &in); err != nil {
@@ -62,7 +65,7 @@ func (a *API) createBackup(c *fiber.Ctx) error {
 			return say(http.StatusCreated, backupPath(b), viewBackup(b))
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Backup, error) {
-			return a.store.Backup(ctx, d.ID, in.Ref, in.Description, r)
+			return a.store.Backups.Make(ctx, d.ID, in.Ref, in.Description, r)
 		},
 	})
 }
@@ -71,6 +74,7 @@ type backupList struct {
 	Backups []backupView `json:"backups"`
 }
 
+// listBackups lists the backups of a dataset, newest first.
 func (a *API) listBackups(c *fiber.Ctx) error {
 	var in datasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -80,7 +84,7 @@ func (a *API) listBackups(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.store.Backups(c.UserContext(), d.ID)
+	list, err := a.store.Backups.List(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
@@ -91,11 +95,13 @@ func (a *API) listBackups(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// oneBackupIn identifies a backup.
 type oneBackupIn struct {
 	datasetIn
 	Backup string `path:"backup" required:"true" json:"-"`
 }
 
+// backup finds the backup that a request names.
 func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
 	var in oneBackupIn
 	if err := a.bind(c, &in); err != nil {
@@ -105,7 +111,7 @@ func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
 	if err != nil {
 		return b, err
 	}
-	return a.store.FindBackup(c.UserContext(), d.ID, in.Backup)
+	return a.store.Backups.Find(c.UserContext(), d.ID, in.Backup)
 }
 
 func (a *API) getBackup(c *fiber.Ctx) error {
@@ -116,29 +122,32 @@ func (a *API) getBackup(c *fiber.Ctx) error {
 	return ok(c, viewBackup(b))
 }
 
+// getArchive sends the archive of a backup, or the part of it that the request asks for.
 func (a *API) getArchive(c *fiber.Ctx) error {
 	b, err := a.backup(c)
 	if err != nil {
 		return err
 	}
-	f, err := a.store.OpenBackup(c.UserContext(), b, asksForPart(c))
+	f, err := a.store.Backups.Open(c.UserContext(), b, asksForPart(c))
 	if err != nil {
 		return err
 	}
 	return a.sendFile(c, f, "application/x-tar", "backup-"+b.ID+".tar", b.CreatedAt)
 }
 
+// deleteBackup removes a backup and its archive, for good.
 func (a *API) deleteBackup(c *fiber.Ctx) error {
 	b, err := a.backup(c)
 	if err != nil {
 		return err
 	}
-	if err := a.store.RemoveBackup(c.UserContext(), b); err != nil {
+	if err := a.store.Backups.Remove(c.UserContext(), b); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// restoreBackupIn is the request to restore a backup.
 type restoreBackupIn struct {
 	oneBackupIn
 	headerIn
@@ -183,7 +192,7 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 func withBackup[T any](
 	ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error),
 ) (result T, err error) {
-	archive, err := a.store.OpenBackup(ctx, b, false)
+	archive, err := a.store.Backups.Open(ctx, b, false)
 	if err != nil {
 		return result, err
 	}
@@ -191,6 +200,7 @@ func withBackup[T any](
 	return do(archive)
 }
 
+// importBackupIn is the request to create a dataset from an archive in the body.
 type importBackupIn struct {
 	headerIn
 	Name      string `query:"name" description:"Of the new dataset; empty: as in the archive." json:"-"`

@@ -32,6 +32,7 @@ func (a *API) bind(c *fiber.Ctx, in any) error {
 	return bindFields(c, v)
 }
 
+// bindFields sets the fields that come from outside the body, and requires those that have the tag required.
 func bindFields(c *fiber.Ctx, v reflect.Value) error {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -76,6 +77,7 @@ func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error)
 	return "", "", nil
 }
 
+// fieldName returns the name of a field as clients know it.
 func fieldName(f reflect.StructField) string {
 	// a field has one of them; the first three come with json:"-"
 	for _, tag := range []string{"path", "query", "header", "json"} {
@@ -87,6 +89,7 @@ func fieldName(f reflect.StructField) string {
 	return f.Name
 }
 
+// set parses the text of a field. Lists are comma-separated, without empty parts. The error is the end of a sentence.
 func set(v reflect.Value, text string) error {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -137,6 +140,7 @@ func hasBody(t reflect.Type) bool {
 	return false
 }
 
+// bindBody decodes the JSON body, if the struct has fields for one. An empty body is an empty object.
 func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	if !hasBody(t) {
 		return nil

@@ -97,7 +97,7 @@ func TestARefusedFieldIsNamed(t *testing.T) {
 		{"/eva?count=", `{"source":"s"}`, "count", "is required"},
 		{"/eva?count=3", ``, "source", "is required"},
 		{"/eva?count=3&most=", `{"source":"s"}`, "most", "has no value"},
-		{"/eva?count=3&count=4", `{"source":"s"}`, "count", "comes more than once"},
+		{"/eva?count=3&count=4", `{"source":"s"}`, "count", "is given more than once"},
 		{"/eva?count=3", ` {"source":""} `, "source", "is required"},
 		{"/eva?count=3.5", `{"source":"s"}`, "count", "must be an integer"},
 		{"/eva?count=99999999999999999999", `{"source":"s"}`, "count", "must be an integer"},

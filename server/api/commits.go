@@ -15,6 +15,7 @@ import (
 	"rowback/storage/schema"
 )
 
+// commitIn is the request to commit the records in the body, or to delete those that a condition selects.
 type commitIn struct {
 	datasetIn
 	headerIn
@@ -28,6 +29,7 @@ type commitIn struct {
 	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
 }
 
+// createCommit commits records. The body is staged before the dataset is locked, so a slow upload delays no one.
 func (a *API) createCommit(c *fiber.Ctx) error {
 	var in commitIn
 	if err := a.bind(c, &in); err != nil {
@@ -76,16 +78,19 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	return run(a, w)
 }
 
+// listCommitsIn selects a page of commits.
 type listCommitsIn struct {
 	datasetIn
 	pageIn
 }
 
+// commitList is a page of commits.
 type commitList struct {
 	Commits    []commitView `json:"commits"`
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// listCommits lists commits, newest first. The cursor is a commit id, so new commits do not shift the pages.
 func (a *API) listCommits(c *fiber.Ctx) error {
 	var in listCommitsIn
 	if err := a.bind(c, &in); err != nil {
@@ -122,6 +127,7 @@ func (a *API) listCommits(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// oneCommitIn identifies a commit.
 type oneCommitIn struct {
 	datasetIn
 	ID int64 `path:"id" required:"true" json:"-"`
@@ -136,6 +142,7 @@ func (a *API) commit(ctx context.Context, in oneCommitIn) (catalog.Commit, error
 	return a.store.CommitByID(ctx, d.ID, in.ID)
 }
 
+// getCommit returns one commit; of a merge, also the actions that it played.
 func (a *API) getCommit(c *fiber.Ctx) error {
 	var in oneCommitIn
 	if err := a.bind(c, &in); err != nil {
@@ -158,6 +165,7 @@ type commitDetail struct {
 	Played []actionView `json:"played,omitzero" description:"Of a merge: what it played, oldest first."`
 }
 
+// detail returns a commit; of a merge, with the actions that it played.
 func (a *API) detail(ctx context.Context, k catalog.Commit) (commitDetail, error) {
 	out := commitDetail{commitView: viewCommit(k)}
 	if k.Mode != catalog.Merge {
@@ -168,6 +176,7 @@ func (a *API) detail(ctx context.Context, k catalog.Commit) (commitDetail, error
 	return out, err
 }
 
+// askRollbackIn asks whether a commit can be rolled back under a policy.
 type askRollbackIn struct {
 	oneCommitIn
 	Policy string `query:"policy" default:"stack" enum:"stack,records" json:"-"`
@@ -201,6 +210,7 @@ func viewBlockers(list []storage.Blocker) []blockerView {
 	return out
 }
 
+// askRollback reports whether a commit can be rolled back, and what blocks it. It changes nothing.
 func (a *API) askRollback(c *fiber.Ctx) error {
 	var in askRollbackIn
 	if err := a.bind(c, &in); err != nil {
@@ -218,6 +228,7 @@ func (a *API) askRollback(c *fiber.Ctx) error {
 	return ok(c, viewRollback(answer))
 }
 
+// policy returns the named policy; stack by default. storage refuses unknown ones.
 func policy(text string) storage.Policy {
 	if text == "" {
 		return storage.Stack
@@ -225,6 +236,7 @@ func policy(text string) storage.Policy {
 	return storage.Policy(text)
 }
 
+// rollbackIn is the request to roll a commit back.
 type rollbackIn struct {
 	oneCommitIn
 	headerIn
@@ -233,6 +245,7 @@ type rollbackIn struct {
 	Message string `json:"message"`
 }
 
+// createRollback rolls a commit back: 201 with the new commit, or 409 with the commits that block it.
 func (a *API) createRollback(c *fiber.Ctx) error {
 	var in rollbackIn
 	if err := a.bind(c, &in); err != nil {
@@ -251,6 +264,7 @@ func (a *API) createRollback(c *fiber.Ctx) error {
 	})
 }
 
+// restoreIn is the request to restore a dataset to a ref.
 type restoreIn struct {
 	datasetIn
 	headerIn
@@ -259,6 +273,7 @@ type restoreIn struct {
 	Message string `json:"message"`
 }
 
+// createRestore restores a dataset to a whole earlier state, as one commit, which can be rolled back.
 func (a *API) createRestore(c *fiber.Ctx) error {
 	var in restoreIn
 	if err := a.bind(c, &in); err != nil {
@@ -301,16 +316,18 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 	}
 }
 
+// progressIn identifies a job.
 type progressIn struct {
 	ID string `path:"id" required:"true" json:"-"`
 }
 
+// getProgress returns the state of work that was answered with 202. It answers 200 for failed work too.
 func (a *API) getProgress(c *fiber.Ctx) error {
 	var in progressIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	j, err := a.store.Job(c.UserContext(), in.ID)
+	j, err := a.store.Requests.Job(c.UserContext(), in.ID)
 	if err != nil {
 		return err
 	}

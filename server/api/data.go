@@ -58,6 +58,7 @@ func (in formatIn) format() (intake.Format, error) {
 		fmt.Sprintf("Accept %q names no supported format. Use ?format= arrow, parquet, csv, ndjson or json.", in.Accept))
 }
 
+// dataIn selects, orders and limits the records at a ref.
 type dataIn struct {
 	refIn
 	formatIn
@@ -68,6 +69,7 @@ type dataIn struct {
 	Offset  *int64   `query:"offset" minimum:"0" json:"-"`
 }
 
+// getData streams the records at a ref. X-Rowback-Commit has the commit that the ref stood for.
 func (a *API) getData(c *fiber.Ctx) error {
 	var in dataIn
 	if err := a.bind(c, &in); err != nil {
@@ -90,12 +92,12 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
-	each := a.host.QueryTimeout()
+	each := a.host.Limits().QueryTimeout
 	if sandboxed { // it occupies one of a few sandboxes
 		each = 0
 	}
 	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format,
-		host.Result{First: a.host.QueryTimeout(), Each: each},
+		host.Result{First: a.host.Limits().QueryTimeout, Each: each},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 			cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
 				if !sandboxed {
@@ -196,6 +198,7 @@ func choose(all []schema.Column, names []string) ([]schema.Column, error) {
 	return out, nil
 }
 
+// column finds a column by name. field is the parameter that named it, for the error.
 func column(all []schema.Column, name, field string) (schema.Column, error) {
 	i := slices.IndexFunc(all, func(c schema.Column) bool { return schema.SameName(c.Name, name) })
 	if i < 0 {
@@ -238,6 +241,7 @@ func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, 
 	return " ORDER BY " + strings.Join(list, ", "), by, nil
 }
 
+// compareIn names the two states of a comparison.
 type compareIn struct {
 	datasetIn
 	From      string `query:"from" required:"true" json:"-"`
@@ -301,6 +305,7 @@ func (a *API) compared(c *fiber.Ctx) (out compare.Summary, err error) {
 	return a.summarize(ctx, from, to)
 }
 
+// getCompare summarises the changes between two refs.
 func (a *API) getCompare(c *fiber.Ctx) error {
 	out, err := a.compared(c)
 	if err != nil {
@@ -309,6 +314,7 @@ func (a *API) getCompare(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// getInsights draws conclusions from the changes between two refs (seed 000).
 func (a *API) getInsights(c *fiber.Ctx) error {
 	out, err := a.compared(c)
 	if err != nil {
@@ -317,12 +323,14 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 	return ok(c, out.Insights())
 }
 
+// diffIn selects changes between two refs.
 type diffIn struct {
 	compareIn
 	formatIn
 	Change []string `query:"change" description:"added, removed, modified; none: all." json:"-"`
 }
 
+// getDiff streams the changes between two refs, record by record.
 func (a *API) getDiff(c *fiber.Ctx) error {
 	var in diffIn
 	if err := a.bind(c, &in); err != nil {
@@ -341,7 +349,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	q := output.Query{SQL: sql, Columns: columns}
-	return a.stream(c, "diff", format, host.Result{First: a.host.QueryTimeout(), Each: a.host.QueryTimeout()},
+	return a.stream(c, "diff", format, host.Result{First: a.host.Limits().QueryTimeout, Each: a.host.Limits().QueryTimeout},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
 		})

@@ -22,6 +22,7 @@ type pageIn struct {
 	Cursor string `query:"cursor" description:"next_cursor of the page before." json:"-"`
 }
 
+// limit returns the most entries of a page.
 func (in pageIn) limit() (int, error) {
 	switch {
 	case in.Limit == nil:
@@ -41,11 +42,13 @@ func (in pageIn) after() (string, error) {
 	return string(text), nil
 }
 
+// cursor returns the cursor of the page after an entry. It is encoded so that clients do not build their own.
 func cursor(last string) *string {
 	text := base64.RawURLEncoding.EncodeToString([]byte(last))
 	return &text
 }
 
+// createDatasetIn is the request to create a dataset.
 type createDatasetIn struct {
 	headerIn
 	Name           string           `json:"name" required:"true" minLength:"1" maxLength:"255"`
@@ -57,6 +60,7 @@ type createDatasetIn struct {
 	Metadata       catalog.Metadata `json:"metadata"`
 }
 
+// createDataset creates an empty dataset. Its state before the first commit is commit 0.
 func (a *API) createDataset(c *fiber.Ctx) error {
 	var in createDatasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -84,6 +88,7 @@ func tellDataset(status int) func(made snapshot.State) (calls.Answer, error) {
 	}
 }
 
+// listDatasetsIn selects a page of datasets.
 type listDatasetsIn struct {
 	pageIn
 	ProjectID int64 `query:"project_id" description:"Only of this project." json:"-"`
@@ -95,6 +100,7 @@ type datasetList struct {
 	NextCursor *string       `json:"next_cursor"`
 }
 
+// listDatasets lists datasets in the order of their creation.
 func (a *API) listDatasets(c *fiber.Ctx) error {
 	var in listDatasetsIn
 	if err := a.bind(c, &in); err != nil {
@@ -144,6 +150,7 @@ func (a *API) showDataset(c *fiber.Ctx, in datasetIn) error {
 	return ok(c, viewDataset(s))
 }
 
+// editDatasetIn is the request to change a dataset's properties. Fields that are left out keep their values.
 type editDatasetIn struct {
 	datasetIn
 	headIn
@@ -155,6 +162,7 @@ type editDatasetIn struct {
 	CategoryColumn *string          `json:"category_column"`
 }
 
+// editDataset changes the properties of a dataset, as a commit. Without a change there is no commit.
 func (a *API) editDataset(c *fiber.Ctx) error {
 	var in editDatasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -181,16 +189,18 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 	})
 }
 
-// leftBy returns the state that a commit left. The commit stands, so the end of the request's time is no reason to fail.
+// leftBy returns the state after a commit. It ignores the request's deadline, because the commit has been made.
 func (a *API) leftBy(ctx context.Context, k catalog.Commit) (snapshot.State, error) {
 	return a.store.State(context.WithoutCancel(ctx), k.DatasetID, fmt.Sprint(k.ID))
 }
 
+// deleteDatasetIn is the request to delete a dataset, or to restore a deleted one.
 type deleteDatasetIn struct {
 	datasetIn
 	headerIn
 }
 
+// deleteDataset marks a dataset as deleted, and thereby frees its name. Its forks are not affected.
 func (a *API) deleteDataset(c *fiber.Ctx) error {
 	var in deleteDatasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -207,6 +217,7 @@ func (a *API) deleteDataset(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// undeleteDataset restores a deleted dataset by its id, unless its name has been taken.
 func (a *API) undeleteDataset(c *fiber.Ctx) error {
 	var in deleteDatasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -220,11 +231,13 @@ func (a *API) undeleteDataset(c *fiber.Ctx) error {
 	})
 }
 
+// refIn names a state of a dataset.
 type refIn struct {
 	datasetIn
 	Ref string `query:"ref" default:"head" description:"head, a commit id, a version, a savepoint, or a time." json:"-"`
 }
 
+// ref returns the ref; head by default.
 func (in refIn) ref() string {
 	if in.Ref == "" {
 		return "head"
@@ -244,6 +257,7 @@ func (a *API) stateAt(c *fiber.Ctx, in *refIn) (snapshot.State, error) {
 	return a.store.State(c.UserContext(), d.ID, in.ref())
 }
 
+// getSchema returns the columns at a ref.
 func (a *API) getSchema(c *fiber.Ctx) error {
 	var in refIn
 	s, err := a.stateAt(c, &in)
@@ -260,6 +274,7 @@ type refsView struct {
 	Savepoints []savepointView `json:"savepoints"`
 }
 
+// getRefs lists the names of a dataset's states.
 func (a *API) getRefs(c *fiber.Ctx) error {
 	var in datasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -293,6 +308,7 @@ type validation struct {
 	Detail string `json:"detail"`
 }
 
+// validate reads every byte of the files of a state, and reports whether they are what was written.
 func (a *API) validate(c *fiber.Ctx) error {
 	var in refIn
 	if err := a.bind(c, &in); err != nil {

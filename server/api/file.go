@@ -18,6 +18,7 @@ type partIn struct {
 	IfNoneMatch string `header:"If-None-Match" description:"ETags: 304 if the file has one of them." json:"-"`
 }
 
+// dataFileIn asks for a state as one file.
 type dataFileIn struct {
 	refIn
 	partIn
@@ -40,7 +41,7 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.store.Export(ctx, snap, a.host.QueryTimeout(), asksForPart(c))
+	f, err := a.store.Export(ctx, snap, a.host.Limits().QueryTimeout, asksForPart(c))
 	if err != nil {
 		return err
 	}

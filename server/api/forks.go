@@ -10,6 +10,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// forkIn is the request to fork a dataset.
 type forkIn struct {
 	datasetIn
 	headerIn
@@ -20,6 +21,7 @@ type forkIn struct {
 	Message     string  `json:"message"`
 }
 
+// createFork creates a dataset that shares the history and the files of another up to a ref. It copies no data.
 func (a *API) createFork(c *fiber.Ctx) error {
 	var in forkIn
 	if err := a.bind(c, &in); err != nil {
@@ -43,6 +45,7 @@ type forkList struct {
 	Forks []datasetView `json:"forks"`
 }
 
+// listForks lists the forks of a dataset, without deleted ones.
 func (a *API) listForks(c *fiber.Ctx) error {
 	var in datasetIn
 	if err := a.bind(c, &in); err != nil {

@@ -8,6 +8,7 @@ import (
 	"rowback/storage"
 )
 
+// statusView is the answer of a running server.
 type statusView struct {
 	Status  string `json:"status"`
 	Version string `json:"version"`
@@ -20,6 +21,7 @@ type readyView struct {
 	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for users who may read the data."`
 }
 
+// healthz answers as long as the process runs: for a supervisor that restarts it.
 func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.options.Version}) }
 
 // readyz reports whether the server can take a commit. A damaged file does not prevent that.
@@ -49,30 +51,30 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 		}),
 		gauge("rowback_disk_free_bytes", "Bytes that an unprivileged process can still write to the data directory's disk.",
 			func() float64 {
-				return float64(s.FreeBytes())
+				return float64(s.Disk.Free())
 			}),
 		gauge("rowback_scrub_running", "1 while a scrub reads every stored file.", func() float64 {
-			if s.ScrubState().Running {
+			if s.Scrubs.State().Running {
 				return 1
 			}
 			return 0
 		}),
 		gauge("rowback_scrub_files", "Files read by the current scrub, or else by the last.", func() float64 {
-			return float64(s.ScrubState().Files)
+			return float64(s.Scrubs.State().Files)
 		}),
 		gauge("rowback_scrub_bytes", "Bytes read by the current scrub, or else by the last.", func() float64 {
-			return float64(s.ScrubState().Bytes)
+			return float64(s.Scrubs.State().Bytes)
 		}),
 		gauge("rowback_scrub_completed_timestamp_seconds", "When the last scrub was completed; 0: none since the start.",
 			func() float64 {
-				if at := s.ScrubState().Completed; !at.IsZero() {
+				if at := s.Scrubs.State().Completed; !at.IsZero() {
 					return float64(at.UnixMilli()) / 1000
 				}
 				return 0
 			}),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Completed scrubs."},
 			func() float64 {
-				return float64(s.ScrubState().Done)
+				return float64(s.Scrubs.State().Done)
 			}),
 	}
 }

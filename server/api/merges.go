@@ -13,6 +13,7 @@ import (
 	"rowback/storage/fault"
 )
 
+// mergeIn is the request to merge another dataset of the family.
 type mergeIn struct {
 	datasetIn
 	headerIn
@@ -25,6 +26,8 @@ type mergeIn struct {
 	Message      string               `json:"message"`
 }
 
+// createMerge plays the actions of another dataset: 201 with the merge, 200 if there was nothing to play or for a dry
+// run, 409 with the conflicts.
 func (a *API) createMerge(c *fiber.Ctx) error {
 	var in mergeIn
 	if err := a.bind(c, &in); err != nil {
@@ -73,6 +76,7 @@ type conflictView struct {
 	Records  []storage.RecordConflict `json:"records" description:"The first of them."`
 }
 
+// viewConflicts returns conflicts as clients see them, in the answer and in errors.
 func viewConflicts(list []storage.MergeConflict) []conflictView {
 	out := make([]conflictView, len(list))
 	for i, m := range list {
@@ -87,6 +91,7 @@ func viewConflicts(list []storage.MergeConflict) []conflictView {
 	return out
 }
 
+// tellMerge makes the answer of a merge.
 func tellMerge(m storage.Merged) (calls.Answer, error) {
 	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts)}
 	v.Played = viewActions(m.Played)
@@ -98,6 +103,7 @@ func tellMerge(m storage.Merged) (calls.Answer, error) {
 	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/merges/%d", commit.DatasetID, commit.ID), v)
 }
 
+// listMergesIn selects a page of merges.
 type listMergesIn struct {
 	datasetIn
 	pageIn
@@ -108,6 +114,7 @@ type mergeList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// listMerges lists the merges into a dataset, newest first.
 func (a *API) listMerges(c *fiber.Ctx) error {
 	var in listMergesIn
 	if err := a.bind(c, &in); err != nil {
@@ -133,6 +140,7 @@ func (a *API) listMerges(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// getMerge returns one merge with what it played. Other commits are not found here.
 func (a *API) getMerge(c *fiber.Ctx) error {
 	var in oneCommitIn
 	if err := a.bind(c, &in); err != nil {

@@ -14,6 +14,7 @@ import (
 	"rowback/storage/output"
 )
 
+// queryIn is a statement in a JSON body.
 type queryIn struct {
 	formatIn
 	SQL       string          `json:"sql" required:"true" description:"One SELECT. Tables are datasets: employees, \"employees@1.0.0\" (any ref), \"employees@1.0.0..1.0.1\" (the diff), and rowback.datasets, .commits, .versions, .actions."`
@@ -24,6 +25,7 @@ type queryIn struct {
 	Params    json.RawMessage `json:"params" description:"Values for ? and $1 as a list, for $name as an object."`
 }
 
+// queryLinkIn is a statement in a URL.
 type queryLinkIn struct {
 	formatIn
 	SQL       string `query:"sql" required:"true" description:"One SELECT, as in the body of POST." json:"-"`
@@ -33,6 +35,7 @@ type queryLinkIn struct {
 	Params    string `query:"params" description:"JSON: a list, or an object." json:"-"`
 }
 
+// createQuery runs a statement from a body. It is a POST because statements can be long; it changes nothing.
 func (a *API) createQuery(c *fiber.Ctx) error {
 	var in queryIn
 	if err := a.bind(c, &in); err != nil {
@@ -42,6 +45,7 @@ func (a *API) createQuery(c *fiber.Ctx) error {
 	return a.query(c, in)
 }
 
+// getQuery runs a statement from a URL, so that a result can be linked to.
 func (a *API) getQuery(c *fiber.Ctx) error {
 	var in queryLinkIn
 	if err := a.bind(c, &in); err != nil {
@@ -59,13 +63,13 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	if err != nil {
 		return err
 	}
-	limit, err := in.timeout(a.host.QueryTimeout())
+	limit, err := in.timeout(a.host.Limits().QueryTimeout)
 	if err != nil {
 		return err
 	}
 	s := query.Statement{
 		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
-		Bytes: a.options.MaxResult,
+		Bytes: a.host.Limits().MaxResult,
 	}
 	return a.stream(c, "result", format, host.Result{First: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {

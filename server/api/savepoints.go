@@ -11,6 +11,7 @@ import (
 	"rowback/storage/catalog"
 )
 
+// createSavepointIn is the request to bookmark the head.
 type createSavepointIn struct {
 	datasetIn
 	headerIn
@@ -46,6 +47,7 @@ type savepointList struct {
 	Savepoints []savepointView `json:"savepoints"`
 }
 
+// listSavepoints lists the savepoints of a dataset, newest first.
 func (a *API) listSavepoints(c *fiber.Ctx) error {
 	var in datasetIn
 	if err := a.bind(c, &in); err != nil {
@@ -72,11 +74,13 @@ func (a *API) savepoints(ctx context.Context, d catalog.Dataset) ([]savepointVie
 	return out, err
 }
 
+// oneSavepointIn identifies a savepoint.
 type oneSavepointIn struct {
 	datasetIn
 	Savepoint string `path:"savepoint" required:"true" description:"Id, or name such as master__000003." json:"-"`
 }
 
+// savepoint finds the savepoint that a request names.
 func (a *API) savepoint(ctx context.Context, in oneSavepointIn) (catalog.Savepoint, error) {
 	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
@@ -97,11 +101,13 @@ func (a *API) getSavepoint(c *fiber.Ctx) error {
 	return ok(c, viewSavepoint(p))
 }
 
+// editSavepointIn is the request to describe a savepoint.
 type editSavepointIn struct {
 	oneSavepointIn
 	Description *string `json:"description" required:"true"`
 }
 
+// editSavepoint changes the description of a savepoint, which is not part of the dataset's history.
 func (a *API) editSavepoint(c *fiber.Ctx) error {
 	var in editSavepointIn
 	if err := a.bind(c, &in); err != nil {
@@ -117,6 +123,7 @@ func (a *API) editSavepoint(c *fiber.Ctx) error {
 	return ok(c, viewSavepoint(p))
 }
 
+// revertIn is the request to revert to a savepoint.
 type revertIn struct {
 	oneSavepointIn
 	headerIn
@@ -124,6 +131,7 @@ type revertIn struct {
 	Message string `json:"message"`
 }
 
+// createRevert restores the state of a savepoint, as one commit.
 func (a *API) createRevert(c *fiber.Ctx) error {
 	var in revertIn
 	if err := a.bind(c, &in); err != nil {

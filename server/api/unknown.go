@@ -14,8 +14,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// A name that the server does not know is refused: whoever misspells expected_head or dry_run wants something else than
-// what a request without it does.
+// Unknown names are refused: a request with a misspelled expected_head or dry_run would otherwise do something that its
+// sender does not want.
 
 // checkParameters refuses a request with query parameters that no field of t has.
 func checkParameters(c *fiber.Ctx, t reflect.Type) error {
@@ -28,25 +28,25 @@ func checkParameters(c *fiber.Ctx, t reflect.Type) error {
 		case !slices.Contains(known, name):
 			return unknown("parameter", name, name, known)
 		case times[name] > 1:
-			return invalid(name, "comes more than once")
-		case c.Query(name) == "" && isMeant(t, name):
+			return invalid(name, "is given more than once")
+		case c.Query(name) == "" && needsValue(t, name):
 			return invalid(name, "has no value")
 		}
 	}
 	return nil
 }
 
-// isMeant reports whether a parameter without a value is a mistake: a number, a flag or one of some words, such as
-// expected_head= of a variable that is not set.
-func isMeant(t reflect.Type, name string) bool {
+// needsValue reports whether a parameter with an empty value is a mistake, as in expected_head=$HEAD with an unset
+// variable: it is a number, a flag or one of some words.
+func needsValue(t reflect.Type, name string) bool {
 	for _, f := range fieldsOf(t) {
 		tag, ok := f.Tag.Lookup("query")
 		switch {
-		case !ok && f.Anonymous && isMeant(f.Type, name):
+		case !ok && f.Anonymous && needsValue(f.Type, name):
 			return true
 		case ok && tag == name:
 			if f.Tag.Get("required") == "true" {
-				return false // which is told by whoever asks for it
+				return false // bindFields refuses it
 			}
 			_, words := f.Tag.Lookup("enum")
 			return words || f.Type.Kind() != reflect.String && f.Type.Kind() != reflect.Slice
@@ -55,13 +55,13 @@ func isMeant(t reflect.Type, name string) bool {
 	return false
 }
 
-// checkFields refuses JSON with members that no field of t has. at is where it is in the body.
+// checkFields refuses JSON with members that no field of t has. at is the path of the value in the body.
 func checkFields(text []byte, t reflect.Type, at string) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return nil // it knows its own names
+		return nil // it checks its own members
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -69,7 +69,7 @@ func checkFields(text []byte, t reflect.Type, at string) error {
 	case reflect.Slice:
 		var items []json.RawMessage
 		if json.Unmarshal(text, &items) != nil {
-			return nil // which is told by whoever reads it
+			return nil // decoding it will fail with a better error
 		}
 		for i, item := range items {
 			if err := checkFields(item, t.Elem(), fmt.Sprintf("%s[%d]", strings.TrimSuffix(at, "."), i)+"."); err != nil {
@@ -80,6 +80,7 @@ func checkFields(text []byte, t reflect.Type, at string) error {
 	return nil
 }
 
+// checkMembers is checkFields for an object.
 func checkMembers(text []byte, t reflect.Type, at string) error {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) != nil {
@@ -98,7 +99,7 @@ func checkMembers(text []byte, t reflect.Type, at string) error {
 	return nil
 }
 
-// jsonFields are the types of the members that a struct takes from JSON, by name.
+// jsonFields returns the types of the members that a struct accepts in JSON, by name.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	out := map[string]reflect.Type{}
 	for _, f := range fieldsOf(t) {
@@ -115,7 +116,7 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 	return out
 }
 
-// namesOfTag are the names that a struct's fields have under a tag.
+// namesOfTag returns the names of a struct's fields under a tag, those of embedded structs included.
 func namesOfTag(t reflect.Type, tag string) (names []string) {
 	for _, f := range fieldsOf(t) {
 		if name, ok := f.Tag.Lookup(tag); ok {
@@ -127,7 +128,7 @@ func namesOfTag(t reflect.Type, tag string) (names []string) {
 	return names
 }
 
-// fieldsOf lists the fields of a struct, or of what a pointer to one points to.
+// fieldsOf returns the fields of a struct, or of the struct that a pointer points to.
 func fieldsOf(t reflect.Type) (fields []reflect.StructField) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -138,9 +139,10 @@ func fieldsOf(t reflect.Type) (fields []reflect.StructField) {
 	return fields
 }
 
-// unknown refuses a name, and suggests the nearest one that is known. path is where the name is.
+// unknown refuses a name and suggests the most similar known one. path is the path of the name in the request.
 func unknown(kind, path, name string, known []string) error {
-	e := fault.Errorf(fault.Invalid, "unknown_"+kind, "There is no %s %q here.", kind, fault.Clip(path)).With(kind, fault.Clip(path))
+	shown := fault.Clip(path)
+	e := fault.Errorf(fault.Invalid, "unknown_"+kind, "There is no %s %q here.", kind, shown).With(kind, shown)
 	if len(known) == 0 {
 		e.Detail += " This request takes none."
 		return e
@@ -154,7 +156,7 @@ func unknown(kind, path, name string, known []string) error {
 	return e
 }
 
-// distance is how many letters differ between two names, however they are written: dryRun is dry_run.
+// distance returns the edit distance of two names, regardless of case and separators: dryRun equals dry_run.
 func distance(a, b string) int {
 	plain := strings.NewReplacer("_", "", "-", "")
 	return levenshtein.ComputeDistance(strings.ToLower(plain.Replace(fault.Clip(a))), strings.ToLower(plain.Replace(b)))

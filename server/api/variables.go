@@ -31,6 +31,7 @@ type variableView struct {
 	Key         bool              `json:"key"`
 }
 
+// viewVariable returns a column as clients see it.
 func viewVariable(s schema.Schema, c schema.Column) variableView {
 	v := variableView{
 		ID: c.ID, Name: c.Name, Title: c.Label(), Type: c.Type.String(), Description: c.Description, Categories: c.Categories,
@@ -51,6 +52,7 @@ type variableList struct {
 	Variables []variableView `json:"variables"`
 }
 
+// listVariables lists the variables at a ref, without _id and _commit.
 func (a *API) listVariables(c *fiber.Ctx) error {
 	var in refIn
 	s, err := a.stateAt(c, &in)
@@ -64,6 +66,7 @@ func (a *API) listVariables(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// oneVariableIn identifies a variable at the head.
 type oneVariableIn struct {
 	datasetIn
 	Variable string `path:"variable" required:"true" description:"Field id, or name." json:"-"`
@@ -107,6 +110,7 @@ func (a *API) getVariable(c *fiber.Ctx) error {
 // maxValues is the largest body of a new variable, in bytes. It may have a value for each record.
 const maxValues = 256 << 20
 
+// createVariableIn is the request to add a variable.
 type createVariableIn struct {
 	datasetIn
 	headerIn
@@ -126,6 +130,7 @@ type variableCommit struct {
 	Commit *commitView `json:"commit" description:"null if nothing changed."`
 }
 
+// createVariable adds a variable, as a commit: with a value for each record, with a derivation, or empty.
 func (a *API) createVariable(c *fiber.Ctx) error {
 	if _, err := a.host.ReadBody(c, maxValues); err != nil {
 		return err
@@ -168,6 +173,7 @@ func tellVariable(k catalog.Commit) (calls.Answer, error) {
 		variableCommit{v, &commit})
 }
 
+// editVariableIn is the request to change a variable. Fields that are left out keep their values.
 type editVariableIn struct {
 	oneVariableIn
 	headIn
@@ -180,6 +186,7 @@ type editVariableIn struct {
 	Categories  *[]storage.GivenCategory `json:"categories"`
 }
 
+// editVariable changes a variable, as a commit. No file is rewritten: values are cast when they are read.
 func (a *API) editVariable(c *fiber.Ctx) error {
 	var in editVariableIn
 	if err := a.bind(c, &in); err != nil {
@@ -209,7 +216,8 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 		tell: func(now snapshot.State) (calls.Answer, error) {
 			changed, _ := now.Schema.ByID(found.ID)
 			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
-			if commit := viewCommit(now.Commit); now.Commit.ID > s.Commit.ID { // otherwise nothing changed, and k is the earlier head
+			// Otherwise nothing changed, and the commit is the earlier head.
+			if commit := viewCommit(now.Commit); now.Commit.ID > s.Commit.ID {
 				v.Commit = &commit
 			}
 			return say(http.StatusOK, "", v)
@@ -217,12 +225,14 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 	})
 }
 
+// deleteVariableIn is the request to drop a variable.
 type deleteVariableIn struct {
 	oneVariableIn
 	headIn
 	Message string `query:"message" json:"-"`
 }
 
+// deleteVariable drops a variable, as a commit, which can be rolled back. Its values stay in the files.
 func (a *API) deleteVariable(c *fiber.Ctx) error {
 	var in deleteVariableIn
 	if err := a.bind(c, &in); err != nil {

@@ -17,8 +17,9 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// The routes of seed 000, to the letter: requests, answers and sentences are as the document has them.
+// The routes of seed 000: requests, answers and sentences are exactly those of the document.
 
+// seedVersion is a version as the document shows it; see versionView for all of it.
 type seedVersion struct {
 	Version      string    `json:"version"`
 	TotalEntries int64     `json:"total_entries"`
@@ -32,12 +33,14 @@ type seedVersions struct {
 	Total    int           `json:"total"`
 }
 
+// listVersionsIn selects versions; only active ones by default.
 type listVersionsIn struct {
 	ProjectID   int64  `query:"project_id" required:"true" json:"-"`
 	DatasetName string `query:"dataset_name" required:"true" json:"-"`
 	ActiveOnly  *bool  `query:"active_only" default:"true" json:"-"`
 }
 
+// listVersions lists the versions of a dataset, the lowest number first.
 func (a *API) listVersions(c *fiber.Ctx) error {
 	var in listVersionsIn
 	if err := a.bind(c, &in); err != nil {
@@ -63,6 +66,7 @@ func (a *API) listVersions(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// compareVersionsIn names two versions of a dataset.
 type compareVersionsIn struct {
 	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
 	ProjectID      *int64 `json:"project_id" required:"true"`
@@ -76,6 +80,7 @@ type seedComparison struct {
 	Summary    string             `json:"summary"`
 }
 
+// compareVersions summarises the changes between two versions, in figures and in a sentence.
 func (a *API) compareVersions(c *fiber.Ctx) error {
 	var in compareVersionsIn
 	if err := a.bind(c, &in); err != nil {
@@ -108,6 +113,7 @@ func (a *API) seedCompare(ctx context.Context, in compareVersionsIn) (out seedCo
 	return seedComparison{all.Comparison, all.Sentence(in.Version2)}, err
 }
 
+// rollbackVersionIn names the version to go back to.
 type rollbackVersionIn struct {
 	headerIn
 	ProjectID     *int64 `json:"project_id" required:"true"`
@@ -119,6 +125,7 @@ type seedMessage struct {
 	Message string `json:"message"`
 }
 
+// rollbackVersion restores a version, makes it active and all later ones inactive. A savepoint keeps the state before.
 func (a *API) rollbackVersion(c *fiber.Ctx) error {
 	var in rollbackVersionIn
 	if err := a.bind(c, &in); err != nil {
@@ -139,6 +146,7 @@ func (a *API) rollbackVersion(c *fiber.Ctx) error {
 	})
 }
 
+// incrementIn is the request to name the head with the next version.
 type incrementIn struct {
 	headerIn
 	ProjectID   *int64 `json:"project_id" required:"true"`
@@ -153,6 +161,7 @@ type seedIncrement struct {
 	Message    string `json:"message"`
 }
 
+// incrementVersion names the head with the next version of the given type.
 func (a *API) incrementVersion(c *fiber.Ctx) error {
 	var in incrementIn
 	if err := a.bind(c, &in); err != nil {
@@ -186,6 +195,7 @@ type seedLatest struct {
 	LatestVersion string `json:"latest_version"`
 }
 
+// latestVersion returns the highest active version.
 func (a *API) latestVersion(c *fiber.Ctx) error {
 	var in latestIn
 	if err := a.bind(c, &in); err != nil {
@@ -219,6 +229,7 @@ type monitorIn struct {
 	GapDays      float64 `query:"gap_days" default:"90" description:"How many days since the last version are a gap, if there are commits since." json:"-"`
 }
 
+// monitorIssue is something noteworthy about a dataset.
 type monitorIssue struct {
 	DatasetID   string `json:"dataset_id"`
 	DatasetName string `json:"dataset_name"`
@@ -235,6 +246,7 @@ type monitorView struct {
 	Healthy      bool           `json:"healthy"`
 }
 
+// monitorVersions checks every dataset for missing, rapid and overdue versions.
 func (a *API) monitorVersions(c *fiber.Ctx) error {
 	in := monitorIn{RapidCount: 3, RapidMinutes: 60, GapCommits: 20, GapDays: 90}
 	if err := a.bind(c, &in); err != nil {
@@ -267,6 +279,7 @@ func (a *API) monitorVersions(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// namesOf lists the datasets of issues, comma-separated.
 func namesOf(list []monitorIssue) (text string) {
 	for i, issue := range list {
 		if i > 0 {

@@ -16,8 +16,10 @@ import (
 // commitView is a commit as clients see it.
 type commitView = view.Commit
 
+// viewCommit returns a commit as clients see it.
 func viewCommit(c catalog.Commit) commitView { return view.Of(c) }
 
+// tellCommit makes the answer of a new commit.
 func tellCommit(c catalog.Commit) (calls.Answer, error) {
 	return say(201, fmt.Sprintf("/api/v1/datasets/%s/commits/%d", c.DatasetID, c.ID), viewCommit(c))
 }
@@ -42,6 +44,7 @@ type datasetView struct {
 	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
 }
 
+// viewDataset returns a dataset as clients see it. Its times are those of its creation and of its newest commit.
 func viewDataset(s snapshot.State) datasetView {
 	v := datasetView{
 		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
@@ -82,6 +85,7 @@ type schemaView struct {
 	Columns []columnView `json:"columns"`
 }
 
+// columnView is a column as clients see it.
 type columnView struct {
 	Name string `json:"name"`
 	Type string `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
@@ -94,6 +98,7 @@ type columnView struct {
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
 }
 
+// viewSchema returns the columns of a state, with _id first if the server assigns it.
 func viewSchema(ref string, s snapshot.State) schemaView {
 	v := schemaView{Ref: ref, Commit: s.Commit.ID, Key: viewDataset(s).Key, Columns: []columnView{}}
 	columns := s.Schema.Columns
@@ -119,6 +124,7 @@ type progress struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// progressView returns a job as clients see it. The answer of finished work has its own status and location.
 func progressView(j catalog.Job) progress {
 	p := progress{ID: j.ID, Progress: j.Progress, Message: j.Message, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}
 	var told Answer

@@ -5,7 +5,6 @@ package calls
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -25,43 +24,38 @@ type Call[T any] struct {
 	After func()
 }
 
+func (c *Call[T]) slot() storage.Slot { return storage.Slot{Key: c.Key, Fingerprint: c.Fingerprint} }
+
 func (c *Call[T]) after() {
 	if c.After != nil {
 		c.After()
 	}
 }
 
-// kept is Tell for the domain, which passes results of any type.
-func (c *Call[T]) kept(result any) (json.RawMessage, error) {
-	value, ok := result.(T)
-	if !ok && result != nil {
-		return nil, fmt.Errorf("the result of a call is a %T, not a %T", result, value)
-	}
-	return c.Tell(value)
-}
-
 // Now makes the change, unless its key has been used before, and returns the answer.
-func Now[T any](ctx context.Context, store *storage.Store, c Call[T]) (told json.RawMessage, replayed bool, err error) {
+func Now[T any](
+	ctx context.Context, store *storage.Store, c Call[T],
+) (answer json.RawMessage, replayed bool, err error) {
 	defer c.after()
 	if c.Key != "" {
-		told, found, done, err := store.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
+		answer, found, done, err := store.Requests.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
 		if err != nil {
 			return nil, false, err
 		}
 		defer done()
 		if found {
-			return told, true, nil
+			return answer, true, nil
 		}
-		c.Request.Receipt = &storage.Receipt{Key: c.Key, Fingerprint: c.Fingerprint, Answer: c.kept}
+		c.Request.Receipt = &storage.Receipt[T]{Slot: c.slot(), Answer: c.Tell}
 	}
 	result, err := c.Do(ctx, c.Request)
 	if err != nil {
 		return nil, false, err
 	}
-	if told, err = c.Tell(result); err != nil {
+	if answer, err = c.Tell(result); err != nil {
 		return nil, false, err
 	}
-	return told, false, store.KeepAnswer(context.WithoutCancel(ctx), c.Request, result)
+	return answer, false, storage.KeepAnswer(context.WithoutCancel(ctx), store.Requests, c.Request, result)
 }
 
 // Jobs are calls that continue even if their clients disconnect.
@@ -70,8 +64,8 @@ type Jobs struct {
 	Log   *slog.Logger
 	// Background runs work to its end. Its context ends when the server has to stop.
 	Background func(work func(ctx context.Context) error, ended func(error))
-	// Fail makes the answer of a failed job, as it is stored.
-	Fail func(err error, job string) json.RawMessage
+	// Problem returns the answer to the client of a failed job.
+	Problem func(err error, job string) (status int, fields map[string]any)
 }
 
 // Start starts a call as a job, unless its key has been used before, and waits for its end up to a time limit. It
@@ -79,10 +73,10 @@ type Jobs struct {
 func Start[T any](
 	ctx context.Context, j Jobs, about string, c Call[T], wait time.Duration,
 	promise func(catalog.Job) (json.RawMessage, error),
-) (told json.RawMessage, replayed bool, err error) {
+) (answer json.RawMessage, replayed bool, err error) {
 	start := storage.Request{User: c.Request.User}
 	if c.Key != "" {
-		told, found, done, err := j.Store.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
+		answer, found, done, err := j.Store.Requests.Once(ctx, c.Request.User, c.Key, c.Fingerprint)
 		if err != nil {
 			c.after()
 			return nil, false, err
@@ -90,21 +84,18 @@ func Start[T any](
 		defer done()
 		if found {
 			c.after()
-			return told, true, nil
+			return answer, true, nil
 		}
-		start.Receipt = &storage.Receipt{Key: c.Key, Fingerprint: c.Fingerprint,
-			Answer: func(job any) (json.RawMessage, error) {
-				return promise(job.(catalog.Job))
-			}}
+		start.Receipt = &storage.Receipt[catalog.Job]{Slot: c.slot(), Answer: promise}
 	}
-	job, err := j.Store.StartJob(ctx, about, start)
+	job, err := j.Store.Requests.StartJob(ctx, about, start)
 	if err != nil {
 		c.after()
 		return nil, false, err
 	}
 	ended := make(chan struct{})
 	j.Background(func(ctx context.Context) error {
-		return j.run(ctx, job, c.Request, c.kept, func(r storage.Request) (any, error) { return c.Do(ctx, r) })
+		return run(ctx, j, job, c)
 	}, func(err error) {
 		defer close(ended)
 		c.after()
@@ -115,23 +106,21 @@ func Start[T any](
 	case <-time.After(wait):
 	case <-ctx.Done():
 	}
-	told, err = promise(job)
-	return told, false, err
+	answer, err = promise(job)
+	return answer, false, err
 }
 
 // run makes the change of a job. The transaction of the change also records that the job is done.
-func (j Jobs) run(
-	ctx context.Context, job catalog.Job, r storage.Request, kept func(any) (json.RawMessage, error),
-	do func(storage.Request) (any, error),
-) error {
+func run[T any](ctx context.Context, j Jobs, job catalog.Job, c Call[T]) error {
+	r := c.Request
 	r.Report = j.reporter(ctx, job.ID)
-	r.Receipt = &storage.Receipt{Job: job.ID, Answer: kept}
-	result, err := do(r)
+	r.Receipt = &storage.Receipt[T]{Slot: storage.Slot{Job: job.ID}, Answer: c.Tell}
+	result, err := c.Do(ctx, r)
 	if err != nil {
 		return err
 	}
 	// The change stands: a server that stops now must not record that it failed.
-	return j.Store.KeepAnswer(context.WithoutCancel(ctx), r, result)
+	return storage.KeepAnswer(context.WithoutCancel(ctx), j.Store.Requests, r, result)
 }
 
 // reportEvery is the shortest time between two records of a job's progress.
@@ -145,7 +134,7 @@ func (j Jobs) reporter(ctx context.Context, job string) func(percent int, messag
 			return
 		}
 		last = time.Now()
-		if err := j.Store.ReportJob(ctx, job, percent, message); err != nil {
+		if err := j.Store.Requests.ReportJob(ctx, job, percent, message); err != nil {
 			j.Log.Error("the progress of a job could not be recorded", "progress", job, "error", err)
 		}
 	}
@@ -157,7 +146,18 @@ func (j Jobs) finish(job catalog.Job, err error) {
 		return
 	}
 	ctx := context.Background() // not the job's: the server may be stopping, and this must still be recorded
-	if err := j.Store.FailJob(ctx, job, storage.Explain(err).Detail, j.Fail(err, job.ID)); err != nil {
+	if err := j.Store.Requests.FailJob(ctx, job, storage.Explain(err).Detail, j.failure(err, job.ID)); err != nil {
 		j.Log.Error("the end of a job could not be recorded", "progress", job.ID, "error", err)
 	}
+}
+
+// failure returns the answer of a failed job, as it is stored.
+func (j Jobs) failure(err error, job string) json.RawMessage {
+	status, fields := j.Problem(err, job)
+	body, err := json.Marshal(fields)
+	if err != nil {
+		j.Log.Error("a job's error could not be written as JSON", "progress", job, "error", err)
+	}
+	kept, _ := Answer{Status: status, Body: body}.Keep() // it is valid JSON by now
+	return kept
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -61,9 +61,9 @@ func TestACallWithAKeyIsDoneOnce(t *testing.T) {
 	var replays atomic.Int32
 	for range 8 {
 		wait.Go(func() {
-			told, replayed, err := calls.Now(ctx, store, call)
-			if err != nil || string(told) != `"a"` {
-				t.Errorf("%s, %v", told, err)
+			answer, replayed, err := calls.Now(ctx, store, call)
+			if err != nil || string(answer) != `"a"` {
+				t.Errorf("%s, %v", answer, err)
 			}
 			if replayed {
 				replays.Add(1)
@@ -95,8 +95,8 @@ func TestACallThatFailedIsDoneAgain(t *testing.T) {
 		t.Error("no error")
 	}
 	call.Do = do
-	if told, replayed, err := calls.Now(ctx, store, call); err != nil || replayed || string(told) != `"a"` {
-		t.Errorf("%s, %t, %v", told, replayed, err)
+	if answer, replayed, err := calls.Now(ctx, store, call); err != nil || replayed || string(answer) != `"a"` {
+		t.Errorf("%s, %t, %v", answer, replayed, err)
 	}
 }
 
@@ -128,20 +128,22 @@ func background(t *testing.T) func(func(context.Context) error, func(error)) {
 func jobs(t *testing.T, store *storage.Store) calls.Jobs {
 	return calls.Jobs{
 		Store: store, Log: slog.New(slog.DiscardHandler), Background: background(t),
-		Fail: func(err error, job string) json.RawMessage { return fmt.Appendf(nil, `{"failed":%q}`, err) },
+		Problem: func(err error, job string) (int, map[string]any) {
+			return http.StatusTeapot, map[string]any{"failed": err.Error(), "job": job}
+		},
 	}
 }
 
 // promise is the id of a job.
 func promise(j catalog.Job) (json.RawMessage, error) { return json.Marshal(j.ID) }
 
-func jobOf(t *testing.T, store *storage.Store, told json.RawMessage) catalog.Job {
+func jobOf(t *testing.T, store *storage.Store, answer json.RawMessage) catalog.Job {
 	t.Helper()
 	var id string
-	if err := json.Unmarshal(told, &id); err != nil {
+	if err := json.Unmarshal(answer, &id); err != nil {
 		t.Fatal(err)
 	}
-	j, err := store.Job(context.Background(), id)
+	j, err := store.Requests.Job(context.Background(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,11 +177,11 @@ func TestAJobThatWritesNothingIsDoneToo(t *testing.T) {
 		Do:   func(context.Context, storage.Request) (string, error) { return "looked", nil },
 		Tell: func(s string) (json.RawMessage, error) { return json.Marshal(s) },
 	}
-	told, _, err := calls.Start(context.Background(), jobs(t, store), "Looking", call, time.Minute, promise)
+	answer, _, err := calls.Start(context.Background(), jobs(t, store), "Looking", call, time.Minute, promise)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress != catalog.JobDone || string(j.Answer) != `"looked"` {
+	if j := jobOf(t, store, answer); j.Progress != catalog.JobDone || string(j.Answer) != `"looked"` {
 		t.Errorf("%+v", j)
 	}
 }
@@ -189,12 +191,12 @@ func TestAJobThatFailsSaysWhy(t *testing.T) {
 	var made, freed atomic.Int32
 	call := creating(store, "", &made)
 	call.After = func() { freed.Add(1) }
-	told, _, err := calls.Start(context.Background(), jobs(t, store), "Creating", call, time.Minute, promise)
+	answer, _, err := calls.Start(context.Background(), jobs(t, store), "Creating", call, time.Minute, promise)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress != catalog.JobFailed || !strings.Contains(string(j.Answer), "failed") ||
-		j.Message == "" {
+	if j := jobOf(t, store, answer); j.Progress != catalog.JobFailed || j.Message == "" ||
+		!strings.HasPrefix(string(j.Answer), `{"status":418,"body":{"failed":`) {
 		t.Errorf("%+v", j)
 	}
 	if freed.Load() != 1 {
@@ -208,11 +210,11 @@ func TestAJobIsNotWaitedForLongerThanAsked(t *testing.T) {
 		Do:   func(context.Context, storage.Request) (string, error) { <-release; return "done", nil },
 		Tell: func(s string) (json.RawMessage, error) { return json.Marshal(s) },
 	}
-	told, _, err := calls.Start(context.Background(), jobs(t, store), "Waiting", call, 0, promise)
+	answer, _, err := calls.Start(context.Background(), jobs(t, store), "Waiting", call, 0, promise)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j := jobOf(t, store, told); j.Progress == catalog.JobDone || j.Progress == catalog.JobFailed {
+	if j := jobOf(t, store, answer); j.Progress == catalog.JobDone || j.Progress == catalog.JobFailed {
 		t.Errorf("%+v", j)
 	}
 	close(release)
@@ -234,19 +236,19 @@ func TestAJobWhoseChangeStandsIsDone(t *testing.T) {
 		defer stop()
 		return do(ctx, r)
 	}
-	told, _, err := calls.Start(context.Background(), j, "Creating", call, time.Minute, promise)
+	answer, _, err := calls.Start(context.Background(), j, "Creating", call, time.Minute, promise)
 	wait.Wait()
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := jobOf(t, store, told)
+	done := jobOf(t, store, answer)
 	if done.Progress != catalog.JobDone || string(done.Answer) != `"a"` {
 		t.Errorf("%+v", done)
 	}
-	if err := store.FailJob(context.Background(), done, "no", json.RawMessage(`"no"`)); err != nil {
+	if err := store.Requests.FailJob(context.Background(), done, "no", json.RawMessage(`"no"`)); err != nil {
 		t.Fatal(err)
 	}
-	if after := jobOf(t, store, told); after.Progress != catalog.JobDone || string(after.Answer) != `"a"` {
+	if after := jobOf(t, store, answer); after.Progress != catalog.JobDone || string(after.Answer) != `"a"` {
 		t.Errorf("a job that has ended became %+v", after)
 	}
 }

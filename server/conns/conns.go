@@ -31,7 +31,7 @@ type Pool struct {
 	mu        sync.Mutex
 	open      map[*Conn]struct{}
 	addresses map[netip.Addr]int
-	told      time.Time // when a refused connection was last logged
+	warned    time.Time // when a refused connection was last logged
 
 	leaving chan struct{} // has a place for each refused connection that is still being answered
 }
@@ -45,8 +45,8 @@ func NewPool(l Limits, log *slog.Logger) *Pool {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Pool{
-		limits: l, log: log, open: map[*Conn]struct{}{}, addresses: map[netip.Addr]int{}, leaving: make(chan struct{},
-			maxLeaving),
+		limits: l, log: log, open: map[*Conn]struct{}{}, addresses: map[netip.Addr]int{},
+		leaving: make(chan struct{}, maxLeaving),
 	}
 }
 
@@ -94,8 +94,8 @@ func (p *Pool) admit(conn net.Conn) *Conn {
 	defer p.mu.Unlock()
 	full := p.limits.Overall > 0 && len(p.open) >= p.limits.Overall
 	if full || p.limits.PerAddress > 0 && p.addresses[from] >= p.limits.PerAddress {
-		if time.Since(p.told) > time.Minute {
-			p.told = time.Now()
+		if time.Since(p.warned) > time.Minute {
+			p.warned = time.Now()
 			p.log.Warn("too many connections: refusing new ones", "open", len(p.open), "address", from, "from_address",
 				p.addresses[from])
 		}

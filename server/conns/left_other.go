@@ -4,6 +4,6 @@ package conns
 
 import "net"
 
-// hasLeft returns false: this system does not tell whether the other end has closed a connection. Its work ends
+// hasLeft returns false: on this system it is unknown whether the other end has closed a connection. Work for it ends
 // with its deadline.
 func hasLeft(net.Conn) bool { return false }

@@ -18,6 +18,7 @@ import (
 
 func actionsPath(dataset string) string { return datasetPath(dataset) + "actions/" }
 
+// actionPath returns the path of an action's resource.
 func actionPath(k catalog.Commit) string {
 	return actionsPath(k.DatasetID) + strconv.FormatInt(k.ID, 10) + "/"
 }
@@ -40,6 +41,7 @@ type actionState struct {
 	Played    bool `json:"played"`
 }
 
+// viewAction returns an action as an entry of the catalog.
 func viewAction(k catalog.Commit) actionTuple {
 	return actionTuple{
 		ID: strconv.FormatInt(k.ID, 10), DateTime: moment(k.CreatedAt), User: k.User, Key: storage.ActionKey(k), Hash: k.Hash,
@@ -73,6 +75,7 @@ func viewParams(k catalog.Commit) actionBody {
 	return actionBody{viewAction(k), params}
 }
 
+// listActions shows the actions of a dataset, newest first by default.
 func (f *Face) listActions(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -122,6 +125,7 @@ func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 	return out, err
 }
 
+// getAction shows one action with what it changed.
 func (f *Face) getAction(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)

@@ -32,8 +32,8 @@ const (
 
 func batchPath(dataset, batch string) string { return datasetPath(dataset) + "batches/" + batch + "/" }
 
-// newBatch is a request to append a source, or another dataset. Savepoint bookmarks the state before. A batch is one commit, so
-// nothing of it remains if it fails, with or without autorollback.
+// newBatch is a request to append a source, or another dataset. Savepoint bookmarks the state before. A batch is one
+// commit, so nothing of it remains if it fails, with or without autorollback.
 type newBatch struct {
 	Body struct {
 		Source string `json:"source"`
@@ -64,7 +64,7 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 			return calls.Answer{Status: http.StatusCreated, Location: batchPath(s.Dataset.ID, batch)}
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
-			batch = r.Receipt.Job
+			batch = r.Job()
 			return do(ctx, batchOf(batch, name, r))
 		},
 	})
@@ -137,7 +137,7 @@ func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Up
 	if !slices.ContainsFunc(s.Columns, isCategorical) {
 		return nil
 	}
-	records, conn, closeUpload, err := f.store.OpenUpload(ctx, u)
+	records, conn, closeUpload, err := f.store.Readers.Open(ctx, u)
 	if err != nil {
 		return err
 	}
@@ -167,8 +167,7 @@ func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i 
 	}
 	var row int64
 	var text string
-	query := fmt.Sprintf(`SELECT _n + 1, v FROM (SELECT _n, CAST(o%d AS VARCHAR) AS v FROM (%s))
-		WHERE v IS NOT NULL AND NOT list_contains(CAST(%s AS VARCHAR[]), v) ORDER BY 1 LIMIT 1`, i, rows, duck.Texts(names))
+	query := duck.Fill(firstUndeclared, duck.Parts{"column": i, "records": rows, "categories": duck.Texts(names)})
 	switch err := conn.Row(ctx, query, &row, &text); {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
@@ -181,6 +180,12 @@ func undeclared(ctx context.Context, conn *duck.Conn, records intake.Records, i 
 			row, text, column.Name),
 	}
 }
+
+// firstUndeclared is the SQL of the first value of column o<column> that is not a category, with its row from 1.
+const firstUndeclared = `SELECT _n + 1, v
+	FROM (SELECT _n, CAST(o{column} AS VARCHAR) AS v FROM ({records}))
+	WHERE v IS NOT NULL AND NOT list_contains(CAST({categories} AS VARCHAR[]), v)
+	ORDER BY 1 LIMIT 1`
 
 // listBatches lists the batches whose rows were appended: the others left nothing.
 func (f *Face) listBatches(c *fiber.Ctx) error {
@@ -212,7 +217,7 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	j, err := f.store.Job(ctx, c.Params("batch"))
+	j, err := f.store.Requests.Job(ctx, c.Params("batch"))
 	if err != nil {
 		return notFound("batch_not_found",
 			fmt.Sprintf("Batch '%.40s' not found in dataset '%s'", c.Params("batch"), s.Properties.Name))
@@ -226,6 +231,7 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 	})
 }
 
+// batchStatus returns the status of a batch from that of its job.
 func batchStatus(j catalog.Job) string {
 	switch {
 	case j.Progress == catalog.JobDone:
@@ -233,11 +239,9 @@ func batchStatus(j catalog.Job) string {
 	case j.Progress != catalog.JobFailed:
 		return importingStatus
 	}
-	var told struct {
-		Status int
-		Body   struct{ Code string }
-	}
-	if json.Unmarshal(j.Answer, &told) == nil && (told.Status == http.StatusConflict || told.Body.Code == "key_exists") {
+	_, err := outcome(j)
+	var told *refusal
+	if errors.Is(err, storage.ErrKeyExists) || errors.As(err, &told) && told.Status == http.StatusConflict {
 		return conflictStatus
 	}
 	return errorStatus

@@ -17,8 +17,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// otherDataset is what a batch appends of another dataset: some variables (all, where none are named) of the records that
-// clients see and that the filter selects.
+// otherDataset is what a batch appends of another dataset: some variables, or all where none are named, of the records
+// that clients see there and that the filter selects.
 type otherDataset struct {
 	Dataset   string          `json:"dataset"`
 	Variables []string        `json:"variables"`
@@ -158,15 +158,8 @@ func withCategories(s schema.Schema, columns []schema.Column) (schema.Schema, []
 		if !ok {
 			continue
 		}
-		own.Categories = slices.Clip(own.Categories)
-		for _, k := range c.Categories {
-			if !isCategorical(own) || slices.ContainsFunc(own.Categories, func(o schema.Category) bool { return o.Name == k.Name }) {
-				continue
-			}
-			if slices.ContainsFunc(own.Categories, func(o schema.Category) bool { return o.ID == k.ID }) {
-				k.ID = nextCategory(own.Categories)
-			}
-			own.Categories = append(own.Categories, k)
+		if isCategorical(own) {
+			own.Categories = union(own.Categories, c.Categories)
 		}
 		brought[i] = own
 		s = s.With(own)
@@ -174,9 +167,22 @@ func withCategories(s schema.Schema, columns []schema.Column) (schema.Schema, []
 	return s, brought
 }
 
-func nextCategory(list []schema.Category) (id int64) {
-	for _, c := range list {
-		id = max(id, c.ID)
+// union returns categories, and those of others that have other names, which keep their ids where those are free.
+func union(own, others []schema.Category) []schema.Category {
+	given := make([]storage.GivenCategory, 0, len(own)+len(others))
+	ids, names := map[int64]bool{}, map[string]bool{}
+	for _, k := range slices.Concat(own, others) {
+		if names[k.Name] {
+			continue
+		}
+		g := storage.GivenCategory{
+			ID: &k.ID, Name: k.Name, NumericValue: k.NumericValue, Missing: k.Missing, Selected: k.Selected,
+		}
+		if ids[k.ID] {
+			g.ID = nil
+		}
+		ids[k.ID], names[k.Name] = true, true
+		given = append(given, g)
 	}
-	return id + 1
+	return storage.Numbered(given, nil)
 }

@@ -110,8 +110,8 @@ func (f *Face) valuesAsCategories(
 	}
 	defer conn.Close()
 	value := duck.Ident(column.Name)
-	query := fmt.Sprintf("SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT %s AS v FROM %s) WHERE v IS NOT NULL ORDER BY v LIMIT %d",
-		value, from, maxCategories+1)
+	query := fmt.Sprintf(`SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT %s AS v FROM %s)
+		WHERE v IS NOT NULL ORDER BY v LIMIT %d`, value, from, maxCategories+1)
 	err = conn.Rows(ctx, query, func(scan duck.Scan) error {
 		c := schema.Category{ID: int64(len(out) + 1)}
 		err := scan(&c.Name)

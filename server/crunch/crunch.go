@@ -23,7 +23,6 @@ import (
 // Options configure the face.
 type Options struct {
 	SyncTimeout time.Duration // how long a request waits for its work before it is answered with 202
-	MaxUpload   int64         // bytes of one uploaded file
 	Log         *slog.Logger  // nil: nowhere
 }
 
@@ -42,7 +41,7 @@ func New(store *storage.Store, h *host.Host, o Options) *Face {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &Face{store: store, host: h, options: o, sources: newSources()}
-	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Fail: f.failure}
+	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: f.problem}
 	return f
 }
 

@@ -96,6 +96,7 @@ func (f *Face) datasetsByName(c *fiber.Ctx) error {
 	return f.showDatasets(c, func(s snapshot.State) bool { return s.Properties.Name == name })
 }
 
+// showDatasets shows a catalog of the datasets that wanted selects.
 func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) error {
 	ctx := c.UserContext()
 	states, err := f.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
@@ -162,7 +163,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			return f.makeDataset(ctx, r.Receipt.Job, in, variables, r)
+			return f.makeDataset(ctx, r.Job(), in, variables, r)
 		},
 	})
 	if err != nil {
@@ -246,6 +247,7 @@ func (f *Face) getDataset(c *fiber.Ctx) error {
 	})
 }
 
+// editDataset changes properties of a dataset, as a commit. Unknown fields are ignored: the clients send them.
 func (f *Face) editDataset(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -270,6 +272,7 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// deleteDataset marks a dataset as deleted.
 func (f *Face) deleteDataset(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)

@@ -11,6 +11,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// listForks shows the forks of a dataset, without deleted ones.
 func (f *Face) listForks(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -54,7 +55,7 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
 		},
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			fork.ID = r.Receipt.Job
+			fork.ID = r.Job()
 			return f.store.Fork(ctx, s.Dataset.ID, fork, r)
 		},
 	})

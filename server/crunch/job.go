@@ -17,7 +17,7 @@ import (
 // work may take long: it continues even if the client disconnects.
 type work[T any] struct {
 	about string                                                  // what is being done, for the progress
-	do    func(ctx context.Context, r storage.Request) (T, error) // r.Receipt.Job is the job's id
+	do    func(ctx context.Context, r storage.Request) (T, error) // r.Job() is the job's id
 	tell  func(T) calls.Answer                                    // the answer; its Location is a path
 }
 
@@ -58,7 +58,7 @@ func promise(job catalog.Job) (json.RawMessage, error) { return json.Marshal(job
 
 // lookAt returns how far started work has got.
 func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
-	j, err := f.store.Job(ctx, job)
+	j, err := f.store.Requests.Job(ctx, job)
 	if err != nil {
 		return attempt{}, err
 	}
@@ -84,21 +84,17 @@ func (f *Face) request(c *fiber.Ctx) (storage.Request, error) {
 	return r, nil
 }
 
-// failure returns the answer of failed work, as it is stored.
-func (f *Face) failure(err error, job string) json.RawMessage {
-	status, fields := f.problem(err, job)
-	body, err := json.Marshal(fields)
-	if err != nil {
-		f.options.Log.Error("a job's error could not be written as JSON", "progress", job, "error", err)
-	}
-	kept, _ := calls.Answer{Status: status, Body: body}.Keep() // it is valid JSON by now
-	return kept
-}
-
 // refusal is the stored answer of an error.
 type refusal struct{ calls.Answer }
 
 func (r *refusal) Error() string { return string(r.Body) }
+
+// Is reports whether the stored answer is that of target, by its code: the error itself is not stored.
+func (r *refusal) Is(target error) bool {
+	var told struct{ Code string }
+	refused, ok := target.(*fault.Error)
+	return ok && json.Unmarshal(r.Body, &told) == nil && told.Code == refused.Code
+}
 
 // outcome returns the result of a finished job.
 func outcome(j catalog.Job) (told calls.Answer, err error) {
@@ -129,7 +125,7 @@ func accepted(c *fiber.Ctx, job, location string) error {
 // getProgress shows how far work has got: 0 to 99, 100 when it is done, -1 when it has failed.
 func (f *Face) getProgress(c *fiber.Ctx) error {
 	ctx := c.UserContext()
-	j, err := f.store.Job(ctx, c.Params("id"))
+	j, err := f.store.Requests.Job(ctx, c.Params("id"))
 	if err != nil {
 		return err
 	}

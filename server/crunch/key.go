@@ -33,8 +33,8 @@ func (f *Face) deleteKey(c *fiber.Ctx) error {
 	if s.Schema.Keyed() {
 		return &fault.Error{
 			Kind: fault.Conflict, Code: "key_kept",
-			Detail: fmt.Sprintf("Dataset '%s' was created with a key, and keeps it. Append without deleting it: delete_pk=False in scrunch.",
-				s.Properties.Name),
+			Detail: fmt.Sprintf("Dataset '%s' was created with a key, and keeps it. "+
+				"Append without deleting it: delete_pk=False in scrunch.", s.Properties.Name),
 		}
 	}
 	return c.SendStatus(http.StatusNoContent)

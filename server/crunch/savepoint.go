@@ -11,6 +11,7 @@ import (
 	"rowback/storage/catalog"
 )
 
+// savepointPath returns the path of a savepoint's resource.
 func savepointPath(p catalog.Savepoint) string {
 	return datasetPath(p.DatasetID) + "savepoints/" + p.ID + "/"
 }
@@ -26,6 +27,7 @@ type savepointBody struct {
 	UserDisplayName string `json:"user_display_name"`
 }
 
+// viewSavepoint returns a savepoint as clients see it.
 func viewSavepoint(c *fiber.Ctx, p catalog.Savepoint) savepointBody {
 	return savepointBody{
 		CreationTime: moment(p.CreatedAt), LastUpdate: moment(p.UpdatedAt), Version: storage.SavepointName(p.Number),
@@ -112,6 +114,7 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	return created(c, progressPath(a.job)+"result/")
 }
 
+// editSavepoint changes the description of a savepoint.
 func (f *Face) editSavepoint(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)

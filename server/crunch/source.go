@@ -57,6 +57,7 @@ func (s *sources) put(one source) {
 	}
 }
 
+// drop removes a source and its file. The caller holds the lock.
 func (s *sources) drop(id string) {
 	os.Remove(s.byID[id].upload.Path)
 	delete(s.byID, id)
@@ -128,6 +129,7 @@ func (f *Face) createSource(c *fiber.Ctx) error {
 	}
 }
 
+// malformed is the error for a body that is not a valid multipart form.
 func malformed(err error) error {
 	if fault.KindOf(err) != fault.Internal {
 		return err
@@ -168,11 +170,11 @@ func (f *Face) save(part io.Reader, path string) (size int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	size, err = io.Copy(out, io.LimitReader(part, f.options.MaxUpload+1))
+	size, err = io.Copy(out, io.LimitReader(part, f.host.Limits().MaxUpload+1))
 	switch {
-	case size > f.options.MaxUpload:
+	case size > f.host.Limits().MaxUpload:
 		return size, fiber.NewError(http.StatusRequestEntityTooLarge,
-			fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.options.MaxUpload))
+			fmt.Sprintf("The file is larger than %d bytes (--max-upload). Send it in parts.", f.host.Limits().MaxUpload))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return size, malformed(err)
 	}

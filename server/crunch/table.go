@@ -23,6 +23,7 @@ const maxCells = 4_000_000
 // page selects records, in key order.
 type page struct{ limit, offset int64 }
 
+// pageOf reads the page from the parameters offset and limit.
 func pageOf(c *fiber.Ctx) (p page, err error) {
 	if p.offset, err = queryInt(c, "offset", 0); err != nil {
 		return p, err

@@ -25,6 +25,7 @@ func variableID(c schema.Column) string { return fmt.Sprintf("%06d", c.ID) }
 
 func variablesPath(dataset string) string { return datasetPath(dataset) + "variables/" }
 
+// variablePath returns the path of a variable's resource.
 func variablePath(dataset string, c schema.Column) string {
 	return variablesPath(dataset) + variableID(c) + "/"
 }
@@ -43,6 +44,7 @@ type variableBody struct {
 	Categories  []schema.Category `json:"categories,omitempty"`
 }
 
+// viewVariable returns a column as a variable.
 func viewVariable(s schema.Schema, c schema.Column) variableBody {
 	v := variableBody{
 		ID: variableID(c), Alias: c.Name, Name: c.Label(), Type: wireType(c), Description: c.Description,
@@ -175,6 +177,7 @@ func (f *Face) tellVariable(dataset string, k catalog.Commit) calls.Answer {
 	return calls.Answer{Status: http.StatusCreated, Location: variablesPath(dataset) + fmt.Sprint(id) + "/"}
 }
 
+// editVariable changes a variable, as a commit.
 func (f *Face) editVariable(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
@@ -208,6 +211,7 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// deleteVariable drops a variable, as a commit.
 func (f *Face) deleteVariable(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)

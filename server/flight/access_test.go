@@ -120,16 +120,17 @@ func TestSessionOptions(t *testing.T) {
 		out.Errors["nosuch"].Value != arrowflight.SetSessionOptionsResultErrorInvalidName {
 		t.Fatal(out, trailer)
 	}
-	if out, _ := set(map[string]any{"catalog": "zwei"}); out.Errors["catalog"].Value != arrowflight.SetSessionOptionsResultErrorInvalidValue {
+	out, _ = set(map[string]any{"catalog": "zwei"})
+	if out.Errors["catalog"].Value != arrowflight.SetSessionOptionsResultErrorInvalidValue {
 		t.Error(out)
 	}
 	session := header("cookie", trailer.Get("set-cookie")[0])
 	if _, err := c.ask(session, "SELECT salary FROM salaries"); err != nil {
 		t.Error(err)
 	}
-	told, err := c.GetSessionOptions(session, &arrowflight.GetSessionOptionsRequest{})
-	if err != nil || told.SessionOptions["catalog"].GetStringValue() != "2" {
-		t.Error(told, err)
+	options, err := c.GetSessionOptions(session, &arrowflight.GetSessionOptionsRequest{})
+	if err != nil || options.SessionOptions["catalog"].GetStringValue() != "2" {
+		t.Error(options, err)
 	}
 	if _, err := c.CloseSession(session, &arrowflight.CloseSessionRequest{}); err != nil {
 		t.Error(err)

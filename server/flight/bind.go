@@ -112,7 +112,7 @@ func (b *binding) typed(batch arrow.RecordBatch) error {
 	return nil
 }
 
-var errManyBound = refuse(fault.Invalid, "too_large",
+var errManyBound = errTooLarge.Sayf(
 	"The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
 
 func badParams(format string, args ...any) error {

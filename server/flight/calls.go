@@ -147,7 +147,7 @@ func (f *Face) observeUnary(
 func (f *Face) observeStream(
 	server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
 ) error {
-	in := &patient{stream, f.options.QueryTimeout, f.options.BodyTimeout}
+	in := &patient{stream, f.options.Limits.QueryTimeout, f.options.BodyTimeout}
 	return f.observe(stream.Context(), info.FullMethod, func() error { return handler(server, in) })
 }
 

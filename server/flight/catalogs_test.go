@@ -3,6 +3,7 @@ package flight_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -38,9 +39,11 @@ func TestCatalogsAndSchemas(t *testing.T) {
 		t.Errorf("the catalogs of a project without datasets: %v, %v", got.lines, err)
 	}
 	two, like, none := "2", "row%", ""
-	same(t, "schemas", c.listed(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{Catalog: &two})), `{"catalog_name":"2","db_schema_name":"datasets"}
+	same(t, "schemas", c.listed(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{Catalog: &two})),
+		`{"catalog_name":"2","db_schema_name":"datasets"}
 {"catalog_name":"2","db_schema_name":"rowback"}`)
-	same(t, "schemas like", c.listed(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{DbSchemaFilterPattern: &like})), `{"catalog_name":"1","db_schema_name":"rowback"}
+	same(t, "schemas like", c.listed(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{DbSchemaFilterPattern: &like})),
+		`{"catalog_name":"1","db_schema_name":"rowback"}
 {"catalog_name":"2","db_schema_name":"rowback"}`)
 	same(t, "schemas without a catalog", c.listed(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{Catalog: &none})), "")
 	same(t, "types", c.listed(c.GetTableTypes(ctx)), `{"table_type":"SYSTEM TABLE"}
@@ -109,14 +112,14 @@ func TestListedTablesCanBeRead(t *testing.T) {
 			for k := range names {
 				names[k] = `"` + b.Column(k).ValueStr(i) + `"`
 			}
-			told, err := arrowflight.DeserializeSchema(b.Column(4).(*array.Binary).Value(i), c.mem)
+			listed, err := arrowflight.DeserializeSchema(b.Column(4).(*array.Binary).Value(i), c.mem)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, name := range []string{strings.Join(names, "."), strings.Join(names[1:], ".")} {
 				got, err := c.ask(ctx, "SELECT * FROM "+name)
-				if err != nil || !got.schema.Equal(told) {
-					t.Errorf("%s: listed as %s, and it is %s, %v", name, told, got.schema, err)
+				if err != nil || !got.schema.Equal(listed) {
+					t.Errorf("%s: listed as %s, and it is %s, %v", name, listed, got.schema, err)
 				}
 			}
 			read++
@@ -127,18 +130,23 @@ func TestListedTablesCanBeRead(t *testing.T) {
 	}
 }
 
+// keyRow is a row of the answer about primary keys.
+func keyRow(catalog, table, column string, sequence int) string {
+	return fmt.Sprintf(`{"catalog_name":%q,"column_name":%q,"db_schema_name":"datasets","key_name":null,`+
+		`"key_sequence":%d,"table_name":%q}`, catalog, column, sequence, table)
+}
+
 func TestPrimaryKeys(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
 	two := "2"
 	same(t, "of one column", c.listed(c.GetPrimaryKeys(ctx, flightsql.TableRef{Table: "employees@1.0.0"})),
-		`{"catalog_name":"1","column_name":"id","db_schema_name":"datasets","key_name":null,"key_sequence":1,"table_name":"employees@1.0.0"}`)
+		keyRow("1", "employees@1.0.0", "id", 1))
 	same(t, "of two columns", c.listed(c.GetPrimaryKeys(ctx, flightsql.TableRef{Table: "nothing"})),
-		`{"catalog_name":"1","column_name":"a","db_schema_name":"datasets","key_name":null,"key_sequence":1,"table_name":"nothing"}
-{"catalog_name":"1","column_name":"b","db_schema_name":"datasets","key_name":null,"key_sequence":2,"table_name":"nothing"}`)
-	same(t, "that the server gives", c.listed(c.GetPrimaryKeys(ctx, flightsql.TableRef{Table: "team members"})),
-		`{"catalog_name":"1","column_name":"_id","db_schema_name":"datasets","key_name":null,"key_sequence":1,"table_name":"team members"}`)
+		keyRow("1", "nothing", "a", 1)+"\n"+keyRow("1", "nothing", "b", 2))
+	same(t, "that the server assigns", c.listed(c.GetPrimaryKeys(ctx, flightsql.TableRef{Table: "team members"})),
+		keyRow("1", "team members", "_id", 1))
 	same(t, "of another project", c.listed(c.GetPrimaryKeys(ctx, flightsql.TableRef{Catalog: &two, Table: "salaries"})),
-		`{"catalog_name":"2","column_name":"id","db_schema_name":"datasets","key_name":null,"key_sequence":1,"table_name":"salaries"}`)
+		keyRow("2", "salaries", "id", 1))
 	info, err := c.GetPrimaryKeys(ctx, flightsql.TableRef{Table: "salaries"})
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +161,11 @@ func TestPrimaryKeys(t *testing.T) {
 
 func TestWhatTheServerIs(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
-	same(t, "name, version, read-only", c.listed(c.GetSqlInfo(ctx, []flightsql.SqlInfo{flightsql.SqlInfoFlightSqlServerName, flightsql.SqlInfoFlightSqlServerVersion, flightsql.SqlInfoFlightSqlServerReadOnly})),
+	asked := []flightsql.SqlInfo{
+		flightsql.SqlInfoFlightSqlServerName, flightsql.SqlInfoFlightSqlServerVersion,
+		flightsql.SqlInfoFlightSqlServerReadOnly,
+	}
+	same(t, "name, version, read-only", c.listed(c.GetSqlInfo(ctx, asked)),
 		`{"info_name":0,"value":[0,"Rowback"]}
 {"info_name":1,"value":[0,"1.2.3"]}
 {"info_name":3,"value":[1,true]}`)

@@ -21,19 +21,18 @@ import (
 	"google.golang.org/grpc"
 
 	"rowback/server/access"
+	"rowback/server/calls"
 	"rowback/storage"
 )
 
 // Options configure the face.
 type Options struct {
-	Version      string
-	Log          *slog.Logger
-	Gate         *access.Gate     // nil: everyone is let in
-	QueryTimeout time.Duration    // of one statement, or of one commit once its records have arrived; 0: five minutes
-	MaxUpload    int64            // bytes of one stream of records; 0: 64 GiB
-	MaxResult    int64            // bytes of one statement's result; 0: 64 GiB
-	Memory       memory.Allocator // nil: Go's
-	Now          func() time.Time // nil: time.Now
+	Version string
+	Log     *slog.Logger
+	Gate    *access.Gate     // nil: everyone is let in
+	Limits  calls.Limits     // of one statement, or of one commit once its records have arrived
+	Memory  memory.Allocator // nil: Go's
+	Now     func() time.Time // nil: time.Now
 
 	HeaderTimeout time.Duration // until a connection's handshake is complete; 0: 10 s
 	BodyTimeout   time.Duration // the longest pause in a stream of records; 0: forever
@@ -61,15 +60,7 @@ func New(store *storage.Store, o Options) (*Face, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.QueryTimeout == 0 {
-		o.QueryTimeout = 5 * time.Minute
-	}
-	if o.MaxUpload == 0 {
-		o.MaxUpload = 64 << 30
-	}
-	if o.MaxResult == 0 {
-		o.MaxResult = 64 << 30
-	}
+	o.Limits = o.Limits.Filled()
 	if o.Memory == nil {
 		o.Memory = memory.DefaultAllocator
 	}

@@ -18,7 +18,7 @@ import (
 func (f *Face) describeServer() (err error) {
 	all := maps.Clone(facts)
 	all[flightsql.SqlInfoFlightSqlServerVersion] = f.options.Version
-	all[flightsql.SqlInfoFlightSqlServerStatementTimeout] = int32(min(f.options.QueryTimeout.Milliseconds(),
+	all[flightsql.SqlInfoFlightSqlServerStatementTimeout] = int32(min(f.options.Limits.QueryTimeout.Milliseconds(),
 		math.MaxInt32))
 	for _, id := range unbounded {
 		all[id] = int64(0)

@@ -14,6 +14,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // ingestion is a request for a bulk ingest.
@@ -152,7 +153,7 @@ func (f *Face) isThere(ctx context.Context, g ingestion) error {
 	_, err := f.store.FindDataset(ctx, g.project, g.name)
 	switch {
 	case err == nil && !g.takes:
-		return refuse(fault.Exists, "name_taken",
+		return storage.ErrNameTaken.Sayf(
 			"Dataset '%s' already exists in this project. Append to it, or choose another name.", clip(g.name))
 	case fault.KindOf(err) == fault.NotFound && g.makes:
 		return nil
@@ -168,6 +169,7 @@ func (f *Face) commitOrFound(ctx context.Context, g ingestion, c storage.Change)
 		return f.store.Commit(ctx, d.ID, c)
 	}
 	if fault.KindOf(err) == fault.NotFound && g.makes {
+		c.Request = storage.For(c.Request, func(made snapshot.State) catalog.Commit { return made.Commit })
 		made, err := f.store.CreateWithRecords(ctx, storage.NewDataset{ProjectID: g.project, Name: g.name, Key: g.key}, c)
 		return made.Commit, err
 	}

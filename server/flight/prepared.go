@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -32,7 +33,7 @@ func (f *Face) CreatePreparedStatement(
 	if err != nil {
 		return out, err
 	}
-	timed, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
+	timed, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
 	shape, err := query.Check(timed, f.store, query.Statement{SQL: in.GetQuery(), Project: id})
 	if err != nil {
@@ -129,15 +130,15 @@ func (f *Face) bind(stream *putStream, in *gen.CommandPreparedStatementQuery) er
 func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
 	upload, _, err := f.stage(stream, 2*maxBoundBytes)
 	if err != nil {
-		if storage.Explain(err).Code == "too_large" {
+		if errors.Is(err, errTooLarge) {
 			err = errManyBound
 		}
 		return nil, err
 	}
 	defer os.Remove(upload.Path)
-	ctx, cancel := context.WithTimeout(stream.Context(), f.options.QueryTimeout)
+	ctx, cancel := context.WithTimeout(stream.Context(), f.options.Limits.QueryTimeout)
 	defer cancel()
-	text, err := f.store.RewriteArrow(ctx, upload, 2*maxBoundBytes)
+	text, err := f.store.Readers.RewriteArrow(ctx, upload, 2*maxBoundBytes)
 	switch {
 	case fault.KindOf(storage.Explain(err)) == fault.TooLarge:
 		return nil, errManyBound
@@ -161,7 +162,7 @@ func (f *Face) look(ctx context.Context, handle []byte) (*query.Shape, error) {
 
 // lookAt finds the statement's shape. p.mu is held.
 func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
-	ctx, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
 	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: p.sql, Project: p.project, Values: p.every})
 	if err == nil {

@@ -107,7 +107,8 @@ func quoted(s string) string { return `"` + strings.ReplaceAll(s, `\`, `\\`) + `
 
 func TestRowsOfParametersFollowEachOther(t *testing.T) {
 	c := dial(t, address)
-	got, err := c.bound("SELECT id, ? AS asked FROM employees WHERE id = ? ORDER BY id", columns(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int64),
+	got, err := c.bound("SELECT id, ? AS asked FROM employees WHERE id = ? ORDER BY id",
+		columns(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int64),
 		`[{"a":null,"b":4},{"a":"x","b":1},{"a":"y","b":2},{"a":"z","b":null}]`)
 	if err != nil {
 		t.Fatal(err)
@@ -132,8 +133,7 @@ func TestRowsOfParametersFollowEachOther(t *testing.T) {
 	if err != nil || len(got.lines) != 3 {
 		t.Error(got.lines, err)
 	}
-	many := columns(arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64,
-		arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64)
+	many := columns(slices.Repeat([]arrow.DataType{arrow.PrimitiveTypes.Int64}, 11)...)
 	got, err = c.bound("SELECT [?,?,?,?,?,?,?,?,?,?,?] AS v", many,
 		`[{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"k":11}]`)
 	if err != nil || got.lines[0] != `{"v":[1,2,3,4,5,6,7,8,9,10,11]}` {

@@ -28,12 +28,23 @@ var kinds = map[fault.Kind]codes.Code{
 	fault.Unavailable: codes.Unavailable,
 }
 
-// reasons maps the errors for which gRPC has a specific code.
-var reasons = map[string]codes.Code{
-	"timeout":         codes.DeadlineExceeded,
-	"too_large":       codes.ResourceExhausted,
-	"unauthenticated": codes.Unauthenticated,
-	"not_supported":   codes.Unimplemented,
+// The refusals of this face that others of the same kind are told apart from.
+var (
+	errTooLarge     = fault.New(fault.Invalid, "too_large")
+	errNotSupported = fault.New(fault.Invalid, "not_supported")
+)
+
+// codeOf returns the code of a refusal: its kind's, or the more specific one that gRPC has for it.
+func codeOf(e *fault.Error) codes.Code {
+	switch {
+	case errors.Is(e, storage.ErrTimeout):
+		return codes.DeadlineExceeded
+	case errors.Is(e, errTooLarge):
+		return codes.ResourceExhausted
+	case errors.Is(e, errNotSupported):
+		return codes.Unimplemented
+	}
+	return kinds[e.Kind]
 }
 
 // problem returns an error as clients see it: the sentence, and its code and facts as ErrorInfo. What a client must not
@@ -54,15 +65,11 @@ func (f *Face) problem(ctx context.Context, err error, id string) error {
 	} else if e.Cause != nil {
 		f.log.Error(e.Detail, "request_id", id, "error", e.Cause)
 	}
-	code, ok := reasons[e.Code]
-	if !ok {
-		code = kinds[e.Kind]
-	}
 	facts := map[string]string{"request_id": id}
 	for name, value := range e.Fields {
 		facts[name] = fmt.Sprint(value)
 	}
-	s := status.New(code, e.Detail)
+	s := status.New(codeOf(e), e.Detail)
 	if detailed, err := s.WithDetails(&errdetails.ErrorInfo{
 		Reason: e.Code, Domain: "rowback", Metadata: facts,
 	}); err == nil {
@@ -83,7 +90,7 @@ func malformed(format string, args ...any) error {
 
 // unsupported returns the error of something that this face does not support. format says what to use instead.
 func unsupported(format string, args ...any) error {
-	return refuse(fault.Invalid, "not_supported", format, args...)
+	return errNotSupported.Sayf(format, args...)
 }
 
 // recovered turns a panic into an error.

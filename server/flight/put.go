@@ -16,7 +16,6 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
-	"rowback/storage/snapshot"
 )
 
 // DoPut accepts records: of a bulk ingest, or of our own JSON command. The library handles the rest, without
@@ -167,10 +166,7 @@ type write struct {
 	do      func(ctx context.Context, c storage.Change) (catalog.Commit, error)
 }
 
-// told returns the answer of a commit, or of a dataset created with one, as it is stored.
-func told(result any) (json.RawMessage, error) {
-	if made, ok := result.(snapshot.State); ok {
-		result = made.Commit
-	}
-	return json.Marshal(view.Of(result.(catalog.Commit)))
+// commitAnswer returns the answer of a commit, as it is stored.
+func commitAnswer(commit catalog.Commit) (json.RawMessage, error) {
+	return json.Marshal(view.Of(commit))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"google.golang.org/grpc/codes"
 
+	"rowback/server/calls"
 	"rowback/server/flight"
 	"rowback/server/view"
 )
@@ -120,7 +121,8 @@ func TestTypesGoInAndComeBack(t *testing.T) {
 		{Name: "never", Type: arrow.Null, Nullable: true},
 	}, nil)
 	b := c.batch(s,
-		`[{"word":"yes","price":"1.50","seen":"2026-01-02T03:04:05Z","tags":["a",null],"home":{"city":"Oslo"}},{"word":null,"price":null,"seen":null,"tags":null,"home":null},{"word":"yes"}]`)
+		`[{"word":"yes","price":"1.50","seen":"2026-01-02T03:04:05Z","tags":["a",null],"home":{"city":"Oslo"}},`+
+			`{"word":null,"price":null,"seen":null,"tags":null,"home":null},{"word":"yes"}]`)
 	defer b.Release()
 	if _, err := c.tryPut(context.Background(), `{"dataset":"typed","mode":"append"}`, b); err != nil {
 		t.Fatal(err)
@@ -129,7 +131,8 @@ func TestTypesGoInAndComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"home":{"city":"Oslo"},"never":null,"price":"1.5","seen":"2026-01-02T03:04:05Z","tags":["a",null],"word":"yes"}
+	want := `{"home":{"city":"Oslo"},"never":null,"price":"1.5",` +
+		`"seen":"2026-01-02T03:04:05Z","tags":["a",null],"word":"yes"}
 {"home":null,"never":null,"price":null,"seen":null,"tags":null,"word":null}
 {"home":null,"never":null,"price":null,"seen":null,"tags":null,"word":"yes"}`
 	same(t, "what came back", strings.Join(got.lines, "\n"), want)
@@ -190,7 +193,7 @@ func TestAPutThatIsCutCommitsNothing(t *testing.T) {
 }
 
 func TestAPutThatIsTooLarge(t *testing.T) {
-	c := dial(t, other(t, flight.Options{MaxUpload: 10_000}))
+	c := dial(t, other(t, flight.Options{Limits: calls.Limits{MaxUpload: 10_000}}))
 	id := newDataset(1, "bounded")
 	t.Cleanup(func() { drop(t, id) })
 	b := c.batch(people, `[{"id":1,"name":"`+strings.Repeat("x", 20_000)+`"}]`)

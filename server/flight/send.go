@@ -31,8 +31,8 @@ type sender struct {
 // send runs statements whose results have the same schema, and returns the schema and the stream. Nothing is read ahead
 // of the client; when it disconnects, the statement ends.
 func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema, <-chan flight.StreamChunk, error) {
-	ctx, cancel := context.WithTimeout(call, f.options.QueryTimeout)
-	s := &sender{face: f, call: call, ctx: ctx, left: f.options.MaxResult, out: make(chan flight.StreamChunk)}
+	ctx, cancel := context.WithTimeout(call, f.options.Limits.QueryTimeout)
+	s := &sender{face: f, call: call, ctx: ctx, left: f.options.Limits.MaxResult, out: make(chan flight.StreamChunk)}
 	result, err := s.open(list[0])
 	if err != nil {
 		cancel()

@@ -15,24 +15,24 @@ import (
 	"rowback/server/calls"
 	"rowback/server/view"
 	"rowback/storage"
-	"rowback/storage/fault"
+	"rowback/storage/catalog"
 	"rowback/storage/intake"
 )
 
 // run stages the records of a stream and makes the change with them: exactly once, if the call has an idempotency-key.
 // It happens completely or not at all, whether the client waits for the answer or not.
 func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
-	upload, sum, err := f.stage(stream, f.options.MaxUpload)
+	upload, sum, err := f.stage(stream, f.options.Limits.MaxUpload)
 	if err != nil {
 		return v, err
 	}
 	defer os.Remove(upload.Path)
-	ctx, cancel := context.WithTimeout(f.base, f.options.QueryTimeout)
+	ctx, cancel := context.WithTimeout(f.base, f.options.Limits.QueryTimeout)
 	defer cancel()
-	call := calls.Call[any]{
-		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: told,
+	call := calls.Call[catalog.Commit]{
+		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: commitAnswer,
 		Fingerprint: calls.Fingerprint("DoPut %d\n%s\n%s", w.project, sum, w.command),
-		Do: func(ctx context.Context, r storage.Request) (any, error) {
+		Do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return w.do(ctx, storage.Change{Request: r, Upload: upload})
 		},
 	}
@@ -90,8 +90,7 @@ func (w *ipcFile) take(stream *putStream) error {
 			return err
 		}
 		if w.size > w.most {
-			return refuse(fault.Invalid, "too_large", "The records are larger than %d bytes (--max-upload). Send them in parts.",
-				w.most)
+			return errTooLarge.Sayf("The records are larger than %d bytes (--max-upload). Send them in parts.", w.most)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (f *Face) describe(ctx context.Context, q flightsql.StatementQuery) (query.
 	if err != nil {
 		return query.Shape{}, 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.options.QueryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
 	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: q.GetQuery(), Project: id})
 	return shape, id, err

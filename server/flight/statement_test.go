@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"rowback/server/calls"
 	"rowback/server/flight"
 	"rowback/storage/catalog"
 )
@@ -22,7 +23,8 @@ func TestStatements(t *testing.T) {
 		`{"_change":"added","id":4}`)
 	c.expect(`SELECT city FROM "1".datasets."employees@1.0.0" WHERE id = 2`, `{"city":"Turin"}`)
 	c.expect("SELECT name, records_total FROM rowback.datasets ORDER BY name",
-		`{"name":"employees","records_total":3}`, `{"name":"nothing","records_total":0}`, `{"name":"team members","records_total":2}`)
+		`{"name":"employees","records_total":3}`, `{"name":"nothing","records_total":0}`,
+		`{"name":"team members","records_total":2}`)
 	c.expect("SELECT * FROM employees WHERE id < 0")
 	c.expect("SELECT * FROM nothing")
 	c.expect(`SELECT tags, home, pay FROM "team members" ORDER BY pay`,
@@ -31,8 +33,9 @@ func TestStatements(t *testing.T) {
 
 func TestTypesArriveAsTheyAre(t *testing.T) {
 	c := dial(t, address)
-	got, err := c.ask(context.Background(), `SELECT 1::TINYINT a, 2::UBIGINT b, 1.50::DECIMAL(10,2) c, DATE '2026-01-02' d, TIMESTAMP '2026-01-02 03:04:05' e,
-		TIMESTAMPTZ '2026-01-02 03:04:05Z' f, 'x'::BLOB g, [1, NULL] h, {'i': 'j'} i, MAP {'k': 1} j, NULL::VARCHAR k, 'x'::ENUM('x', 'y') l, TIME '01:02:03' m`)
+	got, err := c.ask(context.Background(), `SELECT 1::TINYINT a, 2::UBIGINT b, 1.50::DECIMAL(10,2) c,
+		DATE '2026-01-02' d, TIMESTAMP '2026-01-02 03:04:05' e, TIMESTAMPTZ '2026-01-02 03:04:05Z' f, 'x'::BLOB g,
+		[1, NULL] h, {'i': 'j'} i, MAP {'k': 1} j, NULL::VARCHAR k, 'x'::ENUM('x', 'y') l, TIME '01:02:03' m`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,13 +166,13 @@ func TestADeadlineEndsAStatement(t *testing.T) {
 	defer cancel()
 	_, err := c.ask(ctx, "SELECT count(*) AS n FROM ("+endless+") WHERE other % 7 = 3")
 	refused(t, "the client's deadline", err, codes.DeadlineExceeded, "")
-	hasty := dial(t, other(t, flight.Options{QueryTimeout: 300 * time.Millisecond}))
+	hasty := dial(t, other(t, flight.Options{Limits: calls.Limits{QueryTimeout: 300 * time.Millisecond}}))
 	_, err = hasty.ask(context.Background(), "SELECT count(*) AS n FROM ("+endless+") WHERE other % 7 = 3")
 	refused(t, "the server's limit", err, codes.DeadlineExceeded, "longer than the time limit")
 }
 
 func TestAResultThatIsTooLargeIsCutAndSaysSo(t *testing.T) {
-	c := dial(t, other(t, flight.Options{MaxResult: 1 << 20}))
+	c := dial(t, other(t, flight.Options{Limits: calls.Limits{MaxResult: 1 << 20}}))
 	got, err := c.ask(context.Background(), endless)
 	if err != nil {
 		t.Fatal(err)

@@ -194,7 +194,7 @@ func (c *client) ask(ctx context.Context, sql string) (answer, error) {
 // fetch reads the result of a FlightInfo.
 func (c *client) fetch(ctx context.Context, info *arrowflight.FlightInfo) (out answer, err error) {
 	c.Helper()
-	told, err := arrowflight.DeserializeSchema(info.Schema, c.mem)
+	announced, err := arrowflight.DeserializeSchema(info.Schema, c.mem)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -206,8 +206,8 @@ func (c *client) fetch(ctx context.Context, info *arrowflight.FlightInfo) (out a
 		return out, err
 	}
 	defer r.Release()
-	if !r.Schema().Equal(told) {
-		c.Errorf("told %s, and it is %s", told, r.Schema())
+	if !r.Schema().Equal(announced) {
+		c.Errorf("announced %s, and it is %s", announced, r.Schema())
 	}
 	out.schema = r.Schema()
 	for r.Next() {

@@ -117,7 +117,7 @@ func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
 }
 
 // CopyBody writes a request's body, decompressed, and returns its size and the SHA-256 of the body as sent. A body that
-// is larger than Options.MaxUpload is refused.
+// is larger than Limits.MaxUpload is refused.
 func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint string, err error) {
 	in, sum := bodyOf(c), sha256.New()
 	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
@@ -125,13 +125,13 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 	if err != nil {
 		return 0, "", err
 	}
-	size, err = io.Copy(out, io.LimitReader(plain, h.options.MaxUpload+1))
+	size, err = io.Copy(out, io.LimitReader(plain, h.options.Limits.MaxUpload+1))
 	switch {
 	case in.failed != nil:
 		return size, "", in.failed
-	case size > h.options.MaxUpload:
+	case size > h.options.Limits.MaxUpload:
 		return size, "", fiber.NewError(fiber.StatusRequestEntityTooLarge,
-			fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", h.options.MaxUpload))
+			fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", h.options.Limits.MaxUpload))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return size, "", fault.Errorf(fault.Invalid, "zstd_window",
 			"The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)

@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/klauspost/compress/zstd"
 
+	"rowback/server/calls"
 	"rowback/storage/fault"
 )
 
@@ -124,7 +125,7 @@ func TestABodyThatIsNotWhatItsEncodingSaysIsRefused(t *testing.T) {
 
 // The limit counts what a body comes to: a small one may be large once it is decompressed.
 func TestABodyLargerThanTheLimitIsRefusedHoweverItIsSent(t *testing.T) {
-	h := New(Options{MaxUpload: 1000})
+	h := New(Options{Limits: calls.Limits{MaxUpload: 1000}})
 	for _, c := range []struct {
 		size     int
 		encoding string
@@ -169,7 +170,7 @@ func TestAWholeBodyIsReadUpToItsLimitAndOnce(t *testing.T) {
 	}
 }
 
-// fasthttp ends a body of a told length as if it were complete, however much of it came.
+// fasthttp ends a body with a Content-Length as if it were complete, however much of it arrived.
 func TestABodyThatEndsBeforeItsLengthIsCut(t *testing.T) {
 	whole := &bodyStream{from: strings.NewReader("12345"), left: 5}
 	if text, err := io.ReadAll(whole); string(text) != "12345" || err != nil {

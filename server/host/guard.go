@@ -107,8 +107,8 @@ func (h *Host) admitPage(c *fiber.Ctx) error {
 			return &Refusal{
 				http.StatusForbidden, "host_not_allowed",
 				fmt.Sprintf(
-					"%.80q is not a name of this server. Ask for it by its address or as localhost, or start it with --host and "+
-						"the name.",
+					"%.80q is not a name of this server. Use its address or localhost, "+
+						"or start it with --host and the name.",
 					host),
 				0,
 			}
@@ -147,8 +147,8 @@ func joined(h *fasthttp.RequestHeader, name string) string {
 	return all
 }
 
-// tell sends an error in the format of the face that owns the path.
-func (h *Host) tell(c *fiber.Ctx, err error) error {
+// sendError sends an error in the format of the face that owns the path.
+func (h *Host) sendError(c *fiber.Ctx, err error) error {
 	var refused *Refusal
 	if errors.As(err, &refused) && refused.After > 0 {
 		c.Set("Retry-After", strconv.Itoa(int((refused.After+time.Second-1)/time.Second)))

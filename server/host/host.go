@@ -21,18 +21,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rowback/server/access"
+	"rowback/server/calls"
 )
 
 // Options configure a host.
 type Options struct {
-	Log          *slog.Logger
-	Gate         *access.Gate // nil: everyone is let in
-	Web          *access.Web  // which web pages are let in; nil: all
-	Timeouts     Timeouts
-	QueryTimeout time.Duration          // of one request's work; 0: five minutes
-	MaxUpload    int64                  // bytes of one body of records, uncompressed; 0: 64 GiB
-	Collectors   []prometheus.Collector // further metrics for /metrics
-	Fact         func(any) any          // a field of an error as clients see it; nil: as it is
+	Log        *slog.Logger
+	Gate       *access.Gate // nil: everyone is let in
+	Web        *access.Web  // which web pages are let in; nil: all
+	Timeouts   Timeouts
+	Limits     calls.Limits
+	Collectors []prometheus.Collector // further metrics for /metrics
+	Fact       func(any) any          // a field of an error as clients see it; nil: as it is
 }
 
 // Timeouts are how long a connection may be silent; 0: forever.
@@ -70,12 +70,7 @@ func New(o Options) *Host {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.QueryTimeout == 0 {
-		o.QueryTimeout = 5 * time.Minute
-	}
-	if o.MaxUpload == 0 {
-		o.MaxUpload = 64 << 30
-	}
+	o.Limits = o.Limits.Filled()
 	if o.Gate == nil {
 		o.Gate = access.NewGate(nil, nil)
 	}
@@ -107,8 +102,8 @@ func (h *Host) App(faces ...Face) *fiber.App {
 	return app
 }
 
-// QueryTimeout is how long the work of one request may take.
-func (h *Host) QueryTimeout() time.Duration { return h.options.QueryTimeout }
+// Limits are what one request may take.
+func (h *Host) Limits() calls.Limits { return h.options.Limits }
 
 // Wait waits until every request is answered and all background work is done. When ctx ends, it stops that work and
 // allows it a moment more: done is false if even that was not enough.

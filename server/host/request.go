@@ -37,7 +37,7 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	defer h.endDeadline(c)
 	err := recovered(func() error { return h.admitPage(c) })
 	if err != nil {
-		err = h.tell(c, err)
+		err = h.sendError(c, err)
 	}
 	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
 		if !bodyOf(c).drain(h.patience(c)) {
@@ -54,7 +54,7 @@ func (h *Host) observe(c *fiber.Ctx) error {
 
 // renewDeadline restarts a request's deadline. Work that has already begun keeps the deadline that it started with.
 func (h *Host) renewDeadline(c *fiber.Ctx) {
-	ctx, cancel := context.WithTimeout(h.base, h.options.QueryTimeout)
+	ctx, cancel := context.WithTimeout(h.base, h.options.Limits.QueryTimeout)
 	c.SetUserContext(ctx)
 	before, ok := c.Locals(deadlineKey).(context.CancelFunc)
 	if !ok {
@@ -76,7 +76,7 @@ func (h *Host) patience(c *fiber.Ctx) int64 {
 	if User(c) == "" {
 		return 1 << 20
 	}
-	return h.options.MaxUpload
+	return h.options.Limits.MaxUpload
 }
 
 // User returns the user that Identify found; empty: unknown.

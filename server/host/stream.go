@@ -76,7 +76,7 @@ func (s *resultStream) send(c *fiber.Ctx, whole bool) error {
 		return s.Close()
 	}
 	if whole {
-		c.Set(truncated, s.told())
+		c.Set(truncated, s.truncation())
 		return sendWhole(c, s)
 	}
 	if !c.Request().Header.IsHTTP11() {
@@ -153,14 +153,14 @@ func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
 func (s *resultStream) note(err error) {
 	switch {
 	case err == io.EOF:
-		s.response.Header.Set(truncated, s.told())
+		s.response.Header.Set(truncated, s.truncation())
 	case err != nil:
 		s.host.log.Error("an answer was cut", "request_id", s.id, "error", err)
 	}
 }
 
-// told returns the value of the header.
-func (s *resultStream) told() string { return cmp.Or(s.cut, "no") }
+// truncation returns the value of the header.
+func (s *resultStream) truncation() string { return cmp.Or(s.cut, "no") }
 
 func (s *resultStream) Close() error { return s.pipe.Close() }
 

@@ -1,9 +1,9 @@
-// Package blob keeps immutable objects under keys such as objects/<dataset>/<commit>/data-0000.parquet.
-//
-// Objects become visible in batches: the files of a batch are written in a folder of their own under staging, which Open
-// empties, moved to their place in one rename, and synced. What was not published to the end is for its owner to set
-// aside: what is removed or withdrawn leaves its place in one rename as well, so that it is never there in part.
-// Conformance holds what any store must do; a directory is the only one so far.
+// Package blob keeps immutable objects under keys such as objects/<dataset>/<commit>/data-0000.parquet. Objects become
+// visible in batches: the files of a batch are written to a folder of their own under staging, which Open empties,
+// moved to their place in one rename, and synced. Removing or withdrawing objects is one rename too, so that a folder
+// is never there in part. After a crash between the rename and the syncs, the owner of the objects must verify them and
+// set aside what is incomplete. Conformance, in the tests, is what every store must do; a directory is the only one so
+// far.
 package blob
 
 import (
@@ -32,22 +32,22 @@ type Object struct {
 	Size int64  // bytes
 }
 
-// Hook is called before each durable step with what is about to be done (create, write, sync, rename, remove) and the
-// path relative to the store. An error ends the step there: tests crash the store at every one of them.
+// Hook is called before each durable step with its kind (create, write, sync, rename or remove) and the path relative
+// to the store. If it returns an error, the step fails with it: tests crash the store at every one of them.
 type Hook func(op, path string) error
 
 // Dir is a store in a directory. Its methods may be called from many goroutines.
 type Dir struct {
 	root    string
-	scratch string // absolute: where what is unfinished lies
+	scratch string // absolute path of the staging area
 	hook    Hook
 	room    func() error
 	next    atomic.Int64
 
-	batches sync.Map // of keys: where a batch lies that is not published
+	batches sync.Map // from the keys of unpublished batches to their folders
 }
 
-// Open opens the store in the directory root, makes it where there is none, and empties its staging area.
+// Open opens the store in the directory root, creates it if it is missing, and empties its staging area.
 func Open(root string, hook Hook) (*Dir, error) {
 	if hook == nil {
 		hook = func(string, string) error { return nil }
@@ -71,10 +71,10 @@ func Open(root string, hook Hook) (*Dir, error) {
 	return d, d.sync(".")
 }
 
-// KeepFree has room asked before anything is written. Its error refuses that.
+// KeepFree registers room to be called before anything is written. If it returns an error, nothing is.
 func (d *Dir) KeepFree(room func() error) { d.room = room }
 
-// Writable reports why nothing can be stored; nil where that can be done.
+// Writable returns why nothing can be stored, or nil if objects can be.
 func (d *Dir) Writable() error {
 	for _, dir := range []string{".", objectsDir, stagingDir} {
 		if err := Writable(filepath.Join(d.root, dir)); err != nil {
@@ -84,7 +84,7 @@ func (d *Dir) Writable() error {
 	return nil
 }
 
-// IsEmpty reports whether no object is stored. It looks at one entry, however many there are.
+// IsEmpty reports whether no object is stored. It reads only one entry of the directory.
 func (d *Dir) IsEmpty() (bool, error) {
 	dir, err := os.Open(filepath.Join(d.root, objectsDir))
 	if err != nil {
@@ -98,13 +98,13 @@ func (d *Dir) IsEmpty() (bool, error) {
 	return len(names) == 0, err
 }
 
-// ReadOnly is a store that is looked at: whatever would change it is an error.
+// ReadOnly is a store opened for reading only: every change of it is an error.
 type ReadOnly struct{ *Dir }
 
 var errReadOnly = errors.New("the store is open for reading only")
 
-// OpenReadOnly opens the store in the directory root to look at it. What is temporary goes to a directory elsewhere, which
-// Close removes.
+// OpenReadOnly opens the store in the directory root without changing it. Scratch files go to a temporary directory
+// elsewhere, which Close removes.
 func OpenReadOnly(root string) (ReadOnly, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -115,10 +115,10 @@ func OpenReadOnly(root string) (ReadOnly, error) {
 	return ReadOnly{&Dir{root: root, scratch: scratch, hook: refuse, room: func() error { return errReadOnly }}}, err
 }
 
-// Close removes what is temporary.
+// Close removes the scratch files.
 func (d ReadOnly) Close() error { return os.RemoveAll(d.scratch) }
 
-// Path returns where an object's bytes can be read: in its batch, as long as that is not published.
+// Path returns the path of an object's file, which is in the staging area until its batch is published.
 func (d *Dir) Path(key string) string {
 	if staged, ok := d.batches.Load(path.Dir(key)); ok {
 		return filepath.Join(d.root, staged.(string), path.Base(key))
@@ -126,24 +126,24 @@ func (d *Dir) Path(key string) string {
 	return d.place(key)
 }
 
-// Key returns the key of the object that lies at a path: the opposite of Path, once its batch is published.
+// Key returns the key of the object at a path: the inverse of Path for published objects.
 func (d *Dir) Key(path string) (key string, ok bool) {
 	rel, ok := strings.CutPrefix(path, filepath.Join(d.root, objectsDir)+string(filepath.Separator))
 	return filepath.ToSlash(rel), ok
 }
 
-// Has reports whether there is an object under a key, or a folder.
+// Has reports whether there is an object or a folder under a key.
 func (d *Dir) Has(key string) bool {
 	_, err := os.Lstat(d.place(key))
 	return err == nil
 }
 
-// place is where an object lies, or will lie.
+// place returns the path of an object once it is published.
 func (d *Dir) place(key string) string {
 	return filepath.Join(d.root, objectsDir, filepath.FromSlash(key))
 }
 
-// Open reads an object, at any place of it. Where there is none, the error is fs.ErrNotExist.
+// Open opens an object for reading, with random access. If there is none, the error is fs.ErrNotExist.
 func (d *Dir) Open(key string) (io.ReadSeekCloser, error) {
 	if err := isFile(d.place(key)); err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (d *Dir) Open(key string) (io.ReadSeekCloser, error) {
 	return os.Open(d.place(key))
 }
 
-// isFile is an error unless there is a file at a path: to open a pipe would wait for ever.
+// isFile returns an error unless there is a regular file at a path. Opening a pipe would block for ever.
 func isFile(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
@@ -160,9 +160,9 @@ func isFile(path string) error {
 	return err
 }
 
-var errNotFile = errors.New("it is not a file")
+var errNotFile = errors.New("it is not a regular file")
 
-// List yields the objects whose keys start with the folder prefix, in no order. An empty prefix yields all.
+// List yields the objects below the folder prefix, in no particular order. An empty prefix yields all objects.
 func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		base := filepath.Join(d.root, objectsDir)
@@ -189,8 +189,8 @@ func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 	}
 }
 
-// Folders returns the names of the folders right below prefix. A symbolic link counts as one: what it leads to may be on a
-// disk that is away, and is not to be taken for never having been there.
+// Folders returns the names of the folders directly below prefix. A symbolic link counts as a folder, since its target
+// may be on a disk that is not mounted, and must not seem never to have existed.
 func (d *Dir) Folders(prefix string) ([]string, error) {
 	entries, err := os.ReadDir(d.place(prefix))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -205,8 +205,8 @@ func (d *Dir) Folders(prefix string) ([]string, error) {
 	return names, err
 }
 
-// Remove removes the objects below the folder prefix, or the object of that key: all of it leaves its place at once.
-// Nothing there to remove is not an error.
+// Remove removes the objects below the folder prefix, or the object with that key, all at once. It is not an error if
+// there is none.
 func (d *Dir) Remove(prefix string) error {
 	place := filepath.Join(objectsDir, filepath.FromSlash(prefix))
 	if err := d.hook("remove", place); err != nil {
@@ -223,8 +223,8 @@ func (d *Dir) Remove(prefix string) error {
 	return errors.Join(d.sync(filepath.Dir(place)), os.RemoveAll(gone))
 }
 
-// Put stores one object under a key, durably, in place of any that was there. Undo puts that one back, as long as Keep
-// was not called. Both are needed where Put returns an error, too.
+// Put stores one object under a key, durably, in place of any previous one. Until Keep is called, Undo restores the
+// previous one. The caller must call one of the two even if Put returns an error.
 func (d *Dir) Put(key string, data []byte) (Placed, error) {
 	p := Placed{dir: d, place: filepath.Join(objectsDir, filepath.FromSlash(key)), former: d.Scratch("former")}
 	if err := d.room(); err != nil {
@@ -253,23 +253,23 @@ func (d *Dir) Put(key string, data []byte) (Placed, error) {
 	return p, d.sync(filepath.Dir(p.place))
 }
 
-// Placed is an object that was put.
+// Placed is an object stored by Put, which can still be undone.
 type Placed struct {
 	dir      *Dir
 	place    string
-	former   string // a link to what was there before
+	former   string // a hard link to the previous object
 	replaces bool
 	placed   bool
 }
 
-// Undo puts back what was there before, durably. It needs no room on the disk.
+// Undo restores the previous object, or its absence, durably. It needs no disk space.
 func (p Placed) Undo() error {
 	if !p.placed {
 		return p.Keep()
 	}
 	from, to := p.dir.relative(p.former), p.place
 	if !p.replaces {
-		from, to = to, from // there was nothing: what was put goes
+		from, to = to, from // there was none: move the new one away
 	}
 	if err := p.dir.rename(from, to); err != nil {
 		return err
@@ -277,10 +277,10 @@ func (p Placed) Undo() error {
 	return errors.Join(p.dir.sync(filepath.Dir(p.place)), p.Keep())
 }
 
-// Keep forgets what was there before.
+// Keep makes Put final: the previous object is released.
 func (p Placed) Keep() error {
 	if _, err := os.Lstat(p.former); errors.Is(err, fs.ErrNotExist) {
-		return nil // a disk that has turned read-only would refuse to remove even that
+		return nil // on a disk that has turned read-only, even removing a missing file fails
 	}
 	return os.Remove(p.former)
 }
@@ -306,7 +306,7 @@ func (d *Dir) Batch(key string) (*Batch, error) {
 	return b, os.Mkdir(filepath.Join(d.root, b.staged), dirMode)
 }
 
-// Path returns where the object of that name is to be written before Publish.
+// Path returns the path at which the caller writes the object of that name before Publish.
 func (b *Batch) Path(name string) string {
 	b.names = append(b.names, name)
 	return filepath.Join(b.dir.root, b.staged, name)
@@ -324,18 +324,18 @@ func (b *Batch) Write(name string, data []byte) error {
 	return os.WriteFile(path, data, fileMode)
 }
 
-// Adopt makes a file that lies at a path of Scratch's the object of that name.
+// Adopt moves a scratch file into the batch, as the object of that name.
 func (b *Batch) Adopt(name, path string) error {
 	b.names = append(b.names, name)
 	return b.dir.rename(b.dir.relative(path), filepath.Join(b.staged, name))
 }
 
-// Publish moves the batch to its place and makes it durable: its files, its folder and the folder above are synced side
-// by side, so that the disk writes its journal once. Until all of it is done, no one may rely on the batch.
+// Publish moves the batch to its place and makes it durable: its files, its folder and the folder above are synced
+// concurrently, so that the disk writes its journal once. The batch is not durable until Publish returns.
 func (b *Batch) Publish() error {
 	place := filepath.Join(objectsDir, filepath.FromSlash(b.key))
 	above := filepath.Dir(place)
-	for _, name := range b.names { // others may have written them
+	for _, name := range b.names { // DuckDB may have written them, with other permissions
 		if err := os.Chmod(filepath.Join(b.dir.root, b.staged, name), fileMode); err != nil {
 			return err
 		}
@@ -354,7 +354,7 @@ func (b *Batch) Publish() error {
 	return b.dir.syncAll(paths)
 }
 
-// Discard removes what was written, before Publish.
+// Discard removes an unpublished batch.
 func (b *Batch) Discard() error {
 	b.dir.batches.Delete(b.key)
 	return os.RemoveAll(filepath.Join(b.dir.root, b.staged))
@@ -368,8 +368,9 @@ func (d *Dir) relative(path string) string {
 	return rel
 }
 
-// makeDir makes a folder and what is missing above it, durably. Folders that are there cost one stat. The folder of all
-// objects is made by Open alone: where it is missing later, its disk is away, and would hide what was written meanwhile.
+// makeDir creates a folder and its missing parents, durably. An existing folder costs one stat. Only Open creates the
+// folder of all objects: if that is missing later, its disk is not mounted, and mounting it would hide whatever was
+// written in the meantime.
 func (d *Dir) makeDir(rel string) error {
 	_, err := os.Stat(filepath.Join(d.root, rel))
 	if !errors.Is(err, fs.ErrNotExist) || rel == objectsDir {
@@ -395,7 +396,7 @@ func (d *Dir) rename(from, to string) error {
 	return os.Rename(filepath.Join(d.root, from), filepath.Join(d.root, to))
 }
 
-// syncAll syncs files and folders side by side.
+// syncAll syncs files and folders concurrently.
 func (d *Dir) syncAll(paths []string) error {
 	errs := make([]error, len(paths))
 	var wg sync.WaitGroup
@@ -406,7 +407,7 @@ func (d *Dir) syncAll(paths []string) error {
 	return errors.Join(errs...)
 }
 
-// sync sends a file or a folder to the disk.
+// sync flushes a file or a folder to the disk.
 func (d *Dir) sync(rel string) (err error) {
 	if err := d.hook("sync", rel); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"rowback/storage/blob"
 )
 
-// store is what any store of objects does; Conformance holds it to that.
+// store is what every store of objects does, as Conformance requires.
 type store interface {
 	Batch(key string) (*blob.Batch, error)
 	Put(key string, data []byte) (blob.Placed, error)
@@ -49,7 +49,7 @@ func TestDirConforms(t *testing.T) {
 
 // Conformance is the suite that every store passes.
 func Conformance(t *testing.T, open func(t *testing.T) store) {
-	t.Run("what is put is there, and again", func(t *testing.T) {
+	t.Run("Put stores an object and replaces it", func(t *testing.T) {
 		s := open(t)
 		for _, text := range []string{"one", "two", ""} {
 			if _, err := s.Put("d/labels/x.json", []byte(text)); err != nil {
@@ -60,7 +60,7 @@ func Conformance(t *testing.T, open func(t *testing.T) store) {
 			}
 		}
 	})
-	t.Run("what is undone is as it was before", func(t *testing.T) {
+	t.Run("Undo restores the previous object, or its absence", func(t *testing.T) {
 		s := open(t)
 		first, err := s.Put("d/x", []byte("one"))
 		if err := errors.Join(err, first.Keep()); err != nil {
@@ -81,7 +81,7 @@ func Conformance(t *testing.T, open func(t *testing.T) store) {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("a batch is there when it is published and not before", func(t *testing.T) {
+	t.Run("a batch is visible once it is published and not before", func(t *testing.T) {
 		s := open(t)
 		b, err := s.Batch("d/1")
 		if err != nil {
@@ -103,7 +103,7 @@ func Conformance(t *testing.T, open func(t *testing.T) store) {
 			t.Errorf("after: %q", got)
 		}
 	})
-	t.Run("a batch that is discarded was never there", func(t *testing.T) {
+	t.Run("a discarded batch is never visible", func(t *testing.T) {
 		s := open(t)
 		b, err := s.Batch("d/1")
 		if err != nil {
@@ -116,7 +116,7 @@ func Conformance(t *testing.T, open func(t *testing.T) store) {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("removing takes all below, and nothing twice", func(t *testing.T) {
+	t.Run("Remove removes everything below, and may be repeated", func(t *testing.T) {
 		s := open(t)
 		for _, key := range []string{"d/1/a", "d/1/b", "d/10/a"} {
 			if _, err := s.Put(key, []byte(key)); err != nil {
@@ -133,7 +133,7 @@ func Conformance(t *testing.T, open func(t *testing.T) store) {
 			t.Errorf("its neighbour has %q", got)
 		}
 	})
-	t.Run("batches side by side", func(t *testing.T) {
+	t.Run("concurrent batches", func(t *testing.T) {
 		s := open(t)
 		var wg sync.WaitGroup
 		for i := range 20 {
@@ -191,7 +191,8 @@ func TestOpenEmptiesStagingAndKeepsObjects(t *testing.T) {
 	}
 	b, err := d.Batch("d/1")
 	_, err2 := d.Put("d/0/x", []byte("whole"))
-	if err := errors.Join(err, b.Write("x", []byte("half")), err2, os.WriteFile(d.Scratch("upload"), []byte("half"), 0o644)); err != nil {
+	err3 := os.WriteFile(d.Scratch("upload"), []byte("half"), 0o644)
+	if err := errors.Join(err, b.Write("x", []byte("half")), err2, err3); err != nil {
 		t.Fatal(err)
 	}
 	again, err := blob.Open(root, nil)
@@ -207,7 +208,8 @@ func TestOpenEmptiesStagingAndKeepsObjects(t *testing.T) {
 	}
 }
 
-// The steps of a batch, in order: a step that is forgotten shows as a difference. Syncs run side by side and are sorted.
+// The steps of a batch, in order, so that a forgotten step shows as a difference. Syncs are concurrent, so they are
+// sorted.
 func TestPublishTrace(t *testing.T) {
 	var mu sync.Mutex
 	var steps []string

@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 )
 
-// What is stored is for its owner alone.
+// Permissions of all that is stored: only its owner has access.
 const (
 	dirMode  = 0o700
 	fileMode = 0o600
 )
 
-// tighten takes the rights of others away from a store that an earlier version made: the root's last, which shows that
-// it is done. Folders of another owner stay as they are.
+// tighten removes the permissions of others from a store created by an earlier version. The root comes last, as the
+// mark that all is done. Folders of another owner are left alone.
 func tighten(root string) error {
 	info, err := os.Stat(root)
 	if err != nil || info.Mode().Perm()&^dirMode == 0 {

@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 )
 
-// Quarantine takes the objects below the folder key, or the object of that key, out of the store, in one rename: they
-// keep their bytes, under that name. It returns the name that they have, which differs where the name is taken.
+// Quarantine moves the objects below the folder key, or the object with that key, into quarantine under the given name,
+// in one rename. It returns the name used, which has a number appended if the given one is taken.
 func (d *Dir) Quarantine(key, name string) (string, error) {
 	return d.setAside(filepath.Join(objectsDir, filepath.FromSlash(key)), name)
 }
 
-// QuarantineFile does so with a file that lies beside the objects. Where there is none, it does nothing.
+// QuarantineFile is Quarantine for a file beside the objects, such as the catalog. If there is none, it does nothing.
 func (d *Dir) QuarantineFile(path, name string) (string, error) {
 	if _, err := os.Lstat(filepath.Join(d.root, path)); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -59,7 +59,7 @@ func (d *Dir) ReadQuarantined(name string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// Strip removes the files of a folder in quarantine, but the one that is named.
+// Strip removes the files of a folder in quarantine except one.
 func (d *Dir) Strip(folder, keep string) error {
 	dir := filepath.Join(d.root, quarantineDir, folder)
 	entries, err := os.ReadDir(dir)
@@ -71,10 +71,10 @@ func (d *Dir) Strip(folder, keep string) error {
 	return err
 }
 
-// Unfinished ends the name of a file that WriteFile has not finished.
+// Unfinished is appended to the name of a file until WriteFile has finished it.
 const Unfinished = ".new"
 
-// WriteFile writes a file beside the objects, durably: it is there in full or not at all.
+// WriteFile writes a file beside the objects, durably and atomically.
 func WriteFile(root, name string, data []byte, hook Hook) error {
 	d := unopened(root, hook)
 	if err := d.hook("write", name+Unfinished); err != nil {

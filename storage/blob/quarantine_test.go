@@ -11,7 +11,7 @@ import (
 	"rowback/storage/blob"
 )
 
-// What moves to quarantine leaves its place, keeps its bytes, and never takes the place of what is there.
+// Objects moved to quarantine leave their place, keep their bytes, and never replace what is there.
 func TestQuarantine(t *testing.T) {
 	d, err := blob.Open(t.TempDir(), nil)
 	if err != nil {
@@ -39,7 +39,7 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
-// A store that is open for reading only is left as it is.
+// A store opened for reading only is not changed.
 func TestReadOnly(t *testing.T) {
 	root := t.TempDir()
 	d, err := blob.Open(root, nil)

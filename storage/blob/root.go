@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// MakeRoot makes the directory of a store, and what is missing above it, durably.
+// MakeRoot creates the directory of a store and its missing parents, durably.
 func MakeRoot(root string, hook Hook) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -16,7 +16,7 @@ func MakeRoot(root string, hook Hook) error {
 	return unopened(root, hook).makeRoot(".")
 }
 
-// unopened is a directory in which files can be written durably, though it is not opened as a store.
+// unopened returns a directory for durable writes that is not opened as a store.
 func unopened(root string, hook Hook) *Dir {
 	if hook == nil {
 		hook = func(string, string) error { return nil }

@@ -4,7 +4,7 @@ package blob
 
 import "os"
 
-// Writable reports why nothing can be written at a path: nil where that can be done.
+// Writable returns why nothing can be written at a path. On this system it only checks that the path exists.
 func Writable(path string) error {
 	_, err := os.Stat(path)
 	return err

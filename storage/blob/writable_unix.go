@@ -4,5 +4,5 @@ package blob
 
 import "golang.org/x/sys/unix"
 
-// Writable reports why nothing can be written at a path: nil where that can be done. Nothing is written to find out.
+// Writable returns why nothing can be written at a path, or nil. It asks the system and writes nothing.
 func Writable(path string) error { return unix.Access(path, unix.W_OK) }

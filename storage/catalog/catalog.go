@@ -1,8 +1,8 @@
 // Package catalog keeps the rows that say what the stored files mean: datasets, commits, files, the entries that make
 // files live, versions and savepoints (design, section 7).
 //
-// It is an index: the objects alone hold what is needed to make it anew. Its SQL is plain, so that PostgreSQL can run
-// it too. A change is one transaction; a head moves by compare-and-swap inside it.
+// It is an index: it can be rebuilt from the objects alone. Its SQL is plain, so that PostgreSQL can run it too. Every
+// change is one transaction, inside which a dataset's head moves by compare-and-swap.
 package catalog
 
 import (
@@ -23,21 +23,21 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Forever is the end of an entry that is live.
+// Forever is the end_commit of an entry that is live.
 const Forever = int64(1<<63 - 1)
 
-// ErrMoved is returned where a head was not what the change was made on.
+// ErrMoved is returned when a dataset's head is no longer the commit that the change was based on.
 var ErrMoved = errors.New("the head has moved")
 
-// ErrNotFound is returned where a row that was asked for by its id is not there.
+// ErrNotFound is returned when no row has the requested id.
 var ErrNotFound = errors.New("no such row")
 
-// ErrUncertain is returned where a transaction failed so late that it may stand: what is written to the disk tells when
-// the catalog is opened again.
-var ErrUncertain = errors.New("it is not known whether the transaction stands")
+// ErrUncertain is returned when a transaction failed so late that it may have been committed. Opening the catalog again
+// settles it, by what reached the disk.
+var ErrUncertain = errors.New("it is not known whether the transaction was committed")
 
-// Hook is called before a transaction ends ("commit") and after it did ("committed"). An error is what the database
-// could have answered there: tests stop the machine at both.
+// Hook is called before ("commit") and after ("committed") a transaction is committed. Its error is treated as one of
+// the database at that point: tests crash the store at both.
 type Hook func(op string) error
 
 // Catalog is an open catalog. Its methods may be called from many goroutines.
@@ -50,7 +50,7 @@ type Catalog struct {
 	sequences sequences
 }
 
-// Open opens the catalog in the file at path, makes it where there is none, and brings its tables up to date.
+// Open opens the catalog in the file at path, creates it if it is missing, and runs pending migrations.
 func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 	}, nil
 }
 
-// makePrivate has the catalog be its owner's alone. SQLite makes the files beside it with the rights that it has.
+// makePrivate restricts the catalog to its owner. SQLite creates its journal files with the same permissions.
 func makePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -103,7 +103,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Close closes the catalog.
 func (c *Catalog) Close() error { return errors.Join(c.read.Close(), c.write.Close()) }
 
-// Read runs f on one consistent state.
+// Read runs f in a read-only transaction, which sees one consistent state.
 func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
 	tx, err := c.read.BeginTx(ctx, nil)
 	if err != nil {
@@ -116,8 +116,8 @@ func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
 	return tx.Commit()
 }
 
-// Write runs f in a transaction, which stands, durably, when f returns nil and not at all when it returns an error. Where
-// the error is ErrUncertain, it may stand.
+// Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error. If
+// the error is ErrUncertain, the transaction may have been committed.
 func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	tx, err := c.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -134,15 +134,15 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	if err == nil {
 		err = c.hook("committed")
 	}
-	if err != nil && !didNothing(err) {
+	if err != nil && !isRolledBack(err) {
 		err = errors.Join(ErrUncertain, err)
 	}
 	return err
 }
 
-// didNothing reports whether a transaction that ended with err did not stand, for certain: it was refused, or there was
-// no room for its last page, which is the one that makes it stand.
-func didNothing(err error) bool {
+// isRolledBack reports whether a transaction that ended with err is certain to have had no effect: it was refused, or
+// there was no room for its last page, without which it is not committed.
+func isRolledBack(err error) bool {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		return errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
@@ -150,7 +150,7 @@ func didNothing(err error) bool {
 	return e.Code == sqlite3.ErrFull || e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrConstraint
 }
 
-// Try runs f and, where it fails, undoes what f has written. The transaction goes on.
+// Try runs f and, if it fails, undoes what f has written. The transaction itself can continue.
 func (tx Tx) Try(f func() error) error {
 	if err := tx.exec(`SAVEPOINT attempt`); err != nil {
 		return err
@@ -164,7 +164,7 @@ func (tx Tx) Try(f func() error) error {
 	return errors.Join(err, tx.exec(`RELEASE SAVEPOINT attempt`))
 }
 
-// Tx is a transaction.
+// Tx is a transaction: of Read, which must not change anything, or of Write.
 type Tx struct{ sql *sql.Tx }
 
 func (tx Tx) exec(query string, args ...any) error {
@@ -172,7 +172,7 @@ func (tx Tx) exec(query string, args ...any) error {
 	return err
 }
 
-// one runs a statement that must change exactly one row.
+// one runs a statement that must change exactly one row; none is its error otherwise.
 func (tx Tx) one(none error, query string, args ...any) error {
 	res, err := tx.sql.Exec(query, args...)
 	if err != nil {
@@ -186,7 +186,7 @@ func (tx Tx) one(none error, query string, args ...any) error {
 
 type scanner interface{ Scan(dest ...any) error }
 
-// get reads one row, or ErrNotFound.
+// get reads one row. Without any, it returns ErrNotFound.
 func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) (T, error) {
 	v, err := scan(tx.sql.QueryRow(query, args...))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -195,7 +195,7 @@ func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any)
 	return v, err
 }
 
-// list reads all rows.
+// list reads all rows. The result is never nil.
 func list[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := tx.sql.Query(query, args...)
 	if err != nil {
@@ -215,17 +215,19 @@ func list[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any
 
 func scanInt(s scanner) (n int64, err error) { return n, s.Scan(&n) }
 
+// micros is how times are stored: as microseconds since 1970.
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
+// moment is the reverse of micros.
 func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// IsDuplicate reports whether err says that a name that must be there once is there already.
+// IsDuplicate reports whether err is the violation of a unique constraint, such as that on a dataset's name.
 func IsDuplicate(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique
 }
 
-// IsConstraint reports whether err says that a row contradicts what is there.
+// IsConstraint reports whether err is the violation of any constraint.
 func IsConstraint(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.Code == sqlite3.ErrConstraint

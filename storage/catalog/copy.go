@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// Copy copies the files of a catalog that no one has open, those that there are, so that a look at it changes nothing.
+// Copy copies the files of a catalog that no one has open, as far as they exist, so that examining the copy leaves the
+// original unchanged.
 func Copy(from, to string) error {
 	for _, suffix := range []string{"", "-wal"} {
 		if err := copyFile(from+suffix, to+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {

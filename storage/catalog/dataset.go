@@ -12,8 +12,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// Dataset is a dataset's row. Head is its newest commit, 0 before the first. SchemaID and PropertiesID name what it was
-// made with, which is its state at commit 0.
+// Dataset is a dataset's row. Head is its newest commit, 0 before the first. SchemaID and PropertiesID are those it was
+// created with, which is its state at commit 0.
 type Dataset struct {
 	ID           string
 	FamilyID     string
@@ -23,16 +23,16 @@ type Dataset struct {
 	SchemaID     string
 	PropertiesID string
 	CreatedAt    time.Time
-	DeletedAt    time.Time // zero: it is not deleted
-	UpstreamID   string    // of a fork: what it was forked from; else empty
-	ForkCommit   int64     // of a fork: the last commit that it has from there
-	IsNamesake   bool      // another dataset of the project had its name already: it is asked for by its id
+	DeletedAt    time.Time // zero: not deleted
+	UpstreamID   string    // of a fork: the dataset it was forked from; else empty
+	ForkCommit   int64     // of a fork: the last commit inherited from upstream
+	IsNamesake   bool      // another dataset of the project has its name: found by id only
 }
 
 // IsFork reports whether the dataset was forked from another.
 func (d Dataset) IsFork() bool { return d.UpstreamID != "" }
 
-// Metadata is what people say of a dataset. Numbers stay as they were written.
+// Metadata is what users record about a dataset. Numbers keep the digits they were written with.
 type Metadata map[string]any
 
 // UnmarshalJSON reads numbers as json.Number.
@@ -42,7 +42,7 @@ func (m *Metadata) UnmarshalJSON(text []byte) error {
 	return d.Decode((*map[string]any)(m))
 }
 
-// Properties are what people say of a dataset, as of one commit.
+// Properties are what users record about a dataset, as of one commit.
 type Properties struct {
 	Name           string   `json:"name"`
 	Description    string   `json:"description"`
@@ -59,13 +59,15 @@ type Exclusion struct {
 	Condition  string `json:"condition"`  // as SQL
 }
 
-const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at, upstream_id, fork_commit, is_namesake`
+const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at,
+	upstream_id, fork_commit, is_namesake`
 
 func scanDataset(s scanner) (d Dataset, err error) {
 	var created int64
 	var deleted sql.NullInt64
 	var upstream sql.NullString
-	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted, &upstream, &d.ForkCommit, &d.IsNamesake)
+	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted,
+		&upstream, &d.ForkCommit, &d.IsNamesake)
 	d.CreatedAt, d.UpstreamID = moment(created), upstream.String
 	if deleted.Valid {
 		d.DeletedAt = moment(deleted.Int64)
@@ -78,7 +80,7 @@ func (tx Tx) Dataset(id string) (Dataset, error) {
 	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets WHERE id = $1`, id)
 }
 
-// DatasetByName returns the dataset of that name in a project, unless it is deleted. A namesake is not found so.
+// DatasetByName returns the dataset of that name in a project, unless it is deleted. It does not find namesakes.
 func (tx Tx) DatasetByName(project int64, name string) (Dataset, error) {
 	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
 		WHERE project_id = $1 AND name = $2 AND deleted_at IS NULL AND NOT is_namesake`, project, name)
@@ -87,12 +89,12 @@ func (tx Tx) DatasetByName(project int64, name string) (Dataset, error) {
 // DatasetFilter selects datasets for Datasets.
 type DatasetFilter struct {
 	Project int64  // 0: all
-	Deleted bool   // those that are deleted, instead of those that are not
-	After   string // ids after this one
+	Deleted bool   // deleted datasets instead of the others
+	After   string // only ids after this one
 	Limit   int
 }
 
-// Datasets lists datasets by id, which is the order they were made in.
+// Datasets lists datasets by id, which is the order in which they were created.
 func (tx Tx) Datasets(f DatasetFilter) ([]Dataset, error) {
 	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
 		WHERE ($1 = 0 OR project_id = $1) AND (deleted_at IS NOT NULL) = $2 AND id > $3
@@ -101,20 +103,22 @@ func (tx Tx) Datasets(f DatasetFilter) ([]Dataset, error) {
 
 // Forks lists the forks of a dataset that are not deleted, by id.
 func (tx Tx) Forks(upstream string) ([]Dataset, error) {
-	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets WHERE upstream_id = $1 AND deleted_at IS NULL ORDER BY id`, upstream)
+	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
+		WHERE upstream_id = $1 AND deleted_at IS NULL ORDER BY id`, upstream)
 }
 
-// CountForks returns how many forks a dataset ever had.
+// CountForks returns how many forks a dataset has ever had, deleted ones included.
 func (tx Tx) CountForks(upstream string) (int64, error) {
 	return get(tx, scanInt, `SELECT count(*) FROM datasets WHERE upstream_id = $1`, upstream)
 }
 
-// Inherit gives a fork the commits and entries of its upstream up to its fork commit, as they were then; but which
-// commits were undone then is for SetRollback.
+// Inherit copies to a fork the commits and entries of its upstream up to the fork commit, as they were at that commit.
+// It leaves rollback_commit_id empty: the caller sets it, with SetRollback, for commits that were undone by then.
 func (tx Tx) Inherit(fork Dataset) error {
-	if err := tx.exec(`INSERT INTO commits (`+commitColumns+`) SELECT $1, id, previous, mode, message, user_name, created_at, parent_commit_id,
-		NULL, records_added, records_removed, records_modified, records_total,
-		hash, tag, metadata, params, schema_id, properties_id, CASE WHEN merge_commit_id <= $2 THEN merge_commit_id END
+	if err := tx.exec(`INSERT INTO commits (`+commitColumns+`)
+		SELECT $1, id, previous, mode, message, user_name, created_at, parent_commit_id,
+		NULL, records_added, records_removed, records_modified, records_total, hash, tag, metadata, params,
+		schema_id, properties_id, CASE WHEN merge_commit_id <= $2 THEN merge_commit_id END
 		FROM commits WHERE id <= $2 AND dataset_id = $3`, fork.ID, fork.ForkCommit, fork.UpstreamID); err != nil {
 		return err
 	}
@@ -123,18 +127,18 @@ func (tx Tx) Inherit(fork Dataset) error {
 		fork.ID, fork.ForkCommit, Forever, fork.UpstreamID)
 }
 
-// AddFamily adds a fork family, unless it is there.
+// AddFamily adds a fork family, unless it exists.
 func (tx Tx) AddFamily(id string) error {
 	return tx.exec(`INSERT INTO families (id, last_row, last_field) VALUES ($1, 0, 0) ON CONFLICT (id) DO NOTHING`, id)
 }
 
-// Family returns the last row number and the last field id that were given in a family.
+// Family returns the last row number and the last field id that were assigned in a family.
 func (tx Tx) Family(id string) (row, field int64, err error) {
 	err = tx.sql.QueryRow(`SELECT last_row, last_field FROM families WHERE id = $1`, id).Scan(&row, &field)
 	return row, field, err
 }
 
-// AdvanceFamily records what was given in a family. It never goes back.
+// AdvanceFamily records the last row number and field id assigned in a family. It never lowers them.
 func (tx Tx) AdvanceFamily(id string, row, field int64) error {
 	return tx.exec(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
 		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)
@@ -151,10 +155,11 @@ func (tx Tx) AddDataset(d Dataset) error {
 		upstream = d.UpstreamID
 	}
 	return tx.exec(`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream, d.ForkCommit, d.IsNamesake)
+		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream,
+		d.ForkCommit, d.IsNamesake)
 }
 
-// MoveHead sets a dataset's head and name, if its head is still from. Else ErrMoved.
+// MoveHead sets a dataset's head and name if its head is still from. Otherwise it returns ErrMoved.
 func (tx Tx) MoveHead(id string, from, to int64, name string) error {
 	return tx.one(ErrMoved, `UPDATE datasets SET head = $1, name = $2 WHERE id = $3 AND head = $4`, to, name, id, from)
 }
@@ -168,17 +173,17 @@ func (tx Tx) SetDeleted(id string, at time.Time) error {
 	return tx.one(ErrNotFound, `UPDATE datasets SET deleted_at = $1 WHERE id = $2`, deleted, id)
 }
 
-// ParkNames marks all datasets that are not deleted as deleted at that time: their names are free until that is undone.
+// ParkNames marks all datasets as deleted at that time, which frees their names until the caller sets each one's again.
 func (tx Tx) ParkNames(at time.Time) error {
 	return tx.exec(`UPDATE datasets SET deleted_at = $1 WHERE deleted_at IS NULL`, micros(at))
 }
 
-// SetNamesake marks a dataset as one that is asked for by its id: another has its name.
+// SetNamesake marks a dataset whose name another one has: from then on it is found by its id only.
 func (tx Tx) SetNamesake(id string) error {
 	return tx.one(ErrNotFound, `UPDATE datasets SET is_namesake = TRUE WHERE id = $1`, id)
 }
 
-// DocumentID is the id that v has as a document: the SHA-256 of its JSON.
+// DocumentID returns the id of v as a document: the SHA-256 of its JSON, in hexadecimal.
 func DocumentID(v any) (string, error) {
 	id, _, err := encode(v)
 	return id, err
@@ -213,9 +218,10 @@ func (tx Tx) Schema(id string) (schema.Schema, error) { return document[schema.S
 // Properties reads a properties document.
 func (tx Tx) Properties(id string) (Properties, error) { return document[Properties](tx, id) }
 
-// Founder is the user of a dataset's first commit after one; empty where there is none.
+// Founder returns the user of a dataset's first commit after the given one; empty if there is none.
 func (tx Tx) Founder(dataset string, after int64) (user string, err error) {
-	err = tx.sql.QueryRow(`SELECT user_name FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id LIMIT 1`, dataset, after).Scan(&user)
+	err = tx.sql.QueryRow(`SELECT user_name FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id LIMIT 1`,
+		dataset, after).Scan(&user)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Errno is the system's reason why the catalog could not be read or written: 0 where it has none.
+// Errno returns the operating system's error for which the catalog could not be read or written; 0 if there is none.
 func Errno(err error) syscall.Errno {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {

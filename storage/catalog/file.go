@@ -9,7 +9,7 @@ import (
 // File is one immutable Parquet file.
 type File struct {
 	ID        int64           `json:"id"`
-	DatasetID string          `json:"dataset_id"` // that wrote it
+	DatasetID string          `json:"dataset_id"` // the dataset that wrote it
 	CommitID  int64           `json:"commit_id"`
 	Kind      schema.Kind     `json:"kind"`
 	Key       string          `json:"key"`
@@ -22,22 +22,23 @@ type File struct {
 	Stats     map[int]Stats   `json:"stats,omitempty"`   // by field id
 }
 
-// Bounds are the least and the greatest value of the first key column in a file, as text that DuckDB casts back.
+// Bounds are the least and the greatest value of the first key column in a file, as text that DuckDB can cast back.
 type Bounds struct {
 	Least    string `json:"least"`
 	Greatest string `json:"greatest"`
 }
 
-// Stats are what is kept of a quality or category column of a file, so that a version's averages and counts are sums
-// over its files: a state is its data files less its rollback files.
+// Stats summarise a quality or category column of a file. A version's averages and counts are sums over its files, data
+// files counting positively and rollback files negatively, so that the column need not be read.
 type Stats struct {
 	Count      int64            `json:"count"` // values that are not null
 	Sum        float64          `json:"sum,omitempty"`
 	Categories map[string]int64 `json:"categories,omitempty"`
-	TooMany    bool             `json:"too_many,omitempty"` // more categories than are kept: read the column
+	TooMany    bool             `json:"too_many,omitempty"` // more categories than are stored: the column must be read
 }
 
-const fileColumns = `id, dataset_id, commit_id, kind, object_key, row_count, byte_count, checksum, schema_id, key_bounds, targets, stats`
+const fileColumns = `id, dataset_id, commit_id, kind, object_key, row_count, byte_count, checksum, schema_id,
+	key_bounds, targets, stats`
 
 func scanFile(s scanner) (*File, error) {
 	f := &File{}
@@ -70,10 +71,11 @@ func (tx Tx) AddFile(f *File) error {
 		return err
 	}
 	return tx.exec(`INSERT INTO files (`+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		f.ID, f.DatasetID, f.CommitID, f.Kind, f.Key, f.Rows, f.Bytes, f.Checksum, f.SchemaID, string(bounds), string(targets), string(stats))
+		f.ID, f.DatasetID, f.CommitID, f.Kind, f.Key, f.Rows, f.Bytes, f.Checksum, f.SchemaID,
+		string(bounds), string(targets), string(stats))
 }
 
-// Files returns the files that are live in a dataset at a commit, by id, which is the order they were written in.
+// Files returns the files that are live in a dataset at a commit, by id, which is the order in which they were written.
 func (tx Tx) Files(dataset string, commit int64) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
 		WHERE dataset_id = $1 AND begin_commit <= $2 AND end_commit > $2) ORDER BY id`, dataset, commit)
@@ -91,7 +93,7 @@ func (tx Tx) AllFiles(dataset string) ([]*File, error) {
 		WHERE dataset_id = $1) ORDER BY id`, dataset)
 }
 
-// FilesAfter returns the files with ids greater than one, by id: at most so many.
+// FilesAfter returns up to most files with ids greater than id, by id.
 func (tx Tx) FilesAfter(id int64, most int) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id > $1 ORDER BY id LIMIT $2`, id, most)
 }
@@ -101,16 +103,20 @@ func (tx Tx) File(id int64) (*File, error) {
 	return get(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id = $1`, id)
 }
 
-// Opened returns the files that became live in a dataset with the commits from first to last, and were so after them.
+// Opened returns the files that became live in a dataset with the commits from first to last and were still live after
+// last.
 func (tx Tx) Opened(dataset string, first, last int64) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND begin_commit >= $2 AND begin_commit <= $3 AND end_commit > $3) ORDER BY id`, dataset, first, last)
+		WHERE dataset_id = $1 AND begin_commit >= $2 AND begin_commit <= $3 AND end_commit > $3) ORDER BY id`,
+		dataset, first, last)
 }
 
-// Closed returns the files that ceased to be live in a dataset with the commits from first to last, and were so before them.
+// Closed returns the files that were live in a dataset before first and ceased to be with the commits from first to
+// last.
 func (tx Tx) Closed(dataset string, first, last int64) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND end_commit >= $2 AND end_commit <= $3 AND begin_commit < $2) ORDER BY id`, dataset, first, last)
+		WHERE dataset_id = $1 AND end_commit >= $2 AND end_commit <= $3 AND begin_commit < $2) ORDER BY id`,
+		dataset, first, last)
 }
 
 // OpenEntry makes a file live in a dataset from a commit on.
@@ -119,8 +125,9 @@ func (tx Tx) OpenEntry(dataset string, file, commit int64) error {
 		dataset, file, commit, Forever)
 }
 
-// CloseEntry makes a file that is live in a dataset cease to be so with a commit.
+// CloseEntry makes a file that is live in a dataset cease to be live with a commit.
 func (tx Tx) CloseEntry(dataset string, file, commit int64) error {
-	return tx.one(ErrNotFound, `UPDATE entries SET end_commit = $1 WHERE dataset_id = $2 AND file_id = $3 AND end_commit = $4`,
+	return tx.one(ErrNotFound, `UPDATE entries SET end_commit = $1
+		WHERE dataset_id = $2 AND file_id = $3 AND end_commit = $4`,
 		commit, dataset, file, Forever)
 }

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Lock waits for the lock of that name, such as that on a dataset's head. Its waiters follow one another in the order they
-// came. The returned function gives it back. Writers of one catalog lock through it, so that a catalog which several
-// servers share can have its locks there; this one belongs to one process, which keeps them in memory.
+// Lock waits for the lock of that name, such as the one on a dataset's head, and returns the function that releases it.
+// Waiters are served in the order of their arrival. Locks belong to the catalog so that one shared by several servers
+// can hold them itself; this one is opened by a single process, which keeps them in memory.
 func (c *Catalog) Lock(ctx context.Context, name string) (unlock func(), err error) {
 	return c.locks.lock(ctx, name)
 }
@@ -15,7 +15,7 @@ func (c *Catalog) Lock(ctx context.Context, name string) (unlock func(), err err
 // IsLocked reports whether someone holds the lock of that name.
 func (c *Catalog) IsLocked(name string) bool { return c.locks.held(name) }
 
-// lockTable has one lock a name. Waiting writers of a dataset follow one another in the order they came.
+// lockTable has one first-in, first-out lock for each name.
 type lockTable struct {
 	mu    sync.Mutex
 	locks map[string]*namedLock
@@ -54,7 +54,7 @@ func (t *lockTable) held(name string) bool {
 	return t.locks[name] != nil
 }
 
-// leave takes a ticket out of the queue and, where it held the lock, wakes the next.
+// leave removes a ticket from the queue and, if it held the lock, wakes the next.
 func (t *lockTable) leave(name string, l *namedLock, ticket chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

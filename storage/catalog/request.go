@@ -15,24 +15,25 @@ type Receipt struct {
 	CreatedAt   time.Time       `json:"created_at"`
 }
 
-// AddReceipt records an answer, unless the user's key has one.
+// AddReceipt records the answer to a user's key, unless it has one.
 func (tx Tx) AddReceipt(r Receipt) error {
 	answer, err := compact(r.Answer)
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5)
+	return tx.exec(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at)
+		VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (user_name, request_key) DO NOTHING`, r.User, r.Key, r.Fingerprint, answer, micros(r.CreatedAt))
 }
 
-// compact is JSON without the spaces that a file indents it with: an answer is the same wherever it was kept.
+// compact removes indentation, so that an answer read back from commit.json has the bytes of the original one.
 func compact(text json.RawMessage) (string, error) {
 	var out bytes.Buffer
 	err := json.Compact(&out, text)
 	return out.String(), err
 }
 
-// Receipt returns the answer that a user's key was given.
+// Receipt returns the recorded answer to a user's key.
 func (tx Tx) Receipt(user, key string) (Receipt, error) {
 	return get(tx, func(s scanner) (r Receipt, err error) {
 		var created int64
@@ -40,21 +41,22 @@ func (tx Tx) Receipt(user, key string) (Receipt, error) {
 		err = s.Scan(&r.User, &r.Key, &r.Fingerprint, &answer, &created)
 		r.Answer, r.CreatedAt = json.RawMessage(answer), moment(created)
 		return r, err
-	}, `SELECT user_name, request_key, fingerprint, answer, created_at FROM receipts WHERE user_name = $1 AND request_key = $2`, user, key)
+	}, `SELECT user_name, request_key, fingerprint, answer, created_at FROM receipts
+		WHERE user_name = $1 AND request_key = $2`, user, key)
 }
 
-// ForgetReceipts removes the answers that were given before t.
+// ForgetReceipts removes the answers from before t.
 func (tx Tx) ForgetReceipts(t time.Time) error {
 	return tx.exec(`DELETE FROM receipts WHERE created_at < $1`, micros(t))
 }
 
-// JobDone is the progress of a job that has succeeded, JobFailed of one that has not.
+// JobDone is the progress of a job that has succeeded, JobFailed of one that has failed.
 const (
 	JobDone   = 100
 	JobFailed = -1
 )
 
-// Job is work that was answered before it was done.
+// Job is work that the server answers with 202 and does in the background.
 type Job struct {
 	ID        string          `json:"id"`
 	Progress  int             `json:"progress"` // 0 to 100; -1: it failed
@@ -72,14 +74,15 @@ func (tx Tx) AddJob(j Job) error {
 		j.ID, j.Progress, j.Message, string(j.Answer), micros(j.CreatedAt), micros(j.UpdatedAt))
 }
 
-// PutJob adds a job's row, or updates the one that is there.
+// PutJob adds a job's row, or updates the existing one.
 func (tx Tx) PutJob(j Job) error {
 	answer, err := compact(j.Answer)
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET
-		progress = excluded.progress, message = excluded.message, answer = excluded.answer, updated_at = excluded.updated_at`,
+	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET progress = excluded.progress, message = excluded.message,
+		answer = excluded.answer, updated_at = excluded.updated_at`,
 		j.ID, j.Progress, j.Message, answer, micros(j.CreatedAt), micros(j.UpdatedAt))
 }
 
@@ -100,17 +103,18 @@ func (tx Tx) Job(id string) (Job, error) {
 	}, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id)
 }
 
-// FailJobs marks every job that was not finished as failed.
+// FailJobs marks every unfinished job as failed.
 func (tx Tx) FailJobs(message string, at time.Time) error {
-	return tx.exec(`UPDATE jobs SET progress = -1, message = $1, updated_at = $2 WHERE progress >= 0 AND progress < 100`, message, micros(at))
+	return tx.exec(`UPDATE jobs SET progress = -1, message = $1, updated_at = $2
+		WHERE progress >= 0 AND progress < 100`, message, micros(at))
 }
 
-// Backup is a kept archive of one version of a dataset.
+// Backup is a stored archive of one version of a dataset.
 type Backup struct {
 	ID          string
 	DatasetID   string
 	CommitID    int64
-	Ref         string // as it was asked for
+	Ref         string // as the request gave it
 	Description string
 	Key         string
 	Bytes       int64
@@ -119,11 +123,13 @@ type Backup struct {
 	CreatedAt   time.Time
 }
 
-const backupColumns = `id, dataset_id, commit_id, version, description, object_key, byte_count, checksum, user_name, created_at`
+const backupColumns = `id, dataset_id, commit_id, version, description, object_key, byte_count, checksum, user_name,
+	created_at`
 
 func scanBackup(s scanner) (b Backup, err error) {
 	var created int64
-	err = s.Scan(&b.ID, &b.DatasetID, &b.CommitID, &b.Ref, &b.Description, &b.Key, &b.Bytes, &b.Checksum, &b.User, &created)
+	err = s.Scan(&b.ID, &b.DatasetID, &b.CommitID, &b.Ref, &b.Description, &b.Key, &b.Bytes, &b.Checksum,
+		&b.User, &created)
 	b.CreatedAt = moment(created)
 	return b, err
 }
@@ -136,10 +142,11 @@ func (tx Tx) AddBackup(b Backup) error {
 
 // Backups lists a dataset's backups, newest first.
 func (tx Tx) Backups(dataset string) ([]Backup, error) {
-	return list(tx, scanBackup, `SELECT `+backupColumns+` FROM backups WHERE dataset_id = $1 ORDER BY created_at DESC, id`, dataset)
+	return list(tx, scanBackup, `SELECT `+backupColumns+` FROM backups
+		WHERE dataset_id = $1 ORDER BY created_at DESC, id`, dataset)
 }
 
-// EveryBackup returns the backups of all datasets.
+// EveryBackup lists the backups of all datasets, oldest first.
 func (tx Tx) EveryBackup() ([]Backup, error) {
 	return list(tx, scanBackup, `SELECT `+backupColumns+` FROM backups ORDER BY created_at, id`)
 }

@@ -11,9 +11,9 @@ const (
 	FileIDs   = "file"
 )
 
-// Draw gives n numbers of a sequence that were not given before, and returns the first. A commit draws its id under the
-// lock on its dataset's head, so that within a dataset the order of ids is that of commits. What was drawn is recorded by
-// Advance, in the transaction of the commit: numbers that were drawn for nothing are given again after a restart.
+// Draw reserves n numbers of a sequence that were not drawn before, and returns the first. A commit draws its id under
+// the lock on its dataset's head, so that within a dataset ids are in the order of commits. Advance records what was
+// drawn, in the commit's transaction: numbers drawn by a commit that failed are drawn again after a restart.
 func (c *Catalog) Draw(ctx context.Context, sequence string, n int64) (first int64, err error) {
 	c.sequences.mu.Lock()
 	defer c.sequences.mu.Unlock()
@@ -28,19 +28,19 @@ func (c *Catalog) Draw(ctx context.Context, sequence string, n int64) (first int
 	return last + 1, nil
 }
 
-// sequences are the last numbers that this process has given. No other process has the catalog open.
+// sequences are the last numbers that this process has drawn. No other process has the catalog open.
 type sequences struct {
 	mu   sync.Mutex
 	last map[string]int64
 }
 
-// Last returns the last number that was recorded as given in a sequence; 0: none.
+// Last returns the last number recorded as drawn from a sequence; 0: none.
 func (tx Tx) Last(sequence string) (int64, error) {
 	return get(tx, scanInt, `SELECT COALESCE(MAX(last), 0) FROM sequences WHERE name = $1`, sequence)
 }
 
-// Advance records that numbers up to last were given in a sequence. It never goes back.
+// Advance records that numbers up to last were drawn from a sequence. It never lowers the record.
 func (tx Tx) Advance(sequence string, last int64) error {
-	return tx.exec(`INSERT INTO sequences (name, last) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET last = excluded.last
-		WHERE sequences.last < excluded.last`, sequence, last)
+	return tx.exec(`INSERT INTO sequences (name, last) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET last = excluded.last WHERE sequences.last < excluded.last`, sequence, last)
 }

@@ -18,31 +18,34 @@ func (tx Tx) StoreID() (string, error) {
 	return id, err
 }
 
-// SetStoreID records whose objects the catalog indexes, once.
+// SetStoreID records the store whose objects the catalog indexes. It does not replace an id recorded earlier.
 func (tx Tx) SetStoreID(id string) error {
 	return tx.exec(`INSERT INTO store (id) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM store)`, id)
 }
 
-// IsDamaged reports whether err says that the file is not a database, or not a whole one.
+// IsDamaged reports whether err says that the file is not a database, or a corrupt one.
 func IsDamaged(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && (e.Code == sqlite3.ErrNotADB || e.Code == sqlite3.ErrCorrupt)
 }
 
-// agreements are statements that count what contradicts itself. A file whose pages are of different moments, such as an
-// older copy under a newer write-ahead log, may be a valid database and still be wrong.
+// agreements are statements that count contradictions between rows. A file whose pages are from different times, such
+// as an older copy under a newer write-ahead log, may be a valid database with wrong content.
 var agreements = map[string]string{
 	"the heads are not the newest commits": `SELECT count(*) FROM datasets d
 		WHERE head <> COALESCE((SELECT MAX(id) FROM commits c WHERE c.dataset_id = d.id), 0)`,
-	"the commits do not follow one another": `SELECT count(*) FROM (SELECT previous, LAG(id, 1, 0) OVER (PARTITION BY dataset_id ORDER BY id) AS before
-		FROM commits) chain WHERE previous <> before`,
-	"there are commits past the last that was given": `SELECT count(*) FROM commits WHERE id > (SELECT last FROM sequences WHERE name = 'commit')`,
+	"the commits do not follow one another": `SELECT count(*) FROM (
+		SELECT previous, LAG(id, 1, 0) OVER (PARTITION BY dataset_id ORDER BY id) AS before FROM commits) chain
+		WHERE previous <> before`,
+	"there are commits with ids past the recorded sequence": `SELECT count(*) FROM commits
+		WHERE id > (SELECT last FROM sequences WHERE name = 'commit')`,
 }
 
-// Damage says what is wrong with the catalog in itself; empty: nothing is.
+// Damage describes what is wrong with the catalog, without regard to the objects; empty: nothing.
 func (c *Catalog) Damage(ctx context.Context) (what string, err error) {
 	err = c.Read(ctx, func(tx Tx) error {
-		what, err = get(tx, func(s scanner) (text string, err error) { return text, s.Scan(&text) }, `PRAGMA integrity_check(1)`)
+		scanText := func(s scanner) (text string, err error) { return text, s.Scan(&text) }
+		what, err = get(tx, scanText, `PRAGMA integrity_check(1)`)
 		if err != nil || what != "ok" {
 			what = strings.Join(strings.Fields(what), " ")
 			return err
@@ -58,7 +61,7 @@ func (c *Catalog) Damage(ctx context.Context) (what string, err error) {
 			return err
 		}
 		if len(broken) > 0 {
-			what = fmt.Sprintf("%d rows refer to rows that are not there", len(broken))
+			what = fmt.Sprintf("%d rows refer to rows that do not exist", len(broken))
 			return nil
 		}
 		for contradiction, query := range agreements {

@@ -2,7 +2,7 @@ package catalog
 
 import "time"
 
-// Version is a semantic version: a name of a commit.
+// Version is a semantic version that names a commit.
 type Version struct {
 	ID                  int64
 	DatasetID           string
@@ -15,8 +15,8 @@ type Version struct {
 	Total               int64 // records at that commit
 }
 
-const versionColumns = `v.id, v.dataset_id, major, minor, patch, commit_id, description, is_active, v.user_name, v.created_at,
-	COALESCE(c.records_total, 0)`
+const versionColumns = `v.id, v.dataset_id, major, minor, patch, commit_id, description, is_active, v.user_name,
+	v.created_at, COALESCE(c.records_total, 0)`
 
 const versionTables = ` FROM versions v LEFT JOIN commits c ON c.dataset_id = v.dataset_id AND c.id = v.commit_id `
 
@@ -30,14 +30,16 @@ func scanVersion(s scanner) (v Version, err error) {
 
 // AddVersion adds a version's row.
 func (tx Tx) AddVersion(v Version) error {
-	return tx.exec(`INSERT INTO versions (id, dataset_id, major, minor, patch, commit_id, description, is_active, user_name, created_at)
+	return tx.exec(`INSERT INTO versions
+		(id, dataset_id, major, minor, patch, commit_id, description, is_active, user_name, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		v.ID, v.DatasetID, v.Major, v.Minor, v.Patch, v.CommitID, v.Description, v.IsActive, v.User, micros(v.CreatedAt))
 }
 
-// Versions lists a dataset's versions by number, the lowest first.
+// Versions lists a dataset's versions, the lowest number first.
 func (tx Tx) Versions(dataset string) ([]Version, error) {
-	return list(tx, scanVersion, `SELECT `+versionColumns+versionTables+`WHERE v.dataset_id = $1 ORDER BY major, minor, patch`, dataset)
+	return list(tx, scanVersion, `SELECT `+versionColumns+versionTables+`
+		WHERE v.dataset_id = $1 ORDER BY major, minor, patch`, dataset)
 }
 
 // Version returns one version of a dataset.
@@ -80,10 +82,12 @@ func (tx Tx) AddSavepoint(p Savepoint) error {
 
 // SetSavepoint updates a savepoint's description.
 func (tx Tx) SetSavepoint(p Savepoint) error {
-	return tx.one(ErrNotFound, `UPDATE savepoints SET description = $1, updated_at = $2 WHERE id = $3`, p.Description, micros(p.UpdatedAt), p.ID)
+	return tx.one(ErrNotFound, `UPDATE savepoints SET description = $1, updated_at = $2 WHERE id = $3`,
+		p.Description, micros(p.UpdatedAt), p.ID)
 }
 
 // Savepoints lists a dataset's savepoints, newest first.
 func (tx Tx) Savepoints(dataset string) ([]Savepoint, error) {
-	return list(tx, scanSavepoint, `SELECT `+savepointColumns+` FROM savepoints WHERE dataset_id = $1 ORDER BY number DESC`, dataset)
+	return list(tx, scanSavepoint, `SELECT `+savepointColumns+` FROM savepoints
+		WHERE dataset_id = $1 ORDER BY number DESC`, dataset)
 }

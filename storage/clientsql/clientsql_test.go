@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -68,7 +69,8 @@ func TestStatementsNameTablesAndParameters(t *testing.T) {
 		if got := refusal(err); got != c.refused {
 			t.Errorf("%s: %q, not %q", c.sql, got, c.refused)
 		}
-		if got := tablesOf(s); err == nil && got != c.tables || err == nil && strings.Join(s.Parameters, " ") != c.parameters {
+		got := tablesOf(s)
+		if err == nil && (got != c.tables || strings.Join(s.Parameters, " ") != c.parameters) {
 			t.Errorf("%s: tables %q, parameters %q", c.sql, got, s.Parameters)
 		}
 	}
@@ -190,11 +192,40 @@ func TestDerivationsAreBoundByID(t *testing.T) {
 	}
 }
 
+// Two names are one here exactly where they are one in SQL.
+func TestNamesAreFoldedAsInSQL(t *testing.T) {
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	box := sandbox(t)
+	letters := []rune("aAkKsSiIzZ\u212aſİıßẞéÉ\u0301 _@`[{1\"")
+	name := func() string {
+		out := make([]rune, 1+random.IntN(2))
+		for i := range out {
+			out[i] = letters[random.IntN(len(letters))]
+		}
+		return string(out)
+	}
+	for range 300 {
+		a, b := name(), name()
+		var n int64
+		err := box.Row(t.Context(), fmt.Sprintf("SELECT %s FROM (SELECT CAST(1 AS BIGINT) AS %s)", duck.Ident(b), duck.Ident(a)), &n)
+		if err != nil && duck.CauseOf(err) != duck.Input {
+			t.Fatal(err)
+		}
+		if same := err == nil; same != schema.SameName(a, b) {
+			t.Errorf("%q and %q: one name in SQL: %v", a, b, same)
+		}
+	}
+}
+
 func TestTypesAreTypesAlone(t *testing.T) {
 	box := sandbox(t)
 	for written, want := range map[string]string{
-		"int": "INTEGER", "DECIMAL(10,2)": "DECIMAL(10,2)", "STRUCT(a INT, b VARCHAR[])": `STRUCT("a" INTEGER, "b" VARCHAR[])`,
-		"INT) , (SELECT 1": "unknown_type", "INT) AS x --": "unknown_type", "nosuch": "unknown_type", "": "unknown_type",
+		"int": "INTEGER", "DECIMAL(10,2)": "DECIMAL(10,2)",
+		"STRUCT(a INT, b VARCHAR[])": `STRUCT("a" INTEGER, "b" VARCHAR[])`,
+		"INT) , (SELECT 1":           "unknown_type", "INT) AS x --": "unknown_type",
+		"nosuch": "unknown_type", "": "unknown_type",
 		"INT\x00": "unknown_type", "INT) FROM range(3) --": "unknown_type",
 	} {
 		typ, err := ParseType(context.Background(), box, written)

@@ -9,10 +9,10 @@ import (
 	"rowback/storage/schema"
 )
 
-// CheckCondition makes sure that a client's text is one SQL condition on the view "records", and nothing more.
+// CheckCondition returns an error unless a client's text is one SQL condition on the view "records".
 func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 	if strings.ContainsRune(where, 0) {
-		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition has no NUL characters.")
+		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition can't contain NUL characters.")
 	}
 	n, err := parse(ctx, box, "SELECT 1 FROM records WHERE ("+where+"\n)")
 	if err != nil {
@@ -24,16 +24,16 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 	return onlyRecords(ctx, box, n)
 }
 
-// readsRecords reports whether a statement is a SELECT from the records.
+// readsRecords reports whether a statement is a SELECT from the view "records".
 func (n *node) readsRecords() bool {
 	from := n.one("from_table")
 	return n.Type == "SELECT_NODE" && from.Type == "BASE_TABLE" && from.Table == "records"
 }
 
-// clauses are the parts of a SELECT beside its list, its tables and its condition.
+// clauses are the parts of a SELECT besides its list, its tables and its condition.
 var clauses = []string{"group_expressions", "modifiers", "having", "qualify", "sample"}
 
-// onlyRecords makes sure that a parsed statement reads the records, and nothing else.
+// onlyRecords returns an error unless a parsed statement reads only the view "records".
 func onlyRecords(ctx context.Context, box *duck.Conn, n *node) error {
 	r := &reach{}
 	if err := walk(scope{r, nil}, n); err != nil {
@@ -41,7 +41,7 @@ func onlyRecords(ctx context.Context, box *duck.Conn, n *node) error {
 	}
 	if len(r.parameters) > 0 {
 		return fault.Errorf(fault.Invalid, "invalid_condition",
-			"A condition has no parameters (?, $1): write the values.")
+			"A condition can't have parameters (?, $1). Write the values.")
 	}
 	for _, t := range r.tables {
 		if !schema.SameName(t.Name, "records") || t.Schema != "" || t.Unit != "" {

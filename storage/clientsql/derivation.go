@@ -12,16 +12,16 @@ import (
 	"rowback/storage/schema"
 )
 
-// expression is a derivation as a client wrote it, while it is looked through.
+// expression is a client's derivation while it is being bound.
 type expression struct {
 	schema    schema.Schema
-	column    schema.Column // that it is to be
-	text      string        // of the statement that it is part of
+	column    schema.Column // the derived column
+	text      string        // the statement around it
 	uses      []use
 	functions []string
 }
 
-// use is a place in the text that names a column: from byte at to before end.
+// use is a place in the text that names a column: the bytes from at to end.
 type use struct {
 	at, end int
 	id      int
@@ -32,13 +32,13 @@ const (
 	afterExpression  = "\n) FROM records"
 )
 
-// BindDerivation reads a derivation that a client wrote for column c: one SQL expression over other columns of s. It
-// returns it with references in place of names (schema.Reference).
+// BindDerivation checks a client's derivation for column c, which must be one SQL expression over other columns of s,
+// and returns it with references in place of names (schema.Reference).
 func BindDerivation(
 	ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column, written string,
 ) (string, error) {
 	if strings.TrimSpace(written) == "" || strings.ContainsRune(written, 0) {
-		return "", RefuseDerivation("a derivation is an SQL expression; it is not empty and has no NUL characters")
+		return "", RefuseDerivation("a derivation must be an SQL expression, neither empty nor with NUL characters")
 	}
 	e := &expression{schema: s, column: c, text: beforeExpression + written + afterExpression}
 	n, err := parse(ctx, box, e.text)
@@ -61,13 +61,13 @@ func BindDerivation(
 	return e.referring()
 }
 
-// RefuseDerivation is the error for a derivation that can't be taken.
+// RefuseDerivation returns the error for a derivation that can't be accepted.
 func RefuseDerivation(format string, args ...any) error {
 	return fault.Errorf(fault.Invalid, "invalid_derivation",
 		"The derivation is refused: %s.", fmt.Sprintf(format, args...))
 }
 
-// ofDerivation says of a derivation what is said of SQL that can't be run.
+// ofDerivation turns a refusal of SQL that can't be run into one of the derivation.
 func ofDerivation(err error) error {
 	if why, ok := reasonOf(err); ok {
 		return RefuseDerivation("%s", why)
@@ -75,18 +75,18 @@ func ofDerivation(err error) error {
 	return err
 }
 
-// notInExpressions are the parts of SQL that tell of more than one record, or of nothing that is written there.
+// notInExpressions are the parts of SQL that refer to more than one record, or to nothing in the expression.
 var notInExpressions = map[string]string{
 	"SUBQUERY": "a subquery", "WINDOW": "a window function", "PARAMETER": "a parameter (?, $1)", "STAR": "*",
 	"POSITIONAL_REFERENCE": "a column's number (#1)", "DEFAULT": "DEFAULT",
 }
 
-// inExpression looks at a part of a derivation.
+// inExpression visits the parts of a derivation.
 type inExpression struct {
 	*expression
 	ctx   context.Context
 	box   *duck.Conn
-	bound []string // the names that lambdas around it give to their values
+	bound []string // parameters of the lambdas around it
 }
 
 func (e inExpression) visit(n *node) (visitor, error) {
@@ -111,8 +111,8 @@ func (e inExpression) visit(n *node) (visitor, error) {
 
 var looksLikeReference = regexp.MustCompile(`^[cC]\d+$`)
 
-// lambdaNames returns the names that a lambda gives to its values. They have no place in the text, unlike the left side
-// of the operator ->, which is parsed as a lambda, too.
+// lambdaNames returns the parameters of a lambda. The parser gives them no offset, unlike the left side of the operator
+// ->, which it also parses as a lambda.
 func (e *expression) lambdaNames(side *node) (names []string) {
 	if list := side.all("children"); len(list) > 0 {
 		for _, one := range list {
@@ -126,10 +126,10 @@ func (e *expression) lambdaNames(side *node) (names []string) {
 	return side.Columns
 }
 
-// places reports whether a part has a place in the text.
+// places reports whether a part has an offset in the text.
 func (e *expression) places(n *node) bool { return n.Offset >= 0 && n.Offset < len(e.text) }
 
-// nameColumn finds the column that a part of the expression names.
+// nameColumn notes which column a part of the expression names.
 func (e inExpression) nameColumn(n *node) error {
 	if len(n.Columns) == 0 {
 		return nil
@@ -160,12 +160,12 @@ func (e inExpression) nameColumn(n *node) error {
 }
 
 func unclear(name string) error {
-	return RefuseDerivation("column %q can't be made out where it is written; write its name in quotes", name)
+	return RefuseDerivation("column %q can't be located in the text; write its name in quotes", name)
 }
 
 var writtenName = regexp.MustCompile(`^("([^"]|"")*"|[\pL_][\pL\pM\pN_$]*)`)
 
-// unquoted is a written name without its quotes.
+// unquoted returns a name without its quotes.
 func unquoted(written string) string {
 	if inside, ok := strings.CutPrefix(written, `"`); ok {
 		return strings.ReplaceAll(strings.TrimSuffix(inside, `"`), `""`, `"`)
@@ -173,10 +173,10 @@ func unquoted(written string) string {
 	return written
 }
 
-// nameLength is how many bytes the name has that a text starts with.
+// nameLength returns the length in bytes of the name at the start of a text.
 func nameLength(text string) int { return len(writtenName.FindString(text)) }
 
-// unknown names the column that was perhaps meant.
+// unknown returns an error that suggests the column that was probably meant.
 func (e inExpression) unknown(name string) error {
 	var have []string
 	for _, c := range e.schema.Columns {
@@ -194,27 +194,28 @@ func (e inExpression) unknown(name string) error {
 	return RefuseDerivation("there is no column %q; the nearest is %q", fault.Clip(name), near[0])
 }
 
+// call notes a function that the expression calls.
 func (e *expression) call(n *node) error {
 	name := strings.ToLower(n.Function)
 	if name == "age" && len(n.all("children")) == 1 {
-		return RefuseDerivation("age() of one value counts from today; give it two")
+		return RefuseDerivation("age() with one argument depends on today's date; give it two")
 	}
 	e.functions = append(e.functions, name)
 	return nil
 }
 
-// unsteady is the SQL of those of some functions that give other values from one time to the next, or one for many
+// unsteady is the SQL of those functions, out of a list, whose value differs from call to call or that aggregate
 // records.
 const unsteady = `SELECT DISTINCT function_name FROM duckdb_functions()
-	WHERE list_contains(%s, function_name)
-	AND (stability <> 'CONSISTENT' OR function_type = 'aggregate' OR macro_definition LIKE '%%current\_%%' ESCAPE '\')
+	WHERE list_contains({names}, function_name)
+	AND (stability <> 'CONSISTENT' OR function_type = 'aggregate' OR macro_definition LIKE '%current\_%' ESCAPE '\')
 	ORDER BY 1`
 
 func (e *expression) checkFunctions(ctx context.Context, box *duck.Conn) error {
 	if len(e.functions) == 0 {
 		return nil
 	}
-	names, err := listed(ctx, box, fmt.Sprintf(unsteady, duck.Texts(e.functions)))
+	names, err := listed(ctx, box, duck.Fill(unsteady, duck.Parts{"names": duck.Texts(e.functions)}))
 	if err != nil || len(names) == 0 {
 		return err
 	}
@@ -224,7 +225,8 @@ func (e *expression) checkFunctions(ctx context.Context, box *duck.Conn) error {
 // referring returns the expression with references in place of names.
 func (e *expression) referring() (string, error) {
 	slices.SortFunc(e.uses, func(a, b use) int { return b.at - a.at }) // the last first
-	e.uses = slices.Compact(e.uses)                                    // CASE a WHEN 1 … WHEN 2 is parsed as a = 1, a = 2
+	// CASE a WHEN 1 … WHEN 2 is parsed as a = 1, a = 2, with the same offset for both.
+	e.uses = slices.Compact(e.uses)
 	out := e.text
 	for _, u := range e.uses {
 		out = out[:u.at] + schema.Reference(u.id) + out[u.end:]
@@ -232,7 +234,7 @@ func (e *expression) referring() (string, error) {
 	out = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(out, beforeExpression), afterExpression))
 	if len(schema.References(out)) != len(e.uses) {
 		return "", RefuseDerivation(
-			`it has a "c" and a number in quotes, which stands for a column here; write that otherwise`)
+			`it has a "c" and a number in quotes, which stands for a column here; write it in another way`)
 	}
 	return out, nil
 }

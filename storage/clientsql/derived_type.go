@@ -12,16 +12,20 @@ import (
 	"rowback/storage/schema"
 )
 
-// describeDerived is the SQL of the type of an expression over columns, which are given as nulls of their types.
-const describeDerived = `SELECT column_type FROM (DESCRIBE SELECT _n, TRY((%s
-)) AS v FROM (SELECT %s)) WHERE column_name = 'v'`
+// describeDerived is the SQL of the type of an expression over columns, which are passed as nulls of their types.
+// The expression ends its line, since it may end in a comment.
+const describeDerived = `SELECT column_type
+	FROM (DESCRIBE SELECT _n, TRY(({expression}
+	)) AS v FROM (SELECT {nulls}))
+	WHERE column_name = 'v'`
 
-// DerivedType finds the type of a derived column, without a look at any value.
+// DerivedType returns the type of a derived column. It reads no values.
 func DerivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.Column) (t schema.Type, err error) {
 	for _, id := range schema.References(c.Derivation) {
 		if _, ok := s.ByID(id); !ok {
 			return t, fault.Errorf(fault.Conflict, "derivation_unbound",
-				"Variable %q is derived from a variable that would not be there. Undo what takes that away first, or drop %q.",
+				"Variable %q is derived from a variable that would no longer exist. "+
+					"Undo the change that removes it first, or drop %q.",
 				c.Name, c.Name).
 				With("variable", c.Name)
 		}
@@ -50,16 +54,18 @@ func describe(ctx context.Context, box *duck.Conn, s schema.Schema, derivation s
 	for _, d := range append(s.Stored(), slices.Concat(s.Layers()...)...) {
 		nulls = append(nulls, "CAST(NULL AS "+d.Type.SQL()+") AS "+schema.Reference(d.ID))
 	}
-	err = box.Row(ctx, fmt.Sprintf(describeDerived, derivation, strings.Join(nulls, ", ")), &name)
+	err = box.Row(ctx, duck.Fill(describeDerived, duck.Parts{
+		"expression": derivation, "nulls": strings.Join(nulls, ", "),
+	}), &name)
 	return name, err
 }
 
-// unfailing takes the name of what makes a failing expression null out of a message: clients did not write it.
+// unfailing replaces TRY in a message, which the server has put around the client's expression.
 func unfailing(message string) string {
 	return strings.ReplaceAll(message, "the TRY expression", "a derivation")
 }
 
-// ErrUnderived is why a derivation has no type that values can have.
+// ErrUnderived is the cause of errors for derivations without a valid type.
 var ErrUnderived = errors.New("the derivation has no type")
 
 func unbound(s schema.Schema, c schema.Column, why string) error {
@@ -68,7 +74,7 @@ func unbound(s schema.Schema, c schema.Column, why string) error {
 		With("variable", c.Name).Because(ErrUnderived)
 }
 
-// RefuseDerivedType is the error for a derivation whose values can't be given out.
+// RefuseDerivedType returns the error for a derivation whose values can't be written in every format.
 func RefuseDerivedType(s schema.Schema, c schema.Column, t schema.Type) error {
-	return unbound(s, c, fmt.Sprintf("it is %s, which can't be given out in every format; cast it to another type", t))
+	return unbound(s, c, fmt.Sprintf("it is %s, which can't be written in every format; cast it to another type", t))
 }

@@ -3,7 +3,6 @@ package clientsql
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,15 +11,15 @@ import (
 	"rowback/storage/fault"
 )
 
-// functionList has the functions that compute, and then the others: paragraphs of names, apart by a sentence each.
+// functionList has a paragraph with the names of functions that compute and one with the others, each after a sentence.
 //
 //go:embed functions.txt
 var functionList string
 
-// pureTables are the table functions that read nothing.
+// pureTables are the table functions that read no files and no state.
 var pureTables = []string{"unnest", "range", "generate_series", "json_each", "json_tree", "repeat"}
 
-// wordy is a function's name that is no operator.
+// wordy matches names of functions that are not operators.
 var wordy = regexp.MustCompile(`^[a-z]`)
 
 // call is a function in a statement.
@@ -29,13 +28,13 @@ type call struct {
 	offset int    // bytes into the statement
 }
 
-// functions returns the names of functions that clients may call, and of those that they may not, in lower case.
+// functions returns the names of the functions that clients may call and of those that they may not, in lower case.
 func functions() (allowed, refused []string) {
 	parts := regexp.MustCompile(`\n\n+`).Split(strings.TrimSpace(strings.ToLower(functionList)), -1)
 	return strings.Fields(parts[1]), strings.Fields(parts[3])
 }
 
-// checkCalls makes sure that a statement calls functions that compute, and no others.
+// checkCalls returns an error for the first call of a function that clients may not call, or that does not exist.
 func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 	allowed, refused := functions()
 	for _, c := range calls {
@@ -58,15 +57,18 @@ func checkCalls(ctx context.Context, box *duck.Conn, calls []call) error {
 	return nil
 }
 
-// nearest is the SQL of the names that are most like one.
-const nearest = "SELECT n FROM (SELECT unnest(%s) AS n) ORDER BY damerau_levenshtein(lower(n), lower(%s)), n LIMIT %d"
+// nearest is the SQL of the names that are most similar to one.
+const nearest = `SELECT n FROM (SELECT unnest({names}) AS n)
+	ORDER BY damerau_levenshtein(lower(n), lower({name})), n LIMIT {most}`
 
-// Nearest returns up to most of some names: those that are most like one, the nearest first.
+// Nearest returns up to most of the names, the most similar to like first.
 func Nearest(ctx context.Context, conn *duck.Conn, names []string, like string, most int) ([]string, error) {
-	return listed(ctx, conn, fmt.Sprintf(nearest, duck.Texts(names), duck.Text(like), most))
+	return listed(ctx, conn, duck.Fill(nearest, duck.Parts{
+		"names": duck.Texts(names), "name": duck.Text(like), "most": most,
+	}))
 }
 
-// listed returns the texts that a query of ours has for rows.
+// listed returns the rows of a query with one column of text.
 func listed(ctx context.Context, conn *duck.Conn, query string) (list []string, err error) {
 	err = conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var one string

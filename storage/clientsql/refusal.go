@@ -10,16 +10,16 @@ import (
 	"rowback/storage/fault"
 )
 
-// Refusal is SQL that is refused, with its place.
+// Refusal is the error for refused SQL, with the position in its text.
 type Refusal struct {
-	Offset int // bytes into the text; -1: nowhere in it
+	Offset int // in bytes; -1: unknown
 	fault  *fault.Error
-	reason string // why it is not SQL that can be run, without a sentence around it; empty: it is, and may not be
+	reason string // why the SQL can't be run, as a clause; empty if it could be, but is not allowed
 }
 
 func (r *Refusal) Error() string { return r.fault.Error() }
 
-// Unwrap returns the refusal without its place.
+// Unwrap returns the fault, which has no position.
 func (r *Refusal) Unwrap() error { return r.fault }
 
 // invalid refuses SQL that can't be run.
@@ -28,7 +28,7 @@ func invalid(offset int, format string, args ...any) error {
 	return &Refusal{offset, e, strings.TrimSuffix(e.Detail, ".")}
 }
 
-// unparsed refuses SQL that DuckDB's parser does not take, by its message and the place that it names.
+// unparsed refuses SQL that DuckDB can't parse, with its message and position.
 func unparsed(message, position string) error {
 	message, _, _ = strings.Cut(message, "\n")
 	switch {
@@ -46,7 +46,7 @@ func unparsed(message, position string) error {
 	return &Refusal{offset, e, "it can't be parsed: " + message}
 }
 
-// reasonOf returns why a text is not SQL that can be run. ok is false for other errors.
+// reasonOf returns why SQL can't be run; ok is false for other errors.
 func reasonOf(err error) (reason string, ok bool) {
 	var r *Refusal
 	if errors.As(err, &r) {
@@ -59,14 +59,14 @@ func forbidden(what string) error { return forbiddenAt(unplaced, what) }
 
 func forbiddenAt(offset int, what string) error {
 	return &Refusal{Offset: offset, fault: fault.Errorf(fault.Invalid, "forbidden_sql",
-		"The SQL asks for %s, which it can't have: it reads records, and nothing else.", fault.Clip(what))}
+		"The SQL uses %s, which is not allowed: it can read records and nothing else.", fault.Clip(what))}
 }
 
 func tooComplex(format string, args ...any) error {
 	return fault.Errorf(fault.Invalid, "too_complex", "The SQL %s", fmt.Sprintf(format, args...))
 }
 
-// Explain turns DuckDB's refusal of a client's SQL into a sentence for the client. Other errors stay as they are.
+// Explain returns the fault for an error of DuckDB's that a client's SQL caused, and other errors as they are.
 func Explain(err error) error {
 	switch duck.CauseOf(err) {
 	case duck.Input:

@@ -10,8 +10,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// Clients' statements that run at once, for reading and for commits, sharing their part of the memory. Others wait, for
-// as long as Patience.
+// How many statements of clients run at once, for reading and for commits. They share a part of the memory. Others wait
+// for up to Patience.
 const (
 	maxReaders = 4
 	maxWriters = 2
@@ -20,29 +20,29 @@ const (
 	Patience     = 10 * time.Second
 )
 
-// Sandboxes are the instances that clients' statements run in, one each.
+// Sandboxes opens instances for clients' statements, one for each.
 type Sandboxes struct {
 	Pool   *duck.Pool
 	limits func() duck.Limits
 	guard  duck.Guard
-	places [2]chan struct{} // have one for each that is open: for reading, for commits
-	open   sync.WaitGroup   // those that have a place
+	places [2]chan struct{} // semaphores: for reading, for commits
+	open   sync.WaitGroup   // sandboxes that are open
 }
 
-// NewSandboxes makes sandboxes with limits. guard is asked about the files that their statements read.
+// NewSandboxes returns sandboxes with limits. guard checks the files that their statements read.
 func NewSandboxes(limits func() duck.Limits, guard duck.Guard) *Sandboxes {
 	places := [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)}
 	return &Sandboxes{Pool: duck.NewPool(limits), limits: limits, guard: guard, places: places}
 }
 
-// Close waits until those that statements have had are gone, and ends the others.
+// Close waits until open sandboxes are closed, and ends the processes that wait for a statement.
 func (b *Sandboxes) Close() {
 	b.open.Wait()
 	b.Pool.Close()
 }
 
-// OpenLocked opens an instance for a client's statement: it can touch these files and nothing else. setup is ours and
-// makes the views that the statement names. Commits have places of their own, so that no reader keeps them waiting.
+// OpenLocked opens an instance for a client's statement, locked to the given files. setup is the server's SQL, which
+// creates the views that the statement names. Commits have a semaphore of their own, so that readers do not delay them.
 func (b *Sandboxes) OpenLocked(ctx context.Context, commit bool, files []string, setup ...string) (*duck.Conn, error) {
 	box, err := b.Open(ctx, commit)
 	if err != nil {
@@ -55,11 +55,12 @@ func (b *Sandboxes) OpenLocked(ctx context.Context, commit bool, files []string,
 	return box, nil
 }
 
-// columnBytes is about what each thread keeps for a column of a view, bytes: blocks of 2,048 rows in some operators.
+// columnBytes is roughly what each thread allocates for a column of a view, in bytes: blocks of 2,048 rows in some
+// operators.
 const columnBytes = 128 << 10
 
-// Threads is the SQL that has an instance use no more threads than its memory is enough for, with views of so many
-// columns. It is for the setup of an instance.
+// Threads returns the SQL, for the setup of an instance, that limits its threads to what its memory is enough for,
+// given the number of columns of its views. It is empty if there is no limit.
 func (b *Sandboxes) Threads(columns int) string {
 	limits := b.limits()
 	threads := int64(limits.Threads)
@@ -72,7 +73,7 @@ func (b *Sandboxes) Threads(columns int) string {
 	return fmt.Sprintf("SET threads = %d", threads)
 }
 
-// Open opens an instance for a client's statement, which may not run there before the instance is locked.
+// Open opens an instance for a client's statement. The caller must lock it before the statement runs.
 func (b *Sandboxes) Open(ctx context.Context, commit bool) (*duck.Conn, error) {
 	places := b.places[0]
 	if commit {
@@ -84,7 +85,7 @@ func (b *Sandboxes) Open(ctx context.Context, commit bool) (*duck.Conn, error) {
 	case places <- struct{}{}:
 	case <-patience.C:
 		return nil, fault.Errorf(fault.Unavailable, "busy",
-			"Too many queries and conditions run at once. Send the request again in a moment.")
+			"Too many queries and conditions are running. Send the request again in a moment.")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -100,7 +101,7 @@ func (b *Sandboxes) Open(ctx context.Context, commit bool) (*duck.Conn, error) {
 	return box, nil
 }
 
-// NotStarted says what to do where the system gives no process, unless ctx has ended.
+// NotStarted returns the fault for a process that could not be started, or err if ctx has ended.
 func NotStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err

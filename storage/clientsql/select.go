@@ -11,23 +11,23 @@ import (
 	"rowback/storage/schema"
 )
 
-// Table is a name in a statement that stands for a table.
+// Table is the name of a table in a statement.
 type Table struct {
-	Schema    string // with the catalog before it, where one is written
+	Schema    string // including the catalog, if the statement names one
 	Name      string
-	Offset    int    // where the name begins, bytes into the statement
-	Unit      string // of AT (VERSION => …) or AT (TIMESTAMP => …): the word; empty: there is none
-	Point     string // of AT: its value, if it is a literal
-	Parameter string // of AT: the parameter that has its value, if it is one
+	Offset    int    // of the name in the statement, in bytes
+	Unit      string // VERSION or TIMESTAMP, from AT (… => …); empty: there is no AT
+	Point     string // the value in AT, if it is a literal
+	Parameter string // the parameter in AT, if it is one
 }
 
-// Select is what a client's statement names.
+// Select has the names in a client's statement.
 type Select struct {
 	Tables     []Table  // in the order of the text
 	Parameters []string // by name, or by number from 1
 }
 
-// ParseSelect parses a text that a client wrote, which must be one SELECT, and finds what it names.
+// ParseSelect parses a client's text, which must be one SELECT, and returns the tables and parameters that it names.
 func ParseSelect(ctx context.Context, box *duck.Conn, text string) (Select, error) {
 	n, err := parse(ctx, box, text)
 	if err != nil {
@@ -41,17 +41,17 @@ func ParseSelect(ctx context.Context, box *duck.Conn, text string) (Select, erro
 	return Select{r.tables, slices.Compact(slices.Sorted(slices.Values(r.parameters)))}, err
 }
 
-// reach is what a statement touches.
+// reach is everything that a statement refers to.
 type reach struct {
 	tables     []Table
 	parameters []string
 	calls      []call
 }
 
-// scope finds what a part of a statement touches. What none may touch is an error.
+// scope visits a part of a statement and adds to its reach. It returns an error for whatever no statement may use.
 type scope struct {
 	*reach
-	names []string // that the queries around it have given to queries (WITH), folded
+	names []string // of common table expressions that are visible here, folded
 }
 
 func (s scope) with(name string) scope {
@@ -59,33 +59,30 @@ func (s scope) with(name string) scope {
 	return s
 }
 
-// visit visits the parts itself, as they do not all see the same names: each query of a WITH sees those before it, and
-// of a recursive query only the right side sees its name.
+// visit visits the parts itself, because they see different names: each common table expression sees those before it,
+// and of a recursive one only the right side sees its own name.
 func (s scope) visit(n *node) (visitor, error) {
 	if err := s.look(n); err != nil {
 		return nil, err
 	}
 	inside := s
-	for _, w := range n.With {
-		if err := walk(inside, w.query); err != nil {
-			return nil, err
-		}
-		inside = inside.with(w.name)
-	}
 	for _, p := range n.Parts {
 		at := inside
-		if n.Type == "RECURSIVE_CTE_NODE" && p.name == "right" {
+		if n.Type == "RECURSIVE_CTE_NODE" && p.Place == "right" {
 			at = inside.with(n.CTE)
 		}
-		if err := walk(at, p.node); err != nil {
+		if err := walk(at, p); err != nil {
 			return nil, err
+		}
+		if p.Place == with {
+			inside = inside.with(p.Given)
 		}
 	}
 	return nil, nil
 }
 
-// showsList is the refusal of SHOW TABLES and the like, for which the parser gives no place.
-const showsList = "The SQL asks for a list of what the server has (SHOW), which it can't have. " +
+// showsList is the refusal of SHOW TABLES and the like, for which the parser has no offset.
+const showsList = "The SQL lists what is in the database (SHOW), which is not allowed. " +
 	"The datasets are in the table rowback.datasets."
 
 func (s scope) look(n *node) error {
@@ -106,7 +103,7 @@ func (s scope) look(n *node) error {
 	return nil
 }
 
-// name notes a table that is not one of the statement's own queries.
+// name notes a table, unless it is a common table expression of the statement.
 func (s scope) name(n *node) error {
 	t := Table{Schema: n.Schema, Name: n.Table, Offset: n.Offset}
 	if n.Catalog != "" {
@@ -115,7 +112,7 @@ func (s scope) name(n *node) error {
 	own := t.Schema == "" && slices.Contains(s.names, schema.Fold(t.Name))
 	switch at := n.all("at_clause"); {
 	case own && len(at) > 0:
-		return invalid(t.Offset, "%q is a query of the statement itself (WITH), which has no versions: AT is for datasets.",
+		return invalid(t.Offset, "%q is defined in the statement itself (WITH) and has no versions: AT is for datasets.",
 			fault.Clip(t.Name))
 	case own:
 		return nil
@@ -127,8 +124,7 @@ func (s scope) name(n *node) error {
 	return nil
 }
 
-// constant returns the value of a constant, through casts, or the parameter that has it; both are empty where n is
-// neither.
+// constant returns the value of a constant or the name of a parameter, ignoring casts; both are empty if n is neither.
 func constant(n *node) (value, parameter string) {
 	for n.Class == "CAST" {
 		n = n.one("child")

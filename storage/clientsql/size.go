@@ -24,9 +24,8 @@ func checkSize(statement string, n *node) error {
 	if err := walk(depth{}, n); err != nil {
 		return err
 	}
-	s := sizing{inlined: notMaterialized.MatchString(statement)}
-	_, err := s.of(n, nil)
-	return err
+	all := &sizing{inlined: notMaterialized.MatchString(statement), named: map[string]size{}}
+	return walk(all, n)
 }
 
 // checkBrackets refuses brackets that are too deep, which leave no trace in the parsed statement.
@@ -89,9 +88,9 @@ func (s size) plus(o size) size { return size{s.tables + o.tables, s.columns + o
 func (s size) check() error {
 	switch {
 	case s.tables > maxTables:
-		return tooComplex("names tables more than %d times, where the queries of WITH … AS NOT MATERIALIZED are "+
-			"written out. "+
-			"Leave out NOT MATERIALIZED, or make more statements of it.", maxTables)
+		return tooComplex("names tables more than %d times, where the queries of "+
+			"WITH … AS NOT MATERIALIZED are written out. Leave out NOT MATERIALIZED, or make more statements of it.",
+			maxTables)
 	case s.columns > maxColumns:
 		return tooComplex("has a query with more than %d columns. Name those that are needed, instead of *.",
 			maxColumns)
@@ -99,43 +98,62 @@ func (s size) check() error {
 	return nil
 }
 
-// sizing finds how large a statement is: the size of each part comes from those of its own parts.
+// sizing finds the size of a node from the sizes of the nodes in it: each adds its own to that around it, when it has
+// been visited.
 type sizing struct {
-	inlined bool // queries of a WITH may be written out where they are named
+	inlined bool            // queries of a WITH may be written out where they are named
+	around  *sizing         // of the node around this one
+	named   map[string]size // the sizes of the queries that have names here
+
+	parts        size // of the nodes in this one, together
+	widest, from int  // columns: of the widest of them, and of its FROM
 }
 
 // notMaterialized is looked for in the text: the parsed statement does not have it.
 var notMaterialized = regexp.MustCompile(`(?i)\bNOT\s+MATERIALIZED\b`)
 
-// of finds the size of a part. with are the sizes of the queries that have names there.
-func (s sizing) of(n *node, with map[string]size) (sum size, err error) {
-	if n.Type == "BASE_TABLE" {
-		return s.ofTable(n, with), nil
-	}
-	if with, err = s.named(n, with); err != nil {
-		return sum, err
-	}
-	switch n.Type {
-	case "SELECT_NODE":
-		return s.ofSelect(n, with)
-	case "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE":
-		return s.ofBoth(n, with)
-	}
-	for _, p := range n.Parts {
-		own, err := s.of(p.node, with)
-		if err != nil {
-			return sum, err
-		}
-		sum = sum.plus(own)
-	}
-	if n.Class != "" {
-		sum.columns = 0
-	}
-	return sum, sum.check()
+func (s *sizing) visit(n *node) (visitor, error) {
+	return &sizing{inlined: s.inlined, around: s, named: s.named}, nil
 }
 
-func (s sizing) ofTable(n *node, with map[string]size) size {
-	own, named := with[schema.Fold(n.Table)]
+// leave adds a node's size to that of the node around it. The query of a WITH counts where it is named.
+func (s *sizing) leave(n *node) error {
+	own, err := s.of(n)
+	if err != nil {
+		return err
+	}
+	around := s.around
+	if n.Place == with {
+		around.named = maps.Clone(around.named) // what lies further out does not see the name
+		around.named[schema.Fold(n.Given)] = own
+		return own.check()
+	}
+	around.parts = around.parts.plus(own)
+	around.widest = max(around.widest, own.columns)
+	if n.Place == "from_table" {
+		around.from = own.columns
+	}
+	return own.check()
+}
+
+// of is the size of a node, once those of the nodes in it are known.
+func (s *sizing) of(n *node) (size, error) {
+	switch {
+	case n.Type == "BASE_TABLE":
+		return s.ofTable(n), nil
+	case n.Type == "SELECT_NODE":
+		list := n.all("select_list")
+		return size{s.parts.tables, s.columnsOf(list)}, checkAliases(list)
+	case n.Type == "SET_OPERATION_NODE", n.Type == "RECURSIVE_CTE_NODE":
+		return size{s.parts.tables, s.widest}, nil
+	case n.Class != "": // an expression is one column of a list, whatever is in it
+		return size{s.parts.tables, 0}, nil
+	}
+	return s.parts, nil
+}
+
+func (s *sizing) ofTable(n *node) size {
+	own, named := s.named[schema.Fold(n.Table)]
 	if !named || n.Schema != "" {
 		return size{1, 1}
 	}
@@ -146,91 +164,45 @@ func (s sizing) ofTable(n *node, with map[string]size) size {
 	return own
 }
 
-// named adds the queries of a part's WITH, each of which sees those before it.
-func (s sizing) named(n *node, with map[string]size) (map[string]size, error) {
-	if len(n.With) == 0 {
-		return with, nil
-	}
-	with = maps.Clone(with)
-	if with == nil {
-		with = map[string]size{}
-	}
-	for _, w := range n.With {
-		own, err := s.of(w.query, with)
-		if err != nil {
-			return nil, err
-		}
-		with[schema.Fold(w.name)] = own
-	}
-	return with, nil
-}
-
-// ofBoth counts the tables of both sides of a UNION, and the columns of the wider one.
-func (s sizing) ofBoth(n *node, with map[string]size) (sum size, err error) {
-	left, err := s.of(n.one("left"), with)
-	if err != nil {
-		return sum, err
-	}
-	right, err := s.of(n.one("right"), with)
-	if err != nil {
-		return sum, err
-	}
-	sum = size{left.tables + right.tables, max(left.columns, right.columns)}
-	return sum, sum.check()
-}
-
-// ofSelect counts the tables of all parts of a SELECT but its WITH, and the columns of its list.
-func (s sizing) ofSelect(n *node, with map[string]size) (sum size, err error) {
-	from := 0 // columns
-	for _, p := range n.Parts {
-		own, err := s.of(p.node, with)
-		if err != nil {
-			return sum, err
-		}
-		sum.tables += own.tables
-		if p.name == "from_table" {
-			from = own.columns
-		}
-	}
-	list := n.all("select_list")
+// columnsOf counts the columns of a SELECT's list, where * stands for those of its FROM.
+func (s *sizing) columnsOf(list []*node) (columns int) {
 	for _, item := range list {
-		sum.columns++
+		columns++
 		if item.Class == "STAR" {
-			sum.columns += from - 1
+			columns += s.from - 1
 		}
 	}
-	if err := checkAliases(list); err != nil {
-		return sum, err
-	}
-	return sum, sum.check()
+	return columns
 }
 
 // checkAliases refuses a list in which an alias stands for too many others.
 func checkAliases(list []*node) error {
 	aliases := map[string]int{}
 	for _, item := range list {
-		uses := expanded(item, aliases)
-		if uses > maxExpanded {
-			return tooComplex("has an alias that stands for more than %d others. "+
-				"Compute some of them in a query of their own.", maxExpanded)
+		e := expansion{aliases: aliases}
+		if err := walk(&e, item); err != nil {
+			return err
 		}
 		if item.Alias != "" {
-			aliases[schema.Fold(item.Alias)] = max(uses, 1)
+			aliases[schema.Fold(item.Alias)] = max(e.uses, 1)
 		}
 	}
 	return nil
 }
 
-// expanded counts the aliases in an expression, with those that they stand for.
-func expanded(n *node, aliases map[string]int) (uses int) {
-	if n.Class == "COLUMN_REF" && len(n.Columns) == 1 {
-		return aliases[schema.Fold(n.Columns[0])]
+// expansion counts the aliases in an expression, with those that they stand for.
+type expansion struct {
+	aliases map[string]int // what those before it come to
+	uses    int
+}
+
+func (e *expansion) visit(n *node) (visitor, error) {
+	if n.Class != "COLUMN_REF" || len(n.Columns) != 1 {
+		return e, nil
 	}
-	for _, w := range n.With {
-		uses += expanded(w.query, aliases)
+	if e.uses += e.aliases[schema.Fold(n.Columns[0])]; e.uses > maxExpanded {
+		return nil, tooComplex("has an alias that stands for more than %d others. "+
+			"Compute some of them in a query of their own.", maxExpanded)
 	}
-	for _, p := range n.Parts {
-		uses += expanded(p.node, aliases)
-	}
-	return uses
+	return nil, nil
 }

@@ -6,7 +6,7 @@ import (
 	"rowback/storage/duck"
 )
 
-// Tables of many columns are read on as many threads as there is memory for, and on one at least.
+// Tables with many columns are read by as many threads as there is memory for, and by at least one.
 func TestThreadsForManyColumns(t *testing.T) {
 	for _, c := range []struct {
 		memory  int64

@@ -3,69 +3,61 @@ package clientsql
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
 	"rowback/storage/duck"
 )
 
-// node is a part of a statement as DuckDB's parser gives it: a query, a table, an expression. It has what is looked at
-// here, and all the nodes in it.
+// node is a part of a statement as DuckDB's parser returns it: a query, a table, an expression. It has the properties
+// that are used in this package, and all nodes inside it.
 type node struct {
-	Type, Class            string   // what it is; expressions have a class
+	Place                  string   // the property of the node around it that it is in; nodes of a list have the same
+	Given                  string   // the name that a WITH gives to this query
+	Type, Class            string   // expressions have a class and a more specific type
 	Function               string   // function_name
 	Catalog, Schema, Table string   // catalog_name, schema_name, table_name
 	Columns                []string // column_names
 	Alias                  string
-	Name                   string // identifier: of a parameter
-	CTE                    string // cte_name: of a recursive query
-	Unit                   string // of AT
-	Value                  any    // of a constant's value: a string, a number or a boolean
-	Offset                 int    // query_location: bytes into the statement
-	With                   []commonTable
-	Parts                  []part // all other nodes in it
+	Name                   string  // identifier: of a parameter
+	CTE                    string  // cte_name: of a recursive query
+	Unit                   string  // of AT
+	Value                  any     // of a constant: a string, a number or a boolean
+	Offset                 int     // query_location: in the statement, in bytes
+	Parts                  []*node // all nodes inside it, its common table expressions first
 }
 
-// commonTable is a query that a WITH gives a name to.
-type commonTable struct {
-	name  string
-	query *node
-}
-
-// part is a node in another, under the name that its place there has. Those of a list have the same name.
-type part struct {
-	name string
-	*node
-}
-
-// nodeOf makes a node of a parsed object. Everything else has no nodes.
-func nodeOf(tree any) *node {
+// nodeOf converts a parsed JSON object to a node. Other values become empty nodes.
+func nodeOf(place string, tree any) *node {
 	object, ok := tree.(map[string]any)
 	if !ok {
-		return &node{Offset: unplaced}
+		return &node{Place: place, Offset: unplaced}
 	}
 	n := &node{
-		Type: text(object["type"]), Class: text(object["class"]), Function: text(object["function_name"]),
+		Place: place,
+		Type:  text(object["type"]), Class: text(object["class"]), Function: text(object["function_name"]),
 		Catalog: text(object["catalog_name"]), Schema: text(object["schema_name"]), Table: text(object["table_name"]),
 		Alias: text(object["alias"]), Name: text(object["identifier"]), CTE: text(object["cte_name"]),
 		Unit:    text(object["unit"]),
 		Columns: texts(object["column_names"]), Value: scalar(object["value"]), Offset: offsetOf(object["query_location"]),
-		With: withOf(object["cte_map"]),
+		Parts: withOf(object[with]),
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if name != "cte_map" {
+		if name != with {
 			n.add(name, object[name])
 		}
 	}
 	return n
 }
 
-// add adds the nodes in a value.
+// with is the property that has the common table expressions: the queries that a WITH names.
+const with = "cte_map"
+
+// add adds the nodes in the value of a property.
 func (n *node) add(name string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
-		n.Parts = append(n.Parts, part{name, nodeOf(v)})
+		n.Parts = append(n.Parts, nodeOf(name, v))
 	case []any:
 		for _, item := range v {
 			n.add(name, item)
@@ -73,12 +65,14 @@ func (n *node) add(name string, value any) {
 	}
 }
 
-func withOf(clause any) (list []commonTable) {
+func withOf(clause any) (list []*node) {
 	object, _ := clause.(map[string]any)
 	entries, _ := object["map"].([]any)
 	for _, e := range entries {
 		entry, _ := e.(map[string]any)
-		list = append(list, commonTable{text(entry["key"]), nodeOf(entry["value"])})
+		query := nodeOf(with, entry["value"])
+		query.Given = text(entry["key"])
+		list = append(list, query)
 	}
 	return list
 }
@@ -104,7 +98,7 @@ func scalar(v any) any {
 	return v
 }
 
-// unplaced is the offset of what has no place in the text. The parser gives it a larger place than any statement has.
+// unplaced is the offset of a node without a position in the text. The parser marks those with a huge number.
 const (
 	unplaced = -1
 	farthest = 1 << 40
@@ -118,17 +112,17 @@ func offsetOf(v any) int {
 	return int(at)
 }
 
-// all returns the nodes in one place, which may be a list.
+// all returns the nodes in one property, which may be a list.
 func (n *node) all(name string) (list []*node) {
 	for _, p := range n.Parts {
-		if p.name == name {
-			list = append(list, p.node)
+		if p.Place == name {
+			list = append(list, p)
 		}
 	}
 	return list
 }
 
-// one returns the node in one place. An empty node stands for none.
+// one returns the first node in one property; an empty node if there is none.
 func (n *node) one(name string) *node {
 	if list := n.all(name); len(list) > 0 {
 		return list[0]
@@ -136,32 +130,36 @@ func (n *node) one(name string) *node {
 	return &node{Offset: unplaced}
 }
 
-// hasAny reports whether there is a node in any of those places.
+// hasAny reports whether there is a node in any of the properties.
 func (n *node) hasAny(names ...string) bool {
-	return slices.ContainsFunc(n.Parts, func(p part) bool { return slices.Contains(names, p.name) })
+	return slices.ContainsFunc(n.Parts, func(p *node) bool { return slices.Contains(names, p.Place) })
 }
 
-// visitor looks at nodes. What it knows of the nodes around them is its own value: visit returns the visitor for the
-// nodes in this one, or nil where they are not to be visited.
+// visitor visits nodes. Its value is what it knows about the nodes around them: visit returns the visitor for the nodes
+// inside n, or nil if they should not be visited.
 type visitor interface {
 	visit(n *node) (visitor, error)
 }
 
-// walk visits a node and the nodes in it, the queries of its WITH first.
+// leaver is a visitor of the nodes inside n that is also called when all of them have been visited: what is known about n
+// only then, such as its size, is found there.
+type leaver interface {
+	leave(n *node) error
+}
+
+// walk visits a node and the nodes inside it, its common table expressions first.
 func walk(v visitor, n *node) error {
 	inside, err := v.visit(n)
 	if err != nil || inside == nil {
 		return err
 	}
-	for _, w := range n.With {
-		if err := walk(inside, w.query); err != nil {
+	for _, p := range n.Parts {
+		if err := walk(inside, p); err != nil {
 			return err
 		}
 	}
-	for _, p := range n.Parts {
-		if err := walk(inside, p.node); err != nil {
-			return err
-		}
+	if l, ok := inside.(leaver); ok {
+		return l.leave(n)
 	}
 	return nil
 }
@@ -183,30 +181,31 @@ func parse(ctx context.Context, box *duck.Conn, statement string) (*node, error)
 			Node any `json:"node"`
 		} `json:"statements"`
 	}
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil { // a number that is infinite has no JSON
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil { // DuckDB writes infinite numbers, which are not JSON
 		return nil, unparsed("it has a number that is too large", "")
 	}
 	if parsed.Error || len(parsed.Statements) != 1 {
 		return nil, unparsed(parsed.Message, parsed.Position)
 	}
-	n := nodeOf(parsed.Statements[0].Node)
+	n := nodeOf("", parsed.Statements[0].Node)
 	return n, checkSize(statement, n)
 }
 
-// maxTree is how large a parsed statement may be, bytes: a list of 50,000 numbers has 7 MB.
+// maxTree is the maximum size of a parsed statement, in bytes: a list of 50,000 numbers has 7 MB.
 const maxTree = 16 << 20
 
-// serialize gives the parsed statement as JSON, or nothing where that is too large.
-const serialize = `SELECT CASE WHEN strlen(tree) <= %d THEN tree ELSE '' END FROM (
-	SELECT CAST(json_serialize_sql(%s, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)`
+// serialize is the SQL of a parsed statement as JSON, or of an empty text if that is too large.
+const serialize = `SELECT CASE WHEN strlen(tree) <= {most} THEN tree ELSE '' END
+	FROM (SELECT CAST(json_serialize_sql({statement}, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)`
 
 func serialized(ctx context.Context, box *duck.Conn, statement string) (tree string, err error) {
-	err = box.Row(ctx, fmt.Sprintf(serialize, maxTree, duck.Text(statement)), &tree)
+	query := duck.Fill(serialize, duck.Parts{"most": maxTree, "statement": duck.Text(statement)})
+	err = box.Row(ctx, query, &tree)
 	switch {
 	case err != nil:
 		return "", Explain(err)
 	case tree == "":
-		return "", tooComplex("has too many parts. Give long lists as a parameter: x IN (SELECT unnest($list)).")
+		return "", tooComplex("has too many parts. Pass long lists as a parameter: x IN (SELECT unnest($list)).")
 	}
 	return tree, nil
 }

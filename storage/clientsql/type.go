@@ -9,7 +9,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// ParseType reads a type that a client wrote, in any of the ways that DuckDB knows.
+// ParseType parses a client's type, in any form that DuckDB accepts, and returns the type in which it is stored.
 func ParseType(ctx context.Context, conn *duck.Conn, written string) (t schema.Type, err error) {
 	if err := checkTypeText(ctx, conn, written); err != nil {
 		return t, err
@@ -27,15 +27,15 @@ func ParseType(ctx context.Context, conn *duck.Conn, written string) (t schema.T
 	}
 	t, ok := schema.Stored(t)
 	if !ok {
-		return t, RefuseType(written, "values of it can't be stored exactly in Parquet")
+		return t, RefuseType(written, "its values can't be stored exactly in Parquet")
 	}
 	return t, nil
 }
 
-// checkTypeText makes sure that a text is a type and nothing more.
+// checkTypeText returns an error unless a text is a type and nothing more.
 func checkTypeText(ctx context.Context, conn *duck.Conn, written string) error {
 	if strings.ContainsRune(written, 0) {
-		return RefuseType(written, "it has a NUL character")
+		return RefuseType(written, "it contains a NUL character")
 	}
 	n, err := parse(ctx, conn, "SELECT CAST(NULL AS "+written+"\n)")
 	if _, ok := reasonOf(err); ok {
@@ -55,7 +55,7 @@ func checkTypeText(ctx context.Context, conn *duck.Conn, written string) error {
 	return nil
 }
 
-// RefuseType is the error for a type that no variable can have.
+// RefuseType returns the error for a type that no variable can have.
 func RefuseType(written, why string) error {
 	return fault.Errorf(fault.Invalid, "unknown_type",
 		"%q is not a type that a variable can have: %s. "+

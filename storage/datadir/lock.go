@@ -10,12 +10,12 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Held keeps other processes out of a data directory, until it is released. The lock is on the directory itself, which
-// can't be replaced under a running server; the file lock is locked as well, for versions that know only that.
+// Held keeps other processes out of a data directory until it is released. It locks the directory itself, which can't
+// be replaced under a running server, and the file "lock", which is all that older versions lock.
 type Held []*flock.Flock
 
-// Lock locks a data directory. Without create, nothing is written: a file lock that is missing stays so. Where another
-// process has it open, the error is ErrInUse.
+// Lock locks a data directory. Without create it writes nothing, and a missing file "lock" is not created. If another
+// process has the directory open, the error is ErrInUse.
 func Lock(dir string, create bool) (held Held, err error) {
 	file := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(os.O_RDONLY))
 	if create {
@@ -27,7 +27,8 @@ func Lock(dir string, create bool) (held Held, err error) {
 			continue
 		}
 		if err != nil {
-			err = fmt.Errorf("the data directory %s can't be locked: %w. The user that this runs as must own it", dir, err)
+			err = fmt.Errorf("the data directory %s can't be locked: %w. It must belong to the user that runs the program",
+				dir, err)
 			return nil, errors.Join(err, held.Release())
 		}
 		if !ok {
@@ -38,10 +39,10 @@ func Lock(dir string, create bool) (held Held, err error) {
 	return held, nil
 }
 
-// ErrInUse is returned where another process, or another part of this one, has the data directory open.
+// ErrInUse is returned when another process, or another part of this one, has the data directory open.
 var ErrInUse = errors.New("the data directory is in use")
 
-// Release lets others in.
+// Release unlocks the directory.
 func (held Held) Release() error {
 	var errs []error
 	for _, l := range held {

@@ -1,5 +1,5 @@
-// Package datadir is what a store's directory is before it is opened: what says that it is a store and in which format
-// (store.json), what else may lie in it, and who has it open.
+// Package datadir is about a store's directory before it is opened: store.json, which says that it is a store and in
+// which format, what else may be in it, and the lock of the process that has it open (storage/README.md).
 package datadir
 
 import (
@@ -16,7 +16,7 @@ import (
 	"rowback/storage/blob"
 )
 
-// Marker is store.json: it says that a directory is a store, which one, and in which format.
+// Marker is store.json. It says that a directory is a store, which one, and in which format.
 type Marker struct {
 	ID            string    `json:"id"`
 	FormatVersion int       `json:"format_version"`
@@ -26,24 +26,25 @@ type Marker struct {
 const (
 	markerFile = "store.json"
 
-	// CatalogFile is the name of the catalog; that of SQLite's log follows from it.
+	// CatalogFile is the name of the catalog. SQLite appends to it for its log.
 	CatalogFile = "catalog.db"
 
-	// formatVersion is the newest format that this program knows. It grows when an older program would misread a store.
+	// formatVersion is the newest format that this program knows. It increases when older programs would misread a
+	// store.
 	formatVersion = 1
 )
 
-// ErrNotStore is returned where a directory is not a store: it is missing, empty, or something else's.
+// ErrNotStore is returned for a directory that is not a store: it is missing, empty, or has other content.
 var ErrNotStore = errors.New("not a store")
 
-// contents are what may lie in a store's directory, and lost+found, which is a volume's own.
+// contents are the names that may be in a store's directory, and lost+found, which volumes have at their root.
 var contents = []string{
 	markerFile, markerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
 	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 
-// Read reads store.json. A directory without it may be a store that was made before there was one: then the marker
-// is empty. Otherwise the error is ErrNotStore, and bare reports whether the directory can become a store.
+// Read reads store.json. A directory without it may be a store of a version that did not write one: then the marker is
+// empty. Otherwise the error is ErrNotStore, and bare reports whether the directory can become a store.
 func Read(dir string) (m Marker, bare bool, err error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return m, false, fmt.Errorf("%w: %s is a file", ErrNotStore, dir)
@@ -75,22 +76,23 @@ func Read(dir string) (m Marker, bare bool, err error) {
 
 func (m *Marker) decode(text []byte) error {
 	if err := json.Unmarshal(text, m); err != nil || m.ID == "" || m.FormatVersion < 1 {
-		return fmt.Errorf("%s is damaged. Put back a copy of it, or remove it to have a new one written", markerFile)
+		return fmt.Errorf("%s is damaged. Restore a copy of it, or remove it to have a new one written", markerFile)
 	}
 	if m.FormatVersion > formatVersion {
-		return fmt.Errorf("the store has format %d, and this program knows formats up to %d. Use a newer version of the program",
+		return fmt.Errorf("the store has format %d, and this program knows formats up to %d. "+
+			"Use a newer version of the program",
 			m.FormatVersion, formatVersion)
 	}
 	return nil
 }
 
-// surveyed decides whether a directory without a marker is a store of a version that wrote none.
+// surveyed returns ErrNotStore unless a directory without a marker is a store of a version that did not write one.
 func surveyed(dir string, has map[string]bool, foreign []string) error {
 	switch {
 	case has[CatalogFile] && has["objects"]:
 		return nil
 	case len(foreign) > 0:
-		return fmt.Errorf("%w: the directory %s has %s in it, and no %s. Name an empty directory, or a store's",
+		return fmt.Errorf("%w: the directory %s contains %s but no %s. Name an empty directory, or that of a store",
 			ErrNotStore, dir, few(foreign), markerFile)
 	case has[CatalogFile] || has["objects"]:
 		return nil
@@ -98,7 +100,7 @@ func surveyed(dir string, has map[string]bool, foreign []string) error {
 	return fmt.Errorf("%w: the directory %s is empty", ErrNotStore, dir)
 }
 
-// few lists the first of some names.
+// few lists the first three of some names.
 func few(names []string) string {
 	if len(names) > 3 {
 		return fmt.Sprintf("%s and %d more entries", strings.Join(names[:3], ", "), len(names)-3)
@@ -106,8 +108,8 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// Claim locks a directory that is a store, or makes it one where it is empty or missing: then the marker is empty, and
-// Write completes it. What is neither is ErrNotStore.
+// Claim locks a directory that is a store, or one that is empty or missing, which it creates. In the second case isNew
+// is set and the caller makes it a store with Write. Otherwise the error is ErrNotStore.
 func Claim(dir string, hook blob.Hook) (m Marker, isNew bool, held Held, err error) {
 	if _, bare, err := Read(dir); err != nil && !bare {
 		return m, false, nil, err
@@ -118,7 +120,7 @@ func Claim(dir string, hook blob.Hook) (m Marker, isNew bool, held Held, err err
 	if held, err = Lock(dir, true); err != nil {
 		return m, false, nil, err
 	}
-	m, bare, err := Read(dir) // another process may have made it a store, or something else's, meanwhile
+	m, bare, err := Read(dir) // it may have changed before it was locked
 	if errors.Is(err, ErrNotStore) && bare {
 		return m, true, held, nil
 	}

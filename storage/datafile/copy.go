@@ -17,18 +17,18 @@ import (
 	"rowback/storage/duck"
 )
 
-// rewrittenSuffix ends the name that a file has while it is written anew.
+// rewrittenSuffix is appended to the name of a file while it is rewritten in another encoding.
 const rewrittenSuffix = ".delta"
 
-// WrittenPaths are the paths that CopyQuery writes to, given one.
+// WrittenPaths returns the paths that CopyQuery may write to for a given path.
 func WrittenPaths(path string) []string { return []string{path, path + rewrittenSuffix} }
 
-// CopyQuery writes the rows of a query to a new file at path, by DuckDB, and returns how many they were. options are
-// more options of COPY. Pages are version 2, which are smaller and faster to read and write, but where other readers
-// could not read them.
-//
-// Nothing is left of a file that was not written to its end.
-func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string, params ...duck.Param) (rows int64, err error) {
+// CopyQuery writes the rows of a query to a new file at path, with DuckDB, and returns how many there were. options are
+// more options of COPY. Pages have version 2, which is smaller and faster to read and write, unless other readers could
+// not read them: see jumps. After an error, no partial file is left.
+func CopyQuery(
+	ctx context.Context, conn *duck.Conn, query, path, options string, params ...duck.Param,
+) (rows int64, err error) {
 	defer func() {
 		if err != nil {
 			removeUnfinished(path)
@@ -50,16 +50,17 @@ func CopyQuery(ctx context.Context, conn *duck.Conn, query, path, options string
 	return rows, errors.Join(err, os.Remove(first))
 }
 
-// removeUnfinished removes what a COPY that failed may have left: DuckDB writes beside a file that is there already, and
-// then moves.
+// removeUnfinished removes what a failed COPY may have left: DuckDB writes to a temporary name and renames the file if
+// the target exists.
 func removeUnfinished(path string) {
 	for _, p := range WrittenPaths(path) {
-		os.Remove(p)                                                       //nolint:errcheck // the next start empties the folder
-		os.Remove(filepath.Join(filepath.Dir(p), "tmp_"+filepath.Base(p))) //nolint:errcheck // the same
+		temporary := filepath.Join(filepath.Dir(p), "tmp_"+filepath.Base(p))
+		os.Remove(p)         //nolint:errcheck // the next start empties the folder
+		os.Remove(temporary) //nolint:errcheck // the same
 	}
 }
 
-// written reads the result of a COPY: how many rows it has written.
+// written returns the number of rows in the result of a COPY.
 func written(result arrow.RecordBatch, err error) (int64, error) {
 	if err != nil {
 		return 0, err
@@ -78,8 +79,8 @@ func copyTo(query, path string, options ...string) string {
 	return fmt.Sprintf("COPY (%s) TO %s (%s)", query, duck.Text(path), all)
 }
 
-// jumps reports whether a file has 32-bit integers that lie too far apart for DuckDB's delta encoding: it writes their
-// differences with more than 32 bits, which DuckDB reads and others refuse.
+// jumps reports whether a file has 32-bit integers too far apart for DuckDB's delta encoding: it writes their
+// differences with more than 32 bits, which DuckDB can read and other readers refuse.
 func jumps(path string) (bool, error) {
 	in, size, err := open(path)
 	if err != nil {
@@ -93,7 +94,8 @@ func jumps(path string) (bool, error) {
 	for g, group := range f.RowGroups() {
 		for i, chunk := range group.ColumnChunks() {
 			encodings := f.Metadata().RowGroups[g].Columns[i].MetaData.Encoding
-			if chunk.Type().Kind() == parquet.Int32 && slices.Contains(encodings, format.DeltaBinaryPacked) && farApart(chunk.(*parquet.FileColumnChunk)) {
+			if chunk.Type().Kind() == parquet.Int32 && slices.Contains(encodings, format.DeltaBinaryPacked) &&
+				farApart(chunk.(*parquet.FileColumnChunk)) {
 				return true, nil
 			}
 		}
@@ -101,13 +103,14 @@ func jumps(path string) (bool, error) {
 	return false, nil
 }
 
+// farApart reports whether two values of a chunk of 32-bit integers may differ by more than 31 bits.
 func farApart(c *parquet.FileColumnChunk) bool {
 	least, greatest, ok := c.Bounds()
 	if !ok {
-		return c.NumValues() > 0 // not told
+		return c.NumValues() > 0 // no bounds are recorded
 	}
 	if l, isInt := logical(c.Type()).(*format.IntType); isInt && !l.IsSigned {
-		return greatest.Uint32() > math.MaxInt32 // alone, too: the first value is written with more than 32 bits
+		return greatest.Uint32() > math.MaxInt32 // even a single one: the first value is written with more than 32 bits
 	}
 	return int64(greatest.Int32())-int64(least.Int32()) > 1<<31-1
 }

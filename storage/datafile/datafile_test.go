@@ -12,7 +12,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// every type that a column can have, with a value, its edges and nulls at each level.
+// values has a value at the limits of every type that a column can have, with nulls at each level.
 var values = map[string]string{
 	"BOOLEAN":                  "true",
 	"TINYINT":                  "(-128)::TINYINT",
@@ -63,8 +63,10 @@ func TestBothWritersKeepEveryType(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Columns: []schema.Column{{ID: 4, Name: `v "x"`, Type: typ}}}
-			query := "SELECT CAST(v AS " + typ.SQL() + "), 7::BIGINT FROM (VALUES (" + value + "), (NULL), (" + value + ")) t(v)"
+			column := schema.Column{ID: 4, Name: `v "x"`, Type: typ}
+			spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Columns: []schema.Column{column}}
+			query := "SELECT CAST(v AS " + typ.SQL() + "), 7::BIGINT" +
+				" FROM (VALUES (" + value + "), (NULL), (" + value + ")) t(v)"
 			for writer, write := range map[string]func(path string) error{
 				"DuckDB":     func(path string) error { _, err := datafile.Copy(ctx, conn, query, path, spec); return err },
 				"parquet-go": func(path string) error { return encodeTo(ctx, conn, query, path, spec) },
@@ -77,7 +79,8 @@ func TestBothWritersKeepEveryType(t *testing.T) {
 				var stored string
 				if err := conn.Row(ctx, `SELECT bool_and(v IS NOT DISTINCT FROM w), bool_or(v IS NULL), any_value(typeof(v)) FROM
 					(SELECT "v ""x""" AS v, row_number() OVER () AS n FROM `+duck.Text(path)+`) JOIN
-					(SELECT c0 AS w, row_number() OVER () AS n FROM (`+query+`) q(c0, c1)) USING (n)`, &same, &gone, &stored); err != nil {
+					(SELECT c0 AS w, row_number() OVER () AS n FROM (`+query+`) q(c0, c1)) USING (n)`,
+					&same, &gone, &stored); err != nil {
 					t.Fatal(writer, err)
 				}
 				if !same || !gone {
@@ -87,11 +90,13 @@ func TestBothWritersKeepEveryType(t *testing.T) {
 					t.Errorf("%s: read back as %s", writer, stored)
 				}
 				var id int
-				if err := conn.Row(ctx, `SELECT field_id FROM parquet_schema(`+duck.Text(path)+`) WHERE name = 'v "x"'`, &id); err != nil || id != 4 {
+				idQuery := `SELECT field_id FROM parquet_schema(` + duck.Text(path) + `) WHERE name = 'v "x"'`
+				if err := conn.Row(ctx, idQuery, &id); err != nil || id != 4 {
 					t.Errorf("%s: field id %d, %v", writer, id, err)
 				}
 				footer, err := readFooter(path)
-				if want := (datafile.Footer{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Rows: 3}); err != nil || footer != want {
+				want := datafile.Footer{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Rows: 3}
+				if err != nil || footer != want {
 					t.Errorf("%s: footer %+v, %v", writer, footer, err)
 				}
 			}

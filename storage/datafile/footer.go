@@ -13,19 +13,19 @@ import (
 	"rowback/storage/schema"
 )
 
-// Footer is what a file of ours says of itself.
+// Footer is the identity of a file written by this package, as its footer has it.
 type Footer struct {
 	Kind    schema.Kind
 	Dataset string
 	Commit  int64
-	File    int64 // its id; 0: written before files named it
+	File    int64 // its id; 0: written by a version that did not record it
 	Rows    int64
 }
 
-// ReadFooter reads the footer of a file that Copy or Encode made, of size bytes. It takes little time and memory,
-// whatever the file holds: it may be damaged.
+// ReadFooter reads the footer of a file of size bytes that Copy or Encode wrote. The file may be damaged: whatever it
+// contains, reading takes little time and memory.
 func ReadFooter(r io.ReaderAt, size int64) (Footer, error) {
-	tail := make([]byte, 8) // the footer's length, and a mark
+	tail := make([]byte, 8) // the footer's length and the mark
 	if size < int64(len(tail)) {
 		return Footer{}, errors.New("it is too short for a Parquet file")
 	}
@@ -65,7 +65,7 @@ func open(path string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// Checksum returns the SHA-256 of what r holds, in hexadecimal, as sha256sum prints it, and its size in bytes.
+// Checksum returns the SHA-256 of r's content, in hexadecimal as sha256sum prints it, and its size in bytes.
 func Checksum(r io.Reader) (sum string, size int64, err error) {
 	h := sha256.New()
 	size, err = io.Copy(h, r)

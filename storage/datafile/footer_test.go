@@ -14,8 +14,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// A footer that is damaged in any way is an error or another identity, in little time and memory: it never ends the
-// process, and it is never read past its end.
+// A footer that is damaged in any way reads as an error or as another identity, in little time and memory: it never
+// crashes the process, and it is never read past its end.
 func TestADamagedFooterIsAnError(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -31,7 +31,8 @@ func TestADamagedFooterIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Columns: []schema.Column{{ID: 4, Name: "v", Type: schema.Of(schema.Bigint)}}}
+	column := schema.Column{ID: 4, Name: "v", Type: schema.Of(schema.Bigint)}
+	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Columns: []schema.Column{column}}
 	path := filepath.Join(t.TempDir(), "f.parquet")
 	if _, err := datafile.Copy(ctx, conn, "SELECT range, 7::BIGINT FROM range(1000)", path, spec); err != nil {
 		t.Fatal(err)
@@ -46,7 +47,9 @@ func TestADamagedFooterIsAnError(t *testing.T) {
 			bad[len(bad)-1-random.IntN(min(600, len(bad)))] = byte(random.Uint32())
 		}
 		bad = bad[random.IntN(2)*random.IntN(len(bad)):]
-		allocated := testing.AllocsPerRun(1, func() { datafile.ReadFooter(bytes.NewReader(bad), int64(len(bad))) }) //nolint:errcheck // either is right
+		allocated := testing.AllocsPerRun(1, func() {
+			datafile.ReadFooter(bytes.NewReader(bad), int64(len(bad))) //nolint:errcheck // either is right
+		})
 		if allocated > 1000 {
 			t.Fatalf("%v allocations for % x", allocated, bad)
 		}

@@ -11,10 +11,10 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// A Parquet file keeps each column by itself, so files with some columns each become one with all of them without a look
-// at a value: their bodies follow one another, and one footer names the columns of all.
+// A Parquet file stores each column by itself, so files with some of the columns each can be joined into one without
+// decoding a value: their bodies follow one another, and one footer describes the columns of all.
 
-// errUneven refuses files whose row groups do not have the same rows.
+// errUneven refuses files whose row groups have different numbers of rows.
 var errUneven = errors.New("the files to be joined have different rows")
 
 // mark begins and ends a Parquet file.
@@ -52,7 +52,8 @@ func Join(path string, parts []string) (err error) {
 	return writeFooter(out, all)
 }
 
-// appendBody writes what a file has between its first mark and its footer, which it returns.
+// appendBody appends the bytes of a file between its first mark and its footer, and returns the footer and their
+// number.
 func appendBody(out *os.File, path string) (footer *format.FileMetaData, size int64, err error) {
 	in, size, err := open(path)
 	if err != nil {
@@ -75,11 +76,11 @@ func appendBody(out *os.File, path string) (footer *format.FileMetaData, size in
 	return f.Metadata(), size, err
 }
 
-// move adds to every place that a footer names.
+// move adds a number of bytes to every file offset in a footer.
 func move(footer *format.FileMetaData, by int64) {
 	add := func(places ...*int64) {
 		for _, p := range places {
-			if *p > 0 { // else there is nothing of the kind
+			if *p > 0 { // 0 means absent
 				*p += by
 			}
 		}
@@ -96,7 +97,7 @@ func move(footer *format.FileMetaData, by int64) {
 	}
 }
 
-// beside puts the columns of one more file behind those of all before it.
+// beside appends the columns of one more file to the joint footer; all is nil for the first.
 func beside(all, more *format.FileMetaData) (*format.FileMetaData, error) {
 	if all == nil {
 		return more, nil

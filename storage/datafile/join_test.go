@@ -10,8 +10,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// Files with some columns each, joined, are the file with all of them: for DuckDB, and in their footers. Several row groups
-// and every type are joined.
+// Files with some of the columns each, joined, equal the file with all of them, to DuckDB and in their footers. The
+// files have several row groups and columns of every type.
 func TestJoinedFilesAreOne(t *testing.T) {
 	engine, err := duck.Open(duck.Limits{Threads: 2})
 	if err != nil {
@@ -30,7 +30,8 @@ func TestJoinedFilesAreOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec.Columns = append(spec.Columns, schema.Column{ID: len(list) + 1, Name: fmt.Sprintf("c%d", len(list)), Type: parsed})
+		column := schema.Column{ID: len(list) + 1, Name: fmt.Sprintf("c%d", len(list)), Type: parsed}
+		spec.Columns = append(spec.Columns, column)
 		list = append(list, fmt.Sprintf("CASE WHEN n %% 3 > 0 THEN CAST(%s AS %s) END", value, parsed.SQL()))
 	}
 	list = append(list, "n")
@@ -45,7 +46,8 @@ func TestJoinedFilesAreOne(t *testing.T) {
 			query += e + ", "
 		}
 		path := filepath.Join(dir, fmt.Sprint(from))
-		n, err := datafile.CopySome(t.Context(), conn, fmt.Sprintf("%s FROM range(%d) t(n)", query[:len(query)-2], rows), path, spec, all[from:to])
+		query = fmt.Sprintf("%s FROM range(%d) t(n)", query[:len(query)-2], rows)
+		n, err := datafile.CopySome(t.Context(), conn, query, path, spec, all[from:to])
 		if err != nil || n != rows {
 			t.Fatal(n, err)
 		}
@@ -59,15 +61,25 @@ func TestJoinedFilesAreOne(t *testing.T) {
 	for _, e := range list {
 		query += e + ", "
 	}
-	if _, err := datafile.Copy(t.Context(), conn, fmt.Sprintf("%s FROM range(%d) t(n)", query[:len(query)-2], rows), whole, spec); err != nil {
+	query = fmt.Sprintf("%s FROM range(%d) t(n)", query[:len(query)-2], rows)
+	if _, err := datafile.Copy(t.Context(), conn, query, whole, spec); err != nil {
 		t.Fatal(err)
 	}
 	for _, ask := range []string{
-		"SELECT count(*) FROM ((SELECT CAST(t AS VARCHAR) FROM read_parquet('%[1]s') t) EXCEPT ALL (SELECT CAST(t AS VARCHAR) FROM read_parquet('%[2]s') t))",
-		"SELECT count(*) FROM ((SELECT name, type, converted_type, field_id, logical_type FROM parquet_schema('%[1]s')) EXCEPT ALL (SELECT name, type, converted_type, field_id, logical_type FROM parquet_schema('%[2]s')))",
-		"SELECT count(*) FROM ((SELECT row_group_id, row_group_num_rows, path_in_schema, num_values, stats_min_value, stats_max_value, stats_null_count, encodings FROM parquet_metadata('%[1]s')) EXCEPT ALL (SELECT row_group_id, row_group_num_rows, path_in_schema, num_values, stats_min_value, stats_max_value, stats_null_count, encodings FROM parquet_metadata('%[2]s')))",
-		"SELECT count(*) FROM ((SELECT key, value FROM parquet_kv_metadata('%[1]s')) EXCEPT ALL (SELECT key, value FROM parquet_kv_metadata('%[2]s')))",
-		"SELECT abs(max(num_rows) - min(num_rows)) + abs(max(num_row_groups) - min(num_row_groups)) + (count(*) - 2) FROM parquet_file_metadata(['%[1]s', '%[2]s'])",
+		`SELECT count(*) FROM ((SELECT CAST(t AS VARCHAR) FROM read_parquet('%[1]s') t)
+			EXCEPT ALL (SELECT CAST(t AS VARCHAR) FROM read_parquet('%[2]s') t))`,
+		`SELECT count(*) FROM
+			((SELECT name, type, converted_type, field_id, logical_type FROM parquet_schema('%[1]s')) EXCEPT ALL
+			(SELECT name, type, converted_type, field_id, logical_type FROM parquet_schema('%[2]s')))`,
+		`SELECT count(*) FROM
+			((SELECT row_group_id, row_group_num_rows, path_in_schema, num_values, stats_min_value, stats_max_value,
+				stats_null_count, encodings FROM parquet_metadata('%[1]s')) EXCEPT ALL
+			(SELECT row_group_id, row_group_num_rows, path_in_schema, num_values, stats_min_value, stats_max_value,
+				stats_null_count, encodings FROM parquet_metadata('%[2]s')))`,
+		`SELECT count(*) FROM ((SELECT key, value FROM parquet_kv_metadata('%[1]s'))
+			EXCEPT ALL (SELECT key, value FROM parquet_kv_metadata('%[2]s')))`,
+		`SELECT abs(max(num_rows) - min(num_rows)) + abs(max(num_row_groups) - min(num_row_groups)) + (count(*) - 2)
+			FROM parquet_file_metadata(['%[1]s', '%[2]s'])`,
 	} {
 		var differ int64
 		if err := conn.Row(t.Context(), fmt.Sprintf(ask, joined, whole), &differ); err != nil || differ != 0 {

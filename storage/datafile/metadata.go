@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// A footer is a FileMetaData structure in Thrift's compact protocol (parquet.thrift). What is read of it here is two
-// fields; the others are passed over, and no length in it is trusted.
+// A footer is a FileMetaData structure in Thrift's compact protocol (parquet.thrift). Two of its fields are read here
+// and the others skipped. No length in it is trusted.
 const (
 	rowsField  = 3
 	pairsField = 5
@@ -31,13 +31,13 @@ const (
 )
 
 const (
-	maxPair    = 4 << 10 // bytes of a key or value that is kept
-	maxNesting = 32      // of structures; Parquet's own has fewer than ten
+	maxPair    = 4 << 10 // bytes of a key or value; longer ones read as ""
+	maxNesting = 32      // of structures; Parquet's have fewer than ten levels
 )
 
 var errMetadata = errors.New("its footer can't be read")
 
-// readMetadata returns how many rows a footer tells, and its key-value metadata: pairs of long texts are left out.
+// readMetadata returns the number of rows and the key-value metadata in a footer.
 func readMetadata(r io.Reader) (rows int64, pairs map[string]string, err error) {
 	t := &thrift{bufio.NewReader(r)}
 	pairs = map[string]string{}
@@ -60,7 +60,7 @@ func readMetadata(r io.Reader) (rows int64, pairs map[string]string, err error) 
 // thrift reads the compact protocol.
 type thrift struct{ *bufio.Reader }
 
-// fields calls each for every field of a structure, with its id and its type. It has to read the value.
+// fields calls each for every field of a structure, with its id and type. each must read or skip the value.
 func (t *thrift) fields(each func(id int64, typ byte) error) error {
 	var id int64
 	for {
@@ -79,7 +79,7 @@ func (t *thrift) fields(each func(id int64, typ byte) error) error {
 	}
 }
 
-// list reads the head of a list: how many values follow, and their type.
+// list reads the header of a list: the number of its values and their type.
 func (t *thrift) list() (n uint64, typ byte, err error) {
 	head, err := t.ReadByte()
 	if err != nil {
@@ -112,7 +112,7 @@ func (t *thrift) pairs(into map[string]string) error {
 	return nil
 }
 
-// text reads a text. One that is too long is passed over.
+// text reads a string. One that is too long is skipped and returned as "".
 func (t *thrift) text() (string, error) {
 	n, err := binary.ReadUvarint(t)
 	if err != nil {
@@ -127,14 +127,14 @@ func (t *thrift) text() (string, error) {
 }
 
 func (t *thrift) pass(n uint64) error {
-	if n > 1<<31 { // more than any footer has
+	if n > 1<<31 { // more than any footer has, and Discard takes an int
 		return errMetadata
 	}
 	_, err := t.Discard(int(n))
 	return err
 }
 
-// skip passes over a value. Booleans that are fields have none.
+// skip skips a value. Booleans that are fields have none: their type is the value.
 func (t *thrift) skip(typ byte, depth int) error {
 	if depth > maxNesting {
 		return errMetadata
@@ -160,7 +160,7 @@ func (t *thrift) skip(typ byte, depth int) error {
 	case thriftList, thriftSet:
 		return t.skipList(depth)
 	}
-	return errMetadata // a map among them: Parquet has none
+	return errMetadata // maps too: Parquet has none
 }
 
 func (t *thrift) skipList(depth int) error {
@@ -169,7 +169,7 @@ func (t *thrift) skipList(depth int) error {
 		return err
 	}
 	if typ == thriftTrue || typ == thriftFalse {
-		typ = thriftByte // in a list they have one
+		typ = thriftByte // in a list, each is a byte
 	}
 	for range n {
 		if err := t.skip(typ, depth+1); err != nil {

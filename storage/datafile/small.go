@@ -13,10 +13,13 @@ import (
 	"rowback/storage/schema"
 )
 
-// Encode returns a file with the rows of a batch, whose columns are those that Copy asks of a query.
+// Encode returns the bytes of a file with the rows of a batch, whose columns must be those that Copy requires of a
+// query.
 func Encode(batch arrow.RecordBatch, spec Spec) ([]byte, error) {
 	columns := spec.All()
-	options := []parquet.WriterOption{parquet.DataPageVersion(2), parquet.Compression(&parquet.Zstd), fileSchema(columns)}
+	options := []parquet.WriterOption{
+		parquet.DataPageVersion(2), parquet.Compression(&parquet.Zstd), fileSchema(columns),
+	}
 	for k, v := range spec.metadata() {
 		options = append(options, parquet.KeyValueMetadata(k, v))
 	}
@@ -32,7 +35,7 @@ func Encode(batch arrow.RecordBatch, spec Spec) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// group is a Parquet group that keeps its fields in the order given; parquet.Group sorts them by name.
+// group is a Parquet group whose fields keep their order; parquet.Group sorts them by name.
 type group struct {
 	parquet.Group
 	fields []parquet.Field
@@ -65,7 +68,7 @@ func fileSchema(columns []schema.Column) *parquet.Schema {
 	return parquet.NewSchema("rowback", newGroup(names, nodes))
 }
 
-// node is the Parquet type that DuckDB would write for t, so that files of both writers read the same.
+// node returns the Parquet type that DuckDB writes for t, so that files by both writers read the same.
 func node(t schema.Type) parquet.Node {
 	switch t.Name {
 	case schema.Boolean:
@@ -133,7 +136,7 @@ func decimalNode(t schema.Type) parquet.Node {
 	return parquet.Decimal(t.Scale, t.Width, parquet.FixedLenByteArrayType(16))
 }
 
-// shredder turns rows of Arrow arrays into Parquet rows: values with repetition and definition levels.
+// shredder converts rows of Arrow arrays to Parquet rows: values with repetition and definition levels.
 type shredder struct {
 	arrays  []arrow.Array
 	columns []schema.Column
@@ -153,7 +156,8 @@ func (s *shredder) row(i int) parquet.Row {
 	return slices.Concat(s.leaves...)
 }
 
-// optional emits element i of a: rep and def are its repetition and definition levels, depth how many lists enclose it.
+// optional emits element i of a. rep and def are its repetition and definition levels, depth the number of lists that
+// enclose it.
 func (s *shredder) optional(t schema.Type, a arrow.Array, i, rep, def, depth int) {
 	if a.IsNull(i) {
 		s.null(t, rep, def)
@@ -162,6 +166,7 @@ func (s *shredder) optional(t schema.Type, a arrow.Array, i, rep, def, depth int
 	s.value(t, a, i, rep, def+1, depth)
 }
 
+// value is optional for an element that is not null.
 func (s *shredder) value(t schema.Type, a arrow.Array, i, rep, def, depth int) {
 	switch t.Name {
 	case schema.Struct:
@@ -186,7 +191,8 @@ func (s *shredder) value(t schema.Type, a arrow.Array, i, rep, def, depth int) {
 	}
 }
 
-// repeated emits the elements from start to end: the first at the level of the list, the others as its repetitions.
+// repeated emits the elements of a list from start to end: the first at the level of the list, the others as its
+// repetitions.
 func (s *shredder) repeated(start, end int64, rep, def, depth int, t schema.Type, element func(j, rep int)) {
 	if start == end {
 		s.null(t, rep, def)
@@ -217,6 +223,7 @@ func (s *shredder) null(t schema.Type, rep, def int) {
 	}
 }
 
+// emit appends a value to the next leaf column.
 func (s *shredder) emit(v parquet.Value, rep, def int) {
 	if s.leaf == len(s.leaves) {
 		s.leaves = append(s.leaves, nil)
@@ -225,6 +232,7 @@ func (s *shredder) emit(v parquet.Value, rep, def int) {
 	s.leaf++
 }
 
+// scalar returns element i of a, which is not null, in the physical type of node(t).
 func (s *shredder) scalar(t schema.Type, a arrow.Array, i int) parquet.Value {
 	switch v := a.(type) {
 	case *array.Boolean:
@@ -275,6 +283,7 @@ func (s *shredder) text(t schema.Type, text string) parquet.Value {
 	return parquet.FixedLenByteArrayValue(id[:])
 }
 
+// decimalValue returns a decimal in the physical type of decimalNode(t); 16 bytes are big-endian.
 func decimalValue(t schema.Type, a *array.Decimal128, i int) parquet.Value {
 	n := a.Value(i)
 	switch {

@@ -12,19 +12,19 @@ import (
 	"rowback/storage/schema"
 )
 
-// UploadColumn is a column of a Parquet file that came from outside.
+// UploadColumn is a column of an uploaded Parquet file.
 type UploadColumn struct {
 	Name    string
-	Null    bool   // its type is that of nulls: no value has one
-	Plain   string // its type, if it is BIGINT, DOUBLE, VARCHAR or BOOLEAN beyond doubt
-	Trouble string // why its values can't be kept as they are; empty where they can
+	Null    bool   // its logical type is NULL: it has no values
+	Plain   string // BIGINT, DOUBLE, VARCHAR or BOOLEAN, if every reader agrees on that; else empty
+	Trouble string // why its values can't be stored exactly; empty if they can
 }
 
-// errNotWhole is all that is told of a file whose footer can't be read.
-var errNotWhole = errors.New("it is not a whole Parquet file")
+// errNotWhole is the error for every file whose footer can't be read.
+var errNotWhole = errors.New("it is not a complete Parquet file")
 
-// Inspect reads the footer of a file that came from outside, and the values of which DuckDB would drop a part: it keeps
-// microseconds where there is a zone or no date, and 38 digits.
+// Inspect reads the footer of an uploaded file, and checks the values that DuckDB might truncate: it has microseconds
+// only for times and for timestamps with a zone, and 38 digits for decimals. parquet-go panics on some malformed files.
 func Inspect(path string) (columns []UploadColumn, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -59,7 +59,7 @@ func isNull(t parquet.Type) bool {
 	return ok
 }
 
-// plain is the type of a column that every reader has alike; empty where it may be another.
+// plain returns the type of a column if every reader agrees on it; else "".
 func plain(c *parquet.Column) string {
 	if !c.Leaf() || c.Repeated() {
 		return ""
@@ -75,7 +75,9 @@ func plain(c *parquet.Column) string {
 	case named != nil || c.Type().ConvertedType() != nil:
 		return ""
 	}
-	return map[parquet.Kind]string{parquet.Int64: schema.Bigint, parquet.Double: schema.Double, parquet.Boolean: schema.Boolean}[kind]
+	return map[parquet.Kind]string{
+		parquet.Int64: schema.Bigint, parquet.Double: schema.Double, parquet.Boolean: schema.Boolean,
+	}[kind]
 }
 
 func logical(t parquet.Type) format.LogicalTypeValue {
@@ -85,7 +87,7 @@ func logical(t parquet.Type) format.LogicalTypeValue {
 	return nil
 }
 
-// innerNames returns what is wrong with the names inside a column, of which DuckDB says nothing or not all.
+// innerNames describes what is wrong with the names of nested fields, which DuckDB accepts or reports in part; else "".
 func innerNames(c *parquet.Column) string {
 	for _, inside := range c.Columns() {
 		why := gate.Name(inside.Name())
@@ -99,7 +101,7 @@ func innerNames(c *parquet.Column) string {
 	return ""
 }
 
-// trouble tells what is wrong with the values of a column, or of one inside it.
+// trouble describes what is wrong with the values of a column or of one nested in it; else "".
 func trouble(f *parquet.File, c *parquet.Column) (string, error) {
 	for _, inside := range c.Columns() {
 		if text, err := trouble(f, inside); text != "" || err != nil {
@@ -110,7 +112,7 @@ func trouble(f *parquet.File, c *parquet.Column) (string, error) {
 		return "", nil
 	}
 	if d, ok := logical(c.Type()).(*format.DecimalType); ok && d.Precision > 38 {
-		return fmt.Sprintf("has decimals of %d digits, and 38 are the most that are kept; convert it first", d.Precision), nil
+		return fmt.Sprintf("has decimals of %d digits, and at most 38 can be stored; convert it first", d.Precision), nil
 	}
 	if !finerThanKept(c.Type()) {
 		return "", nil
@@ -122,7 +124,7 @@ func trouble(f *parquet.File, c *parquet.Column) (string, error) {
 	return "", err
 }
 
-// finerThanKept reports whether values of a type may be finer than DuckDB keeps them.
+// finerThanKept reports whether a type has a finer resolution than DuckDB's.
 func finerThanKept(t parquet.Type) bool {
 	if t.Kind() == parquet.Int96 {
 		return true
@@ -141,6 +143,7 @@ func isNano(u format.TimeUnit) bool {
 	return ok
 }
 
+// hasNanoseconds reports whether a value of a column is not a whole microsecond.
 func hasNanoseconds(f *parquet.File, c *parquet.Column) (bool, error) {
 	for _, group := range f.RowGroups() {
 		pages := group.ColumnChunks()[c.Index()].Pages()

@@ -9,20 +9,19 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// How many of DuckDB's chunks are read before they are asked for, at most: by their number, and by their bytes, as chunks
-// of long values are large.
+// How many of DuckDB's chunks are read ahead at most, by number and, because chunks of long values are large, by bytes.
 const (
 	chunksAhead = 32
-	bytesAhead  = 8 << 20 // and one chunk
+	bytesAhead  = 8 << 20 // which one chunk may exceed
 )
 
-// ahead reads a source while what was read before is written.
+// ahead reads from a source while earlier batches are being written.
 type ahead struct {
 	source
 	next  chan step
-	held  atomic.Int64  // bytes in next, and of the batch that was given last: it is still being written
-	given int64         // bytes of that one
-	taken chan struct{} // told when they have become less
+	held  atomic.Int64  // bytes in next and in the batch returned last, which is still being written
+	given int64         // bytes of the batch returned last
+	taken chan struct{} // signalled when held has shrunk
 	quit  chan struct{}
 	work  sync.WaitGroup
 }
@@ -33,6 +32,7 @@ type step struct {
 	err   error
 }
 
+// readAhead starts reading s in the background.
 func readAhead(s source) *ahead {
 	a := &ahead{source: s, next: make(chan step, chunksAhead), taken: make(chan struct{}, 1), quit: make(chan struct{})}
 	a.work.Go(a.read)
@@ -60,7 +60,7 @@ func (a *ahead) read() {
 	}
 }
 
-// hasRoom waits until more may be read; not for ever, if nothing more is wanted.
+// hasRoom waits until more may be read. It reports false when the result is closed.
 func (a *ahead) hasRoom() bool {
 	for a.held.Load() >= bytesAhead {
 		select {
@@ -72,19 +72,21 @@ func (a *ahead) hasRoom() bool {
 	return true
 }
 
+// Next returns the next batch, and thereby gives up the one before.
 func (a *ahead) Next() (arrow.RecordBatch, error) {
 	a.held.Add(-a.given)
 	select {
 	case a.taken <- struct{}{}:
 	default:
 	}
-	s := <-a.next // nothing, once it is closed
+	s := <-a.next // the zero step once it is closed
 	if a.given = 0; s.batch != nil {
 		a.given = SizeOf(s.batch)
 	}
 	return s.batch, s.err
 }
 
+// Close stops reading ahead and releases what was not delivered.
 func (a *ahead) Close() {
 	close(a.quit)
 	a.work.Wait()

@@ -10,8 +10,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
-// WriteArrow runs one statement and writes its result to w as an Arrow stream, in batches as large as a Reader's and as
-// far as it may. Nothing is written where the statement fails before its first batch.
+// WriteArrow runs one statement and writes its result to w as an Arrow stream, in batches as large as a Reader's and up
+// to the bound. Nothing is written if the statement fails before its first batch.
 func (c *Conn) WriteArrow(ctx context.Context, w io.Writer, b *Bound, query string, params ...Param) error {
 	return c.guarded(ctx, query, func() error { return c.session.writeArrow(ctx, w, b, query, params) })
 }
@@ -25,10 +25,11 @@ func (l *local) writeArrow(ctx context.Context, w io.Writer, b *Bound, query str
 	return writeStream(s, w, b)
 }
 
-// unbound is the bound of a result that is written whole.
+// unbound is the bound of a result that is written in full.
 func unbound() *Bound { return &Bound{Rows: math.MaxInt64, Bytes: math.MaxInt64} }
 
-// writeStream writes a result as an Arrow stream. One that fails has no end.
+// writeStream writes a result as an Arrow stream. After a failure the end-of-stream marker is missing, so that readers
+// notice.
 func writeStream(s source, w io.Writer, b *Bound) error {
 	out := ipc.NewWriter(&counted{w, b}, ipc.WithSchema(s.Schema()))
 	for b.Cut == Whole {
@@ -50,7 +51,7 @@ func writeStream(s source, w io.Writer, b *Bound) error {
 	return out.Close()
 }
 
-// counted counts what is written against a bound.
+// counted counts the bytes written against a bound.
 type counted struct {
 	io.Writer
 	bound *Bound

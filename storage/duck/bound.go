@@ -1,22 +1,22 @@
 package duck
 
-// Cut is why a result ends before all of it was written.
+// Cut is why a result ends early.
 type Cut string
 
 // The reasons.
 const (
-	Whole   Cut = ""      // it does not
-	AtLimit Cut = "limit" // it has more rows than were asked for
-	AtBytes Cut = "bytes" // it is larger than an answer may be
+	Whole   Cut = ""      // it does not end early
+	AtLimit Cut = "limit" // it has more rows than were requested
+	AtBytes Cut = "bytes" // it is larger than a response may be
 )
 
-// Bound is how much of a result may still be written. Whoever writes counts the bytes.
+// Bound is how much of a result may still be written. The writer subtracts the bytes, Take the rows.
 type Bound struct {
 	Rows, Bytes int64
-	Cut         Cut // where it was reached
+	Cut         Cut // set when the bound is reached
 }
 
-// Take tells how many of the next rows may be written. Rows that come when no more may be are a cut.
+// Take returns how many of the next rows may be written. Having more rows than that makes the result a cut one.
 func (b *Bound) Take(rows int64) int64 {
 	if b.Bytes <= 0 {
 		b.Cut = AtBytes
@@ -30,7 +30,7 @@ func (b *Bound) Take(rows int64) int64 {
 	return keep
 }
 
-// cutIf marks a result as cut.
+// cutIf marks a result as cut by its size.
 func (b *Bound) cutIf(cut bool) {
 	if cut {
 		b.Cut = AtBytes

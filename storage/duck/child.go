@@ -16,20 +16,20 @@ import (
 	"syscall"
 )
 
-// sandboxName is the name that a program is started under, for it to be a sandbox's process.
+// sandboxName is the value of os.Args[0] that makes the program run as a sandbox's process.
 const sandboxName = "rowback-sandbox"
 
-// Any program that has this package, tests too, can be a sandbox's process: before its main function would run, it is
-// one if it was started under that name.
+// Any program that imports this package, including tests, can be a sandbox's process: started under that name, it never
+// reaches its main function.
 func init() { ServeChild(sandboxName, nil) }
 
-// Handler answers the calls of a process: what it does beside running statements. It has the connection that those run on.
-// A nil call tells it that the process is given back: it frees what it holds for the borrower.
+// Handler answers the calls to a process: what it does besides running statements. conn is the connection that those
+// run on. A nil call means that the process was given back: the handler frees what it holds for the borrower.
 type Handler func(conn *Conn, call []byte) (reply []byte, err error)
 
-// ServeChild makes the program a process of the pools of that name, if it was started as one, and does not return then.
-// Where DuckDB calls back into Go, as to read an Arrow stream, the main function must call it: Go keeps the threads of
-// other languages waiting until every init function has returned.
+// ServeChild runs the program as a process of the pools of that name if it was started as one, and then does not
+// return. If DuckDB calls back into Go, for example to read an Arrow stream, it must be called from main: Go blocks
+// callbacks from foreign threads until every init function has returned.
 func ServeChild(name string, handle Handler) {
 	if len(os.Args) == 1 && os.Args[0] == name {
 		serveRequests(os.Stdin, os.Stdout, handle)
@@ -37,7 +37,7 @@ func ServeChild(name string, handle Handler) {
 	}
 }
 
-// child is the other side of process.
+// child is the peer of process, inside the process itself.
 type child struct {
 	handle   Handler // nil in a sandbox
 	requests chan request
@@ -45,22 +45,22 @@ type child struct {
 	acks     *gob.Encoder
 	db       *sql.DB
 	conn     *local
-	broken   bool  // a statement has made the instance unusable
-	resident int64 // bytes that the process may hold
-	bound    int64 // bytes that it may reserve
-	began    int64 // bytes that it had reserved when it was new
+	broken   bool  // a fatal error has made the instance unusable
+	resident int64 // bytes of memory that the process may hold
+	bound    int64 // bytes of address space that it may reserve
+	began    int64 // bytes that it had reserved at its start
 }
 
-// serveRequests is what a sandbox's process does. It returns when it can't answer any more.
+// serveRequests is the main loop of the process. It returns when it can no longer send answers.
 func serveRequests(in io.Reader, out io.Writer, handle Handler) {
-	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // those are for the server, which ends its sandboxes
-	signal.Ignore(syscall.SIGXFSZ)                               // a file-size limit is an error of the one write
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // meant for the server, which ends its sandboxes
+	signal.Ignore(syscall.SIGXFSZ)                               // exceeding a file-size limit fails the write only
 	registerValues()
 	c := &child{handle: handle, requests: make(chan request), out: bufio.NewWriterSize(out, pipeBuffer)}
 	c.acks = gob.NewEncoder(c.out)
 	d := gob.NewDecoder(bufio.NewReader(in))
 	go c.read(d)
-	runtime.LockOSThread() // DuckDB's allocator keeps memory for every thread that it has met
+	runtime.LockOSThread() // DuckDB's allocator keeps memory for every thread it has seen
 	for r := range c.requests {
 		if c.run(r) != nil || c.out.Flush() != nil {
 			return
@@ -68,7 +68,7 @@ func serveRequests(in io.Reader, out io.Writer, handle Handler) {
 	}
 }
 
-// read reads requests, and ends the process with its input, also while a statement runs.
+// read reads requests. At the end of the input it ends the process, even while a statement runs.
 func (c *child) read(d *gob.Decoder) {
 	for {
 		var r request
@@ -79,13 +79,13 @@ func (c *child) read(d *gob.Decoder) {
 	}
 }
 
-// errBroken is told to a process whose instance can't run another statement.
+// errBroken is the answer of a process whose instance can't run another statement.
 var errBroken = errors.New("the instance of this process is unusable")
 
-// errUsed is told to a process that should not serve another statement.
-var errUsed = errors.New("this process has taken much memory")
+// errUsed is the answer of a process that should not serve another statement.
+var errUsed = errors.New("this process has used too much memory to be reused")
 
-// open opens an instance, in place of the one before.
+// open opens an instance in place of the previous one.
 func (c *child) open(limits Limits) error {
 	if c.db != nil {
 		if err := errors.Join(c.conn.sql.Close(), c.db.Close()); err != nil {
@@ -122,9 +122,9 @@ func (c *child) open(limits Limits) error {
 	return err
 }
 
-// isLean refuses another borrower where the process has taken much memory, or has so much reserved, though it is not used,
-// that the next borrower would soon be refused some. What getrusage tells begins with what the program that started this
-// one had.
+// isLean returns an error if the process should not serve another borrower: its peak memory was high, or so much stays
+// reserved, even unused, that the next borrower would soon run out. It reads /proc, because getrusage's peak starts
+// from that of the parent process.
 func (c *child) isLean() error {
 	if ProcMemory("/proc/self/status", "VmHWM") > maxPeak || reserved()-c.began > (c.bound-c.began)/2 {
 		return errUsed
@@ -132,11 +132,11 @@ func (c *child) isLean() error {
 	return nil
 }
 
-// reserved is what counts against the bound of BoundProcess, bytes.
+// reserved returns the bytes that count against the limit of BoundProcess.
 func reserved() int64 { return ProcMemory("/proc/self/status", "VmData") }
 
-// rest makes sure that the instance is fit for another borrower: what the handler holds for this one is freed.
-func (c *child) rest() error {
+// reset checks that the instance is fit for another borrower, and frees what the handler holds for the last one.
+func (c *child) reset() error {
 	if c.broken {
 		return errBroken
 	}
@@ -148,11 +148,12 @@ func (c *child) rest() error {
 	return c.isLean()
 }
 
+// run serves one request. Its error means that the answer could not be sent.
 func (c *child) run(r request) error {
 	defer boundResident(c.resident)()
 	ctx := context.Background()
-	if r.Rest {
-		return c.acknowledge(ack{Err: refusalOf(c.rest())})
+	if r.Reset {
+		return c.acknowledge(ack{Err: refusalOf(c.reset())})
 	}
 	if r.Open != nil {
 		return c.acknowledge(ack{Err: refusalOf(c.open(*r.Open))})

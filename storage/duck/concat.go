@@ -8,7 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// Concat joins batches of one schema into one, which the caller releases. No batches make an empty one.
+// Concat joins batches of one schema into one, which the caller releases. Without batches the result is empty.
 func Concat(schema *arrow.Schema, batches []arrow.RecordBatch) (arrow.RecordBatch, error) {
 	if len(batches) == 1 {
 		batches[0].Retain()

@@ -10,19 +10,19 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Conn is one connection to an instance, of this process or of a sandbox's.
+// Conn is one connection to an instance, in this process or in a sandbox's. It serves one goroutine.
 type Conn struct {
 	session
 	done func()
 
 	guard Guard    // nil: none
-	reads []string // files that its statements have named
+	reads []string // files that its statements have read
 
-	changed []func() error // whether those have been changed since
-	locked  bool
+	changed []func() error // each reports whether those have changed since
+	locked  bool           // by Lock: its statements are clients'
 }
 
-// session is what differs between the connections to an instance of this process (local) and of another (process).
+// session is implemented by connections to an instance in this process (local) and in another one (process).
 type session interface {
 	exec(ctx context.Context, query string) (int64, error)
 	rows(ctx context.Context, query string, each func(Scan) error) error
@@ -30,11 +30,12 @@ type session interface {
 	parameters(ctx context.Context, query string) (*arrow.Schema, error)
 	few(ctx context.Context, b *Bound, query string) ([]byte, error)
 	writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error
-	// close ends the session, and calls done when all of it is gone.
+	// close ends the session, and calls done once its resources are free.
 	close(done func()) error
 }
 
-// OnClose has f called when the connection has been closed and all that it used is free: soon after Close.
+// OnClose registers f to be called once the connection is closed and its resources are free, which may be after Close
+// returns.
 func (c *Conn) OnClose(f func()) { c.done = f }
 
 // Close ends the connection and drops its temporary tables and views.
@@ -45,7 +46,7 @@ func (c *Conn) Close() error {
 	return c.session.close(c.done)
 }
 
-// Exec runs statements and tells how many rows the last one changed.
+// Exec runs statements and returns how many rows the last one changed.
 func (c *Conn) Exec(ctx context.Context, query string) (n int64, err error) {
 	err = c.guarded(ctx, query, func() error {
 		n, err = c.session.exec(ctx, query)
@@ -54,7 +55,7 @@ func (c *Conn) Exec(ctx context.Context, query string) (n int64, err error) {
 	return n, err
 }
 
-// Create runs a CREATE TABLE … AS and tells how many rows the table has.
+// Create runs a CREATE TABLE … AS statement and returns the number of rows of the table.
 func (c *Conn) Create(ctx context.Context, query string) (rows int64, err error) {
 	return rows, c.Row(ctx, query, &rows)
 }
@@ -62,12 +63,12 @@ func (c *Conn) Create(ctx context.Context, query string) (rows int64, err error)
 // Scan reads the columns of a row into dest.
 type Scan func(dest ...any) error
 
-// Rows calls each for every row of a result, which is known to be small.
+// Rows calls each for every row of a result that is known to be small.
 func (c *Conn) Rows(ctx context.Context, query string, each func(Scan) error) error {
 	return c.guarded(ctx, query, func() error { return c.session.rows(ctx, query, each) })
 }
 
-// Row reads the only row of a result into dest. It returns sql.ErrNoRows where there is none.
+// Row reads the first row of a result into dest. It returns sql.ErrNoRows if there is none.
 func (c *Conn) Row(ctx context.Context, query string, dest ...any) error {
 	found := false
 	err := c.Rows(ctx, query, func(scan Scan) error {
@@ -83,7 +84,8 @@ func (c *Conn) Row(ctx context.Context, query string, dest ...any) error {
 	return err
 }
 
-// Stream runs one statement and returns its result as Arrow, never whole in memory. Ending ctx interrupts it.
+// Stream runs one statement and returns its result as Arrow, without holding all of it in memory. Ending ctx interrupts
+// it.
 func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Reader, error) {
 	var s source
 	err := c.guarded(ctx, query, func() (err error) {
@@ -91,7 +93,7 @@ func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Read
 		return err
 	})
 	if err != nil && s != nil {
-		s.Close() // a file was changed meanwhile
+		s.Close() // a file was changed in the meantime
 	}
 	if err != nil {
 		return nil, err

@@ -4,5 +4,5 @@ package duck
 
 import "os"
 
-// hasEnded can't be told here: the first statement fails instead.
+// hasEnded is unknown on this system: the first statement fails instead.
 func hasEnded(*os.File) bool { return false }

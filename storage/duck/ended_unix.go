@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hasEnded reports whether the other end of a pipe is closed, as it is when the process that had it has ended.
+// hasEnded reports whether the other end of a pipe is closed, as it is once its process has ended.
 func hasEnded(pipe *os.File) (ended bool) {
 	raw, err := pipe.SyscallConn()
 	if err != nil {

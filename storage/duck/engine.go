@@ -1,10 +1,9 @@
 //go:build duckdb_arrow
 
-// Package duck is the only door to DuckDB: instances with their limits, statements, and results as Arrow.
-//
-// An Engine is one DuckDB instance for statements that we write. A statement that a client writes runs in a
-// sandbox, which a Pool lends: an instance of its own, in another process, that reads the files it was given and nothing
-// else. A fatal error makes an instance unusable for good; an Engine then opens a new one, so that the next statement works.
+// Package duck is the only door to DuckDB: instances with their limits, statements, and results as Arrow. An Engine is
+// one DuckDB instance, for statements written by the server. A statement written by a client runs in a sandbox lent by
+// a Pool: a separate instance, in another process, that can read the files it was given and nothing else. A fatal error
+// makes an instance unusable for good; an Engine then opens a new one, so that the next statement works.
 package duck
 
 import (
@@ -20,12 +19,13 @@ import (
 
 // Limits bound what an instance may use.
 type Limits struct {
-	Memory   int64  // bytes; 0: DuckDB's own default, four fifths of the machine
-	Threads  int    // 0: one a core
-	TempDir  string // where larger-than-memory work spills; empty: nowhere
-	Resident int64  // bytes that its process may hold in all, where it has one of its own; 0: see process
+	Memory   int64  // bytes; 0: DuckDB's default, four fifths of the machine
+	Threads  int    // 0: one per core
+	TempDir  string // where larger-than-memory work spills; empty: it may not
+	Resident int64  // bytes that its process may hold in total, if it has its own; 0: see process
 }
 
+// dsn is the data source name of an instance with these limits. No extension is ever downloaded.
 func (l Limits) dsn() string {
 	q := url.Values{"autoinstall_known_extensions": {"false"}, "autoload_known_extensions": {"false"}}
 	if l.Memory > 0 {
@@ -41,7 +41,7 @@ func (l Limits) dsn() string {
 // Engine is one DuckDB instance. Its methods may be called from many goroutines.
 type Engine struct {
 	limits Limits
-	last   atomic.Int64 // number that was given to a connection
+	last   atomic.Int64 // number of the newest connection
 	mu     sync.Mutex
 	db     *sql.DB
 }
@@ -61,14 +61,14 @@ func (e *Engine) start() error {
 	return nil
 }
 
-// open starts an instance. Its files never change, so their footers are read once.
+// open starts an instance. The files it reads never change, so it caches their footers.
 func (l Limits) open() (*sql.DB, error) {
 	connector, err := duckdb.NewConnector(l.dsn(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
 	}
 	db := sql.OpenDB(connector)
-	db.SetMaxIdleConns(0) // a connection takes its temporary tables with it
+	db.SetMaxIdleConns(0) // closing a connection drops its temporary tables
 	if _, err := db.Exec("SET GLOBAL parquet_metadata_cache = true; SET GLOBAL TimeZone = 'UTC'"); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
@@ -76,7 +76,7 @@ func (l Limits) open() (*sql.DB, error) {
 	return db, nil
 }
 
-// Close stops the instance. Connections must be closed before.
+// Close stops the instance. Connections must be closed first.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,7 +92,8 @@ func (e *Engine) Conn(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{session: &local{sql: conn, fatal: func() { e.replace(db) }, number: func() int64 { return e.last.Add(1) }}}, nil
+	number := func() int64 { return e.last.Add(1) }
+	return &Conn{session: &local{sql: conn, fatal: func() { e.replace(db) }, number: number}}, nil
 }
 
 // replace opens a new instance in place of one that a fatal error has made unusable.

@@ -10,7 +10,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// errnos are the system's reasons as DuckDB words them in an IO error.
+// errnos maps the texts in DuckDB's IO errors, which have no error number, to the operating system's errors.
 var errnos = map[string]syscall.Errno{
 	"No space left on device":   syscall.ENOSPC,
 	"Disk quota exceeded":       syscall.EDQUOT,
@@ -23,7 +23,7 @@ var errnos = map[string]syscall.Errno{
 	"No such file or directory": syscall.ENOENT,
 }
 
-// Errno is the system's reason why DuckDB could not read or write a file: 0 where it gives none.
+// Errno returns the operating system's error for which DuckDB could not read or write a file; 0 if it names none.
 func Errno(err error) syscall.Errno {
 	var de *duckdb.Error
 	if !errors.As(err, &de) || de.Type != duckdb.ErrorTypeIO {

@@ -11,20 +11,21 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// Cause is why a statement failed, as coarse as callers act on it.
+// Cause is why a statement failed. There is one for each reaction that a caller may have.
 type Cause int
 
 // The causes.
 const (
-	Unknown     Cause = iota // ours: a bug, or a file of ours that went bad
-	Input                    // the data or the SQL that was given
+	Unknown     Cause = iota // the server's: a bug or a damaged file
+	Input                    // the client's data or SQL
 	OutOfMemory              // the memory limit
 	OutOfDisk                // no space left where files are written
-	Unreadable               // a file could not be read as what it should be
-	Forbidden                // the sandbox refused
-	Crash                    // the statement ended the sandbox's process
+	Unreadable               // a file could not be read in its format
+	Forbidden                // refused by the sandbox
+	Crash                    // the sandbox's process died
 )
 
+// kinds maps the prefixes of DuckDB's messages to its error types: errors of its C API have only the message.
 var kinds = map[string]duckdb.ErrorType{
 	"Out of Range Error":      duckdb.ErrorTypeOutOfRange,
 	"Conversion Error":        duckdb.ErrorTypeConversion,
@@ -47,7 +48,7 @@ var kinds = map[string]duckdb.ErrorType{
 	"Missing Extension Error": duckdb.ErrorTypeMissingExtension,
 }
 
-// cutKind splits a message of DuckDB's into its kind and the rest.
+// cutKind splits a message from DuckDB into its kind and the rest.
 func cutKind(msg string) (kind duckdb.ErrorType, rest string, ok bool) {
 	prefix, rest, found := strings.Cut(msg, ": ")
 	kind, ok = kinds[prefix]
@@ -57,12 +58,12 @@ func cutKind(msg string) (kind duckdb.ErrorType, rest string, ok bool) {
 	return kind, rest, true
 }
 
-// CauseOf tells why a statement failed.
+// CauseOf returns why a statement failed.
 func CauseOf(err error) Cause {
 	var de *duckdb.Error
 	var ended *Ended
 	switch {
-	case errors.As(err, &ended) && ended.hungry():
+	case errors.As(err, &ended) && ended.ranOutOfMemory():
 		return OutOfMemory
 	case ended != nil:
 		return Crash
@@ -85,8 +86,8 @@ func CauseOf(err error) Cause {
 	return Input
 }
 
-// MayBeDamage reports whether an error may come of a file that is not what was written: what could not be read, and what
-// should not happen. What was given, or a want of room, is not among that.
+// MayBeDamage reports whether an error may be caused by a file that has changed since it was written: files that could
+// not be read, crashes and internal errors. Errors in the client's input and a lack of memory or disk space are not.
 func MayBeDamage(err error) bool {
 	if errno := Errno(err); errno != 0 {
 		return errno == syscall.EIO
@@ -98,10 +99,11 @@ func MayBeDamage(err error) bool {
 		return false
 	}
 	var de *duckdb.Error
-	return errors.As(err, &de) && (isFatal(de) || de.Type == duckdb.ErrorTypeInvalid || de.Type == duckdb.ErrorTypeInvalidInput)
+	return errors.As(err, &de) &&
+		(isFatal(de) || de.Type == duckdb.ErrorTypeInvalid || de.Type == duckdb.ErrorTypeInvalidInput)
 }
 
-// IsConversion reports whether a value could not be cast to a type, as opposed to not being read at all.
+// IsConversion reports whether a value was read but could not be cast to a type.
 func IsConversion(err error) bool {
 	var de *duckdb.Error
 	return errors.As(err, &de) && !strings.Contains(de.Msg, "CSV Error") &&
@@ -109,13 +111,14 @@ func IsConversion(err error) bool {
 }
 
 var (
-	// Places in a message that name a file of ours, quoted or not.
-	filePart = regexp.MustCompile(`(?i)\s*(?:in|of|from)?\s*(?:the )?file:? ["'][^"']*["']|["'](?:/[^"']*)["']|\s(?:/[^\s"':,]+)+`)
-	advice   = regexp.MustCompile(`(?s)\n.*`)
+	// Parts of a message that name a stored file, quoted or not.
+	filePart = regexp.MustCompile(`(?i)\s*(?:in|of|from)?\s*(?:the )?file:? ["'][^"']*["']|` +
+		`["'](?:/[^"']*)["']|\s(?:/[^\s"':,]+)+`)
+	advice = regexp.MustCompile(`(?s)\n.*`)
 )
 
-// Message tells a person why a statement failed: the first line of what DuckDB said, without its kind, our SQL and the
-// names of our files.
+// Message says why a statement failed, for people: the first line of DuckDB's message, without its kind, the server's
+// SQL and the names of its files.
 func Message(err error) string {
 	var de *duckdb.Error
 	if !errors.As(err, &de) {

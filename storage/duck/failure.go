@@ -10,44 +10,44 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// locate is the setting with which an instance tells where in a statement it failed: sandboxes have it.
+// locate makes an instance report the position of errors in a statement. Sandboxes set it.
 const locate = "SET errors_as_json = true"
 
-// Failure is an error with its place. Sandboxes give it.
+// Failure is an error with its position in the statement, as sandboxes return it.
 type Failure struct {
-	Statement string // that was run
-	Offset    int    // bytes into it; -1: nowhere in it
-	Hint      string // what DuckDB adds: candidates, as a rule
+	Statement string // as it was run
+	Offset    int    // in bytes; -1: unknown
+	Hint      string // what DuckDB adds, usually candidate names
 	cause     *duckdb.Error
 }
 
 func (f *Failure) Error() string { return f.cause.Error() }
 
-// Unwrap returns the error as an instance without that setting would have given it.
+// Unwrap returns the error that an instance without that setting would have returned.
 func (f *Failure) Unwrap() error { return f.cause }
 
-// located reads the JSON that an error's message is with the setting locate; other errors stay as they are. statement is
-// what was run.
+// located decodes a message in the JSON format of the setting locate; it returns other errors unchanged. statement is
+// the one that was run.
 func located(de *duckdb.Error, statement string, err error) error {
 	at := strings.Index(de.Msg, `{"exception_type":`)
 	if at < 0 {
 		return err
 	}
-	var told struct {
+	var report struct {
 		Kind     string `json:"exception_type"`
 		Message  string `json:"exception_message"`
 		Position string `json:"position"`
 	}
-	if json.NewDecoder(strings.NewReader(de.Msg[at:])).Decode(&told) != nil {
+	if json.NewDecoder(strings.NewReader(de.Msg[at:])).Decode(&report) != nil {
 		return err
 	}
 	f := &Failure{Statement: statement, Offset: -1}
-	if n, err := strconv.Atoi(told.Position); err == nil {
+	if n, err := strconv.Atoi(report.Position); err == nil {
 		f.Offset = n
 	}
-	message, hint, _ := strings.Cut(told.Message, "\n")
+	message, hint, _ := strings.Cut(report.Message, "\n")
 	f.Hint = strings.TrimSpace(hint)
-	kind := told.Kind + " Error"
+	kind := report.Kind + " Error"
 	f.cause = &duckdb.Error{Type: kinds[kind], Msg: kind + ": " + message}
 	return f
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
-// How large a result may be for Few, as an Arrow stream.
+// How large a result of Few may be, as an Arrow stream.
 const (
 	fewRows  = 64 << 10
 	fewBytes = 4 << 20
 )
 
-// Few runs one statement and returns its result as one batch, which the caller releases; or nil, where it is larger than
-// is good to keep in memory.
+// Few runs one statement and returns its result as one batch, which the caller releases; or nil if it is too large to
+// be held in memory.
 func (c *Conn) Few(ctx context.Context, query string) (arrow.RecordBatch, error) {
 	b := &Bound{Rows: fewRows, Bytes: fewBytes}
 	all, err := c.session.few(ctx, b, query)
@@ -49,13 +49,13 @@ func (l *local) few(ctx context.Context, b *Bound, query string) ([]byte, error)
 	return out.Bytes(), err
 }
 
-// Call has the process that the connection is to answer a call, by the Handler that it was started for.
+// Call sends a call to the process behind the connection, whose Handler answers it.
 func (c *Conn) Call(ctx context.Context, call []byte) (reply []byte, err error) {
 	p, ok := c.session.(interface {
 		call(ctx context.Context, call []byte) ([]byte, error)
 	})
 	if !ok {
-		return nil, errors.New("this connection is to no other process")
+		return nil, errors.New("this connection has no process to call")
 	}
 	return p.call(ctx, call)
 }

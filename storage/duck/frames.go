@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// frameWriter writes bytes in frames, each with its length before it (four bytes, little endian), so that their end can
-// be told (a frame without bytes) whatever they are.
+// frameWriter writes bytes in frames, each after its length (four bytes, little endian). An empty frame marks the end,
+// whatever the bytes are.
 type frameWriter struct{ out *bufio.Writer }
 
 func (f frameWriter) Write(p []byte) (int, error) {
@@ -29,7 +29,7 @@ func (f frameWriter) length(n int) error {
 	return err
 }
 
-// end writes the last frame.
+// end writes the empty frame.
 func (f frameWriter) end() error {
 	if err := f.length(0); err != nil {
 		return err
@@ -37,10 +37,10 @@ func (f frameWriter) end() error {
 	return f.out.Flush()
 }
 
-// frameReader reads what a frameWriter has written, up to its end.
+// frameReader reads what a frameWriter wrote, up to the empty frame.
 type frameReader struct {
 	in    io.Reader
-	left  int // of the frame
+	left  int // bytes left of the frame
 	ended bool
 }
 
@@ -52,7 +52,7 @@ func (f *frameReader) Read(p []byte) (int, error) {
 	}
 	n, err := f.in.Read(p[:min(len(p), f.left)])
 	f.left -= n
-	return n, noEnd(err)
+	return n, unexpectedEOF(err)
 }
 
 // next reads the length of the next frame.
@@ -62,7 +62,7 @@ func (f *frameReader) next() error {
 	}
 	var head [4]byte
 	if _, err := io.ReadFull(f.in, head[:]); err != nil {
-		return noEnd(err)
+		return unexpectedEOF(err)
 	}
 	f.left = int(binary.LittleEndian.Uint32(head[:]))
 	if f.ended = f.left == 0; f.ended {
@@ -71,8 +71,8 @@ func (f *frameReader) next() error {
 	return nil
 }
 
-// noEnd makes an end that comes too soon an error.
-func noEnd(err error) error {
+// unexpectedEOF makes an early end of the input an error.
+func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}

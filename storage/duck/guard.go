@@ -9,21 +9,21 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Guard is asked about the files that statements read: every read of stored files is a statement that names them.
+// Guard checks the files that statements read. Every statement that reads stored files names them.
 type Guard interface {
-	// Check is called before a statement that reads the files runs. An error is the statement's.
+	// Check is called before a statement that reads the files. If it returns an error, the statement fails with it.
 	Check(ctx context.Context, paths []string) error
-	// Seen is called after Check, and returns what reports whether one of the files has been changed since.
+	// Seen is called after Check. The function it returns returns an error if one of the files has changed since.
 	Seen(paths []string) (changed func() error)
-	// Blame is called with the error of a statement that reads the files, and returns what to tell instead.
+	// Blame is called with the error of a statement that reads the files, and returns the error to report instead.
 	Blame(ctx context.Context, paths []string, err error) error
 }
 
-// Guard has g asked about the files that the connection's statements read.
+// Guard makes g check the files that the connection's statements read.
 func (c *Conn) Guard(g Guard) { c.guard = g }
 
-// guarded runs a statement. Once a sandbox is locked, its statements are clients', and read what the views name that
-// were made before.
+// guarded runs a statement under the guard. The statements of a locked sandbox are clients' and are not searched for
+// files: they can only read what the views name, whose files were checked before.
 func (c *Conn) guarded(ctx context.Context, query string, run func() error) error {
 	if c.guard == nil {
 		return run()
@@ -40,8 +40,8 @@ func (c *Conn) guarded(ctx context.Context, query string, run func() error) erro
 	return c.unchanged(ctx, c.blame(ctx, run()))
 }
 
-// unchanged is err, or the error of a file that was changed while a statement read it: between the look at it and its
-// opening, or while it was open.
+// unchanged returns err, or the error for a file that changed while a statement read it: after it was checked and
+// before it was opened, or while it was open.
 func (c *Conn) unchanged(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
@@ -54,6 +54,7 @@ func (c *Conn) unchanged(ctx context.Context, err error) error {
 	return err
 }
 
+// blame returns the error to report for err, which may be the fault of a file.
 func (c *Conn) blame(ctx context.Context, err error) error {
 	if err == nil || c.guard == nil || len(c.reads) == 0 || ctx.Err() != nil {
 		return err
@@ -61,7 +62,7 @@ func (c *Conn) blame(ctx context.Context, err error) error {
 	return c.guard.Blame(ctx, c.reads, err)
 }
 
-// guardedSource is a result whose errors are looked at.
+// guardedSource is a result whose errors go through the guard.
 type guardedSource struct {
 	source
 	ctx  context.Context
@@ -76,10 +77,12 @@ func (s *guardedSource) Next() (arrow.RecordBatch, error) {
 	return b, err
 }
 
-// scanStart begins a list of files in a statement of ours. In a text that a client wrote, every quote is doubled.
+// scanStart begins a list of files in a statement of the server's. A client's text can't contain it there, because
+// quotes inside literals are doubled.
 const scanStart = "read_parquet(['"
 
-// scanned returns the files that a statement of ours reads, in the order of the text: the lists that Texts wrote.
+// scanned returns the files that a statement of the server's reads, in the order of the text, from the lists that Texts
+// wrote.
 func scanned(query string) (paths []string) {
 	for {
 		at := strings.Index(query, scanStart)
@@ -96,7 +99,7 @@ func scanned(query string) (paths []string) {
 	}
 }
 
-// cutText cuts a quoted text, behind its first quote, off what follows it.
+// cutText splits a query that starts inside a quoted text into that text, unquoted, and the rest.
 func cutText(query string) (text, rest string) {
 	for {
 		end := strings.IndexByte(query, '\'')

@@ -12,24 +12,25 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// local is a connection to an instance of this process.
+// local is a connection to an instance in this process.
 type local struct {
 	sql    *sql.Conn
 	fatal  func()       // called after an error that makes the instance unusable
-	number func() int64 // another one each time, in the instance
-	schema string       // of the connection's own, once it has one
+	number func() int64 // returns a number that is unique in the instance
+	schema string       // the connection's own; empty until it needs one
 }
 
 func (l *local) close(done func()) error {
 	defer done()
 	if l.schema != "" {
-		l.exec(context.Background(), "DROP SCHEMA "+l.schema+" CASCADE") //nolint:errcheck // an instance that is broken goes with it
+		drop := "DROP SCHEMA " + l.schema + " CASCADE"
+		l.exec(context.Background(), drop) //nolint:errcheck // it fails on a broken instance, which is thrown away
 	}
 	return l.sql.Close()
 }
 
-// ownSchema makes sure that what the connection creates without a schema is seen by no other connection. What is
-// temporary is not anyway; views of streams can't be.
+// ownSchema gives the connection a schema of its own, so that no other connection sees what it creates. Temporary
+// objects would not need it, but views of streams can't be temporary.
 func (l *local) ownSchema(ctx context.Context) error {
 	if l.schema != "" {
 		return nil
@@ -46,7 +47,7 @@ func (l *local) ownSchema(ctx context.Context) error {
 func (l *local) exec(ctx context.Context, query string) (int64, error) {
 	res, err := l.sql.ExecContext(ctx, query)
 	if err != nil {
-		return 0, l.noted(ctx, query, err)
+		return 0, l.handled(ctx, query, err)
 	}
 	return res.RowsAffected()
 }
@@ -54,7 +55,7 @@ func (l *local) exec(ctx context.Context, query string) (int64, error) {
 func (l *local) rows(ctx context.Context, query string, each func(Scan) error) error {
 	rows, err := l.sql.QueryContext(ctx, query)
 	if err != nil {
-		return l.noted(ctx, query, err)
+		return l.handled(ctx, query, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -62,10 +63,10 @@ func (l *local) rows(ctx context.Context, query string, each func(Scan) error) e
 			return err
 		}
 	}
-	return l.noted(ctx, query, rows.Err())
+	return l.handled(ctx, query, rows.Err())
 }
 
-// raw calls do with the connection as duckdb-go has it.
+// raw calls do with the connection of the driver, duckdb-go.
 func (l *local) raw(do func(*duckdb.Conn) error) error {
 	return l.sql.Raw(func(dc any) error {
 		conn, ok := dc.(*duckdb.Conn)
@@ -76,8 +77,9 @@ func (l *local) raw(do func(*duckdb.Conn) error) error {
 	})
 }
 
-// noted replaces the instance after a fatal error, and names a context's end as what it is.
-func (l *local) noted(ctx context.Context, statement string, err error) error {
+// handled returns the error to report for err: that of the context if it has ended, else DuckDB's with its position.
+// After a fatal error it also replaces the instance.
+func (l *local) handled(ctx context.Context, statement string, err error) error {
 	var de *duckdb.Error
 	if err == nil {
 		return nil

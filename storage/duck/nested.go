@@ -11,8 +11,9 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
-// Nested is a value with lists or objects inside: []any, map[string]any and what a Param's value may be. Lists have one
-// type: whole numbers among decimals are decimals, numbers among doubles doubles, and objects have the fields of all.
+// Nested is a value made of []any, map[string]any and the types of a Param's value. The elements of a list get one
+// type: integers among decimals become decimals, numbers among doubles become doubles, and objects have the fields of
+// all of them.
 type Nested struct{ Value any }
 
 // shape is the type of a nested value.
@@ -31,7 +32,7 @@ func (n Nested) value() (v mapping.Value, err error) {
 	return s.valueOf(n.Value)
 }
 
-// bigintWidth is how many digits a BIGINT may have.
+// bigintWidth is the number of decimal digits of the largest BIGINT.
 const bigintWidth = 19
 
 func shapeOf(given any) (*shape, error) {
@@ -80,7 +81,7 @@ func structShape(object map[string]any) (*shape, error) {
 	return s, nil
 }
 
-// with is the type that values of both types have in one list.
+// with returns the common type of values of both types in one list.
 func (s *shape) with(o *shape) (*shape, error) {
 	switch {
 	case s.typ == duckdb.TYPE_SQLNULL:
@@ -104,7 +105,7 @@ func (s *shape) number() bool {
 	return s.typ == duckdb.TYPE_BIGINT || s.typ == duckdb.TYPE_DOUBLE || s.typ == duckdb.TYPE_DECIMAL
 }
 
-// maxWidth is how many digits DuckDB's decimals have at most.
+// maxWidth is the maximum number of digits of a DECIMAL.
 const maxWidth = 38
 
 func (s *shape) numberWith(o *shape) *shape {
@@ -134,7 +135,7 @@ func (s *shape) structWith(o *shape) (*shape, error) {
 	return &shape{typ: s.typ, fields: fields}, nil
 }
 
-// logical makes the type DuckDB's, which the caller destroys.
+// logical returns the type as one of DuckDB's, which the caller destroys.
 func (s *shape) logical() mapping.LogicalType {
 	switch s.typ {
 	case duckdb.TYPE_DECIMAL:
@@ -155,7 +156,7 @@ func (s *shape) logical() mapping.LogicalType {
 	return mapping.CreateLogicalType(s.typ)
 }
 
-// valueOf makes a value of the type, which the caller destroys.
+// valueOf returns the given value in the type, which the caller destroys.
 func (s *shape) valueOf(given any) (mapping.Value, error) {
 	if given == nil {
 		return mapping.CreateNullValue(), nil
@@ -180,7 +181,9 @@ func (s *shape) valueOf(given any) (mapping.Value, error) {
 		names := slices.Sorted(maps.Keys(s.fields))
 		own := s.logical()
 		defer mapping.DestroyLogicalType(&own)
-		values, destroy, err := s.values(len(names), func(i int) (*shape, any) { return s.fields[names[i]], object[names[i]] })
+		values, destroy, err := s.values(len(names), func(i int) (*shape, any) {
+			return s.fields[names[i]], object[names[i]]
+		})
 		defer destroy()
 		if err != nil {
 			return mapping.Value{}, err
@@ -190,17 +193,18 @@ func (s *shape) valueOf(given any) (mapping.Value, error) {
 	return valueOf(given)
 }
 
-// decimal makes a whole number or a decimal one of the type.
+// decimal converts an integer or a decimal to the type.
 func (s *shape) decimal(given any) mapping.Value {
 	d, ok := given.(Decimal)
 	if n, whole := given.(int64); !ok && whole {
 		d = Decimal{Digits: big.NewInt(n)}
 	}
 	shift := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(s.scale-d.Scale)), nil)
-	return mapping.CreateDecimal(mapping.NewDecimal(uint8(s.width), uint8(s.scale), hugeint(shift.Mul(shift, d.Digits))))
+	digits := hugeint(shift.Mul(shift, d.Digits))
+	return mapping.CreateDecimal(mapping.NewDecimal(uint8(s.width), uint8(s.scale), digits))
 }
 
-// values makes n values, each of a part; destroy ends them.
+// values converts n values, each with its own type. The caller calls destroy, after an error too.
 func (s *shape) values(n int, part func(i int) (*shape, any)) (values []mapping.Value, destroy func(), err error) {
 	destroy = func() {
 		for i := range values {

@@ -11,43 +11,53 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
-// Param is a value for a parameter of a statement: by its name, or by its number from 1 as text. Value is nil, bool,
-// int64, float64, string, []byte, Decimal, Moment, []any of those, or Nested.
+// Param is a value for a parameter of a statement. Name is the parameter's name, or its number, from 1, as text. Value
+// is nil, bool, int64, float64, string, []byte, Decimal, Moment, []any of those, or Nested.
 type Param struct {
 	Name  string
 	Value any
 }
 
-// Decimal is Digits / 10^Scale, of at most 38 digits.
+// Decimal is Digits / 10^Scale, with at most 38 digits.
 type Decimal struct {
 	Digits *big.Int
 	Scale  int
 }
 
-// Moment is a day, a time of day or a point in time: how many of its type's units it is after midnight, or after 1970.
+// Moment is a date, a time of day or a point in time, counted in the units of its type since midnight or since 1970.
 type Moment struct {
 	Type  string // DATE (days), TIME, TIMESTAMP, TIMESTAMP WITH TIME ZONE (microseconds) or TIMESTAMP_NS (nanoseconds)
 	Count int64
 }
 
-// moments are how the values of each type of Moment are made.
+// moments has the constructors of DuckDB's values for each type of Moment.
 var moments = map[string]struct {
 	typ   duckdb.Type
 	value func(count int64) mapping.Value
 }{
-	"DATE":                     {duckdb.TYPE_DATE, func(n int64) mapping.Value { return mapping.CreateDate(mapping.NewDate(int32(n))) }},
-	"TIME":                     {duckdb.TYPE_TIME, func(n int64) mapping.Value { return mapping.CreateTime(mapping.NewTime(n)) }},
-	"TIMESTAMP":                {duckdb.TYPE_TIMESTAMP, func(n int64) mapping.Value { return mapping.CreateTimestamp(mapping.NewTimestamp(n)) }},
-	"TIMESTAMP WITH TIME ZONE": {duckdb.TYPE_TIMESTAMP_TZ, func(n int64) mapping.Value { return mapping.CreateTimestampTZ(mapping.NewTimestamp(n)) }},
-	"TIMESTAMP_NS":             {duckdb.TYPE_TIMESTAMP_NS, func(n int64) mapping.Value { return mapping.CreateTimestampNS(mapping.NewTimestampNS(n)) }},
+	"DATE": {duckdb.TYPE_DATE, func(n int64) mapping.Value {
+		return mapping.CreateDate(mapping.NewDate(int32(n)))
+	}},
+	"TIME": {duckdb.TYPE_TIME, func(n int64) mapping.Value {
+		return mapping.CreateTime(mapping.NewTime(n))
+	}},
+	"TIMESTAMP": {duckdb.TYPE_TIMESTAMP, func(n int64) mapping.Value {
+		return mapping.CreateTimestamp(mapping.NewTimestamp(n))
+	}},
+	"TIMESTAMP WITH TIME ZONE": {duckdb.TYPE_TIMESTAMP_TZ, func(n int64) mapping.Value {
+		return mapping.CreateTimestampTZ(mapping.NewTimestamp(n))
+	}},
+	"TIMESTAMP_NS": {duckdb.TYPE_TIMESTAMP_NS, func(n int64) mapping.Value {
+		return mapping.CreateTimestampNS(mapping.NewTimestampNS(n))
+	}},
 }
 
-// width is how many digits the decimal's type has.
+// width returns the number of digits of the decimal's type.
 func (d Decimal) width() int {
 	return max(len(new(big.Int).Abs(d.Digits).String()), d.Scale)
 }
 
-// bindParams gives a prepared statement its values.
+// bindParams binds values to all parameters of a prepared statement.
 func bindParams(stmt mapping.PreparedStatement, params []Param) error {
 	byName := map[string]any{}
 	for _, p := range params {
@@ -60,7 +70,8 @@ func bindParams(stmt mapping.PreparedStatement, params []Param) error {
 		}
 		given, ok := byName[name]
 		if !ok {
-			return &duckdb.Error{Type: duckdb.ErrorTypeInvalidInput, Msg: fmt.Sprintf("Invalid Input Error: parameter $%s has no value", name)}
+			msg := fmt.Sprintf("Invalid Input Error: parameter $%s has no value", name)
+			return &duckdb.Error{Type: duckdb.ErrorTypeInvalidInput, Msg: msg}
 		}
 		if err := bindParam(stmt, i+1, given); err != nil {
 			return err
@@ -81,7 +92,7 @@ func bindParam(stmt mapping.PreparedStatement, number int, given any) error {
 	return nil
 }
 
-// valueOf makes a value of DuckDB's, which the caller destroys.
+// valueOf converts a value to one of DuckDB's, which the caller destroys.
 func valueOf(given any) (mapping.Value, error) {
 	switch v := given.(type) {
 	case nil:
@@ -110,15 +121,20 @@ func valueOf(given any) (mapping.Value, error) {
 	return mapping.Value{}, fmt.Errorf("a parameter can't be a %T", given)
 }
 
+// hugeint converts n, of at most 128 bits, to two's complement halves.
 func hugeint(n *big.Int) mapping.HugeInt {
 	upper, lower := new(big.Int).DivMod(n, new(big.Int).Lsh(big.NewInt(1), 64), new(big.Int))
 	return mapping.NewHugeInt(lower.Uint64(), upper.Int64())
 }
 
-// errMixed refuses a list that has no type.
-var errMixed = &duckdb.Error{Type: duckdb.ErrorTypeInvalidInput, Msg: "Invalid Input Error: a list's values must all be of one kind: numbers, strings, booleans, binaries, dates or times, or nulls among them"}
+// errMixed refuses a list whose values have no common type.
+var errMixed = &duckdb.Error{
+	Type: duckdb.ErrorTypeInvalidInput,
+	Msg: "Invalid Input Error: a list's values must all be of one kind: " +
+		"numbers, strings, booleans, binaries, dates or times, or nulls among them",
+}
 
-// listOf makes a list. Its type is that of its values; numbers of several types become DOUBLE.
+// listOf converts a list. Its type is that of its values; numbers of different types become DOUBLE.
 func listOf(list []any) (mapping.Value, error) {
 	typ, err := elementType(list)
 	if err != nil {
@@ -141,7 +157,7 @@ func listOf(list []any) (mapping.Value, error) {
 	return mapping.CreateListValue(logical, values), nil
 }
 
-// elementType is the type of a list's values that are not null.
+// elementType returns the common type of the values of a list that are not null.
 func elementType(list []any) (duckdb.Type, error) {
 	typ := duckdb.TYPE_SQLNULL
 	for _, v := range list {

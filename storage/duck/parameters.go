@@ -14,8 +14,8 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
-// Parameters finds the parameters of a statement, without running it: each a field by its name, or by its number from 1,
-// with the type that the statement wants; null where it takes several.
+// Parameters returns the parameters of a statement, without running it, as fields. A field's name is that of the
+// parameter, or its number, from 1; its type is the one that the statement expects, or null if it accepts several.
 func (c *Conn) Parameters(ctx context.Context, query string) (s *arrow.Schema, err error) {
 	err = c.guarded(ctx, query, func() error {
 		s, err = c.session.parameters(ctx, query)
@@ -35,7 +35,7 @@ func (l *local) parameters(ctx context.Context, query string) (out *arrow.Schema
 		out, err = parametersOf(conn, s.(*duckdb.Stmt))
 		return err
 	})
-	return out, l.noted(ctx, query, err)
+	return out, l.handled(ctx, query, err)
 }
 
 func parametersOf(conn *duckdb.Conn, s *duckdb.Stmt) (*arrow.Schema, error) {
@@ -69,13 +69,13 @@ func parametersOf(conn *duckdb.Conn, s *duckdb.Stmt) (*arrow.Schema, error) {
 	return arrow.NewSchema(fields, nil), nil
 }
 
-// encodeSchema writes a schema, or nil, as a stream without batches.
+// encodeSchema writes a schema as an Arrow stream without batches. A nil schema has no bytes.
 func encodeSchema(s *arrow.Schema) []byte {
 	if s == nil {
 		return nil
 	}
 	var out bytes.Buffer
-	ipc.NewWriter(&out, ipc.WithSchema(s)).Close() //nolint:errcheck // a buffer takes all
+	ipc.NewWriter(&out, ipc.WithSchema(s)).Close() //nolint:errcheck // writing to a buffer can't fail
 	return out.Bytes()
 }
 
@@ -88,12 +88,12 @@ func decodeSchema(text []byte) (*arrow.Schema, error) {
 	return r.Schema(), nil
 }
 
-// handleOf is the connection as the C API knows it.
+// handleOf returns the C API's handle of a connection.
 func handleOf(conn *duckdb.Conn) mapping.Connection {
 	return mapping.Connection{Ptr: pointerIn(conn, "conn")}
 }
 
-// preparedOf is the statement as the C API knows it.
+// preparedOf returns the C API's handle of a statement.
 func preparedOf(s *duckdb.Stmt) mapping.PreparedStatement {
 	pointer := reflect.ValueOf(s).Elem().FieldByName("preparedStmt").Elem().FieldByName("Ptr")
 	return mapping.PreparedStatement{Ptr: pointer.UnsafePointer()}

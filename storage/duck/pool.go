@@ -9,40 +9,39 @@ import (
 	"time"
 )
 
-// Pool lends processes with an instance each. A process serves one borrower after another where each left it well.
-//
-// A sandbox's instance is new for each borrower, whose SQL is a client's: no other has had it and no other gets it. That
-// costs a fifth of a new process. Where all SQL is ours, the instance is kept.
+// Pool lends processes with an instance each. A process serves one borrower after another, as long as it stays healthy.
+// In a sandbox, which runs clients' SQL, every borrower gets a new instance that no one else used or will use; this
+// costs a fifth of starting a new process. If all SQL is the server's own, the instance is kept.
 type Pool struct {
-	name     string        // that its processes are started under
-	keeps    bool          // the instance, for the next borrower
-	limits   func() Limits // of the next instance; each TempDir is its own
+	name     string        // under which its processes are started
+	keeps    bool          // whether the next borrower gets the same instance
+	limits   func() Limits // of the next instance, each with its own TempDir
 	ready    chan *process
 	starting atomic.Bool
 	closed   atomic.Bool
-	work     sync.WaitGroup // in the background
-	asked    atomic.Int64   // requests
+	work     sync.WaitGroup // background work
+	asked    atomic.Int64   // requests sent
 	open     context.Context
-	stop     context.CancelFunc // ends what is being started for later
+	stop     context.CancelFunc // stops processes from being started ahead
 
 	mu      sync.Mutex
-	running map[*process]bool // its processes: true where one is lent
+	running map[*process]bool // all processes; true: lent
 }
 
 const (
-	maxReady = 4                // processes that wait for a statement
-	maxUses  = 200              // statements that a process serves
-	maxPeak  = 512 << 20        // bytes that a process may have taken and still serve another: it may not give all back
-	renewal  = 10 * time.Second // what a new instance may take
+	maxReady = 4                // processes waiting for a borrower
+	maxUses  = 200              // borrowers that one process serves
+	maxPeak  = 512 << 20        // peak bytes of a process that may be reused: allocators may not return all of it
+	renewal  = 10 * time.Second // how long opening a new instance may take
 )
 
-// NewPool makes a pool of sandboxes. No process is started before one is needed.
+// NewPool returns a pool of sandboxes. It starts no process before one is needed.
 func NewPool(limits func() Limits) *Pool {
 	return newPool(sandboxName, maxReady, limits)
 }
 
-// NewKeptPool makes a pool of processes that ServeChild made of that name, for statements of ours and calls. At most so
-// many wait for a borrower.
+// NewKeptPool returns a pool of processes that run ServeChild under that name, for the server's own statements and for
+// calls. At most most of them wait for a borrower.
 func NewKeptPool(name string, most int, limits func() Limits) *Pool {
 	p := newPool(name, most, limits)
 	p.keeps = true
@@ -55,8 +54,8 @@ func newPool(name string, most int, limits func() Limits) *Pool {
 	return p
 }
 
-// Take lends a process. Until it is locked, a sandbox may be given statements of ours only. The end of a statement's
-// context kills its process. Closing the connection gives it back.
+// Take lends a process; closing the connection gives it back. Until a sandbox is locked, it may only run the server's
+// own statements. When the context of a statement ends, its process is killed.
 func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	if !p.keeps {
 		defer p.Fill()
@@ -80,10 +79,11 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	}
 }
 
-// isAlive reports whether a process that waited can be lent: it may have been killed meanwhile. The pipe of one that is
-// being killed may still be open, so sandboxes, which anyone's statement may have grow and be killed, are asked.
+// isAlive reports whether a process that waited can be lent: it may have been killed in the meantime. The pipe of a
+// process that is being killed may still be open, so sandboxes, which clients' statements may get killed, must also
+// answer a request.
 func (p *Pool) isAlive(ctx context.Context, one *process) bool {
-	return !hasEnded(one.pipe) && (p.keeps || one.send(ctx, request{Rest: true}) == nil)
+	return !hasEnded(one.pipe) && (p.keeps || one.send(ctx, request{Reset: true}) == nil)
 }
 
 func (p *Pool) start(ctx context.Context) (*process, error) {
@@ -94,11 +94,12 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 	return one, err
 }
 
-// Asked is how many requests the processes have been sent: an upload or a query takes longer with each.
+// Asked returns how many requests the processes were sent. Tests bound it, because every request costs an upload or a
+// query a round trip.
 func (p *Pool) Asked() int64 { return p.asked.Load() }
 
-// Fill makes sure that a process is ready in a moment; it does not wait for that. Where none can be started, whoever wants
-// one next is told why.
+// Fill starts a process in the background, unless one is ready. If that fails, the next Take tries again and returns
+// the error.
 func (p *Pool) Fill() {
 	if len(p.ready) > 0 || p.closed.Load() || !p.starting.CompareAndSwap(false, true) {
 		return
@@ -111,14 +112,14 @@ func (p *Pool) Fill() {
 	})
 }
 
-// replace has a process started in place of one that ended, where the next borrower would find none.
+// replace starts a process in place of one that ended, if the next borrower would find none.
 func (p *Pool) replace() {
 	if p.keeps {
 		p.Fill()
 	}
 }
 
-// keep puts a process where the next statement finds it, or ends it where enough wait there.
+// keep makes a process available to the next borrower, or ends it if enough are waiting.
 func (p *Pool) keep(one *process) {
 	p.note(one, false)
 	select {
@@ -128,7 +129,7 @@ func (p *Pool) keep(one *process) {
 	}
 }
 
-// note remembers that a process runs, and whether it is lent.
+// note records that a process runs, and whether it is lent.
 func (p *Pool) note(one *process, lent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,7 +144,7 @@ func (p *Pool) end(one *process) {
 	delete(p.running, one)
 }
 
-// Close ends the processes. All connections must be closed before.
+// Close ends the processes. All connections must be closed first.
 func (p *Pool) Close() {
 	p.closed.Store(true)
 	p.stop()
@@ -153,13 +154,13 @@ func (p *Pool) Close() {
 	}
 }
 
-// lent is a process that serves a statement.
+// lent is the session of a borrowed process.
 type lent struct {
 	*process
 	pool *Pool
 }
 
-// close has the process made ready for another borrower. No one waits for that.
+// close makes the process ready for another borrower, in the background.
 func (l *lent) close(done func()) error {
 	l.pool.work.Go(func() {
 		defer done()
@@ -173,7 +174,7 @@ func (l *lent) close(done func()) error {
 	return nil
 }
 
-// renewed makes the process as good as new for another borrower, if all is well with it.
+// renewed makes the process ready for another borrower, and reports whether it is.
 func (p *process) renewed(pool *Pool) bool {
 	if p.killed.Load() || p.uses == maxUses {
 		return false
@@ -182,7 +183,7 @@ func (p *process) renewed(pool *Pool) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), renewal)
 	defer cancel()
 	if pool.keeps {
-		return p.send(ctx, request{Rest: true}) == nil
+		return p.send(ctx, request{Reset: true}) == nil
 	}
 	return p.open(ctx, pool.limits()) == nil
 }

@@ -66,7 +66,7 @@ func TestAProcessThatDiedWaiting(t *testing.T) {
 func waitUntilEnded(t *testing.T, p *process) {
 	for deadline := time.Now().Add(20 * time.Second); !hasEnded(p.pipe); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("it does not end")
+			t.Fatal("the process does not end")
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestClosingAPoolEndsItsProcesses(t *testing.T) {
 // A process whose instance a statement has made unusable is not lent again.
 func TestABrokenInstanceIsNotLent(t *testing.T) {
 	c := &child{broken: true}
-	if err := c.rest(); err != errBroken {
+	if err := c.reset(); err != errBroken {
 		t.Error(err)
 	}
 	p := keptPool(t)

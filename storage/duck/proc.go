@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// ProcMemory reads a figure of memory, bytes, from a file in /proc: MemTotal of /proc/meminfo, VmHWM of a process's
-// status. It is 0 where there is none, as on systems other than Linux.
+// ProcMemory reads an amount of memory, in bytes, from a file in /proc, such as MemTotal in /proc/meminfo or VmHWM in a
+// process's status. It is 0 if there is none, as on systems other than Linux.
 func ProcMemory(path, name string) int64 {
 	f, err := os.Open(path)
 	if err != nil {

@@ -19,30 +19,30 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
-// pipeBuffer is how much a process's output is read and written at once, bytes.
+// pipeBuffer is the size, in bytes, of the buffers at both ends of a process's output.
 const pipeBuffer = 256 << 10
 
-// process is an instance in a process of its own, which serves one goroutine. It is killed where a statement must end:
-// DuckDB can't be interrupted within a single function, and does not count all the memory that one takes.
+// process is an instance in a process of its own, which serves one goroutine. To end a statement early, the process is
+// killed: DuckDB can't be interrupted within a single function, and does not count all the memory that one takes.
 type process struct {
 	cmd    *exec.Cmd
-	temp   string // the instance's own folder, which ends with it
+	temp   string // the instance's own folder, removed with it
 	in     io.WriteCloser
-	pipe   *os.File // out, unread
+	pipe   *os.File // the file behind out
 	ask    *gob.Encoder
 	out    *bufio.Reader
 	acks   *gob.Decoder
-	said   words
+	stderr errorOutput
 	wait   func() error
 	uses   int
-	asked  *atomic.Int64 // requests of its pool; nil until it has one
+	asked  *atomic.Int64 // counts the requests of its pool; nil outside a pool
 	killed atomic.Bool
 }
 
-// startProcess starts a process of that name, and waits until it can take statements.
+// startProcess starts a process of that name, and waits until it accepts statements.
 func startProcess(ctx context.Context, name string, limits Limits) (p *process, err error) {
-	if os.Args[0] == name { // or it would start itself for ever
-		return nil, fmt.Errorf("this is a process %s, whose main function did not call ServeChild first", name)
+	if os.Args[0] == name { // else it would start itself for ever
+		return nil, fmt.Errorf("this is already a process %s: its main function must call ServeChild first", name)
 	}
 	registerValues()
 	path, err := ownProgram()
@@ -50,7 +50,7 @@ func startProcess(ctx context.Context, name string, limits Limits) (p *process, 
 		return nil, err
 	}
 	p = &process{cmd: &exec.Cmd{Path: path, Args: []string{name}, Env: []string{}}}
-	p.cmd.Stderr = &p.said
+	p.cmd.Stderr = &p.stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func startProcess(ctx context.Context, name string, limits Limits) (p *process, 
 	return p, nil
 }
 
-// open gives the process an instance, in place of the one that it has.
+// open gives the process a new instance in place of the one it has.
 func (p *process) open(ctx context.Context, limits Limits) error {
 	was := p.temp
 	p.temp = limits.TempDir
@@ -95,8 +95,8 @@ func removeTemp(dir string) {
 	}
 }
 
-// killAtEnd kills the process when ctx ends before the returned function is called. The process is then dead for certain
-// when that returns, so that it is lent to no one else.
+// killAtEnd kills the process if ctx ends before the returned function is called. When that function returns after the
+// end of ctx, the process is certain to have been killed, so that it is never lent again.
 func (p *process) killAtEnd(ctx context.Context) (stop func()) {
 	stopped := context.AfterFunc(ctx, p.kill)
 	return sync.OnceFunc(func() {
@@ -136,14 +136,14 @@ func (p *process) answer(ctx context.Context) (a ack, err error) {
 	return a, a.Err.error()
 }
 
-// broken tells why the process can't be spoken with any more.
+// broken ends the process and returns why it stopped answering.
 func (p *process) broken(ctx context.Context, err error) error {
 	p.kill()
-	p.wait() //nolint:errcheck // the state tells
+	p.wait() //nolint:errcheck // the process state has the reason
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return &Ended{State: p.cmd.ProcessState.String(), Said: p.said.String(), cause: err}
+	return &Ended{State: p.cmd.ProcessState.String(), Stderr: p.stderr.String(), cause: err}
 }
 
 func (p *process) exec(ctx context.Context, query string) (int64, error) {
@@ -177,7 +177,7 @@ func (p *process) stream(ctx context.Context, query string, params []Param) (sou
 	return s, nil
 }
 
-// writeArrow passes the bytes of a result on as they come.
+// writeArrow passes on the bytes of a result as they arrive.
 func (p *process) writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error {
 	defer p.killAtEnd(ctx)()
 	if err := p.send(ctx, request{SQL: query, Params: params, Result: b}); err != nil {
@@ -191,18 +191,18 @@ func (p *process) writeArrow(ctx context.Context, w io.Writer, b *Bound, query s
 			return p.broken(ctx, err)
 		}
 		if _, err := w.Write(part[:n]); err != nil {
-			p.kill() // no one wants the rest
+			p.kill() // the rest is not needed
 			return err
 		}
 	}
 	a, err := p.answer(ctx)
 	if b.Cut = a.Cut; b.Cut == AtBytes {
-		p.kill() // it is at what comes behind the cut
+		p.kill() // it is still computing what follows the cut
 	}
 	return err
 }
 
-// few reads the bytes of a result that may be kept in memory. What is beyond the bound is read and dropped.
+// few reads the bytes of a result that fits into memory. What is beyond the bound is read and discarded.
 func (p *process) few(ctx context.Context, b *Bound, query string) ([]byte, error) {
 	defer p.killAtEnd(ctx)()
 	most := b.Bytes
@@ -244,7 +244,7 @@ func (p *process) rows(ctx context.Context, query string, each func(Scan) error)
 	return nil
 }
 
-// remote is a result that another process computes. It keeps a batch ahead, and what fits into a pipe.
+// remote is a result computed by another process, which runs ahead by one batch and what fits into the pipe.
 type remote struct {
 	ctx     context.Context
 	process *process
@@ -260,13 +260,13 @@ func (r *remote) open() (err error) {
 	if r.stream, err = ipc.NewReader(r.frames); err == nil {
 		return nil
 	}
-	if told := r.end(); told != nil {
-		return told
+	if failed := r.end(); failed != nil {
+		return failed
 	}
 	return err
 }
 
-// end reads how the result ended.
+// end reads how the result ended: after the frames follows one more ack.
 func (r *remote) end() error {
 	if _, err := io.Copy(io.Discard, r.frames); err != nil {
 		return r.process.broken(r.ctx, err)
@@ -298,6 +298,7 @@ func (r *remote) Next() (arrow.RecordBatch, error) {
 	return nil, nil
 }
 
+// Close kills the process if the result was not read to its end: that is the only way to stop it.
 func (r *remote) Close() {
 	r.stop()
 	if !r.ended {
@@ -306,39 +307,44 @@ func (r *remote) Close() {
 	r.stream.Release()
 }
 
-// Ended is the error of a statement whose process ended under it.
+// Ended is the error of a statement whose process ended while it ran.
 type Ended struct {
-	State string // as the system tells it
-	Said  string // what it wrote at last, for the log
-	cause error
+	State  string // how it ended, as os.ProcessState words it
+	Stderr string // the beginning of its error output, for the log
+	cause  error
 }
 
 func (e *Ended) Error() string {
-	return fmt.Sprintf("the process ended under the statement (%s): %s; it said: %s", e.State, e.cause, e.Said)
+	return fmt.Sprintf("the process ended during the statement (%s): %s; its error output: %s", e.State, e.cause, e.Stderr)
 }
 
-// Killed reports whether the system or its operator ended the process, which did not end by itself.
+// Killed reports whether the process was killed from outside, by the system or its operator.
 func (e *Ended) Killed() bool { return strings.Contains(e.State, "signal: killed") }
 
-// hungry reports whether it ended for lack of memory: the system kills a process that takes too much, and a program that gets
-// none says so.
-func (e *Ended) hungry() bool {
-	for _, sign := range []string{"out of memory", "cannot allocate", "bad_alloc", "pthread_create failed", "signal: killed"} {
-		if strings.Contains(strings.ToLower(e.State+e.Said), sign) {
+// ranOutOfMemory reports whether the process ended for lack of memory: the system kills a process that takes too much,
+// and a program that is refused memory says so.
+func (e *Ended) ranOutOfMemory() bool {
+	for _, sign := range memorySigns {
+		if strings.Contains(strings.ToLower(e.State+e.Stderr), sign) {
 			return true
 		}
 	}
 	return false
 }
 
-// words keeps the first of what a process writes, where it says why it ends.
-type words struct{ text []byte }
+// memorySigns are texts of which one is in the state or the error output of a process that ran out of memory.
+var memorySigns = []string{
+	"out of memory", "cannot allocate", "bad_alloc", "pthread_create failed", "signal: killed",
+}
 
-const maxSaid = 4 << 10
+// errorOutput keeps the first bytes that a process writes to standard error, where it says why it ends.
+type errorOutput struct{ text []byte }
 
-func (t *words) Write(p []byte) (int, error) {
-	t.text = append(t.text, p[:min(len(p), maxSaid-len(t.text))]...)
+const maxErrorOutput = 4 << 10
+
+func (t *errorOutput) Write(p []byte) (int, error) {
+	t.text = append(t.text, p[:min(len(p), maxErrorOutput-len(t.text))]...)
 	return len(p), nil
 }
 
-func (t *words) String() string { return strings.TrimSpace(string(t.text)) }
+func (t *errorOutput) String() string { return strings.TrimSpace(string(t.text)) }

@@ -6,22 +6,24 @@ import (
 	"syscall"
 )
 
-// ownProgram is the program that runs, also after its file was replaced.
+// ownProgram returns the path of the running program, which stays valid after its file was replaced.
 func ownProgram() (string, error) { return "/proc/" + strconv.Itoa(os.Getpid()) + "/exe", nil }
 
-// widenPipe has the system keep more than 64 KiB between the two ends of a pipe, where it can.
+// widenPipe raises the capacity of a pipe from 64 KiB to 1 MiB, if the system allows it.
 func widenPipe(f *os.File) {
 	const setPipeSize = 1031 // F_SETPIPE_SZ
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return
 	}
-	raw.Control(func(fd uintptr) { syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, 1<<20) }) //nolint:errcheck // it works without
+	raw.Control(func(fd uintptr) { //nolint:errcheck // it works without
+		syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, 1<<20)
+	})
 }
 
-// BoundProcess has the system refuse this process memory beyond a bound, bytes. DuckDB counts what it holds between
-// operators, and not what a single value grows to: without a bound, that could take all that the machine has. A refusal
-// ends the statement that met it, or the process.
+// BoundProcess limits how much memory this process may reserve, in bytes. DuckDB's own limit counts what it holds
+// between operators, but not the size that a single value grows to, which could take all of the machine's memory. An
+// allocation beyond the limit fails the statement, or ends the process.
 func BoundProcess(bytes int64) error {
 	var r syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_DATA, &r); err != nil {

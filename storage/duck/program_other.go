@@ -4,11 +4,11 @@ package duck
 
 import "os"
 
-// ownProgram is the program that runs.
+// ownProgram returns the path of the running program.
 func ownProgram() (string, error) { return os.Executable() }
 
-// widenPipe does nothing: there is no such setting here.
+// widenPipe does nothing: this system has no such setting.
 func widenPipe(*os.File) {}
 
-// BoundProcess does nothing: there is no such bound here.
+// BoundProcess does nothing: this system has no such limit.
 func BoundProcess(int64) error { return nil }

@@ -13,7 +13,7 @@ func Ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // Text quotes a string for SQL.
 func Text(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` }
 
-// Texts writes a list of strings for SQL.
+// Texts formats a list of strings for SQL.
 func Texts(list []string) string {
 	quoted := make([]string, len(list))
 	for i, s := range list {
@@ -22,7 +22,10 @@ func Texts(list []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
-// Ints writes a list of BIGINTs for SQL.
+// Int formats a BIGINT for SQL: a plain number has the narrowest type that holds it.
+func Int(n int64) string { return "CAST(" + strconv.FormatInt(n, 10) + " AS BIGINT)" }
+
+// Ints formats a list of BIGINTs for SQL.
 func Ints(list []int64) string {
 	text := make([]string, len(list))
 	for i, n := range list {
@@ -31,13 +34,13 @@ func Ints(list []int64) string {
 	return "CAST([" + strings.Join(text, ", ") + "] AS BIGINT[])"
 }
 
-// Parts are what Fill puts into a text of SQL, by name: SQL, or numbers.
+// Parts are the named parts of a text of SQL: more SQL, or numbers.
 type Parts map[string]any
 
 var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 
-// Fill returns a text of SQL with its named parts in the places {name}. A part that is not given is a mistake of ours, and
-// panics; what a part is made of is not looked at, so it may have braces.
+// Fill replaces the placeholders {name} of a text of SQL by its parts. A missing part is a bug and panics. Placeholders
+// inside a part are left alone, so parts may contain braces.
 func Fill(sql string, parts Parts) string {
 	return placeholder.ReplaceAllStringFunc(sql, func(place string) string {
 		part, ok := parts[strings.Trim(place, "{}")]

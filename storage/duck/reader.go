@@ -7,18 +7,18 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// source is a result that arrives while it is computed.
+// source is a result that can be read while it is being computed.
 type source interface {
 	// Schema describes the batches.
 	Schema() *arrow.Schema
 	// Next returns the next batch, which the caller releases, or nil at the end.
 	Next() (arrow.RecordBatch, error)
-	// Close ends the statement, wherever it was.
+	// Close ends the statement, finished or not.
 	Close()
 }
 
-// Reader is a result that arrives while it is computed, in batches of about 65,536 rows or 8 MiB, whichever is less. Close
-// must be called before the connection is used again; where more was to come, a sandbox ends with it.
+// Reader is a result that can be read while it is being computed, in batches of about 65,536 rows or 8 MiB, whichever
+// is less. Close must be called before the connection is used again; closed early, it ends a sandbox's process.
 type Reader struct{ source }
 
 // All reads the rest of the result as one batch, which the caller releases. It is for results known to be small.
@@ -40,7 +40,7 @@ func (r *Reader) All() (arrow.RecordBatch, error) {
 // Records returns the rest of the result as an Arrow record reader. Close still ends the statement.
 func (r *Reader) Records() array.RecordReader { return &records{reader: r} }
 
-// records reads a result as arrow-go asks for it. The reader, not the reference count, owns the statement.
+// records is a Reader in the form that arrow-go expects. The Reader, not the reference count, owns the statement.
 type records struct {
 	reader *Reader
 	batch  arrow.RecordBatch
@@ -70,8 +70,7 @@ func (r *records) drop() {
 	}
 }
 
-// How large batches become, at most by one of DuckDB's own: rows, and bytes. DuckDB's have 2,048 rows, too few for
-// readers to be fast.
+// Batches are joined until they reach one of these sizes. DuckDB's own have 2,048 rows, too few for readers to be fast.
 const (
 	batchRows  = 64 << 10
 	batchBytes = 8 << 20
@@ -81,7 +80,7 @@ const (
 type large struct {
 	source
 	ended bool
-	err   error // that ended it: told after what was read before
+	err   error // that ended it, returned after the batches before it
 }
 
 func enlarged(s source) source { return &large{source: s} }
@@ -112,7 +111,7 @@ func release(batches []arrow.RecordBatch) {
 	}
 }
 
-// SizeOf is how many bytes the buffers of a batch have, of which a slice may use a part.
+// SizeOf returns the bytes in the buffers of a batch, of which a slice may use only a part.
 func SizeOf(b arrow.RecordBatch) (bytes int64) {
 	for _, c := range b.Columns() {
 		bytes += int64(c.Data().SizeInBytes())

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// residentEvery is how often a process that is at something looks at what it holds.
+// residentEvery is how often a working process checks its memory.
 const residentEvery = 10 * time.Millisecond
 
-// boundResident ends this process as soon as it holds more memory than so many bytes, until stop is called. The system's
-// own bound (BoundProcess) counts what is reserved, and not what Go's heap takes of that.
+// boundResident ends this process once it holds more than the given bytes of memory, until stop is called. The system's
+// limit (BoundProcess) counts reserved memory, of which Go's heap uses only a part.
 func boundResident(bytes int64) (stop func()) {
 	if bytes <= 0 {
 		return func() {}
@@ -27,7 +27,7 @@ func boundResident(bytes int64) (stop func()) {
 	})
 }
 
-// every looks again and again, until stop is called.
+// every calls look at intervals until stop is called.
 func every(pause time.Duration, look func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
@@ -45,20 +45,20 @@ func every(pause time.Duration, look func()) (stop func()) {
 	return sync.OnceFunc(func() { close(done) })
 }
 
-// resident is how much memory this process holds, bytes; 0 where that can't be told.
+// resident returns the memory that this process holds, in bytes; 0 if unknown.
 func resident() int64 {
 	held, _ := memoryOf("self")
 	return held
 }
 
-// own is how much memory a process holds that it shares with no other, bytes: the program itself is there once. It is 0
-// where that can't be told.
+// own returns the memory that a process shares with no other, in bytes; 0 if unknown. Shared pages, such as the program
+// itself, are in memory only once.
 func own(pid int) int64 {
 	held, shared := memoryOf(strconv.Itoa(pid))
 	return held - shared
 }
 
-// memoryOf is how much memory a process holds, and how much of that it shares, bytes; 0 where that can't be told.
+// memoryOf returns the memory that a process holds and how much of it is shared, in bytes; 0 if unknown.
 func memoryOf(process string) (held, shared int64) {
 	text, err := os.ReadFile("/proc/" + process + "/statm")
 	if err != nil {

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Lock lets a sandbox read the given files and nothing else, for good: no other file, no network, no extension, and no
-// setting can be changed. setup is ours and runs before: it makes the views that the client's statement names.
+// Lock confines a sandbox for good: it can read the given files, but no others, nor use the network or extensions, nor
+// change a setting. setup runs before that; it creates the views that the client's statement names.
 func (c *Conn) Lock(ctx context.Context, files []string, setup ...string) error {
-	files = slices.Compact(slices.Sorted(slices.Values(files))) // versions share most of theirs
+	files = slices.Compact(slices.Sorted(slices.Values(files))) // versions share most of their files
 	lock := "SET allowed_paths = " + Texts(files) + "; SET enable_external_access = false; SET lock_configuration = true"
 	_, err := c.Exec(ctx, strings.Join(append(setup, lock), ";\n"))
 	c.locked = err == nil
 	return err
 }
 
-// process is how much memory a process may reserve in all, bytes. What is held is bound as well where Resident is set, and
-// with many columns it is a sixth of what is reserved.
+// process returns how much memory a process may reserve, in bytes. If Resident is set, what it holds is limited as
+// well; with many columns that is a sixth of what it reserves.
 func (l Limits) process() int64 {
 	if l.Resident > 0 {
 		return 2*l.Resident + besideMemory
@@ -30,6 +30,6 @@ func (l Limits) process() int64 {
 	return l.Memory + l.Memory/2 + besideMemory
 }
 
-// besideMemory is what a sandbox's process takes beside DuckDB's memory, bytes: the program, its threads, and batches on
-// their way.
+// besideMemory is what a sandbox's process needs besides DuckDB's memory, in bytes: the program, its threads, and
+// batches in transit.
 const besideMemory = 512 << 20

@@ -17,7 +17,7 @@ func scan(batch arrow.RecordBatch, i int, dest []any) error {
 	}
 	for k, d := range dest {
 		if !scanValue(batch.Column(k), i, d) {
-			return fmt.Errorf("column %d is %s, or null, and can't be read as %T", k, batch.Column(k).DataType(), d)
+			return fmt.Errorf("column %d is %s or null and can't be read as %T", k, batch.Column(k).DataType(), d)
 		}
 	}
 	return nil
@@ -51,7 +51,8 @@ func scanValue(column arrow.Array, i int, dest any) bool {
 	return false
 }
 
-// setInt sets an *int64. DuckDB's own integers are INTEGER where they fit, and database/sql widens them as well.
+// setInt sets an *int64, also from INTEGER, which is DuckDB's type for small integer literals. database/sql widens them
+// too.
 func setInt(dest any, n int64) bool {
 	d, ok := dest.(*int64)
 	if ok {

@@ -18,7 +18,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
-// chunks is a result that arrives while it is computed: DuckDB keeps a few chunks ahead of whoever reads and waits.
+// chunks is a result that is read while DuckDB computes it. DuckDB pauses when it is a few chunks ahead of the reader.
 type chunks struct {
 	ctx     context.Context
 	on      *local
@@ -32,10 +32,8 @@ type chunks struct {
 	stop    func()
 }
 
-// stream runs a statement.
-//
-// duckdb-go collects every result before it hands out the first row; the C API under it can stream. So the statement
-// is prepared by duckdb-go, and bound and run by the bindings that it is built on.
+// stream runs a statement. duckdb-go materialises a result before it returns the first row, although the C API under it
+// can stream. So duckdb-go prepares the statement, and its bindings bind and run it.
 func (l *local) stream(ctx context.Context, query string, params []Param) (source, error) {
 	s, err := l.chunks(ctx, query, params)
 	if err != nil {
@@ -44,6 +42,7 @@ func (l *local) stream(ctx context.Context, query string, params []Param) (sourc
 	return enlarged(s), nil
 }
 
+// chunks runs a statement and returns its result in DuckDB's own chunks.
 func (l *local) chunks(ctx context.Context, query string, params []Param) (source, error) {
 	r := &chunks{ctx: ctx, on: l, query: query}
 	err := l.raw(func(conn *duckdb.Conn) error {
@@ -53,7 +52,7 @@ func (l *local) chunks(ctx context.Context, query string, params []Param) (sourc
 	})
 	if err != nil {
 		r.Close()
-		return nil, l.noted(ctx, query, err)
+		return nil, l.handled(ctx, query, err)
 	}
 	return r, nil
 }
@@ -77,13 +76,13 @@ func (r *chunks) start(conn *duckdb.Conn, params []Param) error {
 	return r.readSchema()
 }
 
-// pointerIn reads the C pointer out of one of duckdb-go's handles, which it keeps to itself. The version is pinned, and
-// every test that reads a row fails where this no longer holds.
+// pointerIn reads the C pointer from an unexported field of duckdb-go's. The version is pinned, and every test that
+// reads a row fails if the field changes.
 func pointerIn(of any, field string) unsafe.Pointer {
 	return reflect.ValueOf(of).Elem().FieldByName(field).FieldByName("Ptr").UnsafePointer()
 }
 
-// interruptAtEnd interrupts the connection when ctx ends before the returned function is called.
+// interruptAtEnd interrupts the connection if ctx ends before the returned function is called.
 func interruptAtEnd(ctx context.Context, conn mapping.Connection) (stop func()) {
 	done := make(chan struct{})
 	var watching sync.WaitGroup
@@ -122,7 +121,7 @@ func (r *chunks) Next() (arrow.RecordBatch, error) {
 	chunk := mapping.FetchChunk(r.res)
 	if chunk.Ptr == nil {
 		if msg := mapping.ResultError(&r.res); msg != "" {
-			return nil, r.on.noted(r.ctx, r.query, statementError(msg))
+			return nil, r.on.handled(r.ctx, r.query, statementError(msg))
 		}
 		return nil, nil
 	}
@@ -131,7 +130,7 @@ func (r *chunks) Next() (arrow.RecordBatch, error) {
 		return nil, nil
 	}
 	batch, ed := arrowmapping.DataChunkToArrowArray(r.opts, r.schema, chunk)
-	return batch, r.on.noted(r.ctx, r.query, arrowError(ed))
+	return batch, r.on.handled(r.ctx, r.query, arrowError(ed))
 }
 
 func (r *chunks) Close() {
@@ -151,10 +150,9 @@ func (r *chunks) Close() {
 	}
 }
 
-// View makes an Arrow stream readable on this connection, once, as a view of that name. release must be called after the last statement
-// that reads it; the caller keeps its own reference to the stream.
-//
-// Sandboxes have no views of that kind: they take values as parameters.
+// View makes an Arrow stream readable on this connection, once, as a view of that name. The caller must call release
+// after the last statement that reads it, and keeps its own reference to the stream. Sandboxes have no such views:
+// values are passed to them as parameters.
 func (c *Conn) View(ctx context.Context, name string, stream array.RecordReader) (release func(), err error) {
 	l, ok := c.session.(*local)
 	if !ok {

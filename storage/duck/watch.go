@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// watchEvery is how often memory is looked at while a process is lent.
+// watchEvery is how often memory is checked while a process is lent.
 const watchEvery = 20 * time.Millisecond
 
-// Watch keeps this process and those of some pools within a limit, bytes, until stop is called: while they hold more
-// together, it kills the largest process that is lent. Every process has a bound of its own too; those have room for what
-// DuckDB does not count, so that they add up to more than the limit.
+// Watch keeps this process and those of the pools within a limit, in bytes, until stop is called: if together they hold
+// more, it kills the largest lent process. Every process has a limit of its own too, but those leave room for what
+// DuckDB does not count and add up to more than this one.
 func Watch(limit int64, pools ...*Pool) (stop func()) {
 	return every(watchEvery, func() {
 		if slices.ContainsFunc(pools, (*Pool).lends) {
@@ -33,7 +33,7 @@ func (p *Pool) lends() bool {
 	return false
 }
 
-// endLargest kills the largest process that is lent, if all processes hold more than a limit.
+// endLargest kills the largest lent process if all processes together hold more than the limit.
 func endLargest(limit int64, pools []*Pool) {
 	var largest *process
 	var most, children int64

@@ -9,39 +9,38 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// What a sandbox's process is told and answers, over its standard input and output.
-//
-// The first request opens an instance, and so does each that makes the process ready for another client's statement. All
-// others run a statement, or call what the process was started for. A request is answered with an ack; one whose result
-// is wanted with an ack and, unless that has an error, the result as an Arrow stream in frames, and an ack more: how it
-// ended. The process ends with its input, whatever it is at.
+// The protocol of a sandbox's process, over its standard input and output. The first request opens an instance, as does
+// each that makes the process ready for another client's statement. All others run a statement or call the Handler. A
+// request is answered with an ack. If its result is wanted and the ack has no error, the result follows as an Arrow
+// stream in frames, then another ack that says how it ended. The process ends when its input does, whatever it is
+// doing.
 
 // request is a statement, a call, or an instance to be opened.
 type request struct {
-	Open   *Limits // of a new instance, in place of the one before
-	Rest   bool    // the instance is kept for another borrower: is it sound?
-	Call   []byte  // for the process's Handler
+	Open   *Limits // open a new instance in place of the previous one
+	Reset  bool    // prepare for another borrower of the same instance
+	Call   []byte  // call the Handler
 	SQL    string
 	Params []Param
-	Asks   bool   // for the statement's parameters: it is not run
-	Result *Bound // as much of the result is wanted; nil: none
+	Asks   bool   // return the statement's parameters without running it
+	Result *Bound // how much of the result is wanted; nil: none
 }
 
-// ack tells how a request went.
+// ack is the answer to a request.
 type ack struct {
-	Rows  int64  // that the last statement changed
+	Rows  int64  // changed by the last statement
 	Asked []byte // the parameters, as the schema of an Arrow stream
-	Reply []byte // of the process's Handler
-	Cut   Cut    // of a result
+	Reply []byte // the Handler's
+	Cut   Cut    // why the result ended early
 	Err   *refusal
 }
 
-// refusal is an error on its way to another process.
+// refusal is an error in the form that is sent to the other process.
 type refusal struct {
 	Kind      duckdb.ErrorType
 	Message   string
-	IsDuckDB  bool // else it is an error of another kind, with a message only
-	IsFailure bool // the rest is known, too
+	IsDuckDB  bool // else Message is all there is
+	IsFailure bool // the fields below are set
 	Statement string
 	Offset    int
 	Hint      string
@@ -75,7 +74,7 @@ func (r *refusal) error() error {
 	return &Failure{r.Statement, r.Offset, r.Hint, de}
 }
 
-// registerValues tells gob what a parameter's value may be beside Go's own types. Both ends call it first.
+// registerValues registers the types of parameters with gob. Both ends call it first.
 func registerValues() {
 	gob.Register(Decimal{})
 	gob.Register(Moment{})

@@ -2,9 +2,8 @@ package fault
 
 import "syscall"
 
-// System returns the error for what the operating system refused to whoever writes in the data directory, DuckDB and
-// the catalog included. That is not the fault of the request, which may work later. It is nil where errno says nothing
-// that a person could act on.
+// System returns the error for a refusal by the operating system, whether it was met by the server, DuckDB or the
+// catalog. It is not the request's fault, which may succeed later. System returns nil if nobody could act on errno.
 func System(errno syscall.Errno) *Error {
 	switch errno {
 	case syscall.ENOSPC, syscall.EDQUOT:
@@ -20,10 +19,11 @@ func System(errno syscall.Errno) *Error {
 				"Nothing was changed; try again when that is corrected.")
 	case syscall.EMFILE, syscall.ENFILE:
 		return Errorf(Unavailable, "too_many_files",
-			"The server has as many files open as it may. Send the request again in a moment.")
+			"The server has reached its limit of open files. Send the request again in a moment.")
 	case syscall.ENOENT, syscall.ENOTDIR:
 		return Errorf(Unavailable, "objects_missing",
-			"A folder of the server's data directory is missing, or was moved. Nothing was changed; put it back, then start the server again.")
+			"A folder of the server's data directory is missing, or was moved. "+
+				"Nothing was changed; put it back, then start the server again.")
 	case syscall.EXDEV:
 		return Errorf(Unavailable, "several_disks",
 			"The folders of the server's data directory (objects, staging, quarantine) are on different file systems. "+

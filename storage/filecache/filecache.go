@@ -1,7 +1,6 @@
-// Package filecache keeps files that can be made again, up to a bound of bytes: those that were used last.
-//
-// A file is made once, however many ask for it at the same time, and whether those who asked stay or leave. It is not
-// removed while someone reads it.
+// Package filecache is a least-recently-used cache of files that can be made again, with a limit in bytes. A file is
+// made once, however many callers ask for it at the same time, and even if they stop waiting for it. It is not removed
+// while someone reads it.
 package filecache
 
 import (
@@ -18,48 +17,50 @@ import (
 	"time"
 )
 
-// ErrTooLarge is returned where a file is larger than all files together may be.
+// ErrTooLarge is returned for a file that is larger than the limit of the cache.
 var ErrTooLarge = errors.New("the file is larger than the cache")
 
-// makers is how many files are made at once. Others wait, within the time that they have.
+// makers is how many files are made at once. Others wait for their turn, within their time limit.
 const makers = 2
 
 // Cache is a set of files. Its methods may be called from many goroutines.
 type Cache struct {
 	limit int64         // bytes
-	path  func() string // where the next file may lie
+	path  func() string // returns a new path for each file
 
-	ctx   context.Context // of all making
+	ctx   context.Context // ends with Close
 	stop  context.CancelFunc
 	turns chan struct{}
 	jobs  sync.WaitGroup
 
 	mu    sync.Mutex
 	byKey map[string]*entry
-	order *list.List // of the entries that are made, the one that was used last in front
+	order *list.List // of the finished entries, the most recently used first
 	used  int64      // bytes
 }
 
 // entry is one file, made or being made.
 type entry struct {
 	key, path string
-	made      chan struct{} // closed when the fields below stand
+	made      chan struct{} // closed when the fields below are set
 	err       error
 	size      int64
 	checksum  string
 
-	place   *list.Element // in order, when it is made
-	readers int           // and those who wait for it
+	place   *list.Element // in Cache.order once it is finished
+	readers int           // including callers waiting for it
 }
 
-// New returns an empty cache of at most limit bytes. path gives each file a place of its own.
+// New returns an empty cache of at most limit bytes. path returns a new path for each file.
 func New(limit int64, path func() string) *Cache {
-	c := &Cache{limit: limit, path: path, turns: make(chan struct{}, makers), byKey: map[string]*entry{}, order: list.New()}
+	c := &Cache{
+		limit: limit, path: path, turns: make(chan struct{}, makers), byKey: map[string]*entry{}, order: list.New(),
+	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
 }
 
-// Close stops what is being made. The files are left to whoever empties the folder.
+// Close stops what is being made. It does not remove the files: the caller empties their folder.
 func (c *Cache) Close() {
 	c.stop()
 	c.jobs.Wait()
@@ -72,15 +73,17 @@ type File struct {
 	release  func()
 }
 
-// Close closes the file. It may go when others need its room.
+// Close closes the file, which may then be evicted.
 func (f *File) Close() error {
 	defer f.release()
 	return f.File.Close()
 }
 
-// Get opens the file of that key. Where there is none, fill makes it, within the time limit, even if ctx ends meanwhile.
-// fill writes to a path and nowhere else.
-func (c *Cache) Get(ctx context.Context, key string, limit time.Duration, fill func(ctx context.Context, path string) error) (*File, error) {
+// Get opens the file of that key. If there is none, fill makes it at the given path, within the time limit and even if
+// ctx ends in the meantime.
+func (c *Cache) Get(
+	ctx context.Context, key string, limit time.Duration, fill func(ctx context.Context, path string) error,
+) (*File, error) {
 	e := c.take(key, limit, fill)
 	release := sync.OnceFunc(func() { c.release(e) })
 	select {
@@ -101,7 +104,7 @@ func (c *Cache) Get(ctx context.Context, key string, limit time.Duration, fill f
 	return &File{File: f, Checksum: e.checksum, release: release}, nil
 }
 
-// take finds the entry of a key, or has it made, and holds it.
+// take finds the entry of a key, or starts making it, and counts the caller among its readers.
 func (c *Cache) take(key string, limit time.Duration, fill func(context.Context, string) error) *entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +139,7 @@ func (c *Cache) fill(e *entry, limit time.Duration, fill func(context.Context, s
 	defer c.mu.Unlock()
 	if e.err != nil {
 		os.Remove(e.path)
-		delete(c.byKey, e.key) // the next one who asks has it tried again
+		delete(c.byKey, e.key) // the next Get tries again
 	} else {
 		e.place = c.order.PushFront(e)
 		c.used += e.size
@@ -145,7 +148,7 @@ func (c *Cache) fill(e *entry, limit time.Duration, fill func(context.Context, s
 	close(e.made)
 }
 
-// write writes an entry's file and reads it for its checksum. A bug in it ends as its error.
+// write makes an entry's file and computes its checksum. A panic in fill becomes an error.
 func write(ctx context.Context, e *entry, fill func(context.Context, string) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -173,7 +176,7 @@ func (c *Cache) release(e *entry) {
 	c.evict()
 }
 
-// evict removes the files that were not used for longest and that no one reads, until the rest is within the bound.
+// evict removes the least recently used files that no one reads, until the rest is within the limit.
 func (c *Cache) evict() {
 	for at := c.order.Back(); at != nil && c.used > c.limit; {
 		e, before := at.Value.(*entry), at.Prev()

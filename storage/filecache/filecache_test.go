@@ -16,7 +16,7 @@ import (
 	"rowback/storage/filecache"
 )
 
-// maker fills files with as many bytes as their key has, and counts them.
+// maker fills files with their keys, and counts them.
 type maker struct {
 	*testing.T
 	*filecache.Cache
@@ -52,12 +52,12 @@ func (m *maker) get(key string) *filecache.File {
 	return f
 }
 
-// want fails unless so many files were made in all, and so many lie in the folder.
-func (m *maker) want(made int64, lie int) {
+// want fails the test unless made files were made in total and left files are in the folder.
+func (m *maker) want(made int64, left int) {
 	m.Helper()
 	files, err := os.ReadDir(m.dir)
-	if err != nil || m.made.Load() != made || len(files) != lie {
-		m.Errorf("%d were made and %d lie there, not %d and %d: %v", m.made.Load(), len(files), made, lie, err)
+	if err != nil || m.made.Load() != made || len(files) != left {
+		m.Errorf("%d were made and %d are left, not %d and %d: %v", m.made.Load(), len(files), made, left, err)
 	}
 }
 
@@ -76,14 +76,14 @@ func TestAFileIsMadeOnce(t *testing.T) {
 	m.want(1, 1)
 }
 
-func TestTheLeastRecentlyUsedGoes(t *testing.T) {
+func TestTheLeastRecentlyUsedFileIsEvicted(t *testing.T) {
 	m := open(t, 9)
 	m.get("aaa").Close()
 	m.get("bbb").Close()
 	m.get("ccc").Close()
 	m.get("aaa").Close()
 	m.want(3, 3)
-	m.get("ddd").Close() // bbb goes
+	m.get("ddd").Close() // evicts bbb
 	m.get("aaa").Close()
 	m.get("ccc").Close()
 	m.want(4, 3)
@@ -91,7 +91,7 @@ func TestTheLeastRecentlyUsedGoes(t *testing.T) {
 	m.want(5, 3)
 }
 
-func TestWhatIsReadStays(t *testing.T) {
+func TestAFileBeingReadIsNotEvicted(t *testing.T) {
 	m := open(t, 5)
 	a := m.get("aaa")
 	b := m.get("bbb")
@@ -108,16 +108,17 @@ func TestWhatIsReadStays(t *testing.T) {
 	m.want(2, 1)
 }
 
-func TestAFileBeyondTheBoundIsRefused(t *testing.T) {
+func TestAFileLargerThanTheCacheIsRefused(t *testing.T) {
 	m := open(t, 5)
 	m.get("aaa").Close()
-	if _, err := m.Get(context.Background(), "too large", time.Minute, m.fill("too large")); !errors.Is(err, filecache.ErrTooLarge) {
+	_, err := m.Get(context.Background(), "too large", time.Minute, m.fill("too large"))
+	if !errors.Is(err, filecache.ErrTooLarge) {
 		t.Errorf("the error is %v", err)
 	}
 	m.want(2, 1)
 }
 
-func TestWhoLeavesSpoilsNothing(t *testing.T) {
+func TestACallerThatStopsWaitingDoesNotStopTheFile(t *testing.T) {
 	m := open(t, 100)
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	slow := func(ctx context.Context, path string) error {
@@ -135,7 +136,7 @@ func TestWhoLeavesSpoilsNothing(t *testing.T) {
 	gone := errors.New("gone")
 	leave(gone)
 	if err := <-left; !errors.Is(err, gone) {
-		t.Errorf("the one who left got %v", err)
+		t.Errorf("the caller that stopped waiting got %v", err)
 	}
 	close(goOn)
 	m.get("slow").Close()
@@ -162,7 +163,7 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 	m.want(1, 1)
 }
 
-func TestCloseStopsWhatIsMade(t *testing.T) {
+func TestCloseStopsFilesBeingMade(t *testing.T) {
 	m := open(t, 100)
 	begun := make(chan struct{})
 	got := make(chan error)
@@ -181,7 +182,7 @@ func TestCloseStopsWhatIsMade(t *testing.T) {
 	}
 }
 
-// TestManyReaders mixes readers of more files than there is room for: each reads what it asked for.
+// Many readers of more files than there is room for: each reads the file it asked for.
 func TestManyReaders(t *testing.T) {
 	m := open(t, 20)
 	var all sync.WaitGroup
@@ -203,6 +204,6 @@ func TestManyReaders(t *testing.T) {
 		bytes += info.Size()
 	}
 	if err != nil || bytes > 20 {
-		t.Errorf("%d bytes lie there: %v", bytes, err)
+		t.Errorf("%d bytes are left: %v", bytes, err)
 	}
 }

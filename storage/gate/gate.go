@@ -1,8 +1,8 @@
-// Package gate decides what may be stored: types, the names inside them, and values, as they will be stored.
-//
-// DuckDB and the libraries of Arrow and Parquet take more than every reader gives back: two fields of a struct that SQL
-// can't tell apart, text of type JSON that is not JSON, moments that DuckDB keeps for infinity. Whatever passes here
-// can be read in every format and by SQL (fixtures/clients/test_everything_reads.py); it is the same for all formats.
+// Package gate decides what may be stored: types, the names inside them, and values, as they will be stored. DuckDB and
+// the libraries for Arrow and Parquet accept more than every reader can return: two fields of a struct that SQL can't
+// distinguish, text of type JSON that is not JSON, timestamps that stand for infinity in DuckDB. Whatever passes here
+// can be read in every format and by SQL, whichever format it was uploaded in.
+// fixtures/clients/test_everything_reads.py proves it.
 package gate
 
 import (
@@ -13,15 +13,17 @@ import (
 	"rowback/storage/schema"
 )
 
-// Type returns why no value of a type can be stored, as the end of a sentence that starts with the column; empty where
-// they can be.
+// Type returns why no value of a type can be stored, as the end of a sentence whose subject is the column; "" if values
+// can be.
 func Type(t schema.Type) string {
 	if depth := t.Depth(); depth > schema.MaxDepth {
-		return fmt.Sprintf("has lists and structs in one another, %d deep; %d is the most. Flatten it, or send it as JSON text", depth, schema.MaxDepth)
+		return fmt.Sprintf("has nested lists and structs %d deep; at most %d levels are allowed. "+
+			"Flatten it, or send it as JSON text", depth, schema.MaxDepth)
 	}
 	return parts(t)
 }
 
+// parts is Type for a type and everything nested in it, apart from the depth.
 func parts(t schema.Type) string {
 	if t.Name == schema.Struct {
 		if why := names(t.Fields); why != "" {
@@ -43,7 +45,8 @@ func parts(t schema.Type) string {
 		}
 	}
 	if _, ok := schema.Stored(t); !ok {
-		return fmt.Sprintf("has type %s, which Parquet can't hold exactly. Convert it first, for example to text or whole microseconds", t)
+		return fmt.Sprintf("has type %s, which Parquet can't hold exactly. "+
+			"Convert it first, for example to text or whole microseconds", t)
 	}
 	return ""
 }
@@ -57,14 +60,15 @@ func names(fields []schema.Field) string {
 		}
 		folded := schema.Fold(f.Name)
 		if other, ok := seen[folded]; ok {
-			return fmt.Sprintf("has a struct with the fields %q and %q, which SQL does not tell apart. Rename one of them", other, f.Name)
+			return fmt.Sprintf("has a struct with the fields %q and %q, which SQL does not distinguish. Rename one of them",
+				other, f.Name)
 		}
 		seen[folded] = f.Name
 	}
 	return ""
 }
 
-// Name returns why a field of a struct can't have a name, as the end of a sentence; empty where it can.
+// Name returns why a field of a struct can't have a name, as the end of a sentence; "" if it can.
 func Name(name string) string {
 	switch {
 	case name == "":
@@ -75,12 +79,12 @@ func Name(name string) string {
 	return ""
 }
 
-// Checked reports whether some values of a type can't be stored, so that they must be looked at.
+// Checked reports whether some values of a type can't be stored, so that each must be checked.
 func Checked(t schema.Type) bool {
 	switch t.Name {
 	case schema.List:
 		return Checked(*t.Elem)
-	case schema.Map: // its keys
+	case schema.Map: // because of its keys
 		return true
 	case schema.Struct:
 		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return Checked(f.Type) })
@@ -88,8 +92,8 @@ func Checked(t schema.Type) bool {
 	return t.Name == schema.JSON || Ordered(t)
 }
 
-// Ordered reports whether the values of a type that can't be stored are its least or its greatest, so that it is enough
-// to look at those.
+// Ordered reports whether the values of a type that can't be stored are all at its ends, so that checking the least and
+// the greatest value is enough.
 func Ordered(t schema.Type) bool {
 	switch t.Name {
 	case schema.Decimal, schema.Date, schema.Time, schema.Timestamp, schema.TimestampNS, schema.TimestampTZ:

@@ -60,12 +60,18 @@ func TestValues(t *testing.T) {
 		good []int64
 		bad  []int64
 	}{
-		{schema.Date, arrow.FixedWidthTypes.Date32, []int64{0, math.MaxInt32 - 1, math.MinInt32 + 2}, []int64{math.MaxInt32, math.MinInt32 + 1, math.MinInt32}},
-		{schema.Time, arrow.FixedWidthTypes.Time64us, []int64{0, 86_399_999_999}, []int64{-1, 86_400_000_000, math.MaxInt64, math.MinInt64}},
-		{schema.Timestamp, micros, []int64{0, -9223372022400000000, math.MaxInt64 - 1}, []int64{math.MaxInt64, -9223372022400000001, math.MinInt64 + 1, math.MinInt64}},
-		{schema.TimestampTZ, micros, []int64{0, -9223372022400000000, math.MaxInt64 - 1}, []int64{math.MaxInt64, -9223372022400000001}},
-		{schema.TimestampNS, nanos, []int64{0, -9223286400000000000, math.MaxInt64 - 1}, []int64{math.MaxInt64, -9223286400000000001, math.MinInt64 + 1}},
-		{"DECIMAL(3,1)", &arrow.Decimal128Type{Precision: 3, Scale: 1}, []int64{0, 999, -999}, []int64{1000, -1000, math.MaxInt64}},
+		{schema.Date, arrow.FixedWidthTypes.Date32, []int64{0, math.MaxInt32 - 1, math.MinInt32 + 2},
+			[]int64{math.MaxInt32, math.MinInt32 + 1, math.MinInt32}},
+		{schema.Time, arrow.FixedWidthTypes.Time64us, []int64{0, 86_399_999_999},
+			[]int64{-1, 86_400_000_000, math.MaxInt64, math.MinInt64}},
+		{schema.Timestamp, micros, []int64{0, -9223372022400000000, math.MaxInt64 - 1},
+			[]int64{math.MaxInt64, -9223372022400000001, math.MinInt64 + 1, math.MinInt64}},
+		{schema.TimestampTZ, micros, []int64{0, -9223372022400000000, math.MaxInt64 - 1},
+			[]int64{math.MaxInt64, -9223372022400000001}},
+		{schema.TimestampNS, nanos, []int64{0, -9223286400000000000, math.MaxInt64 - 1},
+			[]int64{math.MaxInt64, -9223286400000000001, math.MinInt64 + 1}},
+		{"DECIMAL(3,1)", &arrow.Decimal128Type{Precision: 3, Scale: 1}, []int64{0, 999, -999},
+			[]int64{1000, -1000, math.MaxInt64}},
 	} {
 		typ := parse(t, c.typ)
 		for _, n := range c.good {
@@ -77,7 +83,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// check makes sure that a value is storable, or is not: alone and inside a list, a struct and a map.
+// check requires that a value can be stored, or can't: by itself and inside a list, a struct and a map.
 func check(t *testing.T, typ schema.Type, of arrow.DataType, n int64, want bool) {
 	t.Helper()
 	text := schema.Of(schema.Varchar)
@@ -87,7 +93,8 @@ func check(t *testing.T, typ schema.Type, of arrow.DataType, n int64, want bool)
 	}{
 		{typ, of},
 		{schema.ListOf(typ), arrow.ListOf(of)},
-		{schema.Type{Name: schema.Struct, Fields: []schema.Field{{Name: "v", Type: typ}}}, arrow.StructOf(arrow.Field{Name: "v", Type: of, Nullable: true})},
+		{schema.Type{Name: schema.Struct, Fields: []schema.Field{{Name: "v", Type: typ}}},
+			arrow.StructOf(arrow.Field{Name: "v", Type: of, Nullable: true})},
 		{schema.Type{Name: schema.Map, Key: &text, Elem: &typ}, arrow.MapOf(arrow.BinaryTypes.String, of)},
 	} {
 		b := array.NewBuilder(memory.DefaultAllocator, c.of)
@@ -98,7 +105,7 @@ func check(t *testing.T, typ schema.Type, of arrow.DataType, n int64, want bool)
 			t.Errorf("%d as %s: %q", n, c.typ, why)
 		}
 		if !gate.Checked(c.typ) {
-			t.Errorf("values of %s are not looked at", c.typ)
+			t.Errorf("values of %s are not checked", c.typ)
 		}
 		a.Release()
 		b.Release()
@@ -150,8 +157,11 @@ func TestMapKeys(t *testing.T) {
 func TestJSONText(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for text, want := range map[string]bool{
-		`1`: true, ` {"a": [null, "x"]} `: true, `1e400`: true, `"[[[["`: true, `"\\\"["`: true, nested(gate.MaxJSONDepth): true,
-		``: false, `nope`: false, `NaN`: false, `[1,]`: false, `{"a":1,"a":2}`: false, `"\ud800"`: false, `1 2`: false, "\xff": false,
+		`1`: true, ` {"a": [null, "x"]} `: true, `1e400`: true, `"[[[["`: true, `"\\\"["`: true,
+		nested(gate.MaxJSONDepth): true,
+		``:                        false, `nope`: false, `NaN`: false, `[1,]`: false, `{"a":1,"a":2}`: false,
+		`"\ud800"`: false, `1 2`: false,
+		"\xff":                        false,
 		nested(gate.MaxJSONDepth + 1): false, nested(100_000): false,
 	} {
 		b := array.NewStringBuilder(memory.DefaultAllocator)

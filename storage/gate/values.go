@@ -11,7 +11,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// The ends of what DuckDB can write as text. The integers beyond stand for infinity, or for nothing.
+// The limits of what DuckDB can write as text. Integers beyond them stand for infinity or have no meaning.
 const (
 	dateMost      = math.MaxInt32 - 1 // days since 1970, to either side
 	timestampLow  = -9223372022400000000
@@ -20,10 +20,10 @@ const (
 	dayMicros     = 86_400_000_000
 )
 
-// MaxJSONDepth is how many arrays and objects may be inside one another in JSON: deeper ones end many readers.
+// MaxJSONDepth is how deeply arrays and objects may be nested in JSON: many readers fail on deeper ones.
 const MaxJSONDepth = 500
 
-// Value returns what is wrong with value i of an array of type t, as the object of "has"; empty where it can be stored.
+// Value returns what is wrong with value i of an array of type t, as the object of "has"; "" if it can be stored.
 func Value(t schema.Type, a arrow.Array, i int) string {
 	if a.IsNull(i) {
 		return ""
@@ -64,13 +64,13 @@ func elements(t schema.Type, a arrow.Array, start, end int64) string {
 	return ""
 }
 
-// keys returns what is wrong with the keys of a map: each is there, and once.
+// keys returns what is wrong with the keys of a map, which must be distinct and not null.
 func keys(a arrow.Array, start, end int64) string {
 	seen := make(map[string]bool, end-start)
 	for j := int(start); j < int(end); j++ {
 		key := a.ValueStr(j)
 		if key == "-0" {
-			key = "0" // one number, in SQL
+			key = "0" // SQL takes them for the same number
 		}
 		switch {
 		case a.IsNull(j):
@@ -110,7 +110,7 @@ func scalar(t schema.Type, a arrow.Array, i int) string {
 
 func within(what string, n, least, most int64) string {
 	if n < least || n > most {
-		return fmt.Sprintf("%s of %d, and those that can be kept go from %d to %d", what, n, least, most)
+		return fmt.Sprintf("%s of %d, and those that can be stored range from %d to %d", what, n, least, most)
 	}
 	return ""
 }
@@ -122,12 +122,12 @@ func text(s string) string {
 		return fmt.Sprintf("the text %q, which is not JSON", clip(s))
 	}
 	if Depth(value) > MaxJSONDepth {
-		return fmt.Sprintf("JSON with more than %d arrays and objects inside one another", MaxJSONDepth)
+		return fmt.Sprintf("JSON with more than %d levels of arrays and objects", MaxJSONDepth)
 	}
 	return ""
 }
 
-// Depth is how many arrays and objects are inside one another in valid JSON.
+// Depth returns how deeply arrays and objects are nested in valid JSON; 0 for a scalar.
 func Depth(value jsontext.Value) (deepest int) {
 	depth, quoted := 0, false
 	for i := 0; i < len(value); i++ {
@@ -147,7 +147,7 @@ func Depth(value jsontext.Value) (deepest int) {
 	return deepest
 }
 
-// clip shortens a text that is shown.
+// clip shortens a text for a message.
 func clip(s string) string {
 	const most = 60
 	runes := []rune(s)

@@ -19,12 +19,13 @@ import (
 	"rowback/storage/schema"
 )
 
+// arrowRecords are the records of an Arrow IPC stream.
 type arrowRecords struct {
 	path    string
 	size    int64
 	columns []Offered
-	plain   bool
-	failed  error // what a reading met; DuckDB would pass on only its text
+	plain   bool  // all columns have plain types: see few.go
+	failed  error // of the last reading; DuckDB would pass on only its text
 }
 
 func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
@@ -47,7 +48,7 @@ func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) 
 	return r, err
 }
 
-// describeFields finds the types that DuckDB reads fields as.
+// describeFields returns the types in which DuckDB reads Arrow fields.
 func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) ([]Offered, error) {
 	out := make([]Offered, len(fields))
 	var typed []arrow.Field
@@ -72,13 +73,15 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 	return out, nil
 }
 
-// innerTrouble returns what is wrong with what is inside a type: names that DuckDB would cut off at a NUL, and, where
-// fixed is set, what it misreads in lists of one length: the indexes of a dictionary in place of its values.
+// innerTrouble describes what is wrong inside a type, or returns "": field names that DuckDB would cut off at a NUL,
+// and types that it misreads in lists of fixed size (inside which fixed is set), where it returns a dictionary's
+// indexes instead of its values.
 func innerTrouble(t arrow.DataType, fixed bool) string {
 	switch t := t.(type) {
 	case *arrow.DictionaryType, *arrow.RunEndEncodedType:
 		if fixed {
-			return fmt.Sprintf("has the Arrow type %s inside a list of fixed size, which can't be read; decode it, or make it a list of any size", t)
+			return fmt.Sprintf("has the Arrow type %s inside a list of fixed size, which can't be read; "+
+				"decode it, or make it a list of any size", t)
 		}
 	case *arrow.FixedSizeListType:
 		fixed = true
@@ -100,6 +103,7 @@ func innerTrouble(t arrow.DataType, fixed bool) string {
 	return ""
 }
 
+// describeTyped is describeFields for fields that have a type other than null.
 func describeTyped(ctx context.Context, conn *duck.Conn, fields []arrow.Field) ([]Offered, error) {
 	if len(fields) == 0 {
 		return nil, nil
@@ -116,7 +120,7 @@ func describeTyped(ctx context.Context, conn *duck.Conn, fields []arrow.Field) (
 	return describe(ctx, conn, view)
 }
 
-// unsupportedField names the field that DuckDB does not read.
+// unsupportedField returns an error that names the first field of a type that DuckDB can't read.
 func unsupportedField(ctx context.Context, conn *duck.Conn, fields []arrow.Field) error {
 	for i, f := range fields {
 		if found, err := describeTyped(ctx, conn, fields[i:i+1]); err != nil || len(found) != 1 {
@@ -134,7 +138,7 @@ func arrowNames(s *arrow.Schema) []Offered {
 	return out
 }
 
-// checkEnd looks for the end-of-stream marker: without it, a stream cut between two batches would pass as complete.
+// checkEnd requires the end-of-stream marker: without it, a stream cut between two batches would pass as complete.
 func checkEnd(u Upload) error {
 	f, err := os.Open(u.Path)
 	if err != nil {
@@ -146,7 +150,8 @@ func checkEnd(u Upload) error {
 		return err
 	}
 	if !bytes.Equal(tail, []byte{255, 255, 255, 255, 0, 0, 0, 0}) && !bytes.Equal(tail[4:], []byte{0, 0, 0, 0}) {
-		return malformed("the Arrow stream ends before its end-of-stream marker: it was cut short, or it is not an IPC stream")
+		return malformed("the Arrow stream ends before its end-of-stream marker: " +
+			"it was cut short, or it is not an IPC stream")
 	}
 	return nil
 }
@@ -162,6 +167,7 @@ func (r *arrowRecords) Relation(ctx context.Context, conn *duck.Conn, want Want)
 	return "SELECT " + aliased(r.columns, want) + "_n FROM " + view, release, err
 }
 
+// open opens the stream for one reading. Every batch is validated.
 func (r *arrowRecords) open() (array.RecordReader, error) {
 	f, err := os.Open(r.path)
 	if err != nil {
@@ -175,7 +181,7 @@ func (r *arrowRecords) open() (array.RecordReader, error) {
 	return &checkedStream{RecordReader: in, file: f, failed: &r.failed}, nil
 }
 
-// failure is what the last reading met.
+// failure returns the error of the last reading.
 func (r *arrowRecords) failure() error { return r.failed }
 
 func (r *arrowRecords) Explain(err error) error {
@@ -185,14 +191,15 @@ func (r *arrowRecords) Explain(err error) error {
 	return unreadable("Arrow stream", err)
 }
 
-// malformedArrow is all that is told of a stream that can't be read: arrow-go's words are for those who write readers.
+// malformedArrow is the error for every stream that can't be read: arrow-go's messages are meant for authors of
+// readers.
 var malformedArrow = malformed("the Arrow stream can't be read: it is malformed or was cut short")
 
-// maxBuffer is how large one buffer of a stream may be that is larger than the stream, bytes: what a stream claims is not
-// what memory there is.
+// maxBuffer is the largest size, in bytes, of a buffer that is larger than its stream, as compressed ones are. Sizes in
+// a stream are claims that need not be true.
 const maxBuffer = 1 << 30
 
-// boundedAllocator refuses buffers that are larger than most.
+// boundedAllocator panics on buffers of more than most bytes.
 type boundedAllocator struct {
 	memory.Allocator
 	most int64
@@ -213,17 +220,19 @@ func (a boundedAllocator) check(size int) int {
 	return size
 }
 
-// newReader opens an IPC stream of that many bytes. arrow-go panics on some malformed ones.
+// newReader opens an IPC stream of the given size in bytes. arrow-go panics on some malformed ones.
 func newReader(in io.Reader, size int64) (r *ipc.Reader, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("malformed schema: %v", p)
 		}
 	}()
-	return ipc.NewReader(in, ipc.WithBodySizeLimit(max(size, 1)), ipc.WithMetadataSizeLimit(max(size, 1)), ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator, max(size+size/8, maxBuffer)}))
+	return ipc.NewReader(in, ipc.WithBodySizeLimit(max(size, 1)), ipc.WithMetadataSizeLimit(max(size, 1)),
+		ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator, max(size+size/8, maxBuffer)}))
 }
 
-// checkedStream checks every batch in full before DuckDB reads it: offsets that point outside their buffers would crash.
+// checkedStream validates every batch in full before DuckDB reads it: offsets that point outside their buffers would
+// crash the process.
 type checkedStream struct {
 	array.RecordReader
 	file   *os.File
@@ -255,13 +264,15 @@ func (s *checkedStream) Next() (ok bool) {
 	return true
 }
 
-// refusal says what is wrong with a column.
+// refusal returns the error for a column that failed validation.
 func refusal(name string, err error) error {
 	switch {
 	case errors.Is(err, errFine):
-		return misshapen("column %q has parts of microseconds, which are kept only of timestamps without a zone; convert it first", name)
+		return misshapen("column %q has parts of microseconds, which are kept only of timestamps without a zone; "+
+			"convert it first", name)
 	case errors.Is(err, errFar):
-		return misshapen("column %q has dates in milliseconds that are too far away, or not whole days; convert it first", name)
+		return misshapen("column %q has dates in milliseconds that are out of range or not whole days; "+
+			"convert it first", name)
 	case errors.Is(err, errNoIndexes):
 		return misshapen("column %q has a dictionary in lists that are all empty, which can't be read; decode it first", name)
 	}
@@ -275,7 +286,7 @@ func (s *checkedStream) Release() {
 	s.file.Close()
 }
 
-// validate checks an array and all that it is made of.
+// validate checks an array and, recursively, its children and dictionary.
 func validate(a arrow.Array) error {
 	if v, ok := a.(interface{ ValidateFull() error }); ok {
 		if err := v.ValidateFull(); err != nil {
@@ -309,9 +320,11 @@ func validate(a arrow.Array) error {
 	return nil
 }
 
-// errFine refuses values of which DuckDB would drop a part: it keeps microseconds where there is a zone or no date.
+// errFine refuses nanoseconds that DuckDB would drop: it has microseconds only for times and for timestamps with a
+// zone.
 var errFine = errors.New("parts of microseconds")
 
+// tooFine reports whether a value would lose nanoseconds in DuckDB.
 func tooFine(a arrow.Array) bool {
 	value := func(int) int64 { return 0 }
 	switch v := a.(type) {
@@ -334,14 +347,15 @@ func tooFine(a arrow.Array) bool {
 	return false
 }
 
-// errFar refuses dates of which DuckDB would keep another one: it has 32 bits for the days.
+// errFar refuses dates that DuckDB would change: it counts days in 32 bits.
 var errFar = errors.New("dates out of range")
 
-// errNoIndexes refuses a dictionary in lists that are all empty, over which DuckDB fails.
+// errNoIndexes refuses a dictionary in lists that are all empty, on which DuckDB fails.
 var errNoIndexes = errors.New("a dictionary without indexes")
 
 const dayMillis = 86_400_000
 
+// farDate reports whether a date in milliseconds is not a whole day or not one of DuckDB's.
 func farDate(a arrow.Array) bool {
 	dates, ok := a.(*array.Date64)
 	if !ok {
@@ -356,7 +370,7 @@ func farDate(a arrow.Array) bool {
 	return false
 }
 
-// checkLengths reports whether the buffers of a fixed-width array are as long as its elements need.
+// checkLengths returns an error if the buffers of a fixed-width array are shorter than its elements need.
 func checkLengths(a arrow.Array) error {
 	data := a.Data()
 	need := int64(data.Offset() + data.Len())

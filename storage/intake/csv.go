@@ -17,17 +17,17 @@ import (
 	"rowback/storage/schema"
 )
 
-// csvRecords are read as text: what type a column has is found, and checked, by SQL on that text. DuckDB's own
-// detection would turn the postcode 01234 into a number.
+// csvRecords are read as text: the types of columns are found, and their values checked, by SQL on that text. DuckDB's
+// own detection would turn the postcode 01234 into a number.
 type csvRecords struct {
-	scan    string // of the whole file
+	scan    string // SQL that reads the whole file
 	columns []Offered
 	comma   rune
-	parts   []string // of a wide one: paths
-	line    int64    // of one of those: how many bytes the longest has
+	parts   []string // of a wide CSV: paths of its parts, see split.go
+	line    int64    // of a wide CSV: bytes of its longest record
 }
 
-// maxHeader is how long the header line may be, bytes.
+// maxHeader is the maximum length of the header line, in bytes.
 const maxHeader = 1 << 20
 
 func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
@@ -55,25 +55,26 @@ func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	return r, nil
 }
 
-// wideCSV is how many columns a CSV may have that is read as it is.
+// wideCSV is the largest number of columns of a CSV that is read without being split into parts.
 const wideCSV = 2 * PartColumns
 
-// How long a line of a CSV may be, bytes, and how long one is taken to be at least.
+// The maximum length of a line of a CSV, in bytes, and what is allowed for a line beyond the known length.
 const (
 	maxLine   = 16 << 20
 	leastLine = 512 << 10
 )
 
-// csvScan is the SQL that reads a CSV whose lines have up to so many bytes, given its columns with their types. DuckDB
-// takes a buffer of two lines for every statement.
+// csvScan returns the SQL that reads a CSV with the given columns and types, whose lines have at most line bytes. The
+// limit matters: DuckDB allocates a buffer of two lines for every statement.
 func csvScan(path string, line int64, comma rune, types []string) string {
 	line = min(maxLine, line+leastLine)
 	return fmt.Sprintf(`read_csv(%s, auto_detect = false, header = true, delim = %s, quote = '"', escape = '"',
-		null_padding = false, strict_mode = true, max_line_size = %d, buffer_size = %d, allow_quoted_nulls = false, columns = {%s})`,
+		null_padding = false, strict_mode = true, max_line_size = %d, buffer_size = %d, allow_quoted_nulls = false,
+		columns = {%s})`,
 		duck.Text(path), duck.Text(string(comma)), line, 2*line, strings.Join(types, ", "))
 }
 
-// readHeader reads the first line: its names, and which of , ; tab and | separates them.
+// readHeader reads the first line: the names of the columns, and which of , ; tab and | separates them.
 func readHeader(path string) (names []string, comma rune, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -122,7 +123,7 @@ func headerLine(in *bufio.Reader) (string, error) {
 	}
 }
 
-// separator returns the candidate that is most often outside quotes, a comma where there is none.
+// separator returns the candidate that occurs most often outside quotes; a comma if none does.
 func separator(line string) rune {
 	counts := map[rune]int{}
 	quoted := false
@@ -158,7 +159,8 @@ var (
 
 func (r *csvRecords) Explain(err error) error { return csvError(err) }
 
-// csvError names the row that could not be read. DuckDB calls it a line, and counts one with line breaks in it once.
+// csvError names the row that could not be read. DuckDB's message calls it a line, although it counts a record with
+// line breaks as one.
 func csvError(err error) error {
 	if cause := duck.CauseOf(err); cause != duck.Input && cause != duck.Unreadable {
 		return err
@@ -173,7 +175,7 @@ func csvError(err error) error {
 	return malformed("row %s of the CSV, of which the header is row 1, can't be read: %s", line[1], csvReason(err.Error()))
 }
 
-// csvReason is the sentence that follows the line that DuckDB quotes.
+// csvReason returns the sentence that follows the quoted line in a message of DuckDB's.
 func csvReason(msg string) string {
 	for _, part := range strings.Split(msg, "\n")[1:] {
 		part = strings.TrimSpace(part)

@@ -5,26 +5,27 @@ import (
 	"context"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
 
-// Small uploads of plain types, whose values DuckDB and Arrow have alike, are taken from their process as they are: without
-// a question what their types are, and in one call instead of a view and a statement on it.
+// Small uploads whose columns have plain types, whose values are the same in DuckDB and in Arrow, take a shortcut: the
+// reader process returns all records in one call, without asking DuckDB for types and without a view and a statement.
 
-// Tiny is up to how many bytes an upload is small.
+// Tiny is the size, in bytes, up to which an upload is small.
 const Tiny = 64 << 10
 
-// How many plain records are taken so, at most, and bytes of them.
+// The most plain records that are returned in one call, and the most bytes of them.
 const (
 	fewRows  = 64 << 10
 	fewBytes = 4 << 20
 )
 
-// plainRecords are records that may be of plain types. few returns all of them as an Arrow stream; nothing where they are too
-// many, or not as they should be: a statement on their relation tells then.
+// plainRecords are records that may have plain types. few returns all of them as an Arrow stream, or nothing if they
+// are too many or invalid: a statement on their relation then reports the error.
 type plainRecords interface {
 	isPlain() bool
 	few(ctx context.Context, conn *duck.Conn) []byte
@@ -35,16 +36,16 @@ func isPlain(records Records) bool {
 	return ok && p.isPlain()
 }
 
-// plainType is the type that a plain Arrow field has here.
+// plainType returns the column type of a plain Arrow field.
 func plainType(f arrow.Field) (t schema.Type, ok bool) {
 	names := map[arrow.Type]string{
 		arrow.INT64: schema.Bigint, arrow.FLOAT64: schema.Double, arrow.STRING: schema.Varchar, arrow.BOOL: schema.Boolean,
 	}
 	name, ok := names[f.Type.ID()]
-	return schema.Of(name), ok && !f.HasMetadata() // there, it may say that it is of another type
+	return schema.Of(name), ok && !f.HasMetadata() // metadata may say that it has an extension type
 }
 
-// plainColumns are the columns of plain fields.
+// plainColumns returns the columns of fields that are all plain.
 func plainColumns(fields []arrow.Field) (columns []Offered, ok bool) {
 	for _, f := range fields {
 		t, ok := plainType(f)
@@ -77,10 +78,10 @@ func (r *parquetRecords) few(ctx context.Context, conn *duck.Conn) []byte {
 	return out.Bytes()
 }
 
-// plainRemote are plain records that a reader process reads.
+// plainRemote are plain records in a reader process.
 type plainRemote struct{ *remote }
 
-// Batch asks the process for all records.
+// Batch requests all records from the process.
 func (r plainRemote) Batch() (arrow.RecordBatch, error) {
 	out, err := r.call(r.ctx, call{Few: true})
 	if err != nil || len(out.Stream) == 0 {
@@ -91,6 +92,11 @@ func (r plainRemote) Batch() (arrow.RecordBatch, error) {
 		return nil, err
 	}
 	defer in.Release()
+	return gather(in)
+}
+
+// gather returns all records of a reader as one batch.
+func gather(in array.RecordReader) (arrow.RecordBatch, error) {
 	var all []arrow.RecordBatch
 	for in.Next() {
 		b := in.RecordBatch()

@@ -17,8 +17,8 @@ func upload(t *testing.T, format Format, body string) Upload {
 	return Upload{Format: format, Path: path, Size: int64(len(body))}
 }
 
-// told fails the test where an error is not one for the client.
-func told(t *testing.T, err error) {
+// forClient fails the test if an error is not an *Error.
+func forClient(t *testing.T, err error) {
 	t.Helper()
 	var e *Error
 	if err != nil && !errors.As(err, &e) {
@@ -26,11 +26,13 @@ func told(t *testing.T, err error) {
 	}
 }
 
-// JSON is decoded in the server's own process: it never panics, and few records are few.
+// Small JSON is decoded in the server's own process: it must never panic, and Few must be right.
 func FuzzJSON(f *testing.F) {
 	for _, text := range []string{
-		`[]`, `[{"a":1}]`, `[{"a":1.5e400},{"a":-0}]`, `[{"a":1e999999999},{"a":0e999999999}]`, `[{"a":{"b":[1,null,{"c":true}]}},{"a":null}]`,
-		`[{"a":12345678901234567890123},{"a":0.1}]`, `[{"a":1,"a":2}]`, `[{"":1}]`, `{"a":"\ud800"}`, "{\"a\":1}\n{\"b\":[[[]]]}", `[{"a":"\u0000"}]`,
+		`[]`, `[{"a":1}]`, `[{"a":1.5e400},{"a":-0}]`, `[{"a":1e999999999},{"a":0e999999999}]`,
+		`[{"a":{"b":[1,null,{"c":true}]}},{"a":null}]`,
+		`[{"a":12345678901234567890123},{"a":0.1}]`, `[{"a":1,"a":2}]`, `[{"":1}]`, `{"a":"\ud800"}`,
+		"{\"a\":1}\n{\"b\":[[[]]]}", `[{"a":"\u0000"}]`,
 		`[` + strings.Repeat(`[`, 20_000), `[{"a":` + strings.Repeat(`{"a":`, 5000) + `1` + strings.Repeat(`}`, 5000) + `}]`,
 		`[{"a":[` + strings.Repeat(`{},`, 15_000) + `{"b":1}]}]`,
 	} {
@@ -43,12 +45,12 @@ func FuzzJSON(f *testing.F) {
 			u.Format = JSON
 		}
 		r, err := openJSON(context.Background(), u)
-		told(t, err)
+		forClient(t, err)
 		if err != nil || !r.Few() {
 			return
 		}
 		batch, err := r.Batch()
-		told(t, err)
+		forClient(t, err)
 		if err != nil {
 			return
 		}
@@ -60,12 +62,14 @@ func FuzzJSON(f *testing.F) {
 }
 
 func FuzzCSVHeader(f *testing.F) {
-	for _, text := range []string{"a,b\n1,2\n", "a;b", "\xef\xbb\xbfa\tb\n", `"a""b","c` + "\n" + `d"`, `"a`, "", "\n\n", "a,a", "\xff"} {
+	for _, text := range []string{
+		"a,b\n1,2\n", "a;b", "\xef\xbb\xbfa\tb\n", "\"a\"\"b\",\"c\nd\"", `"a`, "", "\n\n", "a,a", "\xff",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		names, comma, err := readHeader(upload(t, CSV, text).Path)
-		told(t, err)
+		forClient(t, err)
 		if err == nil && (len(names) == 0 || comma == 0) {
 			t.Fatalf("%q has the names %q by %q", text, names, comma)
 		}
@@ -73,8 +77,10 @@ func FuzzCSVHeader(f *testing.F) {
 }
 
 func FuzzArrowEnd(f *testing.F) {
-	for _, text := range []string{"", "\x00\x00\x00\x00", "\xff\xff\xff\xff\x00\x00\x00\x00", "\xff\xff\xff\xff\x10\x00\x00\x00"} {
+	for _, text := range []string{
+		"", "\x00\x00\x00\x00", "\xff\xff\xff\xff\x00\x00\x00\x00", "\xff\xff\xff\xff\x10\x00\x00\x00",
+	} {
 		f.Add(text)
 	}
-	f.Fuzz(func(t *testing.T, text string) { told(t, checkEnd(upload(t, Arrow, text))) })
+	f.Fuzz(func(t *testing.T, text string) { forClient(t, checkEnd(upload(t, Arrow, text))) })
 }

@@ -1,8 +1,8 @@
-// Package intake reads the records that clients send, in five formats, into relations that DuckDB can read.
-//
-// An upload lies on disk, whole and uncompressed, and may be read as often as needed. Each format tells first what
-// columns and types it offers; whether the dataset can take them is not decided here. Nothing is trusted: whatever is
-// malformed ends in an *Error with a sentence for the client.
+// Package intake reads the records that clients send, in five formats, into relations that DuckDB can read. An upload
+// is a complete, uncompressed file on disk, which may be read several times. Open returns the columns and types that it
+// offers; whether the dataset accepts them is decided by the caller. Nothing in an upload is trusted: whatever is
+// malformed ends in an *Error with a sentence for the client. storage/intake_test.go and
+// fixtures/clients/test_uploads_kill.py prove it.
 package intake
 
 import (
@@ -18,13 +18,13 @@ import (
 	"rowback/storage/schema"
 )
 
-// Format is how records are written.
+// Format is the file format of an upload.
 type Format string
 
 // The formats.
 const (
 	Parquet Format = "parquet"
-	Arrow   Format = "arrow" // the IPC stream
+	Arrow   Format = "arrow" // the IPC stream format
 	CSV     Format = "csv"   // with a header
 	NDJSON  Format = "ndjson"
 	JSON    Format = "json" // one array of objects
@@ -35,18 +35,18 @@ type Upload struct {
 	Format Format
 	Path   string
 	Size   int64                  // bytes
-	Parts  string                 // path of a folder that may be made for parts of it; whoever opens it removes that
-	Types  map[string]schema.Type // of columns of a Parquet file, where more is known of them than the file can tell
+	Parts  string                 // path at which a folder for parts of it may be created; the caller of Open removes it
+	Types  map[string]schema.Type // types of columns of a Parquet file that it can't express
 }
 
-// Text tells how far the text of a column may be read as other types.
+// Text says which other types the text of a column may stand for.
 type Text int
 
 // The kinds of text.
 const (
-	NoText   Text = iota
-	JSONText      // strings: dates, times, decimals, UUIDs and binaries have no other form in JSON
-	CSVText       // everything is text in CSV
+	NoText   Text = iota // none
+	JSONText             // dates, times, decimals, UUIDs and binaries, which are strings in JSON
+	CSVText              // any type
 )
 
 // Offered is one column of an upload.
@@ -54,53 +54,55 @@ type Offered struct {
 	Name   string
 	Type   schema.Type
 	Text   Text
-	Format Format // JSON for both JSON formats
-	Always bool   // JSON: every record has the field, null or not
-	Cast   bool   // is read as another type first: lists of one length, and times in nanoseconds
+	Format Format // JSON for both JSON formats, else empty
+	Always bool   // of JSON: whether every record has the field, null or not
+	Cast   bool   // DuckDB reads another type, which is cast to Type: fixed-size lists, and times in nanoseconds
 }
 
 // Records are the records of an upload.
 type Records interface {
-	// Columns tells what is offered.
+	// Columns returns the columns of the upload.
 	Columns() []Offered
-	// Relation makes the records readable, by one statement, which must use every column that was wanted: column i of
-	// Columns as o<i>, then, if text is wanted, _json: each record's text (JSON only), then _n: its number from 0.
-	// release frees it afterwards.
+	// Relation makes the records readable by one statement, and returns the SQL of the relation. It has a column o<i>
+	// for each wanted column i of Columns, which the statement must all use; then, if text is wanted, _json with each
+	// record's text (JSON only); then _n, each record's number from 0. The caller calls release afterwards.
 	Relation(ctx context.Context, conn *duck.Conn, want Want) (sql string, release func(), err error)
-	// Explain puts an error that a statement on the relation met into words for the client, if it is the upload's.
+	// Explain returns the *Error for an error of a statement on the relation if the upload caused it, else err.
 	Explain(err error) error
 }
 
-// Decoded are few records that can be had without a statement.
+// Decoded is implemented by records that may be read without a statement, because they are few.
 type Decoded interface {
-	// Batch returns all records, with the columns of Columns; nil where only a statement on their relation can.
+	// Batch returns all records, with the columns of Columns; nil if they must be read through their relation.
 	Batch() (arrow.RecordBatch, error)
 }
 
-// Want is what a statement uses of the records.
+// Want is the part of the records that a statement uses.
 type Want struct {
 	Columns []int // indexes into Columns, ascending
-	Text    bool
+	Text    bool  // also the text of each record
 }
 
-// Error is something wrong with what was sent, in words for whoever sent it.
+// Error is a fault of an upload, in words for its sender.
 type Error struct {
 	Detail string
-	Shape  bool  // well-formed, but not records of this kind: not a matter of syntax
-	Large  bool  // reading it takes more memory than there is for one upload
-	Lost   bool  // it was not read to its end, and no one is to blame: it may be sent again
+	Shape  bool  // it is well-formed, but its content is unsuitable
+	Large  bool  // reading it takes more memory than one upload may use
+	Lost   bool  // reading was interrupted from outside: it may be sent again
 	Cause  error // for the log
 }
 
 func (e *Error) Error() string { return e.Detail }
 
+// malformed is the error of an upload that can't be parsed.
 func malformed(format string, args ...any) error { return &Error{Detail: fmt.Sprintf(format, args...)} }
 
+// misshapen is the error of an upload that can be parsed but not stored.
 func misshapen(format string, args ...any) error {
 	return &Error{Detail: fmt.Sprintf(format, args...), Shape: true}
 }
 
-// Open reads what an upload offers: in the process that conn is to. Statements on its relation are for that connection.
+// Open finds out what an upload offers, in the process behind conn. Its relation is valid on that connection only.
 func Open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	if conn.Remote() {
 		return openRemote(ctx, conn, u)
@@ -122,8 +124,8 @@ func open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	return nil, fmt.Errorf("intake: no format %q", u.Format)
 }
 
-// OpenHere reads an upload in this process, where that is safe: it is small, and what reads it is Go's own code, of which
-// it can't make much memory. It returns nil where that is not so.
+// OpenHere reads an upload in this process if that is safe: if it is small and decoded by Go code that needs little
+// memory for it. Otherwise it returns nil.
 func OpenHere(ctx context.Context, u Upload) (Records, error) {
 	switch u.Format {
 	case CSV:
@@ -138,7 +140,7 @@ func OpenHere(ctx context.Context, u Upload) (Records, error) {
 	return nil, nil
 }
 
-// checkNames refuses column names that could not be told apart or asked for.
+// checkNames refuses column names that SQL could not distinguish or express.
 func checkNames(columns []Offered) error {
 	seen := map[string]string{}
 	for i, c := range columns {
@@ -150,22 +152,23 @@ func checkNames(columns []Offered) error {
 		}
 		folded := schema.Fold(c.Name)
 		if other, ok := seen[folded]; ok && other == c.Name {
-			return misshapen("column %q is there twice", c.Name)
+			return misshapen("column %q appears twice", c.Name)
 		} else if ok {
-			return misshapen("columns %q and %q differ only in case, which SQL does not tell apart", other, c.Name)
+			return misshapen("columns %q and %q differ only in case, which SQL does not distinguish", other, c.Name)
 		}
 		seen[folded] = c.Name
 	}
 	return nil
 }
 
-// fixedArray finds lists of one length in a type as DuckDB writes it.
+// fixedArray finds fixed-size lists in the SQL of a type.
 var fixedArray = regexp.MustCompile(`\[\d+\]`)
 
 // describe returns the columns of a relation as DuckDB sees them.
 func describe(ctx context.Context, conn *duck.Conn, relation string) ([]Offered, error) {
 	var out []Offered
-	err := conn.Rows(ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM "+relation+")", func(scan duck.Scan) error {
+	query := "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM " + relation + ")"
+	err := conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var name, text string
 		if err := scan(&name, &text); err != nil {
 			return err
@@ -181,8 +184,8 @@ func describe(ctx context.Context, conn *duck.Conn, relation string) ([]Offered,
 	return out, err
 }
 
-// wholeTimes returns a type with TIME for TIME_NS, the only time that polars writes: values with parts of microseconds
-// are refused as they are read.
+// wholeTimes returns a type with TIME in place of TIME_NS, which is what polars writes for every time. Values with
+// parts of microseconds are refused when they are read.
 func wholeTimes(t schema.Type) schema.Type {
 	switch t.Name {
 	case "TIME_NS":
@@ -201,7 +204,7 @@ func wholeTimes(t schema.Type) schema.Type {
 	return t
 }
 
-// aliased writes a select list that names the wanted columns o0, o1, …, each with a comma after it.
+// aliased returns a select list of the wanted columns as o0, o1, …, each followed by a comma.
 func aliased(columns []Offered, want Want) string {
 	var list strings.Builder
 	for _, i := range want.Columns {

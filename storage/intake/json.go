@@ -18,19 +18,20 @@ import (
 	"rowback/storage/schema"
 )
 
-// jsonRecords are decoded here and not by DuckDB, whose reader rounds 2.5 to an INTEGER, takes trailing commas, and
-// can't tell a field that is absent from one that is null.
+// jsonRecords are decoded here and not by DuckDB, whose reader rounds 2.5 to an INTEGER, accepts trailing commas, and
+// can't distinguish an absent field from a null one. They are read twice: first for their types, then for their values.
 type jsonRecords struct {
 	upload  Upload
 	shape   *shape
 	columns []Offered
 	rows    int64
-	failed  error // what a reading met; DuckDB would pass on only its text
+	failed  error // of the last reading; DuckDB would pass on only its text
 }
 
-// maxColumns is how many columns JSON records may have between them.
+// maxColumns is how many different fields the records of an upload may have.
 const maxColumns = 10_000
 
+// openJSON reads all records once, to find their fields and types.
 func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 	r := &jsonRecords{upload: u, shape: &shape{}}
 	in, err := openDecoder(u)
@@ -69,7 +70,8 @@ func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 
 func (r *jsonRecords) Columns() []Offered { return r.columns }
 
-// Impose makes column i offer, where its stored type asks for that, numbers and JSON as they are written.
+// Impose adapts column i to its stored type: where that needs numbers or JSON with all their digits, it offers them as
+// text.
 func (r *jsonRecords) Impose(i int, stored schema.Type) {
 	c := &r.columns[i]
 	c.Type = r.shape.fields[i].shape.impose(stored)
@@ -97,11 +99,11 @@ func (r *jsonRecords) Relation(ctx context.Context, conn *duck.Conn, want Want) 
 	return "SELECT " + list.String() + "_n FROM " + view, release, err
 }
 
-// fewSlots is how many values few records have, at most: what is absent takes memory as well, so that a short text
-// could take much.
+// fewSlots is the most values that few records may have, absent ones included: those take memory as well, so that a
+// short text could need a lot of it.
 const fewSlots = 1 << 20
 
-// Few reports whether the records take little memory.
+// Few reports whether the records need little memory.
 func (r *jsonRecords) Few() bool { return r.shape.slots() <= fewSlots }
 
 // Batch decodes all records at once.
@@ -111,23 +113,13 @@ func (r *jsonRecords) Batch() (arrow.RecordBatch, error) {
 		return nil, err
 	}
 	defer in.Release()
-	var all []arrow.RecordBatch
-	for in.Next() {
-		b := in.RecordBatch()
-		b.Retain()
-		defer b.Release()
-		all = append(all, b)
-	}
-	if r.failed != nil {
-		return nil, r.failed
-	}
-	return duck.Concat(in.Schema(), all)
+	return gather(in)
 }
 
-// failure is what the last reading met.
+// failure returns the error of the last reading.
 func (r *jsonRecords) failure() error { return r.failed }
 
-// Explain returns what the reading itself met.
+// Explain returns the error of the reading itself, if it had one.
 func (r *jsonRecords) Explain(err error) error {
 	if err != nil && r.failed != nil {
 		return r.failed
@@ -135,16 +127,17 @@ func (r *jsonRecords) Explain(err error) error {
 	return unreadable("JSON", err)
 }
 
-// textColumn is the name of the column with each record's text in the Arrow stream; no field can have it.
+// textColumn is the column with each record's text in the Arrow stream. It is found by position, so a field may share
+// its name.
 const textColumn = "_json"
 
-// An Arrow batch ends at so many records, or once they have so many bytes of text.
+// An Arrow batch ends after batchRows records, or once their text has batchBytes bytes.
 const (
 	batchRows  = 4096
 	batchBytes = 16 << 20
 )
 
-// jsonStream is the second reading of the records: into Arrow, by the types that the first has found.
+// jsonStream is the second reading of the records: into Arrow, with the types found by the first.
 type jsonStream struct {
 	in      *decoder
 	records *jsonRecords
@@ -165,7 +158,8 @@ func (r *jsonRecords) stream() (array.RecordReader, error) {
 	}
 	fields = append(fields, arrow.Field{Name: textColumn, Type: arrow.BinaryTypes.String, Nullable: true})
 	s := arrow.NewSchema(fields, nil)
-	return &jsonStream{in: in, records: r, schema: s, build: array.NewRecordBuilder(memory.DefaultAllocator, s), refs: 1}, nil
+	build := array.NewRecordBuilder(memory.DefaultAllocator, s)
+	return &jsonStream{in: in, records: r, schema: s, build: build, refs: 1}, nil
 }
 
 func (s *jsonStream) Schema() *arrow.Schema          { return s.schema }
@@ -215,6 +209,7 @@ func (s *jsonStream) Next() bool {
 	return true
 }
 
+// add appends a record to the batch being built: its columns, then its text.
 func (s *jsonStream) add(record jsontext.Value) error {
 	last := len(s.records.columns)
 	if err := appendFields(s.records.shape, s.build.Fields()[:last], record); err != nil {
@@ -255,10 +250,11 @@ func openDecoder(u Upload) (*decoder, error) {
 	case err != nil:
 		return nil, malformed("the JSON can't be read: %s", reason(err))
 	}
-	return nil, misshapen("the JSON is not an array of records; send [{…}, …], or one object a line as application/x-ndjson")
+	return nil, misshapen("the JSON is not an array of records; " +
+		"send [{…}, …], or one object per line as application/x-ndjson")
 }
 
-// next returns the next record, valid until the one after it, or io.EOF.
+// next returns the next record, valid until the next call, or io.EOF.
 func (d *decoder) next() (jsontext.Value, error) {
 	if d.ended {
 		return nil, io.EOF
@@ -287,7 +283,7 @@ func (d *decoder) next() (jsontext.Value, error) {
 	return value, nil
 }
 
-// fail says what is wrong with record n, from 1.
+// fail returns the error for record n, counted from 1.
 func (d *decoder) fail(n int64, err error) error {
 	if errors.Is(err, errTooDeep) {
 		return misshapen("record %d can't be kept: %s", n, err)
@@ -295,14 +291,14 @@ func (d *decoder) fail(n int64, err error) error {
 	return malformed("record %d of the JSON can't be read: %s", n, reason(err))
 }
 
-// reason is what a JSON error says, without the package's name.
+// reason returns the message of a JSON error, without the name of the package.
 func reason(err error) string {
 	var syntax *jsontext.SyntacticError
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return "it ends too early"
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax) {
-		return fmt.Sprintf("the field %q is there twice", syntax.JSONPointer.LastToken())
+		return fmt.Sprintf("the field %q appears twice", syntax.JSONPointer.LastToken())
 	}
 	if errors.As(err, &syntax) {
 		return syntax.Err.Error()

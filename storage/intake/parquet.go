@@ -8,10 +8,11 @@ import (
 	"rowback/storage/schema"
 )
 
+// parquetRecords are the records of a Parquet file, which DuckDB reads.
 type parquetRecords struct {
 	scan    string
 	columns []Offered
-	plain   bool
+	plain   bool // see few.go
 }
 
 func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
@@ -26,14 +27,15 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 			return nil, misshapen("column %q %s", c.Name, c.Trouble)
 		}
 	}
-	if err := checkNames(names); err != nil { // DuckDB would make up others
+	if err := checkNames(names); err != nil { // DuckDB would rename the columns
 		return nil, err
 	}
-	r := &parquetRecords{scan: "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false, file_row_number = true)"}
+	file := "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false"
+	r := &parquetRecords{scan: file + ", file_row_number = true)"}
 	if r.columns, r.plain = plainParquet(u, footer); r.plain {
 		return r, nil
 	}
-	r.columns, err = describe(ctx, conn, "read_parquet("+duck.Text(u.Path)+", hive_partitioning = false)")
+	r.columns, err = describe(ctx, conn, file+")")
 	if err != nil {
 		return nil, unreadable("Parquet file", err)
 	}
@@ -48,7 +50,7 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	return r, nil
 }
 
-// plainParquet are the columns of a small file of plain types.
+// plainParquet returns the columns of a small file whose types are all plain.
 func plainParquet(u Upload, footer []datafile.UploadColumn) (columns []Offered, ok bool) {
 	if u.Size > Tiny || len(u.Types) > 0 || len(footer) == 0 {
 		return nil, false

@@ -17,18 +17,18 @@ import (
 	"rowback/storage/schema"
 )
 
-// plainCSV are the records of a small CSV without quotes or anything unusual. Its fields are what is between the
-// separators, for DuckDB as well as here, so that no process and no statement is needed to read it.
+// plainCSV are the records of a small CSV without quotes or anything else that is unusual. Its fields are the text
+// between separators, for DuckDB as well as here, so that reading it needs no process and no statement.
 type plainCSV struct {
 	columns []Offered
-	text    [][]string // by column; empty is null
-	typed   map[int]arrow.Array
+	text    [][]string          // by column; empty text is null
+	typed   map[int]arrow.Array // columns converted by Impose
 }
 
 // maxPlain is how many columns a plain CSV may have.
 const maxPlain = 250
 
-// openPlain reads a small CSV if it is plain. It returns nil where it is not: DuckDB tells then what that means.
+// openPlain reads a small CSV if it is plain. Otherwise it returns nil, and DuckDB must read it.
 func openPlain(u Upload) (*plainCSV, error) {
 	body, err := os.ReadFile(u.Path)
 	if err != nil {
@@ -59,9 +59,10 @@ func openPlain(u Upload) (*plainCSV, error) {
 	return r, checkNames(r.columns)
 }
 
-// plainLines returns the lines of a plain CSV, or nil.
+// plainLines returns the lines of a plain CSV; nil if it is not plain.
 func plainLines(body []byte) []string {
-	if n := bytes.Count(body, []byte("\r")); n > 0 && n == bytes.Count(body, []byte("\r\n")) && n == bytes.Count(body, []byte("\n")) {
+	returns, newlines := bytes.Count(body, []byte("\r")), bytes.Count(body, []byte("\n"))
+	if returns > 0 && returns == newlines && returns == bytes.Count(body, []byte("\r\n")) {
 		body = bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
 	}
 	if !utf8.Valid(body) || bytes.ContainsAny(body, "\"\r\x00") || bytes.HasPrefix(body, []byte("\ufeff")) {
@@ -78,8 +79,8 @@ func plainLines(body []byte) []string {
 
 func (r *plainCSV) Columns() []Offered { return r.columns }
 
-// Impose makes column i offer a stored type, if all of its values are written as that type's values are at their
-// plainest. What is not plain remains text.
+// Impose converts column i to its stored type, if all of its values are in the canonical form of that type. Otherwise
+// it stays text.
 func (r *plainCSV) Impose(i int, stored schema.Type) {
 	if a := plainValues(r.text[i], stored.Name); a != nil {
 		r.typed[i] = a
@@ -132,10 +133,10 @@ func texts(values []string) arrow.Array {
 	return b.NewArray()
 }
 
-// plainNumber is a number that is the same in every reader of doubles.
+// plainNumber matches numbers that every parser of doubles reads as the same value.
 var plainNumber = regexp.MustCompile(`^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$`)
 
-// plainValues returns texts as values of a type; nil where one is not plain, or the type has no plain values.
+// plainValues converts texts to values of a type; nil if one is not in canonical form, or the type is not supported.
 func plainValues(texts []string, typ string) arrow.Array {
 	switch typ {
 	case schema.Bigint:
@@ -156,13 +157,13 @@ func plainValues(texts []string, typ string) arrow.Array {
 	return nil
 }
 
-// builder builds an array of values.
+// builder is implemented by arrow-go's builders for T.
 type builder[T any] interface {
 	array.Builder
 	Append(T)
 }
 
-// built is the array of what texts are read as; nil where one can't be.
+// built returns the array of the parsed texts; nil if one can't be parsed.
 func built[T any](b builder[T], texts []string, read func(string) (T, bool)) arrow.Array {
 	defer b.Release()
 	for _, s := range texts {

@@ -10,43 +10,43 @@ import (
 	"rowback/storage/schema"
 )
 
-// A reader process reads uploads in place of the server: whatever a client's bytes do to a decoder, at most that process
-// dies of it. It is this program, started under another name, with a DuckDB instance of its own. Its memory is bounded.
+// A reader process decodes uploads in place of the server: a client's bytes that crash a decoder end only that process.
+// It is this program, started under another name, with its own DuckDB instance and a memory limit.
 
-// ReaderName is the name that reader processes are started under.
+// ReaderName is the name under which reader processes are started.
 const ReaderName = "rowback-reader"
 
-// ServeReader makes the program a reader process, if it was started as one, and does not return then. Every program that
-// opens a store, tests too, calls it first thing in its main function.
+// ServeReader runs the program as a reader process if it was started as one, and then does not return. Every program
+// that opens a store, including tests, must call it first in its main function.
 func ServeReader() { duck.ServeChild(ReaderName, new(desk).answer) }
 
-// call is what a reader process is asked beside statements: one of its fields.
+// call is a request to a reader process besides statements. One of its fields is set.
 type call struct {
 	Open    *Upload
 	Impose  *imposition
 	Relate  *Want
-	Failure bool // what did the last reading meet?
-	Few     bool // of all records
+	Failure bool // return the error of the last reading
+	Few     bool // return all records, which are plain and few
 	Rewrite *Upload
-	Most    int64 // bytes of what Rewrite makes
+	Most    int64 // limit on the result of Rewrite, in bytes
 }
 
-// imposition asks for the values of a column as they are written.
+// imposition asks for a column in the form that its stored type needs: see jsonRecords.Impose.
 type imposition struct {
 	Column int
 	Stored schema.Type
 }
 
-// reply answers a call.
+// reply is the answer to a call.
 type reply struct {
 	Columns []Offered // after Open and Impose
-	Plain   bool      // after Open: Few may be asked
+	Plain   bool      // after Open: whether Few may be called
 	SQL     string    // of Relate
 	Stream  []byte    // of Rewrite and Few
-	Err     *Error    // what is wrong with the upload
+	Err     *Error    // if the upload is at fault
 }
 
-// desk is where a reader process has the upload that it reads.
+// desk holds the upload that a reader process is reading.
 type desk struct {
 	records Records
 	upload  Upload
@@ -54,13 +54,13 @@ type desk struct {
 }
 
 // answer is the process's Handler.
-func (d *desk) answer(conn *duck.Conn, asked []byte) ([]byte, error) {
-	if asked == nil {
+func (d *desk) answer(conn *duck.Conn, text []byte) ([]byte, error) {
+	if text == nil {
 		d.clear()
 		return nil, nil
 	}
 	var c call
-	if err := gob.NewDecoder(bytes.NewReader(asked)).Decode(&c); err != nil {
+	if err := gob.NewDecoder(bytes.NewReader(text)).Decode(&c); err != nil {
 		return nil, err
 	}
 	r, err := d.do(context.Background(), conn, c)
@@ -72,7 +72,7 @@ func (d *desk) answer(conn *duck.Conn, asked []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// free frees what the last Relate made readable.
+// free releases the relation of the last Relate.
 func (d *desk) free() {
 	if d.release != nil {
 		d.release()
@@ -80,7 +80,7 @@ func (d *desk) free() {
 	}
 }
 
-// clear leaves the desk as it was before the upload.
+// clear releases all that belongs to the upload.
 func (d *desk) clear() {
 	d.free()
 	*d = desk{}

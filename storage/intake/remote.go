@@ -10,13 +10,13 @@ import (
 	"rowback/storage/schema"
 )
 
-// remote are records that a reader process reads. Their relation is for statements on the connection to that process.
+// remote are records in a reader process. Their relation is valid on the connection to that process only.
 type remote struct {
-	ctx     context.Context // of whoever reads them
+	ctx     context.Context // of the request that reads them
 	conn    *duck.Conn
 	upload  Upload
 	columns []Offered
-	failed  error // of a call that had no way to tell
+	failed  error // of Impose, which can't return it
 }
 
 func openRemote(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
@@ -29,13 +29,13 @@ func openRemote(ctx context.Context, conn *duck.Conn, u Upload) (Records, error)
 	return r, err
 }
 
-// call asks the reader process.
+// call sends a call to the reader process.
 func (r *remote) call(ctx context.Context, c call) (out reply, err error) {
-	var asked bytes.Buffer
-	if err := gob.NewEncoder(&asked).Encode(c); err != nil {
+	var text bytes.Buffer
+	if err := gob.NewEncoder(&text).Encode(c); err != nil {
 		return out, err
 	}
-	answer, err := r.conn.Call(ctx, asked.Bytes())
+	answer, err := r.conn.Call(ctx, text.Bytes())
 	if err != nil {
 		return out, r.refused(err, c.Open != nil || c.Rewrite != nil)
 	}
@@ -50,7 +50,7 @@ func (r *remote) call(ctx context.Context, c call) (out reply, err error) {
 
 func (r *remote) Columns() []Offered { return r.columns }
 
-// Impose asks the process for the values of a JSON column as they are written, where the stored type may need that.
+// Impose asks the process to adapt a JSON column to its stored type, if that differs from the type found.
 func (r *remote) Impose(i int, stored schema.Type) {
 	json := r.upload.Format == JSON || r.upload.Format == NDJSON
 	if !json || stored.Name == "" || stored.Equal(r.columns[i].Type) || r.failed != nil {
@@ -70,10 +70,10 @@ func (r *remote) Relation(ctx context.Context, _ *duck.Conn, want Want) (string,
 	if err != nil {
 		return "", nil, err
 	}
-	return out.SQL, func() {}, nil // the process frees it before the next, and when it is given back
+	return out.SQL, func() {}, nil // the process frees it before the next one, and when it is given back
 }
 
-// Explain asks the process what the reading itself met.
+// Explain asks the process for the error of the reading itself.
 func (r *remote) Explain(err error) error {
 	if err == nil {
 		return nil
@@ -81,24 +81,25 @@ func (r *remote) Explain(err error) error {
 	if refused := r.refused(err, false); refused != err {
 		return refused
 	}
-	var told *Error
-	if _, failure := r.call(r.ctx, call{Failure: true}); errors.As(failure, &told) {
-		return told
+	var found *Error
+	if _, failure := r.call(r.ctx, call{Failure: true}); errors.As(failure, &found) {
+		return found
 	}
 	if r.upload.Format == CSV {
 		return csvError(err)
 	}
-	return unreadable(readAs[r.upload.Format], err)
+	return unreadable(nouns[r.upload.Format], err)
 }
 
-// readAs is what a format's uploads are called.
-var readAs = map[Format]string{Arrow: "Arrow stream", Parquet: "Parquet file", CSV: "CSV", JSON: "JSON", NDJSON: "JSON"}
+// nouns are what messages call uploads of each format.
+var nouns = map[Format]string{Arrow: "Arrow stream", Parquet: "Parquet file", CSV: "CSV", JSON: "JSON", NDJSON: "JSON"}
 
-// refused puts into words what becomes of an upload that its reader process, or DuckDB in it, did not survive. opening:
-// it was at the schema or the footer, which tell of sizes that no one can have.
+// refused returns the *Error for an upload that its reader process, or DuckDB inside it, did not survive; other errors
+// as they are. opening says that it was reading a schema or footer: running out of memory there means absurd sizes in
+// it, not a large upload.
 func (r *remote) refused(err error, opening bool) error {
 	var ended *duck.Ended
-	what := readAs[r.upload.Format]
+	what := nouns[r.upload.Format]
 	isEnded := errors.As(err, &ended)
 	binary := r.upload.Format == Arrow || r.upload.Format == Parquet
 	switch {

@@ -10,18 +10,18 @@ import (
 	"rowback/storage/duck"
 )
 
-// Rewrite has a reader process decode a small Arrow stream of a client's and returns it written anew, which can be
-// decoded anywhere. most is how many bytes it may then have.
+// Rewrite makes a reader process decode a small Arrow stream from a client and encode it again, so that it is safe to
+// decode in the server. The result has at most most bytes.
 func Rewrite(ctx context.Context, conn *duck.Conn, u Upload, most int64) ([]byte, error) {
 	r := &remote{ctx: ctx, conn: conn, upload: u}
 	out, err := r.call(ctx, call{Rewrite: &u, Most: most})
 	return out.Stream, err
 }
 
-// errLong ends the writing of a stream that is too long.
+// errLong refuses a stream that is too long when it is encoded again.
 var errLong = &Error{Detail: "the Arrow stream has too many bytes", Large: true}
 
-// bounded is a buffer that takes so many bytes and no more.
+// bounded is a buffer that refuses more than most bytes.
 type bounded struct {
 	bytes.Buffer
 	most int64

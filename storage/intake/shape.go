@@ -19,41 +19,41 @@ import (
 	"rowback/storage/schema"
 )
 
-// shape is what has been seen of one place in JSON records: enough to name its type.
+// shape is what has been seen at one place in JSON records: enough to choose its type.
 type shape struct {
 	bools, ints, reals, texts, lists, objects bool
 
 	negative bool // an integer below zero
 	digits   int  // the most digits before the point
 	places   int  // the most digits after the point
-	unsigned bool // an integer that no int64 holds, but a uint64
-	beyond   bool // an integer that neither holds
-	inexact  bool // a number that no double holds
-	wide     bool // an integer that no double holds
+	unsigned bool // an integer that fits a uint64 but no int64
+	beyond   bool // an integer that fits neither
+	inexact  bool // a number that is not exactly a double
+	wide     bool // an integer that is not exactly a double
 	depth    int
 
-	seen int // values
+	seen int // number of values, nulls included
 
 	elem   *shape
 	fields []*fieldShape
 	byName map[string]*fieldShape
 
-	known schema.Type // what typ found, once everything has been learned
+	known schema.Type // the type chosen by settle
 }
 
 type fieldShape struct {
 	name  string
 	index int
 	shape *shape
-	seen  int64 // in how many objects it was
+	seen  int64 // number of objects that have it
 }
 
 const (
-	maxDepth  = 12   // deeper values are kept as JSON
-	maxFields = 1000 // objects with more names between them are maps, kept as JSON
+	maxDepth  = 12   // deeper values are stored as JSON
+	maxFields = 1000 // objects with more different names are maps, stored as JSON
 )
 
-// learn takes in one value.
+// learn adds one value to what has been seen.
 func (s *shape) learn(value jsontext.Value) error {
 	s.seen++
 	switch kind := value.Kind(); kind {
@@ -102,7 +102,7 @@ func (s *shape) learnObject(value jsontext.Value) error {
 	})
 }
 
-// checkDepth refuses a value that is kept as JSON and too deep for those who read it.
+// checkDepth refuses a value that would be stored as JSON and is nested too deeply for readers.
 func checkDepth(value jsontext.Value) error {
 	if gate.Depth(value) > gate.MaxJSONDepth-maxDepth {
 		return errTooDeep
@@ -110,7 +110,7 @@ func checkDepth(value jsontext.Value) error {
 	return nil
 }
 
-var errTooDeep = fmt.Errorf("it has more than %d arrays and objects inside one another", gate.MaxJSONDepth)
+var errTooDeep = fmt.Errorf("it has more than %d levels of arrays and objects", gate.MaxJSONDepth)
 
 func (s *shape) learnNumber(text string) {
 	if !strings.ContainsAny(text, ".eE") {
@@ -124,10 +124,11 @@ func (s *shape) learnNumber(text string) {
 	s.inexact = s.inexact || len(digits) > exactDigits && exponent > -400 && exponent < 400 && !isDouble(text)
 }
 
-// exactDigits is how many digits a number may have and come back the same from a double: its shortest text has no more.
+// exactDigits is the most digits in the shortest text of a double: numbers with up to as many round-trip.
 const exactDigits = 17
 
-// significant returns the digits of a number without zeros at either end, and the power of ten to multiply them with.
+// significant returns the digits of a number without leading and trailing zeros, and the power of ten to multiply them
+// by.
 func significant(text string) (digits string, exponent int) {
 	mantissa, power, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(text, "-")), "e")
 	exponent, err := strconv.Atoi(cmp.Or(power, "0"))
@@ -143,7 +144,7 @@ func significant(text string) (digits string, exponent int) {
 	return digits, exponent - len(frac) + len(all) - len(digits)
 }
 
-// isDouble reports whether a number is exactly a double, as one that was printed with all its digits is.
+// isDouble reports whether a number is exactly a double, such as one printed with all its digits.
 func isDouble(text string) bool {
 	f, err := strconv.ParseFloat(text, 64)
 	exact, ok := new(big.Rat).SetString(text)
@@ -169,11 +170,11 @@ func (s *shape) learnInteger(text string) {
 	s.beyond = true
 }
 
-// slots is how many values there are here in the Arrow form: in each record one for every field, also where the
-// record has none, and in each element of a list.
+// slots returns the number of values at this place in Arrow: one for every field of each record, absent ones included,
+// and the same for each element of a list.
 func (s *shape) slots() int { return s.seen*s.width() + s.inLists() }
 
-// width is how many values a value here has in the Arrow form, without those in lists.
+// width returns the number of Arrow values of one value here, without those in lists.
 func (s *shape) width() int {
 	n := 1
 	for _, f := range s.fields {
@@ -182,6 +183,7 @@ func (s *shape) width() int {
 	return n
 }
 
+// inLists returns the number of Arrow values in lists below this place.
 func (s *shape) inLists() (n int) {
 	if s.elem != nil {
 		n = s.elem.slots()
@@ -192,7 +194,8 @@ func (s *shape) inLists() (n int) {
 	return n
 }
 
-// settle names the types of what has been seen, here and below. Values of several kinds in one place are JSON.
+// settle chooses the types, here and below, once everything has been seen. Values of several kinds at one place are
+// JSON.
 func (s *shape) settle() schema.Type {
 	if s.elem != nil {
 		s.elem.settle()
@@ -228,8 +231,8 @@ func (s *shape) typ() schema.Type {
 	return s.numberType()
 }
 
-// numberType keeps integers exact: as BIGINT, UBIGINT or DECIMAL; beside fractions, and fractions themselves, as
-// DOUBLE only where a double holds all of them. What nothing holds is kept as JSON, which is text.
+// numberType chooses a type that is exact: BIGINT, UBIGINT or DECIMAL for integers, and with fractions among them
+// DOUBLE only if all values are doubles. Numbers that fit no type are stored as JSON, which is text.
 func (s *shape) numberType() schema.Type {
 	whole := max(s.digits, 1)
 	switch {
@@ -238,7 +241,7 @@ func (s *shape) numberType() schema.Type {
 	case s.reals && whole+s.places <= 38:
 		return schema.DecimalOf(whole+s.places, s.places)
 	case s.reals && !s.wide:
-		return schema.Of(schema.Double) // fractions with more digits than anything holds
+		return schema.Of(schema.Double) // fractions with more digits than any type has
 	case s.reals:
 		return schema.Of(schema.JSON)
 	case !s.beyond && !s.unsigned:
@@ -251,16 +254,17 @@ func (s *shape) numberType() schema.Type {
 	return schema.Of(schema.JSON)
 }
 
-// impose names the types anew for a place whose stored type is known, and returns what they are then.
+// impose chooses the types again for a place whose stored type is known, and returns the result.
 func (s *shape) impose(stored schema.Type) schema.Type {
 	switch {
 	case s.known.Name == schema.Null:
 	case stored.Name == schema.JSON, stored.Name == schema.Map && s.objects:
 		s.known = schema.Of(schema.JSON)
-	case stored.Name == schema.Decimal && (s.known.Name == schema.Double || s.known.Name == schema.JSON) && !s.objects && !s.lists:
+	case stored.Name == schema.Decimal && !s.objects && !s.lists &&
+		(s.known.Name == schema.Double || s.known.Name == schema.JSON):
 		s.known = schema.Of(schema.Varchar)
 	case stored.Name == schema.Double && s.known.Name == schema.Decimal && s.reals && !s.wide:
-		s.known = stored // a column of floating-point numbers takes the nearest
+		s.known = stored // a column of doubles stores the nearest one
 	case stored.Name == schema.List && s.known.Name == schema.List:
 		s.known = schema.ListOf(s.elem.imposePart(*stored.Elem))
 	case stored.Name == schema.Struct && s.known.Name == schema.Struct:
@@ -274,7 +278,8 @@ func (s *shape) impose(stored schema.Type) schema.Type {
 	return s.known
 }
 
-// imposePart is impose for a part of a value: a decimal there is not looked at one by one, so it must fit by its digits.
+// imposePart is impose for a part of a value: decimals there are not checked one by one, so all must fit by their
+// digits.
 func (s *shape) imposePart(stored schema.Type) schema.Type {
 	if stored.Name == schema.Decimal && (s.places > stored.Scale || s.digits > stored.Width-stored.Scale) {
 		return s.known
@@ -334,7 +339,7 @@ func eachField(object jsontext.Value, f func(name string, value jsontext.Value) 
 	return nil
 }
 
-// arrowType is the Arrow type that carries values of t to DuckDB.
+// arrowType returns the Arrow type in which values of t are passed to DuckDB. JSON is passed as text.
 func arrowType(t schema.Type) arrow.DataType {
 	switch t.Name {
 	case schema.Null:
@@ -364,7 +369,7 @@ func arrowType(t schema.Type) arrow.DataType {
 	return arrow.BinaryTypes.String
 }
 
-// appendFields appends an object's values to the builders of its fields, and nulls where it has none.
+// appendFields appends an object's values to the builders of its fields, and null for each field it lacks.
 func appendFields(s *shape, builders []array.Builder, object jsontext.Value) error {
 	if len(builders) == 0 {
 		return nil
@@ -428,7 +433,7 @@ func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
 	return nil
 }
 
-// plain writes a number without an exponent.
+// plain returns a number without an exponent.
 func plain(text string, places int) string {
 	if !strings.ContainsAny(text, "eE") {
 		return text
@@ -440,7 +445,7 @@ func plain(text string, places int) string {
 	return exact.FloatString(places)
 }
 
-// written is a number as decimals are written, where that is not too long.
+// written returns a number without an exponent, unless that would be very long.
 func written(text string) string {
 	if _, exponent := significant(text); exponent > -60 && exponent < 60 {
 		return plain(text, max(0, -exponent))
@@ -448,7 +453,7 @@ func written(text string) string {
 	return text
 }
 
-// appendText appends a string, or, where the place is of type JSON, the value's own text.
+// appendText appends a string, or the text of the value itself if the place has the type JSON.
 func appendText(s *shape, b *array.StringBuilder, value jsontext.Value) error {
 	if value.Kind() == '0' && s.known.Name == schema.Varchar {
 		b.Append(written(string(value)))

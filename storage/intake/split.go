@@ -13,31 +13,31 @@ import (
 	"strings"
 )
 
-// A wide CSV is read once, and divided into files with some of its columns each, so that statements on those take the
-// time and memory of a narrow one. Fields are copied as they are written; what they mean, DuckDB decides as ever.
+// A wide CSV is read once and split into files with some of its columns each, so that a statement on a few columns
+// needs the time and memory of a narrow CSV. Fields are copied verbatim; DuckDB still interprets them.
 
-// PartColumns is how many columns of a wide CSV lie in one file: columns i and j do if i/PartColumns is j/PartColumns.
+// PartColumns is the number of columns in one part of a wide CSV: column i is in part i/PartColumns.
 const PartColumns = 100
 
-// maxParts is how many files there may be.
+// maxParts is the maximum number of parts, all of which are open at once.
 const maxParts = 100
 
-// errOdd says that a CSV has something that is not divided here. DuckDB reads it whole, and tells.
+// errOdd means that a CSV can't be split here. DuckDB then reads it whole and reports what is wrong, if anything.
 var errOdd = errors.New("not a plain CSV")
 
-// splitter divides a CSV.
+// splitter splits a CSV into parts.
 type splitter struct {
 	in      *bufio.Reader
 	comma   byte
-	ending  []byte // of all lines
+	ending  []byte // line ending, the same for all lines
 	columns int
 	parts   []*bufio.Writer
 	record  []byte
 	longest int
 }
 
-// splitCSV divides a CSV with so many columns. It returns the paths of the parts, which have a column more: the record's
-// number; and how many bytes the longest record has.
+// splitCSV splits a CSV with the given number of columns. It returns the paths of the parts, each of which has an
+// additional last column with the record's number, and the length of the longest record in bytes.
 func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64, err error) {
 	n := (columns + PartColumns - 1) / PartColumns
 	if n > maxParts || u.Parts == "" {
@@ -67,8 +67,9 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 	return paths, int64(s.longest), nil
 }
 
+// run splits record after record. The header, which is the same to it, has the number -1.
 func (s *splitter) run() error {
-	for n := int64(-1); ; n++ { // the header is before the first record
+	for n := int64(-1); ; n++ { // the header precedes record 0
 		err := s.next()
 		if err == io.EOF {
 			break
@@ -89,7 +90,7 @@ func (s *splitter) run() error {
 	return nil
 }
 
-// next reads a record: up to a line break outside quotes, which must be as all others.
+// next reads a record, up to a line break outside quotes, which must be the same as all others.
 func (s *splitter) next() error {
 	s.record = s.record[:0]
 	quotes := 0
@@ -138,7 +139,7 @@ func (s *splitter) divide(n int64) error {
 			return errOdd
 		}
 		part := s.parts[i/PartColumns]
-		part.Write(rest[:end])  //nolint:errcheck // Flush tells
+		part.Write(rest[:end])  //nolint:errcheck // Flush returns the error
 		part.WriteByte(s.comma) //nolint:errcheck // the same
 		if isLast || (i+1)%PartColumns == 0 {
 			fmt.Fprintf(part, "%d\n", n) //nolint:errcheck // the same
@@ -150,7 +151,7 @@ func (s *splitter) divide(n int64) error {
 	return nil
 }
 
-// fieldEnd is where the first field of a record ends; -1 where it has quotes that are not around it.
+// fieldEnd returns where the first field of a record ends; -1 if it has quotes in other places than around it.
 func fieldEnd(record []byte, comma byte) int {
 	if len(record) == 0 || record[0] != '"' {
 		end := bytes.IndexByte(record, comma)
@@ -177,7 +178,7 @@ func fieldEnd(record []byte, comma byte) int {
 	}
 }
 
-// partsRelation is the relation of records that lie in parts: of those that have wanted columns, side by side.
+// partsRelation returns the relation of a split CSV: the parts with wanted columns, joined by position.
 func (r *csvRecords) partsRelation(want Want) string {
 	var list strings.Builder
 	var used []int

@@ -10,15 +10,16 @@ import (
 	"rowback/storage/duck"
 )
 
-// view is the name under which a connection reads an Arrow stream.
+// view is the name of the view through which a connection reads an Arrow stream.
 const view = "_upload"
 
-// register makes some columns of a stream readable as the view, and each record's number as _n.
-//
-// DuckDB asks the scan of a registered stream for the columns that its statement uses, and takes what comes for those,
-// whatever it is: a stream can't know what was asked. So it must hold just what is used, in the order of its columns.
-// The same goes for conditions: the statement must have none that could be left to the scan.
-func register(ctx context.Context, conn *duck.Conn, stream array.RecordReader, columns []int) (release func(), err error) {
+// register makes the given columns of a stream readable as the view, and each record's number as _n. DuckDB pushes
+// projections down into a registered stream, which can't see them, and takes whatever columns it delivers for the
+// requested ones. So the stream must have exactly the columns that the statement uses, in their order. The same holds
+// for conditions: the statement must have none that DuckDB could push down.
+func register(
+	ctx context.Context, conn *duck.Conn, stream array.RecordReader, columns []int,
+) (release func(), err error) {
 	n := newNumbered(stream, columns)
 	free, err := conn.View(ctx, view, n)
 	if err != nil {
@@ -28,7 +29,7 @@ func register(ctx context.Context, conn *duck.Conn, stream array.RecordReader, c
 	return func() { free(); n.Release() }, nil
 }
 
-// numbered is some columns of a stream, and the number of each record.
+// numbered has some columns of a stream, followed by each record's number.
 type numbered struct {
 	array.RecordReader
 	columns []int

@@ -8,7 +8,7 @@ import (
 	"rowback/storage/duck"
 )
 
-// Cut is why a result ends before all of it was written.
+// Cut is why a result ends early.
 type Cut = duck.Cut
 
 // The reasons.
@@ -18,10 +18,10 @@ const (
 	AtBytes = duck.AtBytes
 )
 
-// ErrTooLarge is returned where a result is larger than it may be, in a format that can't be cut.
-var ErrTooLarge = errors.New("the result is larger than it may be")
+// ErrTooLarge is returned when a result is larger than allowed, in a format that can't be cut.
+var ErrTooLarge = errors.New("the result is larger than allowed")
 
-// bound is a writer that tells when enough was written.
+// bound is a writer that counts bytes against a Bound.
 type bound struct {
 	io.Writer
 	duck.Bound

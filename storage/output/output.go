@@ -1,9 +1,7 @@
-// Package output writes the result of a query in five formats, as it arrives.
-//
-// Arrow and Parquet keep every type. JSON and CSV write moments as RFC 3339 (with Z where the type has a zone, without
-// where it has none), binaries as base64, and integers and decimals in full; a number that is not finite is null in
-// JSON, and one with 38 digits after the point is text there. In CSV a null is an empty field and an empty text is "",
-// so that both read back as they were.
+// Package output writes the result of a query in five formats, while it is being computed. Arrow and Parquet keep every
+// type. JSON and CSV write timestamps as RFC 3339 (with Z if the type has a zone, without if it has none), binaries as
+// base64, and integers and decimals in full. In JSON a number that is not finite is null, and a decimal with 38 digits
+// after the point is text. In CSV a null is an empty field and an empty text is "", so that both can be read back.
 package output
 
 import (
@@ -29,11 +27,11 @@ type Query struct {
 	SQL     string
 	Columns []schema.Column
 	Params  []duck.Param
-	Limit   *int64 // rows that are written; nil: all
-	Bytes   int64  // of an answer, about; 0: any
+	Limit   *int64 // the most rows to write; nil: all
+	Bytes   int64  // about the most bytes to write; 0: any number
 }
 
-// limited is the statement with one row more than are written, so that a cut is seen.
+// limited returns the statement with a limit of one row more than are written, which shows whether the result is cut.
 func (q Query) limited() string {
 	if q.Limit == nil || *q.Limit == math.MaxInt64 {
 		return q.SQL
@@ -41,9 +39,11 @@ func (q Query) limited() string {
 	return fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", q.SQL, *q.Limit+1)
 }
 
-// Write runs a query and writes its result to w. scratch is where a file may be put meanwhile. It tells where the result
-// was cut. The caller turns DuckDB's errors into words.
-func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, w io.Writer, scratch string) (Cut, error) {
+// Write runs a query, writes its result to w, and returns why the result ends early, if it does. scratch is a path for
+// temporary files: see Scratch. Errors of DuckDB are returned as they are, for the caller to explain.
+func Write(
+	ctx context.Context, conn *duck.Conn, q Query, format intake.Format, w io.Writer, scratch string,
+) (Cut, error) {
 	if err := CheckTypes(q.Columns, format); err != nil {
 		return Whole, err
 	}
@@ -64,7 +64,7 @@ func Write(ctx context.Context, conn *duck.Conn, q Query, format intake.Format, 
 	return out.Cut, err
 }
 
-// Scratch returns the paths of files that Write may write, given a scratch path.
+// Scratch returns the paths of the files that Write may write for a given scratch path.
 func Scratch(format intake.Format, scratch string) []string {
 	if format != intake.Parquet {
 		return nil
@@ -72,13 +72,13 @@ func Scratch(format intake.Format, scratch string) []string {
 	return append(datafile.WrittenPaths(scratch), scratch+wholeSuffix)
 }
 
-// wholeSuffix ends the name of a Parquet file that is still to be cut.
+// wholeSuffix is appended to the name of a Parquet file before it is cut.
 const wholeSuffix = ".whole"
 
-// writeParquet lets DuckDB write a file and then sends it: a Parquet file ends with what is known last.
+// writeParquet makes DuckDB write a file, then copies it to w. It can't stream, because the footer comes last.
 func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scratch string) error {
 	defer func() {
-		for _, path := range Scratch(intake.Parquet, scratch) { // a sandbox that was killed leaves what it was writing
+		for _, path := range Scratch(intake.Parquet, scratch) { // a killed sandbox leaves a partial file
 			os.Remove(path)
 		}
 	}()
@@ -103,17 +103,19 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 	return err
 }
 
-// cutParquet writes a file anew with its first rows only.
+// cutParquet rewrites a file with its first rows only.
 func cutParquet(ctx context.Context, conn *duck.Conn, path string, rows int64) error {
 	whole := path + wholeSuffix
 	defer os.Remove(whole)
 	if err := os.Rename(path, whole); err != nil {
 		return err
 	}
-	_, err := datafile.CopyQuery(ctx, conn, fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), rows), path, "")
+	query := fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), rows)
+	_, err := datafile.CopyQuery(ctx, conn, query, path, "")
 	return err
 }
 
+// writeJSON writes a JSON array, or NDJSON. DuckDB makes the text of each record.
 func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w *bound, asArray bool) error {
 	r, err := conn.Stream(ctx, "SELECT "+Record(q.Columns, nameOf)+" FROM ("+q.limited()+")", q.Params...)
 	if err != nil {
@@ -173,7 +175,7 @@ func writeCSV(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
 	return out.Flush()
 }
 
-// csvField quotes what needs it (RFC 4180), and the empty text, which would read as a null.
+// csvField quotes a field if necessary (RFC 4180), and also the empty text, which would otherwise read as null.
 func csvField(s string) string {
 	if s == "" || strings.ContainsAny(s, "\",;\t|\r\n") || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
@@ -181,7 +183,7 @@ func csvField(s string) string {
 	return s
 }
 
-// eachRow calls f for each row of a result whose columns are all text, as far as w takes them.
+// eachRow calls f for each row of a result whose columns are all text, up to w's bound.
 func eachRow(r *duck.Reader, w *bound, f func(columns []*array.String, i int) error) error {
 	for {
 		b, err := r.Next()

@@ -10,23 +10,23 @@ import (
 	"rowback/storage/intake"
 )
 
-// Stream is the result of a query as Arrow, in the large batches of a duck.Reader or in parts of them, as it arrives.
-// Close must be called.
+// Stream is the result of a query as Arrow, in the batches of a duck.Reader or parts of them, while it is being
+// computed. Close must be called.
 type Stream struct {
 	reader *duck.Reader
 	bound  *bound
-	most   int64  // bytes of a batch
-	parts  []part // the next to be given
-	ended  bool   // there are no more
+	most   int64  // target size of a batch, in bytes
+	parts  []part // what Next returns next
+	ended  bool   // the reader is exhausted, or the bound reached
 }
 
-// part is a batch of the size that is wanted, bytes.
+// part is a batch and its size in bytes.
 type part struct {
 	arrow.RecordBatch
 	size int64
 }
 
-// Open runs a query. Its batches have about most bytes at most; only one that has a single row may be larger.
+// Open runs a query. Batches have about most bytes at most; only one with a single row may be larger.
 func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, error) {
 	if err := CheckTypes(q.Columns, intake.Arrow); err != nil {
 		return nil, err
@@ -41,10 +41,10 @@ func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, e
 // Schema describes the batches.
 func (s *Stream) Schema() *arrow.Schema { return s.reader.Schema() }
 
-// Cut tells why the result ends before all of it was read, once Next has returned nil.
+// Cut returns why the result ended early. It is valid once Next has returned nil.
 func (s *Stream) Cut() Cut { return s.bound.Cut }
 
-// Left is how many bytes the result may still have, of those that Query.Bytes allows.
+// Left returns how many of the bytes that Query.Bytes allows remain.
 func (s *Stream) Left() int64 { return s.bound.Bytes }
 
 // Next returns the next batch, which the caller releases, or nil at the end.
@@ -72,7 +72,7 @@ func (s *Stream) Next() (arrow.RecordBatch, error) {
 	return next.NewSlice(0, rows), nil
 }
 
-// fetch reads the next batch, in parts of the size that is wanted.
+// fetch reads the next batch and splits it into parts of the target size.
 func (s *Stream) fetch() error {
 	large, err := s.reader.Next()
 	if err != nil || large == nil {
@@ -88,7 +88,7 @@ func (s *Stream) fetch() error {
 	return err
 }
 
-// split appends the batch to out, in parts of at most that many bytes, or of one row.
+// split appends the batch to out, in parts of at most most bytes, or of one row.
 func split(out []part, b arrow.RecordBatch, most int64) ([]part, error) {
 	size, err := encodedSize(b)
 	if err != nil {
@@ -108,7 +108,7 @@ func split(out []part, b arrow.RecordBatch, most int64) ([]part, error) {
 	return out, err
 }
 
-// encodedSize is how many bytes a batch has as an IPC message.
+// encodedSize returns the size of a batch as an IPC message, in bytes.
 func encodedSize(b arrow.RecordBatch) (int64, error) {
 	p, err := ipc.GetRecordBatchPayload(b)
 	if err != nil {
@@ -120,7 +120,7 @@ func encodedSize(b arrow.RecordBatch) (int64, error) {
 	return int64(size), err
 }
 
-// counter counts what is written to it, bytes.
+// counter counts the bytes written to it.
 type counter int64
 
 func (c *counter) Write(p []byte) (int, error) {
@@ -128,7 +128,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close ends the query, wherever it was.
+// Close ends the query, finished or not.
 func (s *Stream) Close() {
 	for _, p := range s.parts {
 		p.Release()

@@ -9,7 +9,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// plain reports whether DuckDB's own JSON of a type is the one that is wanted.
+// plain reports whether to_json needs no help with values of a type.
 func plain(t schema.Type) bool {
 	switch t.Name {
 	case schema.Float, schema.Double, union:
@@ -24,16 +24,17 @@ func plain(t schema.Type) bool {
 	return plainText(t)
 }
 
-// allFraction reports whether a decimal has no digit before the point. DuckDB writes none there, which is not JSON.
+// allFraction reports whether a decimal type has no digits before the point. DuckDB writes no 0 there, which is not
+// JSON.
 func allFraction(t schema.Type) bool { return t.Name == schema.Decimal && t.Width == t.Scale }
 
-// maxWidth is how many digits a decimal has at most.
+// maxWidth is the maximum number of digits of a DECIMAL.
 const maxWidth = 38
 
-// union is DuckDB's type of values of several types. What it may have is not known here: it is written as text.
+// union is DuckDB's type for values of several types. Its members are unknown here: it is written as text.
 const union = "UNION"
 
-// plainText reports whether DuckDB's own text of a type is the one that is wanted.
+// plainText reports whether a cast to VARCHAR is the right text for values of a type.
 func plainText(t schema.Type) bool {
 	switch t.Name {
 	case schema.Timestamp, schema.TimestampNS, schema.TimestampTZ, schema.Blob:
@@ -42,7 +43,7 @@ func plainText(t schema.Type) bool {
 	return !allFraction(t)
 }
 
-// jsonValue is the SQL of a value as to_json should see it.
+// jsonValue returns the SQL of a value in a form that to_json writes as documented by the package.
 func jsonValue(expr string, t schema.Type) string {
 	if plain(t) {
 		return expr
@@ -56,20 +57,22 @@ func jsonValue(expr string, t schema.Type) string {
 		}
 	case schema.List:
 		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, jsonValue("e", *t.Elem))
-	case schema.Map: // its keys are names in JSON
-		return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN map_from_entries(list_transform(map_entries(%[1]s), lambda e: struct_pack(k := %[2]s, v := %[3]s))) END",
+	case schema.Map: // keys become names in JSON
+		return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN map_from_entries("+
+			"list_transform(map_entries(%[1]s), lambda e: struct_pack(k := %[2]s, v := %[3]s))) END",
 			expr, text("struct_extract(e, 'key')", *t.Key), jsonValue("struct_extract(e, 'value')", *t.Elem))
 	case schema.Struct:
 		parts := make([]string, len(t.Fields))
 		for i, f := range t.Fields {
-			parts[i] = duck.Ident(f.Name) + " := " + jsonValue(fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(f.Name)), f.Type)
+			field := fmt.Sprintf("struct_extract(%s, %s)", expr, duck.Text(f.Name))
+			parts[i] = duck.Ident(f.Name) + " := " + jsonValue(field, f.Type)
 		}
 		return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN struct_pack(%s) END", expr, strings.Join(parts, ", "))
 	}
 	return text(expr, t)
 }
 
-// Record is the SQL of a record as the text of a JSON object. value is the SQL of a column's value.
+// Record returns the SQL of a record as the text of a JSON object. value returns the SQL of a column's value.
 func Record(columns []schema.Column, value func(schema.Column) string) string {
 	if len(columns) == 0 {
 		return "'{}'"
@@ -86,21 +89,23 @@ func Record(columns []schema.Column, value func(schema.Column) string) string {
 
 func nameOf(c schema.Column) string { return duck.Ident(c.Name) }
 
-// spliced is the SQL of a record in which JSON stands as it is: DuckDB would read its numbers as doubles.
+// spliced is Record for columns with JSON among them, whose text it copies verbatim: to_json would read its numbers as
+// doubles. Text with line breaks goes through to_json, because a record is one line of NDJSON.
 func spliced(columns []schema.Column, value func(schema.Column) string) string {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
 		from := value(c)
 		as := fmt.Sprintf("CAST(to_json(%s) AS VARCHAR)", jsonValue(from, c.Type))
 		if c.Type.Name == schema.JSON {
-			as = fmt.Sprintf("CASE WHEN contains(CAST(%[1]s AS VARCHAR), chr(10)) THEN CAST(to_json(%[1]s) AS VARCHAR) ELSE CAST(%[1]s AS VARCHAR) END", from)
+			as = fmt.Sprintf("CASE WHEN contains(CAST(%[1]s AS VARCHAR), chr(10)) "+
+				"THEN CAST(to_json(%[1]s) AS VARCHAR) ELSE CAST(%[1]s AS VARCHAR) END", from)
 		}
 		parts[i] = fmt.Sprintf("CAST(to_json(%s) AS VARCHAR) || ':' || coalesce(%s, 'null')", duck.Text(c.Name), as)
 	}
 	return "'{' || " + strings.Join(parts, " || ',' || ") + " || '}'"
 }
 
-// text is the SQL of a single value as text.
+// text returns the SQL of a scalar value as text.
 func text(expr string, t schema.Type) string {
 	switch t.Name {
 	case schema.Blob:
@@ -116,7 +121,7 @@ func text(expr string, t schema.Type) string {
 	return "CAST(" + expr + " AS VARCHAR)"
 }
 
-// csvValue is the SQL of a value as a CSV field: nested ones as JSON.
+// csvValue returns the SQL of a value as the text of a CSV field: JSON if it is nested.
 func csvValue(expr string, t schema.Type) string {
 	if t.Nested() {
 		return "CAST(to_json(" + jsonValue(expr, t) + ") AS VARCHAR)"

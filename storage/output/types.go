@@ -9,25 +9,28 @@ import (
 	"rowback/storage/schema"
 )
 
-// Types of DuckDB's that a format has no place for, or none that readers know.
+// Types of DuckDB that a format, or its common readers, do not support.
 var (
-	notInArrow   = []string{"VARIANT", union} // Arrow has unions, but arrow-go joins no batches of them, and polars reads none
+	// Arrow has unions, but arrow-go can't concatenate them and polars can't read them.
+	notInArrow   = []string{"VARIANT", union}
 	notInParquet = []string{"VARIANT", union, "INTERVAL", "TIME_NS"}
 )
 
 // TypeError refuses a column that a format can't hold.
 type TypeError struct {
 	Column schema.Column
-	Type   string // DuckDB's, of the column or of a part of it
+	Type   string // DuckDB's name of the type of the column or of a part of it
 	Format intake.Format
 }
 
 func (e *TypeError) Error() string {
-	return fmt.Sprintf("Column %q of the result has the type %s, which %s can't hold. Cast it, as in CAST(%s AS VARCHAR), or ask for JSON or CSV.",
-		e.Column.Name, e.Type, map[intake.Format]string{intake.Arrow: "Arrow", intake.Parquet: "Parquet"}[e.Format], duck.Ident(e.Column.Name))
+	name := map[intake.Format]string{intake.Arrow: "Arrow", intake.Parquet: "Parquet"}[e.Format]
+	return fmt.Sprintf("Column %q of the result has the type %s, which %s can't hold. "+
+		"Cast it, as in CAST(%s AS VARCHAR), or ask for JSON or CSV.",
+		e.Column.Name, e.Type, name, duck.Ident(e.Column.Name))
 }
 
-// CheckTypes makes sure that a format can hold all the columns.
+// CheckTypes returns a *TypeError if a format can't hold one of the columns.
 func CheckTypes(columns []schema.Column, format intake.Format) error {
 	not := map[intake.Format][]string{intake.Arrow: notInArrow, intake.Parquet: notInParquet}[format]
 	for _, c := range columns {
@@ -38,7 +41,7 @@ func CheckTypes(columns []schema.Column, format intake.Format) error {
 	return nil
 }
 
-// typeAmong is the name of a type, or of a part of it, that is among some; empty: none is.
+// typeAmong returns the first of names that is the type or one of its parts; "" if none is.
 func typeAmong(t schema.Type, names []string) string {
 	if slices.Contains(names, t.Name) {
 		return t.Name

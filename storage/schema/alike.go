@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// SameDefinition reports whether two columns of one name are one. Those that came with records, not by anyone's word,
-// may differ in type, if one can take the other's values.
+// SameDefinition reports whether two columns with the same name, added on both sides of a merge, may be treated as one.
+// If they were not declared explicitly but came with records, their types may differ, as long as c's widens to hold
+// d's.
 func SameDefinition(c, d Column, explicit bool) bool {
 	if _, ok := Widen(c.Type, d.Type); ok && !explicit {
 		d.Type = c.Type
@@ -15,7 +16,7 @@ func SameDefinition(c, d Column, explicit bool) bool {
 	return reflect.DeepEqual(c, d)
 }
 
-// Renumbered returns the schema with other ids of columns, in derivations too.
+// Renumbered returns the schema with some ids of columns replaced, in derivations too.
 func (s Schema) Renumbered(ids map[int]int) Schema {
 	s.Columns = slices.Clone(s.Columns)
 	for i, c := range s.Columns {

@@ -7,29 +7,29 @@ import (
 	"strconv"
 )
 
-// In the SQL of a derivation "c7" stands for the column with field id 7, so that renaming that column changes nothing.
+// In the SQL of a derivation, "c7" stands for the column with field id 7, so that renaming the column changes nothing.
 var reference = regexp.MustCompile(`"c(\d+)"`)
 
-// Reference is how a derivation names a column.
+// Reference returns the name of a column in derivations.
 func Reference(id int) string { return fmt.Sprintf(`"c%d"`, id) }
 
-// ColumnName is the name of a column inside statements of ours: of its field id, so that no user's name can get in the
-// way.
+// ColumnName returns the name of a column inside the server's statements. It is made from the field id, so that it
+// can't clash with users' names.
 func ColumnName(id int) string { return fmt.Sprintf("c%d", id) }
 
-// References returns the field ids that a text refers to, in order, as often as it does.
+// References returns the field ids that a derivation refers to, in order, with repetitions.
 func References(text string) (ids []int) {
 	for _, match := range reference.FindAllStringSubmatch(text, -1) {
 		id, err := strconv.Atoi(match[1])
 		if err != nil {
-			id = 0 // no column has it
+			id = 0 // no column has this id
 		}
 		ids = append(ids, id)
 	}
 	return ids
 }
 
-// Renumbered returns a text that refers to columns with other ids for some of them.
+// Renumbered returns a derivation with some of the ids that it refers to replaced.
 func Renumbered(text string, ids map[int]int) string {
 	return reference.ReplaceAllStringFunc(text, func(ref string) string {
 		if id, ok := ids[References(ref)[0]]; ok {
@@ -39,10 +39,11 @@ func Renumbered(text string, ids map[int]int) string {
 	})
 }
 
-// DerivationText returns a column's derivation with the names that the columns have in s; empty where it has none.
+// DerivationText returns a column's derivation with the names of columns in s in place of references; "" if it has
+// none.
 func (s Schema) DerivationText(c Column) string { return s.WithNames(c.Derivation) }
 
-// WithNames returns a text that refers to columns with their names in place of the references.
+// WithNames returns a derivation with the names of columns in s in place of references.
 func (s Schema) WithNames(text string) string {
 	return reference.ReplaceAllStringFunc(text, func(ref string) string {
 		if c, ok := s.ByID(References(ref)[0]); ok {
@@ -52,7 +53,7 @@ func (s Schema) WithNames(text string) string {
 	})
 }
 
-// DerivedFrom returns the columns that are derived from one column, not counting what is derived from those.
+// DerivedFrom returns the columns that are derived directly from one column.
 func (s Schema) DerivedFrom(id int) (out []Column) {
 	for i := range s.Columns {
 		if d := s.Columns[i].Derivation; d != "" && slices.Contains(References(d), id) {
@@ -62,8 +63,8 @@ func (s Schema) DerivedFrom(id int) (out []Column) {
 	return out
 }
 
-// Layers returns the derived columns in the order they can be computed in: those of a layer need only stored columns
-// and earlier layers. Columns that are derived from each other are in none.
+// Layers returns the derived columns in an order in which they can be computed: those of a layer need only stored
+// columns and earlier layers. Columns on a cycle, and those derived from them, are left out.
 func (s Schema) Layers() (layers [][]Column) {
 	waiting := slices.DeleteFunc(slices.Clone(s.Columns), func(c Column) bool { return !c.Derived() })
 	for {
@@ -87,10 +88,11 @@ func (s Schema) Layers() (layers [][]Column) {
 	}
 }
 
-// Cycle returns the columns on the way from a column back to itself, both ends included; none where there is no way.
+// Cycle returns a path of derivations from a column back to itself, which includes it at both ends; nil if there is
+// none.
 func (s Schema) Cycle(id int) []Column { return s.path(id, id, map[int]bool{}) }
 
-// path returns the columns from one to what it is derived from, and on to another.
+// path returns the columns on a path of derivations between two columns, both included.
 func (s Schema) path(from, to int, seen map[int]bool) []Column {
 	c, ok := s.ByID(from)
 	if !ok || seen[from] {

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Reserved Parquet field ids of the columns that the server writes itself. They are the ones that the Iceberg
-// specification reserves for the same meanings, so that no user column ever has them.
+// Reserved Parquet field ids of the columns that the server writes itself. They are those that the Iceberg
+// specification reserves for columns of the same meaning, and no user's column can have them.
 const (
 	FileID   = 2147483646 // _file: in a rollback file, the file that held the row
 	PosID    = 2147483645 // _pos: the row's number in that file, from 0
-	RowID    = 2147483540 // _id: the key of a dataset that declared none
+	RowID    = 2147483540 // _id: the key of a dataset without a declared one
 	CommitID = 2147483539 // _commit: the commit that wrote the row
 )
 
@@ -24,7 +24,7 @@ const (
 	CommitColumn = "_commit"
 )
 
-// Kind is what a file's rows mean.
+// Kind is what the rows of a file mean.
 type Kind string
 
 // The kinds of files.
@@ -33,27 +33,28 @@ const (
 	Rollback Kind = "rollback" // rows that a commit displaced, as they were
 )
 
-// Column is one column of a dataset. ID is its Parquet field id: given once in a fork family, never again.
+// Column is one column of a dataset. ID is its Parquet field id, which is assigned once in a fork family and never
+// reused.
 type Column struct {
 	ID          int        `json:"id"`
 	Name        string     `json:"name"`            // in files and in SQL; what the Shoji face calls the alias
 	Title       string     `json:"title,omitempty"` // to show in place of the name; empty: the name
 	Type        Type       `json:"type"`
 	Description string     `json:"description,omitempty"`
-	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns, as "c<id>": computed at read, in no file
-	Expression  string     `json:"expression,omitempty"` // what Crunch clients wrote for it, with "c<id>" as in it; empty: SQL
-	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: the strings that it was declared to hold
-	Earlier     []Type     `json:"earlier,omitempty"`    // types that people changed it from, oldest first
+	Derivation  string     `json:"derivation,omitempty"` // SQL over other columns as "c<id>"; not stored
+	Expression  string     `json:"expression,omitempty"` // the derivation in Crunch's form; empty: only SQL
+	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: its declared values
+	Earlier     []Type     `json:"earlier,omitempty"`    // types from which users changed it, oldest first
 }
 
 // Label is what people see in place of the column's name.
 func (c Column) Label() string { return cmp.Or(c.Title, c.Name) }
 
-// Derived reports whether the column is computed at read.
+// Derived reports whether the column is computed when it is read.
 func (c Column) Derived() bool { return c.Derivation != "" }
 
-// As returns the column with another type, which its values are cast to from the one it has. A value of an older file
-// goes through the types between, so that each change of type sees what people saw.
+// As returns the column with another type, to which its values will be cast from the current one. Values in older files
+// are cast through all types in between, so that each change of type starts from the values that users saw.
 func (c Column) As(t Type) Column {
 	if c.Type.Name != Null && !c.Type.Equal(t) {
 		c.Earlier = append(slices.Clip(c.Earlier), c.Type)
@@ -62,12 +63,12 @@ func (c Column) As(t Type) Column {
 	return c
 }
 
-// Since returns the types that a value of the column goes through if it was stored when the column was as own.
+// Since returns the types through which a value is cast that was stored when the column was as own.
 func (c Column) Since(own Column) []Type {
 	return append(slices.Clone(c.Earlier[min(len(own.Earlier), len(c.Earlier)):]), c.Type)
 }
 
-// Category is one declared value of a categorical variable. In the column it is its Name.
+// Category is one declared value of a categorical variable. The column stores its Name.
 type Category struct {
 	ID           int64    `json:"id"`
 	Name         string   `json:"name"`
@@ -80,19 +81,19 @@ type Category struct {
 type Schema struct {
 	Columns []Column `json:"columns"`
 	Key     []int    `json:"key,omitempty"` // field ids of the declared key; empty: the key is _id
-	// Columns that a rollback or a restore took away. Records that have one of that name again get it back: rows of
-	// before may return too, and must find it.
+	// Columns that a rollback or a restore removed. Uploading one of that name brings it back under the same id, since
+	// rows with values for it may be brought back too.
 	Retired []Column `json:"retired,omitempty"`
-	Dropped []int    `json:"dropped,omitempty"` // field ids of columns that people dropped: they do not come back
+	Dropped []int    `json:"dropped,omitempty"` // field ids of columns that users dropped, for good
 }
 
-// rowColumn is the key of a dataset that declared none.
+// rowColumn is the key of a dataset without a declared one.
 var rowColumn = Column{ID: RowID, Name: RowColumn, Type: Of(Bigint)}
 
 // Keyed reports whether key columns were declared.
 func (s Schema) Keyed() bool { return len(s.Key) > 0 }
 
-// WithKey returns columns, and those of the key that are not among them.
+// WithKey returns the columns, followed by those key columns that are not among them.
 func (s Schema) WithKey(columns []Column) []Column {
 	for _, k := range s.KeyColumns() {
 		if !slices.ContainsFunc(columns, func(c Column) bool { return c.ID == k.ID }) {
@@ -114,8 +115,7 @@ func (s Schema) KeyColumns() []Column {
 	return key
 }
 
-// Stored returns the columns that a data file has beside _commit: the user's that are not derived, and _id where it is
-// the key.
+// Stored returns the columns of a data file besides _commit: the user's that are not derived, and _id if it is the key.
 func (s Schema) Stored() []Column {
 	stored := slices.DeleteFunc(slices.Clone(s.Columns), Column.Derived)
 	if s.Keyed() {
@@ -124,7 +124,7 @@ func (s Schema) Stored() []Column {
 	return append(stored, rowColumn)
 }
 
-// ByID returns the column with that field id; _id is one where it is the key.
+// ByID returns the column with that field id, which may be _id if that is the key.
 func (s Schema) ByID(id int) (Column, bool) {
 	if id == RowID && !s.Keyed() {
 		return rowColumn, true
@@ -136,8 +136,8 @@ func (s Schema) ByID(id int) (Column, bool) {
 	return s.Columns[i], true
 }
 
-// at is where the column with that field id is among the columns; -1 where there is none. Columns mostly are in the
-// order of their ids: where one is looked up for each other, not all of them are read each time.
+// at returns the index of the column with that field id; -1 if there is none. Columns are mostly in the order of their
+// ids, so a binary search finds nearly all, which matters when every column of a wide schema is looked up.
 func (s Schema) at(id int) int {
 	i := sort.Search(len(s.Columns), func(i int) bool { return s.Columns[i].ID >= id })
 	if i < len(s.Columns) && s.Columns[i].ID == id {
@@ -151,10 +151,10 @@ func (s Schema) at(id int) int {
 	return -1
 }
 
-// SameName reports whether two names are one in SQL: letters from a to z have no case there, others have.
+// SameName reports whether two names are the same in SQL, which ignores the case of the letters a to z only.
 func SameName(a, b string) bool { return Fold(a) == Fold(b) }
 
-// Fold writes a name so that names which are one in SQL are equal.
+// Fold returns a name in a form in which names that are the same in SQL are equal.
 func Fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -164,7 +164,7 @@ func Fold(name string) string {
 	}, name)
 }
 
-// ByName returns the column of that name, without regard to case, as SQL would find it.
+// ByName returns the column of that name, as SQL would find it.
 func (s Schema) ByName(name string) (Column, bool) {
 	folded := Fold(name)
 	for i := range s.Columns {
@@ -175,8 +175,8 @@ func (s Schema) ByName(name string) (Column, bool) {
 	return Column{}, false
 }
 
-// Names returns the columns, and the retired ones that records can have values in, by folded names: of several retired
-// ones, the last.
+// Names returns the columns and the retired, stored columns by folded name. Of several retired ones it returns the
+// last.
 func (s Schema) Names() (columns, retired map[string]Column) {
 	columns, retired = make(map[string]Column, len(s.Columns)), map[string]Column{}
 	for _, c := range slices.Backward(s.Columns) {
@@ -195,7 +195,7 @@ func (s Schema) IsKey(id int) bool {
 	return slices.Contains(s.Key, id) || id == RowID && !s.Keyed()
 }
 
-// With returns the schema in which the columns stand: replaced where their ids are known, else added at the end.
+// With returns the schema with the columns: in place of those with the same ids, or else added at the end.
 func (s Schema) With(columns ...Column) Schema {
 	at := make(map[int]int, len(s.Columns)+len(columns))
 	for i, c := range s.Columns {
@@ -216,7 +216,7 @@ func (s Schema) With(columns ...Column) Schema {
 	return s
 }
 
-// Without returns the schema without some columns. They are dropped or, by After, retired.
+// Without returns the schema without some columns. It does not record them as dropped or retired: see Drop and After.
 func (s Schema) Without(ids ...int) Schema {
 	gone := setOf(ids)
 	s.Columns = slices.DeleteFunc(slices.Clone(s.Columns), func(c Column) bool { return gone[c.ID] })
@@ -231,20 +231,20 @@ func setOf(ids []int) map[int]bool {
 	return set
 }
 
-// Drop returns the schema without some columns, which do not come back.
+// Drop returns the schema without some columns, which can't come back.
 func (s Schema) Drop(ids ...int) Schema {
 	s = s.Without(ids...)
 	s.Dropped = append(slices.Clip(s.Dropped), ids...)
 	return s
 }
 
-// Gone reports whether a column was there and is no more.
+// Gone reports whether a column was dropped or retired.
 func (s Schema) Gone(id int) bool {
 	return slices.Contains(s.Dropped, id) || slices.ContainsFunc(s.Retired, func(c Column) bool { return c.ID == id })
 }
 
-// After returns the schema as it is when it comes back after another: what only the other has is retired. What either
-// dropped, and this one does not have, stays dropped.
+// After returns the schema as it is when a rollback or restore returns to it from other: columns that only other has
+// are retired. Columns that either of them dropped, and that this one does not have, stay dropped.
 func (s Schema) After(other Schema) Schema {
 	s.Retired, s.Dropped = nil, slices.Clone(s.Dropped)
 	known := setOf(s.Dropped)
@@ -265,7 +265,8 @@ func (s Schema) After(other Schema) Schema {
 	return s
 }
 
-// Change is one difference between two schemas. Column is the name at the side that has it (the later one, if both).
+// Change is one difference between two schemas. Column is its name in the schema that has it; the later one, if both
+// have.
 type Change struct {
 	Change string `json:"change"` // added, removed, renamed, retyped, derived (from, to: its derivation)
 	Column string `json:"column"`
@@ -273,8 +274,7 @@ type Change struct {
 	To     string `json:"to,omitempty"`
 }
 
-// Changes reports what became of a's columns in b (design, section 5, point 6). Columns are the same where their ids
-// are.
+// Changes returns the differences from schema a to schema b (design, section 5). Columns are matched by id.
 func Changes(a, b Schema) []Change {
 	out := []Change{}
 	for _, c := range a.Columns {

@@ -17,10 +17,11 @@ func mustParse(t *testing.T, text string) schema.Type {
 	return typ
 }
 
-func TestTypesReadAsTheyAreWritten(t *testing.T) {
+func TestTypesRoundTrip(t *testing.T) {
 	for _, text := range []string{
 		"BIGINT", "DECIMAL(38,9)", "TIMESTAMP WITH TIME ZONE", "VARCHAR[]", "INTEGER[][]", "NULL", "NULL[]",
-		`STRUCT("a" INTEGER, "b c" DECIMAL(5,2)[], "q""q" STRUCT("x" NULL))`, `MAP(VARCHAR, STRUCT("n" TIMESTAMP WITH TIME ZONE)[])`,
+		`STRUCT("a" INTEGER, "b c" DECIMAL(5,2)[], "q""q" STRUCT("x" NULL))`,
+		`MAP(VARCHAR, STRUCT("n" TIMESTAMP WITH TIME ZONE)[])`,
 	} {
 		typ := mustParse(t, text)
 		if typ.String() != text {
@@ -37,7 +38,7 @@ func TestTypesReadAsTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestTypesThatDuckDBWritesOtherwise(t *testing.T) {
+func TestTypesThatDuckDBWritesInAnotherForm(t *testing.T) {
 	for text, want := range map[string]string{
 		`"NULL"`:                             "NULL",
 		"STRUCT(a INTEGER, b VARCHAR)":       `STRUCT("a" INTEGER, "b" VARCHAR)`,
@@ -54,14 +55,17 @@ func TestTypesThatDuckDBWritesOtherwise(t *testing.T) {
 }
 
 func TestMalformedTypes(t *testing.T) {
-	for _, text := range []string{"", "STRUCT(", "STRUCT(a)", "STRUCT(INTEGER, DATE)", "DECIMAL(5)", "MAP(VARCHAR)", "INTEGER[", "INTEGER)", `STRUCT("a INTEGER)`, "ENUM('a'"} {
+	for _, text := range []string{
+		"", "STRUCT(", "STRUCT(a)", "STRUCT(INTEGER, DATE)", "DECIMAL(5)", "MAP(VARCHAR)", "INTEGER[", "INTEGER)",
+		`STRUCT("a INTEGER)`, "ENUM('a'",
+	} {
 		if typ, err := schema.Parse(text); err == nil {
 			t.Errorf("%q reads as %s", text, typ)
 		}
 	}
 }
 
-// The narrowest type that takes both; no is none. Each line is read both ways.
+// The narrowest type for the values of both; "no" if there is none. Each line is tested in both orders.
 func TestWiden(t *testing.T) {
 	for _, c := range []struct{ a, b, want string }{
 		{"INTEGER", "INTEGER", "INTEGER"},
@@ -102,7 +106,7 @@ func TestWiden(t *testing.T) {
 			}
 		}
 	}
-	// Fields keep the order and the spelling that they had first.
+	// Fields keep the order and the spelling of the first type.
 	for _, c := range []struct{ a, b, want string }{
 		{"STRUCT(a INTEGER)", "STRUCT(b DATE, a BIGINT)", `STRUCT("a" BIGINT, "b" DATE)`},
 		{"STRUCT(b VARCHAR)", "STRUCT(a INTEGER, b VARCHAR)", `STRUCT("b" VARCHAR, "a" INTEGER)`},
@@ -117,7 +121,8 @@ func TestWiden(t *testing.T) {
 func TestStored(t *testing.T) {
 	for text, want := range map[string]string{
 		"HUGEINT": "DECIMAL(38,0)", "TIMESTAMP_S": "TIMESTAMP", "ENUM('a')[]": "VARCHAR[]", "INTERVAL": "no",
-		"STRUCT(a HUGEINT)": `STRUCT("a" DECIMAL(38,0))`, "UNION(a INTEGER)[]": "no", "MAP(VARCHAR, TIMESTAMP_MS)": "MAP(VARCHAR, TIMESTAMP)",
+		"STRUCT(a HUGEINT)": `STRUCT("a" DECIMAL(38,0))`, "UNION(a INTEGER)[]": "no",
+		"MAP(VARCHAR, TIMESTAMP_MS)": "MAP(VARCHAR, TIMESTAMP)",
 	} {
 		got, ok := schema.Stored(mustParse(t, text))
 		if ok && got.String() != want || !ok && want != "no" {
@@ -135,8 +140,12 @@ func column(id int, name, typ string) schema.Column {
 }
 
 func TestChangesFollowFieldIDs(t *testing.T) {
-	a := schema.Schema{Columns: []schema.Column{column(1, "id", "BIGINT"), column(2, "name", "VARCHAR"), column(3, "old", "DATE")}}
-	b := schema.Schema{Columns: []schema.Column{column(1, "id", "DOUBLE"), column(2, "title", "VARCHAR"), column(4, "old", "DATE")}}
+	a := schema.Schema{Columns: []schema.Column{
+		column(1, "id", "BIGINT"), column(2, "name", "VARCHAR"), column(3, "old", "DATE"),
+	}}
+	b := schema.Schema{Columns: []schema.Column{
+		column(1, "id", "DOUBLE"), column(2, "title", "VARCHAR"), column(4, "old", "DATE"),
+	}}
 	got := schema.Changes(a, b)
 	want := []schema.Change{
 		{Change: "retyped", Column: "id", From: "BIGINT", To: "DOUBLE"},
@@ -149,7 +158,7 @@ func TestChangesFollowFieldIDs(t *testing.T) {
 	}
 }
 
-func TestWhatComesBackRetiresTheRest(t *testing.T) {
+func TestGoingBackRetiresLaterColumns(t *testing.T) {
 	before := schema.Schema{Columns: []schema.Column{column(1, "a", "BIGINT")}}
 	after := before.With(column(2, "b", "VARCHAR"))
 	back := before.After(after)

@@ -1,7 +1,6 @@
-// Package schema is what a dataset's rows look like: columns with Parquet field ids, their types, and how both change.
-//
-// A column is known by its field id for life; its name and its type are attributes (design, section 7). The types are
-// DuckDB's, kept to those that Parquet holds without loss. The package knows no database: its tests are tables.
+// Package schema describes a dataset's rows: columns with Parquet field ids, their types, and how both change. A column
+// is identified by its field id; its name and type may change (design, section 7). The types are those of DuckDB that
+// Parquet can hold without loss. The package uses no database, so its tests are tables.
 package schema
 
 import (
@@ -14,7 +13,7 @@ import (
 // Type is the type of a column, or of a part of one. Name is DuckDB's: BIGINT, VARCHAR, DECIMAL, LIST, STRUCT, MAP, …
 type Type struct {
 	Name   string
-	Width  int     // DECIMAL: digits in all
+	Width  int     // DECIMAL: total digits
 	Scale  int     // DECIMAL: digits after the point
 	Elem   *Type   // LIST: the element; MAP: the value
 	Key    *Type   // MAP: the key
@@ -27,9 +26,9 @@ type Field struct {
 	Type Type
 }
 
-// Names of the types that the code speaks of.
+// Names of the types that the code refers to.
 const (
-	Null        = "NULL" // nothing but nulls so far: any type widens it
+	Null        = "NULL" // only nulls so far: widens to any type
 	Boolean     = "BOOLEAN"
 	Bigint      = "BIGINT"
 	Ubigint     = "UBIGINT"
@@ -57,10 +56,10 @@ func Of(name string) Type { return Type{Name: name} }
 // ListOf returns the type of lists of elem.
 func ListOf(elem Type) Type { return Type{Name: List, Elem: &elem} }
 
-// DecimalOf returns the type of decimals of width digits, scale of them after the point.
+// DecimalOf returns the type of decimals with width digits, scale of them after the point.
 func DecimalOf(width, scale int) Type { return Type{Name: Decimal, Width: width, Scale: scale} }
 
-// String writes the type as DuckDB does.
+// String returns the type as DuckDB writes it.
 func (t Type) String() string {
 	switch t.Name {
 	case Decimal:
@@ -79,7 +78,7 @@ func (t Type) String() string {
 	return t.Name
 }
 
-// SQL writes the type for a CAST. A column of nulls has no type of its own there; it is stored as INTEGER.
+// SQL returns the type for a CAST. NULL, which SQL does not have, is stored as INTEGER.
 func (t Type) SQL() string {
 	switch t.Name {
 	case Null:
@@ -90,7 +89,7 @@ func (t Type) SQL() string {
 		return "MAP(" + t.Key.SQL() + ", " + t.Elem.SQL() + ")"
 	case Struct:
 		if len(t.Fields) == 0 {
-			return JSON // an object of which nothing is known yet
+			return JSON // an object whose fields are not known yet
 		}
 		parts := make([]string, len(t.Fields))
 		for i, f := range t.Fields {
@@ -101,7 +100,7 @@ func (t Type) SQL() string {
 	return t.String()
 }
 
-// Hollow reports whether some part of the type is not known yet: nothing but nulls, or but objects without fields.
+// Hollow reports whether some part of the type is not known yet: only nulls, or only objects without fields, were seen.
 func (t Type) Hollow() bool {
 	switch t.Name {
 	case Null:
@@ -117,10 +116,10 @@ func (t Type) Hollow() bool {
 // Nested reports whether the type has parts.
 func (t Type) Nested() bool { return t.Name == List || t.Name == Struct || t.Name == Map }
 
-// MaxDepth is how many types may be inside one another: reading lists in lists takes twice as long with every level.
+// MaxDepth is the maximum depth of nested types: each level of lists doubles the time of reading.
 const MaxDepth = 16
 
-// Depth is how many types are inside one another: 1 for a scalar.
+// Depth returns the depth of nested types: 1 for a scalar.
 func (t Type) Depth() int {
 	deepest := 0
 	for _, inner := range []*Type{t.Elem, t.Key} {
@@ -134,7 +133,7 @@ func (t Type) Depth() int {
 	return deepest + 1
 }
 
-// Field returns the STRUCT's field of that name, as DuckDB compares names: without regard to case.
+// Field returns the STRUCT's field of that name, as SQL would find it.
 func (t Type) Field(name string) (Field, bool) {
 	i := slices.IndexFunc(t.Fields, func(f Field) bool { return SameName(f.Name, name) })
 	if i < 0 {
@@ -143,10 +142,10 @@ func (t Type) Field(name string) (Field, bool) {
 	return t.Fields[i], true
 }
 
-// Equal reports whether both are the same type, names of fields included.
+// Equal reports whether both are the same type, including the names of fields.
 func (t Type) Equal(o Type) bool { return t.String() == o.String() }
 
-// MarshalText writes the type as DuckDB does.
+// MarshalText returns the type as DuckDB writes it.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote.
@@ -155,7 +154,7 @@ func (t *Type) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Parse reads a type as DuckDB writes it, such as STRUCT("a b" INTEGER, c DECIMAL(10,2)[]).
+// Parse parses a type as DuckDB writes it, such as STRUCT("a b" INTEGER, c DECIMAL(10,2)[]).
 func Parse(text string) (Type, error) {
 	p := &parser{rest: text}
 	t, err := p.typ()
@@ -168,14 +167,16 @@ func Parse(text string) (Type, error) {
 	return t, nil
 }
 
+// parser parses a type by recursive descent.
 type parser struct {
 	rest  string
-	depth int // of the types that are being read
+	depth int // number of types being parsed
 }
 
-// maxNested is how many types may be inside one another for Parse, which reads them recursively.
+// maxNested is the maximum depth of nested types in Parse, which is recursive.
 const maxNested = 1000
 
+// take consumes a prefix and the spaces after it, and reports whether it was there.
 func (p *parser) take(prefix string) bool {
 	rest, ok := strings.CutPrefix(p.rest, prefix)
 	if ok {
@@ -184,10 +185,10 @@ func (p *parser) take(prefix string) bool {
 	return ok
 }
 
-// typ reads one type with its array suffixes. A fixed-size array is read as the list that Parquet makes of it.
+// typ parses one type with its array suffixes. A fixed-size array becomes a list, as in Parquet.
 func (p *parser) typ() (Type, error) {
 	if p.depth++; p.depth > maxNested {
-		return Type{}, fmt.Errorf("more than %d types are inside one another", maxNested)
+		return Type{}, fmt.Errorf("types are nested more than %d deep", maxNested)
 	}
 	defer func() { p.depth-- }()
 	t, err := p.base()
@@ -201,7 +202,7 @@ func (p *parser) typ() (Type, error) {
 		}
 		p.rest = strings.TrimLeft(p.rest[end+1:], " ")
 		if t = ListOf(t); p.depth+strings.Count(p.rest, "[") > maxNested {
-			return t, fmt.Errorf("more than %d lists are inside one another", maxNested)
+			return t, fmt.Errorf("lists are nested more than %d deep", maxNested)
 		}
 	}
 	return t, nil
@@ -229,7 +230,7 @@ func (p *parser) base() (Type, error) {
 	case "":
 		return Type{}, fmt.Errorf("a name is missing")
 	case List, Struct, Map, Decimal:
-		return Type{}, fmt.Errorf("%s does not say of what", name)
+		return Type{}, fmt.Errorf("%s lacks its parameters", name)
 	}
 	p.rest = p.rest[end:]
 	return Of(name), nil
@@ -286,7 +287,7 @@ func (p *parser) decimal() (Type, error) {
 	return DecimalOf(w, s), nil
 }
 
-// skipped reads past the members of an ENUM or UNION: the first is stored as text, the second not at all.
+// skipped skips the members of an ENUM or a UNION. An ENUM is stored as text; a UNION can't be stored.
 func (p *parser) skipped() (Type, error) {
 	depth, quoted := 1, byte(0)
 	for i := 0; i < len(p.rest); i++ {

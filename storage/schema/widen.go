@@ -2,7 +2,7 @@ package schema
 
 import "slices"
 
-// integer tells the bits of an integer type and whether it is signed; bits is 0 for every other type.
+// integer returns the bits of an integer type and whether it is signed; bits is 0 for every other type.
 func integer(t Type) (bits int, signed bool) {
 	switch t.Name {
 	case "TINYINT":
@@ -25,7 +25,7 @@ func integer(t Type) (bits int, signed bool) {
 	return 0, false
 }
 
-// digits is how many decimal digits an integer of so many bits can have.
+// digits returns the most decimal digits of an integer with the given number of bits.
 func digits(bits int, signed bool) int {
 	switch {
 	case bits == 8:
@@ -44,7 +44,8 @@ func signedOf(bits int) Type {
 	return Of(map[int]string{8: "TINYINT", 16: "SMALLINT", 32: Integer, 64: Bigint}[bits])
 }
 
-// decimalFor returns the decimal that holds every value of an integer or decimal type; ok is false for other types.
+// decimalFor returns the decimal type that holds every value of an integer or decimal type; ok is false for other
+// types.
 func decimalFor(t Type) (d Type, ok bool) {
 	if t.Name == Decimal {
 		return t, true
@@ -56,7 +57,7 @@ func decimalFor(t Type) (d Type, ok bool) {
 // IsInteger reports whether the type is one of the integers.
 func (t Type) IsInteger() bool { bits, _ := integer(t); return bits > 0 }
 
-// IsMoment reports whether a type's values are moments without a time zone.
+// IsMoment reports whether the type is a date or a timestamp without a time zone.
 func (t Type) IsMoment() bool { return t.Name == Date || t.Name == Timestamp || t.Name == TimestampNS }
 
 // IsNumber reports whether the type is an integer, a decimal or a floating-point number.
@@ -107,8 +108,8 @@ func (t Type) holdsFields(o Type) bool {
 	})
 }
 
-// Widen returns the narrowest type that takes the values of both. ok is false where there is none. Where the result
-// does not Hold one of the two (a BIGINT that meets a DOUBLE), the values themselves decide: the caller checks them.
+// Widen returns the narrowest type for the values of both; ok is false if there is none. If the result does not Hold
+// one of the two (DOUBLE for a BIGINT and a DOUBLE), it depends on the values, which the caller must check.
 func Widen(a, b Type) (w Type, ok bool) {
 	switch {
 	case a.Holds(b):
@@ -142,7 +143,7 @@ func widenStruct(a, b Type) (Type, bool) {
 	for _, f := range b.Fields {
 		i := slices.IndexFunc(w.Fields, func(g Field) bool { return g.Name == f.Name })
 		if _, clash := a.Field(f.Name); i < 0 && clash {
-			return Type{}, false // the same name in another case: DuckDB could not tell them apart
+			return Type{}, false // the same name in another case, which SQL does not distinguish
 		}
 		if i < 0 {
 			w.Fields = append(w.Fields, f)
@@ -157,7 +158,7 @@ func widenStruct(a, b Type) (Type, bool) {
 	return w, true
 }
 
-// widenIntegers is for two that do not hold each other: one is signed, the other not.
+// widenIntegers is Widen for integers that do not hold each other: one is signed, the other is not.
 func widenIntegers(a, b Type) Type {
 	aBits, aSigned := integer(a)
 	bBits, _ := integer(b)
@@ -182,11 +183,11 @@ func widenNumbers(a, b Type) (Type, bool) {
 	return DecimalOf(width, scale), width <= 38
 }
 
-// temporal ranks the types without a zone that tell a moment; 0 is no such type.
+// temporal ranks dates and timestamps without a zone by what they hold; 0 for other types.
 func temporal(t Type) int { return slices.Index([]string{"", Date, Timestamp, TimestampNS}, t.Name) }
 
-// Stored returns the type in which values of t are kept: t itself where Parquet holds it, else one that does.
-// ok is false where there is none that keeps the values as they are.
+// Stored returns the type in which values of t are stored: t if Parquet can hold it, else one that it can. ok is false
+// if none keeps the values exact.
 func Stored(t Type) (s Type, ok bool) {
 	switch t.Name {
 	case "HUGEINT", "UHUGEINT":
@@ -218,7 +219,7 @@ func Stored(t Type) (s Type, ok bool) {
 	return t, true
 }
 
-// Settled returns the type in which a column of t is stored: objects of which no field is known are kept as JSON.
+// Settled returns the type in which a column of t is stored: objects without known fields become JSON.
 func (t Type) Settled() Type {
 	switch t.Name {
 	case List:

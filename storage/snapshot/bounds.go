@@ -10,21 +10,23 @@ import (
 	"rowback/storage/schema"
 )
 
-// KeyOrder is how the least and greatest keys of files are kept and compared, so that files which can't hold a key are
-// not opened. Moments are kept as microseconds since 1970.
+// KeyOrder is how the least and greatest keys of files are stored and compared, so that files that can't hold a key are
+// not opened. Dates and timestamps are stored as microseconds since 1970.
 type KeyOrder int
 
+// The orders.
 const (
-	Unordered KeyOrder = iota // no bounds are kept
+	Unordered KeyOrder = iota // no bounds are stored
 	numbers
 	moments
-	nanoMoments // with nanoseconds, which the bounds are kept without
+	nanoMoments // timestamps in nanoseconds; bounds have microseconds
 	texts
 )
 
-// maxBound is the longest text that is kept as a bound, bytes.
+// maxBound is the length of the longest text stored as a bound, in bytes.
 const maxBound = 256
 
+// OrderOf returns the order of keys of a type.
 func OrderOf(t schema.Type) KeyOrder {
 	switch {
 	case t.IsInteger(), t.Name == schema.Decimal:
@@ -39,7 +41,7 @@ func OrderOf(t schema.Type) KeyOrder {
 	return Unordered
 }
 
-// SQL writes the bounds of a column as two text columns, or nulls.
+// SQL returns the SQL of a column's bounds, as two columns of text, which are null if none are stored.
 func (o KeyOrder) SQL(column string) string {
 	switch o {
 	case numbers, texts:
@@ -52,7 +54,7 @@ func (o KeyOrder) SQL(column string) string {
 	return "NULL, NULL"
 }
 
-// Bounds makes bounds of what sql selected; nil where there are none to keep.
+// Bounds returns the bounds from what SQL selected; nil if none are stored.
 func (o KeyOrder) Bounds(least, greatest *string) *catalog.Bounds {
 	if o == Unordered || least == nil || greatest == nil || len(*least) > maxBound || len(*greatest) > maxBound {
 		return nil
@@ -63,7 +65,7 @@ func (o KeyOrder) Bounds(least, greatest *string) *catalog.Bounds {
 	return &catalog.Bounds{Least: *least, Greatest: *greatest}
 }
 
-// micros writes nanoseconds as microseconds, rounded down.
+// micros converts nanoseconds to microseconds, rounded down.
 func micros(nanos string) string {
 	n, ok := new(big.Int).SetString(nanos, 10)
 	if !ok {
@@ -72,7 +74,7 @@ func micros(nanos string) string {
 	return n.Div(n, big.NewInt(1000)).String() // Euclidean: down for a positive divisor
 }
 
-// Overlap reports whether two ranges may have a key in common. What is not known may.
+// Overlap reports whether two ranges may have a key in common. Unknown bounds, which are nil, may have any.
 func (o KeyOrder) Overlap(a, b *catalog.Bounds) bool {
 	if a == nil || b == nil || o == Unordered {
 		return true
@@ -80,7 +82,7 @@ func (o KeyOrder) Overlap(a, b *catalog.Bounds) bool {
 	return o.Compare(a.Least, b.Greatest) <= 0 && o.Compare(b.Least, a.Greatest) <= 0
 }
 
-// Join returns the bounds of two ranges together; nil is the empty one.
+// Join returns the bounds of two ranges together; a nil a is the empty range.
 func (o KeyOrder) Join(a, b *catalog.Bounds) *catalog.Bounds {
 	if a == nil {
 		return b
@@ -95,6 +97,7 @@ func (o KeyOrder) Join(a, b *catalog.Bounds) *catalog.Bounds {
 	return &out
 }
 
+// Compare compares two bounds like cmp.Compare. Integers beyond 64 bits and decimals are compared exactly.
 func (o KeyOrder) Compare(a, b string) int {
 	if o == texts {
 		return cmp.Compare(a, b)

@@ -13,13 +13,14 @@ import (
 	"rowback/storage/schema"
 )
 
-// Counts is how many records differ between A and B, and in which columns.
+// Counts is how many records differ between the sides A and B of a Difference, and in which columns.
 type Counts struct {
 	Added, Removed, Modified int64
-	Columns                  map[string]int64 // records modified in each column, by its name in B, or A where B has none
+	Columns                  map[string]int64 // modified records by column: its name in B, or in A if B lacks it
 }
 
-// Count counts the records that differ. It reads the files of Files and no others. Many columns are compared in slices.
+// Count counts the records that differ. It reads only the files that Files returns. Many columns are compared in
+// slices.
 func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error) {
 	out := Counts{Columns: map[string]int64{}}
 	if d.Empty() {
@@ -48,7 +49,7 @@ func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error)
 	return out, nil
 }
 
-// listed is the SQL of which joined records were modified, in the order of their keys.
+// listed returns the SQL of a list of booleans: which joined records were modified, in the order of their keys.
 func (d *Difference) listed() string {
 	var order []string
 	for _, k := range d.Schema.KeyColumns() {
@@ -57,10 +58,9 @@ func (d *Difference) listed() string {
 	return "list(coalesce(in_a AND in_b AND " + d.Differs() + ", false) ORDER BY " + strings.Join(order, ", ") + ")"
 }
 
-// add counts what differs in the columns of d. Of a slice, it also returns which of the joined records were modified.
-//
-// What is counted is an expression of its own and not a FILTER: DuckDB keeps every column that any filter uses for each
-// of them, which grows with the square of the columns.
+// add counts what differs in the columns of d. For a slice, it also returns which of the joined records were modified.
+// Each count has a CASE rather than a FILTER: for every FILTER, DuckDB keeps all columns that any of them uses, which
+// takes memory quadratic in the number of columns.
 func (c *Counts) add(ctx context.Context, conn *duck.Conn, d *Difference, slice bool) (modified []bool, err error) {
 	columns := d.compared()
 	list := []string{countIf("in_a IS NULL"), countIf("in_b IS NULL"), countIf("in_a AND in_b AND " + d.Differs())}
@@ -87,7 +87,7 @@ func (c *Counts) add(ctx context.Context, conn *duck.Conn, d *Difference, slice 
 	return booleans(batch.Column(int(batch.NumCols()) - 1).(*array.List).ListValues().(*array.Boolean)), nil
 }
 
-// countIf is the SQL of how many rows meet a condition.
+// countIf returns the SQL of the number of rows that meet a condition.
 func countIf(condition string) string { return "count(CASE WHEN " + condition + " THEN 1 END)" }
 
 func countIn(batch arrow.RecordBatch, column int) int64 {
@@ -102,7 +102,7 @@ func booleans(a *array.Boolean) []bool {
 	return out
 }
 
-// either reports for each row whether it is in one of two lists. The first may be nil.
+// either is the element-wise "or" of two lists of the same length. The first may be nil.
 func either(a, b []bool) []bool {
 	if a == nil {
 		return b
@@ -113,7 +113,7 @@ func either(a, b []bool) []bool {
 	return a
 }
 
-// compared are the columns that can differ: all but the key.
+// compared returns the columns that can differ: all but the key.
 func (d *Difference) compared() []schema.Column {
 	return slices.DeleteFunc(slices.Clone(d.Schema.Columns), func(c schema.Column) bool { return d.Schema.IsKey(c.ID) })
 }

@@ -11,29 +11,29 @@ import (
 	"rowback/storage/schema"
 )
 
-// Difference is what two snapshots do not share (design, section 5): files and displaced positions that are common to
-// both cancel, unread. Side A holds the rows live only in A, side B those live only in B; a row that was rewritten is
-// in both, once as it was and once as it is.
+// Difference is what two snapshots do not share (design, section 5). Files and displaced positions that both have
+// cancel out unread. Side A has the rows live only in A, side B those live only in B; a modified record is in both,
+// with its old row and its new one.
 type Difference struct {
 	A, B *Snapshot
-	// Schema has the columns that are compared: those of both, and those that one of them does not have yet. A column
-	// that one of them dropped is a change of the schema, not of records.
+	// Schema has the columns that are compared: those of both snapshots, and those that one of them does not have yet.
+	// Dropping a column is a change of the schema, not of records.
 	Schema schema.Schema
 
 	sides [2]side
 }
 
-// side is what has to be read of one snapshot.
+// side is the part of one snapshot that has to be read.
 type side struct {
-	own       *Snapshot       // the files that only this snapshot has, with their displaced positions
-	common    schema.Schema   // the columns that are compared, in their common types
-	displaced []*catalog.File // rollback files that only the other has: their rows are live here
-	targets   map[int64]bool  // the files, live in both, that those rows lie in
-	also      []*catalog.File // rollback files that only this snapshot has, which hold positions in the same files
+	own       *Snapshot       // with the data files that only this snapshot has, and their displaced positions
+	common    schema.Schema   // the compared columns in their common types
+	displaced []*catalog.File // rollback files that only the other has, whose rows are live here
+	targets   map[int64]bool  // files live in both, in which those rows are
+	also      []*catalog.File // rollback files that only this snapshot has, with positions in the same files
 }
 
-// Diff finds the difference of two snapshots of one dataset or fork family. Columns that both sides of a family made
-// alike, each with an id of its own, are one, as they are in merges.
+// Diff returns the difference of two snapshots of one dataset or fork family. Columns with the same definition that
+// were added on both sides, with different ids, are treated as one, as in merges.
 func Diff(a, b *Snapshot) *Difference {
 	if ids := madeAlike(a.Schema, b.Schema); len(ids) > 0 {
 		a = a.Renumbered(ids)
@@ -43,7 +43,8 @@ func Diff(a, b *Snapshot) *Difference {
 	return d
 }
 
-// madeAlike finds the columns of a that b never had, but made itself: the ids that they have in b.
+// madeAlike finds the columns of a that b never had but added under the same definition. It maps their ids in a to
+// those in b.
 func madeAlike(a, b schema.Schema) map[int]int {
 	out := map[int]int{}
 	names, _ := b.Names()
@@ -59,7 +60,7 @@ func madeAlike(a, b schema.Schema) map[int]int {
 	return out
 }
 
-// Renumbered is the snapshot with other ids of columns, in its schema and in those of its files as it reads them.
+// Renumbered returns the snapshot with some ids of columns replaced, in its schema and in those of its files.
 func (s *Snapshot) Renumbered(ids map[int]int) *Snapshot {
 	out := *s
 	out.Schema = s.Schema.Renumbered(ids)
@@ -70,8 +71,8 @@ func (s *Snapshot) Renumbered(ids map[int]int) *Snapshot {
 	return &out
 }
 
-// CommonSchema has every column of a and b but the derived ones, which follow from the others, and those that a
-// variable's drop took away, with types that take both sides' values.
+// CommonSchema returns the columns of a and b, in types for the values of both. It leaves out derived columns, which
+// follow from the others, and columns that either side dropped.
 func CommonSchema(a, b schema.Schema) schema.Schema {
 	out, done := schema.Schema{Key: b.Key}, map[int]bool{}
 	for _, c := range slices.Concat(b.Columns, a.Columns) {
@@ -91,7 +92,7 @@ func CommonSchema(a, b schema.Schema) schema.Schema {
 	return out
 }
 
-// seenIn returns the common columns as one side has them.
+// seenIn returns the common columns, each as one side has it if it does.
 func seenIn(common, side schema.Schema) schema.Schema {
 	seen := common
 	seen.Columns = slices.Clone(common.Columns)
@@ -103,7 +104,7 @@ func seenIn(common, side schema.Schema) schema.Schema {
 	return seen
 }
 
-// Narrow returns the difference as if the snapshots had no columns but these and the key. Its rows are the same.
+// Narrow returns the difference restricted to some columns and the key. It has the same rows.
 func (d *Difference) Narrow(columns []schema.Column) *Difference {
 	part := *d
 	part.Schema = narrowed(d.Schema, columns)
@@ -116,6 +117,7 @@ func (d *Difference) Narrow(columns []schema.Column) *Difference {
 	return &part
 }
 
+// onlyIn returns the side of s against another snapshot.
 func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	own := *s
 	own.Schema = seenIn(common, s.Schema)
@@ -143,7 +145,7 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	return out
 }
 
-// TargetsAny reports whether a rollback file holds positions in one of those files.
+// TargetsAny reports whether a rollback file has positions in one of the files.
 func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 	for target := range r.Targets {
 		if files[target] {
@@ -153,12 +155,12 @@ func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 	return false
 }
 
-// Empty reports whether the two snapshots share every row.
+// Empty reports whether the two snapshots have the same rows.
 func (d *Difference) Empty() bool { return d.sides[0].empty() && d.sides[1].empty() }
 
 func (s side) empty() bool { return len(s.own.Data) == 0 && len(s.displaced) == 0 }
 
-// Files returns the files that reading the difference opens: what it costs.
+// Files returns the files that reading the difference opens, which is what it costs.
 func (d *Difference) Files() []*catalog.File {
 	var out []*catalog.File
 	for _, s := range d.sides {
@@ -172,14 +174,15 @@ func (d *Difference) Files() []*catalog.File {
 	return slices.CompactFunc(out, func(f, g *catalog.File) bool { return f.ID == g.ID })
 }
 
-// SideA is the SQL of the rows that are live only in A: the columns of Schema by field id, then _commit.
+// SideA returns the SQL of the rows that are live only in A: the columns of Schema by field id, then _commit.
 func (d *Difference) SideA() string { return d.sides[0].rows(d.B, plainColumns) }
 
-// SideB is the SQL of the rows that are live only in B.
+// SideB returns the SQL of the rows that are live only in B.
 func (d *Difference) SideB() string { return d.sides[1].rows(d.A, plainColumns) }
 
-// columnNames is how a side's columns are named, and what is selected before them. Columns are read, cast and named in
-// one layer: DuckDB keeps a block of 2,048 rows of every column for each, and plans take longer with each.
+// columnNames is how the columns of a side are named, and what is selected before them. Columns are read, cast and
+// named in a single SELECT: DuckDB keeps a block of 2,048 rows of every column for each nested one, and planning takes
+// longer too.
 type columnNames struct{ before, prefix, commit string }
 
 var plainColumns = columnNames{prefix: "c", commit: schema.CommitColumn}
@@ -195,7 +198,7 @@ func (s side) rows(other *Snapshot, names columnNames) string {
 	return strings.Join(parts, "\nUNION ALL ")
 }
 
-// list is the SQL of the columns that are compared, in their common types, in files of a schema.
+// list returns the select list of the compared columns, in their common types, for files of a schema.
 func (s side) list(fs schema.Schema, names columnNames) string {
 	return s.values(names, "_commit", func(c schema.Column) string {
 		own, _ := s.own.Schema.ByID(c.ID)
@@ -204,7 +207,9 @@ func (s side) list(fs schema.Schema, names columnNames) string {
 }
 
 func (s side) noValues(names columnNames) string {
-	return s.values(names, "CAST(NULL AS BIGINT)", func(c schema.Column) string { return "CAST(NULL AS " + c.Type.SQL() + ")" })
+	return s.values(names, "CAST(NULL AS BIGINT)", func(c schema.Column) string {
+		return "CAST(NULL AS " + c.Type.SQL() + ")"
+	})
 }
 
 func (s side) values(names columnNames, commit string, value func(schema.Column) string) string {
@@ -215,25 +220,34 @@ func (s side) values(names columnNames, commit string, value func(schema.Column)
 	return names.before + strings.Join(append(parts, commit+" AS "+names.commit), ", ")
 }
 
-// displacedRows reads rows that only the other snapshot displaced, from the rollback files that hold them.
+// displacedRows returns the SQL of rows that only the other snapshot displaced, which are read from its rollback files.
 func (s side) displacedRows(files []*catalog.File, list string) string {
-	query := fmt.Sprintf("SELECT %s FROM %s r", list, s.own.ReadFiles(files))
+	query := duck.Fill(readDisplaced, duck.Parts{"columns": list, "rollbacks": s.own.ReadFiles(files)})
 	if len(s.also) > 0 {
-		query += fmt.Sprintf(" ANTI JOIN (SELECT _file, _pos FROM %s) d ON r._file = d._file AND r._pos = d._pos",
-			s.own.ReadFiles(s.also))
+		query += duck.Fill(butDisplaced, duck.Parts{"rollbacks": s.own.ReadFiles(s.also)})
 	}
 	for _, f := range files {
 		for target := range f.Targets {
 			if !s.targets[target] {
-				return query + " WHERE list_contains(" + duck.Ints(slices.Sorted(maps.Keys(s.targets))) + ", r._file)"
+				return query + duck.Fill(inTargets, duck.Parts{"files": duck.Ints(slices.Sorted(maps.Keys(s.targets)))})
 			}
 		}
 	}
 	return query
 }
 
-// Joined is the SQL of both sides joined on the key: a struct-free row with the columns of A as a<id> and of B as
-// b<id>, and in_a and in_b, true or null. Equal rows are left in.
+// The rows of rollback files; but those that this snapshot displaced as well; and of some files only, where the
+// rollback files hold rows of others too.
+const (
+	readDisplaced = `SELECT {columns} FROM {rollbacks} r`
+	butDisplaced  = `
+		ANTI JOIN (SELECT _file, _pos FROM {rollbacks}) d ON r._file = d._file AND r._pos = d._pos`
+	inTargets = `
+		WHERE list_contains({files}, r._file)`
+)
+
+// Joined returns the SQL of both sides joined on the key: the columns of A as a<id>, those of B as b<id>, and in_a and
+// in_b, which are true or null. It includes records that are equal on both sides.
 func (d *Difference) Joined() string {
 	var on []string
 	for _, c := range d.Schema.KeyColumns() {
@@ -248,7 +262,7 @@ func (d *Difference) Joined() string {
 
 const joinSides = `SELECT * FROM ({side_a}) a FULL JOIN ({side_b}) b ON {same_key}`
 
-// Differs is the condition on a joined row that the two sides differ in some column.
+// Differs returns the SQL of a condition on a joined row: that the two sides differ in some column.
 func (d *Difference) Differs() string {
 	conditions := []string{"false"}
 	for _, c := range d.compared() {

@@ -17,12 +17,12 @@ const (
 	Modified = "modified"
 )
 
-// sortedRows is up to how many rows of files a difference may open and still be sorted by key.
+// sortedRows is the most rows of files that a difference may open to be sorted by key.
 const sortedRows = 1_000_000
 
-// Records is the SQL of the difference record by record, and its columns: _change, the key, and the record before and
-// after, as structs; one of them is null where the record was added or removed. changes are the kinds to include; none:
-// all.
+// Records returns the SQL of the difference record by record, and its columns: _change, the key, and the record before
+// and after, as structs. before is null for added records, after for removed ones. changes are the kinds to include;
+// none means all.
 func (d *Difference) Records(changes ...string) (sql string, columns []schema.Column, err error) {
 	for _, c := range changes {
 		if c != Added && c != Removed && c != Modified {
@@ -34,7 +34,7 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 		changes = []string{Added, Removed, Modified}
 	}
 	columns = []schema.Column{{Name: "_change", Type: schema.Of(schema.Varchar)}}
-	list := []string{"CASE WHEN in_a IS NULL THEN 'added' WHEN in_b IS NULL THEN 'removed' ELSE 'modified' END AS _change"}
+	list := []string{kindOfChange + " AS _change"}
 	var order []string
 	for _, k := range d.Schema.KeyColumns() {
 		name := keyName(k.Name)
@@ -47,14 +47,21 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 	columns = append(columns,
 		schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
 	list = append(list, before+" AS before", after+" AS after")
-	sql = fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s)", strings.Join(list, ", "), d.Joined(), d.condition(changes))
+	sql = duck.Fill(recordByRecord, duck.Parts{
+		"columns": strings.Join(list, ", "), "joined": d.Joined(), "changes": d.condition(changes),
+	})
 	if d.Opened() <= sortedRows {
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}
 	return sql, columns, nil
 }
 
-// keyName keeps a key column apart from the columns that hold the records.
+const (
+	kindOfChange   = `CASE WHEN in_a IS NULL THEN 'added' WHEN in_b IS NULL THEN 'removed' ELSE 'modified' END`
+	recordByRecord = `SELECT {columns} FROM ({joined}) WHERE ({changes})`
+)
+
+// keyName renames a key column that would clash with the columns before and after.
 func keyName(name string) string {
 	if schema.SameName(name, "before") || schema.SameName(name, "after") {
 		return name + "_key"
@@ -76,7 +83,7 @@ func (d *Difference) condition(changes []string) string {
 	return strings.Join(or, " OR ")
 }
 
-// record is the SQL of one side of a record as a struct, with the columns that this side has, and its type.
+// record returns the SQL of one side of a record as a struct with the columns that this side has, and its type.
 func record(prefix, present string, common, own schema.Schema) (sql string, t schema.Type) {
 	t = schema.Type{Name: schema.Struct}
 	var parts []string
@@ -94,7 +101,7 @@ func record(prefix, present string, common, own schema.Schema) (sql string, t sc
 	return fmt.Sprintf("CASE WHEN %s THEN struct_pack(%s) END", present, strings.Join(parts, ", ")), t
 }
 
-// Opened is how many rows there are in the files that either side has alone.
+// Opened returns the number of rows in the files that reading the difference opens.
 func (d *Difference) Opened() (rows int64) {
 	for _, f := range d.Files() {
 		rows += f.Rows

@@ -28,7 +28,7 @@ func filter(files []*catalog.File, keep func(*catalog.File) bool) (out []*catalo
 	return out
 }
 
-// BySchema groups files that were written with the same schema, in order.
+// BySchema groups files by the schema they were written with, in order.
 func BySchema(files []*catalog.File) (groups [][]*catalog.File) {
 	at := map[string]int{}
 	for _, f := range files {

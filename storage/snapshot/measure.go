@@ -10,23 +10,22 @@ import (
 	"rowback/storage/schema"
 )
 
-// Default names of the columns that a version's quality and categories are taken from.
+// Default names of the columns for a version's quality and categories.
 const (
 	defaultQuality  = "quality_score"
 	defaultCategory = "category"
 )
 
-// maxCategories is up to how many categories are counted for a file; where there are more, they are read when asked
-// for.
+// maxCategories is the most categories counted for a file. If there are more, they are read on request.
 const maxCategories = 1000
 
-// QualityColumn returns the column whose average is a version's quality; ok is false where there is none.
+// QualityColumn returns the column whose average is a version's quality; ok is false if there is none.
 func (s *State) QualityColumn() (schema.Column, bool) {
 	c, ok := named(s.Schema, s.Properties.QualityColumn, defaultQuality)
 	return c, ok && c.Type.IsNumber()
 }
 
-// CategoryColumn returns the column whose values are a version's categories; ok is false where there is none.
+// CategoryColumn returns the column whose values are a version's categories; ok is false if there is none.
 func (s *State) CategoryColumn() (schema.Column, bool) {
 	c, ok := named(s.Schema, s.Properties.CategoryColumn, defaultCategory)
 	return c, ok && !c.Type.Nested()
@@ -40,7 +39,7 @@ func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	return c, ok && !c.Derived()
 }
 
-// FollowNames keeps a dataset's quality and category columns what they are where they are renamed.
+// FollowNames updates the names of a dataset's quality and category columns in p when those are renamed.
 func FollowNames(before, after schema.Schema, p *catalog.Properties) {
 	for _, of := range []struct {
 		column    *string
@@ -53,8 +52,8 @@ func FollowNames(before, after schema.Schema, p *catalog.Properties) {
 	}
 }
 
-// Measure finds the key bounds of a file that is written in this state, if they are not known, and what is kept of its
-// quality and categories; of a rollback file, also how many rows it displaces from each file.
+// Measure sets the statistics of f, a file written in this state at path: its key bounds, unless they are known, and
+// its quality and categories; for a rollback file, also how many rows it displaces from each file.
 func (s *State) Measure(ctx context.Context, conn *duck.Conn, f *catalog.File, path string) (err error) {
 	from := duck.Text(path)
 	if f.Bounds == nil {
@@ -66,7 +65,7 @@ func (s *State) Measure(ctx context.Context, conn *duck.Conn, f *catalog.File, p
 		return err
 	}
 	f.Targets = map[int64]int64{}
-	return conn.Rows(ctx, "SELECT _file, count(*) FROM "+from+" GROUP BY _file", func(scan duck.Scan) error {
+	return conn.Rows(ctx, duck.Fill(countTargets, duck.Parts{"rows": from}), func(scan duck.Scan) error {
 		var file, rows int64
 		err := scan(&file, &rows)
 		f.Targets[file] = rows
@@ -95,7 +94,7 @@ func (s *State) stats(ctx context.Context, conn *duck.Conn, query string) (map[i
 		}
 	}
 	if c, ok := s.CategoryColumn(); ok {
-		one := out[c.ID] // it may be the quality column, too
+		one := out[c.ID] // it may be the quality column too
 		if one.Categories, one.TooMany, err = measureCategories(ctx, conn, query, duck.Ident(c.Name)); err != nil {
 			return nil, err
 		}
@@ -115,12 +114,13 @@ const (
 	aboutDistinct = `SELECT approx_count_distinct(v) FROM (SELECT {column} AS v FROM ({rows}) LIMIT {limit})`
 	countEach     = `SELECT CAST(v AS VARCHAR), count(*)
 		FROM (SELECT {column} AS v FROM ({rows})) WHERE v IS NOT NULL GROUP BY v`
+	countTargets = `SELECT _file, count(*) FROM {rows} GROUP BY _file`
 )
 
-// categorySample is how many rows tell whether a column has categories at all, or values of its own for every record.
+// categorySample is how many rows show whether a column has categories at all, or a different value for every record.
 const categorySample = 20_000
 
-// measureCategories counts the rows of each category; tooMany is true, and nothing is kept, where there are too many.
+// measureCategories counts the rows of each category. If there are too many, tooMany is true and counts nil.
 func measureCategories(
 	ctx context.Context, conn *duck.Conn, query, column string,
 ) (counts map[string]int64, tooMany bool, err error) {
@@ -139,7 +139,7 @@ func measureCategories(
 	return counts, false, err
 }
 
-// grouped is the SQL of the categories in a column, as text, and of how many rows each has.
+// grouped returns the SQL of the categories in a column, as text, and their numbers of rows.
 func grouped(query, column string) string {
 	return duck.Fill(countEach, duck.Parts{"column": column, "rows": query})
 }
@@ -156,8 +156,8 @@ func countCategories(ctx context.Context, conn *duck.Conn, query string) (map[st
 	return out, err
 }
 
-// Quality returns the average of the quality column, over the values that are finite numbers. ok is false where there
-// is no such column or value. It is a sum over the files; where one was not measured for this column, it is read.
+// Quality returns the average of the finite values of the quality column; ok is false if there is no such column or
+// value. It adds up the statistics of files, and reads the column only if a file has none for it.
 func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float64, ok bool, err error) {
 	c, ok := s.QualityColumn()
 	if !ok {
@@ -175,7 +175,8 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float6
 	return total.Sum / float64(total.Count), true, nil
 }
 
-// measured reports whether every file that has the column was measured for it; counted: its categories were counted, too.
+// measured reports whether every file that has the column has statistics for it; with counted, including its
+// categories.
 func (s *Snapshot) measured(id int, counted bool) bool {
 	for _, f := range s.Files() {
 		stats, ok := f.Stats[id]
@@ -186,7 +187,7 @@ func (s *Snapshot) measured(id int, counted bool) bool {
 	return true
 }
 
-// storedAs reports whether every file has the column in the type that it has now: other types write a value otherwise.
+// storedAs reports whether every file has the column in its current type: the text of a category depends on the type.
 func (s *Snapshot) storedAs(c schema.Column) bool {
 	return !slices.ContainsFunc(s.Files(), func(f *catalog.File) bool {
 		own, has := s.SchemaOf(f).ByID(c.ID)
@@ -205,7 +206,7 @@ func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
 	return total
 }
 
-// SignOf is 1 for a data file, whose rows count, and -1 for a rollback file, whose rows do not.
+// SignOf returns 1 for a data file, whose rows are added, and -1 for a rollback file, whose rows are subtracted.
 func SignOf(f *catalog.File) int64 {
 	if f.Kind == schema.Rollback {
 		return -1
@@ -213,7 +214,7 @@ func SignOf(f *catalog.File) int64 {
 	return 1
 }
 
-// Categories returns how many records each category has. ok is false where there is no category column.
+// Categories returns the number of records in each category; ok is false if there is no category column.
 func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[string]int64, ok bool, err error) {
 	c, ok := s.CategoryColumn()
 	if !ok {
@@ -234,7 +235,7 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 	return counts, true, nil
 }
 
-// kahan sums floating-point numbers with a correction (Neumaier's), so that the order they come in hardly matters.
+// kahan sums floating-point numbers with Neumaier's correction, so that their order hardly matters.
 type kahan struct{ sum, lost float64 }
 
 func (k *kahan) add(x float64) {

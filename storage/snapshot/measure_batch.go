@@ -12,7 +12,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// MeasureBatch is Measure for rows that are at hand: a query would take longer than all the rest.
+// MeasureBatch is Measure for rows in memory, for which a query would take longer than the rest of the commit.
 func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 	at := map[int]arrow.Array{}
 	for i, c := range s.Schema.Stored() {
@@ -41,7 +41,7 @@ func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 	}
 }
 
-// BoundsOf finds the least and the greatest value of an array.
+// BoundsOf returns the least and the greatest value of an array; nil if none are stored.
 func (o KeyOrder) BoundsOf(a arrow.Array) *catalog.Bounds {
 	var least, greatest *string
 	for i := range a.Len() {
@@ -59,7 +59,7 @@ func (o KeyOrder) BoundsOf(a arrow.Array) *catalog.Bounds {
 	return o.Bounds(least, greatest)
 }
 
-// text writes a value as the SQL of keyOrder would.
+// text returns a value as KeyOrder.SQL would select it.
 func (o KeyOrder) text(a arrow.Array, i int) string {
 	switch v := a.(type) {
 	case *array.Date32:
@@ -67,7 +67,7 @@ func (o KeyOrder) text(a arrow.Array, i int) string {
 	case *array.Timestamp:
 		return strconv.FormatInt(int64(v.Value(i)), 10)
 	}
-	return strings.Clone(a.ValueStr(i)) // the array's memory goes when it is released
+	return strings.Clone(a.ValueStr(i)) // the text is in the array's memory, which will be released
 }
 
 func qualityOf(a arrow.Array) (s catalog.Stats) {

@@ -3,8 +3,12 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"rowback/storage/catalog"
@@ -12,8 +16,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// A file is measured in SQL or, where it is small, in Arrow: bounds, sums, counts of categories and displaced rows are the
-// same. Only categories of types whose text differs are left to SQL.
+// A file is measured in SQL or, if it is small, in Arrow, with the same bounds, sums, counts of categories and
+// displaced rows. Only categories of types whose text differs are left to SQL.
 func TestFilesAreMeasuredAlike(t *testing.T) {
 	conn := connection(t)
 	for _, of := range []struct{ typ, key, value, category string }{
@@ -32,8 +36,54 @@ func TestFilesAreMeasuredAlike(t *testing.T) {
 	}
 }
 
-// A column that is both, quality and category, has the same sum in SQL and in Arrow. Where Arrow can't count its
-// categories, it says that there are too many, so that they are read.
+// measured are values of keys of each type, as SQL, with the ends of the type and what orders of text or of numbers
+// disagree about.
+var measured = map[string][]string{
+	"SMALLINT":                 {"-32768", "32767", "9", "10", "0"},
+	"BIGINT":                   {"-9223372036854775808", "9223372036854775807", "-9", "-10", "9", "10"},
+	"UBIGINT":                  {"18446744073709551615", "9223372036854775808", "0", "9", "10"},
+	"DECIMAL(38,4)":            {"'-9999999999999999999999999999999999.9999'", "0.0001", "-0.5", "9", "10", "1e20"},
+	"DOUBLE":                   {"'nan'", "'-inf'", "0.5", "1e300"},
+	"VARCHAR":                  {"''", "'a'", "'Z'", "'ü'", "'10'", "'9'", "'𝄞'", "'\uffff'", "repeat('x', 257)"},
+	"DATE":                     {"'0044-03-15 (BC)'", "'1969-12-31'", "'1970-01-01'", "'9999-12-31'"},
+	"TIMESTAMP":                {"'0044-03-15 (BC) 12:00:00'", "'1969-12-31 23:59:59.999999'", "'1970-01-01'", "'9999-12-31'"},
+	"TIMESTAMP_NS":             {"'1969-12-31 23:59:59.999999999'", "'1970-01-01 00:00:00.000000001'", "'2200-01-01'"},
+	"TIMESTAMP WITH TIME ZONE": {"'1969-12-31 23:59:59.999999+00'", "'2024-01-01 00:00:00+05:30'", "'1066-10-14'"},
+}
+
+// So are files of random rows.
+func TestRandomFilesAreMeasuredAlike(t *testing.T) {
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	some := func(typ string, pool ...string) string { // nine of them: those of the rows k
+		list := make([]string, 9)
+		for i := range list {
+			list[i] = "CAST(" + pool[random.IntN(len(pool))] + " AS " + typ + ")"
+		}
+		return "[" + strings.Join(list, ", ") + "][k + 1]"
+	}
+	categories := []struct {
+		typ    string
+		values []string
+	}{
+		{"VARCHAR", []string{"'a'", "'A'", "''", "NULL"}}, {"TINYINT", []string{"1", "-1", "NULL"}},
+		{"BOOLEAN", []string{"true", "false"}}, {"DECIMAL(4,1)", []string{"0.5", "NULL"}},
+	}
+	conn := connection(t)
+	for _, typ := range slices.Sorted(maps.Keys(measured)) {
+		for range 5 {
+			key := some(typ, measured[typ]...)
+			quality := some("DOUBLE", "0.25", "-1024.5", "3", "'nan'", "'inf'", "NULL")
+			c := categories[random.IntN(len(categories))]
+			category := some(c.typ, c.values...)
+			t.Run(typ, func(t *testing.T) { alike(t, conn, typ, key, quality, category) })
+		}
+	}
+}
+
+// A column that is both quality and category has the same sum in SQL and in Arrow. If its categories can't be counted
+// in Arrow, they are marked as too many, so that they are read.
 func TestQualityIsMeasuredAlikeInTheCategoryColumn(t *testing.T) {
 	conn := connection(t)
 	for value, counted := range map[string]bool{"k::DOUBLE / 4": false, "(k / 3)::DECIMAL(9, 2)": false, "k": true} {
@@ -65,8 +115,8 @@ func connection(t *testing.T) *duck.Conn {
 	return conn
 }
 
-// written is the state of the rows of a query, which are written to a file: their columns of these names, the first the
-// key.
+// written writes the rows of a query to a file, and returns a state with the named ones of its columns. The first is
+// the key.
 func written(t *testing.T, conn *duck.Conn, path, query string, names ...string) *State {
 	t.Helper()
 	if _, err := conn.Exec(context.Background(), "COPY ("+query+") TO "+duck.Text(path)+" (FORMAT parquet)"); err != nil {

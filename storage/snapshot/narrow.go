@@ -2,14 +2,14 @@ package snapshot
 
 import "rowback/storage/schema"
 
-// Narrow returns the snapshot as if it had no columns but these and its key. Its rows are the same.
+// Narrow returns the snapshot restricted to some columns and its key. It has the same rows.
 func (s *Snapshot) Narrow(columns []schema.Column) *Snapshot {
 	part := *s
 	part.Schema = narrowed(s.Schema, columns)
 	return &part
 }
 
-// narrowed returns a schema with no columns but those of some and of the key, as it has them.
+// narrowed returns a schema with only those of its columns that are among some, and its key.
 func narrowed(s schema.Schema, columns []schema.Column) schema.Schema {
 	var kept []schema.Column
 	for _, c := range s.WithKey(columns) {

@@ -10,8 +10,9 @@ import (
 	"rowback/storage/schema"
 )
 
-// Cast makes a value of one type out of another's. Columns that are all null are stored as INTEGER, which casts to
-// little, so nulls are made anew. Binaries are text in base64.
+// Cast returns the SQL that converts a value from one type to another. Columns of nulls are stored as INTEGER, which
+// casts to few types, so they are replaced by nulls of the target type. Binaries are converted to and from text as
+// base64.
 func Cast(from, to schema.Type, expr string) string {
 	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from)
 	switch {
@@ -39,7 +40,7 @@ func Cast(from, to schema.Type, expr string) string {
 	return "CAST(" + expr + " AS " + to.SQL() + ")"
 }
 
-// hasBlob reports whether a type is, or has a part that is, a binary.
+// hasBlob reports whether a type is binary or has a binary part.
 func hasBlob(t schema.Type) bool {
 	switch t.Name {
 	case schema.List:
@@ -50,7 +51,7 @@ func hasBlob(t schema.Type) bool {
 	return t.Name == schema.Blob
 }
 
-// FromFile is the value of column c in a file that was written with schema fs.
+// FromFile returns the SQL of column c in a file that was written with schema fs.
 func FromFile(fs schema.Schema, c schema.Column) string {
 	own, ok := fs.ByID(c.ID)
 	if !ok {
@@ -63,19 +64,19 @@ func FromFile(fs schema.Schema, c schema.Column) string {
 	return value
 }
 
-// branch is a run of data files that one scan can read: written with one schema, and either none has displaced rows or
-// the scan looks them all up.
+// branch is a run of data files with the same schema that one scan reads: either none of them has displaced rows, or
+// the scan looks up the displaced positions of all.
 type branch struct {
 	schemaID  string
 	files     []*catalog.File
 	displaced bool
 }
 
-// smallFile is up to how many rows a file without displaced rows may be read by a scan that looks displaced rows up:
-// a row group. Larger files are read plain, at the speed of the disk.
+// smallFile is the most rows, one row group, of a file without displaced rows that is read by a scan with a look-up.
+// Larger files get a plain scan, which is faster.
 const smallFile = 122_880
 
-// branches groups the data files into as few scans as keep their order.
+// branches groups the data files into scans, as few as possible in their order.
 func (s *Snapshot) branches() []branch {
 	displacers := s.displacers()
 	var out []branch
@@ -91,7 +92,7 @@ func (s *Snapshot) branches() []branch {
 	return out
 }
 
-// takes reports whether the branch can read f as well: files with displaced rows share a scan only with small ones.
+// takes reports whether the branch can read f as well. Files with displaced rows share a scan only with small ones.
 func (b branch) takes(f *catalog.File, displaced bool) bool {
 	if b.schemaID != f.SchemaID {
 		return false
@@ -100,8 +101,8 @@ func (b branch) takes(f *catalog.File, displaced bool) bool {
 	return !b.displaced && !displaced || !large(f) && !slices.ContainsFunc(b.files, large)
 }
 
-// Rows is the SQL of the snapshot's rows: its columns by field id (c1, c2, …), then _commit, and, with place, _file and
-// _pos: where each row lives.
+// Rows returns the SQL of the snapshot's rows: its columns by field id (c1, c2, …), then _commit, and, with place,
+// _file and _pos, the place of each row.
 func (s *Snapshot) Rows(place bool) string {
 	if len(s.Data) == 0 {
 		return s.noRows(place)
@@ -109,7 +110,8 @@ func (s *Snapshot) Rows(place bool) string {
 	return strings.Join(s.scans(place, s.selectList), "\nUNION ALL ")
 }
 
-// scans is the SQL of the snapshot's rows, a scan a part. list is what is selected from files of a schema.
+// scans returns the SQL of the snapshot's rows, one part for each scan. list returns the select list for files of a
+// schema.
 func (s *Snapshot) scans(place bool, list func(fs schema.Schema) string) (parts []string) {
 	displacers := s.displacers()
 	for _, b := range s.branches() {
@@ -118,7 +120,8 @@ func (s *Snapshot) scans(place bool, list func(fs schema.Schema) string) (parts 
 	return parts
 }
 
-// Records is the SQL of Rows with the derived columns beside the stored ones. It is for sandboxes.
+// Records returns the SQL of Rows with the derived columns too. It contains clients' SQL, so it may only run in
+// sandboxes.
 func (s *Snapshot) Records(place bool) string {
 	sql := s.Rows(place)
 	for _, layer := range s.Schema.Layers() {
@@ -143,7 +146,8 @@ func (s *Snapshot) noRows(place bool) string {
 	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
 }
 
-// scan is the SQL of one branch. It is one layer: DuckDB keeps a block of 2,048 rows of every column for each.
+// scan returns the SQL of one branch, as a single SELECT: DuckDB keeps a block of 2,048 rows of every column for each
+// nested one.
 func (s *Snapshot) scan(b branch, place bool, list string, displacers map[int64][]*catalog.File) string {
 	if place {
 		list += fmt.Sprintf(", %s AS _file, file_row_number AS _pos", fileOf(b.files, ""))
@@ -163,14 +167,23 @@ func (s *Snapshot) scan(b branch, place bool, list string, displacers map[int64]
 			}
 		}
 	}
-	positions := "SELECT _file, _pos FROM " + s.ReadFiles(rollbacks)
-	on := fileOf(b.files, "s.") + " = d._file AND s.file_row_number = d._pos"
+	sql, parts := scanSome, duck.Parts{"columns": list, "files": from, "rollbacks": s.ReadFiles(rollbacks)}
 	if len(b.files) == 1 {
-		positions += fmt.Sprintf(" WHERE _file = %d", b.files[0].ID)
-		on = "s.file_row_number = d._pos"
+		sql, parts["file"] = scanSomeOfOne, b.files[0].ID
+	} else {
+		parts["file"] = fileOf(b.files, "s.")
 	}
-	return fmt.Sprintf("SELECT %s FROM %s s ANTI JOIN (%s) d ON %s", list, from, positions, on)
+	return duck.Fill(sql, parts)
 }
+
+// The SQL of a scan whose files have displaced rows. Of one file, the number of the row tells which they are: the join
+// has one column, and the positions in other files are left out before it.
+const (
+	scanSome = `SELECT {columns} FROM {files} s
+		ANTI JOIN (SELECT _file, _pos FROM {rollbacks}) d ON {file} = d._file AND s.file_row_number = d._pos`
+	scanSomeOfOne = `SELECT {columns} FROM {files} s
+		ANTI JOIN (SELECT _file, _pos FROM {rollbacks} WHERE _file = {file}) d ON s.file_row_number = d._pos`
+)
 
 func (s *Snapshot) selectList(fs schema.Schema) string {
 	list := make([]string, 0, len(s.Schema.Columns)+2)
@@ -180,20 +193,20 @@ func (s *Snapshot) selectList(fs schema.Schema) string {
 	return strings.Join(append(list, "_commit"), ", ")
 }
 
-// ReadFiles is the SQL of a scan of files.
+// ReadFiles returns the SQL of a scan of files.
 func (s *Snapshot) ReadFiles(files []*catalog.File) string {
 	return "read_parquet(" + duck.Texts(s.pathsOf(files)) + ", hive_partitioning = false)"
 }
 
-// readNumbered is the SQL of a scan of files that has the rows' numbers.
+// readNumbered returns the SQL of a scan of files with row numbers.
 func (s *Snapshot) readNumbered(files []*catalog.File) string {
 	return "read_parquet(" + duck.Texts(s.pathsOf(files)) + ", hive_partitioning = false, file_row_number = true)"
 }
 
-// fileOf is the SQL of the id of the file that a row of such a scan lies in. scan is the scan's name and a dot, or empty.
+// fileOf returns the SQL of the id of the file of a row in such a scan. scan is the scan's name and a dot, or empty.
 func fileOf(files []*catalog.File, scan string) string {
 	if len(files) == 1 {
-		return fmt.Sprintf("CAST(%d AS BIGINT)", files[0].ID)
+		return duck.Int(files[0].ID)
 	}
 	ids := make([]int64, len(files))
 	for i, f := range files {
@@ -210,9 +223,9 @@ func (s *Snapshot) pathsOf(files []*catalog.File) []string {
 	return paths
 }
 
-// Order is the SQL of an order in which the records, selected from the snapshot's table, are the same every time: that
-// of the key where some rows of its files are not live, as the others then come in no fixed order; else empty, for that
-// of the files.
+// Order returns an ORDER BY that makes the order of records from the snapshot's table deterministic. If some rows of
+// its files are displaced, DuckDB returns the others in no fixed order, so it is by key; otherwise it is empty, and the
+// order is that of the files.
 func (s *Snapshot) Order() string {
 	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced }) {
 		return ""
@@ -224,13 +237,13 @@ func (s *Snapshot) Order() string {
 	return " ORDER BY " + strings.Join(names, ", ")
 }
 
-// Table is the SQL of the snapshot as people see it: _id first where the server assigned it, the columns by name, then
-// _commit. What clients wrote as derivations is in it: it is for sandboxes.
+// Table returns the SQL of the snapshot as users see it: _id first, if the server assigns it, the columns by name, then
+// _commit. It contains derivations, which are clients' SQL, so it may only run in sandboxes.
 func (s *Snapshot) Table() string {
 	return "SELECT " + underNames(s.TableColumns()) + " FROM (" + s.Records(false) + ")"
 }
 
-// PlacedTable is Table with _file and _pos: where each record lies.
+// PlacedTable is Table with _file and _pos, the place of each record.
 func (s *Snapshot) PlacedTable() string {
 	return "SELECT " + underNames(s.TableColumns()) + ", _file, _pos FROM (" + s.Records(true) + ")"
 }
@@ -241,7 +254,7 @@ func (s *Snapshot) StoredTable() string {
 	return "SELECT " + underNames(stored) + " FROM (" + s.Rows(false) + ")"
 }
 
-// underNames selects columns, by field id, under their names.
+// underNames returns a select list of columns by field id, named as users see them.
 func underNames(columns []schema.Column) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
@@ -264,8 +277,8 @@ func (s *State) TableColumns() []schema.Column {
 	return append(out, schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
 }
 
-// EveryValue is the SQL of every value that a column has in the files, live or not. One that is not live, and was not
-// a value of this type when it was, is null.
+// EveryValue returns the SQL of every value of a column in the files, including rows that are not live. Values that
+// can't be cast to the column's type are null.
 func (s *Snapshot) EveryValue(c schema.Column) string {
 	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
 	for _, group := range BySchema(s.Files()) {
@@ -276,8 +289,8 @@ func (s *Snapshot) EveryValue(c schema.Column) string {
 	return strings.Join(parts, " UNION ALL ")
 }
 
-// Only returns the stored file that has the snapshot's records and columns and no others, if there is one. The files of
-// datasets without a declared key have _id elsewhere.
+// Only returns the file that has exactly the snapshot's records and columns, if there is one, so that it can be sent as
+// it is. Files of datasets without a declared key do not qualify: they have _id in another place than the table.
 func (s *Snapshot) Only() *catalog.File {
 	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() ||
 		slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {

@@ -6,12 +6,12 @@ import (
 	"rowback/storage/schema"
 )
 
-// SliceColumns is up to how many columns a statement reads. DuckDB's time grows with the square of the columns, and its
-// memory with thousands of values for each of them, however few the records are. Every file that a slice opens costs a
-// little for each column that the file has, so slices are not smaller than they have to be.
+// SliceColumns is the most columns that one statement reads. DuckDB's planning time is quadratic in the columns, and it
+// allocates thousands of values for each of them, however few the records are. On the other hand, opening a file costs
+// a little for each of its columns, so slices are not smaller than necessary.
 const SliceColumns = 800
 
-// InSlices cuts columns into slices of about the same size, each for a statement of its own.
+// InSlices divides columns into slices of about the same size, each for one statement.
 func InSlices(columns []schema.Column) [][]schema.Column {
 	n := (len(columns) + SliceColumns - 1) / SliceColumns
 	if n <= 1 {

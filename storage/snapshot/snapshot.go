@@ -1,14 +1,10 @@
-// Package snapshot is what a dataset is as of one commit, and what two such states do not share.
-//
-// A Snapshot is a state's commit, schema and properties with the files that are live in it; no row has been read to
-// make it. From that follow the SQL of its rows (relation.go), of the rows that two snapshots do not share
-// (Difference), and its averages and counts, which are sums over its files (measure.go). Bounds of keys keep files that
-// can't hold a key unopened.
-//
-// Files are measured in SQL where DuckDB writes them and in Arrow where they are small: the two give the same
-// (TestFilesAreMeasuredAlike). The package knows rows of the catalog and the SQL of DuckDB, and no store: that finds
-// which files are live, and where they can be read. The random histories of package storage (history_test.go,
-// family_test.go) prove it.
+// Package snapshot describes a dataset as of one commit, and what two such states do not share. A Snapshot has the
+// commit, schema and properties of a state and the files that are live in it. Making one reads no rows. It yields the
+// SQL of its rows (relation.go), of the rows that two snapshots do not share (Difference), and averages and counts,
+// which are sums over the statistics of its files (measure.go). Bounds of keys save opening files that can't hold a
+// key. Statistics are computed in SQL for files that DuckDB writes and in Arrow for small ones, with the same result
+// (TestFilesAreMeasuredAlike). The package knows the catalog's rows and DuckDB's SQL, but no Store: its callers find
+// the live files and their paths. The random histories of package storage (history_test.go, family_test.go) prove it.
 package snapshot
 
 import (
@@ -21,7 +17,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// State is what a dataset is as of one commit, but for its records.
+// State describes a dataset as of one commit, without its records.
 type State struct {
 	Dataset    catalog.Dataset
 	Commit     catalog.Commit // ID 0: before the first commit
@@ -29,22 +25,21 @@ type State struct {
 	Properties catalog.Properties
 }
 
-// Total is how many records there are.
+// Total returns the number of records.
 func (s *State) Total() int64 { return s.Commit.Total }
 
-// Snapshot is a dataset as of one commit: its state, and which files are live. It is immutable, and all that a reader
-// needs: no row has been read to make it (design, section 2).
+// Snapshot is a dataset as of one commit: its state and the live files. It is immutable, and all that a reader needs.
 type Snapshot struct {
 	State
 	Data      []*catalog.File // data files, oldest first
-	Rollbacks []*catalog.File // rollback files: the positions that are not live
+	Rollbacks []*catalog.File // rollback files, with the positions that are not live
 
 	Schemas map[string]schema.Schema // of the files, by document id
 
 	path func(*catalog.File) string
 }
 
-// New makes a snapshot without files, of a state. path is where a file can be read.
+// New returns a snapshot of a state without files. path returns the path of a file.
 func New(s State, path func(*catalog.File) string) *Snapshot {
 	return &Snapshot{State: s, Schemas: map[string]schema.Schema{}, path: path}
 }
@@ -52,8 +47,8 @@ func New(s State, path func(*catalog.File) string) *Snapshot {
 // Files returns all files of the snapshot.
 func (s *Snapshot) Files() []*catalog.File { return slices.Concat(s.Data, s.Rollbacks) }
 
-// SchemaOf returns the schema that a file was written with. A snapshot has those of all of its files: reading one
-// Without its schema would find nothing in it.
+// SchemaOf returns the schema that a file was written with. A missing one is a bug and panics, since without its schema
+// a file would seem to have no columns.
 func (s *Snapshot) SchemaOf(f *catalog.File) schema.Schema {
 	fs, ok := s.Schemas[f.SchemaID]
 	if !ok {
@@ -62,7 +57,7 @@ func (s *Snapshot) SchemaOf(f *catalog.File) schema.Schema {
 	return fs
 }
 
-// Paths returns where the files can be read.
+// Paths returns the paths of the files.
 func (s *Snapshot) Paths() []string {
 	paths := make([]string, 0, len(s.Data)+len(s.Rollbacks))
 	for _, f := range s.Files() {
@@ -71,6 +66,7 @@ func (s *Snapshot) Paths() []string {
 	return paths
 }
 
+// At reads the state of a dataset at a commit; 0 is the state before the first one.
 func At(tx catalog.Tx, d catalog.Dataset, commit int64) (out State, err error) {
 	out.Dataset = d
 	if err := out.ReadCommit(tx, commit); err != nil {
@@ -83,7 +79,7 @@ func At(tx catalog.Tx, d catalog.Dataset, commit int64) (out State, err error) {
 	return out, err
 }
 
-// ReadCommit reads the row of the state's commit.
+// ReadCommit reads the row of a commit into the state; 0 leaves it empty.
 func (s *State) ReadCommit(tx catalog.Tx, commit int64) (err error) {
 	if commit > 0 {
 		s.Commit, err = tx.Commit(s.Dataset.ID, commit)
@@ -91,7 +87,7 @@ func (s *State) ReadCommit(tx catalog.Tx, commit int64) (err error) {
 	return err
 }
 
-// SchemaID and propertiesID name the documents of the state.
+// SchemaID returns the id of the schema's document.
 func (s *State) SchemaID() string {
 	if s.Commit.ID == 0 {
 		return s.Dataset.SchemaID
@@ -99,6 +95,7 @@ func (s *State) SchemaID() string {
 	return s.Commit.SchemaID
 }
 
+// PropertiesID returns the id of the properties' document.
 func (s *State) PropertiesID() string {
 	if s.Commit.ID == 0 {
 		return s.Dataset.PropertiesID
@@ -106,14 +103,14 @@ func (s *State) PropertiesID() string {
 	return s.Commit.PropertiesID
 }
 
-// Adopt takes the files as the snapshot's, and reads the schemas they were written with.
+// Adopt sets the files of the snapshot, and reads the schemas that they were written with.
 func (s *Snapshot) Adopt(tx catalog.Tx, files []*catalog.File) (err error) {
 	s.Data, s.Rollbacks = OfKind(files, schema.Data), OfKind(files, schema.Rollback)
 	s.Schemas, err = SchemasOf(tx, files)
 	return err
 }
 
-// displacers returns for each data file the rollback files that hold positions of it.
+// displacers returns, for each data file by id, the rollback files with positions in it.
 func (s *Snapshot) displacers() map[int64][]*catalog.File {
 	out := map[int64][]*catalog.File{}
 	for _, r := range s.Rollbacks {
@@ -124,7 +121,7 @@ func (s *Snapshot) displacers() map[int64][]*catalog.File {
 	return out
 }
 
-// Within returns the snapshot with only the files that may hold keys inside bounds; nil bounds leave all.
+// Within returns the snapshot with only the files that may hold keys within bounds; nil bounds keep all.
 func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 	if bounds == nil {
 		return s
@@ -143,8 +140,8 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 	return &part
 }
 
-// Next returns the snapshot that a commit leaves: its state, with the files that it opens and without those that it
-// closes. schemas are those of the opened files, by document id.
+// Next returns the snapshot after a commit: its state, with the files that it opens and without those that it closes.
+// schemas are those of the opened files, by document id.
 func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map[string]schema.Schema) *Snapshot {
 	out := *s
 	out.State = state

@@ -9,7 +9,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// with is a snapshot of a table with the key id, that has those files.
+// with returns a snapshot with the given files, of a table with the key id.
 func with(files ...*catalog.File) *Snapshot {
 	s := New(State{}, func(f *catalog.File) string { return fmt.Sprintf("/%d", f.ID) })
 	s.Schema = schema.Schema{Key: []int{1}, Columns: []schema.Column{
@@ -30,7 +30,7 @@ func rollback(id int64, targets ...int64) *catalog.File {
 	return f
 }
 
-// Files and displaced positions that both snapshots have cancel: they are not among what a comparison opens.
+// Files and displaced positions that both snapshots have cancel out: a comparison does not open them.
 func TestWhatBothHaveCancelsUnread(t *testing.T) {
 	one, two, three, four := data(1), data(2), data(3), data(4)
 	shared, own, moved := rollback(5, 1), rollback(6, 2), rollback(7, 3)
@@ -43,9 +43,9 @@ func TestWhatBothHaveCancelsUnread(t *testing.T) {
 		{"an append", with(one, shared), with(one, two, shared), "[2]"},
 		{"an upsert", with(one, two, shared), with(one, two, three, shared, own), "[3 6]"},
 		{"a deletion", with(one, two, shared), with(one, two, shared, own), "[6]"},
-		{"a file that only one has, with what it displaced there", with(one, three, moved), with(one), "[3 7]"},
+		{"a file that only one has, with its displaced rows", with(one, three, moved), with(one), "[3 7]"},
 		{"all of it replaced", with(one, two), with(three, four), "[1 2 3 4]"},
-		{"what was displaced in a file that is gone", with(one, two, own), with(one), "[2 6]"},
+		{"displaced rows of a file that only one has", with(one, two, own), with(one), "[2 6]"},
 	} {
 		for _, d := range []*Difference{Diff(c.a, c.b), Diff(c.b, c.a)} {
 			var ids []int64
@@ -86,11 +86,11 @@ func TestBoundsAreComparedAsValues(t *testing.T) {
 		}
 	}
 	if o := OrderOf(schema.Of(schema.UUID)); o != Unordered || !o.Overlap(&catalog.Bounds{}, &catalog.Bounds{}) {
-		t.Error("bounds of a type that keeps none exclude something")
+		t.Error("bounds of an unordered type exclude a file")
 	}
 }
 
-// A key that a file can't hold leaves it unopened; one whose bounds are not known may hold any.
+// A file that can't hold a key is not opened. A file with unknown bounds may hold any key.
 func TestOnlyFilesThatMayHoldAKeyAreRead(t *testing.T) {
 	low, high, unknown := data(1), data(2), data(3)
 	low.Bounds, high.Bounds = &catalog.Bounds{Least: "1", Greatest: "9"}, &catalog.Bounds{Least: "10", Greatest: "20"}

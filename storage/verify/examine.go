@@ -13,15 +13,15 @@ import (
 	"rowback/storage/datafile"
 )
 
-// examine compares a file with what the catalog has of it, every byte if whole, and returns the stamp of what it saw:
-// zero where there is no file.
+// examine compares a file with its row in the catalog, every byte if whole, and returns the stamp of the file that it
+// saw; zero if there is none.
 func examine(path string, o Object, whole bool, through func(io.Reader) io.Reader) (seen stamp, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return seen, blame(o, err)
 	}
-	if !info.Mode().IsRegular() { // to open a pipe would wait for ever
-		return stampFrom(info), &Damage{o, "it is not a file"}
+	if !info.Mode().IsRegular() { // opening a pipe would block for ever
+		return stampFrom(info), &Damage{o, "it is not a regular file"}
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -52,12 +52,12 @@ func sum(f *os.File, o Object, through func(io.Reader) io.Reader) error {
 		return blame(o, err)
 	}
 	if n != o.Bytes || hex.EncodeToString(h.Sum(nil)) != o.Checksum {
-		return &Damage{o, "its checksum is another one"}
+		return &Damage{o, "its checksum differs"}
 	}
 	return nil
 }
 
-// identify compares what the file says of itself. Older files do not name their id.
+// identify compares the identity in the file's footer. Files of older versions do not have their id there.
 func identify(f *os.File, o Object) error {
 	if o.Footer == nil {
 		return nil
@@ -80,7 +80,7 @@ func identify(f *os.File, o Object) error {
 	return nil
 }
 
-// blame decides whether the system's error is the file's fault: it is gone, or the disk can't read it.
+// blame returns a *Damage if the operating system's error means that the file is missing or unreadable, else err.
 func blame(o Object, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

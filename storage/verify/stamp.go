@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// stamp is what one stat tells of a file: another file, or another content, has another one.
+// stamp identifies a file and its content by one stat: other files, and other contents, have other stamps.
 type stamp struct {
 	size, modified, changed int64 // bytes; nanoseconds
 	inode                   uint64

@@ -5,10 +5,10 @@ import (
 	"syscall"
 )
 
-// errCorrupted is how a file system says that its own structures are damaged.
+// errCorrupted is the error of a file system whose own structures are damaged.
 var errCorrupted = syscall.EUCLEAN
 
-// systemStamp also has the time of the last change of any kind, which no program can set.
+// systemStamp returns the inode and the time of the last change of any kind, which programs can't set.
 func systemStamp(info fs.FileInfo) (inode uint64, changed int64) {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return s.Ino, s.Ctim.Nano()

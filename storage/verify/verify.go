@@ -1,9 +1,8 @@
-// Package verify makes sure that stored files are what was written, before anyone reads them (design, section 7).
-//
-// A file that is opened for the first time has its size and its footer compared with the catalog, and its whole
-// checksum where it is small; after that, one stat shows whether it is still the file that was verified. Backups,
-// merges, restores and exports have every byte read (Read), and so has a scrub. What is found damaged stays refused
-// until the file has changed and is found sound. TestNoFlippedBitIsServed, in storage, is the proof.
+// Package verify checks that stored files are what was written, before anyone reads them (design, section 7). When a
+// file is opened for the first time, its size and footer are compared with the catalog, and its checksum if it is
+// small; after that, one stat shows whether it is still the file that was verified. Before backups, merges, restores
+// and exports, every byte is read (Read), as by a scrub. A damaged file is refused until it has changed and is found
+// sound. TestNoFlippedBitIsServed, in storage, proves it.
 package verify
 
 import (
@@ -21,10 +20,10 @@ import (
 	"rowback/storage/datafile"
 )
 
-// Small is up to how many bytes a file is read whole when it is first opened.
+// Small is the size, in bytes, up to which a file is read in full when it is first opened.
 const Small = 16 << 20
 
-// readers is how many files are verified at once for one caller.
+// readers is how many files are verified concurrently for one caller.
 const readers = 4
 
 // Object is a stored file, as the catalog has it.
@@ -32,12 +31,12 @@ type Object struct {
 	Key      string
 	Bytes    int64
 	Checksum string // SHA-256, hexadecimal
-	Dataset  string // that wrote it, by id
+	Dataset  string // id of the dataset that wrote it
 	Commit   int64
-	Footer   *datafile.Footer // nil: it is an archive
+	Footer   *datafile.Footer // nil for an archive
 }
 
-// File is a data file or a rollback file as an object.
+// File returns a data file or a rollback file as an object.
 func File(f *catalog.File) Object {
 	return Object{
 		Key: f.Key, Bytes: f.Bytes, Checksum: f.Checksum, Dataset: f.DatasetID, Commit: f.CommitID,
@@ -45,12 +44,12 @@ func File(f *catalog.File) Object {
 	}
 }
 
-// Archive is a backup's archive as an object.
+// Archive returns a backup's archive as an object.
 func Archive(b catalog.Backup) Object {
 	return Object{Key: b.Key, Bytes: b.Bytes, Checksum: b.Checksum, Dataset: b.DatasetID, Commit: b.CommitID}
 }
 
-// Damage is the error about a file that is not what was written.
+// Damage is the error for a file that is not what was written.
 type Damage struct {
 	Object
 	Detail string // what is wrong
@@ -58,30 +57,30 @@ type Damage struct {
 
 func (d *Damage) Error() string { return fmt.Sprintf("%s: %s", d.Key, d.Detail) }
 
-// Verifier remembers what was verified. Its methods may be called from many goroutines.
+// Verifier verifies files and remembers the results. Its methods may be called from many goroutines.
 type Verifier struct {
 	path   func(key string) string
 	found  func(*Damage)
 	flight singleflight.Group
 
 	mu      sync.Mutex
-	recent  map[string]*entry // by key: files that were named of late, and what is known of them
+	recent  map[string]*entry // by key: the state of files named recently; older has those named before
 	older   map[string]*entry
 	damaged map[string]*Damage
 }
 
-// entry is what is known of a file.
+// entry is what is known about a file.
 type entry struct {
 	object Object
-	sound  stamp     // of the file that was found sound; zero: none was
-	whole  time.Time // when all of it was last found sound
-	bad    stamp     // of the file that is damaged
+	sound  stamp     // of the file when it was found sound; zero: never
+	whole  time.Time // when every byte was last found sound
+	bad    stamp     // of the file when it was found damaged
 }
 
-// remembered is how many files are known before the first of them are forgotten.
+// remembered is how many files are remembered before the oldest are forgotten.
 const remembered = 200_000
 
-// New returns a verifier of the objects at the paths that path gives. found is told of each damage once.
+// New returns a verifier of the objects at the paths that path returns. found is called once for each damaged file.
 func New(path func(key string) string, found func(*Damage)) *Verifier {
 	return &Verifier{
 		path: path, found: found,
@@ -89,7 +88,7 @@ func New(path func(key string) string, found func(*Damage)) *Verifier {
 	}
 }
 
-// Name makes an object known: it may be opened soon.
+// Name announces an object, which may be opened soon.
 func (v *Verifier) Name(o Object) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -98,7 +97,7 @@ func (v *Verifier) Name(o Object) {
 	}
 }
 
-// entry finds what is known of a file, and keeps it from being forgotten soon.
+// entry returns what is known about a file, and marks it as recent.
 func (v *Verifier) entry(key string) *entry {
 	if e := v.recent[key]; e != nil {
 		return e
@@ -117,8 +116,8 @@ func (v *Verifier) keep(key string, e *entry) {
 	v.recent[key] = e
 }
 
-// Open makes sure that the objects of those keys, which were named, can be opened. The error is a *Damage where one of
-// them is not what was written.
+// Open verifies the objects with the given keys, which must have been named, as far as opening them requires. The error
+// is a *Damage if one of them is not what was written.
 func (v *Verifier) Open(ctx context.Context, keys []string) error {
 	var unknown []Object
 	for _, key := range keys {
@@ -133,7 +132,7 @@ func (v *Verifier) Open(ctx context.Context, keys []string) error {
 	return each(ctx, unknown, v.first)
 }
 
-// Seen keeps which files were found sound, and returns what reports whether one of them is another by now.
+// Seen notes the stamps of sound files, and returns a function that reports whether one of them has changed since.
 func (v *Verifier) Seen(keys []string) (changed func() bool) {
 	seen := make(map[string]stamp, len(keys))
 	v.mu.Lock()
@@ -153,7 +152,7 @@ func (v *Verifier) Seen(keys []string) (changed func() bool) {
 	}
 }
 
-// look returns the object if it has to be verified.
+// look returns the object if it must be verified before it is opened.
 func (v *Verifier) look(key string) (*Object, error) {
 	now, err := stampOf(v.path(key))
 	v.mu.Lock()
@@ -161,7 +160,7 @@ func (v *Verifier) look(key string) (*Object, error) {
 	e := v.entry(key)
 	switch {
 	case e == nil:
-		return nil, fmt.Errorf("object %s is read and was never named", key)
+		return nil, fmt.Errorf("object %s is read but was never named", key)
 	case err == nil && now == e.sound && v.damaged[key] == nil:
 		return nil, nil
 	case v.damaged[key] != nil && now == e.bad:
@@ -170,8 +169,8 @@ func (v *Verifier) look(key string) (*Object, error) {
 	return &e.object, nil
 }
 
-// first verifies a file that is opened for the first time, once, however many open it. A file that was verified already
-// and is another one by now is read whole: no one should have touched it.
+// first verifies a file that is opened for the first time, once for all concurrent callers. A file that has changed
+// since it was verified is read in full: nothing should have touched it.
 func (v *Verifier) first(_ context.Context, o Object) error {
 	_, err, _ := v.flight.Do(o.Key, func() (any, error) {
 		v.mu.Lock()
@@ -183,25 +182,25 @@ func (v *Verifier) first(_ context.Context, o Object) error {
 	return err
 }
 
-// Read reads every byte of the objects. The error is a *Damage where one of them is not what was written.
+// Read verifies every byte of the objects. The error is a *Damage if one of them is not what was written.
 func (v *Verifier) Read(ctx context.Context, objects []Object) error {
 	return each(ctx, objects, func(ctx context.Context, o Object) error {
 		return v.verify(o, true, func(r io.Reader) io.Reader { return stopping{ctx, r} })
 	})
 }
 
-// Examine looks at an object anew, whatever is known of it: at every byte if whole. A shorter look may find damage; it
-// lets no one open what Open would read whole.
+// Examine verifies an object again, whatever is known about it: every byte if whole. An examination that is not whole
+// may find damage, but does not replace the one that Open requires.
 func (v *Verifier) Examine(ctx context.Context, o Object, whole bool) error {
 	return v.verify(o, whole, func(r io.Reader) io.Reader { return stopping{ctx, r} })
 }
 
-// Scrub is Read of one object, through a reader that sets the pace.
+// Scrub is Read for one object, through a reader that limits the rate.
 func (v *Verifier) Scrub(o Object, through func(io.Reader) io.Reader) error {
 	return v.verify(o, true, through)
 }
 
-// Recheck is Read of those objects that were not read whole since a time, and Open of the others.
+// Recheck is Open for the objects, then Read for those that were not read in full since the given time.
 func (v *Verifier) Recheck(ctx context.Context, objects []Object, since time.Time) error {
 	keys := make([]string, len(objects))
 	for i, o := range objects {
@@ -214,7 +213,7 @@ func (v *Verifier) Recheck(ctx context.Context, objects []Object, since time.Tim
 	return v.Again(ctx, keys, since)
 }
 
-// Again is Read of those objects, which were named, that were not read whole since a time.
+// Again is Read for those of the named objects that were not read in full since the given time.
 func (v *Verifier) Again(ctx context.Context, keys []string, since time.Time) error {
 	var objects []Object
 	v.mu.Lock()
@@ -227,7 +226,7 @@ func (v *Verifier) Again(ctx context.Context, keys []string, since time.Time) er
 	return v.Read(ctx, objects)
 }
 
-// Damaged returns what is known to be damaged, in no order.
+// Damaged returns the damage found so far, in no particular order.
 func (v *Verifier) Damaged() []Damage {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -238,7 +237,7 @@ func (v *Verifier) Damaged() []Damage {
 	return out
 }
 
-// Forget forgets an object that was removed.
+// Forget drops what is known about an object that was removed.
 func (v *Verifier) Forget(key string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -247,7 +246,7 @@ func (v *Verifier) Forget(key string) {
 	delete(v.damaged, key)
 }
 
-// verify examines an object and keeps what it finds. An error that is not a *Damage says nothing about the file.
+// verify examines an object and records the result. An error other than *Damage says nothing about the file.
 func (v *Verifier) verify(o Object, whole bool, through func(io.Reader) io.Reader) error {
 	began := time.Now()
 	seen, err := examine(v.path(o.Key), o, whole, through)
@@ -270,7 +269,7 @@ func (v *Verifier) verify(o Object, whole bool, through func(io.Reader) io.Reade
 		return damage
 	}
 	if !whole && (o.Bytes <= Small || v.damaged[o.Key] != nil || e.sound != stamp{} && e.sound != seen) {
-		return nil // so short a look does not show that it is sound
+		return nil // an examination in part does not prove it sound
 	}
 	delete(v.damaged, o.Key)
 	e.sound = seen
@@ -280,7 +279,7 @@ func (v *Verifier) verify(o Object, whole bool, through func(io.Reader) io.Reade
 	return nil
 }
 
-// each calls do for every object, a few at a time, until one fails.
+// each calls do for every object, a few concurrently, until one fails.
 func each(ctx context.Context, objects []Object, do func(context.Context, Object) error) error {
 	if len(objects) == 1 {
 		return do(ctx, objects[0])
@@ -301,7 +300,8 @@ func each(ctx context.Context, objects []Object, do func(context.Context, Object
 
 func plain(r io.Reader) io.Reader { return r }
 
-// stopping is a reader that ends with a context. The context's cause may be another file's damage: it is not told here.
+// stopping is a reader that fails when a context ends. It returns ctx.Err, since the cause may be the damage of another
+// file.
 type stopping struct {
 	ctx context.Context
 	io.Reader

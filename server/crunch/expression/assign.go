@@ -52,7 +52,8 @@ func (o operand) takes(c schema.Column, categories []schema.Category) error {
 		return refuse("variable %q is categorical, and what it would become is not", c.Name)
 	}
 	for _, k := range categories {
-		if k.ID != noData && !slices.ContainsFunc(o.categories, func(own schema.Category) bool { return own.Name == k.Name }) {
+		isIt := func(own schema.Category) bool { return own.Name == k.Name }
+		if k.ID != noData && !slices.ContainsFunc(o.categories, isIt) {
 			return refuse("variable %q has no category %q", c.Name, fault.Clip(k.Name))
 		}
 	}

@@ -96,5 +96,6 @@ func translate(s schema.Schema, t *term) (out Expression, err error) {
 }
 
 func refuse(format string, args ...any) error {
-	return fault.Errorf(fault.Invalid, "invalid_expression", "The expression is refused: %s.", fmt.Sprintf(format, args...))
+	return fault.Errorf(fault.Invalid, "invalid_expression", "The expression is refused: %s.",
+		fmt.Sprintf(format, args...))
 }

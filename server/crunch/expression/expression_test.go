@@ -209,7 +209,8 @@ func table(t *testing.T) *duck.Conn {
 func values(t *testing.T, conn *duck.Conn, sql string) string {
 	t.Helper()
 	var out []string
-	err := conn.Rows(context.Background(), "SELECT coalesce(CAST("+sql+" AS VARCHAR), '∅') FROM records", func(scan duck.Scan) error {
+	query := "SELECT coalesce(CAST(" + sql + " AS VARCHAR), '∅') FROM records"
+	err := conn.Rows(context.Background(), query, func(scan duck.Scan) error {
 		var one string
 		err := scan(&one)
 		out = append(out, one)

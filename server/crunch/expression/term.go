@@ -97,7 +97,8 @@ func apart(text json.RawMessage) json.RawMessage {
 // find returns the column that a client names: by alias, by URL, or by id.
 func (t *term) find(s schema.Schema, dataset string) (schema.Column, error) {
 	if len(t.Axes) > 0 {
-		return schema.Column{}, refuse("%q has subvariables here (axes), and there are no arrays in Rowback", fault.Clip(t.Var))
+		return schema.Column{}, refuse("%q has subvariables here (axes), and there are no arrays in Rowback",
+			fault.Clip(t.Var))
 	}
 	named := t.Var
 	if named == "" {

@@ -110,7 +110,7 @@ CREATE TABLE savepoints (
     UNIQUE (dataset_id, number)
 );
 
--- Answers to requests that bore an Idempotency-Key, written in the transaction that did the work.
+-- Answers to requests that have an Idempotency-Key, written in the transaction that did the work.
 CREATE TABLE receipts (
     user_name   TEXT NOT NULL,
     request_key TEXT NOT NULL,

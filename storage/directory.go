@@ -1,0 +1,127 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/datadir"
+)
+
+// directory is the data directory of a store, which is locked: its marker, and the catalog that is in it.
+type directory struct {
+	*journal
+	path   string
+	hook   blob.Hook
+	marker datadir.Marker
+	held   datadir.Held
+}
+
+// claim locks the directory, and makes it a store where it is empty or missing.
+func (d *directory) claim() (err error) {
+	var isNew bool
+	if d.marker, isNew, d.held, err = datadir.Claim(d.path, d.hook); err == nil && isNew {
+		err = d.mark(d.newID())
+	}
+	return err
+}
+
+// look locks the directory of a store for reading.
+func (d *directory) look() (err error) {
+	if d.marker, _, err = datadir.Read(d.path); err == nil {
+		d.held, err = datadir.Lock(d.path, false)
+	}
+	return err
+}
+
+func (d *directory) catalogPath() string { return filepath.Join(d.path, datadir.CatalogFile) }
+
+// openCatalog opens the catalog. One that is damaged moves to quarantine, and an empty one takes its place: the objects
+// hold all that it had. One of another store is refused.
+func (d *directory) openCatalog(ctx context.Context) (err error) {
+	what, err := d.tryCatalog(ctx, d.catalogPath())
+	if err != nil {
+		return err
+	}
+	if what != "" {
+		if err := d.setCatalogAside(what); err != nil {
+			return err
+		}
+		if what, err = d.tryCatalog(ctx, d.catalogPath()); err != nil || what != "" {
+			return errors.Join(err, fmt.Errorf("a new catalog can't be used: %s", what))
+		}
+	}
+	return d.knowStore(ctx)
+}
+
+// tryCatalog opens the catalog at path, unless it is damaged: then what says how.
+func (d *directory) tryCatalog(ctx context.Context, path string) (what string, err error) {
+	d.catalog, err = catalog.Open(ctx, path, d.catalogHook)
+	if catalog.IsDamaged(err) {
+		return err.Error(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if what, err = d.catalog.Damage(ctx); err != nil || what == "" {
+		return "", err
+	}
+	err = d.catalog.Close()
+	d.catalog = nil
+	return what, err
+}
+
+func (d *directory) catalogHook(op string) error {
+	if d.hook == nil {
+		return nil
+	}
+	return d.hook(op, datadir.CatalogFile)
+}
+
+// setCatalogAside moves the catalog to quarantine: the file itself last, so that what is left of it is never used.
+func (d *directory) setCatalogAside(what string) error {
+	d.log.Error("the catalog is damaged: it moves to quarantine and is made anew from the objects", "damage", what)
+	for _, suffix := range []string{"-shm", "-wal", ""} {
+		name := datadir.CatalogFile + suffix
+		if _, err := d.blobs.QuarantineFile(name, d.quarantineName(name, corrupt)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knowStore makes sure that the catalog is this store's, and completes the marker of a store that had none.
+func (d *directory) knowStore(ctx context.Context) error {
+	id, err := d.indexes(ctx)
+	if err != nil {
+		return err
+	}
+	if d.marker.ID == "" {
+		if id == "" {
+			id = d.newID()
+		}
+		if err := d.mark(id); err != nil {
+			return err
+		}
+	}
+	return d.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.SetStoreID(d.marker.ID) })
+}
+
+// indexes returns the id of the store whose catalog this is; empty: it does not say. Another store's is refused.
+func (d *directory) indexes(ctx context.Context) (id string, err error) {
+	err = d.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.StoreID(); return err })
+	if err == nil && id != "" && d.marker.ID != "" && id != d.marker.ID {
+		err = fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, "+
+			"or move it away: then it is made anew from the objects", datadir.CatalogFile, id, d.marker.ID)
+	}
+	return id, err
+}
+
+// mark writes store.json, which says that the directory is this store.
+func (d *directory) mark(id string) error {
+	d.marker.ID, d.marker.CreatedAt = id, d.now()
+	return datadir.Write(d.path, d.marker, d.hook)
+}

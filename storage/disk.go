@@ -1,0 +1,58 @@
+package storage
+
+import (
+	"path/filepath"
+
+	"github.com/dustin/go-humanize"
+
+	"rowback/storage/fault"
+)
+
+// Disk is the one that a data directory is on. One that is full is worse than one that is almost: nothing can be
+// repaired there. So writes end before.
+type Disk struct {
+	dir   string
+	least int64                                     // bytes that stay free; 0: none
+	free  func(dir string) (bytes int64, err error) // left on the disk of a folder
+}
+
+// room refuses a write where the disk has less left than is to stay free (Options.MinFree).
+func (d *Disk) room() error {
+	if d.least == 0 {
+		return nil
+	}
+	free, err := d.free(d.dir)
+	if err != nil || free >= d.least {
+		return err
+	}
+	return fault.Errorf(fault.Unavailable, "disk_low",
+		"The server's disk has %s left, and %s must stay free (--min-free), so nothing is written. "+
+			"Make room, or lower --min-free; reads are still served.",
+		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(d.least)))
+}
+
+// Free is what can still be written to the disk, bytes; -1 where that can't be told.
+func (d *Disk) Free() int64 {
+	free, err := d.free(d.dir)
+	if err != nil {
+		return -1
+	}
+	return free
+}
+
+// DefaultMinFree is a sensible room to keep free on the disk that a data directory is on, or will be: 256 MB, or a
+// twentieth of a small disk.
+func DefaultMinFree(dir string) int64 {
+	const most = 256e6
+	for {
+		size, err := diskBytes(dir)
+		if err == nil {
+			return min(most, size/20)
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return most
+		}
+		dir = above // the directory is still to be made
+	}
+}

@@ -1,0 +1,64 @@
+package storage
+
+import (
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+	"rowback/storage/snapshot"
+)
+
+// journal is what a store is written to: the objects, which are the log of what happened, and the catalog, which is
+// their index. A change stands in both or in neither; where it is not known which, nothing is written until the next
+// start (halt.go).
+type journal struct {
+	catalog *catalog.Catalog
+	blobs   *blob.Dir
+	log     *slog.Logger
+	newID   func() string
+	clock   func() time.Time
+	stopped atomic.Pointer[error] // why nothing is written any more
+}
+
+// now is the time, to the microsecond, as the catalog keeps it.
+func (j *journal) now() time.Time { return j.clock().UTC().Truncate(time.Microsecond) }
+
+// moment is when a commit is made: after every commit before it, whatever the clock says.
+func (j *journal) moment(head *snapshot.Snapshot) time.Time {
+	now := j.now()
+	// A time as a ref names the last commit up to it: times that went back would name one that was not the head then.
+	for _, earlier := range []time.Time{head.Commit.CreatedAt, head.Dataset.CreatedAt} {
+		if !now.After(earlier) {
+			now = earlier.Add(time.Microsecond)
+		}
+	}
+	return now
+}
+
+// commitsOf lists the commits that a dataset has folders for, oldest first.
+func (j *journal) commitsOf(dataset string) ([]int64, error) {
+	folders, err := j.blobs.Folders(dataset)
+	var out []int64
+	for _, f := range folders {
+		if id, err := strconv.ParseInt(f, 10, 64); err == nil && id > 0 && strconv.FormatInt(id, 10) == f {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out, err
+}
+
+// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when
+// it is back.
+func (j *journal) hasFolder(dataset string) error {
+	if j.blobs.Has(dataset) {
+		return nil
+	}
+	return fault.System(syscall.ENOENT)
+}

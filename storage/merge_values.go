@@ -1,0 +1,66 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowback/storage/catalog"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// lacking returns the columns of an action's file which are not here, or too narrow, and in which the action gave
+// values to records. Its files hold whole records: values that it left as they were came with earlier actions, and go
+// with those.
+func (w *work) lacking(ctx context.Context, did *action, f *catalog.File) ([]schema.Column, error) {
+	columns := slices.DeleteFunc(slices.Clone(did.schemaOf(f).Columns), func(c schema.Column) bool {
+		now, have := w.schema.ByID(c.ID)
+		return c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null ||
+			slices.Contains(w.schema.Dropped, c.ID)
+	})
+	if len(columns) == 0 {
+		return nil, nil
+	}
+	given, err := w.givenIn(ctx, did)
+	return slices.DeleteFunc(columns, func(c schema.Column) bool { return !given[c.ID] }), err
+}
+
+// givenIn finds the columns in which an action gave values to records: those that it is about, if it is about
+// variables.
+func (w *work) givenIn(ctx context.Context, did *action) (map[int]bool, error) {
+	if did.given != nil {
+		return did.given, nil
+	}
+	did.given = map[int]bool{}
+	if did.explicit {
+		for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
+			did.given[id] = true
+		}
+		return did.given, nil
+	}
+	d := snapshot.Diff(did.before, did.after)
+	for _, columns := range snapshot.InSlices(d.Schema.Stored()) {
+		if err := w.findGiven(ctx, did, d.Narrow(columns), columns); err != nil {
+			return nil, err
+		}
+	}
+	return did.given, nil
+}
+
+func (w *work) findGiven(ctx context.Context, did *action, d *snapshot.Difference, columns []schema.Column) error {
+	list, found := make([]string, len(columns)), make([]bool, len(columns))
+	into := make([]any, len(columns))
+	for i, c := range columns {
+		list[i] = fmt.Sprintf("coalesce(bool_or(b%[1]d IS NOT NULL AND a%[1]d IS DISTINCT FROM b%[1]d), false)", c.ID)
+		into[i] = &found[i]
+	}
+	if err := w.conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+d.Joined()+")", into...); err != nil {
+		return err
+	}
+	for i, c := range columns {
+		did.given[c.ID] = found[i]
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package storage
+
+import (
+	"errors"
+	"io"
+
+	"rowback/storage/datafile"
+)
+
+// Staging is the files that are not part of the store yet, or never will be: uploads on their way, and scratch files.
+// The next start removes what is left of them.
+type Staging struct {
+	*journal
+	disk *Disk
+}
+
+// Scratch returns a path for a temporary file that no one else uses.
+func (s *Staging) Scratch(name string) string { return s.blobs.Scratch(name) }
+
+// roomEvery is after how many bytes of an upload the room is looked at again.
+const roomEvery = 64 << 20
+
+// Staged is a new file under staging. Writing to it fails where the disk would not have the room that is to stay.
+type Staged struct {
+	file  io.WriteCloser
+	disk  *Disk
+	until int64 // bytes that may be written before the room is looked at again
+}
+
+// CreateStaged makes the file at a path that Scratch gave.
+func (s *Staging) CreateStaged(path string) (*Staged, error) {
+	if err := s.disk.room(); err != nil {
+		return nil, err
+	}
+	f, err := s.blobs.CreateScratch(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Staged{file: f, disk: s.disk, until: roomEvery}, nil
+}
+
+// Write writes to the file.
+func (f *Staged) Write(p []byte) (int, error) {
+	// Not at each write: asking the system is a call of its own.
+	if f.until -= int64(len(p)); f.until < 0 {
+		if err := f.disk.room(); err != nil {
+			return 0, err
+		}
+		f.until = roomEvery
+	}
+	return f.file.Write(p)
+}
+
+// Close closes the file.
+func (f *Staged) Close() error { return f.file.Close() }
+
+// stage copies what a reader has to a new file under staging.
+func (s *Staging) stage(path string, r io.Reader) (err error) {
+	f, err := s.CreateStaged(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = io.Copy(f, r)
+	return err
+}
+
+// removeWritten removes what a statement that writes a file there has left.
+func (s *Staging) removeWritten(path string) {
+	s.blobs.RemoveScratch(datafile.WrittenPaths(path)...)
+}
+
+// fileSum is the checksum of a file that is on the disk.
+type fileSum struct {
+	checksum string
+	size     int64
+	err      error
+}
+
+// sumFile sends a file to the disk and reads it for its checksum, while others read it too, or it moves into its batch.
+func (s *Staging) sumFile(path string) <-chan fileSum {
+	out := make(chan fileSum, 1)
+	in, err := s.blobs.OpenUnpublished(path)
+	if err != nil {
+		out <- fileSum{err: err}
+		return out
+	}
+	go func() {
+		defer in.Close()
+		var sum fileSum
+		if sum.err = s.blobs.SyncUnpublished(in); sum.err == nil {
+			sum.checksum, sum.size, sum.err = datafile.Checksum(in)
+		}
+		out <- sum
+	}()
+	return out
+}
+
+// checksumOf is the SHA-256 and the size of a file that is not published yet.
+func (s *Staging) checksumOf(path string) (sum string, size int64, err error) {
+	f, err := s.blobs.OpenUnpublished(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	return datafile.Checksum(f)
+}
