@@ -59,7 +59,7 @@ func (d *draft) tellEdit(before catalog.Properties) {
 		d.setParam("metadata", after.Metadata)
 	}
 	if !reflect.DeepEqual(before.Exclusion, after.Exclusion) {
-		d.setParam("exclusion", after.Exclusion)
+		d.setParam("exclusion", d.exclusionText())
 	}
 }
 

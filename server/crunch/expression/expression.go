@@ -58,15 +58,6 @@ func Read(s schema.Schema, dataset string, text []byte) (Expression, error) {
 	return translate(s, t)
 }
 
-// Bind reads an expression that was kept.
-func Bind(s schema.Schema, kept string) (Expression, error) {
-	t, err := parse([]byte(kept))
-	if err != nil {
-		return Expression{}, err
-	}
-	return translate(s, t)
-}
-
 // Show returns an expression that was kept as clients know it, with the aliases that the columns have in s.
 func Show(s schema.Schema, kept string) (json.RawMessage, error) {
 	t, err := parse([]byte(kept))

@@ -45,6 +45,9 @@ func (s *size) add(t *term, depth int) error {
 	if t == nil {
 		return refuse("a term is null; it has to be an object")
 	}
+	if t.kinds() > 1 {
+		return refuse(`a term has more than one of "function", "var", "variable", "value" and "column"`)
+	}
 	s.terms++
 	s.values += len(t.Column)
 	if list, ok := listOf(t.Value); ok {
@@ -64,6 +67,16 @@ func (s *size) add(t *term, depth int) error {
 		}
 	}
 	return nil
+}
+
+// kinds is how many kinds of terms it would be.
+func (t *term) kinds() (n int) {
+	for _, is := range []bool{t.Function != "", t.Var != "", t.Variable != "", t.Value != nil, t.Column != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // looksLikeReference matches a text in JSON that schema.References would take for a column.
@@ -150,6 +163,5 @@ func (t *term) referred(s schema.Schema) (schema.Column, error) {
 			return c, nil
 		}
 	}
-	return schema.Column{}, fault.Errorf(fault.Conflict, "expression_unbound",
-		"The expression reads a variable that is not there any more. Change the expression, or bring the variable back.")
+	return schema.Column{}, refuse("it reads a variable that is not there")
 }
