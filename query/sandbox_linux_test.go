@@ -20,14 +20,17 @@ func TestADyingSandbox(t *testing.T) {
 	for signal, code := range map[syscall.Signal]string{syscall.SIGKILL: noMemory, syscall.SIGSEGV: "statement_failed"} {
 		ended := make(chan error)
 		go func() {
-			_, _, err := w.ask(context.Background(), query.Statement{SQL: "SELECT " + stuck})
+			err := error(nil)
+			for err == nil || storage.Explain(err).Code == "busy" { // its process was killed before it had started
+				_, _, err = w.ask(context.Background(), query.Statement{SQL: "SELECT " + stuck})
+			}
 			ended <- err
 		}()
 		var err error
-		for err == nil {
+		for pause := 200 * time.Millisecond; err == nil; pause *= 2 {
 			select {
 			case err = <-ended:
-			case <-time.After(200 * time.Millisecond):
+			case <-time.After(pause):
 				signalSandboxes(t, signal)
 			}
 		}

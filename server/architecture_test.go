@@ -75,7 +75,9 @@ var boundaries = []boundary{
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch",
-		[]string{"rowback/storage", "rowback/storage/", "rowback/server/host", "rowback/server/calls", "rowback/server/crunch/"},
+		[]string{
+			"rowback/storage", "rowback/storage/", "rowback/server/host", "rowback/server/calls", "rowback/server/crunch/",
+		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch/expression",
 		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"},

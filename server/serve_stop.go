@@ -27,7 +27,7 @@ type running struct {
 	log  *slog.Logger
 }
 
-// grace is how long work may take to end once it is told to, on each face.
+// grace is how long work may take to end once it is asked to, on each face.
 const grace = 5 * time.Second
 
 // serve answers requests until ctx ends, then lets open ones finish until the drain timeout, and then cuts them off.

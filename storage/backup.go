@@ -47,7 +47,9 @@ type Backups struct {
 }
 
 // Make writes a version of a dataset to an archive that is kept beside the dataset.
-func (bs *Backups) Make(ctx context.Context, dataset, ref, description string, r Request) (b catalog.Backup, err error) {
+func (bs *Backups) Make(
+	ctx context.Context, dataset, ref, description string, r Request,
+) (b catalog.Backup, err error) {
 	snap, err := bs.history.Snapshot(ctx, dataset, ref)
 	if err != nil {
 		return b, err

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -33,6 +34,24 @@ func (b *birth) add(tx catalog.Tx) error {
 
 func (b *birth) state() snapshot.State {
 	return snapshot.State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}
+}
+
+// inherit gives a fork the history of its upstream up to the fork commit.
+func inherit(tx catalog.Tx, fork catalog.Dataset) error {
+	if fork.ForkCommit != 0 {
+		if _, err := tx.Commit(fork.UpstreamID, fork.ForkCommit); err != nil {
+			return err
+		}
+	}
+	if err := tx.Inherit(fork); err != nil {
+		return err
+	}
+	// A rollback that came after the fork commit undoes nothing here, so the marks are found anew.
+	undone, err := standingRollbacks(tx, fork.ID)
+	for commit, rollback := range undone {
+		err = errors.Join(err, tx.SetRollback(fork.ID, commit, rollback))
+	}
+	return err
 }
 
 func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {

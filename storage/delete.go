@@ -40,7 +40,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.S
 	if in.rows == 0 {
 		return nil, nil
 	}
-	if err := w.checkKeys(ctx, in); err != nil {
+	if err := w.keys(in).check(ctx); err != nil {
 		return nil, err
 	}
 	live = w.liveIn(in.bounds)

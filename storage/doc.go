@@ -22,13 +22,34 @@
 //	publication   what one commit.json describes and one transaction records
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
+// # The parts of a store
+//
+// Store makes commits. What else there is to do has a type of its own, which holds what it needs and is declared in the
+// file of its purpose.
+//
+//	journal       the objects and the catalog, as they are written: both or neither        journal.go, halt.go, label.go
+//	directory     the data directory: its lock, its marker, its catalog                    directory.go
+//	Files         stored files, verified before they are read                              guard.go
+//	History       what datasets are and were, what commits did, what names them            history.go, refs.go, sets.go
+//	Tables        the records of snapshots, for statements and as files                    filter.go, export.go
+//	Staging, Disk uploads on their way and scratch files; the room for them                staging.go, disk.go
+//	Requests      what requests were told, and jobs                                        receipt.go, job.go
+//	Backups       archives                                                                 backup.go
+//	Readers       the processes that read uploads                                          readers.go, upload.go
+//	Scrubs        readings of every stored file                                            scrub.go
+//
+// Of a commit that is being made, work is what all modes need; a reading of an upload (arriving), a change of variables
+// (variableWork) and a commit of a merge (actionWork, rowPlayer) add their own.
+//
 // # Where to begin
 //
 //	commit.go     the protocol of a commit, a step a call; draft.go what a commit is, publication.go the transaction
 //	work.go       what a commit holds; write.go the files that it writes; manifest.go how it is described
+//	store.go      the parts; open.go how they are put together
 //	refs.go       from a ref to a snapshot
 //	modes.go      append, overwrite, upsert and replace; delete.go
-//	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, rewrite.go what becomes of live ones
+//	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, keys.go its keys
+//	rewrite.go    what becomes of live records
 //	rollback.go   undoing a commit; blockers.go what stands in the way; restore.go going back to a state
 //	fork.go       forks; merge.go merging, merge_rows.go and merge_columns.go what it does to records and variables
 //	variable.go   columns as people see them

@@ -23,49 +23,49 @@ import (
 
 // readFew keeps the records in memory: as the rows of a data file where they are appended, else as part of a statement
 // or as a table. done is false where they turn out to be many.
-func (w *work) readFew(ctx context.Context, in *incoming, records reading) (done bool, err error) {
-	decoded, ok := records.Records.(intake.Decoded)
-	ok = ok && in.asOffered()
-	if w.commit.Mode == catalog.Append && !in.has(schema.RowID) {
+func (a arriving) readFew(ctx context.Context) (done bool, err error) {
+	decoded, ok := a.records.Records.(intake.Decoded)
+	ok = ok && a.in.asOffered()
+	if a.commit.Mode == catalog.Append && !a.in.has(schema.RowID) {
 		var batch arrow.RecordBatch
 		if ok {
-			batch, err = w.assemble(in, decoded)
+			batch, err = a.assemble(decoded)
 		} else {
-			batch, err = records.few(ctx, in.want(w.commit.Mode), func(from string) string { return w.dataRows(in, from) })
+			batch, err = a.records.few(ctx, a.in.want(a.commit.Mode), a.dataRows)
 		}
 		if batch != nil {
-			in.kept, in.rows = keptBatch{batch}, batch.NumRows()
+			a.in.kept, a.in.rows = keptBatch{batch}, batch.NumRows()
 		}
 		return batch != nil, err
 	}
 	// Appended records need no statement at all. The others become part of the one that compares them with live records.
-	if ok && w.commit.Mode != catalog.Append {
-		if done, err := w.readLiteral(in, decoded); done || err != nil {
+	if ok && a.commit.Mode != catalog.Append {
+		if done, err := a.readLiteral(decoded); done || err != nil {
 			return done, err
 		}
 	}
-	return w.readTable(ctx, in, records)
+	return a.readTable(ctx)
 }
 
 // readTable keeps the records in the table incoming.
-func (w *work) readTable(ctx context.Context, in *incoming, records reading) (done bool, err error) {
+func (a arriving) readTable(ctx context.Context) (done bool, err error) {
 	var columns []schema.Column
 	var list []string
 	add := func(name, expr string, t schema.Type) {
 		columns = append(columns, schema.Column{Name: name, Type: t})
 		list = append(list, expr+" AS "+name)
 	}
-	for _, c := range in.columns {
+	for _, c := range a.in.columns {
 		add(schema.ColumnName(c.ID), c.expr, c.Type)
 	}
 	add("_n", "_n", schema.Of(schema.Bigint))
-	if in.texts = in.keepsText(w.commit.Mode); in.texts {
+	if a.in.texts = a.in.keepsText(a.commit.Mode); a.in.texts {
 		add("_json", "_json", schema.Of(schema.Varchar))
 	}
-	in.kept = &keptTable{}
-	check := func(batch arrow.RecordBatch) error { return checkBatch(in.doubtful(), in.inTable(batch)) }
+	a.in.kept = &keptTable{}
+	check := func(batch arrow.RecordBatch) error { return checkBatch(a.in.doubtful(), a.in.inTable(batch)) }
 	query := func(from string) string { return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")" }
-	in.rows, err = w.table(ctx, records, in.want(w.commit.Mode), incomingTable, query, columns, check)
+	a.in.rows, err = a.table(ctx, a.records, a.in.want(a.commit.Mode), incomingTable, query, columns, check)
 	return err == nil, err
 }
 
@@ -80,7 +80,7 @@ func (in *incoming) asOffered() bool {
 }
 
 // assemble makes the rows of decoded records.
-func (w *work) assemble(in *incoming, decoded intake.Decoded) (arrow.RecordBatch, error) {
+func (a arriving) assemble(decoded intake.Decoded) (arrow.RecordBatch, error) {
 	came, err := decoded.Batch()
 	if came == nil {
 		return nil, err
@@ -89,21 +89,21 @@ func (w *work) assemble(in *incoming, decoded intake.Decoded) (arrow.RecordBatch
 	rows := int(came.NumRows())
 	var fields []arrow.Field
 	var columns []arrow.Array
-	add := func(name string, a arrow.Array) {
-		fields = append(fields, arrow.Field{Name: name, Type: a.DataType(), Nullable: true})
-		columns = append(columns, a)
+	add := func(name string, values arrow.Array) {
+		fields = append(fields, arrow.Field{Name: name, Type: values.DataType(), Nullable: true})
+		columns = append(columns, values)
 	}
-	for _, c := range w.schema.Stored() {
-		switch i := in.index(c.ID); {
-		case i >= 0 && in.offered[in.columns[i].from].Type.Name != schema.Null:
-			add(c.Name, came.Column(in.columns[i].from))
+	for _, c := range a.schema.Stored() {
+		switch i := a.in.index(c.ID); {
+		case i >= 0 && a.in.offered[a.in.columns[i].from].Type.Name != schema.Null:
+			add(c.Name, came.Column(a.in.columns[i].from))
 		case c.ID == schema.RowID:
-			add(c.Name, int64s(rows, w.firstRow(), 1))
+			add(c.Name, int64s(rows, a.firstRow(), 1))
 		default:
 			add(c.Name, array.MakeArrayOfNull(memory.DefaultAllocator, arrow.PrimitiveTypes.Int32, rows))
 		}
 	}
-	add(schema.CommitColumn, int64s(rows, w.commit.Tag, 0))
+	add(schema.CommitColumn, int64s(rows, a.commit.Tag, 0))
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, int64(rows)), nil
 }
 
@@ -119,43 +119,42 @@ func int64s(n int, first, step int64) arrow.Array {
 }
 
 // checkFew makes sure that the records of a batch have keys of their own that are not live. What is plain to see is
-// found here; else the same statements check as for many records.
-func (w *work) checkFew(ctx context.Context, in *incoming, batch arrow.RecordBatch) error {
+// found here; else the same statements check as for many records. at returns the values of a column.
+func (k keyCheck) checkFew(ctx context.Context, at func(id int) arrow.Array) error {
 	// No statement: a one-row append of a new greatest key is checked by its bounds alone.
-	if w.distinctKeys(in, w.inBatch(batch)) && len(w.liveIn(in.bounds).Data) == 0 {
+	if k.areDistinct(at) && len(k.live(k.in.bounds).Data) == 0 {
 		return nil
 	}
-	if err := w.keyTable(ctx, in, batch); err != nil {
+	if err := k.table(ctx, at); err != nil {
 		return err
 	}
-	if err := w.checkKeys(ctx, in); err != nil {
+	if err := k.check(ctx); err != nil {
 		return err
 	}
-	return w.checkNew(ctx, in)
+	return k.areNew(ctx)
 }
 
-// distinctKeys reports whether every record surely has a key of its own, and finds the bounds of the keys. at returns
+// areDistinct reports whether every record surely has a key of its own, and finds the bounds of the keys. at returns
 // the values of a column that came.
-func (d *draft) distinctKeys(in *incoming, at func(id int) arrow.Array) bool {
-	key := d.schema.KeyColumns()
-	for _, c := range key {
+func (k keyCheck) areDistinct(at func(id int) arrow.Array) bool {
+	for _, c := range k.key {
 		floats := c.Type.Name == schema.Double || c.Type.Name == schema.Float // 0 and -0 are one key
-		if !in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || floats {
+		if !k.in.has(c.ID) || at(c.ID).NullN() > 0 || c.Type.Nested() || floats {
 			return false
 		}
 	}
 	// By text, with its length before it: the values of several columns must not run into each other.
 	seen := map[string]bool{}
-	for row := range int(in.rows) {
+	for row := range int(k.in.rows) {
 		var text strings.Builder
-		for _, c := range key {
+		for _, c := range k.key {
 			value := at(c.ID).ValueStr(row)
 			fmt.Fprintf(&text, "%d %s", len(value), value)
 		}
 		seen[text.String()] = true
 	}
-	in.bounds = snapshot.OrderOf(key[0].Type).BoundsOf(at(key[0].ID))
-	return len(seen) == int(in.rows)
+	k.in.bounds = snapshot.OrderOf(k.key[0].Type).BoundsOf(at(k.key[0].ID))
+	return len(seen) == int(k.in.rows)
 }
 
 // literalRows is up to how many records are written into the statement that needs them, instead of into a table.
@@ -163,22 +162,23 @@ const literalRows = 16
 
 // readLiteral makes records part of the statements that read them. ok is false where they are too many, or have values
 // that SQL has no plain literals for, or keys that have to be looked at.
-func (d *draft) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err error) {
+func (a arriving) readLiteral(decoded intake.Decoded) (ok bool, err error) {
 	came, err := decoded.Batch()
 	if came == nil {
 		return false, err
 	}
 	defer came.Release()
-	in.rows = came.NumRows()
-	at := func(id int) arrow.Array { return came.Column(in.columns[in.index(id)].from) }
-	if in.rows == 0 || in.rows > literalRows || !d.distinctKeys(in, at) {
+	a.in.rows = came.NumRows()
+	at := func(id int) arrow.Array { return came.Column(a.in.columns[a.in.index(id)].from) }
+	keys := keyCheck{key: a.schema.KeyColumns(), in: a.in}
+	if a.in.rows == 0 || a.in.rows > literalRows || !keys.areDistinct(at) {
 		return false, nil
 	}
-	rows := make([][]string, in.rows)
-	texts := in.keepsText(d.commit.Mode)
+	rows := make([][]string, a.in.rows)
+	texts := a.in.keepsText(a.commit.Mode)
 	for row := range rows {
-		values := make([]string, 0, len(in.columns)+2)
-		for _, c := range in.columns {
+		values := make([]string, 0, len(a.in.columns)+2)
+		for _, c := range a.in.columns {
 			value, ok := literal(at(c.ID), row, c.Type)
 			if !ok {
 				return false, nil
@@ -187,15 +187,15 @@ func (d *draft) readLiteral(in *incoming, decoded intake.Decoded) (ok bool, err 
 		}
 		values = append(values, duck.Int(int64(row)))
 		if texts {
-			values = append(values, duck.Text(came.Column(len(in.offered)).ValueStr(row)))
+			values = append(values, duck.Text(came.Column(len(a.in.offered)).ValueStr(row)))
 		}
 		rows[row] = values
 	}
-	in.kept, in.texts = keptValues(rows), texts
+	a.in.kept, a.in.texts = keptValues(rows), texts
 	// What was seen here is not asked for again by a statement.
-	in.checked, in.filled = true, map[int]bool{}
-	for _, c := range in.columns {
-		in.filled[c.ID] = at(c.ID).NullN() == 0
+	a.in.checked, a.in.filled = true, map[int]bool{}
+	for _, c := range a.in.columns {
+		a.in.filled[c.ID] = at(c.ID).NullN() == 0
 	}
 	return true, nil
 }
@@ -224,24 +224,24 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 	return "CAST(" + duck.Text(text) + " AS " + t.SQL() + ")", !strings.ContainsRune(text, 0)
 }
 
-// keyTable makes the table incoming with the keys of a batch.
-func (w *work) keyTable(ctx context.Context, in *incoming, rows arrow.RecordBatch) error {
+// table makes the table incoming with the keys of records. at returns the values of a column.
+func (k keyCheck) table(ctx context.Context, at func(id int) arrow.Array) error {
 	var fields []arrow.Field
 	var arrays []arrow.Array
 	var columns []schema.Column
-	for i, c := range w.schema.Stored() {
-		if !w.schema.IsKey(c.ID) || !in.has(c.ID) {
+	for _, c := range k.key {
+		if !k.in.has(c.ID) {
 			continue
 		}
-		a := rows.Column(i)
+		a := at(c.ID)
 		fields = append(fields, arrow.Field{Name: schema.ColumnName(c.ID), Type: a.DataType(), Nullable: true})
 		arrays = append(arrays, a)
 		columns = append(columns, schema.Column{Name: schema.ColumnName(c.ID), Type: c.Type})
 	}
 	fields = append(fields, arrow.Field{Name: "_n", Type: arrow.PrimitiveTypes.Int64})
-	arrays = append(arrays, int64s(int(in.rows), 0, 1))
+	arrays = append(arrays, int64s(int(k.in.rows), 0, 1))
 	columns = append(columns, schema.Column{Name: "_n", Type: schema.Of(schema.Bigint)})
-	batch := array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, in.rows)
+	batch := array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, k.in.rows)
 	defer batch.Release()
-	return w.tableOf(ctx, incomingTable, batch, columns)
+	return tableOf(ctx, k.conn, incomingTable, batch, columns)
 }

@@ -129,49 +129,6 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	})
 }
 
-// inherit gives a fork the history of its upstream up to the fork commit.
-func inherit(tx catalog.Tx, fork catalog.Dataset) error {
-	if fork.ForkCommit != 0 {
-		if _, err := tx.Commit(fork.UpstreamID, fork.ForkCommit); err != nil {
-			return err
-		}
-	}
-	if err := tx.Inherit(fork); err != nil {
-		return err
-	}
-	// A rollback that came after the fork commit undoes nothing here, so the marks are found anew.
-	undone, err := standingRollbacks(tx, fork.ID)
-	for commit, rollback := range undone {
-		err = errors.Join(err, tx.SetRollback(fork.ID, commit, rollback))
-	}
-	return err
-}
-
-// standingRollbacks reports which rollback undoes each commit of a dataset. Undoing a merge undoes what it played; a
-// rollback that is undone itself undoes nothing.
-func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
-	rollbacks, err := tx.Rollbacks(dataset)
-	if err != nil {
-		return nil, err
-	}
-	undone := map[int64]int64{}
-	// So that a rollback which was undone itself is known to be undone when its turn comes.
-	for _, r := range rollbacks { // newest first
-		if undone[r.ID] != 0 || r.ParentCommitID == 0 {
-			continue
-		}
-		undone[r.ParentCommitID] = r.ID
-		played, err := tx.Played(dataset, r.ParentCommitID)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range played {
-			undone[p.ID] = r.ID
-		}
-	}
-	return undone, nil
-}
-
 // Forks lists the forks of a dataset that are not deleted, as of their heads, in the order they were made.
 func (h *History) Forks(ctx context.Context, upstream string) (list []snapshot.State, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {

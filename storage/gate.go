@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/gate"
 	"rowback/storage/intake"
@@ -35,11 +36,11 @@ func CheckDepth(body []byte) error {
 // checkValues makes sure that every incoming value can be read once it is stored. It reads what is to be stored, so
 // what DuckDB has made of the values is checked, too. Only columns whose type has values that can't be stored are
 // looked at; JSON that is kept as it came was decoded strictly.
-func (w *work) checkValues(ctx context.Context, in *incoming) error {
-	if batch, ok := in.kept.(keptBatch); ok {
-		return checkBatch(in.doubtful(), w.inBatch(batch))
+func (a arriving) checkValues(ctx context.Context) error {
+	if batch, ok := a.in.kept.(keptBatch); ok {
+		return checkBatch(a.in.doubtful(), a.inBatch(batch))
 	}
-	return w.checkRelation(ctx, in.of, in.doubtful())
+	return valueCheck{a.conn}.relation(ctx, a.in.of, a.in.doubtful())
 }
 
 // doubtful are the columns that came whose values have to be looked at.
@@ -58,17 +59,20 @@ func (in *incoming) inTable(batch arrow.RecordBatch) func(id int) arrow.Array {
 	return func(id int) arrow.Array { return batch.Column(in.index(id)) }
 }
 
-// checkRelation is checkValues for columns, by field id, of a relation that numbers its records as _n: relation is its
+// valueCheck looks at values by statements.
+type valueCheck struct{ conn *duck.Conn }
+
+// relation is checkValues for columns, by field id, of a relation that numbers its records as _n: relation is its
 // SQL with no more than some of the columns.
-func (w *work) checkRelation(
+func (v valueCheck) relation(
 	ctx context.Context, relation func([]schema.Column) string, columns []schema.Column,
 ) error {
 	for some := range slices.Chunk(columns, partColumns) {
-		all, err := w.beyondEnds(ctx, relation(some), some)
+		all, err := v.beyondEnds(ctx, relation(some), some)
 		if err != nil {
 			return err
 		}
-		if err := w.checkEach(ctx, relation(all), all); err != nil {
+		if err := v.each(ctx, relation(all), all); err != nil {
 			return err
 		}
 	}
@@ -82,7 +86,7 @@ func whole(format string, args ...any) func([]schema.Column) string {
 }
 
 // beyondEnds leaves out the columns whose least and greatest value show that all can be stored.
-func (w *work) beyondEnds(
+func (v valueCheck) beyondEnds(
 	ctx context.Context, relation string, columns []schema.Column,
 ) (rest []schema.Column, err error) {
 	var ends []string
@@ -98,7 +102,7 @@ func (w *work) beyondEnds(
 	if len(ordered) == 0 {
 		return rest, nil
 	}
-	batch, err := w.conn.Batch(ctx, "SELECT "+strings.Join(ends, ", ")+" FROM "+relation)
+	batch, err := v.conn.Batch(ctx, "SELECT "+strings.Join(ends, ", ")+" FROM "+relation)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +115,8 @@ func (w *work) beyondEnds(
 	return rest, nil
 }
 
-// checkEach looks at every value of some columns.
-func (w *work) checkEach(ctx context.Context, relation string, columns []schema.Column) error {
+// each looks at every value of some columns.
+func (v valueCheck) each(ctx context.Context, relation string, columns []schema.Column) error {
 	if len(columns) == 0 {
 		return nil
 	}
@@ -120,7 +124,7 @@ func (w *work) checkEach(ctx context.Context, relation string, columns []schema.
 	for i, c := range columns {
 		names[i] = schema.ColumnName(c.ID)
 	}
-	r, err := w.conn.Stream(ctx, "SELECT "+strings.Join(names, ", ")+", _n FROM "+relation)
+	r, err := v.conn.Stream(ctx, "SELECT "+strings.Join(names, ", ")+", _n FROM "+relation)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,13 @@ type incoming struct {
 	fields  bool            // the table fields lists the fields that each has
 }
 
+// arriving is the records of an upload while a commit reads them.
+type arriving struct {
+	*work
+	records reading
+	in      *incoming
+}
+
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
 func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
@@ -52,18 +59,18 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
 	}
-	in := &incoming{fitted: fit, upload: u, offered: records.Columns()}
-	if err := w.checkRowIDs(ctx, in, records); err != nil {
+	a := arriving{w, records, &incoming{fitted: fit, upload: u, offered: records.Columns()}}
+	if err := a.checkRowIDs(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.keep(ctx, in, records); err != nil {
+	if err := a.keep(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.checkValues(ctx, in); err != nil {
-		w.discard(in)
+	if err := a.checkValues(ctx); err != nil {
+		w.discard(a.in)
 		return nil, err
 	}
-	return in, nil
+	return a.in, nil
 }
 
 // noteAbsent notes which of the dataset's columns did not come. A strict commit refuses that, and columns that it does
@@ -109,45 +116,45 @@ func orEmptyList(names []string) []string {
 }
 
 // keep reads the records once, into memory, a table or a file.
-func (w *work) keep(ctx context.Context, in *incoming, records reading) error {
-	if in.upload.Size <= tinyUpload && !(records.conn.Remote() && w.isWide()) {
-		if done, err := w.readFew(ctx, in, records); done || err != nil {
+func (a arriving) keep(ctx context.Context) error {
+	if a.in.upload.Size <= tinyUpload && !(a.records.conn.Remote() && a.isWide()) {
+		if done, err := a.readFew(ctx); done || err != nil {
 			return err
 		}
 	}
-	return w.readFile(ctx, in, records)
+	return a.readFile(ctx)
 }
 
 // maxRowID is the greatest _id that a record may bring: there must be room for those that the server gives.
 const maxRowID = 1 << 62
 
 // checkRowIDs looks at the _id values that records bring: those that the server gives come after them.
-func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) error {
-	expr, ok := in.present(schema.RowID)
-	if !ok || w.schema.Keyed() || w.commit.Mode == catalog.Delete {
+func (a arriving) checkRowIDs(ctx context.Context) error {
+	expr, ok := a.in.present(schema.RowID)
+	if !ok || a.schema.Keyed() || a.commit.Mode == catalog.Delete {
 		return nil
 	}
-	i := in.index(schema.RowID)
-	if in.offered[in.columns[i].from].Type.Name == schema.Null {
+	i := a.in.index(schema.RowID)
+	if a.in.offered[a.in.columns[i].from].Type.Name == schema.Null {
 		return nil
 	}
-	from, release, err := records.Relation(ctx, records.conn, intake.Want{Columns: []int{in.columns[i].from}})
+	from, release, err := a.records.Relation(ctx, a.records.conn, intake.Want{Columns: []int{a.in.columns[i].from}})
 	if err != nil {
 		return err
 	}
 	defer release()
 	var least, greatest int64
 	query := duck.Fill(broughtRange, duck.Parts{"id": expr, "records": from})
-	if err := records.conn.Row(ctx, query, &least, &greatest); err != nil {
-		return records.Explain(err)
+	if err := a.records.conn.Row(ctx, query, &least, &greatest); err != nil {
+		return a.records.Explain(err)
 	}
 	// One that someone brings must leave room for those that the server gives after it, for all time.
-	if least < 0 || greatest > max(maxRowID, w.family.lastRow.Load()) { // those that were given are taken back in
+	if least < 0 || greatest > max(maxRowID, a.family.lastRow.Load()) { // those that were given are taken back in
 		return fault.Errorf(fault.Invalid, "row_id_range",
 			"The records have %s from %d to %d. It must be from 0 to %d; leave it out, and the server assigns one.",
 			schema.RowColumn, least, greatest, int64(maxRowID))
 	}
-	in.brought = greatest
+	a.in.brought = greatest
 	return nil
 }
 
@@ -155,12 +162,12 @@ func (w *work) checkRowIDs(ctx context.Context, in *incoming, records reading) e
 const broughtRange = `SELECT coalesce(min(v), 0), coalesce(max(v), 0) FROM (SELECT {id} AS v, _n FROM ({records}))`
 
 // dataRows is the SQL of incoming records as the rows of a data file of this commit.
-func (w *work) dataRows(in *incoming, from string) string {
-	list := make([]string, 0, len(w.schema.Columns)+2)
-	for _, c := range w.schema.Stored() {
-		list = append(list, w.incomingColumn(in, c))
+func (a arriving) dataRows(from string) string {
+	list := make([]string, 0, len(a.schema.Columns)+2)
+	for _, c := range a.schema.Stored() {
+		list = append(list, a.column(c))
 	}
-	list = append(list, duck.Int(w.commit.Tag))
+	list = append(list, duck.Int(a.commit.Tag))
 	return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")"
 }
 
@@ -190,38 +197,38 @@ func (in *incoming) wantOf(makes func(id int) bool) (w intake.Want) {
 const textID = 0
 
 // readFile writes the records to a file. It has the form of a data file of this commit, and may become one.
-func (w *work) readFile(ctx context.Context, in *incoming, records reading) (err error) {
-	spec, err := w.spec(ctx, schema.Data)
+func (a arriving) readFile(ctx context.Context) (err error) {
+	spec, err := a.spec(ctx, schema.Data)
 	if err != nil {
 		return err
 	}
-	if in.texts = in.keepsText(w.commit.Mode); in.texts {
+	if a.in.texts = a.in.keepsText(a.commit.Mode); a.in.texts {
 		spec.Columns = append(spec.Columns, schema.Column{ID: textID, Name: "_json", Type: schema.Of(schema.Varchar)})
 	}
-	file := &keptFile{path: w.store.blobs.Scratch("incoming.parquet")}
-	if in.rows, err = w.copyIn(ctx, in, records, spec, file.path); err != nil {
-		w.store.removeWritten(file.path)
-		return records.Explain(err)
+	file := &keptFile{path: a.store.blobs.Scratch("incoming.parquet")}
+	if a.in.rows, err = a.copyIn(ctx, spec, file.path); err != nil {
+		a.store.removeWritten(file.path)
+		return a.records.Explain(err)
 	}
-	if w.commit.Mode == catalog.Append {
-		file.sum = w.store.sumFile(file.path)
+	if a.commit.Mode == catalog.Append {
+		file.sum = a.store.sumFile(file.path)
 	}
-	in.kept = file
+	a.in.kept = file
 	return nil
 }
 
-// incomingColumn is the value of a dataset's column in an incoming record. Appended records without an _id get one.
-func (w *work) incomingColumn(in *incoming, c schema.Column) string {
-	expr, ok := in.present(c.ID)
+// column is the value of a dataset's column in an incoming record. Appended records without an _id get one.
+func (a arriving) column(c schema.Column) string {
+	expr, ok := a.in.present(c.ID)
 	switch {
 	case c.ID == textID:
 		return "_json"
 	case c.ID == schema.CommitID:
-		return duck.Int(w.commit.Tag)
-	case c.ID == schema.RowID && w.commit.Mode == catalog.Append && ok:
-		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(w.firstRow(), in.brought+1))
-	case c.ID == schema.RowID && w.commit.Mode == catalog.Append:
-		return fmt.Sprintf("%d + _n", w.firstRow())
+		return duck.Int(a.commit.Tag)
+	case c.ID == schema.RowID && a.commit.Mode == catalog.Append && ok:
+		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRow(), a.in.brought+1))
+	case c.ID == schema.RowID && a.commit.Mode == catalog.Append:
+		return fmt.Sprintf("%d + _n", a.firstRow())
 	case !ok:
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}

@@ -38,15 +38,6 @@ func (in *incoming) of(columns []schema.Column) string {
 	return in.kept.of(in, came)
 }
 
-// all is of with every column that came.
-func (in *incoming) all() string {
-	columns := make([]schema.Column, len(in.columns))
-	for i, c := range in.columns {
-		columns[i] = c.Column
-	}
-	return in.kept.of(in, columns)
-}
-
 // keptFile is a file that has the form of a data file of the commit, and may become one.
 type keptFile struct {
 	path string         // empty: it became one
@@ -156,21 +147,24 @@ func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
 	return func(id int) arrow.Array { return batch.Column(at[id]) }
 }
 
-// addRows is add by a statement.
+// addRows is add by statements.
 func (w *work) addRows(ctx context.Context, in *incoming) error {
-	list := make([]string, 0, len(w.schema.Columns)+2)
-	for _, c := range w.schema.Stored() {
-		switch {
-		case in.has(c.ID):
-			list = append(list, schema.ColumnName(c.ID))
-		case c.ID == schema.RowID:
-			list = append(list, fmt.Sprintf("%d + _n", w.firstRowOf(in)))
-		default:
-			list = append(list, "CAST(NULL AS "+c.Type.SQL()+")")
+	return w.write(ctx, schema.Data, in.rows, func(columns []schema.Column) string {
+		list := make([]string, len(columns))
+		for i, c := range columns {
+			switch {
+			case in.has(c.ID):
+				list[i] = schema.ColumnName(c.ID)
+			case c.ID == schema.RowID:
+				list[i] = fmt.Sprintf("%d + _n", w.firstRowOf(in))
+			case c.ID == schema.CommitID:
+				list[i] = duck.Int(w.commit.Tag)
+			default:
+				list[i] = "CAST(NULL AS " + c.Type.SQL() + ")"
+			}
 		}
-	}
-	list = append(list, duck.Int(w.commit.Tag))
-	return w.write(ctx, schema.Data, "SELECT "+strings.Join(list, ", ")+" FROM "+in.all()+" ORDER BY _n", in.rows)
+		return "SELECT " + strings.Join(list, ", ") + " FROM " + in.of(columns) + " ORDER BY _n"
+	})
 }
 
 // firstRowOf is the number of the first incoming record, once gaveRows has counted them.

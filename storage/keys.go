@@ -51,18 +51,30 @@ func equals(t schema.Type) string {
 	return "="
 }
 
-// checkKeys makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
-func (w *work) checkKeys(ctx context.Context, in *incoming) error {
-	if in.rows == 0 || in.checked {
+// keyCheck looks at the keys of incoming records.
+type keyCheck struct {
+	conn *duck.Conn
+	key  []schema.Column
+	in   *incoming
+	live func(*catalog.Bounds) *snapshot.Snapshot // what is live where keys lie within bounds
+}
+
+// keys looks at the keys of records that come into the commit.
+func (w *work) keys(in *incoming) keyCheck {
+	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn}
+}
+
+// check makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
+func (k keyCheck) check(ctx context.Context) error {
+	if k.in.rows == 0 || k.in.checked {
 		return nil
 	}
-	key := w.schema.KeyColumns()
-	for _, c := range key {
-		if !in.has(c.ID) {
+	for _, c := range k.key {
+		if !k.in.has(c.ID) {
 			return fault.Errorf(fault.Invalid, "key_missing",
 				"The records have no column %q, which is in the key (%s). Every record needs its key.",
-				c.Name, keyNames(key)).
-				With("key", keyNames(key))
+				c.Name, keyNames(k.key)).
+				With("key", keyNames(k.key))
 		}
 		if c.Type.Nested() {
 			return fault.Errorf(fault.Invalid, "key_type",
@@ -71,43 +83,42 @@ func (w *work) checkKeys(ctx context.Context, in *incoming) error {
 	}
 	// The cheapest first: in order, then a bitmap, then sorted hashes; the keys themselves are grouped only where hashes
 	// are equal.
-	sorted, err := w.scanKeys(ctx, in)
+	sorted, err := k.scan(ctx)
 	if err != nil || sorted {
 		return err
 	}
-	twice, known, err := w.integersTwice(ctx, in)
+	twice, known, err := k.integersTwice(ctx)
 	if err == nil && !known {
-		twice, err = w.keysTwice(ctx, in)
+		twice, err = k.hashesTwice(ctx)
 	}
 	if err != nil || !twice {
 		return err
 	}
-	return w.duplicateKeys(ctx, in)
+	return k.duplicates(ctx)
 }
 
-// scanKeys reads the keys once, in order: are any null, do they only grow, and what are their bounds. Keys that only
+// scan reads the keys once, in order: are any null, do they only grow, and what are their bounds. Keys that only
 // grow are distinct, which is found at no cost; others must be sorted to tell.
-func (w *work) scanKeys(ctx context.Context, in *incoming) (sorted bool, err error) {
-	key := w.schema.KeyColumns()
+func (k keyCheck) scan(ctx context.Context) (sorted bool, err error) {
 	var nulls, falls int64
 	var least, greatest *string
-	missing := make([]string, len(key))
-	for i, c := range key {
+	missing := make([]string, len(k.key))
+	for i, c := range k.key {
 		missing[i] = schema.ColumnName(c.ID) + " IS NULL"
 	}
-	order := snapshot.OrderOf(key[0].Type)
+	order := snapshot.OrderOf(k.key[0].Type)
 	query := duck.Fill(scanKeys, duck.Parts{
-		"missing": strings.Join(missing, " OR "), "grows": grows(key), "bounds": order.SQL(schema.ColumnName(key[0].ID)),
-		"key": keyList(key), "lagged": lagged(key), "records": in.of(key),
+		"missing": strings.Join(missing, " OR "), "grows": grows(k.key), "bounds": order.SQL(schema.ColumnName(k.key[0].ID)),
+		"key": keyList(k.key), "lagged": lagged(k.key), "records": k.in.of(k.key),
 	})
-	err = w.conn.Row(ctx, query, &nulls, &falls, &least, &greatest)
+	err = k.conn.Row(ctx, query, &nulls, &falls, &least, &greatest)
 	if err != nil {
 		return false, err
 	}
 	if nulls > 0 {
-		return false, w.nullKeys(ctx, in, strings.Join(missing, " OR "), nulls)
+		return false, k.nulls(ctx, strings.Join(missing, " OR "), nulls)
 	}
-	in.bounds = order.Bounds(least, greatest)
+	k.in.bounds = order.Bounds(least, greatest)
 	return falls == 0, nil
 }
 
@@ -139,29 +150,27 @@ const (
 
 // integersTwice reports whether two records have the same key, by a bitmap of the keys: for one column of integers that
 // do not lie far apart. known is false for other keys.
-func (w *work) integersTwice(ctx context.Context, in *incoming) (twice, known bool, err error) {
-	key := w.schema.KeyColumns()
-	if len(key) > 1 || !key[0].Type.IsInteger() || in.bounds == nil {
+func (k keyCheck) integersTwice(ctx context.Context) (twice, known bool, err error) {
+	if len(k.key) > 1 || !k.key[0].Type.IsInteger() || k.in.bounds == nil {
 		return false, false, nil
 	}
-	least, errLeast := strconv.ParseInt(in.bounds.Least, 10, 64)
-	greatest, errGreatest := strconv.ParseInt(in.bounds.Greatest, 10, 64)
+	least, errLeast := strconv.ParseInt(k.in.bounds.Least, 10, 64)
+	greatest, errGreatest := strconv.ParseInt(k.in.bounds.Greatest, 10, 64)
 	// Unsigned, as the difference of two BIGINTs may not fit one.
 	span := uint64(greatest) - uint64(least)
-	if errLeast != nil || errGreatest != nil || span >= min(maxBitmap, uint64(in.rows)*maxBitsOfRecord) {
+	if errLeast != nil || errGreatest != nil || span >= min(maxBitmap, uint64(k.in.rows)*maxBitsOfRecord) {
 		return false, false, nil
 	}
-	err = w.conn.Row(ctx, duck.Fill(integersTwice, duck.Parts{
-		"key": keyList(key), "least": least, "greatest": greatest, "records": in.of(key),
+	err = k.conn.Row(ctx, duck.Fill(integersTwice, duck.Parts{
+		"key": keyList(k.key), "least": least, "greatest": greatest, "records": k.in.of(k.key),
 	}), &twice)
 	return twice, true, err
 }
 
-// keysTwice reports whether two records may have the same key: whether two hashes of keys are equal. Sorting hashes is
-// faster than grouping keys, and can spill.
-func (w *work) keysTwice(ctx context.Context, in *incoming) (twice bool, err error) {
-	key := w.schema.KeyColumns()
-	err = w.conn.Row(ctx, duck.Fill(hashesTwice, duck.Parts{"key": keyList(key), "records": in.of(key)}), &twice)
+// hashesTwice reports whether two records may have the same key: whether two hashes of keys are equal. Sorting hashes
+// is faster than grouping keys, and can spill.
+func (k keyCheck) hashesTwice(ctx context.Context) (twice bool, err error) {
+	err = k.conn.Row(ctx, duck.Fill(hashesTwice, duck.Parts{"key": keyList(k.key), "records": k.in.of(k.key)}), &twice)
 	return twice, err
 }
 
@@ -178,11 +187,10 @@ const (
 	keysAsText   = `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({keys})`
 )
 
-func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int64) error {
-	key := w.schema.KeyColumns()
+func (k keyCheck) nulls(ctx context.Context, missing string, n int64) error {
 	var rows []int64
-	query := duck.Fill(firstMissing, duck.Parts{"records": in.of(key), "missing": missing, "shown": shownKeys})
-	err := w.conn.Rows(ctx, query, func(scan duck.Scan) error {
+	query := duck.Fill(firstMissing, duck.Parts{"records": k.in.of(k.key), "missing": missing, "shown": shownKeys})
+	err := k.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var row int64
 		err := scan(&row)
 		rows = append(rows, row)
@@ -193,54 +201,51 @@ func (w *work) nullKeys(ctx context.Context, in *incoming, missing string, n int
 	}
 	return fault.Errorf(fault.Invalid, "key_null",
 		"%d records have no value in the key (%s), the first of them in record %s. Every record needs its key.",
-		n, keyNames(key), joinInts(rows)).
-		With("rows", rows).With("key", keyNames(key))
+		n, keyNames(k.key), joinInts(rows)).
+		With("rows", rows).With("key", keyNames(k.key))
 }
 
-// duplicateKeys names the keys that come twice, if there are any: equal hashes may have been different keys.
-func (w *work) duplicateKeys(ctx context.Context, in *incoming) error {
-	key := w.schema.KeyColumns()
-	keys, err := w.listKeys(ctx, duck.Fill(firstTwice, duck.Parts{
-		"key": keyList(key), "records": in.of(key), "shown": shownKeys,
+// duplicates names the keys that come twice, if there are any: equal hashes may have been different keys.
+func (k keyCheck) duplicates(ctx context.Context) error {
+	keys, err := k.list(ctx, duck.Fill(firstTwice, duck.Parts{
+		"key": keyList(k.key), "records": k.in.of(k.key), "shown": shownKeys,
 	}))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_duplicate",
 		"Records have the same key (%s), for example %s. Send each key once.",
-		keyNames(key), showKeys(key, keys)).
+		keyNames(k.key), showKeys(k.key, keys)).
 		With("keys", keys)
 }
 
 // ErrKeyExists is the refusal of records to be added whose keys are live already.
 var ErrKeyExists = fault.New(fault.Invalid, "key_exists")
 
-// checkNew makes sure that no incoming key is live already.
-func (w *work) checkNew(ctx context.Context, in *incoming) error {
+// areNew makes sure that no incoming key is live already.
+func (k keyCheck) areNew(ctx context.Context) error {
 	// Files whose bounds lie elsewhere are not opened: a growing key reads none.
-	live := w.liveIn(in.bounds)
-	if in.rows == 0 || len(live.Data) == 0 {
+	live := k.live(k.in.bounds)
+	if k.in.rows == 0 || len(live.Data) == 0 {
 		return nil
 	}
-	key := w.schema.KeyColumns()
-	keys, err := w.listKeys(ctx, duck.Fill(firstLive, duck.Parts{
-		"key": keyList(key), "records": in.of(key), "live": live.Narrow(key).Rows(false),
-		"same_key": sameKey(key, "i", "s"), "shown": shownKeys,
+	keys, err := k.list(ctx, duck.Fill(firstLive, duck.Parts{
+		"key": keyList(k.key), "records": k.in.of(k.key), "live": live.Narrow(k.key).Rows(false),
+		"same_key": sameKey(k.key, "i", "s"), "shown": shownKeys,
 	}))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
 	return ErrKeyExists.Sayf("The dataset has records with these keys (%s) already, for example %s. "+
-		"Use mode overwrite or upsert to change records that are there.", keyNames(key), showKeys(key, keys)).
+		"Use mode overwrite or upsert to change records that are there.", keyNames(k.key), showKeys(k.key, keys)).
 		With("keys", keys)
 }
 
-// listKeys reads keys, as objects from column name to text.
-func (w *work) listKeys(ctx context.Context, query string) (keys []map[string]string, err error) {
-	key := w.schema.KeyColumns()
-	err = w.conn.Rows(ctx, duck.Fill(keysAsText, duck.Parts{"keys": query}), func(scan duck.Scan) error {
-		values := make([]string, len(key))
-		dest := make([]any, len(key))
+// list reads keys, as objects from column name to text.
+func (k keyCheck) list(ctx context.Context, query string) (keys []map[string]string, err error) {
+	err = k.conn.Rows(ctx, duck.Fill(keysAsText, duck.Parts{"keys": query}), func(scan duck.Scan) error {
+		values := make([]string, len(k.key))
+		dest := make([]any, len(k.key))
 		for i := range values {
 			dest[i] = &values[i]
 		}
@@ -248,7 +253,7 @@ func (w *work) listKeys(ctx context.Context, query string) (keys []map[string]st
 			return err
 		}
 		one := map[string]string{}
-		for i, c := range key {
+		for i, c := range k.key {
 			one[c.Name] = values[i]
 		}
 		keys = append(keys, one)

@@ -70,3 +70,28 @@ func rootOf(tx catalog.Tx, c catalog.Commit) (_ catalog.Commit, err error) {
 	}
 	return c, err
 }
+
+// standingRollbacks reports which rollback undoes each commit of a dataset. Undoing a merge undoes what it played; a
+// rollback that is undone itself undoes nothing.
+func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
+	rollbacks, err := tx.Rollbacks(dataset)
+	if err != nil {
+		return nil, err
+	}
+	undone := map[int64]int64{}
+	// So that a rollback which was undone itself is known to be undone when its turn comes.
+	for _, r := range rollbacks { // newest first
+		if undone[r.ID] != 0 || r.ParentCommitID == 0 {
+			continue
+		}
+		undone[r.ParentCommitID] = r.ID
+		played, err := tx.Played(dataset, r.ParentCommitID)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range played {
+			undone[p.ID] = r.ID
+		}
+	}
+	return undone, nil
+}

@@ -98,17 +98,17 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err != nil {
 		return err
 	}
-	one := p.commit(a)
-	if err := one.findParent(ctx, did.parentHash); err != nil {
+	one := actionWork{p.commit(a), &did}
+	if err := one.findParent(ctx); err != nil {
 		return err
 	}
-	if err := one.playColumns(ctx, &did); err != nil {
+	if err := one.playColumns(ctx); err != nil {
 		return err
 	}
-	if err := one.playRows(ctx, did); err != nil {
+	if err := one.playRows(ctx); err != nil {
 		return err
 	}
-	one.narrowColumns(did)
+	one.narrowColumns()
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}

@@ -63,9 +63,16 @@ func (p *player) state(tx catalog.Tx, commit int64) (*snapshot.Snapshot, error) 
 	return s, err
 }
 
+// actionWork is a commit of a merge, while it is made of an action of the source.
+type actionWork struct {
+	*work
+	did *action
+}
+
 // findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or
 // it is undone already, nothing is left for it to mark.
-func (w *work) findParent(ctx context.Context, hash string) error {
+func (w actionWork) findParent(ctx context.Context) error {
+	hash := w.did.parentHash
 	if hash == "" {
 		return nil
 	}
@@ -86,21 +93,21 @@ func (w *work) findParent(ctx context.Context, hash string) error {
 }
 
 // links makes the commit out of the files that the action opened and closed, as they are.
-func (d *draft) links(did action) {
+func (d *draft) links(did *action) {
 	d.reopened, d.closed, d.back = did.opened, did.closed, did.after.Schemas
 	d.commit.Added, d.commit.Removed, d.commit.Modified = did.Added, did.Removed, did.Modified
 }
 
 // canLink reports whether the files that an action opened and closed mean here what they mean in the source: those that
 // it closed are live, those that it opened are not, and every displaced position lies in a live file.
-func (w *work) canLink(did action) bool {
+func (w actionWork) canLink() bool {
 	here := w.head.Files()
-	if len(snapshot.Without(did.closed, here)) > 0 || len(snapshot.Without(did.opened, here)) < len(did.opened) {
+	if len(snapshot.Without(w.did.closed, here)) > 0 || len(snapshot.Without(w.did.opened, here)) < len(w.did.opened) {
 		return false
 	}
 	// A position that is displaced in a file which is not live here would displace a row that may come back later.
 	linked := w.clone()
-	linked.links(did)
+	linked.links(w.did)
 	after := linked.leaves()
 	live := map[int64]bool{}
 	for _, f := range after.Data {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -15,23 +16,24 @@ import (
 
 // playColumns does to the commit's columns what an action did to the source's (design, section 6). A column that both
 // sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
-func (w *work) playColumns(ctx context.Context, did *action) error {
+func (w actionWork) playColumns(ctx context.Context) error {
 	// Before anything is compared: a column that both sides made would otherwise be a new one, of a name that is taken.
-	did.renumber(w.aliases(*did))
-	before, after := did.before.Schema, did.after.Schema
+	w.did.renumber(w.aliases())
+	before, after := w.did.before.Schema, w.did.after.Schema
 	put := columnSet{}
 	for _, id := range changedColumns(before, after) {
-		if err := w.playColumn(*did, id, &put); err != nil {
+		if err := w.playColumn(id, &put); err != nil {
 			return err
 		}
 	}
 	// All at once: columns may have exchanged their names, and one after the other they would clash.
 	w.setColumns(put)
-	if err := w.settleNames(*did); err != nil {
+	if err := w.settleNames(); err != nil {
 		return err
 	}
-	for _, f := range append(snapshot.OfKind(did.opened, schema.Data), snapshot.OfKind(did.closed, schema.Rollback)...) {
-		if err := w.coverValues(ctx, did, f); err != nil {
+	brings := append(snapshot.OfKind(w.did.opened, schema.Data), snapshot.OfKind(w.did.closed, schema.Rollback)...)
+	for _, f := range brings {
+		if err := w.coverValues(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -40,16 +42,16 @@ func (w *work) playColumns(ctx context.Context, did *action) error {
 }
 
 // aliases finds the columns of the action that the commit's schema has under other ids.
-func (d *draft) aliases(did action) map[int]int {
+func (w actionWork) aliases() map[int]int {
 	out := map[int]int{}
-	names, _ := d.schema.Names()
-	for _, c := range slices.Concat(did.before.Schema.Columns, did.after.Schema.Columns) {
-		if _, known := d.schema.ByID(c.ID); known || slices.Contains(d.schema.Dropped, c.ID) {
+	names, _ := w.schema.Names()
+	for _, c := range slices.Concat(w.did.before.Schema.Columns, w.did.after.Schema.Columns) {
+		if _, known := w.schema.ByID(c.ID); known || slices.Contains(w.schema.Dropped, c.ID) {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
 		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
-		if _, theirs := did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, did.explicit) {
+		if _, theirs := w.did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, w.did.explicit) {
 			out[c.ID] = own.ID
 		}
 	}
@@ -67,34 +69,34 @@ func (did *action) renumber(ids map[int]int) {
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the
 // action found it, or both have widened it.
-func (d *draft) playColumn(did action, id int, put *columnSet) error {
-	before, was := did.before.Schema.ByID(id)
-	after, is := did.after.Schema.ByID(id)
-	now, have := d.schema.ByID(id)
+func (w actionWork) playColumn(id int, put *columnSet) error {
+	before, was := w.did.before.Schema.ByID(id)
+	after, is := w.did.after.Schema.ByID(id)
+	now, have := w.schema.ByID(id)
 	switch {
 	case is == have && reflect.DeepEqual(after, now):
 		return nil
-	case !did.explicit && was && (!is || !have || narrower(before, after)):
+	case !w.did.explicit && was && (!is || !have || narrower(before, after)):
 		return nil // records went, or the variable was changed here: it stays so, unless narrowColumns finds it idle
 	case was == have && reflect.DeepEqual(before, now):
-		put.set(did, after, is, id)
+		put.set(w.did, after, is, id)
 		return nil
-	case did.explicit && was && is && have && before.Type.Equal(after.Type) && widenedOnly(before, now):
+	case w.did.explicit && was && is && have && before.Type.Equal(after.Type) && widenedOnly(before, now):
 		after.Type = now.Type
 		put.put = append(put.put, after)
 		return nil
-	case did.explicit && !was && have: // records that a filter let through brought it before, as the source had it later
+	case w.did.explicit && !was && have: // records that a filter let through brought it before, as the source had it later
 		return nil
-	case !did.explicit && after.Derived(): // its type follows from the others
+	case !w.did.explicit && after.Derived(): // its type follows from the others
 		return nil
-	case !did.explicit && is && have:
+	case !w.did.explicit && is && have:
 		typ, ok := schema.Widen(now.Type, after.Type)
 		if now.Type = typ; ok {
 			put.put = append(put.put, now)
 			return nil
 		}
 	}
-	if end, ends := did.head.Schema.ByID(id); ends == have && reflect.DeepEqual(end, now) {
+	if end, ends := w.did.head.Schema.ByID(id); ends == have && reflect.DeepEqual(end, now) {
 		return nil // what the source did to it since has led to what is here
 	}
 	name := after.Name
@@ -113,7 +115,7 @@ func widenedOnly(before, now schema.Column) bool {
 
 // playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they
 // are.
-func (w *work) playDerivations(ctx context.Context) error {
+func (w actionWork) playDerivations(ctx context.Context) error {
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
 	var u *underived
@@ -125,27 +127,27 @@ func (w *work) playDerivations(ctx context.Context) error {
 
 // narrowColumns takes away what an action took away that was not about variables, columns and the width of columns,
 // where they are as the action found them and no record here may need them.
-func (d *draft) narrowColumns(did action) {
-	if did.explicit || len(d.opened) > 0 {
+func (w actionWork) narrowColumns() {
+	if w.did.explicit || len(w.opened) > 0 {
 		return // records written anew have all columns
 	}
-	after, put := d.leaves(), columnSet{}
-	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
-		before, was := did.before.Schema.ByID(id)
-		now, have := d.schema.ByID(id)
-		if !was || !have || !reflect.DeepEqual(before, now) || put.leavesDerived(d.schema, id) {
+	after, put := w.leaves(), columnSet{}
+	for _, id := range changedColumns(w.did.before.Schema, w.did.after.Schema) {
+		before, was := w.did.before.Schema.ByID(id)
+		now, have := w.schema.ByID(id)
+		if !was || !have || !reflect.DeepEqual(before, now) || put.leavesDerived(w.schema, id) {
 			continue
 		}
-		next, is := did.after.Schema.ByID(id)
+		next, is := w.did.after.Schema.ByID(id)
 		if slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
 			c, has := after.SchemaOf(f).ByID(id)
 			return has && !(is && next.Type.Holds(c.Type))
 		}) {
 			continue
 		}
-		put.set(did, next, is, id)
+		put.set(w.did, next, is, id)
 	}
-	d.setColumns(put)
+	w.setColumns(put)
 }
 
 // narrower reports whether an action took from a column's type what records had widened it by.
@@ -161,7 +163,7 @@ type columnSet struct {
 }
 
 // set makes a column what it is after the action, or takes it away.
-func (s *columnSet) set(did action, c schema.Column, is bool, id int) {
+func (s *columnSet) set(did *action, c schema.Column, is bool, id int) {
 	switch {
 	case is:
 		s.put = append(s.put, c)
@@ -191,11 +193,11 @@ func (d *draft) setColumns(s columnSet) {
 
 // settleNames makes sure that columns which the action left have names of their own here. One whose name they take
 // over, as in a restore of the one that had it first, goes with the last records that may have values in it.
-func (w *work) settleNames(did action) error {
+func (w actionWork) settleNames() error {
 	shared := sharedNames(w.schema)
-	for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
+	for _, id := range changedColumns(w.did.before.Schema, w.did.after.Schema) {
 		c, here := w.schema.ByID(id)
-		if _, is := did.after.Schema.ByID(id); !is || !here || !shared[schema.Fold(c.Name)] {
+		if _, is := w.did.after.Schema.ByID(id); !is || !here || !shared[schema.Fold(c.Name)] {
 			continue
 		}
 		i := slices.IndexFunc(w.schema.Columns, func(o schema.Column) bool {
@@ -205,26 +207,26 @@ func (w *work) settleNames(did action) error {
 			continue
 		}
 		other := w.schema.Columns[i]
-		if !w.leavesIdle(did, other) {
+		if !w.leavesIdle(other) {
 			return anotherVariable(c, other)
 		}
 		gone := columnSet{}
-		gone.set(did, other, false, other.ID)
+		gone.set(w.did, other, false, other.ID)
 		w.setColumns(gone)
 	}
 	return nil
 }
 
 // leavesIdle reports whether an action took a column away that was not about variables, and no record here has it then.
-func (w *work) leavesIdle(did action, c schema.Column) bool {
-	before, was := did.before.Schema.ByID(c.ID)
-	_, is := did.after.Schema.ByID(c.ID)
-	if did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 ||
-		!w.canLink(did) {
+func (w actionWork) leavesIdle(c schema.Column) bool {
+	before, was := w.did.before.Schema.ByID(c.ID)
+	_, is := w.did.after.Schema.ByID(c.ID)
+	if w.did.explicit || !was || is || !reflect.DeepEqual(before, c) || len(w.schema.DerivedFrom(c.ID)) > 0 ||
+		!w.canLink() {
 		return false
 	}
 	linked := w.clone()
-	linked.links(did)
+	linked.links(w.did)
 	after := linked.leaves()
 	return !slices.ContainsFunc(after.Data, func(f *catalog.File) bool {
 		_, has := after.SchemaOf(f).ByID(c.ID)
@@ -232,12 +234,16 @@ func (w *work) leavesIdle(did action, c schema.Column) bool {
 	})
 }
 
-// addColumn adds a column, or puts it in the place of the one with its id.
-func (d *draft) addColumn(c schema.Column) error {
-	if other, taken := d.schema.ByName(c.Name); taken && other.ID != c.ID {
-		return anotherVariable(c, other)
+// addColumns adds columns, or puts them in the place of those with their ids.
+func (d *draft) addColumns(columns ...schema.Column) error {
+	names, _ := d.schema.Names()
+	for _, c := range columns {
+		if other, taken := names[schema.Fold(c.Name)]; taken && other.ID != c.ID {
+			return anotherVariable(c, other)
+		}
+		names[schema.Fold(c.Name)] = c
 	}
-	d.putColumns(c)
+	d.putColumns(columns...)
 	return nil
 }
 
@@ -261,43 +267,63 @@ func anotherVariable(c, other schema.Column) error {
 
 // coverValues makes room for the values in a file that the action gave to records: columns that an earlier action,
 // which was not played, had added, and types that take those values.
-func (w *work) coverValues(ctx context.Context, did *action, f *catalog.File) error {
-	lacking, err := w.lacking(ctx, did, f)
+func (w actionWork) coverValues(ctx context.Context, f *catalog.File) error {
+	columns, err := w.lacking(ctx, f)
 	if err != nil {
 		return err
 	}
-	for _, c := range lacking {
+	var lacking []covering
+	for _, c := range columns {
 		now, have := w.schema.ByID(c.ID)
 		if !have {
-			now = did.latest(c)
+			now = w.did.latest(c)
 		}
 		if typ, ok := schema.Widen(now.Type, c.Type); ok && len(now.Earlier) == len(c.Earlier) {
 			now.Type = typ
 		}
-		var values, fit int64
-		query := duck.Fill(countFitting, duck.Parts{
-			"becomes": becomes(c.Type, now.Type), "column": duck.Ident(c.Name),
-			"file": did.after.ReadFiles([]*catalog.File{f}),
-		})
-		if err := w.conn.Row(ctx, query, &values, &fit); err != nil {
-			return err
-		}
-		if fit < values {
-			return onVariable(now.Name, "Variable %q is %s here, and the records have values that are %s.",
-				now.Name, now.Type, c.Type)
-		}
-		if values == 0 {
-			continue
-		}
-		if err := w.addColumn(now); err != nil {
+		lacking = append(lacking, covering{c, now})
+	}
+	from := w.did.after.ReadFiles([]*catalog.File{f})
+	for some := range slices.Chunk(lacking, partColumns) {
+		if err := w.cover(ctx, some, from); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// countFitting is the SQL of how many values a column has in a file, and how many of them are of another type too.
-const countFitting = `SELECT count(v), count(v) FILTER ({becomes}) FROM (SELECT {column} AS v FROM {file})`
+// covering is a column of a file, and what it has to be here.
+type covering struct{ own, now schema.Column }
+
+// cover makes room for the values that some columns have in files.
+func (w *work) cover(ctx context.Context, lacking []covering, from string) error {
+	values, fit := make([]int64, len(lacking)), make([]int64, len(lacking))
+	var list []string
+	var dest []any
+	for i, l := range lacking {
+		v := duck.Ident(l.own.Name)
+		count := duck.Fill(countFitting, duck.Parts{"value": v, "becomes": becomes(v, l.own.Type, l.now.Type)})
+		list, dest = append(list, count), append(dest, &values[i], &fit[i])
+	}
+	if err := w.conn.Row(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+from, dest...); err != nil {
+		return err
+	}
+	var gained []schema.Column
+	for i, l := range lacking {
+		if fit[i] < values[i] {
+			return onVariable(l.now.Name, "Variable %q is %s here, and the records have values that are %s.",
+				l.now.Name, l.now.Type, l.own.Type)
+		}
+		if values[i] == 0 {
+			continue
+		}
+		gained = append(gained, l.now)
+	}
+	return w.addColumns(gained...)
+}
+
+// countFitting is the SQL of how many values a column has, and how many of them are of another type too.
+const countFitting = "count({value}), count(CASE WHEN {becomes} THEN {value} END)"
 
 // schemaOf is the schema that one of the action's files was written with.
 func (did *action) schemaOf(f *catalog.File) schema.Schema {
@@ -317,7 +343,7 @@ func (did *action) latest(c schema.Column) schema.Column {
 }
 
 // checkWidened makes sure that what is stored here fits the types that the action gave to columns.
-func (w *work) checkWidened(ctx context.Context) error {
+func (w actionWork) checkWidened(ctx context.Context) error {
 	var widened []schema.Column
 	for _, c := range w.schema.Stored() {
 		if old, was := w.head.Schema.ByID(c.ID); was && !c.Type.Holds(old.Type) {

@@ -14,21 +14,21 @@ import (
 
 // playRows does to the commit's rows what an action did to the source's. Where the keys that it touched are as it found
 // them, down to the place, its files are linked; else its rows are compared with what is here.
-func (w *work) playRows(ctx context.Context, did action) error {
-	if len(did.opened)+len(did.closed) == 0 {
+func (w actionWork) playRows(ctx context.Context) error {
+	if len(w.did.opened)+len(w.did.closed) == 0 {
 		return nil
 	}
-	r := &rowPlayer{work: w, did: did, mine: snapshot.Diff(did.before, did.after)}
+	r := &rowPlayer{actionWork: w, mine: snapshot.Diff(w.did.before, w.did.after)}
 	// In a type that only one side has, a value of the other might be cast to one that equals another.
 	r.wide = wideEnough(w.schema, r.mine.Schema)
-	r.parts, r.loaded = r.slices(), map[int]bool{}
+	r.parts, r.loaded = snapshot.InSlices(r.wide), map[int]bool{}
 	// The common case reads keys alone, or nothing where the bounds do not meet: then the files are linked as they are.
 	touched, err := r.touchesChanged(ctx)
 	if err != nil {
 		return err
 	}
-	if !touched && w.canLink(did) && len(did.renumbered) == 0 {
-		w.links(did)
+	if !touched && w.canLink() && len(w.did.renumbered) == 0 {
+		w.links(w.did)
 		return nil
 	}
 	err = r.rewrite(ctx)
@@ -41,20 +41,12 @@ func (w *work) playRows(ctx context.Context, did action) error {
 
 // rowPlayer plays the rows of one action.
 type rowPlayer struct {
-	*work
-	did  action
+	actionWork
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
 	wide []schema.Column      // what is stored here, in types that take the source's values too: they are compared in them
 
-	parts  [][]schema.Column // wide, in slices where the records are few
+	parts  [][]schema.Column // wide, in slices
 	loaded map[int]bool      // those of which there are tables
-}
-
-func (r *rowPlayer) slices() [][]schema.Column {
-	if r.mine.Opened() > smallRows {
-		return [][]schema.Column{r.wide}
-	}
-	return snapshot.InSlices(r.wide)
 }
 
 // wideEnough are the stored columns of a schema, with types that take another's values as well.
@@ -98,16 +90,23 @@ func (r *rowPlayer) touchesChanged(ctx context.Context) (bool, error) {
 	}
 	key := r.schema.KeyColumns()
 	var touched int64
-	err := r.conn.Row(ctx, fmt.Sprintf("SELECT count(*) FROM (%s) m SEMI JOIN (%s) t ON %s",
-		keysOf(r.mine, key), keysOf(theirs, key), sameKey(key, "m", "t")), &touched)
+	query := duck.Fill(countTouched, duck.Parts{
+		"mine": keysOf(r.mine, key), "theirs": keysOf(theirs, key), "same_key": sameKey(key, "m", "t"),
+	})
+	err := r.conn.Row(ctx, query, &touched)
 	return touched > 0, err
 }
 
 // keysOf is the SQL of the keys that differ.
 func keysOf(d *snapshot.Difference, key []schema.Column) string {
 	list, d := castKeys(d, key), d.Narrow(key)
-	return fmt.Sprintf("SELECT %s FROM (%s) UNION ALL SELECT %s FROM (%s)", list, d.SideA(), list, d.SideB())
+	return duck.Fill(bothSides, duck.Parts{"key": list, "side_a": d.SideA(), "side_b": d.SideB()})
 }
+
+const (
+	countTouched = `SELECT count(*) FROM ({mine}) m SEMI JOIN ({theirs}) t ON {same_key}`
+	bothSides    = `SELECT {key} FROM ({side_a}) UNION ALL SELECT {key} FROM ({side_b})`
+)
 
 // castKeys is the key of a side, in the types that it has here.
 func castKeys(d *snapshot.Difference, key []schema.Column) string {
@@ -154,8 +153,10 @@ func (r *rowPlayer) settleLater(ctx context.Context) error {
 	bounds, key, compared := r.bounds(), r.schema.KeyColumns(), r.compared()
 	since := snapshot.Diff(r.did.after.Within(bounds), r.did.head.Within(bounds))
 	err := r.forEach(ctx, "settled", func(columns []schema.Column) string {
-		return fmt.Sprintf("SELECT %s, %s AS nf FROM theirs t JOIN (%s) s ON %s",
-			qualified("t", key), equal("n", "f", columns, compared), r.pairs(since, "e", "f", columns), sameKey(key, "t", "s"))
+		return duck.Fill(compareLater, duck.Parts{
+			"key": qualified("t", key), "same": equal("n", "f", columns, compared),
+			"since": r.pairs(since, "e", "f", columns), "same_key": sameKey(key, "t", "s"),
+		})
 	})
 	if err != nil {
 		return err
@@ -163,6 +164,9 @@ func (r *rowPlayer) settleLater(ctx context.Context) error {
 	_, err = r.conn.Exec(ctx, duck.Fill(settle, duck.Parts{"key": keyList(key), "same_key": sameKey(key, "v", "s")}))
 	return err
 }
+
+// What is here now (n), and what the source has in the end (f).
+const compareLater = `SELECT {key}, {same} AS nf FROM theirs t JOIN ({since}) s ON {same_key}`
 
 const settle = `UPDATE verdicts AS v SET verdict = 'same'
 	FROM (SELECT {key} FROM settled GROUP BY {key} HAVING bool_and(nf)) s
@@ -191,9 +195,13 @@ func (r *rowPlayer) pairs(d *snapshot.Difference, a, b string, columns []schema.
 		keys = append(keys, fmt.Sprintf("coalesce(a.%s%d, b.%s%d) AS %s", a, c.ID, b, c.ID, schema.ColumnName(c.ID)))
 		on = append(on, fmt.Sprintf("a.%s%d = b.%s%d", a, c.ID, b, c.ID))
 	}
-	return fmt.Sprintf("SELECT %s, * FROM (%s) a FULL JOIN (%s) b ON %s",
-		strings.Join(keys, ", "), side(a, d.SideA()), side(b, d.SideB()), strings.Join(on, " AND "))
+	return duck.Fill(joinPairs, duck.Parts{
+		"key": strings.Join(keys, ", "), "side_a": side(a, d.SideA()), "side_b": side(b, d.SideB()),
+		"same_key": strings.Join(on, " AND "),
+	})
 }
+
+const joinPairs = `SELECT {key}, * FROM ({side_a}) a FULL JOIN ({side_b}) b ON {same_key}`
 
 // compared are the columns by which records are compared: those that both sides know, or, of an action on variables,
 // those that it changed.
@@ -224,10 +232,13 @@ func (r *rowPlayer) load(ctx context.Context, part int) error {
 		}
 		r.loaded[part] = true
 	}
-	view := "CREATE OR REPLACE TEMP VIEW "
-	_, err := r.conn.Exec(ctx, view+"mine AS FROM "+mine+"; "+view+"theirs AS FROM "+theirs)
+	_, err := r.conn.Exec(ctx, duck.Fill(viewTables, duck.Parts{"mine": mine, "theirs": theirs}))
 	return err
 }
+
+const viewTables = `
+	CREATE OR REPLACE TEMP VIEW mine AS FROM {mine};
+	CREATE OR REPLACE TEMP VIEW theirs AS FROM {theirs}`
 
 // forEach makes a table of the rows that a query has for each slice of the columns.
 func (r *rowPlayer) forEach(ctx context.Context, name string, query func(columns []schema.Column) string) error {

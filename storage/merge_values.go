@@ -14,8 +14,8 @@ import (
 // lacking returns the columns of an action's file which are not here, or too narrow, and in which the action gave
 // values to records. Its files hold whole records: values that it left as they were came with earlier actions, and go
 // with those.
-func (w *work) lacking(ctx context.Context, did *action, f *catalog.File) ([]schema.Column, error) {
-	columns := slices.DeleteFunc(slices.Clone(did.schemaOf(f).Columns), func(c schema.Column) bool {
+func (w actionWork) lacking(ctx context.Context, f *catalog.File) ([]schema.Column, error) {
+	columns := slices.DeleteFunc(slices.Clone(w.did.schemaOf(f).Columns), func(c schema.Column) bool {
 		now, have := w.schema.ByID(c.ID)
 		return c.Derived() || have && now.Type.Holds(c.Type) || c.Type.Name == schema.Null ||
 			slices.Contains(w.schema.Dropped, c.ID)
@@ -23,33 +23,33 @@ func (w *work) lacking(ctx context.Context, did *action, f *catalog.File) ([]sch
 	if len(columns) == 0 {
 		return nil, nil
 	}
-	given, err := w.givenIn(ctx, did)
+	given, err := w.givenIn(ctx)
 	return slices.DeleteFunc(columns, func(c schema.Column) bool { return !given[c.ID] }), err
 }
 
 // givenIn finds the columns in which an action gave values to records: those that it is about, if it is about
 // variables.
-func (w *work) givenIn(ctx context.Context, did *action) (map[int]bool, error) {
-	if did.given != nil {
-		return did.given, nil
+func (w actionWork) givenIn(ctx context.Context) (map[int]bool, error) {
+	if w.did.given != nil {
+		return w.did.given, nil
 	}
-	did.given = map[int]bool{}
-	if did.explicit {
-		for _, id := range changedColumns(did.before.Schema, did.after.Schema) {
-			did.given[id] = true
+	w.did.given = map[int]bool{}
+	if w.did.explicit {
+		for _, id := range changedColumns(w.did.before.Schema, w.did.after.Schema) {
+			w.did.given[id] = true
 		}
-		return did.given, nil
+		return w.did.given, nil
 	}
-	d := snapshot.Diff(did.before, did.after)
+	d := snapshot.Diff(w.did.before, w.did.after)
 	for _, columns := range snapshot.InSlices(d.Schema.Stored()) {
-		if err := w.findGiven(ctx, did, d.Narrow(columns), columns); err != nil {
+		if err := w.findGiven(ctx, d.Narrow(columns), columns); err != nil {
 			return nil, err
 		}
 	}
-	return did.given, nil
+	return w.did.given, nil
 }
 
-func (w *work) findGiven(ctx context.Context, did *action, d *snapshot.Difference, columns []schema.Column) error {
+func (w actionWork) findGiven(ctx context.Context, d *snapshot.Difference, columns []schema.Column) error {
 	list, found := make([]string, len(columns)), make([]bool, len(columns))
 	into := make([]any, len(columns))
 	for i, c := range columns {
@@ -60,7 +60,7 @@ func (w *work) findGiven(ctx context.Context, did *action, d *snapshot.Differenc
 		return err
 	}
 	for i, c := range columns {
-		did.given[c.ID] = found[i]
+		w.did.given[c.ID] = found[i]
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"rowback/storage/duck"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -16,36 +14,14 @@ import (
 // that the source does not know, or the action on variables did not change, keep their values.
 func (r *rowPlayer) write(ctx context.Context) error {
 	live := r.liveIn(r.bounds())
-	if len(r.parts) == 1 {
-		changed, err := r.change(ctx, live, 0)
-		if err != nil {
-			return err
-		}
-		return r.writeChanges(ctx, changed, "picked")
-	}
-	var after, before []arrow.RecordBatch
-	defer func() { releaseAll(after); releaseAll(before) }()
-	for i, columns := range r.parts {
-		if _, err := r.change(ctx, live, i); err != nil {
-			return err
-		}
-		batch, err := r.conn.Batch(ctx, recordsAfter(columns)+" ORDER BY _n")
-		if err != nil {
-			return err
-		}
-		after = append(after, batch)
-		if batch, err = r.conn.Batch(ctx, r.recordsBefore(columns, "picked")+" ORDER BY _file, _pos"); err != nil {
-			return err
-		}
-		before = append(before, batch)
-	}
-	return r.writeBeside(ctx, after, before)
+	change := func(part int, _ []schema.Column) error { return r.change(ctx, live, part) }
+	return r.writeChanges(ctx, change, func([]schema.Column) string { return "picked" })
 }
 
 // change makes the tables changes and picked, as writeChanges wants them, with one of the slices of the columns.
-func (r *rowPlayer) change(ctx context.Context, live *snapshot.Snapshot, part int) (changed int64, err error) {
+func (r *rowPlayer) change(ctx context.Context, live *snapshot.Snapshot, part int) error {
 	if err := r.load(ctx, part); err != nil {
-		return 0, err
+		return err
 	}
 	key := r.schema.KeyColumns()
 	rows := live.Narrow(r.parts[part]).Rows(true)
@@ -55,15 +31,10 @@ func (r *rowPlayer) change(ctx context.Context, live *snapshot.Snapshot, part in
 		{"changes", r.changes(live, r.parts[part])},
 	} {
 		if err := r.table(ctx, t.name, t.query); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	count := "SELECT count(*), count(_pos), (SELECT count(*) FROM picked) FROM changes"
-	if err := r.conn.Row(ctx, count, &changed, &r.commit.Modified, &r.commit.Removed); err != nil {
-		return 0, err
-	}
-	r.commit.Added = changed - r.commit.Modified
-	return changed, nil
+	return r.conn.Row(ctx, "SELECT count(*) FROM picked", &r.commit.Removed)
 }
 
 const (

@@ -23,17 +23,17 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 	}
 	defer w.discard(in)
 	if batch, ok := in.kept.(keptBatch); ok && w.schema.Keyed() {
-		if err := w.checkFew(ctx, in, batch); err != nil {
+		if err := w.keys(in).checkFew(ctx, w.inBatch(batch.RecordBatch)); err != nil {
 			return err
 		}
 	} else if w.schema.Keyed() || in.has(schema.RowID) {
 		if table, ok := in.kept.(*keptTable); ok && !w.schema.Keyed() {
 			table.firstID = max(w.firstRow(), in.brought+1)
 		}
-		if err := w.checkKeys(ctx, in); err != nil {
+		if err := w.keys(in).check(ctx); err != nil {
 			return err
 		}
-		if err := w.checkNew(ctx, in); err != nil {
+		if err := w.keys(in).areNew(ctx); err != nil {
 			return err
 		}
 	}
@@ -72,7 +72,7 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	defer w.discard(in)
-	if err := w.checkKeys(ctx, in); err != nil {
+	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
 	w.gaveRows(in)
@@ -87,16 +87,15 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 	if err := w.findFields(ctx, in); err != nil {
 		return err
 	}
-	if in.rows <= smallRows {
-		parts, err := w.fewChanges(ctx, in, live)
+	if in.rows <= smallRows && !w.isSliced() {
+		changes, err := w.fewChanges(ctx, in, live)
 		if err != nil {
 			return err
 		}
-		defer releaseAll(parts)
-		return w.rewriteFew(ctx, parts, nil)
+		defer changes.Release()
+		return w.rewriteFew(ctx, changes, nil)
 	}
-	rows, differs := w.changes(in, live, w.schema.Stored())
-	return w.rewriteMany(ctx, "SELECT * FROM ("+rows+") WHERE "+differs, "")
+	return w.rewriteMany(ctx, in, live, nil)
 }
 
 // replace makes the dataset's records those of an upload.
@@ -109,7 +108,7 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	defer w.discard(in)
-	if err := w.checkKeys(ctx, in); err != nil {
+	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
 	w.gaveRows(in)
@@ -126,11 +125,10 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 	if err := w.pick(ctx, pickNotCame, w.picking(in), live); err != nil {
 		return err
 	}
-	if max(in.rows, w.commit.Removed) <= smallRows {
+	if max(in.rows, w.commit.Removed) <= smallRows && !w.isSliced() {
 		return w.replaceFew(ctx, in, live)
 	}
-	rows, differs := w.changes(in, live, w.schema.Stored())
-	return w.rewriteMany(ctx, "SELECT * FROM ("+rows+") WHERE "+differs, w.picked(live, w.schema.Stored()))
+	return w.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
 }
 
 // replaceFew does so from memory, once the records that go were picked.
@@ -139,12 +137,15 @@ func (w *work) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snap
 	if err != nil {
 		return err
 	}
-	defer releaseAll(changes)
-	gone, err := w.pickedFew(ctx, live)
+	defer changes.Release()
+	if w.commit.Removed == 0 {
+		return w.rewriteFew(ctx, changes, nil)
+	}
+	gone, err := w.conn.Batch(ctx, displaced("picked", w.schema.Stored())+" ORDER BY _file, _pos")
 	if err != nil {
 		return err
 	}
-	defer releaseAll(gone)
+	defer gone.Release()
 	return w.rewriteFew(ctx, changes, gone)
 }
 

@@ -3,8 +3,6 @@ package storage
 import (
 	"context"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"rowback/storage/duck"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -47,32 +45,15 @@ func (d *draft) picked(live *snapshot.Snapshot, columns []schema.Column) string 
 	return duck.Fill(readPicked, duck.Parts{"live": live.Narrow(columns).Rows(true)})
 }
 
-// displacing is the SQL of the picked records as the rows of a rollback file, with some of their columns.
-func displacing(picked string, columns []schema.Column) string {
+// displaced is the SQL of the picked records as they were, with some of their columns.
+func displaced(picked string, columns []schema.Column) string {
 	return "SELECT " + prefixed("c", columns) + ", _commit, _file, _pos FROM " + picked
-}
-
-// pickedFew returns the picked records in slices of the columns; nil where there are none.
-func (w *work) pickedFew(ctx context.Context, live *snapshot.Snapshot) ([]arrow.RecordBatch, error) {
-	if w.commit.Removed == 0 {
-		return nil, nil
-	}
-	return w.batches(ctx, func(columns []schema.Column) string {
-		return displacing(w.picked(live, columns), columns) + " ORDER BY _file, _pos"
-	})
 }
 
 // writePicked writes the picked records as a rollback file.
 func (w *work) writePicked(ctx context.Context, live *snapshot.Snapshot) error {
-	removed, stored := w.commit.Removed, w.schema.Stored()
-	if removed > smallRows {
-		query := displacing(w.picked(live, stored), stored) + inOrder("_file, _pos", removed)
-		return w.write(ctx, schema.Rollback, query, removed)
-	}
-	gone, err := w.pickedFew(ctx, live)
-	if err != nil || len(gone) == 0 {
-		return err
-	}
-	defer releaseAll(gone)
-	return w.writeSlices(ctx, schema.Rollback, gone, 3)
+	removed := w.commit.Removed
+	return w.write(ctx, schema.Rollback, removed, func(columns []schema.Column) string {
+		return w.displacing("c", w.picked(live, columns), removed)(columns)
+	})
 }

@@ -95,19 +95,19 @@ func (w *work) effects() *catalog.Effects {
 }
 
 // noteLost notes which of the columns that did not come had values in the records that a rollback file of the commit
-// holds: hasValue reports whether a stored column does, by where it is.
-func (w *work) noteLost(hasValue func(i int, c schema.Column) (bool, error)) error {
-	for i, c := range w.schema.Stored() {
-		if !w.absent[c.ID] {
-			continue
-		}
-		has, err := hasValue(i, c)
-		if err != nil {
-			return err
-		}
-		if has {
-			w.lost[c.ID] = true
+// holds: hasValues reports it of each.
+func (w *work) noteLost(hasValues func(absent []schema.Column) ([]bool, error)) error {
+	var absent []schema.Column
+	for _, c := range w.schema.Stored() {
+		if w.absent[c.ID] {
+			absent = append(absent, c)
 		}
 	}
-	return nil
+	have, err := hasValues(absent)
+	for i, has := range have {
+		if has {
+			w.lost[absent[i].ID] = true
+		}
+	}
+	return err
 }

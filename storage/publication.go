@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -62,6 +63,22 @@ func (p *publication) addSavepoints(tx catalog.Tx) error {
 }
 
 func (p *publication) activate(tx catalog.Tx) error { return activate(tx, p.commit, p.activates) }
+
+// activate makes a version active and all later ones inactive, of those that were there before a commit; 0: none.
+func activate(tx catalog.Tx, c catalog.Commit, version int64) error {
+	if version == 0 {
+		return nil
+	}
+	all, err := tx.Versions(c.DatasetID)
+	after := false
+	for _, v := range all {
+		after = after || v.ID == version
+		if after && v.CommitID < c.ID {
+			err = errors.Join(err, tx.SetActive(v.ID, v.ID == version))
+		}
+	}
+	return err
+}
 
 // advance records the numbers in the sequences and in the family.
 func (p *publication) advance(tx catalog.Tx) error {

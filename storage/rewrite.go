@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -13,25 +14,14 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// fewChanges returns the changes that differ, those with a live record first, in slices of the columns.
-func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) ([]arrow.RecordBatch, error) {
-	const order = " ORDER BY _pos IS NULL, _n"
-	if !w.isSliced() {
-		rows, differs := w.changes(in, live, w.schema.Stored())
-		query := "SELECT * FROM (" + rows + ") WHERE " + differs
-		if in.rows > 1 {
-			query += order
-		}
-		return w.batches(ctx, func([]schema.Column) string { return query })
+// fewChanges returns the changes that differ, those with a live record first.
+func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) (arrow.RecordBatch, error) {
+	rows, differs := w.changes(in, live, w.schema.Stored())
+	query := "SELECT * FROM (" + rows + ") WHERE " + differs
+	if in.rows > 1 {
+		query += " ORDER BY _pos IS NULL, _n"
 	}
-	parts, err := w.batches(ctx, func(columns []schema.Column) string {
-		rows, differs := w.changes(in, live, columns)
-		return "SELECT *, " + differs + " AS _differs FROM (" + rows + ")" + order
-	})
-	if err != nil {
-		return nil, err
-	}
-	return different(parts)
+	return w.conn.Batch(ctx, query)
 }
 
 // changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys:
@@ -75,29 +65,36 @@ func (d *draft) after(in *incoming, c schema.Column) string {
 }
 
 // rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the
-// changes, in slices of the columns, those with a live record first. gone are the picked records; nil: none.
-func (w *work) rewriteFew(ctx context.Context, changes, gone []arrow.RecordBatch) error {
-	sizes := w.sizes()
-	rows := changes[0].NumRows()
-	places := changes[0].Column(2*sizes[0] + 3)
-	w.commit.Modified = rows - int64(places.NullN())
-	w.commit.Added = int64(places.NullN())
+// changes, those with a live record first. gone are the picked records; nil: none.
+func (w *work) rewriteFew(ctx context.Context, changes, gone arrow.RecordBatch) error {
+	width, rows := len(w.schema.Stored()), changes.NumRows()
+	added := int64(changes.Column(2*width + 3).NullN())
+	w.commit.Modified, w.commit.Added = rows-added, added
 	if rows > 0 {
-		after := beside(changes, sizes, fromFirst, 1, rows)
+		after := columnsOf(changes, 0, width+1, rows)
 		defer after.Release()
 		if err := w.writeBatch(ctx, schema.Data, after); err != nil {
 			return err
 		}
 	}
 	var before []arrow.RecordBatch
-	defer func() { releaseAll(before) }()
 	if w.commit.Modified > 0 {
-		before = append(before, beside(changes, sizes, func(size int) int { return size + 1 }, 3, w.commit.Modified))
+		displaced := columnsOf(changes, width+1, 2*width+4, w.commit.Modified)
+		defer displaced.Release()
+		before = append(before, displaced)
 	}
-	if len(gone) > 0 {
-		before = append(before, beside(gone, sizes, fromFirst, 3, w.commit.Removed))
+	if gone != nil {
+		before = append(before, gone)
 	}
 	return w.displace(ctx, before)
+}
+
+// columnsOf returns some columns of the first rows of a batch.
+func columnsOf(batch arrow.RecordBatch, from, to int, rows int64) arrow.RecordBatch {
+	fields := arrow.NewSchema(batch.Schema().Fields()[from:to], nil)
+	some := array.NewRecordBatch(fields, batch.Columns()[from:to], batch.NumRows())
+	defer some.Release()
+	return some.NewSlice(0, rows)
 }
 
 // displace writes batches of records, as they were, as one rollback file.
@@ -113,60 +110,121 @@ func (w *work) displace(ctx context.Context, batches []arrow.RecordBatch) error 
 	return w.writeBatch(ctx, schema.Rollback, all)
 }
 
-// rewriteMany does the same through a table, which may lie on disk. picked is the SQL of the picked records, if there
-// are any.
-func (w *work) rewriteMany(ctx context.Context, changes, picked string) error {
-	changed, err := w.conn.Create(ctx, "CREATE TEMP TABLE changes AS "+changes)
-	if err != nil {
-		return err
-	}
-	if err := w.conn.Row(ctx, "SELECT count(_pos) FROM changes", &w.commit.Modified); err != nil {
-		return err
-	}
-	w.commit.Added = changed - w.commit.Modified
-	return w.writeChanges(ctx, changed, picked)
-}
-
-// writeChanges writes what the table changes holds, and, where records go without a successor, those that were picked.
-func (w *work) writeChanges(ctx context.Context, changed int64, picked string) error {
-	stored := w.schema.Stored()
-	if changed > 0 {
-		if err := w.write(ctx, schema.Data, recordsAfter(stored)+inOrder("_n", changed), changed); err != nil {
+// rewriteMany does the same through tables, which may lie on disk, in slices of the columns. picked is the SQL of the
+// picked records, with some of the columns, if there are any.
+func (w *work) rewriteMany(
+	ctx context.Context, in *incoming, live *snapshot.Snapshot, picked func([]schema.Column) string,
+) error {
+	if w.isSliced() {
+		if err := w.findDiffering(ctx, in, live); err != nil {
 			return err
 		}
 	}
-	displaced := w.commit.Modified + w.commit.Removed
-	if displaced == 0 {
-		return nil
+	return w.writeChanges(ctx, func(_ int, columns []schema.Column) error {
+		rows, differs := w.changes(in, live, columns)
+		if w.isSliced() {
+			differs = "_n IN (SELECT _n FROM differing)"
+		}
+		_, err := w.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE changes AS SELECT * FROM ("+rows+") WHERE "+differs)
+		return err
+	}, picked)
+}
+
+// findDiffering makes the table differing of the numbers of the records that differ in any slice. Where all of them do,
+// the other slices are not read for it.
+func (w *work) findDiffering(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
+	if _, err := w.conn.Exec(ctx, "CREATE TEMP TABLE differing (_n BIGINT)"); err != nil {
+		return err
 	}
-	return w.write(ctx, schema.Rollback, w.recordsBefore(stored, picked)+inOrder("_file, _pos", displaced), displaced)
+	left := in.rows
+	for _, columns := range w.slices() {
+		rows, differs := w.changes(in, live, columns)
+		more, err := w.conn.Exec(ctx, duck.Fill(insertDiffering, duck.Parts{"rows": rows, "differs": differs}))
+		if err != nil {
+			return err
+		}
+		if left -= more; left == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+const insertDiffering = `INSERT INTO differing SELECT _n FROM ({rows})
+	WHERE ({differs}) AND _n NOT IN (SELECT _n FROM differing)`
+
+// writeChanges writes the records of the table changes as a data file, and those that they displace, with the picked
+// ones, as a rollback file. fill makes the table, with a slice of the columns.
+func (w *work) writeChanges(
+	ctx context.Context, fill func(part int, columns []schema.Column) error, picked func([]schema.Column) string,
+) error {
+	data, rollback := &slicedFile{work: w, kind: schema.Data}, &slicedFile{work: w, kind: schema.Rollback}
+	defer data.discard()
+	defer rollback.discard()
+	for i, columns := range w.slices() {
+		if err := fill(i, columns); err != nil {
+			return err
+		}
+		err := w.conn.Row(ctx, "SELECT count(*), count(_pos) FROM changes", &data.rows, &w.commit.Modified)
+		if err != nil {
+			return err
+		}
+		w.commit.Added, rollback.rows = data.rows-w.commit.Modified, w.commit.Modified+w.commit.Removed
+		if err := data.add(ctx, columns, w.recordsAfter(data.rows)); err != nil {
+			return err
+		}
+		before := recordsBefore(columns)
+		if w.commit.Removed > 0 {
+			before += " UNION ALL " + displaced(picked(columns), columns)
+		}
+		if err := rollback.add(ctx, columns, w.displacing("b", "("+before+")", rollback.rows)); err != nil {
+			return err
+		}
+	}
+	if err := data.finish(ctx); err != nil {
+		return err
+	}
+	return rollback.finish(ctx)
 }
 
 // recordsAfter is the SQL of the records of the table changes as they are after the commit.
-func recordsAfter(columns []schema.Column) string {
-	return "SELECT " + prefixed("a", columns) + ", a_commit FROM changes"
-}
-
-// recordsBefore is the SQL of the records that the commit displaces, as they were.
-func (d *draft) recordsBefore(columns []schema.Column, picked string) string {
-	query := "SELECT " + prefixed("b", columns) + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
-	if d.commit.Removed > 0 {
-		query += " UNION ALL " + displacing(picked, columns)
+func (d *draft) recordsAfter(rows int64) func([]schema.Column) string {
+	return func(columns []schema.Column) string {
+		return "SELECT " + prefixed("a", columns) + " FROM changes" + d.inOrder("_n", rows)
 	}
-	return query
 }
 
+// recordsBefore is the SQL of those that the commit displaces, as they were.
+func recordsBefore(columns []schema.Column) string {
+	return "SELECT " + prefixed("b", columns) + ", b_commit, _file, _pos FROM changes WHERE _pos IS NOT NULL"
+}
+
+// displacing is the SQL of the rows of a rollback file. from is that of the records, as they were.
+func (d *draft) displacing(prefix, from string, rows int64) func([]schema.Column) string {
+	return func(columns []schema.Column) string {
+		return "SELECT " + prefixed(prefix, columns) + " FROM " + from + d.inOrder("_file, _pos", rows)
+	}
+}
+
+// prefixed lists columns of a file by the names that they have in a relation: <prefix><id>, as c<id> in snapshots.
 func prefixed(prefix string, columns []schema.Column) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
-		list[i] = fmt.Sprintf("%s%d", prefix, c.ID)
+		switch c.ID {
+		case schema.CommitID:
+			list[i] = strings.TrimPrefix(prefix, "c") + schema.CommitColumn
+		case schema.FileID, schema.PosID:
+			list[i] = c.Name
+		default:
+			list[i] = fmt.Sprintf("%s%d", prefix, c.ID)
+		}
 	}
 	return strings.Join(list, ", ")
 }
 
-// inOrder sorts what is cheap to sort.
-func inOrder(by string, rows int64) string {
-	if rows > 1_000_000 {
+// inOrder sorts what is cheap to sort, and what is written in slices: these must have the same order.
+func (d *draft) inOrder(by string, rows int64) string {
+	if rows > 1_000_000 && !d.isSliced() {
 		return ""
 	}
 	return " ORDER BY " + by

@@ -7,124 +7,108 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"rowback/storage/duck"
+	"rowback/storage/datafile"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
-// Few records of many columns are read in slices of the columns (snapshot.InSlices): by the same statement for each,
-// which names no columns but those of its slice and of the key.
+// Records of many columns are read and written in slices of the columns (snapshot.InSlices): by the same statement for
+// each, which names no columns but those of its slice and of the key.
 
-// batches runs a statement for each slice of the stored columns. Its rows must be the same for all, in the same order.
-// The caller releases the results.
-func (w *work) batches(
-	ctx context.Context, query func(columns []schema.Column) string,
-) (out []arrow.RecordBatch, err error) {
-	for _, columns := range snapshot.InSlices(w.schema.Stored()) {
-		batch, err := w.conn.Batch(ctx, query(columns))
-		if err != nil {
-			releaseAll(out)
-			return nil, err
-		}
-		out = append(out, batch)
-	}
-	return out, nil
-}
-
-func releaseAll(batches []arrow.RecordBatch) {
-	for _, b := range batches {
-		b.Release()
-	}
-}
-
-// beside returns the columns of batches beside each other: of each, as many as there are in its slice, from the one
-// that at returns, and at last some more of the last one. rows is how many rows to take.
-func beside(parts []arrow.RecordBatch, sizes []int, at func(size int) int, more int, rows int64) arrow.RecordBatch {
-	var fields []arrow.Field
-	var columns []arrow.Array
-	for i, p := range parts {
-		from := at(sizes[i])
-		to := from + sizes[i]
-		if i == len(parts)-1 {
-			to += more
-		}
-		fields = append(fields, p.Schema().Fields()[from:to]...)
-		columns = append(columns, p.Columns()[from:to]...)
-	}
-	all := array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, parts[0].NumRows())
-	defer all.Release()
-	return all.NewSlice(0, rows)
-}
-
-// writeBeside writes the records after and before a commit, in slices of the columns, to a data and a rollback file.
-func (w *work) writeBeside(ctx context.Context, after, before []arrow.RecordBatch) error {
-	if err := w.writeSlices(ctx, schema.Data, after, 1); err != nil {
-		return err
-	}
-	return w.writeSlices(ctx, schema.Rollback, before, 3)
-}
-
-// writeSlices writes records in slices of the columns, of which the last has some more, to a file of the commit.
-func (w *work) writeSlices(ctx context.Context, kind schema.Kind, parts []arrow.RecordBatch, more int) error {
-	rows := parts[0].NumRows()
-	if rows == 0 {
-		return nil
-	}
-	batch := beside(parts, w.sizes(), fromFirst, more, rows)
-	defer batch.Release()
-	return w.writeBatch(ctx, kind, batch)
-}
-
-// fromFirst is beside's at where the columns of a slice are its first.
-func fromFirst(int) int { return 0 }
+// slices are the stored columns, as many as a statement reads at a time.
+func (d *draft) slices() [][]schema.Column { return snapshot.InSlices(d.schema.Stored()) }
 
 // isSliced reports whether the records have more columns than a slice.
 func (d *draft) isSliced() bool { return len(d.schema.Stored()) > snapshot.SliceColumns }
 
-// sizes is how many of the stored columns each slice has.
-func (d *draft) sizes() (out []int) {
-	for _, columns := range snapshot.InSlices(d.schema.Stored()) {
-		out = append(out, len(columns))
-	}
-	return out
+// slicedFile is a file of the commit that is written a slice of its columns after the other. Few rows are kept in
+// memory meanwhile; many in a file for each slice.
+type slicedFile struct {
+	*work
+	kind    schema.Kind
+	rows    int64
+	written int // columns of the dataset
+	few     []arrow.RecordBatch
+	many    []string // paths
 }
 
-// different returns the rows of batches whose last column, _differs, is true in any of them. It releases the batches.
-func different(parts []arrow.RecordBatch) (out []arrow.RecordBatch, err error) {
-	defer releaseAll(parts)
-	rows := int(parts[0].NumRows())
-	differs := func(row int) bool {
-		return slices.ContainsFunc(parts, func(p arrow.RecordBatch) bool {
-			return p.Column(int(p.NumCols()) - 1).(*array.Boolean).Value(row)
-		})
-	}
-	var runs [][2]int64 // of rows that differ
-	for row := range rows {
-		switch n := len(runs); {
-		case !differs(row):
-		case n > 0 && runs[n-1][1] == int64(row):
-			runs[n-1][1]++
-		default:
-			runs = append(runs, [2]int64{int64(row), int64(row) + 1})
+// write writes a new file of the commit. query is the SQL of its rows with some of its columns (datafile.Spec.All): the
+// same rows in the same order for each slice. rows is how many there will be.
+func (w *work) write(ctx context.Context, kind schema.Kind, rows int64, query func([]schema.Column) string) error {
+	f := &slicedFile{work: w, kind: kind, rows: rows}
+	defer f.discard()
+	for _, columns := range w.slices() {
+		if err := f.add(ctx, columns, query); err != nil {
+			return err
 		}
 	}
+	return f.finish(ctx)
+}
+
+// add writes the next slice. The last one has the columns that the server adds.
+func (f *slicedFile) add(ctx context.Context, columns []schema.Column, query func([]schema.Column) string) error {
+	if f.rows == 0 {
+		return nil
+	}
+	spec, err := f.spec(ctx, f.kind)
+	if err != nil {
+		return err
+	}
+	if f.written += len(columns); f.written == len(spec.Columns) {
+		columns = slices.Concat(columns, spec.All()[f.written:])
+	}
+	if f.rows <= smallRows {
+		batch, err := f.conn.Batch(ctx, query(columns))
+		if err == nil {
+			f.few = append(f.few, batch)
+		}
+		return err
+	}
+	path := f.batch.Path(f.fileName(f.kind))
+	if f.isSliced() {
+		path = f.store.blobs.Scratch("slice.parquet")
+		f.many = append(f.many, path)
+	}
+	_, err = datafile.CopySome(ctx, f.conn, query(columns), path, spec, columns)
+	return err
+}
+
+// finish makes the slices the file.
+func (f *slicedFile) finish(ctx context.Context) error {
+	if f.rows == 0 {
+		return nil
+	}
+	if f.rows <= smallRows {
+		batch := beside(f.few)
+		defer batch.Release()
+		return f.writeBatch(ctx, f.kind, batch)
+	}
+	path := f.batch.Path(f.fileName(f.kind))
+	if f.isSliced() {
+		if err := datafile.Join(path, f.many); err != nil {
+			return err
+		}
+	}
+	return f.takeFile(ctx, f.kind, path, f.rows, nil, nil)
+}
+
+// discard frees what the slices took.
+func (f *slicedFile) discard() {
+	for _, b := range f.few {
+		b.Release()
+	}
+	for _, path := range f.many {
+		f.store.removeWritten(path)
+	}
+}
+
+// beside returns the columns of batches beside each other. They have the same rows.
+func beside(parts []arrow.RecordBatch) arrow.RecordBatch {
+	var fields []arrow.Field
+	var columns []arrow.Array
 	for _, p := range parts {
-		kept, err := rowsOf(p, runs)
-		if err != nil {
-			releaseAll(out)
-			return nil, err
-		}
-		out = append(out, kept)
+		fields = append(fields, p.Schema().Fields()...)
+		columns = append(columns, p.Columns()...)
 	}
-	return out, nil
-}
-
-// rowsOf returns runs of rows of a batch.
-func rowsOf(batch arrow.RecordBatch, runs [][2]int64) (arrow.RecordBatch, error) {
-	var some []arrow.RecordBatch
-	defer func() { releaseAll(some) }()
-	for _, r := range runs {
-		some = append(some, batch.NewSlice(r[0], r[1]))
-	}
-	return duck.Concat(batch.Schema(), some)
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, parts[0].NumRows())
 }

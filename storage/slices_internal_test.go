@@ -32,12 +32,16 @@ func emptySnapshot(s schema.Schema) *snapshot.Snapshot {
 func TestSlicesNameEachColumnAsOftenInWideRecords(t *testing.T) {
 	perColumn := func(n int) float64 {
 		s, bytes := wideSnapshot(n), 0
+		d, in := draftOn(s), &incoming{kept: &keptTable{}}
 		all := snapshot.Diff(emptySnapshot(s.Schema), s)
 		for _, columns := range snapshot.InSlices(s.Schema.Stored()) {
 			if len(columns) > snapshot.SliceColumns {
 				t.Fatalf("a slice of %d columns has %d", n, len(columns))
 			}
 			bytes += len(s.Narrow(columns).Rows(true)) + len(all.Narrow(columns).SideB()) + len(all.Narrow(columns).Joined())
+			rows, differs := d.changes(in, s, columns)
+			bytes += len(rows) + len(differs) + len(d.recordsAfter(1)(columns)) + len(recordsBefore(columns))
+			bytes += len(d.given(columns[0], columns)) + len(s.EveryValue(columns...))
 		}
 		return float64(bytes) / float64(n)
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -22,23 +23,35 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range widened {
-		old := storedType(w.head.Schema, c.ID)
-		var fits bool
-		query := duck.Fill(allBecome, duck.Parts{
-			"becomes": becomes(old.Type, c.Type), "values": history.EveryValue(old),
-		})
-		if err := w.conn.Row(ctx, query, &fits); err != nil {
+	for some := range slices.Chunk(widened, partColumns) {
+		if err := w.checkFit(ctx, history, some); err != nil {
 			return err
-		}
-		if !fits {
-			return mismatch(old, c.Type, "which can't hold all the values that are stored")
 		}
 	}
 	return nil
 }
 
-const allBecome = `SELECT coalesce(bool_and(v IS NULL OR coalesce({becomes}, false)), true) FROM ({values}) t(v)`
+// checkFit makes sure that the values in a snapshot's files fit the new types of some columns.
+func (w *work) checkFit(ctx context.Context, history *snapshot.Snapshot, widened []schema.Column) error {
+	old, fit := make([]schema.Column, len(widened)), make([]bool, len(widened))
+	list, dest := make([]string, len(widened)), make([]any, len(widened))
+	for i, c := range widened {
+		old[i] = storedType(w.head.Schema, c.ID)
+		v := schema.ColumnName(c.ID)
+		list[i] = duck.Fill(allBecome, duck.Parts{"value": v, "becomes": becomes(v, old[i].Type, c.Type)})
+		dest[i] = &fit[i]
+	}
+	query := "SELECT " + strings.Join(list, ", ") + " FROM (" + history.EveryValue(old...) + ")"
+	if err := w.conn.Row(ctx, query, dest...); err != nil {
+		return err
+	}
+	if i := slices.Index(fit, false); i >= 0 {
+		return mismatch(old[i], widened[i].Type, "which can't hold all the values that are stored")
+	}
+	return nil
+}
+
+const allBecome = "coalesce(bool_and({value} IS NULL OR coalesce({becomes}, false)), true)"
 
 // storedType returns a column that is, or was and is retired.
 func storedType(s schema.Schema, id int) schema.Column {
@@ -65,9 +78,9 @@ func (h *History) history(ctx context.Context, head *snapshot.Snapshot) (*snapsh
 
 // becomes is the condition that v, of type from, is a whole value of another type: a text as uploads have it, another
 // value if it comes back the same.
-func becomes(from, to schema.Type) string {
+func becomes(v string, from, to schema.Type) string {
 	if from.Name == schema.Varchar && !to.Nested() {
-		return textFits("v", to)
+		return textFits(v, to)
 	}
-	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, "v")) + ") IS NOT DISTINCT FROM v"
+	return "TRY(" + snapshot.Cast(to, from, snapshot.Cast(from, to, v)) + ") IS NOT DISTINCT FROM " + v
 }

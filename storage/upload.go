@@ -82,7 +82,7 @@ func (w *work) table(
 				return 0, err
 			}
 		}
-		return batch.NumRows(), w.tableOf(ctx, name, batch, columns)
+		return batch.NumRows(), tableOf(ctx, w.conn, name, batch, columns)
 	}
 	// A relation is read once, as JSON and Arrow are streams: what was too much to keep in memory is read anew.
 	from, release, err := r.Relation(ctx, r.conn, want)
@@ -118,19 +118,21 @@ func createTable(name string, columns []schema.Column, from string) string {
 }
 
 // tableOf makes a batch a temporary table, of those of its columns.
-func (w *work) tableOf(ctx context.Context, name string, batch arrow.RecordBatch, columns []schema.Column) error {
+func tableOf(
+	ctx context.Context, conn *duck.Conn, name string, batch arrow.RecordBatch, columns []schema.Column,
+) error {
 	stream, err := array.NewRecordReader(batch.Schema(), []arrow.RecordBatch{batch})
 	if err != nil {
 		return err
 	}
-	release, err := w.conn.View(ctx, "_batch", stream)
+	release, err := conn.View(ctx, "_batch", stream)
 	if err != nil {
 		stream.Release()
 		return err
 	}
 	defer stream.Release()
 	defer release()
-	_, err = w.conn.Create(ctx, createTable(name, columns, "_batch"))
+	_, err = conn.Create(ctx, createTable(name, columns, "_batch"))
 	return err
 }
 

@@ -15,9 +15,6 @@ import (
 // schema: it goes by field id, so that no file is written anew, every earlier state reads with the schema it had, and a
 // rollback undoes it.
 
-// variableWork is a commit that changes variables, while it is made.
-type variableWork struct{ *work }
-
 func (s *Store) beginVariable(ctx context.Context, dataset string, r Request) (variableWork, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)
 	return variableWork{w}, err

@@ -32,6 +32,9 @@ type definition struct {
 	Categories  []schema.Category `json:"categories,omitempty"`
 }
 
+// variableWork is a commit that changes variables, while it is made.
+type variableWork struct{ *work }
+
 // tell records what the commit did to a variable of s.
 func (w variableWork) tell(key string, s schema.Schema, c schema.Column) {
 	w.setParam("key", key)

@@ -77,11 +77,14 @@ func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []
 	}
 	if gate.Checked(c.Type) {
 		given := whole("(SELECT v AS %s, _n FROM given)", schema.ColumnName(c.ID))
-		if err := w.checkRelation(ctx, given, []schema.Column{c}); err != nil {
+		if err := (valueCheck{w.conn}).relation(ctx, given, []schema.Column{c}); err != nil {
 			return err
 		}
 	}
-	return w.rewriteMany(ctx, w.given(c), "")
+	return w.writeChanges(ctx, func(_ int, columns []schema.Column) error {
+		_, err := w.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE changes AS "+w.given(c, columns))
+		return err
+	}, nil)
 }
 
 // fitValues makes values the records of an upload, which it leaves open, and finds the type of the column that takes
@@ -152,10 +155,11 @@ func (w variableWork) misfit(ctx context.Context, c schema.Column, values []json
 		With("variable", c.Name).With("value", i+1)
 }
 
-// given is the SQL of what writeChanges writes to give a new column the values in the table given.
-func (w variableWork) given(c schema.Column) string {
+// given is the SQL of what writeChanges writes, of some of the columns, to give a new one the values in the table
+// given.
+func (d *draft) given(c schema.Column, columns []schema.Column) string {
 	var list []string
-	for _, o := range w.schema.Stored() {
+	for _, o := range columns {
 		after := "s." + schema.ColumnName(o.ID)
 		if o.ID == c.ID {
 			after = "g.v"
@@ -163,8 +167,8 @@ func (w variableWork) given(c schema.Column) string {
 		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, o.ID, schema.ColumnName(o.ID), o.ID))
 	}
 	return duck.Fill(giveValues, duck.Parts{
-		"columns": strings.Join(list, ", "), "tag": duck.Int(w.commit.Tag), "key": keyList(w.schema.KeyColumns()),
-		"live": w.liveIn(nil).Rows(true),
+		"columns": strings.Join(list, ", "), "tag": duck.Int(d.commit.Tag), "key": keyList(d.schema.KeyColumns()),
+		"live": d.liveIn(nil).Narrow(columns).Rows(true),
 	})
 }
 

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -140,20 +139,4 @@ func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r R
 			return err
 		})
 	})
-}
-
-// activate makes a version active and all later ones inactive, of those that were there before a commit; 0: none.
-func activate(tx catalog.Tx, c catalog.Commit, version int64) error {
-	if version == 0 {
-		return nil
-	}
-	all, err := tx.Versions(c.DatasetID)
-	after := false
-	for _, v := range all {
-		after = after || v.ID == version
-		if after && v.CommitID < c.ID {
-			err = errors.Join(err, tx.SetActive(v.ID, v.ID == version))
-		}
-	}
-	return err
 }

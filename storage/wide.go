@@ -24,28 +24,26 @@ func (r *Readers) uploadColumns() int {
 }
 
 // isWide reports whether the records have more columns than are written at once.
-func (w *work) isWide() bool { return len(w.schema.Columns) > w.store.Readers.uploadColumns() }
+func (a arriving) isWide() bool { return len(a.schema.Columns) > a.store.Readers.uploadColumns() }
 
 // copyIn writes the records to a file, and returns how many they were.
-func (w *work) copyIn(
-	ctx context.Context, in *incoming, records reading, spec datafile.Spec, path string,
-) (rows int64, err error) {
+func (a arriving) copyIn(ctx context.Context, spec datafile.Spec, path string) (rows int64, err error) {
 	all := spec.All()
-	width := w.store.Readers.uploadColumns()
+	width := a.store.Readers.uploadColumns()
 	if len(all) <= width {
-		return w.copySlice(ctx, in, records, spec, all, path)
+		return a.copySlice(ctx, spec, all, path)
 	}
 	var paths []string
 	defer func() {
 		for _, path := range paths {
-			w.store.removeWritten(path)
+			a.store.removeWritten(path)
 		}
 	}()
 	// The upload is read once a slice: more time, and never more memory.
 	for columns := range slices.Chunk(all, width) {
-		slice := w.store.blobs.Scratch("slice.parquet")
+		slice := a.store.blobs.Scratch("slice.parquet")
 		paths = append(paths, slice)
-		if rows, err = w.copySlice(ctx, in, records, spec, columns, slice); err != nil {
+		if rows, err = a.copySlice(ctx, spec, columns, slice); err != nil {
 			return 0, err
 		}
 	}
@@ -53,21 +51,21 @@ func (w *work) copyIn(
 }
 
 // copySlice writes some columns of the records to a file.
-func (w *work) copySlice(
-	ctx context.Context, in *incoming, records reading, spec datafile.Spec, columns []schema.Column, path string,
+func (a arriving) copySlice(
+	ctx context.Context, spec datafile.Spec, columns []schema.Column, path string,
 ) (rows int64, err error) {
 	list := make([]string, len(columns))
 	makes := map[int]bool{}
 	for i, c := range columns {
-		list[i], makes[c.ID] = w.incomingColumn(in, c), true
+		list[i], makes[c.ID] = a.column(c), true
 	}
-	want := in.wantOf(func(id int) bool { return makes[id] })
+	want := a.in.wantOf(func(id int) bool { return makes[id] })
 	want.Text = makes[textID]
-	from, release, err := records.Relation(ctx, records.conn, want)
+	from, release, err := a.records.Relation(ctx, a.records.conn, want)
 	if err != nil {
 		return 0, err
 	}
 	defer release()
 	query := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), from)
-	return datafile.CopySome(ctx, records.conn, query, path, spec, columns)
+	return datafile.CopySome(ctx, a.records.conn, query, path, spec, columns)
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -12,6 +14,7 @@ import (
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // fileName is the name of a commit's file of that kind in its folder. It has at most one of each; those that a merge
@@ -38,28 +41,6 @@ func (w *work) fileID(ctx context.Context, kind schema.Kind) (id int64, err erro
 // smallRows is up to how many rows are encoded here instead of by DuckDB: about where that becomes the faster.
 const smallRows = 500
 
-// write writes the rows of a query to a new file of the commit. The query has the columns of w.schema.Stored() and
-// _commit; then _file and _pos for a rollback file. rows is how many there will be.
-func (w *work) write(ctx context.Context, kind schema.Kind, query string, rows int64) error {
-	if rows <= smallRows {
-		batch, err := w.conn.Batch(ctx, query)
-		if err != nil {
-			return err
-		}
-		defer batch.Release()
-		return w.writeBatch(ctx, kind, batch)
-	}
-	path := w.batch.Path(w.fileName(kind))
-	spec, err := w.spec(ctx, kind)
-	if err != nil {
-		return err
-	}
-	if _, err := datafile.Copy(ctx, w.conn, query, path, spec); err != nil {
-		return err
-	}
-	return w.takeFile(ctx, kind, path, rows, nil, nil)
-}
-
 // spec is what the commit's file of that kind says of itself.
 func (w *work) spec(ctx context.Context, kind schema.Kind) (datafile.Spec, error) {
 	id, err := w.fileID(ctx, kind)
@@ -68,7 +49,7 @@ func (w *work) spec(ctx context.Context, kind schema.Kind) (datafile.Spec, error
 	}, err
 }
 
-// writeBatch writes a batch, with the columns that write asks of a query, to a new file of the commit.
+// writeBatch writes a batch, with the columns of datafile.Spec.All, to a new file of the commit.
 func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.RecordBatch) error {
 	spec, err := w.spec(ctx, kind)
 	if err != nil {
@@ -87,8 +68,13 @@ func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.Rec
 	f.Checksum, f.Bytes, err = datafile.Checksum(bytes.NewReader(data))
 	w.opened = append(w.opened, f)
 	if kind == schema.Rollback && err == nil {
-		err = w.noteLost(func(i int, _ schema.Column) (bool, error) {
-			return int64(batch.Column(i).NullN()) < batch.NumRows(), nil
+		at := w.inBatch(batch)
+		err = w.noteLost(func(absent []schema.Column) ([]bool, error) {
+			have := make([]bool, len(absent))
+			for i, c := range absent {
+				have[i] = int64(at(c.ID).NullN()) < batch.NumRows()
+			}
+			return have, nil
 		})
 	}
 	return err
@@ -113,13 +99,26 @@ func (w *work) takeFile(
 	if err := errors.Join(err, sum.err); err != nil || kind != schema.Rollback {
 		return err
 	}
-	return w.noteLost(func(_ int, c schema.Column) (has bool, err error) {
-		query := duck.Fill(hasValues, duck.Parts{"column": duck.Ident(c.Name), "path": duck.Text(path)})
-		return has, w.conn.Row(ctx, query, &has)
-	})
+	return w.noteLost(func(absent []schema.Column) ([]bool, error) { return w.haveValues(ctx, path, absent) })
 }
 
-const hasValues = `SELECT count({column}) > 0 FROM read_parquet({path}, hive_partitioning = false)`
+// haveValues reports which columns have values in a file.
+func (w *work) haveValues(ctx context.Context, path string, columns []schema.Column) (have []bool, err error) {
+	for some := range slices.Chunk(columns, snapshot.SliceColumns) {
+		list, dest, found := make([]string, len(some)), make([]any, len(some)), make([]bool, len(some))
+		for i, c := range some {
+			list[i], dest[i] = "count("+duck.Ident(c.Name)+") > 0", &found[i]
+		}
+		query := duck.Fill(hasValues, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(path)})
+		if err := w.conn.Row(ctx, query, dest...); err != nil {
+			return nil, err
+		}
+		have = append(have, found...)
+	}
+	return have, nil
+}
+
+const hasValues = `SELECT {columns} FROM read_parquet({path}, hive_partitioning = false)`
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{

@@ -349,7 +349,8 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	q := output.Query{SQL: sql, Columns: columns}
-	return a.stream(c, "diff", format, host.Result{First: a.host.Limits().QueryTimeout, Each: a.host.Limits().QueryTimeout},
+	limit := a.host.Limits().QueryTimeout
+	return a.stream(c, "diff", format, host.Result{First: limit, Each: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
 		})

@@ -181,7 +181,8 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/data.parquet", id: "getParquet", tag: "data",
 			summary: "The records at a ref as one Parquet file, whole or any byte range of it",
-			in:      dataFileIn{}, status: 200, also: 206, media: parquetMedia, problems: []int{404, 412, 416, 422}, handler: a.getParquet,
+			in:      dataFileIn{}, status: 200, also: 206, media: parquetMedia, problems: []int{404, 412, 416, 422},
+			handler: a.getParquet,
 		},
 		{
 			method: "GET", path: one + "/compare", id: "compare", tag: "data",
@@ -303,7 +304,8 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "POST", path: one + "/savepoints", id: "createSavepoint", tag: "savepoints",
 			summary: "Bookmark the head; 303 to the last savepoint if nothing has changed since",
-			in:      createSavepointIn{}, status: 201, also: 303, out: savepointView{}, problems: writes, handler: a.createSavepoint,
+			in:      createSavepointIn{}, status: 201, also: 303, out: savepointView{}, problems: writes,
+			handler: a.createSavepoint,
 		},
 		{
 			method: "GET", path: one + "/savepoints", id: "listSavepoints", tag: "savepoints",
@@ -334,7 +336,8 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "POST", path: one + "/variables", id: "createVariable", tag: "variables",
 			summary: "Add a variable, as a commit",
-			in:      createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 413, 422}, handler: a.createVariable,
+			in:      createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 413, 422},
+			handler: a.createVariable,
 		},
 		{
 			method: "GET", path: one + "/variables/{variable}", id: "getVariable", tag: "variables",

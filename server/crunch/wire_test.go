@@ -2,9 +2,13 @@ package crunch
 
 import (
 	"encoding/json"
+	"reflect"
+	"strings"
 	"testing"
 
+	"rowback/storage"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 func TestValuesGoThroughTheWireAndBack(t *testing.T) {
@@ -97,5 +101,72 @@ func TestAnIndexKeepsItsOrder(t *testing.T) {
 	text, err := json.Marshal(document{Element: catalogElement, Self: "s", Index: x})
 	if want := `{"element":"shoji:catalog","self":"s","index":{"b":1,"a":1,"c":1}}`; err != nil || string(text) != want {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// The column type for the values of a new variable.
+func TestTypesOfNewVariables(t *testing.T) {
+	list := func(values ...string) (out []json.RawMessage) {
+		for _, v := range values {
+			out = append(out, json.RawMessage(v))
+		}
+		return out
+	}
+	for _, c := range []struct {
+		in         newVariable
+		name, want string
+		refused    string // part of the error
+	}{
+		{in: newVariable{Name: "a", Type: numericType}, name: "a", want: "DOUBLE"},
+		{in: newVariable{Name: "a", Type: numericType, Values: list("1", `{"?":-1}`, "-2")}, name: "a", want: "BIGINT"},
+		{in: newVariable{Name: "a", Type: numericType, Values: list("1", "2.5")}, name: "a", want: "DOUBLE"},
+		{in: newVariable{Name: "a", Type: numericType, Values: list("9223372036854775808")}, name: "a", want: "DOUBLE"},
+		{in: newVariable{Name: "a", Type: datetimeType}, name: "a", want: "TIMESTAMP"},
+		{in: newVariable{Name: "a", Type: datetimeType, Values: list(`"2026-01-31T10:00:00Z"`)}, name: "a",
+			want: "TIMESTAMP WITH TIME ZONE"},
+		{in: newVariable{Name: "a", Type: datetimeType, Values: list(`"2026-01-31T10:00:00+0200"`)}, name: "a",
+			want: "TIMESTAMP WITH TIME ZONE"},
+		{in: newVariable{Name: "a", Type: datetimeType, Values: list(`"2026-01-31"`)}, name: "a", want: "TIMESTAMP"},
+		{in: newVariable{Name: "A label", Alias: "a", Type: textType}, name: "a", want: "VARCHAR"},
+		{in: newVariable{Alias: "a", Type: categoricalType}, name: "a", want: "VARCHAR"},
+		{in: newVariable{Alias: "a"}, name: "a"},
+		{in: newVariable{Type: textType}, refused: "is required"},
+		{in: newVariable{Name: "a", Type: "array"}, refused: "must be text, numeric"},
+		{in: newVariable{Name: "a", Type: textType, Categories: []storage.GivenCategory{}},
+			refused: "only for the type categorical"},
+	} {
+		out, err := c.in.wanted(snapshot.State{})
+		if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%+v: %v", c.in, err)
+		} else if err == nil && (out.Name != c.name || out.Type != c.want) {
+			t.Errorf("%+v: %s of type %q", c.in, out.Name, out.Type)
+		}
+	}
+}
+
+// A new alias leaves the name that people see, and a type that a column has already is no change.
+func TestChangesOfVariables(t *testing.T) {
+	column := schema.Column{ID: 1, Name: "a", Type: schema.Of(schema.Bigint)}
+	text := func(s string) *string { return &s }
+	for _, c := range []struct {
+		in               variableEdit
+		name, title, typ *string
+	}{
+		{variableEdit{Alias: text("b")}, text("b"), text("a"), nil},
+		{variableEdit{Name: text("A label"), Alias: text("b")}, text("b"), text("A label"), nil},
+		{variableEdit{Name: text("A label")}, nil, text("A label"), nil},
+		{variableEdit{Type: text(numericType)}, nil, nil, nil},
+		{variableEdit{Type: text(textType)}, nil, nil, text("VARCHAR")},
+		{variableEdit{Type: text(datetimeType)}, nil, nil, text("TIMESTAMP")},
+	} {
+		out, err := c.in.wanted(snapshot.State{}, column)
+		if err != nil || !reflect.DeepEqual([]*string{out.Name, out.Title, out.Type}, []*string{c.name, c.title, c.typ}) {
+			t.Errorf("%+v: %v, %v, %v, %v", c.in, out.Name, out.Title, out.Type, err)
+		}
+	}
+	for _, in := range []variableEdit{{Type: text("array")}, {Name: text(" ")}} {
+		if _, err := in.wanted(snapshot.State{}, column); err == nil {
+			t.Errorf("%+v was accepted", in)
+		}
 	}
 }

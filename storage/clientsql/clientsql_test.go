@@ -209,7 +209,8 @@ func TestNamesAreFoldedAsInSQL(t *testing.T) {
 	for range 300 {
 		a, b := name(), name()
 		var n int64
-		err := box.Row(t.Context(), fmt.Sprintf("SELECT %s FROM (SELECT CAST(1 AS BIGINT) AS %s)", duck.Ident(b), duck.Ident(a)), &n)
+		query := fmt.Sprintf("SELECT %s FROM (SELECT CAST(1 AS BIGINT) AS %s)", duck.Ident(b), duck.Ident(a))
+		err := box.Row(t.Context(), query, &n)
 		if err != nil && duck.CauseOf(err) != duck.Input {
 			t.Fatal(err)
 		}

@@ -77,8 +77,8 @@ func (s *guardedSource) Next() (arrow.RecordBatch, error) {
 	return b, err
 }
 
-// scanStart begins a list of files in a statement of the server's. A client's text can't contain it there, because
-// quotes inside literals are doubled.
+// scanStart begins a list of files in a statement of the server's. In a literal with a client's text every quote is
+// doubled, so that the path after it is empty, and names no file.
 const scanStart = "read_parquet(['"
 
 // scanned returns the files that a statement of the server's reads, in the order of the text, from the lists that Texts

@@ -277,14 +277,30 @@ func (s *State) TableColumns() []schema.Column {
 	return append(out, schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
 }
 
-// EveryValue returns the SQL of every value of a column in the files, including rows that are not live. Values that
-// can't be cast to the column's type are null.
-func (s *Snapshot) EveryValue(c schema.Column) string {
-	parts := []string{"SELECT CAST(NULL AS " + c.Type.SQL() + ") WHERE false"}
-	for _, group := range BySchema(s.Files()) {
-		if _, ok := s.SchemaOf(group[0]).ByID(c.ID); ok {
-			parts = append(parts, "SELECT TRY("+FromFile(s.SchemaOf(group[0]), c)+") FROM "+s.ReadFiles(group))
+// EveryValue returns the SQL of every value of some columns in the files, by field id, including rows that are not live.
+// Values that can't be cast to the column's type are null, as are those of a column that a file does not have.
+func (s *Snapshot) EveryValue(columns ...schema.Column) string {
+	list := func(value func(schema.Column) string) string {
+		out := make([]string, len(columns))
+		for i, c := range columns {
+			out[i] = value(c) + " AS " + schema.ColumnName(c.ID)
 		}
+		return "SELECT " + strings.Join(out, ", ")
+	}
+	none := func(c schema.Column) string { return "CAST(NULL AS " + c.Type.SQL() + ")" }
+	parts := []string{list(none) + " WHERE false"}
+	for _, group := range BySchema(s.Files()) {
+		fs := s.SchemaOf(group[0])
+		has := func(c schema.Column) bool { _, ok := fs.ByID(c.ID); return ok }
+		if !slices.ContainsFunc(columns, has) {
+			continue
+		}
+		parts = append(parts, list(func(c schema.Column) string {
+			if !has(c) {
+				return none(c)
+			}
+			return "TRY(" + FromFile(fs, c) + ")"
+		})+" FROM "+s.ReadFiles(group))
 	}
 	return strings.Join(parts, " UNION ALL ")
 }
