@@ -28,20 +28,24 @@ type Comparison struct {
 	EntriesModified int64 `json:"entries_modified"`
 	TotalEntriesV1  int64 `json:"total_entries_v1"`
 	TotalEntriesV2  int64 `json:"total_entries_v2"`
-	// difference of the averages; 0 if either side has none
-	QualityScoreChange float64           `json:"quality_score_change"`
+	// difference of the averages; null if either side has none
+	QualityScoreChange *float64          `json:"quality_score_change"`
 	CategoriesAdded    []string          `json:"categories_added"`
 	CategoriesRemoved  []string          `json:"categories_removed"`
 	MetadataChanges    map[string]string `json:"metadata_changes"` // key: added, removed, updated or improved
+
+	IsShare bool `json:"-"` // all scores lie between 0 and 1, so that the change can be said in percent
 }
 
 // Summary is the comparison and further figures.
 type Summary struct {
 	Comparison
-	Quality       Sides[*float64]         `json:"quality"`    // average at each side; null if there is none
-	Categories    map[string]Sides[int64] `json:"categories"` // records at each side, for every category of either
-	Columns       map[string]int64        `json:"columns"`    // records modified in each column
-	SchemaChanges []schema.Change         `json:"schema_changes"`
+	Quality    Sides[*float64]         `json:"quality"`    // average at each side; null if there is none
+	Categories map[string]Sides[int64] `json:"categories"` // records at each side, for every category of either
+	// average quality in each category at each side; null if there is none
+	CategoryQuality map[string]Sides[*float64] `json:"category_quality"`
+	Columns         map[string]int64           `json:"columns"` // records modified in each column
+	SchemaChanges   []schema.Change            `json:"schema_changes"`
 }
 
 // Sides is a value at A and at B.
@@ -71,19 +75,43 @@ func Summarize(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) (S
 
 // quality sets the averages of both sides and the change between them.
 func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
+	s.IsShare = true
 	for side, snap := range map[**float64]*snapshot.Snapshot{&s.Quality.From: a, &s.Quality.To: b} {
-		average, ok, err := snap.Quality(ctx, conn)
+		q, ok, err := snap.Quality(ctx, conn)
 		if err != nil {
 			return err
 		}
 		if ok {
-			*side = &average
+			*side, s.IsShare = &q.Average, s.IsShare && q.IsShare
 		}
 	}
-	if s.Quality.From != nil && s.Quality.To != nil {
-		s.QualityScoreChange = rounded(*s.Quality.To - *s.Quality.From)
+	s.QualityScoreChange = change(s.Quality)
+	return s.categoryQuality(ctx, conn, a, b)
+}
+
+// change is the difference of two averages; nil if one of them is missing.
+func change(averages Sides[*float64]) *float64 {
+	if averages.From == nil || averages.To == nil {
+		return nil
 	}
-	return nil
+	by := rounded(*averages.To - *averages.From)
+	return &by
+}
+
+func (s *Summary) categoryQuality(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
+	s.CategoryQuality = map[string]Sides[*float64]{}
+	before, err := a.CategoryQuality(ctx, conn)
+	if err != nil {
+		return err
+	}
+	after, err := b.CategoryQuality(ctx, conn)
+	for name, average := range before {
+		s.CategoryQuality[name] = Sides[*float64]{From: &average}
+	}
+	for name, average := range after {
+		s.CategoryQuality[name] = Sides[*float64]{s.CategoryQuality[name].From, &average}
+	}
+	return err
 }
 
 // rounded removes the rounding errors of floating-point sums and differences: 0.85 - 0.80 is 0.05.
@@ -187,12 +215,12 @@ func (s Comparison) Sentence(version string) string {
 	if len(changes) == 0 && s.EntriesModified > 0 {
 		changes = append(changes, "modified "+entries(s.EntriesModified))
 	}
-	switch change := percent(math.Abs(s.QualityScoreChange)); {
-	case change == "0":
-	case s.QualityScoreChange > 0:
-		changes = append(changes, "improved quality score by "+change+"%")
+	switch by := s.amount(); {
+	case by == "":
+	case *s.QualityScoreChange > 0:
+		changes = append(changes, "improved quality score by "+by)
 	default:
-		changes = append(changes, "lowered quality score by "+change+"%")
+		changes = append(changes, "lowered quality score by "+by)
 	}
 	if len(changes) == 0 {
 		return "Version " + version + " has the same entries"
@@ -211,5 +239,18 @@ func entries(n int64) string {
 	return fmt.Sprintf("%d entries", n)
 }
 
-// percent formats a share as a percentage with up to two decimals.
-func percent(x float64) string { return strconv.FormatFloat(math.Round(x*1e4)/100, 'f', -1, 64) }
+// amount says by how much the quality changed: in percent where scores lie between 0 and 1; empty if it did not, or is
+// not known.
+func (s Comparison) amount() string {
+	if s.QualityScoreChange == nil {
+		return ""
+	}
+	by, unit := math.Abs(*s.QualityScoreChange), ""
+	if s.IsShare {
+		by, unit = by*100, "%"
+	}
+	if by = math.Round(by*100) / 100; by == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(by, 'f', -1, 64) + unit
+}

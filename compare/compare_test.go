@@ -161,10 +161,12 @@ func TestTheDocumentsComparison(t *testing.T) {
 		t.Errorf("%+v", in)
 	}
 	if back := b.summary(d.ID, "1.0.1", "1.0.0"); back.EntriesRemoved != 50 || back.EntriesModified != 25 ||
-		back.QualityScoreChange != -0.05 || len(back.CategoriesRemoved) != 1 {
+		*back.QualityScoreChange != -0.05 || len(back.CategoriesRemoved) != 1 {
 		t.Errorf("the mirror: %+v", back)
 	}
 }
+
+func by(x float64) *float64 { return &x }
 
 func TestSentences(t *testing.T) {
 	for _, c := range []struct {
@@ -176,10 +178,13 @@ func TestSentences(t *testing.T) {
 		{compare.Comparison{EntriesModified: 3}, "Version 2.0.0 modified 3 entries"},
 		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, EntriesModified: 3},
 			"Version 2.0.0 added 2 entries and removed 1 entry"},
-		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, QualityScoreChange: -0.0123},
+		{compare.Comparison{EntriesAdded: 2, EntriesRemoved: 1, QualityScoreChange: by(-0.0123), IsShare: true},
 			"Version 2.0.0 added 2 entries, removed 1 entry and lowered quality score by 1.23%"},
-		{compare.Comparison{QualityScoreChange: 0.5}, "Version 2.0.0 improved quality score by 50%"},
-		{compare.Comparison{QualityScoreChange: 0.00001}, "Version 2.0.0 has the same entries"},
+		{compare.Comparison{QualityScoreChange: by(0.5), IsShare: true}, "Version 2.0.0 improved quality score by 50%"},
+		{compare.Comparison{QualityScoreChange: by(0.00001), IsShare: true}, "Version 2.0.0 has the same entries"},
+		{compare.Comparison{QualityScoreChange: by(2.5)}, "Version 2.0.0 improved quality score by 2.5"},
+		{compare.Comparison{QualityScoreChange: by(-70)}, "Version 2.0.0 lowered quality score by 70"},
+		{compare.Comparison{QualityScoreChange: by(0)}, "Version 2.0.0 has the same entries"},
 	} {
 		if got := c.s.Sentence("2.0.0"); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
@@ -209,8 +214,8 @@ func TestQualityAndCategories(t *testing.T) {
 		`[{"id":1,"score":0.5,"kind":"a"},{"id":2,"score":null,"kind":"a"},{"id":3,"score":1,"kind":null}]`)
 	two := b.commit(d, "upsert", `[{"id":1,"kind":"b"},{"id":2,"score":0.9},{"id":4,"kind":"c"}]`)
 	s := b.summary(d, one, two)
-	if *s.Quality.From != 0.75 || math.Abs(*s.Quality.To-0.8) > 1e-12 || s.QualityScoreChange != 0.05 {
-		t.Errorf("%v to %v: %v", *s.Quality.From, *s.Quality.To, s.QualityScoreChange)
+	if *s.Quality.From != 0.75 || math.Abs(*s.Quality.To-0.8) > 1e-12 || *s.QualityScoreChange != 0.05 {
+		t.Errorf("%v to %v: %v", *s.Quality.From, *s.Quality.To, *s.QualityScoreChange)
 	}
 	want := map[string]compare.Sides[int64]{"a": {From: 2, To: 1}, "b": {From: 0, To: 1}, "c": {From: 0, To: 1}}
 	if !reflect.DeepEqual(s.Categories, want) {

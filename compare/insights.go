@@ -2,7 +2,9 @@ package compare
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"rowback/storage/schema"
@@ -37,8 +39,8 @@ func (s Summary) Insights() Insights {
 		rate := rounded(float64(s.TotalEntriesV2-s.TotalEntriesV1) / float64(s.TotalEntriesV1))
 		out.GrowthRate = &rate
 	}
-	if s.Quality.From != nil && s.Quality.To != nil {
-		out.QualityTrend = trend(s.QualityScoreChange)
+	if s.QualityScoreChange != nil {
+		out.QualityTrend = trend(*s.QualityScoreChange)
 	}
 	out.CategoryEvolution = CategoryEvolution{
 		Added: s.CategoriesAdded, Removed: s.CategoriesRemoved, Changes: map[string]int64{},
@@ -107,9 +109,13 @@ func (i *Insights) recommend(s Summary) {
 			i.Recommendations = append(i.Recommendations, fmt.Sprintf(format, args...))
 		}
 	}
-	say(i.QualityTrend == "declining",
-		"The average quality fell by %s%%: check the added and modified records before you use this version.",
-		percent(math.Abs(s.QualityScoreChange)))
+	say(i.QualityTrend == "declining" && s.amount() != "",
+		"The average quality fell by %s: check the added and modified records before you use this version.", s.amount())
+	worse := s.worse()
+	say(len(worse) > 0, "The average quality fell in %s (%s): check the records that were added or modified there.",
+		plural(len(worse), "category", "categories"), first(worse))
+	say(s.Quality.From != nil && s.Quality.To == nil,
+		"No record has a score any more: check that the quality column still comes with the records.")
 	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was intended.",
 		len(s.CategoriesRemoved), first(s.CategoriesRemoved))
 	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1,
@@ -119,6 +125,23 @@ func (i *Insights) recommend(s Summary) {
 	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0, "Name the new state with a %s increment: %s.",
 		i.VersionType, i.VersionReason)
 	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified == 0, "The entries are the same: a new version is not needed.")
+}
+
+// worse lists the categories whose average quality fell.
+func (s Summary) worse() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(s.CategoryQuality)) {
+		if by := change(s.CategoryQuality[name]); by != nil && trend(*by) == "declining" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // first lists the first three.

@@ -118,7 +118,7 @@ func (w *world) try(dataset string, mode catalog.Mode, format intake.Format, bod
 
 func (w *world) version(dataset, part string) {
 	w.Helper()
-	_, err := w.Increment(context.Background(), dataset, part, "", storage.Request{User: "eva"})
+	_, err := w.Increment(context.Background(), dataset, storage.NewVersion{Part: part, Force: true}, storage.Request{User: "eva"})
 	w.done(err)
 }
 

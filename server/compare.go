@@ -21,7 +21,7 @@ type comparison struct {
 	Modified          int64             `json:"entries_modified"`
 	TotalV1           int64             `json:"total_entries_v1"`
 	TotalV2           int64             `json:"total_entries_v2"`
-	QualityChange     float64           `json:"quality_score_change"`
+	QualityChange     *float64          `json:"quality_score_change"`
 	CategoriesAdded   []string          `json:"categories_added"`
 	CategoriesRemoved []string          `json:"categories_removed"`
 	MetadataChanges   map[string]string `json:"metadata_changes"`
@@ -33,7 +33,11 @@ func (k comparison) rows(row func(...any)) {
 	row("entries removed", k.Removed)
 	row("entries modified", k.Modified)
 	row("total entries", fmt.Sprintf("%d -> %d", k.TotalV1, k.TotalV2))
-	row("quality score change", k.QualityChange)
+	if k.QualityChange == nil {
+		row("quality score change", "not known")
+	} else {
+		row("quality score change", *k.QualityChange)
+	}
 	row("categories added", strings.Join(k.CategoriesAdded, ", "))
 	row("categories removed", strings.Join(k.CategoriesRemoved, ", "))
 	for _, name := range sorted(k.MetadataChanges) {

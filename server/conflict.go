@@ -18,12 +18,22 @@ type conflictAnswer struct {
 
 // recordConflict is a record that both sides changed. A side without the record is nil.
 type recordConflict struct {
-	Before map[string]json.RawMessage `json:"before"`
-	After  map[string]json.RawMessage `json:"after"`
-	Now    map[string]json.RawMessage `json:"now"`
+	Key    map[string]json.RawMessage `json:"key"`
+	Cells  []cellConflict             `json:"cells"`
+	Before *struct{}                  `json:"before"`
+	After  *struct{}                  `json:"after"`
+	Now    *struct{}                  `json:"now"`
 }
 
-// showConflicts prints conflicts, with the values that differ in each record.
+// cellConflict is a value in conflict.
+type cellConflict struct {
+	Column string          `json:"column"`
+	Base   json.RawMessage `json:"base"`
+	Ours   json.RawMessage `json:"ours"`
+	Theirs json.RawMessage `json:"theirs"`
+}
+
+// showConflicts prints conflicts, with the values that each side would give.
 func (d datasetFlags) showConflicts(out io.Writer, list []conflictAnswer) error {
 	var about struct {
 		Key []string `json:"key"`
@@ -43,17 +53,17 @@ func (d datasetFlags) showConflicts(out io.Writer, list []conflictAnswer) error 
 	return nil
 }
 
-// showRecords prints one line for each value that differs between the sides.
+// showRecords prints one line for each value in conflict.
 func (k conflictAnswer) showRecords(out io.Writer, key []string) error {
 	if len(k.Records) == 0 {
 		return nil
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "  KEY\tCOLUMN\tBEFORE\tAFTER\tNOW")
+	fmt.Fprintln(t, "  KEY\tCOLUMN\tBASE\tOURS\tTHEIRS")
 	for _, r := range k.Records {
-		for _, column := range r.differing() {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", r.key(key), column, value(r.Before, column), value(r.After, column),
-				value(r.Now, column))
+		for _, c := range r.Cells {
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", r.key(key), c.Column, value(r.Before, c.Base), value(r.Now, c.Ours),
+				value(r.After, c.Theirs))
 		}
 	}
 	if more := k.Count - int64(len(k.Records)); more > 0 {
@@ -62,41 +72,19 @@ func (k conflictAnswer) showRecords(out io.Writer, key []string) error {
 	return t.Flush()
 }
 
-// differing returns the columns whose values differ between the sides.
-func (r recordConflict) differing() (names []string) {
-	all := map[string]bool{}
-	for _, side := range []map[string]json.RawMessage{r.Before, r.After, r.Now} {
-		for name := range side {
-			all[name] = true
-		}
-	}
-	for _, name := range sorted(all) {
-		if b, a, n := value(r.Before, name), value(r.After, name), value(r.Now, name); b != a || a != n {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// key formats the record's key, from the first side that has it.
+// key formats the record's key.
 func (r recordConflict) key(columns []string) string {
-	for _, side := range []map[string]json.RawMessage{r.Before, r.After, r.Now} {
-		if side == nil {
-			continue
-		}
-		values := make([]string, len(columns))
-		for i, name := range columns {
-			values[i] = value(side, name)
-		}
-		return strings.Join(values, ", ")
+	values := make([]string, len(columns))
+	for i, name := range columns {
+		values[i] = string(r.Key[name])
 	}
-	return ""
+	return strings.Join(values, ", ")
 }
 
-// value returns a column of a record as JSON, or a dash if the side does not have the record.
-func value(side map[string]json.RawMessage, column string) string {
+// value returns a value as JSON, or a dash if its side does not have the record.
+func value(side *struct{}, text json.RawMessage) string {
 	if side == nil {
 		return "-"
 	}
-	return string(side[column])
+	return string(text)
 }

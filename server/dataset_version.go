@@ -93,14 +93,18 @@ func (cmd *versionRollbackCmd) Run(c console) error {
 
 type incrementVersionCmd struct {
 	versionedFlags
-	VersionType string `help:"major, minor or patch." enum:"major,minor,patch" default:"patch"`
+	VersionType string `help:"major, minor, patch, or auto: what the changes since the latest version call for." enum:"major,minor,patch,auto" default:"patch"`
 	Description string `help:"What is new in it."`
+	Ref         string `help:"What it names." default:"head"`
+	Force       bool   `help:"Name the state although a version does already."`
 }
 
 // Run names the head.
 func (cmd *incrementVersionCmd) Run(c console) error {
 	return say(c, cmd.remote, "/increment",
-		cmd.body(map[string]any{"version_type": cmd.VersionType, "description": cmd.Description}))
+		cmd.body(map[string]any{
+			"version_type": cmd.VersionType, "description": cmd.Description, "ref": cmd.Ref, "force": cmd.Force,
+		}))
 }
 
 // say posts a request and prints the answer's message.

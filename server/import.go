@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"rowback/storage"
+	"rowback/storage/schema"
 )
 
 type importCmd struct {
@@ -22,6 +23,9 @@ type importCmd struct {
 	Message string   `help:"What the commits are for."`
 	Create  bool     `help:"Create the dataset if it does not exist."`
 	Key     []string `help:"With --create: the key columns."`
+	Require []string `help:"With --create: columns that have a value in every record."`
+	Strict  bool     `help:"Refuse files with other columns than the dataset has."`
+	DryRun  bool     `help:"Only show what would be done. Each file is looked at by itself."`
 }
 
 // mediaTypes are the media types of records, by file extension.
@@ -50,6 +54,52 @@ type commitAnswer struct {
 	Modified         int64  `json:"records_modified"`
 	Total            int64  `json:"records_total"`
 	Overlapping      int64  `json:"overlapping_records,omitempty"`
+
+	SchemaChanges  []schema.Change                `json:"schema_changes"`
+	ColumnsCleared []string                       `json:"columns_cleared"`
+	Warnings       []string                       `json:"warnings,omitempty"`
+	DryRun         bool                           `json:"dry_run,omitempty"`
+	Keys           map[string][]map[string]string `json:"keys,omitempty"`
+	Params         struct {
+		Cascade []int64 `json:"cascade,omitempty"`
+	} `json:"params"`
+}
+
+// show prints the commit, or what it would be, and what it did beside changing records.
+func (a commitAnswer) show(out io.Writer) {
+	if a.DryRun {
+		fmt.Fprint(out, "would be ")
+	}
+	fmt.Fprintln(out, a)
+	for _, id := range a.Params.Cascade {
+		fmt.Fprintf(out, "  with commit %d\n", id)
+	}
+	for _, k := range a.SchemaChanges {
+		if a.Total == a.Added {
+			break // the first records bring all columns
+		}
+		fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.Change)
+	}
+	if len(a.ColumnsCleared) > 0 {
+		fmt.Fprintf(out, "  records lost their values in %s\n", strings.Join(a.ColumnsCleared, ", "))
+	}
+	for _, warning := range a.Warnings {
+		fmt.Fprintln(out, "  warning:", warning)
+	}
+	for _, kind := range []string{"added", "removed", "modified"} {
+		for _, key := range a.Keys[kind] {
+			fmt.Fprintf(out, "  %s %s\n", kind, keyText(key))
+		}
+	}
+}
+
+// keyText is the key of a record on one line.
+func keyText(key map[string]string) string {
+	var parts []string
+	for _, name := range sorted(key) {
+		parts = append(parts, name+" "+key[name])
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (a commitAnswer) changes() string {
@@ -72,7 +122,8 @@ func (cmd *importCmd) Run(c console) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		fmt.Fprintf(c.out, "%s: %s\n", file, commit)
+		fmt.Fprintf(c.out, "%s: ", file)
+		commit.show(c.out)
 	}
 	return nil
 }
@@ -80,7 +131,7 @@ func (cmd *importCmd) Run(c console) error {
 func (cmd *importCmd) create() error {
 	var made struct{}
 	err := cmd.post("/api/v1/datasets", nil,
-		map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key}, &made)
+		map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key, "required": cmd.Require}, &made)
 	if errors.Is(err, storage.ErrNameTaken) {
 		return nil
 	}
@@ -105,6 +156,12 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 	query.Set("mode", cmd.Mode)
 	if cmd.Message != "" {
 		query.Set("message", cmd.Message)
+	}
+	if cmd.Strict {
+		query.Set("schema", "strict")
+	}
+	if cmd.DryRun {
+		query.Set("dry_run", "true")
 	}
 	body, done := watch(c, in, info.Size(), filepath.Base(file))
 	defer done()

@@ -27,6 +27,7 @@ type program struct {
 	Rollback       rollbackCmd       `cmd:"" help:"Roll a commit back, or check whether that is possible."`
 	Actions        actionsCmd        `cmd:"" help:"List who did what, or what a fork and its upstream have to merge."`
 	Savepoint      savepointCmd      `cmd:"" help:"Bookmark a dataset's head, or list its savepoints."`
+	Tag            tagCmd            `cmd:"" help:"Name a state of a dataset, or list its tags."`
 	Revert         revertCmd         `cmd:"" help:"Revert a dataset to a savepoint."`
 	Fork           forkCmd           `cmd:"" help:"Create a dataset that shares another's history."`
 	Merge          mergeCmd          `cmd:"" help:"Play the actions of a fork, or of its upstream, on a dataset."`

@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 type mergeCmd struct {
@@ -13,6 +15,8 @@ type mergeCmd struct {
 	DryRun         bool     `help:"Only report what would happen."`
 	FilterKey      []string `help:"Only actions with this key, such as Dataset.append. May be repeated."`
 	FilterHash     []string `help:"Only the action with this hash. May be repeated."`
+	OnConflict     string   `help:"Whose change stands where both sides changed the same: ours, this dataset's, or theirs." enum:",ours,theirs" default:"" placeholder:"ours|theirs"`
+	Resolve        []string `help:"The same for one record or action, as JSON: {\"key\": {\"id\": 4}, \"take\": \"ours\"}, or with its hash in place of the key. May be repeated." placeholder:"JSON" sep:"none"`
 	Remember       bool     `help:"Leave what the filter skips out of later merges too."`
 	NoAutorollback bool     `help:"On a conflict, keep what was played before it."`
 	Message        string   `help:"What the merge is for."`
@@ -24,12 +28,17 @@ type mergeAnswer struct {
 	Played    []actionAnswer   `json:"played"`
 	Skipped   []actionAnswer   `json:"skipped"`
 	Conflicts []conflictAnswer `json:"conflicts"`
+	Decided   int64            `json:"conflicts_decided"`
 }
 
 // Run merges.
 func (cmd *mergeCmd) Run(c console) error {
 	var done mergeAnswer
-	err := cmd.work(c, cmd.path("merges"), cmd.query(), cmd.body(), &done)
+	body, err := cmd.body()
+	if err != nil {
+		return err
+	}
+	err = cmd.work(c, cmd.path("merges"), cmd.query(), body, &done)
 	var p *problem
 	if errors.As(err, &p) {
 		done.Played, done.Conflicts = p.Played, p.Conflicts
@@ -47,7 +56,7 @@ func (cmd *mergeCmd) Run(c console) error {
 	return err
 }
 
-func (cmd *mergeCmd) body() map[string]any {
+func (cmd *mergeCmd) body() (map[string]any, error) {
 	body := map[string]any{
 		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback,
 		"message": cmd.Message,
@@ -55,7 +64,18 @@ func (cmd *mergeCmd) body() map[string]any {
 	if len(cmd.FilterKey)+len(cmd.FilterHash) > 0 {
 		body["filter"] = map[string]any{"key": cmd.FilterKey, "hash": cmd.FilterHash}
 	}
-	return body
+	if cmd.OnConflict != "" {
+		body["on_conflict"] = cmd.OnConflict
+	}
+	for _, text := range cmd.Resolve {
+		if !json.Valid([]byte(text)) {
+			return nil, fmt.Errorf("--resolve %s is not JSON", text)
+		}
+	}
+	if len(cmd.Resolve) > 0 {
+		body["resolve"] = json.RawMessage("[" + strings.Join(cmd.Resolve, ",") + "]")
+	}
+	return body, nil
 }
 
 // show prints what was played and what was not.
@@ -69,6 +89,9 @@ func (cmd *mergeCmd) show(out io.Writer, done mergeAnswer) {
 	}
 	for _, a := range done.Skipped {
 		fmt.Fprintln(out, "skipped", a)
+	}
+	if done.Decided > 0 {
+		fmt.Fprintf(out, "conflicts of records decided as asked: %d\n", done.Decided)
 	}
 	if done.Commit != nil {
 		fmt.Fprintln(out, done.Commit)

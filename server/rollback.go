@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 )
 
 type rollbackCmd struct {
@@ -9,6 +10,8 @@ type rollbackCmd struct {
 	Commit  int64  `arg:"" help:"Id of the commit to undo."`
 	Policy  string `help:"stack: blocked by later overwrites and upserts; records: blocked only by commits that touched the same records." enum:"stack,records" default:"stack"`
 	Check   bool   `help:"Only show what blocks the rollback."`
+	Cascade bool   `help:"Undo what blocks it too, all as one commit."`
+	DryRun  bool   `help:"Only show what would be done."`
 	Message string `help:"What the rollback is for."`
 }
 
@@ -16,13 +19,7 @@ type rollbackCmd struct {
 func (cmd *rollbackCmd) Run(c console) error {
 	query := cmd.query()
 	if !cmd.Check {
-		var commit commitAnswer
-		if err := cmd.post(cmd.path("commits", cmd.Commit, "rollback"), query,
-			map[string]any{"policy": cmd.Policy, "message": cmd.Message}, &commit); err != nil {
-			return err
-		}
-		fmt.Fprintln(c.out, commit)
-		return nil
+		return cmd.undo(c, query)
 	}
 	query.Set("policy", cmd.Policy)
 	var answer struct {
@@ -40,5 +37,19 @@ func (cmd *rollbackCmd) Run(c console) error {
 	if answer.IsBlocked {
 		return fmt.Errorf("commit %d is blocked", cmd.Commit)
 	}
+	return nil
+}
+
+// undo rolls back, or shows what that would do.
+func (cmd *rollbackCmd) undo(c console, query url.Values) error {
+	if cmd.DryRun {
+		query.Set("dry_run", "true")
+	}
+	var commit commitAnswer
+	if err := cmd.post(cmd.path("commits", cmd.Commit, "rollback"), query,
+		map[string]any{"policy": cmd.Policy, "message": cmd.Message, "cascade": cmd.Cascade}, &commit); err != nil {
+		return err
+	}
+	commit.show(c.out)
 	return nil
 }

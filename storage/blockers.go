@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -11,57 +12,144 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// blockers finds what a commit did, whether later commits stand, and which of them are in the way of undoing it.
-func (h *History) blockers(
-	ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy,
-) (undone sets, followed bool, answer Rollbackable, err error) {
+// undoing is a commit that is to be undone, and what is in the way.
+type undoing struct {
+	undone sets
+	after  []catalog.Commit // the commits after it, undone ones too, the oldest first; a merge counts as one
+	did    map[int64]sets   // what those did that were looked at
+	order  []int64          // what is in the way, in the order in which to undo it: the newest first
+	marks  map[int64]int64  // what is undone once that is
+	answer Rollbackable
+}
+
+// blockers finds what is in the way of undoing a commit: the later commits that block it, those that block these, and
+// what stands again when one of them is undone, if that blocks too.
+func (h *History) blockers(ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy) (u *undoing, err error) {
+	u = &undoing{did: map[int64]sets{}}
 	if p != Stack && p != Records {
-		return undone, false, answer, fault.Errorf(fault.Invalid, "unknown_policy",
+		return u, fault.Errorf(fault.Invalid, "unknown_policy",
 			"There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
 	}
-	answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
-	var later []sets
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		undone, later, err = h.standing(tx, head.Dataset, commit)
-		return err
-	})
-	if err != nil {
-		return undone, false, answer, err
+	u.answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
+	if err := h.catalog.Read(ctx, func(tx catalog.Tx) error { return u.read(tx, h, head.Dataset, commit) }); err != nil {
+		return u, err
 	}
-	if undone.commit.Mode == catalog.Fork {
-		return undone, false, answer, fault.Errorf(fault.Conflict, "fork_commit",
+	if u.undone.commit.Mode == catalog.Fork {
+		return u, fault.Errorf(fault.Conflict, "fork_commit",
 			"Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
 	}
-	if by := undone.commit.RollbackCommitID; by != 0 {
-		return undone, false, answer, fault.Errorf(fault.Conflict, "already_rolled_back",
+	if by := u.undone.commit.RollbackCommitID; by != 0 {
+		return u, fault.Errorf(fault.Conflict, "already_rolled_back",
 			"Commit %d has been rolled back already, by commit %d. To redo it, roll back commit %d.", commit, by, by).
 			With("is_blocked", true).With("policy", p).With("blocking_commits", []Blocker{})
 	}
-	// The common case, and the only one that reads no file.
-	if len(later) == 0 {
-		return undone, false, answer, nil
-	}
-	found, err := h.overlaps(ctx, head, undone, later)
+	return u, u.find(ctx, h, head, p)
+}
+
+// read reads what the commit did, and which commits came after it. What came with it in one merge is not among these.
+func (u *undoing) read(tx catalog.Tx, h *History, d catalog.Dataset, commit int64) error {
+	c, err := tx.Commit(d.ID, commit)
 	if err != nil {
-		return undone, true, answer, err
+		return known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
 	}
-	for i, l := range later {
-		if o := found[i]; o.blocks(p, undone, l) {
-			answer.Blockers = append(answer.Blockers, Blocker{Commit: l.commit, Overlapping: o.touched})
+	if u.undone, err = h.setsOf(tx, c); err != nil {
+		return err
+	}
+	u.did[commit] = u.undone
+	after, err := tx.CommitsAfter(d.ID, commit)
+	u.after = slices.DeleteFunc(after, func(l catalog.Commit) bool {
+		return l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
+	})
+	return err
+}
+
+// find adds to what is in the way until nothing that stands blocks what is undone.
+func (u *undoing) find(ctx context.Context, h *History, head *snapshot.Snapshot, p Policy) error {
+	c := overlapCounter{from: h, head: head}
+	defer c.end()
+	inTheWay := map[int64]bool{}
+	for {
+		err := h.catalog.Read(ctx, func(tx catalog.Tx) error { return u.undoInTurn(tx, h, inTheWay) })
+		if err != nil {
+			return err
+		}
+		more, err := c.blocking(ctx, p, u)
+		if err != nil {
+			return err
+		}
+		if len(more) == 0 {
+			return u.tell(ctx, &c)
+		}
+		for _, id := range more {
+			inTheWay[id] = true
 		}
 	}
-	if len(answer.Blockers) > 0 {
-		answer.Blocked = true
-		answer.Detail = answer.explain(commit)
+}
+
+// undoInTurn tries to undo what is in the way, the newest first, and reads what the commits did that stand then.
+func (u *undoing) undoInTurn(tx catalog.Tx, h *History, inTheWay map[int64]bool) (err error) {
+	u.order, u.marks = nil, map[int64]int64{}
+	for _, l := range slices.Backward(u.after) {
+		if inTheWay[l.ID] && undoneBy(u.marks, l) == 0 {
+			if err := flip(tx, u.marks, l, math.MaxInt64); err != nil {
+				return err
+			}
+			u.order = append(u.order, l.ID)
+		}
 	}
-	return undone, true, answer, nil
+	for _, l := range u.after {
+		if _, done := u.did[l.ID]; done || undoneBy(u.marks, l) != 0 {
+			continue
+		}
+		if u.did[l.ID], err = h.setsOf(tx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follows reports whether a commit stands after another, once what is in the way is undone. A rollback and what it
+// undid cancel, where both came after.
+func (u *undoing) follows(l catalog.Commit, commit int64) bool {
+	return l.ID > commit && undoneBy(u.marks, l) == 0 && !(l.Mode == catalog.Rollback && l.ParentCommitID > commit)
+}
+
+// isFollowed reports whether any commit follows one.
+func (u *undoing) isFollowed(commit int64) bool {
+	return slices.ContainsFunc(u.after, func(l catalog.Commit) bool { return u.follows(l, commit) })
+}
+
+// all are what is in the way and the commit itself, in the order in which to undo them.
+func (u *undoing) all() (all []sets) {
+	for _, id := range u.order {
+		all = append(all, u.did[id])
+	}
+	return append(all, u.undone)
+}
+
+// tell makes the answer of what was found.
+func (u *undoing) tell(ctx context.Context, c *overlapCounter) error {
+	if len(u.order) == 0 {
+		return nil
+	}
+	all := u.all()
+	common, err := c.overlapping(ctx, u.undone, all[:len(u.order)])
+	if err != nil {
+		return err
+	}
+	for i, one := range all[:len(u.order)] {
+		u.answer.Blockers = append(u.answer.Blockers, Blocker{Commit: one.commit, Overlapping: common[i]})
+	}
+	u.answer.Blocked = true
+	u.answer.Detail = u.answer.explain(u.undone.commit.ID)
+	return nil
 }
 
 func (a Rollbackable) explain(commit int64) string {
 	list := make([]string, 0, len(a.Blockers))
 	safe := true
 	// The newest first: that is the order in which they can be undone.
-	for _, b := range slices.Backward(a.Blockers) {
+	for _, b := range a.Blockers {
 		list = append(list, fmt.Sprint(b.ID))
 		safe = safe && b.Overlapping == 0
 	}
@@ -96,7 +184,7 @@ type Rollbackable struct {
 	Policy   Policy
 	Blocked  bool
 	Detail   string
-	Blockers []Blocker
+	Blockers []Blocker // in the order in which to undo them
 }
 
 // refusal is the error that tells what blocks.

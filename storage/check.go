@@ -187,6 +187,18 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 			c.found(v.CommitID, "the label of version %s is missing: without the catalog, the version is lost", VersionNumber(v))
 		}
 	}
+	tags, err := tx.Tags(c.dataset.ID)
+	if err != nil {
+		return err
+	}
+	for _, t := range tags {
+		if !is(t.CommitID) {
+			c.found(t.CommitID, "tag %s names it, and it is not there", t.Name)
+		}
+		if !c.blobs.Has(labelKey(t.DatasetID, tagLabelName(t.Name))) {
+			c.found(t.CommitID, "the label of tag %s is missing: without the catalog, the tag is lost", t.Name)
+		}
+	}
 	if err := c.checkLabels(); err != nil {
 		return err
 	}

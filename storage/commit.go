@@ -78,8 +78,10 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err := w.complete(); err != nil {
 		return none, err
 	}
+	if err := w.checkRequired(ctx); err != nil {
+		return none, err
+	}
 	if w.request.Preview != nil {
-		w.commit.Effects = w.effects()
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
 	// The answer is kept with the commit, in the same transaction: a request that is sent again gets it, after a crash
@@ -147,6 +149,7 @@ func (w *work) complete() error {
 // settle says when the commit is made, how many records there are then, and which documents and files hold it.
 func (w *work) settle() error {
 	w.commit.CreatedAt = w.store.moment(w.head)
+	w.commit.Effects = w.effects()
 	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
 	return w.nameDocuments()
 }

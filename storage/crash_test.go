@@ -67,12 +67,14 @@ func newWorld(t *testing.T) (w world) {
 	phases := []func(){
 		func() { w.d, w.f = pairApart(b) },
 		func() {
-			_, err := b.Increment(ctx, w.d, "major", "first", storage.Request{})
+			_, err := b.Increment(ctx, w.d, storage.NewVersion{Part: "major", Description: "first", Force: true}, storage.Request{})
 			must(err)
 			w.commit = b.json(w.d, catalog.Upsert, `[{"id":50,"x":"new"},{"id":51,"x":"new"}]`).ID
-			_, err = b.Increment(ctx, w.d, "minor", "second", storage.Request{})
+			_, err = b.Increment(ctx, w.d, storage.NewVersion{Part: "minor", Description: "second", Force: true}, storage.Request{})
 			must(err)
 			_, err = b.CreateSavepoint(ctx, w.d, storage.NewSavepoint{Description: "kept"}, storage.Request{})
+			must(err)
+			_, err = b.CreateTag(ctx, w.d, storage.NewTag{Name: "kept"}, storage.Request{})
 			must(err)
 		},
 		func() {
@@ -104,7 +106,7 @@ func pairApart(b *bench) (d, f string) {
 	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"},{"id":2,"x":"same"}]`)
 	b.json(f, catalog.Delete, `[{"id":3}]`)
 	b.json(d, catalog.Overwrite, `[{"id":2,"x":"same"},{"id":7,"x":"z","w":1}]`)
-	b.json(d, catalog.Upsert, `[{"id":3,"x":"other"}]`)
+	b.json(d, catalog.Upsert, `[{"id":3,"x":"other"},{"id":1,"w":2}]`)
 	return d, f
 }
 
@@ -167,12 +169,32 @@ var acts = map[string]act{
 		_, err := b.rollback(w.d, w.commit, storage.Records)
 		return err
 	},
+	"cascade": func(ctx context.Context, b *bench, w world) error {
+		before, err := b.Resolve(ctx, w.d, fmt.Sprintf("%d~1", w.commit))
+		if err != nil {
+			return err
+		}
+		_, err = b.Cascade(ctx, w.d, before, storage.Stack, storage.Request{})
+		return err
+	},
+	"tag": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.CreateTag(ctx, w.d, storage.NewTag{Name: "made", Ref: "head~1"}, storage.Request{})
+		return err
+	},
+	"tag moved": func(ctx context.Context, b *bench, w world) error {
+		ref := "head"
+		_, err := b.MoveTag(ctx, w.d, "kept", storage.TagEdit{Ref: &ref}, storage.Request{})
+		return err
+	},
+	"tag removed": func(ctx context.Context, b *bench, w world) error {
+		return b.RemoveTag(ctx, w.d, "kept", storage.Request{})
+	},
 	"restore": func(ctx context.Context, b *bench, w world) error {
 		_, err := b.Restore(ctx, w.d, fmt.Sprint(w.commit), storage.Request{})
 		return err
 	},
 	"version": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.Increment(ctx, w.d, "patch", "third", storage.Request{})
+		_, err := b.Increment(ctx, w.d, storage.NewVersion{Part: "patch", Description: "third", Force: true}, storage.Request{})
 		return err
 	},
 	"version rollback": func(ctx context.Context, b *bench, w world) error {
@@ -252,6 +274,8 @@ var acts = map[string]act{
 	"merge that makes files anew": merging(fork, upstream,
 		storage.Merge{Autorollback: true, Filter: &storage.MergeFilter{Keys: []string{"Dataset.overwrite"}}}),
 	"merge up to a conflict": merging(upstream, fork, storage.Merge{}),
+	"merge with what both changed, decided": merging(upstream, fork,
+		storage.Merge{Autorollback: true, OnConflict: storage.Theirs}),
 	"rollback of a merge": func(ctx context.Context, b *bench, w world) error {
 		list, err := b.Actions(ctx, w.d, storage.ActionFilter{Keys: []string{"Dataset.merge"}})
 		if err != nil {
@@ -303,8 +327,12 @@ func (b *bench) toldOf(s snapshot.State) (out []any) {
 	saves, errSaves := b.Savepoints(ctx, d)
 	versions, errVersions := b.Versions(ctx, d)
 	backups, errBackups := b.Backups.List(ctx, d)
-	if err := errors.Join(errActions, errSaves, errVersions, errBackups); err != nil {
+	tags, errTags := b.Tags(ctx, d)
+	if err := errors.Join(errActions, errSaves, errVersions, errBackups, errTags); err != nil {
 		b.Fatal(err)
+	}
+	for _, t := range tags {
+		out = append(out, t.Name, t.CommitID, t.Description)
 	}
 	for _, a := range actions {
 		out = append(out, a.ID, a.Mode, a.Previous, a.Total, a.RollbackCommitID, a.MergeCommitID)

@@ -22,6 +22,12 @@ type NewDataset struct {
 	Metadata       catalog.Metadata
 	QualityColumn  string
 	CategoryColumn string
+	Required       []string // columns that have a value in every record
+	Notes          string
+	Archived       bool
+	Draft          bool
+
+	MergeGranularity catalog.Granularity // empty: by column
 }
 
 // CreateDataset makes a dataset without records.
@@ -91,6 +97,9 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 		return nil, fault.Errorf(fault.Invalid, "invalid_project",
 			"A project_id is 1 or greater; %d is not.", n.ProjectID)
 	}
+	if err := checkRequiredNames(n.Required); err != nil {
+		return nil, err
+	}
 	start, err := n.schema()
 	if err != nil {
 		return nil, err
@@ -105,7 +114,12 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 	}
 	p := catalog.Properties{
 		Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn,
-		CategoryColumn: n.CategoryColumn,
+		CategoryColumn: n.CategoryColumn, Required: n.Required,
+		Notes: n.Notes, Archived: n.Archived, Draft: n.Draft,
+		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
+	}
+	if err := checkGranularity(p.MergeGranularity); err != nil {
+		return nil, err
 	}
 	if p.Metadata == nil {
 		p.Metadata = catalog.Metadata{}

@@ -154,19 +154,22 @@ func undoneByMerge(tx catalog.Tx, of, other string, unshared []catalog.Commit) (
 	return out, nil
 }
 
-// cancelled reports which of some actions have no effect together: a commit and the rollback that undoes it.
+// cancelled reports which of some actions have no effect together: commits and the rollback that undoes them, if all of
+// these are among the actions.
 func cancelled(actions []catalog.Commit) map[int64]bool {
 	out, is := map[int64]bool{}, map[int64]bool{}
 	for _, a := range actions {
 		is[a.ID] = true
 	}
 	for _, a := range actions {
-		if a.RollbackCommitID != 0 && is[a.RollbackCommitID] {
-			out[a.ID] = true
+		undone := undoes(a)
+		if a.RollbackCommitID != 0 || len(undone) == 0 || slices.ContainsFunc(undone, func(id int64) bool { return !is[id] }) {
+			continue
 		}
-		if a.Mode == catalog.Rollback && a.RollbackCommitID == 0 && is[a.ParentCommitID] {
-			out[a.ID] = true
-		}
+		out[a.ID] = true
+	}
+	for _, a := range actions {
+		out[a.ID] = out[a.ID] || out[a.RollbackCommitID]
 	}
 	return out
 }

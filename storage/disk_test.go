@@ -81,8 +81,11 @@ func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
 					}
 					return err
 				},
-				"version": func() error { _, err := b.Increment(ctx, d, "major", "", storage.Request{}); return err },
-				"backup":  func() error { _, err := b.Backups.Make(ctx, d, "head", "", storage.Request{}); return err },
+				"version": func() error {
+					_, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
+					return err
+				},
+				"backup": func() error { _, err := b.Backups.Make(ctx, d, "head", "", storage.Request{}); return err },
 			} {
 				for step := 0; ; step++ {
 					mu.Lock()
@@ -148,7 +151,7 @@ func TestWritesEndBeforeTheDiskIsFull(t *testing.T) {
 	low("a commit", err)
 	_, err = b.rollback(d, c.ID, storage.Stack)
 	low("a rollback", err)
-	_, err = b.Increment(ctx, d, "major", "", storage.Request{})
+	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 	low("a version", err)
 	_, err = b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "y"}, storage.Request{})
 	low("a dataset", err)
@@ -189,8 +192,11 @@ func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 			}
 			ctx, r, text := context.Background(), storage.Request{}, "new"
 			for what, write := range map[string]func() error{
-				"a commit":   func() error { _, err := b.try(d, "append", intake.JSON, `[{"id":2}]`); return err },
-				"a version":  func() error { _, err := b.Increment(ctx, d, "major", "", r); return err },
+				"a commit": func() error { _, err := b.try(d, "append", intake.JSON, `[{"id":2}]`); return err },
+				"a version": func() error {
+					_, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, r)
+					return err
+				},
 				"a deletion": func() error { return b.DeleteDataset(ctx, d, r) },
 				"an edit":    func() error { _, err := b.EditDataset(ctx, d, storage.Edit{Description: &text}, r); return err },
 				"a savepoint": func() error {

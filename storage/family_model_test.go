@@ -46,12 +46,13 @@ type save struct {
 // family is a fork family kept in maps, the slow and obvious way.
 type family struct {
 	*bench
-	rng     *rand.Rand
-	keyed   bool
-	lastID  int64
-	names   int
-	members []*member
-	overlap bool // some merge played what the target had changed too: files may have been made anew
+	rng      *rand.Rand
+	keyed    bool
+	lastID   int64
+	names    int
+	members  []*member
+	byColumn bool // how merges treat records that both sides changed
+	overlap  bool // some merge played what the target had changed too: files may have been made anew
 
 	columnIDs        map[string]int
 	columnsMadeTwice bool // some two members had columns of one name with ids of their own
@@ -205,14 +206,17 @@ func (d *member) forked(commit int64) (out []*deed) {
 
 // replay is actions of a source being played on a target.
 type replay struct {
+	family         *family
+	merge          storage.Merge
 	source, target *member
 	now            *member // the target, with what was played
 	played         []*deed // of the source
 	skipped        []*deed
 	remembered     []string
 	conflicts      []clash
-	overlap        bool // some key was not as the source found it
-	unsure         bool // whether the odd column is still there depends on files, which the model has none of
+	decided        int64 // conflicts of records that the request decided
+	overlap        bool  // some key was not as the source found it
+	unsure         bool  // whether the odd column is still there depends on files, which the model has none of
 }
 
 // clash is an action that can't be played, and how many records are in the way.
@@ -222,10 +226,10 @@ type clash struct {
 }
 
 // replayed plays a merge in the model.
-func replayed(source, target *member, m storage.Merge) *replay {
+func (f *family) replayed(source, target *member, m storage.Merge) *replay {
 	now := *target
 	now.log = target.forked(1 << 60)
-	p := &replay{source: source, target: target, now: &now}
+	p := &replay{family: f, merge: m, source: source, target: target, now: &now}
 	for _, a := range p.chosen(m) {
 		if !p.play(a) && !m.Autorollback && !m.DryRun {
 			break
@@ -267,7 +271,7 @@ func (p *replay) play(a *deed) bool {
 	both := maps.Clone(columns)
 	maps.DeleteFunc(both, func(name, holds string) bool { return !p.knows(a, name, holds) })
 	added, displaced := map[int64]*row{}, map[int64]*row{}
-	var conflicts int64
+	var conflicts, decided int64
 	keys := touched(a)
 	linked := !slices.ContainsFunc(keys, func(k int64) bool { return p.now.head()[k] != a.displaced[k] })
 	p.overlap = p.overlap || !linked
@@ -285,10 +289,20 @@ func (p *replay) play(a *deed) bool {
 			next = overlaid(now, after, columns, both)
 		case equalRows(before, after, both):
 			next = now // the action did not change it
-		case equalRows(now, p.source.head()[k], both):
-			next = now // what the source did since has led to what is here
 		default:
-			conflicts++
+			c := contest{before: before, after: after, now: now, both: both, byValue: p.family.byColumn && now != nil && after != nil}
+			switch take := p.take(a, k); {
+			case c.byValue && len(c.clashing()) == 0, c.settledBy(p.source.head()[k]):
+				next = c.ours()
+			case take == storage.Ours:
+				next = c.ours()
+				decided++
+			case take == storage.Theirs:
+				next = c.theirs(columns)
+				decided++
+			default:
+				conflicts++
+			}
 		}
 		if next == now {
 			continue
@@ -307,6 +321,7 @@ func (p *replay) play(a *deed) bool {
 	did := p.now.add(catalog.Commit{ID: -int64(len(p.played)) - 1, Mode: a.mode, Hash: a.hash}, added, displaced)
 	did.columns = columns
 	did.parent = p.parentOf(a)
+	p.decided += decided
 	p.played = append(p.played, a)
 	return true
 }

@@ -71,7 +71,13 @@ func (f *family) create() {
 	if f.keyed {
 		key = []string{"id"}
 	}
-	d.id = f.bench.create(d.name, key...)
+	n := storage.NewDataset{ProjectID: 1, Name: d.name, Key: key}
+	if f.byColumn = f.rng.IntN(3) > 0; !f.byColumn {
+		n.MergeGranularity = catalog.ByRow
+	}
+	s, err := f.CreateDataset(context.Background(), n, storage.Request{})
+	f.must(err)
+	d.id = s.Dataset.ID
 	f.members = append(f.members, d)
 }
 
@@ -353,7 +359,8 @@ func (f *family) doMerge(target *member) {
 	}
 	m := storage.Merge{Source: source.id, Autorollback: f.rng.IntN(2) == 0, DryRun: f.rng.IntN(6) == 0,
 		Remember: f.rng.IntN(2) == 0, Filter: f.someFilter(source, target)}
-	want := replayed(source, target, m)
+	f.someTakes(&m, source, target)
+	want := f.replayed(source, target, m)
 	if want.unsure {
 		return
 	}
@@ -438,6 +445,9 @@ func (f *family) checkMerged(want *replay, m storage.Merge, out storage.Merged) 
 		if int64(len(c.Records)) != min(c.Count, 20) {
 			f.Errorf("%d records of %d are shown", len(c.Records), c.Count)
 		}
+	}
+	if out.Decided != want.decided {
+		f.Fatalf("%d conflicts were decided, in the model %d", out.Decided, want.decided)
 	}
 	if !slices.Equal(conflicts, want.conflicts) {
 		f.Fatalf("conflicts: %+v\n of %s\nthe model has %+v", conflicts, toJSON(out.Conflicts), want.conflicts)

@@ -272,7 +272,7 @@ func (c *crowd) sums(dataset string) string {
 	}); err != nil {
 		c.Fatal(err)
 	}
-	if quality != average || fmt.Sprint(categories) != fmt.Sprint(read) {
+	if quality.Average != average || fmt.Sprint(categories) != fmt.Sprint(read) {
 		c.Errorf("kept: quality %v, %v; the records have %v, %v", quality, categories, average, read)
 	}
 	return fmt.Sprint(quality, categories)

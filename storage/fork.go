@@ -15,6 +15,8 @@ type NewFork struct {
 	ID          string  // of the fork; empty: a new one
 	Name        string  // empty: "FORK #n of" and the upstream's
 	Description *string // nil: the upstream's
+	Notes       *string // nil: the upstream's
+	Draft       bool    // it is not published
 	ProjectID   int64   // 0: the upstream's
 	Ref         string  // of the upstream; empty: head
 	Namesake    bool    // make it even where the name is taken: it is asked for by its id then
@@ -60,7 +62,7 @@ func (h *History) forkPoint(
 		if err != nil {
 			return err
 		}
-		commit, err := resolve(tx, d, n.Ref)
+		commit, err := resolve(tx, d, n.Ref, h.now)
 		if err != nil {
 			return err
 		}
@@ -116,8 +118,12 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	w.head, w.commit.Previous = &head, from.Commit.ID
 	w.schema, w.properties = from.Schema, from.Properties
 	w.properties.Name = w.creates.Dataset.Name
+	w.properties.Archived, w.properties.Draft = false, n.Draft
 	if n.Description != nil {
 		w.properties.Description = *n.Description
+	}
+	if n.Notes != nil {
+		w.properties.Notes = *n.Notes
 	}
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)

@@ -52,6 +52,8 @@ func (f *forward) recorder(name string) func(tx catalog.Tx, dataset, key string)
 		return f.recordVersion
 	case strings.HasPrefix(name, "master__"):
 		return f.recordSavepoint
+	case strings.HasPrefix(name, tagPrefix):
+		return f.recordTag
 	case strings.HasPrefix(name, backupPrefix):
 		return f.recordBackup
 	}

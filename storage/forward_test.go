@@ -59,7 +59,7 @@ func (b *busy) step() error {
 		_, err := b.UndeleteDataset(ctx, d, r)
 		return err
 	case 6:
-		_, err := b.Increment(ctx, d, []string{"major", "minor", "patch"}[b.rand.IntN(3)], "", r)
+		_, err := b.Increment(ctx, d, storage.NewVersion{Part: []string{"major", "minor", "patch"}[b.rand.IntN(3)], Force: true}, r)
 		return err
 	case 7:
 		versions, err := b.Versions(ctx, d)
@@ -210,7 +210,7 @@ func TestAForkOfWhatIsLostIsSetAside(t *testing.T) {
 	b.json(other, catalog.Append, `[{"id":7}]`)
 	f := b.fork(d, "f", "head")
 	b.json(f, catalog.Append, `[{"id":3}]`)
-	_, err := b.Increment(ctx, f, "major", "", storage.Request{})
+	_, err := b.Increment(ctx, f, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 	b.must(err)
 	b.dir2()
 	b.must(os.RemoveAll(filepath.Join(b.dir, "objects", d)))
@@ -389,11 +389,11 @@ func TestNumbersOfLostLabelsAreNotGivenAgain(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
 	b.json(d, catalog.Append, `[{"v":1}]`)
-	_, err := b.Increment(ctx, d, "major", "", storage.Request{})
+	_, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 	b.must(err)
 	b.json(d, catalog.Append, `[{"v":2}]`)
 	p := b.savepoint(d, storage.NewSavepoint{Description: "kept"}, true)
-	_, err = b.Increment(ctx, d, "minor", "", storage.Request{})
+	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "minor", Force: true}, storage.Request{})
 	b.must(err)
 	b.dir2()
 	for _, label := range []string{"version-1.1.0", storage.SavepointName(p.Number)} {
@@ -401,7 +401,7 @@ func TestNumbersOfLostLabelsAreNotGivenAgain(t *testing.T) {
 	}
 	withCatalog(t, b.dir, nil)
 	b.Store = reopen(t, b.dir, storage.Options{}).Store
-	v, err := b.Increment(ctx, d, "patch", "", storage.Request{})
+	v, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch", Force: true}, storage.Request{})
 	if got := storage.VersionNumber(v); got != "1.1.1" || err != nil {
 		t.Errorf("the next version is %s, %v", got, err)
 	}

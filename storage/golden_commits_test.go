@@ -82,11 +82,11 @@ func (g golden) makePeople() string {
 	deleted := g.json(d, "delete", `[{"id":4},{"id":5}]`)
 	_, err := g.Commit(ctx, d, storage.Change{Mode: catalog.Delete, Where: "id BETWEEN 10 AND 20 OR w > 1.9"})
 	g.must(err)
-	_, err = g.Increment(ctx, d, "patch", "as it came", storage.Request{User: "ada"})
+	_, err = g.Increment(ctx, d, storage.NewVersion{Part: "patch", Description: "as it came", Force: true}, storage.Request{User: "ada"})
 	g.must(err)
 	g.rolledBack(d, deleted.ID, storage.Records)
 	g.json(d, "append", `[{"id":9000,"name":"late","w":12345678901234}]`)
-	_, err = g.Increment(ctx, d, "minor", "", storage.Request{})
+	_, err = g.Increment(ctx, d, storage.NewVersion{Part: "minor", Force: true}, storage.Request{})
 	g.must(err)
 	_, err = g.Restore(ctx, d, fmt.Sprint(first.ID), storage.Request{Message: "back"})
 	g.must(err)
@@ -238,15 +238,17 @@ func TestTheGoldenStoreReadsAsItDid(t *testing.T) {
 	if os.Getenv("ROWBACK_GOLDEN") == "write" {
 		writeGolden(t)
 	}
-	for _, lost := range []bool{false, true} {
-		dir, want := unpackStore(t, goldenStore)
-		if lost {
-			withCatalog(t, dir, nil)
-		}
-		g := golden{reopen(t, dir, storage.Options{})}
-		g.sound()
-		if got := g.answers(); got != want {
-			t.Errorf("lost catalog: %v: %s", lost, firstDifference(got, want))
+	for _, name := range []string{goldenStore, "store-before-effects.tar.gz"} {
+		for _, lost := range []bool{false, true} {
+			dir, want := unpackStore(t, name)
+			if lost {
+				withCatalog(t, dir, nil)
+			}
+			g := golden{reopen(t, dir, storage.Options{})}
+			g.sound()
+			if got := g.answers(); got != want {
+				t.Errorf("%s, lost catalog: %v: %s", name, lost, firstDifference(got, want))
+			}
 		}
 	}
 }

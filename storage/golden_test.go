@@ -94,7 +94,7 @@ func (b *bench) goesOn() {
 		b.Fatal(err)
 	}
 	_, errVersion := b.RollbackVersion(ctx, people.ID, "1.1.0", storage.Request{})
-	_, errIncrement := b.Increment(ctx, people.ID, "patch", "", storage.Request{})
+	_, errIncrement := b.Increment(ctx, people.ID, storage.NewVersion{Part: "patch", Force: true}, storage.Request{})
 	_, errDescribe := b.DescribeSavepoint(ctx, people.ID, "master__000000", "described")
 	_, errBackup := b.Backups.Make(ctx, people.ID, "head", "", storage.Request{})
 	if err := errors.Join(errVersion, errIncrement, errDescribe, errBackup, b.Backups.Remove(ctx, list[1])); err != nil {

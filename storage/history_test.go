@@ -33,8 +33,9 @@ type row struct {
 // change is what a commit did, in the model: the rows that became live and those that ceased to be.
 type change struct {
 	id, parent       int64
+	parents          []*change // that a cascade undid, the newest first; else nil
 	mode             catalog.Mode
-	undone           bool
+	undone, columns  bool // columns: it changed some
 	added, displaced map[int64]*row
 	state            map[int64]*row // after it
 }
@@ -63,9 +64,36 @@ func (m *model) record(c catalog.Commit, added, displaced map[int64]*row) *chang
 		delete(state, k)
 	}
 	maps.Copy(state, added)
-	ch := &change{id: c.ID, mode: c.Mode, parent: c.ParentCommitID, added: added, displaced: displaced, state: state}
+	ch := &change{
+		id: c.ID, mode: c.Mode, parent: c.ParentCommitID, added: added, displaced: displaced, state: state,
+		columns: len(c.Effects.SchemaChanges) > 0,
+	}
 	m.changes = append(m.changes, ch)
+	m.checkCleared(c, added, displaced)
 	return ch
+}
+
+// checkCleared compares the columns that a commit says it cleared with those in which a record of the model lost a
+// value.
+func (m *model) checkCleared(c catalog.Commit, added, displaced map[int64]*row) {
+	m.Helper()
+	after, err := m.State(context.Background(), m.dataset, fmt.Sprint(c.ID))
+	m.must(err)
+	var want []string
+	for _, column := range after.Schema.Columns {
+		for k, old := range displaced {
+			_, had := old.values[column.Name]
+			if now := added[k]; now != nil && had {
+				if _, has := now.values[column.Name]; !has {
+					want = append(want, column.Name)
+					break
+				}
+			}
+		}
+	}
+	if !slices.Equal(c.Effects.ColumnsCleared, want) {
+		m.Errorf("commit %d (%s) says that it cleared %v; the model lost values in %v", c.ID, c.Mode, c.Effects.ColumnsCleared, want)
+	}
 }
 
 // keyName is the name of the key column.
@@ -355,7 +383,7 @@ func share(a, b map[int64]*row, same func(x, y *row) bool) bool {
 
 // blocks is the design's section 4, by rows.
 func blocks(p storage.Policy, undone, later *change) bool {
-	if len(undone.added)+len(undone.displaced) == 0 {
+	if len(undone.added)+len(undone.displaced) == 0 || len(later.added)+len(later.displaced) == 0 && !later.columns {
 		return false
 	}
 	if p == storage.Records {
@@ -390,12 +418,7 @@ func (m *model) doRollback() {
 	i := len(m.changes) - 1 - m.rng.IntN(min(6, len(m.changes)))
 	undone := m.changes[i]
 	p := []storage.Policy{storage.Stack, storage.Records}[m.rng.IntN(2)]
-	want := map[int64]bool{}
-	for _, later := range m.standing(i) {
-		if blocks(p, undone, later) {
-			want[later.id] = true
-		}
-	}
+	want := m.blocking(p, i)
 	answer, errAsk := m.CanRollback(context.Background(), m.dataset, undone.id, p)
 	c, err := m.rollback(m.dataset, undone.id, p)
 	if undone.undone {
@@ -410,26 +433,18 @@ func (m *model) doRollback() {
 		m.refused(err, "undone_twice")
 		return
 	}
-	if answer.Blocked && len(want) == 0 && onlyRestores(answer.Blockers) {
-		m.refused(err, "rollback_blocked") // a restore undid the commit's files, though none of its rows was live
-		return
-	}
-	if answer.Blocked != (len(want) > 0) {
-		m.Fatalf("rolling back %d (%s): blocked %v, the model says %v\n%+v", undone.id, p, answer.Blocked, want,
-			answer.Blockers)
-	}
+	m.checkBlockers(undone, p, answer, want)
 	for _, b := range answer.Blockers {
-		delete(want, b.ID)
-		later := m.changes[slices.IndexFunc(m.changes, func(c *change) bool { return c.id == b.ID })]
+		later := m.byID(b.ID)
 		if n := overlapping(undone, later); b.Overlapping != n {
 			m.Errorf("commit %d overlaps %d in %d records; the model says %d", b.ID, undone.id, b.Overlapping, n)
 		}
 	}
-	if len(want) > 0 {
-		m.Errorf("rolling back %d (%s): %v block too", undone.id, p, want)
-	}
 	if answer.Blocked {
 		m.refused(err, "rollback_blocked")
+		if m.rng.IntN(2) == 0 {
+			m.doCascade(undone, p, answer)
+		}
 		return
 	}
 	m.must(err)
@@ -437,9 +452,112 @@ func (m *model) doRollback() {
 	m.mark(undone, true)
 }
 
+// blocking are the commits that must be undone before the i-th can be: found by undoing one after the other those that
+// block, the newest first, until none does. What is undone for that stands again at the end.
+func (m *model) blocking(p storage.Policy, i int) map[int64]bool {
+	inTheWay := map[int64]bool{}
+	for grown := true; grown; {
+		undone := []*change{}
+		for _, c := range slices.Backward(m.changes[i+1:]) {
+			if inTheWay[c.id] && !c.undone {
+				m.mark(c, true)
+				undone = append(undone, c)
+			}
+		}
+		before := len(inTheWay)
+		for _, one := range append(slices.Clone(undone), m.changes[i]) {
+			for _, later := range m.standing(slices.Index(m.changes, one)) {
+				if blocks(p, one, later) {
+					inTheWay[later.id] = true
+				}
+			}
+		}
+		if grown = len(inTheWay) > before; !grown {
+			inTheWay = map[int64]bool{}
+			for _, c := range undone {
+				inTheWay[c.id] = true
+			}
+		}
+		for _, c := range slices.Backward(undone) {
+			m.mark(c, false)
+		}
+	}
+	return inTheWay
+}
+
+// checkBlockers compares what blocks with the model, and the order, in which each can be undone once those before it
+// are.
+func (m *model) checkBlockers(undone *change, p storage.Policy, answer storage.Rollbackable, want map[int64]bool) {
+	m.Helper()
+	var more []storage.Blocker
+	for i, b := range answer.Blockers {
+		if i > 0 && b.ID >= answer.Blockers[i-1].ID {
+			m.Errorf("rolling back %d (%s): %d is not after those that came later", undone.id, p, b.ID)
+		}
+		if !want[b.ID] {
+			more = append(more, b)
+		}
+		delete(want, b.ID)
+	}
+	if len(want) > 0 {
+		m.Fatalf("rolling back %d (%s): %v block too\n%+v", undone.id, p, want, answer.Blockers)
+	}
+	// A restore, or what undid one, may have undone the commit's files, though none of its rows was live.
+	if len(more) > 0 && !onlyRestores(more) {
+		m.Fatalf("rolling back %d (%s): %+v do not block", undone.id, p, more)
+	}
+}
+
+// doCascade undoes a commit with what blocks it, one after the other in the model.
+func (m *model) doCascade(undone *change, p storage.Policy, answer storage.Rollbackable) {
+	ctx := context.Background()
+	var dry storage.Preview
+	told, errDry := m.Cascade(ctx, m.dataset, undone.id, p, storage.Request{Preview: &dry})
+	c, err := m.Cascade(ctx, m.dataset, undone.id, p, storage.Request{})
+	if (errDry == nil) != (err == nil) || err == nil && counts(told) != counts(c) {
+		m.Fatalf("a dry run of a cascade says %s, %v; it is %s, %v", counts(told), errDry, counts(c), err)
+	}
+	var e *fault.Error
+	if errors.As(err, &e) && e.Code == "undone_twice" {
+		return
+	}
+	m.must(err)
+	state, parents := maps.Clone(m.head()), []*change{}
+	for _, b := range answer.Blockers {
+		parents = append(parents, m.byID(b.ID))
+	}
+	parents = append(parents, undone)
+	for _, one := range parents {
+		for k := range one.added {
+			delete(state, k)
+		}
+		maps.Copy(state, one.displaced)
+	}
+	added, displaced := map[int64]*row{}, map[int64]*row{}
+	for k, r := range m.head() {
+		if state[k] != r {
+			displaced[k] = r
+		}
+	}
+	for k, r := range state {
+		if m.head()[k] != r {
+			added[k] = r
+		}
+	}
+	ch := m.record(c, added, displaced)
+	ch.parents = parents
+	for _, one := range parents {
+		m.mark(one, true)
+	}
+}
+
+func (m *model) byID(id int64) *change {
+	return m.changes[slices.IndexFunc(m.changes, func(c *change) bool { return c.id == id })]
+}
+
 func onlyRestores(list []storage.Blocker) bool {
 	return !slices.ContainsFunc(list, func(b storage.Blocker) bool {
-		return b.Mode != catalog.Restore || b.Overlapping > 0
+		return b.Mode != catalog.Restore && b.Mode != catalog.Rollback || b.Overlapping > 0
 	})
 }
 
@@ -449,8 +567,13 @@ func (m *model) mark(c *change, undone bool) {
 	if c.mode != catalog.Rollback {
 		return
 	}
-	i := slices.IndexFunc(m.changes, func(p *change) bool { return p.id == c.parent })
-	m.mark(m.changes[i], !undone)
+	if c.parents == nil {
+		m.mark(m.byID(c.parent), !undone)
+		return
+	}
+	for _, p := range c.parents {
+		m.mark(p, !undone)
+	}
 }
 
 func (m *model) doRestore() {
@@ -541,10 +664,10 @@ func (m *model) checkSums(c *change, sum, n float64, categories map[string]int64
 	conn, err := m.Conn(ctx)
 	m.must(err)
 	defer conn.Close()
-	average, ok, err := snap.Quality(ctx, conn)
+	quality, ok, err := snap.Quality(ctx, conn)
 	m.must(err)
-	if ok != (n > 0) || ok && math.Abs(average-sum/n) > 1e-12 {
-		m.Errorf("quality at %d is %v, %v; the model has %v of %v", c.id, average, ok, sum, n)
+	if ok != (n > 0) || ok && (math.Abs(quality.Average-sum/n) > 1e-12 || !quality.IsShare) {
+		m.Errorf("quality at %d is %v, %v; the model has %v of %v", c.id, quality, ok, sum, n)
 	}
 	counts, _, err := snap.Categories(ctx, conn)
 	m.must(err)

@@ -53,7 +53,7 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	}
 	// From here on the commit has the new columns and types. They are given up with it where it is refused.
 	w.schema = fit.schema
-	if err := w.noteAbsent(fit, only); err != nil {
+	if err := w.checkStrict(fit, only); err != nil {
 		return nil, err
 	}
 	if len(fit.ignored) > 0 {
@@ -73,13 +73,12 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	return a.in, nil
 }
 
-// noteAbsent notes which of the dataset's columns did not come. A strict commit refuses that, and columns that it does
-// not have: once there are records, they say which it has.
-func (w *work) noteAbsent(fit fitted, only []int) error {
-	if only != nil {
+// checkStrict has a strict commit refuse records that lack columns of the dataset, or have others: once there are
+// records, they say which it has.
+func (w *work) checkStrict(fit fitted, only []int) error {
+	if only != nil || !w.strict || w.head.Commit.ID == 0 {
 		return nil
 	}
-	w.absent, w.lost = map[int]bool{}, map[int]bool{}
 	var missing, unknown []string
 	for _, c := range w.schema.Stored() {
 		_, had := w.head.Schema.ByID(c.ID)
@@ -88,10 +87,9 @@ func (w *work) noteAbsent(fit fitted, only []int) error {
 			unknown = append(unknown, c.Name)
 		case fit.index(c.ID) < 0:
 			missing = append(missing, c.Name)
-			w.absent[c.ID] = w.commit.Mode == catalog.Overwrite || w.commit.Mode == catalog.Replace
 		}
 	}
-	if !w.strict || w.head.Commit.ID == 0 || len(missing)+len(unknown) == 0 {
+	if len(missing)+len(unknown) == 0 {
 		return nil
 	}
 	e := fault.Errorf(fault.Invalid, "schema_mismatch",

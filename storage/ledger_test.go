@@ -51,5 +51,12 @@ func (b *bench) page(d string) string {
 			b.Fatal(err)
 		}
 	}
+	tags, err := b.Tags(ctx, d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if len(tags) > 0 {
+		out = append(out, toJSON(tags))
+	}
 	return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups)), "\n")
 }

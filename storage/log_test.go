@@ -49,7 +49,7 @@ func TestNothingIsLostWithTheCatalog(t *testing.T) {
 	for i := range 5 {
 		b.json(d, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, 10+i))
 	}
-	_, err = b.Increment(ctx, d, "major", "", storage.Request{})
+	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 	b.must(err)
 	f := b.fork(d, "f", "head")
 	b.json(f, catalog.Upsert, `[{"id":1,"v":"f"}]`)
@@ -116,7 +116,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`),
 		Request: answering[catalog.Commit]("append", "appended")})
 	b.must(err)
-	_, err = b.Increment(ctx, d, "major", "", answering[catalog.Version]("version", "named"))
+	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, answering[catalog.Version]("version", "named"))
 	b.must(err)
 	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`),
 		Request: answering[catalog.Commit]("more", "appended")})
@@ -283,7 +283,7 @@ func TestNumbersAreGivenOnce(t *testing.T) {
 	withCatalog(t, dir, nil)
 	b.Store = reopen(t, dir, storage.Options{}).Store
 	third := b.json(d, catalog.Append, `[{"v":4}]`)
-	_, err = b.Increment(ctx, d, "major", "", storage.Request{})
+	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 	b.must(err)
 	back, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}) // has savepoint 1
 	b.must(err)
@@ -304,7 +304,7 @@ func TestSavepointNumbersAreGivenOnce(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
 	b.json(d, catalog.Append, `[{"v":1}]`)
-	_, err := b.Increment(ctx, d, "major", "", storage.Request{})
+	_, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 	b.must(err)
 	b.json(d, catalog.Append, `[{"v":2}]`)
 	_, err = b.RollbackVersion(ctx, d, "1.0.0", storage.Request{})

@@ -13,24 +13,13 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 	was := undoneBy(marks, c)
 	marks[c.ID] = rollback
 	// A rollback that is undone is a redo: what it had undone stands again. A redo that is undone ends it again.
-	if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
-		parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
-		if err != nil {
-			return err
+	if c.Mode == catalog.Rollback {
+		for _, parent := range undoes(c) {
+			if err := flipParent(tx, marks, c, parent, rollback); err != nil {
+				return err
+			}
 		}
-		if by := undoneBy(marks, parent); rollback == 0 && by != 0 {
-			return fault.Errorf(fault.Conflict, "undone_twice",
-				"Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
-		}
-		if rollback == 0 {
-			return flip(tx, marks, parent, c.ID)
-		}
-		// The parent stands again, unless it came with a merge that is undone itself: then that is what undoes it.
-		undone, err := undoneWithMerge(tx, marks, parent)
-		if err != nil {
-			return err
-		}
-		return flip(tx, marks, parent, undone)
+		return nil
 	}
 	// What a merge played goes with it, but for what someone had undone before: that stays so, whatever the merge does.
 	if c.Mode != catalog.Merge {
@@ -43,6 +32,27 @@ func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64
 		}
 	}
 	return err
+}
+
+// flipParent notes what it means for a commit that a rollback undid it, and is undone itself, or, with 0, stands again.
+func flipParent(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, id, rollback int64) error {
+	parent, err := tx.Commit(c.DatasetID, id)
+	if err != nil {
+		return err
+	}
+	if by := undoneBy(marks, parent); rollback == 0 && by != 0 {
+		return fault.Errorf(fault.Conflict, "undone_twice",
+			"Commit %d would be undone twice: commit %d undoes it already. Roll that back first.", parent.ID, by)
+	}
+	if rollback == 0 {
+		return flip(tx, marks, parent, c.ID)
+	}
+	// The parent stands again, unless it came with a merge that is undone itself: then that is what undoes it.
+	undone, err := undoneWithMerge(tx, marks, parent)
+	if err != nil {
+		return err
+	}
+	return flip(tx, marks, parent, undone)
 }
 
 // undoneWithMerge is the rollback that undoes the merge which a commit was played by; 0: none.
@@ -60,6 +70,24 @@ func undoneBy(marks map[int64]int64, c catalog.Commit) int64 {
 		return rollback
 	}
 	return c.RollbackCommitID
+}
+
+// isExplicit reports whether a commit, or one that it undid in the end, changed columns because people said so.
+func isExplicit(tx catalog.Tx, c catalog.Commit) (bool, error) {
+	parents := undoes(c)
+	if len(parents) == 0 {
+		return c.Mode == catalog.Schema, nil
+	}
+	for _, id := range parents {
+		parent, err := tx.Commit(c.DatasetID, id)
+		if err != nil {
+			return false, err
+		}
+		if explicit, err := isExplicit(tx, parent); explicit || err != nil {
+			return explicit, err
+		}
+	}
+	return false, nil
 }
 
 // rootOf is the commit that a rollback undid in the end, or the commit itself. A rollback that a merge played may have
@@ -84,7 +112,9 @@ func standingRollbacks(tx catalog.Tx, dataset string) (map[int64]int64, error) {
 		if undone[r.ID] != 0 || r.ParentCommitID == 0 {
 			continue
 		}
-		undone[r.ParentCommitID] = r.ID
+		for _, id := range undoes(r) {
+			undone[id] = r.ID
+		}
 		played, err := tx.Played(dataset, r.ParentCommitID)
 		if err != nil {
 			return nil, err

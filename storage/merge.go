@@ -15,14 +15,14 @@ import (
 // Autorollback). A dry run returns conflicts without an error.
 func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (Merged, error) {
 	if m.DryRun {
-		r.Preview = &Preview{} // it draws no ids
+		r.Preview = &Preview{}
 	}
 	w, err := s.lockHead(ctx, target, r)
 	if err != nil {
 		return Merged{}, err
 	}
 	defer w.end()
-	plan, err := s.planMerge(ctx, w.head.Dataset, m)
+	plan, err := s.planMerge(ctx, w.head, m)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -32,15 +32,17 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
+	if err := w.checkTakenKeys(ctx, m.Resolve); err != nil {
+		return Merged{}, err
+	}
 	// Everything is played before anything is published: a conflict in the last action leaves no trace of the first.
-	p := player{merge: w, plan: plan, now: w.head, head: plan.head}
+	p := player{merge: w, request: m, plan: plan, now: w.head, head: plan.head}
 	if err := p.playAll(ctx, m); err != nil {
 		return Merged{}, err
 	}
-	out := Merged{Skipped: plan.skipped, Conflicts: p.conflicts}
-	if m.DryRun {
-		out.Played = p.clean
-		return out, nil
+	out := Merged{Skipped: plan.skipped, Conflicts: p.conflicts, Decided: p.decided}
+	if r.Preview != nil {
+		return p.preview(ctx, out)
 	}
 	if len(p.conflicts) > 0 && m.Autorollback {
 		return out, out.refusal()
@@ -66,10 +68,11 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 			i+1, len(p.plan.actions)))
 		err := p.play(ctx, a)
 		var conflict *conflictError
-		// Actions after a conflict are played too, to report every conflict at once, unless what comes before it is to stand.
+		// Actions after a conflict are played too, to report every conflict at once, unless what comes before it is to
+		// stand.
 		if errors.As(err, &conflict) {
 			p.found(conflict.of(a))
-			if !m.Autorollback && !m.DryRun {
+			if !m.Autorollback && p.merge.request.Preview == nil {
 				return nil
 			}
 			continue
@@ -99,7 +102,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 		return err
 	}
 	one := actionWork{p.commit(a), &did}
-	if err := one.findParent(ctx); err != nil {
+	if err := one.findParents(ctx); err != nil {
 		return err
 	}
 	if err := one.playColumns(ctx); err != nil {
@@ -112,10 +115,12 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
+	one.noteSame(a)
 	if err := one.settle(); err != nil {
 		return err
 	}
 	// The next action is played on this one, which is not in the catalog yet.
+	p.decided += did.takes.decided
 	p.merge.played = append(p.merge.played, one.clone())
 	p.now = one.leaves()
 	return nil
@@ -143,8 +148,23 @@ func (p *player) marks() map[int64]int64 {
 	return map[int64]int64{}
 }
 
-// publish makes the merge stand with what it played.
-func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
+// preview tells what the merge would do: all actions that have no conflict, as they are in the source.
+func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
+	w := p.merge
+	p.sum()
+	if err := w.complete(); err != nil {
+		return out, err
+	}
+	if err := w.checkRequired(ctx); err != nil {
+		return out, err
+	}
+	out.Played, out.Would = p.clean, w.commit
+	out.Preview = w.request.Preview
+	return out, w.preview(ctx, out.Preview)
+}
+
+// sum makes the merge's own commit of what it played.
+func (p *player) sum() {
 	w := p.merge
 	// The merge itself opens and closes nothing: what it played did.
 	commit := w.commit
@@ -154,7 +174,18 @@ func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 		w.commit.Added += one.commit.Added
 		w.commit.Removed += one.commit.Removed
 		w.commit.Modified += one.commit.Modified
+	}
+}
+
+// publish makes the merge stand with what it played.
+func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
+	w := p.merge
+	p.sum()
+	for _, one := range w.played {
 		out.Played = append(out.Played, one.commit)
+	}
+	if out.Decided > 0 {
+		w.setParam("decided", out.Decided)
 	}
 	if len(out.Conflicts) > 0 {
 		w.setParam("conflict", out.Conflicts[0].Action.Hash)

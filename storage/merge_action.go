@@ -14,15 +14,16 @@ type action struct {
 	before, after  *snapshot.Snapshot
 	head           *snapshot.Snapshot // of the source
 	opened, closed []*catalog.File
+	takes          *takings
 	explicit       bool         // it changed columns because people said so
 	renumbered     map[int]int  // columns that have other ids here
-	parentHash     string       // of a rollback: the commit that it undid
+	undone         []string     // of a rollback: the hashes of what it undid, the newest first
 	given          map[int]bool // columns in which it gave values to records; nil: not found out yet
 }
 
 // look reads what an action did.
 func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err error) {
-	did.Commit, did.head = c, p.head
+	did.Commit, did.head, did.takes = c, p.head, p.request.takings(c)
 	err = p.merge.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		if did.before, err = p.state(tx, c.Previous); err != nil {
 			return err
@@ -30,17 +31,15 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 		if did.after, err = p.state(tx, c.ID); err != nil {
 			return err
 		}
-		root, err := rootOf(tx, c)
-		if err != nil {
+		if did.explicit, err = isExplicit(tx, c); err != nil {
 			return err
 		}
-		did.explicit = root.Mode == catalog.Schema
-		if c.Mode == catalog.Rollback && c.ParentCommitID != 0 {
-			parent, err := tx.Commit(c.DatasetID, c.ParentCommitID)
+		for _, id := range undoes(c) {
+			parent, err := tx.Commit(c.DatasetID, id)
 			if err != nil {
 				return err
 			}
-			did.parentHash = parent.Hash
+			did.undone = append(did.undone, parent.Hash)
 		}
 		return nil
 	})
@@ -69,27 +68,50 @@ type actionWork struct {
 	did *action
 }
 
-// findParent finds what a played rollback undoes here: the target's own commit with that hash. Where there is none, or
-// it is undone already, nothing is left for it to mark.
-func (w actionWork) findParent(ctx context.Context) error {
-	hash := w.did.parentHash
-	if hash == "" {
+// findParents finds what a played rollback undoes here: the target's own commits with those hashes. Where there are
+// none, or they are undone already, nothing is left for it to mark.
+func (w actionWork) findParents(ctx context.Context) error {
+	hashes := w.did.undone
+	if len(hashes) == 0 {
 		return nil
 	}
-	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
-		found, err := tx.WithHash(w.commit.DatasetID, hash)
-		if err != nil {
-			return err
-		}
-		// A dataset may have an action twice, played, undone and played again: the one that stands is meant.
-		for _, c := range found {
-			if undoneBy(w.marks, c) == 0 {
-				w.commit.ParentCommitID = c.ID
-				return flip(tx, w.marks, c, w.commit.ID)
+	var here []int64
+	err := w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		for _, hash := range hashes {
+			id, err := w.undoHere(tx, hash)
+			if err != nil {
+				return err
+			}
+			if id != 0 {
+				here = append(here, id)
 			}
 		}
 		return nil
 	})
+	if err != nil || len(here) == 0 {
+		return err
+	}
+	last := len(here) - 1
+	w.commit.ParentCommitID = here[last]
+	if len(hashes) > 1 {
+		w.setParam(cascadeParam, here[:last]) // the ids that they have here
+	}
+	return nil
+}
+
+// undoHere marks the commit with that hash as undone, and returns its id; 0 where there is none to mark.
+func (w *work) undoHere(tx catalog.Tx, hash string) (int64, error) {
+	found, err := tx.WithHash(w.commit.DatasetID, hash)
+	if err != nil {
+		return 0, err
+	}
+	// A dataset may have an action twice, played, undone and played again: the one that stands is meant.
+	for _, c := range found {
+		if undoneBy(w.marks, c) == 0 {
+			return c.ID, flip(tx, w.marks, c, w.commit.ID)
+		}
+	}
+	return 0, nil
 }
 
 // links makes the commit out of the files that the action opened and closed, as they are.
@@ -126,10 +148,12 @@ func (w actionWork) canLink() bool {
 // player plays actions on a target, one after the other.
 type player struct {
 	merge     *work
+	request   Merge
 	plan      mergePlan
 	now       *snapshot.Snapshot // the target, with what was played
 	source    *snapshot.Snapshot // the last state of the source that was looked at
 	head      *snapshot.Snapshot // of the source
 	clean     []catalog.Commit
 	conflicts []MergeConflict
+	decided   int64 // conflicts of records that the request decided
 }

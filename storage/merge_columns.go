@@ -18,8 +18,10 @@ import (
 // sides made alike, each with an id of its own, is one: the action's states are renumbered to the id that it has here.
 func (w actionWork) playColumns(ctx context.Context) error {
 	// Before anything is compared: a column that both sides made would otherwise be a new one, of a name that is taken.
-	w.did.renumber(w.aliases())
-	before, after := w.did.before.Schema, w.did.after.Schema
+	before, after, explicit := w.did.before.Schema, w.did.after.Schema, w.did.explicit
+	w.did.renumber(w.aliases(slices.Concat(before.Columns, after.Columns), after, explicit),
+		w.aliases(w.did.head.Schema.Columns, w.did.head.Schema, explicit))
+	before, after = w.did.before.Schema, w.did.after.Schema
 	put := columnSet{}
 	for _, id := range changedColumns(before, after) {
 		if err := w.playColumn(id, &put); err != nil {
@@ -41,30 +43,34 @@ func (w actionWork) playColumns(ctx context.Context) error {
 	return w.checkWidened(ctx)
 }
 
-// aliases finds the columns of the action that the commit's schema has under other ids.
-func (w actionWork) aliases() map[int]int {
+// aliases finds the columns of the source that the commit's schema has under other ids, which theirs does not have.
+func (d *draft) aliases(columns []schema.Column, theirs schema.Schema, explicit bool) map[int]int {
 	out := map[int]int{}
-	names, _ := w.schema.Names()
-	for _, c := range slices.Concat(w.did.before.Schema.Columns, w.did.after.Schema.Columns) {
-		if _, known := w.schema.ByID(c.ID); known || slices.Contains(w.schema.Dropped, c.ID) {
+	names, _ := d.schema.Names()
+	for _, c := range columns {
+		if _, known := d.schema.ByID(c.ID); known || slices.Contains(d.schema.Dropped, c.ID) {
 			continue
 		}
 		own, ok := names[schema.Fold(c.Name)]
 		c.Derivation, c.Expression = schema.Renumbered(c.Derivation, out), schema.Renumbered(c.Expression, out)
-		if _, theirs := w.did.after.Schema.ByID(own.ID); ok && !theirs && schema.SameDefinition(c, own, w.did.explicit) {
+		if _, there := theirs.ByID(own.ID); ok && !there && schema.SameDefinition(c, own, explicit) {
 			out[c.ID] = own.ID
 		}
 	}
 	return out
 }
 
-// renumber gives columns other ids, in the action's states and in the files' schemas as those states read them.
-func (did *action) renumber(ids map[int]int) {
+// renumber gives columns other ids, in the action's states and in the files' schemas as those states read them. The
+// source's head may have ids of its own: records, or people, made the columns anew.
+func (did *action) renumber(ids, ofHead map[int]int) {
+	if len(ofHead) > 0 {
+		did.head = did.head.Renumbered(ofHead)
+	}
 	if len(ids) == 0 {
 		return
 	}
 	did.renumbered = ids
-	did.before, did.after, did.head = did.before.Renumbered(ids), did.after.Renumbered(ids), did.head.Renumbered(ids)
+	did.before, did.after = did.before.Renumbered(ids), did.after.Renumbered(ids)
 }
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the
@@ -98,6 +104,12 @@ func (w actionWork) playColumn(id int, put *columnSet) error {
 	}
 	if end, ends := w.did.head.Schema.ByID(id); ends == have && reflect.DeepEqual(end, now) {
 		return nil // what the source did to it since has led to what is here
+	}
+	if theirs, decided := w.did.settleVariable(); decided && have {
+		if theirs {
+			put.set(w.did, after, is, id)
+		}
+		return nil
 	}
 	name := after.Name
 	if !is {

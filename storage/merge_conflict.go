@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -16,12 +17,10 @@ import (
 // shownConflicts is how many records a conflict shows.
 const shownConflicts = 20
 
-const countConflicts = "SELECT count(*) FROM verdicts WHERE verdict = 'conflict'"
-
 // conflicts returns the conflict of records, if there is one.
 func (r *rowPlayer) conflicts(ctx context.Context) error {
-	var n int64
-	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
+	n, err := r.countConflicts(ctx)
+	if err != nil || n == 0 {
 		return err
 	}
 	// All are counted and the first are shown: a merge of a year may have a million.
@@ -36,6 +35,11 @@ func (r *rowPlayer) conflicts(ctx context.Context) error {
 		}
 		c.Records = extended(c.Records, some)
 	}
+	for i := range c.Records {
+		if err := c.Records[i].fill(r.schema.KeyColumns()); err != nil {
+			return err
+		}
+	}
 	records := "record that it changed was"
 	if n > 1 {
 		records = "records that it changed were"
@@ -49,19 +53,23 @@ func (r *rowPlayer) conflicting(ctx context.Context, columns []schema.Column) (o
 	key := r.schema.KeyColumns()
 	query := duck.Fill(firstConflicts, duck.Parts{
 		"before": inConflict("p", columns), "after": inConflict("q", columns), "now": inConflict("n", columns),
-		"key": keyList(key), "limit": shownConflicts, "in_order": qualified("v", key),
+		"cells": r.cellsInConflict(columns),
+		"key":   keyList(key), "limit": shownConflicts, "in_order": qualified("v", key),
 		"same_as_mine": sameKey(key, "v", "m"), "same_as_theirs": sameKey(key, "v", "t"),
 	})
 	err = r.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var before, after, now *string
-		err := scan(&before, &after, &now)
-		out = append(out, RecordConflict{Before: raw(before), After: raw(after), Now: raw(now)})
+		var cells string
+		err := scan(&before, &after, &now, &cells)
+		out = append(out, RecordConflict{
+			Before: raw(before), After: raw(after), Now: raw(now), Cells: r.cellsOf(strings.Fields(cells)),
+		})
 		return err
 	})
 	return out, err
 }
 
-const firstConflicts = `SELECT {before}, {after}, {now}
+const firstConflicts = `SELECT {before}, {after}, {now}, {cells}
 	FROM (FROM verdicts WHERE verdict = 'conflict' ORDER BY {key} LIMIT {limit}) v
 	JOIN mine m ON {same_as_mine} JOIN theirs t ON {same_as_theirs}
 	ORDER BY {in_order}`
@@ -80,6 +88,7 @@ func extended(records, more []RecordConflict) []RecordConflict {
 	for i, m := range more {
 		r := &records[i]
 		r.Before, r.After, r.Now = joinObjects(r.Before, m.Before), joinObjects(r.After, m.After), joinObjects(r.Now, m.Now)
+		r.Cells = append(r.Cells, m.Cells...)
 	}
 	return records
 }
@@ -110,9 +119,11 @@ type MergeConflict struct {
 
 // RecordConflict is one record that both sides changed. Records are JSON objects, or null where there is none.
 type RecordConflict struct {
-	Before json.RawMessage `json:"before"` // as the source had it before the action
-	After  json.RawMessage `json:"after"`  // as the source had it after
-	Now    json.RawMessage `json:"now"`    // as the target has it
+	Key    map[string]json.RawMessage `json:"key"`
+	Cells  []CellConflict             `json:"cells"`  // the first values in conflict
+	Before json.RawMessage            `json:"before"` // as the source had it before the action
+	After  json.RawMessage            `json:"after"`  // as the source had it after
+	Now    json.RawMessage            `json:"now"`    // as the target has it
 }
 
 // conflictError ends the playing of an action.
@@ -141,14 +152,19 @@ func (m Merged) refusal() *fault.Error {
 	case n > 1:
 		text += fmt.Sprintf(" %d more actions can't be played either.", n)
 	}
+	remedy := "Resolve it on either side, then merge again."
+	if first.Count > 0 {
+		remedy = "Merge again with on_conflict (ours or theirs), or resolve it on either side first."
+	}
 	switch n := len(m.Played); {
 	case n == 1:
-		text += " The action before it was played; resolve it on either side, then merge again to go on."
+		text += " The action before it was played. "
 	case n > 1:
-		text += fmt.Sprintf(" The %d actions before it were played; resolve it on either side, then merge again to go on.", n)
+		text += fmt.Sprintf(" The %d actions before it were played. ", n)
 	default:
-		text += " Nothing was changed; resolve it on either side, then merge again."
+		text += " Nothing was changed. "
 	}
+	text += remedy
 	return fault.Errorf(fault.Conflict, "merge_conflict",
 		"%s", text).With("conflicts", m.Conflicts).With("played", m.Played)
 }

@@ -23,7 +23,8 @@ type mergePlan struct {
 }
 
 // planMerge chooses the actions.
-func (h *History) planMerge(ctx context.Context, target catalog.Dataset, m Merge) (plan mergePlan, err error) {
+func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merge) (plan mergePlan, err error) {
+	target := onto.Dataset
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		if plan.source, err = activeDataset(tx, m.Source); err != nil {
 			return err
@@ -38,6 +39,9 @@ func (h *History) planMerge(ctx context.Context, target catalog.Dataset, m Merge
 					"Merge a fork and its upstream, or two forks of one dataset.", plan.source.Name, target.Name)
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
+			return err
+		}
+		if err := m.checkTakes(tx, plan.source, onto.Schema); err != nil {
 			return err
 		}
 		if plan.head, err = h.snapshot(tx, plan.source, plan.source.Head); err != nil {
@@ -60,6 +64,12 @@ func (h *History) planMerge(ctx context.Context, target catalog.Dataset, m Merge
 	}
 	if m.Filter != nil {
 		plan.params["filter"] = m.Filter
+	}
+	if m.OnConflict != "" {
+		plan.params["on_conflict"] = m.OnConflict
+	}
+	if len(m.Resolve) > 0 {
+		plan.params["resolve"] = m.Resolve
 	}
 	if len(plan.remembered) > 0 {
 		plan.params[rememberedParam] = plan.remembered
@@ -85,17 +95,22 @@ func (f *MergeFilter) check(tx catalog.Tx, source catalog.Dataset) error {
 		}
 	}
 	for _, h := range f.Hashes {
-		found, err := tx.WithHash(source.ID, h)
-		if err != nil {
+		if err := checkHash(tx, source, h, "filter"); err != nil {
 			return err
-		}
-		if len(found) == 0 {
-			return fault.Errorf(fault.Invalid, "unknown_hash",
-				"Dataset '%s' has no action with hash %q. Its list of actions shows the hashes.",
-				source.Name, fault.Clip(h)).With("field", "filter")
 		}
 	}
 	return nil
+}
+
+// checkHash refuses a hash that no action of the source has. field is where the request has it.
+func checkHash(tx catalog.Tx, source catalog.Dataset, hash, field string) error {
+	found, err := tx.WithHash(source.ID, hash)
+	if err == nil && len(found) == 0 {
+		err = fault.Errorf(fault.Invalid, "unknown_hash",
+			"Dataset '%s' has no action with hash %q. Look at its actions for the hashes that it has.",
+			source.Name, fault.Clip(hash)).With("field", field)
+	}
+	return err
 }
 
 func (f *MergeFilter) selects(c catalog.Commit) bool {
@@ -172,6 +187,8 @@ type Merge struct {
 	Source       string       // id of the dataset whose actions are played
 	Autorollback bool         // true: any conflict, and nothing changes; false: what comes before the conflict stands
 	Filter       *MergeFilter // nil: all actions
+	OnConflict   Take         // whose change stands where both sides changed the same; empty: that is a conflict
+	Resolve      []Resolution // of some records or actions: the first that applies takes precedence over OnConflict
 	Remember     bool         // what the filter skips is not played by later merges, unless they name it
 	DryRun       bool         // only tell what would happen
 }
@@ -185,7 +202,10 @@ type MergeFilter struct {
 // Merged is what a merge did, or would do.
 type Merged struct {
 	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
+	Would     catalog.Commit   // of a dry run: the commit that there would be
+	Preview   *Preview         // of a dry run
 	Played    []catalog.Commit // as they are in the target; on a dry run, in the source
 	Skipped   []catalog.Commit // of the source, left out by the filter or remembered
 	Conflicts []MergeConflict
+	Decided   int64 // how many conflicts of records the request decided
 }

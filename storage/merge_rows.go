@@ -19,6 +19,7 @@ func (w actionWork) playRows(ctx context.Context) error {
 		return nil
 	}
 	r := &rowPlayer{actionWork: w, mine: snapshot.Diff(w.did.before, w.did.after)}
+	r.byColumn = w.properties.Granularity() == catalog.ByColumn
 	// In a type that only one side has, a value of the other might be cast to one that equals another.
 	r.wide = wideEnough(w.schema, r.mine.Schema)
 	r.parts, r.loaded = snapshot.InSlices(r.wide), map[int]bool{}
@@ -44,6 +45,8 @@ type rowPlayer struct {
 	actionWork
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
 	wide []schema.Column      // what is stored here, in types that take the source's values too: they are compared in them
+
+	byColumn bool // values are compared, not only records
 
 	parts  [][]schema.Column // wide, in slices
 	loaded map[int]bool      // those of which there are tables
@@ -133,8 +136,7 @@ func (r *rowPlayer) rewrite(ctx context.Context) error {
 	if err := r.judge(ctx); err != nil {
 		return err
 	}
-	// After judging, for what is in conflict only: it reads what the source did up to its head.
-	if err := r.settleLater(ctx); err != nil {
+	if err := r.decide(ctx); err != nil {
 		return err
 	}
 	if err := r.conflicts(ctx); err != nil {
@@ -142,35 +144,6 @@ func (r *rowPlayer) rewrite(ctx context.Context) error {
 	}
 	return r.write(ctx)
 }
-
-// settleLater finds conflicts that are none in the end: what the source did to the record since has led to what is
-// here, as where both sides made the same change and one of them, or a merge, brought a later one to both.
-func (r *rowPlayer) settleLater(ctx context.Context) error {
-	var n int64
-	if err := r.conn.Row(ctx, countConflicts, &n); err != nil || n == 0 {
-		return err
-	}
-	bounds, key, compared := r.bounds(), r.schema.KeyColumns(), r.compared()
-	since := snapshot.Diff(r.did.after.Within(bounds), r.did.head.Within(bounds))
-	err := r.forEach(ctx, "settled", func(columns []schema.Column) string {
-		return duck.Fill(compareLater, duck.Parts{
-			"key": qualified("t", key), "same": equal("n", "f", columns, compared),
-			"since": r.pairs(since, "e", "f", columns), "same_key": sameKey(key, "t", "s"),
-		})
-	})
-	if err != nil {
-		return err
-	}
-	_, err = r.conn.Exec(ctx, duck.Fill(settle, duck.Parts{"key": keyList(key), "same_key": sameKey(key, "v", "s")}))
-	return err
-}
-
-// What is here now (n), and what the source has in the end (f).
-const compareLater = `SELECT {key}, {same} AS nf FROM theirs t JOIN ({since}) s ON {same_key}`
-
-const settle = `UPDATE verdicts AS v SET verdict = 'same'
-	FROM (SELECT {key} FROM settled GROUP BY {key} HAVING bool_and(nf)) s
-	WHERE verdict = 'conflict' AND {same_key}`
 
 func (r *rowPlayer) table(ctx context.Context, name, query string) error {
 	_, err := r.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE "+name+" AS "+query)
@@ -256,35 +229,6 @@ func (r *rowPlayer) forEach(ctx context.Context, name string, query func(columns
 	}
 	return nil
 }
-
-// judge makes the table verdicts: the keys that both the action and the target touched, with what becomes of them: same
-// (there is nothing to do: both did the same, or the action left the record as it was), play, or conflict.
-func (r *rowPlayer) judge(ctx context.Context) error {
-	key, compared := r.schema.KeyColumns(), r.compared()
-	err := r.forEach(ctx, "judged", func(columns []schema.Column) string {
-		return duck.Fill(compareThree, duck.Parts{
-			"key": qualified("m", key), "same_key": sameKey(key, "m", "t"), "nq": equal("n", "q", columns, compared),
-			"pq": equal("p", "q", columns, compared), "np": equal("n", "p", columns, compared),
-		})
-	})
-	if err != nil {
-		return err
-	}
-	gone := "false"
-	if r.did.explicit {
-		gone = "any_value(n_is) IS NULL" // a value for a record that is no more
-	}
-	return r.table(ctx, "verdicts", duck.Fill(judge, duck.Parts{"key": keyList(key), "gone": gone}))
-}
-
-const compareThree = `SELECT {key}, n_is, {nq} AS nq, {pq} AS pq, {np} AS np
-	FROM mine m JOIN theirs t ON {same_key}`
-
-const judge = `SELECT {key}, CASE
-	WHEN {gone} OR bool_and(nq) OR bool_and(pq) THEN 'same'
-	WHEN bool_and(np) THEN 'play'
-	ELSE 'conflict' END AS verdict
-	FROM judged GROUP BY {key}`
 
 // equal is the SQL that two sides are the same record in those of the columns that are compared, or both are none.
 func equal(a, b string, columns []schema.Column, compared map[int]bool) string {

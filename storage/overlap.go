@@ -33,77 +33,127 @@ func (c sets) files(a aspect) []*catalog.File {
 	return c.touched()
 }
 
-// overlaps counts, for each later commit, the keys that it has in common with the undone one. Only key columns are
+// overlapping counts, for each later commit, the keys that it and the undone one both touched. Only key columns are
 // read, and only of files whose bounds meet.
-func (h *History) overlaps(ctx context.Context, head *snapshot.Snapshot, undone sets, later []sets) ([]overlap, error) {
-	out := make([]overlap, len(later))
-	if len(undone.touched()) == 0 {
-		return out, nil
-	}
-	conn, err := h.stored.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	c := overlapCounter{from: h, conn: conn, head: head}
-	for _, pair := range []struct {
-		mine, theirs aspect
-		count        func(*overlap) *int64
-	}{
-		{touchedRows, touchedRows, func(o *overlap) *int64 { return &o.touched }},
-		{addedRows, displacedRows, func(o *overlap) *int64 { return &o.undoes }},
-		{displacedRows, addedRows, func(o *overlap) *int64 { return &o.collides }},
-	} {
-		found := func(i int, n int64) { *pair.count(&out[i]) = n }
-		if err := c.count(ctx, undone, pair.mine, later, pair.theirs, found); err != nil {
-			return nil, err
+func (c *overlapCounter) overlapping(ctx context.Context, undone sets, later []sets) ([]int64, error) {
+	out := make([]int64, len(later))
+	near := map[int64]sets{}
+	for i, l := range later {
+		if c.mayMeet(undone.touched(), l.touched()) {
+			near[int64(i)] = l
 		}
 	}
-	return out, nil
+	if len(near) == 0 {
+		return out, nil
+	}
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	query := duck.Fill(countShared, duck.Parts{
+		"theirs": c.keys(near, touchedRows), "mine": c.keys(map[int64]sets{0: undone}, touchedRows),
+		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
+	})
+	return out, c.conn.Rows(ctx, query, func(scan duck.Scan) error {
+		var owner, n int64
+		err := scan(&owner, &n)
+		out[owner] = n
+		return err
+	})
 }
 
 type overlapCounter struct {
 	from    *History
-	conn    *duck.Conn
 	head    *snapshot.Snapshot
-	history *snapshot.Snapshot // all files that ever served the dataset, once one has to be read
+	conn    *duck.Conn         // nil until a file has to be read
+	history *snapshot.Snapshot // all files that ever served the dataset; nil until then
 }
 
-// count tells for each later commit how many keys one aspect of it shares with one of the undone commit.
-func (c *overlapCounter) count(
-	ctx context.Context, undone sets, mine aspect, later []sets, theirs aspect, found func(i int, n int64),
-) error {
-	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
-	own := undone.files(mine)
-	// Bounds are compared before anything is opened: commits that touched other keys cost nothing.
-	near := map[int]sets{}
-	for i, l := range later {
-		if slices.ContainsFunc(l.files(theirs), func(f *catalog.File) bool {
-			return slices.ContainsFunc(own, func(m *catalog.File) bool { return order.Overlap(m.Bounds, f.Bounds) })
-		}) {
-			near[i] = l
-		}
+func (c *overlapCounter) end() {
+	if c.conn != nil {
+		c.conn.Close()
 	}
-	if len(near) == 0 {
-		return nil
-	}
-	// Read once, and only if bounds meet: most rollbacks need no file at all.
-	if c.history == nil {
-		var err error
-		if c.history, err = c.from.history(ctx, c.head); err != nil {
+}
+
+// begin makes ready to read files.
+func (c *overlapCounter) begin(ctx context.Context) (err error) {
+	if c.conn == nil {
+		if c.conn, err = c.from.stored.Conn(ctx); err != nil {
 			return err
 		}
 	}
-	query := duck.Fill(countShared, duck.Parts{
-		"theirs": c.keys(near, theirs), "mine": c.keys(map[int]sets{0: undone}, mine),
-		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
+	if c.history == nil {
+		c.history, err = c.from.history(ctx, c.head)
+	}
+	return err
+}
+
+// blocking finds the commits that stand, once what is in the way is undone, and block any of that, or the commit
+// itself.
+func (c *overlapCounter) blocking(ctx context.Context, p Policy, u *undoing) (more []int64, err error) {
+	undone := u.all()
+	standing := map[int64]sets{}
+	for _, l := range u.after {
+		if undoneBy(u.marks, l) != 0 {
+			continue
+		}
+		did := u.did[l.ID]
+		if slices.ContainsFunc(undone, func(m sets) bool { return u.follows(l, m.commit.ID) && isInTheWay(p, m, did) }) {
+			more = append(more, l.ID)
+			continue
+		}
+		standing[l.ID] = did
+	}
+	pairs := [][2]aspect{{addedRows, displacedRows}, {displacedRows, addedRows}}
+	if p == Records {
+		pairs = [][2]aspect{{touchedRows, touchedRows}}
+	}
+	for _, pair := range pairs {
+		met, err := c.meeting(ctx, u, undone, standing, pair[0], pair[1])
+		if err != nil {
+			return nil, err
+		}
+		more = append(more, met...)
+	}
+	return more, nil
+}
+
+// meeting finds the commits, of those that stand, that share a key with one of the undone: theirs as one aspect has it
+// and its as another.
+func (c *overlapCounter) meeting(
+	ctx context.Context, u *undoing, undone []sets, standing map[int64]sets, mine, theirs aspect,
+) (met []int64, err error) {
+	own, near := map[int64]sets{}, map[int64]sets{}
+	for _, m := range undone {
+		for id, did := range standing {
+			if u.follows(did.commit, m.commit.ID) && c.mayMeet(m.files(mine), did.files(theirs)) {
+				own[m.commit.ID], near[id] = m, did
+			}
+		}
+	}
+	if len(near) == 0 {
+		return nil, nil
+	}
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	query := duck.Fill(findMeeting, duck.Parts{
+		"theirs": c.keys(near, theirs), "mine": c.keys(own, mine), "same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
 	})
-	return c.conn.Rows(ctx, query, func(scan duck.Scan) error {
-		var owner int
-		var n int64
-		err := scan(&owner, &n)
-		found(owner, n)
+	return met, c.conn.Rows(ctx, query, func(scan duck.Scan) error {
+		var later, commit int64
+		err := scan(&later, &commit)
+		if u.follows(near[later].commit, commit) {
+			met = append(met, later)
+		}
 		return err
+	})
+}
+
+// mayMeet reports whether a key may be in files of both lists, by their bounds.
+func (c *overlapCounter) mayMeet(mine, theirs []*catalog.File) bool {
+	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
+	return slices.ContainsFunc(theirs, func(f *catalog.File) bool {
+		return slices.ContainsFunc(mine, func(m *catalog.File) bool { return order.Overlap(m.Bounds, f.Bounds) })
 	})
 }
 
@@ -111,15 +161,17 @@ const (
 	countShared = `SELECT owner, count(*)
 		FROM (SELECT DISTINCT * FROM ({theirs})) t SEMI JOIN ({mine}) m ON {same_key}
 		GROUP BY owner`
-	// Files of one schema are read by one scan, however many commits they are of: the place of each file in it says whose
-	// it is.
-	keysOfFiles = `SELECT [{owners}][CAST(file_index AS BIGINT) + 1] AS owner, {keys}
+	findMeeting = `SELECT DISTINCT t.owner, m.owner FROM ({theirs}) t JOIN ({mine}) m
+		ON {same_key} AND t.owner > m.owner`
+	// Files of one schema are read by one scan, however many commits they are of: the place of each file in it says
+	// whose it is.
+	keysOfFiles = `SELECT CAST([{owners}][CAST(file_index AS BIGINT) + 1] AS BIGINT) AS owner, {keys}
 		FROM read_parquet([{files}], hive_partitioning = false)`
-	keysOfSide = `SELECT {owner} AS owner, {key} FROM ({side})`
+	keysOfSide = `SELECT CAST({owner} AS BIGINT) AS owner, {key} FROM ({side})`
 )
 
 // keys is the SQL of the keys that one aspect of some commits has, each with the number of its commit.
-func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
+func (c *overlapCounter) keys(of map[int64]sets, a aspect) string {
 	type owned struct{ paths, owners []string }
 	groups := map[string]*owned{} // by the schema that the files were written with
 	var parts []string
@@ -152,7 +204,7 @@ func (c *overlapCounter) keys(of map[int]sets, a aspect) string {
 }
 
 // mixedKeys is the SQL of the keys that a mixed commit touched.
-func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) (parts []string) {
+func (c *overlapCounter) mixedKeys(owner int64, d *snapshot.Difference, a aspect) (parts []string) {
 	keys := func(side string) string {
 		key := keyList(c.head.Schema.KeyColumns())
 		return duck.Fill(keysOfSide, duck.Parts{"owner": owner, "key": key, "side": side})
@@ -166,16 +218,9 @@ func (c *overlapCounter) mixedKeys(owner int, d *snapshot.Difference, a aspect) 
 	return parts
 }
 
-// overlap is how many records a later commit and the undone one have in common.
-type overlap struct {
-	touched int64 // either of them in any way
-	// Displaced by the later one, added by the undone one: undoing both in this order would bring back rows that are gone.
-	undoes int64
-	// Added by the later one, displaced by the undone one: two live records would have one key.
-	collides int64
-}
-
-func (o overlap) blocks(p Policy, undone, later sets) bool {
+// isInTheWay reports whether a later commit blocks, by what is known of both without a look at their records. One that
+// changed nothing does not.
+func isInTheWay(p Policy, undone, later sets) bool {
 	common := func(a, b []string) bool {
 		return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 	}
@@ -191,14 +236,7 @@ func (o overlap) blocks(p Policy, undone, later sets) bool {
 	if len(undone.touched()) == 0 {
 		return false
 	}
-	// What the undone one closed or opened is not as it left it: a restore, or another rollback, took that back.
-	if later.undid(undone) {
-		return true
-	}
-	// Under the policy records, keys in common are all that counts; under stack every later commit that overwrites or
-	// upserts blocks, whatever its keys (seed 003).
-	if p == Records {
-		return o.touched > 0
-	}
-	return later.replaces || o.undoes > 0 || o.collides > 0
+	// Where it undid that, what the undone one closed or opened is not as it left it. Under stack every later commit
+	// that overwrites or upserts blocks, whatever its keys (seed 003).
+	return later.undid(undone) || p == Stack && later.replaces && len(later.touched())+len(later.columns) > 0
 }

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/catalog"
 	"rowback/storage/duck"
-	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
@@ -31,8 +29,10 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 		}
 	}
 	defer func() {
-		for _, f := range w.opened {
-			w.store.verifier.Forget(f.Key) // it is removed with the work
+		for _, d := range w.drafts() {
+			for _, f := range d.opened {
+				w.store.verifier.Forget(f.Key) // it is removed with the work
+			}
 		}
 	}()
 	// What a comparison would show once it stood, so that both agree.
@@ -78,36 +78,4 @@ func (w *work) firstKeys(ctx context.Context, d *snapshot.Difference, change str
 		keys = append(keys, key)
 		return nil
 	})
-}
-
-// effects are what the work does beside changing records.
-func (w *work) effects() *catalog.Effects {
-	e := &catalog.Effects{SchemaChanges: schema.Changes(w.drafts()[0].head.Schema, w.schema), ColumnsCleared: []string{}}
-	if w.commit.Modified == 0 {
-		return e
-	}
-	for _, c := range w.schema.Stored() {
-		if w.lost[c.ID] {
-			e.ColumnsCleared = append(e.ColumnsCleared, c.Name)
-		}
-	}
-	return e
-}
-
-// noteLost notes which of the columns that did not come had values in the records that a rollback file of the commit
-// holds: hasValues reports it of each.
-func (w *work) noteLost(hasValues func(absent []schema.Column) ([]bool, error)) error {
-	var absent []schema.Column
-	for _, c := range w.schema.Stored() {
-		if w.absent[c.ID] {
-			absent = append(absent, c)
-		}
-	}
-	have, err := hasValues(absent)
-	for i, has := range have {
-		if has {
-			w.lost[absent[i].ID] = true
-		}
-	}
-	return err
 }

@@ -200,7 +200,7 @@ func TestRebuild(t *testing.T) {
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1,"v":"a"}]`)
 	c := b.json(d, "upsert", `[{"id":1,"v":"b"},{"id":2,"v":"c"}]`)
-	if _, err := b.Increment(ctx, d, "major", "named", storage.Request{User: "ann"}); err != nil {
+	if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Description: "named", Force: true}, storage.Request{User: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
@@ -268,7 +268,7 @@ func TestRefs(t *testing.T) {
 	}})
 	d := b.create("x")
 	first := b.json(d, "append", `[{"v":1}]`)
-	if _, err := b.Increment(ctx, d, "minor", "", storage.Request{}); err != nil {
+	if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "minor", Force: true}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	second := b.json(d, "append", `[{"v":2}]`)
@@ -460,7 +460,7 @@ func TestVersions(t *testing.T) {
 	d := b.create("x")
 	up := func(part, want string) {
 		t.Helper()
-		v, err := b.Increment(ctx, d, part, "", storage.Request{})
+		v, err := b.Increment(ctx, d, storage.NewVersion{Part: part, Force: true}, storage.Request{})
 		if err != nil || storage.VersionNumber(v) != want {
 			t.Errorf("%s: %s, %v; want %s", part, storage.VersionNumber(v), err, want)
 		}
@@ -489,7 +489,7 @@ func TestVersions(t *testing.T) {
 		}
 	}
 	up("patch", "2.0.1") // counted from the highest that was ever given
-	_, err = b.Increment(ctx, d, "huge", "", storage.Request{})
+	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "huge", Force: true}, storage.Request{})
 	wantRefusal(t, err, "unknown_version_type")
 	for _, bad := range []string{"1.0", "v1.0.0", "1.0.0.0", "01.0.0", "1.0.x", "", "99999999999999999999.0.0"} {
 		_, err := b.FindVersion(ctx, d, bad)

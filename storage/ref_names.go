@@ -3,10 +3,13 @@ package storage
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 )
 
 var versionForm = regexp.MustCompile(`^(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})$`)
@@ -40,6 +43,47 @@ func parseSavepoint(ref string) (number int64, ok bool) {
 	text, ok := strings.CutPrefix(ref, "master__")
 	number, err := strconv.ParseInt(text, 10, 64)
 	return number, ok && err == nil
+}
+
+// parseTime reads a time, as refs have it.
+func parseTime(ref string) (t time.Time, ok bool) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, ref); err == nil {
+			return t, true
+		}
+	}
+	return t, false
+}
+
+var earlierForm = regexp.MustCompile(`^(.+)~(\d{0,9})$`)
+
+// parseEarlier reads a ref such as head~2: 2 commits before the head. head~ is head~1.
+func parseEarlier(ref string) (base string, n int64, ok bool) {
+	m := earlierForm.FindStringSubmatch(ref)
+	if m == nil {
+		return "", 0, false
+	}
+	if m[2] == "" {
+		return m[1], 1, true
+	}
+	n, err := strconv.ParseInt(m[2], 10, 64)
+	return m[1], n, err == nil
+}
+
+var tagForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// CheckTagName refuses a name that no tag can have: it could not be told from another ref.
+func CheckTagName(name string) error {
+	_, isVersion := ParseVersion(name)
+	_, isTime := parseTime(name)
+	_, notNumber := strconv.ParseInt(name, 10, 64)
+	taken := slices.Contains([]string{"head", "latest", "previous"}, strings.ToLower(name)) || strings.HasPrefix(name, "master__")
+	if tagForm.MatchString(name) && !strings.Contains(name, "..") && !isVersion && !isTime && notNumber != nil && !taken {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "invalid_tag", "%q can't be a tag. A tag has 1 to 100 letters, digits, dots, underscores and "+
+		"hyphens, begins with a letter or a digit, and is not a number, a version, a savepoint, a time, head, latest or previous.",
+		fault.Clip(name)).With("field", "name")
 }
 
 // savepointSequence names the sequence that holds a dataset's last number where no savepoint has it.

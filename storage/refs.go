@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Snapshot returns the dataset as of a ref: head, a commit id, a version, a savepoint, or a time.
+// Snapshot returns the dataset as of a ref.
 func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Snapshot, error) {
 	var out *snapshot.Snapshot
 	err := h.catalog.Read(ctx, func(tx catalog.Tx) error {
@@ -19,7 +20,7 @@ func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.
 		if err != nil {
 			return err
 		}
-		commit, err := resolve(tx, d, ref)
+		commit, err := resolve(tx, d, ref, h.now)
 		if err != nil {
 			return err
 		}
@@ -34,18 +35,24 @@ func (h *History) Resolve(ctx context.Context, dataset, ref string) (id int64, e
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := activeDataset(tx, dataset)
 		if err == nil {
-			id, err = resolve(tx, d, ref)
+			id, err = resolve(tx, d, ref, h.now)
 		}
 		return err
 	})
 	return id, err
 }
 
-// resolve finds the commit that a ref names.
-func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err error) {
+// resolve finds the commit that a ref names. now tells the time: what is after it names nothing yet.
+func resolve(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time) (commit int64, err error) {
+	if base, n, ok := parseEarlier(ref); ok {
+		return resolveEarlier(tx, d, base, n, now)
+	}
 	// The forms do not overlap: a version has two points, a commit none, a savepoint its prefix, a time its dashes.
-	if ref == "" || ref == "head" {
+	switch ref {
+	case "", "head":
 		return d.Head, nil
+	case "latest", "previous":
+		return resolveVersion(tx, d, ref)
 	}
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
 		return resolveCommit(tx, d, id)
@@ -58,14 +65,54 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string) (commit int64, err er
 		p, err := savepoint(tx, d, func(p catalog.Savepoint) bool { return p.Number == number }, ref)
 		return p.CommitID, err
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {
-		if t, err := time.Parse(layout, ref); err == nil {
-			return resolveTime(tx, d, t, ref)
-		}
+	if t, ok := parseTime(ref); ok {
+		return resolveTime(tx, d, t, ref, now)
 	}
-	return 0, fault.Errorf(fault.NotFound, "ref_not_found",
-		"%q is not a ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, a savepoint such as "+
-			"master__000003, or a time such as 2026-01-31T10:00:00Z.", fault.Clip(ref), d.Name)
+	t, err := tx.Tag(d.ID, ref)
+	return t.CommitID, known(err, "ref_not_found",
+		"%q is not a ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, latest, previous, a savepoint such "+
+			"as master__000003, a tag, a time such as 2026-01-31T10:00:00Z, or one of these with ~n: n commits earlier.",
+		fault.Clip(ref), d.Name)
+}
+
+// resolveEarlier finds the n-th commit before the one that a ref names; 0 before the first.
+func resolveEarlier(tx catalog.Tx, d catalog.Dataset, base string, n int64, now func() time.Time) (int64, error) {
+	from, err := resolve(tx, d, base, now)
+	if err != nil || n == 0 {
+		return from, err
+	}
+	before, err := tx.CountEarlier(d.ID, from)
+	if from > 0 {
+		before++ // the state before the first commit
+	}
+	switch {
+	case err != nil:
+		return 0, err
+	case n > before:
+		return 0, fault.Errorf(fault.NotFound, "ref_not_found",
+			"Dataset '%s' has no state %d commits before %s: there are %d.", d.Name, n, fault.Clip(base), before)
+	case n == before:
+		return 0, nil
+	}
+	return tx.EarlierCommit(d.ID, from, n)
+}
+
+// resolveVersion finds the highest active version, or the one before it.
+func resolveVersion(tx catalog.Tx, d catalog.Dataset, ref string) (int64, error) {
+	all, err := tx.Versions(d.ID)
+	if err != nil {
+		return 0, err
+	}
+	all = slices.DeleteFunc(all, func(v catalog.Version) bool { return !v.IsActive })
+	back := 1
+	if ref == "previous" {
+		back = 2
+	}
+	if len(all) < back {
+		return 0, fault.Errorf(fault.NotFound, "version_not_found", "Dataset '%s' has %d active versions, so %s names none. "+
+			"Name a state with a version first.", d.Name, len(all), ref)
+	}
+	return all[len(all)-back].CommitID, nil
 }
 
 func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
@@ -76,9 +123,13 @@ func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
 	return c.ID, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
 }
 
-func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string) (int64, error) {
+func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string, now func() time.Time) (int64, error) {
 	c, err := tx.CommitAt(d.ID, t) // of a fork, perhaps one from before it was made
 	switch {
+	case t.After(now()) && !c.CreatedAt.Equal(t): // a commit comes after those before it, whatever the clock said
+		return 0, fault.Errorf(fault.Invalid, "time_in_future",
+			"%s is in the future, so what the dataset will be then is not known. Ask for head, or for a time up to %s.",
+			ref, now().Format(time.RFC3339)).With("field", "ref")
 	case !errors.Is(err, catalog.ErrNotFound):
 		return c.ID, err
 	// Before it was made is an error; after that and before the first commit is the empty dataset.
@@ -130,7 +181,7 @@ func (h *History) State(ctx context.Context, dataset, ref string) (out snapshot.
 		if err != nil {
 			return err
 		}
-		commit, err := resolve(tx, d, ref)
+		commit, err := resolve(tx, d, ref, h.now)
 		if err == nil {
 			out, err = snapshot.At(tx, d, commit)
 		}

@@ -37,11 +37,15 @@ func (s *Store) restore(
 		return catalog.Commit{}, err
 	}
 	// Counted over what the two states do not share, so that it costs what changed, as the rest costs nothing.
-	counts, err := snapshot.Diff(w.head, target).Count(ctx, w.conn)
+	difference := snapshot.Diff(w.head, target)
+	counts, err := difference.Count(ctx, w.conn)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
+	if err := w.noteDifference(ctx, difference, counts.Columns); err != nil {
+		return catalog.Commit{}, err
+	}
 	w.closed = snapshot.Without(w.head.Files(), target.Files())
 	w.reopened, w.back = snapshot.Without(target.Files(), w.head.Files()), target.Schemas
 	// Ids of columns only grow: those that the target does not have yet are not given again.

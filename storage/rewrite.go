@@ -70,6 +70,7 @@ func (w *work) rewriteFew(ctx context.Context, changes, gone arrow.RecordBatch) 
 	width, rows := len(w.schema.Stored()), changes.NumRows()
 	added := int64(changes.Column(2*width + 3).NullN())
 	w.commit.Modified, w.commit.Added = rows-added, added
+	w.noteFew(changes)
 	if rows > 0 {
 		after := columnsOf(changes, 0, width+1, rows)
 		defer after.Release()
@@ -170,6 +171,9 @@ func (w *work) writeChanges(
 			return err
 		}
 		w.commit.Added, rollback.rows = data.rows-w.commit.Modified, w.commit.Modified+w.commit.Removed
+		if err := w.noteRows(ctx, columns, "b", "a", "changes WHERE _pos IS NOT NULL"); err != nil {
+			return err
+		}
 		if err := data.add(ctx, columns, w.recordsAfter(data.rows)); err != nil {
 			return err
 		}

@@ -24,7 +24,12 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	trial.commit.ID = math.MaxInt64
 	defer trial.end()
 	answer, err := trial.undo(ctx, commit, p)
-	if fault.KindOf(err) == fault.Conflict || errors.Is(err, clientsql.ErrUnderived) {
+	if err == nil && !answer.Blocked {
+		if err = trial.settle(); err == nil {
+			err = trial.checkRequired(ctx)
+		}
+	}
+	if fault.KindOf(err) == fault.Conflict || errors.Is(err, clientsql.ErrUnderived) || isLacking(err) {
 		return Rollbackable{Blocked: true, Detail: Explain(err).Detail, Policy: p}, nil
 	}
 	return answer, err
@@ -52,24 +57,35 @@ func (s *Store) Rollback(
 
 // undo makes the work the inverse of a commit, unless that is blocked.
 func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, error) {
-	undone, followed, answer, err := w.store.blockers(ctx, w.head, commit, p)
-	if err != nil || answer.Blocked {
-		return answer, err
+	u, err := w.store.blockers(ctx, w.head, commit, p)
+	if err != nil || u.answer.Blocked {
+		return u.answer, err
 	}
 	// Rows first, since which columns are needed follows from the files that are live then.
-	w.invert(undone)
-	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
-	if err := w.undoSchema(undone, followed); err != nil {
-		return answer, err
+	w.invert(u.undone)
+	w.noteInverse(u.undone.commit)
+	w.properties = withFields(w.properties, u.undone.propertiesBefore, u.undone.fields)
+	if err := w.undoSchema(u.undone, u.isFollowed(commit)); err != nil {
+		return u.answer, err
 	}
+	return u.answer, w.undid(ctx, u.undone)
+}
+
+// undid makes sure that the work can be read, and marks what it undid, the newest first.
+func (w *work) undid(ctx context.Context, undone ...sets) error {
 	if err := w.checkReadable(ctx); err != nil {
-		return answer, err
+		return err
 	}
 	if err := w.deriveTypes(ctx); err != nil {
-		return answer, err
+		return err
 	}
-	return answer, w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
-		return flip(tx, w.marks, undone.commit, w.commit.ID)
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		for _, u := range undone {
+			if err := flip(tx, w.marks, u.commit, w.commit.ID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

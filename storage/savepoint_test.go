@@ -47,7 +47,7 @@ func TestAVersionBeforeTheFirstCommitIsGoneBackTo(t *testing.T) {
 	ctx := context.Background()
 	d := b.create("d")
 	for range 2 {
-		if _, err := b.Increment(ctx, d, "patch", "", storage.Request{}); err != nil {
+		if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch", Force: true}, storage.Request{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -45,36 +45,6 @@ func (c sets) undid(other sets) bool {
 	return common(c.closed, other.opened) || common(c.opened, other.closed)
 }
 
-// standing returns what a commit did, and what the later commits did that stand. A later commit and the rollback that
-// undid it cancel: neither is in the way. A later merge counts as one; what came with the commit in one merge does not.
-func (h *History) standing(tx catalog.Tx, d catalog.Dataset, commit int64) (undone sets, later []sets, err error) {
-	c, err := tx.Commit(d.ID, commit)
-	if err != nil {
-		return undone, nil, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
-	}
-	if undone, err = h.setsOf(tx, c); err != nil {
-		return undone, nil, err
-	}
-	after, err := tx.CommitsAfter(d.ID, commit)
-	if err != nil {
-		return undone, nil, err
-	}
-	for _, l := range after {
-		// What a merge played is judged with the merge, as one; what came with the commit in its own merge was made on it,
-		// and is undone with that.
-		inMerge := l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
-		if inMerge || l.RollbackCommitID != 0 || l.Mode == catalog.Rollback && l.ParentCommitID > commit {
-			continue
-		}
-		did, err := h.setsOf(tx, l)
-		if err != nil {
-			return undone, nil, err
-		}
-		later = append(later, did)
-	}
-	return undone, later, nil
-}
-
 // setsOf reads what a commit did.
 func (h *History) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
 	out.commit = c
@@ -124,11 +94,11 @@ func (c *sets) learn(tx catalog.Tx) (err error) {
 	c.first = append(played, c.commit)[0]
 	for _, p := range append(played, c.commit) {
 		c.replaces = c.replaces || slices.Contains(replacing, p.Mode)
-		root, err := rootOf(tx, p)
+		explicit, err := isExplicit(tx, p)
 		if err != nil {
 			return err
 		}
-		c.explicit = c.explicit || root.Mode == catalog.Schema
+		c.explicit = c.explicit || explicit
 	}
 	opened, errOpened := tx.Opened(c.commit.DatasetID, c.first.ID, c.commit.ID)
 	closed, errClosed := tx.Closed(c.commit.DatasetID, c.first.ID, c.commit.ID)
@@ -195,6 +165,11 @@ var fields = []struct {
 	{"metadata", func(p *catalog.Properties) any { return &p.Metadata }},
 	{"quality_column", func(p *catalog.Properties) any { return &p.QualityColumn }},
 	{"category_column", func(p *catalog.Properties) any { return &p.CategoryColumn }},
+	{"notes", func(p *catalog.Properties) any { return &p.Notes }},
+	{"archived", func(p *catalog.Properties) any { return &p.Archived }},
+	{"draft", func(p *catalog.Properties) any { return &p.Draft }},
+	{"required", func(p *catalog.Properties) any { return &p.Required }},
+	{"merge_granularity", func(p *catalog.Properties) any { return &p.MergeGranularity }},
 	{"exclusion", func(p *catalog.Properties) any { return &p.Exclusion }},
 }
 

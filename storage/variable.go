@@ -178,6 +178,10 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 		return catalog.Commit{}, fault.Errorf(fault.Invalid, "key_variable",
 			"Variable %q is in the key (%s) and can't be dropped.", c.Name, keyNames(w.schema.KeyColumns()))
 	}
+	if isRequired(w.properties, c.Name) {
+		return catalog.Commit{}, fault.Errorf(fault.Invalid, "required_variable",
+			"Variable %q is required and can't be dropped. Take it from the dataset's required columns first.", c.Name)
+	}
 	if users := w.schema.DerivedFrom(c.ID); len(users) > 0 {
 		return catalog.Commit{}, fault.Errorf(fault.Conflict, "variable_used",
 			"Variable %q can't be dropped: %s derived from it. Drop that first, or change its derivation.",

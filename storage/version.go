@@ -2,10 +2,12 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 )
 
 // Versions lists a dataset's versions, the lowest number first.
@@ -32,54 +34,116 @@ func (h *History) FindVersion(ctx context.Context, dataset, number string) (v ca
 	return v, err
 }
 
-// Increment names the head with the next version: 1.0.0 the first time, then counted from the highest number that was
-// ever given. part is major, minor or patch.
-func (s *Store) Increment(
-	ctx context.Context, dataset, part, description string, r Request,
-) (v catalog.Version, err error) {
-	step := map[string]int{"major": 0, "minor": 1, "patch": 2}
-	at, ok := step[part]
+// VersionBefore is the number of the highest active version that names an earlier commit than a ref does.
+func (s *Store) VersionBefore(ctx context.Context, dataset, ref string) (string, error) {
+	commit, err := s.Resolve(ctx, dataset, ref)
+	if err != nil {
+		return "", err
+	}
+	all, err := s.Versions(ctx, dataset)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range slices.Backward(all) {
+		if v.IsActive && v.CommitID < commit {
+			return VersionNumber(v), nil
+		}
+	}
+	return "", fault.Errorf(fault.NotFound, "version_not_found",
+		"There is no version before %s to compare with. Send from: a ref to compare with.", fault.Clip(ref))
+}
+
+// NewVersion is what a version is made with.
+type NewVersion struct {
+	Part        string // major, minor or patch
+	Ref         string // what it names; empty: head
+	Description string
+	Metadata    json.RawMessage // nil: none
+	Force       bool            // name the state although a version does already
+}
+
+var versionParts = map[string]int{"major": 0, "minor": 1, "patch": 2}
+
+// Increment names a state with the next version: 1.0.0 the first time, then counted from the highest number that was
+// ever given.
+func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r Request) (v catalog.Version, err error) {
+	at, ok := versionParts[n.Part]
 	if !ok {
 		return v, fault.Errorf(fault.Invalid, "unknown_version_type",
-			"version_type: %q is not one of major, minor, patch", fault.Clip(part)).With("field", "version_type")
+			"version_type: %q is not one of major, minor, patch, auto", fault.Clip(n.Part)).With("field", "version_type")
 	}
 	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return v, err
 	}
 	defer unlock()
-	d, err := s.Dataset(ctx, dataset)
+	named, err := s.Snapshot(ctx, dataset, n.Ref)
 	if err != nil {
 		return v, err
 	}
-	if err := r.expects(d); err != nil {
+	if err := r.expects(named.Dataset); err != nil {
 		return v, err
 	}
 	all, err := s.Versions(ctx, dataset)
 	if err != nil {
 		return v, err
 	}
-	// A number is never given twice: whoever noted 1.0.1 must not find another state under it.
-	last, err := s.lastQuarantined(d.ID)
+	if !n.Force {
+		if err := s.checkUnnamed(ctx, named, all); err != nil {
+			return v, err
+		}
+	}
+	number, err := s.nextVersion(dataset, all, at)
 	if err != nil {
 		return v, err
 	}
+	v = catalog.Version{
+		DatasetID: dataset, Major: number[0], Minor: number[1], Patch: number[2], CommitID: named.Commit.ID,
+		Description: n.Description, IsActive: true, User: r.User, CreatedAt: s.now(), Metadata: n.Metadata,
+	}
+	return v, s.addVersion(ctx, &v, r)
+}
+
+// checkUnnamed refuses a state that an active version names already.
+func (s *Store) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all []catalog.Version) error {
+	for i, v := range slices.Backward(all) {
+		if !v.IsActive {
+			continue
+		}
+		same := v.CommitID == named.Commit.ID
+		if !same && i == len(all)-1 {
+			then, err := s.Snapshot(ctx, v.DatasetID, VersionNumber(v))
+			if err != nil {
+				return err
+			}
+			same = sameState(then, named)
+		}
+		if same {
+			return fault.Errorf(fault.Conflict, "version_unchanged", "Nothing has changed since version %s, which names this state. "+
+				"To name it once more, send force.", VersionNumber(v)).With("version", VersionNumber(v))
+		}
+	}
+	return nil
+}
+
+// nextVersion is the number after the highest that was ever given. None is given twice: whoever noted 1.0.1 must not
+// find another state under it.
+func (s *Store) nextVersion(dataset string, all []catalog.Version, at int) (number [3]int64, err error) {
+	last, err := s.lastQuarantined(dataset)
+	if err != nil {
+		return number, err
+	}
 	if len(all) > 0 {
 		highest := all[len(all)-1]
-		number := [3]int64{highest.Major, highest.Minor, highest.Patch}
+		number = [3]int64{highest.Major, highest.Minor, highest.Patch}
 		if slices.Compare(number[:], last[:]) > 0 {
 			last = number
 		}
 	}
-	number := [3]int64{1, 0, 0}
-	if last != [3]int64{} {
-		number = next(last, at)
+	if last == [3]int64{} {
+		return [3]int64{1, 0, 0}, nil
 	}
-	v = catalog.Version{
-		DatasetID: d.ID, Major: number[0], Minor: number[1], Patch: number[2], CommitID: d.Head,
-		Description: description, IsActive: true, User: r.User, CreatedAt: s.now(),
-	}
-	return v, s.addVersion(ctx, &v, r)
+	return next(last, at), nil
 }
 
 func next(number [3]int64, at int) [3]int64 {

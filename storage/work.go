@@ -17,8 +17,8 @@ type work struct {
 	*held
 	part    int                   // of a merge: among the commits that it plays; numbers the files
 	fileIDs map[schema.Kind]int64 // that its files have, once they were given
-	absent  map[int]bool          // stored columns that did not come, whose values an overwrite clears
-	lost    map[int]bool          // those of them that had values
+	cleared []string              // columns in which a changed record lost the value that it had
+	filled  []string              // columns in which one got a value that had none
 }
 
 // held is what is held while a commit is made. The commits that a merge plays share it.
@@ -50,8 +50,8 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 
 // lockHead takes the dataset's lock and reads its head.
 func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
-	// One commit of a dataset at a time: what is read of its head stays true until the commit stands, so that nothing has
-	// to be checked or done again at the end. Readers take no lock.
+	// One commit of a dataset at a time: what is read of its head stays true until the commit stands, so that nothing
+	// has to be checked or done again at the end. Readers take no lock.
 	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {
 		return nil, err

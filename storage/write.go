@@ -5,16 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
-	"rowback/storage/duck"
 	"rowback/storage/schema"
-	"rowback/storage/snapshot"
 )
 
 // fileName is the name of a commit's file of that kind in its folder. It has at most one of each; those that a merge
@@ -67,16 +63,6 @@ func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.Rec
 	after.MeasureBatch(f, batch)
 	f.Checksum, f.Bytes, err = datafile.Checksum(bytes.NewReader(data))
 	w.opened = append(w.opened, f)
-	if kind == schema.Rollback && err == nil {
-		at := w.inBatch(batch)
-		err = w.noteLost(func(absent []schema.Column) ([]bool, error) {
-			have := make([]bool, len(absent))
-			for i, c := range absent {
-				have[i] = int64(at(c.ID).NullN()) < batch.NumRows()
-			}
-			return have, nil
-		})
-	}
 	return err
 }
 
@@ -96,29 +82,8 @@ func (w *work) takeFile(
 	sum := <-read
 	f.Checksum, f.Bytes = sum.checksum, sum.size
 	w.opened = append(w.opened, f)
-	if err := errors.Join(err, sum.err); err != nil || kind != schema.Rollback {
-		return err
-	}
-	return w.noteLost(func(absent []schema.Column) ([]bool, error) { return w.haveValues(ctx, path, absent) })
+	return errors.Join(err, sum.err)
 }
-
-// haveValues reports which columns have values in a file.
-func (w *work) haveValues(ctx context.Context, path string, columns []schema.Column) (have []bool, err error) {
-	for some := range slices.Chunk(columns, snapshot.SliceColumns) {
-		list, dest, found := make([]string, len(some)), make([]any, len(some)), make([]bool, len(some))
-		for i, c := range some {
-			list[i], dest[i] = "count("+duck.Ident(c.Name)+") > 0", &found[i]
-		}
-		query := duck.Fill(hasValues, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(path)})
-		if err := w.conn.Row(ctx, query, dest...); err != nil {
-			return nil, err
-		}
-		have = append(have, found...)
-	}
-	return have, nil
-}
-
-const hasValues = `SELECT {columns} FROM read_parquet({path}, hive_partitioning = false)`
 
 func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{

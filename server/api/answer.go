@@ -65,6 +65,13 @@ type previewed struct {
 	Keys   map[string][]storage.Key `json:"keys"`
 }
 
+func viewPreview(p storage.Preview) previewed {
+	return previewed{true, map[string][]storage.Key{
+		"added": append([]storage.Key{}, p.Added...), "removed": append([]storage.Key{}, p.Removed...),
+		"modified": append([]storage.Key{}, p.Modified...),
+	}}
+}
+
 // datasetIn identifies a dataset.
 type datasetIn struct {
 	Dataset   string `path:"dataset" required:"true" description:"Id, or name with project_id." json:"-"`
@@ -115,10 +122,7 @@ func preview[T any](w write[T]) error {
 	if err := json.Unmarshal(told.Body, &fields); err != nil {
 		return err
 	}
-	more, err := json.Marshal(previewed{true, map[string][]storage.Key{
-		"added": append([]storage.Key{}, p.Added...), "removed": append([]storage.Key{}, p.Removed...),
-		"modified": append([]storage.Key{}, p.Modified...),
-	}})
+	more, err := json.Marshal(viewPreview(p))
 	if err != nil {
 		return err
 	}

@@ -242,6 +242,7 @@ type rollbackIn struct {
 	headerIn
 	previewIn
 	Policy  string `json:"policy" default:"stack" enum:"stack,records"`
+	Cascade bool   `json:"cascade" description:"Undo what blocks it too, all as one commit."`
 	Message string `json:"message"`
 }
 
@@ -259,6 +260,9 @@ func (a *API) createRollback(c *fiber.Ctx) error {
 		c: c, header: in.headerIn, dry: in.DryRun, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
+			if in.Cascade {
+				return a.store.Cascade(ctx, k.DatasetID, k.ID, policy(in.Policy), r)
+			}
 			return a.store.Rollback(ctx, k.DatasetID, k.ID, policy(in.Policy), r)
 		},
 	})

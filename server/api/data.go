@@ -292,12 +292,7 @@ func (a *API) summarize(ctx context.Context, from, to *snapshot.Snapshot) (compa
 }
 
 // compared compares the two refs that a request names.
-func (a *API) compared(c *fiber.Ctx) (out compare.Summary, err error) {
-	var in compareIn
-	if err := a.bind(c, &in); err != nil {
-		return out, err
-	}
-	ctx := c.UserContext()
+func (a *API) compared(ctx context.Context, in compareIn) (out compare.Summary, err error) {
 	from, to, err := a.pair(ctx, in)
 	if err != nil {
 		return out, err
@@ -307,16 +302,42 @@ func (a *API) compared(c *fiber.Ctx) (out compare.Summary, err error) {
 
 // getCompare summarises the changes between two refs.
 func (a *API) getCompare(c *fiber.Ctx) error {
-	out, err := a.compared(c)
+	var in compareIn
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	out, err := a.compared(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
 	return ok(c, out)
 }
 
+// insightsIn is the request for conclusions.
+type insightsIn struct {
+	datasetIn
+	From      string `query:"from" description:"By default the version before to." json:"-"`
+	To        string `query:"to" default:"head" json:"-"`
+	ToDataset string `query:"to_dataset" description:"As in compare." json:"-"`
+}
+
 // getInsights draws conclusions from the changes between two refs (seed 000).
 func (a *API) getInsights(c *fiber.Ctx) error {
-	out, err := a.compared(c)
+	var in insightsIn
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	ctx := c.UserContext()
+	if in.From == "" {
+		d, err := a.dataset(ctx, in.datasetIn)
+		if err != nil {
+			return err
+		}
+		if in.From, err = a.store.VersionBefore(ctx, d.ID, in.To); err != nil {
+			return err
+		}
+	}
+	out, err := a.compared(ctx, compareIn{datasetIn: in.datasetIn, From: in.From, To: in.To, ToDataset: in.ToDataset})
 	if err != nil {
 		return err
 	}

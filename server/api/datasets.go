@@ -58,6 +58,9 @@ type createDatasetIn struct {
 	CategoryColumn string           `json:"category_column"`
 	Description    string           `json:"description"`
 	Metadata       catalog.Metadata `json:"metadata"`
+	Required       []string         `json:"required" description:"Columns that have a value in every record: a commit without one is refused."`
+
+	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"column: changes of different columns of one record both stand in a merge. row: they conflict."`
 }
 
 // createDataset creates an empty dataset. Its state before the first commit is commit 0.
@@ -75,7 +78,8 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.CreateDataset(ctx, storage.NewDataset{
 				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
-				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
+				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn, Required: in.Required,
+				MergeGranularity: in.MergeGranularity,
 			}, r)
 		},
 	})
@@ -160,6 +164,10 @@ type editDatasetIn struct {
 	Metadata       catalog.Metadata `json:"metadata" description:"Merged into the metadata; null removes a key."`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
+	Required       *[]string        `json:"required" description:"Columns that have a value in every record, in place of those before."`
+	Archived       *bool            `json:"archived" description:"No one works on it any more. It can be read and written as before."`
+
+	MergeGranularity *catalog.Granularity `json:"merge_granularity" enum:"row,column"`
 }
 
 // editDataset changes the properties of a dataset, as a commit. Without a change there is no commit.
@@ -179,7 +187,8 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 			r.Message = in.Message
 			k, err := a.store.EditDataset(ctx, d.ID, storage.Edit{
 				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn,
-				CategoryColumn: in.CategoryColumn,
+				CategoryColumn: in.CategoryColumn, Required: in.Required, Archived: in.Archived,
+				MergeGranularity: in.MergeGranularity,
 			}, r)
 			if err != nil {
 				return snapshot.State{}, err
@@ -272,6 +281,7 @@ type refsView struct {
 	Head       int64           `json:"head"`
 	Versions   []versionView   `json:"versions"`
 	Savepoints []savepointView `json:"savepoints"`
+	Tags       []tagView       `json:"tags"`
 }
 
 // getRefs lists the names of a dataset's states.
@@ -293,6 +303,9 @@ func (a *API) getRefs(c *fiber.Ctx) error {
 		out.Versions = append(out.Versions, viewVersion(v))
 	}
 	if out.Savepoints, err = a.savepoints(c.UserContext(), d); err != nil {
+		return err
+	}
+	if out.Tags, err = a.tags(c.UserContext(), d); err != nil {
 		return err
 	}
 	return ok(c, out)

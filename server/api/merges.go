@@ -11,6 +11,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/schema"
 )
 
 // mergeIn is the request to merge another dataset of the family.
@@ -24,6 +25,9 @@ type mergeIn struct {
 	Remember     bool                 `json:"remember" description:"Later merges do not play what the filter skips, unless they name it."`
 	DryRun       bool                 `json:"dry_run" description:"Only report what would happen."`
 	Message      string               `json:"message"`
+
+	OnConflict storage.Take         `json:"on_conflict" enum:"ours,theirs" description:"Whose change stands where both sides changed the same: ours, this dataset's, or theirs, the source's. Without it, that is a conflict."`
+	Resolve    []storage.Resolution `json:"resolve" description:"The same for some records or actions. The first that applies takes precedence over on_conflict."`
 }
 
 // createMerge plays the actions of another dataset: 201 with the merge, 200 if there was nothing to play or for a dry
@@ -43,7 +47,7 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	}
 	m := storage.Merge{
 		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
-		DryRun: in.DryRun || in.previewIn.DryRun,
+		DryRun: in.DryRun || in.previewIn.DryRun, OnConflict: in.OnConflict, Resolve: in.Resolve,
 	}
 	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
@@ -65,6 +69,29 @@ type mergedView struct {
 	mergeView
 	Skipped   []actionView   `json:"skipped" description:"Of the source: left out by the filter, or remembered by an earlier merge."`
 	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would prevent the merge."`
+	Decided   int64          `json:"conflicts_decided" description:"How many conflicts of records on_conflict and resolve decided."`
+	*mergePreview
+}
+
+// mergePreview is what the actions without a conflict would do together.
+type mergePreview struct {
+	previewed
+	RecordsAdded    int64           `json:"records_added"`
+	RecordsRemoved  int64           `json:"records_removed"`
+	RecordsModified int64           `json:"records_modified"`
+	RecordsTotal    int64           `json:"records_total"`
+	SchemaChanges   []schema.Change `json:"schema_changes"`
+	ColumnsCleared  []string        `json:"columns_cleared"`
+}
+
+func viewMergePreview(m storage.Merged) *mergePreview {
+	if m.Preview == nil {
+		return nil
+	}
+	k := m.Would
+	return &mergePreview{
+		viewPreview(*m.Preview), k.Added, k.Removed, k.Modified, k.Total, k.Effects.SchemaChanges, k.Effects.ColumnsCleared,
+	}
 }
 
 // conflictView is why an action can't be played.
@@ -93,8 +120,9 @@ func viewConflicts(list []storage.MergeConflict) []conflictView {
 
 // tellMerge makes the answer of a merge.
 func tellMerge(m storage.Merged) (calls.Answer, error) {
-	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts)}
+	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts), Decided: m.Decided}
 	v.Played = viewActions(m.Played)
+	v.mergePreview = viewMergePreview(m)
 	if m.Commit.ID == 0 {
 		return say(http.StatusOK, "", v)
 	}

@@ -123,8 +123,33 @@ func (a *API) datasetRoutes() []route {
 		},
 		{
 			method: "GET", path: one + "/refs", id: "getRefs", tag: "datasets",
-			summary: "Versions, savepoints and head",
+			summary: "Versions, savepoints, tags and head",
 			in:      datasetIn{}, status: 200, out: refsView{}, problems: finds, handler: a.getRefs,
+		},
+		{
+			method: "POST", path: one + "/tags", id: "createTag", tag: "datasets",
+			summary: "Name the state at a ref with a tag",
+			in:      createTagIn{}, status: 201, out: tagView{}, problems: writes, handler: a.createTag,
+		},
+		{
+			method: "GET", path: one + "/tags", id: "listTags", tag: "datasets",
+			summary: "Tags, by name",
+			in:      datasetIn{}, status: 200, out: tagList{}, problems: finds, handler: a.listTags,
+		},
+		{
+			method: "GET", path: one + "/tags/{tag}", id: "getTag", tag: "datasets",
+			summary: "One tag",
+			in:      oneTagIn{}, status: 200, out: tagView{}, problems: finds, handler: a.getTag,
+		},
+		{
+			method: "PATCH", path: one + "/tags/{tag}", id: "editTag", tag: "datasets",
+			summary: "Move a tag to the state at a ref, or describe it",
+			in:      editTagIn{}, status: 200, out: tagView{}, problems: writes, handler: a.editTag,
+		},
+		{
+			method: "DELETE", path: one + "/tags/{tag}", id: "deleteTag", tag: "datasets",
+			summary: "Remove a tag; what it named stays",
+			in:      deleteTagIn{}, status: 204, problems: writes, handler: a.deleteTag,
 		},
 		{
 			method: "GET", path: one + "/validation", id: "validate", tag: "datasets",
@@ -197,7 +222,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/insights", id: "insights", tag: "data",
 			summary: "What the changes amount to, and the version increment that they call for",
-			in:      compareIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights,
+			in:      insightsIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights,
 		},
 
 		{

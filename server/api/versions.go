@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"time"
 
@@ -149,10 +149,13 @@ func (a *API) rollbackVersion(c *fiber.Ctx) error {
 // incrementIn is the request to name the head with the next version.
 type incrementIn struct {
 	headerIn
-	ProjectID   *int64 `json:"project_id" required:"true"`
-	DatasetName string `json:"dataset_name" required:"true"`
-	VersionType string `json:"version_type" default:"patch" enum:"major,minor,patch"`
-	Description string `json:"description"`
+	ProjectID   *int64          `json:"project_id" required:"true"`
+	DatasetName string          `json:"dataset_name" required:"true"`
+	VersionType string          `json:"version_type" default:"patch" enum:"major,minor,patch,auto" description:"auto: what the changes since the latest version call for."`
+	Description string          `json:"description"`
+	Ref         string          `json:"ref" default:"head" description:"What the version names."`
+	Metadata    json.RawMessage `json:"metadata" description:"JSON that is kept with the version."`
+	Force       bool            `json:"force" description:"Name the state although a version does already."`
 }
 
 type seedIncrement struct {
@@ -181,9 +184,37 @@ func (a *API) incrementVersion(c *fiber.Ctx) error {
 			return say(http.StatusOK, "", seedIncrement{number, v.ID, "Version incremented to " + number})
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Version, error) {
-			return a.store.Increment(ctx, d.ID, in.VersionType, in.Description, r)
+			n := storage.NewVersion{
+				Part: in.VersionType, Ref: in.Ref, Description: in.Description, Metadata: in.Metadata, Force: in.Force,
+			}
+			if n.Part == "auto" {
+				if err := a.choosePart(ctx, d.ID, &n); err != nil {
+					return catalog.Version{}, err
+				}
+			}
+			return a.store.Increment(ctx, d.ID, n, r)
 		},
 	})
+}
+
+// choosePart chooses the part of the version that the changes since the latest version call for. From then on the
+// version names the state that was compared.
+func (a *API) choosePart(ctx context.Context, dataset string, n *storage.NewVersion) error {
+	to, err := a.store.Snapshot(ctx, dataset, n.Ref)
+	if err != nil {
+		return err
+	}
+	n.Part, n.Ref = "patch", fmt.Sprint(to.Commit.ID)
+	from, err := a.store.Snapshot(ctx, dataset, "latest")
+	if fault.KindOf(err) == fault.NotFound {
+		return nil // the first is 1.0.0 whatever the part
+	}
+	if err != nil {
+		return err
+	}
+	summary, err := a.summarize(ctx, from, to)
+	n.Part = summary.Insights().VersionType
+	return err
 }
 
 type latestIn struct {
@@ -218,126 +249,4 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 		Kind: fault.NotFound, Code: "version_not_found",
 		Detail: fmt.Sprintf("No versions found for dataset '%s'", in.DatasetName),
 	}
-}
-
-// monitorIn has the thresholds of what is noteworthy.
-type monitorIn struct {
-	ProjectID    int64   `query:"project_id" description:"Only of this project." json:"-"`
-	RapidCount   int     `query:"rapid_count" default:"3" description:"How many versions within rapid_minutes count as rapid." json:"-"`
-	RapidMinutes float64 `query:"rapid_minutes" default:"60" description:"The minutes for rapid_count." json:"-"`
-	GapCommits   int     `query:"gap_commits" default:"20" description:"How many commits since the last version are a gap." json:"-"`
-	GapDays      float64 `query:"gap_days" default:"90" description:"How many days since the last version are a gap, if there are commits since." json:"-"`
-}
-
-// monitorIssue is something noteworthy about a dataset.
-type monitorIssue struct {
-	DatasetID   string `json:"dataset_id"`
-	DatasetName string `json:"dataset_name"`
-	ProjectID   int64  `json:"project_id"`
-	Detail      string `json:"detail"`
-}
-
-// monitorView is seed 000's version health: "Monitoring and Alerts".
-type monitorView struct {
-	Unversioned  []monitorIssue `json:"unversioned_datasets"`
-	RapidChanges []monitorIssue `json:"rapid_version_changes"`
-	Gaps         []monitorIssue `json:"version_gaps"`
-	Issues       []string       `json:"issues"`
-	Healthy      bool           `json:"healthy"`
-}
-
-// monitorVersions checks every dataset for missing, rapid and overdue versions.
-func (a *API) monitorVersions(c *fiber.Ctx) error {
-	in := monitorIn{RapidCount: 3, RapidMinutes: 60, GapCommits: 20, GapDays: 90}
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	out := monitorView{
-		Unversioned: []monitorIssue{}, RapidChanges: []monitorIssue{}, Gaps: []monitorIssue{}, Issues: []string{},
-	}
-	states, err := a.store.Datasets(c.UserContext(), catalog.DatasetFilter{Project: in.ProjectID, Limit: math.MaxInt32})
-	if err != nil {
-		return err
-	}
-	for _, s := range states {
-		if err := a.monitor(c.UserContext(), &out, s, in); err != nil {
-			return err
-		}
-	}
-	for _, found := range []struct {
-		title string
-		list  []monitorIssue
-	}{
-		{"Unversioned datasets", out.Unversioned}, {"Rapid version changes detected", out.RapidChanges},
-		{"Version gaps detected", out.Gaps},
-	} {
-		if len(found.list) > 0 {
-			out.Issues = append(out.Issues, fmt.Sprintf("%s: %s", found.title, namesOf(found.list)))
-		}
-	}
-	out.Healthy = len(out.Issues) == 0
-	return ok(c, out)
-}
-
-// namesOf lists the datasets of issues, comma-separated.
-func namesOf(list []monitorIssue) (text string) {
-	for i, issue := range list {
-		if i > 0 {
-			text += ", "
-		}
-		text += issue.DatasetName
-	}
-	return text
-}
-
-// monitor adds what is noteworthy about one dataset.
-func (a *API) monitor(ctx context.Context, out *monitorView, s snapshot.State, in monitorIn) error {
-	issue := func(format string, args ...any) monitorIssue {
-		return monitorIssue{s.Dataset.ID, s.Properties.Name, s.Dataset.ProjectID, fmt.Sprintf(format, args...)}
-	}
-	versions, err := a.store.Versions(ctx, s.Dataset.ID)
-	if err != nil {
-		return err
-	}
-	if len(versions) == 0 {
-		out.Unversioned = append(out.Unversioned,
-			issue("It has no version yet; its head is commit %d with %d records.", s.Commit.ID, s.Total()))
-		return nil
-	}
-	if n, within := densest(versions, time.Duration(in.RapidMinutes*float64(time.Minute))); n >= in.RapidCount {
-		out.RapidChanges = append(out.RapidChanges, issue("%d versions were made within %s.", n, within.Round(time.Second)))
-	}
-	last := versions[len(versions)-1]
-	since, err := a.store.Commits(ctx, s.Dataset.ID, math.MaxInt64, in.GapCommits+1)
-	if err != nil {
-		return err
-	}
-	newer := 0
-	for _, k := range since {
-		if k.ID > last.CommitID {
-			newer++
-		}
-	}
-	age := time.Since(last.CreatedAt)
-	if newer >= in.GapCommits || newer > 0 && age.Hours() > in.GapDays*24 {
-		out.Gaps = append(out.Gaps,
-			issue("At least %d commits were made since version %s of %s.",
-				newer, storage.VersionNumber(last), last.CreatedAt.Format(time.RFC3339)))
-	}
-	return nil
-}
-
-// densest returns the largest number of versions made within a span, and the time between the first and last of them.
-func densest(versions []catalog.Version, span time.Duration) (most int, took time.Duration) {
-	for i, first := range versions {
-		for j := len(versions) - 1; j >= i; j-- {
-			if d := versions[j].CreatedAt.Sub(first.CreatedAt); d <= span {
-				if j-i+1 > most {
-					most, took = j-i+1, d
-				}
-				break
-			}
-		}
-	}
-	return most, took
 }

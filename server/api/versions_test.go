@@ -56,7 +56,7 @@ func health(t *testing.T, query string) []string {
 
 func TestTheMonitorFindsWhatIsNoteworthyAboutVersions(t *testing.T) {
 	increment := func(name string) {
-		must(t, 200, "POST", versions+"/increment", fmt.Sprintf(`{"project_id":60,"dataset_name":%q}`, name))
+		must(t, 200, "POST", versions+"/increment", fmt.Sprintf(`{"project_id":60,"dataset_name":%q,"force":true}`, name))
 	}
 	append := func(name string, id int) {
 		must(t, 201, "POST", fmt.Sprintf("%s/%s/commits?mode=append&project_id=60", datasets, name),

@@ -34,14 +34,20 @@ type datasetView struct {
 	Metadata       catalog.Metadata `json:"metadata"`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
-	Exclusion      string           `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
-	Head           int64            `json:"head" description:"The newest commit; 0 before the first."`
-	RecordsTotal   int64            `json:"records_total"`
-	CreatedAt      time.Time        `json:"created_at"`
-	ModifiedAt     time.Time        `json:"modified_at"`
-	DeletedAt      *time.Time       `json:"deleted_at"`
-	UpstreamID     *string          `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
-	ForkCommit     *int64           `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
+	Required       []string         `json:"required" description:"Columns that have a value in every record."`
+	Archived       bool             `json:"archived" description:"No one works on it any more."`
+	Warnings       []string         `json:"warnings" description:"What is said of the dataset that does not hold: columns that it does not have."`
+
+	MergeGranularity catalog.Granularity `json:"merge_granularity" enum:"row,column" description:"What both sides of a merge into the dataset must not have changed: the same record, or the same value."`
+
+	Exclusion    string     `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
+	Head         int64      `json:"head" description:"The newest commit; 0 before the first."`
+	RecordsTotal int64      `json:"records_total"`
+	CreatedAt    time.Time  `json:"created_at"`
+	ModifiedAt   time.Time  `json:"modified_at"`
+	DeletedAt    *time.Time `json:"deleted_at"`
+	UpstreamID   *string    `json:"upstream_id" description:"Of a fork: the dataset that it was forked from."`
+	ForkCommit   *int64     `json:"fork_commit" description:"Of a fork: the last commit that it shares with the upstream."`
 }
 
 // viewDataset returns a dataset as clients see it. Its times are those of its creation and of its newest commit.
@@ -49,7 +55,9 @@ func viewDataset(s snapshot.State) datasetView {
 	v := datasetView{
 		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
 		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
-		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt,
+		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt, Required: append([]string{}, s.Properties.Required...),
+		Archived: s.Properties.Archived, Warnings: s.Warnings(),
+		MergeGranularity: s.Properties.Granularity(),
 	}
 	if s.Commit.ID > 0 {
 		v.ModifiedAt = s.Commit.CreatedAt
@@ -162,13 +170,29 @@ type versionView struct {
 	Description string    `json:"description"`
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
+
+	Metadata json.RawMessage `json:"metadata,omitempty" description:"What the version was given."`
 }
 
 func viewVersion(v catalog.Version) versionView {
 	return versionView{
 		VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive,
-		Description: v.Description, User: v.User, CreatedAt: v.CreatedAt,
+		Description: v.Description, User: v.User, CreatedAt: v.CreatedAt, Metadata: v.Metadata,
 	}
+}
+
+// tagView is a tag as clients see it.
+type tagView struct {
+	Name        string    `json:"name" description:"A ref."`
+	CommitID    int64     `json:"commit_id"`
+	Description string    `json:"description"`
+	User        string    `json:"user" description:"Who made it, or moved it last."`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+func viewTag(t catalog.Tag) tagView {
+	return tagView{t.Name, t.CommitID, t.Description, t.User, t.CreatedAt, t.UpdatedAt}
 }
 
 // ViewFact returns a field of an error as clients see it.

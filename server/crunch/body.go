@@ -55,6 +55,9 @@ func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	if entity.Body == nil || isEmpty(entity.Body) {
 		entity.Body = whole
 	}
+	if err := checkEffects(entity.Body, in); err != nil {
+		return err
+	}
 	return decode(entity.Body, in, "body")
 }
 

@@ -76,7 +76,8 @@ func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (da
 	return datasetBody{
 		ID: s.Dataset.ID, Name: s.Properties.Name, Description: s.Properties.Description,
 		Owner: userURL(c, owner), OwnerID: userURL(c, owner), OwnerName: owner, OwnerDisplayName: owner,
-		CurrentEditor: userURL(c, editor), CurrentEditorName: editor, IsPublished: true, Streaming: "no",
+		CurrentEditor: userURL(c, editor), CurrentEditorName: editor, Streaming: "no",
+		IsPublished: !s.Properties.Draft, Archived: s.Properties.Archived, Notes: s.Properties.Notes,
 		CreationTime: moment(s.Dataset.CreatedAt), ModificationTime: moment(modified), AccessTime: moment(modified),
 		Permissions: permissions{true, true, true, true, true},
 		Size:        map[string]any{"rows": s.Total(), "columns": len(s.Schema.Columns)},
@@ -121,6 +122,10 @@ func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) erro
 type newDataset struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
+	Force       *bool  `json:"force"` // false: refuse a name that is taken
+	IsPublished *bool  `json:"is_published"`
+	Archived    bool   `json:"archived"`
+	Notes       string `json:"notes"`
 	Table       struct {
 		Metadata ordered[newVariable] `json:"metadata"`
 	} `json:"table"`
@@ -184,7 +189,10 @@ func (f *Face) makeDataset(
 		part.Receipt = r.Receipt
 	}
 	made, err := f.store.CreateDataset(ctx,
-		storage.NewDataset{ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: true}, part)
+		storage.NewDataset{
+			ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: in.namesake(), Notes: in.Notes,
+			Archived: in.Archived, Draft: in.IsPublished != nil && !*in.IsPublished,
+		}, part)
 	if err != nil {
 		return made, err
 	}
@@ -254,18 +262,22 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Name        *string `json:"name"`
-		Description *string `json:"description"`
-	}
+	var in datasetEdit
 	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	now, err := f.describe(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	edit, err := in.wanted(s, now)
+	if err != nil {
 		return err
 	}
 	r, err := f.request(c)
 	if err != nil {
 		return err
 	}
-	edit := storage.Edit{Name: in.Name, Description: in.Description}
 	if _, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r); err != nil {
 		return err
 	}

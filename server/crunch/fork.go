@@ -44,11 +44,16 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 	var in struct {
 		Name        string  `json:"name"`
 		Description *string `json:"description"`
+		IsPublished *bool   `json:"is_published"`
+		Notes       *string `json:"notes"`
 	}
 	if err := f.readBody(c, &in); err != nil {
 		return err
 	}
-	fork := storage.NewFork{Name: in.Name, Description: in.Description, Namesake: true}
+	fork := storage.NewFork{
+		Name: in.Name, Description: in.Description, Namesake: true, Notes: in.Notes,
+		Draft: in.IsPublished != nil && !*in.IsPublished,
+	}
 	a, err := try(f, c, work[snapshot.State]{
 		about: "Forking",
 		tell: func(made snapshot.State) calls.Answer {

@@ -131,7 +131,7 @@ func commit(dataset string, mode catalog.Mode, body string) {
 }
 
 func version(dataset string) {
-	_, err := store.Increment(context.Background(), dataset, "patch", "", storage.Request{User: "eva"})
+	_, err := store.Increment(context.Background(), dataset, storage.NewVersion{Part: "patch", Force: true}, storage.Request{User: "eva"})
 	must(err)
 }
 

@@ -27,8 +27,9 @@ type Commit struct {
 	RecordsTotal     int64            `json:"records_total" description:"Records after this commit."`
 	RecordsNotFound  *int64           `json:"records_not_found,omitempty" description:"Of a delete: keys that no record has."`
 	Hash             string           `json:"hash"`
-	SchemaChanges    *[]schema.Change `json:"schema_changes,omitempty" description:"In the answer to a dry run: what would change in the columns."`
-	ColumnsCleared   *[]string        `json:"columns_cleared,omitempty" description:"In the answer to a dry run: columns that the records lack, whose values they would replace by null."`
+	SchemaChanges    *[]schema.Change `json:"schema_changes" description:"What changed in the columns; null of a commit that is older than these two fields."`
+	ColumnsCleared   *[]string        `json:"columns_cleared" description:"The columns in which a changed record lost the value that it had."`
+	Warnings         []string         `json:"warnings,omitempty" description:"What is said of the dataset that did not hold after it, such as a quality_column that it does not have."`
 	Metadata         json.RawMessage  `json:"metadata"`
 	Params           json.RawMessage  `json:"params"`
 }
@@ -43,6 +44,7 @@ func Of(c catalog.Commit) Commit {
 		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
 	}
 	if c.Effects != nil {
+		v.Warnings = c.Effects.Warnings
 		v.SchemaChanges, v.ColumnsCleared = &c.Effects.SchemaChanges, &c.Effects.ColumnsCleared
 	}
 	if c.RollbackCommitID != 0 {

@@ -48,40 +48,57 @@ type Commit struct {
 	Params           json.RawMessage `json:"params"` // parameters of the request
 	SchemaID         string          `json:"schema_id"`
 	PropertiesID     string          `json:"properties_id"`
-
-	Effects *Effects `json:"-"` // set by a dry run only; not stored
+	Effects          *Effects        `json:"effects,omitempty"` // nil: of an older program, which did not keep them
 }
 
 // Effects are what a commit did besides changing records.
 type Effects struct {
-	SchemaChanges  []schema.Change
-	ColumnsCleared []string // missing from the upload, so that records lost their values
+	SchemaChanges  []schema.Change `json:"schema_changes"`
+	ColumnsCleared []string        `json:"columns_cleared"` // in which a changed record lost the value that it had
+	ColumnsFilled  []string        `json:"columns_filled"`  // in which one got a value that had none: undone, they are cleared
+	Warnings       []string        `json:"warnings,omitempty"`
 }
 
 const commitColumns = `dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id,
 	rollback_commit_id, records_added, records_removed, records_modified, records_total, hash, tag, metadata, params,
-	schema_id, properties_id, merge_commit_id`
+	schema_id, properties_id, merge_commit_id, effects`
 
 func scanCommit(s scanner) (c Commit, err error) {
 	var created int64
 	var parent, rollback, merge sql.NullInt64
-	var metadata, params string
+	var metadata, params, effects string
 	err = s.Scan(&c.DatasetID, &c.ID, &c.Previous, &c.Mode, &c.Message, &c.User, &created, &parent, &rollback,
 		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.Tag, &metadata, &params, &c.SchemaID,
-		&c.PropertiesID, &merge)
+		&c.PropertiesID, &merge, &effects)
 	c.CreatedAt = moment(created)
 	c.ParentCommitID, c.RollbackCommitID, c.MergeCommitID = parent.Int64, rollback.Int64, merge.Int64
 	c.Metadata, c.Params = json.RawMessage(metadata), json.RawMessage(params)
+	if effects != "" && err == nil {
+		err = json.Unmarshal([]byte(effects), &c.Effects)
+	}
 	return c, err
 }
 
 // AddCommit adds a commit's row.
 func (tx Tx) AddCommit(c Commit) error {
+	effects, err := c.effects()
+	if err != nil {
+		return err
+	}
 	return tx.exec(`INSERT INTO commits (`+commitColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		c.DatasetID, c.ID, c.Previous, c.Mode, c.Message, c.User, micros(c.CreatedAt), orNull(c.ParentCommitID),
 		orNull(c.RollbackCommitID), c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Tag, string(c.Metadata),
-		string(c.Params), c.SchemaID, c.PropertiesID, orNull(c.MergeCommitID))
+		string(c.Params), c.SchemaID, c.PropertiesID, orNull(c.MergeCommitID), effects)
+}
+
+// effects is the text of what a commit did beside changing records; empty where that is not known.
+func (c Commit) effects() (string, error) {
+	if c.Effects == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(c.Effects)
+	return string(text), err
 }
 
 func orNull(n int64) any {
@@ -149,6 +166,18 @@ func (tx Tx) WithHash(dataset, hash string) ([]Commit, error) {
 func (tx Tx) CommitsAfter(dataset string, after int64) ([]Commit, error) {
 	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id`,
 		dataset, after)
+}
+
+// EarlierCommit returns the n-th commit before one, of those that Commits lists.
+func (tx Tx) EarlierCommit(dataset string, commit, n int64) (int64, error) {
+	return get(tx, scanInt, `SELECT id FROM commits WHERE dataset_id = $1 AND id < $2 AND merge_commit_id IS NULL
+		ORDER BY id DESC LIMIT 1 OFFSET $3`, dataset, commit, n-1)
+}
+
+// CountEarlier returns how many commits there are before one, of those that Commits lists.
+func (tx Tx) CountEarlier(dataset string, commit int64) (int64, error) {
+	return get(tx, scanInt, `SELECT count(*) FROM commits WHERE dataset_id = $1 AND id < $2 AND merge_commit_id IS NULL`,
+		dataset, commit)
 }
 
 // CommitIDs lists the ids of all commits of a dataset, in ascending order.

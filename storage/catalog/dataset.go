@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -49,9 +50,26 @@ type Properties struct {
 	Metadata       Metadata `json:"metadata"`
 	QualityColumn  string   `json:"quality_column,omitempty"`  // empty: quality_score, where there is one
 	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
+	Required       []string `json:"required,omitempty"`        // names of columns that have a value in every record
+	Notes          string   `json:"notes,omitempty"`
+	Archived       bool     `json:"archived,omitempty"` // no one works on it any more; it can be read and written as before
+	Draft          bool     `json:"draft,omitempty"`    // it is not published: people are told so, it hides nothing
 
-	Exclusion *Exclusion `json:"exclusion,omitempty"` // of the records that Crunch clients don't see; nil: of none
+	MergeGranularity Granularity `json:"merge_granularity,omitempty"` // empty: row, as it was before there was another
+	Exclusion        *Exclusion  `json:"exclusion,omitempty"`         // of the records that Crunch clients don't see; nil: of none
 }
+
+// Granularity is what two sides of a merge must not both have changed.
+type Granularity string
+
+// The granularities.
+const (
+	ByRow    Granularity = "row"    // a record
+	ByColumn Granularity = "column" // a value: changes of different columns of one record both stand
+)
+
+// Granularity is how merges into the dataset treat records that both sides changed.
+func (p Properties) Granularity() Granularity { return cmp.Or(p.MergeGranularity, ByRow) }
 
 // Exclusion is a condition on records, in both texts with schema.Reference in place of columns.
 type Exclusion struct {
@@ -118,7 +136,7 @@ func (tx Tx) Inherit(fork Dataset) error {
 	if err := tx.exec(`INSERT INTO commits (`+commitColumns+`)
 		SELECT $1, id, previous, mode, message, user_name, created_at, parent_commit_id,
 		NULL, records_added, records_removed, records_modified, records_total, hash, tag, metadata, params,
-		schema_id, properties_id, CASE WHEN merge_commit_id <= $2 THEN merge_commit_id END
+		schema_id, properties_id, CASE WHEN merge_commit_id <= $2 THEN merge_commit_id END, effects
 		FROM commits WHERE id <= $2 AND dataset_id = $3`, fork.ID, fork.ForkCommit, fork.UpstreamID); err != nil {
 		return err
 	}

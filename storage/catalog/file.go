@@ -33,8 +33,18 @@ type Bounds struct {
 type Stats struct {
 	Count      int64            `json:"count"` // values that are not null
 	Sum        float64          `json:"sum,omitempty"`
+	Least      *float64         `json:"least,omitempty"` // of the values that were summed; nil: none, or an older program's
+	Greatest   *float64         `json:"greatest,omitempty"`
 	Categories map[string]int64 `json:"categories,omitempty"`
-	TooMany    bool             `json:"too_many,omitempty"` // more categories than are stored: the column must be read
+	TooMany    bool             `json:"too_many,omitempty"`  // more categories than are kept: read the column
+	ScoresOf   int              `json:"scores_of,omitempty"` // field id of the quality column that Scores are of; 0: not measured
+	Scores     map[string]Score `json:"scores,omitempty"`    // the quality of each category
+}
+
+// Score is how many values there are, and their sum.
+type Score struct {
+	Count int64   `json:"count"`
+	Sum   float64 `json:"sum"`
 }
 
 const fileColumns = `id, dataset_id, commit_id, kind, object_key, row_count, byte_count, checksum, schema_id,

@@ -1,6 +1,10 @@
 package catalog
 
-import "time"
+import (
+	"cmp"
+	"encoding/json"
+	"time"
+)
 
 // Version is a semantic version that names a commit.
 type Version struct {
@@ -12,28 +16,34 @@ type Version struct {
 	IsActive            bool
 	User                string
 	CreatedAt           time.Time
-	Total               int64 // records at that commit
+	Total               int64           // records at that commit
+	Metadata            json.RawMessage `json:",omitempty"` // nil: none was given
 }
 
 const versionColumns = `v.id, v.dataset_id, major, minor, patch, commit_id, description, is_active, v.user_name,
-	v.created_at, COALESCE(c.records_total, 0)`
+	v.created_at, COALESCE(c.records_total, 0), v.metadata`
 
 const versionTables = ` FROM versions v LEFT JOIN commits c ON c.dataset_id = v.dataset_id AND c.id = v.commit_id `
 
 func scanVersion(s scanner) (v Version, err error) {
 	var created int64
+	var metadata string
 	err = s.Scan(&v.ID, &v.DatasetID, &v.Major, &v.Minor, &v.Patch, &v.CommitID, &v.Description, &v.IsActive, &v.User,
-		&created, &v.Total)
+		&created, &v.Total, &metadata)
 	v.CreatedAt = moment(created)
+	if metadata != "{}" {
+		v.Metadata = json.RawMessage(metadata)
+	}
 	return v, err
 }
 
 // AddVersion adds a version's row.
 func (tx Tx) AddVersion(v Version) error {
 	return tx.exec(`INSERT INTO versions
-		(id, dataset_id, major, minor, patch, commit_id, description, is_active, user_name, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		v.ID, v.DatasetID, v.Major, v.Minor, v.Patch, v.CommitID, v.Description, v.IsActive, v.User, micros(v.CreatedAt))
+		(id, dataset_id, major, minor, patch, commit_id, description, is_active, user_name, created_at, metadata)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		v.ID, v.DatasetID, v.Major, v.Minor, v.Patch, v.CommitID, v.Description, v.IsActive, v.User, micros(v.CreatedAt),
+		cmp.Or(string(v.Metadata), "{}"))
 }
 
 // Versions lists a dataset's versions, the lowest number first.

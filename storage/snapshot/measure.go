@@ -31,6 +31,23 @@ func (s *State) CategoryColumn() (schema.Column, bool) {
 	return c, ok && !c.Type.Nested()
 }
 
+// Warnings says which of the columns that people named for quality and categories can't be used for them.
+func (s *State) Warnings() []string {
+	out := []string{}
+	for _, of := range []struct {
+		property, column, wants string
+		find                    func() (schema.Column, bool)
+	}{
+		{"quality_column", s.Properties.QualityColumn, "a column of numbers", s.QualityColumn},
+		{"category_column", s.Properties.CategoryColumn, "a column of single values", s.CategoryColumn},
+	} {
+		if _, ok := of.find(); !ok && of.column != "" {
+			out = append(out, fmt.Sprintf("%s is %q, which the dataset does not have as %s.", of.property, of.column, of.wants))
+		}
+	}
+	return out
+}
+
 func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	if name == "" {
 		name = otherwise
@@ -39,7 +56,7 @@ func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	return c, ok && !c.Derived()
 }
 
-// FollowNames updates the names of a dataset's quality and category columns in p when those are renamed.
+// FollowNames keeps a dataset's quality, category and required columns what they are where they are renamed.
 func FollowNames(before, after schema.Schema, p *catalog.Properties) {
 	for _, of := range []struct {
 		column    *string
@@ -48,6 +65,13 @@ func FollowNames(before, after schema.Schema, p *catalog.Properties) {
 		c, ok := named(before, *of.column, of.otherwise)
 		if now, is := after.ByID(c.ID); ok && is && now.Name != c.Name {
 			*of.column = now.Name
+		}
+	}
+	p.Required = slices.Clone(p.Required)
+	for i, name := range p.Required {
+		c, _ := before.ByName(name)
+		if now, is := after.ByID(c.ID); is {
+			p.Required[i] = now.Name
 		}
 	}
 }
@@ -98,18 +122,23 @@ func (s *State) stats(ctx context.Context, conn *duck.Conn, query string) (map[i
 		if one.Categories, one.TooMany, err = measureCategories(ctx, conn, query, duck.Ident(c.Name)); err != nil {
 			return nil, err
 		}
+		if q, ok := s.QualityColumn(); ok && !one.TooMany && err == nil {
+			one.ScoresOf = q.ID
+			one.Scores, err = measureScores(ctx, conn, query, duck.Ident(c.Name), duck.Ident(q.Name))
+		}
 		out[c.ID] = one
 	}
-	return out, nil
+	return out, err
 }
 
 func measureQuality(ctx context.Context, conn *duck.Conn, query, column string) (s catalog.Stats, err error) {
-	err = conn.Row(ctx, duck.Fill(sumFinite, duck.Parts{"column": column, "rows": query}), &s.Count, &s.Sum)
+	err = conn.Row(ctx, duck.Fill(sumFinite, duck.Parts{"column": column, "rows": query}),
+		&s.Count, &s.Sum, &s.Least, &s.Greatest)
 	return s, err
 }
 
 const (
-	sumFinite = `SELECT count(v), coalesce(fsum(v), 0)
+	sumFinite = `SELECT count(v), coalesce(fsum(v), 0), min(v), max(v)
 		FROM (SELECT CAST({column} AS DOUBLE) AS v FROM ({rows})) WHERE isfinite(v)`
 	aboutDistinct = `SELECT approx_count_distinct(v) FROM (SELECT {column} AS v FROM ({rows}) LIMIT {limit})`
 	countEach     = `SELECT CAST(v AS VARCHAR), count(*)
@@ -156,23 +185,42 @@ func countCategories(ctx context.Context, conn *duck.Conn, query string) (map[st
 	return out, err
 }
 
-// Quality returns the average of the finite values of the quality column; ok is false if there is no such column or
-// value. It adds up the statistics of files, and reads the column only if a file has none for it.
-func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (average float64, ok bool, err error) {
+// Quality is the average of the quality column over the values that are finite numbers.
+type Quality struct {
+	Average float64
+	IsShare bool // every score lies between 0 and 1, so that the average can be said in percent
+}
+
+// Quality returns the quality; ok is false where there is no such column or value. It is a sum over the files; where
+// one was not measured for this column, it is read.
+func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (q Quality, ok bool, err error) {
 	c, ok := s.QualityColumn()
 	if !ok {
-		return 0, false, nil
+		return q, false, nil
 	}
 	var total catalog.Stats
+	share := true
 	if !s.measured(c.ID, false) {
 		total, err = measureQuality(ctx, conn, s.Rows(false), schema.ColumnName(c.ID))
+		share = isShare(total)
 	} else {
 		total = s.sumQuality(c.ID)
+		for _, f := range s.Data {
+			share = share && isShare(f.Stats[c.ID])
+		}
 	}
 	if err != nil || total.Count == 0 {
-		return 0, false, err
+		return q, false, err
 	}
-	return total.Sum / float64(total.Count), true, nil
+	return Quality{total.Sum / float64(total.Count), share}, true, nil
+}
+
+// isShare reports whether all values lie between 0 and 1, as far as that is known.
+func isShare(s catalog.Stats) bool {
+	if s.Count == 0 {
+		return true
+	}
+	return s.Least != nil && s.Greatest != nil && *s.Least >= 0 && *s.Greatest <= 1
 }
 
 // measured reports whether every file that has the column has statistics for it; with counted, including its

@@ -28,6 +28,9 @@ func (s *State) MeasureBatch(f *catalog.File, batch arrow.RecordBatch) {
 		one, isQuality := f.Stats[c.ID]
 		counts, counted := categoriesOf(at[c.ID])
 		one.Categories, one.TooMany = counts, !counted
+		if q, ok := s.QualityColumn(); ok && counted {
+			one.ScoresOf, one.Scores = q.ID, scoresOf(at[c.ID], at[q.ID])
+		}
 		if counted || isQuality {
 			f.Stats[c.ID] = one
 		}
@@ -79,9 +82,33 @@ func qualityOf(a arrow.Array) (s catalog.Stats) {
 		}
 		s.Count++
 		sum.add(x)
+		if s.Least == nil || x < *s.Least {
+			s.Least = &x
+		}
+		if s.Greatest == nil || x > *s.Greatest {
+			s.Greatest = &x
+		}
 	}
 	s.Sum = sum.total()
 	return s
+}
+
+// scoresOf sums the values of one array in each category of another.
+func scoresOf(categories, values arrow.Array) map[string]catalog.Score {
+	sums, out := map[string]*kahan{}, map[string]catalog.Score{}
+	for i := range categories.Len() {
+		x, ok := float(values, i)
+		if !ok || math.IsInf(x, 0) || math.IsNaN(x) || categories.IsNull(i) {
+			continue
+		}
+		name := strings.Clone(categories.ValueStr(i))
+		if sums[name] == nil {
+			sums[name] = &kahan{}
+		}
+		sums[name].add(x)
+		out[name] = catalog.Score{Count: out[name].Count + 1, Sum: sums[name].total()}
+	}
+	return out
 }
 
 func float(a arrow.Array, i int) (x float64, ok bool) {

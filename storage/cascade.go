@@ -1,0 +1,129 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// Cascade undoes a commit together with what blocks that, as one commit, which one rollback undoes.
+func (s *Store) Cascade(ctx context.Context, dataset string, commit int64, p Policy, r Request) (catalog.Commit, error) {
+	w, err := s.begin(ctx, dataset, r, catalog.Rollback)
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	defer w.end()
+	answer, err := w.undo(ctx, commit, p)
+	if err == nil && answer.Blocked {
+		err = w.undoAll(ctx, commit, p)
+	}
+	if err != nil {
+		return catalog.Commit{}, err
+	}
+	return publish(ctx, w, asCommit)
+}
+
+// undoAll makes the work the inverse of a commit and of all that blocks it.
+func (w *work) undoAll(ctx context.Context, commit int64, p Policy) error {
+	u, err := w.store.blockers(ctx, w.head, commit, p)
+	if err != nil {
+		return err
+	}
+	all := u.all()
+	if err := w.store.checkCascade(ctx, all); err != nil {
+		return err
+	}
+	w.invertAll(all)
+	for _, one := range all {
+		w.properties = withFields(w.properties, one.propertiesBefore, one.fields)
+		if err := w.undoSchema(one, u.isFollowed(one.commit.ID)); err != nil {
+			return err
+		}
+	}
+	w.setParam(cascadeParam, u.order)
+	if err := w.undid(ctx, all...); err != nil {
+		return err
+	}
+	return w.countDifference(ctx)
+}
+
+// cascadeParam is, of a rollback, the commits that it undid beside its parent, in the order in which they were undone.
+const cascadeParam = "cascade"
+
+// undoes are the commits that a rollback undid, the newest first; none, where it was played and they are not here.
+func undoes(c catalog.Commit) []int64 {
+	if c.Mode != catalog.Rollback || c.ParentCommitID == 0 {
+		return nil
+	}
+	var params struct{ Cascade []int64 }
+	if json.Unmarshal(c.Params, &params) != nil {
+		params.Cascade = nil
+	}
+	return append(params.Cascade, c.ParentCommitID)
+}
+
+// checkCascade refuses to undo a merge together with other commits: rolled back by itself it counts, for later merges,
+// as if it had never been, which no other commit does.
+func (s *Store) checkCascade(ctx context.Context, all []sets) error {
+	return s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		for _, one := range all {
+			root, err := rootOf(tx, one.commit)
+			if err != nil {
+				return err
+			}
+			if root.Mode == catalog.Merge || root.MergeCommitID != 0 {
+				return fault.Errorf(fault.Conflict, "cascade_merge", "Commit %d is a merge, or came with one, and can't be undone "+
+					"together with others. Roll it back by itself first.", one.commit.ID).With("commit", one.commit.ID)
+			}
+		}
+		return nil
+	})
+}
+
+// invertAll closes what the commits opened and reopens what they closed, but for what they opened and closed both.
+func (d *draft) invertAll(all []sets) {
+	d.commit.ParentCommitID = all[len(all)-1].commit.ID
+	live, files := map[int64]int{}, map[int64]*catalog.File{}
+	d.back = map[string]schema.Schema{}
+	for _, one := range all {
+		maps.Copy(d.back, one.schemas)
+		for _, f := range one.opened {
+			live[f.ID]--
+			files[f.ID] = f
+		}
+		for _, f := range one.closed {
+			live[f.ID]++
+			files[f.ID] = f
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(files)) {
+		switch live[id] {
+		case -1:
+			d.closed = append(d.closed, files[id])
+		case 1:
+			d.reopened = append(d.reopened, files[id])
+		}
+	}
+}
+
+// countDifference counts the records that differ between the head and what the work leaves.
+func (w *work) countDifference(ctx context.Context) error {
+	if w.conn == nil {
+		if err := w.connect(ctx); err != nil {
+			return err
+		}
+	}
+	d := snapshot.Diff(w.head, w.leaves())
+	counts, err := d.Count(ctx, w.conn)
+	if err != nil {
+		return err
+	}
+	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
+	return w.noteDifference(ctx, d, counts.Columns)
+}

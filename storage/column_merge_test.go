@@ -1,0 +1,145 @@
+package storage_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+)
+
+// sides is a dataset with three records of three columns, and a fork of it.
+func (b *bench) sides(g catalog.Granularity) (d, f string) {
+	b.Helper()
+	s, err := b.CreateDataset(context.Background(),
+		storage.NewDataset{ProjectID: 1, Name: "up", Key: []string{"id"}, MergeGranularity: g}, storage.Request{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	d = s.Dataset.ID
+	b.json(d, catalog.Append, `[{"id":1,"x":"a","y":1},{"id":2,"x":"b","y":2},{"id":3,"x":"c","y":3}]`)
+	return d, b.fork(d, "fork", "head")
+}
+
+func (b *bench) mergeWith(from, into string, m storage.Merge) storage.Merged {
+	b.Helper()
+	m.Source, m.Autorollback = from, true
+	out, err := b.Merge(context.Background(), into, m, storage.Request{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+func TestChangesOfDifferentColumnsOfARecordBothStand(t *testing.T) {
+	b := open(t)
+	d, f := b.sides("")
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"z":true},{"id":2,"y":20}]`)
+	b.json(d, catalog.Upsert, `[{"id":1,"y":10},{"id":2,"y":20,"w":"here"}]`)
+	before := b.rows(d, "head", true)
+	m := b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"A","y":10,"w":null,"z":true}`, `{"id":2,"x":"b","y":20,"w":"here","z":null}`,
+		`{"id":3,"x":"c","y":3,"w":null,"z":null}`)
+	b.since(f)
+	if again := b.merge(f, d); again.Commit.ID != 0 {
+		t.Errorf("%+v", again)
+	}
+	b.merge(d, f)
+	if a, c := b.rows(d, "head", false), b.rows(f, "head", false); !sameRecords(a, c) {
+		t.Errorf("%v\n%v", a, c)
+	}
+	b.sound()
+	if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+		t.Fatal(err)
+	}
+	if after := b.rows(d, "head", true); !slices.Equal(before, after) {
+		t.Errorf("%v, before %v", after, before)
+	}
+	b.sound()
+}
+
+// sameRecords compares records whatever the order of their columns.
+func sameRecords(a, b []string) bool {
+	read := func(lines []string) (out []string) {
+		for _, line := range lines {
+			var fields map[string]any
+			if err := json.Unmarshal([]byte(line), &fields); err != nil {
+				panic(err)
+			}
+			out = append(out, toJSON(fields))
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(read(a), read(b))
+}
+
+func TestByRowChangesOfOneRecordConflict(t *testing.T) {
+	b := open(t)
+	d, f := b.sides(catalog.ByRow)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(d, catalog.Upsert, `[{"id":1,"y":10}]`)
+	out, _ := b.conflicts(f, d, storage.Merge{Autorollback: true})
+	want := `[{"column":"x","base":"a","ours":"a","theirs":"A"},{"column":"y","base":1,"ours":10,"theirs":1}]`
+	if got := toJSON(out.Conflicts[0].Records[0].Cells); got != want {
+		t.Error(got)
+	}
+	b.conflicts(d, f, storage.Merge{Autorollback: true}) // a fork merges as its upstream does
+	g := catalog.ByColumn
+	if _, err := b.EditDataset(context.Background(), d, storage.Edit{MergeGranularity: &g}, storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"A","y":10}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
+	b.sound()
+}
+
+// Records of many columns are merged in slices of them.
+func TestWideRecordsMergeByColumn(t *testing.T) {
+	const columns = 1000
+	csv := func(changed ...int) string {
+		names, values := []string{"id"}, []string{"1"}
+		for i := range columns {
+			names = append(names, fmt.Sprint("c", i))
+			v := i + 1
+			if slices.Contains(changed, i) {
+				v = -v
+			}
+			values = append(values, fmt.Sprint(v))
+		}
+		return strings.Join(names, ",") + "\n" + strings.Join(values, ",") + "\n"
+	}
+	b := open(t)
+	d := b.create("wide", "id")
+	b.put(d, catalog.Append, intake.CSV, csv())
+	f := b.fork(d, "fork", "head")
+	b.put(f, catalog.Upsert, intake.CSV, csv(0, 600, 999))
+	b.put(d, catalog.Upsert, intake.CSV, csv(1, 600, 998))
+	b.merge(f, d)
+	var got map[string]float64
+	if err := json.Unmarshal([]byte(b.rows(d, "head", false)[0]), &got); err != nil {
+		t.Fatal(err)
+	}
+	for i := range columns {
+		want := float64(i + 1)
+		if slices.Contains([]int{0, 1, 600, 998, 999}, i) {
+			want = -want
+		}
+		if v := got[fmt.Sprint("c", i)]; v != want {
+			t.Errorf("c%d is %v, want %v", i, v, want)
+		}
+	}
+	b.json(f, catalog.Upsert, `[{"id":1,"c1":7,"c5":7,"c998":7}]`)
+	out, _ := b.conflicts(f, d, storage.Merge{Autorollback: true})
+	want := `[{"column":"c1","base":2,"ours":-2,"theirs":7},{"column":"c998","base":999,"ours":-999,"theirs":7}]`
+	if got := toJSON(out.Conflicts[0].Records[0].Cells); got != want {
+		t.Error(got)
+	}
+	b.sound()
+}
