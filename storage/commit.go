@@ -24,6 +24,7 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	switch c.Mode {
 	case catalog.Append:
 		err = w.append(ctx, c.Upload)
+		w.describeBrought(c.Columns)
 	case catalog.Overwrite, catalog.Upsert:
 		err = w.put(ctx, c.Upload)
 	case catalog.Replace:

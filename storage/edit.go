@@ -87,7 +87,7 @@ func (d *draft) tellEdit(before catalog.Properties) {
 		d.setParam("required", orEmptyList(after.Required))
 	}
 	if !reflect.DeepEqual(before.Exclusion, after.Exclusion) {
-		d.setParam("exclusion", after.Exclusion)
+		d.setParam("exclusion", d.exclusionText())
 	}
 }
 

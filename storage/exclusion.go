@@ -68,6 +68,14 @@ func Excluded(s snapshot.State) (condition string, columns []schema.Column, err 
 	return "coalesce(TRY((" + strings.TrimSpace(s.Schema.WithNames(e.Condition)) + "\n)), false)", columns, nil
 }
 
+// exclusionText is the condition of the exclusion, with names; empty where there is none.
+func (d *draft) exclusionText() string {
+	if d.properties.Exclusion == nil {
+		return ""
+	}
+	return d.schema.WithNames(d.properties.Exclusion.Condition)
+}
+
 // notExcluding refuses to drop a variable that the exclusion reads.
 func (d *draft) notExcluding(c schema.Column) error {
 	e := d.properties.Exclusion
@@ -77,8 +85,8 @@ func (d *draft) notExcluding(c schema.Column) error {
 	for _, id := range schema.References(e.Condition) {
 		if id == c.ID {
 			return fault.Errorf(fault.Conflict, "variable_used",
-				"Variable %q can't be dropped: the exclusion of the dataset reads it. Change or remove the exclusion first.", c.Name).
-				With("variables", []string{})
+				"Variable %q can't be dropped: the exclusion of the dataset reads it. "+
+					"Change or remove the exclusion first.", c.Name)
 		}
 	}
 	return nil

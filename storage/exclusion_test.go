@@ -92,7 +92,8 @@ func TestAnExclusionIsACondition(t *testing.T) {
 	d := b.create("items", "id")
 	created := b.json(d, "append", `[{"n":1,"id":1}]`)
 	for condition, code := range map[string]string{
-		"n": "invalid_condition", "n + [1] > [2]": "invalid_condition", "nothing > 1": "invalid_derivation", "random() > 1": "invalid_derivation",
+		"n": "invalid_condition", "n + [1] > [2]": "invalid_condition",
+		"nothing > 1": "invalid_derivation", "random() > 1": "invalid_derivation",
 	} {
 		_, err := b.exclude(d, condition)
 		wantRefusal(t, err, code)

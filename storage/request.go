@@ -6,6 +6,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/schema"
 )
 
 // Request is what every write says of itself.
@@ -58,4 +59,6 @@ type Change struct {
 	Upload intake.Upload
 	Where  string // delete: a SQL condition, instead of an upload
 	Strict bool   // refuse records with other columns than the dataset has
+
+	Columns []schema.Column // append: what is said of columns of these names, beside their values
 }

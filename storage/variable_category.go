@@ -80,3 +80,46 @@ func plainJSON(v json.RawMessage) string {
 	}
 	return string(text)
 }
+
+// GivenCategory is a category as people declare it.
+type GivenCategory struct {
+	ID           *int64   `json:"id" description:"By default the next one, or the one that a category of this name has."`
+	Name         string   `json:"name"`
+	NumericValue *float64 `json:"numeric_value"`
+	Missing      bool     `json:"missing"`
+	Selected     bool     `json:"selected"`
+}
+
+// Numbered returns categories with an id for each: where none was given, that of the category of the same name before,
+// if it is free, or else one that none has. It returns nil for nil.
+func Numbered(given []GivenCategory, before []schema.Category) []schema.Category {
+	if given == nil {
+		return nil
+	}
+	out := make([]schema.Category, len(given))
+	used, known := map[int64]bool{}, map[string]int64{}
+	last := int64(0)
+	for _, c := range before {
+		known[c.Name] = c.ID
+		last = max(last, c.ID)
+	}
+	for i, g := range given {
+		out[i] = schema.Category{Name: g.Name, NumericValue: g.NumericValue, Missing: g.Missing, Selected: g.Selected}
+		if g.ID != nil {
+			out[i].ID, used[*g.ID] = *g.ID, true
+			last = max(last, *g.ID)
+		}
+	}
+	for i, g := range given {
+		if g.ID != nil {
+			continue
+		}
+		id, ok := known[g.Name]
+		if !ok || used[id] {
+			last++
+			id = last
+		}
+		out[i].ID, used[id] = id, true
+	}
+	return out
+}

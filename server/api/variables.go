@@ -114,14 +114,14 @@ const maxValues = 256 << 20
 type createVariableIn struct {
 	datasetIn
 	headerIn
-	Name        string            `json:"name" required:"true" minLength:"1"`
-	Title       string            `json:"title" description:"To show in place of the name."`
-	Type        string            `json:"type" description:"In DuckDB's notation; by default found from the values or the derivation."`
-	Description string            `json:"description"`
-	Derivation  string            `json:"derivation" description:"SQL over other columns, by name, that computes the values."`
-	Categories  []schema.Category `json:"categories" description:"Of a VARCHAR: the strings that it may hold."`
-	Values      []json.RawMessage `json:"values" description:"One for each record, in key order; by default all are null."`
-	Message     string            `json:"message"`
+	Name        string                  `json:"name" required:"true" minLength:"1"`
+	Title       string                  `json:"title" description:"To show in place of the name."`
+	Type        string                  `json:"type" description:"In DuckDB's notation; by default found from the values or the derivation."`
+	Description string                  `json:"description"`
+	Derivation  string                  `json:"derivation" description:"SQL over other columns, by name, that computes the values."`
+	Categories  []storage.GivenCategory `json:"categories" description:"Of a VARCHAR: the strings that it may hold."`
+	Values      []json.RawMessage       `json:"values" description:"One for each record, in key order; by default all are null."`
+	Message     string                  `json:"message"`
 }
 
 // variableCommit is a variable, with the commit that made or changed it.
@@ -149,7 +149,7 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 			r.Message = in.Message
 			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{
 				Name: in.Name, Title: in.Title, Type: in.Type, Description: in.Description, Derivation: in.Derivation,
-				Categories: in.Categories, Values: in.Values,
+				Categories: storage.Numbered(in.Categories, nil), Values: in.Values,
 			}, r)
 			return k, err
 		},
@@ -177,13 +177,13 @@ func tellVariable(k catalog.Commit) (calls.Answer, error) {
 type editVariableIn struct {
 	oneVariableIn
 	headIn
-	Message     string             `query:"message" json:"-"`
-	Name        *string            `json:"name"`
-	Title       *string            `json:"title" description:"Empty: the name is shown again."`
-	Type        *string            `json:"type"`
-	Description *string            `json:"description"`
-	Derivation  *string            `json:"derivation"`
-	Categories  *[]schema.Category `json:"categories"`
+	Message     string                   `query:"message" json:"-"`
+	Name        *string                  `json:"name"`
+	Title       *string                  `json:"title" description:"Empty: the name is shown again."`
+	Type        *string                  `json:"type"`
+	Description *string                  `json:"description"`
+	Derivation  *string                  `json:"derivation"`
+	Categories  *[]storage.GivenCategory `json:"categories"`
 }
 
 // editVariable changes a variable, as a commit. No file is rewritten: values are cast when they are read.
@@ -200,10 +200,14 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 		c: c, header: headerIn{headIn: in.headIn}, about: "Changing variable " + found.Name,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
-			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, storage.VariableEdit{
+			edit := storage.VariableEdit{
 				Name: in.Name, Title: in.Title, Type: in.Type, Description: in.Description, Derivation: in.Derivation,
-				Categories: in.Categories,
-			}, r)
+			}
+			if in.Categories != nil {
+				numbered := storage.Numbered(*in.Categories, found.Categories)
+				edit.Categories = &numbered
+			}
+			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, edit, r)
 			if err != nil {
 				return snapshot.State{}, err
 			}

@@ -32,11 +32,12 @@ const (
 
 func batchPath(dataset, batch string) string { return datasetPath(dataset) + "batches/" + batch + "/" }
 
-// newBatch is a request to append a source. Savepoint bookmarks the state before. A batch is one commit, so
-// nothing of it remains if it fails, with or without autorollback.
+// newBatch is a request to append a source, or another dataset. Savepoint bookmarks the state before. A batch is one
+// commit, so nothing of it remains if it fails, with or without autorollback.
 type newBatch struct {
 	Body struct {
 		Source string `json:"source"`
+		otherDataset
 	} `json:"body"`
 	Savepoint bool `json:"savepoint"`
 }
@@ -52,23 +53,19 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 	if err := f.read(c, &in); err != nil {
 		return err
 	}
-	id, err := idIn("source", in.Body.Source, "sources")
-	if err != nil {
-		return err
-	}
-	from, err := f.sources.get(f.user(c), id)
+	name, do, err := f.batchWork(c, s, in)
 	if err != nil {
 		return err
 	}
 	var batch string
 	a, err := try(f, c, work[catalog.Commit]{
-		about: "Appending " + from.name,
+		about: "Appending " + name,
 		tell: func(catalog.Commit) calls.Answer {
 			return calls.Answer{Status: http.StatusCreated, Location: batchPath(s.Dataset.ID, batch)}
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			batch = r.Job()
-			return f.append(ctx, s, from, in.Savepoint, batchOf(batch, from, r))
+			return do(ctx, batchOf(batch, name, r))
 		},
 	})
 	var refused *refusal
@@ -81,10 +78,39 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 	return created(c, batchPath(s.Dataset.ID, a.job))
 }
 
+// batchWork returns the name of what a batch appends, and how.
+func (f *Face) batchWork(c *fiber.Ctx, to snapshot.State, in newBatch) (
+	name string, do func(context.Context, storage.Request) (catalog.Commit, error), err error,
+) {
+	if in.Body.Dataset != "" {
+		s, err := in.Body.state(c.UserContext(), f, to)
+		if err != nil {
+			return "", nil, err
+		}
+		return s.Properties.Name, func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+			return f.onNewest(ctx, to.Dataset.ID, r,
+				func(ctx context.Context, to snapshot.State, r storage.Request) (catalog.Commit, error) {
+					return f.appendDataset(ctx, to, in.Body.otherDataset, in.Savepoint, r)
+				})
+		}, nil
+	}
+	id, err := idIn("source", in.Body.Source, "sources")
+	if err != nil {
+		return "", nil, err
+	}
+	from, err := f.sources.get(f.user(c), id)
+	if err != nil {
+		return "", nil, err
+	}
+	return from.name, func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+		return f.append(ctx, to, from, in.Savepoint, r)
+	}, nil
+}
+
 // batchOf returns a request whose commit records its batch.
-func batchOf(job string, from source, r storage.Request) storage.Request {
-	r.Message = "Appended " + from.name
-	r.Metadata, _ = json.Marshal(map[string]string{"batch": job, "source": from.name}) // strings can always be encoded
+func batchOf(job, source string, r storage.Request) storage.Request {
+	r.Message = "Appended " + source
+	r.Metadata, _ = json.Marshal(map[string]string{"batch": job, "source": source}) // strings can always be encoded
 	return r
 }
 
@@ -102,7 +128,8 @@ func (f *Face) append(
 			return catalog.Commit{}, err
 		}
 	}
-	return f.store.Commit(ctx, s.Dataset.ID, storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload})
+	return f.store.Commit(ctx, s.Dataset.ID,
+		storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload, Columns: from.columns})
 }
 
 // checkCategories refuses strings that a categorical variable was not declared to hold.

@@ -18,7 +18,7 @@ import (
 // maxCategories is how many different values a variable may have to become categorical.
 const maxCategories = 1000
 
-// askCast reports whether a variable could be cast. It changes nothing.
+// askCast tells whether a variable could be cast, and changes nothing.
 func (f *Face) askCast(c *fiber.Ctx) error {
 	to := c.Query("cast_as")
 	s, column, edit, err := f.castEdit(c, to)
@@ -110,9 +110,8 @@ func (f *Face) valuesAsCategories(
 	}
 	defer conn.Close()
 	value := duck.Ident(column.Name)
-	query := fmt.Sprintf("SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT %s AS v FROM %s) "+
-		"WHERE v IS NOT NULL ORDER BY v LIMIT %d",
-		value, from, maxCategories+1)
+	query := fmt.Sprintf(`SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT %s AS v FROM %s)
+		WHERE v IS NOT NULL ORDER BY v LIMIT %d`, value, from, maxCategories+1)
 	err = conn.Rows(ctx, query, func(scan duck.Scan) error {
 		c := schema.Category{ID: int64(len(out) + 1)}
 		err := scan(&c.Name)

@@ -111,6 +111,9 @@ func (f *Face) routes() []route {
 		{"DELETE", dataset, f.deleteDataset},
 		{"GET", dataset + "/summary", f.getSummary},
 		{"GET", dataset + "/table", f.getTable},
+		{"POST", dataset + "/table", f.runCommand},
+		{"GET", dataset + "/pk", f.getKey},
+		{"DELETE", dataset + "/pk", f.deleteKey},
 		{"GET", dataset + "/exclusion", f.getExclusion},
 		{"PATCH", dataset + "/exclusion", f.editExclusion},
 

@@ -249,7 +249,7 @@ func (f *Face) getDataset(c *fiber.Ctx) error {
 			"actions": at + "actions/", "savepoints": at + "savepoints/", "forks": at + "forks/",
 			"variables": at + "variables/", "batches": at + "batches/", "folders": at + "folders/",
 		},
-		Fragments: links{"table": at + "table/", "exclusion": at + "exclusion/"},
+		Fragments: links{"table": at + "table/", "exclusion": at + "exclusion/", "pk": at + "pk/"},
 		Views:     links{"summary": at + "summary/"},
 		URLs:      links{"user_url": userURL(c, f.user(c)), "owner_url": body.Owner, "editor_url": body.CurrentEditor},
 	})

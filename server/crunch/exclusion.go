@@ -1,7 +1,6 @@
 package crunch
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 
@@ -10,9 +9,6 @@ import (
 	"rowback/server/crunch/expression"
 	"rowback/storage"
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
 )
 
 // getExclusion shows the expression of the records that clients do not see; {} where they see all.
@@ -52,7 +48,10 @@ func (f *Face) editExclusion(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		e = catalog.Exclusion{Expression: read.Text, Condition: read.SQL}
+		e.Expression = read.Text
+		if e.Condition, err = read.Condition(); err != nil {
+			return err
+		}
 	}
 	r, err := f.request(c)
 	if err != nil {
@@ -65,37 +64,4 @@ func (f *Face) editExclusion(c *fiber.Ctx) error {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
-}
-
-// openSeen opens a connection on which some columns of the records that clients see can be read from from, by name.
-func (f *Face) openSeen(
-	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column,
-) (conn *duck.Conn, from string, err error) {
-	excluded, reads, err := storage.Excluded(snap.State)
-	if err != nil {
-		return nil, "", err
-	}
-	conn, from, err = f.store.OpenTable(ctx, snap, append(reads, columns...))
-	if err == nil && excluded != "" {
-		from = "(SELECT * FROM " + from + " WHERE NOT " + excluded + ")"
-	}
-	return conn, from, err
-}
-
-// count returns how many records clients see.
-func (f *Face) count(ctx context.Context, s snapshot.State) (n int64, err error) {
-	if s.Properties.Exclusion == nil {
-		return s.Total(), nil
-	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
-	if err != nil {
-		return 0, err
-	}
-	conn, from, err := f.openSeen(ctx, snap, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	err = conn.Row(ctx, "SELECT count(*) FROM "+from, &n)
-	return n, err
 }

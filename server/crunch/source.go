@@ -18,6 +18,7 @@ import (
 
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/schema"
 )
 
 // How many uploaded sources are kept, and for how long. They do not survive a restart.
@@ -32,6 +33,7 @@ type source struct {
 	user     string
 	upload   intake.Upload
 	at       time.Time
+	columns  []schema.Column // of another dataset: what is said of them there
 }
 
 // sources are the uploaded files.

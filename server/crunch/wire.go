@@ -48,8 +48,8 @@ type newVariable struct {
 	Type        string `json:"type"`
 	Description string `json:"description"`
 	derivation
-	Categories []schema.Category `json:"categories"`
-	Values     []json.RawMessage `json:"values"` // one for each record, in key order
+	Categories []storage.GivenCategory `json:"categories"`
+	Values     []json.RawMessage       `json:"values"` // one for each record, in key order
 }
 
 // wanted returns the requested column: the alias is its name, and the name its title. One stands in for the other.
@@ -68,9 +68,9 @@ func (in newVariable) wanted(s snapshot.State) (out storage.NewVariable, err err
 		return out, err
 	}
 	out.Derivation, out.Expression, out.Categories = derived.SQL, derived.Text, derived.Categories
-	if in.Type == categoricalType {
-		out.Categories = append([]schema.Category{}, in.Categories...)
-	} else if in.Categories != nil {
+	if in.Type == categoricalType && derived.Categories == nil {
+		out.Categories = append([]schema.Category{}, storage.Numbered(in.Categories, nil)...)
+	} else if in.Type != categoricalType && in.Categories != nil {
 		return out, invalid("categories", "are only for the type categorical")
 	}
 	for i, v := range out.Values {
@@ -180,17 +180,21 @@ func idsOf(c schema.Column) map[string]int64 {
 
 // variableEdit is the body of a change to a variable. Fields that are left out stay as they are.
 type variableEdit struct {
-	Name        *string            `json:"name"`
-	Alias       *string            `json:"alias"`
-	Type        *string            `json:"type"`
-	Description *string            `json:"description"`
-	Categories  *[]schema.Category `json:"categories"`
+	Name        *string                  `json:"name"`
+	Alias       *string                  `json:"alias"`
+	Type        *string                  `json:"type"`
+	Description *string                  `json:"description"`
+	Categories  *[]storage.GivenCategory `json:"categories"`
 	derivation
 }
 
 // wanted returns the requested change of a column. A new alias leaves the name that people see as it is.
 func (in variableEdit) wanted(s snapshot.State, c schema.Column) (out storage.VariableEdit, err error) {
-	out = storage.VariableEdit{Name: in.Alias, Title: in.Name, Description: in.Description, Categories: in.Categories}
+	out = storage.VariableEdit{Name: in.Alias, Title: in.Name, Description: in.Description}
+	if in.Categories != nil {
+		numbered := storage.Numbered(*in.Categories, c.Categories)
+		out.Categories = &numbered
+	}
 	if label := c.Label(); in.Alias != nil && in.Name == nil {
 		out.Title = &label
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"rowback/storage"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -131,7 +132,7 @@ func TestTypesOfNewVariables(t *testing.T) {
 		{in: newVariable{Alias: "a"}, name: "a"},
 		{in: newVariable{Type: textType}, refused: "is required"},
 		{in: newVariable{Name: "a", Type: "array"}, refused: "must be text, numeric"},
-		{in: newVariable{Name: "a", Type: textType, Categories: []schema.Category{}},
+		{in: newVariable{Name: "a", Type: textType, Categories: []storage.GivenCategory{}},
 			refused: "only for the type categorical"},
 	} {
 		out, err := c.in.wanted(snapshot.State{})

@@ -20,8 +20,8 @@ func (w *writer) cases(t *term) (operand, error) {
 		return operand{}, err
 	}
 	if extra := len(column.Column) - len(conditions); extra != 0 && extra != 1 {
-		return operand{}, refuse("case has %d values and %d conditions: there is a value for each, and perhaps one for the others",
-			len(column.Column), len(conditions))
+		return operand{}, refuse(
+			"case has %d values and %d conditions: there is a value for each, and perhaps one for the others", len(column.Column), len(conditions))
 	}
 	values, categories, err := caseValues(column)
 	if err != nil {
@@ -29,8 +29,8 @@ func (w *writer) cases(t *term) (operand, error) {
 	}
 	sql := "CASE"
 	for i, c := range conditions {
-		if c.isValue() {
-			return operand{}, refuse("condition %d of case is a value", i+1)
+		if !c.condition {
+			return operand{}, refuse("condition %d of case is not true or false, as a comparison is", i+1)
 		}
 		sql += " WHEN " + c.sql + " THEN " + values[i]
 	}

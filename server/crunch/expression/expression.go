@@ -29,6 +29,15 @@ type Expression struct {
 	Text       string            // JSON to keep, in which schema.Reference stands for a column, so that it may be renamed
 	Columns    []int             // field ids of the columns that it reads
 	Categories []schema.Category // of a categorical result; nil: it is none
+	condition  bool
+}
+
+// Condition returns the SQL of an expression that is true or false, and refuses another one.
+func (e Expression) Condition() (string, error) {
+	if !e.condition {
+		return "", refuse("it has to be true or false for each record, as a comparison is")
+	}
+	return e.SQL, nil
 }
 
 // IsEmpty reports whether JSON is no expression at all: {}, null or nothing.
@@ -44,15 +53,6 @@ func Read(s schema.Schema, dataset string, text []byte) (Expression, error) {
 		return Expression{}, err
 	}
 	if err := t.refer(s, dataset); err != nil {
-		return Expression{}, err
-	}
-	return translate(s, t)
-}
-
-// Bind reads an expression that was kept.
-func Bind(s schema.Schema, kept string) (Expression, error) {
-	t, err := parse([]byte(kept))
-	if err != nil {
 		return Expression{}, err
 	}
 	return translate(s, t)
@@ -81,9 +81,12 @@ func translate(s schema.Schema, t *term) (out Expression, err error) {
 	if err != nil {
 		return out, err
 	}
-	return Expression{SQL: result.sql, Text: string(text), Columns: w.columns, Categories: result.categories}, nil
+	return Expression{
+		SQL: result.sql, Text: string(text), Columns: w.columns, Categories: result.categories, condition: result.condition,
+	}, nil
 }
 
 func refuse(format string, args ...any) error {
-	return fault.Errorf(fault.Invalid, "invalid_expression", "The expression is refused: %s.", fmt.Sprintf(format, args...))
+	return fault.Errorf(fault.Invalid, "invalid_expression", "The expression is refused: %s.",
+		fmt.Sprintf(format, args...))
 }

@@ -50,10 +50,10 @@ func (o operand) beside(typ schema.Type) (string, error) {
 func logical(name string, args []operand) (string, error) {
 	list := make([]string, len(args))
 	for i, a := range args {
-		var err error
-		if list[i], err = a.beside(schema.Type{}); err != nil {
-			return "", err
+		if !a.condition {
+			return "", refuse("%s asks for conditions, and argument %d is none", name, i+1)
 		}
+		list[i] = a.sql
 	}
 	if name == "not" {
 		return "(NOT " + list[0] + ")", nil

@@ -45,6 +45,9 @@ func (s *size) add(t *term, depth int) error {
 	if t == nil {
 		return refuse("a term is null; it has to be an object")
 	}
+	if t.kinds() > 1 {
+		return refuse(`a term has more than one of "function", "var", "variable", "value" and "column"`)
+	}
 	s.terms++
 	s.values += len(t.Column)
 	if list, ok := listOf(t.Value); ok {
@@ -64,6 +67,16 @@ func (s *size) add(t *term, depth int) error {
 		}
 	}
 	return nil
+}
+
+// kinds is how many kinds of terms it would be.
+func (t *term) kinds() (n int) {
+	for _, is := range []bool{t.Function != "", t.Var != "", t.Variable != "", t.Value != nil, t.Column != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // looksLikeReference matches a text in JSON that schema.References would take for a column.
@@ -97,7 +110,8 @@ func apart(text json.RawMessage) json.RawMessage {
 // find returns the column that a client names: by alias, by URL, or by id.
 func (t *term) find(s schema.Schema, dataset string) (schema.Column, error) {
 	if len(t.Axes) > 0 {
-		return schema.Column{}, refuse("%q has subvariables here (axes), and there are no arrays in Rowback", fault.Clip(t.Var))
+		return schema.Column{}, refuse("%q has subvariables here (axes), and there are no arrays in Rowback",
+			fault.Clip(t.Var))
 	}
 	named := t.Var
 	if named == "" {
@@ -126,6 +140,11 @@ func (t *term) find(s schema.Schema, dataset string) (schema.Column, error) {
 // idDigits is how many digits the id of a variable has on the wire, at least.
 const idDigits = 6
 
+// Find returns the column that a client names by alias, by URL, or by id.
+func Find(s schema.Schema, dataset, named string) (schema.Column, error) {
+	return (&term{Variable: named}).find(s, dataset)
+}
+
 // name puts aliases in place of references.
 func (t *term) name(s schema.Schema) {
 	if c, err := t.referred(s); err == nil {
@@ -144,6 +163,5 @@ func (t *term) referred(s schema.Schema) (schema.Column, error) {
 			return c, nil
 		}
 	}
-	return schema.Column{}, fault.Errorf(fault.Conflict, "expression_unbound",
-		"The expression reads a variable that is not there any more. Change the expression, or bring the variable back.")
+	return schema.Column{}, refuse("it reads a variable that is not there")
 }

@@ -24,6 +24,7 @@ type operand struct {
 	categories []schema.Category // of a categorical one
 	values     []json.RawMessage // of a value or a list of values
 	list       bool
+	condition  bool // it is true or false
 }
 
 func (o operand) isValue() bool { return o.sql == "" }
@@ -60,7 +61,7 @@ func (w *writer) variable(t *term) (operand, error) {
 	if !slices.Contains(w.columns, c.ID) {
 		w.columns = append(w.columns, c.ID)
 	}
-	out := operand{sql: duck.Ident(c.Name), typ: c.Type}
+	out := operand{sql: duck.Ident(c.Name), typ: c.Type, condition: c.Type.Name == "BOOLEAN"}
 	if c.Type.Name == schema.Varchar {
 		out.categories = c.Categories
 	}
@@ -70,6 +71,9 @@ func (w *writer) variable(t *term) (operand, error) {
 // functions are the names of those that are known, for people.
 const functions = "+ - * / // ^ % & | == != < <= > >= =><= in any all and or not is_valid all_valid is_missing " +
 	"selected not_selected case cast copy_variable combine_categories char_length"
+
+// numbers are those of them, of operands, that give a number.
+const numbers = "+ - * / // ^ % & | char_length"
 
 func (w *writer) call(t *term) (operand, error) {
 	switch t.Function {
@@ -92,7 +96,7 @@ func (w *writer) call(t *term) (operand, error) {
 	if err == nil && t.Function == "copy_variable" {
 		return args[0], nil
 	}
-	return operand{sql: sql}, err
+	return operand{sql: sql, condition: !slices.Contains(strings.Fields(numbers), t.Function)}, err
 }
 
 // simple writes a function whose arguments are all operands.

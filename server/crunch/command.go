@@ -1,0 +1,116 @@
+package crunch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/calls"
+	"rowback/server/crunch/expression"
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+	"rowback/storage/snapshot"
+)
+
+// command changes records: update those that a filter selects, or delete them. Records that are excluded stay.
+type command struct {
+	Command   string                     `json:"command"`
+	Variables map[string]json.RawMessage `json:"variables"` // of an update: what they become, by id, alias or URL
+	Filter    json.RawMessage            `json:"filter"`
+}
+
+// runCommand changes records, as one commit.
+func (f *Face) runCommand(c *fiber.Ctx) error {
+	s, err := f.dataset(c.UserContext(), c)
+	if err != nil {
+		return err
+	}
+	var in command
+	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	if err := in.check(s); err != nil {
+		return err
+	}
+	a, err := try(f, c, work[catalog.Commit]{
+		about: "Changing records",
+		tell:  func(catalog.Commit) calls.Answer { return calls.Answer{Status: http.StatusNoContent} },
+		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+			return f.onNewest(ctx, s.Dataset.ID, r, in.do(f))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if a.late {
+		return accepted(c, a.job, progressPath(a.job))
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+// check refuses a command that can't be run on a state.
+func (in command) check(s snapshot.State) error {
+	if _, err := selectSeen(s, in.Filter); err != nil {
+		return err
+	}
+	switch {
+	case in.Command == "delete" && expression.IsEmpty(in.Filter):
+		return invalid("filter", "is required; delete takes only the records that it selects")
+	case in.Command == "delete" && len(in.Variables) > 0:
+		return invalid("variables", "are only for update; delete takes whole records")
+	case in.Command == "delete":
+		return nil
+	case in.Command != "update":
+		return invalid("command", fmt.Sprintf("must be update or delete, not %q", in.Command))
+	case len(in.Variables) == 0:
+		return invalid("variables", "are required: what they become, by id")
+	}
+	_, err := in.assignments(s)
+	return err
+}
+
+func (in command) do(f *Face) func(context.Context, snapshot.State, storage.Request) (catalog.Commit, error) {
+	if in.Command == "update" {
+		return func(ctx context.Context, s snapshot.State, r storage.Request) (catalog.Commit, error) {
+			return f.update(ctx, s, in, r)
+		}
+	}
+	return func(ctx context.Context, s snapshot.State, r storage.Request) (catalog.Commit, error) {
+		selected, err := selectSeen(s, in.Filter)
+		if err != nil {
+			return catalog.Commit{}, err
+		}
+		return f.store.Commit(ctx, s.Dataset.ID, storage.Change{Request: r, Mode: catalog.Delete, Where: selected.where})
+	}
+}
+
+// maxTries is how often a change is made anew where another commit came in between.
+const maxTries = 5
+
+// onNewest makes a change that depends on the state that it is made on. Unless the client expects a head, it is made
+// on the newest state.
+func (f *Face) onNewest(
+	ctx context.Context, dataset string, r storage.Request,
+	change func(context.Context, snapshot.State, storage.Request) (catalog.Commit, error),
+) (catalog.Commit, error) {
+	expected := r.ExpectedHead
+	for try := 1; ; try++ {
+		s, err := f.store.State(ctx, dataset, "head")
+		if err != nil {
+			return catalog.Commit{}, err
+		}
+		if r.ExpectedHead = expected; expected == nil {
+			r.ExpectedHead = &s.Commit.ID
+		}
+		k, err := change(ctx, s, r)
+		var e *fault.Error
+		if moved := errors.As(err, &e) && e.Code == "stale_head"; !moved || expected != nil || try == maxTries {
+			return k, err
+		}
+	}
+}

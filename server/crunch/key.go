@@ -1,0 +1,41 @@
+package crunch
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage/fault"
+)
+
+// getKey shows the variables of a dataset's key, as clients know it: its pk.
+func (f *Face) getKey(c *fiber.Ctx) error {
+	s, err := f.dataset(c.UserContext(), c)
+	if err != nil {
+		return err
+	}
+	key := []string{}
+	if s.Schema.Keyed() {
+		for _, column := range s.Schema.KeyColumns() {
+			key = append(key, site(c)+variablePath(s.Dataset.ID, column))
+		}
+	}
+	return show(c, document{Element: entityElement, Body: map[string]any{"pk": key}})
+}
+
+// deleteKey has nothing to do where there is no key, and refuses to take one away.
+func (f *Face) deleteKey(c *fiber.Ctx) error {
+	s, err := f.dataset(c.UserContext(), c)
+	if err != nil {
+		return err
+	}
+	if s.Schema.Keyed() {
+		return &fault.Error{
+			Kind: fault.Conflict, Code: "key_kept",
+			Detail: fmt.Sprintf("Dataset '%s' was created with a key, and keeps it. "+
+				"Append without deleting it: delete_pk=False in scrunch.", s.Properties.Name),
+		}
+	}
+	return c.SendStatus(http.StatusNoContent)
+}

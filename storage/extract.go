@@ -1,0 +1,51 @@
+package storage
+
+import (
+	"context"
+
+	"rowback/storage/clientsql"
+	"rowback/storage/datafile"
+	"rowback/storage/intake"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// Extract writes what a query gives to a file under staging, to be uploaded again: what becomes of the columns that it
+// reads, in from. The caller removes the file. types are those of its columns of which a Parquet file can't tell all.
+func (s *Store) Extract(
+	ctx context.Context, snap *snapshot.Snapshot, reads []schema.Column, types map[string]schema.Type,
+	query func(from string) string,
+) (u intake.Upload, rows int64, err error) {
+	if err := s.Disk.room(); err != nil {
+		return u, 0, err
+	}
+	u = intake.Upload{Format: intake.Parquet, Path: s.blobs.Scratch("extract"), Types: types}
+	conn, from, err := s.openTable(ctx, snap, reads, datafile.WrittenPaths(u.Path))
+	if err != nil {
+		return u, 0, err
+	}
+	defer conn.Close()
+	if rows, err = datafile.CopyQuery(ctx, conn, query(from), u.Path, ""); err != nil {
+		return u, 0, clientsql.Explain(err)
+	}
+	_, u.Size, err = s.checksumOf(u.Path)
+	return u, rows, err
+}
+
+// describeBrought gives columns what is said of them where their records come from: to new ones all of it, to others
+// only their categories.
+func (w *work) describeBrought(columns []schema.Column) {
+	for _, from := range columns {
+		c, ok := w.schema.ByName(from.Name)
+		if !ok || c.Derived() {
+			continue
+		}
+		if _, was := w.head.Schema.ByID(c.ID); !was {
+			c.Title, c.Description = from.Title, from.Description
+		}
+		if c.Type.Name == schema.Varchar {
+			c.Categories = from.Categories
+		}
+		w.schema = w.schema.With(c)
+	}
+}
