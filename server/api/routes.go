@@ -254,7 +254,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups",
 			summary: "Remove a backup",
-			in:      oneBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
+			in:      deleteBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
 		},
 		{
 			method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups",
