@@ -205,10 +205,10 @@ func (a *API) leftBy(ctx context.Context, k catalog.Commit, r storage.Request) (
 	return a.store.State(context.WithoutCancel(ctx), k.DatasetID, fmt.Sprint(k.ID))
 }
 
-// deleteDatasetIn is the request to delete a dataset, or to restore a deleted one.
+// deleteDatasetIn is the request to delete a dataset.
 type deleteDatasetIn struct {
 	datasetIn
-	headerIn
+	headIn
 }
 
 // deleteDataset marks a dataset as deleted, and thereby frees its name. Its forks are not affected.
@@ -222,16 +222,22 @@ func (a *API) deleteDataset(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[struct{}]{
-		c: c, header: in.headerIn, about: "Deleting the dataset", tell: tellNothing,
+		c: c, header: headerIn{headIn: in.headIn}, about: "Deleting the dataset", tell: tellNothing,
 		do: func(ctx context.Context, r storage.Request) (struct{}, error) {
 			return struct{}{}, a.store.DeleteDataset(ctx, d.ID, r)
 		},
 	})
 }
 
+// undeleteDatasetIn is the request to restore a deleted dataset.
+type undeleteDatasetIn struct {
+	datasetIn
+	headerIn
+}
+
 // undeleteDataset restores a deleted dataset by its id, unless its name has been taken.
 func (a *API) undeleteDataset(c *fiber.Ctx) error {
-	var in deleteDatasetIn
+	var in undeleteDatasetIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
