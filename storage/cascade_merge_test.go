@@ -65,3 +65,30 @@ func TestAMergedCascadeOfVariablesLeavesRecordsAlone(t *testing.T) {
 	b.want(d, "head", `{"id":1,"x":"a","y":1}`, `{"id":3,"x":"here","y":3}`)
 	b.sound()
 }
+
+// What is said of a dataset stays where it was said, but not the records of a restore that a cascade undid with it.
+func TestACascadeOfAnEditIsMergedForItsRecords(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d, f := b.sides("")
+	one, two := "one", "two"
+	b.json(f, catalog.Upsert, `[{"id":1,"y":10}]`)
+	edit, err := b.EditDataset(ctx, f, storage.Edit{Description: &one}, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Restore(ctx, f, "head~2", storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.EditDataset(ctx, f, storage.Edit{Description: &two}, storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	b.merge(f, d)
+	b.want(d, "head", `{"id":1,"x":"a","y":1}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
+	b.cascade(f, edit.ID)
+	b.merge(f, d)
+	b.want(d, "head", b.rows(f, "head", false)...)
+	b.want(d, "head", `{"id":1,"x":"a","y":10}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
+	b.since(f, "Dataset.edit", "Dataset.edit")
+	b.sound()
+}
