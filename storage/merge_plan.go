@@ -166,7 +166,7 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
 	// Drawn at once, and before that of the merge: what it plays comes before it in the log.
 	n := int64(len(plan.actions))
-	// What is not going to stand takes no ids: the log would have gaps that someone may take for loss.
+	// A dry run takes none: what it plays is not going to stand.
 	if w.request.Preview != nil {
 		n = 0
 	}
