@@ -26,7 +26,8 @@ func TestAMergedCascadeUndoesRecordsToo(t *testing.T) {
 		d, f := b.sides(g)
 		first := b.json(f, catalog.Upsert, `[{"id":1,"y":10},{"id":2,"y":20}]`)
 		values := []json.RawMessage{json.RawMessage("7"), json.RawMessage("8"), json.RawMessage("9")}
-		_, _, err := b.CreateVariable(context.Background(), f, storage.NewVariable{Name: "v", Values: values}, storage.Request{})
+		v := storage.NewVariable{Name: "v", Values: values}
+		_, _, err := b.CreateVariable(context.Background(), f, v, storage.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,8 @@ func TestAMergedCascadeOfVariablesLeavesRecordsAlone(t *testing.T) {
 	b := open(t)
 	d, f := b.sides(catalog.ByRow)
 	values := []json.RawMessage{json.RawMessage("7"), json.RawMessage("8"), json.RawMessage("9")}
-	made, _, err := b.CreateVariable(context.Background(), f, storage.NewVariable{Name: "v", Values: values}, storage.Request{})
+	v := storage.NewVariable{Name: "v", Values: values}
+	made, _, err := b.CreateVariable(context.Background(), f, v, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

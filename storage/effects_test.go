@@ -43,7 +43,8 @@ func TestEffectsOfAMergeAreThoseOnTheTarget(t *testing.T) {
 	}
 }
 
-// Effects follow columns that were renamed since: an undone commit, or a played one, may have known them by other names.
+// Effects follow columns that were renamed since: an undone commit, or a played one, may have known them by other
+// names.
 func TestEffectsFollowRenamedColumns(t *testing.T) {
 	t.Run("rollback", func(t *testing.T) {
 		b := open(t)
