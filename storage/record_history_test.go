@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/snapshot"
 )
 
@@ -174,4 +176,79 @@ func (m *model) plain(record json.RawMessage) string {
 	m.must(json.Unmarshal(record, &v))
 	delete(v, m.keyName())
 	return toJSON(clean(v))
+}
+
+// recordStep is a change of a record, as the difference of two states has it or as the record's history has it.
+type recordStep struct {
+	commit        int64
+	change        string
+	before, after any
+}
+
+// checkRecordHistories compares the histories of a dataset's records with the differences of consecutive states, of all
+// commits, those that merges played included.
+func (b *bench) checkRecordHistories(dataset string) {
+	b.Helper()
+	ctx := context.Background()
+	commits, err := b.Actions(ctx, dataset, storage.ActionFilter{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	slices.SortFunc(commits, func(x, y catalog.Commit) int { return int(x.ID - y.ID) })
+	want := map[string][]recordStep{}
+	for _, c := range commits {
+		b.addSteps(want, dataset, c)
+	}
+	for key, steps := range want {
+		list, _, err := b.RecordHistory(ctx, storage.RecordQuery{Dataset: dataset, Key: key, Limit: 1000})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var got []recordStep
+		for _, c := range slices.Backward(list) {
+			got = append(got, recordStep{c.Commit.ID, c.Change, unmarshalled(b, string(c.Before)), unmarshalled(b, string(c.After))})
+		}
+		if !reflect.DeepEqual(got, steps) {
+			b.Fatalf("the history of %s in %s is\n%v\nthe states' differences are\n%v", key, dataset, got, steps)
+		}
+	}
+}
+
+// addSteps adds what a commit did to each record, by key.
+func (b *bench) addSteps(to map[string][]recordStep, dataset string, c catalog.Commit) {
+	b.Helper()
+	ctx := context.Background()
+	before, errBefore := b.Snapshot(ctx, dataset, fmt.Sprint(c.Previous))
+	after, errAfter := b.Snapshot(ctx, dataset, fmt.Sprint(c.ID))
+	conn, errConn := b.Conn(ctx)
+	if err := errors.Join(errBefore, errAfter, errConn); err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	query, columns, err := snapshot.Diff(before, after).Records()
+	if err != nil {
+		b.Fatal(err)
+	}
+	query = fmt.Sprintf(`SELECT _change, CAST(%s AS VARCHAR), coalesce(CAST(to_json("before") AS VARCHAR), ''),
+		coalesce(CAST(to_json("after") AS VARCHAR), '') FROM (%s)`, duck.Ident(columns[1].Name), query)
+	if err := conn.Rows(ctx, query, func(scan duck.Scan) error {
+		var change, key, before, after string
+		err := scan(&change, &key, &before, &after)
+		to[key] = append(to[key], recordStep{c.ID, change, unmarshalled(b, before), unmarshalled(b, after)})
+		return err
+	}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// unmarshalled reads JSON; empty text is nil.
+func unmarshalled(b *bench, text string) (v any) {
+	b.Helper()
+	if text == "" || text == "null" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		b.Fatal(err)
+	}
+	return v
 }
