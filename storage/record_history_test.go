@@ -161,7 +161,8 @@ func (m *model) checkRecord(key int64) {
 		}
 	}
 	if !slices.Equal(got, want) {
-		m.Fatalf("the history of record %d is\n%s\nthe model has\n%s", key, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		m.Fatalf("the history of record %d is\n%s\nthe model has\n%s",
+			key, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -15,7 +15,9 @@ import (
 
 // recordKey reads a record's key as clients write it: the value of a key of one column, or a JSON object with all of
 // the key's columns.
-func recordKey(ctx context.Context, conn *duck.Conn, key []schema.Column, text string) (k snapshot.RecordKey, err error) {
+func recordKey(
+	ctx context.Context, conn *duck.Conn, key []schema.Column, text string,
+) (k snapshot.RecordKey, err error) {
 	texts, err := keyTexts(key, text)
 	if err != nil {
 		return k, err
@@ -87,7 +89,8 @@ func checkKeyValue(ctx context.Context, conn *duck.Conn, c schema.Column, text s
 		return badKey("The value of %q is not valid text: it has a NUL character, or is not UTF-8.", c.Name)
 	}
 	var fits bool
-	err := conn.Row(ctx, fmt.Sprintf("SELECT coalesce(%s, false) FROM (SELECT %s AS v)", textFits("v", c.Type), duck.Text(text)), &fits)
+	query := fmt.Sprintf("SELECT coalesce(%s, false) FROM (SELECT %s AS v)", textFits("v", c.Type), duck.Text(text))
+	err := conn.Row(ctx, query, &fits)
 	if err == nil && !fits {
 		return badKey("%q is not a value of the key column %q, which is %s.", fault.Clip(text), c.Name, c.Type)
 	}
