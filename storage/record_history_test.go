@@ -207,7 +207,9 @@ func (b *bench) checkRecordHistories(dataset string) {
 		}
 		var got []recordStep
 		for _, c := range slices.Backward(list) {
-			got = append(got, recordStep{c.Commit.ID, c.Change, unmarshalled(b, string(c.Before)), unmarshalled(b, string(c.After))})
+			got = append(got, recordStep{
+				c.Commit.ID, c.Change, unmarshalled(b, string(c.Before)), unmarshalled(b, string(c.After)),
+			})
 		}
 		if !reflect.DeepEqual(got, steps) {
 			b.Fatalf("the history of %s in %s is\n%v\nthe states' differences are\n%v", key, dataset, got, steps)
