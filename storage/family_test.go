@@ -840,6 +840,7 @@ func (f *family) finish() {
 	f.must(err)
 	for _, d := range f.live() {
 		f.checkMember(d)
+		f.checkRecordHistories(d.id)
 		for _, c := range d.log {
 			f.checkState(d, c)
 			other := f.some()
