@@ -105,6 +105,9 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		if err != nil {
 			return err
 		}
+		if err := r.expects(d); err != nil {
+			return err
+		}
 		if err := tx.SetDeleted(id, time.Time{}); err != nil {
 			return nameTaken(err, d.Name)
 		}

@@ -106,18 +106,20 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 
 // checkUnnamed refuses a state that an active version names already.
 func (s *Store) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all []catalog.Version) error {
-	for i, v := range slices.Backward(all) {
+	highest := true // of the active ones
+	for _, v := range slices.Backward(all) {
 		if !v.IsActive {
 			continue
 		}
 		same := v.CommitID == named.Commit.ID
-		if !same && i == len(all)-1 {
+		if !same && highest {
 			then, err := s.Snapshot(ctx, v.DatasetID, VersionNumber(v))
 			if err != nil {
 				return err
 			}
 			same = sameState(then, named)
 		}
+		highest = false
 		if same {
 			return fault.Errorf(fault.Conflict, "version_unchanged", "Nothing has changed since version %s, which names this state. "+
 				"To name it once more, send force.", VersionNumber(v)).With("version", VersionNumber(v))
