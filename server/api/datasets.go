@@ -203,10 +203,10 @@ func (a *API) leftBy(ctx context.Context, k catalog.Commit) (snapshot.State, err
 	return a.store.State(context.WithoutCancel(ctx), k.DatasetID, fmt.Sprint(k.ID))
 }
 
-// deleteDatasetIn is the request to delete a dataset, or to restore a deleted one.
+// deleteDatasetIn is the request to delete a dataset.
 type deleteDatasetIn struct {
 	datasetIn
-	headerIn
+	headIn
 }
 
 // deleteDataset marks a dataset as deleted, and thereby frees its name. Its forks are not affected.
@@ -226,9 +226,15 @@ func (a *API) deleteDataset(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
+// undeleteDatasetIn is the request to restore a deleted dataset.
+type undeleteDatasetIn struct {
+	datasetIn
+	headerIn
+}
+
 // undeleteDataset restores a deleted dataset by its id, unless its name has been taken.
 func (a *API) undeleteDataset(c *fiber.Ctx) error {
-	var in deleteDatasetIn
+	var in undeleteDatasetIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}

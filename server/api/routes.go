@@ -114,7 +114,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/undelete", id: "undeleteDataset", tag: "datasets",
 			summary: "Restore a deleted dataset, by its id",
-			in:      deleteDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.undeleteDataset,
+			in:      undeleteDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.undeleteDataset,
 		},
 		{
 			method: "GET", path: one + "/schema", id: "getSchema", tag: "datasets",
