@@ -60,8 +60,8 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going
-// away changes nothing.
+// returns what the request is told, which result makes of the commit. Once all that can refuse it is checked, the
+// client's going away changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {
@@ -73,8 +73,6 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return none, err
 	}
 	defer unlock()
-	// A client that goes away from here on must not leave a commit half done.
-	ctx = context.WithoutCancel(ctx)
 	if err := w.complete(); err != nil {
 		return none, err
 	}
@@ -84,6 +82,8 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if w.request.Preview != nil {
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
+	// A client that goes away from here on must not leave a commit half done.
+	ctx = context.WithoutCancel(ctx)
 	// The answer is kept with the commit, in the same transaction: a request that is sent again gets it, after a crash
 	// too.
 	told = result(w)
