@@ -67,6 +67,9 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err := w.deriveTypes(ctx); err != nil {
 		return none, err
 	}
+	if err := w.checkExclusion(ctx); err != nil {
+		return none, err
+	}
 	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
 	unlock, err := w.reserveName(ctx)
 	if err != nil {

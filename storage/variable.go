@@ -188,9 +188,6 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
 	}
-	if err := w.notExcluding(c); err != nil {
-		return catalog.Commit{}, err
-	}
 	// The id is remembered as dropped, so that records that bring a column of the name make a new one.
 	w.schema = w.schema.Drop(c.ID)
 	w.tell("Variable.drop", w.head.Schema, c)
