@@ -34,9 +34,10 @@ func (h *History) FindVersion(ctx context.Context, dataset, number string) (v ca
 	return v, err
 }
 
-// VersionBefore is the number of the highest active version that names an earlier commit than a ref does.
-func (s *Store) VersionBefore(ctx context.Context, dataset, ref string) (string, error) {
-	commit, err := s.Resolve(ctx, dataset, ref)
+// VersionBefore is the number of a dataset's highest active version that names an earlier commit than a ref of another
+// dataset of the family, or of the same one, does.
+func (s *Store) VersionBefore(ctx context.Context, dataset, other, ref string) (string, error) {
+	commit, err := s.Resolve(ctx, other, ref)
 	if err != nil {
 		return "", err
 	}
