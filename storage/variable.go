@@ -83,7 +83,7 @@ type VariableEdit struct {
 }
 
 // EditVariable renames, describes, retypes or derives a column anew, as a commit. variable is its field id. Where that
-// changes nothing, there is no commit, and the head is returned.
+// changes nothing, there is no commit, and the one that is returned is zero.
 func (s *Store) EditVariable(
 	ctx context.Context, dataset string, variable int, e VariableEdit, r Request,
 ) (catalog.Commit, schema.Column, error) {
@@ -101,7 +101,7 @@ func (s *Store) EditVariable(
 	}
 	// A commit that changes nothing would only stand in the way of rollbacks.
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
-		return w.head.Commit, before, nil
+		return catalog.Commit{}, before, nil
 	}
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	after, _ := w.schema.ByID(variable)
