@@ -23,8 +23,9 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	w.strict = c.Strict
 	switch c.Mode {
 	case catalog.Append:
-		err = w.append(ctx, c.Upload)
-		w.describeBrought(c.Columns)
+		if err = w.append(ctx, c.Upload); err == nil {
+			w.describeBrought(c.Columns)
+		}
 	case catalog.Overwrite, catalog.Upsert:
 		err = w.put(ctx, c.Upload)
 	case catalog.Replace:
