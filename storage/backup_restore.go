@@ -135,7 +135,7 @@ func (s *Store) CreateFromBackup(
 	p := u.Properties
 	d, err := s.newCreation(ctx, NewDataset{
 		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
-		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn, Required: p.Required,
+		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn, Required: p.Required, Notes: p.Notes,
 		MergeGranularity: p.Granularity(),
 	})
 	if err != nil {

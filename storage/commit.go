@@ -23,8 +23,9 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 	w.strict = c.Strict
 	switch c.Mode {
 	case catalog.Append:
-		err = w.append(ctx, c.Upload)
-		w.describeBrought(c.Columns)
+		if err = w.append(ctx, c.Upload); err == nil {
+			w.describeBrought(c.Columns)
+		}
 	case catalog.Overwrite, catalog.Upsert:
 		err = w.put(ctx, c.Upload)
 	case catalog.Replace:
@@ -60,11 +61,14 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once its name is reserved, the client's going
-// away changes nothing.
+// returns what the request is told, which result makes of the commit. Once all that can refuse it is checked, the
+// client's going away changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	if err := w.deriveTypes(ctx); err != nil {
+		return none, err
+	}
+	if err := w.checkExclusion(ctx); err != nil {
 		return none, err
 	}
 	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
@@ -73,8 +77,6 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 		return none, err
 	}
 	defer unlock()
-	// A client that goes away from here on must not leave a commit half done.
-	ctx = context.WithoutCancel(ctx)
 	if err := w.complete(); err != nil {
 		return none, err
 	}
@@ -84,6 +86,8 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if w.request.Preview != nil {
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
+	// A client that goes away from here on must not leave a commit half done.
+	ctx = context.WithoutCancel(ctx)
 	// The answer is kept with the commit, in the same transaction: a request that is sent again gets it, after a crash
 	// too.
 	told = result(w)

@@ -48,7 +48,8 @@ func (w *work) deriveTypes(ctx context.Context) error {
 	return nil
 }
 
-// underived is why a derived column has no type: its error, and the column that it is about.
+// underived is why a derived column has no type, or the exclusion can't be computed: the error, and the column that it
+// is about.
 type underived struct {
 	column schema.Column
 	err    error

@@ -20,6 +20,7 @@ type draft struct {
 	schema     schema.Schema
 	properties catalog.Properties
 	bound      schema.Schema            // that the types of derived columns were found for
+	excluding  string                   // exclusionInputs that were found to be computable
 	opened     []*catalog.File          // written by this commit
 	reopened   []*catalog.File          // live again
 	back       map[string]schema.Schema // the schemas of those, by document id
@@ -30,7 +31,8 @@ type draft struct {
 // draftOn is a draft that changes nothing.
 func draftOn(head *snapshot.Snapshot) draft {
 	return draft{
-		head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema, marks: map[int64]int64{},
+		head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema,
+		excluding: exclusionInputs(head.Schema, head.Properties.Exclusion), marks: map[int64]int64{},
 	}
 }
 

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"rowback/storage/catalog"
@@ -76,18 +78,67 @@ func (d *draft) exclusionText() string {
 	return d.schema.WithNames(d.properties.Exclusion.Condition)
 }
 
-// notExcluding refuses to drop a variable that the exclusion reads.
-func (d *draft) notExcluding(c schema.Column) error {
-	e := d.properties.Exclusion
-	if e == nil {
+// checkExclusion makes sure that the exclusion can be computed of the columns that the draft has, if it or they are not
+// what they were.
+func (w *work) checkExclusion(ctx context.Context) error {
+	e, inputs := w.properties.Exclusion, exclusionInputs(w.schema, w.properties.Exclusion)
+	if e == nil || inputs == w.excluding {
 		return nil
 	}
+	columns, err := w.exclusionColumns(e)
+	if err != nil {
+		return err
+	}
+	// The condition is a client's: it is bound where nothing of the store can be reached.
+	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	if _, err = clientsql.BindCondition(ctx, box, w.schema, w.exclusionText()); fault.KindOf(err) == fault.Invalid {
+		return &underived{columns[0], fault.Errorf(fault.Conflict, "exclusion_unbound",
+			"The exclusion of the dataset, %s, could no longer be computed. %s Change or remove the exclusion first.",
+			fault.Clip(w.exclusionText()), Explain(err).Detail)}
+	}
+	if err == nil {
+		w.excluding = inputs
+	}
+	return err
+}
+
+// exclusionColumns are the columns that an exclusion reads, those that changed first. It refuses one that is gone.
+func (d *draft) exclusionColumns(e *catalog.Exclusion) (columns []schema.Column, err error) {
 	for _, id := range schema.References(e.Condition) {
-		if id == c.ID {
-			return fault.Errorf(fault.Conflict, "variable_used",
+		before, was := d.head.Schema.ByID(id)
+		c, ok := d.schema.ByID(id)
+		switch {
+		case !ok && was:
+			return nil, &underived{before, fault.Errorf(fault.Conflict, "variable_used",
 				"Variable %q can't be dropped: the exclusion of the dataset reads it. "+
-					"Change or remove the exclusion first.", c.Name)
+					"Change or remove the exclusion first.", before.Name).With("variable", before.Name)}
+		case !ok:
+			return nil, fault.Errorf(fault.Conflict, "exclusion_unbound",
+				"The dataset would have an exclusion that reads a variable which was dropped since. "+
+					"Bring the variable back first, or give the dataset another exclusion.")
+		case was && !before.Type.Equal(c.Type):
+			columns = slices.Insert(columns, 0, c)
+		default:
+			columns = append(columns, c)
 		}
 	}
-	return nil
+	return columns, nil
+}
+
+// exclusionInputs is all that makes whether an exclusion can be computed.
+func exclusionInputs(s schema.Schema, e *catalog.Exclusion) string {
+	if e == nil {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString(e.Condition)
+	for _, id := range schema.References(e.Condition) {
+		c, ok := s.ByID(id)
+		fmt.Fprintf(&text, "\n%d %t %s", id, ok, c.Type)
+	}
+	return text.String()
 }

@@ -66,11 +66,15 @@ func TestAnExclusionIsAProperty(t *testing.T) {
 	b.sound()
 }
 
-func TestAnExclusionComesWithABackup(t *testing.T) {
+func TestTheExclusionAndTheNotesComeWithABackup(t *testing.T) {
 	b := open(t)
 	d := b.create("items", "id")
 	b.json(d, "append", `[{"n":1,"id":1},{"n":2,"id":2}]`)
 	if _, err := b.exclude(d, "n > 1"); err != nil {
+		t.Fatal(err)
+	}
+	notes := "counted by hand"
+	if _, err := b.EditDataset(context.Background(), d, storage.Edit{Notes: &notes}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	_, archive := b.archive(d, "head")
@@ -79,6 +83,9 @@ func TestAnExclusionComesWithABackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wantExcluded(made.Dataset.ID, `"n" > 1`)
+	if made.Properties.Notes != notes {
+		t.Errorf("the notes are %q", made.Properties.Notes)
+	}
 	other := b.create("other", "id")
 	b.json(other, "append", `[{"id":1,"x":0}]`)
 	if _, err := b.RestoreBackup(context.Background(), other, bytes.NewReader(archive), storage.Request{}); err != nil {

@@ -130,6 +130,9 @@ func widenedOnly(before, now schema.Column) bool {
 func (w actionWork) playDerivations(ctx context.Context) error {
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
+	if err == nil {
+		err = w.checkExclusion(ctx)
+	}
 	var u *underived
 	if kind := fault.KindOf(err); errors.As(err, &u) && (kind == fault.Invalid || kind == fault.Conflict) {
 		return onVariable(u.column.Name, "%s", Explain(err).Detail)

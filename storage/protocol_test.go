@@ -341,6 +341,9 @@ func TestDeleteAndUndelete(t *testing.T) {
 	other := b.create("x")
 	_, err = b.UndeleteDataset(ctx, d, storage.Request{})
 	wantRefusal(t, err, "name_taken")
+	never := int64(9999)
+	_, err = b.UndeleteDataset(ctx, d, storage.Request{ExpectedHead: &never})
+	wantRefusal(t, err, "stale_head")
 	name := "y"
 	if _, err := b.EditDataset(ctx, other, storage.Edit{Name: &name}, storage.Request{}); err != nil {
 		t.Fatal(err)
@@ -452,6 +455,27 @@ func TestSmallWorkOpensLittle(t *testing.T) {
 		}
 	}
 	b.sound()
+}
+
+func TestAStateIsNamedAgainByForceOnlyAfterAVersionIsRolledBack(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("x", "id")
+	for _, v := range []string{"1", "2"} {
+		b.json(d, "upsert", `[{"id":1,"v":`+v+`}]`)
+		if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch"}, storage.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch"}, storage.Request{})
+	wantRefusal(t, err, "version_unchanged")
+	v, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch", Force: true}, storage.Request{})
+	if err != nil || storage.VersionNumber(v) != "1.0.2" {
+		t.Errorf("%s, %v; want 1.0.2", storage.VersionNumber(v), err)
+	}
 }
 
 func TestVersions(t *testing.T) {

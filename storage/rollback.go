@@ -81,6 +81,9 @@ func (w *work) undid(ctx context.Context, undone ...sets) error {
 	if err := w.deriveTypes(ctx); err != nil {
 		return err
 	}
+	if err := w.checkExclusion(ctx); err != nil {
+		return err
+	}
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		for _, u := range undone {
 			if err := flip(tx, w.marks, u.commit, w.commit.ID); err != nil {

@@ -83,7 +83,7 @@ type VariableEdit struct {
 }
 
 // EditVariable renames, describes, retypes or derives a column anew, as a commit. variable is its field id. Where that
-// changes nothing, there is no commit, and the head is returned.
+// changes nothing, there is no commit, and the one that is returned is zero.
 func (s *Store) EditVariable(
 	ctx context.Context, dataset string, variable int, e VariableEdit, r Request,
 ) (catalog.Commit, schema.Column, error) {
@@ -101,7 +101,7 @@ func (s *Store) EditVariable(
 	}
 	// A commit that changes nothing would only stand in the way of rollbacks.
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
-		return w.head.Commit, before, nil
+		return catalog.Commit{}, before, nil
 	}
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	after, _ := w.schema.ByID(variable)
@@ -187,9 +187,6 @@ func (s *Store) DropVariable(ctx context.Context, dataset string, variable int, 
 			"Variable %q can't be dropped: %s derived from it. Drop that first, or change its derivation.",
 			c.Name, areNames(users)).
 			With("variables", columnNamesOf(users))
-	}
-	if err := w.notExcluding(c); err != nil {
-		return catalog.Commit{}, err
 	}
 	// The id is remembered as dropped, so that records that bring a column of the name make a new one.
 	w.schema = w.schema.Drop(c.ID)

@@ -34,9 +34,10 @@ func (h *History) FindVersion(ctx context.Context, dataset, number string) (v ca
 	return v, err
 }
 
-// VersionBefore is the number of the highest active version that names an earlier commit than a ref does.
-func (s *Store) VersionBefore(ctx context.Context, dataset, ref string) (string, error) {
-	commit, err := s.Resolve(ctx, dataset, ref)
+// VersionBefore is the number of a dataset's highest active version that names an earlier commit than a ref of another
+// dataset of the family, or of the same one, does.
+func (s *Store) VersionBefore(ctx context.Context, dataset, other, ref string) (string, error) {
+	commit, err := s.Resolve(ctx, other, ref)
 	if err != nil {
 		return "", err
 	}
@@ -106,18 +107,20 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 
 // checkUnnamed refuses a state that an active version names already.
 func (s *Store) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all []catalog.Version) error {
-	for i, v := range slices.Backward(all) {
+	highest := true // of the active ones
+	for _, v := range slices.Backward(all) {
 		if !v.IsActive {
 			continue
 		}
 		same := v.CommitID == named.Commit.ID
-		if !same && i == len(all)-1 {
+		if !same && highest {
 			then, err := s.Snapshot(ctx, v.DatasetID, VersionNumber(v))
 			if err != nil {
 				return err
 			}
 			same = sameState(then, named)
 		}
+		highest = false
 		if same {
 			return fault.Errorf(fault.Conflict, "version_unchanged", "Nothing has changed since version %s, which names this state. "+
 				"To name it once more, send force.", VersionNumber(v)).With("version", VersionNumber(v))

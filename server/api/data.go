@@ -251,19 +251,23 @@ type compareIn struct {
 
 // pair finds the two snapshots that a request compares.
 func (a *API) pair(ctx context.Context, in compareIn) (from, to *snapshot.Snapshot, err error) {
-	d, err := a.dataset(ctx, in.datasetIn)
+	ofFrom, ofTo, err := a.sides(ctx, in)
 	if err != nil {
 		return nil, nil, err
 	}
-	if from, err = a.store.Snapshot(ctx, d.ID, in.From); err != nil {
+	if from, err = a.store.Snapshot(ctx, ofFrom.ID, in.From); err != nil {
 		return nil, nil, err
 	}
-	if in.ToDataset != "" {
-		if d, err = a.relative(ctx, d, in); err != nil {
-			return nil, nil, err
-		}
+	to, err = a.store.Snapshot(ctx, ofTo.ID, in.To)
+	return from, to, err
+}
+
+// sides finds the datasets of a comparison.
+func (a *API) sides(ctx context.Context, in compareIn) (from, to catalog.Dataset, err error) {
+	if from, err = a.dataset(ctx, in.datasetIn); err != nil || in.ToDataset == "" {
+		return from, from, err
 	}
-	to, err = a.store.Snapshot(ctx, d.ID, in.To)
+	to, err = a.relative(ctx, from, in)
 	return from, to, err
 }
 
@@ -328,16 +332,17 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 		return err
 	}
 	ctx := c.UserContext()
-	if in.From == "" {
-		d, err := a.dataset(ctx, in.datasetIn)
+	pair := compareIn{datasetIn: in.datasetIn, From: in.From, To: in.To, ToDataset: in.ToDataset}
+	if pair.From == "" {
+		d, to, err := a.sides(ctx, pair)
 		if err != nil {
 			return err
 		}
-		if in.From, err = a.store.VersionBefore(ctx, d.ID, in.To); err != nil {
+		if pair.From, err = a.store.VersionBefore(ctx, d.ID, to.ID, in.To); err != nil {
 			return err
 		}
 	}
-	out, err := a.compared(ctx, compareIn{datasetIn: in.datasetIn, From: in.From, To: in.To, ToDataset: in.ToDataset})
+	out, err := a.compared(ctx, pair)
 	if err != nil {
 		return err
 	}

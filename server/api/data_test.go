@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -195,5 +196,17 @@ func TestDatasetsWithoutACommonHistoryAreNotCompared(t *testing.T) {
 	}
 	if got := ask(t, "GET", employees+"/compare?to=1", ""); got.status != 422 || got.field() != "from" {
 		t.Errorf("%d %s", got.status, got.text)
+	}
+}
+
+func TestInsightsOfAForkAreSinceTheVersionBeforeIt(t *testing.T) {
+	path := dataset(t, "insight")
+	must(t, 200, "POST", versions+"/increment", `{"project_id":1,"dataset_name":"insight"}`)
+	must(t, 201, "POST", path+"/forks", `{"name":"insight-fork"}`)
+	k := must(t, 201, "POST", datasets+"/insight-fork/commits?mode=append", `[{"id":20}]`)
+	query := fmt.Sprintf("?to_dataset=insight-fork&to=%v", k.body["id"])
+	got := must(t, 200, "GET", path+"/insights"+query, "")
+	if want := must(t, 200, "GET", path+"/insights"+query+"&from=1.0.0", ""); got.text != want.text {
+		t.Errorf("%s, want %s", got.text, want.text)
 	}
 }

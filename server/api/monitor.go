@@ -132,7 +132,7 @@ func (out *monitorView) look(ctx context.Context, store *storage.Store, s snapsh
 			newer++
 		}
 	}
-	age := time.Since(last.CreatedAt)
+	age := store.Now().Sub(last.CreatedAt)
 	if newer >= in.GapCommits || newer > 0 && age.Hours() > in.GapDays*24 {
 		out.Gaps = append(out.Gaps,
 			issue("At least %d commits were made since version %s of %s.",

@@ -93,6 +93,13 @@ func TestTheDocumentHasWhatRequestsMayHave(t *testing.T) {
 			t.Errorf("createCommit has no %s parameter %s (required %v)", c.in, c.name, c.required)
 		}
 	}
+	for _, header := range []string{"Idempotency-Key", "Prefer"} {
+		for path, methods := range paths {
+			if op, ok := methods["delete"]; ok && op.has("header", header, false) {
+				t.Errorf("DELETE %s has a parameter %s, which it does not keep to", path, header)
+			}
+		}
+	}
 	if _, ok := commit.Responses["202"]; !ok {
 		t.Error("a call that takes Prefer has no 202")
 	}

@@ -196,6 +196,7 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	made := true
 	return run(a, write[snapshot.State]{
 		c: c, header: headerIn{headIn: in.headIn}, about: "Changing variable " + found.Name,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
@@ -211,13 +212,15 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 			if err != nil {
 				return snapshot.State{}, err
 			}
+			if made = k.ID != 0; !made {
+				return a.store.State(ctx, s.Dataset.ID, "head")
+			}
 			return a.leftBy(ctx, k, r)
 		},
 		tell: func(now snapshot.State) (calls.Answer, error) {
 			changed, _ := now.Schema.ByID(found.ID)
 			v := variableCommit{variableView: viewVariable(now.Schema, changed)}
-			// Otherwise nothing changed, and the commit is the earlier head.
-			if commit := viewCommit(now.Commit); now.Commit.ID > s.Commit.ID {
+			if commit := viewCommit(now.Commit); made { // otherwise nothing changed, and it is an earlier one
 				v.Commit = &commit
 			}
 			return say(http.StatusOK, "", v)

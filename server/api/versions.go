@@ -213,8 +213,11 @@ func (a *API) choosePart(ctx context.Context, dataset string, n *storage.NewVers
 		return err
 	}
 	summary, err := a.summarize(ctx, from, to)
+	if err != nil {
+		return err
+	}
 	n.Part = summary.Insights().VersionType
-	return err
+	return nil
 }
 
 type latestIn struct {

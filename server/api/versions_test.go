@@ -1,11 +1,14 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"rowback/server/host"
+	"rowback/storage"
 	"rowback/storage/catalog"
 )
 
@@ -88,6 +91,43 @@ func TestTheMonitorFindsWhatIsNoteworthyAboutVersions(t *testing.T) {
 	}
 	if got := ask(t, "GET", monitor+"&rapid_minutes=soon", ""); got.status != 422 || got.field() != "rapid_minutes" {
 		t.Errorf("%d %s", got.status, got.text)
+	}
+}
+
+func TestAVersionsAgeIsByTheStoresClock(t *testing.T) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	store, err := storage.Open(context.Background(), t.TempDir(),
+		storage.Options{Threads: 1, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	app, err := application(store, host.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gaps := func() any {
+		got, err := exchange(app, "GET", "/api/v1/monitor/versions", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.body["version_gaps"]
+	}
+	for _, step := range []struct{ path, body string }{
+		{datasets, `{"name":"old","key":["id"]}`},
+		{versions + "/increment", `{"project_id":1,"dataset_name":"old"}`},
+		{datasets + "/old/commits?mode=append", `[{"id":1}]`},
+	} {
+		if got, err := exchange(app, "POST", step.path, step.body); err != nil || got.status >= 300 {
+			t.Fatal(step.path, got.text, err)
+		}
+	}
+	if found := gaps(); len(found.([]any)) != 0 {
+		t.Errorf("at once: %v", found)
+	}
+	now = now.AddDate(0, 0, 91)
+	if found := gaps(); len(found.([]any)) != 1 {
+		t.Errorf("after 91 days: %v", found)
 	}
 }
 

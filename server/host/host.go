@@ -92,7 +92,10 @@ func (h *Host) App(faces ...Face) *fiber.App {
 	})
 	h.guard(app.Server())
 	app.Use(h.observe)
-	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(h.metrics.registry, promhttp.HandlerOpts{})))
+	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(h.metrics.registry, promhttp.HandlerOpts{
+		// One collector that fails must not hide what the others know.
+		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelError),
+	})))
 	for _, face := range faces {
 		if sender, ok := face.(ErrorSender); ok {
 			h.senders = append(h.senders, sender)

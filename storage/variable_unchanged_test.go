@@ -1,0 +1,26 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+
+	"rowback/storage"
+)
+
+// Whatever others commit meanwhile, an edit that changes nothing does not return their commit.
+func TestAnEditOfAVariableThatChangesNothingReturnsNoCommit(t *testing.T) {
+	b := open(t)
+	d := b.create("items", "id")
+	b.json(d, "append", items)
+	price := b.id(d, "price")
+	b.json(d, "delete", `[{"id":1}]`)
+	before := stateOf(b, d)
+	name := "price"
+	k, c, err := b.EditVariable(context.Background(), d, price, storage.VariableEdit{Name: &name}, storage.Request{})
+	if err != nil || k.ID != 0 || c.Name != name {
+		t.Errorf("commit %d, %q, %v", k.ID, c.Name, err)
+	}
+	if after := stateOf(b, d); after != before {
+		t.Errorf("got %s\nwant %s", after, before)
+	}
+}
