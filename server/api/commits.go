@@ -273,7 +273,7 @@ type restoreIn struct {
 	datasetIn
 	headerIn
 	previewIn
-	Ref     string `json:"ref" required:"true" description:"A commit id, a version, a savepoint, or a time."`
+	Ref     string `json:"ref" required:"true" description:"${refs}."`
 	Message string `json:"message"`
 }
 
