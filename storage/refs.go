@@ -13,8 +13,8 @@ import (
 )
 
 // Refs are the forms of a ref, in the words that every face, the command line and the manual use.
-const Refs = "head, a commit id, a version such as 1.0.1, latest, previous, a savepoint such as master__000003, a tag, " +
-	"a time such as 2026-01-31T10:00:00Z, or one of these with ~n: n commits earlier"
+const Refs = "head, a commit id, a version such as 1.0.1, latest, previous, a savepoint such as master__000003, " +
+	"a tag, a time such as 2026-01-31T10:00:00Z, or one of these with ~n: n commits earlier"
 
 // Snapshot returns the dataset as of a ref.
 func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Snapshot, error) {

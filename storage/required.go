@@ -99,8 +99,8 @@ func (w *work) requiredColumns(before *snapshot.Snapshot) (columns []schema.Colu
 	for _, name := range w.properties.Required {
 		c, ok := w.schema.ByName(name)
 		if !ok {
-			return nil, false, errRequiredColumn.Sayf("Column %q is required, and the records do not have it, from record 1 on. "+
-				"Send it, or take it from the dataset's required columns.", name).With("column", name).With("record", 1)
+			return nil, false, errRequiredColumn.Sayf("Column %q is required, and the records do not have it, "+
+				"from record 1 on. Send it, or take it from the dataset's required columns.", name).With("column", name).With("record", 1)
 		}
 		if c.Derived() {
 			return nil, false, errRequiredColumn.Sayf("Column %q is derived, so it can't be required. "+
