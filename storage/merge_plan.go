@@ -202,7 +202,6 @@ type MergeFilter struct {
 // Merged is what a merge did, or would do.
 type Merged struct {
 	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
-	Would     catalog.Commit   // of a dry run: the commit that there would be
 	Preview   *Preview         // of a dry run
 	Played    []catalog.Commit // as they are in the target; on a dry run, in the source
 	Skipped   []catalog.Commit // of the source, left out by the filter or remembered

@@ -11,7 +11,8 @@ import (
 // Preview is what a write would do to records, beside what its result says. It is made of the same files, which are
 // never published.
 type Preview struct {
-	Added, Removed, Modified []Key // the first of each, in the order of the key
+	Added, Removed, Modified []Key           // the first of each, in the order of the key
+	Left                     *snapshot.State // what its commit would leave, that commit included; nil: it would make none
 }
 
 // Key is the key of a record: the texts of its values, by column.
@@ -22,11 +23,8 @@ const previewed = 10
 
 // preview fills in what the work would do.
 func (w *work) preview(ctx context.Context, p *Preview) (err error) {
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
-	}
+	left := w.state()
+	p.Left = &left
 	defer func() {
 		for _, d := range w.drafts() {
 			for _, f := range d.opened {
@@ -38,6 +36,11 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 	d := snapshot.Diff(w.drafts()[0].head, w.leaves())
 	if d.Empty() {
 		return nil
+	}
+	if w.conn == nil {
+		if err := w.connect(ctx); err != nil {
+			return err
+		}
 	}
 	first := map[string]*[]Key{snapshot.Added: &p.Added, snapshot.Removed: &p.Removed, snapshot.Modified: &p.Modified}
 	return w.firstKeys(ctx, d, func(change string, key Key) { *first[change] = append(*first[change], key) })

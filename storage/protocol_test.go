@@ -278,7 +278,7 @@ func TestRefs(t *testing.T) {
 	for ref, total := range map[string]int64{
 		"head": 1, "": 1, "0": 0, fmt.Sprint(first.ID): 1, fmt.Sprint(second.ID): 2, "1.0.0": 1, "master__000001": 2,
 		first.CreatedAt.Format(time.RFC3339Nano): 1, first.CreatedAt.Add(-time.Microsecond).Format(time.RFC3339Nano): 0,
-		second.CreatedAt.Format(time.RFC3339): 2,
+		second.CreatedAt.Format(time.RFC3339):                                2,
 		second.CreatedAt.In(time.FixedZone("", 3600*5)).Format(time.RFC3339): 2,
 	} {
 		s, err := b.Snapshot(ctx, d, ref)
@@ -289,7 +289,7 @@ func TestRefs(t *testing.T) {
 	for ref, code := range map[string]string{
 		"1.0.1": "version_not_found", "99": "commit_not_found", "-1": "commit_not_found",
 		"master__000009": "savepoint_not_found",
-		"tail":           "ref_not_found", "2030-01-01": "time_in_future", "2020-01-01T00:00:00Z": "ref_not_found", "1.0": "ref_not_found",
+		"tail":           "ref_not_found", "2020-01-01T00:00:00Z": "ref_not_found", "1.0": "ref_not_found",
 		"99999999999999999999": "ref_not_found", "../x": "ref_not_found",
 	} {
 		_, err := b.Snapshot(ctx, d, ref)

@@ -114,7 +114,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/undelete", id: "undeleteDataset", tag: "datasets",
 			summary: "Restore a deleted dataset, by its id",
-			in:      deleteDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.undeleteDataset,
+			in:      undeleteDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.undeleteDataset,
 		},
 		{
 			method: "GET", path: one + "/schema", id: "getSchema", tag: "datasets",
@@ -254,7 +254,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups",
 			summary: "Remove a backup",
-			in:      oneBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
+			in:      deleteBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
 		},
 		{
 			method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups",

@@ -211,7 +211,7 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 			if err != nil {
 				return snapshot.State{}, err
 			}
-			return a.leftBy(ctx, k)
+			return a.leftBy(ctx, k, r)
 		},
 		tell: func(now snapshot.State) (calls.Answer, error) {
 			changed, _ := now.Schema.ByID(found.ID)

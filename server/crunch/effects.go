@@ -15,7 +15,8 @@ import (
 // effectKeys are members of a body that ask for an effect. A request that does not know one refuses it: an answer of
 // 204 would say that it was done. Other unknown members are ignored, as Crunch does.
 var effectKeys = []string{
-	"archived", "current_editor", "end_date", "force", "is_published", "notes", "start_date", "streaming",
+	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "is_published", "notes", "start_date",
+	"streaming",
 }
 
 // asksNothing are values that ask for nothing.
