@@ -770,6 +770,9 @@ func (m *model) finish() {
 		m.checkDiff(c, m.changes[m.rng.IntN(len(m.changes))], conn)
 	}
 	conn.Close()
+	for key := range int64(21) {
+		m.checkRecord(key)
+	}
 	problems, err := m.Check(ctx, true)
 	m.must(err)
 	for _, p := range problems {

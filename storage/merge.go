@@ -115,7 +115,6 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
-	one.noteSame(a)
 	if err := one.settle(); err != nil {
 		return err
 	}

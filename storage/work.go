@@ -17,8 +17,8 @@ type work struct {
 	*held
 	part    int                   // of a merge: among the commits that it plays; numbers the files
 	fileIDs map[schema.Kind]int64 // that its files have, once they were given
-	cleared []string              // columns in which a changed record lost the value that it had
-	filled  []string              // columns in which one got a value that had none
+	cleared []int                 // columns in which a changed record lost the value that it had
+	filled  []int                 // columns in which one got a value that had none
 }
 
 // held is what is held while a commit is made. The commits that a merge plays share it.
