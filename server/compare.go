@@ -9,7 +9,7 @@ import (
 type compareCmd struct {
 	datasetFlags
 	formatFlag
-	From      string `arg:"" help:"The earlier ref: a commit id, a version, a savepoint, or a time."`
+	From      string `arg:"" help:"The earlier ref: ${refs}."`
 	To        string `arg:"" help:"The later ref." default:"head"`
 	ToDataset string `help:"The fork or upstream that TO belongs to, instead of the dataset." placeholder:"NAME"`
 }

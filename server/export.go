@@ -12,7 +12,7 @@ import (
 
 type exportCmd struct {
 	datasetFlags
-	Ref     string `help:"Which state: head, a commit id, a version, a savepoint, or a time." default:"head"`
+	Ref     string `help:"Which state: ${refs}." default:"head"`
 	Output  string `short:"o" help:"The file to write; its extension determines the format. - is standard output." default:"-"`
 	Format  string `help:"arrow, parquet, csv, ndjson or json." enum:",arrow,parquet,csv,ndjson,json" default:""`
 	Columns string `help:"Names, comma-separated."`

@@ -5,7 +5,7 @@ import "fmt"
 type forkCmd struct {
 	datasetFlags
 	Name        string  `arg:"" help:"Of the fork."`
-	Ref         string  `help:"Where the fork starts: a commit id, a version, a savepoint, or a time." default:"head"`
+	Ref         string  `help:"Where the fork starts: ${refs}." default:"head"`
 	Description *string `help:"Of the fork, instead of the dataset's."`
 }
 

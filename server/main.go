@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"rowback/storage"
 	"rowback/storage/intake"
 )
 
@@ -57,7 +58,7 @@ func run(args []string, c console) (code int) {
 		kong.Description("A versioning server for tabular datasets on Parquet. "+
 			"Every flag has an environment variable, ROWBACK_ and its name in capitals."),
 		kong.DefaultEnvars("ROWBACK"),
-		kong.Vars{"version": version},
+		kong.Vars{"version": version, "refs": storage.Refs},
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(n int) { exited = n; panic(exitNow{}) }),
 		kong.UsageOnError(),

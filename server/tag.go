@@ -12,7 +12,7 @@ type tagCmd struct {
 	datasetFlags
 	formatFlag
 	Name        string  `arg:"" optional:"" help:"The tag. Without it, the tags are listed."`
-	Ref         string  `help:"What it names." default:"head"`
+	Ref         string  `help:"What it names: ${refs}." default:"head"`
 	Description *string `help:"What it is for."`
 	Move        bool    `help:"Have a tag that is there name another state."`
 	Remove      bool    `help:"Remove the tag. What it named stays."`

@@ -54,10 +54,8 @@ func (bs *Backups) Make(
 	if err != nil {
 		return b, err
 	}
-	if head := snap.Dataset.Head; r.ExpectedHead != nil && *r.ExpectedHead != head {
-		return b, fault.Errorf(fault.Conflict, "stale_head",
-			"The head of dataset '%s' is commit %d, not %d.",
-			snap.Dataset.Name, head, *r.ExpectedHead).With("head", head)
+	if err := r.expects(snap.Dataset); err != nil {
+		return b, err
 	}
 	if ref == "" {
 		ref = "head"

@@ -24,7 +24,9 @@ type undoing struct {
 
 // blockers finds what is in the way of undoing a commit: the later commits that block it, those that block these, and
 // what stands again when one of them is undone, if that blocks too.
-func (h *History) blockers(ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy) (u *undoing, err error) {
+func (h *History) blockers(
+	ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy,
+) (u *undoing, err error) {
 	u = &undoing{did: map[int64]sets{}}
 	if p != Stack && p != Records {
 		return u, fault.Errorf(fault.Invalid, "unknown_policy",

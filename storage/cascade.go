@@ -13,7 +13,9 @@ import (
 )
 
 // Cascade undoes a commit together with what blocks that, as one commit, which one rollback undoes.
-func (s *Store) Cascade(ctx context.Context, dataset string, commit int64, p Policy, r Request) (catalog.Commit, error) {
+func (s *Store) Cascade(
+	ctx context.Context, dataset string, commit int64, p Policy, r Request,
+) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Rollback)
 	if err != nil {
 		return catalog.Commit{}, err

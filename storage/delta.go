@@ -162,8 +162,8 @@ func cancelled(actions []catalog.Commit) map[int64]bool {
 		is[a.ID] = true
 	}
 	for _, a := range actions {
-		undone := undoes(a)
-		if a.RollbackCommitID != 0 || len(undone) == 0 || slices.ContainsFunc(undone, func(id int64) bool { return !is[id] }) {
+		undone, elsewhere := undoes(a), func(id int64) bool { return !is[id] }
+		if a.RollbackCommitID != 0 || len(undone) == 0 || slices.ContainsFunc(undone, elsewhere) {
 			continue
 		}
 		out[a.ID] = true

@@ -11,13 +11,16 @@
 //	rollback file rows that a commit displaced, as they were, each with the place where it lay (_file, _pos)
 //	entry         that a file serves a dataset from one commit until another: which files are live follows from that
 //	state         what a dataset is as of one commit; with its live files, a snapshot (package snapshot)
-//	ref           what names a state: head, a commit id, a version, a savepoint, a time
+//	ref           what names a state: head, a commit, a version, a savepoint, a tag, a time, and others (Refs)
+//	tag           a name that people give to a state and may move; of a commit, the _commit of its rows
 //	family        a dataset and its forks: they share files, row numbers and column ids
+//	effects       what a commit did beside changing records: to the schema, and to the values of whole columns
+//	verdict       what becomes of a record that both an action and the target of a merge changed
 //	action        a commit as collaborators see it; a merge plays the actions of a source on a target
-//	label         what is kept beside commits: how a dataset was made, versions, savepoints, deletions, backups
+//	label         what is kept beside commits: how a dataset was made, versions, savepoints, tags, deletions, backups
 //	birth         a dataset as it was before its first commit
 //	manifest      commit.json: the description of a commit, from which it can be recorded again
-//	draft         what a commit is, as plain data, while it is made
+//	draft         what a commit is, as plain data, while it is made; of a dataset (Properties.Draft), not published
 //	work          a draft with what is held for it: the lock, a connection, a folder for files
 //	publication   what one commit.json describes and one transaction records
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
@@ -50,9 +53,14 @@
 //	modes.go      append, overwrite, upsert and replace; delete.go
 //	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, keys.go its keys
 //	rewrite.go    what becomes of live records
-//	rollback.go   undoing a commit; blockers.go what stands in the way; restore.go going back to a state
+//	rollback.go   undoing a commit; blockers.go what stands in the way, cascade.go undoing that too
+//	restore.go    going back to a state
 //	fork.go       forks; merge.go merging, merge_rows.go and merge_columns.go what it does to records and variables
+//	              merge_verdict.go what becomes of records that both sides changed; merge_resolve.go who decides that
 //	variable.go   columns as people see them
+//	edit.go       properties; required.go columns that must have values, exclusion.go records hidden from Crunch clients
+//	effects.go    what a commit did beside changing records
+//	version.go    versions; savepoint.go savepoints, tag.go tags
 //	forward.go    bringing the catalog up to the objects; check.go whether a store is sound
 //
 // The packages below know nothing of stores. Which of them may know which is in server/architecture_test.go.

@@ -11,8 +11,8 @@ import (
 // halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it
 // holds. What the request did may stand or not; the start finds out, since it reads what the objects tell.
 func (j *journal) halt(cause error) error {
-	j.log.Error("whether the last change was recorded is unknown: nothing is written until the next start, which finds out",
-		"error", cause)
+	j.log.Error("whether the last change was recorded is unknown: nothing is written until the next start, "+
+		"which finds out", "error", cause)
 	// In memory alone: a restart ends it, and is what finds out.
 	j.stopped.Store(&cause)
 	return fault.Errorf(fault.Unavailable, "outcome_unknown",

@@ -125,8 +125,8 @@ func widenedOnly(before, now schema.Column) bool {
 	return ok && reflect.DeepEqual(before, now)
 }
 
-// playDerivations finds the types that derived columns have here, and keeps the columns that are measured what they
-// are.
+// playDerivations finds the types that derived columns have here, and keeps the columns that are measured or required
+// what they are where they are renamed.
 func (w actionWork) playDerivations(ctx context.Context) error {
 	snapshot.FollowNames(w.head.Schema, w.schema, &w.properties)
 	err := w.deriveTypes(ctx)
@@ -371,8 +371,8 @@ func (w actionWork) checkWidened(ctx context.Context) error {
 	err := w.checkStored(ctx, widened)
 	if old, ok := mismatchOf(err); ok {
 		c, _ := w.schema.ByID(old.ID)
-		return onVariable(c.Name, "Variable %q would become %s, which does not hold all the values that it has, or had, here.",
-			c.Name, c.Type)
+		return onVariable(c.Name,
+			"Variable %q would become %s, which does not hold all the values that it has, or had, here.", c.Name, c.Type)
 	}
 	return err
 }

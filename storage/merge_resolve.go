@@ -138,7 +138,8 @@ func (r *rowPlayer) settleAsAsked(ctx context.Context) error {
 	if err != nil || before == 0 {
 		return err
 	}
-	if _, err := r.conn.Exec(ctx, duck.Fill(settleTaken, duck.Parts{"take": takes.of(r.schema.KeyColumns())})); err != nil {
+	query := duck.Fill(settleTaken, duck.Parts{"take": takes.of(r.schema.KeyColumns())})
+	if _, err := r.conn.Exec(ctx, query); err != nil {
 		return err
 	}
 	after, err := r.countConflicts(ctx)

@@ -19,8 +19,8 @@ import (
 //	conflict
 //
 // keep and take are of records that both sides have, where the dataset merges by column: by_value. They are the same
-// where no value clashes, which is one that both sides changed, to different ends. fresh reports whether there is a value
-// that only the action changed.
+// where no value clashes, which is one that both sides changed, to different ends. fresh reports whether there is a
+// value that only the action changed.
 func (r *rowPlayer) judge(ctx context.Context) error {
 	key, compared := r.schema.KeyColumns(), r.compared()
 	err := r.forEach(ctx, "judged", func(columns []schema.Column) string {
@@ -37,7 +37,8 @@ func (r *rowPlayer) judge(ctx context.Context) error {
 	if r.did.onlyVariables {
 		gone = "n_is IS NULL" // a value for a record that is no more
 	}
-	return r.table(ctx, "verdicts", duck.Fill(judge, duck.Parts{"key": keyList(key), "gone": gone, "by_column": r.byColumn}))
+	parts := duck.Parts{"key": keyList(key), "gone": gone, "by_column": r.byColumn}
+	return r.table(ctx, "verdicts", duck.Fill(judge, parts))
 }
 
 const compareThree = `SELECT {key}, n_is, q_is, {nq} AS nq, {pq} AS pq, {np} AS np, {clash} AS clash, {fresh} AS fresh
@@ -52,8 +53,8 @@ const judge = `SELECT {key}, by_value, fresh, CASE
 		bool_and(nq) AS nq, bool_and(pq) AS pq, bool_and(np) AS np, bool_or(clash) AS clash, bool_or(fresh) AS fresh
 		FROM judged GROUP BY {key})`
 
-// Conditions on one value as it was before the action (p), is after it (q), and is here (n). A record that was not there
-// had no values.
+// Conditions on one value as it was before the action (p), is after it (q), and is here (n). A record that was not
+// there had no values.
 const (
 	clashes = "(q%[1]d IS DISTINCT FROM p%[1]d AND n%[1]d IS DISTINCT FROM p%[1]d AND n%[1]d IS DISTINCT FROM q%[1]d)"
 	isFresh = "(q%[1]d IS DISTINCT FROM p%[1]d AND n%[1]d IS NOT DISTINCT FROM p%[1]d)"
@@ -76,6 +77,7 @@ func (r *rowPlayer) decide(ctx context.Context) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	// After judging, for what is in conflict only: it reads what the source did up to its head.
 	if err := r.settleLater(ctx); err != nil {
 		return err
 	}

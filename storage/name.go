@@ -21,7 +21,7 @@ func nameTaken(err error, name string) error {
 		return taken(name)
 	}
 	if errors.Is(err, catalog.ErrMoved) {
-		return fault.Errorf(fault.Conflict, "stale_head", "The dataset has changed meanwhile. Send the request again.")
+		return ErrStaleHead.Sayf("The dataset has changed meanwhile. Send the request again.")
 	}
 	return err
 }

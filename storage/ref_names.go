@@ -77,12 +77,14 @@ func CheckTagName(name string) error {
 	_, isVersion := ParseVersion(name)
 	_, isTime := parseTime(name)
 	_, notNumber := strconv.ParseInt(name, 10, 64)
-	taken := slices.Contains([]string{"head", "latest", "previous"}, strings.ToLower(name)) || strings.HasPrefix(name, "master__")
+	taken := slices.Contains([]string{"head", "latest", "previous"}, strings.ToLower(name)) ||
+		strings.HasPrefix(name, "master__")
 	if tagForm.MatchString(name) && !strings.Contains(name, "..") && !isVersion && !isTime && notNumber != nil && !taken {
 		return nil
 	}
-	return fault.Errorf(fault.Invalid, "invalid_tag", "%q can't be a tag. A tag has 1 to 100 letters, digits, dots, underscores and "+
-		"hyphens, begins with a letter or a digit, and is not a number, a version, a savepoint, a time, head, latest or previous.",
+	return fault.Errorf(fault.Invalid, "invalid_tag", "%q can't be a tag. A tag has 1 to 100 letters, digits, dots, "+
+		"underscores and hyphens, begins with a letter or a digit, and is not a number, a version, a savepoint, a time, "+
+		"head, latest or previous.",
 		fault.Clip(name)).With("field", "name")
 }
 

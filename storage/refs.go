@@ -12,6 +12,10 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// Refs are the forms of a ref, in the words that every face, the command line and the manual use.
+const Refs = "head, a commit id, a version such as 1.0.1, latest, previous, a savepoint such as master__000003, " +
+	"a tag, a time such as 2026-01-31T10:00:00Z, or one of these with ~n: n commits earlier"
+
 // Snapshot returns the dataset as of a ref.
 func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Snapshot, error) {
 	var out *snapshot.Snapshot
@@ -70,9 +74,7 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time)
 	}
 	t, err := tx.Tag(d.ID, ref)
 	return t.CommitID, known(err, "ref_not_found",
-		"%q is not a ref of dataset '%s'. A ref is head, a commit id, a version such as 1.0.1, latest, previous, a savepoint such "+
-			"as master__000003, a tag, a time such as 2026-01-31T10:00:00Z, or one of these with ~n: n commits earlier.",
-		fault.Clip(ref), d.Name)
+		"%q is not a ref of dataset '%s'. A ref is "+Refs+".", fault.Clip(ref), d.Name)
 }
 
 // resolveEarlier finds the n-th commit before the one that a ref names; 0 before the first.

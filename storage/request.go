@@ -20,14 +20,16 @@ type Request struct {
 	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
 }
 
+// ErrStaleHead is the refusal of a request that expects another head than the dataset has.
+var ErrStaleHead = fault.New(fault.Conflict, "stale_head")
+
 // expects refuses a request where the head is another than it says.
 func (r Request) expects(d catalog.Dataset) error {
 	if r.ExpectedHead == nil || *r.ExpectedHead == d.Head {
 		return nil
 	}
-	return fault.Errorf(fault.Conflict, "stale_head",
-		"The head of dataset '%s' is commit %d, not %d. "+
-			"Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
+	return ErrStaleHead.Sayf("The head of dataset '%s' is commit %d, not %d. "+
+		"Look at what changed, then send the request again with the new head.", d.Name, d.Head, *r.ExpectedHead).
 		With("head", d.Head).With("expected_head", *r.ExpectedHead)
 }
 

@@ -19,6 +19,12 @@ import (
 // A dataset's required columns have a value in every record. A commit that would leave a record without one is refused,
 // whatever brings the record: an upload, a rollback, a restore or a merge.
 
+// Refusals for required columns: of a record without a value in one, and of records without the column.
+var (
+	ErrRequired       = fault.New(fault.Invalid, "required_value")
+	errRequiredColumn = fault.New(fault.Invalid, "required_column")
+)
+
 // checkRequiredNames refuses required columns that can't be columns, or come twice.
 func checkRequiredNames(names []string) error {
 	for i, name := range names {
@@ -27,7 +33,8 @@ func checkRequiredNames(names []string) error {
 		}
 		same := func(other string) bool { return schema.SameName(name, other) }
 		if slices.ContainsFunc(names[:i], same) {
-			return fault.Errorf(fault.Invalid, "invalid_required", "Column %q is required twice.", name).With("field", "required")
+			return fault.Errorf(fault.Invalid, "invalid_required", "Column %q is required twice.", name).
+				With("field", "required")
 		}
 	}
 	return nil
@@ -92,13 +99,12 @@ func (w *work) requiredColumns(before *snapshot.Snapshot) (columns []schema.Colu
 	for _, name := range w.properties.Required {
 		c, ok := w.schema.ByName(name)
 		if !ok {
-			return nil, false, fault.Errorf(fault.Invalid, "required_column",
-				"Column %q is required, and the records do not have it, from record 1 on. Send it, or take it from the dataset's "+
-					"required columns.", name).With("column", name).With("record", 1)
+			return nil, false, errRequiredColumn.Sayf("Column %q is required, and the records do not have it, "+
+				"from record 1 on. Send it, or take it from the dataset's required columns.", name).With("column", name).With("record", 1)
 		}
 		if c.Derived() {
-			return nil, false, fault.Errorf(fault.Invalid, "required_column",
-				"Column %q is derived, so it can't be required. Require what it is derived from.", c.Name).With("column", c.Name)
+			return nil, false, errRequiredColumn.Sayf("Column %q is derived, so it can't be required. "+
+				"Require what it is derived from.", c.Name).With("column", c.Name)
 		}
 		_, had := before.Schema.ByID(c.ID)
 		known = known && had && isRequired(before.Properties, c.Name)
@@ -149,8 +155,8 @@ func lacksValue(column string, number int64, record Key) error {
 	if len(key) > 0 {
 		names = append(names, "the record of "+strings.Join(key, ", "))
 	}
-	e := fault.Errorf(fault.Invalid, "required_value", "Column %q is required, and %s has no value in it. Give it one, or take the "+
-		"column from the dataset's required columns.", column, strings.Join(names, ", ")).With("column", column)
+	e := ErrRequired.Sayf("Column %q is required, and %s has no value in it. Give it one, or take the column from the "+
+		"dataset's required columns.", column, strings.Join(names, ", ")).With("column", column)
 	if number > 0 {
 		e = e.With("record", number)
 	}
@@ -162,6 +168,5 @@ func lacksValue(column string, number int64, record Key) error {
 
 // isLacking reports whether a commit was refused for a required column.
 func isLacking(err error) bool {
-	var e *fault.Error
-	return errors.As(err, &e) && (e.Code == "required_value" || e.Code == "required_column")
+	return errors.Is(err, ErrRequired) || errors.Is(err, errRequiredColumn)
 }

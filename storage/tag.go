@@ -56,17 +56,19 @@ func (s *Store) CreateTag(ctx context.Context, dataset string, n NewTag, r Reque
 	if err := CheckTagName(n.Name); err != nil {
 		return t, err
 	}
-	return s.changeTag(ctx, dataset, n.Name, r, func(tx catalog.Tx, d catalog.Dataset, old *catalog.Tag) (catalog.Tag, error) {
+	change := func(tx catalog.Tx, d catalog.Dataset, old *catalog.Tag) (catalog.Tag, error) {
 		if old != nil {
-			return t, fault.Errorf(fault.Exists, "tag_exists", "Dataset '%s' has a tag %s already, of commit %d. Move it, or choose "+
-				"another name.", d.Name, n.Name, old.CommitID)
+			return t, fault.Errorf(fault.Exists, "tag_exists", "Dataset '%s' has a tag %s already, of commit %d. "+
+				"Move it, or choose another name.", d.Name, n.Name, old.CommitID)
 		}
 		commit, err := resolve(tx, d, n.Ref, s.now)
 		now := s.now()
 		return catalog.Tag{
-			DatasetID: dataset, Name: n.Name, CommitID: commit, Description: n.Description, User: r.User, CreatedAt: now, UpdatedAt: now,
+			DatasetID: dataset, Name: n.Name, CommitID: commit, Description: n.Description, User: r.User,
+			CreatedAt: now, UpdatedAt: now,
 		}, err
-	})
+	}
+	return s.changeTag(ctx, dataset, n.Name, r, change)
 }
 
 // TagEdit is a change of a tag. Nil fields stay as they are.
@@ -77,7 +79,7 @@ type TagEdit struct {
 
 // MoveTag has a tag name another state, or describes it.
 func (s *Store) MoveTag(ctx context.Context, dataset, name string, e TagEdit, r Request) (catalog.Tag, error) {
-	return s.changeTag(ctx, dataset, name, r, func(tx catalog.Tx, d catalog.Dataset, old *catalog.Tag) (t catalog.Tag, err error) {
+	change := func(tx catalog.Tx, d catalog.Dataset, old *catalog.Tag) (t catalog.Tag, err error) {
 		if old == nil {
 			return t, noTag(d, name)
 		}
@@ -92,7 +94,8 @@ func (s *Store) MoveTag(ctx context.Context, dataset, name string, e TagEdit, r 
 		}
 		t.User, t.UpdatedAt = r.User, s.now()
 		return t, nil
-	})
+	}
+	return s.changeTag(ctx, dataset, name, r, change)
 }
 
 func noTag(d catalog.Dataset, name string) error {

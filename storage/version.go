@@ -122,8 +122,9 @@ func (s *Store) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all 
 		}
 		highest = false
 		if same {
-			return fault.Errorf(fault.Conflict, "version_unchanged", "Nothing has changed since version %s, which names this state. "+
-				"To name it once more, send force.", VersionNumber(v)).With("version", VersionNumber(v))
+			return fault.Errorf(fault.Conflict, "version_unchanged",
+				"Nothing has changed since version %s, which names this state. "+
+					"To name it once more, send force.", VersionNumber(v)).With("version", VersionNumber(v))
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func viewBackup(b catalog.Backup) backupView {
 type createBackupIn struct {
 	datasetIn
 	headerIn
-	Ref         string `json:"ref" default:"head"`
+	Ref         string `json:"ref" default:"head" description:"${refs}."`
 	Description string `json:"description"`
 }
 

@@ -270,7 +270,7 @@ func (a *API) createRollback(c *fiber.Ctx) error {
 type restoreIn struct {
 	datasetIn
 	headerIn
-	Ref     string `json:"ref" required:"true" description:"A commit id, a version, a savepoint, or a time."`
+	Ref     string `json:"ref" required:"true" description:"${refs}."`
 	Message string `json:"message"`
 }
 

@@ -244,8 +244,8 @@ func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, 
 // compareIn names the two states of a comparison.
 type compareIn struct {
 	datasetIn
-	From      string `query:"from" required:"true" json:"-"`
-	To        string `query:"to" default:"head" json:"-"`
+	From      string `query:"from" required:"true" description:"${refs}." json:"-"`
+	To        string `query:"to" default:"head" description:"${refs}." json:"-"`
 	ToDataset string `query:"to_dataset" description:"Id, or name in the same project, of the fork or upstream that to belongs to; by default the same dataset." json:"-"`
 }
 
@@ -320,8 +320,8 @@ func (a *API) getCompare(c *fiber.Ctx) error {
 // insightsIn is the request for conclusions.
 type insightsIn struct {
 	datasetIn
-	From      string `query:"from" description:"By default the version before to." json:"-"`
-	To        string `query:"to" default:"head" json:"-"`
+	From      string `query:"from" description:"${refs}. By default the version before to." json:"-"`
+	To        string `query:"to" default:"head" description:"${refs}." json:"-"`
 	ToDataset string `query:"to_dataset" description:"As in compare." json:"-"`
 }
 
@@ -332,7 +332,7 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 		return err
 	}
 	ctx := c.UserContext()
-	pair := compareIn{datasetIn: in.datasetIn, From: in.From, To: in.To, ToDataset: in.ToDataset}
+	pair := compareIn(in)
 	if pair.From == "" {
 		d, to, err := a.sides(ctx, pair)
 		if err != nil {

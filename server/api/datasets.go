@@ -252,7 +252,7 @@ func (a *API) undeleteDataset(c *fiber.Ctx) error {
 // refIn names a state of a dataset.
 type refIn struct {
 	datasetIn
-	Ref string `query:"ref" default:"head" description:"head, a commit id, a version, a savepoint, or a time." json:"-"`
+	Ref string `query:"ref" default:"head" description:"${refs}." json:"-"`
 }
 
 // ref returns the ref; head by default.

@@ -16,7 +16,7 @@ type forkIn struct {
 	headerIn
 	Name        string  `json:"name" description:"Of the fork; by default FORK #n of this dataset's name."`
 	Description *string `json:"description" description:"Of the fork; null: this dataset's."`
-	Ref         string  `json:"ref" default:"head" description:"Where the fork starts."`
+	Ref         string  `json:"ref" default:"head" description:"Where the fork starts: ${refs}."`
 	Project     int64   `json:"project_id" description:"Of the fork; 0: this dataset's."`
 	Message     string  `json:"message"`
 }

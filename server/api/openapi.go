@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 
 	"rowback/server/calls"
 	"rowback/server/host"
+	"rowback/storage"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
@@ -51,15 +53,16 @@ func (a *API) document() ([]byte, error) {
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
 		WithDescription("A versioning server for tabular datasets on Parquet. " +
 			"{dataset} is an id, or a name with ?project_id= (default 1). " +
-			"Every POST takes an Idempotency-Key; every write takes dry_run and expected_head, and Prefer: " +
-			"respond-async where it may take long.")
+			"Every POST takes an Idempotency-Key; every write takes dry_run, and Prefer: respond-async where it may " +
+			"take long; every write but editSavepoint and deleteBackup takes expected_head.")
 	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens (--token).")
 	for _, rt := range a.routes() {
 		if err := describe(r, rt); err != nil {
 			return nil, err
 		}
 	}
-	return json.MarshalIndent(r.Spec, "", "  ")
+	text, err := json.MarshalIndent(r.Spec, "", "  ")
+	return bytes.ReplaceAll(text, []byte("${refs}"), []byte(storage.Refs)), err // a tag can't name a constant
 }
 
 func describe(r *openapi31.Reflector, rt route) error {

@@ -16,7 +16,7 @@ type createTagIn struct {
 	datasetIn
 	headerIn
 	Name        string `json:"name" required:"true" minLength:"1" maxLength:"100"`
-	Ref         string `json:"ref" default:"head" description:"What the tag names."`
+	Ref         string `json:"ref" default:"head" description:"What the tag names: ${refs}."`
 	Description string `json:"description"`
 }
 
@@ -94,7 +94,7 @@ func (a *API) getTag(c *fiber.Ctx) error {
 type editTagIn struct {
 	oneTagIn
 	headIn
-	Ref         *string `json:"ref" description:"What the tag names from now on."`
+	Ref         *string `json:"ref" description:"What the tag names from now on: ${refs}."`
 	Description *string `json:"description"`
 }
 

@@ -153,7 +153,7 @@ type incrementIn struct {
 	DatasetName string          `json:"dataset_name" required:"true"`
 	VersionType string          `json:"version_type" default:"patch" enum:"major,minor,patch,auto" description:"auto: what the changes since the latest version call for."`
 	Description string          `json:"description"`
-	Ref         string          `json:"ref" default:"head" description:"What the version names."`
+	Ref         string          `json:"ref" default:"head" description:"What the version names: ${refs}."`
 	Metadata    json.RawMessage `json:"metadata" description:"JSON that is kept with the version."`
 	Force       bool            `json:"force" description:"Name the state although a version does already."`
 }

@@ -55,8 +55,8 @@ func viewDataset(s snapshot.State) datasetView {
 	v := datasetView{
 		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
 		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
-		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt, Required: append([]string{}, s.Properties.Required...),
-		Archived: s.Properties.Archived, Warnings: s.Warnings(),
+		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt,
+		Required: append([]string{}, s.Properties.Required...), Archived: s.Properties.Archived, Warnings: s.Warnings(),
 		MergeGranularity: s.Properties.Granularity(),
 	}
 	if s.Commit.ID > 0 {

@@ -18,7 +18,7 @@ import (
 // maxCategories is how many different values a variable may have to become categorical.
 const maxCategories = 1000
 
-// askCast tells whether a variable could be cast, and changes nothing.
+// askCast reports whether a variable could be cast, and changes nothing.
 func (f *Face) askCast(c *fiber.Ctx) error {
 	to := c.Query("cast_as")
 	s, column, edit, err := f.castEdit(c, to)

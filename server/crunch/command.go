@@ -13,7 +13,6 @@ import (
 	"rowback/server/crunch/expression"
 	"rowback/storage"
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
 
@@ -108,8 +107,7 @@ func (f *Face) onNewest(
 			r.ExpectedHead = &s.Commit.ID
 		}
 		k, err := change(ctx, s, r)
-		var e *fault.Error
-		if moved := errors.As(err, &e) && e.Code == "stale_head"; !moved || expected != nil || try == maxTries {
+		if !errors.Is(err, storage.ErrStaleHead) || expected != nil || try == maxTries {
 			return k, err
 		}
 	}

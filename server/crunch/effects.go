@@ -15,7 +15,8 @@ import (
 // effectKeys are members of a body that ask for an effect. A request that does not know one refuses it: an answer of
 // 204 would say that it was done. Other unknown members are ignored, as Crunch does.
 var effectKeys = []string{
-	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "is_published", "notes", "start_date", "streaming",
+	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "is_published", "notes", "start_date",
+	"streaming",
 }
 
 // asksNothing are values that ask for nothing.
@@ -30,7 +31,8 @@ func checkEffects(body json.RawMessage, in any) error {
 	t := reflect.TypeOf(in).Elem()
 	for _, key := range effectKeys {
 		value, sent := members[key]
-		if !sent || slices.Contains(asksNothing, string(bytes.TrimSpace(value))) || t.Kind() == reflect.Struct && hasMember(t, key) {
+		if !sent || slices.Contains(asksNothing, string(bytes.TrimSpace(value))) ||
+			t.Kind() == reflect.Struct && hasMember(t, key) {
 			continue
 		}
 		return noEffect(key)

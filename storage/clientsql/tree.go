@@ -141,8 +141,8 @@ type visitor interface {
 	visit(n *node) (visitor, error)
 }
 
-// leaver is a visitor of the nodes inside n that is also called when all of them have been visited: what is known about n
-// only then, such as its size, is found there.
+// leaver is a visitor of the nodes inside n that is also called when all of them have been visited: what is known about
+// n only then, such as its size, is found there.
 type leaver interface {
 	leave(n *node) error
 }

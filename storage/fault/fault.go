@@ -47,8 +47,8 @@ func Errorf(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// New returns a refusal without a sentence, to be a package's value: Sayf gives it one where it is returned, and errors.Is
-// finds it there, whatever the sentence.
+// New returns a refusal without a sentence, to be a package's value: Sayf gives it one where it is returned, and
+// errors.Is finds it there, whatever the sentence.
 func New(kind Kind, code string) *Error { return &Error{Kind: kind, Code: code} }
 
 // Sayf returns the error with a sentence, which is formatted as by fmt.Sprintf.

@@ -277,8 +277,8 @@ func (s *State) TableColumns() []schema.Column {
 	return append(out, schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
 }
 
-// EveryValue returns the SQL of every value of some columns in the files, by field id, including rows that are not live.
-// Values that can't be cast to the column's type are null, as are those of a column that a file does not have.
+// EveryValue returns the SQL of every value of some columns in the files, by field id, including rows that are not
+// live. Values that can't be cast to the column's type are null, as are those of a column that a file does not have.
 func (s *Snapshot) EveryValue(columns ...schema.Column) string {
 	list := func(value func(schema.Column) string) string {
 		out := make([]string, len(columns))

@@ -9,10 +9,13 @@ import (
 )
 
 const sumEach = `SELECT CAST(c AS VARCHAR), count(v), fsum(v)
-	FROM (SELECT {category} AS c, CAST({quality} AS DOUBLE) AS v FROM ({rows})) WHERE c IS NOT NULL AND isfinite(v) GROUP BY c`
+	FROM (SELECT {category} AS c, CAST({quality} AS DOUBLE) AS v FROM ({rows}))
+	WHERE c IS NOT NULL AND isfinite(v) GROUP BY c`
 
 // measureScores sums the quality column of a query's rows in each category.
-func measureScores(ctx context.Context, conn *duck.Conn, query, category, quality string) (map[string]catalog.Score, error) {
+func measureScores(
+	ctx context.Context, conn *duck.Conn, query, category, quality string,
+) (map[string]catalog.Score, error) {
 	out := map[string]catalog.Score{}
 	sql := duck.Fill(sumEach, duck.Parts{"category": category, "quality": quality, "rows": query})
 	err := conn.Rows(ctx, sql, func(scan duck.Scan) error {

@@ -20,8 +20,8 @@ func (w *writer) cases(t *term) (operand, error) {
 		return operand{}, err
 	}
 	if extra := len(column.Column) - len(conditions); extra != 0 && extra != 1 {
-		return operand{}, refuse(
-			"case has %d values and %d conditions: there is a value for each, and perhaps one for the others", len(column.Column), len(conditions))
+		return operand{}, refuse("case has %d values and %d conditions: there is a value for each, and perhaps one for "+
+			"the others", len(column.Column), len(conditions))
 	}
 	values, categories, err := caseValues(column)
 	if err != nil {

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"rowback/server/api"
+	"rowback/server/host"
+	"rowback/storage"
+)
+
+// Whoever asks what a ref may be gets one answer, wherever the question is put.
+func TestTheFormsOfARefAreSaidInTheSameWordsEverywhere(t *testing.T) {
+	said := map[string]string{"the OpenAPI document": openAPI(t)}
+	for _, page := range []string{"api", "sql"} {
+		text, err := os.ReadFile("web/manual/" + page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		said[page+".md"] = string(text)
+	}
+	for _, command := range []string{"export", "compare", "fork", "tag", "dataset-version increment-version"} {
+		var out bytes.Buffer
+		run(append(strings.Fields(command), "--help"), console{&out, &out})
+		said[command+" --help"] = out.String()
+	}
+	for where, text := range said {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), storage.Refs) || strings.Contains(text, "${refs}") {
+			t.Errorf("%s does not say what a ref is: %s", where, storage.Refs)
+		}
+	}
+}
+
+func openAPI(t *testing.T) string {
+	t.Helper()
+	store, err := storage.Open(context.Background(), t.TempDir(), storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	h := host.New(host.Options{})
+	face, err := api.New(store, h, api.Options{Version: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := h.App(face).Test(httptest.NewRequest("GET", "/openapi.json", nil), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
