@@ -98,6 +98,9 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	if err := errors.Join(bs.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
+	if r.Preview != nil {
+		return nil // the archive goes with its batch
+	}
 	// Published first, recorded then, as commits are: an archive without a row is found by the start, a row without an
 	// archive would be damage.
 	if err = batch.Publish(); err == nil {
@@ -209,8 +212,8 @@ func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File
 
 // Remove removes a backup and its archive. A label says so first: an archive that is missing without one is
 // damage.
-func (bs *Backups) Remove(ctx context.Context, b catalog.Backup) error {
-	err := bs.label(context.WithoutCancel(ctx), func(tx catalog.Tx, l *labels) error {
+func (bs *Backups) Remove(ctx context.Context, b catalog.Backup, r Request) error {
+	err := bs.label(context.WithoutCancel(ctx), r, func(tx catalog.Tx, l *labels) error {
 		if err := tx.RemoveBackup(b.ID); err != nil {
 			return err
 		}
@@ -220,7 +223,7 @@ func (bs *Backups) Remove(ctx context.Context, b catalog.Backup) error {
 		}
 		return l.put(b.DatasetID, backupPrefix+b.ID, backupLabel{Backup: b, RemovedAt: bs.now(), answers: a})
 	})
-	if err != nil {
+	if err != nil || r.Preview != nil {
 		return err
 	}
 	if err := bs.blobs.Remove(backupKey(b)); err != nil {

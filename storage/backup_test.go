@@ -185,7 +185,7 @@ func TestARemovedBackupIsGone(t *testing.T) {
 	b := open(t)
 	d, _ := b.kept()
 	made, _ := b.archive(d, "1")
-	if err := b.Backups.Remove(context.Background(), made); err != nil {
+	if err := b.Backups.Remove(context.Background(), made, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Backups.Find(context.Background(), d, made.ID); storage.Explain(err).Code != "backup_not_found" {

@@ -206,11 +206,11 @@ var acts = map[string]act{
 		return err
 	},
 	"savepoint description": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.DescribeSavepoint(ctx, w.d, "master__000001", "described")
+		_, err := b.DescribeSavepoint(ctx, w.d, "master__000001", "described", storage.Request{})
 		return err
 	},
 	"description of the import": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.DescribeSavepoint(ctx, w.d, "master__000000", "described")
+		_, err := b.DescribeSavepoint(ctx, w.d, "master__000000", "described", storage.Request{})
 		return err
 	},
 	"revert": func(ctx context.Context, b *bench, w world) error {
@@ -251,7 +251,7 @@ var acts = map[string]act{
 		if err != nil {
 			return err
 		}
-		return b.Backups.Remove(ctx, list[0])
+		return b.Backups.Remove(ctx, list[0], storage.Request{})
 	},
 	"backup restored": func(ctx context.Context, b *bench, w world) error {
 		return b.withArchive(w.d, func(archive *bytes.Reader) error {

@@ -42,7 +42,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 	if err != nil {
 		return snapshot.State{}, err
 	}
-	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		// The label is last: it stands with the transaction, or is undone with it.
 		if made.answers, err = answer(s.Requests, tx, r, made.state()); err != nil {
 			return err

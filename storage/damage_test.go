@@ -370,7 +370,7 @@ func TestAScrubFindsWhatNoOneReads(t *testing.T) {
 	if _, err := b.digest(other, "head"); err != nil {
 		t.Errorf("what needs none of them: %v", err)
 	}
-	if err := b.Backups.Remove(ctx, backup); err != nil {
+	if err := b.Backups.Remove(ctx, backup, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	b.write(path, whole)

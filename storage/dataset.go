@@ -67,7 +67,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 		return err
 	}
 	defer unlock()
-	return s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	return s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		d, err := activeDataset(tx, id)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		return state, err
 	}
 	defer unlock()
-	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		d, err := tx.Dataset(id)
 		if err != nil {
 			return err

@@ -17,8 +17,8 @@ import (
 func (w *work) effects() *catalog.Effects {
 	cleared, filled := slices.Clone(w.cleared), slices.Clone(w.filled)
 	for _, p := range w.played {
-		cleared = append(cleared, p.commit.Effects.ColumnsCleared...)
-		filled = append(filled, p.commit.Effects.ColumnsFilled...)
+		cleared = append(cleared, columnIDs(p.schema, p.commit.Effects.ColumnsCleared)...)
+		filled = append(filled, columnIDs(p.schema, p.commit.Effects.ColumnsFilled)...)
 	}
 	after := w.state()
 	return &catalog.Effects{
@@ -28,38 +28,55 @@ func (w *work) effects() *catalog.Effects {
 	}
 }
 
-// columnsAmong returns the names of the columns that are among some names. One that the commit removed is not.
-func (d *draft) columnsAmong(some []string) []string {
+// columnsAmong returns the names of the columns that are among some ids. One that the commit removed is not.
+func (d *draft) columnsAmong(some []int) []string {
 	names := []string{}
 	for _, c := range d.schema.Stored() {
-		if slices.Contains(some, c.Name) {
+		if slices.Contains(some, c.ID) {
 			names = append(names, c.Name)
 		}
 	}
 	return names
 }
 
+// columnIDs returns the ids of the columns that have some names in a schema. Effects say names, as they were then; a
+// later commit may have renamed the columns.
+func columnIDs(s schema.Schema, names []string) (ids []int) {
+	for _, c := range s.Stored() {
+		if slices.Contains(names, c.Name) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
 // note notes what became of the values of a column in the changed records.
 func (w *work) note(c schema.Column, cleared, filled bool) {
 	if cleared {
-		w.cleared = append(w.cleared, c.Name)
+		w.cleared = append(w.cleared, c.ID)
 	}
 	if filled {
-		w.filled = append(w.filled, c.Name)
+		w.filled = append(w.filled, c.ID)
 	}
 }
 
 // noteInverse notes what undoing a commit does to values. Of commits of an older program it is not known.
-func (w *work) noteInverse(c catalog.Commit) {
-	if e := c.Effects; e != nil {
-		w.cleared, w.filled = e.ColumnsFilled, e.ColumnsCleared
+func (w *work) noteInverse(ctx context.Context, c catalog.Commit) error {
+	e := c.Effects
+	if e == nil || len(e.ColumnsCleared)+len(e.ColumnsFilled) == 0 {
+		return nil
 	}
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		s, err := tx.Schema(c.SchemaID)
+		w.cleared, w.filled = columnIDs(s, e.ColumnsFilled), columnIDs(s, e.ColumnsCleared)
+		return err
+	})
 }
 
-// noteSame notes that the commit does to values what another did.
-func (w *work) noteSame(c catalog.Commit) {
-	if e := c.Effects; e != nil {
-		w.cleared, w.filled = e.ColumnsCleared, e.ColumnsFilled
+// noteSame notes that the commit does to values what an action did whose files it links.
+func (w *work) noteSame(did *action) {
+	if e := did.Effects; e != nil {
+		w.cleared, w.filled = columnIDs(did.after.Schema, e.ColumnsCleared), columnIDs(did.after.Schema, e.ColumnsFilled)
 	}
 }
 

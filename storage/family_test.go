@@ -482,6 +482,7 @@ func (f *family) recordMerge(want *replay, out storage.Merged) {
 		if c.parent != got.ParentCommitID {
 			f.Fatalf("played %s %d undoes %d, in the model %d", c.mode, c.id, got.ParentCommitID, c.parent)
 		}
+		(&model{bench: f.bench, dataset: d.id}).checkCleared(got, c.added, c.displaced)
 		f.settle(d, c)
 	}
 	merge := d.add(out.Commit, nil, nil)
@@ -839,6 +840,7 @@ func (f *family) finish() {
 	f.must(err)
 	for _, d := range f.live() {
 		f.checkMember(d)
+		f.checkRecordHistories(d.id)
 		for _, c := range d.log {
 			f.checkState(d, c)
 			other := f.some()

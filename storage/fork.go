@@ -129,10 +129,7 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)
 	w.bookmark(w.store.newID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
-	return w.store.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		w.family, err = w.store.families.of(tx, from.Dataset.FamilyID)
-		return err
-	})
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error { return w.join(tx, from.Dataset.FamilyID) })
 }
 
 // Forks lists the forks of a dataset that are not deleted, as of their heads, in the order they were made.

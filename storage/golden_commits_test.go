@@ -125,7 +125,7 @@ func (g golden) makeVariables(d string) {
 	g.json(d, "delete", `[{"id":30}]`)
 	_, err = g.Revert(ctx, d, "master__000001", none)
 	g.must(err)
-	_, err = g.DescribeSavepoint(ctx, d, "master__000001", "with all sizes")
+	_, err = g.DescribeSavepoint(ctx, d, "master__000001", "with all sizes", storage.Request{})
 	g.must(err)
 }
 
@@ -170,7 +170,7 @@ func (g golden) makeCopies(d string) {
 	g.json(d, "delete", `[{"id":80}]`)
 	_, err = g.RestoreBackup(ctx, d, bytes.NewReader(text), storage.Request{})
 	g.must(err)
-	g.must(g.Backups.Remove(ctx, made))
+	g.must(g.Backups.Remove(ctx, made, storage.Request{}))
 	g.archive(d, "head")
 }
 

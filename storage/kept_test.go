@@ -36,6 +36,6 @@ func TestADamagedLabelIsNotReplaced(t *testing.T) {
 	}
 	damaged("deleted", func() error { _, err := b.UndeleteDataset(ctx, d, storage.Request{}); return err })
 	name := storage.SavepointName(p.Number)
-	damaged(name, func() error { _, err := b.DescribeSavepoint(ctx, d, name, "described"); return err })
+	damaged(name, func() error { _, err := b.DescribeSavepoint(ctx, d, name, "described", storage.Request{}); return err })
 	damaged("deleted", func() error { return b.DeleteDataset(ctx, d, storage.Request{}) })
 }

@@ -37,18 +37,9 @@ func keyList(key []schema.Column) string {
 func sameKey(key []schema.Column, a, b string) string {
 	parts := make([]string, len(key))
 	for i, c := range key {
-		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, schema.ColumnName(c.ID), equals(c.Type), b, schema.ColumnName(c.ID))
+		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, schema.ColumnName(c.ID), snapshot.Equals(c.Type), b, schema.ColumnName(c.ID))
 	}
 	return strings.Join(parts, " AND ")
-}
-
-// equals is the operator that finds equal keys, none of which is null. By = a NaN finds no NaN in a file that has
-// others too: what DuckDB passes over by the least and the greatest value has it.
-func equals(t schema.Type) string {
-	if t.Name == schema.Float || t.Name == schema.Double {
-		return "IS NOT DISTINCT FROM"
-	}
-	return "="
 }
 
 // keyCheck looks at the keys of incoming records.

@@ -69,6 +69,7 @@ func versionName(v catalog.Version) string { return "version-" + VersionNumber(v
 // labels are those that a transaction writes. Where it fails, they are as they were before.
 type labels struct {
 	*journal
+	dry    bool // none is written
 	placed []blob.Placed
 }
 
@@ -80,22 +81,35 @@ func (l *labels) put(dataset, name string, label any) error {
 	if err != nil {
 		return err
 	}
+	if l.dry {
+		return nil
+	}
 	p, err := l.blobs.Put(labelKey(dataset, name), text)
 	l.placed = append(l.placed, p)
 	return err
 }
 
+// errDry ends the transaction of a dry run, so that nothing of it stands.
+var errDry = errors.New("this was a dry run")
+
 // label runs a transaction that writes labels: the last thing before it ends, since what the catalog refuses is not to
-// be written.
-func (j *journal) label(ctx context.Context, f func(tx catalog.Tx, l *labels) error) error {
+// be written. A dry run does the same, up to the end of the transaction, which is rolled back.
+func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l *labels) error) error {
 	if err := j.halted(); err != nil {
 		return err
 	}
 	// Labels are written inside the transaction, before its end: what the catalog refuses is not written, and what is
 	// written is recorded or undone.
-	l := &labels{journal: j}
-	err := j.catalog.Write(ctx, func(tx catalog.Tx) error { return f(tx, l) })
+	l := &labels{journal: j, dry: r.Preview != nil}
+	err := j.catalog.Write(ctx, func(tx catalog.Tx) error {
+		if err := f(tx, l); err != nil || !l.dry {
+			return err
+		}
+		return errDry
+	})
 	switch {
+	case errors.Is(err, errDry):
+		return nil
 	case err == nil:
 		for _, p := range l.placed {
 			err = errors.Join(err, p.Keep())

@@ -86,7 +86,7 @@ func (m wideModel) equals(b *bench, dataset string, columns int) {
 // More records of many columns than are written from memory are changed in slices of the columns, and come to what
 // narrow ones do.
 func TestManyWideRecordsAreChangedInSlices(t *testing.T) {
-	const n, records, last = 1650, 1010, 1649 // three slices
+	const n, records, last = 900, 1010, 899 // two slices
 	b, m := open(t), wideModel{}
 	d := b.create("wide", "id")
 	b.json(d, "append", "["+someOf(0, n, 0, func(int) bool { return true })+"]")

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"slices"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -74,20 +75,30 @@ func undoneBy(marks map[int64]int64, c catalog.Commit) int64 {
 
 // isExplicit reports whether a commit, or one that it undid in the end, changed columns because people said so.
 func isExplicit(tx catalog.Tx, c catalog.Commit) (bool, error) {
+	roots, err := rootsOf(tx, c)
+	return slices.ContainsFunc(roots, isSchema), err
+}
+
+func isSchema(c catalog.Commit) bool { return c.Mode == catalog.Schema }
+
+// rootsOf are the commits that a commit undid in the end, or the commit itself: a cascade has more than one.
+func rootsOf(tx catalog.Tx, c catalog.Commit) (out []catalog.Commit, err error) {
 	parents := undoes(c)
 	if len(parents) == 0 {
-		return c.Mode == catalog.Schema, nil
+		return []catalog.Commit{c}, nil
 	}
 	for _, id := range parents {
 		parent, err := tx.Commit(c.DatasetID, id)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if explicit, err := isExplicit(tx, parent); explicit || err != nil {
-			return explicit, err
+		roots, err := rootsOf(tx, parent)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, roots...)
 	}
-	return false, nil
+	return out, nil
 }
 
 // rootOf is the commit that a rollback undid in the end, or the commit itself. A rollback that a merge played may have

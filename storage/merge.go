@@ -14,7 +14,7 @@ import (
 // kind Conflict, with the fields conflicts ([]MergeConflict) and played ([]catalog.Commit: those that stand, none with
 // Autorollback). A dry run returns conflicts without an error.
 func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (Merged, error) {
-	if m.DryRun {
+	if m.DryRun && r.Preview == nil {
 		r.Preview = &Preview{}
 	}
 	w, err := s.lockHead(ctx, target, r)
@@ -115,7 +115,6 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
-	one.noteSame(a)
 	if err := one.settle(); err != nil {
 		return err
 	}
@@ -158,7 +157,7 @@ func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
 	if err := w.checkRequired(ctx); err != nil {
 		return out, err
 	}
-	out.Played, out.Would = p.clean, w.commit
+	out.Played = p.clean
 	out.Preview = w.request.Preview
 	return out, w.preview(ctx, out.Preview)
 }

@@ -15,7 +15,8 @@ type action struct {
 	head           *snapshot.Snapshot // of the source
 	opened, closed []*catalog.File
 	takes          *takings
-	explicit       bool         // it changed columns because people said so
+	explicit       bool         // it, or some of what it undid, changed columns because people said so
+	onlyVariables  bool         // all of it did: it changed no records but in those columns
 	renumbered     map[int]int  // columns that have other ids here
 	undone         []string     // of a rollback: the hashes of what it undid, the newest first
 	given          map[int]bool // columns in which it gave values to records; nil: not found out yet
@@ -31,9 +32,12 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 		if did.after, err = p.state(tx, c.ID); err != nil {
 			return err
 		}
-		if did.explicit, err = isExplicit(tx, c); err != nil {
+		roots, err := rootsOf(tx, c)
+		if err != nil {
 			return err
 		}
+		did.explicit = slices.ContainsFunc(roots, isSchema)
+		did.onlyVariables = !slices.ContainsFunc(roots, func(c catalog.Commit) bool { return !isSchema(c) })
 		for _, id := range undoes(c) {
 			parent, err := tx.Commit(c.DatasetID, id)
 			if err != nil {

@@ -121,12 +121,12 @@ func (f *MergeFilter) selects(c catalog.Commit) bool {
 func (p *mergePlan) choose(tx catalog.Tx, all []catalog.Commit, m Merge, remembered map[string]bool) error {
 	none := cancelled(all)
 	for _, a := range all {
-		root, err := rootOf(tx, a)
+		roots, err := rootsOf(tx, a)
 		if err != nil {
 			return err
 		}
 		switch {
-		case none[a.ID], root.Mode == catalog.Edit: // what is said of a dataset stays where it was said
+		case none[a.ID], !slices.ContainsFunc(roots, isMergeable):
 		case m.Filter.selects(a) && (m.Filter != nil || !remembered[a.Hash]):
 			p.actions = append(p.actions, a)
 		default:
@@ -138,6 +138,9 @@ func (p *mergePlan) choose(tx catalog.Tx, all []catalog.Commit, m Merge, remembe
 	}
 	return nil
 }
+
+// isMergeable reports whether merges play a commit: what is said of a dataset stays where it was said.
+func isMergeable(c catalog.Commit) bool { return c.Mode != catalog.Edit }
 
 const rememberedParam = "remembered" // of a merge: hashes of the actions that later merges from there skip
 
@@ -163,7 +166,7 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
 	// Drawn at once, and before that of the merge: what it plays comes before it in the log.
 	n := int64(len(plan.actions))
-	// What is not going to stand takes no ids: the log would have gaps that someone may take for loss.
+	// A dry run takes none: what it plays is not going to stand.
 	if w.request.Preview != nil {
 		n = 0
 	}
@@ -202,7 +205,6 @@ type MergeFilter struct {
 // Merged is what a merge did, or would do.
 type Merged struct {
 	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
-	Would     catalog.Commit   // of a dry run: the commit that there would be
 	Preview   *Preview         // of a dry run
 	Played    []catalog.Commit // as they are in the target; on a dry run, in the source
 	Skipped   []catalog.Commit // of the source, left out by the filter or remembered

@@ -30,6 +30,7 @@ func (w actionWork) playRows(ctx context.Context) error {
 	}
 	if !touched && w.canLink() && len(w.did.renumbered) == 0 {
 		w.links(w.did)
+		w.noteSame(w.did)
 		return nil
 	}
 	err = r.rewrite(ctx)
@@ -176,17 +177,17 @@ func (r *rowPlayer) pairs(d *snapshot.Difference, a, b string, columns []schema.
 
 const joinPairs = `SELECT {key}, * FROM ({side_a}) a FULL JOIN ({side_b}) b ON {same_key}`
 
-// compared are the columns by which records are compared: those that both sides know, or, of an action on variables,
-// those that it changed.
+// compared are the columns by which records are compared: those that both sides know, or, of an action on variables
+// alone, those that it changed.
 func (r *rowPlayer) compared() map[int]bool {
 	out := map[int]bool{}
 	var changed []int
-	if r.did.explicit {
+	if r.did.onlyVariables {
 		changed = changedColumns(r.did.before.Schema, r.did.after.Schema)
 	}
 	for _, c := range r.schema.Columns {
 		_, known := r.mine.Schema.ByID(c.ID)
-		if known && !r.schema.IsKey(c.ID) && (!r.did.explicit || slices.Contains(changed, c.ID)) {
+		if known && !r.schema.IsKey(c.ID) && (!r.did.onlyVariables || slices.Contains(changed, c.ID)) {
 			out[c.ID] = true
 		}
 	}

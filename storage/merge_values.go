@@ -27,14 +27,14 @@ func (w actionWork) lacking(ctx context.Context, f *catalog.File) ([]schema.Colu
 	return slices.DeleteFunc(columns, func(c schema.Column) bool { return !given[c.ID] }), err
 }
 
-// givenIn finds the columns in which an action gave values to records: those that it is about, if it is about
-// variables.
+// givenIn finds the columns in which an action gave values to records: those that it is about, if it is only
+// about variables.
 func (w actionWork) givenIn(ctx context.Context) (map[int]bool, error) {
 	if w.did.given != nil {
 		return w.did.given, nil
 	}
 	w.did.given = map[int]bool{}
-	if w.did.explicit {
+	if w.did.onlyVariables {
 		for _, id := range changedColumns(w.did.before.Schema, w.did.after.Schema) {
 			w.did.given[id] = true
 		}

@@ -34,7 +34,7 @@ func (r *rowPlayer) judge(ctx context.Context) error {
 		return err
 	}
 	gone := "false"
-	if r.did.explicit {
+	if r.did.onlyVariables {
 		gone = "n_is IS NULL" // a value for a record that is no more
 	}
 	return r.table(ctx, "verdicts", duck.Fill(judge, duck.Parts{"key": keyList(key), "gone": gone, "by_column": r.byColumn}))

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"rowback/storage/duck"
@@ -12,7 +11,8 @@ import (
 // Preview is what a write would do to records, beside what its result says. It is made of the same files, which are
 // never published.
 type Preview struct {
-	Added, Removed, Modified []Key // the first of each, in the order of the key
+	Added, Removed, Modified []Key           // the first of each, in the order of the key
+	Left                     *snapshot.State // what its commit would leave, that commit included; nil: it would make none
 }
 
 // Key is the key of a record: the texts of its values, by column.
@@ -23,11 +23,8 @@ const previewed = 10
 
 // preview fills in what the work would do.
 func (w *work) preview(ctx context.Context, p *Preview) (err error) {
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
-	}
+	left := w.state()
+	p.Left = &left
 	defer func() {
 		for _, d := range w.drafts() {
 			for _, f := range d.opened {
@@ -40,31 +37,32 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 	if d.Empty() {
 		return nil
 	}
-	for change, keys := range map[string]*[]Key{
-		snapshot.Added: &p.Added, snapshot.Removed: &p.Removed, snapshot.Modified: &p.Modified,
-	} {
-		if *keys, err = w.firstKeys(ctx, d, change); err != nil {
+	if w.conn == nil {
+		if err := w.connect(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	first := map[string]*[]Key{snapshot.Added: &p.Added, snapshot.Removed: &p.Removed, snapshot.Modified: &p.Modified}
+	return w.firstKeys(ctx, d, func(change string, key Key) { *first[change] = append(*first[change], key) })
 }
 
-func (w *work) firstKeys(ctx context.Context, d *snapshot.Difference, change string) (keys []Key, err error) {
-	query, columns, err := d.Records(change)
-	if err != nil {
-		return nil, err
+// firstKeys calls each for the first keys of each kind of change, in their order.
+func (w *work) firstKeys(ctx context.Context, d *snapshot.Difference, each func(change string, key Key)) error {
+	list := d.Keys()
+	if err := list.Prepare(ctx, w.conn); err != nil {
+		return err
 	}
-	columns = columns[1 : len(columns)-2] // without the kind, and the records
+	columns := list.Columns[1:] // without the kind
 	texts, names := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = duck.Ident(c.Name)
 		texts[i] = "coalesce(CAST(" + names[i] + " AS VARCHAR), '')"
 	}
-	query = fmt.Sprintf("SELECT %s FROM (%s) ORDER BY %s LIMIT %d",
-		strings.Join(texts, ", "), query, strings.Join(names, ", "), previewed)
-	return keys, w.conn.Rows(ctx, query, func(scan duck.Scan) error {
-		values, into := make([]string, len(columns)), make([]any, len(columns))
+	query := duck.Fill(firstOfEach, duck.Parts{
+		"texts": strings.Join(texts, ", "), "key": strings.Join(names, ", "), "list": list.SQL, "most": previewed,
+	})
+	return w.conn.Rows(ctx, query, func(scan duck.Scan) error {
+		values, into := make([]string, 1+len(columns)), make([]any, 1+len(columns))
 		for i := range values {
 			into[i] = &values[i]
 		}
@@ -73,9 +71,12 @@ func (w *work) firstKeys(ctx context.Context, d *snapshot.Difference, change str
 		}
 		key := Key{}
 		for i, c := range columns {
-			key[c.Name] = values[i]
+			key[c.Name] = values[1+i]
 		}
-		keys = append(keys, key)
+		each(values[0], key)
 		return nil
 	})
 }
+
+const firstOfEach = `SELECT _change, {texts} FROM ({list})
+	QUALIFY row_number() OVER (PARTITION BY _change ORDER BY {key}) <= {most} ORDER BY {key}`

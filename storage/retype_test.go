@@ -170,7 +170,7 @@ func TestMeasuresAcrossRetypes(t *testing.T) {
 	b.retype(d, "quality_score", "DOUBLE")
 	b.json(d, "append", `[{"id":3,"category":1,"quality_score":0.0}]`)
 	b.retype(d, "category", "VARCHAR")
-	if got := stateOf(b, d); !strings.Contains(got, `0.5{"1":2,"2":1}`) {
+	if got := stateOf(b, d); !strings.Contains(got, `{"Average":0.5,"IsShare":true}{"1":2,"2":1}`) {
 		t.Errorf("got %s", got)
 	}
 	b.sound()

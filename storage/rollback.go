@@ -63,7 +63,9 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 	}
 	// Rows first, since which columns are needed follows from the files that are live then.
 	w.invert(u.undone)
-	w.noteInverse(u.undone.commit)
+	if err := w.noteInverse(ctx, u.undone.commit); err != nil {
+		return u.answer, err
+	}
 	w.properties = withFields(w.properties, u.undone.propertiesBefore, u.undone.fields)
 	if err := w.undoSchema(u.undone, u.isFollowed(commit)); err != nil {
 		return u.answer, err

@@ -110,7 +110,7 @@ func (s *Store) CreateSavepoint(
 	if err := r.expects(head.Dataset); err != nil {
 		return out, err
 	}
-	err = s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		var written bool
 		if out, written, err = s.bookmarkHead(tx, head, n, r.User); err != nil {
 			return err
@@ -207,13 +207,15 @@ func (s *Store) putSavepoint(l *labels, p catalog.Savepoint, a answers) error {
 }
 
 // DescribeSavepoint changes a savepoint's description.
-func (s *Store) DescribeSavepoint(ctx context.Context, dataset, ref, description string) (catalog.Savepoint, error) {
+func (s *Store) DescribeSavepoint(
+	ctx context.Context, dataset, ref, description string, r Request,
+) (catalog.Savepoint, error) {
 	p, err := s.FindSavepoint(ctx, dataset, ref)
 	if err != nil || p.Description == description {
 		return p, err
 	}
 	p.Description, p.UpdatedAt = description, s.now()
-	return p, s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	return p, s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		if err := tx.SetSavepoint(p); err != nil {
 			return err
 		}

@@ -109,7 +109,7 @@ func (s *Store) changeTag(
 		return t, err
 	}
 	defer unlock()
-	return t, s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	return t, s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		d, old, err := s.tagOf(tx, dataset, name)
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func (s *Store) RemoveTag(ctx context.Context, dataset, name string, r Request) 
 		return err
 	}
 	defer unlock()
-	return s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	return s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		d, old, err := s.tagOf(tx, dataset, name)
 		if err == nil {
 			err = r.expects(d)

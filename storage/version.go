@@ -158,7 +158,7 @@ func next(number [3]int64, at int) [3]int64 {
 }
 
 func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) error {
-	return s.label(ctx, func(tx catalog.Tx, l *labels) error {
+	return s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		last, err := tx.Last("version")
 		if err != nil {
 			return err

@@ -17,8 +17,8 @@ type work struct {
 	*held
 	part    int                   // of a merge: among the commits that it plays; numbers the files
 	fileIDs map[schema.Kind]int64 // that its files have, once they were given
-	cleared []string              // columns in which a changed record lost the value that it had
-	filled  []string              // columns in which one got a value that had none
+	cleared []int                 // columns in which a changed record lost the value that it had
+	filled  []int                 // columns in which one got a value that had none
 }
 
 // held is what is held while a commit is made. The commits that a merge plays share it.
@@ -33,6 +33,8 @@ type held struct {
 	lastRow    int64  // of the family, when it was locked
 	issued     bool   // the commit's description may be among the objects
 	strict     bool   // records must have the columns that the dataset has
+
+	previewedFiles int64 // files of a dry run, which take no ids
 }
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
@@ -119,7 +121,15 @@ func (w *work) readHead(tx catalog.Tx, dataset string) error {
 	if w.head, err = w.store.snapshot(tx, d, d.Head); err != nil {
 		return err
 	}
-	w.family, err = w.store.families.of(tx, d.FamilyID)
+	return w.join(tx, d.FamilyID)
+}
+
+// join has the work draw its numbers from a family; what is only a preview draws them from a copy.
+func (w *work) join(tx catalog.Tx, family string) (err error) {
+	w.family, err = w.store.families.of(tx, family)
+	if err == nil && w.request.Preview != nil {
+		w.family = newFamily(w.family.lastRow.Load(), w.family.lastField.Load())
+	}
 	return err
 }
 

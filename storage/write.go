@@ -24,8 +24,16 @@ func (w *work) fileID(ctx context.Context, kind schema.Kind) (id int64, err erro
 	if id, ok := w.fileIDs[kind]; ok {
 		return id, nil
 	}
-	if id, err = w.store.catalog.Draw(ctx, catalog.FileIDs, 1); err != nil {
+	drawn := int64(1)
+	if w.request.Preview != nil {
+		drawn = 0 // the next one and those after it, which stay to be drawn
+	}
+	if id, err = w.store.catalog.Draw(ctx, catalog.FileIDs, drawn); err != nil {
 		return 0, err
+	}
+	if drawn == 0 {
+		id += w.previewedFiles
+		w.previewedFiles++
 	}
 	if w.fileIDs == nil {
 		w.fileIDs = map[schema.Kind]int64{}

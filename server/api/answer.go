@@ -45,6 +45,7 @@ func say(status int, location string, body any) (calls.Answer, error) {
 // headIn is what every write accepts.
 type headIn struct {
 	ExpectedHead *int64 `query:"expected_head" description:"Refuse with 409 if the head is another commit." json:"-"`
+	dryIn
 }
 
 // headerIn is what every POST accepts.
@@ -52,24 +53,6 @@ type headerIn struct {
 	headIn
 	IdempotencyKey string `header:"Idempotency-Key" description:"A repeated key returns the first answer again, and does nothing twice." json:"-"`
 	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
-}
-
-// previewIn is what every write accepts that can be tried without effect.
-type previewIn struct {
-	DryRun bool `query:"dry_run" description:"Answer with what would be done, with the first keys of each kind; nothing is written." json:"-"`
-}
-
-// previewed are the fields of the answer to a dry run, in addition to those of the write's own answer.
-type previewed struct {
-	DryRun bool                     `json:"dry_run"`
-	Keys   map[string][]storage.Key `json:"keys"`
-}
-
-func viewPreview(p storage.Preview) previewed {
-	return previewed{true, map[string][]storage.Key{
-		"added": append([]storage.Key{}, p.Added...), "removed": append([]storage.Key{}, p.Removed...),
-		"modified": append([]storage.Key{}, p.Modified...),
-	}}
 }
 
 // datasetIn identifies a dataset.
@@ -100,41 +83,11 @@ type write[T any] struct {
 	do          func(ctx context.Context, r storage.Request) (T, error)
 	tell        func(T) (calls.Answer, error) // makes the answer of a result
 	after       func()                        // frees what do needed, whether it ran or not
-	dry         bool                          // only tell what would be done
-}
-
-// preview makes a dry run of a write, and answers with what it would do. It always answers 200.
-func preview[T any](w write[T]) error {
-	if w.after != nil {
-		defer w.after()
-	}
-	var p storage.Preview
-	request := storage.Request{User: host.User(w.c), ExpectedHead: w.header.ExpectedHead, Preview: &p}
-	result, err := w.do(w.c.UserContext(), request)
-	if err != nil {
-		return err
-	}
-	told, err := w.tell(result)
-	if err != nil {
-		return err
-	}
-	fields := map[string]json.RawMessage{}
-	if err := json.Unmarshal(told.Body, &fields); err != nil {
-		return err
-	}
-	more, err := json.Marshal(viewPreview(p))
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(more, &fields); err != nil {
-		return err
-	}
-	return ok(w.c, fields)
 }
 
 // run performs a write: exactly once if it has an Idempotency-Key, as a job if it has Prefer: respond-async.
 func run[T any](a *API, w write[T]) error {
-	if w.dry {
+	if w.header.DryRun {
 		return preview(w)
 	}
 	call, err := w.call(a)

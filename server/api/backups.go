@@ -107,11 +107,15 @@ func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
 	if err := a.bind(c, &in); err != nil {
 		return b, err
 	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
+	return a.findBackup(c.UserContext(), in)
+}
+
+func (a *API) findBackup(ctx context.Context, in oneBackupIn) (b catalog.Backup, err error) {
+	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
 		return b, err
 	}
-	return a.store.Backups.Find(c.UserContext(), d.ID, in.Backup)
+	return a.store.Backups.Find(ctx, d.ID, in.Backup)
 }
 
 func (a *API) getBackup(c *fiber.Ctx) error {
@@ -135,16 +139,28 @@ func (a *API) getArchive(c *fiber.Ctx) error {
 	return a.sendFile(c, f, "application/x-tar", "backup-"+b.ID+".tar", b.CreatedAt)
 }
 
+// deleteBackupIn is the request to remove a backup.
+type deleteBackupIn struct {
+	oneBackupIn
+	dryIn
+}
+
 // deleteBackup removes a backup and its archive, for good.
 func (a *API) deleteBackup(c *fiber.Ctx) error {
-	b, err := a.backup(c)
+	var in deleteBackupIn
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	b, err := a.findBackup(c.UserContext(), in.oneBackupIn)
 	if err != nil {
 		return err
 	}
-	if err := a.store.Backups.Remove(c.UserContext(), b); err != nil {
-		return err
-	}
-	return c.SendStatus(http.StatusNoContent)
+	return run(a, write[struct{}]{
+		c: c, header: in.header(), about: "Removing the backup", tell: tellNothing,
+		do: func(ctx context.Context, r storage.Request) (struct{}, error) {
+			return struct{}{}, a.store.Backups.Remove(ctx, b, r)
+		},
+	})
 }
 
 // restoreBackupIn is the request to restore a backup.
@@ -162,7 +178,7 @@ func (a *API) restoreBackup(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	b, err := a.backup(c)
+	b, err := a.findBackup(c.UserContext(), in.oneBackupIn)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,6 @@ import (
 type commitIn struct {
 	datasetIn
 	headerIn
-	previewIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
@@ -56,7 +55,7 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 		return err
 	}
 	w := write[catalog.Commit]{
-		c: c, header: in.headerIn, dry: in.DryRun, about: "Committing records", tell: tellCommit, fingerprint: "no body",
+		c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body",
 	}
 	switch {
 	case in.Where != "" && mode != catalog.Delete:
@@ -240,7 +239,6 @@ func policy(text string) storage.Policy {
 type rollbackIn struct {
 	oneCommitIn
 	headerIn
-	previewIn
 	Policy  string `json:"policy" default:"stack" enum:"stack,records"`
 	Cascade bool   `json:"cascade" description:"Undo what blocks it too, all as one commit."`
 	Message string `json:"message"`
@@ -257,7 +255,7 @@ func (a *API) createRollback(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, dry: in.DryRun, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
+		c: c, header: in.headerIn, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			if in.Cascade {
@@ -272,7 +270,6 @@ func (a *API) createRollback(c *fiber.Ctx) error {
 type restoreIn struct {
 	datasetIn
 	headerIn
-	previewIn
 	Ref     string `json:"ref" required:"true" description:"A commit id, a version, a savepoint, or a time."`
 	Message string `json:"message"`
 }
@@ -288,7 +285,7 @@ func (a *API) createRestore(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, dry: in.DryRun, about: "Restoring " + in.Ref, tell: tellCommit,
+		c: c, header: in.headerIn, about: "Restoring " + in.Ref, tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Restore(ctx, d.ID, in.Ref, r)

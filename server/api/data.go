@@ -370,14 +370,27 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	sql, columns, err := snapshot.Diff(from, to).Records(in.Change...)
+	list, err := snapshot.Diff(from, to).List(in.Change...)
 	if err != nil {
 		return err
 	}
-	q := output.Query{SQL: sql, Columns: columns}
+	q := output.Query{SQL: list.SQL, Columns: list.Columns}
 	limit := a.host.Limits().QueryTimeout
 	return a.stream(c, "diff", format, host.Result{First: limit, Each: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.store.Conn(ctx) })
+			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.prepared(ctx, list) })
 		})
+}
+
+// prepared opens a connection on which a listing's statement can run.
+func (a *API) prepared(ctx context.Context, list snapshot.Listing) (*duck.Conn, error) {
+	conn, err := a.store.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := list.Prepare(ctx, conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }

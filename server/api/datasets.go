@@ -9,7 +9,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/calls"
-	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -193,13 +192,16 @@ func (a *API) editDataset(c *fiber.Ctx) error {
 			if err != nil {
 				return snapshot.State{}, err
 			}
-			return a.leftBy(ctx, k)
+			return a.leftBy(ctx, k, r)
 		},
 	})
 }
 
 // leftBy returns the state after a commit. It ignores the request's deadline, because the commit has been made.
-func (a *API) leftBy(ctx context.Context, k catalog.Commit) (snapshot.State, error) {
+func (a *API) leftBy(ctx context.Context, k catalog.Commit, r storage.Request) (snapshot.State, error) {
+	if r.Preview != nil && r.Preview.Left != nil {
+		return *r.Preview.Left, nil
+	}
 	return a.store.State(context.WithoutCancel(ctx), k.DatasetID, fmt.Sprint(k.ID))
 }
 
@@ -219,11 +221,12 @@ func (a *API) deleteDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.store.DeleteDataset(c.UserContext(), d.ID,
-		storage.Request{User: host.User(c), ExpectedHead: in.ExpectedHead}); err != nil {
-		return err
-	}
-	return c.SendStatus(http.StatusNoContent)
+	return run(a, write[struct{}]{
+		c: c, header: headerIn{headIn: in.headIn}, about: "Deleting the dataset", tell: tellNothing,
+		do: func(ctx context.Context, r storage.Request) (struct{}, error) {
+			return struct{}{}, a.store.DeleteDataset(ctx, d.ID, r)
+		},
+	})
 }
 
 // undeleteDatasetIn is the request to restore a deleted dataset.

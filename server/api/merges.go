@@ -11,14 +11,12 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
-	"rowback/storage/schema"
 )
 
 // mergeIn is the request to merge another dataset of the family.
 type mergeIn struct {
 	datasetIn
 	headerIn
-	previewIn
 	Source       string               `json:"source" required:"true" description:"Id, or name in the same project, of the dataset whose actions are played."`
 	Autorollback *bool                `json:"autorollback" default:"true" description:"true: a conflict undoes the whole merge. false: the actions before the conflict are kept."`
 	Filter       *storage.MergeFilter `json:"filter" description:"Only actions with one of these keys or hashes."`
@@ -47,7 +45,7 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	}
 	m := storage.Merge{
 		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
-		DryRun: in.DryRun || in.previewIn.DryRun, OnConflict: in.OnConflict, Resolve: in.Resolve,
+		DryRun: in.DryRun, OnConflict: in.OnConflict, Resolve: in.Resolve,
 	}
 	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
@@ -70,28 +68,7 @@ type mergedView struct {
 	Skipped   []actionView   `json:"skipped" description:"Of the source: left out by the filter, or remembered by an earlier merge."`
 	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would prevent the merge."`
 	Decided   int64          `json:"conflicts_decided" description:"How many conflicts of records on_conflict and resolve decided."`
-	*mergePreview
-}
-
-// mergePreview is what the actions without a conflict would do together.
-type mergePreview struct {
-	previewed
-	RecordsAdded    int64           `json:"records_added"`
-	RecordsRemoved  int64           `json:"records_removed"`
-	RecordsModified int64           `json:"records_modified"`
-	RecordsTotal    int64           `json:"records_total"`
-	SchemaChanges   []schema.Change `json:"schema_changes"`
-	ColumnsCleared  []string        `json:"columns_cleared"`
-}
-
-func viewMergePreview(m storage.Merged) *mergePreview {
-	if m.Preview == nil {
-		return nil
-	}
-	k := m.Would
-	return &mergePreview{
-		viewPreview(*m.Preview), k.Added, k.Removed, k.Modified, k.Total, k.Effects.SchemaChanges, k.Effects.ColumnsCleared,
-	}
+	*previewed
 }
 
 // conflictView is why an action can't be played.
@@ -122,7 +99,9 @@ func viewConflicts(list []storage.MergeConflict) []conflictView {
 func tellMerge(m storage.Merged) (calls.Answer, error) {
 	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts), Decided: m.Decided}
 	v.Played = viewActions(m.Played)
-	v.mergePreview = viewMergePreview(m)
+	if m.Preview != nil {
+		v.previewed = viewPreview(*m.Preview)
+	}
 	if m.Commit.ID == 0 {
 		return say(http.StatusOK, "", v)
 	}

@@ -51,7 +51,7 @@ func (a *API) document() ([]byte, error) {
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
 		WithDescription("A versioning server for tabular datasets on Parquet. " +
 			"{dataset} is an id, or a name with ?project_id= (default 1). " +
-			"Every POST takes an Idempotency-Key; every write takes expected_head, and Prefer: " +
+			"Every POST takes an Idempotency-Key; every write takes dry_run and expected_head, and Prefer: " +
 			"respond-async where it may take long.")
 	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens (--token).")
 	for _, rt := range a.routes() {
@@ -94,7 +94,10 @@ func describe(r *openapi31.Reflector, rt route) error {
 			op.AddRespStructure("", openapi.WithHTTPStatus(rt.also), openapi.WithContentType(media))
 		}
 	}
-	if takesPrefer(rt.in) {
+	if has(rt.in, "DryRun") && rt.status != http.StatusOK && rt.also != http.StatusOK {
+		op.AddRespStructure(dryOut(rt), openapi.WithHTTPStatus(http.StatusOK))
+	}
+	if has(rt.in, "Prefer") {
 		op.AddRespStructure(new(progress), openapi.WithHTTPStatus(http.StatusAccepted))
 	}
 	for _, status := range rt.allProblems() {
@@ -111,12 +114,20 @@ func bodyOfMedia(media string) any {
 	return nil
 }
 
-// takesPrefer reports whether a request may ask for an answer before the work is done.
-func takesPrefer(in any) bool {
+// dryOut describes the answer to a dry run: that of the call, if it has one.
+func dryOut(rt route) any {
+	if rt.out == nil {
+		return new(previewed)
+	}
+	return reflect.New(reflect.TypeOf(rt.out)).Interface()
+}
+
+// has reports whether a request has a field, in a struct that it embeds too.
+func has(in any, field string) bool {
 	if in == nil || reflect.TypeOf(in).Kind() != reflect.Struct {
 		return false
 	}
-	_, ok := reflect.TypeOf(in).FieldByName("Prefer")
+	_, ok := reflect.TypeOf(in).FieldByName(field)
 	return ok
 }
 

@@ -220,6 +220,11 @@ func (a *API) datasetRoutes() []route {
 			in:      diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getDiff,
 		},
 		{
+			method: "GET", path: one + "/history", id: "getRecordHistory", tag: "data",
+			summary: "The commits that changed one record, newest first, with the record before and after each",
+			in:      recordHistoryIn{}, status: 200, out: recordHistory{}, problems: finds, handler: a.getRecordHistory,
+		},
+		{
 			method: "GET", path: one + "/insights", id: "insights", tag: "data",
 			summary: "What the changes amount to, and the version increment that they call for",
 			in:      insightsIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights,
@@ -254,7 +259,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups",
 			summary: "Remove a backup",
-			in:      oneBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
+			in:      deleteBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
 		},
 		{
 			method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups",

@@ -104,6 +104,7 @@ func (a *API) getSavepoint(c *fiber.Ctx) error {
 // editSavepointIn is the request to describe a savepoint.
 type editSavepointIn struct {
 	oneSavepointIn
+	dryIn
 	Description *string `json:"description" required:"true"`
 }
 
@@ -117,17 +118,19 @@ func (a *API) editSavepoint(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if p, err = a.store.DescribeSavepoint(c.UserContext(), p.DatasetID, p.ID, *in.Description); err != nil {
-		return err
-	}
-	return ok(c, viewSavepoint(p))
+	return run(a, write[catalog.Savepoint]{
+		c: c, header: in.header(), about: "Describing the savepoint",
+		do: func(ctx context.Context, r storage.Request) (catalog.Savepoint, error) {
+			return a.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, r)
+		},
+		tell: func(p catalog.Savepoint) (calls.Answer, error) { return say(http.StatusOK, "", viewSavepoint(p)) },
+	})
 }
 
 // revertIn is the request to revert to a savepoint.
 type revertIn struct {
 	oneSavepointIn
 	headerIn
-	previewIn
 	Message string `json:"message"`
 }
 
@@ -142,7 +145,7 @@ func (a *API) createRevert(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, dry: in.DryRun, about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
+		c: c, header: in.headerIn, about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Revert(ctx, p.DatasetID, p.ID, r)

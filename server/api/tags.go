@@ -8,7 +8,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/calls"
-	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
 )
@@ -131,9 +130,10 @@ func (a *API) deleteTag(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	r := storage.Request{User: host.User(c), ExpectedHead: in.ExpectedHead}
-	if err := a.store.RemoveTag(c.UserContext(), d.ID, in.Tag, r); err != nil {
-		return err
-	}
-	return c.SendStatus(http.StatusNoContent)
+	return run(a, write[struct{}]{
+		c: c, header: headerIn{headIn: in.headIn}, about: "Removing the tag", tell: tellNothing,
+		do: func(ctx context.Context, r storage.Request) (struct{}, error) {
+			return struct{}{}, a.store.RemoveTag(ctx, d.ID, in.Tag, r)
+		},
+	})
 }

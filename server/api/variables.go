@@ -215,7 +215,7 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 			if made = k.ID != 0; !made {
 				return a.store.State(ctx, s.Dataset.ID, "head")
 			}
-			return a.leftBy(ctx, k)
+			return a.leftBy(ctx, k, r)
 		},
 		tell: func(now snapshot.State) (calls.Answer, error) {
 			changed, _ := now.Schema.ByID(found.ID)

@@ -69,6 +69,10 @@ func (f *Face) admit(c *fiber.Ctx) error {
 		return fiber.NewError(http.StatusUnauthorized,
 			"Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
 	}
+	// These routes have no dry run, and a request that asks for one must not be carried out.
+	if c.Method() != http.MethodGet && c.Query("dry_run", "false") != "false" {
+		return noEffect("dry_run")
+	}
 	return c.Next()
 }
 

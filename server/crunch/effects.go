@@ -14,7 +14,9 @@ import (
 
 // effectKeys are members of a body that ask for an effect. A request that does not know one refuses it: an answer of
 // 204 would say that it was done. Other unknown members are ignored, as Crunch does.
-var effectKeys = []string{"archived", "current_editor", "end_date", "force", "is_published", "notes", "start_date", "streaming"}
+var effectKeys = []string{
+	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "is_published", "notes", "start_date", "streaming",
+}
 
 // asksNothing are values that ask for nothing.
 var asksNothing = []string{"null", "false", `""`, "[]", "{}", `"no"`}

@@ -128,7 +128,7 @@ func (f *Face) editSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	if in.Description != nil {
-		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description); err != nil {
+		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, storage.Request{User: f.user(c)}); err != nil {
 			return err
 		}
 	}

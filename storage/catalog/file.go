@@ -97,6 +97,16 @@ func (tx Tx) FileIDs(dataset string, commit int64) ([]int64, error) {
 		WHERE dataset_id = $1 AND begin_commit <= $2 AND end_commit > $2 ORDER BY file_id`, dataset, commit)
 }
 
+// Entry says that a file serves a dataset from commit Begin until just before commit End.
+type Entry struct{ File, Begin, End int64 }
+
+// Entries returns the entries of a dataset that begin with a commit or before it, by file.
+func (tx Tx) Entries(dataset string, commit int64) ([]Entry, error) {
+	return list(tx, func(s scanner) (e Entry, err error) { return e, s.Scan(&e.File, &e.Begin, &e.End) },
+		`SELECT file_id, begin_commit, end_commit FROM entries WHERE dataset_id = $1 AND begin_commit <= $2
+		ORDER BY file_id, begin_commit`, dataset, commit)
+}
+
 // AllFiles returns every file that ever served a dataset, by id.
 func (tx Tx) AllFiles(dataset string) ([]*File, error) {
 	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries

@@ -51,11 +51,16 @@ func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error)
 
 // listed returns the SQL of a list of booleans: which joined records were modified, in the order of their keys.
 func (d *Difference) listed() string {
-	var order []string
+	return "list(coalesce(in_a AND in_b AND " + d.Differs() + ", false) ORDER BY " + d.joinedKey() + ")"
+}
+
+// joinedKey returns the SQL of the key of a joined row.
+func (d *Difference) joinedKey() string {
+	var key []string
 	for _, k := range d.Schema.KeyColumns() {
-		order = append(order, fmt.Sprintf("coalesce(a%[1]d, b%[1]d)", k.ID))
+		key = append(key, eitherSide(k))
 	}
-	return "list(coalesce(in_a AND in_b AND " + d.Differs() + ", false) ORDER BY " + strings.Join(order, ", ") + ")"
+	return strings.Join(key, ", ")
 }
 
 // add counts what differs in the columns of d. For a slice, it also returns which of the joined records were modified.

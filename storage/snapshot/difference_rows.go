@@ -22,33 +22,23 @@ const sortedRows = 1_000_000
 
 // Records returns the SQL of the difference record by record, and its columns: _change, the key, and the record before
 // and after, as structs. before is null for added records, after for removed ones. changes are the kinds to include;
-// none means all.
+// none means all. It is a single statement, whose time is quadratic in the columns: List has none of more than a slice.
 func (d *Difference) Records(changes ...string) (sql string, columns []schema.Column, err error) {
-	for _, c := range changes {
-		if c != Added && c != Removed && c != Modified {
-			return "", nil, fault.Errorf(fault.Invalid, "unknown_change",
-				"There is no change %q. A change is added, removed or modified.", c)
-		}
+	if changes, err = kinds(changes); err != nil {
+		return "", nil, err
 	}
-	if len(changes) == 0 {
-		changes = []string{Added, Removed, Modified}
-	}
-	columns = []schema.Column{{Name: "_change", Type: schema.Of(schema.Varchar)}}
+	columns = d.recordColumns()
 	list := []string{kindOfChange + " AS _change"}
 	var order []string
-	for _, k := range d.Schema.KeyColumns() {
-		name := keyName(k.Name)
-		columns = append(columns, schema.Column{Name: name, Type: k.Type})
-		list = append(list, fmt.Sprintf("coalesce(a%d, b%d) AS %s", k.ID, k.ID, duck.Ident(name)))
-		order = append(order, duck.Ident(name))
+	for i, k := range d.Schema.KeyColumns() {
+		name := duck.Ident(columns[1+i].Name)
+		list, order = append(list, eitherSide(k)+" AS "+name), append(order, name)
 	}
-	before, beforeType := record("a", "in_a", d.Schema, d.A.Schema)
-	after, afterType := record("b", "in_b", d.Schema, d.B.Schema)
-	columns = append(columns,
-		schema.Column{Name: "before", Type: beforeType}, schema.Column{Name: "after", Type: afterType})
-	list = append(list, before+" AS before", after+" AS after")
+	all := d.Schema.Stored()
+	list = append(list, record("in_a", "before", packed("a", all, d.A.Schema)),
+		record("in_b", "after", packed("b", all, d.B.Schema)))
 	sql = duck.Fill(recordByRecord, duck.Parts{
-		"columns": strings.Join(list, ", "), "joined": d.Joined(), "changes": d.condition(changes),
+		"columns": strings.Join(list, ", "), "from": "(" + d.Joined() + ")", "changes": condition(changes, d.Differs()),
 	})
 	if d.Opened() <= sortedRows {
 		sql += " ORDER BY " + strings.Join(order, ", ")
@@ -58,8 +48,35 @@ func (d *Difference) Records(changes ...string) (sql string, columns []schema.Co
 
 const (
 	kindOfChange   = `CASE WHEN in_a IS NULL THEN 'added' WHEN in_b IS NULL THEN 'removed' ELSE 'modified' END`
-	recordByRecord = `SELECT {columns} FROM ({joined}) WHERE ({changes})`
+	recordByRecord = `SELECT {columns} FROM {from} WHERE ({changes})`
 )
+
+// kinds checks the kinds of changes that were asked for. None means all.
+func kinds(changes []string) ([]string, error) {
+	for _, c := range changes {
+		if c != Added && c != Removed && c != Modified {
+			return nil, fault.Errorf(fault.Invalid, "unknown_change",
+				"There is no change %q. A change is added, removed or modified.", c)
+		}
+	}
+	if len(changes) == 0 {
+		return []string{Added, Removed, Modified}, nil
+	}
+	return changes, nil
+}
+
+// recordColumns returns the columns of the difference record by record.
+func (d *Difference) recordColumns() []schema.Column {
+	columns := []schema.Column{{Name: "_change", Type: schema.Of(schema.Varchar)}}
+	for _, k := range d.Schema.KeyColumns() {
+		columns = append(columns, schema.Column{Name: keyName(k.Name), Type: k.Type})
+	}
+	return append(columns, schema.Column{Name: "before", Type: recordType(d.Schema, d.A.Schema)},
+		schema.Column{Name: "after", Type: recordType(d.Schema, d.B.Schema)})
+}
+
+// eitherSide returns the SQL of a key column of a joined row.
+func eitherSide(key schema.Column) string { return fmt.Sprintf("coalesce(a%[1]d, b%[1]d)", key.ID) }
 
 // keyName renames a key column that would clash with the columns before and after.
 func keyName(name string) string {
@@ -69,7 +86,8 @@ func keyName(name string) string {
 	return name
 }
 
-func (d *Difference) condition(changes []string) string {
+// condition returns the SQL of a condition on a joined row: that it is one of the changes.
+func condition(changes []string, differs string) string {
 	var or []string
 	if slices.Contains(changes, Added) {
 		or = append(or, "in_a IS NULL")
@@ -78,27 +96,45 @@ func (d *Difference) condition(changes []string) string {
 		or = append(or, "in_b IS NULL")
 	}
 	if slices.Contains(changes, Modified) {
-		or = append(or, "in_a AND in_b AND "+d.Differs())
+		or = append(or, "in_a AND in_b AND "+differs)
 	}
 	return strings.Join(or, " OR ")
 }
 
-// record returns the SQL of one side of a record as a struct with the columns that this side has, and its type.
-func record(prefix, present string, common, own schema.Schema) (sql string, t schema.Type) {
-	t = schema.Type{Name: schema.Struct}
+// record returns the SQL of one side of a record, which may not have it; empty is the struct of a side without columns.
+func record(present, name, packed string) string {
+	if packed == "" {
+		return "CAST(NULL AS JSON) AS " + name
+	}
+	return fmt.Sprintf("CASE WHEN %s THEN %s END AS %s", present, packed, name)
+}
+
+// packed returns the SQL of a struct of those columns that a side has, or "" if it has none of them.
+func packed(prefix string, columns []schema.Column, own schema.Schema) string {
 	var parts []string
-	for _, c := range common.Stored() {
-		mine, ok := own.ByID(c.ID)
-		if !ok {
-			continue
+	for _, c := range columns {
+		if mine, ok := own.ByID(c.ID); ok {
+			parts = append(parts, fmt.Sprintf("%s := %s%d", duck.Ident(mine.Name), prefix, c.ID))
 		}
-		parts = append(parts, fmt.Sprintf("%s := %s%d", duck.Ident(mine.Name), prefix, c.ID))
-		t.Fields = append(t.Fields, schema.Field{Name: mine.Name, Type: c.Type})
 	}
 	if len(parts) == 0 {
-		return "CAST(NULL AS JSON)", schema.Of(schema.JSON)
+		return ""
 	}
-	return fmt.Sprintf("CASE WHEN %s THEN struct_pack(%s) END", present, strings.Join(parts, ", ")), t
+	return "struct_pack(" + strings.Join(parts, ", ") + ")"
+}
+
+// recordType returns the type of one side of a record: a struct of the columns that this side has.
+func recordType(common, own schema.Schema) schema.Type {
+	t := schema.Type{Name: schema.Struct}
+	for _, c := range common.Stored() {
+		if mine, ok := own.ByID(c.ID); ok {
+			t.Fields = append(t.Fields, schema.Field{Name: mine.Name, Type: c.Type})
+		}
+	}
+	if len(t.Fields) == 0 {
+		return schema.Of(schema.JSON)
+	}
+	return t
 }
 
 // Opened returns the number of rows in the files that reading the difference opens.

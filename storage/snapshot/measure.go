@@ -192,28 +192,54 @@ type Quality struct {
 }
 
 // Quality returns the quality; ok is false where there is no such column or value. It is a sum over the files; where
-// one was not measured for this column, it is read.
+// one was not measured for this column, the rows are read.
 func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (q Quality, ok bool, err error) {
 	c, ok := s.QualityColumn()
 	if !ok {
 		return q, false, nil
 	}
-	var total catalog.Stats
-	share := true
 	if !s.measured(c.ID, false) {
-		total, err = measureQuality(ctx, conn, s.Rows(false), schema.ColumnName(c.ID))
-		share = isShare(total)
-	} else {
-		total = s.sumQuality(c.ID)
-		for _, f := range s.Data {
-			share = share && isShare(f.Stats[c.ID])
+		total, err := measureQuality(ctx, conn, s.Rows(false), schema.ColumnName(c.ID))
+		return averageOf(total, isShare(total)), total.Count > 0, err
+	}
+	total := s.sumQuality(c.ID)
+	if total.Count == 0 {
+		return q, false, nil
+	}
+	share, err := s.sharesOnly(ctx, conn, c.ID)
+	return averageOf(total, share), err == nil, err
+}
+
+func averageOf(s catalog.Stats, share bool) Quality {
+	return Quality{s.Sum / float64(max(s.Count, 1)), share}
+}
+
+// sharesOnly reports whether all live scores lie between 0 and 1. A score that does not may be in a displaced row: the
+// files with both are read, unless another file settles it.
+func (s *Snapshot) sharesOnly(ctx context.Context, conn *duck.Conn, id int) (bool, error) {
+	displacers, unsure := s.displacers(), *s
+	unsure.Data = nil
+	for _, f := range s.Data {
+		switch {
+		case isShare(f.Stats[id]):
+		case len(displacers[f.ID]) == 0:
+			return false, nil
+		default:
+			unsure.Data = append(unsure.Data, f)
 		}
 	}
-	if err != nil || total.Count == 0 {
-		return q, false, err
+	if len(unsure.Data) == 0 {
+		return true, nil
 	}
-	return Quality{total.Sum / float64(total.Count), share}, true, nil
+	var others int64
+	query := duck.Fill(findOther, duck.Parts{"column": schema.ColumnName(id), "rows": unsure.Rows(false)})
+	err := conn.Row(ctx, query, &others)
+	return others == 0, err
 }
+
+// findOther ends at the first score that is not a share: scores up to 100 are not read to the end.
+const findOther = `SELECT count(*) FROM (SELECT v FROM (SELECT CAST({column} AS DOUBLE) AS v FROM ({rows}))
+	WHERE isfinite(v) AND v NOT BETWEEN 0 AND 1 LIMIT 1)`
 
 // isShare reports whether all values lie between 0 and 1, as far as that is known.
 func isShare(s catalog.Stats) bool {

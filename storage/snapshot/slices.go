@@ -12,8 +12,11 @@ import (
 const SliceColumns = 800
 
 // InSlices divides columns into slices of about the same size, each for one statement.
-func InSlices(columns []schema.Column) [][]schema.Column {
-	n := (len(columns) + SliceColumns - 1) / SliceColumns
+func InSlices(columns []schema.Column) [][]schema.Column { return slicesOf(columns, SliceColumns) }
+
+// slicesOf is InSlices with slices of at most a number of columns.
+func slicesOf(columns []schema.Column, most int) [][]schema.Column {
+	n := (len(columns) + most - 1) / most
 	if n <= 1 {
 		return [][]schema.Column{columns}
 	}

@@ -99,3 +99,31 @@ func TestOnlyFilesThatMayHoldAKeyAreRead(t *testing.T) {
 		t.Errorf("%v", part.Data)
 	}
 }
+
+// No statement of a difference that is made in slices reads more columns than a slice has, and together they name each
+// column as often in wide records as in narrow ones.
+func TestStatementsOfADifferenceNameTheColumnsOfASlice(t *testing.T) {
+	perColumn := func(n int) float64 {
+		a, b, bytes := with(), with(data(1)), 0
+		for id := 3; id <= n; id++ {
+			c := schema.Column{ID: id, Name: fmt.Sprint("name", id), Type: schema.Of(schema.Bigint)}
+			a.Schema.Columns, b.Schema.Columns = append(a.Schema.Columns, c), append(b.Schema.Columns, c)
+		}
+		b.Schemas["s"] = b.Schema
+		list, err := Diff(a, b).List()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range append(append(list.tables, list.SQL), Diff(a, b).Keys().tables...) {
+			if named := strings.Count(statement, "IS DISTINCT FROM"); named > SliceColumns {
+				t.Fatalf("a statement for records of %d columns compares %d", n, named)
+			}
+			bytes += len(statement)
+		}
+		return float64(bytes) / float64(n)
+	}
+	if narrow, wide := perColumn(2*SliceColumns), perColumn(12*SliceColumns); wide > 1.2*narrow {
+		t.Errorf("the statements have %.0f bytes for each of %d columns, and %.0f for each of %d", narrow, 2*SliceColumns,
+			wide, 12*SliceColumns)
+	}
+}

@@ -1,0 +1,80 @@
+package storage_test
+
+import (
+	"slices"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+func (b *bench) effects(of string, c catalog.Commit, cleared, filled []string) {
+	b.Helper()
+	e := c.Effects
+	if !slices.Equal(e.ColumnsCleared, cleared) || !slices.Equal(e.ColumnsFilled, filled) {
+		b.Errorf("%s: cleared %v, filled %v; want %v, %v", of, e.ColumnsCleared, e.ColumnsFilled, cleared, filled)
+	}
+}
+
+// A merge says which columns it cleared and filled here, where it may do less than the action did in the source.
+func TestEffectsOfAMergeAreThoseOnTheTarget(t *testing.T) {
+	for _, of := range []struct {
+		name, here      string
+		take            storage.Take
+		cleared, filled []string
+	}{
+		{"linked", "", "", []string{"x"}, nil},
+		{"ours keeps the value", `[{"id":1,"x":"ours"}]`, storage.Ours, nil, nil},
+		{"theirs clears it", `[{"id":1,"x":"ours"}]`, storage.Theirs, []string{"x"}, nil},
+		{"cleared here already", `[{"id":1,"x":null}]`, "", nil, nil},
+		{"filled, as it was cleared here", `[{"id":1,"y":null}]`, storage.Theirs, []string{"x"}, []string{"y"}},
+	} {
+		t.Run(of.name, func(t *testing.T) {
+			b := open(t)
+			d, f := b.sides("")
+			b.json(f, catalog.Upsert, `[{"id":1,"x":null,"y":5}]`)
+			if of.here != "" {
+				b.json(d, catalog.Upsert, of.here)
+			}
+			out := b.mergeWith(f, d, storage.Merge{OnConflict: of.take})
+			b.effects("played", out.Played[0], of.cleared, of.filled)
+			b.effects("merge", out.Commit, of.cleared, of.filled)
+		})
+	}
+}
+
+// Effects follow columns that were renamed since: an undone commit, or a played one, may have known them by other
+// names.
+func TestEffectsFollowRenamedColumns(t *testing.T) {
+	t.Run("rollback", func(t *testing.T) {
+		b := open(t)
+		d := b.create("items", "id")
+		b.json(d, catalog.Append, `[{"id":1,"x":null,"y":1},{"id":2,"x":"b","y":2}]`)
+		c := b.json(d, catalog.Upsert, `[{"id":1,"x":"new","y":null}]`)
+		b.rename(d, "x", "z")
+		b.rename(d, "y", "x")
+		r, err := b.rollback(d, c.ID, storage.Stack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.effects("rollback", r, []string{"z"}, []string{"x"})
+	})
+	t.Run("linked files", func(t *testing.T) {
+		b := open(t)
+		d, f := b.sides("")
+		b.json(f, catalog.Upsert, `[{"id":1,"x":null}]`)
+		b.rename(d, "x", "z")
+		out := b.merge(f, d)
+		b.effects("played", out.Played[0], []string{"z"}, nil)
+		b.effects("merge", out.Commit, []string{"z"}, nil)
+	})
+	t.Run("renamed by the merge", func(t *testing.T) {
+		b := open(t)
+		d, f := b.sides("")
+		b.json(f, catalog.Upsert, `[{"id":1,"x":null}]`)
+		b.rename(f, "x", "z")
+		out := b.merge(f, d)
+		b.effects("played", out.Played[0], []string{"x"}, nil)
+		b.effects("merge", out.Commit, []string{"z"}, nil)
+	})
+}

@@ -1,0 +1,177 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"rowback/storage/catalog"
+	"rowback/storage/duck"
+	"rowback/storage/fault"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// The history of a record: when each of its rows was live follows from the entries of the files that hold it and of
+// the rollback files that displaced it, so no state is read. Files are chosen by the bounds of their keys, then by
+// their targets; what a page shows is read last, of the page's rows only.
+
+// RecordQuery asks for the history of one record.
+type RecordQuery struct {
+	Dataset string
+	Ref     string // up to which commit
+	Key     string // as recordKey reads it
+	Before  int64  // only commits with lower ids; 0: all
+	Limit   int
+}
+
+// RecordChange is what a commit did to a record.
+type RecordChange struct {
+	Commit        catalog.Commit
+	Change        string          // snapshot.Added, Removed or Modified
+	Before, After json.RawMessage // the record; nil: there was none
+	Columns       []string        // of a modified record: those whose values differ
+}
+
+// RecordHistory returns the commits that changed a record, newest first, and whether there are more. Commits that
+// merges played are among them, in place of the merges. A commit that gave it the same values again is not.
+func (h *History) RecordHistory(ctx context.Context, q RecordQuery) (list []RecordChange, more bool, err error) {
+	conn, err := h.stored.Conn(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer conn.Close()
+	r := recordReader{History: h, conn: conn}
+	if r.state, err = h.State(ctx, q.Dataset, q.Ref); err != nil {
+		return nil, false, err
+	}
+	steps, err := r.steps(ctx, q.Key)
+	if err != nil {
+		return nil, false, err
+	}
+	steps = slices.DeleteFunc(steps, func(s recordStep) bool {
+		return s.commit > r.state.Commit.ID || q.Before != 0 && s.commit >= q.Before
+	})
+	slices.Reverse(steps)
+	// Steps between equal rows are left out, so more are read until the page is full.
+	for len(list) < q.Limit && len(steps) > 0 {
+		n := min(q.Limit-len(list), len(steps))
+		some, err := r.changes(ctx, steps[:n])
+		if err != nil {
+			return nil, false, err
+		}
+		list, steps = append(list, some...), steps[n:]
+	}
+	return list, len(steps) > 0, nil
+}
+
+// recordReader reads one record, as of a state.
+type recordReader struct {
+	*History
+	conn  *duck.Conn
+	state snapshot.State
+	key   snapshot.RecordKey
+	files *snapshot.Snapshot // all that may hold the record, of any commit up to the state
+	spans map[int64][]span   // when each file was live
+}
+
+// steps finds the commits in which the record's row changed, oldest first.
+func (r *recordReader) steps(ctx context.Context, key string) ([]recordStep, error) {
+	columns := r.state.Schema.KeyColumns()
+	none := fault.Errorf(fault.NotFound, "record_not_found",
+		"Dataset '%s' has never had a record with the key %s, up to commit %d. Look for its key in …/data.",
+		r.state.Dataset.Name, fault.Clip(key), r.state.Commit.ID)
+	if slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Type.Name == schema.Null }) {
+		return nil, none // there has been no record yet, so the key has no type
+	}
+	var err error
+	if r.key, err = recordKey(ctx, r.conn, columns, key); err != nil {
+		return nil, err
+	}
+	if err := r.choose(ctx); err != nil {
+		return nil, err
+	}
+	lives, err := r.lives(ctx)
+	if err != nil {
+		return nil, err
+	}
+	steps := stepsOf(lives)
+	if len(steps) == 0 {
+		return nil, none
+	}
+	return steps, nil
+}
+
+// choose finds the files that may hold the record.
+func (r *recordReader) choose(ctx context.Context) error {
+	r.files = snapshot.New(r.state, r.stored.pathOf)
+	return r.catalog.Read(ctx, func(tx catalog.Tx) error {
+		entries, err := tx.Entries(r.state.Dataset.ID, r.state.Commit.ID)
+		if err != nil {
+			return err
+		}
+		r.spans = spansOf(entries)
+		ids := make([]int64, 0, len(r.spans))
+		for id := range r.spans {
+			ids = append(ids, id)
+		}
+		slices.Sort(ids)
+		files, ok := r.seen.all(ids)
+		if !ok {
+			if files, err = tx.AllFiles(r.state.Dataset.ID); err != nil {
+				return err
+			}
+			r.seen.add(files)
+		}
+		schemas, err := snapshot.SchemasOf(tx, files)
+		if err != nil {
+			return err
+		}
+		return r.files.Adopt(tx, slices.DeleteFunc(slices.Clone(files), func(f *catalog.File) bool {
+			return len(r.spans[f.ID]) == 0 || !r.key.MayBeIn(f, schemas[f.SchemaID])
+		}))
+	})
+}
+
+// lives finds when each row of the record was live: while its file was, and no rollback file that displaces it.
+func (r *recordReader) lives(ctx context.Context) (map[snapshot.Place][]span, error) {
+	if len(r.files.Data) == 0 {
+		return nil, nil
+	}
+	var places []snapshot.Place
+	holders := map[int64]bool{}
+	err := r.conn.Rows(ctx, r.files.Located(r.key), func(scan duck.Scan) error {
+		var p snapshot.Place
+		err := scan(&p.File, &p.Row)
+		places = append(places, p)
+		holders[p.File] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	gone, err := r.displaced(ctx, holders)
+	lives := map[snapshot.Place][]span{}
+	for _, p := range places {
+		lives[p] = without(slices.Clone(r.spans[p.File]), gone[p])
+	}
+	return lives, err
+}
+
+// displaced finds when each row of the record was displaced, in files that hold it.
+func (r *recordReader) displaced(ctx context.Context, holders map[int64]bool) (map[snapshot.Place][]span, error) {
+	r.files.Rollbacks = slices.DeleteFunc(r.files.Rollbacks, func(f *catalog.File) bool {
+		return !snapshot.TargetsAny(f, holders)
+	})
+	gone := map[snapshot.Place][]span{}
+	if len(r.files.Rollbacks) == 0 {
+		return gone, nil
+	}
+	return gone, r.conn.Rows(ctx, r.files.Displaced(r.key), func(scan duck.Scan) error {
+		var by int64
+		var p snapshot.Place
+		err := scan(&by, &p.File, &p.Row)
+		gone[p] = append(gone[p], r.spans[by]...)
+		return err
+	})
+}

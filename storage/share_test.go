@@ -1,0 +1,76 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
+)
+
+// Whether scores are shares depends on the live records alone, whether their files were measured for the column or are
+// read.
+func TestScoresAreSharesByTheLiveRecords(t *testing.T) {
+	for _, of := range []struct {
+		name, records, then string
+		mode                catalog.Mode
+		share               bool
+	}{
+		{"corrected", `[{"id":1,"q":5},{"id":2,"q":1}]`, `[{"id":1,"q":0.5}]`, catalog.Upsert, true},
+		{"removed", `[{"id":1,"q":-1},{"id":2,"q":1}]`, `[{"id":1}]`, catalog.Delete, true},
+		{"one corrected", `[{"id":1,"q":5},{"id":2,"q":7}]`, `[{"id":1,"q":0.5}]`, catalog.Upsert, false},
+		{"broken", `[{"id":1,"q":0},{"id":2,"q":1}]`, `[{"id":1,"q":2}]`, catalog.Upsert, false},
+		{"mended", `[{"id":1,"q":0}]`, `[{"id":2,"q":1}]`, catalog.Append, true},
+	} {
+		t.Run(of.name, func(t *testing.T) {
+			b := open(t)
+			d := b.create("items", "id")
+			q := "q"
+			if _, err := b.EditDataset(context.Background(), d, storage.Edit{QualityColumn: &q}, storage.Request{}); err != nil {
+				t.Fatal(err)
+			}
+			b.json(d, catalog.Append, of.records)
+			b.json(d, of.mode, of.then)
+			measured, read := b.quality(d)
+			if measured.IsShare != of.share || measured != read {
+				t.Errorf("measured %+v, read %+v; want a share: %v", measured, read, of.share)
+			}
+		})
+	}
+}
+
+// quality is that of the head, by the statistics of the files and by reading the records.
+func (b *bench) quality(d string) (measured, read snapshot.Quality) {
+	b.Helper()
+	ctx := context.Background()
+	s, err := b.Snapshot(ctx, d, "head")
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn, err := b.Conn(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	ask := func(s *snapshot.Snapshot) snapshot.Quality {
+		q, ok, err := s.Quality(ctx, conn)
+		if !ok || err != nil {
+			b.Fatalf("%v, %v", ok, err)
+		}
+		return q
+	}
+	bare := *s
+	bare.Data, bare.Rollbacks = unmeasured(s.Data), unmeasured(s.Rollbacks)
+	return ask(s), ask(&bare)
+}
+
+// unmeasured are files without their statistics.
+func unmeasured(files []*catalog.File) (out []*catalog.File) {
+	for _, f := range files {
+		other := *f
+		other.Stats = nil
+		out = append(out, &other)
+	}
+	return out
+}
