@@ -32,7 +32,10 @@ func TestTheChecksAndThePreviewOfACommitEndWithItsRequest(t *testing.T) {
 	}
 	for name, ready := range map[string]func(*work){
 		"required": func(w *work) { w.properties.Required = []string{"id"} },
-		"preview":  func(w *work) { w.request.Preview = &Preview{} },
+		"preview": func(w *work) {
+			w.request.Preview = &Preview{}
+			w.closed, w.commit.Removed = w.head.Files(), 1
+		},
 	} {
 		ended, end := context.WithCancel(ctx)
 		w, err := store.begin(ended, d.Dataset.ID, Request{}, catalog.Edit)
