@@ -106,8 +106,8 @@ func (w *work) checkTakenKeys(ctx context.Context, list []Resolution) error {
 			if !given || c.Type.Name == schema.Null {
 				continue
 			}
-			var fits bool
-			if err := w.conn.Row(ctx, "SELECT "+keyValue(text, c)+" IS NOT NULL", &fits); err != nil {
+			fits, err := isValueOf(ctx, w.conn, c, plainText(text))
+			if err != nil {
 				return err
 			}
 			if !fits {
@@ -121,11 +121,15 @@ func (w *work) checkTakenKeys(ctx context.Context, list []Resolution) error {
 
 // keyValue is the SQL of a JSON value as one of a key column; null where it is none.
 func keyValue(text json.RawMessage, c schema.Column) string {
-	var s string
-	if json.Unmarshal(text, &s) != nil {
-		s = string(text)
+	return "TRY_CAST(" + duck.Text(plainText(text)) + " AS " + c.Type.SQL() + ")"
+}
+
+// plainText is a JSON string without its quotes; any other value as it is written.
+func plainText(value json.RawMessage) (text string) {
+	if json.Unmarshal(value, &text) != nil {
+		return string(value)
 	}
-	return "TRY_CAST(" + duck.Text(s) + " AS " + c.Type.SQL() + ")"
+	return text
 }
 
 // settleAsAsked decides the conflicts that the request decides.

@@ -88,13 +88,17 @@ func checkKeyValue(ctx context.Context, conn *duck.Conn, c schema.Column, text s
 	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
 		return badKey("The value of %q is not valid text: it has a NUL character, or is not UTF-8.", c.Name)
 	}
-	var fits bool
-	query := fmt.Sprintf("SELECT coalesce(%s, false) FROM (SELECT %s AS v)", textFits("v", c.Type), duck.Text(text))
-	err := conn.Row(ctx, query, &fits)
+	fits, err := isValueOf(ctx, conn, c, text)
 	if err == nil && !fits {
 		return badKey("%q is not a value of the key column %q, which is %s.", fault.Clip(text), c.Name, c.Type)
 	}
 	return err
+}
+
+// isValueOf reports whether a text is a value of the column's type, by the rules for uploads: nothing of it may be lost.
+func isValueOf(ctx context.Context, conn *duck.Conn, c schema.Column, text string) (fits bool, err error) {
+	query := fmt.Sprintf("SELECT coalesce(%s, false) FROM (SELECT %s AS v)", textFits("v", c.Type), duck.Text(text))
+	return fits, conn.Row(ctx, query, &fits)
 }
 
 func badKey(format string, args ...any) error {

@@ -15,7 +15,7 @@ const noData = -1
 
 // isOneOf writes the condition that an operand has one of some values. Those of a categorical one are ids or names.
 func (o operand) isOneOf(values []json.RawMessage) (string, error) {
-	var list []string
+	var list, or []string
 	asksMissing := false
 	for _, v := range values {
 		sql, err := o.value(v)
@@ -26,9 +26,12 @@ func (o operand) isOneOf(values []json.RawMessage) (string, error) {
 			asksMissing = true
 			continue
 		}
+		if o.typ.IsInteger() && !isInteger(sql) {
+			or = append(or, o.sql+" = "+sql) // in the list, it would make all of it DOUBLE or DECIMAL
+			continue
+		}
 		list = append(list, sql)
 	}
-	var or []string
 	if len(list) > 0 {
 		or = append(or, o.sql+" IN ("+strings.Join(list, ", ")+")")
 	}

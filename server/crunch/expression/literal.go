@@ -3,6 +3,8 @@ package expression
 import (
 	"bytes"
 	"encoding/json"
+	"math"
+	"math/big"
 	"strings"
 
 	"rowback/storage/duck"
@@ -49,7 +51,7 @@ func literal(v json.RawMessage, beside schema.Type) (string, error) {
 		if beside.Name == schema.Varchar {
 			return duck.Text(value.String()), nil
 		}
-		return value.String(), nil
+		return numberText(value), nil
 	case bool:
 		if value {
 			return "TRUE", nil
@@ -57,4 +59,24 @@ func literal(v json.RawMessage, beside schema.Type) (string, error) {
 		return "FALSE", nil
 	}
 	return "", refuse("%s is not one value", fault.Clip(string(v)))
+}
+
+// numberText writes a number in SQL. A whole one is written as an integer, however it came (1e18): DuckDB would compare a
+// DOUBLE with integers as DOUBLEs, where neighbours are equal.
+func numberText(n json.Number) string {
+	text := n.String()
+	f, err := n.Float64()
+	if isInteger(text) || err != nil || math.Abs(f) >= 1e38 || strings.ContainsAny(text, "-") {
+		return text // Rat would take the memory of all digits of 1e-999999999
+	}
+	if exact, ok := new(big.Rat).SetString(text); ok && exact.IsInt() {
+		return exact.Num().String()
+	}
+	return text
+}
+
+// isInteger reports whether SQL text is an integer that a HUGEINT holds.
+func isInteger(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && len(digits) < 39 && strings.Trim(digits, "0123456789") == ""
 }
