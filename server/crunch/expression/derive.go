@@ -87,7 +87,7 @@ func (w *writer) cast(t *term) (operand, error) {
 	case "text":
 		return operand{sql: asText(x.sql), typ: schema.Of(schema.Varchar)}, nil
 	case "datetime":
-		return operand{sql: "CAST(" + x.sql + " AS TIMESTAMP)"}, nil
+		return operand{sql: "TRY_CAST(" + x.sql + " AS TIMESTAMP)"}, nil
 	case "categorical":
 		return operand{sql: categorical(x, categories), categories: categories}, nil
 	}
@@ -107,10 +107,11 @@ func castType(t *term) (class string, categories []schema.Category, err error) {
 	return typeOf(t.Type)
 }
 
-// numeric writes an operand as numbers: of categories, their numeric values.
+// numeric writes an operand as numbers: of categories, their numeric values. What is not a number is missing; if it
+// failed instead, a condition around it would be lost with it.
 func numeric(x operand) string {
 	if !x.isCategorical() {
-		return "CAST(" + x.sql + " AS DOUBLE)"
+		return "TRY_CAST(" + x.sql + " AS DOUBLE)"
 	}
 	sql := "CASE WHEN " + x.sql + " IS NULL THEN NULL"
 	for _, c := range x.categories {

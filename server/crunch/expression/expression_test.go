@@ -78,6 +78,8 @@ func TestWhatExpressionsGive(t *testing.T) {
 		// Numbers beyond what a DOUBLE holds exactly are not their neighbours.
 		call("in", call("+", a, value("1152921504606846976")), value("[1152921504606846977,1e30]")): "true false false ∅",
 		call("==", call("+", a, value("1e18")), value("1.000000000000000001e18")):                   "true false false ∅",
+		// What can't be cast is missing, and the rest of the condition holds.
+		call("or", call("==", a, value("1")), call(">", call("cast", text, value(`"numeric"`)), value("5"))): "true ∅ true ∅",
 		call("in", a, value("[]")):                                      "false false false false",
 		call("in", text, value(`["x","\u0063\u0031"]`)):                 "true false false ∅",
 		call("==", sex, value("1")):                                     "true false false ∅",
@@ -166,6 +168,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 		call("+", a, sex):                                       "cast it to numeric",
 		call("<", sex, value("1")):                              "no order",
 		call("==", sex, value("3")):                             "1 (F), 2 (M)",
+		call("==", a, value(`"zz"`)):                            "is not one",
 		call("in", a, value("1")):                               "list",
 		call("==", a, value("[1]")):                             "list",
 		call("+", a, value(`{"x":1}`)):                          "not one value",

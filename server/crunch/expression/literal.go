@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 
 	"rowback/storage/duck"
@@ -45,6 +46,9 @@ func literal(v json.RawMessage, beside schema.Type) (string, error) {
 	case string:
 		if strings.ContainsRune(value, 0) {
 			return "", refuse("a value has no NUL characters")
+		}
+		if _, err := strconv.ParseFloat(value, 64); err != nil && beside.IsNumber() {
+			return "", refuse("%q is compared with numbers, and is not one", fault.Clip(value))
 		}
 		return duck.Text(value), nil
 	case json.Number:
