@@ -457,7 +457,7 @@ func TestSmallWorkOpensLittle(t *testing.T) {
 	b.sound()
 }
 
-func TestAStateIsNamedAgainByForceOnlyAfterAVersionIsRolledBack(t *testing.T) {
+func TestAStateIsNamedAgainByForceOnlyOrAfterAVersionIsRolledBack(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
 	d := b.create("x", "id")
@@ -470,11 +470,15 @@ func TestAStateIsNamedAgainByForceOnlyAfterAVersionIsRolledBack(t *testing.T) {
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch"}, storage.Request{})
-	wantRefusal(t, err, "version_unchanged")
-	v, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch", Force: true}, storage.Request{})
+	v, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch"}, storage.Request{})
 	if err != nil || storage.VersionNumber(v) != "1.0.2" {
 		t.Errorf("%s, %v; want 1.0.2", storage.VersionNumber(v), err)
+	}
+	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "patch"}, storage.Request{})
+	wantRefusal(t, err, "version_unchanged")
+	v, err = b.Increment(ctx, d, storage.NewVersion{Part: "patch", Force: true}, storage.Request{})
+	if err != nil || storage.VersionNumber(v) != "1.0.3" {
+		t.Errorf("%s, %v; want 1.0.3", storage.VersionNumber(v), err)
 	}
 }
 

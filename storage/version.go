@@ -105,22 +105,21 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 	return v, s.addVersion(ctx, &v, r)
 }
 
-// checkUnnamed refuses a state that an active version names already.
+// checkUnnamed refuses a state that an active version names already. What stands after a version was rolled back may be
+// named: that a later version went is a change since the last number was given (seed 000 counts on from there).
 func (s *Store) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all []catalog.Version) error {
-	highest := true // of the active ones
-	for _, v := range slices.Backward(all) {
+	for i, v := range slices.Backward(all) {
 		if !v.IsActive {
 			continue
 		}
 		same := v.CommitID == named.Commit.ID
-		if !same && highest {
+		if !same && i == len(all)-1 {
 			then, err := s.Snapshot(ctx, v.DatasetID, VersionNumber(v))
 			if err != nil {
 				return err
 			}
 			same = sameState(then, named)
 		}
-		highest = false
 		if same {
 			return fault.Errorf(fault.Conflict, "version_unchanged",
 				"Nothing has changed since version %s, which names this state. "+
