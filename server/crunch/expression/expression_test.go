@@ -168,7 +168,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 		call("+", a, sex):                                       "cast it to numeric",
 		call("<", sex, value("1")):                              "no order",
 		call("==", sex, value("3")):                             "1 (F), 2 (M)",
-		call("==", a, value(`"zz"`)):                            "is not one",
+		call("==", a, value(`"zz"`)):                            "not a number",
 		call("in", a, value("1")):                               "list",
 		call("==", a, value("[1]")):                             "list",
 		call("+", a, value(`{"x":1}`)):                          "not one value",

@@ -48,7 +48,7 @@ func literal(v json.RawMessage, beside schema.Type) (string, error) {
 			return "", refuse("a value has no NUL characters")
 		}
 		if _, err := strconv.ParseFloat(value, 64); err != nil && beside.IsNumber() {
-			return "", refuse("%q is compared with numbers, and is not one", fault.Clip(value))
+			return "", refuse("%q is not a number, and stands beside numbers", fault.Clip(value))
 		}
 		return duck.Text(value), nil
 	case json.Number:
