@@ -169,7 +169,7 @@ type editDatasetIn struct {
 	MergeGranularity *catalog.Granularity `json:"merge_granularity" enum:"row,column"`
 }
 
-// editDataset changes the properties of a dataset, as a commit. Without a change there is no commit.
+// editDataset changes the properties of a dataset, as a commit. It makes no commit if nothing changes.
 func (a *API) editDataset(c *fiber.Ctx) error {
 	var in editDatasetIn
 	if err := a.bind(c, &in); err != nil {

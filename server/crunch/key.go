@@ -24,7 +24,7 @@ func (f *Face) getKey(c *fiber.Ctx) error {
 	return show(c, document{Element: entityElement, Body: map[string]any{"pk": key}})
 }
 
-// deleteKey has nothing to do where there is no key, and refuses to take one away.
+// deleteKey succeeds on a dataset without a key. A declared key cannot be removed, so otherwise it refuses.
 func (f *Face) deleteKey(c *fiber.Ctx) error {
 	s, err := f.dataset(c.UserContext(), c)
 	if err != nil {

@@ -144,7 +144,7 @@ func TestTypesOfNewVariables(t *testing.T) {
 	}
 }
 
-// A new alias leaves the name that people see, and a type that a column has already is no change.
+// A new alias does not change the displayed name, and a type that the column already has is not a change.
 func TestChangesOfVariables(t *testing.T) {
 	column := schema.Column{ID: 1, Name: "a", Type: schema.Of(schema.Bigint)}
 	text := func(s string) *string { return &s }

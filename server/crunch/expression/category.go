@@ -68,7 +68,7 @@ func nameIn(categories []schema.Category, v json.RawMessage) (string, error) {
 			return duck.Text(c.Name), nil
 		}
 	}
-	return "", refuse("there is no category %s; there are %s", fault.Clip(string(v)), listed(categories))
+	return "", refuse("unknown category %s; the categories are %s", fault.Clip(string(v)), listed(categories))
 }
 
 // listed names categories for people.

@@ -40,7 +40,7 @@ func (e Expression) Condition() (string, error) {
 	return e.SQL, nil
 }
 
-// IsEmpty reports whether JSON is no expression at all: {}, null or nothing.
+// IsEmpty reports whether JSON holds no expression: {}, null or no text.
 func IsEmpty(text []byte) bool {
 	text = bytes.TrimSpace(text)
 	return len(text) == 0 || bytes.Equal(text, []byte("null")) || bytes.Equal(text, []byte("{}"))

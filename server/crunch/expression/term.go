@@ -134,7 +134,7 @@ func (t *term) find(s schema.Schema, dataset string) (schema.Column, error) {
 			return c, nil
 		}
 	}
-	return schema.Column{}, refuse("there is no variable %q", fault.Clip(named))
+	return schema.Column{}, refuse("unknown variable %q", fault.Clip(named))
 }
 
 // idDigits is how many digits the id of a variable has on the wire, at least.

@@ -85,7 +85,7 @@ func (w *writer) call(t *term) (operand, error) {
 		return w.combine(t)
 	}
 	if !slices.Contains(strings.Fields(functions), t.Function) {
-		return operand{}, refuse("there is no function %q here; there are %s",
+		return operand{}, refuse("unknown function %q; the functions are %s",
 			fault.Clip(t.Function), strings.Join(strings.Fields(functions), ", "))
 	}
 	args, err := w.args(t)
