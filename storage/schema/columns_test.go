@@ -206,7 +206,8 @@ func TestCastsFollowTheChangesOfType(t *testing.T) {
 		}
 	}
 	other := third.As(schema.Of(schema.Date)) // branches of a fork change independently
-	if got := fmt.Sprint(fourth.Earlier, other.Earlier); got != "[BIGINT VARCHAR] [BIGINT VARCHAR]" || len(third.Earlier) != 1 {
+	got := fmt.Sprint(fourth.Earlier, other.Earlier)
+	if got != "[BIGINT VARCHAR] [BIGINT VARCHAR]" || len(third.Earlier) != 1 {
 		t.Errorf("earlier types %s, and of the one before %v", got, third.Earlier)
 	}
 	// A file that is newer than the state, as after going back, is cast to the state's type only.

@@ -29,7 +29,8 @@ func TestErrorsNameTheType(t *testing.T) {
 		"ENUM('a)":                    "a parenthesis is not closed",
 	} {
 		typ, err := Parse(text)
-		if err == nil || !strings.Contains(err.Error(), why) || !strings.HasPrefix(err.Error(), fmt.Sprintf("type %q: ", text)) {
+		said := fmt.Sprint(err)
+		if !strings.Contains(said, why) || !strings.HasPrefix(said, fmt.Sprintf("type %q: ", text)) {
 			t.Errorf("%q reads as %s, %v, not %s", text, typ, err, why)
 		}
 	}

@@ -34,7 +34,8 @@ func spanOf(t *testing.T, typ schema.Type) span {
 			power(10, int64(typ.Scale)))
 		return span{new(big.Rat).Neg(greatest), greatest, typ.Scale}
 	}
-	bits, ok := map[string]int64{"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}[strings.TrimPrefix(typ.Name, "U")]
+	sizes := map[string]int64{"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
+	bits, ok := sizes[strings.TrimPrefix(typ.Name, "U")]
 	if !ok {
 		t.Fatalf("%s is not exact", typ)
 	}
