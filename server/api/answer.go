@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -100,7 +99,7 @@ func run[T any](a *API, w write[T]) error {
 	ctx := w.c.UserContext()
 	var kept json.RawMessage
 	var replayed bool
-	later := strings.Contains(w.header.Prefer, "respond-async")
+	later := host.Prefers(w.header.Prefer, "respond-async")
 	if later {
 		kept, replayed, err = calls.Start(ctx, a.jobs, w.about, call, 0, promise)
 	} else {
