@@ -12,6 +12,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/intake"
 	"rowback/storage/snapshot"
 )
 
@@ -223,23 +224,25 @@ type importBackupIn struct {
 	ProjectID int64  `query:"project_id" default:"1" json:"-"`
 }
 
+// archiveFormat is that of a backup's archive, which is not records.
+const archiveFormat intake.Format = "tar"
+
 // importBackup creates a dataset from an archive that the client sends.
 func (a *API) importBackup(c *fiber.Ctx) error {
 	var in importBackupIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	path := a.store.Scratch("archive.tar")
-	_, fingerprint, err := a.stageTo(c, path)
+	upload, fingerprint, err := a.stageAs(c, archiveFormat)
 	if err != nil {
 		return err
 	}
 	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Creating a dataset from the backup", fingerprint: fingerprint,
 		tell:  tellDataset(http.StatusCreated),
-		after: func() { os.Remove(path) },
+		after: upload.Remove,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			archive, err := os.Open(path)
+			archive, err := os.Open(upload.Path)
 			if err != nil {
 				return snapshot.State{}, err
 			}

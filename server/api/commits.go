@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -61,10 +60,11 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	case in.Where != "" && mode != catalog.Delete:
 		return invalid("where", "is only for mode=delete")
 	case in.Where == "":
-		if change.Upload, w.fingerprint, err = a.stage(c); err != nil {
+		upload, fingerprint, err := a.stage(c)
+		if err != nil {
 			return err
 		}
-		w.after = func() { os.Remove(change.Upload.Path) }
+		change.Upload, w.fingerprint, w.after = upload.Upload, fingerprint, upload.Remove
 	}
 	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 		r.Message = in.Message
