@@ -47,6 +47,9 @@ type headIn struct {
 	dryIn
 }
 
+// header is that of a write which no Idempotency-Key and no Prefer come with.
+func (in headIn) header() headerIn { return headerIn{headIn: in} }
+
 // headerIn is what every POST accepts.
 type headerIn struct {
 	headIn
@@ -119,6 +122,16 @@ func run[T any](a *API, w write[T]) error {
 		w.c.Set("Preference-Applied", "respond-async")
 	}
 	return send(w.c, told)
+}
+
+// remove performs a write that leaves nothing to show: 204.
+func remove(
+	a *API, c *fiber.Ctx, header headerIn, about string, do func(context.Context, storage.Request) error,
+) error {
+	return run(a, write[struct{}]{
+		c: c, header: header, about: about, tell: tellNothing,
+		do: func(ctx context.Context, r storage.Request) (struct{}, error) { return struct{}{}, do(ctx, r) },
+	})
 }
 
 // promise returns the answer to a write that runs as a job: where its progress is.
