@@ -116,10 +116,8 @@ func (d *draft) invertAll(all []sets) {
 
 // countDifference counts the records that differ between the head and what the work leaves.
 func (w *work) countDifference(ctx context.Context) error {
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	d := snapshot.Diff(w.head, w.leaves())
 	counts, err := d.Count(ctx, w.conn)
@@ -127,5 +125,5 @@ func (w *work) countDifference(ctx context.Context) error {
 		return err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	return w.noteDifference(ctx, d, counts.Columns)
+	return w.writer.noteDifference(ctx, d, counts.Columns)
 }

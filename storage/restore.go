@@ -43,7 +43,7 @@ func (s *Store) restore(
 		return catalog.Commit{}, err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	if err := w.noteDifference(ctx, difference, counts.Columns); err != nil {
+	if err := w.writer.noteDifference(ctx, difference, counts.Columns); err != nil {
 		return catalog.Commit{}, err
 	}
 	w.closed = snapshot.Without(w.head.Files(), target.Files())
