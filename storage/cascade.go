@@ -114,14 +114,19 @@ func (d *draft) invertAll(all []sets) {
 	}
 }
 
-// countDifference counts the records that differ between the head and what the work leaves.
+// countDifference counts the records that differ between the head and what the work leaves, and notes what became of
+// their values.
 func (w *work) countDifference(ctx context.Context) error {
+	return w.count(ctx, snapshot.Diff(w.head, w.leaves()))
+}
+
+// count makes the commit's counts those of a difference.
+func (w *work) count(ctx context.Context, d *snapshot.Difference) error {
 	if w.conn == nil {
 		if err := w.connect(ctx); err != nil {
 			return err
 		}
 	}
-	d := snapshot.Diff(w.head, w.leaves())
 	counts, err := d.Count(ctx, w.conn)
 	if err != nil {
 		return err
