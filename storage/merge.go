@@ -184,17 +184,6 @@ func (p *player) sum(ctx context.Context) error {
 	return nil
 }
 
-// addUp reports whether the counts of commits, one after the other, add up to what they did in all: no two of them can
-// have touched the same record where all only added records, or all only removed some.
-func addUp(list []draft) bool {
-	var sum snapshot.Counts
-	for _, one := range list {
-		sum.Added, sum.Removed = sum.Added+one.commit.Added, sum.Removed+one.commit.Removed
-		sum.Modified += one.commit.Modified
-	}
-	return len(list) < 2 || sum.Modified == 0 && (sum.Added == 0 || sum.Removed == 0)
-}
-
 // publish makes the merge stand with what it played.
 func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
