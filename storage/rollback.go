@@ -71,7 +71,10 @@ func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, 
 	if err := w.undoSchema(u.undone, u.isFollowed(commit)); err != nil {
 		return u.answer, err
 	}
-	return u.answer, w.undid(ctx, u.undone)
+	if err := w.undid(ctx, u.undone); err != nil {
+		return u.answer, err
+	}
+	return u.answer, w.countAgain(ctx, u.undone.touched(), u.undone.schemas)
 }
 
 // undid makes sure that the work can be read, and marks what it undid, the newest first.
@@ -99,7 +102,8 @@ func (w *work) undid(ctx context.Context, undone ...sets) error {
 func (d *draft) invert(undone sets) {
 	c := undone.commit
 	d.commit.ParentCommitID = c.ID
-	// Nothing is read: a file that the commit opened is closed, one that it closed is opened, whatever they hold.
+	// Nothing is read: a file that the commit opened is closed, one that it closed is opened, whatever they hold. It did
+	// the reverse, to values that are still there (countAgain).
 	d.commit.Added, d.commit.Removed, d.commit.Modified = c.Removed, c.Added, c.Modified
 	d.closed, d.reopened, d.back = undone.opened, undone.closed, undone.schemas
 }
