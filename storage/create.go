@@ -131,11 +131,11 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 }
 
 // isNamesake reports whether the name is taken, where that is no reason to refuse it.
-func (s *Store) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
+func (h *History) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
 	if !n.Namesake {
 		return false, nil
 	}
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		_, err := tx.DatasetByName(n.ProjectID, n.Name)
 		taken = err == nil
 		if errors.Is(err, catalog.ErrNotFound) {

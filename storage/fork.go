@@ -22,9 +22,6 @@ type NewFork struct {
 	Namesake    bool    // make it even where the name is taken: it is asked for by its id then
 }
 
-// NewID returns an id that no dataset has.
-func (s *Store) NewID() string { return s.newID() }
-
 // Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
 // that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its
 // own, which has its name, and one savepoint.

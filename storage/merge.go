@@ -26,13 +26,13 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err != nil {
 		return Merged{}, err
 	}
-	if err := w.numberMerge(ctx, &plan); err != nil {
+	if err := plan.number(ctx, w); err != nil {
 		return Merged{}, err
 	}
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
-	if err := w.checkTakenKeys(ctx, m.Resolve); err != nil {
+	if err := m.checkTakenKeys(ctx, w.conn, w.schema); err != nil {
 		return Merged{}, err
 	}
 	// Everything is played before anything is published: a conflict in the last action leaves no trace of the first.

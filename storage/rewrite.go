@@ -14,15 +14,17 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// recordWriter writes the records that a commit changes: as they are after it to a data file, and those that it displaces
-// to a rollback file. It notes what becomes of their values meanwhile.
+// recordWriter writes the records that a commit changes: as they are after it to a data file, and those that it
+// displaces to a rollback file. It notes what becomes of their values meanwhile.
 type recordWriter struct {
 	fileWriter
 	noted
 }
 
 // fewChanges returns the changes that differ, those with a live record first.
-func (w *recordWriter) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) (arrow.RecordBatch, error) {
+func (w *recordWriter) fewChanges(
+	ctx context.Context, in *incoming, live *snapshot.Snapshot,
+) (arrow.RecordBatch, error) {
 	rows, differs := w.changes(in, live, w.schema.Stored())
 	query := "SELECT * FROM (" + rows + ") WHERE " + differs
 	if in.rows > 1 {
