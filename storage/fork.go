@@ -89,9 +89,10 @@ func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, erro
 // newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the
 // ref.
 func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFork) (*birth, error) {
-	made, err := s.newCreation(ctx, NewDataset{
+	start := NewDataset{
 		ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake,
-	})
+	}
+	made, err := s.newCreation(ctx, start, start.properties())
 	if err != nil {
 		return nil, err
 	}
@@ -113,9 +114,8 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	head := *from
 	head.Dataset = w.creates.Dataset
 	w.head, w.commit.Previous = &head, from.Commit.ID
-	w.schema, w.properties = from.Schema, from.Properties
-	w.properties.Name = w.creates.Dataset.Name
-	w.properties.Archived, w.properties.Draft = false, n.Draft
+	w.schema, w.properties = from.Schema, ofCopy(from.Properties, w.creates.Dataset.Name)
+	w.properties.Draft = n.Draft
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}
