@@ -96,9 +96,9 @@ func (d *draft) checkStrict(fit fitted) error {
 		return nil
 	}
 	e := fault.Errorf(fault.Invalid, "schema_mismatch",
-		"The records do not have the dataset's columns, as schema=strict asks:%s%s. "+
-			"Send these columns and no others, or leave schema=strict out.",
-		listed(" missing: ", missing), listed(" not in the dataset: ", unknown))
+		"The records do not have the dataset's columns, as schema=strict asks.%s%s "+
+			"Send the dataset's columns and no others, or leave schema=strict out.",
+		listed(" Missing: ", missing), listed(" Not in the dataset: ", unknown))
 	return e.With("missing", orEmptyList(missing)).With("unknown", orEmptyList(unknown))
 }
 
@@ -106,7 +106,7 @@ func listed(title string, names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return title + fault.Clip(strings.Join(names, ", "))
+	return title + fault.Clip(strings.Join(names, ", ")) + "."
 }
 
 func orEmptyList(names []string) []string {
