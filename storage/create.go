@@ -25,7 +25,7 @@ type NewDataset struct {
 	Required       []string // columns that have a value in every record
 	Notes          string
 	Archived       bool
-	Draft          bool
+	Unpublished    bool
 
 	MergeGranularity catalog.Granularity // empty: by column
 }

@@ -16,7 +16,7 @@ type NewFork struct {
 	Name        string  // empty: "FORK #n of" and the upstream's
 	Description *string // nil: the upstream's
 	Notes       *string // nil: the upstream's
-	Draft       bool    // it is not published
+	Unpublished bool    // people are told so
 	ProjectID   int64   // 0: the upstream's
 	Ref         string  // of the upstream; empty: head
 	Namesake    bool    // make it even where the name is taken: it is asked for by its id then
@@ -115,7 +115,7 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	head.Dataset = w.creates.Dataset
 	w.head, w.commit.Previous = &head, from.Commit.ID
 	w.schema, w.properties = from.Schema, ofCopy(from.Properties, w.creates.Dataset.Name)
-	w.properties.Draft = n.Draft
+	w.properties.Unpublished = n.Unpublished
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}

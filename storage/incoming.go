@@ -168,7 +168,7 @@ func (a arriving) dataRows(from string) string {
 	for _, c := range a.schema.Stored() {
 		list = append(list, a.column(c))
 	}
-	list = append(list, duck.Int(a.commit.Tag))
+	list = append(list, duck.Int(a.commit.RowTag))
 	return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")"
 }
 
@@ -225,7 +225,7 @@ func (a arriving) column(c schema.Column) string {
 	case c.ID == textID:
 		return "_json"
 	case c.ID == schema.CommitID:
-		return duck.Int(a.commit.Tag)
+		return duck.Int(a.commit.RowTag)
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append && ok:
 		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRow(), a.in.brought+1))
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append:

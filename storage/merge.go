@@ -115,7 +115,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
-	if err := one.settle(); err != nil {
+	if err := one.conclude(); err != nil {
 		return err
 	}
 	// The next action is played on this one, which is not in the catalog yet.
@@ -133,7 +133,7 @@ func (p *player) commit(a catalog.Commit) *work {
 	one.draft, one.writer.part = draftOn(p.now), len(w.played)
 	one.marks = p.marks()
 	one.commit = catalog.Commit{
-		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), Tag: a.Tag, Previous: p.now.Commit.ID,
+		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), RowTag: a.RowTag, Previous: p.now.Commit.ID,
 		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata,
 		Params: a.Params,
 	}

@@ -4,12 +4,37 @@ import (
 	"context"
 	"slices"
 
+	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
+
+// apply changes records as the mode of the commit says (design, section 3).
+func (w *work) apply(ctx context.Context, c Change) error {
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	w.strict = c.Strict
+	switch c.Mode {
+	case catalog.Append:
+		err := w.append(ctx, c.Upload)
+		if err == nil {
+			w.describeBrought(c.Columns)
+		}
+		return err
+	case catalog.Overwrite, catalog.Upsert:
+		return w.put(ctx, c.Upload)
+	case catalog.Replace:
+		return w.replace(ctx, c.Upload)
+	case catalog.Delete:
+		return w.delete(ctx, c)
+	}
+	return fault.Errorf(fault.Invalid, "unknown_mode",
+		"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
+}
 
 // append adds records (design, section 3). None of their keys may be live.
 func (w *work) append(ctx context.Context, u intake.Upload) error {

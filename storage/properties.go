@@ -30,14 +30,14 @@ var properties = []property{
 	editable("archived", func(p *catalog.Properties) *bool { return &p.Archived },
 		func(e Edit) *bool { return e.Archived }),
 	{
-		name: "draft", of: func(p *catalog.Properties) any { return &p.Draft },
+		name: "draft", of: func(p *catalog.Properties) any { return &p.Unpublished },
 		edit: func(p *catalog.Properties, e Edit) {
 			if e.Published != nil {
-				p.Draft = !*e.Published
+				p.Unpublished = !*e.Published
 			}
 		},
 		// Its opposite is what clients say.
-		tell: func(d *draft) (string, any) { return "published", !d.properties.Draft },
+		tell: func(d *draft) (string, any) { return "published", !d.properties.Unpublished },
 	},
 	{
 		name: "metadata", of: func(p *catalog.Properties) any { return &p.Metadata },
@@ -137,7 +137,7 @@ func (n NewDataset) properties() catalog.Properties {
 	return catalog.Properties{
 		Name: n.Name, Description: n.Description, Metadata: n.Metadata,
 		QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn, Required: n.Required,
-		Notes: n.Notes, Archived: n.Archived, Draft: n.Draft,
+		Notes: n.Notes, Archived: n.Archived, Unpublished: n.Unpublished,
 		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
 	}
 }
@@ -145,6 +145,6 @@ func (n NewDataset) properties() catalog.Properties {
 // ofCopy are the properties of a copy of a dataset: all that is said of its records. How people work on it is not: a
 // copy is made to be worked on, and whether it is published is decided anew.
 func ofCopy(p catalog.Properties, name string) catalog.Properties {
-	p.Name, p.Archived, p.Draft = name, false, false
+	p.Name, p.Archived, p.Unpublished = name, false, false
 	return p
 }

@@ -25,7 +25,7 @@ func filled(t *testing.T) catalog.Properties {
 	t.Helper()
 	p := catalog.Properties{
 		Name: "a", Description: "a", Metadata: catalog.Metadata{"a": "a"}, QualityColumn: "a", CategoryColumn: "a",
-		Required: []string{"a"}, Notes: "a", Archived: true, Draft: true, MergeGranularity: catalog.ByColumn,
+		Required: []string{"a"}, Notes: "a", Archived: true, Unpublished: true, MergeGranularity: catalog.ByColumn,
 		Exclusion: &catalog.Exclusion{Condition: "true"},
 	}
 	for i := range reflect.TypeFor[catalog.Properties]().NumField() {
@@ -89,7 +89,7 @@ func TestACopyHasWhatIsSaidOfTheRecords(t *testing.T) {
 func TestADatasetIsMadeWithEveryProperty(t *testing.T) {
 	n := NewDataset{
 		Name: "a", Description: "a", Metadata: catalog.Metadata{"a": "a"}, QualityColumn: "a", CategoryColumn: "a",
-		Required: []string{"a"}, Notes: "a", Archived: true, Draft: true,
+		Required: []string{"a"}, Notes: "a", Archived: true, Unpublished: true,
 	}
 	if missing := changedFields(filled(t), n.properties()); !slices.Equal(missing, []string{"exclusion"}) {
 		t.Errorf("it is made without %v", missing)

@@ -98,7 +98,8 @@ func (d *draft) requiredColumns(before *snapshot.Snapshot) (columns []schema.Col
 		c, ok := d.schema.ByName(name)
 		if !ok {
 			return nil, false, errRequiredColumn.Sayf("Column %q is required, and the records do not have it, "+
-				"from record 1 on. Send it, or take it from the dataset's required columns.", name).With("column", name).With("record", 1)
+				"from record 1 on. Send it, or take it from the dataset's required columns.", name).
+				With("column", name).With("record", 1)
 		}
 		if c.Derived() {
 			return nil, false, errRequiredColumn.Sayf("Column %q is derived, so it can't be required. "+

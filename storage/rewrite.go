@@ -48,7 +48,7 @@ func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.
 	}
 	or = append(or, "_pos IS NULL")
 	rows = duck.Fill(joinLive, duck.Parts{
-		"after": strings.Join(after, ", "), "tag": d.commit.Tag, "before": strings.Join(before, ", "),
+		"after": strings.Join(after, ", "), "tag": d.commit.RowTag, "before": strings.Join(before, ", "),
 		"records": in.withFields(d.schema.WithKey(columns)), "live": live.Narrow(columns).Rows(true),
 		"same_key": sameKey(key, "i", "s"),
 	})

@@ -28,7 +28,7 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	if err == nil && !plan.answer.Blocked {
 		err = undoWork{trial, plan}.undoOne(ctx)
 		if err == nil {
-			err = trial.settle()
+			err = trial.conclude()
 		}
 		if err == nil {
 			err = trial.checkRequired(ctx)

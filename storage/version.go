@@ -30,7 +30,7 @@ func (h *History) FindVersion(ctx context.Context, dataset, number string) (v ca
 			return err
 		}
 		v, err = tx.Version(dataset, n[0], n[1], n[2])
-		return known(err, "version_not_found", "Version %s not found for dataset '%s'", number, d.Name)
+		return orNotFound(err, "version_not_found", "Version %s not found for dataset '%s'", number, d.Name)
 	})
 	return v, err
 }

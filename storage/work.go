@@ -105,7 +105,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 		return err
 	}
 	w.commit = catalog.Commit{
-		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
+		DatasetID: d.ID, ID: commit, RowTag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.newID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
 	folder := w.key()
