@@ -162,7 +162,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := try(f, c, work[snapshot.State]{
+	return finish(f, c, work[snapshot.State]{
 		about: "Creating the dataset",
 		tell: func(made snapshot.State) calls.Answer {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
@@ -170,14 +170,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return f.makeDataset(ctx, r.Job(), in, variables, r)
 		},
-	})
-	if err != nil {
-		return err
-	}
-	if a.late {
-		return accepted(c, a.job, datasetPath(a.job))
-	}
-	return created(c, a.told.Location)
+	}, datasetPath)
 }
 
 // makeDataset creates a dataset with all of its variables, or none at all. For the clients, names need not be unique.
