@@ -161,7 +161,7 @@ func (w *fileWriter) addRows(ctx context.Context, in *incoming) error {
 			case c.ID == schema.RowID:
 				list[i] = fmt.Sprintf("%d + _n", in.firstRow)
 			case c.ID == schema.CommitID:
-				list[i] = duck.Int(w.commit.Tag)
+				list[i] = duck.Int(w.commit.RowTag)
 			default:
 				list[i] = "CAST(NULL AS " + c.Type.SQL() + ")"
 			}
