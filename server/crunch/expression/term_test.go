@@ -134,7 +134,9 @@ func TestAConditionIsTrueOrFalse(t *testing.T) {
 	}
 	_, err := Read(people, "d", []byte(`{"value":1}`))
 	refusal(t, "a value alone", err, "it has to read a variable")
-	for text, empty := range map[string]bool{"": true, " ": true, "null": true, " {} ": true, `{"var":"a"}`: false, "[]": false} {
+	for text, empty := range map[string]bool{
+		"": true, " ": true, "null": true, " {} ": true, `{"var":"a"}`: false, "[]": false,
+	} {
 		if got := IsEmpty([]byte(text)); got != empty {
 			t.Errorf("%q is empty: %t", text, got)
 		}
@@ -190,8 +192,8 @@ func TestWhatAColumnBecomesHasItsType(t *testing.T) {
 		{"sex", `{"value":7}`, "unknown category 7"},
 		{"sex", `{"column":[1,"X"]}`, "unknown category"},
 		{"sex", `{"var":"c1"}`, "is categorical, and what it would become is not"},
-		{"sex", `{"function":"cast","args":[{"var":"c1"},{"value":{"class":"categorical","categories":[{"id":1,"name":"X"}]}}]}`,
-			`has no category "X"`},
+		{"sex", `{"function":"cast","args":[{"var":"c1"},{"value":
+			{"class":"categorical","categories":[{"id":1,"name":"X"}]}}]}`, `has no category "X"`},
 		{"age", `{"var":"nothing"}`, "unknown variable"},
 	} {
 		_, err := Assign(people, "d", column(c.name), []byte(c.text))
