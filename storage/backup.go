@@ -198,7 +198,7 @@ func (bs *Backups) List(ctx context.Context, dataset string) (list []catalog.Bac
 func (bs *Backups) Find(ctx context.Context, dataset, id string) (b catalog.Backup, err error) {
 	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error {
 		b, err = tx.Backup(dataset, id)
-		return known(err, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
+		return orNotFound(err, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
 	})
 	return b, err
 }

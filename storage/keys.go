@@ -37,7 +37,8 @@ func keyList(key []schema.Column) string {
 func sameKey(key []schema.Column, a, b string) string {
 	parts := make([]string, len(key))
 	for i, c := range key {
-		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, schema.ColumnName(c.ID), snapshot.Equals(c.Type), b, schema.ColumnName(c.ID))
+		name := schema.ColumnName(c.ID)
+		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, name, snapshot.Equals(c.Type), b, name)
 	}
 	return strings.Join(parts, " AND ")
 }

@@ -311,7 +311,7 @@ func (w actionWork) coverValues(ctx context.Context, f *catalog.File) error {
 type covering struct{ own, now schema.Column }
 
 // cover makes room for the values that some columns have in files.
-func (w *work) cover(ctx context.Context, lacking []covering, from string) error {
+func (w actionWork) cover(ctx context.Context, lacking []covering, from string) error {
 	values, fit := make([]int64, len(lacking)), make([]int64, len(lacking))
 	var list []string
 	var dest []any

@@ -77,7 +77,7 @@ func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (da
 		ID: s.Dataset.ID, Name: s.Properties.Name, Description: s.Properties.Description,
 		Owner: userURL(c, owner), OwnerID: userURL(c, owner), OwnerName: owner, OwnerDisplayName: owner,
 		CurrentEditor: userURL(c, editor), CurrentEditorName: editor, Streaming: "no",
-		IsPublished: !s.Properties.Draft, Archived: s.Properties.Archived, Notes: s.Properties.Notes,
+		IsPublished: !s.Properties.Unpublished, Archived: s.Properties.Archived, Notes: s.Properties.Notes,
 		CreationTime: moment(s.Dataset.CreatedAt), ModificationTime: moment(modified), AccessTime: moment(modified),
 		Permissions: permissions{true, true, true, true, true},
 		Size:        map[string]any{"rows": s.Total(), "columns": len(s.Schema.Columns)},
@@ -184,7 +184,7 @@ func (f *Face) makeDataset(
 	made, err := f.store.CreateDataset(ctx,
 		storage.NewDataset{
 			ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: in.namesake(), Notes: in.Notes,
-			Archived: in.Archived, Draft: in.IsPublished != nil && !*in.IsPublished,
+			Archived: in.Archived, Unpublished: in.IsPublished != nil && !*in.IsPublished,
 		}, part)
 	if err != nil {
 		return made, err

@@ -52,7 +52,7 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 	}
 	fork := storage.NewFork{
 		Name: in.Name, Description: in.Description, Namesake: true, Notes: in.Notes,
-		Draft: in.IsPublished != nil && !*in.IsPublished,
+		Unpublished: in.IsPublished != nil && !*in.IsPublished,
 	}
 	return finish(f, c, work[snapshot.State]{
 		about: "Forking",

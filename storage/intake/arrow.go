@@ -138,18 +138,28 @@ func arrowNames(s *arrow.Schema) []Offered {
 	return out
 }
 
-// checkEnd requires the end-of-stream marker: without it, a stream cut between two batches would pass as complete.
+// checkEnd requires the end-of-stream marker: without it, a stream cut between two batches would pass as complete. It
+// is the mark of a message and four zeros; in streams of Arrow before 0.15, whose messages have no mark, four zeros.
+// Those alone are not enough in other streams: they may be the padding of a batch.
 func checkEnd(u Upload) error {
 	f, err := os.Open(u.Path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	tail := make([]byte, 8)
-	if _, err := f.ReadAt(tail, max(0, u.Size-8)); err != nil && !errors.Is(err, io.EOF) {
-		return err
+	head, tail := make([]byte, 4), make([]byte, min(8, u.Size))
+	_, errHead := f.ReadAt(head, 0)
+	_, errTail := f.ReadAt(tail, u.Size-int64(len(tail)))
+	for _, err := range []error{errHead, errTail} {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
 	}
-	if !bytes.Equal(tail, []byte{255, 255, 255, 255, 0, 0, 0, 0}) && !bytes.Equal(tail[4:], []byte{0, 0, 0, 0}) {
+	end := []byte{255, 255, 255, 255, 0, 0, 0, 0}
+	if !bytes.Equal(head, end[:4]) {
+		end = end[4:]
+	}
+	if !bytes.HasSuffix(tail, end) {
 		return malformed("the Arrow stream ends before its end-of-stream marker: " +
 			"it was cut short, or it is not an IPC stream")
 	}
