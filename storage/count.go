@@ -16,17 +16,15 @@ func (w *work) countDifference(ctx context.Context) error {
 
 // count makes the commit's counts those of a difference, and notes what became of the values of its records.
 func (w *work) count(ctx context.Context, d *snapshot.Difference) error {
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	counts, err := d.Count(ctx, w.conn)
 	if err != nil {
 		return err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	return w.noteDifference(ctx, d, counts.Columns)
+	return w.writer.noteDifference(ctx, d, counts.Columns)
 }
 
 // countAgain counts anew what the commit modified, where it takes its counts from another one whose files have columns

@@ -21,7 +21,7 @@ func (w *work) delete(ctx context.Context, c Change) (err error) {
 	if err != nil {
 		return err
 	}
-	return w.writePicked(ctx, live)
+	return w.writer.writePicked(ctx, live)
 }
 
 // pickByKey picks the live records with the given keys, and returns where they may lie.
@@ -44,7 +44,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.S
 		return nil, err
 	}
 	live = w.liveIn(in.bounds)
-	err = w.pick(ctx, pickCame, w.picking(in), live)
+	err = w.writer.pick(ctx, pickCame, w.picking(in), live)
 	w.setParam("records_not_found", in.rows-w.commit.Removed)
 	return live, err
 }
@@ -82,5 +82,5 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	if err != nil {
 		return clientsql.Explain(err)
 	}
-	return w.pick(ctx, pickPlaces, duck.Parts{}, w.head)
+	return w.writer.pick(ctx, pickPlaces, duck.Parts{}, w.head)
 }

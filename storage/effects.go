@@ -15,7 +15,7 @@ import (
 
 // effects are what the commit did beside changing records. Those of a merge are those of all that it played.
 func (w *work) effects() *catalog.Effects {
-	cleared, filled := slices.Clone(w.cleared), slices.Clone(w.filled)
+	cleared, filled := slices.Clone(w.writer.cleared), slices.Clone(w.writer.filled)
 	for _, p := range w.played {
 		cleared = append(cleared, columnIDs(p.schema, p.commit.Effects.ColumnsCleared)...)
 		filled = append(filled, columnIDs(p.schema, p.commit.Effects.ColumnsFilled)...)
@@ -50,13 +50,19 @@ func columnIDs(s schema.Schema, names []string) (ids []int) {
 	return ids
 }
 
-// note notes what became of the values of a column in the changed records.
-func (w *work) note(c schema.Column, cleared, filled bool) {
+// noted is what became of the values of changed records, by the ids of their columns.
+type noted struct {
+	cleared []int // a record lost the value that it had
+	filled  []int // one got a value that had none
+}
+
+// note notes what became of the values of a column.
+func (n *noted) note(c schema.Column, cleared, filled bool) {
 	if cleared {
-		w.cleared = append(w.cleared, c.ID)
+		n.cleared = append(n.cleared, c.ID)
 	}
 	if filled {
-		w.filled = append(w.filled, c.ID)
+		n.filled = append(n.filled, c.ID)
 	}
 }
 
@@ -68,20 +74,20 @@ func (w *work) noteInverse(ctx context.Context, c catalog.Commit) error {
 	}
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
 		s, err := tx.Schema(c.SchemaID)
-		w.cleared, w.filled = columnIDs(s, e.ColumnsFilled), columnIDs(s, e.ColumnsCleared)
+		w.writer.cleared, w.writer.filled = columnIDs(s, e.ColumnsFilled), columnIDs(s, e.ColumnsCleared)
 		return err
 	})
 }
 
 // noteSame notes that the commit does to values what an action did whose files it links.
-func (w *work) noteSame(did *action) {
+func (n *noted) noteSame(did *action) {
 	if e := did.Effects; e != nil {
-		w.cleared, w.filled = columnIDs(did.after.Schema, e.ColumnsCleared), columnIDs(did.after.Schema, e.ColumnsFilled)
+		n.cleared, n.filled = columnIDs(did.after.Schema, e.ColumnsCleared), columnIDs(did.after.Schema, e.ColumnsFilled)
 	}
 }
 
 // noteFew does so for changes as fewChanges returns them: those with a live record come first.
-func (w *work) noteFew(changes arrow.RecordBatch) {
+func (w *recordWriter) noteFew(changes arrow.RecordBatch) {
 	columns := w.schema.Stored()
 	for i, c := range columns {
 		after, before := changes.Column(i), changes.Column(len(columns)+1+i)
@@ -107,7 +113,7 @@ func losesValue(before, after arrow.Array, rows int) bool {
 const notedColumns = 100
 
 // noteRows does so for rows that have some columns before and after the commit: as the prefix and the column's id.
-func (w *work) noteRows(ctx context.Context, columns []schema.Column, before, after, from string) error {
+func (w *recordWriter) noteRows(ctx context.Context, columns []schema.Column, before, after, from string) error {
 	for columns := range slices.Chunk(columns, notedColumns) {
 		list, found, into := make([]string, 0, 2*len(columns)), make([]bool, 2*len(columns)), make([]any, 2*len(columns))
 		for _, c := range columns {
@@ -132,7 +138,7 @@ func anyLost(before, after string, c schema.Column) string {
 }
 
 // noteDifference does so for the records that differ between two states: columns says how many in each.
-func (w *work) noteDifference(ctx context.Context, d *snapshot.Difference, columns map[string]int64) error {
+func (w *recordWriter) noteDifference(ctx context.Context, d *snapshot.Difference, columns map[string]int64) error {
 	var changed []schema.Column
 	for _, c := range d.Schema.Stored() {
 		if columns[c.Name] > 0 {

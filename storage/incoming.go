@@ -15,16 +15,17 @@ import (
 // incoming is the records of an upload, fitted to the dataset and readable as often as needed.
 type incoming struct {
 	fitted
-	kept    kept
-	upload  intake.Upload
-	offered []intake.Offered
-	rows    int64
-	brought int64           // the greatest _id that came with a record
-	bounds  *catalog.Bounds // of the first key column
-	checked bool            // every record has a key of its own
-	filled  map[int]bool    // columns of which every record has a value, where that is known
-	texts   bool            // each record's own text is kept, as _json
-	fields  bool            // the table fields lists the fields that each has
+	kept     kept
+	upload   intake.Upload
+	offered  []intake.Offered
+	rows     int64
+	brought  int64           // the greatest _id that came with a record
+	firstRow int64           // the row number of the first, once they are given
+	bounds   *catalog.Bounds // of the first key column
+	checked  bool            // every record has a key of its own
+	filled   map[int]bool    // columns of which every record has a value, where that is known
+	texts    bool            // each record's own text is kept, as _json
+	fields   bool            // the table fields lists the fields that each has
 }
 
 // arriving is the records of an upload while a commit reads them.
@@ -93,9 +94,9 @@ func (w *work) checkStrict(fit fitted, only []int) error {
 		return nil
 	}
 	e := fault.Errorf(fault.Invalid, "schema_mismatch",
-		"The records do not have the dataset's columns, as schema=strict asks:%s%s. "+
-			"Send these columns and no others, or leave schema=strict out.",
-		listed(" missing: ", missing), listed(" not in the dataset: ", unknown))
+		"The records do not have the dataset's columns, as schema=strict asks.%s%s "+
+			"Send the dataset's columns and no others, or leave schema=strict out.",
+		listed(" Missing: ", missing), listed(" Not in the dataset: ", unknown))
 	return e.With("missing", orEmptyList(missing)).With("unknown", orEmptyList(unknown))
 }
 
@@ -103,7 +104,7 @@ func listed(title string, names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return title + fault.Clip(strings.Join(names, ", "))
+	return title + fault.Clip(strings.Join(names, ", ")) + "."
 }
 
 func orEmptyList(names []string) []string {
@@ -196,7 +197,7 @@ const textID = 0
 
 // readFile writes the records to a file. It has the form of a data file of this commit, and may become one.
 func (a arriving) readFile(ctx context.Context) (err error) {
-	spec, err := a.spec(ctx, schema.Data)
+	spec, err := a.writer.spec(ctx, schema.Data)
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,8 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
 	// It shares what the merge holds, so that all of them are one transaction, with files in one folder.
-	one := &work{held: w.held, publication: publication{draft: draftOn(p.now)}, part: len(w.played)}
+	one := newWork(w.held)
+	one.draft, one.writer.part = draftOn(p.now), len(w.played)
 	one.marks = p.marks()
 	one.commit = catalog.Commit{
 		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), Tag: a.Tag, Previous: p.now.Commit.ID,

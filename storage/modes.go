@@ -52,6 +52,7 @@ func (w *work) gaveRows(in *incoming) {
 		last += in.rows
 	}
 	w.family.lastRow.Store(last)
+	in.firstRow = last - in.rows + 1
 }
 
 // add makes all incoming records a data file.
@@ -59,7 +60,7 @@ func (w *work) add(ctx context.Context, in *incoming) error {
 	if in.rows == 0 {
 		return nil
 	}
-	return in.kept.add(ctx, w, in)
+	return in.kept.add(ctx, &w.writer.fileWriter, in)
 }
 
 // put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
@@ -88,14 +89,14 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	if in.rows <= smallRows && !w.isSliced() {
-		changes, err := w.fewChanges(ctx, in, live)
+		changes, err := w.writer.fewChanges(ctx, in, live)
 		if err != nil {
 			return err
 		}
 		defer changes.Release()
-		return w.rewriteFew(ctx, changes, nil)
+		return w.writer.rewriteFew(ctx, changes, nil)
 	}
-	return w.rewriteMany(ctx, in, live, nil)
+	return w.writer.rewriteMany(ctx, in, live, nil)
 }
 
 // replace makes the dataset's records those of an upload.
@@ -117,36 +118,36 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 		if err := w.checkNothing(in, u); err != nil {
 			return err
 		}
-		if err := w.pick(ctx, pickAll, duck.Parts{}, live); err != nil {
+		if err := w.writer.pick(ctx, pickAll, duck.Parts{}, live); err != nil {
 			return err
 		}
-		return w.writePicked(ctx, live)
+		return w.writer.writePicked(ctx, live)
 	}
-	if err := w.pick(ctx, pickNotCame, w.picking(in), live); err != nil {
+	if err := w.writer.pick(ctx, pickNotCame, w.picking(in), live); err != nil {
 		return err
 	}
 	if max(in.rows, w.commit.Removed) <= smallRows && !w.isSliced() {
 		return w.replaceFew(ctx, in, live)
 	}
-	return w.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
+	return w.writer.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
 }
 
 // replaceFew does so from memory, once the records that go were picked.
 func (w *work) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
-	changes, err := w.fewChanges(ctx, in, live)
+	changes, err := w.writer.fewChanges(ctx, in, live)
 	if err != nil {
 		return err
 	}
 	defer changes.Release()
 	if w.commit.Removed == 0 {
-		return w.rewriteFew(ctx, changes, nil)
+		return w.writer.rewriteFew(ctx, changes, nil)
 	}
 	gone, err := w.conn.Batch(ctx, displaced("picked", w.schema.Stored())+" ORDER BY _file, _pos")
 	if err != nil {
 		return err
 	}
 	defer gone.Release()
-	return w.rewriteFew(ctx, changes, gone)
+	return w.writer.rewriteFew(ctx, changes, gone)
 }
 
 // checkNothing makes sure that an upload without records is meant as a dataset without records: one that is not even

@@ -37,10 +37,8 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 	if d.Empty() {
 		return nil
 	}
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	first := map[string]*[]Key{snapshot.Added: &p.Added, snapshot.Removed: &p.Removed, snapshot.Modified: &p.Modified}
 	return w.firstKeys(ctx, d, func(change string, key Key) { *first[change] = append(*first[change], key) })

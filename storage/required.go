@@ -59,10 +59,8 @@ func (w *work) checkRequired(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	from := "SELECT *, 0 AS _n FROM (" + after.Narrow(columns).Rows(false) + ")"
 	switch {

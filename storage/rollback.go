@@ -19,7 +19,8 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	if err != nil {
 		return Rollbackable{}, err
 	}
-	trial := &work{held: &held{store: s}, publication: publication{draft: draftOn(head)}}
+	trial := newWork(s.hold(Request{}))
+	trial.draft = draftOn(head)
 	// After every commit that there is. No id is drawn, since nothing is going to stand.
 	trial.commit.ID = math.MaxInt64
 	defer trial.end()

@@ -158,10 +158,8 @@ func (w *work) checkReads(
 	if len(files) == 0 || len(columns) == 0 {
 		return nil
 	}
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	for some := range slices.Chunk(columns, partColumns) {
 		if err := w.checkSome(ctx, in, files, some); err != nil {

@@ -81,7 +81,7 @@ func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []
 			return err
 		}
 	}
-	return w.writeChanges(ctx, func(_ int, columns []schema.Column) error {
+	return w.writer.writeChanges(ctx, func(_ int, columns []schema.Column) error {
 		_, err := w.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE changes AS "+w.given(c, columns))
 		return err
 	}, nil)

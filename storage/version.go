@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -51,7 +52,8 @@ func (s *Store) VersionBefore(ctx context.Context, dataset, other, ref string) (
 		}
 	}
 	return "", fault.Errorf(fault.NotFound, "version_not_found",
-		"There is no version before %s to compare with. Send from: a ref to compare with.", fault.Clip(ref))
+		"There is no version before %s to compare with. Send from: a ref to compare with.",
+		fault.Clip(cmp.Or(ref, "head")))
 }
 
 // NewVersion is what a version is made with.

@@ -124,15 +124,7 @@ type mergeList struct {
 }
 
 // listMerges lists the merges into a dataset, newest first.
-func (a *API) listMerges(c *fiber.Ctx) error {
-	var in listMergesIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) listMerges(c *fiber.Ctx, d catalog.Dataset, in listMergesIn) error {
 	list, err := a.store.Actions(c.UserContext(), d.ID,
 		storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
 	if err != nil {
@@ -142,23 +134,11 @@ func (a *API) listMerges(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := mergeList{Merges: []commitView{}, NextCursor: next}
-	for _, k := range page {
-		out.Merges = append(out.Merges, viewCommit(k))
-	}
-	return ok(c, out)
+	return ok(c, mergeList{views(page, viewCommit), next})
 }
 
 // getMerge returns one merge with what it played. Other commits are not found here.
-func (a *API) getMerge(c *fiber.Ctx) error {
-	var in oneCommitIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	k, err := a.commit(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) getMerge(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
 	if k.Mode != catalog.Merge {
 		return &fault.Error{
 			Kind: fault.NotFound, Code: "merge_not_found",

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -43,12 +42,8 @@ func (a *API) getRecordHistory(c *fiber.Ctx) error {
 	if q.Limit, err = in.limit(); err != nil {
 		return err
 	}
-	if after, err := in.after(); err != nil {
+	if q.Before, err = in.afterCommit(0); err != nil {
 		return err
-	} else if after != "" {
-		if q.Before, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return invalid("cursor", "is not a cursor that this list returned")
-		}
 	}
 	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {

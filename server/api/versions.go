@@ -40,17 +40,22 @@ type listVersionsIn struct {
 	ActiveOnly  *bool  `query:"active_only" default:"true" json:"-"`
 }
 
+// versionsOf returns all versions of a dataset, the lowest number first.
+func (a *API) versionsOf(ctx context.Context, project int64, dataset string) ([]catalog.Version, error) {
+	d, err := a.store.FindDataset(ctx, project, dataset)
+	if err != nil {
+		return nil, err
+	}
+	return a.store.Versions(ctx, d.ID)
+}
+
 // listVersions lists the versions of a dataset, the lowest number first.
 func (a *API) listVersions(c *fiber.Ctx) error {
 	var in listVersionsIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(c.UserContext(), in.ProjectID, in.DatasetName)
-	if err != nil {
-		return err
-	}
-	all, err := a.store.Versions(c.UserContext(), d.ID)
+	all, err := a.versionsOf(c.UserContext(), in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}
@@ -235,11 +240,7 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(c.UserContext(), in.ProjectID, in.DatasetName)
-	if err != nil {
-		return err
-	}
-	all, err := a.store.Versions(c.UserContext(), d.ID)
+	all, err := a.versionsOf(c.UserContext(), in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func batchOf(job, source string, r storage.Request) storage.Request {
 func (f *Face) append(
 	ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request,
 ) (catalog.Commit, error) {
-	if err := f.checkCategories(ctx, s.Schema, from.upload); err != nil {
+	if err := f.checkCategories(ctx, s.Schema, from.upload.Upload); err != nil {
 		return catalog.Commit{}, err
 	}
 	if savepoint && s.Total() > 0 {
@@ -129,7 +129,7 @@ func (f *Face) append(
 		}
 	}
 	return f.store.Commit(ctx, s.Dataset.ID,
-		storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload, Columns: from.columns})
+		storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload.Upload, Columns: from.columns})
 }
 
 // checkCategories refuses strings that a categorical variable was not declared to hold.

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -162,13 +162,15 @@ func (f *Face) makeVariable(
 
 // emptyRecords appends records without values.
 func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storage.Request) (catalog.Commit, error) {
-	text := []byte("[{}" + strings.Repeat(",{}", n-1) + "]")
-	u := intake.Upload{Format: intake.JSON, Path: f.store.Scratch("records"), Size: int64(len(text))}
-	defer os.Remove(u.Path)
-	if err := os.WriteFile(u.Path, text, 0o600); err != nil {
+	u, err := calls.Stage(f.store, intake.JSON, func(out io.Writer) (int64, error) {
+		size, err := io.WriteString(out, "[{}"+strings.Repeat(",{}", n-1)+"]")
+		return int64(size), err
+	})
+	if err != nil {
 		return catalog.Commit{}, err
 	}
-	return f.store.Commit(ctx, dataset, storage.Change{Request: r, Mode: catalog.Append, Upload: u})
+	defer u.Remove()
+	return f.store.Commit(ctx, dataset, storage.Change{Request: r, Mode: catalog.Append, Upload: u.Upload})
 }
 
 // tellVariable answers with the URL of the variable that a commit has created.
