@@ -88,6 +88,7 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 // shownActions is up to how many of the actions in conflict are shown with their records.
 const shownActions = 20
 
+// found adds a conflict. All are counted; the records of the first few are shown.
 func (p *player) found(c MergeConflict) {
 	if len(p.conflicts) >= shownActions {
 		c.Records = nil
