@@ -38,7 +38,11 @@ func (cmd *mergeCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	err = cmd.work(c, cmd.path("merges"), cmd.query(), body, &done)
+	if cmd.DryRun { // it is answered at once
+		err = cmd.post(cmd.path("merges"), cmd.query(), body, &done)
+	} else {
+		err = cmd.work(c, cmd.path("merges"), cmd.query(), body, &done)
+	}
 	var p *problem
 	if errors.As(err, &p) {
 		done.Played, done.Conflicts = p.Played, p.Conflicts

@@ -9,7 +9,6 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
-	"rowback/storage/snapshot"
 )
 
 // Cascade undoes a commit together with what blocks that, as one commit, which one rollback undoes.
@@ -109,18 +108,4 @@ func (d *draft) invertAll(all []sets) {
 			d.reopened = append(d.reopened, files[id])
 		}
 	}
-}
-
-// countDifference counts the records that differ between the head and what the work leaves.
-func (w undoWork) countDifference(ctx context.Context) error {
-	if err := w.connect(ctx); err != nil {
-		return err
-	}
-	d := snapshot.Diff(w.head, w.leaves())
-	counts, err := d.Count(ctx, w.conn)
-	if err != nil {
-		return err
-	}
-	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	return w.writer.noteDifference(ctx, d, counts.Columns)
 }

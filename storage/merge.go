@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 // Merge plays the source's actions that the target does not have, oldest first, each as a commit of its own with the
@@ -152,7 +153,9 @@ func (p *player) marks() map[int64]int64 {
 // preview tells what the merge would do: all actions that have no conflict, as they are in the source.
 func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
-	p.sum()
+	if err := p.sum(ctx); err != nil {
+		return out, err
+	}
 	if err := w.complete(); err != nil {
 		return out, err
 	}
@@ -164,24 +167,31 @@ func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
 	return out, w.preview(ctx, out.Preview)
 }
 
-// sum makes the merge's own commit of what it played.
-func (p *player) sum() {
+// sum makes the merge's own commit of what it played. It counts the records that differ between the target before the
+// merge and after it: a record that two actions changed counts once, one that came and went not at all.
+func (p *player) sum(ctx context.Context) error {
 	w := p.merge
 	// The merge itself opens and closes nothing: what it played did.
 	commit := w.commit
 	w.draft = draftOn(p.now)
 	w.commit, w.commit.Previous = commit, p.now.Commit.ID
+	if !addUp(w.played) {
+		return w.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
+	}
 	for _, one := range w.played {
 		w.commit.Added += one.commit.Added
 		w.commit.Removed += one.commit.Removed
 		w.commit.Modified += one.commit.Modified
 	}
+	return nil
 }
 
 // publish makes the merge stand with what it played.
 func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
-	p.sum()
+	if err := p.sum(ctx); err != nil {
+		return out, err
+	}
 	for _, one := range w.played {
 		out.Played = append(out.Played, one.commit)
 	}

@@ -2,9 +2,11 @@ package storage
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
@@ -122,6 +124,13 @@ func (w actionWork) undoHere(tx catalog.Tx, hash string) (int64, error) {
 func (d *draft) links(did *action) {
 	d.reopened, d.closed, d.back = did.opened, did.closed, did.after.Schemas
 	d.commit.Added, d.commit.Removed, d.commit.Modified = did.Added, did.Removed, did.Modified
+}
+
+// schemas are those of the files that the action opened and closed.
+func (did *action) schemas() map[string]schema.Schema {
+	out := maps.Clone(did.before.Schemas)
+	maps.Copy(out, did.after.Schemas)
+	return out
 }
 
 // canLink reports whether the files that an action opened and closed mean here what they mean in the source: those that

@@ -90,7 +90,10 @@ func (w undoWork) undoOne(ctx context.Context) error {
 	if err := w.undoSchema(undone, w.plan.isFollowed(undone.commit.ID)); err != nil {
 		return err
 	}
-	return w.undid(ctx, undone)
+	if err := w.undid(ctx, undone); err != nil {
+		return err
+	}
+	return w.countAgain(ctx, undone.touched(), undone.schemas)
 }
 
 // undid makes sure that the work can be read, and marks what it undid, the newest first.
@@ -118,7 +121,8 @@ func (w undoWork) undid(ctx context.Context, undone ...sets) error {
 func (d *draft) invert(undone sets) {
 	c := undone.commit
 	d.commit.ParentCommitID = c.ID
-	// Nothing is read: a file that the commit opened is closed, one that it closed is opened, whatever they hold.
+	// Nothing is read: a file that the commit opened is closed, one that it closed is opened, whatever they hold. It did
+	// the reverse, to values that are still there (countAgain).
 	d.commit.Added, d.commit.Removed, d.commit.Modified = c.Removed, c.Added, c.Modified
 	d.closed, d.reopened, d.back = undone.opened, undone.closed, undone.schemas
 }

@@ -45,8 +45,10 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	}
 	m := storage.Merge{
 		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
-		DryRun: in.DryRun, OnConflict: in.OnConflict, Resolve: in.Resolve,
+		OnConflict: in.OnConflict, Resolve: in.Resolve,
 	}
+	// Wherever it is said, in the body or the query: a dry run is not a job, and keeps nothing.
+	in.headerIn.DryRun = in.headerIn.DryRun || in.DryRun
 	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
