@@ -176,7 +176,7 @@ func (p *player) sum(ctx context.Context) error {
 	w.draft = draftOn(p.now)
 	w.commit, w.commit.Previous = commit, p.now.Commit.ID
 	if !addUp(w.played) {
-		return w.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
+		return w.writer.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
 	}
 	for _, one := range w.played {
 		w.commit.Added += one.commit.Added
