@@ -48,7 +48,7 @@ func (w undoWork) undoAll(ctx context.Context) error {
 	if err := w.undid(ctx, all...); err != nil {
 		return err
 	}
-	return w.countDifference(ctx)
+	return w.writer.countDifference(ctx)
 }
 
 // cascadeParam is, of a rollback, the commits that it undid beside its parent, in the order in which they were undone.

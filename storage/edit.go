@@ -59,6 +59,7 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 	return publish(ctx, w, asCommit)
 }
 
+// checkGranularity refuses a granularity that there is not.
 func checkGranularity(g catalog.Granularity) error {
 	if g == catalog.ByRow || g == catalog.ByColumn {
 		return nil

@@ -179,6 +179,7 @@ const (
 	keysAsText   = `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({keys})`
 )
 
+// nulls names the first records that have no value in the key, by their numbers from 1.
 func (k keyCheck) nulls(ctx context.Context, missing string, n int64) error {
 	var rows []int64
 	query := duck.Fill(firstMissing, duck.Parts{"records": k.in.of(k.key), "missing": missing, "shown": shownKeys})

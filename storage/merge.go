@@ -89,6 +89,7 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 // shownActions is up to how many of the actions in conflict are shown with their records.
 const shownActions = 20
 
+// found adds a conflict. All are counted; the records of the first few are shown.
 func (p *player) found(c MergeConflict) {
 	if len(p.conflicts) >= shownActions {
 		c.Records = nil
@@ -175,7 +176,7 @@ func (p *player) sum(ctx context.Context) error {
 	w.draft = draftOn(p.now)
 	w.commit, w.commit.Previous = commit, p.now.Commit.ID
 	if !addUp(w.played) {
-		return w.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
+		return w.writer.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
 	}
 	for _, one := range w.played {
 		w.commit.Added += one.commit.Added

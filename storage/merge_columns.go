@@ -196,6 +196,7 @@ func (s *columnSet) leavesDerived(now schema.Schema, id int) bool {
 	})
 }
 
+// setColumns makes columns what they become. The ids of those that went are not given again (After).
 func (d *draft) setColumns(s columnSet) {
 	d.putColumns(s.put...)
 	if len(s.dropped) > 0 {
@@ -262,6 +263,8 @@ func (d *draft) addColumns(columns ...schema.Column) error {
 	return nil
 }
 
+// putColumns adds columns, or puts them in the place of those with their ids. A dropped one that comes back is dropped
+// no more.
 func (d *draft) putColumns(columns ...schema.Column) {
 	d.schema = d.schema.With(columns...)
 	d.schema.Dropped = slices.DeleteFunc(slices.Clone(d.schema.Dropped), func(id int) bool {

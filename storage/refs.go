@@ -117,6 +117,7 @@ func resolveVersion(tx catalog.Tx, d catalog.Dataset, ref string) (int64, error)
 	return all[len(all)-back].CommitID, nil
 }
 
+// resolveCommit finds a commit by its id; 0 is the state before the first.
 func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
 	if id == 0 {
 		return 0, nil
@@ -125,6 +126,7 @@ func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
 	return c.ID, orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
 }
 
+// resolveTime finds the last commit up to a time.
 func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string, now func() time.Time) (int64, error) {
 	c, err := tx.CommitAt(d.ID, t) // of a fork, perhaps one from before it was made
 	switch {

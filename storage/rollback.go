@@ -93,7 +93,7 @@ func (w undoWork) undoOne(ctx context.Context) error {
 	if err := w.undid(ctx, undone); err != nil {
 		return err
 	}
-	return w.countAgain(ctx, undone.touched(), undone.schemas)
+	return w.writer.countAgain(ctx, undone.touched(), undone.schemas)
 }
 
 // undid makes sure that the work can be read, and marks what it undid, the newest first.

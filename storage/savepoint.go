@@ -20,6 +20,7 @@ func (h *History) Savepoints(ctx context.Context, dataset string) (list []catalo
 	return list, err
 }
 
+// savepoints are those of a dataset, the newest first, without those that a revert left behind.
 func savepoints(tx catalog.Tx, dataset string) ([]catalog.Savepoint, error) {
 	all, err := tx.Savepoints(dataset)
 	if err != nil || len(all) == 0 {

@@ -109,6 +109,8 @@ func (r reading) few(ctx context.Context, want intake.Want, query func(from stri
 	return batch, r.Explain(err)
 }
 
+// createTable is the statement that makes a table of columns, cast to their types: Arrow and Parquet have JSON and
+// others as text.
 func createTable(name string, columns []schema.Column, from string) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {

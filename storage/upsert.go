@@ -123,6 +123,7 @@ const (
 		ELSE json_merge_patch({before}, {after}) END`
 )
 
+// structure merges field by field. A field that only the stored type has keeps its value.
 func (m merger) structure(t, offered schema.Type, after, before, path string) string {
 	parts := make([]string, len(t.Fields))
 	for i, f := range t.Fields {

@@ -151,6 +151,7 @@ func (h *History) nextVersion(dataset string, all []catalog.Version, at int) (nu
 	return next(last, at), nil
 }
 
+// next counts a part of a number up, and starts the parts after it at 0.
 func next(number [3]int64, at int) [3]int64 {
 	number[at]++
 	for i := at + 1; i < len(number); i++ {
@@ -159,6 +160,8 @@ func next(number [3]int64, at int) [3]int64 {
 	return number
 }
 
+// addVersion records a version and writes its label. Its id is drawn in the same transaction: versions have no files
+// that need it before.
 func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) error {
 	return s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		last, err := tx.Last("version")

@@ -116,6 +116,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	return err
 }
 
+// readHead reads what the commit is made on.
 func (w *work) readHead(tx catalog.Tx, dataset string) error {
 	d, err := activeDataset(tx, dataset)
 	if err != nil {
