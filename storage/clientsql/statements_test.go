@@ -115,11 +115,13 @@ func TestStatementsOfOtherKinds(t *testing.T) {
 // A misspelt function is answered with those whose names are nearest.
 func TestTheNearestNames(t *testing.T) {
 	box := sandbox(t)
-	_, err := ParseSelect(t.Context(), box, "SELECT lenght('a')")
-	if err == nil || !strings.Contains(err.Error(), "There is no function lenght(); the nearest names are length") {
-		t.Errorf("%v", err)
+	for _, sql := range []string{"SELECT lenght('a')", "SELECT lenght('a') OVER ()"} {
+		_, err := ParseSelect(t.Context(), box, sql)
+		if err == nil || !strings.Contains(err.Error(), "There is no function lenght(); the nearest names are length") {
+			t.Errorf("%s: %v", sql, err)
+		}
 	}
-	if _, err = ParseSelect(t.Context(), box, "SELECT * FROM `d`"); err == nil {
+	if _, err := ParseSelect(t.Context(), box, "SELECT * FROM `d`"); err == nil {
 		t.Error("a name in backquotes was accepted")
 	}
 	for _, c := range []struct {
