@@ -10,7 +10,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"rowback/storage"
 	"rowback/storage/intake"
 )
 
@@ -58,7 +57,7 @@ func run(args []string, c console) (code int) {
 		kong.Description("A versioning server for tabular datasets on Parquet. "+
 			"Every flag has an environment variable, ROWBACK_ and its name in capitals."),
 		kong.DefaultEnvars("ROWBACK"),
-		kong.Vars{"version": version, "refs": storage.Refs},
+		texts,
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(n int) { exited = n; panic(exitNow{}) }),
 		kong.UsageOnError(),

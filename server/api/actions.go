@@ -24,12 +24,12 @@ type actionView struct {
 	Datetime        time.Time       `json:"datetime"`
 	User            string          `json:"user"`
 	Key             string          `json:"key" description:"What was done, such as Dataset.append."`
-	Hash            string          `json:"hash" description:"Identifies the change; it is the same in every dataset that the change was played on."`
+	Hash            string          `json:"hash" description:"${action.hash}"`
 	State           actionState     `json:"state"`
 	Status          string          `json:"status" description:"completed, or rolled_back"`
 	Message         string          `json:"message"`
 	Params          json.RawMessage `json:"params"`
-	MergeCommitID   *int64          `json:"merge_commit_id" description:"The merge that played it; null if it was made here."`
+	MergeCommitID   *int64          `json:"merge_commit_id" description:"${action.merge_commit_id}"`
 	RecordsAdded    int64           `json:"records_added"`
 	RecordsRemoved  int64           `json:"records_removed"`
 	RecordsModified int64           `json:"records_modified"`

@@ -53,8 +53,8 @@ func (in headIn) header() headerIn { return headerIn{headIn: in} }
 // headerIn is what every POST accepts.
 type headerIn struct {
 	headIn
-	IdempotencyKey string `header:"Idempotency-Key" description:"A repeated key returns the first answer again, and does nothing twice." json:"-"`
-	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
+	IdempotencyKey string `header:"Idempotency-Key" description:"${idempotency_key}" json:"-"`
+	Prefer         string `header:"Prefer" description:"${prefer}" json:"-"`
 }
 
 // datasetIn identifies a dataset.

@@ -64,7 +64,7 @@ type dataIn struct {
 	formatIn
 	Columns []string `query:"columns" description:"Names, comma-separated." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
-	OrderBy string   `query:"order_by" description:"Names, comma-separated; each may be followed by asc or desc, or preceded by -." json:"-"`
+	OrderBy string   `query:"order_by" description:"${order_by}" json:"-"`
 	Limit   *int64   `query:"limit" minimum:"0" json:"-"`
 	Offset  *int64   `query:"offset" minimum:"0" json:"-"`
 }
@@ -246,7 +246,7 @@ type compareIn struct {
 	datasetIn
 	From      string `query:"from" required:"true" description:"${refs}." json:"-"`
 	To        string `query:"to" default:"head" description:"${refs}." json:"-"`
-	ToDataset string `query:"to_dataset" description:"Id, or name in the same project, of the fork or upstream that to belongs to; by default the same dataset." json:"-"`
+	ToDataset string `query:"to_dataset" description:"${to_dataset}" json:"-"`
 }
 
 // pair finds the two snapshots that a request compares.

@@ -71,9 +71,9 @@ type createDatasetIn struct {
 	CategoryColumn string           `json:"category_column"`
 	Description    string           `json:"description"`
 	Metadata       catalog.Metadata `json:"metadata"`
-	Required       []string         `json:"required" description:"Columns that have a value in every record: a commit without one is refused."`
+	Required       []string         `json:"required" description:"${required}"`
 
-	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"column: changes of different columns of one record both stand in a merge. row: they conflict."`
+	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"${new.merge_granularity}"`
 }
 
 // createDataset creates an empty dataset. Its state before the first commit is commit 0.
@@ -165,8 +165,8 @@ type editDatasetIn struct {
 	Metadata       catalog.Metadata `json:"metadata" description:"Merged into the metadata; null removes a key."`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
-	Required       *[]string        `json:"required" description:"Columns that have a value in every record, in place of those before."`
-	Archived       *bool            `json:"archived" description:"No one works on it any more. It can be read and written as before."`
+	Required       *[]string        `json:"required" description:"${edit.required}"`
+	Archived       *bool            `json:"archived" description:"${dataset.archived}"`
 
 	MergeGranularity *catalog.Granularity `json:"merge_granularity" enum:"row,column"`
 }

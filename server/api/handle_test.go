@@ -92,8 +92,9 @@ func TestATagIsMadeMovedAndRemoved(t *testing.T) {
 		t.Errorf("a dry run has moved the tag: %s", got.text)
 	}
 	must(t, 409, "PATCH", at+"?expected_head=1", `{"ref":"head"}`)
-	if got := must(t, 200, "PATCH", at, `{"ref":"head"}`); got.body["commit_id"] != second || got.body["description"] != "d" {
-		t.Error(got.text)
+	moved = must(t, 200, "PATCH", at, `{"ref":"head"}`)
+	if moved.body["commit_id"] != second || moved.body["description"] != "d" {
+		t.Error(moved.text)
 	}
 	if got := must(t, 200, "GET", path+"/data?ref=reviewed.2026&format=csv&columns=id", ""); got.text != "id\n1\n2\n" {
 		t.Error(got.text)

@@ -17,15 +17,15 @@ import (
 type mergeIn struct {
 	datasetIn
 	headerIn
-	Source       string               `json:"source" required:"true" description:"Id, or name in the same project, of the dataset whose actions are played."`
-	Autorollback *bool                `json:"autorollback" default:"true" description:"true: a conflict undoes the whole merge. false: the actions before the conflict are kept."`
+	Source       string               `json:"source" required:"true" description:"${merge.source}"`
+	Autorollback *bool                `json:"autorollback" default:"true" description:"${merge.autorollback}"`
 	Filter       *storage.MergeFilter `json:"filter" description:"Only actions with one of these keys or hashes."`
-	Remember     bool                 `json:"remember" description:"Later merges do not play what the filter skips, unless they name it."`
+	Remember     bool                 `json:"remember" description:"${merge.remember}"`
 	DryRun       bool                 `json:"dry_run" description:"Only report what would happen."`
 	Message      string               `json:"message"`
 
-	OnConflict storage.Take         `json:"on_conflict" enum:"ours,theirs" description:"Whose change stands where both sides changed the same: ours, this dataset's, or theirs, the source's. Without it, that is a conflict."`
-	Resolve    []storage.Resolution `json:"resolve" description:"The same for some records or actions. The first that applies takes precedence over on_conflict."`
+	OnConflict storage.Take         `json:"on_conflict" enum:"ours,theirs" description:"${merge.on_conflict}"`
+	Resolve    []storage.Resolution `json:"resolve" description:"${merge.resolve}"`
 }
 
 // createMerge plays the actions of another dataset: 201 with the merge, 200 if there was nothing to play or for a dry
@@ -67,9 +67,9 @@ type mergeView struct {
 // mergedView is what a merge did, or would do.
 type mergedView struct {
 	mergeView
-	Skipped   []actionView   `json:"skipped" description:"Of the source: left out by the filter, or remembered by an earlier merge."`
+	Skipped   []actionView   `json:"skipped" description:"${merge.skipped}"`
 	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would prevent the merge."`
-	Decided   int64          `json:"conflicts_decided" description:"How many conflicts of records on_conflict and resolve decided."`
+	Decided   int64          `json:"conflicts_decided" description:"${merge.conflicts_decided}"`
 	*previewed
 }
 

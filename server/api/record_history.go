@@ -13,7 +13,7 @@ import (
 type recordHistoryIn struct {
 	refIn
 	pageIn
-	Key string `query:"key" required:"true" description:"The value of the key column (_id if none is declared); of a key of several columns, a JSON object with all of them." json:"-"`
+	Key string `query:"key" required:"true" description:"${record.key}" json:"-"`
 }
 
 // recordHistory is a page of the history of one record.

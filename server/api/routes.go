@@ -345,12 +345,14 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "GET", path: one + "/savepoints/{savepoint}", id: "getSavepoint", tag: "savepoints",
 			summary: "One savepoint",
-			in:      oneSavepointIn{}, status: 200, out: savepointView{}, problems: finds, handler: onSavepoint(a, a.getSavepoint),
+			in:      oneSavepointIn{}, status: 200, out: savepointView{}, problems: finds,
+			handler: onSavepoint(a, a.getSavepoint),
 		},
 		{
 			method: "PATCH", path: one + "/savepoints/{savepoint}", id: "editSavepoint", tag: "savepoints",
 			summary: "Describe a savepoint",
-			in:      editSavepointIn{}, status: 200, out: savepointView{}, problems: writes, handler: onSavepoint(a, a.editSavepoint),
+			in:      editSavepointIn{}, status: 200, out: savepointView{}, problems: writes,
+			handler: onSavepoint(a, a.editSavepoint),
 		},
 		{
 			method: "POST", path: one + "/savepoints/{savepoint}/revert", id: "createRevert", tag: "savepoints",
@@ -377,12 +379,14 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "PATCH", path: one + "/variables/{variable}", id: "editVariable", tag: "variables",
 			summary: "Rename, describe or retype a variable, or change its derivation, as a commit",
-			in:      editVariableIn{}, status: 200, out: variableCommit{}, problems: writes, handler: onVariable(a, a.editVariable),
+			in:      editVariableIn{}, status: 200, out: variableCommit{}, problems: writes,
+			handler: onVariable(a, a.editVariable),
 		},
 		{
 			method: "DELETE", path: one + "/variables/{variable}", id: "deleteVariable", tag: "variables",
 			summary: "Drop a variable, as a commit; its values stay in the files",
-			in:      deleteVariableIn{}, status: 200, out: commitView{}, problems: writes, handler: onVariable(a, a.deleteVariable),
+			in:      deleteVariableIn{}, status: 200, out: commitView{}, problems: writes,
+			handler: onVariable(a, a.deleteVariable),
 		},
 	}
 }

@@ -22,12 +22,12 @@ import (
 // variableView is a column, with what users have declared about it.
 type variableView struct {
 	ID          int               `json:"id" description:"The Parquet field id."`
-	Name        string            `json:"name" description:"The column's name, in files and in SQL; Crunch clients call it the alias."`
-	Title       string            `json:"title" description:"The name to show to people; the column's name if none was given."`
-	Type        string            `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
+	Name        string            `json:"name" description:"${variable.name}"`
+	Title       string            `json:"title" description:"${variable.title}"`
+	Type        string            `json:"type" description:"${variable.type}"`
 	Description string            `json:"description"`
-	Derivation  *string           `json:"derivation" description:"The SQL over other columns that computes it; null if its values are stored."`
-	Categories  []schema.Category `json:"categories" description:"The values that it was declared to hold; empty if none were."`
+	Derivation  *string           `json:"derivation" description:"${variable.derivation}"`
+	Categories  []schema.Category `json:"categories" description:"${variable.categories}"`
 	Key         bool              `json:"key"`
 }
 
@@ -111,11 +111,11 @@ type createVariableIn struct {
 	headerIn
 	Name        string                  `json:"name" required:"true" minLength:"1"`
 	Title       string                  `json:"title" description:"To show in place of the name."`
-	Type        string                  `json:"type" description:"In DuckDB's notation; by default found from the values or the derivation."`
+	Type        string                  `json:"type" description:"${new_variable.type}"`
 	Description string                  `json:"description"`
-	Derivation  string                  `json:"derivation" description:"SQL over other columns, by name, that computes the values."`
+	Derivation  string                  `json:"derivation" description:"${new_variable.derivation}"`
 	Categories  []storage.GivenCategory `json:"categories" description:"Of a VARCHAR: the strings that it may hold."`
-	Values      []json.RawMessage       `json:"values" description:"One for each record, in key order; by default all are null."`
+	Values      []json.RawMessage       `json:"values" description:"${variable.values}"`
 	Message     string                  `json:"message"`
 }
 

@@ -154,9 +154,11 @@ func (a *API) rollbackVersion(c *fiber.Ctx) error {
 // incrementIn is the request to name the head with the next version.
 type incrementIn struct {
 	headerIn
-	ProjectID   *int64          `json:"project_id" required:"true"`
-	DatasetName string          `json:"dataset_name" required:"true"`
-	VersionType string          `json:"version_type" default:"patch" enum:"major,minor,patch,auto" description:"auto: what the changes since the latest version call for."`
+	ProjectID   *int64 `json:"project_id" required:"true"`
+	DatasetName string `json:"dataset_name" required:"true"`
+
+	VersionType string `json:"version_type" default:"patch" enum:"major,minor,patch,auto" description:"${version_type}"`
+
 	Description string          `json:"description"`
 	Ref         string          `json:"ref" default:"head" description:"What the version names: ${refs}."`
 	Metadata    json.RawMessage `json:"metadata" description:"JSON that is kept with the version."`

@@ -128,7 +128,8 @@ func (f *Face) editSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	if in.Description != nil {
-		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, storage.Request{User: f.user(c)}); err != nil {
+		r := storage.Request{User: f.user(c)}
+		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, r); err != nil {
 			return err
 		}
 	}
