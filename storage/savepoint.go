@@ -98,7 +98,7 @@ type Marked struct {
 func (s *Store) CreateSavepoint(
 	ctx context.Context, dataset string, n NewSavepoint, r Request,
 ) (out Marked, err error) {
-	unlock, err := s.catalog.Lock(ctx, dataset)
+	unlock, err := s.lock(ctx, dataset, r)
 	if err != nil {
 		return out, err
 	}
