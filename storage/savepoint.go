@@ -211,16 +211,24 @@ func (s *Store) DescribeSavepoint(
 	ctx context.Context, dataset, ref, description string, r Request,
 ) (catalog.Savepoint, error) {
 	p, err := s.FindSavepoint(ctx, dataset, ref)
-	if err != nil || p.Description == description {
+	if err != nil {
 		return p, err
 	}
-	p.Description, p.UpdatedAt = description, s.now()
-	return p, s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
+	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
+		d, err := activeDataset(tx, dataset)
+		if err == nil {
+			err = r.expects(d)
+		}
+		if err != nil || p.Description == description {
+			return err
+		}
+		p.Description, p.UpdatedAt = description, s.now()
 		if err := tx.SetSavepoint(p); err != nil {
 			return err
 		}
 		return s.putSavepoint(l, p, answers{})
 	})
+	return p, err
 }
 
 // isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
