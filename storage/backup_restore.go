@@ -132,12 +132,10 @@ func (s *Store) CreateFromBackup(
 	if project == 0 {
 		project = 1
 	}
-	p := u.Properties
-	d, err := s.newCreation(ctx, NewDataset{
-		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
-		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn, Required: p.Required, Notes: p.Notes,
-		MergeGranularity: p.Granularity(),
-	})
+	p := ofCopy(u.Properties, name)
+	p.Exclusion = nil // it comes with the columns that it reads
+	p.MergeGranularity = p.Granularity()
+	d, err := s.newCreation(ctx, NewDataset{ProjectID: project, Name: name, Key: u.Key}, p)
 	if err != nil {
 		return made, err
 	}

@@ -52,7 +52,7 @@ func (h *History) blockers(
 func (u *undoing) read(tx catalog.Tx, h *History, d catalog.Dataset, commit int64) error {
 	c, err := tx.Commit(d.ID, commit)
 	if err != nil {
-		return known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
+		return orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
 	}
 	if u.undone, err = h.setsOf(tx, c); err != nil {
 		return err

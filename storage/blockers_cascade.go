@@ -7,9 +7,9 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// isCascade reports whether a commit undid several others here. One that a merge played, whose rows have another tag,
+// isCascade reports whether a commit undid several others here. One that a merge played, whose rows have another tag (RowTag),
 // undid them in the source.
-func isCascade(c catalog.Commit) bool { return len(undoes(c)) > 1 && c.Tag == c.ID }
+func isCascade(c catalog.Commit) bool { return len(undoes(c)) > 1 && c.RowTag == c.ID }
 
 // readUndone reads what the commits did that a cascade undid.
 func (u *undoing) readUndone(tx catalog.Tx, h *History, cascade catalog.Commit) error {

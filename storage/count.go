@@ -10,12 +10,12 @@ import (
 )
 
 // countDifference counts the records that differ between the head and what the work leaves.
-func (w *work) countDifference(ctx context.Context) error {
+func (w *recordWriter) countDifference(ctx context.Context) error {
 	return w.count(ctx, snapshot.Diff(w.head, w.leaves()))
 }
 
 // count makes the commit's counts those of a difference, and notes what became of the values of its records.
-func (w *work) count(ctx context.Context, d *snapshot.Difference) error {
+func (w *recordWriter) count(ctx context.Context, d *snapshot.Difference) error {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
@@ -24,12 +24,12 @@ func (w *work) count(ctx context.Context, d *snapshot.Difference) error {
 		return err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	return w.writer.noteDifference(ctx, d, counts.Columns)
+	return w.noteDifference(ctx, d, counts.Columns)
 }
 
 // countAgain counts anew what the commit modified, where it takes its counts from another one whose files have columns
 // that were dropped since: there may be nothing left of what differed.
-func (w *work) countAgain(ctx context.Context, files []*catalog.File, schemas map[string]schema.Schema) error {
+func (w *recordWriter) countAgain(ctx context.Context, files []*catalog.File, schemas map[string]schema.Schema) error {
 	hasDropped := func(f *catalog.File) bool {
 		return slices.ContainsFunc(schemas[f.SchemaID].Columns, func(c schema.Column) bool {
 			return slices.Contains(w.schema.Dropped, c.ID)

@@ -35,7 +35,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.S
 	if err != nil {
 		return nil, err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	w.schema = before // a delete changes no type: keys that don't fit are not there
 	if in.rows == 0 {
 		return nil, nil

@@ -67,7 +67,7 @@ func (n *noted) note(c schema.Column, cleared, filled bool) {
 }
 
 // noteInverse notes what undoing a commit does to values. Of commits of an older program it is not known.
-func (w *work) noteInverse(ctx context.Context, c catalog.Commit) error {
+func (w undoWork) noteInverse(ctx context.Context, c catalog.Commit) error {
 	e := c.Effects
 	if e == nil || len(e.ColumnsCleared)+len(e.ColumnsFilled) == 0 {
 		return nil

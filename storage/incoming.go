@@ -54,8 +54,10 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	}
 	// From here on the commit has the new columns and types. They are given up with it where it is refused.
 	w.schema = fit.schema
-	if err := w.checkStrict(fit, only); err != nil {
-		return nil, err
+	if w.strict && only == nil {
+		if err := w.checkStrict(fit); err != nil {
+			return nil, err
+		}
 	}
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
@@ -68,7 +70,7 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	if err := a.checkValues(ctx); err != nil {
-		w.discard(a.in)
+		a.in.discard(w.staging)
 		return nil, err
 	}
 	return a.in, nil
@@ -76,13 +78,13 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 
 // checkStrict has a strict commit refuse records that lack columns of the dataset, or have others: once there are
 // records, they say which it has.
-func (w *work) checkStrict(fit fitted, only []int) error {
-	if only != nil || !w.strict || w.head.Commit.ID == 0 {
+func (d *draft) checkStrict(fit fitted) error {
+	if d.head.Commit.ID == 0 {
 		return nil
 	}
 	var missing, unknown []string
-	for _, c := range w.schema.Stored() {
-		_, had := w.head.Schema.ByID(c.ID)
+	for _, c := range d.schema.Stored() {
+		_, had := d.head.Schema.ByID(c.ID)
 		switch {
 		case !had:
 			unknown = append(unknown, c.Name)
@@ -166,7 +168,7 @@ func (a arriving) dataRows(from string) string {
 	for _, c := range a.schema.Stored() {
 		list = append(list, a.column(c))
 	}
-	list = append(list, duck.Int(a.commit.Tag))
+	list = append(list, duck.Int(a.commit.RowTag))
 	return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")"
 }
 
@@ -223,7 +225,7 @@ func (a arriving) column(c schema.Column) string {
 	case c.ID == textID:
 		return "_json"
 	case c.ID == schema.CommitID:
-		return duck.Int(a.commit.Tag)
+		return duck.Int(a.commit.RowTag)
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append && ok:
 		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRow(), a.in.brought+1))
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append:
@@ -234,21 +236,5 @@ func (a arriving) column(c schema.Column) string {
 	return expr
 }
 
-// lockRows has no other commit of the family give row numbers from here on, if this one may give any.
-func (w *work) lockRows(ctx context.Context) (err error) {
-	if w.schema.Keyed() || w.unlockRows != nil {
-		return nil
-	}
-	w.unlockRows, err = w.store.catalog.Lock(ctx, "family\x00"+w.head.Dataset.FamilyID)
-	// What to go back to where the commit does not stand: no one has seen the numbers that it gave then.
-	w.lastRow = w.family.lastRow.Load()
-	return err
-}
-
-// firstRow is the first row number that this commit may give. It holds the lock on them.
-func (w *work) firstRow() int64 { return w.family.lastRow.Load() + 1 }
-
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
-func (w *work) discard(in *incoming) {
-	in.kept.discard(w.store.Staging)
-}
+func (in *incoming) discard(s *Staging) { in.kept.discard(s) }

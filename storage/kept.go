@@ -57,6 +57,7 @@ func (k *keptFile) of(in *incoming, came []schema.Column) string {
 	return duck.Fill(rowsOfFile, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(k.path)})
 }
 
+// add moves the file into the commit's folder: the records are written once, and not copied.
 func (k *keptFile) add(ctx context.Context, w *fileWriter, in *incoming) error {
 	name := w.fileName(schema.Data)
 	if err := w.batch.Adopt(name, k.path); err != nil {
@@ -85,6 +86,7 @@ type keptTable struct {
 	firstID int64 // of records that brought no _id; 0: they need none
 }
 
+// of gives records that brought no _id theirs, in the order in which they came.
 func (k *keptTable) of(*incoming, []schema.Column) string {
 	if k.firstID == 0 {
 		return incomingTable
@@ -102,6 +104,7 @@ func (k *keptTable) discard(*Staging) {} // the table goes with the connection
 // keptValues is SQL: each record's columns as literals, then _n and, where it is kept, _json.
 type keptValues [][]string
 
+// of writes the records out as literals.
 func (k keptValues) of(in *incoming, came []schema.Column) string {
 	var names []string
 	var at []int
@@ -161,7 +164,7 @@ func (w *fileWriter) addRows(ctx context.Context, in *incoming) error {
 			case c.ID == schema.RowID:
 				list[i] = fmt.Sprintf("%d + _n", in.firstRow)
 			case c.ID == schema.CommitID:
-				list[i] = duck.Int(w.commit.Tag)
+				list[i] = duck.Int(w.commit.RowTag)
 			default:
 				list[i] = "CAST(NULL AS " + c.Type.SQL() + ")"
 			}

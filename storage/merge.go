@@ -27,13 +27,13 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err != nil {
 		return Merged{}, err
 	}
-	if err := w.numberMerge(ctx, &plan); err != nil {
+	if err := plan.number(ctx, w); err != nil {
 		return Merged{}, err
 	}
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
-	if err := w.checkTakenKeys(ctx, m.Resolve); err != nil {
+	if err := m.checkTakenKeys(ctx, w.conn, w.schema); err != nil {
 		return Merged{}, err
 	}
 	// Everything is played before anything is published: a conflict in the last action leaves no trace of the first.
@@ -89,6 +89,7 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 // shownActions is up to how many of the actions in conflict are shown with their records.
 const shownActions = 20
 
+// found adds a conflict. All are counted; the records of the first few are shown.
 func (p *player) found(c MergeConflict) {
 	if len(p.conflicts) >= shownActions {
 		c.Records = nil
@@ -116,7 +117,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
-	if err := one.settle(); err != nil {
+	if err := one.conclude(); err != nil {
 		return err
 	}
 	// The next action is played on this one, which is not in the catalog yet.
@@ -134,7 +135,7 @@ func (p *player) commit(a catalog.Commit) *work {
 	one.draft, one.writer.part = draftOn(p.now), len(w.played)
 	one.marks = p.marks()
 	one.commit = catalog.Commit{
-		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), Tag: a.Tag, Previous: p.now.Commit.ID,
+		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), RowTag: a.RowTag, Previous: p.now.Commit.ID,
 		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata,
 		Params: a.Params,
 	}
@@ -175,7 +176,7 @@ func (p *player) sum(ctx context.Context) error {
 	w.draft = draftOn(p.now)
 	w.commit, w.commit.Previous = commit, p.now.Commit.ID
 	if !addUp(w.played) {
-		return w.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
+		return w.writer.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
 	}
 	for _, one := range w.played {
 		w.commit.Added += one.commit.Added

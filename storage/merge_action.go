@@ -106,7 +106,7 @@ func (w actionWork) findParents(ctx context.Context) error {
 }
 
 // undoHere marks the commit with that hash as undone, and returns its id; 0 where there is none to mark.
-func (w *work) undoHere(tx catalog.Tx, hash string) (int64, error) {
+func (w actionWork) undoHere(tx catalog.Tx, hash string) (int64, error) {
 	found, err := tx.WithHash(w.commit.DatasetID, hash)
 	if err != nil {
 		return 0, err

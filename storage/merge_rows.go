@@ -31,7 +31,7 @@ func (w actionWork) playRows(ctx context.Context) error {
 	if !touched && w.canLink() && len(w.did.renumbered) == 0 {
 		w.links(w.did)
 		w.writer.noteSame(w.did)
-		return w.countAgain(ctx, slices.Concat(w.did.opened, w.did.closed), w.did.schemas())
+		return w.writer.countAgain(ctx, slices.Concat(w.did.opened, w.did.closed), w.did.schemas())
 	}
 	err = r.rewrite(ctx)
 	if duck.IsConversion(err) {

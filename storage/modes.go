@@ -12,16 +12,37 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// append adds records (design, section 3). None of their keys may be live.
-func (w *work) append(ctx context.Context, u intake.Upload) error {
-	if err := w.lockRows(ctx); err != nil {
+// apply changes records as the mode of the commit says (design, section 3).
+func (w *work) apply(ctx context.Context, c Change) error {
+	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	in, err := w.read(ctx, u, nil)
+	w.strict = c.Strict
+	switch c.Mode {
+	case catalog.Append:
+		err := w.append(ctx, c.Upload)
+		if err == nil {
+			w.describeBrought(c.Columns)
+		}
+		return err
+	case catalog.Overwrite, catalog.Upsert:
+		return w.put(ctx, c.Upload)
+	case catalog.Replace:
+		return w.replace(ctx, c.Upload)
+	case catalog.Delete:
+		return w.delete(ctx, c)
+	}
+	return fault.Errorf(fault.Invalid, "unknown_mode",
+		"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
+}
+
+// append adds records (design, section 3). None of their keys may be live.
+func (w *work) append(ctx context.Context, u intake.Upload) error {
+	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	if batch, ok := in.kept.(keptBatch); ok && w.schema.Keyed() {
 		if err := w.keys(in).checkFew(ctx, w.inBatch(batch.RecordBatch)); err != nil {
 			return err
@@ -38,54 +59,55 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 		}
 	}
 	w.commit.Added = in.rows
-	w.gaveRows(in)
-	return w.add(ctx, in)
-}
-
-// gaveRows records the row numbers that this commit's records have, given or brought.
-func (w *work) gaveRows(in *incoming) {
-	if w.schema.Keyed() || in.rows == 0 {
-		return
-	}
-	last := max(w.firstRow()-1, in.brought)
-	if w.commit.Mode == catalog.Append {
-		last += in.rows
-	}
-	w.family.lastRow.Store(last)
-	in.firstRow = last - in.rows + 1
+	w.numberRows(in)
+	return in.add(ctx, w.writer)
 }
 
 // add makes all incoming records a data file.
-func (w *work) add(ctx context.Context, in *incoming) error {
+func (in *incoming) add(ctx context.Context, w *recordWriter) error {
 	if in.rows == 0 {
 		return nil
 	}
-	return in.kept.add(ctx, &w.writer.fileWriter, in)
+	return in.kept.add(ctx, &w.fileWriter, in)
+}
+
+// readNumbered reads an upload whose records get row numbers, if the dataset has any.
+func (w *work) readNumbered(ctx context.Context, u intake.Upload) (*incoming, error) {
+	if !w.schema.Keyed() {
+		if err := w.lockRows(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
+			return nil, err
+		}
+	}
+	return w.read(ctx, u, nil)
+}
+
+// numberRows records the row numbers that incoming records have.
+func (w *work) numberRows(in *incoming) {
+	if !w.schema.Keyed() && in.rows > 0 {
+		w.gaveRows(in, w.commit.Mode)
+	}
 }
 
 // put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
 func (w *work) put(ctx context.Context, u intake.Upload) error {
-	if err := w.lockRows(ctx); err != nil {
-		return err
-	}
-	in, err := w.read(ctx, u, nil)
+	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
-	w.gaveRows(in)
+	w.numberRows(in)
 	if in.rows == 0 {
 		return nil
 	}
 	live := w.liveIn(in.bounds)
 	if len(live.Data) == 0 && !in.keepsText(w.commit.Mode) {
 		w.commit.Added = in.rows
-		return w.add(ctx, in)
+		return in.add(ctx, w.writer)
 	}
-	if err := w.findFields(ctx, in); err != nil {
+	if err := in.findFields(ctx, w.conn); err != nil {
 		return err
 	}
 	if in.rows <= smallRows && !w.isSliced() {
@@ -101,18 +123,15 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 
 // replace makes the dataset's records those of an upload.
 func (w *work) replace(ctx context.Context, u intake.Upload) error {
-	if err := w.lockRows(ctx); err != nil {
-		return err
-	}
-	in, err := w.read(ctx, u, nil)
+	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
-	w.gaveRows(in)
+	w.numberRows(in)
 	live := w.liveIn(nil)
 	if in.rows == 0 {
 		if err := w.checkNothing(in, u); err != nil {
@@ -127,40 +146,40 @@ func (w *work) replace(ctx context.Context, u intake.Upload) error {
 		return err
 	}
 	if max(in.rows, w.commit.Removed) <= smallRows && !w.isSliced() {
-		return w.replaceFew(ctx, in, live)
+		return w.writer.replaceFew(ctx, in, live)
 	}
 	return w.writer.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
 }
 
 // replaceFew does so from memory, once the records that go were picked.
-func (w *work) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
-	changes, err := w.writer.fewChanges(ctx, in, live)
+func (w *recordWriter) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
+	changes, err := w.fewChanges(ctx, in, live)
 	if err != nil {
 		return err
 	}
 	defer changes.Release()
 	if w.commit.Removed == 0 {
-		return w.writer.rewriteFew(ctx, changes, nil)
+		return w.rewriteFew(ctx, changes, nil)
 	}
 	gone, err := w.conn.Batch(ctx, displaced("picked", w.schema.Stored())+" ORDER BY _file, _pos")
 	if err != nil {
 		return err
 	}
 	defer gone.Release()
-	return w.writer.rewriteFew(ctx, changes, gone)
+	return w.rewriteFew(ctx, changes, gone)
 }
 
 // checkNothing makes sure that an upload without records is meant as a dataset without records: one that is not even
 // about these columns, such as an error page, is not.
-func (w *work) checkNothing(in *incoming, u intake.Upload) error {
+func (d *draft) checkNothing(in *incoming, u intake.Upload) error {
 	if u.Format == intake.JSON { // an empty list
 		return nil
 	}
 	known := func(c schema.Column) bool { return in.has(c.ID) }
-	if w.schema.Keyed() && !slices.ContainsFunc(w.schema.KeyColumns(), func(c schema.Column) bool { return !known(c) }) {
+	if d.schema.Keyed() && !slices.ContainsFunc(d.schema.KeyColumns(), func(c schema.Column) bool { return !known(c) }) {
 		return nil
 	}
-	if !w.schema.Keyed() && slices.ContainsFunc(w.head.Schema.Columns, known) {
+	if !d.schema.Keyed() && slices.ContainsFunc(d.head.Schema.Columns, known) {
 		return nil
 	}
 	return fault.Errorf(fault.Invalid, "no_records",

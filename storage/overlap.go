@@ -61,6 +61,7 @@ func (c *overlapCounter) overlapping(ctx context.Context, undone sets, later []s
 	})
 }
 
+// overlapCounter counts the records that commits have in common. It opens files only where it has to.
 type overlapCounter struct {
 	from    *History
 	head    *snapshot.Snapshot

@@ -34,7 +34,7 @@ func (s *Store) restore(
 		return catalog.Commit{}, err
 	}
 	// Counted over what the two states do not share, so that it costs what changed, as the rest costs nothing.
-	if err := w.count(ctx, snapshot.Diff(w.head, target)); err != nil {
+	if err := w.writer.count(ctx, snapshot.Diff(w.head, target)); err != nil {
 		return catalog.Commit{}, err
 	}
 	w.closed = snapshot.Without(w.head.Files(), target.Files())

@@ -14,15 +14,17 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// recordWriter writes the records that a commit changes: as they are after it to a data file, and those that it displaces
-// to a rollback file. It notes what becomes of their values meanwhile.
+// recordWriter writes the records that a commit changes: as they are after it to a data file, and those that it
+// displaces to a rollback file. It notes what becomes of their values meanwhile.
 type recordWriter struct {
 	fileWriter
 	noted
 }
 
 // fewChanges returns the changes that differ, those with a live record first.
-func (w *recordWriter) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) (arrow.RecordBatch, error) {
+func (w *recordWriter) fewChanges(
+	ctx context.Context, in *incoming, live *snapshot.Snapshot,
+) (arrow.RecordBatch, error) {
 	rows, differs := w.changes(in, live, w.schema.Stored())
 	query := "SELECT * FROM (" + rows + ") WHERE " + differs
 	if in.rows > 1 {
@@ -46,7 +48,7 @@ func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.
 	}
 	or = append(or, "_pos IS NULL")
 	rows = duck.Fill(joinLive, duck.Parts{
-		"after": strings.Join(after, ", "), "tag": d.commit.Tag, "before": strings.Join(before, ", "),
+		"after": strings.Join(after, ", "), "tag": d.commit.RowTag, "before": strings.Join(before, ", "),
 		"records": in.withFields(d.schema.WithKey(columns)), "live": live.Narrow(columns).Rows(true),
 		"same_key": sameKey(key, "i", "s"),
 	})

@@ -34,7 +34,9 @@ type slicedFile struct {
 
 // write writes a new file of the commit. query is the SQL of its rows with some of its columns (datafile.Spec.All): the
 // same rows in the same order for each slice. rows is how many there will be.
-func (f *fileWriter) write(ctx context.Context, kind schema.Kind, rows int64, query func([]schema.Column) string) error {
+func (f *fileWriter) write(
+	ctx context.Context, kind schema.Kind, rows int64, query func([]schema.Column) string,
+) error {
 	file := &slicedFile{fileWriter: f, kind: kind, rows: rows}
 	defer file.discard()
 	for _, columns := range f.slices() {

@@ -124,7 +124,7 @@ func (w variableWork) checkBecome(ctx context.Context, history *snapshot.Snapsho
 
 // checkReadable makes sure that the files which are live after a rollback can be read with the types that the columns
 // have then: one that came back may be older than a change of type, or newer than one that was undone.
-func (w *work) checkReadable(ctx context.Context) error {
+func (w undoWork) checkReadable(ctx context.Context) error {
 	after := w.leaves()
 	for _, files := range snapshot.BySchema(after.Data) {
 		fs := after.SchemaOf(files[0])
@@ -152,7 +152,7 @@ func (w *work) checkReadable(ctx context.Context) error {
 }
 
 // checkReads makes sure that columns can be read in files that were written with one schema.
-func (w *work) checkReads(
+func (w undoWork) checkReads(
 	ctx context.Context, in *snapshot.Snapshot, files []*catalog.File, columns []schema.Column,
 ) error {
 	if len(files) == 0 || len(columns) == 0 {
@@ -170,7 +170,7 @@ func (w *work) checkReads(
 }
 
 // checkSome does so by a statement, which finds a text of each column that is not a value of its type.
-func (w *work) checkSome(
+func (w undoWork) checkSome(
 	ctx context.Context, in *snapshot.Snapshot, files []*catalog.File, columns []schema.Column,
 ) error {
 	fs := in.SchemaOf(files[0])

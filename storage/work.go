@@ -25,14 +25,12 @@ func newWork(h *held) *work {
 // held is what is held while a commit is made. The commits that a merge plays share it.
 type held struct {
 	*folder
-	store      *Store
-	request    Request
-	family     *family
-	unlock     func() // nil: no lock is held
-	unlockRows func() // nil: the family is not locked, and no row numbers are being assigned
-	lastRow    int64  // of the family, when it was locked
-	issued     bool   // the commit's description may be among the objects
-	strict     bool   // records must have the columns that the dataset has
+	numbering
+	store   *Store
+	request Request
+	unlock  func() // nil: no lock is held
+	issued  bool   // the commit's description may be among the objects
+	strict  bool   // records must have the columns that the dataset has
 }
 
 // hold is what a request's commit holds at first: nothing that has to be given back.
@@ -107,7 +105,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 		return err
 	}
 	w.commit = catalog.Commit{
-		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
+		DatasetID: d.ID, ID: commit, RowTag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.newID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
 	folder := w.key()
@@ -118,6 +116,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	return err
 }
 
+// readHead reads what the commit is made on.
 func (w *work) readHead(tx catalog.Tx, dataset string) error {
 	d, err := activeDataset(tx, dataset)
 	if err != nil {
@@ -141,12 +140,7 @@ func (w *work) join(tx catalog.Tx, family string) (err error) {
 // end gives back what the commit holds. After publish it changes nothing that stands.
 func (w *work) end() {
 	w.folder.close()
-	if w.unlockRows != nil {
-		if !w.issued {
-			w.family.lastRow.Store(w.lastRow) // no one has seen the numbers that it gave
-		}
-		w.unlockRows()
-	}
+	w.releaseRows(w.issued)
 	// Last: who takes the lock next reads a head that is final.
 	if w.unlock != nil {
 		w.unlock()

@@ -131,6 +131,7 @@ func (f *fileWriter) takeFile(
 	return errors.Join(err, sum.err)
 }
 
+// newFile is what the catalog has of a file, but for what is measured.
 func (f *fileWriter) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
 		ID: f.ids[kind], DatasetID: f.commit.DatasetID, CommitID: f.commit.ID, Kind: kind,

@@ -36,20 +36,13 @@ func (f *Face) runCommand(c *fiber.Ctx) error {
 	if err := in.check(s); err != nil {
 		return err
 	}
-	a, err := try(f, c, work[catalog.Commit]{
+	return finish(f, c, work[catalog.Commit]{
 		about: "Changing records",
 		tell:  func(catalog.Commit) calls.Answer { return calls.Answer{Status: http.StatusNoContent} },
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return f.onNewest(ctx, s.Dataset.ID, r, in.do(f))
 		},
-	})
-	if err != nil {
-		return err
-	}
-	if a.late {
-		return accepted(c, a.job, progressPath(a.job))
-	}
-	return c.SendStatus(http.StatusNoContent)
+	}, progressPath)
 }
 
 // check refuses a command that can't be run on a state.

@@ -107,11 +107,11 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	case a.late:
-		return accepted(c, a.job, progressPath(a.job)+"result/")
+		return accepted(c, a.job, resultPath(a.job))
 	case a.told.Status == http.StatusSeeOther:
 		return seeOther(c, a.told.Location)
 	}
-	return created(c, progressPath(a.job)+"result/")
+	return created(c, resultPath(a.job))
 }
 
 // editSavepoint changes the description of a savepoint.

@@ -23,7 +23,7 @@ func TestCommitsKeepEveryField(t *testing.T) {
 	full := Commit{
 		DatasetID: "d", ID: greatest, Previous: greatest - 1, Mode: Merge, Message: odd, User: odd,
 		CreatedAt: time.Date(1066, 10, 14, 9, 0, 0, 1000, time.UTC), ParentCommitID: 1, RollbackCommitID: 2, MergeCommitID: 3,
-		Added: greatest, Removed: least, Modified: 1, Total: 2, Hash: odd, Tag: greatest,
+		Added: greatest, Removed: least, Modified: 1, Total: 2, Hash: odd, RowTag: greatest,
 		Metadata: json.RawMessage(`{"a": [1.50, "ü"]}`), Params: json.RawMessage(`null`),
 		SchemaID: f.schemaID, PropertiesID: f.propertiesID,
 		Effects: &Effects{

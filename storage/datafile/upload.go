@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -15,9 +16,38 @@ import (
 // UploadColumn is a column of an uploaded Parquet file.
 type UploadColumn struct {
 	Name    string
-	Null    bool   // its logical type is NULL: it has no values
 	Plain   string // BIGINT, DOUBLE, VARCHAR or BOOLEAN, if every reader agrees on that; else empty
 	Trouble string // why its values can't be stored exactly; empty if they can
+	column  *parquet.Column
+}
+
+// Hollow returns the type that DuckDB reads the column in with NULL in each place whose logical type is that: those have
+// no values, so that they may become anything.
+func (c UploadColumn) Hollow(t schema.Type) schema.Type { return hollow(c.column, t) }
+
+func hollow(c *parquet.Column, t schema.Type) schema.Type {
+	parts := c.Columns()
+	switch {
+	case c.Leaf() && isNull(c.Type()):
+		return schema.Of(schema.Null)
+	case t.Name == schema.List && len(parts) == 1:
+		repeated := parts[0]
+		if inner := repeated.Columns(); len(inner) == 1 && t.Elem.Name != schema.Struct {
+			repeated = inner[0]
+		} else if len(inner) == 1 && inner[0].Name() != t.Elem.Fields[0].Name {
+			repeated = inner[0]
+		}
+		return schema.ListOf(hollow(repeated, *t.Elem))
+	case t.Name == schema.Map && len(parts) == 1 && len(parts[0].Columns()) == 2:
+		elem := hollow(parts[0].Columns()[1], *t.Elem)
+		t.Elem = &elem
+	case t.Name == schema.Struct && len(parts) == len(t.Fields):
+		t.Fields = slices.Clone(t.Fields)
+		for i := range t.Fields {
+			t.Fields[i].Type = hollow(parts[i], t.Fields[i].Type)
+		}
+	}
+	return t
 }
 
 // errNotWhole is the error for every file whose footer can't be read.
@@ -41,7 +71,8 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 		return nil, errNotWhole
 	}
 	for _, c := range f.Root().Columns() {
-		own := UploadColumn{Name: c.Name(), Null: c.Leaf() && isNull(c.Type()), Plain: plain(c), Trouble: innerNames(c)}
+		own := UploadColumn{Name: c.Name(), Plain: plain(c), column: c}
+		own.Trouble = innerNames(c)
 		if own.Trouble != "" {
 			columns = append(columns, own)
 			continue
@@ -80,6 +111,7 @@ func plain(c *parquet.Column) string {
 	}[kind]
 }
 
+// logical returns the logical type of a column; nil if it has none, and its physical type is all that is known.
 func logical(t parquet.Type) format.LogicalTypeValue {
 	if l := t.LogicalType(); l != nil {
 		return l.Value
@@ -155,6 +187,7 @@ func hasNanoseconds(f *parquet.File, c *parquet.Column) (bool, error) {
 	return false, nil
 }
 
+// anyNanosecond reads values until one is not a whole microsecond.
 func anyNanosecond(pages parquet.Pages) (bool, error) {
 	values := make([]parquet.Value, 4096)
 	for {
@@ -183,6 +216,8 @@ func anyNanosecond(pages parquet.Pages) (bool, error) {
 	}
 }
 
+// nanoseconds is a time in nanoseconds. INT96, of old Spark and Impala, has those of the day in its first eight bytes;
+// the day itself is whole.
 func nanoseconds(v parquet.Value) int64 {
 	switch {
 	case v.IsNull():

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// arrowRecords are the records of an Arrow IPC stream.
+// arrowRecords are the records of an Arrow IPC stream or file.
 type arrowRecords struct {
 	path    string
 	size    int64
@@ -28,6 +27,7 @@ type arrowRecords struct {
 	failed  error // of the last reading; DuckDB would pass on only its text
 }
 
+// openArrow reads the schema of a stream. Where all columns are plain, DuckDB need not be asked what they are.
 func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	if err := checkEnd(u); err != nil {
 		return nil, err
@@ -68,6 +68,7 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 	for i, f := range fields {
 		if f.Type.ID() != arrow.NULL {
 			out[i], found = found[0], found[1:]
+			out[i].Type = hollow(out[i].Type, f.Type)
 		}
 	}
 	return out, nil
@@ -130,30 +131,13 @@ func unsupportedField(ctx context.Context, conn *duck.Conn, fields []arrow.Field
 	return malformedArrow
 }
 
+// arrowNames are the columns with nothing but their names, to be checked before their types are.
 func arrowNames(s *arrow.Schema) []Offered {
 	out := make([]Offered, s.NumFields())
 	for i, f := range s.Fields() {
 		out[i].Name = f.Name
 	}
 	return out
-}
-
-// checkEnd requires the end-of-stream marker: without it, a stream cut between two batches would pass as complete.
-func checkEnd(u Upload) error {
-	f, err := os.Open(u.Path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	tail := make([]byte, 8)
-	if _, err := f.ReadAt(tail, max(0, u.Size-8)); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if !bytes.Equal(tail, []byte{255, 255, 255, 255, 0, 0, 0, 0}) && !bytes.Equal(tail[4:], []byte{0, 0, 0, 0}) {
-		return malformed("the Arrow stream ends before its end-of-stream marker: " +
-			"it was cut short, or it is not an IPC stream")
-	}
-	return nil
 }
 
 func (r *arrowRecords) Columns() []Offered { return r.columns }
@@ -173,12 +157,19 @@ func (r *arrowRecords) open() (array.RecordReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := newReader(bufio.NewReaderSize(f, 1<<20), r.size)
+	body := bufio.NewReaderSize(f, 1<<20)
+	if err = skipMagic(body); err != nil {
+		f.Close()
+		return nil, err
+	}
+	in, err := newReader(body, r.size)
 	if err != nil {
 		f.Close()
 		return nil, malformedArrow
 	}
-	return &checkedStream{RecordReader: in, file: f, failed: &r.failed}, nil
+	own := in.Schema()
+	kept := arrow.NewSchema(narrowedFields(own.Fields()), nil)
+	return &checkedStream{RecordReader: in, schema: kept, file: f, failed: &r.failed}, nil
 }
 
 // failure returns the error of the last reading.
@@ -213,6 +204,7 @@ func (a boundedAllocator) Reallocate(size int, b []byte) []byte {
 	return a.Allocator.Reallocate(a.check(size), b)
 }
 
+// check panics on what no honest stream of this size needs.
 func (a boundedAllocator) check(size int) int {
 	if size < 0 || int64(size) > a.most {
 		panic(fmt.Sprintf("a buffer of %d bytes", size)) // arrow-go has no way for an allocator to fail; readers recover
@@ -235,16 +227,32 @@ func newReader(in io.Reader, size int64) (r *ipc.Reader, err error) {
 // crash the process.
 type checkedStream struct {
 	array.RecordReader
+	schema *arrow.Schema // with the types in which it is read
+	batch  arrow.RecordBatch
 	file   *os.File
 	failed *error
 }
 
+func (s *checkedStream) Schema() *arrow.Schema          { return s.schema }
+func (s *checkedStream) RecordBatch() arrow.RecordBatch { return s.batch }
+func (s *checkedStream) Record() arrow.RecordBatch      { return s.batch }
+
+// drop releases the batch that was read last.
+func (s *checkedStream) drop() {
+	if s.batch != nil {
+		s.batch.Release()
+		s.batch = nil
+	}
+}
+
+// Next reads a batch. DuckDB asks for it from C code, which a panic must not pass through: it is kept as the error.
 func (s *checkedStream) Next() (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			*s.failed, ok = malformedArrow, false
 		}
 	}()
+	s.drop()
 	if *s.failed != nil {
 		return false
 	}
@@ -254,14 +262,14 @@ func (s *checkedStream) Next() (ok bool) {
 		}
 		return false
 	}
-	for i, column := range s.RecordBatch().Columns() {
-		name := s.Schema().Field(i).Name
+	for i, column := range s.RecordReader.RecordBatch().Columns() {
 		if err := validate(column); err != nil {
-			*s.failed = refusal(name, err)
+			*s.failed = refusal(s.schema.Field(i).Name, err)
 			return false
 		}
 	}
-	return true
+	s.batch, *s.failed = narrowed(s.schema, s.RecordReader.RecordBatch())
+	return *s.failed == nil
 }
 
 // refusal returns the error for a column that failed validation.
@@ -273,6 +281,9 @@ func refusal(name string, err error) error {
 	case errors.Is(err, errFar):
 		return misshapen("column %q has dates in milliseconds that are out of range or not whole days; "+
 			"convert it first", name)
+	case errors.Is(err, errDigits):
+		return misshapen("column %q has decimals of more than 38 digits, which is the most that can be stored; "+
+			"convert it first", name)
 	case errors.Is(err, errNoIndexes):
 		return misshapen("column %q has a dictionary in lists that are all empty, which can't be read; decode it first", name)
 	}
@@ -282,6 +293,7 @@ func refusal(name string, err error) error {
 func (s *checkedStream) Err() error { return *s.failed }
 
 func (s *checkedStream) Release() {
+	s.drop()
 	s.RecordReader.Release()
 	s.file.Close()
 }
@@ -388,6 +400,7 @@ func checkLengths(a arrow.Array) error {
 	return nil
 }
 
+// checkDictionary validates the values of a dictionary, and that every index points at one of them.
 func checkDictionary(d *array.Dictionary) error {
 	if err := validate(d.Dictionary()); err != nil {
 		return err
