@@ -215,6 +215,13 @@ func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File
 // damage.
 func (bs *Backups) Remove(ctx context.Context, b catalog.Backup, r Request) error {
 	err := bs.label(context.WithoutCancel(ctx), r, func(tx catalog.Tx, l *labels) error {
+		d, err := tx.Dataset(b.DatasetID)
+		if err == nil {
+			err = r.expects(d)
+		}
+		if err != nil {
+			return err
+		}
 		if err := tx.RemoveBackup(b.ID); err != nil {
 			return err
 		}

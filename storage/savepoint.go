@@ -99,7 +99,7 @@ type Marked struct {
 func (s *Store) CreateSavepoint(
 	ctx context.Context, dataset string, n NewSavepoint, r Request,
 ) (out Marked, err error) {
-	unlock, err := s.catalog.Lock(ctx, dataset)
+	unlock, err := s.lock(ctx, dataset, r)
 	if err != nil {
 		return out, err
 	}
@@ -212,16 +212,24 @@ func (s *Store) DescribeSavepoint(
 	ctx context.Context, dataset, ref, description string, r Request,
 ) (catalog.Savepoint, error) {
 	p, err := s.FindSavepoint(ctx, dataset, ref)
-	if err != nil || p.Description == description {
+	if err != nil {
 		return p, err
 	}
-	p.Description, p.UpdatedAt = description, s.now()
-	return p, s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
+	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
+		d, err := activeDataset(tx, dataset)
+		if err == nil {
+			err = r.expects(d)
+		}
+		if err != nil || p.Description == description {
+			return err
+		}
+		p.Description, p.UpdatedAt = description, s.now()
 		if err := tx.SetSavepoint(p); err != nil {
 			return err
 		}
 		return l.putSavepoint(p, answers{})
 	})
+	return p, err
 }
 
 // isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment

@@ -84,6 +84,10 @@ func (s *Store) MoveTag(ctx context.Context, dataset, name string, e TagEdit, r 
 			return t, noTag(d, name)
 		}
 		t = *old
+		if e.Ref != nil && *e.Ref == "" {
+			return t, fault.Errorf(fault.Invalid, "empty_ref",
+				"ref is empty. Say what the tag names from now on, such as head, or leave it out.").With("field", "ref")
+		}
 		if e.Ref != nil {
 			if t.CommitID, err = resolve(tx, d, *e.Ref, s.now); err != nil {
 				return t, err

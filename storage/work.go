@@ -55,7 +55,7 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
 	// One commit of a dataset at a time: what is read of its head stays true until the commit stands, so that nothing
 	// has to be checked or done again at the end. Readers take no lock.
-	unlock, err := s.catalog.Lock(ctx, dataset)
+	unlock, err := s.lock(ctx, dataset, r)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
 // deleteBackupIn is the request to remove a backup.
 type deleteBackupIn struct {
 	oneBackupIn
-	dryIn
+	headIn
 }
 
 // deleteBackup removes a backup and its archive, for good.

@@ -70,7 +70,7 @@ func (a *API) getSavepoint(c *fiber.Ctx, p catalog.Savepoint, _ oneSavepointIn) 
 // editSavepointIn is the request to describe a savepoint.
 type editSavepointIn struct {
 	oneSavepointIn
-	dryIn
+	headIn
 	Description *string `json:"description" required:"true"`
 }
 
