@@ -154,3 +154,13 @@ func (n NewDataset) schema() (out schema.Schema, err error) {
 	}
 	return out, nil
 }
+
+// properties are what a new dataset starts with. It has no columns yet that an exclusion could read.
+func (n NewDataset) properties() catalog.Properties {
+	return catalog.Properties{
+		Name: n.Name, Description: n.Description, Metadata: n.Metadata,
+		QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn, Required: n.Required,
+		Notes: n.Notes, Archived: n.Archived, Unpublished: n.Unpublished,
+		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
+	}
+}

@@ -83,8 +83,12 @@ func (w *work) readNumbered(ctx context.Context, u intake.Upload) (*incoming, er
 
 // numberRows records the row numbers that incoming records have.
 func (w *work) numberRows(in *incoming) {
-	if !w.schema.Keyed() && in.rows > 0 {
-		w.gaveRows(in, w.commit.Mode)
+	switch {
+	case w.schema.Keyed() || in.rows == 0:
+	case w.commit.Mode == catalog.Append:
+		in.firstRow = w.gaveRows(in.rows, in.brought)
+	default: // all of them were brought: they are the key
+		w.gaveRows(0, in.brought)
 	}
 }
 
@@ -185,4 +189,9 @@ func (d *draft) checkNothing(in *incoming, u intake.Upload) error {
 	return fault.Errorf(fault.Invalid, "no_records",
 		"The upload has no records, and not the dataset's columns. "+
 			"To remove all records, send [] as JSON, or a file with the columns.")
+}
+
+// keys looks at the keys of records that come into the commit.
+func (w *work) keys(in *incoming) keyCheck {
+	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn}
 }
