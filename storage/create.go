@@ -77,7 +77,7 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 	defer w.end()
 	// The dataset is recorded by the commit's own transaction, so a refused upload leaves no empty dataset.
 	if err = w.connect(ctx); err == nil {
-		err = w.append(ctx, c.Upload)
+		err = modeWork{work: w}.append(ctx, c.Upload)
 	}
 	if err != nil {
 		return snapshot.State{}, err
