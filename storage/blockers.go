@@ -16,7 +16,7 @@ import (
 type undoing struct {
 	undone sets
 	after  []catalog.Commit // the commits after it, undone ones too, the oldest first; a merge counts as one
-	did    map[int64]sets   // what those did that were looked at
+	did    map[int64]sets   // what those did that were looked at, and what cascades among them undid
 	order  []int64          // what is in the way, in the order in which to undo it: the newest first
 	marks  map[int64]int64  // what is undone once that is
 	answer Rollbackable
@@ -104,6 +104,9 @@ func (u *undoing) undoInTurn(tx catalog.Tx, h *History, inTheWay map[int64]bool)
 			continue
 		}
 		if u.did[l.ID], err = h.setsOf(tx, l); err != nil {
+			return err
+		}
+		if err := u.readUndone(tx, h, l); err != nil {
 			return err
 		}
 	}

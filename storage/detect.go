@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"rowback/storage/duck"
@@ -36,6 +37,16 @@ func detects(column string, t schema.Type) string {
 		return duck.Fill(detectsBoolean, duck.Parts{"text": column})
 	}
 	return textFits(column, t)
+}
+
+// detectsKey is detects for a column of the key: texts that are different must not become the same number, as the codes
+// 1.1 and 1.10 would. So each must be the canonical form of its number.
+func detectsKey(column string, t schema.Type) string {
+	condition := detects(column, t)
+	if t.Name == schema.Double || t.Name == schema.Decimal {
+		condition += " AND CAST(TRY_CAST(" + column + " AS " + t.SQL() + ") AS VARCHAR) = " + column
+	}
+	return condition
 }
 
 // How numbers and truths are written that no one would take for text: without a zero in front, or a plus. A double has
@@ -81,7 +92,12 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 	}
 	var checks []test
 	for k, i := range columns {
-		checks = append(checks, test{i, detects(fmt.Sprintf("o%d", i), found[k])})
+		column := fmt.Sprintf("o%d", i)
+		condition := detects(column, found[k])
+		if f.key[i] {
+			condition = detectsKey(column, found[k])
+		}
+		checks = append(checks, test{i, condition})
 	}
 	holds, err := f.hold(checks)
 	if err != nil {
@@ -136,7 +152,7 @@ func (f *fitting) firstOf(columns []int, limit int) (found []schema.Type, rows i
 	for k := range found {
 		found[k] = candidates[0] // no record, no value
 	}
-	err = f.conn.Rows(f.ctx, firstQuery(columns, relation), func(scan duck.Scan) error {
+	err = f.conn.Rows(f.ctx, f.firstQuery(columns, relation), func(scan duck.Scan) error {
 		var column, first, n int64
 		err := scan(&column, &first, &n)
 		if err != nil {
@@ -154,14 +170,23 @@ func (f *fitting) firstOf(columns []int, limit int) (found []schema.Type, rows i
 
 // firstQuery is the SQL of firstOf: for each column, by its place in columns, the first candidate that takes all of its
 // values (as many as there are candidates: none does), and the number of records.
-func firstQuery(columns []int, relation string) string {
+func (f *fitting) firstQuery(columns []int, relation string) string {
 	names := make([]string, len(columns))
+	var isKey []string
 	for k, i := range columns {
 		names[k] = fmt.Sprintf("o%d", i)
+		if f.key[i] {
+			isKey = append(isKey, strconv.Itoa(k))
+		}
 	}
 	cases := make([]string, len(candidates))
 	for i, t := range candidates {
-		cases[i] = fmt.Sprintf("WHEN bool_and(v IS NULL OR coalesce(%s, false)) THEN %d", detects("v", t), i)
+		condition := detects("v", t)
+		if len(isKey) > 0 {
+			condition = fmt.Sprintf("CASE WHEN k IN (%s) THEN %s ELSE %s END",
+				strings.Join(isKey, ", "), detectsKey("v", t), condition)
+		}
+		cases[i] = fmt.Sprintf("WHEN bool_and(v IS NULL OR coalesce(%s, false)) THEN %d", condition, i)
 	}
 	return duck.Fill(firstOf, duck.Parts{
 		"cases": strings.Join(cases, " "), "none": len(candidates),

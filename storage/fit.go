@@ -49,7 +49,8 @@ type fitting struct {
 	upload  intake.Upload
 	records intake.Records
 	newID   func() int
-	only    []int // take just these columns, where there are any
+	only    []int        // take just these columns, where there are any
+	key     map[int]bool // which offered columns belong to the key
 }
 
 // fit decides the type of every column (design, section 3): the dataset's where it takes all values as they are, else
@@ -62,6 +63,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 	targets := make([]schema.Type, len(offered))   // zero: to be decided by the values
 	columns := make([]schema.Column, len(offered)) // ID 0: new; -1: not taken
 	var open []int
+	f.key = map[int]bool{}
 	for i, o := range offered {
 		column, take, err := f.place(s, known, retired, o)
 		if err != nil {
@@ -75,6 +77,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 			continue
 		}
 		columns[i] = column
+		f.key[i] = s.IsKey(column.ID)
 		// Before anything is decided: it changes what the column offers.
 		o = f.impose(i, column.Type)
 		if typ, ok := quick(o, column); ok {

@@ -96,7 +96,8 @@ func takes(o intake.Offered, i int, t schema.Type) string {
 	case !convertible(from, t):
 		return "false"
 	case from.Nested():
-		return castUpload(o, i, t) + " IS NOT NULL"
+		between := comparedAs(from, t)
+		return snapshot.Cast(t, between, castUpload(o, i, t)) + " IS NOT DISTINCT FROM " + snapshot.Cast(from, between, column)
 	}
 	return duck.Fill(comesBack, duck.Parts{"value": column, "type": t.SQL(), "offered": o.Type.SQL()})
 }
@@ -118,9 +119,7 @@ func convertible(from, to schema.Type) bool {
 	switch {
 	case to.Holds(from):
 		return true
-	case from.Name == schema.List && to.Name == schema.List:
-		return partFits(*from.Elem, *to.Elem)
-	case from.Name == schema.Struct && to.Name == schema.Struct:
+	case from.Nested():
 		return partFits(from, to)
 	}
 	return from.IsNumber() && to.IsNumber() || from.IsMoment() && to.IsMoment()
@@ -130,12 +129,12 @@ func convertible(from, to schema.Type) bool {
 // would change are allowed there.
 func partFits(from, to schema.Type) bool {
 	switch {
-	case to.Holds(from):
+	case to.Holds(from), from.IsNumber() && to.IsNumber():
 		return true
 	case from.Name == schema.List && to.Name == schema.List:
 		return partFits(*from.Elem, *to.Elem)
-	case from.IsInteger() && to.IsInteger():
-		return true // a cast of one that is too large fails
+	case from.Name == schema.Map && to.Name == schema.Map:
+		return partFits(*from.Key, *to.Key) && partFits(*from.Elem, *to.Elem)
 	case from.Name != schema.Struct || to.Name != schema.Struct:
 		return from.Name == schema.Varchar && writtenAsText(to) || from.Name == schema.JSON && to.Name == schema.Map
 	}
@@ -143,6 +142,29 @@ func partFits(from, to schema.Type) bool {
 		own, ok := to.Field(f.Name)
 		return !ok || !partFits(f.Type, own.Type)
 	})
+}
+
+// comparedAs returns the type in which nested values are compared before and after their conversion: that of the
+// numbers before it, so that a digit that was lost shows, and that of texts after it, as those may be written in many
+// ways.
+func comparedAs(from, to schema.Type) schema.Type {
+	switch {
+	case from.IsNumber() && to.IsNumber(), to.Holds(from) && !from.Hollow():
+		return from
+	case from.Name == schema.List && to.Name == schema.List:
+		return schema.ListOf(comparedAs(*from.Elem, *to.Elem))
+	case from.Name == schema.Map && to.Name == schema.Map:
+		key, elem := comparedAs(*from.Key, *to.Key), comparedAs(*from.Elem, *to.Elem)
+		return schema.Type{Name: schema.Map, Key: &key, Elem: &elem}
+	case from.Name == schema.Struct && to.Name == schema.Struct && len(from.Fields) > 0:
+		from.Fields = slices.Clone(from.Fields)
+		for i, f := range from.Fields {
+			own, _ := to.Field(f.Name)
+			from.Fields[i].Type = comparedAs(f.Type, own.Type)
+		}
+		return from
+	}
+	return to
 }
 
 // castUpload makes a value of type t out of an offered column.
@@ -205,8 +227,28 @@ func textFits(column string, t schema.Type) string {
 		return "false"
 	case t.Name == schema.Decimal:
 		parts["whole"], parts["places"] = t.Width-t.Scale, t.Scale
+	case t.Nested():
+		parts["unrounded"] = unrounded(t).SQL()
 	}
 	return duck.Fill(textOf(t), parts)
+}
+
+// unrounded returns a nested type with DOUBLE in place of the numbers to which DuckDB rounds others.
+func unrounded(t schema.Type) schema.Type {
+	for _, part := range []**schema.Type{&t.Key, &t.Elem} {
+		if *part != nil {
+			inner := unrounded(**part)
+			*part = &inner
+		}
+	}
+	t.Fields = slices.Clone(t.Fields)
+	for i, f := range t.Fields {
+		t.Fields[i].Type = unrounded(f.Type)
+	}
+	if t.IsNumber() {
+		return schema.Of(schema.Double)
+	}
+	return t
 }
 
 // textOf is that condition's SQL, by type.
@@ -255,5 +297,7 @@ const (
 		'\d{4,}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)') AND ` + castableText
 	// As exports write binaries.
 	base64Text = `regexp_full_match({text}, '([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?')`
-	nestedText = `TRY_CAST(TRY_CAST({text} AS JSON) AS {type}) IS NOT NULL`
+	nestedText = `TRY_CAST(TRY_CAST({text} AS JSON) AS {type}) IS NOT NULL
+		AND TRY_CAST(TRY_CAST(TRY_CAST({text} AS JSON) AS {type}) AS {unrounded})
+			IS NOT DISTINCT FROM TRY_CAST(TRY_CAST({text} AS JSON) AS {unrounded})`
 )

@@ -25,6 +25,7 @@ type sets struct {
 	schemaBefore     schema.Schema            // where columns changed
 	propertiesBefore catalog.Properties       // where fields changed
 	between          *snapshot.Difference     // of a mixed commit: the states before and after it
+	part             int64                    // of a part of a cascade: the commit that it undid; else 0
 }
 
 func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }

@@ -111,7 +111,9 @@ func TestABodyLargerThanItsLimitIsRefused(t *testing.T) {
 }
 
 func TestACountIsAWholeNumberThatIsNotNegative(t *testing.T) {
-	for text, want := range map[string]int64{"": 7, "?n=": 7, "?n=0": 0, "?n=12": 12, "?n=9223372036854775807": 1<<63 - 1} {
+	for text, want := range map[string]int64{
+		"": 7, "?n=": 7, "?n=0": 0, "?n=12": 12, "?n=9223372036854775807": 1<<63 - 1,
+	} {
 		handled(t, "/"+text, "", func(_ *Face, c *fiber.Ctx) {
 			if got, err := queryInt(c, "n", 7); err != nil || got != want {
 				t.Errorf("%s: %d, %v", text, got, err)

@@ -154,7 +154,8 @@ func TestAnotherDatasetsVariablesAreNamedInAListOrAFrame(t *testing.T) {
 // Categories keep their names and, where they are free, their ids.
 func TestCategoriesOfTwoDatasetsAreJoinedByName(t *testing.T) {
 	own := []schema.Category{{ID: 1, Name: "F"}, {ID: 2, Name: "M"}}
-	got := union(own, []schema.Category{{ID: 1, Name: "Other"}, {ID: 7, Name: "F"}, {ID: 9, Name: "Refused", Missing: true}})
+	others := []schema.Category{{ID: 1, Name: "Other"}, {ID: 7, Name: "F"}, {ID: 9, Name: "Refused", Missing: true}}
+	got := union(own, others)
 	names, ids := map[string]bool{}, map[int64]bool{}
 	for _, k := range got {
 		if names[k.Name] || ids[k.ID] {

@@ -45,10 +45,12 @@ func TestAnAnswersURLsAreServed(t *testing.T) {
 			}
 		}
 	}
-	if got := must(t, 200, "GET", "/api/datasets_by_name/linked/", ""); len(got.body["index"].(map[string]any)) != 1 {
+	if got := must(t, 200, "GET", "/api/datasets_by_name/linked/", ""); !strings.Contains(got.text, path) {
 		t.Error(got.text)
 	}
-	for _, at := range []string{"/api", "/api/", "/api/feature_flag/?feature_name=x", "/api/users/eva/", "/api/progress/"} {
+	for _, at := range []string{
+		"/api", "/api/", "/api/feature_flag/?feature_name=x", "/api/users/eva/", "/api/progress/",
+	} {
 		must(t, 200, "GET", at, "")
 	}
 }
@@ -70,11 +72,12 @@ func TestRecordsAreUpdatedAndDeletedByCommand(t *testing.T) {
 	if few.body["field"] != "variables" || !strings.Contains(few.text, "2 values") {
 		t.Error(few.text)
 	}
-	must(t, 204, "POST", path+"table/", `{"command":"delete","filter":{"function":"<","args":[{"var":"age"},{"value":3}]}}`)
+	below3 := `{"function":"<","args":[{"var":"age"},{"value":3}]}`
+	must(t, 204, "POST", path+"table/", `{"command":"delete","filter":`+below3+`}`)
 	if got := column(t, path, "000001"); got != `[3]` {
 		t.Error(got)
 	}
-	none := `{"command":"update","variables":{"age":{"value":9}},"filter":{"function":">","args":[{"var":"age"},{"value":9}]}}`
+	none := `{"command":"update","variables":{"age":{"value":9}},"filter":` + below3 + `}`
 	must(t, 204, "POST", path+"table/", none)
 	if got := column(t, path, "000001"); got != `[3]` {
 		t.Errorf("an update that selects no record: %s", got)

@@ -46,7 +46,8 @@ func TestAJobsEndIsItsAnswerItsRefusalOrARestart(t *testing.T) {
 	if err != nil || told.Status != 201 || told.Location != "/x" {
 		t.Errorf("%+v, %v", told, err)
 	}
-	_, err = outcome(catalog.Job{Progress: catalog.JobFailed, Answer: json.RawMessage(`{}`), Message: "The server stopped."})
+	stopped := catalog.Job{Progress: catalog.JobFailed, Answer: json.RawMessage(`{}`), Message: "The server stopped."}
+	_, err = outcome(stopped)
 	if e := storage.Explain(err); e.Kind != fault.Unavailable || e.Code != "stopped" || e.Detail != "The server stopped." {
 		t.Errorf("%v", err)
 	}

@@ -30,6 +30,7 @@ func TestAPreferenceIsFoundByItsName(t *testing.T) {
 		`note="a \", respond-async"`:          false,
 		`note="a \\", respond-async`:          true,
 		`note="; x", respond-async; a="b, c"`: true,
+		`note="a \" , respond-async, "`:       false,
 		"respond-async=no, respond-async":     false,
 		"respond-async, respond-async=no":     true,
 		`note="never closed, respond-async`:   false,

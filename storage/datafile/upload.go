@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -15,9 +16,38 @@ import (
 // UploadColumn is a column of an uploaded Parquet file.
 type UploadColumn struct {
 	Name    string
-	Null    bool   // its logical type is NULL: it has no values
 	Plain   string // BIGINT, DOUBLE, VARCHAR or BOOLEAN, if every reader agrees on that; else empty
 	Trouble string // why its values can't be stored exactly; empty if they can
+	column  *parquet.Column
+}
+
+// Hollow returns the type that DuckDB reads the column in with NULL in each place whose logical type is that: those have
+// no values, so that they may become anything.
+func (c UploadColumn) Hollow(t schema.Type) schema.Type { return hollow(c.column, t) }
+
+func hollow(c *parquet.Column, t schema.Type) schema.Type {
+	parts := c.Columns()
+	switch {
+	case c.Leaf() && isNull(c.Type()):
+		return schema.Of(schema.Null)
+	case t.Name == schema.List && len(parts) == 1:
+		repeated := parts[0]
+		if inner := repeated.Columns(); len(inner) == 1 && t.Elem.Name != schema.Struct {
+			repeated = inner[0]
+		} else if len(inner) == 1 && inner[0].Name() != t.Elem.Fields[0].Name {
+			repeated = inner[0]
+		}
+		return schema.ListOf(hollow(repeated, *t.Elem))
+	case t.Name == schema.Map && len(parts) == 1 && len(parts[0].Columns()) == 2:
+		elem := hollow(parts[0].Columns()[1], *t.Elem)
+		t.Elem = &elem
+	case t.Name == schema.Struct && len(parts) == len(t.Fields):
+		t.Fields = slices.Clone(t.Fields)
+		for i := range t.Fields {
+			t.Fields[i].Type = hollow(parts[i], t.Fields[i].Type)
+		}
+	}
+	return t
 }
 
 // errNotWhole is the error for every file whose footer can't be read.
@@ -41,7 +71,8 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 		return nil, errNotWhole
 	}
 	for _, c := range f.Root().Columns() {
-		own := UploadColumn{Name: c.Name(), Null: c.Leaf() && isNull(c.Type()), Plain: plain(c), Trouble: innerNames(c)}
+		own := UploadColumn{Name: c.Name(), Plain: plain(c), column: c}
+		own.Trouble = innerNames(c)
 		if own.Trouble != "" {
 			columns = append(columns, own)
 			continue

@@ -61,7 +61,12 @@ func (e *Engine) start() error {
 	return nil
 }
 
-// open starts an instance. The files it reads never change, so it caches their footers.
+// settings of an instance: the files it reads never change, so it caches their footers. Geometries are binaries to it:
+// of its own type there is nothing in Parquet that others read.
+const settings = `SET GLOBAL parquet_metadata_cache = true; SET GLOBAL TimeZone = 'UTC';
+	SET GLOBAL enable_geoparquet_conversion = false`
+
+// open starts an instance.
 func (l Limits) open() (*sql.DB, error) {
 	connector, err := duckdb.NewConnector(l.dsn(), nil)
 	if err != nil {
@@ -69,7 +74,7 @@ func (l Limits) open() (*sql.DB, error) {
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxIdleConns(0) // closing a connection drops its temporary tables
-	if _, err := db.Exec("SET GLOBAL parquet_metadata_cache = true; SET GLOBAL TimeZone = 'UTC'"); err != nil {
+	if _, err := db.Exec(settings); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
 	}

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// arrowRecords are the records of an Arrow IPC stream.
+// arrowRecords are the records of an Arrow IPC stream or file.
 type arrowRecords struct {
 	path    string
 	size    int64
@@ -69,6 +68,7 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 	for i, f := range fields {
 		if f.Type.ID() != arrow.NULL {
 			out[i], found = found[0], found[1:]
+			out[i].Type = hollow(out[i].Type, f.Type)
 		}
 	}
 	return out, nil
@@ -140,34 +140,6 @@ func arrowNames(s *arrow.Schema) []Offered {
 	return out
 }
 
-// checkEnd requires the end-of-stream marker: without it, a stream cut between two batches would pass as complete. It
-// is the mark of a message and four zeros; in streams of Arrow before 0.15, whose messages have no mark, four zeros.
-// Those alone are not enough in other streams: they may be the padding of a batch.
-func checkEnd(u Upload) error {
-	f, err := os.Open(u.Path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	head, tail := make([]byte, 4), make([]byte, min(8, u.Size))
-	_, errHead := f.ReadAt(head, 0)
-	_, errTail := f.ReadAt(tail, u.Size-int64(len(tail)))
-	for _, err := range []error{errHead, errTail} {
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-	}
-	end := []byte{255, 255, 255, 255, 0, 0, 0, 0}
-	if !bytes.Equal(head, end[:4]) {
-		end = end[4:]
-	}
-	if !bytes.HasSuffix(tail, end) {
-		return malformed("the Arrow stream ends before its end-of-stream marker: " +
-			"it was cut short, or it is not an IPC stream")
-	}
-	return nil
-}
-
 func (r *arrowRecords) Columns() []Offered { return r.columns }
 
 func (r *arrowRecords) Relation(ctx context.Context, conn *duck.Conn, want Want) (string, func(), error) {
@@ -185,12 +157,19 @@ func (r *arrowRecords) open() (array.RecordReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := newReader(bufio.NewReaderSize(f, 1<<20), r.size)
+	body := bufio.NewReaderSize(f, 1<<20)
+	if err = skipMagic(body); err != nil {
+		f.Close()
+		return nil, err
+	}
+	in, err := newReader(body, r.size)
 	if err != nil {
 		f.Close()
 		return nil, malformedArrow
 	}
-	return &checkedStream{RecordReader: in, file: f, failed: &r.failed}, nil
+	own := in.Schema()
+	kept := arrow.NewSchema(narrowedFields(own.Fields()), nil)
+	return &checkedStream{RecordReader: in, schema: kept, file: f, failed: &r.failed}, nil
 }
 
 // failure returns the error of the last reading.
@@ -248,8 +227,22 @@ func newReader(in io.Reader, size int64) (r *ipc.Reader, err error) {
 // crash the process.
 type checkedStream struct {
 	array.RecordReader
+	schema *arrow.Schema // with the types in which it is read
+	batch  arrow.RecordBatch
 	file   *os.File
 	failed *error
+}
+
+func (s *checkedStream) Schema() *arrow.Schema          { return s.schema }
+func (s *checkedStream) RecordBatch() arrow.RecordBatch { return s.batch }
+func (s *checkedStream) Record() arrow.RecordBatch      { return s.batch }
+
+// drop releases the batch that was read last.
+func (s *checkedStream) drop() {
+	if s.batch != nil {
+		s.batch.Release()
+		s.batch = nil
+	}
 }
 
 // Next reads a batch. DuckDB asks for it from C code, which a panic must not pass through: it is kept as the error.
@@ -259,6 +252,7 @@ func (s *checkedStream) Next() (ok bool) {
 			*s.failed, ok = malformedArrow, false
 		}
 	}()
+	s.drop()
 	if *s.failed != nil {
 		return false
 	}
@@ -268,14 +262,14 @@ func (s *checkedStream) Next() (ok bool) {
 		}
 		return false
 	}
-	for i, column := range s.RecordBatch().Columns() {
-		name := s.Schema().Field(i).Name
+	for i, column := range s.RecordReader.RecordBatch().Columns() {
 		if err := validate(column); err != nil {
-			*s.failed = refusal(name, err)
+			*s.failed = refusal(s.schema.Field(i).Name, err)
 			return false
 		}
 	}
-	return true
+	s.batch, *s.failed = narrowed(s.schema, s.RecordReader.RecordBatch())
+	return *s.failed == nil
 }
 
 // refusal returns the error for a column that failed validation.
@@ -287,6 +281,9 @@ func refusal(name string, err error) error {
 	case errors.Is(err, errFar):
 		return misshapen("column %q has dates in milliseconds that are out of range or not whole days; "+
 			"convert it first", name)
+	case errors.Is(err, errDigits):
+		return misshapen("column %q has decimals of more than 38 digits, which is the most that can be stored; "+
+			"convert it first", name)
 	case errors.Is(err, errNoIndexes):
 		return misshapen("column %q has a dictionary in lists that are all empty, which can't be read; decode it first", name)
 	}
@@ -296,6 +293,7 @@ func refusal(name string, err error) error {
 func (s *checkedStream) Err() error { return *s.failed }
 
 func (s *checkedStream) Release() {
+	s.drop()
 	s.RecordReader.Release()
 	s.file.Close()
 }

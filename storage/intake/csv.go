@@ -37,7 +37,7 @@ func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 		return nil, err
 	}
 	r := &csvRecords{comma: comma}
-	for _, name := range header {
+	for _, name := range nameFirst(header) {
 		r.columns = append(r.columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText})
 	}
 	if err := checkNames(r.columns); err != nil {
@@ -122,6 +122,18 @@ func headerLine(in *bufio.Reader) (string, error) {
 		}
 		return line.String(), nil
 	}
+}
+
+// FirstColumn is the name of a first column that has none in the header of a CSV: pandas and R write row names so. It is
+// what pandas calls it when it reads such a file.
+const FirstColumn = "Unnamed: 0"
+
+// nameFirst names the first column of several if it has no name.
+func nameFirst(header []string) []string {
+	if len(header) > 1 && strings.TrimSpace(header[0]) == "" {
+		header[0] = FirstColumn
+	}
+	return header
 }
 
 // separator returns the candidate that occurs most often outside quotes; a comma if none does.

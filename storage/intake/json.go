@@ -238,7 +238,12 @@ func openDecoder(u Upload) (*decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{file: f, json: jsontext.NewDecoder(f), array: u.Format == JSON}
+	body, err := skipMark(f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	d := &decoder{file: f, json: jsontext.NewDecoder(body), array: u.Format == JSON}
 	if !d.array {
 		return d, nil
 	}

@@ -41,8 +41,8 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 		return nil, unreadable("Parquet file", err)
 	}
 	for i := range r.columns {
-		if i < len(footer) && footer[i].Null {
-			r.columns[i].Type = schema.Of(schema.Null)
+		if i < len(footer) {
+			r.columns[i].Type = footer[i].Hollow(r.columns[i].Type)
 		}
 		if t, ok := u.Types[r.columns[i].Name]; ok {
 			r.columns[i].Type = t

@@ -44,7 +44,7 @@ func openPlain(u Upload) (*plainCSV, error) {
 		return nil, nil
 	}
 	r := &plainCSV{text: make([][]string, len(names)), typed: map[int]arrow.Array{}}
-	for _, name := range names {
+	for _, name := range nameFirst(names) {
 		r.columns = append(r.columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText})
 	}
 	for _, line := range lines[1:] {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -82,7 +83,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := datafile.CopyQuery(ctx, conn, q.limited(), scratch, "", q.Params...)
+	rows, err := datafile.CopyQuery(ctx, conn, q.forParquet(), scratch, "", q.Params...)
 	if err != nil {
 		return err
 	}
@@ -128,13 +129,17 @@ func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w *bound, asArray 
 		open, between, end = "[", ",\n", "]\n"
 	}
 	out.WriteString(open)
-	first := true
+	first, doubtful := true, slices.ContainsFunc(q.Columns, func(c schema.Column) bool { return hasJSON(c.Type) })
 	if err := eachRow(r, w, func(columns []*array.String, i int) error {
 		if !first {
 			out.WriteString(between)
 		}
 		first = false
-		_, err := out.WriteString(columns[0].Value(i)) // a bufio.Writer keeps its first error
+		text := columns[0].Value(i)
+		if doubtful {
+			text = strict(text)
+		}
+		_, err := out.WriteString(text) // a bufio.Writer keeps its first error
 		return err
 	}); err != nil {
 		return err

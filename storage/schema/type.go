@@ -105,7 +105,7 @@ func (t Type) Hollow() bool {
 	switch t.Name {
 	case Null:
 		return true
-	case List:
+	case List, Map:
 		return t.Elem.Hollow()
 	case Struct:
 		return len(t.Fields) == 0 || slices.ContainsFunc(t.Fields, func(f Field) bool { return f.Type.Hollow() })

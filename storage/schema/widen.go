@@ -224,6 +224,9 @@ func (t Type) Settled() Type {
 	switch t.Name {
 	case List:
 		return ListOf(t.Elem.Settled())
+	case Map:
+		elem := t.Elem.Settled()
+		t.Elem = &elem
 	case Struct:
 		if len(t.Fields) == 0 {
 			return Of(JSON)

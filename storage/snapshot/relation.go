@@ -26,6 +26,10 @@ func Cast(from, to schema.Type, expr string) string {
 		return "base64(" + expr + ")"
 	case from.Name == schema.List && to.Name == schema.List && byParts:
 		return fmt.Sprintf("list_transform(%s, lambda e: %s)", expr, Cast(*from.Elem, *to.Elem, "e"))
+	case from.Name == schema.Map && to.Name == schema.Map && byParts:
+		return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN map_from_entries("+
+			"list_transform(map_entries(%[1]s), lambda e: struct_pack(k := %[2]s, v := %[3]s))) END", expr,
+			Cast(*from.Key, *to.Key, "struct_extract(e, 'key')"), Cast(*from.Elem, *to.Elem, "struct_extract(e, 'value')"))
 	case from.Name == schema.Struct && to.Name == schema.Struct && byParts:
 		parts := make([]string, len(to.Fields))
 		for i, f := range to.Fields {
@@ -43,7 +47,7 @@ func Cast(from, to schema.Type, expr string) string {
 // hasBlob reports whether a type is binary or has a binary part.
 func hasBlob(t schema.Type) bool {
 	switch t.Name {
-	case schema.List:
+	case schema.List, schema.Map:
 		return hasBlob(*t.Elem)
 	case schema.Struct:
 		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return hasBlob(f.Type) })

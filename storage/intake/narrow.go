@@ -1,0 +1,209 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/decimal256"
+	"github.com/apache/arrow-go/v18/arrow/float16"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"rowback/storage/schema"
+)
+
+// Arrow has types that DuckDB does not read although it has a type for their values. narrow.go replaces them in the
+// schema and in every batch, at any depth: half floats become floats, decimals of 256 bits those of 128 bits if their
+// precision allows that, and geometries in well-known binary are plain binaries.
+
+// narrowedFields returns fields with types that DuckDB reads.
+func narrowedFields(fields []arrow.Field) []arrow.Field {
+	out := make([]arrow.Field, len(fields))
+	for i, f := range fields {
+		out[i] = narrowedField(f)
+	}
+	return out
+}
+
+func narrowedField(f arrow.Field) arrow.Field {
+	f.Type = narrowedType(f.Type)
+	if isGeometry(f) {
+		f.Metadata = arrow.Metadata{}
+	}
+	return f
+}
+
+// isGeometry reports whether a field has geometries as binaries, which DuckDB would read as a type that can't be stored.
+func isGeometry(f arrow.Field) bool {
+	name, _ := f.Metadata.GetValue("ARROW:extension:name")
+	return strings.EqualFold(name, "geoarrow.wkb") || strings.EqualFold(name, "ogc.wkb")
+}
+
+func narrowedType(t arrow.DataType) arrow.DataType {
+	switch t := t.(type) {
+	case *arrow.Float16Type:
+		return arrow.PrimitiveTypes.Float32
+	case *arrow.Decimal256Type:
+		if t.Precision <= 38 {
+			return &arrow.Decimal128Type{Precision: t.Precision, Scale: t.Scale}
+		}
+	case *arrow.ListType:
+		return arrow.ListOfField(narrowedField(t.ElemField()))
+	case *arrow.LargeListType:
+		return arrow.LargeListOfField(narrowedField(t.ElemField()))
+	case *arrow.FixedSizeListType:
+		return arrow.FixedSizeListOfField(t.Len(), narrowedField(t.ElemField()))
+	case *arrow.MapType:
+		out := arrow.MapOfFields(narrowedField(t.KeyField()), narrowedField(t.ItemField()))
+		out.KeysSorted = t.KeysSorted
+		return out
+	case *arrow.StructType:
+		return arrow.StructOf(narrowedFields(t.Fields())...)
+	}
+	return t
+}
+
+// narrowed returns a batch that has the fields of narrowedFields; the caller releases it.
+func narrowed(s *arrow.Schema, b arrow.RecordBatch) (arrow.RecordBatch, error) {
+	columns := make([]arrow.Array, b.NumCols())
+	for i, c := range b.Columns() {
+		data, err := narrowedData(c.Data(), s.Field(i).Type)
+		if err != nil {
+			return nil, refusal(s.Field(i).Name, err)
+		}
+		columns[i] = array.MakeFromData(data)
+		data.Release()
+		defer columns[i].Release()
+	}
+	return array.NewRecordBatch(s, columns, b.NumRows()), nil
+}
+
+// narrowedData returns values as those of the narrowed type t. The caller releases them.
+func narrowedData(d arrow.ArrayData, t arrow.DataType) (arrow.ArrayData, error) {
+	buffers := d.Buffers()
+	switch from := d.DataType().(type) {
+	case *arrow.Float16Type:
+		values := floats(d)
+		return array.NewData(t, d.Len(), []*memory.Buffer{buffers[0], values}, nil, d.NullN(), d.Offset()), nil
+	case *arrow.Decimal256Type:
+		if from.Precision > 38 {
+			break
+		}
+		values, err := decimals(d)
+		if err != nil {
+			return nil, err
+		}
+		return array.NewData(t, d.Len(), []*memory.Buffer{buffers[0], values}, nil, d.NullN(), d.Offset()), nil
+	case arrow.NestedType:
+		return narrowedParts(d, t)
+	}
+	d.Retain()
+	return d, nil
+}
+
+// narrowedParts is narrowedData for a nested type.
+func narrowedParts(d arrow.ArrayData, t arrow.DataType) (arrow.ArrayData, error) {
+	types := partTypes(t)
+	if len(types) != len(d.Children()) {
+		d.Retain()
+		return d, nil
+	}
+	children := make([]arrow.ArrayData, len(types))
+	for i, child := range d.Children() {
+		part, err := narrowedData(child, types[i])
+		if err != nil {
+			return nil, err
+		}
+		defer part.Release()
+		children[i] = part
+	}
+	return array.NewData(t, d.Len(), d.Buffers(), children, d.NullN(), d.Offset()), nil
+}
+
+// partTypes returns the types of the children of an array of a type that narrowedType looks into; none of others.
+func partTypes(t arrow.DataType) (types []arrow.DataType) {
+	switch t := t.(type) {
+	case *arrow.MapType:
+		return []arrow.DataType{t.Elem()}
+	case *arrow.ListType, *arrow.LargeListType, *arrow.FixedSizeListType:
+		return []arrow.DataType{t.(arrow.ListLikeType).Elem()}
+	case *arrow.StructType:
+		for _, f := range t.Fields() {
+			types = append(types, f.Type)
+		}
+	}
+	return types
+}
+
+// floats converts half floats, from the start of their buffer.
+func floats(d arrow.ArrayData) *memory.Buffer {
+	n := d.Offset() + d.Len()
+	out := make([]float32, n)
+	if n > 0 {
+		for i, v := range float16Values(d)[:n] {
+			out[i] = v.Float32()
+		}
+	}
+	return memory.NewBufferBytes(arrow.Float32Traits.CastToBytes(out))
+}
+
+func float16Values(d arrow.ArrayData) []float16.Num {
+	return arrow.Float16Traits.CastFromBytes(d.Buffers()[1].Bytes())
+}
+
+// errDigits refuses a decimal that is larger than its type claims.
+var errDigits = fmt.Errorf("decimals of more than 38 digits")
+
+// decimals converts decimals of 256 bits, from the start of their buffer. What lies under a null is dropped.
+func decimals(d arrow.ArrayData) (*memory.Buffer, error) {
+	n := d.Offset() + d.Len()
+	out := make([]decimal128.Num, n)
+	if n == 0 {
+		return memory.NewBufferBytes(nil), nil
+	}
+	valid := array.MakeFromData(d)
+	defer valid.Release()
+	values := arrow.Decimal256Traits.CastFromBytes(d.Buffers()[1].Bytes())
+	for i := range d.Len() {
+		if valid.IsNull(i) {
+			continue
+		}
+		at := d.Offset() + i
+		if !fits128(values[at]) {
+			return nil, errDigits
+		}
+		words := values[at].Array()
+		out[at] = decimal128.New(int64(words[1]), words[0])
+	}
+	return memory.NewBufferBytes(arrow.Decimal128Traits.CastToBytes(out)), nil
+}
+
+// fits128 reports whether the upper half of a number only extends its sign.
+func fits128(n decimal256.Num) bool {
+	words := n.Array()
+	sign := uint64(int64(words[1]) >> 63)
+	return words[2] == sign && words[3] == sign
+}
+
+// hollow returns a type of DuckDB's with NULL in each place where Arrow has it: DuckDB reads some other type there,
+// which would keep the place from becoming what its first value is.
+func hollow(t schema.Type, of arrow.DataType) schema.Type {
+	switch of := of.(type) {
+	case *arrow.NullType:
+		return schema.Of(schema.Null)
+	case *arrow.MapType:
+		elem := hollow(*t.Elem, of.ItemType())
+		t.Elem = &elem
+	case *arrow.ListType, *arrow.LargeListType, *arrow.FixedSizeListType, *arrow.ListViewType, *arrow.LargeListViewType:
+		return schema.ListOf(hollow(*t.Elem, of.(arrow.ListLikeType).Elem()))
+	case *arrow.StructType:
+		fields := make([]schema.Field, len(t.Fields))
+		for i, f := range t.Fields {
+			fields[i] = schema.Field{Name: f.Name, Type: hollow(f.Type, of.Field(i).Type)}
+		}
+		t.Fields = fields
+	}
+	return t
+}
