@@ -17,7 +17,7 @@ func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.C
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	if err := w.apply(ctx, c); err != nil {
+	if err := (modeWork{w, c.Strict}).apply(ctx, c); err != nil {
 		return catalog.Commit{}, err
 	}
 	// The savepoint is part of the commit: it is recorded with it, so that neither stands without the other.

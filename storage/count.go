@@ -24,7 +24,7 @@ func (w *recordWriter) count(ctx context.Context, d *snapshot.Difference) error 
 		return err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	return w.noteDifference(ctx, d, counts.Columns)
+	return w.noted.difference(ctx, w.conn, d, counts.Columns)
 }
 
 // countAgain counts anew what the commit modified, where it takes its counts from another one whose files have columns

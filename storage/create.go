@@ -77,7 +77,7 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 	defer w.end()
 	// The dataset is recorded by the commit's own transaction, so a refused upload leaves no empty dataset.
 	if err = w.connect(ctx); err == nil {
-		err = w.append(ctx, c.Upload)
+		err = modeWork{work: w}.append(ctx, c.Upload)
 	}
 	if err != nil {
 		return snapshot.State{}, err
@@ -153,4 +153,14 @@ func (n NewDataset) schema() (out schema.Schema, err error) {
 		out.Key = append(out.Key, i+1)
 	}
 	return out, nil
+}
+
+// properties are what a new dataset starts with. It has no columns yet that an exclusion could read.
+func (n NewDataset) properties() catalog.Properties {
+	return catalog.Properties{
+		Name: n.Name, Description: n.Description, Metadata: n.Metadata,
+		QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn, Required: n.Required,
+		Notes: n.Notes, Archived: n.Archived, Unpublished: n.Unpublished,
+		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
+	}
 }

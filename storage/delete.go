@@ -10,7 +10,7 @@ import (
 )
 
 // delete displaces the records with the given keys, or those that a condition selects.
-func (w *work) delete(ctx context.Context, c Change) (err error) {
+func (w modeWork) delete(ctx context.Context, c Change) (err error) {
 	var live *snapshot.Snapshot
 	if c.Where != "" {
 		live = w.head
@@ -25,7 +25,7 @@ func (w *work) delete(ctx context.Context, c Change) (err error) {
 }
 
 // pickByKey picks the live records with the given keys, and returns where they may lie.
-func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.Snapshot, err error) {
+func (w modeWork) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.Snapshot, err error) {
 	var only []int
 	for _, c := range w.schema.KeyColumns() {
 		only = append(only, c.ID)
@@ -51,7 +51,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.S
 
 // pickByCondition picks the live records that a client's condition selects. The condition runs in
 // a sandbox, which says where the records lie.
-func (w *work) pickByCondition(ctx context.Context, where string) error {
+func (w modeWork) pickByCondition(ctx context.Context, where string) error {
 	w.setParam("where", where)
 	if len(w.head.Data) == 0 {
 		return nil

@@ -49,6 +49,8 @@
 //	fileWriter    the files of the commit: names, ids, measures, slices of wide records    write.go, slices.go
 //	recordWriter  the records that it changes, and those that they displace                rewrite.go, picked.go
 //	numbering     the numbers that it gives to rows and columns                            family.go
+//	noted         what became of values meanwhile, for the effects                         noted.go, effects.go
+//	modeWork      what the modes do to records                                             modes.go, delete.go
 //	arriving      an upload while it is read                                               incoming.go, few.go, wide.go
 //	undoWork      a commit that undoes others                                              rollback.go, cascade.go
 //	variableWork  a change of variables                                                    variable.go

@@ -3,26 +3,11 @@ package storage
 import (
 	"context"
 	"reflect"
+	"slices"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 )
-
-// Edit is a change of what is said of a dataset. Nil fields stay as they are; in Metadata, a nil value removes a key.
-type Edit struct {
-	Name           *string
-	Description    *string
-	Metadata       catalog.Metadata
-	QualityColumn  *string
-	CategoryColumn *string
-	Required       *[]string
-	Notes          *string
-	Archived       *bool
-	Published      *bool
-	Exclusion      *catalog.Exclusion // its condition with names; empty: none any more
-
-	MergeGranularity *catalog.Granularity
-}
 
 // EditDataset applies an edit, as a commit.
 func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Request) (catalog.Commit, error) {
@@ -57,6 +42,23 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 	}
 	w.tellEdit(w.head.Properties)
 	return publish(ctx, w, asCommit)
+}
+
+// apply makes properties what the edit says.
+func (e Edit) apply(p *catalog.Properties) {
+	for _, one := range properties {
+		one.edit(p, e)
+	}
+}
+
+// tellEdit records which properties the commit changed, as they are after it.
+func (d *draft) tellEdit(before catalog.Properties) {
+	changed := changedFields(before, d.properties)
+	for _, one := range properties {
+		if slices.Contains(changed, one.name) {
+			d.setParam(one.tell(d))
+		}
+	}
 }
 
 // checkGranularity refuses a granularity that there is not.

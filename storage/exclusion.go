@@ -70,14 +70,6 @@ func Excluded(s snapshot.State) (condition string, columns []schema.Column, err 
 	return "coalesce(TRY((" + strings.TrimSpace(s.Schema.WithNames(e.Condition)) + "\n)), false)", columns, nil
 }
 
-// exclusionText is the condition of the exclusion, with names; empty where there is none.
-func (d *draft) exclusionText() string {
-	if d.properties.Exclusion == nil {
-		return ""
-	}
-	return d.schema.WithNames(d.properties.Exclusion.Condition)
-}
-
 // checkExclusion makes sure that the exclusion can be computed of the columns that the draft has, if it or they are not
 // what they were.
 func (w *work) checkExclusion(ctx context.Context) error {

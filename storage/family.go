@@ -44,14 +44,11 @@ func (n *numbering) lockRows(ctx context.Context, c *catalog.Catalog, family str
 // firstRow is the first row number that the commit may give. It holds the lock on them.
 func (n *numbering) firstRow() int64 { return n.family.lastRow.Load() + 1 }
 
-// gaveRows records the row numbers that the commit's records have, given or brought.
-func (n *numbering) gaveRows(in *incoming, mode catalog.Mode) {
-	last := max(n.firstRow()-1, in.brought)
-	if mode == catalog.Append {
-		last += in.rows
-	}
+// gaveRows records that rows got numbers, and returns the first. brought is the greatest that came with a record.
+func (n *numbering) gaveRows(rows, brought int64) (first int64) {
+	last := max(n.firstRow()-1, brought) + rows
 	n.family.lastRow.Store(last)
-	in.firstRow = last - in.rows + 1
+	return last - rows + 1
 }
 
 // releaseRows lets others give row numbers. Where the commit does not stand, they give its numbers again: no one has

@@ -37,7 +37,7 @@ type arriving struct {
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
-func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
+func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
 	records, err := w.store.Readers.open(ctx, w.conn, u)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
 	}
-	a := arriving{w, records, &incoming{fitted: fit, upload: u, offered: records.Columns()}}
+	a := arriving{w.work, records, &incoming{fitted: fit, upload: u, offered: records.Columns()}}
 	if err := a.checkRowIDs(ctx); err != nil {
 		return nil, err
 	}

@@ -51,11 +51,6 @@ type keyCheck struct {
 	live func(*catalog.Bounds) *snapshot.Snapshot // what is live where keys lie within bounds
 }
 
-// keys looks at the keys of records that come into the commit.
-func (w *work) keys(in *incoming) keyCheck {
-	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn}
-}
-
 // check makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
 func (k keyCheck) check(ctx context.Context) error {
 	if k.in.rows == 0 || k.in.checked {

@@ -133,6 +133,14 @@ func (did *action) schemas() map[string]schema.Schema {
 	return out
 }
 
+// noted is what the action did to values. Of commits of an older program it is not known.
+func (did *action) noted() (n noted) {
+	if e := did.Effects; e != nil {
+		n.cleared, n.filled = columnIDs(did.after.Schema, e.ColumnsCleared), columnIDs(did.after.Schema, e.ColumnsFilled)
+	}
+	return n
+}
+
 // canLink reports whether the files that an action opened and closed mean here what they mean in the source: those that
 // it closed are live, those that it opened are not, and every displaced position lies in a live file.
 func (w actionWork) canLink() bool {

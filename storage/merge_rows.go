@@ -30,7 +30,7 @@ func (w actionWork) playRows(ctx context.Context) error {
 	}
 	if !touched && w.canLink() && len(w.did.renumbered) == 0 {
 		w.links(w.did)
-		w.writer.noteSame(w.did)
+		w.writer.noted = w.did.noted()
 		return w.writer.countAgain(ctx, slices.Concat(w.did.opened, w.did.closed), w.did.schemas())
 	}
 	err = r.rewrite(ctx)

@@ -12,12 +12,17 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// modeWork is a commit that changes records, as its mode says.
+type modeWork struct {
+	*work
+	strict bool // records must have the columns that the dataset has
+}
+
 // apply changes records as the mode of the commit says (design, section 3).
-func (w *work) apply(ctx context.Context, c Change) error {
+func (w modeWork) apply(ctx context.Context, c Change) error {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	w.strict = c.Strict
 	switch c.Mode {
 	case catalog.Append:
 		err := w.append(ctx, c.Upload)
@@ -37,7 +42,7 @@ func (w *work) apply(ctx context.Context, c Change) error {
 }
 
 // append adds records (design, section 3). None of their keys may be live.
-func (w *work) append(ctx context.Context, u intake.Upload) error {
+func (w modeWork) append(ctx context.Context, u intake.Upload) error {
 	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
@@ -72,7 +77,7 @@ func (in *incoming) add(ctx context.Context, w *recordWriter) error {
 }
 
 // readNumbered reads an upload whose records get row numbers, if the dataset has any.
-func (w *work) readNumbered(ctx context.Context, u intake.Upload) (*incoming, error) {
+func (w modeWork) readNumbered(ctx context.Context, u intake.Upload) (*incoming, error) {
 	if !w.schema.Keyed() {
 		if err := w.lockRows(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
 			return nil, err
@@ -82,14 +87,18 @@ func (w *work) readNumbered(ctx context.Context, u intake.Upload) (*incoming, er
 }
 
 // numberRows records the row numbers that incoming records have.
-func (w *work) numberRows(in *incoming) {
-	if !w.schema.Keyed() && in.rows > 0 {
-		w.gaveRows(in, w.commit.Mode)
+func (w modeWork) numberRows(in *incoming) {
+	switch {
+	case w.schema.Keyed() || in.rows == 0:
+	case w.commit.Mode == catalog.Append:
+		in.firstRow = w.gaveRows(in.rows, in.brought)
+	default: // all of them were brought: they are the key
+		w.gaveRows(0, in.brought)
 	}
 }
 
 // put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
-func (w *work) put(ctx context.Context, u intake.Upload) error {
+func (w modeWork) put(ctx context.Context, u intake.Upload) error {
 	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
@@ -122,7 +131,7 @@ func (w *work) put(ctx context.Context, u intake.Upload) error {
 }
 
 // replace makes the dataset's records those of an upload.
-func (w *work) replace(ctx context.Context, u intake.Upload) error {
+func (w modeWork) replace(ctx context.Context, u intake.Upload) error {
 	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
@@ -185,4 +194,9 @@ func (d *draft) checkNothing(in *incoming, u intake.Upload) error {
 	return fault.Errorf(fault.Invalid, "no_records",
 		"The upload has no records, and not the dataset's columns. "+
 			"To remove all records, send [] as JSON, or a file with the columns.")
+}
+
+// keys looks at the keys of records that come into the commit.
+func (w modeWork) keys(in *incoming) keyCheck {
+	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn}
 }

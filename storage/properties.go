@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -16,6 +15,22 @@ type property struct {
 	of   func(p *catalog.Properties) any       // a pointer to it
 	edit func(p *catalog.Properties, e Edit)   // makes it what an edit says, if that says anything
 	tell func(d *draft) (param string, as any) // how the log of an edit has it
+}
+
+// Edit is a change of what is said of a dataset. Nil fields stay as they are; in Metadata, a nil value removes a key.
+type Edit struct {
+	Name           *string
+	Description    *string
+	Metadata       catalog.Metadata
+	QualityColumn  *string
+	CategoryColumn *string
+	Required       *[]string
+	Notes          *string
+	Archived       *bool
+	Published      *bool
+	Exclusion      *catalog.Exclusion // its condition with names; empty: none any more
+
+	MergeGranularity *catalog.Granularity
 }
 
 var properties = []property{
@@ -95,23 +110,6 @@ func editMetadata(p *catalog.Properties, e Edit) {
 	}
 }
 
-// apply makes properties what the edit says.
-func (e Edit) apply(p *catalog.Properties) {
-	for _, one := range properties {
-		one.edit(p, e)
-	}
-}
-
-// tellEdit records which properties the commit changed, as they are after it.
-func (d *draft) tellEdit(before catalog.Properties) {
-	changed := changedFields(before, d.properties)
-	for _, one := range properties {
-		if slices.Contains(changed, one.name) {
-			d.setParam(one.tell(d))
-		}
-	}
-}
-
 // changedFields are the names of the properties that differ.
 func changedFields(a, b catalog.Properties) (out []string) {
 	for _, one := range properties {
@@ -132,19 +130,17 @@ func withFields(p, from catalog.Properties, names []string) catalog.Properties {
 	return p
 }
 
-// properties are what a new dataset starts with. It has no columns yet that an exclusion could read.
-func (n NewDataset) properties() catalog.Properties {
-	return catalog.Properties{
-		Name: n.Name, Description: n.Description, Metadata: n.Metadata,
-		QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn, Required: n.Required,
-		Notes: n.Notes, Archived: n.Archived, Unpublished: n.Unpublished,
-		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
-	}
-}
-
 // ofCopy are the properties of a copy of a dataset: all that is said of its records. How people work on it is not: a
 // copy is made to be worked on, and whether it is published is decided anew.
 func ofCopy(p catalog.Properties, name string) catalog.Properties {
 	p.Name, p.Archived, p.Unpublished = name, false, false
 	return p
+}
+
+// exclusionText is the condition of the exclusion, with names; empty where there is none.
+func (d *draft) exclusionText() string {
+	if d.properties.Exclusion == nil {
+		return ""
+	}
+	return d.schema.WithNames(d.properties.Exclusion.Condition)
 }

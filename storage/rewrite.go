@@ -79,7 +79,7 @@ func (w *recordWriter) rewriteFew(ctx context.Context, changes, gone arrow.Recor
 	width, rows := len(w.schema.Stored()), changes.NumRows()
 	added := int64(changes.Column(2*width + 3).NullN())
 	w.commit.Modified, w.commit.Added = rows-added, added
-	w.noteFew(changes)
+	w.noted.few(w.schema.Stored(), changes, int(w.commit.Modified))
 	if rows > 0 {
 		after := columnsOf(changes, 0, width+1, rows)
 		defer after.Release()
@@ -181,7 +181,7 @@ func (w *recordWriter) writeChanges(
 			return err
 		}
 		w.commit.Added, rollback.rows = data.rows-w.commit.Modified, w.commit.Modified+w.commit.Removed
-		if err := w.noteRows(ctx, columns, "b", "a", "changes WHERE _pos IS NOT NULL"); err != nil {
+		if err := w.noted.rows(ctx, w.conn, columns, "b", "a", "changes WHERE _pos IS NOT NULL"); err != nil {
 			return err
 		}
 		if err := data.add(ctx, columns, w.recordsAfter(data.rows)); err != nil {

@@ -96,6 +96,19 @@ func (w undoWork) undoOne(ctx context.Context) error {
 	return w.writer.countAgain(ctx, undone.touched(), undone.schemas)
 }
 
+// noteInverse notes what undoing a commit does to values. Of commits of an older program it is not known.
+func (w undoWork) noteInverse(ctx context.Context, c catalog.Commit) error {
+	e := c.Effects
+	if e == nil || len(e.ColumnsCleared)+len(e.ColumnsFilled) == 0 {
+		return nil
+	}
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		s, err := tx.Schema(c.SchemaID)
+		w.writer.cleared, w.writer.filled = columnIDs(s, e.ColumnsFilled), columnIDs(s, e.ColumnsCleared)
+		return err
+	})
+}
+
 // undid makes sure that the work can be read, and marks what it undid, the newest first.
 func (w undoWork) undid(ctx context.Context, undone ...sets) error {
 	if err := w.checkReadable(ctx); err != nil {

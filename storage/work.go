@@ -30,7 +30,6 @@ type held struct {
 	request Request
 	unlock  func() // nil: no lock is held
 	issued  bool   // the commit's description may be among the objects
-	strict  bool   // records must have the columns that the dataset has
 }
 
 // hold is what a request's commit holds at first: nothing that has to be given back.
