@@ -31,6 +31,10 @@ type csvRecords struct {
 const maxHeader = 1 << 20
 
 func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
+	u, err := unified(u)
+	if err != nil {
+		return nil, err
+	}
 	header, comma, err := readHeader(u.Path)
 	if err != nil {
 		return nil, err
