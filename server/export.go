@@ -1,50 +1,37 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 type exportCmd struct {
 	datasetFlags
 	Ref     string `help:"Which state: ${refs}." default:"head"`
 	Output  string `short:"o" help:"The file to write; its extension determines the format. - is standard output." default:"-"`
-	Format  string `help:"arrow, parquet, csv, ndjson or json." enum:",arrow,parquet,csv,ndjson,json" default:""`
-	Columns string `help:"Names, comma-separated."`
+	Format  string `help:"arrow (the stream format), parquet, csv, ndjson or json." enum:",arrow,parquet,csv,ndjson,json" default:""`
+	Columns string `help:"Names, comma-separated; a name with a comma in double quotes. By default all."`
+	Commit  bool   `help:"Include _commit: the commit that wrote each record."`
 	Where   string `help:"A SQL condition."`
-	OrderBy string `help:"Names, comma-separated."`
+	OrderBy string `help:"Names, comma-separated. By default the key."`
 	Limit   int64  `help:"The most records to export; 0: all." default:"0"`
-}
-
-var formatOf = map[string]string{
-	".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson",
-	".json": "json",
 }
 
 // Run exports.
 func (cmd *exportCmd) Run(c console) error {
-	query := cmd.query()
-	format := cmd.Format
-	if format == "" {
-		format = formatOf[strings.ToLower(filepath.Ext(cmd.Output))]
+	as, err := endingOf(cmd.Output, cmd.Format)
+	if err != nil {
+		return err
 	}
-	if format == "" {
-		format = "csv"
-	}
-	for name, value := range map[string]string{
-		"ref": cmd.Ref, "format": format, "columns": cmd.Columns, "where": cmd.Where, "order_by": cmd.OrderBy,
-	} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	if cmd.Limit > 0 {
-		query.Set("limit", fmt.Sprint(cmd.Limit))
+	query, err := cmd.exportQuery(as.format)
+	if err != nil {
+		return err
 	}
 	req, err := http.NewRequest(http.MethodGet, cmd.url(cmd.path("data"), query), nil)
 	if err != nil {
@@ -59,11 +46,39 @@ func (cmd *exportCmd) Run(c console) error {
 		_, err := io.Copy(c.out, res.Body)
 		return err
 	}
-	return save(c, cmd.Output, res)
+	return save(c, cmd.Output, res, as)
 }
 
-// save writes an answer to a file, which appears once it is complete.
-func save(c console, path string, res *http.Response) (err error) {
+func (cmd *exportCmd) exportQuery(format string) (url.Values, error) {
+	query := cmd.query()
+	order := cmd.OrderBy
+	if order == "" {
+		var about struct {
+			Key []string `json:"key"`
+		}
+		if err := cmd.get(cmd.path(), cmd.query(), &about); err != nil {
+			return nil, err
+		}
+		order = cmp.Or(quoted(about.Key), "_id")
+	}
+	for name, value := range map[string]string{
+		"ref": cmd.Ref, "format": format, "columns": cmd.Columns, "where": cmd.Where, "order_by": order,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if !cmd.Commit && cmd.Columns == "" {
+		query.Set("commit", "false")
+	}
+	if cmd.Limit > 0 {
+		query.Set("limit", fmt.Sprint(cmd.Limit))
+	}
+	return query, nil
+}
+
+// save writes an answer to a file as its ending says. The file appears once it is complete.
+func save(c console, path string, res *http.Response, as ending) (err error) {
 	part := path + ".part"
 	out, err := os.Create(part)
 	if err != nil {
@@ -75,7 +90,7 @@ func save(c console, path string, res *http.Response) (err error) {
 		}
 	}()
 	body, done := watch(c, res.Body, res.ContentLength, filepath.Base(path))
-	_, err = io.Copy(out, body)
+	err = as.write(out, body)
 	done()
 	if err := errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("the answer was cut short: %w", err)

@@ -18,7 +18,8 @@ import (
 
 type importCmd struct {
 	datasetFlags
-	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON or JSON files, recognized by extension; .gz and .zst too. Each becomes a commit."`
+	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON or JSON files, recognized by extension; .gz and .zst too. Each becomes a commit. - is standard input."`
+	Format  string   `help:"What the files are, whatever their extensions: parquet, arrow, csv, ndjson or json. Needed for standard input." enum:",parquet,arrow,csv,ndjson,json" default:""`
 	Mode    string   `help:"append, overwrite, upsert, replace or delete." enum:"append,overwrite,upsert,replace,delete" default:"append"`
 	Message string   `help:"What the commits are for."`
 	Create  bool     `help:"Create the dataset if it does not exist."`
@@ -26,17 +27,6 @@ type importCmd struct {
 	Require []string `help:"With --create: columns that have a value in every record."`
 	Strict  bool     `help:"Refuse files with other columns than the dataset has."`
 	DryRun  bool     `help:"Only show what would be done. Each file is looked at by itself."`
-}
-
-// mediaTypes are the media types of records, by file extension.
-var mediaTypes = map[string]string{
-	".parquet": "application/vnd.apache.parquet",
-	".arrow":   "application/vnd.apache.arrow.stream",
-	".arrows":  "application/vnd.apache.arrow.stream",
-	".csv":     "text/csv",
-	".ndjson":  "application/x-ndjson",
-	".jsonl":   "application/x-ndjson",
-	".json":    "application/json",
 }
 
 // commitAnswer is a commit as the command line shows it.
@@ -112,6 +102,11 @@ func (a commitAnswer) String() string {
 
 // Run commits each file.
 func (cmd *importCmd) Run(c console) error {
+	for _, file := range cmd.Files { // before anything is done
+		if err := cmd.look(file); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
 	if cmd.Create {
 		if err := cmd.create(); err != nil {
 			return err
@@ -128,6 +123,25 @@ func (cmd *importCmd) Run(c console) error {
 	return nil
 }
 
+// look reports what is wrong with a file that can be found out without reading it.
+func (cmd *importCmd) look(file string) error {
+	if _, err := mediaOf(file, cmd.Format); err != nil || file == "-" {
+		return err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	if !info.Mode().IsRegular() && !info.IsDir() {
+		return nil // opening a pipe would use it up
+	}
+	in, err := openSource(file, cmd.Format)
+	if err != nil {
+		return err
+	}
+	return in.Close()
+}
+
 func (cmd *importCmd) create() error {
 	var made struct{}
 	err := cmd.post("/api/v1/datasets", nil,
@@ -139,19 +153,11 @@ func (cmd *importCmd) create() error {
 }
 
 func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err error) {
-	media, encoding, err := typeOf(file)
+	in, err := openSource(file, cmd.Format)
 	if err != nil {
 		return commit, err
-	}
-	in, err := os.Open(file)
-	if err != nil {
-		return commit, errors.Unwrap(err) // the caller names the file
 	}
 	defer in.Close()
-	info, err := in.Stat()
-	if err != nil {
-		return commit, err
-	}
 	query := cmd.query()
 	query.Set("mode", cmd.Mode)
 	if cmd.Message != "" {
@@ -163,42 +169,20 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 	if cmd.DryRun {
 		query.Set("dry_run", "true")
 	}
-	body, done := watch(c, in, info.Size(), filepath.Base(file))
+	body, done := watch(c, in, in.size, filepath.Base(file))
 	defer done()
 	req, err := http.NewRequest(http.MethodPost, cmd.url(cmd.path("commits"), query), body)
 	if err != nil {
 		return commit, err
 	}
-	req.ContentLength = info.Size()
-	req.Header.Set("Content-Type", media)
-	if encoding != "" {
-		req.Header.Set("Content-Encoding", encoding)
-	}
+	req.ContentLength = in.size
+	req.Header.Set("Content-Type", in.media)
 	res, err := cmd.send(req)
 	if err != nil {
 		return commit, err
 	}
 	defer res.Body.Close()
 	return commit, json.NewDecoder(res.Body).Decode(&commit)
-}
-
-// typeOf returns a file's media type and compression, from its extensions.
-func typeOf(file string) (media, encoding string, err error) {
-	name := strings.ToLower(file)
-	switch filepath.Ext(name) {
-	case ".gz":
-		encoding, name = "gzip", strings.TrimSuffix(name, ".gz")
-	case ".zst":
-		encoding, name = "zstd", strings.TrimSuffix(name, ".zst")
-	}
-	media, ok := mediaTypes[filepath.Ext(name)]
-	if !ok {
-		return "", "", fmt.Errorf(
-			"the extension %q is not supported. Use .parquet, .arrow, .csv, .ndjson, .jsonl or .json, optionally with .gz or "+
-				".zst",
-			filepath.Ext(name))
-	}
-	return media, encoding, nil
 }
 
 // watch shows a progress bar while in is read, if standard error is a terminal.

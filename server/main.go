@@ -55,8 +55,9 @@ func run(args []string, c console) (code int) {
 	parser, err := kong.New(&p,
 		kong.Name("rowback"),
 		kong.Description("A versioning server for tabular datasets on Parquet. "+
-			"Every flag has an environment variable, ROWBACK_ and its name in capitals."),
-		kong.DefaultEnvars("ROWBACK"),
+			"Every flag of serve has an environment variable, ROWBACK_ and its name in capitals; of the other commands, "+
+			"--server, --api-key, --project-id and --dataset have."),
+		kong.DefaultEnvars("ROWBACK"), environment(),
 		texts,
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(n int) { exited = n; panic(exitNow{}) }),

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 
 	"rowback/server/access"
@@ -53,8 +55,11 @@ func (cmd *serveCmd) pool(log *slog.Logger) (*conns.Pool, error) {
 // listen opens the port of the HTTP faces.
 func (cmd *serveCmd) listen(pool *conns.Pool) (net.Listener, error) {
 	listener, err := net.Listen("tcp", cmd.Addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the address %s is in use. Choose another one, such as --addr 127.0.0.1:8001", cmd.Addr)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--addr: %w", err)
 	}
 	return pool.Listen(listener, host.TooManyConnections()), nil
 }

@@ -90,7 +90,7 @@ func fieldName(f reflect.StructField) string {
 	return f.Name
 }
 
-// set parses the text of a field. Lists are comma-separated, without empty parts. The error is the end of a sentence.
+// set parses the text of a field. Lists are comma-separated, see list. The error is the end of a sentence.
 func set(v reflect.Value, text string) error {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -117,13 +117,11 @@ func set(v reflect.Value, text string) error {
 		}
 		v.SetBool(b)
 	case reflect.Slice:
-		var parts []string
-		for p := range strings.SplitSeq(text, ",") {
-			if p = strings.TrimSpace(p); p != "" {
-				parts = append(parts, p)
-			}
+		var names []string
+		for _, part := range list(text) {
+			names = append(names, unquoted(part))
 		}
-		v.Set(reflect.ValueOf(parts))
+		v.Set(reflect.ValueOf(names))
 	default:
 		return fmt.Errorf("has a kind that can't be set: %s", v.Kind())
 	}

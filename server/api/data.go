@@ -62,7 +62,8 @@ func (in formatIn) format() (intake.Format, error) {
 type dataIn struct {
 	refIn
 	formatIn
-	Columns []string `query:"columns" description:"Names, comma-separated." json:"-"`
+	Columns []string `query:"columns" description:"${columns}" json:"-"`
+	Commit  *bool    `query:"commit" default:"true" description:"Whether _commit is there if no columns are named." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
 	OrderBy string   `query:"order_by" description:"${order_by}" json:"-"`
 	Limit   *int64   `query:"limit" minimum:"0" json:"-"`
@@ -145,6 +146,9 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 	if q.Columns, err = choose(all, in.Columns); err != nil {
 		return q, false, err
 	}
+	if in.Commit != nil && !*in.Commit && len(in.Columns) == 0 {
+		q.Columns = slices.DeleteFunc(slices.Clone(all), func(c schema.Column) bool { return c.ID == schema.CommitID })
+	}
 	order, by, err := orderBy(all, in.OrderBy)
 	if err != nil {
 		return q, false, err
@@ -214,12 +218,8 @@ func column(all []schema.Column, name, field string) (schema.Column, error) {
 
 // orderBy returns the SQL of an order, and its columns.
 func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, err error) {
-	var list []string
-	for part := range strings.SplitSeq(text, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
-		}
+	var terms []string
+	for _, part := range list(text) {
 		direction := " ASC"
 		if rest, ok := strings.CutPrefix(part, "-"); ok {
 			part, direction = rest, " DESC"
@@ -229,16 +229,16 @@ func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, 
 				part, direction = strings.TrimSpace(part[:len(part)-len(word)]), strings.ToUpper(word)
 			}
 		}
-		c, err := column(all, strings.Trim(part, `"`), "order_by")
+		c, err := column(all, unquoted(part), "order_by")
 		if err != nil {
 			return "", nil, err
 		}
-		list, by = append(list, duck.Ident(c.Name)+direction), append(by, c)
+		terms, by = append(terms, duck.Ident(c.Name)+direction), append(by, c)
 	}
-	if len(list) == 0 {
+	if len(terms) == 0 {
 		return "", nil, nil
 	}
-	return " ORDER BY " + strings.Join(list, ", "), by, nil
+	return " ORDER BY " + strings.Join(terms, ", "), by, nil
 }
 
 // compareIn names the two states of a comparison.

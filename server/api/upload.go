@@ -20,6 +20,13 @@ var formats = map[string]intake.Format{
 	"application/json":                    intake.JSON,
 }
 
+// otherTypes are further media types of uploads, of files whose content says what exactly they are.
+var otherTypes = map[string]intake.Format{
+	"application/vnd.apache.arrow.file": intake.Arrow,
+	"text/tab-separated-values":         intake.CSV,
+	"application/jsonl":                 intake.NDJSON,
+}
+
 // mediaTypes names the media type of each format.
 var mediaTypes = map[intake.Format]string{
 	intake.Parquet: "application/vnd.apache.parquet",
@@ -33,6 +40,9 @@ var mediaTypes = map[intake.Format]string{
 func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error) {
 	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
+	if !ok {
+		format, ok = otherTypes[media]
+	}
 	if err != nil || !ok {
 		return u, "", fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf(
 			"Content-Type %q is not a supported format of records. Use one of application/vnd.apache.parquet, "+

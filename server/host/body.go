@@ -121,7 +121,11 @@ func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
 func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint string, err error) {
 	in, sum := bodyOf(c), sha256.New()
 	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
-	plain, err := decompress(encoding, io.TeeReader(in, sum))
+	sent := bufio.NewReader(io.TeeReader(in, sum))
+	if encoding == "" || encoding == "identity" {
+		encoding = encodingOf(sent)
+	}
+	plain, err := decompress(encoding, sent)
 	if err != nil {
 		return 0, "", err
 	}
@@ -149,6 +153,19 @@ func malformed(format string, parts ...any) error {
 // maxWindow is how far back a zstd body may refer, in bytes: each request's decoder keeps that much. Every decoder must
 // support that size (RFC 8878, section 3.1.1.1.2).
 const maxWindow = 8 << 20
+
+// encodingOf returns the Content-Encoding that a body has by its first bytes: no format of records begins so. Many
+// clients send a compressed file as it is.
+func encodingOf(in *bufio.Reader) string {
+	start, _ := in.Peek(4) // an error comes again when the body is read
+	switch {
+	case bytes.HasPrefix(start, []byte("\x1f\x8b\x08")):
+		return "gzip"
+	case bytes.Equal(start, []byte("\x28\xb5\x2f\xfd")):
+		return "zstd"
+	}
+	return ""
+}
 
 // decompress undoes a Content-Encoding.
 func decompress(encoding string, in io.Reader) (io.Reader, error) {

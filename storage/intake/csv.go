@@ -32,6 +32,10 @@ const maxHeader = 1 << 20
 
 // openCSV reads the header, and splits a wide file. What the values are is found later, by statements on their text.
 func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
+	u, err := unified(u)
+	if err != nil {
+		return nil, err
+	}
 	header, comma, err := readHeader(u.Path)
 	if err != nil {
 		return nil, err

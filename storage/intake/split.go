@@ -48,12 +48,12 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 		return nil, 0, err
 	}
 	defer in.Close()
-	if err := os.Mkdir(u.Parts, 0o700); err != nil {
+	if err := os.MkdirAll(u.Parts, 0o700); err != nil {
 		return nil, 0, err
 	}
 	s := &splitter{in: bufio.NewReaderSize(in, 1<<20), comma: byte(comma), columns: columns}
 	for i := range n {
-		path := filepath.Join(u.Parts, strconv.Itoa(i))
+		path := partPath(u, strconv.Itoa(i))
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, 0, err
@@ -66,6 +66,9 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 	}
 	return paths, int64(s.longest), nil
 }
+
+// partPath returns the path of a file in the folder for parts of an upload.
+func partPath(u Upload, name string) string { return filepath.Join(u.Parts, name) }
 
 // run splits record after record. The header, which is the same to it, has the number -1.
 func (s *splitter) run() error {
