@@ -63,9 +63,8 @@ func newHistory(t *testing.T, commits int) *history {
 	}
 	for commit := 1; commit <= commits; commit++ {
 		before := h.states[commit-1]
-		if commit > 2 && h.IntN(4) == 0 { // undone: the files are those of an earlier state
-			h.states = append(h.states, h.states[h.IntN(commit)])
-			continue
+		if commit > 2 && h.IntN(2) == 0 { // what came since is undone, as in a restore, or it is a fork
+			before = h.states[1+h.IntN(commit-1)]
 		}
 		h.states = append(h.states, slices.Concat(before, h.upsert(int64(commit), before)))
 	}
@@ -82,7 +81,7 @@ func (h *history) upsert(commit int64, before []*catalog.File) (opened []*catalo
 	moved := map[Place]bool{}
 	var displaced []row
 	for _, r := range h.live(before) {
-		if h.IntN(5) == 0 {
+		if h.IntN(3) == 0 {
 			moved[r.place], displaced = true, append(displaced, r)
 			if h.IntN(3) > 0 {
 				ids = append(ids, r.id)
@@ -173,7 +172,7 @@ func (h *history) at(commit int) *Snapshot {
 	return s
 }
 
-// fullest returns the snapshot with the most files, and not none as where all was undone.
+// fullest returns the snapshot with the most files.
 func (h *history) fullest() *Snapshot {
 	best := 0
 	for commit, files := range h.states {
