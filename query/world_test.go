@@ -118,7 +118,8 @@ func (w *world) try(dataset string, mode catalog.Mode, format intake.Format, bod
 
 func (w *world) version(dataset, part string) {
 	w.Helper()
-	_, err := w.Increment(context.Background(), dataset, storage.NewVersion{Part: part, Force: true}, storage.Request{User: "eva"})
+	n, by := storage.NewVersion{Part: part, Force: true}, storage.Request{User: "eva"}
+	_, err := w.Increment(context.Background(), dataset, n, by)
 	w.done(err)
 }
 

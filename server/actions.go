@@ -9,7 +9,7 @@ import (
 type actionsCmd struct {
 	datasetFlags
 	formatFlag
-	Sort          string   `help:"datetime, -datetime, user or -user." enum:"datetime,-datetime,user,-user" default:"-datetime"`
+	Sort          string   `help:"${actions_sort}" enum:"datetime,-datetime,user,-user" default:"-datetime"`
 	User          string   `help:"Only actions of this user."`
 	Key           []string `help:"Only actions with these keys, such as Dataset.append."`
 	Limit         int      `help:"How many actions to list." default:"20"`

@@ -60,7 +60,8 @@ var boundaries = []boundary{
 			"rowback/storage", "rowback/storage/fault", "rowback/server/access", "rowback/server/conns", "rowback/server/calls",
 		},
 		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors, of calls their limits"},
-	{"rowback/server/calls", []string{"rowback/storage", "rowback/storage/catalog"},
+	{"rowback/server/calls",
+		[]string{"rowback/storage", "rowback/storage/catalog", "rowback/storage/fault", "rowback/storage/intake"},
 		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
 	{"rowback/server/api",
 		[]string{

@@ -93,7 +93,7 @@ func (cmd *versionRollbackCmd) Run(c console) error {
 
 type incrementVersionCmd struct {
 	versionedFlags
-	VersionType string `help:"major, minor, patch, or auto: what the changes since the latest version call for." enum:"major,minor,patch,auto" default:"patch"`
+	VersionType string `help:"${version_type}" enum:"major,minor,patch,auto" default:"patch"`
 	Description string `help:"What is new in it."`
 	Ref         string `help:"What it names: ${refs}." default:"head"`
 	Force       bool   `help:"Name the state although a version does already."`

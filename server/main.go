@@ -10,7 +10,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"rowback/storage"
 	"rowback/storage/intake"
 )
 
@@ -59,7 +58,7 @@ func run(args []string, c console) (code int) {
 			"Every flag of serve has an environment variable, ROWBACK_ and its name in capitals; of the other commands, "+
 			"--server, --api-key, --project-id and --dataset have."),
 		kong.DefaultEnvars("ROWBACK"), environment(),
-		kong.Vars{"version": version, "refs": storage.Refs},
+		texts,
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(n int) { exited = n; panic(exitNow{}) }),
 		kong.UsageOnError(),

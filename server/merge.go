@@ -11,12 +11,12 @@ import (
 
 type mergeCmd struct {
 	datasetFlags
-	From           string   `help:"Name or id of the dataset whose actions are played: a fork, or the upstream." required:"" placeholder:"FORK"`
+	From           string   `help:"${merge_from}" required:"" placeholder:"FORK"`
 	DryRun         bool     `help:"Only report what would happen."`
 	FilterKey      []string `help:"Only actions with this key, such as Dataset.append. May be repeated."`
 	FilterHash     []string `help:"Only the action with this hash. May be repeated."`
-	OnConflict     string   `help:"Whose change stands where both sides changed the same: ours, this dataset's, or theirs." enum:",ours,theirs" default:"" placeholder:"ours|theirs"`
-	Resolve        []string `help:"The same for one record or action, as JSON: {\"key\": {\"id\": 4}, \"take\": \"ours\"}, or with its hash in place of the key. May be repeated." placeholder:"JSON" sep:"none"`
+	OnConflict     string   `help:"${merge_on_conflict}" enum:",ours,theirs" default:"" placeholder:"ours|theirs"`
+	Resolve        []string `help:"${merge_resolve}" placeholder:"JSON" sep:"none"`
 	Remember       bool     `help:"Leave what the filter skips out of later merges too."`
 	NoAutorollback bool     `help:"On a conflict, keep what was played before it."`
 	Message        string   `help:"What the merge is for."`
@@ -38,7 +38,11 @@ func (cmd *mergeCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	err = cmd.work(c, cmd.path("merges"), cmd.query(), body, &done)
+	if cmd.DryRun { // it is answered at once
+		err = cmd.post(cmd.path("merges"), cmd.query(), body, &done)
+	} else {
+		err = cmd.work(c, cmd.path("merges"), cmd.query(), body, &done)
+	}
 	var p *problem
 	if errors.As(err, &p) {
 		done.Played, done.Conflicts = p.Played, p.Conflicts

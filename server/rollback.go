@@ -8,7 +8,7 @@ import (
 type rollbackCmd struct {
 	datasetFlags
 	Commit  int64  `arg:"" help:"Id of the commit to undo."`
-	Policy  string `help:"stack: blocked by later overwrites and upserts; records: blocked only by commits that touched the same records." enum:"stack,records" default:"stack"`
+	Policy  string `help:"${rollback_policy}" enum:"stack,records" default:"stack"`
 	Check   bool   `help:"Only show what blocks the rollback."`
 	Cascade bool   `help:"Undo what blocks it too, all as one commit."`
 	DryRun  bool   `help:"Only show what would be done."`

@@ -25,21 +25,21 @@ import (
 
 type serveCmd struct {
 	Addr         string        `help:"Address to listen on." default:"127.0.0.1:8000"`
-	FlightAddr   string        `help:"Address to listen on for Arrow Flight SQL. By default it is off." placeholder:"HOST:PORT"`
-	Data         string        `help:"Data directory. With --demo and without this, a temporary one." type:"path" placeholder:"DIR"`
+	FlightAddr   string        `help:"${flight_addr}" placeholder:"HOST:PORT"`
+	Data         string        `help:"${data}" type:"path" placeholder:"DIR"`
 	Demo         bool          `help:"Start with sample datasets that have a history."`
-	MemoryLimit  size          `help:"Memory that the server and the processes it starts may use in all, such as 1GB. By default half of the machine's, or of its container's." placeholder:"SIZE"`
+	MemoryLimit  size          `help:"${memory_limit}" placeholder:"SIZE"`
 	Threads      int           `help:"Threads that DuckDB may use. By default one per core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
 	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
 	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
 	MaxUpload    size          `help:"Largest body of records, uncompressed." default:"64GB"`
 	MaxResult    size          `help:"Largest result of a query; it is cut there." default:"64GB"`
-	Token        []string      `help:"A user and a token, as user:token; may be repeated. With tokens, every request needs one." placeholder:"USER:TOKEN"`
+	Token        []string      `help:"${token}" placeholder:"USER:TOKEN"`
 	Open         bool          `help:"Listen beyond this machine without tokens."`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
-	MinFree      *size         `help:"Space to keep free on the data directory's disk; writes that would use it are refused. 0: none. By default 256MB, or a twentieth of a small disk." placeholder:"SIZE"`
-	ScrubEvery   time.Duration `help:"How often every stored file is read and checked, also after the start. 0: never." default:"24h"`
+	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
+	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Connections  connections   `embed:""`

@@ -15,10 +15,10 @@ import (
 
 // connections are the flags about who may connect, and how long a connection may be silent.
 type connections struct {
-	Host                     []string      `help:"A further host name of the server, as browsers and proxies send it in Host; may be repeated." placeholder:"NAME"`
-	MaxConnections           int           `help:"Connections at once, HTTP and Flight together. By default half of the file descriptors that the process may open, at most 1024." placeholder:"N"`
-	MaxConnectionsPerAddress int           `help:"Connections at once from one address. By default three quarters of --max-connections." placeholder:"N"`
-	HeaderTimeout            time.Duration `help:"Time limit for the header of a request, or for a handshake." default:"10s"`
+	Host                     []string      `help:"${host}" placeholder:"NAME"`
+	MaxConnections           int           `help:"${max_connections}" placeholder:"N"`
+	MaxConnectionsPerAddress int           `help:"${max_connections_per_address}" placeholder:"N"`
+	HeaderTimeout            time.Duration `help:"${header_timeout}" default:"10s"`
 	BodyTimeout              time.Duration `help:"Longest pause in the body of a request." default:"2m"`
 	IdleTimeout              time.Duration `help:"How long an idle connection is kept open between requests." default:"2m"`
 }

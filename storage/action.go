@@ -118,7 +118,7 @@ func (h *History) CommitByID(ctx context.Context, dataset string, id int64) (c c
 			return err
 		}
 		c, err = tx.Commit(dataset, id)
-		return known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+		return orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
 	})
 	return c, err
 }
@@ -128,7 +128,7 @@ func (h *History) CommitFile(ctx context.Context, c catalog.Commit, kind schema.
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		files, err := tx.Opened(c.DatasetID, c.ID, c.ID)
 		for _, g := range files {
-			if g.Kind == kind && (g.CommitID == c.ID || g.CommitID == c.Tag) {
+			if g.Kind == kind && (g.CommitID == c.ID || g.CommitID == c.RowTag) {
 				f = g
 			}
 		}

@@ -119,6 +119,8 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 // backupKey is the folder of a backup.
 func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
 
+// writeArchive makes the archive of a snapshot under staging: its records as one Parquet file, and what is said of
+// them.
 func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
 	// A backup of damaged files would hide the damage until it is needed.
 	if err := bs.readWhole(ctx, snap.Files()); err != nil {
@@ -157,6 +159,7 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, re
 	return bs.writeTar(path, text, data)
 }
 
+// writeTar puts the description before the records: whoever reads the archive as a stream knows the checksum first.
 func (bs *Backups) writeTar(path string, manifest []byte, data string) (err error) {
 	out, err := bs.blobs.CreateScratch(path)
 	if err != nil {
@@ -198,7 +201,7 @@ func (bs *Backups) List(ctx context.Context, dataset string) (list []catalog.Bac
 func (bs *Backups) Find(ctx context.Context, dataset, id string) (b catalog.Backup, err error) {
 	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error {
 		b, err = tx.Backup(dataset, id)
-		return known(err, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
+		return orNotFound(err, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
 	})
 	return b, err
 }
@@ -212,6 +215,13 @@ func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File
 // damage.
 func (bs *Backups) Remove(ctx context.Context, b catalog.Backup, r Request) error {
 	err := bs.label(context.WithoutCancel(ctx), r, func(tx catalog.Tx, l *labels) error {
+		d, err := tx.Dataset(b.DatasetID)
+		if err == nil {
+			err = r.expects(d)
+		}
+		if err != nil {
+			return err
+		}
 		if err := tx.RemoveBackup(b.ID); err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func (s *Store) RestoreBackup(
 	w.properties.Name = name
 	// Columns that are derived on one side and stored on the other would clash with the records of the archive.
 	w.makeRoom(u.Schema)
-	if err := w.replace(ctx, u.data); err != nil {
+	if err := (modeWork{work: w}).replace(ctx, u.data); err != nil {
 		return catalog.Commit{}, err
 	}
 	if err := (variableWork{w}).describeAs(ctx, u.Schema); err != nil {
@@ -132,12 +132,10 @@ func (s *Store) CreateFromBackup(
 	if project == 0 {
 		project = 1
 	}
-	p := u.Properties
-	d, err := s.newCreation(ctx, NewDataset{
-		ProjectID: project, Name: name, Key: u.Key, Description: p.Description, Metadata: p.Metadata,
-		QualityColumn: p.QualityColumn, CategoryColumn: p.CategoryColumn, Required: p.Required, Notes: p.Notes,
-		MergeGranularity: p.Granularity(),
-	})
+	p := ofCopy(u.Properties, name)
+	p.Exclusion = nil // it comes with the columns that it reads
+	p.MergeGranularity = p.Granularity()
+	d, err := s.newCreation(ctx, NewDataset{ProjectID: project, Name: name, Key: u.Key}, p)
 	if err != nil {
 		return made, err
 	}
@@ -150,7 +148,7 @@ func (s *Store) CreateFromBackup(
 	if err := w.connect(ctx); err != nil {
 		return made, err
 	}
-	if err = w.append(ctx, u.data); err == nil {
+	if err = (modeWork{work: w}).append(ctx, u.data); err == nil {
 		err = (variableWork{w}).describeAs(ctx, u.Schema)
 	}
 	if err != nil {

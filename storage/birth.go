@@ -54,6 +54,7 @@ func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 	return err
 }
 
+// addDataset records a dataset of a family of its own. Its columns have taken the first field ids.
 func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
 	if _, err := tx.AddDocument(start); err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 type undoing struct {
 	undone sets
 	after  []catalog.Commit // the commits after it, undone ones too, the oldest first; a merge counts as one
-	did    map[int64]sets   // what those did that were looked at
+	did    map[int64]sets   // what those did that were looked at, and what cascades among them undid
 	order  []int64          // what is in the way, in the order in which to undo it: the newest first
 	marks  map[int64]int64  // what is undone once that is
 	answer Rollbackable
@@ -52,7 +52,7 @@ func (h *History) blockers(
 func (u *undoing) read(tx catalog.Tx, h *History, d catalog.Dataset, commit int64) error {
 	c, err := tx.Commit(d.ID, commit)
 	if err != nil {
-		return known(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
+		return orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
 	}
 	if u.undone, err = h.setsOf(tx, c); err != nil {
 		return err
@@ -104,6 +104,9 @@ func (u *undoing) undoInTurn(tx catalog.Tx, h *History, inTheWay map[int64]bool)
 			continue
 		}
 		if u.did[l.ID], err = h.setsOf(tx, l); err != nil {
+			return err
+		}
+		if err := u.readUndone(tx, h, l); err != nil {
 			return err
 		}
 	}

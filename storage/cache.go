@@ -16,6 +16,7 @@ type headCache struct {
 
 func newHeadCache() *headCache { return &headCache{byID: map[string]*snapshot.Snapshot{}, limit: 256} }
 
+// get returns the snapshot of a dataset at a commit; nil unless that is its newest one here.
 func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -25,6 +26,7 @@ func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	return nil
 }
 
+// put keeps a head. It may be older than what is kept, from a slow reader: who asks for the newer one reads it again.
 func (c *headCache) put(s *snapshot.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,6 +59,7 @@ func (c *fileCache) all(ids []int64) (files []*catalog.File, ok bool) {
 	return files, true
 }
 
+// add keeps files. Like heads, they are dropped all at once where they become too many.
 func (c *fileCache) add(files []*catalog.File) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

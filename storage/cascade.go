@@ -9,50 +9,46 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
-	"rowback/storage/snapshot"
 )
 
 // Cascade undoes a commit together with what blocks that, as one commit, which one rollback undoes.
 func (s *Store) Cascade(
 	ctx context.Context, dataset string, commit int64, p Policy, r Request,
 ) (catalog.Commit, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Rollback)
+	w, err := s.beginUndo(ctx, dataset, commit, p, r)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	answer, err := w.undo(ctx, commit, p)
-	if err == nil && answer.Blocked {
-		err = w.undoAll(ctx, commit, p)
+	if w.plan.answer.Blocked {
+		err = w.undoAll(ctx)
+	} else {
+		err = w.undoOne(ctx)
 	}
 	if err != nil {
 		return catalog.Commit{}, err
 	}
-	return publish(ctx, w, asCommit)
+	return publish(ctx, w.work, asCommit)
 }
 
-// undoAll makes the work the inverse of a commit and of all that blocks it.
-func (w *work) undoAll(ctx context.Context, commit int64, p Policy) error {
-	u, err := w.store.blockers(ctx, w.head, commit, p)
-	if err != nil {
-		return err
-	}
-	all := u.all()
+// undoAll makes the work the inverse of the commit and of all that is in its way.
+func (w undoWork) undoAll(ctx context.Context) error {
+	all := w.plan.all()
 	if err := w.store.checkCascade(ctx, all); err != nil {
 		return err
 	}
 	w.invertAll(all)
 	for _, one := range all {
 		w.properties = withFields(w.properties, one.propertiesBefore, one.fields)
-		if err := w.undoSchema(one, u.isFollowed(one.commit.ID)); err != nil {
+		if err := w.undoSchema(one, w.plan.isFollowed(one.commit.ID)); err != nil {
 			return err
 		}
 	}
-	w.setParam(cascadeParam, u.order)
+	w.setParam(cascadeParam, w.plan.order)
 	if err := w.undid(ctx, all...); err != nil {
 		return err
 	}
-	return w.countDifference(ctx)
+	return w.writer.countDifference(ctx)
 }
 
 // cascadeParam is, of a rollback, the commits that it undid beside its parent, in the order in which they were undone.
@@ -72,8 +68,8 @@ func undoes(c catalog.Commit) []int64 {
 
 // checkCascade refuses to undo a merge together with other commits: rolled back by itself it counts, for later merges,
 // as if it had never been, which no other commit does.
-func (s *Store) checkCascade(ctx context.Context, all []sets) error {
-	return s.catalog.Read(ctx, func(tx catalog.Tx) error {
+func (h *History) checkCascade(ctx context.Context, all []sets) error {
+	return h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		for _, one := range all {
 			root, err := rootOf(tx, one.commit)
 			if err != nil {
@@ -112,20 +108,4 @@ func (d *draft) invertAll(all []sets) {
 			d.reopened = append(d.reopened, files[id])
 		}
 	}
-}
-
-// countDifference counts the records that differ between the head and what the work leaves.
-func (w *work) countDifference(ctx context.Context) error {
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
-	}
-	d := snapshot.Diff(w.head, w.leaves())
-	counts, err := d.Count(ctx, w.conn)
-	if err != nil {
-		return err
-	}
-	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	return w.noteDifference(ctx, d, counts.Columns)
 }

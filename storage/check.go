@@ -35,6 +35,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	return out, nil
 }
 
+// run checks one dataset: what the catalog says of it, its files, and its live rows.
 func (c *checker) run(ctx context.Context) error {
 	// So that the catalog and the folders are of one moment: a commit that is under way would look like damage.
 	unlock, err := c.catalog.Lock(ctx, c.dataset.ID)
@@ -171,6 +172,7 @@ func sameIDs(list []int64, files []*catalog.File) bool {
 	return slices.Equal(slices.Sorted(slices.Values(list)), other)
 }
 
+// checkNames checks that versions, tags and savepoints name commits, and that the objects have them too.
 func (c *checker) checkNames(tx catalog.Tx) error {
 	is := func(id int64) bool {
 		return id == 0 || slices.ContainsFunc(c.commits, func(k catalog.Commit) bool { return k.ID == id })

@@ -51,6 +51,8 @@ func (c *checker) checkFiles(ctx context.Context) error {
 	return nil
 }
 
+// checkFile compares a file with its row: the footer, or with deep every byte. Damage is a problem to report, and not
+// an error of the check.
 func (c *checker) checkFile(ctx context.Context, f *catalog.File) error {
 	err := c.stored.verifier.Examine(ctx, verify.File(f), c.deep)
 	var damage *verify.Damage

@@ -5,38 +5,19 @@ import (
 	"errors"
 
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
 
 // Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it
-// is; a refused commit leaves no trace.
+// is; a refused commit leaves no trace. The steps are below in the order in which they are taken, but for begin
+// (work.go), what the modes do to records (modes.go), and withdraw.
 func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, c.Request, c.Mode)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	if err := w.connect(ctx); err != nil {
-		return catalog.Commit{}, err
-	}
-	w.strict = c.Strict
-	switch c.Mode {
-	case catalog.Append:
-		if err = w.append(ctx, c.Upload); err == nil {
-			w.describeBrought(c.Columns)
-		}
-	case catalog.Overwrite, catalog.Upsert:
-		err = w.put(ctx, c.Upload)
-	case catalog.Replace:
-		err = w.replace(ctx, c.Upload)
-	case catalog.Delete:
-		err = w.delete(ctx, c)
-	default:
-		err = fault.Errorf(fault.Invalid, "unknown_mode",
-			"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
-	}
-	if err != nil {
+	if err := (modeWork{w, c.Strict}).apply(ctx, c); err != nil {
 		return catalog.Commit{}, err
 	}
 	// The savepoint is part of the commit: it is recorded with it, so that neither stands without the other.
@@ -65,24 +46,12 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 // client's going away changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
-	if err := w.deriveTypes(ctx); err != nil {
-		return none, err
-	}
-	if err := w.checkExclusion(ctx); err != nil {
-		return none, err
-	}
 	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
-	unlock, err := w.reserveName(ctx)
+	unlock, err := w.check(ctx)
 	if err != nil {
 		return none, err
 	}
 	defer unlock()
-	if err := w.complete(); err != nil {
-		return none, err
-	}
-	if err := w.checkRequired(ctx); err != nil {
-		return none, err
-	}
 	if w.request.Preview != nil {
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
@@ -110,66 +79,29 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 func asCommit(w *work) catalog.Commit { return w.commit }
 func asState(w *work) snapshot.State  { return w.state() }
 
-// issue writes the commit's description and publishes its folder.
-func (w *work) issue() error {
-	// Set before anything is written: a crash may leave the description, and with it the row numbers that it has.
-	w.issued = true
-	description, err := sealed(w.describe())
+// check does all that can refuse the commit, and completes it. Its name is reserved until unlock: once the commit is
+// published, it is not to be refused for that.
+func (w *work) check(ctx context.Context) (unlock func(), err error) {
+	if err := w.deriveTypes(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.checkExclusion(ctx); err != nil {
+		return nil, err
+	}
+	if unlock, err = w.reserveName(ctx); err != nil {
+		return nil, err
+	}
+	if err = w.complete(); err == nil {
+		err = w.checkRequired(ctx)
+	}
 	if err != nil {
-		return err
+		unlock()
+		return nil, err
 	}
-	if err := w.store.halted(); err != nil {
-		return err
-	}
-	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
-		return err
-	}
-	if err := w.batch.Write(descriptionFile, description); err != nil {
-		return err
-	}
-	// One rename, after everything in the folder is synced: the commit is there whole, or not at all.
-	if err := w.batch.Publish(); err != nil {
-		return w.withdraw(err)
-	}
-	return nil
+	return unlock, nil
 }
 
-// complete settles the commit, and what is made with it.
-func (w *work) complete() error {
-	if err := w.settle(); err != nil {
-		return err
-	}
-	if len(w.played) > 0 {
-		w.commit.Total = w.head.Total() // they counted
-	}
-	for i := range w.savepoints {
-		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
-	}
-	// Recorded with the commit, so that a catalog that is made anew gives none of them again.
-	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
-	return nil
-}
-
-// settle says when the commit is made, how many records there are then, and which documents and files hold it.
-func (w *work) settle() error {
-	w.commit.CreatedAt = w.store.moment(w.head)
-	w.commit.Effects = w.effects()
-	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
-	return w.nameDocuments()
-}
-
-// remember keeps the new head, so that the next commit does not read it anew.
-func (h *History) remember(p *publication) {
-	for _, d := range p.drafts() {
-		h.seen.add(d.opened)
-	}
-	head := p.leaves()
-	head.Dataset.Head, head.Dataset.Name = p.commit.ID, p.properties.Name
-	h.heads.put(head)
-}
-
-// reserveName makes sure that a name that the commit gives is free, until it stands: a commit that is published is not
-// to be refused for it.
+// reserveName makes sure that a name that the commit gives is free, until unlock.
 func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
 	d, name := w.head.Dataset, w.properties.Name
 	// A namesake is asked for by its id alone, so its name takes nothing from anyone.
@@ -194,4 +126,72 @@ func (w *work) reserveName(ctx context.Context) (unlock func(), err error) {
 		unlock()
 	}
 	return unlock, err
+}
+
+// complete concludes the commit, and what is made with it.
+func (w *work) complete() error {
+	if err := w.conclude(); err != nil {
+		return err
+	}
+	if len(w.played) > 0 {
+		w.commit.Total = w.head.Total() // they counted
+	}
+	for i := range w.savepoints {
+		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
+	}
+	// Recorded with the commit, so that a catalog that is made anew gives none of them again.
+	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
+	return nil
+}
+
+// conclude says when the commit is made, how many records there are then, and which documents and files hold it.
+func (w *work) conclude() error {
+	w.commit.CreatedAt = w.store.moment(w.head)
+	w.commit.Effects = w.effects()
+	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
+	return w.nameDocuments()
+}
+
+// issue writes the commit's description and publishes its folder.
+func (w *work) issue() error {
+	// Set before anything is written: a crash may leave the description, and with it the row numbers that it has.
+	w.issued = true
+	description, err := sealed(w.describe())
+	if err != nil {
+		return err
+	}
+	if err := w.store.halted(); err != nil {
+		return err
+	}
+	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
+		return err
+	}
+	if err := w.batch.Write(descriptionFile, description); err != nil {
+		return err
+	}
+	// One rename, after everything in the folder is synced: the commit is there whole, or not at all.
+	if err := w.batch.Publish(); err != nil {
+		return w.withdraw(err)
+	}
+	return nil
+}
+
+// stand has the catalog know what has been published. From the publishing on, the objects tell of the commit: where it
+// can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
+func (w *work) stand(ctx context.Context) error {
+	err := w.store.catalog.Write(ctx, w.record)
+	if err == nil {
+		return nil
+	}
+	return w.withdraw(err)
+}
+
+// remember keeps the new head, so that the next commit does not read it anew.
+func (h *History) remember(p *publication) {
+	for _, d := range p.drafts() {
+		h.seen.add(d.opened)
+	}
+	head := p.leaves()
+	head.Dataset.Head, head.Dataset.Name = p.commit.ID, p.properties.Name
+	h.heads.put(head)
 }

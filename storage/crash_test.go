@@ -67,10 +67,10 @@ func newWorld(t *testing.T) (w world) {
 	phases := []func(){
 		func() { w.d, w.f = pairApart(b) },
 		func() {
-			_, err := b.Increment(ctx, w.d, storage.NewVersion{Part: "major", Description: "first", Force: true}, storage.Request{})
+			_, err := b.Increment(ctx, w.d, forced("major", "first"), storage.Request{})
 			must(err)
 			w.commit = b.json(w.d, catalog.Upsert, `[{"id":50,"x":"new"},{"id":51,"x":"new"}]`).ID
-			_, err = b.Increment(ctx, w.d, storage.NewVersion{Part: "minor", Description: "second", Force: true}, storage.Request{})
+			_, err = b.Increment(ctx, w.d, forced("minor", "second"), storage.Request{})
 			must(err)
 			_, err = b.CreateSavepoint(ctx, w.d, storage.NewSavepoint{Description: "kept"}, storage.Request{})
 			must(err)
@@ -194,7 +194,7 @@ var acts = map[string]act{
 		return err
 	},
 	"version": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.Increment(ctx, w.d, storage.NewVersion{Part: "patch", Description: "third", Force: true}, storage.Request{})
+		_, err := b.Increment(ctx, w.d, forced("patch", "third"), storage.Request{})
 		return err
 	},
 	"version rollback": func(ctx context.Context, b *bench, w world) error {

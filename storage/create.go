@@ -25,7 +25,7 @@ type NewDataset struct {
 	Required       []string // columns that have a value in every record
 	Notes          string
 	Archived       bool
-	Draft          bool
+	Unpublished    bool
 
 	MergeGranularity catalog.Granularity // empty: by column
 }
@@ -38,7 +38,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 		return snapshot.State{}, err
 	}
 	defer unlock()
-	made, err := s.newCreation(ctx, n)
+	made, err := s.newCreation(ctx, n, n.properties())
 	if err != nil {
 		return snapshot.State{}, err
 	}
@@ -66,7 +66,7 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 		return snapshot.State{}, fault.Errorf(fault.NotFound, "dataset_not_found",
 			"Dataset '%s' not found in project %d", fault.Clip(n.Name), n.ProjectID)
 	}
-	made, err := s.newCreation(ctx, n)
+	made, err := s.newCreation(ctx, n, n.properties())
 	if err != nil {
 		return snapshot.State{}, err
 	}
@@ -77,7 +77,7 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 	defer w.end()
 	// The dataset is recorded by the commit's own transaction, so a refused upload leaves no empty dataset.
 	if err = w.connect(ctx); err == nil {
-		err = w.append(ctx, c.Upload)
+		err = modeWork{work: w}.append(ctx, c.Upload)
 	}
 	if err != nil {
 		return snapshot.State{}, err
@@ -88,8 +88,8 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 	return publish(ctx, w, asState)
 }
 
-// newCreation is a dataset that is to be made.
-func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
+// newCreation is a dataset that is to be made, with these properties.
+func (s *Store) newCreation(ctx context.Context, n NewDataset, p catalog.Properties) (*birth, error) {
 	if err := CheckName(n.Name); err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 		return nil, fault.Errorf(fault.Invalid, "invalid_project",
 			"A project_id is 1 or greater; %d is not.", n.ProjectID)
 	}
-	if err := checkRequiredNames(n.Required); err != nil {
+	if err := checkRequiredNames(p.Required); err != nil {
 		return nil, err
 	}
 	start, err := n.schema()
@@ -112,12 +112,6 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 		ID: cmp.Or(n.ID, s.newID()), IsNamesake: namesake, FamilyID: s.newID(),
 		ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now(),
 	}
-	p := catalog.Properties{
-		Name: n.Name, Description: n.Description, Metadata: n.Metadata, QualityColumn: n.QualityColumn,
-		CategoryColumn: n.CategoryColumn, Required: n.Required,
-		Notes: n.Notes, Archived: n.Archived, Draft: n.Draft,
-		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
-	}
 	if err := checkGranularity(p.MergeGranularity); err != nil {
 		return nil, err
 	}
@@ -131,11 +125,11 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset) (*birth, error) {
 }
 
 // isNamesake reports whether the name is taken, where that is no reason to refuse it.
-func (s *Store) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
+func (h *History) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
 	if !n.Namesake {
 		return false, nil
 	}
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		_, err := tx.DatasetByName(n.ProjectID, n.Name)
 		taken = err == nil
 		if errors.Is(err, catalog.ErrNotFound) {
@@ -159,4 +153,14 @@ func (n NewDataset) schema() (out schema.Schema, err error) {
 		out.Key = append(out.Key, i+1)
 	}
 	return out, nil
+}
+
+// properties are what a new dataset starts with. It has no columns yet that an exclusion could read.
+func (n NewDataset) properties() catalog.Properties {
+	return catalog.Properties{
+		Name: n.Name, Description: n.Description, Metadata: n.Metadata,
+		QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn, Required: n.Required,
+		Notes: n.Notes, Archived: n.Archived, Unpublished: n.Unpublished,
+		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
+	}
 }

@@ -30,7 +30,7 @@ func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d
 			return err
 		}
 		d, err = tx.DatasetByName(project, ref)
-		return known(err, "dataset_not_found", "Dataset '%s' not found in project %d", fault.Clip(ref), project)
+		return orNotFound(err, "dataset_not_found", "Dataset '%s' not found in project %d", fault.Clip(ref), project)
 	})
 	return d, err
 }
@@ -136,7 +136,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 func (h *History) anyDataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err = tx.Dataset(id)
-		return known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
+		return orNotFound(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
 	})
 	return d, err
 }

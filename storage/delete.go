@@ -10,7 +10,7 @@ import (
 )
 
 // delete displaces the records with the given keys, or those that a condition selects.
-func (w *work) delete(ctx context.Context, c Change) (err error) {
+func (w modeWork) delete(ctx context.Context, c Change) (err error) {
 	var live *snapshot.Snapshot
 	if c.Where != "" {
 		live = w.head
@@ -21,11 +21,11 @@ func (w *work) delete(ctx context.Context, c Change) (err error) {
 	if err != nil {
 		return err
 	}
-	return w.writePicked(ctx, live)
+	return w.writer.writePicked(ctx, live)
 }
 
 // pickByKey picks the live records with the given keys, and returns where they may lie.
-func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.Snapshot, err error) {
+func (w modeWork) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.Snapshot, err error) {
 	var only []int
 	for _, c := range w.schema.KeyColumns() {
 		only = append(only, c.ID)
@@ -35,7 +35,7 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.S
 	if err != nil {
 		return nil, err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	w.schema = before // a delete changes no type: keys that don't fit are not there
 	if in.rows == 0 {
 		return nil, nil
@@ -44,14 +44,14 @@ func (w *work) pickByKey(ctx context.Context, u intake.Upload) (live *snapshot.S
 		return nil, err
 	}
 	live = w.liveIn(in.bounds)
-	err = w.pick(ctx, pickCame, w.picking(in), live)
+	err = w.writer.pick(ctx, pickCame, w.picking(in), live)
 	w.setParam("records_not_found", in.rows-w.commit.Removed)
 	return live, err
 }
 
 // pickByCondition picks the live records that a client's condition selects. The condition runs in
 // a sandbox, which says where the records lie.
-func (w *work) pickByCondition(ctx context.Context, where string) error {
+func (w modeWork) pickByCondition(ctx context.Context, where string) error {
 	w.setParam("where", where)
 	if len(w.head.Data) == 0 {
 		return nil
@@ -82,5 +82,5 @@ func (w *work) pickByCondition(ctx context.Context, where string) error {
 	if err != nil {
 		return clientsql.Explain(err)
 	}
-	return w.pick(ctx, pickPlaces, duck.Parts{}, w.head)
+	return w.writer.pick(ctx, pickPlaces, duck.Parts{}, w.head)
 }

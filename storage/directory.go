@@ -74,6 +74,7 @@ func (d *directory) tryCatalog(ctx context.Context, path string) (what string, e
 	return what, err
 }
 
+// catalogHook has the catalog's own durable steps pass the hook of the others, so that a test can fail at each.
 func (d *directory) catalogHook(op string) error {
 	if d.hook == nil {
 		return nil

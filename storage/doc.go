@@ -12,7 +12,8 @@
 //	entry         that a file serves a dataset from one commit until another: which files are live follows from that
 //	state         what a dataset is as of one commit; with its live files, a snapshot (package snapshot)
 //	ref           what names a state: head, a commit, a version, a savepoint, a tag, a time, and others (Refs)
-//	tag           a name that people give to a state and may move; of a commit, the _commit of its rows
+//	tag           a name that people give to a state and may move
+//	row tag       the _commit of a commit's rows: its id, or that of the commit that it plays
 //	family        a dataset and its forks: they share files, row numbers and column ids
 //	effects       what a commit did beside changing records: to the schema, and to the values of whole columns
 //	verdict       what becomes of a record that both an action and the target of a merge changed
@@ -20,8 +21,9 @@
 //	label         what is kept beside commits: how a dataset was made, versions, savepoints, tags, deletions, backups
 //	birth         a dataset as it was before its first commit
 //	manifest      commit.json: the description of a commit, from which it can be recorded again
-//	draft         what a commit is, as plain data, while it is made; of a dataset (Properties.Draft), not published
+//	draft         what a commit is, as plain data, while it is made
 //	work          a draft with what is held for it: the lock, a connection, a folder for files
+//	folder        where a commit's files are written, with the connection that its statements run on
 //	publication   what one commit.json describes and one transaction records
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
@@ -41,13 +43,24 @@
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go
 //
-// Of a commit that is being made, work is what all modes need; a reading of an upload (arriving), a change of variables
-// (variableWork) and a commit of a merge (actionWork, rowPlayer) add their own.
+// Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
+// type of its own:
+//
+//	fileWriter    the files of the commit: names, ids, measures, slices of wide records    write.go, slices.go
+//	recordWriter  the records that it changes, and those that they displace                rewrite.go, picked.go
+//	numbering     the numbers that it gives to rows and columns                            family.go
+//	noted         what became of values meanwhile, for the effects                         noted.go, effects.go
+//	modeWork      what the modes do to records                                             modes.go, delete.go
+//	arriving      an upload while it is read                                               incoming.go, few.go, wide.go
+//	undoWork      a commit that undoes others                                              rollback.go, cascade.go
+//	variableWork  a change of variables                                                    variable.go
+//	actionWork    a commit of a merge; rowPlayer its records                               merge_action.go, merge_rows.go
 //
 // # Where to begin
 //
-//	commit.go     the protocol of a commit, a step a call; draft.go what a commit is, publication.go the transaction
-//	work.go       what a commit holds; write.go the files that it writes; manifest.go how it is described
+//	commit.go     the protocol of a commit, a step a call, from top to bottom: begin, apply, publish, and what that calls
+//	work.go       what a commit holds, and begin; write.go the files that it writes
+//	draft.go      what a commit is; manifest.go how it is described, publication.go what is recorded, in one transaction
 //	store.go      the parts; open.go how they are put together
 //	refs.go       from a ref to a snapshot
 //	modes.go      append, overwrite, upsert and replace; delete.go
@@ -58,7 +71,8 @@
 //	fork.go       forks; merge.go merging, merge_rows.go and merge_columns.go what it does to records and variables
 //	              merge_verdict.go what becomes of records that both sides changed; merge_resolve.go who decides that
 //	variable.go   columns as people see them
-//	edit.go       properties; required.go columns that must have values, exclusion.go records hidden from Crunch clients
+//	properties.go what is said of a dataset, edit.go changing that; required.go columns that must have values,
+//	              exclusion.go records hidden from Crunch clients
 //	effects.go    what a commit did beside changing records
 //	version.go    versions; savepoint.go savepoints, tag.go tags
 //	forward.go    bringing the catalog up to the objects; check.go whether a store is sound

@@ -35,18 +35,18 @@ func (w *work) exclude(ctx context.Context, e catalog.Exclusion) error {
 }
 
 // excludeAs gives the dataset the exclusion of an archive, if it has the columns that it reads.
-func (w *work) excludeAs(archive schema.Schema, e *catalog.Exclusion) {
-	w.properties.Exclusion = nil
+func (d *draft) excludeAs(archive schema.Schema, e *catalog.Exclusion) {
+	d.properties.Exclusion = nil
 	if e == nil {
 		return
 	}
-	ids := sameNames(archive, w.schema)
+	ids := sameNames(archive, d.schema)
 	for _, id := range schema.References(e.Condition) {
 		if _, ok := ids[id]; !ok {
 			return
 		}
 	}
-	w.properties.Exclusion = &catalog.Exclusion{
+	d.properties.Exclusion = &catalog.Exclusion{
 		Expression: schema.Renumbered(e.Expression, ids), Condition: schema.Renumbered(e.Condition, ids),
 	}
 }
@@ -68,14 +68,6 @@ func Excluded(s snapshot.State) (condition string, columns []schema.Column, err 
 		columns = append(columns, c)
 	}
 	return "coalesce(TRY((" + strings.TrimSpace(s.Schema.WithNames(e.Condition)) + "\n)), false)", columns, nil
-}
-
-// exclusionText is the condition of the exclusion, with names; empty where there is none.
-func (d *draft) exclusionText() string {
-	if d.properties.Exclusion == nil {
-		return ""
-	}
-	return d.schema.WithNames(d.properties.Exclusion.Condition)
 }
 
 // checkExclusion makes sure that the exclusion can be computed of the columns that the draft has, if it or they are not

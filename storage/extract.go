@@ -34,18 +34,18 @@ func (s *Store) Extract(
 
 // describeBrought gives columns what is said of them where their records come from: to new ones all of it, to others
 // only their categories.
-func (w *work) describeBrought(columns []schema.Column) {
+func (d *draft) describeBrought(columns []schema.Column) {
 	for _, from := range columns {
-		c, ok := w.schema.ByName(from.Name)
+		c, ok := d.schema.ByName(from.Name)
 		if !ok || c.Derived() {
 			continue
 		}
-		if _, was := w.head.Schema.ByID(c.ID); !was {
+		if _, was := d.head.Schema.ByID(c.ID); !was {
 			c.Title, c.Description = from.Title, from.Description
 		}
 		if c.Type.Name == schema.Varchar {
 			c.Categories = from.Categories
 		}
-		w.schema = w.schema.With(c)
+		d.schema = d.schema.With(c)
 	}
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -22,6 +23,45 @@ func newFamily(row, field int64) *family {
 }
 
 func (f *family) nextField() int { return int(f.lastField.Add(1)) }
+
+// numbering is the numbers that a commit gives to rows and columns.
+type numbering struct {
+	family     *family
+	unlockRows func() // nil: no row numbers are being given
+	lastRow    int64  // of the family, when it was locked
+}
+
+// lockRows has no other commit of the family give row numbers from here on.
+func (n *numbering) lockRows(ctx context.Context, c *catalog.Catalog, family string) (err error) {
+	if n.unlockRows != nil {
+		return nil
+	}
+	n.unlockRows, err = c.Lock(ctx, "family\x00"+family)
+	n.lastRow = n.family.lastRow.Load()
+	return err
+}
+
+// firstRow is the first row number that the commit may give. It holds the lock on them.
+func (n *numbering) firstRow() int64 { return n.family.lastRow.Load() + 1 }
+
+// gaveRows records that rows got numbers, and returns the first. brought is the greatest that came with a record.
+func (n *numbering) gaveRows(rows, brought int64) (first int64) {
+	last := max(n.firstRow()-1, brought) + rows
+	n.family.lastRow.Store(last)
+	return last - rows + 1
+}
+
+// releaseRows lets others give row numbers. Where the commit does not stand, they give its numbers again: no one has
+// seen them.
+func (n *numbering) releaseRows(stands bool) {
+	if n.unlockRows == nil {
+		return
+	}
+	if !stands {
+		n.family.lastRow.Store(n.lastRow)
+	}
+	n.unlockRows()
+}
 
 // families are those of a store that have been asked for.
 type families struct {

@@ -123,6 +123,18 @@ func (d *member) void(other *member) map[int64]bool {
 	return out
 }
 
+// before is the id of the commit that a commit was made on; of a merge, the first that it played was.
+func (d *member) before(c *deed) int64 {
+	i := d.index(c.id)
+	for i > 0 && c.mode == catalog.Merge && d.log[i-1].merge == c.id {
+		i--
+	}
+	if i == 0 {
+		return 0
+	}
+	return d.log[i-1].id
+}
+
 // missing are the actions of d that another does not have, oldest first.
 func (d *member) missing(other *member) (out []*deed) {
 	mine, theirs := d.void(other), other.void(d)

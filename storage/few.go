@@ -103,7 +103,7 @@ func (a arriving) assemble(decoded intake.Decoded) (arrow.RecordBatch, error) {
 			add(c.Name, array.MakeArrayOfNull(memory.DefaultAllocator, arrow.PrimitiveTypes.Int32, rows))
 		}
 	}
-	add(schema.CommitColumn, int64s(rows, a.commit.Tag, 0))
+	add(schema.CommitColumn, int64s(rows, a.commit.RowTag, 0))
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, int64(rows)), nil
 }
 

@@ -49,6 +49,7 @@ func (f *fitting) holdPart(tests []test) ([]bool, error) {
 	return append(first, rest...), err
 }
 
+// holdAll runs the tests as one statement: an upload is read once for all of them.
 func (f *fitting) holdAll(tests []test) (holds []bool, err error) {
 	holds = make([]bool, len(tests))
 	var want intake.Want
@@ -124,6 +125,8 @@ func convertible(from, to schema.Type) bool {
 	return from.IsNumber() && to.IsNumber() || from.IsMoment() && to.IsMoment()
 }
 
+// partFits is the rule for a part of a nested value, which is cast with the whole: only casts that fail on what they
+// would change are allowed there.
 func partFits(from, to schema.Type) bool {
 	switch {
 	case to.Holds(from), from.IsNumber() && to.IsNumber():

@@ -16,14 +16,11 @@ type NewFork struct {
 	Name        string  // empty: "FORK #n of" and the upstream's
 	Description *string // nil: the upstream's
 	Notes       *string // nil: the upstream's
-	Draft       bool    // it is not published
+	Unpublished bool    // people are told so
 	ProjectID   int64   // 0: the upstream's
 	Ref         string  // of the upstream; empty: head
 	Namesake    bool    // make it even where the name is taken: it is asked for by its id then
 }
-
-// NewID returns an id that no dataset has.
-func (s *Store) NewID() string { return s.newID() }
 
 // Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
 // that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its
@@ -92,9 +89,10 @@ func freeForkName(tx catalog.Tx, d catalog.Dataset, project int64) (string, erro
 // newForked is the fork before its first own commit: it starts where its upstream did, and has its commits up to the
 // ref.
 func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFork) (*birth, error) {
-	made, err := s.newCreation(ctx, NewDataset{
+	start := NewDataset{
 		ID: n.ID, ProjectID: cmp.Or(n.ProjectID, from.Dataset.ProjectID), Name: n.Name, Namesake: n.Namesake,
-	})
+	}
+	made, err := s.newCreation(ctx, start, start.properties())
 	if err != nil {
 		return nil, err
 	}
@@ -116,9 +114,8 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	head := *from
 	head.Dataset = w.creates.Dataset
 	w.head, w.commit.Previous = &head, from.Commit.ID
-	w.schema, w.properties = from.Schema, from.Properties
-	w.properties.Name = w.creates.Dataset.Name
-	w.properties.Archived, w.properties.Draft = false, n.Draft
+	w.schema, w.properties = from.Schema, ofCopy(from.Properties, w.creates.Dataset.Name)
+	w.properties.Unpublished = n.Unpublished
 	if n.Description != nil {
 		w.properties.Description = *n.Description
 	}

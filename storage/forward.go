@@ -67,6 +67,7 @@ func (j *journal) catchUp(ctx context.Context) error {
 	return nil
 }
 
+// run finds out what the objects tell that the catalog lacks, and records it.
 func (f *forward) run(ctx context.Context) error {
 	// Looked through first, then written in one transaction: a crash in between leaves the same to do.
 	if err := f.catalog.Read(ctx, f.survey); err != nil {

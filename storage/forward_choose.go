@@ -105,6 +105,8 @@ func (f *forward) fault(m manifest) (string, error) {
 	return "", nil
 }
 
+// faultOf reads a file of a commit that the catalog does not have: nothing else vouches for it. It returns why it can't
+// be relied on, or nothing.
 func (f *forward) faultOf(file *catalog.File) (string, error) {
 	in, err := f.blobs.Open(file.Key)
 	switch {

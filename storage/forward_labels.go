@@ -29,6 +29,7 @@ func (f *forward) readLabels(tx catalog.Tx) error {
 	return nil
 }
 
+// readLabelsOf records the labels of a dataset. One that can't be read is set aside and stops nothing else.
 func (f *forward) readLabelsOf(tx catalog.Tx, dataset string) error {
 	for object, err := range f.blobs.List(dataset + "/" + labelsFolder) {
 		if err != nil {
@@ -204,6 +205,7 @@ func isUnreadable(err error) bool {
 	return errors.As(err, &u)
 }
 
+// read decodes a label. A damaged one is told from a disk that refuses, which ends the start.
 func (f *forward) read(key string, v any) error {
 	err := f.readJSON(key, v)
 	if err == nil || isRefusal(err) {

@@ -59,7 +59,7 @@ func (b *busy) step() error {
 		_, err := b.UndeleteDataset(ctx, d, r)
 		return err
 	case 6:
-		_, err := b.Increment(ctx, d, storage.NewVersion{Part: []string{"major", "minor", "patch"}[b.rand.IntN(3)], Force: true}, r)
+		_, err := b.Increment(ctx, d, forced([]string{"major", "minor", "patch"}[b.rand.IntN(3)], ""), r)
 		return err
 	case 7:
 		versions, err := b.Versions(ctx, d)

@@ -75,7 +75,7 @@ func described(f *testing.F) (dir string) {
 			f.Fatal(err)
 		}
 	}
-	if _, err := s.Increment(ctx, d.Dataset.ID, storage.NewVersion{Part: "patch", Force: true}, storage.Request{}); err != nil {
+	if _, err := s.Increment(ctx, d.Dataset.ID, forced("patch", ""), storage.Request{}); err != nil {
 		f.Fatal(err)
 	}
 	return dir

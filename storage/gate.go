@@ -142,6 +142,7 @@ func (v valueCheck) each(ctx context.Context, relation string, columns []schema.
 	}
 }
 
+// checkNumbered is checkBatch for records that come with their numbers, in the last column.
 func checkNumbered(columns []schema.Column, batch arrow.RecordBatch) error {
 	numbers := batch.Column(len(columns)).(*array.Int64)
 	for k, c := range columns {

@@ -82,7 +82,7 @@ func (g golden) makePeople() string {
 	deleted := g.json(d, "delete", `[{"id":4},{"id":5}]`)
 	_, err := g.Commit(ctx, d, storage.Change{Mode: catalog.Delete, Where: "id BETWEEN 10 AND 20 OR w > 1.9"})
 	g.must(err)
-	_, err = g.Increment(ctx, d, storage.NewVersion{Part: "patch", Description: "as it came", Force: true}, storage.Request{User: "ada"})
+	_, err = g.Increment(ctx, d, forced("patch", "as it came"), storage.Request{User: "ada"})
 	g.must(err)
 	g.rolledBack(d, deleted.ID, storage.Records)
 	g.json(d, "append", `[{"id":9000,"name":"late","w":12345678901234}]`)

@@ -67,6 +67,7 @@ func (g guard) Blame(ctx context.Context, paths []string, err error) error {
 	return g.files.refuseDamage(ctx, errors.Join(damage, err))
 }
 
+// keysOf are the objects among paths: the files that are staged have no key.
 func (fs *Files) keysOf(paths []string) (keys []string) {
 	for _, p := range paths {
 		if key, ok := fs.blobs.Key(p); ok {

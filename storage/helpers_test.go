@@ -149,3 +149,8 @@ func (b *bench) sound() {
 		b.Errorf("check: %+v", p)
 	}
 }
+
+// forced is a version of whatever state there is, named already or not.
+func forced(part, description string) storage.NewVersion {
+	return storage.NewVersion{Part: part, Description: description, Force: true}
+}

@@ -381,6 +381,24 @@ func share(a, b map[int64]*row, same func(x, y *row) bool) bool {
 	return false
 }
 
+// since is what a later commit means to an earlier one. What a cascade undid that came after that one cancels with its
+// undoing.
+func (c *change) since(earlier *change) *change {
+	newer := func(p *change) bool { return p.id > earlier.id }
+	if !slices.ContainsFunc(c.parents, newer) {
+		return c
+	}
+	out := &change{id: c.id, mode: c.mode, added: map[int64]*row{}, displaced: map[int64]*row{}}
+	for _, p := range c.parents {
+		if !newer(p) {
+			maps.Copy(out.added, p.displaced)
+			maps.Copy(out.displaced, p.added)
+			out.columns = out.columns || p.columns
+		}
+	}
+	return out
+}
+
 // blocks is the design's section 4, by rows.
 func blocks(p storage.Policy, undone, later *change) bool {
 	if len(undone.added)+len(undone.displaced) == 0 || len(later.added)+len(later.displaced) == 0 && !later.columns {
@@ -467,7 +485,7 @@ func (m *model) blocking(p storage.Policy, i int) map[int64]bool {
 		before := len(inTheWay)
 		for _, one := range append(slices.Clone(undone), m.changes[i]) {
 			for _, later := range m.standing(slices.Index(m.changes, one)) {
-				if blocks(p, one, later) {
+				if blocks(p, one, later.since(one)) {
 					inTheWay[later.id] = true
 				}
 			}
@@ -503,7 +521,7 @@ func (m *model) checkBlockers(undone *change, p storage.Policy, answer storage.R
 		m.Fatalf("rolling back %d (%s): %v block too\n%+v", undone.id, p, want, answer.Blockers)
 	}
 	// A restore, or what undid one, may have undone the commit's files, though none of its rows was live.
-	if len(more) > 0 && !onlyRestores(more) && !m.anyCascade(more) {
+	if len(more) > 0 && !onlyRestores(more) {
 		m.Fatalf("rolling back %d (%s): %+v do not block", undone.id, p, more)
 	}
 }
@@ -553,12 +571,6 @@ func (m *model) doCascade(undone *change, p storage.Policy, answer storage.Rollb
 
 func (m *model) byID(id int64) *change {
 	return m.changes[slices.IndexFunc(m.changes, func(c *change) bool { return c.id == id })]
-}
-
-// anyCascade reports whether one of the commits is a cascade. It blocks by the keys of all that it undid, though some of
-// that came after the commit in question, and cancels; what it undid stands again once it is undone, and may block then.
-func (m *model) anyCascade(list []storage.Blocker) bool {
-	return slices.ContainsFunc(list, func(b storage.Blocker) bool { return m.byID(b.ID).parents != nil })
 }
 
 func onlyRestores(list []storage.Blocker) bool {

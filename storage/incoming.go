@@ -15,16 +15,17 @@ import (
 // incoming is the records of an upload, fitted to the dataset and readable as often as needed.
 type incoming struct {
 	fitted
-	kept    kept
-	upload  intake.Upload
-	offered []intake.Offered
-	rows    int64
-	brought int64           // the greatest _id that came with a record
-	bounds  *catalog.Bounds // of the first key column
-	checked bool            // every record has a key of its own
-	filled  map[int]bool    // columns of which every record has a value, where that is known
-	texts   bool            // each record's own text is kept, as _json
-	fields  bool            // the table fields lists the fields that each has
+	kept     kept
+	upload   intake.Upload
+	offered  []intake.Offered
+	rows     int64
+	brought  int64           // the greatest _id that came with a record
+	firstRow int64           // the row number of the first, once they are given
+	bounds   *catalog.Bounds // of the first key column
+	checked  bool            // every record has a key of its own
+	filled   map[int]bool    // columns of which every record has a value, where that is known
+	texts    bool            // each record's own text is kept, as _json
+	fields   bool            // the table fields lists the fields that each has
 }
 
 // arriving is the records of an upload while a commit reads them.
@@ -36,7 +37,7 @@ type arriving struct {
 
 // read fits an upload to the dataset's schema, widening it where needed, and makes it readable. only: take just the
 // columns with these ids.
-func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
+func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incoming, error) {
 	records, err := w.store.Readers.open(ctx, w.conn, u)
 	if err != nil {
 		return nil, err
@@ -53,13 +54,15 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 	}
 	// From here on the commit has the new columns and types. They are given up with it where it is refused.
 	w.schema = fit.schema
-	if err := w.checkStrict(fit, only); err != nil {
-		return nil, err
+	if w.strict && only == nil {
+		if err := w.checkStrict(fit); err != nil {
+			return nil, err
+		}
 	}
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
 	}
-	a := arriving{w, records, &incoming{fitted: fit, upload: u, offered: records.Columns()}}
+	a := arriving{w.work, records, &incoming{fitted: fit, upload: u, offered: records.Columns()}}
 	if err := a.checkRowIDs(ctx); err != nil {
 		return nil, err
 	}
@@ -67,7 +70,7 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 		return nil, err
 	}
 	if err := a.checkValues(ctx); err != nil {
-		w.discard(a.in)
+		a.in.discard(w.staging)
 		return nil, err
 	}
 	return a.in, nil
@@ -75,13 +78,13 @@ func (w *work) read(ctx context.Context, u intake.Upload, only []int) (*incoming
 
 // checkStrict has a strict commit refuse records that lack columns of the dataset, or have others: once there are
 // records, they say which it has.
-func (w *work) checkStrict(fit fitted, only []int) error {
-	if only != nil || !w.strict || w.head.Commit.ID == 0 {
+func (d *draft) checkStrict(fit fitted) error {
+	if d.head.Commit.ID == 0 {
 		return nil
 	}
 	var missing, unknown []string
-	for _, c := range w.schema.Stored() {
-		_, had := w.head.Schema.ByID(c.ID)
+	for _, c := range d.schema.Stored() {
+		_, had := d.head.Schema.ByID(c.ID)
 		switch {
 		case !had:
 			unknown = append(unknown, c.Name)
@@ -93,9 +96,9 @@ func (w *work) checkStrict(fit fitted, only []int) error {
 		return nil
 	}
 	e := fault.Errorf(fault.Invalid, "schema_mismatch",
-		"The records do not have the dataset's columns, as schema=strict asks:%s%s. "+
-			"Send these columns and no others, or leave schema=strict out.",
-		listed(" missing: ", missing), listed(" not in the dataset: ", unknown))
+		"The records do not have the dataset's columns, as schema=strict asks.%s%s "+
+			"Send the dataset's columns and no others, or leave schema=strict out.",
+		listed(" Missing: ", missing), listed(" Not in the dataset: ", unknown))
 	return e.With("missing", orEmptyList(missing)).With("unknown", orEmptyList(unknown))
 }
 
@@ -103,7 +106,7 @@ func listed(title string, names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return title + fault.Clip(strings.Join(names, ", "))
+	return title + fault.Clip(strings.Join(names, ", ")) + "."
 }
 
 func orEmptyList(names []string) []string {
@@ -165,7 +168,7 @@ func (a arriving) dataRows(from string) string {
 	for _, c := range a.schema.Stored() {
 		list = append(list, a.column(c))
 	}
-	list = append(list, duck.Int(a.commit.Tag))
+	list = append(list, duck.Int(a.commit.RowTag))
 	return "SELECT " + strings.Join(list, ", ") + " FROM (" + from + ")"
 }
 
@@ -196,7 +199,7 @@ const textID = 0
 
 // readFile writes the records to a file. It has the form of a data file of this commit, and may become one.
 func (a arriving) readFile(ctx context.Context) (err error) {
-	spec, err := a.spec(ctx, schema.Data)
+	spec, err := a.writer.spec(ctx, schema.Data)
 	if err != nil {
 		return err
 	}
@@ -222,7 +225,7 @@ func (a arriving) column(c schema.Column) string {
 	case c.ID == textID:
 		return "_json"
 	case c.ID == schema.CommitID:
-		return duck.Int(a.commit.Tag)
+		return duck.Int(a.commit.RowTag)
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append && ok:
 		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRow(), a.in.brought+1))
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append:
@@ -233,21 +236,5 @@ func (a arriving) column(c schema.Column) string {
 	return expr
 }
 
-// lockRows has no other commit of the family give row numbers from here on, if this one may give any.
-func (w *work) lockRows(ctx context.Context) (err error) {
-	if w.schema.Keyed() || w.unlockRows != nil {
-		return nil
-	}
-	w.unlockRows, err = w.store.catalog.Lock(ctx, "family\x00"+w.head.Dataset.FamilyID)
-	// What to go back to where the commit does not stand: no one has seen the numbers that it gave then.
-	w.lastRow = w.family.lastRow.Load()
-	return err
-}
-
-// firstRow is the first row number that this commit may give. It holds the lock on them.
-func (w *work) firstRow() int64 { return w.family.lastRow.Load() + 1 }
-
 // discard frees what holds the records: the file that they lie in, too, unless it became part of the commit.
-func (w *work) discard(in *incoming) {
-	in.kept.discard(w.store.Staging)
-}
+func (in *incoming) discard(s *Staging) { in.kept.discard(s) }

@@ -48,7 +48,7 @@ func (q *Requests) FailJob(ctx context.Context, j catalog.Job, message string, a
 func (q *Requests) Job(ctx context.Context, id string) (j catalog.Job, err error) {
 	err = q.catalog.Read(ctx, func(tx catalog.Tx) error {
 		j, err = tx.Job(id)
-		return known(err, "progress_not_found", "Progress '%s' not found", fault.Clip(id))
+		return orNotFound(err, "progress_not_found", "Progress '%s' not found", fault.Clip(id))
 	})
 	return j, err
 }

@@ -26,6 +26,12 @@ type journal struct {
 	stopped atomic.Pointer[error] // why nothing is written any more
 }
 
+// Now is the time by the store's clock.
+func (j *journal) Now() time.Time { return j.now() }
+
+// NewID returns an id that no dataset has.
+func (j *journal) NewID() string { return j.newID() }
+
 // now is the time, to the microsecond, as the catalog keeps it.
 func (j *journal) now() time.Time { return j.clock().UTC().Truncate(time.Microsecond) }
 

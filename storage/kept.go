@@ -19,7 +19,7 @@ import (
 type kept interface {
 	of(in *incoming, came []schema.Column) string
 	// add makes all records a data file of the commit.
-	add(ctx context.Context, w *work, in *incoming) error
+	add(ctx context.Context, w *fileWriter, in *incoming) error
 	discard(s *Staging)
 }
 
@@ -57,7 +57,8 @@ func (k *keptFile) of(in *incoming, came []schema.Column) string {
 	return duck.Fill(rowsOfFile, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(k.path)})
 }
 
-func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
+// add moves the file into the commit's folder: the records are written once, and not copied.
+func (k *keptFile) add(ctx context.Context, w *fileWriter, in *incoming) error {
 	name := w.fileName(schema.Data)
 	if err := w.batch.Adopt(name, k.path); err != nil {
 		return err
@@ -66,10 +67,9 @@ func (k *keptFile) add(ctx context.Context, w *work, in *incoming) error {
 	k.path = ""
 	bounds := in.bounds
 	if !w.schema.Keyed() && !in.has(schema.RowID) {
-		first := w.firstRowOf(in)
-		bounds = &catalog.Bounds{Least: fmt.Sprint(first), Greatest: fmt.Sprint(first + in.rows - 1)}
+		bounds = &catalog.Bounds{Least: fmt.Sprint(in.firstRow), Greatest: fmt.Sprint(in.firstRow + in.rows - 1)}
 	}
-	return w.takeFile(ctx, schema.Data, w.store.blobs.Path(w.batch.Key(name)), in.rows, bounds, k.sum)
+	return w.takeFile(ctx, schema.Data, w.files.blobs.Path(w.batch.Key(name)), in.rows, bounds, k.sum)
 }
 
 func (k *keptFile) discard(s *Staging) {
@@ -86,6 +86,7 @@ type keptTable struct {
 	firstID int64 // of records that brought no _id; 0: they need none
 }
 
+// of gives records that brought no _id theirs, in the order in which they came.
 func (k *keptTable) of(*incoming, []schema.Column) string {
 	if k.firstID == 0 {
 		return incomingTable
@@ -94,13 +95,16 @@ func (k *keptTable) of(*incoming, []schema.Column) string {
 	return duck.Fill(rowsWithIDs, duck.Parts{"id": id, "first": k.firstID, "table": incomingTable})
 }
 
-func (k *keptTable) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
+func (k *keptTable) add(ctx context.Context, w *fileWriter, in *incoming) error {
+	return w.addRows(ctx, in)
+}
 
 func (k *keptTable) discard(*Staging) {} // the table goes with the connection
 
 // keptValues is SQL: each record's columns as literals, then _n and, where it is kept, _json.
 type keptValues [][]string
 
+// of writes the records out as literals.
 func (k keptValues) of(in *incoming, came []schema.Column) string {
 	var names []string
 	var at []int
@@ -122,7 +126,9 @@ func (k keptValues) of(in *incoming, came []schema.Column) string {
 	return duck.Fill(rowsOfValues, duck.Parts{"rows": strings.Join(rows, ", "), "names": strings.Join(names, ", ")})
 }
 
-func (k keptValues) add(ctx context.Context, w *work, in *incoming) error { return w.addRows(ctx, in) }
+func (k keptValues) add(ctx context.Context, w *fileWriter, in *incoming) error {
+	return w.addRows(ctx, in)
+}
 
 func (k keptValues) discard(*Staging) {}
 
@@ -132,7 +138,7 @@ type keptBatch struct{ arrow.RecordBatch }
 
 func (k keptBatch) of(*incoming, []schema.Column) string { return incomingTable }
 
-func (k keptBatch) add(ctx context.Context, w *work, _ *incoming) error {
+func (k keptBatch) add(ctx context.Context, w *fileWriter, _ *incoming) error {
 	return w.writeBatch(ctx, schema.Data, k.RecordBatch)
 }
 
@@ -148,7 +154,7 @@ func (d *draft) inBatch(batch arrow.RecordBatch) func(id int) arrow.Array {
 }
 
 // addRows is add by statements.
-func (w *work) addRows(ctx context.Context, in *incoming) error {
+func (w *fileWriter) addRows(ctx context.Context, in *incoming) error {
 	return w.write(ctx, schema.Data, in.rows, func(columns []schema.Column) string {
 		list := make([]string, len(columns))
 		for i, c := range columns {
@@ -156,9 +162,9 @@ func (w *work) addRows(ctx context.Context, in *incoming) error {
 			case in.has(c.ID):
 				list[i] = schema.ColumnName(c.ID)
 			case c.ID == schema.RowID:
-				list[i] = fmt.Sprintf("%d + _n", w.firstRowOf(in))
+				list[i] = fmt.Sprintf("%d + _n", in.firstRow)
 			case c.ID == schema.CommitID:
-				list[i] = duck.Int(w.commit.Tag)
+				list[i] = duck.Int(w.commit.RowTag)
 			default:
 				list[i] = "CAST(NULL AS " + c.Type.SQL() + ")"
 			}
@@ -166,6 +172,3 @@ func (w *work) addRows(ctx context.Context, in *incoming) error {
 		return "SELECT " + strings.Join(list, ", ") + " FROM " + in.of(columns) + " ORDER BY _n"
 	})
 }
-
-// firstRowOf is the number of the first incoming record, once gaveRows has counted them.
-func (w *work) firstRowOf(in *incoming) int64 { return w.family.lastRow.Load() - in.rows + 1 }

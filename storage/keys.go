@@ -37,7 +37,8 @@ func keyList(key []schema.Column) string {
 func sameKey(key []schema.Column, a, b string) string {
 	parts := make([]string, len(key))
 	for i, c := range key {
-		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, schema.ColumnName(c.ID), snapshot.Equals(c.Type), b, schema.ColumnName(c.ID))
+		name := schema.ColumnName(c.ID)
+		parts[i] = fmt.Sprintf("%s.%s %s %s.%s", a, name, snapshot.Equals(c.Type), b, name)
 	}
 	return strings.Join(parts, " AND ")
 }
@@ -48,11 +49,6 @@ type keyCheck struct {
 	key  []schema.Column
 	in   *incoming
 	live func(*catalog.Bounds) *snapshot.Snapshot // what is live where keys lie within bounds
-}
-
-// keys looks at the keys of records that come into the commit.
-func (w *work) keys(in *incoming) keyCheck {
-	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn}
 }
 
 // check makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
@@ -178,6 +174,7 @@ const (
 	keysAsText   = `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({keys})`
 )
 
+// nulls names the first records that have no value in the key, by their numbers from 1.
 func (k keyCheck) nulls(ctx context.Context, missing string, n int64) error {
 	var rows []int64
 	query := duck.Fill(firstMissing, duck.Parts{"records": k.in.of(k.key), "missing": missing, "shown": shownKeys})

@@ -74,6 +74,8 @@ type labels struct {
 	placed []blob.Placed
 }
 
+// put writes a label, and notes it, to be put back as it was if the transaction fails. On a dry run it only makes sure
+// that it could be written.
 func (l *labels) put(dataset, name string, label any) error {
 	if err := l.hasFolder(dataset); err != nil && name != birthLabel {
 		return err
@@ -136,6 +138,7 @@ func (j *journal) kept(dataset, name string) (answers, error) {
 	return j.keptAt(labelKey(dataset, name))
 }
 
+// keptAt is kept by the label's key.
 func (j *journal) keptAt(key string) (a answers, err error) {
 	switch err := j.readJSON(key, &a); {
 	case errors.Is(err, fs.ErrNotExist):

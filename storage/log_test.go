@@ -116,7 +116,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`),
 		Request: answering[catalog.Commit]("append", "appended")})
 	b.must(err)
-	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, answering[catalog.Version]("version", "named"))
+	_, err = b.Increment(ctx, d, forced("major", ""), answering[catalog.Version]("version", "named"))
 	b.must(err)
 	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`),
 		Request: answering[catalog.Commit]("more", "appended")})

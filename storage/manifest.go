@@ -59,6 +59,7 @@ func checkSchema(s schema.Schema) error {
 	return json.Unmarshal(text, &s)
 }
 
+// ids are what a description has of files that another commit wrote.
 func ids(files []*catalog.File) []int64 {
 	out := make([]int64, len(files))
 	for i, f := range files {

@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
 )
 
 // Merge plays the source's actions that the target does not have, oldest first, each as a commit of its own with the
@@ -26,13 +27,13 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err != nil {
 		return Merged{}, err
 	}
-	if err := w.numberMerge(ctx, &plan); err != nil {
+	if err := plan.number(ctx, w); err != nil {
 		return Merged{}, err
 	}
 	if err := w.connect(ctx); err != nil {
 		return Merged{}, err
 	}
-	if err := w.checkTakenKeys(ctx, m.Resolve); err != nil {
+	if err := m.checkTakenKeys(ctx, w.conn, w.schema); err != nil {
 		return Merged{}, err
 	}
 	// Everything is played before anything is published: a conflict in the last action leaves no trace of the first.
@@ -88,6 +89,7 @@ func (p *player) playAll(ctx context.Context, m Merge) error {
 // shownActions is up to how many of the actions in conflict are shown with their records.
 const shownActions = 20
 
+// found adds a conflict. All are counted; the records of the first few are shown.
 func (p *player) found(c MergeConflict) {
 	if len(p.conflicts) >= shownActions {
 		c.Records = nil
@@ -115,7 +117,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	if err := one.playDerivations(ctx); err != nil {
 		return err
 	}
-	if err := one.settle(); err != nil {
+	if err := one.conclude(); err != nil {
 		return err
 	}
 	// The next action is played on this one, which is not in the catalog yet.
@@ -129,10 +131,11 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
 	// It shares what the merge holds, so that all of them are one transaction, with files in one folder.
-	one := &work{held: w.held, publication: publication{draft: draftOn(p.now)}, part: len(w.played)}
+	one := newWork(w.held)
+	one.draft, one.writer.part = draftOn(p.now), len(w.played)
 	one.marks = p.marks()
 	one.commit = catalog.Commit{
-		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), Tag: a.Tag, Previous: p.now.Commit.ID,
+		DatasetID: w.commit.DatasetID, ID: p.plan.firstID + int64(len(w.played)), RowTag: a.RowTag, Previous: p.now.Commit.ID,
 		MergeCommitID: w.commit.ID, Mode: a.Mode, Message: a.Message, User: a.User, Hash: a.Hash, Metadata: a.Metadata,
 		Params: a.Params,
 	}
@@ -150,7 +153,9 @@ func (p *player) marks() map[int64]int64 {
 // preview tells what the merge would do: all actions that have no conflict, as they are in the source.
 func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
-	p.sum()
+	if err := p.sum(ctx); err != nil {
+		return out, err
+	}
 	if err := w.complete(); err != nil {
 		return out, err
 	}
@@ -162,24 +167,31 @@ func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
 	return out, w.preview(ctx, out.Preview)
 }
 
-// sum makes the merge's own commit of what it played.
-func (p *player) sum() {
+// sum makes the merge's own commit of what it played. It counts the records that differ between the target before the
+// merge and after it: a record that two actions changed counts once, one that came and went not at all.
+func (p *player) sum(ctx context.Context) error {
 	w := p.merge
 	// The merge itself opens and closes nothing: what it played did.
 	commit := w.commit
 	w.draft = draftOn(p.now)
 	w.commit, w.commit.Previous = commit, p.now.Commit.ID
+	if !addUp(w.played) {
+		return w.writer.count(ctx, snapshot.Diff(w.drafts()[0].head, w.leaves()))
+	}
 	for _, one := range w.played {
 		w.commit.Added += one.commit.Added
 		w.commit.Removed += one.commit.Removed
 		w.commit.Modified += one.commit.Modified
 	}
+	return nil
 }
 
 // publish makes the merge stand with what it played.
 func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
-	p.sum()
+	if err := p.sum(ctx); err != nil {
+		return out, err
+	}
 	for _, one := range w.played {
 		out.Played = append(out.Played, one.commit)
 	}

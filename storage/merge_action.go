@@ -2,9 +2,11 @@ package storage
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
@@ -104,7 +106,7 @@ func (w actionWork) findParents(ctx context.Context) error {
 }
 
 // undoHere marks the commit with that hash as undone, and returns its id; 0 where there is none to mark.
-func (w *work) undoHere(tx catalog.Tx, hash string) (int64, error) {
+func (w actionWork) undoHere(tx catalog.Tx, hash string) (int64, error) {
 	found, err := tx.WithHash(w.commit.DatasetID, hash)
 	if err != nil {
 		return 0, err
@@ -122,6 +124,21 @@ func (w *work) undoHere(tx catalog.Tx, hash string) (int64, error) {
 func (d *draft) links(did *action) {
 	d.reopened, d.closed, d.back = did.opened, did.closed, did.after.Schemas
 	d.commit.Added, d.commit.Removed, d.commit.Modified = did.Added, did.Removed, did.Modified
+}
+
+// schemas are those of the files that the action opened and closed.
+func (did *action) schemas() map[string]schema.Schema {
+	out := maps.Clone(did.before.Schemas)
+	maps.Copy(out, did.after.Schemas)
+	return out
+}
+
+// noted is what the action did to values. Of commits of an older program it is not known.
+func (did *action) noted() (n noted) {
+	if e := did.Effects; e != nil {
+		n.cleared, n.filled = columnIDs(did.after.Schema, e.ColumnsCleared), columnIDs(did.after.Schema, e.ColumnsFilled)
+	}
+	return n
 }
 
 // canLink reports whether the files that an action opened and closed mean here what they mean in the source: those that

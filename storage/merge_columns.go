@@ -196,6 +196,7 @@ func (s *columnSet) leavesDerived(now schema.Schema, id int) bool {
 	})
 }
 
+// setColumns makes columns what they become. The ids of those that went are not given again (After).
 func (d *draft) setColumns(s columnSet) {
 	d.putColumns(s.put...)
 	if len(s.dropped) > 0 {
@@ -262,6 +263,8 @@ func (d *draft) addColumns(columns ...schema.Column) error {
 	return nil
 }
 
+// putColumns adds columns, or puts them in the place of those with their ids. A dropped one that comes back is dropped
+// no more.
 func (d *draft) putColumns(columns ...schema.Column) {
 	d.schema = d.schema.With(columns...)
 	d.schema.Dropped = slices.DeleteFunc(slices.Clone(d.schema.Dropped), func(id int) bool {
@@ -311,7 +314,7 @@ func (w actionWork) coverValues(ctx context.Context, f *catalog.File) error {
 type covering struct{ own, now schema.Column }
 
 // cover makes room for the values that some columns have in files.
-func (w *work) cover(ctx context.Context, lacking []covering, from string) error {
+func (w actionWork) cover(ctx context.Context, lacking []covering, from string) error {
 	values, fit := make([]int64, len(lacking)), make([]int64, len(lacking))
 	var list []string
 	var dest []any

@@ -162,24 +162,24 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 	return out, err
 }
 
-// numberMerge gives the merge its id, after those of the commits that it may play.
-func (w *work) numberMerge(ctx context.Context, plan *mergePlan) (err error) {
+// number gives the merge its id, after those of the commits that it may play.
+func (p *mergePlan) number(ctx context.Context, w *work) (err error) {
 	// Drawn at once, and before that of the merge: what it plays comes before it in the log.
-	n := int64(len(plan.actions))
+	n := int64(len(p.actions))
 	// A dry run takes none: what it plays is not going to stand.
 	if w.request.Preview != nil {
 		n = 0
 	}
-	if plan.firstID, err = w.store.catalog.Draw(ctx, catalog.CommitIDs, n); err != nil {
+	if p.firstID, err = w.store.catalog.Draw(ctx, catalog.CommitIDs, n); err != nil {
 		return err
 	}
 	if err := w.number(ctx, catalog.Merge); err != nil {
 		return err
 	}
 	if w.commit.Message == "" {
-		w.commit.Message = "Merge of " + plan.source.Name
+		w.commit.Message = "Merge of " + p.source.Name
 	}
-	for name, value := range plan.params {
+	for name, value := range p.params {
 		w.setParam(name, value)
 	}
 	return nil

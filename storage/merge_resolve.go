@@ -99,14 +99,14 @@ func (r Resolution) checkKey(s schema.Schema, at string) error {
 }
 
 // checkTakenKeys refuses keys whose values are not of the types that the key has.
-func (w *work) checkTakenKeys(ctx context.Context, list []Resolution) error {
-	for i, r := range list {
-		for _, c := range w.schema.KeyColumns() {
+func (m Merge) checkTakenKeys(ctx context.Context, conn *duck.Conn, s schema.Schema) error {
+	for i, r := range m.Resolve {
+		for _, c := range s.KeyColumns() {
 			text, given := r.Key[c.Name]
 			if !given || c.Type.Name == schema.Null {
 				continue
 			}
-			fits, err := isValueOf(ctx, w.conn, c, plainText(text))
+			fits, err := isValueOf(ctx, conn, c, plainText(text))
 			if err != nil {
 				return err
 			}

@@ -30,8 +30,8 @@ func (w actionWork) playRows(ctx context.Context) error {
 	}
 	if !touched && w.canLink() && len(w.did.renumbered) == 0 {
 		w.links(w.did)
-		w.noteSame(w.did)
-		return nil
+		w.writer.noted = w.did.noted()
+		return w.writer.countAgain(ctx, slices.Concat(w.did.opened, w.did.closed), w.did.schemas())
 	}
 	err = r.rewrite(ctx)
 	if duck.IsConversion(err) {

@@ -49,6 +49,7 @@ func (w actionWork) givenIn(ctx context.Context) (map[int]bool, error) {
 	return w.did.given, nil
 }
 
+// findGiven reads a slice of the columns: given is what has a value after the action, and had another before.
 func (w actionWork) findGiven(ctx context.Context, d *snapshot.Difference, columns []schema.Column) error {
 	list, found := make([]string, len(columns)), make([]bool, len(columns))
 	into := make([]any, len(columns))

@@ -15,7 +15,7 @@ import (
 func (r *rowPlayer) write(ctx context.Context) error {
 	live := r.liveIn(r.bounds())
 	change := func(part int, _ []schema.Column) error { return r.change(ctx, live, part) }
-	return r.writeChanges(ctx, change, func([]schema.Column) string { return "picked" })
+	return r.writer.writeChanges(ctx, change, func([]schema.Column) string { return "picked" })
 }
 
 // change makes the tables changes and picked, as writeChanges wants them, with one of the slices of the columns.

@@ -12,16 +12,42 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// append adds records (design, section 3). None of their keys may be live.
-func (w *work) append(ctx context.Context, u intake.Upload) error {
-	if err := w.lockRows(ctx); err != nil {
+// modeWork is a commit that changes records, as its mode says.
+type modeWork struct {
+	*work
+	strict bool // records must have the columns that the dataset has
+}
+
+// apply changes records as the mode of the commit says (design, section 3).
+func (w modeWork) apply(ctx context.Context, c Change) error {
+	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	in, err := w.read(ctx, u, nil)
+	switch c.Mode {
+	case catalog.Append:
+		err := w.append(ctx, c.Upload)
+		if err == nil {
+			w.describeBrought(c.Columns)
+		}
+		return err
+	case catalog.Overwrite, catalog.Upsert:
+		return w.put(ctx, c.Upload)
+	case catalog.Replace:
+		return w.replace(ctx, c.Upload)
+	case catalog.Delete:
+		return w.delete(ctx, c)
+	}
+	return fault.Errorf(fault.Invalid, "unknown_mode",
+		"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
+}
+
+// append adds records (design, section 3). None of their keys may be live.
+func (w modeWork) append(ctx context.Context, u intake.Upload) error {
+	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	if batch, ok := in.kept.(keptBatch); ok && w.schema.Keyed() {
 		if err := w.keys(in).checkFew(ctx, w.inBatch(batch.RecordBatch)); err != nil {
 			return err
@@ -38,101 +64,104 @@ func (w *work) append(ctx context.Context, u intake.Upload) error {
 		}
 	}
 	w.commit.Added = in.rows
-	w.gaveRows(in)
-	return w.add(ctx, in)
-}
-
-// gaveRows records the row numbers that this commit's records have, given or brought.
-func (w *work) gaveRows(in *incoming) {
-	if w.schema.Keyed() || in.rows == 0 {
-		return
-	}
-	last := max(w.firstRow()-1, in.brought)
-	if w.commit.Mode == catalog.Append {
-		last += in.rows
-	}
-	w.family.lastRow.Store(last)
+	w.numberRows(in)
+	return in.add(ctx, w.writer)
 }
 
 // add makes all incoming records a data file.
-func (w *work) add(ctx context.Context, in *incoming) error {
+func (in *incoming) add(ctx context.Context, w *recordWriter) error {
 	if in.rows == 0 {
 		return nil
 	}
-	return in.kept.add(ctx, w, in)
+	return in.kept.add(ctx, &w.fileWriter, in)
+}
+
+// readNumbered reads an upload whose records get row numbers, if the dataset has any.
+func (w modeWork) readNumbered(ctx context.Context, u intake.Upload) (*incoming, error) {
+	if !w.schema.Keyed() {
+		if err := w.lockRows(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
+			return nil, err
+		}
+	}
+	return w.read(ctx, u, nil)
+}
+
+// numberRows records the row numbers that incoming records have.
+func (w modeWork) numberRows(in *incoming) {
+	switch {
+	case w.schema.Keyed() || in.rows == 0:
+	case w.commit.Mode == catalog.Append:
+		in.firstRow = w.gaveRows(in.rows, in.brought)
+	default: // all of them were brought: they are the key
+		w.gaveRows(0, in.brought)
+	}
 }
 
 // put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
-func (w *work) put(ctx context.Context, u intake.Upload) error {
-	if err := w.lockRows(ctx); err != nil {
-		return err
-	}
-	in, err := w.read(ctx, u, nil)
+func (w modeWork) put(ctx context.Context, u intake.Upload) error {
+	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
-	w.gaveRows(in)
+	w.numberRows(in)
 	if in.rows == 0 {
 		return nil
 	}
 	live := w.liveIn(in.bounds)
 	if len(live.Data) == 0 && !in.keepsText(w.commit.Mode) {
 		w.commit.Added = in.rows
-		return w.add(ctx, in)
+		return in.add(ctx, w.writer)
 	}
-	if err := w.findFields(ctx, in); err != nil {
+	if err := in.findFields(ctx, w.conn); err != nil {
 		return err
 	}
 	if in.rows <= smallRows && !w.isSliced() {
-		changes, err := w.fewChanges(ctx, in, live)
+		changes, err := w.writer.fewChanges(ctx, in, live)
 		if err != nil {
 			return err
 		}
 		defer changes.Release()
-		return w.rewriteFew(ctx, changes, nil)
+		return w.writer.rewriteFew(ctx, changes, nil)
 	}
-	return w.rewriteMany(ctx, in, live, nil)
+	return w.writer.rewriteMany(ctx, in, live, nil)
 }
 
 // replace makes the dataset's records those of an upload.
-func (w *work) replace(ctx context.Context, u intake.Upload) error {
-	if err := w.lockRows(ctx); err != nil {
-		return err
-	}
-	in, err := w.read(ctx, u, nil)
+func (w modeWork) replace(ctx context.Context, u intake.Upload) error {
+	in, err := w.readNumbered(ctx, u)
 	if err != nil {
 		return err
 	}
-	defer w.discard(in)
+	defer in.discard(w.staging)
 	if err := w.keys(in).check(ctx); err != nil {
 		return err
 	}
-	w.gaveRows(in)
+	w.numberRows(in)
 	live := w.liveIn(nil)
 	if in.rows == 0 {
 		if err := w.checkNothing(in, u); err != nil {
 			return err
 		}
-		if err := w.pick(ctx, pickAll, duck.Parts{}, live); err != nil {
+		if err := w.writer.pick(ctx, pickAll, duck.Parts{}, live); err != nil {
 			return err
 		}
-		return w.writePicked(ctx, live)
+		return w.writer.writePicked(ctx, live)
 	}
-	if err := w.pick(ctx, pickNotCame, w.picking(in), live); err != nil {
+	if err := w.writer.pick(ctx, pickNotCame, w.picking(in), live); err != nil {
 		return err
 	}
 	if max(in.rows, w.commit.Removed) <= smallRows && !w.isSliced() {
-		return w.replaceFew(ctx, in, live)
+		return w.writer.replaceFew(ctx, in, live)
 	}
-	return w.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
+	return w.writer.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
 }
 
 // replaceFew does so from memory, once the records that go were picked.
-func (w *work) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
+func (w *recordWriter) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
 	changes, err := w.fewChanges(ctx, in, live)
 	if err != nil {
 		return err
@@ -151,18 +180,23 @@ func (w *work) replaceFew(ctx context.Context, in *incoming, live *snapshot.Snap
 
 // checkNothing makes sure that an upload without records is meant as a dataset without records: one that is not even
 // about these columns, such as an error page, is not.
-func (w *work) checkNothing(in *incoming, u intake.Upload) error {
+func (d *draft) checkNothing(in *incoming, u intake.Upload) error {
 	if u.Format == intake.JSON { // an empty list
 		return nil
 	}
 	known := func(c schema.Column) bool { return in.has(c.ID) }
-	if w.schema.Keyed() && !slices.ContainsFunc(w.schema.KeyColumns(), func(c schema.Column) bool { return !known(c) }) {
+	if d.schema.Keyed() && !slices.ContainsFunc(d.schema.KeyColumns(), func(c schema.Column) bool { return !known(c) }) {
 		return nil
 	}
-	if !w.schema.Keyed() && slices.ContainsFunc(w.head.Schema.Columns, known) {
+	if !d.schema.Keyed() && slices.ContainsFunc(d.head.Schema.Columns, known) {
 		return nil
 	}
 	return fault.Errorf(fault.Invalid, "no_records",
 		"The upload has no records, and not the dataset's columns. "+
 			"To remove all records, send [] as JSON, or a file with the columns.")
+}
+
+// keys looks at the keys of records that come into the commit.
+func (w modeWork) keys(in *incoming) keyCheck {
+	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn}
 }

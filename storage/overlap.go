@@ -61,6 +61,7 @@ func (c *overlapCounter) overlapping(ctx context.Context, undone sets, later []s
 	})
 }
 
+// overlapCounter counts the records that commits have in common. It opens files only where it has to.
 type overlapCounter struct {
 	from    *History
 	head    *snapshot.Snapshot
@@ -91,17 +92,21 @@ func (c *overlapCounter) begin(ctx context.Context) (err error) {
 // itself.
 func (c *overlapCounter) blocking(ctx context.Context, p Policy, u *undoing) (more []int64, err error) {
 	undone := u.all()
-	standing := map[int64]sets{}
+	var standing []sets
 	for _, l := range u.after {
 		if undoneBy(u.marks, l) != 0 {
 			continue
 		}
 		did := u.did[l.ID]
-		if slices.ContainsFunc(undone, func(m sets) bool { return u.follows(l, m.commit.ID) && isInTheWay(p, m, did) }) {
+		if slices.ContainsFunc(undone, func(m sets) bool {
+			return u.follows(l, m.commit.ID) && slices.ContainsFunc(u.since(did, m.commit.ID), func(part sets) bool {
+				return isInTheWay(p, m, part)
+			})
+		}) {
 			more = append(more, l.ID)
 			continue
 		}
-		standing[l.ID] = did
+		standing = append(standing, did)
 	}
 	pairs := [][2]aspect{{addedRows, displacedRows}, {displacedRows, addedRows}}
 	if p == Records {
@@ -120,30 +125,37 @@ func (c *overlapCounter) blocking(ctx context.Context, p Policy, u *undoing) (mo
 // meeting finds the commits, of those that stand, that share a key with one of the undone: theirs as one aspect has it
 // and its as another.
 func (c *overlapCounter) meeting(
-	ctx context.Context, u *undoing, undone []sets, standing map[int64]sets, mine, theirs aspect,
+	ctx context.Context, u *undoing, undone, standing []sets, mine, theirs aspect,
 ) (met []int64, err error) {
-	own, near := map[int64]sets{}, map[int64]sets{}
+	own, near := map[int64]sets{}, newFollowers()
 	for _, m := range undone {
-		for id, did := range standing {
-			if u.follows(did.commit, m.commit.ID) && c.mayMeet(m.files(mine), did.files(theirs)) {
-				own[m.commit.ID], near[id] = m, did
+		for _, did := range standing {
+			if !u.follows(did.commit, m.commit.ID) {
+				continue
+			}
+			for _, part := range u.since(did, m.commit.ID) {
+				if c.mayMeet(m.files(mine), part.files(theirs)) {
+					own[m.commit.ID] = m
+					near.add(part, m.commit.ID)
+				}
 			}
 		}
 	}
-	if len(near) == 0 {
+	if len(own) == 0 {
 		return nil, nil
 	}
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
 	query := duck.Fill(findMeeting, duck.Parts{
-		"theirs": c.keys(near, theirs), "mine": c.keys(own, mine), "same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
+		"theirs": c.keys(near.parts, theirs), "mine": c.keys(own, mine),
+		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
 	})
 	return met, c.conn.Rows(ctx, query, func(scan duck.Scan) error {
-		var later, commit int64
-		err := scan(&later, &commit)
-		if u.follows(near[later].commit, commit) {
-			met = append(met, later)
+		var part, commit int64
+		err := scan(&part, &commit)
+		if later := near.parts[part].commit; near.earlier[part][commit] {
+			met = append(met, later.ID)
 		}
 		return err
 	})
@@ -161,8 +173,7 @@ const (
 	countShared = `SELECT owner, count(*)
 		FROM (SELECT DISTINCT * FROM ({theirs})) t SEMI JOIN ({mine}) m ON {same_key}
 		GROUP BY owner`
-	findMeeting = `SELECT DISTINCT t.owner, m.owner FROM ({theirs}) t JOIN ({mine}) m
-		ON {same_key} AND t.owner > m.owner`
+	findMeeting = `SELECT DISTINCT t.owner, m.owner FROM ({theirs}) t JOIN ({mine}) m ON {same_key}`
 	// Files of one schema are read by one scan, however many commits they are of: the place of each file in it says
 	// whose it is.
 	keysOfFiles = `SELECT CAST([{owners}][CAST(file_index AS BIGINT) + 1] AS BIGINT) AS owner, {keys}

@@ -28,7 +28,7 @@ func (d *draft) picking(in *incoming) duck.Parts {
 }
 
 // pick makes the table picked of the live records that one of the queries above selects, and counts them.
-func (w *work) pick(ctx context.Context, query string, parts duck.Parts, live *snapshot.Snapshot) (err error) {
+func (w *recordWriter) pick(ctx context.Context, query string, parts duck.Parts, live *snapshot.Snapshot) (err error) {
 	if w.isSliced() {
 		live = live.Narrow(w.schema.KeyColumns())
 	}
@@ -51,7 +51,7 @@ func displaced(picked string, columns []schema.Column) string {
 }
 
 // writePicked writes the picked records as a rollback file.
-func (w *work) writePicked(ctx context.Context, live *snapshot.Snapshot) error {
+func (w *recordWriter) writePicked(ctx context.Context, live *snapshot.Snapshot) error {
 	removed := w.commit.Removed
 	return w.write(ctx, schema.Rollback, removed, func(columns []schema.Column) string {
 		return w.displacing("c", w.picked(live, columns), removed)(columns)

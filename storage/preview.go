@@ -37,19 +37,19 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 	if d.Empty() {
 		return nil
 	}
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	first := map[string]*[]Key{snapshot.Added: &p.Added, snapshot.Removed: &p.Removed, snapshot.Modified: &p.Modified}
-	return w.firstKeys(ctx, d, func(change string, key Key) { *first[change] = append(*first[change], key) })
+	return firstKeys(ctx, w.conn, d, func(change string, key Key) { *first[change] = append(*first[change], key) })
 }
 
 // firstKeys calls each for the first keys of each kind of change, in their order.
-func (w *work) firstKeys(ctx context.Context, d *snapshot.Difference, each func(change string, key Key)) error {
+func firstKeys(
+	ctx context.Context, conn *duck.Conn, d *snapshot.Difference, each func(change string, key Key),
+) error {
 	list := d.Keys()
-	if err := list.Prepare(ctx, w.conn); err != nil {
+	if err := list.Prepare(ctx, conn); err != nil {
 		return err
 	}
 	columns := list.Columns[1:] // without the kind
@@ -61,7 +61,7 @@ func (w *work) firstKeys(ctx context.Context, d *snapshot.Difference, each func(
 	query := duck.Fill(firstOfEach, duck.Parts{
 		"texts": strings.Join(texts, ", "), "key": strings.Join(names, ", "), "list": list.SQL, "most": previewed,
 	})
-	return w.conn.Rows(ctx, query, func(scan duck.Scan) error {
+	return conn.Rows(ctx, query, func(scan duck.Scan) error {
 		values, into := make([]string, 1+len(columns)), make([]any, 1+len(columns))
 		for i := range values {
 			into[i] = &values[i]

@@ -200,7 +200,7 @@ func TestRebuild(t *testing.T) {
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1,"v":"a"}]`)
 	c := b.json(d, "upsert", `[{"id":1,"v":"b"},{"id":2,"v":"c"}]`)
-	if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Description: "named", Force: true}, storage.Request{User: "ann"}); err != nil {
+	if _, err := b.Increment(ctx, d, forced("major", "named"), storage.Request{User: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {

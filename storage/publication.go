@@ -116,6 +116,8 @@ func (p *publication) describe() manifest {
 	return m
 }
 
+// describe is one commit as its description has it. Files that it reopens or closes are described by others: their ids
+// are enough.
 func describe(d draft, last numbers) manifest {
 	return manifest{
 		Commit: d.commit, Schema: d.schema, Properties: d.properties,
@@ -141,6 +143,7 @@ func (m manifest) publication(made snapshot.State) (p publication, err error) {
 	return p, err
 }
 
+// draft is the commit of a description.
 func (m manifest) draft(made snapshot.State) (draft, error) {
 	d := draft{
 		head: &snapshot.Snapshot{State: made}, commit: m.Commit, schema: m.Schema, properties: m.Properties,

@@ -113,6 +113,8 @@ func (q *Requests) Once(
 	return answer, ok, done, err
 }
 
+// answered looks for the answer to a key. The same key with another request is a mistake of the client's, which it must
+// learn of: an answer to the wrong request would pass for done.
 func (q *Requests) answered(
 	ctx context.Context, user, key, fingerprint string,
 ) (answer json.RawMessage, ok bool, err error) {
@@ -149,6 +151,7 @@ func KeepAnswer[T any](ctx context.Context, q *Requests, r Request, result T) er
 	})
 }
 
+// isKept reports whether the answer is kept already: of a job, whether that is done.
 func (q *Requests) isKept(ctx context.Context, user string, s Slot) (kept bool, err error) {
 	if s.Job != "" {
 		j, err := q.Job(ctx, s.Job)

@@ -65,6 +65,7 @@ func (r *recordReader) commits(ctx context.Context, steps []recordStep) (list []
 	})
 }
 
+// changeOf is what a step did to a record.
 func changeOf(s snapshot.Step) string {
 	switch {
 	case s.Before == nil:

@@ -95,7 +95,8 @@ func checkKeyValue(ctx context.Context, conn *duck.Conn, c schema.Column, text s
 	return err
 }
 
-// isValueOf reports whether a text is a value of the column's type, by the rules for uploads: nothing of it may be lost.
+// isValueOf reports whether a text is a value of the column's type, by the rules for uploads: nothing of it may be
+// lost.
 func isValueOf(ctx context.Context, conn *duck.Conn, c schema.Column, text string) (fits bool, err error) {
 	query := fmt.Sprintf("SELECT coalesce(%s, false) FROM (SELECT %s AS v)", textFits("v", c.Type), duck.Text(text))
 	return fits, conn.Row(ctx, query, &fits)

@@ -72,19 +72,20 @@ func parseEarlier(ref string) (base string, n int64, ok bool) {
 
 var tagForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
+// numberForm is what people may take for a commit or a version: v1.0.0, 01.0.0, 1.0.
+var numberForm = regexp.MustCompile(`^[vV]?[0-9]+(\.[0-9]+)*$`)
+
 // CheckTagName refuses a name that no tag can have: it could not be told from another ref.
 func CheckTagName(name string) error {
-	_, isVersion := ParseVersion(name)
 	_, isTime := parseTime(name)
-	_, notNumber := strconv.ParseInt(name, 10, 64)
-	taken := slices.Contains([]string{"head", "latest", "previous"}, strings.ToLower(name)) ||
-		strings.HasPrefix(name, "master__")
-	if tagForm.MatchString(name) && !strings.Contains(name, "..") && !isVersion && !isTime && notNumber != nil && !taken {
+	lower := strings.ToLower(name)
+	taken := slices.Contains([]string{"head", "latest", "previous", "now"}, lower) || strings.HasPrefix(lower, "master__")
+	if tagForm.MatchString(name) && !strings.Contains(name, "..") && !numberForm.MatchString(name) && !isTime && !taken {
 		return nil
 	}
 	return fault.Errorf(fault.Invalid, "invalid_tag", "%q can't be a tag. A tag has 1 to 100 letters, digits, dots, "+
-		"underscores and hyphens, begins with a letter or a digit, and is not a number, a version, a savepoint, a time, "+
-		"head, latest or previous.",
+		"underscores and hyphens, begins with a letter or a digit, and is not a number, a version (1.0.0 or v1.0.0), a "+
+		"savepoint, a time, head, latest, previous or now.",
 		fault.Clip(name)).With("field", "name")
 }
 

@@ -63,7 +63,7 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time)
 	}
 	if number, ok := ParseVersion(ref); ok {
 		v, err := tx.Version(d.ID, number[0], number[1], number[2])
-		return v.CommitID, known(err, "version_not_found", "Version %s not found for dataset '%s'", ref, d.Name)
+		return v.CommitID, orNotFound(err, "version_not_found", "Version %s not found for dataset '%s'", ref, d.Name)
 	}
 	if number, ok := parseSavepoint(ref); ok {
 		p, err := savepoint(tx, d, func(p catalog.Savepoint) bool { return p.Number == number }, ref)
@@ -73,7 +73,7 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time)
 		return resolveTime(tx, d, t, ref, now)
 	}
 	t, err := tx.Tag(d.ID, ref)
-	return t.CommitID, known(err, "ref_not_found",
+	return t.CommitID, orNotFound(err, "ref_not_found",
 		"%q is not a ref of dataset '%s'. A ref is "+Refs+".", fault.Clip(ref), d.Name)
 }
 
@@ -117,14 +117,16 @@ func resolveVersion(tx catalog.Tx, d catalog.Dataset, ref string) (int64, error)
 	return all[len(all)-back].CommitID, nil
 }
 
+// resolveCommit finds a commit by its id; 0 is the state before the first.
 func resolveCommit(tx catalog.Tx, d catalog.Dataset, id int64) (int64, error) {
 	if id == 0 {
 		return 0, nil
 	}
 	c, err := tx.Commit(d.ID, id)
-	return c.ID, known(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+	return c.ID, orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
 }
 
+// resolveTime finds the last commit up to a time.
 func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string, now func() time.Time) (int64, error) {
 	c, err := tx.CommitAt(d.ID, t) // of a fork, perhaps one from before it was made
 	switch {
@@ -143,8 +145,8 @@ func resolveTime(tx catalog.Tx, d catalog.Dataset, t time.Time, ref string, now 
 	return 0, nil // after it was made and before its first commit
 }
 
-// known turns a missing row into a sentence.
-func known(err error, code, format string, args ...any) error {
+// orNotFound turns a missing row into a sentence.
+func orNotFound(err error, code, format string, args ...any) error {
 	if errors.Is(err, catalog.ErrNotFound) {
 		return fault.Errorf(fault.NotFound, code, format, args...)
 	}
@@ -214,5 +216,5 @@ func activeDataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 		return d, fault.Errorf(fault.NotFound, "dataset_deleted",
 			"Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
 	}
-	return d, known(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
+	return d, orNotFound(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))
 }

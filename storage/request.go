@@ -18,6 +18,8 @@ type Request struct {
 	Receipt      AnyReceipt                        // nil: the request has no Idempotency-Key
 	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
 	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
+
+	alone string // the dataset whose lock is held for it; empty: none
 }
 
 // ErrStaleHead is the refusal of a request that expects another head than the dataset has.

@@ -59,22 +59,20 @@ func (w *work) checkRequired(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	from := "SELECT *, 0 AS _n FROM (" + after.Narrow(columns).Rows(false) + ")"
 	switch {
 	case w.commit.Mode == catalog.Append && len(w.opened) == 0:
 		return nil
 	case w.commit.Mode == catalog.Append && (known || before.Total() == 0):
-		from = w.numberedRows(columns)
+		from = w.numberedRows(w.store.pathOf(w.opened[0]), columns)
 	case known:
 		from = "SELECT *, 0 AS _n FROM (" + snapshot.Diff(before, after).Narrow(columns).SideB() + ")"
 	}
 	for _, c := range columns {
-		if err := w.checkRequiredIn(ctx, c, from); err != nil {
+		if err := checkValueIn(ctx, w.conn, w.schema, c, from); err != nil {
 			return err
 		}
 	}
@@ -82,25 +80,26 @@ func (w *work) checkRequired(ctx context.Context) error {
 }
 
 // numberedRows is the SQL of the key and some columns of the records that an append wrote, with their numbers from 1.
-// It wrote one file.
-func (w *work) numberedRows(columns []schema.Column) string {
+// It wrote one file, which lies at path.
+func (d *draft) numberedRows(path string, columns []schema.Column) string {
 	list := []string{"file_row_number + 1 AS _n"}
-	for _, c := range w.schema.WithKey(columns) {
+	for _, c := range d.schema.WithKey(columns) {
 		list = append(list, duck.Ident(c.Name)+" AS "+schema.ColumnName(c.ID))
 	}
 	return fmt.Sprintf("SELECT %s FROM read_parquet(%s, hive_partitioning = false, file_row_number = true)",
-		strings.Join(list, ", "), duck.Text(w.store.pathOf(w.opened[0])))
+		strings.Join(list, ", "), duck.Text(path))
 }
 
 // requiredColumns are the required columns of the state that the commit leaves. known: the state before had and
 // required all of them, so that the records that stay have values in them.
-func (w *work) requiredColumns(before *snapshot.Snapshot) (columns []schema.Column, known bool, err error) {
+func (d *draft) requiredColumns(before *snapshot.Snapshot) (columns []schema.Column, known bool, err error) {
 	known = true
-	for _, name := range w.properties.Required {
-		c, ok := w.schema.ByName(name)
+	for _, name := range d.properties.Required {
+		c, ok := d.schema.ByName(name)
 		if !ok {
 			return nil, false, errRequiredColumn.Sayf("Column %q is required, and the records do not have it, "+
-				"from record 1 on. Send it, or take it from the dataset's required columns.", name).With("column", name).With("record", 1)
+				"from record 1 on. Send it, or take it from the dataset's required columns.", name).
+				With("column", name).With("record", 1)
 		}
 		if c.Derived() {
 			return nil, false, errRequiredColumn.Sayf("Column %q is derived, so it can't be required. "+
@@ -113,10 +112,10 @@ func (w *work) requiredColumns(before *snapshot.Snapshot) (columns []schema.Colu
 	return columns, known, nil
 }
 
-// checkRequiredIn refuses the first record of a relation that has no value in a column.
-func (w *work) checkRequiredIn(ctx context.Context, c schema.Column, from string) error {
+// checkValueIn refuses the first record of a relation that has no value in a column.
+func checkValueIn(ctx context.Context, conn *duck.Conn, s schema.Schema, c schema.Column, from string) error {
 	var number int64
-	key := w.schema.KeyColumns()
+	key := s.KeyColumns()
 	texts, values, into := make([]string, len(key)), make([]string, len(key)), []any{&number}
 	for i, k := range key {
 		texts[i], into = "CAST("+schema.ColumnName(k.ID)+" AS VARCHAR)", append(into, &values[i])
@@ -124,7 +123,7 @@ func (w *work) checkRequiredIn(ctx context.Context, c schema.Column, from string
 	query := duck.Fill("SELECT _n, {texts} FROM ({rows}) WHERE {column} IS NULL ORDER BY _n, {key} LIMIT 1", duck.Parts{
 		"texts": strings.Join(texts, ", "), "rows": from, "column": schema.ColumnName(c.ID), "key": keyList(key),
 	})
-	err := w.conn.Row(ctx, query, into...)
+	err := conn.Row(ctx, query, into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -135,7 +134,7 @@ func (w *work) checkRequiredIn(ctx context.Context, c schema.Column, from string
 	for i, k := range key {
 		record[k.Name] = values[i]
 	}
-	if number > 0 && !w.schema.Keyed() {
+	if number > 0 && !s.Keyed() {
 		record = nil // its number was given now, and is not known to anyone
 	}
 	return lacksValue(c.Name, number, record)

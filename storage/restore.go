@@ -33,17 +33,8 @@ func (s *Store) restore(
 	if err := s.Verify(ctx, target); err != nil {
 		return catalog.Commit{}, err
 	}
-	if err := w.connect(ctx); err != nil {
-		return catalog.Commit{}, err
-	}
 	// Counted over what the two states do not share, so that it costs what changed, as the rest costs nothing.
-	difference := snapshot.Diff(w.head, target)
-	counts, err := difference.Count(ctx, w.conn)
-	if err != nil {
-		return catalog.Commit{}, err
-	}
-	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
-	if err := w.noteDifference(ctx, difference, counts.Columns); err != nil {
+	if err := w.writer.count(ctx, snapshot.Diff(w.head, target)); err != nil {
 		return catalog.Commit{}, err
 	}
 	w.closed = snapshot.Without(w.head.Files(), target.Files())

@@ -14,8 +14,17 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// recordWriter writes the records that a commit changes: as they are after it to a data file, and those that it
+// displaces to a rollback file. It notes what becomes of their values meanwhile.
+type recordWriter struct {
+	fileWriter
+	noted
+}
+
 // fewChanges returns the changes that differ, those with a live record first.
-func (w *work) fewChanges(ctx context.Context, in *incoming, live *snapshot.Snapshot) (arrow.RecordBatch, error) {
+func (w *recordWriter) fewChanges(
+	ctx context.Context, in *incoming, live *snapshot.Snapshot,
+) (arrow.RecordBatch, error) {
 	rows, differs := w.changes(in, live, w.schema.Stored())
 	query := "SELECT * FROM (" + rows + ") WHERE " + differs
 	if in.rows > 1 {
@@ -39,7 +48,7 @@ func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.
 	}
 	or = append(or, "_pos IS NULL")
 	rows = duck.Fill(joinLive, duck.Parts{
-		"after": strings.Join(after, ", "), "tag": d.commit.Tag, "before": strings.Join(before, ", "),
+		"after": strings.Join(after, ", "), "tag": d.commit.RowTag, "before": strings.Join(before, ", "),
 		"records": in.withFields(d.schema.WithKey(columns)), "live": live.Narrow(columns).Rows(true),
 		"same_key": sameKey(key, "i", "s"),
 	})
@@ -66,11 +75,11 @@ func (d *draft) after(in *incoming, c schema.Column) string {
 
 // rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the
 // changes, those with a live record first. gone are the picked records; nil: none.
-func (w *work) rewriteFew(ctx context.Context, changes, gone arrow.RecordBatch) error {
+func (w *recordWriter) rewriteFew(ctx context.Context, changes, gone arrow.RecordBatch) error {
 	width, rows := len(w.schema.Stored()), changes.NumRows()
 	added := int64(changes.Column(2*width + 3).NullN())
 	w.commit.Modified, w.commit.Added = rows-added, added
-	w.noteFew(changes)
+	w.noted.few(w.schema.Stored(), changes, int(w.commit.Modified))
 	if rows > 0 {
 		after := columnsOf(changes, 0, width+1, rows)
 		defer after.Release()
@@ -99,7 +108,7 @@ func columnsOf(batch arrow.RecordBatch, from, to int, rows int64) arrow.RecordBa
 }
 
 // displace writes batches of records, as they were, as one rollback file.
-func (w *work) displace(ctx context.Context, batches []arrow.RecordBatch) error {
+func (w *recordWriter) displace(ctx context.Context, batches []arrow.RecordBatch) error {
 	if len(batches) == 0 {
 		return nil
 	}
@@ -113,7 +122,7 @@ func (w *work) displace(ctx context.Context, batches []arrow.RecordBatch) error 
 
 // rewriteMany does the same through tables, which may lie on disk, in slices of the columns. picked is the SQL of the
 // picked records, with some of the columns, if there are any.
-func (w *work) rewriteMany(
+func (w *recordWriter) rewriteMany(
 	ctx context.Context, in *incoming, live *snapshot.Snapshot, picked func([]schema.Column) string,
 ) error {
 	if w.isSliced() {
@@ -133,7 +142,7 @@ func (w *work) rewriteMany(
 
 // findDiffering makes the table differing of the numbers of the records that differ in any slice. Where all of them do,
 // the other slices are not read for it.
-func (w *work) findDiffering(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
+func (w *recordWriter) findDiffering(ctx context.Context, in *incoming, live *snapshot.Snapshot) error {
 	if _, err := w.conn.Exec(ctx, "CREATE TEMP TABLE differing (_n BIGINT)"); err != nil {
 		return err
 	}
@@ -156,10 +165,11 @@ const insertDiffering = `INSERT INTO differing SELECT _n FROM ({rows})
 
 // writeChanges writes the records of the table changes as a data file, and those that they displace, with the picked
 // ones, as a rollback file. fill makes the table, with a slice of the columns.
-func (w *work) writeChanges(
+func (w *recordWriter) writeChanges(
 	ctx context.Context, fill func(part int, columns []schema.Column) error, picked func([]schema.Column) string,
 ) error {
-	data, rollback := &slicedFile{work: w, kind: schema.Data}, &slicedFile{work: w, kind: schema.Rollback}
+	data := &slicedFile{fileWriter: &w.fileWriter, kind: schema.Data}
+	rollback := &slicedFile{fileWriter: &w.fileWriter, kind: schema.Rollback}
 	defer data.discard()
 	defer rollback.discard()
 	for i, columns := range w.slices() {
@@ -171,7 +181,7 @@ func (w *work) writeChanges(
 			return err
 		}
 		w.commit.Added, rollback.rows = data.rows-w.commit.Modified, w.commit.Modified+w.commit.Removed
-		if err := w.noteRows(ctx, columns, "b", "a", "changes WHERE _pos IS NOT NULL"); err != nil {
+		if err := w.noted.rows(ctx, w.conn, columns, "b", "a", "changes WHERE _pos IS NOT NULL"); err != nil {
 			return err
 		}
 		if err := data.add(ctx, columns, w.recordsAfter(data.rows)); err != nil {

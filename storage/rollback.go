@@ -19,20 +19,25 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 	if err != nil {
 		return Rollbackable{}, err
 	}
-	trial := &work{held: &held{store: s}, publication: publication{draft: draftOn(head)}}
+	trial := newWork(s.hold(Request{}))
+	trial.draft = draftOn(head)
 	// After every commit that there is. No id is drawn, since nothing is going to stand.
 	trial.commit.ID = math.MaxInt64
 	defer trial.end()
-	answer, err := trial.undo(ctx, commit, p)
-	if err == nil && !answer.Blocked {
-		if err = trial.settle(); err == nil {
+	plan, err := s.blockers(ctx, head, commit, p)
+	if err == nil && !plan.answer.Blocked {
+		err = undoWork{trial, plan}.undoOne(ctx)
+		if err == nil {
+			err = trial.conclude()
+		}
+		if err == nil {
 			err = trial.checkRequired(ctx)
 		}
 	}
 	if fault.KindOf(err) == fault.Conflict || errors.Is(err, clientsql.ErrUnderived) || isLacking(err) {
 		return Rollbackable{Blocked: true, Detail: Explain(err).Detail, Policy: p}, nil
 	}
-	return answer, err
+	return plan.answer, err
 }
 
 // Rollback undoes a commit with a new one: what it opened is closed, what it closed is open again, where it lies
@@ -40,41 +45,72 @@ func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p
 func (s *Store) Rollback(
 	ctx context.Context, dataset string, commit int64, p Policy, r Request,
 ) (catalog.Commit, error) {
-	w, err := s.begin(ctx, dataset, r, catalog.Rollback)
+	w, err := s.beginUndo(ctx, dataset, commit, p, r)
 	if err != nil {
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	answer, err := w.undo(ctx, commit, p)
-	if err != nil {
+	if w.plan.answer.Blocked {
+		return catalog.Commit{}, w.plan.answer.refusal()
+	}
+	if err := w.undoOne(ctx); err != nil {
 		return catalog.Commit{}, err
 	}
-	if answer.Blocked {
-		return catalog.Commit{}, answer.refusal()
-	}
-	return publish(ctx, w, asCommit)
+	return publish(ctx, w.work, asCommit)
 }
 
-// undo makes the work the inverse of a commit, unless that is blocked.
-func (w *work) undo(ctx context.Context, commit int64, p Policy) (Rollbackable, error) {
-	u, err := w.store.blockers(ctx, w.head, commit, p)
-	if err != nil || u.answer.Blocked {
-		return u.answer, err
+// undoWork is a commit that undoes others.
+type undoWork struct {
+	*work
+	plan *undoing
+}
+
+// beginUndo begins a commit that undoes another, once it is found what is in the way.
+func (s *Store) beginUndo(
+	ctx context.Context, dataset string, commit int64, p Policy, r Request,
+) (w undoWork, err error) {
+	if w.work, err = s.begin(ctx, dataset, r, catalog.Rollback); err != nil {
+		return w, err
 	}
+	if w.plan, err = s.blockers(ctx, w.head, commit, p); err != nil {
+		w.end()
+	}
+	return w, err
+}
+
+// undoOne makes the work the inverse of the commit, which nothing blocks.
+func (w undoWork) undoOne(ctx context.Context) error {
+	undone := w.plan.undone
 	// Rows first, since which columns are needed follows from the files that are live then.
-	w.invert(u.undone)
-	if err := w.noteInverse(ctx, u.undone.commit); err != nil {
-		return u.answer, err
+	w.invert(undone)
+	if err := w.noteInverse(ctx, undone.commit); err != nil {
+		return err
 	}
-	w.properties = withFields(w.properties, u.undone.propertiesBefore, u.undone.fields)
-	if err := w.undoSchema(u.undone, u.isFollowed(commit)); err != nil {
-		return u.answer, err
+	w.properties = withFields(w.properties, undone.propertiesBefore, undone.fields)
+	if err := w.undoSchema(undone, w.plan.isFollowed(undone.commit.ID)); err != nil {
+		return err
 	}
-	return u.answer, w.undid(ctx, u.undone)
+	if err := w.undid(ctx, undone); err != nil {
+		return err
+	}
+	return w.writer.countAgain(ctx, undone.touched(), undone.schemas)
+}
+
+// noteInverse notes what undoing a commit does to values. Of commits of an older program it is not known.
+func (w undoWork) noteInverse(ctx context.Context, c catalog.Commit) error {
+	e := c.Effects
+	if e == nil || len(e.ColumnsCleared)+len(e.ColumnsFilled) == 0 {
+		return nil
+	}
+	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		s, err := tx.Schema(c.SchemaID)
+		w.writer.cleared, w.writer.filled = columnIDs(s, e.ColumnsFilled), columnIDs(s, e.ColumnsCleared)
+		return err
+	})
 }
 
 // undid makes sure that the work can be read, and marks what it undid, the newest first.
-func (w *work) undid(ctx context.Context, undone ...sets) error {
+func (w undoWork) undid(ctx context.Context, undone ...sets) error {
 	if err := w.checkReadable(ctx); err != nil {
 		return err
 	}
@@ -98,7 +134,8 @@ func (w *work) undid(ctx context.Context, undone ...sets) error {
 func (d *draft) invert(undone sets) {
 	c := undone.commit
 	d.commit.ParentCommitID = c.ID
-	// Nothing is read: a file that the commit opened is closed, one that it closed is opened, whatever they hold.
+	// Nothing is read: a file that the commit opened is closed, one that it closed is opened, whatever they hold. It did
+	// the reverse, to values that are still there (countAgain).
 	d.commit.Added, d.commit.Removed, d.commit.Modified = c.Removed, c.Added, c.Modified
 	d.closed, d.reopened, d.back = undone.opened, undone.closed, undone.schemas
 }

@@ -237,7 +237,7 @@ func TestRestore(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1,"v":"a"},{"id":2,"v":"b"}]`)
-	if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Description: "first", Force: true}, storage.Request{}); err != nil {
+	if _, err := b.Increment(ctx, d, forced("major", "first"), storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	old := stateOf(b, d)

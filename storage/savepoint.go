@@ -20,6 +20,7 @@ func (h *History) Savepoints(ctx context.Context, dataset string) (list []catalo
 	return list, err
 }
 
+// savepoints are those of a dataset, the newest first, without those that a revert left behind.
 func savepoints(tx catalog.Tx, dataset string) ([]catalog.Savepoint, error) {
 	all, err := tx.Savepoints(dataset)
 	if err != nil || len(all) == 0 {
@@ -98,7 +99,7 @@ type Marked struct {
 func (s *Store) CreateSavepoint(
 	ctx context.Context, dataset string, n NewSavepoint, r Request,
 ) (out Marked, err error) {
-	unlock, err := s.catalog.Lock(ctx, dataset)
+	unlock, err := s.lock(ctx, dataset, r)
 	if err != nil {
 		return out, err
 	}
@@ -122,7 +123,7 @@ func (s *Store) CreateSavepoint(
 		if err := a.record(tx); err != nil || !written && a.isEmpty() {
 			return err
 		}
-		return s.putSavepoint(l, out.Savepoint, a)
+		return l.putSavepoint(out.Savepoint, a)
 	})
 	return out, err
 }
@@ -166,16 +167,16 @@ func sameState(a, b *snapshot.Snapshot) bool {
 }
 
 // addSavepoint bookmarks a state. Numbers are given once.
-func (s *Store) addSavepoint(
+func (j *journal) addSavepoint(
 	tx catalog.Tx, at *snapshot.Snapshot, description, user string,
 ) (p catalog.Savepoint, err error) {
 	number, err := nextSavepoint(tx, at.Dataset.ID)
 	if err != nil {
 		return p, err
 	}
-	now := s.now()
+	now := j.now()
 	p = catalog.Savepoint{
-		ID: s.newID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user,
+		ID: j.newID(), DatasetID: at.Dataset.ID, CommitID: at.Commit.ID, Number: number, Description: description, User: user,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	return p, tx.AddSavepoint(p)
@@ -196,9 +197,9 @@ func nextSavepoint(tx catalog.Tx, dataset string) (int64, error) {
 }
 
 // putSavepoint writes a savepoint's label, with the answers that it had before and those to this request.
-func (s *Store) putSavepoint(l *labels, p catalog.Savepoint, a answers) error {
+func (l *labels) putSavepoint(p catalog.Savepoint, a answers) error {
 	name := SavepointName(p.Number)
-	kept, err := s.kept(p.DatasetID, name)
+	kept, err := l.kept(p.DatasetID, name)
 	if err != nil {
 		return err
 	}
@@ -211,25 +212,33 @@ func (s *Store) DescribeSavepoint(
 	ctx context.Context, dataset, ref, description string, r Request,
 ) (catalog.Savepoint, error) {
 	p, err := s.FindSavepoint(ctx, dataset, ref)
-	if err != nil || p.Description == description {
+	if err != nil {
 		return p, err
 	}
-	p.Description, p.UpdatedAt = description, s.now()
-	return p, s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
+	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
+		d, err := activeDataset(tx, dataset)
+		if err == nil {
+			err = r.expects(d)
+		}
+		if err != nil || p.Description == description {
+			return err
+		}
+		p.Description, p.UpdatedAt = description, s.now()
 		if err := tx.SetSavepoint(p); err != nil {
 			return err
 		}
-		return s.putSavepoint(l, p, answers{})
+		return l.putSavepoint(p, answers{})
 	})
+	return p, err
 }
 
 // isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
 // more.
-func (s *Store) isBusy(dataset string) bool {
+func (j *journal) isBusy(dataset string) bool {
 	// A commit that has been answered gives its lock back a moment later: a client that goes on at once must not be
 	// refused for it.
 	for range 20 {
-		if !s.catalog.IsLocked(dataset) {
+		if !j.catalog.IsLocked(dataset) {
 			return false
 		}
 		time.Sleep(5 * time.Millisecond)

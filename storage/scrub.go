@@ -91,6 +91,7 @@ type scrub struct {
 // scrubPage is how many files are looked up at once.
 const scrubPage = 1000
 
+// files reads every data and rollback file, by id.
 func (b *scrub) files() error {
 	for last := int64(0); ; {
 		var page []*catalog.File
@@ -111,6 +112,7 @@ func (b *scrub) files() error {
 	}
 }
 
+// backups reads every archive. One may be removed while it is read: what is not there any more is not damage.
 func (b *scrub) backups() error {
 	var all []catalog.Backup
 	if err := b.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {

@@ -25,6 +25,7 @@ type sets struct {
 	schemaBefore     schema.Schema            // where columns changed
 	propertiesBefore catalog.Properties       // where fields changed
 	between          *snapshot.Difference     // of a mixed commit: the states before and after it
+	part             int64                    // of a part of a cascade: the commit that it undid; else 0
 }
 
 func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
@@ -153,41 +154,4 @@ func changedColumns(a, b schema.Schema) (out []int) {
 		}
 	}
 	return out
-}
-
-// fields are the properties that an edit can change, by their JSON names, as pointers.
-var fields = []struct {
-	name string
-	of   func(p *catalog.Properties) any
-}{
-	{"name", func(p *catalog.Properties) any { return &p.Name }},
-	{"description", func(p *catalog.Properties) any { return &p.Description }},
-	{"metadata", func(p *catalog.Properties) any { return &p.Metadata }},
-	{"quality_column", func(p *catalog.Properties) any { return &p.QualityColumn }},
-	{"category_column", func(p *catalog.Properties) any { return &p.CategoryColumn }},
-	{"notes", func(p *catalog.Properties) any { return &p.Notes }},
-	{"archived", func(p *catalog.Properties) any { return &p.Archived }},
-	{"draft", func(p *catalog.Properties) any { return &p.Draft }},
-	{"required", func(p *catalog.Properties) any { return &p.Required }},
-	{"merge_granularity", func(p *catalog.Properties) any { return &p.MergeGranularity }},
-	{"exclusion", func(p *catalog.Properties) any { return &p.Exclusion }},
-}
-
-func changedFields(a, b catalog.Properties) (out []string) {
-	for _, f := range fields {
-		if !reflect.DeepEqual(f.of(&a), f.of(&b)) {
-			out = append(out, f.name)
-		}
-	}
-	return out
-}
-
-// withFields returns p with some of its fields taken from another.
-func withFields(p, from catalog.Properties, names []string) catalog.Properties {
-	for _, f := range fields {
-		if slices.Contains(names, f.name) {
-			reflect.ValueOf(f.of(&p)).Elem().Set(reflect.ValueOf(f.of(&from)).Elem())
-		}
-	}
-	return p
 }

@@ -24,7 +24,7 @@ func (d *draft) isSliced() bool { return len(d.schema.Stored()) > snapshot.Slice
 // slicedFile is a file of the commit that is written a slice of its columns after the other. Few rows are kept in
 // memory meanwhile; many in a file for each slice.
 type slicedFile struct {
-	*work
+	*fileWriter
 	kind    schema.Kind
 	rows    int64
 	written int // columns of the dataset
@@ -34,15 +34,17 @@ type slicedFile struct {
 
 // write writes a new file of the commit. query is the SQL of its rows with some of its columns (datafile.Spec.All): the
 // same rows in the same order for each slice. rows is how many there will be.
-func (w *work) write(ctx context.Context, kind schema.Kind, rows int64, query func([]schema.Column) string) error {
-	f := &slicedFile{work: w, kind: kind, rows: rows}
-	defer f.discard()
-	for _, columns := range w.slices() {
-		if err := f.add(ctx, columns, query); err != nil {
+func (f *fileWriter) write(
+	ctx context.Context, kind schema.Kind, rows int64, query func([]schema.Column) string,
+) error {
+	file := &slicedFile{fileWriter: f, kind: kind, rows: rows}
+	defer file.discard()
+	for _, columns := range f.slices() {
+		if err := file.add(ctx, columns, query); err != nil {
 			return err
 		}
 	}
-	return f.finish(ctx)
+	return file.finish(ctx)
 }
 
 // add writes the next slice. The last one has the columns that the server adds.
@@ -66,7 +68,7 @@ func (f *slicedFile) add(ctx context.Context, columns []schema.Column, query fun
 	}
 	path := f.batch.Path(f.fileName(f.kind))
 	if f.isSliced() {
-		path = f.store.blobs.Scratch("slice.parquet")
+		path = f.files.blobs.Scratch("slice.parquet")
 		f.many = append(f.many, path)
 	}
 	_, err = datafile.CopySome(ctx, f.conn, query(columns), path, spec, columns)
@@ -98,7 +100,7 @@ func (f *slicedFile) discard() {
 		b.Release()
 	}
 	for _, path := range f.many {
-		f.store.removeWritten(path)
+		f.staging.removeWritten(path)
 	}
 }
 

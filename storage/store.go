@@ -40,6 +40,3 @@ type Store struct {
 	families *families
 	unwatch  func() // ends the watch over the memory; nil: there is none
 }
-
-// Now is the time by the store's clock.
-func (s *Store) Now() time.Time { return s.now() }

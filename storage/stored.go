@@ -24,25 +24,28 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 		return err
 	}
 	for some := range slices.Chunk(widened, partColumns) {
-		if err := w.checkFit(ctx, history, some); err != nil {
+		if err := checkFit(ctx, w.conn, history, w.head.Schema, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkFit makes sure that the values in a snapshot's files fit the new types of some columns.
-func (w *work) checkFit(ctx context.Context, history *snapshot.Snapshot, widened []schema.Column) error {
+// checkFit makes sure that the values in a snapshot's files fit the new types of some columns, which a schema has with
+// the types before.
+func checkFit(
+	ctx context.Context, conn *duck.Conn, history *snapshot.Snapshot, before schema.Schema, widened []schema.Column,
+) error {
 	old, fit := make([]schema.Column, len(widened)), make([]bool, len(widened))
 	list, dest := make([]string, len(widened)), make([]any, len(widened))
 	for i, c := range widened {
-		old[i] = storedType(w.head.Schema, c.ID)
+		old[i] = storedType(before, c.ID)
 		v := schema.ColumnName(c.ID)
 		list[i] = duck.Fill(allBecome, duck.Parts{"value": v, "becomes": becomes(v, old[i].Type, c.Type)})
 		dest[i] = &fit[i]
 	}
 	query := "SELECT " + strings.Join(list, ", ") + " FROM (" + history.EveryValue(old...) + ")"
-	if err := w.conn.Row(ctx, query, dest...); err != nil {
+	if err := conn.Row(ctx, query, dest...); err != nil {
 		return err
 	}
 	if i := slices.Index(fit, false); i >= 0 {

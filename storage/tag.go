@@ -24,14 +24,14 @@ type tagLabel struct {
 }
 
 // Tags lists a dataset's tags by name.
-func (s *Store) Tags(ctx context.Context, dataset string) (list []catalog.Tag, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Tags(dataset); return err })
+func (h *History) Tags(ctx context.Context, dataset string) (list []catalog.Tag, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Tags(dataset); return err })
 	return list, err
 }
 
 // FindTag returns a tag of a dataset.
-func (s *Store) FindTag(ctx context.Context, dataset, name string) (t catalog.Tag, err error) {
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+func (h *History) FindTag(ctx context.Context, dataset, name string) (t catalog.Tag, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := activeDataset(tx, dataset)
 		if err != nil {
 			return err
@@ -84,6 +84,10 @@ func (s *Store) MoveTag(ctx context.Context, dataset, name string, e TagEdit, r 
 			return t, noTag(d, name)
 		}
 		t = *old
+		if e.Ref != nil && *e.Ref == "" {
+			return t, fault.Errorf(fault.Invalid, "empty_ref",
+				"ref is empty. Say what the tag names from now on, such as head, or leave it out.").With("field", "ref")
+		}
 		if e.Ref != nil {
 			if t.CommitID, err = resolve(tx, d, *e.Ref, s.now); err != nil {
 				return t, err
@@ -113,7 +117,7 @@ func (s *Store) changeTag(
 	}
 	defer unlock()
 	return t, s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
-		d, old, err := s.tagOf(tx, dataset, name)
+		d, old, err := tagOf(tx, dataset, name)
 		if err != nil {
 			return err
 		}
@@ -130,12 +134,12 @@ func (s *Store) changeTag(
 		if err != nil {
 			return err
 		}
-		return s.putTag(tx, l, tagLabel{Tag: t, answers: a})
+		return l.putTag(tx, tagLabel{Tag: t, answers: a})
 	})
 }
 
 // tagOf returns a dataset and one of its tags; nil where there is none.
-func (s *Store) tagOf(tx catalog.Tx, dataset, name string) (catalog.Dataset, *catalog.Tag, error) {
+func tagOf(tx catalog.Tx, dataset, name string) (catalog.Dataset, *catalog.Tag, error) {
 	d, err := activeDataset(tx, dataset)
 	if err != nil {
 		return d, nil, err
@@ -148,12 +152,12 @@ func (s *Store) tagOf(tx catalog.Tx, dataset, name string) (catalog.Dataset, *ca
 }
 
 // putTag records the answers to a request and writes the label, with the answers that it had before.
-func (s *Store) putTag(tx catalog.Tx, l *labels, label tagLabel) error {
+func (l *labels) putTag(tx catalog.Tx, label tagLabel) error {
 	if err := label.answers.record(tx); err != nil {
 		return err
 	}
 	name := tagLabelName(label.Name)
-	kept, err := s.kept(label.DatasetID, name)
+	kept, err := l.kept(label.DatasetID, name)
 	if err != nil {
 		return err
 	}
@@ -169,7 +173,7 @@ func (s *Store) RemoveTag(ctx context.Context, dataset, name string, r Request) 
 	}
 	defer unlock()
 	return s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
-		d, old, err := s.tagOf(tx, dataset, name)
+		d, old, err := tagOf(tx, dataset, name)
 		if err == nil {
 			err = r.expects(d)
 		}
@@ -182,7 +186,7 @@ func (s *Store) RemoveTag(ctx context.Context, dataset, name string, r Request) 
 		if err := tx.RemoveTag(dataset, name); err != nil {
 			return err
 		}
-		return s.putTag(tx, l, tagLabel{Tag: *old, RemovedAt: s.now()})
+		return l.putTag(tx, tagLabel{Tag: *old, RemovedAt: s.now()})
 	})
 }
 

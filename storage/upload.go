@@ -67,7 +67,7 @@ func (r *Readers) RewriteArrow(ctx context.Context, u intake.Upload, most int64)
 // table makes the rows of a statement on an upload a temporary table of the commit's connection. query makes the
 // statement, given the upload's relation. check looks at few rows before DuckDB casts them; nil: they were decoded
 // strictly.
-func (w *work) table(
+func (f *folder) table(
 	ctx context.Context, r reading, want intake.Want, name string, query func(from string) string,
 	columns []schema.Column, check func(arrow.RecordBatch) error,
 ) (rows int64, err error) {
@@ -82,7 +82,7 @@ func (w *work) table(
 				return 0, err
 			}
 		}
-		return batch.NumRows(), tableOf(ctx, w.conn, name, batch, columns)
+		return batch.NumRows(), tableOf(ctx, f.conn, name, batch, columns)
 	}
 	// A relation is read once, as JSON and Arrow are streams: what was too much to keep in memory is read anew.
 	from, release, err := r.Relation(ctx, r.conn, want)
@@ -90,12 +90,12 @@ func (w *work) table(
 		return 0, err
 	}
 	defer release()
-	path := w.store.blobs.Scratch("rows.parquet")
-	defer w.store.removeWritten(path)
+	path := f.files.blobs.Scratch("rows.parquet")
+	defer f.staging.removeWritten(path)
 	if _, err := datafile.CopyQuery(ctx, r.conn, query(from), path, ""); err != nil {
 		return 0, r.Explain(err)
 	}
-	return w.conn.Create(ctx, createTable(name, columns, "read_parquet("+duck.Text(path)+", hive_partitioning = false)"))
+	return f.conn.Create(ctx, createTable(name, columns, "read_parquet("+duck.Text(path)+", hive_partitioning = false)"))
 }
 
 // few is the result of a statement on the upload, which the caller releases; nil, where it is too large for memory.
@@ -109,6 +109,8 @@ func (r reading) few(ctx context.Context, want intake.Want, query func(from stri
 	return batch, r.Explain(err)
 }
 
+// createTable is the statement that makes a table of columns, cast to their types: Arrow and Parquet have JSON and
+// others as text.
 func createTable(name string, columns []schema.Column, from string) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {

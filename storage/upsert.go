@@ -36,7 +36,7 @@ const askedFields = 100
 
 // findFields makes the table fields of the fields that each record has, where the statements that follow need it: a bit
 // for each column that came.
-func (w *work) findFields(ctx context.Context, in *incoming) error {
+func (in *incoming) findFields(ctx context.Context, conn *duck.Conn) error {
 	asked := func(c fittedColumn) bool { return !in.offered[c.from].Always && !in.filled[c.ID] }
 	// A field that every record has a value for is not asked for.
 	if !in.texts || len(in.columns) <= askedFields || !slices.ContainsFunc(in.columns, asked) {
@@ -47,7 +47,7 @@ func (w *work) findFields(ctx context.Context, in *incoming) error {
 	for i, c := range in.columns {
 		names[i] = in.offered[c.from].Name
 	}
-	_, err := w.conn.Exec(ctx, duck.Fill(listFields, duck.Parts{
+	_, err := conn.Exec(ctx, duck.Fill(listFields, duck.Parts{
 		"last": len(names) - 1, "records": in.of(nil), "names": duck.Texts(names), "count": len(names),
 	}))
 	return err
@@ -123,6 +123,7 @@ const (
 		ELSE json_merge_patch({before}, {after}) END`
 )
 
+// structure merges field by field. A field that only the stored type has keeps its value.
 func (m merger) structure(t, offered schema.Type, after, before, path string) string {
 	parts := make([]string, len(t.Fields))
 	for i, f := range t.Fields {

@@ -81,7 +81,7 @@ func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []
 			return err
 		}
 	}
-	return w.writeChanges(ctx, func(_ int, columns []schema.Column) error {
+	return w.writer.writeChanges(ctx, func(_ int, columns []schema.Column) error {
 		_, err := w.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE changes AS "+w.given(c, columns))
 		return err
 	}, nil)
@@ -167,7 +167,7 @@ func (d *draft) given(c schema.Column, columns []schema.Column) string {
 		list = append(list, fmt.Sprintf("%s AS a%d, s.%s AS b%d", after, o.ID, schema.ColumnName(o.ID), o.ID))
 	}
 	return duck.Fill(giveValues, duck.Parts{
-		"columns": strings.Join(list, ", "), "tag": duck.Int(d.commit.Tag), "key": keyList(d.schema.KeyColumns()),
+		"columns": strings.Join(list, ", "), "tag": duck.Int(d.commit.RowTag), "key": keyList(d.schema.KeyColumns()),
 		"live": d.liveIn(nil).Narrow(columns).Rows(true),
 	})
 }

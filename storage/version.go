@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -29,19 +30,19 @@ func (h *History) FindVersion(ctx context.Context, dataset, number string) (v ca
 			return err
 		}
 		v, err = tx.Version(dataset, n[0], n[1], n[2])
-		return known(err, "version_not_found", "Version %s not found for dataset '%s'", number, d.Name)
+		return orNotFound(err, "version_not_found", "Version %s not found for dataset '%s'", number, d.Name)
 	})
 	return v, err
 }
 
 // VersionBefore is the number of a dataset's highest active version that names an earlier commit than a ref of another
 // dataset of the family, or of the same one, does.
-func (s *Store) VersionBefore(ctx context.Context, dataset, other, ref string) (string, error) {
-	commit, err := s.Resolve(ctx, other, ref)
+func (h *History) VersionBefore(ctx context.Context, dataset, other, ref string) (string, error) {
+	commit, err := h.Resolve(ctx, other, ref)
 	if err != nil {
 		return "", err
 	}
-	all, err := s.Versions(ctx, dataset)
+	all, err := h.Versions(ctx, dataset)
 	if err != nil {
 		return "", err
 	}
@@ -51,7 +52,8 @@ func (s *Store) VersionBefore(ctx context.Context, dataset, other, ref string) (
 		}
 	}
 	return "", fault.Errorf(fault.NotFound, "version_not_found",
-		"There is no version before %s to compare with. Send from: a ref to compare with.", fault.Clip(ref))
+		"There is no version before %s to compare with. Send from: a ref to compare with.",
+		fault.Clip(cmp.Or(ref, "head")))
 }
 
 // NewVersion is what a version is made with.
@@ -107,14 +109,14 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 
 // checkUnnamed refuses a state that an active version names already. What stands after a version was rolled back may be
 // named: that a later version went is a change since the last number was given (seed 000 counts on from there).
-func (s *Store) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all []catalog.Version) error {
+func (h *History) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all []catalog.Version) error {
 	for i, v := range slices.Backward(all) {
 		if !v.IsActive {
 			continue
 		}
 		same := v.CommitID == named.Commit.ID
 		if !same && i == len(all)-1 {
-			then, err := s.Snapshot(ctx, v.DatasetID, VersionNumber(v))
+			then, err := h.Snapshot(ctx, v.DatasetID, VersionNumber(v))
 			if err != nil {
 				return err
 			}
@@ -131,8 +133,8 @@ func (s *Store) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all 
 
 // nextVersion is the number after the highest that was ever given. None is given twice: whoever noted 1.0.1 must not
 // find another state under it.
-func (s *Store) nextVersion(dataset string, all []catalog.Version, at int) (number [3]int64, err error) {
-	last, err := s.lastQuarantined(dataset)
+func (h *History) nextVersion(dataset string, all []catalog.Version, at int) (number [3]int64, err error) {
+	last, err := h.lastQuarantined(dataset)
 	if err != nil {
 		return number, err
 	}
@@ -149,6 +151,7 @@ func (s *Store) nextVersion(dataset string, all []catalog.Version, at int) (numb
 	return next(last, at), nil
 }
 
+// next counts a part of a number up, and starts the parts after it at 0.
 func next(number [3]int64, at int) [3]int64 {
 	number[at]++
 	for i := at + 1; i < len(number); i++ {
@@ -157,6 +160,8 @@ func next(number [3]int64, at int) [3]int64 {
 	return number
 }
 
+// addVersion records a version and writes its label. Its id is drawn in the same transaction: versions have no files
+// that need it before.
 func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) error {
 	return s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		last, err := tx.Last("version")

@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
-	"rowback/storage/blob"
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
 
@@ -15,26 +12,29 @@ import (
 type work struct {
 	publication
 	*held
-	part    int                   // of a merge: among the commits that it plays; numbers the files
-	fileIDs map[schema.Kind]int64 // that its files have, once they were given
-	cleared []int                 // columns in which a changed record lost the value that it had
-	filled  []int                 // columns in which one got a value that had none
+	writer *recordWriter // of its files
+}
+
+// newWork is a commit of which nothing is known yet but what is held for it.
+func newWork(h *held) *work {
+	w := &work{held: h}
+	w.writer = &recordWriter{fileWriter: fileWriter{draft: &w.draft, folder: h.folder}}
+	return w
 }
 
 // held is what is held while a commit is made. The commits that a merge plays share it.
 type held struct {
-	store      *Store
-	request    Request
-	family     *family
-	batch      *blob.Batch
-	conn       *duck.Conn
-	unlock     func() // nil: no lock is held
-	unlockRows func() // nil: the family is not locked, and no row numbers are being assigned
-	lastRow    int64  // of the family, when it was locked
-	issued     bool   // the commit's description may be among the objects
-	strict     bool   // records must have the columns that the dataset has
+	*folder
+	numbering
+	store   *Store
+	request Request
+	unlock  func() // nil: no lock is held
+	issued  bool   // the commit's description may be among the objects
+}
 
-	previewedFiles int64 // files of a dry run, which take no ids
+// hold is what a request's commit holds at first: nothing that has to be given back.
+func (s *Store) hold(r Request) *held {
+	return &held{folder: &folder{files: s.Files, staging: s.Staging, dry: r.Preview != nil}, store: s, request: r}
 }
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
@@ -54,11 +54,12 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work, error) {
 	// One commit of a dataset at a time: what is read of its head stays true until the commit stands, so that nothing
 	// has to be checked or done again at the end. Readers take no lock.
-	unlock, err := s.catalog.Lock(ctx, dataset)
+	unlock, err := s.lock(ctx, dataset, r)
 	if err != nil {
 		return nil, err
 	}
-	w := &work{held: &held{store: s, request: r, unlock: unlock}}
+	w := newWork(s.hold(r))
+	w.unlock = unlock
 	if err := s.halted(); err != nil {
 		w.end()
 		return nil, err
@@ -79,7 +80,8 @@ func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.
 	if err := s.halted(); err != nil {
 		return nil, err
 	}
-	w := &work{held: &held{store: s, request: r, family: newFamily(0, int64(len(b.Schema.Columns)))}}
+	w := newWork(s.hold(r))
+	w.family = newFamily(0, int64(len(b.Schema.Columns)))
 	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
 	if err := w.number(ctx, mode); err != nil {
 		w.end()
@@ -102,7 +104,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 		return err
 	}
 	w.commit = catalog.Commit{
-		DatasetID: d.ID, ID: commit, Tag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
+		DatasetID: d.ID, ID: commit, RowTag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.newID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
 	folder := w.key()
@@ -113,6 +115,7 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 	return err
 }
 
+// readHead reads what the commit is made on.
 func (w *work) readHead(tx catalog.Tx, dataset string) error {
 	d, err := activeDataset(tx, dataset)
 	if err != nil {
@@ -133,26 +136,10 @@ func (w *work) join(tx catalog.Tx, family string) (err error) {
 	return err
 }
 
-// connect opens the connection that the commit's statements run on.
-func (w *work) connect(ctx context.Context) (err error) {
-	w.conn, err = w.store.Conn(ctx)
-	return err
-}
-
 // end gives back what the commit holds. After publish it changes nothing that stands.
 func (w *work) end() {
-	if w.conn != nil {
-		w.conn.Close()
-	}
-	if w.batch != nil {
-		w.batch.Discard()
-	}
-	if w.unlockRows != nil {
-		if !w.issued {
-			w.family.lastRow.Store(w.lastRow) // no one has seen the numbers that it gave
-		}
-		w.unlockRows()
-	}
+	w.folder.close()
+	w.releaseRows(w.issued)
 	// Last: who takes the lock next reads a head that is final.
 	if w.unlock != nil {
 		w.unlock()

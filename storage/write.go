@@ -8,37 +8,75 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/datafile"
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
 
+// folder is where a commit's files are written: those of one that is merged, with those of all others that are.
+type folder struct {
+	files     *Files
+	staging   *Staging
+	batch     *blob.Batch // becomes the commit's folder; nil: it has no id yet
+	conn      *duck.Conn  // that its statements run on; nil: none was needed yet
+	dry       bool        // it is not going to stand, so its files take no ids
+	previewed int64       // how many files of a dry run have been given the id that they would have
+}
+
+// connect opens the connection, unless it is open.
+func (f *folder) connect(ctx context.Context) (err error) {
+	if f.conn == nil {
+		f.conn, err = f.files.Conn(ctx)
+	}
+	return err
+}
+
+// close ends the connection, and removes the files unless they were published.
+func (f *folder) close() {
+	if f.conn != nil {
+		f.conn.Close()
+	}
+	if f.batch != nil {
+		f.batch.Discard()
+	}
+}
+
+// fileWriter writes the files of one commit. What it has written is among what the draft opens.
+type fileWriter struct {
+	*draft
+	*folder
+	part int                   // of a merge: among the commits that it plays; numbers the files
+	ids  map[schema.Kind]int64 // that its files have, once they were given
+}
+
 // fileName is the name of a commit's file of that kind in its folder. It has at most one of each; those that a merge
 // played share its folder.
-func (w *work) fileName(kind schema.Kind) string {
-	return fmt.Sprintf("%s-%04d.parquet", kind, w.part)
+func (f *fileWriter) fileName(kind schema.Kind) string {
+	return fmt.Sprintf("%s-%04d.parquet", kind, f.part)
 }
 
 // fileID is the id of the commit's file of that kind, which the file names itself: it is given before that is written.
-func (w *work) fileID(ctx context.Context, kind schema.Kind) (id int64, err error) {
-	if id, ok := w.fileIDs[kind]; ok {
+func (f *fileWriter) fileID(ctx context.Context, kind schema.Kind) (id int64, err error) {
+	if id, ok := f.ids[kind]; ok {
 		return id, nil
 	}
 	drawn := int64(1)
-	if w.request.Preview != nil {
+	if f.dry {
 		drawn = 0 // the next one and those after it, which stay to be drawn
 	}
-	if id, err = w.store.catalog.Draw(ctx, catalog.FileIDs, drawn); err != nil {
+	if id, err = f.files.catalog.Draw(ctx, catalog.FileIDs, drawn); err != nil {
 		return 0, err
 	}
 	if drawn == 0 {
-		id += w.previewedFiles
-		w.previewedFiles++
+		id += f.previewed
+		f.previewed++
 	}
-	if w.fileIDs == nil {
-		w.fileIDs = map[schema.Kind]int64{}
+	if f.ids == nil {
+		f.ids = map[schema.Kind]int64{}
 	}
-	w.fileIDs[kind] = id
+	f.ids[kind] = id
 	return id, nil
 }
 
@@ -46,16 +84,16 @@ func (w *work) fileID(ctx context.Context, kind schema.Kind) (id int64, err erro
 const smallRows = 500
 
 // spec is what the commit's file of that kind says of itself.
-func (w *work) spec(ctx context.Context, kind schema.Kind) (datafile.Spec, error) {
-	id, err := w.fileID(ctx, kind)
+func (f *fileWriter) spec(ctx context.Context, kind schema.Kind) (datafile.Spec, error) {
+	id, err := f.fileID(ctx, kind)
 	return datafile.Spec{
-		Kind: kind, Dataset: w.commit.DatasetID, Commit: w.commit.ID, File: id, Columns: w.schema.Stored(),
+		Kind: kind, Dataset: f.commit.DatasetID, Commit: f.commit.ID, File: id, Columns: f.schema.Stored(),
 	}, err
 }
 
 // writeBatch writes a batch, with the columns of datafile.Spec.All, to a new file of the commit.
-func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.RecordBatch) error {
-	spec, err := w.spec(ctx, kind)
+func (f *fileWriter) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.RecordBatch) error {
+	spec, err := f.spec(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -63,39 +101,40 @@ func (w *work) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.Rec
 	if err != nil {
 		return err
 	}
-	if err := w.batch.Write(w.fileName(kind), data); err != nil {
+	if err := f.batch.Write(f.fileName(kind), data); err != nil {
 		return err
 	}
-	f := w.newFile(kind, batch.NumRows())
-	after := w.state()
-	after.MeasureBatch(f, batch)
-	f.Checksum, f.Bytes, err = datafile.Checksum(bytes.NewReader(data))
-	w.opened = append(w.opened, f)
+	file := f.newFile(kind, batch.NumRows())
+	after := f.state()
+	after.MeasureBatch(file, batch)
+	file.Checksum, file.Bytes, err = datafile.Checksum(bytes.NewReader(data))
+	f.opened = append(f.opened, file)
 	return err
 }
 
 // takeFile makes a file that lies at path, in the batch, one of the commit's. Its bounds may be known. It is read for
 // its checksum while DuckDB measures it.
-func (w *work) takeFile(
+func (f *fileWriter) takeFile(
 	ctx context.Context, kind schema.Kind, path string, rows int64, bounds *catalog.Bounds, read <-chan fileSum,
 ) error {
-	f := w.newFile(kind, rows)
-	f.Bounds = bounds
+	file := f.newFile(kind, rows)
+	file.Bounds = bounds
 	if read == nil {
-		read = w.store.sumFile(path)
+		read = f.staging.sumFile(path)
 	}
-	after := w.state()
+	after := f.state()
 	// While the checksum is computed beside it: the file is in the system's memory for both.
-	err := after.Measure(ctx, w.conn, f, path)
+	err := after.Measure(ctx, f.conn, file, path)
 	sum := <-read
-	f.Checksum, f.Bytes = sum.checksum, sum.size
-	w.opened = append(w.opened, f)
+	file.Checksum, file.Bytes = sum.checksum, sum.size
+	f.opened = append(f.opened, file)
 	return errors.Join(err, sum.err)
 }
 
-func (w *work) newFile(kind schema.Kind, rows int64) *catalog.File {
+// newFile is what the catalog has of a file, but for what is measured.
+func (f *fileWriter) newFile(kind schema.Kind, rows int64) *catalog.File {
 	return &catalog.File{
-		ID: w.fileIDs[kind], DatasetID: w.commit.DatasetID, CommitID: w.commit.ID, Kind: kind,
-		Key: w.batch.Key(w.fileName(kind)), Rows: rows,
+		ID: f.ids[kind], DatasetID: f.commit.DatasetID, CommitID: f.commit.ID, Kind: kind,
+		Key: f.batch.Key(f.fileName(kind)), Rows: rows,
 	}
 }

@@ -24,12 +24,12 @@ type actionView struct {
 	Datetime        time.Time       `json:"datetime"`
 	User            string          `json:"user"`
 	Key             string          `json:"key" description:"What was done, such as Dataset.append."`
-	Hash            string          `json:"hash" description:"Identifies the change; it is the same in every dataset that the change was played on."`
+	Hash            string          `json:"hash" description:"${action.hash}"`
 	State           actionState     `json:"state"`
 	Status          string          `json:"status" description:"completed, or rolled_back"`
 	Message         string          `json:"message"`
 	Params          json.RawMessage `json:"params"`
-	MergeCommitID   *int64          `json:"merge_commit_id" description:"The merge that played it; null if it was made here."`
+	MergeCommitID   *int64          `json:"merge_commit_id" description:"${action.merge_commit_id}"`
 	RecordsAdded    int64           `json:"records_added"`
 	RecordsRemoved  int64           `json:"records_removed"`
 	RecordsModified int64           `json:"records_modified"`
@@ -54,13 +54,7 @@ func viewAction(c catalog.Commit) actionView {
 	}
 }
 
-func viewActions(list []catalog.Commit) []actionView {
-	out := make([]actionView, len(list))
-	for i, c := range list {
-		out[i] = viewAction(c)
-	}
-	return out
-}
+func viewActions(list []catalog.Commit) []actionView { return views(list, viewAction) }
 
 // listActionsIn selects and orders actions.
 type listActionsIn struct {
@@ -169,15 +163,7 @@ type actionDetail struct {
 }
 
 // getAction returns an action with its commit.
-func (a *API) getAction(c *fiber.Ctx) error {
-	var in oneActionIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) getAction(c *fiber.Ctx, d catalog.Dataset, in oneActionIn) error {
 	k, err := a.action(c.UserContext(), d, in.ID)
 	if err != nil {
 		return err
@@ -232,25 +218,19 @@ func viewSide(s snapshot.State) deltaSide {
 }
 
 // sinceForking returns the actions of a fork that its upstream does not have: what a merge would play.
-func (a *API) sinceForking(c *fiber.Ctx) error {
-	return a.delta(c, a.store.SinceForking)
+func (a *API) sinceForking(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
+	return a.delta(c, d, a.store.SinceForking)
 }
 
 // upstreamDelta returns the actions of the upstream that a fork does not have.
-func (a *API) upstreamDelta(c *fiber.Ctx) error {
-	return a.delta(c, a.store.UpstreamDelta)
+func (a *API) upstreamDelta(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
+	return a.delta(c, d, a.store.UpstreamDelta)
 }
 
 // delta answers with the difference that find returns. A dataset without an upstream is refused.
-func (a *API) delta(c *fiber.Ctx, find func(ctx context.Context, fork string) (storage.Delta, error)) error {
-	var in datasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) delta(
+	c *fiber.Ctx, d catalog.Dataset, find func(ctx context.Context, fork string) (storage.Delta, error),
+) error {
 	found, err := find(c.UserContext(), d.ID)
 	if err != nil {
 		return err

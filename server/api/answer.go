@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -48,11 +47,14 @@ type headIn struct {
 	dryIn
 }
 
+// header is that of a write which no Idempotency-Key and no Prefer come with.
+func (in headIn) header() headerIn { return headerIn{headIn: in} }
+
 // headerIn is what every POST accepts.
 type headerIn struct {
 	headIn
-	IdempotencyKey string `header:"Idempotency-Key" description:"A repeated key returns the first answer again, and does nothing twice." json:"-"`
-	Prefer         string `header:"Prefer" description:"respond-async: answer 202 at once, with the Location of a progress resource." json:"-"`
+	IdempotencyKey string `header:"Idempotency-Key" description:"${idempotency_key}" json:"-"`
+	Prefer         string `header:"Prefer" description:"${prefer}" json:"-"`
 }
 
 // datasetIn identifies a dataset.
@@ -100,7 +102,7 @@ func run[T any](a *API, w write[T]) error {
 	ctx := w.c.UserContext()
 	var kept json.RawMessage
 	var replayed bool
-	later := strings.Contains(w.header.Prefer, "respond-async")
+	later := host.Prefers(w.header.Prefer, "respond-async")
 	if later {
 		kept, replayed, err = calls.Start(ctx, a.jobs, w.about, call, 0, promise)
 	} else {
@@ -120,6 +122,16 @@ func run[T any](a *API, w write[T]) error {
 		w.c.Set("Preference-Applied", "respond-async")
 	}
 	return send(w.c, told)
+}
+
+// remove performs a write that leaves nothing to show: 204.
+func remove(
+	a *API, c *fiber.Ctx, header headerIn, about string, do func(context.Context, storage.Request) error,
+) error {
+	return run(a, write[struct{}]{
+		c: c, header: header, about: about, tell: tellNothing,
+		do: func(ctx context.Context, r storage.Request) (struct{}, error) { return struct{}{}, do(ctx, r) },
+	})
 }
 
 // promise returns the answer to a write that runs as a job: where its progress is.

@@ -47,6 +47,14 @@ func TestAWriteThatIsDoneLaterSaysWhereItsProgressIs(t *testing.T) {
 	}
 }
 
+func TestAWriteIsDoneAtOnceUnlessAPreferenceSaysOtherwise(t *testing.T) {
+	path := dataset(t, "preferences") + "/commits?mode=append"
+	for i, prefer := range []string{"", "respond-asynchronously", `note="respond-async"`, "respond-async=no"} {
+		must(t, 201, "POST", path, fmt.Sprintf(`[{"id":%d}]`, 10+i), "Prefer", prefer)
+	}
+	must(t, 202, "POST", path, `[{"id":20}]`, "Prefer", "return=minimal, Respond-Async; x=1")
+}
+
 // ended waits for a job's end.
 func ended(t *testing.T, where string) (got answer) {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/intake"
 	"rowback/storage/snapshot"
 )
 
@@ -50,15 +51,7 @@ type createBackupIn struct {
 }
 
 // createBackup writes an archive with the records, schema and properties of a state. Every file is verified first.
-func (a *API) createBackup(c *fiber.Ctx) error {
-	var in createBackupIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createBackup(c *fiber.Ctx, d catalog.Dataset, in createBackupIn) error {
 	return run(a, write[catalog.Backup]{
 		c: c, header: in.headerIn, about: "Creating the backup",
 		tell: func(b catalog.Backup) (calls.Answer, error) {
@@ -75,24 +68,12 @@ type backupList struct {
 }
 
 // listBackups lists the backups of a dataset, newest first.
-func (a *API) listBackups(c *fiber.Ctx) error {
-	var in datasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) listBackups(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	list, err := a.store.Backups.List(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
-	out := backupList{Backups: []backupView{}}
-	for _, b := range list {
-		out.Backups = append(out.Backups, viewBackup(b))
-	}
-	return ok(c, out)
+	return ok(c, backupList{views(list, viewBackup)})
 }
 
 // oneBackupIn identifies a backup.
@@ -102,36 +83,20 @@ type oneBackupIn struct {
 }
 
 // backup finds the backup that a request names.
-func (a *API) backup(c *fiber.Ctx) (b catalog.Backup, err error) {
-	var in oneBackupIn
-	if err := a.bind(c, &in); err != nil {
-		return b, err
-	}
-	return a.findBackup(c.UserContext(), in)
-}
-
-func (a *API) findBackup(ctx context.Context, in oneBackupIn) (b catalog.Backup, err error) {
+func (a *API) backup(ctx context.Context, in oneBackupIn) (catalog.Backup, error) {
 	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
-		return b, err
+		return catalog.Backup{}, err
 	}
 	return a.store.Backups.Find(ctx, d.ID, in.Backup)
 }
 
-func (a *API) getBackup(c *fiber.Ctx) error {
-	b, err := a.backup(c)
-	if err != nil {
-		return err
-	}
+func (a *API) getBackup(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
 	return ok(c, viewBackup(b))
 }
 
 // getArchive sends the archive of a backup, or the part of it that the request asks for.
-func (a *API) getArchive(c *fiber.Ctx) error {
-	b, err := a.backup(c)
-	if err != nil {
-		return err
-	}
+func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
 	f, err := a.store.Backups.Open(c.UserContext(), b, asksForPart(c))
 	if err != nil {
 		return err
@@ -142,24 +107,13 @@ func (a *API) getArchive(c *fiber.Ctx) error {
 // deleteBackupIn is the request to remove a backup.
 type deleteBackupIn struct {
 	oneBackupIn
-	dryIn
+	headIn
 }
 
 // deleteBackup removes a backup and its archive, for good.
-func (a *API) deleteBackup(c *fiber.Ctx) error {
-	var in deleteBackupIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	b, err := a.findBackup(c.UserContext(), in.oneBackupIn)
-	if err != nil {
-		return err
-	}
-	return run(a, write[struct{}]{
-		c: c, header: in.header(), about: "Removing the backup", tell: tellNothing,
-		do: func(ctx context.Context, r storage.Request) (struct{}, error) {
-			return struct{}{}, a.store.Backups.Remove(ctx, b, r)
-		},
+func (a *API) deleteBackup(c *fiber.Ctx, b catalog.Backup, in deleteBackupIn) error {
+	return remove(a, c, in.header(), "Removing the backup", func(ctx context.Context, r storage.Request) error {
+		return a.store.Backups.Remove(ctx, b, r)
 	})
 }
 
@@ -173,15 +127,7 @@ type restoreBackupIn struct {
 }
 
 // restoreBackup restores the dataset from a backup, as one commit, or creates a new dataset from it.
-func (a *API) restoreBackup(c *fiber.Ctx) error {
-	var in restoreBackupIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	b, err := a.findBackup(c.UserContext(), in.oneBackupIn)
-	if err != nil {
-		return err
-	}
+func (a *API) restoreBackup(c *fiber.Ctx, b catalog.Backup, in restoreBackupIn) error {
 	if in.Name != "" {
 		return run(a, write[snapshot.State]{
 			c: c, header: in.headerIn, about: "Creating a dataset from the backup", tell: tellDataset(http.StatusCreated),
@@ -223,23 +169,25 @@ type importBackupIn struct {
 	ProjectID int64  `query:"project_id" default:"1" json:"-"`
 }
 
+// archiveFormat is that of a backup's archive, which is not records.
+const archiveFormat intake.Format = "tar"
+
 // importBackup creates a dataset from an archive that the client sends.
 func (a *API) importBackup(c *fiber.Ctx) error {
 	var in importBackupIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	path := a.store.Scratch("archive.tar")
-	_, fingerprint, err := a.stageTo(c, path)
+	upload, fingerprint, err := a.stageAs(c, archiveFormat)
 	if err != nil {
 		return err
 	}
 	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Creating a dataset from the backup", fingerprint: fingerprint,
 		tell:  tellDataset(http.StatusCreated),
-		after: func() { os.Remove(path) },
+		after: upload.Remove,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			archive, err := os.Open(path)
+			archive, err := os.Open(upload.Path)
 			if err != nil {
 				return snapshot.State{}, err
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/fault"
 )
@@ -72,7 +73,7 @@ func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error)
 		return name, c.Query(name), nil
 	}
 	if name, ok := f.Tag.Lookup("header"); ok {
-		return name, c.Get(name), nil
+		return name, host.Header(c, name), nil
 	}
 	return "", "", nil
 }

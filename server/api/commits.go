@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -61,10 +59,11 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	case in.Where != "" && mode != catalog.Delete:
 		return invalid("where", "is only for mode=delete")
 	case in.Where == "":
-		if change.Upload, w.fingerprint, err = a.stage(c); err != nil {
+		upload, fingerprint, err := a.stage(c)
+		if err != nil {
 			return err
 		}
-		w.after = func() { os.Remove(change.Upload.Path) }
+		change.Upload, w.fingerprint, w.after = upload.Upload, fingerprint, upload.Remove
 	}
 	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 		r.Message = in.Message
@@ -90,26 +89,14 @@ type commitList struct {
 }
 
 // listCommits lists commits, newest first. The cursor is a commit id, so new commits do not shift the pages.
-func (a *API) listCommits(c *fiber.Ctx) error {
-	var in listCommitsIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) listCommits(c *fiber.Ctx, d catalog.Dataset, in listCommitsIn) error {
 	limit, err := in.limit()
 	if err != nil {
 		return err
 	}
-	before := int64(math.MaxInt64)
-	if after, err := in.after(); err != nil {
+	before, err := in.afterCommit(math.MaxInt64)
+	if err != nil {
 		return err
-	} else if after != "" {
-		if before, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return invalid("cursor", "is not a cursor that this list returned")
-		}
 	}
 	commits, err := a.store.Commits(c.UserContext(), d.ID, before, limit+1)
 	if err != nil {
@@ -142,15 +129,7 @@ func (a *API) commit(ctx context.Context, in oneCommitIn) (catalog.Commit, error
 }
 
 // getCommit returns one commit; of a merge, also the actions that it played.
-func (a *API) getCommit(c *fiber.Ctx) error {
-	var in oneCommitIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	k, err := a.commit(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) getCommit(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
 	out, err := a.detail(c.UserContext(), k)
 	if err != nil {
 		return err
@@ -202,23 +181,11 @@ func viewRollback(r storage.Rollbackable) rollbackView {
 }
 
 func viewBlockers(list []storage.Blocker) []blockerView {
-	out := []blockerView{}
-	for _, b := range list {
-		out = append(out, blockerView{viewCommit(b.Commit), b.Overlapping})
-	}
-	return out
+	return views(list, func(b storage.Blocker) blockerView { return blockerView{viewCommit(b.Commit), b.Overlapping} })
 }
 
 // askRollback reports whether a commit can be rolled back, and what blocks it. It changes nothing.
-func (a *API) askRollback(c *fiber.Ctx) error {
-	var in askRollbackIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	k, err := a.commit(c.UserContext(), in.oneCommitIn)
-	if err != nil {
-		return err
-	}
+func (a *API) askRollback(c *fiber.Ctx, k catalog.Commit, in askRollbackIn) error {
 	ctx := c.UserContext()
 	answer, err := a.store.CanRollback(ctx, k.DatasetID, k.ID, policy(in.Policy))
 	if err != nil {
@@ -245,15 +212,7 @@ type rollbackIn struct {
 }
 
 // createRollback rolls a commit back: 201 with the new commit, or 409 with the commits that block it.
-func (a *API) createRollback(c *fiber.Ctx) error {
-	var in rollbackIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	k, err := a.commit(c.UserContext(), in.oneCommitIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createRollback(c *fiber.Ctx, k catalog.Commit, in rollbackIn) error {
 	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
@@ -275,15 +234,7 @@ type restoreIn struct {
 }
 
 // createRestore restores a dataset to a whole earlier state, as one commit, which can be rolled back.
-func (a *API) createRestore(c *fiber.Ctx) error {
-	var in restoreIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createRestore(c *fiber.Ctx, d catalog.Dataset, in restoreIn) error {
 	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: "Restoring " + in.Ref, tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
@@ -295,15 +246,7 @@ func (a *API) createRestore(c *fiber.Ctx) error {
 
 // commitFile returns a handler that sends one of the files that a commit wrote.
 func (a *API) commitFile(kind schema.Kind) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		var in oneCommitIn
-		if err := a.bind(c, &in); err != nil {
-			return err
-		}
-		k, err := a.commit(c.UserContext(), in)
-		if err != nil {
-			return err
-		}
+	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
 		f, err := a.store.CommitFile(c.UserContext(), k, kind)
 		if err != nil {
 			return err
@@ -314,7 +257,7 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 		}
 		return a.sendFile(c, stored, "application/vnd.apache.parquet", fmt.Sprintf("commit-%d-%s.parquet", k.ID, kind),
 			k.CreatedAt)
-	}
+	})
 }
 
 // progressIn identifies a job.

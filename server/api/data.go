@@ -62,10 +62,10 @@ func (in formatIn) format() (intake.Format, error) {
 type dataIn struct {
 	refIn
 	formatIn
-	Columns []string `query:"columns" description:"Names, comma-separated; one that has a comma or spaces around it in double quotes." json:"-"`
-	Commit  *bool    `query:"commit" default:"true" description:"Whether _commit is among the columns, if none are named." json:"-"`
+	Columns []string `query:"columns" description:"${columns}" json:"-"`
+	Commit  *bool    `query:"commit" default:"true" description:"Whether _commit is there if no columns are named." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
-	OrderBy string   `query:"order_by" description:"Names, comma-separated, as in columns; each may be followed by asc or desc, or preceded by -." json:"-"`
+	OrderBy string   `query:"order_by" description:"${order_by}" json:"-"`
 	Limit   *int64   `query:"limit" minimum:"0" json:"-"`
 	Offset  *int64   `query:"offset" minimum:"0" json:"-"`
 }
@@ -246,7 +246,7 @@ type compareIn struct {
 	datasetIn
 	From      string `query:"from" required:"true" description:"${refs}." json:"-"`
 	To        string `query:"to" default:"head" description:"${refs}." json:"-"`
-	ToDataset string `query:"to_dataset" description:"Id, or name in the same project, of the fork or upstream that to belongs to; by default the same dataset." json:"-"`
+	ToDataset string `query:"to_dataset" description:"${to_dataset}" json:"-"`
 }
 
 // pair finds the two snapshots that a request compares.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -41,6 +42,19 @@ func (in pageIn) after() (string, error) {
 	return string(text), nil
 }
 
+// afterCommit is after for a list of commits: the id of the last one, or first for the first page.
+func (in pageIn) afterCommit(first int64) (int64, error) {
+	after, err := in.after()
+	if err != nil || after == "" {
+		return first, err
+	}
+	id, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		return first, invalid("cursor", "is not a cursor that this list returned")
+	}
+	return id, nil
+}
+
 // cursor returns the cursor of the page after an entry. It is encoded so that clients do not build their own.
 func cursor(last string) *string {
 	text := base64.RawURLEncoding.EncodeToString([]byte(last))
@@ -57,9 +71,9 @@ type createDatasetIn struct {
 	CategoryColumn string           `json:"category_column"`
 	Description    string           `json:"description"`
 	Metadata       catalog.Metadata `json:"metadata"`
-	Required       []string         `json:"required" description:"Columns that have a value in every record: a commit without one is refused."`
+	Required       []string         `json:"required" description:"${required}"`
 
-	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"column: changes of different columns of one record both stand in a merge. row: they conflict."`
+	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"${new.merge_granularity}"`
 }
 
 // createDataset creates an empty dataset. Its state before the first commit is commit 0.
@@ -133,19 +147,7 @@ func (a *API) listDatasets(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
-func (a *API) getDataset(c *fiber.Ctx) error {
-	var in datasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	return a.showDataset(c, in)
-}
-
-func (a *API) showDataset(c *fiber.Ctx, in datasetIn) error {
-	d, err := a.dataset(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) getDataset(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	s, err := a.store.State(c.UserContext(), d.ID, "head")
 	if err != nil {
 		return err
@@ -163,24 +165,16 @@ type editDatasetIn struct {
 	Metadata       catalog.Metadata `json:"metadata" description:"Merged into the metadata; null removes a key."`
 	QualityColumn  *string          `json:"quality_column"`
 	CategoryColumn *string          `json:"category_column"`
-	Required       *[]string        `json:"required" description:"Columns that have a value in every record, in place of those before."`
-	Archived       *bool            `json:"archived" description:"No one works on it any more. It can be read and written as before."`
+	Required       *[]string        `json:"required" description:"${edit.required}"`
+	Archived       *bool            `json:"archived" description:"${dataset.archived}"`
 
 	MergeGranularity *catalog.Granularity `json:"merge_granularity" enum:"row,column"`
 }
 
 // editDataset changes the properties of a dataset, as a commit. It makes no commit if nothing changes.
-func (a *API) editDataset(c *fiber.Ctx) error {
-	var in editDatasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) editDataset(c *fiber.Ctx, d catalog.Dataset, in editDatasetIn) error {
 	return run(a, write[snapshot.State]{
-		c: c, header: headerIn{headIn: in.headIn}, about: "Editing the dataset",
+		c: c, header: in.header(), about: "Editing the dataset",
 		tell: func(s snapshot.State) (calls.Answer, error) { return say(http.StatusOK, "", viewDataset(s)) },
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
@@ -212,20 +206,9 @@ type deleteDatasetIn struct {
 }
 
 // deleteDataset marks a dataset as deleted, and thereby frees its name. Its forks are not affected.
-func (a *API) deleteDataset(c *fiber.Ctx) error {
-	var in deleteDatasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
-	return run(a, write[struct{}]{
-		c: c, header: headerIn{headIn: in.headIn}, about: "Deleting the dataset", tell: tellNothing,
-		do: func(ctx context.Context, r storage.Request) (struct{}, error) {
-			return struct{}{}, a.store.DeleteDataset(ctx, d.ID, r)
-		},
+func (a *API) deleteDataset(c *fiber.Ctx, d catalog.Dataset, in deleteDatasetIn) error {
+	return remove(a, c, in.header(), "Deleting the dataset", func(ctx context.Context, r storage.Request) error {
+		return a.store.DeleteDataset(ctx, d.ID, r)
 	})
 }
 
@@ -263,22 +246,9 @@ func (in refIn) ref() string {
 	return in.Ref
 }
 
-// stateAt returns the state of a dataset at the ref that a request names.
-func (a *API) stateAt(c *fiber.Ctx, in *refIn) (snapshot.State, error) {
-	if err := a.bind(c, in); err != nil {
-		return snapshot.State{}, err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return snapshot.State{}, err
-	}
-	return a.store.State(c.UserContext(), d.ID, in.ref())
-}
-
 // getSchema returns the columns at a ref.
-func (a *API) getSchema(c *fiber.Ctx) error {
-	var in refIn
-	s, err := a.stateAt(c, &in)
+func (a *API) getSchema(c *fiber.Ctx, d catalog.Dataset, in refIn) error {
+	s, err := a.store.State(c.UserContext(), d.ID, in.ref())
 	if err != nil {
 		return err
 	}
@@ -294,30 +264,23 @@ type refsView struct {
 }
 
 // getRefs lists the names of a dataset's states.
-func (a *API) getRefs(c *fiber.Ctx) error {
-	var in datasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in)
+func (a *API) getRefs(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
+	ctx := c.UserContext()
+	versions, err := a.store.Versions(ctx, d.ID)
 	if err != nil {
 		return err
 	}
-	out := refsView{Head: d.Head, Versions: []versionView{}}
-	versions, err := a.store.Versions(c.UserContext(), d.ID)
+	savepoints, err := a.store.Savepoints(ctx, d.ID)
 	if err != nil {
 		return err
 	}
-	for _, v := range versions {
-		out.Versions = append(out.Versions, viewVersion(v))
-	}
-	if out.Savepoints, err = a.savepoints(c.UserContext(), d); err != nil {
+	tags, err := a.store.Tags(ctx, d.ID)
+	if err != nil {
 		return err
 	}
-	if out.Tags, err = a.tags(c.UserContext(), d); err != nil {
-		return err
-	}
-	return ok(c, out)
+	return ok(c, refsView{
+		d.Head, views(versions, viewVersion), views(savepoints, viewSavepoint), views(tags, viewTag),
+	})
 }
 
 // validation reports whether the files of a state still have the bytes that were written.
@@ -331,15 +294,7 @@ type validation struct {
 }
 
 // validate reads every byte of the files of a state, and reports whether they are what was written.
-func (a *API) validate(c *fiber.Ctx) error {
-	var in refIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) validate(c *fiber.Ctx, d catalog.Dataset, in refIn) error {
 	ctx := c.UserContext()
 	snap, err := a.store.Snapshot(ctx, d.ID, in.ref())
 	if err != nil {

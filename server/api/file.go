@@ -12,8 +12,8 @@ import (
 
 // partIn is how a client asks for a part of a file, or for none of it (RFC 9110, sections 13 and 14).
 type partIn struct {
-	Range       string `header:"Range" description:"Such as bytes=0-99 or bytes=-100: answered with 206 and that part." json:"-"`
-	IfRange     string `header:"If-Range" description:"An ETag or a time: if the file has changed, all of it is sent." json:"-"`
+	Range       string `header:"Range" description:"${range}" json:"-"`
+	IfRange     string `header:"If-Range" description:"${if_range}" json:"-"`
 	IfMatch     string `header:"If-Match" description:"ETags: 412 if the file has none of them." json:"-"`
 	IfNoneMatch string `header:"If-None-Match" description:"ETags: 304 if the file has one of them." json:"-"`
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
 )
 
@@ -22,15 +23,7 @@ type forkIn struct {
 }
 
 // createFork creates a dataset that shares the history and the files of another up to a ref. It copies no data.
-func (a *API) createFork(c *fiber.Ctx) error {
-	var in forkIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createFork(c *fiber.Ctx, d catalog.Dataset, in forkIn) error {
 	return run(a, write[snapshot.State]{
 		c: c, header: in.headerIn, about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
@@ -46,22 +39,10 @@ type forkList struct {
 }
 
 // listForks lists the forks of a dataset, without deleted ones.
-func (a *API) listForks(c *fiber.Ctx) error {
-	var in datasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) listForks(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	list, err := a.store.Forks(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
-	out := forkList{Forks: []datasetView{}}
-	for _, s := range list {
-		out.Forks = append(out.Forks, viewDataset(s))
-	}
-	return ok(c, out)
+	return ok(c, forkList{views(list, viewDataset)})
 }

@@ -17,7 +17,7 @@ type statusView struct {
 // readyView is the answer of a server that can take a commit.
 type readyView struct {
 	statusView
-	DamagedFiles int              `json:"damaged_files" description:"Stored files that don't match their checksum and are refused. If there are any, the status is degraded."`
+	DamagedFiles int              `json:"damaged_files" description:"${damaged_files}"`
 	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for users who may read the data."`
 }
 

@@ -17,15 +17,15 @@ import (
 type mergeIn struct {
 	datasetIn
 	headerIn
-	Source       string               `json:"source" required:"true" description:"Id, or name in the same project, of the dataset whose actions are played."`
-	Autorollback *bool                `json:"autorollback" default:"true" description:"true: a conflict undoes the whole merge. false: the actions before the conflict are kept."`
+	Source       string               `json:"source" required:"true" description:"${merge.source}"`
+	Autorollback *bool                `json:"autorollback" default:"true" description:"${merge.autorollback}"`
 	Filter       *storage.MergeFilter `json:"filter" description:"Only actions with one of these keys or hashes."`
-	Remember     bool                 `json:"remember" description:"Later merges do not play what the filter skips, unless they name it."`
+	Remember     bool                 `json:"remember" description:"${merge.remember}"`
 	DryRun       bool                 `json:"dry_run" description:"Only report what would happen."`
 	Message      string               `json:"message"`
 
-	OnConflict storage.Take         `json:"on_conflict" enum:"ours,theirs" description:"Whose change stands where both sides changed the same: ours, this dataset's, or theirs, the source's. Without it, that is a conflict."`
-	Resolve    []storage.Resolution `json:"resolve" description:"The same for some records or actions. The first that applies takes precedence over on_conflict."`
+	OnConflict storage.Take         `json:"on_conflict" enum:"ours,theirs" description:"${merge.on_conflict}"`
+	Resolve    []storage.Resolution `json:"resolve" description:"${merge.resolve}"`
 }
 
 // createMerge plays the actions of another dataset: 201 with the merge, 200 if there was nothing to play or for a dry
@@ -45,8 +45,10 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	}
 	m := storage.Merge{
 		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
-		DryRun: in.DryRun, OnConflict: in.OnConflict, Resolve: in.Resolve,
+		OnConflict: in.OnConflict, Resolve: in.Resolve,
 	}
+	// Wherever it is said, in the body or the query: a dry run is not a job, and keeps nothing.
+	in.headerIn.DryRun = in.headerIn.DryRun || in.DryRun
 	return run(a, write[storage.Merged]{
 		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
@@ -65,9 +67,9 @@ type mergeView struct {
 // mergedView is what a merge did, or would do.
 type mergedView struct {
 	mergeView
-	Skipped   []actionView   `json:"skipped" description:"Of the source: left out by the filter, or remembered by an earlier merge."`
+	Skipped   []actionView   `json:"skipped" description:"${merge.skipped}"`
 	Conflicts []conflictView `json:"conflicts" description:"Of a dry run: what would prevent the merge."`
-	Decided   int64          `json:"conflicts_decided" description:"How many conflicts of records on_conflict and resolve decided."`
+	Decided   int64          `json:"conflicts_decided" description:"${merge.conflicts_decided}"`
 	*previewed
 }
 
@@ -122,15 +124,7 @@ type mergeList struct {
 }
 
 // listMerges lists the merges into a dataset, newest first.
-func (a *API) listMerges(c *fiber.Ctx) error {
-	var in listMergesIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) listMerges(c *fiber.Ctx, d catalog.Dataset, in listMergesIn) error {
 	list, err := a.store.Actions(c.UserContext(), d.ID,
 		storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
 	if err != nil {
@@ -140,23 +134,11 @@ func (a *API) listMerges(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := mergeList{Merges: []commitView{}, NextCursor: next}
-	for _, k := range page {
-		out.Merges = append(out.Merges, viewCommit(k))
-	}
-	return ok(c, out)
+	return ok(c, mergeList{views(page, viewCommit), next})
 }
 
 // getMerge returns one merge with what it played. Other commits are not found here.
-func (a *API) getMerge(c *fiber.Ctx) error {
-	var in oneCommitIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	k, err := a.commit(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) getMerge(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
 	if k.Mode != catalog.Merge {
 		return &fault.Error{
 			Kind: fault.NotFound, Code: "merge_not_found",

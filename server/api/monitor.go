@@ -17,10 +17,10 @@ import (
 // monitorIn has the thresholds of what is noteworthy.
 type monitorIn struct {
 	ProjectID    int64   `query:"project_id" description:"Only of this project." json:"-"`
-	RapidCount   int     `query:"rapid_count" default:"3" description:"How many versions within rapid_minutes count as rapid." json:"-"`
+	RapidCount   int     `query:"rapid_count" default:"3" description:"${monitor.rapid_count}" json:"-"`
 	RapidMinutes float64 `query:"rapid_minutes" default:"60" description:"The minutes for rapid_count." json:"-"`
-	GapCommits   int     `query:"gap_commits" default:"20" description:"How many commits since the last version are a gap." json:"-"`
-	GapDays      float64 `query:"gap_days" default:"90" description:"How many days since the last version are a gap, if there are commits since." json:"-"`
+	GapCommits   int     `query:"gap_commits" default:"20" description:"${monitor.gap_commits}" json:"-"`
+	GapDays      float64 `query:"gap_days" default:"90" description:"${monitor.gap_days}" json:"-"`
 
 	IgnoreForks    bool `query:"ignore_forks" description:"Leave out datasets that were forked from others." json:"-"`
 	IgnoreArchived bool `query:"ignore_archived" description:"Leave out archived datasets." json:"-"`

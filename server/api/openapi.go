@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 
 	"rowback/server/calls"
 	"rowback/server/host"
-	"rowback/storage"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
@@ -62,7 +60,10 @@ func (a *API) document() ([]byte, error) {
 		}
 	}
 	text, err := json.MarshalIndent(r.Spec, "", "  ")
-	return bytes.ReplaceAll(text, []byte("${refs}"), []byte(storage.Refs)), err // a tag can't name a constant
+	if err != nil {
+		return nil, err
+	}
+	return filled(text)
 }
 
 func describe(r *openapi31.Reflector, rt route) error {

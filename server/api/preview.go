@@ -13,7 +13,7 @@ import (
 
 // dryIn is what every write accepts.
 type dryIn struct {
-	DryRun bool `query:"dry_run" description:"Write nothing, and answer 200 with what would be answered, and with dry_run. Of a write that makes a commit, also with its counts, schema_changes, columns_cleared and the first keys of each kind." json:"-"`
+	DryRun bool `query:"dry_run" description:"${dry_run}" json:"-"`
 }
 
 // header is that of a write which has no other header.

@@ -17,11 +17,11 @@ import (
 // queryIn is a statement in a JSON body.
 type queryIn struct {
 	formatIn
-	SQL       string          `json:"sql" required:"true" description:"One SELECT. Tables are datasets: employees, \"employees@1.0.0\" (any ref), \"employees@1.0.0..1.0.1\" (the diff), and rowback.datasets, .commits, .versions, .actions."`
+	SQL       string          `json:"sql" required:"true" description:"${query.sql}"`
 	ProjectID int64           `json:"project_id" default:"1"`
-	Limit     *int64          `json:"limit" minimum:"0" description:"The most rows to return. X-Rowback-Truncated says whether there were more."`
+	Limit     *int64          `json:"limit" minimum:"0" description:"${query.limit}"`
 	TimeoutMS *int64          `json:"timeout_ms" minimum:"1" description:"At most the server's limit (--query-timeout)."`
-	As        string          `json:"format" enum:"arrow,parquet,csv,ndjson,json" description:"As the query parameter, which takes precedence."`
+	As        string          `json:"format" enum:"arrow,parquet,csv,ndjson,json" description:"${query.format}"`
 	Params    json.RawMessage `json:"params" description:"Values for ? and $1 as a list, for $name as an object."`
 }
 

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -14,7 +13,7 @@ import (
 type recordHistoryIn struct {
 	refIn
 	pageIn
-	Key string `query:"key" required:"true" description:"The value of the key column (_id if none is declared); of a key of several columns, a JSON object with all of them." json:"-"`
+	Key string `query:"key" required:"true" description:"${record.key}" json:"-"`
 }
 
 // recordHistory is a page of the history of one record.
@@ -43,12 +42,8 @@ func (a *API) getRecordHistory(c *fiber.Ctx) error {
 	if q.Limit, err = in.limit(); err != nil {
 		return err
 	}
-	if after, err := in.after(); err != nil {
+	if q.Before, err = in.afterCommit(0); err != nil {
 		return err
-	} else if after != "" {
-		if q.Before, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return invalid("cursor", "is not a cursor that this list returned")
-		}
 	}
 	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {

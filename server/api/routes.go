@@ -99,17 +99,17 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one, id: "getDataset", tag: "datasets",
 			summary: "A dataset as of its head",
-			in:      datasetIn{}, status: 200, out: datasetView{}, problems: finds, handler: a.getDataset,
+			in:      datasetIn{}, status: 200, out: datasetView{}, problems: finds, handler: onDataset(a, a.getDataset),
 		},
 		{
 			method: "PATCH", path: one, id: "editDataset", tag: "datasets",
 			summary: "Rename or describe a dataset, as a commit",
-			in:      editDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: a.editDataset,
+			in:      editDatasetIn{}, status: 200, out: datasetView{}, problems: writes, handler: onDataset(a, a.editDataset),
 		},
 		{
 			method: "DELETE", path: one, id: "deleteDataset", tag: "datasets",
 			summary: "Delete a dataset; its files stay, so that it can be restored",
-			in:      deleteDatasetIn{}, status: 204, problems: writes, handler: a.deleteDataset,
+			in:      deleteDatasetIn{}, status: 204, problems: writes, handler: onDataset(a, a.deleteDataset),
 		},
 		{
 			method: "POST", path: one + "/undelete", id: "undeleteDataset", tag: "datasets",
@@ -119,42 +119,42 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/schema", id: "getSchema", tag: "datasets",
 			summary: "Columns with types, at a ref",
-			in:      refIn{}, status: 200, out: schemaView{}, problems: finds, handler: a.getSchema,
+			in:      refIn{}, status: 200, out: schemaView{}, problems: finds, handler: onDataset(a, a.getSchema),
 		},
 		{
 			method: "GET", path: one + "/refs", id: "getRefs", tag: "datasets",
 			summary: "Versions, savepoints, tags and head",
-			in:      datasetIn{}, status: 200, out: refsView{}, problems: finds, handler: a.getRefs,
+			in:      datasetIn{}, status: 200, out: refsView{}, problems: finds, handler: onDataset(a, a.getRefs),
 		},
 		{
 			method: "POST", path: one + "/tags", id: "createTag", tag: "datasets",
 			summary: "Name the state at a ref with a tag",
-			in:      createTagIn{}, status: 201, out: tagView{}, problems: writes, handler: a.createTag,
+			in:      createTagIn{}, status: 201, out: tagView{}, problems: writes, handler: onDataset(a, a.createTag),
 		},
 		{
 			method: "GET", path: one + "/tags", id: "listTags", tag: "datasets",
 			summary: "Tags, by name",
-			in:      datasetIn{}, status: 200, out: tagList{}, problems: finds, handler: a.listTags,
+			in:      datasetIn{}, status: 200, out: tagList{}, problems: finds, handler: onDataset(a, a.listTags),
 		},
 		{
 			method: "GET", path: one + "/tags/{tag}", id: "getTag", tag: "datasets",
 			summary: "One tag",
-			in:      oneTagIn{}, status: 200, out: tagView{}, problems: finds, handler: a.getTag,
+			in:      oneTagIn{}, status: 200, out: tagView{}, problems: finds, handler: onDataset(a, a.getTag),
 		},
 		{
 			method: "PATCH", path: one + "/tags/{tag}", id: "editTag", tag: "datasets",
 			summary: "Move a tag to the state at a ref, or describe it",
-			in:      editTagIn{}, status: 200, out: tagView{}, problems: writes, handler: a.editTag,
+			in:      editTagIn{}, status: 200, out: tagView{}, problems: writes, handler: onDataset(a, a.editTag),
 		},
 		{
 			method: "DELETE", path: one + "/tags/{tag}", id: "deleteTag", tag: "datasets",
 			summary: "Remove a tag; what it named stays",
-			in:      deleteTagIn{}, status: 204, problems: writes, handler: a.deleteTag,
+			in:      deleteTagIn{}, status: 204, problems: writes, handler: onDataset(a, a.deleteTag),
 		},
 		{
 			method: "GET", path: one + "/validation", id: "validate", tag: "datasets",
 			summary: "Check a state's files against their checksums",
-			in:      refIn{}, status: 200, out: validation{}, problems: finds, handler: a.validate,
+			in:      refIn{}, status: 200, out: validation{}, problems: finds, handler: onDataset(a, a.validate),
 		},
 
 		{
@@ -165,22 +165,22 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/commits", id: "listCommits", tag: "commits",
 			summary: "Commits, newest first",
-			in:      listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: a.listCommits,
+			in:      listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: onDataset(a, a.listCommits),
 		},
 		{
 			method: "GET", path: one + "/commits/{id}", id: "getCommit", tag: "commits",
 			summary: "One commit",
-			in:      oneCommitIn{}, status: 200, out: commitDetail{}, problems: finds, handler: a.getCommit,
+			in:      oneCommitIn{}, status: 200, out: commitDetail{}, problems: finds, handler: onCommit(a, a.getCommit),
 		},
 		{
 			method: "GET", path: one + "/commits/{id}/rollback", id: "askRollback", tag: "commits",
 			summary: "Whether the commit can be rolled back, and what blocks it",
-			in:      askRollbackIn{}, status: 200, out: rollbackView{}, problems: writes, handler: a.askRollback,
+			in:      askRollbackIn{}, status: 200, out: rollbackView{}, problems: writes, handler: onCommit(a, a.askRollback),
 		},
 		{
 			method: "POST", path: one + "/commits/{id}/rollback", id: "createRollback", tag: "commits",
 			summary: "Roll a commit back, as a new commit",
-			in:      rollbackIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRollback,
+			in:      rollbackIn{}, status: 201, out: commitView{}, problems: writes, handler: onCommit(a, a.createRollback),
 		},
 		{
 			method: "GET", path: one + "/commits/{id}/data.parquet", id: "getDataFile", tag: "commits",
@@ -195,7 +195,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/restore", id: "createRestore", tag: "commits",
 			summary: "The dataset as it was at a ref, as one commit",
-			in:      restoreIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRestore,
+			in:      restoreIn{}, status: 201, out: commitView{}, problems: writes, handler: onDataset(a, a.createRestore),
 		},
 
 		{
@@ -244,32 +244,32 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/backups", id: "createBackup", tag: "backups",
 			summary: "Keep a version as a self-contained archive",
-			in:      createBackupIn{}, status: 201, out: backupView{}, problems: writes, handler: a.createBackup,
+			in:      createBackupIn{}, status: 201, out: backupView{}, problems: writes, handler: onDataset(a, a.createBackup),
 		},
 		{
 			method: "GET", path: one + "/backups", id: "listBackups", tag: "backups",
 			summary: "Backups, newest first",
-			in:      datasetIn{}, status: 200, out: backupList{}, problems: finds, handler: a.listBackups,
+			in:      datasetIn{}, status: 200, out: backupList{}, problems: finds, handler: onDataset(a, a.listBackups),
 		},
 		{
 			method: "GET", path: one + "/backups/{backup}", id: "getBackup", tag: "backups",
 			summary: "One backup",
-			in:      oneBackupIn{}, status: 200, out: backupView{}, problems: finds, handler: a.getBackup,
+			in:      oneBackupIn{}, status: 200, out: backupView{}, problems: finds, handler: onBackup(a, a.getBackup),
 		},
 		{
 			method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups",
 			summary: "Remove a backup",
-			in:      deleteBackupIn{}, status: 204, problems: finds, handler: a.deleteBackup,
+			in:      deleteBackupIn{}, status: 204, problems: finds, handler: onBackup(a, a.deleteBackup),
 		},
 		{
 			method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups",
 			summary: "The archive: backup.json and data.parquet",
-			in:      oneBackupIn{}, status: 200, media: tarMedia, problems: finds, handler: a.getArchive,
+			in:      oneBackupIn{}, status: 200, media: tarMedia, problems: finds, handler: onBackup(a, a.getArchive),
 		},
 		{
 			method: "POST", path: one + "/backups/{backup}/restore", id: "restoreBackup", tag: "backups",
 			summary: "Restore the dataset from a backup, or create a new one from it",
-			in:      restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: a.restoreBackup,
+			in:      restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: onBackup(a, a.restoreBackup),
 		},
 		{
 			method: "POST", path: "/api/v1/backups", id: "importBackup", tag: "backups",
@@ -291,28 +291,28 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "GET", path: one + "/actions/since_forking", id: "sinceForking", tag: "actions",
 			summary: "What this fork has and its upstream lacks",
-			in:      datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.sinceForking,
+			in:      datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: onDataset(a, a.sinceForking),
 		},
 		{
 			method: "GET", path: one + "/actions/upstream_delta", id: "upstreamDelta", tag: "actions",
 			summary: "What the upstream has and this fork lacks",
-			in:      datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: a.upstreamDelta,
+			in:      datasetIn{}, status: 200, out: deltaView{}, problems: finds, handler: onDataset(a, a.upstreamDelta),
 		},
 		{
 			method: "GET", path: one + "/actions/{id}", id: "getAction", tag: "actions",
 			summary: "One action, with its commit",
-			in:      oneActionIn{}, status: 200, out: actionDetail{}, problems: finds, handler: a.getAction,
+			in:      oneActionIn{}, status: 200, out: actionDetail{}, problems: finds, handler: onDataset(a, a.getAction),
 		},
 
 		{
 			method: "POST", path: one + "/forks", id: "createFork", tag: "forks",
 			summary: "Create a dataset that shares this one's history",
-			in:      forkIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createFork,
+			in:      forkIn{}, status: 201, out: datasetView{}, problems: writes, handler: onDataset(a, a.createFork),
 		},
 		{
 			method: "GET", path: one + "/forks", id: "listForks", tag: "forks",
 			summary: "Forks that are not deleted, in the order they were made",
-			in:      datasetIn{}, status: 200, out: forkList{}, problems: finds, handler: a.listForks,
+			in:      datasetIn{}, status: 200, out: forkList{}, problems: finds, handler: onDataset(a, a.listForks),
 		},
 
 		{
@@ -323,45 +323,47 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "GET", path: one + "/merges", id: "listMerges", tag: "merges",
 			summary: "Merges, newest first",
-			in:      listMergesIn{}, status: 200, out: mergeList{}, problems: finds, handler: a.listMerges,
+			in:      listMergesIn{}, status: 200, out: mergeList{}, problems: finds, handler: onDataset(a, a.listMerges),
 		},
 		{
 			method: "GET", path: one + "/merges/{id}", id: "getMerge", tag: "merges",
 			summary: "One merge, with what it played",
-			in:      oneCommitIn{}, status: 200, out: mergeView{}, problems: finds, handler: a.getMerge,
+			in:      oneCommitIn{}, status: 200, out: mergeView{}, problems: finds, handler: onCommit(a, a.getMerge),
 		},
 
 		{
 			method: "POST", path: one + "/savepoints", id: "createSavepoint", tag: "savepoints",
 			summary: "Bookmark the head; 303 to the last savepoint if nothing has changed since",
 			in:      createSavepointIn{}, status: 201, also: 303, out: savepointView{}, problems: writes,
-			handler: a.createSavepoint,
+			handler: onDataset(a, a.createSavepoint),
 		},
 		{
 			method: "GET", path: one + "/savepoints", id: "listSavepoints", tag: "savepoints",
 			summary: "Savepoints, newest first",
-			in:      datasetIn{}, status: 200, out: savepointList{}, problems: finds, handler: a.listSavepoints,
+			in:      datasetIn{}, status: 200, out: savepointList{}, problems: finds, handler: onDataset(a, a.listSavepoints),
 		},
 		{
 			method: "GET", path: one + "/savepoints/{savepoint}", id: "getSavepoint", tag: "savepoints",
 			summary: "One savepoint",
-			in:      oneSavepointIn{}, status: 200, out: savepointView{}, problems: finds, handler: a.getSavepoint,
+			in:      oneSavepointIn{}, status: 200, out: savepointView{}, problems: finds,
+			handler: onSavepoint(a, a.getSavepoint),
 		},
 		{
 			method: "PATCH", path: one + "/savepoints/{savepoint}", id: "editSavepoint", tag: "savepoints",
 			summary: "Describe a savepoint",
-			in:      editSavepointIn{}, status: 200, out: savepointView{}, problems: writes, handler: a.editSavepoint,
+			in:      editSavepointIn{}, status: 200, out: savepointView{}, problems: writes,
+			handler: onSavepoint(a, a.editSavepoint),
 		},
 		{
 			method: "POST", path: one + "/savepoints/{savepoint}/revert", id: "createRevert", tag: "savepoints",
 			summary: "The dataset as it was at a savepoint, as one commit; later savepoints leave the list",
-			in:      revertIn{}, status: 201, out: commitView{}, problems: writes, handler: a.createRevert,
+			in:      revertIn{}, status: 201, out: commitView{}, problems: writes, handler: onSavepoint(a, a.createRevert),
 		},
 
 		{
 			method: "GET", path: one + "/variables", id: "listVariables", tag: "variables",
 			summary: "Columns and their descriptions, at a ref",
-			in:      refIn{}, status: 200, out: variableList{}, problems: finds, handler: a.listVariables,
+			in:      refIn{}, status: 200, out: variableList{}, problems: finds, handler: onDataset(a, a.listVariables),
 		},
 		{
 			method: "POST", path: one + "/variables", id: "createVariable", tag: "variables",
@@ -372,17 +374,19 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "GET", path: one + "/variables/{variable}", id: "getVariable", tag: "variables",
 			summary: "One variable",
-			in:      oneVariableIn{}, status: 200, out: variableView{}, problems: finds, handler: a.getVariable,
+			in:      oneVariableIn{}, status: 200, out: variableView{}, problems: finds, handler: onVariable(a, a.getVariable),
 		},
 		{
 			method: "PATCH", path: one + "/variables/{variable}", id: "editVariable", tag: "variables",
 			summary: "Rename, describe or retype a variable, or change its derivation, as a commit",
-			in:      editVariableIn{}, status: 200, out: variableCommit{}, problems: writes, handler: a.editVariable,
+			in:      editVariableIn{}, status: 200, out: variableCommit{}, problems: writes,
+			handler: onVariable(a, a.editVariable),
 		},
 		{
 			method: "DELETE", path: one + "/variables/{variable}", id: "deleteVariable", tag: "variables",
 			summary: "Drop a variable, as a commit; its values stay in the files",
-			in:      deleteVariableIn{}, status: 200, out: commitView{}, problems: writes, handler: a.deleteVariable,
+			in:      deleteVariableIn{}, status: 200, out: commitView{}, problems: writes,
+			handler: onVariable(a, a.deleteVariable),
 		},
 	}
 }

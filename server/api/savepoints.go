@@ -19,15 +19,7 @@ type createSavepointIn struct {
 }
 
 // createSavepoint bookmarks the head: 201, or 303 to the last savepoint if nothing has changed since.
-func (a *API) createSavepoint(c *fiber.Ctx) error {
-	var in createSavepointIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createSavepoint(c *fiber.Ctx, d catalog.Dataset, in createSavepointIn) error {
 	return run(a, write[storage.Marked]{
 		c: c, header: in.headerIn, about: "Creating a savepoint",
 		do: func(ctx context.Context, r storage.Request) (storage.Marked, error) {
@@ -48,30 +40,12 @@ type savepointList struct {
 }
 
 // listSavepoints lists the savepoints of a dataset, newest first.
-func (a *API) listSavepoints(c *fiber.Ctx) error {
-	var in datasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in)
+func (a *API) listSavepoints(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
+	list, err := a.store.Savepoints(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
-	list, err := a.savepoints(c.UserContext(), d)
-	if err != nil {
-		return err
-	}
-	return ok(c, savepointList{list})
-}
-
-// savepoints returns a dataset's savepoints, newest first.
-func (a *API) savepoints(ctx context.Context, d catalog.Dataset) ([]savepointView, error) {
-	list, err := a.store.Savepoints(ctx, d.ID)
-	out := []savepointView{}
-	for _, p := range list {
-		out = append(out, viewSavepoint(p))
-	}
-	return out, err
+	return ok(c, savepointList{views(list, viewSavepoint)})
 }
 
 // oneSavepointIn identifies a savepoint.
@@ -89,35 +63,19 @@ func (a *API) savepoint(ctx context.Context, in oneSavepointIn) (catalog.Savepoi
 	return a.store.FindSavepoint(ctx, d.ID, in.Savepoint)
 }
 
-func (a *API) getSavepoint(c *fiber.Ctx) error {
-	var in oneSavepointIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	p, err := a.savepoint(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
+func (a *API) getSavepoint(c *fiber.Ctx, p catalog.Savepoint, _ oneSavepointIn) error {
 	return ok(c, viewSavepoint(p))
 }
 
 // editSavepointIn is the request to describe a savepoint.
 type editSavepointIn struct {
 	oneSavepointIn
-	dryIn
+	headIn
 	Description *string `json:"description" required:"true"`
 }
 
 // editSavepoint changes the description of a savepoint, which is not part of the dataset's history.
-func (a *API) editSavepoint(c *fiber.Ctx) error {
-	var in editSavepointIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	p, err := a.savepoint(c.UserContext(), in.oneSavepointIn)
-	if err != nil {
-		return err
-	}
+func (a *API) editSavepoint(c *fiber.Ctx, p catalog.Savepoint, in editSavepointIn) error {
 	return run(a, write[catalog.Savepoint]{
 		c: c, header: in.header(), about: "Describing the savepoint",
 		do: func(ctx context.Context, r storage.Request) (catalog.Savepoint, error) {
@@ -135,15 +93,7 @@ type revertIn struct {
 }
 
 // createRevert restores the state of a savepoint, as one commit.
-func (a *API) createRevert(c *fiber.Ctx) error {
-	var in revertIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	p, err := a.savepoint(c.UserContext(), in.oneSavepointIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createRevert(c *fiber.Ctx, p catalog.Savepoint, in revertIn) error {
 	return run(a, write[catalog.Commit]{
 		c: c, header: in.headerIn, about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {

@@ -20,15 +20,7 @@ type createTagIn struct {
 	Description string `json:"description"`
 }
 
-func (a *API) createTag(c *fiber.Ctx) error {
-	var in createTagIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createTag(c *fiber.Ctx, d catalog.Dataset, in createTagIn) error {
 	return run(a, write[catalog.Tag]{
 		c: c, header: in.headerIn, about: "Tagging",
 		do: func(ctx context.Context, r storage.Request) (catalog.Tag, error) {
@@ -44,30 +36,13 @@ type tagList struct {
 	Tags []tagView `json:"tags"`
 }
 
-func (a *API) listTags(c *fiber.Ctx) error {
-	var in datasetIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in)
+// listTags lists the tags of a dataset, by name.
+func (a *API) listTags(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
+	list, err := a.store.Tags(c.UserContext(), d.ID)
 	if err != nil {
 		return err
 	}
-	list, err := a.tags(c.UserContext(), d)
-	if err != nil {
-		return err
-	}
-	return ok(c, tagList{list})
-}
-
-// tags returns a dataset's tags by name.
-func (a *API) tags(ctx context.Context, d catalog.Dataset) ([]tagView, error) {
-	list, err := a.store.Tags(ctx, d.ID)
-	out := []tagView{}
-	for _, t := range list {
-		out = append(out, viewTag(t))
-	}
-	return out, err
+	return ok(c, tagList{views(list, viewTag)})
 }
 
 type oneTagIn struct {
@@ -75,15 +50,7 @@ type oneTagIn struct {
 	Tag string `path:"tag" required:"true" json:"-"`
 }
 
-func (a *API) getTag(c *fiber.Ctx) error {
-	var in oneTagIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) getTag(c *fiber.Ctx, d catalog.Dataset, in oneTagIn) error {
 	t, err := a.store.FindTag(c.UserContext(), d.ID, in.Tag)
 	if err != nil {
 		return err
@@ -98,17 +65,9 @@ type editTagIn struct {
 	Description *string `json:"description"`
 }
 
-func (a *API) editTag(c *fiber.Ctx) error {
-	var in editTagIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) editTag(c *fiber.Ctx, d catalog.Dataset, in editTagIn) error {
 	return run(a, write[catalog.Tag]{
-		c: c, header: headerIn{headIn: in.headIn}, about: "Moving the tag",
+		c: c, header: in.header(), about: "Moving the tag",
 		do: func(ctx context.Context, r storage.Request) (catalog.Tag, error) {
 			return a.store.MoveTag(ctx, d.ID, in.Tag, storage.TagEdit{Ref: in.Ref, Description: in.Description}, r)
 		},
@@ -121,19 +80,8 @@ type deleteTagIn struct {
 	headIn
 }
 
-func (a *API) deleteTag(c *fiber.Ctx) error {
-	var in deleteTagIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
-	return run(a, write[struct{}]{
-		c: c, header: headerIn{headIn: in.headIn}, about: "Removing the tag", tell: tellNothing,
-		do: func(ctx context.Context, r storage.Request) (struct{}, error) {
-			return struct{}{}, a.store.RemoveTag(ctx, d.ID, in.Tag, r)
-		},
+func (a *API) deleteTag(c *fiber.Ctx, d catalog.Dataset, in deleteTagIn) error {
+	return remove(a, c, in.header(), "Removing the tag", func(ctx context.Context, r storage.Request) error {
+		return a.store.RemoveTag(ctx, d.ID, in.Tag, r)
 	})
 }

@@ -1,13 +1,13 @@
 package api
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"mime"
-	"os"
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage/intake"
 )
 
@@ -37,7 +37,7 @@ var mediaTypes = map[intake.Format]string{
 }
 
 // stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent.
-func (a *API) stage(c *fiber.Ctx) (u intake.Upload, fingerprint string, err error) {
+func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error) {
 	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
 	if !ok {
@@ -48,20 +48,14 @@ func (a *API) stage(c *fiber.Ctx) (u intake.Upload, fingerprint string, err erro
 			"Content-Type %q is not a supported format of records. Use one of application/vnd.apache.parquet, "+
 				"application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json.", c.Get("Content-Type")))
 	}
-	u = intake.Upload{Format: format, Path: a.store.Scratch("upload")}
-	u.Size, fingerprint, err = a.stageTo(c, u.Path)
-	return u, fingerprint, err
+	return a.stageAs(c, format)
 }
 
-// stageTo writes a body to a file, decompressed, and returns its size and the SHA-256 of the body as sent.
-func (a *API) stageTo(c *fiber.Ctx, path string) (size int64, fingerprint string, err error) {
-	out, err := a.store.CreateStaged(path)
-	if err != nil {
-		return 0, "", err
-	}
-	size, fingerprint, err = a.host.CopyBody(c, out)
-	if err = errors.Join(err, out.Close()); err != nil {
-		os.Remove(path)
-	}
-	return size, fingerprint, err
+// stageAs is stage for a body in a known format.
+func (a *API) stageAs(c *fiber.Ctx, format intake.Format) (u calls.Upload, fingerprint string, err error) {
+	u, err = calls.Stage(a.store, format, func(out io.Writer) (size int64, err error) {
+		size, fingerprint, err = a.host.CopyBody(c, out)
+		return size, err
+	})
+	return u, fingerprint, err
 }

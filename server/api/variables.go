@@ -22,12 +22,12 @@ import (
 // variableView is a column, with what users have declared about it.
 type variableView struct {
 	ID          int               `json:"id" description:"The Parquet field id."`
-	Name        string            `json:"name" description:"The column's name, in files and in SQL; Crunch clients call it the alias."`
-	Title       string            `json:"title" description:"The name to show to people; the column's name if none was given."`
-	Type        string            `json:"type" description:"In DuckDB's notation; NULL if the column has had no value yet."`
+	Name        string            `json:"name" description:"${variable.name}"`
+	Title       string            `json:"title" description:"${variable.title}"`
+	Type        string            `json:"type" description:"${variable.type}"`
 	Description string            `json:"description"`
-	Derivation  *string           `json:"derivation" description:"The SQL over other columns that computes it; null if its values are stored."`
-	Categories  []schema.Category `json:"categories" description:"The values that it was declared to hold; empty if none were."`
+	Derivation  *string           `json:"derivation" description:"${variable.derivation}"`
+	Categories  []schema.Category `json:"categories" description:"${variable.categories}"`
 	Key         bool              `json:"key"`
 }
 
@@ -53,17 +53,13 @@ type variableList struct {
 }
 
 // listVariables lists the variables at a ref, without _id and _commit.
-func (a *API) listVariables(c *fiber.Ctx) error {
-	var in refIn
-	s, err := a.stateAt(c, &in)
+func (a *API) listVariables(c *fiber.Ctx, d catalog.Dataset, in refIn) error {
+	s, err := a.store.State(c.UserContext(), d.ID, in.ref())
 	if err != nil {
 		return err
 	}
-	out := variableList{Ref: in.ref(), Commit: s.Commit.ID, Variables: []variableView{}}
-	for _, c := range s.Schema.Columns {
-		out.Variables = append(out.Variables, viewVariable(s.Schema, c))
-	}
-	return ok(c, out)
+	list := views(s.Schema.Columns, func(column schema.Column) variableView { return viewVariable(s.Schema, column) })
+	return ok(c, variableList{in.ref(), s.Commit.ID, list})
 }
 
 // oneVariableIn identifies a variable at the head.
@@ -72,14 +68,21 @@ type oneVariableIn struct {
 	Variable string `path:"variable" required:"true" description:"Field id, or name." json:"-"`
 }
 
+// variable is a column at the head of its dataset.
+type variable struct {
+	schema.Column
+	in snapshot.State
+}
+
 // variable finds the column that a request names, at the head, by id or name.
-func (a *API) variable(ctx context.Context, in oneVariableIn) (s snapshot.State, found schema.Column, err error) {
+func (a *API) variable(ctx context.Context, in oneVariableIn) (variable, error) {
 	d, err := a.dataset(ctx, in.datasetIn)
 	if err != nil {
-		return s, found, err
+		return variable{}, err
 	}
-	if s, err = a.store.State(ctx, d.ID, "head"); err != nil {
-		return s, found, err
+	s, err := a.store.State(ctx, d.ID, "head")
+	if err != nil {
+		return variable{}, err
 	}
 	id, err := strconv.Atoi(in.Variable)
 	i := slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return err == nil && c.ID == id })
@@ -87,24 +90,16 @@ func (a *API) variable(ctx context.Context, in oneVariableIn) (s snapshot.State,
 		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
 	}
 	if i < 0 {
-		return s, found, &fault.Error{
+		return variable{}, &fault.Error{
 			Kind: fault.NotFound, Code: "variable_not_found",
 			Detail: fmt.Sprintf("Dataset '%s' has no variable with the id or the name %.100q.", s.Dataset.Name, in.Variable),
 		}
 	}
-	return s, s.Schema.Columns[i], nil
+	return variable{s.Schema.Columns[i], s}, nil
 }
 
-func (a *API) getVariable(c *fiber.Ctx) error {
-	var in oneVariableIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	s, found, err := a.variable(c.UserContext(), in)
-	if err != nil {
-		return err
-	}
-	return ok(c, viewVariable(s.Schema, found))
+func (a *API) getVariable(c *fiber.Ctx, v variable, _ oneVariableIn) error {
+	return ok(c, viewVariable(v.in.Schema, v.Column))
 }
 
 // maxValues is the largest body of a new variable, in bytes. It may have a value for each record.
@@ -116,11 +111,11 @@ type createVariableIn struct {
 	headerIn
 	Name        string                  `json:"name" required:"true" minLength:"1"`
 	Title       string                  `json:"title" description:"To show in place of the name."`
-	Type        string                  `json:"type" description:"In DuckDB's notation; by default found from the values or the derivation."`
+	Type        string                  `json:"type" description:"${new_variable.type}"`
 	Description string                  `json:"description"`
-	Derivation  string                  `json:"derivation" description:"SQL over other columns, by name, that computes the values."`
+	Derivation  string                  `json:"derivation" description:"${new_variable.derivation}"`
 	Categories  []storage.GivenCategory `json:"categories" description:"Of a VARCHAR: the strings that it may hold."`
-	Values      []json.RawMessage       `json:"values" description:"One for each record, in key order; by default all are null."`
+	Values      []json.RawMessage       `json:"values" description:"${variable.values}"`
 	Message     string                  `json:"message"`
 }
 
@@ -187,18 +182,10 @@ type editVariableIn struct {
 }
 
 // editVariable changes a variable, as a commit. No file is rewritten: values are cast when they are read.
-func (a *API) editVariable(c *fiber.Ctx) error {
-	var in editVariableIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	s, found, err := a.variable(c.UserContext(), in.oneVariableIn)
-	if err != nil {
-		return err
-	}
+func (a *API) editVariable(c *fiber.Ctx, found variable, in editVariableIn) error {
 	made := true
 	return run(a, write[snapshot.State]{
-		c: c, header: headerIn{headIn: in.headIn}, about: "Changing variable " + found.Name,
+		c: c, header: in.header(), about: "Changing variable " + found.Name,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			edit := storage.VariableEdit{
@@ -208,12 +195,12 @@ func (a *API) editVariable(c *fiber.Ctx) error {
 				numbered := storage.Numbered(*in.Categories, found.Categories)
 				edit.Categories = &numbered
 			}
-			k, _, err := a.store.EditVariable(ctx, s.Dataset.ID, found.ID, edit, r)
+			k, _, err := a.store.EditVariable(ctx, found.in.Dataset.ID, found.ID, edit, r)
 			if err != nil {
 				return snapshot.State{}, err
 			}
 			if made = k.ID != 0; !made {
-				return a.store.State(ctx, s.Dataset.ID, "head")
+				return a.store.State(ctx, found.in.Dataset.ID, "head")
 			}
 			return a.leftBy(ctx, k, r)
 		},
@@ -236,20 +223,12 @@ type deleteVariableIn struct {
 }
 
 // deleteVariable drops a variable, as a commit, which can be rolled back. Its values stay in the files.
-func (a *API) deleteVariable(c *fiber.Ctx) error {
-	var in deleteVariableIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	s, found, err := a.variable(c.UserContext(), in.oneVariableIn)
-	if err != nil {
-		return err
-	}
+func (a *API) deleteVariable(c *fiber.Ctx, found variable, in deleteVariableIn) error {
 	return run(a, write[catalog.Commit]{
-		c: c, header: headerIn{headIn: in.headIn}, about: "Dropping variable " + found.Name,
+		c: c, header: in.header(), about: "Dropping variable " + found.Name,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
-			return a.store.DropVariable(ctx, s.Dataset.ID, found.ID, r)
+			return a.store.DropVariable(ctx, found.in.Dataset.ID, found.ID, r)
 		},
 		tell: func(result catalog.Commit) (calls.Answer, error) {
 			return say(http.StatusOK, "", viewCommit(result))

@@ -40,17 +40,22 @@ type listVersionsIn struct {
 	ActiveOnly  *bool  `query:"active_only" default:"true" json:"-"`
 }
 
+// versionsOf returns all versions of a dataset, the lowest number first.
+func (a *API) versionsOf(ctx context.Context, project int64, dataset string) ([]catalog.Version, error) {
+	d, err := a.store.FindDataset(ctx, project, dataset)
+	if err != nil {
+		return nil, err
+	}
+	return a.store.Versions(ctx, d.ID)
+}
+
 // listVersions lists the versions of a dataset, the lowest number first.
 func (a *API) listVersions(c *fiber.Ctx) error {
 	var in listVersionsIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(c.UserContext(), in.ProjectID, in.DatasetName)
-	if err != nil {
-		return err
-	}
-	all, err := a.store.Versions(c.UserContext(), d.ID)
+	all, err := a.versionsOf(c.UserContext(), in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}
@@ -149,9 +154,11 @@ func (a *API) rollbackVersion(c *fiber.Ctx) error {
 // incrementIn is the request to name the head with the next version.
 type incrementIn struct {
 	headerIn
-	ProjectID   *int64          `json:"project_id" required:"true"`
-	DatasetName string          `json:"dataset_name" required:"true"`
-	VersionType string          `json:"version_type" default:"patch" enum:"major,minor,patch,auto" description:"auto: what the changes since the latest version call for."`
+	ProjectID   *int64 `json:"project_id" required:"true"`
+	DatasetName string `json:"dataset_name" required:"true"`
+
+	VersionType string `json:"version_type" default:"patch" enum:"major,minor,patch,auto" description:"${version_type}"`
+
 	Description string          `json:"description"`
 	Ref         string          `json:"ref" default:"head" description:"What the version names: ${refs}."`
 	Metadata    json.RawMessage `json:"metadata" description:"JSON that is kept with the version."`
@@ -235,11 +242,7 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(c.UserContext(), in.ProjectID, in.DatasetName)
-	if err != nil {
-		return err
-	}
-	all, err := a.store.Versions(c.UserContext(), d.ID)
+	all, err := a.versionsOf(c.UserContext(), in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}

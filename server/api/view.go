@@ -36,11 +36,11 @@ type datasetView struct {
 	CategoryColumn *string          `json:"category_column"`
 	Required       []string         `json:"required" description:"Columns that have a value in every record."`
 	Archived       bool             `json:"archived" description:"No one works on it any more."`
-	Warnings       []string         `json:"warnings" description:"What is said of the dataset that does not hold: columns that it does not have."`
+	Warnings       []string         `json:"warnings" description:"${dataset.warnings}"`
 
-	MergeGranularity catalog.Granularity `json:"merge_granularity" enum:"row,column" description:"What both sides of a merge into the dataset must not have changed: the same record, or the same value."`
+	MergeGranularity catalog.Granularity `json:"merge_granularity" enum:"row,column" description:"${merge_granularity}"`
 
-	Exclusion    string     `json:"exclusion,omitempty" description:"A condition on records that Crunch clients don't see. All else does."`
+	Exclusion    string     `json:"exclusion,omitempty" description:"${dataset.exclusion}"`
 	Head         int64      `json:"head" description:"The newest commit; 0 before the first."`
 	RecordsTotal int64      `json:"records_total"`
 	CreatedAt    time.Time  `json:"created_at"`
@@ -102,7 +102,7 @@ type columnView struct {
 
 	Title       string            `json:"title,omitempty" description:"What people see in place of the name."`
 	Description string            `json:"description,omitempty"`
-	Derivation  string            `json:"derivation,omitempty" description:"SQL over other columns that computes it when it is read."`
+	Derivation  string            `json:"derivation,omitempty" description:"${column.derivation}"`
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
 }
 

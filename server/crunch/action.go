@@ -233,7 +233,7 @@ func (f *Face) merge(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := try(f, c, work[storage.Merged]{
+	return finish(f, c, work[storage.Merged]{
 		about: "Merging",
 		tell: func(storage.Merged) calls.Answer {
 			return calls.Answer{Status: http.StatusNoContent, Location: actionsPath(s.Dataset.ID)}
@@ -241,12 +241,5 @@ func (f *Face) merge(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			return f.store.Merge(ctx, s.Dataset.ID, m, r)
 		},
-	})
-	if err != nil {
-		return err
-	}
-	if a.late {
-		return accepted(c, a.job, progressPath(a.job))
-	}
-	return c.SendStatus(http.StatusNoContent)
+	}, progressPath)
 }

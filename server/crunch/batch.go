@@ -117,19 +117,23 @@ func batchOf(job, source string, r storage.Request) storage.Request {
 // append commits a source's rows.
 func (f *Face) append(
 	ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request,
-) (catalog.Commit, error) {
-	if err := f.checkCategories(ctx, s.Schema, from.upload); err != nil {
-		return catalog.Commit{}, err
+) (k catalog.Commit, err error) {
+	if err := f.checkCategories(ctx, s.Schema, from.upload.Upload); err != nil {
+		return k, err
 	}
-	if savepoint && s.Total() > 0 {
-		before := storage.Request{User: r.User}
-		if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID,
-			storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
-			return catalog.Commit{}, err
+	return k, f.store.Alone(ctx, s.Dataset.ID, r, func(r storage.Request) (err error) {
+		if savepoint && s.Total() > 0 {
+			before := r // with the head that it expects: none is made of a state that is not appended to
+			before.Message, before.Metadata, before.Receipt = "", nil, nil
+			if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID,
+				storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
+				return err
+			}
 		}
-	}
-	return f.store.Commit(ctx, s.Dataset.ID,
-		storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload, Columns: from.columns})
+		k, err = f.store.Commit(ctx, s.Dataset.ID,
+			storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload.Upload, Columns: from.columns})
+		return err
+	})
 }
 
 // checkCategories refuses strings that a categorical variable was not declared to hold.

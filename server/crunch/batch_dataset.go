@@ -4,15 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"rowback/server/calls"
 	"rowback/server/crunch/expression"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
-	"rowback/storage/intake"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -118,18 +117,19 @@ func (f *Face) appendDataset(
 		return ok && own.Derived()
 	})
 	from := source{name: s.Properties.Name}
-	if from.upload, err = f.extract(ctx, s, columns, in.Filter); err == nil {
-		defer os.Remove(from.upload.Path)
-		to.Schema, from.columns = withCategories(to.Schema, columns)
-		k, err = f.append(ctx, to, from, savepoint, r)
+	from.upload, err = f.extract(ctx, s, columns, in.Filter)
+	defer from.upload.Remove()
+	if err != nil {
+		return k, err
 	}
-	return k, err
+	to.Schema, from.columns = withCategories(to.Schema, columns)
+	return f.append(ctx, to, from, savepoint, r)
 }
 
 // extract writes columns of the selected records to a file, in the order of the key.
 func (f *Face) extract(
 	ctx context.Context, s snapshot.State, columns []schema.Column, filter json.RawMessage,
-) (u intake.Upload, err error) {
+) (u calls.Upload, err error) {
 	selected, err := selectSeen(s, filter)
 	if err != nil {
 		return u, err
@@ -143,7 +143,7 @@ func (f *Face) extract(
 	for i, c := range columns {
 		list[i], types[c.Name] = duck.Ident(c.Name), c.Type
 	}
-	u, _, err = f.store.Extract(ctx, snap, append(selected.reads, columns...), types, func(from string) string {
+	u.Upload, _, err = f.store.Extract(ctx, snap, append(selected.reads, columns...), types, func(from string) string {
 		return "SELECT " + strings.Join(list, ", ") + " FROM " + selected.of(from) + snap.Order()
 	})
 	return u, err

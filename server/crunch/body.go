@@ -61,10 +61,10 @@ func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	return decode(entity.Body, in, "body")
 }
 
-// isEmpty reports whether JSON is an object without members.
+// isEmpty reports whether JSON is an object without members, or null.
 func isEmpty(text json.RawMessage) bool {
 	var members map[string]json.RawMessage
-	return json.Unmarshal(text, &members) == nil && members != nil && len(members) == 0
+	return json.Unmarshal(text, &members) == nil && len(members) == 0
 }
 
 // decode reads JSON; name is what errors call all of it.

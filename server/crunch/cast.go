@@ -3,11 +3,9 @@ package crunch
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -44,26 +42,15 @@ func (f *Face) cast(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := try(f, c, work[catalog.Commit]{
-		about: "Casting the variable",
-		tell: func(catalog.Commit) calls.Answer {
-			return calls.Answer{Status: http.StatusNoContent, Location: variablePath(s.Dataset.ID, column)}
-		},
-		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
-			if r.ExpectedHead == nil {
-				r.ExpectedHead = &s.Commit.ID // that the categories are of
-			}
-			k, _, err := f.store.EditVariable(ctx, s.Dataset.ID, column.ID, edit, r)
-			return k, err
-		},
-	})
-	if err != nil {
-		return err
+	w := f.change("Casting the variable", s, column, edit)
+	change := w.do
+	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+		if r.ExpectedHead == nil {
+			r.ExpectedHead = &s.Commit.ID // that the categories are of
+		}
+		return change(ctx, r)
 	}
-	if a.late {
-		return accepted(c, a.job, variablePath(s.Dataset.ID, column))
-	}
-	return c.SendStatus(http.StatusNoContent)
+	return finish(f, c, w, func(string) string { return variablePath(s.Dataset.ID, column) })
 }
 
 // castEdit returns the change that casts the variable which a request names.

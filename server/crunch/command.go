@@ -36,20 +36,13 @@ func (f *Face) runCommand(c *fiber.Ctx) error {
 	if err := in.check(s); err != nil {
 		return err
 	}
-	a, err := try(f, c, work[catalog.Commit]{
+	return finish(f, c, work[catalog.Commit]{
 		about: "Changing records",
 		tell:  func(catalog.Commit) calls.Answer { return calls.Answer{Status: http.StatusNoContent} },
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return f.onNewest(ctx, s.Dataset.ID, r, in.do(f))
 		},
-	})
-	if err != nil {
-		return err
-	}
-	if a.late {
-		return accepted(c, a.job, progressPath(a.job))
-	}
-	return c.SendStatus(http.StatusNoContent)
+	}, progressPath)
 }
 
 // check refuses a command that can't be run on a state.
@@ -88,27 +81,30 @@ func (in command) do(f *Face) func(context.Context, snapshot.State, storage.Requ
 	}
 }
 
-// maxTries is how often a change is made anew where another commit came in between.
-const maxTries = 5
+// maxTries is how often a change is made anew where another commit came in between, before others have to wait for it.
+const maxTries = 3
 
 // onNewest makes a change that depends on the state that it is made on. Unless the client expects a head, it is made
 // on the newest state.
 func (f *Face) onNewest(
 	ctx context.Context, dataset string, r storage.Request,
 	change func(context.Context, snapshot.State, storage.Request) (catalog.Commit, error),
-) (catalog.Commit, error) {
-	expected := r.ExpectedHead
-	for try := 1; ; try++ {
+) (k catalog.Commit, err error) {
+	try := func(r storage.Request) error {
 		s, err := f.store.State(ctx, dataset, "head")
 		if err != nil {
-			return catalog.Commit{}, err
+			return err
 		}
-		if r.ExpectedHead = expected; expected == nil {
+		if r.ExpectedHead == nil {
 			r.ExpectedHead = &s.Commit.ID
 		}
-		k, err := change(ctx, s, r)
-		if !errors.Is(err, storage.ErrStaleHead) || expected != nil || try == maxTries {
+		k, err = change(ctx, s, r)
+		return err
+	}
+	for range maxTries {
+		if err = try(r); !errors.Is(err, storage.ErrStaleHead) || r.ExpectedHead != nil {
 			return k, err
 		}
 	}
+	return k, f.store.Alone(ctx, dataset, r, try)
 }

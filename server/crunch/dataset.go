@@ -77,7 +77,7 @@ func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (da
 		ID: s.Dataset.ID, Name: s.Properties.Name, Description: s.Properties.Description,
 		Owner: userURL(c, owner), OwnerID: userURL(c, owner), OwnerName: owner, OwnerDisplayName: owner,
 		CurrentEditor: userURL(c, editor), CurrentEditorName: editor, Streaming: "no",
-		IsPublished: !s.Properties.Draft, Archived: s.Properties.Archived, Notes: s.Properties.Notes,
+		IsPublished: !s.Properties.Unpublished, Archived: s.Properties.Archived, Notes: s.Properties.Notes,
 		CreationTime: moment(s.Dataset.CreatedAt), ModificationTime: moment(modified), AccessTime: moment(modified),
 		Permissions: permissions{true, true, true, true, true},
 		Size:        map[string]any{"rows": s.Total(), "columns": len(s.Schema.Columns)},
@@ -162,7 +162,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := try(f, c, work[snapshot.State]{
+	return finish(f, c, work[snapshot.State]{
 		about: "Creating the dataset",
 		tell: func(made snapshot.State) calls.Answer {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
@@ -170,14 +170,7 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return f.makeDataset(ctx, r.Job(), in, variables, r)
 		},
-	})
-	if err != nil {
-		return err
-	}
-	if a.late {
-		return accepted(c, a.job, datasetPath(a.job))
-	}
-	return created(c, a.told.Location)
+	}, datasetPath)
 }
 
 // makeDataset creates a dataset with all of its variables, or none at all. For the clients, names need not be unique.
@@ -191,7 +184,7 @@ func (f *Face) makeDataset(
 	made, err := f.store.CreateDataset(ctx,
 		storage.NewDataset{
 			ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: in.namesake(), Notes: in.Notes,
-			Archived: in.Archived, Draft: in.IsPublished != nil && !*in.IsPublished,
+			Archived: in.Archived, Unpublished: in.IsPublished != nil && !*in.IsPublished,
 		}, part)
 	if err != nil {
 		return made, err

@@ -52,9 +52,9 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 	}
 	fork := storage.NewFork{
 		Name: in.Name, Description: in.Description, Namesake: true, Notes: in.Notes,
-		Draft: in.IsPublished != nil && !*in.IsPublished,
+		Unpublished: in.IsPublished != nil && !*in.IsPublished,
 	}
-	a, err := try(f, c, work[snapshot.State]{
+	return finish(f, c, work[snapshot.State]{
 		about: "Forking",
 		tell: func(made snapshot.State) calls.Answer {
 			return calls.Answer{Status: http.StatusCreated, Location: datasetPath(made.Dataset.ID)}
@@ -63,12 +63,5 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 			fork.ID = r.Job()
 			return f.store.Fork(ctx, s.Dataset.ID, fork, r)
 		},
-	})
-	if err != nil {
-		return err
-	}
-	if a.late {
-		return accepted(c, a.job, datasetPath(a.job))
-	}
-	return created(c, a.told.Location)
+	}, datasetPath)
 }

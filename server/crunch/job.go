@@ -53,6 +53,21 @@ func try[T any](f *Face, c *fiber.Ctx, w work[T]) (attempt, error) {
 	return f.lookAt(c.UserContext(), job)
 }
 
+// finish does work, and answers with its result. Where it takes longer than the sync limit, the answer is 202 with the
+// path of what will exist, which later knows by the job.
+func finish[T any](f *Face, c *fiber.Ctx, w work[T], later func(job string) string) error {
+	a, err := try(f, c, w)
+	switch {
+	case err != nil:
+		return err
+	case a.late:
+		return accepted(c, a.job, later(a.job))
+	case a.told.Status == http.StatusCreated:
+		return created(c, a.told.Location)
+	}
+	return c.SendStatus(a.told.Status)
+}
+
 // promise returns what is stored about started work: its job, so that a repeated request finds it.
 func promise(job catalog.Job) (json.RawMessage, error) { return json.Marshal(job.ID) }
 
@@ -112,6 +127,9 @@ func outcome(j catalog.Job) (told calls.Answer, err error) {
 
 func progressPath(job string) string { return "/api/progress/" + job + "/" }
 
+// resultPath is the path that redirects to the result of a job.
+func resultPath(job string) string { return progressPath(job) + "result/" }
+
 // accepted answers 202: location is the path of what will exist, and the view has the URL of the progress.
 func accepted(c *fiber.Ctx, job, location string) error {
 	c.Set("Location", site(c)+location)
@@ -131,7 +149,7 @@ func (f *Face) getProgress(c *fiber.Ctx) error {
 	}
 	return show(c, document{
 		Element: viewElement, Value: map[string]any{"progress": j.Progress, "message": j.Message},
-		Views: links{"result": site(c) + progressPath(j.ID) + "result/"},
+		Views: links{"result": site(c) + resultPath(j.ID)},
 	})
 }
 

@@ -107,11 +107,11 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	case a.late:
-		return accepted(c, a.job, progressPath(a.job)+"result/")
+		return accepted(c, a.job, resultPath(a.job))
 	case a.told.Status == http.StatusSeeOther:
 		return seeOther(c, a.told.Location)
 	}
-	return created(c, progressPath(a.job)+"result/")
+	return created(c, resultPath(a.job))
 }
 
 // editSavepoint changes the description of a savepoint.
@@ -128,7 +128,8 @@ func (f *Face) editSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	if in.Description != nil {
-		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, storage.Request{User: f.user(c)}); err != nil {
+		r := storage.Request{User: f.user(c)}
+		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, r); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -31,7 +31,7 @@ const (
 type source struct {
 	id, name string
 	user     string
-	upload   intake.Upload
+	upload   calls.Upload
 	at       time.Time
 	columns  []schema.Column // of another dataset: what is said of them there
 }
@@ -59,7 +59,7 @@ func (s *sources) put(one source) {
 
 // drop removes a source and its file. The caller holds the lock.
 func (s *sources) drop(id string) {
-	os.Remove(s.byID[id].upload.Path)
+	s.byID[id].upload.Remove()
 	delete(s.byID, id)
 }
 
@@ -141,15 +141,11 @@ func malformed(err error) error {
 
 // takeSource stores an uploaded file.
 func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
-	one := source{
-		id: f.store.NewID(), name: part.FileName(), user: f.user(c), at: time.Now(),
-		upload: intake.Upload{Format: formatOf(part), Path: f.store.Scratch("source")},
-	}
-	var err error
-	if one.upload.Size, err = f.save(part, one.upload.Path); err != nil {
-		os.Remove(one.upload.Path)
+	upload, err := calls.Stage(f.store, formatOf(part), func(out io.Writer) (int64, error) { return f.save(part, out) })
+	if err != nil {
 		return err
 	}
+	one := source{id: f.store.NewID(), name: part.FileName(), user: f.user(c), at: time.Now(), upload: upload}
 	f.sources.put(one)
 	return created(c, sourcePath(one))
 }
@@ -163,13 +159,8 @@ func formatOf(part *multipart.Part) intake.Format {
 	return intake.CSV
 }
 
-// save writes an uploaded file to a path.
-func (f *Face) save(part io.Reader, path string) (size int64, err error) {
-	out, err := f.store.CreateStaged(path)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+// save copies an uploaded file.
+func (f *Face) save(part io.Reader, out io.Writer) (size int64, err error) {
 	size, err = io.Copy(out, io.LimitReader(part, f.host.Limits().MaxUpload+1))
 	switch {
 	case size > f.host.Limits().MaxUpload:

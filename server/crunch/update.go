@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
+	"rowback/server/calls"
 	"rowback/server/crunch/expression"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -45,7 +45,7 @@ func (f *Face) update(ctx context.Context, s snapshot.State, in command, r stora
 	u, rows, err := f.store.Extract(ctx, snap, reads, nil, func(from string) string {
 		return updated(s.Schema.KeyColumns(), all, selected.of(from))
 	})
-	defer os.Remove(u.Path)
+	defer calls.Upload{Upload: u}.Remove()
 	if err != nil || rows == 0 {
 		return s.Commit, err
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -119,20 +119,13 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := try(f, c, work[catalog.Commit]{
+	return finish(f, c, work[catalog.Commit]{
 		about: "Creating the variable",
 		tell:  func(result catalog.Commit) calls.Answer { return f.tellVariable(s.Dataset.ID, result) },
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			return f.makeVariable(ctx, s, wanted, r)
 		},
-	})
-	if err != nil {
-		return err
-	}
-	if a.late {
-		return accepted(c, a.job, progressPath(a.job)+"result/")
-	}
-	return created(c, a.told.Location)
+	}, resultPath)
 }
 
 // makeVariable adds a column. If the server assigns the keys and there are no records yet, it adds a record for
@@ -162,13 +155,15 @@ func (f *Face) makeVariable(
 
 // emptyRecords appends records without values.
 func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storage.Request) (catalog.Commit, error) {
-	text := []byte("[{}" + strings.Repeat(",{}", n-1) + "]")
-	u := intake.Upload{Format: intake.JSON, Path: f.store.Scratch("records"), Size: int64(len(text))}
-	defer os.Remove(u.Path)
-	if err := os.WriteFile(u.Path, text, 0o600); err != nil {
+	u, err := calls.Stage(f.store, intake.JSON, func(out io.Writer) (int64, error) {
+		size, err := io.WriteString(out, "[{}"+strings.Repeat(",{}", n-1)+"]")
+		return int64(size), err
+	})
+	if err != nil {
 		return catalog.Commit{}, err
 	}
-	return f.store.Commit(ctx, dataset, storage.Change{Request: r, Mode: catalog.Append, Upload: u})
+	defer u.Remove()
+	return f.store.Commit(ctx, dataset, storage.Change{Request: r, Mode: catalog.Append, Upload: u.Upload})
 }
 
 // tellVariable answers with the URL of the variable that a commit has created.
@@ -192,8 +187,17 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a, err := try(f, c, work[catalog.Commit]{
-		about: "Changing the variable",
+	return finish(f, c, f.change("Changing the variable", s, column, edit), func(string) string {
+		return variablePath(s.Dataset.ID, column)
+	})
+}
+
+// change returns the work of changing a variable.
+func (f *Face) change(
+	about string, s snapshot.State, column schema.Column, edit storage.VariableEdit,
+) work[catalog.Commit] {
+	return work[catalog.Commit]{
+		about: about,
 		tell: func(catalog.Commit) calls.Answer {
 			return calls.Answer{Status: http.StatusNoContent, Location: variablePath(s.Dataset.ID, column)}
 		},
@@ -201,14 +205,7 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 			k, _, err := f.store.EditVariable(ctx, s.Dataset.ID, column.ID, edit, r)
 			return k, err
 		},
-	})
-	if err != nil {
-		return err
 	}
-	if a.late {
-		return accepted(c, a.job, variablePath(s.Dataset.ID, column))
-	}
-	return c.SendStatus(http.StatusNoContent)
 }
 
 // deleteVariable drops a variable, as a commit.

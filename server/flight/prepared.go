@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strconv"
 
@@ -135,10 +134,10 @@ func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
 		}
 		return nil, err
 	}
-	defer os.Remove(upload.Path)
+	defer upload.Remove()
 	ctx, cancel := context.WithTimeout(stream.Context(), f.options.Limits.QueryTimeout)
 	defer cancel()
-	text, err := f.store.Readers.RewriteArrow(ctx, upload, 2*maxBoundBytes)
+	text, err := f.store.Readers.RewriteArrow(ctx, upload.Upload, 2*maxBoundBytes)
 	switch {
 	case fault.KindOf(storage.Explain(err)) == fault.TooLarge:
 		return nil, errManyBound

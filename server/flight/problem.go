@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/fault"
 )
@@ -59,12 +60,7 @@ func (f *Face) problem(ctx context.Context, err error, id string) error {
 	if ctx.Err() != nil {
 		return status.FromContextError(ctx.Err()).Err()
 	}
-	e := storage.Explain(err)
-	if e.Kind == fault.Internal {
-		f.log.Error("internal error", "request_id", id, "error", err)
-	} else if e.Cause != nil {
-		f.log.Error(e.Detail, "request_id", id, "error", e.Cause)
-	}
+	e := calls.Explain(f.log, err, id)
 	facts := map[string]string{"request_id": id}
 	for name, value := range e.Fields {
 		facts[name] = fmt.Sprint(value)

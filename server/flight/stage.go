@@ -10,7 +10,6 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"os"
 
 	"rowback/server/calls"
 	"rowback/server/view"
@@ -26,14 +25,14 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer os.Remove(upload.Path)
+	defer upload.Remove()
 	ctx, cancel := context.WithTimeout(f.base, f.options.Limits.QueryTimeout)
 	defer cancel()
 	call := calls.Call[catalog.Commit]{
 		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: commitAnswer,
 		Fingerprint: calls.Fingerprint("DoPut %d\n%s\n%s", w.project, sum, w.command),
 		Do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
-			return w.do(ctx, storage.Change{Request: r, Upload: upload})
+			return w.do(ctx, storage.Change{Request: r, Upload: upload.Upload})
 		},
 	}
 	call.Request.User = userOf(stream.Context())
@@ -46,20 +45,16 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 
 // stage writes the records of a stream to a file, unchanged as an Arrow IPC stream, and returns it with its
 // SHA-256. The messages are decoded later, in a process that may crash on them.
-func (f *Face) stage(stream *putStream, most int64) (u intake.Upload, sum string, err error) {
-	u = intake.Upload{Format: intake.Arrow, Path: f.store.Scratch("upload")}
-	file, err := f.store.CreateStaged(u.Path)
-	if err != nil {
-		return u, "", err
-	}
-	w := &ipcFile{out: bufio.NewWriterSize(file, 1<<20), sum: sha256.New(), most: most}
-	if err = w.take(stream); err == nil {
-		err = w.end()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		os.Remove(u.Path)
-	}
-	u.Size = w.size
+func (f *Face) stage(stream *putStream, most int64) (u calls.Upload, sum string, err error) {
+	w := &ipcFile{sum: sha256.New(), most: most}
+	u, err = calls.Stage(f.store, intake.Arrow, func(out io.Writer) (int64, error) {
+		w.out = bufio.NewWriterSize(out, 1<<20)
+		err := w.take(stream)
+		if err == nil {
+			err = w.end()
+		}
+		return w.size, err
+	})
 	return u, hex.EncodeToString(w.sum.Sum(nil)), err
 }
 

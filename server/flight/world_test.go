@@ -131,7 +131,8 @@ func commit(dataset string, mode catalog.Mode, body string) {
 }
 
 func version(dataset string) {
-	_, err := store.Increment(context.Background(), dataset, storage.NewVersion{Part: "patch", Force: true}, storage.Request{User: "eva"})
+	n, by := storage.NewVersion{Part: "patch", Force: true}, storage.Request{User: "eva"}
+	_, err := store.Increment(context.Background(), dataset, n, by)
 	must(err)
 }
 

@@ -91,12 +91,8 @@ func partRequest(c *fiber.Ctx) *http.Request {
 	for _, name := range []string{
 		"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
 	} {
-		var lines []string
-		for _, line := range c.Request().Header.PeekAll(name) {
-			lines = append(lines, string(line))
-		}
-		if len(lines) > 0 {
-			r.Header.Set(name, strings.Join(lines, ", "))
+		if value := Header(c, name); value != "" {
+			r.Header.Set(name, value)
 		}
 	}
 	unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "=")

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage"
+	"rowback/server/calls"
 	"rowback/storage/fault"
 )
 
@@ -69,12 +69,7 @@ func (h *Host) Problem(err error, requestID string) (status int, fields map[stri
 		status, fields["detail"] = router.Code, router.Message
 		fields["code"] = cmp.Or(codes[router.Code], codes[http.StatusBadRequest])
 	} else {
-		e := storage.Explain(err)
-		if e.Kind == fault.Internal {
-			h.log.Error("internal error", "request_id", requestID, "error", err)
-		} else if e.Cause != nil {
-			h.log.Error(e.Detail, "request_id", requestID, "error", e.Cause)
-		}
+		e := calls.Explain(h.log, err, requestID)
 		status = statuses[e.Kind]
 		for name, value := range e.Fields {
 			fields[name] = h.options.Fact(value)

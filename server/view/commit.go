@@ -19,17 +19,17 @@ type Commit struct {
 	User             string           `json:"user"`
 	CreatedAt        time.Time        `json:"created_at"`
 	ParentCommitID   *int64           `json:"parent_commit_id" description:"Of a rollback: the commit that it undoes."`
-	RollbackCommitID *int64           `json:"rollback_commit_id" description:"The rollback that undid this commit and is itself in effect."`
+	RollbackCommitID *int64           `json:"rollback_commit_id" description:"${commit.rollback_commit_id}"`
 	MergeCommitID    *int64           `json:"merge_commit_id" description:"The merge that played this commit."`
 	RecordsAdded     int64            `json:"records_added"`
 	RecordsRemoved   int64            `json:"records_removed"`
 	RecordsModified  int64            `json:"records_modified"`
 	RecordsTotal     int64            `json:"records_total" description:"Records after this commit."`
-	RecordsNotFound  *int64           `json:"records_not_found,omitempty" description:"Of a delete: keys that no record has."`
+	RecordsNotFound  *int64           `json:"records_not_found,omitempty" description:"${commit.records_not_found}"`
 	Hash             string           `json:"hash"`
-	SchemaChanges    *[]schema.Change `json:"schema_changes" description:"What changed in the columns; null of a commit that is older than these two fields."`
-	ColumnsCleared   *[]string        `json:"columns_cleared" description:"The columns in which a changed record lost the value that it had."`
-	Warnings         []string         `json:"warnings,omitempty" description:"What is said of the dataset that did not hold after it, such as a quality_column that it does not have."`
+	SchemaChanges    *[]schema.Change `json:"schema_changes" description:"${commit.schema_changes}"`
+	ColumnsCleared   *[]string        `json:"columns_cleared" description:"${commit.columns_cleared}"`
+	Warnings         []string         `json:"warnings,omitempty" description:"${commit.warnings}"`
 	Metadata         json.RawMessage  `json:"metadata"`
 	Params           json.RawMessage  `json:"params"`
 }

@@ -63,7 +63,7 @@ func (f *fixture) commit(id int64, mode Mode) Commit {
 	return Commit{
 		DatasetID: "d", ID: id, Previous: id - 1, Mode: mode, User: "ada",
 		CreatedAt: start.Add(time.Duration(id) * time.Hour),
-		Hash:      "hash" + string(rune('0'+id)), Tag: id, Metadata: []byte(`{}`), Params: []byte(`{"n":1}`),
+		Hash:      "hash" + string(rune('0'+id)), RowTag: id, Metadata: []byte(`{}`), Params: []byte(`{"n":1}`),
 		SchemaID: f.schemaID, PropertiesID: f.propertiesID,
 	}
 }

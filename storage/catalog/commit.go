@@ -43,7 +43,7 @@ type Commit struct {
 	Modified         int64           `json:"records_modified"`
 	Total            int64           `json:"records_total"`
 	Hash             string          `json:"hash"` // the change's identity, which survives replay elsewhere
-	Tag              int64           `json:"tag"`  // the value of _commit in its rows
+	RowTag           int64           `json:"tag"`  // the value of _commit in its rows
 	Metadata         json.RawMessage `json:"metadata"`
 	Params           json.RawMessage `json:"params"` // parameters of the request
 	SchemaID         string          `json:"schema_id"`
@@ -55,7 +55,7 @@ type Commit struct {
 type Effects struct {
 	SchemaChanges  []schema.Change `json:"schema_changes"`
 	ColumnsCleared []string        `json:"columns_cleared"` // in which a changed record lost the value that it had
-	ColumnsFilled  []string        `json:"columns_filled"`  // in which one got a value that had none: undone, they are cleared
+	ColumnsFilled  []string        `json:"columns_filled"`  // in which one got a value that had none
 	Warnings       []string        `json:"warnings,omitempty"`
 }
 
@@ -68,7 +68,7 @@ func scanCommit(s scanner) (c Commit, err error) {
 	var parent, rollback, merge sql.NullInt64
 	var metadata, params, effects string
 	err = s.Scan(&c.DatasetID, &c.ID, &c.Previous, &c.Mode, &c.Message, &c.User, &created, &parent, &rollback,
-		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.Tag, &metadata, &params, &c.SchemaID,
+		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.RowTag, &metadata, &params, &c.SchemaID,
 		&c.PropertiesID, &merge, &effects)
 	c.CreatedAt = moment(created)
 	c.ParentCommitID, c.RollbackCommitID, c.MergeCommitID = parent.Int64, rollback.Int64, merge.Int64
@@ -88,7 +88,7 @@ func (tx Tx) AddCommit(c Commit) error {
 	return tx.exec(`INSERT INTO commits (`+commitColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		c.DatasetID, c.ID, c.Previous, c.Mode, c.Message, c.User, micros(c.CreatedAt), orNull(c.ParentCommitID),
-		orNull(c.RollbackCommitID), c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Tag, string(c.Metadata),
+		orNull(c.RollbackCommitID), c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.RowTag, string(c.Metadata),
 		string(c.Params), c.SchemaID, c.PropertiesID, orNull(c.MergeCommitID), effects)
 }
 

@@ -52,11 +52,11 @@ type Properties struct {
 	CategoryColumn string   `json:"category_column,omitempty"` // empty: category, where there is one
 	Required       []string `json:"required,omitempty"`        // names of columns that have a value in every record
 	Notes          string   `json:"notes,omitempty"`
-	Archived       bool     `json:"archived,omitempty"` // no one works on it any more; it can be read and written as before
-	Draft          bool     `json:"draft,omitempty"`    // it is not published: people are told so, it hides nothing
+	Archived       bool     `json:"archived,omitempty"` // no one works on it; it can be used as before
+	Unpublished    bool     `json:"draft,omitempty"`    // people are told so, it hides nothing
 
 	MergeGranularity Granularity `json:"merge_granularity,omitempty"` // empty: row, as it was before there was another
-	Exclusion        *Exclusion  `json:"exclusion,omitempty"`         // of the records that Crunch clients don't see; nil: of none
+	Exclusion        *Exclusion  `json:"exclusion,omitempty"`         // records that Crunch clients don't see; nil: none
 }
 
 // Granularity is what two sides of a merge must not both have changed.

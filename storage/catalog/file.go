@@ -33,11 +33,11 @@ type Bounds struct {
 type Stats struct {
 	Count      int64            `json:"count"` // values that are not null
 	Sum        float64          `json:"sum,omitempty"`
-	Least      *float64         `json:"least,omitempty"` // of the values that were summed; nil: none, or an older program's
+	Least      *float64         `json:"least,omitempty"` // of the values that were summed; nil: not known
 	Greatest   *float64         `json:"greatest,omitempty"`
 	Categories map[string]int64 `json:"categories,omitempty"`
 	TooMany    bool             `json:"too_many,omitempty"`  // more categories than are kept: read the column
-	ScoresOf   int              `json:"scores_of,omitempty"` // field id of the quality column that Scores are of; 0: not measured
+	ScoresOf   int              `json:"scores_of,omitempty"` // field id of the quality column; 0: not measured
 	Scores     map[string]Score `json:"scores,omitempty"`    // the quality of each category
 }
 

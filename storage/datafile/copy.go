@@ -80,6 +80,7 @@ func written(result arrow.RecordBatch, err error) (int64, error) {
 	return result.Column(0).(*array.Int64).Value(0), nil
 }
 
+// copyTo is the statement that writes the rows of a query to a file.
 func copyTo(query, path string, options ...string) string {
 	all := "FORMAT parquet, COMPRESSION zstd"
 	for _, o := range options {

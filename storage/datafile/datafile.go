@@ -45,6 +45,7 @@ const (
 	fileKey    = "rowback.file"
 )
 
+// metadata is what the file says of itself: one that lies in the place of another is noticed by it.
 func (s Spec) metadata() map[string]string {
 	return map[string]string{
 		datasetKey: s.Dataset, commitKey: fmt.Sprint(s.Commit), kindKey: string(s.Kind), fileKey: fmt.Sprint(s.File),

@@ -52,6 +52,7 @@ func ReadFooter(r io.ReaderAt, size int64) (Footer, error) {
 	return out, nil
 }
 
+// open opens a file and returns its size, which every reader of a footer needs: the footer lies at the end.
 func open(path string) (*os.File, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {

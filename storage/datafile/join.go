@@ -120,6 +120,7 @@ func beside(all, more *format.FileMetaData) (*format.FileMetaData, error) {
 	return all, nil
 }
 
+// writeFooter ends a file: its footer, the length of that, and the mark.
 func writeFooter(out io.Writer, footer *format.FileMetaData) error {
 	text, err := compact.Marshal(new(compact.CompactProtocol), footer)
 	if err != nil {

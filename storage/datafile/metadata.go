@@ -91,6 +91,7 @@ func (t *thrift) list() (n uint64, typ byte, err error) {
 	return n, head & 15, err
 }
 
+// pairs reads the key-value metadata.
 func (t *thrift) pairs(into map[string]string) error {
 	n, typ, err := t.list()
 	if err != nil || typ != thriftStruct {
@@ -126,6 +127,7 @@ func (t *thrift) text() (string, error) {
 	return string(text), err
 }
 
+// pass skips bytes. It reads them instead of moving on, so that a length past the end is an error.
 func (t *thrift) pass(n uint64) error {
 	if n > 1<<31 { // more than any footer has, and Discard takes an int
 		return errMetadata
@@ -163,6 +165,8 @@ func (t *thrift) skip(typ byte, depth int) error {
 	return errMetadata // maps too: Parquet has none
 }
 
+// skipList skips the elements of a list or a set. A list may claim more of them than it has: the first that is missing
+// ends it.
 func (t *thrift) skipList(depth int) error {
 	n, typ, err := t.list()
 	if err != nil {

@@ -43,6 +43,7 @@ type group struct {
 
 func (g group) Fields() []parquet.Field { return g.fields }
 
+// newGroup is a group of fields in the order of their names here.
 func newGroup(names []string, nodes []parquet.Node) group {
 	g := group{Group: parquet.Group{}}
 	for i, name := range names {
@@ -58,6 +59,8 @@ func newGroup(names []string, nodes []parquet.Node) group {
 	return g
 }
 
+// fileSchema is the Parquet schema of columns. All are optional, as those that DuckDB writes: a column that has no null
+// today may have one in the next file, and readers of both should see one type.
 func fileSchema(columns []schema.Column) *parquet.Schema {
 	names := make([]string, len(columns))
 	nodes := make([]parquet.Node, len(columns))
@@ -126,6 +129,7 @@ func node(t schema.Type) parquet.Node {
 	return parquet.String()
 }
 
+// decimalNode has decimals in the smallest type that holds their digits, as DuckDB does.
 func decimalNode(t schema.Type) parquet.Node {
 	switch {
 	case t.Width <= 9:
@@ -145,6 +149,7 @@ type shredder struct {
 	err     error
 }
 
+// row shreds row i. The row that it returns is a copy: the slices of values are used again for the next one.
 func (s *shredder) row(i int) parquet.Row {
 	for l := range s.leaves {
 		s.leaves[l] = s.leaves[l][:0]
@@ -274,6 +279,7 @@ func (s *shredder) scalar(t schema.Type, a arrow.Array, i int) parquet.Value {
 	return parquet.NullValue()
 }
 
+// text is a value that Arrow has as text; a UUID has 16 bytes in Parquet.
 func (s *shredder) text(t schema.Type, text string) parquet.Value {
 	if t.Name != schema.UUID {
 		return parquet.ByteArrayValue([]byte(text))

@@ -134,6 +134,7 @@ func plain(c *parquet.Column) string {
 	}[kind]
 }
 
+// logical returns the logical type of a column; nil if it has none, and its physical type is all that is known.
 func logical(t parquet.Type) format.LogicalTypeValue {
 	if l := t.LogicalType(); l != nil {
 		return l.Value
@@ -209,6 +210,7 @@ func hasNanoseconds(f *parquet.File, c *parquet.Column) (bool, error) {
 	return false, nil
 }
 
+// anyNanosecond reads values until one is not a whole microsecond.
 func anyNanosecond(pages parquet.Pages) (bool, error) {
 	values := make([]parquet.Value, 4096)
 	for {
@@ -237,6 +239,8 @@ func anyNanosecond(pages parquet.Pages) (bool, error) {
 	}
 }
 
+// nanoseconds is a time in nanoseconds. INT96, of old Spark and Impala, has those of the day in its first eight bytes;
+// the day itself is whole.
 func nanoseconds(v parquet.Value) int64 {
 	switch {
 	case v.IsNull():

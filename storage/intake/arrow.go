@@ -27,6 +27,7 @@ type arrowRecords struct {
 	failed  error // of the last reading; DuckDB would pass on only its text
 }
 
+// openArrow reads the schema of a stream. Where all columns are plain, DuckDB need not be asked what they are.
 func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	if err := checkEnd(u); err != nil {
 		return nil, err
@@ -130,6 +131,7 @@ func unsupportedField(ctx context.Context, conn *duck.Conn, fields []arrow.Field
 	return malformedArrow
 }
 
+// arrowNames are the columns with nothing but their names, to be checked before their types are.
 func arrowNames(s *arrow.Schema) []Offered {
 	out := make([]Offered, s.NumFields())
 	for i, f := range s.Fields() {
@@ -202,6 +204,7 @@ func (a boundedAllocator) Reallocate(size int, b []byte) []byte {
 	return a.Allocator.Reallocate(a.check(size), b)
 }
 
+// check panics on what no honest stream of this size needs.
 func (a boundedAllocator) check(size int) int {
 	if size < 0 || int64(size) > a.most {
 		panic(fmt.Sprintf("a buffer of %d bytes", size)) // arrow-go has no way for an allocator to fail; readers recover
@@ -242,6 +245,7 @@ func (s *checkedStream) drop() {
 	}
 }
 
+// Next reads a batch. DuckDB asks for it from C code, which a panic must not pass through: it is kept as the error.
 func (s *checkedStream) Next() (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -396,6 +400,7 @@ func checkLengths(a arrow.Array) error {
 	return nil
 }
 
+// checkDictionary validates the values of a dictionary, and that every index points at one of them.
 func checkDictionary(d *array.Dictionary) error {
 	if err := validate(d.Dictionary()); err != nil {
 		return err

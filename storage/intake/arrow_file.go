@@ -40,11 +40,11 @@ func checkEnd(u Upload) error {
 		return err
 	}
 	defer f.Close()
-	head, tail := make([]byte, fileMagic), make([]byte, 8)
+	head, tail := make([]byte, fileMagic), make([]byte, min(8, u.Size))
 	if _, err := f.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if _, err := f.ReadAt(tail, max(0, u.Size-8)); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := f.ReadAt(tail, u.Size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	switch {
@@ -53,9 +53,20 @@ func checkEnd(u Upload) error {
 	case bytes.HasPrefix(head, ipc.Magic) && !bytes.HasSuffix(tail, ipc.Magic):
 		return malformed("the Arrow file ends before its footer: it was cut short")
 	case bytes.HasPrefix(head, ipc.Magic):
-	case !bytes.Equal(tail, []byte{255, 255, 255, 255, 0, 0, 0, 0}) && !bytes.Equal(tail[4:], []byte{0, 0, 0, 0}):
+	case !bytes.HasSuffix(tail, streamEnd(head)):
 		return malformed("the Arrow stream ends before its end-of-stream marker: " +
 			"it was cut short, or it is not Arrow")
 	}
 	return nil
+}
+
+// streamEnd returns what a stream that starts with head ends with: the mark of a message and four zeros; before Arrow
+// 0.15, whose messages have no mark, four zeros. Those alone are not enough in other streams: they may be the padding of
+// a batch.
+func streamEnd(head []byte) []byte {
+	end := []byte{255, 255, 255, 255, 0, 0, 0, 0}
+	if bytes.HasPrefix(head, end[:4]) {
+		return end
+	}
+	return end[4:]
 }

@@ -30,6 +30,7 @@ type csvRecords struct {
 // maxHeader is the maximum length of the header line, in bytes.
 const maxHeader = 1 << 20
 
+// openCSV reads the header, and splits a wide file. What the values are is found later, by statements on their text.
 func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	u, err := unified(u)
 	if err != nil {

@@ -59,6 +59,8 @@ func plainColumns(fields []arrow.Field) (columns []Offered, ok bool) {
 
 func (r *arrowRecords) isPlain() bool { return r.plain && r.size <= Tiny }
 
+// few returns the records as an Arrow stream; nil if they are too many, or malformed: then reading them in the ordinary
+// way says what is wrong.
 func (r *arrowRecords) few(context.Context, *duck.Conn) []byte {
 	stream, err := rewrite(Upload{Path: r.path, Size: r.size}, fewBytes)
 	if err != nil {
@@ -69,6 +71,7 @@ func (r *arrowRecords) few(context.Context, *duck.Conn) []byte {
 
 func (r *parquetRecords) isPlain() bool { return r.plain }
 
+// few returns the records as an Arrow stream; nil as above.
 func (r *parquetRecords) few(ctx context.Context, conn *duck.Conn) []byte {
 	var out bytes.Buffer
 	b := &duck.Bound{Rows: fewRows, Bytes: fewBytes}

@@ -110,6 +110,7 @@ func Open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	return open(ctx, conn, u)
 }
 
+// open is Open in the process that reads, which may be this one.
 func open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	switch u.Format {
 	case Parquet:

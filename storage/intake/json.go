@@ -80,6 +80,8 @@ func (r *jsonRecords) Impose(i int, stored schema.Type) {
 	}
 }
 
+// Relation registers the second reading of the file as a stream of Arrow. The text of each record is a column of it,
+// made only if it is wanted.
 func (r *jsonRecords) Relation(ctx context.Context, conn *duck.Conn, want Want) (string, func(), error) {
 	stream, err := r.stream()
 	if err != nil {
@@ -147,6 +149,7 @@ type jsonStream struct {
 	refs    int64
 }
 
+// stream starts a reading. A failed one leaves its error in failed, as DuckDB would pass on only its text.
 func (r *jsonRecords) stream() (array.RecordReader, error) {
 	in, err := openDecoder(r.upload)
 	if err != nil {
@@ -179,6 +182,7 @@ func (s *jsonStream) Release() {
 	s.in.Close()
 }
 
+// Next decodes the next batch. It ends early at records that are large, so that memory does not grow with them.
 func (s *jsonStream) Next() bool {
 	if s.records.failed != nil {
 		return false
@@ -228,6 +232,7 @@ type decoder struct {
 	count int64
 }
 
+// openDecoder opens the records of a body and enters its array, if it is one.
 func openDecoder(u Upload) (*decoder, error) {
 	f, err := os.Open(u.Path)
 	if err != nil {

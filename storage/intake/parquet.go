@@ -15,6 +15,7 @@ type parquetRecords struct {
 	plain   bool // see few.go
 }
 
+// openParquet reads the footer itself before DuckDB does, which would rename columns and cut values off unseen.
 func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	footer, err := datafile.Inspect(u.Path)
 	if err != nil {

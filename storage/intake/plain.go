@@ -102,6 +102,7 @@ func (r *plainCSV) Batch() (arrow.RecordBatch, error) {
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, int64(len(r.text[0]))), nil
 }
 
+// Relation registers the records that are in memory as a stream.
 func (r *plainCSV) Relation(ctx context.Context, conn *duck.Conn, want Want) (string, func(), error) {
 	batch, err := r.Batch()
 	if err != nil {
@@ -121,6 +122,7 @@ func (r *plainCSV) Relation(ctx context.Context, conn *duck.Conn, want Want) (st
 
 func (r *plainCSV) Explain(err error) error { return csvError(err) }
 
+// texts are values as text. An empty field of a CSV is null.
 func texts(values []string) arrow.Array {
 	b := array.NewStringBuilder(memory.DefaultAllocator)
 	for _, v := range values {

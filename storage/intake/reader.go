@@ -86,6 +86,7 @@ func (d *desk) clear() {
 	*d = desk{}
 }
 
+// do carries out a call on the upload that lies on the desk.
 func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err error) {
 	switch {
 	case c.Open != nil:

@@ -19,6 +19,7 @@ type remote struct {
 	failed  error // of Impose, which can't return it
 }
 
+// openRemote has the process behind the connection open the upload.
 func openRemote(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	r := &remote{ctx: ctx, conn: conn, upload: u}
 	reply, err := r.call(ctx, call{Open: &u})
@@ -62,6 +63,7 @@ func (r *remote) Impose(i int, stored schema.Type) {
 	}
 }
 
+// Relation has the process register the upload in its own DuckDB, and returns the SQL that reads it there.
 func (r *remote) Relation(ctx context.Context, _ *duck.Conn, want Want) (string, func(), error) {
 	if r.failed != nil {
 		return "", nil, r.failed

@@ -34,6 +34,8 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
+// rewrite decodes a stream and encodes it again, in the process that may crash on it. What comes out has been validated
+// batch by batch.
 func rewrite(u Upload, most int64) ([]byte, error) {
 	in, err := (&arrowRecords{path: u.Path, size: u.Size}).open()
 	if err != nil {

@@ -41,6 +41,8 @@ type shape struct {
 	known schema.Type // the type chosen by settle
 }
 
+// fieldShape is a field of the objects at one place. index is its place in the order in which fields were first seen:
+// that becomes the order of columns.
 type fieldShape struct {
 	name  string
 	index int
@@ -71,6 +73,7 @@ func (s *shape) learn(value jsontext.Value) error {
 	return nil
 }
 
+// learnList adds the elements of a list. Below maxDepth they are stored as text, so that only their nesting matters.
 func (s *shape) learnList(value jsontext.Value) error {
 	s.lists = true
 	if s.elem == nil {
@@ -82,6 +85,7 @@ func (s *shape) learnList(value jsontext.Value) error {
 	return eachElement(value, s.elem.learn)
 }
 
+// learnObject adds the fields of an object.
 func (s *shape) learnObject(value jsontext.Value) error {
 	s.objects = true
 	if s.byName == nil {
@@ -112,6 +116,7 @@ func checkDepth(value jsontext.Value) error {
 
 var errTooDeep = fmt.Errorf("it has more than %d levels of arrays and objects", gate.MaxJSONDepth)
 
+// learnNumber adds a number by its text: as a double it might have lost digits already.
 func (s *shape) learnNumber(text string) {
 	if !strings.ContainsAny(text, ".eE") {
 		s.learnInteger(text)
@@ -151,6 +156,7 @@ func isDouble(text string) bool {
 	return err == nil && ok && new(big.Rat).SetFloat64(f).Cmp(exact) == 0
 }
 
+// learnInteger adds a number that is written without a point and an exponent.
 func (s *shape) learnInteger(text string) {
 	s.ints = true
 	negative := strings.HasPrefix(text, "-")
@@ -207,6 +213,7 @@ func (s *shape) settle() schema.Type {
 	return s.known
 }
 
+// typ chooses the type of this place, once those below it are chosen.
 func (s *shape) typ() schema.Type {
 	kinds := 0
 	for _, seen := range []bool{s.bools, s.ints || s.reals, s.texts, s.lists, s.objects} {
@@ -287,6 +294,7 @@ func (s *shape) imposePart(stored schema.Type) schema.Type {
 	return s.impose(stored)
 }
 
+// structType has a field for each name. Names that differ only in case, or that DuckDB could not have, make it JSON.
 func (s *shape) structType() schema.Type {
 	t := schema.Type{Name: schema.Struct}
 	for _, f := range s.fields {
@@ -389,6 +397,7 @@ func appendFields(s *shape, builders []array.Builder, object jsontext.Value) err
 	return nil
 }
 
+// appendValue appends a value to the builder of the type that was chosen for its place.
 func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
 	if value.Kind() == 'n' {
 		b.AppendNull()

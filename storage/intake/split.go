@@ -122,6 +122,8 @@ func (s *splitter) next() error {
 	}
 }
 
+// checkEnd requires the ending of all other lines. A carriage return elsewhere might be a line break to DuckDB and not
+// here.
 func (s *splitter) checkEnd(ending []byte) error {
 	if s.ending == nil {
 		s.ending = ending
@@ -201,6 +203,7 @@ func (r *csvRecords) partsRelation(want Want) string {
 	return fmt.Sprintf("SELECT %sp%d._n FROM %s", list.String(), used[0], strings.Join(from, " POSITIONAL JOIN "))
 }
 
+// partScan is the SQL that reads a part: its columns, then the records' numbers.
 func (r *csvRecords) partScan(part int) string {
 	var types []string
 	for i := part * PartColumns; i < min((part+1)*PartColumns, len(r.columns)); i++ {

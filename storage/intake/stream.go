@@ -38,6 +38,7 @@ type numbered struct {
 	next    int64
 }
 
+// newNumbered takes over the stream.
 func newNumbered(stream array.RecordReader, columns []int) *numbered {
 	n := &numbered{RecordReader: stream, columns: columns}
 	fields := make([]arrow.Field, 0, len(columns)+1)
@@ -52,6 +53,7 @@ func (n *numbered) Schema() *arrow.Schema          { return n.schema }
 func (n *numbered) RecordBatch() arrow.RecordBatch { return n.batch }
 func (n *numbered) Record() arrow.RecordBatch      { return n.batch }
 
+// Next adds the numbers to the next batch. The columns are shared with the stream's own batch, not copied.
 func (n *numbered) Next() bool {
 	n.drop()
 	if !n.RecordReader.Next() {

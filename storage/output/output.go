@@ -83,7 +83,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := datafile.CopyForOthers(ctx, conn, q.limited(), scratch, q.Params...)
+	rows, err := datafile.CopyForOthers(ctx, conn, q.forParquet(), scratch, q.Params...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package output
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"rowback/storage/duck"
 	"rowback/storage/intake"
@@ -15,6 +16,24 @@ var (
 	notInArrow   = []string{"VARIANT", union}
 	notInParquet = []string{"VARIANT", union, "INTERVAL", "TIME_NS"}
 )
+
+// changedByParquet are the types whose values DuckDB changes in a Parquet file: it writes integers of 128 bits, such as
+// sums, as doubles, and times with a zone without it.
+var changedByParquet = []string{"HUGEINT", "UHUGEINT", "TIME WITH TIME ZONE"}
+
+// forParquet returns the limited statement with such values cast to the types that they have in Arrow.
+func (q Query) forParquet() string {
+	var casts []string
+	for _, c := range q.Columns {
+		if kept, ok := schema.Stored(c.Type); ok && typeAmong(c.Type, changedByParquet) != "" {
+			casts = append(casts, fmt.Sprintf("CAST(%[1]s AS %[2]s) AS %[1]s", duck.Ident(c.Name), kept.SQL()))
+		}
+	}
+	if len(casts) == 0 {
+		return q.limited()
+	}
+	return "SELECT * REPLACE (" + strings.Join(casts, ", ") + ") FROM (" + q.limited() + ")"
+}
 
 // TypeError refuses a column that a format can't hold.
 type TypeError struct {

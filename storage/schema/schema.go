@@ -268,7 +268,9 @@ func (s Schema) After(other Schema) Schema {
 // Change is one difference between two schemas. Column is its name in the schema that has it; the later one, if both
 // have.
 type Change struct {
-	Change string `json:"change"` // added, removed, renamed, retyped, derived (from, to: its derivation)
+	// added, removed, renamed, retyped, derived (from, to: its derivation) or typed, of a column whose type was not known
+	// yet: a key that was declared before there were records, or one that had nothing but nulls.
+	Change string `json:"change"`
 	Column string `json:"column"`
 	From   string `json:"from,omitempty"`
 	To     string `json:"to,omitempty"`
@@ -286,7 +288,11 @@ func Changes(a, b Schema) []Change {
 		if c.Name != d.Name {
 			out = append(out, Change{Change: "renamed", Column: d.Name, From: c.Name, To: d.Name})
 		}
-		if !c.Type.Equal(d.Type) {
+		switch {
+		case c.Type.Equal(d.Type):
+		case c.Type.Name == Null:
+			out = append(out, Change{Change: "typed", Column: d.Name, To: d.Type.String()})
+		default:
 			out = append(out, Change{Change: "retyped", Column: d.Name, From: c.Type.String(), To: d.Type.String()})
 		}
 		if c.Derivation != d.Derivation {

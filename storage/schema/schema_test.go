@@ -142,15 +142,18 @@ func column(id int, name, typ string) schema.Column {
 func TestChangesFollowFieldIDs(t *testing.T) {
 	a := schema.Schema{Columns: []schema.Column{
 		column(1, "id", "BIGINT"), column(2, "name", "VARCHAR"), column(3, "old", "DATE"),
+		{ID: 5, Name: "unknown", Type: schema.Of(schema.Null)},
 	}}
 	b := schema.Schema{Columns: []schema.Column{
 		column(1, "id", "DOUBLE"), column(2, "title", "VARCHAR"), column(4, "old", "DATE"),
+		column(5, "unknown", "VARCHAR"),
 	}}
 	got := schema.Changes(a, b)
 	want := []schema.Change{
 		{Change: "retyped", Column: "id", From: "BIGINT", To: "DOUBLE"},
 		{Change: "renamed", Column: "title", From: "name", To: "title"},
 		{Change: "removed", Column: "old", From: "DATE"},
+		{Change: "typed", Column: "unknown", To: "VARCHAR"},
 		{Change: "added", Column: "old", To: "DATE"},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -187,6 +187,7 @@ type columnNames struct{ before, prefix, commit string }
 
 var plainColumns = columnNames{prefix: "c", commit: schema.CommitColumn}
 
+// rows is the SQL of the rows of this side that the other does not share.
 func (s side) rows(other *Snapshot, names columnNames) string {
 	parts := s.own.scans(false, func(fs schema.Schema) string { return s.list(fs, names) })
 	for _, group := range BySchema(s.displaced) {
@@ -206,6 +207,7 @@ func (s side) list(fs schema.Schema, names columnNames) string {
 	})
 }
 
+// noValues is the SQL of a side without rows, which still has the columns.
 func (s side) noValues(names columnNames) string {
 	return s.values(names, "CAST(NULL AS BIGINT)", func(c schema.Column) string {
 		return "CAST(NULL AS " + c.Type.SQL() + ")"

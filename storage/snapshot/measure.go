@@ -48,6 +48,7 @@ func (s *State) Warnings() []string {
 	return out
 }
 
+// named finds the column that is measured: the one that the properties name, or the usual one.
 func named(s schema.Schema, name, otherwise string) (schema.Column, bool) {
 	if name == "" {
 		name = otherwise
@@ -269,6 +270,7 @@ func (s *Snapshot) storedAs(c schema.Column) bool {
 	})
 }
 
+// sumQuality adds up what is stored with each file: data files count, and rollback files are taken off.
 func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
 	var sum kahan
 	for _, f := range s.Files() {
@@ -312,6 +314,7 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 // kahan sums floating-point numbers with Neumaier's correction, so that their order hardly matters.
 type kahan struct{ sum, lost float64 }
 
+// add keeps what a sum of doubles loses, and adds it to the next number: sums of many files would drift otherwise.
 func (k *kahan) add(x float64) {
 	t := k.sum + x
 	if abs(k.sum) >= abs(x) {

@@ -189,6 +189,8 @@ const (
 		ANTI JOIN (SELECT _file, _pos FROM {rollbacks} WHERE _file = {file}) d ON s.file_row_number = d._pos`
 )
 
+// selectList makes the columns of the snapshot of those that a file has: by field id, cast where the type has changed,
+// null where the file is older than the column.
 func (s *Snapshot) selectList(fs schema.Schema) string {
 	list := make([]string, 0, len(s.Schema.Columns)+2)
 	for _, c := range s.Schema.Stored() {

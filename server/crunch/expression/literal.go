@@ -65,8 +65,8 @@ func literal(v json.RawMessage, beside schema.Type) (string, error) {
 	return "", refuse("%s is not one value", fault.Clip(string(v)))
 }
 
-// numberText writes a number in SQL. A whole one is written as an integer, however it came (1e18): DuckDB would compare a
-// DOUBLE with integers as DOUBLEs, where neighbours are equal.
+// numberText writes a number in SQL. A whole one is written as an integer, however it came (1e18): DuckDB would compare
+// a DOUBLE with integers as DOUBLEs, where neighbours are equal.
 func numberText(n json.Number) string {
 	text := n.String()
 	f, err := n.Float64()

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+
+	"rowback/storage"
+)
+
+// texts are the descriptions of the OpenAPI document that are too long for a tag, or that several fields share: a tag
+// names one as ${name}.
+var texts = map[string]string{
+	"refs": storage.Refs,
+
+	"action.hash":               "Identifies the change; it is the same in every dataset that the change was played on.",
+	"action.merge_commit_id":    "The merge that played it; null if it was made here.",
+	"column.derivation":         "SQL over other columns that computes it when it is read.",
+	"commit.columns_cleared":    "The columns in which a changed record lost the value that it had.",
+	"commit.records_not_found":  "Of a delete: keys that no record has.",
+	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
+	"commit.schema_changes":     "What changed in the columns; null of a commit that is older than these two fields.",
+	"commit.warnings": "What is said of the dataset that did not hold after it, such as a quality_column that " +
+		"it does not " +
+		"have.",
+	"damaged_files": "Stored files that don't match their checksum and are refused. If there are any, the status is " +
+		"degraded.",
+	"dataset.archived":  "No one works on it any more. It can be read and written as before.",
+	"dataset.exclusion": "A condition on records that Crunch clients don't see. All else does.",
+	"dataset.warnings":  "What is said of the dataset that does not hold: columns that it does not have.",
+	"dry_run": "Write nothing, and answer 200 with what would be answered, and with dry_run. Of a write that makes " +
+		"a commit, also with its counts, schema_changes, columns_cleared and the first keys of each kind.",
+	"edit.required":   "Columns that have a value in every record, in place of those before.",
+	"idempotency_key": "A repeated key returns the first answer again, and does nothing twice.",
+	"if_range":        "An ETag or a time: if the file has changed, all of it is sent.",
+	"merge.autorollback": "true: a conflict undoes the whole merge. false: the actions before the conflict " +
+		"are kept.",
+	"merge.conflicts_decided": "How many conflicts of records on_conflict and resolve decided.",
+	"merge.on_conflict": "Whose change stands where both sides changed the same: ours, this dataset's, or theirs, the " +
+		"source's. Without it, that is a conflict.",
+	"merge.remember": "Later merges do not play what the filter skips, unless they name it.",
+	"merge.resolve":  "The same for some records or actions. The first that applies takes precedence over on_conflict.",
+	"merge.skipped":  "Of the source: left out by the filter, or remembered by an earlier merge.",
+	"merge.source":   "Id, or name in the same project, of the dataset whose actions are played.",
+	"merge_granularity": "What both sides of a merge into the dataset must not have changed: the same record, " +
+		"or the same " +
+		"value.",
+	"monitor.gap_commits": "How many commits since the last version are a gap.",
+	"monitor.gap_days":    "How many days since the last version are a gap, if there are commits since.",
+	"monitor.rapid_count": "How many versions within rapid_minutes count as rapid.",
+	"new.merge_granularity": "column: changes of different columns of one record both stand in a merge. row: " +
+		"they conflict.",
+	"new_variable.derivation": "SQL over other columns, by name, that computes the values.",
+	"new_variable.type":       "In DuckDB's notation; by default found from the values or the derivation.",
+	"columns":                 "Names, comma-separated; one that has a comma or spaces around it in double quotes.",
+	"order_by":                "Names, comma-separated, as in columns; each may be followed by asc or desc, or preceded by -.",
+	"prefer":                  "respond-async: answer 202 at once, with the Location of a progress resource.",
+	"query.format":            "As the query parameter, which takes precedence.",
+	"query.limit":             "The most rows to return. X-Rowback-Truncated says whether there were more.",
+	"query.sql": `One SELECT. Tables are datasets: employees, "employees@1.0.0" (any ref), "employees@1.0.0..1.0.1" ` +
+		`(the diff), and rowback.datasets, .commits, .versions, .actions.`,
+	"range": "Such as bytes=0-99 or bytes=-100: answered with 206 and that part.",
+	"record.key": "The value of the key column (_id if none is declared); of a key of several columns, a JSON object " +
+		"with all of them.",
+	"required": "Columns that have a value in every record: a commit without one is refused.",
+	"to_dataset": "Id, or name in the same project, of the fork or upstream that to belongs to; by default the same " +
+		"dataset.",
+	"variable.categories": "The values that it was declared to hold; empty if none were.",
+	"variable.derivation": "The SQL over other columns that computes it; null if its values are stored.",
+	"variable.name":       "The column's name, in files and in SQL; Crunch clients call it the alias.",
+	"variable.title":      "The name to show to people; the column's name if none was given.",
+	"variable.type":       "In DuckDB's notation; NULL if the column has had no value yet.",
+	"variable.values":     "One for each record, in key order; by default all are null.",
+	"version_type":        "auto: what the changes since the latest version call for.",
+}
+
+// filled puts the texts in place of their names.
+func filled(document []byte) ([]byte, error) {
+	var pairs []string
+	for name, text := range texts {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, "${"+name+"}", string(quoted[1:len(quoted)-1]))
+	}
+	return []byte(strings.NewReplacer(pairs...).Replace(string(document))), nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/fault"
+)
+
+func TestAServerThatCanNotBeReachedIsNamed(t *testing.T) {
+	var out, failed bytes.Buffer
+	code := run([]string{"tag", "--dataset", "x", "--server", "http://127.0.0.1:1"}, console{&out, &failed})
+	if code != 1 || !strings.HasPrefix(failed.String(), "rowback: the server at http://127.0.0.1:1 can't be reached: ") ||
+		strings.Contains(failed.String(), "/api/v1") {
+		t.Errorf("%d, %s", code, failed.String())
+	}
+}
+
+func TestTheTokenIsSentAndTheProjectToo(t *testing.T) {
+	s, _, failed, code := rowback(t, "tag --dataset employees --api-key t0 --project-id 3", map[string][]string{
+		"GET " + d + "/tags": {`200 {"tags":[]}`},
+	})
+	if code != 0 || s.header.Get("Authorization") != "Bearer t0" || !strings.HasSuffix(s.asked[0], "?project_id=3") {
+		t.Errorf("%d, %s: %v %v", code, failed, s.asked, s.header)
+	}
+}
+
+// Work that takes long goes on at the server, and the command waits for its end.
+func TestWorkIsFollowedToItsEnd(t *testing.T) {
+	started := `202 {"id":"j","progress":0,"message":"Forking"}`
+	half := `200 {"id":"j","progress":50,"message":"Forking"}`
+	for _, c := range []struct{ ended, out, failed string }{
+		{`200 {"id":"j","progress":100,"result":{"status":201,"body":{"id":"f1","fork_commit":3,"records_total":9}}}`,
+			"mine is a fork of employees at commit 3, 9 records; its id is f1\n", ""},
+		{`200 {"id":"j","progress":-1,"message":"m","result":{"status":409,"body":{"detail":"The name is taken."}}}`,
+			"", "rowback: The name is taken.\n"},
+		{`200 {"id":"j","progress":-1,"message":"The server stopped."}`, "", "rowback: The server stopped.\n"},
+		{`404 {"detail":"No such work."}`, "", "rowback: No such work.\n"},
+	} {
+		s, out, failed, code := rowback(t, "fork mine --dataset employees", map[string][]string{
+			"POST " + d + "/forks": {started}, "GET /api/v1/progress/j": {half, c.ended},
+		})
+		if out != c.out || failed != c.failed || (code == 0) != (failed == "") || len(s.asked) != 3 {
+			t.Errorf("%s: %d, %q, %q, asked %q", c.ended, code, out, failed, s.asked)
+		}
+	}
+}
+
+func TestTheServersRefusalIsKnownByItsCode(t *testing.T) {
+	p := problemIn([]byte(`{"status":409,"code":"stale_head","detail":"Moved."}`), "")
+	if !p.Is(storage.ErrStaleHead) || p.Is(storage.ErrNameTaken) || p.Is(io.EOF) || p.Is(fault.New(fault.Invalid, "")) {
+		t.Errorf("%+v", p)
+	}
+}

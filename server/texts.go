@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/alecthomas/kong"
+
+	"rowback/storage"
+)
+
+// texts are what tags name as ${name}: what --help says of a flag where that is too long for a tag, or said of several.
+var texts = kong.Vars{
+	"version": version,
+	"refs":    storage.Refs,
+
+	"actions_sort":   "datetime, -datetime, user or -user.",
+	"data":           "Data directory. With --demo and without this, a temporary one.",
+	"flight_addr":    "Address to listen on for Arrow Flight SQL. By default it is off.",
+	"header_timeout": "Time limit for the header of a request, or for a handshake.",
+	"host":           "A further host name of the server, as browsers and proxies send it in Host; may be repeated.",
+	"max_connections": "Connections at once, HTTP and Flight together. By default half of the file descriptors " +
+		"that the process may open, at most 1024.",
+	"max_connections_per_address": "Connections at once from one address. By default three quarters of " +
+		"--max-connections.",
+	"memory_limit": "Memory that the server and the processes it starts may use in all, such as 1GB. By default " +
+		"half of the machine's, or of its container's.",
+	"merge_from":        "Name or id of the dataset whose actions are played: a fork, or the upstream.",
+	"merge_on_conflict": "Whose change stands where both sides changed the same: ours, this dataset's, or theirs.",
+	"merge_resolve": `The same for one record or action, as JSON: {"key": {"id": 4}, "take": "ours"}, or with ` +
+		`its hash in place of the key. May be repeated.`,
+	"min_free": "Space to keep free on the data directory's disk; writes that would use it are refused. 0: " +
+		"none. By default 256MB, or a twentieth of a small disk.",
+	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +
+		"touched the same records.",
+	"scrub_every":  "How often every stored file is read and checked, also after the start. 0: never.",
+	"token":        "A user and a token, as user:token; may be repeated. With tokens, every request needs one.",
+	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",
+}
