@@ -148,8 +148,9 @@ func TestRecordsCarryTheirCommitAndAFileName(t *testing.T) {
 	if got.header.Get("Content-Disposition") != "attachment; filename=employees-2.csv" {
 		t.Error(got.header.Get("Content-Disposition"))
 	}
-	if shown := must(t, 200, "GET", employees+"/data", ""); shown.header.Get("Content-Disposition") != "" {
-		t.Error("JSON is shown by a browser, not saved")
+	shown := must(t, 200, "GET", employees+"/data?ref=1.0.1", "").header.Get("Content-Disposition")
+	if shown != "inline; filename=employees-2.json" {
+		t.Errorf("JSON is shown by a browser, not saved: %q", shown)
 	}
 }
 

@@ -13,15 +13,19 @@ import (
 	"rowback/storage/output"
 )
 
+// extensions are those of the files with a result in each format.
+var extensions = map[intake.Format]string{
+	intake.Parquet: ".parquet", intake.Arrow: ".arrows", intake.CSV: ".csv", intake.NDJSON: ".ndjson", intake.JSON: ".json",
+}
+
 // writer writes a result. The files that it needs for that begin with the path scratch.
 type writer func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error)
 
 // stream sends a result, within r's time limits; name is what a browser calls the file, without its extension.
 func (a *API) stream(c *fiber.Ctx, name string, format intake.Format, r host.Result, write writer) error {
 	r.Media = mediaTypes[format]
-	if format != intake.JSON { // a browser displays JSON
-		r.Name = name + "." + string(format)
-	}
+	r.Displayed = format == intake.JSON
+	r.Name = name + extensions[format]
 	r.Write = func(ctx context.Context, w io.Writer) (string, error) {
 		cut, err := write(ctx, w, a.store.Scratch("result.parquet"))
 		return string(cut), tooLarge(err)

@@ -15,7 +15,15 @@ import (
 
 // attachment returns the header that makes a browser save a file under a name (RFC 6266).
 func attachment(name string) string {
-	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	return disposition(name, false)
+}
+
+func disposition(name string, displayed bool) string {
+	kind := "attachment"
+	if displayed {
+		kind = "inline"
+	}
+	return mime.FormatMediaType(kind, map[string]string{"filename": name})
 }
 
 // File is a file to send, with what its headers need.

@@ -29,8 +29,9 @@ const maxChunk = 256 << 10
 
 // Result is an answer that is produced while it is sent.
 type Result struct {
-	Name  string // of the file when a browser saves it; empty: it is displayed
-	Media string
+	Name      string // of the file when a browser saves it
+	Displayed bool   // by a browser, instead of saved
+	Media     string
 	// How long it may take. If Each is 0, First is for all of it; otherwise First is for the first part and Each for
 	// every further one.
 	First, Each time.Duration
@@ -64,7 +65,7 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	}
 	c.Set("Content-Type", r.Media)
 	if r.Name != "" {
-		c.Set("Content-Disposition", attachment(r.Name))
+		c.Set("Content-Disposition", disposition(r.Name, r.Displayed))
 	}
 	return body.send(c, err == io.EOF)
 }
@@ -73,6 +74,9 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 func (s *resultStream) send(c *fiber.Ctx, whole bool) error {
 	if c.Method() == http.MethodHead { // a stream would leave bytes after the headers
 		c.Response().SkipBody = true
+		if whole {
+			c.Response().Header.SetContentLength(s.Buffered())
+		}
 		return s.Close()
 	}
 	if whole {

@@ -50,6 +50,17 @@ func CopyQuery(
 	return rows, errors.Join(err, os.Remove(first))
 }
 
+// CopyForOthers is CopyQuery for a file that leaves the store. Its pages have version 1, which every reader of Parquet
+// can read: some can't skip rows in pages of version 2.
+func CopyForOthers(
+	ctx context.Context, conn *duck.Conn, query, path string, params ...duck.Param,
+) (rows int64, err error) {
+	if rows, err = written(conn.Batch(ctx, copyTo(query, path, "PARQUET_VERSION v1"), params...)); err != nil {
+		removeUnfinished(path)
+	}
+	return rows, err
+}
+
 // removeUnfinished removes what a failed COPY may have left: DuckDB writes to a temporary name and renames the file if
 // the target exists.
 func removeUnfinished(path string) {

@@ -56,25 +56,48 @@ func hasFields(c *parquet.Column, fields []schema.Field) bool {
 	})
 }
 
-// errNotWhole is the error for every file whose footer can't be read.
-var errNotWhole = errors.New("it is not a complete Parquet file")
+// The errors for files whose footer can't be read: errForeign for those that begin and end as Parquet files do.
+var (
+	errNotWhole = errors.New("it is not a complete Parquet file")
+	errForeign  = errors.New("it is damaged, or written in a way that is not supported here. " +
+		"Write it again with another program, such as pyarrow or DuckDB")
+	errEncrypted = errors.New("it is encrypted. Decrypt it first")
+)
+
+// unread returns the error for a file whose footer or values can't be read.
+func unread(in io.ReaderAt, size int64) error {
+	head, tail := make([]byte, 4), make([]byte, 4)
+	if _, err := in.ReadAt(head, 0); err != nil {
+		return errNotWhole
+	}
+	if _, err := in.ReadAt(tail, size-4); err != nil {
+		return errNotWhole
+	}
+	switch {
+	case string(tail) == "PARE":
+		return errEncrypted
+	case string(head) == "PAR1" && string(tail) == "PAR1" && size > 12:
+		return errForeign
+	}
+	return errNotWhole
+}
 
 // Inspect reads the footer of an uploaded file, and checks the values that DuckDB might truncate: it has microseconds
 // only for times and for timestamps with a zone, and 38 digits for decimals. parquet-go panics on some malformed files.
 func Inspect(path string) (columns []UploadColumn, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = errNotWhole
-		}
-	}()
 	in, size, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
+	defer func() {
+		if p := recover(); p != nil {
+			err = unread(in, size)
+		}
+	}()
 	f, err := parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, errNotWhole
+		return nil, unread(in, size)
 	}
 	for _, c := range f.Root().Columns() {
 		own := UploadColumn{Name: c.Name(), Plain: plain(c), column: c}
@@ -84,7 +107,7 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 			continue
 		}
 		if own.Trouble, err = trouble(f, c); err != nil {
-			return nil, errNotWhole
+			return nil, unread(in, size)
 		}
 		columns = append(columns, own)
 	}

@@ -83,7 +83,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := datafile.CopyQuery(ctx, conn, q.forParquet(), scratch, "", q.Params...)
+	rows, err := datafile.CopyForOthers(ctx, conn, q.forParquet(), scratch, q.Params...)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func cutParquet(ctx context.Context, conn *duck.Conn, path string, rows int64) e
 		return err
 	}
 	query := fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), rows)
-	_, err := datafile.CopyQuery(ctx, conn, query, path, "")
+	_, err := datafile.CopyForOthers(ctx, conn, query, path)
 	return err
 }
 
