@@ -157,6 +157,9 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	if err := checkFields(body, t, ""); err != nil {
 		return err
 	}
+	if err := checkNulls(c.Method(), body); err != nil {
+		return err
+	}
 	var mistyped *json.UnmarshalTypeError
 	switch err := json.Unmarshal(body, in); {
 	case errors.As(err, &mistyped) && mistyped.Field == "":

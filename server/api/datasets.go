@@ -160,15 +160,15 @@ type editDatasetIn struct {
 	datasetIn
 	headIn
 	Message        string           `query:"message" json:"-"`
-	Name           *string          `json:"name"`
-	Description    *string          `json:"description"`
+	Name           *string          `json:"name" nullable:"false"`
+	Description    *string          `json:"description" nullable:"false"`
 	Metadata       catalog.Metadata `json:"metadata" description:"Merged into the metadata; null removes a key."`
-	QualityColumn  *string          `json:"quality_column"`
-	CategoryColumn *string          `json:"category_column"`
-	Required       *[]string        `json:"required" description:"${edit.required}"`
-	Archived       *bool            `json:"archived" description:"${dataset.archived}"`
+	QualityColumn  *string          `json:"quality_column" nullable:"false"`
+	CategoryColumn *string          `json:"category_column" nullable:"false"`
+	Required       *[]string        `json:"required" nullable:"false" description:"${edit.required}"`
+	Archived       *bool            `json:"archived" nullable:"false" description:"${dataset.archived}"`
 
-	MergeGranularity *catalog.Granularity `json:"merge_granularity" enum:"row,column"`
+	MergeGranularity *catalog.Granularity `json:"merge_granularity" nullable:"false" enum:"row,column"`
 }
 
 // editDataset changes the properties of a dataset, as a commit. It makes no commit if nothing changes.

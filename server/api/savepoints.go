@@ -71,7 +71,7 @@ func (a *API) getSavepoint(c *fiber.Ctx, p catalog.Savepoint, _ oneSavepointIn) 
 type editSavepointIn struct {
 	oneSavepointIn
 	headIn
-	Description *string `json:"description" required:"true"`
+	Description *string `json:"description" nullable:"false" required:"true"`
 }
 
 // editSavepoint changes the description of a savepoint, which is not part of the dataset's history.

@@ -61,8 +61,8 @@ func (a *API) getTag(c *fiber.Ctx, d catalog.Dataset, in oneTagIn) error {
 type editTagIn struct {
 	oneTagIn
 	headIn
-	Ref         *string `json:"ref" description:"What the tag names from now on: ${refs}."`
-	Description *string `json:"description"`
+	Ref         *string `json:"ref" nullable:"false" description:"What the tag names from now on: ${refs}."`
+	Description *string `json:"description" nullable:"false"`
 }
 
 func (a *API) editTag(c *fiber.Ctx, d catalog.Dataset, in editTagIn) error {

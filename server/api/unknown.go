@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -94,6 +95,20 @@ func checkMembers(text []byte, t reflect.Type, at string) error {
 		}
 		if err := checkFields(members[name], field, at+name+"."); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkNulls refuses a null in a change: it would leave the field as it is, which is not what it says.
+func checkNulls(method string, text []byte) error {
+	var members map[string]json.RawMessage
+	if method != http.MethodPatch || json.Unmarshal(text, &members) != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if string(members[name]) == "null" {
+			return invalid(name, "must not be null. Leave it out to keep its value, or send an empty one")
 		}
 	}
 	return nil

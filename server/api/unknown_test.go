@@ -70,3 +70,20 @@ func TestUnknownMembersAreFoundAtAnyDepth(t *testing.T) {
 		}
 	}
 }
+
+// A null in a change would leave the field as it is, which is not what it says.
+func TestANullInAChangeIsRefused(t *testing.T) {
+	for body, field := range map[string]string{
+		`{"description": null}`: "description", `{"a": 1, "quality_column": null}`: "quality_column",
+		`{"description": ""}`: "", `{"metadata": {"k": null}}`: "", `[null]`: "", `null`: "",
+	} {
+		err := checkNulls("PATCH", []byte(body))
+		var e *fault.Error
+		if errors.As(err, &e) != (field != "") || e != nil && e.Fields["field"] != field {
+			t.Errorf("%s: %v, want field %q", body, err, field)
+		}
+		if err := checkNulls("POST", []byte(body)); err != nil {
+			t.Errorf("%s in a POST: %v", body, err)
+		}
+	}
+}

@@ -173,12 +173,12 @@ type editVariableIn struct {
 	oneVariableIn
 	headIn
 	Message     string                   `query:"message" json:"-"`
-	Name        *string                  `json:"name"`
-	Title       *string                  `json:"title" description:"Empty: the name is shown again."`
-	Type        *string                  `json:"type"`
-	Description *string                  `json:"description"`
-	Derivation  *string                  `json:"derivation"`
-	Categories  *[]storage.GivenCategory `json:"categories"`
+	Name        *string                  `json:"name" nullable:"false"`
+	Title       *string                  `json:"title" nullable:"false" description:"Empty: the name is shown again."`
+	Type        *string                  `json:"type" nullable:"false"`
+	Description *string                  `json:"description" nullable:"false"`
+	Derivation  *string                  `json:"derivation" nullable:"false"`
+	Categories  *[]storage.GivenCategory `json:"categories" nullable:"false"`
 }
 
 // editVariable changes a variable, as a commit. No file is rewritten: values are cast when they are read.
