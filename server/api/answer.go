@@ -57,6 +57,9 @@ type headerIn struct {
 	Prefer         string `header:"Prefer" description:"${prefer}" json:"-"`
 }
 
+// header is the struct itself: without this, that of headIn would leave the two headers out.
+func (in headerIn) header() headerIn { return in }
+
 // datasetIn identifies a dataset.
 type datasetIn struct {
 	Dataset   string `path:"dataset" required:"true" description:"Id, or name with project_id." json:"-"`

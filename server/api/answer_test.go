@@ -121,6 +121,9 @@ func TestACommitThatMakesNoSenseIsRefused(t *testing.T) {
 	if got := ask(t, "POST", path+"mode=append&expected_head=7", `[{"id":2}]`); got.status != 409 {
 		t.Errorf("%d %s", got.status, got.text)
 	}
+	if got := must(t, 422, "POST", path+"mode=delete&where=id%3D1", `[{"id":2}]`); got.body["field"] != "where" {
+		t.Error("a condition and a body:", got.body)
+	}
 	if got := must(t, 201, "POST", path+"mode=delete&where=id%3D1", ""); got.body["records_removed"] != 1.0 {
 		t.Error(got.text)
 	}

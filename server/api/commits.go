@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
@@ -58,7 +60,12 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	switch {
 	case in.Where != "" && mode != catalog.Delete:
 		return invalid("where", "is only for mode=delete")
-	case in.Where == "":
+	case in.Where != "":
+		// Which of the two names the records to delete? Neither is ignored.
+		if has, err := host.HasBody(c); has || err != nil {
+			return cmp.Or(err, invalid("where", "selects the records to delete, and so does the body; send one of them"))
+		}
+	default:
 		upload, fingerprint, err := a.stage(c)
 		if err != nil {
 			return err

@@ -62,6 +62,7 @@ type datasetEdit struct {
 	Archived      *bool   `json:"archived"`
 	Notes         *string `json:"notes"`
 	CurrentEditor *string `json:"current_editor"`
+	Owner         *string `json:"owner"`
 }
 
 // wanted is the change that the body asks for, of a dataset that clients see as now.
@@ -69,6 +70,10 @@ func (in datasetEdit) wanted(s snapshot.State, now datasetBody) (e storage.Edit,
 	if in.CurrentEditor != nil && *in.CurrentEditor != now.CurrentEditor {
 		return e, fault.Errorf(fault.Invalid, "no_effect", "current_editor can't be set: everyone who may write edits "+
 			"dataset '%s', and it shows who did so last. Leave it out.", s.Properties.Name).With("field", "current_editor")
+	}
+	if in.Owner != nil && *in.Owner != now.Owner {
+		return e, fault.Errorf(fault.Invalid, "no_effect", "owner can't be set: it shows who made dataset '%s'. "+
+			"Leave it out.", s.Properties.Name).With("field", "owner")
 	}
 	return storage.Edit{
 		Name: in.Name, Description: in.Description, Archived: in.Archived, Notes: in.Notes, Published: in.IsPublished,

@@ -51,6 +51,15 @@ func bodyOf(c *fiber.Ctx) *bodyStream {
 	return s
 }
 
+// HasBody reports whether the request has a body that is not empty. It takes the body's first byte.
+func HasBody(c *fiber.Ctx) (bool, error) {
+	n, err := io.ReadFull(bodyOf(c), make([]byte, 1))
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n > 0, err
+}
+
 func (s *bodyStream) Read(p []byte) (int, error) {
 	if s.failed != nil {
 		return 0, s.failed

@@ -31,13 +31,12 @@ func hollow(c *parquet.Column, t schema.Type) schema.Type {
 	case c.Leaf() && isNull(c.Type()):
 		return schema.Of(schema.Null)
 	case t.Name == schema.List && len(parts) == 1:
-		repeated := parts[0]
-		if inner := repeated.Columns(); len(inner) == 1 && t.Elem.Name != schema.Struct {
-			repeated = inner[0]
-		} else if len(inner) == 1 && inner[0].Name() != t.Elem.Fields[0].Name {
-			repeated = inner[0]
+		// The repeated group has the element as its only column, unless, as older writers have it, it is the element.
+		elem := parts[0]
+		if in := elem.Columns(); len(in) == 1 && (t.Elem.Name != schema.Struct || hasFields(in[0], t.Elem.Fields)) {
+			elem = in[0]
 		}
-		return schema.ListOf(hollow(repeated, *t.Elem))
+		return schema.ListOf(hollow(elem, *t.Elem))
 	case t.Name == schema.Map && len(parts) == 1 && len(parts[0].Columns()) == 2:
 		elem := hollow(parts[0].Columns()[1], *t.Elem)
 		t.Elem = &elem
@@ -48,6 +47,13 @@ func hollow(c *parquet.Column, t schema.Type) schema.Type {
 		}
 	}
 	return t
+}
+
+// hasFields reports whether a column is a group of these fields.
+func hasFields(c *parquet.Column, fields []schema.Field) bool {
+	return slices.EqualFunc(c.Columns(), fields, func(part *parquet.Column, f schema.Field) bool {
+		return part.Name() == f.Name
+	})
 }
 
 // The errors for files whose footer can't be read: errForeign for those that begin and end as Parquet files do.

@@ -158,7 +158,8 @@ func (r *arrowRecords) open() (array.RecordReader, error) {
 		return nil, err
 	}
 	body := bufio.NewReaderSize(f, 1<<20)
-	if err = skipMagic(body); err != nil {
+	isFile, err := skipMagic(body)
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -169,7 +170,9 @@ func (r *arrowRecords) open() (array.RecordReader, error) {
 	}
 	own := in.Schema()
 	kept := arrow.NewSchema(narrowedFields(own.Fields()), nil)
-	return &checkedStream{RecordReader: in, schema: kept, file: f, failed: &r.failed}, nil
+	return &checkedStream{
+		RecordReader: in, schema: kept, file: f, body: body, isFile: isFile, failed: &r.failed,
+	}, nil
 }
 
 // failure returns the error of the last reading.
@@ -230,6 +233,8 @@ type checkedStream struct {
 	schema *arrow.Schema // with the types in which it is read
 	batch  arrow.RecordBatch
 	file   *os.File
+	body   *bufio.Reader
+	isFile bool // the footer of an Arrow file follows the stream
 	failed *error
 }
 
@@ -257,9 +262,7 @@ func (s *checkedStream) Next() (ok bool) {
 		return false
 	}
 	if !s.RecordReader.Next() {
-		if err := s.RecordReader.Err(); err != nil {
-			*s.failed = malformedArrow
-		}
+		*s.failed = s.ended()
 		return false
 	}
 	for i, column := range s.RecordReader.RecordBatch().Columns() {
@@ -270,6 +273,21 @@ func (s *checkedStream) Next() (ok bool) {
 	}
 	s.batch, *s.failed = narrowed(s.schema, s.RecordReader.RecordBatch())
 	return *s.failed == nil
+}
+
+// ended returns why the stream, which has no more batches, is not one whole stream. Two of them, one after the other,
+// are not: readers stop at the first end, so what follows it would be lost.
+func (s *checkedStream) ended() error {
+	if s.RecordReader.Err() != nil {
+		return malformedArrow
+	}
+	if s.isFile {
+		return nil
+	}
+	if _, err := s.body.Peek(1); !errors.Is(err, io.EOF) {
+		return malformed("there is more after the end of the Arrow stream. Send one stream with all records")
+	}
+	return nil
 }
 
 // refusal returns the error for a column that failed validation.

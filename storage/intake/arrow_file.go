@@ -19,17 +19,17 @@ const fileMagic = 8
 // featherMagic begins files of the first version of Feather, which is another format.
 const featherMagic = "FEA1"
 
-// skipMagic skips what precedes the stream in an Arrow file.
-func skipMagic(in *bufio.Reader) error {
+// skipMagic skips what precedes the stream in an Arrow file, and reports whether it is one.
+func skipMagic(in *bufio.Reader) (isFile bool, err error) {
 	start, err := in.Peek(len(ipc.Magic))
 	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return false, err
 	}
-	if bytes.Equal(start, ipc.Magic) {
-		_, err := in.Discard(fileMagic)
-		return err
+	if !bytes.Equal(start, ipc.Magic) {
+		return false, nil
 	}
-	return nil
+	_, err = in.Discard(fileMagic)
+	return true, err
 }
 
 // checkEnd requires the end-of-stream marker, or the magic bytes at the end of a file: without it, one cut between two

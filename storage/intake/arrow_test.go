@@ -241,6 +241,22 @@ func TestTheEndOfAStream(t *testing.T) {
 	}
 }
 
+// Readers stop at the end of the first stream: what follows it would be lost.
+func TestMoreAfterTheEndOfAStream(t *testing.T) {
+	whole := arrowUpload(t, batchOf(fromJSON(t, arrow.PrimitiveTypes.Int64, `[1,2]`)))
+	body, err := os.ReadFile(whole.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := string(body)
+	end := one[len(one)-8:]
+	for _, more := range []string{one, one[:len(one)-40] + end, "garbage!" + end, end} {
+		if rows, err := read(t, upload(t, Arrow, one+more)); err == nil || !strings.Contains(err.Error(), "more after") {
+			t.Errorf("%d bytes after the end: %d rows, %v", len(more), rows, err)
+		}
+	}
+}
+
 // Arrays whose buffers do not have what their lengths claim would crash a reader.
 func TestArraysThatClaimTooMuch(t *testing.T) {
 	buffer := func(size int) *memory.Buffer { return memory.NewBufferBytes(make([]byte, size)) }
