@@ -271,8 +271,8 @@ func (s *checkedStream) Next() (ok bool) {
 			return false
 		}
 	}
-	s.batch, *s.failed = narrowed(s.schema, s.RecordReader.RecordBatch())
-	return *s.failed == nil
+	s.batch = narrowed(s.schema, s.RecordReader.RecordBatch())
+	return true
 }
 
 // ended returns why the stream, which has no more batches, is not one whole stream. Two of them, one after the other,
@@ -300,8 +300,7 @@ func refusal(name string, err error) error {
 		return misshapen("column %q has dates in milliseconds that are out of range or not whole days; "+
 			"convert it first", name)
 	case errors.Is(err, errDigits):
-		return misshapen("column %q has decimals of more than 38 digits, which is the most that can be stored; "+
-			"convert it first", name)
+		return misshapen("column %q has decimals with more digits than their type has; correct or convert them", name)
 	case errors.Is(err, errNoIndexes):
 		return misshapen("column %q has a dictionary in lists that are all empty, which can't be read; decode it first", name)
 	}
@@ -332,6 +331,9 @@ func validate(a arrow.Array) error {
 	}
 	if farDate(a) {
 		return errFar
+	}
+	if tooLong(a) {
+		return errDigits
 	}
 	for _, child := range data.Children() {
 		if child.DataType().ID() == arrow.DICTIONARY && child.Len() == 0 && a.Len() > 0 {
@@ -398,6 +400,41 @@ func farDate(a arrow.Array) bool {
 		}
 	}
 	return false
+}
+
+// errDigits refuses decimals that DuckDB would cut off: it reads them in as many bytes as their type needs.
+var errDigits = errors.New("decimals with too many digits")
+
+// tooLong reports whether a decimal has more digits than its type.
+func tooLong(a arrow.Array) bool {
+	switch a := a.(type) {
+	case *array.Decimal32:
+		return anyTooLong(a, a.Value)
+	case *array.Decimal64:
+		return anyTooLong(a, a.Value)
+	case *array.Decimal128:
+		return anyTooLong(a, a.Value)
+	case *array.Decimal256:
+		return anyTooLong(a, a.Value)
+	}
+	return false
+}
+
+func anyTooLong[T decimalValue[T]](a arrow.Array, value func(int) T) bool {
+	digits := a.DataType().(arrow.DecimalType).GetPrecision()
+	for i := range a.Len() {
+		// The least number has no opposite, so that it would seem to fit.
+		if a.IsValid(i) && (!value(i).FitsInPrecision(digits) || value(i).Abs().Sign() < 0) {
+			return true
+		}
+	}
+	return false
+}
+
+type decimalValue[T any] interface {
+	FitsInPrecision(digits int32) bool
+	Abs() T
+	Sign() int
 }
 
 // checkLengths returns an error if the buffers of a fixed-width array are shorter than its elements need.

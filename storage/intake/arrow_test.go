@@ -12,6 +12,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/decimal256"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -103,6 +105,31 @@ func TestValuesOfArrowThatCanNotBeKept(t *testing.T) {
 		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) ||
 			!strings.HasPrefix(err.Error(), `column "v1" `)) {
 			t.Errorf("%s of %s: %v, not %q", c.values, c.typ, err, c.says)
+		}
+	}
+}
+
+// DuckDB reads a decimal in as many bytes as its type needs: a longer one would be cut off.
+func TestDecimalsWithMoreDigitsThanTheirType(t *testing.T) {
+	least := decimal128.New(math.MinInt64, 0)
+	for _, c := range []struct {
+		digits int32
+		value  decimal128.Num
+		fits   bool
+	}{
+		{5, decimal128.FromI64(99999), true}, {5, decimal128.FromI64(-99999), true}, {5, decimal128.FromI64(100000), false},
+		{4, decimal128.FromI64(10000), false}, {18, decimal128.FromI64(-1e18), false}, {5, least, false}, {38, least, false},
+	} {
+		short := array.NewDecimal128Builder(memory.DefaultAllocator, &arrow.Decimal128Type{Precision: c.digits, Scale: 2})
+		short.Append(c.value)
+		long := array.NewDecimal256Builder(memory.DefaultAllocator, &arrow.Decimal256Type{Precision: c.digits, Scale: 2})
+		long.Append(decimal256.FromDecimal128(c.value))
+		for _, column := range []arrow.Array{short.NewArray(), long.NewArray()} {
+			_, err := read(t, arrowUpload(t, batchOf(column)))
+			forClient(t, err)
+			if (err == nil) != c.fits || err != nil && !strings.Contains(err.Error(), "more digits than their type") {
+				t.Errorf("%s in %s: %v", c.value.ToString(0), column.DataType(), err)
+			}
 		}
 	}
 }

@@ -1,13 +1,11 @@
 package intake
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
-	"github.com/apache/arrow-go/v18/arrow/decimal256"
 	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -66,60 +64,49 @@ func narrowedType(t arrow.DataType) arrow.DataType {
 }
 
 // narrowed returns a batch that has the fields of narrowedFields; the caller releases it.
-func narrowed(s *arrow.Schema, b arrow.RecordBatch) (arrow.RecordBatch, error) {
+func narrowed(s *arrow.Schema, b arrow.RecordBatch) arrow.RecordBatch {
 	columns := make([]arrow.Array, b.NumCols())
 	for i, c := range b.Columns() {
-		data, err := narrowedData(c.Data(), s.Field(i).Type)
-		if err != nil {
-			return nil, refusal(s.Field(i).Name, err)
-		}
+		data := narrowedData(c.Data(), s.Field(i).Type)
 		columns[i] = array.MakeFromData(data)
 		data.Release()
 		defer columns[i].Release()
 	}
-	return array.NewRecordBatch(s, columns, b.NumRows()), nil
+	return array.NewRecordBatch(s, columns, b.NumRows())
 }
 
 // narrowedData returns values as those of the narrowed type t. The caller releases them.
-func narrowedData(d arrow.ArrayData, t arrow.DataType) (arrow.ArrayData, error) {
-	buffers := d.Buffers()
+func narrowedData(d arrow.ArrayData, t arrow.DataType) arrow.ArrayData {
+	with := func(values *memory.Buffer) arrow.ArrayData {
+		return array.NewData(t, d.Len(), []*memory.Buffer{d.Buffers()[0], values}, nil, d.NullN(), d.Offset())
+	}
 	switch from := d.DataType().(type) {
 	case *arrow.Float16Type:
-		values := floats(d)
-		return array.NewData(t, d.Len(), []*memory.Buffer{buffers[0], values}, nil, d.NullN(), d.Offset()), nil
+		return with(floats(d))
 	case *arrow.Decimal256Type:
-		if from.Precision > 38 {
-			break
+		if from.Precision <= 38 {
+			return with(decimals(d))
 		}
-		values, err := decimals(d)
-		if err != nil {
-			return nil, err
-		}
-		return array.NewData(t, d.Len(), []*memory.Buffer{buffers[0], values}, nil, d.NullN(), d.Offset()), nil
 	case arrow.NestedType:
 		return narrowedParts(d, t)
 	}
 	d.Retain()
-	return d, nil
+	return d
 }
 
 // narrowedParts is narrowedData for a nested type.
-func narrowedParts(d arrow.ArrayData, t arrow.DataType) (arrow.ArrayData, error) {
+func narrowedParts(d arrow.ArrayData, t arrow.DataType) arrow.ArrayData {
 	types := partTypes(t)
 	if len(types) != len(d.Children()) {
 		d.Retain()
-		return d, nil
+		return d
 	}
 	children := make([]arrow.ArrayData, len(types))
 	for i, child := range d.Children() {
-		part, err := narrowedData(child, types[i])
-		if err != nil {
-			return nil, err
-		}
-		defer part.Release()
-		children[i] = part
+		children[i] = narrowedData(child, types[i])
+		defer children[i].Release()
 	}
-	return array.NewData(t, d.Len(), d.Buffers(), children, d.NullN(), d.Offset()), nil
+	return array.NewData(t, d.Len(), d.Buffers(), children, d.NullN(), d.Offset())
 }
 
 // partTypes returns the types of the children of an array of a type that narrowedType looks into; none of others.
@@ -153,38 +140,19 @@ func float16Values(d arrow.ArrayData) []float16.Num {
 	return arrow.Float16Traits.CastFromBytes(d.Buffers()[1].Bytes())
 }
 
-// errDigits refuses a decimal that is larger than its type claims.
-var errDigits = fmt.Errorf("decimals of more than 38 digits")
-
-// decimals converts decimals of 256 bits, from the start of their buffer. What lies under a null is dropped.
-func decimals(d arrow.ArrayData) (*memory.Buffer, error) {
+// decimals converts decimals of 256 bits, from the start of their buffer. They have as many digits as their type says,
+// which validate has checked; what lies under a null may have more, and is cut off.
+func decimals(d arrow.ArrayData) *memory.Buffer {
 	n := d.Offset() + d.Len()
-	out := make([]decimal128.Num, n)
 	if n == 0 {
-		return memory.NewBufferBytes(nil), nil
+		return memory.NewBufferBytes(nil)
 	}
-	valid := array.MakeFromData(d)
-	defer valid.Release()
-	values := arrow.Decimal256Traits.CastFromBytes(d.Buffers()[1].Bytes())
-	for i := range d.Len() {
-		if valid.IsNull(i) {
-			continue
-		}
-		at := d.Offset() + i
-		if !fits128(values[at]) {
-			return nil, errDigits
-		}
-		words := values[at].Array()
-		out[at] = decimal128.New(int64(words[1]), words[0])
+	out := make([]decimal128.Num, n)
+	for i, v := range arrow.Decimal256Traits.CastFromBytes(d.Buffers()[1].Bytes())[:n] {
+		words := v.Array()
+		out[i] = decimal128.New(int64(words[1]), words[0])
 	}
-	return memory.NewBufferBytes(arrow.Decimal128Traits.CastToBytes(out)), nil
-}
-
-// fits128 reports whether the upper half of a number only extends its sign.
-func fits128(n decimal256.Num) bool {
-	words := n.Array()
-	sign := uint64(int64(words[1]) >> 63)
-	return words[2] == sign && words[3] == sign
+	return memory.NewBufferBytes(arrow.Decimal128Traits.CastToBytes(out))
 }
 
 // hollow returns a type of DuckDB's with NULL in each place where Arrow has it: DuckDB reads some other type there,
