@@ -100,11 +100,14 @@ func (u *undoing) undoInTurn(tx catalog.Tx, h *History, inTheWay map[int64]bool)
 		}
 	}
 	for _, l := range u.after {
-		if _, done := u.did[l.ID]; done || undoneBy(u.marks, l) != 0 {
+		if undoneBy(u.marks, l) != 0 {
 			continue
 		}
-		if u.did[l.ID], err = h.setsOf(tx, l); err != nil {
-			return err
+		// It may be known already as what a cascade undid, but not what it undid itself.
+		if _, known := u.did[l.ID]; !known {
+			if u.did[l.ID], err = h.setsOf(tx, l); err != nil {
+				return err
+			}
 		}
 		if err := u.readUndone(tx, h, l); err != nil {
 			return err
