@@ -58,7 +58,7 @@
 //
 // # Where to begin
 //
-//	commit.go     the protocol of a commit, a step a call, from top to bottom: begin, apply, publish, and what that calls
+//	commit.go     the protocol of a commit, a step a call: publish and its steps, in order
 //	work.go       what a commit holds, and begin; write.go the files that it writes
 //	draft.go      what a commit is; manifest.go how it is described, publication.go what is recorded, in one transaction
 //	store.go      the parts; open.go how they are put together

@@ -61,7 +61,7 @@ func (d *draft) tellEdit(before catalog.Properties) {
 	}
 }
 
-// checkGranularity refuses a granularity that there is not.
+// checkGranularity refuses an unknown granularity.
 func checkGranularity(g catalog.Granularity) error {
 	if g == catalog.ByRow || g == catalog.ByColumn {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// property is one of what is said of a dataset. Whoever makes datasets, edits them, undoes edits or lists what an edit
-// did goes by the list of them, so that none is forgotten in one of these places.
+// property is one property of a dataset. Creation, edits, rollbacks of edits and the log of an edit all go by the list
+// of properties, so that none is forgotten in one of these places.
 type property struct {
 	name string                                // in JSON, and of what a rollback undoes
 	of   func(p *catalog.Properties) any       // a pointer to it

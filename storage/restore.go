@@ -33,7 +33,7 @@ func (s *Store) restore(
 	if err := s.Verify(ctx, target); err != nil {
 		return catalog.Commit{}, err
 	}
-	// Counted over what the two states do not share, so that it costs what changed, as the rest costs nothing.
+	// Counted over what the two states do not share, so that a restore costs what changed.
 	if err := w.writer.count(ctx, snapshot.Diff(w.head, target)); err != nil {
 		return catalog.Commit{}, err
 	}

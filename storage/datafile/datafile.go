@@ -45,7 +45,7 @@ const (
 	fileKey    = "rowback.file"
 )
 
-// metadata is what the file says of itself: one that lies in the place of another is noticed by it.
+// metadata is what the file says of itself: so a file that was put in the place of another is noticed.
 func (s Spec) metadata() map[string]string {
 	return map[string]string{
 		datasetKey: s.Dataset, commitKey: fmt.Sprint(s.Commit), kindKey: string(s.Kind), fileKey: fmt.Sprint(s.File),

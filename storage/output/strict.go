@@ -26,8 +26,8 @@ func hasJSON(t schema.Type) bool {
 // loose matches a string, which is left as it is, or what DuckDB takes in JSON and others do not.
 var loose = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|(?i:-?(?:nan|infinity|inf)\b)|,(\s*[\]}])`)
 
-// strict returns the text of a JSON value as DuckDB has it as JSON that every reader takes: numbers that are not finite
-// are null, as they are in columns of numbers.
+// strict turns DuckDB's loose JSON into strict JSON, which every reader takes: numbers that are not finite become null, as
+// they are in columns of numbers.
 func strict(text string) string {
 	if jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return text
