@@ -7,8 +7,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// isCascade reports whether a commit undid several others here. One that a merge played, whose rows have another tag (RowTag),
-// undid them in the source.
+// isCascade reports whether a commit undid several others here. One that a merge played, whose rows have another tag
+// (RowTag), undid them in the source.
 func isCascade(c catalog.Commit) bool { return len(undoes(c)) > 1 && c.RowTag == c.ID }
 
 // readUndone reads what the commits did that a cascade undid.

@@ -176,8 +176,8 @@ func (w *work) issue() error {
 	return nil
 }
 
-// stand records in the catalog what has been published. From the publishing on, the objects tell of the commit: where it
-// can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
+// stand records in the catalog what has been published. From the publishing on, the objects tell of the commit: where
+// it can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
 func (w *work) stand(ctx context.Context) error {
 	err := w.store.catalog.Write(ctx, w.record)
 	if err == nil {

@@ -2,8 +2,8 @@ package api
 
 import "strings"
 
-// list returns the parts of a comma-separated list, without spaces around them and without empty ones. What is in double
-// quotes is one part, whatever it contains.
+// list returns the parts of a comma-separated list, without spaces around them and without empty ones. What is in
+// double quotes is one part, whatever it contains.
 func list(text string) (parts []string) {
 	isQuoted := false
 	all := strings.FieldsFunc(text, func(r rune) bool {

@@ -21,8 +21,8 @@ type UploadColumn struct {
 	column  *parquet.Column
 }
 
-// Hollow returns the type that DuckDB reads the column in with NULL in each place whose logical type is that: those have
-// no values, so that they may become anything.
+// Hollow returns the type that DuckDB reads the column in with NULL in each place whose logical type is that: those
+// have no values, so that they may become anything.
 func (c UploadColumn) Hollow(t schema.Type) schema.Type { return hollow(c.column, t) }
 
 func hollow(c *parquet.Column, t schema.Type) schema.Type {

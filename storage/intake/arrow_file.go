@@ -61,8 +61,8 @@ func checkEnd(u Upload) error {
 }
 
 // streamEnd returns what a stream that starts with head ends with: the mark of a message and four zeros; before Arrow
-// 0.15, whose messages have no mark, four zeros. Those alone are not enough in other streams: they may be the padding of
-// a batch.
+// 0.15, whose messages have no mark, four zeros. Those alone are not enough in other streams: they may be the padding
+// of a batch.
 func streamEnd(head []byte) []byte {
 	end := []byte{255, 255, 255, 255, 0, 0, 0, 0}
 	if bytes.HasPrefix(head, end[:4]) {

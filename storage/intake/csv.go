@@ -128,8 +128,8 @@ func headerLine(in *bufio.Reader) (string, error) {
 	}
 }
 
-// FirstColumn is the name of a first column that has none in the header of a CSV: pandas and R write row names so. It is
-// what pandas calls it when it reads such a file.
+// FirstColumn is the name of a first column that has none in the header of a CSV: pandas and R write row names so. It
+// is what pandas calls it when it reads such a file.
 const FirstColumn = "Unnamed: 0"
 
 // nameFirst names the first column of several if it has no name.

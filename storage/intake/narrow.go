@@ -33,7 +33,8 @@ func narrowedField(f arrow.Field) arrow.Field {
 	return f
 }
 
-// isGeometry reports whether a field has geometries as binaries, which DuckDB would read as a type that can't be stored.
+// isGeometry reports whether a field has geometries as binaries, which DuckDB would read as a type that can't be
+// stored.
 func isGeometry(f arrow.Field) bool {
 	name, _ := f.Metadata.GetValue("ARROW:extension:name")
 	return strings.EqualFold(name, "geoarrow.wkb") || strings.EqualFold(name, "ogc.wkb")
