@@ -180,11 +180,15 @@ func castUpload(o intake.Offered, i int, t schema.Type) string {
 	return snapshot.Cast(o.Type, t, column)
 }
 
-// asText is the type that values of t have in JSON, where that differs: binaries are text.
+// asText is the type that values of t are read in from JSON, where that differs: binaries are text, and decimals become
+// text first, since DuckDB would make them out of doubles by multiplying these.
 func asText(t schema.Type) schema.Type {
 	switch t.Name {
-	case schema.Blob:
+	case schema.Blob, schema.Decimal:
 		return schema.Of(schema.Varchar)
+	case schema.Map:
+		key, elem := asText(*t.Key), asText(*t.Elem)
+		return schema.Type{Name: schema.Map, Key: &key, Elem: &elem}
 	case schema.List:
 		return schema.ListOf(asText(*t.Elem))
 	case schema.Struct:
@@ -230,7 +234,18 @@ func textFits(column string, t schema.Type) string {
 	case t.Nested():
 		parts["unrounded"] = unrounded(t).SQL()
 	}
-	return duck.Fill(textOf(t), parts)
+	condition := duck.Fill(textOf(t), parts)
+	if t.Nested() && hasDecimal(t) {
+		condition += " AND " + duck.Fill(doublesText, parts)
+	}
+	return condition
+}
+
+// hasDecimal reports whether a type is a decimal or has one in it.
+func hasDecimal(t schema.Type) bool {
+	inner := func(part *schema.Type) bool { return part != nil && hasDecimal(*part) }
+	return t.Name == schema.Decimal || inner(t.Key) || inner(t.Elem) ||
+		slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return hasDecimal(f.Type) })
 }
 
 // unrounded returns a nested type with DOUBLE in place of the numbers to which DuckDB rounds others.
@@ -300,4 +315,7 @@ const (
 	nestedText = `TRY_CAST(TRY_CAST({text} AS JSON) AS {type}) IS NOT NULL
 		AND TRY_CAST(TRY_CAST(TRY_CAST({text} AS JSON) AS {type}) AS {unrounded})
 			IS NOT DISTINCT FROM TRY_CAST(TRY_CAST({text} AS JSON) AS {unrounded})`
+	// DuckDB reads fractions in a JSON text as doubles, which keep 15 digits: none may have more.
+	doublesText = `len(list_filter(regexp_extract_all({text}, '[1-9]\d*\.\d*[1-9]|\.\d*[1-9]'),
+		lambda n: len(ltrim(replace(n, '.', ''), '0')) > 15)) = 0`
 )
