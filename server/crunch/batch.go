@@ -35,11 +35,23 @@ func batchPath(dataset, batch string) string { return datasetPath(dataset) + "ba
 // newBatch is a request to append a source, or another dataset. Savepoint bookmarks the state before. A batch is one
 // commit, so nothing of it remains if it fails, with or without autorollback.
 type newBatch struct {
-	Body struct {
-		Source string `json:"source"`
-		otherDataset
-	} `json:"body"`
-	Savepoint bool `json:"savepoint"`
+	Body      batchBody `json:"body"`
+	Savepoint bool      `json:"savepoint"`
+}
+
+// batchBody is what a batch appends.
+type batchBody struct {
+	Source string `json:"source"`
+	otherDataset
+}
+
+// UnmarshalJSON refuses a body that asks for more.
+func (in *batchBody) UnmarshalJSON(text []byte) error {
+	type plain batchBody // without this method
+	if err := checkEffects(text, (*plain)(in)); err != nil {
+		return err
+	}
+	return json.Unmarshal(text, (*plain)(in))
 }
 
 // createBatch appends a source's rows. A batch that was refused is listed too, with its status.

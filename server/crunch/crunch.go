@@ -70,7 +70,7 @@ func (f *Face) admit(c *fiber.Ctx) error {
 			"Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
 	}
 	// These routes have no dry run, and a request that asks for one must not be carried out.
-	if c.Method() != http.MethodGet && c.Query("dry_run", "false") != "false" {
+	if c.Method() != http.MethodGet && c.Context().QueryArgs().Has("dry_run") && c.Query("dry_run") != "false" {
 		return noEffect("dry_run")
 	}
 	return c.Next()

@@ -126,7 +126,8 @@ type newDataset struct {
 	IsPublished *bool  `json:"is_published"`
 	Archived    bool   `json:"archived"`
 	Notes       string `json:"notes"`
-	Table       struct {
+	home
+	Table struct {
 		Metadata ordered[newVariable] `json:"metadata"`
 	} `json:"table"`
 }
@@ -157,6 +158,9 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 	}
 	if in.Name == "" {
 		return invalid("name", "is required")
+	}
+	if err := in.home.check(userURL(c, f.user(c))); err != nil {
+		return err
 	}
 	variables, err := in.variables()
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 // effectKeys are members of a body that ask for an effect. A request that does not know one refuses it: an answer of
 // 204 would say that it was done. Other unknown members are ignored, as Crunch does.
 var effectKeys = []string{
-	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "is_published", "notes", "start_date",
-	"streaming",
+	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "format", "function", "is_published",
+	"missing_rules", "notes", "owner", "preserve_owner", "project", "settings", "start_date", "stream", "streaming",
+	"subreferences", "subvariables", "unbind", "uniform_basis", "view", "workflow",
 }
 
 // asksNothing are values that ask for nothing.
@@ -41,8 +42,8 @@ func checkEffects(body json.RawMessage, in any) error {
 }
 
 func hasMember(t reflect.Type, name string) bool {
-	for i := range t.NumField() {
-		if own, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); own == name {
+	for _, field := range reflect.VisibleFields(t) {
+		if own, _, _ := strings.Cut(field.Tag.Get("json"), ","); own == name {
 			return true
 		}
 	}
@@ -78,6 +79,23 @@ func (in datasetEdit) wanted(s snapshot.State, now datasetBody) (e storage.Edit,
 	return storage.Edit{
 		Name: in.Name, Description: in.Description, Archived: in.Archived, Notes: in.Notes, Published: in.IsPublished,
 	}, nil
+}
+
+// home is where a dataset is made: with an owner, who may also be sent as the project that it is made in.
+type home struct {
+	Owner   *string `json:"owner"`
+	Project *string `json:"project"`
+}
+
+// check refuses a home that is not the one that the dataset will have.
+func (in home) check(owner string) error {
+	if in.Owner != nil && *in.Owner != owner {
+		return noEffect("owner")
+	}
+	if in.Project != nil && *in.Project != owner {
+		return noEffect("project")
+	}
+	return nil
 }
 
 // namesake reports whether a dataset is made where the name is taken: so it is, as clients expect, unless force is

@@ -46,8 +46,16 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 		Description *string `json:"description"`
 		IsPublished *bool   `json:"is_published"`
 		Notes       *string `json:"notes"`
+		home
 	}
 	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	upstream, err := f.describe(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	if err := in.home.check(upstream.Owner); err != nil {
 		return err
 	}
 	fork := storage.NewFork{

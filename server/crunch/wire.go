@@ -188,9 +188,31 @@ type variableEdit struct {
 	derivation
 }
 
+// checkCategories refuses categories that would leave a column as it is, and a categorical type without any.
+func (in variableEdit) checkCategories(c schema.Column) error {
+	none := in.Categories == nil || len(*in.Categories) == 0
+	to := wireType(c)
+	if to == textType && !none {
+		to = categoricalType // which its categories make of text
+	}
+	if in.Type != nil {
+		to = *in.Type
+	}
+	if to != categoricalType && in.Categories != nil {
+		return invalid("categories", "are only for the type categorical")
+	}
+	if to == categoricalType && !isCategorical(c) && none {
+		return invalid("categories", "are required for the type categorical; cast the variable to take them from its values")
+	}
+	return nil
+}
+
 // wanted returns the requested change of a column. A new alias leaves the name that people see as it is.
 func (in variableEdit) wanted(s snapshot.State, c schema.Column) (out storage.VariableEdit, err error) {
 	out = storage.VariableEdit{Name: in.Alias, Title: in.Name, Description: in.Description}
+	if err := in.checkCategories(c); err != nil {
+		return out, err
+	}
 	if in.Categories != nil {
 		numbered := storage.Numbered(*in.Categories, c.Categories)
 		out.Categories = &numbered
@@ -207,6 +229,9 @@ func (in variableEdit) wanted(s snapshot.State, c schema.Column) (out storage.Va
 			return out, err
 		}
 		out.Type = &t
+		if isCategorical(c) {
+			out.Categories = &[]schema.Category{}
+		}
 	}
 	return out, in.rederive(s, c, &out)
 }

@@ -22,6 +22,7 @@ type term struct {
 	Value    json.RawMessage   `json:"value,omitempty"`
 	Column   []json.RawMessage `json:"column,omitempty"`
 	Type     json.RawMessage   `json:"type,omitempty"` // of a column
+	Map      json.RawMessage   `json:"map,omitempty"`  // of frames and arrays, which there are none of
 }
 
 func parse(text []byte) (*term, error) {
@@ -29,6 +30,9 @@ func parse(text []byte) (*term, error) {
 	var mistyped *json.UnmarshalTypeError
 	switch err := json.Unmarshal(text, t); {
 	case errors.As(err, &mistyped):
+		if err := t.checkFunctions(); err != nil { // of what could be read: they may be why the rest can't
+			return nil, err
+		}
 		return nil, refuse("%s is a JSON %s, where there has to be another kind of value",
 			strings.TrimSpace("a term "+mistyped.Field), mistyped.Value)
 	case err != nil:
@@ -47,6 +51,9 @@ func (s *size) add(t *term, depth int) error {
 	}
 	if t.kinds() > 1 {
 		return refuse(`a term has more than one of "function", "var", "variable", "value" and "column"`)
+	}
+	if err := t.checkFunction(); err != nil {
+		return err
 	}
 	s.terms++
 	s.values += len(t.Column)
@@ -67,6 +74,29 @@ func (s *size) add(t *term, depth int) error {
 		}
 	}
 	return nil
+}
+
+// checkFunction refuses a function that there is not, before anything else of its term is looked at: what its arguments
+// are, only who has the function knows.
+func (t *term) checkFunction() error {
+	if known := strings.Fields(functions); t.Function != "" && !slices.Contains(known, t.Function) {
+		return refuse("unknown function %q; the functions are %s", fault.Clip(t.Function), strings.Join(known, ", "))
+	}
+	if t.Map != nil {
+		return refuse(`a term has a "map", and only frames have one`)
+	}
+	return nil
+}
+
+func (t *term) checkFunctions() error {
+	if t == nil {
+		return nil
+	}
+	err := t.checkFunction()
+	for i := 0; i < len(t.Args) && err == nil; i++ {
+		err = t.Args[i].checkFunctions()
+	}
+	return err
 }
 
 // kinds is how many kinds of terms it would be.

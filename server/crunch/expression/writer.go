@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
-	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
 
@@ -83,10 +82,6 @@ func (w *writer) call(t *term) (operand, error) {
 		return w.cast(t)
 	case "combine_categories":
 		return w.combine(t)
-	}
-	if !slices.Contains(strings.Fields(functions), t.Function) {
-		return operand{}, refuse("unknown function %q; the functions are %s",
-			fault.Clip(t.Function), strings.Join(strings.Fields(functions), ", "))
 	}
 	args, err := w.args(t)
 	if err != nil {
