@@ -335,3 +335,32 @@ func TestRedoingAMergeBringsNoColumns(t *testing.T) {
 	}
 	b.sound()
 }
+
+// A restore brings back a record's older row, though its values are what they are: a merge that can't link the files
+// leaves such a record alone.
+func TestAMergeLeavesARecordAloneOfWhichTheActionChangedOnlyTheTag(t *testing.T) {
+	b := open(t)
+	d, f := b.pair("id")
+	forked, err := b.State(context.Background(), f, "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.json(f, catalog.Upsert, `[{"id":1,"x":"a"}]`)
+	b.json(f, catalog.Upsert, `[{"id":2,"x":"B"}]`)
+	b.merge(f, d)
+	b.json(d, catalog.Upsert, `[{"id":2,"y":1}]`)
+	tagged := b.rows(d, "head", true)[0]
+	if _, err := b.Restore(context.Background(), f, fmt.Sprint(forked.Commit.ID), storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	played := b.merge(f, d).Played
+	if len(played) != 1 || played[0].Modified != 1 {
+		t.Errorf("played %+v, want one action that modified one record", played)
+	}
+	if got := b.rows(d, "head", true)[0]; got != tagged {
+		t.Errorf("%s, want %s", got, tagged)
+	}
+	b.want(d, "head", `{"id":1,"x":"a","y":null}`, `{"id":2,"x":"b","y":1}`, `{"id":3,"x":"c","y":null}`)
+	b.sound()
+}

@@ -10,7 +10,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// judge makes the table verdicts: the keys that both the action and the target touched, with what becomes of them:
+// judge makes the table verdicts: the keys that both the action and the target touched, and those that the action left
+// as they were but for the tag, as a restore may, with what becomes of them:
 //
 //	same      there is nothing to do: both did the same, or the action left the record as it was
 //	play      the record becomes what the action left
@@ -37,12 +38,13 @@ func (r *rowPlayer) judge(ctx context.Context) error {
 	if r.did.onlyVariables {
 		gone = "n_is IS NULL" // a value for a record that is no more
 	}
-	parts := duck.Parts{"key": keyList(key), "gone": gone, "by_column": r.byColumn}
+	parts := duck.Parts{"key": keyList(key), "gone": gone, "by_column": r.byColumn, "slices": len(r.parts)}
 	return r.table(ctx, "verdicts", duck.Fill(judge, parts))
 }
 
-const compareThree = `SELECT {key}, n_is, q_is, {nq} AS nq, {pq} AS pq, {np} AS np, {clash} AS clash, {fresh} AS fresh
-	FROM mine m JOIN theirs t ON {same_key}`
+const compareThree = `SELECT {key}, n_is, q_is, {nq} AS nq, {pq} AS pq, {np} AS np, {clash} AS clash, {fresh} AS fresh,
+	coalesce(o_is, n_is, false) AS changed_here
+	FROM mine m LEFT JOIN theirs t ON {same_key} WHERE changed_here OR pq`
 
 const judge = `SELECT {key}, by_value, fresh, CASE
 	WHEN {gone} OR nq OR pq THEN 'same'
@@ -51,7 +53,7 @@ const judge = `SELECT {key}, by_value, fresh, CASE
 	ELSE 'conflict' END AS verdict
 	FROM (SELECT {key}, {by_column} AND coalesce(any_value(n_is AND q_is), false) AS by_value, any_value(n_is) AS n_is,
 		bool_and(nq) AS nq, bool_and(pq) AS pq, bool_and(np) AS np, bool_or(clash) AS clash, bool_or(fresh) AS fresh
-		FROM judged GROUP BY {key})`
+		FROM judged GROUP BY {key} HAVING bool_or(changed_here) OR count(*) = {slices})`
 
 // Conditions on one value as it was before the action (p), is after it (q), and is here (n). A record that was not
 // there had no values.

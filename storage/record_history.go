@@ -77,10 +77,13 @@ type recordReader struct {
 
 // steps finds the commits in which the record's row changed, oldest first.
 func (r *recordReader) steps(ctx context.Context, key string) ([]recordStep, error) {
-	columns := r.state.Schema.KeyColumns()
 	none := fault.Errorf(fault.NotFound, "record_not_found",
 		"Dataset '%s' has never had a record with the key %s, up to commit %d. Look for its key in …/data.",
 		r.state.Dataset.Name, fault.Clip(key), r.state.Commit.ID)
+	if err := r.find(ctx); err != nil {
+		return nil, err
+	}
+	columns := r.keyColumns()
 	if slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Type.Name == schema.Null }) {
 		return nil, none // there has been no record yet, so the key has no type
 	}
@@ -88,9 +91,7 @@ func (r *recordReader) steps(ctx context.Context, key string) ([]recordStep, err
 	if r.key, err = recordKey(ctx, r.conn, columns, key); err != nil {
 		return nil, err
 	}
-	if err := r.choose(ctx); err != nil {
-		return nil, err
-	}
+	r.choose()
 	lives, err := r.lives(ctx)
 	if err != nil {
 		return nil, err
@@ -102,8 +103,8 @@ func (r *recordReader) steps(ctx context.Context, key string) ([]recordStep, err
 	return steps, nil
 }
 
-// choose finds the files that may hold the record.
-func (r *recordReader) choose(ctx context.Context) error {
+// find finds all files that were ever live, up to the state, and when.
+func (r *recordReader) find(ctx context.Context) error {
 	r.files = snapshot.New(r.state, r.stored.pathOf)
 	return r.catalog.Read(ctx, func(tx catalog.Tx) error {
 		entries, err := tx.Entries(r.state.Dataset.ID, r.state.Commit.ID)
@@ -123,14 +124,32 @@ func (r *recordReader) choose(ctx context.Context) error {
 			}
 			r.seen.add(files)
 		}
-		schemas, err := snapshot.SchemasOf(tx, files)
-		if err != nil {
-			return err
-		}
 		return r.files.Adopt(tx, slices.DeleteFunc(slices.Clone(files), func(f *catalog.File) bool {
-			return len(r.spans[f.ID]) == 0 || !r.key.MayBeIn(f, schemas[f.SchemaID])
+			return len(r.spans[f.ID]) == 0
 		}))
 	})
+}
+
+// keyColumns are the columns of the key. A restore may have brought back a narrower type, or none, from before the
+// first record: the type is then the one of the files, the newest first, that holds all values of the state's.
+func (r *recordReader) keyColumns() []schema.Column {
+	columns := slices.Clone(r.state.Schema.KeyColumns())
+	for _, f := range slices.Backward(r.files.Data) {
+		own := r.files.SchemaOf(f)
+		for i, c := range columns {
+			if was, ok := own.ByID(c.ID); ok && was.Type.Holds(c.Type) {
+				columns[i].Type = was.Type
+			}
+		}
+	}
+	return columns
+}
+
+// choose leaves the files that may hold the record.
+func (r *recordReader) choose() {
+	elsewhere := func(f *catalog.File) bool { return !r.key.MayBeIn(f, r.files.SchemaOf(f)) }
+	r.files.Data = slices.DeleteFunc(r.files.Data, elsewhere)
+	r.files.Rollbacks = slices.DeleteFunc(r.files.Rollbacks, elsewhere)
 }
 
 // lives finds when each row of the record was live: while its file was, and no rollback file that displaces it.

@@ -255,3 +255,35 @@ func unmarshalled(b *bench, text string) (v any) {
 	}
 	return v
 }
+
+// A restore may bring back the schema from before the first record, when the key had no type.
+func TestARecordsHistoryOutlivesTheTypeOfItsKey(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	empty := b.json(d, catalog.Delete, `[{"id": 1}]`)
+	made := b.json(d, catalog.Append, `[{"id": 1, "n": 1}]`)
+	back, err := b.Restore(context.Background(), d, fmt.Sprint(empty.ID), storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := `{"id":1,"n":1}`
+	b.wantChanges(d, "1",
+		fmt.Sprintf("%d removed %s ->  []", back.ID, one), fmt.Sprintf("%d added  -> %s []", made.ID, one))
+}
+
+func TestARecordsHistoryTakesAKeyOfTheWiderTypeThatItsColumnHad(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	narrow, errNarrow := b.generated(d, catalog.Append, "SELECT 1::INTEGER AS id")
+	made, errWide := b.generated(d, catalog.Append, "SELECT 3000000000::BIGINT AS id")
+	if err := errors.Join(errNarrow, errWide); err != nil {
+		t.Fatal(err)
+	}
+	back, err := b.Restore(context.Background(), d, fmt.Sprint(narrow.ID), storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := `{"id":3000000000}`
+	b.wantChanges(d, "3000000000",
+		fmt.Sprintf("%d removed %s ->  []", back.ID, big), fmt.Sprintf("%d added  -> %s []", made.ID, big))
+}
