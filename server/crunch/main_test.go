@@ -25,6 +25,9 @@ import (
 // served is the application that the tests of handlers ask. Tests make datasets of their own.
 var served *fiber.App
 
+// keeper is the store that it serves.
+var keeper *storage.Store
+
 func TestMain(m *testing.M) {
 	intake.ServeReader()
 	os.Exit(runTests(m))
@@ -41,6 +44,7 @@ func runTests(m *testing.M) int {
 		panic(err)
 	}
 	defer store.Close()
+	keeper = store
 	h := host.New(host.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)})
 	served = h.App(New(store, h, Options{SyncTimeout: time.Minute}))
 	defer h.Wait(context.Background())

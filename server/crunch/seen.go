@@ -7,7 +7,9 @@ import (
 
 	"rowback/server/crunch/expression"
 	"rowback/storage"
+	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -89,4 +91,60 @@ func (f *Face) count(ctx context.Context, s snapshot.State) (n int64, err error)
 	defer conn.Close()
 	err = conn.Row(ctx, "SELECT count(*) FROM "+from, &n)
 	return n, err
+}
+
+// makeSeen adds a column with a value for each record that clients see; it is null in the others.
+func (f *Face) makeSeen(
+	ctx context.Context, dataset string, n storage.NewVariable, r storage.Request,
+) (catalog.Commit, error) {
+	return f.onNewest(ctx, dataset, r,
+		func(ctx context.Context, s snapshot.State, r storage.Request) (catalog.Commit, error) {
+			all := n
+			var err error
+			if all.Values, err = f.spread(ctx, s, n.Values); err != nil {
+				return catalog.Commit{}, err
+			}
+			return f.makeVariable(ctx, s, all, r)
+		})
+}
+
+// spread returns a value for each record, in key order, of those for the records that clients see.
+func (f *Face) spread(ctx context.Context, s snapshot.State, values []json.RawMessage) ([]json.RawMessage, error) {
+	if s.Properties.Exclusion == nil || s.Total() == 0 {
+		return values, nil
+	}
+	seen, err := selectSeen(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	if err != nil {
+		return nil, err
+	}
+	conn, from, err := f.store.OpenTable(ctx, snap, seen.reads)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	all, next := make([]json.RawMessage, 0, s.Total()), 0
+	err = conn.Rows(ctx, "SELECT "+seen.where+" FROM "+from+snap.Order(), func(scan duck.Scan) error {
+		is, value := false, null
+		if err := scan(&is); err != nil {
+			return err
+		}
+		if is {
+			if next < len(values) {
+				value = values[next]
+			}
+			next++
+		}
+		all = append(all, value)
+		return nil
+	})
+	if err == nil && next != len(values) {
+		err = fault.Errorf(fault.Invalid, "values_count",
+			"There are %d values and %d records that are not excluded. Send one for each, in the order of the key.",
+			len(values), next)
+	}
+	return all, err
 }

@@ -123,6 +123,9 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 		about: "Creating the variable",
 		tell:  func(result catalog.Commit) calls.Answer { return f.tellVariable(s.Dataset.ID, result) },
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+			if s.Properties.Exclusion != nil && wanted.Values != nil {
+				return f.makeSeen(ctx, s.Dataset.ID, wanted, r)
+			}
 			return f.makeVariable(ctx, s, wanted, r)
 		},
 	}, resultPath)

@@ -38,6 +38,9 @@ func Assign(s schema.Schema, dataset string, c schema.Column, text []byte) (out 
 	default:
 		if out.Expression, err = Read(s, dataset, text); err == nil {
 			err = into.takes(c, out.Categories)
+			if !into.isCategorical() {
+				out.SQL = exact(out.SQL, c)
+			}
 		}
 	}
 	return out, err
@@ -60,25 +63,32 @@ func (o operand) takes(c schema.Column, categories []schema.Category) error {
 	return nil
 }
 
-// listing writes values for an operand as a list of its type. Numbers with a fraction make whole ones DOUBLE.
+// exactly writes a value that the operand is to hold.
+func (o operand) exactly(v json.RawMessage) (string, error) {
+	if o.isCategorical() {
+		return nameIn(o.categories, v)
+	}
+	return exactly(v, o.typ)
+}
+
+// listing writes values for an operand as a list of its type. Numbers with a fraction make whole ones DOUBLE, if that
+// holds all of them.
 func (o operand) listing(values []json.RawMessage) (string, error) {
 	list := make([]string, len(values))
 	fraction := false
 	for i, v := range values {
 		var err error
-		if list[i], err = o.value(v); err != nil {
+		if list[i], err = o.exactly(v); err != nil {
 			return "", err
-		}
-		if o.typ.IsNumber() && strings.HasPrefix(list[i], "'") {
-			return "", refuse("%s is not a number", fault.Clip(string(v)))
 		}
 		fraction = fraction || strings.ContainsAny(list[i], ".eE")
 	}
 	sql := "[" + strings.Join(list, ", ") + "]"
 	switch typ := o.typ; {
-	case typ.Name == schema.Decimal:
-		return sql, nil
-	case typ.IsNumber() && fraction && typ.Name != schema.Float:
+	case typ.IsInteger() && fraction:
+		if i := slices.IndexFunc(list, func(v string) bool { return !isDouble(v) }); i >= 0 {
+			return "", refuse("%s stands beside numbers with a fraction, and is too large to be exact there", list[i])
+		}
 		return "CAST(" + sql + " AS DOUBLE[])", nil
 	default:
 		return "CAST(" + sql + " AS " + typ.SQL() + "[])", nil
