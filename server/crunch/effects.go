@@ -15,9 +15,8 @@ import (
 // effectKeys are members of a body that ask for an effect. A request that does not know one refuses it: an answer of
 // 204 would say that it was done. Other unknown members are ignored, as Crunch does.
 var effectKeys = []string{
-	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "format", "function", "is_published",
-	"missing_rules", "notes", "owner", "preserve_owner", "project", "settings", "start_date", "stream", "streaming",
-	"subreferences", "subvariables", "unbind", "uniform_basis", "view", "workflow",
+	"archived", "current_editor", "discarded", "dry_run", "end_date", "force", "is_published", "notes", "owner",
+	"project", "start_date", "streaming",
 }
 
 // asksNothing are values that ask for nothing.
