@@ -53,7 +53,7 @@ type createBackupIn struct {
 // createBackup writes an archive with the records, schema and properties of a state. Every file is verified first.
 func (a *API) createBackup(c *fiber.Ctx, d catalog.Dataset, in createBackupIn) error {
 	return run(a, write[catalog.Backup]{
-		c: c, header: in.headerIn, about: "Creating the backup",
+		c: c, header: in.header(), about: "Creating the backup",
 		tell: func(b catalog.Backup) (calls.Answer, error) {
 			return say(http.StatusCreated, backupPath(b), viewBackup(b))
 		},
@@ -130,7 +130,7 @@ type restoreBackupIn struct {
 func (a *API) restoreBackup(c *fiber.Ctx, b catalog.Backup, in restoreBackupIn) error {
 	if in.Name != "" {
 		return run(a, write[snapshot.State]{
-			c: c, header: in.headerIn, about: "Creating a dataset from the backup", tell: tellDataset(http.StatusCreated),
+			c: c, header: in.header(), about: "Creating a dataset from the backup", tell: tellDataset(http.StatusCreated),
 			do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 				r.Message = in.Message
 				return withBackup(ctx, a, b, func(archive *storage.File) (snapshot.State, error) {
@@ -140,7 +140,7 @@ func (a *API) restoreBackup(c *fiber.Ctx, b catalog.Backup, in restoreBackupIn) 
 		})
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Restoring the backup", tell: tellCommit,
+		c: c, header: in.header(), about: "Restoring the backup", tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return withBackup(ctx, a, b, func(archive *storage.File) (catalog.Commit, error) {
@@ -183,7 +183,7 @@ func (a *API) importBackup(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[snapshot.State]{
-		c: c, header: in.headerIn, about: "Creating a dataset from the backup", fingerprint: fingerprint,
+		c: c, header: in.header(), about: "Creating a dataset from the backup", fingerprint: fingerprint,
 		tell:  tellDataset(http.StatusCreated),
 		after: upload.Remove,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {

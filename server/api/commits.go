@@ -55,7 +55,7 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 		return err
 	}
 	w := write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Committing records", tell: tellCommit, fingerprint: "no body",
+		c: c, header: in.header(), about: "Committing records", tell: tellCommit, fingerprint: "no body",
 	}
 	switch {
 	case in.Where != "" && mode != catalog.Delete:
@@ -221,7 +221,7 @@ type rollbackIn struct {
 // createRollback rolls a commit back: 201 with the new commit, or 409 with the commits that block it.
 func (a *API) createRollback(c *fiber.Ctx, k catalog.Commit, in rollbackIn) error {
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
+		c: c, header: in.header(), about: fmt.Sprintf("Rolling back commit %d", k.ID), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			if in.Cascade {
@@ -243,7 +243,7 @@ type restoreIn struct {
 // createRestore restores a dataset to a whole earlier state, as one commit, which can be rolled back.
 func (a *API) createRestore(c *fiber.Ctx, d catalog.Dataset, in restoreIn) error {
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Restoring " + in.Ref, tell: tellCommit,
+		c: c, header: in.header(), about: "Restoring " + in.Ref, tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Restore(ctx, d.ID, in.Ref, r)

@@ -211,3 +211,13 @@ func TestInsightsOfAForkAreSinceTheVersionBeforeIt(t *testing.T) {
 		t.Errorf("%s, want %s", got.text, want.text)
 	}
 }
+
+func TestNamesInDoubleQuotes(t *testing.T) {
+	for part, name := range map[string]string{
+		`a`: `a`, `"a,b"`: `a,b`, `"a""b"`: `a"b`, `"a`: `"a`, `a"`: `a"`, `"`: `"`, `""`: ``,
+	} {
+		if got := unquoted(part); got != name {
+			t.Errorf("%s is %q, want %q", part, got, name)
+		}
+	}
+}

@@ -87,7 +87,7 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 		project = *in.ProjectID
 	}
 	return run(a, write[snapshot.State]{
-		c: c, header: in.headerIn, about: "Creating the dataset", tell: tellDataset(http.StatusCreated),
+		c: c, header: in.header(), about: "Creating the dataset", tell: tellDataset(http.StatusCreated),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.CreateDataset(ctx, storage.NewDataset{
 				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
@@ -225,7 +225,7 @@ func (a *API) undeleteDataset(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[snapshot.State]{
-		c: c, header: in.headerIn, about: "Restoring the dataset", tell: tellDataset(http.StatusOK),
+		c: c, header: in.header(), about: "Restoring the dataset", tell: tellDataset(http.StatusOK),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			return a.store.UndeleteDataset(ctx, in.Dataset, r)
 		},

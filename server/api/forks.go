@@ -25,7 +25,7 @@ type forkIn struct {
 // createFork creates a dataset that shares the history and the files of another up to a ref. It copies no data.
 func (a *API) createFork(c *fiber.Ctx, d catalog.Dataset, in forkIn) error {
 	return run(a, write[snapshot.State]{
-		c: c, header: in.headerIn, about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
+		c: c, header: in.header(), about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			return a.store.Fork(ctx, d.ID,

@@ -23,8 +23,9 @@ func list(text string) (parts []string) {
 // unquoted returns the name that a part of a list stands for: in double quotes, in which two are one, as in SQL, or as
 // it is.
 func unquoted(part string) string {
-	inner, ok := strings.CutPrefix(part, `"`)
-	if inner, ok = strings.CutSuffix(inner, `"`); !ok || len(part) < 2 {
+	inner, begins := strings.CutPrefix(part, `"`)
+	inner, ends := strings.CutSuffix(inner, `"`)
+	if !begins || !ends {
 		return part
 	}
 	return strings.ReplaceAll(inner, `""`, `"`)

@@ -50,7 +50,7 @@ func (a *API) createMerge(c *fiber.Ctx) error {
 	// Wherever it is said, in the body or the query: a dry run is not a job, and keeps nothing.
 	in.headerIn.DryRun = in.headerIn.DryRun || in.DryRun
 	return run(a, write[storage.Merged]{
-		c: c, header: in.headerIn, about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
+		c: c, header: in.header(), about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			r.Message = in.Message
 			return a.store.Merge(ctx, d.ID, m, r)

@@ -16,9 +16,6 @@ type dryIn struct {
 	DryRun bool `query:"dry_run" description:"${dry_run}" json:"-"`
 }
 
-// header is that of a write which has no other header.
-func (in dryIn) header() headerIn { return headerIn{headIn: headIn{dryIn: in}} }
-
 // tellNothing is the answer of a write that has nothing to show.
 func tellNothing(struct{}) (calls.Answer, error) {
 	return calls.Answer{Status: http.StatusNoContent}, nil

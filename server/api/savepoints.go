@@ -21,7 +21,7 @@ type createSavepointIn struct {
 // createSavepoint bookmarks the head: 201, or 303 to the last savepoint if nothing has changed since.
 func (a *API) createSavepoint(c *fiber.Ctx, d catalog.Dataset, in createSavepointIn) error {
 	return run(a, write[storage.Marked]{
-		c: c, header: in.headerIn, about: "Creating a savepoint",
+		c: c, header: in.header(), about: "Creating a savepoint",
 		do: func(ctx context.Context, r storage.Request) (storage.Marked, error) {
 			return a.store.CreateSavepoint(ctx, d.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
@@ -95,7 +95,7 @@ type revertIn struct {
 // createRevert restores the state of a savepoint, as one commit.
 func (a *API) createRevert(c *fiber.Ctx, p catalog.Savepoint, in revertIn) error {
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
+		c: c, header: in.header(), about: "Reverting to " + storage.SavepointName(p.Number), tell: tellCommit,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			return a.store.Revert(ctx, p.DatasetID, p.ID, r)

@@ -22,7 +22,7 @@ type createTagIn struct {
 
 func (a *API) createTag(c *fiber.Ctx, d catalog.Dataset, in createTagIn) error {
 	return run(a, write[catalog.Tag]{
-		c: c, header: in.headerIn, about: "Tagging",
+		c: c, header: in.header(), about: "Tagging",
 		do: func(ctx context.Context, r storage.Request) (catalog.Tag, error) {
 			return a.store.CreateTag(ctx, d.ID, storage.NewTag{Name: in.Name, Ref: in.Ref, Description: in.Description}, r)
 		},

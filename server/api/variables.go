@@ -139,7 +139,7 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Creating variable " + in.Name, tell: tellVariable,
+		c: c, header: in.header(), about: "Creating variable " + in.Name, tell: tellVariable,
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 			r.Message = in.Message
 			k, _, err := a.store.CreateVariable(ctx, d.ID, storage.NewVariable{

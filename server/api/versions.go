@@ -141,7 +141,7 @@ func (a *API) rollbackVersion(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Commit]{
-		c: c, header: in.headerIn, about: "Rolling back to version " + in.TargetVersion,
+		c: c, header: in.header(), about: "Rolling back to version " + in.TargetVersion,
 		tell: func(catalog.Commit) (calls.Answer, error) {
 			return say(http.StatusOK, "", seedMessage{"Successfully rolled back to version " + in.TargetVersion})
 		},
@@ -185,7 +185,7 @@ func (a *API) incrementVersion(c *fiber.Ctx) error {
 		return err
 	}
 	return run(a, write[catalog.Version]{
-		c: c, header: in.headerIn, about: "Incrementing the version",
+		c: c, header: in.header(), about: "Incrementing the version",
 		tell: func(v catalog.Version) (calls.Answer, error) {
 			number := storage.VersionNumber(v)
 			return say(http.StatusOK, "", seedIncrement{number, v.ID, "Version incremented to " + number})
