@@ -97,7 +97,8 @@ func takes(o intake.Offered, i int, t schema.Type) string {
 		return "false"
 	case from.Nested():
 		between := comparedAs(from, t)
-		return snapshot.Cast(t, between, castUpload(o, i, t)) + " IS NOT DISTINCT FROM " + snapshot.Cast(from, between, column)
+		after := snapshot.Cast(t, between, castUpload(o, i, t))
+		return after + " IS NOT DISTINCT FROM " + snapshot.Cast(from, between, column)
 	}
 	return duck.Fill(comesBack, duck.Parts{"value": column, "type": t.SQL(), "offered": o.Type.SQL()})
 }

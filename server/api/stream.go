@@ -15,7 +15,8 @@ import (
 
 // extensions are those of the files with a result in each format.
 var extensions = map[intake.Format]string{
-	intake.Parquet: ".parquet", intake.Arrow: ".arrows", intake.CSV: ".csv", intake.NDJSON: ".ndjson", intake.JSON: ".json",
+	intake.Parquet: ".parquet", intake.Arrow: ".arrows",
+	intake.CSV: ".csv", intake.NDJSON: ".ndjson", intake.JSON: ".json",
 }
 
 // writer writes a result. The files that it needs for that begin with the path scratch.

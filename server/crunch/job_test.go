@@ -52,7 +52,7 @@ func TestAJobsEndIsItsAnswerItsRefusalOrARestart(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err = outcome(catalog.Job{Answer: json.RawMessage(`x`)}); err == nil {
-		t.Error("an answer that can't be read is no error")
+		t.Error("an answer that can't be read is not an error")
 	}
 }
 

@@ -190,7 +190,7 @@ func TestSavepoints(t *testing.T) {
 	}
 }
 
-// A tag is one name in one dataset: putting it again moves it, removing it twice is no error.
+// A tag is one name in one dataset: putting it again moves it, removing it twice is not an error.
 func TestTags(t *testing.T) {
 	f := open(t)
 	f.history()

@@ -201,7 +201,7 @@ func TestABoundOverManyParts(t *testing.T) {
 	}
 }
 
-// Batches are joined in order, slices and nested values too; of one batch there is no copy.
+// Batches are joined in order, slices and nested values too. A single batch is not copied.
 func TestConcat(t *testing.T) {
 	conn := connection(t)
 	whole, err := conn.Batch(t.Context(), `SELECT i, CASE WHEN i % 3 > 0 THEN 's' || i END AS s, [i, NULL] AS l,

@@ -279,7 +279,7 @@ func TestFieldsAreFoundAsInCSV(t *testing.T) {
 	}
 }
 
-// A CSV is not split if that takes too many files, or if there is no place for them.
+// A CSV is not split if that would take too many files, or if there is nowhere to put them.
 func TestCSVsThatAreNotSplit(t *testing.T) {
 	u := upload(t, CSV, "a,b\n1,2\n")
 	if _, _, err := splitCSV(u, ',', 2); err != errOdd {
