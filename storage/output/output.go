@@ -76,6 +76,10 @@ func Scratch(format intake.Format, scratch string) []string {
 // wholeSuffix is appended to the name of a Parquet file before it is cut.
 const wholeSuffix = ".whole"
 
+// announced is a writer that is told before the first byte how many there are, and why the result is cut, where both are
+// known by then.
+type announced interface{ Announce(size int64, cut string) }
+
 // writeParquet makes DuckDB write a file, then copies it to w. It can't stream, because the footer comes last.
 func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scratch string) error {
 	defer func() {
@@ -97,8 +101,12 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 		return err
 	}
 	defer f.Close()
-	if about, err := f.Stat(); err != nil || about.Size() > w.Bytes {
+	about, err := f.Stat()
+	if err != nil || about.Size() > w.Bytes {
 		return errors.Join(err, ErrTooLarge)
+	}
+	if to, ok := w.Writer.(announced); ok {
+		to.Announce(about.Size(), string(w.Cut))
 	}
 	_, err = io.Copy(w, f)
 	return err
