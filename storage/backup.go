@@ -2,6 +2,7 @@ package storage
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,22 +47,25 @@ type Backups struct {
 	requests *Requests
 }
 
+// NewBackup is what a backup shall be.
+type NewBackup struct {
+	Ref         string // empty: head
+	Description string
+	Pages       datafile.Pages // of its Parquet file; 0: version 1
+}
+
 // Make writes a version of a dataset to an archive that is kept beside the dataset.
-func (bs *Backups) Make(
-	ctx context.Context, dataset, ref, description string, r Request,
-) (b catalog.Backup, err error) {
-	snap, err := bs.history.Snapshot(ctx, dataset, ref)
+func (bs *Backups) Make(ctx context.Context, dataset string, n NewBackup, r Request) (b catalog.Backup, err error) {
+	n.Ref = cmp.Or(n.Ref, "head")
+	snap, err := bs.history.Snapshot(ctx, dataset, n.Ref)
 	if err != nil {
 		return b, err
 	}
 	if err := r.expects(snap.Dataset); err != nil {
 		return b, err
 	}
-	if ref == "" {
-		ref = "head"
-	}
 	b = catalog.Backup{
-		ID: bs.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
+		ID: bs.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: n.Ref, Description: n.Description,
 		User: r.User, CreatedAt: bs.now(),
 	}
 	batch, err := bs.blobs.Batch(backupKey(b))
@@ -70,7 +74,7 @@ func (bs *Backups) Make(
 	}
 	defer batch.Discard()
 	b.Key = batch.Key("archive.tar")
-	if err := bs.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
+	if err := bs.writeArchive(ctx, snap, n, batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
 	if b.Checksum, b.Bytes, err = bs.checksumOf(batch.Path("archive.tar")); err != nil {
@@ -121,7 +125,7 @@ func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFold
 
 // writeArchive makes the archive of a snapshot under staging: its records as one Parquet file, and what is said of
 // them.
-func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
+func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, n NewBackup, path string) error {
 	// A backup of damaged files would hide the damage until it is needed.
 	if err := bs.readWhole(ctx, snap.Files()); err != nil {
 		return err
@@ -134,14 +138,14 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, re
 	data := bs.blobs.Scratch(backupData)
 	defer bs.blobs.RemoveScratch(data)
 	query := snap.StoredTable()
-	if snap.Total() <= sortable {
+	if snap.Total() <= snapshot.Sortable {
 		query += snap.Order() // so that the same version gives the same archive, whatever thread reads what first
 	}
-	if _, err := datafile.CopyForOthers(ctx, conn, query, data); err != nil {
+	if _, err := datafile.CopyQuery(ctx, conn, query, data, cmp.Or(n.Pages, datafile.PagesV1), ""); err != nil {
 		return err
 	}
 	about := backupContents{
-		Dataset: snap.Properties.Name, Ref: ref, Commit: snap.Commit.ID, CreatedAt: bs.now(), Records: snap.Total(),
+		Dataset: snap.Properties.Name, Ref: n.Ref, Commit: snap.Commit.ID, CreatedAt: bs.now(), Records: snap.Total(),
 		Schema: snap.Schema, Properties: snap.Properties,
 	}
 	for _, c := range snap.Schema.KeyColumns() {

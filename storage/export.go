@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -25,8 +27,11 @@ type File struct {
 // Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that,
 // it is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
 // with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
-// are read whole before, for their checksums; part: not for each part that a client asks for.
-func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
+// are read whole before, for their checksums; part: not for each part that a client asks for. A file that is made has
+// pages of that version; 0: 1.
+func (t *Tables) Export(
+	ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, limit time.Duration, part bool,
+) (*File, error) {
 	// Served as it lies: no statement, no copy.
 	if f := snap.Only(); f != nil {
 		return t.OpenFile(ctx, f, part)
@@ -35,9 +40,10 @@ func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time
 		return nil, err
 	}
 	// The SQL names every file and column, so it names the content; anything that changes one of them changes the key.
-	key := sha256.Sum256([]byte("pages of version 1: " + snap.Table())) // a cache may have files of older programs
+	pages = cmp.Or(pages, datafile.PagesV1)
+	key := sha256.Sum256(fmt.Appendf(nil, "pages of version %d: %s", pages, snap.Table()))
 	f, err := t.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
-		return t.export(ctx, snap, path)
+		return t.export(ctx, snap, pages, path)
 	})
 	switch {
 	case errors.Is(err, filecache.ErrTooLarge):
@@ -51,13 +57,13 @@ func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time
 }
 
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
-func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, path string) error {
+func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, path string) error {
 	conn, from, err := t.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_, err = datafile.CopyForOthers(ctx, conn, "SELECT * FROM "+from+snap.Order(), path)
+	_, err = datafile.CopyQuery(ctx, conn, "SELECT * FROM "+from+snap.Order(), path, pages, "")
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/verify"
@@ -19,11 +20,12 @@ import (
 type Files struct {
 	*journal
 	verifier *verify.Verifier
-	engine   *duck.Engine // for statements of ours
+	engine   *duck.Engine   // for statements of ours
+	pages    datafile.Pages // of new files; 0: version 2
 }
 
-func newFiles(j *journal) *Files {
-	f := &Files{journal: j}
+func newFiles(j *journal, pages datafile.Pages) *Files {
+	f := &Files{journal: j, pages: pages}
 	f.verifier = verify.New(func(key string) string { return j.blobs.Path(key) }, f.noteDamage)
 	return f
 }

@@ -42,7 +42,7 @@ func newStore(dir string, o Options) *Store {
 	j := &journal{log: o.Log, newID: o.NewID, clock: o.Now}
 	scratch := func(name string) string { return j.blobs.Scratch(name) }
 	limits := budget{memory: o.Memory, threads: o.Threads, spill: func() string { return scratch("spill") }}
-	files, requests := newFiles(j), &Requests{journal: j}
+	files, requests := newFiles(j, o.Pages), &Requests{journal: j}
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
 	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}

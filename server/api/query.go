@@ -59,7 +59,7 @@ func (a *API) getQuery(c *fiber.Ctx) error {
 
 // query sends the result of a statement.
 func (a *API) query(c *fiber.Ctx, in queryIn) error {
-	format, err := in.format()
+	format, pages, err := in.result()
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	}
 	s := query.Statement{
 		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
-		Bytes: a.host.Limits().MaxResult,
+		Bytes: a.host.Limits().MaxResult, Pages: pages,
 	}
 	return a.stream(c, "result", format, host.Result{First: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {

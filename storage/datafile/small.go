@@ -2,6 +2,7 @@ package datafile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"slices"
 
@@ -18,7 +19,7 @@ import (
 func Encode(batch arrow.RecordBatch, spec Spec) ([]byte, error) {
 	columns := spec.All()
 	options := []parquet.WriterOption{
-		parquet.DataPageVersion(2), parquet.Compression(&parquet.Zstd), fileSchema(columns),
+		parquet.DataPageVersion(int(cmp.Or(spec.Pages, PagesV2))), parquet.Compression(&parquet.Zstd), fileSchema(columns),
 	}
 	for k, v := range spec.metadata() {
 		options = append(options, parquet.KeyValueMetadata(k, v))

@@ -1,0 +1,80 @@
+//go:build duckdb_arrow
+
+package datafile_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"rowback/storage/datafile"
+	"rowback/storage/schema"
+)
+
+// encoded returns the kinds of the data pages of a file, and the encodings of their values.
+func encoded(t *testing.T, path string) (kinds, encodings []string) {
+	t.Helper()
+	body, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range f.Metadata().RowGroups {
+		for _, c := range group.Columns {
+			var page format.PageHeader
+			in := new(thrift.CompactProtocol).NewReader(bytes.NewReader(body[c.MetaData.DataPageOffset:]))
+			if err := thrift.NewDecoder(in).Decode(&page); err != nil {
+				t.Fatal(err)
+			}
+			encoding := format.Plain
+			switch page.Type {
+			case format.DataPage:
+				encoding = page.DataPageHeader.V.Encoding
+			case format.DataPageV2:
+				encoding = page.DataPageHeaderV2.V.Encoding
+			}
+			kinds, encodings = append(kinds, page.Type.String()), append(encodings, encoding.String())
+		}
+	}
+	return kinds, encodings
+}
+
+// Version 1 has what every reader can read and skip; version 2 has delta encodings (DuckDB), or pages of the second kind
+// (parquet-go).
+func TestTheVersionOfPages(t *testing.T) {
+	conn := connection(t)
+	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
+		{ID: 1, Name: "n", Type: schema.Of(schema.Bigint)}, {ID: 2, Name: "s", Type: schema.Of(schema.Varchar)},
+	}}
+	for _, pages := range []datafile.Pages{0, datafile.PagesV1, datafile.PagesV2} {
+		spec.Pages = pages
+		path := filepath.Join(t.TempDir(), "f.parquet")
+		query := "SELECT (hash(i) >> 3)::BIGINT, 'text ' || hash(i), 1::BIGINT FROM range(%d) t(i)"
+		if _, err := datafile.Copy(t.Context(), conn, fmt.Sprintf(query, 20_000), path, spec); err != nil {
+			t.Fatal(err)
+		}
+		isV2 := pages != datafile.PagesV1
+		kinds, encodings := encoded(t, path)
+		if has := strings.Contains(fmt.Sprint(encodings), "DELTA_"); has != isV2 {
+			t.Errorf("version %d by DuckDB: %v of %v", pages, encodings, kinds)
+		}
+		if err := encodeTo(t.Context(), conn, fmt.Sprintf(query, 3), path+"2", spec); err != nil {
+			t.Fatal(err)
+		}
+		if kinds, _ := encoded(t, path+"2"); slices.Contains(kinds, "DATA_PAGE_V2") != isV2 {
+			t.Errorf("version %d by parquet-go: %v", pages, kinds)
+		}
+		t.Log(pages, kinds, encodings)
+	}
+}
