@@ -83,10 +83,10 @@ func coding(c *fiber.Ctx) (how string, optional bool) {
 // encode compresses an answer that is complete, if that makes it shorter. The one to HEAD gets the same headers.
 func (h *Host) encode(c *fiber.Ctx) error {
 	r := c.Response()
-	body := r.Body()
-	if r.IsBodyStream() || len(body) == 0 || len(r.Header.ContentEncoding()) > 0 {
+	if r.IsBodyStream() || len(r.Body()) == 0 || len(r.Header.ContentEncoding()) > 0 {
 		return nil
 	}
+	body := r.Body()
 	how, optional := coding(c)
 	if how == "" || optional && len(body) < worthwhile {
 		return nil

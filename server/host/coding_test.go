@@ -209,14 +209,18 @@ func TestAClientThatAcceptsNothingIsRefusedBeforeAnyWork(t *testing.T) {
 	}
 }
 
+// got is a face with one handler for GET.
+type got func(c *fiber.Ctx) error
+
+func (f got) Mount(app *fiber.App) { app.Get("/", fiber.Handler(f)) }
+
 // serving serves one result over a connection, as a server does.
 func serving(t *testing.T, write func(context.Context, io.Writer) (string, error)) (url string) {
 	t.Helper()
 	h := New(Options{})
-	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/", func(c *fiber.Ctx) error {
+	app := h.App(got(func(c *fiber.Ctx) error {
 		return h.Stream(c, Result{Media: "text/csv", First: time.Minute, Each: time.Minute, Write: write})
-	})
+	}))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
