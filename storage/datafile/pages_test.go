@@ -72,9 +72,11 @@ func TestTheVersionOfPages(t *testing.T) {
 		if err := encodeTo(t.Context(), conn, fmt.Sprintf(query, 3), path+"2", spec); err != nil {
 			t.Fatal(err)
 		}
-		if kinds, _ := encoded(t, path+"2"); slices.Contains(kinds, "DATA_PAGE_V2") != isV2 {
-			t.Errorf("version %d by parquet-go: %v", pages, kinds)
+		kinds2, encodings2 := encoded(t, path+"2")
+		if has := strings.Contains(fmt.Sprint(encodings2), "DELTA_"); has != isV2 ||
+			slices.Contains(kinds2, "DATA_PAGE_V2") != isV2 {
+			t.Errorf("version %d by parquet-go: %v of %v", pages, encodings2, kinds2)
 		}
-		t.Log(pages, kinds, encodings)
+		t.Log(pages, kinds, encodings, kinds2, encodings2)
 	}
 }
