@@ -95,7 +95,7 @@ func TestBothWritersWriteRandomValues(t *testing.T) {
 		typ := randomType(random, 3)
 		spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
 			{ID: 4, Name: "n", Type: schema.Of(schema.Bigint)}, {ID: 5, Name: "v", Type: typ},
-		}}
+		}, Pages: datafile.Pages(random.IntN(3))}
 		var rows []string
 		for n := range 1 + random.IntN(9) {
 			rows = append(rows, fmt.Sprintf("(%d::BIGINT, %s, 1::BIGINT)", n, randomValue(random, typ)))
