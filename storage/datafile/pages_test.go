@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -79,4 +80,51 @@ func TestTheVersionOfPages(t *testing.T) {
 		}
 		t.Log(pages, kinds, encodings, kinds2, encodings2)
 	}
+}
+
+// arrow-go reads and skips values in pages of either version, by either writer.
+func TestArrowGoReadsPagesOfEitherVersion(t *testing.T) {
+	conn := connection(t)
+	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
+		{ID: 1, Name: "n", Type: schema.Of(schema.Bigint)},
+	}}
+	const query = "SELECT i * 7919 %% 1000003, 1::BIGINT FROM range(%d) t(i)"
+	for _, pages := range []datafile.Pages{datafile.PagesV1, datafile.PagesV2} {
+		spec.Pages = pages
+		path := filepath.Join(t.TempDir(), "f.parquet")
+		if _, err := datafile.Copy(t.Context(), conn, fmt.Sprintf(query, 20_000), path, spec); err != nil {
+			t.Fatal(err)
+		}
+		if err := encodeTo(t.Context(), conn, fmt.Sprintf(query, 300), path+"2", spec); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []string{path, path + "2"} {
+			if got := after(t, p, 123); got != 123*7919%1000003 {
+				t.Errorf("version %d: %d", pages, got)
+			}
+		}
+	}
+}
+
+// after returns a value of the first column, having skipped those before it.
+func after(t *testing.T, path string, skipped int64) int64 {
+	t.Helper()
+	f, err := file.OpenParquetFile(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	column, err := f.RowGroup(0).Column(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := column.(*file.Int64ColumnChunkReader)
+	if n, err := reader.Skip(skipped); n != skipped || err != nil {
+		t.Fatalf("%d skipped: %v", n, err)
+	}
+	value, levels := make([]int64, 1), make([]int16, 1)
+	if n, _, err := reader.ReadBatch(1, value, levels, nil); n != 1 || err != nil {
+		t.Fatalf("%d read: %v", n, err)
+	}
+	return value[0]
 }
