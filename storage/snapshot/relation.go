@@ -14,7 +14,7 @@ import (
 // casts to few types, so they are replaced by nulls of the target type. Binaries are converted to and from text as
 // base64.
 func Cast(from, to schema.Type, expr string) string {
-	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from)
+	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from) || haveDisjointStructs(from, to)
 	switch {
 	case from.Equal(to):
 		return expr
@@ -42,6 +42,32 @@ func Cast(from, to schema.Type, expr string) string {
 		return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN struct_pack(%s) END", expr, strings.Join(parts, ", "))
 	}
 	return "CAST(" + expr + " AS " + to.SQL() + ")"
+}
+
+// haveDisjointStructs reports whether two types have structs in the same place that share no field. DuckDB casts none
+// of these, not even null: which is all there is where a rollback file has a column in a type that it got after the
+// record, and it got another one since.
+func haveDisjointStructs(a, b schema.Type) bool {
+	switch {
+	case a.Name != b.Name:
+		return false
+	case a.Name == schema.List:
+		return haveDisjointStructs(*a.Elem, *b.Elem)
+	case a.Name == schema.Map:
+		return haveDisjointStructs(*a.Key, *b.Key) || haveDisjointStructs(*a.Elem, *b.Elem)
+	case a.Name != schema.Struct:
+		return false
+	}
+	shared := 0
+	for _, f := range a.Fields {
+		if other, ok := b.Field(f.Name); ok {
+			shared++
+			if haveDisjointStructs(f.Type, other.Type) {
+				return true
+			}
+		}
+	}
+	return shared == 0
 }
 
 // hasBlob reports whether a type is binary or has a binary part.

@@ -41,6 +41,11 @@ func TestCasts(t *testing.T) {
 		{`STRUCT("it's" NULL, "B" INTEGER)`, `STRUCT("it's" BOOLEAN, b BIGINT)`, `{'it''s': NULL::INTEGER, 'B': 2}`,
 			`{"it's":null,"b":2}`},
 		{"STRUCT(b INTEGER, a INTEGER)", "STRUCT(a BIGINT, b BIGINT)", "{'b': 1, 'a': 2}", `{"a":2,"b":1}`},
+		{"STRUCT(a INTEGER)", "STRUCT(b INTEGER)", "NULL::STRUCT(a INTEGER)", "null"},
+		{"STRUCT(a INTEGER)[]", "STRUCT(b INTEGER)[]", "[NULL::STRUCT(a INTEGER)]", "[null]"},
+		{"STRUCT(c STRUCT(a INTEGER))", "STRUCT(c STRUCT(b DATE))", "{'c': NULL::STRUCT(a INTEGER)}", `{"c":null}`},
+		{"MAP(VARCHAR, STRUCT(a INTEGER))", "MAP(VARCHAR, STRUCT(b DATE))", "MAP {'x': NULL::STRUCT(a INTEGER)}",
+			`{"x":null}`},
 		{"DECIMAL(4,2)", "DECIMAL(20,4)", "1.25::DECIMAL(4,2)", "1.2500"},
 		{"MAP(VARCHAR, INTEGER)", "MAP(VARCHAR, BIGINT)", "MAP {'a': 1}", `{"a":1}`},
 	} {
