@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -216,6 +217,13 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 		text = strconv.FormatFloat(v.Value(row), 'g', -1, 64)
 	case *array.Decimal128:
 		text = v.Value(row).ToString(int32(t.Scale))
+	case *array.Date32:
+		text = v.Value(row).ToTime().Format(time.DateOnly)
+	case *array.Timestamp:
+		text = v.Value(row).ToTime(v.DataType().(*arrow.TimestampType).Unit).Format("2006-01-02 15:04:05.999999999")
+		if t.Name == schema.TimestampTZ {
+			text += "+00"
+		}
 	case *array.String:
 		text = v.Value(row)
 	default:

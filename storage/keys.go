@@ -170,7 +170,7 @@ const (
 		FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash({key}) AS h FROM {records} ORDER BY h))`
 	firstMissing = `SELECT _n + 1 FROM {records} WHERE {missing} ORDER BY 1 LIMIT {shown}`
 	firstTwice   = `SELECT {key} FROM {records} GROUP BY {key} HAVING count(*) > 1 ORDER BY min(_n) LIMIT {shown}`
-	firstLive    = `SELECT {key} FROM {records} i SEMI JOIN ({live}) s ON {same_key} LIMIT {shown}`
+	firstLive    = `SELECT {key} FROM {records} i SEMI JOIN ({live}) s ON {same_key} ORDER BY _n LIMIT {shown}`
 	keysAsText   = `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({keys})`
 )
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -128,7 +129,11 @@ func TestPlainValuesAreThoseOfACast(t *testing.T) {
 		if random.IntN(10) == 0 {
 			text = []string{"true", "false", "TRUE", "1e3", "inf", " 1", "1_000", "t"}[random.IntN(8)]
 		}
-		for _, typ := range []string{schema.Bigint, schema.Double, schema.Boolean} {
+		if random.IntN(2) == 0 {
+			text = someMoment(random)
+		}
+		for _, typ := range []string{schema.Bigint, schema.Double, schema.Boolean, schema.Date, schema.Timestamp,
+			schema.TimestampTZ} {
 			a := plainValues([]string{text}, typ)
 			if a == nil || text == "" {
 				continue
@@ -145,6 +150,20 @@ func TestPlainValuesAreThoseOfACast(t *testing.T) {
 	if converted < 50 {
 		t.Errorf("only %d texts were converted", converted)
 	}
+}
+
+// someMoment is a date or a moment, in some form.
+func someMoment(random *rand.Rand) string {
+	some := func(list ...string) string { return list[random.IntN(len(list))] }
+	if random.IntN(2) == 0 {
+		at := time.UnixMicro(random.Int64N(5e17) - 25e16).UTC()
+		return at.Format(some("2006-01-02", "2006-01-02 15:04:05", "2006-01-02T15:04:05.999999", "2006-01-02T15:04:05Z",
+			"2006-01-02T15:04:05.999999+01:30"))
+	}
+	text := fmt.Sprintf("%04d-%02d-%02d", random.IntN(10_000), random.IntN(14), random.IntN(33))
+	text += some("T", " ", "t", "  ") + fmt.Sprintf("%02d:%02d:%02d", random.IntN(26), random.IntN(62), random.IntN(62))
+	text += some("", "", ".5", ".000001", ".1234567", ",5", ".")
+	return text + some("", "", "Z", "z", "+00:00", "-08:30", "+14:59", "+15:00", "+0100", "+01", " UTC", "+1:00")
 }
 
 // A column of a plain CSV that took its stored type is read as that type, the others as text, nulls in both.
