@@ -145,9 +145,13 @@ func TestTheOnlyFile(t *testing.T) {
 		change func(*Snapshot)
 		only   bool
 	}{
-		"one file":           {func(*Snapshot) {}, true},
-		"another file":       {func(s *Snapshot) { s.Data = append(s.Data, data(2)) }, false},
-		"displaced rows":     {func(s *Snapshot) { s.Rollbacks = append(s.Rollbacks, rollback(5, 1)) }, false},
+		"one file":       {func(*Snapshot) {}, true},
+		"another file":   {func(s *Snapshot) { s.Data = append(s.Data, data(2)) }, false},
+		"displaced rows": {func(s *Snapshot) { s.Rollbacks = append(s.Rollbacks, rollback(5, 1)) }, false},
+		"a file without live rows before it": {func(s *Snapshot) {
+			s.Data = append([]*catalog.File{data(0)}, s.Data...)
+			s.Rollbacks = []*catalog.File{rollback(5, 0), rollback(6, 0), rollback(8, 0)}
+		}, true},
 		"another schema":     {func(s *Snapshot) { s.Commit.SchemaID = "t" }, false},
 		"rows that it lacks": {func(s *Snapshot) { s.Commit.Total = 8 }, false},
 		"a derived column":   {func(s *Snapshot) { s.Schema = s.Schema.With(derived) }, false},
