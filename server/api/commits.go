@@ -15,7 +15,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// commitIn is the request to commit the records in the body, or to delete those that a condition selects.
+// commitIn is the request to commit the records in the body, or to delete those that a condition selects. The
+// parameters are in the URL because the body is the records.
 type commitIn struct {
 	datasetIn
 	headerIn
@@ -83,7 +84,8 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	return run(a, w)
 }
 
-// listCommitsIn selects a page of commits.
+// listCommitsIn selects a page of commits. Commits that merges played are not among them: they are in the merge, and
+// among the actions.
 type listCommitsIn struct {
 	datasetIn
 	pageIn
@@ -105,6 +107,7 @@ func (a *API) listCommits(c *fiber.Ctx, d catalog.Dataset, in listCommitsIn) err
 	if err != nil {
 		return err
 	}
+	// One more than the page has shows whether there is a next page, without counting.
 	commits, err := a.store.Commits(c.UserContext(), d.ID, before, limit+1)
 	if err != nil {
 		return err
@@ -181,12 +184,15 @@ type rollbackView struct {
 	BlockingCommits []blockerView `json:"blocking_commits"`
 }
 
+// viewRollback returns whether a commit can be rolled back, and what blocks it, in the order in which to undo it.
 func viewRollback(r storage.Rollbackable) rollbackView {
 	v := rollbackView{IsBlocked: r.Blocked, Detail: r.Detail, Policy: string(r.Policy)}
 	v.BlockingCommits = viewBlockers(r.Blockers)
 	return v
 }
 
+// viewBlockers returns blocking commits as clients see them, in the answer to a question and in the error of a
+// rollback.
 func viewBlockers(list []storage.Blocker) []blockerView {
 	return views(list, func(b storage.Blocker) blockerView { return blockerView{viewCommit(b.Commit), b.Overlapping} })
 }
@@ -209,7 +215,8 @@ func policy(text string) storage.Policy {
 	return storage.Policy(text)
 }
 
-// rollbackIn is the request to roll a commit back.
+// rollbackIn is the request to roll a commit back. Its body is optional: an empty POST rolls back under the policy
+// stack.
 type rollbackIn struct {
 	oneCommitIn
 	headerIn
@@ -251,13 +258,16 @@ func (a *API) createRestore(c *fiber.Ctx, d catalog.Dataset, in restoreIn) error
 	})
 }
 
-// commitFile returns a handler that sends one of the files that a commit wrote.
+// commitFile returns a handler that sends one of the files that a commit wrote. The file is sent as it is stored, with
+// the server's own columns (_commit; _file and _pos of a rollback file), for tools that work on the format
+// (storage/README.md).
 func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
 		f, err := a.store.CommitFile(c.UserContext(), k, kind)
 		if err != nil {
 			return err
 		}
+		// A part is verified less often than a whole: a reader of Parquet sends dozens of range requests for one file.
 		stored, err := a.store.OpenFile(c.UserContext(), f, asksForPart(c))
 		if err != nil {
 			return err
@@ -267,7 +277,7 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 	})
 }
 
-// progressIn identifies a job.
+// progressIn identifies a job. Its id is in the Location of the answer 202.
 type progressIn struct {
 	ID string `path:"id" required:"true" json:"-"`
 }

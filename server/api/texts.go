@@ -77,6 +77,7 @@ var texts = map[string]string{
 func filled(document []byte) ([]byte, error) {
 	var pairs []string
 	for name, text := range texts {
+		// Encoded as JSON and without its quotes, since the name stands inside a string of the document.
 		quoted, err := json.Marshal(text)
 		if err != nil {
 			return nil, err
