@@ -12,6 +12,7 @@ import (
 	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
 
@@ -35,43 +36,17 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	mode := catalog.Mode(in.Mode)
-	switch mode {
-	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete:
-	default:
-		return invalid("mode", "must be append, overwrite, upsert, replace or delete")
-	}
-	if in.Schema != "" && in.Schema != "strict" {
-		return invalid("schema", "must be strict, or left out")
-	}
-	change := storage.Change{Mode: mode, Where: in.Where, Strict: in.Schema == "strict"}
-	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
-		return invalid("metadata", "must be JSON")
-	}
-	if err := storage.CheckDepth([]byte(in.Metadata)); err != nil {
+	change, err := in.change()
+	if err != nil {
 		return err
 	}
 	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	w := write[catalog.Commit]{
-		c: c, header: in.header(), about: "Committing records", tell: tellCommit, fingerprint: "no body",
-	}
-	switch {
-	case in.Where != "" && mode != catalog.Delete:
-		return invalid("where", "is only for mode=delete")
-	case in.Where != "":
-		// Which of the two names the records to delete? Neither is ignored.
-		if has, err := host.HasBody(c); has || err != nil {
-			return cmp.Or(err, invalid("where", "selects the records to delete, and so does the body; send one of them"))
-		}
-	default:
-		upload, fingerprint, err := a.stage(c)
-		if err != nil {
-			return err
-		}
-		change.Upload, w.fingerprint, w.after = upload.Upload, fingerprint, upload.Remove
+	w := write[catalog.Commit]{c: c, header: in.header(), about: "Committing records", tell: tellCommit}
+	if change.Upload, err = a.stageRecords(c, in, &w); err != nil {
+		return err
 	}
 	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 		r.Message = in.Message
@@ -82,6 +57,51 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 		return a.store.Commit(ctx, d.ID, change)
 	}
 	return run(a, w)
+}
+
+// change returns what the parameters ask for, without the records.
+func (in commitIn) change() (out storage.Change, err error) {
+	out = storage.Change{Mode: catalog.Mode(in.Mode), Where: in.Where, Strict: in.Schema == "strict"}
+	switch out.Mode {
+	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete:
+	default:
+		return out, invalid("mode", "must be append, overwrite, upsert, replace or delete")
+	}
+	if in.Schema != "" && in.Schema != "strict" {
+		return out, invalid("schema", "must be strict, or left out")
+	}
+	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
+		return out, invalid("metadata", "must be JSON")
+	}
+	return out, storage.CheckDepth([]byte(in.Metadata))
+}
+
+// stageRecords stages the records in the body, and tells the write their fingerprint and how to remove them. A delete
+// by a condition has no records.
+func (a *API) stageRecords(c *fiber.Ctx, in commitIn, w *write[catalog.Commit]) (intake.Upload, error) {
+	if in.Where != "" {
+		w.fingerprint = "no body"
+		return intake.Upload{}, checkCondition(c, in)
+	}
+	upload, fingerprint, err := a.stage(c)
+	if err != nil {
+		return intake.Upload{}, err
+	}
+	w.fingerprint, w.after = fingerprint, upload.Remove
+	return upload.Upload, nil
+}
+
+// checkCondition refuses a condition in another mode than delete, and one that comes with a body: both would say which
+// records to delete, and neither is ignored.
+func checkCondition(c *fiber.Ctx, in commitIn) error {
+	if in.Mode != string(catalog.Delete) {
+		return invalid("where", "is only for mode=delete")
+	}
+	has, err := host.HasBody(c)
+	if has || err != nil {
+		return cmp.Or(err, invalid("where", "selects the records to delete, and so does the body; send one of them"))
+	}
+	return nil
 }
 
 // listCommitsIn selects a page of commits. Commits that merges played are not among them: they are in the merge, and

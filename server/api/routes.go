@@ -321,7 +321,8 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "POST", path: one + "/merges", id: "createMerge", tag: "merges",
 			summary: "Play another dataset's actions on this one; 200 if there was nothing to do, or on a dry run",
-			in:      mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes, handler: a.createMerge,
+			in:      mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes,
+			handler: onDataset(a, a.createMerge),
 		},
 		{
 			method: "GET", path: one + "/merges", id: "listMerges", tag: "merges",
