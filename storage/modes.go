@@ -97,17 +97,27 @@ func (w modeWork) numberRows(in *incoming) {
 	}
 }
 
+// readKeyed reads an upload whose records must each have a key of their own: it says which live record they replace.
+func (w modeWork) readKeyed(ctx context.Context, u intake.Upload) (*incoming, error) {
+	in, err := w.readNumbered(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.keys(in).check(ctx); err != nil {
+		in.discard(w.staging)
+		return nil, err
+	}
+	w.numberRows(in)
+	return in, nil
+}
+
 // put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
 func (w modeWork) put(ctx context.Context, u intake.Upload) error {
-	in, err := w.readNumbered(ctx, u)
+	in, err := w.readKeyed(ctx, u)
 	if err != nil {
 		return err
 	}
 	defer in.discard(w.staging)
-	if err := w.keys(in).check(ctx); err != nil {
-		return err
-	}
-	w.numberRows(in)
 	if in.rows == 0 {
 		return nil
 	}
@@ -132,15 +142,11 @@ func (w modeWork) put(ctx context.Context, u intake.Upload) error {
 
 // replace makes the dataset's records those of an upload.
 func (w modeWork) replace(ctx context.Context, u intake.Upload) error {
-	in, err := w.readNumbered(ctx, u)
+	in, err := w.readKeyed(ctx, u)
 	if err != nil {
 		return err
 	}
 	defer in.discard(w.staging)
-	if err := w.keys(in).check(ctx); err != nil {
-		return err
-	}
-	w.numberRows(in)
 	live := w.liveIn(nil)
 	if in.rows == 0 {
 		if err := w.checkNothing(in, u); err != nil {

@@ -153,6 +153,16 @@ func (f *Face) getTable(c *fiber.Ctx) error {
 	return show(c, document{Element: tableElement, Metadata: metadata, Data: data})
 }
 
+// variableIn finds the variable that a request names, and the snapshot of its dataset's head.
+func (f *Face) variableIn(ctx context.Context, c *fiber.Ctx) (*snapshot.Snapshot, schema.Column, error) {
+	s, column, err := f.variable(ctx, c)
+	if err != nil {
+		return nil, column, err
+	}
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	return snap, column, err
+}
+
 // getValues shows the values of one variable.
 func (f *Face) getValues(c *fiber.Ctx) error {
 	ctx := c.UserContext()
@@ -160,11 +170,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	s, column, err := f.variable(ctx, c)
-	if err != nil {
-		return err
-	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	snap, column, err := f.variableIn(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -178,11 +184,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 // getVariableSummary shows how many records have a value for a variable.
 func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	ctx := c.UserContext()
-	s, column, err := f.variable(ctx, c)
-	if err != nil {
-		return err
-	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	snap, column, err := f.variableIn(ctx, c)
 	if err != nil {
 		return err
 	}
