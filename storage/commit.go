@@ -51,6 +51,7 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err != nil {
 		return none, err
 	}
+	// Held until the name is in the catalog, where the next one looks.
 	defer unlock()
 	if w.request.Preview != nil {
 		return result(w), w.preview(ctx, w.request.Preview)
@@ -82,6 +83,7 @@ func asState(w *work) snapshot.State  { return w.state() }
 // check does all that can refuse the commit, and completes it. Its name is reserved until unlock: once the commit is
 // published, it is not to be refused for that.
 func (w *work) check(ctx context.Context) (unlock func(), err error) {
+	// First: the required columns and the exclusion depend on the types.
 	if err := w.deriveTypes(ctx); err != nil {
 		return nil, err
 	}
@@ -91,6 +93,7 @@ func (w *work) check(ctx context.Context) (unlock func(), err error) {
 	if unlock, err = w.reserveName(ctx); err != nil {
 		return nil, err
 	}
+	// Before the required columns are checked: what is live after the commit is known then.
 	if err = w.complete(); err == nil {
 		err = w.checkRequired(ctx)
 	}
@@ -146,6 +149,7 @@ func (w *work) complete() error {
 
 // conclude says when the commit is made, how many records there are then, and which documents and files hold it.
 func (w *work) conclude() error {
+	// When it is about to stand, and not when the upload began: times are in the order of the commits.
 	w.commit.CreatedAt = w.store.moment(w.head)
 	w.commit.Effects = w.effects()
 	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
@@ -163,6 +167,7 @@ func (w *work) issue() error {
 	if err := w.store.halted(); err != nil {
 		return err
 	}
+	// A first commit makes the directory itself.
 	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
 		return err
 	}
@@ -186,7 +191,8 @@ func (w *work) stand(ctx context.Context) error {
 	return w.withdraw(err)
 }
 
-// remember keeps the new head, so that the next commit does not read it anew.
+// remember keeps the new head, so that the next commit does not read it anew. A crash before it costs nothing: the
+// cache is filled from the catalog when it is asked.
 func (h *History) remember(p *publication) {
 	for _, d := range p.drafts() {
 		h.seen.add(d.opened)

@@ -9,12 +9,14 @@ import (
 )
 
 // family hands out what a dataset and its forks share: row numbers and field ids. A commit that assigns row numbers
-// holds the family's lock, from before the first until it stands or not.
+// holds the family's lock, from before the first until it stands or not. They are counted in memory and recorded with
+// each commit: commits of different datasets of a family run at once.
 type family struct {
 	lastRow   atomic.Int64
 	lastField atomic.Int64
 }
 
+// newFamily returns a family whose last numbers were these.
 func newFamily(row, field int64) *family {
 	f := &family{}
 	f.lastRow.Store(row)
@@ -22,6 +24,7 @@ func newFamily(row, field int64) *family {
 	return f
 }
 
+// nextField hands out a field id. One that a refused commit took is not given again, which costs nothing.
 func (f *family) nextField() int { return int(f.lastField.Add(1)) }
 
 // numbering is the numbers that a commit gives to rows and columns.
@@ -31,7 +34,8 @@ type numbering struct {
 	lastRow    int64  // of the family, when it was locked
 }
 
-// lockRows has no other commit of the family give row numbers from here on.
+// lockRows has no other commit of the family give row numbers from here on. The rows of one commit get consecutive
+// ones.
 func (n *numbering) lockRows(ctx context.Context, c *catalog.Catalog, family string) (err error) {
 	if n.unlockRows != nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// NewFork is what a fork is made with.
+// NewFork is what a fork is made with. The zero value is a fork of the head, under a name that is made for it.
 type NewFork struct {
 	ID          string  // of the fork; empty: a new one
 	Name        string  // empty: "FORK #n of" and the upstream's

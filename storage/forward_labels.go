@@ -8,7 +8,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// readLabels records what is kept beside the commits of each dataset that the catalog has by now.
+// readLabels records what is kept beside the commits of each dataset that the catalog has by now. Labels win over the
+// catalog's rows, since they are written first.
 func (f *forward) readLabels(tx catalog.Tx) error {
 	for _, s := range f.shelves {
 		d, err := tx.Dataset(s.id)
@@ -200,6 +201,7 @@ func fits(tx catalog.Tx, dataset, of string, commit int64) error {
 // unreadableError is why a label can't be read.
 type unreadableError struct{ error }
 
+// isUnreadable reports whether a label could not be read, as opposed to not fitting.
 func isUnreadable(err error) bool {
 	var u unreadableError
 	return errors.As(err, &u)

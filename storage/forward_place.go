@@ -11,7 +11,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// apply records what was chosen.
+// apply records what was chosen. All of it is one transaction: a crash in between leaves the catalog as it was.
 func (f *forward) apply(tx catalog.Tx) error {
 	before, err := deletions(tx)
 	if err != nil {
@@ -88,7 +88,8 @@ func unplaceable(err error) bool {
 		fault.KindOf(err) != fault.Internal
 }
 
-// recordAgain records one commit, and all that was made with it, as its description says.
+// recordAgain records one commit, and all that was made with it, as its description says. It runs the same code as the
+// commit itself, so that both record the same rows.
 func recordAgain(tx catalog.Tx, c *fresh) error {
 	made, err := madeAs(tx, c)
 	if err != nil {

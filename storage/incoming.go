@@ -12,7 +12,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// incoming is the records of an upload, fitted to the dataset and readable as often as needed.
+// incoming is the records of an upload, fitted to the dataset and readable as often as needed. It is made by read and
+// has to be discarded, whatever becomes of the commit.
 type incoming struct {
 	fitted
 	kept     kept
@@ -102,6 +103,7 @@ func (d *draft) checkStrict(fit fitted) error {
 	return e.With("missing", orEmptyList(missing)).With("unknown", orEmptyList(unknown))
 }
 
+// listed names columns after a title, for an error; nothing where there are none.
 func listed(title string, names []string) string {
 	if len(names) == 0 {
 		return ""
@@ -109,6 +111,7 @@ func listed(title string, names []string) string {
 	return title + fault.Clip(strings.Join(names, ", ")) + "."
 }
 
+// orEmptyList returns a list that is not nil, so that it is [] in JSON.
 func orEmptyList(names []string) []string {
 	if names == nil {
 		return []string{}
@@ -118,6 +121,7 @@ func orEmptyList(names []string) []string {
 
 // keep reads the records once, into memory, a table or a file.
 func (a arriving) keep(ctx context.Context) error {
+	// What a reader process sends as one batch has to fit its memory; many columns may not.
 	if a.in.upload.Size <= tinyUpload && !(a.records.conn.Remote() && a.isWide()) {
 		if done, err := a.readFew(ctx); done || err != nil {
 			return err

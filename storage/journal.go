@@ -16,7 +16,7 @@ import (
 
 // journal is what a store is written to: the objects, which are the log of what happened, and the catalog, which is
 // their index. A change stands in both or in neither; where it is not known which, nothing is written until the next
-// start (halt.go).
+// start (halt.go). It has no lock of its own: the catalog's locks order the writers of a dataset.
 type journal struct {
 	catalog *catalog.Catalog
 	blobs   *blob.Dir
@@ -52,6 +52,7 @@ func (j *journal) commitsOf(dataset string) ([]int64, error) {
 	folders, err := j.blobs.Folders(dataset)
 	var out []int64
 	for _, f := range folders {
+		// The others are labels and backups. 007 is not a commit's, whoever made it.
 		if id, err := strconv.ParseInt(f, 10, 64); err == nil && id > 0 && strconv.FormatInt(id, 10) == f {
 			out = append(out, id)
 		}

@@ -28,11 +28,14 @@ const (
 	deletedLabel  = "deleted" // when the dataset was deleted
 )
 
+// versionLabel is a version, with the answers to the requests that made it.
 type versionLabel struct {
 	catalog.Version
 	answers
 }
 
+// savepointLabel is a savepoint. One that was made with a commit is in that commit's description, and has a label only
+// once it is described anew.
 type savepointLabel struct {
 	catalog.Savepoint
 	answers
@@ -61,13 +64,16 @@ func (d *deletion) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*plain)(d))
 }
 
+// labelKey is the key of a label's object.
 func labelKey(dataset, name string) string {
 	return dataset + "/" + labelsFolder + "/" + name + ".json"
 }
 
+// versionName is the name of a version's label.
 func versionName(v catalog.Version) string { return "version-" + VersionNumber(v) }
 
-// labels are those that a transaction writes. Where it fails, they are as they were before.
+// labels are those that a transaction writes. Where it fails, they are as they were before. They are written within the
+// transaction and before its end; undoing them is what keeps both sides equal.
 type labels struct {
 	*journal
 	dry    bool // none is written

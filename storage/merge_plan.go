@@ -33,6 +33,7 @@ func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merg
 			return fault.Errorf(fault.Invalid, "merge_into_itself",
 				"Dataset '%s' can't be merged into itself.", target.Name)
 		}
+		// Without common files and ids, every record would be one that both sides made.
 		if plan.source.FamilyID != target.FamilyID {
 			return fault.Errorf(fault.Invalid, "not_family",
 				"Datasets '%s' and '%s' have no common history, so they can't be merged. "+
@@ -113,11 +114,13 @@ func checkHash(tx catalog.Tx, source catalog.Dataset, hash, field string) error 
 	return err
 }
 
+// selects reports whether a merge plays an action. Without a filter it plays all.
 func (f *MergeFilter) selects(c catalog.Commit) bool {
 	return f == nil || slices.Contains(f.Keys, ActionKey(c)) || slices.Contains(f.Hashes, c.Hash)
 }
 
-// choose leaves out what has no effect, what stays where it was made, and what the filter skips.
+// choose leaves out what has no effect, what stays where it was made, and what the filter skips. What is skipped is not
+// lost: a later merge plays it, unless it is remembered.
 func (p *mergePlan) choose(tx catalog.Tx, all []catalog.Commit, m Merge, remembered map[string]bool) error {
 	none := cancelled(all)
 	for _, a := range all {
@@ -202,7 +205,7 @@ type MergeFilter struct {
 	Hashes []string `json:"hash,omitempty"`
 }
 
-// Merged is what a merge did, or would do.
+// Merged is what a merge did, or would do. Either Commit is set, or there was nothing to do, or it was a dry run.
 type Merged struct {
 	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
 	Preview   *Preview         // of a dry run

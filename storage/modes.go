@@ -41,7 +41,8 @@ func (w modeWork) apply(ctx context.Context, c Change) error {
 		"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
 }
 
-// append adds records (design, section 3). None of their keys may be live.
+// append adds records (design, section 3). None of their keys may be live. No stored file is read where the key grows
+// or the server assigns it: bounds and numbers tell that the keys are new.
 func (w modeWork) append(ctx context.Context, u intake.Upload) error {
 	in, err := w.readNumbered(ctx, u)
 	if err != nil {
@@ -76,7 +77,8 @@ func (in *incoming) add(ctx context.Context, w *recordWriter) error {
 	return in.kept.add(ctx, &w.fileWriter, in)
 }
 
-// readNumbered reads an upload whose records get row numbers, if the dataset has any.
+// readNumbered reads an upload whose records get row numbers, if the dataset has any. The lock is taken before the
+// upload is read: its rows are written with their numbers.
 func (w modeWork) readNumbered(ctx context.Context, u intake.Upload) (*incoming, error) {
 	if !w.schema.Keyed() {
 		if err := w.lockRows(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
@@ -122,6 +124,7 @@ func (w modeWork) put(ctx context.Context, u intake.Upload) error {
 		return nil
 	}
 	live := w.liveIn(in.bounds)
+	// None of the keys can be live, so all records are new.
 	if len(live.Data) == 0 && !in.keepsText(w.commit.Mode) {
 		w.commit.Added = in.rows
 		return in.add(ctx, w.writer)
@@ -149,6 +152,7 @@ func (w modeWork) replace(ctx context.Context, u intake.Upload) error {
 	defer in.discard(w.staging)
 	live := w.liveIn(nil)
 	if in.rows == 0 {
+		// Before anything is removed.
 		if err := w.checkNothing(in, u); err != nil {
 			return err
 		}

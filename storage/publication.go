@@ -28,6 +28,7 @@ func (p *publication) drafts() []draft { return append(slices.Clone(p.played), p
 
 // record writes everything, in one transaction. A request and the start, which rolls the catalog forward, do the same.
 func (p *publication) record(tx catalog.Tx) error {
+	// In this order: a dataset before its commits, and these before what names them.
 	for _, step := range []func(catalog.Tx) error{
 		p.creates.add, p.addCommits, p.addSavepoints, p.advance, p.answers.record, p.activate,
 	} {
@@ -53,6 +54,7 @@ func (p *publication) addCommits(tx catalog.Tx) error {
 	return nil
 }
 
+// addSavepoints records the savepoints that are made with the commit.
 func (p *publication) addSavepoints(tx catalog.Tx) error {
 	for _, s := range p.savepoints {
 		if err := tx.AddSavepoint(s); err != nil {
@@ -62,6 +64,7 @@ func (p *publication) addSavepoints(tx catalog.Tx) error {
 	return nil
 }
 
+// activate makes a version active, if the commit does that.
 func (p *publication) activate(tx catalog.Tx) error { return activate(tx, p.commit, p.activates) }
 
 // activate makes a version active and all later ones inactive, of those that were there before a commit; 0: none.

@@ -25,7 +25,8 @@ const (
 	corrupt    = "corrupt"    // the catalog
 )
 
-// quarantineName is what the object of a key is called in quarantine.
+// quarantineName is what the object of a key is called in quarantine. The moment makes it unique, and says when to look
+// in the log.
 func (j *journal) quarantineName(key, why string) string {
 	flat := strings.NewReplacer("/"+labelsFolder+"/", "-", "/", "-").Replace(key)
 	return fmt.Sprintf("%s-%s-%s", flat, why, j.now().Format("20060102T150405.000000Z"))

@@ -15,4 +15,5 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
+// isControl reports whether a character can't be seen; text that is not UTF-8 has RuneError in it.
 func isControl(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }

@@ -8,7 +8,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// work is a commit while it is made: what it is, and what is held for it.
+// work is a commit while it is made: what it is, and what is held for it. Whoever begins one ends it, whatever happens
+// in between: end is deferred right after begin.
 type work struct {
 	publication
 	*held
@@ -22,7 +23,7 @@ func newWork(h *held) *work {
 	return w
 }
 
-// held is what is held while a commit is made. The commits that a merge plays share it.
+// held is what is held while a commit is made. The commits that a merge plays share it. end gives all of it back.
 type held struct {
 	*folder
 	numbering
@@ -75,7 +76,8 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 	return w, nil
 }
 
-// beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
+// beginNew begins the first commit of a dataset that is made with it: either both stand or neither. No lock is held: no
+// one else knows of the dataset yet.
 func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.Mode) (*work, error) {
 	if err := s.halted(); err != nil {
 		return nil, err

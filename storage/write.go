@@ -15,7 +15,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// folder is where a commit's files are written: those of one that is merged, with those of all others that are.
+// folder is where a commit's files are written: those of one that is merged, with those of all others that are. Its
+// files are under staging until the batch is published, which moves them in one rename.
 type folder struct {
 	files     *Files
 	staging   *Staging
@@ -91,7 +92,8 @@ func (f *fileWriter) spec(ctx context.Context, kind schema.Kind) (datafile.Spec,
 	}, err
 }
 
-// writeBatch writes a batch, with the columns of datafile.Spec.All, to a new file of the commit.
+// writeBatch writes a batch, with the columns of datafile.Spec.All, to a new file of the commit. The rows are in
+// memory, so they are measured there; DuckDB measures those of larger files (takeFile), and a test keeps the two equal.
 func (f *fileWriter) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.RecordBatch) error {
 	spec, err := f.spec(ctx, kind)
 	if err != nil {
