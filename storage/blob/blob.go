@@ -360,6 +360,7 @@ func (b *Batch) Discard() error {
 	return os.RemoveAll(filepath.Join(b.dir.root, b.staged))
 }
 
+// relative returns a path as the hook has it: from the root.
 func (d *Dir) relative(path string) string {
 	rel, err := filepath.Rel(d.root, path)
 	if err != nil {
@@ -389,6 +390,7 @@ func (d *Dir) makeDir(rel string) error {
 	return d.sync(above)
 }
 
+// rename is a durable step once the directories are synced.
 func (d *Dir) rename(from, to string) error {
 	if err := d.hook("rename", to); err != nil {
 		return err

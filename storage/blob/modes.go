@@ -35,6 +35,7 @@ func tighten(root string) error {
 	return chmod(root, dirMode)
 }
 
+// chmod sets a file's mode. On a file of another user it does nothing: it is readable, or the next step says so.
 func chmod(path string, mode fs.FileMode) error {
 	if err := os.Chmod(path, mode); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err

@@ -22,6 +22,7 @@ func (d *Dir) QuarantineFile(path, name string) (string, error) {
 	return d.setAside(path, name)
 }
 
+// setAside moves something to quarantine under a name that is free there, which it returns.
 func (d *Dir) setAside(from, name string) (string, error) {
 	free := name
 	for n := 2; ; n++ {
