@@ -28,6 +28,7 @@ var boundaries = []boundary{
 		"a state, and what two of them do not share, are made of the catalog's rows: it knows no store"},
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
+	{"rowback/storage/duck/ducktest", []string{"rowback/storage/duck"}, "for tests: DuckDB is opened for them in one way"},
 	{"rowback/storage/catalog", []string{"rowback/storage/schema"},
 		"rows and transactions; what they mean is up to the domain"},
 	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"},

@@ -9,6 +9,7 @@ import (
 
 	"rowback/server/crunch/expression"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -203,16 +204,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 
 func table(t *testing.T) *duck.Conn {
 	t.Helper()
-	engine, err := duck.Open(duck.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close() })
-	conn, err := engine.Conn(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
+	conn := ducktest.ConnOf(t, duck.Limits{})
 	if _, err := conn.Exec(context.Background(), records); err != nil {
 		t.Fatal(err)
 	}
