@@ -87,6 +87,9 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 func read(
 	ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error),
 ) (p *prepared, err error) {
+	if err := checkText(s.SQL); err != nil {
+		return nil, err
+	}
 	box, err := store.Sandboxes.Open(ctx, false)
 	if err != nil {
 		return nil, err

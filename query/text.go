@@ -30,18 +30,22 @@ type edit struct {
 	words   string
 }
 
+// checkText refuses a statement that the parser need not see: no sandbox is opened for it.
+func checkText(written string) error {
+	switch {
+	case strings.TrimSpace(written) == "":
+		return refuse("invalid_sql", "sql: is empty. Write one SELECT.").With("field", "sql")
+	case len(written) > maxText:
+		return refuse("invalid_sql", "sql: has %d bytes, and the limit is %d.", len(written), maxText).With("field", "sql")
+	case strings.ContainsRune(written, 0), !utf8.ValidString(written):
+		return refuse("invalid_sql", "sql: has a NUL character, or is not UTF-8.").With("field", "sql")
+	}
+	return nil
+}
+
 // parse parses a statement, which must be one SELECT, and finds the names in it. DuckDB's own parser decides what a
 // statement is; only AT and the end are found in the text.
 func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
-	switch {
-	case strings.TrimSpace(written) == "":
-		return nil, refuse("invalid_sql", "sql: is empty. Write one SELECT.").With("field", "sql")
-	case len(written) > maxText:
-		return nil, refuse("invalid_sql", "sql: has %d bytes, and the limit is %d.", len(written),
-			maxText).With("field", "sql")
-	case strings.ContainsRune(written, 0), !utf8.ValidString(written):
-		return nil, refuse("invalid_sql", "sql: has a NUL character, or is not UTF-8.").With("field", "sql")
-	}
 	t := &text{written: written, sql: written}
 	var err error
 	if t.Select, err = clientsql.ParseSelect(ctx, box, written); err != nil {
