@@ -97,7 +97,7 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(bs.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
+	if err := errors.Join(bs.hasDirectory(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
 	if r.Preview != nil {
@@ -120,8 +120,8 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	return err
 }
 
-// backupKey is the folder of a backup.
-func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
+// backupKey is the directory of a backup.
+func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsDir + "/" + b.ID }
 
 // writeArchive makes the archive of a snapshot under staging: its records as one Parquet file, and what is said of
 // them.

@@ -39,7 +39,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 
 // run checks one dataset: what the catalog says of it, its files, and its live rows.
 func (c *checker) run(ctx context.Context) error {
-	// So that the catalog and the folders are of one moment: a commit that is under way would look like damage.
+	// So that the catalog and the directories are of one moment: a commit that is under way would look like damage.
 	unlock, err := c.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err

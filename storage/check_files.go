@@ -16,7 +16,7 @@ func (c *checker) checkLabels() error {
 		if err != nil {
 			return err
 		}
-		isLabel := strings.Contains(object.Key, "/"+labelsFolder+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
+		isLabel := strings.Contains(object.Key, "/"+labelsDir+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
 		if !isLabel {
 			continue
 		}

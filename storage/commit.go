@@ -67,7 +67,7 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err := w.issue(); err != nil {
 		return none, err
 	}
-	// The folder is published: from here on a start finds the commit, even if the catalog is lost before it has it.
+	// The directory is published: from here on a start finds the commit, even if the catalog is lost before it has it.
 	if err := w.stand(ctx); err != nil {
 		return none, err
 	}
@@ -143,7 +143,7 @@ func (w *work) complete() error {
 		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
 	}
 	// Recorded with the commit, so that a catalog that is made anew gives none of them again.
-	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
+	w.last = lastIDs{row: w.family.lastRowID.Load(), field: w.family.lastFieldID.Load()}
 	return nil
 }
 
@@ -156,9 +156,9 @@ func (w *work) conclude() error {
 	return w.nameDocuments()
 }
 
-// issue writes the commit's description and publishes its folder.
+// issue writes the commit's description and publishes its directory.
 func (w *work) issue() error {
-	// Set before anything is written: a crash may leave the description, and with it the row numbers that it has.
+	// Set before anything is written: a crash may leave the description, and with it the row ids that it has.
 	w.issued = true
 	description, err := sealed(w.describe())
 	if err != nil {
@@ -168,13 +168,13 @@ func (w *work) issue() error {
 		return err
 	}
 	// A first commit makes the directory itself.
-	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
+	if err := w.store.hasDirectory(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
 		return err
 	}
 	if err := w.batch.Write(descriptionFile, description); err != nil {
 		return err
 	}
-	// One rename, after everything in the folder is synced: the commit is there whole, or not at all.
+	// One rename, after everything in the directory is synced: the commit is there whole, or not at all.
 	if err := w.batch.Publish(); err != nil {
 		return w.withdraw(err)
 	}

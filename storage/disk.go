@@ -14,7 +14,7 @@ import (
 type Disk struct {
 	dir   string
 	least int64                                     // bytes that stay free; 0: none
-	free  func(dir string) (bytes int64, err error) // left on the disk of a folder
+	free  func(dir string) (bytes int64, err error) // left on the disk of a directory
 }
 
 // room refuses a write where the disk has less left than is to stay free (Options.MinFree).

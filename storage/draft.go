@@ -157,5 +157,5 @@ func (d *draft) entries(tx catalog.Tx) error {
 	return nil
 }
 
-// key is the folder of the commit's objects.
+// key is the directory of the commit's objects.
 func (d *draft) key() string { return commitKey(d.commit.DatasetID, d.commit.ID) }

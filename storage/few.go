@@ -99,7 +99,7 @@ func (a arriving) assemble(decoded intake.Decoded) (arrow.RecordBatch, error) {
 		case i >= 0 && a.in.offered[a.in.columns[i].from].Type.Name != schema.Null:
 			add(c.Name, came.Column(a.in.columns[i].from))
 		case c.ID == schema.RowID:
-			add(c.Name, int64s(rows, a.firstRow(), 1))
+			add(c.Name, int64s(rows, a.firstRowID(), 1))
 		default:
 			add(c.Name, array.MakeArrayOfNull(memory.DefaultAllocator, arrow.PrimitiveTypes.Int32, rows))
 		}

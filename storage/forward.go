@@ -24,7 +24,7 @@ type forward struct {
 	aside   []aside
 }
 
-// shelf is a dataset as its folder shows it.
+// shelf is a dataset as its directory shows it.
 type shelf struct {
 	id      string
 	known   bool            // the catalog has it
@@ -91,9 +91,9 @@ func (f *forward) setAside(dataset string, commit int64, key, why, format string
 	f.aside = append(f.aside, aside{Problem{dataset, commit, fmt.Sprintf(format, args...)}, key, why})
 }
 
-// survey compares the folders with the catalog, and reads what it does not know.
+// survey compares the directories with the catalog, and reads what it does not know.
 func (f *forward) survey(tx catalog.Tx) error {
-	ids, err := f.blobs.Folders("")
+	ids, err := f.blobs.Directories("")
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (f *forward) survey(tx catalog.Tx) error {
 
 // readFresh reads the descriptions of a dataset's commits that the catalog does not have.
 func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
-	folders, err := f.commitsOf(s.id)
+	directories, err := f.commitsOf(s.id)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range folders {
+	for _, id := range directories {
 		if _, ok := slices.BinarySearch(known, id); ok {
 			continue
 		}

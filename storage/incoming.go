@@ -21,7 +21,7 @@ type incoming struct {
 	offered  []intake.Offered
 	rows     int64
 	brought  int64           // the greatest _id that came with a record
-	firstRow int64           // the row number of the first, once they are given
+	firstRow int64           // the row id of the first, once they are given
 	bounds   *catalog.Bounds // of the first key column
 	checked  bool            // every record has a key of its own
 	filled   map[int]bool    // columns of which every record has a value, where that is known
@@ -44,7 +44,9 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 		return nil, err
 	}
 	defer records.close()
-	f := fitting{ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextField, only: only}
+	f := fitting{
+		ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextFieldID, only: only,
+	}
 	fit, err := f.fit(w.schema)
 	if err != nil {
 		return nil, err
@@ -154,7 +156,7 @@ func (a arriving) checkRowIDs(ctx context.Context) error {
 		return a.records.Explain(err)
 	}
 	// One that someone brings must leave room for those that the server gives after it, for all time.
-	if least < 0 || greatest > max(maxRowID, a.family.lastRow.Load()) { // those that were given are taken back in
+	if least < 0 || greatest > max(maxRowID, a.family.lastRowID.Load()) { // those that were given are taken back in
 		return fault.Errorf(fault.Invalid, "row_id_range",
 			"The records have %s from %d to %d. It must be from 0 to %d; leave it out, and the server assigns one.",
 			schema.RowColumn, least, greatest, int64(maxRowID))
@@ -231,9 +233,9 @@ func (a arriving) column(c schema.Column) string {
 	case c.ID == schema.CommitID:
 		return duck.Int(a.commit.RowTag)
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append && ok:
-		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRow(), a.in.brought+1))
+		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRowID(), a.in.brought+1))
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append:
-		return fmt.Sprintf("%d + _n", a.firstRow())
+		return fmt.Sprintf("%d + _n", a.firstRowID())
 	case !ok:
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}

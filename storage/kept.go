@@ -59,7 +59,7 @@ func (k *keptFile) of(in *incoming, came []schema.Column) string {
 	return duck.Fill(rowsOfFile, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(k.path)})
 }
 
-// add moves the file into the commit's folder: the records are written once, and not copied.
+// add moves the file into the commit's directory: the records are written once, and not copied.
 func (k *keptFile) add(ctx context.Context, w *fileWriter, in *incoming) error {
 	name := w.fileName(schema.Data)
 	if err := w.batch.Adopt(name, k.path); err != nil {

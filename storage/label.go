@@ -20,12 +20,12 @@ import (
 // is written first and recorded in the catalog after: at the start the labels win. Each has the receipt of the request
 // that made it.
 
-// Folders of a dataset that are not commits.
+// Directories of a dataset that are not commits.
 const (
-	labelsFolder  = "labels"
-	backupsFolder = "backups"
-	birthLabel    = "dataset" // how the dataset was made, where it was made without a commit
-	deletedLabel  = "deleted" // when the dataset was deleted
+	labelsDir    = "labels"
+	backupsDir   = "backups"
+	birthLabel   = "dataset" // how the dataset was made, where it was made without a commit
+	deletedLabel = "deleted" // when the dataset was deleted
 )
 
 // versionLabel is a version, with the answers to the requests that made it.
@@ -66,7 +66,7 @@ func (d *deletion) UnmarshalJSON(text []byte) error {
 
 // labelKey is the key of a label's object.
 func labelKey(dataset, name string) string {
-	return dataset + "/" + labelsFolder + "/" + name + ".json"
+	return dataset + "/" + labelsDir + "/" + name + ".json"
 }
 
 // versionName is the name of a version's label.
@@ -83,7 +83,7 @@ type labels struct {
 // put writes a label, and notes it, to be put back as it was if the transaction fails. On a dry run it only makes sure
 // that it could be written.
 func (l *labels) put(dataset, name string, label any) error {
-	if err := l.hasFolder(dataset); err != nil && name != birthLabel {
+	if err := l.hasDirectory(dataset); err != nil && name != birthLabel {
 		return err
 	}
 	text, err := sealed(label)

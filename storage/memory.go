@@ -30,7 +30,7 @@ func ServerMemory(limit int64) int64 { return limit / allShares * serverShare }
 type budget struct {
 	memory  int64 // bytes in all
 	threads int
-	spill   func() string // a folder for what does not fit
+	spill   func() string // a directory for what does not fit
 }
 
 // share is a part of the memory limit, bytes.

@@ -28,7 +28,7 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err != nil {
 		return Merged{}, err
 	}
-	if err := plan.number(ctx, w); err != nil {
+	if err := plan.giveIDs(ctx, w); err != nil {
 		return Merged{}, err
 	}
 	if err := w.connect(ctx); err != nil {
@@ -133,7 +133,7 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 // action in another dataset.
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
-	// It shares what the merge holds, so that all of them are one transaction, with files in one folder.
+	// It shares what the merge holds, so that all of them are one transaction, with files in one directory.
 	one := newWork(w.held)
 	one.draft, one.writer.part = draftOn(p.now), len(w.played)
 	one.marks = p.marks()

@@ -165,8 +165,8 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 	return out, err
 }
 
-// number gives the merge its id, after those of the commits that it may play.
-func (p *mergePlan) number(ctx context.Context, w *work) (err error) {
+// giveIDs gives the merge its id, after those of the commits that it may play.
+func (p *mergePlan) giveIDs(ctx context.Context, w *work) (err error) {
 	// Drawn at once, and before that of the merge: what it plays comes before it in the log.
 	n := int64(len(p.actions))
 	// A dry run takes none: what it plays is not going to stand.
@@ -176,7 +176,7 @@ func (p *mergePlan) number(ctx context.Context, w *work) (err error) {
 	if p.firstID, err = w.store.catalog.Draw(ctx, catalog.CommitIDs, n); err != nil {
 		return err
 	}
-	if err := w.number(ctx, catalog.Merge); err != nil {
+	if err := w.giveID(ctx, catalog.Merge); err != nil {
 		return err
 	}
 	if w.commit.Message == "" {

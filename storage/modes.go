@@ -42,9 +42,9 @@ func (w modeWork) apply(ctx context.Context, c Change) error {
 }
 
 // append adds records (design, section 3). None of their keys may be live. No stored file is read where the key grows
-// or the server assigns it: bounds and numbers tell that the keys are new.
+// or the server assigns it: bounds and ids tell that the keys are new.
 func (w modeWork) append(ctx context.Context, u intake.Upload) error {
-	in, err := w.readNumbered(ctx, u)
+	in, err := w.readWithRowIDs(ctx, u)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (w modeWork) append(ctx context.Context, u intake.Upload) error {
 		}
 	} else if w.schema.Keyed() || in.has(schema.RowID) {
 		if table, ok := in.kept.(*keptTable); ok && !w.schema.Keyed() {
-			table.firstID = max(w.firstRow(), in.brought+1)
+			table.firstID = max(w.firstRowID(), in.brought+1)
 		}
 		if err := w.keys(in).check(ctx); err != nil {
 			return err
@@ -65,7 +65,7 @@ func (w modeWork) append(ctx context.Context, u intake.Upload) error {
 		}
 	}
 	w.commit.Added = in.rows
-	w.numberRows(in)
+	w.giveRowIDs(in)
 	return in.add(ctx, w.writer)
 }
 
@@ -77,31 +77,31 @@ func (in *incoming) add(ctx context.Context, w *recordWriter) error {
 	return in.kept.add(ctx, &w.fileWriter, in)
 }
 
-// readNumbered reads an upload whose records get row numbers, if the dataset has any. The lock is taken before the
-// upload is read: its rows are written with their numbers.
-func (w modeWork) readNumbered(ctx context.Context, u intake.Upload) (*incoming, error) {
+// readWithRowIDs reads an upload whose records get row ids, if the dataset has any. The lock is taken before the
+// upload is read: its rows are written with their ids.
+func (w modeWork) readWithRowIDs(ctx context.Context, u intake.Upload) (*incoming, error) {
 	if !w.schema.Keyed() {
-		if err := w.lockRows(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
+		if err := w.lockRowIDs(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
 			return nil, err
 		}
 	}
 	return w.read(ctx, u, nil)
 }
 
-// numberRows records the row numbers that incoming records have.
-func (w modeWork) numberRows(in *incoming) {
+// giveRowIDs records the row ids that incoming records have.
+func (w modeWork) giveRowIDs(in *incoming) {
 	switch {
 	case w.schema.Keyed() || in.rows == 0:
 	case w.commit.Mode == catalog.Append:
-		in.firstRow = w.gaveRows(in.rows, in.brought)
+		in.firstRow = w.gaveRowIDs(in.rows, in.brought)
 	default: // all of them were brought: they are the key
-		w.gaveRows(0, in.brought)
+		w.gaveRowIDs(0, in.brought)
 	}
 }
 
 // readKeyed reads an upload whose records must each have a key of their own: it says which live record they replace.
 func (w modeWork) readKeyed(ctx context.Context, u intake.Upload) (*incoming, error) {
-	in, err := w.readNumbered(ctx, u)
+	in, err := w.readWithRowIDs(ctx, u)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (w modeWork) readKeyed(ctx context.Context, u intake.Upload) (*incoming, er
 		in.discard(w.staging)
 		return nil, err
 	}
-	w.numberRows(in)
+	w.giveRowIDs(in)
 	return in, nil
 }
 

@@ -19,7 +19,7 @@ type Options struct {
 	Log     *slog.Logger     // nil: nowhere
 	Hook    blob.Hook        // called before every durable step of a commit; for tests
 
-	Free func(dir string) (bytes int64, err error) // left on the disk of a folder; nil: as the system tells
+	Free func(dir string) (bytes int64, err error) // left on the disk of a directory; nil: as the system tells
 }
 
 // Store is an open data directory. Its methods may be called from many goroutines; only one process can have it open.

@@ -10,7 +10,7 @@ import (
 
 // newID makes an id that sorts by when it was made.
 func newID() string {
-	// By time, so that folders and rows of what was made together lie together.
+	// By time, so that directories and rows of what was made together lie together.
 	id := uuid.Must(uuid.NewV7())
 	return hex.EncodeToString(id[:])
 }

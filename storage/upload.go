@@ -67,7 +67,7 @@ func (r *Readers) RewriteArrow(ctx context.Context, u intake.Upload, most int64)
 // table makes the rows of a statement on an upload a temporary table of the commit's connection. query makes the
 // statement, given the upload's relation. check looks at few rows before DuckDB casts them; nil: they were decoded
 // strictly. Few rows come through memory, more through a file.
-func (f *folder) table(
+func (f *workspace) table(
 	ctx context.Context, r reading, want intake.Want, name string, query func(from string) string,
 	columns []schema.Column, check func(arrow.RecordBatch) error,
 ) (rows int64, err error) {

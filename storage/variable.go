@@ -38,7 +38,7 @@ func (s *Store) CreateVariable(
 	}
 	// Its type is found from the values, the derivation or what is declared; NULL until then.
 	c := schema.Column{
-		ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories,
+		ID: w.family.nextFieldID(), Name: n.Name, Description: n.Description, Categories: n.Categories,
 		Type: schema.Of(schema.Null),
 	}
 	if c, err = titled(c, n.Title); err != nil {

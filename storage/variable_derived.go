@@ -86,7 +86,7 @@ func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) err
 			w.schema = w.schema.With(c)
 		case kept.Derived():
 			if !ok {
-				c.ID, c.Name = w.family.nextField(), kept.Name
+				c.ID, c.Name = w.family.nextFieldID(), kept.Name
 			}
 			if err := w.checkName(c.Name, c.ID); err != nil {
 				return err

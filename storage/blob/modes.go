@@ -14,7 +14,7 @@ const (
 )
 
 // tighten removes the permissions of others from a store created by an earlier version. The root comes last, as the
-// mark that all is done. Folders of another owner are left alone.
+// mark that all is done. Directories of another owner are left alone.
 func tighten(root string) error {
 	info, err := os.Stat(root)
 	if err != nil || info.Mode().Perm()&^dirMode == 0 {

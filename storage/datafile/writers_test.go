@@ -181,8 +181,8 @@ func TestAFailedCopyLeavesNothing(t *testing.T) {
 			t.Errorf("%s leaves %v, %v", query, left, err)
 		}
 	}
-	if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1", "/no/such/folder/f", ""); err == nil {
-		t.Error("a file was written into a folder that does not exist")
+	if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1", "/no/such/directory/f", ""); err == nil {
+		t.Error("a file was written into a directory that does not exist")
 	}
 }
 
