@@ -20,7 +20,8 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 )
 
-// route is one call: its path, its request and answer, and its handler.
+// route is one call: its path, its request and answer, and its handler. The table of routes is the only place where a
+// call is described: the router, the document and the list of methods in a 405 are made from it.
 type route struct {
 	method, path string
 	id, summary  string
@@ -66,6 +67,8 @@ func (a *API) document() ([]byte, error) {
 	return filled(text)
 }
 
+// describe adds a route to the document. Parameters and bodies come from the tags of its structs; what tags can't say
+// (other media types, the second status, dry runs, 202, errors) is added here.
 func describe(r *openapi31.Reflector, rt route) error {
 	op, err := r.NewOperationContext(rt.method, rt.path)
 	if err != nil {
@@ -98,6 +101,7 @@ func describe(r *openapi31.Reflector, rt route) error {
 			op.AddRespStructure("", openapi.WithHTTPStatus(rt.also), openapi.WithContentType(media))
 		}
 	}
+	// A dry run always answers 200, which is a status of its own where the call answers 201 or 204.
 	if has(rt.in, "DryRun") && rt.status != http.StatusOK && rt.also != http.StatusOK {
 		op.AddRespStructure(dryOut(rt), openapi.WithHTTPStatus(http.StatusOK))
 	}
@@ -137,6 +141,7 @@ func has(in any, field string) bool {
 
 // allProblems returns the route's problems and those that any route may have.
 func (rt route) allProblems() []int {
+	// 403 on open paths too: it is the answer to foreign hosts and pages.
 	out := append(slices.Clone(rt.problems), http.StatusForbidden)
 	if !isOpen(rt.path) {
 		out = append(out, http.StatusUnauthorized, http.StatusInternalServerError)
@@ -149,12 +154,14 @@ func (rt route) allProblems() []int {
 
 // docsPage shows the document.
 func (a *API) docsPage() fiber.Handler {
+	// The page and its scripts are embedded: the documentation works without a network.
 	page := adaptor.HTTPHandler(v5emb.New("Rowback", "/openapi.json", "/docs/"))
 	return func(c *fiber.Ctx) error {
 		if c.Path() == "/docs" {
 			return c.Redirect("/docs/", http.StatusFound)
 		}
 		err := page(c)
+		// The host's default policy runs no scripts at all, so this page brings its own.
 		if strings.HasPrefix(string(c.Response().Header.ContentType()), "text/html") {
 			c.Set("Content-Security-Policy", docsPolicy(c.Response().Body()))
 		}

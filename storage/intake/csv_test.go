@@ -11,24 +11,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
-
-// connection opens one to an instance in this process.
-func connection(t *testing.T) *duck.Conn {
-	t.Helper()
-	engine, err := duck.Open(duck.Limits{Threads: 1, Memory: 512 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close() })
-	conn, err := engine.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
 
 // table returns all records of an upload as text, one line each, or the error as the client sees it.
 func table(t *testing.T, conn *duck.Conn, r Records) (string, error) {
@@ -58,7 +43,7 @@ func TestPlainCSVIsReadAlike(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	fields := []string{
 		"", "", "1", "-0.5", "a", " a ", "ü🦆", "NULL", "null", "nan", "it's", "#", "\\", "\\N",
 		"true", "a'b", "0x1F",
@@ -112,7 +97,7 @@ func TestPlainValuesAreThoseOfACast(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	digits := func(n int) string {
 		out := make([]byte, n)
 		for i := range out {
@@ -193,7 +178,7 @@ func TestImposedColumnsOfAPlainCSV(t *testing.T) {
 			t.Errorf("column %d: %v", i, column)
 		}
 	}
-	if got, err := table(t, connection(t), r); err != nil || got != "0|[1]|[0.5]|[true]|[1]\n1|NULL|NULL|NULL|NULL\n"+
+	if got, err := table(t, ducktest.Conn(t), r); err != nil || got != "0|[1]|[0.5]|[true]|[1]\n1|NULL|NULL|NULL|NULL\n"+
 		"2|[-2]|[3.0]|[false]|[x]" {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -201,7 +186,7 @@ func TestImposedColumnsOfAPlainCSV(t *testing.T) {
 
 // An empty field is null, a quoted empty one is an empty text; all else is the text that was written.
 func TestFieldsOfCSV(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for body, want := range map[string]string{
 		"a,b\n1,\n":                          "0|[1]|NULL",
 		"a,b\n\"\",\"1\"\n":                  "0|[]|[1]",
@@ -231,7 +216,7 @@ func TestFieldsOfCSV(t *testing.T) {
 
 // Errors in a CSV name the row, of which the header is the first.
 func TestErrorsOfCSV(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for body, says := range map[string]string{
 		"a,b\n1,2\n1\n":          "row 3 of the CSV has 1 fields; the header, which is row 1, has 2",
 		"a,b\n1,2,3\n":           "row 2 of the CSV has 3 fields; the header, which is row 1, has 2",

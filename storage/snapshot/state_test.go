@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -23,7 +24,7 @@ func typed(t *testing.T, text string) schema.Type {
 // Values are cast from the type that a file has to the type of the column, at any depth, without a value that DuckDB's
 // own cast would refuse or change.
 func TestCasts(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, c := range []struct{ from, to, value, want string }{
 		{"INTEGER", "BIGINT", "7", "7"},
 		{"INTEGER", "INTEGER", "7", "7"},
@@ -65,7 +66,7 @@ func TestCasts(t *testing.T) {
 
 // A value goes through every type that the column has had, each cast starting from what users saw.
 func TestValuesAreCastThroughEarlierTypes(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	own := schema.Column{ID: 1, Name: "n", Type: schema.Of(schema.Double)}
 	now := own.As(schema.Of(schema.Bigint)).As(schema.Of(schema.Varchar))
 	sql := FromFile(schema.Schema{Columns: []schema.Column{own}}, now)
@@ -80,7 +81,7 @@ func TestValuesAreCastThroughEarlierTypes(t *testing.T) {
 
 // A state without files has its columns, in their types, and no rows.
 func TestAStateWithoutFiles(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	s := with()
 	s.Schema = s.Schema.With(schema.Column{ID: 3, Name: "half", Type: schema.Of(schema.Double), Derivation: `"c1" / 2`})
 	for name, sql := range map[string]string{
