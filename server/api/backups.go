@@ -150,6 +150,12 @@ func (a *API) restoreBackup(c *fiber.Ctx, b catalog.Backup, in restoreBackupIn) 
 	})
 }
 
+// restoredView is the answer to restoreBackup: the commit, or the new dataset.
+type restoredView struct{}
+
+// JSONSchemaAnyOf describes the two.
+func (restoredView) JSONSchemaAnyOf() []any { return []any{commitView{}, datasetView{}} }
+
 // withBackup opens a backup's archive for a function.
 func withBackup[T any](
 	ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error),

@@ -15,17 +15,22 @@ import (
 	"rowback/storage/schema"
 )
 
-// commitIn is the request to commit the records in the body, or to delete those that a condition selects.
-type commitIn struct {
+// recordsIn is the request to commit the records in the body.
+type recordsIn struct {
 	datasetIn
 	headerIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
 	Schema   string `query:"schema" enum:"strict" description:"strict: refuse records with other columns than the dataset has." json:"-"`
-	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 	Type     string `header:"Content-Type" json:"-"`
 	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
+}
+
+// commitIn is the request to commit the records in the body, or to delete those that a condition selects.
+type commitIn struct {
+	recordsIn
+	Where string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 }
 
 // createCommit commits records. The body is staged before the dataset is locked, so a slow upload delays no one.
@@ -34,6 +39,11 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
+	return a.commitRecords(c, in)
+}
+
+// commitRecords commits the records in the body of a request.
+func (a *API) commitRecords(c *fiber.Ctx, in commitIn) error {
 	mode := catalog.Mode(in.Mode)
 	switch mode {
 	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete:

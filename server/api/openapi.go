@@ -42,17 +42,26 @@ type (
 	Answer  calls.Answer
 )
 
+// anySuccess stands for 2XX in the document. Dry runs are described by it, although their status is 200: generators
+// take the answer with the lowest number as what a call returns, and 200 would come before 201.
+const anySuccess = 2
+
+func dryRunAnswer(u *openapi.ContentUnit) {
+	u.Description = "Of a dry run, whose status is 200: what the call would answer, without ids yet to be given, and these."
+}
+
 // bearer is the document's name for the way tokens are sent.
 const bearer = "bearer"
 
 // document returns the OpenAPI 3.1 document of the routes.
 func (a *API) document() ([]byte, error) {
 	r := openapi31.NewReflector()
+	r.DefaultOptions = append(r.DefaultOptions, reflectSchemas)
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
 		WithDescription("A versioning server for tabular datasets on Parquet. " +
 			"{dataset} is an id, or a name with ?project_id= (default 1). " +
-			"Every POST takes an Idempotency-Key; every write takes dry_run, and Prefer: respond-async where it may " +
-			"take long; every write but editSavepoint and deleteBackup takes expected_head.")
+			"Every POST takes an Idempotency-Key; every write takes dry_run and expected_head, and Prefer: respond-async " +
+			"where it may take long.")
 	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens (--token).")
 	for _, rt := range a.routes() {
 		if err := describe(r, rt); err != nil {
@@ -78,28 +87,27 @@ func describe(r *openapi31.Reflector, rt route) error {
 		op.AddSecurity(bearer)
 	}
 	if rt.in != nil {
-		op.AddReqStructure(rt.in)
+		op.AddReqStructure(rt.in, rt.required())
 	}
 	for _, media := range rt.body {
-		op.AddReqStructure(bodyOfMedia(media), openapi.WithContentType(media))
+		op.AddReqStructure(bodyOfMedia(media), openapi.WithContentType(media), formatOfMedia(media), rt.required())
 	}
 	if rt.out == nil && len(rt.media) == 0 {
 		op.AddRespStructure(nil, openapi.WithHTTPStatus(rt.status))
 	}
 	if rt.out != nil {
-		op.AddRespStructure(reflect.New(reflect.TypeOf(rt.out)).Interface(), openapi.WithHTTPStatus(rt.status))
-	}
-	if rt.also != 0 && rt.out != nil {
-		op.AddRespStructure(reflect.New(reflect.TypeOf(rt.out)).Interface(), openapi.WithHTTPStatus(rt.also))
-	}
-	for _, media := range rt.media {
-		op.AddRespStructure("", openapi.WithHTTPStatus(rt.status), openapi.WithContentType(media))
-		if rt.also != 0 {
-			op.AddRespStructure("", openapi.WithHTTPStatus(rt.also), openapi.WithContentType(media))
+		for _, status := range rt.successes() {
+			op.AddRespStructure(reflect.New(reflect.TypeOf(rt.out)).Interface(), openapi.WithHTTPStatus(status))
 		}
 	}
-	if has(rt.in, "DryRun") && rt.status != http.StatusOK && rt.also != http.StatusOK {
-		op.AddRespStructure(dryOut(rt), openapi.WithHTTPStatus(http.StatusOK))
+	for _, media := range rt.media {
+		for _, status := range rt.successes() {
+			op.AddRespStructure(bodyOfMedia(media), openapi.WithHTTPStatus(status), openapi.WithContentType(media),
+				formatOfMedia(media))
+		}
+	}
+	if has(rt.in, "DryRun") && !slices.Contains(rt.successes(), http.StatusOK) {
+		op.AddRespStructure(new(previewed), openapi.WithHTTPStatus(anySuccess), dryRunAnswer)
 	}
 	if has(rt.in, "Prefer") {
 		op.AddRespStructure(new(progress), openapi.WithHTTPStatus(http.StatusAccepted))
@@ -110,7 +118,37 @@ func describe(r *openapi31.Reflector, rt route) error {
 	return r.AddOperation(op)
 }
 
-// bodyOfMedia describes a body of records: an array of objects in JSON, otherwise bytes.
+// required says of a body that no request can do without it: it has members that are required, or nothing else, such as
+// a condition, can take its place.
+func (rt route) required() openapi.ContentOption {
+	isRequired := len(rt.body) > 0 && !has(rt.in, "Where") || hasRequired(reflect.TypeOf(rt.in))
+	return openapi.WithCustomize(func(body openapi.ContentOrReference) {
+		if b, ok := body.(*openapi31.RequestBodyOrReference); ok && b != nil && isRequired {
+			b.RequestBodyEns().WithRequired(true)
+		}
+	})
+}
+
+// hasRequired reports whether a member of a request's JSON body is required.
+func hasRequired(t reflect.Type) bool {
+	return t != nil && t.Kind() == reflect.Struct && slices.ContainsFunc(fieldsOf(t), func(f reflect.StructField) bool {
+		if f.Anonymous {
+			return hasRequired(f.Type)
+		}
+		name := f.Tag.Get("json")
+		return f.Tag.Get("required") == "true" && name != "" && name != "-"
+	})
+}
+
+// successes returns the statuses of the route's own answer.
+func (rt route) successes() []int {
+	if rt.also == 0 {
+		return []int{rt.status}
+	}
+	return []int{rt.status, rt.also}
+}
+
+// bodyOfMedia describes records: an array of objects in JSON, otherwise what formatOfMedia says.
 func bodyOfMedia(media string) any {
 	if media == "application/json" {
 		return []map[string]any{}
@@ -118,12 +156,13 @@ func bodyOfMedia(media string) any {
 	return nil
 }
 
-// dryOut describes the answer to a dry run: that of the call, if it has one.
-func dryOut(rt route) any {
-	if rt.out == nil {
-		return new(previewed)
+// formatOfMedia describes a body that is not JSON: a text in CSV, otherwise bytes.
+func formatOfMedia(media string) openapi.ContentOption {
+	return func(u *openapi.ContentUnit) {
+		if media != "text/csv" {
+			u.Format = "binary"
+		}
 	}
-	return reflect.New(reflect.TypeOf(rt.out)).Interface()
 }
 
 // has reports whether a request has a field, in a struct that it embeds too.
@@ -144,7 +183,16 @@ func (rt route) allProblems() []int {
 	if !slices.Contains(out, http.StatusServiceUnavailable) {
 		out = append(out, http.StatusServiceUnavailable)
 	}
+	if rt.readsBody() && !slices.Contains(out, http.StatusRequestEntityTooLarge) {
+		out = append(out, http.StatusRequestEntityTooLarge)
+	}
 	return out
+}
+
+// readsBody reports whether the route reads a request's body: for what is in it, or to know the request again.
+func (rt route) readsBody() bool {
+	return len(rt.body) > 0 || rt.method != http.MethodGet && rt.in != nil && hasBody(reflect.TypeOf(rt.in)) ||
+		has(rt.in, "IdempotencyKey")
 }
 
 // docsPage shows the document.

@@ -15,6 +15,7 @@ var (
 	}
 	parquetMedia = []string{"application/vnd.apache.parquet"}
 	tarMedia     = []string{"application/x-tar"}
+	bytesMedia   = []string{"application/octet-stream"}
 )
 
 // Statuses of the errors that a group of routes may have, in addition to those that any route may have.
@@ -163,6 +164,12 @@ func (a *API) datasetRoutes() []route {
 			in:      commitIn{}, body: recordMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
 		},
 		{
+			method: "POST", path: one + "/files", id: "createCommitFromFile", tag: "commits",
+			summary: "Commit the records of a file in a mode: as createCommit, with its format in the URL",
+			in:      fileIn{}, body: bytesMedia, status: 201, out: commitView{}, problems: takes,
+			handler: a.createCommitFromFile,
+		},
+		{
 			method: "GET", path: one + "/commits", id: "listCommits", tag: "commits",
 			summary: "Commits, newest first",
 			in:      listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: onDataset(a, a.listCommits),
@@ -259,7 +266,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups",
 			summary: "Remove a backup",
-			in:      deleteBackupIn{}, status: 204, problems: finds, handler: onBackup(a, a.deleteBackup),
+			in:      deleteBackupIn{}, status: 204, problems: writes, handler: onBackup(a, a.deleteBackup),
 		},
 		{
 			method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups",
@@ -269,7 +276,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/backups/{backup}/restore", id: "restoreBackup", tag: "backups",
 			summary: "Restore the dataset from a backup, or create a new one from it",
-			in:      restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: onBackup(a, a.restoreBackup),
+			in:      restoreBackupIn{}, status: 201, out: restoredView{}, problems: writes, handler: onBackup(a, a.restoreBackup),
 		},
 		{
 			method: "POST", path: "/api/v1/backups", id: "importBackup", tag: "backups",
