@@ -95,8 +95,14 @@ func (a *API) getBackup(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
 	return ok(c, viewBackup(b))
 }
 
+// archiveIn asks for the archive of a backup.
+type archiveIn struct {
+	oneBackupIn
+	partIn
+}
+
 // getArchive sends the archive of a backup, or the part of it that the request asks for.
-func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
+func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ archiveIn) error {
 	f, err := a.store.Backups.Open(c.UserContext(), b, asksForPart(c))
 	if err != nil {
 		return err

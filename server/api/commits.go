@@ -261,9 +261,15 @@ func (a *API) createRestore(c *fiber.Ctx, d catalog.Dataset, in restoreIn) error
 	})
 }
 
+// commitFileIn asks for a file of a commit.
+type commitFileIn struct {
+	oneCommitIn
+	partIn
+}
+
 // commitFile returns a handler that sends one of the files that a commit wrote.
 func (a *API) commitFile(kind schema.Kind) fiber.Handler {
-	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
+	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ commitFileIn) error {
 		f, err := a.store.CommitFile(c.UserContext(), k, kind)
 		if err != nil {
 			return err
