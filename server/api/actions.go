@@ -26,7 +26,7 @@ type actionView struct {
 	Key             string          `json:"key" description:"What was done, such as Dataset.append."`
 	Hash            string          `json:"hash" description:"${action.hash}"`
 	State           actionState     `json:"state"`
-	Status          string          `json:"status" description:"completed, or rolled_back"`
+	Status          string          `json:"status" enum:"completed,rolled_back"`
 	Message         string          `json:"message"`
 	Params          json.RawMessage `json:"params"`
 	MergeCommitID   *int64          `json:"merge_commit_id" description:"${action.merge_commit_id}"`
@@ -64,7 +64,7 @@ type listActionsIn struct {
 	pageIn
 	Sort  string   `query:"sort" default:"-datetime" enum:"datetime,-datetime,user,-user" json:"-"`
 	User  string   `query:"user" json:"-"`
-	Key   []string `query:"key" description:"Only these keys, comma-separated." json:"-"`
+	Key   []string `query:"key" collectionFormat:"csv" description:"Only these keys, comma-separated." json:"-"`
 	Since string   `query:"since" format:"date-time" description:"Only actions from this time on." json:"-"`
 	Until string   `query:"until" format:"date-time" description:"Only actions up to this time." json:"-"`
 }

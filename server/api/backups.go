@@ -98,8 +98,14 @@ func (a *API) getBackup(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
 	return ok(c, viewBackup(b))
 }
 
+// archiveIn asks for the archive of a backup.
+type archiveIn struct {
+	oneBackupIn
+	partIn
+}
+
 // getArchive sends the archive of a backup, or the part of it that the request asks for.
-func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
+func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ archiveIn) error {
 	f, err := a.store.Backups.Open(c.UserContext(), b, asksForPart(c))
 	if err != nil {
 		return err
@@ -153,6 +159,12 @@ func (a *API) restoreBackup(c *fiber.Ctx, b catalog.Backup, in restoreBackupIn) 
 		},
 	})
 }
+
+// restoredView is the answer to restoreBackup: the commit, or the new dataset.
+type restoredView struct{}
+
+// JSONSchemaAnyOf describes the two.
+func (restoredView) JSONSchemaAnyOf() []any { return []any{commitView{}, datasetView{}} }
 
 // withBackup opens a backup's archive for a function. It is verified when it is opened, so nothing is taken from a
 // damaged one.

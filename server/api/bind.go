@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error)
 		return name, text, nil
 	}
 	if name, ok := f.Tag.Lookup("query"); ok {
-		return name, c.Query(name), nil
+		return name, string(bytes.Join(c.Context().QueryArgs().PeekMulti(name), []byte(","))), nil
 	}
 	if name, ok := f.Tag.Lookup("header"); ok {
 		return name, host.Header(c, name), nil

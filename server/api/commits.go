@@ -16,18 +16,23 @@ import (
 	"rowback/storage/schema"
 )
 
-// commitIn is the request to commit the records in the body, or to delete those that a condition selects. The
-// parameters are in the URL because the body is the records.
-type commitIn struct {
+// recordsIn is the request to commit the records in the body. The parameters are in the URL because the body is the
+// records.
+type recordsIn struct {
 	datasetIn
 	headerIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
 	Schema   string `query:"schema" enum:"strict" description:"strict: refuse records with other columns than the dataset has." json:"-"`
-	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 	Type     string `header:"Content-Type" json:"-"`
 	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
+}
+
+// commitIn is the request to commit the records in the body, or to delete those that a condition selects.
+type commitIn struct {
+	recordsIn
+	Where string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 }
 
 // createCommit commits records. The body is staged before the dataset is locked, so a slow upload delays no one.
@@ -36,6 +41,11 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
+	return a.commitRecords(c, in)
+}
+
+// commitRecords commits the records in the body of a request.
+func (a *API) commitRecords(c *fiber.Ctx, in commitIn) error {
 	change, err := in.change()
 	if err != nil {
 		return err
@@ -278,11 +288,17 @@ func (a *API) createRestore(c *fiber.Ctx, d catalog.Dataset, in restoreIn) error
 	})
 }
 
+// commitFileIn asks for a file of a commit.
+type commitFileIn struct {
+	oneCommitIn
+	partIn
+}
+
 // commitFile returns a handler that sends one of the files that a commit wrote. The file is sent as it is stored, with
 // the server's own columns (_commit; _file and _pos of a rollback file), for tools that work on the format
 // (storage/README.md).
 func (a *API) commitFile(kind schema.Kind) fiber.Handler {
-	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
+	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ commitFileIn) error {
 		f, err := a.store.CommitFile(c.UserContext(), k, kind)
 		if err != nil {
 			return err

@@ -64,7 +64,7 @@ func (in formatIn) format() (intake.Format, error) {
 type dataIn struct {
 	refIn
 	formatIn
-	Columns []string `query:"columns" description:"${columns}" json:"-"`
+	Columns []string `query:"columns" collectionFormat:"csv" description:"${columns}" json:"-"`
 	Commit  *bool    `query:"commit" default:"true" description:"Whether _commit is there if no columns are named." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
 	OrderBy string   `query:"order_by" description:"${order_by}" json:"-"`
@@ -368,7 +368,7 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 type diffIn struct {
 	compareIn
 	formatIn
-	Change []string `query:"change" description:"added, removed, modified; none: all." json:"-"`
+	Change []string `query:"change" collectionFormat:"csv" description:"added, removed, modified; none: all." json:"-"`
 }
 
 // getDiff streams the changes between two refs, record by record.

@@ -29,7 +29,7 @@ func checkParameters(c *fiber.Ctx, t reflect.Type) error {
 		switch {
 		case !slices.Contains(known, name):
 			return unknown("parameter", name, name, known)
-		case times[name] > 1:
+		case times[name] > 1 && !isList(t, name):
 			return invalid(name, "is given more than once")
 		case c.Query(name) == "" && needsValue(t, name):
 			return invalid(name, "has no value")
@@ -52,6 +52,20 @@ func needsValue(t reflect.Type, name string) bool {
 			}
 			_, words := f.Tag.Lookup("enum")
 			return words || f.Type.Kind() != reflect.String && f.Type.Kind() != reflect.Slice
+		}
+	}
+	return false
+}
+
+// isList reports whether a parameter is a list. Some clients send one as a parameter for each element, although the
+// document says otherwise.
+func isList(t reflect.Type, name string) bool {
+	for _, f := range fieldsOf(t) {
+		if f.Tag.Get("query") == name {
+			return f.Type.Kind() == reflect.Slice
+		}
+		if f.Anonymous && isList(f.Type, name) {
+			return true
 		}
 	}
 	return false

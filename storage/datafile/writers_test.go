@@ -352,6 +352,9 @@ func TestColumnsOfOtherFiles(t *testing.T) {
 		{"39 digits", parquet.Decimal(2, 39, parquet.FixedLenByteArrayType(17)), of(long), "", "has decimals of 39 digits"},
 		{"a field without a name", parquet.Group{"": parquet.Leaf(parquet.Int64Type)}, of(parquet.Int64Value(1)), "",
 			"a field that has no name"},
+		{"fields that differ in case",
+			parquet.Group{"A": parquet.Leaf(parquet.Int64Type), "a": parquet.Leaf(parquet.Int64Type)},
+			of(parquet.Int64Value(1)), "", `"A" and "a"`},
 	} {
 		columns, err := datafile.Inspect(foreign(t, c.node, c.rows...))
 		if err != nil || len(columns) != 1 || columns[0].Name != "v" {
