@@ -19,9 +19,8 @@ var texts = map[string]string{
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
 	"commit.schema_changes":     "What changed in the columns; null of a commit that is older than these two fields.",
-	"commit.warnings": "What is said of the dataset that did not hold after it, such as a quality_column that " +
-		"it does not " +
-		"have.",
+	"commit.warnings": "What is said of the dataset that did not hold after it, such as a quality_column that it does " +
+		"not have.",
 	"damaged_files": "Stored files that don't match their checksum and are refused. If there are any, the status is " +
 		"degraded.",
 	"dataset.archived":  "No one works on it any more. It can be read and written as before.",
@@ -41,9 +40,8 @@ var texts = map[string]string{
 	"merge.resolve":  "The same for some records or actions. The first that applies takes precedence over on_conflict.",
 	"merge.skipped":  "Of the source: left out by the filter, or remembered by an earlier merge.",
 	"merge.source":   "Id, or name in the same project, of the dataset whose actions are played.",
-	"merge_granularity": "What both sides of a merge into the dataset must not have changed: the same record, " +
-		"or the same " +
-		"value.",
+	"merge_granularity": "What both sides of a merge into the dataset must not have changed: the same record, or the " +
+		"same value.",
 	"monitor.gap_commits": "How many commits since the last version are a gap.",
 	"monitor.gap_days":    "How many days since the last version are a gap, if there are commits since.",
 	"monitor.rapid_count": "How many versions within rapid_minutes count as rapid.",
@@ -80,6 +78,7 @@ var texts = map[string]string{
 func filled(document []byte) ([]byte, error) {
 	var pairs []string
 	for name, text := range texts {
+		// Encoded as JSON and without its quotes, since the name stands inside a string of the document.
 		quoted, err := json.Marshal(text)
 		if err != nil {
 			return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"rowback/storage/datafile"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -54,7 +55,7 @@ func encoded(t *testing.T, path string) (kinds, encodings []string) {
 // Version 1 has what every reader can read and skip; version 2 has delta encodings (DuckDB), or pages of the second kind
 // (parquet-go).
 func TestTheVersionOfPages(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
 		{ID: 1, Name: "n", Type: schema.Of(schema.Bigint)}, {ID: 2, Name: "s", Type: schema.Of(schema.Varchar)},
 	}}
@@ -84,7 +85,7 @@ func TestTheVersionOfPages(t *testing.T) {
 
 // arrow-go reads and skips values in pages of either version, by either writer.
 func TestArrowGoReadsPagesOfEitherVersion(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
 		{ID: 1, Name: "n", Type: schema.Of(schema.Bigint)},
 	}}
