@@ -8,7 +8,7 @@ import (
 // The format is that of the URL, whatever the Content-Type says: generated clients send one type for all.
 func TestAFileIsCommittedInTheFormatThatTheURLNames(t *testing.T) {
 	path := dataset(t, "files") + "/files"
-	id := 0
+	id := 10 // past those of the dataset
 	for format, body := range map[string]string{"csv": "id\n%d\n", "ndjson": `{"id":%d}`, "json": `[{"id":%d}]`} {
 		for _, media := range []string{"application/octet-stream", "application/json", "text/plain"} {
 			id++
