@@ -20,7 +20,8 @@ func dryRunAnswer(u *openapi.ContentUnit) {
 // bearer is the document's name for the way tokens are sent.
 const bearer = "bearer"
 
-// describe adds a route to the document.
+// describe adds a route to the document. Parameters and bodies come from the tags of its structs; what tags can't say
+// (other media types, the second status, dry runs, 202, errors) is added here.
 func describe(r *openapi31.Reflector, rt route) error {
 	op, err := r.NewOperationContext(rt.method, rt.path)
 	if err != nil {

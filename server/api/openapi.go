@@ -17,7 +17,8 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 )
 
-// route is one call: its path, its request and answer, and its handler.
+// route is one call: its path, its request and answer, and its handler. The table of routes is the only place where a
+// call is described: the router, the document and the list of methods in a 405 are made from it.
 type route struct {
 	method, path string
 	id, summary  string
@@ -66,12 +67,14 @@ func (a *API) document() ([]byte, error) {
 
 // docsPage shows the document.
 func (a *API) docsPage() fiber.Handler {
+	// The page and its scripts are embedded: the documentation works without a network.
 	page := adaptor.HTTPHandler(v5emb.New("Rowback", "/openapi.json", "/docs/"))
 	return func(c *fiber.Ctx) error {
 		if c.Path() == "/docs" {
 			return c.Redirect("/docs/", http.StatusFound)
 		}
 		err := page(c)
+		// The host's default policy runs no scripts at all, so this page brings its own.
 		if strings.HasPrefix(string(c.Response().Header.ContentType()), "text/html") {
 			c.Set("Content-Security-Policy", docsPolicy(c.Response().Body()))
 		}

@@ -20,6 +20,8 @@ var (
 
 // Statuses of the errors that a group of routes may have, in addition to those that any route may have.
 var (
+	// finds: reads of something by name. writes: also a body that is malformed, and a conflict. takes: also a body of
+	// records.
 	finds  = []int{404, 422}
 	reads  = []int{404, 409, 422} // 409: a file that is needed is damaged
 	files  = []int{404, 409, 412, 416, 422}
@@ -30,6 +32,7 @@ var (
 const (
 	datasets = "/api/v1/datasets"
 	one      = datasets + "/{dataset}"
+	// one is a dataset by id or name; versions are the routes of seed 000, which name the dataset in the request.
 	versions = datasets + "/versions"
 )
 
@@ -330,7 +333,8 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "POST", path: one + "/merges", id: "createMerge", tag: "merges",
 			summary: "Play another dataset's actions on this one; 200 if there was nothing to do, or on a dry run",
-			in:      mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes, handler: a.createMerge,
+			in:      mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes,
+			handler: onDataset(a, a.createMerge),
 		},
 		{
 			method: "GET", path: one + "/merges", id: "listMerges", tag: "merges",

@@ -20,6 +20,7 @@ import (
 
 // checkParameters refuses a request with query parameters that no field of t has.
 func checkParameters(c *fiber.Ctx, t reflect.Type) error {
+	// Counted, since of a parameter that is given twice Fiber would silently use one.
 	known, times := namesOfTag(t, "query"), map[string]int{}
 	for name := range c.Context().QueryArgs().All() {
 		times[string(name)]++
@@ -75,6 +76,7 @@ func checkFields(text []byte, t reflect.Type, at string) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	// Such a type accepts names that its fields do not show.
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return nil // it checks its own members
 	}
@@ -177,6 +179,7 @@ func unknown(kind, path, name string, known []string) error {
 		return e
 	}
 	nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	// Further away than that a suggestion misleads more than the list of names does.
 	if distance(name, nearest) <= 1+len(nearest)/3 {
 		e.Detail += fmt.Sprintf(" Did you mean %q?", nearest)
 		return e.With("nearest", nearest)
