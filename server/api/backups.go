@@ -49,7 +49,7 @@ type createBackupIn struct {
 	headerIn
 	Ref            string `json:"ref" default:"head" description:"${refs}."`
 	Description    string `json:"description"`
-	ParquetVersion *int   `json:"parquet_version" enum:"1,2" default:"1" description:"${parquet_version}"`
+	ParquetVersion *int   `json:"parquet_version" minimum:"1" maximum:"2" default:"1" description:"${parquet_version}"`
 }
 
 // createBackup writes an archive with the records, schema and properties of a state. Every file is verified first.

@@ -34,7 +34,7 @@ type formatIn struct {
 
 // pagesIn selects the version of the pages of a Parquet file.
 type pagesIn struct {
-	ParquetVersion *int `query:"parquet_version" enum:"1,2" default:"1" description:"${parquet_version}" json:"-"`
+	ParquetVersion *int `query:"parquet_version" minimum:"1" maximum:"2" default:"1" description:"${parquet_version}" json:"-"`
 }
 
 // pages returns the requested version.

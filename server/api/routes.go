@@ -24,7 +24,7 @@ var (
 	// records.
 	finds  = []int{404, 422}
 	reads  = []int{404, 409, 422} // 409: a file that is needed is damaged
-	files  = []int{404, 409, 412, 416, 422}
+	files  = []int{404, 406, 409, 412, 416, 422}
 	writes = []int{400, 404, 409, 422}
 	takes  = []int{400, 404, 409, 413, 415, 422}
 )
