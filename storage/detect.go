@@ -92,7 +92,7 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 	}
 	var checks []test
 	for k, i := range columns {
-		column := fmt.Sprintf("o%d", i)
+		column := canonical(f.upload.Options.Form, fmt.Sprintf("o%d", i), found[k])
 		condition := detects(column, found[k])
 		if f.key[i] {
 			condition = detectsKey(column, found[k])
@@ -181,10 +181,11 @@ func (f *fitting) firstQuery(columns []int, relation string) string {
 	}
 	cases := make([]string, len(candidates))
 	for i, t := range candidates {
-		condition := detects("v", t)
+		text := canonical(f.upload.Options.Form, "v", t)
+		condition := detects(text, t)
 		if len(isKey) > 0 {
 			condition = fmt.Sprintf("CASE WHEN k IN (%s) THEN %s ELSE %s END",
-				strings.Join(isKey, ", "), detectsKey("v", t), condition)
+				strings.Join(isKey, ", "), detectsKey(text, t), condition)
 		}
 		cases[i] = fmt.Sprintf("WHEN bool_and(v IS NULL OR coalesce(%s, false)) THEN %d", condition, i)
 	}

@@ -19,13 +19,14 @@ import (
 type commitIn struct {
 	datasetIn
 	headerIn
+	recordsIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
 	Schema   string `query:"schema" enum:"strict" description:"strict: refuse records with other columns than the dataset has." json:"-"`
 	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 	Type     string `header:"Content-Type" json:"-"`
-	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
+	Packed   string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
 }
 
 // createCommit commits records. The body is staged before the dataset is locked, so a slow upload delays no one.
@@ -66,7 +67,7 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 			return cmp.Or(err, invalid("where", "selects the records to delete, and so does the body; send one of them"))
 		}
 	default:
-		upload, fingerprint, err := a.stage(c)
+		upload, fingerprint, err := a.stageRecords(c, in.recordsIn)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,8 @@ import (
 // Upload is a file in staging that came with a request. Whoever has it removes it once, when its call has ended.
 type Upload struct{ intake.Upload }
 
-// Stage has write fill a new file in staging, and return its size. If that fails, nothing is left of the file.
+// Stage has write fill a new file in staging, and return its size. An Excel workbook is recognized, whatever the format
+// is said to be. If that fails, nothing is left of the file.
 func Stage(
 	store *storage.Store, format intake.Format, write func(io.Writer) (size int64, err error),
 ) (u Upload, err error) {
@@ -22,7 +23,10 @@ func Stage(
 		return u, err
 	}
 	u.Size, err = write(out)
-	if err = errors.Join(err, out.Close()); err != nil {
+	if err = errors.Join(err, out.Close()); err == nil {
+		u.Format, err = intake.Recognize(u.Upload)
+	}
+	if err != nil {
 		u.Remove()
 	}
 	return u, err

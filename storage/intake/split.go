@@ -27,8 +27,8 @@ var errOdd = errors.New("not a plain CSV")
 
 // splitter splits a CSV into parts.
 type splitter struct {
-	in      *bufio.Reader
-	comma   byte
+	in *bufio.Reader
+	dialect
 	ending  []byte // line ending, the same for all lines
 	columns int
 	parts   []*bufio.Writer
@@ -37,8 +37,9 @@ type splitter struct {
 }
 
 // splitCSV splits a CSV with the given number of columns. It returns the paths of the parts, each of which has an
-// additional last column with the record's number, and the length of the longest record in bytes.
-func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64, err error) {
+// additional last column with the record's number in quotes, so that
+// no text for null is meant, and the length of the longest record in bytes.
+func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, err error) {
 	n := (columns + PartColumns - 1) / PartColumns
 	if n > maxParts || u.Parts == "" {
 		return nil, 0, errOdd
@@ -51,7 +52,7 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 	if err := os.MkdirAll(u.Parts, 0o700); err != nil {
 		return nil, 0, err
 	}
-	s := &splitter{in: bufio.NewReaderSize(in, 1<<20), comma: byte(comma), columns: columns}
+	s := &splitter{in: bufio.NewReaderSize(in, 1<<20), dialect: d, columns: columns}
 	for i := range n {
 		path := partPath(u, strconv.Itoa(i))
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -100,7 +101,7 @@ func (s *splitter) next() error {
 	for {
 		line, err := s.in.ReadSlice('\n')
 		s.record = append(s.record, line...)
-		quotes += bytes.Count(line, []byte{'"'})
+		quotes += bytes.Count(line, []byte{s.quote})
 		switch {
 		case len(s.record) > maxLine:
 			return errOdd
@@ -138,7 +139,7 @@ func (s *splitter) checkEnd(ending []byte) error {
 func (s *splitter) divide(n int64) error {
 	rest := s.record
 	for i := range s.columns {
-		end := fieldEnd(rest, s.comma)
+		end := s.fieldEnd(rest)
 		isLast := i == s.columns-1
 		if end < 0 || isLast != (end == len(rest)) {
 			return errOdd
@@ -147,7 +148,7 @@ func (s *splitter) divide(n int64) error {
 		part.Write(rest[:end])  //nolint:errcheck // Flush returns the error
 		part.WriteByte(s.comma) //nolint:errcheck // the same
 		if isLast || (i+1)%PartColumns == 0 {
-			fmt.Fprintf(part, "%d\n", n) //nolint:errcheck // the same
+			fmt.Fprintf(part, "%[2]c%[1]d%[2]c\n", n, s.quote) //nolint:errcheck // the same
 		}
 		if !isLast {
 			rest = rest[end+1:]
@@ -157,27 +158,27 @@ func (s *splitter) divide(n int64) error {
 }
 
 // fieldEnd returns where the first field of a record ends; -1 if it has quotes in other places than around it.
-func fieldEnd(record []byte, comma byte) int {
-	if len(record) == 0 || record[0] != '"' {
-		end := bytes.IndexByte(record, comma)
+func (d dialect) fieldEnd(record []byte) int {
+	if len(record) == 0 || record[0] != d.quote {
+		end := bytes.IndexByte(record, d.comma)
 		if end < 0 {
 			end = len(record)
 		}
-		if bytes.IndexByte(record[:end], '"') >= 0 {
+		if bytes.IndexByte(record[:end], d.quote) >= 0 {
 			return -1
 		}
 		return end
 	}
 	for at := 1; ; at++ {
-		quote := bytes.IndexByte(record[at:], '"')
+		quote := bytes.IndexByte(record[at:], d.quote)
 		if quote < 0 {
 			return -1
 		}
 		at += quote + 1
 		switch {
-		case at == len(record) || record[at] == comma:
+		case at == len(record) || record[at] == d.comma:
 			return at
-		case record[at] != '"':
+		case record[at] != d.quote:
 			return -1
 		}
 	}
@@ -209,5 +210,5 @@ func (r *csvRecords) partScan(part int) string {
 	for i := part * PartColumns; i < min((part+1)*PartColumns, len(r.columns)); i++ {
 		types = append(types, fmt.Sprintf("o%d: 'VARCHAR'", i))
 	}
-	return csvScan(r.parts[part], r.line, r.comma, append(types, "_n: 'BIGINT'"))
+	return csvScan(r.parts[part], r.line, r.dialect, append(types, "_n: 'BIGINT'"))
 }
