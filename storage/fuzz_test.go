@@ -1,8 +1,8 @@
 package storage_test
 
 import (
-	"archive/zip"
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"fmt"
