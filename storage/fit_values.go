@@ -17,10 +17,14 @@ import (
 type test struct {
 	column    int
 	condition string
+	onText    string // the same condition on v, a text of a CSV; empty where the values are none
 }
 
 // hold reports for each test whether it holds for every value that is not null.
 func (f *fitting) hold(tests []test) (holds []bool, err error) {
+	if holds, ok, err := f.holdLong(tests); ok || err != nil {
+		return holds, err
+	}
 	for part := range parts(tests, func(t test) int { return t.column }) {
 		found, err := f.holdPart(part)
 		if err != nil {

@@ -19,6 +19,7 @@ type csvRecords struct {
 	notes   []string
 	parts   []string // of a wide CSV: paths of its parts, see split.go
 	line    int64    // of a wide CSV: bytes of its longest record
+	long    string   // see Long
 }
 
 // openCSV reads the header, and splits a wide file. What the values are is found later, by statements on their text.
@@ -42,6 +43,7 @@ func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 		if r.parts, r.line, err = splitCSV(u, d, len(r.columns)); err != nil && err != errOdd {
 			return nil, err
 		}
+		r.long = r.longScan(u)
 	}
 	types := make([]string, len(r.columns))
 	for i, c := range r.columns {

@@ -95,6 +95,14 @@ func NotesOf(r Records) []string {
 	return nil
 }
 
+// LongOf returns the SQL of a relation of all values of a wide CSV, see csvRecords.Long; empty if there is none.
+func LongOf(r Records) string {
+	if l, ok := r.(interface{ Long() string }); ok {
+		return l.Long()
+	}
+	return ""
+}
+
 // Want is the part of the records that a statement uses.
 type Want struct {
 	Columns []int // indexes into Columns, ascending

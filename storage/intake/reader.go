@@ -46,6 +46,7 @@ type imposition struct {
 type reply struct {
 	Columns []Offered // after Open and Impose
 	Notes   []string  // after Open
+	Long    string    // after Open: see csvRecords.Long
 	Plain   bool      // after Open: whether Few may be called
 	SQL     string    // of Relate
 	Stream  []byte    // of Rewrite and Few
@@ -98,7 +99,7 @@ func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err er
 	case c.Open != nil:
 		d.upload = *c.Open
 		if d.records, err = open(ctx, conn, d.upload); err == nil {
-			r.Columns, r.Notes = d.records.Columns(), NotesOf(d.records)
+			r.Columns, r.Notes, r.Long = d.records.Columns(), NotesOf(d.records), LongOf(d.records)
 			r.Plain = isPlain(d.records)
 		}
 	case c.Impose != nil:

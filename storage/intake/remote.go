@@ -17,6 +17,7 @@ type remote struct {
 	upload  Upload
 	columns []Offered
 	notes   []string
+	long    string
 	failed  error // of Impose, which can't return it
 }
 
@@ -24,7 +25,7 @@ type remote struct {
 func openRemote(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	r := &remote{ctx: ctx, conn: conn, upload: u}
 	reply, err := r.call(ctx, call{Open: &u})
-	r.columns, r.notes = reply.Columns, reply.Notes
+	r.columns, r.notes, r.long = reply.Columns, reply.Notes, reply.Long
 	if reply.Plain {
 		return plainRemote{r}, err
 	}
@@ -53,6 +54,8 @@ func (r *remote) call(ctx context.Context, c call) (out reply, err error) {
 func (r *remote) Columns() []Offered { return r.columns }
 
 func (r *remote) Notes() []string { return r.notes }
+
+func (r *remote) Long() string { return r.long }
 
 // Impose asks the process to adapt a column of JSON or a sheet to its stored type, if that differs from the type found.
 func (r *remote) Impose(i int, stored schema.Type) {

@@ -32,9 +32,18 @@ type splitter struct {
 	ending  []byte // line ending, the same for all lines
 	columns int
 	parts   []*bufio.Writer
+	long    *bufio.Writer // nil: there are too many values
+	values  int           // in long
 	record  []byte
 	longest int
 }
+
+// longPart is the name of the file with every value in one column, if there are not more than maxLong of them. The
+// types of all columns are found in it by one statement.
+const (
+	longPart = "long"
+	maxLong  = 2_000_000
+)
 
 // splitCSV splits a CSV with the given number of columns. It returns the paths of the parts, each of which has an
 // additional last column with the record's number in quotes, so that
@@ -62,10 +71,19 @@ func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, 
 		defer f.Close()
 		paths, s.parts = append(paths, path), append(s.parts, bufio.NewWriterSize(f, 64<<10))
 	}
+	long, err := os.OpenFile(partPath(u, longPart), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer long.Close()
+	s.long = bufio.NewWriterSize(long, 256<<10)
 	if err := s.run(); err != nil {
 		return nil, 0, err
 	}
-	return paths, int64(s.longest), nil
+	if s.long == nil {
+		err = os.Remove(long.Name())
+	}
+	return paths, int64(s.longest), err
 }
 
 // partPath returns the path of a file in the folder for parts of an upload.
@@ -91,7 +109,10 @@ func (s *splitter) run() error {
 			return err
 		}
 	}
-	return nil
+	if s.long == nil {
+		return nil
+	}
+	return s.long.Flush()
 }
 
 // next reads a record, up to a line break outside quotes, which must be the same as all others.
@@ -144,6 +165,7 @@ func (s *splitter) divide(n int64) error {
 		if end < 0 || isLast != (end == len(rest)) {
 			return errOdd
 		}
+		s.lengthen(i, n, rest[:end])
 		part := s.parts[i/PartColumns]
 		part.Write(rest[:end])  //nolint:errcheck // Flush returns the error
 		part.WriteByte(s.comma) //nolint:errcheck // the same
@@ -155,6 +177,20 @@ func (s *splitter) divide(n int64) error {
 		}
 	}
 	return nil
+}
+
+// lengthen writes field i of record n to the file of all values. The header becomes a line that is skipped as one.
+func (s *splitter) lengthen(i int, n int64, field []byte) {
+	if s.long == nil || n < 0 && i > 0 {
+		return
+	}
+	if s.values++; s.values > maxLong {
+		s.long = nil
+		return
+	}
+	fmt.Fprintf(s.long, "%[1]c%[2]d%[1]c%[3]c%[1]c%[4]d%[1]c%[3]c", s.quote, i, s.comma, n) //nolint:errcheck // Flush returns it
+	s.long.Write(field)                                                                     //nolint:errcheck // the same
+	s.long.WriteByte('\n')                                                                  //nolint:errcheck // the same
 }
 
 // fieldEnd returns where the first field of a record ends; -1 if it has quotes in other places than around it.
@@ -202,6 +238,19 @@ func (r *csvRecords) partsRelation(want Want) string {
 		from[k] = fmt.Sprintf("%s AS p%d", r.partScan(part), part)
 	}
 	return fmt.Sprintf("SELECT %sp%d._n FROM %s", list.String(), used[0], strings.Join(from, " POSITIONAL JOIN "))
+}
+
+// Long returns the SQL of a relation of all values: k, the index of the column, _n, and the text v. It is empty if there
+// are too many for one statement, or so few columns that each may be a column of it.
+func (r *csvRecords) Long() string { return r.long }
+
+// longScan returns that SQL if the file was written.
+func (r *csvRecords) longScan(u Upload) string {
+	path := partPath(u, longPart)
+	if _, err := os.Stat(path); r.parts == nil || err != nil {
+		return ""
+	}
+	return "SELECT * FROM " + csvScan(path, r.line, r.dialect, []string{"k: 'BIGINT'", "_n: 'BIGINT'", "v: 'VARCHAR'"})
 }
 
 // partScan is the SQL that reads a part: its columns, then the records' numbers.
