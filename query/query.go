@@ -21,7 +21,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// Statement is a client's query.
+// Statement is a client's query. A statement reads only: everything but one SELECT is refused.
 type Statement struct {
 	SQL     string
 	Project int64           // the project whose datasets it may name
@@ -38,7 +38,7 @@ type Statement struct {
 const maxText = 500_000
 
 // Write runs a statement and writes its result to w, in a format. scratch is a path for a temporary file. It returns
-// why the result was cut, if it was. ctx ends it.
+// why the result was cut, if it was. ctx ends it. Without ORDER BY, the rows come in any order.
 func Write(
 	ctx context.Context, store *storage.Store, s Statement, format intake.Format, w io.Writer, scratch string,
 ) (output.Cut, error) {
@@ -51,7 +51,8 @@ func Write(
 	return cut, p.text.explain(err)
 }
 
-// prepared is a statement that is ready to run.
+// prepared is a statement that is ready to run. It has the sandbox until it is closed, so every path that fails closes
+// it.
 type prepared struct {
 	box     *duck.Conn // the sandbox in which it runs; the caller closes it
 	text    *text
@@ -82,10 +83,13 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 }
 
 // read parses a statement in a sandbox, creates the tables that the statement names there, and locks it. values returns
-// the values of its parameters.
+// the values of its parameters. Values come before the tables, because a parameter may name a version.
 func read(
 	ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error),
 ) (p *prepared, err error) {
+	if err := checkText(s.SQL); err != nil {
+		return nil, err
+	}
 	box, err := store.Sandboxes.Open(ctx, false)
 	if err != nil {
 		return nil, err
@@ -112,12 +116,15 @@ func read(
 	if err := n.resolve(ctx, p.text); err != nil {
 		return nil, err
 	}
+	// From here on the sandbox reaches these files and nothing else: no path, no network, no setting.
 	if err := box.Lock(ctx, n.files, n.setup()...); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
+// refuse returns the refusal of a statement; every one of this package's is invalid and not malformed, as the request
+// itself was read.
 func refuse(code, format string, args ...any) *fault.Error {
 	return &fault.Error{Kind: fault.Invalid, Code: code, Detail: fmt.Sprintf(format, args...)}
 }

@@ -50,6 +50,7 @@ type problem struct {
 	Conflicts []conflictAnswer `json:"conflicts"`
 }
 
+// Error is the server's own sentence, which says what to do.
 func (p *problem) Error() string { return p.Detail }
 
 // Is reports whether the server refused with target: its code is all that comes over the wire, and no two refusals that
@@ -92,6 +93,7 @@ func problemIn(text []byte, otherwise string) *problem {
 	return p
 }
 
+// url returns the URL of a path on the server.
 func (r remote) url(path string, query url.Values) string {
 	full := strings.TrimRight(r.Server, "/") + path
 	if len(query) > 0 {
@@ -132,6 +134,7 @@ func (r remote) newPost(path string, query url.Values, body any) (*http.Request,
 	return req, nil
 }
 
+// json sends a request and decodes its answer.
 func (r remote) json(req *http.Request, out any) error {
 	req.Header.Set("Accept", "application/json")
 	res, err := r.send(req)

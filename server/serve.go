@@ -23,6 +23,7 @@ import (
 	"rowback/storage"
 )
 
+// serveCmd runs the server until it is told to stop. Every setting has an environment variable as well.
 type serveCmd struct {
 	Addr         string        `help:"Address to listen on." default:"127.0.0.1:8000"`
 	FlightAddr   string        `help:"${flight_addr}" placeholder:"HOST:PORT"`
@@ -131,6 +132,7 @@ func (cmd *serveCmd) limits() calls.Limits {
 	}
 }
 
+// tokens reads --token: users by their tokens. A token has to fit a header and a cookie.
 func (cmd *serveCmd) tokens() (access.Tokens, error) {
 	out := access.Tokens{}
 	for _, pair := range cmd.Token {
@@ -174,6 +176,7 @@ func (cmd *serveCmd) memory() int64 {
 	return machineMemory() / 2
 }
 
+// logger returns the log, which goes to standard error: standard output is for people.
 func (cmd *serveCmd) logger(c console) *slog.Logger {
 	if cmd.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(c.err, nil))
@@ -181,6 +184,7 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, nil))
 }
 
+// greet says where the server is, and what to try first.
 func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	url := "http://" + addr
 	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,

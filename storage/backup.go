@@ -24,7 +24,8 @@ const (
 	backupData     = "data.parquet"
 )
 
-// backupContents is backup.json.
+// backupContents is backup.json. Schema and properties are as the catalog has them, with field ids that mean nothing in
+// another store: a restore goes by the names.
 type backupContents struct {
 	Dataset    string             `json:"dataset"`
 	Ref        string             `json:"ref"`
@@ -54,6 +55,7 @@ func (bs *Backups) Make(
 	if err != nil {
 		return b, err
 	}
+	// No lock is held: the snapshot stays what it is, whatever is committed meanwhile.
 	if err := r.expects(snap.Dataset); err != nil {
 		return b, err
 	}
@@ -73,9 +75,11 @@ func (bs *Backups) Make(
 	if err := bs.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
+	// Of the whole archive, which is verified before it is sent or restored.
 	if b.Checksum, b.Bytes, err = bs.checksumOf(batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
+	// From here on it is complete: a client that leaves must not leave half of it behind.
 	return b, bs.keep(context.WithoutCancel(ctx), batch, b, r)
 }
 
@@ -93,7 +97,7 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(bs.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
+	if err := errors.Join(bs.hasDirectory(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
 	if r.Preview != nil {
@@ -116,8 +120,8 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	return err
 }
 
-// backupKey is the folder of a backup.
-func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
+// backupKey is the directory of a backup.
+func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsDir + "/" + b.ID }
 
 // writeArchive makes the archive of a snapshot under staging: its records as one Parquet file, and what is said of
 // them.
@@ -211,8 +215,8 @@ func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File
 	return bs.openObject(ctx, verify.Archive(b), part)
 }
 
-// Remove removes a backup and its archive. A label says so first: an archive that is missing without one is
-// damage.
+// Remove removes a backup and its archive. A label says so first: an archive that is missing without one is damage.
+// Backups are not history: nothing brings a removed one back.
 func (bs *Backups) Remove(ctx context.Context, b catalog.Backup, r Request) error {
 	err := bs.label(context.WithoutCancel(ctx), r, func(tx catalog.Tx, l *labels) error {
 		d, err := tx.Dataset(b.DatasetID)

@@ -21,7 +21,8 @@ type checker struct {
 	problems []Problem
 }
 
-// found notes a problem of a commit.
+// found notes a problem of a commit. The detail begins with a pronoun or a name, as it follows the dataset and the
+// commit in a line.
 func (c *checker) found(commit int64, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Dataset: c.dataset.ID, Commit: commit, Detail: fmt.Sprintf(format, args...)})
 }

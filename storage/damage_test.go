@@ -207,7 +207,7 @@ func TestForeignAndMissingFilesAreRefused(t *testing.T) {
 			"longer":            func() { b.write(path, append(bytes.Clone(whole), 0)) },
 			"empty":             func() { b.write(path, nil) },
 			"gone":              func() { os.Remove(path) },
-			"a folder":          func() { os.Remove(path); os.Mkdir(path, 0o700) },
+			"a directory":       func() { os.Remove(path); os.Mkdir(path, 0o700) },
 		} {
 			t.Run(kind+" "+what, func(t *testing.T) {
 				damage()

@@ -32,7 +32,8 @@ func (b *bench) derivationOf(d, name string) string {
 	return s.DerivationText(c)
 }
 
-const sales = `[{"id":1,"price":2.5,"quantity":4,"name":"pen"},{"id":2,"price":10.0,"quantity":0,"name":"mug"},{"id":3,"price":null,"quantity":2,"name":"7"}]`
+const sales = `[{"id":1,"price":2.5,"quantity":4,"name":"pen"},{"id":2,"price":10.0,"quantity":0,"name":"mug"},
+	{"id":3,"price":null,"quantity":2,"name":"7"}]`
 
 func TestDerivedVariables(t *testing.T) {
 	b := open(t)

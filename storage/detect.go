@@ -19,7 +19,8 @@ var candidates = []schema.Type{
 	schema.Of(schema.Boolean), schema.Of(schema.Date), schema.Of(schema.Timestamp), schema.Of(schema.TimestampTZ),
 }
 
-// detects is the condition that a text reads as a value of a candidate type.
+// detects is the condition that a text reads as a value of a candidate type. column is SQL, and so is the result; it
+// may be null for a null.
 func detects(column string, t schema.Type) string {
 	switch t.Name {
 	case schema.Null:
@@ -40,7 +41,8 @@ func detects(column string, t schema.Type) string {
 }
 
 // detectsKey is detects for a column of the key: texts that are different must not become the same number, as the codes
-// 1.1 and 1.10 would. So each must be the canonical form of its number.
+// 1.1 and 1.10 would. So each must be the canonical form of its number. Other columns may lose how their values were
+// written; a key would lose records.
 func detectsKey(column string, t schema.Type) string {
 	condition := detects(column, t)
 	if t.Name == schema.Double || t.Name == schema.Decimal {
@@ -74,7 +76,8 @@ const (
 )
 
 // find names the types of offered columns: what the format says, or, for CSV, the first candidate that takes every
-// value. A sample reports which that may be, one pass over all records whether it is.
+// value. A sample reports which that may be, one pass over all records whether it is. What the stored types decide is
+// not asked here (byValues).
 func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, error) {
 	out := make([]schema.Type, len(columns))
 	if len(columns) == 0 || f.upload.Format != intake.CSV {
@@ -103,6 +106,7 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		}
 		checks = append(checks, test{column: i, condition: condition})
 	}
+	// Cheaper than finding: one condition for each column instead of one for each candidate.
 	holds, err := f.hold(checks)
 	if err != nil {
 		return nil, err

@@ -164,31 +164,31 @@ func TestWritesEndBeforeTheDiskIsFull(t *testing.T) {
 	b.sound()
 }
 
-// A store without its folders is not ready.
+// A store without its directories is not ready.
 func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1}]`)
-	for _, folder := range []string{"objects", "staging"} {
-		path := filepath.Join(b.dir, folder)
+	for _, directory := range []string{"objects", "staging"} {
+		path := filepath.Join(b.dir, directory)
 		if err := os.Rename(path, path+".away"); err != nil {
 			t.Fatal(err)
 		}
 		if e := storage.Explain(b.Ready(context.Background())); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
-			t.Errorf("%s: %v", folder, e)
+			t.Errorf("%s: %v", directory, e)
 		}
-		if folder == "objects" {
+		if directory == "objects" {
 			_, err := b.digest(d, "head")
 			b.refused("records", err)
 		}
 		_, err := b.try(d, "append", intake.JSON, `[{"id":2}]`)
 		if e := storage.Explain(err); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
-			t.Errorf("a commit without %s: %v (%v)", folder, e, err)
+			t.Errorf("a commit without %s: %v (%v)", directory, e, err)
 		}
-		if folder == "objects" { // the mount point of a disk that is away
+		if directory == "objects" { // the mount point of a disk that is away
 			b.must(os.Mkdir(path, 0o700))
 			if e := storage.Explain(b.Ready(context.Background())); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
-				t.Errorf("ready over an empty folder: %v", e)
+				t.Errorf("ready over an empty directory: %v", e)
 			}
 			ctx, r, text := context.Background(), storage.Request{}, "new"
 			for what, write := range map[string]func() error{

@@ -15,7 +15,7 @@ import (
 var ErrTimeout = fault.New(fault.Unavailable, "timeout")
 
 // Explain returns what a client is told of an error. What a client may not see becomes Internal: callers log the
-// original.
+// original. It is the one place where an error becomes a sentence, whichever face asks.
 func Explain(err error) *fault.Error {
 	var e *fault.Error
 	var in *intake.Error

@@ -16,7 +16,8 @@ import (
 	"rowback/storage/verify"
 )
 
-// File is a file that is read at any place, under the SHA-256 of its bytes, in hexadecimal.
+// File is a file that is read at any place, under the SHA-256 of its bytes, in hexadecimal. Whoever has one closes it.
+// What is read is what the checksum is of, even if the object is removed meanwhile.
 type File struct {
 	io.ReadSeekCloser
 	Checksum string
@@ -27,7 +28,7 @@ type File struct {
 // with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
 // are read whole before, for their checksums; part: not for each part that a client asks for.
 func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
-	// Served as it lies: no statement, no copy.
+	// Served as it lies: no statement, no copy. Where all records are in one plain file, it is the answer.
 	if f := snap.Only(); f != nil {
 		return t.OpenFile(ctx, f, part)
 	}
@@ -66,6 +67,7 @@ func (fs *Files) OpenFile(ctx context.Context, f *catalog.File, part bool) (*Fil
 	return fs.openObject(ctx, verify.File(f), part)
 }
 
+// openObject is OpenFile for any stored object.
 func (fs *Files) openObject(ctx context.Context, o verify.Object, part bool) (*File, error) {
 	if err := fs.readForExport(ctx, []verify.Object{o}, part); err != nil {
 		return nil, err

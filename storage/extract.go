@@ -12,6 +12,7 @@ import (
 
 // Extract writes what a query gives to a file under staging, to be uploaded again: what becomes of the columns that it
 // reads, in from. The caller removes the file. types are those of its columns of which a Parquet file can't tell all.
+// The file is read by the commit that follows, and by nothing else: it is not a stored file.
 func (s *Store) Extract(
 	ctx context.Context, snap *snapshot.Snapshot, reads []schema.Column, types map[string]schema.Type,
 	query func(from string) string,

@@ -58,6 +58,7 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 			return err
 		}
 	}
+	// Those that had their names before come first, so that they keep them.
 	for _, old := range []bool{true, false} {
 		for _, s := range slices.Sorted(maps.Keys(now)) {
 			at, known := before[s]

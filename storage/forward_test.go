@@ -133,8 +133,8 @@ func TestAnyOldCatalogIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// branches is a store with two commits that were made on one, as where an older copy of it was served and its folders
-// came back: commit 2 on the one branch, 4 and 5 on the other. The catalog is lost.
+// branches is a store with two commits that were made on one, as where an older copy of it was served and its
+// directories came back: commit 2 on the one branch, 4 and 5 on the other. The catalog is lost.
 func branches(t *testing.T) (b *bench, d string) {
 	b = open(t)
 	d = b.create("x", "id")

@@ -97,7 +97,8 @@ func (b *bench) goesOn() {
 	_, errIncrement := b.Increment(ctx, people.ID, storage.NewVersion{Part: "patch", Force: true}, storage.Request{})
 	_, errDescribe := b.DescribeSavepoint(ctx, people.ID, "master__000000", "described", storage.Request{})
 	_, errBackup := b.Backups.Make(ctx, people.ID, "head", "", storage.Request{})
-	if err := errors.Join(errVersion, errIncrement, errDescribe, errBackup, b.Backups.Remove(ctx, list[1], storage.Request{})); err != nil {
+	errRemove := b.Backups.Remove(ctx, list[1], storage.Request{})
+	if err := errors.Join(errVersion, errIncrement, errDescribe, errBackup, errRemove); err != nil {
 		b.Fatal(err)
 	}
 	want := b.ledger()

@@ -22,6 +22,7 @@ type Files struct {
 	engine   *duck.Engine // for statements of ours
 }
 
+// newFiles returns the stored files of a journal. What they need of the directory is there once it is opened.
 func newFiles(j *journal) *Files {
 	f := &Files{journal: j}
 	f.verifier = verify.New(func(key string) string { return j.blobs.Path(key) }, f.noteDamage)
@@ -77,7 +78,8 @@ func (fs *Files) keysOf(paths []string) (keys []string) {
 	return keys
 }
 
-// pathOf is where a file can be read, by a statement on a connection of the store's, which verifies it before.
+// pathOf is where a file can be read, by a statement on a connection of the store's, which verifies it before. Naming
+// the file to the verifier makes the path one that Check knows.
 func (fs *Files) pathOf(f *catalog.File) string {
 	fs.verifier.Name(verify.File(f))
 	return fs.blobs.Path(f.Key)
@@ -97,6 +99,7 @@ func (fs *Files) readWhole(ctx context.Context, files []*catalog.File) error {
 	return fs.refuseDamage(ctx, fs.verifier.Read(ctx, objects(files)))
 }
 
+// objects returns files as the verifier knows them.
 func objects(files []*catalog.File) []verify.Object {
 	out := make([]verify.Object, len(files))
 	for i, f := range files {
@@ -117,7 +120,8 @@ func (fs *Files) readForExport(ctx context.Context, objects []verify.Object, par
 	return fs.refuseDamage(ctx, fs.verifier.Recheck(ctx, objects, time.Now().Add(-partsFor)))
 }
 
-// refuseDamage turns a damage into what a client is told.
+// refuseDamage turns a damage into what a client is told. The file's key is not in it: it is in the log, for whoever
+// has the disk.
 func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	var damage *verify.Damage
 	if !errors.As(err, &damage) {

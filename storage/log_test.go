@@ -260,7 +260,7 @@ func (b *bench) object(d string, commit int64, name string) string {
 }
 
 // Numbers of a commit in quarantine, and of one that was withdrawn, are not given again: its id, its files' ids, its
-// row numbers and its savepoint's.
+// row ids and its savepoint's.
 func TestNumbersAreGivenOnce(t *testing.T) {
 	ctx := context.Background()
 	s := &stops{once: true}
@@ -340,7 +340,7 @@ func TestDamageInTheMiddleTakesNothingElse(t *testing.T) {
 	}
 }
 
-// A folder that was copied to another place is not taken for a commit.
+// A directory that was copied to another place is not taken for a commit.
 func TestCopiedFoldersAreSetAside(t *testing.T) {
 	b := open(t)
 	d, other := b.create("x"), b.create("y")

@@ -59,6 +59,7 @@ func newStore(dir string, o Options) *Store {
 	}
 }
 
+// filled returns the options with defaults in place of zeros.
 func (o Options) filled() Options {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -84,10 +85,12 @@ func (o Options) filled() Options {
 	return o
 }
 
+// open opens what is in the directory, in the order in which the parts need each other.
 func (s *Store) open(ctx context.Context) (err error) {
 	if s.blobs, err = blob.Open(s.dir.path, s.dir.hook); err != nil {
 		return err
 	}
+	// From here on every write leaves room, those of the start included.
 	s.blobs.KeepFree(s.Disk.room)
 	if err := s.dir.openCatalog(ctx); err != nil {
 		return err

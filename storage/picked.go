@@ -27,7 +27,8 @@ func (d *draft) picking(in *incoming) duck.Parts {
 	return duck.Parts{"records": in.of(key), "same_key": sameKey(key, "i", "s")}
 }
 
-// pick makes the table picked of the live records that one of the queries above selects, and counts them.
+// pick makes the table picked of the live records that one of the queries above selects, and counts them. The table
+// lives as long as the commit's connection.
 func (w *recordWriter) pick(ctx context.Context, query string, parts duck.Parts, live *snapshot.Snapshot) (err error) {
 	if w.isSliced() {
 		live = live.Narrow(w.schema.KeyColumns())

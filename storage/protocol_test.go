@@ -111,7 +111,7 @@ func TestConcurrentUpsertsOfOneKey(t *testing.T) {
 	b.sound()
 }
 
-// Appends to a dataset and to another side by side never give a row number twice.
+// Appends to a dataset and to another side by side never give a row id twice.
 func TestRowNumbersAreGivenOnce(t *testing.T) {
 	b := open(t)
 	d := b.create("x")

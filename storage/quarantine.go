@@ -25,13 +25,14 @@ const (
 	corrupt    = "corrupt"    // the catalog
 )
 
-// quarantineName is what the object of a key is called in quarantine.
+// quarantineName is what the object of a key is called in quarantine. The moment makes it unique, and says when to look
+// in the log.
 func (j *journal) quarantineName(key, why string) string {
-	flat := strings.NewReplacer("/"+labelsFolder+"/", "-", "/", "-").Replace(key)
+	flat := strings.NewReplacer("/"+labelsDir+"/", "-", "/", "-").Replace(key)
 	return fmt.Sprintf("%s-%s-%s", flat, why, j.now().Format("20060102T150405.000000Z"))
 }
 
-// quarantinedCommit matches the name of a commit's folder.
+// quarantinedCommit matches the name of a commit's directory.
 var quarantinedCommit = regexp.MustCompile(`^(.+)-(\d+)-(?:withdrawn|incomplete|unreadable|unplaced)-\d{8}T`)
 
 // Labels in quarantine: a version's, and a savepoint's.

@@ -25,6 +25,7 @@ type Slot struct {
 	Fingerprint string // of what was asked: another one under the same key is refused
 }
 
+// slot makes every Receipt an AnyReceipt.
 func (s Slot) slot() Slot { return s }
 
 // AnyReceipt is a Receipt of a result of any type.
@@ -44,6 +45,7 @@ type answers struct {
 	Job      *catalog.Job      `json:"job,omitempty"` // the work that it was done by, as done
 }
 
+// isEmpty reports whether there is nothing to keep.
 func (a answers) isEmpty() bool { return len(a.Receipts) == 0 && a.Job == nil }
 
 // Requests remembers what requests were told, and the work that was answered before it was done.
@@ -57,6 +59,7 @@ func answer[T any](q *Requests, tx catalog.Tx, r Request, result T) (a answers, 
 	if r.Receipt == nil {
 		return a, nil
 	}
+	// A face that asks for the answer of another type is a mistake in the program, which its first test shows.
 	receipt, ok := r.Receipt.(*Receipt[T])
 	if !ok {
 		return a, fmt.Errorf("the result of a request is a %T, and its receipt a %T", result, r.Receipt)

@@ -9,7 +9,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// Request is what every write says of itself.
+// Request is what every write says of itself. Faces fill it in the same way for every write, so that all writes have
+// the same guarantees.
 type Request struct {
 	User         string
 	Message      string
@@ -43,12 +44,14 @@ func (r Request) Job() string {
 	return r.Receipt.slot().Job
 }
 
+// report reports progress, if someone watches.
 func (r Request) report(percent int, message string) {
 	if r.Report != nil {
 		r.Report(percent, message)
 	}
 }
 
+// orEmpty returns JSON, {} where there is none.
 func orEmpty(m json.RawMessage) json.RawMessage {
 	if len(m) == 0 {
 		return json.RawMessage("{}")

@@ -72,7 +72,8 @@ func (w variableWork) retype(ctx context.Context, c schema.Column, written strin
 	return nil
 }
 
-// checkRetype looks for a stored value that has no place in the new type.
+// checkRetype looks for a stored value that has no place in the new type. All stored values count, and not only the
+// live ones: an earlier version may be restored, or compared with a later one.
 func (w variableWork) checkRetype(ctx context.Context, before, after schema.Column) error {
 	// Every value of the old type is one of the new: nothing has to be read.
 	if after.Type.Holds(before.Type) {

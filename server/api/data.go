@@ -34,6 +34,7 @@ type formatIn struct {
 func (in formatIn) format() (intake.Format, error) {
 	if in.Format != "" {
 		f := intake.Format(in.Format)
+		// Here and not by the enum, which only describes: bind does not check enums.
 		if _, ok := mediaTypes[f]; !ok {
 			return "", invalid("format", "must be arrow, parquet, csv, ndjson or json")
 		}
@@ -42,6 +43,7 @@ func (in formatIn) format() (intake.Format, error) {
 	if in.Accept == "" {
 		return intake.JSON, nil
 	}
+	// The first one that is supported, in the client's order; weights are read only to skip what is refused (q=0).
 	for part := range strings.SplitSeq(in.Accept, ",") {
 		media, parameters, err := mime.ParseMediaType(strings.TrimSpace(part))
 		if q, bad := strconv.ParseFloat(parameters["q"], 64); err != nil || bad == nil && q == 0 {
@@ -62,7 +64,7 @@ func (in formatIn) format() (intake.Format, error) {
 type dataIn struct {
 	refIn
 	formatIn
-	Columns []string `query:"columns" description:"${columns}" json:"-"`
+	Columns []string `query:"columns" collectionFormat:"csv" description:"${columns}" json:"-"`
 	Commit  *bool    `query:"commit" default:"true" description:"Whether _commit is there if no columns are named." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
 	OrderBy string   `query:"order_by" description:"${order_by}" json:"-"`
@@ -88,10 +90,12 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// Checked before anything is sent: after the first byte, an error can only cut the connection.
 	q, sandboxed, err := in.query(snap)
 	if err != nil {
 		return err
 	}
+	// A ref such as head moves: with the id, a client can ask for the same state again.
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
 	each := a.host.Limits().QueryTimeout
 	if sandboxed { // it occupies one of a few sandboxes
@@ -106,6 +110,8 @@ func (a *API) getData(c *fiber.Ctx) error {
 				}
 				return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
 			})
+			// A failing condition is the client's, and its message may be shown; one of our own statements is an
+			// internal error.
 			if in.Where != "" {
 				err = clientsql.Explain(err)
 			}
@@ -126,7 +132,8 @@ func (a *API) filter(ctx context.Context, snap *snapshot.Snapshot, where string,
 	return box, nil
 }
 
-// writeRows writes the result of one of our own queries, on a connection that it opens.
+// writeRows writes the result of one of our own queries, on a connection that it opens. open is called when the writing
+// starts and not before: the connection is one of a few.
 func (a *API) writeRows(
 	ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string,
 	open func() (*duck.Conn, error),
@@ -153,6 +160,7 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 	if err != nil {
 		return q, false, err
 	}
+	// Without an order DuckDB's threads decide which rows come first, and two pages could overlap.
 	if order == "" && (in.Limit != nil || in.Offset != nil) {
 		order = snap.Order()
 	}
@@ -161,11 +169,14 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 	for i, c := range q.Columns {
 		names[i] = duck.Ident(c.Name)
 	}
+	// Without a condition or a derivation no SQL of the client's runs, so the engine reads the files itself: no sandbox
+	// to start.
 	from := "(" + snap.StoredTable() + ")"
 	if sandboxed {
 		from = "records"
 	}
 	if in.Where != "" {
+		// The newline ends a comment at the condition's end, which would hide the parenthesis.
 		from += " WHERE (" + in.Where + "\n)"
 	}
 	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order
@@ -216,7 +227,8 @@ func column(all []schema.Column, name, field string) (schema.Column, error) {
 	return all[i], nil
 }
 
-// orderBy returns the SQL of an order, and its columns.
+// orderBy returns the SQL of an order, and its columns. An element is a name, which may be quoted, with asc, desc or a
+// leading minus; the column must exist, so nothing of the text gets into the SQL.
 func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, err error) {
 	var terms []string
 	for _, part := range list(text) {
@@ -241,7 +253,8 @@ func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, 
 	return " ORDER BY " + strings.Join(terms, ", "), by, nil
 }
 
-// compareIn names the two states of a comparison.
+// compareIn names the two states of a comparison. From is a ref of the dataset in the path; To is one of to_dataset, if
+// that is given.
 type compareIn struct {
 	datasetIn
 	From      string `query:"from" required:"true" description:"${refs}." json:"-"`
@@ -274,6 +287,7 @@ func (a *API) sides(ctx context.Context, in compareIn) (from, to catalog.Dataset
 // relative finds the other dataset of a comparison, which must be of the same family.
 func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (catalog.Dataset, error) {
 	other, err := a.store.FindDataset(ctx, in.project(), in.ToDataset)
+	// Only a family shares column ids and files: between strangers every record would be added or removed.
 	if err == nil && other.FamilyID != d.FamilyID {
 		e := &fault.Error{
 			Kind: fault.Invalid, Code: "not_family",
@@ -332,6 +346,7 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 		return err
 	}
 	ctx := c.UserContext()
+	// The two differ only in what their tags describe.
 	pair := compareIn(in)
 	if pair.From == "" {
 		d, to, err := a.sides(ctx, pair)
@@ -353,7 +368,7 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 type diffIn struct {
 	compareIn
 	formatIn
-	Change []string `query:"change" description:"added, removed, modified; none: all." json:"-"`
+	Change []string `query:"change" collectionFormat:"csv" description:"added, removed, modified; none: all." json:"-"`
 }
 
 // getDiff streams the changes between two refs, record by record.
@@ -370,6 +385,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// It reads nothing yet: the statement is made here so that an unknown change is refused with a status.
 	list, err := snapshot.Diff(from, to).List(in.Change...)
 	if err != nil {
 		return err

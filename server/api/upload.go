@@ -20,7 +20,8 @@ var formats = map[string]intake.Format{
 	"application/json":                    intake.JSON,
 }
 
-// otherTypes are further media types of uploads, of files whose content says what exactly they are.
+// otherTypes are further media types of uploads, of files whose content says what exactly they are. They are accepted
+// and not listed in the document: what is sent most is documented.
 var otherTypes = map[string]intake.Format{
 	"application/vnd.apache.arrow.file": intake.Arrow,
 	"text/tab-separated-values":         intake.CSV,
@@ -39,8 +40,8 @@ var mediaTypes = map[intake.Format]string{
 	intake.JSON:    "application/json",
 }
 
-// recordsIn are the options of a body of records: what its format leaves open.
-type recordsIn struct {
+// optionsIn are the options of a body of records: what its format leaves open.
+type optionsIn struct {
 	Sheet     string   `query:"sheet" description:"Of an Excel workbook: the name of the sheet, or its number from 1. By default the first that is not hidden." json:"-"`
 	Encoding  string   `query:"encoding" description:"Of a CSV, as all that follow: what its bytes are, such as windows-1252 or latin-1. UTF-8 by default; UTF-16 is recognized by its byte order mark." json:"-"`
 	Delimiter string   `query:"delimiter" description:"What separates fields. Found by the header by default." json:"-"`
@@ -52,28 +53,20 @@ type recordsIn struct {
 	Null      []string `query:"null" description:"Texts without quotes that stand for no value, beside the empty one." json:"-"`
 }
 
-func (in recordsIn) options() intake.Options {
-	return intake.Options{
+// apply gives an upload its options, which must be ones of its format.
+func (in optionsIn) apply(u *intake.Upload) error {
+	u.Options = intake.Options{
 		Sheet: in.Sheet, Encoding: in.Encoding, Delimiter: in.Delimiter, Quote: in.Quote, Null: in.Null,
 		Form: intake.Form{Decimal: in.Decimal, Thousands: in.Thousands, Date: in.Date, Timestamp: in.Timestamp},
 	}
-}
-
-// stageRecords is stage for a body with options, which must be ones of its format.
-func (a *API) stageRecords(c *fiber.Ctx, in recordsIn) (u calls.Upload, fingerprint string, err error) {
-	u, fingerprint, err = a.stage(c)
-	if err != nil {
-		return u, "", err
-	}
-	u.Options = in.options()
 	if why := u.Options.Check(u.Format); why != nil {
-		u.Remove()
-		return u, "", invalid(why.Name, why.Why)
+		return invalid(why.Name, why.Why)
 	}
-	return u, fingerprint, nil
+	return nil
 }
 
-// stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent.
+// stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent. The body
+// goes to a file and not to memory, and the commit begins once it is complete: a broken upload leaves no trace.
 func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error) {
 	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
@@ -91,6 +84,7 @@ func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error
 // stageAs is stage for a body in a known format.
 func (a *API) stageAs(c *fiber.Ctx, format intake.Format) (u calls.Upload, fingerprint string, err error) {
 	u, err = calls.Stage(a.store, format, func(out io.Writer) (size int64, err error) {
+		// Of the body as sent: the same request compressed in another way is another request.
 		size, fingerprint, err = a.host.CopyBody(c, out)
 		return size, err
 	})

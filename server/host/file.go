@@ -18,6 +18,8 @@ func attachment(name string) string {
 	return disposition(name, false)
 }
 
+// disposition returns the header for a file that a browser saves or, displayed, shows. Names outside ASCII are encoded
+// (RFC 2231).
 func disposition(name string, displayed bool) string {
 	kind := "attachment"
 	if displayed {
@@ -43,7 +45,9 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 		f.Close()
 		return err
 	}
+	// net/http writes into the pipe, and fasthttp reads from it: neither can call the other.
 	reader, writer := io.Pipe()
+	// Each write that is taken restarts it (steps): a slow client is served as long as it reads.
 	limit := time.AfterFunc(h.options.Limits.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
 	unlessStopped := context.AfterFunc(h.base, func() { writer.CloseWithError(context.Canceled) })
 	w := &fileAnswer{
@@ -52,6 +56,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	w.header.Set("Content-Type", f.Media)
 	w.header.Set("Content-Disposition", attachment(f.Name))
 	w.header.Set("ETag", `"`+f.Checksum+`"`)
+	// Copied before the handler returns: Fiber reuses the request's memory.
 	request := partRequest(c)
 	h.Background(func(context.Context) error {
 		http.ServeContent(w, request, "", f.Modified, f)
@@ -63,6 +68,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 		writer.CloseWithError(err)
 		close(w.started)
 	})
+	// The work has written the headers by now, or has ended; the body follows while it is sent.
 	switch status := <-w.started; status {
 	case http.StatusOK, http.StatusPartialContent:
 		return w.send(c, status, reader)
@@ -121,6 +127,7 @@ type fileAnswer struct {
 	started chan int // receives the status once the headers are complete
 }
 
+// Header and WriteHeader implement http.ResponseWriter; Write goes to the pipe.
 func (w *fileAnswer) Header() http.Header    { return w.header }
 func (w *fileAnswer) WriteHeader(status int) { w.started <- status }
 
@@ -133,6 +140,7 @@ func (w *fileAnswer) send(c *fiber.Ctx, status int, body *io.PipeReader) error {
 	var size int
 	if _, err := fmt.Sscan(w.header.Get("Content-Length"), &size); err != nil || c.Method() == http.MethodHead ||
 		body == nil {
+		// HEAD has the length that the body would have.
 		c.Response().SkipBody = true
 		c.Response().Header.SetContentLength(size)
 		if body != nil {

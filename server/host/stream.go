@@ -27,7 +27,8 @@ const readAhead = 64 << 10
 // maxChunk is the largest chunk of an answer, in bytes.
 const maxChunk = 256 << 10
 
-// Result is an answer that is produced while it is sent.
+// Result is an answer that is produced while it is sent. A result is written once; what it needs is opened in Write and
+// closed there.
 type Result struct {
 	Name      string // of the file when a browser saves it
 	Displayed bool   // by a browser, instead of saved
@@ -57,6 +58,7 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 		writer.CloseWithError(err)
 		cancel(nil)
 	})
+	// The first part waits here: a statement that fails at once is answered with a status, as most do.
 	body.Reader = bufio.NewReaderSize(reader, readAhead)
 	_, err := body.Peek(readAhead)
 	if err != nil && err != io.EOF {
@@ -86,6 +88,7 @@ func (s *resultStream) send(c *fiber.Ctx, whole bool) error {
 	if !c.Request().Header.IsHTTP11() {
 		return sendUntilEnd(c, s)
 	}
+	// The header announces the trailer, whose value is known at the end.
 	if err := c.Response().Header.SetTrailer(truncated); err != nil {
 		return err
 	}
@@ -114,6 +117,7 @@ type resultStream struct {
 	id       string
 }
 
+// Read reads the body. fasthttp uses WriteTo instead, where it can.
 func (s *resultStream) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
 	s.note(err)
@@ -134,6 +138,7 @@ func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
 	return n, err
 }
 
+// Each chunk is sent when it is there, so that the client sees the first rows early.
 func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
 	part := make([]byte, maxChunk)
 	for {
@@ -166,6 +171,7 @@ func (s *resultStream) note(err error) {
 // truncation returns the value of the header.
 func (s *resultStream) truncation() string { return cmp.Or(s.cut, "no") }
 
+// Close makes the next write of the work fail, which ends it.
 func (s *resultStream) Close() error { return s.pipe.Close() }
 
 // errLeft ends the work for a client that has closed its connection. No one will read it.
@@ -187,6 +193,7 @@ func whenGone(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc)
 		return
 	}
 	go func() {
+		// Asking the connection costs a system call.
 		look := time.NewTicker(250 * time.Millisecond)
 		defer look.Stop()
 		for {
@@ -210,6 +217,7 @@ type steps struct {
 	each  time.Duration
 }
 
+// Write passes the part on. The time that the client takes for it counts as part of the limit.
 func (s *steps) Write(p []byte) (int, error) {
 	n, err := s.Writer.Write(p)
 	if s.each > 0 {

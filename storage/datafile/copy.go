@@ -66,7 +66,7 @@ func CopyForOthers(
 func removeUnfinished(path string) {
 	for _, p := range WrittenPaths(path) {
 		temporary := filepath.Join(filepath.Dir(p), "tmp_"+filepath.Base(p))
-		os.Remove(p)         //nolint:errcheck // the next start empties the folder
+		os.Remove(p)         //nolint:errcheck // the next start empties the directory
 		os.Remove(temporary) //nolint:errcheck // the same
 	}
 }

@@ -48,7 +48,7 @@ func (o Options) Check(f Format) *OptionError {
 
 // bodies are what messages call bodies of the formats that are not CSV.
 var bodies = map[Format]string{
-	Parquet: "Parquet", Arrow: "Arrow", JSON: "JSON", NDJSON: "NDJSON", XLSX: "an Excel workbook",
+	"": "empty", Parquet: "Parquet", Arrow: "Arrow", JSON: "JSON", NDJSON: "NDJSON", XLSX: "an Excel workbook",
 }
 
 // formatOf returns the format that has an option.
