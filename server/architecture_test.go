@@ -40,8 +40,12 @@ var boundaries = []boundary{
 		"it decides whether a directory is a store before anything in it is opened"},
 	{"rowback/storage/gate", []string{"rowback/storage/schema"},
 		"what may be stored is one rule for all formats: its tests need no database"},
+	{"rowback/storage/intake/workbook", nil, "a workbook is sheets of cells; what records they are is up to intake"},
 	{"rowback/storage/intake",
-		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate"},
+		[]string{
+			"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/gate",
+			"rowback/storage/intake/workbook",
+		},
 		"it reads uploads; whether a dataset accepts them is up to the domain"},
 	{"rowback/storage/output",
 		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"},

@@ -18,8 +18,8 @@ import (
 
 type importCmd struct {
 	datasetFlags
-	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON or JSON files, recognized by extension; .gz and .zst too. Each becomes a commit. - is standard input."`
-	Format  string   `help:"What the files are, whatever their extensions: parquet, arrow, csv, ndjson or json. Needed for standard input." enum:",parquet,arrow,csv,ndjson,json" default:""`
+	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON, JSON or Excel (.xlsx) files, recognized by extension; .gz and .zst too. Each becomes a commit. - is standard input."`
+	Format  string   `help:"What the files are, whatever their extensions: parquet, arrow, csv, ndjson, json or xlsx. Needed for standard input." enum:",parquet,arrow,csv,ndjson,json,xlsx" default:""`
 	Mode    string   `help:"append, overwrite, upsert, replace or delete." enum:"append,overwrite,upsert,replace,delete" default:"append"`
 	Message string   `help:"What the commits are for."`
 	Create  bool     `help:"Create the dataset if it does not exist."`
@@ -27,6 +27,7 @@ type importCmd struct {
 	Require []string `help:"With --create: columns that have a value in every record."`
 	Strict  bool     `help:"Refuse files with other columns than the dataset has."`
 	DryRun  bool     `help:"Only show what would be done. Each file is looked at by itself."`
+	writtenFlags
 }
 
 // commitAnswer is a commit as the command line shows it.
@@ -159,6 +160,7 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 	}
 	defer in.Close()
 	query := cmd.query()
+	cmd.writtenFlags.set(query)
 	query.Set("mode", cmd.Mode)
 	if cmd.Message != "" {
 		query.Set("message", cmd.Message)

@@ -27,6 +27,7 @@ var mediaTypes = map[string]string{
 	".ndjson":  "application/x-ndjson",
 	".jsonl":   "application/x-ndjson",
 	".json":    "application/json",
+	".xlsx":    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 // openSource opens a file in the given format; if none is given, in that of its extension. - is standard input.
@@ -73,7 +74,7 @@ func mediaOf(file, format string) (string, error) {
 	media, ok := mediaTypes[ext]
 	if !ok {
 		return "", fmt.Errorf("the extension %q is not supported. Use .parquet, .arrow, .feather, .csv, .tsv, .ndjson, "+
-			".jsonl or .json, optionally with .gz or .zst, or name a --format", ext)
+			".jsonl, .json or .xlsx, optionally with .gz or .zst, or name a --format", ext)
 	}
 	return media, nil
 }

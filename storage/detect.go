@@ -86,6 +86,10 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		}
 		return out, nil
 	}
+	if intake.LongOf(f.records) != "" {
+		found, _, err := f.firstOf(columns, 0)
+		return found, err
+	}
 	// The first records name the type; one pass over all says whether it holds. Where it does not, which is rare, all are
 	// asked.
 	sample := max(leastSample, min(sampleRows, sampleValues/len(columns)))
@@ -95,12 +99,12 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 	}
 	var checks []test
 	for k, i := range columns {
-		column := fmt.Sprintf("o%d", i)
+		column := canonical(f.upload.Options.Form, fmt.Sprintf("o%d", i), found[k])
 		condition := detects(column, found[k])
 		if f.key[i] {
 			condition = detectsKey(column, found[k])
 		}
-		checks = append(checks, test{i, condition})
+		checks = append(checks, test{column: i, condition: condition})
 	}
 	// Cheaper than finding: one condition for each column instead of one for each candidate.
 	holds, err := f.hold(checks)
@@ -144,59 +148,58 @@ func (f *fitting) firstOfAll(columns []int, limit int) (found []schema.Type, row
 // (0: all). The columns become rows first: the statement has one condition for each candidate, however many columns
 // there are, and DuckDB plans it at once.
 func (f *fitting) firstOf(columns []int, limit int) (found []schema.Type, rows int64, err error) {
-	relation, release, err := f.records.Relation(f.ctx, f.conn, intake.Want{Columns: columns})
+	values, release, err := f.values(columns, limit)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer release()
-	if limit > 0 {
-		relation = fmt.Sprintf("%s LIMIT %d", relation, limit)
-	}
 	found = make([]schema.Type, len(columns))
-	for k := range found {
-		found[k] = candidates[0] // no record, no value
+	at := map[int64]int{}
+	for k, i := range columns {
+		found[k], at[int64(i)] = candidates[0], k // no record, no value
 	}
-	err = f.conn.Rows(f.ctx, f.firstQuery(columns, relation), func(scan duck.Scan) error {
+	err = f.conn.Rows(f.ctx, f.firstQuery(columns, values), func(scan duck.Scan) error {
 		var column, first, n int64
 		err := scan(&column, &first, &n)
 		if err != nil {
 			return err
 		}
 		rows = max(rows, n)
-		found[column] = schema.Of(schema.Varchar)
-		if first < int64(len(candidates)) {
-			found[column] = candidates[first]
+		k, ok := at[column]
+		switch {
+		case !ok: // one that is not asked for
+		case first < int64(len(candidates)):
+			found[k] = candidates[first]
+		default:
+			found[k] = schema.Of(schema.Varchar)
 		}
 		return nil
 	})
 	return found, rows, f.records.Explain(err)
 }
 
-// firstQuery is the SQL of firstOf: for each column, by its place in columns, the first candidate that takes all of its
-// values (as many as there are candidates: none does), and the number of records.
-func (f *fitting) firstQuery(columns []int, relation string) string {
-	names := make([]string, len(columns))
+// firstQuery is the SQL of firstOf: for each column, by its index, the first candidate that takes all of its values (as
+// many as there are candidates: none does), and the number of records.
+func (f *fitting) firstQuery(columns []int, values string) string {
 	var isKey []string
-	for k, i := range columns {
-		names[k] = fmt.Sprintf("o%d", i)
+	for _, i := range columns {
 		if f.key[i] {
-			isKey = append(isKey, strconv.Itoa(k))
+			isKey = append(isKey, strconv.Itoa(i))
 		}
 	}
 	cases := make([]string, len(candidates))
 	for i, t := range candidates {
-		condition := detects("v", t)
+		text := canonical(f.upload.Options.Form, "v", t)
+		condition := detects(text, t)
 		if len(isKey) > 0 {
 			condition = fmt.Sprintf("CASE WHEN k IN (%s) THEN %s ELSE %s END",
-				strings.Join(isKey, ", "), detectsKey("v", t), condition)
+				strings.Join(isKey, ", "), detectsKey(text, t), condition)
 		}
 		cases[i] = fmt.Sprintf("WHEN bool_and(v IS NULL OR coalesce(%s, false)) THEN %d", condition, i)
 	}
 	return duck.Fill(firstOf, duck.Parts{
-		"cases": strings.Join(cases, " "), "none": len(candidates),
-		"columns": strings.Join(names, ", "), "count": len(columns), "records": relation,
+		"cases": strings.Join(cases, " "), "none": len(candidates), "values": values,
 	})
 }
 
-const firstOf = `SELECT k, CASE {cases} ELSE {none} END, count(_n)
-	FROM (SELECT unnest([{columns}]) AS v, unnest(range({count})) AS k, _n FROM ({records})) GROUP BY k`
+const firstOf = `SELECT k, CASE {cases} ELSE {none} END, count(_n) FROM ({values}) GROUP BY k`

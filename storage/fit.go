@@ -187,7 +187,7 @@ func (f *fitting) byValues(
 	var known []test // columns whose own type may take the values
 	for _, i := range open {
 		if t := columns[i].Type; t.Name != "" && t.Name != schema.Null {
-			known = append(known, test{column: i, condition: takes(offered[i], i, t)})
+			known = append(known, takesAll(offered[i], i, t))
 		}
 	}
 	fits, err := f.hold(known)
@@ -233,7 +233,7 @@ func (f *fitting) checkOffered(
 ) error {
 	var tests []test
 	for _, i := range doubtful {
-		tests = append(tests, test{column: i, condition: takes(offered[i], i, targets[i])})
+		tests = append(tests, takesAll(offered[i], i, targets[i]))
 	}
 	fits, err := f.hold(tests)
 	if err != nil {

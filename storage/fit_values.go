@@ -17,10 +17,14 @@ import (
 type test struct {
 	column    int
 	condition string
+	onText    string // the same condition on v, a text of a CSV; empty where the values are none
 }
 
 // hold reports for each test whether it holds for every value that is not null.
 func (f *fitting) hold(tests []test) (holds []bool, err error) {
+	if holds, ok, err := f.holdLong(tests); ok || err != nil {
+		return holds, err
+	}
 	for part := range parts(tests, func(t test) int { return t.column }) {
 		found, err := f.holdPart(part)
 		if err != nil {
@@ -87,7 +91,7 @@ func takes(o intake.Offered, i int, t schema.Type) string {
 	from, _ := schema.Stored(o.Type)
 	switch {
 	case o.Text == intake.CSVText:
-		return textFits(column, t)
+		return textFits(canonical(o.Form, column, t), t)
 	case from.Name == schema.Varchar &&
 		(writtenAsText(t) && o.Text == intake.JSONText || t.Name == schema.UUID || t.Name == schema.JSON):
 		return textFits(column, t)
@@ -178,7 +182,7 @@ func castUpload(o intake.Offered, i int, t schema.Type) string {
 		written := asText(t)
 		return snapshot.Cast(written, t, "CAST(CAST("+column+" AS JSON) AS "+written.SQL()+")")
 	}
-	return snapshot.Cast(o.Type, t, column)
+	return snapshot.Cast(o.Type, t, canonical(o.Form, column, t))
 }
 
 // asText is the type that values of t are read in from JSON, where that differs: binaries are text, and decimals become

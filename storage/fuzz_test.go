@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"fmt"
@@ -24,7 +25,7 @@ import (
 // The targets below take what a client may send. Whatever it is, it is taken or refused with a sentence, and nothing is
 // left of it in staging.
 
-var formats = []intake.Format{intake.Parquet, intake.Arrow, intake.CSV, intake.NDJSON, intake.JSON}
+var formats = []intake.Format{intake.Parquet, intake.Arrow, intake.CSV, intake.NDJSON, intake.JSON, intake.XLSX}
 
 var modes = []catalog.Mode{catalog.Append, catalog.Upsert, catalog.Overwrite, catalog.Delete}
 
@@ -97,7 +98,32 @@ func validBodies(f *testing.F) map[int][]byte {
 	return map[int][]byte{
 		1: stream.Bytes(), 2: []byte(
 			"id,t\n1,one\n"), 3: []byte(`{"id":1,"t":"one","l":[1.5,null]}`), 4: []byte(`[{"id":1,"o":{"a":{}}}]`),
+		5: workbook(f),
 	}
+}
+
+// workbook is a record in an Excel workbook.
+func workbook(f *testing.F) []byte {
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for name, text := range map[string]string{
+		"xl/workbook.xml":            `<workbook><sheets><sheet name="a" id="1"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="1" Type="/worksheet" Target="a.xml"/></Relationships>`,
+		"xl/a.xml": `<worksheet><row><c t="str"><v>id</v></c><c t="str"><v>t</v></c></row>
+			<row><c><v>1</v></c><c t="str"><v>one</v></c></row></worksheet>`,
+	} {
+		part, err := w.Create(name)
+		if err == nil {
+			_, err = part.Write([]byte(text))
+		}
+		if err != nil {
+			f.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 func FuzzRef(f *testing.F) {

@@ -44,6 +44,7 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 		return nil, err
 	}
 	defer records.close()
+	w.notes = append(w.notes, intake.NotesOf(records.Records)...)
 	f := fitting{
 		ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextFieldID, only: only,
 	}

@@ -222,7 +222,7 @@ func TestBadInput(t *testing.T) {
 		{"CSV with an open quote", "csv", "id,v\n2,\"a\n", "CSV"},
 		{"CSV with a name twice", "csv", "id,v,v\n2,a,b\n", "twice"},
 		{"CSV with a nameless column", "csv", "id,\n2,a\n", "column 2 has no name"},
-		{"CSV that is not UTF-8", "csv", "id,v\n2,\xff\xfe\n", "row 2"},
+		{"CSV that is not UTF-8", "csv", "id,v\n2,\xff\xfe\n", "line 2"},
 		{"Parquet that is none", "parquet", "PAR1 and so on", "can't be read"},
 		{"cut Parquet", "parquet", parquet[:len(parquet)-20], "can't be read"},
 		{"Parquet without its start", "parquet", parquet[20:], "can't be read"},

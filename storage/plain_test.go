@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
 )
@@ -61,10 +62,17 @@ func TestPlainCSVIsReadAsDuckDBReadsIt(t *testing.T) {
 		}
 		plain, quoted := b.create(fmt.Sprint("plain", round), key...), b.create(fmt.Sprint("quoted", round), key...)
 		for _, body := range []string{firstTyped(random, columns), randomCSV(random, columns), randomCSV(random, columns)} {
-			_, here := b.try(plain, mode, intake.CSV, strings.Join(names, ",")+"\n"+body)
-			_, there := b.try(quoted, mode, intake.CSV, `"a"`+strings.Join(names, ",")[1:]+"\n"+body)
+			o, quote := randomOptions(random)
+			try := func(dataset, header string) error {
+				u := b.upload(intake.CSV, header+"\n"+body)
+				u.Options = o
+				_, err := b.Commit(t.Context(), dataset, storage.Change{Mode: mode, Upload: u})
+				return err
+			}
+			here := try(plain, strings.Join(names, ","))
+			there := try(quoted, quote+"a"+quote+strings.Join(names, ",")[1:])
 			if fmt.Sprint(here) != fmt.Sprint(there) {
-				t.Fatalf("%q: %v here, %v by DuckDB", body, here, there)
+				t.Fatalf("%q with %+v: %v here, %v by DuckDB", body, o, here, there)
 			}
 		}
 		if here, there := b.rows(plain, "head", false), b.rows(quoted, "head", false); !slices.Equal(here, there) ||
@@ -72,6 +80,23 @@ func TestPlainCSVIsReadAsDuckDBReadsIt(t *testing.T) {
 			t.Fatalf("%s, %s here\n%s, %s by DuckDB", here, types(b, plain), there, types(b, quoted))
 		}
 	}
+}
+
+// randomOptions are options that a CSV with commas may have, most of the time none, and what quotes its fields.
+func randomOptions(random *rand.Rand) (o intake.Options, quote string) {
+	pick := func(texts ...string) string { return texts[random.IntN(len(texts))] }
+	o.Quote, o.Delimiter, o.Encoding = pick("", "", "'"), pick("", "", ","), pick("", "", "utf-8")
+	for range random.IntN(3) {
+		o.Null = append(o.Null, pick(oddTexts...))
+	}
+	o.Null = slices.DeleteFunc(o.Null, func(text string) bool { return strings.ContainsAny(text, `'"`) })
+	if random.IntN(4) == 0 {
+		o.Form = intake.Form{Decimal: pick("", ",", "."), Date: pick("", "%d.%m.%Y", "%Y-%m-%d")}
+	}
+	if o.Quote == "" {
+		return o, `"`
+	}
+	return o, o.Quote
 }
 
 // firstTyped is a record that gives the columns types.

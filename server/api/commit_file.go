@@ -9,7 +9,7 @@ import (
 // fileIn is the request to commit a file.
 type fileIn struct {
 	recordsIn
-	Format string `query:"format" required:"true" enum:"arrow,parquet,csv,ndjson,json" description:"Of the file." json:"-"`
+	Format string `query:"format" required:"true" enum:"arrow,parquet,csv,ndjson,json,xlsx" description:"Of the file." json:"-"`
 }
 
 // createCommitFromFile commits a file, in a format that the URL names instead of the Content-Type. It is the same as
@@ -20,8 +20,11 @@ func (a *API) createCommitFromFile(c *fiber.Ctx) error {
 		return err
 	}
 	media, ok := mediaTypes[intake.Format(in.Format)]
+	if in.Format == string(intake.XLSX) {
+		media, ok = workbookType, true
+	}
 	if !ok {
-		return invalid("format", "must be arrow, parquet, csv, ndjson or json")
+		return invalid("format", "must be arrow, parquet, csv, ndjson, json or xlsx")
 	}
 	c.Request().Header.SetContentType(media)
 	return a.commitRecords(c, commitIn{recordsIn: in.recordsIn})

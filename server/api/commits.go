@@ -21,12 +21,13 @@ import (
 type recordsIn struct {
 	datasetIn
 	headerIn
+	optionsIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
 	Schema   string `query:"schema" enum:"strict" description:"strict: refuse records with other columns than the dataset has." json:"-"`
 	Type     string `header:"Content-Type" json:"-"`
-	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
+	Packed   string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
 }
 
 // commitIn is the request to commit the records in the body, or to delete those that a condition selects.
@@ -91,10 +92,14 @@ func (in commitIn) change() (out storage.Change, err error) {
 func (a *API) stageRecords(c *fiber.Ctx, in commitIn, w *write[catalog.Commit]) (intake.Upload, error) {
 	if in.Where != "" {
 		w.fingerprint = "no body"
-		return intake.Upload{}, checkCondition(c, in)
+		return intake.Upload{}, cmp.Or(checkCondition(c, in), in.apply(&intake.Upload{}))
 	}
 	upload, fingerprint, err := a.stage(c)
 	if err != nil {
+		return intake.Upload{}, err
+	}
+	if err := in.apply(&upload.Upload); err != nil {
+		upload.Remove()
 		return intake.Upload{}, err
 	}
 	w.fingerprint, w.after = fingerprint, upload.Remove

@@ -13,6 +13,7 @@ var (
 		"application/vnd.apache.parquet", "application/vnd.apache.arrow.stream", "text/csv", "application/x-ndjson",
 		"application/json",
 	}
+	bodyMedia    = slices.Concat(recordMedia, []string{workbookType})
 	parquetMedia = []string{"application/vnd.apache.parquet"}
 	tarMedia     = []string{"application/x-tar"}
 	bytesMedia   = []string{"application/octet-stream"}
@@ -166,7 +167,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/commits", id: "createCommit", tag: "commits",
 			summary: "Commit records in a mode",
-			in:      commitIn{}, body: recordMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
+			in:      commitIn{}, body: bodyMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
 		},
 		{
 			method: "POST", path: one + "/files", id: "createCommitFromFile", tag: "commits",

@@ -26,7 +26,10 @@ var otherTypes = map[string]intake.Format{
 	"application/vnd.apache.arrow.file": intake.Arrow,
 	"text/tab-separated-values":         intake.CSV,
 	"application/jsonl":                 intake.NDJSON,
+	workbookType:                        intake.XLSX,
 }
+
+const workbookType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 // mediaTypes names the media type of each format.
 var mediaTypes = map[intake.Format]string{
@@ -35,6 +38,31 @@ var mediaTypes = map[intake.Format]string{
 	intake.CSV:     "text/csv; charset=utf-8",
 	intake.NDJSON:  "application/x-ndjson",
 	intake.JSON:    "application/json",
+}
+
+// optionsIn are the options of a body of records: what its format leaves open.
+type optionsIn struct {
+	Sheet     string   `query:"sheet" description:"Of an Excel workbook: the name of the sheet, or its number from 1. By default the first that is not hidden." json:"-"`
+	Encoding  string   `query:"encoding" description:"Of a CSV, as all that follow: what its bytes are, such as windows-1252 or latin-1. UTF-8 by default; UTF-16 is recognized by its byte order mark." json:"-"`
+	Delimiter string   `query:"delimiter" description:"What separates fields. Found by the header by default." json:"-"`
+	Quote     string   `query:"quote" description:"What encloses fields." default:"\"" json:"-"`
+	Decimal   string   `query:"decimal" description:"What precedes the fraction of a number: a point, by default, or a comma." json:"-"`
+	Thousands string   `query:"thousands" description:"What groups the digits of a number. Nothing by default." json:"-"`
+	Date      string   `query:"date_format" description:"How dates are written, as in %d.%m.%Y. ISO 8601 by default." json:"-"`
+	Timestamp string   `query:"timestamp_format" description:"The same for timestamps, as in %d.%m.%Y %H:%M:%S." json:"-"`
+	Null      []string `query:"null" description:"Texts without quotes that stand for no value, beside the empty one." json:"-"`
+}
+
+// apply gives an upload its options, which must be ones of its format.
+func (in optionsIn) apply(u *intake.Upload) error {
+	u.Options = intake.Options{
+		Sheet: in.Sheet, Encoding: in.Encoding, Delimiter: in.Delimiter, Quote: in.Quote, Null: in.Null,
+		Form: intake.Form{Decimal: in.Decimal, Thousands: in.Thousands, Date: in.Date, Timestamp: in.Timestamp},
+	}
+	if why := u.Options.Check(u.Format); why != nil {
+		return invalid(why.Name, why.Why)
+	}
+	return nil
 }
 
 // stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent. The body
@@ -48,7 +76,7 @@ func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error
 	if err != nil || !ok {
 		return u, "", fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf(
 			"Content-Type %q is not a supported format of records. Use one of application/vnd.apache.parquet, "+
-				"application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json.", c.Get("Content-Type")))
+				"application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json, "+workbookType+".", c.Get("Content-Type")))
 	}
 	return a.stageAs(c, format)
 }

@@ -13,7 +13,8 @@ import (
 // store reads it and never removes it: a request may be refused after that, and sent again with the same file.
 type Upload struct{ intake.Upload }
 
-// Stage has write fill a new file in staging, and return its size. If that fails, nothing is left of the file.
+// Stage has write fill a new file in staging, and return its size. An Excel workbook is recognized, whatever the format
+// is said to be. If that fails, nothing is left of the file.
 func Stage(
 	store *storage.Store, format intake.Format, write func(io.Writer) (size int64, err error),
 ) (u Upload, err error) {
@@ -24,7 +25,10 @@ func Stage(
 	}
 	u.Size, err = write(out)
 	// Closing may fail too, on a full disk.
-	if err = errors.Join(err, out.Close()); err != nil {
+	if err = errors.Join(err, out.Close()); err == nil {
+		u.Format, err = intake.Recognize(u.Upload)
+	}
+	if err != nil {
 		u.Remove()
 	}
 	return u, err

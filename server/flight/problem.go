@@ -109,7 +109,7 @@ func readable(work func() error) (err error) {
 	return work()
 }
 
-var errUnreadable = malformed("The Arrow stream can't be read: it is malformed or was cut short.")
+var errUnreadable = malformed("The Arrow stream can't be read: it is malformed.")
 
 // incomplete returns the error of a stream that ends before its end marker. For a message that is too large, gRPC has
 // its own error.

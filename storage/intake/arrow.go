@@ -187,7 +187,7 @@ func (r *arrowRecords) Explain(err error) error {
 
 // malformedArrow is the error for every stream that can't be read: arrow-go's messages are meant for authors of
 // readers.
-var malformedArrow = malformed("the Arrow stream can't be read: it is malformed or was cut short")
+var malformedArrow = malformed("the Arrow stream can't be read: it is malformed")
 
 // maxBuffer is the largest size, in bytes, of a buffer that is larger than its stream, as compressed ones are. Sizes in
 // a stream are claims that need not be true.

@@ -51,10 +51,10 @@ func checkEnd(u Upload) error {
 	case bytes.HasPrefix(head, []byte(featherMagic)):
 		return malformed("the file is Feather of version 1. Write it as version 2, which is the Arrow file format")
 	case bytes.HasPrefix(head, ipc.Magic) && !bytes.HasSuffix(tail, ipc.Magic):
-		return malformed("the Arrow file ends before its footer: it was cut short")
+		return malformed("the Arrow file does not end with its footer: it was cut short, or something follows it")
 	case bytes.HasPrefix(head, ipc.Magic):
 	case !bytes.HasSuffix(tail, streamEnd(head)):
-		return malformed("the Arrow stream ends before its end-of-stream marker: " +
+		return malformed("the Arrow stream does not end with its end-of-stream marker: " +
 			"it was cut short, or it is not Arrow")
 	}
 	return nil

@@ -1,17 +1,10 @@
 package intake
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"rowback/storage/duck"
 	"rowback/storage/schema"
@@ -22,42 +15,57 @@ import (
 type csvRecords struct {
 	scan    string // SQL that reads the whole file
 	columns []Offered
-	comma   rune
+	dialect dialect
+	notes   []string
 	parts   []string // of a wide CSV: paths of its parts, see split.go
 	line    int64    // of a wide CSV: bytes of its longest record
+	long    string   // see Long
 }
-
-// maxHeader is the maximum length of the header line, in bytes.
-const maxHeader = 1 << 20
 
 // openCSV reads the header, and splits a wide file. What the values are is found later, by statements on their text.
 func openCSV(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
-	u, err := unified(u)
+	u, err := prepared(u)
 	if err != nil {
 		return nil, err
 	}
-	header, comma, err := readHeader(u.Path)
+	if err := checkForm(ctx, conn, u.Options.Form); err != nil {
+		return nil, err
+	}
+	header, d, err := readHeader(u)
 	if err != nil {
 		return nil, err
 	}
-	r := &csvRecords{comma: comma}
-	for _, name := range nameFirst(header) {
-		r.columns = append(r.columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText})
-	}
-	if err := checkNames(r.columns); err != nil {
+	r := &csvRecords{dialect: d}
+	if r.columns, r.notes, err = textColumns(header, u.Options.Form); err != nil {
 		return nil, err
 	}
 	if len(r.columns) > wideCSV {
-		if r.parts, r.line, err = splitCSV(u, comma, len(r.columns)); err != nil && err != errOdd {
+		if r.parts, r.line, err = splitCSV(u, d, len(r.columns)); err != nil && err != errOdd {
 			return nil, err
 		}
+		r.long = r.longScan(u)
 	}
 	types := make([]string, len(r.columns))
 	for i, c := range r.columns {
 		types[i] = duck.Text(c.Name) + ": 'VARCHAR'"
 	}
-	r.scan = csvScan(u.Path, u.Size, comma, types)
+	r.scan = csvScan(u.Path, u.Size, d, types)
 	return r, nil
+}
+
+// dialect is how the fields of a CSV are told apart.
+type dialect struct {
+	comma, quote byte
+	null         []string // texts that stand for no value, without quotes
+}
+
+// textColumns returns the columns of a CSV with a header, and notes about their names.
+func textColumns(header []string, form Form) (columns []Offered, notes []string, err error) {
+	unnamed := nameFirst(header)
+	for _, name := range header {
+		columns = append(columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText, Form: form})
+	}
+	return columns, unnamedNote(columns[:unnamed]), checkNames(columns)
 }
 
 // wideCSV is the largest number of columns of a CSV that is read without being split into parts.
@@ -71,96 +79,23 @@ const (
 
 // csvScan returns the SQL that reads a CSV with the given columns and types, whose lines have at most line bytes. The
 // limit matters: DuckDB allocates a buffer of two lines for every statement.
-func csvScan(path string, line int64, comma rune, types []string) string {
+func csvScan(path string, line int64, d dialect, types []string) string {
 	line = min(maxLine, line+leastLine)
-	return fmt.Sprintf(`read_csv(%s, auto_detect = false, header = true, delim = %s, quote = '"', escape = '"',
-		null_padding = false, strict_mode = true, max_line_size = %d, buffer_size = %d, allow_quoted_nulls = false,
-		columns = {%s})`,
-		duck.Text(path), duck.Text(string(comma)), line, 2*line, strings.Join(types, ", "))
-}
-
-// readHeader reads the first line: the names of the columns, and which of , ; tab and | separates them.
-func readHeader(path string) (names []string, comma rune, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
+	nulls := []string{"''"}
+	for _, text := range d.null {
+		nulls = append(nulls, duck.Text(text))
 	}
-	defer f.Close()
-	in := bufio.NewReaderSize(io.LimitReader(f, maxHeader), 64<<10)
-	if mark, _ := in.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		in.Discard(3)
-	}
-	line, err := headerLine(in)
-	if err != nil {
-		return nil, 0, err
-	}
-	comma = separator(line)
-	r := csv.NewReader(strings.NewReader(line))
-	r.Comma = comma
-	names, err = r.Read()
-	if err != nil {
-		return nil, 0, malformed("the CSV's header can't be read: %s", err)
-	}
-	return names, comma, nil
-}
-
-// headerLine reads up to the first line break outside quotes.
-func headerLine(in *bufio.Reader) (string, error) {
-	var line strings.Builder
-	quoted := false
-	for {
-		part, err := in.ReadString('\n')
-		line.WriteString(part)
-		quoted = quoted != (strings.Count(part, `"`)%2 == 1)
-		switch {
-		case err == nil && quoted:
-			continue
-		case err != nil && !errors.Is(err, io.EOF):
-			return "", err
-		case strings.TrimSpace(line.String()) == "":
-			return "", malformed("the CSV is empty: its first line must name the columns")
-		case !utf8.ValidString(line.String()):
-			return "", malformed("the CSV's header is not UTF-8")
-		case line.Len() >= maxHeader:
-			return "", malformed("the CSV's header is longer than %d bytes", maxHeader)
-		}
-		return line.String(), nil
-	}
-}
-
-// FirstColumn is the name of a first column that has none in the header of a CSV: pandas and R write row names so. It
-// is what pandas calls it when it reads such a file.
-const FirstColumn = "Unnamed: 0"
-
-// nameFirst names the first column of several if it has no name.
-func nameFirst(header []string) []string {
-	if len(header) > 1 && strings.TrimSpace(header[0]) == "" {
-		header[0] = FirstColumn
-	}
-	return header
-}
-
-// separator returns the candidate that occurs most often outside quotes; a comma if none does.
-func separator(line string) rune {
-	counts := map[rune]int{}
-	quoted := false
-	for _, c := range line {
-		if c == '"' {
-			quoted = !quoted
-		} else if !quoted {
-			counts[c]++
-		}
-	}
-	best := ','
-	for _, c := range []rune{';', '\t', '|'} {
-		if counts[c] > counts[best] {
-			best = c
-		}
-	}
-	return best
+	quote := duck.Text(string(d.quote))
+	return fmt.Sprintf(`read_csv(%s, auto_detect = false, header = true, delim = %s, quote = %s, escape = %s,
+		nullstr = [%s], null_padding = false, strict_mode = true, max_line_size = %d, buffer_size = %d,
+		allow_quoted_nulls = false, columns = {%s})`,
+		duck.Text(path), duck.Text(string(d.comma)), quote, quote, strings.Join(nulls, ", "), line, 2*line,
+		strings.Join(types, ", "))
 }
 
 func (r *csvRecords) Columns() []Offered { return r.columns }
+
+func (r *csvRecords) Notes() []string { return r.notes }
 
 func (r *csvRecords) Relation(_ context.Context, _ *duck.Conn, want Want) (string, func(), error) {
 	if r.parts != nil {

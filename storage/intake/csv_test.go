@@ -223,7 +223,7 @@ func TestErrorsOfCSV(t *testing.T) {
 		"a,b\n\"x\ny\",2\n1\n":   "row 3 of the CSV has 1 fields",
 		"a,b\n1,\"open\n":        "row 2 of the CSV, of which the header is row 1, can't be read",
 		"a,b\n1,\"x\"y\n":        "row 2 of the CSV, of which the header is row 1, can't be read",
-		"a,b\n1,2\n\xff\xfe,4\n": "row 3 of the CSV, of which the header is row 1, can't be read",
+		"a,b\n1,2\n\xff\xfe,4\n": "byte 9, in line 3, is 0xff. Send the encoding",
 	} {
 		r, err := openCSV(t.Context(), conn, upload(t, CSV, body))
 		if err == nil {
@@ -235,6 +235,8 @@ func TestErrorsOfCSV(t *testing.T) {
 		}
 	}
 }
+
+var commas = dialect{comma: ',', quote: '"'}
 
 // The fields of a record are found as a reader of CSV finds them, or not at all.
 func TestFieldsAreFoundAsInCSV(t *testing.T) {
@@ -251,7 +253,7 @@ func TestFieldsAreFoundAsInCSV(t *testing.T) {
 		var got []string
 		rest, ok := []byte(record), true
 		for ok {
-			end := fieldEnd(rest, ',')
+			end := commas.fieldEnd(rest)
 			if ok = end >= 0; !ok {
 				break
 			}
@@ -286,11 +288,11 @@ func TestFieldsAreFoundAsInCSV(t *testing.T) {
 // A CSV is not split if that would take too many files, or if there is nowhere to put them.
 func TestCSVsThatAreNotSplit(t *testing.T) {
 	u := upload(t, CSV, "a,b\n1,2\n")
-	if _, _, err := splitCSV(u, ',', 2); err != errOdd {
+	if _, _, err := splitCSV(u, commas, 2); err != errOdd {
 		t.Errorf("without a place for parts: %v", err)
 	}
 	u.Parts = u.Path + ".parts"
-	if _, _, err := splitCSV(u, ',', maxParts*PartColumns+1); err != errOdd {
+	if _, _, err := splitCSV(u, commas, maxParts*PartColumns+1); err != errOdd {
 		t.Errorf("with too many columns: %v", err)
 	}
 	for _, body := range []string{
@@ -298,11 +300,11 @@ func TestCSVsThatAreNotSplit(t *testing.T) {
 	} {
 		odd := upload(t, CSV, body)
 		odd.Parts = odd.Path + ".parts"
-		if _, _, err := splitCSV(odd, ',', 2); err != errOdd {
+		if _, _, err := splitCSV(odd, commas, 2); err != errOdd {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
-	paths, longest, err := splitCSV(u, ',', 2)
+	paths, longest, err := splitCSV(u, commas, 2)
 	if err != nil || len(paths) != 1 || longest != 3 {
 		t.Errorf("%v, %d, %v", paths, longest, err)
 	}

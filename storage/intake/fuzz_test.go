@@ -68,10 +68,10 @@ func FuzzCSVHeader(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		names, comma, err := readHeader(upload(t, CSV, text).Path)
+		names, d, err := readHeader(upload(t, CSV, text))
 		forClient(t, err)
-		if err == nil && (len(names) == 0 || comma == 0) {
-			t.Fatalf("%q has the names %q by %q", text, names, comma)
+		if err == nil && (len(names) == 0 || d.comma == 0) {
+			t.Fatalf("%q has the names %q by %q", text, names, d.comma)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-// Package intake reads the records that clients send, in five formats, into relations that DuckDB can read. An upload
+// Package intake reads the records that clients send, in six formats, into relations that DuckDB can read. An upload
 // is a complete, uncompressed file on disk, which may be read several times. Open returns the columns and types that it
 // offers; whether the dataset accepts them is decided by the caller. Nothing in an upload is trusted: whatever is
 // malformed ends in an *Error with a sentence for the client. storage/intake_test.go and
@@ -28,6 +28,7 @@ const (
 	CSV     Format = "csv"   // with a header
 	NDJSON  Format = "ndjson"
 	JSON    Format = "json" // one array of objects
+	XLSX    Format = "xlsx" // one sheet of an Excel workbook, with a header
 )
 
 // Upload is a file of records, uncompressed.
@@ -37,6 +38,8 @@ type Upload struct {
 	Size   int64                  // bytes
 	Parts  string                 // where a directory for parts of it may be created; the caller of Open removes it
 	Types  map[string]schema.Type // types of columns of a Parquet file that it can't express
+
+	Options Options
 }
 
 // Text says which other types the text of a column may stand for.
@@ -56,6 +59,7 @@ type Offered struct {
 	Text   Text
 	Format Format // JSON for both JSON formats, else empty
 	Always bool   // of JSON: whether every record has the field, null or not
+	Form   Form   // of CSV text: how it has numbers and moments
 	Cast   bool   // DuckDB reads another type, which is cast to Type: fixed-size lists, and times in nanoseconds
 }
 
@@ -75,6 +79,28 @@ type Records interface {
 type Decoded interface {
 	// Batch returns all records, with the columns of Columns; nil if they must be read through their relation.
 	Batch() (arrow.RecordBatch, error)
+}
+
+// Noted is implemented by records whose sender should know how they were read.
+type Noted interface {
+	// Notes returns sentences for the answer.
+	Notes() []string
+}
+
+// NotesOf returns the notes about records.
+func NotesOf(r Records) []string {
+	if n, ok := r.(Noted); ok {
+		return n.Notes()
+	}
+	return nil
+}
+
+// LongOf returns the SQL of a relation of all values of a wide CSV, see csvRecords.Long; empty if there is none.
+func LongOf(r Records) string {
+	if l, ok := r.(interface{ Long() string }); ok {
+		return l.Long()
+	}
+	return ""
 }
 
 // Want is the part of the records that a statement uses.
@@ -121,6 +147,8 @@ func open(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 		return openCSV(ctx, conn, u)
 	case JSON, NDJSON:
 		return openJSON(ctx, u)
+	case XLSX:
+		return openSheet(u)
 	}
 	return nil, fmt.Errorf("intake: no format %q", u.Format)
 }

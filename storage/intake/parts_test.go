@@ -154,8 +154,8 @@ func TestHeadersOfCSV(t *testing.T) {
 		"\xff,a\n":                      "not UTF-8",
 		"a\"b,c\n":                      "the CSV's header can't be read",
 	} {
-		names, comma, err := readHeader(upload(t, CSV, text).Path)
-		got := fmt.Sprintf("%q %q", names, comma)
+		names, d, err := readHeader(upload(t, CSV, text))
+		got := fmt.Sprintf("%q %q", names, d.comma)
 		if err != nil {
 			got = err.Error()
 		}
@@ -164,7 +164,7 @@ func TestHeadersOfCSV(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("a", maxHeader)
-	if _, _, err := readHeader(upload(t, CSV, long).Path); err == nil {
+	if _, _, err := readHeader(upload(t, CSV, long)); err == nil {
 		t.Error("a header that is too long was accepted")
 	}
 }
@@ -237,7 +237,7 @@ func TestFieldsOfAWideCSV(t *testing.T) {
 	for record, want := range map[string]int{
 		"": 0, "a": 1, "a,b": 1, ",b": 0, `"a,b",c`: 5, `"say ""x""",c`: 11, `""`: 2, `"open`: -1, `a"b,c`: -1, `"a"b,c`: -1,
 	} {
-		if got := fieldEnd([]byte(record), ','); got != want {
+		if got := commas.fieldEnd([]byte(record)); got != want {
 			t.Errorf("%s ends at %d, not %d", record, got, want)
 		}
 	}

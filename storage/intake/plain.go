@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,6 +22,7 @@ import (
 // between separators, for DuckDB as well as here, so that reading it needs no process and no statement.
 type plainCSV struct {
 	columns []Offered
+	notes   []string
 	text    [][]string          // by column; empty text is null
 	typed   map[int]arrow.Array // columns converted by Impose
 }
@@ -31,41 +33,46 @@ const maxPlain = 250
 // openPlain reads a small CSV if it is plain. Otherwise it returns nil, and DuckDB must read it.
 func openPlain(u Upload) (*plainCSV, error) {
 	body, err := os.ReadFile(u.Path)
-	if err != nil {
+	if err != nil || u.Options.Form.isOwn() {
 		return nil, err
 	}
-	lines := plainLines(body)
+	if from, err := codec(u.Options.Encoding, body); from != nil || err != nil {
+		return nil, err
+	}
+	lines := plainLines(body, u.Options.quote())
 	if len(lines) < 2 {
 		return nil, nil
 	}
-	comma := string(separator(lines[0]))
+	d := u.Options.dialect(lines[0])
+	comma := string(d.comma)
 	names := strings.Split(lines[0], comma)
 	if len(names) > maxPlain {
 		return nil, nil
 	}
 	r := &plainCSV{text: make([][]string, len(names)), typed: map[int]arrow.Array{}}
-	for _, name := range nameFirst(names) {
-		r.columns = append(r.columns, Offered{Name: name, Type: schema.Of(schema.Varchar), Text: CSVText})
-	}
 	for _, line := range lines[1:] {
 		fields := strings.Split(line, comma)
 		if len(fields) != len(names) {
 			return nil, nil
 		}
 		for i, field := range fields {
+			if slices.Contains(d.null, field) {
+				field = ""
+			}
 			r.text[i] = append(r.text[i], field)
 		}
 	}
-	return r, checkNames(r.columns)
+	r.columns, r.notes, err = textColumns(names, Form{})
+	return r, err
 }
 
 // plainLines returns the lines of a plain CSV; nil if it is not plain.
-func plainLines(body []byte) []string {
+func plainLines(body []byte, quote string) []string {
 	returns, newlines := bytes.Count(body, []byte("\r")), bytes.Count(body, []byte("\n"))
 	if returns > 0 && returns == newlines && returns == bytes.Count(body, []byte("\r\n")) {
 		body = bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
 	}
-	if !utf8.Valid(body) || bytes.ContainsAny(body, "\"\r\x00") || bytes.HasPrefix(body, []byte("\ufeff")) {
+	if !utf8.Valid(body) || bytes.ContainsAny(body, quote+"\r\x00") || bytes.HasPrefix(body, []byte("\ufeff")) {
 		return nil
 	}
 	lines := strings.Split(strings.TrimSuffix(string(body), "\n"), "\n")
@@ -78,6 +85,8 @@ func plainLines(body []byte) []string {
 }
 
 func (r *plainCSV) Columns() []Offered { return r.columns }
+
+func (r *plainCSV) Notes() []string { return r.notes }
 
 // Impose converts column i to its stored type, if all of its values are in the canonical form of that type. Otherwise
 // it stays text.

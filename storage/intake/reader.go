@@ -31,6 +31,11 @@ type call struct {
 	Most    int64 // limit on the result of Rewrite, in bytes
 }
 
+// imposer is implemented by records that may offer a column in several types.
+type imposer interface {
+	Impose(i int, stored schema.Type)
+}
+
 // imposition asks for a column in the form that its stored type needs: see jsonRecords.Impose.
 type imposition struct {
 	Column int
@@ -40,6 +45,8 @@ type imposition struct {
 // reply is the answer to a call.
 type reply struct {
 	Columns []Offered // after Open and Impose
+	Notes   []string  // after Open
+	Long    string    // after Open: see csvRecords.Long
 	Plain   bool      // after Open: whether Few may be called
 	SQL     string    // of Relate
 	Stream  []byte    // of Rewrite and Few
@@ -92,11 +99,11 @@ func (d *desk) do(ctx context.Context, conn *duck.Conn, c call) (r reply, err er
 	case c.Open != nil:
 		d.upload = *c.Open
 		if d.records, err = open(ctx, conn, d.upload); err == nil {
-			r.Columns = d.records.Columns()
+			r.Columns, r.Notes, r.Long = d.records.Columns(), NotesOf(d.records), LongOf(d.records)
 			r.Plain = isPlain(d.records)
 		}
 	case c.Impose != nil:
-		d.records.(*jsonRecords).Impose(c.Impose.Column, c.Impose.Stored)
+		d.records.(imposer).Impose(c.Impose.Column, c.Impose.Stored)
 		r.Columns = d.records.Columns()[c.Impose.Column : c.Impose.Column+1]
 	case c.Relate != nil:
 		d.free()

@@ -16,6 +16,8 @@ type remote struct {
 	conn    *duck.Conn
 	upload  Upload
 	columns []Offered
+	notes   []string
+	long    string
 	failed  error // of Impose, which can't return it
 }
 
@@ -23,7 +25,7 @@ type remote struct {
 func openRemote(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
 	r := &remote{ctx: ctx, conn: conn, upload: u}
 	reply, err := r.call(ctx, call{Open: &u})
-	r.columns = reply.Columns
+	r.columns, r.notes, r.long = reply.Columns, reply.Notes, reply.Long
 	if reply.Plain {
 		return plainRemote{r}, err
 	}
@@ -51,10 +53,14 @@ func (r *remote) call(ctx context.Context, c call) (out reply, err error) {
 
 func (r *remote) Columns() []Offered { return r.columns }
 
-// Impose asks the process to adapt a JSON column to its stored type, if that differs from the type found.
+func (r *remote) Notes() []string { return r.notes }
+
+func (r *remote) Long() string { return r.long }
+
+// Impose asks the process to adapt a column of JSON or a sheet to its stored type, if that differs from the type found.
 func (r *remote) Impose(i int, stored schema.Type) {
-	json := r.upload.Format == JSON || r.upload.Format == NDJSON
-	if !json || stored.Name == "" || stored.Equal(r.columns[i].Type) || r.failed != nil {
+	adapts := r.upload.Format == JSON || r.upload.Format == NDJSON || r.upload.Format == XLSX
+	if !adapts || stored.Name == "" || stored.Equal(r.columns[i].Type) || r.failed != nil {
 		return
 	}
 	out, err := r.call(r.ctx, call{Impose: &imposition{i, stored}})
@@ -94,7 +100,9 @@ func (r *remote) Explain(err error) error {
 }
 
 // nouns are what messages call uploads of each format.
-var nouns = map[Format]string{Arrow: "Arrow stream", Parquet: "Parquet file", CSV: "CSV", JSON: "JSON", NDJSON: "JSON"}
+var nouns = map[Format]string{
+	Arrow: "Arrow stream", Parquet: "Parquet file", CSV: "CSV", JSON: "JSON", NDJSON: "JSON", XLSX: "workbook",
+}
 
 // refused returns the *Error for an upload that its reader process, or DuckDB inside it, did not survive; other errors
 // as they are. opening says that it was reading a schema or footer: running out of memory there means absurd sizes in

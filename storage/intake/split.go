@@ -27,18 +27,28 @@ var errOdd = errors.New("not a plain CSV")
 
 // splitter splits a CSV into parts.
 type splitter struct {
-	in      *bufio.Reader
-	comma   byte
+	in *bufio.Reader
+	dialect
 	ending  []byte // line ending, the same for all lines
 	columns int
 	parts   []*bufio.Writer
+	long    *bufio.Writer // nil: there are too many values
+	values  int           // in long
 	record  []byte
 	longest int
 }
 
+// longPart is the name of the file with every value in one column, if there are not more than maxLong of them. The
+// types of all columns are found in it by one statement.
+const (
+	longPart = "long"
+	maxLong  = 2_000_000
+)
+
 // splitCSV splits a CSV with the given number of columns. It returns the paths of the parts, each of which has an
-// additional last column with the record's number, and the length of the longest record in bytes.
-func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64, err error) {
+// additional last column with the record's number in quotes, so that
+// no text for null is meant, and the length of the longest record in bytes.
+func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, err error) {
 	n := (columns + PartColumns - 1) / PartColumns
 	if n > maxParts || u.Parts == "" {
 		return nil, 0, errOdd
@@ -51,7 +61,7 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 	if err := os.MkdirAll(u.Parts, 0o700); err != nil {
 		return nil, 0, err
 	}
-	s := &splitter{in: bufio.NewReaderSize(in, 1<<20), comma: byte(comma), columns: columns}
+	s := &splitter{in: bufio.NewReaderSize(in, 1<<20), dialect: d, columns: columns}
 	for i := range n {
 		path := partPath(u, strconv.Itoa(i))
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -61,10 +71,19 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 		defer f.Close()
 		paths, s.parts = append(paths, path), append(s.parts, bufio.NewWriterSize(f, 64<<10))
 	}
+	long, err := os.OpenFile(partPath(u, longPart), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer long.Close()
+	s.long = bufio.NewWriterSize(long, 256<<10)
 	if err := s.run(); err != nil {
 		return nil, 0, err
 	}
-	return paths, int64(s.longest), nil
+	if s.long == nil {
+		err = os.Remove(long.Name())
+	}
+	return paths, int64(s.longest), err
 }
 
 // partPath returns the path of a file in the directory for parts of an upload.
@@ -90,7 +109,10 @@ func (s *splitter) run() error {
 			return err
 		}
 	}
-	return nil
+	if s.long == nil {
+		return nil
+	}
+	return s.long.Flush()
 }
 
 // next reads a record, up to a line break outside quotes, which must be the same as all others.
@@ -100,7 +122,7 @@ func (s *splitter) next() error {
 	for {
 		line, err := s.in.ReadSlice('\n')
 		s.record = append(s.record, line...)
-		quotes += bytes.Count(line, []byte{'"'})
+		quotes += bytes.Count(line, []byte{s.quote})
 		switch {
 		case len(s.record) > maxLine:
 			return errOdd
@@ -138,16 +160,17 @@ func (s *splitter) checkEnd(ending []byte) error {
 func (s *splitter) divide(n int64) error {
 	rest := s.record
 	for i := range s.columns {
-		end := fieldEnd(rest, s.comma)
+		end := s.fieldEnd(rest)
 		isLast := i == s.columns-1
 		if end < 0 || isLast != (end == len(rest)) {
 			return errOdd
 		}
+		s.lengthen(i, n, rest[:end])
 		part := s.parts[i/PartColumns]
 		part.Write(rest[:end])  //nolint:errcheck // Flush returns the error
 		part.WriteByte(s.comma) //nolint:errcheck // the same
 		if isLast || (i+1)%PartColumns == 0 {
-			fmt.Fprintf(part, "%d\n", n) //nolint:errcheck // the same
+			fmt.Fprintf(part, "%[2]c%[1]d%[2]c\n", n, s.quote) //nolint:errcheck // the same
 		}
 		if !isLast {
 			rest = rest[end+1:]
@@ -156,28 +179,42 @@ func (s *splitter) divide(n int64) error {
 	return nil
 }
 
+// lengthen writes field i of record n to the file of all values. The header becomes a line that is skipped as one.
+func (s *splitter) lengthen(i int, n int64, field []byte) {
+	if s.long == nil || n < 0 && i > 0 {
+		return
+	}
+	if s.values++; s.values > maxLong {
+		s.long = nil
+		return
+	}
+	fmt.Fprintf(s.long, "%[1]c%[2]d%[1]c%[3]c%[1]c%[4]d%[1]c%[3]c", s.quote, i, s.comma, n) //nolint:errcheck // Flush returns it
+	s.long.Write(field)                                                                     //nolint:errcheck // the same
+	s.long.WriteByte('\n')                                                                  //nolint:errcheck // the same
+}
+
 // fieldEnd returns where the first field of a record ends; -1 if it has quotes in other places than around it.
-func fieldEnd(record []byte, comma byte) int {
-	if len(record) == 0 || record[0] != '"' {
-		end := bytes.IndexByte(record, comma)
+func (d dialect) fieldEnd(record []byte) int {
+	if len(record) == 0 || record[0] != d.quote {
+		end := bytes.IndexByte(record, d.comma)
 		if end < 0 {
 			end = len(record)
 		}
-		if bytes.IndexByte(record[:end], '"') >= 0 {
+		if bytes.IndexByte(record[:end], d.quote) >= 0 {
 			return -1
 		}
 		return end
 	}
 	for at := 1; ; at++ {
-		quote := bytes.IndexByte(record[at:], '"')
+		quote := bytes.IndexByte(record[at:], d.quote)
 		if quote < 0 {
 			return -1
 		}
 		at += quote + 1
 		switch {
-		case at == len(record) || record[at] == comma:
+		case at == len(record) || record[at] == d.comma:
 			return at
-		case record[at] != '"':
+		case record[at] != d.quote:
 			return -1
 		}
 	}
@@ -203,11 +240,24 @@ func (r *csvRecords) partsRelation(want Want) string {
 	return fmt.Sprintf("SELECT %sp%d._n FROM %s", list.String(), used[0], strings.Join(from, " POSITIONAL JOIN "))
 }
 
+// Long returns the SQL of a relation of all values: k, the index of the column, _n, and the text v. It is empty if there
+// are too many for one statement, or so few columns that each may be a column of it.
+func (r *csvRecords) Long() string { return r.long }
+
+// longScan returns that SQL if the file was written.
+func (r *csvRecords) longScan(u Upload) string {
+	path := partPath(u, longPart)
+	if _, err := os.Stat(path); r.parts == nil || err != nil {
+		return ""
+	}
+	return "SELECT * FROM " + csvScan(path, r.line, r.dialect, []string{"k: 'BIGINT'", "_n: 'BIGINT'", "v: 'VARCHAR'"})
+}
+
 // partScan is the SQL that reads a part: its columns, then the records' numbers.
 func (r *csvRecords) partScan(part int) string {
 	var types []string
 	for i := part * PartColumns; i < min((part+1)*PartColumns, len(r.columns)); i++ {
 		types = append(types, fmt.Sprintf("o%d: 'VARCHAR'", i))
 	}
-	return csvScan(r.parts[part], r.line, r.comma, append(types, "_n: 'BIGINT'"))
+	return csvScan(r.parts[part], r.line, r.dialect, append(types, "_n: 'BIGINT'"))
 }
