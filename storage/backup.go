@@ -137,7 +137,7 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, re
 	if snap.Total() <= sortable {
 		query += snap.Order() // so that the same version gives the same archive, whatever thread reads what first
 	}
-	if _, err := datafile.CopyForOthers(ctx, conn, query, data); err != nil {
+	if _, err := datafile.CopyForOthers(ctx, conn, query, data, snap.TableColumns()); err != nil {
 		return err
 	}
 	about := backupContents{

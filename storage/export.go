@@ -35,7 +35,8 @@ func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time
 		return nil, err
 	}
 	// The SQL names every file and column, so it names the content; anything that changes one of them changes the key.
-	key := sha256.Sum256([]byte("pages of version 1: " + snap.Table())) // a cache may have files of older programs
+	content := snap.Table() + datafile.GeoText(snap.TableColumns())
+	key := sha256.Sum256([]byte("pages of version 1: " + content)) // a cache may have files of older programs
 	f, err := t.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
 		return t.export(ctx, snap, path)
 	})
@@ -57,7 +58,7 @@ func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, path strin
 		return err
 	}
 	defer conn.Close()
-	_, err = datafile.CopyForOthers(ctx, conn, "SELECT * FROM "+from+snap.Order(), path)
+	_, err = datafile.CopyForOthers(ctx, conn, "SELECT * FROM "+from+snap.Order(), path, snap.TableColumns())
 	return err
 }
 

@@ -44,6 +44,7 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 	}
 	defer records.close()
 	f := fitting{ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextField, only: only}
+	f.replaces = w.commit.Mode == catalog.Replace || w.commit.Mode == catalog.Restore
 	fit, err := f.fit(w.schema)
 	if err != nil {
 		return nil, err
@@ -59,6 +60,7 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 			return nil, err
 		}
 	}
+	w.warnings = append(w.warnings, fit.lost...)
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
 	}

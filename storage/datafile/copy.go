@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"rowback/storage/duck"
+	"rowback/storage/schema"
 )
 
 // rewrittenSuffix is appended to the name of a file while it is rewritten in another encoding.
@@ -51,11 +52,12 @@ func CopyQuery(
 }
 
 // CopyForOthers is CopyQuery for a file that leaves the store. Its pages have version 1, which every reader of Parquet
-// can read: some can't skip rows in pages of version 2.
+// can read: some can't skip rows in pages of version 2. columns are those of the query.
 func CopyForOthers(
-	ctx context.Context, conn *duck.Conn, query, path string, params ...duck.Param,
+	ctx context.Context, conn *duck.Conn, query, path string, columns []schema.Column, params ...duck.Param,
 ) (rows int64, err error) {
-	if rows, err = written(conn.Batch(ctx, copyTo(query, path, "PARQUET_VERSION v1"), params...)); err != nil {
+	statement := copyTo(query, path, "PARQUET_VERSION v1", pairsOption(metadataOf(columns)))
+	if rows, err = written(conn.Batch(ctx, statement, params...)); err != nil {
 		removeUnfinished(path)
 	}
 	return rows, err

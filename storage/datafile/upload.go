@@ -18,7 +18,11 @@ type UploadColumn struct {
 	Name    string
 	Plain   string // BIGINT, DOUBLE, VARCHAR or BOOLEAN, if every reader agrees on that; else empty
 	Trouble string // why its values can't be stored exactly; empty if they can
-	column  *parquet.Column
+
+	Extension  *schema.Extension // what the file says of its geometries
+	Geometries bool              // it has a type of geometries, or a part that has: see GeometriesAsBinaries
+
+	column *parquet.Column
 }
 
 // Hollow returns the type that DuckDB reads the column in with NULL in each place whose logical type is that: those
@@ -99,8 +103,13 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 	if err != nil {
 		return nil, unread(in, size)
 	}
+	geo, _ := f.Lookup(GeoKey)
+	geometries := Geometries(geo)
 	for _, c := range f.Root().Columns() {
-		own := UploadColumn{Name: c.Name(), Plain: plain(c), column: c}
+		own := UploadColumn{Name: c.Name(), Plain: plain(c), Geometries: hasGeometry(f, c), column: c}
+		if own.Extension = geometries[c.Name()]; own.Extension == nil {
+			own.Extension = nativeGeometry(f, c)
+		}
 		own.Trouble = innerNames(c)
 		if own.Trouble != "" {
 			columns = append(columns, own)

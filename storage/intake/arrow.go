@@ -44,8 +44,10 @@ func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) 
 	if r.columns, r.plain = plainColumns(stream.Schema().Fields()); r.plain {
 		return r, nil
 	}
-	r.columns, err = describeFields(ctx, conn, stream.Schema().Fields())
-	return r, err
+	if r.columns, err = describeFields(ctx, conn, stream.Schema().Fields()); err != nil {
+		return nil, err
+	}
+	return r, extend(ctx, conn, r.columns, stream.came())
 }
 
 // describeFields returns the types in which DuckDB reads Arrow fields.
@@ -152,7 +154,7 @@ func (r *arrowRecords) Relation(ctx context.Context, conn *duck.Conn, want Want)
 }
 
 // open opens the stream for one reading. Every batch is validated.
-func (r *arrowRecords) open() (array.RecordReader, error) {
+func (r *arrowRecords) open() (*checkedStream, error) {
 	f, err := os.Open(r.path)
 	if err != nil {
 		return nil, err
@@ -237,6 +239,9 @@ type checkedStream struct {
 	isFile bool // the footer of an Arrow file follows the stream
 	failed *error
 }
+
+// came returns the schema that the stream came with.
+func (s *checkedStream) came() *arrow.Schema { return s.RecordReader.Schema() }
 
 func (s *checkedStream) Schema() *arrow.Schema          { return s.schema }
 func (s *checkedStream) RecordBatch() arrow.RecordBatch { return s.batch }

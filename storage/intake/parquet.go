@@ -2,6 +2,9 @@ package intake
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
@@ -31,6 +34,9 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	if err := checkNames(names); err != nil { // DuckDB would rename the columns
 		return nil, err
 	}
+	if err := plainGeometries(&u, footer); err != nil {
+		return nil, err
+	}
 	file := "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false"
 	r := &parquetRecords{scan: file + ", file_row_number = true)"}
 	if r.columns, r.plain = plainParquet(u, footer); r.plain {
@@ -43,12 +49,37 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	for i := range r.columns {
 		if i < len(footer) {
 			r.columns[i].Type = footer[i].Hollow(r.columns[i].Type)
+			r.columns[i].geometries(footer[i])
 		}
 		if t, ok := u.Types[r.columns[i].Name]; ok {
 			r.columns[i].Type = t
 		}
 	}
 	return r, nil
+}
+
+// plainGeometries makes the upload a copy in which geometries are binaries, if it has types of geometries.
+func plainGeometries(u *Upload, footer []datafile.UploadColumn) error {
+	if !slices.ContainsFunc(footer, func(c datafile.UploadColumn) bool { return c.Geometries }) {
+		return nil
+	}
+	if err := os.MkdirAll(u.Parts, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(u.Parts, "binaries.parquet")
+	err := datafile.GeometriesAsBinaries(u.Path, path)
+	u.Path = path
+	return err
+}
+
+// geometries sets the extension of a column as the file has it.
+func (o *Offered) geometries(c datafile.UploadColumn) {
+	switch isBlob := o.Type.Name == schema.Blob; {
+	case c.Extension != nil && isBlob && isText(c.Extension):
+		o.Extension = c.Extension
+	case c.Extension != nil || c.Geometries:
+		o.Lost = schema.WKB
+	}
 }
 
 // plainParquet returns the columns of a small file whose types are all plain.

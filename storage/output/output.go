@@ -52,7 +52,7 @@ func Write(
 	var err error
 	switch format {
 	case intake.Arrow:
-		err = conn.WriteArrow(ctx, w, &out.Bound, q.limited(), q.Params...)
+		err = conn.WriteArrow(ctx, labelled(w, q.Columns), &out.Bound, q.limited(), q.Params...)
 	case intake.Parquet:
 		err = writeParquet(ctx, conn, q, out, scratch)
 	case intake.CSV:
@@ -83,12 +83,12 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := datafile.CopyForOthers(ctx, conn, q.forParquet(), scratch, q.Params...)
+	rows, err := datafile.CopyForOthers(ctx, conn, q.forParquet(), scratch, q.Columns, q.Params...)
 	if err != nil {
 		return err
 	}
 	if w.Take(rows); w.Cut == AtLimit {
-		if err := cutParquet(ctx, conn, scratch, *q.Limit); err != nil {
+		if err := cutParquet(ctx, conn, scratch, q); err != nil {
 			return err
 		}
 	}
@@ -105,14 +105,14 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 }
 
 // cutParquet rewrites a file with its first rows only.
-func cutParquet(ctx context.Context, conn *duck.Conn, path string, rows int64) error {
+func cutParquet(ctx context.Context, conn *duck.Conn, path string, q Query) error {
 	whole := path + wholeSuffix
 	defer os.Remove(whole)
 	if err := os.Rename(path, whole); err != nil {
 		return err
 	}
-	query := fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), rows)
-	_, err := datafile.CopyForOthers(ctx, conn, query, path)
+	query := fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), *q.Limit)
+	_, err := datafile.CopyForOthers(ctx, conn, query, path, q.Columns)
 	return err
 }
 
