@@ -23,7 +23,7 @@ func (f *fitting) extended(
 		offered, lost = nil, offered.Name
 	}
 	if lost != "" {
-		warning = fmt.Sprintf("Column %q came as the extension type %s, which is not kept: its values are returned as %s.",
+		warning = fmt.Sprintf("Column %q came with the type %s, which is not kept: its values are returned as %s.",
 			c.Name, fault.Clip(lost), c.Type)
 	}
 	fresh := before.Name == "" || before.Name == schema.Null

@@ -367,7 +367,8 @@ func TestColumnsOfOtherFiles(t *testing.T) {
 		{"a field without a name", parquet.Group{"": parquet.Leaf(parquet.Int64Type)}, of(parquet.Int64Value(1)), "",
 			"a field that has no name"},
 	} {
-		columns, err := datafile.Inspect(foreign(t, c.node, c.rows...))
+		file, err := datafile.Inspect(foreign(t, c.node, c.rows...))
+		columns := file.Columns
 		if err != nil || len(columns) != 1 || columns[0].Name != "v" {
 			t.Errorf("%s: %+v, %v", c.name, columns, err)
 			continue

@@ -9,7 +9,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
@@ -34,8 +33,15 @@ func extensionOf(f arrow.Field) *schema.Extension {
 	return &schema.Extension{Name: name, Metadata: metadata}
 }
 
-// innerExtension returns the name of an extension inside a type; empty: there is none.
-func innerExtension(t arrow.DataType) string {
+// unkept returns the name of an extension inside a type, or of a type that Parquet has none for, so that files have whole
+// numbers in its place; empty: there is none.
+func unkept(t arrow.DataType) string {
+	if t == nil {
+		return ""
+	}
+	if t.ID() == arrow.DURATION {
+		return t.String()
+	}
 	nested, ok := t.(arrow.NestedType)
 	if !ok {
 		return ""
@@ -44,7 +50,7 @@ func innerExtension(t arrow.DataType) string {
 		if e := extensionOf(f); e != nil {
 			return e.Name
 		}
-		if name := innerExtension(f.Type); name != "" {
+		if name := unkept(f.Type); name != "" {
 			return name
 		}
 	}
@@ -56,18 +62,18 @@ func isText(e *schema.Extension) bool {
 	return utf8.ValidString(e.Name) && utf8.ValidString(e.Metadata) && len(e.Name)+len(e.Metadata) <= maxExtension
 }
 
-// extend gives offered columns the extensions of the fields of a stream, as it came. The stream may also have the key
-// that GeoParquet files have.
-func extend(ctx context.Context, conn *duck.Conn, offered []Offered, s *arrow.Schema) error {
-	geo, _ := s.Metadata().GetValue(datafile.GeoKey)
-	geometries := datafile.Geometries(geo)
+// extend gives offered columns the extensions of the Arrow fields that they were, and those of geometries, by name.
+func extend(
+	ctx context.Context, conn *duck.Conn, offered []Offered, fields []arrow.Field,
+	geometries map[string]*schema.Extension,
+) error {
 	var returned []arrow.Field // found when it is needed
-	for i, f := range s.Fields() {
-		o, e, g := &offered[i], extensionOf(f), geometries[f.Name]
-		if e == nil {
-			o.Lost = innerExtension(f.Type)
+	for i, f := range fields {
+		o, e := &offered[i], extensionOf(f)
+		if lost := unkept(f.Type); lost != "" && e == nil {
+			o.Lost = lost
 		}
-		switch {
+		switch g := geometries[o.Name]; {
 		case e.IsWKB() && g != nil:
 			e.Geometry = g.Geometry
 		case e == nil:
@@ -76,22 +82,30 @@ func extend(ctx context.Context, conn *duck.Conn, offered []Offered, s *arrow.Sc
 		if e == nil {
 			continue
 		}
-		if !e.IsWKB() && returned == nil {
+		kept := e.IsWKB() && o.Type.Name == schema.Blob
+		if !e.IsWKB() {
 			var err error
-			if returned, err = returnedAs(ctx, conn, offered); err != nil {
+			if returned, err = returnedAs(ctx, conn, offered, returned); err != nil {
 				return err
 			}
+			kept = arrow.TypeEqual(returned[i].Type, f.Type)
 		}
-		kept := e.IsWKB() && o.Type.Name == schema.Blob || returned != nil && arrow.TypeEqual(returned[i].Type, f.Type)
-		if o.Extension = e; !kept || !isText(e) {
-			o.Extension, o.Lost = nil, strings.ToValidUTF8(e.Name, "?")
+		if kept && isText(e) {
+			o.Extension = e
+		} else {
+			o.Lost = strings.ToValidUTF8(e.Name, "?")
 		}
 	}
 	return nil
 }
 
-// returnedAs returns the Arrow fields in which the values of offered columns are returned.
-func returnedAs(ctx context.Context, conn *duck.Conn, offered []Offered) ([]arrow.Field, error) {
+// returnedAs returns the Arrow fields in which the values of offered columns are returned, unless they are known.
+func returnedAs(
+	ctx context.Context, conn *duck.Conn, offered []Offered, known []arrow.Field,
+) ([]arrow.Field, error) {
+	if known != nil {
+		return known, nil
+	}
 	list := make([]string, len(offered))
 	for i, o := range offered {
 		kept, _ := schema.Stored(o.Type)

@@ -1,10 +1,14 @@
 package intake
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
@@ -20,10 +24,11 @@ type parquetRecords struct {
 
 // openParquet reads the footer itself before DuckDB does, which would rename columns and cut values off unseen.
 func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
-	footer, err := datafile.Inspect(u.Path)
+	found, err := datafile.Inspect(u.Path)
 	if err != nil {
 		return nil, malformed("the Parquet file can't be read: %s", err)
 	}
+	footer := found.Columns
 	names := make([]Offered, len(footer))
 	for i, c := range footer {
 		names[i].Name = c.Name
@@ -40,7 +45,7 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	file := "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false"
 	r := &parquetRecords{scan: file + ", file_row_number = true)"}
 	if r.columns, r.plain = plainParquet(u, footer); r.plain {
-		return r, nil
+		return r, r.extend(ctx, conn, found)
 	}
 	r.columns, err = describe(ctx, conn, file+")")
 	if err != nil {
@@ -49,13 +54,43 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	for i := range r.columns {
 		if i < len(footer) {
 			r.columns[i].Type = footer[i].Hollow(r.columns[i].Type)
-			r.columns[i].geometries(footer[i])
 		}
 		if t, ok := u.Types[r.columns[i].Name]; ok {
 			r.columns[i].Type = t
 		}
 	}
-	return r, nil
+	return r, r.extend(ctx, conn, found)
+}
+
+// extend gives the columns what the file says of them besides their types: of geometries, and in the Arrow schema that
+// it was written with.
+func (r *parquetRecords) extend(ctx context.Context, conn *duck.Conn, file datafile.UploadFile) error {
+	fields := fieldsOf(file.Arrow)
+	if len(fields) != len(r.columns) {
+		fields = make([]arrow.Field, len(r.columns))
+	}
+	geometries := map[string]*schema.Extension{}
+	for i, c := range file.Columns {
+		geometries[c.Name] = c.Extension
+		if inside := c.Geometries && c.Extension == nil; inside && i < len(r.columns) {
+			r.columns[i].Lost = schema.WKB
+		}
+	}
+	return extend(ctx, conn, r.columns, fields, geometries)
+}
+
+// fieldsOf returns the fields of an Arrow schema in base64; none, if it can't be read: a file is complete without it.
+func fieldsOf(text string) []arrow.Field {
+	message, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(message) == 0 {
+		return nil
+	}
+	in, err := newReader(bytes.NewReader(message), int64(len(message)))
+	if err != nil {
+		return nil
+	}
+	defer in.Release()
+	return in.Schema().Fields()
 }
 
 // plainGeometries makes the upload a copy in which geometries are binaries, if it has types of geometries.
@@ -70,16 +105,6 @@ func plainGeometries(u *Upload, footer []datafile.UploadColumn) error {
 	err := datafile.GeometriesAsBinaries(u.Path, path)
 	u.Path = path
 	return err
-}
-
-// geometries sets the extension of a column as the file has it.
-func (o *Offered) geometries(c datafile.UploadColumn) {
-	switch isBlob := o.Type.Name == schema.Blob; {
-	case c.Extension != nil && isBlob && isText(c.Extension):
-		o.Extension = c.Extension
-	case c.Extension != nil || c.Geometries:
-		o.Lost = schema.WKB
-	}
 }
 
 // plainParquet returns the columns of a small file whose types are all plain.

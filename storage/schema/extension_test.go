@@ -9,7 +9,9 @@ import (
 )
 
 func TestExtensionsThatMeanTheSameJoin(t *testing.T) {
-	wkb := func(metadata string) *schema.Extension { return &schema.Extension{Name: schema.WKB, Metadata: metadata} }
+	wkb := func(metadata string) *schema.Extension {
+		return &schema.Extension{Name: schema.WKB, Metadata: metadata}
+	}
 	for _, c := range []struct {
 		name string
 		a, b *schema.Extension
