@@ -2,8 +2,6 @@ package datafile
 
 import (
 	"encoding/json"
-	"errors"
-	"os"
 	"slices"
 	"strings"
 
@@ -63,33 +61,4 @@ func nativeCRS(f *parquet.File, crs string) json.RawMessage {
 func hasGeometry(f *parquet.File, c *parquet.Column) bool {
 	return nativeGeometry(f, c) != nil ||
 		slices.ContainsFunc(c.Columns(), func(inside *parquet.Column) bool { return hasGeometry(f, inside) })
-}
-
-// GeometriesAsBinaries writes a copy of an uploaded file to path in which geometries are binaries. parquet-go panics on
-// some malformed files.
-func GeometriesAsBinaries(from, path string) (err error) {
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	defer func() {
-		if p := recover(); p != nil {
-			err = errForeign
-		}
-	}()
-	if _, err := out.WriteString(mark); err != nil {
-		return err
-	}
-	footer, _, err := appendBody(out, from)
-	if err != nil {
-		return err
-	}
-	for i := range footer.Schema {
-		switch footer.Schema[i].LogicalType.Value.(type) {
-		case *format.GeometryType, *format.GeographyType:
-			footer.Schema[i].LogicalType = format.LogicalType{}
-		}
-	}
-	return writeFooter(out, footer)
 }

@@ -29,7 +29,8 @@ type UploadColumn struct {
 	Trouble string // why its values can't be stored exactly; empty if they can
 
 	Extension  *schema.Extension // what the file says of its geometries
-	Geometries bool              // it has a type of geometries, or a part that has: see GeometriesAsBinaries
+	Geometries bool              // it has a type of geometries, or a part that has: see Plainly
+	Int96      Int96             // whether DuckDB reads its values whole
 
 	column *parquet.Column
 }
@@ -121,7 +122,11 @@ func Inspect(path string) (file UploadFile, err error) {
 			own.Extension = nativeGeometry(f, c)
 		}
 		own.Trouble = innerNames(c)
-		if own.Trouble == "" {
+		switch {
+		case own.Trouble != "":
+		case c.Leaf() && !c.Repeated() && c.Type().Kind() == parquet.Int96:
+			own.Int96 = int96Of(f, c)
+		default:
 			own.Trouble, err = trouble(f, c)
 		}
 		if err != nil {

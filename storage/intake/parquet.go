@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"os"
-	"path/filepath"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -17,7 +14,8 @@ import (
 
 // parquetRecords are the records of a Parquet file, which DuckDB reads.
 type parquetRecords struct {
-	scan    string
+	from    func(option string) string // the SQL of its rows
+	scan    string                     // with their numbers
 	columns []Offered
 	plain   bool // see few.go
 }
@@ -39,15 +37,15 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	if err := checkNames(names); err != nil { // DuckDB would rename the columns
 		return nil, err
 	}
-	if err := plainGeometries(&u, footer); err != nil {
-		return nil, err
+	r := &parquetRecords{}
+	if r.from, err = readable(ctx, conn, u, footer); err != nil {
+		return nil, unreadable("Parquet file", err)
 	}
-	file := "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false"
-	r := &parquetRecords{scan: file + ", file_row_number = true)"}
+	r.scan = r.from(", file_row_number = true")
 	if r.columns, r.plain = plainParquet(u, footer); r.plain {
 		return r, r.extend(ctx, conn, found)
 	}
-	r.columns, err = describe(ctx, conn, file+")")
+	r.columns, err = describe(ctx, conn, r.from(""))
 	if err != nil {
 		return nil, unreadable("Parquet file", err)
 	}
@@ -91,20 +89,6 @@ func fieldsOf(text string) []arrow.Field {
 	}
 	defer in.Release()
 	return in.Schema().Fields()
-}
-
-// plainGeometries makes the upload a copy in which geometries are binaries, if it has types of geometries.
-func plainGeometries(u *Upload, footer []datafile.UploadColumn) error {
-	if !slices.ContainsFunc(footer, func(c datafile.UploadColumn) bool { return c.Geometries }) {
-		return nil
-	}
-	if err := os.MkdirAll(u.Parts, 0o700); err != nil {
-		return err
-	}
-	path := filepath.Join(u.Parts, "binaries.parquet")
-	err := datafile.GeometriesAsBinaries(u.Path, path)
-	u.Path = path
-	return err
 }
 
 // plainParquet returns the columns of a small file whose types are all plain.
