@@ -21,7 +21,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Comparison is what changed from A to B, in the terms of seed 000.
+// Comparison is what changed from A to B, in the terms of seed 000. Entries are records, in the document's word. V1 is
+// A, and V2 is B.
 type Comparison struct {
 	EntriesAdded    int64 `json:"entries_added"`
 	EntriesRemoved  int64 `json:"entries_removed"`
@@ -37,7 +38,8 @@ type Comparison struct {
 	IsShare bool `json:"-"` // all scores lie between 0 and 1, so that the change can be said in percent
 }
 
-// Summary is the comparison and further figures.
+// Summary is the comparison and further figures. It is the answer of …/compare; seed 000's own route answers with the
+// comparison alone.
 type Summary struct {
 	Comparison
 	Quality    Sides[*float64]         `json:"quality"`    // average at each side; null if there is none
@@ -48,7 +50,7 @@ type Summary struct {
 	SchemaChanges   []schema.Change            `json:"schema_changes"`
 }
 
-// Sides is a value at A and at B.
+// Sides is a value at A and at B. In SQL and in storage/snapshot the two are a and b.
 type Sides[T any] struct {
 	From T `json:"from"`
 	To   T `json:"to"`
@@ -56,6 +58,7 @@ type Sides[T any] struct {
 
 // Summarize compares two snapshots of one dataset, or of two in one fork family.
 func Summarize(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) (Summary, error) {
+	// Files that both have, with the same positions displaced, are on neither side: they are not opened.
 	diff := snapshot.Diff(a, b)
 	counts, err := diff.Count(ctx, conn)
 	if err != nil {
@@ -75,6 +78,7 @@ func Summarize(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) (S
 
 // quality sets the averages of both sides and the change between them.
 func (s *Summary) quality(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
+	// Of both sides: a change from 0.8 to 80 is not one of percent.
 	s.IsShare = true
 	for side, snap := range map[**float64]*snapshot.Snapshot{&s.Quality.From: a, &s.Quality.To: b} {
 		q, ok, err := snap.Quality(ctx, conn)
@@ -98,6 +102,7 @@ func change(averages Sides[*float64]) *float64 {
 	return &by
 }
 
+// categoryQuality sets the averages of each category. A category that one side lacks has null there.
 func (s *Summary) categoryQuality(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
 	s.CategoryQuality = map[string]Sides[*float64]{}
 	before, err := a.CategoryQuality(ctx, conn)
@@ -114,10 +119,12 @@ func (s *Summary) categoryQuality(ctx context.Context, conn *duck.Conn, a, b *sn
 	return err
 }
 
-// rounded removes the rounding errors of floating-point sums and differences: 0.85 - 0.80 is 0.05.
+// rounded removes the rounding errors of floating-point sums and differences: 0.85 - 0.80 is 0.05. Twelve decimals keep
+// every digit that people write, and lose those that binary arithmetic adds.
 func rounded(x float64) float64 { return math.Round(x*1e12) / 1e12 }
 
-// categories sets the counts of both sides, and the categories that only one of them has. The order is alphabetical.
+// categories sets the counts of both sides, and the categories that only one of them has. The order is alphabetical. A
+// category whose last record went counts as removed, whether it is declared or not.
 func (s *Summary) categories(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) error {
 	before, _, err := a.Categories(ctx, conn)
 	if err != nil {
@@ -167,7 +174,8 @@ func metadataChanges(a, b map[string]any) map[string]string {
 // dotted matches versions such as 1.9 and v1.10.2.
 var dotted = regexp.MustCompile(`^v?\d+(\.\d+)*$`)
 
-// grew reports whether both values are numbers or dotted versions, and the second is the greater.
+// grew reports whether both values are numbers or dotted versions, and the second is the greater. Versions are compared
+// part by part: 1.10 is greater than 1.9.
 func grew(a, b any) bool {
 	x, okX := number(a)
 	y, okY := number(b)
@@ -179,6 +187,7 @@ func grew(a, b any) bool {
 	return okS && okT && dotted.MatchString(s) && dotted.MatchString(t) && slices.Compare(parts(s), parts(t)) < 0
 }
 
+// number returns a number of the metadata. It may come from JSON (json.Number), or from a client in this process.
 func number(v any) (float64, bool) {
 	switch n := v.(type) {
 	case float64:
@@ -203,7 +212,8 @@ func parts(version string) (out []int) {
 }
 
 // Sentence describes the comparison as seed 000 does: "Version 1.0.1 added 50 entries and improved quality score by
-// 5%". Modified entries are mentioned only if none were added or removed.
+// 5%". Modified entries are mentioned only if none were added or removed. The document's wording is a promise: clients
+// may show or match it.
 func (s Comparison) Sentence(version string) string {
 	var changes []string
 	if s.EntriesAdded > 0 {
@@ -232,6 +242,7 @@ func (s Comparison) Sentence(version string) string {
 	return "Version " + version + " " + strings.Join(changes, " and ")
 }
 
+// entries counts entries in words.
 func entries(n int64) string {
 	if n == 1 {
 		return "1 entry"

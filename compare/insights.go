@@ -10,7 +10,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// Insights are what the changes between two versions amount to (seed 000, "Version Comparison and Analysis").
+// Insights are what the changes between two versions amount to (seed 000, "Version Comparison and Analysis"). They
+// follow from the summary alone, so they cost nothing more.
 type Insights struct {
 	// entries gained, as a share of the earlier ones; null if there were none
 	GrowthRate        *float64          `json:"growth_rate"`
@@ -29,7 +30,8 @@ type CategoryEvolution struct {
 	Changes map[string]int64 `json:"changes"` // records gained, or lost, of each category that changed
 }
 
-// noticeable is the smallest change of an average quality that counts as a trend.
+// noticeable is the smallest change of an average quality that counts as a trend. Averages of many records differ by
+// rounding alone.
 const noticeable = 1e-6
 
 // Insights draws conclusions from a comparison.
@@ -55,6 +57,7 @@ func (s Summary) Insights() Insights {
 	return out
 }
 
+// trend names the direction of a change of the average quality.
 func trend(change float64) string {
 	switch {
 	case math.Abs(change) < noticeable:
@@ -66,7 +69,8 @@ func trend(change float64) string {
 }
 
 // increment returns the part of the version that the changes call for (seed 000, "Version Increment Timing"): what
-// breaks readers is major, what is new to them is minor, the rest is patch.
+// breaks readers is major, what is new to them is minor, the rest is patch. The first rule that applies counts, from
+// the strongest down.
 func (s Summary) increment() (part, reason string) {
 	added := ""
 	for _, c := range s.SchemaChanges {
@@ -118,6 +122,7 @@ func (i *Insights) recommend(s Summary) {
 		"No record has a score any more: check that the quality column still comes with the records.")
 	say(len(s.CategoriesRemoved) > 0, "%d categories have no records any more (%s): check that this was intended.",
 		len(s.CategoriesRemoved), first(s.CategoriesRemoved))
+	// A tenth and a half are this product's choice: the document names no thresholds.
 	say(s.TotalEntriesV1 > 0 && s.EntriesRemoved*10 > s.TotalEntriesV1,
 		"More than a tenth of the entries were removed: keep a backup of the earlier version.")
 	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2,
@@ -137,6 +142,7 @@ func (s Summary) worse() (names []string) {
 	return names
 }
 
+// plural counts something in words.
 func plural(n int, one, more string) string {
 	if n == 1 {
 		return "1 " + one

@@ -18,6 +18,7 @@ import (
 // An AT clause after a table's name and alias, with a literal or a parameter. Other expressions would have to be
 // evaluated first.
 const (
+	// gap is white space or a comment, atName an identifier, quoted or not. Group 1 of the whole is the table's alias.
 	gap      = `(?:\s|--[^\n]*\n|/\*.*?\*/)`
 	atName   = `(?:"(?:[^"]|"")*"|[\pL_][\pL\pM\pN_$]*)`
 	atNames  = gap + `*\(` + gap + `*` + atName + `(?:` + gap + `*,` + gap + `*` + atName + `)*` + gap + `*\)`
@@ -31,13 +32,15 @@ const (
 		`*(?:VERSION|TIMESTAMP)` + gap + `*=>` + gap + `*(?:` + literal + casts + `|` + cast + `)` + gap + `*\)`
 )
 
+// DuckDB's parser has found the clause already (clientsql.Table); the pattern only finds where it ends in the text.
 var atPattern = regexp.MustCompile(atClause)
 
 const wantsLiteral = "AT takes a literal or a parameter, as in AT (VERSION => '1.0.0'), AT (TIMESTAMP => " +
 	"'2026-01-31T10:00:00Z') or AT (VERSION => $1), after the table's alias."
 
 // nameVersions replaces each table with an AT clause by the equivalent name: employees AT (VERSION => '1.0.0') becomes
-// "employees@1.0.0". It returns the values of the remaining parameters.
+// "employees@1.0.0". It returns the values of the remaining parameters. Tables then have one form, whichever way the
+// client wrote the version, and DuckDB needs no support for AT.
 func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.Param) ([]duck.Param, error) {
 	replaced := false // an edit has replaced a parameter
 	for _, table := range t.Tables {
@@ -61,6 +64,7 @@ func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.P
 	}
 	t.rewrite()
 	var err error
+	// Parsed again, so that everything after this works on the statement that runs.
 	t.Select, err = clientsql.ParseSelect(ctx, box, t.sql)
 	return slices.DeleteFunc(values,
 		func(p duck.Param) bool { return !slices.Contains(t.Parameters, p.Name) }), t.explain(err)
@@ -69,6 +73,7 @@ func (t *text) nameVersions(ctx context.Context, box *duck.Conn, values []duck.P
 // named returns the edit that names a table's version, and whether a parameter holds the version.
 func (t *text) named(table clientsql.Table, values []duck.Param) (e edit, parameter bool, refused *fault.Error) {
 	switch {
+	// The tables about the history show all of it, as it is now.
 	case table.Schema != "" && schema.Fold(table.Schema) != viewSchema:
 		return e, false, refuse("invalid_sql", "%s.%s has no versions: AT is for datasets.", clip(table.Schema, maxName),
 			clip(table.Name, maxName))
@@ -89,9 +94,11 @@ func (t *text) named(table clientsql.Table, values []duck.Param) (e edit, parame
 	if ref == "" {
 		return e, false, refuse("invalid_sql", wantsLiteral)
 	}
+	// SQL writes a time with a space, and refs are as in RFC 3339.
 	if strings.EqualFold(table.Unit, "TIMESTAMP") {
 		ref = strings.Replace(ref, " ", "T", 1)
 	}
+	// Without one, columns qualified by the table's name would no longer be found.
 	alias := m[1]
 	if alias == "" {
 		alias = " AS " + duck.Ident(table.Name)
@@ -122,9 +129,11 @@ func refOf(name string, values []duck.Param) (string, *fault.Error) {
 var token = regexp.MustCompile(`(?s)[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|` +
 	`--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|[\pL_][\pL\pM\pN_$]*|\?\d*|\$\d+`)
 
-// renumber numbers the remaining numbered parameters from 1, without gaps.
+// renumber numbers the remaining numbered parameters from 1, without gaps. DuckDB wants the numbers from 1 on, and some
+// of them named versions.
 func (t *text) renumber(values *[]duck.Param) error {
 	found, kept := t.numbered()
+	// Our own reading of the text and DuckDB's must agree on how many there are; if not, nothing is guessed.
 	if asked := slices.DeleteFunc(slices.Clone(t.asked),
 		func(name string) bool { return !isNumber(name) }); len(found) != len(asked) {
 		return refuse("invalid_sql",
@@ -151,6 +160,7 @@ func (t *text) renumber(values *[]duck.Param) error {
 	return nil
 }
 
+// isNumber reports whether a parameter is numbered (? or $1) and not named.
 func isNumber(name string) bool {
 	_, err := strconv.Atoi(name)
 	return err == nil
@@ -162,6 +172,7 @@ func (t *text) numbered() (found map[int]bool, kept map[int][]edit) {
 	last := 0
 	for _, m := range token.FindAllStringIndex(t.written, -1) {
 		word := t.written[m[0]:m[1]]
+		// Strings, comments, names and dollar quotes match only so that nothing inside them does.
 		if word[0] != '?' && (word[0] != '$' || word[1] == '$') {
 			continue
 		}
@@ -178,7 +189,7 @@ func (t *text) numbered() (found map[int]bool, kept map[int][]edit) {
 	return found, kept
 }
 
-// rewrite applies the edits to the original statement.
+// rewrite applies the edits to the original statement. The edits do not overlap, and are in order.
 func (t *text) rewrite() {
 	var out strings.Builder
 	done := 0

@@ -19,7 +19,8 @@ import (
 // catalogSchema is the schema of the tables about the project's datasets and their history.
 const catalogSchema = "rowback"
 
-// relation is a table of the catalog: its columns, with DuckDB's types, and its rows for a dataset.
+// relation is a table of the catalog: its columns, with DuckDB's types, and its rows for a dataset. Rows are made of
+// what every face shows, so that SQL and the API agree.
 type relation struct {
 	columns [][2]string
 	rows    func(ctx context.Context, store *storage.Store, s snapshot.State) ([][]any, error)
@@ -51,7 +52,8 @@ var relations = map[string]relation{
 	}, actionRows},
 }
 
-// catalogTable creates a table of the catalog in the sandbox.
+// catalogTable creates a table of the catalog in the sandbox. It is filled before the sandbox is locked: the statement
+// itself reaches no catalog.
 func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	table := schema.Fold(t.Name)
 	of, ok := relations[table]
@@ -61,10 +63,12 @@ func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 				"rowback.actions.",
 			clip(t.Schema, maxName), clip(t.Name, maxName))
 	}
+	// A statement may name it twice, as in a self-join.
 	if n.catalog[table] {
 		return nil
 	}
 	n.catalog[table] = true
+	// Of the statement's project only: other projects' history is not to be seen from it.
 	all, err := n.store.Datasets(ctx, catalog.DatasetFilter{Project: n.project, Limit: math.MaxInt32})
 	if err != nil {
 		return err
@@ -80,7 +84,8 @@ func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	return of.create(ctx, n.box, table, rows)
 }
 
-// create creates the table from its rows, which are passed to DuckDB as JSON.
+// create creates the table from its rows, which are passed to DuckDB as JSON. JSON carries nulls, lists and times
+// without a binding for each type, and the columns' types are given to from_json.
 func (r relation) create(ctx context.Context, box *duck.Conn, name string, rows [][]any) error {
 	text, err := json.Marshal(r.records(rows))
 	if err != nil {
@@ -103,7 +108,7 @@ func (r relation) create(ctx context.Context, box *duck.Conn, name string, rows 
 	return err
 }
 
-// records returns rows as objects.
+// records returns rows as objects. They are by column name, as from_json takes them.
 func (r relation) records(rows [][]any) []map[string]any {
 	out := make([]map[string]any, len(rows))
 	for i, row := range rows {

@@ -20,7 +20,7 @@ import (
 // viewSchema is the sandbox's schema with the statement's tables, as views.
 const viewSchema = "datasets"
 
-// names resolves the table names in a statement.
+// names resolves the table names in a statement. Each statement has one; it is thrown away with the sandbox.
 type names struct {
 	store   *storage.Store
 	box     *duck.Conn
@@ -34,7 +34,9 @@ type names struct {
 }
 
 // Meaning is what the dataset names in a statement stood for when it was described, by name: the dataset's id, @, and
-// the commit, or two commits with .. between them. With it, the statement can run later and mean the same.
+// the commit, or two commits with .. between them. With it, the statement can run later and mean the same. Flight SQL
+// describes a statement before it runs it, in two requests: without this, a commit between them could change the
+// columns.
 type Meaning map[string]string
 
 // view is a table of the sandbox.
@@ -54,6 +56,7 @@ func (n *names) resolve(ctx context.Context, t *text) error {
 	for _, table := range t.Tables {
 		table.Schema = strings.TrimPrefix(table.Schema, n.database()+".")
 		if err := n.table(ctx, table); err != nil {
+			// Only what the client wrote has a place in the text.
 			if e := storage.Explain(err); e.Kind == fault.NotFound || e.Kind == fault.Invalid {
 				return t.located(e, table.Offset)
 			}
@@ -66,7 +69,8 @@ func (n *names) resolve(ctx context.Context, t *text) error {
 // database returns the project's name as a database, which is a catalog in Flight SQL.
 func (n *names) database() string { return strconv.FormatInt(n.project, 10) }
 
-// attach creates a database with the project's name, if the statement uses it: "1".datasets.employees.
+// attach creates a database with the project's name, if the statement uses it: "1".datasets.employees. Clients that
+// show catalogs write names with all three parts. The database is empty: views are created in it.
 func (n *names) attach(ctx context.Context, t *text) error {
 	if !slices.ContainsFunc(t.Tables,
 		func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
@@ -81,6 +85,7 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	if t.Schema != "" && schema.Fold(t.Schema) != viewSchema {
 		return n.catalogTable(ctx, t)
 	}
+	// With an earlier description, the name means the ids that it meant then, even if it names another dataset by now.
 	meant, settled := n.known[t.Name]
 	if !settled {
 		meant = t.Name
@@ -99,6 +104,7 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	}
 	means := d.ID + "@" + ref
 	for _, v := range n.views {
+		// SQL's names ignore case and those of datasets do not, so two tables may collide.
 		if !schema.SameName(v.name, t.Name) {
 			continue
 		}
@@ -115,7 +121,8 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 	return err
 }
 
-// dataset finds the dataset with a name: exactly as written, or else ignoring case.
+// dataset finds the dataset with a name: exactly as written, or else ignoring case. A dataset of another project that
+// is named by its id counts as unknown: a statement sees one project.
 func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, error) {
 	d, err := n.store.FindDataset(ctx, n.project, name)
 	if err == nil && d.ProjectID == n.project {
@@ -138,7 +145,8 @@ func (n *names) dataset(ctx context.Context, name string) (catalog.Dataset, erro
 	return d, n.noDataset(ctx, name, have)
 }
 
-// noDataset returns the error for an unknown name, with the most similar ones.
+// noDataset returns the error for an unknown name, with the most similar ones. The sandbox computes the distances, as
+// it has the function.
 func (n *names) noDataset(ctx context.Context, name string, have []string) error {
 	e := &fault.Error{
 		Kind: fault.NotFound, Code: "dataset_not_found",
@@ -175,11 +183,13 @@ func (n *names) source(
 		return "", "", nil, nil, err
 	}
 	n.columns += len(b.Schema.Columns)
+	// All columns of both sides are read, so both sides' files are allowed.
 	sql, _, err = snapshot.Diff(a, b).Records()
 	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), nil, err
 }
 
-// setup returns the SQL that creates the views and puts them first in the search path.
+// setup returns the SQL that creates the views and puts them first in the search path. It runs while the sandbox is
+// being locked, before any SQL of the client's.
 func (n *names) setup() []string {
 	out := []string{n.store.Sandboxes.Threads(n.columns), "CREATE SCHEMA " + viewSchema}
 	for _, v := range n.views {

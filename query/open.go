@@ -17,13 +17,14 @@ import (
 )
 
 // Result is a running statement. Its result can be read while it is being computed, in large Arrow batches. Close must
-// be called.
+// be called. It occupies one of a few sandboxes until it is closed.
 type Result struct {
 	*prepared
 	stream *output.Stream
 }
 
-// Open runs a statement. Batches have about 64k rows, or about most bytes if that is less. ctx ends it.
+// Open runs a statement. Batches have about 64k rows, or about most bytes if that is less. ctx ends it. The statement
+// is checked before this returns; errors of the computation come from Next.
 func Open(ctx context.Context, store *storage.Store, s Statement, most int64) (*Result, error) {
 	p, err := prepare(ctx, store, s, nil)
 	if err != nil {
@@ -40,7 +41,7 @@ func Open(ctx context.Context, store *storage.Store, s Statement, most int64) (*
 // Schema describes the batches.
 func (r *Result) Schema() *arrow.Schema { return r.stream.Schema() }
 
-// Next returns the next batch, which the caller releases, or nil at the end.
+// Next returns the next batch, which the caller releases, or nil at the end. After an error the result has ended.
 func (r *Result) Next() (arrow.RecordBatch, error) {
 	b, err := r.stream.Next()
 	return b, r.text.explain(err)
@@ -66,7 +67,8 @@ type Shape struct {
 	Parameters []arrow.Field // from Check: each by its name, or its number from 1, with the type it needs; null: any
 }
 
-// Describe finds the shape of a statement's result. Parameters need values of their types.
+// Describe finds the shape of a statement's result. Parameters need values of their types. It opens a sandbox, and
+// plans the statement without running it.
 func Describe(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
 	p, err := prepare(ctx, store, s, nil)
 	if err != nil {
@@ -79,6 +81,7 @@ func Describe(ctx context.Context, store *storage.Store, s Statement) (Shape, er
 // shape returns the schema and columns of the result.
 func (p *prepared) shape(ctx context.Context) (Shape, error) {
 	out := Shape{Columns: p.query.Columns, Meaning: p.meaning}
+	// A type without a form in Arrow is refused by column, before anything runs.
 	if err := output.CheckTypes(p.query.Columns, intake.Arrow); err != nil {
 		return out, p.text.explain(err)
 	}
@@ -96,6 +99,7 @@ func (p *prepared) shape(ctx context.Context) (Shape, error) {
 var errUnknown = errors.New("the tables are not known yet")
 
 // Check describes a statement whose parameters have no values yet. The shape has no schema if that depends on them.
+// Preparing a statement (Flight SQL, JDBC) asks for this: the client then knows what to bind.
 func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error) {
 	var asked []arrow.Field
 	p, err := read(ctx, store, s, nil, func(t *text) (out []duck.Param, err error) {
@@ -126,14 +130,15 @@ func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error
 		out.Parameters = found.Fields()
 		return out, err
 	}
+	// Its types depend on the values: a description has to wait for them.
 	if len(asked) > 0 {
 		return out, nil
 	}
 	return Shape{}, err
 }
 
-// Tables returns the Arrow schemas that queries for whole tables would have, given their columns with names and
-// DuckDB types.
+// Tables returns the Arrow schemas that queries for whole tables would have, given their columns with names and DuckDB
+// types. The types come from DuckDB itself, so that they are those of a result.
 func Tables(ctx context.Context, store *storage.Store, tables [][]schema.Column) ([]*arrow.Schema, error) {
 	conn, err := store.Conn(ctx)
 	if err != nil {
@@ -160,7 +165,8 @@ func Tables(ctx context.Context, store *storage.Store, tables [][]schema.Column)
 	return out, nil
 }
 
-// CatalogTables returns the tables of the schema rowback, with their columns.
+// CatalogTables returns the tables of the schema rowback, with their columns. The columns are in the order that SELECT
+// * has.
 func CatalogTables() map[string][]schema.Column {
 	out := map[string][]schema.Column{}
 	for name, r := range relations {

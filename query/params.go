@@ -86,10 +86,12 @@ func decode(text json.RawMessage) (given any, err error) {
 	return given, nil
 }
 
+// badParams returns the refusal of parameters. The text follows "params:" and gets a full stop.
 func badParams(format string, args ...any) *fault.Error {
 	return refuse("invalid_params", "params: %s.", fmt.Sprintf(format, args...)).With("field", "params")
 }
 
+// listed names parameters for a sentence.
 func listed(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -97,7 +99,8 @@ func listed(names []string) string {
 	return "$" + strings.Join(names, ", $")
 }
 
-// valueOf converts a JSON value to one that DuckDB can bind.
+// valueOf converts a JSON value to one that DuckDB can bind. A list of plain values has a type of its own in the
+// bindings; everything else that is nested goes as one value.
 func valueOf(given any) (any, error) {
 	v, err := partOf(given, maxDepth)
 	switch v := v.(type) {
@@ -156,6 +159,7 @@ func object(given map[string]any, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		// The fields of a STRUCT ignore case.
 		if name == "" || folded[schema.Fold(name)] {
 			return nil, fmt.Errorf("has an object with the field %q twice, or a field without a name. SQL ignores case",
 				clip(name, maxName))
@@ -169,7 +173,8 @@ func object(given map[string]any, depth int) (any, error) {
 // maxDigits is the most digits of a DuckDB decimal.
 const maxDigits = 38
 
-// number converts a JSON number: to an int64 or an exact decimal if it fits, else to a double.
+// number converts a JSON number: to an int64 or an exact decimal if it fits, else to a double. Doubles are the last
+// resort: 0.1 would not stay 0.1, and a key of 20 digits would lose some.
 func number(text string) (any, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n, nil

@@ -15,6 +15,7 @@ import (
 	"slices"
 
 	"rowback/storage"
+	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
@@ -22,7 +23,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// Statement is a client's query.
+// Statement is a client's query. A statement reads only: everything but one SELECT is refused.
 type Statement struct {
 	SQL     string
 	Project int64           // the project whose datasets it may name
@@ -30,6 +31,7 @@ type Statement struct {
 	Values  []duck.Param    // typed parameters, instead of Params
 	Limit   *int64          // most rows of the result; nil: all
 	Bytes   int64           // most bytes of the result, approximately; 0: no limit
+	Pages   datafile.Pages  // of a result as Parquet; 0: version 1
 	Meaning Meaning         // from an earlier description; nil: what the names stand for now
 	Columns []schema.Column // to cast the result to, from an earlier description; nil: its own
 }
@@ -39,7 +41,7 @@ type Statement struct {
 const maxText = 500_000
 
 // Write runs a statement and writes its result to w, in a format. scratch is a path for a temporary file. It returns
-// why the result was cut, if it was. ctx ends it.
+// why the result was cut, if it was. ctx ends it. Without ORDER BY, the rows come in any order.
 func Write(
 	ctx context.Context, store *storage.Store, s Statement, format intake.Format, w io.Writer, scratch string,
 ) (output.Cut, error) {
@@ -52,7 +54,8 @@ func Write(
 	return cut, p.text.explain(err)
 }
 
-// prepared is a statement that is ready to run.
+// prepared is a statement that is ready to run. It has the sandbox until it is closed, so every path that fails closes
+// it.
 type prepared struct {
 	box     *duck.Conn // the sandbox in which it runs; the caller closes it
 	text    *text
@@ -75,7 +78,7 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 	if err != nil {
 		return nil, err
 	}
-	p.query.Limit, p.query.Bytes = s.Limit, s.Bytes
+	p.query.Limit, p.query.Bytes, p.query.Pages = s.Limit, s.Bytes, s.Pages
 	if p.query.SQL, p.query.Columns, err = result(ctx, p.box, p.text, p.query.Params, s.Columns); err != nil {
 		p.box.Close()
 		return nil, err
@@ -96,10 +99,13 @@ func (p *prepared) extend() {
 }
 
 // read parses a statement in a sandbox, creates the tables that the statement names there, and locks it. values returns
-// the values of its parameters.
+// the values of its parameters. Values come before the tables, because a parameter may name a version.
 func read(
 	ctx context.Context, store *storage.Store, s Statement, files []string, values func(*text) ([]duck.Param, error),
 ) (p *prepared, err error) {
+	if err := checkText(s.SQL); err != nil {
+		return nil, err
+	}
 	box, err := store.Sandboxes.Open(ctx, false)
 	if err != nil {
 		return nil, err
@@ -129,12 +135,15 @@ func read(
 	if len(n.views) == 1 && len(n.catalog) == 0 {
 		p.source = n.views[0].columns
 	}
+	// From here on the sandbox reaches these files and nothing else: no path, no network, no setting.
 	if err := box.Lock(ctx, n.files, n.setup()...); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
+// refuse returns the refusal of a statement; every one of this package's is invalid and not malformed, as the request
+// itself was read.
 func refuse(code, format string, args ...any) *fault.Error {
 	return &fault.Error{Kind: fault.Invalid, Code: code, Detail: fmt.Sprintf(format, args...)}
 }

@@ -16,8 +16,9 @@ const (
 )
 
 // result returns the SQL of a statement's result, and its columns: each with a unique name, and with a type that every
-// format can write if there is one that preserves its values. wanted are the columns of an earlier description,
-// which the result is cast to: a null among the parameters can change the types.
+// format can write if there is one that preserves its values. wanted are the columns of an earlier description, which
+// the result is cast to: a null among the parameters can change the types. Formats differ in what they can write; the
+// cast makes them differ in form only.
 func result(
 	ctx context.Context, box *duck.Conn, t *text, params []duck.Param, wanted []schema.Column,
 ) (sql string, columns []schema.Column, err error) {
@@ -56,7 +57,8 @@ func result(
 	return sql, columns, nil
 }
 
-// describe finds the columns of a query's result, without running it.
+// describe finds the columns of a query's result, without running it. DuckDB plans the statement for that, which finds
+// most mistakes in it.
 func describe(
 	ctx context.Context, box *duck.Conn, sql string, params []duck.Param,
 ) (columns []schema.Column, err error) {

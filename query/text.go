@@ -15,7 +15,7 @@ import (
 	"rowback/storage/output"
 )
 
-// text is a statement and the names in it.
+// text is a statement and the names in it. Positions in errors are those of written, whatever is edited before it runs.
 type text struct {
 	written string // as the client wrote it
 	sql     string // as it runs: with names in place of AT clauses
@@ -30,17 +30,22 @@ type edit struct {
 	words   string
 }
 
-// parse parses a statement, which must be one SELECT, and finds the names in it.
-func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
+// checkText refuses a statement that the parser need not see: no sandbox is opened for it.
+func checkText(written string) error {
 	switch {
 	case strings.TrimSpace(written) == "":
-		return nil, refuse("invalid_sql", "sql: is empty. Write one SELECT.").With("field", "sql")
+		return refuse("invalid_sql", "sql: is empty. Write one SELECT.").With("field", "sql")
 	case len(written) > maxText:
-		return nil, refuse("invalid_sql", "sql: has %d bytes, and the limit is %d.", len(written),
-			maxText).With("field", "sql")
+		return refuse("invalid_sql", "sql: has %d bytes, and the limit is %d.", len(written), maxText).With("field", "sql")
 	case strings.ContainsRune(written, 0), !utf8.ValidString(written):
-		return nil, refuse("invalid_sql", "sql: has a NUL character, or is not UTF-8.").With("field", "sql")
+		return refuse("invalid_sql", "sql: has a NUL character, or is not UTF-8.").With("field", "sql")
 	}
+	return nil
+}
+
+// parse parses a statement, which must be one SELECT, and finds the names in it. DuckDB's own parser decides what a
+// statement is; only AT and the end are found in the text.
+func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 	t := &text{written: written, sql: written}
 	var err error
 	if t.Select, err = clientsql.ParseSelect(ctx, box, written); err != nil {
@@ -54,7 +59,8 @@ func parse(ctx context.Context, box *duck.Conn, written string) (*text, error) {
 var atEnd = regexp.MustCompile(`(?s)^(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?\*/)*$`)
 
 // dropEnd removes the semicolon from a statement's end, and the comments after it. A semicolon inside a string or
-// comment is recognized by what is before it, which is then not a statement, or the same statement.
+// comment is recognized by what is before it, which is then not a statement, or the same statement. The statement
+// becomes part of another one, in parentheses, where neither may stand.
 func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
 	for i, c := range t.written {
 		if c != ';' || !atEnd.MatchString(t.written[i:]) {
@@ -68,7 +74,8 @@ func (t *text) dropEnd(ctx context.Context, box *duck.Conn) error {
 	return nil
 }
 
-// place converts a byte offset in sql to one in the original statement.
+// place converts a byte offset in sql to one in the original statement. An offset within replaced words is that of the
+// clause that they replace.
 func (t *text) place(offset int) int {
 	shift := 0 // how many bytes longer sql is up to here
 	for _, e := range t.edits {
@@ -91,7 +98,8 @@ func lineAndColumn(text string, offset int) (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-// explain turns an error into a fault, with the position in the client's text.
+// explain turns an error into a fault, with the position in the client's text. What DuckDB says of the client's SQL is
+// shown; what it says of anything else is logged and answered as internal.
 func (t *text) explain(err error) error {
 	var refusal *clientsql.Refusal
 	var failure *duck.Failure
@@ -107,6 +115,7 @@ func (t *text) explain(err error) error {
 		return clientsql.Explain(err)
 	}
 	offset := -1
+	// The client's text is within the statement that ran.
 	if start := strings.Index(failure.Statement, t.sql); failure.Offset >= start && start >= 0 &&
 		failure.Offset-start <= len(t.sql) {
 		offset = failure.Offset - start

@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// actionsCmd lists the actions of a dataset, or what a fork and its upstream have of each other.
 type actionsCmd struct {
 	datasetFlags
 	formatFlag
@@ -42,6 +43,7 @@ func (a actionAnswer) what() string {
 	return strings.TrimSpace(a.Key + " " + a.Params.Definition.Name)
 }
 
+// String is the action on one line.
 func (a actionAnswer) String() string {
 	text := fmt.Sprintf("commit %d: %s %s, by %s", a.CommitID, a.what(), a.changes(), a.User)
 	if a.Message != "" {
@@ -50,6 +52,7 @@ func (a actionAnswer) String() string {
 	return text
 }
 
+// changes counts the records that it changed, as in the answer to a commit.
 func (a actionAnswer) changes() string {
 	return commitAnswer{Added: a.Added, Removed: a.Removed, Modified: a.Modified}.changes()
 }

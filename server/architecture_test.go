@@ -28,6 +28,7 @@ var boundaries = []boundary{
 		"a state, and what two of them do not share, are made of the catalog's rows: it knows no store"},
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
+	{"rowback/storage/duck/ducktest", []string{"rowback/storage/duck"}, "for tests: DuckDB is opened for them in one way"},
 	{"rowback/storage/catalog", []string{"rowback/storage/schema"},
 		"rows and transactions; what they mean is up to the domain"},
 	{"rowback/storage/datafile", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/gate"},
@@ -69,6 +70,8 @@ var boundaries = []boundary{
 			"rowback/server/calls", "rowback/server/view",
 		},
 		"faces know the domain, never each other"},
+	{"rowback/server/facetest", []string{"rowback/storage", "rowback/storage/intake"},
+		"for tests: it asks a face, and knows none"},
 	{"rowback/server/flight",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/query", "rowback/server/access", "rowback/server/calls",
@@ -96,7 +99,7 @@ var doors = map[string][]string{
 	"github.com/pressly/goose":    {"rowback/storage/catalog"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile"},
 	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",
-		"rowback/server/web"},
+		"rowback/server/web", "rowback/server/facetest"},
 	"github.com/alecthomas/kong": {"rowback/server"},
 	"google.golang.org/grpc":     {"rowback/server/flight", "rowback/fixtures/bench"},
 }

@@ -8,6 +8,8 @@ import (
 	"rowback/storage"
 )
 
+// checkCmd checks a store that no server has open. It works on the directory and not over HTTP: a damaged store may not
+// start.
 type checkCmd struct {
 	Data string `help:"Data directory." default:"rowback-data" type:"path"`
 	Deep bool   `help:"Read every byte and compare it with its checksum."`

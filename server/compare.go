@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// compareCmd shows what changed between two refs.
 type compareCmd struct {
 	datasetFlags
 	formatFlag
@@ -28,6 +29,7 @@ type comparison struct {
 	Columns           map[string]int64  `json:"columns,omitempty"`
 }
 
+// rows lists the comparison as a table, one fact a row.
 func (k comparison) rows(row func(...any)) {
 	row("entries added", k.Added)
 	row("entries removed", k.Removed)
@@ -48,6 +50,7 @@ func (k comparison) rows(row func(...any)) {
 	}
 }
 
+// sorted returns the names in a map, in alphabetical order.
 func sorted[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {

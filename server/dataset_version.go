@@ -20,6 +20,7 @@ type versionedFlags struct {
 	DatasetName string `help:"Dataset name." required:""`
 }
 
+// body adds the dataset to a request's body, where the routes of seed 000 have it.
 func (v versionedFlags) body(more map[string]any) map[string]any {
 	more["project_id"], more["dataset_name"] = v.ProjectID, v.DatasetName
 	return more
@@ -27,6 +28,7 @@ func (v versionedFlags) body(more map[string]any) map[string]any {
 
 const versionsPath = "/api/v1/datasets/versions"
 
+// listVersionsCmd lists the versions of a dataset (seed 000, "Command Line Interface").
 type listVersionsCmd struct {
 	versionedFlags
 	formatFlag
@@ -58,6 +60,7 @@ func (cmd *listVersionsCmd) Run(c console) error {
 	})
 }
 
+// compareVersionsCmd compares two versions.
 type compareVersionsCmd struct {
 	versionedFlags
 	formatFlag
@@ -81,6 +84,7 @@ func (cmd *compareVersionsCmd) Run(c console) error {
 	return cmd.print(c.out, answer, "FROM "+cmd.Version1+"\tTO "+cmd.Version2, answer.Comparison.rows)
 }
 
+// versionRollbackCmd rolls a dataset back to a version.
 type versionRollbackCmd struct {
 	versionedFlags
 	TargetVersion string `help:"The version to go back to." required:""`
@@ -91,6 +95,7 @@ func (cmd *versionRollbackCmd) Run(c console) error {
 	return say(c, cmd.remote, "/rollback", cmd.body(map[string]any{"target_version": cmd.TargetVersion}))
 }
 
+// incrementVersionCmd names a state with the next version.
 type incrementVersionCmd struct {
 	versionedFlags
 	VersionType string `help:"${version_type}" enum:"major,minor,patch,auto" default:"patch"`

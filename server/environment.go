@@ -18,6 +18,8 @@ func environment() kong.Option {
 	})
 }
 
+// withoutVariables takes their environment variables from the flags of a command and of the commands below it, but for
+// those that are kept and for serve.
 func withoutVariables(n *kong.Node, kept []string) {
 	for _, f := range n.Flags {
 		if !slices.Contains(kept, f.Name) {

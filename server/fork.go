@@ -2,6 +2,7 @@ package main
 
 import "fmt"
 
+// forkCmd forks a dataset.
 type forkCmd struct {
 	datasetFlags
 	Name        string  `arg:"" help:"Of the fork."`

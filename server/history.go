@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// historyCmd lists the commits that changed one record.
 type historyCmd struct {
 	datasetFlags
 	formatFlag

@@ -4,6 +4,7 @@ import (
 	"fmt"
 )
 
+// logCmd lists the commits of a dataset, newest first.
 type logCmd struct {
 	datasetFlags
 	formatFlag

@@ -42,6 +42,7 @@ type console struct {
 	out, err io.Writer
 }
 
+// main runs the command line. A process that is started to read an upload never gets past ServeReader.
 func main() {
 	intake.ServeReader()
 	os.Exit(run(os.Args[1:], console{os.Stdout, os.Stderr}))

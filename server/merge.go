@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// mergeCmd merges a fork, or the upstream, into a dataset.
 type mergeCmd struct {
 	datasetFlags
 	From           string   `help:"${merge_from}" required:"" placeholder:"FORK"`
@@ -60,6 +61,7 @@ func (cmd *mergeCmd) Run(c console) error {
 	return err
 }
 
+// body returns the request for the merge.
 func (cmd *mergeCmd) body() (map[string]any, error) {
 	body := map[string]any{
 		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback,

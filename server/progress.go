@@ -22,6 +22,7 @@ type job struct {
 	} `json:"result"`
 }
 
+// ended reports whether the work is done, or has failed.
 func (j job) ended() bool { return j.Progress < 0 || j.Progress >= 100 }
 
 // answer decodes the work's result into out.

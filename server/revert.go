@@ -2,6 +2,7 @@ package main
 
 import "fmt"
 
+// revertCmd restores a dataset to a savepoint.
 type revertCmd struct {
 	datasetFlags
 	Savepoint string `arg:"" help:"Name, such as master__000003, or id."`

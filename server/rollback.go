@@ -5,6 +5,7 @@ import (
 	"net/url"
 )
 
+// rollbackCmd undoes a commit, or shows what blocks that.
 type rollbackCmd struct {
 	datasetFlags
 	Commit  int64  `arg:"" help:"Id of the commit to undo."`

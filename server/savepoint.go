@@ -6,6 +6,7 @@ import (
 	"net/http"
 )
 
+// savepointCmd creates a savepoint, or lists them.
 type savepointCmd struct {
 	datasetFlags
 	formatFlag
@@ -50,6 +51,7 @@ func (cmd *savepointCmd) Run(c console) error {
 	return nil
 }
 
+// list shows the savepoints.
 func (cmd *savepointCmd) list(c console) error {
 	var list struct {
 		Savepoints []savepointAnswer `json:"savepoints"`

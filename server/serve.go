@@ -21,8 +21,10 @@ import (
 	"rowback/server/host"
 	"rowback/server/web"
 	"rowback/storage"
+	"rowback/storage/datafile"
 )
 
+// serveCmd runs the server until it is told to stop. Every setting has an environment variable as well.
 type serveCmd struct {
 	Addr         string        `help:"Address to listen on." default:"127.0.0.1:8000"`
 	FlightAddr   string        `help:"${flight_addr}" placeholder:"HOST:PORT"`
@@ -41,6 +43,7 @@ type serveCmd struct {
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
+	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Connections  connections   `embed:""`
 }
@@ -86,6 +89,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
+		Pages: datafile.Pages(cmd.Pages),
 	})
 	if err != nil {
 		return err
@@ -131,6 +135,7 @@ func (cmd *serveCmd) limits() calls.Limits {
 	}
 }
 
+// tokens reads --token: users by their tokens. A token has to fit a header and a cookie.
 func (cmd *serveCmd) tokens() (access.Tokens, error) {
 	out := access.Tokens{}
 	for _, pair := range cmd.Token {
@@ -174,6 +179,7 @@ func (cmd *serveCmd) memory() int64 {
 	return machineMemory() / 2
 }
 
+// logger returns the log, which goes to standard error: standard output is for people.
 func (cmd *serveCmd) logger(c console) *slog.Logger {
 	if cmd.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(c.err, nil))
@@ -181,6 +187,7 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, nil))
 }
 
+// greet says where the server is, and what to try first.
 func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	url := "http://" + addr
 	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,

@@ -23,6 +23,7 @@ type connections struct {
 	IdleTimeout              time.Duration `help:"How long an idle connection is kept open between requests." default:"2m"`
 }
 
+// timeouts are those of requests; bodies have theirs in the pool of connections.
 func (c connections) timeouts() host.Timeouts {
 	return host.Timeouts{Header: c.HeaderTimeout, Idle: c.IdleTimeout}
 }

@@ -39,6 +39,7 @@ func (cmd *serveCmd) listenFlight(
 	return &flightServer{face, pool.Listen(listener, nil)}, err
 }
 
+// addr is the address that it listens on; empty where there is no such server.
 func (s *flightServer) addr() string {
 	if s == nil {
 		return ""
@@ -46,6 +47,7 @@ func (s *flightServer) addr() string {
 	return s.listener.Addr().String()
 }
 
+// collectors are its metrics; none where there is no such server.
 func (s *flightServer) collectors() []prometheus.Collector {
 	if s == nil {
 		return nil

@@ -57,6 +57,7 @@ func openSource(file, format string) (s source, err error) {
 	return s, nil
 }
 
+// mediaOf returns the media type of a file: by the format that is named, or else by its extension.
 func mediaOf(file, format string) (string, error) {
 	if format != "" {
 		return mediaTypes["."+format], nil

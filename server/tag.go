@@ -8,6 +8,7 @@ import (
 	"net/http"
 )
 
+// tagCmd names a state with a tag, moves, removes or lists tags.
 type tagCmd struct {
 	datasetFlags
 	formatFlag
@@ -76,6 +77,7 @@ func (cmd *tagCmd) put() (t tagAnswer, err error) {
 	return t, cmd.json(req, &t)
 }
 
+// list shows the tags.
 func (cmd *tagCmd) list(c console) error {
 	var list struct {
 		Tags []tagAnswer `json:"tags"`

@@ -29,6 +29,7 @@ var variableKeys = []string{
 
 // ActionKey is what a commit is called as an action.
 func ActionKey(c catalog.Commit) string {
+	// A commit of an older program may have no key, or one that is unknown by now: it is an edit then.
 	var params struct{ Key string }
 	if c.Mode == catalog.Schema && json.Unmarshal(c.Params, &params) == nil && slices.Contains(variableKeys, params.Key) {
 		return params.Key
@@ -48,7 +49,8 @@ func ActionKeys() []string {
 	return keys
 }
 
-// ActionFilter selects and orders actions. Zero values select all, newest first.
+// ActionFilter selects and orders actions. Zero values select all, newest first. Conditions are joined by AND; keys
+// among themselves by OR.
 type ActionFilter struct {
 	User         string
 	Keys         []string
@@ -72,7 +74,9 @@ func (h *History) Actions(ctx context.Context, dataset string, f ActionFilter) (
 		}
 		return err
 	})
+	// Here and not in the catalog: what a commit is as an action follows from its parameters.
 	list = slices.DeleteFunc(list, func(c catalog.Commit) bool { return !f.selects(c) })
+	// Stable, so that the actions of one user stay in the order in which they were made.
 	slices.SortStableFunc(list, less)
 	list = list[min(f.Offset, len(list)):]
 	if f.Limit > 0 {
@@ -81,6 +85,7 @@ func (h *History) Actions(ctx context.Context, dataset string, f ActionFilter) (
 	return list, err
 }
 
+// selects reports whether a commit meets all of the filter's conditions.
 func (f ActionFilter) selects(c catalog.Commit) bool {
 	return (f.User == "" || f.User == c.User) && (len(f.Keys) == 0 || slices.Contains(f.Keys, ActionKey(c))) &&
 		!c.CreatedAt.Before(f.Since) && (f.Until.IsZero() || !c.CreatedAt.After(f.Until))
@@ -94,15 +99,18 @@ var actionOrders = map[string]func(a, b catalog.Commit) int{
 	"-user":     func(a, b catalog.Commit) int { return strings.Compare(b.User, a.User) },
 }
 
+// newestFirst orders by id, which is the order in which commits were made, whatever their times say.
 func newestFirst(a, b catalog.Commit) int { return byID(b, a) }
 
-// Played lists the commits that a merge played, oldest first.
+// Played lists the commits that a merge played, oldest first. They are not among Commits: to people a merge is one
+// entry of the log.
 func (h *History) Played(ctx context.Context, dataset string, merge int64) (list []catalog.Commit, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Played(dataset, merge); return err })
 	return list, err
 }
 
-// Commits lists up to limit commits, newest first, with ids below before.
+// Commits lists up to limit commits, newest first, with ids below before. The id is a stable cursor: it never changes,
+// and new commits have greater ones.
 func (h *History) Commits(
 	ctx context.Context, dataset string, before int64, limit int,
 ) (list []catalog.Commit, err error) {
@@ -123,7 +131,8 @@ func (h *History) CommitByID(ctx context.Context, dataset string, id int64) (c c
 	return c, err
 }
 
-// CommitFile returns the file of a kind that a commit wrote.
+// CommitFile returns the file of a kind that a commit wrote. A commit that a merge played by linking has the files of
+// the action that it plays, tagged with that action's id (RowTag).
 func (h *History) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Kind) (f *catalog.File, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		files, err := tx.Opened(c.DatasetID, c.ID, c.ID)

@@ -2,8 +2,9 @@ package storage
 
 import "context"
 
-// Alone makes several changes of a dataset with no other between them. They are made with the request that do gets:
-// its dataset's lock is held. Readers do not wait.
+// Alone makes several changes of a dataset with no other between them. They are made with the request that do gets: its
+// dataset's lock is held. Readers do not wait. What fails within it does not undo what came before: each change is a
+// commit of its own.
 func (s *Store) Alone(ctx context.Context, dataset string, r Request, do func(r Request) error) error {
 	unlock, err := s.lock(ctx, dataset, r)
 	if err != nil {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +25,8 @@ const (
 	backupData     = "data.parquet"
 )
 
-// backupContents is backup.json.
+// backupContents is backup.json. Schema and properties are as the catalog has them, with field ids that mean nothing in
+// another store: a restore goes by the names.
 type backupContents struct {
 	Dataset    string             `json:"dataset"`
 	Ref        string             `json:"ref"`
@@ -46,22 +48,26 @@ type Backups struct {
 	requests *Requests
 }
 
+// NewBackup is what a backup shall be.
+type NewBackup struct {
+	Ref         string // empty: head
+	Description string
+	Pages       datafile.Pages // of its Parquet file; 0: version 1
+}
+
 // Make writes a version of a dataset to an archive that is kept beside the dataset.
-func (bs *Backups) Make(
-	ctx context.Context, dataset, ref, description string, r Request,
-) (b catalog.Backup, err error) {
-	snap, err := bs.history.Snapshot(ctx, dataset, ref)
+func (bs *Backups) Make(ctx context.Context, dataset string, n NewBackup, r Request) (b catalog.Backup, err error) {
+	n.Ref = cmp.Or(n.Ref, "head")
+	snap, err := bs.history.Snapshot(ctx, dataset, n.Ref)
 	if err != nil {
 		return b, err
 	}
+	// No lock is held: the snapshot stays what it is, whatever is committed meanwhile.
 	if err := r.expects(snap.Dataset); err != nil {
 		return b, err
 	}
-	if ref == "" {
-		ref = "head"
-	}
 	b = catalog.Backup{
-		ID: bs.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
+		ID: bs.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: n.Ref, Description: n.Description,
 		User: r.User, CreatedAt: bs.now(),
 	}
 	batch, err := bs.blobs.Batch(backupKey(b))
@@ -70,12 +76,14 @@ func (bs *Backups) Make(
 	}
 	defer batch.Discard()
 	b.Key = batch.Key("archive.tar")
-	if err := bs.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
+	if err := bs.writeArchive(ctx, snap, n, batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
+	// Of the whole archive, which is verified before it is sent or restored.
 	if b.Checksum, b.Bytes, err = bs.checksumOf(batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
+	// From here on it is complete: a client that leaves must not leave half of it behind.
 	return b, bs.keep(context.WithoutCancel(ctx), batch, b, r)
 }
 
@@ -93,13 +101,13 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(bs.hasFolder(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
+	if err := errors.Join(bs.hasDirectory(b.DatasetID), batch.Write(backupManifest, text)); err != nil {
 		return err
 	}
 	if r.Preview != nil {
 		return nil // the archive goes with its batch
 	}
-	// Published first, recorded then, as commits are: an archive without a row is found by the start, a row without an
+	// Published first and recorded second, as commits are: a start finds an archive without a row, but a row without an
 	// archive would be damage.
 	if err = batch.Publish(); err == nil {
 		err = bs.catalog.Write(ctx, func(tx catalog.Tx) error { return errors.Join(tx.AddBackup(b), a.record(tx)) })
@@ -116,12 +124,12 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	return err
 }
 
-// backupKey is the folder of a backup.
-func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsFolder + "/" + b.ID }
+// backupKey is the directory of a backup.
+func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsDir + "/" + b.ID }
 
 // writeArchive makes the archive of a snapshot under staging: its records as one Parquet file, and what is said of
 // them.
-func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
+func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, n NewBackup, path string) error {
 	// A backup of damaged files would hide the damage until it is needed.
 	if err := bs.readWhole(ctx, snap.Files()); err != nil {
 		return err
@@ -134,14 +142,16 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, re
 	data := bs.blobs.Scratch(backupData)
 	defer bs.blobs.RemoveScratch(data)
 	query := snap.StoredTable()
-	if snap.Total() <= sortable {
+	if snap.Total() <= snapshot.Sortable {
 		query += snap.Order() // so that the same version gives the same archive, whatever thread reads what first
 	}
-	if _, err := datafile.CopyForOthers(ctx, conn, query, data, snap.TableColumns()); err != nil {
+	_, err = datafile.CopyQuery(ctx, conn, query, data, cmp.Or(n.Pages, datafile.PagesV1),
+		datafile.Labels(snap.TableColumns()))
+	if err != nil {
 		return err
 	}
 	about := backupContents{
-		Dataset: snap.Properties.Name, Ref: ref, Commit: snap.Commit.ID, CreatedAt: bs.now(), Records: snap.Total(),
+		Dataset: snap.Properties.Name, Ref: n.Ref, Commit: snap.Commit.ID, CreatedAt: bs.now(), Records: snap.Total(),
 		Schema: snap.Schema, Properties: snap.Properties,
 	}
 	for _, c := range snap.Schema.KeyColumns() {
@@ -206,13 +216,13 @@ func (bs *Backups) Find(ctx context.Context, dataset, id string) (b catalog.Back
 	return b, err
 }
 
-// Open opens a backup's archive, once it was read whole for its checksum; part: lately.
+// Open opens a backup's archive after its checksum is verified; with part, a recent verification is enough.
 func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File, error) {
 	return bs.openObject(ctx, verify.Archive(b), part)
 }
 
-// Remove removes a backup and its archive. A label says so first: an archive that is missing without one is
-// damage.
+// Remove removes a backup and its archive. A label says so first: an archive that is missing without one is damage.
+// Backups are not history: nothing brings a removed one back.
 func (bs *Backups) Remove(ctx context.Context, b catalog.Backup, r Request) error {
 	err := bs.label(context.WithoutCancel(ctx), r, func(tx catalog.Tx, l *labels) error {
 		d, err := tx.Dataset(b.DatasetID)

@@ -52,6 +52,7 @@ func (bs *Backups) unpack(archive io.Reader) (u unpacked, err error) {
 		if err != nil {
 			return u, damaged(err)
 		}
+		// By the last part, as people pack archives again within a directory; other files are ignored.
 		switch filepath.Base(h.Name) {
 		case backupManifest:
 			err = json.NewDecoder(io.LimitReader(r, maxManifest)).Decode(&u.backupContents)
@@ -71,10 +72,12 @@ func (bs *Backups) unpack(archive io.Reader) (u unpacked, err error) {
 	if u.Checksum == "" {
 		return u, damaged(backupManifest + " is missing")
 	}
+	// An archive may have been on any disk or in any mailbox since it was made.
 	sum, size, err := bs.checksumOf(u.data.Path)
 	if err != nil || sum != u.Checksum {
 		return u, damaged(backupData + " is missing or not what was written")
 	}
+	// The schema knows what Parquet can't say, such as JSON and UUID.
 	u.data.Size, u.data.Types = size, map[string]schema.Type{}
 	for _, c := range u.Schema.Columns {
 		u.data.Types[c.Name] = c.Type
@@ -107,6 +110,7 @@ func (s *Store) RestoreBackup(
 	w.properties.Name = name
 	// Columns that are derived on one side and stored on the other would clash with the records of the archive.
 	w.makeRoom(u.Schema)
+	// As a replace: a restore of what is there already changes nothing and costs only the comparison.
 	if err := (modeWork{work: w}).replace(ctx, u.data); err != nil {
 		return catalog.Commit{}, err
 	}
@@ -117,7 +121,8 @@ func (s *Store) RestoreBackup(
 	return publish(ctx, w, asCommit)
 }
 
-// CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1.
+// CreateFromBackup makes a new dataset out of an archive. Empty name and project 0 are the archive's and 1. The dataset
+// begins with the backup's records: its earlier history is not in the archive.
 func (s *Store) CreateFromBackup(
 	ctx context.Context, archive io.Reader, name string, project int64, r Request,
 ) (made snapshot.State, err error) {

@@ -16,8 +16,8 @@ type birth struct {
 	answers
 }
 
-// add records the dataset, a fork with what it inherits, and what the request was told that made it by itself. Where
-// there is none, it does nothing.
+// add records the dataset, a fork with what it inherits, and the answer to the request, if it was made by a request of
+// its own. A nil birth does nothing.
 func (b *birth) add(tx catalog.Tx) error {
 	if b == nil {
 		return nil
@@ -32,12 +32,14 @@ func (b *birth) add(tx catalog.Tx) error {
 	return b.record(tx)
 }
 
+// state is the dataset's state at commit 0, without records.
 func (b *birth) state() snapshot.State {
 	return snapshot.State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}
 }
 
 // inherit gives a fork the history of its upstream up to the fork commit.
 func inherit(tx catalog.Tx, fork catalog.Dataset) error {
+	// A fork of the empty state has no commit to inherit up to.
 	if fork.ForkCommit != 0 {
 		if _, err := tx.Commit(fork.UpstreamID, fork.ForkCommit); err != nil {
 			return err
@@ -54,7 +56,8 @@ func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 	return err
 }
 
-// addDataset records a dataset of a family of its own. Its columns have taken the first field ids.
+// addDataset records a dataset of a family of its own. Its columns have taken the first field ids. The documents come
+// first, since its row refers to them.
 func addDataset(tx catalog.Tx, d catalog.Dataset, start schema.Schema, p catalog.Properties) error {
 	if _, err := tx.AddDocument(start); err != nil {
 		return err

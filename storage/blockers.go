@@ -12,7 +12,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// undoing is a commit that is to be undone, and what is in the way.
+// undoing is a commit that is to be undone, and what is in the way. It is read only: a question about a rollback and
+// the rollback itself make the same one.
 type undoing struct {
 	undone sets
 	after  []catalog.Commit // the commits after it, undone ones too, the oldest first; a merge counts as one
@@ -23,7 +24,8 @@ type undoing struct {
 }
 
 // blockers finds what is in the way of undoing a commit: the later commits that block it, those that block these, and
-// what stands again when one of them is undone, if that blocks too.
+// what stands again when one of them is undone, if that blocks too. The answer lists them in the order in which they
+// can be rolled back one by one, which is also what a cascade does.
 func (h *History) blockers(
 	ctx context.Context, head *snapshot.Snapshot, commit int64, p Policy,
 ) (u *undoing, err error) {
@@ -36,6 +38,7 @@ func (h *History) blockers(
 	if err := h.catalog.Read(ctx, func(tx catalog.Tx) error { return u.read(tx, h, head.Dataset, commit) }); err != nil {
 		return u, err
 	}
+	// It has no state before it that is the fork's own.
 	if u.undone.commit.Mode == catalog.Fork {
 		return u, fault.Errorf(fault.Conflict, "fork_commit",
 			"Commit %d made this fork and can't be rolled back. Delete the dataset instead.", commit)
@@ -70,6 +73,8 @@ func (u *undoing) find(ctx context.Context, h *History, head *snapshot.Snapshot,
 	c := overlapCounter{from: h, head: head}
 	defer c.end()
 	inTheWay := map[int64]bool{}
+	// Undoing one more may bring a commit back into effect that blocks in its turn, so it is looked at again until
+	// nothing is added. It ends, as each round adds at least one of finitely many commits.
 	for {
 		err := h.catalog.Read(ctx, func(tx catalog.Tx) error { return u.undoInTurn(tx, h, inTheWay) })
 		if err != nil {
@@ -92,6 +97,7 @@ func (u *undoing) find(ctx context.Context, h *History, head *snapshot.Snapshot,
 func (u *undoing) undoInTurn(tx catalog.Tx, h *History, inTheWay map[int64]bool) (err error) {
 	u.order, u.marks = nil, map[int64]int64{}
 	for _, l := range slices.Backward(u.after) {
+		// One that is undone by another's undoing, as what a merge played, needs none of its own.
 		if inTheWay[l.ID] && undoneBy(u.marks, l) == 0 {
 			if err := flip(tx, u.marks, l, math.MaxInt64); err != nil {
 				return err
@@ -135,7 +141,8 @@ func (u *undoing) all() (all []sets) {
 	return append(all, u.undone)
 }
 
-// tell makes the answer of what was found.
+// tell makes the answer of what was found. Records that both touched are counted only for those that block: the number
+// is for people who decide.
 func (u *undoing) tell(ctx context.Context, c *overlapCounter) error {
 	if len(u.order) == 0 {
 		return nil
@@ -153,6 +160,7 @@ func (u *undoing) tell(ctx context.Context, c *overlapCounter) error {
 	return nil
 }
 
+// explain says what blocks a commit, and what to do about it, in one or two sentences.
 func (a Rollbackable) explain(commit int64) string {
 	list := make([]string, 0, len(a.Blockers))
 	safe := true
@@ -172,7 +180,8 @@ func (a Rollbackable) explain(commit int64) string {
 	return text
 }
 
-// Policy is when a later commit blocks a rollback (design, section 4).
+// Policy is when a later commit blocks a rollback (design, section 4). It decides only what blocks: a rollback that is
+// not blocked does the same under either.
 type Policy string
 
 // The policies.
@@ -187,7 +196,8 @@ type Blocker struct {
 	Overlapping int64 `json:"overlapping_records"`
 }
 
-// Rollbackable reports whether a commit can be undone, and what must be undone first.
+// Rollbackable reports whether a commit can be undone, and what must be undone first. Detail is a sentence for people;
+// Blockers are what programs act on.
 type Rollbackable struct {
 	Policy   Policy
 	Blocked  bool
@@ -195,7 +205,7 @@ type Rollbackable struct {
 	Blockers []Blocker // in the order in which to undo them
 }
 
-// refusal is the error that tells what blocks.
+// refusal is the error that names what blocks.
 func (a Rollbackable) refusal() *fault.Error {
 	return fault.Errorf(fault.Blocked, "rollback_blocked", "%s", a.Detail).
 		With("is_blocked", true).With("policy", a.Policy).With("blocking_commits", a.Blockers)

@@ -47,7 +47,7 @@ func (u *undoing) since(later sets, earlier int64) []sets {
 	return out
 }
 
-// inverse is what undoing the commit does, as a part of a cascade.
+// inverse is what undoing the commit does, as a part of a cascade. Nothing is read: the sets change places.
 func (c sets) inverse(by catalog.Commit) sets {
 	c.part, c.commit, c.replaces = c.commit.ID, by, false
 	c.opened, c.closed = c.closed, c.opened
@@ -57,13 +57,15 @@ func (c sets) inverse(by catalog.Commit) sets {
 	return c
 }
 
-// followers are commits, or parts of cascades, that follow others.
+// followers are commits, or parts of cascades, that follow others. A number stands for a commit or a part of a cascade
+// in SQL, since a commit's id may stand for several parts.
 type followers struct {
 	numbers map[[2]int64]int64       // by commit and part
 	parts   map[int64]sets           // by number
 	earlier map[int64]map[int64]bool // the commits that each follows, by number
 }
 
+// newFollowers returns an empty list.
 func newFollowers() followers {
 	return followers{map[[2]int64]int64{}, map[int64]sets{}, map[int64]map[int64]bool{}}
 }

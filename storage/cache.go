@@ -8,12 +8,14 @@ import (
 )
 
 // headCache keeps the newest snapshot of each dataset, so that small commits do not read thousands of rows anew.
+// Snapshots are not changed once they are made, so the same one is given to all.
 type headCache struct {
 	mu    sync.Mutex
 	byID  map[string]*snapshot.Snapshot
 	limit int
 }
 
+// newHeadCache keeps up to 256 heads: those of the datasets that are written to.
 func newHeadCache() *headCache { return &headCache{byID: map[string]*snapshot.Snapshot{}, limit: 256} }
 
 // get returns the snapshot of a dataset at a commit; nil unless that is its newest one here.
@@ -26,7 +28,7 @@ func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	return nil
 }
 
-// put keeps a head. It may be older than what is kept, from a slow reader: who asks for the newer one reads it again.
+// put keeps a head. It may be older than what is kept, from a slow reader: the newer one is then read again.
 func (c *headCache) put(s *snapshot.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,13 +39,14 @@ func (c *headCache) put(s *snapshot.Snapshot) {
 	c.byID[s.Dataset.ID] = s
 }
 
-// fileCache keeps the rows of files, which never change.
+// fileCache keeps the rows of files, which never change. One serves all datasets, since forks share files.
 type fileCache struct {
 	mu    sync.Mutex
 	byID  map[int64]*catalog.File
 	limit int
 }
 
+// newFileCache keeps up to 200,000 files, of all datasets together.
 func newFileCache() *fileCache { return &fileCache{byID: map[int64]*catalog.File{}, limit: 200_000} }
 
 // all returns the files with those ids; ok is false where one is not kept.

@@ -44,10 +44,12 @@ func (w undoWork) undoAll(ctx context.Context) error {
 			return err
 		}
 	}
+	// It makes the cascade one commit that can itself be rolled back: undoes reads it.
 	w.setParam(cascadeParam, w.plan.order)
 	if err := w.undid(ctx, all...); err != nil {
 		return err
 	}
+	// The counts of the parts do not add up where two of them touched the same record.
 	return w.writer.countDifference(ctx)
 }
 
@@ -60,6 +62,7 @@ func undoes(c catalog.Commit) []int64 {
 		return nil
 	}
 	var params struct{ Cascade []int64 }
+	// An ordinary rollback has no such parameter.
 	if json.Unmarshal(c.Params, &params) != nil {
 		params.Cascade = nil
 	}
@@ -87,6 +90,8 @@ func (h *History) checkCascade(ctx context.Context, all []sets) error {
 // invertAll closes what the commits opened and reopens what they closed, but for what they opened and closed both.
 func (d *draft) invertAll(all []sets) {
 	d.commit.ParentCommitID = all[len(all)-1].commit.ID
+	// A file that one of the commits opened and another one closed is not live before the first nor after the last: its
+	// count is 0, and nothing happens to it.
 	live, files := map[int64]int{}, map[int64]*catalog.File{}
 	d.back = map[string]schema.Schema{}
 	for _, one := range all {

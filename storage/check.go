@@ -9,8 +9,9 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
-// every head. It finds nothing in a store that is sound. With deep, every byte is read.
+// Check reads the whole store and reports what is wrong: in the catalog, in the files against it, and in the rows of
+// every head. It finds nothing in a store that is sound. With deep, every byte is read. Every crash test ends with it.
+// It changes nothing, and holds a dataset's lock while it looks at that.
 func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	var datasets []snapshot.State
 	for _, deleted := range []bool{false, true} {
@@ -24,6 +25,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A file that a fork shares is checked once, and blamed on the first dataset that has it.
 	seen := map[int64]bool{}
 	for _, d := range datasets {
 		c := checker{History: h, dataset: d.Dataset, deep: deep, seen: seen}
@@ -37,7 +39,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 
 // run checks one dataset: what the catalog says of it, its files, and its live rows.
 func (c *checker) run(ctx context.Context) error {
-	// So that the catalog and the folders are of one moment: a commit that is under way would look like damage.
+	// So that the catalog and the directories are of one moment: a commit that is under way would look like damage.
 	unlock, err := c.catalog.Lock(ctx, c.dataset.ID)
 	if err != nil {
 		return err
@@ -69,6 +71,7 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if err != nil {
 		return err
 	}
+	// Each commit must have been made on the one before it: a gap would be a commit that is lost.
 	var previous int64
 	totals := map[int64]int64{0: 0}
 	for _, k := range c.commits {
@@ -100,6 +103,7 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 	if err != nil {
 		return err
 	}
+	// Data files add rows and rollback files take rows away; the other way round where they are closed.
 	var rows int64
 	for _, f := range did.opened {
 		rows += snapshot.SignOf(f) * f.Rows
@@ -134,6 +138,7 @@ func (c *checker) checkManifest(tx catalog.Tx, m manifest) error {
 		c.found(m.Commit.ID, "it is in commit.json and missing from the catalog")
 		return nil
 	}
+	// Files that the commit wrote have its id, and the others were reopened: the catalog does not say which is which.
 	opened, errOpened := tx.Opened(k.DatasetID, k.ID, k.ID)
 	closed, errClosed := tx.Closed(k.DatasetID, k.ID, k.ID)
 	reopened := slices.DeleteFunc(slices.Clone(opened), func(f *catalog.File) bool { return f.CommitID == k.ID })
@@ -166,6 +171,7 @@ func sameFiles(described, known []*catalog.File) bool {
 	return true
 }
 
+// sameIDs reports whether a description names exactly these files, in any order.
 func sameIDs(list []int64, files []*catalog.File) bool {
 	other := ids(files)
 	slices.Sort(other)
@@ -174,6 +180,7 @@ func sameIDs(list []int64, files []*catalog.File) bool {
 
 // checkNames checks that versions, tags and savepoints name commits, and that the objects have them too.
 func (c *checker) checkNames(tx catalog.Tx) error {
+	// 0 is the state before the first commit, which can be named too.
 	is := func(id int64) bool {
 		return id == 0 || slices.ContainsFunc(c.commits, func(k catalog.Commit) bool { return k.ID == id })
 	}

@@ -16,7 +16,7 @@ func (c *checker) checkLabels() error {
 		if err != nil {
 			return err
 		}
-		isLabel := strings.Contains(object.Key, "/"+labelsFolder+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
+		isLabel := strings.Contains(object.Key, "/"+labelsDir+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
 		if !isLabel {
 			continue
 		}
@@ -32,6 +32,7 @@ func (c *checker) checkLabels() error {
 
 // checkFiles checks every file that ever served the dataset: is it there, and what the catalog says it is.
 func (c *checker) checkFiles(ctx context.Context) error {
+	// Not the live files alone: an earlier version must be readable as well.
 	history, err := c.history(ctx, c.head)
 	if err != nil {
 		return err
@@ -77,6 +78,7 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 			}
 		}
 	}
+	// Statements on files that are known to be damaged would fail, or count nonsense.
 	if len(c.problems) > 0 {
 		return nil // the rows can't be trusted
 	}
@@ -91,6 +93,7 @@ func (c *checker) checkHead(ctx context.Context, conn *duck.Conn) error {
 		}
 	}
 	var total, keys int64
+	// Grouped and not joined: it spills to the disk, however many records there are.
 	key := keyList(c.head.Schema.KeyColumns())
 	query := duck.Fill(countKeys, duck.Parts{"rows": c.head.Rows(false), "key": key})
 	if err := conn.Row(ctx, query, &total, &keys); err != nil {

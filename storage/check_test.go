@@ -52,7 +52,7 @@ func TestCheckFindsDescriptionsThatWereEdited(t *testing.T) {
 	}
 }
 
-// A folder that was moved and linked to is followed where the catalog is lost; one whose disk is away is reported.
+// A directory that was moved and linked to is followed where the catalog is lost; one whose disk is away is reported.
 func TestLinkedFoldersAreNotForgotten(t *testing.T) {
 	ctx := context.Background()
 	for _, there := range []bool{true, false} {
@@ -61,9 +61,9 @@ func TestLinkedFoldersAreNotForgotten(t *testing.T) {
 		b.json(d, catalog.Append, `[{"id":1}]`)
 		last := b.json(d, catalog.Append, `[{"id":2}]`)
 		b.dir2()
-		folder, away := filepath.Dir(b.object(d, last.ID, "x")), filepath.Join(t.TempDir(), "away")
-		b.must(os.Rename(folder, away))
-		b.must(os.Symlink(away, folder))
+		directory, away := filepath.Dir(b.object(d, last.ID, "x")), filepath.Join(t.TempDir(), "away")
+		b.must(os.Rename(directory, away))
+		b.must(os.Symlink(away, directory))
 		if !there {
 			b.must(os.RemoveAll(away))
 		}

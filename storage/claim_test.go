@@ -10,7 +10,7 @@ import (
 )
 
 // The machine stops at every durable step of the first start, which makes the directory and what is missing above it:
-// each of them is sent to the disk with the folder that it is in. The next start makes a store.
+// each of them is sent to the disk with the directory that it is in. The next start makes a store.
 func TestCrashesOfTheFirstStart(t *testing.T) {
 	for step := 0; ; step++ {
 		dir := filepath.Join(t.TempDir(), "above", "store")

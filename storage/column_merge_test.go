@@ -92,7 +92,8 @@ func TestByRowChangesOfOneRecordConflict(t *testing.T) {
 	}
 	b.conflicts(d, f, storage.Merge{Autorollback: true}) // a fork merges as its upstream does
 	g := catalog.ByColumn
-	if _, err := b.EditDataset(context.Background(), d, storage.Edit{MergeGranularity: &g}, storage.Request{}); err != nil {
+	_, err := b.EditDataset(context.Background(), d, storage.Edit{MergeGranularity: &g}, storage.Request{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	b.merge(f, d)

@@ -42,8 +42,8 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once all that can refuse it is checked, the
-// client's going away changes nothing.
+// returns the request's result, which result makes of the commit. After the checks that can refuse it, a client that
+// disconnects changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
@@ -51,11 +51,12 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err != nil {
 		return none, err
 	}
+	// Held until the name is in the catalog, where the next one looks.
 	defer unlock()
 	if w.request.Preview != nil {
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
-	// A client that goes away from here on must not leave a commit half done.
+	// From here on, a client that disconnects must not leave a commit half done.
 	ctx = context.WithoutCancel(ctx)
 	// The answer is kept with the commit, in the same transaction: a request that is sent again gets it, after a crash
 	// too.
@@ -66,7 +67,7 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if err := w.issue(); err != nil {
 		return none, err
 	}
-	// The folder is published: from here on a start finds the commit, even if the catalog is lost before it has it.
+	// The directory is published: from here on a start finds the commit, even if the catalog is lost before it has it.
 	if err := w.stand(ctx); err != nil {
 		return none, err
 	}
@@ -75,13 +76,14 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	return told, nil
 }
 
-// asCommit and asState are what most requests are told.
+// asCommit and asState are the results of most requests.
 func asCommit(w *work) catalog.Commit { return w.commit }
 func asState(w *work) snapshot.State  { return w.state() }
 
-// check does all that can refuse the commit, and completes it. Its name is reserved until unlock: once the commit is
-// published, it is not to be refused for that.
+// check does all that can refuse the commit, and completes it. Its name is reserved until unlock, so that the published
+// commit can't be refused for its name.
 func (w *work) check(ctx context.Context) (unlock func(), err error) {
+	// First: the required columns and the exclusion depend on the types.
 	if err := w.deriveTypes(ctx); err != nil {
 		return nil, err
 	}
@@ -91,6 +93,7 @@ func (w *work) check(ctx context.Context) (unlock func(), err error) {
 	if unlock, err = w.reserveName(ctx); err != nil {
 		return nil, err
 	}
+	// Before the required columns are checked: what is live after the commit is known then.
 	if err = w.complete(); err == nil {
 		err = w.checkRequired(ctx)
 	}
@@ -140,21 +143,22 @@ func (w *work) complete() error {
 		w.savepoints[i].CreatedAt, w.savepoints[i].UpdatedAt = w.commit.CreatedAt, w.commit.CreatedAt
 	}
 	// Recorded with the commit, so that a catalog that is made anew gives none of them again.
-	w.last = numbers{row: w.family.lastRow.Load(), field: w.family.lastField.Load()}
+	w.last = lastIDs{row: w.family.lastRowID.Load(), field: w.family.lastFieldID.Load()}
 	return nil
 }
 
 // conclude says when the commit is made, how many records there are then, and which documents and files hold it.
 func (w *work) conclude() error {
+	// When it is about to stand, and not when the upload began: times are in the order of the commits.
 	w.commit.CreatedAt = w.store.moment(w.head)
 	w.commit.Effects = w.effects()
 	w.commit.Total = w.head.Total() + w.commit.Added - w.commit.Removed
 	return w.nameDocuments()
 }
 
-// issue writes the commit's description and publishes its folder.
+// issue writes the commit's description and publishes its directory.
 func (w *work) issue() error {
-	// Set before anything is written: a crash may leave the description, and with it the row numbers that it has.
+	// Set before anything is written: a crash may leave the description, and with it the row ids that it has.
 	w.issued = true
 	description, err := sealed(w.describe())
 	if err != nil {
@@ -163,21 +167,22 @@ func (w *work) issue() error {
 	if err := w.store.halted(); err != nil {
 		return err
 	}
-	if err := w.store.hasFolder(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
+	// A first commit makes the directory itself.
+	if err := w.store.hasDirectory(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
 		return err
 	}
 	if err := w.batch.Write(descriptionFile, description); err != nil {
 		return err
 	}
-	// One rename, after everything in the folder is synced: the commit is there whole, or not at all.
+	// One rename, after everything in the directory is synced: the commit is there whole, or not at all.
 	if err := w.batch.Publish(); err != nil {
 		return w.withdraw(err)
 	}
 	return nil
 }
 
-// stand records in the catalog what has been published. From the publishing on, the objects tell of the commit: where
-// it can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
+// stand records in the catalog what has been published. Once it is published, a restart would find the commit: if it
+// can't be recorded, it is withdrawn, so that the client's answer and a restart agree.
 func (w *work) stand(ctx context.Context) error {
 	err := w.store.catalog.Write(ctx, w.record)
 	if err == nil {
@@ -186,7 +191,8 @@ func (w *work) stand(ctx context.Context) error {
 	return w.withdraw(err)
 }
 
-// remember keeps the new head, so that the next commit does not read it anew.
+// remember keeps the new head, so that the next commit does not read it anew. A crash before it costs nothing: the
+// cache is filled from the catalog when it is asked.
 func (h *History) remember(p *publication) {
 	for _, d := range p.drafts() {
 		h.seen.add(d.opened)

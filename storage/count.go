@@ -9,7 +9,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// countDifference counts the records that differ between the head and what the work leaves.
+// countDifference counts the records that differ between the head and what the work leaves. It reads what differs
+// between the two states, and nothing that they share.
 func (w *recordWriter) countDifference(ctx context.Context) error {
 	return w.count(ctx, snapshot.Diff(w.head, w.leaves()))
 }
@@ -42,7 +43,8 @@ func (w *recordWriter) countAgain(ctx context.Context, files []*catalog.File, sc
 }
 
 // addUp reports whether the counts of commits, one after the other, add up to what they did in all: no two of them can
-// have touched the same record where all only added records, or all only removed some.
+// have touched the same record where all only added records, or all only removed some. Where they do, a merge's counts
+// cost no reading.
 func addUp(list []draft) bool {
 	var sum snapshot.Counts
 	for _, one := range list {

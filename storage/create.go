@@ -11,7 +11,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// NewDataset is what a dataset is made with. Only Name is required.
+// NewDataset is what a dataset is made with. Only Name is required. The key is fixed for the life of the dataset: what
+// a record is follows from it.
 type NewDataset struct {
 	ID             string // empty: a new one
 	ProjectID      int64
@@ -38,6 +39,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 		return snapshot.State{}, err
 	}
 	defer unlock()
+	// What can refuse the dataset comes before the transaction.
 	made, err := s.newCreation(ctx, n, n.properties())
 	if err != nil {
 		return snapshot.State{}, err
@@ -59,8 +61,8 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 }
 
 // CreateWithRecords makes a dataset with its first records: both stand, or neither. There are no records yet that other
-// modes than append would change: each is an append here, but a delete, which is refused. The request's receipt is told
-// a State.
+// modes than append would change: each is an append here, but a delete, which is refused. The request's receipt gets a
+// State.
 func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (snapshot.State, error) {
 	if c.Mode == catalog.Delete {
 		return snapshot.State{}, fault.Errorf(fault.NotFound, "dataset_not_found",
@@ -100,6 +102,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset, p catalog.Propert
 	if err := checkRequiredNames(p.Required); err != nil {
 		return nil, err
 	}
+	// The key columns have the field ids 1, 2, … in every dataset, and no type yet: the first records bring it.
 	start, err := n.schema()
 	if err != nil {
 		return nil, err
@@ -108,6 +111,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset, p catalog.Propert
 	if err != nil {
 		return nil, err
 	}
+	// It is a family of its own until it is forked.
 	d := catalog.Dataset{
 		ID: cmp.Or(n.ID, s.newID()), IsNamesake: namesake, FamilyID: s.newID(),
 		ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now(),
@@ -124,7 +128,8 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset, p catalog.Propert
 	return &birth{Dataset: d, Schema: start, Properties: p}, errors.Join(errSchema, errProperties)
 }
 
-// isNamesake reports whether the name is taken, where that is no reason to refuse it.
+// isNamesake reports whether the name is taken, where that is no reason to refuse it. It is found by its id alone then:
+// FindDataset by name returns the one that has the name.
 func (h *History) isNamesake(ctx context.Context, n NewDataset) (taken bool, err error) {
 	if !n.Namesake {
 		return false, nil
@@ -155,7 +160,8 @@ func (n NewDataset) schema() (out schema.Schema, err error) {
 	return out, nil
 }
 
-// properties are what a new dataset starts with. It has no columns yet that an exclusion could read.
+// properties are what a new dataset starts with. It has no columns yet that an exclusion could read. By column is the
+// default of new datasets; older ones without a granularity merge by row (catalog.Granularity).
 func (n NewDataset) properties() catalog.Properties {
 	return catalog.Properties{
 		Name: n.Name, Description: n.Description, Metadata: n.Metadata,

@@ -9,7 +9,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Dataset returns the dataset with that id, unless it is deleted.
+// Dataset returns the dataset with that id, unless it is deleted. The refusal of a deleted one says when that was, and
+// that it can be undeleted.
 func (h *History) Dataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeDataset(tx, id); return err })
 	return d, err
@@ -25,6 +26,7 @@ func (h *History) Founder(ctx context.Context, d catalog.Dataset) (user string, 
 // FindDataset returns the dataset that a client names: by id, or by name in a project.
 func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d catalog.Dataset, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		// CheckName refuses such names, so nothing is both.
 		if looksLikeID.MatchString(ref) {
 			d, err = activeDataset(tx, ref)
 			return err
@@ -35,7 +37,8 @@ func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d
 	return d, err
 }
 
-// Datasets lists datasets, as of their heads, by when they were made.
+// Datasets lists datasets, as of their heads, oldest first. Their records are not read: a state is the
+// catalog's rows alone.
 func (h *History) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []snapshot.State, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		datasets, err := tx.Datasets(f)
@@ -60,7 +63,8 @@ func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []snapshot.State,
 	return list, nil
 }
 
-// DeleteDataset takes a dataset out of use. Its files stay, so that UndeleteDataset brings it back.
+// DeleteDataset marks a dataset as deleted. Its files stay, so that UndeleteDataset brings it back. Forks are not
+// affected: they have entries of their own for the files that they share.
 func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 	unlock, err := s.catalog.Lock(ctx, id)
 	if err != nil {
@@ -88,7 +92,7 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 	})
 }
 
-// UndeleteDataset brings a deleted dataset back, as it was.
+// UndeleteDataset brings a deleted dataset back, as it was. It is refused where another dataset has taken the name.
 func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state snapshot.State, err error) {
 	d, err := s.anyDataset(ctx, id)
 	if err != nil {

@@ -16,6 +16,7 @@ func (w modeWork) delete(ctx context.Context, c Change) (err error) {
 		live = w.head
 		err = w.pickByCondition(ctx, c.Where)
 	} else {
+		// Only the files whose bounds may hold the keys are searched.
 		live, err = w.pickByKey(ctx, c.Upload)
 	}
 	if err != nil {
@@ -45,6 +46,7 @@ func (w modeWork) pickByKey(ctx context.Context, u intake.Upload) (live *snapsho
 	}
 	live = w.liveIn(in.bounds)
 	err = w.writer.pick(ctx, pickCame, w.picking(in), live)
+	// Not an error: a delete that is sent twice has nothing left to do.
 	w.setParam("records_not_found", in.rows-w.commit.Removed)
 	return live, err
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first. An action and the
-// rollback that undid it, both of them lacking, make no difference and are left out.
+// rollback that undid it, both of them lacking, make no difference and are left out. It is by hash: a change that both
+// sides have is on neither list, whichever way it came.
 type Delta struct {
 	Dataset  snapshot.State // the fork
 	Upstream snapshot.State // Dataset.DeletedAt reports whether it is still there
@@ -32,6 +33,8 @@ func (h *History) UpstreamDelta(ctx context.Context, fork string) (Delta, error)
 	})
 }
 
+// delta reads both datasets and the actions in one transaction, so that they are of one moment. The upstream may be
+// deleted.
 func (h *History) delta(
 	ctx context.Context, fork string, actions func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error),
 ) (out Delta, err error) {
@@ -54,7 +57,7 @@ func (h *History) delta(
 		}
 		out.Dataset, out.Upstream = states[0], states[1]
 		all, err := actions(tx, d, upstream)
-		// Neither of the two would leave a trace on the other side, so there is nothing to tell of.
+		// Neither of the two would leave a trace on the other side, so there is nothing to report.
 		none := cancelled(all)
 		out.Actions = slices.DeleteFunc(all, func(c catalog.Commit) bool { return none[c.ID] })
 		return err
@@ -64,7 +67,8 @@ func (h *History) delta(
 
 // missing lists the actions of one dataset that another of its family does not have, by their hashes, oldest first. A
 // merge is not an action itself: what it played is. A merge that was rolled back counts as if it had never been, unless
-// both have it: so what came with it may come again.
+// both have it: so what came with it may come again. Both arguments are ids of datasets. It costs what the two do not
+// share.
 func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 	// By hash, which survives being played: by id, what came by a merge would come a second time.
 	mine, err := tx.Unshared(of, from)
@@ -79,7 +83,7 @@ func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A merge that was rolled back does not hinder the same actions from coming again by another one.
+	// Actions of a merge that was rolled back can come again with another merge.
 	again, err := undoneByMerge(tx, of, from, theirs)
 	if err != nil {
 		return nil, err
@@ -91,6 +95,7 @@ func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 	return slices.CompactFunc(out, func(a, b catalog.Commit) bool { return a.ID == b.ID }), nil
 }
 
+// byID orders commits as they were made.
 func byID(a, b catalog.Commit) int { return cmp.Compare(a.ID, b.ID) }
 
 // voidOf reports which commits count as if they had never been: those that undone merges played, and the rollbacks of
@@ -162,6 +167,7 @@ func cancelled(actions []catalog.Commit) map[int64]bool {
 		is[a.ID] = true
 	}
 	for _, a := range actions {
+		// One that undid a commit which is not on the list has an effect on the other side, and stays.
 		undone, elsewhere := undoes(a), func(id int64) bool { return !is[id] }
 		if a.RollbackCommitID != 0 || len(undone) == 0 || slices.ContainsFunc(undone, elsewhere) {
 			continue

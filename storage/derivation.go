@@ -24,6 +24,8 @@ func (w *work) deriveTypes(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range w.schema.Columns {
+		// A cycle can come about without anyone writing one: by a rollback or a merge that brings an earlier derivation
+		// back.
 		if way := w.schema.Cycle(c.ID); way != nil {
 			return &underived{c, fault.Errorf(fault.Conflict, "derivation_cycle",
 				"Variable %q would be derived from itself: %s.", c.Name, strings.Join(columnNamesOf(way), " → ")).
@@ -36,6 +38,7 @@ func (w *work) deriveTypes(ctx context.Context) error {
 		return err
 	}
 	defer box.Close()
+	// In layers: a column's type depends on those that it is derived from.
 	for _, layer := range w.schema.Layers() {
 		for _, c := range layer {
 			if c.Type, err = derivedType(ctx, box, w.schema, c); err != nil {
@@ -55,6 +58,7 @@ type underived struct {
 	err    error
 }
 
+// Error returns the sentence of the error itself.
 func (u *underived) Error() string { return u.err.Error() }
 
 // Unwrap returns the error of the derivation.
@@ -78,6 +82,7 @@ func derivedType(ctx context.Context, box *duck.Conn, s schema.Schema, c schema.
 	return t, err
 }
 
+// columnNamesOf returns the names of columns, in their order.
 func columnNamesOf(columns []schema.Column) []string {
 	names := make([]string, len(columns))
 	for i, c := range columns {

@@ -32,7 +32,8 @@ func (b *bench) derivationOf(d, name string) string {
 	return s.DerivationText(c)
 }
 
-const sales = `[{"id":1,"price":2.5,"quantity":4,"name":"pen"},{"id":2,"price":10.0,"quantity":0,"name":"mug"},{"id":3,"price":null,"quantity":2,"name":"7"}]`
+const sales = `[{"id":1,"price":2.5,"quantity":4,"name":"pen"},{"id":2,"price":10.0,"quantity":0,"name":"mug"},
+	{"id":3,"price":null,"quantity":2,"name":"7"}]`
 
 func TestDerivedVariables(t *testing.T) {
 	b := open(t)
@@ -326,7 +327,7 @@ func TestBackupsKeepVariables(t *testing.T) {
 	b.derive(d, "double", "total * 2")
 	b.variable(d, storage.NewVariable{Name: "kind", Description: "of goods",
 		Categories: []schema.Category{{ID: 1, Name: "x"}}, Values: raw("1", "1", "null")})
-	backup, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
+	backup, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

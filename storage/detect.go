@@ -42,7 +42,8 @@ func typeOf(i int) schema.Type {
 	return candidates[i].Type
 }
 
-// detects is the condition that a text reads as a value of a candidate type.
+// detects is the condition that a text reads as a value of a candidate type. column is SQL, and so is the result; it
+// may be null for a null.
 func detects(column string, t schema.Type) string {
 	switch t.Name {
 	case schema.Null:
@@ -63,7 +64,8 @@ func detects(column string, t schema.Type) string {
 }
 
 // detectsKey is detects for a column of the key: texts that are different must not become the same value, as the codes
-// 1.1 and 1.10 would, and the timestamps 2024-01-01 00:00 and 2024-01-01 00:00:00. So all must be written in one way.
+// 1.1 and 1.10 would, and the timestamps 2024-01-01 00:00 and 2024-01-01 00:00:00. So all must be
+// written in one way. Other columns may lose how their values were written; a key would lose records.
 func detectsKey(column string, i int) string {
 	if i == len(candidates) {
 		return "true"
@@ -98,7 +100,8 @@ const (
 )
 
 // find names the types of offered columns: what the format says, or, for CSV, the first candidate that takes every
-// value. A sample reports which that may be, one pass over all records whether it is.
+// value. A sample reports which that may be, one pass over all records whether it is. What the stored types decide is
+// not asked here (byValues).
 func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, error) {
 	out := make([]schema.Type, len(columns))
 	if len(columns) == 0 || f.upload.Format != intake.CSV {
@@ -123,6 +126,7 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		}
 		checks = append(checks, test{i, condition})
 	}
+	// Cheaper than finding: one condition for each column instead of one for each candidate.
 	holds, err := f.hold(checks)
 	if err != nil {
 		return nil, err

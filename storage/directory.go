@@ -29,7 +29,7 @@ func (d *directory) claim() (err error) {
 	return err
 }
 
-// look locks the directory of a store for reading.
+// look locks the directory of a store for reading. Nothing else may have it open meanwhile.
 func (d *directory) look() (err error) {
 	if d.marker, _, err = datadir.Read(d.path); err == nil {
 		d.held, err = datadir.Lock(d.path, false)
@@ -37,6 +37,7 @@ func (d *directory) look() (err error) {
 	return err
 }
 
+// catalogPath is where the catalog is: its index and the files that SQLite keeps beside it.
 func (d *directory) catalogPath() string { return filepath.Join(d.path, datadir.CatalogFile) }
 
 // openCatalog opens the catalog. One that is damaged moves to quarantine, and an empty one takes its place: the objects
@@ -57,7 +58,8 @@ func (d *directory) openCatalog(ctx context.Context) (err error) {
 	return d.knowStore(ctx)
 }
 
-// tryCatalog opens the catalog at path, unless it is damaged: then what says how.
+// tryCatalog opens the catalog at path, unless it is damaged: then what says how. A catalog that can't be opened for
+// another reason, such as its permissions, is an error: it is not to be replaced.
 func (d *directory) tryCatalog(ctx context.Context, path string) (what string, err error) {
 	d.catalog, err = catalog.Open(ctx, path, d.catalogHook)
 	if catalog.IsDamaged(err) {
@@ -96,6 +98,7 @@ func (d *directory) setCatalogAside(what string) error {
 
 // knowStore makes sure that the catalog is this store's, and completes the marker of a store that had none.
 func (d *directory) knowStore(ctx context.Context) error {
+	// Before anything is brought up to date: the objects of one store would be recorded in the catalog of another.
 	id, err := d.indexes(ctx)
 	if err != nil {
 		return err

@@ -85,7 +85,10 @@ func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
 					_, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 					return err
 				},
-				"backup": func() error { _, err := b.Backups.Make(ctx, d, "head", "", storage.Request{}); return err },
+				"backup": func() error {
+					_, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, storage.Request{})
+					return err
+				},
 			} {
 				for step := 0; ; step++ {
 					mu.Lock()
@@ -164,31 +167,31 @@ func TestWritesEndBeforeTheDiskIsFull(t *testing.T) {
 	b.sound()
 }
 
-// A store without its folders is not ready.
+// A store without its directories is not ready.
 func TestAStoreWithoutItsFoldersIsNotReady(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1}]`)
-	for _, folder := range []string{"objects", "staging"} {
-		path := filepath.Join(b.dir, folder)
+	for _, directory := range []string{"objects", "staging"} {
+		path := filepath.Join(b.dir, directory)
 		if err := os.Rename(path, path+".away"); err != nil {
 			t.Fatal(err)
 		}
 		if e := storage.Explain(b.Ready(context.Background())); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
-			t.Errorf("%s: %v", folder, e)
+			t.Errorf("%s: %v", directory, e)
 		}
-		if folder == "objects" {
+		if directory == "objects" {
 			_, err := b.digest(d, "head")
 			b.refused("records", err)
 		}
 		_, err := b.try(d, "append", intake.JSON, `[{"id":2}]`)
 		if e := storage.Explain(err); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
-			t.Errorf("a commit without %s: %v (%v)", folder, e, err)
+			t.Errorf("a commit without %s: %v (%v)", directory, e, err)
 		}
-		if folder == "objects" { // the mount point of a disk that is away
+		if directory == "objects" { // the mount point of a disk that is away
 			b.must(os.Mkdir(path, 0o700))
 			if e := storage.Explain(b.Ready(context.Background())); e.Kind != fault.Unavailable || e.Code != "objects_missing" {
-				t.Errorf("ready over an empty folder: %v", e)
+				t.Errorf("ready over an empty directory: %v", e)
 			}
 			ctx, r, text := context.Background(), storage.Request{}, "new"
 			for what, write := range map[string]func() error{
@@ -248,7 +251,7 @@ func TestStoredFilesAreTheOwnersAlone(t *testing.T) {
 	b.put(d, "append", intake.CSV, bulky(0, 100_000, random)) // by DuckDB
 	b.json(d, "append", `[{"id":1000000}]`)
 	b.put(d, "overwrite", intake.CSV, bulky(0, 2000, random))
-	if _, err := b.Backups.Make(context.Background(), d, "head", "", storage.Request{}); err != nil {
+	if _, err := b.Backups.Make(context.Background(), d, storage.NewBackup{Ref: "head"}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	if list := b.others(); len(list) > 0 {

@@ -4,7 +4,7 @@ package storage
 
 import "syscall"
 
-// freeBytes is how much an ordinary program can still write to the file system of a folder.
+// freeBytes is how much an ordinary program can still write to the file system of a directory.
 func freeBytes(dir string) (int64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
@@ -13,7 +13,7 @@ func freeBytes(dir string) (int64, error) {
 	return int64(s.Bavail) * int64(s.Bsize), nil
 }
 
-// diskBytes is how large the file system of a folder is.
+// diskBytes is how large the file system of a directory is.
 func diskBytes(dir string) (int64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

@@ -1,7 +1,7 @@
 // Package storage is the store: datasets whose every change is a commit that can be undone, compared and read again.
 //
 // A store is a directory. Its objects are immutable files and the log of what happened; its catalog is their index,
-// which a start brings up to what the objects tell. A change becomes visible in one transaction of the catalog, after
+// which a start brings up to date with the objects. A change becomes visible in one transaction of the catalog, after
 // everything that it wrote is on the disk. The layout, the formats and what a start does are in README.md.
 //
 // # Words
@@ -14,7 +14,7 @@
 //	ref           what names a state: head, a commit, a version, a savepoint, a tag, a time, and others (Refs)
 //	tag           a name that people give to a state and may move
 //	row tag       the _commit of a commit's rows: its id, or that of the commit that it plays
-//	family        a dataset and its forks: they share files, row numbers and column ids
+//	family        a dataset and its forks: they share files, row ids and column ids
 //	effects       what a commit did beside changing records: to the schema, and to the values of whole columns
 //	verdict       what becomes of a record that both an action and the target of a merge changed
 //	action        a commit as collaborators see it; a merge plays the actions of a source on a target
@@ -22,8 +22,8 @@
 //	birth         a dataset as it was before its first commit
 //	manifest      commit.json: the description of a commit, from which it can be recorded again
 //	draft         what a commit is, as plain data, while it is made
-//	work          a draft with what is held for it: the lock, a connection, a folder for files
-//	folder        where a commit's files are written, with the connection that its statements run on
+//	work          a draft with what is held for it: the lock, a connection, a directory for files
+//	workspace     where a commit's files are written, with the connection that its statements run on
 //	publication   what one commit.json describes and one transaction records
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
@@ -48,7 +48,7 @@
 //
 //	fileWriter    the files of the commit: names, ids, measures, slices of wide records    write.go, slices.go
 //	recordWriter  the records that it changes, and those that they displace                rewrite.go, picked.go
-//	numbering     the numbers that it gives to rows and columns                            family.go
+//	idSource      the ids that it gives to rows and columns                                family.go
 //	noted         what became of values meanwhile, for the effects                         noted.go, effects.go
 //	modeWork      what the modes do to records                                             modes.go, delete.go
 //	arriving      an upload while it is read                                               incoming.go, few.go, wide.go

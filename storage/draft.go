@@ -29,7 +29,7 @@ type draft struct {
 	warnings   []string                 // of what the commit could not keep
 }
 
-// draftOn is a draft that changes nothing.
+// draftOn is a draft that changes nothing. It has no commit yet: that comes with its id.
 func draftOn(head *snapshot.Snapshot) draft {
 	return draft{
 		head: head, schema: head.Schema, properties: head.Properties, bound: head.Schema,
@@ -46,7 +46,8 @@ func (d *draft) clone() draft {
 	return other
 }
 
-// setParam records what a commit was asked to do, or what came of it.
+// setParam records what a commit was asked to do, or what came of it. Parameters are the log's (seed 001): they are
+// stored with the commit and shown, and few are read again.
 func (d *draft) setParam(name string, value any) {
 	params := map[string]any{}
 	kept := map[string]json.RawMessage{} // as they were written: numbers past a double's too
@@ -66,6 +67,7 @@ func (d *draft) setParam(name string, value any) {
 // nameDocuments names the schema and the properties that the commit leaves, and the schema of its files.
 func (d *draft) nameDocuments() (err error) {
 	d.commit.SchemaID, d.commit.PropertiesID = d.head.SchemaID(), d.head.PropertiesID()
+	// Most commits change neither, and then no document is encoded.
 	if !reflect.DeepEqual(d.schema, d.head.Schema) {
 		if d.commit.SchemaID, err = catalog.DocumentID(d.schema); err != nil {
 			return err
@@ -80,12 +82,13 @@ func (d *draft) nameDocuments() (err error) {
 	return err
 }
 
-// state is what the dataset is after the commit, but for its records.
+// state is what the dataset is after the commit, but for its records. Its counts are in the commit.
 func (d *draft) state() snapshot.State {
 	return snapshot.State{Dataset: d.head.Dataset, Commit: d.commit, Schema: d.schema, Properties: d.properties}
 }
 
-// leaves is the snapshot that the commit leaves.
+// leaves is the snapshot that the commit leaves. It is made from the head's and what changed, without the catalog: the
+// commit is not in it yet.
 func (d *draft) leaves() *snapshot.Snapshot {
 	// The files that the commit opens were written with its own schema; those that it reopens have older ones.
 	schemas := map[string]schema.Schema{d.commit.SchemaID: d.schema}
@@ -155,5 +158,5 @@ func (d *draft) entries(tx catalog.Tx) error {
 	return nil
 }
 
-// key is the folder of the commit's objects.
+// key is the directory of the commit's objects.
 func (d *draft) key() string { return commitKey(d.commit.DatasetID, d.commit.ID) }

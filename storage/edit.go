@@ -37,6 +37,7 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 			return catalog.Commit{}, err
 		}
 	}
+	// An edit that changes nothing makes no commit: it would block rollbacks and say nothing.
 	if reflect.DeepEqual(w.properties, w.head.Properties) {
 		return w.head.Commit, nil
 	}

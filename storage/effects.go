@@ -7,7 +7,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// effects are what the commit did beside changing records. Those of a merge are those of all that it played.
+// effects are what the commit did beside changing records. Those of a merge are those of all that it played. Cleared
+// and filled columns were noted while the records were written; nothing is read for them.
 func (w *work) effects() *catalog.Effects {
 	cleared, filled := slices.Clone(w.writer.cleared), slices.Clone(w.writer.filled)
 	for _, p := range w.played {

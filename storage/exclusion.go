@@ -16,7 +16,8 @@ import (
 // An exclusion is a property of a dataset: a condition on records that Crunch clients do not see. It is not a change of
 // the records, so nothing but the Shoji face looks at it.
 
-// exclude gives the dataset an exclusion, or takes it away where it is empty.
+// exclude gives the dataset an exclusion, or takes it away where it is empty. Its condition is bound to the columns by
+// their ids, so that a renaming changes nothing.
 func (w *work) exclude(ctx context.Context, e catalog.Exclusion) error {
 	if e == (catalog.Exclusion{}) {
 		w.properties.Exclusion = nil
@@ -34,7 +35,8 @@ func (w *work) exclude(ctx context.Context, e catalog.Exclusion) error {
 	return nil
 }
 
-// excludeAs gives the dataset the exclusion of an archive, if it has the columns that it reads.
+// excludeAs gives the dataset the exclusion of an archive, if it has the columns that it reads. An exclusion that can't
+// be kept is dropped: it hides records from some clients, and is no reason to refuse a restore.
 func (d *draft) excludeAs(archive schema.Schema, e *catalog.Exclusion) {
 	d.properties.Exclusion = nil
 	if e == nil {

@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -16,18 +18,22 @@ import (
 	"rowback/storage/verify"
 )
 
-// File is a file that is read at any place, under the SHA-256 of its bytes, in hexadecimal.
+// File is a file that is read at any place, under the SHA-256 of its bytes, in hexadecimal. Whoever has one closes it.
+// What is read is what the checksum is of, even if the object is removed meanwhile.
 type File struct {
 	io.ReadSeekCloser
 	Checksum string
 }
 
-// Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that,
-// it is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
-// with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
-// are read whole before, for their checksums; part: not for each part that a client asks for.
-func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
-	// Served as it lies: no statement, no copy.
+// Export returns the records of a snapshot, as Table has them, as one Parquet file. If a stored file has exactly these
+// records, it is that one; otherwise it is made, within the time limit, and kept for later requests (Options.Cache).
+// Two snapshots with the same SQL have the same records, as stored files never change: forks and edits share a file.
+// The stored files are read whole before, for their checksums; part: not for each part that a client asks for. A file
+// that is made has pages of that version; 0: 1.
+func (t *Tables) Export(
+	ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, limit time.Duration, part bool,
+) (*File, error) {
+	// Served as it lies: no statement, no copy. Where all records are in one plain file, it is the answer.
 	if f := snap.Only(); f != nil {
 		return t.OpenFile(ctx, f, part)
 	}
@@ -35,10 +41,11 @@ func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time
 		return nil, err
 	}
 	// The SQL names every file and column, so it names the content; anything that changes one of them changes the key.
+	pages = cmp.Or(pages, datafile.PagesV1)
 	content := snap.Table() + datafile.GeoText(snap.TableColumns())
-	key := sha256.Sum256([]byte("pages of version 1: " + content)) // a cache may have files of older programs
+	key := sha256.Sum256(fmt.Appendf(nil, "pages of version %d: %s", pages, content))
 	f, err := t.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
-		return t.export(ctx, snap, path)
+		return t.export(ctx, snap, pages, path)
 	})
 	switch {
 	case errors.Is(err, filecache.ErrTooLarge):
@@ -52,21 +59,23 @@ func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time
 }
 
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
-func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, path string) error {
+func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, path string) error {
 	conn, from, err := t.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_, err = datafile.CopyForOthers(ctx, conn, "SELECT * FROM "+from+snap.Order(), path, snap.TableColumns())
+	query := "SELECT * FROM " + from + snap.Order()
+	_, err = datafile.CopyQuery(ctx, conn, query, path, pages, datafile.Labels(snap.TableColumns()))
 	return err
 }
 
-// OpenFile opens a stored file, once it was read whole for its checksum; part: lately.
+// OpenFile opens a stored file after its checksum is verified; with part, a recent verification is enough.
 func (fs *Files) OpenFile(ctx context.Context, f *catalog.File, part bool) (*File, error) {
 	return fs.openObject(ctx, verify.File(f), part)
 }
 
+// openObject is OpenFile for any stored object.
 func (fs *Files) openObject(ctx context.Context, o verify.Object, part bool) (*File, error) {
 	if err := fs.readForExport(ctx, []verify.Object{o}, part); err != nil {
 		return nil, err

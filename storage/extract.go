@@ -12,6 +12,7 @@ import (
 
 // Extract writes what a query gives to a file under staging, to be uploaded again: what becomes of the columns that it
 // reads, in from. The caller removes the file. types are those of its columns of which a Parquet file can't tell all.
+// The file is read by the commit that follows, and by nothing else: it is not a stored file.
 func (s *Store) Extract(
 	ctx context.Context, snap *snapshot.Snapshot, reads []schema.Column, types map[string]schema.Type,
 	query func(from string) string,
@@ -25,7 +26,7 @@ func (s *Store) Extract(
 		return u, 0, err
 	}
 	defer conn.Close()
-	if rows, err = datafile.CopyQuery(ctx, conn, query(from), u.Path, ""); err != nil {
+	if rows, err = datafile.CopyQuery(ctx, conn, query(from), u.Path, datafile.PagesV2, ""); err != nil {
 		return u, 0, clientsql.Explain(err)
 	}
 	_, u.Size, err = s.checksumOf(u.Path)

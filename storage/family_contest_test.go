@@ -12,7 +12,7 @@ import (
 type contest struct {
 	before, after, now *row
 	both               map[string]string // the columns that both sides know
-	byValue            bool              // values are compared: both sides have the record, and the target merges by column
+	byValue            bool              // values are compared: both sides have the record, and merge by column
 }
 
 // value is that of a column of a record; nil where there is none.

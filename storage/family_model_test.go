@@ -302,7 +302,8 @@ func (p *replay) play(a *deed) bool {
 		case equalRows(before, after, both):
 			next = now // the action did not change it
 		default:
-			c := contest{before: before, after: after, now: now, both: both, byValue: p.family.byColumn && now != nil && after != nil}
+			c := contest{before: before, after: after, now: now, both: both}
+			c.byValue = p.family.byColumn && now != nil && after != nil
 			switch take := p.take(a, k); {
 			case c.byValue && len(c.clashing()) == 0, c.settledBy(p.source.head()[k]):
 				next = c.ours()

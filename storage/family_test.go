@@ -415,12 +415,12 @@ func (f *family) doMerge(target *member) {
 	out, err := f.Merge(context.Background(), target.id, m, storage.Request{})
 	f.tell("merge of %s into %s %s: played %v, conflicts %v, %v", source.name, target.name, toJSON(m), idsOf(out.Played),
 		len(out.Conflicts), err)
-	f.checkMerged(want, m, out)
 	if len(want.conflicts) > 0 && !m.DryRun {
 		f.refused(err, "merge_conflict")
 	} else {
 		f.must(err)
 	}
+	f.checkMerged(want, m, out)
 	nothing := len(want.played) == 0 && len(want.remembered) == 0
 	if m.DryRun || nothing || len(want.conflicts) > 0 && m.Autorollback {
 		if out.Commit.ID != 0 {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -93,12 +94,13 @@ func (a arriving) assemble(decoded intake.Decoded) (arrow.RecordBatch, error) {
 		fields = append(fields, arrow.Field{Name: name, Type: values.DataType(), Nullable: true})
 		columns = append(columns, values)
 	}
+	// A data file has all columns of the schema, whether they came or not.
 	for _, c := range a.schema.Stored() {
 		switch i := a.in.index(c.ID); {
 		case i >= 0 && a.in.offered[a.in.columns[i].from].Type.Name != schema.Null:
 			add(c.Name, came.Column(a.in.columns[i].from))
 		case c.ID == schema.RowID:
-			add(c.Name, int64s(rows, a.firstRow(), 1))
+			add(c.Name, int64s(rows, a.firstRowID(), 1))
 		default:
 			add(c.Name, array.MakeArrayOfNull(memory.DefaultAllocator, arrow.PrimitiveTypes.Int32, rows))
 		}
@@ -119,7 +121,8 @@ func int64s(n int, first, step int64) arrow.Array {
 }
 
 // checkFew makes sure that the records of a batch have keys of their own that are not live. What is plain to see is
-// found here; else the same statements check as for many records. at returns the values of a column.
+// found here; else the same statements check as for many records. at returns the values of a column. A record that is
+// refused is named as in a large upload.
 func (k keyCheck) checkFew(ctx context.Context, at func(id int) arrow.Array) error {
 	// No statement: a one-row append of a new greatest key is checked by its bounds alone.
 	if k.areDistinct(at) && len(k.live(k.in.bounds).Data) == 0 {
@@ -200,7 +203,7 @@ func (a arriving) readLiteral(decoded intake.Decoded) (ok bool, err error) {
 	return true, nil
 }
 
-// literal writes a value in SQL.
+// literal writes a value in SQL. ok is false for a value that has to go through a table.
 func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 	if a.IsNull(row) {
 		return "CAST(NULL AS " + t.SQL() + ")", true
@@ -216,6 +219,13 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 		text = strconv.FormatFloat(v.Value(row), 'g', -1, 64)
 	case *array.Decimal128:
 		text = v.Value(row).ToString(int32(t.Scale))
+	case *array.Date32:
+		text = v.Value(row).ToTime().Format(time.DateOnly)
+	case *array.Timestamp:
+		text = v.Value(row).ToTime(v.DataType().(*arrow.TimestampType).Unit).Format("2006-01-02 15:04:05.999999999")
+		if t.Name == schema.TimestampTZ {
+			text += "+00"
+		}
 	case *array.String:
 		text = v.Value(row)
 	default:

@@ -19,7 +19,8 @@ type Tables struct {
 }
 
 // Filter opens a sandbox in which a snapshot's records are the view "records", for conditions that clients write. With
-// place, the view also has _file and _pos. files are more files that our own statements on it may touch.
+// place, the view also has _file and _pos. files are more files that our own statements on it may touch. The caller
+// closes it. It is locked: it can read the snapshot's files and these, and nothing else.
 func (t *Tables) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool, files []string) (*duck.Conn, error) {
 	table := snap.Table()
 	if place {

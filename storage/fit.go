@@ -72,6 +72,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		if err != nil {
 			return out, err
 		}
+		// A derived column that came back with an export is left out, and the commit says so.
 		if !take {
 			columns[i].ID = -1
 			if column.Derived() {
@@ -98,6 +99,7 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		if c.ID < 0 {
 			continue
 		}
+		// Only once every type is decided: a refusal before that uses up no field ids.
 		if c.ID == 0 {
 			c.ID = f.newID()
 		}

@@ -10,7 +10,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// NewFork is what a fork is made with.
+// NewFork is what a fork is made with. The zero value is a fork of the head, under a name that is made for it.
 type NewFork struct {
 	ID          string  // of the fork; empty: a new one
 	Name        string  // empty: "FORK #n of" and the upstream's
@@ -97,7 +97,7 @@ func (s *Store) newForked(ctx context.Context, from *snapshot.Snapshot, n NewFor
 		return nil, err
 	}
 	d, up := &made.Dataset, from.Dataset
-	// Of the family: row numbers, column ids and files mean the same in both, which merging and comparing rely on.
+	// Of the family: row ids, column ids and files mean the same in both, which merging and comparing rely on.
 	d.FamilyID, d.UpstreamID = up.FamilyID, up.ID
 	d.Head, d.ForkCommit = from.Commit.ID, from.Commit.ID
 	d.SchemaID, d.PropertiesID = up.SchemaID, up.PropertiesID

@@ -11,10 +11,11 @@ import (
 )
 
 // The objects are the log and the catalog is their index (design, section 7). At the start, forward brings the catalog
-// up to what the objects tell: every complete commit that follows on the head the catalog knows, in the order of their
+// up to date with the objects: every complete commit that follows on the head the catalog knows, in the order of their
 // ids, which is that of all datasets together, then the labels. Where the catalog is empty, that makes it anew. It is
 // one transaction; after it, what could not be placed moves to quarantine. TestCrashes, TestNothingIsLostWithTheCatalog
-// and TestAnyOldCatalogIsBroughtUpToDate prove it.
+// and TestAnyOldCatalogIsBroughtUpToDate prove it. A server that is asked for another store's objects stops before this
+// (directory.indexes).
 type forward struct {
 	*journal
 	shelves []*shelf
@@ -23,7 +24,7 @@ type forward struct {
 	aside   []aside
 }
 
-// shelf is a dataset as its folder shows it.
+// shelf is a dataset as its directory shows it.
 type shelf struct {
 	id      string
 	known   bool            // the catalog has it
@@ -67,7 +68,7 @@ func (j *journal) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// run finds out what the objects tell that the catalog lacks, and records it.
+// run finds what the objects have and the catalog lacks, and records it.
 func (f *forward) run(ctx context.Context) error {
 	// Looked through first, then written in one transaction: a crash in between leaves the same to do.
 	if err := f.catalog.Read(ctx, f.survey); err != nil {
@@ -80,6 +81,7 @@ func (f *forward) run(ctx context.Context) error {
 	return f.catalog.Write(ctx, f.apply)
 }
 
+// step notes what is recorded, for the log and for rowback check.
 func (f *forward) step(format string, args ...any) {
 	f.steps = append(f.steps, fmt.Sprintf(format, args...))
 }
@@ -89,9 +91,9 @@ func (f *forward) setAside(dataset string, commit int64, key, why, format string
 	f.aside = append(f.aside, aside{Problem{dataset, commit, fmt.Sprintf(format, args...)}, key, why})
 }
 
-// survey compares the folders with the catalog, and reads what it does not know.
+// survey compares the directories with the catalog, and reads what it does not know.
 func (f *forward) survey(tx catalog.Tx) error {
-	ids, err := f.blobs.Folders("")
+	ids, err := f.blobs.Directories("")
 	if err != nil {
 		return err
 	}
@@ -100,6 +102,7 @@ func (f *forward) survey(tx catalog.Tx) error {
 		if s.dataset, err = tx.Dataset(id); err != nil && !errors.Is(err, catalog.ErrNotFound) {
 			return err
 		}
+		// A dataset that is not known may be new, or the whole catalog is.
 		s.known = err == nil
 		if err := f.readFresh(tx, s); err != nil {
 			return err
@@ -111,7 +114,7 @@ func (f *forward) survey(tx catalog.Tx) error {
 
 // readFresh reads the descriptions of a dataset's commits that the catalog does not have.
 func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
-	folders, err := f.commitsOf(s.id)
+	directories, err := f.commitsOf(s.id)
 	if err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range folders {
+	for _, id := range directories {
 		if _, ok := slices.BinarySearch(known, id); ok {
 			continue
 		}
@@ -132,6 +135,7 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 			return err
 		case err != nil:
 			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s can't be read: %v", descriptionFile, err)
+		// A directory that was copied or renamed by hand: its description is right, and its place is not.
 		case m.Commit.DatasetID != s.id || m.Commit.ID != id:
 			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s is that of commit %d of dataset %s",
 				descriptionFile, m.Commit.ID, m.Commit.DatasetID)

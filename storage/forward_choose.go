@@ -28,7 +28,8 @@ func (f *forward) choose() error {
 
 // follow finds the path of commits that begins at a dataset's head. The last of a path is left out where it is not
 // complete: it was never acknowledged, or is damaged; then another path may be the one. A commit that others were made
-// on was there once, and stays: what is damaged of it is refused when it is read.
+// on was there once, and stays: what is damaged of it is refused when it is read. A crash leaves at most one such
+// commit: its request was never answered.
 func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 	if len(s.fresh) == 0 {
 		return nil
@@ -51,6 +52,7 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 			break
 		}
 		last := s.path[len(s.path)-1]
+		// Only the last one is read whole: those before it stood when it was made.
 		fault, err := f.fault(last.manifest)
 		if err != nil {
 			return err

@@ -8,7 +8,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// readLabels records what is kept beside the commits of each dataset that the catalog has by now.
+// readLabels records what is kept beside the commits of each dataset that the catalog has by now. Labels win over the
+// catalog's rows, since they are written first.
 func (f *forward) readLabels(tx catalog.Tx) error {
 	for _, s := range f.shelves {
 		d, err := tx.Dataset(s.id)
@@ -31,7 +32,7 @@ func (f *forward) readLabels(tx catalog.Tx) error {
 
 // readLabelsOf records the labels of a dataset. One that can't be read is set aside and stops nothing else.
 func (f *forward) readLabelsOf(tx catalog.Tx, dataset string) error {
-	for object, err := range f.blobs.List(dataset + "/" + labelsFolder) {
+	for object, err := range f.blobs.List(dataset + "/" + labelsDir) {
 		if err != nil {
 			return err
 		}
@@ -128,24 +129,24 @@ func (f *forward) recordSavepoint(tx catalog.Tx, dataset, key string) error {
 
 // readBackups records the backups whose archives are there, each with its label beside it.
 func (f *forward) readBackups(tx catalog.Tx, dataset string) error {
-	backups := dataset + "/" + backupsFolder
-	folders, err := f.blobs.Folders(backups)
+	backups := dataset + "/" + backupsDir
+	directories, err := f.blobs.Directories(backups)
 	if err != nil {
 		return err
 	}
-	for _, folder := range folders {
-		key := backups + "/" + folder + "/" + backupManifest
+	for _, dir := range directories {
+		key := backups + "/" + dir + "/" + backupManifest
 		if !f.blobs.Has(key) {
 			continue // an older version's, with its label among the others
 		}
 		record := func() error {
 			err := f.recordBackup(tx, dataset, key)
-			if _, known := tx.Backup(dataset, folder); isUnreadable(err) && known == nil {
+			if _, known := tx.Backup(dataset, dir); isUnreadable(err) && known == nil {
 				return nil // the archive is there, and the catalog has what the label said
 			}
 			return err
 		}
-		if err := f.try(tx, dataset, backups+"/"+folder, record); err != nil {
+		if err := f.try(tx, dataset, backups+"/"+dir, record); err != nil {
 			return err
 		}
 	}
@@ -200,6 +201,7 @@ func fits(tx catalog.Tx, dataset, of string, commit int64) error {
 // unreadableError is why a label can't be read.
 type unreadableError struct{ error }
 
+// isUnreadable reports whether a label could not be read, as opposed to not fitting.
 func isUnreadable(err error) bool {
 	var u unreadableError
 	return errors.As(err, &u)

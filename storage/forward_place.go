@@ -11,7 +11,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// apply records what was chosen.
+// apply records what was chosen. All of it is one transaction: a crash in between leaves the catalog as it was.
 func (f *forward) apply(tx catalog.Tx) error {
 	before, err := deletions(tx)
 	if err != nil {
@@ -64,7 +64,8 @@ func (f *forward) place(tx catalog.Tx) error {
 			all[c.id] = c
 		}
 	}
-	// By id over all datasets: a fork or a merge refers to commits that were made before it, whatever folder they are in.
+	// By id over all datasets: a fork or a merge refers to commits that were made before it, whatever directory they
+	// are in.
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		c := all[id]
 		// What the catalog refuses is taken back alone: one that can't be placed does not keep the others from it.
@@ -88,7 +89,8 @@ func unplaceable(err error) bool {
 		fault.KindOf(err) != fault.Internal
 }
 
-// recordAgain records one commit, and all that was made with it, as its description says.
+// recordAgain records one commit, and all that was made with it, as its description says. It runs the same code as the
+// commit itself, so that both record the same rows.
 func recordAgain(tx catalog.Tx, c *fresh) error {
 	made, err := madeAs(tx, c)
 	if err != nil {
@@ -127,15 +129,15 @@ func (f *forward) activate(tx catalog.Tx) error {
 	return nil
 }
 
-// reserve makes sure that no number that a folder has is given again, whether the folder was placed or not.
+// reserve makes sure that no number that a directory has is given again, whether the directory was placed or not.
 func (f *forward) reserve(tx catalog.Tx) error {
 	for _, s := range f.shelves {
-		folders, err := f.commitsOf(s.id)
+		directories, err := f.commitsOf(s.id)
 		if err != nil {
 			return err
 		}
-		if len(folders) > 0 {
-			if err := tx.Advance(catalog.CommitIDs, folders[len(folders)-1]); err != nil {
+		if len(directories) > 0 {
+			if err := tx.Advance(catalog.CommitIDs, directories[len(directories)-1]); err != nil {
 				return err
 			}
 		}

@@ -133,8 +133,8 @@ func TestAnyOldCatalogIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// branches is a store with two commits that were made on one, as where an older copy of it was served and its folders
-// came back: commit 2 on the one branch, 4 and 5 on the other. The catalog is lost.
+// branches is a store with two commits that were made on one, as where an older copy of it was served and its
+// directories came back: commit 2 on the one branch, 4 and 5 on the other. The catalog is lost.
 func branches(t *testing.T) (b *bench, d string) {
 	b = open(t)
 	d = b.create("x", "id")
@@ -356,7 +356,7 @@ func TestADamagedLabelTakesNothingWithIt(t *testing.T) {
 	b := open(t)
 	d, gone := b.create("x"), b.create("gone")
 	b.json(d, catalog.Append, `[{"v":1}]`)
-	kept, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
+	kept, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, storage.Request{})
 	b.must(err)
 	b.must(b.DeleteDataset(ctx, gone, storage.Request{}))
 	b.dir2()

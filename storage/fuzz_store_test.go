@@ -33,12 +33,12 @@ func FuzzDescriptions(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, text []byte) {
 		dir := copied(t, store)
 		withCatalog(t, dir, nil)
-		folders, err := filepath.Glob(filepath.Join(dir, "objects", "*"))
-		if err != nil || len(folders) != 1 {
-			t.Fatal(folders, err)
+		directories, err := filepath.Glob(filepath.Join(dir, "objects", "*"))
+		if err != nil || len(directories) != 1 {
+			t.Fatal(directories, err)
 		}
 		parts, _ := filepath.Rel(filepath.Join("objects", "*"), files[int(which)%len(files)])
-		if err := os.WriteFile(filepath.Join(folders[0], parts), text, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(directories[0], parts), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s, err := storage.Open(context.Background(), dir, storage.Options{Threads: 1, Memory: 2e9})

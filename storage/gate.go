@@ -67,6 +67,7 @@ type valueCheck struct{ conn *duck.Conn }
 func (v valueCheck) relation(
 	ctx context.Context, relation func([]schema.Column) string, columns []schema.Column,
 ) error {
+	// DuckDB keeps 2,048 values of each column that a statement reads.
 	for some := range slices.Chunk(columns, partColumns) {
 		all, err := v.beyondEnds(ctx, relation(some), some)
 		if err != nil {
@@ -85,7 +86,8 @@ func whole(format string, args ...any) func([]schema.Column) string {
 	return func([]schema.Column) string { return relation }
 }
 
-// beyondEnds leaves out the columns whose least and greatest value show that all can be stored.
+// beyondEnds leaves out the columns whose least and greatest value show that all can be stored. Dates and times that
+// are out of range are greater or less than all others, so that the ends show them.
 func (v valueCheck) beyondEnds(
 	ctx context.Context, relation string, columns []schema.Column,
 ) (rest []schema.Column, err error) {
@@ -163,6 +165,7 @@ func checkBatch(columns []schema.Column, at func(id int) arrow.Array) error {
 	return nil
 }
 
+// firstUnstorable finds the first value of an array that can't be stored, and says what is wrong with it.
 func firstUnstorable(t schema.Type, a arrow.Array) (i int, why string) {
 	for i := range a.Len() {
 		if why := gate.Value(t, a, i); why != "" {

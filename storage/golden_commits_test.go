@@ -174,7 +174,7 @@ func (g golden) makeCopies(d string) {
 	g.archive(d, "head")
 }
 
-// makeNumbered makes a dataset with its first records, whose row numbers the server gives, with a receipt.
+// makeNumbered makes a dataset with its first records, whose row ids the server gives, with a receipt.
 func (g golden) makeNumbered() {
 	g.Helper()
 	ctx := context.Background()
@@ -322,7 +322,7 @@ func TestACommitIsWhatItsDescriptionSays(t *testing.T) {
 	}
 }
 
-// makeGolden makes the golden store in a new folder.
+// makeGolden makes the golden store in a new directory.
 func makeGolden(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -9,7 +9,8 @@ import (
 )
 
 // halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it
-// holds. What the request did may stand or not; the start finds out, since it reads what the objects tell.
+// holds. What the request did may stand or not; the start finds out, since it reads what the objects tell. Reads go on:
+// what stands is not in doubt.
 func (j *journal) halt(cause error) error {
 	j.log.Error("whether the last change was recorded is unknown: nothing is written until the next start, "+
 		"which finds out", "error", cause)

@@ -16,7 +16,7 @@ import (
 	"rowback/storage/intake"
 )
 
-// bench is a store in a temporary folder, with short words for what tests do to it.
+// bench is a store in a temporary directory, with short words for what tests do to it.
 type bench struct {
 	*testing.T
 	*storage.Store

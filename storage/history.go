@@ -1,6 +1,9 @@
 package storage
 
-// History reads what datasets are and were, what commits did, and what names them. It changes nothing.
+// History reads what datasets are and were, what commits did, and what names them. It changes nothing. Its methods take
+// a dataset's id and are declared in the file of their subject: what names states (refs.go), lists (action.go,
+// version.go, savepoint.go, tag.go), what commits did (sets.go, blockers.go), single records (record_history.go), and
+// the check.
 type History struct {
 	*journal
 	stored *Files

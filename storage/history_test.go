@@ -92,7 +92,8 @@ func (m *model) checkCleared(c catalog.Commit, added, displaced map[int64]*row) 
 		}
 	}
 	if !slices.Equal(c.Effects.ColumnsCleared, want) {
-		m.Errorf("commit %d (%s) says that it cleared %v; the model lost values in %v", c.ID, c.Mode, c.Effects.ColumnsCleared, want)
+		m.Errorf("commit %d (%s) says that it cleared %v; the model lost values in %v",
+			c.ID, c.Mode, c.Effects.ColumnsCleared, want)
 	}
 }
 

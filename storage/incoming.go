@@ -12,7 +12,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// incoming is the records of an upload, fitted to the dataset and readable as often as needed.
+// incoming is the records of an upload, fitted to the dataset and readable as often as needed. It is made by read and
+// has to be discarded, whatever becomes of the commit.
 type incoming struct {
 	fitted
 	kept     kept
@@ -20,7 +21,7 @@ type incoming struct {
 	offered  []intake.Offered
 	rows     int64
 	brought  int64           // the greatest _id that came with a record
-	firstRow int64           // the row number of the first, once they are given
+	firstRow int64           // the row id of the first, once they are given
 	bounds   *catalog.Bounds // of the first key column
 	checked  bool            // every record has a key of its own
 	filled   map[int]bool    // columns of which every record has a value, where that is known
@@ -43,7 +44,9 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 		return nil, err
 	}
 	defer records.close()
-	f := fitting{ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextField, only: only}
+	f := fitting{
+		ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextFieldID, only: only,
+	}
 	f.replaces = w.commit.Mode == catalog.Replace || w.commit.Mode == catalog.Restore
 	fit, err := f.fit(w.schema)
 	if err != nil {
@@ -104,6 +107,7 @@ func (d *draft) checkStrict(fit fitted) error {
 	return e.With("missing", orEmptyList(missing)).With("unknown", orEmptyList(unknown))
 }
 
+// listed names columns after a title, for an error; nothing where there are none.
 func listed(title string, names []string) string {
 	if len(names) == 0 {
 		return ""
@@ -111,6 +115,7 @@ func listed(title string, names []string) string {
 	return title + fault.Clip(strings.Join(names, ", ")) + "."
 }
 
+// orEmptyList returns a list that is not nil, so that it is [] in JSON.
 func orEmptyList(names []string) []string {
 	if names == nil {
 		return []string{}
@@ -120,6 +125,7 @@ func orEmptyList(names []string) []string {
 
 // keep reads the records once, into memory, a table or a file.
 func (a arriving) keep(ctx context.Context) error {
+	// What a reader process sends as one batch has to fit its memory; many columns may not.
 	if a.in.upload.Size <= tinyUpload && !(a.records.conn.Remote() && a.isWide()) {
 		if done, err := a.readFew(ctx); done || err != nil {
 			return err
@@ -152,7 +158,7 @@ func (a arriving) checkRowIDs(ctx context.Context) error {
 		return a.records.Explain(err)
 	}
 	// One that someone brings must leave room for those that the server gives after it, for all time.
-	if least < 0 || greatest > max(maxRowID, a.family.lastRow.Load()) { // those that were given are taken back in
+	if least < 0 || greatest > max(maxRowID, a.family.lastRowID.Load()) { // those that were given are taken back in
 		return fault.Errorf(fault.Invalid, "row_id_range",
 			"The records have %s from %d to %d. It must be from 0 to %d; leave it out, and the server assigns one.",
 			schema.RowColumn, least, greatest, int64(maxRowID))
@@ -229,9 +235,9 @@ func (a arriving) column(c schema.Column) string {
 	case c.ID == schema.CommitID:
 		return duck.Int(a.commit.RowTag)
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append && ok:
-		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRow(), a.in.brought+1))
+		return fmt.Sprintf("coalesce(%s, %d + _n)", expr, max(a.firstRowID(), a.in.brought+1))
 	case c.ID == schema.RowID && a.commit.Mode == catalog.Append:
-		return fmt.Sprintf("%d + _n", a.firstRow())
+		return fmt.Sprintf("%d + _n", a.firstRowID())
 	case !ok:
 		return "CAST(NULL AS " + c.Type.SQL() + ")"
 	}

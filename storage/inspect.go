@@ -35,6 +35,7 @@ func Inspect(ctx context.Context, dir string, deep bool, o Options) (out Inspect
 	return out, err
 }
 
+// inspect brings a copy of the catalog up to date and checks the store with it.
 func (s *Store) inspect(ctx context.Context, deep bool, out *Inspection) (err error) {
 	if err := s.dir.copyCatalog(ctx, out); err != nil {
 		return err
@@ -47,6 +48,7 @@ func (s *Store) inspect(ctx context.Context, deep bool, out *Inspection) (err er
 		return err
 	}
 	out.Forward = f.steps
+	// Nothing is moved: the objects are open for reading only.
 	for _, a := range f.aside {
 		a.Detail = "the next start moves it to quarantine: " + a.Detail
 		out.Problems = append(out.Problems, a.Problem)

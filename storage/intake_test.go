@@ -45,7 +45,8 @@ func TestCSVTypes(t *testing.T) {
 		{"integers beyond 64 bits", "n\n9223372036854775808\n12345678901234567890123456789\n", "n DECIMAL(38,0)"},
 		{"large integers beside fractions", "n\n9007199254740993\n0.5\n", "n DECIMAL(38,2)"},
 		{"codes", "zip,plus,space\n01234,+5,5 \n99999,6,6\n", "zip VARCHAR, plus VARCHAR, space VARCHAR"},
-		{"moments", "d,t,z\n2024-02-29,2024-01-01T10:00:00,2024-01-01T10:00:00Z\n1999-12-31,2024-01-01 10:00:00.5,2024-01-01 10:00:00+05:30\n", "d DATE, t TIMESTAMP, z TIMESTAMP WITH TIME ZONE"},
+		{"moments", "d,t,z\n2024-02-29,2024-01-01T10:00:00,2024-01-01T10:00:00Z\n" +
+			"1999-12-31,2024-01-01 10:00:00.5,2024-01-01 10:00:00+05:30\n", "d DATE, t TIMESTAMP, z TIMESTAMP WITH TIME ZONE"},
 		{"no dates", "d\n2023-02-29\n", "d VARCHAR"},
 		{"booleans", "b,c\ntrue,TRUE\nfalse,no\n", "b BOOLEAN, c VARCHAR"},
 		{"nothing yet", "a,b\n,\n,\n", "a NULL, b NULL"},

@@ -25,6 +25,7 @@ func (q *Requests) StartJob(ctx context.Context, message string, r Request) (j c
 		return a.record(tx)
 	})
 	if err == nil {
+		// In memory until the work ends: they are written again with what it did, so that they survive a lost catalog.
 		q.promises.Store(j.ID, a.Receipts)
 	}
 	return j, err
@@ -53,7 +54,8 @@ func (q *Requests) Job(ctx context.Context, id string) (j catalog.Job, err error
 	return j, err
 }
 
-// ReportJob records how far work has got: 0 to 99 percent. What has ended stays as it is.
+// ReportJob records how far work has got: 0 to 99 percent. What has ended stays as it is. 100 is only for work that
+// stands.
 func (q *Requests) ReportJob(ctx context.Context, id string, percent int, message string) error {
 	return q.write(ctx, func(tx catalog.Tx) error {
 		j, err := tx.Job(id)

@@ -16,7 +16,7 @@ import (
 
 // journal is what a store is written to: the objects, which are the log of what happened, and the catalog, which is
 // their index. A change stands in both or in neither; where it is not known which, nothing is written until the next
-// start (halt.go).
+// start (halt.go). It has no lock of its own: the catalog's locks order the writers of a dataset.
 type journal struct {
 	catalog *catalog.Catalog
 	blobs   *blob.Dir
@@ -47,11 +47,12 @@ func (j *journal) moment(head *snapshot.Snapshot) time.Time {
 	return now
 }
 
-// commitsOf lists the commits that a dataset has folders for, oldest first.
+// commitsOf lists the commits that a dataset has directories for, oldest first.
 func (j *journal) commitsOf(dataset string) ([]int64, error) {
-	folders, err := j.blobs.Folders(dataset)
+	directories, err := j.blobs.Directories(dataset)
 	var out []int64
-	for _, f := range folders {
+	for _, f := range directories {
+		// The others are labels and backups. 007 is not a commit's, whoever made it.
 		if id, err := strconv.ParseInt(f, 10, 64); err == nil && id > 0 && strconv.FormatInt(id, 10) == f {
 			out = append(out, id)
 		}
@@ -60,9 +61,9 @@ func (j *journal) commitsOf(dataset string) ([]int64, error) {
 	return out, err
 }
 
-// hasFolder refuses to write beside a dataset's files where they are not: their disk is away, and would hide that when
-// it is back.
-func (j *journal) hasFolder(dataset string) error {
+// hasDirectory refuses to write beside a dataset's files where they are not: their disk is away, and would hide that
+// when it is back.
+func (j *journal) hasDirectory(dataset string) error {
 	if j.blobs.Has(dataset) {
 		return nil
 	}

@@ -15,7 +15,8 @@ import (
 
 // kept is where the records of an upload are once they have been read: an upload itself can be read once. Whatever form
 // it has, of is the SQL of the records, as often as it is asked for: some of the columns that came, as
-// schema.ColumnName, then _n, the record's number from 0, and _json, its text, where that is kept.
+// schema.ColumnName, then _n, the record's number from 0, and _json, its text, where that is kept. keptFile has many
+// records; keptTable, keptValues and keptBatch have few, for the statements that follow.
 type kept interface {
 	of(in *incoming, came []schema.Column) string
 	// add makes all records a data file of the commit.
@@ -44,6 +45,7 @@ type keptFile struct {
 	sum  <-chan fileSum // where it is to become one
 }
 
+// of reads the file's own columns, which have the dataset's names.
 func (k *keptFile) of(in *incoming, came []schema.Column) string {
 	list := make([]string, 0, len(came)+2)
 	for _, c := range came {
@@ -57,7 +59,7 @@ func (k *keptFile) of(in *incoming, came []schema.Column) string {
 	return duck.Fill(rowsOfFile, duck.Parts{"columns": strings.Join(list, ", "), "path": duck.Text(k.path)})
 }
 
-// add moves the file into the commit's folder: the records are written once, and not copied.
+// add moves the file into the commit's directory: the records are written once, and not copied.
 func (k *keptFile) add(ctx context.Context, w *fileWriter, in *incoming) error {
 	name := w.fileName(schema.Data)
 	if err := w.batch.Adopt(name, k.path); err != nil {
@@ -72,6 +74,7 @@ func (k *keptFile) add(ctx context.Context, w *fileWriter, in *incoming) error {
 	return w.takeFile(ctx, schema.Data, w.files.blobs.Path(w.batch.Key(name)), in.rows, bounds, k.sum)
 }
 
+// discard removes the file, unless the commit has it.
 func (k *keptFile) discard(s *Staging) {
 	if k.path != "" {
 		s.blobs.RemoveScratch(k.path)
@@ -95,6 +98,7 @@ func (k *keptTable) of(*incoming, []schema.Column) string {
 	return duck.Fill(rowsWithIDs, duck.Parts{"id": id, "first": k.firstID, "table": incomingTable})
 }
 
+// add writes the table's rows, in the order in which they came.
 func (k *keptTable) add(ctx context.Context, w *fileWriter, in *incoming) error {
 	return w.addRows(ctx, in)
 }
@@ -126,6 +130,7 @@ func (k keptValues) of(in *incoming, came []schema.Column) string {
 	return duck.Fill(rowsOfValues, duck.Parts{"rows": strings.Join(rows, ", "), "names": strings.Join(names, ", ")})
 }
 
+// add writes the literals, in the order in which they came.
 func (k keptValues) add(ctx context.Context, w *fileWriter, in *incoming) error {
 	return w.addRows(ctx, in)
 }
@@ -136,12 +141,15 @@ func (k keptValues) discard(*Staging) {}
 // put them there: no statement asks for other columns of appended records.
 type keptBatch struct{ arrow.RecordBatch }
 
+// of names the table with the keys, which is all that is asked for.
 func (k keptBatch) of(*incoming, []schema.Column) string { return incomingTable }
 
+// add encodes the batch, without a statement.
 func (k keptBatch) add(ctx context.Context, w *fileWriter, _ *incoming) error {
 	return w.writeBatch(ctx, schema.Data, k.RecordBatch)
 }
 
+// discard frees the batch's memory.
 func (k keptBatch) discard(*Staging) { k.Release() }
 
 // inBatch returns the values of a column in the rows of a data file.

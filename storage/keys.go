@@ -16,6 +16,7 @@ import (
 // shownKeys is how many keys an error names.
 const shownKeys = 5
 
+// keyNames names the key's columns, for an error.
 func keyNames(key []schema.Column) string {
 	names := make([]string, len(key))
 	for i, c := range key {
@@ -43,7 +44,7 @@ func sameKey(key []schema.Column, a, b string) string {
 	return strings.Join(parts, " AND ")
 }
 
-// keyCheck looks at the keys of incoming records.
+// keyCheck looks at the keys of incoming records. Errors name at most shownKeys keys or records.
 type keyCheck struct {
 	conn *duck.Conn
 	key  []schema.Column
@@ -57,6 +58,7 @@ func (k keyCheck) check(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range k.key {
+		// Without the column no record has a key.
 		if !k.in.has(c.ID) {
 			return fault.Errorf(fault.Invalid, "key_missing",
 				"The records have no column %q, which is in the key (%s). Every record needs its key.",
@@ -170,7 +172,7 @@ const (
 		FROM (SELECT h, lag(h) OVER () AS p FROM (SELECT hash({key}) AS h FROM {records} ORDER BY h))`
 	firstMissing = `SELECT _n + 1 FROM {records} WHERE {missing} ORDER BY 1 LIMIT {shown}`
 	firstTwice   = `SELECT {key} FROM {records} GROUP BY {key} HAVING count(*) > 1 ORDER BY min(_n) LIMIT {shown}`
-	firstLive    = `SELECT {key} FROM {records} i SEMI JOIN ({live}) s ON {same_key} LIMIT {shown}`
+	firstLive    = `SELECT {key} FROM {records} i SEMI JOIN ({live}) s ON {same_key} ORDER BY _n LIMIT {shown}`
 	keysAsText   = `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({keys})`
 )
 
@@ -210,7 +212,7 @@ func (k keyCheck) duplicates(ctx context.Context) error {
 // ErrKeyExists is the refusal of records to be added whose keys are live already.
 var ErrKeyExists = fault.New(fault.Invalid, "key_exists")
 
-// areNew makes sure that no incoming key is live already.
+// areNew makes sure that no incoming key is live already. It is for append; the other modes expect keys that are live.
 func (k keyCheck) areNew(ctx context.Context) error {
 	// Files whose bounds lie elsewhere are not opened: a growing key reads none.
 	live := k.live(k.in.bounds)
@@ -263,6 +265,7 @@ func showKeys(key []schema.Column, keys []map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
+// joinInts lists numbers, for an error.
 func joinInts(list []int64) string {
 	parts := make([]string, len(list))
 	for i, n := range list {

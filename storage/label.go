@@ -20,19 +20,22 @@ import (
 // is written first and recorded in the catalog after: at the start the labels win. Each has the receipt of the request
 // that made it.
 
-// Folders of a dataset that are not commits.
+// Directories of a dataset that are not commits.
 const (
-	labelsFolder  = "labels"
-	backupsFolder = "backups"
-	birthLabel    = "dataset" // how the dataset was made, where it was made without a commit
-	deletedLabel  = "deleted" // when the dataset was deleted
+	labelsDir    = "labels"
+	backupsDir   = "backups"
+	birthLabel   = "dataset" // how the dataset was made, where it was made without a commit
+	deletedLabel = "deleted" // when the dataset was deleted
 )
 
+// versionLabel is a version, with the answers to the requests that made it.
 type versionLabel struct {
 	catalog.Version
 	answers
 }
 
+// savepointLabel is a savepoint. One that was made with a commit is in that commit's description, and has a label only
+// once it is described anew.
 type savepointLabel struct {
 	catalog.Savepoint
 	answers
@@ -61,23 +64,26 @@ func (d *deletion) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*plain)(d))
 }
 
+// labelKey is the key of a label's object.
 func labelKey(dataset, name string) string {
-	return dataset + "/" + labelsFolder + "/" + name + ".json"
+	return dataset + "/" + labelsDir + "/" + name + ".json"
 }
 
+// versionName is the name of a version's label.
 func versionName(v catalog.Version) string { return "version-" + VersionNumber(v) }
 
-// labels are those that a transaction writes. Where it fails, they are as they were before.
+// labels are those that a transaction writes. Where it fails, they are as they were before. They are written within the
+// transaction and before its end; undoing them is what keeps both sides equal.
 type labels struct {
 	*journal
 	dry    bool // none is written
 	placed []blob.Placed
 }
 
-// put writes a label, and notes it, to be put back as it was if the transaction fails. On a dry run it only makes sure
+// put writes a label, and remembers the former one in case the transaction fails. On a dry run it only makes sure
 // that it could be written.
 func (l *labels) put(dataset, name string, label any) error {
-	if err := l.hasFolder(dataset); err != nil && name != birthLabel {
+	if err := l.hasDirectory(dataset); err != nil && name != birthLabel {
 		return err
 	}
 	text, err := sealed(label)
@@ -132,8 +138,8 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 	return err
 }
 
-// kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept
-// are left out. A damaged label is not replaced: what it has is not known.
+// kept returns the answers that a label has, so that it can be written again with them; those older than receipts are
+// kept are left out. A damaged label is not replaced: what it has is not known.
 func (j *journal) kept(dataset, name string) (answers, error) {
 	return j.keptAt(labelKey(dataset, name))
 }

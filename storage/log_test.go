@@ -129,9 +129,9 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	b.must(err)
 	_, err = b.DescribeSavepoint(ctx, d, p.ID, "described", storage.Request{})
 	b.must(err)
-	_, err = b.Backups.Make(ctx, d, "head", "", answering[catalog.Backup]("backup", "kept"))
+	_, err = b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, answering[catalog.Backup]("backup", "kept"))
 	b.must(err)
-	removed, err := b.Backups.Make(ctx, d, "head", "", answering[catalog.Backup]("removed", "kept for a while"))
+	removed, err := b.Backups.Make(ctx, d, storage.NewBackup{}, answering[catalog.Backup]("removed", "kept for a while"))
 	b.must(err)
 	b.must(b.Backups.Remove(ctx, removed, storage.Request{}))
 	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
@@ -260,7 +260,7 @@ func (b *bench) object(d string, commit int64, name string) string {
 }
 
 // Numbers of a commit in quarantine, and of one that was withdrawn, are not given again: its id, its files' ids, its
-// row numbers and its savepoint's.
+// row ids and its savepoint's.
 func TestNumbersAreGivenOnce(t *testing.T) {
 	ctx := context.Background()
 	s := &stops{once: true}
@@ -340,7 +340,7 @@ func TestDamageInTheMiddleTakesNothingElse(t *testing.T) {
 	}
 }
 
-// A folder that was copied to another place is not taken for a commit.
+// A directory that was copied to another place is not taken for a commit.
 func TestCopiedFoldersAreSetAside(t *testing.T) {
 	b := open(t)
 	d, other := b.create("x"), b.create("y")

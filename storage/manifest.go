@@ -8,7 +8,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// manifest is commit.json.
+// manifest is commit.json. The names of its members are the file format (storage/README.md): older programs' files are
+// read with them.
 type manifest struct {
 	Commit     catalog.Commit     `json:"commit"`
 	Schema     schema.Schema      `json:"schema"`
@@ -51,6 +52,7 @@ func (m manifest) checkSchemas() error {
 	return err
 }
 
+// checkSchema reports why a schema can't be written and read again: a type may be unknown to this program.
 func checkSchema(s schema.Schema) error {
 	text, err := json.Marshal(s)
 	if err != nil {

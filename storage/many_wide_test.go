@@ -14,7 +14,8 @@ import (
 // wideModel is a model of records of many columns, most of which are null: the values of a record by column.
 type wideModel map[int]map[int]int
 
-// set gives records values in columns, and returns them as CSV. From there on records have no others where clear is set.
+// set gives records values in columns, and returns them as CSV. From there on records have no others where clear is
+// set.
 func (m wideModel) set(from, to int, columns []int, value func(id, column int) int, clear bool) string {
 	out := strings.Builder{}
 	out.WriteString("id")

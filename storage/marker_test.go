@@ -15,7 +15,7 @@ import (
 	"rowback/storage/catalog"
 )
 
-// snapshotOf is every file and folder below dir with its bytes and when it was changed.
+// snapshotOf is every file and directory below dir with its bytes and when it was changed.
 func snapshotOf(t *testing.T, dir string) string {
 	t.Helper()
 	var out strings.Builder

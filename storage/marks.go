@@ -9,7 +9,8 @@ import (
 )
 
 // flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it
-// played goes with it, and what it undid itself stands again, or does not.
+// played goes with it, and what it undid itself stands again, or does not. marks are what the commit that is being made
+// changes; what is not among them is as the catalog has it.
 func flip(tx catalog.Tx, marks map[int64]int64, c catalog.Commit, rollback int64) error {
 	was := undoneBy(marks, c)
 	marks[c.ID] = rollback
@@ -79,6 +80,7 @@ func isExplicit(tx catalog.Tx, c catalog.Commit) (bool, error) {
 	return slices.ContainsFunc(roots, isSchema), err
 }
 
+// isSchema reports whether a commit is about variables.
 func isSchema(c catalog.Commit) bool { return c.Mode == catalog.Schema }
 
 // rootsOf are the commits that a commit undid in the end, or the commit itself: a cascade has more than one.

@@ -30,12 +30,13 @@ func ServerMemory(limit int64) int64 { return limit / allShares * serverShare }
 type budget struct {
 	memory  int64 // bytes in all
 	threads int
-	spill   func() string // a folder for what does not fit
+	spill   func() string // a directory for what does not fit
 }
 
 // share is a part of the memory limit, bytes.
 func (b budget) share(parts int64) int64 { return b.memory / allShares * parts }
 
+// limits are those of one instance of DuckDB with that much memory.
 func (b budget) limits(memory int64) duck.Limits {
 	return duck.Limits{Memory: memory, Threads: b.threads, TempDir: b.spill()}
 }
@@ -43,7 +44,7 @@ func (b budget) limits(memory int64) duck.Limits {
 // engine is the limits of DuckDB for statements of ours.
 func (b budget) engine() duck.Limits { return b.limits(b.share(engineShare)) }
 
-// sandbox is those of one sandbox.
+// sandbox is those of one sandbox. There may be MaxSandboxes of them at once, each with its share.
 func (b budget) sandbox() duck.Limits {
 	return b.limits(b.share(queriesShare) / clientsql.MaxSandboxes)
 }

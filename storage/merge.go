@@ -23,11 +23,12 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 		return Merged{}, err
 	}
 	defer w.end()
+	// Under the lock on the target: what it lacks can't change any more. The source may go on; its head is the plan's.
 	plan, err := s.planMerge(ctx, w.head, m)
 	if err != nil {
 		return Merged{}, err
 	}
-	if err := plan.number(ctx, w); err != nil {
+	if err := plan.giveIDs(ctx, w); err != nil {
 		return Merged{}, err
 	}
 	if err := w.connect(ctx); err != nil {
@@ -97,7 +98,8 @@ func (p *player) found(c MergeConflict) {
 	p.conflicts = append(p.conflicts, c)
 }
 
-// play plays one action: it becomes a commit of the merge, with the files that it has, or with files made anew.
+// play plays one action: it becomes a commit of the merge, with the files that it has, or with files made anew. An
+// action that conflicts leaves the target as it was before it: what it wrote is not among what was played.
 func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	did, err := p.look(ctx, a)
 	if err != nil {
@@ -127,10 +129,11 @@ func (p *player) play(ctx context.Context, a catalog.Commit) error {
 	return nil
 }
 
-// commit starts a commit of the merge.
+// commit starts a commit of the merge. It keeps who made the action, when that was asked and its hash: it is the same
+// action in another dataset.
 func (p *player) commit(a catalog.Commit) *work {
 	w := p.merge
-	// It shares what the merge holds, so that all of them are one transaction, with files in one folder.
+	// It shares what the merge holds, so that all of them are one transaction, with files in one directory.
 	one := newWork(w.held)
 	one.draft, one.writer.part = draftOn(p.now), len(w.played)
 	one.marks = p.marks()
@@ -186,7 +189,7 @@ func (p *player) sum(ctx context.Context) error {
 	return nil
 }
 
-// publish makes the merge stand with what it played.
+// publish makes the merge stand with what it played. The commits that it played stand with it, in one transaction.
 func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	w := p.merge
 	if err := p.sum(ctx); err != nil {

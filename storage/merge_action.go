@@ -11,6 +11,7 @@ import (
 )
 
 // action is what a commit of the source did: the states before and after it, and the files that it opened and closed.
+// Both snapshots are of the source; the target is in the commit that plays it.
 type action struct {
 	catalog.Commit
 	before, after  *snapshot.Snapshot
@@ -28,6 +29,7 @@ type action struct {
 func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err error) {
 	did.Commit, did.head, did.takes = c, p.head, p.request.takings(c)
 	err = p.merge.store.catalog.Read(ctx, func(tx catalog.Tx) error {
+		// The state after one action is mostly the state before the next (player.source).
 		if did.before, err = p.state(tx, c.Previous); err != nil {
 			return err
 		}
@@ -55,6 +57,7 @@ func (p *player) look(ctx context.Context, c catalog.Commit) (did action, err er
 	before, after := did.before.Files(), did.after.Files()
 	// From the states and not from the entries: what a merge closed and opened again is no change.
 	did.opened, did.closed = snapshot.Without(after, before), snapshot.Without(before, after)
+	// What is merged is relied on in another dataset from then on.
 	return did, p.merge.store.readWhole(ctx, did.opened)
 }
 
@@ -142,7 +145,8 @@ func (did *action) noted() (n noted) {
 }
 
 // canLink reports whether the files that an action opened and closed mean here what they mean in the source: those that
-// it closed are live, those that it opened are not, and every displaced position lies in a live file.
+// it closed are live, those that it opened are not, and every displaced position lies in a live file. It reads the
+// catalog's rows alone, and no file.
 func (w actionWork) canLink() bool {
 	here := w.head.Files()
 	if len(snapshot.Without(w.did.closed, here)) > 0 || len(snapshot.Without(w.did.opened, here)) < len(w.did.opened) {
@@ -166,7 +170,7 @@ func (w actionWork) canLink() bool {
 	})
 }
 
-// player plays actions on a target, one after the other.
+// player plays actions on a target, one after the other. It holds no lock of its own: the merge's work does.
 type player struct {
 	merge     *work
 	request   Merge

@@ -13,7 +13,8 @@ import (
 const shownCells = 100
 
 // CellConflict is one value that both sides changed, or one side in a record that the other removed. It is null where a
-// side does not have the record.
+// side does not have the record. It is what a person looks at to decide; the record's other values are in
+// RecordConflict.
 type CellConflict struct {
 	Column string          `json:"column"`
 	Base   json.RawMessage `json:"base"`   // as the source had it before the action
@@ -48,7 +49,8 @@ func (r *rowPlayer) cellsOf(ids []string) (out []CellConflict) {
 	return out
 }
 
-// fill gives a conflict its key and the values of its cells, which the records have.
+// fill gives a conflict its key and the values of its cells, which the records have. The sides that have the record
+// agree on its key.
 func (r *RecordConflict) fill(key []schema.Column) error {
 	var before, after, now map[string]json.RawMessage
 	for _, side := range []struct {

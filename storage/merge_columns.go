@@ -44,6 +44,8 @@ func (w actionWork) playColumns(ctx context.Context) error {
 }
 
 // aliases finds the columns of the source that the commit's schema has under other ids, which theirs does not have.
+// Columns are the same if they have one name and one definition; explicit says that people, and not records, made them,
+// so that more has to be equal.
 func (d *draft) aliases(columns []schema.Column, theirs schema.Schema, explicit bool) map[int]int {
 	out := map[int]int{}
 	names, _ := d.schema.Names()
@@ -74,7 +76,8 @@ func (did *action) renumber(ids, ofHead map[int]int) {
 }
 
 // playColumn does to one column what the action did to it: nothing, where it is so already; else it must be as the
-// action found it, or both have widened it.
+// action found it, or both have widened it. The cases are in the order in which they are decided; what none of them
+// decides is a conflict.
 func (w actionWork) playColumn(id int, put *columnSet) error {
 	before, was := w.did.before.Schema.ByID(id)
 	after, is := w.did.after.Schema.ByID(id)
@@ -182,7 +185,8 @@ type columnSet struct {
 	dropped, gone []int
 }
 
-// set makes a column what it is after the action, or takes it away.
+// set makes a column what it is after the action, or takes it away. A column that people dropped is remembered as
+// dropped; one that went with its records may come back under its id.
 func (s *columnSet) set(did *action, c schema.Column, is bool, id int) {
 	switch {
 	case is:

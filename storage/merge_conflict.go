@@ -93,7 +93,8 @@ func extended(records, more []RecordConflict) []RecordConflict {
 	return records
 }
 
-// joinObjects adds the fields of a JSON object to another; both are null, or neither.
+// joinObjects adds the fields of a JSON object to another; both are null, or neither. The objects are written by DuckDB
+// and not empty, so their text is joined as it is.
 func joinObjects(a, b json.RawMessage) json.RawMessage {
 	if string(a) == "null" {
 		return a
@@ -101,6 +102,7 @@ func joinObjects(a, b json.RawMessage) json.RawMessage {
 	return slices.Concat(a[:len(a)-1], json.RawMessage(","), b[1:])
 }
 
+// raw is a record as JSON; null where there is none.
 func raw(text *string) json.RawMessage {
 	if text == nil {
 		return json.RawMessage("null")
@@ -108,7 +110,7 @@ func raw(text *string) json.RawMessage {
 	return json.RawMessage(*text)
 }
 
-// MergeConflict is why an action can't be played.
+// MergeConflict is why an action can't be played. A conflict is of variables or of records, never of both.
 type MergeConflict struct {
 	Action   catalog.Commit // of the source
 	Detail   string
@@ -129,8 +131,10 @@ type RecordConflict struct {
 // conflictError ends the playing of an action.
 type conflictError struct{ conflict MergeConflict }
 
+// Error returns the sentence of the conflict.
 func (e *conflictError) Error() string { return e.conflict.Detail }
 
+// of returns the conflict, as one of an action.
 func (e *conflictError) of(a catalog.Commit) MergeConflict {
 	e.conflict.Action = a
 	return e.conflict
@@ -141,7 +145,7 @@ func onVariable(name, format string, args ...any) error {
 	return &conflictError{MergeConflict{Variable: name, Detail: fmt.Sprintf(format, args...)}}
 }
 
-// refusal is the error that tells what conflicts.
+// refusal is the error that names what conflicts.
 func (m Merged) refusal() *fault.Error {
 	first := m.Conflicts[0]
 	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s",

@@ -33,6 +33,7 @@ func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merg
 			return fault.Errorf(fault.Invalid, "merge_into_itself",
 				"Dataset '%s' can't be merged into itself.", target.Name)
 		}
+		// Without common files and ids, every record would be one that both sides made.
 		if plan.source.FamilyID != target.FamilyID {
 			return fault.Errorf(fault.Invalid, "not_family",
 				"Datasets '%s' and '%s' have no common history, so they can't be merged. "+
@@ -113,11 +114,13 @@ func checkHash(tx catalog.Tx, source catalog.Dataset, hash, field string) error 
 	return err
 }
 
+// selects reports whether a merge plays an action. Without a filter it plays all.
 func (f *MergeFilter) selects(c catalog.Commit) bool {
 	return f == nil || slices.Contains(f.Keys, ActionKey(c)) || slices.Contains(f.Hashes, c.Hash)
 }
 
-// choose leaves out what has no effect, what stays where it was made, and what the filter skips.
+// choose leaves out what has no effect, what stays where it was made, and what the filter skips. What is skipped is not
+// lost: a later merge plays it, unless it is remembered.
 func (p *mergePlan) choose(tx catalog.Tx, all []catalog.Commit, m Merge, remembered map[string]bool) error {
 	none := cancelled(all)
 	for _, a := range all {
@@ -162,8 +165,8 @@ func rememberedBy(tx catalog.Tx, target, source string) (map[string]bool, error)
 	return out, err
 }
 
-// number gives the merge its id, after those of the commits that it may play.
-func (p *mergePlan) number(ctx context.Context, w *work) (err error) {
+// giveIDs gives the merge its id, after those of the commits that it may play.
+func (p *mergePlan) giveIDs(ctx context.Context, w *work) (err error) {
 	// Drawn at once, and before that of the merge: what it plays comes before it in the log.
 	n := int64(len(p.actions))
 	// A dry run takes none: what it plays is not going to stand.
@@ -173,7 +176,7 @@ func (p *mergePlan) number(ctx context.Context, w *work) (err error) {
 	if p.firstID, err = w.store.catalog.Draw(ctx, catalog.CommitIDs, n); err != nil {
 		return err
 	}
-	if err := w.number(ctx, catalog.Merge); err != nil {
+	if err := w.giveID(ctx, catalog.Merge); err != nil {
 		return err
 	}
 	if w.commit.Message == "" {
@@ -202,7 +205,7 @@ type MergeFilter struct {
 	Hashes []string `json:"hash,omitempty"`
 }
 
-// Merged is what a merge did, or would do.
+// Merged is what a merge did, or would do. Either Commit is set, or there was nothing to do, or it was a dry run.
 type Merged struct {
 	Commit    catalog.Commit   // the merge; ID 0 where there was nothing to do, or on a dry run
 	Preview   *Preview         // of a dry run

@@ -21,7 +21,8 @@ const (
 	Theirs Take = "theirs" // the source's
 )
 
-// Resolution decides conflicts in advance: those of one record, of one action, or of one record in one action.
+// Resolution decides conflicts in advance: those of one record, of one action, or of one record in one action. Key and
+// Hash narrow it down; at least one of them is given.
 type Resolution struct {
 	Key  map[string]json.RawMessage `json:"key,omitempty" description:"The record's key: a value for each key column."`
 	Hash string                     `json:"hash,omitempty" description:"The hash of an action of the source."`
@@ -79,8 +80,10 @@ func (m Merge) checkTakes(tx catalog.Tx, source catalog.Dataset, target schema.S
 	return nil
 }
 
+// known reports whether it names a side.
 func (t Take) known() bool { return t == Ours || t == Theirs }
 
+// refusal is the error of a side that is neither.
 func (t Take) refusal(field string) error {
 	return fault.Errorf(fault.Invalid, "invalid_field", "%s: %q is neither ours nor theirs.",
 		field, fault.Clip(string(t))).With("field", field)
@@ -90,6 +93,7 @@ func (t Take) refusal(field string) error {
 func (r Resolution) checkKey(s schema.Schema, at string) error {
 	key := s.KeyColumns()
 	for _, c := range key {
+		// All of the key and nothing else: half a key would settle many records at once.
 		if value, ok := r.Key[c.Name]; !ok || len(r.Key) != len(key) || string(value) == "null" {
 			return fault.Errorf(fault.Invalid, "invalid_key",
 				"%s: the key of a record here is %s. Give each of them a value.", at, keyNames(key)).With("field", at)
@@ -121,6 +125,7 @@ func (m Merge) checkTakenKeys(ctx context.Context, conn *duck.Conn, s schema.Sch
 
 // keyValue is the SQL of a JSON value as one of a key column; null where it is none.
 func keyValue(text json.RawMessage, c schema.Column) string {
+	// TRY: a record of another action may have been made before the key had this type.
 	return "TRY_CAST(" + duck.Text(plainText(text)) + " AS " + c.Type.SQL() + ")"
 }
 

@@ -121,7 +121,8 @@ func TestResolutionsThatMakeNoSenseAreRefused(t *testing.T) {
 		return storage.Merge{Source: f, Resolve: []storage.Resolution{r}}
 	}
 	b.refusedMerge("invalid_field", d, storage.Merge{Source: f, OnConflict: "mine"})
-	b.refusedMerge("invalid_field", d, resolve(storage.Resolution{Key: map[string]json.RawMessage{"id": json.RawMessage("1")}}))
+	one := map[string]json.RawMessage{"id": json.RawMessage("1")}
+	b.refusedMerge("invalid_field", d, resolve(storage.Resolution{Key: one}))
 	b.refusedMerge("empty_resolution", d, resolve(storage.Resolution{Take: storage.Ours}))
 	b.refusedMerge("unknown_hash", d, resolve(storage.Resolution{Hash: "no", Take: storage.Ours}))
 	for _, text := range []string{`{"x":"a"}`, `{"id":1,"x":"a"}`, `{"id":null}`, `{"id":"one"}`, `{}`} {

@@ -41,7 +41,8 @@ func (w actionWork) playRows(ctx context.Context) error {
 	return err
 }
 
-// rowPlayer plays the rows of one action.
+// rowPlayer plays the rows of one action. Its sides have one letter each in SQL: p before the action, q after it, o the
+// source's before and n now, of the target.
 type rowPlayer struct {
 	actionWork
 	mine *snapshot.Difference // the rows that the action displaced, and those that it added
@@ -65,7 +66,8 @@ func wideEnough(s, other schema.Schema) []schema.Column {
 }
 
 // theirs is what the target has and the source had not before the action, and the other way round, where it may have
-// the action's keys.
+// the action's keys. An empty difference is the common case: nothing has been done here since the fork that the action
+// would meet.
 func (r *rowPlayer) theirs() *snapshot.Difference {
 	bounds := r.bounds()
 	now := *r.head.Within(bounds)
@@ -146,13 +148,15 @@ func (r *rowPlayer) rewrite(ctx context.Context) error {
 	return r.write(ctx)
 }
 
+// table makes a temporary table of a query, in place of one of that name.
 func (r *rowPlayer) table(ctx context.Context, name, query string) error {
 	_, err := r.conn.Create(ctx, "CREATE OR REPLACE TEMP TABLE "+name+" AS "+query)
 	return err
 }
 
 // pairs is the SQL of a difference joined on the key: the key, then both sides' columns with a prefix each; <prefix>_is
-// reports whether the side has the key, <prefix>_commit its tag.
+// reports whether the side has the key, <prefix>_commit its tag. A full join, since a record may be on either side
+// alone.
 func (r *rowPlayer) pairs(d *snapshot.Difference, a, b string, columns []schema.Column) string {
 	key := r.schema.KeyColumns()
 	columns = r.schema.WithKey(columns)
@@ -243,6 +247,7 @@ func equal(a, b string, columns []schema.Column, compared map[int]bool) string {
 	return "(" + strings.Join(conditions, " AND ") + ")"
 }
 
+// qualified lists columns of a table in SQL.
 func qualified(table string, columns []schema.Column) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {

@@ -27,8 +27,8 @@ func (w actionWork) lacking(ctx context.Context, f *catalog.File) ([]schema.Colu
 	return slices.DeleteFunc(columns, func(c schema.Column) bool { return !given[c.ID] }), err
 }
 
-// givenIn finds the columns in which an action gave values to records: those that it is about, if it is only
-// about variables.
+// givenIn finds the columns in which an action gave values to records: those that it is about, if it is only about
+// variables. It is found once for an action, however many files it has.
 func (w actionWork) givenIn(ctx context.Context) (map[int]bool, error) {
 	if w.did.given != nil {
 		return w.did.given, nil

@@ -24,6 +24,8 @@ import (
 // value that only the action changed.
 func (r *rowPlayer) judge(ctx context.Context) error {
 	key, compared := r.schema.KeyColumns(), r.compared()
+	// One row for each key and slice; they are joined into one verdict below, as a record may clash in any of its
+	// slices.
 	err := r.forEach(ctx, "judged", func(columns []schema.Column) string {
 		return duck.Fill(compareThree, duck.Parts{
 			"key": qualified("m", key), "same_key": sameKey(key, "m", "t"), "nq": equal("n", "q", columns, compared),
@@ -36,7 +38,7 @@ func (r *rowPlayer) judge(ctx context.Context) error {
 	}
 	gone := "false"
 	if r.did.onlyVariables {
-		gone = "n_is IS NULL" // a value for a record that is no more
+		gone = "n_is IS NULL" // a value for a record that was removed
 	}
 	parts := duck.Parts{"key": keyList(key), "gone": gone, "by_column": r.byColumn, "slices": len(r.parts)}
 	return r.table(ctx, "verdicts", duck.Fill(judge, parts))
@@ -86,12 +88,14 @@ func (r *rowPlayer) decide(ctx context.Context) error {
 	return r.settleAsAsked(ctx)
 }
 
+// countConflicts counts the keys that are in conflict so far.
 func (r *rowPlayer) countConflicts(ctx context.Context) (n int64, err error) {
 	return n, r.conn.Row(ctx, "SELECT count(*) FROM verdicts WHERE verdict = 'conflict'", &n)
 }
 
 // settleLater finds conflicts that are none in the end: what the source did to the record since has led to what is
-// here, as where both sides made the same change and one of them, or a merge, brought a later one to both.
+// here, as where both sides made the same change and one of them, or a merge, brought a later one to both. It is the
+// one step that reads more than the action: what the source has done to these keys since.
 func (r *rowPlayer) settleLater(ctx context.Context) error {
 	bounds, key, compared := r.bounds(), r.schema.KeyColumns(), r.compared()
 	since := snapshot.Diff(r.did.after.Within(bounds), r.did.head.Within(bounds))

@@ -11,7 +11,8 @@ import (
 )
 
 // write makes the commit's files: the records as the action left them, in the place of those that are here. Columns
-// that the source does not know, or the action on variables did not change, keep their values.
+// that the source does not know, or the action on variables did not change, keep their values. What becomes of a record
+// is in verdicts; a key that is not there was changed by the action alone, and is played.
 func (r *rowPlayer) write(ctx context.Context) error {
 	live := r.liveIn(r.bounds())
 	change := func(part int, _ []schema.Column) error { return r.change(ctx, live, part) }

@@ -7,9 +7,10 @@ import (
 	"rowback/storage/schema"
 )
 
-// mismatched is why values are refused: a column's type does not take them.
+// mismatched is the error for values that a column's type can't hold.
 type mismatched struct{ column schema.Column }
 
+// Error is for logs; clients get the sentence of mismatch.
 func (m *mismatched) Error() string {
 	return "the type of column " + m.column.Name + " does not take the values"
 }
@@ -23,6 +24,7 @@ func mismatchOf(err error) (c schema.Column, ok bool) {
 	return c, ok
 }
 
+// mismatch is the refusal of values of an offered type: why is the end of a clause about the column.
 func mismatch(c schema.Column, offered schema.Type, why string) error {
 	return fault.Errorf(fault.Invalid, "type_mismatch",
 		"Column %q is %s and the records offer %s, %s. Send values that fit, or put them in a column of another name.",

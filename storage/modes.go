@@ -41,9 +41,10 @@ func (w modeWork) apply(ctx context.Context, c Change) error {
 		"There is no mode %q. A mode is append, overwrite, upsert, replace or delete.", fault.Clip(string(c.Mode)))
 }
 
-// append adds records (design, section 3). None of their keys may be live.
+// append adds records (design, section 3). None of their keys may be live. No stored file is read where the key grows
+// or the server assigns it: bounds and ids tell that the keys are new.
 func (w modeWork) append(ctx context.Context, u intake.Upload) error {
-	in, err := w.readNumbered(ctx, u)
+	in, err := w.readWithRowIDs(ctx, u)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (w modeWork) append(ctx context.Context, u intake.Upload) error {
 		}
 	} else if w.schema.Keyed() || in.has(schema.RowID) {
 		if table, ok := in.kept.(*keptTable); ok && !w.schema.Keyed() {
-			table.firstID = max(w.firstRow(), in.brought+1)
+			table.firstID = max(w.firstRowID(), in.brought+1)
 		}
 		if err := w.keys(in).check(ctx); err != nil {
 			return err
@@ -64,7 +65,7 @@ func (w modeWork) append(ctx context.Context, u intake.Upload) error {
 		}
 	}
 	w.commit.Added = in.rows
-	w.numberRows(in)
+	w.giveRowIDs(in)
 	return in.add(ctx, w.writer)
 }
 
@@ -76,42 +77,54 @@ func (in *incoming) add(ctx context.Context, w *recordWriter) error {
 	return in.kept.add(ctx, &w.fileWriter, in)
 }
 
-// readNumbered reads an upload whose records get row numbers, if the dataset has any.
-func (w modeWork) readNumbered(ctx context.Context, u intake.Upload) (*incoming, error) {
+// readWithRowIDs reads an upload whose records get row ids, if the dataset has any. The lock is taken before the
+// upload is read: its rows are written with their ids.
+func (w modeWork) readWithRowIDs(ctx context.Context, u intake.Upload) (*incoming, error) {
 	if !w.schema.Keyed() {
-		if err := w.lockRows(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
+		if err := w.lockRowIDs(ctx, w.store.catalog, w.head.Dataset.FamilyID); err != nil {
 			return nil, err
 		}
 	}
 	return w.read(ctx, u, nil)
 }
 
-// numberRows records the row numbers that incoming records have.
-func (w modeWork) numberRows(in *incoming) {
+// giveRowIDs records the row ids that incoming records have.
+func (w modeWork) giveRowIDs(in *incoming) {
 	switch {
 	case w.schema.Keyed() || in.rows == 0:
 	case w.commit.Mode == catalog.Append:
-		in.firstRow = w.gaveRows(in.rows, in.brought)
+		in.firstRow = w.gaveRowIDs(in.rows, in.brought)
 	default: // all of them were brought: they are the key
-		w.gaveRows(0, in.brought)
+		w.gaveRowIDs(0, in.brought)
 	}
+}
+
+// readKeyed reads an upload whose records must each have a key of their own: it says which live record they replace.
+func (w modeWork) readKeyed(ctx context.Context, u intake.Upload) (*incoming, error) {
+	in, err := w.readWithRowIDs(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.keys(in).check(ctx); err != nil {
+		in.discard(w.staging)
+		return nil, err
+	}
+	w.giveRowIDs(in)
+	return in, nil
 }
 
 // put overwrites or upserts records (design, section 3). Records that would stay as they are, stay where they are.
 func (w modeWork) put(ctx context.Context, u intake.Upload) error {
-	in, err := w.readNumbered(ctx, u)
+	in, err := w.readKeyed(ctx, u)
 	if err != nil {
 		return err
 	}
 	defer in.discard(w.staging)
-	if err := w.keys(in).check(ctx); err != nil {
-		return err
-	}
-	w.numberRows(in)
 	if in.rows == 0 {
 		return nil
 	}
 	live := w.liveIn(in.bounds)
+	// None of the keys can be live, so all records are new.
 	if len(live.Data) == 0 && !in.keepsText(w.commit.Mode) {
 		w.commit.Added = in.rows
 		return in.add(ctx, w.writer)
@@ -132,17 +145,14 @@ func (w modeWork) put(ctx context.Context, u intake.Upload) error {
 
 // replace makes the dataset's records those of an upload.
 func (w modeWork) replace(ctx context.Context, u intake.Upload) error {
-	in, err := w.readNumbered(ctx, u)
+	in, err := w.readKeyed(ctx, u)
 	if err != nil {
 		return err
 	}
 	defer in.discard(w.staging)
-	if err := w.keys(in).check(ctx); err != nil {
-		return err
-	}
-	w.numberRows(in)
 	live := w.liveIn(nil)
 	if in.rows == 0 {
+		// Before anything is removed.
 		if err := w.checkNothing(in, u); err != nil {
 			return err
 		}

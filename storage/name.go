@@ -11,6 +11,7 @@ import (
 	"rowback/storage/schema"
 )
 
+// nameLock is the lock on a name in a project: whoever gives a name holds it.
 func nameLock(project int64, name string) string {
 	return fmt.Sprintf("name\x00%d\x00%s", project, name)
 }
@@ -29,6 +30,7 @@ func nameTaken(err error, name string) error {
 // ErrNameTaken is the refusal of a name that another dataset of the project has.
 var ErrNameTaken = fault.New(fault.Exists, "name_taken")
 
+// taken is the refusal of a name that a dataset has.
 func taken(name string) error {
 	return ErrNameTaken.Sayf("There is a dataset '%s' in this project already. Choose another name.", fault.Clip(name))
 }
@@ -49,6 +51,7 @@ func CheckName(name string) error {
 	return nil
 }
 
+// looksLikeID matches what newID makes.
 var looksLikeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // reservedNames are the server's own columns, and those that DuckDB adds when it reads Parquet.

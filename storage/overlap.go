@@ -12,7 +12,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// aspect is which of the rows that a commit touched are meant.
+// aspect is which of the rows that a commit touched are meant. An append and a delete of one key block each other only
+// if one's rows are what the other displaced.
 type aspect int
 
 const (
@@ -69,6 +70,7 @@ type overlapCounter struct {
 	history *snapshot.Snapshot // all files that ever served the dataset; nil until then
 }
 
+// end frees the connection, if there was one.
 func (c *overlapCounter) end() {
 	if c.conn != nil {
 		c.conn.Close()
@@ -161,7 +163,7 @@ func (c *overlapCounter) meeting(
 	})
 }
 
-// mayMeet reports whether a key may be in files of both lists, by their bounds.
+// mayMeet reports whether a key may be in files of both lists, by their bounds. Files without bounds may hold any key.
 func (c *overlapCounter) mayMeet(mine, theirs []*catalog.File) bool {
 	order := snapshot.OrderOf(c.head.Schema.KeyColumns()[0].Type)
 	return slices.ContainsFunc(theirs, func(f *catalog.File) bool {

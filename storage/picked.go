@@ -8,8 +8,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Records that go without a successor are in the table picked. Of wide records it has only the key and the place: the
-// rest is read in slices of the columns.
+// Records that are removed, and not replaced, are in the table picked. Of wide records it has only the key and the
+// place: the rest is read in slices of the columns.
 
 // Which live records are picked: all, those of the keys that came, all others, or those in places.
 const (
@@ -27,7 +27,8 @@ func (d *draft) picking(in *incoming) duck.Parts {
 	return duck.Parts{"records": in.of(key), "same_key": sameKey(key, "i", "s")}
 }
 
-// pick makes the table picked of the live records that one of the queries above selects, and counts them.
+// pick makes the table picked of the live records that one of the queries above selects, and counts them. The table
+// lives as long as the commit's connection.
 func (w *recordWriter) pick(ctx context.Context, query string, parts duck.Parts, live *snapshot.Snapshot) (err error) {
 	if w.isSliced() {
 		live = live.Narrow(w.schema.KeyColumns())

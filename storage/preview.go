@@ -9,7 +9,7 @@ import (
 )
 
 // Preview is what a write would do to records, beside what its result says. It is made of the same files, which are
-// never published.
+// never published. The files lie under staging and go with the work, so a dry run costs what the commit would.
 type Preview struct {
 	Added, Removed, Modified []Key           // the first of each, in the order of the key
 	Left                     *snapshot.State // what its commit would leave, that commit included; nil: it would make none
@@ -32,7 +32,7 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 			}
 		}
 	}()
-	// What a comparison would show once it stood, so that both agree.
+	// What a comparison would show after the commit, so that both agree.
 	d := snapshot.Diff(w.drafts()[0].head, w.leaves())
 	if d.Empty() {
 		return nil

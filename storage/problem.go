@@ -2,7 +2,7 @@ package storage
 
 import "fmt"
 
-// Problem is something in the store that is not as it must be.
+// Problem is something in the store that is not as it must be. Detail is half a sentence, without a full stop.
 type Problem struct {
 	Dataset string `json:"dataset"`
 	Commit  int64  `json:"commit,omitempty"`

@@ -120,7 +120,8 @@ func changedFields(a, b catalog.Properties) (out []string) {
 	return out
 }
 
-// withFields returns p with some of its properties taken from another.
+// withFields returns p with some of its properties taken from another. It is what a rollback of an edit does: the
+// fields that the edit changed are as they were, the others stay.
 func withFields(p, from catalog.Properties, names []string) catalog.Properties {
 	for _, one := range properties {
 		if slices.Contains(names, one.name) {

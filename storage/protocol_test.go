@@ -111,7 +111,7 @@ func TestConcurrentUpsertsOfOneKey(t *testing.T) {
 	b.sound()
 }
 
-// Appends to a dataset and to another side by side never give a row number twice.
+// Appends to a dataset and to another side by side never give a row id twice.
 func TestRowNumbersAreGivenOnce(t *testing.T) {
 	b := open(t)
 	d := b.create("x")
@@ -209,7 +209,8 @@ func TestRebuild(t *testing.T) {
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Backups.Make(ctx, d, "1.0.0", "kept", storage.Request{}); err != nil {
+	wanted := storage.NewBackup{Ref: "1.0.0", Description: "kept"}
+	if _, err := b.Backups.Make(ctx, d, wanted, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	gone := b.create("gone")

@@ -17,17 +17,19 @@ type publication struct {
 	savepoints []catalog.Savepoint // made with it
 	activates  int64               // id of the version that becomes active, and later ones not; 0: none
 	answers    answers
-	last       numbers
+	last       lastIDs
 }
 
-// numbers are the last ones that were given in the family: they are recorded, so that none is given twice.
-type numbers struct{ row, field int64 }
+// lastIDs are the last ids that were given to rows and columns of the family. They are recorded, so that none is given
+// twice.
+type lastIDs struct{ row, field int64 }
 
 // drafts are all commits of the publication, the oldest first.
 func (p *publication) drafts() []draft { return append(slices.Clone(p.played), p.draft) }
 
 // record writes everything, in one transaction. A request and the start, which rolls the catalog forward, do the same.
 func (p *publication) record(tx catalog.Tx) error {
+	// In this order: a dataset before its commits, and these before what names them.
 	for _, step := range []func(catalog.Tx) error{
 		p.creates.add, p.addCommits, p.addSavepoints, p.advance, p.answers.record, p.activate,
 	} {
@@ -53,6 +55,7 @@ func (p *publication) addCommits(tx catalog.Tx) error {
 	return nil
 }
 
+// addSavepoints records the savepoints that are made with the commit.
 func (p *publication) addSavepoints(tx catalog.Tx) error {
 	for _, s := range p.savepoints {
 		if err := tx.AddSavepoint(s); err != nil {
@@ -62,6 +65,7 @@ func (p *publication) addSavepoints(tx catalog.Tx) error {
 	return nil
 }
 
+// activate makes a version active, if the commit does that.
 func (p *publication) activate(tx catalog.Tx) error { return activate(tx, p.commit, p.activates) }
 
 // activate makes a version active and all later ones inactive, of those that were there before a commit; 0: none.
@@ -118,7 +122,7 @@ func (p *publication) describe() manifest {
 
 // describe is one commit as its description has it. Files that it reopens or closes are described by others: their ids
 // are enough.
-func describe(d draft, last numbers) manifest {
+func describe(d draft, last lastIDs) manifest {
 	return manifest{
 		Commit: d.commit, Schema: d.schema, Properties: d.properties,
 		Opened: d.opened, Reopened: ids(d.reopened), Closed: ids(d.closed), Marks: d.marks,
@@ -130,7 +134,7 @@ func describe(d draft, last numbers) manifest {
 func (m manifest) publication(made snapshot.State) (p publication, err error) {
 	p = publication{
 		creates: m.Birth, savepoints: m.Savepoints, activates: m.Activates, answers: m.answers,
-		last: numbers{row: m.LastRow, field: m.LastField},
+		last: lastIDs{row: m.LastRow, field: m.LastField},
 	}
 	for _, one := range m.Played {
 		d, err := one.draft(made)

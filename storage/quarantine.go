@@ -25,13 +25,14 @@ const (
 	corrupt    = "corrupt"    // the catalog
 )
 
-// quarantineName is what the object of a key is called in quarantine.
+// quarantineName is what the object of a key is called in quarantine. The moment makes it unique, and says when to look
+// in the log.
 func (j *journal) quarantineName(key, why string) string {
-	flat := strings.NewReplacer("/"+labelsFolder+"/", "-", "/", "-").Replace(key)
+	flat := strings.NewReplacer("/"+labelsDir+"/", "-", "/", "-").Replace(key)
 	return fmt.Sprintf("%s-%s-%s", flat, why, j.now().Format("20060102T150405.000000Z"))
 }
 
-// quarantinedCommit matches the name of a commit's folder.
+// quarantinedCommit matches the name of a commit's directory.
 var quarantinedCommit = regexp.MustCompile(`^(.+)-(\d+)-(?:withdrawn|incomplete|unreadable|unplaced)-\d{8}T`)
 
 // Labels in quarantine: a version's, and a savepoint's.
@@ -56,7 +57,7 @@ func (j *journal) lastQuarantined(dataset string) (last [3]int64, err error) {
 	return last, err
 }
 
-// inQuarantine lists what is there that may be missed: all but what was withdrawn.
+// inQuarantine lists what is there and someone may miss: everything but withdrawn commits.
 func (j *journal) inQuarantine() ([]Problem, error) {
 	names, err := j.blobs.Quarantined()
 	var out []Problem
@@ -74,7 +75,7 @@ func (j *journal) inQuarantine() ([]Problem, error) {
 	return out, err
 }
 
-// reserveQuarantined has the numbers of what is in quarantine not be given again.
+// reserveQuarantined makes sure that ids of what is in quarantine are not given again.
 func (j *journal) reserveQuarantined(tx catalog.Tx) error {
 	names, err := j.blobs.Quarantined()
 	if err != nil {
@@ -108,7 +109,7 @@ func (j *journal) reserveQuarantined(tx catalog.Tx) error {
 	return nil
 }
 
-// reserve has the numbers that a commit was given not be given again.
+// reserve makes sure that the ids of a commit are not given again.
 func reserve(tx catalog.Tx, m manifest) error {
 	if err := tx.Advance(catalog.CommitIDs, m.Commit.ID); err != nil {
 		return err

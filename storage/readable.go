@@ -59,7 +59,8 @@ func (w undoWork) checkReads(
 	return nil
 }
 
-// checkSome does so by a statement, which finds a text of each column that is not a value of its type.
+// checkSome does so by a statement, which finds a text of each column that is not a value of its type. TRY makes a
+// value that can't be read null, which is then found by its being null where the file has a value.
 func (w undoWork) checkSome(
 	ctx context.Context, in *snapshot.Snapshot, files []*catalog.File, columns []schema.Column,
 ) error {

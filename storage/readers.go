@@ -21,6 +21,7 @@ type Readers struct {
 	lent   sync.WaitGroup // those
 }
 
+// newReaders returns the readers, of which none is started yet.
 func newReaders(j *journal, b budget) *Readers {
 	return &Readers{
 		journal: j, limits: b.reader, pool: duck.NewKeptPool(intake.ReaderName, b.readers(), b.reader),
@@ -28,7 +29,8 @@ func newReaders(j *journal, b budget) *Readers {
 	}
 }
 
-// Expect has a process for the first upload started in the background.
+// Expect has a process for the first upload started in the background. The first upload then does not wait for a
+// process to start.
 func (r *Readers) Expect() { r.pool.Fill() }
 
 // take lends a reader process.

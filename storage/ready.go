@@ -8,8 +8,9 @@ import (
 	"rowback/storage/fault"
 )
 
-// Ready reports why the store can't take a commit; nil where it can: its catalog answers, its folders are there and can
-// be written to, and the disk has room.
+// Ready reports why the store can't take a commit; nil where it can: its catalog answers, its directories are there and
+// can be written to, and the disk has room. It asks nothing that takes long, and nothing that a commit would not need:
+// it is asked every few seconds.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.halted(); err != nil {
 		return err

@@ -25,6 +25,7 @@ type Slot struct {
 	Fingerprint string // of what was asked: another one under the same key is refused
 }
 
+// slot makes every Receipt an AnyReceipt.
 func (s Slot) slot() Slot { return s }
 
 // AnyReceipt is a Receipt of a result of any type.
@@ -38,25 +39,27 @@ func For[U, T any](r Request, of func(U) T) Request {
 	return r
 }
 
-// answers are what requests were told, as commit.json and labels keep them beside what was done.
+// answers are the answers to requests, as commit.json and labels keep them beside what was done.
 type answers struct {
 	Receipts []catalog.Receipt `json:"receipts,omitempty"`
 	Job      *catalog.Job      `json:"job,omitempty"` // the work that it was done by, as done
 }
 
+// isEmpty reports whether there is nothing to keep.
 func (a answers) isEmpty() bool { return len(a.Receipts) == 0 && a.Job == nil }
 
-// Requests remembers what requests were told, and the work that was answered before it was done.
+// Requests keeps the answers to requests, and the jobs: work that was answered before it was done.
 type Requests struct {
 	*journal
 	promises sync.Map // by the id of a job that goes on: the receipts of its request
 }
 
-// answer is what a request is told, if it asked for that to be kept.
+// answer is the answer to a request, if it asked for that to be kept.
 func answer[T any](q *Requests, tx catalog.Tx, r Request, result T) (a answers, err error) {
 	if r.Receipt == nil {
 		return a, nil
 	}
+	// A face that asks for the answer of another type is a mistake in the program, which its first test shows.
 	receipt, ok := r.Receipt.(*Receipt[T])
 	if !ok {
 		return a, fmt.Errorf("the result of a request is a %T, and its receipt a %T", result, r.Receipt)

@@ -34,7 +34,8 @@ type RecordChange struct {
 }
 
 // RecordHistory returns the commits that changed a record, newest first, and whether there are more. Commits that
-// merges played are among them, in place of the merges. A commit that gave it the same values again is not.
+// merges played are among them, in place of the merges. A commit that gave it the same values again is not. Only files
+// that may hold the key are opened.
 func (h *History) RecordHistory(ctx context.Context, q RecordQuery) (list []RecordChange, more bool, err error) {
 	conn, err := h.stored.Conn(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // recordKey reads a record's key as clients write it: the value of a key of one column, or a JSON object with all of
-// the key's columns.
+// the key's columns. The bounds are of the first column, as those of files are.
 func recordKey(
 	ctx context.Context, conn *duck.Conn, key []schema.Column, text string,
 ) (k snapshot.RecordKey, err error) {
@@ -102,6 +102,7 @@ func isValueOf(ctx context.Context, conn *duck.Conn, c schema.Column, text strin
 	return fits, conn.Row(ctx, query, &fits)
 }
 
+// badKey is the refusal of a key. It says how a key is written.
 func badKey(format string, args ...any) error {
 	return fault.Errorf(fault.Invalid, "invalid_record_key", format, args...).With("field", "key")
 }

@@ -46,6 +46,7 @@ func without(spans, others []span) (out []span) {
 	return out
 }
 
+// byStart orders spans by their first commit.
 func byStart(a, b span) int { return cmp.Compare(a.from, b.from) }
 
 // recordStep is a commit in which another row became that of a record, or none.
@@ -75,6 +76,7 @@ func stepsOf(lives map[snapshot.Place][]span) (steps []recordStep) {
 	for i := 0; i < len(turns); {
 		step := recordStep{commit: turns[i].commit, Step: snapshot.Step{Before: now}}
 		for ; i < len(turns) && turns[i].commit == step.commit; i++ {
+			// In one commit the old row ends and the new one starts; which of the two turns comes first is open.
 			if turns[i].starts {
 				step.After = turns[i].place
 			}

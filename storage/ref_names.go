@@ -38,6 +38,7 @@ func VersionNumber(v catalog.Version) string {
 // SavepointName writes a savepoint's name, such as master__000003.
 func SavepointName(number int64) string { return fmt.Sprintf("master__%06d", number) }
 
+// parseSavepoint reads a savepoint's name.
 func parseSavepoint(ref string) (number int64, ok bool) {
 	// Leading zeros are for reading: master__3 and master__000003 are one.
 	text, ok := strings.CutPrefix(ref, "master__")

@@ -46,7 +46,8 @@ func (h *History) Resolve(ctx context.Context, dataset, ref string) (id int64, e
 	return id, err
 }
 
-// resolve finds the commit that a ref names. now tells the time: what is after it names nothing yet.
+// resolve finds the commit that a ref names. now tells the time: what is after it names nothing yet. A tag is last, as
+// its name is what is none of the other forms (CheckTagName).
 func resolve(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time) (commit int64, err error) {
 	if base, n, ok := parseEarlier(ref); ok {
 		return resolveEarlier(tx, d, base, n, now)
@@ -153,7 +154,7 @@ func orNotFound(err error, code, format string, args ...any) error {
 	return err
 }
 
-// snapshot loads a dataset as of a commit.
+// snapshot loads a dataset as of a commit. The snapshot is the caller's: what the caches hold is not changed by it.
 func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*snapshot.Snapshot, error) {
 	if cached := h.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
 		// A later rollback may have marked this very commit, so the row is read again.

@@ -9,14 +9,15 @@ import (
 	"rowback/storage/schema"
 )
 
-// Request is what every write says of itself.
+// Request is what every write says of itself. Faces fill it in the same way for every write, so that all writes have
+// the same guarantees.
 type Request struct {
 	User         string
 	Message      string
 	Metadata     json.RawMessage                   // nil: {}
 	ExpectedHead *int64                            // refuse where the head is another
 	Receipt      AnyReceipt                        // nil: the request has no Idempotency-Key
-	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
+	Report       func(percent int, message string) // called with the progress of long work; nil: no one watches
 	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
 
 	alone string // the dataset whose lock is held for it; empty: none
@@ -43,12 +44,14 @@ func (r Request) Job() string {
 	return r.Receipt.slot().Job
 }
 
+// report reports progress, if someone watches.
 func (r Request) report(percent int, message string) {
 	if r.Report != nil {
 		r.Report(percent, message)
 	}
 }
 
+// orEmpty returns JSON, {} where there is none.
 func orEmpty(m json.RawMessage) json.RawMessage {
 	if len(m) == 0 {
 		return json.RawMessage("{}")

@@ -51,6 +51,7 @@ func (w *work) checkRequired(ctx context.Context) error {
 	if len(w.properties.Required) == 0 {
 		return nil
 	}
+	// Of a merge, before all that it played.
 	before, after := w.drafts()[0].head, w.leaves()
 	if after.Total() == 0 {
 		return nil
@@ -64,6 +65,7 @@ func (w *work) checkRequired(ctx context.Context) error {
 	}
 	from := "SELECT *, 0 AS _n FROM (" + after.Narrow(columns).Rows(false) + ")"
 	switch {
+	// Nothing was appended.
 	case w.commit.Mode == catalog.Append && len(w.opened) == 0:
 		return nil
 	case w.commit.Mode == catalog.Append && (known || before.Total() == 0):
@@ -141,7 +143,7 @@ func checkValueIn(ctx context.Context, conn *duck.Conn, s schema.Schema, c schem
 }
 
 // lacksValue refuses a record that has no value in a required column: by its number in the upload and by its key, where
-// they are known.
+// they are known. Either is enough to find the record; of a record that was there before, only the key is known.
 func lacksValue(column string, number int64, record Key) error {
 	var names []string
 	if number > 0 {

@@ -16,7 +16,8 @@ func (s *Store) Restore(ctx context.Context, dataset, ref string, r Request) (ca
 	return s.restore(ctx, dataset, ref, r, func(*work) error { return nil })
 }
 
-// restore is Restore with more to do before it is published.
+// restore is Restore with more to do before it is published. more may add to the commit what a revert or a version's
+// rollback has besides: parameters, a savepoint, the active version.
 func (s *Store) restore(
 	ctx context.Context, dataset, ref string, r Request, more func(*work) error,
 ) (catalog.Commit, error) {
@@ -51,7 +52,8 @@ func (s *Store) restore(
 	return publish(ctx, w, asCommit)
 }
 
-// Verify reads every file of a snapshot and compares it with its checksum.
+// Verify reads every file of a snapshot and compares it with its checksum. The sentence is seed 000's, for a target
+// that can't be gone back to.
 func (fs *Files) Verify(ctx context.Context, snap *snapshot.Snapshot) error {
 	err := fs.readWhole(ctx, snap.Files())
 	var e *fault.Error

@@ -2,10 +2,13 @@ package storage_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
 	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -57,6 +60,61 @@ func TestRetypedVariables(t *testing.T) {
 			b.sound()
 		})
 	}
+}
+
+// A column that had no type yet, then one, and after a restore another: what lies in files in the one is read as null in
+// the other, whatever the two are.
+func TestAColumnGetsAnotherTypeAfterARestore(t *testing.T) {
+	b := open(t)
+	values := []string{`{"p":1}`, `{"q r":2}`, `[{"p":1}]`, `[{"q r":2}]`, `{"p":{"x":1}}`, `{"p":{"y":2}}`, `1`, `"text"`}
+	for i, first := range values {
+		for j, second := range values {
+			if i != j {
+				b.typesAnew(fmt.Sprint(i, " ", j), first, second)
+			}
+		}
+	}
+	b.sound()
+}
+
+// typesAnew gives a column values of one type, goes back, and gives it values of another.
+func (b *bench) typesAnew(name, first, second string) {
+	b.Helper()
+	d := b.create(name, "id")
+	none := b.json(d, "append", `[{"id":1,"v":null},{"id":2,"v":null}]`)
+	one := b.json(d, "overwrite", `[{"id":1,"v":`+first+`}]`)
+	fork := b.fork(d, name+" fork", ref(one))
+	_, err := b.Restore(b.Context(), d, ref(none), storage.Request{})
+	b.must(err)
+	two := b.json(d, "overwrite", `[{"id":2,"v":`+second+`}]`)
+	b.want(d, ref(one), `{"id":1,"v":`+first+`}`, `{"id":2,"v":null}`)
+	b.want(d, ref(two), `{"id":1,"v":null}`, `{"id":2,"v":`+second+`}`)
+	for _, pair := range [][2]catalog.Commit{{one, two}, {two, one}} {
+		if n := b.modified(d, pair[0], pair[1]); n != 2 {
+			b.Errorf("%s, then %s: %d records differ", first, second, n)
+		}
+	}
+	// The fork changed the record that the dataset reset, which is read in both types.
+	b.json(fork, "overwrite", `[{"id":1,"v":null},{"id":2,"v":`+first+`}]`)
+	_, err = b.Merge(b.Context(), fork, storage.Merge{Source: d}, storage.Request{})
+	if err != nil && fault.KindOf(err) != fault.Conflict {
+		b.Errorf("%s, then %s: %v", first, second, err)
+	}
+}
+
+// modified is how many records differ between the states at two commits.
+func (b *bench) modified(d string, from, to catalog.Commit) int64 {
+	b.Helper()
+	conn, err := b.Conn(b.Context())
+	b.must(err)
+	defer conn.Close()
+	before, err := b.Snapshot(b.Context(), d, ref(from))
+	b.must(err)
+	after, err := b.Snapshot(b.Context(), d, ref(to))
+	b.must(err)
+	got, err := snapshot.Diff(before, after).Count(b.Context(), conn)
+	b.must(err)
+	return got.Modified
 }
 
 func TestRetypesThatAreRefused(t *testing.T) {

@@ -21,7 +21,8 @@ type recordWriter struct {
 	noted
 }
 
-// fewChanges returns the changes that differ, those with a live record first.
+// fewChanges returns the changes that differ, those with a live record first. They come as one batch, so that the files
+// are encoded without another statement.
 func (w *recordWriter) fewChanges(
 	ctx context.Context, in *incoming, live *snapshot.Snapshot,
 ) (arrow.RecordBatch, error) {
@@ -35,7 +36,8 @@ func (w *recordWriter) fewChanges(
 
 // changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys:
 // after the commit as a<id>, then _commit as a_commit; before it as b<id>, b_commit, _file and _pos, which are null for
-// new ones; last _n. differs is the condition that a record is new, or one of the columns differs.
+// new ones; last _n. differs is the condition that a record is new, or one of the columns differs. Only files that may
+// hold one of the keys are joined.
 func (d *draft) changes(in *incoming, live *snapshot.Snapshot, columns []schema.Column) (rows, differs string) {
 	key := d.schema.KeyColumns()
 	var after, before, or []string
@@ -107,7 +109,8 @@ func columnsOf(batch arrow.RecordBatch, from, to int, rows int64) arrow.RecordBa
 	return some.NewSlice(0, rows)
 }
 
-// displace writes batches of records, as they were, as one rollback file.
+// displace writes batches of records, as they were, as one rollback file. There is one rollback file for a commit,
+// whatever it displaced.
 func (w *recordWriter) displace(ctx context.Context, batches []arrow.RecordBatch) error {
 	if len(batches) == 0 {
 		return nil
@@ -180,6 +183,7 @@ func (w *recordWriter) writeChanges(
 		if err != nil {
 			return err
 		}
+		// Every slice finds the same rows, so the counts are the same each time.
 		w.commit.Added, rollback.rows = data.rows-w.commit.Modified, w.commit.Modified+w.commit.Removed
 		if err := w.noted.rows(ctx, w.conn, columns, "b", "a", "changes WHERE _pos IS NOT NULL"); err != nil {
 			return err
@@ -236,12 +240,9 @@ func prefixed(prefix string, columns []schema.Column) string {
 	return strings.Join(list, ", ")
 }
 
-// sortable is how many rows are cheap to sort.
-const sortable = 1_000_000
-
 // inOrder sorts what is cheap to sort, and what is written in slices: these must have the same order.
 func (d *draft) inOrder(by string, rows int64) string {
-	if rows > sortable && !d.isSliced() {
+	if rows > snapshot.Sortable && !d.isSliced() {
 		return ""
 	}
 	return " ORDER BY " + by

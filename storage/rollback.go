@@ -14,7 +14,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// CanRollback reports whether a commit can be undone under a policy. It changes nothing.
+// CanRollback reports whether a commit can be undone under a policy. It changes nothing. It tries what Rollback would
+// do, without a lock and without an id, so that both have the same reasons to refuse.
 func (s *Store) CanRollback(ctx context.Context, dataset string, commit int64, p Policy) (Rollbackable, error) {
 	head, err := s.Snapshot(ctx, dataset, "head")
 	if err != nil {
@@ -60,7 +61,8 @@ func (s *Store) Rollback(
 	return publish(ctx, w.work, asCommit)
 }
 
-// undoWork is a commit that undoes others.
+// undoWork is a commit that undoes others. plan has what was found when it began; nothing else can be committed until
+// it ends.
 type undoWork struct {
 	*work
 	plan *undoing
@@ -131,7 +133,8 @@ func (w undoWork) undid(ctx context.Context, undone ...sets) error {
 	})
 }
 
-// invert closes what the commit opened and reopens what it closed.
+// invert closes what the commit opened and reopens what it closed. A modified record is one that was removed and one
+// that was added, so modified stays modified.
 func (d *draft) invert(undone sets) {
 	c := undone.commit
 	d.commit.ParentCommitID = c.ID
@@ -143,7 +146,7 @@ func (d *draft) invert(undone sets) {
 
 // undoSchema undoes what a commit did to the schema. Where no later commit stands, the schema is what it was before.
 // Where one does, columns that the commit took away come back, and those that it added stay: later records may have
-// values in them. Whatever rows come back, their columns do.
+// values in them. The columns of rows that come back come back too.
 func (d *draft) undoSchema(undone sets, followed bool) (err error) {
 	if !followed {
 		if len(undone.columns) > 0 {
@@ -191,7 +194,9 @@ func undoColumns(now schema.Schema, undone sets) schema.Schema {
 		switch {
 		case was && is && undone.explicit:
 			back = append(back, old)
+		// Someone has dropped the variable since: it stays so.
 		case was && !undone.explicit && slices.Contains(now.Dropped, id):
+		// Records brought the change, and later ones may need it: the column takes both.
 		case was:
 			covered = append(covered, old)
 		case is && undone.explicit && slices.Contains(undone.schemaBefore.Dropped, id):
@@ -248,6 +253,7 @@ func bring(now schema.Schema, old ...schema.Column) schema.Schema {
 	return now.With(old...)
 }
 
+// columnTaken is the refusal of a rollback that would give two columns one name.
 func columnTaken(commit int64, name string) error {
 	return fault.Errorf(fault.Conflict, "column_taken",
 		"Commit %d can't be rolled back: column %q would come back, and another column has that name now. "+

@@ -13,8 +13,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them,
-// as long as it stands.
+// Savepoints lists a dataset's savepoints, newest first. A revert hides the savepoints made after its target, as long
+// as it is in effect.
 func (h *History) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
 	return list, err
@@ -32,7 +32,7 @@ func savepoints(tx catalog.Tx, dataset string) ([]catalog.Savepoint, error) {
 	}), err
 }
 
-// revert is a restore of a savepoint that stands.
+// revert is a restore of a savepoint that stands. Savepoints between the two are not on the list.
 type revert struct {
 	number int64 // the savepoint's
 	commit int64
@@ -82,13 +82,15 @@ func (h *History) FindSavepoint(ctx context.Context, dataset, ref string) (p cat
 	return p, err
 }
 
-// NewSavepoint is what a savepoint is made with.
+// NewSavepoint is what a savepoint is made with. An automatic one never takes the description of the first import's
+// savepoint.
 type NewSavepoint struct {
 	Description string
 	Automatic   bool // no one asked for it
 }
 
-// Marked is what came of that. Made is false where nothing had changed since the last savepoint: then it is that one.
+// Marked is the result of CreateSavepoint. Made is false where nothing had changed since the last savepoint: then it is
+// that one.
 type Marked struct {
 	catalog.Savepoint
 	Made bool
@@ -160,7 +162,8 @@ func (h *History) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last c
 	return list[0], nil
 }
 
-// sameState reports whether two snapshots of a dataset have the same rows, columns and properties.
+// sameState reports whether two snapshots of a dataset have the same rows, columns and properties. By the files' ids:
+// files never change, so the same files are the same records.
 func sameState(a, b *snapshot.Snapshot) bool {
 	return slices.Equal(ids(a.Files()), ids(b.Files())) && reflect.DeepEqual(a.Schema.Columns, b.Schema.Columns) &&
 		reflect.DeepEqual(a.Properties, b.Properties)
@@ -207,7 +210,8 @@ func (l *labels) putSavepoint(p catalog.Savepoint, a answers) error {
 	return l.put(p.DatasetID, name, savepointLabel{p, a})
 }
 
-// DescribeSavepoint changes a savepoint's description.
+// DescribeSavepoint changes a savepoint's description. It is not part of the history: no commit is made, and the head
+// stays.
 func (s *Store) DescribeSavepoint(
 	ctx context.Context, dataset, ref, description string, r Request,
 ) (catalog.Savepoint, error) {
@@ -233,7 +237,7 @@ func (s *Store) DescribeSavepoint(
 }
 
 // isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
-// more.
+// more. It is a courtesy to people, not a guarantee: the lock orders the two in any case.
 func (j *journal) isBusy(dataset string) bool {
 	// A commit that has been answered gives its lock back a moment later: a client that goes on at once must not be
 	// refused for it.

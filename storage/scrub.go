@@ -11,8 +11,8 @@ import (
 	"rowback/storage/verify"
 )
 
-// A scrub reads every stored file, history and backups included, and compares it with what was written: what has gone
-// bad is found while there may still be a copy. It takes little of the disk's time, and ends with its context.
+// A scrub reads every stored file, history and backups included, and compares it with what was written: damage is found
+// while there may still be a copy. It reads slowly, and ends with its context.
 
 // ScrubPlan is when to scrub, and how fast.
 type ScrubPlan struct {
@@ -37,6 +37,7 @@ type Scrubs struct {
 	state ScrubState
 }
 
+// change changes the state under its lock.
 func (s *Scrubs) change(f func(*ScrubState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +50,7 @@ func (s *Scrubs) State() (state ScrubState) {
 	return state
 }
 
-// Keep scrubs at once and then again and again, until ctx ends.
+// Keep scrubs at once and then again and again, until ctx ends. A scrub that fails is tried again at the next time.
 func (s *Scrubs) Keep(ctx context.Context, p ScrubPlan) {
 	if p.Sleep == nil {
 		p.Sleep = sleep
@@ -174,6 +175,7 @@ type paced struct {
 	from  io.Reader
 }
 
+// Read reads, and sleeps where that was too fast. It ends with the scrub's context.
 func (r *paced) Read(p []byte) (int, error) {
 	if err := r.scrub.ctx.Err(); err != nil {
 		return 0, err
@@ -185,6 +187,7 @@ func (r *paced) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// sleep waits, unless ctx ends before.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

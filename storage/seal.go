@@ -70,8 +70,8 @@ func (j *journal) readManifest(dataset string, commit int64) (m manifest, err er
 	return m, j.readJSON(commitKey(dataset, commit)+"/"+descriptionFile, &m)
 }
 
-// isRefusal reports whether an error says nothing of the object that was to be read: the system lets no one read it
-// now.
+// isRefusal reports whether the system refused to read an object, which says nothing about the object itself. Too many
+// open files, no memory, or no permission: then nothing may be set aside as damaged.
 func isRefusal(err error) bool {
 	switch errnoOf(err) {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM:
@@ -80,4 +80,5 @@ func isRefusal(err error) bool {
 	return false
 }
 
+// commitKey is the prefix of the keys of a commit's objects.
 func commitKey(dataset string, commit int64) string { return fmt.Sprintf("%s/%d", dataset, commit) }

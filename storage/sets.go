@@ -10,7 +10,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// sets is what a commit did to the rows: keys and entries.
+// sets is what a commit did to the rows: keys and entries. It is read from the catalog alone. A merge counts as one
+// commit that did what it played.
 type sets struct {
 	commit  catalog.Commit
 	opened  []*catalog.File
@@ -28,6 +29,7 @@ type sets struct {
 	part             int64                    // of a part of a cascade: the commit that it undid; else 0
 }
 
+// touched are the files that it opened or closed.
 func (c sets) touched() []*catalog.File { return append(slices.Clone(c.opened), c.closed...) }
 
 // isMixed reports whether the commit opened or closed data files together with positions displaced in them, as a
@@ -139,7 +141,8 @@ func (h *History) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, proper
 	return before.SchemaID, before.PropertiesID, err
 }
 
-// changedColumns returns the field ids of the columns that differ between two schemas.
+// changedColumns returns the field ids of the columns that differ between two schemas. Anything about a column counts:
+// its name, type, title, description, derivation or categories.
 func changedColumns(a, b schema.Schema) (out []int) {
 	known := make(map[int]bool, len(a.Columns))
 	for _, x := range a.Columns {

@@ -47,7 +47,8 @@ func (f *fileWriter) write(
 	return file.finish(ctx)
 }
 
-// add writes the next slice. The last one has the columns that the server adds.
+// add writes the next slice. The last one has the columns that the server adds. The slices have to come in the order of
+// the columns.
 func (f *slicedFile) add(ctx context.Context, columns []schema.Column, query func([]schema.Column) string) error {
 	if f.rows == 0 {
 		return nil

@@ -54,7 +54,8 @@ func (f *Staged) Write(p []byte) (int, error) {
 // Close closes the file.
 func (f *Staged) Close() error { return f.file.Close() }
 
-// stage copies what a reader has to a new file under staging.
+// stage copies what a reader has to a new file under staging. Whoever calls it removes the file, whether it was written
+// or not.
 func (s *Staging) stage(path string, r io.Reader) (err error) {
 	f, err := s.CreateStaged(path)
 	if err != nil {
@@ -78,6 +79,7 @@ type fileSum struct {
 }
 
 // sumFile sends a file to the disk and reads it for its checksum, while others read it too, or it moves into its batch.
+// The caller goes on meanwhile.
 func (s *Staging) sumFile(path string) <-chan fileSum {
 	out := make(chan fileSum, 1)
 	in, err := s.blobs.OpenUnpublished(path)

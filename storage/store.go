@@ -5,25 +5,29 @@ import (
 	"time"
 
 	"rowback/storage/blob"
+	"rowback/storage/datafile"
 )
 
-// Options are what a store needs to know. The zero value works.
+// Options are what a store needs to know. The zero value works. The memory limit is for all processes together
+// (memory.go); the disk's is for what must stay free.
 type Options struct {
 	Memory  int64            // bytes that this process and those it starts may use in all; 0: half of the machine's
 	Threads int              // 0: one a core
 	Cache   int64            // bytes of files that can be made again; 0: 10 GB
 	MinFree int64            // bytes of the disk that stay free: writes are refused before; 0: none
+	Pages   datafile.Pages   // of the files of new commits; 0: version 2
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
 	Hook    blob.Hook        // called before every durable step of a commit; for tests
 
-	Free func(dir string) (bytes int64, err error) // left on the disk of a folder; nil: as the system tells
+	Free func(dir string) (bytes int64, err error) // left on the disk of a directory; nil: as the system tells
 }
 
 // Store is an open data directory. Its methods may be called from many goroutines; only one process can have it open.
 //
 // Its own methods are the changes of datasets. Each of its parts has one purpose and holds no more than that needs.
+// Methods that change a dataset take its id and a Request, and hold its lock while they run.
 type Store struct {
 	*journal
 	*Files

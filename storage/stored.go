@@ -32,7 +32,7 @@ func (w *work) checkStored(ctx context.Context, widened []schema.Column) error {
 }
 
 // checkFit makes sure that the values in a snapshot's files fit the new types of some columns, which a schema has with
-// the types before.
+// the types before. The values are those of every file that has the column, whichever version is the last to show them.
 func checkFit(
 	ctx context.Context, conn *duck.Conn, history *snapshot.Snapshot, before schema.Schema, widened []schema.Column,
 ) error {
@@ -56,7 +56,8 @@ func checkFit(
 
 const allBecome = "coalesce(bool_and({value} IS NULL OR coalesce({becomes}, false)), true)"
 
-// storedType returns a column that is, or was and is retired.
+// storedType returns a column that is, or was and is retired. A column that a restore took out is retired: its values
+// are still in files.
 func storedType(s schema.Schema, id int) schema.Column {
 	if c, ok := s.ByID(id); ok {
 		return c

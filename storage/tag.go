@@ -17,6 +17,8 @@ const tagPrefix = "tag-"
 // tagLabelName is the name of a tag's label: file systems may take A and a for one.
 func tagLabelName(tag string) string { return tagPrefix + hex.EncodeToString([]byte(tag)) }
 
+// tagLabel is a tag as its label has it. RemovedAt is set once it was removed: without that, a start would bring it
+// back.
 type tagLabel struct {
 	catalog.Tag
 	RemovedAt time.Time `json:"removed_at,omitzero"`
@@ -77,7 +79,7 @@ type TagEdit struct {
 	Description *string
 }
 
-// MoveTag has a tag name another state, or describes it.
+// MoveTag points a tag at another state, or describes it.
 func (s *Store) MoveTag(ctx context.Context, dataset, name string, e TagEdit, r Request) (catalog.Tag, error) {
 	change := func(tx catalog.Tx, d catalog.Dataset, old *catalog.Tag) (t catalog.Tag, err error) {
 		if old == nil {
@@ -102,11 +104,13 @@ func (s *Store) MoveTag(ctx context.Context, dataset, name string, e TagEdit, r 
 	return s.changeTag(ctx, dataset, name, r, change)
 }
 
+// noTag is the refusal of a tag that is not there.
 func noTag(d catalog.Dataset, name string) error {
 	return fault.Errorf(fault.NotFound, "tag_not_found", "Tag %s not found for dataset '%s'", fault.Clip(name), d.Name)
 }
 
-// changeTag writes what becomes of a tag; old is nil where there is none. The dataset's head stays while it does.
+// changeTag writes what becomes of a tag; old is nil where there is none. The dataset's head stays while it does. The
+// label is written whether the tag is new, moved or removed: it has the receipts of all of these requests.
 func (s *Store) changeTag(
 	ctx context.Context, dataset, name string, r Request,
 	become func(tx catalog.Tx, d catalog.Dataset, old *catalog.Tag) (catalog.Tag, error),

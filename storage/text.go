@@ -10,9 +10,10 @@ import (
 
 // newID makes an id that sorts by when it was made.
 func newID() string {
-	// By time, so that folders and rows of what was made together lie together.
+	// By time, so that directories and rows of what was made together lie together.
 	id := uuid.Must(uuid.NewV7())
 	return hex.EncodeToString(id[:])
 }
 
+// isControl reports whether a character can't be seen; text that is not UTF-8 has RuneError in it.
 func isControl(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }

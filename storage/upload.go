@@ -18,7 +18,7 @@ import (
 // those. One that is small, and JSON or a plain CSV, is read here: that code is Go's own and the upload can't make it
 // take much, and a one-row commit costs half as much.
 
-// reading is an upload that is open.
+// reading is an upload that is open. close must be called, even after an error in reading.
 type reading struct {
 	intake.Records
 	conn  *duck.Conn // for statements on its relation
@@ -66,8 +66,8 @@ func (r *Readers) RewriteArrow(ctx context.Context, u intake.Upload, most int64)
 
 // table makes the rows of a statement on an upload a temporary table of the commit's connection. query makes the
 // statement, given the upload's relation. check looks at few rows before DuckDB casts them; nil: they were decoded
-// strictly.
-func (f *folder) table(
+// strictly. Few rows come through memory, more through a file.
+func (f *workspace) table(
 	ctx context.Context, r reading, want intake.Want, name string, query func(from string) string,
 	columns []schema.Column, check func(arrow.RecordBatch) error,
 ) (rows int64, err error) {
@@ -92,7 +92,7 @@ func (f *folder) table(
 	defer release()
 	path := f.files.blobs.Scratch("rows.parquet")
 	defer f.staging.removeWritten(path)
-	if _, err := datafile.CopyQuery(ctx, r.conn, query(from), path, ""); err != nil {
+	if _, err := datafile.CopyQuery(ctx, r.conn, query(from), path, datafile.PagesV2, ""); err != nil {
 		return 0, r.Explain(err)
 	}
 	return f.conn.Create(ctx, createTable(name, columns, "read_parquet("+duck.Text(path)+", hive_partitioning = false)"))
@@ -138,7 +138,8 @@ func tableOf(
 	return err
 }
 
-// uploadError turns what intake found into an *Error.
+// uploadError turns what intake found into an *Error. Large and Lost are about this server, and may pass with other
+// limits or another try; the others are about the file.
 func uploadError(in *intake.Error) *fault.Error {
 	var e *fault.Error
 	switch {

@@ -67,7 +67,7 @@ func (in *incoming) withFields(columns []schema.Column) string {
 	return from
 }
 
-// came returns the column as it was offered.
+// came returns the column as the upload has it.
 func (in *incoming) came(id int) intake.Offered {
 	return in.offered[in.columns[in.index(id)].from]
 }
@@ -77,6 +77,7 @@ func pointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
+// merger writes the SQL of merged values. json: the format tells a field that is absent from one that is null.
 type merger struct{ json bool }
 
 // value is what becomes of before, which stays where after did not come: path is where that stands in the record's
@@ -92,6 +93,7 @@ func (m merger) value(t, offered schema.Type, after, before, path string) string
 // inJSON is the condition that a record's text has a field.
 func inJSON(path string) string { return "json_exists(_json, " + duck.Text(path) + ")" }
 
+// ifPresent is the SQL of a value that becomes after where a field is there, and else stays before.
 func ifPresent(present, after, before string) string {
 	return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", present, after, before)
 }
@@ -123,7 +125,8 @@ const (
 		ELSE json_merge_patch({before}, {after}) END`
 )
 
-// structure merges field by field. A field that only the stored type has keeps its value.
+// structure merges field by field. A field that only the stored type has keeps its value. A field that was not in the
+// stored type has been added to it by now (fit).
 func (m merger) structure(t, offered schema.Type, after, before, path string) string {
 	parts := make([]string, len(t.Fields))
 	for i, f := range t.Fields {

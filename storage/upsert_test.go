@@ -120,10 +120,16 @@ func TestFormatsRoundTrip(t *testing.T) {
 	defer conn.Close()
 	path := filepath.Join(t.TempDir(), "all.parquet")
 	if _, err := conn.Exec(ctx, `COPY (SELECT * FROM (VALUES
-		(1, true, (-128)::TINYINT, 32767::SMALLINT, 9223372036854775807::BIGINT, 18446744073709551615::UBIGINT, 0.1::FLOAT, 0.1::DOUBLE, 12345678901234567890.12::DECIMAL(38,2), 'a "b", c
-d', '\x00\xFFz'::BLOB, DATE '2024-02-29', TIME '23:59:59.999999', TIMESTAMP '1969-12-31 23:59:59.000001', '2024-01-01 10:00:00.5+02'::TIMESTAMPTZ, '2024-01-01 10:00:00.123456789'::TIMESTAMP_NS, '00112233-4455-6677-8899-aabbccddeeff'::UUID, [1, NULL], {a: 1, b: 'x'}, '{"k":[1]}'::JSON, [{t: TIMESTAMPTZ '2024-01-01 10:00:00+00', b: 'z'::BLOB}]),
-		(2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, [], {a: NULL, b: NULL}, NULL, NULL))
-		t(id, b, i8, i16, i64, u64, f, d, dec, s, bl, dt, tm, ts, tz, ns, u, li, st, js, nest)) TO `+duck.Text(path)+` (FORMAT parquet)`); err != nil {
+		(1, true, (-128)::TINYINT, 32767::SMALLINT, 9223372036854775807::BIGINT, 18446744073709551615::UBIGINT,
+			0.1::FLOAT, 0.1::DOUBLE, 12345678901234567890.12::DECIMAL(38,2), 'a "b", c
+d', '\x00\xFFz'::BLOB, DATE '2024-02-29', TIME '23:59:59.999999',
+			TIMESTAMP '1969-12-31 23:59:59.000001', '2024-01-01 10:00:00.5+02'::TIMESTAMPTZ,
+			'2024-01-01 10:00:00.123456789'::TIMESTAMP_NS, '00112233-4455-6677-8899-aabbccddeeff'::UUID,
+			[1, NULL], {a: 1, b: 'x'}, '{"k":[1]}'::JSON, [{t: TIMESTAMPTZ '2024-01-01 10:00:00+00', b: 'z'::BLOB}]),
+		(2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, [],
+			{a: NULL, b: NULL}, NULL, NULL))
+		t(id, b, i8, i16, i64, u64, f, d, dec, s, bl, dt, tm, ts, tz, ns, u, li, st, js, nest))
+		TO `+duck.Text(path)+` (FORMAT parquet)`); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)

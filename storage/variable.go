@@ -15,6 +15,7 @@ import (
 // schema: it goes by field id, so that no file is written anew, every earlier state reads with the schema it had, and a
 // rollback undoes it.
 
+// beginVariable begins a commit of variables.
 func (s *Store) beginVariable(ctx context.Context, dataset string, r Request) (variableWork, error) {
 	w, err := s.begin(ctx, dataset, r, catalog.Schema)
 	return variableWork{w}, err
@@ -35,8 +36,9 @@ func (s *Store) CreateVariable(
 	if err := checkCategories(n.Categories); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
+	// Its type is found from the values, the derivation or what is declared; NULL until then.
 	c := schema.Column{
-		ID: w.family.nextField(), Name: n.Name, Description: n.Description, Categories: n.Categories,
+		ID: w.family.nextFieldID(), Name: n.Name, Description: n.Description, Categories: n.Categories,
 		Type: schema.Of(schema.Null),
 	}
 	if c, err = titled(c, n.Title); err != nil {
@@ -99,7 +101,7 @@ func (s *Store) EditVariable(
 	if err := w.edit(ctx, before, e); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
-	// A commit that changes nothing would only stand in the way of rollbacks.
+	// A commit that changes nothing would only block rollbacks.
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
 		return catalog.Commit{}, before, nil
 	}
@@ -140,6 +142,7 @@ func (w variableWork) edit(ctx context.Context, c schema.Column, e VariableEdit)
 	case e.Type != nil:
 		return w.retype(ctx, c, *e.Type)
 	}
+	// The type stays, so only new categories may not fit it.
 	return checkCategorical(c)
 }
 

@@ -91,7 +91,8 @@ type GivenCategory struct {
 }
 
 // Numbered returns categories with an id for each: where none was given, that of the category of the same name before,
-// if it is free, or else one that none has. It returns nil for nil.
+// if it is free, or else one that none has. It returns nil for nil. Ids are stable: values are stored as names, and
+// clients refer to categories by id.
 func Numbered(given []GivenCategory, before []schema.Category) []schema.Category {
 	if given == nil {
 		return nil

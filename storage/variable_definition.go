@@ -8,7 +8,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// NewVariable is what a variable is created with.
+// NewVariable is what a variable is created with. A variable has values or a derivation, never both.
 type NewVariable struct {
 	Name        string
 	Title       string // empty: the name
@@ -58,7 +58,8 @@ func (w variableWork) variable(id int) (schema.Column, error) {
 // maxTitle is how long a variable's title may be, bytes.
 const maxTitle = 1000
 
-// titled returns a variable with a title. Its own name, and an empty one, leave it without.
+// titled returns a variable with a title. Its own name, and an empty one, leave it without. The name is what people see
+// where there is no title, so a title that equals it says nothing.
 func titled(c schema.Column, title string) (schema.Column, error) {
 	if len(title) > maxTitle || strings.ContainsFunc(title, isControl) || title != "" && strings.TrimSpace(title) == "" {
 		return c, fault.Errorf(fault.Invalid, "invalid_title",

@@ -65,7 +65,8 @@ func (w variableWork) rederive(ctx context.Context, c schema.Column, written str
 	return checkCategorical(c)
 }
 
-// makeRoom retires the columns that are derived and are not so in an archive, or the other way round.
+// makeRoom retires the columns that are derived and are not so in an archive, or the other way round. Retired, they
+// keep their ids, and their values stay in the files of earlier versions.
 func (d *draft) makeRoom(archive schema.Schema) {
 	for _, c := range d.schema.Columns {
 		kept, there := archive.ByName(c.Name)
@@ -88,7 +89,7 @@ func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) err
 			w.schema = w.schema.With(c)
 		case kept.Derived():
 			if !ok {
-				c.ID, c.Name = w.family.nextField(), kept.Name
+				c.ID, c.Name = w.family.nextFieldID(), kept.Name
 			}
 			if err := w.checkName(c.Name, c.ID); err != nil {
 				return err

@@ -19,7 +19,7 @@ var wordTypes = map[string]string{
 	"text": schema.Varchar, "numeric": schema.Double, "datetime": schema.Timestamp, "categorical": schema.Varchar,
 }
 
-// wordTakes reports whether one of those words is said of a type that it is not itself.
+// wordTakes reports whether one of those words covers a type other than its own.
 func wordTakes(word string, t schema.Type) bool {
 	switch strings.ToLower(word) {
 	case "numeric":
@@ -72,7 +72,8 @@ func (w variableWork) retype(ctx context.Context, c schema.Column, written strin
 	return nil
 }
 
-// checkRetype looks for a stored value that has no place in the new type.
+// checkRetype looks for a stored value that has no place in the new type. All stored values count, and not only the
+// live ones: an earlier version may be restored, or compared with a later one.
 func (w variableWork) checkRetype(ctx context.Context, before, after schema.Column) error {
 	// Every value of the old type is one of the new: nothing has to be read.
 	if after.Type.Holds(before.Type) {

@@ -16,7 +16,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// createStored adds a column with values, or without any yet.
+// createStored adds a column with values, or without any yet. Without values every record is null in it, and no file is
+// touched.
 func (w variableWork) createStored(ctx context.Context, c schema.Column, n NewVariable) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return err
@@ -50,7 +51,7 @@ func (w variableWork) createStored(ctx context.Context, c schema.Column, n NewVa
 }
 
 // giveValues adds a column with a value for each record, in the order of the key. Records whose value is not null are
-// displaced and written anew, as by an upsert.
+// displaced and written anew, as by an upsert. The values go through the rules for uploads, as an upload of one column.
 func (w variableWork) giveValues(ctx context.Context, c schema.Column, values []json.RawMessage) error {
 	u := intake.Upload{Format: intake.JSON, Path: w.store.blobs.Scratch("values.json")}
 	defer w.store.blobs.RemoveScratch(u.Path)

@@ -56,7 +56,7 @@ func (h *History) VersionBefore(ctx context.Context, dataset, other, ref string)
 		fault.Clip(cmp.Or(ref, "head")))
 }
 
-// NewVersion is what a version is made with.
+// NewVersion is what a version is made with. Metadata is kept and shown as it was sent.
 type NewVersion struct {
 	Part        string // major, minor or patch
 	Ref         string // what it names; empty: head
@@ -68,7 +68,7 @@ type NewVersion struct {
 var versionParts = map[string]int{"major": 0, "minor": 1, "patch": 2}
 
 // Increment names a state with the next version: 1.0.0 the first time, then counted from the highest number that was
-// ever given.
+// ever given. It makes no commit: a version is a name.
 func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r Request) (v catalog.Version, err error) {
 	at, ok := versionParts[n.Part]
 	if !ok {
@@ -194,7 +194,8 @@ func (s *Store) addVersion(ctx context.Context, v *catalog.Version, r Request) e
 }
 
 // RollbackVersion is seed 000's rollback: the dataset is restored to a version, a savepoint keeps the state before it,
-// later versions become inactive and the target active. All of it is one transaction.
+// later versions become inactive and the target active. All of it is one transaction. A client that never heard of
+// savepoints can go forward again with the one that this makes.
 func (s *Store) RollbackVersion(ctx context.Context, dataset, number string, r Request) (catalog.Commit, error) {
 	target, err := s.FindVersion(ctx, dataset, number)
 	if err != nil {

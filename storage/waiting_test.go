@@ -29,7 +29,7 @@ func (p *pause) hook(op, path string) error {
 	return nil
 }
 
-// Whoever waits for the row numbers of a family waits no longer than the deadline.
+// Whoever waits for the row ids of a family waits no longer than the deadline.
 func TestWaitingForRowNumbersEnds(t *testing.T) {
 	p := newPause()
 	b := reopen(t, t.TempDir(), storage.Options{Hook: p.hook})

@@ -26,7 +26,8 @@ func (r *Readers) uploadColumns() int {
 // isWide reports whether the records have more columns than are written at once.
 func (a arriving) isWide() bool { return len(a.schema.Columns) > a.store.Readers.uploadColumns() }
 
-// copyIn writes the records to a file, and returns how many they were.
+// copyIn writes the records to a file, and returns how many they were. Slices are joined by copying their pages,
+// without decoding them (datafile.Join).
 func (a arriving) copyIn(ctx context.Context, spec datafile.Spec, path string) (rows int64, err error) {
 	all := spec.All()
 	width := a.store.Readers.uploadColumns()

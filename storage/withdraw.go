@@ -8,6 +8,7 @@ import (
 
 // withdraw takes a commit that failed out of the objects, and returns the error to answer with: cause, where it is
 // certain that the commit does not stand. Its description stays in quarantine, so that its numbers are not given again.
+// It is moved and not deleted: an operator may want to know what it was.
 func (w *work) withdraw(cause error) error {
 	// Withdrawn, a commit that stands after all would be lost, so nothing is touched.
 	if errors.Is(cause, catalog.ErrUncertain) {

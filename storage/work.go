@@ -8,7 +8,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// work is a commit while it is made: what it is, and what is held for it.
+// work is a commit while it is made: what it is, and what is held for it. Whoever begins one ends it, whatever happens
+// in between: end is deferred right after begin.
 type work struct {
 	publication
 	*held
@@ -18,14 +19,14 @@ type work struct {
 // newWork is a commit of which nothing is known yet but what is held for it.
 func newWork(h *held) *work {
 	w := &work{held: h}
-	w.writer = &recordWriter{fileWriter: fileWriter{draft: &w.draft, folder: h.folder}}
+	w.writer = &recordWriter{fileWriter: fileWriter{draft: &w.draft, workspace: h.workspace}}
 	return w
 }
 
-// held is what is held while a commit is made. The commits that a merge plays share it.
+// held is what is held while a commit is made. The commits that a merge plays share it. end gives all of it back.
 type held struct {
-	*folder
-	numbering
+	*workspace
+	idSource
 	store   *Store
 	request Request
 	unlock  func() // nil: no lock is held
@@ -34,7 +35,7 @@ type held struct {
 
 // hold is what a request's commit holds at first: nothing that has to be given back.
 func (s *Store) hold(r Request) *held {
-	return &held{folder: &folder{files: s.Files, staging: s.Staging, dry: r.Preview != nil}, store: s, request: r}
+	return &held{workspace: &workspace{files: s.Files, staging: s.Staging, dry: r.Preview != nil}, store: s, request: r}
 }
 
 // begin takes the dataset's lock, reads its head, and gives the commit its id.
@@ -43,7 +44,7 @@ func (s *Store) begin(ctx context.Context, dataset string, r Request, mode catal
 	if err != nil {
 		return nil, err
 	}
-	if err := w.number(ctx, mode); err != nil {
+	if err := w.giveID(ctx, mode); err != nil {
 		w.end()
 		return nil, err
 	}
@@ -75,7 +76,8 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 	return w, nil
 }
 
-// beginNew begins the first commit of a dataset that is made with it: either both stand or neither.
+// beginNew begins the first commit of a dataset that is made with it: either both stand or neither. No lock is held: no
+// one else knows of the dataset yet.
 func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.Mode) (*work, error) {
 	if err := s.halted(); err != nil {
 		return nil, err
@@ -83,15 +85,15 @@ func (s *Store) beginNew(ctx context.Context, b *birth, r Request, mode catalog.
 	w := newWork(s.hold(r))
 	w.family = newFamily(0, int64(len(b.Schema.Columns)))
 	w.creates, w.head = b, snapshot.New(b.state(), s.pathOf)
-	if err := w.number(ctx, mode); err != nil {
+	if err := w.giveID(ctx, mode); err != nil {
 		w.end()
 		return nil, err
 	}
 	return w, nil
 }
 
-// number starts the commit: it gets its id, and a folder for its files.
-func (w *work) number(ctx context.Context, mode catalog.Mode) error {
+// giveID starts the commit: it gets its id, and a directory for its files.
+func (w *work) giveID(ctx context.Context, mode catalog.Mode) error {
 	s, r, d := w.store, w.request, w.head.Dataset
 	w.draft = draftOn(w.head)
 	drawn := int64(1)
@@ -107,11 +109,11 @@ func (w *work) number(ctx context.Context, mode catalog.Mode) error {
 		DatasetID: d.ID, ID: commit, RowTag: commit, Previous: w.head.Commit.ID, Mode: mode, Message: r.Message, User: r.User,
 		Hash: s.newID(), Metadata: orEmpty(r.Metadata), Params: json.RawMessage("{}"),
 	}
-	folder := w.key()
+	key := w.key()
 	if r.Preview != nil { // the commit that gets this id has other files under that key
-		folder = d.ID + "/preview-" + w.commit.Hash
+		key = d.ID + "/preview-" + w.commit.Hash
 	}
-	w.batch, err = s.blobs.Batch(folder)
+	w.batch, err = s.blobs.Batch(key)
 	return err
 }
 
@@ -127,19 +129,19 @@ func (w *work) readHead(tx catalog.Tx, dataset string) error {
 	return w.join(tx, d.FamilyID)
 }
 
-// join has the work draw its numbers from a family; what is only a preview draws them from a copy.
+// join makes a family the source of the work's ids; a preview draws them from a copy.
 func (w *work) join(tx catalog.Tx, family string) (err error) {
 	w.family, err = w.store.families.of(tx, family)
 	if err == nil && w.request.Preview != nil {
-		w.family = newFamily(w.family.lastRow.Load(), w.family.lastField.Load())
+		w.family = newFamily(w.family.lastRowID.Load(), w.family.lastFieldID.Load())
 	}
 	return err
 }
 
 // end gives back what the commit holds. After publish it changes nothing that stands.
 func (w *work) end() {
-	w.folder.close()
-	w.releaseRows(w.issued)
+	w.workspace.close()
+	w.releaseRowIDs(w.issued)
 	// Last: who takes the lock next reads a head that is final.
 	if w.unlock != nil {
 		w.unlock()

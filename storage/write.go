@@ -15,18 +15,19 @@ import (
 	"rowback/storage/schema"
 )
 
-// folder is where a commit's files are written: those of one that is merged, with those of all others that are.
-type folder struct {
+// workspace is where a commit's files are written: those of one that is merged, with those of all others that are. Its
+// files are under staging until the batch is published, which moves them in one rename.
+type workspace struct {
 	files     *Files
 	staging   *Staging
-	batch     *blob.Batch // becomes the commit's folder; nil: it has no id yet
+	batch     *blob.Batch // becomes the commit's directory; nil: it has no id yet
 	conn      *duck.Conn  // that its statements run on; nil: none was needed yet
 	dry       bool        // it is not going to stand, so its files take no ids
 	previewed int64       // how many files of a dry run have been given the id that they would have
 }
 
 // connect opens the connection, unless it is open.
-func (f *folder) connect(ctx context.Context) (err error) {
+func (f *workspace) connect(ctx context.Context) (err error) {
 	if f.conn == nil {
 		f.conn, err = f.files.Conn(ctx)
 	}
@@ -34,7 +35,7 @@ func (f *folder) connect(ctx context.Context) (err error) {
 }
 
 // close ends the connection, and removes the files unless they were published.
-func (f *folder) close() {
+func (f *workspace) close() {
 	if f.conn != nil {
 		f.conn.Close()
 	}
@@ -46,13 +47,13 @@ func (f *folder) close() {
 // fileWriter writes the files of one commit. What it has written is among what the draft opens.
 type fileWriter struct {
 	*draft
-	*folder
+	*workspace
 	part int                   // of a merge: among the commits that it plays; numbers the files
 	ids  map[schema.Kind]int64 // that its files have, once they were given
 }
 
-// fileName is the name of a commit's file of that kind in its folder. It has at most one of each; those that a merge
-// played share its folder.
+// fileName is the name of a commit's file of that kind in its directory. It has at most one of each; those that a merge
+// played share its directory.
 func (f *fileWriter) fileName(kind schema.Kind) string {
 	return fmt.Sprintf("%s-%04d.parquet", kind, f.part)
 }
@@ -88,10 +89,12 @@ func (f *fileWriter) spec(ctx context.Context, kind schema.Kind) (datafile.Spec,
 	id, err := f.fileID(ctx, kind)
 	return datafile.Spec{
 		Kind: kind, Dataset: f.commit.DatasetID, Commit: f.commit.ID, File: id, Columns: f.schema.Stored(),
+		Pages: f.files.pages,
 	}, err
 }
 
-// writeBatch writes a batch, with the columns of datafile.Spec.All, to a new file of the commit.
+// writeBatch writes a batch, with the columns of datafile.Spec.All, to a new file of the commit. The rows are in
+// memory, so they are measured there; DuckDB measures those of larger files (takeFile), and a test keeps the two equal.
 func (f *fileWriter) writeBatch(ctx context.Context, kind schema.Kind, batch arrow.RecordBatch) error {
 	spec, err := f.spec(ctx, kind)
 	if err != nil {

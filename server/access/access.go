@@ -117,6 +117,7 @@ func (g *Gate) Shown(user, password string) string {
 	return g.sessions.start(user)
 }
 
+// basicPair reads the credentials of a header Authorization: Basic, with or without padding.
 func basicPair(text string) (name, password string, ok bool) {
 	text = strings.TrimSpace(text)
 	pair, err := base64.StdEncoding.DecodeString(text)
@@ -129,6 +130,7 @@ func basicPair(text string) (name, password string, ok bool) {
 	return strings.Cut(string(pair), ":")
 }
 
+// goodName reports whether a user's name can be recorded: it is stored and shown.
 func goodName(name string) bool {
 	return name != "" && len(name) <= 255 && !strings.ContainsFunc(name, unicode.IsControl)
 }

@@ -30,12 +30,14 @@ type sessions struct {
 	count map[string]int
 }
 
+// session is one login. Its id is kept as a hash only.
 type session struct {
 	hash [sha256.Size]byte
 	user string
 	ends time.Time
 }
 
+// newSessions returns no sessions. now tells the time.
 func newSessions(now func() time.Time) *sessions {
 	return &sessions{now: now, byID: map[[sha256.Size]byte]*list.Element{}, order: list.New(), count: map[string]int{}}
 }
@@ -96,6 +98,7 @@ func (s *sessions) end(id string) {
 	}
 }
 
+// drop removes a session. The caller holds the lock.
 func (s *sessions) drop(e *list.Element) {
 	one := s.order.Remove(e).(session)
 	delete(s.byID, one.hash)

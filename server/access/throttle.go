@@ -20,6 +20,7 @@ const (
 // TooManyError refuses a login, right or wrong, because too many have failed.
 type TooManyError struct{ Wait time.Duration }
 
+// Error is for logs; faces have sentences of their own.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("too many logins have failed: wait %d s", e.Seconds())
 }
@@ -35,6 +36,7 @@ type throttle struct {
 	names     map[string]time.Time
 }
 
+// newThrottle returns one that has seen no failure. now tells the time.
 func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, addresses: map[netip.Addr]time.Time{}, names: map[string]time.Time{}}
 }
@@ -58,6 +60,7 @@ func (t *throttle) try(from netip.Addr, name string, check func() bool) error {
 	return ErrWrong
 }
 
+// wait returns how long an address has to wait. Addresses count by network, as clients can change the rest.
 func (t *throttle) wait(from netip.Addr) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

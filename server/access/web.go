@@ -79,6 +79,7 @@ func (w Web) own(host, text string) bool {
 	return w.public[name] && portOf(port, u.Scheme) == portOf("", u.Scheme)
 }
 
+// portOf returns the port that a URL means: without one, that of its scheme.
 func portOf(port, scheme string) string {
 	switch {
 	case port != "":
@@ -97,6 +98,7 @@ func splitHost(host string) (name, port string) {
 	return plain(host), ""
 }
 
+// plain returns a host's name in the one form in which names are compared.
 func plain(name string) string {
 	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
 	if addr, err := netip.ParseAddr(name); err == nil {
@@ -105,6 +107,7 @@ func plain(name string) string {
 	return strings.ToLower(strings.TrimSuffix(name, "."))
 }
 
+// parseAddr reads an address as URLs have it, with or without brackets.
 func parseAddr(name string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
 	return addr.Unmap(), err == nil

@@ -26,7 +26,7 @@ type actionView struct {
 	Key             string          `json:"key" description:"What was done, such as Dataset.append."`
 	Hash            string          `json:"hash" description:"${action.hash}"`
 	State           actionState     `json:"state"`
-	Status          string          `json:"status" description:"completed, or rolled_back"`
+	Status          string          `json:"status" enum:"completed,rolled_back"`
 	Message         string          `json:"message"`
 	Params          json.RawMessage `json:"params"`
 	MergeCommitID   *int64          `json:"merge_commit_id" description:"${action.merge_commit_id}"`
@@ -47,6 +47,7 @@ func viewAction(c catalog.Commit) actionView {
 	k := viewCommit(c)
 	return actionView{
 		CommitID: k.ID, DatasetID: k.DatasetID, Datetime: k.CreatedAt, User: k.User, Key: storage.ActionKey(c), Hash: k.Hash,
+		// A rolled-back action stays in the log: completed says that it happened, played whether it is still in effect.
 		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message,
 		Params:        k.Params,
 		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved,
@@ -54,6 +55,7 @@ func viewAction(c catalog.Commit) actionView {
 	}
 }
 
+// viewActions returns commits as actions. The list is never null, so that clients can loop over it.
 func viewActions(list []catalog.Commit) []actionView { return views(list, viewAction) }
 
 // listActionsIn selects and orders actions.
@@ -62,7 +64,7 @@ type listActionsIn struct {
 	pageIn
 	Sort  string   `query:"sort" default:"-datetime" enum:"datetime,-datetime,user,-user" json:"-"`
 	User  string   `query:"user" json:"-"`
-	Key   []string `query:"key" description:"Only these keys, comma-separated." json:"-"`
+	Key   []string `query:"key" collectionFormat:"csv" description:"Only these keys, comma-separated." json:"-"`
 	Since string   `query:"since" format:"date-time" description:"Only actions from this time on." json:"-"`
 	Until string   `query:"until" format:"date-time" description:"Only actions up to this time." json:"-"`
 }
@@ -87,6 +89,7 @@ func (a *API) listActions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// All of them, then a page: the order is the client's choice, so a page can't be read from the catalog by id.
 	list, err := a.store.Actions(c.UserContext(), d.ID, filter)
 	if err != nil {
 		return err
@@ -100,6 +103,7 @@ func (a *API) listActions(c *fiber.Ctx) error {
 
 // filter returns what the request selects, and the order.
 func (in listActionsIn) filter() (f storage.ActionFilter, err error) {
+	// A misspelled key would select nothing and look like an empty log, so it is refused with the keys that there are.
 	known := storage.ActionKeys()
 	for _, k := range in.Key {
 		if !slices.Contains(known, k) {
@@ -137,6 +141,7 @@ func (in pageIn) page(list []catalog.Commit) (page []catalog.Commit, next *strin
 		return nil, nil, err
 	}
 	if after != "" {
+		// By the commit and not by an offset: actions that arrive between two requests shift offsets.
 		i := slices.IndexFunc(list, func(c catalog.Commit) bool { return fmt.Sprint(c.ID) == after })
 		if i < 0 {
 			return nil, nil, invalid("cursor", "is not a cursor that this list returned")
@@ -177,6 +182,7 @@ func (a *API) getAction(c *fiber.Ctx, d catalog.Dataset, in oneActionIn) error {
 
 // action finds an action by the id of its commit or by its hash: the newest, if it was played.
 func (a *API) action(ctx context.Context, d catalog.Dataset, ref string) (catalog.Commit, error) {
+	// The two can't be confused: a hash has 32 hexadecimal digits, more than an int64.
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
 		return a.store.CommitByID(ctx, d.ID, id)
 	}
@@ -210,6 +216,8 @@ type deltaSide struct {
 	DeletedAt        *time.Time `json:"deleted_at"`
 }
 
+// viewSide returns a dataset as one side of a delta. Revision is the head, so a client can tell whether the delta is
+// out of date.
 func viewSide(s snapshot.State) deltaSide {
 	v := viewDataset(s)
 	return deltaSide{

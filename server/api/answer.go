@@ -18,6 +18,7 @@ func send(c *fiber.Ctx, told calls.Answer) error {
 	if told.Location != "" {
 		c.Set("Location", told.Location)
 	}
+	// The status of a kept answer too: a repeated request that created something gets its 201 again.
 	c.Status(told.Status)
 	if len(told.Body) == 0 {
 		return nil
@@ -79,7 +80,9 @@ func (a *API) dataset(ctx context.Context, in datasetIn) (catalog.Dataset, error
 	return a.store.FindDataset(ctx, in.project(), in.Dataset)
 }
 
-// write is a request that changes something: who is asking, what to do, and how to answer.
+// write is a request that changes something: who is asking, what to do, and how to answer. T is the result in the
+// domain. do runs at most once, perhaps after the request has been answered, so it must not touch c. tell has no
+// effects: it may be called more than once.
 type write[T any] struct {
 	c           *fiber.Ctx
 	header      headerIn
@@ -95,6 +98,7 @@ func run[T any](a *API, w write[T]) error {
 	if w.header.DryRun {
 		return preview(w)
 	}
+	// From here on after is called by calls, once, when the work has ended; before that it is called here.
 	call, err := w.call(a)
 	if err != nil {
 		if w.after != nil {
@@ -106,9 +110,11 @@ func run[T any](a *API, w write[T]) error {
 	var kept json.RawMessage
 	var replayed bool
 	later := host.Prefers(w.header.Prefer, "respond-async")
+	// 0: the client asked not to wait, so it is answered before the work begins.
 	if later {
 		kept, replayed, err = calls.Start(ctx, a.jobs, w.about, call, 0, promise)
 	} else {
+		// The request's own deadline bounds the work.
 		kept, replayed, err = calls.Now(ctx, a.store, call)
 	}
 	if err != nil {
@@ -162,6 +168,7 @@ func (w write[T]) call(a *API) (calls.Call[T], error) {
 	if call.Key == "" {
 		return call, nil
 	}
+	// Method, URL and body together: the same key with any of them changed is another request, and refused.
 	body := w.fingerprint
 	if body == "" {
 		text, err := a.smallBody(w.c)

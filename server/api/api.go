@@ -19,13 +19,14 @@ import (
 	"rowback/storage"
 )
 
-// Options configure the face.
+// Options configure the face. The zero value works: no version is reported, and nothing is logged.
 type Options struct {
 	Version string
 	Log     *slog.Logger
 }
 
-// API serves a store.
+// API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses
+// nothing.
 type API struct {
 	store   *storage.Store
 	host    *host.Host
@@ -43,6 +44,7 @@ func New(store *storage.Store, h *host.Host, o Options) (*API, error) {
 	a := &API{store: store, host: h, options: o, log: o.Log}
 	a.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: h.Problem}
 	var err error
+	// Made once: it depends on the routes and the version alone, and a route that can't be described stops the start.
 	a.doc, err = a.document()
 	return a, err
 }
@@ -54,10 +56,12 @@ func (a *API) Mount(app *fiber.App) {
 	app.Use("/docs", a.docsPage())
 	for _, r := range a.routes() {
 		app.Add(r.method, fiberPath(r.path), r.handler)
+		// Fiber's Get would add HEAD by itself; Add does not.
 		if r.method == http.MethodGet {
 			app.Head(fiberPath(r.path), r.handler)
 		}
 	}
+	// Last: it matches every path. Fiber's own 404 and 405 do not name the methods that a path takes.
 	app.Use(a.nothingThere)
 }
 
@@ -93,6 +97,7 @@ func (a *API) nothingThere(c *fiber.Ctx) error {
 
 // methodsAt lists the methods of the most literal routes that match a path.
 func (a *API) methodsAt(path string) (methods []string) {
+	// /datasets/versions matches /datasets/{dataset} too; what a client means is the route with the fewest variables.
 	variables := math.MaxInt
 	for _, r := range a.routes() {
 		if n := strings.Count(r.path, "{"); matches(r.path, path) && n <= variables {

@@ -35,6 +35,7 @@ func backupPath(b catalog.Backup) string {
 	return fmt.Sprintf("/api/v1/datasets/%s/backups/%s", b.DatasetID, b.ID)
 }
 
+// viewBackup returns a backup as clients see it, with the URL of its archive: the archive itself may be large.
 func viewBackup(b catalog.Backup) backupView {
 	return backupView{
 		ID: b.ID, DatasetID: b.DatasetID, Ref: b.Ref, CommitID: b.CommitID, Description: b.Description, Bytes: b.Bytes,
@@ -46,23 +47,30 @@ func viewBackup(b catalog.Backup) backupView {
 type createBackupIn struct {
 	datasetIn
 	headerIn
-	Ref         string `json:"ref" default:"head" description:"${refs}."`
-	Description string `json:"description"`
+	Ref            string `json:"ref" default:"head" description:"${refs}."`
+	Description    string `json:"description"`
+	ParquetVersion *int   `json:"parquet_version" enum:"1,2" default:"1" description:"${parquet_version}"`
 }
 
 // createBackup writes an archive with the records, schema and properties of a state. Every file is verified first.
 func (a *API) createBackup(c *fiber.Ctx, d catalog.Dataset, in createBackupIn) error {
+	pages, err := pagesIn{in.ParquetVersion}.pages()
+	if err != nil {
+		return err
+	}
+	n := storage.NewBackup{Ref: in.Ref, Description: in.Description, Pages: pages}
 	return run(a, write[catalog.Backup]{
 		c: c, header: in.header(), about: "Creating the backup",
 		tell: func(b catalog.Backup) (calls.Answer, error) {
 			return say(http.StatusCreated, backupPath(b), viewBackup(b))
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Backup, error) {
-			return a.store.Backups.Make(ctx, d.ID, in.Ref, in.Description, r)
+			return a.store.Backups.Make(ctx, d.ID, n, r)
 		},
 	})
 }
 
+// backupList is all backups of a dataset. They are made by hand and few, so the list has no pages.
 type backupList struct {
 	Backups []backupView `json:"backups"`
 }
@@ -91,12 +99,19 @@ func (a *API) backup(ctx context.Context, in oneBackupIn) (catalog.Backup, error
 	return a.store.Backups.Find(ctx, d.ID, in.Backup)
 }
 
+// getBackup describes one backup, without its archive.
 func (a *API) getBackup(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
 	return ok(c, viewBackup(b))
 }
 
+// archiveIn asks for the archive of a backup.
+type archiveIn struct {
+	oneBackupIn
+	partIn
+}
+
 // getArchive sends the archive of a backup, or the part of it that the request asks for.
-func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ oneBackupIn) error {
+func (a *API) getArchive(c *fiber.Ctx, b catalog.Backup, _ archiveIn) error {
 	f, err := a.store.Backups.Open(c.UserContext(), b, asksForPart(c))
 	if err != nil {
 		return err
@@ -117,7 +132,8 @@ func (a *API) deleteBackup(c *fiber.Ctx, b catalog.Backup, in deleteBackupIn) er
 	})
 }
 
-// restoreBackupIn is the request to restore a backup.
+// restoreBackupIn is the request to restore a backup. With a name it creates a dataset, whose project may be given;
+// without one it restores the backup's own dataset.
 type restoreBackupIn struct {
 	oneBackupIn
 	headerIn
@@ -150,7 +166,14 @@ func (a *API) restoreBackup(c *fiber.Ctx, b catalog.Backup, in restoreBackupIn) 
 	})
 }
 
-// withBackup opens a backup's archive for a function.
+// restoredView is the answer to restoreBackup: the commit, or the new dataset.
+type restoredView struct{}
+
+// JSONSchemaAnyOf describes the two.
+func (restoredView) JSONSchemaAnyOf() []any { return []any{commitView{}, datasetView{}} }
+
+// withBackup opens a backup's archive for a function. It is verified when it is opened, so nothing is taken from a
+// damaged one.
 func withBackup[T any](
 	ctx context.Context, a *API, b catalog.Backup, do func(*storage.File) (T, error),
 ) (result T, err error) {
@@ -187,6 +210,7 @@ func (a *API) importBackup(c *fiber.Ctx) error {
 		tell:  tellDataset(http.StatusCreated),
 		after: upload.Remove,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
+			// The client's own file in staging, and not an object of the store: upload.Remove removes it.
 			archive, err := os.Open(upload.Path)
 			if err != nil {
 				return snapshot.State{}, err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// maxJSON is the largest JSON body that is not records, in bytes.
+// maxJSON is the largest JSON body that is not records, in bytes. It is held in memory; bodies of records are streamed
+// to a file and have a limit of their own (--max-upload).
 const maxJSON = 4 << 20
 
 // bind fills the struct that in points to from a request, following its fields' tags: path, query, header, or json for
@@ -24,12 +26,14 @@ const maxJSON = 4 << 20
 // name (422); a body that is not JSON is malformed (400). The OpenAPI document is made from the same tags.
 func (a *API) bind(c *fiber.Ctx, in any) error {
 	v := reflect.ValueOf(in).Elem()
+	// Before the body is read: a misspelled parameter is reported even where the body is malformed too.
 	if err := checkParameters(c, v.Type()); err != nil {
 		return err
 	}
 	if err := a.bindBody(c, in, v.Type()); err != nil {
 		return err
 	}
+	// Last: by then the body's fields are set, and the required ones among them are checked with the others.
 	return bindFields(c, v)
 }
 
@@ -53,6 +57,7 @@ func bindFields(c *fiber.Ctx, v reflect.Value) error {
 			if err := set(v.Field(i), text); err != nil {
 				return invalid(name, err.Error())
 			}
+		// Zero stands for missing: a required number that may be 0 is a pointer.
 		case required && v.Field(i).IsZero():
 			return invalid(fieldName(f), "is required")
 		}
@@ -63,6 +68,7 @@ func bindFields(c *fiber.Ctx, v reflect.Value) error {
 // valueOf returns the text that a request has for a field outside the body.
 func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error) {
 	if name, ok := f.Tag.Lookup("path"); ok {
+		// Fiber leaves the parts of a path as they were sent.
 		text, err := url.PathUnescape(c.Params(name))
 		if err != nil {
 			return name, "", fiber.NewError(fiber.StatusBadRequest, "The URL can't be read.")
@@ -70,7 +76,7 @@ func valueOf(c *fiber.Ctx, f reflect.StructField) (name, text string, err error)
 		return name, text, nil
 	}
 	if name, ok := f.Tag.Lookup("query"); ok {
-		return name, c.Query(name), nil
+		return name, string(bytes.Join(c.Context().QueryArgs().PeekMulti(name), []byte(","))), nil
 	}
 	if name, ok := f.Tag.Lookup("header"); ok {
 		return name, host.Header(c, name), nil
@@ -93,6 +99,7 @@ func fieldName(f reflect.StructField) string {
 // set parses the text of a field. Lists are comma-separated, see list. The error is the end of a sentence.
 func set(v reflect.Value, text string) error {
 	switch v.Kind() {
+	// A pointer tells a missing field from one that is given as the zero value.
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		return set(v.Elem(), text)
@@ -160,6 +167,7 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	if err := checkNulls(c.Method(), body); err != nil {
 		return err
 	}
+	// Its Field is the path of the member in the JSON, which is the name that the client knows.
 	var mistyped *json.UnmarshalTypeError
 	switch err := json.Unmarshal(body, in); {
 	case errors.As(err, &mistyped) && mistyped.Field == "":
@@ -174,6 +182,7 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 	return nil
 }
 
+// kindName returns what a JSON value of a Go type is called in an error, with its article.
 func kindName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int, reflect.Int64:
@@ -193,7 +202,8 @@ func kindName(t reflect.Type) string {
 // smallBody reads a body that is not records. Reading it again returns the same bytes.
 func (a *API) smallBody(c *fiber.Ctx) ([]byte, error) { return a.host.ReadBody(c, maxJSON) }
 
-// invalid returns the error of a request's field, by name.
+// invalid returns the error of a request's field, by name. Every refusal of a single field goes through it, so that
+// programs find the name under field and people in the sentence.
 func invalid(field, why string) error {
 	e := &fault.Error{Kind: fault.Invalid, Code: "invalid_field", Detail: field + ": " + why}
 	return e.With("field", field)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,15 @@ func TestFieldsThatAreLeftOutKeepTheirDefaults(t *testing.T) {
 	got, err := bound(t, "/eva?count=3", `{"source":"s"}`)
 	if err != nil || got.Most != nil || got.Names != nil || got.Share != 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestAListIsOneParameterOrSeveral(t *testing.T) {
+	for _, query := range []string{"names=a,b,%22c,d%22", "names=a&names=b&names=%22c,d%22", "names=a,b&names=%22c,d%22"} {
+		got, err := bound(t, "/eva?count=3&"+query, `{"source":"s"}`)
+		if err != nil || !slices.Equal(got.Names, []string{"a", "b", "c,d"}) {
+			t.Errorf("%s: %q, %v", query, got.Names, err)
+		}
 	}
 }
 

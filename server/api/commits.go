@@ -12,20 +12,27 @@ import (
 	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
 
-// commitIn is the request to commit the records in the body, or to delete those that a condition selects.
-type commitIn struct {
+// recordsIn is the request to commit the records in the body. The parameters are in the URL because the body is the
+// records.
+type recordsIn struct {
 	datasetIn
 	headerIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
 	Metadata string `query:"metadata" description:"JSON." json:"-"`
 	Schema   string `query:"schema" enum:"strict" description:"strict: refuse records with other columns than the dataset has." json:"-"`
-	Where    string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 	Type     string `header:"Content-Type" json:"-"`
 	Encoding string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
+}
+
+// commitIn is the request to commit the records in the body, or to delete those that a condition selects.
+type commitIn struct {
+	recordsIn
+	Where string `query:"where" description:"mode=delete: a SQL condition, instead of a body." json:"-"`
 }
 
 // createCommit commits records. The body is staged before the dataset is locked, so a slow upload delays no one.
@@ -34,43 +41,22 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	mode := catalog.Mode(in.Mode)
-	switch mode {
-	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete:
-	default:
-		return invalid("mode", "must be append, overwrite, upsert, replace or delete")
-	}
-	if in.Schema != "" && in.Schema != "strict" {
-		return invalid("schema", "must be strict, or left out")
-	}
-	change := storage.Change{Mode: mode, Where: in.Where, Strict: in.Schema == "strict"}
-	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
-		return invalid("metadata", "must be JSON")
-	}
-	if err := storage.CheckDepth([]byte(in.Metadata)); err != nil {
+	return a.commitRecords(c, in)
+}
+
+// commitRecords commits the records in the body of a request.
+func (a *API) commitRecords(c *fiber.Ctx, in commitIn) error {
+	change, err := in.change()
+	if err != nil {
 		return err
 	}
 	d, err := a.dataset(c.UserContext(), in.datasetIn)
 	if err != nil {
 		return err
 	}
-	w := write[catalog.Commit]{
-		c: c, header: in.header(), about: "Committing records", tell: tellCommit, fingerprint: "no body",
-	}
-	switch {
-	case in.Where != "" && mode != catalog.Delete:
-		return invalid("where", "is only for mode=delete")
-	case in.Where != "":
-		// Which of the two names the records to delete? Neither is ignored.
-		if has, err := host.HasBody(c); has || err != nil {
-			return cmp.Or(err, invalid("where", "selects the records to delete, and so does the body; send one of them"))
-		}
-	default:
-		upload, fingerprint, err := a.stage(c)
-		if err != nil {
-			return err
-		}
-		change.Upload, w.fingerprint, w.after = upload.Upload, fingerprint, upload.Remove
+	w := write[catalog.Commit]{c: c, header: in.header(), about: "Committing records", tell: tellCommit}
+	if change.Upload, err = a.stageRecords(c, in, &w); err != nil {
+		return err
 	}
 	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 		r.Message = in.Message
@@ -83,7 +69,53 @@ func (a *API) createCommit(c *fiber.Ctx) error {
 	return run(a, w)
 }
 
-// listCommitsIn selects a page of commits.
+// change returns what the parameters ask for, without the records.
+func (in commitIn) change() (out storage.Change, err error) {
+	out = storage.Change{Mode: catalog.Mode(in.Mode), Where: in.Where, Strict: in.Schema == "strict"}
+	switch out.Mode {
+	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace, catalog.Delete:
+	default:
+		return out, invalid("mode", "must be append, overwrite, upsert, replace or delete")
+	}
+	if in.Schema != "" && in.Schema != "strict" {
+		return out, invalid("schema", "must be strict, or left out")
+	}
+	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
+		return out, invalid("metadata", "must be JSON")
+	}
+	return out, storage.CheckDepth([]byte(in.Metadata))
+}
+
+// stageRecords stages the records in the body, and tells the write their fingerprint and how to remove them. A delete
+// by a condition has no records.
+func (a *API) stageRecords(c *fiber.Ctx, in commitIn, w *write[catalog.Commit]) (intake.Upload, error) {
+	if in.Where != "" {
+		w.fingerprint = "no body"
+		return intake.Upload{}, checkCondition(c, in)
+	}
+	upload, fingerprint, err := a.stage(c)
+	if err != nil {
+		return intake.Upload{}, err
+	}
+	w.fingerprint, w.after = fingerprint, upload.Remove
+	return upload.Upload, nil
+}
+
+// checkCondition refuses a condition in another mode than delete, and one that comes with a body: both would say which
+// records to delete, and neither is ignored.
+func checkCondition(c *fiber.Ctx, in commitIn) error {
+	if in.Mode != string(catalog.Delete) {
+		return invalid("where", "is only for mode=delete")
+	}
+	has, err := host.HasBody(c)
+	if has || err != nil {
+		return cmp.Or(err, invalid("where", "selects the records to delete, and so does the body; send one of them"))
+	}
+	return nil
+}
+
+// listCommitsIn selects a page of commits. Commits that merges played are not among them: they are in the merge, and
+// among the actions.
 type listCommitsIn struct {
 	datasetIn
 	pageIn
@@ -105,6 +137,7 @@ func (a *API) listCommits(c *fiber.Ctx, d catalog.Dataset, in listCommitsIn) err
 	if err != nil {
 		return err
 	}
+	// One more than the page has shows whether there is a next page, without counting.
 	commits, err := a.store.Commits(c.UserContext(), d.ID, before, limit+1)
 	if err != nil {
 		return err
@@ -181,12 +214,15 @@ type rollbackView struct {
 	BlockingCommits []blockerView `json:"blocking_commits"`
 }
 
+// viewRollback returns whether a commit can be rolled back, and what blocks it, in the order in which to undo it.
 func viewRollback(r storage.Rollbackable) rollbackView {
 	v := rollbackView{IsBlocked: r.Blocked, Detail: r.Detail, Policy: string(r.Policy)}
 	v.BlockingCommits = viewBlockers(r.Blockers)
 	return v
 }
 
+// viewBlockers returns blocking commits as clients see them, in the answer to a question and in the error of a
+// rollback.
 func viewBlockers(list []storage.Blocker) []blockerView {
 	return views(list, func(b storage.Blocker) blockerView { return blockerView{viewCommit(b.Commit), b.Overlapping} })
 }
@@ -209,7 +245,8 @@ func policy(text string) storage.Policy {
 	return storage.Policy(text)
 }
 
-// rollbackIn is the request to roll a commit back.
+// rollbackIn is the request to roll a commit back. Its body is optional: an empty POST rolls back under the policy
+// stack.
 type rollbackIn struct {
 	oneCommitIn
 	headerIn
@@ -251,13 +288,22 @@ func (a *API) createRestore(c *fiber.Ctx, d catalog.Dataset, in restoreIn) error
 	})
 }
 
-// commitFile returns a handler that sends one of the files that a commit wrote.
+// commitFileIn asks for a file of a commit.
+type commitFileIn struct {
+	oneCommitIn
+	partIn
+}
+
+// commitFile returns a handler that sends one of the files that a commit wrote. The file is sent as it is stored, with
+// the server's own columns (_commit; _file and _pos of a rollback file), for tools that work on the format
+// (storage/README.md).
 func (a *API) commitFile(kind schema.Kind) fiber.Handler {
-	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ oneCommitIn) error {
+	return onCommit(a, func(c *fiber.Ctx, k catalog.Commit, _ commitFileIn) error {
 		f, err := a.store.CommitFile(c.UserContext(), k, kind)
 		if err != nil {
 			return err
 		}
+		// A part is verified less often than a whole: a reader of Parquet sends dozens of range requests for one file.
 		stored, err := a.store.OpenFile(c.UserContext(), f, asksForPart(c))
 		if err != nil {
 			return err
@@ -267,7 +313,7 @@ func (a *API) commitFile(kind schema.Kind) fiber.Handler {
 	})
 }
 
-// progressIn identifies a job.
+// progressIn identifies a job. Its id is in the Location of the answer 202.
 type progressIn struct {
 	ID string `path:"id" required:"true" json:"-"`
 }

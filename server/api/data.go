@@ -16,6 +16,7 @@ import (
 	"rowback/server/host"
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
+	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
@@ -28,12 +29,43 @@ import (
 type formatIn struct {
 	Format string `query:"format" enum:"arrow,parquet,csv,ndjson,json" description:"Takes precedence over Accept." json:"-"`
 	Accept string `header:"Accept" json:"-"`
+	pagesIn
+}
+
+// pagesIn selects the version of the pages of a Parquet file.
+type pagesIn struct {
+	ParquetVersion *int `query:"parquet_version" enum:"1,2" default:"1" description:"${parquet_version}" json:"-"`
+}
+
+// pages returns the requested version.
+func (in pagesIn) pages() (datafile.Pages, error) {
+	switch {
+	case in.ParquetVersion == nil:
+		return datafile.PagesV1, nil
+	case *in.ParquetVersion != 1 && *in.ParquetVersion != 2:
+		return 0, invalid("parquet_version", "must be 1 or 2")
+	}
+	return datafile.Pages(*in.ParquetVersion), nil
+}
+
+// result returns the requested format, and the version of the pages of a Parquet file.
+func (in formatIn) result() (intake.Format, datafile.Pages, error) {
+	format, err := in.format()
+	if err != nil {
+		return "", 0, err
+	}
+	if in.ParquetVersion != nil && format != intake.Parquet {
+		return "", 0, invalid("parquet_version", "is only for Parquet")
+	}
+	pages, err := in.pages()
+	return format, pages, err
 }
 
 // format returns the requested format, JSON by default.
 func (in formatIn) format() (intake.Format, error) {
 	if in.Format != "" {
 		f := intake.Format(in.Format)
+		// Here and not by the enum, which only describes: bind does not check enums.
 		if _, ok := mediaTypes[f]; !ok {
 			return "", invalid("format", "must be arrow, parquet, csv, ndjson or json")
 		}
@@ -42,6 +74,7 @@ func (in formatIn) format() (intake.Format, error) {
 	if in.Accept == "" {
 		return intake.JSON, nil
 	}
+	// The first one that is supported, in the client's order; weights are read only to skip what is refused (q=0).
 	for part := range strings.SplitSeq(in.Accept, ",") {
 		media, parameters, err := mime.ParseMediaType(strings.TrimSpace(part))
 		if q, bad := strconv.ParseFloat(parameters["q"], 64); err != nil || bad == nil && q == 0 {
@@ -62,7 +95,7 @@ func (in formatIn) format() (intake.Format, error) {
 type dataIn struct {
 	refIn
 	formatIn
-	Columns []string `query:"columns" description:"${columns}" json:"-"`
+	Columns []string `query:"columns" collectionFormat:"csv" description:"${columns}" json:"-"`
 	Commit  *bool    `query:"commit" default:"true" description:"Whether _commit is there if no columns are named." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
 	OrderBy string   `query:"order_by" description:"${order_by}" json:"-"`
@@ -76,7 +109,7 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	format, err := in.format()
+	format, pages, err := in.result()
 	if err != nil {
 		return err
 	}
@@ -88,10 +121,13 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	q, sandboxed, err := in.query(snap)
+	// Checked before anything is sent: after the first byte, an error can only cut the connection.
+	q, sandboxed, err := in.query(snap, format)
 	if err != nil {
 		return err
 	}
+	q.Pages = pages
+	// A ref such as head moves: with the id, a client can ask for the same state again.
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
 	each := a.host.Limits().QueryTimeout
 	if sandboxed { // it occupies one of a few sandboxes
@@ -106,6 +142,8 @@ func (a *API) getData(c *fiber.Ctx) error {
 				}
 				return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
 			})
+			// A failing condition is the client's, and its message may be shown; one of our own statements is an
+			// internal error.
 			if in.Where != "" {
 				err = clientsql.Explain(err)
 			}
@@ -126,7 +164,8 @@ func (a *API) filter(ctx context.Context, snap *snapshot.Snapshot, where string,
 	return box, nil
 }
 
-// writeRows writes the result of one of our own queries, on a connection that it opens.
+// writeRows writes the result of one of our own queries, on a connection that it opens. open is called when the writing
+// starts and not before: the connection is one of a few.
 func (a *API) writeRows(
 	ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string,
 	open func() (*duck.Conn, error),
@@ -141,7 +180,9 @@ func (a *API) writeRows(
 
 // query returns the SQL for the requested records. Conditions and derivations are written by clients, and run in a
 // sandbox that has the records as a view; everything else has been checked against the columns.
-func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool, err error) {
+func (in dataIn) query(
+	snap *snapshot.Snapshot, format intake.Format,
+) (q output.Query, sandboxed bool, err error) {
 	all := snap.TableColumns()
 	if q.Columns, err = choose(all, in.Columns); err != nil {
 		return q, false, err
@@ -153,19 +194,22 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 	if err != nil {
 		return q, false, err
 	}
-	if order == "" && (in.Limit != nil || in.Offset != nil) {
-		order = snap.Order()
+	if order == "" {
+		order = in.order(snap, format)
 	}
 	sandboxed = in.Where != "" || slices.ContainsFunc(slices.Concat(q.Columns, by), schema.Column.Derived)
 	names := make([]string, len(q.Columns))
 	for i, c := range q.Columns {
 		names[i] = duck.Ident(c.Name)
 	}
+	// Without a condition or a derivation no SQL of the client's runs, so the engine reads the files itself: no sandbox
+	// to start.
 	from := "(" + snap.StoredTable() + ")"
 	if sandboxed {
 		from = "records"
 	}
 	if in.Where != "" {
+		// The newline ends a comment at the condition's end, which would hide the parenthesis.
 		from += " WHERE (" + in.Where + "\n)"
 	}
 	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order
@@ -181,6 +225,19 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
 	}
 	return q, sandboxed, nil
+}
+
+// order returns the order of a request that names none. Files that people keep are in the order of the key, so that two
+// states can be compared line by line. Arrow, which programs read, comes as it is stored, and so does a large state,
+// which would be sorted before its first byte; pages of these have a fixed order, or two could overlap.
+func (in dataIn) order(snap *snapshot.Snapshot, format intake.Format) string {
+	switch {
+	case format != intake.Arrow && snap.Total() <= snapshot.Sortable:
+		return snap.ByKey()
+	case in.Limit != nil || in.Offset != nil:
+		return snap.Order()
+	}
+	return ""
 }
 
 // choose returns the named columns, or all columns if there are no names.
@@ -216,7 +273,8 @@ func column(all []schema.Column, name, field string) (schema.Column, error) {
 	return all[i], nil
 }
 
-// orderBy returns the SQL of an order, and its columns.
+// orderBy returns the SQL of an order, and its columns. An element is a name, which may be quoted, with asc, desc or a
+// leading minus; the column must exist, so nothing of the text gets into the SQL.
 func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, err error) {
 	var terms []string
 	for _, part := range list(text) {
@@ -241,7 +299,8 @@ func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, 
 	return " ORDER BY " + strings.Join(terms, ", "), by, nil
 }
 
-// compareIn names the two states of a comparison.
+// compareIn names the two states of a comparison. From is a ref of the dataset in the path; To is one of to_dataset, if
+// that is given.
 type compareIn struct {
 	datasetIn
 	From      string `query:"from" required:"true" description:"${refs}." json:"-"`
@@ -274,6 +333,7 @@ func (a *API) sides(ctx context.Context, in compareIn) (from, to catalog.Dataset
 // relative finds the other dataset of a comparison, which must be of the same family.
 func (a *API) relative(ctx context.Context, d catalog.Dataset, in compareIn) (catalog.Dataset, error) {
 	other, err := a.store.FindDataset(ctx, in.project(), in.ToDataset)
+	// Only a family shares column ids and files: between strangers every record would be added or removed.
 	if err == nil && other.FamilyID != d.FamilyID {
 		e := &fault.Error{
 			Kind: fault.Invalid, Code: "not_family",
@@ -332,6 +392,7 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 		return err
 	}
 	ctx := c.UserContext()
+	// The two differ only in what their tags describe.
 	pair := compareIn(in)
 	if pair.From == "" {
 		d, to, err := a.sides(ctx, pair)
@@ -353,7 +414,7 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 type diffIn struct {
 	compareIn
 	formatIn
-	Change []string `query:"change" description:"added, removed, modified; none: all." json:"-"`
+	Change []string `query:"change" collectionFormat:"csv" description:"added, removed, modified; none: all." json:"-"`
 }
 
 // getDiff streams the changes between two refs, record by record.
@@ -362,7 +423,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	format, err := in.format()
+	format, pages, err := in.result()
 	if err != nil {
 		return err
 	}
@@ -370,11 +431,12 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// It reads nothing yet: the statement is made here so that an unknown change is refused with a status.
 	list, err := snapshot.Diff(from, to).List(in.Change...)
 	if err != nil {
 		return err
 	}
-	q := output.Query{SQL: list.SQL, Columns: list.Columns}
+	q := output.Query{SQL: list.SQL, Columns: list.Columns, Pages: pages}
 	limit := a.host.Limits().QueryTimeout
 	return a.stream(c, "diff", format, host.Result{First: limit, Each: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {

@@ -16,7 +16,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// pageIn pages a list.
+// pageIn pages a list. Limits are the same for every list, so that a client has one loop for all.
 type pageIn struct {
 	Limit  *int   `query:"limit" default:"100" minimum:"1" maximum:"1000" json:"-"`
 	Cursor string `query:"cursor" description:"next_cursor of the page before." json:"-"`
@@ -25,6 +25,7 @@ type pageIn struct {
 // limit returns the most entries of a page.
 func (in pageIn) limit() (int, error) {
 	switch {
+	// A pointer, because 0 is refused and not the default.
 	case in.Limit == nil:
 		return 100, nil
 	case *in.Limit < 1 || *in.Limit > 1000:
@@ -61,7 +62,8 @@ func cursor(last string) *string {
 	return &text
 }
 
-// createDatasetIn is the request to create a dataset.
+// createDatasetIn is the request to create a dataset. project_id is a pointer so that an explicit 0 is refused instead
+// of being taken for project 1.
 type createDatasetIn struct {
 	headerIn
 	Name           string           `json:"name" required:"true" minLength:"1" maxLength:"255"`
@@ -112,6 +114,7 @@ type listDatasetsIn struct {
 	Deleted   bool  `query:"deleted" description:"Deleted datasets instead of the others." json:"-"`
 }
 
+// datasetList is a page of datasets.
 type datasetList struct {
 	Datasets   []datasetView `json:"datasets"`
 	NextCursor *string       `json:"next_cursor"`
@@ -147,6 +150,7 @@ func (a *API) listDatasets(c *fiber.Ctx) error {
 	return ok(c, out)
 }
 
+// getDataset describes a dataset as of its head.
 func (a *API) getDataset(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	s, err := a.store.State(c.UserContext(), d.ID, "head")
 	if err != nil {
@@ -155,7 +159,8 @@ func (a *API) getDataset(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	return ok(c, viewDataset(s))
 }
 
-// editDatasetIn is the request to change a dataset's properties. Fields that are left out keep their values.
+// editDatasetIn is the request to change a dataset's properties. Fields that are left out keep their values. Pointers
+// tell "" and false from a field that was left out; null is refused (checkNulls).
 type editDatasetIn struct {
 	datasetIn
 	headIn
@@ -175,6 +180,7 @@ type editDatasetIn struct {
 func (a *API) editDataset(c *fiber.Ctx, d catalog.Dataset, in editDatasetIn) error {
 	return run(a, write[snapshot.State]{
 		c: c, header: in.header(), about: "Editing the dataset",
+		// 200 and not 201: an edit that changes nothing makes no commit, and answers with the dataset as it is.
 		tell: func(s snapshot.State) (calls.Answer, error) { return say(http.StatusOK, "", viewDataset(s)) },
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
@@ -191,7 +197,8 @@ func (a *API) editDataset(c *fiber.Ctx, d catalog.Dataset, in editDatasetIn) err
 	})
 }
 
-// leftBy returns the state after a commit. It ignores the request's deadline, because the commit has been made.
+// leftBy returns the state after a commit. It ignores the request's deadline, because the commit has been made. On a
+// dry run there is no such commit to read, so the state comes from the preview.
 func (a *API) leftBy(ctx context.Context, k catalog.Commit, r storage.Request) (snapshot.State, error) {
 	if r.Preview != nil && r.Preview.Left != nil {
 		return *r.Preview.Left, nil
@@ -212,7 +219,8 @@ func (a *API) deleteDataset(c *fiber.Ctx, d catalog.Dataset, in deleteDatasetIn)
 	})
 }
 
-// undeleteDatasetIn is the request to restore a deleted dataset.
+// undeleteDatasetIn is the request to restore a deleted dataset. By id only: the name may belong to another dataset by
+// now.
 type undeleteDatasetIn struct {
 	datasetIn
 	headerIn
@@ -307,6 +315,7 @@ func (a *API) validate(c *fiber.Ctx, d catalog.Dataset, in refIn) error {
 	for _, f := range snap.Files() {
 		out.Bytes += f.Bytes
 	}
+	// Damage is the result here and not a failure of the request: 200 with valid: false.
 	if err := a.store.Verify(ctx, snap); fault.KindOf(err) == fault.Corrupt {
 		out.Valid, out.Detail = false, "A file is missing or does not match its checksum, so this state can't be "+
 			"restored. The server's log names the file."

@@ -34,6 +34,7 @@ func (a *API) createFork(c *fiber.Ctx, d catalog.Dataset, in forkIn) error {
 	})
 }
 
+// forkList is all forks of a dataset.
 type forkList struct {
 	Forks []datasetView `json:"forks"`
 }

@@ -9,6 +9,7 @@ import (
 )
 
 // handle returns the handler of requests about one thing: it reads the request, finds the thing and has it answered.
+// Handlers then begin with what they are about; reading and finding, and their errors, are written once.
 func handle[In, Found any](
 	a *API, find func(context.Context, In) (Found, error), answer func(*fiber.Ctx, Found, In) error,
 ) fiber.Handler {
@@ -34,12 +35,16 @@ type (
 	ofVariable  interface{ ofVariable() oneVariableIn }
 )
 
+// Embedding promotes these methods, so a request struct needs nothing but the embedded field. The compiler refuses a
+// struct that embeds two of them.
 func (in datasetIn) ofDataset() datasetIn             { return in }
 func (in oneCommitIn) ofCommit() oneCommitIn          { return in }
 func (in oneSavepointIn) ofSavepoint() oneSavepointIn { return in }
 func (in oneBackupIn) ofBackup() oneBackupIn          { return in }
 func (in oneVariableIn) ofVariable() oneVariableIn    { return in }
 
+// onDataset, onCommit, onSavepoint, onBackup and onVariable return the handlers of requests about one of each. A
+// dataset is found by id or name; everything else belongs to a dataset in the path and is 404 elsewhere.
 func onDataset[In ofDataset](a *API, answer func(*fiber.Ctx, catalog.Dataset, In) error) fiber.Handler {
 	return handle(a, func(ctx context.Context, in In) (catalog.Dataset, error) {
 		return a.dataset(ctx, in.ofDataset())

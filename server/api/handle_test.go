@@ -53,6 +53,9 @@ func TestEveryRouteRefusesWhatItsTableEntryDoesNotHave(t *testing.T) {
 			t.Errorf("%s: %d %s", r.id, got.status, got.text)
 		}
 		for _, name := range namesOfTag(reflect.TypeOf(r.in), "query") {
+			if isList(reflect.TypeOf(r.in), name) {
+				continue
+			}
 			if got := ask(t, r.method, path+"?"+name+"=1&"+name+"=2", "{}"); got.field() != name {
 				t.Errorf("%s: %s twice is %d %s", r.id, name, got.status, got.text)
 			}

@@ -8,7 +8,7 @@ import (
 	"rowback/storage"
 )
 
-// statusView is the answer of a running server.
+// statusView is the answer of a running server. It says nothing of the data: the two paths are open to everyone.
 type statusView struct {
 	Status  string `json:"status"`
 	Version string `json:"version"`
@@ -29,11 +29,14 @@ func (a *API) readyz(c *fiber.Ctx) error {
 	if err := a.store.Ready(c.UserContext()); err != nil {
 		return err
 	}
+	// Still 200: a supervisor that took the server out of service for one damaged file would take all other files with
+	// it.
 	damaged := a.store.Damaged()
 	out := readyView{statusView: statusView{"ready", a.options.Version}, DamagedFiles: len(damaged)}
 	if len(damaged) > 0 {
 		out.Status = "degraded"
 	}
+	// Names of datasets are data; without a user only their number is shown.
 	if host.User(c) != "" {
 		out.Damaged = damaged
 	}

@@ -1,23 +1,17 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/facetest"
 	"rowback/server/host"
 	"rowback/storage"
-	"rowback/storage/intake"
 )
 
 // served is the application that the tests of handlers ask, over one store with the dataset employees. Tests that write
@@ -25,26 +19,12 @@ import (
 var served *fiber.App
 
 func TestMain(m *testing.M) {
-	intake.ServeReader()
-	os.Exit(runTests(m))
-}
-
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "rowback-api")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	store, err := storage.Open(context.Background(), dir, storage.Options{Threads: 1})
-	if err != nil {
-		panic(err)
-	}
-	defer store.Close()
-	if served, err = application(store, host.Options{}); err != nil {
-		panic(err)
-	}
-	fill()
-	return m.Run()
+	facetest.Main(m, func(store *storage.Store) (close func(), err error) {
+		if served, err = application(store, host.Options{}); err == nil {
+			fill()
+		}
+		return func() {}, err
+	})
 }
 
 func application(store *storage.Store, o host.Options) (*fiber.App, error) {
@@ -90,24 +70,11 @@ func (a answer) code() string { return fmt.Sprint(a.body["code"]) }
 // field is the name of the field that an error is about.
 func (a answer) field() string { return fmt.Sprint(a.body["field"]) }
 
-// exchange sends a request; headers are names and values in turn.
-func exchange(app *fiber.App, method, target, body string, headers ...string) (a answer, err error) {
-	request := httptest.NewRequest(method, target, strings.NewReader(body))
-	request.Header.Set("Content-Type", "application/json")
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := app.Test(request, -1)
-	if err != nil {
-		return a, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	a = answer{status: response.StatusCode, header: response.Header, text: string(text)}
-	if bytes.HasPrefix(text, []byte("{")) && json.Unmarshal(text, &a.body) != nil {
-		a.body = nil
-	}
-	return a, err
+// exchange sends a request with JSON, or with what the headers say; they are names and values in turn.
+func exchange(app *fiber.App, method, target, body string, headers ...string) (answer, error) {
+	headers = append([]string{"Content-Type", "application/json"}, headers...)
+	got, err := facetest.Exchange(app, method, target, body, headers...)
+	return answer{got.Status, got.Header, got.Text, got.Body}, err
 }
 
 // ask asks the served application.

@@ -28,32 +28,32 @@ type mergeIn struct {
 	Resolve    []storage.Resolution `json:"resolve" description:"${merge.resolve}"`
 }
 
+// header is that of the write: a dry run, whether the body or the query asks for it, is not a job and keeps nothing.
+func (in mergeIn) header() headerIn {
+	in.headerIn.DryRun = in.headerIn.DryRun || in.DryRun
+	return in.headerIn
+}
+
+// merge returns what is asked of the store. autorollback is true by default (seed 001).
+func (in mergeIn) merge(source catalog.Dataset) storage.Merge {
+	return storage.Merge{
+		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
+		OnConflict: in.OnConflict, Resolve: in.Resolve,
+	}
+}
+
 // createMerge plays the actions of another dataset: 201 with the merge, 200 if there was nothing to play or for a dry
 // run, 409 with the conflicts.
-func (a *API) createMerge(c *fiber.Ctx) error {
-	var in mergeIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	d, err := a.dataset(c.UserContext(), in.datasetIn)
-	if err != nil {
-		return err
-	}
+func (a *API) createMerge(c *fiber.Ctx, d catalog.Dataset, in mergeIn) error {
 	source, err := a.store.FindDataset(c.UserContext(), in.project(), in.Source)
 	if err != nil {
 		return err
 	}
-	m := storage.Merge{
-		Source: source.ID, Autorollback: in.Autorollback == nil || *in.Autorollback, Filter: in.Filter, Remember: in.Remember,
-		OnConflict: in.OnConflict, Resolve: in.Resolve,
-	}
-	// Wherever it is said, in the body or the query: a dry run is not a job, and keeps nothing.
-	in.headerIn.DryRun = in.headerIn.DryRun || in.DryRun
 	return run(a, write[storage.Merged]{
 		c: c, header: in.header(), about: fmt.Sprintf("Merging %s into %s", source.Name, d.Name), tell: tellMerge,
 		do: func(ctx context.Context, r storage.Request) (storage.Merged, error) {
 			r.Message = in.Message
-			return a.store.Merge(ctx, d.ID, m, r)
+			return a.store.Merge(ctx, d.ID, in.merge(source), r)
 		},
 	})
 }

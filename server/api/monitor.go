@@ -34,6 +34,7 @@ func (in monitorIn) ignores(s snapshot.State) bool {
 	return in.IgnoreForks && s.Dataset.IsFork() || in.IgnoreArchived && s.Properties.Archived
 }
 
+// monitorIssue is a finding about one dataset.
 type monitorIssue struct {
 	DatasetID   string `json:"dataset_id"`
 	DatasetName string `json:"dataset_name"`
@@ -41,7 +42,8 @@ type monitorIssue struct {
 	Detail      string `json:"detail"`
 }
 
-// monitorView is seed 000's version health: "Monitoring and Alerts".
+// monitorView is seed 000's version health: "Monitoring and Alerts". Issues is the document's own summary, one line for
+// each kind that has findings; the lists are the same in a form for programs.
 type monitorView struct {
 	Unversioned  []monitorIssue `json:"unversioned_datasets"`
 	RapidChanges []monitorIssue `json:"rapid_version_changes"`
@@ -50,6 +52,8 @@ type monitorView struct {
 	Healthy      bool           `json:"healthy"`
 }
 
+// monitorVersions answers with the findings. It starts from the defaults, so a threshold that is not given keeps its
+// default.
 func (a *API) monitorVersions(c *fiber.Ctx) error {
 	in := noteworthy
 	if err := a.bind(c, &in); err != nil {
@@ -79,6 +83,7 @@ func watchVersions(ctx context.Context, store *storage.Store, in monitorIn) (mon
 			return out, err
 		}
 	}
+	// The titles are those of seed 000.
 	for _, found := range []struct {
 		title string
 		list  []monitorIssue
@@ -94,6 +99,7 @@ func watchVersions(ctx context.Context, store *storage.Store, in monitorIn) (mon
 	return out, nil
 }
 
+// namesOf lists the names of the datasets, for a sentence.
 func namesOf(list []monitorIssue) (text string) {
 	for i, issue := range list {
 		if i > 0 {
@@ -122,6 +128,7 @@ func (out *monitorView) look(ctx context.Context, store *storage.Store, s snapsh
 		out.RapidChanges = append(out.RapidChanges, issue("%d versions were made within %s.", n, within.Round(time.Second)))
 	}
 	last := versions[len(versions)-1]
+	// No more than the threshold: the question is whether there are so many, not how many.
 	since, err := store.Commits(ctx, s.Dataset.ID, math.MaxInt64, in.GapCommits+1)
 	if err != nil {
 		return err
@@ -144,6 +151,7 @@ func (out *monitorView) look(ctx context.Context, store *storage.Store, s snapsh
 // densest returns the largest number of versions made within a span, and the time between the first and last of them.
 func densest(versions []catalog.Version, span time.Duration) (most int, took time.Duration) {
 	for i, first := range versions {
+		// From the end, so that the first version that lies within the span closes the longest run from i.
 		for j := len(versions) - 1; j >= i; j-- {
 			if d := versions[j].CreatedAt.Sub(first.CreatedAt); d <= span {
 				if j-i+1 > most {
@@ -163,6 +171,7 @@ type versionGauges struct {
 	found *prometheus.Desc
 }
 
+// newVersionGauges returns the gauge rowback_version_issues, with one value for each kind of finding.
 func newVersionGauges(store *storage.Store) *versionGauges {
 	return &versionGauges{store, prometheus.NewDesc("rowback_version_issues",
 		"Datasets, but forks and archived ones, that have no version, were versioned rapidly, or have commits long since.",
@@ -176,10 +185,12 @@ func (g *versionGauges) Describe(out chan<- *prometheus.Desc) { out <- g.found }
 func (g *versionGauges) Collect(out chan<- prometheus.Metric) {
 	in := noteworthy
 	in.IgnoreForks, in.IgnoreArchived = true, true
+	// A scrape has no context of its own, and must not hang on a slow catalog.
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
 	seen, err := watchVersions(ctx, g.store, in)
 	if err != nil {
+		// The other metrics are still delivered (promhttp.ContinueOnError).
 		out <- prometheus.NewInvalidMetric(g.found, err)
 		return
 	}

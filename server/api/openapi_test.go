@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,6 +17,8 @@ type operation struct {
 	Parameters []struct {
 		Name, In string
 		Required bool
+		Explode  *bool
+		Schema   struct{ Type any }
 	}
 	RequestBody struct{ Content map[string]any }
 	Responses   map[string]struct{ Content map[string]any }
@@ -108,6 +111,69 @@ func TestTheDocumentHasWhatRequestsMayHave(t *testing.T) {
 	}
 	if _, ok := paths[one+"/data.parquet"]["get"].Responses["206"]; !ok {
 		t.Error("a file has no 206")
+	}
+}
+
+func TestTheDocumentKnowsWhatIsAlwaysThereAndWhatIsBytes(t *testing.T) {
+	var doc struct {
+		Paths      map[string]map[string]json.RawMessage
+		Components struct{ Schemas map[string]json.RawMessage }
+	}
+	if err := json.Unmarshal([]byte(must(t, 200, "GET", "/openapi.json", "").text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	find := func(text json.RawMessage, path ...string) string {
+		for _, name := range path {
+			members := map[string]json.RawMessage{}
+			if json.Unmarshal(text, &members) != nil || members[name] == nil {
+				return "nothing"
+			}
+			text = members[name]
+		}
+		var out bytes.Buffer
+		if json.Compact(&out, text) != nil {
+			return "not JSON"
+		}
+		return out.String()
+	}
+	all := doc.Components.Schemas
+	for _, c := range []struct{ got, want string }{
+		{find(all["ApiCreateDatasetIn"], "required"), `["name"]`},
+		{find(all["ApiDatasetList"], "required"), `["datasets","next_cursor"]`},
+		{find(all["ApiDatasetList"], "properties", "datasets", "type"), `"array"`},
+		{find(all["ApiDatasetList"], "properties", "next_cursor", "type"), `["null","string"]`},
+		{find(all["ApiPreviewed"], "required"), `["dry_run"]`},
+		{find(all["ApiMergedView"], "properties", "commit", "anyOf"),
+			`[{"$ref":"#/components/schemas/ViewCommit"},{"type":"null"}]`},
+		{find(all["ViewCommit"], "properties", "records_not_found", "type"), `"integer"`},
+		{find(doc.Paths[one+"/files"]["post"], "requestBody"),
+			`{"content":{"application/octet-stream":{"schema":{"format":"binary","type":"string"}}},"required":true}`},
+		{find(doc.Paths[datasets]["post"], "requestBody", "required"), "true"},
+		{find(doc.Paths[one+"/commits"]["post"], "requestBody", "required"), "nothing"}, // where takes its place
+		{find(doc.Paths[one+"/data"]["get"], "responses", "200", "content", "application/json", "schema", "type"), `"array"`},
+		{find(doc.Paths[one+"/data.parquet"]["get"], "responses", "200", "content", "application/vnd.apache.parquet",
+			"schema"), `{"format":"binary","type":"string"}`},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, not %s", c.got, c.want)
+		}
+	}
+}
+
+// A client that follows the document sends a list as one parameter, and never what OpenAPI has no parameters for.
+func TestParametersAreSentAsTheyAreRead(t *testing.T) {
+	for path, methods := range described(t) {
+		for method, op := range methods {
+			for _, p := range op.Parameters {
+				if p.In == "header" && (p.Name == "Accept" || p.Name == "Content-Type") {
+					t.Errorf("%s %s has a parameter %s", method, path, p.Name)
+				}
+				isList := p.Schema.Type == "array"
+				if isOne := p.Explode != nil && !*p.Explode; isList != isOne {
+					t.Errorf("%s %s: %s is a list: %v, sent as one parameter: %v", method, path, p.Name, isList, isOne)
+				}
+			}
+		}
 	}
 }
 

@@ -21,7 +21,8 @@ func tellNothing(struct{}) (calls.Answer, error) {
 	return calls.Answer{Status: http.StatusNoContent}, nil
 }
 
-// previewed are the fields of the answer to a dry run, in addition to those of the write's own answer.
+// previewed are the fields of the answer to a dry run, in addition to those of the write's own answer. wouldCommit is
+// nil for a write that makes no commit, such as a tag: then only dry_run is added.
 type previewed struct {
 	DryRun bool `json:"dry_run"`
 	*wouldCommit
@@ -38,6 +39,7 @@ type wouldCommit struct {
 	ColumnsCleared  []string                 `json:"columns_cleared"`
 }
 
+// viewPreview returns what a dry run found. Lists are never null.
 func viewPreview(p storage.Preview) *previewed {
 	if p.Left == nil {
 		return &previewed{DryRun: true}
@@ -52,7 +54,8 @@ func viewPreview(p storage.Preview) *previewed {
 	}}
 }
 
-// preview makes a dry run of a write, and answers with what it would do. It always answers 200.
+// preview makes a dry run of a write, and answers with what it would do. It always answers 200. Neither Idempotency-Key
+// nor Prefer has an effect: nothing is done, so there is nothing to do once or later.
 func preview[T any](w write[T]) error {
 	if w.after != nil {
 		defer w.after()
@@ -67,12 +70,14 @@ func preview[T any](w write[T]) error {
 	if err != nil {
 		return err
 	}
+	// Raw values, so that numbers past the precision of a double come through unchanged.
 	fields := map[string]json.RawMessage{}
 	if len(told.Body) > 0 {
 		if err := json.Unmarshal(told.Body, &fields); err != nil {
 			return err
 		}
 	}
+	// Only what would be created has a new id; the answer of an edit names what is there already.
 	if told.Status == http.StatusCreated {
 		forgetID(fields)
 	}

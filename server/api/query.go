@@ -14,7 +14,7 @@ import (
 	"rowback/storage/output"
 )
 
-// queryIn is a statement in a JSON body.
+// queryIn is a statement in a JSON body. format may come in the URL, the body or Accept, in this order of precedence.
 type queryIn struct {
 	formatIn
 	SQL       string          `json:"sql" required:"true" description:"${query.sql}"`
@@ -59,7 +59,7 @@ func (a *API) getQuery(c *fiber.Ctx) error {
 
 // query sends the result of a statement.
 func (a *API) query(c *fiber.Ctx, in queryIn) error {
-	format, err := in.format()
+	format, pages, err := in.result()
 	if err != nil {
 		return err
 	}
@@ -67,10 +67,12 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	if err != nil {
 		return err
 	}
+	// A project of 0 is 1, as in paths.
 	s := query.Statement{
 		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
-		Bytes: a.host.Limits().MaxResult,
+		Bytes: a.host.Limits().MaxResult, Pages: pages,
 	}
+	// One limit for all of it, without Each: the statement occupies one of a few sandboxes.
 	return a.stream(c, "result", format, host.Result{First: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
 			return query.Write(ctx, a.store, s, format, w, scratch)

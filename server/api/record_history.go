@@ -42,6 +42,7 @@ func (a *API) getRecordHistory(c *fiber.Ctx) error {
 	if q.Limit, err = in.limit(); err != nil {
 		return err
 	}
+	// 0 stands for the first page: no commit has that id.
 	if q.Before, err = in.afterCommit(0); err != nil {
 		return err
 	}

@@ -15,11 +15,16 @@ var (
 	}
 	parquetMedia = []string{"application/vnd.apache.parquet"}
 	tarMedia     = []string{"application/x-tar"}
+	bytesMedia   = []string{"application/octet-stream"}
 )
 
 // Statuses of the errors that a group of routes may have, in addition to those that any route may have.
 var (
+	// finds: reads of something by name. writes: also a body that is malformed, and a conflict. takes: also a body of
+	// records.
 	finds  = []int{404, 422}
+	reads  = []int{404, 409, 422} // 409: a file that is needed is damaged
+	files  = []int{404, 409, 412, 416, 422}
 	writes = []int{400, 404, 409, 422}
 	takes  = []int{400, 404, 409, 413, 415, 422}
 )
@@ -27,6 +32,7 @@ var (
 const (
 	datasets = "/api/v1/datasets"
 	one      = datasets + "/{dataset}"
+	// one is a dataset by id or name; versions are the routes of seed 000, which name the dataset in the request.
 	versions = datasets + "/versions"
 )
 
@@ -163,6 +169,12 @@ func (a *API) datasetRoutes() []route {
 			in:      commitIn{}, body: recordMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
 		},
 		{
+			method: "POST", path: one + "/files", id: "createCommitFromFile", tag: "commits",
+			summary: "Commit the records of a file in a mode: as createCommit, with its format in the URL",
+			in:      fileIn{}, body: bytesMedia, status: 201, out: commitView{}, problems: takes,
+			handler: a.createCommitFromFile,
+		},
+		{
 			method: "GET", path: one + "/commits", id: "listCommits", tag: "commits",
 			summary: "Commits, newest first",
 			in:      listCommitsIn{}, status: 200, out: commitList{}, problems: finds, handler: onDataset(a, a.listCommits),
@@ -185,12 +197,14 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/commits/{id}/data.parquet", id: "getDataFile", tag: "commits",
 			summary: "The rows that the commit wrote",
-			in:      oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Data),
+			in:      commitFileIn{}, status: 200, also: 206, media: parquetMedia, problems: files,
+			handler: a.commitFile(schema.Data),
 		},
 		{
 			method: "GET", path: one + "/commits/{id}/rollback.parquet", id: "getRollbackFile", tag: "commits",
 			summary: "The earlier rows that the commit replaced or removed",
-			in:      oneCommitIn{}, status: 200, media: parquetMedia, problems: finds, handler: a.commitFile(schema.Rollback),
+			in:      commitFileIn{}, status: 200, also: 206, media: parquetMedia, problems: files,
+			handler: a.commitFile(schema.Rollback),
 		},
 		{
 			method: "POST", path: one + "/restore", id: "createRestore", tag: "commits",
@@ -201,44 +215,44 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/data", id: "getData", tag: "data",
 			summary: "The records at a ref",
-			in:      dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getData,
+			in:      dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 422}, handler: a.getData,
 		},
 		{
 			method: "GET", path: one + "/data.parquet", id: "getParquet", tag: "data",
 			summary: "The records at a ref as one Parquet file, whole or any byte range of it",
-			in:      dataFileIn{}, status: 200, also: 206, media: parquetMedia, problems: []int{404, 412, 416, 422},
+			in:      dataFileIn{}, status: 200, also: 206, media: parquetMedia, problems: files,
 			handler: a.getParquet,
 		},
 		{
 			method: "GET", path: one + "/compare", id: "compare", tag: "data",
 			summary: "What changed between two refs",
-			in:      compareIn{}, status: 200, out: compare.Summary{}, problems: finds, handler: a.getCompare,
+			in:      compareIn{}, status: 200, out: compare.Summary{}, problems: reads, handler: a.getCompare,
 		},
 		{
 			method: "GET", path: one + "/diff", id: "diff", tag: "data",
 			summary: "What changed, record by record",
-			in:      diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getDiff,
+			in:      diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 422}, handler: a.getDiff,
 		},
 		{
 			method: "GET", path: one + "/history", id: "getRecordHistory", tag: "data",
 			summary: "The commits that changed one record, newest first, with the record before and after each",
-			in:      recordHistoryIn{}, status: 200, out: recordHistory{}, problems: finds, handler: a.getRecordHistory,
+			in:      recordHistoryIn{}, status: 200, out: recordHistory{}, problems: reads, handler: a.getRecordHistory,
 		},
 		{
 			method: "GET", path: one + "/insights", id: "insights", tag: "data",
 			summary: "What the changes amount to, and the version increment that they call for",
-			in:      insightsIn{}, status: 200, out: compare.Insights{}, problems: finds, handler: a.getInsights,
+			in:      insightsIn{}, status: 200, out: compare.Insights{}, problems: reads, handler: a.getInsights,
 		},
 
 		{
 			method: "POST", path: "/api/v1/query", id: "createQuery", tag: "data",
 			summary: "The result of SQL over datasets at any ref",
-			in:      queryIn{}, status: 200, media: recordMedia, problems: []int{400, 404, 406, 422}, handler: a.createQuery,
+			in:      queryIn{}, status: 200, media: recordMedia, problems: []int{400, 404, 406, 409, 422}, handler: a.createQuery,
 		},
 		{
 			method: "GET", path: "/api/v1/query", id: "getQuery", tag: "data",
 			summary: "The same, as a link",
-			in:      queryLinkIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 422}, handler: a.getQuery,
+			in:      queryLinkIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 422}, handler: a.getQuery,
 		},
 
 		{
@@ -259,17 +273,18 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "DELETE", path: one + "/backups/{backup}", id: "deleteBackup", tag: "backups",
 			summary: "Remove a backup",
-			in:      deleteBackupIn{}, status: 204, problems: finds, handler: onBackup(a, a.deleteBackup),
+			in:      deleteBackupIn{}, status: 204, problems: writes, handler: onBackup(a, a.deleteBackup),
 		},
 		{
 			method: "GET", path: one + "/backups/{backup}/archive.tar", id: "getArchive", tag: "backups",
 			summary: "The archive: backup.json and data.parquet",
-			in:      oneBackupIn{}, status: 200, media: tarMedia, problems: finds, handler: onBackup(a, a.getArchive),
+			in:      archiveIn{}, status: 200, also: 206, media: tarMedia, problems: files,
+			handler: onBackup(a, a.getArchive),
 		},
 		{
 			method: "POST", path: one + "/backups/{backup}/restore", id: "restoreBackup", tag: "backups",
 			summary: "Restore the dataset from a backup, or create a new one from it",
-			in:      restoreBackupIn{}, status: 201, out: commitView{}, problems: writes, handler: onBackup(a, a.restoreBackup),
+			in:      restoreBackupIn{}, status: 201, out: restoredView{}, problems: writes, handler: onBackup(a, a.restoreBackup),
 		},
 		{
 			method: "POST", path: "/api/v1/backups", id: "importBackup", tag: "backups",
@@ -318,7 +333,8 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "POST", path: one + "/merges", id: "createMerge", tag: "merges",
 			summary: "Play another dataset's actions on this one; 200 if there was nothing to do, or on a dry run",
-			in:      mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes, handler: a.createMerge,
+			in:      mergeIn{}, status: 201, also: 200, out: mergedView{}, problems: writes,
+			handler: onDataset(a, a.createMerge),
 		},
 		{
 			method: "GET", path: one + "/merges", id: "listMerges", tag: "merges",

@@ -26,6 +26,7 @@ func (a *API) createSavepoint(c *fiber.Ctx, d catalog.Dataset, in createSavepoin
 			return a.store.CreateSavepoint(ctx, d.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
 		tell: func(p storage.Marked) (calls.Answer, error) {
+			// The body is the savepoint in both cases, so that a client that follows no redirects has it too.
 			status := http.StatusSeeOther
 			if p.Made {
 				status = http.StatusCreated
@@ -35,6 +36,7 @@ func (a *API) createSavepoint(c *fiber.Ctx, d catalog.Dataset, in createSavepoin
 	})
 }
 
+// savepointList is the savepoints of a dataset. Those that a revert went back behind are not among them.
 type savepointList struct {
 	Savepoints []savepointView `json:"savepoints"`
 }
@@ -63,11 +65,13 @@ func (a *API) savepoint(ctx context.Context, in oneSavepointIn) (catalog.Savepoi
 	return a.store.FindSavepoint(ctx, d.ID, in.Savepoint)
 }
 
+// getSavepoint describes one savepoint.
 func (a *API) getSavepoint(c *fiber.Ctx, p catalog.Savepoint, _ oneSavepointIn) error {
 	return ok(c, viewSavepoint(p))
 }
 
-// editSavepointIn is the request to describe a savepoint.
+// editSavepointIn is the request to describe a savepoint. description is a pointer that is required: an empty string
+// clears it.
 type editSavepointIn struct {
 	oneSavepointIn
 	headIn

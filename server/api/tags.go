@@ -12,6 +12,8 @@ import (
 	"rowback/storage/catalog"
 )
 
+// createTagIn is the request to name a state with a tag. The ref is resolved at once: a tag of head stays where head
+// was.
 type createTagIn struct {
 	datasetIn
 	headerIn
@@ -20,6 +22,7 @@ type createTagIn struct {
 	Description string `json:"description"`
 }
 
+// createTag names the state at a ref with a tag. A name that is taken is refused with 409; editTag moves a tag.
 func (a *API) createTag(c *fiber.Ctx, d catalog.Dataset, in createTagIn) error {
 	return run(a, write[catalog.Tag]{
 		c: c, header: in.header(), about: "Tagging",
@@ -27,11 +30,13 @@ func (a *API) createTag(c *fiber.Ctx, d catalog.Dataset, in createTagIn) error {
 			return a.store.CreateTag(ctx, d.ID, storage.NewTag{Name: in.Name, Ref: in.Ref, Description: in.Description}, r)
 		},
 		tell: func(t catalog.Tag) (calls.Answer, error) {
+			// By the dataset's id: the URL stays right when the dataset is renamed.
 			return say(http.StatusCreated, "/api/v1/datasets/"+d.ID+"/tags/"+url.PathEscape(t.Name), viewTag(t))
 		},
 	})
 }
 
+// tagList is all tags of a dataset.
 type tagList struct {
 	Tags []tagView `json:"tags"`
 }
@@ -45,11 +50,13 @@ func (a *API) listTags(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	return ok(c, tagList{views(list, viewTag)})
 }
 
+// oneTagIn identifies a tag.
 type oneTagIn struct {
 	datasetIn
 	Tag string `path:"tag" required:"true" json:"-"`
 }
 
+// getTag describes one tag.
 func (a *API) getTag(c *fiber.Ctx, d catalog.Dataset, in oneTagIn) error {
 	t, err := a.store.FindTag(c.UserContext(), d.ID, in.Tag)
 	if err != nil {
@@ -58,6 +65,7 @@ func (a *API) getTag(c *fiber.Ctx, d catalog.Dataset, in oneTagIn) error {
 	return ok(c, viewTag(t))
 }
 
+// editTagIn is the request to move or describe a tag. Fields that are left out keep their values.
 type editTagIn struct {
 	oneTagIn
 	headIn
@@ -65,6 +73,7 @@ type editTagIn struct {
 	Description *string `json:"description" nullable:"false"`
 }
 
+// editTag moves a tag to the state at a ref, or describes it. A tag is not part of the history: this makes no commit.
 func (a *API) editTag(c *fiber.Ctx, d catalog.Dataset, in editTagIn) error {
 	return run(a, write[catalog.Tag]{
 		c: c, header: in.header(), about: "Moving the tag",
@@ -75,11 +84,13 @@ func (a *API) editTag(c *fiber.Ctx, d catalog.Dataset, in editTagIn) error {
 	})
 }
 
+// deleteTagIn is the request to remove a tag.
 type deleteTagIn struct {
 	oneTagIn
 	headIn
 }
 
+// deleteTag removes a tag; the commit that it named stays.
 func (a *API) deleteTag(c *fiber.Ctx, d catalog.Dataset, in deleteTagIn) error {
 	return remove(a, c, in.header(), "Removing the tag", func(ctx context.Context, r storage.Request) error {
 		return a.store.RemoveTag(ctx, d.ID, in.Tag, r)

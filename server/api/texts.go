@@ -20,9 +20,8 @@ var texts = map[string]string{
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
 	"commit.schema_changes":     "What changed in the columns; null of a commit that is older than these two fields.",
-	"commit.warnings": "What is said of the dataset that did not hold after it, such as a quality_column that " +
-		"it does not " +
-		"have.",
+	"commit.warnings": "What is said of the dataset that did not hold after it, such as a quality_column that it does " +
+		"not have.",
 	"damaged_files": "Stored files that don't match their checksum and are refused. If there are any, the status is " +
 		"degraded.",
 	"dataset.archived":  "No one works on it any more. It can be read and written as before.",
@@ -42,9 +41,8 @@ var texts = map[string]string{
 	"merge.resolve":  "The same for some records or actions. The first that applies takes precedence over on_conflict.",
 	"merge.skipped":  "Of the source: left out by the filter, or remembered by an earlier merge.",
 	"merge.source":   "Id, or name in the same project, of the dataset whose actions are played.",
-	"merge_granularity": "What both sides of a merge into the dataset must not have changed: the same record, " +
-		"or the same " +
-		"value.",
+	"merge_granularity": "What both sides of a merge into the dataset must not have changed: the same record, or the " +
+		"same value.",
 	"monitor.gap_commits": "How many commits since the last version are a gap.",
 	"monitor.gap_days":    "How many days since the last version are a gap, if there are commits since.",
 	"monitor.rapid_count": "How many versions within rapid_minutes count as rapid.",
@@ -53,10 +51,13 @@ var texts = map[string]string{
 	"new_variable.derivation": "SQL over other columns, by name, that computes the values.",
 	"new_variable.type":       "In DuckDB's notation; by default found from the values or the derivation.",
 	"columns":                 "Names, comma-separated; one that has a comma or spaces around it in double quotes.",
-	"order_by":                "Names, comma-separated, as in columns; each may be followed by asc or desc, or preceded by -.",
-	"prefer":                  "respond-async: answer 202 at once, with the Location of a progress resource.",
-	"query.format":            "As the query parameter, which takes precedence.",
-	"query.limit":             "The most rows to return. X-Rowback-Truncated says whether there were more.",
+	"order_by": "Names, comma-separated, as in columns; each may be followed by asc or desc, or preceded by -. By " +
+		"default the key, for up to 1,000,000 records; Arrow and more records come as they are stored.",
+	"parquet_version": "Version of the data pages of a Parquet file that is made for the answer. Files that are stored " +
+		"are sent as they are.",
+	"prefer":       "respond-async: answer 202 at once, with the Location of a progress resource.",
+	"query.format": "As the query parameter, which takes precedence.",
+	"query.limit":  "The most rows to return. X-Rowback-Truncated says whether there were more.",
 	"query.sql": `One SELECT. Tables are datasets: employees, "employees@1.0.0" (any ref), "employees@1.0.0..1.0.1" ` +
 		`(the diff), and rowback.datasets, .commits, .versions, .actions.`,
 	"range": "Such as bytes=0-99 or bytes=-100: answered with 206 and that part.",
@@ -78,6 +79,7 @@ var texts = map[string]string{
 func filled(document []byte) ([]byte, error) {
 	var pairs []string
 	for name, text := range texts {
+		// Encoded as JSON and without its quotes, since the name stands inside a string of the document.
 		quoted, err := json.Marshal(text)
 		if err != nil {
 			return nil, err

@@ -20,6 +20,7 @@ import (
 
 // checkParameters refuses a request with query parameters that no field of t has.
 func checkParameters(c *fiber.Ctx, t reflect.Type) error {
+	// Counted, since of a parameter that is given twice Fiber would silently use one.
 	known, times := namesOfTag(t, "query"), map[string]int{}
 	for name := range c.Context().QueryArgs().All() {
 		times[string(name)]++
@@ -28,7 +29,7 @@ func checkParameters(c *fiber.Ctx, t reflect.Type) error {
 		switch {
 		case !slices.Contains(known, name):
 			return unknown("parameter", name, name, known)
-		case times[name] > 1:
+		case times[name] > 1 && !isList(t, name):
 			return invalid(name, "is given more than once")
 		case c.Query(name) == "" && needsValue(t, name):
 			return invalid(name, "has no value")
@@ -56,11 +57,26 @@ func needsValue(t reflect.Type, name string) bool {
 	return false
 }
 
+// isList reports whether a parameter is a list. Some clients send one as a parameter for each element, although the
+// document says otherwise.
+func isList(t reflect.Type, name string) bool {
+	for _, f := range fieldsOf(t) {
+		if f.Tag.Get("query") == name {
+			return f.Type.Kind() == reflect.Slice
+		}
+		if f.Anonymous && isList(f.Type, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // checkFields refuses JSON with members that no field of t has. at is the path of the value in the body.
 func checkFields(text []byte, t reflect.Type, at string) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	// Such a type accepts names that its fields do not show.
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return nil // it checks its own members
 	}
@@ -163,6 +179,7 @@ func unknown(kind, path, name string, known []string) error {
 		return e
 	}
 	nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	// Further away than that a suggestion misleads more than the list of names does.
 	if distance(name, nearest) <= 1+len(nearest)/3 {
 		e.Detail += fmt.Sprintf(" Did you mean %q?", nearest)
 		return e.With("nearest", nearest)

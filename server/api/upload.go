@@ -20,7 +20,8 @@ var formats = map[string]intake.Format{
 	"application/json":                    intake.JSON,
 }
 
-// otherTypes are further media types of uploads, of files whose content says what exactly they are.
+// otherTypes are further media types of uploads, of files whose content says what exactly they are. They are accepted
+// and not listed in the document: what is sent most is documented.
 var otherTypes = map[string]intake.Format{
 	"application/vnd.apache.arrow.file": intake.Arrow,
 	"text/tab-separated-values":         intake.CSV,
@@ -36,7 +37,8 @@ var mediaTypes = map[intake.Format]string{
 	intake.JSON:    "application/json",
 }
 
-// stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent.
+// stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent. The body
+// goes to a file and not to memory, and the commit begins once it is complete: a broken upload leaves no trace.
 func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error) {
 	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
@@ -54,6 +56,7 @@ func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error
 // stageAs is stage for a body in a known format.
 func (a *API) stageAs(c *fiber.Ctx, format intake.Format) (u calls.Upload, fingerprint string, err error) {
 	u, err = calls.Stage(a.store, format, func(out io.Writer) (size int64, err error) {
+		// Of the body as sent: the same request compressed in another way is another request.
 		size, fingerprint, err = a.host.CopyBody(c, out)
 		return size, err
 	})

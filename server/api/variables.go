@@ -19,7 +19,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// variableView is a column, with what users have declared about it.
+// variableView is a column, with what users have declared about it. It is what columnView is for the schema, with the
+// fields under which collaborators know a column (seed 001).
 type variableView struct {
 	ID          int               `json:"id" description:"The Parquet field id."`
 	Name        string            `json:"name" description:"${variable.name}"`
@@ -46,6 +47,7 @@ func viewVariable(s schema.Schema, c schema.Column) variableView {
 	return v
 }
 
+// variableList is all variables at a ref. Commit is what the ref stood for.
 type variableList struct {
 	Ref       string         `json:"ref"`
 	Commit    int64          `json:"commit"`
@@ -85,6 +87,7 @@ func (a *API) variable(ctx context.Context, in oneVariableIn) (variable, error) 
 		return variable{}, err
 	}
 	id, err := strconv.Atoi(in.Variable)
+	// The id first: a column may have the name "7", and is then found by its own id or by no other column's.
 	i := slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return err == nil && c.ID == id })
 	if i < 0 {
 		i = slices.IndexFunc(s.Schema.Columns, func(c schema.Column) bool { return schema.SameName(c.Name, in.Variable) })
@@ -98,6 +101,7 @@ func (a *API) variable(ctx context.Context, in oneVariableIn) (variable, error) 
 	return variable{s.Schema.Columns[i], s}, nil
 }
 
+// getVariable describes one variable as of the head.
 func (a *API) getVariable(c *fiber.Ctx, v variable, _ oneVariableIn) error {
 	return ok(c, viewVariable(v.in.Schema, v.Column))
 }
@@ -127,6 +131,7 @@ type variableCommit struct {
 
 // createVariable adds a variable, as a commit: with a value for each record, with a derivation, or empty.
 func (a *API) createVariable(c *fiber.Ctx) error {
+	// Read here under the larger limit; bind then gets the same bytes and does not apply its own.
 	if _, err := a.host.ReadBody(c, maxValues); err != nil {
 		return err
 	}
@@ -153,6 +158,7 @@ func (a *API) createVariable(c *fiber.Ctx) error {
 
 // tellVariable makes the answer of a variable that was just created, from the description in its commit.
 func tellVariable(k catalog.Commit) (calls.Answer, error) {
+	// From the commit and not from the head: a repeated request may be answered after the variable has changed again.
 	var params struct {
 		Definition variableView `json:"definition"`
 	}
@@ -183,6 +189,7 @@ type editVariableIn struct {
 
 // editVariable changes a variable, as a commit. No file is rewritten: values are cast when they are read.
 func (a *API) editVariable(c *fiber.Ctx, found variable, in editVariableIn) error {
+	// do knows whether there was a commit, and tell has to say so: they run one after the other.
 	made := true
 	return run(a, write[snapshot.State]{
 		c: c, header: in.header(), about: "Changing variable " + found.Name,

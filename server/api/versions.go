@@ -28,6 +28,7 @@ type seedVersion struct {
 	Description  string    `json:"description"`
 }
 
+// seedVersions is the document's list of versions.
 type seedVersions struct {
 	Versions []seedVersion `json:"versions"`
 	Total    int           `json:"total"`
@@ -80,12 +81,14 @@ type compareVersionsIn struct {
 	Version2       string `json:"version2" required:"true"`
 }
 
+// seedComparison is the document's comparison: figures, and one sentence.
 type seedComparison struct {
 	Comparison compare.Comparison `json:"comparison"`
 	Summary    string             `json:"summary"`
 }
 
-// compareVersions summarises the changes between two versions, in figures and in a sentence.
+// compareVersions summarises the changes between two versions, in figures and in a sentence. It is a POST that changes
+// nothing; it takes an Idempotency-Key because every POST does.
 func (a *API) compareVersions(c *fiber.Ctx) error {
 	var in compareVersionsIn
 	if err := a.bind(c, &in); err != nil {
@@ -100,6 +103,7 @@ func (a *API) compareVersions(c *fiber.Ctx) error {
 	})
 }
 
+// seedCompare compares two versions. Both must exist as versions: other refs are for the native route.
 func (a *API) seedCompare(ctx context.Context, in compareVersionsIn) (out seedComparison, err error) {
 	d, err := a.store.FindDataset(ctx, *in.ProjectID, in.DatasetName)
 	if err != nil {
@@ -126,6 +130,7 @@ type rollbackVersionIn struct {
 	TargetVersion string `json:"target_version" required:"true"`
 }
 
+// seedMessage is an answer of one sentence.
 type seedMessage struct {
 	Message string `json:"message"`
 }
@@ -151,7 +156,8 @@ func (a *API) rollbackVersion(c *fiber.Ctx) error {
 	})
 }
 
-// incrementIn is the request to name the head with the next version.
+// incrementIn is the request to name the head with the next version. ref, metadata, force and version_type auto are
+// ours; without them the request is the document's.
 type incrementIn struct {
 	headerIn
 	ProjectID   *int64 `json:"project_id" required:"true"`
@@ -165,6 +171,7 @@ type incrementIn struct {
 	Force       bool            `json:"force" description:"Name the state although a version does already."`
 }
 
+// seedIncrement is the document's answer to an increment.
 type seedIncrement struct {
 	NewVersion string `json:"new_version"`
 	VersionID  int64  `json:"version_id"`
@@ -194,6 +201,7 @@ func (a *API) incrementVersion(c *fiber.Ctx) error {
 			n := storage.NewVersion{
 				Part: in.VersionType, Ref: in.Ref, Description: in.Description, Metadata: in.Metadata, Force: in.Force,
 			}
+			// Within the work, so that a repeated request compares nothing again.
 			if n.Part == "auto" {
 				if err := a.choosePart(ctx, d.ID, &n); err != nil {
 					return catalog.Version{}, err
@@ -227,11 +235,13 @@ func (a *API) choosePart(ctx context.Context, dataset string, n *storage.NewVers
 	return nil
 }
 
+// latestIn names a dataset, as the document does.
 type latestIn struct {
 	ProjectID   int64  `query:"project_id" required:"true" json:"-"`
 	DatasetName string `query:"dataset_name" required:"true" json:"-"`
 }
 
+// seedLatest is the number of the latest version.
 type seedLatest struct {
 	LatestVersion string `json:"latest_version"`
 }
@@ -246,6 +256,7 @@ func (a *API) latestVersion(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// From the highest number down: a rollback leaves later versions inactive.
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].IsActive {
 			return ok(c, seedLatest{storage.VersionNumber(all[i])})

@@ -59,6 +59,7 @@ func viewDataset(s snapshot.State) datasetView {
 		Required: append([]string{}, s.Properties.Required...), Archived: s.Properties.Archived, Warnings: s.Warnings(),
 		MergeGranularity: s.Properties.Granularity(),
 	}
+	// A dataset without commits was last modified when it was created.
 	if s.Commit.ID > 0 {
 		v.ModifiedAt = s.Commit.CreatedAt
 	}
@@ -112,6 +113,7 @@ func viewSchema(ref string, s snapshot.State) schemaView {
 	v := schemaView{Ref: ref, Commit: s.Commit.ID, Key: viewDataset(s).Key, Columns: []columnView{}}
 	columns := s.Schema.Columns
 	if !s.Schema.Keyed() {
+		// The key that the server assigns is not among the schema's columns, and is in every answer with records.
 		columns = append(s.Schema.KeyColumns(), columns...)
 	}
 	for _, c := range columns {
@@ -138,6 +140,7 @@ type progress struct {
 func progressView(j catalog.Job) progress {
 	p := progress{ID: j.ID, Progress: j.Progress, Message: j.Message, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}
 	var told Answer
+	// Status 0: the work runs, or a restart ended it before it had an answer.
 	if json.Unmarshal(j.Answer, &told) == nil && told.Status != 0 {
 		p.Result = &told
 	}
@@ -155,6 +158,7 @@ type savepointView struct {
 	UpdatedAt   time.Time `json:"updated_at"`
 }
 
+// viewSavepoint returns a savepoint as clients see it. Its name is a ref wherever one is taken.
 func viewSavepoint(p catalog.Savepoint) savepointView {
 	return savepointView{
 		ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User,
@@ -176,6 +180,7 @@ type versionView struct {
 	Metadata json.RawMessage `json:"metadata,omitempty" description:"What the version was given."`
 }
 
+// viewVersion returns a version as clients see it.
 func viewVersion(v catalog.Version) versionView {
 	return versionView{
 		VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive,
@@ -193,11 +198,14 @@ type tagView struct {
 	UpdatedAt   time.Time `json:"updated_at"`
 }
 
+// viewTag returns a tag as clients see it.
 func viewTag(t catalog.Tag) tagView {
 	return tagView{t.Name, t.CommitID, t.Description, t.User, t.CreatedAt, t.UpdatedAt}
 }
 
-// ViewFact returns a field of an error as clients see it.
+// ViewFact returns a field of an error as clients see it. Errors carry domain values; every face that answers with
+// problem+json shows them as it shows the same things elsewhere. Values that need no translation are returned as they
+// are.
 func ViewFact(fact any) any {
 	switch fact := fact.(type) {
 	case []storage.Blocker:

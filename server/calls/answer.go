@@ -7,7 +7,8 @@ import (
 	"fmt"
 )
 
-// Answer is the answer to an HTTP client, as it is stored.
+// Answer is the answer to an HTTP client, as it is stored. The stored form must stay readable: answers to keys are kept
+// for 30 days, across versions of the program.
 type Answer struct {
 	Status   int             `json:"status"`
 	Location string          `json:"location,omitempty"`
@@ -22,7 +23,8 @@ func ReadAnswer(kept json.RawMessage) (a Answer, err error) {
 	return a, json.Unmarshal(kept, &a)
 }
 
-// Fingerprint returns the SHA-256 of a request, made from the parts that a repeated request has too.
+// Fingerprint returns the SHA-256 of a request, made from the parts that a repeated request has too. Its format is part
+// of what is stored: changed, a repeated request would be taken for another.
 func Fingerprint(format string, parts ...any) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, format, parts...))
 	return hex.EncodeToString(sum[:])

@@ -12,7 +12,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// Call is a request that changes something. T is the result in the domain.
+// Call is a request that changes something. T is the result in the domain. Tell has no effects: it may be called twice,
+// within the transaction that makes the change and for the client.
 type Call[T any] struct {
 	Request storage.Request
 	Key     string // the Idempotency-Key; empty: none
@@ -24,8 +25,10 @@ type Call[T any] struct {
 	After func()
 }
 
+// slot is where the answer is stored: under the key.
 func (c *Call[T]) slot() storage.Slot { return storage.Slot{Key: c.Key, Fingerprint: c.Fingerprint} }
 
+// after runs After, if there is one.
 func (c *Call[T]) after() {
 	if c.After != nil {
 		c.After()
@@ -42,6 +45,7 @@ func Now[T any](
 		if err != nil {
 			return nil, false, err
 		}
+		// Held until the answer is stored: a repeated request waits, and then finds it.
 		defer done()
 		if found {
 			return answer, true, nil
@@ -55,10 +59,13 @@ func Now[T any](
 	if answer, err = c.Tell(result); err != nil {
 		return nil, false, err
 	}
+	// The change may have been none, without a transaction to store the answer in. The client's leaving must not
+	// prevent it: the change stands.
 	return answer, false, storage.KeepAnswer(context.WithoutCancel(ctx), store.Requests, c.Request, result)
 }
 
-// Jobs are calls that continue even if their clients disconnect.
+// Jobs are calls that continue even if their clients disconnect. The store has their state, so that another request or
+// a later process can ask for it.
 type Jobs struct {
 	Store *storage.Store
 	Log   *slog.Logger
@@ -86,6 +93,7 @@ func Start[T any](
 			c.after()
 			return answer, true, nil
 		}
+		// The promise is stored with the job, in one transaction: a repeated request finds the same job.
 		start.Receipt = &storage.Receipt[catalog.Job]{Slot: c.slot(), Answer: promise}
 	}
 	job, err := j.Store.Requests.StartJob(ctx, about, start)
@@ -126,7 +134,8 @@ func run[T any](ctx context.Context, j Jobs, job catalog.Job, c Call[T]) error {
 // reportEvery is the shortest time between two records of a job's progress.
 const reportEvery = 200 * time.Millisecond
 
-// reporter returns a function that records a job's progress, at most once in reportEvery.
+// reporter returns a function that records a job's progress, at most once in reportEvery. Work reports often; each
+// record is a transaction.
 func (j Jobs) reporter(ctx context.Context, job string) func(percent int, message string) {
 	var last time.Time
 	return func(percent int, message string) {
@@ -134,6 +143,7 @@ func (j Jobs) reporter(ctx context.Context, job string) func(percent int, messag
 			return
 		}
 		last = time.Now()
+		// Progress is for people to watch: the work goes on without it.
 		if err := j.Store.Requests.ReportJob(ctx, job, percent, message); err != nil {
 			j.Log.Error("the progress of a job could not be recorded", "progress", job, "error", err)
 		}
@@ -151,7 +161,8 @@ func (j Jobs) finish(job catalog.Job, err error) {
 	}
 }
 
-// failure returns the answer of a failed job, as it is stored.
+// failure returns the answer of a failed job, as it is stored. It is what the request would have been answered with, so
+// that a client handles both alike.
 func (j Jobs) failure(err error, job string) json.RawMessage {
 	status, fields := j.Problem(err, job)
 	body, err := json.Marshal(fields)

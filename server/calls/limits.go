@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Limits are what one call may take, whichever face it comes to.
+// Limits are what one call may take, whichever face it comes to. They come from the command line (--query-timeout,
+// --max-upload, --max-result); the store has limits of its own for memory and disk.
 type Limits struct {
 	QueryTimeout time.Duration // of its work; 0: five minutes
 	MaxUpload    int64         // bytes of its records, uncompressed; 0: 64 GiB

@@ -9,7 +9,8 @@ import (
 	"rowback/storage/intake"
 )
 
-// Upload is a file in staging that came with a request. Whoever has it removes it once, when its call has ended.
+// Upload is a file in staging that came with a request. Whoever has it removes it once, when its call has ended. The
+// store reads it and never removes it: a request may be refused after that, and sent again with the same file.
 type Upload struct{ intake.Upload }
 
 // Stage has write fill a new file in staging, and return its size. If that fails, nothing is left of the file.
@@ -22,6 +23,7 @@ func Stage(
 		return u, err
 	}
 	u.Size, err = write(out)
+	// Closing may fail too, on a full disk.
 	if err = errors.Join(err, out.Close()); err != nil {
 		u.Remove()
 	}

@@ -16,6 +16,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// actionsPath returns the path of a dataset's catalog of actions.
 func actionsPath(dataset string) string { return datasetPath(dataset) + "actions/" }
 
 // actionPath returns the path of an action's resource.
@@ -67,6 +68,7 @@ func viewParams(k catalog.Commit) actionBody {
 	var of struct {
 		Definition *schema.Column
 	}
+	// The log has the column with its field id and DuckDB's type; the clients expect theirs.
 	if json.Unmarshal(k.Params, &of) == nil && of.Definition != nil {
 		params["variable"] = variableID(*of.Definition)
 		params["definition"] = viewVariable(schema.Schema{}, *of.Definition)
@@ -90,6 +92,7 @@ func (f *Face) listActions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// The whole log in one catalog: the clients do not page.
 	out := &index{}
 	for _, k := range actions {
 		out.add(site(c)+actionPath(k), viewAction(k))
@@ -102,7 +105,8 @@ func (f *Face) listActions(c *fiber.Ctx) error {
 }
 
 // actionFilter returns what a request selects: sort by datetime or user, each also with a - prefix; user; key; since,
-// until and datetime.
+// until and datetime. Times may have any precision: since takes the first moment that the text may mean, until the
+// last.
 func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 	out.User, out.Sort = c.Query("user"), c.Query("sort")
 	switch out.Sort {
@@ -151,8 +155,10 @@ func (f *Face) getAction(c *fiber.Ctx) error {
 	return show(c, document{Element: entityElement, Self: site(c) + actionPath(k), Body: body})
 }
 
+// sinceForking shows what a fork has and its upstream lacks, which is what a merge of the fork would play.
 func (f *Face) sinceForking(c *fiber.Ctx) error { return f.showDelta(c, f.store.SinceForking) }
 
+// upstreamDelta shows what the upstream has and the fork lacks.
 func (f *Face) upstreamDelta(c *fiber.Ctx) error { return f.showDelta(c, f.store.UpstreamDelta) }
 
 // revision identifies the state of a dataset that a delta was computed at.
@@ -163,6 +169,7 @@ type revision struct {
 	ModificationTime string `json:"modification_time"`
 }
 
+// viewRevision returns a dataset in a delta. Its revision is its head.
 func viewRevision(s snapshot.State) revision {
 	modified := s.Dataset.CreatedAt
 	if s.Commit.CreatedAt.After(modified) {
@@ -205,6 +212,7 @@ type mergeBody struct {
 	} `json:"filter"`
 }
 
+// wanted returns the requested merge. autorollback is true unless the client says otherwise (seed 001).
 func (in mergeBody) wanted() (m storage.Merge, err error) {
 	m = storage.Merge{Autorollback: in.Autorollback == nil || *in.Autorollback, Remember: in.Remember}
 	if in.Filter != nil {
@@ -233,6 +241,7 @@ func (f *Face) merge(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// 204 where the merge is done in time, 409 where it conflicts; later, the progress says the same.
 	return finish(f, c, work[storage.Merged]{
 		about: "Merging",
 		tell: func(storage.Merged) calls.Answer {

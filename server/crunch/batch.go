@@ -30,10 +30,12 @@ const (
 	errorStatus     = "error"
 )
 
+// batchPath returns the path of a batch's resource. A batch has the id of the job that appends it.
 func batchPath(dataset, batch string) string { return datasetPath(dataset) + "batches/" + batch + "/" }
 
 // newBatch is a request to append a source, or another dataset. Savepoint bookmarks the state before. A batch is one
-// commit, so nothing of it remains if it fails, with or without autorollback.
+// commit, so nothing of it remains if it fails, with or without autorollback. autorollback is accepted and makes no
+// difference for that reason.
 type newBatch struct {
 	Body      batchBody `json:"body"`
 	Savepoint bool      `json:"savepoint"`
@@ -80,10 +82,12 @@ func (f *Face) createBatch(c *fiber.Ctx) error {
 			return do(ctx, batchOf(batch, name, r))
 		},
 	})
+	// The batch was created even if its rows were refused: its status says so, and the clients look there.
 	var refused *refusal
 	switch {
 	case a.late:
 		return accepted(c, a.job, batchPath(s.Dataset.ID, a.job))
+	// An error of the server is not the file's fault: it is answered as such, and the client may try again.
 	case err != nil && !(errors.As(err, &refused) && refused.Status < http.StatusInternalServerError):
 		return err
 	}
@@ -126,7 +130,8 @@ func batchOf(job, source string, r storage.Request) storage.Request {
 	return r
 }
 
-// append commits a source's rows.
+// append commits a source's rows. The savepoint and the commit are made under one lock, so that the savepoint is the
+// state right before the rows.
 func (f *Face) append(
 	ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request,
 ) (k catalog.Commit, err error) {
@@ -136,6 +141,7 @@ func (f *Face) append(
 	return k, f.store.Alone(ctx, s.Dataset.ID, r, func(r storage.Request) (err error) {
 		if savepoint && s.Total() > 0 {
 			before := r // with the head that it expects: none is made of a state that is not appended to
+			// The receipt belongs to the commit: a request that is repeated must not find the savepoint's answer.
 			before.Message, before.Metadata, before.Receipt = "", nil, nil
 			if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID,
 				storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
@@ -150,6 +156,7 @@ func (f *Face) append(
 
 // checkCategories refuses strings that a categorical variable was not declared to hold.
 func (f *Face) checkCategories(ctx context.Context, s schema.Schema, u intake.Upload) error {
+	// The upload is read once more for this, so only where there are categories to check.
 	if !slices.ContainsFunc(s.Columns, isCategorical) {
 		return nil
 	}
@@ -215,6 +222,7 @@ func (f *Face) listBatches(c *fiber.Ctx) error {
 		return err
 	}
 	out := &index{}
+	// Oldest first, as the clients list them.
 	for _, k := range slices.Backward(commits) {
 		var of struct{ Batch, Source string }
 		if k.Mode == catalog.Append && json.Unmarshal(k.Metadata, &of) == nil && of.Batch != "" {
@@ -247,7 +255,8 @@ func (f *Face) getBatch(c *fiber.Ctx) error {
 	})
 }
 
-// batchStatus returns the status of a batch from that of its job.
+// batchStatus returns the status of a batch from that of its job. conflict: something in the dataset is in the way,
+// such as a key that exists. error: the file could not be appended to any dataset.
 func batchStatus(j catalog.Job) string {
 	switch {
 	case j.Progress == catalog.JobDone:

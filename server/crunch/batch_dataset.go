@@ -31,12 +31,14 @@ func (in otherDataset) state(ctx context.Context, f *Face, to snapshot.State) (s
 	if err != nil {
 		return s, err
 	}
+	// Every record would conflict with itself where there is a key, and be doubled where there is none.
 	if id == to.Dataset.ID {
 		return s, invalid("dataset", "must be another one: a dataset is not appended to itself")
 	}
 	if s, err = f.store.State(ctx, id, "head"); err != nil {
 		return s, err
 	}
+	// Both are read again when the batch runs; here they are only checked, so that a mistake is refused at once.
 	if _, err = in.columns(s); err == nil {
 		_, err = selectSeen(s, in.Filter)
 	}
@@ -45,6 +47,7 @@ func (in otherDataset) state(ctx context.Context, f *Face, to snapshot.State) (s
 
 // columns returns those that are appended.
 func (in otherDataset) columns(s snapshot.State) (out []schema.Column, err error) {
+	// An empty list is not the same: it names no variables, and is refused.
 	if in.Variables == nil && expression.IsEmpty(in.Where) {
 		return s.Schema.Columns, nil
 	}
@@ -112,6 +115,7 @@ func (f *Face) appendDataset(
 	if err != nil {
 		return k, err
 	}
+	// A column that is derived here has no stored values to append to.
 	columns := slices.DeleteFunc(slices.Clone(all), func(c schema.Column) bool {
 		own, ok := to.Schema.ByName(c.Name)
 		return ok && own.Derived()
@@ -126,7 +130,8 @@ func (f *Face) appendDataset(
 	return f.append(ctx, to, from, savepoint, r)
 }
 
-// extract writes columns of the selected records to a file, in the order of the key.
+// extract writes columns of the selected records to a file, in the order of the key. The file is then appended like any
+// upload. The order of the key makes the numbering of new rows repeatable.
 func (f *Face) extract(
 	ctx context.Context, s snapshot.State, columns []schema.Column, filter json.RawMessage,
 ) (u calls.Upload, err error) {
@@ -178,6 +183,7 @@ func union(own, others []schema.Category) []schema.Category {
 		g := storage.GivenCategory{
 			ID: &k.ID, Name: k.Name, NumericValue: k.NumericValue, Missing: k.Missing, Selected: k.Selected,
 		}
+		// Taken by another name here: the category gets a free id, and its records keep its name.
 		if ids[k.ID] {
 			g.ID = nil
 		}

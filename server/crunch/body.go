@@ -27,6 +27,7 @@ const bodyKey = "shoji body"
 // are unknown names; a field of the wrong type is refused by name.
 func (f *Face) read(c *fiber.Ctx, in any) error { return f.readUpTo(c, maxJSON, in) }
 
+// readUpTo is read with another limit. The body stays with the request, for the fingerprint of an Idempotency-Key.
 func (f *Face) readUpTo(c *fiber.Ctx, most int64, in any) error {
 	text, err := f.host.ReadBody(c, most)
 	if err != nil {
@@ -52,6 +53,7 @@ func (f *Face) readBody(c *fiber.Ctx, in any) error {
 	if err := decode(whole, &entity, "the body"); err != nil {
 		return err
 	}
+	// An empty body beside members of its own: those are what the client means.
 	if entity.Body == nil || isEmpty(entity.Body) {
 		entity.Body = whole
 	}
@@ -88,6 +90,7 @@ func decode(text []byte, in any, name string) error {
 	return nil
 }
 
+// typeName returns what a JSON value of a Go type is called in an error.
 func typeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
@@ -127,7 +130,7 @@ func queryInt(c *fiber.Ctx, name string, missing int64) (int64, error) {
 }
 
 // queryTime returns a query parameter that is a time: the first and the last moment that it may mean, given its
-// precision. Both are zero if the parameter is missing.
+// precision. Both are zero if the parameter is missing. A date means a whole day: since its start, until its end.
 func queryTime(c *fiber.Ctx, name string) (first, last time.Time, err error) {
 	text := strings.ReplaceAll(c.Query(name), " ", "+") // an unescaped plus sign
 	if text == "" {

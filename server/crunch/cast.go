@@ -13,7 +13,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// maxCategories is how many different values a variable may have to become categorical.
+// maxCategories is how many different values a variable may have to become categorical. More values than that are text:
+// the answers of the clients' resources have all categories of a variable.
 const maxCategories = 1000
 
 // askCast reports whether a variable could be cast, and changes nothing.
@@ -23,6 +24,7 @@ func (f *Face) askCast(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// A dry run of the change itself, so that the answer is what the change would find.
 	ask := storage.Request{User: f.user(c), Preview: &storage.Preview{}}
 	if _, _, err := f.store.EditVariable(c.UserContext(), s.Dataset.ID, column.ID, edit, ask); err != nil {
 		return err
@@ -72,6 +74,7 @@ func (f *Face) castEdit(
 	if err != nil {
 		return s, column, edit, err
 	}
+	// Without categories, unless it becomes categorical: text with categories would still be categorical.
 	edit = storage.VariableEdit{Type: &typ, Categories: &[]schema.Category{}}
 	if to == categoricalType {
 		found, err := f.valuesAsCategories(c.UserContext(), s, column)
@@ -97,6 +100,7 @@ func (f *Face) valuesAsCategories(
 	}
 	defer conn.Close()
 	value := duck.Ident(column.Name)
+	// One more than allowed shows that there are too many, without reading them all.
 	query := fmt.Sprintf(`SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT %s AS v FROM %s)
 		WHERE v IS NOT NULL ORDER BY v LIMIT %d`, value, from, maxCategories+1)
 	err = conn.Rows(ctx, query, func(scan duck.Scan) error {

@@ -45,7 +45,8 @@ func (f *Face) runCommand(c *fiber.Ctx) error {
 	}, progressPath)
 }
 
-// check refuses a command that can't be run on a state.
+// check refuses a command that can't be run on a state. It runs before the job starts, so that a mistake is answered at
+// once and by field.
 func (in command) check(s snapshot.State) error {
 	if _, err := selectSeen(s, in.Filter); err != nil {
 		return err
@@ -66,6 +67,7 @@ func (in command) check(s snapshot.State) error {
 	return err
 }
 
+// do returns the change that the command makes of a state. The filter is read anew for each state: it names columns.
 func (in command) do(f *Face) func(context.Context, snapshot.State, storage.Request) (catalog.Commit, error) {
 	if in.Command == "update" {
 		return func(ctx context.Context, s snapshot.State, r storage.Request) (catalog.Commit, error) {
@@ -82,6 +84,7 @@ func (in command) do(f *Face) func(context.Context, snapshot.State, storage.Requ
 }
 
 // maxTries is how often a change is made anew where another commit came in between, before others have to wait for it.
+// Writers that keep coming could otherwise starve one that reads for long.
 const maxTries = 3
 
 // onNewest makes a change that depends on the state that it is made on. Unless the client expects a head, it is made
@@ -90,6 +93,8 @@ func (f *Face) onNewest(
 	ctx context.Context, dataset string, r storage.Request,
 	change func(context.Context, snapshot.State, storage.Request) (catalog.Commit, error),
 ) (k catalog.Commit, err error) {
+	// Its change is computed from the state that it reads, and refused by ExpectedHead if that is not the head any
+	// more.
 	try := func(r storage.Request) error {
 		s, err := f.store.State(ctx, dataset, "head")
 		if err != nil {

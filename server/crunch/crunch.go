@@ -26,7 +26,7 @@ type Options struct {
 	Log         *slog.Logger  // nil: nowhere
 }
 
-// Face serves a store.
+// Face serves a store. Uploaded sources are its only state outside the store, and last until the server stops.
 type Face struct {
 	store   *storage.Store
 	host    *host.Host
@@ -41,6 +41,7 @@ func New(store *storage.Store, h *host.Host, o Options) *Face {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &Face{store: store, host: h, options: o, sources: newSources()}
+	// A job's error is stored as this face shows errors, since its clients read it from the progress.
 	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: f.problem}
 	return f
 }
@@ -53,14 +54,17 @@ func (f *Face) Mount(app *fiber.App) {
 			app.Head(r.path, f.admit, r.handler)
 		}
 	}
+	// After all routes: what is left under /api is the native face's, or nothing.
 	app.Use("/api", f.nothingThere)
 }
 
 // Owns reports whether a path is this face's.
 func (f *Face) Owns(path string) bool { return isIn(path, "/api") && !isNative(path) }
 
+// isNative reports whether a path is the native face's, which is under this face's root.
 func isNative(path string) bool { return isIn(path, "/api/v1") }
 
+// isIn reports whether a path is a path or below it.
 func isIn(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 
 // admit refuses requests of unknown users.
@@ -82,7 +86,7 @@ func isOpen(path string) bool {
 	return path == "/api/login" || path == "/api/logout"
 }
 
-// route is one route of the face.
+// route is one route of the face. There is no document of these routes: seed 001 and the published clients define them.
 type route struct {
 	method, path string
 	handler      fiber.Handler

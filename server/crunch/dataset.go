@@ -16,6 +16,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
+// datasetPath returns the path of a dataset's entity.
 func datasetPath(id string) string { return "/api/datasets/" + id + "/" }
 
 // dataset returns the head state of the dataset that a request names.
@@ -61,6 +62,8 @@ type permissions struct {
 }
 
 // describe returns what clients see of a dataset. Its owner is the user of its first commit; before that, whoever asks.
+// There are no owners in the store: whoever may write edits, and these fields are what the clients expect to show.
+// Access is not recorded, so its time is that of the last change.
 func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (datasetBody, error) {
 	owner, err := f.store.Founder(ctx, s.Dataset)
 	if err != nil {
@@ -84,12 +87,14 @@ func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (da
 	}, nil
 }
 
+// listDatasets shows all datasets of all projects: the clients know no projects of this kind.
 func (f *Face) listDatasets(c *fiber.Ctx) error {
 	return f.showDatasets(c, func(snapshot.State) bool { return true })
 }
 
 // datasetsByName shows the datasets with one name, in all projects.
 func (f *Face) datasetsByName(c *fiber.Ctx) error {
+	// The same names may be in several projects, and twice in one (namesakes): all of them are shown.
 	name, err := param(c, "name")
 	if err != nil {
 		return err
@@ -138,6 +143,7 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 		if v.Value.Name == "" && v.Value.Alias == "" {
 			v.Value.Alias = v.Name
 		}
+		// An expression names variables by id or alias, and the dataset has none yet.
 		if given := v.Value.given(); given != nil && given[0] == '{' {
 			return nil, invalid("metadata", "a variable with an expression is created once the dataset exists")
 		}
@@ -178,6 +184,8 @@ func (f *Face) createDataset(c *fiber.Ctx) error {
 }
 
 // makeDataset creates a dataset with all of its variables, or none at all. For the clients, names need not be unique.
+// The receipt is the dataset's own only where nothing follows: otherwise a repeated request could find a dataset
+// without its variables.
 func (f *Face) makeDataset(
 	ctx context.Context, id string, in newDataset, variables []storage.NewVariable, r storage.Request,
 ) (snapshot.State, error) {
@@ -195,6 +203,8 @@ func (f *Face) makeDataset(
 	}
 	for _, v := range variables {
 		if _, _, err := f.store.CreateVariable(ctx, made.Dataset.ID, v, part); err != nil {
+			// A dataset with half of its variables is not what was asked for. Deleted, it leaves the list and frees its
+			// name.
 			return made, errors.Join(err, f.store.DeleteDataset(ctx, made.Dataset.ID, part))
 		}
 	}
@@ -204,6 +214,7 @@ func (f *Face) makeDataset(
 // ordered is a JSON object whose order matters.
 type ordered[T any] []named[T]
 
+// named is a member of such an object.
 type named[T any] struct {
 	Name  string
 	Value T
@@ -229,6 +240,7 @@ func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// getDataset shows a dataset, with the URLs of everything that belongs to it: the clients follow these and build none.
 func (f *Face) getDataset(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -305,6 +317,7 @@ func (f *Face) getSummary(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	// Filtered equals total: filters of a session are not supported, and the exclusion applies to both.
 	seen, err := f.count(ctx, s)
 	if err != nil {
 		return err

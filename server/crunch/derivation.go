@@ -11,7 +11,7 @@ import (
 )
 
 // derivation is what a variable is derived by, as clients send it: an expression, or SQL in a string. Some clients send
-// it as expr.
+// it as expr. Derived is what the client believes; it is checked and has no effect.
 type derivation struct {
 	Derivation json.RawMessage `json:"derivation"`
 	Expr       json.RawMessage `json:"expr"`
@@ -34,6 +34,7 @@ func (d derivation) read(s snapshot.State) (out expression.Expression, err error
 	switch {
 	case text == nil:
 		return out, nil
+	// SQL in a string is for our own users: Crunch itself has expressions only.
 	case text[0] == '"':
 		return out, json.Unmarshal(text, &out.SQL)
 	case text[0] != '{':
@@ -54,6 +55,7 @@ func (d derivation) checkDerived(is bool) error {
 // viewDerivation returns a derivation as clients know it: the expression that it was made of, or else its SQL.
 func viewDerivation(s schema.Schema, c schema.Column) json.RawMessage {
 	if c.Expression != "" {
+		// It no longer reads where a column that it names was dropped; the SQL is shown then.
 		if text, err := expression.Show(s, c.Expression); err == nil {
 			return text
 		}

@@ -21,7 +21,8 @@ const (
 // links are URLs by the names that clients use.
 type links map[string]string
 
-// document is any Shoji document: a catalog has an index, an entity a body, a view a value.
+// document is any Shoji document: a catalog has an index, an entity a body, a view a value. Members that a kind of
+// document does not have are left out.
 type document struct {
 	Element     string `json:"element"`
 	Self        string `json:"self"`
@@ -38,7 +39,8 @@ type document struct {
 	Data        any    `json:"data,omitempty"`     // of a table: columns by variable id
 }
 
-// index is the entries of a catalog, in order: the clients keep the order of the JSON object.
+// index is the entries of a catalog, in order: the clients keep the order of the JSON object. A map would lose it:
+// encoding/json sorts the keys of maps.
 type index struct {
 	entries []entry
 }
@@ -50,6 +52,7 @@ type entry struct {
 	tuple any
 }
 
+// add appends an entry. Its URL is absolute, as are all in this face's answers.
 func (x *index) add(url string, tuple any) { x.entries = append(x.entries, entry{url, tuple}) }
 
 // urls returns the URLs of the entries.
@@ -86,6 +89,7 @@ func (x *index) MarshalJSON() ([]byte, error) {
 }
 
 // site returns the start of the request's URLs, such as http://127.0.0.1:8000, from the Host header or from a proxy's.
+// It is the address that the client used, so that it can follow the URLs from where it is.
 func site(c *fiber.Ctx) string {
 	scheme := "http://"
 	if isEncrypted(c) {
@@ -103,6 +107,7 @@ func isEncrypted(c *fiber.Ctx) bool {
 // self returns the absolute URL of the request, with a slash at the end.
 func self(c *fiber.Ctx) string {
 	path := c.Path()
+	// Without it, a URL relative to this one would replace its last part.
 	if path[len(path)-1] != '/' {
 		path += "/"
 	}
@@ -143,5 +148,5 @@ func lead(c *fiber.Ctx, status int, path string) error {
 	return nil
 }
 
-// moment formats a time as the clients expect it.
+// moment formats a time as the clients expect it. It has microseconds and a numeric offset, as Crunch writes times.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000+00:00") }

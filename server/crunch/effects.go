@@ -40,6 +40,7 @@ func checkEffects(body json.RawMessage, in any) error {
 	return nil
 }
 
+// hasMember reports whether a struct has a JSON member, in an embedded struct too.
 func hasMember(t reflect.Type, name string) bool {
 	for _, field := range reflect.VisibleFields(t) {
 		if own, _, _ := strings.Cut(field.Tag.Get("json"), ","); own == name {
@@ -49,6 +50,7 @@ func hasMember(t reflect.Type, name string) bool {
 	return false
 }
 
+// noEffect returns the refusal of a member that would have no effect.
 func noEffect(key string) error {
 	return fault.Errorf(fault.Invalid, "no_effect", "%s has no effect here. Leave it out.", key).With("field", key)
 }
@@ -65,7 +67,8 @@ type datasetEdit struct {
 	Owner         *string `json:"owner"`
 }
 
-// wanted is the change that the body asks for, of a dataset that clients see as now.
+// wanted is the change that the body asks for, of a dataset that clients see as now. A field that can't be changed is
+// refused only if its value differs: clients send back whole entities.
 func (in datasetEdit) wanted(s snapshot.State, now datasetBody) (e storage.Edit, err error) {
 	if in.CurrentEditor != nil && *in.CurrentEditor != now.CurrentEditor {
 		return e, fault.Errorf(fault.Invalid, "no_effect", "current_editor can't be set: everyone who may write edits "+

@@ -52,13 +52,16 @@ func TestAnUpdateTakesExactlyWhatTheTypeOfTheVariableHolds(t *testing.T) {
 	before, data := types(t, at), must(t, 200, "GET", at+"table/", "").at("data")
 	call := func(function, args string) string { return `{"function":"` + function + `","args":[` + args + `]}` }
 	for _, c := range [][2]string{
-		{"boolean", `{"value":1}`}, {"boolean", `{"value":"yes"}`}, {"boolean", `{"value":"1"}`}, {"boolean", `{"var":"bigint"}`},
+		{"boolean", `{"value":1}`}, {"boolean", `{"value":"yes"}`}, {"boolean", `{"value":"1"}`},
+		{"boolean", `{"var":"bigint"}`},
 		{"date", `{"value":"2026-01-31T10:00:00"}`}, {"date", `{"value":20260131}`}, {"date", `{"var":"moment"}`},
 		{"date", `{"value":"2026-01-31T00:00:00+02:00"}`},
 		{"timestamp", `{"value":"2026-01-31T10:00:00+02:00"}`}, {"timestamp", `{"value":"2026-01-31T10:00:00.1234567"}`},
 		{"timestamp", `{"value":true}`}, {"timestamptz", `{"value":"2026-01-31T10:00:00.1234567Z"}`},
-		{"decimal", `{"value":7.255}`}, {"decimal", `{"value":12345}`}, {"decimal", `{"value":true}`}, {"decimal", `{"value":"7"}`},
-		{"decimal", call("+", `{"var":"decimal"},{"value":0.001}`)}, {"decimal", `{"var":"fraction"}`}, {"decimal", `{"value":1e-3}`},
+		{"decimal", `{"value":7.255}`}, {"decimal", `{"value":12345}`}, {"decimal", `{"value":true}`},
+		{"decimal", `{"value":"7"}`},
+		{"decimal", call("+", `{"var":"decimal"},{"value":0.001}`)}, {"decimal", `{"var":"fraction"}`},
+		{"decimal", `{"value":1e-3}`},
 		{"varchar", `{"value":7}`}, {"varchar", `{"value":true}`}, {"varchar", `{"var":"bigint"}`},
 		{"bigint", `{"value":true}`}, {"bigint", `{"value":"7"}`},
 	} {
@@ -74,11 +77,15 @@ func TestAnUpdateTakesExactlyWhatTheTypeOfTheVariableHolds(t *testing.T) {
 		t.Errorf("the values were %v and are %v", data, after)
 	}
 	for _, c := range [][2]string{
-		{"boolean", `{"value":false}`}, {"boolean", `{"value":"true"}`}, {"boolean", call("<", `{"var":"bigint"},{"value":2}`)},
+		{"boolean", `{"value":false}`}, {"boolean", `{"value":"true"}`},
+		{"boolean", call("<", `{"var":"bigint"},{"value":2}`)},
 		{"boolean", `{"value":null}`}, {"date", `{"value":"2026-02-01"}`}, {"date", `{"value":"2026-02-01T00:00:00"}`},
-		{"date", `{"var":"timestamp"}`}, {"timestamp", `{"value":"2026-01-31T10:00:00.123456000"}`}, {"timestamp", `{"var":"date"}`},
-		{"timestamptz", `{"value":"2026-01-31T10:00:00+02:00"}`}, {"decimal", `{"value":7.2e0}`}, {"decimal", `{"value":-9999.99}`},
-		{"decimal", call("/", `{"var":"decimal"},{"value":3}`)}, {"decimal", `{"var":"bigint"}`}, {"varchar", `{"value":"7"}`},
+		{"date", `{"var":"timestamp"}`}, {"timestamp", `{"value":"2026-01-31T10:00:00.123456000"}`},
+		{"timestamp", `{"var":"date"}`},
+		{"timestamptz", `{"value":"2026-01-31T10:00:00+02:00"}`}, {"decimal", `{"value":7.2e0}`},
+		{"decimal", `{"value":-9999.99}`},
+		{"decimal", call("/", `{"var":"decimal"},{"value":3}`)}, {"decimal", `{"var":"bigint"}`},
+		{"varchar", `{"value":"7"}`},
 		{"varchar", `{"value":{"?":-1}}`}, {"bigint", `{"value":9007199254740993}`},
 	} {
 		must(t, 204, "POST", at+"table/", `{"command":"update","variables":{"`+c[0]+`":`+c[1]+`}}`)
@@ -88,7 +95,8 @@ func TestAnUpdateTakesExactlyWhatTheTypeOfTheVariableHolds(t *testing.T) {
 	}
 	s, _ := keeper.State(context.Background(), path.Base(at), "head")
 	c, _ := s.Schema.ByName("bigint")
-	if got := must(t, 200, "GET", at+"variables/"+variableID(c)+"/values/", "").text; !strings.Contains(got, "9007199254740993") {
+	got := must(t, 200, "GET", at+"variables/"+variableID(c)+"/values/", "").text
+	if !strings.Contains(got, "9007199254740993") {
 		t.Error(got)
 	}
 }

@@ -18,6 +18,7 @@ func (f *Face) getExclusion(c *fiber.Ctx) error {
 		return err
 	}
 	shown := json.RawMessage("{}")
+	// Kept with the columns' ids, and shown with the aliases that they have now.
 	if e := s.Properties.Exclusion; e != nil {
 		if shown, err = expression.Show(s.Schema, e.Expression); err != nil {
 			return err

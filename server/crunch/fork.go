@@ -59,6 +59,7 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 		return err
 	}
 	fork := storage.NewFork{
+		// Names need not be unique for the clients, which know datasets by URL.
 		Name: in.Name, Description: in.Description, Namesake: true, Notes: in.Notes,
 		Unpublished: in.IsPublished != nil && !*in.IsPublished,
 	}

@@ -14,14 +14,15 @@ import (
 	"rowback/storage/fault"
 )
 
-// work may take long: it continues even if the client disconnects.
+// work may take long: it continues even if the client disconnects. T is the result in the domain.
 type work[T any] struct {
 	about string                                                  // what is being done, for the progress
 	do    func(ctx context.Context, r storage.Request) (T, error) // r.Job() is the job's id
 	tell  func(T) calls.Answer                                    // the answer; its Location is a path
 }
 
-// attempt is the result of waiting for work, up to the sync limit.
+// attempt is the result of waiting for work, up to the sync limit. Of work that is late, told is empty and job is all
+// that is known.
 type attempt struct {
 	job  string
 	late bool // the work is not finished
@@ -39,6 +40,7 @@ func try[T any](f *Face, c *fiber.Ctx, w work[T]) (attempt, error) {
 		Tell: func(result T) (json.RawMessage, error) { return w.tell(result).Keep() },
 	}
 	if call.Key != "" {
+		// Requests without a body have none, which is a fingerprint too.
 		body, _ := c.Locals(bodyKey).([]byte)
 		call.Fingerprint = calls.Fingerprint("%s %s\n%s", c.Method(), c.OriginalURL(), body)
 	}
@@ -47,6 +49,7 @@ func try[T any](f *Face, c *fiber.Ctx, w work[T]) (attempt, error) {
 		return attempt{}, err
 	}
 	var job string
+	// Kept for a repeated request, or just promised: the job of this request in either case.
 	if err := json.Unmarshal(kept, &job); err != nil {
 		return attempt{}, err
 	}
@@ -71,7 +74,7 @@ func finish[T any](f *Face, c *fiber.Ctx, w work[T], later func(job string) stri
 // promise returns what is stored about started work: its job, so that a repeated request finds it.
 func promise(job catalog.Job) (json.RawMessage, error) { return json.Marshal(job.ID) }
 
-// lookAt returns how far started work has got.
+// lookAt returns how far started work has got. A failed job's answer is returned as its error.
 func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
 	j, err := f.store.Requests.Job(ctx, job)
 	if err != nil {
@@ -84,7 +87,8 @@ func (f *Face) lookAt(ctx context.Context, job string) (attempt, error) {
 	return a, err
 }
 
-// request returns the user of a write, and the head that it expects.
+// request returns the user of a write, and the head that it expects. An Idempotency-Key is not part of it: it is
+// handled by calls, around the change.
 func (f *Face) request(c *fiber.Ctx) (storage.Request, error) {
 	r := storage.Request{User: f.user(c)}
 	text := c.Query("expected_head")
@@ -102,6 +106,7 @@ func (f *Face) request(c *fiber.Ctx) (storage.Request, error) {
 // refusal is the stored answer of an error.
 type refusal struct{ calls.Answer }
 
+// Error returns the JSON of the answer: it is for logs, as SendError sends the answer itself.
 func (r *refusal) Error() string { return string(r.Body) }
 
 // Is reports whether the stored answer is that of target, by its code: the error itself is not stored.
@@ -125,6 +130,7 @@ func outcome(j catalog.Job) (told calls.Answer, err error) {
 	return told, &refusal{told}
 }
 
+// progressPath returns the path of a job's progress.
 func progressPath(job string) string { return "/api/progress/" + job + "/" }
 
 // resultPath is the path that redirects to the result of a job.
@@ -162,6 +168,7 @@ func (f *Face) getResult(c *fiber.Ctx) error {
 		return err
 	case a.late:
 		return notFound("not_done", "This work is not done yet. Follow its progress until it is.")
+	// Such as the result of a cast: the variable is where it was.
 	case a.told.Location == "":
 		return notFound("no_result", "This work is done and has no result to show.")
 	}

@@ -24,7 +24,8 @@ func (f *Face) getKey(c *fiber.Ctx) error {
 	return show(c, document{Element: entityElement, Body: map[string]any{"pk": key}})
 }
 
-// deleteKey succeeds on a dataset without a key. A declared key cannot be removed, so otherwise it refuses.
+// deleteKey succeeds on a dataset without a key. A declared key cannot be removed, so otherwise it refuses. scrunch
+// deletes the key before it appends, whether there is one or not.
 func (f *Face) deleteKey(c *fiber.Ctx) error {
 	s, err := f.dataset(c.UserContext(), c)
 	if err != nil {

@@ -1,14 +1,10 @@
 package crunch
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +12,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/facetest"
 	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/fault"
-	"rowback/storage/intake"
 )
 
 // served is the application that the tests of handlers ask. Tests make datasets of their own.
@@ -29,26 +25,12 @@ var served *fiber.App
 var keeper *storage.Store
 
 func TestMain(m *testing.M) {
-	intake.ServeReader()
-	os.Exit(runTests(m))
-}
-
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "rowback-crunch")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	store, err := storage.Open(context.Background(), dir, storage.Options{Threads: 1})
-	if err != nil {
-		panic(err)
-	}
-	defer store.Close()
-	keeper = store
-	h := host.New(host.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)})
-	served = h.App(New(store, h, Options{SyncTimeout: time.Minute}))
-	defer h.Wait(context.Background())
-	return m.Run()
+	facetest.Main(m, func(store *storage.Store) (close func(), err error) {
+		keeper = store
+		h := host.New(host.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)})
+		served = h.App(New(store, h, Options{SyncTimeout: time.Minute}))
+		return func() { h.Wait(context.Background()) }, nil
+	})
 }
 
 // answer is what the server says.
@@ -80,25 +62,15 @@ func (a answer) location() string {
 // ask sends a request of eva to the served application; headers are names and values in turn.
 func ask(t *testing.T, method, target, body string, headers ...string) answer {
 	t.Helper()
-	request := httptest.NewRequest(method, target, strings.NewReader(body))
-	request.Header.Set("Authorization", "Bearer t0")
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := served.Test(request, -1)
+	headers = append([]string{"Authorization", "Bearer t0"}, headers...)
+	got, err := facetest.Exchange(served, method, target, body, headers...)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, target, err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
+	if strings.HasPrefix(got.Text, "{") && got.Body == nil {
+		t.Fatalf("%s %s: %s is not JSON", method, target, got.Text)
 	}
-	a := answer{status: response.StatusCode, header: response.Header, text: string(text)}
-	if bytes.HasPrefix(text, []byte("{")) && json.Unmarshal(text, &a.body) != nil {
-		t.Fatalf("%s %s: %s is not JSON", method, target, text)
-	}
-	return a
+	return answer{got.Status, got.Header, got.Text, got.Body}
 }
 
 // must asks, and fails the test where the status is another.

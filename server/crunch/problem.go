@@ -17,9 +17,11 @@ func (f *Face) problem(err error, requestID string) (status int, fields map[stri
 	return status, fields
 }
 
-// SendError sends an error. A 401 has the URL for logging in.
+// SendError sends an error. A 401 has the URL for logging in. It implements host.ErrorSender for the paths that Owns
+// accepts.
 func (f *Face) SendError(c *fiber.Ctx, err error) error {
 	var told *refusal
+	// Kept as this face wrote it, so it is sent as it is.
 	if errors.As(err, &told) {
 		c.Status(told.Status).Set("Content-Type", "application/json")
 		return c.Send(told.Body)

@@ -66,6 +66,7 @@ func (f *Face) savepoint(ctx context.Context, c *fiber.Ctx) (catalog.Savepoint, 
 	return f.store.FindSavepoint(ctx, id, ref)
 }
 
+// getSavepoint shows one savepoint, found by id or by name.
 func (f *Face) getSavepoint(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	p, err := f.savepoint(ctx, c)
@@ -103,6 +104,7 @@ func (f *Face) createSavepoint(c *fiber.Ctx) error {
 			return f.store.CreateSavepoint(ctx, s.Dataset.ID, storage.NewSavepoint{Description: in.Description}, r)
 		},
 	})
+	// 303 tells the client that no new savepoint was made; both answers lead to one.
 	switch {
 	case err != nil:
 		return err
@@ -128,6 +130,7 @@ func (f *Face) editSavepoint(c *fiber.Ctx) error {
 		return err
 	}
 	if in.Description != nil {
+		// Without an expected head: a description is not part of the dataset's history.
 		r := storage.Request{User: f.user(c)}
 		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, r); err != nil {
 			return err

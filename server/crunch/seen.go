@@ -14,7 +14,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// selection is the records of a state that clients see and that a filter of theirs selects.
+// selection is the records of a state that clients see and that a filter of theirs selects. The two are joined in one
+// condition because a client must not reach excluded records through its filter.
 type selection struct {
 	where string          // SQL condition; empty: all records
 	reads []schema.Column // that the condition reads
@@ -27,6 +28,7 @@ func selectSeen(s snapshot.State, filter json.RawMessage) (out selection, err er
 		return out, err
 	}
 	var and []string
+	// Excluded has made it false where it can't be computed: an error hides no record.
 	if excluded != "" {
 		and, out.reads = append(and, "NOT "+excluded), reads
 	}
@@ -39,13 +41,15 @@ func selectSeen(s snapshot.State, filter json.RawMessage) (out selection, err er
 		if err != nil {
 			return out, err
 		}
+		// A condition that fails or is null for a record does not select it.
 		and, out.reads = append(and, "coalesce(TRY("+condition+"), false)"), append(out.reads, columnsOf(s.Schema, e)...)
 	}
 	out.where = strings.Join(and, " AND ")
 	return out, nil
 }
 
-// of returns the SQL of the selected records of a relation.
+// of returns the SQL of the selected records of a relation. The whole relation where it selects all: DuckDB plans that
+// better than a condition that is true.
 func (s selection) of(from string) string {
 	if s.where == "" {
 		return from
@@ -77,6 +81,7 @@ func (f *Face) openSeen(
 
 // count returns how many records clients see.
 func (f *Face) count(ctx context.Context, s snapshot.State) (n int64, err error) {
+	// The catalog has the count: nothing is read.
 	if s.Properties.Exclusion == nil {
 		return s.Total(), nil
 	}
@@ -93,7 +98,8 @@ func (f *Face) count(ctx context.Context, s snapshot.State) (n int64, err error)
 	return n, err
 }
 
-// makeSeen adds a column with a value for each record that clients see; it is null in the others.
+// makeSeen adds a column with a value for each record that clients see; it is null in the others. Which records are
+// seen depends on the state, so the values are spread anew whenever another commit comes first.
 func (f *Face) makeSeen(
 	ctx context.Context, dataset string, n storage.NewVariable, r storage.Request,
 ) (catalog.Commit, error) {
@@ -108,7 +114,8 @@ func (f *Face) makeSeen(
 		})
 }
 
-// spread returns a value for each record, in key order, of those for the records that clients see.
+// spread returns a value for each record, in key order, of those for the records that clients see. Clients do not know
+// of the excluded records, and send values for the others only.
 func (f *Face) spread(ctx context.Context, s snapshot.State, values []json.RawMessage) ([]json.RawMessage, error) {
 	if s.Properties.Exclusion == nil || s.Total() == 0 {
 		return values, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// root is where clients start.
+// root is where clients start. It lists no more than the clients look up there.
 func (f *Face) root(c *fiber.Ctx) error {
 	api := site(c) + "/api/"
 	me := userURL(c, f.user(c))
@@ -44,12 +44,14 @@ func (f *Face) login(c *fiber.Ctx) error {
 		Password string `json:"password"`
 		APIKey   string `json:"api_key"`
 	}
+	// Before the body: a client that is held back must not make the server read.
 	if err := f.host.MayLogin(c); err != nil {
 		return err
 	}
 	if err := f.readUpTo(c, maxLogin, &in); err != nil {
 		return err
 	}
+	// An API key is a token like any other here.
 	if in.Password == "" {
 		in.Password = in.APIKey
 	}
@@ -76,11 +78,13 @@ func (f *Face) user(c *fiber.Ctx) string {
 	return name
 }
 
+// userURL returns the absolute URL of a user. Names may be e-mail addresses, so they are escaped.
 func userURL(c *fiber.Ctx, name string) string {
 	return site(c) + "/api/users/" + url.PathEscape(name) + "/"
 }
 
-// getUser shows a user, of whom only the name is known, which may be an e-mail address.
+// getUser shows a user, of whom only the name is known, which may be an e-mail address. Any name is answered: whether
+// it exists is not told to others.
 func (f *Face) getUser(c *fiber.Ctx) error {
 	name, err := param(c, "user")
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 	sourceAge  = 24 * time.Hour
 )
 
-// source is an uploaded file, which a batch appends.
+// source is an uploaded file, which a batch appends. It is a file in staging, which put, drop and delete remove.
 type source struct {
 	id, name string
 	user     string
@@ -42,9 +42,11 @@ type sources struct {
 	byID map[string]source
 }
 
+// newSources returns an empty list.
 func newSources() *sources { return &sources{byID: map[string]source{}} }
 
-// put keeps a source, and drops expired ones, and the oldest if there are too many.
+// put keeps a source, and drops expired ones, and the oldest if there are too many. There is no timer: what has expired
+// stays until the next upload, and at most maxSources files are there in all.
 func (s *sources) put(one source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +102,10 @@ func (s *sources) list(user string) (out []source) {
 	return out
 }
 
+// sourcePath returns the path of a source's resource.
 func sourcePath(s source) string { return "/api/sources/" + s.id + "/" }
 
+// viewSource returns a source as clients see it.
 func viewSource(s source) map[string]any {
 	return map[string]any{
 		"id": s.id, "name": s.name, "type": string(s.upload.Format), "size": s.upload.Size, "creation_time": moment(s.at),
@@ -115,6 +119,7 @@ func (f *Face) createSource(c *fiber.Ctx) error {
 		return fiber.NewError(http.StatusUnsupportedMediaType,
 			"Send the file as multipart/form-data, in the field uploaded_file.")
 	}
+	// Streamed: Fiber's own form parsing would hold the file in memory.
 	form := multipart.NewReader(f.host.Body(c), parameters["boundary"])
 	for {
 		part, err := form.NextPart()
@@ -131,6 +136,7 @@ func (f *Face) createSource(c *fiber.Ctx) error {
 
 // malformed is the error for a body that is not a valid multipart form.
 func malformed(err error) error {
+	// The body's own error is more exact: the client has gone, or is too slow.
 	if fault.KindOf(err) != fault.Internal {
 		return err
 	}
@@ -172,6 +178,7 @@ func (f *Face) save(part io.Reader, out io.Writer) (size int64, err error) {
 	return size, err
 }
 
+// listSources shows the sources of the user.
 func (f *Face) listSources(c *fiber.Ctx) error {
 	out := &index{}
 	for _, s := range f.sources.list(f.user(c)) {
@@ -180,6 +187,7 @@ func (f *Face) listSources(c *fiber.Ctx) error {
 	return show(c, document{Element: catalogElement, Index: out})
 }
 
+// getSource shows one source.
 func (f *Face) getSource(c *fiber.Ctx) error {
 	s, err := f.sources.get(f.user(c), c.Params("source"))
 	if err != nil {
@@ -188,6 +196,7 @@ func (f *Face) getSource(c *fiber.Ctx) error {
 	return show(c, document{Element: entityElement, Self: site(c) + sourcePath(s), Body: viewSource(s)})
 }
 
+// deleteSource removes a source. What a batch has appended from it stays.
 func (f *Face) deleteSource(c *fiber.Ctx) error {
 	if err := f.sources.delete(f.user(c), c.Params("source")); err != nil {
 		return err

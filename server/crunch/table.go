@@ -20,7 +20,8 @@ import (
 // maxCells is the most values of one answer: they are held in memory, because they are sent by column.
 const maxCells = 4_000_000
 
-// page selects records, in key order.
+// page selects records, in key order. The key makes the order total, so pages do not overlap as long as the head is the
+// same.
 type page struct{ limit, offset int64 }
 
 // pageOf reads the page from the parameters offset and limit.
@@ -44,10 +45,12 @@ func (f *Face) columns(
 	if rows == 0 || len(columns) == 0 {
 		return out, nil
 	}
+	// Divided, since the product may not fit an int64.
 	if rows > maxCells/int64(len(columns)) {
 		return nil, invalid("limit",
 			fmt.Sprintf("one answer has at most %d values: ask for fewer records at a time, with limit and offset", maxCells))
 	}
+	// As JSON, so that numbers and times are written as in all other answers.
 	text, err := f.records(ctx, snap, columns, p)
 	if err != nil {
 		return nil, err
@@ -103,7 +106,8 @@ func query(from string, key, columns []schema.Column, p page) output.Query {
 	return q
 }
 
-// wireValue returns the SQL of a value, and its type: what is neither a number nor a time is text.
+// wireValue returns the SQL of a value, and its type: what is neither a number nor a time is text. Nested values are
+// shown as their JSON and binaries in base64, as in the other formats.
 func wireValue(c schema.Column) (sql string, typ schema.Type) {
 	value := "r." + duck.Ident(c.Name)
 	switch wireType(c) {
@@ -119,7 +123,8 @@ func wireValue(c schema.Column) (sql string, typ schema.Type) {
 	return "CAST(" + value + " AS VARCHAR)", schema.Of(schema.Varchar)
 }
 
-// commitRef names a state's commit.
+// commitRef names a state's commit. Reads that belong together name it, so that a commit in between changes nothing for
+// them.
 func commitRef(s snapshot.State) string { return strconv.FormatInt(s.Commit.ID, 10) }
 
 // getTable shows records by column.
@@ -148,6 +153,16 @@ func (f *Face) getTable(c *fiber.Ctx) error {
 	return show(c, document{Element: tableElement, Metadata: metadata, Data: data})
 }
 
+// variableIn finds the variable that a request names, and the snapshot of its dataset's head.
+func (f *Face) variableIn(ctx context.Context, c *fiber.Ctx) (*snapshot.Snapshot, schema.Column, error) {
+	s, column, err := f.variable(ctx, c)
+	if err != nil {
+		return nil, column, err
+	}
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	return snap, column, err
+}
+
 // getValues shows the values of one variable.
 func (f *Face) getValues(c *fiber.Ctx) error {
 	ctx := c.UserContext()
@@ -155,11 +170,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	s, column, err := f.variable(ctx, c)
-	if err != nil {
-		return err
-	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	snap, column, err := f.variableIn(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -173,11 +184,7 @@ func (f *Face) getValues(c *fiber.Ctx) error {
 // getVariableSummary shows how many records have a value for a variable.
 func (f *Face) getVariableSummary(c *fiber.Ctx) error {
 	ctx := c.UserContext()
-	s, column, err := f.variable(ctx, c)
-	if err != nil {
-		return err
-	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	snap, column, err := f.variableIn(ctx, c)
 	if err != nil {
 		return err
 	}

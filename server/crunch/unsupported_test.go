@@ -32,7 +32,8 @@ func TestExpressionsOfCrunchThatAreNotSupportedAreRefusedByName(t *testing.T) {
 			}
 		}
 	}
-	got := ask(t, "PATCH", path+"exclusion/", `{"expression":{"function":"is_valid","args":[{"map":{"1":{"var":"age"}}}]}}`)
+	got := ask(t, "PATCH", path+"exclusion/",
+		`{"expression":{"function":"is_valid","args":[{"map":{"1":{"var":"age"}}}]}}`)
 	if got.status != 422 || !strings.Contains(got.text, "map") {
 		t.Errorf("a map: %d %s", got.status, got.text)
 	}

@@ -24,7 +24,8 @@ type assignment struct {
 	values expression.Values
 }
 
-// update gives columns of the selected records other values.
+// update gives columns of the selected records other values. The new values are computed into a file of keys and
+// columns, which is then upserted: a record whose values stay the same is not written again.
 func (f *Face) update(ctx context.Context, s snapshot.State, in command, r storage.Request) (catalog.Commit, error) {
 	selected, err := selectSeen(s, in.Filter)
 	if err != nil {
@@ -38,6 +39,7 @@ func (f *Face) update(ctx context.Context, s snapshot.State, in command, r stora
 	if err != nil {
 		return catalog.Commit{}, err
 	}
+	// What the filter and the expressions read, and nothing else.
 	reads := selected.reads
 	for _, a := range all {
 		reads = append(reads, columnsOf(s.Schema, a.values.Expression)...)
@@ -46,6 +48,7 @@ func (f *Face) update(ctx context.Context, s snapshot.State, in command, r stora
 		return updated(s.Schema.KeyColumns(), all, selected.of(from))
 	})
 	defer calls.Upload{Upload: u}.Remove()
+	// Nothing selected: no commit, and the answer is 204 all the same.
 	if err != nil || rows == 0 {
 		return s.Commit, err
 	}
@@ -59,7 +62,8 @@ func (f *Face) update(ctx context.Context, s snapshot.State, in command, r stora
 	return f.store.Commit(ctx, s.Dataset.ID, storage.Change{Request: r, Mode: catalog.Upsert, Upload: u})
 }
 
-// updated returns the SQL of the keys of records and of what columns become in them.
+// updated returns the SQL of the keys of records and of what columns become in them. _n numbers the selected records in
+// key order, for values that are given as a list.
 func updated(key []schema.Column, all []assignment, from string) string {
 	var list, order []string
 	for _, k := range key {
@@ -72,6 +76,7 @@ func updated(key []schema.Column, all []assignment, from string) string {
 		" FROM (SELECT *, row_number() OVER (ORDER BY " + strings.Join(order, ", ") + ") AS _n FROM " + from + ") r"
 }
 
+// aliases returns the names of the columns that are assigned.
 func aliases(all []assignment) []string {
 	out := make([]string, len(all))
 	for i, a := range all {
@@ -95,6 +100,7 @@ func (in command) assignments(s snapshot.State) (out []assignment, err error) {
 	return out, nil
 }
 
+// assign reads what one column becomes, and refuses columns that can't be written through this face.
 func assign(s snapshot.State, named string, text json.RawMessage) (a assignment, err error) {
 	if a.column, err = expression.Find(s.Schema, s.Dataset.ID, named); err != nil {
 		return a, err

@@ -20,9 +20,11 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// variableID returns a column's id on the wire: its Parquet field id.
+// variableID returns a column's id on the wire: its Parquet field id. Six digits, as in the clients' own ids; it never
+// changes, unlike the alias.
 func variableID(c schema.Column) string { return fmt.Sprintf("%06d", c.ID) }
 
+// variablesPath returns the path of a dataset's catalog of variables.
 func variablesPath(dataset string) string { return datasetPath(dataset) + "variables/" }
 
 // variablePath returns the path of a variable's resource.
@@ -71,6 +73,7 @@ func (f *Face) variable(ctx context.Context, c *fiber.Ctx) (snapshot.State, sche
 	return s, column, nil
 }
 
+// listVariables shows the variables of a dataset, in the order of its columns.
 func (f *Face) listVariables(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)
@@ -89,6 +92,7 @@ func variables(c *fiber.Ctx, s snapshot.State) *index {
 	return out
 }
 
+// getVariable shows one variable.
 func (f *Face) getVariable(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, column, err := f.variable(ctx, c)
@@ -123,6 +127,7 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 		about: "Creating the variable",
 		tell:  func(result catalog.Commit) calls.Answer { return f.tellVariable(s.Dataset.ID, result) },
 		do: func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+			// The values are for the records that the client sees; the store wants one for each record.
 			if s.Properties.Exclusion != nil && wanted.Values != nil {
 				return f.makeSeen(ctx, s.Dataset.ID, wanted, r)
 			}
@@ -131,8 +136,9 @@ func (f *Face) createVariable(c *fiber.Ctx) error {
 	}, resultPath)
 }
 
-// makeVariable adds a column. If the server assigns the keys and there are no records yet, it adds a record for
-// each value: the clients fill a dataset variable by variable.
+// makeVariable adds a column. If the server assigns the keys and there are no records yet, it adds a record for each
+// value: the clients fill a dataset variable by variable. The records and the column are two commits, since the store
+// adds columns to records that are there; a failure of the second undoes the first.
 func (f *Face) makeVariable(
 	ctx context.Context, s snapshot.State, n storage.NewVariable, r storage.Request,
 ) (k catalog.Commit, err error) {
@@ -156,7 +162,7 @@ func (f *Face) makeVariable(
 	return k, errors.Join(err, undo)
 }
 
-// emptyRecords appends records without values.
+// emptyRecords appends records without values. The server assigns their _id, which is their only value.
 func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storage.Request) (catalog.Commit, error) {
 	u, err := calls.Stage(f.store, intake.JSON, func(out io.Writer) (int64, error) {
 		size, err := io.WriteString(out, "[{}"+strings.Repeat(",{}", n-1)+"]")
@@ -171,6 +177,7 @@ func (f *Face) emptyRecords(ctx context.Context, dataset string, n int, r storag
 
 // tellVariable answers with the URL of the variable that a commit has created.
 func (f *Face) tellVariable(dataset string, k catalog.Commit) calls.Answer {
+	// From the commit and not from the head: the variable may have been dropped since.
 	id := viewParams(k).Params["variable"]
 	return calls.Answer{Status: http.StatusCreated, Location: variablesPath(dataset) + fmt.Sprint(id) + "/"}
 }
@@ -195,7 +202,7 @@ func (f *Face) editVariable(c *fiber.Ctx) error {
 	})
 }
 
-// change returns the work of changing a variable.
+// change returns the work of changing a variable. It is the work of an edit and of a cast.
 func (f *Face) change(
 	about string, s snapshot.State, column schema.Column, edit storage.VariableEdit,
 ) work[catalog.Commit] {
@@ -234,6 +241,7 @@ func (f *Face) getFolders(c *fiber.Ctx) error {
 	return show(c, document{Element: catalogElement, Index: &index{}, Catalogs: links{"public": self(c) + "public/"}})
 }
 
+// getPublicFolder shows all variables, as a catalog and in order.
 func (f *Face) getPublicFolder(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	s, err := f.dataset(ctx, c)

@@ -23,7 +23,8 @@ const (
 	categoricalType = "categorical"
 )
 
-// wireType returns the type that a column has for the clients.
+// wireType returns the type that a column has for the clients. What is none of the other three is text: its values are
+// shown as strings.
 func wireType(c schema.Column) string {
 	switch c.Type.Name {
 	case schema.Varchar:
@@ -39,6 +40,8 @@ func wireType(c schema.Column) string {
 	return textType
 }
 
+// isCategorical reports whether the clients see a column as categorical: text with declared categories, an empty list
+// included.
 func isCategorical(c schema.Column) bool { return wireType(c) == categoricalType }
 
 // newVariable is the body for creating a variable.
@@ -53,6 +56,7 @@ type newVariable struct {
 }
 
 // wanted returns the requested column: the alias is its name, and the name its title. One stands in for the other.
+// Categories are numbered here, so that ids that the client left out are known before the commit.
 func (in newVariable) wanted(s snapshot.State) (out storage.NewVariable, err error) {
 	out = storage.NewVariable{
 		Name: cmp.Or(in.Alias, in.Name), Title: in.Name, Description: in.Description, Values: slices.Clone(in.Values),
@@ -80,7 +84,8 @@ func (in newVariable) wanted(s snapshot.State) (out storage.NewVariable, err err
 	return out, err
 }
 
-// columnType returns the column type for a variable type; empty if the values or the derivation determine it.
+// columnType returns the column type for a variable type; empty if the values or the derivation determine it. Times and
+// numbers of a derivation have the type that the expression gives.
 func columnType(wire string, n storage.NewVariable) (string, error) {
 	switch wire {
 	case "":
@@ -98,7 +103,8 @@ func columnType(wire string, n storage.NewVariable) (string, error) {
 	return "", invalid("type", fmt.Sprintf("must be text, numeric, datetime or categorical, not %q", wire))
 }
 
-// numberType returns BIGINT if there are values and all are whole, otherwise DOUBLE.
+// numberType returns BIGINT if there are values and all are whole, otherwise DOUBLE. DOUBLE holds no integer above 2^53
+// exactly, so whole numbers stay whole.
 func numberType(values []json.RawMessage) string {
 	out := schema.Double
 	for _, v := range values {
@@ -124,6 +130,7 @@ func timeType(values []json.RawMessage) string {
 	return schema.Timestamp
 }
 
+// isNull reports whether a value is JSON's null.
 func isNull(v json.RawMessage) bool { return bytes.Equal(v, null) }
 
 var null = json.RawMessage("null")
@@ -134,7 +141,8 @@ var missing = json.RawMessage(`{"?":-1}`)
 // noData is the id of the category that stands for a missing value.
 var noData = []byte("-1")
 
-// fromWire returns a value as it is stored: null if it is missing. Categories are given by id or by name.
+// fromWire returns a value as it is stored: null if it is missing. Categories are given by id or by name. A missing
+// value comes as {"?": n}, whatever n is, or as the category -1.
 func fromWire(wire string, v json.RawMessage) json.RawMessage {
 	v = bytes.TrimSpace(v)
 	var marker map[string]json.RawMessage
@@ -147,7 +155,8 @@ func fromWire(wire string, v json.RawMessage) json.RawMessage {
 	return v
 }
 
-// toWire returns a stored value in the form that the clients expect.
+// toWire returns a stored value in the form that the clients expect. ids is nil unless the variable is categorical:
+// then the value is the id of its category.
 func toWire(ids map[string]int64, v json.RawMessage) json.RawMessage {
 	if v == nil || isNull(v) {
 		return missing
@@ -159,6 +168,7 @@ func toWire(ids map[string]int64, v json.RawMessage) json.RawMessage {
 	if json.Unmarshal(v, &name) != nil {
 		return missing
 	}
+	// A string that is not declared (any more) has no id to be shown by.
 	id, ok := ids[name]
 	if !ok {
 		return missing
@@ -207,7 +217,8 @@ func (in variableEdit) checkCategories(c schema.Column) error {
 	return nil
 }
 
-// wanted returns the requested change of a column. A new alias leaves the name that people see as it is.
+// wanted returns the requested change of a column. A new alias leaves the name that people see as it is. Categories
+// that are kept by name keep their ids, so that the clients' own references stay right.
 func (in variableEdit) wanted(s snapshot.State, c schema.Column) (out storage.VariableEdit, err error) {
 	out = storage.VariableEdit{Name: in.Alias, Title: in.Name, Description: in.Description}
 	if err := in.checkCategories(c); err != nil {

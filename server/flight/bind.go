@@ -29,6 +29,7 @@ type binding struct {
 	bytes      int64
 }
 
+// read reads all rows of values. A statement with parameters needs at least one row.
 func (b *binding) read(r array.RecordReader) error {
 	for r.Next() {
 		if err := b.batch(r.RecordBatch()); err != nil {
@@ -44,6 +45,7 @@ func (b *binding) read(r array.RecordReader) error {
 	return nil
 }
 
+// batch adds the rows of a batch. Together they are bounded: they stay in memory until the statement runs.
 func (b *binding) batch(batch arrow.RecordBatch) error {
 	b.bytes += util.TotalRecordSize(batch)
 	if int64(len(b.rows))+batch.NumRows() > maxBoundRows || b.bytes > maxBoundBytes {
@@ -115,6 +117,7 @@ func (b *binding) typed(batch arrow.RecordBatch) error {
 var errManyBound = errTooLarge.Sayf(
 	"The parameters have more than %d rows or %d bytes. Bind fewer at a time.", maxBoundRows, maxBoundBytes)
 
+// badParams returns the refusal of parameters. The text follows "parameters:" and gets a full stop.
 func badParams(format string, args ...any) error {
 	return refuse(fault.Invalid, "invalid_params", "parameters: %s.", fmt.Sprintf(format, args...))
 }

@@ -31,6 +31,7 @@ type caller struct {
 	password string
 }
 
+// callerKey is the key of the caller in a call's context.
 type callerKey struct{}
 
 // tap admits a call before its message is read. gRPC holds the connection's lock meanwhile: a panic here
@@ -89,11 +90,13 @@ func addressOf(ctx context.Context) netip.Addr {
 	return netip.Addr{}
 }
 
+// callerOf returns who makes a call; nobody where it was not authenticated.
 func callerOf(ctx context.Context) caller {
 	c, _ := ctx.Value(callerKey{}).(caller)
 	return c
 }
 
+// userOf returns the user who makes a call.
 func userOf(ctx context.Context) string { return callerOf(ctx).user }
 
 // Handshake returns the token to present from now on to a client that logs in with a password. The JDBC driver also
@@ -118,6 +121,7 @@ func first(md metadata.MD, name string) string {
 	return ""
 }
 
+// headerOf returns a header of a call, its first value if there are several.
 func headerOf(ctx context.Context, name string) string {
 	md, _ := metadata.FromIncomingContext(ctx)
 	return first(md, name)
@@ -134,6 +138,7 @@ func requestID(md metadata.MD) string {
 	return id
 }
 
+// observeUnary counts and logs a call with one answer.
 func (f *Face) observeUnary(
 	ctx context.Context, in any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (out any, err error) {
@@ -144,6 +149,7 @@ func (f *Face) observeUnary(
 	return out, err
 }
 
+// observeStream does the same for a stream, and bounds how long each of its messages may take.
 func (f *Face) observeStream(
 	server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
 ) error {

@@ -19,6 +19,7 @@ type list struct {
 	*array.RecordBuilder
 }
 
+// list begins an answer of rows with a schema of Flight SQL's.
 func (f *Face) list(s *arrow.Schema) list { return list{array.NewRecordBuilder(f.options.Memory, s)} }
 
 // add appends a row of strings; a column without one is null.
@@ -184,6 +185,7 @@ func (f *Face) DoGetPrimaryKeys(
 	return out.send()
 }
 
+// stateOf returns the state of a dataset at a ref, by names as statements have them.
 func (f *Face) stateOf(ctx context.Context, project int64, dataset, ref string) (snapshot.State, error) {
 	d, err := f.store.FindDataset(ctx, project, dataset)
 	if err != nil {

@@ -112,6 +112,7 @@ type metrics struct {
 	seconds *prometheus.HistogramVec
 }
 
+// newMetrics returns the metrics, which the caller registers.
 func newMetrics() *metrics {
 	return &metrics{
 		calls: prometheus.NewCounterVec(

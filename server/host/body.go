@@ -37,6 +37,8 @@ var errGone = &fault.Error{
 var errStalled = fiber.NewError(fiber.StatusRequestTimeout,
 	"No part of the body arrived within the server's limit (--body-timeout). Send the request again.")
 
+// bodyOf returns the request's body, the same stream for every call. Bodies that fasthttp has read already, as in
+// tests, end with their last byte.
 func bodyOf(c *fiber.Ctx) *bodyStream {
 	if s, ok := c.Locals(streamKey).(*bodyStream); ok {
 		return s
@@ -60,6 +62,7 @@ func HasBody(c *fiber.Ctx) (bool, error) {
 	return n > 0, err
 }
 
+// Read reads the body. An end before its time is errGone, or errStalled where the client was too slow; it stays so.
 func (s *bodyStream) Read(p []byte) (int, error) {
 	if s.failed != nil {
 		return 0, s.failed
@@ -68,11 +71,13 @@ func (s *bodyStream) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := s.from.Read(p)
+	// -1 stays: a chunked body has no length to count down.
 	if s.left > 0 {
 		s.left -= int64(n)
 	}
 	switch {
 	case err == nil:
+	// Only a body with all of its bytes has ended; every other end is the connection's.
 	case errors.Is(err, io.EOF) && s.left <= 0 && !s.cut():
 		s.ended = true
 	case s.conn != nil && s.conn.Stalled():
@@ -91,6 +96,7 @@ func (s *bodyStream) cut() bool { return s.left < 0 && s.conn != nil && s.conn.E
 // drain reads what the handler left of the body, up to most bytes, so that it is not mistaken for the next request on
 // the connection. done is false if there is more, or if the body can't be read.
 func (s *bodyStream) drain(most int64) (done bool) {
+	// The answer waits for this, so a body that pauses gets less time than before.
 	if s.conn != nil {
 		s.conn.AwaitRest()
 	}
@@ -105,14 +111,17 @@ func (h *Host) Body(c *fiber.Ctx) io.Reader { return bodyOf(c) }
 
 // ReadBody reads a request's whole body, of up to most bytes. Reading it again returns the same bytes.
 func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
+	// The limit of the first reading counts: a handler may read a large body and leave it to others to decode.
 	if body, ok := c.Locals(bodyKey).([]byte); ok {
 		return body, nil
 	}
 	tooLarge := fiber.NewError(fiber.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", most))
+	// Refused by its header, before anything is read.
 	if int64(c.Request().Header.ContentLength()) > most {
 		return nil, tooLarge
 	}
 	mine, _ := c.Locals(heldKey).(*held)
+	// One more than allowed shows that there is too much.
 	body, err := io.ReadAll(io.LimitReader(&metered{from: bodyOf(c), held: mine}, most+1))
 	if err != nil {
 		return nil, err
@@ -130,6 +139,8 @@ func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
 func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint string, err error) {
 	in, sum := bodyOf(c), sha256.New()
 	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
+	// The fingerprint is of the body as sent: it identifies the request, and a client may compress differently each
+	// time.
 	sent := bufio.NewReader(io.TeeReader(in, sum))
 	if encoding == "" || encoding == "identity" {
 		encoding = encodingOf(sent)
@@ -140,6 +151,7 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 	}
 	size, err = io.Copy(out, io.LimitReader(plain, h.options.Limits.MaxUpload+1))
 	switch {
+	// First: a decompressor reports a body that was cut as damaged.
 	case in.failed != nil:
 		return size, "", in.failed
 	case size > h.options.Limits.MaxUpload:
@@ -148,6 +160,7 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return size, "", fault.Errorf(fault.Invalid, "zstd_window",
 			"The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)
+	// What has no other explanation comes from the decompressor, so the body is to blame. A full disk is explained.
 	case err != nil && encoding != "" && fault.KindOf(storage.Explain(err)) == fault.Internal:
 		return size, "", malformed("The %s body is incomplete or damaged: %s.", encoding, err)
 	}
@@ -155,6 +168,7 @@ func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint st
 	return size, hex.EncodeToString(sum.Sum(nil)), err
 }
 
+// malformed returns the refusal of a body that can't be decoded.
 func malformed(format string, parts ...any) error {
 	return &fault.Error{Kind: fault.Malformed, Code: "malformed_body", Detail: fmt.Sprintf(format, parts...)}
 }
@@ -188,6 +202,7 @@ func decompress(encoding string, in io.Reader) (io.Reader, error) {
 		}
 		return r, nil
 	case "zstd":
+		// The decoder takes an empty body for an empty frame.
 		all := bufio.NewReader(in)
 		if _, err := all.Peek(1); err != nil { // an empty body is not valid zstd either
 			return nil, malformed("The body is not zstd, as its Content-Encoding says.")

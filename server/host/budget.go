@@ -10,6 +10,7 @@ import (
 // Bodies that are read whole stay in memory until their request is answered: together, at most this many bytes. The
 // first part of each does not count, so that small requests always go through.
 const (
+	// Records are streamed to files and do not count.
 	maxHeld  = 256 << 20
 	freeHeld = 64 << 10
 )
@@ -35,6 +36,7 @@ func (h *held) take(bytes int64) error {
 	return nil
 }
 
+// release frees it, when the request has been answered.
 func (h *held) release() {
 	h.all.Add(-h.mine)
 	h.mine = 0
@@ -47,6 +49,8 @@ type metered struct {
 	read int64
 }
 
+// Read reads the body and reserves what it has read beyond freeHeld. Without room it ends with errBusy, which asks the
+// client to come again.
 func (m *metered) Read(p []byte) (int, error) {
 	n, err := m.from.Read(p)
 	m.read += int64(n)

@@ -18,6 +18,8 @@ func attachment(name string) string {
 	return disposition(name, false)
 }
 
+// disposition returns the header for a file that a browser saves or, displayed, shows. Names outside ASCII are encoded
+// (RFC 2231).
 func disposition(name string, displayed bool) string {
 	kind := "attachment"
 	if displayed {
@@ -38,12 +40,18 @@ type File struct {
 // SendFile sends a file, or the part of it that the request asks for (RFC 9110, sections 13 and 14), and
 // closes it. net/http decides which part. A client that reads nothing until the time limit is disconnected.
 func (h *Host) SendFile(c *fiber.Ctx, f File) error {
+	if !acceptedBy(c).identity() {
+		f.Close()
+		return errOnlyIdentity
+	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		f.Close()
 		return err
 	}
+	// net/http writes into the pipe, and fasthttp reads from it: neither can call the other.
 	reader, writer := io.Pipe()
+	// Each write that is taken restarts it (steps): a slow client is served as long as it reads.
 	limit := time.AfterFunc(h.options.Limits.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
 	unlessStopped := context.AfterFunc(h.base, func() { writer.CloseWithError(context.Canceled) })
 	w := &fileAnswer{
@@ -52,6 +60,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	w.header.Set("Content-Type", f.Media)
 	w.header.Set("Content-Disposition", attachment(f.Name))
 	w.header.Set("ETag", `"`+f.Checksum+`"`)
+	// Copied before the handler returns: Fiber reuses the request's memory.
 	request := partRequest(c)
 	h.Background(func(context.Context) error {
 		http.ServeContent(w, request, "", f.Modified, f)
@@ -63,6 +72,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 		writer.CloseWithError(err)
 		close(w.started)
 	})
+	// The work has written the headers by now, or has ended; the body follows while it is sent.
 	switch status := <-w.started; status {
 	case http.StatusOK, http.StatusPartialContent:
 		return w.send(c, status, reader)
@@ -121,6 +131,7 @@ type fileAnswer struct {
 	started chan int // receives the status once the headers are complete
 }
 
+// Header and WriteHeader implement http.ResponseWriter; Write goes to the pipe.
 func (w *fileAnswer) Header() http.Header    { return w.header }
 func (w *fileAnswer) WriteHeader(status int) { w.started <- status }
 
@@ -133,6 +144,7 @@ func (w *fileAnswer) send(c *fiber.Ctx, status int, body *io.PipeReader) error {
 	var size int
 	if _, err := fmt.Sscan(w.header.Get("Content-Length"), &size); err != nil || c.Method() == http.MethodHead ||
 		body == nil {
+		// HEAD has the length that the body would have.
 		c.Response().SkipBody = true
 		c.Response().Header.SetContentLength(size)
 		if body != nil {

@@ -23,9 +23,11 @@ func (h *Host) guard(s *fasthttp.Server) {
 		h.open.Add(1)
 		defer h.open.Add(-1)
 		if conn, ok := ctx.Conn().(*conns.Conn); ok {
+			// The header is complete: from here on the limit for bodies counts, not the one for headers.
 			conn.AwaitBody()
 		}
 		h.guarded(ctx, func() error {
+			// Fiber would answer in plain text, and with 400.
 			if method := string(ctx.Method()); !slices.Contains(fiber.DefaultMethods, method) {
 				return fiber.NewError(http.StatusMethodNotAllowed,
 					fmt.Sprintf("%.20q is not an HTTP method that this server knows.", method))
@@ -35,6 +37,7 @@ func (h *Host) guard(s *fasthttp.Server) {
 		})
 	}
 	s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
+		// Errors before any route: a header that is too large, or not HTTP.
 		h.guarded(ctx, func() error { refuse(ctx, err); return nil })
 	}
 }
@@ -46,6 +49,7 @@ func (h *Host) guarded(ctx *fasthttp.RequestCtx, answer func() error) {
 	if err == nil {
 		return
 	}
+	// What the handler had begun to answer must not be mixed with the error.
 	ctx.Response.Reset()
 	secure(&ctx.Response.Header)
 	status, body := h.problem(err, "")
@@ -66,13 +70,15 @@ var securityHeaders = [][2]string{
 	{"Cache-Control", "no-store"},
 }
 
+// secure sets the security headers. Handlers may replace one, as pages do with their policy.
 func secure(h *fasthttp.ResponseHeader) {
 	for _, header := range securityHeaders {
 		h.Set(header[0], header[1])
 	}
 }
 
-// TooManyConnections returns the whole HTTP answer to a connection over the limit.
+// TooManyConnections returns the whole HTTP answer to a connection over the limit. It is written without the server,
+// which has no room for the request.
 func TooManyConnections() []byte {
 	body := []byte(`{"type":"about:blank","title":"Service Unavailable","status":503,"code":"too_many_connections",` +
 		`"detail":"The server has reached its connection limit. ` +
@@ -87,13 +93,15 @@ func TooManyConnections() []byte {
 	return []byte(r.String())
 }
 
-// Refusal is an error answer that does not come from the domain.
+// Refusal is an error answer that does not come from the domain. It is for what concerns the request and not the data:
+// hosts, logins, limits.
 type Refusal struct {
 	Status       int
 	Code, Detail string
 	After        time.Duration // when to try again; 0: trying again does not help
 }
 
+// Error returns the sentence that the client sees.
 func (r *Refusal) Error() string { return r.Detail }
 
 // admitPage refuses a request that a web page of another site may have sent, and passes on all others.
@@ -115,6 +123,7 @@ func (h *Host) admitPage(c *fiber.Ctx) error {
 		}
 	}
 	header := &c.Request().Header
+	// Reads too: a page that could read would learn what the user's browser may see.
 	if h.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"),
 		joined(header, "Referer")) {
 		return &Refusal{
@@ -135,7 +144,8 @@ func (h *Host) isStrange(c *fiber.Ctx, host string) bool {
 	return !h.options.Web.Knows(host)
 }
 
-// joined returns all values of a header in one string: two values where one is allowed then match nothing.
+// joined returns all values of a header in one string: two values where one is allowed then match nothing. Fiber
+// returns the first value only, and a second could be the one that a proxy looked at.
 func joined(h *fasthttp.RequestHeader, name string) string {
 	var all string
 	for i, value := range h.PeekAll(name) {
@@ -153,6 +163,7 @@ func (h *Host) sendError(c *fiber.Ctx, err error) error {
 	if errors.As(err, &refused) && refused.After > 0 {
 		c.Set("Retry-After", strconv.Itoa(int((refused.After+time.Second-1)/time.Second)))
 	}
+	// A face's own form also for errors that come before its handlers, since its clients read no other.
 	for _, sender := range h.senders {
 		if sender.Owns(c.Path()) {
 			return sender.SendError(c, err)

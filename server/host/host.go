@@ -24,7 +24,7 @@ import (
 	"rowback/server/calls"
 )
 
-// Options configure a host.
+// Options configure a host. The zero value works: no tokens, no limits on pages, the default limits on requests.
 type Options struct {
 	Log        *slog.Logger
 	Gate       *access.Gate // nil: everyone is let in
@@ -35,18 +35,20 @@ type Options struct {
 	Fact       func(any) any          // a field of an error as clients see it; nil: as it is
 }
 
-// Timeouts are how long a connection may be silent; 0: forever.
+// Timeouts are how long a connection may be silent; 0: forever. A body has a limit of its own (conns), and so has a
+// result (calls.Limits).
 type Timeouts struct {
 	Header time.Duration // from the start of a request, or of a connection, until its header is complete
 	Idle   time.Duration // between requests
 }
 
-// Face answers the requests to some paths.
+// Face answers the requests to some paths. Mount is called once, before the server listens.
 type Face interface {
 	Mount(app *fiber.App)
 }
 
-// ErrorSender is a face whose errors have their own format.
+// ErrorSender is a face whose errors have their own format. The first face that owns a path sends its errors; without
+// one they are problem+json.
 type ErrorSender interface {
 	Owns(path string) bool
 	SendError(c *fiber.Ctx, err error) error
@@ -54,15 +56,16 @@ type ErrorSender interface {
 
 // Host answers requests through its faces.
 type Host struct {
-	options Options
-	log     *slog.Logger
-	metrics *metrics
-	base    context.Context // ends when the server has to stop at once
-	stop    context.CancelFunc
-	jobs    sync.WaitGroup
-	open    atomic.Int64 // requests that are being answered
-	held    atomic.Int64 // bytes of bodies that were read whole
-	senders []ErrorSender
+	options  Options
+	log      *slog.Logger
+	metrics  *metrics
+	base     context.Context // ends when the server has to stop at once
+	stop     context.CancelFunc
+	jobs     sync.WaitGroup
+	open     atomic.Int64 // requests that are being answered
+	held     atomic.Int64 // bytes of bodies that were read whole
+	senders  []ErrorSender
+	encoders *encoders
 }
 
 // New makes a host without faces.
@@ -77,8 +80,9 @@ func New(o Options) *Host {
 	if o.Fact == nil {
 		o.Fact = func(fact any) any { return fact }
 	}
-	h := &Host{options: o, log: o.Log, metrics: newMetrics()}
+	h := &Host{options: o, log: o.Log, metrics: newMetrics(), encoders: newEncoders()}
 	h.metrics.registry.MustRegister(o.Collectors...)
+	// Not a request's context: jobs and streams outlive their handlers.
 	h.base, h.stop = context.WithCancel(context.Background())
 	return h
 }
@@ -86,6 +90,8 @@ func New(o Options) *Host {
 // App returns the application with its faces. They are tried in order, so the last one answers what no other does.
 func (h *Host) App(faces ...Face) *fiber.App {
 	app := fiber.New(fiber.Config{
+		// Immutable copies what handlers keep of a request; bodies are streamed, so their limits are ours and not
+		// Fiber's.
 		AppName: "rowback", DisableStartupMessage: true, Immutable: true, StreamRequestBody: true,
 		BodyLimit: 1 << 62, ErrorHandler: h.sendProblem, ReadBufferSize: 64 << 10, DisablePreParseMultipartForm: true,
 		CaseSensitive: true, ReadTimeout: h.options.Timeouts.Header, IdleTimeout: h.options.Timeouts.Idle,
@@ -113,6 +119,7 @@ func (h *Host) Limits() calls.Limits { return h.options.Limits }
 func (h *Host) Wait(ctx context.Context) (done bool) {
 	ended := make(chan struct{})
 	go func() {
+		// A request that is still being answered may start another job.
 		for h.jobs.Wait(); h.open.Load() > 0; h.jobs.Wait() {
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -137,13 +144,14 @@ func (h *Host) Wait(ctx context.Context) (done bool) {
 func (h *Host) Background(work func(ctx context.Context) error, ended func(error)) {
 	h.jobs.Go(func() {
 		err := recovered(func() error { return work(h.base) })
+		// ended has to run to its end whatever happens: it frees what the work holds.
 		if p := recovered(func() error { ended(err); return nil }); p != nil {
 			h.log.Error("internal error", "error", p)
 		}
 	})
 }
 
-// recovered turns a panic into an error.
+// recovered turns a panic into an error. The stack is part of it, for the log: clients see "internal".
 func recovered(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

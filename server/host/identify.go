@@ -18,6 +18,7 @@ const tokenCookie = "token"
 // known reports whether the request carries any credentials. There, a user whose session has ended may still read: only
 // writes record a name.
 func (h *Host) Identify(c *fiber.Ctx) (user string, known bool) {
+	// The cookie is for browsers and the Shoji clients; where both come, the header counts.
 	user, known = h.options.Gate.Identify(c.Get("Authorization"), c.Cookies(tokenCookie))
 	if user == "" && h.options.Gate.IsOpen() && (c.Method() == http.MethodGet || c.Method() == http.MethodHead) {
 		user, known = access.Anonymous, true
@@ -28,7 +29,8 @@ func (h *Host) Identify(c *fiber.Ctx) (user string, known bool) {
 	return user, known
 }
 
-// MayLogin refuses a client that has failed to log in too often, before the request's body is read.
+// MayLogin refuses a client that has failed to log in too often, before the request's body is read. The wait is by
+// address here, as the name is in the body.
 func (h *Host) MayLogin(c *fiber.Ctx) error {
 	if wait := h.options.Gate.Wait(addressOf(c)); wait > 0 {
 		return tooMany(&access.TooManyError{Wait: wait})
@@ -50,12 +52,13 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 	return session, nil
 }
 
-// Logout ends the session of the request's cookie.
+// Logout ends the session of the request's cookie. A token stays valid: only sessions end.
 func (h *Host) Logout(c *fiber.Ctx) { h.options.Gate.Logout(c.Cookies(tokenCookie)) }
 
 // addressOf returns the address that a request comes from.
 func addressOf(c *fiber.Ctx) netip.Addr {
 	tcp, ok := c.Context().RemoteAddr().(*net.TCPAddr)
+	// Connections that are not TCP, as in tests, share one address.
 	if !ok {
 		return netip.Addr{}
 	}

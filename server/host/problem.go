@@ -12,7 +12,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// statuses maps the kinds of errors to HTTP.
+// statuses maps the kinds of errors to HTTP. Corrupt is 409: the request conflicts with what is stored, and repeating
+// it does not help.
 var statuses = map[fault.Kind]int{
 	fault.Internal:    http.StatusInternalServerError,
 	fault.Malformed:   http.StatusBadRequest,
@@ -26,7 +27,7 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable: http.StatusServiceUnavailable,
 }
 
-// codes has the codes of the errors that come from the router itself.
+// codes has the codes of the errors that come from the router itself. Errors of the domain bring their own.
 var codes = map[int]string{
 	http.StatusBadRequest:            "bad_request",
 	http.StatusUnauthorized:          "unauthorized",
@@ -61,6 +62,7 @@ func (h *Host) Problem(err error, requestID string) (status int, fields map[stri
 	if requestID != "" {
 		fields["request_id"] = requestID
 	}
+	// A fiber.Error is also what handlers return where a status is all that matters.
 	var router *fiber.Error
 	var refused *Refusal
 	if errors.As(err, &refused) {
@@ -72,6 +74,7 @@ func (h *Host) Problem(err error, requestID string) (status int, fields map[stri
 		e := calls.Explain(h.log, err, requestID)
 		status = statuses[e.Kind]
 		for name, value := range e.Fields {
+			// Before the standard members, which no field of an error may replace.
 			fields[name] = h.options.Fact(value)
 		}
 		fields["detail"], fields["code"] = e.Detail, e.Code
@@ -97,6 +100,7 @@ func (h *Host) sendProblem(c *fiber.Ctx, err error) error {
 	switch status {
 	case http.StatusUnauthorized:
 		c.Set("WWW-Authenticate", "Bearer")
+	// Most reasons pass in seconds; one that does not says so in its sentence.
 	case http.StatusServiceUnavailable:
 		c.Set("Retry-After", "5")
 	}

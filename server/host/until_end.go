@@ -1,7 +1,6 @@
 package host
 
 import (
-	"io"
 	"net"
 	"net/http"
 
@@ -21,6 +20,7 @@ func sendUntilEnd(c *fiber.Ctx, body *resultStream) error {
 	head.SetContentLength(-2) // no length; the connection is closed at the end
 	head.Del("Transfer-Encoding")
 	own := c.Context().Conn()
+	// fasthttp would write headers of its own, for HTTP/1.1.
 	c.Context().HijackSetNoResponse(true)
 	c.Context().Hijack(func(conn net.Conn) {
 		defer body.Close()
@@ -28,7 +28,7 @@ func sendUntilEnd(c *fiber.Ctx, body *resultStream) error {
 			if _, err := conn.Write(head.Header()); err != nil {
 				return err
 			}
-			_, err := io.Copy(conn, struct{ io.Reader }{body})
+			_, err := body.writeTo(conn)
 			return err
 		})
 		if tracked, ok := own.(*conns.Conn); ok && err != nil {

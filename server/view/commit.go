@@ -13,8 +13,8 @@ import (
 type Commit struct {
 	ID               int64            `json:"id"`
 	DatasetID        string           `json:"dataset_id"`
-	Mode             string           `json:"mode"`
-	Status           string           `json:"status" description:"completed, or rolled_back"`
+	Mode             string           `json:"mode" enum:"append,overwrite,upsert,replace,delete,rollback,restore,schema,edit,fork,merge"`
+	Status           string           `json:"status" enum:"completed,rolled_back"`
 	Message          string           `json:"message"`
 	User             string           `json:"user"`
 	CreatedAt        time.Time        `json:"created_at"`

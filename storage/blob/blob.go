@@ -1,9 +1,9 @@
 // Package blob keeps immutable objects under keys such as objects/<dataset>/<commit>/data-0000.parquet. Objects become
-// visible in batches: the files of a batch are written to a folder of their own under staging, which Open empties,
-// moved to their place in one rename, and synced. Removing or withdrawing objects is one rename too, so that a folder
-// is never there in part. After a crash between the rename and the syncs, the owner of the objects must verify them and
-// set aside what is incomplete. Conformance, in the tests, is what every store must do; a directory is the only one so
-// far.
+// visible in batches: the files of a batch are written to a directory of their own under staging, which Open empties,
+// moved to their place in one rename, and synced. Removing or withdrawing objects is one rename too, so that a
+// directory is never there in part. After a crash between the rename and the syncs, the owner of the objects must
+// verify them and set aside what is incomplete. Conformance, in the tests, is what every store must do; a directory is
+// the only one so far.
 package blob
 
 import (
@@ -44,7 +44,7 @@ type Dir struct {
 	room    func() error
 	next    atomic.Int64
 
-	batches sync.Map // from the keys of unpublished batches to their folders
+	batches sync.Map // from the keys of unpublished batches to their directories
 }
 
 // Open opens the store in the directory root, creates it if it is missing, and empties its staging area.
@@ -132,7 +132,7 @@ func (d *Dir) Key(path string) (key string, ok bool) {
 	return filepath.ToSlash(rel), ok
 }
 
-// Has reports whether there is an object or a folder under a key.
+// Has reports whether there is an object or a directory under a key.
 func (d *Dir) Has(key string) bool {
 	_, err := os.Lstat(d.place(key))
 	return err == nil
@@ -162,7 +162,7 @@ func isFile(path string) error {
 
 var errNotFile = errors.New("it is not a regular file")
 
-// List yields the objects below the folder prefix, in no particular order. An empty prefix yields all objects.
+// List yields the objects below the directory prefix, in no particular order. An empty prefix yields all objects.
 func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		base := filepath.Join(d.root, objectsDir)
@@ -189,9 +189,9 @@ func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 	}
 }
 
-// Folders returns the names of the folders directly below prefix. A symbolic link counts as a folder, since its target
-// may be on a disk that is not mounted, and must not seem never to have existed.
-func (d *Dir) Folders(prefix string) ([]string, error) {
+// Directories returns the names of the directories directly below prefix. A symbolic link counts as a directory, since
+// its target may be on a disk that is not mounted, and must not seem never to have existed.
+func (d *Dir) Directories(prefix string) ([]string, error) {
 	entries, err := os.ReadDir(d.place(prefix))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -205,8 +205,8 @@ func (d *Dir) Folders(prefix string) ([]string, error) {
 	return names, err
 }
 
-// Remove removes the objects below the folder prefix, or the object with that key, all at once. It is not an error if
-// there is none.
+// Remove removes the objects below the directory prefix, or the object with that key, all at once. It is not an error
+// if there is none.
 func (d *Dir) Remove(prefix string) error {
 	place := filepath.Join(objectsDir, filepath.FromSlash(prefix))
 	if err := d.hook("remove", place); err != nil {
@@ -285,7 +285,7 @@ func (p Placed) Keep() error {
 	return os.Remove(p.former)
 }
 
-// Batch is a folder of objects that become visible together.
+// Batch is a directory of objects that become visible together.
 type Batch struct {
 	dir    *Dir
 	staged string // relative to the root
@@ -330,8 +330,8 @@ func (b *Batch) Adopt(name, path string) error {
 	return b.dir.rename(b.dir.relative(path), filepath.Join(b.staged, name))
 }
 
-// Publish moves the batch to its place and makes it durable: its files, its folder and the folder above are synced
-// concurrently, so that the disk writes its journal once. The batch is not durable until Publish returns.
+// Publish moves the batch to its place and makes it durable: its files, its directory and the directory above are
+// synced concurrently, so that the disk writes its journal once. The batch is not durable until Publish returns.
 func (b *Batch) Publish() error {
 	place := filepath.Join(objectsDir, filepath.FromSlash(b.key))
 	above := filepath.Dir(place)
@@ -360,6 +360,7 @@ func (b *Batch) Discard() error {
 	return os.RemoveAll(filepath.Join(b.dir.root, b.staged))
 }
 
+// relative returns a path as the hook has it: from the root.
 func (d *Dir) relative(path string) string {
 	rel, err := filepath.Rel(d.root, path)
 	if err != nil {
@@ -368,9 +369,9 @@ func (d *Dir) relative(path string) string {
 	return rel
 }
 
-// makeDir creates a folder and its missing parents, durably. An existing folder costs one stat. Only Open creates the
-// folder of all objects: if that is missing later, its disk is not mounted, and mounting it would hide whatever was
-// written in the meantime.
+// makeDir creates a directory and its missing parents, durably. An existing directory costs one stat. Only Open creates
+// the directory of all objects: if that is missing later, its disk is not mounted, and mounting it would hide whatever
+// was written in the meantime.
 func (d *Dir) makeDir(rel string) error {
 	_, err := os.Stat(filepath.Join(d.root, rel))
 	if !errors.Is(err, fs.ErrNotExist) || rel == objectsDir {
@@ -389,6 +390,7 @@ func (d *Dir) makeDir(rel string) error {
 	return d.sync(above)
 }
 
+// rename is a durable step once the directories are synced.
 func (d *Dir) rename(from, to string) error {
 	if err := d.hook("rename", to); err != nil {
 		return err
@@ -396,7 +398,7 @@ func (d *Dir) rename(from, to string) error {
 	return os.Rename(filepath.Join(d.root, from), filepath.Join(d.root, to))
 }
 
-// syncAll syncs files and folders concurrently.
+// syncAll syncs files and directories concurrently.
 func (d *Dir) syncAll(paths []string) error {
 	errs := make([]error, len(paths))
 	var wg sync.WaitGroup
@@ -407,7 +409,7 @@ func (d *Dir) syncAll(paths []string) error {
 	return errors.Join(errs...)
 }
 
-// sync flushes a file or a folder to the disk.
+// sync flushes a file or a directory to the disk.
 func (d *Dir) sync(rel string) (err error) {
 	if err := d.hook("sync", rel); err != nil {
 		return err

@@ -174,11 +174,11 @@ func TestListAndFolders(t *testing.T) {
 	if got := strings.Join(keys, ", "); got != "a/1/x 5, a/2/x 5, a/labels/y 10" {
 		t.Error(got)
 	}
-	folders, err := d.Folders("a")
-	if got := strings.Join(folders, " "); got != "1 2 labels" || err != nil {
+	directories, err := d.Directories("a")
+	if got := strings.Join(directories, " "); got != "1 2 labels" || err != nil {
 		t.Error(got, err)
 	}
-	if none, err := d.Folders("c"); len(none) > 0 || err != nil {
+	if none, err := d.Directories("c"); len(none) > 0 || err != nil {
 		t.Error(none, err)
 	}
 }

@@ -14,7 +14,7 @@ const (
 )
 
 // tighten removes the permissions of others from a store created by an earlier version. The root comes last, as the
-// mark that all is done. Folders of another owner are left alone.
+// mark that all is done. Directories of another owner are left alone.
 func tighten(root string) error {
 	info, err := os.Stat(root)
 	if err != nil || info.Mode().Perm()&^dirMode == 0 {
@@ -35,6 +35,7 @@ func tighten(root string) error {
 	return chmod(root, dirMode)
 }
 
+// chmod sets a file's mode. On a file of another user it does nothing: it is readable, or the next step says so.
 func chmod(path string, mode fs.FileMode) error {
 	if err := os.Chmod(path, mode); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// Quarantine moves the objects below the folder key, or the object with that key, into quarantine under the given name,
-// in one rename. It returns the name used, which has a number appended if the given one is taken.
+// Quarantine moves the objects below the directory key, or the object with that key, into quarantine under the given
+// name, in one rename. It returns the name used, which has a number appended if the given one is taken.
 func (d *Dir) Quarantine(key, name string) (string, error) {
 	return d.setAside(filepath.Join(objectsDir, filepath.FromSlash(key)), name)
 }
@@ -22,6 +22,7 @@ func (d *Dir) QuarantineFile(path, name string) (string, error) {
 	return d.setAside(path, name)
 }
 
+// setAside moves something to quarantine under a name that is free there, which it returns.
 func (d *Dir) setAside(from, name string) (string, error) {
 	free := name
 	for n := 2; ; n++ {
@@ -59,9 +60,9 @@ func (d *Dir) ReadQuarantined(name string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// Strip removes the files of a folder in quarantine except one.
-func (d *Dir) Strip(folder, keep string) error {
-	dir := filepath.Join(d.root, quarantineDir, folder)
+// Strip removes the files of a directory in quarantine except one.
+func (d *Dir) Strip(name, keep string) error {
+	dir := filepath.Join(d.root, quarantineDir, name)
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		if e.Name() != keep {

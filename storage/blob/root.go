@@ -24,6 +24,7 @@ func unopened(root string, hook Hook) *Dir {
 	return &Dir{root: root, hook: hook}
 }
 
+// makeRoot makes a directory of the root and those above it, each a step of its own for the hook.
 func (d *Dir) makeRoot(rel string) error {
 	path := filepath.Join(d.root, rel)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {

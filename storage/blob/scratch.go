@@ -30,8 +30,8 @@ func (d *Dir) SyncUnpublished(f *os.File) error {
 	return f.Sync()
 }
 
-// RemoveScratch removes files or folders at paths from Scratch, if they exist. Whatever it can't remove, the next Open
-// does.
+// RemoveScratch removes files or directories at paths from Scratch, if they exist. Whatever it can't remove, the next
+// Open does.
 func (d *Dir) RemoveScratch(paths ...string) {
 	for _, path := range paths {
 		os.RemoveAll(path)

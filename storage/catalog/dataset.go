@@ -150,13 +150,13 @@ func (tx Tx) AddFamily(id string) error {
 	return tx.exec(`INSERT INTO families (id, last_row, last_field) VALUES ($1, 0, 0) ON CONFLICT (id) DO NOTHING`, id)
 }
 
-// Family returns the last row number and the last field id that were assigned in a family.
+// Family returns the last row id and the last field id that were assigned in a family.
 func (tx Tx) Family(id string) (row, field int64, err error) {
 	err = tx.sql.QueryRow(`SELECT last_row, last_field FROM families WHERE id = $1`, id).Scan(&row, &field)
 	return row, field, err
 }
 
-// AdvanceFamily records the last row number and field id assigned in a family. It never lowers them.
+// AdvanceFamily records the last row id and field id assigned in a family. It never lowers them.
 func (tx Tx) AdvanceFamily(id string, row, field int64) error {
 	return tx.exec(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
 		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)

@@ -306,7 +306,7 @@ func TestJobs(t *testing.T) {
 	})
 }
 
-// Row numbers and field ids of a family only grow, each by itself.
+// Row ids and field ids of a family only grow, each by itself.
 func TestFamilies(t *testing.T) {
 	f := open(t)
 	f.must(func(tx Tx) error {

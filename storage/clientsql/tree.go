@@ -66,6 +66,7 @@ func (n *node) add(name string, value any) {
 	}
 }
 
+// withOf returns the queries of a WITH clause, each with its name.
 func withOf(clause any) (list []*node) {
 	object, _ := clause.(map[string]any)
 	entries, _ := object["map"].([]any)
@@ -78,11 +79,13 @@ func withOf(clause any) (list []*node) {
 	return list
 }
 
+// text returns a string of DuckDB's JSON; empty where it is none.
 func text(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
+// texts returns a list of strings of DuckDB's JSON.
 func texts(v any) (list []string) {
 	items, _ := v.([]any)
 	for _, item := range items {
@@ -91,6 +94,7 @@ func texts(v any) (list []string) {
 	return list
 }
 
+// scalar returns a plain value of DuckDB's JSON; nil for lists and objects.
 func scalar(v any) any {
 	switch v.(type) {
 	case map[string]any, []any:
@@ -105,6 +109,7 @@ const (
 	farthest = 1 << 40
 )
 
+// offsetOf returns a place in the statement, in bytes. DuckDB marks an unknown one with a number beyond any text.
 func offsetOf(v any) int {
 	at, ok := v.(float64)
 	if !ok || at > farthest {
@@ -199,6 +204,7 @@ const maxTree = 16 << 20
 const serialize = `SELECT CASE WHEN strlen(tree) <= {most} THEN tree ELSE '' END
 	FROM (SELECT CAST(json_serialize_sql({statement}, skip_null := true, skip_empty := true) AS VARCHAR) AS tree)`
 
+// serialized has DuckDB parse a statement, and returns its tree as JSON.
 func serialized(ctx context.Context, box *duck.Conn, statement string) (tree string, err error) {
 	query := duck.Fill(serialize, duck.Parts{"most": maxTree, "statement": duck.Text(statement)})
 	err = box.Row(ctx, query, &tree)

@@ -11,8 +11,8 @@ import (
 	"rowback/storage/datadir"
 )
 
-// folder makes a directory with the given files; names that end in a slash are directories.
-func folder(t *testing.T, files map[string]string) string {
+// directory makes a directory with the given files; names that end in a slash are directories.
+func directory(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
@@ -62,7 +62,7 @@ func TestWhatADirectoryIs(t *testing.T) {
 		"a newer format":                {files: map[string]string{"store.json": newer}, says: "has format 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, bare, err := datadir.Read(folder(t, c.files))
+			m, bare, err := datadir.Read(directory(t, c.files))
 			if bare != c.bare {
 				t.Errorf("it can become a store: %v", bare)
 			}
@@ -106,7 +106,7 @@ func TestClaimingANewStore(t *testing.T) {
 
 // Nothing is written into a directory that is something else's, and a failed step leaves no marker.
 func TestARefusedDirectoryIsNotTouched(t *testing.T) {
-	dir := folder(t, map[string]string{"notes.txt": "mine"})
+	dir := directory(t, map[string]string{"notes.txt": "mine"})
 	if _, _, _, err := datadir.Claim(dir, nil); !errors.Is(err, datadir.ErrNotStore) {
 		t.Errorf("it was claimed: %v", err)
 	}
@@ -129,7 +129,7 @@ func TestARefusedDirectoryIsNotTouched(t *testing.T) {
 
 // A look at a store locks it without writing a lock file.
 func TestLockingWithoutWriting(t *testing.T) {
-	dir := folder(t, map[string]string{"store.json": "{}"})
+	dir := directory(t, map[string]string{"store.json": "{}"})
 	held, err := datadir.Lock(dir, false)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -47,16 +48,7 @@ var values = map[string]string{
 // Both writers must write files that DuckDB reads as the same type and value, with field ids and metadata.
 func TestBothWritersKeepEveryType(t *testing.T) {
 	ctx := context.Background()
-	engine, err := duck.Open(duck.Limits{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	conn, err := engine.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := ducktest.ConnOf(t, duck.Limits{Threads: 2})
 	for name, value := range values {
 		t.Run(name, func(t *testing.T) {
 			typ, err := schema.Parse(name)

@@ -11,6 +11,7 @@ import (
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -21,16 +22,7 @@ func TestADamagedFooterIsAnError(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ctx := context.Background()
-	engine, err := duck.Open(duck.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	conn, err := engine.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := ducktest.ConnOf(t, duck.Limits{})
 	column := schema.Column{ID: 4, Name: "v", Type: schema.Of(schema.Bigint)}
 	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, File: 9, Columns: []schema.Column{column}}
 	path := filepath.Join(t.TempDir(), "f.parquet")

@@ -123,3 +123,6 @@ func metadataOf(columns []schema.Column) map[string]string {
 	}
 	return pairs
 }
+
+// Labels returns the option of COPY that writes that metadata; empty, if there is none.
+func Labels(columns []schema.Column) string { return pairsOption(metadataOf(columns)) }

@@ -30,7 +30,7 @@ func Join(path string, parts []string) (err error) {
 	}
 	defer func() {
 		if err = errors.Join(err, out.Close()); err != nil {
-			os.Remove(path) //nolint:errcheck // the next start empties the folder
+			os.Remove(path) //nolint:errcheck // the next start empties the directory
 		}
 	}()
 	if _, err := io.WriteString(out, mark); err != nil {

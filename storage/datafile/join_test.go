@@ -7,22 +7,14 @@ import (
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
 // Files with some of the columns each, joined, equal the file with all of them, to DuckDB and in their footers. The
 // files have several row groups and columns of every type.
 func TestJoinedFilesAreOne(t *testing.T) {
-	engine, err := duck.Open(duck.Limits{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	conn, err := engine.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := ducktest.ConnOf(t, duck.Limits{Threads: 2})
 	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 7, File: 8}
 	var list []string
 	for typ, value := range values {

@@ -171,14 +171,18 @@ func logical(t parquet.Type) format.LogicalTypeValue {
 	return nil
 }
 
-// innerNames describes what is wrong with the names of nested fields, which DuckDB accepts or reports in part; else "".
+// innerNames describes what is wrong with the names of nested fields, which DuckDB accepts, changes or reports in part;
+// else "".
 func innerNames(c *parquet.Column) string {
+	var names []string
 	for _, inside := range c.Columns() {
-		why := gate.Name(inside.Name())
-		if why == "" {
-			why = innerNames(inside)
-		}
-		if why != "" {
+		names = append(names, inside.Name())
+	}
+	if why := gate.Names(names); why != "" {
+		return why
+	}
+	for _, inside := range c.Columns() {
+		if why := innerNames(inside); why != "" {
 			return why
 		}
 	}

@@ -18,23 +18,9 @@ import (
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
-
-func connection(t *testing.T) *duck.Conn {
-	t.Helper()
-	engine, err := duck.Open(duck.Limits{Threads: 1, Memory: 512 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close() })
-	conn, err := engine.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
 
 // randomType returns a type that a column can have, nested up to depth times.
 func randomType(random *rand.Rand, depth int) schema.Type {
@@ -90,12 +76,12 @@ func TestBothWritersWriteRandomValues(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	conn, dir := connection(t), t.TempDir()
+	conn, dir := ducktest.Conn(t), t.TempDir()
 	for i := range 40 {
 		typ := randomType(random, 3)
 		spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
 			{ID: 4, Name: "n", Type: schema.Of(schema.Bigint)}, {ID: 5, Name: "v", Type: typ},
-		}}
+		}, Pages: datafile.Pages(random.IntN(3))}
 		var rows []string
 		for n := range 1 + random.IntN(9) {
 			rows = append(rows, fmt.Sprintf("(%d::BIGINT, %s, 1::BIGINT)", n, randomValue(random, typ)))
@@ -121,7 +107,7 @@ func TestBothWritersWriteRandomValues(t *testing.T) {
 
 // A rollback file has the place of each row, under the ids that Iceberg reserves for it.
 func TestRollbackFiles(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	spec := datafile.Spec{
 		Kind: schema.Rollback, Dataset: "ünï", Commit: 1 << 40, File: 1<<63 - 1,
 		Columns: []schema.Column{{ID: schema.RowID, Name: "_id", Type: schema.Of(schema.Bigint)}},
@@ -156,7 +142,7 @@ func TestRollbackFiles(t *testing.T) {
 
 // A file without rows is a file, and has its columns.
 func TestFilesWithoutRows(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
 		{ID: 1, Name: "v", Type: schema.ListOf(schema.Of(schema.Date))},
 	}}
@@ -183,27 +169,27 @@ func TestFilesWithoutRows(t *testing.T) {
 
 // A COPY that fails, at its start or late, leaves no file.
 func TestAFailedCopyLeavesNothing(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, query := range []string{
 		"SELECT nothing", "SELECT CASE WHEN i = 299_999 THEN error('late') ELSE i END FROM range(300_000) t(i)",
 	} {
 		dir := t.TempDir()
-		if _, err := datafile.CopyQuery(t.Context(), conn, query, filepath.Join(dir, "f"), ""); err == nil {
+		if _, err := datafile.CopyQuery(t.Context(), conn, query, filepath.Join(dir, "f"), datafile.PagesV2, ""); err == nil {
 			t.Errorf("%s was copied", query)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("%s leaves %v, %v", query, left, err)
 		}
 	}
-	if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1", "/no/such/folder/f", ""); err == nil {
-		t.Error("a file was written into a folder that does not exist")
+	if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1", "/no/such/directory/f", datafile.PagesV2, ""); err == nil {
+		t.Error("a file was written into a directory that does not exist")
 	}
 }
 
 // Integers that are too far apart for other readers of DuckDB's delta encoding are not encoded so; the others are, and
 // the rows are the same.
 func TestIntegersThatAreFarApart(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	const rows = 50_000
 	for value, delta := range map[string]bool{
 		"i::INTEGER": true, "(CASE i % 2 WHEN 0 THEN -2147483648 ELSE 2147483647 END + i % 7 * (1 - i % 2))::INTEGER": false,
@@ -212,7 +198,7 @@ func TestIntegersThatAreFarApart(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "f.parquet")
 		query := fmt.Sprintf("SELECT %s AS v, i AS n FROM range(%d) t(i)", value, rows)
-		if n, err := datafile.CopyQuery(t.Context(), conn, query, path, "DICTIONARY_SIZE_LIMIT 1"); n != rows || err != nil {
+		if n, err := datafile.CopyQuery(t.Context(), conn, query, path, datafile.PagesV2, "DICTIONARY_SIZE_LIMIT 1"); n != rows || err != nil {
 			t.Fatalf("%s: %d, %v", value, n, err)
 		}
 		var encodings string
@@ -235,10 +221,10 @@ func TestIntegersThatAreFarApart(t *testing.T) {
 
 // What is not a file of ours is said to be none, by what it lacks.
 func TestFootersOfOtherFiles(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	copied := func(options string) []byte {
 		path := filepath.Join(t.TempDir(), "f")
-		if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1 AS a", path, options); err != nil {
+		if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1 AS a", path, datafile.PagesV2, options); err != nil {
 			t.Fatal(err)
 		}
 		body, err := os.ReadFile(path)
@@ -289,10 +275,10 @@ func TestChecksums(t *testing.T) {
 
 // Files are joined into a new one only, and one that was not finished is removed.
 func TestJoiningLeavesNothingUnfinished(t *testing.T) {
-	conn, dir := connection(t), t.TempDir()
+	conn, dir := ducktest.Conn(t), t.TempDir()
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	for path, query := range map[string]string{one: "SELECT 1 AS a", two: "SELECT 1 AS b FROM range(2)"} {
-		if _, err := datafile.CopyQuery(t.Context(), conn, query, path, ""); err != nil {
+		if _, err := datafile.CopyQuery(t.Context(), conn, query, path, datafile.PagesV2, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -366,6 +352,9 @@ func TestColumnsOfOtherFiles(t *testing.T) {
 		{"39 digits", parquet.Decimal(2, 39, parquet.FixedLenByteArrayType(17)), of(long), "", "has decimals of 39 digits"},
 		{"a field without a name", parquet.Group{"": parquet.Leaf(parquet.Int64Type)}, of(parquet.Int64Value(1)), "",
 			"a field that has no name"},
+		{"fields that differ in case",
+			parquet.Group{"A": parquet.Leaf(parquet.Int64Type), "a": parquet.Leaf(parquet.Int64Type)},
+			of(parquet.Int64Value(1)), "", `"A" and "a"`},
 	} {
 		file, err := datafile.Inspect(foreign(t, c.node, c.rows...))
 		columns := file.Columns

@@ -26,7 +26,7 @@ const pipeBuffer = 256 << 10
 // killed: DuckDB can't be interrupted within a single function, and does not count all the memory that one takes.
 type process struct {
 	cmd    *exec.Cmd
-	temp   string // the instance's own folder, removed with it
+	temp   string // the instance's own directory, removed with it
 	in     io.WriteCloser
 	pipe   *os.File // the file behind out
 	ask    *gob.Encoder
@@ -91,7 +91,7 @@ func (p *process) end() {
 
 func removeTemp(dir string) {
 	if dir != "" {
-		os.RemoveAll(dir) //nolint:errcheck // the next start of the server empties the folder that it is in
+		os.RemoveAll(dir) //nolint:errcheck // the next start of the server empties the directory that it is in
 	}
 }
 

@@ -22,11 +22,11 @@ func System(errno syscall.Errno) *Error {
 			"The server has reached its limit of open files. Send the request again in a moment.")
 	case syscall.ENOENT, syscall.ENOTDIR:
 		return Errorf(Unavailable, "objects_missing",
-			"A folder of the server's data directory is missing, or was moved. "+
+			"A part of the server's data directory is missing, or was moved. "+
 				"Nothing was changed; put it back, then start the server again.")
 	case syscall.EXDEV:
 		return Errorf(Unavailable, "several_disks",
-			"The folders of the server's data directory (objects, staging, quarantine) are on different file systems. "+
+			"The parts of the server's data directory (objects, staging, quarantine) are on different file systems. "+
 				"Nothing was changed; put them on one, then start the server again.")
 	case syscall.EIO:
 		return Errorf(Unavailable, "disk_error",

@@ -60,7 +60,7 @@ func New(limit int64, path func() string) *Cache {
 	return c
 }
 
-// Close stops what is being made. It does not remove the files: the caller empties their folder.
+// Close stops what is being made. It does not remove the files: the caller empties their directory.
 func (c *Cache) Close() {
 	c.stop()
 	c.jobs.Wait()

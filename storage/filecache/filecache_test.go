@@ -52,7 +52,7 @@ func (m *maker) get(key string) *filecache.File {
 	return f
 }
 
-// want fails the test unless made files were made in total and left files are in the folder.
+// want fails the test unless made files were made in total and left files are in the directory.
 func (m *maker) want(made int64, left int) {
 	m.Helper()
 	files, err := os.ReadDir(m.dir)

@@ -26,7 +26,11 @@ func Type(t schema.Type) string {
 // parts is Type for a type and everything nested in it, apart from the depth.
 func parts(t schema.Type) string {
 	if t.Name == schema.Struct {
-		if why := names(t.Fields); why != "" {
+		names := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			names[i] = f.Name
+		}
+		if why := Names(names); why != "" {
 			return why
 		}
 	}
@@ -51,19 +55,19 @@ func parts(t schema.Type) string {
 	return ""
 }
 
-// names returns what is wrong with the names of a struct's fields.
-func names(fields []schema.Field) string {
-	seen := make(map[string]string, len(fields))
-	for _, f := range fields {
-		if why := Name(f.Name); why != "" {
+// Names returns what is wrong with the names of a struct's fields, as the end of a sentence; "" if nothing is.
+func Names(names []string) string {
+	seen := make(map[string]string, len(names))
+	for _, name := range names {
+		if why := Name(name); why != "" {
 			return why
 		}
-		folded := schema.Fold(f.Name)
+		folded := schema.Fold(name)
 		if other, ok := seen[folded]; ok {
 			return fmt.Sprintf("has a struct with the fields %q and %q, which SQL does not distinguish. Rename one of them",
-				other, f.Name)
+				other, name)
 		}
-		seen[folded] = f.Name
+		seen[folded] = name
 	}
 	return ""
 }

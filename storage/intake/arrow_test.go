@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -58,7 +59,7 @@ func arrowUpload(t *testing.T, batches ...arrow.RecordBatch) Upload {
 // read opens an Arrow upload and reads it to its end.
 func read(t *testing.T, u Upload) (rows int64, err error) {
 	t.Helper()
-	records, err := openArrow(t.Context(), connection(t), u)
+	records, err := openArrow(t.Context(), ducktest.Conn(t), u)
 	if err != nil {
 		return 0, err
 	}
@@ -181,7 +182,7 @@ func TestTypesOfArrowThatAreRefused(t *testing.T) {
 // Arrow types become the types of DuckDB's; null columns and fixed-size lists are told apart, and what can't be read
 // is refused by name.
 func TestTypesOfArrow(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for typ, want := range map[arrow.DataType]string{
 		arrow.PrimitiveTypes.Int8: "TINYINT", arrow.PrimitiveTypes.Uint64: "UBIGINT", arrow.PrimitiveTypes.Float32: "FLOAT",
 		arrow.BinaryTypes.LargeString: "VARCHAR", arrow.BinaryTypes.Binary: "BLOB", arrow.Null: "NULL",
@@ -375,7 +376,7 @@ func TestRewritingAStream(t *testing.T) {
 
 // A relation has the wanted columns in their order and numbers the records over all batches.
 func TestRelationsOfArrow(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	pairs := arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int32)
 	batch := batchOf(fromJSON(t, arrow.PrimitiveTypes.Int64, `[1,null]`),
 		fromJSON(t, arrow.BinaryTypes.String, `["a","b"]`),

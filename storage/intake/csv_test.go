@@ -6,28 +6,14 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
-
-// connection opens one to an instance in this process.
-func connection(t *testing.T) *duck.Conn {
-	t.Helper()
-	engine, err := duck.Open(duck.Limits{Threads: 1, Memory: 512 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close() })
-	conn, err := engine.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
 
 // table returns all records of an upload as text, one line each, or the error as the client sees it.
 func table(t *testing.T, conn *duck.Conn, r Records) (string, error) {
@@ -57,7 +43,7 @@ func TestPlainCSVIsReadAlike(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	fields := []string{
 		"", "", "1", "-0.5", "a", " a ", "ü🦆", "NULL", "null", "nan", "it's", "#", "\\", "\\N",
 		"true", "a'b", "0x1F",
@@ -111,7 +97,7 @@ func TestPlainValuesAreThoseOfACast(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	digits := func(n int) string {
 		out := make([]byte, n)
 		for i := range out {
@@ -128,7 +114,11 @@ func TestPlainValuesAreThoseOfACast(t *testing.T) {
 		if random.IntN(10) == 0 {
 			text = []string{"true", "false", "TRUE", "1e3", "inf", " 1", "1_000", "t"}[random.IntN(8)]
 		}
-		for _, typ := range []string{schema.Bigint, schema.Double, schema.Boolean} {
+		if random.IntN(2) == 0 {
+			text = someMoment(random)
+		}
+		for _, typ := range []string{schema.Bigint, schema.Double, schema.Boolean, schema.Date, schema.Timestamp,
+			schema.TimestampTZ} {
 			a := plainValues([]string{text}, typ)
 			if a == nil || text == "" {
 				continue
@@ -145,6 +135,20 @@ func TestPlainValuesAreThoseOfACast(t *testing.T) {
 	if converted < 50 {
 		t.Errorf("only %d texts were converted", converted)
 	}
+}
+
+// someMoment is a date or a moment, in some form.
+func someMoment(random *rand.Rand) string {
+	some := func(list ...string) string { return list[random.IntN(len(list))] }
+	if random.IntN(2) == 0 {
+		at := time.UnixMicro(random.Int64N(5e17) - 25e16).UTC()
+		return at.Format(some("2006-01-02", "2006-01-02 15:04:05", "2006-01-02T15:04:05.999999", "2006-01-02T15:04:05Z",
+			"2006-01-02T15:04:05.999999+01:30"))
+	}
+	text := fmt.Sprintf("%04d-%02d-%02d", random.IntN(10_000), random.IntN(14), random.IntN(33))
+	text += some("T", " ", "t", "  ") + fmt.Sprintf("%02d:%02d:%02d", random.IntN(26), random.IntN(62), random.IntN(62))
+	text += some("", "", ".5", ".000001", ".1234567", ",5", ".")
+	return text + some("", "", "Z", "z", "+00:00", "-08:30", "+14:59", "+15:00", "+0100", "+01", " UTC", "+1:00")
 }
 
 // A column of a plain CSV that took its stored type is read as that type, the others as text, nulls in both.
@@ -174,7 +178,7 @@ func TestImposedColumnsOfAPlainCSV(t *testing.T) {
 			t.Errorf("column %d: %v", i, column)
 		}
 	}
-	if got, err := table(t, connection(t), r); err != nil || got != "0|[1]|[0.5]|[true]|[1]\n1|NULL|NULL|NULL|NULL\n"+
+	if got, err := table(t, ducktest.Conn(t), r); err != nil || got != "0|[1]|[0.5]|[true]|[1]\n1|NULL|NULL|NULL|NULL\n"+
 		"2|[-2]|[3.0]|[false]|[x]" {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -182,7 +186,7 @@ func TestImposedColumnsOfAPlainCSV(t *testing.T) {
 
 // An empty field is null, a quoted empty one is an empty text; all else is the text that was written.
 func TestFieldsOfCSV(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for body, want := range map[string]string{
 		"a,b\n1,\n":                          "0|[1]|NULL",
 		"a,b\n\"\",\"1\"\n":                  "0|[]|[1]",
@@ -212,7 +216,7 @@ func TestFieldsOfCSV(t *testing.T) {
 
 // Errors in a CSV name the row, of which the header is the first.
 func TestErrorsOfCSV(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for body, says := range map[string]string{
 		"a,b\n1,2\n1\n":          "row 3 of the CSV has 1 fields; the header, which is row 1, has 2",
 		"a,b\n1,2,3\n":           "row 2 of the CSV has 3 fields; the header, which is row 1, has 2",

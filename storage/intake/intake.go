@@ -35,7 +35,7 @@ type Upload struct {
 	Format Format
 	Path   string
 	Size   int64                  // bytes
-	Parts  string                 // path at which a folder for parts of it may be created; the caller of Open removes it
+	Parts  string                 // where a directory for parts of it may be created; the caller of Open removes it
 	Types  map[string]schema.Type // types of columns of a Parquet file that it can't express
 }
 

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -13,6 +14,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -335,7 +338,7 @@ func TestImposedDecimalsAreTextOfTheirDigits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Impose(0, schema.DecimalOf(38, 4))
+	r.Impose(0, schema.DecimalOf(38, 2)) // which has fewer places than one of them
 	if c := r.columns[0]; c.Type.Name != schema.Varchar || c.Text != JSONText {
 		t.Fatalf("%+v", c)
 	}
@@ -347,6 +350,47 @@ func TestImposedDecimalsAreTextOfTheirDigits(t *testing.T) {
 	for i, want := range []string{"1.50", "100", "-0.001", "(null)"} {
 		if got := batch.Column(0).ValueStr(i); got != want {
 			t.Errorf("%s, not %s", got, want)
+		}
+	}
+}
+
+// Dates, moments and numbers of a column whose stored type has them exactly are read as that type, with the values that
+// DuckDB's cast gives; columns with one that it does not have stay what they are.
+func TestImposedTypesHaveTheValuesOfACast(t *testing.T) {
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	conn := ducktest.Conn(t)
+	imposed := map[string]int{}
+	for range 600 {
+		value := []string{`"` + someMoment(random) + `"`, fmt.Sprint(random.IntN(1e6) - 5e5), fmt.Sprint(random.Int64()),
+			fmt.Sprint(float64(random.IntN(1e6)) / 1000), "-0.001e2"}[random.IntN(5)]
+		for _, typ := range []schema.Type{schema.Of(schema.Date), schema.Of(schema.Timestamp), schema.Of(schema.TimestampTZ),
+			schema.Of(schema.Double), schema.DecimalOf(9, 3)} {
+			r, err := openJSON(t.Context(), upload(t, JSON, `[{"v":`+value+`,"in":[{"v":`+value+`}]},{"v":null}]`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := r.columns[0].Type
+			r.Impose(0, typ)
+			r.Impose(1, schema.ListOf(schema.Type{Name: schema.Struct, Fields: []schema.Field{{Name: "v", Type: typ}}}))
+			if !r.columns[0].Type.Equal(typ) || found.Equal(typ) {
+				continue
+			}
+			imposed[typ.Name]++
+			got, err := table(t, conn, r)
+			var want string
+			query := fmt.Sprintf("SELECT '0|[' || v || ']|[' || CAST([{'v': v}] AS VARCHAR) || ']' FROM (SELECT CAST(%s AS %s) v)",
+				duck.Text(strings.Trim(value, `"`)), typ.SQL())
+			err = errors.Join(err, conn.Row(t.Context(), query, &want))
+			if want += "\n1|NULL|NULL"; err != nil || got != want {
+				t.Errorf("%s as %s: %s, not %s (%v)", value, typ, got, want, err)
+			}
+		}
+	}
+	for _, name := range []string{schema.Date, schema.Timestamp, schema.TimestampTZ, schema.Double, schema.Decimal} {
+		if imposed[name] == 0 {
+			t.Errorf("%s was never imposed", name)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -33,7 +34,7 @@ func parquetUpload(t *testing.T, conn *duck.Conn, query string) Upload {
 // The columns of a Parquet file have the types that DuckDB reads; whether they are found in the footer alone or by a
 // statement makes no difference.
 func TestTypesOfParquet(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for value, want := range map[string]string{
 		"1::BIGINT": "BIGINT plain", "1.5::DOUBLE": "DOUBLE plain", "'a'": "VARCHAR plain", "true": "BOOLEAN plain",
 		"1::INTEGER": "INTEGER", "1::UBIGINT": "UBIGINT", "1.5::FLOAT": "FLOAT", "1.5::DECIMAL(9,2)": "DECIMAL(9,2)",
@@ -64,7 +65,7 @@ func TestTypesOfParquet(t *testing.T) {
 
 // The types that the caller knows better than the file replace those of the file.
 func TestTypesThatTheCallerKnows(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	u := parquetUpload(t, conn, "SELECT 'x' AS a, 'y' AS b")
 	u.Types = map[string]schema.Type{"b": schema.Of(schema.JSON)}
 	records, err := openParquet(t.Context(), conn, u)
@@ -78,7 +79,7 @@ func TestTypesThatTheCallerKnows(t *testing.T) {
 
 // Records are numbered in the order of the file, and a column may have any name.
 func TestRelationsOfParquet(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	u := parquetUpload(t, conn, `SELECT i AS "it's ""odd""", 'x' || i AS _n, i::INTEGER AS file_row FROM range(3) t(i)`)
 	records, err := openParquet(t.Context(), conn, u)
 	if err != nil {
@@ -91,7 +92,7 @@ func TestRelationsOfParquet(t *testing.T) {
 
 // Names that SQL can't tell apart, and files that are not whole, are refused.
 func TestParquetThatIsRefused(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	whole := parquetUpload(t, conn, "SELECT 1 AS a")
 	body, err := os.ReadFile(whole.Path)
 	if err != nil {
@@ -120,7 +121,7 @@ func TestParquetThatIsRefused(t *testing.T) {
 
 // A value that can't be kept, and one that can't be read, are told apart, without the path of the file.
 func TestErrorsOfDuckDBInWords(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for query, want := range map[string]struct {
 		says  string
 		shape bool
@@ -161,7 +162,7 @@ func asked(t *testing.T, d *desk, conn *duck.Conn, c call) reply {
 // A reader process answers what the server would find itself: the columns, the relation, all records, and the fault of
 // the upload.
 func TestTheDeskOfAReader(t *testing.T) {
-	conn, d := connection(t), new(desk)
+	conn, d := ducktest.Conn(t), new(desk)
 	u := parquetUpload(t, conn, "SELECT i, 'x' || i AS s FROM range(5) t(i)")
 	opened := asked(t, d, conn, call{Open: &u})
 	if !opened.Plain || len(opened.Columns) != 2 || opened.Columns[1].Name != "s" || opened.Err != nil {
@@ -201,7 +202,7 @@ func TestTheDeskOfAReader(t *testing.T) {
 
 // The desk takes the stored type of a JSON column, and has the error of the last reading.
 func TestTheDeskOfAReaderOfJSON(t *testing.T) {
-	conn, d := connection(t), new(desk)
+	conn, d := ducktest.Conn(t), new(desk)
 	u := upload(t, JSON, `[{"a":0.5,"b":1},{"a":1e400,"b":null}]`)
 	if opened := asked(t, d, conn, call{Open: &u}); opened.Plain || len(opened.Columns) != 2 || !opened.Columns[0].Always {
 		t.Fatalf("%+v", opened)

@@ -83,17 +83,24 @@ func TestAbsentFieldsOfJSON(t *testing.T) {
 // The stored type decides whether a column is read as text, so that no digit is lost.
 func TestStoredTypesAreImposed(t *testing.T) {
 	for _, c := range []struct{ value, stored, want string }{
-		{"0.1", "DECIMAL(10,2)", "VARCHAR"},
-		{"1", "DECIMAL(10,2)", "BIGINT"},
+		{"0.1", "DECIMAL(10,2)", "DECIMAL(10,2)"},
+		{"0.125", "DECIMAL(10,2)", "VARCHAR"}, // it does not fit, which is found later
+		{"1", "DECIMAL(10,2)", "DECIMAL(10,2)"},
+		{"1", "DOUBLE", "DOUBLE"},
 		{"0.12345678901234567890", "DOUBLE", "DOUBLE"},
 		{"9007199254740993", "DOUBLE", "BIGINT"},
 		{`{"a":1}`, "JSON", "JSON"},
 		{`{"a":1}`, "MAP(VARCHAR, BIGINT)", "JSON"},
 		{`"a"`, "JSON", "JSON"},
 		{"null", "JSON", "NULL"},
-		{"[0.1]", "DECIMAL(3,1)[]", "VARCHAR[]"},
-		{"[0.123]", "DECIMAL(3,1)[]", "DOUBLE[]"}, // it does not fit, which is found later
-		{`{"a":0.5}`, `STRUCT("a" DECIMAL(3,1))`, `STRUCT("a" VARCHAR)`},
+		{"[0.1]", "DECIMAL(3,1)[]", "DECIMAL(3,1)[]"},
+		{"[0.123]", "DECIMAL(3,1)[]", "DOUBLE[]"},
+		{`{"a":0.5}`, `STRUCT("a" DECIMAL(3,1))`, `STRUCT("a" DECIMAL(3,1))`},
+		{`"2026-01-31"`, "DATE", "DATE"},
+		{`"2026-01-31"`, "TIMESTAMP", "VARCHAR"},
+		{`"2026-01-31T10:00:00"`, "TIMESTAMP", "TIMESTAMP"},
+		{`"2026-01-31T10:00:00Z"`, "TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITH TIME ZONE"},
+		{`["2026-02-30"]`, "DATE[]", "VARCHAR[]"},
 	} {
 		r, err := openJSON(t.Context(), upload(t, JSON, `[{"v":`+c.value+`}]`))
 		if err != nil {

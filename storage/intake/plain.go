@@ -155,8 +155,18 @@ func plainValues(texts []string, typ string) arrow.Array {
 		return built(array.NewBooleanBuilder(memory.DefaultAllocator), texts, func(s string) (bool, bool) {
 			return s == "true", s == "true" || s == "false"
 		})
+	case schema.Date:
+		return built(array.NewDate32Builder(memory.DefaultAllocator), texts, plainDate)
+	case schema.Timestamp:
+		return built(momentsBuilder(schema.Of(typ)), texts, plainMoment)
+	case schema.TimestampTZ:
+		return built(momentsBuilder(schema.Of(typ)), texts, plainZoned)
 	}
 	return nil
+}
+
+func momentsBuilder(t schema.Type) *array.TimestampBuilder {
+	return array.NewTimestampBuilder(memory.DefaultAllocator, arrowType(t).(*arrow.TimestampType))
 }
 
 // builder is implemented by arrow-go's builders for T.

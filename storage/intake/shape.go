@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -23,13 +24,14 @@ import (
 type shape struct {
 	bools, ints, reals, texts, lists, objects bool
 
-	negative bool // an integer below zero
-	digits   int  // the most digits before the point
-	places   int  // the most digits after the point
-	unsigned bool // an integer that fits a uint64 but no int64
-	beyond   bool // an integer that fits neither
-	inexact  bool // a number that is not exactly a double
-	wide     bool // an integer that is not exactly a double
+	negative bool  // an integer below zero
+	digits   int   // the most digits before the point
+	places   int   // the most digits after the point
+	unsigned bool  // an integer that fits a uint64 but no int64
+	beyond   bool  // an integer that fits neither
+	inexact  bool  // a number that is not exactly a double
+	wide     bool  // an integer that is not exactly a double
+	forms    forms // of the texts
 	depth    int
 
 	seen int // number of values, nulls included
@@ -64,13 +66,19 @@ func (s *shape) learn(value jsontext.Value) error {
 	case '0':
 		s.learnNumber(string(value))
 	case '"':
-		s.texts = true
+		s.learnText(value)
 	case '[':
 		return s.learnList(value)
 	case '{':
 		return s.learnObject(value)
 	}
 	return nil
+}
+
+// learnText adds a text. One with escapes is no date.
+func (s *shape) learnText(value jsontext.Value) {
+	s.texts = true
+	s.forms.see(string(value[1 : len(value)-1]))
 }
 
 // learnList adds the elements of a list. Below maxDepth they are stored as text, so that only their nesting matters.
@@ -265,6 +273,8 @@ func (s *shape) numberType() schema.Type {
 func (s *shape) impose(stored schema.Type) schema.Type {
 	switch {
 	case s.known.Name == schema.Null:
+	case s.isExactly(stored):
+		s.known = stored // so that no statement has to convert it
 	case stored.Name == schema.JSON, stored.Name == schema.Map && s.objects:
 		s.known = schema.Of(schema.JSON)
 	case stored.Name == schema.Decimal && !s.objects && !s.lists &&
@@ -283,6 +293,21 @@ func (s *shape) impose(stored schema.Type) schema.Type {
 		}
 	}
 	return s.known
+}
+
+// isExactly reports whether every value, which JSON writes in another form, is one of the stored type: dates and moments
+// in their plain form, integers that are doubles, numbers with no more digits than a decimal has.
+func (s *shape) isExactly(stored schema.Type) bool {
+	switch s.known.Name {
+	case schema.Varchar:
+		return s.texts && s.forms.are(stored)
+	case schema.Bigint, schema.Double, schema.Decimal:
+		if stored.Name == schema.Decimal {
+			return s.digits <= stored.Width-stored.Scale && s.places <= stored.Scale
+		}
+		return stored.Name == schema.Double && !s.reals && !s.wide
+	}
+	return false
 }
 
 // imposePart is impose for a part of a value: decimals there are not checked one by one, so all must fit by their
@@ -360,6 +385,12 @@ func arrowType(t schema.Type) arrow.DataType {
 		return arrow.PrimitiveTypes.Uint64
 	case schema.Double:
 		return arrow.PrimitiveTypes.Float64
+	case schema.Date:
+		return arrow.FixedWidthTypes.Date32
+	case schema.Timestamp:
+		return &arrow.TimestampType{Unit: arrow.Microsecond}
+	case schema.TimestampTZ:
+		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
 	case schema.Decimal:
 		return &arrow.Decimal128Type{Precision: int32(t.Width), Scale: int32(t.Scale)}
 	case schema.List:
@@ -426,6 +457,18 @@ func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
 		n, err := decimal128.FromString(plain(string(value), int(t.Scale)), t.Precision, t.Scale)
 		b.Append(n)
 		return err
+	case *array.Date32Builder:
+		days, ok := plainDate(string(value[1 : len(value)-1]))
+		b.Append(days)
+		return readAgain(ok)
+	case *array.TimestampBuilder:
+		read := plainMoment
+		if b.Type().(*arrow.TimestampType).TimeZone != "" {
+			read = plainZoned
+		}
+		micros, ok := read(string(value[1 : len(value)-1]))
+		b.Append(micros)
+		return readAgain(ok)
 	case *array.ListBuilder:
 		b.Append(true)
 		return eachElement(value, func(v jsontext.Value) error { return appendValue(s.elem, b.ValueBuilder(), v) })
@@ -440,6 +483,14 @@ func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
 		return appendText(s, b, value)
 	}
 	return nil
+}
+
+// readAgain is the error of a text that the first reading found to have another form: the file has changed since.
+func readAgain(ok bool) error {
+	if ok {
+		return nil
+	}
+	return errors.New("it is not what it was when it was read first")
 }
 
 // plain returns a number without an exponent.

@@ -67,7 +67,7 @@ func splitCSV(u Upload, comma rune, columns int) (paths []string, longest int64,
 	return paths, int64(s.longest), nil
 }
 
-// partPath returns the path of a file in the folder for parts of an upload.
+// partPath returns the path of a file in the directory for parts of an upload.
 func partPath(u Upload, name string) string { return filepath.Join(u.Parts, name) }
 
 // run splits record after record. The header, which is the same to it, has the number -1.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 )
 
 // wideText returns a CSV with many columns and all kinds of quoted fields. Sometimes it is malformed.
@@ -45,16 +46,7 @@ func TestAWideCSVReadsTheSameInParts(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	engine, err := duck.Open(duck.Limits{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	conn, err := engine.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := ducktest.ConnOf(t, duck.Limits{Threads: 2})
 	split := 0
 	for range 20 {
 		columns := wideCSV + 1 + random.IntN(2*PartColumns)

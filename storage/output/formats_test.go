@@ -23,6 +23,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -59,7 +60,7 @@ func wide(t *testing.T, conn *duck.Conn) Query {
 
 // JSON is JSON whatever the values are, with every name in its place, and a line for each record where it has to be.
 func TestJSONIsValid(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	q := wide(t, conn)
 	lines, _, err := written(t, conn, q, intake.NDJSON)
 	if err != nil {
@@ -97,7 +98,7 @@ func TestJSONIsValid(t *testing.T) {
 
 // Every cell of CSV is read back as the text that it stands for, by any reader of CSV.
 func TestCSVIsReadBack(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	q := wide(t, conn)
 	text, _, err := written(t, conn, q, intake.CSV)
 	if err != nil {
@@ -124,7 +125,7 @@ func TestTextsComeBackFromEveryFormat(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	letters := []rune("ab ,;|\t\"'\\\n\r#é🦆0-{}[]:\u00a0\u2028")
 	some := func() string {
 		if random.IntN(5) == 0 {
@@ -184,7 +185,7 @@ func differences(t *testing.T, conn *duck.Conn, q Query, format intake.Format, b
 
 // Arrow and Parquet keep every type and value.
 func TestArrowAndParquetKeepEverything(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	q := wide(t, conn)
 	want, err := conn.Batch(t.Context(), q.SQL)
 	if err != nil {
@@ -239,7 +240,7 @@ func TestArrowAndParquetKeepEverything(t *testing.T) {
 
 // An integer that no type of Parquet has is refused there, and not rounded.
 func TestIntegersBeyond38DigitsInParquet(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	q := query(t, conn, "SELECT 170141183460469231731687303715884105727::HUGEINT AS x")
 	_, _, err := written(t, conn, q, intake.Parquet)
 	if duck.CauseOf(err) != duck.Input || !strings.Contains(fmt.Sprint(err), "DECIMAL(38,0)") {
@@ -269,7 +270,7 @@ func TestQuotingOfFields(t *testing.T) {
 
 // A record without columns is an empty object; JSON columns keep their text, numbers with all digits.
 func TestRecordsAsSQL(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	jsonColumn := schema.Column{Name: "j", Type: schema.Of(schema.JSON)}
 	for _, c := range []struct {
 		columns []schema.Column
@@ -296,7 +297,7 @@ func TestRecordsAsSQL(t *testing.T) {
 
 // A result that is cut is still whole in its format.
 func TestCutResultsAreWellFormed(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, format := range []intake.Format{intake.JSON, intake.NDJSON, intake.CSV, intake.Arrow} {
 		q := query(t, conn, "SELECT i, repeat('x', 100) AS s FROM range(400_000) t(i)")
 		q.Bytes = 1_000_000
@@ -345,7 +346,7 @@ func rowsOf(t *testing.T, stream string) (rows int64) {
 // A query that fails while its result is being written fails the writing, and leaves no file; so do a client that is
 // gone and a request that has ended.
 func TestFailuresWhileWriting(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	late := "SELECT CASE WHEN i = 299_999 THEN error('late') ELSE i END AS v FROM range(300_000) t(i)"
 	gone := errors.New("the client is gone")
 	for _, format := range []intake.Format{intake.JSON, intake.NDJSON, intake.CSV, intake.Arrow, intake.Parquet} {
@@ -384,7 +385,7 @@ func (b broken) Write([]byte) (int, error) { return 0, b.err }
 
 // Parameters have their values in every format, and a limit as large as there is means none.
 func TestParametersAndLimits(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	none := int64(math.MaxInt64)
 	for _, format := range []intake.Format{intake.JSON, intake.NDJSON, intake.CSV, intake.Arrow, intake.Parquet} {
 		q := Query{
@@ -424,7 +425,7 @@ func TestTheRefusalOfAType(t *testing.T) {
 
 // A stream counts what is left of its bytes, ends where they do, and has its schema even without rows.
 func TestBytesOfAStream(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	q := query(t, conn, "SELECT hash(i) AS h FROM range(200_000) t(i)")
 	q.Bytes = 500_000
 	s, err := Open(t.Context(), conn, q, 100_000)
@@ -463,7 +464,7 @@ func TestBytesOfAStream(t *testing.T) {
 
 // A row that is larger than a batch should be comes in a batch of its own; rows are never lost by splitting.
 func TestSplittingBatches(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	batch, err := conn.Batch(t.Context(),
 		"SELECT i, repeat('x', CASE i WHEN 3 THEN 100_000 ELSE 10 END) AS s FROM range(9) t(i)")
 	if err != nil {

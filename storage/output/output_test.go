@@ -12,24 +12,10 @@ import (
 	"testing"
 
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
-
-func connection(t *testing.T) *duck.Conn {
-	t.Helper()
-	engine, err := duck.Open(duck.Limits{Threads: 1, Memory: 1e9, TempDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close() })
-	conn, err := engine.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
 
 // query returns the query of a select list, with its columns as DuckDB types them.
 func query(t *testing.T, conn *duck.Conn, sql string) Query {
@@ -60,7 +46,7 @@ func written(t *testing.T, conn *duck.Conn, q Query, format intake.Format) (stri
 
 // How values of each type are written as text: in NDJSON, and in CSV.
 func TestValuesAsText(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, c := range []struct{ value, json, csv string }{
 		{"NULL::VARCHAR", "null", ""},
 		{"''", `""`, `""`},
@@ -108,7 +94,7 @@ func TestValuesAsText(t *testing.T) {
 }
 
 func TestEmptyResults(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	q := query(t, conn, `SELECT 1 AS a, 2 AS "b,c" WHERE false`)
 	for format, want := range map[intake.Format]string{intake.JSON: "[]\n", intake.NDJSON: "", intake.CSV: "a,\"b,c\"\n"} {
 		if got, cut, err := written(t, conn, q, format); err != nil || got != want || cut != Whole {
@@ -119,7 +105,7 @@ func TestEmptyResults(t *testing.T) {
 
 // A limit cuts a result only if there is more, in every format.
 func TestLimits(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, format := range []intake.Format{intake.JSON, intake.NDJSON, intake.CSV, intake.Arrow, intake.Parquet} {
 		for limit, want := range map[int64]Cut{0: AtLimit, 2: AtLimit, 3: Whole, 9: Whole} {
 			q := query(t, conn, "SELECT i FROM range(3) t(i)")
@@ -137,7 +123,7 @@ func TestLimits(t *testing.T) {
 
 // A result that is too large is cut, except as Parquet, which is refused and leaves no file.
 func TestTooManyBytes(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, format := range []intake.Format{intake.JSON, intake.NDJSON, intake.CSV, intake.Arrow, intake.Parquet} {
 		q := query(t, conn, "SELECT hash(i) AS h, hash(i + 1) AS g FROM range(2_000_000) t(i)")
 		q.Bytes = 100_000
@@ -187,7 +173,7 @@ func TestTypesThatAFormatDoesNotHave(t *testing.T) {
 
 // A stream has all rows in order, in parts of about the requested size, and stops at a limit.
 func TestStreamsAreSplit(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	const most = 64 << 10
 	limit := int64(50_000)
 	for _, c := range []struct {

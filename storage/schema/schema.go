@@ -225,6 +225,7 @@ func (s Schema) Without(ids ...int) Schema {
 	return s
 }
 
+// setOf returns ids as a set.
 func setOf(ids []int) map[int]bool {
 	set := make(map[int]bool, len(ids))
 	for _, id := range ids {

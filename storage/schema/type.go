@@ -208,6 +208,7 @@ func (p *parser) typ() (Type, error) {
 	return t, nil
 }
 
+// base reads a type without the brackets of a list after it.
 func (p *parser) base() (Type, error) {
 	switch {
 	case p.take("STRUCT("):
@@ -236,6 +237,7 @@ func (p *parser) base() (Type, error) {
 	return Of(name), nil
 }
 
+// structure reads the fields of a STRUCT, after its parenthesis.
 func (p *parser) structure() (Type, error) {
 	t := Type{Name: Struct}
 	for {
@@ -257,6 +259,7 @@ func (p *parser) structure() (Type, error) {
 	}
 }
 
+// mapping reads the key and the value of a MAP, after its parenthesis.
 func (p *parser) mapping() (Type, error) {
 	key, err := p.typ()
 	if err != nil {
@@ -275,6 +278,7 @@ func (p *parser) mapping() (Type, error) {
 	return Type{Name: Map, Key: &key, Elem: &value}, nil
 }
 
+// decimal reads the width and the scale of a DECIMAL, after its parenthesis.
 func (p *parser) decimal() (Type, error) {
 	inside, rest, ok := strings.Cut(p.rest, ")")
 	width, scale, comma := strings.Cut(inside, ",")
@@ -314,6 +318,7 @@ func (p *parser) skipped() (Type, error) {
 	return Type{}, fmt.Errorf("a parenthesis is not closed")
 }
 
+// identifier reads a field's name, which is in quotes where it has to be.
 func (p *parser) identifier() (string, error) {
 	if !strings.HasPrefix(p.rest, `"`) {
 		name, rest, ok := strings.Cut(p.rest, " ")
@@ -340,4 +345,5 @@ func (p *parser) identifier() (string, error) {
 	return "", fmt.Errorf("a quote is not closed")
 }
 
+// quote writes a field's name in quotes.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -40,6 +40,7 @@ func digits(bits int, signed bool) int {
 	return 20
 }
 
+// signedOf returns the signed integer type of a number of bits.
 func signedOf(bits int) Type {
 	return Of(map[int]string{8: "TINYINT", 16: "SMALLINT", 32: Integer, 64: Bigint}[bits])
 }
@@ -92,6 +93,7 @@ func (t Type) Holds(o Type) bool {
 	return holdsInteger(t, o)
 }
 
+// holdsInteger reports whether one integer type holds all values of another.
 func holdsInteger(t, o Type) bool {
 	tBits, tSigned := integer(t)
 	oBits, oSigned := integer(o)
@@ -101,6 +103,7 @@ func holdsInteger(t, o Type) bool {
 	return oBits < tBits || oBits == tBits && oSigned == tSigned
 }
 
+// holdsFields reports whether a STRUCT has all fields of another, in types that hold theirs.
 func (t Type) holdsFields(o Type) bool {
 	return !slices.ContainsFunc(o.Fields, func(f Field) bool {
 		mine, ok := t.Field(f.Name)
@@ -138,6 +141,7 @@ func Widen(a, b Type) (w Type, ok bool) {
 	return Type{}, false
 }
 
+// widenStruct returns the STRUCT with the fields of both: one that only one side has is null in the other's values.
 func widenStruct(a, b Type) (Type, bool) {
 	w := Type{Name: Struct, Fields: slices.Clone(a.Fields)}
 	for _, f := range b.Fields {
@@ -172,6 +176,8 @@ func widenIntegers(a, b Type) Type {
 	return signedOf(max(aBits, bBits, unsigned*2))
 }
 
+// widenNumbers returns the decimal that holds the values of two numeric types exactly, or DOUBLE where one of them is a
+// floating-point type. The second result is false where it would need more than 38 digits.
 func widenNumbers(a, b Type) (Type, bool) {
 	da, okA := decimalFor(a)
 	db, okB := decimalFor(b)

@@ -166,7 +166,9 @@ func (d *Difference) Files() []*catalog.File {
 	for _, s := range d.sides {
 		displacers := s.own.displacers()
 		for _, f := range s.own.Data {
-			out = append(append(out, f), displacers[f.ID]...)
+			if !isGone(f, displacers[f.ID]) {
+				out = append(append(out, f), displacers[f.ID]...)
+			}
 		}
 		out = append(append(out, s.displaced...), s.also...)
 	}

@@ -166,7 +166,8 @@ func (l *listings) same(d *snapshot.Difference, most int, changes []string) {
 	if len(changes) > 0 {
 		return
 	}
-	whole.SQL, whole.Columns = "SELECT * EXCLUDE (before, after) FROM ("+whole.SQL+")", whole.Columns[:len(whole.Columns)-2]
+	whole.SQL = "SELECT * EXCLUDE (before, after) FROM (" + whole.SQL + ")"
+	whole.Columns = whole.Columns[:len(whole.Columns)-2]
 	if got, want := l.written(d.KeysIn(most), intake.CSV), l.written(whole, intake.CSV); !bytes.Equal(got, want) {
 		l.Errorf("the keys in slices of %d are\n%.2000s\nnot\n%.2000s", most, got, want)
 	}

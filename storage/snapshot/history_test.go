@@ -14,6 +14,7 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -56,7 +57,7 @@ func newHistory(t *testing.T, commits int) *history {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	h := &history{
-		T: t, Rand: rand.New(rand.NewPCG(seed, 0)), conn: connection(t), dir: t.TempDir(),
+		T: t, Rand: rand.New(rand.NewPCG(seed, 0)), conn: ducktest.Conn(t), dir: t.TempDir(),
 		rows: map[int64][]row{}, displaced: map[int64]map[Place]bool{}, states: [][]*catalog.File{nil},
 		schemas:   map[string]schema.Schema{"first": firstSchema, "later": laterSchema},
 		measuring: map[string]catalog.Properties{"first": {QualityColumn: "old score"}},

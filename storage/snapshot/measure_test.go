@@ -13,13 +13,14 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
 // A file is measured in SQL or, if it is small, in Arrow, with the same bounds, sums, counts of categories and
 // displaced rows. Only categories of types whose text differs are left to SQL.
 func TestFilesAreMeasuredAlike(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, of := range []struct{ typ, key, value, category string }{
 		{"BIGINT", "k", "k * 3", "'c' || k % 3"},
 		{"INTEGER", "-k", "CASE WHEN k % 2 = 0 THEN k END", "k % 4"},
@@ -39,14 +40,16 @@ func TestFilesAreMeasuredAlike(t *testing.T) {
 // measured are values of keys of each type, as SQL, with the ends of the type and what orders of text or of numbers
 // disagree about.
 var measured = map[string][]string{
-	"SMALLINT":                 {"-32768", "32767", "9", "10", "0"},
-	"BIGINT":                   {"-9223372036854775808", "9223372036854775807", "-9", "-10", "9", "10"},
-	"UBIGINT":                  {"18446744073709551615", "9223372036854775808", "0", "9", "10"},
-	"DECIMAL(38,4)":            {"'-9999999999999999999999999999999999.9999'", "0.0001", "-0.5", "9", "10", "1e20"},
-	"DOUBLE":                   {"'nan'", "'-inf'", "0.5", "1e300"},
-	"VARCHAR":                  {"''", "'a'", "'Z'", "'ü'", "'10'", "'9'", "'𝄞'", "'\uffff'", "repeat('x', 257)"},
-	"DATE":                     {"'0044-03-15 (BC)'", "'1969-12-31'", "'1970-01-01'", "'9999-12-31'"},
-	"TIMESTAMP":                {"'0044-03-15 (BC) 12:00:00'", "'1969-12-31 23:59:59.999999'", "'1970-01-01'", "'9999-12-31'"},
+	"SMALLINT":      {"-32768", "32767", "9", "10", "0"},
+	"BIGINT":        {"-9223372036854775808", "9223372036854775807", "-9", "-10", "9", "10"},
+	"UBIGINT":       {"18446744073709551615", "9223372036854775808", "0", "9", "10"},
+	"DECIMAL(38,4)": {"'-9999999999999999999999999999999999.9999'", "0.0001", "-0.5", "9", "10", "1e20"},
+	"DOUBLE":        {"'nan'", "'-inf'", "0.5", "1e300"},
+	"VARCHAR":       {"''", "'a'", "'Z'", "'ü'", "'10'", "'9'", "'𝄞'", "'\uffff'", "repeat('x', 257)"},
+	"DATE":          {"'0044-03-15 (BC)'", "'1969-12-31'", "'1970-01-01'", "'9999-12-31'"},
+	"TIMESTAMP": {
+		"'0044-03-15 (BC) 12:00:00'", "'1969-12-31 23:59:59.999999'", "'1970-01-01'", "'9999-12-31'",
+	},
 	"TIMESTAMP_NS":             {"'1969-12-31 23:59:59.999999999'", "'1970-01-01 00:00:00.000000001'", "'2200-01-01'"},
 	"TIMESTAMP WITH TIME ZONE": {"'1969-12-31 23:59:59.999999+00'", "'2024-01-01 00:00:00+05:30'", "'1066-10-14'"},
 }
@@ -70,7 +73,7 @@ func TestRandomFilesAreMeasuredAlike(t *testing.T) {
 		{"VARCHAR", []string{"'a'", "'A'", "''", "NULL"}}, {"TINYINT", []string{"1", "-1", "NULL"}},
 		{"BOOLEAN", []string{"true", "false"}}, {"DECIMAL(4,1)", []string{"0.5", "NULL"}},
 	}
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, typ := range slices.Sorted(maps.Keys(measured)) {
 		for range 5 {
 			key := some(typ, measured[typ]...)
@@ -85,7 +88,7 @@ func TestRandomFilesAreMeasuredAlike(t *testing.T) {
 // A column that is both quality and category has the same sum in SQL and in Arrow. If its categories can't be counted
 // in Arrow, they are marked as too many, so that they are read.
 func TestQualityIsMeasuredAlikeInTheCategoryColumn(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for value, counted := range map[string]bool{"k::DOUBLE / 4": false, "(k / 3)::DECIMAL(9, 2)": false, "k": true} {
 		path := filepath.Join(t.TempDir(), "rows.parquet")
 		s := written(t, conn, path, fmt.Sprintf("SELECT k AS id, %s AS v, 1 AS _commit FROM range(9) t(k)", value), "id", "v")
@@ -98,21 +101,6 @@ func TestQualityIsMeasuredAlikeInTheCategoryColumn(t *testing.T) {
 			t.Errorf("%s: by SQL %+v, by Arrow %+v", value, a, b)
 		}
 	}
-}
-
-func connection(t *testing.T) *duck.Conn {
-	t.Helper()
-	engine, err := duck.Open(duck.Limits{Threads: 1, Memory: 1e9, TempDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close() })
-	conn, err := engine.Conn(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
 }
 
 // written writes the rows of a query to a file, and returns a state with the named ones of its columns. The first is

@@ -14,7 +14,7 @@ import (
 // casts to few types, so they are replaced by nulls of the target type. Binaries are converted to and from text as
 // base64.
 func Cast(from, to schema.Type, expr string) string {
-	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from)
+	byParts := from.Hollow() || hasBlob(to) && !hasBlob(from) || haveDisjointStructs(from, to)
 	switch {
 	case from.Equal(to):
 		return expr
@@ -42,6 +42,32 @@ func Cast(from, to schema.Type, expr string) string {
 		return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN struct_pack(%s) END", expr, strings.Join(parts, ", "))
 	}
 	return "CAST(" + expr + " AS " + to.SQL() + ")"
+}
+
+// haveDisjointStructs reports whether two types have structs in the same place that share no field. DuckDB casts none
+// of these, not even null: which is all there is where a rollback file has a column in a type that it got after the
+// record, and it got another one since.
+func haveDisjointStructs(a, b schema.Type) bool {
+	switch {
+	case a.Name != b.Name:
+		return false
+	case a.Name == schema.List:
+		return haveDisjointStructs(*a.Elem, *b.Elem)
+	case a.Name == schema.Map:
+		return haveDisjointStructs(*a.Key, *b.Key) || haveDisjointStructs(*a.Elem, *b.Elem)
+	case a.Name != schema.Struct:
+		return false
+	}
+	shared := 0
+	for _, f := range a.Fields {
+		if other, ok := b.Field(f.Name); ok {
+			shared++
+			if haveDisjointStructs(f.Type, other.Type) {
+				return true
+			}
+		}
+	}
+	return shared == 0
 }
 
 // hasBlob reports whether a type is binary or has a binary part.
@@ -80,11 +106,14 @@ type branch struct {
 // Larger files get a plain scan, which is faster.
 const smallFile = 122_880
 
-// branches groups the data files into scans, as few as possible in their order.
+// branches groups the data files into scans, as few as possible in their order. Files without live rows are not read.
 func (s *Snapshot) branches() []branch {
 	displacers := s.displacers()
 	var out []branch
 	for _, f := range s.Data {
+		if isGone(f, displacers[f.ID]) {
+			continue
+		}
 		displaced := len(displacers[f.ID]) > 0
 		if n := len(out) - 1; n >= 0 && out[n].takes(f, displaced) {
 			out[n].files = append(out[n].files, f)
@@ -108,10 +137,11 @@ func (b branch) takes(f *catalog.File, displaced bool) bool {
 // Rows returns the SQL of the snapshot's rows: its columns by field id (c1, c2, …), then _commit, and, with place,
 // _file and _pos, the place of each row.
 func (s *Snapshot) Rows(place bool) string {
-	if len(s.Data) == 0 {
+	scans := s.scans(place, s.selectList)
+	if len(scans) == 0 {
 		return s.noRows(place)
 	}
-	return strings.Join(s.scans(place, s.selectList), "\nUNION ALL ")
+	return strings.Join(scans, "\nUNION ALL ")
 }
 
 // scans returns the SQL of the snapshot's rows, one part for each scan. list returns the select list for files of a
@@ -229,6 +259,18 @@ func (s *Snapshot) pathsOf(files []*catalog.File) []string {
 	return paths
 }
 
+// Sortable is how many rows are cheap to sort. More are read and written in the order in which they come.
+const Sortable = 1_000_000
+
+// ByKey returns an ORDER BY of the key.
+func (s *Snapshot) ByKey() string {
+	names := make([]string, 0, 1)
+	for _, c := range s.Schema.KeyColumns() {
+		names = append(names, duck.Ident(c.Name))
+	}
+	return " ORDER BY " + strings.Join(names, ", ")
+}
+
 // Order returns an ORDER BY that makes the order of records from the snapshot's table deterministic. If some rows of
 // its files are displaced, DuckDB returns the others in no fixed order, so it is by key; otherwise it is empty, and the
 // order is that of the files.
@@ -236,11 +278,7 @@ func (s *Snapshot) Order() string {
 	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced }) {
 		return ""
 	}
-	names := make([]string, 0, 1)
-	for _, c := range s.Schema.KeyColumns() {
-		names = append(names, duck.Ident(c.Name))
-	}
-	return " ORDER BY " + strings.Join(names, ", ")
+	return s.ByKey()
 }
 
 // Table returns the SQL of the snapshot as users see it: _id first, if the server assigns it, the columns by name, then
@@ -314,11 +352,12 @@ func (s *Snapshot) EveryValue(columns ...schema.Column) string {
 // Only returns the file that has exactly the snapshot's records and columns, if there is one, so that it can be sent as
 // it is. Files of datasets without a declared key do not qualify: they have _id in another place than the table.
 func (s *Snapshot) Only() *catalog.File {
-	if len(s.Data) != 1 || len(s.Rollbacks) > 0 || !s.Schema.Keyed() ||
+	branches := s.branches()
+	if len(branches) != 1 || len(branches[0].files) != 1 || branches[0].displaced || !s.Schema.Keyed() ||
 		slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
 		return nil
 	}
-	if f := s.Data[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
+	if f := branches[0].files[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
 		return f
 	}
 	return nil

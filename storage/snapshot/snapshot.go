@@ -121,6 +121,16 @@ func (s *Snapshot) displacers() map[int64][]*catalog.File {
 	return out
 }
 
+// isGone reports whether all rows of a data file are displaced, by the rollback files with positions in it. No position
+// is displaced twice in a state, so they are counted, not read; check makes sure of that.
+func isGone(f *catalog.File, displacers []*catalog.File) bool {
+	var displaced int64
+	for _, r := range displacers {
+		displaced += r.Targets[f.ID]
+	}
+	return displaced == f.Rows
+}
+
 // Within returns the snapshot with only the files that may hold keys within bounds; nil bounds keep all.
 func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 	if bounds == nil {

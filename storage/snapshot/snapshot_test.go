@@ -20,7 +20,9 @@ func with(files ...*catalog.File) *Snapshot {
 	return s
 }
 
-func data(id int64) *catalog.File { return &catalog.File{ID: id, Kind: schema.Data, SchemaID: "s"} }
+func data(id int64) *catalog.File {
+	return &catalog.File{ID: id, Kind: schema.Data, SchemaID: "s", Rows: 3}
+}
 
 func rollback(id int64, targets ...int64) *catalog.File {
 	f := &catalog.File{ID: id, Kind: schema.Rollback, SchemaID: "s", Targets: map[int64]int64{}}
@@ -60,6 +62,32 @@ func TestWhatBothHaveCancelsUnread(t *testing.T) {
 				if opens := strings.Contains(c.opens, fmt.Sprint(id)); named != opens {
 					t.Errorf("%s: the SQL names file %d: %v", c.name, id, named)
 				}
+			}
+		}
+	}
+}
+
+// A file whose rows are all displaced, by one commit or by several, is not read, nor is what displaced them.
+func TestAFileWithoutLiveRowsIsNotRead(t *testing.T) {
+	one, two, first, second, third := data(1), data(2), rollback(5, 1, 2), rollback(6, 1), rollback(7, 1)
+	for _, c := range []struct {
+		name  string
+		s     *Snapshot
+		opens string
+	}{
+		{"a row is left", with(one, first, second), "156"},
+		{"none is", with(one, first, second, third), ""},
+		{"none of one of two", with(one, two, first, second, third), "25"},
+	} {
+		for name, sql := range map[string]string{"rows": c.s.Rows(true), "difference": Diff(c.s, with()).SideA()} {
+			opens := ""
+			for id := range int64(8) {
+				if strings.Contains(sql, fmt.Sprintf("'/%d'", id)) {
+					opens += fmt.Sprint(id)
+				}
+			}
+			if opens != c.opens {
+				t.Errorf("%s: its %s open %q, not %q", c.name, name, opens, c.opens)
 			}
 		}
 	}

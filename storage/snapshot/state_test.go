@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -23,7 +24,7 @@ func typed(t *testing.T, text string) schema.Type {
 // Values are cast from the type that a file has to the type of the column, at any depth, without a value that DuckDB's
 // own cast would refuse or change.
 func TestCasts(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	for _, c := range []struct{ from, to, value, want string }{
 		{"INTEGER", "BIGINT", "7", "7"},
 		{"INTEGER", "INTEGER", "7", "7"},
@@ -41,6 +42,11 @@ func TestCasts(t *testing.T) {
 		{`STRUCT("it's" NULL, "B" INTEGER)`, `STRUCT("it's" BOOLEAN, b BIGINT)`, `{'it''s': NULL::INTEGER, 'B': 2}`,
 			`{"it's":null,"b":2}`},
 		{"STRUCT(b INTEGER, a INTEGER)", "STRUCT(a BIGINT, b BIGINT)", "{'b': 1, 'a': 2}", `{"a":2,"b":1}`},
+		{"STRUCT(a INTEGER)", "STRUCT(b INTEGER)", "NULL::STRUCT(a INTEGER)", "null"},
+		{"STRUCT(a INTEGER)[]", "STRUCT(b INTEGER)[]", "[NULL::STRUCT(a INTEGER)]", "[null]"},
+		{"STRUCT(c STRUCT(a INTEGER))", "STRUCT(c STRUCT(b DATE))", "{'c': NULL::STRUCT(a INTEGER)}", `{"c":null}`},
+		{"MAP(VARCHAR, STRUCT(a INTEGER))", "MAP(VARCHAR, STRUCT(b DATE))", "MAP {'x': NULL::STRUCT(a INTEGER)}",
+			`{"x":null}`},
 		{"DECIMAL(4,2)", "DECIMAL(20,4)", "1.25::DECIMAL(4,2)", "1.2500"},
 		{"MAP(VARCHAR, INTEGER)", "MAP(VARCHAR, BIGINT)", "MAP {'a': 1}", `{"a":1}`},
 	} {
@@ -60,7 +66,7 @@ func TestCasts(t *testing.T) {
 
 // A value goes through every type that the column has had, each cast starting from what users saw.
 func TestValuesAreCastThroughEarlierTypes(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	own := schema.Column{ID: 1, Name: "n", Type: schema.Of(schema.Double)}
 	now := own.As(schema.Of(schema.Bigint)).As(schema.Of(schema.Varchar))
 	sql := FromFile(schema.Schema{Columns: []schema.Column{own}}, now)
@@ -75,7 +81,7 @@ func TestValuesAreCastThroughEarlierTypes(t *testing.T) {
 
 // A state without files has its columns, in their types, and no rows.
 func TestAStateWithoutFiles(t *testing.T) {
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	s := with()
 	s.Schema = s.Schema.With(schema.Column{ID: 3, Name: "half", Type: schema.Of(schema.Double), Derivation: `"c1" / 2`})
 	for name, sql := range map[string]string{
@@ -140,9 +146,13 @@ func TestTheOnlyFile(t *testing.T) {
 		change func(*Snapshot)
 		only   bool
 	}{
-		"one file":           {func(*Snapshot) {}, true},
-		"another file":       {func(s *Snapshot) { s.Data = append(s.Data, data(2)) }, false},
-		"displaced rows":     {func(s *Snapshot) { s.Rollbacks = append(s.Rollbacks, rollback(5, 1)) }, false},
+		"one file":       {func(*Snapshot) {}, true},
+		"another file":   {func(s *Snapshot) { s.Data = append(s.Data, data(2)) }, false},
+		"displaced rows": {func(s *Snapshot) { s.Rollbacks = append(s.Rollbacks, rollback(5, 1)) }, false},
+		"a file without live rows before it": {func(s *Snapshot) {
+			s.Data = append([]*catalog.File{data(0)}, s.Data...)
+			s.Rollbacks = []*catalog.File{rollback(5, 0), rollback(6, 0), rollback(8, 0)}
+		}, true},
 		"another schema":     {func(s *Snapshot) { s.Commit.SchemaID = "t" }, false},
 		"rows that it lacks": {func(s *Snapshot) { s.Commit.Total = 8 }, false},
 		"a derived column":   {func(s *Snapshot) { s.Schema = s.Schema.With(derived) }, false},

@@ -11,6 +11,7 @@ type stamp struct {
 	inode                   uint64
 }
 
+// stampOf returns what shows whether a file was changed, without reading it.
 func stampOf(path string) (stamp, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -19,6 +20,7 @@ func stampOf(path string) (stamp, error) {
 	return stampFrom(info), nil
 }
 
+// stampFrom returns the stamp of a file that was looked at already.
 func stampFrom(info fs.FileInfo) stamp {
 	s := stamp{size: info.Size(), modified: info.ModTime().UnixNano()}
 	s.inode, s.changed = systemStamp(info)

@@ -55,6 +55,7 @@ type Damage struct {
 	Detail string // what is wrong
 }
 
+// Error names the object and what is wrong with it. It is for logs: keys are not for clients.
 func (d *Damage) Error() string { return fmt.Sprintf("%s: %s", d.Key, d.Detail) }
 
 // Verifier verifies files and remembers the results. Its methods may be called from many goroutines.
@@ -109,6 +110,7 @@ func (v *Verifier) entry(key string) *entry {
 	return e
 }
 
+// keep remembers a verification. Two generations bound how many there are, without an order of use.
 func (v *Verifier) keep(key string, e *entry) {
 	if len(v.recent) >= remembered/2 {
 		v.older, v.recent = v.recent, map[string]*entry{}
@@ -298,6 +300,7 @@ func each(ctx context.Context, objects []Object, do func(context.Context, Object
 	return context.Cause(ctx)
 }
 
+// plain reads as fast as the disk gives.
 func plain(r io.Reader) io.Reader { return r }
 
 // stopping is a reader that fails when a context ends. It returns ctx.Err, since the cause may be the damage of another
@@ -307,6 +310,7 @@ type stopping struct {
 	io.Reader
 }
 
+// Read reads until the context ends.
 func (s stopping) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err

@@ -15,7 +15,7 @@ import (
 	"rowback/storage/datafile"
 )
 
-// shelf is a folder of objects with a verifier, which counts the damage that it reports.
+// shelf is a directory of objects with a verifier, which counts the damage that it reports.
 type shelf struct {
 	*testing.T
 	*Verifier
@@ -79,7 +79,7 @@ func TestOpening(t *testing.T) {
 		"another byte":      {func(s *shelf) { s.write("k", "hellO") }, "checksum differs"},
 		"too short":         {func(s *shelf) { s.write("k", "hell") }, "4 bytes, not 5"},
 		"missing":           {func(s *shelf) { s.remove("k") }, "missing"},
-		"a folder": {func(s *shelf) {
+		"a directory": {func(s *shelf) {
 			s.remove("k")
 			os.Mkdir(filepath.Join(s.dir, "k"), 0o700)
 		}, "not a regular file"},

@@ -94,6 +94,7 @@ func (w *writer) cast(t *term) (operand, error) {
 	return operand{}, refuse("cast makes a variable numeric, text, datetime or categorical, not %q", fault.Clip(class))
 }
 
+// castType reads what a cast makes of a value: a class, or a type with its categories.
 func castType(t *term) (class string, categories []schema.Category, err error) {
 	if json.Unmarshal(t.Value, &class) == nil {
 		if class == "categorical" {
@@ -122,6 +123,7 @@ func numeric(x operand) string {
 	return "CAST(" + sql + " END AS DOUBLE)"
 }
 
+// number writes a number in SQL; NULL where JSON has none for it.
 func number(v float64) string {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -84,6 +84,7 @@ func decimalHolds(number string, typ schema.Type) bool {
 	return scaled.IsInt() && scaled.Num().CmpAbs(power(typ.Width)) < 0
 }
 
+// power returns a power of ten.
 func power(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
 
 // isDouble reports whether a DOUBLE holds an integer in SQL.

@@ -68,6 +68,8 @@ func Show(s schema.Schema, kept string) (json.RawMessage, error) {
 	return json.Marshal(t)
 }
 
+// translate writes a term, which must read a variable, as SQL. The text that is kept is made from the term and not from
+// the client's JSON: it names columns by their ids.
 func translate(s schema.Schema, t *term) (out Expression, err error) {
 	w := &writer{schema: s}
 	result, err := w.write(t)
@@ -86,6 +88,7 @@ func translate(s schema.Schema, t *term) (out Expression, err error) {
 	}, nil
 }
 
+// refuse returns the refusal of an expression. The text is a clause that says what is wrong with it.
 func refuse(format string, args ...any) error {
 	return fault.Errorf(fault.Invalid, "invalid_expression", "The expression is refused: %s.",
 		fmt.Sprintf(format, args...))

@@ -9,6 +9,7 @@ import (
 
 	"rowback/server/crunch/expression"
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -36,17 +37,21 @@ func call(function string, args ...string) string {
 	return fmt.Sprintf(`{"function":%q,"args":[%s]}`, function, strings.Join(args, ","))
 }
 
-const a, b, text, at, sex = `{"var":"a"}`, `{"variable":"https://x/api/datasets/1/variables/000002/"}`, `{"var":"say \"c1\""}`,
+const a, b, text, at, sex = `{"var":"a"}`, `{"variable":"https://x/api/datasets/1/variables/000002/"}`,
+	`{"var":"say \"c1\""}`,
 	`{"variable":"../variables/000004/"}`, `{"var":"000005"}`
 
 func value(v string) string { return `{"value":` + v + `}` }
 
 const sexes = `{"class":"categorical","categories":[
-	{"id":1,"name":"young","numeric_value":null,"missing":false},{"id":2,"name":"old","numeric_value":null,"missing":false},
+	{"id":1,"name":"young","numeric_value":null,"missing":false},
+	{"id":2,"name":"old","numeric_value":null,"missing":false},
 	{"id":-1,"name":"No Data","numeric_value":null,"missing":true}]}`
 
 // Each expression gives these values, of the four records.
 func TestWhatExpressionsGive(t *testing.T) {
+	const one = `{"id":1,"name":"one","numeric_value":1}`
+	above2 := call(">", a, value("2"))
 	conn := table(t)
 	for expr, want := range map[string]string{
 		a:                                       "1 -7 3 ∅",
@@ -94,15 +99,16 @@ func TestWhatExpressionsGive(t *testing.T) {
 		call("not", call("selected", sex)):                              "false true true ∅",
 		call("and", call("<", a, value("4")), call(">", b, value("0"))): "true true false ∅",
 		call("or", call("==", a, value("1")), call("==", a, value("3")), call("is_missing", a)): "true false true true",
-		call("char_length", text):             "1 4 1 ∅",
-		call("cast", a, value(`"text"`)):      "1 -7 3 ∅",
-		call("cast", sex, value(`"numeric"`)): "10.0 ∅ ∅ ∅",
-		call("cast", text, value(sexes)):      "∅ ∅ ∅ ∅",
-		call("cast", a, value(`{"class":"categorical","categories":[{"id":1,"name":"one","numeric_value":1}]}`)):                                  "one ∅ ∅ ∅",
-		call("case", `{"column":[2,1,-1],"type":{"value":`+sexes+`}}`, call(">", a, value("2")), call("<", a, value("2"))):                        "young young old ∅",
-		call("case", `{"column":[1],"type":`+sexes+`}`, call(">", a, value("2"))):                                                                 "∅ ∅ young ∅",
-		call("case", `{"column":[1.5,2]}`, call(">", a, value("2"))):                                                                              "2.0 2.0 1.5 2.0",
-		call("combine_categories", sex, value(`[{"id":1,"name":"known","combined_ids":[1,2]},{"id":-1,"name":"No Data","combined_ids":[8,-1]}]`)): "known known ∅ ∅",
+		call("char_length", text):                                                "1 4 1 ∅",
+		call("cast", a, value(`"text"`)):                                         "1 -7 3 ∅",
+		call("cast", sex, value(`"numeric"`)):                                    "10.0 ∅ ∅ ∅",
+		call("cast", text, value(sexes)):                                         "∅ ∅ ∅ ∅",
+		call("cast", a, value(`{"class":"categorical","categories":[`+one+`]}`)): "one ∅ ∅ ∅",
+		call("case", `{"column":[2,1,-1],"type":{"value":`+sexes+`}}`, above2, call("<", a, value("2"))): "young young old ∅",
+		call("case", `{"column":[1],"type":`+sexes+`}`, above2):                                          "∅ ∅ young ∅",
+		call("case", `{"column":[1.5,2]}`, above2):                                                       "2.0 2.0 1.5 2.0",
+		call("combine_categories", sex, value(`[{"id":1,"name":"known","combined_ids":[1,2]},
+			{"id":-1,"name":"No Data","combined_ids":[8,-1]}]`)): "known known ∅ ∅",
 	} {
 		e, err := expression.Read(columns, "1", []byte(expr))
 		if err != nil {
@@ -198,16 +204,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 
 func table(t *testing.T) *duck.Conn {
 	t.Helper()
-	engine, err := duck.Open(duck.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close() })
-	conn, err := engine.Conn(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
+	conn := ducktest.ConnOf(t, duck.Limits{})
 	if _, err := conn.Exec(context.Background(), records); err != nil {
 		t.Fatal(err)
 	}

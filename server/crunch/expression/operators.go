@@ -47,6 +47,7 @@ func (o operand) beside(typ schema.Type) (string, error) {
 	return literal(o.values[0], typ)
 }
 
+// logical writes and, or and not, whose arguments must be conditions.
 func logical(name string, args []operand) (string, error) {
 	list := make([]string, len(args))
 	for i, a := range args {
@@ -84,6 +85,7 @@ func compare(name string, a, b operand) (string, error) {
 	return "(" + a.sql + " " + sqlOf(name) + " " + right + ")", err
 }
 
+// sqlOf returns the SQL operator of a comparison.
 func sqlOf(name string) string {
 	switch name {
 	case "==":
@@ -99,6 +101,7 @@ func flipped(name string) string {
 	return strings.NewReplacer("<", ">", ">", "<").Replace(name)
 }
 
+// between writes the operator =><=: whether a value lies between two others, both included.
 func between(args []operand) (string, error) {
 	x := args[0]
 	if x.isValue() || x.isCategorical() {

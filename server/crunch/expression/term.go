@@ -25,6 +25,7 @@ type term struct {
 	Map      json.RawMessage   `json:"map,omitempty"`  // of frames and arrays, which there are none of
 }
 
+// parse reads a term and checks its form and size; what it refers to is not known yet.
 func parse(text []byte) (*term, error) {
 	t := &term{}
 	var mistyped *json.UnmarshalTypeError
@@ -45,6 +46,7 @@ func parse(text []byte) (*term, error) {
 // size is how large an expression is.
 type size struct{ terms, values int }
 
+// add counts a term and the terms in it, and refuses what is malformed or too much.
 func (s *size) add(t *term, depth int) error {
 	if t == nil {
 		return refuse("a term is null; it has to be an object")
@@ -88,6 +90,7 @@ func (t *term) checkFunction() error {
 	return nil
 }
 
+// checkFunctions refuses unknown functions in a term and the terms in it.
 func (t *term) checkFunctions() error {
 	if t == nil {
 		return nil
@@ -133,6 +136,7 @@ func (t *term) refer(s schema.Schema, dataset string) error {
 	return nil
 }
 
+// apart writes what a client sent so that nothing in it looks like a reference of ours.
 func apart(text json.RawMessage) json.RawMessage {
 	return looksLikeReference.ReplaceAll(text, []byte(`"\u0063$1"`))
 }

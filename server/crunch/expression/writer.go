@@ -26,11 +26,13 @@ type operand struct {
 	condition  bool // it is true or false
 }
 
+// isValue reports whether it is a value, which gets its type from what it stands beside.
 func (o operand) isValue() bool { return o.sql == "" }
 
 // isCategorical reports whether the operand's values are the names of categories.
 func (o operand) isCategorical() bool { return o.categories != nil }
 
+// write writes a term, after those that it is made of.
 func (w *writer) write(t *term) (out operand, err error) {
 	switch {
 	case t.Function != "":
@@ -52,6 +54,7 @@ func (w *writer) write(t *term) (out operand, err error) {
 	return out, err
 }
 
+// variable writes a column's name, and notes that the expression reads it.
 func (w *writer) variable(t *term) (operand, error) {
 	c, err := t.referred(w.schema)
 	if err != nil {
@@ -74,6 +77,7 @@ const functions = "+ - * / // ^ % & | == != < <= > >= =><= in any all and or not
 // numbers are those of them, of operands, that give a number.
 const numbers = "+ - * / // ^ % & | char_length"
 
+// call writes a function of its arguments.
 func (w *writer) call(t *term) (operand, error) {
 	switch t.Function {
 	case "case":
@@ -141,6 +145,7 @@ func arity(name string) (least, most int) {
 	return 2, 2
 }
 
+// args writes the arguments of a function, in their order.
 func (w *writer) args(t *term) ([]operand, error) {
 	out := make([]operand, len(t.Args))
 	for i, a := range t.Args {

@@ -1,0 +1,28 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage/intake"
+)
+
+// fileIn is the request to commit a file.
+type fileIn struct {
+	recordsIn
+	Format string `query:"format" required:"true" enum:"arrow,parquet,csv,ndjson,json" description:"Of the file." json:"-"`
+}
+
+// createCommitFromFile commits a file, in a format that the URL names instead of the Content-Type. It is the same as
+// createCommit, for clients that were generated from the document: they send one media type for each route.
+func (a *API) createCommitFromFile(c *fiber.Ctx) error {
+	var in fileIn
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	media, ok := mediaTypes[intake.Format(in.Format)]
+	if !ok {
+		return invalid("format", "must be arrow, parquet, csv, ndjson or json")
+	}
+	c.Request().Header.SetContentType(media)
+	return a.commitRecords(c, commitIn{recordsIn: in.recordsIn})
+}
