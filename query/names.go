@@ -44,6 +44,8 @@ type view struct {
 	name  string
 	means string // the dataset's id, and the ref
 	sql   string
+
+	columns []schema.Column // nil: it is a difference
 }
 
 // resolve finds the tables that a statement names, as views.
@@ -112,8 +114,8 @@ func (n *names) table(ctx context.Context, t clientsql.Table) error {
 		}
 		return nil
 	}
-	sql, commits, files, err := n.source(ctx, d, ref)
-	n.views = append(n.views, view{t.Name, means, sql})
+	sql, commits, files, columns, err := n.source(ctx, d, ref)
+	n.views = append(n.views, view{t.Name, means, sql, columns})
 	n.files = append(n.files, files...)
 	n.means[t.Name] = d.ID + "@" + commits
 	return err
@@ -163,27 +165,27 @@ func (n *names) noDataset(ctx context.Context, name string, have []string) error
 }
 
 // source returns the SQL of a dataset at a ref, or of the difference between two refs, with the commits and the files
-// that it reads.
+// that it reads, and the dataset's columns.
 func (n *names) source(
 	ctx context.Context, d catalog.Dataset, ref string,
-) (sql, commits string, files []string, err error) {
+) (sql, commits string, files []string, columns []schema.Column, err error) {
 	from, to, isDiff := strings.Cut(ref, "..")
 	a, err := n.store.Snapshot(ctx, d.ID, from)
 	if err != nil {
-		return "", "", nil, err
+		return "", "", nil, nil, err
 	}
 	n.columns += len(a.Schema.Columns)
 	if !isDiff {
-		return a.Table(), fmt.Sprint(a.Commit.ID), a.Paths(), nil
+		return a.Table(), fmt.Sprint(a.Commit.ID), a.Paths(), a.TableColumns(), nil
 	}
 	b, err := n.store.Snapshot(ctx, d.ID, to)
 	if err != nil {
-		return "", "", nil, err
+		return "", "", nil, nil, err
 	}
 	n.columns += len(b.Schema.Columns)
 	// All columns of both sides are read, so both sides' files are allowed.
 	sql, _, err = snapshot.Diff(a, b).Records()
-	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), err
+	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), nil, err
 }
 
 // setup returns the SQL that creates the views and puts them first in the search path. It runs while the sandbox is

@@ -91,7 +91,7 @@ func (p *prepared) shape(ctx context.Context) (Shape, error) {
 		return out, p.text.explain(err)
 	}
 	defer none.Release()
-	out.Schema = none.Schema()
+	out.Schema = output.Label(none.Schema(), p.query.Columns)
 	return out, nil
 }
 
@@ -125,6 +125,7 @@ func Check(ctx context.Context, store *storage.Store, s Statement) (Shape, error
 	}
 	out := Shape{Meaning: p.meaning, Parameters: found.Fields()}
 	if p.query.SQL, p.query.Columns, err = result(ctx, p.box, p.text, p.query.Params, nil); err == nil {
+		p.extend()
 		out, err = p.shape(ctx)
 		out.Parameters = found.Fields()
 		return out, err
@@ -158,7 +159,7 @@ func Tables(ctx context.Context, store *storage.Store, tables [][]schema.Column)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = none.Schema()
+		out[i] = output.Label(none.Schema(), columns)
 		none.Close()
 	}
 	return out, nil

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"rowback/storage"
 	"rowback/storage/datafile"
@@ -60,6 +61,7 @@ type prepared struct {
 	text    *text
 	query   output.Query
 	meaning Meaning
+	source  []schema.Column // of the only dataset that it reads; nil: there are others, or none
 }
 
 // prepare parses a statement and opens a sandbox for it. files are further files that it may access.
@@ -81,7 +83,19 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 		p.box.Close()
 		return nil, err
 	}
+	p.extend()
 	return p, nil
+}
+
+// extend gives columns of the result the extensions of the dataset's columns that they are.
+func (p *prepared) extend() {
+	for i, c := range p.query.Columns {
+		name, ok := p.text.Passed.Source(c.Name)
+		at := slices.IndexFunc(p.source, func(own schema.Column) bool { return schema.SameName(own.Name, name) })
+		if ok && at >= 0 && p.source[at].Type.Equal(c.Type) {
+			p.query.Columns[i].Extension = p.source[at].Extension
+		}
+	}
 }
 
 // read parses a statement in a sandbox, creates the tables that the statement names there, and locks it. values returns
@@ -117,6 +131,9 @@ func read(
 	}
 	if err := n.resolve(ctx, p.text); err != nil {
 		return nil, err
+	}
+	if len(n.views) == 1 && len(n.catalog) == 0 {
+		p.source = n.views[0].columns
 	}
 	// From here on the sandbox reaches these files and nothing else: no path, no network, no setting.
 	if err := box.Lock(ctx, n.files, n.setup()...); err != nil {

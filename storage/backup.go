@@ -145,7 +145,9 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, n 
 	if snap.Total() <= snapshot.Sortable {
 		query += snap.Order() // so that the same version gives the same archive, whatever thread reads what first
 	}
-	if _, err := datafile.CopyQuery(ctx, conn, query, data, cmp.Or(n.Pages, datafile.PagesV1), ""); err != nil {
+	_, err = datafile.CopyQuery(ctx, conn, query, data, cmp.Or(n.Pages, datafile.PagesV1),
+		datafile.Labels(snap.TableColumns()))
+	if err != nil {
 		return err
 	}
 	about := backupContents{

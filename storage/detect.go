@@ -10,13 +10,36 @@ import (
 	"rowback/storage/schema"
 )
 
-// candidates are the types that text may turn out to be, the narrowest first. Text that would not come back the same
-// (the postcode 01234) stays text.
-var candidates = []schema.Type{
-	schema.Of(schema.Null), schema.Of(schema.Bigint), schema.DecimalOf(38, 0), schema.Of(schema.Double),
-	schema.DecimalOf(38, 2), schema.DecimalOf(38, 4), schema.DecimalOf(38, 9), schema.DecimalOf(38, 18),
-	schema.DecimalOf(38, 28), schema.DecimalOf(38, 37),
-	schema.Of(schema.Boolean), schema.Of(schema.Date), schema.Of(schema.Timestamp), schema.Of(schema.TimestampTZ),
+// candidate is a type that text may turn out to be.
+type candidate struct {
+	schema.Type
+	written string // of keys: the SQL of the one text that stands for a value
+}
+
+// candidates are in order, the narrowest first. Text that would not come back the same (the postcode 01234) stays text.
+// Timestamps are in the list twice: as SQL writes them, and as exports and others do.
+var candidates = []candidate{
+	{schema.Of(schema.Null), asSQL}, {schema.Of(schema.Bigint), asSQL}, {schema.DecimalOf(38, 0), asSQL},
+	{schema.Of(schema.Double), asSQL}, {schema.DecimalOf(38, 2), asSQL}, {schema.DecimalOf(38, 4), asSQL},
+	{schema.DecimalOf(38, 9), asSQL}, {schema.DecimalOf(38, 18), asSQL}, {schema.DecimalOf(38, 28), asSQL},
+	{schema.DecimalOf(38, 37), asSQL}, {schema.Of(schema.Boolean), asSQL}, {schema.Of(schema.Date), asSQL},
+	{schema.Of(schema.Timestamp), asSQL}, {schema.Of(schema.Timestamp), asRFC3339},
+	{schema.Of(schema.TimestampTZ), withOffset}, {schema.Of(schema.TimestampTZ), asRFC3339},
+}
+
+// The forms of values in keys.
+const (
+	asSQL      = `CAST({value} AS VARCHAR)`
+	withOffset = `regexp_replace(CAST({value} AS VARCHAR), '\+00$', '+00:00')` // as pandas writes UTC
+	asRFC3339  = `regexp_replace(replace(CAST({value} AS VARCHAR), ' ', 'T'), '\+00$', 'Z')`
+)
+
+// typeOf returns the type of a candidate, by its place in the list; VARCHAR for the place after the last.
+func typeOf(i int) schema.Type {
+	if i == len(candidates) {
+		return schema.Of(schema.Varchar)
+	}
+	return candidates[i].Type
 }
 
 // detects is the condition that a text reads as a value of a candidate type. column is SQL, and so is the result; it
@@ -40,15 +63,16 @@ func detects(column string, t schema.Type) string {
 	return textFits(column, t)
 }
 
-// detectsKey is detects for a column of the key: texts that are different must not become the same number, as the codes
-// 1.1 and 1.10 would. So each must be the canonical form of its number. Other columns may lose how their values were
-// written; a key would lose records.
-func detectsKey(column string, t schema.Type) string {
-	condition := detects(column, t)
-	if t.Name == schema.Double || t.Name == schema.Decimal {
-		condition += " AND CAST(TRY_CAST(" + column + " AS " + t.SQL() + ") AS VARCHAR) = " + column
+// detectsKey is detects for a column of the key: texts that are different must not become the same value, as the codes
+// 1.1 and 1.10 would, and the timestamps 2024-01-01 00:00 and 2024-01-01 00:00:00. So all must be
+// written in one way. Other columns may lose how their values were written; a key would lose records.
+func detectsKey(column string, i int) string {
+	if i == len(candidates) {
+		return "true"
 	}
-	return condition
+	value := "TRY_CAST(" + column + " AS " + candidates[i].SQL() + ")"
+	return detects(column, typeOf(i)) + " AND " +
+		duck.Fill(candidates[i].written, duck.Parts{"value": value}) + " = " + column
 }
 
 // How numbers and truths are written that no one would take for text: without a zero in front, or a plus. A double has
@@ -88,19 +112,19 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 	}
 	if intake.LongOf(f.records) != "" {
 		found, _, err := f.firstOf(columns, 0)
-		return found, err
+		return typesOf(found), err
 	}
 	// The first records name the type; one pass over all says whether it holds. Where it does not, which is rare, all are
 	// asked.
 	sample := max(leastSample, min(sampleRows, sampleValues/len(columns)))
 	found, rows, err := f.firstOfAll(columns, sample)
 	if err != nil || rows < int64(sample) {
-		return found, err
+		return typesOf(found), err
 	}
 	var checks []test
 	for k, i := range columns {
-		column := canonical(f.upload.Options.Form, fmt.Sprintf("o%d", i), found[k])
-		condition := detects(column, found[k])
+		column := canonical(f.upload.Options.Form, fmt.Sprintf("o%d", i), typeOf(found[k]))
+		condition := detects(column, typeOf(found[k]))
 		if f.key[i] {
 			condition = detectsKey(column, found[k])
 		}
@@ -111,11 +135,20 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 	if err != nil {
 		return nil, err
 	}
-	return found, f.findLate(columns, found, holds)
+	err = f.findLate(columns, found, holds)
+	return typesOf(found), err
 }
 
-// findLate finds the types of the columns that the sample was wrong about, by all of their values.
-func (f *fitting) findLate(columns []int, found []schema.Type, right []bool) error {
+func typesOf(candidates []int) []schema.Type {
+	types := make([]schema.Type, len(candidates))
+	for k, i := range candidates {
+		types[k] = typeOf(i)
+	}
+	return types
+}
+
+// findLate finds the candidates for the columns that the sample was wrong about, by all of their values.
+func (f *fitting) findLate(columns []int, found []int, right []bool) error {
 	var late, at []int
 	for k, i := range columns {
 		if !right[k] {
@@ -126,14 +159,14 @@ func (f *fitting) findLate(columns []int, found []schema.Type, right []bool) err
 		return nil
 	}
 	whole, _, err := f.firstOfAll(late, 0)
-	for k, typ := range whole {
-		found[at[k]] = typ
+	for k, i := range whole {
+		found[at[k]] = i
 	}
 	return err
 }
 
 // firstOfAll is firstOf for any number of columns.
-func (f *fitting) firstOfAll(columns []int, limit int) (found []schema.Type, rows int64, err error) {
+func (f *fitting) firstOfAll(columns []int, limit int) (found []int, rows int64, err error) {
 	for part := range parts(columns, func(i int) int { return i }) {
 		some, n, err := f.firstOf(part, limit)
 		if err != nil {
@@ -147,16 +180,16 @@ func (f *fitting) firstOfAll(columns []int, limit int) (found []schema.Type, row
 // firstOf finds for each column of text the first candidate that takes all of its values in the first limit records
 // (0: all). The columns become rows first: the statement has one condition for each candidate, however many columns
 // there are, and DuckDB plans it at once.
-func (f *fitting) firstOf(columns []int, limit int) (found []schema.Type, rows int64, err error) {
+func (f *fitting) firstOf(columns []int, limit int) (found []int, rows int64, err error) {
 	values, release, err := f.values(columns, limit)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer release()
-	found = make([]schema.Type, len(columns))
+	found = make([]int, len(columns)) // the first: no record, no value
 	at := map[int64]int{}
 	for k, i := range columns {
-		found[k], at[int64(i)] = candidates[0], k // no record, no value
+		at[int64(i)] = k
 	}
 	err = f.conn.Rows(f.ctx, f.firstQuery(columns, values), func(scan duck.Scan) error {
 		var column, first, n int64
@@ -165,13 +198,8 @@ func (f *fitting) firstOf(columns []int, limit int) (found []schema.Type, rows i
 			return err
 		}
 		rows = max(rows, n)
-		k, ok := at[column]
-		switch {
-		case !ok: // one that is not asked for
-		case first < int64(len(candidates)):
-			found[k] = candidates[first]
-		default:
-			found[k] = schema.Of(schema.Varchar)
+		if k, asked := at[column]; asked {
+			found[k] = int(first)
 		}
 		return nil
 	})
@@ -188,12 +216,12 @@ func (f *fitting) firstQuery(columns []int, values string) string {
 		}
 	}
 	cases := make([]string, len(candidates))
-	for i, t := range candidates {
-		text := canonical(f.upload.Options.Form, "v", t)
-		condition := detects(text, t)
+	for i, c := range candidates {
+		text := canonical(f.upload.Options.Form, "v", c.Type)
+		condition := detects(text, c.Type)
 		if len(isKey) > 0 {
 			condition = fmt.Sprintf("CASE WHEN k IN (%s) THEN %s ELSE %s END",
-				strings.Join(isKey, ", "), detectsKey(text, t), condition)
+				strings.Join(isKey, ", "), detectsKey(text, i), condition)
 		}
 		cases[i] = fmt.Sprintf("WHEN bool_and(v IS NULL OR coalesce(%s, false)) THEN %d", condition, i)
 	}

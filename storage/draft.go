@@ -26,6 +26,7 @@ type draft struct {
 	back       map[string]schema.Schema // the schemas of those, by document id
 	closed     []*catalog.File          // live no more
 	marks      map[int64]int64          // commits whose rollback_commit_id changes; 0: none any more
+	warnings   []string                 // of what the commit could not keep
 }
 
 // draftOn is a draft that changes nothing. It has no commit yet: that comes with its id.

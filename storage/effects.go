@@ -19,7 +19,7 @@ func (w *work) effects() *catalog.Effects {
 	return &catalog.Effects{
 		SchemaChanges:  schema.Changes(w.drafts()[0].head.Schema, w.schema),
 		ColumnsCleared: w.columnsAmong(cleared), ColumnsFilled: w.columnsAmong(filled),
-		Warnings: append(after.Warnings(), w.notes...),
+		Warnings: append(after.Warnings(), w.warnings...),
 	}
 }
 

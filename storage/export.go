@@ -42,7 +42,8 @@ func (t *Tables) Export(
 	}
 	// The SQL names every file and column, so it names the content; anything that changes one of them changes the key.
 	pages = cmp.Or(pages, datafile.PagesV1)
-	key := sha256.Sum256(fmt.Appendf(nil, "pages of version %d: %s", pages, snap.Table()))
+	content := snap.Table() + datafile.GeoText(snap.TableColumns())
+	key := sha256.Sum256(fmt.Appendf(nil, "pages of version %d: %s", pages, content))
 	f, err := t.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
 		return t.export(ctx, snap, pages, path)
 	})
@@ -64,7 +65,8 @@ func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, pages data
 		return err
 	}
 	defer conn.Close()
-	_, err = datafile.CopyQuery(ctx, conn, "SELECT * FROM "+from+snap.Order(), path, pages, "")
+	query := "SELECT * FROM " + from + snap.Order()
+	_, err = datafile.CopyQuery(ctx, conn, query, path, pages, datafile.Labels(snap.TableColumns()))
 	return err
 }
 

@@ -43,6 +43,9 @@ func (d *draft) describeBrought(columns []schema.Column) {
 		}
 		if _, was := d.head.Schema.ByID(c.ID); !was {
 			c.Title, c.Description = from.Title, from.Description
+			if c.Type.Equal(from.Type) {
+				c.Extension = from.Extension
+			}
 		}
 		if c.Type.Name == schema.Varchar {
 			c.Categories = from.Categories

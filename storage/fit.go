@@ -15,6 +15,7 @@ type fitted struct {
 	columns []fittedColumn
 	at      map[int]int     // where each is among the columns, by its id
 	ignored []string        // columns that came and are derived
+	lost    []string        // warnings of what was said of columns and is not kept
 	widened []schema.Column // columns of the dataset whose new type must be shown to take the values that are stored
 }
 
@@ -51,6 +52,8 @@ type fitting struct {
 	newID   func() int
 	only    []int        // take just these columns, where there are any
 	key     map[int]bool // which offered columns belong to the key
+
+	replaces bool // no records stay beside those of the upload
 }
 
 // fit decides the type of every column (design, section 3): the dataset's where it takes all values as they are, else
@@ -104,6 +107,13 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		c.Type = targets[i].Settled()
 		if c.ID == schema.RowID && c.Type.Name != schema.Bigint {
 			return out, mismatch(s.KeyColumns()[0], offered[i].Type, "which it can't take")
+		}
+		c, warning, err := f.extended(c, before, offered[i])
+		if err != nil {
+			return out, err
+		}
+		if warning != "" {
+			out.lost = append(out.lost, warning)
 		}
 		if c.ID != schema.RowID {
 			kept = append(kept, c)

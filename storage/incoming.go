@@ -44,10 +44,11 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 		return nil, err
 	}
 	defer records.close()
-	w.notes = append(w.notes, intake.NotesOf(records.Records)...)
+	w.warnings = append(w.warnings, intake.NotesOf(records.Records)...)
 	f := fitting{
 		ctx: ctx, conn: records.conn, upload: u, records: records.Records, newID: w.family.nextFieldID, only: only,
 	}
+	f.replaces = w.commit.Mode == catalog.Replace || w.commit.Mode == catalog.Restore
 	fit, err := f.fit(w.schema)
 	if err != nil {
 		return nil, err
@@ -63,6 +64,7 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 			return nil, err
 		}
 	}
+	w.warnings = append(w.warnings, fit.lost...)
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
 	}

@@ -91,7 +91,7 @@ func (w actionWork) playColumn(id int, put *columnSet) error {
 		put.set(w.did, after, is, id)
 		return nil
 	case w.did.explicit && was && is && have && before.Type.Equal(after.Type) && widenedOnly(before, now):
-		after.Type = now.Type
+		after.Type, after.Extension = now.Type, now.Extension
 		put.put = append(put.put, after)
 		return nil
 	case w.did.explicit && !was && have: // records that a filter let through brought it before, as the source had it later
@@ -100,7 +100,8 @@ func (w actionWork) playColumn(id int, put *columnSet) error {
 		return nil
 	case !w.did.explicit && is && have:
 		typ, ok := schema.Widen(now.Type, after.Type)
-		if now.Type = typ; ok {
+		both, fits := now.Extension.Joined(after.Extension)
+		if now.Type, now.Extension = typ, both; ok && fits {
 			put.put = append(put.put, now)
 			return nil
 		}
@@ -121,9 +122,13 @@ func (w actionWork) playColumn(id int, put *columnSet) error {
 	return onVariable(name, "Both sides changed variable %q, to different ends.", name)
 }
 
-// widenedOnly reports whether nothing but records made a column other than it was, by widening its type.
+// widenedOnly reports whether nothing but records made a column other than it was, by widening its type or what is said
+// of the values.
 func widenedOnly(before, now schema.Column) bool {
 	_, ok := schema.Widen(before.Type, now.Type)
+	if _, fits := before.Extension.Joined(now.Extension); fits {
+		before.Extension = now.Extension
+	}
 	before.Type = now.Type
 	return ok && reflect.DeepEqual(before, now)
 }

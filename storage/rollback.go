@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -153,6 +154,9 @@ func (d *draft) undoSchema(undone sets, followed bool) (err error) {
 		}
 		return nil
 	}
+	if err := d.checkExtensions(undone); err != nil {
+		return err
+	}
 	d.schema = undoColumns(d.schema, undone)
 	shared := sharedNames(d.schema) // once all are back: they may have exchanged their names
 	for _, id := range undone.columns {
@@ -215,7 +219,9 @@ func cover(now, old schema.Schema, commit int64) (schema.Schema, error) {
 	var back []schema.Column
 	for _, c := range old.Columns {
 		own, is := now.ByID(c.ID)
-		if c.Derived() || slices.Contains(now.Dropped, c.ID) || is && own.Type.Equal(c.Type) {
+		both, _ := own.Extension.Joined(c.Extension)
+		if c.Derived() || slices.Contains(now.Dropped, c.ID) ||
+			is && own.Type.Equal(c.Type) && reflect.DeepEqual(own.Extension, both) {
 			continue
 		}
 		if _, taken := names[schema.Fold(c.Name)]; taken && !is {
@@ -237,6 +243,9 @@ func bring(now schema.Schema, old ...schema.Column) schema.Schema {
 		}
 		if typ, ok := schema.Widen(c.Type, o.Type); ok {
 			c.Type = typ
+		}
+		if both, ok := c.Extension.Joined(o.Extension); ok {
+			c.Extension = both
 		}
 		old[i] = c
 	}

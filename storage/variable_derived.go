@@ -81,6 +81,9 @@ func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) err
 	for _, kept := range slices.Concat(append([][]schema.Column{archive.Stored()}, archive.Layers()...)...) {
 		c, ok := w.schema.ByName(kept.Name)
 		c.Title, c.Description, c.Categories = kept.Title, kept.Description, kept.Categories
+		if c.Type.Equal(kept.Type) {
+			c.Extension = kept.Extension // of those in Arrow, a Parquet file has only geometries
+		}
 		switch {
 		case !kept.Derived() && ok:
 			w.schema = w.schema.With(c)

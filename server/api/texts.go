@@ -15,6 +15,7 @@ var texts = map[string]string{
 	"action.hash":               "Identifies the change; it is the same in every dataset that the change was played on.",
 	"action.merge_commit_id":    "The merge that played it; null if it was made here.",
 	"column.derivation":         "SQL over other columns that computes it when it is read.",
+	"column.extension":          "What its values mean beyond their type: the extension type of an Arrow field, or GeoParquet.",
 	"commit.columns_cleared":    "The columns in which a changed record lost the value that it had.",
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",

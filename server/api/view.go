@@ -105,6 +105,7 @@ type columnView struct {
 	Description string            `json:"description,omitempty"`
 	Derivation  string            `json:"derivation,omitempty" description:"${column.derivation}"`
 	Categories  []schema.Category `json:"categories,omitempty" description:"Of a categorical variable."`
+	Extension   *schema.Extension `json:"extension,omitempty" description:"${column.extension}"`
 }
 
 // viewSchema returns the columns of a state, with _id first if the server assigns it.
@@ -119,6 +120,7 @@ func viewSchema(ref string, s snapshot.State) schemaView {
 		v.Columns = append(v.Columns, columnView{
 			Name: c.Name, Type: c.Type.String(), Key: s.Schema.IsKey(c.ID), ID: c.ID,
 			Title: c.Title, Description: c.Description, Derivation: s.Schema.DerivationText(c), Categories: c.Categories,
+			Extension: c.Extension,
 		})
 	}
 	return v

@@ -25,6 +25,7 @@ type Table struct {
 type Select struct {
 	Tables     []Table  // in the order of the text
 	Parameters []string // by name, or by number from 1
+	Passed     Passed
 }
 
 // ParseSelect parses a client's text, which must be one SELECT, and returns the tables and parameters that it names.
@@ -38,7 +39,7 @@ func ParseSelect(ctx context.Context, box *duck.Conn, text string) (Select, erro
 		err = checkCalls(ctx, box, r.calls)
 	}
 	slices.SortFunc(r.tables, func(a, b Table) int { return a.Offset - b.Offset })
-	return Select{r.tables, slices.Compact(slices.Sorted(slices.Values(r.parameters)))}, err
+	return Select{r.tables, slices.Compact(slices.Sorted(slices.Values(r.parameters))), passed(n, r)}, err
 }
 
 // reach is everything that a statement refers to.

@@ -18,6 +18,7 @@ type node struct {
 	Function               string   // function_name
 	Catalog, Schema, Table string   // catalog_name, schema_name, table_name
 	Columns                []string // column_names
+	Renamed                []string // column_name_alias: of a table
 	Alias                  string
 	Name                   string  // identifier: of a parameter
 	CTE                    string  // cte_name: of a recursive query
@@ -39,7 +40,7 @@ func nodeOf(place string, tree any) *node {
 		Catalog: text(object["catalog_name"]), Schema: text(object["schema_name"]), Table: text(object["table_name"]),
 		Alias: text(object["alias"]), Name: text(object["identifier"]), CTE: text(object["cte_name"]),
 		Unit:    text(object["unit"]),
-		Columns: texts(object["column_names"]), Value: scalar(object["value"]), Offset: offsetOf(object["query_location"]),
+		Columns: texts(object["column_names"]), Renamed: texts(object["column_name_alias"]), Value: scalar(object["value"]), Offset: offsetOf(object["query_location"]),
 		Parts: withOf(object[with]),
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {

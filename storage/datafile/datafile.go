@@ -46,11 +46,25 @@ const (
 	fileKey    = "rowback.file"
 )
 
-// metadata is what the file says of itself: so a file that was put in the place of another is noticed.
+// metadata is what the file says of itself, so that a file that was put in the place of another is noticed, and what
+// its columns are beyond their types.
 func (s Spec) metadata() map[string]string {
-	return map[string]string{
-		datasetKey: s.Dataset, commitKey: fmt.Sprint(s.Commit), kindKey: string(s.Kind), fileKey: fmt.Sprint(s.File),
+	pairs := metadataOf(s.Columns)
+	pairs[datasetKey], pairs[commitKey] = s.Dataset, fmt.Sprint(s.Commit)
+	pairs[kindKey], pairs[fileKey] = string(s.Kind), fmt.Sprint(s.File)
+	return pairs
+}
+
+// pairsOption is the option of COPY that writes key-value metadata; empty, if there is none.
+func pairsOption(meta map[string]string) string {
+	if len(meta) == 0 {
+		return ""
 	}
+	pairs := make([]string, 0, len(meta))
+	for _, k := range slices.Sorted(maps.Keys(meta)) {
+		pairs = append(pairs, duck.Ident(k)+": "+duck.Text(meta[k]))
+	}
+	return "KV_METADATA {" + strings.Join(pairs, ", ") + "}"
 }
 
 // Copy writes the rows of a query to a new file at path, with DuckDB, and returns how many there were. The query's
@@ -69,12 +83,7 @@ func CopySome(
 		names[i] = duck.Ident(c.Name)
 		ids[i] = fmt.Sprintf("%s: %d", names[i], c.ID)
 	}
-	meta := spec.metadata()
-	pairs := make([]string, 0, len(meta))
-	for _, k := range slices.Sorted(maps.Keys(meta)) {
-		pairs = append(pairs, duck.Ident(k)+": "+duck.Text(meta[k]))
-	}
 	named := fmt.Sprintf("SELECT * FROM (%s) AS t(%s)", query, strings.Join(names, ", "))
-	options := fmt.Sprintf("FIELD_IDS {%s}, KV_METADATA {%s}", strings.Join(ids, ", "), strings.Join(pairs, ", "))
+	options := fmt.Sprintf("FIELD_IDS {%s}, %s", strings.Join(ids, ", "), pairsOption(spec.metadata()))
 	return CopyQuery(ctx, conn, named, path, spec.Pages, options)
 }

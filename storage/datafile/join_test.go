@@ -79,8 +79,8 @@ func TestJoinedFilesAreOne(t *testing.T) {
 		}
 	}
 	footer, err := datafile.Inspect(joined)
-	if err != nil || len(footer) != len(all) {
-		t.Errorf("%d columns: %v", len(footer), err)
+	if err != nil || len(footer.Columns) != len(all) {
+		t.Errorf("%d columns: %v", len(footer.Columns), err)
 	}
 	if _, err := datafile.CopySome(t.Context(), conn, "SELECT 1", paths[0]+"x", spec, all[len(all)-1:]); err != nil {
 		t.Fatal(err)

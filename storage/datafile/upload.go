@@ -13,12 +13,26 @@ import (
 	"rowback/storage/schema"
 )
 
+// UploadFile is what the footer of an uploaded Parquet file says of it.
+type UploadFile struct {
+	Columns []UploadColumn
+	Arrow   string // the Arrow schema that it was written with, as base64; empty: it does not say
+}
+
+// arrowKey is the key in a file's metadata under which Arrow's writers leave that schema.
+const arrowKey = "ARROW:schema"
+
 // UploadColumn is a column of an uploaded Parquet file.
 type UploadColumn struct {
 	Name    string
 	Plain   string // BIGINT, DOUBLE, VARCHAR or BOOLEAN, if every reader agrees on that; else empty
 	Trouble string // why its values can't be stored exactly; empty if they can
-	column  *parquet.Column
+
+	Extension  *schema.Extension // what the file says of its geometries
+	Geometries bool              // it has a type of geometries, or a part that has: see Plainly
+	Int96      Int96             // whether DuckDB reads its values whole
+
+	column *parquet.Column
 }
 
 // Hollow returns the type that DuckDB reads the column in with NULL in each place whose logical type is that: those
@@ -84,10 +98,10 @@ func unread(in io.ReaderAt, size int64) error {
 
 // Inspect reads the footer of an uploaded file, and checks the values that DuckDB might truncate: it has microseconds
 // only for times and for timestamps with a zone, and 38 digits for decimals. parquet-go panics on some malformed files.
-func Inspect(path string) (columns []UploadColumn, err error) {
+func Inspect(path string) (file UploadFile, err error) {
 	in, size, err := open(path)
 	if err != nil {
-		return nil, err
+		return file, err
 	}
 	defer in.Close()
 	defer func() {
@@ -97,21 +111,30 @@ func Inspect(path string) (columns []UploadColumn, err error) {
 	}()
 	f, err := parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, unread(in, size)
+		return file, unread(in, size)
 	}
+	file.Arrow, _ = f.Lookup(arrowKey)
+	geo, _ := f.Lookup(GeoKey)
+	geometries := Geometries(geo)
 	for _, c := range f.Root().Columns() {
-		own := UploadColumn{Name: c.Name(), Plain: plain(c), column: c}
+		own := UploadColumn{Name: c.Name(), Plain: plain(c), Geometries: hasGeometry(f, c), column: c}
+		if own.Extension = geometries[c.Name()]; own.Extension == nil {
+			own.Extension = nativeGeometry(f, c)
+		}
 		own.Trouble = innerNames(c)
-		if own.Trouble != "" {
-			columns = append(columns, own)
-			continue
+		switch {
+		case own.Trouble != "":
+		case c.Leaf() && !c.Repeated() && c.Type().Kind() == parquet.Int96:
+			own.Int96 = int96Of(f, c)
+		default:
+			own.Trouble, err = trouble(f, c)
 		}
-		if own.Trouble, err = trouble(f, c); err != nil {
-			return nil, unread(in, size)
+		if err != nil {
+			return UploadFile{}, unread(in, size)
 		}
-		columns = append(columns, own)
+		file.Columns = append(file.Columns, own)
 	}
-	return columns, nil
+	return file, nil
 }
 
 func isNull(t parquet.Type) bool {

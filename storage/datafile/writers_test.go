@@ -356,7 +356,8 @@ func TestColumnsOfOtherFiles(t *testing.T) {
 			parquet.Group{"A": parquet.Leaf(parquet.Int64Type), "a": parquet.Leaf(parquet.Int64Type)},
 			of(parquet.Int64Value(1)), "", `"A" and "a"`},
 	} {
-		columns, err := datafile.Inspect(foreign(t, c.node, c.rows...))
+		file, err := datafile.Inspect(foreign(t, c.node, c.rows...))
+		columns := file.Columns
 		if err != nil || len(columns) != 1 || columns[0].Name != "v" {
 			t.Errorf("%s: %+v, %v", c.name, columns, err)
 			continue

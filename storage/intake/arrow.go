@@ -13,8 +13,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"rowback/storage/datafile"
 	"rowback/storage/duck"
-	"rowback/storage/gate"
 	"rowback/storage/schema"
 )
 
@@ -44,8 +44,11 @@ func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) 
 	if r.columns, r.plain = plainColumns(stream.Schema().Fields()); r.plain {
 		return r, nil
 	}
-	r.columns, err = describeFields(ctx, conn, stream.Schema().Fields())
-	return r, err
+	if r.columns, err = describeFields(ctx, conn, stream.Schema().Fields()); err != nil {
+		return nil, err
+	}
+	geo, _ := stream.came().Metadata().GetValue(datafile.GeoKey) // as programs that know GeoParquet write it
+	return r, extend(ctx, conn, r.columns, stream.came().Fields(), datafile.Geometries(geo))
 }
 
 // describeFields returns the types in which DuckDB reads Arrow fields.
@@ -53,7 +56,7 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 	out := make([]Offered, len(fields))
 	var typed []arrow.Field
 	for i, f := range fields {
-		if why := innerTrouble(f.Type, false); why != "" {
+		if why := trouble(f, false); why != "" {
 			return nil, misshapen("column %q %s", f.Name, why)
 		}
 		out[i] = Offered{Name: f.Name, Type: schema.Of(schema.Null)}
@@ -72,36 +75,6 @@ func describeFields(ctx context.Context, conn *duck.Conn, fields []arrow.Field) 
 		}
 	}
 	return out, nil
-}
-
-// innerTrouble describes what is wrong inside a type, or returns "": field names that DuckDB would cut off at a NUL,
-// and types that it misreads in lists of fixed size (inside which fixed is set), where it returns a dictionary's
-// indexes instead of its values.
-func innerTrouble(t arrow.DataType, fixed bool) string {
-	switch t := t.(type) {
-	case *arrow.DictionaryType, *arrow.RunEndEncodedType:
-		if fixed {
-			return fmt.Sprintf("has the Arrow type %s inside a list of fixed size, which can't be read; "+
-				"decode it, or make it a list of any size", t)
-		}
-	case *arrow.FixedSizeListType:
-		fixed = true
-	}
-	nested, ok := t.(arrow.NestedType)
-	if !ok {
-		return ""
-	}
-	for _, f := range nested.Fields() {
-		if t.ID() == arrow.STRUCT {
-			if why := gate.Name(f.Name); why != "" {
-				return why
-			}
-		}
-		if why := innerTrouble(f.Type, fixed); why != "" {
-			return why
-		}
-	}
-	return ""
 }
 
 // describeTyped is describeFields for fields that have a type other than null.
@@ -152,7 +125,7 @@ func (r *arrowRecords) Relation(ctx context.Context, conn *duck.Conn, want Want)
 }
 
 // open opens the stream for one reading. Every batch is validated.
-func (r *arrowRecords) open() (array.RecordReader, error) {
+func (r *arrowRecords) open() (*checkedStream, error) {
 	f, err := os.Open(r.path)
 	if err != nil {
 		return nil, err
@@ -238,6 +211,9 @@ type checkedStream struct {
 	failed *error
 }
 
+// came returns the schema that the stream came with.
+func (s *checkedStream) came() *arrow.Schema { return s.RecordReader.Schema() }
+
 func (s *checkedStream) Schema() *arrow.Schema          { return s.schema }
 func (s *checkedStream) RecordBatch() arrow.RecordBatch { return s.batch }
 func (s *checkedStream) Record() arrow.RecordBatch      { return s.batch }
@@ -301,6 +277,8 @@ func refusal(name string, err error) error {
 			"convert it first", name)
 	case errors.Is(err, errDigits):
 		return misshapen("column %q has decimals with more digits than their type has; correct or convert them", name)
+	case errors.Is(err, errNullKey):
+		return misshapen("column %q has a map with a key that is null, which can't be stored; remove it", name)
 	case errors.Is(err, errNoIndexes):
 		return misshapen("column %q has a dictionary in lists that are all empty, which can't be read; decode it first", name)
 	}
@@ -334,6 +312,9 @@ func validate(a arrow.Array) error {
 	}
 	if tooLong(a) {
 		return errDigits
+	}
+	if m, ok := a.(*array.Map); ok && hasNull(m.Keys()) {
+		return errNullKey
 	}
 	for _, child := range data.Children() {
 		if child.DataType().ID() == arrow.DICTIONARY && child.Len() == 0 && a.Len() > 0 {
@@ -384,6 +365,17 @@ var errFar = errors.New("dates out of range")
 
 // errNoIndexes refuses a dictionary in lists that are all empty, on which DuckDB fails.
 var errNoIndexes = errors.New("a dictionary without indexes")
+
+// errNullKey refuses maps that DuckDB can't read.
+var errNullKey = errors.New("a null among the keys of a map")
+
+// hasNull reports whether an array has a null, which one of run ends has among its values.
+func hasNull(a arrow.Array) bool {
+	if r, ok := a.(*array.RunEndEncoded); ok {
+		return hasNull(r.Values())
+	}
+	return a.NullN() > 0
+}
 
 const dayMillis = 86_400_000
 

@@ -173,7 +173,7 @@ func TestTypesOfArrowThatAreRefused(t *testing.T) {
 			"inside a list of fixed size"},
 		{arrow.MapOf(arrow.BinaryTypes.String, field("", arrow.PrimitiveTypes.Int8)), "no name"},
 	} {
-		if got := innerTrouble(c.typ, false); (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
+		if got := trouble(arrow.Field{Type: c.typ}, false); (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
 			t.Errorf("%s: %q, not %q", c.typ, got, c.says)
 		}
 	}

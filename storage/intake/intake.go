@@ -61,6 +61,9 @@ type Offered struct {
 	Always bool   // of JSON: whether every record has the field, null or not
 	Form   Form   // of CSV text: how it has numbers and moments
 	Cast   bool   // DuckDB reads another type, which is cast to Type: fixed-size lists, and times in nanoseconds
+
+	Extension *schema.Extension // what the upload says of its values beyond their type
+	Lost      string            // the name of an extension that the upload has for it and that can't be kept
 }
 
 // Records are the records of an upload.

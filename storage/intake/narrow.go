@@ -52,8 +52,18 @@ func narrowedType(t arrow.DataType) arrow.DataType {
 		return arrow.ListOfField(narrowedField(t.ElemField()))
 	case *arrow.LargeListType:
 		return arrow.LargeListOfField(narrowedField(t.ElemField()))
+	case *arrow.ListViewType:
+		return arrow.ListViewOfField(narrowedField(t.ElemField()))
+	case *arrow.LargeListViewType:
+		return arrow.LargeListViewOfField(narrowedField(t.ElemField()))
 	case *arrow.FixedSizeListType:
 		return arrow.FixedSizeListOfField(t.Len(), narrowedField(t.ElemField()))
+	case *arrow.DictionaryType:
+		return &arrow.DictionaryType{IndexType: t.IndexType, ValueType: narrowedType(t.ValueType), Ordered: t.Ordered}
+	case *arrow.RunEndEncodedType:
+		if values := narrowedType(t.Encoded()); !arrow.TypeEqual(values, t.Encoded()) {
+			return arrow.RunEndEncodedOf(t.RunEnds(), values)
+		}
 	case *arrow.MapType:
 		out := arrow.MapOfFields(narrowedField(t.KeyField()), narrowedField(t.ItemField()))
 		out.KeysSorted = t.KeysSorted
@@ -88,11 +98,20 @@ func narrowedData(d arrow.ArrayData, t arrow.DataType) arrow.ArrayData {
 		if from.Precision <= 38 {
 			return with(decimals(d))
 		}
+	case *arrow.DictionaryType:
+		return narrowedDictionary(d, t.(*arrow.DictionaryType))
 	case arrow.NestedType:
 		return narrowedParts(d, t)
 	}
 	d.Retain()
 	return d
+}
+
+// narrowedDictionary is narrowedData for a dictionary, whose indexes stay as they are.
+func narrowedDictionary(d arrow.ArrayData, t *arrow.DictionaryType) arrow.ArrayData {
+	words := narrowedData(d.Dictionary(), t.ValueType)
+	defer words.Release()
+	return array.NewDataWithDictionary(t, d.Len(), d.Buffers(), d.NullN(), d.Offset(), words.(*array.Data))
 }
 
 // narrowedParts is narrowedData for a nested type.
@@ -115,7 +134,9 @@ func partTypes(t arrow.DataType) (types []arrow.DataType) {
 	switch t := t.(type) {
 	case *arrow.MapType:
 		return []arrow.DataType{t.Elem()}
-	case *arrow.ListType, *arrow.LargeListType, *arrow.FixedSizeListType:
+	case *arrow.RunEndEncodedType:
+		return []arrow.DataType{t.RunEnds(), t.Encoded()}
+	case *arrow.ListType, *arrow.LargeListType, *arrow.FixedSizeListType, *arrow.ListViewType, *arrow.LargeListViewType:
 		return []arrow.DataType{t.(arrow.ListLikeType).Elem()}
 	case *arrow.StructType:
 		for _, f := range t.Fields() {

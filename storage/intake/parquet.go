@@ -1,7 +1,11 @@
 package intake
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
@@ -10,17 +14,19 @@ import (
 
 // parquetRecords are the records of a Parquet file, which DuckDB reads.
 type parquetRecords struct {
-	scan    string
+	from    func(option string) string // the SQL of its rows
+	scan    string                     // with their numbers
 	columns []Offered
 	plain   bool // see few.go
 }
 
 // openParquet reads the footer itself before DuckDB does, which would rename columns and cut values off unseen.
 func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
-	footer, err := datafile.Inspect(u.Path)
+	found, err := datafile.Inspect(u.Path)
 	if err != nil {
 		return nil, malformed("the Parquet file can't be read: %s", err)
 	}
+	footer := found.Columns
 	names := make([]Offered, len(footer))
 	for i, c := range footer {
 		names[i].Name = c.Name
@@ -31,12 +37,15 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	if err := checkNames(names); err != nil { // DuckDB would rename the columns
 		return nil, err
 	}
-	file := "read_parquet(" + duck.Text(u.Path) + ", hive_partitioning = false"
-	r := &parquetRecords{scan: file + ", file_row_number = true)"}
-	if r.columns, r.plain = plainParquet(u, footer); r.plain {
-		return r, nil
+	r := &parquetRecords{}
+	if r.from, err = readable(ctx, conn, u, footer); err != nil {
+		return nil, unreadable("Parquet file", err)
 	}
-	r.columns, err = describe(ctx, conn, file+")")
+	r.scan = r.from(", file_row_number = true")
+	if r.columns, r.plain = plainParquet(u, footer); r.plain {
+		return r, r.extend(ctx, conn, found)
+	}
+	r.columns, err = describe(ctx, conn, r.from(""))
 	if err != nil {
 		return nil, unreadable("Parquet file", err)
 	}
@@ -48,7 +57,38 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 			r.columns[i].Type = t
 		}
 	}
-	return r, nil
+	return r, r.extend(ctx, conn, found)
+}
+
+// extend gives the columns what the file says of them besides their types: of geometries, and in the Arrow schema that
+// it was written with.
+func (r *parquetRecords) extend(ctx context.Context, conn *duck.Conn, file datafile.UploadFile) error {
+	fields := fieldsOf(file.Arrow)
+	if len(fields) != len(r.columns) {
+		fields = make([]arrow.Field, len(r.columns))
+	}
+	geometries := map[string]*schema.Extension{}
+	for i, c := range file.Columns {
+		geometries[c.Name] = c.Extension
+		if inside := c.Geometries && c.Extension == nil; inside && i < len(r.columns) {
+			r.columns[i].Lost = schema.WKB
+		}
+	}
+	return extend(ctx, conn, r.columns, fields, geometries)
+}
+
+// fieldsOf returns the fields of an Arrow schema in base64; none, if it can't be read: a file is complete without it.
+func fieldsOf(text string) []arrow.Field {
+	message, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(message) == 0 {
+		return nil
+	}
+	in, err := newReader(bytes.NewReader(message), int64(len(message)))
+	if err != nil {
+		return nil
+	}
+	defer in.Release()
+	return in.Schema().Fields()
 }
 
 // plainParquet returns the columns of a small file whose types are all plain.

@@ -54,7 +54,7 @@ func Write(
 	var err error
 	switch format {
 	case intake.Arrow:
-		err = conn.WriteArrow(ctx, w, &out.Bound, q.limited(), q.Params...)
+		err = conn.WriteArrow(ctx, labelled(w, q.Columns), &out.Bound, q.limited(), q.Params...)
 	case intake.Parquet:
 		err = writeParquet(ctx, conn, q, out, scratch)
 	case intake.CSV:
@@ -89,7 +89,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := datafile.CopyQuery(ctx, conn, q.forParquet(), scratch, q.pages(), "", q.Params...)
+	rows, err := datafile.CopyQuery(ctx, conn, q.forParquet(), scratch, q.pages(), datafile.Labels(q.Columns), q.Params...)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (q Query) cutParquet(ctx context.Context, conn *duck.Conn, path string) err
 		return err
 	}
 	query := fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), *q.Limit)
-	_, err := datafile.CopyQuery(ctx, conn, query, path, q.pages(), "")
+	_, err := datafile.CopyQuery(ctx, conn, query, path, q.pages(), datafile.Labels(q.Columns))
 	return err
 }
 

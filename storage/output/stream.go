@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"rowback/storage/duck"
@@ -15,6 +16,7 @@ import (
 type Stream struct {
 	reader *duck.Reader
 	bound  *bound
+	schema *arrow.Schema
 	most   int64  // target size of a batch, in bytes
 	parts  []part // what Next returns next
 	ended  bool   // the reader is exhausted, or the bound reached
@@ -35,11 +37,11 @@ func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, e
 	if err != nil {
 		return nil, err
 	}
-	return &Stream{reader: r, bound: newBound(nil, q), most: most}, nil
+	return &Stream{reader: r, bound: newBound(nil, q), schema: Label(r.Schema(), q.Columns), most: most}, nil
 }
 
 // Schema describes the batches.
-func (s *Stream) Schema() *arrow.Schema { return s.reader.Schema() }
+func (s *Stream) Schema() *arrow.Schema { return s.schema }
 
 // Cut returns why the result ended early. It is valid once Next has returned nil.
 func (s *Stream) Cut() Cut { return s.bound.Cut }
@@ -62,14 +64,13 @@ func (s *Stream) Next() (arrow.RecordBatch, error) {
 	rows := s.bound.Take(next.NumRows())
 	s.ended = s.bound.Cut != Whole
 	s.bound.Bytes -= next.size
-	if rows == next.NumRows() {
-		return next.RecordBatch, nil
-	}
 	defer next.Release()
-	if rows == 0 {
+	if rows == 0 && next.NumRows() > 0 {
 		return nil, nil
 	}
-	return next.NewSlice(0, rows), nil
+	part := next.NewSlice(0, rows)
+	defer part.Release()
+	return array.NewRecordBatch(s.schema, part.Columns(), rows), nil
 }
 
 // fetch reads the next batch and splits it into parts of the target size.

@@ -7,10 +7,13 @@ import (
 
 // SameDefinition reports whether two columns with the same name, added on both sides of a merge, may be treated as one.
 // If they were not declared explicitly but came with records, their types may differ, as long as c's widens to hold
-// d's.
+// d's, and so may what their extensions say of the values.
 func SameDefinition(c, d Column, explicit bool) bool {
 	if _, ok := Widen(c.Type, d.Type); ok && !explicit {
 		d.Type = c.Type
+	}
+	if both, ok := c.Extension.Joined(d.Extension); ok && !explicit {
+		c.Extension, d.Extension = both, both
 	}
 	d.ID = c.ID
 	return reflect.DeepEqual(c, d)

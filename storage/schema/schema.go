@@ -45,6 +45,7 @@ type Column struct {
 	Expression  string     `json:"expression,omitempty"` // the derivation in Crunch's form; empty: only SQL
 	Categories  []Category `json:"categories,omitempty"` // of a categorical variable: its declared values
 	Earlier     []Type     `json:"earlier,omitempty"`    // types from which users changed it, oldest first
+	Extension   *Extension `json:"extension,omitempty"`  // what its values mean beyond their type; nil: nothing is said
 }
 
 // Label is what people see in place of the column's name.
@@ -58,6 +59,7 @@ func (c Column) Derived() bool { return c.Derivation != "" }
 func (c Column) As(t Type) Column {
 	if c.Type.Name != Null && !c.Type.Equal(t) {
 		c.Earlier = append(slices.Clip(c.Earlier), c.Type)
+		c.Extension = nil
 	}
 	c.Type = t
 	return c
@@ -270,7 +272,8 @@ func (s Schema) After(other Schema) Schema {
 // have.
 type Change struct {
 	// added, removed, renamed, retyped, derived (from, to: its derivation) or typed, of a column whose type was not known
-	// yet: a key that was declared before there were records, or one that had nothing but nulls.
+	// yet: a key that was declared before there were records, or one that had nothing but nulls; extended, of a column
+	// whose extension is another (from, to; empty: none).
 	Change string `json:"change"`
 	Column string `json:"column"`
 	From   string `json:"from,omitempty"`
@@ -295,6 +298,9 @@ func Changes(a, b Schema) []Change {
 			out = append(out, Change{Change: "typed", Column: d.Name, To: d.Type.String()})
 		default:
 			out = append(out, Change{Change: "retyped", Column: d.Name, From: c.Type.String(), To: d.Type.String()})
+		}
+		if from, to := c.Extension.String(), d.Extension.String(); from != to {
+			out = append(out, Change{Change: "extended", Column: d.Name, From: from, To: to})
 		}
 		if c.Derivation != d.Derivation {
 			out = append(out, Change{Change: "derived", Column: d.Name, From: a.DerivationText(c), To: b.DerivationText(d)})
