@@ -14,6 +14,7 @@ import (
 	"io"
 
 	"rowback/storage"
+	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
@@ -29,6 +30,7 @@ type Statement struct {
 	Values  []duck.Param    // typed parameters, instead of Params
 	Limit   *int64          // most rows of the result; nil: all
 	Bytes   int64           // most bytes of the result, approximately; 0: no limit
+	Pages   datafile.Pages  // of a result as Parquet; 0: version 1
 	Meaning Meaning         // from an earlier description; nil: what the names stand for now
 	Columns []schema.Column // to cast the result to, from an earlier description; nil: its own
 }
@@ -74,7 +76,7 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 	if err != nil {
 		return nil, err
 	}
-	p.query.Limit, p.query.Bytes = s.Limit, s.Bytes
+	p.query.Limit, p.query.Bytes, p.query.Pages = s.Limit, s.Bytes, s.Pages
 	if p.query.SQL, p.query.Columns, err = result(ctx, p.box, p.text, p.query.Params, s.Columns); err != nil {
 		p.box.Close()
 		return nil, err

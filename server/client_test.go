@@ -28,6 +28,22 @@ func TestTheTokenIsSentAndTheProjectToo(t *testing.T) {
 	}
 }
 
+// On one machine, compressing answers would only take time; net/http asks for gzip wherever nothing else is said.
+func TestAServerNearbyIsNotAskedToCompress(t *testing.T) {
+	for server, near := range map[string]bool{
+		"http://127.0.0.1:8000": true, "http://localhost:1": true, "http://[::1]:8000/": true,
+		"https://data.example.com": false, "http://192.0.2.1:8000": false, "::": false,
+	} {
+		if got := (remote{Server: server}).isNear(); got != near {
+			t.Errorf("%s is near: %v", server, got)
+		}
+	}
+	s, _, _, _ := rowback(t, "tag --dataset employees", map[string][]string{"GET " + d + "/tags": {`200 {"tags":[]}`}})
+	if got := s.header.Get("Accept-Encoding"); got != "identity" {
+		t.Errorf("it was asked for %q", got)
+	}
+}
+
 // Work that takes long goes on at the server, and the command waits for its end.
 func TestWorkIsFollowedToItsEnd(t *testing.T) {
 	started := `202 {"id":"j","progress":0,"message":"Forking"}`

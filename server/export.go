@@ -20,6 +20,7 @@ type exportCmd struct {
 	Commit  bool   `help:"Include _commit: the commit that wrote each record."`
 	Where   string `help:"A SQL condition."`
 	OrderBy string `help:"Names, comma-separated. By default the key."`
+	Pages   int    `name:"parquet-version" help:"Version of the data pages of a Parquet file." enum:"1,2" default:"1"`
 	Limit   int64  `help:"The most records to export; 0: all." default:"0"`
 }
 
@@ -70,6 +71,9 @@ func (cmd *exportCmd) exportQuery(format string) (url.Values, error) {
 	}
 	if !cmd.Commit && cmd.Columns == "" {
 		query.Set("commit", "false")
+	}
+	if cmd.Pages == 2 && format == "parquet" {
+		query.Set("parquet_version", "2")
 	}
 	if cmd.Limit > 0 {
 		query.Set("limit", fmt.Sprint(cmd.Limit))

@@ -21,6 +21,7 @@ import (
 	"rowback/server/host"
 	"rowback/server/web"
 	"rowback/storage"
+	"rowback/storage/datafile"
 )
 
 // serveCmd runs the server until it is told to stop. Every setting has an environment variable as well.
@@ -42,6 +43,7 @@ type serveCmd struct {
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
+	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Connections  connections   `embed:""`
 }
@@ -87,6 +89,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
+		Pages: datafile.Pages(cmd.Pages),
 	})
 	if err != nil {
 		return err

@@ -30,7 +30,9 @@ var texts = kong.Vars{
 		"none. By default 256MB, or a twentieth of a small disk.",
 	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +
 		"touched the same records.",
-	"scrub_every":  "How often every stored file is read and checked, also after the start. 0: never.",
+	"scrub_every": "How often every stored file is read and checked, also after the start. 0: never.",
+	"stored_pages": "Version of the data pages in the files of new commits. Some readers can't skip rows in version 2, " +
+		"which is smaller and faster.",
 	"token":        "A user and a token, as user:token; may be repeated. With tokens, every request needs one.",
 	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",
 }

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,11 +48,17 @@ type Backups struct {
 	requests *Requests
 }
 
+// NewBackup is what a backup shall be.
+type NewBackup struct {
+	Ref         string // empty: head
+	Description string
+	Pages       datafile.Pages // of its Parquet file; 0: version 1
+}
+
 // Make writes a version of a dataset to an archive that is kept beside the dataset.
-func (bs *Backups) Make(
-	ctx context.Context, dataset, ref, description string, r Request,
-) (b catalog.Backup, err error) {
-	snap, err := bs.history.Snapshot(ctx, dataset, ref)
+func (bs *Backups) Make(ctx context.Context, dataset string, n NewBackup, r Request) (b catalog.Backup, err error) {
+	n.Ref = cmp.Or(n.Ref, "head")
+	snap, err := bs.history.Snapshot(ctx, dataset, n.Ref)
 	if err != nil {
 		return b, err
 	}
@@ -59,11 +66,8 @@ func (bs *Backups) Make(
 	if err := r.expects(snap.Dataset); err != nil {
 		return b, err
 	}
-	if ref == "" {
-		ref = "head"
-	}
 	b = catalog.Backup{
-		ID: bs.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: ref, Description: description,
+		ID: bs.newID(), DatasetID: dataset, CommitID: snap.Commit.ID, Ref: n.Ref, Description: n.Description,
 		User: r.User, CreatedAt: bs.now(),
 	}
 	batch, err := bs.blobs.Batch(backupKey(b))
@@ -72,7 +76,7 @@ func (bs *Backups) Make(
 	}
 	defer batch.Discard()
 	b.Key = batch.Key("archive.tar")
-	if err := bs.writeArchive(ctx, snap, ref, batch.Path("archive.tar")); err != nil {
+	if err := bs.writeArchive(ctx, snap, n, batch.Path("archive.tar")); err != nil {
 		return b, err
 	}
 	// Of the whole archive, which is verified before it is sent or restored.
@@ -103,7 +107,7 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	if r.Preview != nil {
 		return nil // the archive goes with its batch
 	}
-	// Published first, recorded then, as commits are: an archive without a row is found by the start, a row without an
+	// Published first and recorded second, as commits are: a start finds an archive without a row, but a row without an
 	// archive would be damage.
 	if err = batch.Publish(); err == nil {
 		err = bs.catalog.Write(ctx, func(tx catalog.Tx) error { return errors.Join(tx.AddBackup(b), a.record(tx)) })
@@ -125,7 +129,7 @@ func backupKey(b catalog.Backup) string { return b.DatasetID + "/" + backupsDir 
 
 // writeArchive makes the archive of a snapshot under staging: its records as one Parquet file, and what is said of
 // them.
-func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, ref, path string) error {
+func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, n NewBackup, path string) error {
 	// A backup of damaged files would hide the damage until it is needed.
 	if err := bs.readWhole(ctx, snap.Files()); err != nil {
 		return err
@@ -138,14 +142,14 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, re
 	data := bs.blobs.Scratch(backupData)
 	defer bs.blobs.RemoveScratch(data)
 	query := snap.StoredTable()
-	if snap.Total() <= sortable {
+	if snap.Total() <= snapshot.Sortable {
 		query += snap.Order() // so that the same version gives the same archive, whatever thread reads what first
 	}
-	if _, err := datafile.CopyForOthers(ctx, conn, query, data); err != nil {
+	if _, err := datafile.CopyQuery(ctx, conn, query, data, cmp.Or(n.Pages, datafile.PagesV1), ""); err != nil {
 		return err
 	}
 	about := backupContents{
-		Dataset: snap.Properties.Name, Ref: ref, Commit: snap.Commit.ID, CreatedAt: bs.now(), Records: snap.Total(),
+		Dataset: snap.Properties.Name, Ref: n.Ref, Commit: snap.Commit.ID, CreatedAt: bs.now(), Records: snap.Total(),
 		Schema: snap.Schema, Properties: snap.Properties,
 	}
 	for _, c := range snap.Schema.KeyColumns() {
@@ -210,7 +214,7 @@ func (bs *Backups) Find(ctx context.Context, dataset, id string) (b catalog.Back
 	return b, err
 }
 
-// Open opens a backup's archive, once it was read whole for its checksum; part: lately.
+// Open opens a backup's archive after its checksum is verified; with part, a recent verification is enough.
 func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File, error) {
 	return bs.openObject(ctx, verify.Archive(b), part)
 }

@@ -17,7 +17,8 @@ import (
 // archive makes a backup and returns it with the bytes of its archive.
 func (b *bench) archive(dataset, ref string) (catalog.Backup, []byte) {
 	b.Helper()
-	made, err := b.Backups.Make(context.Background(), dataset, ref, "before the cleaning", storage.Request{User: "ada"})
+	made, err := b.Backups.Make(context.Background(), dataset,
+		storage.NewBackup{Ref: ref, Description: "before the cleaning"}, storage.Request{User: "ada"})
 	if err != nil {
 		b.Fatal(err)
 	}

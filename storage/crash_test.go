@@ -80,7 +80,7 @@ func newWorld(t *testing.T) (w world) {
 		func() {
 			w.gone = b.create("gone")
 			must(b.DeleteDataset(ctx, w.gone, storage.Request{}))
-			_, err := b.Backups.Make(ctx, w.d, "head", "kept", storage.Request{})
+			_, err := b.Backups.Make(ctx, w.d, storage.NewBackup{Ref: "head", Description: "kept"}, storage.Request{})
 			must(err)
 			b.json(w.d, catalog.Append, `[{"id":60,"x":"last"}]`)
 		},
@@ -243,7 +243,7 @@ var acts = map[string]act{
 		return err
 	},
 	"backup": func(ctx context.Context, b *bench, w world) error {
-		_, err := b.Backups.Make(ctx, w.d, "1.0.0", "made", storage.Request{})
+		_, err := b.Backups.Make(ctx, w.d, storage.NewBackup{Ref: "1.0.0", Description: "made"}, storage.Request{})
 		return err
 	},
 	"backup removed": func(ctx context.Context, b *bench, w world) error {

@@ -127,16 +127,19 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 			return err
 		},
 		"its keys": func() error { _, err := b.try(d, "overwrite", intake.JSON, `[{"id":3,"text":"x"}]`); return err },
-		"a backup": func() error { _, err := b.Backups.Make(ctx, d, at, "", storage.Request{}); return err },
+		"a backup": func() error {
+			_, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: at}, storage.Request{})
+			return err
+		},
 		"an export": func() error {
-			f, err := b.Export(ctx, stateAt(at), time.Minute, false)
+			f, err := b.Export(ctx, stateAt(at), 0, time.Minute, false)
 			if err == nil {
 				err = f.Close()
 			}
 			return err
 		},
 		"a part of an export": func() error {
-			f, err := b.Export(ctx, stateAt(at), time.Minute, true)
+			f, err := b.Export(ctx, stateAt(at), 0, time.Minute, true)
 			if err == nil {
 				err = f.Close()
 			}

@@ -327,7 +327,7 @@ func TestBackupsKeepVariables(t *testing.T) {
 	b.derive(d, "double", "total * 2")
 	b.variable(d, storage.NewVariable{Name: "kind", Description: "of goods",
 		Categories: []schema.Category{{ID: 1, Name: "x"}}, Values: raw("1", "1", "null")})
-	backup, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
+	backup, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

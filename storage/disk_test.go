@@ -85,7 +85,10 @@ func TestAFaultOfTheSystemAtAnyStep(t *testing.T) {
 					_, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
 					return err
 				},
-				"backup": func() error { _, err := b.Backups.Make(ctx, d, "head", "", storage.Request{}); return err },
+				"backup": func() error {
+					_, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, storage.Request{})
+					return err
+				},
 			} {
 				for step := 0; ; step++ {
 					mu.Lock()
@@ -248,7 +251,7 @@ func TestStoredFilesAreTheOwnersAlone(t *testing.T) {
 	b.put(d, "append", intake.CSV, bulky(0, 100_000, random)) // by DuckDB
 	b.json(d, "append", `[{"id":1000000}]`)
 	b.put(d, "overwrite", intake.CSV, bulky(0, 2000, random))
-	if _, err := b.Backups.Make(context.Background(), d, "head", "", storage.Request{}); err != nil {
+	if _, err := b.Backups.Make(context.Background(), d, storage.NewBackup{Ref: "head"}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	if list := b.others(); len(list) > 0 {

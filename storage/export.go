@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -23,11 +25,14 @@ type File struct {
 	Checksum string
 }
 
-// Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that,
-// it is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
-// with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
-// are read whole before, for their checksums; part: not for each part that a client asks for.
-func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time.Duration, part bool) (*File, error) {
+// Export returns the records of a snapshot, as Table has them, as one Parquet file. If a stored file has exactly these
+// records, it is that one; otherwise it is made, within the time limit, and kept for later requests (Options.Cache).
+// Two snapshots with the same SQL have the same records, as stored files never change: forks and edits share a file.
+// The stored files are read whole before, for their checksums; part: not for each part that a client asks for. A file
+// that is made has pages of that version; 0: 1.
+func (t *Tables) Export(
+	ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, limit time.Duration, part bool,
+) (*File, error) {
 	// Served as it lies: no statement, no copy. Where all records are in one plain file, it is the answer.
 	if f := snap.Only(); f != nil {
 		return t.OpenFile(ctx, f, part)
@@ -36,9 +41,10 @@ func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time
 		return nil, err
 	}
 	// The SQL names every file and column, so it names the content; anything that changes one of them changes the key.
-	key := sha256.Sum256([]byte("pages of version 1: " + snap.Table())) // a cache may have files of older programs
+	pages = cmp.Or(pages, datafile.PagesV1)
+	key := sha256.Sum256(fmt.Appendf(nil, "pages of version %d: %s", pages, snap.Table()))
 	f, err := t.exports.Get(ctx, hex.EncodeToString(key[:]), limit, func(ctx context.Context, path string) error {
-		return t.export(ctx, snap, path)
+		return t.export(ctx, snap, pages, path)
 	})
 	switch {
 	case errors.Is(err, filecache.ErrTooLarge):
@@ -52,17 +58,17 @@ func (t *Tables) Export(ctx context.Context, snap *snapshot.Snapshot, limit time
 }
 
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
-func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, path string) error {
+func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, path string) error {
 	conn, from, err := t.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_, err = datafile.CopyForOthers(ctx, conn, "SELECT * FROM "+from+snap.Order(), path)
+	_, err = datafile.CopyQuery(ctx, conn, "SELECT * FROM "+from+snap.Order(), path, pages, "")
 	return err
 }
 
-// OpenFile opens a stored file, once it was read whole for its checksum; part: lately.
+// OpenFile opens a stored file after its checksum is verified; with part, a recent verification is enough.
 func (fs *Files) OpenFile(ctx context.Context, f *catalog.File, part bool) (*File, error) {
 	return fs.openObject(ctx, verify.File(f), part)
 }

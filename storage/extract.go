@@ -26,7 +26,7 @@ func (s *Store) Extract(
 		return u, 0, err
 	}
 	defer conn.Close()
-	if rows, err = datafile.CopyQuery(ctx, conn, query(from), u.Path, ""); err != nil {
+	if rows, err = datafile.CopyQuery(ctx, conn, query(from), u.Path, datafile.PagesV2, ""); err != nil {
 		return u, 0, clientsql.Explain(err)
 	}
 	_, u.Size, err = s.checksumOf(u.Path)

@@ -356,7 +356,7 @@ func TestADamagedLabelTakesNothingWithIt(t *testing.T) {
 	b := open(t)
 	d, gone := b.create("x"), b.create("gone")
 	b.json(d, catalog.Append, `[{"v":1}]`)
-	kept, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
+	kept, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, storage.Request{})
 	b.must(err)
 	b.must(b.DeleteDataset(ctx, gone, storage.Request{}))
 	b.dir2()

@@ -56,7 +56,7 @@ func TestFullDiskUnderAnArchive(t *testing.T) {
 	b := open(t)
 	d := b.create("x", "id")
 	b.json(d, "append", `[{"id":1}]`)
-	kept, err := b.Backups.Make(ctx, d, "head", "", storage.Request{})
+	kept, err := b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, storage.Request{})
 	b.must(err)
 	archive, err := os.ReadFile(filepath.Join(b.dir, "objects", kept.Key))
 	b.must(err)

@@ -96,7 +96,7 @@ func (b *bench) goesOn() {
 	_, errVersion := b.RollbackVersion(ctx, people.ID, "1.1.0", storage.Request{})
 	_, errIncrement := b.Increment(ctx, people.ID, storage.NewVersion{Part: "patch", Force: true}, storage.Request{})
 	_, errDescribe := b.DescribeSavepoint(ctx, people.ID, "master__000000", "described", storage.Request{})
-	_, errBackup := b.Backups.Make(ctx, people.ID, "head", "", storage.Request{})
+	_, errBackup := b.Backups.Make(ctx, people.ID, storage.NewBackup{Ref: "head"}, storage.Request{})
 	errRemove := b.Backups.Remove(ctx, list[1], storage.Request{})
 	if err := errors.Join(errVersion, errIncrement, errDescribe, errBackup, errRemove); err != nil {
 		b.Fatal(err)

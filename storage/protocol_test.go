@@ -209,7 +209,8 @@ func TestRebuild(t *testing.T) {
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Backups.Make(ctx, d, "1.0.0", "kept", storage.Request{}); err != nil {
+	wanted := storage.NewBackup{Ref: "1.0.0", Description: "kept"}
+	if _, err := b.Backups.Make(ctx, d, wanted, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	gone := b.create("gone")

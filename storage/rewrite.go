@@ -240,12 +240,9 @@ func prefixed(prefix string, columns []schema.Column) string {
 	return strings.Join(list, ", ")
 }
 
-// sortable is how many rows are cheap to sort. More are written in the order in which they come.
-const sortable = 1_000_000
-
 // inOrder sorts what is cheap to sort, and what is written in slices: these must have the same order.
 func (d *draft) inOrder(by string, rows int64) string {
-	if rows > sortable && !d.isSliced() {
+	if rows > snapshot.Sortable && !d.isSliced() {
 		return ""
 	}
 	return " ORDER BY " + by

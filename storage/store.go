@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rowback/storage/blob"
+	"rowback/storage/datafile"
 )
 
 // Options are what a store needs to know. The zero value works. The memory limit is for all processes together
@@ -14,6 +15,7 @@ type Options struct {
 	Threads int              // 0: one a core
 	Cache   int64            // bytes of files that can be made again; 0: 10 GB
 	MinFree int64            // bytes of the disk that stay free: writes are refused before; 0: none
+	Pages   datafile.Pages   // of the files of new commits; 0: version 2
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere

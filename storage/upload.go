@@ -92,7 +92,7 @@ func (f *workspace) table(
 	defer release()
 	path := f.files.blobs.Scratch("rows.parquet")
 	defer f.staging.removeWritten(path)
-	if _, err := datafile.CopyQuery(ctx, r.conn, query(from), path, ""); err != nil {
+	if _, err := datafile.CopyQuery(ctx, r.conn, query(from), path, datafile.PagesV2, ""); err != nil {
 		return 0, r.Explain(err)
 	}
 	return f.conn.Create(ctx, createTable(name, columns, "read_parquet("+duck.Text(path)+", hive_partitioning = false)"))

@@ -89,6 +89,7 @@ func (f *fileWriter) spec(ctx context.Context, kind schema.Kind) (datafile.Spec,
 	id, err := f.fileID(ctx, kind)
 	return datafile.Spec{
 		Kind: kind, Dataset: f.commit.DatasetID, Commit: f.commit.ID, File: id, Columns: f.schema.Stored(),
+		Pages: f.files.pages,
 	}, err
 }
 

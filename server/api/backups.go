@@ -47,19 +47,25 @@ func viewBackup(b catalog.Backup) backupView {
 type createBackupIn struct {
 	datasetIn
 	headerIn
-	Ref         string `json:"ref" default:"head" description:"${refs}."`
-	Description string `json:"description"`
+	Ref            string `json:"ref" default:"head" description:"${refs}."`
+	Description    string `json:"description"`
+	ParquetVersion *int   `json:"parquet_version" enum:"1,2" default:"1" description:"${parquet_version}"`
 }
 
 // createBackup writes an archive with the records, schema and properties of a state. Every file is verified first.
 func (a *API) createBackup(c *fiber.Ctx, d catalog.Dataset, in createBackupIn) error {
+	pages, err := pagesIn{in.ParquetVersion}.pages()
+	if err != nil {
+		return err
+	}
+	n := storage.NewBackup{Ref: in.Ref, Description: in.Description, Pages: pages}
 	return run(a, write[catalog.Backup]{
 		c: c, header: in.header(), about: "Creating the backup",
 		tell: func(b catalog.Backup) (calls.Answer, error) {
 			return say(http.StatusCreated, backupPath(b), viewBackup(b))
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Backup, error) {
-			return a.store.Backups.Make(ctx, d.ID, in.Ref, in.Description, r)
+			return a.store.Backups.Make(ctx, d.ID, n, r)
 		},
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"rowback/server/host"
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
+	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
@@ -28,6 +29,36 @@ import (
 type formatIn struct {
 	Format string `query:"format" enum:"arrow,parquet,csv,ndjson,json" description:"Takes precedence over Accept." json:"-"`
 	Accept string `header:"Accept" json:"-"`
+	pagesIn
+}
+
+// pagesIn selects the version of the pages of a Parquet file.
+type pagesIn struct {
+	ParquetVersion *int `query:"parquet_version" enum:"1,2" default:"1" description:"${parquet_version}" json:"-"`
+}
+
+// pages returns the requested version.
+func (in pagesIn) pages() (datafile.Pages, error) {
+	switch {
+	case in.ParquetVersion == nil:
+		return datafile.PagesV1, nil
+	case *in.ParquetVersion != 1 && *in.ParquetVersion != 2:
+		return 0, invalid("parquet_version", "must be 1 or 2")
+	}
+	return datafile.Pages(*in.ParquetVersion), nil
+}
+
+// result returns the requested format, and the version of the pages of a Parquet file.
+func (in formatIn) result() (intake.Format, datafile.Pages, error) {
+	format, err := in.format()
+	if err != nil {
+		return "", 0, err
+	}
+	if in.ParquetVersion != nil && format != intake.Parquet {
+		return "", 0, invalid("parquet_version", "is only for Parquet")
+	}
+	pages, err := in.pages()
+	return format, pages, err
 }
 
 // format returns the requested format, JSON by default.
@@ -78,7 +109,7 @@ func (a *API) getData(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	format, err := in.format()
+	format, pages, err := in.result()
 	if err != nil {
 		return err
 	}
@@ -91,10 +122,11 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	// Checked before anything is sent: after the first byte, an error can only cut the connection.
-	q, sandboxed, err := in.query(snap)
+	q, sandboxed, err := in.query(snap, format)
 	if err != nil {
 		return err
 	}
+	q.Pages = pages
 	// A ref such as head moves: with the id, a client can ask for the same state again.
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
 	each := a.host.Limits().QueryTimeout
@@ -148,7 +180,9 @@ func (a *API) writeRows(
 
 // query returns the SQL for the requested records. Conditions and derivations are written by clients, and run in a
 // sandbox that has the records as a view; everything else has been checked against the columns.
-func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool, err error) {
+func (in dataIn) query(
+	snap *snapshot.Snapshot, format intake.Format,
+) (q output.Query, sandboxed bool, err error) {
 	all := snap.TableColumns()
 	if q.Columns, err = choose(all, in.Columns); err != nil {
 		return q, false, err
@@ -160,9 +194,8 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 	if err != nil {
 		return q, false, err
 	}
-	// Without an order DuckDB's threads decide which rows come first, and two pages could overlap.
-	if order == "" && (in.Limit != nil || in.Offset != nil) {
-		order = snap.Order()
+	if order == "" {
+		order = in.order(snap, format)
 	}
 	sandboxed = in.Where != "" || slices.ContainsFunc(slices.Concat(q.Columns, by), schema.Column.Derived)
 	names := make([]string, len(q.Columns))
@@ -192,6 +225,19 @@ func (in dataIn) query(snap *snapshot.Snapshot) (q output.Query, sandboxed bool,
 		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
 	}
 	return q, sandboxed, nil
+}
+
+// order returns the order of a request that names none. Files that people keep are in the order of the key, so that two
+// states can be compared line by line. Arrow, which programs read, comes as it is stored, and so does a large state,
+// which would be sorted before its first byte; pages of these have a fixed order, or two could overlap.
+func (in dataIn) order(snap *snapshot.Snapshot, format intake.Format) string {
+	switch {
+	case format != intake.Arrow && snap.Total() <= snapshot.Sortable:
+		return snap.ByKey()
+	case in.Limit != nil || in.Offset != nil:
+		return snap.Order()
+	}
+	return ""
 }
 
 // choose returns the named columns, or all columns if there are no names.
@@ -377,7 +423,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	format, err := in.format()
+	format, pages, err := in.result()
 	if err != nil {
 		return err
 	}
@@ -390,7 +436,7 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	q := output.Query{SQL: list.SQL, Columns: list.Columns}
+	q := output.Query{SQL: list.SQL, Columns: list.Columns, Pages: pages}
 	limit := a.host.Limits().QueryTimeout
 	return a.stream(c, "diff", format, host.Result{First: limit, Each: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {

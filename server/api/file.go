@@ -21,6 +21,7 @@ type partIn struct {
 // dataFileIn asks for a state as one file.
 type dataFileIn struct {
 	refIn
+	pagesIn
 	partIn
 }
 
@@ -29,6 +30,10 @@ type dataFileIn struct {
 func (a *API) getParquet(c *fiber.Ctx) error {
 	var in dataFileIn
 	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	pages, err := in.pages()
+	if err != nil {
 		return err
 	}
 	// Making the file may take minutes and is not streamed, so without this no one would notice that the client has
@@ -43,7 +48,7 @@ func (a *API) getParquet(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.store.Export(ctx, snap, a.host.Limits().QueryTimeout, asksForPart(c))
+	f, err := a.store.Export(ctx, snap, pages, a.host.Limits().QueryTimeout, asksForPart(c))
 	if err != nil {
 		return err
 	}

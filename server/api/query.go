@@ -59,7 +59,7 @@ func (a *API) getQuery(c *fiber.Ctx) error {
 
 // query sends the result of a statement.
 func (a *API) query(c *fiber.Ctx, in queryIn) error {
-	format, err := in.format()
+	format, pages, err := in.result()
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	// A project of 0 is 1, as in paths.
 	s := query.Statement{
 		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
-		Bytes: a.host.Limits().MaxResult,
+		Bytes: a.host.Limits().MaxResult, Pages: pages,
 	}
 	// One limit for all of it, without Each: the statement occupies one of a few sandboxes.
 	return a.stream(c, "result", format, host.Result{First: limit},

@@ -50,8 +50,10 @@ var texts = map[string]string{
 	"new_variable.derivation": "SQL over other columns, by name, that computes the values.",
 	"new_variable.type":       "In DuckDB's notation; by default found from the values or the derivation.",
 	"columns":                 "Names, comma-separated; one that has a comma or spaces around it in double quotes.",
-	"order_by": "Names, comma-separated, as in columns; each may be followed by asc or desc, or preceded by " +
-		"-.",
+	"order_by": "Names, comma-separated, as in columns; each may be followed by asc or desc, or preceded by -. By " +
+		"default the key, for up to 1,000,000 records; Arrow and more records come as they are stored.",
+	"parquet_version": "Version of the data pages of a Parquet file that is made for the answer. Files that are stored " +
+		"are sent as they are.",
 	"prefer":       "respond-async: answer 202 at once, with the Location of a progress resource.",
 	"query.format": "As the query parameter, which takes precedence.",
 	"query.limit":  "The most rows to return. X-Rowback-Truncated says whether there were more.",

@@ -40,6 +40,10 @@ type File struct {
 // SendFile sends a file, or the part of it that the request asks for (RFC 9110, sections 13 and 14), and
 // closes it. net/http decides which part. A client that reads nothing until the time limit is disconnected.
 func (h *Host) SendFile(c *fiber.Ctx, f File) error {
+	if !acceptedBy(c).identity() {
+		f.Close()
+		return errOnlyIdentity
+	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		f.Close()

@@ -56,15 +56,16 @@ type ErrorSender interface {
 
 // Host answers requests through its faces.
 type Host struct {
-	options Options
-	log     *slog.Logger
-	metrics *metrics
-	base    context.Context // ends when the server has to stop at once
-	stop    context.CancelFunc
-	jobs    sync.WaitGroup
-	open    atomic.Int64 // requests that are being answered
-	held    atomic.Int64 // bytes of bodies that were read whole
-	senders []ErrorSender
+	options  Options
+	log      *slog.Logger
+	metrics  *metrics
+	base     context.Context // ends when the server has to stop at once
+	stop     context.CancelFunc
+	jobs     sync.WaitGroup
+	open     atomic.Int64 // requests that are being answered
+	held     atomic.Int64 // bytes of bodies that were read whole
+	senders  []ErrorSender
+	encoders *encoders
 }
 
 // New makes a host without faces.
@@ -79,7 +80,7 @@ func New(o Options) *Host {
 	if o.Fact == nil {
 		o.Fact = func(fact any) any { return fact }
 	}
-	h := &Host{options: o, log: o.Log, metrics: newMetrics()}
+	h := &Host{options: o, log: o.Log, metrics: newMetrics(), encoders: newEncoders()}
 	h.metrics.registry.MustRegister(o.Collectors...)
 	// Not a request's context: jobs and streams outlive their handlers.
 	h.base, h.stop = context.WithCancel(context.Background())

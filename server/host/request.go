@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -37,10 +38,11 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	h.renewDeadline(c)
 	defer h.endDeadline(c)
 	// Everything that answers runs inside it; a panic is one request's error.
-	err := recovered(func() error { return h.admitPage(c) })
+	err := recovered(func() error { return h.admit(c) })
 	if err != nil {
 		err = h.sendError(c, err)
 	}
+	err = errors.Join(err, h.encode(c))
 	// A body that no one wanted would be read as the next request on the connection.
 	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
 		if !bodyOf(c).drain(h.patience(c)) {
@@ -54,6 +56,14 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	h.log.Info("request", "request_id", id, "method", c.Method(), "path", c.Path(), "status", status,
 		"ms", float64(took.Microseconds())/1000, "user", User(c))
 	return err
+}
+
+// admit has a request answered, if its client can take an answer.
+func (h *Host) admit(c *fiber.Ctx) error {
+	if asked := acceptedBy(c); !asked.identity() && asked.best() == "" {
+		return errNoCoding
+	}
+	return h.admitPage(c)
 }
 
 // renewDeadline restarts a request's deadline. Work that has already begun keeps the deadline that it started with. It

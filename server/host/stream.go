@@ -27,6 +27,9 @@ const readAhead = 64 << 10
 // maxChunk is the largest chunk of an answer, in bytes.
 const maxChunk = 256 << 10
 
+// unknown is the size of a body that is still being produced.
+const unknown = -1
+
 // Result is an answer that is produced while it is sent. A result is written once; what it needs is opened in Write and
 // closed there.
 type Result struct {
@@ -36,7 +39,8 @@ type Result struct {
 	// How long it may take. If Each is 0, First is for all of it; otherwise First is for the first part and Each for
 	// every further one.
 	First, Each time.Duration
-	// Write produces it, and returns why it was cut: limit or bytes; empty: it is complete.
+	// Write produces it, and returns why it was cut: limit or bytes; empty: it is complete. Where w is told the size
+	// and that before the first byte (Announce), the answer has them in its headers.
 	Write func(ctx context.Context, w io.Writer) (cut string, err error)
 }
 
@@ -49,9 +53,11 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // so that nothing waits on the pipe
 	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })
 	whenGone(ctx, c, cancel)
-	body := &resultStream{pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id")}
+	body := &resultStream{
+		pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id"), size: unknown,
+	}
 	h.Background(func(context.Context) (err error) {
-		body.cut, err = r.Write(ctx, &steps{writer, limit, r.Each})
+		body.cut, err = r.Write(ctx, &resultWriter{steps{writer, limit, r.Each}, body})
 		return err
 	}, func(err error) {
 		limit.Stop()
@@ -69,34 +75,43 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	if r.Name != "" {
 		c.Set("Content-Disposition", disposition(r.Name, r.Displayed))
 	}
-	return body.send(c, err == io.EOF)
+	if err == io.EOF { // all of it was read ahead
+		c.Set(truncated, body.truncation())
+		return sendWhole(c, body)
+	}
+	return body.send(c)
 }
 
-// send sends the stream; whole is true if all of it was read ahead.
-func (s *resultStream) send(c *fiber.Ctx, whole bool) error {
+// send sends the stream.
+func (s *resultStream) send(c *fiber.Ctx) error {
+	if s.coding, _ = coding(c); s.coding != "" {
+		c.Set("Content-Encoding", s.coding)
+		s.size = unknown
+	}
+	if s.size != unknown {
+		c.Set(truncated, s.truncation())
+	}
 	if c.Method() == http.MethodHead { // a stream would leave bytes after the headers
 		c.Response().SkipBody = true
-		if whole {
-			c.Response().Header.SetContentLength(s.Buffered())
+		if s.size != unknown {
+			c.Response().Header.SetContentLength(s.size)
 		}
 		return s.Close()
 	}
-	if whole {
-		c.Set(truncated, s.truncation())
-		return sendWhole(c, s)
+	if s.size == unknown {
+		if !c.Request().Header.IsHTTP11() {
+			return sendUntilEnd(c, s)
+		}
+		// The header announces the trailer, whose value is known at the end.
+		if err := c.Response().Header.SetTrailer(truncated); err != nil {
+			return err
+		}
 	}
-	if !c.Request().Header.IsHTTP11() {
-		return sendUntilEnd(c, s)
-	}
-	// The header announces the trailer, whose value is known at the end.
-	if err := c.Response().Header.SetTrailer(truncated); err != nil {
-		return err
-	}
-	c.Status(http.StatusOK).Context().SetBodyStream(s, -1)
+	c.Status(http.StatusOK).Context().SetBodyStream(s, s.size)
 	return nil
 }
 
-// sendWhole sends a body that is complete, so that its length is known.
+// sendWhole sends a body that is complete, so that its length is known. It may still be compressed: see encode.
 func sendWhole(c *fiber.Ctx, body *resultStream) error {
 	defer body.Close()
 	whole, err := io.ReadAll(body.Reader)
@@ -111,7 +126,9 @@ func sendWhole(c *fiber.Ctx, body *resultStream) error {
 type resultStream struct {
 	*bufio.Reader
 	pipe     *io.PipeReader
-	cut      string // known at the end
+	size     int    // in bytes; known before the first of them, or never
+	cut      string // known with the size, or at the end
+	coding   string // as which it is sent; empty: as it is
 	host     *Host
 	response *fasthttp.Response
 	id       string
@@ -140,20 +157,49 @@ func (s *resultStream) WriteTo(w io.Writer) (n int64, err error) {
 
 // Each chunk is sent when it is there, so that the client sees the first rows early.
 func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
+	if s.coding != "" {
+		return s.encodeTo(w)
+	}
+	err = s.eachPart(func(part []byte) error {
+		written, err := w.Write(part)
+		n += int64(written)
+		return err // the client has disconnected
+	})
+	return n, err
+}
+
+// encodeTo writes the rest compressed. A body that is cut does not get the end that makes it complete.
+func (s *resultStream) encodeTo(w io.Writer) (n int64, err error) {
+	chunk := bufio.NewWriterSize(w, heldBack)
+	to := s.host.encoders.get(s.coding, chunk)
+	defer s.host.encoders.put(s.coding, to)
+	out := &encodedResult{encoder: to, chunk: chunk}
+	err = s.eachPart(func(part []byte) error {
+		n += int64(len(part))
+		_, err := out.Write(part)
+		return err
+	})
+	if err == nil {
+		err = out.Close()
+	}
+	return n, err
+}
+
+// eachPart reads the rest: straight from the pipe, past what was read ahead.
+func (s *resultStream) eachPart(send func(part []byte) error) error {
 	part := make([]byte, maxChunk)
 	for {
-		got, err := s.Reader.Read(part) // straight from the pipe, past what was read ahead
-		if err != nil {
+		got, err := s.Reader.Read(part)
+		if err == nil {
+			err = send(part[:got])
+		} else {
 			s.note(err)
-			if err == io.EOF {
-				err = nil
-			}
-			return n, err
 		}
-		written, err := w.Write(part[:got])
-		n += int64(written)
-		if err != nil {
-			return n, err // the client has disconnected
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
 		}
 	}
 }
@@ -162,7 +208,7 @@ func (s *resultStream) writeTo(w io.Writer) (n int64, err error) {
 func (s *resultStream) note(err error) {
 	switch {
 	case err == io.EOF:
-		s.response.Header.Set(truncated, s.truncation())
+		s.response.Header.Set(truncated, s.truncation()) // the trailer
 	case err != nil:
 		s.host.log.Error("an answer was cut", "request_id", s.id, "error", err)
 	}
@@ -225,3 +271,13 @@ func (s *steps) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// resultWriter is what a result is written to.
+type resultWriter struct {
+	steps
+	body *resultStream
+}
+
+// Announce says before the first byte how many there are, and why the result is cut. The pipe orders this before the
+// body is sent.
+func (w *resultWriter) Announce(size int64, cut string) { w.body.size, w.body.cut = int(size), cut }

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"io"
 	"net"
 	"net/http"
 
@@ -29,8 +28,7 @@ func sendUntilEnd(c *fiber.Ctx, body *resultStream) error {
 			if _, err := conn.Write(head.Header()); err != nil {
 				return err
 			}
-			// Without its WriteTo, which is for fasthttp's chunks.
-			_, err := io.Copy(conn, struct{ io.Reader }{body})
+			_, err := body.writeTo(conn)
 			return err
 		})
 		if tracked, ok := own.(*conns.Conn); ok && err != nil {

@@ -1,6 +1,7 @@
 package datafile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,19 +24,29 @@ const rewrittenSuffix = ".delta"
 // WrittenPaths returns the paths that CopyQuery may write to for a given path.
 func WrittenPaths(path string) []string { return []string{path, path + rewrittenSuffix} }
 
+// Pages is the version of the pages of a file. Both are read by what this project tests with (the manual lists it); but
+// some readers can't skip rows in pages of version 2, which are smaller, and faster to read and to write.
+type Pages int
+
+// The versions. 0 stands for the default: of stored files 2, of files for others 1.
+const (
+	PagesV1 Pages = 1
+	PagesV2 Pages = 2
+)
+
 // CopyQuery writes the rows of a query to a new file at path, with DuckDB, and returns how many there were. options are
-// more options of COPY. Pages have version 2, which is smaller and faster to read and write, unless other readers could
-// not read them: see jumps. After an error, no partial file is left.
+// more options of COPY. Pages have version 1 in place of 2 where no reader but DuckDB could read those: see jumps. After
+// an error, no partial file is left.
 func CopyQuery(
-	ctx context.Context, conn *duck.Conn, query, path, options string, params ...duck.Param,
+	ctx context.Context, conn *duck.Conn, query, path string, pages Pages, options string, params ...duck.Param,
 ) (rows int64, err error) {
 	defer func() {
 		if err != nil {
 			removeUnfinished(path)
 		}
 	}()
-	rows, err = written(conn.Batch(ctx, copyTo(query, path, "PARQUET_VERSION v2", options), params...))
-	if err != nil {
+	rows, err = written(conn.Batch(ctx, copyTo(query, path, pages, options), params...))
+	if err != nil || pages == PagesV1 {
 		return rows, err
 	}
 	far, err := jumps(path)
@@ -46,19 +57,9 @@ func CopyQuery(
 	if err := os.Rename(path, first); err != nil {
 		return rows, err
 	}
-	_, err = conn.Exec(ctx, copyTo("FROM read_parquet("+duck.Text(first)+", hive_partitioning = false)", path, options))
+	again := "FROM read_parquet(" + duck.Text(first) + ", hive_partitioning = false)"
+	_, err = conn.Exec(ctx, copyTo(again, path, PagesV1, options))
 	return rows, errors.Join(err, os.Remove(first))
-}
-
-// CopyForOthers is CopyQuery for a file that leaves the store. Its pages have version 1, which every reader of Parquet
-// can read: some can't skip rows in pages of version 2.
-func CopyForOthers(
-	ctx context.Context, conn *duck.Conn, query, path string, params ...duck.Param,
-) (rows int64, err error) {
-	if rows, err = written(conn.Batch(ctx, copyTo(query, path, "PARQUET_VERSION v1"), params...)); err != nil {
-		removeUnfinished(path)
-	}
-	return rows, err
 }
 
 // removeUnfinished removes what a failed COPY may have left: DuckDB writes to a temporary name and renames the file if
@@ -81,14 +82,12 @@ func written(result arrow.RecordBatch, err error) (int64, error) {
 }
 
 // copyTo is the statement that writes the rows of a query to a file.
-func copyTo(query, path string, options ...string) string {
-	all := "FORMAT parquet, COMPRESSION zstd"
-	for _, o := range options {
-		if o != "" {
-			all += ", " + o
-		}
+func copyTo(query, path string, pages Pages, options string) string {
+	if options != "" {
+		options = ", " + options
 	}
-	return fmt.Sprintf("COPY (%s) TO %s (%s)", query, duck.Text(path), all)
+	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v%d%s)",
+		query, duck.Text(path), cmp.Or(pages, PagesV2), options)
 }
 
 // jumps reports whether a file has 32-bit integers too far apart for DuckDB's delta encoding: it writes their

@@ -1,8 +1,8 @@
 // Package datafile writes data files and rollback files as Parquet, and reads their footers (design, section 1). A data
 // file has the dataset's columns, _id if that is the key, and _commit. A rollback file has the same and _file and _pos,
 // the place of each row. Columns carry their field ids. The file's key-value metadata names its dataset, commit, kind
-// and id, so that a misplaced file is noticed. Pages have version 2 and are compressed with zstd. Small files are
-// encoded by parquet-go, in a third of a millisecond; large ones are written by DuckDB.
+// and id, so that a misplaced file is noticed. Pages are compressed with zstd. Small files are encoded by parquet-go, in a
+// third of a millisecond; large ones are written by DuckDB.
 package datafile
 
 import (
@@ -23,6 +23,7 @@ type Spec struct {
 	Commit  int64
 	File    int64           // the file's id
 	Columns []schema.Column // the dataset's columns, including _id if it is the key
+	Pages   Pages           // 0: version 2
 }
 
 // All returns all columns of the file: the spec's, then those that the server adds.
@@ -75,5 +76,5 @@ func CopySome(
 	}
 	named := fmt.Sprintf("SELECT * FROM (%s) AS t(%s)", query, strings.Join(names, ", "))
 	options := fmt.Sprintf("FIELD_IDS {%s}, KV_METADATA {%s}", strings.Join(ids, ", "), strings.Join(pairs, ", "))
-	return CopyQuery(ctx, conn, named, path, options)
+	return CopyQuery(ctx, conn, named, path, spec.Pages, options)
 }

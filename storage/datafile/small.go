@@ -2,6 +2,7 @@ package datafile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"slices"
 
@@ -18,7 +19,10 @@ import (
 func Encode(batch arrow.RecordBatch, spec Spec) ([]byte, error) {
 	columns := spec.All()
 	options := []parquet.WriterOption{
-		parquet.DataPageVersion(2), parquet.Compression(&parquet.Zstd), fileSchema(columns),
+		parquet.DataPageVersion(int(cmp.Or(spec.Pages, PagesV2))), parquet.Compression(&parquet.Zstd), fileSchema(columns),
+	}
+	if spec.Pages == PagesV1 { // its default for texts is a delta encoding in either version
+		options = append(options, parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.Plain))
 	}
 	for k, v := range spec.metadata() {
 		options = append(options, parquet.KeyValueMetadata(k, v))

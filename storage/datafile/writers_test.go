@@ -81,7 +81,7 @@ func TestBothWritersWriteRandomValues(t *testing.T) {
 		typ := randomType(random, 3)
 		spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{
 			{ID: 4, Name: "n", Type: schema.Of(schema.Bigint)}, {ID: 5, Name: "v", Type: typ},
-		}}
+		}, Pages: datafile.Pages(random.IntN(3))}
 		var rows []string
 		for n := range 1 + random.IntN(9) {
 			rows = append(rows, fmt.Sprintf("(%d::BIGINT, %s, 1::BIGINT)", n, randomValue(random, typ)))
@@ -174,14 +174,14 @@ func TestAFailedCopyLeavesNothing(t *testing.T) {
 		"SELECT nothing", "SELECT CASE WHEN i = 299_999 THEN error('late') ELSE i END FROM range(300_000) t(i)",
 	} {
 		dir := t.TempDir()
-		if _, err := datafile.CopyQuery(t.Context(), conn, query, filepath.Join(dir, "f"), ""); err == nil {
+		if _, err := datafile.CopyQuery(t.Context(), conn, query, filepath.Join(dir, "f"), datafile.PagesV2, ""); err == nil {
 			t.Errorf("%s was copied", query)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("%s leaves %v, %v", query, left, err)
 		}
 	}
-	if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1", "/no/such/directory/f", ""); err == nil {
+	if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1", "/no/such/directory/f", datafile.PagesV2, ""); err == nil {
 		t.Error("a file was written into a directory that does not exist")
 	}
 }
@@ -198,7 +198,7 @@ func TestIntegersThatAreFarApart(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "f.parquet")
 		query := fmt.Sprintf("SELECT %s AS v, i AS n FROM range(%d) t(i)", value, rows)
-		if n, err := datafile.CopyQuery(t.Context(), conn, query, path, "DICTIONARY_SIZE_LIMIT 1"); n != rows || err != nil {
+		if n, err := datafile.CopyQuery(t.Context(), conn, query, path, datafile.PagesV2, "DICTIONARY_SIZE_LIMIT 1"); n != rows || err != nil {
 			t.Fatalf("%s: %d, %v", value, n, err)
 		}
 		var encodings string
@@ -224,7 +224,7 @@ func TestFootersOfOtherFiles(t *testing.T) {
 	conn := ducktest.Conn(t)
 	copied := func(options string) []byte {
 		path := filepath.Join(t.TempDir(), "f")
-		if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1 AS a", path, options); err != nil {
+		if _, err := datafile.CopyQuery(t.Context(), conn, "SELECT 1 AS a", path, datafile.PagesV2, options); err != nil {
 			t.Fatal(err)
 		}
 		body, err := os.ReadFile(path)
@@ -278,7 +278,7 @@ func TestJoiningLeavesNothingUnfinished(t *testing.T) {
 	conn, dir := ducktest.Conn(t), t.TempDir()
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	for path, query := range map[string]string{one: "SELECT 1 AS a", two: "SELECT 1 AS b FROM range(2)"} {
-		if _, err := datafile.CopyQuery(t.Context(), conn, query, path, ""); err != nil {
+		if _, err := datafile.CopyQuery(t.Context(), conn, query, path, datafile.PagesV2, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

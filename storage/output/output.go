@@ -6,6 +6,7 @@ package output
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +29,9 @@ type Query struct {
 	SQL     string
 	Columns []schema.Column
 	Params  []duck.Param
-	Limit   *int64 // the most rows to write; nil: all
-	Bytes   int64  // about the most bytes to write; 0: any number
+	Limit   *int64         // the most rows to write; nil: all
+	Bytes   int64          // about the most bytes to write; 0: any number
+	Pages   datafile.Pages // of Parquet; 0: version 1, in which every reader can skip rows
 }
 
 // limited returns the statement with a limit of one row more than are written, which shows whether the result is cut.
@@ -76,6 +78,10 @@ func Scratch(format intake.Format, scratch string) []string {
 // wholeSuffix is appended to the name of a Parquet file before it is cut.
 const wholeSuffix = ".whole"
 
+// announced is a writer that is told before the first byte how many there are, and why the result is cut, if both are
+// known by then.
+type announced interface{ Announce(size int64, cut string) }
+
 // writeParquet makes DuckDB write a file, then copies it to w. It can't stream, because the footer comes last.
 func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scratch string) error {
 	defer func() {
@@ -83,12 +89,12 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := datafile.CopyForOthers(ctx, conn, q.forParquet(), scratch, q.Params...)
+	rows, err := datafile.CopyQuery(ctx, conn, q.forParquet(), scratch, q.pages(), "", q.Params...)
 	if err != nil {
 		return err
 	}
 	if w.Take(rows); w.Cut == AtLimit {
-		if err := cutParquet(ctx, conn, scratch, *q.Limit); err != nil {
+		if err := q.cutParquet(ctx, conn, scratch); err != nil {
 			return err
 		}
 	}
@@ -97,22 +103,29 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 		return err
 	}
 	defer f.Close()
-	if about, err := f.Stat(); err != nil || about.Size() > w.Bytes {
+	about, err := f.Stat()
+	if err != nil || about.Size() > w.Bytes {
 		return errors.Join(err, ErrTooLarge)
+	}
+	if to, ok := w.Writer.(announced); ok {
+		to.Announce(about.Size(), string(w.Cut))
 	}
 	_, err = io.Copy(w, f)
 	return err
 }
 
+// pages returns the version of the pages of a Parquet file.
+func (q Query) pages() datafile.Pages { return cmp.Or(q.Pages, datafile.PagesV1) }
+
 // cutParquet rewrites a file with its first rows only.
-func cutParquet(ctx context.Context, conn *duck.Conn, path string, rows int64) error {
+func (q Query) cutParquet(ctx context.Context, conn *duck.Conn, path string) error {
 	whole := path + wholeSuffix
 	defer os.Remove(whole)
 	if err := os.Rename(path, whole); err != nil {
 		return err
 	}
-	query := fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), rows)
-	_, err := datafile.CopyForOthers(ctx, conn, query, path)
+	query := fmt.Sprintf("FROM read_parquet(%s, hive_partitioning = false) LIMIT %d", duck.Text(whole), *q.Limit)
+	_, err := datafile.CopyQuery(ctx, conn, query, path, q.pages(), "")
 	return err
 }
 

@@ -259,6 +259,18 @@ func (s *Snapshot) pathsOf(files []*catalog.File) []string {
 	return paths
 }
 
+// Sortable is how many rows are cheap to sort. More are read and written in the order in which they come.
+const Sortable = 1_000_000
+
+// ByKey returns an ORDER BY of the key.
+func (s *Snapshot) ByKey() string {
+	names := make([]string, 0, 1)
+	for _, c := range s.Schema.KeyColumns() {
+		names = append(names, duck.Ident(c.Name))
+	}
+	return " ORDER BY " + strings.Join(names, ", ")
+}
+
 // Order returns an ORDER BY that makes the order of records from the snapshot's table deterministic. If some rows of
 // its files are displaced, DuckDB returns the others in no fixed order, so it is by key; otherwise it is empty, and the
 // order is that of the files.
@@ -266,11 +278,7 @@ func (s *Snapshot) Order() string {
 	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced }) {
 		return ""
 	}
-	names := make([]string, 0, 1)
-	for _, c := range s.Schema.KeyColumns() {
-		names = append(names, duck.Ident(c.Name))
-	}
-	return " ORDER BY " + strings.Join(names, ", ")
+	return s.ByKey()
 }
 
 // Table returns the SQL of the snapshot as users see it: _id first, if the server assigns it, the columns by name, then
