@@ -50,7 +50,7 @@ type optionsIn struct {
 	Thousands string   `query:"thousands" description:"What groups the digits of a number. Nothing by default." json:"-"`
 	Date      string   `query:"date_format" description:"How dates are written, as in %d.%m.%Y. ISO 8601 by default." json:"-"`
 	Timestamp string   `query:"timestamp_format" description:"The same for timestamps, as in %d.%m.%Y %H:%M:%S." json:"-"`
-	Null      []string `query:"null" description:"Texts without quotes that stand for no value, beside the empty one." json:"-"`
+	Null      []string `query:"null" collectionFormat:"csv" description:"Texts without quotes that stand for no value, beside the empty one." json:"-"`
 }
 
 // apply gives an upload its options, which must be ones of its format.
