@@ -107,7 +107,7 @@ func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup
 	if r.Preview != nil {
 		return nil // the archive goes with its batch
 	}
-	// Published first, recorded then, as commits are: an archive without a row is found by the start, a row without an
+	// Published first and recorded second, as commits are: a start finds an archive without a row, but a row without an
 	// archive would be damage.
 	if err = batch.Publish(); err == nil {
 		err = bs.catalog.Write(ctx, func(tx catalog.Tx) error { return errors.Join(tx.AddBackup(b), a.record(tx)) })
@@ -214,7 +214,7 @@ func (bs *Backups) Find(ctx context.Context, dataset, id string) (b catalog.Back
 	return b, err
 }
 
-// Open opens a backup's archive, once it was read whole for its checksum; part: lately.
+// Open opens a backup's archive after its checksum is verified; with part, a recent verification is enough.
 func (bs *Backups) Open(ctx context.Context, b catalog.Backup, part bool) (*File, error) {
 	return bs.openObject(ctx, verify.Archive(b), part)
 }

@@ -16,8 +16,8 @@ type birth struct {
 	answers
 }
 
-// add records the dataset, a fork with what it inherits, and what the request was told that made it by itself. Where
-// there is none, it does nothing.
+// add records the dataset, a fork with what it inherits, and the answer to the request, if it was made by a request of
+// its own. A nil birth does nothing.
 func (b *birth) add(tx catalog.Tx) error {
 	if b == nil {
 		return nil

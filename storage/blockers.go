@@ -205,7 +205,7 @@ type Rollbackable struct {
 	Blockers []Blocker // in the order in which to undo them
 }
 
-// refusal is the error that tells what blocks.
+// refusal is the error that names what blocks.
 func (a Rollbackable) refusal() *fault.Error {
 	return fault.Errorf(fault.Blocked, "rollback_blocked", "%s", a.Detail).
 		With("is_blocked", true).With("policy", a.Policy).With("blocking_commits", a.Blockers)

@@ -28,7 +28,7 @@ func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	return nil
 }
 
-// put keeps a head. It may be older than what is kept, from a slow reader: who asks for the newer one reads it again.
+// put keeps a head. It may be older than what is kept, from a slow reader: the newer one is then read again.
 func (c *headCache) put(s *snapshot.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Check reads the whole store and tells what is wrong: in the catalog, in the files against it, and in the rows of
+// Check reads the whole store and reports what is wrong: in the catalog, in the files against it, and in the rows of
 // every head. It finds nothing in a store that is sound. With deep, every byte is read. Every crash test ends with it.
 // It changes nothing, and holds a dataset's lock while it looks at that.
 func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {

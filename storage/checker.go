@@ -27,8 +27,8 @@ func (c *checker) found(commit int64, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Dataset: c.dataset.ID, Commit: commit, Detail: fmt.Sprintf(format, args...)})
 }
 
-// blame has rows that can't be read be a problem, not the end of the check: a file that another dataset was told of,
-// one that only the reading shows to be damaged, or a schema that the files do not have.
+// blame turns rows that can't be read into a problem, so that the check goes on: a file that was reported for another
+// dataset, one that only the reading shows to be damaged, or a schema that the files do not have.
 func (c *checker) blame(err error) error {
 	var damage *verify.Damage
 	switch {

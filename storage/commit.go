@@ -42,8 +42,8 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 }
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
-// returns what the request is told, which result makes of the commit. Once all that can refuse it is checked, the
-// client's going away changes nothing.
+// returns the request's result, which result makes of the commit. After the checks that can refuse it, a client that
+// disconnects changes nothing.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
@@ -56,7 +56,7 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if w.request.Preview != nil {
 		return result(w), w.preview(ctx, w.request.Preview)
 	}
-	// A client that goes away from here on must not leave a commit half done.
+	// From here on, a client that disconnects must not leave a commit half done.
 	ctx = context.WithoutCancel(ctx)
 	// The answer is kept with the commit, in the same transaction: a request that is sent again gets it, after a crash
 	// too.
@@ -76,12 +76,12 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	return told, nil
 }
 
-// asCommit and asState are what most requests are told.
+// asCommit and asState are the results of most requests.
 func asCommit(w *work) catalog.Commit { return w.commit }
 func asState(w *work) snapshot.State  { return w.state() }
 
-// check does all that can refuse the commit, and completes it. Its name is reserved until unlock: once the commit is
-// published, it is not to be refused for that.
+// check does all that can refuse the commit, and completes it. Its name is reserved until unlock, so that the published
+// commit can't be refused for its name.
 func (w *work) check(ctx context.Context) (unlock func(), err error) {
 	// First: the required columns and the exclusion depend on the types.
 	if err := w.deriveTypes(ctx); err != nil {
@@ -181,8 +181,8 @@ func (w *work) issue() error {
 	return nil
 }
 
-// stand records in the catalog what has been published. From the publishing on, the objects tell of the commit: where
-// it can't be recorded, it is withdrawn, so that what the client is told is what a restart shows.
+// stand records in the catalog what has been published. Once it is published, a restart would find the commit: if it
+// can't be recorded, it is withdrawn, so that the client's answer and a restart agree.
 func (w *work) stand(ctx context.Context) error {
 	err := w.store.catalog.Write(ctx, w.record)
 	if err == nil {

@@ -39,7 +39,7 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 		return snapshot.State{}, err
 	}
 	defer unlock()
-	// Everything that can refuse the dataset comes before the transaction.
+	// What can refuse the dataset comes before the transaction.
 	made, err := s.newCreation(ctx, n, n.properties())
 	if err != nil {
 		return snapshot.State{}, err
@@ -61,8 +61,8 @@ func (s *Store) CreateDataset(ctx context.Context, n NewDataset, r Request) (sna
 }
 
 // CreateWithRecords makes a dataset with its first records: both stand, or neither. There are no records yet that other
-// modes than append would change: each is an append here, but a delete, which is refused. The request's receipt is told
-// a State.
+// modes than append would change: each is an append here, but a delete, which is refused. The request's receipt gets a
+// State.
 func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (snapshot.State, error) {
 	if c.Mode == catalog.Delete {
 		return snapshot.State{}, fault.Errorf(fault.NotFound, "dataset_not_found",

@@ -37,7 +37,7 @@ func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d
 	return d, err
 }
 
-// Datasets lists datasets, as of their heads, by when they were made. Their records are not read: a state is the
+// Datasets lists datasets, as of their heads, oldest first. Their records are not read: a state is the
 // catalog's rows alone.
 func (h *History) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []snapshot.State, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
@@ -63,7 +63,7 @@ func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []snapshot.State,
 	return list, nil
 }
 
-// DeleteDataset takes a dataset out of use. Its files stay, so that UndeleteDataset brings it back. Forks are not
+// DeleteDataset marks a dataset as deleted. Its files stay, so that UndeleteDataset brings it back. Forks are not
 // affected: they have entries of their own for the files that they share.
 func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 	unlock, err := s.catalog.Lock(ctx, id)

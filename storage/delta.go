@@ -57,7 +57,7 @@ func (h *History) delta(
 		}
 		out.Dataset, out.Upstream = states[0], states[1]
 		all, err := actions(tx, d, upstream)
-		// Neither of the two would leave a trace on the other side, so there is nothing to tell of.
+		// Neither of the two would leave a trace on the other side, so there is nothing to report.
 		none := cancelled(all)
 		out.Actions = slices.DeleteFunc(all, func(c catalog.Commit) bool { return none[c.ID] })
 		return err
@@ -83,7 +83,7 @@ func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A merge that was rolled back does not hinder the same actions from coming again by another one.
+	// Actions of a merge that was rolled back can come again with another merge.
 	again, err := undoneByMerge(tx, of, from, theirs)
 	if err != nil {
 		return nil, err

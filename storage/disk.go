@@ -8,9 +8,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// Disk is the one that a data directory is on. One that is full is worse than one that is almost: nothing can be
-// repaired there. So writes end before. What it counts is what an ordinary process may use, not what is reserved for
-// root.
+// Disk is the one that a data directory is on. Nothing can be repaired on a full disk, so writes are refused before it
+// is full. What it counts is what an ordinary process may use, not what is reserved for root.
 type Disk struct {
 	dir   string
 	least int64                                     // bytes that stay free; 0: none
@@ -32,7 +31,7 @@ func (d *Disk) room() error {
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(d.least)))
 }
 
-// Free is what can still be written to the disk, bytes; -1 where that can't be told. It is for the metrics, which show
+// Free is what can still be written to the disk, bytes; -1 if that is not known. It is for the metrics, which show
 // -1 as it is.
 func (d *Disk) Free() int64 {
 	free, err := d.free(d.dir)

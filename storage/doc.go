@@ -1,7 +1,7 @@
 // Package storage is the store: datasets whose every change is a commit that can be undone, compared and read again.
 //
 // A store is a directory. Its objects are immutable files and the log of what happened; its catalog is their index,
-// which a start brings up to what the objects tell. A change becomes visible in one transaction of the catalog, after
+// which a start brings up to date with the objects. A change becomes visible in one transaction of the catalog, after
 // everything that it wrote is on the disk. The layout, the formats and what a start does are in README.md.
 //
 // # Words

@@ -14,7 +14,7 @@ import (
 // ErrTimeout is the refusal of work that took longer than its time limit.
 var ErrTimeout = fault.New(fault.Unavailable, "timeout")
 
-// Explain returns what a client is told of an error. What a client may not see becomes Internal: callers log the
+// Explain returns an error as a client sees it. What a client may not see becomes Internal: callers log the
 // original. It is the one place where an error becomes a sentence, whichever face asks.
 func Explain(err error) *fault.Error {
 	var e *fault.Error
@@ -44,7 +44,7 @@ func Explain(err error) *fault.Error {
 		"Something went wrong in the server. Nothing was changed; the log has the details under this request's id.")
 }
 
-// systemFault returns what a client is told where the operating system refused something, and nil where it did not.
+// systemFault returns the client's error for what the operating system refused; nil if it refused nothing.
 func systemFault(err error) *fault.Error {
 	if e := fault.System(errnoOf(err)); e != nil {
 		return e.Because(err)

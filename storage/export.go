@@ -25,11 +25,11 @@ type File struct {
 	Checksum string
 }
 
-// Export returns the records of a snapshot, as Table has them, as one Parquet file. Where a stored file is just that,
-// it is that one; else it is made, within the time limit, and kept for the next who asks (Options.Cache). Two snapshots
-// with the same SQL have the same records, as stored files never change: forks and edits share a file. The stored files
-// are read whole before, for their checksums; part: not for each part that a client asks for. A file that is made has
-// pages of that version; 0: 1.
+// Export returns the records of a snapshot, as Table has them, as one Parquet file. If a stored file has exactly these
+// records, it is that one; otherwise it is made, within the time limit, and kept for later requests (Options.Cache).
+// Two snapshots with the same SQL have the same records, as stored files never change: forks and edits share a file.
+// The stored files are read whole before, for their checksums; part: not for each part that a client asks for. A file
+// that is made has pages of that version; 0: 1.
 func (t *Tables) Export(
 	ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, limit time.Duration, part bool,
 ) (*File, error) {
@@ -68,7 +68,7 @@ func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, pages data
 	return err
 }
 
-// OpenFile opens a stored file, once it was read whole for its checksum; part: lately.
+// OpenFile opens a stored file after its checksum is verified; with part, a recent verification is enough.
 func (fs *Files) OpenFile(ctx context.Context, f *catalog.File, part bool) (*File, error) {
 	return fs.openObject(ctx, verify.File(f), part)
 }

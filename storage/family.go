@@ -34,7 +34,7 @@ type idSource struct {
 	lastRowID    int64  // of the family, when it was locked
 }
 
-// lockRowIDs has no other commit of the family give row ids from here on. The rows of one commit get consecutive
+// lockRowIDs keeps other commits of the family from giving row ids. The rows of one commit get consecutive
 // ones.
 func (n *idSource) lockRowIDs(ctx context.Context, c *catalog.Catalog, family string) (err error) {
 	if n.unlockRowIDs != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // The objects are the log and the catalog is their index (design, section 7). At the start, forward brings the catalog
-// up to what the objects tell: every complete commit that follows on the head the catalog knows, in the order of their
+// up to date with the objects: every complete commit that follows on the head the catalog knows, in the order of their
 // ids, which is that of all datasets together, then the labels. Where the catalog is empty, that makes it anew. It is
 // one transaction; after it, what could not be placed moves to quarantine. TestCrashes, TestNothingIsLostWithTheCatalog
 // and TestAnyOldCatalogIsBroughtUpToDate prove it. A server that is asked for another store's objects stops before this
@@ -68,7 +68,7 @@ func (j *journal) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// run finds out what the objects tell that the catalog lacks, and records it.
+// run finds what the objects have and the catalog lacks, and records it.
 func (f *forward) run(ctx context.Context) error {
 	// Looked through first, then written in one transaction: a crash in between leaves the same to do.
 	if err := f.catalog.Read(ctx, f.survey); err != nil {

@@ -39,8 +39,8 @@ func (f *forward) parkNames(tx catalog.Tx) error {
 	return nil
 }
 
-// settleNames has every dataset deleted or not, as its label says. Those that had their name before keep it; another of
-// the same name becomes a namesake, which is asked for by its id.
+// settleNames marks every dataset as deleted or not, as its label says. Those that had their name before keep it;
+// another of the same name becomes a namesake, which is asked for by its id.
 func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error {
 	now, err := deletions(tx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (ti
 	return d.At, d.record(tx)
 }
 
-// settleName has a dataset deleted or not.
+// settleName marks a dataset as deleted or not.
 func (f *forward) settleName(tx catalog.Tx, dataset string, at time.Time) error {
 	err := tx.Try(func() error { return tx.SetDeleted(dataset, at) })
 	if !catalog.IsDuplicate(err) {

@@ -54,7 +54,7 @@ func (g guard) Seen(paths []string) (changed func() error) {
 // rereadAfter is how old a file's verification must be for an error to have it read again.
 const rereadAfter = time.Minute
 
-// Blame reads the files again where an error may come of them: then they are the reason, or they are not.
+// Blame reads the files again if they may be the reason for an error, and reports the damage if they are.
 func (g guard) Blame(ctx context.Context, paths []string, err error) error {
 	// Most errors are the statement's own; only those that damage could cause are worth reading files for.
 	if !duck.MayBeDamage(err) {
@@ -122,8 +122,8 @@ func (fs *Files) readForExport(ctx context.Context, objects []verify.Object, par
 	return fs.refuseDamage(ctx, fs.verifier.Recheck(ctx, objects, time.Now().Add(-partsFor)))
 }
 
-// refuseDamage turns a damage into what a client is told. The file's key is not in it: it is in the log, for whoever
-// has the disk.
+// refuseDamage turns damage into the error that a client sees. The file's key is not in it: it is in the log, for
+// whoever has the disk.
 func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	var damage *verify.Damage
 	if !errors.As(err, &damage) {
@@ -138,7 +138,7 @@ func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	return e
 }
 
-// nameOf is how people call a dataset: its id, where it can't be told.
+// nameOf is how people call a dataset: its id, if the name can't be read.
 func (fs *Files) nameOf(ctx context.Context, id string) (name string) {
 	name = id
 	fs.catalog.Read(ctx, func(tx catalog.Tx) error { //nolint:errcheck // the id is a name as well
@@ -159,7 +159,7 @@ func kindOf(o verify.Object) string {
 	return string(o.Footer.Kind)
 }
 
-// noteDamage logs a damage when it is found.
+// noteDamage logs damage when it is found.
 func (fs *Files) noteDamage(d *verify.Damage) {
 	fs.log.Error("a stored file is damaged",
 		"dataset", d.Dataset, "commit", d.Commit, "key", d.Key, "detail", d.Detail)

@@ -80,7 +80,7 @@ type labels struct {
 	placed []blob.Placed
 }
 
-// put writes a label, and notes it, to be put back as it was if the transaction fails. On a dry run it only makes sure
+// put writes a label, and remembers the former one in case the transaction fails. On a dry run it only makes sure
 // that it could be written.
 func (l *labels) put(dataset, name string, label any) error {
 	if err := l.hasDirectory(dataset); err != nil && name != birthLabel {
@@ -138,8 +138,8 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 	return err
 }
 
-// kept returns the answers that a label has, so that it can be written again with them; older than receipts are kept
-// are left out. A damaged label is not replaced: what it has is not known.
+// kept returns the answers that a label has, so that it can be written again with them; those older than receipts are
+// kept are left out. A damaged label is not replaced: what it has is not known.
 func (j *journal) kept(dataset, name string) (answers, error) {
 	return j.keptAt(labelKey(dataset, name))
 }

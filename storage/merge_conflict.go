@@ -145,7 +145,7 @@ func onVariable(name, format string, args ...any) error {
 	return &conflictError{MergeConflict{Variable: name, Detail: fmt.Sprintf(format, args...)}}
 }
 
-// refusal is the error that tells what conflicts.
+// refusal is the error that names what conflicts.
 func (m Merged) refusal() *fault.Error {
 	first := m.Conflicts[0]
 	text := fmt.Sprintf("The merge has a conflict with %s (commit %d of the source). %s",

@@ -38,7 +38,7 @@ func (r *rowPlayer) judge(ctx context.Context) error {
 	}
 	gone := "false"
 	if r.did.onlyVariables {
-		gone = "n_is IS NULL" // a value for a record that is no more
+		gone = "n_is IS NULL" // a value for a record that was removed
 	}
 	parts := duck.Parts{"key": keyList(key), "gone": gone, "by_column": r.byColumn, "slices": len(r.parts)}
 	return r.table(ctx, "verdicts", duck.Fill(judge, parts))

@@ -7,7 +7,7 @@ import (
 	"rowback/storage/schema"
 )
 
-// mismatched is why values are refused: a column's type does not take them.
+// mismatched is the error for values that a column's type can't hold.
 type mismatched struct{ column schema.Column }
 
 // Error is for logs; clients get the sentence of mismatch.

@@ -13,7 +13,7 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// noted is what became of the values of changed records, by the ids of their columns. It costs no reading of its own:
+// noted is what happened to the values of changed records, by the ids of their columns. It costs no reading of its own:
 // what is written anyway is looked at.
 type noted struct {
 	cleared []int // a record lost the value that it had

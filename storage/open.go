@@ -16,8 +16,8 @@ import (
 	"rowback/storage/filecache"
 )
 
-// Open opens the data directory dir, makes it a store where it is empty or missing, and brings its catalog up to what
-// its objects tell. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
+// Open opens the data directory dir, makes it a store where it is empty or missing, and brings its catalog up to date
+// with its objects. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
 	err := s.dir.claim()
@@ -99,7 +99,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := s.catchUp(ctx); err != nil {
-		return fmt.Errorf("bringing the catalog up to what the objects tell: %w", err)
+		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
 	}
 	s.unwatch = duck.Watch(s.budget.memory, s.Sandboxes.Pool, s.Readers.pool)
 	return s.forget(ctx)

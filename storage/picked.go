@@ -8,8 +8,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Records that go without a successor are in the table picked. Of wide records it has only the key and the place: the
-// rest is read in slices of the columns.
+// Records that are removed, and not replaced, are in the table picked. Of wide records it has only the key and the
+// place: the rest is read in slices of the columns.
 
 // Which live records are picked: all, those of the keys that came, all others, or those in places.
 const (

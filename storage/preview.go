@@ -32,7 +32,7 @@ func (w *work) preview(ctx context.Context, p *Preview) (err error) {
 			}
 		}
 	}()
-	// What a comparison would show once it stood, so that both agree.
+	// What a comparison would show after the commit, so that both agree.
 	d := snapshot.Diff(w.drafts()[0].head, w.leaves())
 	if d.Empty() {
 		return nil

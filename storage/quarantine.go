@@ -57,7 +57,7 @@ func (j *journal) lastQuarantined(dataset string) (last [3]int64, err error) {
 	return last, err
 }
 
-// inQuarantine lists what is there that may be missed: all but what was withdrawn.
+// inQuarantine lists what is there and someone may miss: everything but withdrawn commits.
 func (j *journal) inQuarantine() ([]Problem, error) {
 	names, err := j.blobs.Quarantined()
 	var out []Problem
@@ -75,7 +75,7 @@ func (j *journal) inQuarantine() ([]Problem, error) {
 	return out, err
 }
 
-// reserveQuarantined has the numbers of what is in quarantine not be given again.
+// reserveQuarantined makes sure that ids of what is in quarantine are not given again.
 func (j *journal) reserveQuarantined(tx catalog.Tx) error {
 	names, err := j.blobs.Quarantined()
 	if err != nil {
@@ -109,7 +109,7 @@ func (j *journal) reserveQuarantined(tx catalog.Tx) error {
 	return nil
 }
 
-// reserve has the numbers that a commit was given not be given again.
+// reserve makes sure that the ids of a commit are not given again.
 func reserve(tx catalog.Tx, m manifest) error {
 	if err := tx.Advance(catalog.CommitIDs, m.Commit.ID); err != nil {
 		return err

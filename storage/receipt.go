@@ -39,7 +39,7 @@ func For[U, T any](r Request, of func(U) T) Request {
 	return r
 }
 
-// answers are what requests were told, as commit.json and labels keep them beside what was done.
+// answers are the answers to requests, as commit.json and labels keep them beside what was done.
 type answers struct {
 	Receipts []catalog.Receipt `json:"receipts,omitempty"`
 	Job      *catalog.Job      `json:"job,omitempty"` // the work that it was done by, as done
@@ -48,13 +48,13 @@ type answers struct {
 // isEmpty reports whether there is nothing to keep.
 func (a answers) isEmpty() bool { return len(a.Receipts) == 0 && a.Job == nil }
 
-// Requests remembers what requests were told, and the work that was answered before it was done.
+// Requests keeps the answers to requests, and the jobs: work that was answered before it was done.
 type Requests struct {
 	*journal
 	promises sync.Map // by the id of a job that goes on: the receipts of its request
 }
 
-// answer is what a request is told, if it asked for that to be kept.
+// answer is the answer to a request, if it asked for that to be kept.
 func answer[T any](q *Requests, tx catalog.Tx, r Request, result T) (a answers, err error) {
 	if r.Receipt == nil {
 		return a, nil

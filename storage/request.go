@@ -17,7 +17,7 @@ type Request struct {
 	Metadata     json.RawMessage                   // nil: {}
 	ExpectedHead *int64                            // refuse where the head is another
 	Receipt      AnyReceipt                        // nil: the request has no Idempotency-Key
-	Report       func(percent int, message string) // nil: no one watches; told of long work, as it gets on
+	Report       func(percent int, message string) // called with the progress of long work; nil: no one watches
 	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
 
 	alone string // the dataset whose lock is held for it; empty: none

@@ -145,7 +145,7 @@ func (d *draft) invert(undone sets) {
 
 // undoSchema undoes what a commit did to the schema. Where no later commit stands, the schema is what it was before.
 // Where one does, columns that the commit took away come back, and those that it added stay: later records may have
-// values in them. Whatever rows come back, their columns do.
+// values in them. The columns of rows that come back come back too.
 func (d *draft) undoSchema(undone sets, followed bool) (err error) {
 	if !followed {
 		if len(undone.columns) > 0 {

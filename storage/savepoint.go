@@ -13,8 +13,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Savepoints lists a dataset's savepoints, newest first. Those that a revert has gone back behind are not among them,
-// as long as it stands.
+// Savepoints lists a dataset's savepoints, newest first. A revert hides the savepoints made after its target, as long
+// as it is in effect.
 func (h *History) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
 	return list, err
@@ -89,7 +89,8 @@ type NewSavepoint struct {
 	Automatic   bool // no one asked for it
 }
 
-// Marked is what came of that. Made is false where nothing had changed since the last savepoint: then it is that one.
+// Marked is the result of CreateSavepoint. Made is false where nothing had changed since the last savepoint: then it is
+// that one.
 type Marked struct {
 	catalog.Savepoint
 	Made bool

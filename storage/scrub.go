@@ -11,8 +11,8 @@ import (
 	"rowback/storage/verify"
 )
 
-// A scrub reads every stored file, history and backups included, and compares it with what was written: what has gone
-// bad is found while there may still be a copy. It takes little of the disk's time, and ends with its context.
+// A scrub reads every stored file, history and backups included, and compares it with what was written: damage is found
+// while there may still be a copy. It reads slowly, and ends with its context.
 
 // ScrubPlan is when to scrub, and how fast.
 type ScrubPlan struct {

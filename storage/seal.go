@@ -70,8 +70,8 @@ func (j *journal) readManifest(dataset string, commit int64) (m manifest, err er
 	return m, j.readJSON(commitKey(dataset, commit)+"/"+descriptionFile, &m)
 }
 
-// isRefusal reports whether an error says nothing of the object that was to be read: the system lets no one read it
-// now. Too many open files, no memory, or no permission: then nothing may be set aside as damaged.
+// isRefusal reports whether the system refused to read an object, which says nothing about the object itself. Too many
+// open files, no memory, or no permission: then nothing may be set aside as damaged.
 func isRefusal(err error) bool {
 	switch errnoOf(err) {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM:

@@ -79,7 +79,7 @@ type TagEdit struct {
 	Description *string
 }
 
-// MoveTag has a tag name another state, or describes it.
+// MoveTag points a tag at another state, or describes it.
 func (s *Store) MoveTag(ctx context.Context, dataset, name string, e TagEdit, r Request) (catalog.Tag, error) {
 	change := func(tx catalog.Tx, d catalog.Dataset, old *catalog.Tag) (t catalog.Tag, err error) {
 		if old == nil {

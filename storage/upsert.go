@@ -67,7 +67,7 @@ func (in *incoming) withFields(columns []schema.Column) string {
 	return from
 }
 
-// came returns the column as it was offered.
+// came returns the column as the upload has it.
 func (in *incoming) came(id int) intake.Offered {
 	return in.offered[in.columns[in.index(id)].from]
 }

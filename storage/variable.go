@@ -101,7 +101,7 @@ func (s *Store) EditVariable(
 	if err := w.edit(ctx, before, e); err != nil {
 		return catalog.Commit{}, schema.Column{}, err
 	}
-	// A commit that changes nothing would only stand in the way of rollbacks.
+	// A commit that changes nothing would only block rollbacks.
 	if reflect.DeepEqual(w.schema, w.head.Schema) {
 		return catalog.Commit{}, before, nil
 	}

@@ -19,7 +19,7 @@ var wordTypes = map[string]string{
 	"text": schema.Varchar, "numeric": schema.Double, "datetime": schema.Timestamp, "categorical": schema.Varchar,
 }
 
-// wordTakes reports whether one of those words is said of a type that it is not itself.
+// wordTakes reports whether one of those words covers a type other than its own.
 func wordTakes(word string, t schema.Type) bool {
 	switch strings.ToLower(word) {
 	case "numeric":

@@ -129,7 +129,7 @@ func (w *work) readHead(tx catalog.Tx, dataset string) error {
 	return w.join(tx, d.FamilyID)
 }
 
-// join has the work draw its ids from a family; what is only a preview draws them from a copy.
+// join makes a family the source of the work's ids; a preview draws them from a copy.
 func (w *work) join(tx catalog.Tx, family string) (err error) {
 	w.family, err = w.store.families.of(tx, family)
 	if err == nil && w.request.Preview != nil {

@@ -64,7 +64,7 @@ func inOrder(fields []arrow.Field) []arrow.Field {
 }
 
 // bindable returns the type that clients see for a parameter. Some drivers convert each value to it, so
-// numbers are wide, lest values are cut; times are in milliseconds, which the JDBC driver sends
+// numbers are wide, so that no value is cut; times are in milliseconds, which the JDBC driver sends
 // whatever the unit; and a parameter that may have any type is a string.
 func bindable(t arrow.DataType) arrow.DataType {
 	switch t := t.(type) {

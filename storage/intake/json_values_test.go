@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"rowback/storage/duck"
+	"rowback/storage/duck/ducktest"
 	"rowback/storage/schema"
 )
 
@@ -359,7 +360,7 @@ func TestImposedTypesHaveTheValuesOfACast(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	conn := connection(t)
+	conn := ducktest.Conn(t)
 	imposed := map[string]int{}
 	for range 600 {
 		value := []string{`"` + someMoment(random) + `"`, fmt.Sprint(random.IntN(1e6) - 5e5), fmt.Sprint(random.Int64()),
