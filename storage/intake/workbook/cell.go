@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Kind is what a cell has. Kinds are bits, so that those of a column may be gathered.
@@ -60,6 +61,7 @@ func (b *Book) value(raw rawCell) (Kind, string, error) {
 		text := unescaped(raw.text)
 		return textKind(text), text, nil
 	}
+	raw.text = trimmed(raw.text)
 	switch {
 	case raw.text == "" && raw.isFormula:
 		return Pending, "", nil
@@ -82,6 +84,9 @@ func (b *Book) value(raw rawCell) (Kind, string, error) {
 	return 0, "", fmt.Errorf("has the unknown type %.20q", raw.kind)
 }
 
+// trimmed returns a value that is not text without the space around it, which has no meaning in XML.
+func trimmed(text string) string { return strings.Trim(text, " \t\r\n") }
+
 func textKind(text string) Kind {
 	if text == "" {
 		return 0
@@ -91,7 +96,7 @@ func textKind(text string) Kind {
 
 // shared returns a shared string by its number.
 func (b *Book) shared(text string) (string, error) {
-	n, err := strconv.Atoi(text)
+	n, err := strconv.Atoi(trimmed(text))
 	if err != nil || n < 0 || n >= len(b.strings) {
 		return "", fmt.Errorf("refers to the shared text %.20q, which there is not", text)
 	}

@@ -77,6 +77,18 @@ func TestRowsWithoutNumbersFollowEachOther(t *testing.T) {
 	}
 }
 
+// A program that writes indented XML puts space around values, which schema types ignore.
+func TestSpaceAroundValuesIsIgnored(t *testing.T) {
+	cells := `<c><v> 1 </v></c><c t="b"><v>
+1
+</v></c><c t="s"><v> 0 </v></c><c t="str"><v> text </v></c><c><v> </v></c><c t="d"><v> 2024-02-29 </v></c><c t="e"><v> #N/A </v></c>`
+	got, err := read(packed(t, "<row>"+cells+"</row>", map[string]string{textsPart: "<sst><si><t> shared </t></si></sst>"}))
+	want := "1: A=2 \"1\" B=16 \"true\" C=1 \" shared \" D=1 \" text \" F=32 \"2024-02-29\" G=256 \"#N/A\"\n"
+	if err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestFormatsOfDates(t *testing.T) {
 	for code, want := range map[string]format{
 		"yyyy-mm-dd": {hasDate: true}, "d/m/yy h:mm": {true, true}, "h:mm:ss AM/PM": {hasClock: true}, "mmmm": {hasDate: true},
