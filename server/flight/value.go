@@ -34,7 +34,7 @@ func valueOf(a arrow.Array, i int) (any, error) {
 	case *array.Boolean:
 		return a.Value(i), nil
 	case *array.Float16:
-		return float64(a.Value(i).Float32()), nil
+		return float64(duck.Half(a.Value(i))), nil
 	case *array.Float32:
 		return float64(a.Value(i)), nil
 	case *array.Float64:

@@ -130,7 +130,11 @@ func (r *chunks) Next() (arrow.RecordBatch, error) {
 		return nil, nil
 	}
 	batch, ed := arrowmapping.DataChunkToArrowArray(r.opts, r.schema, chunk)
-	return batch, r.on.handled(r.ctx, r.query, arrowError(ed))
+	if err := arrowError(ed); err != nil {
+		return batch, r.on.handled(r.ctx, r.query, err)
+	}
+	blank(batch)
+	return batch, nil
 }
 
 func (r *chunks) Close() {

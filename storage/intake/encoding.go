@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding"
@@ -21,10 +22,14 @@ import (
 // codec returns the encoding with a name, or the one that the first bytes of a file have a mark of; nil is UTF-8.
 func codec(name string, start []byte) (encoding.Encoding, error) {
 	marked := bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff"))
+	form := plainName(name)
 	switch {
-	case name == "" && marked:
+	case marked && (form == "" || strings.HasPrefix(form, "utf16")):
 		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM), nil
-	case name == "":
+	case form == "utf16" && len(start) > 0:
+		return nil, malformed("the CSV has no byte order mark, so UTF-16 may be either of two. " +
+			"Send encoding=utf-16le (most of them) or utf-16be")
+	case slices.Contains(withinUTF8, form):
 		return nil, nil
 	}
 	found := named(name)
@@ -37,10 +42,23 @@ func codec(name string, start []byte) (encoding.Encoding, error) {
 	return found, nil
 }
 
+// withinUTF8 are names of UTF-8, and of what is UTF-8 as well. To browsers, ASCII is windows-1252, which would make two
+// characters of one in UTF-8.
+var withinUTF8 = []string{"", "utf8sig", "ascii", "usascii"}
+
+// plainName returns a name of an encoding without what separates its parts.
+func plainName(name string) string {
+	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(strings.TrimSpace(name)))
+}
+
 // named returns the encoding that has a name, which may be written as Python does it: latin-1 is latin1 elsewhere.
 func named(name string) encoding.Encoding {
 	name = strings.ToLower(strings.TrimSpace(name))
-	for _, name := range []string{name, strings.NewReplacer("-", "", "_", "").Replace(name), strings.ReplaceAll(name, "_", "-")} {
+	switch plain := plainName(name); plain {
+	case "utf16le", "utf16be":
+		name = "utf-" + plain[len("utf"):]
+	}
+	for _, name := range []string{name, plainName(name), strings.ReplaceAll(name, "_", "-")} {
 		if e, err := ianaindex.IANA.Encoding(name); err == nil && e != nil {
 			return e
 		}

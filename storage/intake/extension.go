@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ import (
 // ownTypes are the extensions that DuckDB has types for, in which the values are stored.
 var ownTypes = []string{"arrow.json", "arrow.uuid", "arrow.bool8"}
 
-// maxExtension is the maximum size of an extension's metadata, in bytes. A crs in PROJJSON has a few thousand.
+// maxExtension is the maximum size of an extension, in bytes. A crs in PROJJSON has a few thousand.
 const maxExtension = 64 << 10
 
 // extensionOf returns the extension of a field; nil: it has none.
@@ -59,7 +60,9 @@ func unkept(t arrow.DataType) string {
 
 // isText reports whether an extension can be kept as text.
 func isText(e *schema.Extension) bool {
-	return utf8.ValidString(e.Name) && utf8.ValidString(e.Metadata) && len(e.Name)+len(e.Metadata) <= maxExtension
+	geometry, err := json.Marshal(e.Geometry)
+	return err == nil && utf8.ValidString(e.Name) && utf8.ValidString(e.Metadata) &&
+		len(e.Name)+len(e.Metadata)+len(geometry) <= maxExtension
 }
 
 // extend gives offered columns the extensions of the Arrow fields that they were, and those of geometries, by name.

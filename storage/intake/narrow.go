@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
 
@@ -152,7 +153,7 @@ func floats(d arrow.ArrayData) *memory.Buffer {
 	out := make([]float32, n)
 	if n > 0 {
 		for i, v := range float16Values(d)[:n] {
-			out[i] = v.Float32()
+			out[i] = duck.Half(v)
 		}
 	}
 	return memory.NewBufferBytes(arrow.Float32Traits.CastToBytes(out))

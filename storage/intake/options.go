@@ -83,6 +83,11 @@ func (o Options) checkValues() *OptionError {
 			return &OptionError{"null", fmt.Sprintf("must not have quotes or line breaks; %q has", text)}
 		}
 	}
+	for name, value := range map[string]string{"date_format": o.Form.Date, "timestamp_format": o.Form.Timestamp} {
+		if len(value) > maxForm || strings.ContainsRune(value, 0) {
+			return &OptionError{name, fmt.Sprintf("must have at most %d bytes and no NUL", maxForm)}
+		}
+	}
 	switch {
 	case o.Form.Decimal != "" && o.Form.Decimal != "," && o.Form.Decimal != ".":
 		return &OptionError{"decimal", "must be a comma or a point"}
@@ -95,6 +100,9 @@ func (o Options) checkValues() *OptionError {
 	}
 	return nil
 }
+
+// maxForm is the longest form of a date, in bytes.
+const maxForm = 200
 
 // groupings are what may group digits. The last ones are spaces that do not break a line.
 var groupings = []string{"", ".", ",", "'", "’", " ", "_", "\u00a0", "\u202f"}

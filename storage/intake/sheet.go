@@ -54,7 +54,8 @@ func openSheet(u Upload) (Records, error) {
 		return nil, err
 	}
 	defer f.Close()
-	book, err := workbook.Open(f, u.Size)
+	// A file refuses places before its start as a disk's error; a section ends there.
+	book, err := workbook.Open(io.NewSectionReader(f, 0, u.Size), u.Size)
 	if err != nil {
 		return nil, bookError(err)
 	}
@@ -68,6 +69,17 @@ func openSheet(u Upload) (Records, error) {
 	}
 	r := s.records()
 	return r, checkNames(r.columns)
+}
+
+// maxQuoted is how many characters of a file's own text a message may have.
+const maxQuoted = 500
+
+// shortened returns a text that a message quotes.
+func shortened(text string) string {
+	if runes := []rune(text); len(runes) > maxQuoted {
+		return string(runes[:maxQuoted]) + "…"
+	}
+	return text
 }
 
 // readSheet writes the rows of a sheet to a file of text.
@@ -106,7 +118,7 @@ func bookError(err error) error {
 	case errors.As(err, &foreign):
 		return malformed("the file is %s. Save it as .xlsx or .csv", foreign.Is)
 	}
-	return malformed("the workbook can't be read: %s", err)
+	return malformed("the workbook can't be read: %s", shortened(err.Error()))
 }
 
 // chosenSheet returns the sheet of a name or, if none has that, of a number from 1; without either the first one that
@@ -127,7 +139,8 @@ func chosenSheet(sheets []workbook.Sheet, choice string) (workbook.Sheet, error)
 	if choice == "" {
 		return sheets[0], nil // all are hidden
 	}
-	return workbook.Sheet{}, misshapen("the workbook has no sheet %q. It has %s", choice, strings.Join(names, ", "))
+	return workbook.Sheet{}, misshapen("the workbook has no sheet %q. It has %s", shortened(choice),
+		shortened(strings.Join(names, ", ")))
 }
 
 func (r *sheetRecords) Columns() []Offered { return r.columns }
