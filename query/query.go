@@ -89,6 +89,9 @@ func prepare(ctx context.Context, store *storage.Store, s Statement, files []str
 
 // extend gives columns of the result the extensions of the dataset's columns that they are.
 func (p *prepared) extend() {
+	if p.text.Passed.Clashes(p.source) {
+		return
+	}
 	for i, c := range p.query.Columns {
 		name, ok := p.text.Passed.Source(c.Name)
 		at := slices.IndexFunc(p.source, func(own schema.Column) bool { return schema.SameName(own.Name, name) })

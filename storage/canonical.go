@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"regexp"
 
 	"rowback/storage/duck"
@@ -15,7 +16,7 @@ func canonical(f intake.Form, column string, t schema.Type) string {
 	case t.IsNumber() && (f.Decimal != "" || f.Thousands != ""):
 		return duck.Fill(canonicalNumber, duck.Parts{
 			"text": column, "pattern": duck.Text(numberPattern(f)), "thousands": duck.Text(f.Thousands),
-			"decimal": duck.Text(orDefault(f.Decimal, ".")),
+			"decimal": duck.Text(cmp.Or(f.Decimal, ".")),
 		})
 	case t.Name == schema.Date && f.Date != "":
 		return duck.Fill(canonicalDate, duck.Parts{"text": column, "format": duck.Text(f.Date)})
@@ -33,15 +34,8 @@ func numberPattern(f intake.Form) string {
 	if f.Thousands != "" {
 		whole = `(\d+|[1-9]\d{0,2}(` + regexp.QuoteMeta(f.Thousands) + `\d{3})+)`
 	}
-	decimal := regexp.QuoteMeta(orDefault(f.Decimal, "."))
+	decimal := regexp.QuoteMeta(cmp.Or(f.Decimal, "."))
 	return `-?(` + whole + `(` + decimal + `\d+)?|` + decimal + `\d+)([eE][+-]?\d+)?`
-}
-
-func orDefault(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // The number is not a number where the pattern does not match; the names of those that are none stay what they are. A

@@ -64,8 +64,8 @@ func detects(column string, t schema.Type) string {
 }
 
 // detectsKey is detects for a column of the key: texts that are different must not become the same value, as the codes
-// 1.1 and 1.10 would, and the timestamps 2024-01-01 00:00 and 2024-01-01 00:00:00. So all must be
-// written in one way. Other columns may lose how their values were written; a key would lose records.
+// 1.1 and 1.10 would, and the timestamps 2024-01-01 00:00 and 2024-01-01 00:00:00. So all must be written in one way.
+// Other columns may lose how their values were written; a key would lose records.
 func detectsKey(column string, i int) string {
 	if i == len(candidates) {
 		return "true"

@@ -42,7 +42,7 @@ func (w modeWork) apply(ctx context.Context, c Change) error {
 }
 
 // append adds records (design, section 3). None of their keys may be live. No stored file is read where the key grows
-// or the server assigns it: bounds and ids tell that the keys are new.
+// or the server assigns it: bounds and ids show that the keys are new.
 func (w modeWork) append(ctx context.Context, u intake.Upload) error {
 	in, err := w.readWithRowIDs(ctx, u)
 	if err != nil {

@@ -14,7 +14,6 @@ type work struct {
 	publication
 	*held
 	writer *recordWriter // of its files
-	notes  []string      // what its sender should know of how the records were read
 }
 
 // newWork is a commit of which nothing is known yet but what is held for it.

@@ -69,8 +69,8 @@ func describe(r *openapi31.Reflector, rt route) error {
 	return nil
 }
 
-// pathFirst sorts the parameters of a call as generated clients had best take them: those of the path first, in its
-// order.
+// pathFirst sorts the parameters of a call, which are those of methods in generated clients: those of the path come
+// first, in its order.
 func pathFirst(all []openapi31.ParameterOrReference) {
 	slices.SortStableFunc(all, func(a, b openapi31.ParameterOrReference) int {
 		return place(a) - place(b)

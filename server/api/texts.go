@@ -20,8 +20,8 @@ var texts = map[string]string{
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
 	"commit.schema_changes":     "What changed in the columns; null of a commit that is older than these two fields.",
-	"commit.warnings": "What is said of the dataset that did not hold after it, such as a quality_column that it does " +
-		"not have.",
+	"commit.warnings": "What is said of the dataset and does not hold after it, such as a quality_column that it does " +
+		"not have; and how the records were read, such as columns without a name, or types that are not kept.",
 	"damaged_files": "Stored files that don't match their checksum and are refused. If there are any, the status is " +
 		"degraded.",
 	"dataset.archived":  "No one works on it any more. It can be read and written as before.",

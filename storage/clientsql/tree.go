@@ -19,6 +19,7 @@ type node struct {
 	Catalog, Schema, Table string   // catalog_name, schema_name, table_name
 	Columns                []string // column_names
 	Renamed                []string // column_name_alias: of a table
+	Excluded               []string // exclude_list: of a star
 	Alias                  string
 	Name                   string  // identifier: of a parameter
 	CTE                    string  // cte_name: of a recursive query
@@ -40,7 +41,9 @@ func nodeOf(place string, tree any) *node {
 		Catalog: text(object["catalog_name"]), Schema: text(object["schema_name"]), Table: text(object["table_name"]),
 		Alias: text(object["alias"]), Name: text(object["identifier"]), CTE: text(object["cte_name"]),
 		Unit:    text(object["unit"]),
-		Columns: texts(object["column_names"]), Renamed: texts(object["column_name_alias"]), Value: scalar(object["value"]), Offset: offsetOf(object["query_location"]),
+		Columns: texts(object["column_names"]), Renamed: texts(object["column_name_alias"]),
+		Excluded: texts(object["exclude_list"]),
+		Value:    scalar(object["value"]), Offset: offsetOf(object["query_location"]),
 		Parts: withOf(object[with]),
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {

@@ -61,7 +61,10 @@ func Plainly(from, path string, int96 []string) (err error) {
 		return err
 	}
 	for i := range footer.Schema {
-		plainElement(&footer.Schema[i], int96)
+		plainGeometry(&footer.Schema[i])
+	}
+	for _, i := range columnsIn(footer.Schema) {
+		plainTimestamps(&footer.Schema[i], int96)
 	}
 	for _, group := range footer.RowGroups {
 		for k := range group.Columns {
@@ -71,11 +74,26 @@ func Plainly(from, path string, int96 []string) (err error) {
 	return writeFooter(out, footer)
 }
 
-func plainElement(e *format.SchemaElement, int96 []string) {
+// columnsIn returns the places of the columns among the elements of a schema, each of which is followed by its parts. A
+// part may have the name of a column.
+func columnsIn(elements []format.SchemaElement) (at []int) {
+	for i := 1; i < len(elements); { // the first is the whole schema
+		at = append(at, i)
+		for left := int32(1); left > 0 && i < len(elements); i++ {
+			left += elements[i].NumChildren.V - 1
+		}
+	}
+	return at
+}
+
+func plainGeometry(e *format.SchemaElement) {
 	switch e.LogicalType.Value.(type) {
 	case *format.GeometryType, *format.GeographyType:
 		e.LogicalType = format.LogicalType{}
 	}
+}
+
+func plainTimestamps(e *format.SchemaElement, int96 []string) {
 	if e.Type.Valid && e.Type.V == format.Int96 && slices.Contains(int96, e.Name) {
 		e.Type.V = format.FixedLenByteArray
 		e.TypeLength.V, e.TypeLength.Valid = int96Size, true

@@ -3,6 +3,7 @@ package intake
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -122,18 +123,11 @@ func (t *decodedText) Write(p []byte) (int, error) {
 	if at := bytes.Index(whole, []byte("\ufffd")); at >= 0 {
 		t.line += bytes.Count(whole[2:max(at, 2)], []byte{'\n'})
 		return 0, malformed("line %d of the CSV has bytes that are not %s. Send the encoding that it has",
-			t.line+1, orDefault(t.name, "utf-16"))
+			t.line+1, cmp.Or(t.name, "utf-16"))
 	}
 	t.line += bytes.Count(p, []byte{'\n'})
 	copy(t.last[:], whole[len(whole)-2:])
 	return t.out.Write(p)
-}
-
-func orDefault(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // notUTF8 is the error for a CSV that has a byte that can't be there in UTF-8.

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,19 +108,9 @@ const maxForm = 200
 // groupings are what may group digits. The last ones are spaces that do not break a line.
 var groupings = []string{"", ".", ",", "'", "’", " ", "_", "\u00a0", "\u202f"}
 
-func (f Form) decimal() string {
-	if f.Decimal == "" {
-		return "."
-	}
-	return f.Decimal
-}
+func (f Form) decimal() string { return cmp.Or(f.Decimal, ".") }
 
-func (o Options) quote() string {
-	if o.Quote == "" {
-		return `"`
-	}
-	return o.Quote
-}
+func (o Options) quote() string { return cmp.Or(o.Quote, `"`) }
 
 // isOwn reports whether numbers and moments are in another form than the one that is read by default.
 func (f Form) isOwn() bool { return f != Form{} }

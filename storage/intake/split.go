@@ -46,8 +46,8 @@ const (
 )
 
 // splitCSV splits a CSV with the given number of columns. It returns the paths of the parts, each of which has an
-// additional last column with the record's number in quotes, so that
-// no text for null is meant, and the length of the longest record in bytes.
+// additional last column with the record's number, in quotes, so that it is never a text for null, and the length of the
+// longest record in bytes.
 func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, err error) {
 	n := (columns + PartColumns - 1) / PartColumns
 	if n > maxParts || u.Parts == "" {
