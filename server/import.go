@@ -65,10 +65,12 @@ func (a commitAnswer) show(out io.Writer) {
 		fmt.Fprintf(out, "  with commit %d\n", id)
 	}
 	for _, k := range a.SchemaChanges {
-		if a.Total == a.Added {
-			break // the first records bring all columns
+		switch {
+		case a.Total != a.Added:
+			fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.Change)
+		case a.DryRun: // the first records bring all columns: what they are is of interest before it is done
+			fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.To)
 		}
-		fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.Change)
 	}
 	if len(a.ColumnsCleared) > 0 {
 		fmt.Fprintf(out, "  records lost their values in %s\n", strings.Join(a.ColumnsCleared, ", "))

@@ -83,6 +83,11 @@ func (o Options) checkValues() *OptionError {
 			return &OptionError{"null", fmt.Sprintf("must not have quotes or line breaks; %q has", text)}
 		}
 	}
+	for name, value := range map[string]string{"date_format": o.Form.Date, "timestamp_format": o.Form.Timestamp} {
+		if value != "" && !strings.Contains(value, "%") {
+			return &OptionError{name, "must be written with specifiers such as %d.%m.%Y or %Y-%m-%d %H:%M:%S"}
+		}
+	}
 	switch {
 	case o.Form.Decimal != "" && o.Form.Decimal != "," && o.Form.Decimal != ".":
 		return &OptionError{"decimal", "must be a comma or a point"}
