@@ -43,6 +43,24 @@ func TestEffectsOfAMergeAreThoseOnTheTarget(t *testing.T) {
 	}
 }
 
+// A restore takes a column from the source, which stays here as another record has a value in it: the values that go are
+// cleared here.
+func TestAMergedRestoreClearsAColumnThatStays(t *testing.T) {
+	b := open(t)
+	d := b.create("items", "id")
+	first := b.json(d, catalog.Append, `[{"id":1,"x":"a"}]`)
+	f := b.fork(d, "fork", "head")
+	b.json(d, catalog.Upsert, `[{"id":1,"n":5}]`)
+	b.merge(d, f)
+	b.json(f, catalog.Append, `[{"id":2,"n":7}]`)
+	_, err := b.Restore(t.Context(), d, ref(first), storage.Request{})
+	b.must(err)
+	out := b.merge(d, f)
+	b.want(f, "head", `{"id":1,"x":"a","n":null}`, `{"id":2,"x":null,"n":7}`)
+	b.effects("played", out.Played[0], []string{"n"}, nil)
+	b.effects("merge", out.Commit, []string{"n"}, nil)
+}
+
 // Effects follow columns that were renamed since: an undone commit, or a played one, may have known them by other
 // names.
 func TestEffectsFollowRenamedColumns(t *testing.T) {

@@ -636,14 +636,15 @@ func (f *family) cannotComeBack(err error) bool {
 }
 
 // isWide reports whether a rollback may be blocked by files where no record is in the way: restores and merges open and
-// close files that hold other rows too, or rows that come and go in one.
+// close files that hold other rows too, or rows that come and go in one. What is in the way of undoing such a restore or
+// merge is among the blockers as well.
 func (c *deed) isWide(list []storage.Blocker) bool {
-	if c.mode == catalog.Merge && c.files && len(c.added)+len(c.displaced) == 0 {
-		return true
+	overlaps := func(b storage.Blocker) bool { return b.Overlapping > 0 }
+	if c.mode == catalog.Restore || c.mode == catalog.Merge {
+		return c.files && len(c.added)+len(c.displaced) == 0 || !slices.ContainsFunc(list, overlaps)
 	}
-	return !slices.ContainsFunc(list, func(b storage.Blocker) bool {
-		return b.Mode != catalog.Restore && b.Mode != catalog.Merge && c.mode != catalog.Restore && c.mode != catalog.Merge ||
-			b.Overlapping > 0
+	return slices.ContainsFunc(list, func(b storage.Blocker) bool {
+		return (b.Mode == catalog.Restore || b.Mode == catalog.Merge) && !overlaps(b)
 	})
 }
 

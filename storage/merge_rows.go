@@ -30,6 +30,10 @@ func (w actionWork) playRows(ctx context.Context) error {
 	}
 	if !touched && w.canLink() && len(w.did.renumbered) == 0 {
 		w.links(w.did)
+		// The source has forgotten what became of values whose columns went with the action, and stay here.
+		if w.keepsWhatWent() {
+			return w.writer.countDifference(ctx)
+		}
 		w.writer.noted = w.did.noted()
 		return w.writer.countAgain(ctx, slices.Concat(w.did.opened, w.did.closed), w.did.schemas())
 	}
@@ -39,6 +43,15 @@ func (w actionWork) playRows(ctx context.Context) error {
 		return &conflictError{MergeConflict{Detail: detail}}
 	}
 	return err
+}
+
+// keepsWhatWent reports whether the commit has a column that the action took from the source, as a restore does.
+func (w actionWork) keepsWhatWent() bool {
+	return slices.ContainsFunc(w.did.before.Schema.Stored(), func(c schema.Column) bool {
+		_, stays := w.did.after.Schema.ByID(c.ID)
+		_, here := w.schema.ByID(c.ID)
+		return here && !stays
+	})
 }
 
 // rowPlayer plays the rows of one action. Its sides have one letter each in SQL: p before the action, q after it, o the
