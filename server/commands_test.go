@@ -160,7 +160,7 @@ func TestACommandThatIsRefusedSaysWhyAndFails(t *testing.T) {
 func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 	for line, says := range map[string]string{
 		"":                                "expected one of",
-		"tga":                             "unexpected argument tga",
+		"tga":                             `unexpected argument tga, did you mean "tag"? (see rowback --help)`,
 		"tag":                             "missing flags: --dataset=NAME",
 		"tag --dataset x --remove":        "which tag? Name it",
 		"rollback seven --dataset x":      "expected a valid 64 bit int but got \"seven\"",

@@ -35,10 +35,11 @@ func TestAnImportSendsEachFileAsItIs(t *testing.T) {
 	s, out, failed, code := rowback(t, "import --dataset employees --create --key id --strict --message m "+file,
 		map[string][]string{
 			"POST /api/v1/datasets":  {fmt.Sprintf(`409 {"code":%q,"detail":"Taken."}`, storage.ErrNameTaken.Code)},
+			"GET " + d:               {`200 {"key":["ID"]}`},
 			"POST " + d + "/commits": {`201 {"id":1,"mode":"append","records_added":1,"records_total":1}`},
 		})
-	if code != 0 || out != file+": commit 1: append +1 -0 ~0, 1 records\n" || len(s.asked) != 2 ||
-		s.asked[1] != "POST "+d+"/commits?message=m&mode=append&project_id=1&schema=strict packed" {
+	if code != 0 || out != file+": commit 1: append +1 -0 ~0, 1 records\n" || len(s.asked) != 3 ||
+		s.asked[2] != "POST "+d+"/commits?message=m&mode=append&project_id=1&schema=strict packed" {
 		t.Errorf("%d, %q, %s; asked %q", code, out, failed, s.asked)
 	}
 	// The server recognises the compression by the content, whatever the file is called.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"rowback/storage"
 	"rowback/storage/schema"
 )
 
@@ -22,7 +21,7 @@ type importCmd struct {
 	Format  string   `help:"What the files are, whatever their extensions: parquet, arrow, csv, ndjson, json or xlsx. Needed for standard input." enum:",parquet,arrow,csv,ndjson,json,xlsx" default:""`
 	Mode    string   `help:"append, overwrite, upsert, replace or delete." enum:"append,overwrite,upsert,replace,delete" default:"append"`
 	Message string   `help:"What the commits are for."`
-	Create  bool     `help:"Create the dataset if it does not exist."`
+	Create  bool     `help:"Create the dataset if it does not exist. If the first file is refused, it is deleted again."`
 	Key     []string `help:"With --create: the key columns."`
 	Require []string `help:"With --create: columns that have a value in every record."`
 	Strict  bool     `help:"Refuse files with other columns than the dataset has."`
@@ -66,10 +65,12 @@ func (a commitAnswer) show(out io.Writer) {
 		fmt.Fprintf(out, "  with commit %d\n", id)
 	}
 	for _, k := range a.SchemaChanges {
-		if a.Total == a.Added {
-			break // the first records bring all columns
+		switch {
+		case a.Total != a.Added:
+			fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.Change)
+		case a.DryRun: // the first records bring all columns: what they are is of interest before it is done
+			fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.To)
 		}
-		fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.Change)
 	}
 	if len(a.ColumnsCleared) > 0 {
 		fmt.Fprintf(out, "  records lost their values in %s\n", strings.Join(a.ColumnsCleared, ", "))
@@ -108,20 +109,35 @@ func (cmd *importCmd) Run(c console) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
+	made := ""
 	if cmd.Create {
-		if err := cmd.create(); err != nil {
+		var err error
+		if made, err = cmd.create(); err != nil {
 			return err
 		}
 	}
+	done, err := cmd.commitAll(c)
+	var refused *problem
+	if made != "" && done == 0 && (err == nil || errors.As(err, &refused)) {
+		err = errors.Join(err, cmd.withdraw(made))
+	}
+	return err
+}
+
+// commitAll commits the files one by one, and returns how many commits were made.
+func (cmd *importCmd) commitAll(c console) (done int, err error) {
 	for _, file := range cmd.Files {
 		commit, err := cmd.commit(c, file)
 		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+			return done, fmt.Errorf("%s: %w", file, err)
 		}
 		fmt.Fprintf(c.out, "%s: ", file)
 		commit.show(c.out)
+		if !commit.DryRun {
+			done++
+		}
 	}
-	return nil
+	return done, nil
 }
 
 // look reports what is wrong with a file that can be found out without reading it.
@@ -141,16 +157,6 @@ func (cmd *importCmd) look(file string) error {
 		return err
 	}
 	return in.Close()
-}
-
-func (cmd *importCmd) create() error {
-	var made struct{}
-	err := cmd.post("/api/v1/datasets", nil,
-		map[string]any{"name": cmd.Dataset, "project_id": cmd.ProjectID, "key": cmd.Key, "required": cmd.Require}, &made)
-	if errors.Is(err, storage.ErrNameTaken) {
-		return nil
-	}
-	return err
 }
 
 func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err error) {

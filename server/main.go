@@ -79,7 +79,9 @@ func run(args []string, c console) (code int) {
 		}
 	}()
 	parsed, err := parser.Parse(args)
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("%w (see rowback --help)", err)
+	} else {
 		err = parsed.Run()
 	}
 	if err == nil {

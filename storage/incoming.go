@@ -65,6 +65,9 @@ func (w modeWork) read(ctx context.Context, u intake.Upload, only []int) (*incom
 		}
 	}
 	w.warnings = append(w.warnings, fit.lost...)
+	if only == nil {
+		w.warnings = append(w.warnings, unusedForms(u.Options.Form, fit.columns)...)
+	}
 	if len(fit.ignored) > 0 {
 		w.setParam("derived_columns_ignored", fit.ignored)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"rowback/storage/duck"
@@ -122,9 +123,20 @@ func csvError(err error) error {
 		return unreadable("CSV", err)
 	}
 	if n := csvColumns.FindStringSubmatch(err.Error()); n != nil {
-		return malformed("row %s of the CSV has %s fields; the header, which is row 1, has %s", line[1], n[2], n[1])
+		return malformed("row %s of the CSV has %s fields; the header, which is row 1, has %s. %s",
+			line[1], n[2], n[1], uneven(n[1], n[2]))
 	}
 	return malformed("row %s of the CSV, of which the header is row 1, can't be read: %s", line[1], csvReason(err.Error()))
+}
+
+// uneven says what to do about a row with another number of fields than the header.
+func uneven(header, row string) string {
+	remedy := "Put fields that contain the delimiter in quotes, or send the delimiter that the file has"
+	names, _ := strconv.Atoi(header)
+	if row == strconv.Itoa(names+1) {
+		remedy += "; if the header has no name for the row names that R wrote, write it with col.names=NA"
+	}
+	return remedy
 }
 
 // csvReason returns the sentence that follows the quoted line in a message of DuckDB's.

@@ -218,8 +218,9 @@ func TestFieldsOfCSV(t *testing.T) {
 func TestErrorsOfCSV(t *testing.T) {
 	conn := ducktest.Conn(t)
 	for body, says := range map[string]string{
-		"a,b\n1,2\n1\n":          "row 3 of the CSV has 1 fields; the header, which is row 1, has 2",
-		"a,b\n1,2,3\n":           "row 2 of the CSV has 3 fields; the header, which is row 1, has 2",
+		"a,b\n1,2\n1\n":          "row 3 of the CSV has 1 fields; the header, which is row 1, has 2. Put fields",
+		"a,b\n1,2,3\n":           "delimiter that the file has; if the header has no name for the row names",
+		"\"a\" \"b\"\n1 2\n":     "If something else than \",\" separates the names, send the delimiter",
 		"a,b\n\"x\ny\",2\n1\n":   "row 3 of the CSV has 1 fields",
 		"a,b\n1,\"open\n":        "row 2 of the CSV, of which the header is row 1, can't be read",
 		"a,b\n1,\"x\"y\n":        "row 2 of the CSV, of which the header is row 1, can't be read",

@@ -102,7 +102,8 @@ func (d dialect) fields(line string) (out []string, err error) {
 		end := d.fieldEnd(rest)
 		if end < 0 {
 			return nil, malformed("the CSV's header can't be read: name %d has a quote in it that is not doubled, or "+
-				"is not closed", len(out)+1)
+				"is not closed. If something else than %q separates the names, send the delimiter", len(out)+1,
+				string(d.comma))
 		}
 		field := string(rest[:end])
 		if strings.HasPrefix(field, quote) {

@@ -88,6 +88,9 @@ func (o Options) checkValues() *OptionError {
 		if len(value) > maxForm || strings.ContainsRune(value, 0) {
 			return &OptionError{name, fmt.Sprintf("must have at most %d bytes and no NUL", maxForm)}
 		}
+		if value != "" && !strings.Contains(value, "%") {
+			return &OptionError{name, "must be written with specifiers such as %d.%m.%Y or %Y-%m-%d %H:%M:%S"}
+		}
 	}
 	switch {
 	case o.Form.Decimal != "" && o.Form.Decimal != "," && o.Form.Decimal != ".":

@@ -163,7 +163,7 @@ func openZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
 	}
 	archive, err := zip.NewReader(r, size)
 	if errors.Is(err, zip.ErrFormat) {
-		return nil, errors.New("the directory that ends every ZIP archive is missing from it")
+		return nil, errors.New("it is not an .xlsx file, or the end of it is missing")
 	}
 	return archive, err
 }
