@@ -15,7 +15,8 @@ import (
 func TestNullsHaveNothingOfEarlierStatements(t *testing.T) {
 	ctx, conn := t.Context(), ducktest.Conn(t)
 	const secrets = `SELECT range AS i, {'p': -1 - range} AS s, 'secret ' || range AS t FROM range(20000)`
-	if _, err := conn.Exec(ctx, "CREATE TABLE kept AS FROM ("+secrets+"); CREATE TABLE used AS SELECT "+columnsWithNulls); err != nil {
+	const tables = "CREATE TABLE kept AS FROM (" + secrets + "); CREATE TABLE used AS SELECT " + columnsWithNulls
+	if _, err := conn.Exec(ctx, tables); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -32,7 +33,8 @@ func TestNullsHaveNothingOfEarlierStatements(t *testing.T) {
 	}
 }
 
-const columnsWithNulls = `CASE WHEN i % 3 = 0 THEN i END AS whole, CASE WHEN i % 3 = 0 THEN i::DECIMAL(20, 2) END AS decimal,
+const columnsWithNulls = `CASE WHEN i % 3 = 0 THEN i END AS whole,
+	CASE WHEN i % 3 = 0 THEN i::DECIMAL(20, 2) END AS decimal,
 	CASE WHEN i % 3 = 0 THEN {'p': i, 'q': [i, NULL]} END AS s, CASE WHEN i % 3 = 0 THEN [i, NULL] END AS list,
 	fixed, CASE WHEN i % 3 = 0 THEN i % 2 = 0 END AS yes,
 	CASE WHEN i % 3 = 0 THEN uuid() END AS id, CASE WHEN i % 3 = 0 THEN TIMESTAMP '2026-01-31' END AS at,
@@ -55,7 +57,8 @@ func checkBlank(t *testing.T, name string, a arrow.ArrayData) {
 		if buffers[0].Bytes()[i/8]>>(i%8)&1 == 1 {
 			continue
 		}
-		if place := buffers[1].Bytes()[i*width : (i+1)*width]; slices.ContainsFunc(place, func(b byte) bool { return b != 0 }) {
+		place := buffers[1].Bytes()[i*width : (i+1)*width]
+		if slices.ContainsFunc(place, func(b byte) bool { return b != 0 }) {
 			t.Errorf("null %d of %s (%s) is %x", i, name, a.DataType(), place)
 			return
 		}
