@@ -27,7 +27,8 @@ func (l Limits) process() int64 {
 	if l.Memory <= 0 {
 		return 1 << 62
 	}
-	return l.Memory + l.Memory/2 + besideMemory
+	// DuckDB's allocator keeps address space that it has given back: for long values as much again.
+	return 2*l.Memory + besideMemory
 }
 
 // besideMemory is what a sandbox's process needs besides DuckDB's memory, in bytes: the program, its threads, and

@@ -542,7 +542,7 @@ func TestLimitsOfProcesses(t *testing.T) {
 		limits Limits
 		want   int64
 	}{
-		{Limits{}, 1 << 62}, {Limits{Memory: 1 << 30}, 3<<29 + besideMemory},
+		{Limits{}, 1 << 62}, {Limits{Memory: 1 << 30}, 2<<30 + besideMemory},
 		{Limits{Memory: 1 << 30, Resident: 1 << 29}, 1<<30 + besideMemory},
 	} {
 		if got := c.limits.process(); got != c.want {
