@@ -39,7 +39,7 @@ func (cmd *serveCmd) listenFlight(
 	return &flightServer{face, pool.Listen(listener, nil)}, err
 }
 
-// addr is the address that it listens on; empty where there is no such server.
+// addr is the address that it listens on; empty if Flight is off.
 func (s *flightServer) addr() string {
 	if s == nil {
 		return ""
@@ -47,7 +47,7 @@ func (s *flightServer) addr() string {
 	return s.listener.Addr().String()
 }
 
-// collectors are its metrics; none where there is no such server.
+// collectors are its metrics; none if Flight is off.
 func (s *flightServer) collectors() []prometheus.Collector {
 	if s == nil {
 		return nil

@@ -40,7 +40,7 @@ func numberPattern(f intake.Form) string {
 
 // The number is not a number where the pattern does not match; the names of those that are none stay what they are. A
 // date whose format has a clock in it is one at midnight. Where dates have a format of their own, a date as ISO 8601
-// has it is no timestamp either: it might be read the wrong way round.
+// has it is not a timestamp either: it might be read the wrong way round.
 const (
 	canonicalNumber = `CASE WHEN regexp_full_match({text}, {pattern})
 			THEN replace(replace({text}, {thousands}, ''), {decimal}, '.')

@@ -42,7 +42,7 @@ type rawCell struct {
 	format    format
 }
 
-// value returns what a stored cell is; no kind for one without a value. An empty text is no value: formulas return it
+// value returns what a stored cell is; no kind for one without a value. An empty text counts as missing: formulas return it
 // for want of one.
 func (b *Book) value(raw rawCell) (Kind, string, error) {
 	if !raw.hasText {
