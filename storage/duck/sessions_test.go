@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -233,20 +234,42 @@ func TestRowsThatAreNotThere(t *testing.T) {
 	}
 }
 
+// endless is a statement that does not end by itself.
+const endless = "SELECT sum(a.i * b.i) FROM range(10_000_000) a(i), range(10_000_000) b(i)"
+
 // The end of a request ends its statement, with the request's own cause. A connection here can be used again.
 func TestAStatementEndsWithItsRequest(t *testing.T) {
-	const long = "SELECT sum(a.i * b.i) FROM range(10_000_000) a(i), range(10_000_000) b(i)"
 	why := errors.New("the client is gone")
 	for where, conn := range both(t) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		go cancel(why)
-		if _, err := conn.Batch(ctx, long); !errors.Is(err, why) {
+		if _, err := conn.Batch(ctx, endless); !errors.Is(err, why) {
 			t.Errorf("%s: %v", where, err)
 		}
 		var n int64
 		if err := conn.Row(t.Context(), "SELECT 7", &n); where == "here" && (err != nil || n != 7) {
 			t.Errorf("the next statement: %d, %v", n, err)
 		}
+	}
+}
+
+// A statement that starts after the end of its request was noticed is interrupted as well.
+func TestInterruptionsAreNotForgotten(t *testing.T) {
+	l := connection(t).session.(*local)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := l.raw(func(conn *duckdb.Conn) error {
+		defer interruptAtEnd(ctx, handleOf(conn))()
+		for range 3 {
+			time.Sleep(interruptEvery / 2) // the next statement starts between two interruptions
+			if _, err := conn.ExecContext(t.Context(), endless, nil); err == nil {
+				return errors.New("a statement was not interrupted")
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"reflect"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -82,15 +83,27 @@ func pointerIn(of any, field string) unsafe.Pointer {
 	return reflect.ValueOf(of).Elem().FieldByName(field).FieldByName("Ptr").UnsafePointer()
 }
 
-// interruptAtEnd interrupts the connection if ctx ends before the returned function is called.
+// interruptEvery is how often a statement whose context has ended is interrupted.
+const interruptEvery = 50 * time.Millisecond
+
+// interruptAtEnd interrupts the connection if ctx ends before the returned function is called, and again until then: a
+// statement that starts makes DuckDB forget an earlier interruption.
 func interruptAtEnd(ctx context.Context, conn mapping.Connection) (stop func()) {
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		select {
-		case <-ctx.Done():
-			mapping.Interrupt(conn)
 		case <-done:
+			return
+		case <-ctx.Done():
+		}
+		for {
+			mapping.Interrupt(conn)
+			select {
+			case <-done:
+				return
+			case <-time.After(interruptEvery):
+			}
 		}
 	})
 	return sync.OnceFunc(func() { close(done); watching.Wait() })
