@@ -3,6 +3,7 @@ package storage_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,6 +82,16 @@ func (b *bench) opens(dataset, ref string) int {
 		b.Fatal(err)
 	}
 	return len(s.Opens())
+}
+
+// eager are options with which few small files are compacted already.
+var eager = storage.Options{Threads: 2, Compact: storage.CompactionPolicy{Fan: 2, LeastWorn: 1}}
+
+// mayCompact compacts a dataset in every third step of a random history.
+func (b *bench) mayCompact(random *rand.Rand, dataset string) {
+	if random.IntN(3) == 0 {
+		b.compact(dataset)
+	}
 }
 
 // After many small commits, a read opens a bounded number of files, and every state is what it was: also after a

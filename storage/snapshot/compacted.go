@@ -230,16 +230,15 @@ func (p Part) displacersOf(displacers map[int64][]*catalog.File) []*catalog.File
 	return out
 }
 
-// positions returns the SQL of the positions in rollback files, those in one file only, if
-// that is not 0.
-func (s *Snapshot) positions(files []*catalog.File, file int64) string {
+// positions returns the SQL of the positions in parts of rollback files: those in one data file only, if that is not 0.
+func (s *Snapshot) positions(parts []Part, file int64) string {
 	where := "true"
 	if file != 0 {
 		where = fmt.Sprintf("_file = %d", file)
 	}
 	var whole []*catalog.File
 	var selects []string
-	for _, p := range s.positionParts(files) {
+	for _, p := range parts {
 		if p.isWhole() {
 			whole = append(whole, p.File)
 			continue
@@ -325,7 +324,7 @@ func (s *Snapshot) gatheredFrom(parts []Part, kind schema.Kind, without []*catal
 		"where": parts[0].condition("s." + column),
 	})
 	if len(without) > 0 {
-		sql = duck.Fill(gatherWithout, duck.Parts{"rows": sql, "positions": s.positions(without, 0)})
+		sql = duck.Fill(gatherWithout, duck.Parts{"rows": sql, "positions": s.positions(s.rollbackParts(without), 0)})
 	}
 	return sql
 }

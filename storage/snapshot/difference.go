@@ -265,7 +265,7 @@ func (s side) displacedRows(files []*catalog.File, list string) (scans []string)
 func (s side) displacedIn(files []*catalog.File, list, where string) string {
 	but := ""
 	if len(s.also) > 0 {
-		but = duck.Fill(butDisplaced, duck.Parts{"positions": s.own.positions(s.also, 0)})
+		but = duck.Fill(butDisplaced, duck.Parts{"positions": s.own.positions(s.own.positionParts(s.also), 0)})
 	}
 	return duck.Fill(readDisplaced, duck.Parts{
 		"columns": list, "rollbacks": s.own.ReadFiles(files), "but": but, "where": where,

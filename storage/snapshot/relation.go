@@ -214,7 +214,7 @@ func (s *Snapshot) scan(b branch, place bool, list string) string {
 	if len(b.parts) == 1 && len(b.parts[0].Holds) == 1 {
 		only, sql = b.parts[0].Holds[0].ID, scanSomeOfOne
 	}
-	parts["positions"] = s.positions(b.rollbacks, only)
+	parts["positions"] = s.positions(s.positionParts(b.rollbacks), only)
 	return duck.Fill(sql, parts)
 }
 
