@@ -183,9 +183,9 @@ func (n *names) source(
 		return "", "", nil, nil, err
 	}
 	n.columns += len(b.Schema.Columns)
-	// All columns of both sides are read, so both sides' files are allowed.
-	sql, _, err = snapshot.Diff(a, b).Records()
-	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), slices.Concat(a.Paths(), b.Paths()), nil, err
+	diff := snapshot.Diff(a, b)
+	sql, _, err = diff.Records()
+	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), diff.Paths(), nil, err
 }
 
 // setup returns the SQL that creates the views and puts them first in the search path. It runs while the sandbox is

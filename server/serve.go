@@ -43,6 +43,7 @@ type serveCmd struct {
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
+	Upkeep       bool          `help:"${upkeep}" default:"true" negatable:""`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Connections  connections   `embed:""`
@@ -96,6 +97,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	defer store.Close()
 	defer cmd.scrub(ctx, store)()
+	defer cmd.upkeep(ctx, store)()
 	if cmd.Demo {
 		if err := fixtures.Demo(ctx, store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)

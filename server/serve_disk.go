@@ -12,11 +12,24 @@ func (cmd *serveCmd) scrub(ctx context.Context, store *storage.Store) (stop func
 	if cmd.ScrubEvery <= 0 {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() {
+	return inBackground(ctx, func(ctx context.Context) {
 		store.Scrubs.Keep(ctx, storage.ScrubPlan{Every: cmd.ScrubEvery, Rate: int64(cmd.ScrubRate)})
 	})
+}
+
+// upkeep compacts in the background. The returned function stops it and waits.
+func (cmd *serveCmd) upkeep(ctx context.Context, store *storage.Store) (stop func()) {
+	if !cmd.Upkeep {
+		return func() {}
+	}
+	return inBackground(ctx, store.Upkeep.Keep)
+}
+
+// inBackground runs work until the returned function is called, which waits for its end.
+func inBackground(ctx context.Context, work func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { work(ctx) })
 	return func() { cancel(); running.Wait() }
 }
 

@@ -139,6 +139,7 @@ func (bs *Backups) writeArchive(ctx context.Context, snap *snapshot.Snapshot, n 
 		return err
 	}
 	defer conn.Close()
+	snap = snap.AsWritten() // these files were read whole
 	data := bs.blobs.Scratch(backupData)
 	defer bs.blobs.RemoveScratch(data)
 	query := snap.StoredTable()

@@ -92,7 +92,9 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if err := c.checkNames(tx); err != nil {
 		return err
 	}
-	c.head, err = c.snapshot(tx, c.dataset, c.dataset.Head)
+	if c.head, err = c.snapshot(tx, c.dataset, c.dataset.Head); err == nil {
+		c.head = c.head.AsWritten()
+	}
 	return err
 }
 

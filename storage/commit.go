@@ -200,4 +200,5 @@ func (h *History) remember(p *publication) {
 	head := p.leaves()
 	head.Dataset.Head, head.Dataset.Name = p.commit.ID, p.properties.Name
 	h.heads.put(head)
+	h.upkeep.note(head.Dataset.ID)
 }

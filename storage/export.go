@@ -33,6 +33,8 @@ type File struct {
 func (t *Tables) Export(
 	ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, limit time.Duration, part bool,
 ) (*File, error) {
+	// What is written, not what was made of it: whoever has a copy relies on every byte of it.
+	snap = snap.AsWritten()
 	// Served as it lies: no statement, no copy. Where all records are in one plain file, it is the answer.
 	if f := snap.Only(); f != nil {
 		return t.OpenFile(ctx, f, part)

@@ -745,7 +745,7 @@ func (f *family) doReopen() {
 		return
 	}
 	f.Store.Close()
-	s, err := storage.Open(context.Background(), f.dir, storage.Options{Threads: 2})
+	s, err := storage.Open(context.Background(), f.dir, eager)
 	f.must(err)
 	f.Store = s
 }
@@ -911,10 +911,14 @@ func TestFamilies(t *testing.T) {
 }
 
 func runFamily(t *testing.T, seed uint64, keyed bool, steps int) {
-	f := &family{bench: open(t), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed, columnIDs: map[string]int{}}
+	f := &family{bench: reopen(t, t.TempDir(), eager), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed, columnIDs: map[string]int{}}
 	defer func() { f.Store.Close() }()
 	f.create()
+	upkeep := rand.New(rand.NewPCG(seed, 1))
 	for i := range steps {
+		if d := f.members[upkeep.IntN(len(f.members))]; !d.deleted {
+			f.mayCompact(upkeep, d.id)
+		}
 		if f.step(); t.Failed() {
 			t.Fatalf("seed %d failed at step %d", seed, i)
 		}

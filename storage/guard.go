@@ -10,6 +10,7 @@ import (
 	"rowback/storage/datafile"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
+	"rowback/storage/snapshot"
 	"rowback/storage/verify"
 )
 
@@ -22,12 +23,15 @@ type Files struct {
 	verifier *verify.Verifier
 	engine   *duck.Engine   // for statements of ours
 	pages    datafile.Pages // of new files; 0: version 2
+
+	compacted *substitutes
 }
 
 // newFiles returns the stored files of a journal. What they need of the directory is there once it is opened.
 func newFiles(j *journal, pages datafile.Pages) *Files {
 	f := &Files{journal: j, pages: pages}
 	f.verifier = verify.New(func(key string) string { return j.blobs.Path(key) }, f.noteDamage)
+	f.compacted = &substitutes{Files: f, byFamily: map[string]*snapshot.Compacted{}, lost: map[string]bool{}}
 	return f
 }
 
@@ -129,6 +133,10 @@ func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	if !errors.As(err, &damage) {
 		return err
 	}
+	if lost := compactedDamage(damage); lost != nil {
+		fs.compacted.lose(lost)
+		return errReplaced(lost)
+	}
 	e := fault.Errorf(fault.Corrupt, "corrupted_data",
 		"A stored file of commit %d of dataset '%s' is damaged or missing, so it is not read. "+
 			"Look at …/validation; put the file back from a copy of the data directory, or restore a backup.",
@@ -177,6 +185,9 @@ type Damage struct {
 func (fs *Files) Damaged() []Damage {
 	out := []Damage{}
 	for _, d := range fs.verifier.Damaged() {
+		if compactedDamage(&d) != nil {
+			continue // it is made again from files that are there
+		}
 		out = append(out, Damage{d.Dataset, d.Commit, kindOf(d.Object), fmt.Sprintf("The file is refused: %s.", d.Detail)})
 	}
 	return out

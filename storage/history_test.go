@@ -624,7 +624,7 @@ func (m *model) doReopen() {
 			os.Remove(filepath.Join(m.dir, f))
 		}
 	}
-	s, err := storage.Open(context.Background(), m.dir, storage.Options{Threads: 2})
+	s, err := storage.Open(context.Background(), m.dir, eager)
 	m.must(err)
 	m.Store = s
 }
@@ -755,14 +755,16 @@ func TestHistories(t *testing.T) {
 }
 
 func runHistory(t *testing.T, seed uint64, keyed bool, steps int) {
-	m := &model{bench: open(t), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed}
+	m := &model{bench: reopen(t, t.TempDir(), eager), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed}
 	defer func() { m.Store.Close() }()
 	if m.dataset = m.create("d"); keyed {
 		m.dataset = m.create("k", "id")
 	}
+	upkeep := rand.New(rand.NewPCG(seed, 1))
 	for range steps {
 		before := len(m.changes)
 		m.step()
+		m.mayCompact(upkeep, m.dataset)
 		if len(m.changes) > before {
 			m.checkState(m.changes[len(m.changes)-1])
 		}

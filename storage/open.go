@@ -46,6 +46,7 @@ func newStore(dir string, o Options) *Store {
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
 	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
+	history.upkeep = newUpkeep(files, history, staging, o.Compact.filled())
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Tables: &Tables{
@@ -53,7 +54,7 @@ func newStore(dir string, o Options) *Store {
 			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 		},
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
-		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
+		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files}, Upkeep: history.upkeep,
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
 		budget: limits, families: &families{byID: map[string]*family{}},
 	}
@@ -100,6 +101,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	if err := s.catchUp(ctx); err != nil {
 		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
+	}
+	if err := s.Upkeep.sweep(ctx); err != nil {
+		return fmt.Errorf("removing compacted files that are not used: %w", err)
 	}
 	s.unwatch = duck.Watch(s.budget.memory, s.Sandboxes.Pool, s.Readers.pool)
 	return s.forget(ctx)

@@ -159,6 +159,9 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 	if cached := h.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
 		// A later rollback may have marked this very commit, so the row is read again.
 		again := *cached
+		if err := h.substitute(&again); err != nil {
+			return nil, err
+		}
 		return &again, again.ReadCommit(tx, commit)
 	}
 	state, err := snapshot.At(tx, d, commit)
@@ -173,10 +176,20 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 	if err := out.Adopt(tx, files); err != nil {
 		return nil, err
 	}
+	if err := h.substitute(out); err != nil {
+		return nil, err
+	}
 	if commit == d.Head {
 		h.heads.put(out)
 	}
 	return out, nil
+}
+
+// substitute has a snapshot read the compacted files that there are now.
+func (h *History) substitute(s *snapshot.Snapshot) error {
+	c, err := h.stored.compacted.of(s.Dataset.FamilyID)
+	s.Substitute(c)
+	return err
 }
 
 // State returns the state of a dataset at a ref.
@@ -210,11 +223,13 @@ func (h *History) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*cat
 	return files, err
 }
 
-// dataset finds a dataset that is not deleted by its id.
+var errDatasetDeleted = fault.New(fault.NotFound, "dataset_deleted")
+
+// activeDataset finds a dataset that is not deleted by its id.
 func activeDataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 	d, err := tx.Dataset(id)
 	if err == nil && !d.DeletedAt.IsZero() {
-		return d, fault.Errorf(fault.NotFound, "dataset_deleted",
+		return d, errDatasetDeleted.Sayf(
 			"Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))
 	}
 	return d, orNotFound(err, "dataset_not_found", "Dataset '%s' not found", fault.Clip(id))

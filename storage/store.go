@@ -16,6 +16,7 @@ type Options struct {
 	Cache   int64            // bytes of files that can be made again; 0: 10 GB
 	MinFree int64            // bytes of the disk that stay free: writes are refused before; 0: none
 	Pages   datafile.Pages   // of the files of new commits; 0: version 2
+	Compact CompactionPolicy // zero: the defaults
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
@@ -38,6 +39,7 @@ type Store struct {
 	Backups  *Backups
 	Readers  *Readers
 	Scrubs   *Scrubs
+	Upkeep   *Upkeep
 	Disk     *Disk
 	dir      *directory
 	budget   budget

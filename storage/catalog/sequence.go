@@ -9,6 +9,8 @@ import (
 const (
 	CommitIDs = "commit"
 	FileIDs   = "file"
+
+	CompactedIDs = "compacted"
 )
 
 // Draw reserves n numbers of a sequence that were not drawn before, and returns the first. A commit draws its id under

@@ -24,16 +24,22 @@ type Spec struct {
 	File    int64           // the file's id
 	Columns []schema.Column // the dataset's columns, including _id if it is the key
 	Pages   Pages           // 0: version 2
+
+	// Plain is for values that must come back bit by bit: DuckDB's dictionaries take 0.0 and -0.0 for the same.
+	Plain bool
 }
 
 // All returns all columns of the file: the spec's, then those that the server adds.
 func (s Spec) All() []schema.Column {
 	commit := schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)}
 	out := append(slices.Clone(s.Columns), commit)
-	if s.Kind == schema.Rollback {
+	if s.Kind != schema.Data {
 		out = append(out,
 			schema.Column{ID: schema.FileID, Name: schema.FileColumn, Type: schema.Of(schema.Bigint)},
 			schema.Column{ID: schema.PosID, Name: schema.PosColumn, Type: schema.Of(schema.Bigint)})
+	}
+	if s.Kind == schema.CompactedRollback {
+		out = append(out, schema.Column{ID: schema.EndID, Name: schema.EndColumn, Type: schema.Of(schema.Bigint)})
 	}
 	return out
 }
@@ -85,5 +91,8 @@ func CopySome(
 	}
 	named := fmt.Sprintf("SELECT * FROM (%s) AS t(%s)", query, strings.Join(names, ", "))
 	options := fmt.Sprintf("FIELD_IDS {%s}, %s", strings.Join(ids, ", "), pairsOption(spec.metadata()))
+	if spec.Plain {
+		options += ", DICTIONARY_SIZE_LIMIT 0"
+	}
 	return CopyQuery(ctx, conn, named, path, spec.Pages, options)
 }

@@ -10,8 +10,9 @@ import (
 // Reserved Parquet field ids of the columns that the server writes itself. They are those that the Iceberg
 // specification reserves for columns of the same meaning, and no user's column can have them.
 const (
-	FileID   = 2147483646 // _file: in a rollback file, the file that held the row
+	FileID   = 2147483646 // _file: in a rollback file or a compacted one, the file that held the row
 	PosID    = 2147483645 // _pos: the row's number in that file, from 0
+	EndID    = 2147483538 // _end: in a compacted file of rollback files, the one that displaced the row
 	RowID    = 2147483540 // _id: the key of a dataset without a declared one
 	CommitID = 2147483539 // _commit: the commit that wrote the row
 )
@@ -20,6 +21,7 @@ const (
 const (
 	FileColumn   = "_file"
 	PosColumn    = "_pos"
+	EndColumn    = "_end"
 	RowColumn    = "_id"
 	CommitColumn = "_commit"
 )
@@ -31,7 +33,18 @@ type Kind string
 const (
 	Data     Kind = "data"     // rows that a commit added
 	Rollback Kind = "rollback" // rows that a commit displaced, as they were
+
+	Compacted         Kind = "compacted"          // rows of several data files, each with its place
+	CompactedRollback Kind = "compacted-rollback" // rows of several rollback files, each with the file that it is from
 )
+
+// Of returns the kind of the files whose rows a compacted file of this kind holds.
+func (k Kind) Of() Kind {
+	if k == CompactedRollback {
+		return Rollback
+	}
+	return Data
+}
 
 // Column is one column of a dataset. ID is its Parquet field id, which is assigned once in a fork family and never
 // reused.

@@ -172,9 +172,24 @@ func (d *Difference) Files() []*catalog.File {
 		}
 		out = append(append(out, s.displaced...), s.also...)
 	}
-	slices.SortFunc(out, func(f, g *catalog.File) int { return int(f.ID - g.ID) })
+	slices.SortFunc(out, byID)
 	return slices.CompactFunc(out, func(f, g *catalog.File) bool { return f.ID == g.ID })
 }
+
+// Opens returns what statements on the difference open: Files, or compacted ones in their place.
+func (d *Difference) Opens() (files []*catalog.File) {
+	for _, s := range d.sides {
+		files = append(files, s.own.Opens()...)
+		for _, group := range BySchema(s.displaced) {
+			files = append(files, filesOf(s.own.rollbackParts(group))...)
+		}
+		files = append(files, filesOf(s.own.positionParts(s.also))...)
+	}
+	return distinct(files)
+}
+
+// Paths returns the paths of what statements on the difference open.
+func (d *Difference) Paths() []string { return d.A.pathsOf(d.Opens()) }
 
 // SideA returns the SQL of the rows that are live only in A: the columns of Schema by field id, then _commit.
 func (d *Difference) SideA() string { return d.sides[0].rows(d.B, plainColumns) }
@@ -193,7 +208,7 @@ var plainColumns = columnNames{prefix: "c", commit: schema.CommitColumn}
 func (s side) rows(other *Snapshot, names columnNames) string {
 	parts := s.own.scans(false, func(fs schema.Schema) string { return s.list(fs, names) })
 	for _, group := range BySchema(s.displaced) {
-		parts = append(parts, s.displacedRows(group, s.list(other.SchemaOf(group[0]), names)))
+		parts = append(parts, s.displacedRows(group, s.list(other.SchemaOf(group[0]), names))...)
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "SELECT "+s.noValues(names)+" WHERE false")
@@ -224,30 +239,55 @@ func (s side) values(names columnNames, commit string, value func(schema.Column)
 	return names.before + strings.Join(append(parts, commit+" AS "+names.commit), ", ")
 }
 
-// displacedRows returns the SQL of rows that only the other snapshot displaced, which are read from its rollback files.
-func (s side) displacedRows(files []*catalog.File, list string) string {
-	query := duck.Fill(readDisplaced, duck.Parts{"columns": list, "rollbacks": s.own.ReadFiles(files)})
-	if len(s.also) > 0 {
-		query += duck.Fill(butDisplaced, duck.Parts{"rollbacks": s.own.ReadFiles(s.also)})
+// displacedRows returns the SQL of rows that only the other snapshot displaced, which are read from its rollback files:
+// one part for each scan.
+func (s side) displacedRows(files []*catalog.File, list string) (scans []string) {
+	where := "true"
+	if slices.ContainsFunc(files, s.hasOthers) {
+		where = duck.Fill(inTargets, duck.Parts{"files": duck.Ints(slices.Sorted(maps.Keys(s.targets)))})
 	}
-	for _, f := range files {
-		for target := range f.Targets {
-			if !s.targets[target] {
-				return query + duck.Fill(inTargets, duck.Parts{"files": duck.Ints(slices.Sorted(maps.Keys(s.targets)))})
-			}
+	var whole []*catalog.File
+	for _, p := range s.own.rollbackParts(files) {
+		if p.isWhole() {
+			whole = append(whole, p.File)
+			continue
+		}
+		some := where + " AND " + p.condition("r."+schema.EndColumn)
+		scans = append(scans, s.displacedIn([]*catalog.File{p.File}, list, some))
+	}
+	if len(whole) > 0 {
+		scans = append(scans, s.displacedIn(whole, list, where))
+	}
+	return scans
+}
+
+// displacedIn returns the SQL of one scan of rollback files.
+func (s side) displacedIn(files []*catalog.File, list, where string) string {
+	but := ""
+	if len(s.also) > 0 {
+		but = duck.Fill(butDisplaced, duck.Parts{"positions": s.own.positions(s.own.positionParts(s.also), 0)})
+	}
+	return duck.Fill(readDisplaced, duck.Parts{
+		"columns": list, "rollbacks": s.own.ReadFiles(files), "but": but, "where": where,
+	})
+}
+
+// hasOthers reports whether a rollback file has positions in other files than those that both snapshots have.
+func (s side) hasOthers(r *catalog.File) bool {
+	for target := range r.Targets {
+		if !s.targets[target] {
+			return true
 		}
 	}
-	return query
+	return false
 }
 
 // The rows of rollback files; but those that this snapshot displaced as well; and of some files only, where the
 // rollback files hold rows of others too.
 const (
-	readDisplaced = `SELECT {columns} FROM {rollbacks} r`
-	butDisplaced  = `
-		ANTI JOIN (SELECT _file, _pos FROM {rollbacks}) d ON r._file = d._file AND r._pos = d._pos`
-	inTargets = `
-		WHERE list_contains({files}, r._file)`
+	readDisplaced = `SELECT {columns} FROM {rollbacks} r {but} WHERE {where}`
+	butDisplaced  = `ANTI JOIN ({positions}) d ON r._file = d._file AND r._pos = d._pos`
+	inTargets     = `list_contains({files}, r._file)`
 )
 
 // Joined returns the SQL of both sides joined on the key: the columns of A as a<id>, those of B as b<id>, and in_a and

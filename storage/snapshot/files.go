@@ -1,6 +1,9 @@
 package snapshot
 
 import (
+	"cmp"
+	"slices"
+
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
 )
@@ -26,6 +29,14 @@ func filter(files []*catalog.File, keep func(*catalog.File) bool) (out []*catalo
 		}
 	}
 	return out
+}
+
+// distinct returns files by id, each once. Compacted files have ids of their own, which may be those of other files.
+func distinct(files []*catalog.File) []*catalog.File {
+	slices.SortFunc(files, func(f, g *catalog.File) int {
+		return cmp.Or(cmp.Compare(f.ID, g.ID), cmp.Compare(f.Key, g.Key))
+	})
+	return slices.CompactFunc(files, func(f, g *catalog.File) bool { return f.Key == g.Key })
 }
 
 // BySchema groups files by the schema they were written with, in order.

@@ -94,12 +94,12 @@ func FromFile(fs schema.Schema, c schema.Column) string {
 	return value
 }
 
-// branch is a run of data files with the same schema that one scan reads: either none of them has displaced rows, or
-// the scan looks up the displaced positions of all.
+// branch is a run of parts with the same schema that one scan reads: either none of them has displaced rows, or the
+// scan looks up the displaced positions of all.
 type branch struct {
 	schemaID  string
-	files     []*catalog.File
-	displaced bool
+	parts     []Part
+	rollbacks []*catalog.File // with the displaced positions
 }
 
 // smallFile is the most rows, one row group, of a file without displaced rows that is read by a scan with a look-up.
@@ -110,28 +110,40 @@ const smallFile = 122_880
 func (s *Snapshot) branches() []branch {
 	displacers := s.displacers()
 	var out []branch
-	for _, f := range s.Data {
-		if isGone(f, displacers[f.ID]) {
+	for _, p := range s.dataParts(displacers) {
+		rollbacks := p.displacersOf(displacers)
+		if n := len(out) - 1; n >= 0 && out[n].takes(p, len(rollbacks) > 0) {
+			out[n].parts = append(out[n].parts, p)
+			out[n].rollbacks = append(out[n].rollbacks, Without(rollbacks, out[n].rollbacks)...)
 			continue
 		}
-		displaced := len(displacers[f.ID]) > 0
-		if n := len(out) - 1; n >= 0 && out[n].takes(f, displaced) {
-			out[n].files = append(out[n].files, f)
-			out[n].displaced = out[n].displaced || displaced
-			continue
-		}
-		out = append(out, branch{schemaID: f.SchemaID, files: []*catalog.File{f}, displaced: displaced})
+		out = append(out, branch{schemaID: p.SchemaID, parts: []Part{p}, rollbacks: rollbacks})
 	}
 	return out
 }
 
-// takes reports whether the branch can read f as well. Files with displaced rows share a scan only with small ones.
-func (b branch) takes(f *catalog.File, displaced bool) bool {
-	if b.schemaID != f.SchemaID {
+// takes reports whether the branch can read a part as well. Files with displaced rows share a scan only with small ones.
+// A file of which some rows are left out has a scan of its own.
+func (b branch) takes(p Part, displaced bool) bool {
+	if b.schemaID != p.SchemaID || !p.isWhole() || !b.parts[0].isWhole() || b.isCompacted() != (p.Compacted != nil) {
 		return false
 	}
-	large := func(f *catalog.File) bool { return f.Rows > smallFile }
-	return !b.displaced && !displaced || !large(f) && !slices.ContainsFunc(b.files, large)
+	large := func(p Part) bool { return p.Rows > smallFile }
+	return len(b.rollbacks) == 0 && !displaced || !large(p) && !slices.ContainsFunc(b.parts, large)
+}
+
+// isCompacted reports whether the branch reads compacted files, which have the places of their rows in columns.
+func (b branch) isCompacted() bool { return b.parts[0].Compacted != nil }
+
+// files returns the files that the branch opens, apart from rollback files.
+func (b branch) files() []*catalog.File { return filesOf(b.parts) }
+
+func filesOf(parts []Part) []*catalog.File {
+	files := make([]*catalog.File, len(parts))
+	for i, p := range parts {
+		files[i] = p.File
+	}
+	return files
 }
 
 // Rows returns the SQL of the snapshot's rows: its columns by field id (c1, c2, …), then _commit, and, with place,
@@ -147,9 +159,8 @@ func (s *Snapshot) Rows(place bool) string {
 // scans returns the SQL of the snapshot's rows, one part for each scan. list returns the select list for files of a
 // schema.
 func (s *Snapshot) scans(place bool, list func(fs schema.Schema) string) (parts []string) {
-	displacers := s.displacers()
 	for _, b := range s.branches() {
-		parts = append(parts, s.scan(b, place, list(s.SchemaOf(b.files[0])), displacers))
+		parts = append(parts, s.scan(b, place, list(s.SchemaOf(b.parts[0].File))))
 	}
 	return parts
 }
@@ -182,41 +193,39 @@ func (s *Snapshot) noRows(place bool) string {
 
 // scan returns the SQL of one branch, as a single SELECT: DuckDB keeps a block of 2,048 rows of every column for each
 // nested one.
-func (s *Snapshot) scan(b branch, place bool, list string, displacers map[int64][]*catalog.File) string {
-	if place {
-		list += fmt.Sprintf(", %s AS _file, file_row_number AS _pos", fileOf(b.files, ""))
-	}
-	from := s.ReadFiles(b.files)
-	if place || b.displaced {
-		from = s.readNumbered(b.files)
-	}
-	if !b.displaced {
-		return "SELECT " + list + " FROM " + from
-	}
-	var rollbacks []*catalog.File
-	for _, f := range b.files {
-		for _, r := range displacers[f.ID] {
-			if !slices.Contains(rollbacks, r) {
-				rollbacks = append(rollbacks, r)
-			}
+func (s *Snapshot) scan(b branch, place bool, list string) string {
+	files := b.files()
+	from, file, pos := s.ReadFiles(files), "s._file", "s._pos"
+	if !b.isCompacted() {
+		file, pos = fileOf(files, "s."), "s.file_row_number"
+		if place || len(b.rollbacks) > 0 {
+			from = s.readNumbered(files)
 		}
 	}
-	sql, parts := scanSome, duck.Parts{"columns": list, "files": from, "rollbacks": s.ReadFiles(rollbacks)}
-	if len(b.files) == 1 {
-		sql, parts["file"] = scanSomeOfOne, b.files[0].ID
-	} else {
-		parts["file"] = fileOf(b.files, "s.")
+	if place {
+		list += ", " + file + " AS _file, " + pos + " AS _pos"
 	}
+	where := b.parts[0].condition("s._file")
+	if len(b.rollbacks) == 0 {
+		return duck.Fill(scanAll, duck.Parts{"columns": list, "files": from, "where": where})
+	}
+	sql, parts := scanSome, duck.Parts{"columns": list, "files": from, "where": where, "file": file, "pos": pos}
+	only := int64(0)
+	if len(b.parts) == 1 && len(b.parts[0].Holds) == 1 {
+		only, sql = b.parts[0].Holds[0].ID, scanSomeOfOne
+	}
+	parts["positions"] = s.positions(s.positionParts(b.rollbacks), only)
 	return duck.Fill(sql, parts)
 }
 
-// The SQL of a scan whose files have displaced rows. Of one file, the number of the row tells which they are: the join
-// has one column, and the positions in other files are left out before it.
+// The SQL of a scan whose files have no displaced rows, and of one whose files have some. Of one file, the number of the
+// row tells which they are: the join has one column, and the positions in other files are left out before it.
 const (
+	scanAll  = `SELECT {columns} FROM {files} s WHERE {where}`
 	scanSome = `SELECT {columns} FROM {files} s
-		ANTI JOIN (SELECT _file, _pos FROM {rollbacks}) d ON {file} = d._file AND s.file_row_number = d._pos`
+		ANTI JOIN ({positions}) d ON {file} = d._file AND {pos} = d._pos WHERE {where}`
 	scanSomeOfOne = `SELECT {columns} FROM {files} s
-		ANTI JOIN (SELECT _file, _pos FROM {rollbacks} WHERE _file = {file}) d ON s.file_row_number = d._pos`
+		ANTI JOIN ({positions}) d ON {pos} = d._pos WHERE {where}`
 )
 
 // selectList makes the columns of the snapshot of those that a file has: by field id, cast where the type has changed,
@@ -275,7 +284,7 @@ func (s *Snapshot) ByKey() string {
 // its files are displaced, DuckDB returns the others in no fixed order, so it is by key; otherwise it is empty, and the
 // order is that of the files.
 func (s *Snapshot) Order() string {
-	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return b.displaced }) {
+	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return len(b.rollbacks) > 0 }) {
 		return ""
 	}
 	return s.ByKey()
@@ -353,11 +362,11 @@ func (s *Snapshot) EveryValue(columns ...schema.Column) string {
 // it is. Files of datasets without a declared key do not qualify: they have _id in another place than the table.
 func (s *Snapshot) Only() *catalog.File {
 	branches := s.branches()
-	if len(branches) != 1 || len(branches[0].files) != 1 || branches[0].displaced || !s.Schema.Keyed() ||
-		slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+	if len(branches) != 1 || len(branches[0].parts) != 1 || len(branches[0].rollbacks) > 0 || branches[0].isCompacted() ||
+		!s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
 		return nil
 	}
-	if f := branches[0].files[0]; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
+	if f := branches[0].parts[0].File; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
 		return f
 	}
 	return nil

@@ -36,7 +36,9 @@ type Snapshot struct {
 
 	Schemas map[string]schema.Schema // of the files, by document id
 
-	path func(*catalog.File) string
+	path      func(*catalog.File) string
+	compacted *Compacted
+	whole     *Snapshot // of which this is a part; nil: it is whole
 }
 
 // New returns a snapshot of a state without files. path returns the path of a file.
@@ -57,13 +59,15 @@ func (s *Snapshot) SchemaOf(f *catalog.File) schema.Schema {
 	return fs
 }
 
-// Paths returns the paths of the files.
-func (s *Snapshot) Paths() []string {
-	paths := make([]string, 0, len(s.Data)+len(s.Rollbacks))
-	for _, f := range s.Files() {
-		paths = append(paths, s.path(f))
+// Paths returns the paths of the files that statements on the snapshot's rows open.
+func (s *Snapshot) Paths() []string { return s.pathsOf(s.Opens()) }
+
+// Opens returns the files that reading the snapshot's rows opens, which is what it costs.
+func (s *Snapshot) Opens() (files []*catalog.File) {
+	for _, b := range s.branches() {
+		files = append(append(files, b.files()...), filesOf(s.positionParts(b.rollbacks))...)
 	}
-	return paths
+	return distinct(files)
 }
 
 // At reads the state of a dataset at a commit; 0 is the state before the first one.
@@ -146,6 +150,9 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 		return out
 	}
 	part := *s
+	if part.whole == nil {
+		part.whole = s
+	}
 	part.Data, part.Rollbacks = keep(s.Data), keep(s.Rollbacks)
 	return &part
 }
@@ -154,7 +161,7 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 // schemas are those of the opened files, by document id.
 func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map[string]schema.Schema) *Snapshot {
 	out := *s
-	out.State = state
+	out.State, out.whole = state, nil
 	out.Schemas = maps.Clone(s.Schemas)
 	maps.Copy(out.Schemas, schemas)
 	out.Data = append(Without(s.Data, closed), OfKind(opened, schema.Data)...)

@@ -197,7 +197,7 @@ func TestTheNextSnapshot(t *testing.T) {
 	if len(before.Data) != 2 || len(before.Rollbacks) != 1 {
 		t.Errorf("the one before has %v, %v", before.Data, before.Rollbacks)
 	}
-	if got := next.Paths(); !slices.Equal(got, []string{"/2", "/3", "/4"}) {
+	if got := next.pathsOf(next.Files()); !slices.Equal(got, []string{"/2", "/3", "/4"}) {
 		t.Errorf("paths %v", got)
 	}
 }

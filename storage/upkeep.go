@@ -1,0 +1,214 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"rowback/storage/catalog"
+	"rowback/storage/snapshot"
+)
+
+// Upkeep keeps reading as fast as the data allows, however many commits made it: it compacts (compact.go). One runs at a
+// time. It changes no state, so it may stop at any moment and begin anew.
+type Upkeep struct {
+	*Files
+	history *History
+	staging *Staging
+	policy  CompactionPolicy
+	running sync.Mutex
+	retired []retired // under running
+
+	mu      sync.Mutex
+	changed map[string]bool // datasets with commits since upkeep last looked at them
+	wake    chan struct{}
+	state   UpkeepState
+}
+
+// UpkeepState is what upkeep has done since the start.
+type UpkeepState struct {
+	Running bool
+	Pending int // datasets that it has yet to look at
+	Done    Compacted
+	Failed  int64
+}
+
+func newUpkeep(files *Files, history *History, staging *Staging, p CompactionPolicy) *Upkeep {
+	return &Upkeep{
+		Files: files, history: history, staging: staging, policy: p,
+		changed: map[string]bool{}, wake: make(chan struct{}, 1),
+	}
+}
+
+// plan returns the next compacted file that a state is to get.
+func (u *Upkeep) plan(s *snapshot.Snapshot) (compaction, bool) {
+	return planner{s, u.policy, u.avoids()}.plan()
+}
+
+// note notes that a dataset has a new commit.
+func (u *Upkeep) note(dataset string) {
+	u.mu.Lock()
+	u.changed[dataset] = true
+	u.mu.Unlock()
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+// State returns what upkeep has done.
+func (u *Upkeep) State() UpkeepState {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	state := u.state
+	state.Pending = len(u.changed)
+	return state
+}
+
+func (u *Upkeep) change(f func(*UpkeepState)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	f(&u.state)
+}
+
+// Plan returns what upkeep would do for a dataset now. What it makes may then be compacted again.
+func (u *Upkeep) Plan(ctx context.Context, dataset string) (plan Compacted, err error) {
+	s, err := u.history.Snapshot(ctx, dataset, "head")
+	if err != nil {
+		return plan, err
+	}
+	if c, ok := u.plan(s); ok {
+		plan.add(Compacted{Made: 1, Files: len(c.parts), Rows: c.rows})
+		for _, p := range c.parts {
+			plan.Bytes += p.Bytes
+		}
+	}
+	return plan, nil
+}
+
+// Opens returns how many files reading a dataset's newest state opens now.
+func (u *Upkeep) Opens(ctx context.Context, dataset string) (files int, err error) {
+	s, err := u.history.Snapshot(ctx, dataset, "head")
+	if err != nil {
+		return 0, err
+	}
+	return len(s.Opens()), nil
+}
+
+// Compact compacts a dataset as far as is needed. It is refused while other upkeep runs.
+func (u *Upkeep) Compact(ctx context.Context, dataset string) (done Compacted, err error) {
+	if !u.running.TryLock() {
+		return done, errBusy
+	}
+	defer u.running.Unlock()
+	return u.compactAll(ctx, dataset, func(time.Duration) error { return nil })
+}
+
+// compactAll makes compacted files for a dataset until it needs none, with a pause after each, which is told how long
+// that took.
+func (u *Upkeep) compactAll(
+	ctx context.Context, dataset string, pause func(took time.Duration) error,
+) (done Compacted, err error) {
+	u.change(func(s *UpkeepState) { s.Running = true })
+	defer u.change(func(s *UpkeepState) { s.Running = false })
+	if err := u.removeRetired(); err != nil {
+		return done, err
+	}
+	var last compaction
+	for {
+		began := time.Now()
+		s, err := u.history.Snapshot(ctx, dataset, "head")
+		if err == nil {
+			err = u.removeLost(ctx, s.Dataset.FamilyID)
+		}
+		if err != nil {
+			return done, err
+		}
+		made, c, err := u.compactOnce(ctx, s, last)
+		if err != nil || made == nil {
+			return done, err
+		}
+		last = c
+		one := Compacted{Made: 1, Files: len(c.parts), Rows: made.Rows, Bytes: made.Bytes}
+		done.add(one)
+		u.change(func(s *UpkeepState) { s.Done.add(one) })
+		if err := pause(time.Since(began)); err != nil {
+			return done, err
+		}
+	}
+}
+
+// compactOnce makes one compacted file. What was made just before is not made again: something keeps it from being used.
+func (u *Upkeep) compactOnce(
+	ctx context.Context, s *snapshot.Snapshot, last compaction,
+) (made *catalog.Compacted, c compaction, err error) {
+	c, ok := u.plan(s)
+	if !ok || last.parts != nil && sameCompaction(c, last) {
+		return nil, c, nil
+	}
+	if made, err = u.compact(ctx, s, c); err != nil {
+		u.change(func(s *UpkeepState) { s.Failed++ })
+	}
+	return made, c, err
+}
+
+// upkeepShare is how much longer upkeep pauses than it worked.
+const upkeepShare = 3
+
+// upkeepGathers is how long upkeep waits after a commit, so that it looks at many at once.
+const upkeepGathers = time.Second
+
+// Keep looks after the datasets in the background, until ctx ends: at first after all of them, then after those with new
+// commits.
+func (u *Upkeep) Keep(ctx context.Context) {
+	if err := u.noteAll(ctx); err != nil && ctx.Err() == nil {
+		u.log.Error("upkeep does not know the datasets", "error", err)
+	}
+	for {
+		select {
+		case <-u.wake:
+		case <-ctx.Done():
+			return
+		}
+		for _, dataset := range u.taken() {
+			if err := u.lookAfter(ctx, dataset); err != nil && ctx.Err() == nil {
+				u.log.Error("upkeep of a dataset was not finished", "dataset", dataset, "error", err)
+			}
+		}
+		if sleep(ctx, upkeepGathers) != nil {
+			return
+		}
+	}
+}
+
+// lookAfter compacts a dataset in the background.
+func (u *Upkeep) lookAfter(ctx context.Context, dataset string) error {
+	u.running.Lock()
+	defer u.running.Unlock()
+	_, err := u.compactAll(ctx, dataset, func(took time.Duration) error { return sleep(ctx, upkeepShare*took) })
+	if errors.Is(err, errDatasetDeleted) {
+		return nil
+	}
+	return err
+}
+
+// noteAll notes every dataset.
+func (u *Upkeep) noteAll(ctx context.Context) error {
+	all, err := u.history.Datasets(ctx, catalog.DatasetFilter{Limit: 1 << 30})
+	for _, d := range all {
+		u.note(d.Dataset.ID)
+	}
+	return err
+}
+
+// taken takes the datasets that are noted.
+func (u *Upkeep) taken() (datasets []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for d := range u.changed {
+		datasets = append(datasets, d)
+	}
+	clear(u.changed)
+	return datasets
+}
