@@ -36,6 +36,7 @@ type Store struct {
 	*Staging
 	Requests *Requests
 	Backups  *Backups
+	Digests  *Digests
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Disk     *Disk
