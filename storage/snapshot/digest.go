@@ -200,3 +200,14 @@ func (s *Snapshot) digestList(fs schema.Schema, columns []schema.Column, index s
 	}
 	return strings.Join(append(list, fmt.Sprintf("CAST(%s AS BIGINT) AS c%d", index, len(columns))), ", ")
 }
+
+// LiveDigesting returns the statement that reads the live rows of the state as its readers do.
+func (s *Snapshot) LiveDigesting() Digesting {
+	columns := s.DigestColumns()
+	list := make([]string, len(columns), len(columns)+1)
+	for i, c := range columns {
+		list[i] = schema.ColumnName(c.ID)
+	}
+	sql := "SELECT " + strings.Join(append(list, "CAST(0 AS BIGINT) AS file"), ", ") + " FROM (" + s.Rows(false) + ")"
+	return Digesting{Columns: columns, Files: make([]*catalog.File, 1), SQL: sql}
+}
