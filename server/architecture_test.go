@@ -26,6 +26,7 @@ var boundaries = []boundary{
 	{"rowback/storage/snapshot",
 		[]string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault"},
 		"a state, and what two of them do not share, are made of the catalog's rows: it knows no store"},
+	{"rowback/storage/digest", nil, "a digest is of values in Arrow: it must not depend on how they are stored"},
 	{"rowback/storage/blob", nil, "objects are bytes"},
 	{"rowback/storage/duck", nil, "the door to DuckDB knows nothing of what goes through it"},
 	{"rowback/storage/duck/ducktest", []string{"rowback/storage/duck"}, "for tests: DuckDB is opened for them in one way"},

@@ -10,8 +10,8 @@ import (
 )
 
 // Check reads the whole store and reports what is wrong: in the catalog, in the files against it, and in the rows of
-// every head. It finds nothing in a store that is sound. With deep, every byte is read. Every crash test ends with it.
-// It changes nothing, and holds a dataset's lock while it looks at that.
+// every head. It finds nothing in a store that is sound. With deep, every byte is read and digests are computed again.
+// Every crash test ends with it. It changes nothing, and holds a dataset's lock while it looks at that.
 func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	var datasets []snapshot.State
 	for _, deleted := range []bool{false, true} {
@@ -26,9 +26,9 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 		return nil, err
 	}
 	// A file that a fork shares is checked once, and blamed on the first dataset that has it.
-	seen := map[int64]bool{}
+	seen, digests := map[int64]bool{}, digestMemory{}
 	for _, d := range datasets {
-		c := checker{History: h, dataset: d.Dataset, deep: deep, seen: seen}
+		c := checker{History: h, dataset: d.Dataset, deep: deep, seen: seen, digests: digests}
 		if err := c.run(ctx); err != nil {
 			return nil, err
 		}
@@ -56,7 +56,10 @@ func (c *checker) run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	return c.blame(c.checkHead(ctx, conn))
+	if err := c.blame(c.checkHead(ctx, conn)); err != nil || !c.deep || len(c.problems) > 0 {
+		return err
+	}
+	return c.blame(c.checkDigests(ctx, conn))
 }
 
 // checkCatalog checks the chain of commits, what each says it did, and what names commits.

@@ -16,6 +16,7 @@ type checker struct {
 	dataset  catalog.Dataset
 	deep     bool
 	seen     map[int64]bool // files that were checked with another dataset
+	digests  digestMemory   // of files, computed with this check
 	commits  []catalog.Commit
 	head     *snapshot.Snapshot
 	problems []Problem

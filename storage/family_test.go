@@ -838,7 +838,7 @@ func (f *family) checkState(d *member, c *deed) {
 		}
 	}
 	if !f.Failed() {
-		(&model{bench: f.bench, dataset: d.id}).checkSums(&c.change, sum, n, categories)
+		(&model{bench: f.bench, dataset: d.id, keyed: f.keyed}).checkSums(&c.change, sum, n, categories)
 	}
 }
 

@@ -693,6 +693,7 @@ func (m *model) checkSums(c *change, sum, n float64, categories map[string]int64
 	if !maps.Equal(counts, categories) {
 		m.Errorf("categories at %d are %v; the model has %v", c.id, counts, categories)
 	}
+	m.checkDigest(c)
 }
 
 // checkDiff compares the difference of two commits with the model's, both ways.

@@ -54,6 +54,7 @@ func newStore(dir string, o Options) *Store {
 			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 		},
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
+		Digests: newDigests(files, history),
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files}, Upkeep: history.upkeep,
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
 		budget: limits, families: &families{byID: map[string]*family{}},

@@ -37,6 +37,7 @@ type Store struct {
 	*Staging
 	Requests *Requests
 	Backups  *Backups
+	Digests  *Digests
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Upkeep   *Upkeep

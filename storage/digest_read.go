@@ -1,0 +1,94 @@
+package storage
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"golang.org/x/sync/errgroup"
+
+	"rowback/storage/catalog"
+	"rowback/storage/digest"
+	"rowback/storage/duck"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
+)
+
+// readDigests digests files as a state sees them. found is called with what each statement finds.
+func (fs *Files) readDigests(
+	ctx context.Context, snap *snapshot.Snapshot, files []*catalog.File, found func(digestMemory),
+) error {
+	if len(files) == 0 {
+		return nil
+	}
+	conn, err := fs.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	sums := digestMemory{}
+	for _, one := range snap.Digestings(files) {
+		parts, err := sumRows(ctx, conn, one)
+		if err != nil {
+			return err
+		}
+		for i, f := range one.Files {
+			key := catalog.DigestKey{File: f.ID, View: snap.DigestView(f)}
+			sums[key] = sums[key].Plus(parts[i])
+		}
+		if !one.More {
+			found(sums)
+			sums = digestMemory{}
+		}
+	}
+	return nil
+}
+
+// sumRows runs a statement and sums the digests of its rows, by file. It hashes while DuckDB reads, on all cores.
+func sumRows(ctx context.Context, conn *duck.Conn, one snapshot.Digesting) ([]digest.Sum, error) {
+	rows, err := conn.Stream(ctx, one.SQL)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	table := digest.NewTable(names(one.Columns))
+	sums, mu := make([]digest.Sum, len(one.Files)), sync.Mutex{}
+	var hashing errgroup.Group
+	hashing.SetLimit(runtime.GOMAXPROCS(0))
+	for {
+		batch, err := rows.Next()
+		if batch == nil || err != nil {
+			if failed := hashing.Wait(); err == nil {
+				err = failed
+			}
+			return sums, err
+		}
+		hashing.Go(func() error {
+			defer batch.Release()
+			parts, err := sumBatch(table, batch, len(sums))
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range parts {
+				sums[i] = sums[i].Plus(parts[i])
+			}
+			return err
+		})
+	}
+}
+
+// sumBatch sums the digests of the rows of a batch, by file. Its last column is the index of the row's file.
+func sumBatch(table *digest.Table, batch arrow.RecordBatch, files int) ([]digest.Sum, error) {
+	sums := make([]digest.Sum, files)
+	index := batch.Column(int(batch.NumCols()) - 1).(*array.Int64)
+	return sums, table.Add(batch, func(row int) *digest.Sum { return &sums[index.Value(row)] })
+}
+
+func names(columns []schema.Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Name
+	}
+	return out
+}

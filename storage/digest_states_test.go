@@ -1,0 +1,214 @@
+package storage_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+)
+
+// alike fails unless states have the same digest.
+func (b *bench) alike(what, first, second string) {
+	b.Helper()
+	if first != second {
+		b.Errorf("%s: %s and %s", what, first, second)
+	}
+}
+
+// Equal states have equal digests, whichever way they came about.
+func TestEqualStatesHaveEqualDigests(t *testing.T) {
+	for _, key := range [][]string{{"id"}, nil} {
+		t.Run(fmt.Sprint("key ", key), func(t *testing.T) {
+			b := open(t)
+			ctx := context.Background()
+			d := b.create("d", key...)
+			b.alike("nothing", b.digestAt(d, "head"), digestOf(nil))
+			first := b.json(d, "append", `[{"id":1,"x":"a","s":{"n":1}},{"id":2,"x":null},{"id":3,"x":"c"}]`)
+			start := b.digestAt(d, "head")
+			b.alike("the records", start, digestOf([]map[string]any{
+				{"id": 1.0, "x": "a", "s": map[string]any{"n": 1.0}}, {"id": 2.0}, {"id": 3.0, "x": "c"},
+			}))
+			fork := b.fork(d, "fork", "head")
+			deleted, err := b.Commit(ctx, fork, storage.Change{Mode: catalog.Delete, Where: "id = 2"})
+			b.must(err)
+			more := b.json(fork, "append", `[{"id":4,"x":"d"}]`)
+			ahead := b.digestAt(fork, "head")
+			b.alike("a fork as it was", b.digestAt(fork, fmt.Sprint(first.ID)), start)
+			b.merge(fork, d)
+			b.alike("a merge", b.digestAt(d, "head"), ahead)
+
+			for _, c := range []catalog.Commit{more, deleted} {
+				_, err := b.rollback(fork, c.ID, storage.Stack)
+				b.must(err)
+			}
+			b.alike("rollbacks", b.digestAt(fork, "head"), start)
+			_, err = b.Restore(ctx, d, fmt.Sprint(first.ID), storage.Request{})
+			b.must(err)
+			b.alike("a restore", b.digestAt(d, "head"), start)
+
+			_, archive := b.archive(fork, fmt.Sprint(more.ID))
+			made, err := b.CreateFromBackup(ctx, bytes.NewReader(archive), "copy", 1, storage.Request{})
+			b.must(err)
+			b.alike("a backup", b.digestAt(made.Dataset.ID, "head"), ahead)
+			again := b.create("again", key...)
+			b.json(again, "append", `[{"id":4,"x":"d"},{"id":1,"x":"a","s":{"n":1}}]`)
+			b.json(again, "append", `[{"x":"c","id":3}]`)
+			b.alike("the same records in another order and other files", b.digestAt(again, "head"), ahead)
+			b.loseCatalog()
+			b.alike("without the catalog", b.digestAt(d, "head"), start)
+			b.sound()
+		})
+	}
+}
+
+// What is said of columns does not change the digest, and neither do columns without values or wider types. Names do.
+func TestADigestIsOfNamesAndValues(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	b.json(d, "append", `[{"id":1,"x":1},{"id":2,"x":2}]`)
+	start := b.digestAt(d, "head")
+	title, wider, name, other := "An x", "DECIMAL(12,2)", "y", "x"
+	b.edit(d, "x", storage.VariableEdit{Title: &title})
+	b.variable(d, storage.NewVariable{Name: "new", Type: "VARCHAR"})
+	b.variable(d, storage.NewVariable{Name: "twice", Derivation: "id * 2"})
+	b.edit(d, "x", storage.VariableEdit{Type: &wider})
+	b.json(d, "upsert", `[{"id":2,"x":2.00}]`)
+	b.alike("the same values", b.digestAt(d, "head"), start)
+
+	b.edit(d, "x", storage.VariableEdit{Name: &name})
+	renamed := b.digestAt(d, "head")
+	b.alike("another name", renamed, digestOf([]map[string]any{{"id": 1.0, "y": 1.0}, {"id": 2.0, "y": 2.0}}))
+	b.edit(d, "y", storage.VariableEdit{Name: &other})
+	b.alike("the old name", b.digestAt(d, "head"), start)
+	drop, err := b.DropVariable(context.Background(), d, b.id(d, "x"), storage.Request{})
+	b.must(err)
+	b.alike("a column that is gone", b.digestAt(d, "head"), digestOf([]map[string]any{{"id": 1.0}, {"id": 2.0}}))
+	_, err = b.rollback(d, drop.ID, storage.Stack)
+	b.must(err)
+	b.alike("one that is back", b.digestAt(d, "head"), start)
+	b.sound()
+}
+
+// Displaced rows are taken away as the state sees them, although their copies were made while a column was gone or had
+// another type.
+func TestADigestOfRowsThatWereDisplacedUnderAnotherSchema(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	ctx := context.Background()
+	b.json(d, "append", `[{"id":1,"x":"1.50"},{"id":2,"x":"2.50"},{"id":3,"x":"3.50"}]`)
+	left := digestOf([]map[string]any{{"id": 1.0, "x": "1.50"}, {"id": 3.0, "x": "3.50"}})
+	for what, change := range map[string]func() catalog.Commit{
+		"a column that was gone": func() catalog.Commit {
+			c, err := b.DropVariable(ctx, d, b.id(d, "x"), storage.Request{})
+			b.must(err)
+			return c
+		},
+		"a column of another type": func() catalog.Commit {
+			double := "DOUBLE"
+			c, _ := b.edit(d, "x", storage.VariableEdit{Type: &double})
+			return c
+		},
+	} {
+		before := b.head(d)
+		c := change()
+		b.json(d, "delete", `[{"id":2}]`)
+		_, err := b.rollback(d, c.ID, storage.Records)
+		b.must(err)
+		b.want(d, "head", `{"id":1,"x":"1.50"}`, `{"id":3,"x":"3.50"}`)
+		b.alike(what, b.digestAt(d, "head"), left)
+		b.sound()
+		_, err = b.Restore(ctx, d, before, storage.Request{})
+		b.must(err)
+	}
+}
+
+// The digest of the next state opens the files of its commit, and no others.
+func TestADigestCostsWhatChanged(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	var files []string
+	for i := range 5 {
+		b.json(d, "append", fmt.Sprintf(`[{"id":%d,"x":"a"},{"id":%d,"x":"b"}]`, i*10, i*10+1))
+		files = append(files, b.dataFiles(d)...)
+		b.digestAt(d, "head")
+	}
+	c := b.json(d, "upsert", `[{"id":30,"x":"c","new":1},{"id":41,"x":"c"}]`)
+	for _, path := range files {
+		b.must(os.Rename(path, path+".away"))
+	}
+	want := b.digestAt(d, "head")
+	b.alike("a state that is known", b.digestAt(d, fmt.Sprint(c.ID)), want)
+	for _, path := range files {
+		b.must(os.Rename(path+".away", path))
+	}
+	b.loseCatalog()
+	b.alike("computed from all files", b.digestAt(d, "head"), want)
+}
+
+// dataFiles returns the paths of the files of a dataset's newest commit.
+func (b *bench) dataFiles(d string) []string {
+	b.Helper()
+	paths, err := filepath.Glob(filepath.Join(b.dir, "objects", d, b.head(d), "*.parquet"))
+	b.must(err)
+	return paths
+}
+
+func (b *bench) head(d string) string {
+	b.Helper()
+	id, err := b.Resolve(context.Background(), d, "head")
+	b.must(err)
+	return fmt.Sprint(id)
+}
+
+// Fill computes what is missing, a bounded number at a time, the head first. Then all of them are known.
+func TestDigestsAreFilledIn(t *testing.T) {
+	b := open(t)
+	ctx := context.Background()
+	d := b.create("d", "id")
+	var commits []int64
+	for i := range 5 {
+		commits = append(commits, b.json(d, "append", fmt.Sprintf(`[{"id":%d}]`, i)).ID)
+	}
+	for i, want := range []struct{ done, known int }{{2, 2}, {2, 4}, {1, 5}, {0, 5}} {
+		done, err := b.Digests.Fill(ctx, d, 2)
+		b.must(err)
+		known, err := b.Digests.Known(ctx, commits)
+		b.must(err)
+		if done != want.done || len(known) != want.known || known[commits[4]] == "" {
+			t.Errorf("run %d computed %d; known are %v", i, done, known)
+		}
+	}
+}
+
+// A deep check finds digests that are not those of the records, of states and of files.
+func TestCheckComputesDigestsAgain(t *testing.T) {
+	for table, says := range map[string]string{"commit_digests": "its records have the digest", "file_digests": ") has the digest"} {
+		t.Run(table, func(t *testing.T) {
+			b := open(t)
+			d := b.create("d", "id")
+			b.json(d, "append", `[{"id":1}]`)
+			c := b.json(d, "append", `[{"id":2}]`)
+			b.digestAt(d, "head")
+			b.sound()
+			b.Store.Close()
+			db, err := sql.Open("sqlite3", filepath.Join(b.dir, "catalog.db"))
+			b.must(err)
+			_, err = db.Exec("UPDATE " + table + " SET digest = 'v1:" + strings.Repeat("0", 64) + "'")
+			b.must(err)
+			b.must(db.Close())
+			found, err := storage.Inspect(context.Background(), b.dir, true, storage.Options{})
+			b.must(err)
+			if len(found.Problems) == 0 || !strings.Contains(fmt.Sprint(found.Problems), says) ||
+				table == "commit_digests" && (len(found.Problems) != 1 || found.Problems[0].Commit != c.ID) {
+				t.Errorf("found %v", found.Problems)
+			}
+		})
+	}
+}
