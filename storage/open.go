@@ -55,7 +55,7 @@ func newStore(dir string, o Options) *Store {
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
-		budget: limits, families: &families{byID: map[string]*family{}},
+		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}
 }
 
