@@ -4,14 +4,22 @@ import (
 	"context"
 	"errors"
 
+	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
 )
 
 // Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it
 // is; a refused commit leaves no trace. The steps are below in the order in which they are taken, but for begin
-// (work.go), what the modes do to records (modes.go), and withdraw.
+// (work.go), what the modes do to records (modes.go), how small commits share the last steps (group.go), and withdraw.
 func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.Commit, error) {
+	if c.joins() && c.alone != dataset {
+		return s.commitInGroup(ctx, dataset, c)
+	}
+	return s.commit(ctx, dataset, c)
+}
+
+func (s *Store) commit(ctx context.Context, dataset string, c Change) (catalog.Commit, error) {
 	w, err := s.begin(ctx, dataset, c.Request, c.Mode)
 	if err != nil {
 		return catalog.Commit{}, err
@@ -43,7 +51,7 @@ func (w *work) bookmarkImport(ctx context.Context) error {
 
 // publish makes the commit stand: its description beside its files, all of it synced, then one catalog transaction. It
 // returns the request's result, which result makes of the commit. After the checks that can refuse it, a client that
-// disconnects changes nothing.
+// disconnects changes nothing. One of a group stands when the group does, which the caller waits for.
 func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T, err error) {
 	var none T
 	// What can refuse the commit comes before its description is written: a refused commit leaves no trace.
@@ -64,16 +72,29 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if w.answers, err = answerTo(ctx, w.store.Requests, w.request, told); err != nil {
 		return none, err
 	}
-	if err := w.issue(); err != nil {
+	if err := w.writeDescription(); err != nil {
 		return none, err
 	}
-	// The directory is published: from here on a start finds the commit, even if the catalog is lost before it has it.
-	if err := w.stand(ctx); err != nil {
-		return none, err
+	g := w.enter()
+	if g == w.request.group {
+		return told, nil
+	}
+	return told, g.stand(ctx)
+}
+
+// stand makes the commits of a group durable: a start finds them from the moment their directories are published, even
+// if the catalog is lost before it has them.
+func (g *group) stand(ctx context.Context) error {
+	defer g.end()
+	if g.err = g.issue(); g.err != nil {
+		return g.err
+	}
+	if g.err = g.index(ctx); g.err != nil {
+		return g.err
 	}
 	// Only what stands becomes the head that the next commit starts from.
-	w.store.remember(&w.publication)
-	return told, nil
+	g.remember()
+	return nil
 }
 
 // asCommit and asState are the results of most requests.
@@ -156,49 +177,51 @@ func (w *work) conclude() error {
 	return w.nameDocuments()
 }
 
-// issue writes the commit's description and publishes its directory.
-func (w *work) issue() error {
-	// Set before anything is written: a crash may leave the description, and with it the row ids that it has.
-	w.issued = true
+// writeDescription writes the commit's description beside its files, which are not published yet.
+func (w *work) writeDescription() error {
 	description, err := sealed(w.describe())
 	if err != nil {
 		return err
 	}
-	if err := w.store.halted(); err != nil {
+	return w.batch.Write(descriptionFile, description)
+}
+
+// issue publishes the directories of the group's commits, in their order.
+func (g *group) issue() error {
+	if err := g.store.halted(); err != nil {
 		return err
 	}
 	// A first commit makes the directory itself.
-	if err := w.store.hasDirectory(w.commit.DatasetID); err != nil && w.creates == nil && w.commit.Previous != 0 {
+	first := g.ready[0]
+	err := g.store.hasDirectory(first.commit.DatasetID)
+	if err != nil && first.creates == nil && first.commit.Previous != 0 {
 		return err
 	}
-	if err := w.batch.Write(descriptionFile, description); err != nil {
-		return err
-	}
-	// One rename, after everything in the directory is synced: the commit is there whole, or not at all.
-	if err := w.batch.Publish(); err != nil {
-		return w.withdraw(err)
+	// Set before anything is published: a crash may leave the descriptions, and with them the row ids that they have.
+	g.issued = true
+	if err := blob.Publish(g.batches()...); err != nil {
+		return g.withdraw(err)
 	}
 	return nil
 }
 
-// stand records in the catalog what has been published. Once it is published, a restart would find the commit: if it
-// can't be recorded, it is withdrawn, so that the client's answer and a restart agree.
-func (w *work) stand(ctx context.Context) error {
-	err := w.store.catalog.Write(ctx, w.record)
-	if err == nil {
-		return nil
+// index records in the catalog what has been published. Once it is published, a restart would find the commits: if they
+// can't be recorded, they are withdrawn, so that the clients' answers and a restart agree.
+func (g *group) index(ctx context.Context) error {
+	if err := g.store.catalog.Write(ctx, g.record); err != nil {
+		return g.withdraw(err)
 	}
-	return w.withdraw(err)
+	return nil
 }
 
 // remember keeps the new head, so that the next commit does not read it anew. A crash before it costs nothing: the
 // cache is filled from the catalog when it is asked.
-func (h *History) remember(p *publication) {
-	for _, d := range p.drafts() {
-		h.seen.add(d.opened)
+func (g *group) remember() {
+	for _, r := range g.ready {
+		for _, d := range r.drafts() {
+			g.store.seen.add(d.opened)
+		}
 	}
-	head := p.leaves()
-	head.Dataset.Head, head.Dataset.Name = p.commit.ID, p.properties.Name
-	h.heads.put(head)
-	h.upkeep.note(head.Dataset.ID)
+	g.store.heads.put(g.leaves())
+	g.store.Upkeep.note(g.leaves().Dataset.ID)
 }

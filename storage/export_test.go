@@ -2,7 +2,9 @@ package storage
 
 import (
 	"io"
+	"math"
 	"slices"
+	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -59,3 +61,9 @@ func (s *Store) Promises() (n int) {
 	s.Requests.promises.Range(func(any, any) bool { n++; return true })
 	return n
 }
+
+// Queued is how many commits of a dataset hold its lock or wait for it.
+func (s *Store) Queued(dataset string) int { return s.catalog.Queued(dataset) }
+
+// GroupAllThatWait has every small commit that waits join a group, however long that takes.
+func (s *Store) GroupAllThatWait() { s.groups = groupLimits{most: math.MaxInt, within: time.Hour} }

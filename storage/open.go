@@ -57,7 +57,7 @@ func newStore(dir string, o Options) *Store {
 		Digests: newDigests(files, history),
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files}, Upkeep: history.upkeep,
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
-		budget: limits, families: &families{byID: map[string]*family{}},
+		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}
 }
 

@@ -21,6 +21,7 @@ type Request struct {
 	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
 
 	alone string // the dataset whose lock is held for it; empty: none
+	group *group // that its commit becomes durable with; nil: one of its own
 }
 
 // ErrStaleHead is the refusal of a request that expects another head than the dataset has.

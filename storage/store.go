@@ -45,5 +45,6 @@ type Store struct {
 	dir      *directory
 	budget   budget
 	families *families
+	groups   groupLimits
 	unwatch  func() // ends the watch over the memory; nil: there is none
 }

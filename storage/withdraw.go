@@ -1,30 +1,17 @@
 package storage
 
-import (
-	"errors"
-
-	"rowback/storage/catalog"
-)
-
-// withdraw takes a commit that failed out of the objects, and returns the error to answer with: cause, where it is
-// certain that the commit does not stand. Its description stays in quarantine, so that its numbers are not given again.
-// It is moved and not deleted: an operator may want to know what it was.
-func (w *work) withdraw(cause error) error {
-	// Withdrawn, a commit that stands after all would be lost, so nothing is touched.
-	if errors.Is(cause, catalog.ErrUncertain) {
-		return w.store.halt(cause)
+// withdraw takes the commit of a key out of the objects, if it is there. Its description stays in quarantine, so that
+// its numbers are not given again. It is moved and not deleted: an operator may want to know what it was.
+func (j *journal) withdraw(key string) error {
+	if !j.blobs.Has(key) {
+		return nil // it was never there
 	}
-	key := w.key()
-	if !w.store.blobs.Has(key) {
-		return cause // it was never there
-	}
-	name, err := w.store.blobs.Quarantine(key, w.store.quarantineName(key, withdrawn))
+	name, err := j.blobs.Quarantine(key, j.quarantineName(key, withdrawn))
 	if err != nil {
-		return w.store.halt(errors.Join(cause, err))
+		return err
 	}
-	if err := w.store.blobs.Strip(name, descriptionFile); err != nil {
-		w.store.log.Warn("the files of a withdrawn commit could not be removed",
-			"quarantine", name, "error", err)
+	if err := j.blobs.Strip(name, descriptionFile); err != nil {
+		j.log.Warn("the files of a withdrawn commit could not be removed", "quarantine", name, "error", err)
 	}
-	return cause
+	return nil
 }

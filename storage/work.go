@@ -30,7 +30,6 @@ type held struct {
 	store   *Store
 	request Request
 	unlock  func() // nil: no lock is held
-	issued  bool   // the commit's description may be among the objects
 }
 
 // hold is what a request's commit holds at first: nothing that has to be given back.
@@ -65,7 +64,9 @@ func (s *Store) lockHead(ctx context.Context, dataset string, r Request) (*work,
 		w.end()
 		return nil, err
 	}
-	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { return w.readHead(tx, dataset) })
+	if !w.takeHead(r.group) {
+		err = s.catalog.Read(ctx, func(tx catalog.Tx) error { return w.readHead(tx, dataset) })
+	}
 	if err == nil {
 		err = r.expects(w.head.Dataset)
 	}
@@ -138,10 +139,10 @@ func (w *work) join(tx catalog.Tx, family string) (err error) {
 	return err
 }
 
-// end gives back what the commit holds. After publish it changes nothing that stands.
+// end gives back what the commit holds, but for what its group has taken over.
 func (w *work) end() {
 	w.workspace.close()
-	w.releaseRowIDs(w.issued)
+	w.releaseRowIDs(false)
 	// Last: who takes the lock next reads a head that is final.
 	if w.unlock != nil {
 		w.unlock()

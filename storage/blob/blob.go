@@ -330,28 +330,79 @@ func (b *Batch) Adopt(name, path string) error {
 	return b.dir.rename(b.dir.relative(path), filepath.Join(b.staged, name))
 }
 
-// Publish moves the batch to its place and makes it durable: its files, its directory and the directory above are
-// synced concurrently, so that the disk writes its journal once. The batch is not durable until Publish returns.
-func (b *Batch) Publish() error {
-	place := filepath.Join(objectsDir, filepath.FromSlash(b.key))
-	above := filepath.Dir(place)
-	for _, name := range b.names { // DuckDB may have written them, with other permissions
+// Publish moves batches to their places and makes them durable. They are not before it returns. All of them are beside
+// each other, and get their places one by one, in their order.
+func Publish(batches ...*Batch) error {
+	d, above := batches[0].dir, filepath.Dir(batches[0].place())
+	for _, b := range batches {
+		if err := b.seal(); err != nil {
+			return err
+		}
+	}
+	if err := d.makeDir(above); err != nil {
+		return err
+	}
+	if len(batches) == 1 {
+		return batches[0].publish(above)
+	}
+	// What gets its place is durable already, so that a crash leaves each of them whole or not at all, and not only the
+	// last one to be looked at.
+	var staged []string
+	for _, b := range batches {
+		staged = append(staged, b.in(b.staged)...)
+	}
+	if err := d.syncAll(staged); err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if err := b.move(); err != nil {
+			return err
+		}
+	}
+	return d.sync(above)
+}
+
+// Publish is Publish for one batch.
+func (b *Batch) Publish() error { return Publish(b) }
+
+// publish moves one batch to its place below a directory. Its files, its directory and the directory above are synced
+// concurrently, so that the disk writes its journal once.
+func (b *Batch) publish(above string) error {
+	if err := b.move(); err != nil {
+		return err
+	}
+	return b.dir.syncAll(append(b.in(b.place()), above))
+}
+
+// place is where the batch is once it is published.
+func (b *Batch) place() string { return filepath.Join(objectsDir, filepath.FromSlash(b.key)) }
+
+// in is a directory of the batch's, with its files there.
+func (b *Batch) in(directory string) []string {
+	paths := []string{directory}
+	for _, name := range b.names {
+		paths = append(paths, filepath.Join(directory, name))
+	}
+	return paths
+}
+
+// seal gives the batch's files their permissions: DuckDB may have written them, with others.
+func (b *Batch) seal() error {
+	for _, name := range b.names {
 		if err := os.Chmod(filepath.Join(b.dir.root, b.staged, name), fileMode); err != nil {
 			return err
 		}
 	}
-	if err := b.dir.makeDir(above); err != nil {
-		return err
-	}
-	if err := b.dir.rename(b.staged, place); err != nil {
+	return nil
+}
+
+// move moves the batch to its place.
+func (b *Batch) move() error {
+	if err := b.dir.rename(b.staged, b.place()); err != nil {
 		return err
 	}
 	b.dir.batches.Delete(b.key)
-	paths := []string{place, above}
-	for _, name := range b.names {
-		paths = append(paths, filepath.Join(place, name))
-	}
-	return b.dir.syncAll(paths)
+	return nil
 }
 
 // Discard removes an unpublished batch.
@@ -398,12 +449,17 @@ func (d *Dir) rename(from, to string) error {
 	return os.Rename(filepath.Join(d.root, from), filepath.Join(d.root, to))
 }
 
+// maxSyncs is how many files and directories are synced at once: each takes a thread while the disk writes.
+const maxSyncs = 16
+
 // syncAll syncs files and directories concurrently.
 func (d *Dir) syncAll(paths []string) error {
 	errs := make([]error, len(paths))
+	places := make(chan struct{}, maxSyncs)
 	var wg sync.WaitGroup
 	for i, path := range paths {
-		wg.Go(func() { errs[i] = d.sync(path) })
+		places <- struct{}{}
+		wg.Go(func() { errs[i] = d.sync(path); <-places })
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -242,3 +242,53 @@ sync objects/ds/7/data-0000.parquet`
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// Batches that are published together get their places one by one, in their order, and only once all of them are
+// synced: a crash leaves each of them whole or not at all.
+func TestBatchesArePublishedTogether(t *testing.T) {
+	var mu sync.Mutex
+	var steps []string
+	d, err := blob.Open(t.TempDir(), func(op, path string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		steps = append(steps, op+" "+path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*blob.Batch
+	for _, key := range []string{"d/1", "d/2", "d/3"} {
+		b, err := d.Batch(key)
+		if err := errors.Join(err, b.Write("a", []byte("A")), b.Write("b", []byte("B"))); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	steps = nil
+	if err := blob.Publish(all...); err != nil {
+		t.Fatal(err)
+	}
+	moved := slices.IndexFunc(steps, func(s string) bool { return strings.HasPrefix(s, "rename") })
+	synced := 0
+	for _, s := range steps[:moved] {
+		if strings.HasPrefix(s, "sync staging") {
+			synced++
+		}
+	}
+	if synced != 9 {
+		t.Errorf("before the first is moved, %d files and directories are synced: %v", synced, steps)
+	}
+	places := filepath.Join("objects", "d")
+	var want []string
+	for _, name := range []string{"1", "2", "3"} {
+		want = append(want, "rename "+filepath.Join(places, name))
+	}
+	want = append(want, "sync "+places)
+	if got := steps[moved:]; !slices.Equal(got, want) {
+		t.Errorf("then\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if got := read(t, d, "d/2/b"); got != "B" {
+		t.Errorf("got %q", got)
+	}
+}

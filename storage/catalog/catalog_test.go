@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 
@@ -437,11 +438,7 @@ func TestLocksAreFirstInFirstOut(t *testing.T) {
 	}
 	for n, ctx := range []context.Context{t.Context(), impatient, t.Context()} {
 		go wait(ctx, n)
-		for waiting := 0; waiting < n+2; { // the holder and those before
-			f.locks.mu.Lock()
-			waiting = len(f.locks.locks["head"].queue)
-			f.locks.mu.Unlock()
-		}
+		queued(f, n+2) // the holder and those before
 	}
 	leave(gone)
 	if err := <-left; !errors.Is(err, gone) {
@@ -450,6 +447,66 @@ func TestLocksAreFirstInFirstOut(t *testing.T) {
 	unlock()
 	if a, b := <-order, <-order; a != 0 || b != 2 {
 		t.Errorf("%d came before %d", a, b)
+	}
+}
+
+// queued waits until so many hold or want the lock head.
+func queued(f *fixture, n int) {
+	for f.Queued("head") < n {
+		runtime.Gosched()
+	}
+}
+
+// A lock that is joined goes from one to the next with what is handed over, up to one that does not join. One that gives
+// up never keeps what was handed over.
+func TestALockIsHandedOn(t *testing.T) {
+	f := open(t)
+	first, err := f.Join(t.Context(), "head")
+	if err != nil || first.Handed() != nil || first.Hand("too early") {
+		t.Fatalf("got %v, %v", first.Handed(), err)
+	}
+	impatient, leave := context.WithCancel(t.Context())
+	turns, gone := make(chan *Turn, 2), make(chan error)
+	join := func(ctx context.Context) {
+		turn, err := f.Join(ctx, "head")
+		if err != nil {
+			gone <- err
+			return
+		}
+		turns <- turn
+	}
+	go join(impatient)
+	queued(f, 2)
+	go join(t.Context())
+	queued(f, 3)
+	leave()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("the one that gave up got %v", err)
+	}
+	if !first.Hand("work") {
+		t.Fatal("no one took it")
+	}
+	second := <-turns
+	if second.Handed() != "work" || f.Queued("head") != 1 {
+		t.Errorf("%v was handed over; %d are in the queue", second.Handed(), f.Queued("head"))
+	}
+	first.Leave() // it has not held the lock since
+	plain := make(chan func())
+	go func() {
+		unlock, err := f.Lock(t.Context(), "head")
+		if err != nil {
+			t.Error(err)
+		}
+		plain <- unlock
+	}()
+	queued(f, 2)
+	if second.Hand("work") {
+		t.Error("one that does not join took it")
+	}
+	second.Leave()
+	(<-plain)()
+	if f.IsLocked("head") {
+		t.Error("someone holds the lock")
 	}
 }
 

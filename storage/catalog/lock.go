@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -9,65 +10,112 @@ import (
 // Waiters are served in the order of their arrival. Locks belong to the catalog so that one shared by several servers
 // can hold them itself; this one is opened by a single process, which keeps them in memory.
 func (c *Catalog) Lock(ctx context.Context, name string) (unlock func(), err error) {
-	return c.locks.lock(ctx, name)
+	turn, err := c.locks.wait(ctx, &Turn{name: name})
+	if err != nil {
+		return nil, err
+	}
+	return turn.Leave, nil
+}
+
+// Join is Lock for those that may hand the lock to each other, with what they have done so far.
+func (c *Catalog) Join(ctx context.Context, name string) (*Turn, error) {
+	return c.locks.wait(ctx, &Turn{name: name, joins: true})
 }
 
 // IsLocked reports whether someone holds the lock of that name.
-func (c *Catalog) IsLocked(name string) bool { return c.locks.held(name) }
+func (c *Catalog) IsLocked(name string) bool { return c.Queued(name) > 0 }
 
-// lockTable has one first-in, first-out lock for each name.
-type lockTable struct {
-	mu    sync.Mutex
-	locks map[string]*namedLock
+// Queued returns how many hold the lock of that name or wait for it.
+func (c *Catalog) Queued(name string) int {
+	c.locks.mu.Lock()
+	defer c.locks.mu.Unlock()
+	return len(c.locks.queues[name])
 }
 
-type namedLock struct {
-	queue []chan struct{} // the first holds the lock
+// Turn is someone's place in the queue for a lock.
+type Turn struct {
+	table  *lockTable
+	name   string
+	joins  bool
+	come   chan struct{} // closed when it holds the lock
+	handed any
 }
 
-func newLockTable() *lockTable { return &lockTable{locks: map[string]*namedLock{}} }
+// Handed returns what came with the lock: what its holder before has handed over; nil if it was free.
+func (t *Turn) Handed() any { return t.handed }
 
-func (t *lockTable) lock(ctx context.Context, name string) (unlock func(), err error) {
-	ticket := make(chan struct{})
-	t.mu.Lock()
-	l := t.locks[name]
-	if l == nil {
-		l = &namedLock{}
-		t.locks[name] = l
-		close(ticket)
+// Hand hands the lock to the next in the queue, with v. It reports false, and the lock is still held, if there is no
+// one or that one does not join.
+func (t *Turn) Hand(v any) bool {
+	t.table.mu.Lock()
+	defer t.table.mu.Unlock()
+	queue := t.table.queues[t.name]
+	if len(queue) < 2 || !queue[1].joins {
+		return false
 	}
-	l.queue = append(l.queue, ticket)
+	queue[1].handed = v
+	t.table.remove(t)
+	return true
+}
+
+// Leave releases the lock.
+func (t *Turn) Leave() {
+	t.table.mu.Lock()
+	defer t.table.mu.Unlock()
+	t.table.remove(t)
+}
+
+// lockTable has one first-in, first-out lock for each name: the first in a queue holds it.
+type lockTable struct {
+	mu     sync.Mutex
+	queues map[string][]*Turn
+}
+
+func newLockTable() *lockTable { return &lockTable{queues: map[string][]*Turn{}} }
+
+// wait queues a turn and waits until it holds the lock.
+func (t *lockTable) wait(ctx context.Context, turn *Turn) (*Turn, error) {
+	turn.table, turn.come = t, make(chan struct{})
+	t.mu.Lock()
+	t.queues[turn.name] = append(t.queues[turn.name], turn)
+	if t.queues[turn.name][0] == turn {
+		close(turn.come)
+	}
 	t.mu.Unlock()
 	select {
-	case <-ticket:
-		return func() { t.leave(name, l, ticket) }, nil
+	case <-turn.come:
+		return turn, nil
 	case <-ctx.Done():
-		t.leave(name, l, ticket)
-		return nil, context.Cause(ctx)
+		if t.giveUp(turn) {
+			return nil, context.Cause(ctx)
+		}
+		return turn, nil // it came at the same moment, perhaps with something handed over
 	}
 }
 
-// held reports whether someone holds the lock of that name.
-func (t *lockTable) held(name string) bool {
+// giveUp takes a turn out of its queue, unless it holds the lock by now.
+func (t *lockTable) giveUp(turn *Turn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.locks[name] != nil
+	if t.queues[turn.name][0] == turn {
+		return false
+	}
+	t.remove(turn)
+	return true
 }
 
-// leave removes a ticket from the queue and, if it held the lock, wakes the next.
-func (t *lockTable) leave(name string, l *namedLock, ticket chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i, q := range l.queue {
-		if q != ticket {
-			continue
-		}
-		l.queue = append(l.queue[:i], l.queue[i+1:]...)
-		if len(l.queue) == 0 {
-			delete(t.locks, name)
-		} else if i == 0 {
-			close(l.queue[0])
-		}
+// remove takes a turn out of its queue, if it is there, and wakes the next if it held the lock.
+func (t *lockTable) remove(turn *Turn) {
+	queue := t.queues[turn.name]
+	i := slices.Index(queue, turn)
+	if i < 0 {
 		return
+	}
+	queue = slices.Delete(queue, i, i+1)
+	t.queues[turn.name] = queue
+	if len(queue) == 0 {
+		delete(t.queues, turn.name)
+	} else if i == 0 {
+		close(queue[0].come)
 	}
 }

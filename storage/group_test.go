@@ -1,0 +1,441 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+)
+
+// sent is a small commit that a client sends, and answer what it was told.
+type sent struct {
+	mode catalog.Mode
+	body string
+	head int64 // that it expects; 0: any
+}
+
+type answer struct {
+	catalog.Commit
+	err error
+}
+
+func (b *bench) send(d string, c sent) (a answer) {
+	change := storage.Change{Mode: c.mode, Upload: b.upload(intake.JSON, c.body)}
+	if c.head != 0 {
+		change.ExpectedHead = &c.head
+	}
+	a.Commit, a.err = b.Commit(context.Background(), d, change)
+	return a
+}
+
+// grouped sends commits that wait for the dataset's lock in this order until all are there, and so form a group.
+func (b *bench) grouped(d string, all ...sent) []answer {
+	b.Helper()
+	b.GroupAllThatWait()
+	answers := make([]answer, len(all))
+	var wg sync.WaitGroup
+	b.must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
+		for i, c := range all {
+			wg.Go(func() { answers[i] = b.send(d, c) })
+			for b.Queued(d) < i+2 {
+				runtime.Gosched()
+			}
+		}
+		return nil
+	}))
+	wg.Wait()
+	return answers
+}
+
+// transactions counts those of the catalog that write.
+type transactions struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (c *transactions) hook(op, _ string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if op == "commit" {
+		c.n++
+	}
+	return nil
+}
+
+// mixed are commits of which each sees what the ones before it did, and some are refused for that.
+var mixed = []sent{
+	{mode: catalog.Append, body: `[{"id":1,"x":"a"}]`},
+	{mode: catalog.Upsert, body: `[{"id":1,"x":"b"},{"id":2,"n":5}]`},
+	{mode: catalog.Append, body: `[{"id":2,"x":"there already"}]`},
+	{mode: catalog.Append, body: `[{"id":3`},
+	{mode: catalog.Append, body: `[{"id":4,"x":"d"}]`, head: 1},
+	{mode: catalog.Append, body: `[{"id":5,"x":"e","n":1.5}]`},
+	{mode: catalog.Delete, body: `[{"id":1}]`},
+	{mode: catalog.Overwrite, body: `[{"id":5,"x":"f"},{"id":6,"x":"g"}]`},
+	{mode: catalog.Append, body: `[{"id":1,"x":"again"}]`},
+}
+
+// A group of commits is the same commits as one after the other: the same answers, refusals, files and records, in one
+// transaction.
+func TestAGroupIsItsCommits(t *testing.T) {
+	counted := &transactions{}
+	b := reopen(t, t.TempDir(), storage.Options{Hook: counted.hook})
+	for _, key := range [][]string{{"id"}, nil} {
+		alone := b.create(fmt.Sprint("alone", len(key)), key...)
+		together := b.create(fmt.Sprint("together", len(key)), key...)
+		list := mixed
+		if key == nil { // those have row ids
+			list = slices.DeleteFunc(slices.Clone(mixed), func(c sent) bool { return c.mode != catalog.Append })
+		}
+		var want []string
+		for _, c := range list {
+			want = append(want, told(b.send(alone, c)))
+		}
+		counted.n = 0
+		var got []string
+		var ids []int64
+		for _, a := range b.grouped(together, list...) {
+			got = append(got, told(a))
+			if a.err == nil {
+				ids = append(ids, a.ID)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the group was told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if counted.n != 1 {
+			t.Errorf("the group took %d transactions", counted.n)
+		}
+		b.want(together, "head", b.rows(alone, "head", false)...)
+		b.chained(together, ids)
+	}
+	b.sound()
+	before := b.told()
+	dir := b.dir2()
+	withCatalog(t, dir, nil)
+	if after := shows(t, dir, true); after != before {
+		t.Errorf("made anew, the catalog shows\n%s\nwant\n%s", after, before)
+	}
+}
+
+// told is what an answer says, without what differs between datasets.
+func told(a answer) string {
+	if a.err != nil {
+		e := storage.Explain(a.err)
+		return fmt.Sprint(e.Kind, " ", e.Code, " ", e.Fields["keys"])
+	}
+	return fmt.Sprint(a.Mode, " ", counts(a.Commit), " ", toJSON(a.Effects))
+}
+
+// chained checks that a dataset has exactly these commits, each made on the one before it.
+func (b *bench) chained(d string, ids []int64) {
+	b.Helper()
+	commits, err := b.Commits(context.Background(), d, 1<<62, 10_000)
+	b.must(err)
+	slices.Reverse(commits)
+	var previous int64
+	for i, c := range commits {
+		if i >= len(ids) || c.ID != ids[i] || c.Previous != previous || c.ID <= previous {
+			b.Errorf("commit %d is %d, made on %d; the answers were %v", i, c.ID, c.Previous, ids)
+		}
+		previous = c.ID
+	}
+	if len(commits) != len(ids) {
+		b.Errorf("%d commits of %d answers", len(commits), len(ids))
+	}
+}
+
+// growing are commits of which each needs the ones before it.
+var growing = []sent{
+	{mode: catalog.Append, body: `[{"id":1,"x":"a"}]`},
+	{mode: catalog.Upsert, body: `[{"id":1,"x":"b"},{"id":2,"x":"c"}]`},
+	{mode: catalog.Append, body: `[{"id":2,"x":"there already"}]`},
+	{mode: catalog.Append, body: `[{"id":3,"y":1}]`},
+	{mode: catalog.Upsert, body: `[{"id":3,"x":"d"}]`},
+}
+
+// groupWorld is a closed store with a dataset, and what it shows after each of the commits that follow.
+func groupWorld(t *testing.T) (dir, d string, states []string) {
+	t.Helper()
+	b := open(t)
+	d = b.create("d", "id")
+	b.json(d, catalog.Append, `[{"id":0,"x":"first"}]`)
+	dir = b.dir2()
+	serial := reopen(t, copied(t, dir), storage.Options{})
+	states = append(states, serial.told())
+	for _, c := range growing {
+		if serial.send(d, c).err == nil {
+			states = append(states, serial.told())
+		}
+	}
+	return dir, d, states
+}
+
+// The machine stops at every durable step of a group. After each, the store opens sound with a prefix of the group's
+// commits, which has all that were answered, and shows the same if its catalog is lost.
+func TestCrashesOfAGroup(t *testing.T) {
+	from, d, states := groupWorld(t)
+	seen := map[int]int{}
+	for step := 0; ; step++ {
+		dir := copied(t, from)
+		s := &stops{left: step}
+		b := reopen(t, dir, storage.Options{Hook: s.hook})
+		s.armed = true
+		answers := b.grouped(d, growing...)
+		s.armed = false
+		stands := 0
+		for _, a := range answers {
+			if a.err == nil {
+				stands++
+			}
+		}
+		b.Store.Close()
+		found := shows(t, dir, true)
+		at := slices.Index(states, found)
+		if at < 0 || at < stands {
+			t.Fatalf("step %d: %d were answered; it shows state %d\n%s", step, stands, at, found)
+		}
+		seen[at]++
+		withCatalog(t, dir, nil)
+		if anew := shows(t, dir, step%4 == 0); anew != found {
+			t.Fatalf("step %d with its catalog lost shows\n%s\nwant\n%s", step, anew, found)
+		}
+		if !s.crashed {
+			break
+		}
+	}
+	if len(seen) < 4 {
+		t.Errorf("the states that crashes left are %v, of %d", seen, len(states))
+	}
+}
+
+// One step of a group fails and the machine goes on. Those that were answered stand, at once and after a restart, and
+// no others.
+func TestFailuresInAGroup(t *testing.T) {
+	from, d, _ := groupWorld(t)
+	var all []sent
+	for i := range 4 {
+		all = append(all, sent{mode: catalog.Append, body: fmt.Sprintf(`[{"id":%d}]`, 10+i)})
+	}
+	outcomes := map[int]int{}
+	for step := 0; ; step++ {
+		dir := copied(t, from)
+		s := &stops{left: step, once: true}
+		b := reopen(t, dir, storage.Options{Hook: s.hook})
+		s.armed = true
+		answers := b.grouped(d, all...)
+		s.armed = false
+		want, unknown, stands := []string{`{"id":0,"x":"first"}`}, false, 0
+		for i, a := range answers {
+			unknown = unknown || storage.Explain(a.err).Code == "outcome_unknown"
+			if a.err == nil {
+				want = append(want, fmt.Sprintf(`{"id":%d,"x":null}`, 10+i))
+				stands++
+			}
+		}
+		outcomes[stands]++
+		if !unknown {
+			b.want(d, "head", want...)
+			want = append(want, `{"id":20,"x":null}`)
+			b.json(d, catalog.Append, `[{"id":20}]`)
+		}
+		b.Store.Close()
+		if unknown && stands > 0 {
+			t.Errorf("step %d: %d were answered, and of others it is not known", step, stands)
+		}
+		again := reopen(t, dir, storage.Options{})
+		if !unknown {
+			again.want(d, "head", want...)
+		}
+		again.sound()
+		if t.Failed() {
+			t.Fatalf("step %d", step)
+		}
+		if !s.crashed {
+			break
+		}
+	}
+	// A member's own failure leaves the others; a failure of what they share fails all.
+	if outcomes[3] == 0 || outcomes[0] == 0 || outcomes[1]+outcomes[2] > 0 {
+		t.Errorf("how many stood, and how often: %v", outcomes)
+	}
+}
+
+// Each commit of a group keeps the answer to its own request, after the catalog was lost too.
+func TestReceiptsInAGroup(t *testing.T) {
+	ctx := context.Background()
+	b := open(t)
+	d := b.create("d", "id")
+	errs := make([]error, 3)
+	b.GroupAllThatWait()
+	var wg sync.WaitGroup
+	b.must(b.Alone(ctx, d, storage.Request{}, func(storage.Request) error {
+		for i := range errs {
+			u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, i))
+			wg.Go(func() {
+				_, errs[i] = b.Commit(ctx, d, storage.Change{
+					Mode: catalog.Append, Upload: u, Request: answering[catalog.Commit](strconv.Itoa(i), "made"),
+				})
+			})
+			for b.Queued(d) < i+2 {
+				runtime.Gosched()
+			}
+		}
+		return nil
+	}))
+	wg.Wait()
+	b.must(errors.Join(errs...))
+	dir := b.dir2()
+	for _, lost := range []bool{false, true} {
+		if lost {
+			withCatalog(t, dir, nil)
+		}
+		again := reopen(t, dir, storage.Options{})
+		for i := range errs {
+			_, ok, done, err := again.Requests.Once(ctx, "ann", strconv.Itoa(i), "p")
+			again.must(err)
+			done()
+			if !ok {
+				t.Errorf("request %d has no receipt; catalog lost: %v", i, lost)
+			}
+		}
+		again.dir2()
+	}
+}
+
+// Many writers of one dataset, each with its own random commits: none is lost, none is made twice, ids are in order,
+// and every answer is what a model says of its commit at its place.
+func TestManyWritersAgainstAModel(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("ROWBACK_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed = n
+	}
+	t.Logf("ROWBACK_SEED=%d", seed)
+	writers, each := 64, 6
+	if text := os.Getenv("ROWBACK_STEPS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		each = n
+	}
+	b := open(t)
+	d := b.create("d", "id")
+	var mu sync.Mutex
+	var stands []made
+	var wg sync.WaitGroup
+	for w := range writers {
+		rng := rand.New(rand.NewPCG(seed, uint64(w)))
+		wg.Go(func() {
+			for range each {
+				m := someCommit(rng, w)
+				m.answer = b.send(d, sent{mode: m.mode, body: m.body()})
+				mu.Lock()
+				stands = append(stands, m)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	checkAnswers(b, d, stands)
+	b.sound()
+}
+
+// made is a random commit of a writer and what it was told.
+type made struct {
+	answer
+	mode catalog.Mode
+	keys []int
+	x    string
+}
+
+var smallModes = []catalog.Mode{catalog.Append, catalog.Append, catalog.Upsert, catalog.Overwrite, catalog.Delete}
+
+func someCommit(rng *rand.Rand, writer int) made {
+	m := made{mode: smallModes[rng.IntN(len(smallModes))], x: fmt.Sprint(writer, "-", rng.IntN(1000))}
+	for len(m.keys) < 1+rng.IntN(2) {
+		if k := rng.IntN(60); !slices.Contains(m.keys, k) {
+			m.keys = append(m.keys, k)
+		}
+	}
+	return m
+}
+
+func (m made) body() string {
+	var records []map[string]any
+	for _, k := range m.keys {
+		r := map[string]any{"id": k}
+		if m.mode != catalog.Delete {
+			r["x"] = m.x
+		}
+		records = append(records, r)
+	}
+	return toJSON(records)
+}
+
+// checkAnswers plays what stands in the order of its ids, and compares.
+func checkAnswers(b *bench, d string, all []made) {
+	b.Helper()
+	stand := slices.DeleteFunc(slices.Clone(all), func(m made) bool { return m.err != nil })
+	slices.SortFunc(stand, func(m, n made) int { return int(m.ID - n.ID) })
+	live := map[int]string{}
+	var ids []int64
+	for _, m := range stand {
+		ids = append(ids, m.ID)
+		added, removed, modified := m.play(b, live)
+		want := fmt.Sprintf("+%d -%d ~%d =%d", added, removed, modified, len(live))
+		if counts(m.Commit) != want {
+			b.Errorf("commit %d (%s %v) says %s; the model says %s", m.ID, m.mode, m.keys, counts(m.Commit), want)
+		}
+	}
+	for _, m := range all {
+		if m.err != nil && (m.mode != catalog.Append || storage.Explain(m.err).Code != "key_exists") {
+			b.Errorf("%s %v was refused: %v", m.mode, m.keys, m.err)
+		}
+	}
+	b.chained(d, ids)
+	var want []string
+	for _, k := range slices.Sorted(maps.Keys(live)) {
+		want = append(want, fmt.Sprintf(`{"id":%d,"x":"%s"}`, k, live[k]))
+	}
+	b.want(d, "head", want...)
+}
+
+// play does to the model what the commit did.
+func (m made) play(b *bench, live map[int]string) (added, removed, modified int) {
+	for _, k := range m.keys {
+		x, had := live[k]
+		switch {
+		case m.mode == catalog.Delete && had:
+			delete(live, k)
+			removed++
+		case m.mode == catalog.Delete:
+		case had && m.mode == catalog.Append:
+			b.Errorf("commit %d appended %d, which was live", m.ID, k)
+		case !had:
+			live[k] = m.x
+			added++
+		case x != m.x:
+			live[k] = m.x
+			modified++
+		}
+	}
+	return added, removed, modified
+}
