@@ -9,5 +9,4 @@ type History struct {
 	stored *Files
 	heads  *headCache
 	seen   *fileCache
-	upkeep *Upkeep // which is told of new commits
 }

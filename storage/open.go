@@ -46,7 +46,6 @@ func newStore(dir string, o Options) *Store {
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
 	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
-	history.upkeep = newUpkeep(files, history, staging, o.Compact.filled())
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Tables: &Tables{
@@ -55,7 +54,7 @@ func newStore(dir string, o Options) *Store {
 		},
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Digests: newDigests(files, history),
-		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files}, Upkeep: history.upkeep,
+		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files}, Upkeep: newUpkeep(files, history, staging, o.Compact.filled()),
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
 		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}
