@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
 
@@ -126,10 +127,13 @@ func (u *Upkeep) compactAll(
 			return done, err
 		}
 		made, c, err := u.compactOnce(ctx, s, last)
+		last = c
+		if fault.KindOf(err) == fault.Corrupt {
+			continue // it is known and reported now, and what can be read is compacted without it
+		}
 		if err != nil || made == nil {
 			return done, err
 		}
-		last = c
 		one := Compacted{Made: 1, Files: len(c.parts), Rows: made.Rows, Bytes: made.Bytes}
 		done.add(one)
 		u.change(func(s *UpkeepState) { s.Done.add(one) })

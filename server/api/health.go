@@ -76,9 +76,32 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 				}
 				return 0
 			}),
+		gauge("rowback_upkeep_running", "1 while upkeep compacts a dataset.", func() float64 {
+			if s.Upkeep.State().Running {
+				return 1
+			}
+			return 0
+		}),
+		gauge("rowback_upkeep_pending_datasets", "Datasets with commits that upkeep has yet to look at.", func() float64 {
+			return float64(s.Upkeep.State().Pending)
+		}),
+		upkeepCounter("rowback_compacted_files_total", "Compacted files made since the start.", s,
+			func(u storage.UpkeepState) float64 { return float64(u.Done.Made) }),
+		upkeepCounter("rowback_compacted_rows_total", "Rows written to compacted files since the start.", s,
+			func(u storage.UpkeepState) float64 { return float64(u.Done.Rows) }),
+		upkeepCounter("rowback_compacted_bytes_total", "Bytes of the compacted files made since the start.", s,
+			func(u storage.UpkeepState) float64 { return float64(u.Done.Bytes) }),
+		upkeepCounter("rowback_upkeep_failures_total", "Compacted files that could not be made; the log says why.", s,
+			func(u storage.UpkeepState) float64 { return float64(u.Failed) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Completed scrubs."},
 			func() float64 {
 				return float64(s.Scrubs.State().Done)
 			}),
 	}
+}
+
+// upkeepCounter is a metric of what upkeep has done.
+func upkeepCounter(name, help string, s *storage.Store, value func(storage.UpkeepState) float64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return value(s.Upkeep.State()) })
 }

@@ -163,6 +163,16 @@ func (a *API) datasetRoutes() []route {
 			summary: "Check a state's files against their checksums",
 			in:      refIn{}, status: 200, out: validation{}, problems: finds, handler: onDataset(a, a.validate),
 		},
+		{
+			method: "GET", path: one + "/upkeep", id: "getUpkeep", tag: "datasets",
+			summary: "Ask what upkeep would do for a dataset",
+			in:      upkeepIn{}, status: 200, out: upkeepView{}, problems: finds, handler: onDataset(a, a.getUpkeep),
+		},
+		{
+			method: "POST", path: one + "/upkeep", id: "createUpkeep", tag: "datasets",
+			summary: "Compact a dataset now, as upkeep does in the background",
+			in:      upkeepIn{}, status: 200, out: upkeepDone{}, problems: finds, handler: onDataset(a, a.createUpkeep),
+		},
 
 		{
 			method: "POST", path: one + "/commits", id: "createCommit", tag: "commits",
