@@ -97,6 +97,8 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			`PATCH ` + d + `/tags/a%2Fb?project_id=1 {"description":"x","ref":"4"}`, "tag a/b: commit 4\n"},
 		{"tag a/b --remove", map[string][]string{"DELETE " + d + "/tags/a%2Fb": {"204 "}},
 			`DELETE ` + d + `/tags/a%2Fb?project_id=1`, "tag a/b is removed\n"},
+		{"digest --ref 1.0.0", map[string][]string{"GET " + d + "/digest": {`200 {"digest":"v1:0a","commit":3}`}},
+			`GET ` + d + `/digest?project_id=1&ref=1.0.0`, "v1:0a  employees@1.0.0\n"},
 		{"savepoint --list", map[string][]string{"GET " + d + "/savepoints": {
 			`200 {"savepoints":[{"version":"master__000001","commit_id":3,"user":"eva","created_at":"then"}]}`}},
 			`GET ` + d + `/savepoints?project_id=1`, "master__000001"},

@@ -24,6 +24,7 @@ type program struct {
 	Import         importCmd         `cmd:"" help:"Commit files of records to a dataset."`
 	Log            logCmd            `cmd:"" help:"List a dataset's commits, newest first."`
 	History        historyCmd        `cmd:"" help:"List the commits that changed one record, newest first."`
+	Digest         digestCmd         `cmd:"" help:"Print a digest of a dataset's records, equal for equal records."`
 	Compare        compareCmd        `cmd:"" help:"Show what changed between two refs."`
 	Rollback       rollbackCmd       `cmd:"" help:"Roll a commit back, or check whether that is possible."`
 	Actions        actionsCmd        `cmd:"" help:"List who did what, or what a fork and its upstream have to merge."`

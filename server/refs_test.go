@@ -24,7 +24,7 @@ func TestTheFormsOfARefAreSaidInTheSameWordsEverywhere(t *testing.T) {
 		}
 		said[page+".md"] = string(text)
 	}
-	for _, command := range []string{"export", "compare", "fork", "tag", "dataset-version increment-version"} {
+	for _, command := range []string{"export", "digest", "compare", "fork", "tag", "dataset-version increment-version"} {
 		var out bytes.Buffer
 		run(append(strings.Fields(command), "--help"), console{&out, &out})
 		said[command+" --help"] = out.String()

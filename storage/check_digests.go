@@ -35,7 +35,14 @@ func (c *checker) checkDigests(ctx context.Context, conn *duck.Conn) error {
 	if err := c.checkFileDigests(ctx); err != nil {
 		return err
 	}
-	live, err := sumRows(ctx, conn, c.head.LiveDigesting())
+	var head *snapshot.Snapshot // anew, as readers get it
+	if err := c.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		head, err = c.snapshot(tx, c.dataset, c.dataset.Head)
+		return err
+	}); err != nil {
+		return err
+	}
+	live, err := sumRows(ctx, conn, head.LiveDigesting())
 	if err == nil && live[0] != sum {
 		c.found(c.head.Commit.ID, "the live records have the digest %s; by their files it is %s", live[0], sum)
 	}

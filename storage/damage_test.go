@@ -105,7 +105,8 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 		return do(c)
 	}
 	return map[string]func() error{
-		"records": func() error { _, err := b.digest(d, at); return err },
+		"records":  func() error { _, err := b.digest(d, at); return err },
+		"a digest": func() error { _, err := b.Digests.Of(ctx, d, at); return err },
 		"a comparison": func() error {
 			return conn(func(c *duck.Conn) error {
 				_, err := snapshot.Diff(stateAt("0"), stateAt(at)).Count(ctx, c)

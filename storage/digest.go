@@ -73,46 +73,39 @@ func (ds *Digests) Known(ctx context.Context, commits []int64) (out map[int64]st
 // Fill computes digests of a dataset that are not known: of the head, then of the states after other commits, oldest
 // first. It returns how many it computed, at most the given number; fewer mean that no more are missing.
 func (ds *Digests) Fill(ctx context.Context, dataset string, most int) (done int, err error) {
-	var list []*summing
-	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
-		if err != nil {
-			return err
+	var d catalog.Dataset
+	var missing []int64
+	if err := ds.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		if d, err = activeDataset(tx, dataset); err == nil {
+			missing, err = tx.WithoutDigest(d.ID, most)
 		}
-		commits, err := tx.WithoutDigest(d.ID, most)
-		if err != nil {
-			return err
-		}
-		for _, commit := range append([]int64{d.Head}, commits...) {
-			list = append(list, &summing{dataset: d, commit: commit})
-		}
-		return nil
-	})
-	if err != nil {
+		return err
+	}); err != nil {
 		return 0, err
 	}
-	for _, s := range list {
-		if done == most {
-			break
-		}
-		computed, err := ds.fill(ctx, s)
+	if d.Head != 0 {
+		missing = append([]int64{d.Head}, missing...)
+	}
+	for _, commit := range missing {
+		computed, err := ds.fill(ctx, d, commit)
 		if err != nil {
 			return done, err
 		}
 		if computed {
 			done++
 		}
+		if done == most {
+			break
+		}
 	}
 	return done, nil
 }
 
-// fill computes one digest, unless it is known or there is nothing to compute.
-func (ds *Digests) fill(ctx context.Context, s *summing) (computed bool, err error) {
-	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error {
-		s, err = ds.begin(tx, s.dataset, s.commit)
-		return err
-	})
-	if err != nil || s.known != "" || s.commit == 0 {
+// fill computes one digest, unless it is known.
+func (ds *Digests) fill(ctx context.Context, d catalog.Dataset, commit int64) (computed bool, err error) {
+	var s *summing
+	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error { s, err = ds.begin(tx, d, commit); return err })
+	if err != nil || s.known != "" {
 		return false, err
 	}
 	_, err = ds.compute(ctx, s)
@@ -165,36 +158,41 @@ func (ds *Digests) compute(ctx context.Context, s *summing) (string, error) {
 	if err := ds.catalog.Read(ctx, func(tx catalog.Tx) error { return known.learn(tx, s.files()) }); err != nil {
 		return "", err
 	}
+	var last digestMemory // recorded with what comes after it
 	err := ds.readDigests(ctx, s.snap, known.missing(s), func(found digestMemory) {
 		maps.Copy(known, found)
-		ds.keep(ctx, found, nil)
+		ds.keep(ctx, last)
+		last = found
 	})
 	if err != nil {
+		ds.keep(ctx, last)
 		return "", err
 	}
 	text := s.total(known).String()
-	if s.commit != 0 {
-		ds.keep(ctx, nil, &catalog.CommitDigest{Commit: s.commit, Digest: text})
+	if s.commit == 0 {
+		return text, nil
 	}
+	ds.keep(ctx, last, catalog.CommitDigest{Commit: s.commit, Digest: text})
 	return text, nil
 }
 
-// keep records digests. What can't be recorded is computed again when it is needed.
-func (ds *Digests) keep(ctx context.Context, files digestMemory, state *catalog.CommitDigest) {
-	if ds.halted() != nil {
+// keep records digests, also of a request that has ended: what was read need not be read again. What can't be recorded
+// is computed again when it is needed.
+func (ds *Digests) keep(ctx context.Context, files digestMemory, states ...catalog.CommitDigest) {
+	if len(files)+len(states) == 0 || ds.halted() != nil {
 		return
 	}
-	err := ds.catalog.Write(ctx, func(tx catalog.Tx) error {
+	err := ds.catalog.Write(context.WithoutCancel(ctx), func(tx catalog.Tx) error {
 		var errs []error
 		for key, sum := range files {
 			errs = append(errs, tx.AddFileDigest(catalog.FileDigest{DigestKey: key, Digest: sum.String()}))
 		}
-		if state != nil {
-			errs = append(errs, tx.AddCommitDigest(*state))
+		for _, state := range states {
+			errs = append(errs, tx.AddCommitDigest(state))
 		}
 		return errors.Join(errs...)
 	})
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		ds.log.Warn("a digest was computed but not kept", "error", err)
 	}
 }

@@ -19,6 +19,7 @@
 //	verdict       what becomes of a record that both an action and the target of a merge changed
 //	action        a commit as collaborators see it; a merge plays the actions of a source on a target
 //	label         what is kept beside commits: how a dataset was made, versions, savepoints, tags, deletions, backups
+//	digest        a number that stands for the records of a state, by their values
 //	birth         a dataset as it was before its first commit
 //	manifest      commit.json: the description of a commit, from which it can be recorded again
 //	draft         what a commit is, as plain data, while it is made
@@ -40,6 +41,7 @@
 //	Staging, Disk uploads on their way and scratch files; the room for them                staging.go, disk.go
 //	Requests      what requests were told, and jobs                                        receipt.go, job.go
 //	Backups       archives                                                                 backup.go
+//	Digests       digests of states, by their records' values                              digest.go, digest_sum.go
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go
 //
@@ -83,6 +85,7 @@
 //	catalog       rows and transactions         duck      the door to DuckDB       datafile   Parquet files
 //	snapshot      states and their differences  clientsql SQL that clients write   gate       what may be stored
 //	intake        records in                    output    records out              verify     files against the catalog
+//	digest        sums of records' hashes
 //
 // # What proves it
 //

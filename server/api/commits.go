@@ -155,6 +155,9 @@ func (a *API) listCommits(c *fiber.Ctx, d catalog.Dataset, in listCommitsIn) err
 		}
 		out.Commits = append(out.Commits, viewCommit(k))
 	}
+	if err := digested(c.UserContext(), a, out.Commits, digestOfCommit); err != nil {
+		return err
+	}
 	return ok(c, out)
 }
 
@@ -190,9 +193,11 @@ type commitDetail struct {
 
 // detail returns a commit; of a merge, with the actions that it played.
 func (a *API) detail(ctx context.Context, k catalog.Commit) (commitDetail, error) {
-	out := commitDetail{commitView: viewCommit(k)}
-	if k.Mode != catalog.Merge {
-		return out, nil
+	one := []commitView{viewCommit(k)}
+	err := digested(ctx, a, one, digestOfCommit)
+	out := commitDetail{commitView: one[0]}
+	if err != nil || k.Mode != catalog.Merge {
+		return out, err
 	}
 	played, err := a.store.Played(ctx, k.DatasetID, k.ID)
 	out.Played = viewActions(played)

@@ -286,9 +286,11 @@ func (a *API) getRefs(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	if err != nil {
 		return err
 	}
-	return ok(c, refsView{
-		d.Head, views(versions, viewVersion), views(savepoints, viewSavepoint), views(tags, viewTag),
-	})
+	named := views(versions, viewVersion)
+	if err := digested(ctx, a, named, digestOfVersion); err != nil {
+		return err
+	}
+	return ok(c, refsView{d.Head, named, views(savepoints, viewSavepoint), views(tags, viewTag)})
 }
 
 // validation reports whether the files of a state still have the bytes that were written.

@@ -129,6 +129,11 @@ func (a *API) datasetRoutes() []route {
 			in:      refIn{}, status: 200, out: schemaView{}, problems: finds, handler: onDataset(a, a.getSchema),
 		},
 		{
+			method: "GET", path: one + "/digest", id: "getDigest", tag: "datasets",
+			summary: "A digest of the records' values at a ref: equal records have equal digests",
+			in:      refIn{}, status: 200, out: digestView{}, problems: reads, handler: onDataset(a, a.getDigest),
+		},
+		{
 			method: "GET", path: one + "/refs", id: "getRefs", tag: "datasets",
 			summary: "Versions, savepoints, tags and head",
 			in:      datasetIn{}, status: 200, out: refsView{}, problems: finds, handler: onDataset(a, a.getRefs),

@@ -178,6 +178,7 @@ type versionView struct {
 	CreatedAt   time.Time `json:"created_at"`
 
 	Metadata json.RawMessage `json:"metadata,omitempty" description:"What the version was given."`
+	Digest   string          `json:"digest,omitempty" description:"${digest.known}"`
 }
 
 // viewVersion returns a version as clients see it.

@@ -32,6 +32,7 @@ type Commit struct {
 	Warnings         []string         `json:"warnings,omitempty" description:"${commit.warnings}"`
 	Metadata         json.RawMessage  `json:"metadata"`
 	Params           json.RawMessage  `json:"params"`
+	Digest           string           `json:"digest,omitempty" description:"${digest.known}"`
 }
 
 // Of returns a commit as clients see it.

@@ -24,7 +24,8 @@ var files embed.FS
 
 // contents is the order of the manual's pages.
 var contents = []string{
-	"guide", "merging", "sql", "flight", "notebooks", "api", "crunch", "operating", "limits", "security", "readers", "promises",
+	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "crunch", "operating", "limits", "security",
+	"readers", "promises",
 }
 
 // policy lets the pages load their style sheet and nothing else.
