@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ type ActionFilter struct {
 	Keys         []string
 	Since, Until time.Time // both included
 	Sort         string    // datetime, -datetime, user or -user; empty: -datetime
+	After        int64     // by time: only what follows the commit of this id; 0: all
 	Limit        int       // 0: all
 	Offset       int
 }
@@ -70,12 +72,10 @@ func (h *History) Actions(ctx context.Context, dataset string, f ActionFilter) (
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := activeDataset(tx, dataset)
 		if err == nil {
-			list, err = tx.CommitsAfter(d.ID, 0)
+			list, err = f.read(tx, d.ID)
 		}
 		return err
 	})
-	// Here and not in the catalog: what a commit is as an action follows from its parameters.
-	list = slices.DeleteFunc(list, func(c catalog.Commit) bool { return !f.selects(c) })
 	// Stable, so that the actions of one user stay in the order in which they were made.
 	slices.SortStableFunc(list, less)
 	list = list[min(f.Offset, len(list)):]
@@ -83,6 +83,38 @@ func (h *History) Actions(ctx context.Context, dataset string, f ActionFilter) (
 		list = list[:min(f.Limit, len(list))]
 	}
 	return list, err
+}
+
+// read reads what the filter selects, in pages in the order of time, until there is enough: by user, that is all.
+func (f ActionFilter) read(tx catalog.Tx, dataset string) (list []catalog.Commit, err error) {
+	enough := math.MaxInt
+	byTime := !strings.HasSuffix(f.Sort, "user")
+	if f.Limit > 0 && byTime {
+		enough = f.Offset + f.Limit
+	}
+	newest := byTime && f.Sort != "datetime"
+	from := f.After
+	if newest && from == 0 {
+		from = math.MaxInt64
+	}
+	for len(list) < enough {
+		size := min(enough, 1000)
+		page, err := tx.Actions(dataset, from, size, newest)
+		if err != nil {
+			return nil, err
+		}
+		// Here and not in the catalog: what a commit is as an action follows from its parameters.
+		for _, c := range page {
+			if f.selects(c) {
+				list = append(list, c)
+			}
+		}
+		if len(page) < size {
+			break
+		}
+		from = page[size-1].ID
+	}
+	return list, nil
 }
 
 // selects reports whether a commit meets all of the filter's conditions.
@@ -106,6 +138,26 @@ func newestFirst(a, b catalog.Commit) int { return byID(b, a) }
 // entry of the log.
 func (h *History) Played(ctx context.Context, dataset string, merge int64) (list []catalog.Commit, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Played(dataset, merge); return err })
+	return list, err
+}
+
+// ActionByHash returns the action of a dataset that has a hash: the newest, if it was played.
+func (h *History) ActionByHash(ctx context.Context, d catalog.Dataset, hash string) (c catalog.Commit, err error) {
+	var found []catalog.Commit
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { found, err = tx.WithHash(d.ID, hash); return err })
+	if err == nil && len(found) == 0 {
+		err = fault.Errorf(fault.NotFound, "action_not_found",
+			"Dataset '%s' has no action with the commit id or the hash %q.", d.Name, fault.Clip(hash))
+	}
+	if err != nil {
+		return c, err
+	}
+	return found[len(found)-1], nil
+}
+
+// Merges lists up to limit merges into a dataset, newest first, with ids below before.
+func (h *History) Merges(ctx context.Context, dataset string, before int64, limit int) (list []catalog.Commit, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Merges(dataset, before, limit); return err })
 	return list, err
 }
 

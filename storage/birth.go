@@ -37,16 +37,14 @@ func (b *birth) state() snapshot.State {
 	return snapshot.State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}
 }
 
-// inherit gives a fork the history of its upstream up to the fork commit.
+// inherit makes sure that a fork has the history of its upstream up to the fork commit, and records what of it was undone
+// by then.
 func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 	// A fork of the empty state has no commit to inherit up to.
 	if fork.ForkCommit != 0 {
 		if _, err := tx.Commit(fork.UpstreamID, fork.ForkCommit); err != nil {
 			return err
 		}
-	}
-	if err := tx.Inherit(fork); err != nil {
-		return err
 	}
 	// A rollback that came after the fork commit undoes nothing here, so the marks are found anew.
 	undone, err := standingRollbacks(tx, fork.ID)

@@ -28,6 +28,19 @@ func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	return nil
 }
 
+// near returns the snapshot that is kept of a dataset if it is of another commit so near that few can lie between; else
+// nil.
+func (c *headCache) near(dataset string, commit int64) *snapshot.Snapshot {
+	const near = 1000 // ids count the commits of all datasets
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.byID[dataset]
+	if s == nil || commit == 0 || s.Commit.ID == 0 || max(s.Commit.ID-commit, commit-s.Commit.ID) > near {
+		return nil
+	}
+	return s
+}
+
 // put keeps a head. It may be older than what is kept, from a slow reader: the newer one is then read again.
 func (c *headCache) put(s *snapshot.Snapshot) {
 	c.mu.Lock()

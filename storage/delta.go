@@ -75,7 +75,7 @@ func missing(tx catalog.Tx, of, from string) ([]catalog.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := tx.Unshared(from, of)
+	theirs, err := tx.Unshared(from, of, catalog.Merge, catalog.Rollback)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func voidOf(tx catalog.Tx, commits []catalog.Commit) (map[int64]bool, error) {
 }
 
 // undoneByMerge lists the actions of a dataset that another had only by merges which it has rolled back. unshared are
-// the other's commits that the dataset does not have.
+// the other's merges and rollbacks that the dataset does not have.
 func undoneByMerge(tx catalog.Tx, of, other string, unshared []catalog.Commit) (out []catalog.Commit, err error) {
 	void, err := voidOf(tx, unshared)
 	if err != nil {

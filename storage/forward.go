@@ -18,6 +18,7 @@ import (
 // (directory.indexes).
 type forward struct {
 	*journal
+	last    closed // what need not be looked at
 	shelves []*shelf
 	placed  []*fresh
 	steps   []string // what the catalog did not know, in words
@@ -48,8 +49,8 @@ type aside struct {
 }
 
 // catchUp runs forward and logs what it did.
-func (j *journal) catchUp(ctx context.Context) error {
-	f := &forward{journal: j}
+func (j *journal) catchUp(ctx context.Context, last closed) error {
+	f := &forward{journal: j, last: last}
 	if err := f.run(ctx); err != nil {
 		return err
 	}
@@ -74,11 +75,20 @@ func (f *forward) run(ctx context.Context) error {
 	if err := f.catalog.Read(ctx, f.survey); err != nil {
 		return err
 	}
+	if nothing, err := f.isDone(); nothing || err != nil {
+		return err
+	}
 	if err := f.choose(); err != nil {
 		return err
 	}
 	f.joinForks()
 	return f.catalog.Write(ctx, f.apply)
+}
+
+// isDone reports whether there is nothing to look at: all is as it was, and no numbers in quarantine are to be reserved.
+func (f *forward) isDone() (bool, error) {
+	names, err := f.blobs.Quarantined()
+	return len(f.shelves)+len(names) == 0, err
 }
 
 // step notes what is recorded, for the log and for rowback check.
@@ -98,6 +108,9 @@ func (f *forward) survey(tx catalog.Tx) error {
 		return err
 	}
 	for _, id := range ids {
+		if f.last.holds(f.journal, id) {
+			continue
+		}
 		s := &shelf{id: id}
 		if s.dataset, err = tx.Dataset(id); err != nil && !errors.Is(err, catalog.ErrNotFound) {
 			return err

@@ -93,13 +93,16 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	// From here on every write leaves room, those of the start included.
 	s.blobs.KeepFree(s.Disk.room)
+	if err := s.dir.recall(); err != nil {
+		return err
+	}
 	if err := s.dir.openCatalog(ctx); err != nil {
 		return err
 	}
 	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
 		return err
 	}
-	if err := s.catchUp(ctx); err != nil {
+	if err := s.catchUp(ctx, s.dir.last); err != nil {
 		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
 	}
 	if err := s.Upkeep.sweep(ctx); err != nil {
@@ -123,14 +126,22 @@ func (s *Store) Close() error {
 	var errs []error
 	s.Sandboxes.Close()
 	s.Readers.close()
-	if s.unwatch != nil {
+	started := s.unwatch != nil
+	if started {
 		s.unwatch()
+		s.unwatch = nil
 	}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}
 	if s.catalog != nil {
 		errs = append(errs, s.catalog.Close())
+	}
+	// Only where the start was complete, and all that was done since is known to be in the catalog.
+	if started && errors.Join(append(errs, s.halted())...) == nil {
+		if err := s.dir.note(); err != nil {
+			s.log.Warn("how the store was closed could not be noted: the next start takes longer", "error", err)
+		}
 	}
 	return errors.Join(append(errs, s.dir.held.Release())...)
 }

@@ -3,7 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
-	"slices"
+	"math"
 	"strconv"
 	"time"
 
@@ -84,38 +84,37 @@ func resolveEarlier(tx catalog.Tx, d catalog.Dataset, base string, n int64, now 
 	if err != nil || n == 0 {
 		return from, err
 	}
+	id, err := tx.EarlierCommit(d.ID, from, n)
+	if !errors.Is(err, catalog.ErrNotFound) {
+		return id, err
+	}
+	// There are fewer commits: it is the state before the first, or none.
 	before, err := tx.CountEarlier(d.ID, from)
 	if from > 0 {
 		before++ // the state before the first commit
 	}
-	switch {
-	case err != nil:
-		return 0, err
-	case n > before:
-		return 0, fault.Errorf(fault.NotFound, "ref_not_found",
+	if err == nil && n > before {
+		err = fault.Errorf(fault.NotFound, "ref_not_found",
 			"Dataset '%s' has no state %d commits before %s: there are %d.", d.Name, n, fault.Clip(base), before)
-	case n == before:
-		return 0, nil
 	}
-	return tx.EarlierCommit(d.ID, from, n)
+	return 0, err
 }
 
 // resolveVersion finds the highest active version, or the one before it.
 func resolveVersion(tx catalog.Tx, d catalog.Dataset, ref string) (int64, error) {
-	all, err := tx.Versions(d.ID)
-	if err != nil {
-		return 0, err
-	}
-	all = slices.DeleteFunc(all, func(v catalog.Version) bool { return !v.IsActive })
 	back := 1
 	if ref == "previous" {
 		back = 2
 	}
-	if len(all) < back {
-		return 0, fault.Errorf(fault.NotFound, "version_not_found", "Dataset '%s' has %d active versions, so %s names none. "+
-			"Name a state with a version first.", d.Name, len(all), ref)
+	highest, err := tx.ActiveVersions(d.ID, math.MaxInt64, back)
+	if err != nil {
+		return 0, err
 	}
-	return all[len(all)-back].CommitID, nil
+	if len(highest) < back {
+		return 0, fault.Errorf(fault.NotFound, "version_not_found", "Dataset '%s' has %d active versions, so %s names none. "+
+			"Name a state with a version first.", d.Name, len(highest), ref)
+	}
+	return highest[back-1].CommitID, nil
 }
 
 // resolveCommit finds a commit by its id; 0 is the state before the first.
@@ -168,12 +167,8 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 	if err != nil {
 		return nil, err
 	}
-	out := snapshot.New(state, h.stored.pathOf)
-	files, err := h.liveFiles(tx, d.ID, commit)
+	out, err := h.load(tx, state)
 	if err != nil {
-		return nil, err
-	}
-	if err := out.Adopt(tx, files); err != nil {
 		return nil, err
 	}
 	if err := h.substitute(out); err != nil {
@@ -183,6 +178,37 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 		h.heads.put(out)
 	}
 	return out, nil
+}
+
+// load finds the files of a state.
+func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot, error) {
+	dataset, commit := state.Dataset.ID, state.Commit.ID
+	// A head that is newer than the transaction can't be stepped back from: what it opened is not seen here.
+	if known := h.heads.near(dataset, commit); known != nil && known.Commit.ID <= state.Dataset.Head {
+		return stepTo(tx, known, state)
+	}
+	files, err := h.liveFiles(tx, dataset, commit)
+	if err != nil {
+		return nil, err
+	}
+	out := snapshot.New(state, h.stored.pathOf)
+	return out, out.Adopt(tx, files)
+}
+
+// stepTo makes the snapshot of a state from that of another commit of the dataset, by what became live and ceased to be
+// live between the two.
+func stepTo(tx catalog.Tx, known *snapshot.Snapshot, state snapshot.State) (*snapshot.Snapshot, error) {
+	first, last := min(known.Commit.ID, state.Commit.ID)+1, max(known.Commit.ID, state.Commit.ID)
+	opened, errOpened := tx.Opened(state.Dataset.ID, first, last)
+	closed, errClosed := tx.Closed(state.Dataset.ID, first, last)
+	if state.Commit.ID < known.Commit.ID {
+		opened, closed = closed, opened
+	}
+	schemas, err := snapshot.SchemasOf(tx, opened)
+	if err := errors.Join(errOpened, errClosed, err); err != nil {
+		return nil, err
+	}
+	return known.Next(state, opened, closed, schemas), nil
 }
 
 // substitute has a snapshot read the compacted files that there are now.

@@ -42,14 +42,16 @@ func (h *History) VersionBefore(ctx context.Context, dataset, other, ref string)
 	if err != nil {
 		return "", err
 	}
-	all, err := h.Versions(ctx, dataset)
+	var highest []catalog.Version
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		highest, err = tx.ActiveVersions(dataset, commit, 1)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
-	for _, v := range slices.Backward(all) {
-		if v.IsActive && v.CommitID < commit {
-			return VersionNumber(v), nil
-		}
+	if len(highest) > 0 {
+		return VersionNumber(highest[0]), nil
 	}
 	return "", fault.Errorf(fault.NotFound, "version_not_found",
 		"There is no version before %s to compare with. Send from: a ref to compare with.",

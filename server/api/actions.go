@@ -13,7 +13,6 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
 
@@ -89,7 +88,28 @@ func (a *API) listActions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	// All of them, then a page: the order is the client's choice, so a page can't be read from the catalog by id.
+	if strings.HasSuffix(filter.Sort, "user") {
+		return a.actionsByUser(c, d, in.pageIn, filter)
+	}
+	limit, err := in.limit()
+	if err != nil {
+		return err
+	}
+	if filter.After, err = in.afterCommit(0); err != nil {
+		return err
+	}
+	filter.Limit = limit + 1
+	list, err := a.store.Actions(c.UserContext(), d.ID, filter)
+	if err != nil {
+		return err
+	}
+	page, next := firstPage(list, limit)
+	return ok(c, actionList{viewActions(page), next})
+}
+
+// actionsByUser lists actions in the order of users. A page can't be read from the catalog by id then, so that all are
+// read.
+func (a *API) actionsByUser(c *fiber.Ctx, d catalog.Dataset, in pageIn, filter storage.ActionFilter) error {
 	list, err := a.store.Actions(c.UserContext(), d.ID, filter)
 	if err != nil {
 		return err
@@ -148,11 +168,16 @@ func (in pageIn) page(list []catalog.Commit) (page []catalog.Commit, next *strin
 		}
 		list = list[i+1:]
 	}
-	if len(list) > limit {
-		list = list[:limit]
-		next = cursor(fmt.Sprint(list[limit-1].ID))
+	page, next = firstPage(list, limit)
+	return page, next, nil
+}
+
+// firstPage returns the first entries of a list, and the cursor of the others, if there are any.
+func firstPage(list []catalog.Commit, limit int) (page []catalog.Commit, next *string) {
+	if len(list) <= limit {
+		return list, nil
 	}
-	return list, next, nil
+	return list[:limit], cursor(fmt.Sprint(list[limit-1].ID))
 }
 
 // oneActionIn identifies an action.
@@ -186,18 +211,7 @@ func (a *API) action(ctx context.Context, d catalog.Dataset, ref string) (catalo
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
 		return a.store.CommitByID(ctx, d.ID, id)
 	}
-	list, err := a.store.Actions(ctx, d.ID, storage.ActionFilter{})
-	if err != nil {
-		return catalog.Commit{}, err
-	}
-	i := slices.IndexFunc(list, func(c catalog.Commit) bool { return c.Hash == ref })
-	if i < 0 {
-		return catalog.Commit{}, &fault.Error{
-			Kind: fault.NotFound, Code: "action_not_found",
-			Detail: fmt.Sprintf("Dataset '%s' has no action with the commit id or the hash %.100q.", d.Name, ref),
-		}
-	}
-	return list[i], nil
+	return a.store.ActionByHash(ctx, d, ref)
 }
 
 // deltaView is what a fork has and its upstream lacks, or the reverse (seed 001), oldest first.

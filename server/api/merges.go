@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
@@ -125,15 +126,19 @@ type mergeList struct {
 
 // listMerges lists the merges into a dataset, newest first.
 func (a *API) listMerges(c *fiber.Ctx, d catalog.Dataset, in listMergesIn) error {
-	list, err := a.store.Actions(c.UserContext(), d.ID,
-		storage.ActionFilter{Keys: []string{storage.ActionKey(catalog.Commit{Mode: catalog.Merge})}})
+	limit, err := in.limit()
 	if err != nil {
 		return err
 	}
-	page, next, err := in.page(list)
+	before, err := in.afterCommit(math.MaxInt64)
 	if err != nil {
 		return err
 	}
+	list, err := a.store.Merges(c.UserContext(), d.ID, before, limit+1)
+	if err != nil {
+		return err
+	}
+	page, next := firstPage(list, limit)
 	return ok(c, mergeList{views(page, viewCommit), next})
 }
 

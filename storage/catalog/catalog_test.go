@@ -224,11 +224,13 @@ func TestInherit(t *testing.T) {
 	f.must(func(tx Tx) error {
 		fork := f.dataset("e", "fork")
 		fork.UpstreamID, fork.ForkCommit, fork.Head = "d", 2, 2
-		if err := errors.Join(tx.SetRollback("d", 2, 4), tx.AddDataset(fork), tx.Inherit(fork)); err != nil {
+		if err := errors.Join(tx.SetRollback("d", 2, 4), tx.AddDataset(fork)); err != nil {
 			return err
 		}
-		list, err := tx.CommitIDs("e")
-		f.want("commits", list, []int64{1, 2}, err)
+		list, err := tx.CommitsAfter("e", 0)
+		f.want("commits", ids(list, commitID), []int64{1, 2}, err)
+		own, err := tx.CommitIDs("e")
+		f.want("commits of its own", own, []int64{}, err)
 		files, err := tx.FileIDs("e", 2)
 		f.want("live files", files, []int64{1, 2}, err)
 		files, err = tx.FileIDs("e", 9)

@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"rowback/storage/schema"
@@ -59,9 +61,12 @@ type Effects struct {
 	Warnings       []string        `json:"warnings,omitempty"`
 }
 
-const commitColumns = `dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id,
-	rollback_commit_id, records_added, records_removed, records_modified, records_total, hash, tag, metadata, params,
-	schema_id, properties_id, merge_commit_id, effects`
+// commitColumns are the columns of a commit as a dataset has it that made or inherited it (commitsOf). A merge that
+// came after a fork played nothing there.
+const commitColumns = `l.dataset_id, c.id, c.previous, c.mode, c.message, c.user_name, c.created_at,
+	c.parent_commit_id, u.rollback_commit_id, c.records_added, c.records_removed, c.records_modified, c.records_total,
+	c.hash, c.tag, c.metadata, c.params, c.schema_id, c.properties_id,
+	CASE WHEN c.merge_commit_id <= l.until_commit THEN c.merge_commit_id END, c.effects`
 
 func scanCommit(s scanner) (c Commit, err error) {
 	var created int64
@@ -85,11 +90,17 @@ func (tx Tx) AddCommit(c Commit) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO commits (`+commitColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+	err = tx.exec(`INSERT INTO commits (dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id,
+		records_added, records_removed, records_modified, records_total, hash, tag, metadata, params, schema_id,
+		properties_id, merge_commit_id, effects)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
 		c.DatasetID, c.ID, c.Previous, c.Mode, c.Message, c.User, micros(c.CreatedAt), orNull(c.ParentCommitID),
-		orNull(c.RollbackCommitID), c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.RowTag, string(c.Metadata),
-		string(c.Params), c.SchemaID, c.PropertiesID, orNull(c.MergeCommitID), effects)
+		c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.RowTag, string(c.Metadata), string(c.Params), c.SchemaID,
+		c.PropertiesID, orNull(c.MergeCommitID), effects)
+	if err != nil || c.RollbackCommitID == 0 {
+		return err
+	}
+	return tx.SetRollback(c.DatasetID, c.ID, c.RollbackCommitID)
 }
 
 // effects is the text of what a commit did beside changing records; empty where that is not known.
@@ -108,79 +119,121 @@ func orNull(n int64) any {
 	return n
 }
 
-// SetRollback records which rollback undid a commit; 0: none is in effect any more.
+// SetRollback records which rollback undid a commit; 0: none is in effect any more. What a dataset undoes of what it
+// inherited is undone in it alone.
 func (tx Tx) SetRollback(dataset string, commit, rollback int64) error {
-	return tx.one(ErrNotFound, `UPDATE commits SET rollback_commit_id = $1 WHERE dataset_id = $2 AND id = $3`,
-		orNull(rollback), dataset, commit)
+	if _, err := tx.Commit(dataset, commit); err != nil {
+		return err
+	}
+	if rollback == 0 {
+		return tx.exec(`DELETE FROM undone WHERE dataset_id = $1 AND commit_id = $2`, dataset, commit)
+	}
+	return tx.exec(`INSERT INTO undone (dataset_id, commit_id, rollback_commit_id) VALUES ($1, $2, $3)
+		ON CONFLICT (dataset_id, commit_id) DO UPDATE SET rollback_commit_id = excluded.rollback_commit_id`,
+		dataset, commit, rollback)
 }
 
 // Commit returns one commit of a dataset.
 func (tx Tx) Commit(dataset string, id int64) (Commit, error) {
-	return get(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id = $2`, dataset, id)
+	return get(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.id = $2`, dataset, id)
 }
 
 // CommitAt returns the last commit created at or before t.
 func (tx Tx) CommitAt(dataset string, t time.Time) (Commit, error) {
-	return get(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND created_at <= $2
-		ORDER BY created_at DESC, id DESC LIMIT 1`, dataset, micros(t))
+	// What an ancestor did after the last commit that is inherited is not looked through: it has later times.
+	return get(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.created_at <= $2 AND c.created_at <= COALESCE(
+		(SELECT i.created_at FROM commits i WHERE i.dataset_id = l.ancestor_id AND i.id = l.until_commit), $3)
+		ORDER BY l.until_commit DESC, c.created_at DESC, c.id DESC LIMIT 1`, dataset, micros(t), Forever)
 }
 
 // Commits lists up to limit commits of a dataset, newest first, whose ids are below before. It leaves out commits that
 // merges played.
 func (tx Tx) Commits(dataset string, before int64, limit int) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits
-		WHERE dataset_id = $1 AND id < $2 AND merge_commit_id IS NULL ORDER BY id DESC LIMIT $3`, dataset, before, limit)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.id < $2 AND `+isListed+newestFirst+` LIMIT $3`,
+		dataset, before, limit)
+}
+
+// Actions lists up to limit commits of a dataset, those that merges played too: with ids below from, newest first, or
+// with ids above from, oldest first.
+func (tx Tx) Actions(dataset string, from int64, limit int, newest bool) ([]Commit, error) {
+	part := `AND c.id > $2` + oldestFirst
+	if newest {
+		part = `AND c.id < $2` + newestFirst
+	}
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+part+` LIMIT $3`, dataset, from, limit)
+}
+
+// Merges lists up to limit merges into a dataset, newest first, whose ids are below before.
+func (tx Tx) Merges(dataset string, before int64, limit int) ([]Commit, error) {
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.mode = 'merge' AND c.id < $2`+newestFirst+`
+		LIMIT $3`, dataset, before, limit)
 }
 
 // Played lists the commits that a merge played, oldest first.
 func (tx Tx) Played(dataset string, merge int64) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits
-		WHERE dataset_id = $1 AND merge_commit_id = $2 ORDER BY id`, dataset, merge)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.merge_commit_id = $2
+		AND c.merge_commit_id <= l.until_commit`+oldestFirst, dataset, merge)
 }
 
 // Rollbacks lists the rollbacks of a dataset, newest first.
 func (tx Tx) Rollbacks(dataset string) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits
-		WHERE dataset_id = $1 AND mode = 'rollback' ORDER BY id DESC`, dataset)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.mode = 'rollback'`+newestFirst, dataset)
 }
 
-// Standing lists the commits of a mode that are not undone, oldest first.
+// Standing lists the restores or merges of a dataset that are not undone, oldest first. Other modes are not indexed.
 func (tx Tx) Standing(dataset string, mode Mode) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits
-		WHERE dataset_id = $1 AND mode = $2 AND rollback_commit_id IS NULL ORDER BY id`, dataset, mode)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.mode = `+literal(mode)+`
+		AND u.rollback_commit_id IS NULL`+oldestFirst, dataset)
 }
 
-// Unshared lists the commits of a dataset whose hashes another dataset does not have, oldest first.
-func (tx Tx) Unshared(dataset, other string) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits c WHERE dataset_id = $1
-		AND NOT EXISTS (SELECT 1 FROM commits o WHERE o.dataset_id = $2 AND o.hash = c.hash) ORDER BY id`, dataset, other)
+// literal is a mode in SQL. The index on modes has some of them only, which a parameter would not say.
+func literal(m Mode) string { return "'" + string(m) + "'" }
+
+// Unshared lists the commits of a dataset whose hashes another dataset does not have, oldest first, of all modes or of
+// some. Commits that both have from one ancestor are not looked at.
+func (tx Tx) Unshared(dataset, other string, modes ...Mode) (out []Commit, err error) {
+	query := `SELECT ` + commitColumns + commitsOf + `AND c.id > COALESCE((
+		SELECT MAX(CASE WHEN a.until_commit < b.until_commit THEN a.until_commit ELSE b.until_commit END)
+		FROM lineage a JOIN lineage b ON a.ancestor_id = b.ancestor_id
+		WHERE a.dataset_id = $1 AND b.dataset_id = $2), 0)
+		AND NOT EXISTS (SELECT 1 FROM lineage m CROSS JOIN commits o WHERE m.dataset_id = $2
+			AND o.dataset_id = m.ancestor_id AND o.hash = c.hash AND o.id > m.after_commit AND o.id <= m.until_commit)`
+	if len(modes) == 0 {
+		return list(tx, scanCommit, query+oldestFirst, dataset, other)
+	}
+	for _, m := range modes {
+		some, err := list(tx, scanCommit, query+` AND c.mode = `+literal(m)+oldestFirst, dataset, other)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	slices.SortFunc(out, func(a, b Commit) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
 }
 
 // WithHash lists the commits of a dataset that have a hash, oldest first.
 func (tx Tx) WithHash(dataset, hash string) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits
-		WHERE dataset_id = $1 AND hash = $2 ORDER BY id`, dataset, hash)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.hash = $2`+oldestFirst, dataset, hash)
 }
 
 // CommitsAfter lists a dataset's commits with ids above after, oldest first.
 func (tx Tx) CommitsAfter(dataset string, after int64) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+` FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id`,
-		dataset, after)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.id > $2`+oldestFirst, dataset, after)
 }
 
 // EarlierCommit returns the n-th commit before one, of those that Commits lists.
 func (tx Tx) EarlierCommit(dataset string, commit, n int64) (int64, error) {
-	return get(tx, scanInt, `SELECT id FROM commits WHERE dataset_id = $1 AND id < $2 AND merge_commit_id IS NULL
-		ORDER BY id DESC LIMIT 1 OFFSET $3`, dataset, commit, n-1)
+	return get(tx, scanInt, `SELECT c.id`+commitsOf+`AND c.id < $2 AND `+isListed+newestFirst+` LIMIT 1 OFFSET $3`,
+		dataset, commit, n-1)
 }
 
 // CountEarlier returns how many commits there are before one, of those that Commits lists.
 func (tx Tx) CountEarlier(dataset string, commit int64) (int64, error) {
-	return get(tx, scanInt, `SELECT count(*) FROM commits WHERE dataset_id = $1 AND id < $2 AND merge_commit_id IS NULL`,
-		dataset, commit)
+	return get(tx, scanInt, `SELECT count(*)`+commitsOf+`AND c.id < $2 AND `+isListed, dataset, commit)
 }
 
-// CommitIDs lists the ids of all commits of a dataset, in ascending order.
+// CommitIDs lists the ids of the commits that a dataset made itself, in ascending order.
 func (tx Tx) CommitIDs(dataset string) ([]int64, error) {
 	return list(tx, scanInt, `SELECT id FROM commits WHERE dataset_id = $1 ORDER BY id`, dataset)
 }

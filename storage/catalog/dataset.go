@@ -130,21 +130,6 @@ func (tx Tx) CountForks(upstream string) (int64, error) {
 	return get(tx, scanInt, `SELECT count(*) FROM datasets WHERE upstream_id = $1`, upstream)
 }
 
-// Inherit copies to a fork the commits and entries of its upstream up to the fork commit, as they were at that commit.
-// It leaves rollback_commit_id empty: the caller sets it, with SetRollback, for commits that were undone by then.
-func (tx Tx) Inherit(fork Dataset) error {
-	if err := tx.exec(`INSERT INTO commits (`+commitColumns+`)
-		SELECT $1, id, previous, mode, message, user_name, created_at, parent_commit_id,
-		NULL, records_added, records_removed, records_modified, records_total, hash, tag, metadata, params,
-		schema_id, properties_id, CASE WHEN merge_commit_id <= $2 THEN merge_commit_id END, effects
-		FROM commits WHERE id <= $2 AND dataset_id = $3`, fork.ID, fork.ForkCommit, fork.UpstreamID); err != nil {
-		return err
-	}
-	return tx.exec(`INSERT INTO entries (dataset_id, file_id, begin_commit, end_commit) SELECT $1, file_id, begin_commit,
-		CASE WHEN end_commit <= $2 THEN end_commit ELSE $3 END FROM entries WHERE begin_commit <= $2 AND dataset_id = $4`,
-		fork.ID, fork.ForkCommit, Forever, fork.UpstreamID)
-}
-
 // AddFamily adds a fork family, unless it exists.
 func (tx Tx) AddFamily(id string) error {
 	return tx.exec(`INSERT INTO families (id, last_row, last_field) VALUES ($1, 0, 0) ON CONFLICT (id) DO NOTHING`, id)
@@ -162,7 +147,8 @@ func (tx Tx) AdvanceFamily(id string, row, field int64) error {
 		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)
 }
 
-// AddDataset adds a dataset's row.
+// AddDataset adds a dataset's row. A fork has the commits of its upstream up to the fork commit from then on, and none of
+// them undone: the caller records what was undone by then, with SetRollback.
 func (tx Tx) AddDataset(d Dataset) error {
 	var deleted any
 	if !d.DeletedAt.IsZero() {
@@ -172,9 +158,14 @@ func (tx Tx) AddDataset(d Dataset) error {
 	if d.UpstreamID != "" {
 		upstream = d.UpstreamID
 	}
-	return tx.exec(`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+	if err := tx.exec(
+		`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream,
-		d.ForkCommit, d.IsNamesake)
+		d.ForkCommit, d.IsNamesake,
+	); err != nil {
+		return err
+	}
+	return tx.addLineage(d)
 }
 
 // MoveHead sets a dataset's head and name if its head is still from. Otherwise it returns ErrMoved.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 
 	"rowback/storage/schema"
 )
@@ -87,14 +88,12 @@ func (tx Tx) AddFile(f *File) error {
 
 // Files returns the files that are live in a dataset at a commit, by id, which is the order in which they were written.
 func (tx Tx) Files(dataset string, commit int64) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND begin_commit <= $2 AND end_commit > $2) ORDER BY id`, dataset, commit)
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (`+liveAt+`) ORDER BY id`, dataset, commit)
 }
 
 // FileIDs returns the ids of the files that are live in a dataset at a commit.
 func (tx Tx) FileIDs(dataset string, commit int64) ([]int64, error) {
-	return list(tx, scanInt, `SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND begin_commit <= $2 AND end_commit > $2 ORDER BY file_id`, dataset, commit)
+	return list(tx, scanInt, liveAt+` ORDER BY e.file_id`, dataset, commit)
 }
 
 // Entry says that a file serves a dataset from commit Begin until just before commit End.
@@ -103,14 +102,14 @@ type Entry struct{ File, Begin, End int64 }
 // Entries returns the entries of a dataset that begin with a commit or before it, by file.
 func (tx Tx) Entries(dataset string, commit int64) ([]Entry, error) {
 	return list(tx, func(s scanner) (e Entry, err error) { return e, s.Scan(&e.File, &e.Begin, &e.End) },
-		`SELECT file_id, begin_commit, end_commit FROM entries WHERE dataset_id = $1 AND begin_commit <= $2
-		ORDER BY file_id, begin_commit`, dataset, commit)
+		`SELECT e.file_id, e.begin_commit, `+endOf+entriesOf+`AND e.begin_commit <= $2 ORDER BY e.file_id, e.begin_commit`,
+		dataset, commit)
 }
 
 // AllFiles returns every file that ever served a dataset, by id.
 func (tx Tx) AllFiles(dataset string) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1) ORDER BY id`, dataset)
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT e.file_id`+entriesOf+`) ORDER BY id`,
+		dataset)
 }
 
 // FilesAfter returns up to most files with ids greater than id, by id.
@@ -126,17 +125,17 @@ func (tx Tx) File(id int64) (*File, error) {
 // Opened returns the files that became live in a dataset with the commits from first to last and were still live after
 // last.
 func (tx Tx) Opened(dataset string, first, last int64) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND begin_commit >= $2 AND begin_commit <= $3 AND end_commit > $3) ORDER BY id`,
-		dataset, first, last)
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT e.file_id`+entriesOf+`
+		AND e.begin_commit >= $2 AND e.begin_commit <= $3 AND `+endOf+` > $3) ORDER BY id`, dataset, first, last)
 }
 
 // Closed returns the files that were live in a dataset before first and ceased to be with the commits from first to
 // last.
 func (tx Tx) Closed(dataset string, first, last int64) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT file_id FROM entries
-		WHERE dataset_id = $1 AND end_commit >= $2 AND end_commit <= $3 AND begin_commit < $2) ORDER BY id`,
-		dataset, first, last)
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (
+		SELECT e.file_id FROM lineage l CROSS JOIN entries e WHERE l.dataset_id = $1 AND e.dataset_id = l.ancestor_id
+		AND e.end_commit > l.after_commit AND e.end_commit <= l.until_commit
+		AND e.end_commit >= $2 AND e.end_commit <= $3 AND e.begin_commit < $2) ORDER BY id`, dataset, first, last)
 }
 
 // OpenEntry makes a file live in a dataset from a commit on.
@@ -145,9 +144,15 @@ func (tx Tx) OpenEntry(dataset string, file, commit int64) error {
 		dataset, file, commit, Forever)
 }
 
-// CloseEntry makes a file that is live in a dataset cease to be live with a commit.
+// CloseEntry makes a file that is live in a dataset cease to be live with a commit. The entry of one that was inherited
+// stays as its other datasets have it: this one gets a row of its own.
 func (tx Tx) CloseEntry(dataset string, file, commit int64) error {
-	return tx.one(ErrNotFound, `UPDATE entries SET end_commit = $1
-		WHERE dataset_id = $2 AND file_id = $3 AND end_commit = $4`,
-		commit, dataset, file, Forever)
+	own := tx.one(ErrNotFound, `UPDATE entries SET end_commit = $1
+		WHERE dataset_id = $2 AND file_id = $3 AND end_commit = $4`, commit, dataset, file, Forever)
+	if !errors.Is(own, ErrNotFound) {
+		return own
+	}
+	return tx.one(ErrNotFound, `INSERT INTO entries (dataset_id, file_id, begin_commit, end_commit)
+		SELECT $1, e.file_id, e.begin_commit, $2`+entriesOf+`AND l.ancestor_id <> $1 AND e.file_id = $3
+		AND `+endOf+` = $4`, dataset, commit, file, Forever)
 }

@@ -127,7 +127,7 @@ func TestForksOfRandomHistories(t *testing.T) {
 		for at := int64(0); at <= commits; at++ {
 			fork := f.dataset(fmt.Sprint("fork", at), fmt.Sprint("fork", at))
 			fork.UpstreamID, fork.ForkCommit, fork.Head = "d", at, at
-			if err := errors.Join(tx.AddDataset(fork), tx.Inherit(fork)); err != nil {
+			if err := tx.AddDataset(fork); err != nil {
 				return err
 			}
 			for commit := int64(0); commit <= commits; commit++ {

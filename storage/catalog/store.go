@@ -33,9 +33,10 @@ func IsDamaged(err error) bool {
 // as an older copy under a newer write-ahead log, may be a valid database with wrong content.
 var agreements = map[string]string{
 	"the heads are not the newest commits": `SELECT count(*) FROM datasets d
-		WHERE head <> COALESCE((SELECT MAX(id) FROM commits c WHERE c.dataset_id = d.id), 0)`,
+		WHERE head <> COALESCE((SELECT MAX(id) FROM commits c WHERE c.dataset_id = d.id), fork_commit)`,
 	"the commits do not follow one another": `SELECT count(*) FROM (
-		SELECT previous, LAG(id, 1, 0) OVER (PARTITION BY dataset_id ORDER BY id) AS before FROM commits) chain
+		SELECT previous, LAG(id, 1, after_commit) OVER (PARTITION BY c.dataset_id ORDER BY id) AS before
+		FROM commits c JOIN lineage l ON l.dataset_id = c.dataset_id AND l.ancestor_id = c.dataset_id) chain
 		WHERE previous <> before`,
 	"there are commits with ids past the recorded sequence": `SELECT count(*) FROM commits
 		WHERE id > (SELECT last FROM sequences WHERE name = 'commit')`,

@@ -21,9 +21,9 @@ type Version struct {
 }
 
 const versionColumns = `v.id, v.dataset_id, major, minor, patch, commit_id, description, is_active, v.user_name,
-	v.created_at, COALESCE(c.records_total, 0), v.metadata`
-
-const versionTables = ` FROM versions v LEFT JOIN commits c ON c.dataset_id = v.dataset_id AND c.id = v.commit_id `
+	v.created_at, COALESCE((SELECT c.records_total FROM lineage l CROSS JOIN commits c
+		WHERE l.dataset_id = v.dataset_id AND v.commit_id > l.after_commit AND v.commit_id <= l.until_commit
+		AND c.dataset_id = l.ancestor_id AND c.id = v.commit_id), 0), v.metadata`
 
 func scanVersion(s scanner) (v Version, err error) {
 	var created int64
@@ -48,13 +48,21 @@ func (tx Tx) AddVersion(v Version) error {
 
 // Versions lists a dataset's versions, the lowest number first.
 func (tx Tx) Versions(dataset string) ([]Version, error) {
-	return list(tx, scanVersion, `SELECT `+versionColumns+versionTables+`
+	return list(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v
 		WHERE v.dataset_id = $1 ORDER BY major, minor, patch`, dataset)
+}
+
+// ActiveVersions lists up to limit active versions of a dataset that name earlier commits than before, the highest number
+// first.
+func (tx Tx) ActiveVersions(dataset string, before int64, limit int) ([]Version, error) {
+	return list(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v
+		WHERE v.dataset_id = $1 AND is_active AND commit_id < $2
+		ORDER BY major DESC, minor DESC, patch DESC LIMIT $3`, dataset, before, limit)
 }
 
 // Version returns one version of a dataset.
 func (tx Tx) Version(dataset string, major, minor, patch int64) (Version, error) {
-	return get(tx, scanVersion, `SELECT `+versionColumns+versionTables+`
+	return get(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v
 		WHERE v.dataset_id = $1 AND major = $2 AND minor = $3 AND patch = $4`, dataset, major, minor, patch)
 }
 

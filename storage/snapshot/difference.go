@@ -123,13 +123,7 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	own.Schema = seenIn(common, s.Schema)
 	own.Data = Without(s.Data, other.Data)
 	out := side{own: &own, common: common, displaced: Without(other.Rollbacks, s.Rollbacks)}
-	shared := map[int64]bool{}
-	for _, f := range s.Data {
-		shared[f.ID] = true
-	}
-	for _, f := range own.Data {
-		delete(shared, f.ID)
-	}
+	shared := sharedTargets(s.Data, own.Data, out.displaced)
 	out.displaced = filter(out.displaced, func(r *catalog.File) bool { return TargetsAny(r, shared) })
 	out.targets = map[int64]bool{}
 	for _, r := range out.displaced {
@@ -142,6 +136,28 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool {
 		return TargetsAny(r, out.targets)
 	})
+	return out
+}
+
+// sharedTargets returns the files of a snapshot in which rollback files have positions, without those that only it has.
+func sharedTargets(files, own, rollbacks []*catalog.File) map[int64]bool {
+	out, targets := map[int64]bool{}, map[int64]bool{}
+	for _, r := range rollbacks {
+		for target := range r.Targets {
+			targets[target] = true
+		}
+	}
+	if len(targets) == 0 {
+		return out
+	}
+	for _, f := range files {
+		if targets[f.ID] {
+			out[f.ID] = true
+		}
+	}
+	for _, f := range own {
+		delete(out, f.ID)
+	}
 	return out
 }
 

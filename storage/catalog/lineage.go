@@ -1,0 +1,54 @@
+package catalog
+
+// A fork has no copies of what it inherits. The table lineage says whose commits and entries are a dataset's history,
+// each in a range of commits that no other has: ids only grow, so that the ranges of a dataset follow one another, its
+// own the last. What a dataset changes of what it inherited is in rows of its own: commits that it undid (undone), and
+// entries that it closed, which have its id and began before its own range.
+
+// commitsOf are the commits that dataset $1 made or inherited. The order of the tables is the order in which SQLite
+// reads them, so that a list which is in the order of ids need not be sorted.
+const commitsOf = ` FROM lineage l CROSS JOIN commits c
+	LEFT JOIN undone u ON u.dataset_id = l.dataset_id AND u.commit_id = c.id
+	WHERE l.dataset_id = $1 AND c.dataset_id = l.ancestor_id AND c.id > l.after_commit AND c.id <= l.until_commit `
+
+// isListed is the condition that a commit was not played by a merge that the dataset has.
+const isListed = `(c.merge_commit_id IS NULL OR c.merge_commit_id > l.until_commit)`
+
+// The orders of commits.
+const (
+	newestFirst = ` ORDER BY l.until_commit DESC, c.id DESC`
+	oldestFirst = ` ORDER BY l.until_commit, c.id`
+)
+
+// entriesOf are the entries that dataset $1 opened or inherited. One that an ancestor closed after the range still
+// stands here.
+const entriesOf = ` FROM lineage l CROSS JOIN entries e WHERE l.dataset_id = $1 AND e.dataset_id = l.ancestor_id
+	AND e.begin_commit > l.after_commit AND e.begin_commit <= l.until_commit `
+
+// closedLater are the entries of dataset $1 that were inherited and then closed, up to commit $2.
+const closedLater = `SELECT o.file_id, o.begin_commit FROM lineage k CROSS JOIN entries o WHERE k.dataset_id = $1
+	AND o.dataset_id = k.ancestor_id AND o.begin_commit <= k.after_commit
+	AND o.end_commit > k.after_commit AND o.end_commit <= k.until_commit AND o.end_commit <= $2`
+
+// liveAt are the ids of the files that are live in dataset $1 at commit $2.
+const liveAt = `SELECT e.file_id` + entriesOf + `AND e.begin_commit <= $2
+	AND e.end_commit > CASE WHEN l.until_commit < $2 THEN l.until_commit ELSE $2 END
+	AND (e.file_id, e.begin_commit) NOT IN (` + closedLater + `)`
+
+// endOf is when an entry of entriesOf ends in dataset $1: as its range has it, or as it was closed later.
+const endOf = `CASE WHEN e.end_commit <= l.until_commit THEN e.end_commit ELSE COALESCE((
+	SELECT o.end_commit FROM lineage k CROSS JOIN entries o WHERE k.dataset_id = l.dataset_id
+	AND k.after_commit >= l.until_commit AND o.dataset_id = k.ancestor_id AND o.file_id = e.file_id
+	AND o.begin_commit = e.begin_commit AND o.end_commit <= k.until_commit), 9223372036854775807) END`
+
+// addLineage records what a dataset's history consists of: its own, and of a fork that of its upstream up to the fork
+// commit.
+func (tx Tx) addLineage(d Dataset) error {
+	if err := tx.exec(`INSERT INTO lineage (dataset_id, ancestor_id, after_commit, until_commit)
+		VALUES ($1, $1, $2, $3)`, d.ID, d.ForkCommit, Forever); err != nil || !d.IsFork() {
+		return err
+	}
+	return tx.exec(`INSERT INTO lineage (dataset_id, ancestor_id, after_commit, until_commit)
+		SELECT $1, ancestor_id, after_commit, CASE WHEN until_commit < $2 THEN until_commit ELSE $2 END FROM lineage
+		WHERE dataset_id = $3 AND after_commit < $2`, d.ID, d.ForkCommit, d.UpstreamID)
+}

@@ -1,0 +1,225 @@
+package catalog
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"rowback/storage/schema"
+)
+
+// copying is a plain model of a dataset: a fork starts with copies of all that its upstream had.
+type copying struct {
+	commits []int64
+	entries []Entry
+	undone  map[int64]int64
+}
+
+// fork is the model of a fork at a commit.
+func (m copying) fork(at int64) copying {
+	out := copying{undone: map[int64]int64{}}
+	for _, id := range m.commits {
+		if id <= at {
+			out.commits = append(out.commits, id)
+		}
+	}
+	for _, e := range m.entries {
+		if e.Begin > at {
+			continue
+		}
+		if e.End > at {
+			e.End = Forever
+		}
+		out.entries = append(out.entries, e)
+	}
+	return out
+}
+
+// files lists the files of entries that meet a condition.
+func (m copying) files(is func(Entry) bool) []int64 {
+	out := []int64{}
+	for _, e := range m.entries {
+		if is(e) {
+			out = append(out, e.File)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// tree is a random family: datasets, forks of them and of forks, that go on at once.
+type tree struct {
+	*fixture
+	random *rand.Rand
+	next   int64 // the next commit
+	models map[string]*copying
+	ids    []string
+}
+
+// bear adds a dataset, or a fork of one.
+func (r *tree) bear(tx Tx) error {
+	id := fmt.Sprint("d", len(r.ids))
+	d := r.dataset(id, id)
+	m := copying{undone: map[int64]int64{}}
+	if len(r.ids) > 0 {
+		up := r.ids[r.random.IntN(len(r.ids))]
+		from := append([]int64{0}, r.models[up].commits...)
+		d.UpstreamID, d.ForkCommit = up, from[r.random.IntN(len(from))]
+		d.Head, m = d.ForkCommit, r.models[up].fork(d.ForkCommit)
+	}
+	r.models[id], r.ids = &m, append(r.ids, id)
+	return tx.AddDataset(d)
+}
+
+// commit adds a commit that opens a file, or one of those that were live once, and closes some.
+func (r *tree) commit(tx Tx, dataset string) error {
+	m := r.models[dataset]
+	c := r.fixture.commit(r.next, Append)
+	c.DatasetID, c.Hash = dataset, fmt.Sprint("hash", r.next)
+	r.next++
+	if c.Previous = 0; len(m.commits) > 0 {
+		c.Previous = m.commits[len(m.commits)-1]
+	}
+	m.commits = append(m.commits, c.ID)
+	err := tx.AddCommit(c)
+	for i, e := range m.entries {
+		if e.End == Forever && r.random.IntN(4) == 0 {
+			m.entries[i].End = c.ID
+			err = errors.Join(err, tx.CloseEntry(dataset, e.File, c.ID))
+		}
+	}
+	isLive := func(file int64) bool {
+		return slices.ContainsFunc(m.entries, func(e Entry) bool { return e.File == file && e.End == Forever })
+	}
+	file := c.ID
+	if n := len(m.entries); n > 0 && r.random.IntN(3) == 0 {
+		file = m.entries[r.random.IntN(n)].File
+	} else {
+		err = errors.Join(err, tx.AddFile(&File{ID: file, DatasetID: dataset, Kind: schema.Data, SchemaID: r.schemaID}))
+	}
+	if !isLive(file) && !slices.Contains(m.entries, Entry{file, c.ID, c.ID}) {
+		m.entries = append(m.entries, Entry{file, c.ID, Forever})
+		err = errors.Join(err, tx.OpenEntry(dataset, file, c.ID))
+	}
+	if r.random.IntN(3) == 0 {
+		undone := m.commits[r.random.IntN(len(m.commits))]
+		by := r.random.Int64N(2) * c.ID
+		m.undone[undone] = by
+		err = errors.Join(err, tx.SetRollback(dataset, undone, by))
+	}
+	return errors.Join(err, tx.exec(`UPDATE datasets SET head = $1 WHERE id = $2`, c.ID, dataset))
+}
+
+// compare asks all that can be asked of a dataset, and of its model.
+func (r *tree) compare(tx Tx, dataset string) error {
+	m := r.models[dataset]
+	all, err := tx.CommitsAfter(dataset, 0)
+	r.want(dataset+": commits", ids(all, commitID), append([]int64{}, m.commits...), err)
+	page, err := tx.Commits(dataset, r.next, 3)
+	newest := slices.Clone(m.commits)
+	slices.Reverse(newest)
+	r.want(dataset+": a page", ids(page, commitID), append([]int64{}, newest[:min(3, len(newest))]...), err)
+	for _, c := range all {
+		if c.DatasetID != dataset || c.RollbackCommitID != m.undone[c.ID] {
+			r.Errorf("%s: %+v, undone by %d", dataset, c, m.undone[c.ID])
+		}
+		at, err := tx.CommitAt(dataset, c.CreatedAt)
+		r.want(dataset+": by time", []int64{at.ID}, []int64{c.ID}, err)
+	}
+	every, err := tx.AllFiles(dataset)
+	r.want(dataset+": all files", ids(every, fileID), m.files(func(Entry) bool { return true }), err)
+	for i, at := range m.commits {
+		if err := r.compareAt(tx, dataset, m, i, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareAt asks what was live at a commit, and what it opened and closed.
+func (r *tree) compareAt(tx Tx, dataset string, m *copying, i int, at int64) error {
+	what := fmt.Sprintf("%s at %d: ", dataset, at)
+	live, err := tx.FileIDs(dataset, at)
+	r.want(what+"live", live, m.files(func(e Entry) bool { return e.Begin <= at && e.End > at }), err)
+	entries, err := tx.Entries(dataset, at)
+	want := slices.DeleteFunc(slices.Clone(m.entries), func(e Entry) bool { return e.Begin > at })
+	slices.SortFunc(want, func(a, b Entry) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Begin, b.Begin)) })
+	if err != nil || !slices.Equal(entries, want) {
+		r.Errorf("%sentries: %v, not %v (%v)", what, entries, want, err)
+	}
+	last := m.commits[min(i+r.random.IntN(3), len(m.commits)-1)]
+	opened, err := tx.Opened(dataset, at, last)
+	r.want(what+"opened", ids(opened, fileID),
+		m.files(func(e Entry) bool { return e.Begin >= at && e.Begin <= last && e.End > last }), err)
+	closed, err := tx.Closed(dataset, at, last)
+	r.want(what+"closed", ids(closed, fileID),
+		m.files(func(e Entry) bool { return e.End >= at && e.End <= last && e.Begin < at }), err)
+	earlier, err := tx.CountEarlier(dataset, at)
+	r.want(what+"earlier", []int64{earlier}, []int64{int64(i)}, err)
+	return nil
+}
+
+// Forks of forks, at any commit, that go on beside their upstreams have the history that they would have with copies of
+// it, and change nothing of each other's.
+func TestForksReadAsCopies(t *testing.T) {
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	r := &tree{fixture: open(t), random: rand.New(rand.NewPCG(seed, 0)), next: 1, models: map[string]*copying{}}
+	r.must(func(tx Tx) error {
+		for range 80 {
+			var err error
+			if len(r.ids) == 0 || r.random.IntN(9) == 0 {
+				err = r.bear(tx)
+			} else {
+				err = r.commit(tx, r.ids[r.random.IntN(len(r.ids))])
+			}
+			if err != nil {
+				return err
+			}
+		}
+		for _, id := range r.ids {
+			if err := r.compare(tx, id); err != nil {
+				return err
+			}
+			for _, other := range r.ids {
+				has := r.models[other].commits
+				lacks := slices.DeleteFunc(slices.Clone(r.models[id].commits), func(c int64) bool { return slices.Contains(has, c) })
+				unshared, err := tx.Unshared(id, other)
+				r.want(id+" and not "+other, ids(unshared, commitID), append([]int64{}, lacks...), err)
+			}
+		}
+		return tx.Advance(CommitIDs, r.next)
+	})
+	if what, err := r.Damage(t.Context()); what != "" || err != nil {
+		t.Errorf("damage: %q, %v", what, err)
+	}
+}
+
+// A merge that came after a fork is not there: the fork lists what it had played by then as commits of its own.
+func TestAForkWithinAMerge(t *testing.T) {
+	f := open(t)
+	f.history()
+	f.must(func(tx Tx) error {
+		played, merge := f.commit(5, Append), f.commit(6, Merge)
+		played.MergeCommitID = 6
+		fork := f.dataset("e", "fork")
+		fork.UpstreamID, fork.ForkCommit, fork.Head = "d", 5, 5
+		if err := errors.Join(tx.AddCommit(played), tx.AddCommit(merge), tx.AddDataset(fork)); err != nil {
+			return err
+		}
+		c, err := tx.Commit("e", 5)
+		f.want("played by", []int64{c.MergeCommitID}, []int64{0}, err)
+		list, err := tx.Played("e", 6)
+		f.want("played", ids(list, commitID), []int64{}, err)
+		list, err = tx.Played("d", 6)
+		f.want("played in the upstream", ids(list, commitID), []int64{5}, err)
+		page, err := tx.Commits("e", 9, 2)
+		f.want("listed", ids(page, commitID), []int64{5, 4}, err)
+		before, err := tx.EarlierCommit("e", 6, 1)
+		f.want("earlier", []int64{before}, []int64{5}, err)
+		return nil
+	})
+}

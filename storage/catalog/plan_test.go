@@ -1,0 +1,112 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// question is a query with its arguments.
+type question struct {
+	query string
+	args  []any
+}
+
+// recorder opens connections that keep the text of every query.
+type recorder struct {
+	path    string
+	queries []question
+}
+
+func (r *recorder) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+
+func (r *recorder) Connect(context.Context) (driver.Conn, error) {
+	c, err := r.Driver().Open("file:" + r.path)
+	if err != nil {
+		return nil, err
+	}
+	return recorded{c.(*sqlite3.SQLiteConn), r}, nil
+}
+
+type recorded struct {
+	*sqlite3.SQLiteConn
+	recorder *recorder
+}
+
+func (c recorded) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	q := question{query: query}
+	for _, a := range args {
+		q.args = append(q.args, a.Value)
+	}
+	c.recorder.queries = append(c.recorder.queries, q)
+	return c.SQLiteConn.QueryContext(ctx, query, args)
+}
+
+// plan returns how SQLite carries out a query.
+func (q question) plan(tx Tx) (string, error) {
+	steps, err := list(tx, func(s scanner) (step string, err error) {
+		var id, parent, unused int
+		return step, s.Scan(&id, &parent, &unused, &step)
+	}, `EXPLAIN QUERY PLAN `+q.query, q.args...)
+	return strings.Join(steps, "\n"), err
+}
+
+// What is asked of one dataset finds its rows by indexes, however many there are, and a page of its history is read in
+// order: nothing is sorted to find it.
+func TestQueriesReadNoWholeTable(t *testing.T) {
+	f := open(t)
+	f.history()
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	if _, err := f.write.Exec(`VACUUM INTO '` + path + `'`); err != nil {
+		t.Fatal(err)
+	}
+	r := &recorder{path: path}
+	db := sql.OpenDB(r)
+	defer db.Close()
+	raw, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Rollback()
+	tx := Tx{raw}
+	sorts := map[string]bool{"files": true, "deltas": true, "versions": true} // by file, or by what is few
+	for what, ask := range map[string]func(){
+		"commit":      func() { tx.Commit("d", 3) },
+		"at":          func() { tx.CommitAt("d", time.Now()) },
+		"page":        func() { tx.Commits("d", 4, 2) },
+		"after":       func() { tx.CommitsAfter("d", 2) },
+		"newest":      func() { tx.Actions("d", 4, 2, true); tx.Actions("d", 0, 2, false); tx.Merges("d", 4, 2) },
+		"earlier":     func() { tx.EarlierCommit("d", 4, 1); tx.CountEarlier("d", 4) },
+		"played":      func() { tx.Played("d", 4) },
+		"rollbacks":   func() { tx.Rollbacks("d") },
+		"standing":    func() { tx.Standing("d", Restore); tx.Standing("d", Merge) },
+		"unshared":    func() { tx.Unshared("d", "e") },
+		"deltas":      func() { tx.Unshared("d", "e", Merge, Rollback) },
+		"hash":        func() { tx.WithHash("d", "x") },
+		"files":       func() { tx.FileIDs("d", 3); tx.Opened("d", 2, 3); tx.Closed("d", 2, 3); tx.Entries("d", 3) },
+		"versions":    func() { tx.Version("d", 1, 0, 0); tx.ActiveVersions("d", 4, 2) },
+		"last tag":    func() { tx.Tag("d", "x") },
+		"a start's":   func() { tx.Last(CommitIDs) },
+		"a founder's": func() { tx.Founder("d", 2) },
+	} {
+		r.queries = nil
+		ask()
+		if len(r.queries) == 0 {
+			t.Errorf("%s: nothing was asked", what)
+		}
+		for _, q := range slices.Clone(r.queries) {
+			plan, err := q.plan(tx)
+			if err != nil || strings.Contains(plan, "SCAN ") || strings.Contains(plan, "AUTOMATIC") ||
+				strings.Contains(plan, "TEMP B-TREE FOR ORDER BY") && !sorts[what] {
+				t.Errorf("%s: %v\n%s\n%s", what, err, q.query, plan)
+			}
+		}
+	}
+}

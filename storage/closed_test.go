@@ -1,0 +1,110 @@
+package storage_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+)
+
+// spoiled makes a label unreadable, in place: nothing shows it but reading the file.
+func (b *bench) spoiled(dataset, label string) {
+	b.Helper()
+	path := filepath.Join(b.dir, "objects", dataset, "labels", label+".json")
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// numbered is a store with two datasets that have a version each.
+func numbered(t *testing.T) (b *bench, datasets [2]string) {
+	b = open(t)
+	for i, name := range []string{"x", "y"} {
+		datasets[i] = b.create(name, "id")
+		b.json(datasets[i], catalog.Append, `[{"id":1}]`)
+		_, err := b.Increment(context.Background(), datasets[i], forced("major", ""), storage.Request{})
+		b.must(err)
+	}
+	return b, datasets
+}
+
+// A start after an orderly end reads the directories that changed since, and no others: that is seen by what it makes of
+// descriptions that were made unreadable. After anything else, it reads all of them.
+func TestAStartReadsWhatChanged(t *testing.T) {
+	const label = "version-1.0.0"
+	closedFile := func(dir string) string { return filepath.Join(dir, "closed.json") }
+	touch := func(b *bench, dir string) {
+		path := filepath.Join(dir, "new")
+		b.must(os.WriteFile(path, nil, 0o600))
+		b.must(os.Remove(path))
+	}
+	for name, c := range map[string]struct {
+		do   func(b *bench, d [2]string)
+		read [2]bool
+	}{
+		"nothing changed":     {func(*bench, [2]string) {}, [2]bool{false, false}},
+		"a label was added":   {func(b *bench, d [2]string) { touch(b, filepath.Join(b.dir, "objects", d[1], "labels")) }, [2]bool{false, true}},
+		"a commit was added":  {func(b *bench, d [2]string) { touch(b, filepath.Join(b.dir, "objects", d[0])) }, [2]bool{true, false}},
+		"it was not noted":    {func(b *bench, _ [2]string) { b.must(os.Remove(closedFile(b.dir))) }, [2]bool{true, true}},
+		"the note is damaged": {func(b *bench, _ [2]string) { b.must(os.WriteFile(closedFile(b.dir), []byte("{"), 0o600)) }, [2]bool{true, true}},
+		"another catalog": {func(b *bench, _ [2]string) {
+			text, err := os.ReadFile(filepath.Join(b.dir, "catalog.db"))
+			b.must(err)
+			withCatalog(b.T, b.dir, text)
+		}, [2]bool{true, true}},
+		"an opening since": {func(b *bench, _ [2]string) { b.Store = reopen(b.T, b.dir, storage.Options{}).Store; b.abandon() }, [2]bool{true, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, d := numbered(t)
+			b.dir2()
+			c.do(b, d)
+			for _, one := range d {
+				b.spoiled(one, label)
+			}
+			again := reopen(t, b.dir, storage.Options{})
+			if _, err := os.Stat(closedFile(b.dir)); !os.IsNotExist(err) {
+				t.Errorf("while it is open: %v", err)
+			}
+			again.dir2()
+			for i, one := range d {
+				if read := strings.Contains(quarantined(t, b.dir), one); read != c.read[i] {
+					t.Errorf("dataset %d was read: %v", i, read)
+				}
+			}
+		})
+	}
+}
+
+// abandon ends the store as a crash would: nothing is noted.
+func (b *bench) abandon() {
+	b.Helper()
+	b.dir2()
+	b.must(os.Remove(filepath.Join(b.dir, "closed.json")))
+}
+
+// What a store was told after an orderly end and start is there after a crash.
+func TestWhatFollowsAnOrderlyEndIsFound(t *testing.T) {
+	ctx := context.Background()
+	b, d := numbered(t)
+	b.dir2()
+	older, err := os.ReadFile(filepath.Join(b.dir, "catalog.db"))
+	b.must(err)
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	b.json(d[0], catalog.Append, `[{"id":2}]`)
+	_, err = b.Increment(ctx, d[1], forced("minor", ""), storage.Request{})
+	b.must(err)
+	b.must(b.DeleteDataset(ctx, d[1], storage.Request{}))
+	b.dir2()
+	withCatalog(t, b.dir, older) // with the note of the newer one beside it
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	b.want(d[0], "head", `{"id":1}`, `{"id":2}`)
+	if _, err := b.Dataset(ctx, d[1]); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("the deleted dataset: %v", err)
+	}
+	b.sound()
+}
