@@ -72,13 +72,11 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if w.answers, err = answerTo(ctx, w.store.Requests, w.request, told); err != nil {
 		return none, err
 	}
-	if err := w.writeDescription(); err != nil {
-		return none, err
-	}
-	g := w.enter()
+	g, r := w.enter()
 	if g == w.request.group {
 		return told, nil
 	}
+	r.finish()
 	return told, g.stand(ctx)
 }
 
@@ -86,6 +84,9 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 // if the catalog is lost before it has them.
 func (g *group) stand(ctx context.Context) error {
 	defer g.end()
+	if g.err = g.finished(); g.err != nil {
+		return g.err
+	}
 	if g.err = g.issue(); g.err != nil {
 		return g.err
 	}
@@ -178,12 +179,12 @@ func (w *work) conclude() error {
 }
 
 // writeDescription writes the commit's description beside its files, which are not published yet.
-func (w *work) writeDescription() error {
-	description, err := sealed(w.describe())
+func (r *ready) writeDescription() error {
+	description, err := sealed(r.describe())
 	if err != nil {
 		return err
 	}
-	return w.batch.Write(descriptionFile, description)
+	return r.batch.Write(descriptionFile, description)
 }
 
 // issue publishes the directories of the group's commits, in their order.

@@ -210,7 +210,8 @@ func literal(a arrow.Array, row int, t schema.Type) (text string, ok bool) {
 	}
 	// Only types whose text DuckDB reads back as the same value. All others go through a table.
 	switch v := a.(type) {
-	case *array.Int64, *array.Uint64, *array.Boolean:
+	case *array.Int8, *array.Int16, *array.Int32, *array.Int64, *array.Boolean,
+		*array.Uint8, *array.Uint16, *array.Uint32, *array.Uint64:
 		text = a.ValueStr(row)
 	case *array.Float64:
 		if math.IsInf(v.Value(row), 0) || math.IsNaN(v.Value(row)) {

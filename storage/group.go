@@ -35,6 +35,14 @@ type group struct {
 type ready struct {
 	publication
 	batch *blob.Batch
+	done  chan struct{} // closed by finish
+	err   error         // why it could not be finished; only once done is closed
+}
+
+// finish writes the commit's description, while others of its group are prepared.
+func (r *ready) finish() {
+	defer close(r.done)
+	r.err = r.writeDescription()
 }
 
 // groupLimits are how many commits a group has at most, and how long after its first it takes another.
@@ -74,10 +82,11 @@ func (s *Store) commitInGroup(ctx context.Context, dataset string, c Change) (ma
 	if !ok {
 		g = s.newGroup()
 	}
+	before := len(g.ready)
 	// Deferred, so that a panic does not keep the others from their end.
 	defer func() {
 		// A refusal counts only if the commits stand that it was made on.
-		if failed := g.leave(ctx, turn); failed != nil {
+		if failed := g.leave(ctx, turn, g.ready[before:]); failed != nil {
 			made, err = catalog.Commit{}, failed
 		}
 	}()
@@ -86,17 +95,34 @@ func (s *Store) commitInGroup(ctx context.Context, dataset string, c Change) (ma
 }
 
 // leave hands the group on, or makes it durable if no one takes it. It returns the group's error once that is known.
-func (g *group) leave(ctx context.Context, turn *catalog.Turn) error {
+// mine is the commit of whoever leaves, unless it was refused.
+func (g *group) leave(ctx context.Context, turn *catalog.Turn, mine []*ready) error {
 	if len(g.ready) == 0 {
 		turn.Leave()
 		return nil
 	}
 	if g.mayGrow() && turn.Hand(g) {
+		for _, r := range mine {
+			r.finish()
+		}
 		<-g.ended
 		return g.err
 	}
 	defer turn.Leave()
+	for _, r := range mine {
+		r.finish()
+	}
 	return g.stand(context.WithoutCancel(ctx))
+}
+
+// finished waits until all commits of the group are finished, and returns why one could not be.
+func (g *group) finished() error {
+	var errs []error
+	for _, r := range g.ready {
+		<-r.done
+		errs = append(errs, r.err)
+	}
+	return errors.Join(errs...)
 }
 
 func (g *group) mayGrow() bool {
@@ -105,7 +131,7 @@ func (g *group) mayGrow() bool {
 }
 
 // enter makes the work one of its group, which takes over what has to be held until the commit stands.
-func (w *work) enter() *group {
+func (w *work) enter() (*group, *ready) {
 	g := w.request.group
 	if g == nil {
 		g = w.store.newGroup()
@@ -116,9 +142,10 @@ func (w *work) enter() *group {
 	if g.rowIDs.unlockRowIDs == nil {
 		g.rowIDs = w.idSource
 	}
-	g.ready, g.last = append(g.ready, &ready{w.publication, w.batch}), nil
+	r := &ready{publication: w.publication, batch: w.batch, done: make(chan struct{})}
+	g.ready, g.last = append(g.ready, r), nil
 	w.batch, w.unlockRowIDs = nil, nil
-	return g
+	return g, r
 }
 
 // takeHead makes the state that the group leaves the head of another commit; ok is false if there is none yet.

@@ -79,6 +79,9 @@ func answer[T any](q *Requests, tx catalog.Tx, r Request, result T) (a answers, 
 
 // answerTo is answer, in a transaction of its own.
 func answerTo[T any](ctx context.Context, q *Requests, r Request, result T) (a answers, err error) {
+	if r.Receipt == nil {
+		return a, nil
+	}
 	err = q.catalog.Read(ctx, func(tx catalog.Tx) error {
 		a, err = answer(q, tx, r, result)
 		return err

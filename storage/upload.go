@@ -42,6 +42,12 @@ func (r *Readers) open(ctx context.Context, conn *duck.Conn, u intake.Upload) (o
 		}
 	}
 	// Everything else is read by a process of its own: what is malformed may end that, and not the server.
+	if u.Body != nil {
+		if err := r.blobs.WriteScratch(u.Path, u.Body); err != nil {
+			return out, err
+		}
+		u.Body = nil
+	}
 	if out.conn, err = r.take(ctx); err != nil {
 		return out, err
 	}

@@ -201,7 +201,7 @@ func (a *API) importBackup(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	upload, fingerprint, err := a.stageAs(c, archiveFormat)
+	upload, fingerprint, err := a.stageAs(c, archiveFormat, calls.Stage)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/calls"
+	"rowback/storage"
 	"rowback/storage/intake"
 )
 
@@ -68,8 +69,11 @@ func (in optionsIn) apply(u *intake.Upload) error {
 	return nil
 }
 
-// stage writes a body of records to a file, decompressed, and returns it with the SHA-256 of the body as sent. The body
-// goes to a file and not to memory, and the commit begins once it is complete: a broken upload leaves no trace.
+// taker takes a body that came with a request.
+type taker func(*storage.Store, intake.Format, func(io.Writer) (int64, error)) (calls.Upload, error)
+
+// stage takes a body of records, decompressed, and returns it with the SHA-256 of the body as sent. Unless it is small,
+// the body goes to a file and not to memory. The commit begins once it is complete: a broken upload leaves no trace.
 func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error) {
 	media, parameters, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
@@ -81,7 +85,7 @@ func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error
 			"Content-Type %q is not a supported format of records. Use one of application/vnd.apache.parquet, "+
 				"application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json, "+workbookType+".", c.Get("Content-Type")))
 	}
-	u, fingerprint, err = a.stageAs(c, format)
+	u, fingerprint, err = a.stageAs(c, format, calls.Receive)
 	if format == intake.CSV {
 		u.Options.Encoding = charset(parameters)
 	}
@@ -96,9 +100,9 @@ func charset(parameters map[string]string) string {
 	return ""
 }
 
-// stageAs is stage for a body in a known format.
-func (a *API) stageAs(c *fiber.Ctx, format intake.Format) (u calls.Upload, fingerprint string, err error) {
-	u, err = calls.Stage(a.store, format, func(out io.Writer) (size int64, err error) {
+// stageAs is stage for a body in a known format. take is calls.Stage or calls.Receive.
+func (a *API) stageAs(c *fiber.Ctx, format intake.Format, take taker) (u calls.Upload, fingerprint string, err error) {
+	u, err = take(a.store, format, func(out io.Writer) (size int64, err error) {
 		// Of the body as sent: the same request compressed in another way is another request.
 		size, fingerprint, err = a.host.CopyBody(c, out)
 		return size, err

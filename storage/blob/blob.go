@@ -345,8 +345,8 @@ func Publish(batches ...*Batch) error {
 	if len(batches) == 1 {
 		return batches[0].publish(above)
 	}
-	// What gets its place is durable already, so that a crash leaves each of them whole or not at all, and not only the
-	// last one to be looked at.
+	// What gets its place is durable already: a crash leaves each of them whole or not at all, and not only the last one
+	// has to be looked at.
 	var staged []string
 	for _, b := range batches {
 		staged = append(staged, b.in(b.staged)...)

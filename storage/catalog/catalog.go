@@ -55,7 +55,7 @@ func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
-	settings := "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000"
+	settings := "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000&_stmt_cache_size=128"
 	write, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_txlock=immediate&"+settings)
 	if err != nil {
 		return nil, err

@@ -62,8 +62,18 @@ func eachField(object jsontext.Value, f func(name string, value jsontext.Value) 
 // arrowType returns the Arrow type in which values of t are passed to DuckDB. JSON is passed as text.
 func arrowType(t schema.Type) arrow.DataType {
 	switch t.Name {
-	case schema.Null:
+	case schema.Null, schema.Integer:
 		return arrow.PrimitiveTypes.Int32
+	case "TINYINT":
+		return arrow.PrimitiveTypes.Int8
+	case "SMALLINT":
+		return arrow.PrimitiveTypes.Int16
+	case "UTINYINT":
+		return arrow.PrimitiveTypes.Uint8
+	case "USMALLINT":
+		return arrow.PrimitiveTypes.Uint16
+	case "UINTEGER":
+		return arrow.PrimitiveTypes.Uint32
 	case schema.Boolean:
 		return arrow.FixedWidthTypes.Boolean
 	case schema.Bigint:
@@ -124,14 +134,9 @@ func appendValue(s *shape, b array.Builder, value jsontext.Value) error {
 	switch b := b.(type) {
 	case *array.BooleanBuilder:
 		b.Append(value.Kind() == 't')
-	case *array.Int64Builder:
-		n, err := strconv.ParseInt(string(value), 10, 64)
-		b.Append(n)
-		return err
-	case *array.Uint64Builder:
-		n, err := strconv.ParseUint(string(value), 10, 64)
-		b.Append(n)
-		return err
+	case *array.Int8Builder, *array.Int16Builder, *array.Int32Builder, *array.Int64Builder,
+		*array.Uint8Builder, *array.Uint16Builder, *array.Uint32Builder, *array.Uint64Builder:
+		return b.AppendValueFromString(string(value))
 	case *array.Float64Builder:
 		f, err := strconv.ParseFloat(string(value), 64)
 		if math.IsInf(f, 0) {

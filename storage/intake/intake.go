@@ -1,13 +1,16 @@
 // Package intake reads the records that clients send, in six formats, into relations that DuckDB can read. An upload
-// is a complete, uncompressed file on disk, which may be read several times. Open returns the columns and types that it
+// is a complete, uncompressed file, on disk or, if it is small, in memory, which may be read several times. Open returns the columns and types that it
 // offers; whether the dataset accepts them is decided by the caller. Nothing in an upload is trusted: whatever is
 // malformed ends in an *Error with a sentence for the client. storage/intake_test.go and
 // fixtures/clients/test_uploads_kill.py prove it.
 package intake
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,11 +38,20 @@ const (
 type Upload struct {
 	Format Format
 	Path   string
+	Body   []byte                 // all of it, if it is small and in memory; nil: it is in the file
 	Size   int64                  // bytes
 	Parts  string                 // where a directory for parts of it may be created; the caller of Open removes it
 	Types  map[string]schema.Type // types of columns of a Parquet file that it can't express
 
 	Options Options
+}
+
+// open opens the upload for reading.
+func (u Upload) open() (io.ReadCloser, error) {
+	if u.Body != nil {
+		return io.NopCloser(bytes.NewReader(u.Body)), nil
+	}
+	return os.Open(u.Path)
 }
 
 // Text says which other types the text of a column may stand for.

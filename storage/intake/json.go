@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -225,7 +224,7 @@ func (s *jsonStream) add(record jsontext.Value) error {
 
 // decoder yields the records of a JSON array or of NDJSON, one by one, and checks that they are objects.
 type decoder struct {
-	file  *os.File
+	file  io.Closer
 	json  *jsontext.Decoder
 	array bool
 	ended bool
@@ -234,7 +233,7 @@ type decoder struct {
 
 // openDecoder opens the records of a body and enters its array, if it is one.
 func openDecoder(u Upload) (*decoder, error) {
-	f, err := os.Open(u.Path)
+	f, err := u.open()
 	if err != nil {
 		return nil, err
 	}

@@ -5,14 +5,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 )
 
 // byteOrderMark begins text files that Windows programs write as UTF-8.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // skipMark returns the text of a file without its byte order mark, if it has one.
-func skipMark(f *os.File) (io.Reader, error) {
+func skipMark(f io.Reader) (io.Reader, error) {
 	in := bufio.NewReaderSize(f, 64<<10)
 	start, err := in.Peek(len(byteOrderMark))
 	if err != nil && !errors.Is(err, io.EOF) {

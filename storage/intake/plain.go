@@ -3,7 +3,7 @@ package intake
 import (
 	"bytes"
 	"context"
-	"os"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,8 +32,16 @@ const maxPlain = 250
 
 // openPlain reads a small CSV if it is plain. Otherwise it returns nil, and DuckDB must read it.
 func openPlain(u Upload) (*plainCSV, error) {
-	body, err := os.ReadFile(u.Path)
-	if err != nil || u.Options.Form.isOwn() {
+	if u.Options.Form.isOwn() {
+		return nil, nil
+	}
+	in, err := u.open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	body, err := io.ReadAll(in)
+	if err != nil {
 		return nil, err
 	}
 	if from, err := codec(u.Options.Encoding, body); from != nil || err != nil {

@@ -18,6 +18,8 @@ import (
 type shape struct {
 	bools, ints, reals, texts, lists, objects bool
 
+	least    int64 // of the integers that fit an int64, and zero
+	greatest int64
 	negative bool  // an integer below zero
 	digits   int   // the most digits before the point
 	places   int   // the most digits after the point
@@ -165,6 +167,7 @@ func (s *shape) learnInteger(text string) {
 	s.negative = s.negative || negative
 	s.digits = max(s.digits, len(strings.TrimPrefix(text, "-")))
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		s.least, s.greatest = min(s.least, n), max(s.greatest, n)
 		if n > 1<<53 || n < -(1<<53) {
 			s.inexact, s.wide = true, true
 		}
@@ -290,7 +293,7 @@ func (s *shape) impose(stored schema.Type) schema.Type {
 }
 
 // isExactly reports whether every value, which JSON writes in another form, is one of the stored type: dates and moments
-// in their plain form, integers that are doubles, numbers with no more digits than a decimal has.
+// in their plain form, integers that are doubles or fit a smaller type, numbers with no more digits than a decimal.
 func (s *shape) isExactly(stored schema.Type) bool {
 	switch s.known.Name {
 	case schema.Varchar:
@@ -298,6 +301,9 @@ func (s *shape) isExactly(stored schema.Type) bool {
 	case schema.Bigint, schema.Double, schema.Decimal:
 		if stored.Name == schema.Decimal {
 			return s.digits <= stored.Width-stored.Scale && s.places <= stored.Scale
+		}
+		if s.known.Name == schema.Bigint && stored.IsInteger() {
+			return stored.HoldsIntegers(s.least, s.greatest)
 		}
 		return stored.Name == schema.Double && !s.reals && !s.wide
 	}

@@ -31,7 +31,7 @@ type sheetRecords struct {
 
 // Recognize returns the format of an upload: its own, unless it begins as Excel workbooks do and no other format does.
 func Recognize(u Upload) (Format, error) {
-	f, err := os.Open(u.Path)
+	f, err := u.open()
 	if err != nil {
 		return u.Format, err
 	}

@@ -58,6 +58,18 @@ func decimalFor(t Type) (d Type, ok bool) {
 // IsInteger reports whether the type is one of the integers.
 func (t Type) IsInteger() bool { bits, _ := integer(t); return bits > 0 }
 
+// HoldsIntegers reports whether the type is one of the integers and has every number from least to greatest.
+func (t Type) HoldsIntegers(least, greatest int64) bool {
+	bits, signed := integer(t)
+	switch {
+	case bits == 0:
+		return false
+	case !signed:
+		return least >= 0 && (bits == 64 || greatest < 1<<bits)
+	}
+	return bits == 64 || least >= -1<<(bits-1) && greatest < 1<<(bits-1)
+}
+
 // IsMoment reports whether the type is a date or a timestamp without a time zone.
 func (t Type) IsMoment() bool { return t.Name == Date || t.Name == Timestamp || t.Name == TimestampNS }
 
