@@ -97,6 +97,11 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			`PATCH ` + d + `/tags/a%2Fb?project_id=1 {"description":"x","ref":"4"}`, "tag a/b: commit 4\n"},
 		{"tag a/b --remove", map[string][]string{"DELETE " + d + "/tags/a%2Fb": {"204 "}},
 			`DELETE ` + d + `/tags/a%2Fb?project_id=1`, "tag a/b is removed\n"},
+		{"compact", map[string][]string{"POST " + d + "/upkeep": {
+			`200 {"files_opened":3,"done":{"files_made":2,"files_read":40,"rows":41,"bytes":2048}}`}},
+			`POST ` + d + `/upkeep?project_id=1 {}`, "2 files of 40 (41 records, 2.0 kB); reading opens 3 files\n"},
+		{"compact --plan", map[string][]string{"GET " + d + "/upkeep": {`200 {"files_opened":3}`}},
+			`GET ` + d + `/upkeep?project_id=1`, "next: nothing to compact; reading opens 3 files\n"},
 		{"savepoint --list", map[string][]string{"GET " + d + "/savepoints": {
 			`200 {"savepoints":[{"version":"master__000001","commit_id":3,"user":"eva","created_at":"then"}]}`}},
 			`GET ` + d + `/savepoints?project_id=1`, "master__000001"},
@@ -166,7 +171,7 @@ func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 		"rollback seven --dataset x":      "expected a valid 64 bit int but got \"seven\"",
 		"rollback 7 --policy all":         "must be one of \"stack\",\"records\"",
 		"export --dataset x --format xls": "--format must be one of",
-		"export --dataset x --format csv --parquet-version 2": "--parquet-version is for Parquet, and the output is csv",
+		"export --dataset x --format csv --parquet-version 2":  "--parquet-version is for Parquet, and the output is csv",
 		"actions --dataset x --user eva --since-forking":       "can't be combined",
 		"actions --dataset x --upstream-delta --since-forking": "can't be used together",
 		"merge --dataset x":  "missing flags: --from",
