@@ -99,6 +99,11 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			`DELETE ` + d + `/tags/a%2Fb?project_id=1`, "tag a/b is removed\n"},
 		{"digest --ref 1.0.0", map[string][]string{"GET " + d + "/digest": {`200 {"digest":"v1:0a","commit":3}`}},
 			`GET ` + d + `/digest?project_id=1&ref=1.0.0`, "v1:0a  employees@1.0.0\n"},
+		{"compact", map[string][]string{"POST " + d + "/upkeep": {
+			`200 {"files_opened":3,"done":{"files_made":2,"files_read":40,"rows":41,"bytes":2048}}`}},
+			`POST ` + d + `/upkeep?project_id=1 {}`, "2 files of 40 (41 records, 2.0 kB); reading opens 3 files\n"},
+		{"compact --plan", map[string][]string{"GET " + d + "/upkeep": {`200 {"files_opened":3}`}},
+			`GET ` + d + `/upkeep?project_id=1`, "next: nothing to compact; reading opens 3 files\n"},
 		{"savepoint --list", map[string][]string{"GET " + d + "/savepoints": {
 			`200 {"savepoints":[{"version":"master__000001","commit_id":3,"user":"eva","created_at":"then"}]}`}},
 			`GET ` + d + `/savepoints?project_id=1`, "master__000001"},

@@ -9,6 +9,7 @@
 //	commit        one atomic change of a dataset: the files that it opens and closes, and what the dataset is after it
 //	data file     rows that a commit wrote, each tagged with it (_commit)
 //	rollback file rows that a commit displaced, as they were, each with the place where it lay (_file, _pos)
+//	compacted file rows of several files, which readers open in place of these; a cache, which may be lost
 //	entry         that a file serves a dataset from one commit until another: which files are live follows from that
 //	state         what a dataset is as of one commit; with its live files, a snapshot (package snapshot)
 //	ref           what names a state: head, a commit, a version, a savepoint, a tag, a time, and others (Refs)
@@ -44,6 +45,7 @@
 //	Digests       digests of states, by their records' values                              digest.go, digest_sum.go
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go
+//	Upkeep        compaction in the background: upkeep.go when, compact_plan.go of what, compact.go how
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
 // type of its own:

@@ -40,7 +40,7 @@ func distinct(files []*catalog.File) []*catalog.File {
 	slices.SortFunc(files, func(f, g *catalog.File) int {
 		return cmp.Or(cmp.Compare(f.ID, g.ID), cmp.Compare(f.Key, g.Key))
 	})
-	return slices.CompactFunc(files, func(f, g *catalog.File) bool { return f.Key == g.Key })
+	return slices.CompactFunc(files, func(f, g *catalog.File) bool { return f.ID == g.ID && f.Key == g.Key })
 }
 
 // BySchema groups files by the schema they were written with, in order.

@@ -113,11 +113,13 @@ func (s *Snapshot) branches() []branch {
 	for _, p := range s.dataParts(displacers) {
 		rollbacks := p.displacersOf(displacers)
 		if n := len(out) - 1; n >= 0 && out[n].takes(p, len(rollbacks) > 0) {
-			out[n].parts = append(out[n].parts, p)
-			out[n].rollbacks = append(out[n].rollbacks, Without(rollbacks, out[n].rollbacks)...)
+			out[n].parts, out[n].rollbacks = append(out[n].parts, p), append(out[n].rollbacks, rollbacks...)
 			continue
 		}
 		out = append(out, branch{schemaID: p.SchemaID, parts: []Part{p}, rollbacks: rollbacks})
+	}
+	for i, b := range out {
+		out[i].rollbacks = distinct(b.rollbacks)
 	}
 	return out
 }
