@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"rowback/storage"
@@ -210,5 +211,31 @@ func TestCheckComputesDigestsAgain(t *testing.T) {
 				t.Errorf("found %v", found.Problems)
 			}
 		})
+	}
+}
+
+// A digest that can't be recorded, as on a full disk, is told all the same, and computed again the next time.
+func TestADigestThatCanNotBeKept(t *testing.T) {
+	full := false
+	b := reopen(t, t.TempDir(), storage.Options{Hook: func(op, path string) error {
+		if full && op == "commit" {
+			return syscall.ENOSPC
+		}
+		return nil
+	}})
+	d := b.create("d", "id")
+	c := b.json(d, "append", `[{"id":1}]`)
+	full = true
+	want := digestOf([]map[string]any{{"id": 1.0}})
+	b.alike("not kept", b.digestAt(d, "head"), want)
+	known, err := b.Digests.Known(context.Background(), []int64{c.ID})
+	b.must(err)
+	if len(known) > 0 {
+		t.Errorf("known are %v", known)
+	}
+	full = false
+	b.alike("kept", b.digestAt(d, "head"), want)
+	if known, err = b.Digests.Known(context.Background(), []int64{c.ID}); err != nil || known[c.ID] != want {
+		t.Errorf("known are %v, %v", known, err)
 	}
 }

@@ -48,13 +48,14 @@ func newStore(dir string, o Options) *Store {
 	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
+		Digests: newDigests(files, history),
 		Tables: &Tables{
 			Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
 			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 		},
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
-		Digests: newDigests(files, history),
-		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files}, Upkeep: newUpkeep(files, history, staging, o.Compact.filled()),
+		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
+		Upkeep: newUpkeep(files, history, staging, o.Compact.filled()),
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
 		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}

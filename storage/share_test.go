@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"rowback/storage"
@@ -73,4 +74,39 @@ func unmeasured(files []*catalog.File) (out []*catalog.File) {
 		out = append(out, &other)
 	}
 	return out
+}
+
+// Scores and categories of records that were displaced while their column was gone are taken off too.
+func TestFiguresOfRecordsThatWereDisplacedWhileTheirColumnWasGone(t *testing.T) {
+	b := open(t)
+	ctx := context.Background()
+	d := b.create("items", "id")
+	b.json(d, catalog.Append, `[{"id":1,"quality_score":1,"category":"a"},{"id":2,"quality_score":100,"category":"b"},
+		{"id":3,"quality_score":3,"category":"a"}]`)
+	var drops []catalog.Commit
+	for _, name := range []string{"category", "quality_score"} {
+		drop, err := b.DropVariable(ctx, d, b.id(d, name), storage.Request{})
+		b.must(err)
+		drops = append(drops, drop)
+	}
+	b.json(d, catalog.Delete, `[{"id":2}]`)
+	for _, drop := range drops {
+		_, err := b.rollback(d, drop.ID, storage.Records)
+		b.must(err)
+	}
+	s, err := b.Snapshot(ctx, d, "head")
+	b.must(err)
+	conn, err := b.Conn(ctx)
+	b.must(err)
+	defer conn.Close()
+	quality, _, err := s.Quality(ctx, conn)
+	b.must(err)
+	categories, _, err := s.Categories(ctx, conn)
+	b.must(err)
+	each, err := s.CategoryQuality(ctx, conn)
+	b.must(err)
+	if quality.Average != 2 || !maps.Equal(categories, map[string]int64{"a": 2}) ||
+		!maps.Equal(each, map[string]float64{"a": 2}) {
+		t.Errorf("the average is %v, the categories are %v and their averages %v", quality.Average, categories, each)
+	}
 }

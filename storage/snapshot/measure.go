@@ -251,8 +251,13 @@ func isShare(s catalog.Stats) bool {
 }
 
 // measured reports whether every file that has the column has statistics for it; with counted, including its
-// categories.
+// categories. Those of a rollback file serve only if it has the values of the rows that it displaces.
 func (s *Snapshot) measured(id int, counted bool) bool {
+	c, _ := s.Schema.ByID(id)
+	part := s.Narrow([]schema.Column{c})
+	if slices.ContainsFunc(s.Rollbacks, func(r *catalog.File) bool { return !part.heldAlike(r) }) {
+		return false
+	}
 	for _, f := range s.Files() {
 		stats, ok := f.Stats[id]
 		if _, has := s.SchemaOf(f).ByID(id); has && (!ok || counted && stats.TooMany) {

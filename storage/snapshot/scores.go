@@ -37,7 +37,7 @@ func (s *Snapshot) CategoryQuality(ctx context.Context, conn *duck.Conn) (averag
 		return nil, nil
 	}
 	var scores map[string]catalog.Score
-	if s.measured(c.ID, true) && s.storedAs(c) && s.scored(c.ID, q.ID) {
+	if s.measured(c.ID, true) && s.measured(q.ID, false) && s.storedAs(c) && s.scored(c.ID, q.ID) {
 		scores = s.sumScores(c.ID)
 	} else {
 		scores, err = measureScores(ctx, conn, s.Rows(false), schema.ColumnName(c.ID), schema.ColumnName(q.ID))
