@@ -18,7 +18,7 @@ type directory struct {
 	hook   blob.Hook
 	marker datadir.Marker
 	held   datadir.Held
-	last   closed // what is known to be as it was when the store was closed
+	last   datadir.Closed // what is known to be as it was when the store was closed
 }
 
 // claim locks the directory, and makes it a store where it is empty or missing.
@@ -69,7 +69,7 @@ func (d *directory) tryCatalog(ctx context.Context, path string) (what string, e
 	if err != nil {
 		return "", err
 	}
-	if d.last.Catalog != "" {
+	if d.last.IsKnown() {
 		return "", nil // it was sound when it was opened, and no one else has written to it
 	}
 	if what, err = d.catalog.Damage(ctx); err != nil || what == "" {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"rowback/storage/catalog"
+	"rowback/storage/datadir"
 )
 
 // The objects are the log and the catalog is their index (design, section 7). At the start, forward brings the catalog
@@ -18,7 +19,7 @@ import (
 // (directory.indexes).
 type forward struct {
 	*journal
-	last    closed // what need not be looked at
+	last    datadir.Closed // what need not be looked at
 	shelves []*shelf
 	placed  []*fresh
 	steps   []string // what the catalog did not know, in words
@@ -49,7 +50,7 @@ type aside struct {
 }
 
 // catchUp runs forward and logs what it did.
-func (j *journal) catchUp(ctx context.Context, last closed) error {
+func (j *journal) catchUp(ctx context.Context, last datadir.Closed) error {
 	f := &forward{journal: j, last: last}
 	if err := f.run(ctx); err != nil {
 		return err
@@ -108,7 +109,7 @@ func (f *forward) survey(tx catalog.Tx) error {
 		return err
 	}
 	for _, id := range ids {
-		if f.last.holds(f.journal, id) {
+		if f.isAsNoted(id) {
 			continue
 		}
 		s := &shelf{id: id}

@@ -94,7 +94,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	// From here on every write leaves room, those of the start included.
 	s.blobs.KeepFree(s.Disk.room)
-	if err := s.dir.recall(); err != nil {
+	if s.dir.last, err = datadir.Recall(s.dir.path); err != nil {
 		return err
 	}
 	if err := s.dir.openCatalog(ctx); err != nil {

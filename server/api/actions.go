@@ -13,6 +13,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
 
@@ -95,7 +96,7 @@ func (a *API) listActions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if filter.After, err = in.afterCommit(0); err != nil {
+	if filter.After, err = a.afterAction(c.UserContext(), d, in.pageIn, 0); err != nil {
 		return err
 	}
 	filter.Limit = limit + 1
@@ -105,6 +106,18 @@ func (a *API) listActions(c *fiber.Ctx) error {
 	}
 	page, next := firstPage(list, limit)
 	return ok(c, actionList{viewActions(page), next})
+}
+
+// afterAction is afterCommit where the cursor must be of one of the dataset's commits.
+func (a *API) afterAction(ctx context.Context, d catalog.Dataset, in pageIn, first int64) (int64, error) {
+	after, err := in.afterCommit(first)
+	if err != nil || in.Cursor == "" {
+		return after, err
+	}
+	if _, err = a.store.CommitByID(ctx, d.ID, after); fault.KindOf(err) == fault.NotFound {
+		err = invalid("cursor", "is not a cursor that this list returned")
+	}
+	return after, err
 }
 
 // actionsByUser lists actions in the order of users. A page can't be read from the catalog by id then, so that all are

@@ -130,7 +130,7 @@ func (a *API) listMerges(c *fiber.Ctx, d catalog.Dataset, in listMergesIn) error
 	if err != nil {
 		return err
 	}
-	before, err := in.afterCommit(math.MaxInt64)
+	before, err := a.afterAction(c.UserContext(), d, in.pageIn, math.MaxInt64)
 	if err != nil {
 		return err
 	}

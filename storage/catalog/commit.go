@@ -149,23 +149,23 @@ func (tx Tx) CommitAt(dataset string, t time.Time) (Commit, error) {
 // Commits lists up to limit commits of a dataset, newest first, whose ids are below before. It leaves out commits that
 // merges played.
 func (tx Tx) Commits(dataset string, before int64, limit int) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.id < $2 AND `+isListed+newestFirst+` LIMIT $3`,
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsBelow+`AND `+isListed+newestFirst+` LIMIT $3`,
 		dataset, before, limit)
 }
 
 // Actions lists up to limit commits of a dataset, those that merges played too: with ids below from, newest first, or
 // with ids above from, oldest first.
 func (tx Tx) Actions(dataset string, from int64, limit int, newest bool) ([]Commit, error) {
-	part := `AND c.id > $2` + oldestFirst
+	part := commitsAbove + oldestFirst
 	if newest {
-		part = `AND c.id < $2` + newestFirst
+		part = commitsBelow + newestFirst
 	}
-	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+part+` LIMIT $3`, dataset, from, limit)
+	return list(tx, scanCommit, `SELECT `+commitColumns+part+` LIMIT $3`, dataset, from, limit)
 }
 
 // Merges lists up to limit merges into a dataset, newest first, whose ids are below before.
 func (tx Tx) Merges(dataset string, before int64, limit int) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.mode = 'merge' AND c.id < $2`+newestFirst+`
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsBelow+`AND c.mode = 'merge'`+newestFirst+`
 		LIMIT $3`, dataset, before, limit)
 }
 
@@ -192,17 +192,18 @@ func literal(m Mode) string { return "'" + string(m) + "'" }
 // Unshared lists the commits of a dataset whose hashes another dataset does not have, oldest first, of all modes or of
 // some. Commits that both have from one ancestor are not looked at.
 func (tx Tx) Unshared(dataset, other string, modes ...Mode) (out []Commit, err error) {
-	query := `SELECT ` + commitColumns + commitsOf + `AND c.id > COALESCE((
-		SELECT MAX(CASE WHEN a.until_commit < b.until_commit THEN a.until_commit ELSE b.until_commit END)
-		FROM lineage a JOIN lineage b ON a.ancestor_id = b.ancestor_id
-		WHERE a.dataset_id = $1 AND b.dataset_id = $2), 0)
-		AND NOT EXISTS (SELECT 1 FROM lineage m CROSS JOIN commits o WHERE m.dataset_id = $2
-			AND o.dataset_id = m.ancestor_id AND o.hash = c.hash AND o.id > m.after_commit AND o.id <= m.until_commit)`
+	common, err := tx.lastCommon(dataset, other)
+	if err != nil {
+		return nil, err
+	}
+	query := `SELECT ` + commitColumns + commitsAbove + `AND NOT EXISTS (
+		SELECT 1 FROM lineage m CROSS JOIN commits o WHERE m.dataset_id = $3
+		AND o.dataset_id = m.ancestor_id AND o.hash = c.hash AND o.id > m.after_commit AND o.id <= m.until_commit)`
 	if len(modes) == 0 {
-		return list(tx, scanCommit, query+oldestFirst, dataset, other)
+		return list(tx, scanCommit, query+oldestFirst, dataset, common, other)
 	}
 	for _, m := range modes {
-		some, err := list(tx, scanCommit, query+` AND c.mode = `+literal(m)+oldestFirst, dataset, other)
+		some, err := list(tx, scanCommit, query+` AND c.mode = `+literal(m)+oldestFirst, dataset, common, other)
 		if err != nil {
 			return nil, err
 		}
@@ -212,6 +213,14 @@ func (tx Tx) Unshared(dataset, other string, modes ...Mode) (out []Commit, err e
 	return out, nil
 }
 
+// lastCommon returns the last commit that two datasets have from one ancestor; 0: none.
+func (tx Tx) lastCommon(dataset, other string) (int64, error) {
+	return get(tx, scanInt, `SELECT COALESCE(
+		MAX(CASE WHEN a.until_commit < b.until_commit THEN a.until_commit ELSE b.until_commit END), 0)
+		FROM lineage a JOIN lineage b ON b.dataset_id = $2 AND a.ancestor_id = b.ancestor_id
+		WHERE a.dataset_id = $1`, other, dataset)
+}
+
 // WithHash lists the commits of a dataset that have a hash, oldest first.
 func (tx Tx) WithHash(dataset, hash string) ([]Commit, error) {
 	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.hash = $2`+oldestFirst, dataset, hash)
@@ -219,18 +228,18 @@ func (tx Tx) WithHash(dataset, hash string) ([]Commit, error) {
 
 // CommitsAfter lists a dataset's commits with ids above after, oldest first.
 func (tx Tx) CommitsAfter(dataset string, after int64) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.id > $2`+oldestFirst, dataset, after)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsAbove+oldestFirst, dataset, after)
 }
 
 // EarlierCommit returns the n-th commit before one, of those that Commits lists.
 func (tx Tx) EarlierCommit(dataset string, commit, n int64) (int64, error) {
-	return get(tx, scanInt, `SELECT c.id`+commitsOf+`AND c.id < $2 AND `+isListed+newestFirst+` LIMIT 1 OFFSET $3`,
+	return get(tx, scanInt, `SELECT c.id`+commitsBelow+`AND `+isListed+newestFirst+` LIMIT 1 OFFSET $3`,
 		dataset, commit, n-1)
 }
 
 // CountEarlier returns how many commits there are before one, of those that Commits lists.
 func (tx Tx) CountEarlier(dataset string, commit int64) (int64, error) {
-	return get(tx, scanInt, `SELECT count(*)`+commitsOf+`AND c.id < $2 AND `+isListed, dataset, commit)
+	return get(tx, scanInt, `SELECT count(*)`+commitsBelow+`AND `+isListed, dataset, commit)
 }
 
 // CommitIDs lists the ids of the commits that a dataset made itself, in ascending order.

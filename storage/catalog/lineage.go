@@ -7,9 +7,20 @@ package catalog
 
 // commitsOf are the commits that dataset $1 made or inherited. The order of the tables is the order in which SQLite
 // reads them, so that a list which is in the order of ids need not be sorted.
-const commitsOf = ` FROM lineage l CROSS JOIN commits c
+const commitsOf = commitsFrom + `AND c.id > l.after_commit AND c.id <= l.until_commit `
+
+// commitsBelow and commitsAbove are those with ids below and above $2. Each range has one bound on a side, so that
+// SQLite begins to read where the list begins.
+const (
+	commitsBelow = commitsFrom + `AND c.id > l.after_commit
+		AND c.id < CASE WHEN l.until_commit < $2 THEN l.until_commit + 1 ELSE $2 END `
+	commitsAbove = commitsFrom + `AND c.id > CASE WHEN l.after_commit < $2 THEN $2 ELSE l.after_commit END
+		AND c.id <= l.until_commit `
+)
+
+const commitsFrom = ` FROM lineage l CROSS JOIN commits c
 	LEFT JOIN undone u ON u.dataset_id = l.dataset_id AND u.commit_id = c.id
-	WHERE l.dataset_id = $1 AND c.dataset_id = l.ancestor_id AND c.id > l.after_commit AND c.id <= l.until_commit `
+	WHERE l.dataset_id = $1 AND c.dataset_id = l.ancestor_id `
 
 // isListed is the condition that a commit was not played by a merge that the dataset has.
 const isListed = `(c.merge_commit_id IS NULL OR c.merge_commit_id > l.until_commit)`

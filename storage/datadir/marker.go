@@ -29,9 +29,6 @@ const (
 	// CatalogFile is the name of the catalog. SQLite appends to it for its log.
 	CatalogFile = "catalog.db"
 
-	// ClosedFile is what a store leaves that is closed in order.
-	ClosedFile = "closed.json"
-
 	// formatVersion is the newest format that this program knows. It increases when older programs would misread a
 	// store.
 	formatVersion = 1
@@ -43,7 +40,7 @@ var ErrNotStore = errors.New("not a store")
 // contents are the names that may be in a store's directory, and lost+found, which volumes have at their root.
 var contents = []string{
 	markerFile, markerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
-	ClosedFile, ClosedFile + blob.Unfinished,
+	closedFile, closedFile + blob.Unfinished,
 	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 
