@@ -24,7 +24,7 @@ var files embed.FS
 
 // contents is the order of the manual's pages.
 var contents = []string{
-	"guide", "merging", "sql", "flight", "notebooks", "api", "crunch", "operating", "limits", "security", "readers", "promises",
+	"guide", "merging", "sql", "flight", "notebooks", "api", "crunch", "operating", "limits", "security", "readers", "peers", "promises",
 }
 
 // policy lets the pages load their style sheet and nothing else.
