@@ -56,7 +56,10 @@ func (c *checker) run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	return c.blame(c.checkHead(ctx, conn))
+	if err := c.blame(c.checkHead(ctx, conn)); err != nil || !c.deep || len(c.problems) > 0 {
+		return err
+	}
+	return c.blame(c.checkCompacted(ctx, conn))
 }
 
 // checkCatalog checks the chain of commits, what each says it did, and what names commits.
