@@ -59,6 +59,9 @@ func (c *checker) run(ctx context.Context) error {
 	if err := c.blame(c.checkHead(ctx, conn)); err != nil || !c.deep || len(c.problems) > 0 {
 		return err
 	}
+	if err := c.blame(c.checkCompacted(ctx, conn)); err != nil {
+		return err
+	}
 	return c.blame(c.checkDigests(ctx, conn))
 }
 

@@ -181,7 +181,6 @@ func (u *Upkeep) record(ctx context.Context, made *catalog.Compacted, replaced [
 		}
 		return errors.Join(tx.AddCompacted(made), tx.Advance(catalog.CompactedIDs, made.ID))
 	})
-	u.compacted.changed(made.Family)
 	if err != nil {
 		// Where it is not known whether the transaction stands, the object must: a start removes it if need be.
 		if !errors.Is(err, catalog.ErrUncertain) {
@@ -192,7 +191,7 @@ func (u *Upkeep) record(ctx context.Context, made *catalog.Compacted, replaced [
 	for _, old := range replaced {
 		u.retired = append(u.retired, retired{path.Dir(old.Key), u.now()})
 	}
-	return nil
+	return u.compacted.refresh(ctx, made.Family)
 }
 
 // retired is a compacted file that was replaced.

@@ -180,6 +180,7 @@ const (
 
 // worn finds a file that is worn, and leaves its live rows.
 func (p planner) worn(parts []snapshot.Part) (c compaction, ok bool) {
+	wear := p.Wear()
 	for _, part := range parts {
 		if part.Rows < p.policy.LeastWorn || !p.canRead(part) {
 			continue
@@ -188,7 +189,7 @@ func (p planner) worn(parts []snapshot.Part) (c compaction, ok bool) {
 		if part.Rows <= wornSmall {
 			share = wornOfFew
 		}
-		displaced, by := p.Worn(part)
+		displaced, by := wear(part)
 		if displaced*share < part.Rows || len(by) > wornMost || slices.ContainsFunc(by, p.avoid) {
 			continue
 		}

@@ -44,11 +44,17 @@ func (s *substitutes) list(ctx context.Context, family string) (list []*catalog.
 	return list, err
 }
 
-// changed has the compacted files of a family read anew.
-func (s *substitutes) changed(family string) {
+// refresh reads the compacted files of a family anew, while readers go on with those that they have.
+func (s *substitutes) refresh(ctx context.Context, family string) error {
+	list, err := s.list(ctx, family)
+	if err != nil {
+		return err
+	}
+	c := snapshot.NewCompacted(list, s.usable)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.byFamily, family)
+	s.byFamily[family] = c
+	return nil
 }
 
 // usable reports whether a compacted file is there and what was written, as far as opening it requires.

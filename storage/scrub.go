@@ -73,7 +73,7 @@ func (s *Scrubs) Run(ctx context.Context, p ScrubPlan) error {
 	s.change(func(now *ScrubState) { now.Running, now.Files, now.Bytes = true, 0, 0 })
 	defer s.change(func(now *ScrubState) { now.Running = false })
 	one := &scrub{Scrubs: s, plan: p, ctx: ctx}
-	if err := errors.Join(one.files(), one.backups()); err != nil {
+	if err := errors.Join(one.files(), one.compactedFiles(), one.backups()); err != nil {
 		return err
 	}
 	s.change(func(now *ScrubState) { now.Done, now.Completed = now.Done+1, s.now() })
@@ -109,6 +109,28 @@ func (b *scrub) files() error {
 				return err
 			}
 			last = f.ID
+		}
+	}
+}
+
+// compactedFiles reads every compacted file. One that is damaged is not used any more.
+func (b *scrub) compactedFiles() error {
+	for last := int64(0); ; {
+		var page []*catalog.Compacted
+		err := b.catalog.Read(b.ctx, func(tx catalog.Tx) (err error) {
+			page, err = tx.CompactedAfter(last, scrubPage)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, c := range page {
+			if b.compacted.usable(c) { // one that was removed meanwhile is not
+				if err := b.read(verify.File(&c.File)); err != nil {
+					return err
+				}
+			}
+			last = c.ID
 		}
 	}
 }

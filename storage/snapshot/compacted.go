@@ -265,16 +265,19 @@ func (s *Snapshot) RollbackParts() []Part {
 	return s.positionParts(needed)
 }
 
-// Worn returns how many rows that a part has are displaced, by which rollback files. Those that the part does not
-// have do not count.
-func (s *Snapshot) Worn(p Part) (rows int64, by []*catalog.File) {
-	by = p.displacersOf(s.displacers())
-	for _, r := range by {
-		for _, f := range p.Holds {
-			rows += r.Targets[f.ID]
+// Wear returns what counts how many rows that a part has are displaced, by which rollback files. Those that the part
+// does not have do not count.
+func (s *Snapshot) Wear() func(Part) (rows int64, by []*catalog.File) {
+	displacers := s.displacers()
+	return func(p Part) (rows int64, by []*catalog.File) {
+		by = p.displacersOf(displacers)
+		for _, r := range by {
+			for _, f := range p.Holds {
+				rows += r.Targets[f.ID]
+			}
 		}
+		return rows, by
 	}
-	return rows, by
 }
 
 // Gone returns the ids of the data files of which no row is live.
@@ -333,3 +336,11 @@ const (
 	gather        = `SELECT {columns} FROM {files} s WHERE {where}`
 	gatherWithout = `SELECT g.* FROM ({rows}) g ANTI JOIN ({positions}) d ON g._file = d._file AND g._pos = d._pos`
 )
+
+// PartsOf returns files as they are.
+func PartsOf(files []*catalog.File) (parts []Part) {
+	for _, f := range files {
+		parts = joined(parts, f, nil)
+	}
+	return parts
+}
