@@ -156,7 +156,9 @@ func (h *History) ActionByHash(ctx context.Context, d catalog.Dataset, hash stri
 }
 
 // Merges lists up to limit merges into a dataset, newest first, with ids below before.
-func (h *History) Merges(ctx context.Context, dataset string, before int64, limit int) (list []catalog.Commit, err error) {
+func (h *History) Merges(
+	ctx context.Context, dataset string, before int64, limit int,
+) (list []catalog.Commit, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Merges(dataset, before, limit); return err })
 	return list, err
 }

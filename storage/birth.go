@@ -37,8 +37,8 @@ func (b *birth) state() snapshot.State {
 	return snapshot.State{Dataset: b.Dataset, Schema: b.Schema, Properties: b.Properties}
 }
 
-// inherit makes sure that a fork has the history of its upstream up to the fork commit, and records what of it was undone
-// by then.
+// inherit makes sure that the commit at which a fork was made is there, and records what of the inherited history was
+// undone by then.
 func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 	// A fork of the empty state has no commit to inherit up to.
 	if fork.ForkCommit != 0 {
@@ -46,7 +46,7 @@ func inherit(tx catalog.Tx, fork catalog.Dataset) error {
 			return err
 		}
 	}
-	// A rollback that came after the fork commit undoes nothing here, so the marks are found anew.
+	// A rollback that came after the fork commit undoes nothing here, so what is undone is found anew.
 	undone, err := standingRollbacks(tx, fork.ID)
 	for commit, rollback := range undone {
 		err = errors.Join(err, tx.SetRollback(fork.ID, commit, rollback))

@@ -63,8 +63,8 @@ func statesOf(tx catalog.Tx, datasets []catalog.Dataset) (list []snapshot.State,
 	return list, nil
 }
 
-// DeleteDataset marks a dataset as deleted. Its files stay, so that UndeleteDataset brings it back. Forks are not
-// affected: they have entries of their own for the files that they share.
+// DeleteDataset marks a dataset as deleted. Its files and its history stay, so that UndeleteDataset brings it back,
+// and for its forks, which refer to them.
 func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 	unlock, err := s.catalog.Lock(ctx, id)
 	if err != nil {

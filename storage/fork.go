@@ -22,8 +22,8 @@ type NewFork struct {
 	Namesake    bool    // make it even where the name is taken: it is asked for by its id then
 }
 
-// Fork makes a dataset that shares the history of another up to a ref: its catalog rows point at the same files, so
-// that no data is copied, and either can be deleted without harm to the other. The fork stands with a commit of its
+// Fork makes a dataset that shares the history of another up to a ref: it refers to the commits and files of that one,
+// so that nothing is copied, however long the history. Either can be deleted without harm to the other. The fork stands with a commit of its
 // own, which has its name, and one savepoint.
 func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (snapshot.State, error) {
 	from, name, err := s.forkPoint(ctx, upstream, n)

@@ -146,7 +146,9 @@ func (r *tree) compareAt(tx Tx, dataset string, m *copying, i int, at int64) err
 	r.want(what+"live", live, m.files(func(e Entry) bool { return e.Begin <= at && e.End > at }), err)
 	entries, err := tx.Entries(dataset, at)
 	want := slices.DeleteFunc(slices.Clone(m.entries), func(e Entry) bool { return e.Begin > at })
-	slices.SortFunc(want, func(a, b Entry) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Begin, b.Begin)) })
+	slices.SortFunc(want, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Begin, b.Begin))
+	})
 	if err != nil || !slices.Equal(entries, want) {
 		r.Errorf("%sentries: %v, not %v (%v)", what, entries, want, err)
 	}
@@ -185,8 +187,9 @@ func TestForksReadAsCopies(t *testing.T) {
 				return err
 			}
 			for _, other := range r.ids {
-				has := r.models[other].commits
-				lacks := slices.DeleteFunc(slices.Clone(r.models[id].commits), func(c int64) bool { return slices.Contains(has, c) })
+				lacks := slices.DeleteFunc(slices.Clone(r.models[id].commits), func(c int64) bool {
+					return slices.Contains(r.models[other].commits, c)
+				})
 				unshared, err := tx.Unshared(id, other)
 				r.want(id+" and not "+other, ids(unshared, commitID), append([]int64{}, lacks...), err)
 			}

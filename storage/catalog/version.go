@@ -52,8 +52,8 @@ func (tx Tx) Versions(dataset string) ([]Version, error) {
 		WHERE v.dataset_id = $1 ORDER BY major, minor, patch`, dataset)
 }
 
-// ActiveVersions lists up to limit active versions of a dataset that name earlier commits than before, the highest number
-// first.
+// ActiveVersions lists up to limit active versions of a dataset that name earlier commits than before, the highest
+// number first.
 func (tx Tx) ActiveVersions(dataset string, before int64, limit int) ([]Version, error) {
 	return list(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v
 		WHERE v.dataset_id = $1 AND is_active AND commit_id < $2

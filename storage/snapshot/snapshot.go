@@ -164,11 +164,25 @@ func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map
 	out.State, out.whole = state, nil
 	out.Schemas = maps.Clone(s.Schemas)
 	maps.Copy(out.Schemas, schemas)
-	out.Data = append(Without(s.Data, closed), OfKind(opened, schema.Data)...)
-	out.Rollbacks = append(Without(s.Rollbacks, closed), OfKind(opened, schema.Rollback)...)
-	slices.SortFunc(out.Data, byID)
-	slices.SortFunc(out.Rollbacks, byID)
+	out.Data = next(s.Data, OfKind(opened, schema.Data), closed)
+	out.Rollbacks = next(s.Rollbacks, OfKind(opened, schema.Rollback), closed)
 	return &out
+}
+
+// next returns files, which are in the order of their ids, with those that are opened and without those that are closed.
+// Most commits only open new files: then the others are copied at once, however many there are.
+func next(files, opened, closed []*catalog.File) []*catalog.File {
+	if len(closed) > 0 {
+		files = Without(files, closed)
+	}
+	if len(opened) == 0 {
+		return files
+	}
+	out := slices.Concat(files, opened)
+	if !slices.IsSortedFunc(out[max(len(files)-1, 0):], byID) {
+		slices.SortFunc(out, byID)
+	}
+	return out
 }
 
 func byID(f, g *catalog.File) int { return cmp.Compare(f.ID, g.ID) }
