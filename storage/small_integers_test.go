@@ -16,8 +16,8 @@ func TestIntegersOfSmallTypes(t *testing.T) {
 	b := open(t)
 	for name, bounds := range map[string][3]string{ // the least, the greatest, and one that does not fit
 		"TINYINT": {"-128", "127", "128"}, "SMALLINT": {"-32768", "32767", "-32769"},
-		"INTEGER": {"-2147483648", "2147483647", "2147483648"},
-		"BIGINT":  {"-9223372036854775808", "9223372036854775807", "0"},
+		"INTEGER":  {"-2147483648", "2147483647", "2147483648"},
+		"BIGINT":   {"-9223372036854775808", "9223372036854775807", "0"},
 		"UTINYINT": {"0", "255", "-1"}, "USMALLINT": {"0", "65535", "65536"}, "UINTEGER": {"0", "4294967295", "-1"},
 		"UBIGINT": {"0", "9223372036854775807", "-1"},
 	} {
