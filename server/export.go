@@ -30,6 +30,9 @@ func (cmd *exportCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
+	if cmd.Pages == 2 && as.format != "parquet" {
+		return fmt.Errorf("--parquet-version is for Parquet, and the output is %s", as.format)
+	}
 	query, err := cmd.exportQuery(as.format)
 	if err != nil {
 		return err
@@ -72,7 +75,7 @@ func (cmd *exportCmd) exportQuery(format string) (url.Values, error) {
 	if !cmd.Commit && cmd.Columns == "" {
 		query.Set("commit", "false")
 	}
-	if cmd.Pages == 2 && format == "parquet" {
+	if cmd.Pages == 2 {
 		query.Set("parquet_version", "2")
 	}
 	if cmd.Limit > 0 {

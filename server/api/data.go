@@ -77,7 +77,7 @@ func (in formatIn) format() (intake.Format, error) {
 	// The first one that is supported, in the client's order; weights are read only to skip what is refused (q=0).
 	for part := range strings.SplitSeq(in.Accept, ",") {
 		media, parameters, err := mime.ParseMediaType(strings.TrimSpace(part))
-		if q, bad := strconv.ParseFloat(parameters["q"], 64); err != nil || bad == nil && q == 0 {
+		if q, named := parameters["q"]; err != nil || named && !host.Accepts(q) {
 			continue
 		}
 		if f, ok := formats[media]; ok {

@@ -41,7 +41,8 @@ func TestAFormatThatIsNotOfferedIsRefused(t *testing.T) {
 	if _, err := (formatIn{Format: "xlsx"}).format(); fault.KindOf(err) != fault.Invalid {
 		t.Error(err)
 	}
-	for _, accept := range []string{"text/html", "image/*", "text/csv;q=0", "application/json;q=0, application/xml"} {
+	for _, accept := range []string{"text/html", "image/*", "text/csv;q=0", "application/json;q=0, application/xml",
+		"text/csv;q=nan", "text/csv;q=x"} {
 		_, err := (formatIn{Accept: accept}).format()
 		var e *fiber.Error
 		if !errors.As(err, &e) || e.Code != http.StatusNotAcceptable {

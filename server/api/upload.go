@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"mime"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -44,7 +46,7 @@ var mediaTypes = map[intake.Format]string{
 // optionsIn are the options of a body of records: what its format leaves open.
 type optionsIn struct {
 	Sheet     string   `query:"sheet" description:"Of an Excel workbook: the name of the sheet, or its number from 1. By default the first that is not hidden." json:"-"`
-	Encoding  string   `query:"encoding" description:"Of a CSV, as all that follow: what its bytes are, such as windows-1252 or latin-1. UTF-8 by default; UTF-16 is recognized by its byte order mark." json:"-"`
+	Encoding  string   `query:"encoding" description:"Of a CSV, as all that follow: what its bytes are, such as windows-1252 or latin-1. By default the charset of the Content-Type, or else UTF-8; UTF-16 is recognized by its byte order mark." json:"-"`
 	Delimiter string   `query:"delimiter" description:"What separates fields. Found by the header by default." json:"-"`
 	Quote     string   `query:"quote" description:"What encloses fields." default:"\"" json:"-"`
 	Decimal   string   `query:"decimal" description:"What precedes the fraction of a number: a point, by default, or a comma." json:"-"`
@@ -54,10 +56,11 @@ type optionsIn struct {
 	Null      []string `query:"null" collectionFormat:"csv" description:"Texts without quotes that stand for no value, beside the empty one." json:"-"`
 }
 
-// apply gives an upload its options, which must be ones of its format.
+// apply gives an upload its options, which must be ones of its format. The option for the encoding comes before the
+// charset of a Content-Type.
 func (in optionsIn) apply(u *intake.Upload) error {
 	u.Options = intake.Options{
-		Sheet: in.Sheet, Encoding: in.Encoding, Delimiter: in.Delimiter, Quote: in.Quote, Null: in.Null,
+		Sheet: in.Sheet, Encoding: cmp.Or(in.Encoding, u.Options.Encoding), Delimiter: in.Delimiter, Quote: in.Quote, Null: in.Null,
 		Form: intake.Form{Decimal: in.Decimal, Thousands: in.Thousands, Date: in.Date, Timestamp: in.Timestamp},
 	}
 	if why := u.Options.Check(u.Format); why != nil {
@@ -72,7 +75,7 @@ type taker func(*storage.Store, intake.Format, func(io.Writer) (int64, error)) (
 // stage takes a body of records, decompressed, and returns it with the SHA-256 of the body as sent. Unless it is small,
 // the body goes to a file and not to memory. The commit begins once it is complete: a broken upload leaves no trace.
 func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error) {
-	media, _, err := mime.ParseMediaType(c.Get("Content-Type"))
+	media, parameters, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
 	if !ok {
 		format, ok = otherTypes[media]
@@ -82,7 +85,19 @@ func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error
 			"Content-Type %q is not a supported format of records. Use one of application/vnd.apache.parquet, "+
 				"application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json, "+workbookType+".", c.Get("Content-Type")))
 	}
-	return a.stageAs(c, format, calls.Receive)
+	u, fingerprint, err = a.stageAs(c, format, calls.Receive)
+	if format == intake.CSV {
+		u.Options.Encoding = charset(parameters)
+	}
+	return u, fingerprint, err
+}
+
+// charset returns the encoding that a Content-Type names; empty for UTF-8, which many clients name whatever they send.
+func charset(parameters map[string]string) string {
+	if name := parameters["charset"]; !strings.EqualFold(name, "utf-8") {
+		return name
+	}
+	return ""
 }
 
 // stageAs is stage for a body in a known format. take is calls.Stage or calls.Receive.

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,15 +35,29 @@ type accepted map[string]float64
 func acceptedBy(c *fiber.Ctx) accepted {
 	out := accepted{}
 	for part := range strings.SplitSeq(strings.ToLower(Header(c, "Accept-Encoding")), ",") {
-		name, parameter, _ := strings.Cut(part, ";")
+		name, parameters, _ := strings.Cut(part, ";")
 		weight := 1.0
-		if key, value, _ := strings.Cut(parameter, "="); strings.TrimSpace(key) == "q" {
-			weight, _ = strconv.ParseFloat(strings.TrimSpace(value), 64) // what is not a number accepts nothing
+		for parameter := range strings.SplitSeq(parameters, ";") {
+			if key, value, _ := strings.Cut(parameter, "="); strings.TrimSpace(key) == "q" {
+				weight = weightOf(value)
+			}
 		}
 		out[strings.TrimPrefix(strings.TrimSpace(name), "x-")] = weight
 	}
 	return out
 }
+
+// weightOf returns the weight that q= gives. What is not a number accepts nothing.
+func weightOf(q string) float64 {
+	weight, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+	if err != nil || math.IsNaN(weight) {
+		return 0
+	}
+	return weight
+}
+
+// Accepts reports whether a weight in an Accept header accepts what it is given to.
+func Accepts(q string) bool { return weightOf(q) > 0 }
 
 // identity reports whether an answer may be sent as it is.
 func (a accepted) identity() bool {

@@ -23,7 +23,7 @@ func TestTheCodingOfAnAnswerIsTheBestThatItsClientAccepts(t *testing.T) {
 	for header, want := range map[string]string{
 		"": "", "identity": "", "br": "", "gzip": "gzip", "GZIP": "gzip", "x-gzip": "gzip", "zstd": "zstd",
 		"gzip, deflate, br, zstd": "zstd", "gzip;q=1.0, zstd;q=0.5": "gzip", "zstd; q=0.5 , gzip ; q=0.1": "zstd",
-		"gzip;q=0": "", "gzip;q=0, zstd": "zstd", "gzip;q=x": "", "*": "gzip", "*;q=0": "", "*;q=0, gzip": "gzip",
+		"gzip;q=0": "", "gzip;q=0, zstd": "zstd", "gzip;q=x": "", "gzip;q=nan": "", "gzip;level=1;q=0": "", "gzip; q=0.5; level=1": "gzip", "*": "gzip", "*;q=0": "", "*;q=0, gzip": "gzip",
 		"gzip;q=0, *": "", "identity;q=0.5, *;q=0": "", "identity, gzip;q=0.5": "", "identity;q=0.5, gzip": "gzip",
 		"gzip;q=0.2, zstd;q=0.2": "zstd", ";;,=,": "",
 	} {

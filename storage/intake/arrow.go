@@ -41,7 +41,7 @@ func openArrow(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) 
 	if err := checkNames(arrowNames(stream.Schema())); err != nil {
 		return nil, err
 	}
-	if r.columns, r.plain = plainColumns(stream.Schema().Fields()); r.plain {
+	if r.columns, r.plain = plainColumns(stream.came().Fields()); r.plain {
 		return r, nil
 	}
 	if r.columns, err = describeFields(ctx, conn, stream.Schema().Fields()); err != nil {
