@@ -27,6 +27,7 @@
 //	work          a draft with what is held for it: the lock, a connection, a directory for files
 //	workspace     where a commit's files are written, with the connection that its statements run on
 //	publication   what one commit.json describes and one transaction records
+//	group         small commits of one dataset that become durable together
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
 // # The parts of a store
@@ -64,6 +65,7 @@
 //
 //	commit.go     the protocol of a commit, a step a call: publish and its steps, in order
 //	work.go       what a commit holds, and begin; write.go the files that it writes
+//	group.go      small commits that wait for each other, and become durable together
 //	draft.go      what a commit is; manifest.go how it is described, publication.go what is recorded, in one transaction
 //	store.go      the parts; open.go how they are put together
 //	refs.go       from a ref to a snapshot
@@ -92,6 +94,7 @@
 // # What proves it
 //
 //	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
+//	group_test.go                         the same for groups; many writers against a model
 //	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
 //	golden_commits_test.go                a store of an earlier program reads as it did, and comes out in the same bytes
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
