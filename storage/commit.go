@@ -84,14 +84,16 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 // if the catalog is lost before it has them.
 func (g *group) stand(ctx context.Context) error {
 	defer g.end()
-	if g.err = g.finished(); g.err != nil {
-		return g.err
+	err := g.finished()
+	if err == nil {
+		err = g.issue()
 	}
-	if g.err = g.issue(); g.err != nil {
-		return g.err
+	if err == nil {
+		err = g.index(ctx)
 	}
-	if g.err = g.index(ctx); g.err != nil {
-		return g.err
+	// Not before: after a panic in one of these, the others must not be told that their commits stand.
+	if g.err = err; err != nil {
+		return err
 	}
 	// Only what stands becomes the head that the next commit starts from.
 	g.remember()

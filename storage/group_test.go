@@ -42,14 +42,16 @@ func (b *bench) send(d string, c sent) (a answer) {
 }
 
 // grouped sends commits that wait for the dataset's lock in this order until all are there, and so form a group.
-func (b *bench) grouped(d string, all ...sent) []answer {
+func (b *bench) grouped(d string, all ...sent) []answer { return b.groupedBy(b.send, d, all...) }
+
+func (b *bench) groupedBy(send func(string, sent) answer, d string, all ...sent) []answer {
 	b.Helper()
 	b.GroupAllThatWait()
 	answers := make([]answer, len(all))
 	var wg sync.WaitGroup
 	b.must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
 		for i, c := range all {
-			wg.Go(func() { answers[i] = b.send(d, c) })
+			wg.Go(func() { answers[i] = send(d, c) })
 			for b.Queued(d) < i+2 {
 				runtime.Gosched()
 			}
@@ -271,6 +273,69 @@ func TestFailuresInAGroup(t *testing.T) {
 	// A member's own failure leaves the others; a failure of what they share fails all.
 	if outcomes[3] == 0 || outcomes[0] == 0 || outcomes[1]+outcomes[2] > 0 {
 		t.Errorf("how many stood, and how often: %v", outcomes)
+	}
+}
+
+// A panic in one commit's request, which the server answers with an error, never has another one of the group answered
+// as if it stood.
+func TestPanicsInAGroup(t *testing.T) {
+	from, d, _ := groupWorld(t)
+	all := []sent{
+		{mode: catalog.Append, body: `[{"id":10}]`},
+		{mode: catalog.Append, body: `[{"id":11}]`},
+		{mode: catalog.Append, body: `[{"id":12}]`},
+	}
+	for _, where := range []string{"write 0", "write 1", "rename 0", "rename 1", "commit 0", "committed 0"} {
+		t.Run(where, func(t *testing.T) {
+			dir, armed := copied(t, from), false
+			var mu sync.Mutex
+			seen := map[string]int{}
+			b := reopen(t, dir, storage.Options{Hook: func(op, path string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if !armed || op == "write" && !strings.HasSuffix(path, "commit.json") {
+					return nil
+				}
+				n := seen[op]
+				seen[op]++
+				if fmt.Sprint(op, " ", n) == where {
+					panic(where)
+				}
+				return nil
+			}})
+			mu.Lock()
+			armed = true
+			mu.Unlock()
+			panics := 0
+			answers := b.groupedBy(func(d string, c sent) (a answer) {
+				defer func() {
+					if p := recover(); p != nil {
+						a.err = fmt.Errorf("panic: %v", p)
+						mu.Lock()
+						panics++
+						mu.Unlock()
+					}
+				}()
+				return b.send(d, c)
+			}, d, all...)
+			mu.Lock()
+			armed = false
+			mu.Unlock()
+			if panics != 1 {
+				t.Fatalf("%d requests panicked", panics)
+			}
+			b.Store.Close()
+			found := shows(t, dir, true)
+			for i, a := range answers {
+				if a.err == nil && !strings.Contains(found, fmt.Sprintf(`id\":%d`, 10+i)) {
+					t.Errorf("record %d was answered and is not in\n%s", 10+i, found)
+				}
+			}
+			withCatalog(t, dir, nil)
+			if anew := shows(t, dir, true); anew != found {
+				t.Errorf("with its catalog lost it shows\n%s\nwant\n%s", anew, found)
+			}
+		})
 	}
 }
 
