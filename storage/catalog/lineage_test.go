@@ -226,3 +226,35 @@ func TestAForkWithinAMerge(t *testing.T) {
 		return nil
 	})
 }
+
+// A fork writes its own row and those that say whose history it has: as many after 4 commits as after 400.
+func TestAForkWritesNoHistory(t *testing.T) {
+	f := open(t)
+	f.history()
+	f.must(func(tx Tx) error {
+		var wrote []int64
+		for i, commits := range []int64{4, 400} {
+			for id := int64(5); id <= commits; id++ {
+				file := &File{ID: id, DatasetID: "d", Kind: schema.Data, SchemaID: f.schemaID}
+				c := f.commit(id, Append)
+				c.Hash = fmt.Sprint("hash", id)
+				if err := errors.Join(tx.AddCommit(c), tx.AddFile(file), tx.OpenEntry("d", id, id)); err != nil {
+					return err
+				}
+			}
+			before, err := get(tx, scanInt, `SELECT total_changes()`)
+			fork := f.dataset(fmt.Sprint("fork", i), fmt.Sprint("fork", i))
+			fork.UpstreamID, fork.ForkCommit, fork.Head = "d", commits, commits
+			if err := errors.Join(err, tx.AddDataset(fork)); err != nil {
+				return err
+			}
+			after, err := get(tx, scanInt, `SELECT total_changes()`)
+			if err != nil {
+				return err
+			}
+			wrote = append(wrote, after-before)
+		}
+		f.want("rows written", wrote, []int64{3, 3}, nil)
+		return nil
+	})
+}
