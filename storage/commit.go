@@ -84,18 +84,19 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 // if the catalog is lost before it has them.
 func (g *group) stand(ctx context.Context) error {
 	defer g.end()
-	if g.err = g.finished(); g.err != nil {
-		return g.err
+	err := g.finished()
+	if err == nil {
+		err = g.issue()
 	}
-	if g.err = g.issue(); g.err != nil {
-		return g.err
+	if err == nil {
+		err = g.index(ctx)
 	}
-	if g.err = g.index(ctx); g.err != nil {
-		return g.err
+	if err == nil {
+		// Only what stands becomes the head that the next commit starts from.
+		g.remember()
 	}
-	// Only what stands becomes the head that the next commit starts from.
-	g.remember()
-	return nil
+	g.err = err // last: a panic before leaves the error that it began with
+	return err
 }
 
 // asCommit and asState are the results of most requests.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -271,6 +272,49 @@ func TestFailuresInAGroup(t *testing.T) {
 	// A member's own failure leaves the others; a failure of what they share fails all.
 	if outcomes[3] == 0 || outcomes[0] == 0 || outcomes[1]+outcomes[2] > 0 {
 		t.Errorf("how many stood, and how often: %v", outcomes)
+	}
+}
+
+// A panic while a group becomes durable is told to none of its clients as success, and leaves the dataset usable.
+func TestAPanicInAGroup(t *testing.T) {
+	var broken atomic.Bool
+	b := reopen(t, t.TempDir(), storage.Options{Hook: func(op, _ string) error {
+		if op == "commit" && broken.Load() {
+			panic("a mistake in the program")
+		}
+		return nil
+	}})
+	d := b.create("d", "id")
+	b.json(d, catalog.Append, `[{"id":0}]`)
+	b.GroupAllThatWait()
+	broken.Store(true)
+	var wg sync.WaitGroup
+	var panics, told atomic.Int64
+	b.must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
+		for i := range 3 {
+			u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 1+i))
+			wg.Go(func() {
+				defer func() {
+					if recover() != nil {
+						panics.Add(1)
+					}
+				}()
+				if _, err := b.Commit(context.Background(), d, storage.Change{Mode: catalog.Append, Upload: u}); err == nil {
+					told.Add(1)
+				}
+			})
+			for b.Queued(d) < i+2 {
+				runtime.Gosched()
+			}
+		}
+		return nil
+	}))
+	wg.Wait()
+	if panics.Load() != 1 || told.Load() != 0 {
+		t.Errorf("%d panicked, and %d were told that their commit stands", panics.Load(), told.Load())
+	}
+	if b.Queued(d) != 0 {
+		t.Errorf("%d still hold the lock or wait for it", b.Queued(d))
 	}
 }
 
