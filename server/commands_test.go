@@ -168,7 +168,7 @@ func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 		"rollback seven --dataset x":      "expected a valid 64 bit int but got \"seven\"",
 		"rollback 7 --policy all":         "must be one of \"stack\",\"records\"",
 		"export --dataset x --format xls": "--format must be one of",
-		"export --dataset x --format csv --parquet-version 2": "--parquet-version is for Parquet, and the output is csv",
+		"export --dataset x --format csv --parquet-version 2":  "--parquet-version is for Parquet, and the output is csv",
 		"actions --dataset x --user eva --since-forking":       "can't be combined",
 		"actions --dataset x --upstream-delta --since-forking": "can't be used together",
 		"merge --dataset x":  "missing flags: --from",
