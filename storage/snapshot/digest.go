@@ -156,16 +156,23 @@ type DigestScan struct {
 	More    bool // the next statement returns more rows of the file
 }
 
-// digestedAtOnce is how many files a statement reads at most.
-const digestedAtOnce = 256
+// digestedAtOnce is how many files a statement reads at most; of files with more than wideDigest columns one, as every
+// file that is read at a time takes memory for each column.
+const (
+	digestedAtOnce = 256
+	wideDigest     = 1000
+)
 
 // DigestScans returns the statements that read the rows of files, or those that rollback files displace. A value that
 // can't be cast is null: rows that are no longer live may have such.
 func (s *Snapshot) DigestScans(files []*catalog.File) (out []DigestScan) {
 	inPlace := func(f *catalog.File) bool { return !s.heldAlike(f) }
 	for _, group := range BySchema(slices.DeleteFunc(slices.Clone(files), inPlace)) {
-		for some := range slices.Chunk(group, digestedAtOnce) {
-			columns := s.digested(s.SchemaOf(some[0]))
+		columns, most := s.digested(s.SchemaOf(group[0])), digestedAtOnce
+		if len(columns) > wideDigest {
+			most = 1
+		}
+		for some := range slices.Chunk(group, most) {
 			list := s.digestList(s.SchemaOf(some[0]), columns, indexIn(len(some)))
 			sql := "SELECT " + list + " FROM " + s.ReadFiles(some)
 			out = append(out, DigestScan{Columns: columns, Files: some, SQL: sql})
