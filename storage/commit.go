@@ -91,12 +91,13 @@ func (g *group) stand(ctx context.Context) error {
 	if err == nil {
 		err = g.index(ctx)
 	}
-	if err == nil {
-		// Only what stands becomes the head that the next commit starts from.
-		g.remember()
+	// Not before: after a panic in one of these, the others must not be told that their commits stand.
+	if g.err = err; err != nil {
+		return err
 	}
-	g.err = err // last: a panic before leaves the error that it began with
-	return err
+	// Only what stands becomes the head that the next commit starts from.
+	g.remember()
+	return nil
 }
 
 // asCommit and asState are the results of most requests.
