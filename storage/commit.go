@@ -76,26 +76,30 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if g == w.request.group {
 		return told, nil
 	}
-	r.finish()
-	return told, g.stand(ctx)
+	return told, g.stand(ctx, r)
 }
 
-// stand makes the commits of a group durable: a start finds them from the moment their directories are published, even
-// if the catalog is lost before it has them.
-func (g *group) stand(ctx context.Context) error {
+// stand makes the commits of a group durable, of which some have yet to be finished: a start finds them from the moment
+// their directories are published, even if the catalog is lost before it has them.
+func (g *group) stand(ctx context.Context, unfinished ...*ready) error {
 	defer g.end()
-	if g.err = g.finished(); g.err != nil {
-		return g.err
+	for _, r := range unfinished {
+		r.finish()
 	}
-	if g.err = g.issue(); g.err != nil {
-		return g.err
+	err := g.finished()
+	if err == nil {
+		err = g.issue()
 	}
-	if g.err = g.index(ctx); g.err != nil {
-		return g.err
+	if err == nil {
+		err = g.index(ctx)
 	}
-	// Only what stands becomes the head that the next commit starts from.
-	g.remember()
-	return nil
+	// Only here: after a panic before, the others must not take their commits for standing.
+	g.err = err
+	if err == nil {
+		// Only what stands becomes the head that the next commit starts from.
+		g.remember()
+	}
+	return err
 }
 
 // asCommit and asState are the results of most requests.

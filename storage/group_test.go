@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -438,4 +439,50 @@ func (m made) play(b *bench, live map[int]string) (added, removed, modified int)
 		}
 	}
 	return added, removed, modified
+}
+
+// A fault of the program while a group becomes durable ends none of its commits well, and keeps no one waiting.
+func TestPanicsInAGroup(t *testing.T) {
+	ctx := context.Background()
+	for _, at := range []string{"write", "commit"} {
+		var armed atomic.Bool
+		b := reopen(t, t.TempDir(), storage.Options{Hook: func(op, path string) error {
+			if op == at && (at == "commit" || strings.HasSuffix(path, "commit.json")) && armed.CompareAndSwap(true, false) {
+				panic("a fault of the program")
+			}
+			return nil
+		}})
+		d := b.create("d") // without a key: the group holds the lock on row ids too
+		errs := make([]error, 3)
+		b.GroupAllThatWait()
+		var wg sync.WaitGroup
+		b.must(b.Alone(ctx, d, storage.Request{}, func(storage.Request) error {
+			for i := range errs {
+				wg.Go(func() {
+					defer func() {
+						if p := recover(); p != nil {
+							errs[i] = fmt.Errorf("panic: %v", p)
+						}
+					}()
+					errs[i] = b.send(d, sent{mode: catalog.Append, body: `[{"x":1}]`}).err
+				})
+				for b.Queued(d) < i+2 {
+					runtime.Gosched()
+				}
+			}
+			armed.Store(true)
+			return nil
+		}))
+		wg.Wait()
+		for i, err := range errs {
+			if err == nil {
+				t.Errorf("%s: commit %d was answered as if it stood", at, i)
+			}
+		}
+		b.want(d, "head")
+		b.json(d, catalog.Append, `[{"x":2}]`)
+		if rows := b.rows(d, "head", false); len(rows) != 1 {
+			t.Errorf("%s: then there are %v", at, rows)
+		}
+	}
 }
