@@ -62,8 +62,7 @@ func (s *Store) newGroup() *group {
 	return &group{store: s, ended: make(chan struct{}), err: errNotEnded}
 }
 
-// joins reports whether a change is one of a group: it is small, and prepared without waiting for anything but this
-// process.
+// joins reports whether a change is one of a group: it is small, and as a rule prepared in this process alone.
 func (c Change) joins() bool {
 	switch c.Upload.Format {
 	case intake.JSON, intake.NDJSON, intake.CSV:

@@ -275,6 +275,49 @@ func TestFailuresInAGroup(t *testing.T) {
 	}
 }
 
+// A panic while a group becomes durable is told to none of its clients as success, and leaves the dataset usable.
+func TestAPanicInAGroup(t *testing.T) {
+	var broken atomic.Bool
+	b := reopen(t, t.TempDir(), storage.Options{Hook: func(op, _ string) error {
+		if op == "commit" && broken.Load() {
+			panic("a mistake in the program")
+		}
+		return nil
+	}})
+	d := b.create("d", "id")
+	b.json(d, catalog.Append, `[{"id":0}]`)
+	b.GroupAllThatWait()
+	broken.Store(true)
+	var wg sync.WaitGroup
+	var panics, told atomic.Int64
+	b.must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
+		for i := range 3 {
+			u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 1+i))
+			wg.Go(func() {
+				defer func() {
+					if recover() != nil {
+						panics.Add(1)
+					}
+				}()
+				if _, err := b.Commit(context.Background(), d, storage.Change{Mode: catalog.Append, Upload: u}); err == nil {
+					told.Add(1)
+				}
+			})
+			for b.Queued(d) < i+2 {
+				runtime.Gosched()
+			}
+		}
+		return nil
+	}))
+	wg.Wait()
+	if panics.Load() != 1 || told.Load() != 0 {
+		t.Errorf("%d panicked, and %d were told that their commit stands", panics.Load(), told.Load())
+	}
+	if b.Queued(d) != 0 {
+		t.Errorf("%d still hold the lock or wait for it", b.Queued(d))
+	}
+}
+
 // Each commit of a group keeps the answer to its own request, after the catalog was lost too.
 func TestReceiptsInAGroup(t *testing.T) {
 	ctx := context.Background()
@@ -441,48 +484,43 @@ func (m made) play(b *bench, live map[int]string) (added, removed, modified int)
 	return added, removed, modified
 }
 
-// A fault of the program while a group becomes durable ends none of its commits well, and keeps no one waiting.
-func TestPanicsInAGroup(t *testing.T) {
-	ctx := context.Background()
-	for _, at := range []string{"write", "commit"} {
-		var armed atomic.Bool
-		b := reopen(t, t.TempDir(), storage.Options{Hook: func(op, path string) error {
-			if op == at && (at == "commit" || strings.HasSuffix(path, "commit.json")) && armed.CompareAndSwap(true, false) {
-				panic("a fault of the program")
-			}
-			return nil
-		}})
-		d := b.create("d") // without a key: the group holds the lock on row ids too
-		errs := make([]error, 3)
-		b.GroupAllThatWait()
-		var wg sync.WaitGroup
-		b.must(b.Alone(ctx, d, storage.Request{}, func(storage.Request) error {
-			for i := range errs {
-				wg.Go(func() {
-					defer func() {
-						if p := recover(); p != nil {
-							errs[i] = fmt.Errorf("panic: %v", p)
-						}
-					}()
-					errs[i] = b.send(d, sent{mode: catalog.Append, body: `[{"x":1}]`}).err
-				})
-				for b.Queued(d) < i+2 {
-					runtime.Gosched()
+// A panic while one of a group's commits is described ends none of them well, and keeps no one waiting, on the dataset
+// or on its row ids.
+func TestAPanicInADescriptionOfAGroup(t *testing.T) {
+	var broken atomic.Bool
+	b := reopen(t, t.TempDir(), storage.Options{Hook: func(op, path string) error {
+		if op == "write" && strings.HasSuffix(path, "commit.json") && broken.CompareAndSwap(true, false) {
+			panic("a mistake in the program")
+		}
+		return nil
+	}})
+	d := b.create("d") // its records have row ids
+	var told atomic.Int64
+	b.GroupAllThatWait()
+	var wg sync.WaitGroup
+	b.must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
+		for i := range 3 {
+			wg.Go(func() {
+				defer func() { recover() }() //nolint:errcheck // one of them
+				if b.send(d, sent{mode: catalog.Append, body: `[{"x":1}]`}).err == nil {
+					told.Add(1)
 				}
-			}
-			armed.Store(true)
-			return nil
-		}))
-		wg.Wait()
-		for i, err := range errs {
-			if err == nil {
-				t.Errorf("%s: commit %d was answered as if it stood", at, i)
+			})
+			for b.Queued(d) < i+2 {
+				runtime.Gosched()
 			}
 		}
-		b.want(d, "head")
-		b.json(d, catalog.Append, `[{"x":2}]`)
-		if rows := b.rows(d, "head", false); len(rows) != 1 {
-			t.Errorf("%s: then there are %v", at, rows)
-		}
+		broken.Store(true)
+		return nil
+	}))
+	wg.Wait()
+	if told.Load() != 0 {
+		t.Errorf("%d were told that their commit stands", told.Load())
 	}
+	b.want(d, "head")
+	b.json(d, catalog.Append, `[{"x":2}]`)
+	if rows := b.rows(d, "head", false); len(rows) != 1 {
+		t.Errorf("then there are %v", rows)
+	}
+	b.sound()
 }
