@@ -28,7 +28,7 @@ type group struct {
 	issued bool               // their descriptions may be among the objects
 	last   *snapshot.Snapshot // that they leave; nil: not made yet
 	ended  chan struct{}      // closed once it is known what became of them
-	err    error              // why they do not stand; only once ended is closed
+	err    error              // why they do not stand; only once ended is closed; errNotEnded after a panic
 }
 
 // ready is a commit that only has to become durable.
@@ -109,10 +109,7 @@ func (g *group) leave(ctx context.Context, turn *catalog.Turn, mine []*ready) er
 		return g.err
 	}
 	defer turn.Leave()
-	for _, r := range mine {
-		r.finish()
-	}
-	return g.stand(context.WithoutCancel(ctx))
+	return g.stand(context.WithoutCancel(ctx), mine...)
 }
 
 // finished waits until all commits of the group are finished, and returns why one could not be.

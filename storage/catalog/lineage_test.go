@@ -258,3 +258,31 @@ func TestAForkWritesNoHistory(t *testing.T) {
 		return nil
 	})
 }
+
+// The digest of a fork's state is carried forward from one of its upstream's that it inherited, and from no later one.
+func TestAForkGoesOnFromInheritedDigests(t *testing.T) {
+	f := open(t)
+	f.history()
+	f.must(func(tx Tx) error {
+		fork := f.dataset("e", "fork")
+		fork.UpstreamID, fork.ForkCommit, fork.Head = "d", 3, 3
+		err := tx.AddDataset(fork)
+		for _, id := range []int64{1, 2, 4} {
+			err = errors.Join(err, tx.AddCommitDigest(CommitDigest{id, fmt.Sprint("of ", id)}))
+		}
+		if err != nil {
+			return err
+		}
+		for before, want := range map[int64]int64{9: 2, 3: 2, 2: 1} {
+			last, err := tx.LastDigest("e", before, f.schemaID)
+			f.want(fmt.Sprint("before ", before), []int64{last.Commit}, []int64{want}, err)
+		}
+		if _, err := tx.LastDigest("e", 1, f.schemaID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("before the first: %v", err)
+		}
+		if _, err := tx.LastDigest("e", 9, f.propertiesID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("of another schema: %v", err)
+		}
+		return nil
+	})
+}
