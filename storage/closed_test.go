@@ -2,6 +2,8 @@ package storage_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
+	"rowback/storage/intake"
 )
 
 // spoiled makes a label unreadable, in place: nothing shows it but reading the file.
@@ -107,4 +110,31 @@ func TestWhatFollowsAnOrderlyEndIsFound(t *testing.T) {
 		t.Errorf("the deleted dataset: %v", err)
 	}
 	b.sound()
+}
+
+// What spoiled the catalog while the store was closed is found by the first scrub. Nothing is written then, and the next
+// start makes it anew.
+func TestACatalogThatWasSpoiledUnseenIsFound(t *testing.T) {
+	ctx := context.Background()
+	b, d := numbered(t)
+	b.dir2()
+	path := filepath.Join(b.dir, "catalog.db")
+	was, err := os.Stat(path)
+	b.must(err)
+	db, err := sql.Open("sqlite3", path)
+	b.must(err)
+	_, err = db.Exec("UPDATE sequences SET last = 0 WHERE name = 'commit'")
+	b.must(errors.Join(err, db.Close()))
+	b.must(os.Chtimes(path, was.ModTime(), was.ModTime()))
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	b.must(b.Scrubs.Run(ctx, storage.ScrubPlan{}))
+	change := storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"id":2}]`)}
+	if _, err := b.Commit(ctx, d[0], change); storage.Explain(err).Code != "restart_needed" {
+		t.Errorf("a commit after that: %v", err)
+	}
+	b.want(d[0], "head", `{"id":1}`)
+	b.dir2()
+	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	b.json(d[0], catalog.Append, `[{"id":2}]`)
+	b.want(d[0], "head", `{"id":1}`, `{"id":2}`)
 }

@@ -76,14 +76,16 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 	if g == w.request.group {
 		return told, nil
 	}
-	r.finish()
-	return told, g.stand(ctx)
+	return told, g.stand(ctx, r)
 }
 
-// stand makes the commits of a group durable: a start finds them from the moment their directories are published, even
-// if the catalog is lost before it has them.
-func (g *group) stand(ctx context.Context) error {
+// stand makes the commits of a group durable, of which some have yet to be finished: a start finds them from the moment
+// their directories are published, even if the catalog is lost before it has them.
+func (g *group) stand(ctx context.Context, unfinished ...*ready) error {
 	defer g.end()
+	for _, r := range unfinished {
+		r.finish()
+	}
 	err := g.finished()
 	if err == nil {
 		err = g.issue()

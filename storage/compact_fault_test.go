@@ -222,7 +222,8 @@ func TestWritersBesideUpkeep(t *testing.T) {
 	var upkeep, writers sync.WaitGroup
 	upkeep.Go(func() { b.Upkeep.Keep(ctx) })
 	write := func(mode catalog.Mode, body string) (catalog.Commit, error) {
-		path := filepath.Join(b.dir, "staging", "of-a-test-"+strings.NewReplacer(`"`, "", " ", "").Replace(string(mode)+body[:12]))
+		name := strings.NewReplacer(`"`, "", " ", "").Replace(string(mode) + body[:12])
+		path := filepath.Join(b.dir, "staging", "of-a-test-"+name)
 		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
 			return catalog.Commit{}, err
 		}

@@ -11,8 +11,8 @@ import (
 
 // CompactionPolicy is when files are compacted. Zeros are replaced by the defaults.
 type CompactionPolicy struct {
-	// Fan is how many files of about the same size become one, and how many times as large the next size is. So a row is
-	// written again log(rows) times, and a state opens fewer files of each size than this.
+	// Fan is how many files of about the same size become one, and how many times as large the next size is. So a row
+	// is written again log(rows) times, and a state opens fewer files of each size than this.
 	Fan int // 0: 16
 	// LeastWorn is the rows of the smallest file whose live rows get a file of their own: smaller ones cost the same
 	// however few of them are live.
@@ -119,8 +119,8 @@ func runBelow(parts []snapshot.Part, size, fan int64) []snapshot.Part {
 	return run
 }
 
-// compactionOf makes one file of parts. Where most of its rows would be of files that have no live row any more, it does
-// without these: it is for the states that are read most, the newest.
+// compactionOf makes one file of parts. Where most of its rows would be of files that have no live row any more, it
+// does without these: it is for the states that are read most, the newest.
 func compactionOf(s *snapshot.Snapshot, kind schema.Kind, parts []snapshot.Part) compaction {
 	c := compaction{kind: kind, parts: parts}
 	var dead int64

@@ -276,7 +276,8 @@ func TestWornFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Opens()) != 2 || s.Order() != "" {
+	// The order of the records stays: of two pages of a state, one may have been read before it was compacted.
+	if len(s.Opens()) != 2 || s.Order() != s.ByKey() {
 		t.Errorf("%d files are opened%s", len(s.Opens()), s.Order())
 	}
 	b.sameStates(id, want)

@@ -28,7 +28,7 @@ type group struct {
 	issued bool               // their descriptions may be among the objects
 	last   *snapshot.Snapshot // that they leave; nil: not made yet
 	ended  chan struct{}      // closed once it is known what became of them
-	err    error              // why they do not stand; only once ended is closed
+	err    error              // why they do not stand; only once ended is closed; errNotEnded after a panic
 }
 
 // ready is a commit that only has to become durable.
@@ -62,8 +62,7 @@ func (s *Store) newGroup() *group {
 	return &group{store: s, ended: make(chan struct{}), err: errNotEnded}
 }
 
-// joins reports whether a change is one of a group: it is small, and prepared without waiting for anything but this
-// process.
+// joins reports whether a change is one of a group: it is small, and as a rule prepared in this process alone.
 func (c Change) joins() bool {
 	switch c.Upload.Format {
 	case intake.JSON, intake.NDJSON, intake.CSV:
@@ -110,10 +109,7 @@ func (g *group) leave(ctx context.Context, turn *catalog.Turn, mine []*ready) er
 		return g.err
 	}
 	defer turn.Leave()
-	for _, r := range mine {
-		r.finish()
-	}
-	return g.stand(context.WithoutCancel(ctx))
+	return g.stand(context.WithoutCancel(ctx), mine...)
 }
 
 // finished waits until all commits of the group are finished, and returns why one could not be.

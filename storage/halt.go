@@ -21,6 +21,12 @@ func (j *journal) halt(cause error) error {
 			"Restart the server, then look before you send this again, or use the same Idempotency-Key.").Because(cause)
 }
 
+// distrust stops all writing until the next start, which makes the catalog anew from the objects if it is damaged.
+func (j *journal) distrust(cause error) {
+	j.log.Error("nothing is written until the next start", "error", cause)
+	j.stopped.Store(&cause)
+}
+
 // halted refuses writes after halt.
 func (j *journal) halted() error {
 	cause := j.stopped.Load()

@@ -11,8 +11,8 @@ import (
 	"rowback/storage/verify"
 )
 
-// A scrub reads every stored file, history and backups included, and compares it with what was written: damage is found
-// while there may still be a copy. It reads slowly, and ends with its context.
+// A scrub reads every stored file, history and backups included, and compares it with what was written, and checks the
+// catalog: damage is found while there may still be a copy. It reads slowly, and ends with its context.
 
 // ScrubPlan is when to scrub, and how fast.
 type ScrubPlan struct {
@@ -73,7 +73,7 @@ func (s *Scrubs) Run(ctx context.Context, p ScrubPlan) error {
 	s.change(func(now *ScrubState) { now.Running, now.Files, now.Bytes = true, 0, 0 })
 	defer s.change(func(now *ScrubState) { now.Running = false })
 	one := &scrub{Scrubs: s, plan: p, ctx: ctx}
-	if err := errors.Join(one.files(), one.compactedFiles(), one.backups()); err != nil {
+	if err := errors.Join(one.index(), one.files(), one.compactedFiles(), one.backups()); err != nil {
 		return err
 	}
 	s.change(func(now *ScrubState) { now.Done, now.Completed = now.Done+1, s.now() })
@@ -91,6 +91,15 @@ type scrub struct {
 
 // scrubPage is how many files are looked up at once.
 const scrubPage = 1000
+
+// index checks the catalog, which a start after an orderly end takes as it is.
+func (b *scrub) index() error {
+	what, err := b.catalog.Damage(b.ctx)
+	if err == nil && what != "" {
+		b.distrust(errors.New("the catalog is damaged: " + what))
+	}
+	return err
+}
 
 // files reads every data and rollback file, by id.
 func (b *scrub) files() error {

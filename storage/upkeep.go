@@ -11,8 +11,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Upkeep keeps reading as fast as the data allows, however many commits made it: it compacts (compact.go). One runs at a
-// time. It changes no state, so it may stop at any moment and begin anew.
+// Upkeep keeps reading as fast as the data allows, however many commits made it: it compacts (compact.go). One runs at
+// a time. It changes no state, so it may stop at any moment and begin anew.
 type Upkeep struct {
 	*Files
 	history *History
@@ -143,7 +143,8 @@ func (u *Upkeep) compactAll(
 	}
 }
 
-// compactOnce makes one compacted file. What was made just before is not made again: something keeps it from being used.
+// compactOnce makes one compacted file. What was made just before is not made again: something keeps it from being
+// used.
 func (u *Upkeep) compactOnce(
 	ctx context.Context, s *snapshot.Snapshot, last compaction,
 ) (made *catalog.Compacted, c compaction, err error) {
@@ -163,8 +164,8 @@ const upkeepShare = 3
 // upkeepGathers is how long upkeep waits after a commit, so that it looks at many at once.
 const upkeepGathers = time.Second
 
-// Keep looks after the datasets in the background, until ctx ends: at first after all of them, then after those with new
-// commits.
+// Keep looks after the datasets in the background, until ctx ends: at first after all of them, then after those with
+// new commits.
 func (u *Upkeep) Keep(ctx context.Context) {
 	if err := u.noteAll(ctx); err != nil && ctx.Err() == nil {
 		u.log.Error("upkeep does not know the datasets", "error", err)

@@ -9,8 +9,9 @@ import (
 	"rowback/storage/intake"
 )
 
-// Upload is a body that came with a request: a file in staging, or in memory. Whoever has it removes it once, when its call has ended. The
-// store reads it and never removes it: a request may be refused after that, and sent again with the same file.
+// Upload is a body that came with a request: a file in staging, or in memory. Whoever has it removes it once, when its
+// call has ended. The store reads it and never removes it: a request may be refused after that, and sent again with the
+// same body.
 type Upload struct{ intake.Upload }
 
 // Stage has write fill a new file in staging, and return its size. An Excel workbook is recognized, whatever the format

@@ -134,7 +134,7 @@ func (f *Face) spread(ctx context.Context, s snapshot.State, values []json.RawMe
 	}
 	defer conn.Close()
 	all, next := make([]json.RawMessage, 0, s.Total()), 0
-	err = conn.Rows(ctx, "SELECT "+seen.where+" FROM "+from+snap.Order(), func(scan duck.Scan) error {
+	err = conn.Rows(ctx, "SELECT "+seen.where+" FROM "+from+snap.ByKey(), func(scan duck.Scan) error {
 		is, value := false, null
 		if err := scan(&is); err != nil {
 			return err

@@ -1,8 +1,13 @@
 package crunch
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
 )
 
 // Clients give values for the records that they see. The others have none.
@@ -37,4 +42,27 @@ func TestANewVariableHasValuesForTheRecordsThatAreSeen(t *testing.T) {
 	exclude(`{"function":"is_valid","args":[{"var":"word"}]}`) // of which there are none left
 	must(t, 422, "POST", path+"variables/", `{"body":{"name":"m","type":"numeric","values":[1]}}`)
 	must(t, 201, "POST", path+"variables/", `{"body":{"name":"m","type":"numeric","values":[]}}`)
+}
+
+// Clients give values in the order of the key, whatever the order is in which the records came.
+func TestValuesForTheRecordsThatAreSeenAreInTheOrderOfTheKey(t *testing.T) {
+	made, err := keeper.CreateDataset(t.Context(),
+		storage.NewDataset{ProjectID: 1, Name: "seen in order", Key: []string{"id"}}, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `[{"id":4,"word":"d"},{"id":1,"word":"a"},{"id":3,"word":"c"},{"id":2,"word":"b"}]`
+	if _, err := keeper.Commit(t.Context(), made.Dataset.ID, storage.Change{
+		Mode: catalog.Append, Upload: intake.Upload{Format: intake.JSON, Body: []byte(body), Size: int64(len(body))},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	path := "/api/datasets/" + made.Dataset.ID + "/"
+	must(t, 204, "PATCH", path+"exclusion/", `{"expression":{"function":"==","args":[{"var":"word"},{"value":"b"}]}}`)
+	must(t, 201, "POST", path+"variables/", `{"body":{"name":"n","type":"numeric","values":[1,3,4]}}`)
+	must(t, 204, "PATCH", path+"exclusion/", `{"expression":{}}`)
+	shown := must(t, 200, "GET", path+"table/?limit=4", "")
+	if got := fmt.Sprint(shown.at("data")); !strings.Contains(got, "[1 map[?:-1] 3 4]") {
+		t.Error(shown.text)
+	}
 }

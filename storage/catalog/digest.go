@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// DigestKey identifies the digest of a file: View is how a state sees its values (snapshot.DigestView).
+// DigestKey identifies the digest of a file: View is how a state sees its values (snapshot.DigestViews).
 type DigestKey struct {
 	File int64
 	View string
@@ -86,9 +86,10 @@ func (tx Tx) AddCommitDigest(d CommitDigest) error {
 const nearest = 1000
 
 // LastDigest returns the newest known digest of a state before a commit, with the same schema and not long before it.
+// It may be of a state that was inherited.
 func (tx Tx) LastDigest(dataset string, commit int64, schema string) (CommitDigest, error) {
 	return get(tx, scanCommitDigest, `SELECT id, digest
-		FROM (SELECT id, schema_id FROM commits WHERE dataset_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3) c
+		FROM (SELECT c.id AS id, c.schema_id AS schema_id`+commitsBelow+newestFirst+` LIMIT $3)
 		JOIN commit_digests ON commit_id = id WHERE schema_id = $4 ORDER BY id DESC LIMIT 1`,
 		dataset, commit, nearest, schema)
 }

@@ -125,17 +125,15 @@ func (tx Tx) File(id int64) (*File, error) {
 // Opened returns the files that became live in a dataset with the commits from first to last and were still live after
 // last.
 func (tx Tx) Opened(dataset string, first, last int64) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT e.file_id`+entriesOf+`
-		AND e.begin_commit >= $2 AND e.begin_commit <= $3 AND `+endOf+` > $3) ORDER BY id`, dataset, first, last)
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT e.file_id`+entriesBegun+`
+		AND `+endOf+` > $3) ORDER BY id`, dataset, first, last)
 }
 
 // Closed returns the files that were live in a dataset before first and ceased to be with the commits from first to
 // last.
 func (tx Tx) Closed(dataset string, first, last int64) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (
-		SELECT e.file_id FROM lineage l CROSS JOIN entries e WHERE l.dataset_id = $1 AND e.dataset_id = l.ancestor_id
-		AND e.end_commit > l.after_commit AND e.end_commit <= l.until_commit
-		AND e.end_commit >= $2 AND e.end_commit <= $3 AND e.begin_commit < $2) ORDER BY id`, dataset, first, last)
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT e.file_id`+entriesEnded+`
+		AND +e.begin_commit < $2) ORDER BY id`, dataset, first, last)
 }
 
 // OpenEntry makes a file live in a dataset from a commit on.

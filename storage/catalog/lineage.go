@@ -18,6 +18,10 @@ const (
 		AND c.id <= l.until_commit `
 )
 
+// commitsWith is commitsOf for commits that are found by another column than their ids. SQLite would rather read a
+// range of ids than those with one hash: the plus signs keep it from that.
+const commitsWith = commitsFrom + `AND +c.id > l.after_commit AND +c.id <= l.until_commit `
+
 const commitsFrom = ` FROM lineage l CROSS JOIN commits c
 	LEFT JOIN undone u ON u.dataset_id = l.dataset_id AND u.commit_id = c.id
 	WHERE l.dataset_id = $1 AND c.dataset_id = l.ancestor_id `
@@ -29,20 +33,35 @@ const isListed = `(c.merge_commit_id IS NULL OR c.merge_commit_id > l.until_comm
 const (
 	newestFirst = ` ORDER BY l.until_commit DESC, c.id DESC`
 	oldestFirst = ` ORDER BY l.until_commit, c.id`
+	fewByAge    = ` ORDER BY +c.id` // oldest first, of commitsWith
 )
 
 // entriesOf are the entries that dataset $1 opened or inherited. One that an ancestor closed after the range still
 // stands here.
-const entriesOf = ` FROM lineage l CROSS JOIN entries e WHERE l.dataset_id = $1 AND e.dataset_id = l.ancestor_id
-	AND e.begin_commit > l.after_commit AND e.begin_commit <= l.until_commit `
+const entriesOf = entriesFrom + `AND e.begin_commit > l.after_commit AND e.begin_commit <= l.until_commit `
+
+const entriesFrom = ` FROM lineage l CROSS JOIN entries e WHERE l.dataset_id = $1 AND e.dataset_id = l.ancestor_id `
+
+// entriesBegun and entriesEnded are the entries that began and ended with commits $2 to $3. As with commits, a range
+// has one bound on a side.
+const (
+	entriesBegun = entriesFrom + `
+		AND e.begin_commit > CASE WHEN l.after_commit < $2 - 1 THEN $2 - 1 ELSE l.after_commit END
+		AND e.begin_commit <= CASE WHEN l.until_commit < $3 THEN l.until_commit ELSE $3 END `
+	entriesEnded = entriesFrom + `
+		AND e.end_commit > CASE WHEN l.after_commit < $2 - 1 THEN $2 - 1 ELSE l.after_commit END
+		AND e.end_commit <= CASE WHEN l.until_commit < $3 THEN l.until_commit ELSE $3 END `
+)
 
 // closedLater are the entries of dataset $1 that were inherited and then closed, up to commit $2.
 const closedLater = `SELECT o.file_id, o.begin_commit FROM lineage k CROSS JOIN entries o WHERE k.dataset_id = $1
 	AND o.dataset_id = k.ancestor_id AND o.begin_commit <= k.after_commit
 	AND o.end_commit > k.after_commit AND o.end_commit <= k.until_commit AND o.end_commit <= $2`
 
-// liveAt are the ids of the files that are live in dataset $1 at commit $2.
-const liveAt = `SELECT e.file_id` + entriesOf + `AND e.begin_commit <= $2
+// liveAt are the ids of the files that are live in dataset $1 at commit $2. They are found by their ends: at the head,
+// entries that have ended are not read. The plus signs keep SQLite from using the index on the beginnings.
+const liveAt = `SELECT e.file_id` + entriesFrom + `AND +e.begin_commit > l.after_commit
+	AND +e.begin_commit <= CASE WHEN l.until_commit < $2 THEN l.until_commit ELSE $2 END
 	AND e.end_commit > CASE WHEN l.until_commit < $2 THEN l.until_commit ELSE $2 END
 	AND (e.file_id, e.begin_commit) NOT IN (` + closedLater + `)`
 

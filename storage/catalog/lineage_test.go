@@ -226,3 +226,63 @@ func TestAForkWithinAMerge(t *testing.T) {
 		return nil
 	})
 }
+
+// A fork writes its own row and those that say whose history it has: as many after 4 commits as after 400.
+func TestAForkWritesNoHistory(t *testing.T) {
+	f := open(t)
+	f.history()
+	f.must(func(tx Tx) error {
+		var wrote []int64
+		for i, commits := range []int64{4, 400} {
+			for id := int64(5); id <= commits; id++ {
+				file := &File{ID: id, DatasetID: "d", Kind: schema.Data, SchemaID: f.schemaID}
+				c := f.commit(id, Append)
+				c.Hash = fmt.Sprint("hash", id)
+				if err := errors.Join(tx.AddCommit(c), tx.AddFile(file), tx.OpenEntry("d", id, id)); err != nil {
+					return err
+				}
+			}
+			before, err := get(tx, scanInt, `SELECT total_changes()`)
+			fork := f.dataset(fmt.Sprint("fork", i), fmt.Sprint("fork", i))
+			fork.UpstreamID, fork.ForkCommit, fork.Head = "d", commits, commits
+			if err := errors.Join(err, tx.AddDataset(fork)); err != nil {
+				return err
+			}
+			after, err := get(tx, scanInt, `SELECT total_changes()`)
+			if err != nil {
+				return err
+			}
+			wrote = append(wrote, after-before)
+		}
+		f.want("rows written", wrote, []int64{3, 3}, nil)
+		return nil
+	})
+}
+
+// The digest of a fork's state is carried forward from one of its upstream's that it inherited, and from no later one.
+func TestAForkGoesOnFromInheritedDigests(t *testing.T) {
+	f := open(t)
+	f.history()
+	f.must(func(tx Tx) error {
+		fork := f.dataset("e", "fork")
+		fork.UpstreamID, fork.ForkCommit, fork.Head = "d", 3, 3
+		err := tx.AddDataset(fork)
+		for _, id := range []int64{1, 2, 4} {
+			err = errors.Join(err, tx.AddCommitDigest(CommitDigest{id, fmt.Sprint("of ", id)}))
+		}
+		if err != nil {
+			return err
+		}
+		for before, want := range map[int64]int64{9: 2, 3: 2, 2: 1} {
+			last, err := tx.LastDigest("e", before, f.schemaID)
+			f.want(fmt.Sprint("before ", before), []int64{last.Commit}, []int64{want}, err)
+		}
+		if _, err := tx.LastDigest("e", 1, f.schemaID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("before the first: %v", err)
+		}
+		if _, err := tx.LastDigest("e", 9, f.propertiesID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("of another schema: %v", err)
+		}
+		return nil
+	})
+}

@@ -33,7 +33,7 @@ func Recall(dir string) (was Closed, err error) {
 	if err := errors.Join(err, os.Remove(path)); err != nil {
 		return Closed{}, err
 	}
-	if json.Unmarshal(text, &was) != nil || was.Catalog != catalogStamp(dir) {
+	if json.Unmarshal(text, &was) != nil || !was.IsKnown() || was.Catalog != catalogStamp(dir) {
 		return Closed{}, nil
 	}
 	return was, nil

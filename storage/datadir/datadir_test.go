@@ -149,3 +149,15 @@ func TestLockingWithoutWriting(t *testing.T) {
 	}
 	held.Release()
 }
+
+// A note that does not say which catalog it is of says nothing, also where the state of the catalog is not known.
+func TestANoteOfNoCatalog(t *testing.T) {
+	dir := directory(t, map[string]string{"closed.json": `{"catalog":"","datasets":{"d":"then"}}`})
+	was, err := datadir.Recall(dir)
+	if err != nil || was.IsKnown() || len(was.Datasets) > 0 {
+		t.Errorf("%+v, %v", was, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "closed.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the note is still there: %v", err)
+	}
+}

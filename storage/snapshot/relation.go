@@ -124,8 +124,8 @@ func (s *Snapshot) branches() []branch {
 	return out
 }
 
-// takes reports whether the branch can read a part as well. Files with displaced rows share a scan only with small ones.
-// A file of which some rows are left out has a scan of its own.
+// takes reports whether the branch can read a part as well. Files with displaced rows share a scan only with small
+// ones. A file of which some rows are left out has a scan of its own.
 func (b branch) takes(p Part, displaced bool) bool {
 	if b.schemaID != p.SchemaID || !p.isWhole() || !b.parts[0].isWhole() || b.isCompacted() != (p.Compacted != nil) {
 		return false
@@ -220,8 +220,8 @@ func (s *Snapshot) scan(b branch, place bool, list string) string {
 	return duck.Fill(sql, parts)
 }
 
-// The SQL of a scan whose files have no displaced rows, and of one whose files have some. Of one file, the number of the
-// row tells which they are: the join has one column, and the positions in other files are left out before it.
+// The SQL of a scan whose files have no displaced rows, and of one whose files have some. Of one file, the number of
+// the row tells which they are: the join has one column, and the positions in other files are left out before it.
 const (
 	scanAll  = `SELECT {columns} FROM {files} s WHERE {where}`
 	scanSome = `SELECT {columns} FROM {files} s
@@ -284,9 +284,9 @@ func (s *Snapshot) ByKey() string {
 
 // Order returns an ORDER BY that makes the order of records from the snapshot's table deterministic. If some rows of
 // its files are displaced, DuckDB returns the others in no fixed order, so it is by key; otherwise it is empty, and the
-// order is that of the files.
+// order is that of the files. It is the same before and after the state is compacted: pages of one state do not overlap.
 func (s *Snapshot) Order() string {
-	if !slices.ContainsFunc(s.branches(), func(b branch) bool { return len(b.rollbacks) > 0 }) {
+	if !slices.ContainsFunc(s.AsWritten().branches(), func(b branch) bool { return len(b.rollbacks) > 0 }) {
 		return ""
 	}
 	return s.ByKey()
@@ -364,11 +364,14 @@ func (s *Snapshot) EveryValue(columns ...schema.Column) string {
 // it is. Files of datasets without a declared key do not qualify: they have _id in another place than the table.
 func (s *Snapshot) Only() *catalog.File {
 	branches := s.branches()
-	if len(branches) != 1 || len(branches[0].parts) != 1 || len(branches[0].rollbacks) > 0 || branches[0].isCompacted() ||
-		!s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
+	if len(branches) != 1 || !s.Schema.Keyed() || slices.ContainsFunc(s.Schema.Columns, schema.Column.Derived) {
 		return nil
 	}
-	if f := branches[0].parts[0].File; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
+	only := branches[0]
+	if len(only.parts) != 1 || len(only.rollbacks) > 0 || only.isCompacted() {
+		return nil
+	}
+	if f := only.parts[0].File; f.SchemaID == s.SchemaID() && f.Rows == s.Total() {
 		return f
 	}
 	return nil

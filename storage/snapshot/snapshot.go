@@ -1,10 +1,11 @@
 // Package snapshot describes a dataset as of one commit, and what two such states do not share. A Snapshot has the
 // commit, schema and properties of a state and the files that are live in it. Making one reads no rows. It yields the
 // SQL of its rows (relation.go), of the rows that two snapshots do not share (Difference), and averages and counts,
-// which are sums over the statistics of its files (measure.go). Bounds of keys save opening files that can't hold a
-// key. Statistics are computed in SQL for files that DuckDB writes and in Arrow for small ones, with the same result
-// (TestFilesAreMeasuredAlike). The package knows the catalog's rows and DuckDB's SQL, but no Store: its callers find
-// the live files and their paths. The random histories of package storage (history_test.go, family_test.go) prove it.
+// which are sums over the statistics of its files (measure.go). Statements may open compacted files in place of those
+// of the state (compacted.go). Bounds of keys save opening files that can't hold a key. Statistics are computed in SQL
+// for files that DuckDB writes and in Arrow for small ones, with the same result (TestFilesAreMeasuredAlike). The
+// package knows the catalog's rows and DuckDB's SQL, but no Store: its callers find the live files and their paths. The
+// random histories of package storage (history_test.go, family_test.go) prove it.
 package snapshot
 
 import (
