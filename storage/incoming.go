@@ -97,7 +97,7 @@ func (d *draft) checkStrict(fit fitted) error {
 		switch {
 		case !had:
 			unknown = append(unknown, c.Name)
-		case fit.index(c.ID) < 0:
+		case fit.index(c.ID) < 0 && c.ID != schema.RowID: // the server assigns it; modes that need it ask for it
 			missing = append(missing, c.Name)
 		}
 	}

@@ -96,6 +96,14 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
+	has, knows, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if has > knows {
+		return fmt.Errorf("it is of a newer version of the program (%d; this one knows %d). Use that version, or move the "+
+			"catalog away: then it is made anew from the objects", has, knows)
+	}
 	_, err = p.Up(ctx)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -583,4 +584,20 @@ func TestDocumentsAreStoredOnce(t *testing.T) {
 		}
 		return errors.Join(err, err2, err3)
 	})
+}
+
+// A program that is older than a catalog does not know its tables: every request would fail.
+func TestANewerCatalogIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	c := openAt(t, path)
+	c.must(func(tx Tx) error {
+		return tx.exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`)
+	})
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), path, func(string) error { return nil })
+	if err == nil || IsDamaged(err) || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("it opened, with %v", err)
+	}
 }
