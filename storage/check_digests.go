@@ -18,7 +18,7 @@ func (c *checker) checkDigests(ctx context.Context, conn *duck.Conn) error {
 	if err != nil {
 		return err
 	}
-	var last *summing
+	var last *stateSum
 	var sum digest.Sum
 	for _, k := range c.commits {
 		text, known := recorded[k.ID]
@@ -42,7 +42,7 @@ func (c *checker) checkDigests(ctx context.Context, conn *duck.Conn) error {
 	}); err != nil {
 		return err
 	}
-	live, err := sumRows(ctx, conn, head.LiveDigesting())
+	live, err := sumRows(ctx, conn, head.LiveDigestScan())
 	if err == nil && live[0] != sum {
 		c.found(c.head.Commit.ID, "the live records have the digest %s; by their files it is %s", live[0], sum)
 	}
@@ -60,9 +60,9 @@ func (c *checker) recordedDigests(ctx context.Context) (out map[int64]string, er
 
 // sumAgain computes the digest of the state after a commit, from that of an earlier one if their schemas are the same.
 func (c *checker) sumAgain(
-	ctx context.Context, k catalog.Commit, last *summing, sum digest.Sum,
-) (*summing, digest.Sum, error) {
-	s := &summing{dataset: c.dataset, commit: k.ID}
+	ctx context.Context, k catalog.Commit, last *stateSum, sum digest.Sum,
+) (*stateSum, digest.Sum, error) {
+	s := &stateSum{dataset: c.dataset, commit: k.ID}
 	err := c.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		if s.state, err = snapshot.At(tx, c.dataset, k.ID); err != nil {
 			return err
@@ -75,7 +75,7 @@ func (c *checker) sumAgain(
 	if err != nil {
 		return nil, sum, err
 	}
-	err = c.stored.readDigests(ctx, s.snap, c.digests.missing(s), func(found digestMemory) {
+	err = c.stored.readDigests(ctx, s, c.digests.missing(s), func(found digestMemory) {
 		maps.Copy(c.digests, found)
 	})
 	return s, s.total(c.digests), err

@@ -93,13 +93,13 @@ func (g *group) stand(ctx context.Context, unfinished ...*ready) error {
 	if err == nil {
 		err = g.index(ctx)
 	}
-	// Only here: after a panic before, the others must not take their commits for standing.
-	g.err = err
-	if err == nil {
-		// Only what stands becomes the head that the next commit starts from.
-		g.remember()
+	// Not before: after a panic in one of these, the others must not be told that their commits stand.
+	if g.err = err; err != nil {
+		return err
 	}
-	return err
+	// Only what stands becomes the head that the next commit starts from.
+	g.remember()
+	return nil
 }
 
 // asCommit and asState are the results of most requests.

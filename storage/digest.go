@@ -35,7 +35,7 @@ type StateDigest struct {
 
 // Of returns the digest of a state. It reads the files that were not digested before.
 func (ds *Digests) Of(ctx context.Context, dataset, ref string) (out StateDigest, err error) {
-	var s *summing
+	var s *stateSum
 	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := activeDataset(tx, dataset)
 		if err != nil {
@@ -103,7 +103,7 @@ func (ds *Digests) Fill(ctx context.Context, dataset string, most int) (done int
 
 // fill computes one digest, unless it is known.
 func (ds *Digests) fill(ctx context.Context, d catalog.Dataset, commit int64) (computed bool, err error) {
-	var s *summing
+	var s *stateSum
 	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error { s, err = ds.begin(tx, d, commit); return err })
 	if err != nil || s.known != "" {
 		return false, err
@@ -113,8 +113,8 @@ func (ds *Digests) fill(ctx context.Context, d catalog.Dataset, commit int64) (c
 }
 
 // begin looks up the digest of a state, or what it takes to compute it.
-func (ds *Digests) begin(tx catalog.Tx, d catalog.Dataset, commit int64) (*summing, error) {
-	s := &summing{dataset: d, commit: commit}
+func (ds *Digests) begin(tx catalog.Tx, d catalog.Dataset, commit int64) (*stateSum, error) {
+	s := &stateSum{dataset: d, commit: commit}
 	found, err := tx.CommitDigests([]int64{commit})
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (ds *Digests) begin(tx catalog.Tx, d catalog.Dataset, commit int64) (*summi
 }
 
 // before returns the newest earlier state with the same schema whose digest is known; 0 if there is none.
-func (ds *Digests) before(tx catalog.Tx, s *summing) (commit int64, sum digest.Sum, err error) {
+func (ds *Digests) before(tx catalog.Tx, s *stateSum) (commit int64, sum digest.Sum, err error) {
 	last, err := tx.LastDigest(s.dataset.ID, s.commit, s.state.SchemaID())
 	if errors.Is(err, catalog.ErrNotFound) {
 		return 0, sum, nil
@@ -147,7 +147,7 @@ func (ds *Digests) before(tx catalog.Tx, s *summing) (commit int64, sum digest.S
 }
 
 // compute reads the files that were not digested yet, and keeps what it learns.
-func (ds *Digests) compute(ctx context.Context, s *summing) (string, error) {
+func (ds *Digests) compute(ctx context.Context, s *stateSum) (string, error) {
 	select {
 	case ds.turn <- struct{}{}:
 		defer func() { <-ds.turn }()
@@ -159,7 +159,7 @@ func (ds *Digests) compute(ctx context.Context, s *summing) (string, error) {
 		return "", err
 	}
 	var last digestMemory // recorded with what comes after it
-	err := ds.readDigests(ctx, s.snap, known.missing(s), func(found digestMemory) {
+	err := ds.readDigests(ctx, s, known.missing(s), func(found digestMemory) {
 		maps.Copy(known, found)
 		ds.keep(ctx, last)
 		last = found
@@ -214,7 +214,7 @@ func (m digestMemory) learn(tx catalog.Tx, files []*catalog.File) error {
 }
 
 // missing returns the files of a sum whose digests are not known.
-func (m digestMemory) missing(s *summing) []*catalog.File {
+func (m digestMemory) missing(s *stateSum) []*catalog.File {
 	return slices.DeleteFunc(s.files(), func(f *catalog.File) bool {
 		_, ok := m[s.key(f)]
 		return ok

@@ -16,9 +16,9 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// readDigests digests files as a state sees them. found is called with what each statement finds.
+// readDigests digests files of a sum. found is called with what each statement finds.
 func (fs *Files) readDigests(
-	ctx context.Context, snap *snapshot.Snapshot, files []*catalog.File, found func(digestMemory),
+	ctx context.Context, s *stateSum, files []*catalog.File, found func(digestMemory),
 ) error {
 	if len(files) == 0 {
 		return nil
@@ -29,14 +29,13 @@ func (fs *Files) readDigests(
 	}
 	defer conn.Close()
 	sums := digestMemory{}
-	for _, one := range snap.Digestings(files) {
+	for _, one := range s.snap.DigestScans(files) {
 		parts, err := sumRows(ctx, conn, one)
 		if err != nil {
 			return err
 		}
 		for i, f := range one.Files {
-			key := catalog.DigestKey{File: f.ID, View: snap.DigestView(f)}
-			sums[key] = sums[key].Plus(parts[i])
+			sums[s.key(f)] = sums[s.key(f)].Plus(parts[i])
 		}
 		if !one.More {
 			found(sums)
@@ -47,7 +46,7 @@ func (fs *Files) readDigests(
 }
 
 // sumRows runs a statement and sums the digests of its rows, by file. It hashes while DuckDB reads, on all cores.
-func sumRows(ctx context.Context, conn *duck.Conn, one snapshot.Digesting) ([]digest.Sum, error) {
+func sumRows(ctx context.Context, conn *duck.Conn, one snapshot.DigestScan) ([]digest.Sum, error) {
 	rows, err := conn.Stream(ctx, one.SQL)
 	if err != nil {
 		return nil, err

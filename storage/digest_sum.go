@@ -11,9 +11,9 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// summing is the digest of one state while it is computed: the digest of an earlier state with the same schema, and the
+// stateSum is the digest of one state while it is computed: the digest of an earlier state with the same schema, and the
 // files that became live since or ceased to be; without an earlier one, all live files.
-type summing struct {
+type stateSum struct {
 	dataset catalog.Dataset
 	commit  int64
 	state   snapshot.State
@@ -26,7 +26,7 @@ type summing struct {
 }
 
 // plan finds the files that the sum is made of. from is the state that it begins with; 0: none.
-func (s *summing) plan(tx catalog.Tx, h *History, from int64, base digest.Sum) (err error) {
+func (s *stateSum) plan(tx catalog.Tx, h *History, from int64, base digest.Sum) (err error) {
 	s.base = base
 	if from == 0 {
 		s.opened, err = h.liveFiles(tx, s.dataset.ID, s.commit)
@@ -47,23 +47,20 @@ func (s *summing) plan(tx catalog.Tx, h *History, from int64, base digest.Sum) (
 	if err := s.snap.Adopt(tx, files); err != nil {
 		return err
 	}
-	s.views = map[int64]string{}
-	for _, f := range s.files() {
-		s.views[f.ID] = s.snap.DigestView(f)
-	}
+	s.views = s.snap.DigestViews(s.files())
 	return nil
 }
 
 // files returns the files that the sum is made of.
-func (s *summing) files() []*catalog.File { return slices.Concat(s.opened, s.closed) }
+func (s *stateSum) files() []*catalog.File { return slices.Concat(s.opened, s.closed) }
 
 // key identifies the digest of a file in the sum.
-func (s *summing) key(f *catalog.File) catalog.DigestKey {
+func (s *stateSum) key(f *catalog.File) catalog.DigestKey {
 	return catalog.DigestKey{File: f.ID, View: s.views[f.ID]}
 }
 
 // total returns the sum, of digests that are all known. The rows of a rollback file are taken away.
-func (s *summing) total(known digestMemory) digest.Sum {
+func (s *stateSum) total(known digestMemory) digest.Sum {
 	sum := s.base
 	add := func(files []*catalog.File, kind schema.Kind) {
 		for _, f := range files {

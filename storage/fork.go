@@ -23,8 +23,8 @@ type NewFork struct {
 }
 
 // Fork makes a dataset that shares the history of another up to a ref: it refers to the commits and files of that one,
-// so that nothing is copied, however long the history. Either can be deleted without harm to the other. The fork stands with a commit of its
-// own, which has its name, and one savepoint.
+// so that nothing is copied, however long the history. Either can be deleted without harm to the other. The fork stands
+// with a commit of its own, which has its name, and one savepoint.
 func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (snapshot.State, error) {
 	from, name, err := s.forkPoint(ctx, upstream, n)
 	if err != nil {

@@ -86,7 +86,7 @@ func (f *forward) run(ctx context.Context) error {
 	return f.catalog.Write(ctx, f.apply)
 }
 
-// isDone reports whether there is nothing to look at: all is as it was, and no numbers in quarantine are to be reserved.
+// isDone reports whether there is nothing to look at: all is as it was, and quarantine has no numbers to reserve.
 func (f *forward) isDone() (bool, error) {
 	names, err := f.blobs.Quarantined()
 	return len(f.shelves)+len(names) == 0, err

@@ -42,7 +42,7 @@ type ready struct {
 // finish writes the commit's description, while others of its group are prepared.
 func (r *ready) finish() {
 	defer close(r.done)
-	r.err = errNotEnded // unless it returns
+	r.err = errNotEnded // if writing panics
 	r.err = r.writeDescription()
 }
 
@@ -169,6 +169,10 @@ func (g *group) leaves() *snapshot.Snapshot {
 
 // end discards what was not published and gives back what the group holds.
 func (g *group) end() {
+	// It panicked once a start would find its commits.
+	if g.issued && errors.Is(g.err, errNotEnded) {
+		g.err = g.store.halt(g.err)
+	}
 	for _, r := range g.ready {
 		r.batch.Discard()
 	}

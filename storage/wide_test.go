@@ -176,5 +176,6 @@ func TestThousandsOfColumnsOfCSV(t *testing.T) {
 	if err := conn.Row(t.Context(), ask, &right); err != nil || right != int64(2*len(rows)) {
 		t.Errorf("%d records are right: %v", right, err)
 	}
+	b.digestAt(d, "head")
 	b.sound()
 }

@@ -155,7 +155,7 @@ func (a *API) listCommits(c *fiber.Ctx, d catalog.Dataset, in listCommitsIn) err
 		}
 		out.Commits = append(out.Commits, viewCommit(k))
 	}
-	if err := digested(c.UserContext(), a, out.Commits, digestOfCommit); err != nil {
+	if err := addDigests(c.UserContext(), a, out.Commits, digestOfCommit); err != nil {
 		return err
 	}
 	return ok(c, out)
@@ -194,7 +194,7 @@ type commitDetail struct {
 // detail returns a commit; of a merge, with the actions that it played.
 func (a *API) detail(ctx context.Context, k catalog.Commit) (commitDetail, error) {
 	one := []commitView{viewCommit(k)}
-	err := digested(ctx, a, one, digestOfCommit)
+	err := addDigests(ctx, a, one, digestOfCommit)
 	out := commitDetail{commitView: one[0]}
 	if err != nil || k.Mode != catalog.Merge {
 		return out, err

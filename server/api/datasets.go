@@ -287,7 +287,7 @@ func (a *API) getRefs(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 		return err
 	}
 	named := views(versions, viewVersion)
-	if err := digested(ctx, a, named, digestOfVersion); err != nil {
+	if err := addDigests(ctx, a, named, digestOfVersion); err != nil {
 		return err
 	}
 	return ok(c, refsView{d.Head, named, views(savepoints, viewSavepoint), views(tags, viewTag)})

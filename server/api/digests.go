@@ -25,8 +25,8 @@ func (a *API) getDigest(c *fiber.Ctx, d catalog.Dataset, in refIn) error {
 	return ok(c, digestView{in.ref(), found.Commit, found.Total, found.Digest})
 }
 
-// digested are views of commits or versions, with their digests where these are known.
-func digested[View any](ctx context.Context, a *API, list []View, of func(*View) (commit int64, digest *string)) error {
+// addDigests sets the digests of commits or versions where these are known.
+func addDigests[View any](ctx context.Context, a *API, list []View, of func(*View) (commit int64, digest *string)) error {
 	commits := make([]int64, len(list))
 	for i := range list {
 		commits[i], _ = of(&list[i])

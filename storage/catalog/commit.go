@@ -141,7 +141,7 @@ func (tx Tx) Commit(dataset string, id int64) (Commit, error) {
 // CommitAt returns the last commit created at or before t.
 func (tx Tx) CommitAt(dataset string, t time.Time) (Commit, error) {
 	// What an ancestor did after the last commit that is inherited is not looked through: it has later times.
-	return get(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.created_at <= $2 AND c.created_at <= COALESCE(
+	return get(tx, scanCommit, `SELECT `+commitColumns+commitsWith+`AND c.created_at <= $2 AND c.created_at <= COALESCE(
 		(SELECT i.created_at FROM commits i WHERE i.dataset_id = l.ancestor_id AND i.id = l.until_commit), $3)
 		ORDER BY l.until_commit DESC, c.created_at DESC, c.id DESC LIMIT 1`, dataset, micros(t), Forever)
 }
@@ -171,8 +171,8 @@ func (tx Tx) Merges(dataset string, before int64, limit int) ([]Commit, error) {
 
 // Played lists the commits that a merge played, oldest first.
 func (tx Tx) Played(dataset string, merge int64) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.merge_commit_id = $2
-		AND c.merge_commit_id <= l.until_commit`+oldestFirst, dataset, merge)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsWith+`AND c.merge_commit_id = $2
+		AND +c.merge_commit_id <= l.until_commit`+fewByAge, dataset, merge)
 }
 
 // Rollbacks lists the rollbacks of a dataset, newest first.
@@ -198,7 +198,7 @@ func (tx Tx) Unshared(dataset, other string, modes ...Mode) (out []Commit, err e
 	}
 	query := `SELECT ` + commitColumns + commitsAbove + `AND NOT EXISTS (
 		SELECT 1 FROM lineage m CROSS JOIN commits o WHERE m.dataset_id = $3
-		AND o.dataset_id = m.ancestor_id AND o.hash = c.hash AND o.id > m.after_commit AND o.id <= m.until_commit)`
+		AND o.dataset_id = m.ancestor_id AND o.hash = c.hash AND +o.id > m.after_commit AND +o.id <= m.until_commit)`
 	if len(modes) == 0 {
 		return list(tx, scanCommit, query+oldestFirst, dataset, common, other)
 	}
@@ -223,7 +223,7 @@ func (tx Tx) lastCommon(dataset, other string) (int64, error) {
 
 // WithHash lists the commits of a dataset that have a hash, oldest first.
 func (tx Tx) WithHash(dataset, hash string) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.hash = $2`+oldestFirst, dataset, hash)
+	return list(tx, scanCommit, `SELECT `+commitColumns+commitsWith+`AND c.hash = $2`+fewByAge, dataset, hash)
 }
 
 // CommitsAfter lists a dataset's commits with ids above after, oldest first.

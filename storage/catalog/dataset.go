@@ -147,8 +147,8 @@ func (tx Tx) AdvanceFamily(id string, row, field int64) error {
 		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)
 }
 
-// AddDataset adds a dataset's row. From then on a fork has the commits of its upstream up to the fork commit, and none of
-// them is undone in it: the caller records what was undone by then, with SetRollback.
+// AddDataset adds a dataset's row. From then on a fork has the commits of its upstream up to the fork commit, and
+// none of them is undone in it: the caller records what was undone by then, with SetRollback.
 func (tx Tx) AddDataset(d Dataset) error {
 	var deleted any
 	if !d.DeletedAt.IsZero() {

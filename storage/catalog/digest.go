@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// DigestKey identifies the digest of a file: View is how a state sees its values (snapshot.DigestView).
+// DigestKey identifies the digest of a file: View is how a state sees its values (snapshot.DigestViews).
 type DigestKey struct {
 	File int64
 	View string

@@ -18,6 +18,10 @@ const (
 		AND c.id <= l.until_commit `
 )
 
+// commitsWith is commitsOf for commits that are found by another column than their ids. SQLite would rather read a
+// range of ids than those with one hash: the plus signs keep it from that.
+const commitsWith = commitsFrom + `AND +c.id > l.after_commit AND +c.id <= l.until_commit `
+
 const commitsFrom = ` FROM lineage l CROSS JOIN commits c
 	LEFT JOIN undone u ON u.dataset_id = l.dataset_id AND u.commit_id = c.id
 	WHERE l.dataset_id = $1 AND c.dataset_id = l.ancestor_id `
@@ -29,6 +33,7 @@ const isListed = `(c.merge_commit_id IS NULL OR c.merge_commit_id > l.until_comm
 const (
 	newestFirst = ` ORDER BY l.until_commit DESC, c.id DESC`
 	oldestFirst = ` ORDER BY l.until_commit, c.id`
+	fewByAge    = ` ORDER BY +c.id` // oldest first, of commitsWith
 )
 
 // entriesOf are the entries that dataset $1 opened or inherited. One that an ancestor closed after the range still
@@ -37,8 +42,8 @@ const entriesOf = entriesFrom + `AND e.begin_commit > l.after_commit AND e.begin
 
 const entriesFrom = ` FROM lineage l CROSS JOIN entries e WHERE l.dataset_id = $1 AND e.dataset_id = l.ancestor_id `
 
-// entriesBegun and entriesEnded are the entries that began and ended with commits $2 to $3. As with commits, a range has one
-// bound on a side.
+// entriesBegun and entriesEnded are the entries that began and ended with commits $2 to $3. As with commits, a range
+// has one bound on a side.
 const (
 	entriesBegun = entriesFrom + `
 		AND e.begin_commit > CASE WHEN l.after_commit < $2 - 1 THEN $2 - 1 ELSE l.after_commit END

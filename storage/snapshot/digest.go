@@ -31,22 +31,32 @@ func (s *State) digested(fs schema.Schema) []schema.Column {
 	})
 }
 
-// DigestView identifies how the state sees the values of a file. Where two states have the same view of a file, it has
-// the same digest in both: it changes when one of the file's columns is renamed, retyped or dropped, but not when
-// columns are added or widened, which changes no value.
+// DigestViews identifies how the state sees the values of each file, by the file's id. Where two states have the same
+// view of a file, it has the same digest in both: the view changes when one of the file's columns is renamed, retyped
+// or dropped, but not when columns are added or widened, which changes no value.
 //
 // The rows of a rollback file are those that it displaces, where they lie. It has copies of them, which are read in
 // their place unless a column has come and gone, or changed its type, between the two.
-func (s *Snapshot) DigestView(f *catalog.File) string {
-	text := s.viewOf(s.SchemaOf(f))
-	if s.heldAlike(f) {
-		return text
+func (s *Snapshot) DigestViews(files []*catalog.File) map[int64]string {
+	out, bySchema := map[int64]string{}, map[string]string{}
+	viewOf := func(f *catalog.File) string {
+		if bySchema[f.SchemaID] == "" {
+			bySchema[f.SchemaID] = s.viewOf(s.SchemaOf(f))
+		}
+		return bySchema[f.SchemaID]
 	}
-	text = "in place"
-	for _, target := range s.targetsOf(f) {
-		text += fmt.Sprintf("\n%d\n%s", target.ID, s.viewOf(s.SchemaOf(target)))
+	for _, f := range files {
+		if s.heldAlike(f) {
+			out[f.ID] = viewOf(f)
+			continue
+		}
+		text := "in place"
+		for _, target := range s.targetsOf(f) {
+			text += fmt.Sprintf("\n%d\n%s", target.ID, viewOf(target))
+		}
+		out[f.ID] = hashed(text)
 	}
-	return hashed(text)
+	return out
 }
 
 func (s *State) viewOf(fs schema.Schema) string {
@@ -138,27 +148,34 @@ func passes(from, between, to schema.Column) bool {
 	return keepsValues(from.Type, between.Type) && keepsValues(between.Type, next)
 }
 
-// Digesting is one statement that reads rows of files to digest them.
-type Digesting struct {
+// DigestScan is one statement that reads rows of files to digest them.
+type DigestScan struct {
 	Columns []schema.Column // whose values it returns first
 	Files   []*catalog.File // of which the row is, by the last column: its index in this list
 	SQL     string
 	More    bool // the next statement returns more rows of the file
 }
 
-// digestedAtOnce is how many files a statement reads at most.
-const digestedAtOnce = 256
+// digestedAtOnce is how many files a statement reads at most; of files with more than wideDigest columns one, as every
+// file that is read at a time takes memory for each column.
+const (
+	digestedAtOnce = 256
+	wideDigest     = 1000
+)
 
-// Digestings returns the statements that read the rows of files, or those that rollback files displace. A value that
+// DigestScans returns the statements that read the rows of files, or those that rollback files displace. A value that
 // can't be cast is null: rows that are no longer live may have such.
-func (s *Snapshot) Digestings(files []*catalog.File) (out []Digesting) {
+func (s *Snapshot) DigestScans(files []*catalog.File) (out []DigestScan) {
 	inPlace := func(f *catalog.File) bool { return !s.heldAlike(f) }
 	for _, group := range BySchema(slices.DeleteFunc(slices.Clone(files), inPlace)) {
-		for some := range slices.Chunk(group, digestedAtOnce) {
-			columns := s.digested(s.SchemaOf(some[0]))
+		columns, most := s.digested(s.SchemaOf(group[0])), digestedAtOnce
+		if len(columns) > wideDigest {
+			most = 1
+		}
+		for some := range slices.Chunk(group, most) {
 			list := s.digestList(s.SchemaOf(some[0]), columns, indexIn(len(some)))
 			sql := "SELECT " + list + " FROM " + s.ReadFiles(some)
-			out = append(out, Digesting{Columns: columns, Files: some, SQL: sql})
+			out = append(out, DigestScan{Columns: columns, Files: some, SQL: sql})
 		}
 	}
 	for _, r := range filter(files, inPlace) {
@@ -170,7 +187,7 @@ func (s *Snapshot) Digestings(files []*catalog.File) (out []Digesting) {
 				"columns": list, "files": s.readNumbered(group), "file": fileOf(group, "s."),
 				"rollback": s.ReadFiles([]*catalog.File{r}),
 			})
-			out = append(out, Digesting{columns, []*catalog.File{r}, sql, i < len(groups)-1})
+			out = append(out, DigestScan{columns, []*catalog.File{r}, sql, i < len(groups)-1})
 		}
 	}
 	return out
@@ -201,13 +218,13 @@ func (s *Snapshot) digestList(fs schema.Schema, columns []schema.Column, index s
 	return strings.Join(append(list, fmt.Sprintf("CAST(%s AS BIGINT) AS c%d", index, len(columns))), ", ")
 }
 
-// LiveDigesting returns the statement that reads the live rows of the state as its readers do.
-func (s *Snapshot) LiveDigesting() Digesting {
+// LiveDigestScan returns the statement that reads the live rows of the state as its readers do.
+func (s *Snapshot) LiveDigestScan() DigestScan {
 	columns := s.DigestColumns()
 	list := make([]string, len(columns), len(columns)+1)
 	for i, c := range columns {
 		list[i] = schema.ColumnName(c.ID)
 	}
 	sql := "SELECT " + strings.Join(append(list, "CAST(0 AS BIGINT) AS file"), ", ") + " FROM (" + s.Rows(false) + ")"
-	return Digesting{Columns: columns, Files: make([]*catalog.File, 1), SQL: sql}
+	return DigestScan{Columns: columns, Files: make([]*catalog.File, 1), SQL: sql}
 }
