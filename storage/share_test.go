@@ -7,6 +7,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/snapshot"
 )
 
@@ -108,5 +109,27 @@ func TestFiguresOfRecordsThatWereDisplacedWhileTheirColumnWasGone(t *testing.T) 
 	if quality.Average != 2 || !maps.Equal(categories, map[string]int64{"a": 2}) ||
 		!maps.Equal(each, map[string]float64{"a": 2}) {
 		t.Errorf("the average is %v, the categories are %v and their averages %v", quality.Average, categories, each)
+	}
+	// The record that the difference has on the side before has its values too: the rollback file has none of them.
+	first, err := b.Snapshot(ctx, d, "1")
+	b.must(err)
+	difference := snapshot.Diff(first, s)
+	if files := difference.Files(); len(files) != 2 || difference.Empty() {
+		t.Errorf("the difference is of %d files", len(files))
+	}
+	listing, err := difference.List()
+	b.must(err)
+	b.must(listing.Prepare(ctx, conn))
+	rows := 0
+	b.must(conn.Rows(ctx, "SELECT _change, before::VARCHAR FROM ("+listing.SQL+")", func(scan duck.Scan) error {
+		var change, before string
+		err := scan(&change, &before)
+		if rows++; change != snapshot.Removed || before != "{'id': 2, 'category': b, 'quality_score': 100}" {
+			t.Errorf("%s %s", change, before)
+		}
+		return err
+	}))
+	if rows != 1 {
+		t.Errorf("the difference has %d records", rows)
 	}
 }

@@ -30,6 +30,8 @@ type side struct {
 	displaced []*catalog.File // rollback files that only the other has, whose rows are live here
 	targets   map[int64]bool  // files live in both, in which those rows are
 	also      []*catalog.File // rollback files that only this snapshot has, with positions in the same files
+	inPlace   []*catalog.File // as displaced, but the rows are read where they lie (in_place.go)
+	shared    []*catalog.File // the files with the ids in targets
 }
 
 // Diff returns the difference of two snapshots of one dataset or fork family. Columns with the same definition that
@@ -125,14 +127,16 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 	out := side{own: &own, common: common, displaced: Without(other.Rollbacks, s.Rollbacks)}
 	shared := sharedTargets(s.Data, own.Data, out.displaced)
 	out.displaced = filter(out.displaced, func(r *catalog.File) bool { return TargetsAny(r, shared) })
+	out.displaced, out.inPlace = s.copiesFor(own.Schema, out.displaced, other)
 	out.targets = map[int64]bool{}
-	for _, r := range out.displaced {
+	for _, r := range slices.Concat(out.displaced, out.inPlace) {
 		for target := range r.Targets {
 			if shared[target] {
 				out.targets[target] = true
 			}
 		}
 	}
+	out.shared = filter(s.Data, func(f *catalog.File) bool { return out.targets[f.ID] })
 	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool {
 		return TargetsAny(r, out.targets)
 	})
@@ -174,7 +178,7 @@ func TargetsAny(r *catalog.File, files map[int64]bool) bool {
 // Empty reports whether the two snapshots have the same rows.
 func (d *Difference) Empty() bool { return d.sides[0].empty() && d.sides[1].empty() }
 
-func (s side) empty() bool { return len(s.own.Data) == 0 && len(s.displaced) == 0 }
+func (s side) empty() bool { return len(s.own.Data)+len(s.displaced)+len(s.inPlace) == 0 }
 
 // Files returns the files that reading the difference opens, which is what it costs.
 func (d *Difference) Files() []*catalog.File {
@@ -187,6 +191,7 @@ func (d *Difference) Files() []*catalog.File {
 			}
 		}
 		out = append(append(out, s.displaced...), s.also...)
+		out = append(out, s.opensInPlace()...)
 	}
 	slices.SortFunc(out, byID)
 	return slices.CompactFunc(out, func(f, g *catalog.File) bool { return f.ID == g.ID })
@@ -200,6 +205,7 @@ func (d *Difference) Opens() (files []*catalog.File) {
 			files = append(files, filesOf(s.own.rollbackParts(group))...)
 		}
 		files = append(files, filesOf(s.own.positionParts(s.also))...)
+		files = append(files, s.opensInPlace()...)
 	}
 	return distinct(files)
 }
@@ -225,6 +231,9 @@ func (s side) rows(other *Snapshot, names columnNames) string {
 	parts := s.own.scans(false, func(fs schema.Schema) string { return s.list(fs, names) })
 	for _, group := range BySchema(s.displaced) {
 		parts = append(parts, s.displacedRows(group, s.list(other.SchemaOf(group[0]), names))...)
+	}
+	for _, r := range s.inPlace {
+		parts = append(parts, s.rowsInPlace(r, names)...)
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "SELECT "+s.noValues(names)+" WHERE false")
