@@ -11,8 +11,8 @@ import (
 )
 
 // checkDigests computes digests anew, from the files alone: that of the head, and those that the catalog has of states
-// and of their files. The head's records, read as a client reads them, must have the same one: what is left of the files
-// after all that was displaced, undone and merged is what is live.
+// and of their files. The head's records, read as a client reads them, must have the same one: what is left of the
+// files after all that was displaced, undone and merged is what is live.
 func (c *checker) checkDigests(ctx context.Context, conn *duck.Conn) error {
 	recorded, err := c.recordedDigests(ctx)
 	if err != nil {

@@ -36,8 +36,8 @@ func numbered(t *testing.T) (b *bench, datasets [2]string) {
 	return b, datasets
 }
 
-// A start after an orderly end reads the directories that changed since, and no others: that is seen by what it makes of
-// descriptions that were made unreadable. After anything else, it reads all of them.
+// A start after an orderly end reads the directories that changed since, and no others: that is seen by what it makes
+// of descriptions that were made unreadable. After anything else, it reads all of them.
 func TestAStartReadsWhatChanged(t *testing.T) {
 	const label = "version-1.0.0"
 	closedFile := func(dir string) string { return filepath.Join(dir, "closed.json") }
@@ -112,8 +112,8 @@ func TestWhatFollowsAnOrderlyEndIsFound(t *testing.T) {
 	b.sound()
 }
 
-// What spoiled the catalog while the store was closed is found by the first scrub. Nothing is written then, and the next
-// start makes it anew.
+// What spoiled the catalog while the store was closed is found by the first scrub. Nothing is written then, and the
+// next start makes it anew.
 func TestACatalogThatWasSpoiledUnseenIsFound(t *testing.T) {
 	ctx := context.Background()
 	b, d := numbered(t)

@@ -11,8 +11,8 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// stateSum is the digest of one state while it is computed: the digest of an earlier state with the same schema, and the
-// files that became live since or ceased to be; without an earlier one, all live files.
+// stateSum is the digest of one state while it is computed: the digest of an earlier state with the same schema, and
+// the files that became live since or ceased to be; without an earlier one, all live files.
 type stateSum struct {
 	dataset catalog.Dataset
 	commit  int64

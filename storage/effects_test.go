@@ -43,8 +43,8 @@ func TestEffectsOfAMergeAreThoseOnTheTarget(t *testing.T) {
 	}
 }
 
-// A restore takes a column from the source, which stays here as another record has a value in it: the values that go are
-// cleared here.
+// A restore takes a column from the source, which stays here as another record has a value in it: the values that go
+// are cleared here.
 func TestAMergedRestoreClearsAColumnThatStays(t *testing.T) {
 	b := open(t)
 	d := b.create("items", "id")

@@ -636,8 +636,8 @@ func (f *family) cannotComeBack(err error) bool {
 }
 
 // isWide reports whether a rollback may be blocked by files where no record is in the way: restores and merges open and
-// close files that hold other rows too, or rows that come and go in one. What is in the way of undoing such a restore or
-// merge is among the blockers as well.
+// close files that hold other rows too, or rows that come and go in one. What is in the way of undoing such a restore
+// or merge is among the blockers as well.
 func (c *deed) isWide(list []storage.Blocker) bool {
 	overlaps := func(b storage.Blocker) bool { return b.Overlapping > 0 }
 	if c.mode == catalog.Restore || c.mode == catalog.Merge {

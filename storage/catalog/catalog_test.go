@@ -460,8 +460,8 @@ func queued(f *fixture, n int) {
 	}
 }
 
-// A lock that is joined goes from one to the next with what is handed over, up to one that does not join. One that gives
-// up never keeps what was handed over.
+// A lock that is joined goes from one to the next with what is handed over, up to one that does not join. One that
+// gives up never keeps what was handed over.
 func TestALockIsHandedOn(t *testing.T) {
 	f := open(t)
 	first, err := f.Join(t.Context(), "head")

@@ -32,8 +32,8 @@ func (p Passed) Source(name string) (source string, ok bool) {
 	return name, p.All
 }
 
-// passed finds what a statement passes: that is known if it selects columns, and nothing else, from one table, and gives
-// no two of them the same name.
+// passed finds what a statement passes: that is known if it selects columns, and nothing else, from one table, and
+// gives no two of them the same name.
 func passed(n *node, r *reach) (p Passed) {
 	table := n.one("from_table")
 	if n.Type != "SELECT_NODE" || table.Type != "BASE_TABLE" || len(table.Renamed) > 0 || len(r.tables) != 1 {

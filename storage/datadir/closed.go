@@ -11,8 +11,8 @@ import (
 	"rowback/storage/blob"
 )
 
-// Closed is closed.json: what a store's directory looked like when the store was closed in order, with the catalog up to
-// date. It is removed at every start, so that there is none after a crash.
+// Closed is closed.json: what a store's directory looked like when the store was closed in order, with the catalog up
+// to date. It is removed at every start, so that there is none after a crash.
 type Closed struct {
 	Catalog  string            `json:"catalog"`
 	Datasets map[string]string `json:"datasets"` // when their directories changed, by id

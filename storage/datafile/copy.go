@@ -35,8 +35,8 @@ const (
 )
 
 // CopyQuery writes the rows of a query to a new file at path, with DuckDB, and returns how many there were. options are
-// more options of COPY. Pages have version 1 in place of 2 where no reader but DuckDB could read those: see jumps. After
-// an error, no partial file is left.
+// more options of COPY. Pages have version 1 in place of 2 where no reader but DuckDB could read those: see jumps.
+// After an error, no partial file is left.
 func CopyQuery(
 	ctx context.Context, conn *duck.Conn, query, path string, pages Pages, options string, params ...duck.Param,
 ) (rows int64, err error) {

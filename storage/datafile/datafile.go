@@ -1,8 +1,8 @@
 // Package datafile writes data files and rollback files as Parquet, and reads their footers (design, section 1). A data
 // file has the dataset's columns, _id if that is the key, and _commit. A rollback file has the same and _file and _pos,
 // the place of each row. Columns carry their field ids. The file's key-value metadata names its dataset, commit, kind
-// and id, so that a misplaced file is noticed. Pages are compressed with zstd. Small files are encoded by parquet-go, in a
-// third of a millisecond; large ones are written by DuckDB.
+// and id, so that a misplaced file is noticed. Pages are compressed with zstd. Small files are encoded by parquet-go,
+// in a third of a millisecond; large ones are written by DuckDB.
 package datafile
 
 import (

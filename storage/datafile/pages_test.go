@@ -52,8 +52,8 @@ func encoded(t *testing.T, path string) (kinds, encodings []string) {
 	return kinds, encodings
 }
 
-// Version 1 has what every reader can read and skip; version 2 has delta encodings (DuckDB), or pages of the second kind
-// (parquet-go).
+// Version 1 has what every reader can read and skip; version 2 has delta encodings (DuckDB), or pages of the second
+// kind (parquet-go).
 func TestTheVersionOfPages(t *testing.T) {
 	conn := ducktest.Conn(t)
 	spec := datafile.Spec{Kind: schema.Data, Dataset: "d", Commit: 1, File: 2, Columns: []schema.Column{

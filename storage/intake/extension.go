@@ -34,8 +34,8 @@ func extensionOf(f arrow.Field) *schema.Extension {
 	return &schema.Extension{Name: name, Metadata: metadata}
 }
 
-// unkept returns the name of an extension inside a type, or of a type that Parquet has none for, so that files have whole
-// numbers in its place; empty: there is none.
+// unkept returns the name of an extension inside a type, or of a type that Parquet has none for, so that files have
+// whole numbers in its place; empty: there is none.
 func unkept(t arrow.DataType) string {
 	if t == nil {
 		return ""

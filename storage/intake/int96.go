@@ -12,8 +12,8 @@ import (
 	"rowback/storage/duck"
 )
 
-// DuckDB cuts off the nanoseconds of timestamps in INT96, and has a type of its own for geometries. Files with these are
-// read from a copy in which both are binaries, and timestamps are made of them here.
+// DuckDB cuts off the nanoseconds of timestamps in INT96, and has a type of its own for geometries. Files with these
+// are read from a copy in which both are binaries, and timestamps are made of them here.
 
 // readable returns the SQL of a file's rows as they are stored; option is one more option of read_parquet.
 func readable(
@@ -79,8 +79,8 @@ func timestamps(
 	return strings.Join(made, ", "), nil
 }
 
-// The parts of INT96 values, the least significant byte first: eight of the nanosecond of the day, four of the day, which
-// is 2440588 on 1 January 1970.
+// The parts of INT96 values, the least significant byte first: eight of the nanosecond of the day, four of the day,
+// which is 2440588 on 1 January 1970.
 const (
 	nanosOfDay = `CAST('0x' || substr(hex({column}), 15, 2) || substr(hex({column}), 13, 2) ||
 		substr(hex({column}), 11, 2) || substr(hex({column}), 9, 2) || substr(hex({column}), 7, 2) ||

@@ -1,7 +1,7 @@
-// Package intake reads the records that clients send, in six formats, into relations that DuckDB can read. An upload
-// is a complete, uncompressed file, on disk or, if it is small, in memory, which may be read several times. Open returns the columns and types that it
-// offers; whether the dataset accepts them is decided by the caller. Nothing in an upload is trusted: whatever is
-// malformed ends in an *Error with a sentence for the client. storage/intake_test.go and
+// Package intake reads the records that clients send, in six formats, into relations that DuckDB can read. An upload is
+// a complete, uncompressed file, on disk or, if it is small, in memory, which may be read several times. Open returns
+// the columns and types that it offers; whether the dataset accepts them is decided by the caller. Nothing in an upload
+// is trusted: whatever is malformed ends in an *Error with a sentence for the client. storage/intake_test.go and
 // fixtures/clients/test_uploads_kill.py prove it.
 package intake
 

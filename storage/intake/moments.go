@@ -46,8 +46,8 @@ func plainZoned(text string) (micros arrow.Timestamp, ok bool) {
 	return arrow.Timestamp(t.UnixMicro()), err == nil && offset > -15*3600 && offset < 15*3600
 }
 
-// isPlainMoment reports whether a text has the separators of the plain form in their places. time.Parse is lenient about
-// them: it takes hours of one digit, a comma before the fraction, and any number of digits after it.
+// isPlainMoment reports whether a text has the separators of the plain form in their places. time.Parse is lenient
+// about them: it takes hours of one digit, a comma before the fraction, and any number of digits after it.
 func isPlainMoment(text string) bool {
 	const whole, micros = len("2026-01-31T10:00:00"), len("2026-01-31T10:00:00.000000")
 	if len(text) != whole && (len(text) < whole+2 || len(text) > micros || text[whole] != '.') {

@@ -292,8 +292,9 @@ func (s *shape) impose(stored schema.Type) schema.Type {
 	return s.known
 }
 
-// isExactly reports whether every value, which JSON writes in another form, is one of the stored type: dates and moments
-// in their plain form, integers that are doubles or fit a smaller type, numbers with no more digits than a decimal.
+// isExactly reports whether every value, which JSON writes in another form, is one of the stored type: dates and
+// moments in their plain form, integers that are doubles or fit a smaller type, numbers with no more digits than a
+// decimal.
 func (s *shape) isExactly(stored schema.Type) bool {
 	switch s.known.Name {
 	case schema.Varchar:

@@ -46,8 +46,8 @@ const (
 )
 
 // splitCSV splits a CSV with the given number of columns. It returns the paths of the parts, each of which has an
-// additional last column with the record's number, in quotes, so that it is never a text for null, and the length of the
-// longest record in bytes.
+// additional last column with the record's number, in quotes, so that it is never a text for null, and the length of
+// the longest record in bytes.
 func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, err error) {
 	n := (columns + PartColumns - 1) / PartColumns
 	if n > maxParts || u.Parts == "" {
@@ -240,8 +240,8 @@ func (r *csvRecords) partsRelation(want Want) string {
 	return fmt.Sprintf("SELECT %sp%d._n FROM %s", list.String(), used[0], strings.Join(from, " POSITIONAL JOIN "))
 }
 
-// Long returns the SQL of a relation of all values: k, the index of the column, _n, and the text v. It is empty if there
-// are too many for one statement, or so few columns that each may be a column of it.
+// Long returns the SQL of a relation of all values: k, the index of the column, _n, and the text v. It is empty if
+// there are too many for one statement, or so few columns that each may be a column of it.
 func (r *csvRecords) Long() string { return r.long }
 
 // longScan returns that SQL if the file was written.

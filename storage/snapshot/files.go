@@ -13,8 +13,8 @@ func OfKind(files []*catalog.File, kind schema.Kind) []*catalog.File {
 	return filter(files, func(f *catalog.File) bool { return f.Kind == kind })
 }
 
-// Without returns the files of one list that the other lacks. What the two begin with alike costs next to nothing: states
-// near each other have most of their files in common.
+// Without returns the files of one list that the other lacks. What the two begin with alike costs next to nothing:
+// states near each other have most of their files in common.
 func Without(files, other []*catalog.File) []*catalog.File {
 	for len(files) > 0 && len(other) > 0 && files[0].ID == other[0].ID {
 		files, other = files[1:], other[1:]

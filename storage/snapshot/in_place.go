@@ -8,13 +8,15 @@ import (
 	"rowback/storage/schema"
 )
 
-// A rollback file has a row as it was seen when it was displaced: without the columns that had been dropped by then, and
-// in the types of that moment. A state that has such a column, since the drop was undone, must read the row where it
-// lies.
+// A rollback file has a row as it was seen when it was displaced: without the columns that had been dropped by then,
+// and in the types of that moment. A state that has such a column, since the drop was undone, must read the row where
+// it lies.
 
-// copiesFor divides rollback files that only another snapshot has into those whose copies a snapshot sees as it sees the
-// rows themselves, with its columns as in own, and the others.
-func (s *Snapshot) copiesFor(own schema.Schema, rollbacks []*catalog.File, other *Snapshot) (alike, others []*catalog.File) {
+// copiesFor divides rollback files that only another snapshot has into those whose copies a snapshot sees as it sees
+// the rows themselves, with its columns as in own, and the others.
+func (s *Snapshot) copiesFor(
+	own schema.Schema, rollbacks []*catalog.File, other *Snapshot,
+) (alike, others []*catalog.File) {
 	view := *s
 	view.Schema = own
 	view.Schemas = maps.Clone(other.Schemas)

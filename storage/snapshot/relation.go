@@ -284,7 +284,8 @@ func (s *Snapshot) ByKey() string {
 
 // Order returns an ORDER BY that makes the order of records from the snapshot's table deterministic. If some rows of
 // its files are displaced, DuckDB returns the others in no fixed order, so it is by key; otherwise it is empty, and the
-// order is that of the files. It is the same before and after the state is compacted: pages of one state do not overlap.
+// order is that of the files. It is the same before and after the state is compacted: pages of one state do not
+// overlap.
 func (s *Snapshot) Order() string {
 	if !slices.ContainsFunc(s.AsWritten().branches(), func(b branch) bool { return len(b.rollbacks) > 0 }) {
 		return ""

@@ -170,8 +170,8 @@ func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map
 	return &out
 }
 
-// next returns files, which are in the order of their ids, with those that are opened and without those that are closed.
-// Most commits only open new files: then the others are copied at once, however many there are.
+// next returns files, which are in the order of their ids, with those that are opened and without those that are
+// closed. Most commits only open new files: then the others are copied at once, however many there are.
 func next(files, opened, closed []*catalog.File) []*catalog.File {
 	if len(closed) > 0 {
 		files = Without(files, closed)

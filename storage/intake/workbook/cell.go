@@ -42,8 +42,8 @@ type rawCell struct {
 	format    format
 }
 
-// value returns what a stored cell is; no kind for one without a value. An empty text counts as missing: formulas return it
-// for want of one.
+// value returns what a stored cell is; no kind for one without a value. An empty text counts as missing: formulas
+// return it for want of one.
 func (b *Book) value(raw rawCell) (Kind, string, error) {
 	if !raw.hasText {
 		if raw.isFormula {

@@ -1,8 +1,8 @@
 // Package workbook reads Excel workbooks (.xlsx, ECMA-376) as a stream of rows. A cell has a kind and a text in one
-// canonical form, so that what it is does not depend on how it is displayed. Nothing in a file is trusted: every part is
-// read to its end, whose checksum shows that nothing is missing, and what is read at once is bounded. It knows nothing
-// of records. workbook_test.go, FuzzWorkbook and fixtures/clients/test_workbooks.py, which compares with pandas, prove
-// it.
+// canonical form, so that what it is does not depend on how it is displayed. Nothing in a file is trusted: every part
+// is read to its end, whose checksum shows that nothing is missing, and what is read at once is bounded. It knows
+// nothing of records. workbook_test.go, FuzzWorkbook and fixtures/clients/test_workbooks.py, which compares with
+// pandas, prove it.
 package workbook
 
 import (
