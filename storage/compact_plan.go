@@ -45,6 +45,14 @@ type compaction struct {
 	rows    int64 // that it will have
 }
 
+// bytes returns the size of the files that are read for it.
+func (c compaction) bytes() (n int64) {
+	for _, p := range c.parts {
+		n += p.Bytes
+	}
+	return n
+}
+
 // plan returns the first compacted file that a state is to get; ok is false if it needs none.
 func (p planner) plan() (c compaction, ok bool) {
 	data := p.DataParts()

@@ -31,6 +31,12 @@ func (d *Disk) room() error {
 		humanize.Bytes(uint64(max(free, 0))), humanize.Bytes(uint64(d.least)))
 }
 
+// fits reports whether so many more bytes leave the room that is to stay. It is for what can be done later.
+func (d *Disk) fits(bytes int64) bool {
+	free, err := d.free(d.dir)
+	return err != nil || free-bytes >= d.least
+}
+
 // Free is what can still be written to the disk, bytes; -1 if that is not known. It is for the metrics, which show
 // -1 as it is.
 func (d *Disk) Free() int64 {

@@ -81,9 +81,7 @@ func (u *Upkeep) Plan(ctx context.Context, dataset string) (plan Compacted, err 
 	}
 	if c, ok := u.plan(s); ok {
 		plan.add(Compacted{Made: 1, Files: len(c.parts), Rows: c.rows})
-		for _, p := range c.parts {
-			plan.Bytes += p.Bytes
-		}
+		plan.Bytes = c.bytes()
 	}
 	return plan, nil
 }
@@ -143,6 +141,12 @@ func (u *Upkeep) compactAll(
 	}
 }
 
+// roomFor is how many times the bytes that it reads upkeep leaves free: room on a small disk is for commits.
+const roomFor = 4
+
+var errSmallDisk = fault.New(fault.Unavailable, "disk_low").Sayf(
+	"The server's disk has too little room left to compact. Make room, then ask again; nothing else depends on it.")
+
 // compactOnce makes one compacted file. What was made just before is not made again: something keeps it from being
 // used.
 func (u *Upkeep) compactOnce(
@@ -151,6 +155,9 @@ func (u *Upkeep) compactOnce(
 	c, ok := u.plan(s)
 	if !ok || last.parts != nil && sameCompaction(c, last) {
 		return nil, c, nil
+	}
+	if !u.staging.disk.fits(roomFor * c.bytes()) {
+		return nil, c, errSmallDisk
 	}
 	if made, err = u.compact(ctx, s, c); err != nil {
 		u.change(func(s *UpkeepState) { s.Failed++ })
