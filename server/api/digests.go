@@ -26,7 +26,9 @@ func (a *API) getDigest(c *fiber.Ctx, d catalog.Dataset, in refIn) error {
 }
 
 // addDigests sets the digests of commits or versions where these are known.
-func addDigests[View any](ctx context.Context, a *API, list []View, of func(*View) (commit int64, digest *string)) error {
+func addDigests[View any](
+	ctx context.Context, a *API, list []View, of func(*View) (commit int64, digest *string),
+) error {
 	commits := make([]int64, len(list))
 	for i := range list {
 		commits[i], _ = of(&list[i])

@@ -60,8 +60,8 @@ type optionsIn struct {
 // charset of a Content-Type.
 func (in optionsIn) apply(u *intake.Upload) error {
 	u.Options = intake.Options{
-		Sheet: in.Sheet, Encoding: cmp.Or(in.Encoding, u.Options.Encoding), Delimiter: in.Delimiter, Quote: in.Quote, Null: in.Null,
-		Form: intake.Form{Decimal: in.Decimal, Thousands: in.Thousands, Date: in.Date, Timestamp: in.Timestamp},
+		Sheet: in.Sheet, Encoding: cmp.Or(in.Encoding, u.Options.Encoding), Delimiter: in.Delimiter, Quote: in.Quote,
+		Null: in.Null, Form: intake.Form{Decimal: in.Decimal, Thousands: in.Thousands, Date: in.Date, Timestamp: in.Timestamp},
 	}
 	if why := u.Options.Check(u.Format); why != nil {
 		return invalid(why.Name, why.Why)
