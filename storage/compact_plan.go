@@ -87,8 +87,11 @@ func (p planner) stretches(parts []snapshot.Part) (out [][]snapshot.Part) {
 	return out
 }
 
+// canRead reports whether a part can be read, and the rollback files whose rows it does not have: what is made of it
+// leaves these rows out too.
 func (p planner) canRead(part snapshot.Part) bool {
-	return !p.avoid(part.File) && len(p.SchemaOf(part.File).Stored()) <= snapshot.SliceColumns
+	return !p.avoid(part.File) && len(p.SchemaOf(part.File).Stored()) <= snapshot.SliceColumns &&
+		!slices.ContainsFunc(leftOut(p.Snapshot, part), p.avoid)
 }
 
 // run finds parts that are to become one file, the smallest first; nil: there are none.

@@ -31,7 +31,7 @@ func Recall(dir string) (was Closed, err error) {
 		return Closed{}, nil
 	}
 	if err := errors.Join(err, os.Remove(path)); err != nil {
-		return Closed{}, err
+		return Closed{}, fmt.Errorf("%s can't be read and removed: %w. Remove it, then start again", path, err)
 	}
 	if json.Unmarshal(text, &was) != nil || !was.IsKnown() || was.Catalog != catalogStamp(dir) {
 		return Closed{}, nil
