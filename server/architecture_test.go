@@ -56,6 +56,7 @@ var boundaries = []boundary{
 		"a comparison is made of two snapshots: it knows no store"},
 	{"rowback/query", []string{"rowback/storage", "rowback/storage/"},
 		"compare and query know the domain and not each other"},
+	{"rowback/server/certs", nil, "certificates, whatever is said under them"},
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},

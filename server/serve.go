@@ -39,6 +39,8 @@ type serveCmd struct {
 	MaxResult    size          `help:"Largest result of a query; it is cut there." default:"64GB"`
 	Token        []string      `help:"${token}" placeholder:"USER:TOKEN"`
 	Open         bool          `help:"Listen beyond this machine without tokens."`
+	TLSCert      string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
+	TLSKey       string        `help:"The key of --tls-cert, as PEM." type:"path" placeholder:"FILE"`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
@@ -78,6 +80,10 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
+	pair, err := cmd.certificate(log)
+	if err != nil {
+		return err
+	}
 	foreign, err := cmd.web()
 	if err != nil {
 		return err
@@ -103,12 +109,12 @@ func (cmd *serveCmd) Run(c console) error {
 			return fmt.Errorf("loading the samples: %w", err)
 		}
 	}
-	listener, err := cmd.listen(pool)
+	listener, err := cmd.listen(pool, pair)
 	if err != nil {
 		return err
 	}
 	gate := access.NewGate(tokens, nil)
-	sql, err := cmd.listenFlight(store, gate, pool, log)
+	sql, err := cmd.listenFlight(store, gate, pool, pair, log)
 	if err != nil {
 		return err
 	}
@@ -191,11 +197,14 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 
 // greet says where the server is, and what to try first.
 func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
-	url := "http://" + addr
+	url, flightURL := "http://"+addr, "grpc://"+sql
+	if cmd.TLSCert != "" {
+		url, flightURL = "https://"+addr, "grpc+tls://"+sql
+	}
 	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,
 		url, url)
 	if sql != "" {
-		fmt.Fprintf(c.out, "Arrow Flight SQL at grpc://%s\n", sql)
+		fmt.Fprintf(c.out, "Arrow Flight SQL at %s\n", flightURL)
 	}
 	if !cmd.Demo {
 		return

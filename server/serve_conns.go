@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"rowback/server/access"
+	"rowback/server/certs"
 	"rowback/server/conns"
 	"rowback/server/host"
 )
@@ -53,8 +55,19 @@ func (cmd *serveCmd) pool(log *slog.Logger) (*conns.Pool, error) {
 	return conns.NewPool(limits, log), nil
 }
 
-// listen opens the port of the HTTP faces.
-func (cmd *serveCmd) listen(pool *conns.Pool) (net.Listener, error) {
+// certificate returns the certificate of --tls-cert; nil: there is none, and connections are not encrypted.
+func (cmd *serveCmd) certificate(log *slog.Logger) (*certs.Pair, error) {
+	if (cmd.TLSCert == "") != (cmd.TLSKey == "") {
+		return nil, errors.New("--tls-cert and --tls-key belong together: give both")
+	}
+	if cmd.TLSCert == "" {
+		return nil, nil
+	}
+	return certs.Load(cmd.TLSCert, cmd.TLSKey, log, nil)
+}
+
+// listen opens the port of the HTTP faces, encrypted if there is a certificate.
+func (cmd *serveCmd) listen(pool *conns.Pool, pair *certs.Pair) (net.Listener, error) {
 	listener, err := net.Listen("tcp", cmd.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the address %s is in use. Choose another one, such as --addr 127.0.0.1:8001", cmd.Addr)
@@ -62,7 +75,11 @@ func (cmd *serveCmd) listen(pool *conns.Pool) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--addr: %w", err)
 	}
-	return pool.Listen(listener, host.TooManyConnections()), nil
+	if pair == nil {
+		return pool.Listen(listener, host.TooManyConnections()), nil
+	}
+	// Nothing that could be read is said to a connection too many: the handshake would be work.
+	return tls.NewListener(pool.Listen(listener, nil), pair.Config("http/1.1")), nil
 }
 
 // web returns the rules for web pages.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"rowback/server/access"
+	"rowback/server/certs"
 	"rowback/server/conns"
 	"rowback/server/flight"
 	"rowback/storage"
@@ -22,7 +23,7 @@ type flightServer struct {
 
 // listenFlight opens the port of the Flight face, if one was given.
 func (cmd *serveCmd) listenFlight(
-	store *storage.Store, gate *access.Gate, pool *conns.Pool, log *slog.Logger,
+	store *storage.Store, gate *access.Gate, pool *conns.Pool, pair *certs.Pair, log *slog.Logger,
 ) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
@@ -31,11 +32,15 @@ func (cmd *serveCmd) listenFlight(
 	if err != nil {
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
-	face, err := flight.New(store, flight.Options{
+	o := flight.Options{
 		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout,
 		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		Limits: cmd.limits(),
-	})
+	}
+	if pair != nil {
+		o.TLS = pair.Config("h2")
+	}
+	face, err := flight.New(store, o)
 	return &flightServer{face, pool.Listen(listener, nil)}, err
 }
 

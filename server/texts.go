@@ -33,6 +33,8 @@ var texts = kong.Vars{
 	"scrub_every": "How often every stored file is read and checked, also after the start. 0: never.",
 	"stored_pages": "Version of the data pages in the files of new commits. Some readers can't skip rows in version 2, " +
 		"which is smaller and faster.",
+	"tls_cert": "A certificate as PEM, with those between it and the authority: HTTP and Flight are encrypted. It is " +
+		"read again when the file changes.",
 	"token": "A user and a token, as user:token; may be repeated. With tokens, every request needs one.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up. Nothing that was " +
 		"stored changes.",

@@ -1,6 +1,7 @@
 package conns
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -24,6 +25,15 @@ type Conn struct {
 	pause   atomic.Int64 // longest pause in a body, in nanoseconds; 0: no body is being read
 	ended   atomic.Bool
 	stalled atomic.Bool
+}
+
+// Of returns the connection of a pool that a connection is, or that TLS is spoken on; nil: it is of no pool.
+func Of(conn net.Conn) *Conn {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	c, _ := conn.(*Conn)
+	return c
 }
 
 // AwaitBody marks the start of a body: it may take any time, but must not stall. The next deadline

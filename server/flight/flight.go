@@ -9,6 +9,7 @@ package flight
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"sync"
@@ -33,6 +34,7 @@ type Options struct {
 	Limits  calls.Limits     // of one statement, or of one commit once its records have arrived
 	Memory  memory.Allocator // nil: Go's
 	Now     func() time.Time // nil: time.Now
+	TLS     *tls.Config      // nil: connections are not encrypted
 
 	HeaderTimeout time.Duration // until a connection's handshake is complete; 0: 10 s
 	BodyTimeout   time.Duration // the longest pause in a stream of records; 0: forever

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
 	"rowback/storage/fault"
@@ -35,6 +36,9 @@ func (f *Face) limits() []grpc.ServerOption {
 	}
 	if f.options.HeaderTimeout > 0 {
 		options = append(options, grpc.ConnectionTimeout(f.options.HeaderTimeout))
+	}
+	if f.options.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(f.options.TLS)))
 	}
 	return options
 }

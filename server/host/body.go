@@ -47,7 +47,7 @@ func bodyOf(c *fiber.Ctx) *bodyStream {
 	if s.from == nil {
 		s.from, s.left = bytes.NewReader(c.Request().Body()), -1
 	} else {
-		s.conn, _ = c.Context().Conn().(*conns.Conn)
+		s.conn = conns.Of(c.Context().Conn())
 	}
 	c.Locals(streamKey, s)
 	return s

@@ -22,7 +22,7 @@ func (h *Host) guard(s *fasthttp.Server) {
 	s.Handler = func(ctx *fasthttp.RequestCtx) {
 		h.open.Add(1)
 		defer h.open.Add(-1)
-		if conn, ok := ctx.Conn().(*conns.Conn); ok {
+		if conn := conns.Of(ctx.Conn()); conn != nil {
 			// The header is complete: from here on the limit for bodies counts, not the one for headers.
 			conn.AwaitBody()
 		}

@@ -234,8 +234,8 @@ func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc
 
 // whenGone cancels work when its client closes the connection, unless ctx ends first. Fiber does not report that.
 func whenGone(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc) {
-	conn, ok := c.Context().Conn().(*conns.Conn)
-	if !ok {
+	conn := conns.Of(c.Context().Conn())
+	if conn == nil {
 		return
 	}
 	go func() {

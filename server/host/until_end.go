@@ -19,7 +19,7 @@ func sendUntilEnd(c *fiber.Ctx, body *resultStream) error {
 	head.SetStatusCode(http.StatusOK)
 	head.SetContentLength(-2) // no length; the connection is closed at the end
 	head.Del("Transfer-Encoding")
-	own := c.Context().Conn()
+	own := conns.Of(c.Context().Conn())
 	// fasthttp would write headers of its own, for HTTP/1.1.
 	c.Context().HijackSetNoResponse(true)
 	c.Context().Hijack(func(conn net.Conn) {
@@ -31,8 +31,8 @@ func sendUntilEnd(c *fiber.Ctx, body *resultStream) error {
 			_, err := body.writeTo(conn)
 			return err
 		})
-		if tracked, ok := own.(*conns.Conn); ok && err != nil {
-			tracked.Reset()
+		if own != nil && err != nil {
+			own.Reset()
 		}
 	})
 	return nil
