@@ -63,16 +63,6 @@ func (u *Upkeep) compact(ctx context.Context, s *snapshot.Snapshot, c compaction
 	return made, u.record(context.WithoutCancel(ctx), made, replacedBy(c))
 }
 
-// avoids returns what reports whether a file is known to be damaged. It is left alone, and with it what would be made
-// of it.
-func (u *Upkeep) avoids() func(*catalog.File) bool {
-	damaged := map[string]bool{}
-	for _, d := range u.verifier.Damaged() {
-		damaged[d.Key] = true
-	}
-	return func(f *catalog.File) bool { return damaged[f.Key] }
-}
-
 // write writes a compacted file to staging.
 func (u *Upkeep) write(
 	ctx context.Context, s *snapshot.Snapshot, c compaction,

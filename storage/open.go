@@ -55,9 +55,10 @@ func newStore(dir string, o Options) *Store {
 		},
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
-		Upkeep: newUpkeep(files, history, staging, o.Compact.filled()),
-		dir:    &directory{journal: j, path: dir, hook: o.Hook},
-		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
+		Upkeep:  newUpkeep(files, history, staging, o.Compact.filled()),
+		Vacuums: &Vacuums{Files: files, history: history, grace: o.Deleted},
+		dir:     &directory{journal: j, path: dir, hook: o.Hook},
+		budget:  limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}
 }
 

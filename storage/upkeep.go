@@ -44,7 +44,7 @@ func newUpkeep(files *Files, history *History, staging *Staging, p CompactionPol
 
 // plan returns the next compacted file that a state is to get.
 func (u *Upkeep) plan(s *snapshot.Snapshot) (compaction, bool) {
-	return planner{s, u.policy, u.avoids()}.plan()
+	return planner{s, u.policy, u.isDamaged()}.plan()
 }
 
 // note notes that a dataset has a new commit.

@@ -50,7 +50,8 @@ type Commit struct {
 	Params           json.RawMessage `json:"params"` // parameters of the request
 	SchemaID         string          `json:"schema_id"`
 	PropertiesID     string          `json:"properties_id"`
-	Effects          *Effects        `json:"effects,omitempty"` // nil: of an older program, which did not keep them
+	Effects          *Effects        `json:"effects,omitempty"`    // nil: of an older program, which did not keep them
+	VacuumedAt       time.Time       `json:"vacuumed_at,omitzero"` // when its state became unavailable; zero: it can be read
 }
 
 // Effects are what a commit did besides changing records.
@@ -66,17 +67,21 @@ type Effects struct {
 const commitColumns = `l.dataset_id, c.id, c.previous, c.mode, c.message, c.user_name, c.created_at,
 	c.parent_commit_id, u.rollback_commit_id, c.records_added, c.records_removed, c.records_modified, c.records_total,
 	c.hash, c.tag, c.metadata, c.params, c.schema_id, c.properties_id,
-	CASE WHEN c.merge_commit_id <= l.until_commit THEN c.merge_commit_id END, c.effects`
+	CASE WHEN c.merge_commit_id <= l.until_commit THEN c.merge_commit_id END, c.effects,
+	c.vacuumed_at`
 
 func scanCommit(s scanner) (c Commit, err error) {
 	var created int64
-	var parent, rollback, merge sql.NullInt64
+	var parent, rollback, merge, vacuumed sql.NullInt64
 	var metadata, params, effects string
 	err = s.Scan(&c.DatasetID, &c.ID, &c.Previous, &c.Mode, &c.Message, &c.User, &created, &parent, &rollback,
 		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.RowTag, &metadata, &params, &c.SchemaID,
-		&c.PropertiesID, &merge, &effects)
+		&c.PropertiesID, &merge, &effects, &vacuumed)
 	c.CreatedAt = moment(created)
 	c.ParentCommitID, c.RollbackCommitID, c.MergeCommitID = parent.Int64, rollback.Int64, merge.Int64
+	if vacuumed.Valid {
+		c.VacuumedAt = moment(vacuumed.Int64)
+	}
 	c.Metadata, c.Params = json.RawMessage(metadata), json.RawMessage(params)
 	if effects != "" && err == nil {
 		err = json.Unmarshal([]byte(effects), &c.Effects)
