@@ -41,6 +41,7 @@ type Store struct {
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Upkeep   *Upkeep
+	Removals *Removals
 	Disk     *Disk
 	dir      *directory
 	budget   budget
