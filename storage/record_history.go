@@ -151,7 +151,11 @@ func (r *recordReader) find(ctx context.Context) error {
 			if files, err = tx.AllFiles(r.state.Dataset.ID); err != nil {
 				return err
 			}
-			r.seen.add(files)
+			era, err := eraOf(tx)
+			if err != nil {
+				return err
+			}
+			r.seen.add(files, era)
 		}
 		return r.files.Adopt(tx, slices.DeleteFunc(slices.Clone(files), func(f *catalog.File) bool {
 			return len(r.spans[f.ID]) == 0

@@ -186,17 +186,25 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 	if err := h.substitute(out); err != nil {
 		return nil, err
 	}
-	if commit == d.Head {
-		h.heads.put(out)
+	if commit != d.Head {
+		return out, nil
 	}
-	return out, nil
+	era, err := eraOf(tx)
+	if err == nil {
+		h.heads.put(out, era)
+	}
+	return out, err
 }
 
 // load finds the files of a state.
 func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot, error) {
 	dataset, commit := state.Dataset.ID, state.Commit.ID
 	// A head that is newer than the transaction can't be stepped back from: what it opened is not seen here.
-	if known := h.heads.near(dataset, commit); known != nil && known.Commit.ID <= state.Dataset.Head {
+	era, err := eraOf(tx)
+	if err != nil {
+		return nil, err
+	}
+	if known := h.heads.near(dataset, commit, era); known != nil && known.Commit.ID <= state.Dataset.Head {
 		return stepTo(tx, known, state)
 	}
 	files, err := h.liveFiles(tx, dataset, commit)
@@ -257,7 +265,11 @@ func (h *History) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*cat
 		return files, nil
 	}
 	files, err := tx.Files(dataset, commit)
-	h.seen.add(files)
+	if err != nil {
+		return nil, err
+	}
+	era, err := eraOf(tx)
+	h.seen.add(files, era)
 	return files, err
 }
 

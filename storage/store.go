@@ -42,6 +42,7 @@ type Store struct {
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Upkeep   *Upkeep
+	Removals *Removals
 	Vacuums  *Vacuums
 	Disk     *Disk
 	dir      *directory

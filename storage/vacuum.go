@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +14,8 @@ import (
 
 // Vacuums are those of a store's families.
 type Vacuums struct {
-	*Files
-	history *History
-	grace   time.Duration // how long deleted datasets keep their states; 0: for ever
+	*Removals
+	grace time.Duration // how long deleted datasets keep their states; 0: for ever
 
 	mu    sync.Mutex
 	state VacuumState
@@ -91,7 +91,7 @@ func (v *Vacuums) look(ctx context.Context, family string, now time.Time) (s *sw
 	if err != nil || s.keeping.isEmpty() {
 		return s, err
 	}
-	if err := s.readTogether(ctx, v.Files); err != nil {
+	if err := s.readTogether(ctx, v.Removals.Files); err != nil {
 		return nil, err
 	}
 	s.choose(v.isDamaged())
@@ -105,4 +105,60 @@ func (fs *Files) isDamaged() func(*catalog.File) bool {
 		damaged[d.Key] = true
 	}
 	return func(f *catalog.File) bool { return damaged[f.Key] }
+}
+
+// Vacuum removes what no kept state of a dataset's family sees. It is refused while another removal runs.
+func (v *Vacuums) Vacuum(ctx context.Context, dataset string, r Request) (done Vacuumed, err error) {
+	d, err := v.history.Dataset(ctx, dataset)
+	if err != nil {
+		return done, err
+	}
+	return v.run(ctx, d, r)
+}
+
+// run vacuums the family of a dataset.
+func (v *Vacuums) run(ctx context.Context, d catalog.Dataset, r Request) (done Vacuumed, err error) {
+	now := v.now() // for all of it: what is kept by days must not change meanwhile
+	done = Vacuumed{Commits: []int64{}, Datasets: []string{}}
+	document, err := v.forget(ctx, forgetting{
+		Request: r, kind: catalog.Vacuum, dataset: d, reason: "retention",
+		find: func(ctx context.Context) (*removal, error) {
+			s, err := v.look(ctx, d.FamilyID, now)
+			if err != nil || s.keeping.isEmpty() {
+				return &removal{}, err
+			}
+			out := &removal{whole: s.whole, vacuumed: s.states()}
+			if out.rows, err = s.rowsGoing(ctx, v.Files); err != nil {
+				return nil, err
+			}
+			done = s.told()
+			out.details = done
+			return out, nil
+		},
+		answer: func(tx catalog.Tx, _ removalDocument) (answers, error) { return answer(v.requests, tx, r, done) },
+	})
+	v.note(document, done, err)
+	return done, err
+}
+
+// note counts what was done.
+func (v *Vacuums) note(document removalDocument, done Vacuumed, err error) {
+	v.change(func(s *VacuumState) {
+		switch {
+		case err != nil:
+			s.Failed++
+		case document.ID != 0:
+			s.Runs, s.Rows, s.Files, s.Bytes = s.Runs+1, s.Rows+done.Rows, s.Files+int64(done.Files), s.Bytes+done.Bytes
+		}
+	})
+}
+
+// states is what can't be read any more, for the description.
+func (s *sweeping) states() *vacuumedStates {
+	out := &vacuumedStates{Commits: s.keeping.gone}
+	for id := range s.keeping.expired {
+		out.Datasets = append(out.Datasets, id)
+	}
+	slices.Sort(out.Datasets)
+	return out
 }

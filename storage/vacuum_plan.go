@@ -194,14 +194,18 @@ func positionsIn(
 
 // Vacuumed is what vacuum did to a fork family, or would do.
 type Vacuumed struct {
-	Commits  []int64  `json:"commits"`  // whose states become unavailable, in order
-	Datasets []string `json:"datasets"` // deleted ones that can't be brought back any more
-	Rows     int64    `json:"rows"`     // of data files
-	Files    int      `json:"files"`    // that go as a whole
-	Written  int      `json:"files_written"`
-	Bytes    int64    `json:"bytes"` // before it is done, an estimate
+	Total    int      `json:"commits_total"` // whose states become unavailable
+	Commits  []int64  `json:"commits"`       // the first of them
+	Datasets []string `json:"datasets"`      // deleted ones that can't be brought back any more
+	Rows     int64    `json:"rows"`          // of data files
+	Files    int      `json:"files"`         // that go as a whole
+	Written  int      `json:"files_written"` // that lose a part of their rows
+	Bytes    int64    `json:"bytes"`         // before it is done, an estimate
 	Left     Left     `json:"left"`
 }
+
+// shownCommits is how many commits are named of those whose states become unavailable.
+const shownCommits = 1000
 
 // told is what goes, in numbers.
 func (s *sweeping) told() (v Vacuumed) {
@@ -211,6 +215,8 @@ func (s *sweeping) told() (v Vacuumed) {
 	}
 	slices.Sort(v.Commits)
 	v.Commits = slices.Compact(v.Commits)
+	v.Total = len(v.Commits)
+	v.Commits = v.Commits[:min(v.Total, shownCommits)]
 	for id := range s.keeping.expired {
 		v.Datasets = append(v.Datasets, id)
 	}

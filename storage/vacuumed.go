@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"rowback/storage/catalog"
@@ -69,4 +70,37 @@ func lastUnreadable(tx catalog.Tx, dataset string, until int64) (catalog.Commit,
 		return last, last.ID, nil
 	}
 	return last, next, err
+}
+
+// vacuumedStates is what a vacuum removed, as its description has it.
+type vacuumedStates struct {
+	Commits  map[string][]int64 `json:"commits"`            // whose states can't be read any more, by who made them, in order
+	Datasets []string           `json:"datasets,omitempty"` // that can't be brought back any more
+}
+
+// has reports whether the state after a commit that a dataset made can't be read any more.
+func (v *vacuumedStates) has(dataset string, commit int64) bool {
+	if v == nil {
+		return false
+	}
+	_, found := slices.BinarySearch(v.Commits[dataset], commit)
+	return found
+}
+
+// record has the catalog say so. What it does not have yet is recorded that way later.
+func (v *vacuumedStates) record(tx catalog.Tx, at time.Time) error {
+	if v == nil {
+		return nil
+	}
+	for dataset, commits := range v.Commits {
+		if err := tx.Vacuum(dataset, commits, at); err != nil {
+			return err
+		}
+	}
+	for _, id := range v.Datasets {
+		if err := tx.VacuumDataset(id, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }

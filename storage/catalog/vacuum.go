@@ -6,17 +6,6 @@ import (
 	"time"
 )
 
-// FamilyDatasets lists the datasets of a family, deleted ones included, by id.
-func (tx Tx) FamilyDatasets(family string) ([]Dataset, error) {
-	return list(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets WHERE family_id = $1 ORDER BY id`, family)
-}
-
-// FamilyFiles lists the files that the datasets of a family wrote, by id.
-func (tx Tx) FamilyFiles(family string) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files
-		WHERE row_count > 0 AND dataset_id IN (SELECT d.id FROM datasets d WHERE d.family_id = $1) ORDER BY id`, family)
-}
-
 // FamilyIDs lists the fork families that have datasets.
 func (tx Tx) FamilyIDs() ([]string, error) {
 	return list(tx, func(s scanner) (id string, err error) { return id, s.Scan(&id) },
