@@ -79,6 +79,13 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if c.commits, err = tx.CommitsAfter(c.dataset.ID, 0); err != nil {
 		return err
 	}
+	removals, err := tx.FamilyRemovals(c.dataset.FamilyID)
+	if err == nil {
+		c.removed, err = c.renewalsOf(removals)
+	}
+	if err != nil {
+		return err
+	}
 	undone, err := standingRollbacks(tx, c.dataset.ID)
 	if err != nil {
 		return err
@@ -145,6 +152,7 @@ func (c *checker) checkDescribed(tx catalog.Tx, k catalog.Commit) error {
 		c.found(k.ID, "commit.json can't be read: %v", err)
 		return nil
 	}
+	c.removed.renew(&m)
 	for _, p := range m.Played {
 		if err := c.checkManifest(tx, p); err != nil {
 			return err
