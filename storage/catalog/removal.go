@@ -3,6 +3,9 @@ package catalog
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -100,17 +103,17 @@ func (tx Tx) ReplaceFile(f *File) error {
 	}
 	return errors.Join(
 		tx.exec(`DELETE FROM file_digests WHERE file_id = $1`, f.ID),
-		tx.exec(`UPDATE files SET object_key = $2, row_count = $3, byte_count = $4, checksum = $5, key_bounds = $6,
-			targets = $7, stats = $8 WHERE id = $1`,
-			f.ID, f.Key, f.Rows, f.Bytes, f.Checksum, string(bounds), string(targets), string(stats)))
+		tx.exec(`UPDATE files SET object_key = $1, row_count = $2, byte_count = $3, checksum = $4, key_bounds = $5,
+			targets = $6, stats = $7 WHERE id = $8`,
+			f.Key, f.Rows, f.Bytes, f.Checksum, string(bounds), string(targets), string(stats), f.ID))
 }
 
 // RemoveFile has a file that has no row left serve no dataset of its family any more. Its row stays, without an object:
 // no other file gets its id.
 func (tx Tx) RemoveFile(family string, id int64) error {
 	return errors.Join(
-		tx.exec(`DELETE FROM entries WHERE file_id = $2
-			AND dataset_id IN (SELECT d.id FROM datasets d WHERE d.family_id = $1)`, family, id),
+		tx.exec(`DELETE FROM entries WHERE dataset_id IN (SELECT d.id FROM datasets d WHERE d.family_id = $1)
+			AND file_id = $2`, family, id),
 		tx.exec(`DELETE FROM file_digests WHERE file_id = $1`, id),
 		tx.exec(`UPDATE files SET object_key = '', row_count = 0, byte_count = 0, checksum = '', key_bounds = 'null',
 			targets = 'null', stats = 'null' WHERE id = $1`, id))
@@ -118,17 +121,17 @@ func (tx Tx) RemoveFile(family string, id int64) error {
 
 // ChangeCounts takes records off what one commit of a dataset says that it did.
 func (tx Tx) ChangeCounts(dataset string, commit, added, removed, modified int64) error {
-	return tx.exec(`UPDATE commits SET records_added = records_added - $3, records_removed = records_removed - $4,
-		records_modified = records_modified - $5 WHERE dataset_id = $1 AND id = $2`,
-		dataset, commit, added, removed, modified)
+	return tx.exec(`UPDATE commits SET records_added = records_added - $1, records_removed = records_removed - $2,
+		records_modified = records_modified - $3 WHERE dataset_id = $4 AND id = $5`,
+		added, removed, modified, dataset, commit)
 }
 
 // ChangeTotals takes records off the states after a dataset's own commits from one to another, and forgets the digests
 // of these states.
 func (tx Tx) ChangeTotals(dataset string, first, last, records int64) error {
 	return errors.Join(
-		tx.exec(`UPDATE commits SET records_total = records_total - $4
-			WHERE dataset_id = $1 AND id >= $2 AND id <= $3`, dataset, first, last, records),
+		tx.exec(`UPDATE commits SET records_total = records_total - $1
+			WHERE dataset_id = $2 AND id >= $3 AND id <= $4`, records, dataset, first, last),
 		tx.exec(`DELETE FROM commit_digests WHERE commit_id IN (
 			SELECT id FROM commits WHERE dataset_id = $1 AND id >= $2 AND id <= $3)`, dataset, first, last))
 }
@@ -136,11 +139,36 @@ func (tx Tx) ChangeTotals(dataset string, first, last, records int64) error {
 // MarkErased records when records of a dataset's own commits from one to another, or of the states after them, were
 // erased.
 func (tx Tx) MarkErased(dataset string, first, last int64, at time.Time) error {
-	return tx.exec(`UPDATE commits SET erased_at = $4 WHERE dataset_id = $1 AND id >= $2 AND id <= $3`,
-		dataset, first, last, micros(at))
+	return tx.exec(`UPDATE commits SET erased_at = $1 WHERE dataset_id = $2 AND id >= $3 AND id <= $4`,
+		micros(at), dataset, first, last)
 }
 
 // SetParams replaces the parameters of a commit.
 func (tx Tx) SetParams(dataset string, commit int64, params json.RawMessage) error {
-	return tx.exec(`UPDATE commits SET params = $3 WHERE dataset_id = $1 AND id = $2`, dataset, commit, string(params))
+	return tx.exec(`UPDATE commits SET params = $1 WHERE dataset_id = $2 AND id = $3`, string(params), dataset, commit)
+}
+
+// EntriesOf returns the entries of a dataset that some files have, by file.
+func (tx Tx) EntriesOf(dataset string, files []int64) (out []Entry, err error) {
+	for some := range slices.Chunk(files, mostParams) {
+		marks := make([]string, len(some))
+		args := []any{dataset}
+		for i, id := range some {
+			marks[i], args = fmt.Sprintf("$%d", i+2), append(args, id)
+		}
+		found, err := list(tx, func(s scanner) (e Entry, err error) { return e, s.Scan(&e.File, &e.Begin, &e.End) },
+			`SELECT e.file_id, e.begin_commit, `+endOf+entriesOf+`AND e.file_id IN (`+strings.Join(marks, ", ")+`)
+			ORDER BY e.file_id, e.begin_commit`, args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// CountOwn returns how many commits a dataset made itself from one to another.
+func (tx Tx) CountOwn(dataset string, first, last int64) (int64, error) {
+	return get(tx, scanInt, `SELECT count(*) FROM commits WHERE dataset_id = $1 AND id >= $2 AND id <= $3`,
+		dataset, first, last)
 }
