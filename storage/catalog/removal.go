@@ -3,6 +3,9 @@ package catalog
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -109,8 +112,8 @@ func (tx Tx) ReplaceFile(f *File) error {
 // no other file gets its id.
 func (tx Tx) RemoveFile(family string, id int64) error {
 	return errors.Join(
-		tx.exec(`DELETE FROM entries WHERE file_id = $1
-			AND dataset_id IN (SELECT d.id FROM datasets d WHERE d.family_id = $2)`, id, family),
+		tx.exec(`DELETE FROM entries WHERE dataset_id IN (SELECT d.id FROM datasets d WHERE d.family_id = $1)
+			AND file_id = $2`, family, id),
 		tx.exec(`DELETE FROM file_digests WHERE file_id = $1`, id),
 		tx.exec(`UPDATE files SET object_key = '', row_count = 0, byte_count = 0, checksum = '', key_bounds = 'null',
 			targets = 'null', stats = 'null' WHERE id = $1`, id))
@@ -143,4 +146,29 @@ func (tx Tx) MarkErased(dataset string, first, last int64, at time.Time) error {
 // SetParams replaces the parameters of a commit.
 func (tx Tx) SetParams(dataset string, commit int64, params json.RawMessage) error {
 	return tx.exec(`UPDATE commits SET params = $1 WHERE dataset_id = $2 AND id = $3`, string(params), dataset, commit)
+}
+
+// EntriesOf returns the entries of a dataset that some files have, by file.
+func (tx Tx) EntriesOf(dataset string, files []int64) (out []Entry, err error) {
+	for some := range slices.Chunk(files, mostParams) {
+		marks := make([]string, len(some))
+		args := []any{dataset}
+		for i, id := range some {
+			marks[i], args = fmt.Sprintf("$%d", i+2), append(args, id)
+		}
+		found, err := list(tx, func(s scanner) (e Entry, err error) { return e, s.Scan(&e.File, &e.Begin, &e.End) },
+			`SELECT e.file_id, e.begin_commit, `+endOf+entriesOf+`AND e.file_id IN (`+strings.Join(marks, ", ")+`)
+			ORDER BY e.file_id, e.begin_commit`, args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// CountOwn returns how many commits a dataset made itself from one to another.
+func (tx Tx) CountOwn(dataset string, first, last int64) (int64, error) {
+	return get(tx, scanInt, `SELECT count(*) FROM commits WHERE dataset_id = $1 AND id >= $2 AND id <= $3`,
+		dataset, first, last)
 }
