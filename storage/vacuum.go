@@ -162,3 +162,14 @@ func (s *sweeping) states() *vacuumedStates {
 	slices.Sort(out.Datasets)
 	return out
 }
+
+// List lists past vacuums of a dataset's family with ids below before, newest first.
+func (v *Vacuums) List(
+	ctx context.Context, d catalog.Dataset, before int64, limit int,
+) (list []catalog.Removal, err error) {
+	err = v.catalog.Read(ctx, func(tx catalog.Tx) error {
+		list, err = tx.Removals(d.FamilyID, catalog.Vacuum, before, limit)
+		return err
+	})
+	return list, err
+}

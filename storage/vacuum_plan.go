@@ -95,7 +95,7 @@ func (s *sweeping) addPart(f *catalog.File, displacers []*catalog.File) {
 	if !joined(rest...).covers(live) {
 		p.together = nil
 	}
-	if p.rows == f.Rows {
+	if p.rows == f.Rows && f.Rows > 0 {
 		s.whole[f.ID] = true
 	} else if p.rows > 0 || len(p.together) > 0 {
 		s.some[f.ID] = p
@@ -239,7 +239,7 @@ func (s *sweeping) tell(f *catalog.File, v *Vacuumed) {
 		}
 	}
 	switch {
-	case s.whole[f.ID] || going >= f.Rows:
+	case s.whole[f.ID] || going >= f.Rows && f.Rows > 0:
 		v.Files, v.Bytes = v.Files+1, v.Bytes+f.Bytes
 		going = f.Rows
 	case going > 0 || isPartial:
