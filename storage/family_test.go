@@ -914,11 +914,12 @@ func runFamily(t *testing.T, seed uint64, keyed bool, steps int) {
 	f := &family{bench: reopen(t, t.TempDir(), eager), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed, columnIDs: map[string]int{}}
 	defer func() { f.Store.Close() }()
 	f.create()
-	upkeep := rand.New(rand.NewPCG(seed, 1))
+	upkeep, erasing := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 	for i := range steps {
 		if d := f.members[upkeep.IntN(len(f.members))]; !d.deleted {
 			f.mayCompact(upkeep, d.id)
 		}
+		f.mayErase(erasing)
 		if f.step(); t.Failed() {
 			t.Fatalf("seed %d failed at step %d", seed, i)
 		}
