@@ -79,17 +79,11 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if c.commits, err = tx.CommitsAfter(c.dataset.ID, 0); err != nil {
 		return err
 	}
-	removals, err := tx.FamilyRemovals(c.dataset.FamilyID)
-	if err == nil {
-		c.removed, err = c.renewalsOf(removals)
-	}
-	if err != nil {
-		return err
-	}
 	undone, err := standingRollbacks(tx, c.dataset.ID)
 	if err != nil {
 		return err
 	}
+	c.readRenewals(tx)
 	// Each commit must have been made on the one before it: a gap would be a commit that is lost.
 	var previous int64
 	totals := map[int64]int64{0: 0}
@@ -152,13 +146,24 @@ func (c *checker) checkDescribed(tx catalog.Tx, k catalog.Commit) error {
 		c.found(k.ID, "commit.json can't be read: %v", err)
 		return nil
 	}
-	c.removed.renew(&m)
+	c.renewals.renew(&m)
 	for _, p := range m.Played {
 		if err := c.checkManifest(tx, p); err != nil {
 			return err
 		}
 	}
 	return c.checkManifest(tx, m)
+}
+
+// readRenewals reads what the descriptions of commits mean since rows were removed from their files.
+func (c *checker) readRenewals(tx catalog.Tx) {
+	list, err := tx.FamilyRemovals(c.dataset.FamilyID)
+	if err == nil {
+		c.renewals, err = c.renewalsOf(list)
+	}
+	if err != nil {
+		c.found(0, "what was removed from its files can't be read: %v", err)
+	}
 }
 
 // checkManifest compares a commit's description with the catalog.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"rowback/storage/catalog"
@@ -46,13 +47,17 @@ func (e *erasing) begin(ctx context.Context) error {
 	if err := e.readHead(ctx); err != nil {
 		return err
 	}
+	all, _, err := e.files(ctx)
+	if err != nil {
+		return err
+	}
 	e.key, e.seen = e.head.Schema.KeyColumns(), map[int64]bool{}
 	columns := make([]string, len(e.key))
 	for i, c := range e.key {
 		columns[i] = schema.ColumnName(c.ID) + " " + c.Type.SQL()
 	}
-	_, err := e.conn.Exec(ctx, duck.Fill(makeErasing, duck.Parts{"columns": strings.Join(columns, ", ")}))
-	if err != nil || e.Where != "" {
+	_, err = e.conn.Exec(ctx, duck.Fill(makeErasing, duck.Parts{"columns": strings.Join(columns, ", ")}))
+	if err != nil || e.Where != "" || len(all.Data) == 0 { // without rows, the key may have no type yet
 		return err
 	}
 	return e.addKeys(ctx)
@@ -131,14 +136,15 @@ func (e *erasing) find(ctx context.Context) (*removal, error) {
 	if err := e.readHead(ctx); err != nil {
 		return nil, err
 	}
-	if !sameKeyColumns(e.key, e.head.Schema.KeyColumns()) {
-		if err := e.begin(ctx); err != nil { // they were renamed or retyped meanwhile
-			return nil, err
-		}
-	}
 	all, fresh, err := e.files(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if !sameKeyColumns(e.key, e.head.Schema.KeyColumns()) { // they were retyped meanwhile
+		if err := e.begin(ctx); err != nil {
+			return nil, err
+		}
+		fresh = all
 	}
 	if e.Where != "" {
 		more, err := e.selectKeys(ctx, fresh)
@@ -186,6 +192,7 @@ func (e *erasing) files(ctx context.Context) (all, fresh *snapshot.Snapshot, err
 		}
 		return all.Adopt(tx, files)
 	})
+	e.holdAllKeys(all)
 	copied := *all
 	fresh = &copied
 	fresh.Data, fresh.Rollbacks = nil, nil
@@ -197,10 +204,27 @@ func (e *erasing) files(ctx context.Context) (all, fresh *snapshot.Snapshot, err
 	return all, fresh, err
 }
 
+// holdAllKeys makes the types of the key those that hold the keys of all files: the head may have narrower ones, or none,
+// after a restore.
+func (e *erasing) holdAllKeys(all *snapshot.Snapshot) {
+	columns := slices.Clone(all.Schema.Columns)
+	for i, c := range columns {
+		if !slices.Contains(all.Schema.Key, c.ID) {
+			continue
+		}
+		for _, f := range slices.Backward(all.Data) {
+			if was, ok := all.SchemaOf(f).ByID(c.ID); ok && was.Type.Holds(columns[i].Type) {
+				columns[i].Type = was.Type
+			}
+		}
+	}
+	all.Schema.Columns, e.head.Schema.Columns = columns, columns
+}
+
 // selectKeys adds the keys of the rows in which the condition holds. more says that there are others than before.
 func (e *erasing) selectKeys(ctx context.Context, files *snapshot.Snapshot) (more bool, err error) {
-	if len(files.Data) == 0 {
-		return false, nil
+	if len(files.Data) == 0 && len(e.seen) > 0 {
+		return false, nil // there is nothing new, and the condition was checked
 	}
 	// Even of the rows of one file the condition may only be put into a statement that it can't leave.
 	box, err := e.tables.Sandboxes.OpenLocked(ctx, true, files.Paths(),
@@ -293,6 +317,9 @@ func (e *erasing) findRows(ctx context.Context, files *snapshot.Snapshot) error 
 // keyBounds returns the bounds of the keys; nil: any file may have them.
 func (e *erasing) keyBounds(ctx context.Context) (*catalog.Bounds, error) {
 	order := snapshot.OrderOf(e.key[0].Type)
+	if order == snapshot.Unordered {
+		return nil, nil
+	}
 	var least, greatest *string
 	query := "SELECT " + order.SQL(schema.ColumnName(e.key[0].ID)) + " FROM erase_keys"
 	err := e.conn.Row(ctx, query, &least, &greatest)
