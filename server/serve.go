@@ -46,6 +46,7 @@ type serveCmd struct {
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
 	Upkeep       bool          `help:"${upkeep}" default:"true" negatable:""`
+	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Connections  connections   `embed:""`
@@ -96,7 +97,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
-		Pages: datafile.Pages(cmd.Pages),
+		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted),
 	})
 	if err != nil {
 		return err

@@ -17,12 +17,13 @@ func (cmd *serveCmd) scrub(ctx context.Context, store *storage.Store) (stop func
 	})
 }
 
-// upkeep compacts in the background. The returned function stops it and waits.
+// upkeep compacts and vacuums in the background. The returned function stops it and waits.
 func (cmd *serveCmd) upkeep(ctx context.Context, store *storage.Store) (stop func()) {
 	if !cmd.Upkeep {
 		return func() {}
 	}
-	return inBackground(ctx, store.Upkeep.Keep)
+	compact, vacuum := inBackground(ctx, store.Upkeep.Keep), inBackground(ctx, store.Vacuums.Keep)
+	return func() { compact(); vacuum() }
 }
 
 // inBackground runs work until the returned function is called, which waits for its end.

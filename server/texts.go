@@ -18,6 +18,8 @@ var texts = kong.Vars{
 	"host":           "A further host name of the server, as browsers and proxies send it in Host; may be repeated.",
 	"max_connections": "Connections at once, HTTP and Flight together. By default half of the file descriptors " +
 		"that the process may open, at most 1024.",
+	"keep_deleted": "How long a deleted dataset can be brought back, such as 30d or 12h; then vacuum removes it. 0: " +
+		"for ever.",
 	"max_connections_per_address": "Connections at once from one address. By default three quarters of " +
 		"--max-connections.",
 	"memory_limit": "Memory that the server and the processes it starts may use in all, such as 1GB. By default " +
@@ -36,7 +38,7 @@ var texts = kong.Vars{
 	"tls_cert": "A certificate as PEM, with those between it and the authority: HTTP and Flight are encrypted. It is " +
 		"read again when the file changes.",
 	"token": "A user and a token, as user:token; may be repeated. With tokens, every request needs one.",
-	"upkeep": "Compact in the background, so that reading does not slow down as commits add up. Nothing that was " +
-		"stored changes.",
+	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
+		"whose retention policy lets something go.",
 	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",
 }

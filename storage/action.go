@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -189,6 +190,10 @@ func (h *History) CommitByID(ctx context.Context, dataset string, id int64) (c c
 // the action that it plays, tagged with that action's id (RowTag).
 func (h *History) CommitFile(ctx context.Context, c catalog.Commit, kind schema.Kind) (f *catalog.File, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		_, _, err := h.stateBefore(tx, c)
+		if err = errors.Join(checkChange(c, c), err); err != nil {
+			return err
+		}
 		files, err := tx.Opened(c.DatasetID, c.ID, c.ID)
 		for _, g := range files {
 			if g.Kind == kind && (g.CommitID == c.ID || g.CommitID == c.RowTag) {

@@ -11,6 +11,7 @@ import (
 // Snapshots are not changed once they are made, so the same one is given to all.
 type headCache struct {
 	mu    sync.Mutex
+	era   int64 // the newest removal (forget_caches.go)
 	byID  map[string]*snapshot.Snapshot
 	limit int
 }
@@ -28,23 +29,27 @@ func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	return nil
 }
 
-// near returns the snapshot that is kept of a dataset if it is of another commit so near that few can lie between; else
-// nil.
-func (c *headCache) near(dataset string, commit int64) *snapshot.Snapshot {
+// near returns the snapshot that is kept of a dataset if it is of another commit so near that few can lie between, and
+// of the same era; else nil.
+func (c *headCache) near(dataset string, commit, era int64) *snapshot.Snapshot {
 	const near = 1000 // ids count the commits of all datasets
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.byID[dataset]
-	if s == nil || commit == 0 || s.Commit.ID == 0 || max(s.Commit.ID-commit, commit-s.Commit.ID) > near {
+	if s == nil || era != c.era || commit == 0 || s.Commit.ID == 0 || max(s.Commit.ID-commit, commit-s.Commit.ID) > near {
 		return nil
 	}
 	return s
 }
 
-// put keeps a head. It may be older than what is kept, from a slow reader: the newer one is then read again.
-func (c *headCache) put(s *snapshot.Snapshot) {
+// put keeps a head that was read in an era. It may be older than what is kept, from a slow reader: the newer one is then
+// read again.
+func (c *headCache) put(s *snapshot.Snapshot, era int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if era != c.era && era != thisEra {
+		return
+	}
 	// All at once: what is in use is read again when it is needed, and no order of use has to be kept.
 	if len(c.byID) >= c.limit {
 		clear(c.byID)
@@ -52,9 +57,11 @@ func (c *headCache) put(s *snapshot.Snapshot) {
 	c.byID[s.Dataset.ID] = s
 }
 
-// fileCache keeps the rows of files, which never change. One serves all datasets, since forks share files.
+// fileCache keeps the rows of files, which change only where rows are removed for ever. One serves all datasets, since
+// forks share files.
 type fileCache struct {
 	mu    sync.Mutex
+	era   int64
 	byID  map[int64]*catalog.File
 	limit int
 }
@@ -75,10 +82,13 @@ func (c *fileCache) all(ids []int64) (files []*catalog.File, ok bool) {
 	return files, true
 }
 
-// add keeps files. Like heads, they are dropped all at once where they become too many.
-func (c *fileCache) add(files []*catalog.File) {
+// add keeps files that were read in an era. Like heads, they are dropped all at once where they become too many.
+func (c *fileCache) add(files []*catalog.File, era int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if era != c.era && era != thisEra {
+		return
+	}
 	if len(c.byID)+len(files) > c.limit {
 		clear(c.byID)
 	}

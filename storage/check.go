@@ -83,6 +83,7 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if err != nil {
 		return err
 	}
+	c.readRenewals(tx)
 	// Each commit must have been made on the one before it: a gap would be a commit that is lost.
 	var previous int64
 	totals := map[int64]int64{0: 0}
@@ -111,9 +112,12 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 }
 
 // checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A
-// merge has done what it played.
+// merge has done what it played. What vacuum removed is not counted.
 func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]int64) error {
 	did, err := c.setsOf(tx, k)
+	if isGone(err) {
+		return c.checkDescribed(tx, k)
+	}
 	if err != nil {
 		return err
 	}
@@ -129,6 +133,11 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 		c.found(k.ID, "its files change the records by %d; it says +%d -%d, from %d to %d", rows, k.Added, k.Removed, before,
 			k.Total)
 	}
+	return c.checkDescribed(tx, k)
+}
+
+// checkDescribed compares a commit with its description.
+func (c *checker) checkDescribed(tx catalog.Tx, k catalog.Commit) error {
 	if k.ID <= c.dataset.ForkCommit || k.MergeCommitID != 0 {
 		return nil // described beside its upstream, or with its merge
 	}
@@ -137,12 +146,24 @@ func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]
 		c.found(k.ID, "commit.json can't be read: %v", err)
 		return nil
 	}
+	c.renewals.renew(&m)
 	for _, p := range m.Played {
 		if err := c.checkManifest(tx, p); err != nil {
 			return err
 		}
 	}
 	return c.checkManifest(tx, m)
+}
+
+// readRenewals reads what the descriptions of commits mean since rows were removed from their files.
+func (c *checker) readRenewals(tx catalog.Tx) {
+	list, err := tx.FamilyRemovals(c.dataset.FamilyID)
+	if err == nil {
+		c.renewals, err = c.renewalsOf(list)
+	}
+	if err != nil {
+		c.found(0, "what was removed from its files can't be read: %v", err)
+	}
 }
 
 // checkManifest compares a commit's description with the catalog.

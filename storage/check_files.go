@@ -16,7 +16,8 @@ func (c *checker) checkLabels() error {
 		if err != nil {
 			return err
 		}
-		isLabel := strings.Contains(object.Key, "/"+labelsDir+"/") || strings.HasSuffix(object.Key, "/"+backupManifest)
+		isLabel := strings.Contains(object.Key, "/"+labelsDir+"/") || strings.HasSuffix(object.Key, "/"+backupManifest) ||
+			strings.HasSuffix(object.Key, "/"+removalFile)
 		if !isLabel {
 			continue
 		}

@@ -18,6 +18,7 @@ type checker struct {
 	seen     map[int64]bool // files that were checked with another dataset
 	digests  digestMemory   // of files, computed with this check
 	commits  []catalog.Commit
+	renewals renewals // of the family
 	head     *snapshot.Snapshot
 	problems []Problem
 }

@@ -20,9 +20,10 @@ func (d *directory) note() error {
 	return datadir.Note(d.path, datasets, d.hook)
 }
 
-// stampOf returns when what a dataset's directory holds was last added to: commits, labels and backups.
+// stampOf returns when what a dataset's directory holds was last added to: commits, labels, backups
+// and removals.
 func (j *journal) stampOf(dataset string) string {
-	return j.blobs.Stamp(dataset, dataset+"/"+labelsDir, dataset+"/"+backupsDir)
+	return j.blobs.Stamp(dataset, dataset+"/"+labelsDir, dataset+"/"+backupsDir, dataset+"/"+removalsDir)
 }
 
 // isAsNoted reports whether a dataset's directory is as it was when the store was closed.

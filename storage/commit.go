@@ -224,9 +224,9 @@ func (g *group) index(ctx context.Context) error {
 func (g *group) remember() {
 	for _, r := range g.ready {
 		for _, d := range r.drafts() {
-			g.store.seen.add(d.opened)
+			g.store.seen.add(d.opened, thisEra)
 		}
 	}
-	g.store.heads.put(g.leaves())
+	g.store.heads.put(g.leaves(), thisEra)
 	g.store.Upkeep.note(g.leaves().Dataset.ID)
 }

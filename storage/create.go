@@ -29,6 +29,7 @@ type NewDataset struct {
 	Unpublished    bool
 
 	MergeGranularity catalog.Granularity // empty: by column
+	Retention        *catalog.Retention  // nil: keep everything
 }
 
 // CreateDataset makes a dataset without records.
@@ -116,7 +117,7 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset, p catalog.Propert
 		ID: cmp.Or(n.ID, s.newID()), IsNamesake: namesake, FamilyID: s.newID(),
 		ProjectID: n.ProjectID, Name: n.Name, CreatedAt: s.now(),
 	}
-	if err := checkGranularity(p.MergeGranularity); err != nil {
+	if err := errors.Join(checkGranularity(p.MergeGranularity), checkRetention(n.Retention)); err != nil {
 		return nil, err
 	}
 	if p.Metadata == nil {
@@ -167,6 +168,6 @@ func (n NewDataset) properties() catalog.Properties {
 		Name: n.Name, Description: n.Description, Metadata: n.Metadata,
 		QualityColumn: n.QualityColumn, CategoryColumn: n.CategoryColumn, Required: n.Required,
 		Notes: n.Notes, Archived: n.Archived, Unpublished: n.Unpublished,
-		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn),
+		MergeGranularity: cmp.Or(n.MergeGranularity, catalog.ByColumn), Retention: limited(n.Retention),
 	}
 }

@@ -109,6 +109,10 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		if err != nil {
 			return err
 		}
+		if !d.VacuumedAt.IsZero() {
+			_, err := activeDataset(tx, id)
+			return err
+		}
 		if err := r.expects(d); err != nil {
 			return err
 		}

@@ -26,6 +26,9 @@ func (s *Store) EditDataset(ctx context.Context, dataset string, e Edit, r Reque
 			return catalog.Commit{}, err
 		}
 	}
+	if err := checkRetention(e.Retention); err != nil {
+		return catalog.Commit{}, err
+	}
 	w, err := s.begin(ctx, dataset, r, catalog.Edit)
 	if err != nil {
 		return catalog.Commit{}, err

@@ -83,6 +83,9 @@ func (fs *Files) openObject(ctx context.Context, o verify.Object, part bool) (*F
 		return nil, err
 	}
 	in, err := fs.blobs.Open(o.Key)
+	if err != nil && fs.replaced.has(o.Key) {
+		return nil, errGone.Because(err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ type member struct {
 	deleted  bool
 	log      []*deed
 	saves    []save
+
+	forkCommit int64 // of a fork: the last commit that it inherited
 }
 
 // save is a savepoint.
@@ -53,6 +55,8 @@ type family struct {
 	members  []*member
 	byColumn bool // how merges treat records that both sides changed
 	overlap  bool // some merge played what the target had changed too: files may have been made anew
+
+	gone map[int64]bool // commits whose states vacuum removed; nil: there is no vacuum
 
 	columnIDs        map[string]int
 	columnsMadeTwice bool // some two members had columns of one name with ids of their own

@@ -26,6 +26,16 @@ type NewFork struct {
 // so that nothing is copied, however long the history. Either can be deleted without harm to the other. The fork stands
 // with a commit of its own, which has its name, and one savepoint.
 func (s *Store) Fork(ctx context.Context, upstream string, n NewFork, r Request) (snapshot.State, error) {
+	d, err := s.anyDataset(ctx, upstream)
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	// While it is made, no rows are removed for ever: it would not know.
+	unlock, err := s.catalog.Lock(ctx, forkLock(d.FamilyID))
+	if err != nil {
+		return snapshot.State{}, err
+	}
+	defer unlock()
 	from, name, err := s.forkPoint(ctx, upstream, n)
 	if err != nil {
 		return snapshot.State{}, err

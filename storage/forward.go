@@ -21,6 +21,7 @@ type forward struct {
 	*journal
 	last    datadir.Closed // what need not be looked at
 	shelves []*shelf
+	removed renewals // that the directories have
 	placed  []*fresh
 	steps   []string // what the catalog did not know, in words
 	aside   []aside
@@ -112,7 +113,14 @@ func (f *forward) survey(tx catalog.Tx) error {
 		if f.isAsNoted(id) {
 			continue
 		}
-		s := &shelf{id: id}
+		if err := f.readRemovals(id); err != nil {
+			return err
+		}
+		f.shelves = append(f.shelves, &shelf{id: id})
+	}
+	f.removed = f.removed.sorted()
+	for _, s := range f.shelves {
+		id := s.id
 		if s.dataset, err = tx.Dataset(id); err != nil && !errors.Is(err, catalog.ErrNotFound) {
 			return err
 		}
@@ -121,7 +129,6 @@ func (f *forward) survey(tx catalog.Tx) error {
 		if err := f.readFresh(tx, s); err != nil {
 			return err
 		}
-		f.shelves = append(f.shelves, s)
 	}
 	return nil
 }
@@ -154,6 +161,7 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s is that of commit %d of dataset %s",
 				descriptionFile, m.Commit.ID, m.Commit.DatasetID)
 		default:
+			f.removed.renew(&m)
 			s.fresh = append(s.fresh, &fresh{m, s.id, id})
 		}
 	}

@@ -20,7 +20,7 @@ func (f *forward) apply(tx catalog.Tx) error {
 	if err := f.parkNames(tx); err != nil {
 		return err
 	}
-	for _, step := range []func(catalog.Tx) error{f.bear, f.place, f.readLabels, f.activate, f.reserve} {
+	for _, step := range []func(catalog.Tx) error{f.bear, f.remove, f.place, f.readLabels, f.activate, f.reserve} {
 		if err := step(tx); err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ type Files struct {
 	pages    datafile.Pages // of new files; 0: version 2
 
 	compacted *substitutes
+	replaced  replacedKeys // files that were replaced, as rows were removed from them
 }
 
 // newFiles returns the stored files of a journal. What they need of the directory is there once it is opened.
@@ -40,7 +41,11 @@ type guard struct{ files *Files }
 
 // Check verifies the files before they are opened. What is staged, or came from a client, is not among them.
 func (g guard) Check(ctx context.Context, paths []string) error {
-	return g.files.refuseDamage(ctx, g.files.verifier.Open(ctx, g.files.keysOf(paths)))
+	keys := g.files.keysOf(paths)
+	if g.files.replaced.hasAny(keys) {
+		return errGone
+	}
+	return g.files.refuseDamage(ctx, g.files.verifier.Open(ctx, keys))
 }
 
 // Seen returns what reports whether one of the files is no longer the one that was verified.
@@ -60,6 +65,9 @@ const rereadAfter = time.Minute
 
 // Blame reads the files again if they may be the reason for an error, and reports the damage if they are.
 func (g guard) Blame(ctx context.Context, paths []string, err error) error {
+	if g.files.replaced.hasAny(g.files.keysOf(paths)) {
+		return errGone.Because(err)
+	}
 	// Most errors are the statement's own; only those that damage could cause are worth reading files for.
 	if !duck.MayBeDamage(err) {
 		return err
@@ -133,6 +141,10 @@ func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	if !errors.As(err, &damage) {
 		return err
 	}
+	if fs.replaced.has(damage.Key) {
+		fs.verifier.Forget(damage.Key)
+		return errGone.Because(err)
+	}
 	if lost := compactedDamage(damage); lost != nil {
 		fs.compacted.lose(lost)
 		return errReplaced(lost)
@@ -169,6 +181,9 @@ func kindOf(o verify.Object) string {
 
 // noteDamage logs damage when it is found.
 func (fs *Files) noteDamage(d *verify.Damage) {
+	if fs.replaced.has(d.Key) {
+		return
+	}
 	fs.log.Error("a stored file is damaged",
 		"dataset", d.Dataset, "commit", d.Commit, "key", d.Key, "detail", d.Detail)
 }

@@ -46,18 +46,22 @@ func newStore(dir string, o Options) *Store {
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
 	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
+	tables := &Tables{
+		Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
+		exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
+	}
+	removals := &Removals{Files: files, history: history, staging: staging, tables: tables, requests: requests}
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: newDigests(files, history),
-		Tables: &Tables{
-			Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
-			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
-		},
+		Tables:  tables,
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
-		Upkeep: newUpkeep(files, history, staging, o.Compact.filled()),
-		dir:    &directory{journal: j, path: dir, hook: o.Hook},
-		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
+		Upkeep:   newUpkeep(files, history, staging, o.Compact.filled()),
+		Removals: removals,
+		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
+		dir:      &directory{journal: j, path: dir, hook: o.Hook},
+		budget:   limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}
 }
 
@@ -105,6 +109,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	if err := s.catchUp(ctx, s.dir.last); err != nil {
 		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
+	}
+	if err := s.Removals.finishAll(ctx); err != nil {
+		return fmt.Errorf("finishing removals: %w", err)
 	}
 	if err := s.Upkeep.sweep(ctx); err != nil {
 		return fmt.Errorf("removing compacted files that are not used: %w", err)

@@ -31,6 +31,7 @@ type Edit struct {
 	Exclusion      *catalog.Exclusion // its condition with names; empty: none any more
 
 	MergeGranularity *catalog.Granularity
+	Retention        *catalog.Retention // one without limits: keep everything
 }
 
 var properties = []property{
@@ -82,6 +83,15 @@ var properties = []property{
 		name: "exclusion", of: func(p *catalog.Properties) any { return &p.Exclusion },
 		edit: func(*catalog.Properties, Edit) {}, // by exclude, which binds it to the columns
 		tell: func(d *draft) (string, any) { return "exclusion", d.exclusionText() },
+	},
+	{
+		name: "retention", of: func(p *catalog.Properties) any { return &p.Retention },
+		edit: func(p *catalog.Properties, e Edit) {
+			if e.Retention != nil {
+				p.Retention = limited(e.Retention)
+			}
+		},
+		tell: func(d *draft) (string, any) { return "retention", d.properties.Retention },
 	},
 }
 

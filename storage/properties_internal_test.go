@@ -26,7 +26,7 @@ func filled(t *testing.T) catalog.Properties {
 	p := catalog.Properties{
 		Name: "a", Description: "a", Metadata: catalog.Metadata{"a": "a"}, QualityColumn: "a", CategoryColumn: "a",
 		Required: []string{"a"}, Notes: "a", Archived: true, Unpublished: true, MergeGranularity: catalog.ByColumn,
-		Exclusion: &catalog.Exclusion{Condition: "true"},
+		Exclusion: &catalog.Exclusion{Condition: "true"}, Retention: &catalog.Retention{Commits: new(int64)},
 	}
 	for i := range reflect.TypeFor[catalog.Properties]().NumField() {
 		if reflect.ValueOf(p).Field(i).IsZero() {
@@ -56,6 +56,7 @@ func TestAnEditChangesAndTellsEveryProperty(t *testing.T) {
 	e := Edit{
 		Name: &text, Description: &text, Metadata: catalog.Metadata{"b": "b"}, QualityColumn: &text, CategoryColumn: &text,
 		Required: &list, Notes: &text, Archived: &no, Published: &yes, MergeGranularity: &row,
+		Retention: &catalog.Retention{Versions: true, Savepoints: true, Tags: true},
 	}
 	before := filled(t)
 	d := draftOn(&snapshot.Snapshot{State: snapshot.State{Properties: before}})
@@ -90,6 +91,7 @@ func TestADatasetIsMadeWithEveryProperty(t *testing.T) {
 	n := NewDataset{
 		Name: "a", Description: "a", Metadata: catalog.Metadata{"a": "a"}, QualityColumn: "a", CategoryColumn: "a",
 		Required: []string{"a"}, Notes: "a", Archived: true, Unpublished: true,
+		Retention: &catalog.Retention{Commits: new(int64)},
 	}
 	if missing := changedFields(filled(t), n.properties()); !slices.Equal(missing, []string{"exclusion"}) {
 		t.Errorf("it is made without %v", missing)

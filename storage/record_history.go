@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
@@ -35,7 +36,7 @@ type RecordChange struct {
 
 // RecordHistory returns the commits that changed a record, newest first, and whether there are more. Commits that
 // merges played are among them, in place of the merges. A commit that gave it the same values again is not. Only files
-// that may hold the key are opened.
+// that may hold the key are opened. What vacuum left no trace of may come before the last page, so that is refused.
 func (h *History) RecordHistory(ctx context.Context, q RecordQuery) (list []RecordChange, more bool, err error) {
 	conn, err := h.stored.Conn(ctx)
 	if err != nil {
@@ -46,12 +47,15 @@ func (h *History) RecordHistory(ctx context.Context, q RecordQuery) (list []Reco
 	if r.state, err = h.State(ctx, q.Dataset, q.Ref); err != nil {
 		return nil, false, err
 	}
+	if err := r.findGone(ctx); err != nil {
+		return nil, false, err
+	}
 	steps, err := r.steps(ctx, q.Key)
 	if err != nil {
 		return nil, false, err
 	}
 	steps = slices.DeleteFunc(steps, func(s recordStep) bool {
-		return s.commit > r.state.Commit.ID || q.Before != 0 && s.commit >= q.Before
+		return s.commit > r.state.Commit.ID || q.Before != 0 && s.commit >= q.Before || s.commit <= r.unreadable
 	})
 	slices.Reverse(steps)
 	// Steps between equal rows are left out, so more are read until the page is full.
@@ -63,7 +67,25 @@ func (h *History) RecordHistory(ctx context.Context, q RecordQuery) (list []Reco
 		}
 		list, steps = append(list, some...), steps[n:]
 	}
-	return list, len(steps) > 0, nil
+	if r.unreadable != 0 && len(list) == 0 {
+		return nil, false, r.refusal(fault.Clip(q.Key))
+	}
+	return list, len(steps) > 0 || r.unreadable != 0, nil
+}
+
+// findGone finds the last commit of whose change a part can't be read any more.
+func (r *recordReader) findGone(ctx context.Context) error {
+	return r.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		r.gone, r.unreadable, err = lastUnreadable(tx, r.state.Dataset.ID, r.state.Commit.ID)
+		return err
+	})
+}
+
+// refusal refuses a page of what vacuum has removed.
+func (r *recordReader) refusal(key string) error {
+	return vacuumed(r.gone, r.unreadable, "What became of the record with the key %s up to commit %d can't be read any "+
+		"more: states up to commit %d were removed by vacuum at %s, as no retention policy keeps them.",
+		key, r.unreadable, r.gone.ID, r.gone.VacuumedAt.Format(time.RFC3339))
 }
 
 // recordReader reads one record, as of a state.
@@ -74,13 +96,19 @@ type recordReader struct {
 	key   snapshot.RecordKey
 	files *snapshot.Snapshot // all that may hold the record, of any commit up to the state
 	spans map[int64][]span   // when each file was live
+
+	unreadable int64          // the last commit of whose change a part was removed by vacuum; 0: none
+	gone       catalog.Commit // the last commit whose state was
 }
 
 // steps finds the commits in which the record's row changed, oldest first.
 func (r *recordReader) steps(ctx context.Context, key string) ([]recordStep, error) {
-	none := fault.Errorf(fault.NotFound, "record_not_found",
+	var none error = fault.Errorf(fault.NotFound, "record_not_found",
 		"Dataset '%s' has never had a record with the key %s, up to commit %d. Look for its key in …/data.",
 		r.state.Dataset.Name, fault.Clip(key), r.state.Commit.ID)
+	if r.unreadable != 0 { // it may have had one that vacuum removed
+		none = r.refusal(fault.Clip(key))
+	}
 	if err := r.find(ctx); err != nil {
 		return nil, err
 	}
@@ -123,7 +151,11 @@ func (r *recordReader) find(ctx context.Context) error {
 			if files, err = tx.AllFiles(r.state.Dataset.ID); err != nil {
 				return err
 			}
-			r.seen.add(files)
+			era, err := eraOf(tx)
+			if err != nil {
+				return err
+			}
+			r.seen.add(files, era)
 		}
 		return r.files.Adopt(tx, slices.DeleteFunc(slices.Clone(files), func(f *catalog.File) bool {
 			return len(r.spans[f.ID]) == 0

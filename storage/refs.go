@@ -46,9 +46,18 @@ func (h *History) Resolve(ctx context.Context, dataset, ref string) (id int64, e
 	return id, err
 }
 
-// resolve finds the commit that a ref names. now tells the time: what is after it names nothing yet. A tag is last, as
-// its name is what is none of the other forms (CheckTagName).
+// resolve finds the commit that a ref names, whose state can be read.
 func resolve(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time) (commit int64, err error) {
+	commit, err = locate(tx, d, ref, now)
+	if err != nil {
+		return 0, err
+	}
+	return commit, checkRef(tx, d, commit)
+}
+
+// locate finds the commit that a ref names. now tells the time: what is after it names nothing yet. A tag is last, as
+// its name is what is none of the other forms (CheckTagName).
+func locate(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time) (commit int64, err error) {
 	if base, n, ok := parseEarlier(ref); ok {
 		return resolveEarlier(tx, d, base, n, now)
 	}
@@ -80,7 +89,7 @@ func resolve(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time)
 
 // resolveEarlier finds the n-th commit before the one that a ref names; 0 before the first.
 func resolveEarlier(tx catalog.Tx, d catalog.Dataset, base string, n int64, now func() time.Time) (int64, error) {
-	from, err := resolve(tx, d, base, now)
+	from, err := locate(tx, d, base, now)
 	if err != nil || n == 0 {
 		return from, err
 	}
@@ -164,6 +173,9 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 		return &again, again.ReadCommit(tx, commit)
 	}
 	state, err := snapshot.At(tx, d, commit)
+	if err == nil {
+		err = checkState(d, state.Commit)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -174,17 +186,25 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 	if err := h.substitute(out); err != nil {
 		return nil, err
 	}
-	if commit == d.Head {
-		h.heads.put(out)
+	if commit != d.Head {
+		return out, nil
 	}
-	return out, nil
+	era, err := eraOf(tx)
+	if err == nil {
+		h.heads.put(out, era)
+	}
+	return out, err
 }
 
 // load finds the files of a state.
 func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot, error) {
 	dataset, commit := state.Dataset.ID, state.Commit.ID
 	// A head that is newer than the transaction can't be stepped back from: what it opened is not seen here.
-	if known := h.heads.near(dataset, commit); known != nil && known.Commit.ID <= state.Dataset.Head {
+	era, err := eraOf(tx)
+	if err != nil {
+		return nil, err
+	}
+	if known := h.heads.near(dataset, commit, era); known != nil && known.Commit.ID <= state.Dataset.Head {
 		return stepTo(tx, known, state)
 	}
 	files, err := h.liveFiles(tx, dataset, commit)
@@ -245,7 +265,11 @@ func (h *History) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*cat
 		return files, nil
 	}
 	files, err := tx.Files(dataset, commit)
-	h.seen.add(files)
+	if err != nil {
+		return nil, err
+	}
+	era, err := eraOf(tx)
+	h.seen.add(files, era)
 	return files, err
 }
 
@@ -254,6 +278,10 @@ var errDatasetDeleted = fault.New(fault.NotFound, "dataset_deleted")
 // activeDataset finds a dataset that is not deleted by its id.
 func activeDataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 	d, err := tx.Dataset(id)
+	if err == nil && !d.VacuumedAt.IsZero() {
+		return d, errDatasetVacuumed.Sayf("Dataset '%s' was deleted at %s and removed for good at %s. It can't be brought back.",
+			d.Name, d.DeletedAt.Format(time.RFC3339), d.VacuumedAt.Format(time.RFC3339))
+	}
 	if err == nil && !d.DeletedAt.IsZero() {
 		return d, errDatasetDeleted.Sayf(
 			"Dataset '%s' was deleted at %s. Undelete it to use it.", d.Name, d.DeletedAt.Format(time.RFC3339))

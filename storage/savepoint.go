@@ -156,6 +156,9 @@ func (h *History) unchangedSince(tx catalog.Tx, head *snapshot.Snapshot) (last c
 		return last, err
 	}
 	then, err := h.snapshot(tx, head.Dataset, list[0].CommitID)
+	if isGone(err) {
+		return last, nil // a state that is kept is another
+	}
 	if err != nil || !sameState(then, head) {
 		return last, err
 	}

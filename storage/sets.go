@@ -51,6 +51,9 @@ func (c sets) undid(other sets) bool {
 // setsOf reads what a commit did.
 func (h *History) setsOf(tx catalog.Tx, c catalog.Commit) (out sets, err error) {
 	out.commit = c
+	if err := checkChange(c, c); err != nil {
+		return out, err
+	}
 	if err := out.learn(tx); err != nil {
 		return out, err
 	}
@@ -131,13 +134,17 @@ func (h *History) statesAround(tx catalog.Tx, first, last catalog.Commit) (*snap
 	return snapshot.Diff(before, after), nil
 }
 
-// stateBefore returns the documents of the state that a commit was made on.
+// stateBefore returns the documents of the state that a commit was made on. It is refused if that can't be read any
+// more.
 func (h *History) stateBefore(tx catalog.Tx, c catalog.Commit) (schemaID, propertiesID string, err error) {
 	if c.Previous == 0 {
 		d, err := tx.Dataset(c.DatasetID)
 		return d.SchemaID, d.PropertiesID, err
 	}
 	before, err := tx.Commit(c.DatasetID, c.Previous)
+	if err == nil {
+		err = checkChange(c, before)
+	}
 	return before.SchemaID, before.PropertiesID, err
 }
 

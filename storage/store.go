@@ -17,6 +17,7 @@ type Options struct {
 	MinFree int64            // bytes of the disk that stay free: writes are refused before; 0: none
 	Pages   datafile.Pages   // of the files of new commits; 0: version 2
 	Compact CompactionPolicy // zero: the defaults
+	Deleted time.Duration    // how long deleted datasets can be brought back; 0: for ever
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
@@ -41,6 +42,8 @@ type Store struct {
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Upkeep   *Upkeep
+	Removals *Removals
+	Vacuums  *Vacuums
 	Disk     *Disk
 	dir      *directory
 	budget   budget

@@ -44,7 +44,7 @@ func newUpkeep(files *Files, history *History, staging *Staging, p CompactionPol
 
 // plan returns the next compacted file that a state is to get.
 func (u *Upkeep) plan(s *snapshot.Snapshot) (compaction, bool) {
-	return planner{s, u.policy, u.avoids()}.plan()
+	return planner{s, u.policy, u.isDamaged()}.plan()
 }
 
 // note notes that a dataset has a new commit.
@@ -117,6 +117,10 @@ func (u *Upkeep) compactAll(
 	var last compaction
 	for {
 		began := time.Now()
+		era, err := u.eraNow(ctx, dataset)
+		if err != nil {
+			return done, err
+		}
 		s, err := u.history.Snapshot(ctx, dataset, "head")
 		if err == nil {
 			err = u.removeLost(ctx, s.Dataset.FamilyID)
@@ -124,8 +128,11 @@ func (u *Upkeep) compactAll(
 		if err != nil {
 			return done, err
 		}
-		made, c, err := u.compactOnce(ctx, s, last)
+		made, c, err := u.compactOnce(ctx, s, last, era)
 		last = c
+		if errors.Is(err, errOutdated) {
+			continue
+		}
 		if fault.KindOf(err) == fault.Corrupt {
 			continue // it is known and reported now, and what can be read is compacted without it
 		}
@@ -150,7 +157,7 @@ var errSmallDisk = fault.New(fault.Unavailable, "disk_low").Sayf(
 // compactOnce makes one compacted file. What was made just before is not made again: something keeps it from being
 // used.
 func (u *Upkeep) compactOnce(
-	ctx context.Context, s *snapshot.Snapshot, last compaction,
+	ctx context.Context, s *snapshot.Snapshot, last compaction, era int64,
 ) (made *catalog.Compacted, c compaction, err error) {
 	c, ok := u.plan(s)
 	if !ok || last.parts != nil && sameCompaction(c, last) {
@@ -159,7 +166,7 @@ func (u *Upkeep) compactOnce(
 	if !u.staging.disk.fits(roomFor * c.bytes()) {
 		return nil, c, errSmallDisk
 	}
-	if made, err = u.compact(ctx, s, c); err != nil {
+	if made, err = u.compact(ctx, s, c, era); err != nil {
 		u.change(func(s *UpkeepState) { s.Failed++ })
 	}
 	return made, c, err

@@ -119,6 +119,9 @@ func (h *History) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, al
 		same := v.CommitID == named.Commit.ID
 		if !same && i == len(all)-1 {
 			then, err := h.Snapshot(ctx, v.DatasetID, VersionNumber(v))
+			if isGone(err) {
+				continue // a state that is kept is another
+			}
 			if err != nil {
 				return err
 			}

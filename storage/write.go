@@ -48,8 +48,9 @@ func (f *workspace) close() {
 type fileWriter struct {
 	*draft
 	*workspace
-	part int                   // of a merge: among the commits that it plays; numbers the files
-	ids  map[schema.Kind]int64 // that its files have, once they were given
+	part  int                   // of a merge: among the commits that it plays; numbers the files
+	plain bool                  // values must come back bit by bit (datafile.Spec)
+	ids   map[schema.Kind]int64 // that its files have, once they were given
 }
 
 // fileName is the name of a commit's file of that kind in its directory. It has at most one of each; those that a merge
@@ -89,7 +90,7 @@ func (f *fileWriter) spec(ctx context.Context, kind schema.Kind) (datafile.Spec,
 	id, err := f.fileID(ctx, kind)
 	return datafile.Spec{
 		Kind: kind, Dataset: f.commit.DatasetID, Commit: f.commit.ID, File: id, Columns: f.schema.Stored(),
-		Pages: f.files.pages,
+		Pages: f.files.pages, Plain: f.plain,
 	}, err
 }
 

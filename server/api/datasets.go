@@ -76,6 +76,7 @@ type createDatasetIn struct {
 	Required       []string         `json:"required" description:"${required}"`
 
 	MergeGranularity catalog.Granularity `json:"merge_granularity" default:"column" enum:"row,column" description:"${new.merge_granularity}"`
+	Retention        *retention          `json:"retention" description:"${edit.retention}"`
 }
 
 // createDataset creates an empty dataset. Its state before the first commit is commit 0.
@@ -94,7 +95,7 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 			return a.store.CreateDataset(ctx, storage.NewDataset{
 				ProjectID: project, Name: in.Name, Key: in.Key, Description: in.Description, Metadata: in.Metadata,
 				QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn, Required: in.Required,
-				MergeGranularity: in.MergeGranularity,
+				MergeGranularity: in.MergeGranularity, Retention: in.Retention.policy(),
 			}, r)
 		},
 	})
@@ -174,6 +175,7 @@ type editDatasetIn struct {
 	Archived       *bool            `json:"archived" nullable:"false" description:"${dataset.archived}"`
 
 	MergeGranularity *catalog.Granularity `json:"merge_granularity" nullable:"false" enum:"row,column"`
+	Retention        *retention           `json:"retention" nullable:"false" description:"${edit.retention}"`
 }
 
 // editDataset changes the properties of a dataset, as a commit. It makes no commit if nothing changes.
@@ -187,7 +189,7 @@ func (a *API) editDataset(c *fiber.Ctx, d catalog.Dataset, in editDatasetIn) err
 			k, err := a.store.EditDataset(ctx, d.ID, storage.Edit{
 				Name: in.Name, Description: in.Description, Metadata: in.Metadata, QualityColumn: in.QualityColumn,
 				CategoryColumn: in.CategoryColumn, Required: in.Required, Archived: in.Archived,
-				MergeGranularity: in.MergeGranularity,
+				MergeGranularity: in.MergeGranularity, Retention: in.Retention.policy(),
 			}, r)
 			if err != nil {
 				return snapshot.State{}, err

@@ -93,11 +93,30 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 			func(u storage.UpkeepState) float64 { return float64(u.Done.Bytes) }),
 		upkeepCounter("rowback_upkeep_failures_total", "Compacted files that could not be made; the log says why.", s,
 			func(u storage.UpkeepState) float64 { return float64(u.Failed) }),
+		gauge("rowback_vacuum_pending_families", "Families that vacuum is removing something of.", func() float64 {
+			return float64(s.Vacuums.State().Pending)
+		}),
+		vacuumCounter("rowback_vacuums_total", "Vacuums that removed something since the start.", s,
+			func(v storage.VacuumState) float64 { return float64(v.Runs) }),
+		vacuumCounter("rowback_vacuumed_rows_total", "Rows that vacuum removed since the start.", s,
+			func(v storage.VacuumState) float64 { return float64(v.Rows) }),
+		vacuumCounter("rowback_vacuumed_files_total", "Files that vacuum removed since the start.", s,
+			func(v storage.VacuumState) float64 { return float64(v.Files) }),
+		vacuumCounter("rowback_vacuumed_bytes_total", "Bytes that vacuum removed since the start, about.", s,
+			func(v storage.VacuumState) float64 { return float64(v.Bytes) }),
+		vacuumCounter("rowback_vacuum_failures_total", "Vacuums that failed; the log says why.", s,
+			func(v storage.VacuumState) float64 { return float64(v.Failed) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Completed scrubs."},
 			func() float64 {
 				return float64(s.Scrubs.State().Done)
 			}),
 	}
+}
+
+// vacuumCounter is a metric of what vacuum has removed.
+func vacuumCounter(name, help string, s *storage.Store, value func(storage.VacuumState) float64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return value(s.Vacuums.State()) })
 }
 
 // upkeepCounter is a metric of what upkeep has done.

@@ -23,11 +23,12 @@ var (
 var (
 	// finds: reads of something by name. writes: also a body that is malformed, and a conflict. takes: also a body of
 	// records.
-	finds  = []int{404, 422}
-	reads  = []int{404, 409, 422} // 409: a file that is needed is damaged
-	files  = []int{404, 406, 409, 412, 416, 422}
-	writes = []int{400, 404, 409, 422}
-	takes  = []int{400, 404, 409, 413, 415, 422}
+	// All: what vacuum removed.
+	finds  = []int{404, 410, 422}
+	reads  = []int{404, 409, 410, 422} // 409: a file that is needed is damaged
+	files  = []int{404, 406, 409, 410, 412, 416, 422}
+	writes = []int{400, 404, 409, 410, 422}
+	takes  = []int{400, 404, 409, 410, 413, 415, 422}
 )
 
 const (
@@ -177,6 +178,21 @@ func (a *API) datasetRoutes() []route {
 			method: "POST", path: one + "/upkeep", id: "createUpkeep", tag: "datasets",
 			summary: "Compact a dataset now, as upkeep does in the background",
 			in:      upkeepIn{}, status: 200, out: upkeepDone{}, problems: finds, handler: onDataset(a, a.createUpkeep),
+		},
+		{
+			method: "GET", path: one + "/vacuum", id: "getVacuum", tag: "datasets",
+			summary: "Ask what vacuum would remove, and what holds the rest",
+			in:      datasetIn{}, status: 200, out: vacuumPlanView{}, problems: reads, handler: onDataset(a, a.getVacuum),
+		},
+		{
+			method: "POST", path: one + "/vacuum", id: "createVacuum", tag: "datasets",
+			summary: "Remove what no kept state of the dataset and its forks sees",
+			in:      createVacuumIn{}, status: 200, out: vacuumDone{}, problems: writes, handler: onDataset(a, a.createVacuum),
+		},
+		{
+			method: "GET", path: one + "/vacuums", id: "listVacuums", tag: "datasets",
+			summary: "What vacuum removed, newest first",
+			in:      listVacuumsIn{}, status: 200, out: vacuumList{}, problems: finds, handler: onDataset(a, a.listVacuums),
 		},
 
 		{

@@ -20,6 +20,7 @@ var texts = map[string]string{
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
 	"commit.schema_changes":     "What changed in the columns; null of a commit that is older than these two fields.",
+	"commit.vacuumed_at":        "When vacuum removed its state; absent if it can be read.",
 	"commit.warnings": "What is said of the dataset and does not hold after it, such as a quality_column that it does " +
 		"not have; and how the records were read, such as columns without a name, or types that are not kept.",
 	"damaged_files": "Stored files that don't match their checksum and are refused. If there are any, the status is " +
@@ -66,7 +67,12 @@ var texts = map[string]string{
 	"range": "Such as bytes=0-99 or bytes=-100: answered with 206 and that part.",
 	"record.key": "The value of the key column (_id if none is declared); of a key of several columns, a JSON object " +
 		"with all of them.",
-	"required": "Columns that have a value in every record: a commit without one is refused.",
+	"required":          "Columns that have a value in every record: a commit without one is refused.",
+	"retention":         "Which states vacuum keeps, besides the head: what any of its members keeps is kept. null: all.",
+	"retention.commits": "The last changes, each with the states before and after it. 0: none by this.",
+	"retention.days":    "The changes of the last days, each with the states before and after it. 0: none by this.",
+	"edit.retention": "Which states vacuum keeps, besides the head, in place of the policy before. Without commits and " +
+		"days it keeps everything.",
 	"to_dataset": "Id, or name in the same project, of the fork or upstream that to belongs to; by default the same " +
 		"dataset.",
 	"variable.categories": "The values that it was declared to hold; empty if none were.",

@@ -14,6 +14,7 @@ type upkeepIn struct{ datasetIn }
 type upkeepView struct {
 	FilesOpened int               `json:"files_opened" description:"Files that reading the head opens now."`
 	Next        storage.Compacted `json:"next" description:"What upkeep would do next; zeros: nothing."`
+	Vacuum      storage.Vacuumed  `json:"vacuum" description:"What vacuum would remove; zeros: nothing."`
 }
 
 // getUpkeep says what upkeep would do.
@@ -26,7 +27,11 @@ func (a *API) getUpkeep(c *fiber.Ctx, d catalog.Dataset, _ upkeepIn) error {
 	if err != nil {
 		return err
 	}
-	return ok(c, upkeepView{opened, next})
+	vacuum, err := a.store.Vacuums.Plan(c.UserContext(), d.ID)
+	if err != nil {
+		return err
+	}
+	return ok(c, upkeepView{opened, next, vacuum.Vacuumed})
 }
 
 // upkeepDone is what upkeep did, and how many files reading the dataset's records opens since.

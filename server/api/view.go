@@ -40,6 +40,8 @@ type datasetView struct {
 
 	MergeGranularity catalog.Granularity `json:"merge_granularity" enum:"row,column" description:"${merge_granularity}"`
 
+	Retention *retention `json:"retention" description:"${retention}"`
+
 	Exclusion    string     `json:"exclusion,omitempty" description:"${dataset.exclusion}"`
 	Head         int64      `json:"head" description:"The newest commit; 0 before the first."`
 	RecordsTotal int64      `json:"records_total"`
@@ -57,7 +59,7 @@ func viewDataset(s snapshot.State) datasetView {
 		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
 		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt,
 		Required: append([]string{}, s.Properties.Required...), Archived: s.Properties.Archived, Warnings: s.Warnings(),
-		MergeGranularity: s.Properties.Granularity(),
+		MergeGranularity: s.Properties.Granularity(), Retention: viewRetention(s.Properties.Retention),
 	}
 	// A dataset without commits was last modified when it was created.
 	if s.Commit.ID > 0 {

@@ -21,6 +21,7 @@ var kinds = map[fault.Kind]codes.Code{
 	fault.Malformed:   codes.InvalidArgument,
 	fault.Invalid:     codes.InvalidArgument,
 	fault.NotFound:    codes.NotFound,
+	fault.Gone:        codes.NotFound,
 	fault.Exists:      codes.AlreadyExists,
 	fault.Conflict:    codes.Aborted,
 	fault.Blocked:     codes.FailedPrecondition,

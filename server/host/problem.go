@@ -19,6 +19,7 @@ var statuses = map[fault.Kind]int{
 	fault.Malformed:   http.StatusBadRequest,
 	fault.Invalid:     http.StatusUnprocessableEntity,
 	fault.NotFound:    http.StatusNotFound,
+	fault.Gone:        http.StatusGone,
 	fault.Exists:      http.StatusConflict,
 	fault.Conflict:    http.StatusConflict,
 	fault.Blocked:     http.StatusConflict,

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -364,6 +365,31 @@ func Publish(batches ...*Batch) error {
 
 // Publish is Publish for one batch.
 func (b *Batch) Publish() error { return Publish(b) }
+
+// PublishWhole is Publish for a batch that must have its place only if it is durable: a crash leaves it whole or not at
+// all.
+func (b *Batch) PublishWhole() error {
+	d, above := b.dir, filepath.Dir(b.place())
+	if err := b.seal(); err != nil {
+		return err
+	}
+	if err := d.makeDir(above); err != nil {
+		return err
+	}
+	if err := d.syncAll(b.in(b.staged)); err != nil {
+		return err
+	}
+	if err := b.move(); err != nil {
+		return err
+	}
+	return d.sync(above)
+}
+
+// Drop removes an object of a batch that is not published.
+func (b *Batch) Drop(name string) {
+	b.names = slices.DeleteFunc(b.names, func(n string) bool { return n == name })
+	b.dir.RemoveScratch(filepath.Join(b.dir.root, b.staged, name))
+}
 
 // publish moves one batch to its place below a directory. Its files, its directory and the directory above are synced
 // concurrently, so that the disk writes its journal once.

@@ -148,6 +148,22 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	return err
 }
 
+// WriteOver is Write where what is replaced or deleted is overwritten in the file.
+func (c *Catalog) WriteOver(ctx context.Context, f func(Tx) error) error {
+	if _, err := c.write.ExecContext(ctx, `PRAGMA secure_delete = ON`); err != nil {
+		return err
+	}
+	defer c.write.Exec(`PRAGMA secure_delete = OFF`) //nolint:errcheck // it only takes longer
+	return c.Write(ctx, f)
+}
+
+// Settle empties the journal that SQLite keeps beside the catalog, which has what was replaced, unless a reader needs
+// it: then it is overwritten later.
+func (c *Catalog) Settle(ctx context.Context) error {
+	_, err := c.write.ExecContext(ctx, `PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000`)
+	return err
+}
+
 // isRolledBack reports whether a transaction that ended with err is certain to have had no effect: it was refused, or
 // there was no room for its last page, without which it is not committed.
 func isRolledBack(err error) bool {

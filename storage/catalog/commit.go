@@ -50,7 +50,9 @@ type Commit struct {
 	Params           json.RawMessage `json:"params"` // parameters of the request
 	SchemaID         string          `json:"schema_id"`
 	PropertiesID     string          `json:"properties_id"`
-	Effects          *Effects        `json:"effects,omitempty"` // nil: of an older program, which did not keep them
+	Effects          *Effects        `json:"effects,omitempty"`    // nil: of an older program, which did not keep them
+	ErasedAt         time.Time       `json:"erased_at,omitzero"`   // when records of it were last erased; zero: never
+	VacuumedAt       time.Time       `json:"vacuumed_at,omitzero"` // when its state became unavailable; zero: it can be read
 }
 
 // Effects are what a commit did besides changing records.
@@ -66,18 +68,25 @@ type Effects struct {
 const commitColumns = `l.dataset_id, c.id, c.previous, c.mode, c.message, c.user_name, c.created_at,
 	c.parent_commit_id, u.rollback_commit_id, c.records_added, c.records_removed, c.records_modified, c.records_total,
 	c.hash, c.tag, c.metadata, c.params, c.schema_id, c.properties_id,
-	CASE WHEN c.merge_commit_id <= l.until_commit THEN c.merge_commit_id END, c.effects`
+	CASE WHEN c.merge_commit_id <= l.until_commit THEN c.merge_commit_id END, c.effects, c.erased_at,
+	c.vacuumed_at`
 
 func scanCommit(s scanner) (c Commit, err error) {
 	var created int64
-	var parent, rollback, merge sql.NullInt64
+	var parent, rollback, merge, erased, vacuumed sql.NullInt64
 	var metadata, params, effects string
 	err = s.Scan(&c.DatasetID, &c.ID, &c.Previous, &c.Mode, &c.Message, &c.User, &created, &parent, &rollback,
 		&c.Added, &c.Removed, &c.Modified, &c.Total, &c.Hash, &c.RowTag, &metadata, &params, &c.SchemaID,
-		&c.PropertiesID, &merge, &effects)
+		&c.PropertiesID, &merge, &effects, &erased, &vacuumed)
 	c.CreatedAt = moment(created)
 	c.ParentCommitID, c.RollbackCommitID, c.MergeCommitID = parent.Int64, rollback.Int64, merge.Int64
+	if vacuumed.Valid {
+		c.VacuumedAt = moment(vacuumed.Int64)
+	}
 	c.Metadata, c.Params = json.RawMessage(metadata), json.RawMessage(params)
+	if erased.Valid {
+		c.ErasedAt = moment(erased.Int64)
+	}
 	if effects != "" && err == nil {
 		err = json.Unmarshal([]byte(effects), &c.Effects)
 	}
@@ -92,11 +101,12 @@ func (tx Tx) AddCommit(c Commit) error {
 	}
 	err = tx.exec(`INSERT INTO commits (dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id,
 		records_added, records_removed, records_modified, records_total, hash, tag, metadata, params, schema_id,
-		properties_id, merge_commit_id, effects)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		properties_id, merge_commit_id, effects, erased_at, vacuumed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
 		c.DatasetID, c.ID, c.Previous, c.Mode, c.Message, c.User, micros(c.CreatedAt), orNull(c.ParentCommitID),
 		c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.RowTag, string(c.Metadata), string(c.Params), c.SchemaID,
-		c.PropertiesID, orNull(c.MergeCommitID), effects)
+		c.PropertiesID, orNull(c.MergeCommitID), effects, timeOrNull(c.ErasedAt),
+		timeOrNull(c.VacuumedAt))
 	if err != nil || c.RollbackCommitID == 0 {
 		return err
 	}
@@ -117,6 +127,13 @@ func orNull(n int64) any {
 		return nil
 	}
 	return n
+}
+
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return micros(t)
 }
 
 // SetRollback records which rollback undid a commit; 0: none is in effect any more. What a dataset undoes of what it

@@ -28,6 +28,7 @@ type Dataset struct {
 	UpstreamID   string    // of a fork: the dataset it was forked from; else empty
 	ForkCommit   int64     // of a fork: the last commit inherited from upstream
 	IsNamesake   bool      // another dataset of the project has its name: found by id only
+	VacuumedAt   time.Time `json:",omitzero"` // of a deleted one: when it was removed for good; zero: it was not
 }
 
 // IsFork reports whether the dataset was forked from another.
@@ -57,7 +58,20 @@ type Properties struct {
 
 	MergeGranularity Granularity `json:"merge_granularity,omitempty"` // empty: row, as it was before there was another
 	Exclusion        *Exclusion  `json:"exclusion,omitempty"`         // records that Crunch clients don't see; nil: none
+	Retention        *Retention  `json:"retention,omitempty"`         // which states vacuum keeps; nil: all
 }
+
+// Retention is which states of a dataset vacuum keeps, besides the head. One that any of its members keeps is kept.
+type Retention struct {
+	Commits    *int64 `json:"commits,omitempty"` // the last changes, each with the states before and after it; nil: none
+	Days       *int64 `json:"days,omitempty"`    // those of the last days; nil: none
+	Versions   bool   `json:"versions"`          // what versions name
+	Savepoints bool   `json:"savepoints"`
+	Tags       bool   `json:"tags"`
+}
+
+// IsLimited reports whether it lets any state go: by itself, what names states does not say that the others may.
+func (r *Retention) IsLimited() bool { return r != nil && (r.Commits != nil || r.Days != nil) }
 
 // Granularity is what two sides of a merge must not both have changed.
 type Granularity string
@@ -80,27 +94,33 @@ type Exclusion struct {
 const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at,
 	upstream_id, fork_commit, is_namesake`
 
+// datasetRow are the columns of a dataset as it is read. A new one has not been vacuumed.
+const datasetRow = datasetColumns + `, vacuumed_at`
+
 func scanDataset(s scanner) (d Dataset, err error) {
 	var created int64
-	var deleted sql.NullInt64
+	var deleted, vacuumed sql.NullInt64
 	var upstream sql.NullString
 	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted,
-		&upstream, &d.ForkCommit, &d.IsNamesake)
+		&upstream, &d.ForkCommit, &d.IsNamesake, &vacuumed)
 	d.CreatedAt, d.UpstreamID = moment(created), upstream.String
 	if deleted.Valid {
 		d.DeletedAt = moment(deleted.Int64)
+	}
+	if vacuumed.Valid {
+		d.VacuumedAt = moment(vacuumed.Int64)
 	}
 	return d, err
 }
 
 // Dataset returns the dataset with that id, deleted or not.
 func (tx Tx) Dataset(id string) (Dataset, error) {
-	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets WHERE id = $1`, id)
+	return get(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets WHERE id = $1`, id)
 }
 
 // DatasetByName returns the dataset of that name in a project, unless it is deleted. It does not find namesakes.
 func (tx Tx) DatasetByName(project int64, name string) (Dataset, error) {
-	return get(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
+	return get(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets
 		WHERE project_id = $1 AND name = $2 AND deleted_at IS NULL AND NOT is_namesake`, project, name)
 }
 
@@ -114,14 +134,14 @@ type DatasetFilter struct {
 
 // Datasets lists datasets by id, which is the order in which they were created.
 func (tx Tx) Datasets(f DatasetFilter) ([]Dataset, error) {
-	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
+	return list(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets
 		WHERE ($1 = 0 OR project_id = $1) AND (deleted_at IS NOT NULL) = $2 AND id > $3
 		ORDER BY id LIMIT $4`, f.Project, f.Deleted, f.After, f.Limit)
 }
 
 // Forks lists the forks of a dataset that are not deleted, by id.
 func (tx Tx) Forks(upstream string) ([]Dataset, error) {
-	return list(tx, scanDataset, `SELECT `+datasetColumns+` FROM datasets
+	return list(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets
 		WHERE upstream_id = $1 AND deleted_at IS NULL ORDER BY id`, upstream)
 }
 

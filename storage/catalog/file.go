@@ -112,9 +112,10 @@ func (tx Tx) AllFiles(dataset string) ([]*File, error) {
 		dataset)
 }
 
-// FilesAfter returns up to most files with ids greater than id, by id.
+// FilesAfter returns up to most files with ids greater than id, by id. Those that have lost all rows have no object.
 func (tx Tx) FilesAfter(id int64, most int) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id > $1 ORDER BY id LIMIT $2`, id, most)
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id > $1 AND object_key <> '' ORDER BY id LIMIT $2`,
+		id, most)
 }
 
 // File returns one file.

@@ -20,6 +20,7 @@ const (
 	Malformed               // the request can't be parsed
 	Invalid                 // the request can be parsed, but is refused
 	NotFound                // what the request names does not exist
+	Gone                    // what it names was there, and was removed for good
 	Exists                  // what the request would create exists
 	Conflict                // the dataset is not in the state that the request expects
 	Blocked                 // later commits must be rolled back first

@@ -129,3 +129,13 @@ func (p *Place) sql() string {
 	}
 	return duck.Int(p.File) + ", " + duck.Int(p.Row)
 }
+
+// Positions returns the SQL of the positions that rollback files of one schema have in a data file, each with the id of
+// the rollback file.
+func (s *Snapshot) Positions(rollbacks []*catalog.File, target int64) string {
+	return duck.Fill(positionsIn, duck.Parts{
+		"rollback": fileOf(rollbacks, ""), "files": s.ReadFiles(rollbacks), "target": target,
+	})
+}
+
+const positionsIn = `SELECT {rollback}, _pos FROM {files} WHERE _file = {target}`

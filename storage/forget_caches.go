@@ -1,0 +1,75 @@
+package storage
+
+import (
+	"sync"
+
+	"rowback/storage/catalog"
+)
+
+// What is kept in memory of files is dropped when rows are removed from them. A transaction that began before sees the
+// former files, and must not put them back: what it read is kept only if it saw the newest removal (era).
+
+// suspend drops what is kept of files, and has nothing kept that a transaction read which did not see a removal. It
+// returns the removal that had to be seen before.
+func (h *History) suspend(removal int64) (before int64) {
+	h.seen.begin(removal)
+	return h.heads.begin(removal)
+}
+
+// resume takes suspend back.
+func (h *History) resume(before int64) {
+	h.seen.begin(before)
+	h.heads.begin(before)
+}
+
+func (c *headCache) begin(era int64) (before int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before, c.era = c.era, era
+	clear(c.byID)
+	return before
+}
+
+func (c *fileCache) begin(era int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.era = era
+	clear(c.byID)
+}
+
+// thisEra is for what was made under the lock of its dataset, which keeps it from losing rows.
+const thisEra = -1
+
+// eraOf returns the newest removal that a transaction sees.
+func eraOf(tx catalog.Tx) (int64, error) { return tx.LastRemoval("") }
+
+// replacedKeys are the keys of files that were replaced since the start.
+type replacedKeys struct {
+	mu   sync.Mutex
+	keys map[string]bool
+}
+
+func (r *replacedKeys) add(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keys == nil {
+		r.keys = map[string]bool{}
+	}
+	r.keys[key] = true
+}
+
+func (r *replacedKeys) has(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.keys[key]
+}
+
+// hasAny reports whether one of some keys is that of a file that was replaced.
+func (r *replacedKeys) hasAny(keys []string) bool {
+	for _, key := range keys {
+		if r.has(key) {
+			return true
+		}
+	}
+	return false
+}

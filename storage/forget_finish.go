@@ -1,0 +1,139 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"path"
+
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+)
+
+// finish removes the files that a removal replaced, which the catalog does not have any more, and writes the descriptions
+// of their commits again, as these tell of values: bounds of keys, and categories. It may be done again.
+func (rs *Removals) finish(ctx context.Context, d *removalDocument) error {
+	for _, f := range d.Files {
+		if f.Was != "" {
+			if err := rs.remove(f.Was); err != nil {
+				return err
+			}
+		}
+	}
+	if err := rs.removeCompacted(ctx, d.FamilyID); err != nil {
+		return err
+	}
+	// After a vacuum, descriptions tell of no value that a state has not or had not.
+	if d.Kind != catalog.Vacuum {
+		if err := rs.describeAgain(ctx, d); err != nil {
+			return err
+		}
+	}
+	if err := rs.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.FinishRemoval(d.ID) }); err != nil {
+		return err
+	}
+	return rs.catalog.Settle(ctx)
+}
+
+// remove removes a file that was replaced. Whoever was about to read it is told to ask again.
+func (rs *Removals) remove(key string) error {
+	rs.replaced.add(key)
+	err := rs.blobs.Remove(key)
+	rs.verifier.Forget(key)
+	return err
+}
+
+// removeCompacted removes the compacted files of a family that the catalog does not have, those that were replaced a
+// moment ago included.
+func (rs *Removals) removeCompacted(ctx context.Context, family string) error {
+	known := map[string]bool{}
+	list, err := rs.compacted.list(ctx, family)
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		known[path.Dir(c.Key)] = true
+	}
+	var datasets []catalog.Dataset
+	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { datasets, err = tx.FamilyDatasets(family); return err })
+	if err != nil {
+		return err
+	}
+	if err := rs.compacted.refresh(ctx, family); err != nil {
+		return err
+	}
+	for _, d := range datasets {
+		names, err := rs.blobs.Directories(d.ID + "/" + compactedDir)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if key := d.ID + "/" + compactedDir + "/" + name; !known[key] {
+				rs.replaced.add(key + "/" + compactedName)
+				if err := rs.blobs.Remove(key); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// describeAgain writes the descriptions of the commits that wrote the files, as they are since. What can't be read
+// stays: it is damaged, which check reports.
+func (rs *Removals) describeAgain(ctx context.Context, d *removalDocument) error {
+	var all renewals
+	err := rs.catalog.Read(ctx, func(tx catalog.Tx) error {
+		list, err := tx.FamilyRemovals(d.FamilyID)
+		if err == nil {
+			all, err = rs.renewalsOf(list)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	done := map[commitRef]bool{}
+	for _, ref := range d.described() {
+		if done[ref] {
+			continue
+		}
+		done[ref] = true
+		if err := rs.describeCommit(ref, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// described are the commits whose descriptions tell of what is gone.
+func (d *removalDocument) described() (out []commitRef) {
+	for _, f := range d.Files {
+		out = append(out, f.Write)
+	}
+	return append(out, d.Unsaid...)
+}
+
+func (rs *Removals) describeCommit(ref commitRef, all renewals) error {
+	m, err := rs.readManifest(ref.Dataset, ref.Commit)
+	switch {
+	case isRefusal(err):
+		return err
+	case err != nil:
+		return nil //nolint:nilerr // as it says
+	}
+	was := m.Renewed
+	all.renew(&m)
+	if m.Renewed == was {
+		return nil
+	}
+	text, err := sealed(m)
+	if err != nil {
+		return err
+	}
+	placed, err := rs.blobs.Put(commitKey(ref.Dataset, ref.Commit)+"/"+descriptionFile, text)
+	return errors.Join(err, placed.Keep())
+}
+
+// errGone is for what was going to read a file that has just been replaced.
+var errGone = fault.Errorf(fault.Unavailable, "file_changed",
+	"Rows were removed for ever while this was read. Send the request again.")

@@ -1,0 +1,75 @@
+package storage
+
+import (
+	"context"
+	"errors"
+
+	"rowback/storage/catalog"
+)
+
+// readRemovals reads the descriptions of the removals in a dataset's directory.
+func (f *forward) readRemovals(dataset string) error {
+	names, err := f.blobs.Directories(dataset + "/" + removalsDir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		key := dataset + "/" + removalsDir + "/" + name
+		d, err := f.readRemoval(key)
+		switch {
+		case isRefusal(err):
+			return err
+		case err != nil || d.Directory != key:
+			// It stays: the files beside it are those of commits.
+			f.log.Error("the description of a removal can't be read", "directory", key, "error", err)
+		default:
+			f.removed = append(f.removed, d)
+		}
+	}
+	return nil
+}
+
+// remove has the catalog say what removals left that it does not know. The commits that it does not know either are read
+// as these left them.
+func (f *forward) remove(tx catalog.Tx) error {
+	for _, d := range f.removed {
+		_, err := tx.Removal(d.ID)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, catalog.ErrNotFound) {
+			return err
+		}
+		f.step("removal %d of dataset %s", d.ID, d.DatasetID)
+		if err := d.record(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishAll removes the files that removals replaced before the process ended.
+func (rs *Removals) finishAll(ctx context.Context) error {
+	var list []catalog.Removal
+	var last int64
+	err := rs.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		if list, err = tx.UnfinishedRemovals(); err == nil {
+			last, err = tx.LastRemoval("")
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	rs.history.suspend(last)
+	for _, r := range list {
+		d, err := rs.readRemoval(r.Directory)
+		if err == nil {
+			err = rs.finish(ctx, &d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
