@@ -23,6 +23,7 @@ type question struct {
 type recorder struct {
 	path    string
 	queries []question
+	rows    int // read by them
 }
 
 func (r *recorder) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
@@ -46,7 +47,8 @@ func (c recorded) QueryContext(ctx context.Context, query string, args []driver.
 		q.args = append(q.args, a.Value)
 	}
 	c.recorder.queries = append(c.recorder.queries, q)
-	return c.SQLiteConn.QueryContext(ctx, query, args)
+	rows, err := c.SQLiteConn.QueryContext(ctx, query, args)
+	return counted{rows, &c.recorder.rows}, err
 }
 
 // plan returns how SQLite carries out a query.
@@ -75,7 +77,7 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Rollback()
-	tx := Tx{raw}
+	tx := Tx{raw, newRanks()}
 	// By file, or few.
 	sorts := map[string]bool{"live": true, "entries": true, "played": true, "hash": true}
 	// By which rows are found.
@@ -92,7 +94,7 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"page":        func() { tx.Commits("d", 4, 2) },
 		"after":       func() { tx.CommitsAfter("d", 2) },
 		"newest":      func() { tx.Actions("d", 4, 2, true); tx.Actions("d", 0, 2, false) },
-		"earlier":     func() { tx.EarlierCommit("d", 4, 1); tx.CountEarlier("d", 4) },
+		"earlier":     func() { tx.EarlierCommit("d", 4, 1); tx.CountEarlier("d", 4); tx.EarlierCommit("d", 4, 999) },
 		"played":      func() { tx.Played("d", 4) },
 		"merges":      func() { tx.Merges("d", 4, 2) },
 		"rollbacks":   func() { tx.Rollbacks("d") },
