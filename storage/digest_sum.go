@@ -29,7 +29,7 @@ type stateSum struct {
 func (s *stateSum) plan(tx catalog.Tx, h *History, from int64, base digest.Sum) (err error) {
 	s.base = base
 	if from == 0 {
-		s.opened, err = h.liveFiles(tx, s.dataset.ID, s.commit)
+		s.opened, err = h.liveFiles(tx, s.dataset, s.commit)
 	} else {
 		var errClosed error
 		s.opened, err = tx.Opened(s.dataset.ID, from+1, s.commit)

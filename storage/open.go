@@ -45,7 +45,7 @@ func newStore(dir string, o Options) *Store {
 	files, requests := newFiles(j, o.Pages), &Requests{journal: j}
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
-	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
+	history := newHistory(j, files)
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: newDigests(files, history),

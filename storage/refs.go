@@ -182,16 +182,16 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 
 // load finds the files of a state.
 func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot, error) {
-	dataset, commit := state.Dataset.ID, state.Commit.ID
 	// A head that is newer than the transaction can't be stepped back from: what it opened is not seen here.
-	if known := h.heads.near(dataset, commit); known != nil && known.Commit.ID <= state.Dataset.Head {
+	if known := h.heads.near(state.Dataset.ID, state.Commit.ID); known != nil && known.Commit.ID <= state.Dataset.Head {
 		return stepTo(tx, known, state)
 	}
-	files, err := h.liveFiles(tx, dataset, commit)
+	files, err := h.liveFiles(tx, state.Dataset, state.Commit.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := snapshot.New(state, h.stored.pathOf)
+	out.Remember(h.blocks)
 	return out, out.Adopt(tx, files)
 }
 
@@ -234,8 +234,17 @@ func (h *History) State(ctx context.Context, dataset, ref string) (out snapshot.
 	return out, err
 }
 
-// liveFiles returns the files that are live at a commit. Files never change, so those that were seen are kept.
-func (h *History) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
+// liveFiles returns the files that are live in a dataset at a commit. What is live at the head is found in the catalog:
+// few files of a long history may be.
+func (h *History) liveFiles(tx catalog.Tx, d catalog.Dataset, commit int64) ([]*catalog.File, error) {
+	if commit >= d.Head {
+		return h.readFiles(tx, d.ID, commit)
+	}
+	return h.pastFiles(tx, d.ID, commit)
+}
+
+// readFiles reads the files that are live at a commit. Files never change, so those that were seen are kept.
+func (h *History) readFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
 	ids, err := tx.FileIDs(dataset, commit)
 	if err != nil {
 		return nil, err

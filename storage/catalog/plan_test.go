@@ -79,12 +79,14 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 	defer raw.Rollback()
 	tx := Tx{raw, newRanks()}
 	// By file, or few.
-	sorts := map[string]bool{"live": true, "entries": true, "played": true, "hash": true}
+	sorts := map[string]bool{"live": true, "entries": true, "begun": true, "played": true, "hash": true}
 	// By which rows are found.
 	found := map[string]string{
 		"played": "commits_by_merge", "hash": "commits_by_hash", "unshared": "commits_by_hash", "at": "commits_by_time",
 		"rollbacks": "commits_by_mode", "standing": "commits_by_mode", "merges": "commits_by_mode",
 		"live":   "entries_by_end (dataset_id=? AND end_commit>?)",
+		"begun":  "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
+		"ended":  "entries_by_end (dataset_id=? AND end_commit>? AND end_commit<?)",
 		"opened": "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
 		"closed": "entries_by_end (dataset_id=? AND end_commit>? AND end_commit<?)",
 	}
@@ -105,6 +107,9 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"live":        func() { tx.FileIDs("d", 3); tx.Files("d", 3) },
 		"opened":      func() { tx.Opened("d", 2, 3) },
 		"closed":      func() { tx.Closed("d", 2, 3) },
+		"begun":       func() { tx.Begun("d", 2, 3) },
+		"ended":       func() { tx.Ended("d", 2, 3) },
+		"maker":       func() { tx.Maker("d", 3) },
 		"entries":     func() { tx.Entries("d", 3); tx.AllFiles("d") },
 		"versions":    func() { tx.Version("d", 1, 0, 0); tx.ActiveVersions("d", 4, 2) },
 		"last tag":    func() { tx.Tag("d", "x") },
