@@ -29,7 +29,9 @@ type stateSum struct {
 func (s *stateSum) plan(tx catalog.Tx, h *History, from int64, base digest.Sum) (err error) {
 	s.base = base
 	if from == 0 {
-		s.opened, err = h.liveFiles(tx, s.dataset, s.commit)
+		live := snapshot.New(s.state, h.stored.pathOf)
+		err = h.adopt(tx, live)
+		s.opened = live.Files()
 	} else {
 		var errClosed error
 		s.opened, err = tx.Opened(s.dataset.ID, from+1, s.commit)

@@ -186,13 +186,22 @@ func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot,
 	if known := h.heads.near(state.Dataset.ID, state.Commit.ID); known != nil && known.Commit.ID <= state.Dataset.Head {
 		return stepTo(tx, known, state)
 	}
-	files, err := h.liveFiles(tx, state.Dataset, state.Commit.ID)
-	if err != nil {
-		return nil, err
-	}
 	out := snapshot.New(state, h.stored.pathOf)
 	out.Remember(h.blocks)
-	return out, out.Adopt(tx, files)
+	return out, h.adopt(tx, out)
+}
+
+// adopt finds the files of a snapshot. What is live at the head is found in the catalog: few files of a long history
+// may be.
+func (h *History) adopt(tx catalog.Tx, s *snapshot.Snapshot) error {
+	if s.Commit.ID < s.Dataset.Head {
+		return h.pastFiles(tx, s)
+	}
+	files, err := h.readFiles(tx, s.Dataset.ID, s.Commit.ID)
+	if err != nil {
+		return err
+	}
+	return s.Adopt(tx, files)
 }
 
 // stepTo makes the snapshot of a state from that of another commit of the dataset, by what became live and ceased to be
@@ -232,15 +241,6 @@ func (h *History) State(ctx context.Context, dataset, ref string) (out snapshot.
 		return err
 	})
 	return out, err
-}
-
-// liveFiles returns the files that are live in a dataset at a commit. What is live at the head is found in the catalog:
-// few files of a long history may be.
-func (h *History) liveFiles(tx catalog.Tx, d catalog.Dataset, commit int64) ([]*catalog.File, error) {
-	if commit >= d.Head {
-		return h.readFiles(tx, d.ID, commit)
-	}
-	return h.pastFiles(tx, d.ID, commit)
 }
 
 // readFiles reads the files that are live at a commit. Files never change, so those that were seen are kept.

@@ -3,10 +3,13 @@ package storage
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
 	"rowback/storage/catalog"
+	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // timelines keeps when files were live in the datasets whose past was asked for, so that a state far back is found
@@ -26,23 +29,24 @@ type timeline struct {
 	mu    sync.Mutex
 	upTo  int64
 	lives []life // by file, then by begin
+
+	schemas map[string]schema.Schema // of the files that were read; replaced, not changed
 }
 
 // life says that a file is live from commit begin until just before commit end.
 type life struct {
 	file       *catalog.File // nil: not read yet
+	isRollback bool
 	id         int64
 	begin, end int64
 }
-
-func (l *life) has(commit int64) bool { return l.begin <= commit && commit < l.end }
 
 // of returns the timeline of a dataset.
 func (t *timelines) of(dataset string) *timeline {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byID[dataset] == nil {
-		t.byID[dataset] = &timeline{}
+		t.byID[dataset] = &timeline{schemas: map[string]schema.Schema{}}
 	}
 	return t.byID[dataset]
 }
@@ -57,32 +61,36 @@ func (t *timelines) grew(dataset string, line *timeline, by int) {
 	}
 }
 
-// pastFiles returns the files that were live in a dataset at a commit before its head; 0 is before the first.
-func (h *History) pastFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
+// pastFiles sets the files of a snapshot before the head: those that were live then.
+func (h *History) pastFiles(tx catalog.Tx, snap *snapshot.Snapshot) error {
+	commit := snap.Commit.ID
 	if commit == 0 {
-		return nil, nil
+		return nil // before the first
 	}
-	owner, err := tx.Maker(dataset, commit)
+	owner, err := tx.Maker(snap.Dataset.ID, commit)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	line := h.past.of(owner)
 	line.mu.Lock()
 	defer line.mu.Unlock()
 	if by, err := line.extend(tx, owner, commit); err != nil {
-		return nil, err
+		return err
 	} else if by > 0 {
 		h.past.grew(owner, line, by)
 	}
-	if files, ok := line.at(commit); ok {
-		return files, nil
+	if line.adopt(snap) {
+		return nil
 	}
 	files, err := h.readFiles(tx, owner, commit)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	line.name(files)
-	return files, nil
+	if err := snap.Adopt(tx, files); err != nil {
+		return err
+	}
+	line.name(files, snap.Schemas)
+	return nil
 }
 
 // extend adds what became live and ceased to be live up to a commit, and returns how many lives it added.
@@ -112,28 +120,27 @@ func (l *timeline) extend(tx catalog.Tx, dataset string, commit int64) (int, err
 
 func byFile(a, b life) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.begin, b.begin)) }
 
-// at returns the files that are live at a commit, by id; ok is false if one of them was not read yet.
-func (l *timeline) at(commit int64) (files []*catalog.File, ok bool) {
-	n := 0
+// adopt sets the files of a snapshot, by id, unless one of them was not read yet. All of them are looked through, which
+// takes no more time than a copy of so many: they are not followed to where they are in memory.
+func (l *timeline) adopt(snap *snapshot.Snapshot) bool {
+	var data, rollbacks []*catalog.File
 	for i := range l.lives {
-		if l.lives[i].has(commit) {
-			n++
+		switch one := &l.lives[i]; {
+		case one.begin > snap.Commit.ID || snap.Commit.ID >= one.end:
+		case one.file == nil:
+			return false
+		case one.isRollback:
+			rollbacks = append(rollbacks, one.file)
+		default:
+			data = append(data, one.file)
 		}
 	}
-	files = make([]*catalog.File, 0, n)
-	for i := range l.lives {
-		if one := &l.lives[i]; one.has(commit) {
-			if one.file == nil {
-				return nil, false
-			}
-			files = append(files, one.file)
-		}
-	}
-	return files, true
+	snap.Data, snap.Rollbacks, snap.Schemas = data, rollbacks, l.schemas
+	return true
 }
 
-// name keeps files, which are in the order of their ids, with their lives.
-func (l *timeline) name(files []*catalog.File) {
+// name keeps files, which are in the order of their ids, with their lives, and the schemas that they have.
+func (l *timeline) name(files []*catalog.File, schemas map[string]schema.Schema) {
 	i := 0
 	for j := range l.lives {
 		one := &l.lives[j]
@@ -141,7 +148,10 @@ func (l *timeline) name(files []*catalog.File) {
 			i++
 		}
 		if i < len(files) && files[i].ID == one.id {
-			one.file = files[i]
+			one.file, one.isRollback = files[i], files[i].Kind == schema.Rollback
 		}
 	}
+	all := maps.Clone(schemas)
+	maps.Copy(all, l.schemas)
+	l.schemas = all
 }
