@@ -18,6 +18,7 @@ type stateSum struct {
 	commit  int64
 	state   snapshot.State
 	known   string // the digest; "" if it must be computed
+	workers int    // on how many cores; 0: all
 
 	base           digest.Sum
 	opened, closed []*catalog.File

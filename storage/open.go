@@ -46,16 +46,17 @@ func newStore(dir string, o Options) *Store {
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
 	history := newHistory(j, files)
+	digests := newDigests(files, history)
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
-		Digests: newDigests(files, history),
+		Digests: digests,
 		Tables: &Tables{
 			Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
 			exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 		},
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
-		Upkeep: newUpkeep(files, history, staging, o.Compact.filled()),
+		Upkeep: newUpkeep(files, history, staging, digests, o.Compact.filled()),
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
 		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}

@@ -109,6 +109,7 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"closed":      func() { tx.Closed("d", 2, 3) },
 		"begun":       func() { tx.Begun("d", 2, 3) },
 		"ended":       func() { tx.Ended("d", 2, 3) },
+		"undigested":  func() { tx.WithoutDigest("d", 2, 3) },
 		"maker":       func() { tx.Maker("d", 3) },
 		"entries":     func() { tx.Entries("d", 3); tx.AllFiles("d") },
 		"versions":    func() { tx.Version("d", 1, 0, 0); tx.ActiveVersions("d", 4, 2) },
