@@ -38,11 +38,12 @@ var relations = map[string]relation{
 		{"rollback_commit_id", "BIGINT"}, {"records_added", "BIGINT"}, {"records_removed", "BIGINT"},
 		{"records_modified", "BIGINT"}, {"records_total", "BIGINT"},
 		{"hash", "VARCHAR"}, {"metadata", "JSON"}, {"params", "JSON"},
+		{"digest", "VARCHAR"},
 	}, commitRows},
 	"versions": {[][2]string{
 		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"version", "VARCHAR"}, {"commit_id", "BIGINT"},
 		{"records_total", "BIGINT"}, {"is_active", "BOOLEAN"}, {"description", "VARCHAR"}, {"user_name", "VARCHAR"},
-		{"created_at", "TIMESTAMPTZ"},
+		{"created_at", "TIMESTAMPTZ"}, {"digest", "VARCHAR"},
 	}, versionRows},
 	"actions": {[][2]string{
 		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"commit_id", "BIGINT"}, {"key", "VARCHAR"}, {"status", "VARCHAR"},
@@ -139,11 +140,15 @@ func datasetRow(_ context.Context, _ *storage.Store, s snapshot.State) ([][]any,
 // commitRows returns the rows of a dataset in rowback.commits, without commits that merges played.
 func commitRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	commits, err := store.Commits(ctx, s.Dataset.ID, math.MaxInt64, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	digests, err := store.Digests.Known(ctx, ids(commits, func(c catalog.Commit) int64 { return c.ID }))
 	for _, c := range commits {
 		rows = append(rows, []any{
 			s.Dataset.Name, s.Dataset.ID, c.ID, c.Mode, status(c), c.Message, c.User, moment(c.CreatedAt),
 			orNull(c.ParentCommitID), orNull(c.RollbackCommitID),
-			c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Metadata, c.Params,
+			c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Metadata, c.Params, orNull(digests[c.ID]),
 		})
 	}
 	return rows, err
@@ -152,10 +157,14 @@ func commitRows(ctx context.Context, store *storage.Store, s snapshot.State) (ro
 // versionRows returns the rows of a dataset in rowback.versions.
 func versionRows(ctx context.Context, store *storage.Store, s snapshot.State) (rows [][]any, err error) {
 	versions, err := store.Versions(ctx, s.Dataset.ID)
+	if err != nil {
+		return nil, err
+	}
+	digests, err := store.Digests.Known(ctx, ids(versions, func(v catalog.Version) int64 { return v.CommitID }))
 	for _, v := range versions {
 		rows = append(rows, []any{
 			s.Dataset.Name, s.Dataset.ID, storage.VersionNumber(v), v.CommitID, v.Total, v.IsActive, v.Description, v.User,
-			moment(v.CreatedAt),
+			moment(v.CreatedAt), orNull(digests[v.CommitID]),
 		})
 	}
 	return rows, err
@@ -172,6 +181,15 @@ func actionRows(ctx context.Context, store *storage.Store, s snapshot.State) (ro
 		})
 	}
 	return rows, err
+}
+
+// ids returns the ids of commits in a list, whose digests are shown where they were computed before.
+func ids[T any](list []T, id func(T) int64) []int64 {
+	out := make([]int64, len(list))
+	for i, v := range list {
+		out[i] = id(v)
+	}
+	return out
 }
 
 // status is completed, or rolled_back while a rollback of the commit is in effect.

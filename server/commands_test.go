@@ -131,6 +131,12 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			"COMMIT  MODE                  CHANGES   RECORDS  WHEN  USER  MESSAGE\n" +
 				"3       rollback of 2         +0 -0 ~0  1        now   eva   \n" +
 				"2       append (undone by 3)  +5 -0 ~0  6        then        \n"},
+		{"log --digests", map[string][]string{"GET " + d + "/commits": {`200 {"commits":[
+			{"id":2,"mode":"append","created_at":"now"},{"id":1,"mode":"append","created_at":"then","digest":"v1:7"}]}`}},
+			`GET ` + d + `/commits?limit=20&project_id=1`,
+			"COMMIT  MODE    CHANGES   RECORDS  WHEN  USER  MESSAGE  DIGEST\n" +
+				"2       append  +0 -0 ~0  0        now                  \n" +
+				"1       append  +0 -0 ~0  0        then                 v1:7\n"},
 	} {
 		s, out, failed, code := rowback(t, c.line+" --dataset employees", c.answers)
 		if code != 0 || len(s.asked) != 1 || s.asked[0] != c.asked {

@@ -32,6 +32,7 @@ const versionsPath = "/api/v1/datasets/versions"
 type listVersionsCmd struct {
 	versionedFlags
 	formatFlag
+	digestsFlag
 	All bool `help:"Include inactive versions."`
 }
 
@@ -44,18 +45,23 @@ func (cmd *listVersionsCmd) Run(c console) error {
 			IsActive    bool   `json:"is_active"`
 			CreatedAt   string `json:"created_at"`
 			Description string `json:"description"`
+			Digest      string `json:"digest,omitempty"`
 		} `json:"versions"`
 		Total int `json:"total"`
 	}
 	query := url.Values{
 		"project_id": {fmt.Sprint(cmd.ProjectID)}, "dataset_name": {cmd.DatasetName}, "active_only": {fmt.Sprint(!cmd.All)},
 	}
+	if cmd.Digests {
+		query.Set("digests", "true")
+	}
 	if err := cmd.get(versionsPath, query, &list); err != nil {
 		return err
 	}
-	return cmd.print(c.out, list, "VERSION\tENTRIES\tACTIVE\tCREATED\tDESCRIPTION", func(row func(...any)) {
+	header := cmd.header("VERSION\tENTRIES\tACTIVE\tCREATED\tDESCRIPTION")
+	return cmd.print(c.out, list, header, func(row func(...any)) {
 		for _, v := range list.Versions {
-			row(v.Version, v.Entries, v.IsActive, v.CreatedAt, v.Description)
+			row(cmd.cells(v.Digest, v.Version, v.Entries, v.IsActive, v.CreatedAt, v.Description)...)
 		}
 	})
 }

@@ -21,3 +21,23 @@ func (cmd *digestCmd) Run(c console) error {
 	_, err := fmt.Fprintf(c.out, "%s  %s@%s\n", answer.Digest, cmd.Dataset, cmd.Ref)
 	return err
 }
+
+// digestsFlag adds a column of digests to a list.
+type digestsFlag struct {
+	Digests bool `help:"Also list the digests that were computed before."`
+}
+
+func (f digestsFlag) header(names string) string {
+	if f.Digests {
+		return names + "\tDIGEST"
+	}
+	return names
+}
+
+// cells returns a row's cells, the digest last.
+func (f digestsFlag) cells(digest string, cells ...any) []any {
+	if f.Digests {
+		return append(cells, digest)
+	}
+	return cells
+}

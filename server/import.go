@@ -44,6 +44,7 @@ type commitAnswer struct {
 	Modified         int64  `json:"records_modified"`
 	Total            int64  `json:"records_total"`
 	Overlapping      int64  `json:"overlapping_records,omitempty"`
+	Digest           string `json:"digest,omitempty"`
 
 	SchemaChanges  []schema.Change                `json:"schema_changes"`
 	ColumnsCleared []string                       `json:"columns_cleared"`

@@ -8,6 +8,7 @@ import (
 type logCmd struct {
 	datasetFlags
 	formatFlag
+	digestsFlag
 	Limit int `help:"How many commits to list." default:"20"`
 }
 
@@ -21,9 +22,10 @@ func (cmd *logCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("commits"), query, &list); err != nil {
 		return err
 	}
-	return cmd.print(c.out, list.Commits, "COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE", func(row func(...any)) {
+	header := cmd.header("COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE")
+	return cmd.print(c.out, list.Commits, header, func(row func(...any)) {
 		for _, k := range list.Commits {
-			row(k.ID, k.mode(), k.changes(), k.Total, k.CreatedAt, k.User, k.Message)
+			row(cmd.cells(k.Digest, k.ID, k.mode(), k.changes(), k.Total, k.CreatedAt, k.User, k.Message)...)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
+	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/digest"
@@ -20,10 +22,13 @@ type Digests struct {
 	*Files
 	history *History
 	turn    chan struct{} // held while files are read: one request at a time, and no file twice
+
+	mu     sync.Mutex
+	filled map[string]int64 // by dataset: a commit up to which all digests are known
 }
 
 func newDigests(f *Files, h *History) *Digests {
-	return &Digests{Files: f, history: h, turn: make(chan struct{}, 1)}
+	return &Digests{Files: f, history: h, turn: make(chan struct{}, 1), filled: map[string]int64{}}
 }
 
 // StateDigest is the digest of a state.
@@ -71,43 +76,60 @@ func (ds *Digests) Known(ctx context.Context, commits []int64) (out map[int64]st
 }
 
 // Fill computes digests of a dataset that are not known: of the head, then of the states after other commits, oldest
-// first. It returns how many it computed, at most the given number; fewer mean that no more are missing.
-func (ds *Digests) Fill(ctx context.Context, dataset string, most int) (done int, err error) {
-	var d catalog.Dataset
-	var missing []int64
-	if err := ds.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		if d, err = activeDataset(tx, dataset); err == nil {
-			missing, err = tx.WithoutDigest(d.ID, most)
-		}
-		return err
-	}); err != nil {
+// first. It returns how many it computed, at most the given number; fewer mean that no more are missing. pause is told
+// how long each took, and may end it.
+func (ds *Digests) Fill(
+	ctx context.Context, dataset string, most int, pause func(took time.Duration) error,
+) (done int, err error) {
+	d, missing, err := ds.missing(ctx, dataset, most)
+	if err != nil {
 		return 0, err
 	}
-	if d.Head != 0 {
-		missing = append([]int64{d.Head}, missing...)
-	}
-	for _, commit := range missing {
+	for _, commit := range append([]int64{d.Head}, missing...) {
+		began := time.Now()
 		computed, err := ds.fill(ctx, d, commit)
 		if err != nil {
 			return done, err
 		}
-		if computed {
-			done++
+		if !computed {
+			continue
 		}
-		if done == most {
-			break
+		if done++; done == most {
+			return done, nil
+		}
+		if err := pause(time.Since(began)); err != nil {
+			return done, err
 		}
 	}
+	ds.mu.Lock()
+	ds.filled[dataset] = d.Head
+	ds.mu.Unlock()
 	return done, nil
+}
+
+// missing returns up to most commits of a dataset of whose states no digest is known. Up to what is noted as filled, it
+// does not look.
+func (ds *Digests) missing(ctx context.Context, dataset string, most int) (d catalog.Dataset, ids []int64, err error) {
+	ds.mu.Lock()
+	filled := ds.filled[dataset]
+	ds.mu.Unlock()
+	err = ds.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		if d, err = activeDataset(tx, dataset); err == nil {
+			ids, err = tx.WithoutDigest(d.ID, filled, most)
+		}
+		return err
+	})
+	return d, ids, err
 }
 
 // fill computes one digest, unless it is known.
 func (ds *Digests) fill(ctx context.Context, d catalog.Dataset, commit int64) (computed bool, err error) {
 	var s *stateSum
 	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error { s, err = ds.begin(tx, d, commit); return err })
-	if err != nil || s.known != "" {
+	if err != nil || s.known != "" || commit == 0 {
 		return false, err
 	}
+	s.workers = 1 // nobody waits for it
 	_, err = ds.compute(ctx, s)
 	return err == nil, err
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -30,7 +31,7 @@ func (fs *Files) readDigests(
 	defer conn.Close()
 	sums := digestMemory{}
 	for _, one := range s.snap.DigestScans(files) {
-		parts, err := sumRows(ctx, conn, one)
+		parts, err := sumRows(ctx, conn, one, s.workers)
 		if err != nil {
 			return err
 		}
@@ -45,8 +46,9 @@ func (fs *Files) readDigests(
 	return nil
 }
 
-// sumRows runs a statement and sums the digests of its rows, by file. It hashes while DuckDB reads, on all cores.
-func sumRows(ctx context.Context, conn *duck.Conn, one snapshot.DigestScan) ([]digest.Sum, error) {
+// sumRows runs a statement and sums the digests of its rows, by file. It hashes while DuckDB reads, on a number of cores;
+// 0: all.
+func sumRows(ctx context.Context, conn *duck.Conn, one snapshot.DigestScan, workers int) ([]digest.Sum, error) {
 	rows, err := conn.Stream(ctx, one.SQL)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func sumRows(ctx context.Context, conn *duck.Conn, one snapshot.DigestScan) ([]d
 	table := digest.NewTable(names(one.Columns))
 	sums, mu := make([]digest.Sum, len(one.Files)), sync.Mutex{}
 	var hashing errgroup.Group
-	hashing.SetLimit(runtime.GOMAXPROCS(0))
+	hashing.SetLimit(cmp.Or(workers, runtime.GOMAXPROCS(0)))
 	for {
 		batch, err := rows.Next()
 		if batch == nil || err != nil {

@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -178,13 +180,42 @@ func TestDigestsAreFilledIn(t *testing.T) {
 		commits = append(commits, b.json(d, "append", fmt.Sprintf(`[{"id":%d}]`, i)).ID)
 	}
 	for i, want := range []struct{ done, known int }{{2, 2}, {2, 4}, {1, 5}, {0, 5}} {
-		done, err := b.Digests.Fill(ctx, d, 2)
+		done, err := b.Digests.Fill(ctx, d, 2, func(time.Duration) error { return nil })
 		b.must(err)
 		known, err := b.Digests.Known(ctx, commits)
 		b.must(err)
 		if done != want.done || len(known) != want.known || known[commits[4]] == "" {
 			t.Errorf("run %d computed %d; known are %v", i, done, known)
 		}
+	}
+}
+
+// Upkeep computes the digests of all states, a few at a time: lists show them without having computed any.
+func TestUpkeepComputesDigests(t *testing.T) {
+	b := open(t)
+	d := b.create("d", "id")
+	var commits []int64
+	for i := range 40 {
+		commits = append(commits, b.json(d, "append", fmt.Sprintf(`[{"id":%d}]`, i)).ID)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { b.Upkeep.Keep(ctx) })
+	defer running.Wait()
+	defer stop()
+	var known map[int64]string
+	for len(known) < len(commits) {
+		var err error
+		known, err = b.Digests.Known(ctx, commits)
+		b.must(err)
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, i := range []int{0, 17, 39} {
+		records := []map[string]any{}
+		for k := range i + 1 {
+			records = append(records, map[string]any{"id": float64(k)})
+		}
+		b.alike(fmt.Sprint("state ", i), known[commits[i]], digestOf(records))
 	}
 }
 

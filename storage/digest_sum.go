@@ -18,6 +18,7 @@ type stateSum struct {
 	commit  int64
 	state   snapshot.State
 	known   string // the digest; "" if it must be computed
+	workers int    // on how many cores; 0: all
 
 	base           digest.Sum
 	opened, closed []*catalog.File
@@ -29,7 +30,9 @@ type stateSum struct {
 func (s *stateSum) plan(tx catalog.Tx, h *History, from int64, base digest.Sum) (err error) {
 	s.base = base
 	if from == 0 {
-		s.opened, err = h.liveFiles(tx, s.dataset.ID, s.commit)
+		live := snapshot.New(s.state, h.stored.pathOf)
+		err = h.adopt(tx, live)
+		s.opened = live.Files()
 	} else {
 		var errClosed error
 		s.opened, err = tx.Opened(s.dataset.ID, from+1, s.commit)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"io"
 	"math"
 	"slices"
@@ -67,3 +68,26 @@ func (s *Store) Queued(dataset string) int { return s.catalog.Queued(dataset) }
 
 // GroupAllThatWait has every small commit that waits join a group, however long that takes.
 func (s *Store) GroupAllThatWait() { s.groups = groupLimits{most: math.MaxInt, within: time.Hour} }
+
+// Past is the files that are live at a commit, by the timeline and as the catalog has them.
+func (s *Store) Past(ctx context.Context, dataset string, commit int64) (past, plain []int64, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err := tx.Dataset(dataset)
+		if err != nil {
+			return err
+		}
+		state, err := snapshot.At(tx, d, commit)
+		if err != nil {
+			return err
+		}
+		snap := snapshot.New(state, s.pathOf)
+		if err := s.pastFiles(tx, snap); err != nil {
+			return err
+		}
+		past = append([]int64{}, ids(snap.Files())...)
+		slices.Sort(past)
+		plain, err = tx.FileIDs(dataset, commit)
+		return err
+	})
+	return past, plain, err
+}

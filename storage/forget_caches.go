@@ -13,12 +13,14 @@ import (
 // returns the removal that had to be seen before.
 func (h *History) suspend(removal int64) (before int64) {
 	h.seen.begin(removal)
+	h.past.begin(removal)
 	return h.heads.begin(removal)
 }
 
 // resume takes suspend back.
 func (h *History) resume(before int64) {
 	h.seen.begin(before)
+	h.past.begin(before)
 	h.heads.begin(before)
 }
 

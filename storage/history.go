@@ -1,5 +1,7 @@
 package storage
 
+import "rowback/storage/snapshot"
+
 // History reads what datasets are and were, what commits did, and what names them. It changes nothing. Its methods take
 // a dataset's id and are declared in the file of their subject: what names states (refs.go), lists (action.go,
 // version.go, savepoint.go, tag.go), what commits did (sets.go, blockers.go), single records (record_history.go), and
@@ -9,4 +11,13 @@ type History struct {
 	stored *Files
 	heads  *headCache
 	seen   *fileCache
+	past   *timelines
+	blocks *snapshot.Blocks
+}
+
+func newHistory(j *journal, f *Files) *History {
+	return &History{
+		journal: j, stored: f, heads: newHeadCache(), seen: newFileCache(), past: newTimelines(),
+		blocks: snapshot.NewBlocks(),
+	}
 }

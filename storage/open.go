@@ -45,7 +45,8 @@ func newStore(dir string, o Options) *Store {
 	files, requests := newFiles(j, o.Pages), &Requests{journal: j}
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
-	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
+	history := newHistory(j, files)
+	digests := newDigests(files, history)
 	tables := &Tables{
 		Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
 		exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
@@ -53,11 +54,10 @@ func newStore(dir string, o Options) *Store {
 	removals := &Removals{Files: files, history: history, staging: staging, tables: tables, requests: requests}
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
-		Digests: newDigests(files, history),
-		Tables:  tables,
+		Digests: digests, Tables: tables,
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
-		Upkeep:   newUpkeep(files, history, staging, o.Compact.filled()),
+		Upkeep:   newUpkeep(files, history, staging, digests, o.Compact.filled()),
 		Removals: removals,
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
 		dir:      &directory{journal: j, path: dir, hook: o.Hook},

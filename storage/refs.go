@@ -198,21 +198,31 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 
 // load finds the files of a state.
 func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot, error) {
-	dataset, commit := state.Dataset.ID, state.Commit.ID
 	// A head that is newer than the transaction can't be stepped back from: what it opened is not seen here.
 	era, err := eraOf(tx)
 	if err != nil {
 		return nil, err
 	}
-	if known := h.heads.near(dataset, commit, era); known != nil && known.Commit.ID <= state.Dataset.Head {
+	known := h.heads.near(state.Dataset.ID, state.Commit.ID, era)
+	if known != nil && known.Commit.ID <= state.Dataset.Head {
 		return stepTo(tx, known, state)
 	}
-	files, err := h.liveFiles(tx, dataset, commit)
-	if err != nil {
-		return nil, err
-	}
 	out := snapshot.New(state, h.stored.pathOf)
-	return out, out.Adopt(tx, files)
+	out.Remember(h.blocks)
+	return out, h.adopt(tx, out)
+}
+
+// adopt finds the files of a snapshot. What is live at the head is found in the catalog: few files of a long history
+// may be.
+func (h *History) adopt(tx catalog.Tx, s *snapshot.Snapshot) error {
+	if s.Commit.ID < s.Dataset.Head {
+		return h.pastFiles(tx, s)
+	}
+	files, err := h.readFiles(tx, s.Dataset.ID, s.Commit.ID)
+	if err != nil {
+		return err
+	}
+	return s.Adopt(tx, files)
 }
 
 // stepTo makes the snapshot of a state from that of another commit of the dataset, by what became live and ceased to be
@@ -254,8 +264,8 @@ func (h *History) State(ctx context.Context, dataset, ref string) (out snapshot.
 	return out, err
 }
 
-// liveFiles returns the files that are live at a commit. Files never change, so those that were seen are kept.
-func (h *History) liveFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
+// readFiles reads the files that are live at a commit. Files never change, so those that were seen are kept.
+func (h *History) readFiles(tx catalog.Tx, dataset string, commit int64) ([]*catalog.File, error) {
 	ids, err := tx.FileIDs(dataset, commit)
 	if err != nil {
 		return nil, err

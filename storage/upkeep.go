@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
+	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/snapshot"
 )
@@ -17,6 +18,7 @@ type Upkeep struct {
 	*Files
 	history *History
 	staging *Staging
+	digests *Digests
 	policy  CompactionPolicy
 	running sync.Mutex
 	retired []retired // under running
@@ -35,9 +37,9 @@ type UpkeepState struct {
 	Failed  int64
 }
 
-func newUpkeep(files *Files, history *History, staging *Staging, p CompactionPolicy) *Upkeep {
+func newUpkeep(files *Files, history *History, staging *Staging, digests *Digests, p CompactionPolicy) *Upkeep {
 	return &Upkeep{
-		Files: files, history: history, staging: staging, policy: p,
+		Files: files, history: history, staging: staging, digests: digests, policy: p,
 		changed: map[string]bool{}, wake: make(chan struct{}, 1),
 	}
 }
@@ -201,12 +203,40 @@ func (u *Upkeep) Keep(ctx context.Context) {
 	}
 }
 
-// lookAfter compacts a dataset in the background.
+// lookAfter compacts a dataset in the background, then has its digests computed.
 func (u *Upkeep) lookAfter(ctx context.Context, dataset string) error {
+	pause := func(took time.Duration) error { return sleep(ctx, upkeepShare*took) }
+	err := u.compactInTurn(ctx, dataset, pause)
+	if err == nil {
+		err = u.digest(ctx, dataset, pause)
+	}
+	if errors.Is(err, errDatasetDeleted) {
+		return nil
+	}
+	return err
+}
+
+func (u *Upkeep) compactInTurn(ctx context.Context, dataset string, pause func(time.Duration) error) error {
 	u.running.Lock()
 	defer u.running.Unlock()
-	_, err := u.compactAll(ctx, dataset, func(took time.Duration) error { return sleep(ctx, upkeepShare*took) })
-	if errors.Is(err, errDatasetDeleted) {
+	_, err := u.compactAll(ctx, dataset, pause)
+	return err
+}
+
+// digestsInTurn is how many digests upkeep computes each time that it looks at a dataset. With the newest one, the
+// files of all commits since the one before are read at once: the others then cost a transaction each.
+const digestsInTurn = 8
+
+// digest computes some of the digests of a dataset that are not known yet. If there may be more, it is looked at again.
+func (u *Upkeep) digest(ctx context.Context, dataset string, pause func(time.Duration) error) error {
+	done, err := u.digests.Fill(ctx, dataset, digestsInTurn, pause)
+	switch {
+	case err == nil && done == digestsInTurn:
+		u.note(dataset)
+	case fault.KindOf(err) == fault.Corrupt:
+		return nil // it was reported when it was found
+	case duck.CauseOf(err) == duck.OutOfMemory: // of thousands of columns
+		u.log.Warn("digests were not computed, as that takes more memory than there is", "dataset", dataset)
 		return nil
 	}
 	return err

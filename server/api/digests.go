@@ -44,3 +44,5 @@ func addDigests[View any](
 func digestOfCommit(v *commitView) (int64, *string) { return v.ID, &v.Digest }
 
 func digestOfVersion(v *versionView) (int64, *string) { return v.CommitID, &v.Digest }
+
+func digestOfSeedVersion(v *seedVersion) (int64, *string) { return v.commit, &v.Digest }

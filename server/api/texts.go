@@ -30,7 +30,8 @@ var texts = map[string]string{
 	"dataset.warnings":  "What is said of the dataset that does not hold: columns that it does not have.",
 	"digest": "Of the values of the records, whatever the order of these and the files that they are in. The manual " +
 		"has how it is computed.",
-	"digest.known": "Of the records of this state, if it was computed before.",
+	"digest.listed": "Where digests were asked for: of the records of this state, if it was computed before.",
+	"digest.known":  "Of the records of this state, if it was computed before.",
 	"dry_run": "Write nothing, and answer 200 with what would be answered, and with dry_run. Of a write that makes " +
 		"a commit, also with its counts, schema_changes, columns_cleared and the first keys of each kind.",
 	"edit.required":   "Columns that have a value in every record, in place of those before.",

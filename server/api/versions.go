@@ -26,6 +26,9 @@ type seedVersion struct {
 	IsActive     bool      `json:"is_active"`
 	CreatedAt    time.Time `json:"created_at"`
 	Description  string    `json:"description"`
+	Digest       string    `json:"digest,omitempty" description:"${digest.listed}"`
+
+	commit int64
 }
 
 // seedVersions is the document's list of versions.
@@ -39,6 +42,7 @@ type listVersionsIn struct {
 	ProjectID   int64  `query:"project_id" required:"true" json:"-"`
 	DatasetName string `query:"dataset_name" required:"true" json:"-"`
 	ActiveOnly  *bool  `query:"active_only" default:"true" json:"-"`
+	Digests     bool   `query:"digests" description:"Include digests that were computed before." json:"-"`
 }
 
 // versionsOf returns all versions of a dataset, the lowest number first.
@@ -66,7 +70,12 @@ func (a *API) listVersions(c *fiber.Ctx) error {
 			continue
 		}
 		out.Versions = append(out.Versions,
-			seedVersion{storage.VersionNumber(v), v.Total, v.IsActive, v.CreatedAt, v.Description})
+			seedVersion{storage.VersionNumber(v), v.Total, v.IsActive, v.CreatedAt, v.Description, "", v.CommitID})
+	}
+	if in.Digests {
+		if err := addDigests(c.UserContext(), a, out.Versions, digestOfSeedVersion); err != nil {
+			return err
+		}
 	}
 	out.Total = len(out.Versions)
 	return ok(c, out)

@@ -181,3 +181,24 @@ func TestSeed000sRoutesRefuseWhatTheyDoNotFind(t *testing.T) {
 		}
 	}
 }
+
+// The document's list of versions is as it is there; who asks for digests also gets those that were computed.
+func TestVersionsWithDigests(t *testing.T) {
+	must(t, 201, "POST", datasets, `{"name":"digested","key":["id"],"project_id":61}`)
+	must(t, 201, "POST", datasets+"/digested/commits?mode=append&project_id=61", `[{"id":1}]`)
+	must(t, 200, "POST", versions+"/increment", `{"project_id":61,"dataset_name":"digested"}`)
+	list := func(query string) map[string]any {
+		got := must(t, 200, "GET", versions+"?project_id=61&dataset_name=digested"+query, "")
+		return got.body["versions"].([]any)[0].(map[string]any)
+	}
+	if one, has := list("&digests=true")["digest"]; has {
+		t.Errorf("%v was computed for a list", one)
+	}
+	want := must(t, 200, "GET", datasets+"/digested/digest?project_id=61", "").body["digest"]
+	if got := list("&digests=true")["digest"]; got != want {
+		t.Errorf("the digest is %v, and listed as %v", want, got)
+	}
+	if one, has := list("")["digest"]; has {
+		t.Errorf("the document's list has %v", one)
+	}
+}

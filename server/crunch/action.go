@@ -145,13 +145,18 @@ func (f *Face) getAction(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	digests, err := f.store.Digests.Known(ctx, []int64{k.ID})
+	if err != nil {
+		return err
+	}
 	body := struct {
 		actionBody
-		Added    int64 `json:"records_added"`
-		Removed  int64 `json:"records_removed"`
-		Modified int64 `json:"records_modified"`
-		Total    int64 `json:"records_total"`
-	}{viewParams(k), k.Added, k.Removed, k.Modified, k.Total}
+		Added    int64  `json:"records_added"`
+		Removed  int64  `json:"records_removed"`
+		Modified int64  `json:"records_modified"`
+		Total    int64  `json:"records_total"`
+		Digest   string `json:"digest,omitempty"` // if it was computed before
+	}{viewParams(k), k.Added, k.Removed, k.Modified, k.Total, digests[k.ID]}
 	return show(c, document{Element: entityElement, Self: site(c) + actionPath(k), Body: body})
 }
 

@@ -48,6 +48,7 @@ type Catalog struct {
 
 	locks     *lockTable
 	sequences sequences
+	ranks     *ranks
 }
 
 // Open opens the catalog in the file at path, creates it if it is missing, and runs pending migrations.
@@ -71,7 +72,7 @@ func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 	read.SetMaxIdleConns(8)
 	return &Catalog{
 		write: write, read: read, hook: hook,
-		locks: newLockTable(), sequences: sequences{last: map[string]int64{}},
+		locks: newLockTable(), sequences: sequences{last: map[string]int64{}}, ranks: newRanks(),
 	}, nil
 }
 
@@ -118,7 +119,7 @@ func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(Tx{tx}); err != nil {
+	if err := f(Tx{tx, c.ranks}); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -132,7 +133,7 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(Tx{tx}); err != nil {
+	if err := f(Tx{tx, newRanks()}); err != nil { // what is not committed may never be: it is not kept
 		return err
 	}
 	if err := c.hook("commit"); err != nil {
@@ -189,7 +190,10 @@ func (tx Tx) Try(f func() error) error {
 }
 
 // Tx is a transaction: of Read, which must not change anything, or of Write.
-type Tx struct{ sql *sql.Tx }
+type Tx struct {
+	sql   *sql.Tx
+	ranks *ranks
+}
 
 func (tx Tx) exec(query string, args ...any) error {
 	_, err := tx.sql.Exec(query, args...)

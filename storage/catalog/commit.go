@@ -248,17 +248,6 @@ func (tx Tx) CommitsAfter(dataset string, after int64) ([]Commit, error) {
 	return list(tx, scanCommit, `SELECT `+commitColumns+commitsAbove+oldestFirst, dataset, after)
 }
 
-// EarlierCommit returns the n-th commit before one, of those that Commits lists.
-func (tx Tx) EarlierCommit(dataset string, commit, n int64) (int64, error) {
-	return get(tx, scanInt, `SELECT c.id`+commitsBelow+`AND `+isListed+newestFirst+` LIMIT 1 OFFSET $3`,
-		dataset, commit, n-1)
-}
-
-// CountEarlier returns how many commits there are before one, of those that Commits lists.
-func (tx Tx) CountEarlier(dataset string, commit int64) (int64, error) {
-	return get(tx, scanInt, `SELECT count(*)`+commitsBelow+`AND `+isListed, dataset, commit)
-}
-
 // CommitIDs lists the ids of the commits that a dataset made itself, in ascending order.
 func (tx Tx) CommitIDs(dataset string) ([]int64, error) {
 	return list(tx, scanInt, `SELECT id FROM commits WHERE dataset_id = $1 ORDER BY id`, dataset)

@@ -94,9 +94,9 @@ func (tx Tx) LastDigest(dataset string, commit int64, schema string) (CommitDige
 		dataset, commit, nearest, schema)
 }
 
-// WithoutDigest returns up to most commits of a dataset, oldest first, of whose states no digest is
-// known and can be computed.
-func (tx Tx) WithoutDigest(dataset string, most int) ([]int64, error) {
+// WithoutDigest returns up to most commits that a dataset made, oldest first, with ids above after, of whose states no
+// digest is known and can be computed.
+func (tx Tx) WithoutDigest(dataset string, after int64, most int) ([]int64, error) {
 	return list(tx, scanInt, `SELECT id FROM commits LEFT JOIN commit_digests ON commit_id = id
-		WHERE dataset_id = $1 AND digest IS NULL AND vacuumed_at IS NULL ORDER BY id LIMIT $2`, dataset, most)
+		WHERE dataset_id = $1 AND id > $2 AND digest IS NULL AND vacuumed_at IS NULL ORDER BY id LIMIT $3`, dataset, after, most)
 }

@@ -99,11 +99,24 @@ func (tx Tx) FileIDs(dataset string, commit int64) ([]int64, error) {
 // Entry says that a file serves a dataset from commit Begin until just before commit End.
 type Entry struct{ File, Begin, End int64 }
 
+func scanEntry(s scanner) (e Entry, err error) { return e, s.Scan(&e.File, &e.Begin, &e.End) }
+
 // Entries returns the entries of a dataset that begin with a commit or before it, by file.
 func (tx Tx) Entries(dataset string, commit int64) ([]Entry, error) {
-	return list(tx, func(s scanner) (e Entry, err error) { return e, s.Scan(&e.File, &e.Begin, &e.End) },
+	return list(tx, scanEntry,
 		`SELECT e.file_id, e.begin_commit, `+endOf+entriesOf+`AND e.begin_commit <= $2 ORDER BY e.file_id, e.begin_commit`,
 		dataset, commit)
+}
+
+// Begun returns the entries of a dataset that begin with the commits from first to last, by file.
+func (tx Tx) Begun(dataset string, first, last int64) ([]Entry, error) {
+	return list(tx, scanEntry, `SELECT e.file_id, e.begin_commit, `+endOf+entriesBegun+`
+		ORDER BY e.file_id, e.begin_commit`, dataset, first, last)
+}
+
+// Ended returns the entries of a dataset that end with the commits from first to last.
+func (tx Tx) Ended(dataset string, first, last int64) ([]Entry, error) {
+	return list(tx, scanEntry, `SELECT e.file_id, e.begin_commit, e.end_commit`+entriesEnded, dataset, first, last)
 }
 
 // AllFiles returns every file that ever served a dataset, by id.

@@ -146,12 +146,7 @@ func (r *tree) compareAt(tx Tx, dataset string, m *copying, i int, at int64) err
 	r.want(what+"live", live, m.files(func(e Entry) bool { return e.Begin <= at && e.End > at }), err)
 	entries, err := tx.Entries(dataset, at)
 	want := slices.DeleteFunc(slices.Clone(m.entries), func(e Entry) bool { return e.Begin > at })
-	slices.SortFunc(want, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Begin, b.Begin))
-	})
-	if err != nil || !slices.Equal(entries, want) {
-		r.Errorf("%sentries: %v, not %v (%v)", what, entries, want, err)
-	}
+	r.wantEntries(what+"entries", entries, want, err)
 	last := m.commits[min(i+r.random.IntN(3), len(m.commits)-1)]
 	opened, err := tx.Opened(dataset, at, last)
 	r.want(what+"opened", ids(opened, fileID),
@@ -159,9 +154,34 @@ func (r *tree) compareAt(tx Tx, dataset string, m *copying, i int, at int64) err
 	closed, err := tx.Closed(dataset, at, last)
 	r.want(what+"closed", ids(closed, fileID),
 		m.files(func(e Entry) bool { return e.End >= at && e.End <= last && e.Begin < at }), err)
+	begun, err := tx.Begun(dataset, at, last)
+	within := slices.DeleteFunc(slices.Clone(m.entries), func(e Entry) bool { return e.Begin < at || e.Begin > last })
+	r.wantEntries(what+"begun", begun, within, err)
+	ended, err := tx.Ended(dataset, at, last)
+	within = slices.DeleteFunc(slices.Clone(m.entries), func(e Entry) bool { return e.End < at || e.End > last })
+	r.wantEntries(what+"ended", ended, within, err)
+	maker, err := tx.Maker(dataset, at)
+	if c, errCommit := tx.Commit(maker, at); err != nil || errCommit != nil || c.ID != at || !r.made(tx, maker, at) {
+		r.Errorf("%smade by %s, %v, %v", what, maker, err, errCommit)
+	}
 	earlier, err := tx.CountEarlier(dataset, at)
 	r.want(what+"earlier", []int64{earlier}, []int64{int64(i)}, err)
 	return nil
+}
+
+// made reports whether a commit is of the dataset's own.
+func (r *tree) made(tx Tx, dataset string, commit int64) bool {
+	own, err := get(tx, scanInt, `SELECT count(*) FROM commits WHERE dataset_id = $1 AND id = $2`, dataset, commit)
+	return err == nil && own == 1
+}
+
+func (r *tree) wantEntries(what string, got, want []Entry, err error) {
+	byFile := func(a, b Entry) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Begin, b.Begin)) }
+	slices.SortFunc(got, byFile)
+	slices.SortFunc(want, byFile)
+	if err != nil || !slices.Equal(got, want) {
+		r.Errorf("%s: %v, not %v (%v)", what, got, want, err)
+	}
 }
 
 // Forks of forks, at any commit, that go on beside their upstreams have the history that they would have with copies of

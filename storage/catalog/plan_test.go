@@ -23,6 +23,7 @@ type question struct {
 type recorder struct {
 	path    string
 	queries []question
+	rows    int // read by them
 }
 
 func (r *recorder) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
@@ -46,7 +47,8 @@ func (c recorded) QueryContext(ctx context.Context, query string, args []driver.
 		q.args = append(q.args, a.Value)
 	}
 	c.recorder.queries = append(c.recorder.queries, q)
-	return c.SQLiteConn.QueryContext(ctx, query, args)
+	rows, err := c.SQLiteConn.QueryContext(ctx, query, args)
+	return counted{rows, &c.recorder.rows}, err
 }
 
 // plan returns how SQLite carries out a query.
@@ -75,14 +77,16 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Rollback()
-	tx := Tx{raw}
+	tx := Tx{raw, newRanks()}
 	// By file, or few.
-	sorts := map[string]bool{"live": true, "entries": true, "played": true, "hash": true}
+	sorts := map[string]bool{"live": true, "entries": true, "begun": true, "played": true, "hash": true}
 	// By which rows are found.
 	found := map[string]string{
 		"played": "commits_by_merge", "hash": "commits_by_hash", "unshared": "commits_by_hash", "at": "commits_by_time",
 		"rollbacks": "commits_by_mode", "standing": "commits_by_mode", "merges": "commits_by_mode",
 		"live":   "entries_by_end (dataset_id=? AND end_commit>?)",
+		"begun":  "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
+		"ended":  "entries_by_end (dataset_id=? AND end_commit>? AND end_commit<?)",
 		"opened": "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
 		"closed": "entries_by_end (dataset_id=? AND end_commit>? AND end_commit<?)",
 	}
@@ -92,7 +96,7 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"page":        func() { tx.Commits("d", 4, 2) },
 		"after":       func() { tx.CommitsAfter("d", 2) },
 		"newest":      func() { tx.Actions("d", 4, 2, true); tx.Actions("d", 0, 2, false) },
-		"earlier":     func() { tx.EarlierCommit("d", 4, 1); tx.CountEarlier("d", 4) },
+		"earlier":     func() { tx.EarlierCommit("d", 4, 1); tx.CountEarlier("d", 4); tx.EarlierCommit("d", 4, 999) },
 		"played":      func() { tx.Played("d", 4) },
 		"merges":      func() { tx.Merges("d", 4, 2) },
 		"rollbacks":   func() { tx.Rollbacks("d") },
@@ -103,6 +107,10 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"live":        func() { tx.FileIDs("d", 3); tx.Files("d", 3) },
 		"opened":      func() { tx.Opened("d", 2, 3) },
 		"closed":      func() { tx.Closed("d", 2, 3) },
+		"begun":       func() { tx.Begun("d", 2, 3) },
+		"ended":       func() { tx.Ended("d", 2, 3) },
+		"undigested":  func() { tx.WithoutDigest("d", 2, 3) },
+		"maker":       func() { tx.Maker("d", 3) },
 		"entries":     func() { tx.Entries("d", 3); tx.AllFiles("d") },
 		"versions":    func() { tx.Version("d", 1, 0, 0); tx.ActiveVersions("d", 4, 2) },
 		"last tag":    func() { tx.Tag("d", "x") },

@@ -136,7 +136,7 @@ func onlyIn(s, other *Snapshot, common schema.Schema) side {
 			}
 		}
 	}
-	out.shared = filter(s.Data, func(f *catalog.File) bool { return out.targets[f.ID] })
+	out.shared = find(s.Data, out.targets)
 	out.also = filter(Without(s.Rollbacks, other.Rollbacks), func(r *catalog.File) bool {
 		return TargetsAny(r, out.targets)
 	})
@@ -151,13 +151,8 @@ func sharedTargets(files, own, rollbacks []*catalog.File) map[int64]bool {
 			targets[target] = true
 		}
 	}
-	if len(targets) == 0 {
-		return out
-	}
-	for _, f := range files {
-		if targets[f.ID] {
-			out[f.ID] = true
-		}
+	for _, f := range find(files, targets) {
+		out[f.ID] = true
 	}
 	for _, f := range own {
 		delete(out, f.ID)

@@ -1,11 +1,9 @@
 package snapshot
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -96,14 +94,12 @@ func keepsValues(from, to schema.Type) bool {
 }
 
 // targetsOf returns the files that a rollback file displaces rows of, in the order of their ids, as Data is.
-func (s *Snapshot) targetsOf(r *catalog.File) (out []*catalog.File) {
-	for _, id := range slices.Sorted(maps.Keys(r.Targets)) {
-		byID := func(f *catalog.File, id int64) int { return cmp.Compare(f.ID, id) }
-		if i, ok := slices.BinarySearchFunc(s.Data, id, byID); ok {
-			out = append(out, s.Data[i])
-		}
+func (s *Snapshot) targetsOf(r *catalog.File) []*catalog.File {
+	ids := make(map[int64]bool, len(r.Targets))
+	for id := range r.Targets {
+		ids[id] = true
 	}
-	return out
+	return find(s.Data, ids)
 }
 
 // heldAlike reports whether the state sees the rows that a file holds as it sees those that they are copies of.

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -199,15 +200,19 @@ func (s *Snapshot) Quality(ctx context.Context, conn *duck.Conn) (q Quality, ok 
 	if !ok {
 		return q, false, nil
 	}
-	if !s.measured(c.ID, false) {
+	sums := s.sums()
+	if !s.summed(sums, c) {
 		total, err := measureQuality(ctx, conn, s.Rows(false), schema.ColumnName(c.ID))
 		return averageOf(total, isShare(total)), total.Count > 0, err
 	}
-	total := s.sumQuality(c.ID)
+	total := catalog.Stats{Count: sums.quality.count, Sum: sums.quality.sum.total()}
 	if total.Count == 0 {
 		return q, false, nil
 	}
-	share, err := s.sharesOnly(ctx, conn, c.ID)
+	share := true
+	if sums.others {
+		share, err = s.sharesOnly(ctx, conn, c.ID)
+	}
 	return averageOf(total, share), err == nil, err
 }
 
@@ -218,6 +223,10 @@ func averageOf(s catalog.Stats, share bool) Quality {
 // sharesOnly reports whether all live scores lie between 0 and 1. A score that does not may be in a displaced row: the
 // files with both are read, unless another file settles it.
 func (s *Snapshot) sharesOnly(ctx context.Context, conn *duck.Conn, id int) (bool, error) {
+	// Most often the newest file settles it, without looking through the others.
+	if f := s.Data[len(s.Data)-1]; !isShare(f.Stats[id]) && !s.displaces(f) {
+		return false, nil
+	}
 	displacers, unsure := s.displacers(), *s
 	unsure.Data = nil
 	for _, f := range s.Data {
@@ -250,43 +259,6 @@ func isShare(s catalog.Stats) bool {
 	return s.Least != nil && s.Greatest != nil && *s.Least >= 0 && *s.Greatest <= 1
 }
 
-// measured reports whether every file that has the column has statistics for it; with counted, including its
-// categories. Those of a rollback file serve only if it has the values of the rows that it displaces.
-func (s *Snapshot) measured(id int, counted bool) bool {
-	c, _ := s.Schema.ByID(id)
-	part := s.Narrow([]schema.Column{c})
-	if slices.ContainsFunc(s.Rollbacks, func(r *catalog.File) bool { return !part.heldAlike(r) }) {
-		return false
-	}
-	for _, f := range s.Files() {
-		stats, ok := f.Stats[id]
-		if _, has := s.SchemaOf(f).ByID(id); has && (!ok || counted && stats.TooMany) {
-			return false
-		}
-	}
-	return true
-}
-
-// storedAs reports whether every file has the column in its current type: the text of a category depends on the type.
-func (s *Snapshot) storedAs(c schema.Column) bool {
-	return !slices.ContainsFunc(s.Files(), func(f *catalog.File) bool {
-		own, has := s.SchemaOf(f).ByID(c.ID)
-		return has && own.Type.Name != schema.Null && !own.Type.Equal(c.Type)
-	})
-}
-
-// sumQuality adds up what is stored with each file: data files count, and rollback files are taken off.
-func (s *Snapshot) sumQuality(id int) (total catalog.Stats) {
-	var sum kahan
-	for _, f := range s.Files() {
-		sign := SignOf(f)
-		total.Count += sign * f.Stats[id].Count
-		sum.add(float64(sign) * f.Stats[id].Sum)
-	}
-	total.Sum = sum.total()
-	return total
-}
-
 // SignOf returns 1 for a data file, whose rows are added, and -1 for a rollback file, whose rows are subtracted.
 func SignOf(f *catalog.File) int64 {
 	if f.Kind == schema.Rollback {
@@ -301,19 +273,13 @@ func (s *Snapshot) Categories(ctx context.Context, conn *duck.Conn) (counts map[
 	if !ok {
 		return nil, false, nil
 	}
-	if !s.measured(c.ID, true) || !s.storedAs(c) {
+	sums := s.sums()
+	if !s.counted(sums, c) {
 		counts, err = countCategories(ctx, conn, grouped(s.Rows(false), schema.ColumnName(c.ID)))
 		return counts, true, err
 	}
-	counts = map[string]int64{}
-	for _, f := range s.Files() {
-		for category, n := range f.Stats[c.ID].Categories {
-			if counts[category] += SignOf(f) * n; counts[category] == 0 {
-				delete(counts, category)
-			}
-		}
-	}
-	return counts, true, nil
+	maps.DeleteFunc(sums.categories, func(_ string, n int64) bool { return n == 0 })
+	return sums.categories, true, nil
 }
 
 // kahan sums floating-point numbers with Neumaier's correction, so that their order hardly matters.

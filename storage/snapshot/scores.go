@@ -36,47 +36,21 @@ func (s *Snapshot) CategoryQuality(ctx context.Context, conn *duck.Conn) (averag
 	if !ok || !okQuality {
 		return nil, nil
 	}
-	var scores map[string]catalog.Score
-	if s.measured(c.ID, true) && s.measured(q.ID, false) && s.storedAs(c) && s.scored(c.ID, q.ID) {
-		scores = s.sumScores(c.ID)
-	} else {
-		scores, err = measureScores(ctx, conn, s.Rows(false), schema.ColumnName(c.ID), schema.ColumnName(q.ID))
-	}
 	averages = map[string]float64{}
+	sums := s.sums()
+	if s.counted(sums, c) && s.summed(sums, q) && s.scored(sums, c.ID, q.ID) {
+		for name, one := range sums.scores {
+			if one.count > 0 {
+				averages[name] = one.sum.total() / float64(one.count)
+			}
+		}
+		return averages, nil
+	}
+	scores, err := measureScores(ctx, conn, s.Rows(false), schema.ColumnName(c.ID), schema.ColumnName(q.ID))
 	for name, one := range scores {
 		if one.Count > 0 {
 			averages[name] = one.Sum / float64(one.Count)
 		}
 	}
 	return averages, err
-}
-
-// scored reports whether every file that has both columns was measured for both.
-func (s *Snapshot) scored(category, quality int) bool {
-	for _, f := range s.Files() {
-		_, hasCategory := s.SchemaOf(f).ByID(category)
-		_, hasQuality := s.SchemaOf(f).ByID(quality)
-		if hasCategory && hasQuality && f.Stats[category].ScoresOf != quality {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *Snapshot) sumScores(category int) map[string]catalog.Score {
-	counts, sums := map[string]int64{}, map[string]*kahan{}
-	for _, f := range s.Files() {
-		for name, one := range f.Stats[category].Scores {
-			if sums[name] == nil {
-				sums[name] = &kahan{}
-			}
-			counts[name] += SignOf(f) * one.Count
-			sums[name].add(float64(SignOf(f)) * one.Sum)
-		}
-	}
-	out := map[string]catalog.Score{}
-	for name, n := range counts {
-		out[name] = catalog.Score{Count: n, Sum: sums[name].total()}
-	}
-	return out
 }

@@ -39,6 +39,7 @@ type Snapshot struct {
 
 	path      func(*catalog.File) string
 	compacted *Compacted
+	known     *Blocks   // nil: none are kept
 	whole     *Snapshot // of which this is a part; nil: it is whole
 }
 
@@ -115,17 +116,6 @@ func (s *Snapshot) Adopt(tx catalog.Tx, files []*catalog.File) (err error) {
 	return err
 }
 
-// displacers returns, for each data file by id, the rollback files with positions in it.
-func (s *Snapshot) displacers() map[int64][]*catalog.File {
-	out := map[int64][]*catalog.File{}
-	for _, r := range s.Rollbacks {
-		for target := range r.Targets {
-			out[target] = append(out[target], r)
-		}
-	}
-	return out
-}
-
 // isGone reports whether all rows of a data file are displaced, by the rollback files with positions in it. No position
 // is displaced twice in a state, so they are counted, not read; check makes sure of that.
 func isGone(f *catalog.File, displacers []*catalog.File) bool {
@@ -174,7 +164,7 @@ func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map
 // closed. Most commits only open new files: then the others are copied at once, however many there are.
 func next(files, opened, closed []*catalog.File) []*catalog.File {
 	if len(closed) > 0 {
-		files = Without(files, closed)
+		files = withoutFew(files, closed)
 	}
 	if len(opened) == 0 {
 		return files
