@@ -13,8 +13,6 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
-
-	"github.com/duckdb/duckdb-go/v2"
 )
 
 // Limits bound what an instance may use.
@@ -65,21 +63,6 @@ func (e *Engine) start() error {
 // of its own type there is nothing in Parquet that others read.
 const settings = `SET GLOBAL parquet_metadata_cache = true; SET GLOBAL TimeZone = 'UTC';
 	SET GLOBAL enable_geoparquet_conversion = false`
-
-// open starts an instance.
-func (l Limits) open() (*sql.DB, error) {
-	connector, err := duckdb.NewConnector(l.dsn(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("starting DuckDB: %w", err)
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxIdleConns(0) // closing a connection drops its temporary tables
-	if _, err := db.Exec(settings); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("starting DuckDB: %w", err)
-	}
-	return db, nil
-}
 
 // Close stops the instance. Connections must be closed first.
 func (e *Engine) Close() error {

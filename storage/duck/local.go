@@ -90,7 +90,7 @@ func (l *local) handled(ctx context.Context, statement string, err error) error 
 	if !errors.As(err, &de) {
 		return err
 	}
-	err = located(de, statement, err)
+	err = unnested(located(de, statement, err))
 	if errors.As(err, &de) && isFatal(de) && l.fatal != nil {
 		l.fatal()
 	}
