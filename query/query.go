@@ -129,8 +129,8 @@ func read(
 		return nil, err
 	}
 	n := &names{
-		store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}, known: s.Meaning,
-		means: p.meaning,
+		store: store, box: box, project: s.Project, files: files, once: len(files) > 0, catalog: map[string]bool{},
+		known: s.Meaning, means: p.meaning,
 	}
 	if err := n.resolve(ctx, p.text); err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func read(
 		p.source = n.views[0].columns
 	}
 	// From here on the sandbox reaches these files and nothing else: no path, no network, no setting.
-	if err := box.Lock(ctx, n.files, n.setup()...); err != nil {
+	if err := box.Lock(ctx, n.scope()); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -113,7 +113,7 @@ func TestPositionsThatCannotBeRead(t *testing.T) {
 	}
 	_, path, _ := strings.Cut(scan, "['")
 	path, _, _ = strings.Cut(path, "'")
-	if err := box.Lock(t.Context(), []string{path}); err != nil {
+	if err := box.Lock(t.Context(), duck.Scope{Files: []string{path}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := box.Batch(t.Context(), query(positions)); duck.CauseOf(err) != duck.Forbidden {
