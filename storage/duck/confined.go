@@ -22,7 +22,7 @@ import (
 const (
 	maxConfined = 4                // confined processes that wait for a borrower
 	confinedFor = 20 * time.Second // how long they wait
-	maxKept     = 256 << 20        // bytes of memory that one may hold while it waits
+	maxKept     = 128 << 20        // bytes of memory that one may hold while it waits
 	maxReads    = 50               // borrowers that a confined instance serves
 )
 
@@ -82,7 +82,13 @@ func (l *lent) exchange(ctx context.Context, scope string) error {
 		}
 	}
 	given := l.process
-	l.pool.work.Go(func() { l.pool.giveBack(given) })
+	l.pool.work.Go(func() {
+		if isConfined(given) {
+			l.pool.giveBack(given)
+		} else {
+			l.pool.keep(given) // it has only parsed a statement
+		}
+	})
 	l.process = other
 	return nil
 }

@@ -22,6 +22,7 @@ type Pool struct {
 	closed   atomic.Bool
 	work     sync.WaitGroup // background work
 	asked    atomic.Int64   // requests sent
+	opened   atomic.Int64   // instances opened
 	open     context.Context
 	stop     context.CancelFunc // stops processes from being started ahead
 
@@ -132,6 +133,7 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 	one, err := startProcess(ctx, p.name, p.limits())
 	if err == nil {
 		one.asked = &p.asked
+		p.opened.Add(1)
 	}
 	return one, err
 }
@@ -139,6 +141,9 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 // Asked returns how many requests the processes were sent. Tests bound it, because every request costs an upload or a
 // query a round trip.
 func (p *Pool) Asked() int64 { return p.asked.Load() }
+
+// Opened returns how many instances were opened, each of which costs as much as a short statement.
+func (p *Pool) Opened() int64 { return p.opened.Load() }
 
 // Fill starts a process in the background, unless one is ready. If that fails, the next Take tries again and returns
 // the error.
@@ -244,5 +249,6 @@ func (p *process) renewed(pool *Pool) bool {
 	if p.scope = ""; pool.waiting(isNew) >= pool.most {
 		return false
 	}
+	pool.opened.Add(1)
 	return p.open(ctx, pool.limits()) == nil
 }
