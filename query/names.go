@@ -20,7 +20,7 @@ import (
 // viewSchema is the sandbox's schema with the statement's tables, as views.
 const viewSchema = "datasets"
 
-// names resolves the table names in a statement. Each statement has one; it is thrown away with the sandbox.
+// names resolves the table names in a statement. Each statement has one; it ends with it.
 type names struct {
 	store   *storage.Store
 	box     *duck.Conn

@@ -2,9 +2,10 @@
 //
 // A table of a statement is a dataset, by name or id, with a ref after @: employees, "employees@1.0.0", "employees@17".
 // Two refs select the difference between them: "employees@1.0.0..1.0.1". The tables of the schema rowback show the
-// catalog: the history itself. Each statement runs in its own sandbox, which can read the files of the versions that it
-// names and nothing else; before it runs, storage checks everything that it touches. The tests are statements with
-// their results, in testdata, and a table of attempts to escape from the sandbox.
+// catalog: the history itself. Each statement runs in a sandbox that can read the files of the versions that it names
+// and nothing else, and that has served only statements of the same versions; before it runs, storage checks everything
+// that it touches. The tests are statements with their results, in testdata, and a table of attempts to escape from the
+// sandbox.
 package query
 
 import (

@@ -2,8 +2,9 @@
 
 // Package duck is the only door to DuckDB: instances with their limits, statements, and results as Arrow. An Engine is
 // one DuckDB instance, for statements written by the server. A statement written by a client runs in a sandbox lent by
-// a Pool: a separate instance, in another process, that can read the files it was given and nothing else. A fatal error
-// makes an instance unusable for good; an Engine then opens a new one, so that the next statement works.
+// a Pool: a separate instance, in another process, that can read the files it was given and nothing else. Statements of
+// the same files may follow one another there (confined.go). A fatal error makes an instance unusable for good; an
+// Engine then opens a new one, so that the next statement works.
 package duck
 
 import (

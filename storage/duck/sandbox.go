@@ -42,7 +42,7 @@ func (c *Conn) Lock(ctx context.Context, s Scope) error {
 	return err
 }
 
-// Renew makes a sandbox that is not locked one in which anything can be created, if it is not: Take may lend one that is
+// Renew makes a sandbox that is not locked one in which anything can be created. Take may have lent one that is
 // confined to the scope of an earlier statement.
 func (c *Conn) Renew(ctx context.Context) error {
 	if l, ok := c.session.(*lent); ok {

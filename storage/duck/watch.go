@@ -12,8 +12,8 @@ import (
 const watchEvery = 20 * time.Millisecond
 
 // Watch keeps this process and those of the pools within a limit, in bytes, until stop is called: if together they hold
-// more, it ends a confined process that waits, or else kills the largest lent one. Every process has a limit of its own too, but those leave room for what
-// DuckDB does not count and add up to more than this one.
+// more, it ends a confined process that waits, or, if there is none, the largest lent one. Every process has a limit of
+// its own too, but those leave room for what DuckDB does not count and add up to more than this one.
 func Watch(limit int64, pools ...*Pool) (stop func()) {
 	return every(watchEvery, func() {
 		if slices.ContainsFunc(pools, (*Pool).lends) {
