@@ -82,6 +82,9 @@ func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 		}
 		rows = append(rows, more...)
 	}
+	if err := n.makeTables(ctx); err != nil {
+		return err
+	}
 	return of.create(ctx, n.box, table, rows)
 }
 

@@ -20,15 +20,17 @@ import (
 // viewSchema is the sandbox's schema with the statement's tables, as views.
 const viewSchema = "datasets"
 
-// names resolves the table names in a statement. Each statement has one; it is thrown away with the sandbox.
+// names resolves the table names in a statement. Each statement has one; it ends with it.
 type names struct {
 	store   *storage.Store
 	box     *duck.Conn
 	project int64
 	files   []string // from which the tables are read
+	once    bool     // one of these is the statement's own: no other statement has the same scope
 	columns int      // number of columns of all tables
 	views   []view
 	catalog map[string]bool // the catalog's tables that have been created
+	inside  bool            // the statement names the project as a database
 	known   Meaning         // what names stood for in an earlier description; nil: none
 	means   Meaning         // what they stand for now
 }
@@ -50,9 +52,7 @@ type view struct {
 
 // resolve finds the tables that a statement names, as views.
 func (n *names) resolve(ctx context.Context, t *text) error {
-	if err := n.attach(ctx, t); err != nil {
-		return err
-	}
+	n.inside = n.namesDatabase(t)
 	for _, table := range t.Tables {
 		table.Schema = strings.TrimPrefix(table.Schema, n.database()+".")
 		if err := n.table(ctx, table); err != nil {
@@ -69,14 +69,33 @@ func (n *names) resolve(ctx context.Context, t *text) error {
 // database returns the project's name as a database, which is a catalog in Flight SQL.
 func (n *names) database() string { return strconv.FormatInt(n.project, 10) }
 
-// attach creates a database with the project's name, if the statement uses it: "1".datasets.employees. Clients that
-// show catalogs write names with all three parts. The database is empty: views are created in it.
-func (n *names) attach(ctx context.Context, t *text) error {
-	if !slices.ContainsFunc(t.Tables,
-		func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") }) {
+// namesDatabase reports whether a statement uses the project's name as a database: "1".datasets.employees. Clients that
+// show catalogs write names with all three parts.
+func (n *names) namesDatabase(t *text) bool {
+	return slices.ContainsFunc(t.Tables,
+		func(t clientsql.Table) bool { return strings.HasPrefix(t.Schema, n.database()+".") })
+}
+
+// attach returns the SQL that creates a database with the project's name, if the statement uses it, and that makes
+// other connections use it. The database is empty: views are created in it.
+func (n *names) attach() (first, others string) {
+	if !n.inside {
+		return "", ""
+	}
+	name := duck.Ident(n.database())
+	return "ATTACH IF NOT EXISTS ':memory:' AS " + name + "; USE " + name, "USE " + name + "; "
+}
+
+// makeTables makes the sandbox one in which tables of the statement's own can be created.
+func (n *names) makeTables(ctx context.Context) error {
+	if err := n.box.Renew(ctx); err != nil {
+		return err
+	}
+	first, _ := n.attach()
+	if first == "" {
 		return nil
 	}
-	_, err := n.box.Exec(ctx, "ATTACH ':memory:' AS "+duck.Ident(n.database())+"; USE "+duck.Ident(n.database()))
+	_, err := n.box.Exec(ctx, first)
 	return err
 }
 
@@ -188,14 +207,20 @@ func (n *names) source(
 	return sql, fmt.Sprintf("%d..%d", a.Commit.ID, b.Commit.ID), diff.Paths(), nil, err
 }
 
-// setup returns the SQL that creates the views and puts them first in the search path. It runs while the sandbox is
-// being locked, before any SQL of the client's.
-func (n *names) setup() []string {
-	out := []string{n.store.Sandboxes.Threads(n.columns), "CREATE SCHEMA " + viewSchema}
-	for _, v := range n.views {
-		out = append(out, "CREATE VIEW "+viewSchema+"."+duck.Ident(v.name)+" AS "+v.sql)
+// scope returns the files of the views and the SQL that creates them and puts them first in the search path. It runs
+// while the sandbox is being locked, before any SQL of the client's.
+func (n *names) scope() duck.Scope {
+	first, others := n.attach()
+	s := duck.Scope{
+		Files:   n.files,
+		Setup:   []string{n.store.Sandboxes.Threads(n.columns), first, "CREATE SCHEMA " + viewSchema},
+		Session: others + "SET search_path = " + duck.Text(viewSchema),
+		Keep:    !n.once && len(n.catalog) == 0,
 	}
-	return append(out, "SET search_path = "+duck.Text(viewSchema))
+	for _, v := range n.views {
+		s.Setup = append(s.Setup, "CREATE VIEW "+viewSchema+"."+duck.Ident(v.name)+" AS "+v.sql)
+	}
+	return s
 }
 
 // maxName is how many characters of a name an error repeats.

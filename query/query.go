@@ -2,9 +2,10 @@
 //
 // A table of a statement is a dataset, by name or id, with a ref after @: employees, "employees@1.0.0", "employees@17".
 // Two refs select the difference between them: "employees@1.0.0..1.0.1". The tables of the schema rowback show the
-// catalog: the history itself. Each statement runs in its own sandbox, which can read the files of the versions that it
-// names and nothing else; before it runs, storage checks everything that it touches. The tests are statements with
-// their results, in testdata, and a table of attempts to escape from the sandbox.
+// catalog: the history itself. Each statement runs in a sandbox that can read the files of the versions that it names
+// and nothing else, and that has served only statements of the same versions; before it runs, storage checks everything
+// that it touches. The tests are statements with their results, in testdata, and a table of attempts to escape from the
+// sandbox.
 package query
 
 import (
@@ -129,8 +130,8 @@ func read(
 		return nil, err
 	}
 	n := &names{
-		store: store, box: box, project: s.Project, files: files, catalog: map[string]bool{}, known: s.Meaning,
-		means: p.meaning,
+		store: store, box: box, project: s.Project, files: files, once: len(files) > 0, catalog: map[string]bool{},
+		known: s.Meaning, means: p.meaning,
 	}
 	if err := n.resolve(ctx, p.text); err != nil {
 		return nil, err
@@ -139,7 +140,7 @@ func read(
 		p.source = n.views[0].columns
 	}
 	// From here on the sandbox reaches these files and nothing else: no path, no network, no setting.
-	if err := box.Lock(ctx, n.files, n.setup()...); err != nil {
+	if err := box.Lock(ctx, n.scope()); err != nil {
 		return nil, err
 	}
 	return p, nil

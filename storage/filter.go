@@ -26,8 +26,11 @@ func (t *Tables) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool
 	if place {
 		table = snap.PlacedTable()
 	}
-	return t.Sandboxes.OpenLocked(ctx, place, append(files, snap.Paths()...),
-		t.Sandboxes.Threads(len(snap.Schema.Columns)), "CREATE VIEW records AS "+table)
+	return t.Sandboxes.OpenLocked(ctx, place, duck.Scope{
+		Files: append(snap.Paths(), files...),
+		Setup: []string{t.Sandboxes.Threads(len(snap.Schema.Columns)), "CREATE VIEW records AS " + table},
+		Keep:  !place && len(files) == 0,
+	})
 }
 
 // OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is

@@ -45,10 +45,11 @@ type child struct {
 	acks     *gob.Encoder
 	db       *sql.DB
 	conn     *local
-	broken   bool  // a fatal error has made the instance unusable
-	resident int64 // bytes of memory that the process may hold
-	bound    int64 // bytes of address space that it may reserve
-	began    int64 // bytes that it had reserved at its start
+	spare    []*local // connections to a confined instance, one for each of the statements that it may still run
+	broken   bool     // a fatal error has made the instance unusable
+	resident int64    // bytes of memory that the process may hold
+	bound    int64    // bytes of address space that it may reserve
+	began    int64    // bytes that it had reserved at its start
 }
 
 // serveRequests is the main loop of the process. It returns when it can no longer send answers.
@@ -88,7 +89,7 @@ var errUsed = errors.New("this process has used too much memory to be reused")
 // open opens an instance in place of the previous one.
 func (c *child) open(limits Limits) error {
 	if c.db != nil {
-		if err := errors.Join(c.conn.sql.Close(), c.db.Close()); err != nil {
+		if err := errors.Join(c.dropSpare(), c.conn.sql.Close(), c.db.Close()); err != nil {
 			return err
 		}
 		if err := c.isLean(); err != nil {
@@ -106,12 +107,10 @@ func (c *child) open(limits Limits) error {
 	if c.db, err = limits.open(); err != nil {
 		return err
 	}
-	conn, err := c.db.Conn(context.Background())
-	if err != nil {
+	c.broken = false
+	if c.conn, err = c.connect(); err != nil {
 		return err
 	}
-	c.broken = false
-	c.conn = &local{sql: conn, fatal: func() { c.broken = true }, number: func() int64 { return 1 }}
 	if c.began == 0 {
 		c.began = reserved()
 	}
@@ -120,6 +119,15 @@ func (c *child) open(limits Limits) error {
 	}
 	_, err = c.conn.exec(context.Background(), locate)
 	return err
+}
+
+// connect opens a connection to the instance.
+func (c *child) connect() (*local, error) {
+	conn, err := c.db.Conn(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return &local{sql: conn, fatal: func() { c.broken = true }, number: func() int64 { return 1 }}, nil
 }
 
 // isLean returns an error if the process should not serve another borrower: its peak memory was high, or so much stays
@@ -157,6 +165,12 @@ func (c *child) run(r request) error {
 	}
 	if r.Open != nil {
 		return c.acknowledge(ack{Err: refusalOf(c.open(*r.Open))})
+	}
+	if r.Lock != nil {
+		return c.acknowledge(ack{Err: refusalOf(c.lock(*r.Lock))})
+	}
+	if r.Next {
+		return c.acknowledge(ack{Err: refusalOf(c.next())})
 	}
 	if r.Call != nil {
 		reply, err := c.handle(&Conn{session: c.conn}, r.Call)

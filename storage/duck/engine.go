@@ -2,8 +2,9 @@
 
 // Package duck is the only door to DuckDB: instances with their limits, statements, and results as Arrow. An Engine is
 // one DuckDB instance, for statements written by the server. A statement written by a client runs in a sandbox lent by
-// a Pool: a separate instance, in another process, that can read the files it was given and nothing else. A fatal error
-// makes an instance unusable for good; an Engine then opens a new one, so that the next statement works.
+// a Pool: a separate instance, in another process, that can read the files it was given and nothing else. Statements of
+// the same files may follow one another there (confined.go). A fatal error makes an instance unusable for good; an
+// Engine then opens a new one, so that the next statement works.
 package duck
 
 import (
@@ -13,8 +14,6 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
-
-	"github.com/duckdb/duckdb-go/v2"
 )
 
 // Limits bound what an instance may use.
@@ -65,21 +64,6 @@ func (e *Engine) start() error {
 // of its own type there is nothing in Parquet that others read.
 const settings = `SET GLOBAL parquet_metadata_cache = true; SET GLOBAL TimeZone = 'UTC';
 	SET GLOBAL enable_geoparquet_conversion = false`
-
-// open starts an instance.
-func (l Limits) open() (*sql.DB, error) {
-	connector, err := duckdb.NewConnector(l.dsn(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("starting DuckDB: %w", err)
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxIdleConns(0) // closing a connection drops its temporary tables
-	if _, err := db.Exec(settings); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("starting DuckDB: %w", err)
-	}
-	return db, nil
-}
 
 // Close stops the instance. Connections must be closed first.
 func (e *Engine) Close() error {

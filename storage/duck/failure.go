@@ -11,7 +11,7 @@ import (
 )
 
 // locate makes an instance report the position of errors in a statement. Sandboxes set it.
-const locate = "SET errors_as_json = true"
+const locate = "SET GLOBAL errors_as_json = true"
 
 // Failure is an error with its position in the statement, as sandboxes return it.
 type Failure struct {

@@ -18,6 +18,7 @@ type local struct {
 	fatal  func()       // called after an error that makes the instance unusable
 	number func() int64 // returns a number that is unique in the instance
 	schema string       // the connection's own; empty until it needs one
+	reads  bool         // it runs single SELECT statements and nothing else
 }
 
 func (l *local) close(done func()) error {
@@ -45,6 +46,9 @@ func (l *local) ownSchema(ctx context.Context) error {
 }
 
 func (l *local) exec(ctx context.Context, query string) (int64, error) {
+	if l.reads {
+		return 0, errReads
+	}
 	res, err := l.sql.ExecContext(ctx, query)
 	if err != nil {
 		return 0, l.handled(ctx, query, err)
@@ -90,7 +94,7 @@ func (l *local) handled(ctx context.Context, statement string, err error) error 
 	if !errors.As(err, &de) {
 		return err
 	}
-	err = located(de, statement, err)
+	err = unnested(located(de, statement, err))
 	if errors.As(err, &de) && isFatal(de) && l.fatal != nil {
 		l.fatal()
 	}

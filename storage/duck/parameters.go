@@ -27,12 +27,12 @@ func (c *Conn) Parameters(ctx context.Context, query string) (s *arrow.Schema, e
 func (l *local) parameters(ctx context.Context, query string) (out *arrow.Schema, err error) {
 	err = l.raw(func(conn *duckdb.Conn) error {
 		defer interruptAtEnd(ctx, handleOf(conn))()
-		s, err := conn.PrepareContext(ctx, query)
+		s, err := l.prepare(ctx, conn, query)
 		if err != nil {
 			return err
 		}
 		defer s.Close()
-		out, err = parametersOf(conn, s.(*duckdb.Stmt))
+		out, err = parametersOf(conn, s)
 		return err
 	})
 	return out, l.handled(ctx, query, err)

@@ -4,28 +4,31 @@ package duck
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Pool lends processes with an instance each. A process serves one borrower after another, as long as it stays healthy.
-// In a sandbox, which runs clients' SQL, every borrower gets a new instance that no one else used or will use; this
-// costs a fifth of starting a new process. If all SQL is the server's own, the instance is kept.
+// In a sandbox, which runs clients' SQL, a borrower gets a new instance, which costs a fifth of starting a new process,
+// or one that is confined to the same scope (Scope.Keep). If all SQL is the server's own, the instance is kept.
 type Pool struct {
 	name     string        // under which its processes are started
 	keeps    bool          // whether the next borrower gets the same instance
 	limits   func() Limits // of the next instance, each with its own TempDir
-	ready    chan *process
+	most     int           // unconfined processes that wait for a borrower
 	starting atomic.Bool
 	closed   atomic.Bool
 	work     sync.WaitGroup // background work
 	asked    atomic.Int64   // requests sent
+	opened   atomic.Int64   // instances opened
 	open     context.Context
 	stop     context.CancelFunc // stops processes from being started ahead
 
 	mu      sync.Mutex
 	running map[*process]bool // all processes; true: lent
+	ready   []*process        // those that wait for a borrower, the one used last at the end
 }
 
 const (
@@ -49,7 +52,7 @@ func NewKeptPool(name string, most int, limits func() Limits) *Pool {
 }
 
 func newPool(name string, most int, limits func() Limits) *Pool {
-	p := &Pool{name: name, limits: limits, ready: make(chan *process, most), running: map[*process]bool{}}
+	p := &Pool{name: name, limits: limits, most: most, running: map[*process]bool{}}
 	p.open, p.stop = context.WithCancel(context.Background())
 	return p
 }
@@ -57,26 +60,66 @@ func newPool(name string, most int, limits func() Limits) *Pool {
 // Take lends a process; closing the connection gives it back. Until a sandbox is locked, it may only run the server's
 // own statements. When the context of a statement ends, its process is killed.
 func (p *Pool) Take(ctx context.Context) (*Conn, error) {
+	one := p.takeWaiting(ctx, isConfined)
+	if one == nil {
+		var err error
+		if one, err = p.takeNew(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &Conn{session: &lent{one, p}}, nil
+}
+
+// takeNew lends a process that is not confined, and starts it if none is waiting.
+func (p *Pool) takeNew(ctx context.Context) (*process, error) {
 	if !p.keeps {
 		defer p.Fill()
 	}
+	if one := p.takeWaiting(ctx, isNew); one != nil {
+		return one, nil
+	}
+	one, err := p.start(ctx)
+	if err == nil {
+		p.note(one, true)
+	}
+	return one, err
+}
+
+// takeWaiting lends the waiting process of a kind that was used last; nil if there is none.
+func (p *Pool) takeWaiting(ctx context.Context, is func(*process) bool) *process {
 	for {
-		select {
-		case one := <-p.ready:
-			if p.isAlive(ctx, one) {
-				p.note(one, true)
-				return &Conn{session: &lent{one, p}}, nil
-			}
-			p.work.Go(func() { p.end(one) })
-		default:
-			one, err := p.start(ctx)
-			if err != nil {
-				return nil, err
-			}
-			p.note(one, true)
-			return &Conn{session: &lent{one, p}}, nil
+		one := p.pick(is)
+		if one == nil || p.isAlive(ctx, one) {
+			return one
+		}
+		p.work.Go(func() { p.end(one) })
+	}
+}
+
+// pick takes the waiting process of a kind that was used last out of those that wait; nil if there is none.
+func (p *Pool) pick(is func(*process) bool) *process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, one := range slices.Backward(p.ready) {
+		if is(one) {
+			p.ready = slices.Delete(p.ready, i, i+1)
+			p.running[one] = true
+			return one
 		}
 	}
+	return nil
+}
+
+// waiting returns how many processes of a kind wait.
+func (p *Pool) waiting(is func(*process) bool) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.ready {
+		if is(one) {
+			n++
+		}
+	}
+	return n
 }
 
 // isAlive reports whether a process that waited can be lent: it may have been killed in the meantime. The pipe of a
@@ -90,6 +133,7 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 	one, err := startProcess(ctx, p.name, p.limits())
 	if err == nil {
 		one.asked = &p.asked
+		p.opened.Add(1)
 	}
 	return one, err
 }
@@ -98,10 +142,13 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 // query a round trip.
 func (p *Pool) Asked() int64 { return p.asked.Load() }
 
+// Opened returns how many instances were opened, each of which costs as much as a short statement.
+func (p *Pool) Opened() int64 { return p.opened.Load() }
+
 // Fill starts a process in the background, unless one is ready. If that fails, the next Take tries again and returns
 // the error.
 func (p *Pool) Fill() {
-	if len(p.ready) > 0 || p.closed.Load() || !p.starting.CompareAndSwap(false, true) {
+	if p.waiting(isNew) > 0 || p.closed.Load() || !p.starting.CompareAndSwap(false, true) {
 		return
 	}
 	p.work.Go(func() {
@@ -121,12 +168,18 @@ func (p *Pool) replace() {
 
 // keep makes a process available to the next borrower, or ends it if enough are waiting.
 func (p *Pool) keep(one *process) {
-	p.note(one, false)
-	select {
-	case p.ready <- one:
-	default:
-		p.end(one)
+	if isConfined(one) {
+		p.keepConfined(one)
+		return
 	}
+	if p.waiting(isNew) >= p.most {
+		p.end(one)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running[one] = false
+	p.ready = append(p.ready, one)
 }
 
 // note records that a process runs, and whether it is lent.
@@ -149,8 +202,8 @@ func (p *Pool) Close() {
 	p.closed.Store(true)
 	p.stop()
 	p.work.Wait()
-	for len(p.ready) > 0 {
-		p.end(<-p.ready)
+	for one := p.pick(isAny); one != nil; one = p.pick(isAny) {
+		p.end(one)
 	}
 }
 
@@ -164,14 +217,19 @@ type lent struct {
 func (l *lent) close(done func()) error {
 	l.pool.work.Go(func() {
 		defer done()
-		if l.pool.closed.Load() || len(l.pool.ready) == cap(l.pool.ready) || !l.renewed(l.pool) {
-			l.pool.end(l.process)
-			l.pool.replace()
-			return
-		}
-		l.pool.keep(l.process)
+		l.pool.giveBack(l.process)
 	})
 	return nil
+}
+
+// giveBack makes a process that was lent ready for another borrower, or ends it.
+func (p *Pool) giveBack(one *process) {
+	if p.closed.Load() || !isConfined(one) && p.waiting(isNew) >= p.most || !one.renewed(p) {
+		p.end(one)
+		p.replace()
+		return
+	}
+	p.keep(one)
 }
 
 // renewed makes the process ready for another borrower, and reports whether it is.
@@ -185,5 +243,12 @@ func (p *process) renewed(pool *Pool) bool {
 	if pool.keeps {
 		return p.send(ctx, request{Reset: true}) == nil
 	}
+	if isConfined(p) && p.send(ctx, request{Next: true}) == nil {
+		return true
+	}
+	if p.scope = ""; pool.waiting(isNew) >= pool.most {
+		return false
+	}
+	pool.opened.Add(1)
 	return p.open(ctx, pool.limits()) == nil
 }

@@ -35,6 +35,7 @@ type process struct {
 	stderr errorOutput
 	wait   func() error
 	uses   int
+	scope  string        // what its instance is confined to and kept for; empty: nothing
 	asked  *atomic.Int64 // counts the requests of its pool; nil outside a pool
 	killed atomic.Bool
 }

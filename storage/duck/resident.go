@@ -5,7 +5,6 @@ package duck
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -53,8 +52,8 @@ func resident() int64 {
 
 // own returns the memory that a process shares with no other, in bytes; 0 if unknown. Shared pages, such as the program
 // itself, are in memory only once.
-func own(pid int) int64 {
-	held, shared := memoryOf(strconv.Itoa(pid))
+func own(process string) int64 {
+	held, shared := memoryOf(process)
 	return held - shared
 }
 

@@ -333,7 +333,7 @@ func TestSandboxesHaveNoMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal("a table or a lock was there before", err)
 		}
-		if err := conn.Lock(t.Context(), nil); err != nil {
+		if err := conn.Lock(t.Context(), Scope{}); err != nil {
 			t.Fatal(err)
 		}
 		conn.Close()

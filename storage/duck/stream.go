@@ -59,11 +59,10 @@ func (l *local) chunks(ctx context.Context, query string, params []Param) (sourc
 }
 
 func (r *chunks) start(conn *duckdb.Conn, params []Param) error {
-	stmt, err := conn.PrepareContext(r.ctx, r.query)
-	if err != nil {
+	var err error
+	if r.stmt, err = r.on.prepare(r.ctx, conn, r.query); err != nil {
 		return err
 	}
-	r.stmt = stmt.(*duckdb.Stmt)
 	prepared := preparedOf(r.stmt)
 	if err := bindParams(prepared, params); err != nil {
 		return err

@@ -19,7 +19,9 @@ import (
 type request struct {
 	Open   *Limits // open a new instance in place of the previous one
 	Reset  bool    // prepare for another borrower of the same instance
-	Call   []byte  // call the Handler
+	Lock   *locking
+	Next   bool   // prepare for another statement in the scope that Lock has set
+	Call   []byte // call the Handler
 	SQL    string
 	Params []Param
 	Asks   bool   // return the statement's parameters without running it

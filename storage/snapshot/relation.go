@@ -219,17 +219,24 @@ func (s *Snapshot) scan(b branch, place bool, list string) string {
 		only, sql = b.parts[0].Holds[0].ID, scanSomeOfOne
 	}
 	parts["positions"] = s.positions(s.positionParts(b.rollbacks), only)
+	if only != 0 && b.parts[0].Rows > smallFile {
+		sql = scanSomeOfLarge
+		parts["live"] = duck.IsLive(pos, duck.Fill(onlyPositions, parts))
+	}
 	return duck.Fill(sql, parts)
 }
 
 // The SQL of a scan whose files have no displaced rows, and of one whose files have some. Of one file, the number of
-// the row tells which they are: the join has one column, and the positions in other files are left out before it.
+// the row tells which they are: the join has one column, and the positions in other files are left out before it. Of a
+// large one, the reader tests them (duck.IsLive), which reads the positions each time the statement is planned.
 const (
 	scanAll  = `SELECT {columns} FROM {files} s WHERE {where}`
 	scanSome = `SELECT {columns} FROM {files} s
 		ANTI JOIN ({positions}) d ON {file} = d._file AND {pos} = d._pos WHERE {where}`
 	scanSomeOfOne = `SELECT {columns} FROM {files} s
 		ANTI JOIN ({positions}) d ON {pos} = d._pos WHERE {where}`
+	scanSomeOfLarge = `SELECT {columns} FROM {files} s WHERE {live} AND {where}`
+	onlyPositions   = `SELECT CAST(_pos AS BIGINT) FROM ({positions})`
 )
 
 // selectList makes the columns of the snapshot of those that a file has: by field id, cast where the type has changed,
