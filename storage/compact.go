@@ -60,7 +60,7 @@ func (u *Upkeep) compact(ctx context.Context, s *snapshot.Snapshot, c compaction
 	if err := batch.Publish(); err != nil {
 		return nil, errors.Join(err, u.blobs.Remove(path.Dir(made.Key)))
 	}
-	return made, u.record(context.WithoutCancel(ctx), made, replacedBy(c))
+	return made, u.record(context.WithoutCancel(ctx), made, c)
 }
 
 // avoids returns what reports whether a file is known to be damaged. It is left alone, and with it what would be made
@@ -171,8 +171,12 @@ func replacedBy(c compaction) (out []*catalog.Compacted) {
 
 // record records a compacted file, and forgets those that it replaces. Their objects stay for a while, since statements
 // that name them may be about to open them.
-func (u *Upkeep) record(ctx context.Context, made *catalog.Compacted, replaced []*catalog.Compacted) error {
+func (u *Upkeep) record(ctx context.Context, made *catalog.Compacted, c compaction) error {
+	replaced := replacedBy(c)
 	err := u.catalog.Write(ctx, func(tx catalog.Tx) error {
+		if err := stillThere(tx, slices.Concat(c.sources, c.without)); err != nil {
+			return err
+		}
 		for _, old := range replaced {
 			if err := tx.RemoveCompacted(old.ID); err != nil && !errors.Is(err, catalog.ErrNotFound) {
 				return err
