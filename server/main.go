@@ -36,6 +36,7 @@ type program struct {
 	Export         exportCmd         `cmd:"" help:"Write a dataset's records, at any ref, to a file or to standard output."`
 	DatasetVersion datasetVersionCmd `cmd:"" help:"Semantic versions of a dataset."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
+	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 }
 

@@ -178,6 +178,17 @@ func (a *API) datasetRoutes() []route {
 			summary: "Compact a dataset now, as upkeep does in the background",
 			in:      upkeepIn{}, status: 200, out: upkeepDone{}, problems: finds, handler: onDataset(a, a.createUpkeep),
 		},
+		{
+			method: "POST", path: one + "/erase", id: "createErasure", tag: "datasets",
+			summary: "Erase records from all history, of the dataset and of all its forks",
+			in:      eraseIn{}, status: 201, out: erasureView{}, problems: writes, handler: onDataset(a, a.createErasure),
+		},
+		{
+			method: "GET", path: one + "/erasures", id: "listErasures", tag: "datasets",
+			summary: "Erasures, newest first: when, by whom, and what they affected",
+			in:      listErasuresIn{}, status: 200, out: erasureList{}, problems: finds,
+			handler: onDataset(a, a.listErasures),
+		},
 
 		{
 			method: "POST", path: one + "/commits", id: "createCommit", tag: "commits",
