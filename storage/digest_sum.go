@@ -18,6 +18,7 @@ type stateSum struct {
 	commit  int64
 	state   snapshot.State
 	known   string // the digest; "" if it must be computed
+	era     familyEra
 
 	base           digest.Sum
 	opened, closed []*catalog.File
