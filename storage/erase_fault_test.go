@@ -218,7 +218,7 @@ func TestErasingBesideWriters(t *testing.T) {
 	}
 	for w := range 16 {
 		wg.Go(func() {
-			for ctx.Err() == nil {
+			for i := 0; i < 40 && ctx.Err() == nil; i++ {
 				body := fmt.Sprintf(`[{"id":%d,"v":"w%d"},{"id":%d,"v":"%d"}]`, next.Add(1), w, 1+w%3, next.Load())
 				_, err := b.try(d, catalog.Upsert, intake.JSON, body)
 				fails(err)
@@ -226,7 +226,7 @@ func TestErasingBesideWriters(t *testing.T) {
 		})
 	}
 	wg.Go(func() {
-		for i := 0; ctx.Err() == nil; i++ {
+		for i := 0; i < 10 && ctx.Err() == nil; i++ {
 			_, err := b.Fork(context.Background(), d, storage.NewFork{}, storage.Request{})
 			fails(err)
 			_, err = b.Backups.Make(context.Background(), d, storage.NewBackup{}, storage.Request{})
@@ -244,7 +244,7 @@ func TestErasingBesideWriters(t *testing.T) {
 			}
 		})
 	}
-	for i := range 12 {
+	for i := range 6 {
 		b.erase(d, fmt.Sprint(1+i%3), fmt.Sprint(1001+20*i))
 	}
 	stop()
