@@ -37,6 +37,7 @@ type program struct {
 	DatasetVersion datasetVersionCmd `cmd:"" help:"Semantic versions of a dataset."`
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
+	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 }
 

@@ -58,6 +58,10 @@ type NewBackup struct {
 // Make writes a version of a dataset to an archive that is kept beside the dataset.
 func (bs *Backups) Make(ctx context.Context, dataset string, n NewBackup, r Request) (b catalog.Backup, err error) {
 	n.Ref = cmp.Or(n.Ref, "head")
+	era, err := bs.eraOf(ctx, dataset)
+	if err != nil {
+		return b, err
+	}
 	snap, err := bs.history.Snapshot(ctx, dataset, n.Ref)
 	if err != nil {
 		return b, err
@@ -84,16 +88,40 @@ func (bs *Backups) Make(ctx context.Context, dataset string, n NewBackup, r Requ
 		return b, err
 	}
 	// From here on it is complete: a client that leaves must not leave half of it behind.
-	return b, bs.keep(context.WithoutCancel(ctx), batch, b, r)
+	return b, bs.keep(context.WithoutCancel(ctx), batch, b, era, r)
+}
+
+// eraOf returns the era of a dataset's family.
+func (bs *Backups) eraOf(ctx context.Context, dataset string) (era familyEra, err error) {
+	d, err := bs.history.anyDataset(ctx, dataset)
+	if err != nil {
+		return era, err
+	}
+	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error { era, err = familyEraOf(tx, d.FamilyID); return err })
+	return era, err
 }
 
 // keep publishes an archive with its label beside it, and records it.
-func (bs *Backups) keep(ctx context.Context, batch *blob.Batch, b catalog.Backup, r Request) (err error) {
+func (bs *Backups) keep(
+	ctx context.Context, batch *blob.Batch, b catalog.Backup, era familyEra, r Request,
+) (err error) {
 	if err := bs.halted(); err != nil {
 		return err
 	}
+	// While rows are removed, those who ask for that are told which backups have them.
+	unlock, err := bs.catalog.Lock(ctx, forkLock(era.family))
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	var a answers
-	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error { a, err = answer(bs.requests, tx, r, b); return err })
+	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if err := era.goesOn(tx); err != nil {
+			return err
+		}
+		a, err = answer(bs.requests, tx, r, b)
+		return err
+	})
 	if err != nil {
 		return err
 	}

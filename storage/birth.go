@@ -13,7 +13,14 @@ type birth struct {
 	Dataset    catalog.Dataset    `json:"dataset"`
 	Schema     schema.Schema      `json:"schema"`
 	Properties catalog.Properties `json:"properties"`
+	Used       *usedIDs           `json:"used,omitempty"` // of a dataset that was removed; nil: it was not
 	answers
+}
+
+// usedIDs are the last ids that a dataset has given.
+type usedIDs struct {
+	Commit int64 `json:"commit"`
+	File   int64 `json:"file"`
 }
 
 // add records the dataset, a fork with what it inherits, and the answer to the request, if it was made by a request of

@@ -16,7 +16,7 @@ import (
 func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	var datasets []snapshot.State
 	for _, deleted := range []bool{false, true} {
-		list, err := h.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30})
+		list, err := h.Datasets(ctx, catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30, Vacuumed: true})
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +48,9 @@ func (c *checker) run(ctx context.Context) error {
 	defer unlock()
 	if err := c.catalog.Read(ctx, c.checkCatalog); err != nil {
 		return err
+	}
+	if c.head == nil {
+		return nil // what forks need of its files is checked with these
 	}
 	if err := c.checkFiles(ctx); err != nil {
 		return err
@@ -105,7 +108,10 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if err := c.checkNames(tx); err != nil {
 		return err
 	}
-	if c.head, err = c.snapshot(tx, c.dataset, c.dataset.Head); err == nil {
+	if c.head, err = c.snapshot(tx, c.dataset, c.dataset.Head); isGone(err) {
+		return nil // the dataset is deleted, and can't be brought back
+	}
+	if err == nil {
 		c.head = c.head.AsWritten()
 	}
 	return err

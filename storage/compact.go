@@ -45,11 +45,8 @@ func (c *Compacted) add(more Compacted) {
 	c.Made, c.Files, c.Rows, c.Bytes = c.Made+more.Made, c.Files+more.Files, c.Rows+more.Rows, c.Bytes+more.Bytes
 }
 
-// compact makes one compacted file of those of a state. era is the last removal of the family before the state was read:
-// if rows are removed meanwhile, what was read of the files is no longer what they hold.
-func (u *Upkeep) compact(
-	ctx context.Context, s *snapshot.Snapshot, c compaction, era int64,
-) (*catalog.Compacted, error) {
+// compact makes one compacted file of those of a state.
+func (u *Upkeep) compact(ctx context.Context, s *snapshot.Snapshot, c compaction) (*catalog.Compacted, error) {
 	if err := u.halted(); err != nil {
 		return nil, err
 	}
@@ -63,24 +60,8 @@ func (u *Upkeep) compact(
 	if err := batch.Publish(); err != nil {
 		return nil, errors.Join(err, u.blobs.Remove(path.Dir(made.Key)))
 	}
-	return made, u.record(context.WithoutCancel(ctx), made, replacedBy(c), era)
+	return made, u.record(context.WithoutCancel(ctx), made, c)
 }
-
-// eraNow returns the last removal of a dataset's family.
-func (u *Upkeep) eraNow(ctx context.Context, dataset string) (era int64, err error) {
-	err = u.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
-		if err == nil {
-			era, err = tx.LastRemoval(d.FamilyID)
-		}
-		return err
-	})
-	return era, err
-}
-
-// errOutdated is for what was made of files that have lost rows since.
-var errOutdated = fault.New(fault.Unavailable, "files_changed").Sayf(
-	"Rows were removed for good while upkeep ran. Ask again.")
 
 // write writes a compacted file to staging.
 func (u *Upkeep) write(
@@ -180,12 +161,11 @@ func replacedBy(c compaction) (out []*catalog.Compacted) {
 
 // record records a compacted file, and forgets those that it replaces. Their objects stay for a while, since statements
 // that name them may be about to open them.
-func (u *Upkeep) record(
-	ctx context.Context, made *catalog.Compacted, replaced []*catalog.Compacted, era int64,
-) error {
+func (u *Upkeep) record(ctx context.Context, made *catalog.Compacted, c compaction) error {
+	replaced := replacedBy(c)
 	err := u.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if now, err := tx.LastRemoval(made.Family); err != nil || now != era {
-			return errors.Join(err, errOutdated)
+		if err := stillThere(tx, slices.Concat(c.sources, c.without)); err != nil {
+			return err
 		}
 		for _, old := range replaced {
 			if err := tx.RemoveCompacted(old.ID); err != nil && !errors.Is(err, catalog.ErrNotFound) {

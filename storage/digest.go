@@ -138,6 +138,9 @@ func (ds *Digests) fill(ctx context.Context, d catalog.Dataset, commit int64) (c
 func (ds *Digests) begin(tx catalog.Tx, d catalog.Dataset, commit int64) (*stateSum, error) {
 	s := &stateSum{dataset: d, commit: commit}
 	found, err := tx.CommitDigests([]int64{commit})
+	if err == nil {
+		s.era, err = familyEraOf(tx, d.FamilyID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -183,29 +186,29 @@ func (ds *Digests) compute(ctx context.Context, s *stateSum) (string, error) {
 	var last digestMemory // recorded with what comes after it
 	err := ds.readDigests(ctx, s, known.missing(s), func(found digestMemory) {
 		maps.Copy(known, found)
-		ds.keep(ctx, last)
+		ds.keep(ctx, s.era, last)
 		last = found
 	})
 	if err != nil {
-		ds.keep(ctx, last)
+		ds.keep(ctx, s.era, last)
 		return "", err
 	}
 	text := s.total(known).String()
-	if s.commit == 0 {
-		return text, nil
+	if err := ds.catalog.Read(ctx, s.era.goesOn); err != nil || s.commit == 0 {
+		return text, err
 	}
-	ds.keep(ctx, last, catalog.CommitDigest{Commit: s.commit, Digest: text})
+	ds.keep(ctx, s.era, last, catalog.CommitDigest{Commit: s.commit, Digest: text})
 	return text, nil
 }
 
 // keep records digests, also of a request that has ended: what was read need not be read again. What can't be recorded
 // is computed again when it is needed.
-func (ds *Digests) keep(ctx context.Context, files digestMemory, states ...catalog.CommitDigest) {
+func (ds *Digests) keep(ctx context.Context, era familyEra, files digestMemory, states ...catalog.CommitDigest) {
 	if len(files)+len(states) == 0 || ds.halted() != nil {
 		return
 	}
 	err := ds.catalog.Write(context.WithoutCancel(ctx), func(tx catalog.Tx) error {
-		var errs []error
+		errs := []error{era.goesOn(tx)}
 		for key, sum := range files {
 			errs = append(errs, tx.AddFileDigest(catalog.FileDigest{DigestKey: key, Digest: sum.String()}))
 		}

@@ -19,6 +19,7 @@ type stateSum struct {
 	state   snapshot.State
 	known   string // the digest; "" if it must be computed
 	workers int    // on how many cores; 0: all
+	era     familyEra
 
 	base           digest.Sum
 	opened, closed []*catalog.File

@@ -50,6 +50,8 @@ func (t *Tables) Export(
 		return t.export(ctx, snap, pages, path)
 	})
 	switch {
+	case errors.Is(err, filecache.ErrCleared):
+		return nil, errGone.Because(err)
 	case errors.Is(err, filecache.ErrTooLarge):
 		return nil, fault.Errorf(fault.Invalid, "file_too_large",
 			"The file of these records is larger than the server keeps (--cache-size). "+

@@ -169,7 +169,7 @@ func (rs *Removals) describe(
 	return done, err
 }
 
-// lockFamily waits until no dataset of a family is being changed, and keeps it so. New forks wait too.
+// lockFamily waits until no dataset of a family is being changed, and keeps it so. New forks and backups wait too.
 func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(), err error) {
 	var held []func()
 	unlock = func() {
@@ -199,7 +199,7 @@ func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(
 	return unlock, nil
 }
 
-// forkLock is the name of the lock that is held while a fork of a family is made.
+// forkLock is the name of the lock that is held while a fork of a family is made, or a backup recorded.
 func forkLock(family string) string { return "fork\x00" + family }
 
 // newRewriter begins to write files of a family anew.

@@ -45,6 +45,40 @@ const thisEra = -1
 // eraOf returns the newest removal that a transaction sees.
 func eraOf(tx catalog.Tx) (int64, error) { return tx.LastRemoval("") }
 
+// stillThere makes sure that no rows were removed from files since they were read.
+func stillThere(tx catalog.Tx, files []*catalog.File) error {
+	for _, f := range files {
+		now, err := tx.File(f.ID)
+		if err != nil {
+			return err
+		}
+		if now.Key != f.Key {
+			return errGone
+		}
+	}
+	return nil
+}
+
+// familyEra is the newest removal of a family, as it was when something began to be read of it.
+type familyEra struct {
+	family string
+	last   int64
+}
+
+func familyEraOf(tx catalog.Tx, family string) (familyEra, error) {
+	last, err := tx.LastRemoval(family)
+	return familyEra{family, last}, err
+}
+
+// goesOn makes sure that no rows were removed since: what was read may have them, or a part of them.
+func (e familyEra) goesOn(tx catalog.Tx) error {
+	last, err := tx.LastRemoval(e.family)
+	if err == nil && last != e.last {
+		err = errGone
+	}
+	return err
+}
+
 // replacedKeys are the keys of files that were replaced since the start.
 type replacedKeys struct {
 	mu   sync.Mutex

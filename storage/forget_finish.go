@@ -19,6 +19,7 @@ func (rs *Removals) finish(ctx context.Context, d *removalDocument) error {
 			}
 		}
 	}
+	rs.tables.exports.Clear()
 	if err := rs.removeCompacted(ctx, d.FamilyID); err != nil {
 		return err
 	}

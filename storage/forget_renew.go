@@ -62,6 +62,14 @@ func (d *removalDocument) renew(m *manifest) {
 	m.Opened = slices.DeleteFunc(m.Opened, func(f *catalog.File) bool { return isGone(f.ID) })
 	m.Reopened, m.Closed = slices.DeleteFunc(m.Reopened, isGone), slices.DeleteFunc(m.Closed, isGone)
 	d.renewCommit(&m.Commit)
+	d.renewBirth(m.Birth)
+}
+
+// renewBirth is renew for how a dataset was made; nil: it was not with the commit.
+func (d *removalDocument) renewBirth(b *birth) {
+	if b != nil && d.Vacuumed != nil && slices.Contains(d.Vacuumed.Datasets, b.Dataset.ID) {
+		b.Dataset.VacuumedAt = d.CreatedAt
+	}
 }
 
 // replaced returns what became of a file; nil: it is as it was.

@@ -135,6 +135,9 @@ func (f *forward) survey(tx catalog.Tx) error {
 
 // readFresh reads the descriptions of a dataset's commits that the catalog does not have.
 func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
+	if removed, err := f.isRemnant(s); removed || err != nil {
+		return err
+	}
 	directories, err := f.commitsOf(s.id)
 	if err != nil {
 		return err
@@ -171,6 +174,22 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 	return f.readBirth(s)
 }
 
+// isRemnant reports whether a dataset was removed. Then its other objects are leftovers.
+func (f *forward) isRemnant(s *shelf) (bool, error) {
+	if s.known {
+		return isRemoved(s.dataset), nil
+	}
+	var b birth
+	if err := f.readJSON(labelKey(s.id, birthLabel), &b); err != nil || b.Used == nil || b.Dataset.ID != s.id {
+		if isRefusal(err) {
+			return false, err
+		}
+		return false, nil //nolint:nilerr // what can't be read is reported by readBirth
+	}
+	s.born = &b
+	return true, nil
+}
+
 // readBirth reads how a dataset was made: by its first commit, or by itself.
 func (f *forward) readBirth(s *shelf) error {
 	for _, c := range s.fresh {
@@ -191,6 +210,9 @@ func (f *forward) readBirth(s *shelf) error {
 	case err != nil || b.Dataset.ID != s.id:
 		f.setAside(s.id, 0, labelKey(s.id, birthLabel), unreadable, "how it was made can't be read, or is another's: %v", err)
 	default:
+		for i := range f.removed {
+			f.removed[i].renewBirth(&b)
+		}
 		s.born = &b
 	}
 	return nil

@@ -20,6 +20,9 @@ func (f *forward) readLabels(tx catalog.Tx) error {
 			return err
 		}
 		s.dataset = d
+		if isRemoved(d) {
+			continue
+		}
 		if err := f.readLabelsOf(tx, s.id); err != nil {
 			return err
 		}

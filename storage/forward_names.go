@@ -18,7 +18,7 @@ var parked = time.Unix(1, 0)
 func deletions(tx catalog.Tx) (map[string]time.Time, error) {
 	out := map[string]time.Time{}
 	for _, deleted := range []bool{false, true} {
-		list, err := tx.Datasets(catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30})
+		list, err := tx.Datasets(catalog.DatasetFilter{Deleted: deleted, Limit: 1 << 30, Vacuumed: true})
 		if err != nil {
 			return nil, err
 		}

@@ -132,6 +132,12 @@ func (f *forward) activate(tx catalog.Tx) error {
 // reserve makes sure that no number that a directory has is given again, whether the directory was placed or not.
 func (f *forward) reserve(tx catalog.Tx) error {
 	for _, s := range f.shelves {
+		if s.born != nil && s.born.Used != nil {
+			if err := errors.Join(tx.Advance(catalog.CommitIDs, s.born.Used.Commit),
+				tx.Advance(catalog.FileIDs, s.born.Used.File)); err != nil {
+				return err
+			}
+		}
 		directories, err := f.commitsOf(s.id)
 		if err != nil {
 			return err

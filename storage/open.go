@@ -113,6 +113,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.Removals.finishAll(ctx); err != nil {
 		return fmt.Errorf("finishing removals: %w", err)
 	}
+	if err := s.Vacuums.removeLeftovers(ctx); err != nil {
+		return fmt.Errorf("removing what is left of removed datasets: %w", err)
+	}
 	if err := s.Upkeep.sweep(ctx); err != nil {
 		return fmt.Errorf("removing compacted files that are not used: %w", err)
 	}

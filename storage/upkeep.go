@@ -119,10 +119,6 @@ func (u *Upkeep) compactAll(
 	var last compaction
 	for {
 		began := time.Now()
-		era, err := u.eraNow(ctx, dataset)
-		if err != nil {
-			return done, err
-		}
 		s, err := u.history.Snapshot(ctx, dataset, "head")
 		if err == nil {
 			err = u.removeLost(ctx, s.Dataset.FamilyID)
@@ -130,11 +126,8 @@ func (u *Upkeep) compactAll(
 		if err != nil {
 			return done, err
 		}
-		made, c, err := u.compactOnce(ctx, s, last, era)
+		made, c, err := u.compactOnce(ctx, s, last)
 		last = c
-		if errors.Is(err, errOutdated) {
-			continue
-		}
 		if fault.KindOf(err) == fault.Corrupt {
 			continue // it is known and reported now, and what can be read is compacted without it
 		}
@@ -159,7 +152,7 @@ var errSmallDisk = fault.New(fault.Unavailable, "disk_low").Sayf(
 // compactOnce makes one compacted file. What was made just before is not made again: something keeps it from being
 // used.
 func (u *Upkeep) compactOnce(
-	ctx context.Context, s *snapshot.Snapshot, last compaction, era int64,
+	ctx context.Context, s *snapshot.Snapshot, last compaction,
 ) (made *catalog.Compacted, c compaction, err error) {
 	c, ok := u.plan(s)
 	if !ok || last.parts != nil && sameCompaction(c, last) {
@@ -168,7 +161,7 @@ func (u *Upkeep) compactOnce(
 	if !u.staging.disk.fits(roomFor * c.bytes()) {
 		return nil, c, errSmallDisk
 	}
-	if made, err = u.compact(ctx, s, c, era); err != nil {
+	if made, err = u.compact(ctx, s, c); err != nil {
 		u.change(func(s *UpkeepState) { s.Failed++ })
 	}
 	return made, c, err

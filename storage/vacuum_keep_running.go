@@ -40,6 +40,9 @@ func (v *Vacuums) RunAll(ctx context.Context) error {
 			_, err = v.run(ctx, d, Request{})
 			v.change(func(s *VacuumState) { s.Pending-- })
 		}
+		if err == nil {
+			err = v.removeDatasets(ctx, family) // what an earlier run was kept from
+		}
 		if err != nil {
 			errs = append(errs, err)
 		}

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -255,5 +256,96 @@ func TestAFileLosesTheRowsThatNoKeptStateSees(t *testing.T) {
 	b.sound()
 	if got := b.rows(id, "head", true); !slices.Equal(got, before) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A deleted dataset goes once its grace period is over; what a fork needs of it stays as long as the fork.
+func TestDeletedDatasetsGoAfterTheirGracePeriod(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	ctx := context.Background()
+	options := storage.Options{Now: func() time.Time { return now }, Deleted: 30 * 24 * time.Hour}
+	b := reopen(t, t.TempDir(), options)
+	id, commits := b.overwritten("d", 4)
+	fork, err := b.Fork(ctx, id, storage.NewFork{Name: "f", Ref: fmt.Sprint(commits[1].ID)}, storage.Request{})
+	must(t, err)
+	other, _ := b.overwritten("kept", 2)
+	must(t, b.DeleteDataset(ctx, id, storage.Request{}))
+	now = now.Add(29 * 24 * time.Hour)
+	must(t, b.Vacuums.RunAll(ctx))
+	_, err = b.UndeleteDataset(ctx, id, storage.Request{})
+	must(t, err)
+	must(t, b.DeleteDataset(ctx, id, storage.Request{}))
+	now = now.Add(31 * 24 * time.Hour)
+	before := b.diskBytes()
+	must(t, b.Vacuums.RunAll(ctx))
+	if after := b.diskBytes(); after >= before {
+		t.Errorf("%d bytes of %d are left", after, before)
+	}
+	restart := func(loses bool) {
+		t.Helper()
+		b.Store.Close()
+		if loses {
+			b.loseCatalog()
+			b.Store.Close()
+		}
+		again := reopen(t, b.dir, options)
+		b.Store = again.Store
+	}
+	check := func() {
+		t.Helper()
+		for name, ask := range map[string]func() error{
+			"undelete": func() error { _, err := b.UndeleteDataset(ctx, id, storage.Request{}); return err },
+			"read":     func() error { _, err := b.Snapshot(ctx, id, "head"); return err },
+		} {
+			if err := ask(); storage.Explain(err).Code != "dataset_vacuumed" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		list, err := b.Datasets(ctx, catalog.DatasetFilter{Deleted: true, Limit: 10})
+		if err != nil || len(list) != 0 {
+			t.Errorf("%d deleted datasets are on the list, %v", len(list), err)
+		}
+		b.want(other, "head", `{"id":1,"n":1,"s":"a"}`, `{"id":2,"n":1,"s":"b"}`)
+		b.sound()
+	}
+	for _, loses := range []bool{false, true} {
+		restart(loses)
+		check()
+		b.want(fork.Dataset.ID, fmt.Sprint(commits[0].ID), `{"id":1,"n":0,"s":"a"}`, `{"id":2,"n":0,"s":"b"}`)
+		b.want(fork.Dataset.ID, "head", `{"id":1,"n":1,"s":"a"}`, `{"id":2,"n":1,"s":"b"}`)
+	}
+	// The fork goes, and with it what it needed.
+	must(t, b.DeleteDataset(ctx, fork.Dataset.ID, storage.Request{}))
+	now = now.Add(31 * 24 * time.Hour)
+	must(t, b.Vacuums.RunAll(ctx))
+	restart(false)
+	check()
+	restart(true)
+	check()
+	if n := b.bytesBelow(id) + b.bytesBelow(fork.Dataset.ID); n != 0 {
+		t.Errorf("%d bytes of rows are left", n)
+	}
+	head, err := b.State(ctx, other, "head")
+	must(t, err)
+	if c := b.json(other, catalog.Append, `[{"id":9}]`); c.ID <= head.Commit.ID || c.ID <= fork.Commit.ID {
+		t.Errorf("commit %d has an id that was used", c.ID)
+	}
+	if _, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "d"}, storage.Request{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// bytesBelow is how large the Parquet files in a dataset's directory are.
+func (b *bench) bytesBelow(dataset string) (n int64) {
+	whole := b.dir
+	b.dir = filepath.Join(whole, "objects", dataset)
+	n, b.dir = b.diskBytes(), whole
+	return n
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -194,6 +194,17 @@ func (a *API) datasetRoutes() []route {
 			summary: "What vacuum removed, newest first",
 			in:      listVacuumsIn{}, status: 200, out: vacuumList{}, problems: finds, handler: onDataset(a, a.listVacuums),
 		},
+		{
+			method: "POST", path: one + "/erase", id: "createErasure", tag: "datasets",
+			summary: "Erase records from all history, of the dataset and of all its forks",
+			in:      eraseIn{}, status: 201, out: erasureView{}, problems: writes, handler: onDataset(a, a.createErasure),
+		},
+		{
+			method: "GET", path: one + "/erasures", id: "listErasures", tag: "datasets",
+			summary: "Erasures, newest first: when, by whom, and what they affected",
+			in:      listErasuresIn{}, status: 200, out: erasureList{}, problems: finds,
+			handler: onDataset(a, a.listErasures),
+		},
 
 		{
 			method: "POST", path: one + "/commits", id: "createCommit", tag: "commits",
@@ -247,7 +258,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/data", id: "getData", tag: "data",
 			summary: "The records at a ref",
-			in:      dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 422}, handler: a.getData,
+			in:      dataIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 410, 422}, handler: a.getData,
 		},
 		{
 			method: "GET", path: one + "/data.parquet", id: "getParquet", tag: "data",
@@ -263,7 +274,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/diff", id: "diff", tag: "data",
 			summary: "What changed, record by record",
-			in:      diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 422}, handler: a.getDiff,
+			in:      diffIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 410, 422}, handler: a.getDiff,
 		},
 		{
 			method: "GET", path: one + "/history", id: "getRecordHistory", tag: "data",
@@ -279,12 +290,12 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: "/api/v1/query", id: "createQuery", tag: "data",
 			summary: "The result of SQL over datasets at any ref",
-			in:      queryIn{}, status: 200, media: recordMedia, problems: []int{400, 404, 406, 409, 422}, handler: a.createQuery,
+			in:      queryIn{}, status: 200, media: recordMedia, problems: []int{400, 404, 406, 409, 410, 422}, handler: a.createQuery,
 		},
 		{
 			method: "GET", path: "/api/v1/query", id: "getQuery", tag: "data",
 			summary: "The same, as a link",
-			in:      queryLinkIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 422}, handler: a.getQuery,
+			in:      queryLinkIn{}, status: 200, media: recordMedia, problems: []int{404, 406, 409, 410, 422}, handler: a.getQuery,
 		},
 
 		{
@@ -416,7 +427,7 @@ func (a *API) collaborationRoutes() []route {
 		{
 			method: "POST", path: one + "/variables", id: "createVariable", tag: "variables",
 			summary: "Add a variable, as a commit",
-			in:      createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 413, 422},
+			in:      createVariableIn{}, status: 201, out: variableCommit{}, problems: []int{400, 404, 409, 410, 413, 422},
 			handler: a.createVariable,
 		},
 		{

@@ -34,6 +34,12 @@ var texts = map[string]string{
 	"digest.known":  "Of the records of this state, if it was computed before.",
 	"dry_run": "Write nothing, and answer 200 with what would be answered, and with dry_run. Of a write that makes " +
 		"a commit, also with its counts, schema_changes, columns_cleared and the first keys of each kind.",
+	"erase.keys": "Records by their keys: the value of a key of one column, or an object with the value of each of the " +
+		"key's columns.",
+	"erase.reason": "Why. It is kept with the erasure, so it must not name what is erased.",
+	"erase.where": "A condition on records, in SQL. Records that it selected in any state are erased, with all that " +
+		"they ever were.",
+	"erased_at":       "When records of this state, or of what the commit did, were last erased from all history.",
 	"edit.required":   "Columns that have a value in every record, in place of those before.",
 	"idempotency_key": "A repeated key returns the first answer again, and does nothing twice.",
 	"if_range":        "An ETag or a time: if the file has changed, all of it is sent.",

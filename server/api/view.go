@@ -181,14 +181,24 @@ type versionView struct {
 
 	Metadata json.RawMessage `json:"metadata,omitempty" description:"What the version was given."`
 	Digest   string          `json:"digest,omitempty" description:"${digest.known}"`
+	ErasedAt *time.Time      `json:"erased_at,omitempty" description:"${erased_at}"`
+
+	VacuumedAt *time.Time `json:"vacuumed_at,omitempty" description:"${commit.vacuumed_at}"`
 }
 
 // viewVersion returns a version as clients see it.
 func viewVersion(v catalog.Version) versionView {
-	return versionView{
+	out := versionView{
 		VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive,
 		Description: v.Description, User: v.User, CreatedAt: v.CreatedAt, Metadata: v.Metadata,
 	}
+	if !v.ErasedAt.IsZero() {
+		out.ErasedAt = &v.ErasedAt
+	}
+	if !v.VacuumedAt.IsZero() {
+		out.VacuumedAt = &v.VacuumedAt
+	}
+	return out
 }
 
 // tagView is a tag as clients see it.

@@ -33,6 +33,7 @@ type Commit struct {
 	Metadata         json.RawMessage  `json:"metadata"`
 	Params           json.RawMessage  `json:"params"`
 	Digest           string           `json:"digest,omitempty" description:"${digest.known}"`
+	ErasedAt         *time.Time       `json:"erased_at,omitempty" description:"${erased_at}"`
 	VacuumedAt       *time.Time       `json:"vacuumed_at,omitempty" description:"${commit.vacuumed_at}"`
 }
 
@@ -48,6 +49,9 @@ func Of(c catalog.Commit) Commit {
 	if c.Effects != nil {
 		v.Warnings = c.Effects.Warnings
 		v.SchemaChanges, v.ColumnsCleared = &c.Effects.SchemaChanges, &c.Effects.ColumnsCleared
+	}
+	if !c.ErasedAt.IsZero() {
+		v.ErasedAt = &c.ErasedAt
 	}
 	if !c.VacuumedAt.IsZero() {
 		v.VacuumedAt = &c.VacuumedAt

@@ -130,13 +130,16 @@ type DatasetFilter struct {
 	Deleted bool   // deleted datasets instead of the others
 	After   string // only ids after this one
 	Limit   int
+
+	Vacuumed bool // of deleted ones, also those that can't be brought back
 }
 
 // Datasets lists datasets by id, which is the order in which they were created.
 func (tx Tx) Datasets(f DatasetFilter) ([]Dataset, error) {
 	return list(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets
-		WHERE ($1 = 0 OR project_id = $1) AND (deleted_at IS NOT NULL) = $2 AND id > $3
-		ORDER BY id LIMIT $4`, f.Project, f.Deleted, f.After, f.Limit)
+		WHERE ($1 = 0 OR project_id = $1) AND (deleted_at IS NOT NULL) = $2
+		AND ($3 OR vacuumed_at IS NULL) AND id > $4
+		ORDER BY id LIMIT $5`, f.Project, f.Deleted, f.Vacuumed, f.After, f.Limit)
 }
 
 // Forks lists the forks of a dataset that are not deleted, by id.
@@ -179,9 +182,9 @@ func (tx Tx) AddDataset(d Dataset) error {
 		upstream = d.UpstreamID
 	}
 	if err := tx.exec(
-		`INSERT INTO datasets (`+datasetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		`INSERT INTO datasets (`+datasetRow+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream,
-		d.ForkCommit, d.IsNamesake,
+		d.ForkCommit, d.IsNamesake, timeOrNull(d.VacuumedAt),
 	); err != nil {
 		return err
 	}

@@ -71,9 +71,10 @@ func (tx Tx) Vacuum(dataset string, commits []int64, at time.Time) error {
 	return nil
 }
 
-// VacuumDataset records that a deleted dataset can't be brought back any more.
+// VacuumDataset records that a deleted dataset can't be brought back any more. One that the catalog does not have yet is
+// left out.
 func (tx Tx) VacuumDataset(id string, at time.Time) error {
-	return tx.one(ErrNotFound, `UPDATE datasets SET vacuumed_at = $1 WHERE id = $2`, micros(at), id)
+	return tx.exec(`UPDATE datasets SET vacuumed_at = $1 WHERE id = $2`, micros(at), id)
 }
 
 // LastVacuumed returns the newest commit of a dataset, up to one, whose state can't be read any more. Without any it is
@@ -86,4 +87,32 @@ func (tx Tx) LastVacuumed(dataset string, until int64) (Commit, error) {
 // NextStep returns the first commit of a dataset after one.
 func (tx Tx) NextStep(dataset string, after int64) (int64, error) {
 	return get(tx, scanInt, `SELECT c.id`+commitsAbove+oldestFirst+` LIMIT 1`, dataset, after)
+}
+
+// IsNeeded reports whether other datasets need what a dataset made: its commits, as a part of their history, or its
+// files.
+func (tx Tx) IsNeeded(dataset string) (needed bool, err error) {
+	return needed, tx.sql.QueryRow(`SELECT EXISTS (SELECT 1 FROM lineage WHERE ancestor_id = $1 AND dataset_id <> $1)
+		OR EXISTS (SELECT 1 FROM files WHERE dataset_id = $1 AND object_key <> '')`, dataset).Scan(&needed)
+}
+
+// LastOf returns the last commit and the last file that a dataset made; 0: none.
+func (tx Tx) LastOf(dataset string) (commit, file int64, err error) {
+	return commit, file, tx.sql.QueryRow(`SELECT (SELECT COALESCE(MAX(id), 0) FROM commits WHERE dataset_id = $1),
+		(SELECT COALESCE(MAX(id), 0) FROM files WHERE dataset_id = $1)`, dataset).Scan(&commit, &file)
+}
+
+// RemoveDataset removes all that the catalog has of a dataset that no other one needs, but that it was there.
+func (tx Tx) RemoveDataset(id string) error {
+	for _, table := range []string{
+		"versions", "savepoints", "tags", "backups", "undone", "entries", "compacted", "files", "commits",
+	} {
+		if err := tx.exec(`DELETE FROM `+table+` WHERE dataset_id = $1`, id); err != nil {
+			return err
+		}
+	}
+	if err := tx.exec(`DELETE FROM lineage WHERE dataset_id = $1 AND ancestor_id <> $1`, id); err != nil {
+		return err
+	}
+	return tx.exec(`UPDATE datasets SET head = 0, upstream_id = NULL, fork_commit = 0 WHERE id = $1`, id)
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"database/sql"
 	"encoding/json"
 	"time"
 )
@@ -18,19 +19,31 @@ type Version struct {
 	CreatedAt           time.Time
 	Total               int64           // records at that commit
 	Metadata            json.RawMessage `json:",omitempty"` // nil: none was given
+	ErasedAt            time.Time       `json:"-"`          // when records of its state were last erased; zero: never
+	VacuumedAt          time.Time       `json:"-"`          // when its state was removed by vacuum; zero: it can be read
 }
 
 const versionColumns = `v.id, v.dataset_id, major, minor, patch, commit_id, description, is_active, v.user_name,
-	v.created_at, COALESCE((SELECT c.records_total FROM lineage l CROSS JOIN commits c
-		WHERE l.dataset_id = v.dataset_id AND v.commit_id > l.after_commit AND v.commit_id <= l.until_commit
-		AND c.dataset_id = l.ancestor_id AND c.id = v.commit_id), 0), v.metadata`
+	v.created_at, COALESCE((SELECT c.records_total` + commitOfVersion + `), 0), v.metadata,
+	(SELECT c.erased_at` + commitOfVersion + `), (SELECT c.vacuumed_at` + commitOfVersion + `)`
+
+const commitOfVersion = ` FROM lineage l CROSS JOIN commits c
+	WHERE l.dataset_id = v.dataset_id AND v.commit_id > l.after_commit AND v.commit_id <= l.until_commit
+	AND c.dataset_id = l.ancestor_id AND c.id = v.commit_id`
 
 func scanVersion(s scanner) (v Version, err error) {
 	var created int64
 	var metadata string
+	var erased, vacuumed sql.NullInt64
 	err = s.Scan(&v.ID, &v.DatasetID, &v.Major, &v.Minor, &v.Patch, &v.CommitID, &v.Description, &v.IsActive, &v.User,
-		&created, &v.Total, &metadata)
+		&created, &v.Total, &metadata, &erased, &vacuumed)
 	v.CreatedAt = moment(created)
+	if erased.Valid {
+		v.ErasedAt = moment(erased.Int64)
+	}
+	if vacuumed.Valid {
+		v.VacuumedAt = moment(vacuumed.Int64)
+	}
 	if metadata != "{}" {
 		v.Metadata = json.RawMessage(metadata)
 	}

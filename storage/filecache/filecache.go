@@ -20,6 +20,9 @@ import (
 // ErrTooLarge is returned for a file that is larger than the limit of the cache.
 var ErrTooLarge = errors.New("the file is larger than the cache")
 
+// ErrCleared is returned for a file that was being made when the cache was cleared.
+var ErrCleared = errors.New("the cache was cleared while the file was made")
+
 // makers is how many files are made at once. Others wait for their turn, within their time limit.
 const makers = 2
 
@@ -49,6 +52,7 @@ type entry struct {
 
 	place   *list.Element // in Cache.order once it is finished
 	readers int           // including callers waiting for it
+	cleared bool          // it is in the cache no more
 }
 
 // New returns an empty cache of at most limit bytes. path returns a new path for each file.
@@ -137,9 +141,14 @@ func (c *Cache) fill(e *entry, limit time.Duration, fill func(context.Context, s
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if e.err == nil && e.cleared {
+		e.err = ErrCleared
+	}
 	if e.err != nil {
 		os.Remove(e.path)
-		delete(c.byKey, e.key) // the next Get tries again
+		if c.byKey[e.key] == e {
+			delete(c.byKey, e.key) // the next Get tries again
+		}
 	} else {
 		e.place = c.order.PushFront(e)
 		c.used += e.size
@@ -167,6 +176,21 @@ func write(ctx context.Context, e *entry, fill func(context.Context, string) err
 	e.size, err = io.Copy(sum, in)
 	e.checksum = hex.EncodeToString(sum.Sum(nil))
 	return err
+}
+
+// Clear removes all files. Those that are open can be read to their end; those that are being made are not kept.
+func (c *Cache) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.byKey {
+		e.cleared = true
+		if e.place != nil {
+			c.order.Remove(e.place)
+			os.Remove(e.path)
+		}
+	}
+	clear(c.byKey)
+	c.used = 0
 }
 
 func (c *Cache) release(e *entry) {
