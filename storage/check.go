@@ -27,9 +27,12 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 		return nil, err
 	}
 	// A file that a fork shares is checked once, and blamed on the first dataset that has it.
-	seen, digests := map[int64]bool{}, digestMemory{}
+	seen, digests, checked := map[int64]bool{}, digestMemory{}, map[string]bool{}
 	for _, d := range datasets {
-		c := checker{History: h, dataset: d.Dataset, deep: deep, seen: seen, digests: digests}
+		checked[d.Dataset.ID] = true
+	}
+	for _, d := range datasets {
+		c := checker{History: h, dataset: d.Dataset, deep: deep, seen: seen, digests: digests, checked: checked}
 		if err := c.run(ctx); err != nil {
 			return nil, err
 		}
@@ -79,7 +82,11 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	if c.dataset, err = tx.Dataset(c.dataset.ID); err != nil {
 		return err
 	}
-	if c.commits, err = tx.CommitsAfter(c.dataset.ID, 0); err != nil {
+	before, err := c.begin(tx)
+	if err != nil {
+		return err
+	}
+	if c.commits, err = tx.CommitsAfter(c.dataset.ID, before.ID); err != nil {
 		return err
 	}
 	undone, err := standingRollbacks(tx, c.dataset.ID)
@@ -87,9 +94,12 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 		return err
 	}
 	c.readRenewals(tx)
+	if err := c.checkInherited(tx, undone); err != nil {
+		return err
+	}
 	// Each commit must have been made on the one before it: a gap would be a commit that is lost.
-	var previous int64
-	totals := map[int64]int64{0: 0}
+	previous := before.ID
+	totals := map[int64]int64{0: 0, before.ID: before.Total}
 	for _, k := range c.commits {
 		if k.Previous != previous {
 			c.found(k.ID, "it was made on commit %d, and follows commit %d", k.Previous, previous)
@@ -113,6 +123,39 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	}
 	if err == nil {
 		c.head = c.head.AsWritten()
+	}
+	return err
+}
+
+// begin finds what the dataset has inherited, which is checked with the dataset that made it, however many forks have it:
+// the history up to a commit, which it returns.
+func (c *checker) begin(tx catalog.Tx) (last catalog.Commit, err error) {
+	if c.dataset.ForkCommit == 0 {
+		return last, nil
+	}
+	maker, err := tx.Maker(c.dataset.ID, c.dataset.ForkCommit)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && (maker == c.dataset.ID || !c.checked[maker]) {
+		return last, nil // a fork of an older program, which has copies, or one whose upstream is not there
+	}
+	if err == nil {
+		last, err = tx.Commit(c.dataset.ID, c.dataset.ForkCommit)
+	}
+	c.inherited = last.ID
+	return last, err
+}
+
+// checkInherited checks which inherited commits are undone: that is the dataset's own.
+func (c *checker) checkInherited(tx catalog.Tx, undone map[int64]int64) error {
+	recorded, err := tx.Undone(c.dataset.ID, c.inherited)
+	for id, by := range recorded {
+		if undone[id] != by {
+			c.found(id, "it says that commit %d undoes it; the log says commit %d", by, undone[id])
+		}
+	}
+	for id, by := range undone {
+		if id <= c.inherited && recorded[id] == 0 {
+			c.found(id, "it says that nothing undoes it; the log says commit %d", by)
+		}
 	}
 	return err
 }
@@ -223,7 +266,8 @@ func sameIDs(list []int64, files []*catalog.File) bool {
 func (c *checker) checkNames(tx catalog.Tx) error {
 	// 0 is the state before the first commit, which can be named too.
 	is := func(id int64) bool {
-		return id == 0 || slices.ContainsFunc(c.commits, func(k catalog.Commit) bool { return k.ID == id })
+		_, err := tx.Commit(c.dataset.ID, id)
+		return id == 0 || err == nil
 	}
 	versions, err := tx.Versions(c.dataset.ID)
 	if err != nil {

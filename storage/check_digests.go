@@ -20,7 +20,11 @@ func (c *checker) checkDigests(ctx context.Context, conn *duck.Conn) error {
 	}
 	var last *stateSum
 	var sum digest.Sum
-	for _, k := range c.commits {
+	commits := c.commits
+	if len(commits) == 0 && c.head.Commit.ID != 0 {
+		commits = append(commits, c.head.Commit) // a fork without commits of its own
+	}
+	for _, k := range commits {
 		text, known := recorded[k.ID]
 		if !known && k.ID != c.head.Commit.ID {
 			continue
@@ -84,7 +88,7 @@ func (c *checker) sumAgain(
 // checkFileDigests compares what the catalog has of files with what was computed from them.
 func (c *checker) checkFileDigests(ctx context.Context) error {
 	return c.catalog.Read(ctx, func(tx catalog.Tx) error {
-		files, err := tx.AllFiles(c.dataset.ID)
+		files, err := tx.FilesSince(c.dataset.ID, c.inherited)
 		if err != nil {
 			return err
 		}

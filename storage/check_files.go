@@ -31,14 +31,17 @@ func (c *checker) checkLabels() error {
 	return nil
 }
 
-// checkFiles checks every file that ever served the dataset: is it there, and what the catalog says it is.
+// checkFiles checks every file that ever served the dataset, but for what it has inherited: is it there, and what the catalog says it is.
 func (c *checker) checkFiles(ctx context.Context) error {
 	// Not the live files alone: an earlier version must be readable as well.
-	history, err := c.history(ctx, c.head)
-	if err != nil {
+	var files []*catalog.File
+	if err := c.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		files, err = tx.FilesSince(c.dataset.ID, c.inherited)
+		return err
+	}); err != nil {
 		return err
 	}
-	for _, f := range history.Files() {
+	for _, f := range files {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -13,14 +13,17 @@ import (
 // checker checks one dataset.
 type checker struct {
 	*History
-	dataset  catalog.Dataset
-	deep     bool
-	seen     map[int64]bool // files that were checked with another dataset
-	digests  digestMemory   // of files, computed with this check
-	commits  []catalog.Commit
-	renewals renewals // of the family
-	head     *snapshot.Snapshot
-	problems []Problem
+	dataset catalog.Dataset
+	deep    bool
+	seen    map[int64]bool  // files that were checked with another dataset
+	digests digestMemory    // of files, computed with this check
+	checked map[string]bool // the datasets of the check, by id
+
+	inherited int64            // the last commit that is checked with another dataset; 0: none is
+	commits   []catalog.Commit // those after it
+	renewals  renewals         // of the family
+	head      *snapshot.Snapshot
+	problems  []Problem
 }
 
 // found notes a problem of a commit. The detail begins with a pronoun or a name, as it follows the dataset and the

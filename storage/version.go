@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -89,16 +90,16 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 	if err := r.expects(named.Dataset); err != nil {
 		return v, err
 	}
-	all, err := s.Versions(ctx, dataset)
+	highest, err := s.highestVersion(ctx, dataset)
 	if err != nil {
 		return v, err
 	}
 	if !n.Force {
-		if err := s.checkUnnamed(ctx, named, all); err != nil {
+		if err := s.checkUnnamed(ctx, named, highest); err != nil {
 			return v, err
 		}
 	}
-	number, err := s.nextVersion(dataset, all, at)
+	number, err := s.nextVersion(dataset, highest, at)
 	if err != nil {
 		return v, err
 	}
@@ -109,46 +110,55 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 	return v, s.addVersion(ctx, &v, r)
 }
 
+// highestVersion returns a dataset's version with the highest number; its ID is 0 if there is none.
+func (h *History) highestVersion(ctx context.Context, dataset string) (v catalog.Version, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { v, err = tx.HighestVersion(dataset); return err })
+	if errors.Is(err, catalog.ErrNotFound) {
+		err = nil
+	}
+	return v, err
+}
+
 // checkUnnamed refuses a state that an active version names already. What stands after a version was rolled back may be
 // named: that a later version went is a change since the last number was given (seed 000 counts on from there).
-func (h *History) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, all []catalog.Version) error {
-	for i, v := range slices.Backward(all) {
-		if !v.IsActive {
-			continue
+func (h *History) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, highest catalog.Version) error {
+	if highest.ID != 0 && highest.IsActive {
+		then, err := h.Snapshot(ctx, highest.DatasetID, VersionNumber(highest))
+		if err != nil && !isGone(err) { // what vacuum removed is not the state that is named
+			return err
 		}
-		same := v.CommitID == named.Commit.ID
-		if !same && i == len(all)-1 {
-			then, err := h.Snapshot(ctx, v.DatasetID, VersionNumber(v))
-			if isGone(err) {
-				continue // a state that is kept is another
-			}
-			if err != nil {
-				return err
-			}
-			same = sameState(then, named)
-		}
-		if same {
-			return fault.Errorf(fault.Conflict, "version_unchanged",
-				"Nothing has changed since version %s, which names this state. "+
-					"To name it once more, send force.", VersionNumber(v)).With("version", VersionNumber(v))
+		if highest.CommitID == named.Commit.ID || err == nil && sameState(then, named) {
+			return errUnchanged(highest)
 		}
 	}
-	return nil
+	return h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		v, err := tx.VersionNaming(named.Dataset.ID, named.Commit.ID)
+		switch {
+		case errors.Is(err, catalog.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		}
+		return errUnchanged(v)
+	})
+}
+
+func errUnchanged(v catalog.Version) error {
+	return fault.Errorf(fault.Conflict, "version_unchanged",
+		"Nothing has changed since version %s, which names this state. "+
+			"To name it once more, send force.", VersionNumber(v)).With("version", VersionNumber(v))
 }
 
 // nextVersion is the number after the highest that was ever given. None is given twice: whoever noted 1.0.1 must not
 // find another state under it.
-func (h *History) nextVersion(dataset string, all []catalog.Version, at int) (number [3]int64, err error) {
+func (h *History) nextVersion(dataset string, highest catalog.Version, at int) (number [3]int64, err error) {
 	last, err := h.lastQuarantined(dataset)
 	if err != nil {
 		return number, err
 	}
-	if len(all) > 0 {
-		highest := all[len(all)-1]
-		number = [3]int64{highest.Major, highest.Minor, highest.Patch}
-		if slices.Compare(number[:], last[:]) > 0 {
-			last = number
-		}
+	number = [3]int64{highest.Major, highest.Minor, highest.Patch}
+	if slices.Compare(number[:], last[:]) > 0 {
+		last = number
 	}
 	if last == [3]int64{} {
 		return [3]int64{1, 0, 0}, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -88,25 +89,41 @@ func (f *Face) listActions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	limit := filter.Limit
+	filter.Limit++ // whether there are more
 	actions, err := f.store.Actions(ctx, s.Dataset.ID, filter)
 	if err != nil {
 		return err
 	}
-	// The whole log in one catalog: the clients do not page.
 	out := &index{}
-	for _, k := range actions {
+	for _, k := range actions[:min(limit, len(actions))] {
 		out.add(site(c)+actionPath(k), viewAction(k))
 	}
 	at := site(c) + actionsPath(s.Dataset.ID)
-	return show(c, document{
-		Element: catalogElement, Self: at, Index: out,
-		Views: links{"since_forking": at + "since_forking/", "upstream_delta": at + "upstream_delta/"},
-	})
+	views := links{"since_forking": at + "since_forking/", "upstream_delta": at + "upstream_delta/"}
+	if len(actions) > limit {
+		views["next"] = at + "?" + nextPage(c, filter.Offset+limit)
+	}
+	return show(c, document{Element: catalogElement, Self: at, Index: out, Views: views})
 }
 
+// nextPage returns the query of a request with another offset.
+func nextPage(c *fiber.Ctx, offset int) string {
+	query, err := url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		query = url.Values{} // what could not be read had no effect
+	}
+	query.Set("offset", strconv.Itoa(offset))
+	return query.Encode()
+}
+
+// mostActions is how many actions a catalog has unless limit says otherwise. The clients do not page, and few datasets
+// have more: the first ones are then followed by a link to the next.
+const mostActions = 10_000
+
 // actionFilter returns what a request selects: sort by datetime or user, each also with a - prefix; user; key; since,
-// until and datetime. Times may have any precision: since takes the first moment that the text may mean, until the
-// last.
+// until and datetime; limit and offset. Times may have any precision: since takes the first moment that the text may
+// mean, until the last.
 func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 	out.User, out.Sort = c.Query("user"), c.Query("sort")
 	switch out.Sort {
@@ -124,8 +141,16 @@ func actionFilter(c *fiber.Ctx) (out storage.ActionFilter, err error) {
 		return out, err
 	}
 	if c.Query("datetime") != "" {
-		out.Since, out.Until, err = queryTime(c, "datetime")
+		if out.Since, out.Until, err = queryTime(c, "datetime"); err != nil {
+			return out, err
+		}
 	}
+	offset, err := queryInt(c, "offset", 0)
+	if err != nil {
+		return out, err
+	}
+	limit, err := queryInt(c, "limit", mostActions)
+	out.Offset, out.Limit = int(offset), int(min(limit, mostActions))
 	return out, err
 }
 

@@ -3,6 +3,7 @@ package crunch
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"strings"
 	"testing"
@@ -335,4 +336,34 @@ func TestALoginSetsACookieThatEndsWithTheLogout(t *testing.T) {
 		}
 	}
 	must(t, 401, "POST", "/api/login/", `{"email":"eva","password":"wrong"}`, "Authorization", "")
+}
+
+// The actions come in pages where a client asks for that, and each page leads to the next.
+func TestActionsInPages(t *testing.T) {
+	path := people(t, "paged")
+	for _, value := range []string{"x", "y", "z"} {
+		must(t, 204, "POST", path+"table/", `{"command":"update","variables":{"word":{"value":"`+value+`"}}}`)
+	}
+	all := must(t, 200, "GET", path+"actions/", "")
+	if _, more := all.at("views").(map[string]any)["next"]; more {
+		t.Errorf("all have a next page: %s", all.text)
+	}
+	seen, pages := map[string]any{}, 0
+	for next := path + "actions/?limit=2&sort=datetime"; next != ""; pages++ {
+		page := must(t, 200, "GET", next, "")
+		index := page.at("index").(map[string]any)
+		if len(index) > 2 {
+			t.Errorf("%s has %d actions", next, len(index))
+		}
+		maps.Copy(seen, index)
+		url, _ := page.at("views").(map[string]any)["next"].(string)
+		_, next, _ = strings.Cut(url, "/api/")
+		if next != "" {
+			next = "/api/" + next
+		}
+	}
+	if len(seen) != len(all.at("index").(map[string]any)) || pages != (len(seen)+1)/2 {
+		t.Errorf("%d actions in %d pages: %s", len(seen), pages, all.text)
+	}
+	must(t, 422, "GET", path+"actions/?limit=some", "")
 }

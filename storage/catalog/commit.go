@@ -150,6 +150,18 @@ func (tx Tx) SetRollback(dataset string, commit, rollback int64) error {
 		dataset, commit, rollback)
 }
 
+// Undone returns the commits up to one that are undone in a dataset, each with the rollback that undid it.
+func (tx Tx) Undone(dataset string, upTo int64) (map[int64]int64, error) {
+	out := map[int64]int64{}
+	_, err := list(tx, func(s scanner) (one struct{}, err error) {
+		var commit, rollback int64
+		err = s.Scan(&commit, &rollback)
+		out[commit] = rollback
+		return one, err
+	}, `SELECT commit_id, rollback_commit_id FROM undone WHERE dataset_id = $1 AND commit_id <= $2`, dataset, upTo)
+	return out, err
+}
+
 // Commit returns one commit of a dataset.
 func (tx Tx) Commit(dataset string, id int64) (Commit, error) {
 	return get(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.id = $2`, dataset, id)

@@ -120,9 +120,12 @@ func (tx Tx) Ended(dataset string, first, last int64) ([]Entry, error) {
 }
 
 // AllFiles returns every file that ever served a dataset, by id.
-func (tx Tx) AllFiles(dataset string) ([]*File, error) {
-	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT e.file_id`+entriesOf+`) ORDER BY id`,
-		dataset)
+func (tx Tx) AllFiles(dataset string) ([]*File, error) { return tx.FilesSince(dataset, 0) }
+
+// FilesSince returns the files that a dataset opened after a commit, by id.
+func (tx Tx) FilesSince(dataset string, after int64) ([]*File, error) {
+	return list(tx, scanFile, `SELECT `+fileColumns+` FROM files WHERE id IN (SELECT e.file_id`+entriesBegun+`)
+		ORDER BY id`, dataset, after+1, Forever)
 }
 
 // FilesAfter returns up to most files with ids greater than id, by id. Those that have lost all rows have no object.

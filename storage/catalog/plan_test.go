@@ -79,12 +79,13 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 	defer raw.Rollback()
 	tx := Tx{raw, newRanks()}
 	// By file, or few.
-	sorts := map[string]bool{"live": true, "entries": true, "begun": true, "played": true, "hash": true}
+	sorts := map[string]bool{"live": true, "entries": true, "begun": true, "naming": true, "played": true, "hash": true}
 	// By which rows are found.
 	found := map[string]string{
 		"played": "commits_by_merge", "hash": "commits_by_hash", "unshared": "commits_by_hash", "at": "commits_by_time",
 		"rollbacks": "commits_by_mode", "standing": "commits_by_mode", "merges": "commits_by_mode",
 		"live":   "entries_by_end (dataset_id=? AND end_commit>?)",
+		"naming": "versions_by_commit",
 		"begun":  "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
 		"ended":  "entries_by_end (dataset_id=? AND end_commit>? AND end_commit<?)",
 		"opened": "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
@@ -110,9 +111,10 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"begun":       func() { tx.Begun("d", 2, 3) },
 		"ended":       func() { tx.Ended("d", 2, 3) },
 		"undigested":  func() { tx.WithoutDigest("d", 2, 3) },
+		"naming":      func() { tx.VersionNaming("d", 3) },
 		"maker":       func() { tx.Maker("d", 3) },
 		"entries":     func() { tx.Entries("d", 3); tx.AllFiles("d") },
-		"versions":    func() { tx.Version("d", 1, 0, 0); tx.ActiveVersions("d", 4, 2) },
+		"versions":    func() { tx.Version("d", 1, 0, 0); tx.ActiveVersions("d", 4, 2); tx.HighestVersion("d") },
 		"last tag":    func() { tx.Tag("d", "x") },
 		"a start's":   func() { tx.Last(CommitIDs) },
 		"a founder's": func() { tx.Founder("d", 2) },

@@ -66,11 +66,24 @@ func (tx Tx) Versions(dataset string) ([]Version, error) {
 }
 
 // ActiveVersions lists up to limit active versions of a dataset that name earlier commits than before, the highest
-// number first.
+// number first. They are read in that order: the plus sign keeps SQLite from looking for commits.
 func (tx Tx) ActiveVersions(dataset string, before int64, limit int) ([]Version, error) {
 	return list(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v
-		WHERE v.dataset_id = $1 AND is_active AND commit_id < $2
+		WHERE v.dataset_id = $1 AND is_active AND +commit_id < $2
 		ORDER BY major DESC, minor DESC, patch DESC LIMIT $3`, dataset, before, limit)
+}
+
+// HighestVersion returns a dataset's version with the highest number.
+func (tx Tx) HighestVersion(dataset string) (Version, error) {
+	return get(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v
+		WHERE v.dataset_id = $1 ORDER BY major DESC, minor DESC, patch DESC LIMIT 1`, dataset)
+}
+
+// VersionNaming returns the highest active version that names a commit.
+func (tx Tx) VersionNaming(dataset string, commit int64) (Version, error) {
+	return get(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v
+		WHERE v.dataset_id = $1 AND commit_id = $2 AND is_active
+		ORDER BY +major DESC, minor DESC, patch DESC LIMIT 1`, dataset, commit)
 }
 
 // Version returns one version of a dataset.

@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"math/big"
 	"slices"
+	"strconv"
 	"sync"
 
 	"rowback/storage/catalog"
@@ -17,15 +19,17 @@ type block struct {
 	files           []*catalog.File
 	least, greatest int64 // ids of the files that its rollback files displace rows of; 0: of none
 
-	mu   sync.Mutex
-	sums map[measuredColumns]*blockSum
+	mu     sync.Mutex
+	sums   map[measuredColumns]*blockSum
+	bounds map[KeyOrder]*catalog.Bounds // of all its keys; nil: some file may have any
+	weight int                          // about how many words of memory it takes
 }
 
 // Blocks keeps the blocks of states. One serves all datasets.
 type Blocks struct {
 	mu     sync.Mutex
 	byKey  map[blockKey][]*block // the last of a key first
-	weight int
+	weight int                   // of all
 	limit  int
 }
 
@@ -41,7 +45,8 @@ const blocksOfKey = 8
 // NewBlocks keeps what fits in about 50 MB.
 func NewBlocks() *Blocks { return &Blocks{byKey: map[blockKey][]*block{}, limit: 6_000_000} }
 
-// of returns the block with these files.
+// of returns the block with these files. One that begins as another does is made of that: mostly the last block of a
+// state, which commits add files to.
 func (b *Blocks) of(key blockKey, files []*catalog.File) *block {
 	if b == nil {
 		return newBlock(files)
@@ -49,35 +54,53 @@ func (b *Blocks) of(key blockKey, files []*catalog.File) *block {
 	b.mu.Lock()
 	known := b.byKey[key]
 	b.mu.Unlock()
-	for _, one := range known {
-		if slices.Equal(one.files, files) {
-			return one
+	var one *block
+	for _, other := range known {
+		if n := len(other.files); n <= len(files) && slices.Equal(other.files, files[:n]) {
+			if n == len(files) {
+				return other
+			}
+			if one == nil {
+				one = other.with(files)
+			}
 		}
 	}
-	one := newBlock(slices.Clone(files))
+	if one == nil {
+		one = newBlock(slices.Clone(files))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.weight += len(files); b.weight > b.limit {
-		clear(b.byKey)
-		b.weight = len(files)
-	}
 	known = b.byKey[key] // replaced, not changed: others look through it without the lock
-	b.byKey[key] = append([]*block{one}, known[:min(len(known), blocksOfKey-1)]...)
+	if n := len(known); n == blocksOfKey {
+		known, b.weight = known[:n-1], b.weight-known[n-1].weight
+	}
+	if b.weight += one.weight; b.weight > b.limit {
+		clear(b.byKey)
+		known, b.weight = nil, one.weight
+	}
+	b.byKey[key] = append([]*block{one}, known...)
 	return one
 }
 
-// heavier counts what is kept of a block beside its files, in words of memory.
-func (b *Blocks) heavier(by int) {
-	if b == nil {
-		return
+// heavier counts what a block takes beside its files.
+func (b *Blocks) heavier(one *block, by int) {
+	if b != nil {
+		b.mu.Lock()
+		one.weight, b.weight = one.weight+by, b.weight+by
+		b.mu.Unlock()
 	}
-	b.mu.Lock()
-	b.weight += by
-	b.mu.Unlock()
 }
 
 func newBlock(files []*catalog.File) *block {
-	b := &block{files: files, sums: map[measuredColumns]*blockSum{}}
+	b := &block{
+		files: files, sums: map[measuredColumns]*blockSum{}, bounds: map[KeyOrder]*catalog.Bounds{}, weight: 50 + len(files),
+	}
+	b.look(files)
+	return b
+}
+
+// look notes which files rollback files displace rows of.
+func (b *block) look(files []*catalog.File) {
 	for _, f := range files {
 		for target := range f.Targets {
 			if b.least == 0 || target < b.least {
@@ -86,7 +109,62 @@ func newBlock(files []*catalog.File) *block {
 			b.greatest = max(b.greatest, target)
 		}
 	}
-	return b
+}
+
+// with returns the block with more files, of which it has the first. What is known of its bounds is known of them.
+func (b *block) with(files []*catalog.File) *block {
+	out := newBlock(nil)
+	out.files, out.least, out.greatest, out.weight = slices.Clone(files), b.least, b.greatest, out.weight+len(files)
+	more := out.files[len(b.files):]
+	out.look(more)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for order, known := range b.bounds {
+		if known != nil { // else one of the files is why there are none
+			known = order.joinAll(known, more)
+		}
+		out.bounds[order] = known
+	}
+	return out
+}
+
+// mayHold reports whether some file of the block may hold a key within bounds.
+func (b *block) mayHold(order KeyOrder, bounds *catalog.Bounds) bool {
+	if order == Unordered {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all, ok := b.bounds[order]
+	if !ok {
+		all = order.joinAll(nil, b.files)
+		b.bounds[order] = all
+	}
+	return order.Overlap(all, bounds)
+}
+
+// joinAll returns the bounds of files and of others before them together; nil if those of a file are not known, or are
+// of another order, in which the key was once: they compare as equal to all.
+func (o KeyOrder) joinAll(bounds *catalog.Bounds, files []*catalog.File) *catalog.Bounds {
+	for _, f := range files {
+		if f.Bounds == nil || !o.orders(f.Bounds.Least) || !o.orders(f.Bounds.Greatest) {
+			return nil
+		}
+		bounds = o.Join(bounds, f.Bounds)
+	}
+	return bounds
+}
+
+// orders reports whether a bound is one of the order.
+func (o KeyOrder) orders(bound string) bool {
+	if o == texts {
+		return true
+	}
+	if _, err := strconv.ParseInt(bound, 10, 64); err == nil {
+		return true
+	}
+	_, ok := new(big.Rat).SetString(bound)
+	return ok
 }
 
 // blocks divides files of the snapshot of one kind, which are in the order of their ids.

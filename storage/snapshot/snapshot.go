@@ -132,10 +132,11 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 		return s
 	}
 	order := OrderOf(s.Schema.KeyColumns()[0].Type)
-	keep := func(files []*catalog.File) (out []*catalog.File) {
-		for _, f := range files {
-			if order.Overlap(f.Bounds, bounds) {
-				out = append(out, f)
+	// Blocks of files that can't hold such keys are passed over as a whole: a new greatest key looks at none.
+	keep := func(blocks []*block) (out []*catalog.File) {
+		for _, b := range blocks {
+			if b.mayHold(order, bounds) {
+				out = append(out, filter(b.files, func(f *catalog.File) bool { return order.Overlap(f.Bounds, bounds) })...)
 			}
 		}
 		return out
@@ -144,7 +145,7 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 	if part.whole == nil {
 		part.whole = s
 	}
-	part.Data, part.Rollbacks = keep(s.Data), keep(s.Rollbacks)
+	part.Data, part.Rollbacks = keep(s.blocks(s.Data, false)), keep(s.blocks(s.Rollbacks, true))
 	return &part
 }
 

@@ -100,9 +100,6 @@ func (t *blockSum) plus(other *blockSum) {
 	maps.Copy(t.displaced, other.displaced)
 }
 
-// weight is about how many words of memory the sum takes.
-func (t *blockSum) weight() int { return 50 + 12*(len(t.categories)+len(t.scores)) }
-
 // sumOf adds up a block.
 func (s *Snapshot) sumOf(b *block, of measuredColumns) *blockSum {
 	b.mu.Lock()
@@ -120,7 +117,7 @@ func (s *Snapshot) sumOf(b *block, of measuredColumns) *blockSum {
 		}
 	}
 	b.sums[of] = sum
-	s.known.heavier(sum.weight())
+	s.known.heavier(b, 50+12*(len(sum.categories)+len(sum.scores)))
 	return sum
 }
 
