@@ -9,4 +9,5 @@ type History struct {
 	stored *Files
 	heads  *headCache
 	seen   *fileCache
+	keys   *keyFinder
 }

@@ -46,6 +46,8 @@ func newStore(dir string, o Options) *Store {
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
 	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
+	filters := newKeyFilters(files, limits.share(filterShare))
+	history.keys = &keyFinder{Files: files, filters: filters}
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: newDigests(files, history),
@@ -55,7 +57,7 @@ func newStore(dir string, o Options) *Store {
 		},
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
-		Upkeep: newUpkeep(files, history, staging, o.Compact.filled()),
+		Upkeep: newUpkeep(files, history, staging, filters, o.Compact.filled()), keys: history.keys,
 		dir:    &directory{journal: j, path: dir, hook: o.Hook},
 		budget: limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}

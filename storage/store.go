@@ -41,6 +41,7 @@ type Store struct {
 	Readers  *Readers
 	Scrubs   *Scrubs
 	Upkeep   *Upkeep
+	keys     *keyFinder
 	Disk     *Disk
 	dir      *directory
 	budget   budget
