@@ -3,11 +3,9 @@ package storage
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
 	"rowback/storage/lookup"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -80,36 +78,73 @@ func (k *keyFinder) find(
 func (k *keyFinder) inPart(
 	ctx context.Context, s *snapshot.Snapshot, p snapshot.Part, keys []lookup.Key,
 ) (rows []snapshot.Found, ok bool) {
-	columns, ok := keyColumns(s.Schema.KeyColumns(), s.SchemaOf(p.File))
-	if !ok {
+	key := keyOf{s.Schema.KeyColumns(), s.SchemaOf(p.File), keys}
+	ok = k.inFile(ctx, p.File, key, func(in partGroup, matches []lookup.Match) error {
+		some, err := k.live(ctx, s, p, in, matches)
+		rows = append(rows, some...)
+		return err
+	})
+	return rows, ok
+}
+
+// located returns the places of the rows that have a key in a large file, live or not; ok is false where the file is to
+// be read as usual.
+func (k *keyFinder) located(ctx context.Context, f *catalog.File, sought keyOf) (places []snapshot.Place, ok bool) {
+	if f.Rows < leastFiltered || len(sought.keys) == 0 {
 		return nil, false
 	}
-	groups, filtered := k.filters.groups(p, s.Schema.KeyColumns(), keys)
-	if filtered && len(groups) == 0 {
-		return nil, true
-	}
-	err := k.reading(ctx, p.File, func(f *lookup.File) error {
-		near, err := f.Groups(columns[0], keys)
-		if filtered {
-			near = slices.DeleteFunc(near, func(g int) bool { return !slices.Contains(groups, g) })
-		}
-		if ok = err == nil && (filtered || len(near) <= mostGroups*len(keys)); !ok {
-			return err
-		}
-		for _, g := range near {
-			matches, err := f.Find(g, columns, keys)
-			if err != nil {
-				return err
-			}
-			some, err := k.live(ctx, s, p, partGroup{f, g}, matches)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, some...)
+	ok = k.inFile(ctx, f, sought, func(_ partGroup, matches []lookup.Match) error {
+		for _, m := range matches {
+			places = append(places, snapshot.Place{File: f.ID, Row: m.Row})
 		}
 		return nil
 	})
-	return rows, ok && err == nil
+	if !ok {
+		return nil, false // what was found before it could not be read on is read again
+	}
+	return places, true
+}
+
+// keyOf is keys that are sought in files of a schema.
+type keyOf struct {
+	columns []schema.Column
+	file    schema.Schema
+	keys    []lookup.Key
+}
+
+// inFile calls found for each row group of a file in which rows have one of the keys. ok is false where the file is to
+// be read as usual.
+func (k *keyFinder) inFile(
+	ctx context.Context, file *catalog.File, sought keyOf, found func(partGroup, []lookup.Match) error,
+) (ok bool) {
+	columns, ok := keyColumns(sought.columns, sought.file)
+	if !ok {
+		return false
+	}
+	groups, filtered := k.filters.groups(file, sought.columns, sought.keys)
+	if filtered && len(groups) == 0 {
+		return true
+	}
+	err := k.reading(ctx, file, func(f *lookup.File) error {
+		near, err := f.Groups(columns[0], sought.keys)
+		if filtered {
+			near = slices.DeleteFunc(near, func(g int) bool { return !slices.Contains(groups, g) })
+		}
+		if ok = err == nil && (filtered || len(near) <= mostGroups*len(sought.keys)); !ok {
+			return err
+		}
+		for _, g := range near {
+			matches, err := f.Find(g, columns, sought.keys)
+			if err != nil {
+				return err
+			}
+			if err := found(partGroup{f, g}, matches); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return ok && err == nil
 }
 
 // keyColumns are the columns of a key as a file has them; ok is false where its keys are not comparable with those of
@@ -147,160 +182,4 @@ func (fs *Files) reading(
 
 func (k *keyFinder) reading(ctx context.Context, f *catalog.File, do func(*lookup.File) error) error {
 	return k.Files.reading(ctx, f, &k.read, do)
-}
-
-// partGroup is a row group of a part that is read.
-type partGroup struct {
-	file  *lookup.File
-	group int
-}
-
-// live returns the rows of a part that matched and are live, with their values.
-func (k *keyFinder) live(
-	ctx context.Context, s *snapshot.Snapshot, p snapshot.Part, in partGroup, matches []lookup.Match,
-) (found []snapshot.Found, err error) {
-	if len(matches) == 0 {
-		return nil, nil
-	}
-	rows := make([]int64, len(matches))
-	for i, m := range matches {
-		rows[i] = m.Row
-	}
-	places, err := in.places(p, rows)
-	if err != nil {
-		return nil, err
-	}
-	for i, place := range places {
-		if slices.ContainsFunc(p.Holds, func(f *catalog.File) bool { return f.ID == place.File }) {
-			found = append(found, snapshot.Found{Part: p, Row: rows[i], Place: place})
-		}
-	}
-	if found, err = k.without(ctx, s, p, found); err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return found, in.fill(found, s.SchemaOf(p.File))
-}
-
-// places returns the places of rows of a part in the files of the snapshot.
-func (in partGroup) places(p snapshot.Part, rows []int64) ([]snapshot.Place, error) {
-	places := make([]snapshot.Place, len(rows))
-	if p.Compacted == nil {
-		for i, row := range rows {
-			places[i] = snapshot.Place{File: p.ID, Row: row}
-		}
-		return places, nil
-	}
-	files, err := in.file.Integers(in.group, schema.FileColumn, rows)
-	if err != nil {
-		return nil, err
-	}
-	positions, err := in.file.Integers(in.group, schema.PosColumn, rows)
-	if err != nil {
-		return nil, err
-	}
-	for i := range rows {
-		places[i] = snapshot.Place{File: files[i], Row: positions[i]}
-	}
-	return places, nil
-}
-
-// places in rollback files, as keys of these columns: the position first, by which most row groups are excluded.
-var placeColumns = []lookup.Column{
-	{Name: schema.PosColumn, Type: schema.Of(schema.Bigint)}, {Name: schema.FileColumn, Type: schema.Of(schema.Bigint)},
-}
-
-// without returns the rows that are not displaced.
-func (k *keyFinder) without(
-	ctx context.Context, s *snapshot.Snapshot, p snapshot.Part, found []snapshot.Found,
-) ([]snapshot.Found, error) {
-	for _, r := range s.Displacers(p) {
-		if len(found) == 0 {
-			break
-		}
-		places := make([]lookup.Key, len(found))
-		for i, f := range found {
-			places[i] = lookup.Key{lookup.Integer(f.Place.Row), lookup.Integer(f.Place.File)}
-		}
-		gone := map[int]bool{}
-		if err := k.displaced(ctx, r, places, gone); err != nil {
-			return nil, err
-		}
-		var left []snapshot.Found
-		for i, f := range found {
-			if !gone[i] {
-				left = append(left, f)
-			}
-		}
-		found = left
-	}
-	return found, nil
-}
-
-// displaced notes which of the places a part of rollback files has.
-func (k *keyFinder) displaced(ctx context.Context, r snapshot.Part, places []lookup.Key, gone map[int]bool) error {
-	return k.reading(ctx, r.File, func(f *lookup.File) error {
-		groups, err := f.Groups(placeColumns[0], places)
-		for _, g := range groups {
-			var matches []lookup.Match
-			if matches, err = f.Find(g, placeColumns, places); err != nil {
-				return err
-			}
-			for _, m := range matches {
-				by := r.ID
-				if r.Compacted != nil {
-					ends, err := f.Integers(g, schema.EndColumn, []int64{m.Row})
-					if err != nil {
-						return err
-					}
-					by = ends[0]
-				}
-				if slices.ContainsFunc(r.Holds, func(f *catalog.File) bool { return f.ID == by }) {
-					gone[m.Key] = true
-				}
-			}
-		}
-		return err
-	})
-}
-
-// mostText is up to how many bytes of a row are put into a statement, instead of being read by it.
-const mostText = 64 << 10
-
-// fill adds the values of rows where all of them have a text. Others are read by the statement.
-func (in partGroup) fill(found []snapshot.Found, fs schema.Schema) error {
-	columns := append(slices.Clone(fs.Stored()),
-		schema.Column{Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
-	rows := make([]int64, len(found))
-	for i, f := range found {
-		rows[i] = f.Row
-	}
-	lists := make([][]string, len(found))
-	for _, c := range columns {
-		if c.Type.Nested() || c.Type.Name == schema.Blob {
-			return nil
-		}
-		texts, ok, err := in.file.Texts(in.group, lookup.Column{Name: c.Name, Type: c.Type}, rows)
-		if err != nil || !ok {
-			return err
-		}
-		for i, text := range texts {
-			if text != nil && len(*text) > mostText {
-				return nil
-			}
-			lists[i] = append(lists[i], castSQL(text, c))
-		}
-	}
-	for i, list := range lists {
-		found[i].Values = strings.Join(list, ", ")
-	}
-	return nil
-}
-
-// castSQL is a value in SQL, by its text, named as its column is.
-func castSQL(text *string, c schema.Column) string {
-	value := "NULL"
-	if text != nil {
-		value = duck.Text(*text)
-	}
-	return "CAST(" + value + " AS " + c.Type.SQL() + ") AS " + duck.Ident(c.Name)
 }

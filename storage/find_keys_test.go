@@ -454,3 +454,59 @@ func (l *looker) keyIn(record string) string {
 	}
 	return toJSON(key)
 }
+
+// The history of a record of random keys is found by its filter, and read from the row groups that have its rows.
+func TestTheHistoryOfARecordIsLookedUp(t *testing.T) {
+	b := open(t)
+	id := b.withRandomKeys("d", 300_000)
+	b.json(id, catalog.Upsert, fmt.Sprintf(`[{"id": %q, "v": "changed"}]`, randomKey(250_000)))
+	b.json(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(250_000)))
+	ask := func(key string) string {
+		list, _, err := b.RecordHistory(b.Context(), storage.RecordQuery{Dataset: id, Ref: "head", Key: key, Limit: 10})
+		if err != nil {
+			return err.Error()
+		}
+		return toJSON(list)
+	}
+	before := ask(randomKey(250_000))
+	if b.compact(id).Filters != 1 {
+		t.Fatal("no filter was made")
+	}
+	cost := b.costs()
+	if after := ask(randomKey(250_000)); after != before || strings.Count(after, "Commit") != 3 {
+		t.Errorf("with a filter: %s\nwithout: %s", after, before)
+	}
+	if c := cost(); c.Groups < 1 || c.Groups > 2 {
+		t.Errorf("it reads the keys of %d row groups", c.Groups)
+	}
+	if got := ask(randomKey(300_000)); !strings.Contains(got, "has never had") {
+		t.Error(got)
+	}
+	if c := cost(); c.Groups > 1 {
+		t.Errorf("a record that was never there: %+v", c)
+	}
+}
+
+// On a full disk no filter is made, nothing else fails, and records are found as before.
+func TestNoRoomForAFilter(t *testing.T) {
+	full := false
+	b := reopen(t, t.TempDir(), storage.Options{MinFree: 1 << 20, Free: func(string) (int64, error) {
+		if full {
+			return 1 << 20, nil
+		}
+		return 1 << 40, nil
+	}})
+	id := b.withRandomKeys("d", 5000)
+	full = true
+	if _, err := b.Upkeep.Compact(b.Context(), id); err == nil || len(b.filters()) > 0 {
+		t.Errorf("upkeep on a full disk: %v, filters %v", err, b.filters())
+	}
+	if got := b.record(id, "head", randomKey(1)); !strings.Contains(got, `"n":1,`) {
+		t.Error(got)
+	}
+	full = false
+	if b.compact(id).Filters != 1 {
+		t.Error("no filter was made once there was room")
+	}
+	b.sound()
+}

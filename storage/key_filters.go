@@ -11,7 +11,6 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/lookup"
 	"rowback/storage/schema"
-	"rowback/storage/snapshot"
 )
 
 // A key filter (lookup.Filter) is an object of its own, named after the file whose keys it has, with that file's
@@ -55,9 +54,9 @@ func newKeyFilters(files *Files, limit int64) *keyFilters {
 	return &keyFilters{Files: files, limit: limit, byKey: map[string]*list.Element{}, order: list.New()}
 }
 
-// groups returns the row groups of a part that may have one of the keys; ok is false if there is no filter for that.
-func (k *keyFilters) groups(p snapshot.Part, key []schema.Column, keys []lookup.Key) (groups []int, ok bool) {
-	f := k.of(p.File)
+// groups returns the row groups of a file that may have one of the keys; ok is false if there is no filter for that.
+func (k *keyFilters) groups(file *catalog.File, key []schema.Column, keys []lookup.Key) (groups []int, ok bool) {
+	f := k.of(file)
 	if f == nil || !slices.Equal(f.Columns, fieldIDs(key)) {
 		return nil, false
 	}
