@@ -102,6 +102,9 @@ func TestCommandsAskAndPrint(t *testing.T) {
 		{"compact", map[string][]string{"POST " + d + "/upkeep": {
 			`200 {"files_opened":3,"done":{"files_made":2,"files_read":40,"rows":41,"bytes":2048}}`}},
 			`POST ` + d + `/upkeep?project_id=1 {}`, "2 files of 40 (41 records, 2.0 kB); reading opens 3 files\n"},
+		{"compact", map[string][]string{"POST " + d + "/upkeep": {
+			`200 {"files_opened":3,"done":{"files_made":0,"key_filters":1}}`}},
+			`POST ` + d + `/upkeep?project_id=1 {}`, "nothing to compact; key filters made: 1; reading opens 3 files\n"},
 		{"compact --plan", map[string][]string{"GET " + d + "/upkeep": {`200 {"files_opened":3}`}},
 			`GET ` + d + `/upkeep?project_id=1`, "next: nothing to compact; reading opens 3 files\n"},
 		{"savepoint --list", map[string][]string{"GET " + d + "/savepoints": {

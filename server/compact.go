@@ -18,6 +18,8 @@ type compactedAnswer struct {
 	Read  int64 `json:"files_read"`
 	Rows  int64 `json:"rows"`
 	Bytes int64 `json:"bytes"`
+
+	Filters int64 `json:"key_filters"`
 }
 
 // Run compacts a dataset.
@@ -43,8 +45,12 @@ func (cmd *compactCmd) Run(c console) error {
 
 // String says it in words.
 func (a compactedAnswer) String() string {
-	if a.Made == 0 {
-		return "nothing to compact"
+	text := "nothing to compact"
+	if a.Made > 0 {
+		text = fmt.Sprintf("%d files of %d (%d records, %s)", a.Made, a.Read, a.Rows, humanize.Bytes(uint64(a.Bytes)))
 	}
-	return fmt.Sprintf("%d files of %d (%d records, %s)", a.Made, a.Read, a.Rows, humanize.Bytes(uint64(a.Bytes)))
+	if a.Filters > 0 {
+		text += fmt.Sprintf("; key filters made: %d", a.Filters)
+	}
+	return text
 }

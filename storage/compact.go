@@ -39,6 +39,8 @@ type Compacted struct {
 	Files int   `json:"files_read"`
 	Rows  int64 `json:"rows"`
 	Bytes int64 `json:"bytes"` // of the files made, or, before they are, of those to be read
+
+	Filters int `json:"key_filters"` // made
 }
 
 func (c *Compacted) add(more Compacted) {

@@ -55,7 +55,7 @@ func (u *Upkeep) removeLost(ctx context.Context, family string) error {
 }
 
 // sweep removes the compacted objects that the catalog does not have: a crash left them, the catalog is older or was
-// lost, or they were replaced. They are made again when they are needed.
+// lost, or they were replaced. They are made again when they are needed. With them go the key filters of what is gone.
 func (u *Upkeep) sweep(ctx context.Context) error {
 	known, err := u.knownObjects(ctx)
 	if err != nil {
@@ -77,6 +77,9 @@ func (u *Upkeep) sweep(ctx context.Context) error {
 					return err
 				}
 			}
+		}
+		if err := u.filters.sweep(ctx, d); err != nil {
+			return err
 		}
 	}
 	return nil

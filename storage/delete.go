@@ -44,7 +44,9 @@ func (w modeWork) pickByKey(ctx context.Context, u intake.Upload) (live *snapsho
 	if err := w.keys(in).check(ctx); err != nil {
 		return nil, err
 	}
-	live = w.liveIn(in.bounds)
+	if live, err = w.liveWith(ctx, in); err != nil {
+		return nil, err
+	}
 	err = w.writer.pick(ctx, pickCame, w.picking(in), live)
 	// Not an error: a delete that is sent twice has nothing left to do.
 	w.setParam("records_not_found", in.rows-w.commit.Removed)

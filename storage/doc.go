@@ -10,6 +10,7 @@
 //	data file     rows that a commit wrote, each tagged with it (_commit)
 //	rollback file rows that a commit displaced, as they were, each with the place where it lay (_file, _pos)
 //	compacted file rows of several files, which readers open in place of these; a cache, which may be lost
+//	key filter    says which row groups of a file may have a key; a cache, too
 //	entry         that a file serves a dataset from one commit until another: which files are live follows from that
 //	state         what a dataset is as of one commit; with its live files, a snapshot (package snapshot)
 //	ref           what names a state: head, a commit, a version, a savepoint, a tag, a time, and others (Refs)
@@ -46,7 +47,8 @@
 //	Digests       digests of states, by their records' values                              digest.go, digest_sum.go
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go
-//	Upkeep        compaction in the background: upkeep.go when, compact_plan.go of what, compact.go how
+//	Upkeep        compaction in the background: upkeep.go when, compact_plan.go of what, compact.go how; key filters
+//	              filter_upkeep.go
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
 // type of its own:
@@ -71,7 +73,7 @@
 //	refs.go       from a ref to a snapshot
 //	modes.go      append, overwrite, upsert and replace; delete.go
 //	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, keys.go its keys
-//	rewrite.go    what becomes of live records
+//	rewrite.go    what becomes of live records; live_keys.go, find_keys.go those of few keys
 //	rollback.go   undoing a commit; blockers.go what stands in the way, cascade.go undoing that too
 //	restore.go    going back to a state
 //	fork.go       forks; merge.go merging, merge_rows.go and merge_columns.go what it does to records and variables
@@ -89,7 +91,7 @@
 //	catalog       rows and transactions         duck      the door to DuckDB       datafile   Parquet files
 //	snapshot      states and their differences  clientsql SQL that clients write   gate       what may be stored
 //	intake        records in                    output    records out              verify     files against the catalog
-//	digest        sums of records' hashes
+//	digest        sums of records' hashes   lookup     rows of few keys
 //
 // # What proves it
 //
@@ -98,5 +100,6 @@
 //	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
 //	golden_commits_test.go                a store of an earlier program reads as it did, and comes out in the same bytes
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
+//	find_keys_test.go                     few keys are found where statements find them, and what that reads
 //	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse
 package storage

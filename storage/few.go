@@ -124,9 +124,13 @@ func int64s(n int, first, step int64) arrow.Array {
 // found here; else the same statements check as for many records. at returns the values of a column. A record that is
 // refused is named as in a large upload.
 func (k keyCheck) checkFew(ctx context.Context, at func(id int) arrow.Array) error {
-	// No statement: a one-row append of a new greatest key is checked by its bounds alone.
-	if k.areDistinct(at) && len(k.live(k.in.bounds).Data) == 0 {
-		return nil
+	// No statement: a one-row append of a new greatest key is checked by its bounds alone, others by looking them up.
+	if k.areDistinct(at) {
+		k.in.keys = k.keysIn(at)
+		live, err := k.liveRows(ctx)
+		if err != nil || len(live.Data) == 0 {
+			return err
+		}
 	}
 	if err := k.table(ctx, at); err != nil {
 		return err
@@ -195,6 +199,7 @@ func (a arriving) readLiteral(decoded intake.Decoded) (ok bool, err error) {
 		rows[row] = values
 	}
 	a.in.kept, a.in.texts = keptValues(rows), texts
+	a.in.keys = keys.keysIn(at)
 	// What was seen here is not asked for again by a statement.
 	a.in.checked, a.in.filled = true, map[int]bool{}
 	for _, c := range a.in.columns {

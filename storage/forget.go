@@ -27,6 +27,7 @@ type Removals struct {
 	staging  *Staging
 	tables   *Tables
 	requests *Requests
+	filters  *keyFilters
 	running  sync.Mutex
 }
 

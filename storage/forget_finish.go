@@ -44,7 +44,7 @@ func (rs *Removals) remove(key string) error {
 }
 
 // removeCompacted removes the compacted files of a family that the catalog does not have, those that were replaced a
-// moment ago included.
+// moment ago included, and the key filters of files that are gone.
 func (rs *Removals) removeCompacted(ctx context.Context, family string) error {
 	known := map[string]bool{}
 	list, err := rs.compacted.list(ctx, family)
@@ -63,6 +63,9 @@ func (rs *Removals) removeCompacted(ctx context.Context, family string) error {
 		return err
 	}
 	for _, d := range datasets {
+		if err := rs.filters.sweep(ctx, d.ID); err != nil {
+			return err
+		}
 		names, err := rs.blobs.Directories(d.ID + "/" + compactedDir)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ type History struct {
 	seen   *fileCache
 	past   *timelines
 	blocks *snapshot.Blocks
+	keys   *keyFinder
 }
 
 func newHistory(j *journal, f *Files) *History {

@@ -9,6 +9,7 @@ import (
 	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
+	"rowback/storage/lookup"
 	"rowback/storage/schema"
 )
 
@@ -23,6 +24,7 @@ type incoming struct {
 	brought  int64           // the greatest _id that came with a record
 	firstRow int64           // the row id of the first, once they are given
 	bounds   *catalog.Bounds // of the first key column
+	keys     []lookup.Key    // of few records; nil: not read yet, none: they can't be looked up
 	checked  bool            // every record has a key of its own
 	filled   map[int]bool    // columns of which every record has a value, where that is known
 	texts    bool            // each record's own text is kept, as _json

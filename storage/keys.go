@@ -50,6 +50,8 @@ type keyCheck struct {
 	key  []schema.Column
 	in   *incoming
 	live func(*catalog.Bounds) *snapshot.Snapshot // what is live where keys lie within bounds
+
+	finder *keyFinder
 }
 
 // check makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
@@ -214,10 +216,13 @@ var ErrKeyExists = fault.New(fault.Invalid, "key_exists")
 
 // areNew makes sure that no incoming key is live already. It is for append; the other modes expect keys that are live.
 func (k keyCheck) areNew(ctx context.Context) error {
-	// Files whose bounds lie elsewhere are not opened: a growing key reads none.
-	live := k.live(k.in.bounds)
-	if k.in.rows == 0 || len(live.Data) == 0 {
+	if k.in.rows == 0 {
 		return nil
+	}
+	// Files whose bounds lie elsewhere are not opened: a growing key reads none.
+	live, err := k.liveRows(ctx)
+	if err != nil || len(live.Data) == 0 {
+		return err
 	}
 	keys, err := k.list(ctx, duck.Fill(firstLive, duck.Parts{
 		"key": keyList(k.key), "records": k.in.of(k.key), "live": live.Narrow(k.key).Rows(false),

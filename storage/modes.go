@@ -123,7 +123,10 @@ func (w modeWork) put(ctx context.Context, u intake.Upload) error {
 	if in.rows == 0 {
 		return nil
 	}
-	live := w.liveIn(in.bounds)
+	live, err := w.liveWith(ctx, in)
+	if err != nil {
+		return err
+	}
 	// None of the keys can be live, so all records are new.
 	if len(live.Data) == 0 && !in.keepsText(w.commit.Mode) {
 		w.commit.Added = in.rows
@@ -208,5 +211,5 @@ func (d *draft) checkNothing(in *incoming, u intake.Upload) error {
 
 // keys looks at the keys of records that come into the commit.
 func (w modeWork) keys(in *incoming) keyCheck {
-	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn}
+	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn, w.store.keys}
 }

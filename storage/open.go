@@ -46,18 +46,23 @@ func newStore(dir string, o Options) *Store {
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
 	history := newHistory(j, files)
+	filters := newKeyFilters(files, limits.share(filterShare))
+	history.keys = &keyFinder{Files: files, filters: filters}
 	digests := newDigests(files, history)
 	tables := &Tables{
 		Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
 		exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 	}
-	removals := &Removals{Files: files, history: history, staging: staging, tables: tables, requests: requests}
+	removals := &Removals{
+		Files: files, history: history, staging: staging, tables: tables, requests: requests, filters: filters,
+	}
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: digests, Tables: tables,
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
-		Upkeep:   newUpkeep(files, history, staging, digests, o.Compact.filled()),
+		Upkeep:   newUpkeep(files, history, staging, digests, filters, o.Compact.filled()),
+		keys:     history.keys,
 		Removals: removals,
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
 		dir:      &directory{journal: j, path: dir, hook: o.Hook},

@@ -190,17 +190,13 @@ func (r *recordReader) lives(ctx context.Context) (map[snapshot.Place][]span, er
 	if len(r.files.Data) == 0 {
 		return nil, nil
 	}
-	var places []snapshot.Place
-	holders := map[int64]bool{}
-	err := r.conn.Rows(ctx, r.files.Located(r.key), func(scan duck.Scan) error {
-		var p snapshot.Place
-		err := scan(&p.File, &p.Row)
-		places = append(places, p)
-		holders[p.File] = true
-		return err
-	})
+	places, err := r.located(ctx)
 	if err != nil {
 		return nil, err
+	}
+	holders := map[int64]bool{}
+	for _, p := range places {
+		holders[p.File] = true
 	}
 	gone, err := r.displaced(ctx, holders)
 	lives := map[snapshot.Place][]span{}
@@ -208,6 +204,30 @@ func (r *recordReader) lives(ctx context.Context) (map[snapshot.Place][]span, er
 		lives[p] = without(slices.Clone(r.spans[p.File]), gone[p])
 	}
 	return lives, err
+}
+
+// located finds the places of all rows of the record, live or not. Large files are looked up where that reads little;
+// the others are read by a statement.
+func (r *recordReader) located(ctx context.Context) (places []snapshot.Place, err error) {
+	sought, err := lookupKey(ctx, r.conn, r.key)
+	if err != nil {
+		return nil, err
+	}
+	rest := *r.files
+	rest.Data = slices.DeleteFunc(slices.Clone(r.files.Data), func(f *catalog.File) bool {
+		some, ok := r.keys.located(ctx, f, keyOf{r.key.Columns, r.files.SchemaOf(f), sought})
+		places = append(places, some...)
+		return ok
+	})
+	if len(rest.Data) == 0 {
+		return places, nil
+	}
+	return places, r.conn.Rows(ctx, rest.Located(r.key), func(scan duck.Scan) error {
+		var p snapshot.Place
+		err := scan(&p.File, &p.Row)
+		places = append(places, p)
+		return err
+	})
 }
 
 // displaced finds when each row of the record was displaced, in files that hold it.

@@ -9,6 +9,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/fault"
+	"rowback/storage/lookup"
 	"rowback/storage/snapshot"
 )
 
@@ -23,6 +24,10 @@ type Upkeep struct {
 	running sync.Mutex
 	retired []retired // under running
 
+	filters    *keyFilters
+	unfiltered map[string]bool // under running: keys of the filters that files do not need
+	read       lookup.Read     // for filters
+
 	mu      sync.Mutex
 	changed map[string]bool // datasets with commits since upkeep last looked at them
 	wake    chan struct{}
@@ -35,12 +40,17 @@ type UpkeepState struct {
 	Pending int // datasets that it has yet to look at
 	Done    Compacted
 	Failed  int64
+
+	Filters     int64 // key filters made
+	FilterBytes int64
 }
 
-func newUpkeep(files *Files, history *History, staging *Staging, digests *Digests, p CompactionPolicy) *Upkeep {
+func newUpkeep(
+	files *Files, history *History, staging *Staging, digests *Digests, filters *keyFilters, p CompactionPolicy,
+) *Upkeep {
 	return &Upkeep{
-		Files: files, history: history, staging: staging, digests: digests, policy: p,
-		changed: map[string]bool{}, wake: make(chan struct{}, 1),
+		Files: files, history: history, staging: staging, digests: digests, filters: filters, policy: p,
+		unfiltered: map[string]bool{}, changed: map[string]bool{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -131,8 +141,11 @@ func (u *Upkeep) compactAll(
 		if fault.KindOf(err) == fault.Corrupt {
 			continue // it is known and reported now, and what can be read is compacted without it
 		}
-		if err != nil || made == nil {
+		if err != nil {
 			return done, err
+		}
+		if made == nil {
+			return done, u.filterAll(ctx, s, &done, pause)
 		}
 		one := Compacted{Made: 1, Files: len(c.parts), Rows: made.Rows, Bytes: made.Bytes}
 		done.add(one)

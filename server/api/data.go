@@ -95,6 +95,7 @@ func (in formatIn) format() (intake.Format, error) {
 type dataIn struct {
 	refIn
 	formatIn
+	Key     *string  `query:"key" description:"${record.key.only}" json:"-"`
 	Columns []string `query:"columns" collectionFormat:"csv" description:"${columns}" json:"-"`
 	Commit  *bool    `query:"commit" default:"true" description:"Whether _commit is there if no columns are named." json:"-"`
 	Where   string   `query:"where" description:"A SQL condition." json:"-"`
@@ -118,6 +119,9 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	snap, err := a.store.Snapshot(c.UserContext(), d.ID, in.ref())
+	if err == nil && in.Key != nil {
+		snap, err = a.store.WithKey(c.UserContext(), snap, *in.Key)
+	}
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,17 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 			func(v storage.VacuumState) float64 { return float64(v.Bytes) }),
 		vacuumCounter("rowback_vacuum_failures_total", "Vacuums that failed; the log says why.", s,
 			func(v storage.VacuumState) float64 { return float64(v.Failed) }),
+		upkeepCounter("rowback_key_filters_total", "Key filters made since the start.", s,
+			func(u storage.UpkeepState) float64 { return float64(u.Filters) }),
+		gauge("rowback_key_filter_bytes", "Bytes of key filters that are in memory.", func() float64 {
+			return float64(s.Lookups().FilterBytes)
+		}),
+		lookupCounter("rowback_lookup_row_groups_total", "Row groups whose keys look-ups of few keys have read.", s,
+			func(l storage.LookupCost) float64 { return float64(l.Groups) }),
+		lookupCounter("rowback_lookup_bytes_total", "Bytes that look-ups of few keys have read.", s,
+			func(l storage.LookupCost) float64 { return float64(l.Bytes) }),
+		lookupCounter("rowback_lookups_by_scan_total", "Look-ups of few keys that had to scan the key column.", s,
+			func(l storage.LookupCost) float64 { return float64(l.Passed) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rowback_scrubs_total", Help: "Completed scrubs."},
 			func() float64 {
 				return float64(s.Scrubs.State().Done)
@@ -117,6 +128,12 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 func vacuumCounter(name, help string, s *storage.Store, value func(storage.VacuumState) float64) prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 		func() float64 { return value(s.Vacuums.State()) })
+}
+
+// lookupCounter is a metric of what look-ups of keys have cost.
+func lookupCounter(name, help string, s *storage.Store, value func(storage.LookupCost) float64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return value(s.Lookups()) })
 }
 
 // upkeepCounter is a metric of what upkeep has done.

@@ -74,6 +74,8 @@ var texts = map[string]string{
 	"range": "Such as bytes=0-99 or bytes=-100: answered with 206 and that part.",
 	"record.key": "The value of the key column (_id if none is declared); of a key of several columns, a JSON object " +
 		"with all of them.",
+	"record.key.only": "Only the record with this key, if there is one: the value of the key column (_id if none is " +
+		"declared); of a key of several columns, a JSON object with all of them.",
 	"required":          "Columns that have a value in every record: a commit without one is refused.",
 	"retention":         "Which states vacuum keeps, besides the head: what any of its members keeps is kept. null: all.",
 	"retention.commits": "The last changes, each with the states before and after it. 0: none by this.",

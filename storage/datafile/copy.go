@@ -104,14 +104,17 @@ func jumps(path string) (bool, error) {
 	}
 	for g, group := range f.RowGroups() {
 		for i, chunk := range group.ColumnChunks() {
-			encodings := f.Metadata().RowGroups[g].Columns[i].MetaData.Encoding
-			if chunk.Type().Kind() == parquet.Int32 && slices.Contains(encodings, format.DeltaBinaryPacked) &&
-				farApart(chunk.(*parquet.FileColumnChunk)) {
+			if Jumps(chunk.(*parquet.FileColumnChunk), f.Metadata().RowGroups[g].Columns[i].MetaData.Encoding) {
 				return true, nil
 			}
 		}
 	}
 	return false, nil
+}
+
+// Jumps reports whether a chunk of a column, in some encodings, has such integers.
+func Jumps(c *parquet.FileColumnChunk, encodings []format.Encoding) bool {
+	return c.Type().Kind() == parquet.Int32 && slices.Contains(encodings, format.DeltaBinaryPacked) && farApart(c)
 }
 
 // farApart reports whether two values of a chunk of 32-bit integers may differ by more than 31 bits.

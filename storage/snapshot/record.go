@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"rowback/storage/catalog"
@@ -51,7 +52,7 @@ type Place struct{ File, Row int64 }
 
 // Located returns the SQL of the places of all rows of a record in the data files, live or not: _file and _pos.
 func (s *Snapshot) Located(k RecordKey) string {
-	return s.withKey(s.Data, k, func(schema.Schema) string { return "" })
+	return s.withKey(s.Data, k, "true", func(schema.Schema) string { return "" })
 }
 
 // Displaced returns the SQL of the positions of a record in the rollback files: the rollback file's id, _file and _pos.
@@ -68,14 +69,17 @@ func (s *Snapshot) Displaced(k RecordKey) string {
 
 const rowsWithKey = `SELECT {columns} FROM {files} WHERE {has_key}`
 
-// withKey returns the SQL of a record's rows in data files: what list selects for files of a schema, and the place.
-func (s *Snapshot) withKey(files []*catalog.File, k RecordKey, list func(fs schema.Schema) string) string {
+// withKey returns the SQL of a record's rows in data files, those that fulfil a condition: what list selects for files
+// of a schema, and the place.
+func (s *Snapshot) withKey(
+	files []*catalog.File, k RecordKey, where string, list func(fs schema.Schema) string,
+) string {
 	var parts []string
 	for _, group := range BySchema(files) {
 		fs := s.SchemaOf(group[0])
 		parts = append(parts, duck.Fill(rowsWithKey, duck.Parts{
 			"columns": list(fs) + fileOf(group, "") + " AS _file, file_row_number AS _pos",
-			"files":   s.readNumbered(group), "has_key": k.in(fs),
+			"files":   s.readNumbered(group), "has_key": where + " AND " + k.in(fs),
 		}))
 	}
 	return strings.Join(parts, "\nUNION ALL ")
@@ -120,7 +124,22 @@ func (s Steps) side(of *Snapshot, common schema.Schema, prefix string) string {
 	if len(own.Data) == 0 {
 		return "SELECT " + one.noValues(names) + ", CAST(NULL AS BIGINT) AS _file, CAST(NULL AS BIGINT) AS _pos WHERE false"
 	}
-	return own.withKey(own.Data, s.Key, func(fs schema.Schema) string { return one.list(fs, names) + ", " })
+	// By their numbers, which exclude the row groups that have none of the rows.
+	return own.withKey(own.Data, s.Key, "file_row_number IN ("+s.rows()+")",
+		func(fs schema.Schema) string { return one.list(fs, names) + ", " })
+}
+
+// rows lists the numbers of all rows of the steps.
+func (s Steps) rows() string {
+	var rows []string
+	for _, step := range s.List {
+		for _, p := range []*Place{step.Before, step.After} {
+			if p != nil {
+				rows = append(rows, strconv.FormatInt(p.Row, 10))
+			}
+		}
+	}
+	return strings.Join(rows, ", ")
 }
 
 func (p *Place) sql() string {

@@ -161,6 +161,9 @@ func (s *Snapshot) Rows(place bool) string {
 // scans returns the SQL of the snapshot's rows, one part for each scan. list returns the select list for files of a
 // schema.
 func (s *Snapshot) scans(place bool, list func(fs schema.Schema) string) (parts []string) {
+	if s.isPicked {
+		return s.pickedScans(place, list)
+	}
 	for _, b := range s.branches() {
 		parts = append(parts, s.scan(b, place, list(s.SchemaOf(b.parts[0].File))))
 	}

@@ -41,6 +41,8 @@ type Snapshot struct {
 	compacted *Compacted
 	known     *Blocks   // nil: none are kept
 	whole     *Snapshot // of which this is a part; nil: it is whole
+	isPicked  bool      // of its rows it has only the picked ones (Picked)
+	picked    []Found
 }
 
 // New returns a snapshot of a state without files. path returns the path of a file.
@@ -66,6 +68,9 @@ func (s *Snapshot) Paths() []string { return s.pathsOf(s.Opens()) }
 
 // Opens returns the files that reading the snapshot's rows opens, which is what it costs.
 func (s *Snapshot) Opens() (files []*catalog.File) {
+	if s.isPicked {
+		return s.pickedFiles()
+	}
 	for _, b := range s.branches() {
 		files = append(append(files, b.files()...), filesOf(s.positionParts(b.rollbacks))...)
 	}
@@ -153,7 +158,7 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 // schemas are those of the opened files, by document id.
 func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map[string]schema.Schema) *Snapshot {
 	out := *s
-	out.State, out.whole = state, nil
+	out.State, out.whole, out.isPicked, out.picked = state, nil, false, nil
 	out.Schemas = maps.Clone(s.Schemas)
 	maps.Copy(out.Schemas, schemas)
 	out.Data = next(s.Data, OfKind(opened, schema.Data), closed)
