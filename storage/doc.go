@@ -20,7 +20,7 @@
 //	verdict       what becomes of a record that both an action and the target of a merge changed
 //	action        a commit as collaborators see it; a merge plays the actions of a source on a target
 //	label         what is kept beside commits: how a dataset was made, versions, savepoints, tags, deletions, backups
-//	timeline      when each file of a dataset was live, in memory, up to a commit
+//	file history  when each file of a dataset was live, in memory, up to a commit
 //	block         files of a state that follow one another by id, and what their statistics amount to
 //	digest        a number that stands for the records of a state, by their values
 //	birth         a dataset as it was before its first commit
@@ -70,7 +70,7 @@
 //	group.go      small commits that wait for each other, and become durable together
 //	draft.go      what a commit is; manifest.go how it is described, publication.go what is recorded, in one transaction
 //	store.go      the parts; open.go how they are put together
-//	refs.go       from a ref to a snapshot; timeline.go the files of states long ago
+//	refs.go       from a ref to a snapshot; file_history.go the files of states long ago
 //	modes.go      append, overwrite, upsert and replace; delete.go
 //	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, keys.go its keys
 //	rewrite.go    what becomes of live records

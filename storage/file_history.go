@@ -12,20 +12,22 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// timelines keeps when files were live in the datasets whose past was asked for, so that a state far back is found
+// fileHistories keeps when files were live in the datasets whose past was asked for, so that a state far back is found
 // without reading the ids of its files from the catalog. The past of a fork before it was made is that of its upstream.
-type timelines struct {
+type fileHistories struct {
 	mu    sync.Mutex
-	byID  map[string]*timeline
+	byID  map[string]*fileHistory
 	lives int // of all
 	limit int
 }
 
-// newTimelines keeps up to a million times at which a file was live, of all datasets together.
-func newTimelines() *timelines { return &timelines{byID: map[string]*timeline{}, limit: 1_000_000} }
+// newFileHistories keeps up to a million times at which a file was live, of all datasets together.
+func newFileHistories() *fileHistories {
+	return &fileHistories{byID: map[string]*fileHistory{}, limit: 1_000_000}
+}
 
-// timeline is when each file of a dataset was live, up to a commit. It grows, and what is in it stays true.
-type timeline struct {
+// fileHistory is when each file of a dataset was live, up to a commit. It grows, and what is in it stays true.
+type fileHistory struct {
 	mu    sync.Mutex
 	upTo  int64
 	lives []life // by file, then by begin
@@ -41,18 +43,18 @@ type life struct {
 	begin, end int64
 }
 
-// of returns the timeline of a dataset.
-func (t *timelines) of(dataset string) *timeline {
+// of returns the file history of a dataset.
+func (t *fileHistories) of(dataset string) *fileHistory {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byID[dataset] == nil {
-		t.byID[dataset] = &timeline{schemas: map[string]schema.Schema{}}
+		t.byID[dataset] = &fileHistory{schemas: map[string]schema.Schema{}}
 	}
 	return t.byID[dataset]
 }
 
-// grew counts what a timeline has more than before. Where they become too many, all others are dropped.
-func (t *timelines) grew(dataset string, line *timeline, by int) {
+// grew counts what a file history has more than before. Where they become too many, all others are dropped.
+func (t *fileHistories) grew(dataset string, line *fileHistory, by int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.lives += by; t.lives > t.limit {
@@ -94,7 +96,7 @@ func (h *History) pastFiles(tx catalog.Tx, snap *snapshot.Snapshot) error {
 }
 
 // extend adds what became live and ceased to be live up to a commit, and returns how many lives it added.
-func (l *timeline) extend(tx catalog.Tx, dataset string, commit int64) (int, error) {
+func (l *fileHistory) extend(tx catalog.Tx, dataset string, commit int64) (int, error) {
 	if l.upTo >= commit {
 		return 0, nil
 	}
@@ -122,7 +124,7 @@ func byFile(a, b life) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(
 
 // adopt sets the files of a snapshot, by id, unless one of them was not read yet. All of them are looked through, which
 // takes no more time than a copy of so many: they are not followed to where they are in memory.
-func (l *timeline) adopt(snap *snapshot.Snapshot) bool {
+func (l *fileHistory) adopt(snap *snapshot.Snapshot) bool {
 	var data, rollbacks []*catalog.File
 	for i := range l.lives {
 		switch one := &l.lives[i]; {
@@ -140,7 +142,7 @@ func (l *timeline) adopt(snap *snapshot.Snapshot) bool {
 }
 
 // name keeps files, which are in the order of their ids, with their lives, and the schemas that they have.
-func (l *timeline) name(files []*catalog.File, schemas map[string]schema.Schema) {
+func (l *fileHistory) name(files []*catalog.File, schemas map[string]schema.Schema) {
 	i := 0
 	for j := range l.lives {
 		one := &l.lives[j]
