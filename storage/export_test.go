@@ -91,3 +91,6 @@ func (s *Store) Past(ctx context.Context, dataset string, commit int64) (past, p
 	})
 	return past, plain, err
 }
+
+// DigestSoon has upkeep compute digests without waiting for a minute.
+func (u *Upkeep) DigestSoon() { u.digestEvery = 10 * time.Millisecond }
