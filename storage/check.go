@@ -127,39 +127,6 @@ func (c *checker) checkCatalog(tx catalog.Tx) (err error) {
 	return err
 }
 
-// begin finds what the dataset has inherited, which is checked with the dataset that made it, however many forks have it:
-// the history up to a commit, which it returns.
-func (c *checker) begin(tx catalog.Tx) (last catalog.Commit, err error) {
-	if c.dataset.ForkCommit == 0 {
-		return last, nil
-	}
-	maker, err := tx.Maker(c.dataset.ID, c.dataset.ForkCommit)
-	if errors.Is(err, catalog.ErrNotFound) || err == nil && (maker == c.dataset.ID || !c.checked[maker]) {
-		return last, nil // a fork of an older program, which has copies, or one whose upstream is not there
-	}
-	if err == nil {
-		last, err = tx.Commit(c.dataset.ID, c.dataset.ForkCommit)
-	}
-	c.inherited = last.ID
-	return last, err
-}
-
-// checkInherited checks which inherited commits are undone: that is the dataset's own.
-func (c *checker) checkInherited(tx catalog.Tx, undone map[int64]int64) error {
-	recorded, err := tx.Undone(c.dataset.ID, c.inherited)
-	for id, by := range recorded {
-		if undone[id] != by {
-			c.found(id, "it says that commit %d undoes it; the log says commit %d", by, undone[id])
-		}
-	}
-	for id, by := range undone {
-		if id <= c.inherited && recorded[id] == 0 {
-			c.found(id, "it says that nothing undoes it; the log says commit %d", by)
-		}
-	}
-	return err
-}
-
 // checkCommit checks that the rows a commit opened and closed are as many as it counts, and that it is described. A
 // merge has done what it played. What vacuum removed is not counted.
 func (c *checker) checkCommit(tx catalog.Tx, k catalog.Commit, totals map[int64]int64) error {

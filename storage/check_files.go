@@ -31,7 +31,8 @@ func (c *checker) checkLabels() error {
 	return nil
 }
 
-// checkFiles checks every file that ever served the dataset, but for what it has inherited: is it there, and what the catalog says it is.
+// checkFiles checks every file that ever served the dataset, but for what it has inherited: is it there, and what the
+// catalog says it is.
 func (c *checker) checkFiles(ctx context.Context) error {
 	// Not the live files alone: an earlier version must be readable as well.
 	var files []*catalog.File

@@ -46,8 +46,8 @@ func (fs *Files) readDigests(
 	return nil
 }
 
-// sumRows runs a statement and sums the digests of its rows, by file. It hashes while DuckDB reads, on a number of cores;
-// 0: all.
+// sumRows runs a statement and sums the digests of its rows, by file. It hashes while DuckDB reads, on a number of
+// cores; 0: all.
 func sumRows(ctx context.Context, conn *duck.Conn, one snapshot.DigestScan, workers int) ([]digest.Sum, error) {
 	rows, err := conn.Stream(ctx, one.SQL)
 	if err != nil {

@@ -200,6 +200,7 @@ func TestUpkeepComputesDigests(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
+	b.Upkeep.DigestSoon()
 	running.Go(func() { b.Upkeep.Keep(ctx) })
 	defer running.Wait()
 	defer stop()

@@ -21,6 +21,8 @@
 //	verdict       what becomes of a record that both an action and the target of a merge changed
 //	action        a commit as collaborators see it; a merge plays the actions of a source on a target
 //	label         what is kept beside commits: how a dataset was made, versions, savepoints, tags, deletions, backups
+//	file history  when each file of a dataset was live, in memory, up to a commit
+//	block         files of a state that follow one another by id, and what their statistics amount to
 //	digest        a number that stands for the records of a state, by their values
 //	birth         a dataset as it was before its first commit
 //	manifest      commit.json: the description of a commit, from which it can be recorded again
@@ -47,8 +49,8 @@
 //	Digests       digests of states, by their records' values                              digest.go, digest_sum.go
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go
-//	Upkeep        compaction in the background: upkeep.go when, compact_plan.go of what, compact.go how; key filters
-//	              filter_upkeep.go
+//	Upkeep        compaction, key filters and digests in the background: upkeep.go when, compact_plan.go of what,
+//	              compact.go how, filter_upkeep.go
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
 // type of its own:
@@ -70,7 +72,7 @@
 //	group.go      small commits that wait for each other, and become durable together
 //	draft.go      what a commit is; manifest.go how it is described, publication.go what is recorded, in one transaction
 //	store.go      the parts; open.go how they are put together
-//	refs.go       from a ref to a snapshot
+//	refs.go       from a ref to a snapshot; file_history.go the files of states long ago
 //	modes.go      append, overwrite, upsert and replace; delete.go
 //	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, keys.go its keys
 //	rewrite.go    what becomes of live records; live_keys.go, find_keys.go those of few keys

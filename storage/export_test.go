@@ -69,7 +69,7 @@ func (s *Store) Queued(dataset string) int { return s.catalog.Queued(dataset) }
 // GroupAllThatWait has every small commit that waits join a group, however long that takes.
 func (s *Store) GroupAllThatWait() { s.groups = groupLimits{most: math.MaxInt, within: time.Hour} }
 
-// Past is the files that are live at a commit, by the timeline and as the catalog has them.
+// Past is the files that are live at a commit, by the file history and as the catalog has them.
 func (s *Store) Past(ctx context.Context, dataset string, commit int64) (past, plain []int64, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := tx.Dataset(dataset)
@@ -91,3 +91,6 @@ func (s *Store) Past(ctx context.Context, dataset string, commit int64) (past, p
 	})
 	return past, plain, err
 }
+
+// DigestSoon has upkeep compute digests without waiting for a minute.
+func (u *Upkeep) DigestSoon() { u.digestEvery = 10 * time.Millisecond }

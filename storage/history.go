@@ -11,14 +11,14 @@ type History struct {
 	stored *Files
 	heads  *headCache
 	seen   *fileCache
-	past   *timelines
+	past   *fileHistories
 	blocks *snapshot.Blocks
 	keys   *keyFinder
 }
 
 func newHistory(j *journal, f *Files) *History {
 	return &History{
-		journal: j, stored: f, heads: newHeadCache(), seen: newFileCache(), past: newTimelines(),
+		journal: j, stored: f, heads: newHeadCache(), seen: newFileCache(), past: newFileHistories(),
 		blocks: snapshot.NewBlocks(),
 	}
 }

@@ -697,7 +697,7 @@ func (m *model) checkSums(c *change, sum, n float64, categories map[string]int64
 	past, plain, err := m.Past(ctx, m.dataset, c.id)
 	m.must(err)
 	if !slices.Equal(past, plain) {
-		m.Errorf("live at %d, by the timeline: %v; in the catalog: %v", c.id, past, plain)
+		m.Errorf("live at %d, by the file history: %v; in the catalog: %v", c.id, past, plain)
 	}
 }
 

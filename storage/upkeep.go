@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"rowback/storage/catalog"
-	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/lookup"
 	"rowback/storage/snapshot"
@@ -21,6 +20,9 @@ type Upkeep struct {
 	staging *Staging
 	digests *Digests
 	policy  CompactionPolicy
+
+	digestEvery time.Duration // how often digests are computed
+
 	running sync.Mutex
 	retired []retired // under running
 
@@ -30,6 +32,7 @@ type Upkeep struct {
 
 	mu      sync.Mutex
 	changed map[string]bool // datasets with commits since upkeep last looked at them
+	unknown map[string]bool // datasets that may have states whose digests are not known
 	wake    chan struct{}
 	state   UpkeepState
 }
@@ -50,7 +53,8 @@ func newUpkeep(
 ) *Upkeep {
 	return &Upkeep{
 		Files: files, history: history, staging: staging, digests: digests, filters: filters, policy: p,
-		unfiltered: map[string]bool{}, changed: map[string]bool{}, wake: make(chan struct{}, 1),
+		unfiltered: map[string]bool{}, changed: map[string]bool{}, unknown: map[string]bool{},
+		wake: make(chan struct{}, 1), digestEvery: time.Minute,
 	}
 }
 
@@ -62,7 +66,7 @@ func (u *Upkeep) plan(s *snapshot.Snapshot) (compaction, bool) {
 // note notes that a dataset has a new commit.
 func (u *Upkeep) note(dataset string) {
 	u.mu.Lock()
-	u.changed[dataset] = true
+	u.changed[dataset], u.unknown[dataset] = true, true
 	u.mu.Unlock()
 	select {
 	case u.wake <- struct{}{}:
@@ -189,6 +193,9 @@ const upkeepGathers = time.Second
 // Keep looks after the datasets in the background, until ctx ends: at first after all of them, then after those with
 // new commits.
 func (u *Upkeep) Keep(ctx context.Context) {
+	var digesting sync.WaitGroup
+	digesting.Go(func() { u.keepDigests(ctx) })
+	defer digesting.Wait()
 	if err := u.noteAll(ctx); err != nil && ctx.Err() == nil {
 		u.log.Error("upkeep does not know the datasets", "error", err)
 	}
@@ -198,7 +205,7 @@ func (u *Upkeep) Keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for _, dataset := range u.taken() {
+		for _, dataset := range u.taken(u.changed) {
 			if err := u.lookAfter(ctx, dataset); err != nil && ctx.Err() == nil {
 				u.log.Error("upkeep of a dataset was not finished", "dataset", dataset, "error", err)
 			}
@@ -209,40 +216,12 @@ func (u *Upkeep) Keep(ctx context.Context) {
 	}
 }
 
-// lookAfter compacts a dataset in the background, then has its digests computed.
+// lookAfter compacts a dataset in the background.
 func (u *Upkeep) lookAfter(ctx context.Context, dataset string) error {
-	pause := func(took time.Duration) error { return sleep(ctx, upkeepShare*took) }
-	err := u.compactInTurn(ctx, dataset, pause)
-	if err == nil {
-		err = u.digest(ctx, dataset, pause)
-	}
-	if errors.Is(err, errDatasetDeleted) {
-		return nil
-	}
-	return err
-}
-
-func (u *Upkeep) compactInTurn(ctx context.Context, dataset string, pause func(time.Duration) error) error {
 	u.running.Lock()
 	defer u.running.Unlock()
-	_, err := u.compactAll(ctx, dataset, pause)
-	return err
-}
-
-// digestsInTurn is how many digests upkeep computes each time that it looks at a dataset. With the newest one, the
-// files of all commits since the one before are read at once: the others then cost a transaction each.
-const digestsInTurn = 8
-
-// digest computes some of the digests of a dataset that are not known yet. If there may be more, it is looked at again.
-func (u *Upkeep) digest(ctx context.Context, dataset string, pause func(time.Duration) error) error {
-	done, err := u.digests.Fill(ctx, dataset, digestsInTurn, pause)
-	switch {
-	case err == nil && done == digestsInTurn:
-		u.note(dataset)
-	case fault.KindOf(err) == fault.Corrupt:
-		return nil // it was reported when it was found
-	case duck.CauseOf(err) == duck.OutOfMemory: // of thousands of columns
-		u.log.Warn("digests were not computed, as that takes more memory than there is", "dataset", dataset)
+	_, err := u.compactAll(ctx, dataset, func(took time.Duration) error { return sleep(ctx, upkeepShare*took) })
+	if errors.Is(err, errDatasetDeleted) {
 		return nil
 	}
 	return err
@@ -257,13 +236,13 @@ func (u *Upkeep) noteAll(ctx context.Context) error {
 	return err
 }
 
-// taken takes the datasets that are noted.
-func (u *Upkeep) taken() (datasets []string) {
+// taken takes the datasets that are noted in one of the sets.
+func (u *Upkeep) taken(noted map[string]bool) (datasets []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for d := range u.changed {
+	for d := range noted {
 		datasets = append(datasets, d)
 	}
-	clear(u.changed)
+	clear(noted)
 	return datasets
 }

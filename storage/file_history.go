@@ -12,22 +12,24 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// timelines keeps when files were live in the datasets whose past was asked for, so that a state far back is found
+// fileHistories keeps when files were live in the datasets whose past was asked for, so that a state far back is found
 // without reading the ids of its files from the catalog. The past of a fork before it was made is that of its upstream.
-type timelines struct {
+type fileHistories struct {
 	mu    sync.Mutex
 	era   int64 // the newest removal (forget_caches.go)
-	byID  map[string]*fileLives
+	byID  map[string]*fileHistory
 	lives int // of all
 	limit int
 }
 
-// newTimelines keeps up to a million times at which a file was live, of all datasets together.
-func newTimelines() *timelines { return &timelines{byID: map[string]*fileLives{}, limit: 1_000_000} }
+// newFileHistories keeps up to a million times at which a file was live, of all datasets together.
+func newFileHistories() *fileHistories {
+	return &fileHistories{byID: map[string]*fileHistory{}, limit: 1_000_000}
+}
 
-// fileLives is when each file of a dataset was live, up to a commit. It grows, and what is in it stays true until rows
-// are removed for ever.
-type fileLives struct {
+// fileHistory is when each file of a dataset was live, up to a commit. It grows, and what is in it stays true until
+// rows are removed for ever.
+type fileHistory struct {
 	mu    sync.Mutex
 	upTo  int64
 	lives []life // by file, then by begin
@@ -43,13 +45,13 @@ type life struct {
 	begin, end int64
 }
 
-// of returns the timeline of a dataset, as transactions of an era see it. That of another era is not kept.
-func (t *timelines) of(dataset string, era int64) *fileLives {
+// of returns the file history of a dataset, as transactions of an era see it. That of another era is not kept.
+func (t *fileHistories) of(dataset string, era int64) *fileHistory {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	line := t.byID[dataset]
 	if line == nil || era != t.era {
-		line = &fileLives{schemas: map[string]schema.Schema{}}
+		line = &fileHistory{schemas: map[string]schema.Schema{}}
 	}
 	if era == t.era {
 		t.byID[dataset] = line
@@ -57,15 +59,15 @@ func (t *timelines) of(dataset string, era int64) *fileLives {
 	return line
 }
 
-func (t *timelines) begin(era int64) {
+func (t *fileHistories) begin(era int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.era, t.lives = era, 0
 	clear(t.byID)
 }
 
-// grew counts what a timeline has more than before. Where they become too many, all others are dropped.
-func (t *timelines) grew(dataset string, line *fileLives, by int) {
+// grew counts what a file history has more than before. Where they become too many, all others are dropped.
+func (t *fileHistories) grew(dataset string, line *fileHistory, by int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byID[dataset] != line {
@@ -111,7 +113,7 @@ func (h *History) pastFiles(tx catalog.Tx, snap *snapshot.Snapshot) error {
 }
 
 // extend adds what became live and ceased to be live up to a commit, and returns how many lives it added.
-func (l *fileLives) extend(tx catalog.Tx, dataset string, commit int64) (int, error) {
+func (l *fileHistory) extend(tx catalog.Tx, dataset string, commit int64) (int, error) {
 	if l.upTo >= commit {
 		return 0, nil
 	}
@@ -139,7 +141,7 @@ func byFile(a, b life) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(
 
 // adopt sets the files of a snapshot, by id, unless one of them was not read yet. All of them are looked through, which
 // takes no more time than a copy of so many: they are not followed to where they are in memory.
-func (l *fileLives) adopt(snap *snapshot.Snapshot) bool {
+func (l *fileHistory) adopt(snap *snapshot.Snapshot) bool {
 	var data, rollbacks []*catalog.File
 	for i := range l.lives {
 		switch one := &l.lives[i]; {
@@ -157,7 +159,7 @@ func (l *fileLives) adopt(snap *snapshot.Snapshot) bool {
 }
 
 // name keeps files, which are in the order of their ids, with their lives, and the schemas that they have.
-func (l *fileLives) name(files []*catalog.File, schemas map[string]schema.Schema) {
+func (l *fileHistory) name(files []*catalog.File, schemas map[string]schema.Schema) {
 	i := 0
 	for j := range l.lives {
 		one := &l.lives[j]
