@@ -188,7 +188,7 @@ func (c *child) run(r request) error {
 	if err != nil {
 		return c.acknowledge(ack{Err: refusalOf(err)})
 	}
-	result := enlarged(readAhead(chunks))
+	result := enlarged(readAhead(chunks), r.most())
 	defer result.Close()
 	if err := c.acknowledge(ack{}); err != nil {
 		return err
