@@ -214,6 +214,7 @@ func TestConfinedProcessesAreBounded(t *testing.T) {
 	p := sandboxes(t)
 	for n := range maxConfined + 2 {
 		c, _ := lock(t, p, scoped(n))
+		p.work.Wait() // the one that was exchanged waits again
 		giveBack(p, c)
 	}
 	var scopes []string
