@@ -121,9 +121,7 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 			return err
 		},
 		"a statement": func() error {
-			box, err := b.Sandboxes.OpenLocked(ctx, false, duck.Scope{
-				Files: stateAt(at).Paths(), Setup: []string{"CREATE VIEW t AS " + stateAt(at).Table()},
-			})
+			box, err := b.Sandboxes.OpenLocked(ctx, false, stateAt(at).Paths(), "CREATE VIEW t AS "+stateAt(at).Table())
 			if err == nil {
 				err = box.Close()
 			}

@@ -33,7 +33,7 @@ func (w *work) deriveTypes(ctx context.Context) error {
 		}
 	}
 	// The expression is a client's: it is bound where nothing of the store can be reached.
-	box, err := w.store.Sandboxes.OpenLocked(ctx, true, duck.Scope{})
+	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
 	if err != nil {
 		return err
 	}

@@ -227,12 +227,8 @@ func (e *erasing) selectKeys(ctx context.Context, files *snapshot.Snapshot) (mor
 		return false, nil // there is nothing new, and the condition was checked
 	}
 	// Even of the rows of one file the condition may only be put into a statement that it can't leave.
-	box, err := e.tables.Sandboxes.OpenLocked(ctx, true, duck.Scope{
-		Files: files.Paths(),
-		Setup: []string{
-			e.tables.Sandboxes.Threads(len(files.Schema.Columns)), "CREATE VIEW records AS " + files.EveryRecord(),
-		},
-	})
+	box, err := e.tables.Sandboxes.OpenLocked(ctx, true, files.Paths(),
+		e.tables.Sandboxes.Threads(len(files.Schema.Columns)), "CREATE VIEW records AS "+files.EveryRecord())
 	if err != nil {
 		return false, err
 	}

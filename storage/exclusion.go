@@ -8,7 +8,6 @@ import (
 
 	"rowback/storage/catalog"
 	"rowback/storage/clientsql"
-	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
@@ -24,7 +23,7 @@ func (w *work) exclude(ctx context.Context, e catalog.Exclusion) error {
 		w.properties.Exclusion = nil
 		return nil
 	}
-	box, err := w.store.Sandboxes.OpenLocked(ctx, true, duck.Scope{})
+	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
 	if err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (w *work) checkExclusion(ctx context.Context) error {
 		return err
 	}
 	// The condition is a client's: it is bound where nothing of the store can be reached.
-	box, err := w.store.Sandboxes.OpenLocked(ctx, true, duck.Scope{})
+	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
 	if err != nil {
 		return err
 	}

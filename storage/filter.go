@@ -26,7 +26,7 @@ func (t *Tables) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool
 	if place {
 		table = snap.PlacedTable()
 	}
-	return t.Sandboxes.OpenLocked(ctx, place, duck.Scope{
+	return t.Sandboxes.OpenScope(ctx, place, duck.Scope{
 		Files: append(snap.Paths(), files...),
 		Setup: []string{t.Sandboxes.Threads(len(snap.Schema.Columns)), "CREATE VIEW records AS " + table},
 		Keep:  !place && len(files) == 0,

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"rowback/storage/clientsql"
-	"rowback/storage/duck"
 	"rowback/storage/fault"
 	"rowback/storage/schema"
 )
@@ -30,7 +29,7 @@ func (w variableWork) rederive(ctx context.Context, c schema.Column, written str
 		return fault.Errorf(fault.Invalid, "stored_variable",
 			"Variable %q has values of its own and can't be derived. Create another one.", c.Name)
 	}
-	box, err := w.store.Sandboxes.OpenLocked(ctx, true, duck.Scope{})
+	box, err := w.store.Sandboxes.OpenLocked(ctx, true, nil)
 	if err != nil {
 		return err
 	}

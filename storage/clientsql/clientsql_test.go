@@ -18,8 +18,7 @@ func sandbox(t *testing.T) *duck.Conn {
 	t.Helper()
 	boxes := NewSandboxes(func() duck.Limits { return duck.Limits{Threads: 1} }, nil)
 	t.Cleanup(boxes.Close)
-	box, err := boxes.OpenLocked(context.Background(), false,
-		duck.Scope{Setup: []string{"CREATE VIEW records AS SELECT 1 AS a, 'x' AS b"}})
+	box, err := boxes.OpenLocked(context.Background(), false, nil, "CREATE VIEW records AS SELECT 1 AS a, 'x' AS b")
 	if err != nil {
 		t.Fatal(err)
 	}

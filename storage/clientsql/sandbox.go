@@ -41,9 +41,14 @@ func (b *Sandboxes) Close() {
 	b.Pool.Close()
 }
 
-// OpenLocked opens an instance for a client's statement, locked to a scope. Commits have a semaphore of their own, so
-// that readers do not delay them.
-func (b *Sandboxes) OpenLocked(ctx context.Context, commit bool, scope duck.Scope) (*duck.Conn, error) {
+// OpenLocked opens an instance for a client's statement, locked to the given files. setup is the server's SQL, which
+// creates the views that the statement names. Commits have a semaphore of their own, so that readers do not delay them.
+func (b *Sandboxes) OpenLocked(ctx context.Context, commit bool, files []string, setup ...string) (*duck.Conn, error) {
+	return b.OpenScope(ctx, commit, duck.Scope{Files: files, Setup: setup})
+}
+
+// OpenScope is OpenLocked for a scope, which may be kept for other statements.
+func (b *Sandboxes) OpenScope(ctx context.Context, commit bool, scope duck.Scope) (*duck.Conn, error) {
 	box, err := b.Open(ctx, commit)
 	if err != nil {
 		return nil, err

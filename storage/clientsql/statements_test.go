@@ -298,9 +298,7 @@ func TestALockedSandbox(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	box, err := boxes.OpenLocked(t.Context(), true, duck.Scope{
-		Files: []string{mine, mine}, Setup: []string{"CREATE VIEW records AS FROM " + duck.Text(mine)},
-	})
+	box, err := boxes.OpenLocked(t.Context(), true, []string{mine, mine}, "CREATE VIEW records AS FROM "+duck.Text(mine))
 	if err != nil {
 		t.Fatal(err)
 	}

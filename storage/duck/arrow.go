@@ -17,7 +17,7 @@ func (c *Conn) WriteArrow(ctx context.Context, w io.Writer, b *Bound, query stri
 }
 
 func (l *local) writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error {
-	s, err := l.stream(ctx, query, params)
+	s, err := l.stream(ctx, batchBytes, query, params)
 	if err != nil {
 		return err
 	}

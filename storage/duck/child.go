@@ -45,11 +45,12 @@ type child struct {
 	acks     *gob.Encoder
 	db       *sql.DB
 	conn     *local
-	spare    []*local // connections to a confined instance, one for each of the statements that it may still run
-	broken   bool     // a fatal error has made the instance unusable
-	resident int64    // bytes of memory that the process may hold
-	bound    int64    // bytes of address space that it may reserve
-	began    int64    // bytes that it had reserved at its start
+	session  string // SQL for every connection to a confined instance
+	reads    int    // how many borrowers a confined instance may still serve
+	broken   bool   // a fatal error has made the instance unusable
+	resident int64  // bytes of memory that the process may hold
+	bound    int64  // bytes of address space that it may reserve
+	began    int64  // bytes that it had reserved at its start
 }
 
 // serveRequests is the main loop of the process. It returns when it can no longer send answers.
@@ -89,7 +90,7 @@ var errUsed = errors.New("this process has used too much memory to be reused")
 // open opens an instance in place of the previous one.
 func (c *child) open(limits Limits) error {
 	if c.db != nil {
-		if err := errors.Join(c.dropSpare(), c.conn.sql.Close(), c.db.Close()); err != nil {
+		if err := errors.Join(c.conn.sql.Close(), c.db.Close()); err != nil {
 			return err
 		}
 		if err := c.isLean(); err != nil {
@@ -188,7 +189,7 @@ func (c *child) run(r request) error {
 	if err != nil {
 		return c.acknowledge(ack{Err: refusalOf(err)})
 	}
-	result := enlarged(readAhead(chunks))
+	result := enlarged(readAhead(chunks), r.most())
 	defer result.Close()
 	if err := c.acknowledge(ack{}); err != nil {
 		return err

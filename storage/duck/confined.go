@@ -23,7 +23,7 @@ const (
 	maxConfined = 4                // confined processes that wait for a borrower
 	confinedFor = 20 * time.Second // how long they wait
 	maxKept     = 128 << 20        // bytes of memory that one may hold while it waits
-	maxReads    = 50               // borrowers that a confined instance serves
+	maxReads    = 100              // borrowers that a confined instance serves
 )
 
 // Kinds of processes that wait.
@@ -112,54 +112,37 @@ type locking struct {
 	Lock    string // SQL that confines the instance
 }
 
-// lock confines the instance. No setting can be changed after that, so all connections are opened before it.
+// lock confines the instance. Where names are looked up can still be set after that, in each connection.
 func (c *child) lock(l locking) error {
-	ctx := context.Background()
-	if _, err := c.conn.exec(ctx, l.Setup); err != nil {
-		return err
-	}
-	for range maxReads {
-		conn, err := c.connect()
-		if err != nil {
-			return err
-		}
-		c.spare = append(c.spare, conn)
-		if l.Session == "" {
-			continue
-		}
-		if _, err := conn.exec(ctx, l.Session); err != nil {
+	for _, sql := range []string{l.Setup, l.Lock} {
+		if _, err := c.conn.exec(context.Background(), sql); err != nil {
 			return err
 		}
 	}
-	if _, err := c.conn.exec(ctx, l.Lock); err != nil {
-		return err
-	}
+	c.session, c.reads = l.Session, maxReads
 	return c.next()
 }
 
 // next gives the instance another connection in place of the one that was used.
 func (c *child) next() error {
-	switch last := len(c.spare) - 1; {
-	case c.broken:
+	if c.broken {
 		return errBroken
-	case last < 0 || own("self") > maxKept:
+	}
+	if c.reads == 0 || own("self") > maxKept {
 		return errUsed
-	default:
-		if err := errors.Join(c.isLean(), c.conn.sql.Close()); err != nil {
-			return err
-		}
-		c.conn, c.spare = c.spare[last], c.spare[:last]
-		c.conn.reads = true
-		return nil
 	}
-}
-
-// dropSpare closes the connections that were not used.
-func (c *child) dropSpare() (err error) {
-	for _, conn := range c.spare {
-		err = errors.Join(err, conn.sql.Close())
+	c.reads--
+	if err := errors.Join(c.isLean(), c.conn.sql.Close()); err != nil {
+		return err
 	}
-	c.spare = nil
+	var err error
+	if c.conn, err = c.connect(); err != nil {
+		return err
+	}
+	if c.session != "" {
+		_, err = c.conn.exec(context.Background(), c.session)
+	}
+	c.conn.reads = true
 	return err
 }
 

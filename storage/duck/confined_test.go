@@ -214,6 +214,7 @@ func TestConfinedProcessesAreBounded(t *testing.T) {
 	p := sandboxes(t)
 	for n := range maxConfined + 2 {
 		c, _ := lock(t, p, scoped(n))
+		p.work.Wait() // the one that was exchanged waits again
 		giveBack(p, c)
 	}
 	var scopes []string
@@ -243,6 +244,7 @@ func TestWhatWaitsMakesRoom(t *testing.T) {
 	giveBack(p, c)
 	c, lent := lock(t, p, scoped(2))
 	defer c.Close()
+	p.work.Wait() // the one that was exchanged waits again
 	endLargest(1, []*Pool{p})
 	if !waits.killed.Load() || lent.killed.Load() {
 		t.Errorf("the one that waits was ended: %v; the one that is lent: %v", waits.killed.Load(), lent.killed.Load())

@@ -26,7 +26,7 @@ type Conn struct {
 type session interface {
 	exec(ctx context.Context, query string) (int64, error)
 	rows(ctx context.Context, query string, each func(Scan) error) error
-	stream(ctx context.Context, query string, params []Param) (source, error)
+	stream(ctx context.Context, most int64, query string, params []Param) (source, error)
 	parameters(ctx context.Context, query string) (*arrow.Schema, error)
 	few(ctx context.Context, b *Bound, query string) ([]byte, error)
 	writeArrow(ctx context.Context, w io.Writer, b *Bound, query string, params []Param) error
@@ -87,9 +87,14 @@ func (c *Conn) Row(ctx context.Context, query string, dest ...any) error {
 // Stream runs one statement and returns its result as Arrow, without holding all of it in memory. Ending ctx interrupts
 // it.
 func (c *Conn) Stream(ctx context.Context, query string, params ...Param) (*Reader, error) {
+	return c.StreamIn(ctx, batchBytes, query, params...)
+}
+
+// StreamIn is Stream with batches that end with the chunk of DuckDB's that reaches most bytes.
+func (c *Conn) StreamIn(ctx context.Context, most int64, query string, params ...Param) (*Reader, error) {
 	var s source
 	err := c.guarded(ctx, query, func() (err error) {
-		s, err = c.session.stream(ctx, query, params)
+		s, err = c.session.stream(ctx, min(most, batchBytes), query, params)
 		return err
 	})
 	if err != nil && s != nil {

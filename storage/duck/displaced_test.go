@@ -126,7 +126,8 @@ func TestPositionsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Statements of many connections plan and run at once, each with its own positions.
+// Statements of many connections plan and run at once, each with its own positions, again and again: more sets than are
+// kept.
 func TestIsLiveOnManyConnections(t *testing.T) {
 	engine, err := duck.Open(duck.Limits{Threads: 2, Memory: 1e9, TempDir: t.TempDir()})
 	if err != nil {
@@ -142,13 +143,13 @@ func TestIsLiveOnManyConnections(t *testing.T) {
 	var work sync.WaitGroup
 	for i := range 4 {
 		work.Go(func() {
-			for k := range 10 {
+			for k := range 30 {
 				conn, err := engine.Conn(t.Context())
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				left := int64(i*10 + k)
+				left := int64(i*5 + k%10)
 				var n int64
 				err = conn.Row(t.Context(), "SELECT count(*) FROM "+scan+" s WHERE "+
 					duck.IsLive("s.file_row_number", fmt.Sprintf("SELECT range FROM range(%d)", left)), &n)

@@ -165,9 +165,9 @@ func (p *process) parameters(ctx context.Context, query string) (*arrow.Schema, 
 	return decodeSchema(a.Asked)
 }
 
-func (p *process) stream(ctx context.Context, query string, params []Param) (source, error) {
+func (p *process) stream(ctx context.Context, most int64, query string, params []Param) (source, error) {
 	s := &remote{ctx: ctx, process: p, stop: p.killAtEnd(ctx)}
-	err := p.send(ctx, request{SQL: query, Params: params, Result: unbound()})
+	err := p.send(ctx, request{SQL: query, Params: params, Result: unbound(), Most: most})
 	if err == nil {
 		err = s.open()
 	}
@@ -226,7 +226,7 @@ func (p *process) few(ctx context.Context, b *Bound, query string) ([]byte, erro
 }
 
 func (p *process) rows(ctx context.Context, query string, each func(Scan) error) error {
-	s, err := p.stream(ctx, query, nil)
+	s, err := p.stream(ctx, batchBytes, query, nil)
 	if err != nil {
 		return err
 	}

@@ -79,17 +79,18 @@ const (
 // large joins the batches of a source into large ones.
 type large struct {
 	source
+	most  int64 // bytes at which a batch ends
 	ended bool
 	err   error // that ended it, returned after the batches before it
 }
 
-func enlarged(s source) source { return &large{source: s} }
+func enlarged(s source, most int64) source { return &large{source: s, most: most} }
 
 func (l *large) Next() (arrow.RecordBatch, error) {
 	var batches []arrow.RecordBatch
 	defer func() { release(batches) }()
 	var rows, bytes int64
-	for !l.ended && rows < batchRows && bytes < batchBytes {
+	for !l.ended && rows < batchRows && bytes < l.most {
 		b, err := l.source.Next()
 		if err != nil || b == nil {
 			l.ended, l.err = true, err

@@ -86,7 +86,7 @@ func TestBatchesAreJoined(t *testing.T) {
 		for _, n := range c.rows {
 			want += n
 		}
-		s := enlarged(&scripted{rows: c.rows, err: c.err})
+		s := enlarged(&scripted{rows: c.rows, err: c.err}, batchBytes)
 		batches, rows, err := drained(t, s)
 		if batches != c.batches || rows != want || err != c.err {
 			t.Errorf("%v: %d rows in %d batches, %v", c.rows, rows, batches, err)

@@ -35,12 +35,12 @@ type chunks struct {
 
 // stream runs a statement. duckdb-go materialises a result before it returns the first row, although the C API under it
 // can stream. So duckdb-go prepares the statement, and its bindings bind and run it.
-func (l *local) stream(ctx context.Context, query string, params []Param) (source, error) {
+func (l *local) stream(ctx context.Context, most int64, query string, params []Param) (source, error) {
 	s, err := l.chunks(ctx, query, params)
 	if err != nil {
 		return nil, err
 	}
-	return enlarged(s), nil
+	return enlarged(s, most), nil
 }
 
 // chunks runs a statement and returns its result in DuckDB's own chunks.

@@ -3,6 +3,7 @@
 package duck
 
 import (
+	"cmp"
 	"encoding/gob"
 	"errors"
 
@@ -10,23 +11,26 @@ import (
 )
 
 // The protocol of a sandbox's process, over its standard input and output. The first request opens an instance, as does
-// each that makes the process ready for another client's statement. All others run a statement or call the Handler. A
+// each that makes the process ready for a statement of other files. All others run a statement or call the Handler. A
 // request is answered with an ack. If its result is wanted and the ack has no error, the result follows as an Arrow
 // stream in frames, then another ack that says how it ended. The process ends when its input does, whatever it is
 // doing.
 
 // request is a statement, a call, or an instance to be opened.
 type request struct {
-	Open   *Limits // open a new instance in place of the previous one
-	Reset  bool    // prepare for another borrower of the same instance
-	Lock   *locking
-	Next   bool   // prepare for another statement in the scope that Lock has set
-	Call   []byte // call the Handler
+	Open   *Limits  // open a new instance in place of the previous one
+	Reset  bool     // prepare for another borrower of the same instance
+	Lock   *locking // confine the instance to a scope
+	Next   bool     // prepare for another statement in the scope that Lock has set
+	Call   []byte   // call the Handler
 	SQL    string
 	Params []Param
 	Asks   bool   // return the statement's parameters without running it
 	Result *Bound // how much of the result is wanted; nil: none
+	Most   int64  // bytes at which a batch of the result ends; 0: as many as batches may have
 }
+
+func (r request) most() int64 { return cmp.Or(r.Most, batchBytes) }
 
 // ack is the answer to a request.
 type ack struct {

@@ -33,7 +33,7 @@ func Open(ctx context.Context, conn *duck.Conn, q Query, most int64) (*Stream, e
 	if err := CheckTypes(q.Columns, intake.Arrow); err != nil {
 		return nil, err
 	}
-	r, err := conn.Stream(ctx, q.limited(), q.Params...)
+	r, err := conn.StreamIn(ctx, most, q.limited(), q.Params...)
 	if err != nil {
 		return nil, err
 	}

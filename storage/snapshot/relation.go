@@ -231,7 +231,7 @@ func (s *Snapshot) scan(b branch, place bool, list string) string {
 
 // The SQL of a scan whose files have no displaced rows, and of one whose files have some. Of one file, the number of
 // the row tells which they are: the join has one column, and the positions in other files are left out before it. Of a
-// large one, the reader tests them (duck.IsLive), which reads the positions each time the statement is planned.
+// large one, the reader tests them (duck.IsLive), which reads the positions when the statement is planned.
 const (
 	scanAll  = `SELECT {columns} FROM {files} s WHERE {where}`
 	scanSome = `SELECT {columns} FROM {files} s

@@ -48,45 +48,6 @@ API char *duckdb_get_varchar(void *value);
 API void duckdb_destroy_value(void **value);
 API void duckdb_free(void *memory);
 
-// instance is the database that a function is registered in; NULL once that is being closed.
-typedef struct {
-	pthread_mutex_t lock;
-	void *database;
-} instance;
-
-void *displaced_instance(void *database) {
-	instance *own = malloc(sizeof(instance));
-	if (own != NULL) {
-		pthread_mutex_init(&own->lock, NULL);
-		own->database = database;
-	}
-	return own;
-}
-
-void displaced_closing(void *given) {
-	instance *own = given;
-	pthread_mutex_lock(&own->lock);
-	own->database = NULL;
-	pthread_mutex_unlock(&own->lock);
-}
-
-void displaced_free(void *given) {
-	instance *own = given;
-	pthread_mutex_destroy(&own->lock);
-	free(own);
-}
-
-// connect opens a connection of the instance's. An open one keeps the instance alive, so there is none between binds.
-static void *connect_to(instance *own) {
-	void *connection = NULL;
-	pthread_mutex_lock(&own->lock);
-	if (own->database != NULL && duckdb_connect(own->database, &connection) != 0) {
-		connection = NULL;
-	}
-	pthread_mutex_unlock(&own->lock);
-	return connection;
-}
-
 // positions is a set of row numbers, a bit each. The copies of a plan share one.
 typedef struct {
 	atomic_long owners;
@@ -105,6 +66,93 @@ static void drop(void *given) {
 		free(set->bits);
 		free(set);
 	}
+}
+
+// A statement is planned several times, so the last sets that were read are kept, unless they are large. Files do not
+// change: what a query returned it would return again.
+#define KEPT 16
+#define MOST_ROWS_KEPT ((uint64_t)16 << 20) // their bits take 2 MB
+
+typedef struct {
+	char *query;
+	positions *set;
+} kept;
+
+// instance is the database that a function is registered in; NULL once that is being closed.
+typedef struct {
+	pthread_mutex_t lock;
+	void *database;
+	kept list[KEPT];
+	int next; // in the list
+} instance;
+
+void *displaced_instance(void *database) {
+	instance *own = calloc(1, sizeof(instance));
+	if (own != NULL) {
+		pthread_mutex_init(&own->lock, NULL);
+		own->database = database;
+	}
+	return own;
+}
+
+void displaced_closing(void *given) {
+	instance *own = given;
+	pthread_mutex_lock(&own->lock);
+	own->database = NULL;
+	pthread_mutex_unlock(&own->lock);
+}
+
+static void forget(kept *one) {
+	if (one->query != NULL) {
+		free(one->query);
+		drop(one->set);
+	}
+	one->query = NULL;
+}
+
+void displaced_free(void *given) {
+	instance *own = given;
+	for (int i = 0; i < KEPT; i++) {
+		forget(&own->list[i]);
+	}
+	pthread_mutex_destroy(&own->lock);
+	free(own);
+}
+
+// find returns the set that a query has returned before, which the caller drops; NULL if it is not kept.
+static positions *find(instance *own, const char *query) {
+	positions *set = NULL;
+	pthread_mutex_lock(&own->lock);
+	for (int i = 0; i < KEPT && set == NULL; i++) {
+		if (own->list[i].query != NULL && strcmp(own->list[i].query, query) == 0) {
+			set = share(own->list[i].set);
+		}
+	}
+	pthread_mutex_unlock(&own->lock);
+	return set;
+}
+
+static void keep(instance *own, const char *query, positions *set) {
+	char *copy = set->rows > MOST_ROWS_KEPT ? NULL : strdup(query);
+	if (copy == NULL) {
+		return;
+	}
+	pthread_mutex_lock(&own->lock);
+	forget(&own->list[own->next]);
+	own->list[own->next] = (kept){copy, share(set)};
+	own->next = (own->next + 1) % KEPT;
+	pthread_mutex_unlock(&own->lock);
+}
+
+// connect_to opens a connection to the instance. An open one keeps the instance alive, so there is none between binds.
+static void *connect_to(instance *own) {
+	void *connection = NULL;
+	pthread_mutex_lock(&own->lock);
+	if (own->database != NULL && duckdb_connect(own->database, &connection) != 0) {
+		connection = NULL;
+	}
+	pthread_mutex_unlock(&own->lock);
+	return connection;
 }
 
 static bool reserve(positions *set, uint64_t rows) {
@@ -180,28 +228,43 @@ static char *argument(void *info, idx_t index) {
 	return text;
 }
 
-void displaced_bind(void *info) {
-	char *query = argument(info, 1);
-	void *connection = connect_to(duckdb_scalar_function_bind_get_extra_info(info));
+// read_from returns the set that a query returns, which the caller drops; NULL where it fails.
+static positions *read_from(void *info, instance *own, const char *query) {
+	void *connection = connect_to(own);
 	positions *set = calloc(1, sizeof(positions));
-	if (query == NULL || connection == NULL || set == NULL) {
-		fail(info, "Invalid Error: no query, connection or memory");
+	if (connection == NULL || set == NULL) {
+		fail(info, "Invalid Error: no connection or memory");
 		free(set);
+		set = NULL;
 	} else {
 		set->owners = 1;
-		if (read_into(info, set, connection, query)) {
-			duckdb_scalar_function_set_bind_data(info, set, drop);
-			duckdb_scalar_function_set_bind_data_copy(info, share);
-		} else {
+		if (!read_into(info, set, connection, query)) {
 			drop(set);
+			set = NULL;
 		}
 	}
 	if (connection != NULL) {
 		duckdb_disconnect(&connection);
 	}
-	if (query != NULL) {
-		duckdb_free(query);
+	return set;
+}
+
+void displaced_bind(void *info) {
+	instance *own = duckdb_scalar_function_bind_get_extra_info(info);
+	char *query = argument(info, 1);
+	if (query == NULL) {
+		fail(info, "Invalid Error: the query is not a constant");
+		return;
 	}
+	positions *set = find(own, query);
+	if (set == NULL && (set = read_from(info, own, query)) != NULL) {
+		keep(own, query, set);
+	}
+	if (set != NULL) {
+		duckdb_scalar_function_set_bind_data(info, set, drop);
+		duckdb_scalar_function_set_bind_data_copy(info, share);
+	}
+	duckdb_free(query);
 }
 
 void displaced_run(void *info, void *input, void *output) {

@@ -19,8 +19,8 @@ import (
 )
 
 // Function is the name of the function. It takes a row number, and the text of a query, a constant, with one column of
-// row numbers that are not null. It returns whether the number is not among them. The query runs each time a statement
-// with the function is planned, on a connection of its own.
+// row numbers that are not null. It returns whether the number is not among them. The query runs when a statement with
+// the function is planned, on a connection of its own; the results of the last ones are kept.
 const Function = "rowback_is_live"
 
 // Failed begins the message of the error of a statement whose query failed; the query's own message follows.
