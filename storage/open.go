@@ -47,7 +47,7 @@ func newStore(dir string, o Options) *Store {
 	staging := &Staging{journal: j, disk: disk}
 	history := &History{journal: j, stored: files, heads: newHeadCache(), seen: newFileCache()}
 	filters := newKeyFilters(files, limits.share(filterShare))
-	history.keys = &keyFinder{Files: files, filters: filters}
+	history.keys = newKeyFinder(files, filters)
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: newDigests(files, history),
