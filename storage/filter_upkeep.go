@@ -43,11 +43,14 @@ func (u *Upkeep) filterOnce(ctx context.Context, s *snapshot.Snapshot) (made boo
 	for _, p := range s.DataParts() {
 		columns, ok := keyColumns(s.Schema.KeyColumns(), s.SchemaOf(p.File))
 		if !ok || !u.filters.takes(p.File) || u.unfiltered[filterKey(p.File)] || u.isDamaged()(p.File) ||
-			u.filters.of(p.File) != nil {
+			u.filters.has(p.File) {
 			continue
 		}
 		if made, err = u.filter(ctx, s, p, columns); made || err != nil {
 			return made, err
+		}
+		if len(u.unfiltered) >= mostSound {
+			clear(u.unfiltered)
 		}
 		u.unfiltered[filterKey(p.File)] = true
 	}

@@ -21,9 +21,13 @@ const fewKeys = 16
 
 // Most that a look-up opens, and reads without a filter, beyond which a statement is as good.
 const (
-	mostParts  = 64 // files whose bounds do not exclude the keys
-	mostGroups = 2  // row groups of one file, for each key
+	mostParts  = 64       // files whose bounds do not exclude the keys
+	mostGroups = 2        // row groups of one file, for each key
+	mostBytes  = 16 << 20 // of columns of a row group
 )
+
+// lookups is how many files are looked into at once: each time, columns of a row group are in memory.
+const lookups = 4
 
 // keyFinder finds the live rows of few keys.
 type keyFinder struct {
@@ -31,6 +35,11 @@ type keyFinder struct {
 	filters *keyFilters
 	read    lookup.Read
 	passed  atomic.Int64 // look-ups that were left to statements
+	turns   chan struct{}
+}
+
+func newKeyFinder(files *Files, filters *keyFilters) *keyFinder {
+	return &keyFinder{Files: files, filters: filters, turns: make(chan struct{}, lookups)}
 }
 
 // LookupCost is what look-ups of keys have cost since the start.
@@ -125,6 +134,12 @@ func (k *keyFinder) inFile(
 	if filtered && len(groups) == 0 {
 		return true
 	}
+	select {
+	case k.turns <- struct{}{}:
+		defer func() { <-k.turns }()
+	case <-ctx.Done():
+		return false
+	}
 	err := k.reading(ctx, file, func(f *lookup.File) error {
 		near, err := f.Groups(columns[0], sought.keys)
 		if filtered {
@@ -134,6 +149,9 @@ func (k *keyFinder) inFile(
 			return err
 		}
 		for _, g := range near {
+			if ok = f.Size(g, columns) <= mostBytes; !ok {
+				return nil
+			}
 			matches, err := f.Find(g, columns, sought.keys)
 			if err != nil {
 				return err

@@ -144,11 +144,18 @@ func (in partGroup) fill(found []snapshot.Found, fs schema.Schema) error {
 	if slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Type.Nested() || c.Type.Name == schema.Blob }) {
 		return nil
 	}
+	read := make([]lookup.Column, len(columns))
+	for i, c := range columns {
+		read[i] = lookup.Column{Name: c.Name, Type: c.Type}
+	}
+	if in.file.Size(in.group, read) > mostBytes {
+		return nil
+	}
 	cells := make([][]string, len(columns))
 	var together errgroup.Group
 	together.SetLimit(fillThreads)
-	for i, c := range columns {
-		together.Go(func() (err error) { cells[i], err = in.cells(c, rows); return err })
+	for i := range columns {
+		together.Go(func() (err error) { cells[i], err = in.cells(columns[i], read[i], rows); return err })
 	}
 	if err := together.Wait(); err != nil {
 		return err
@@ -171,8 +178,8 @@ func (in partGroup) fill(found []snapshot.Found, fs schema.Schema) error {
 const fillThreads = 2
 
 // cells returns the values that a column has in rows, in SQL; nil, if one has no plain text or a long one.
-func (in partGroup) cells(c schema.Column, rows []int64) (list []string, err error) {
-	texts, ok, err := in.file.Texts(in.group, lookup.Column{Name: c.Name, Type: c.Type}, rows)
+func (in partGroup) cells(c schema.Column, from lookup.Column, rows []int64) (list []string, err error) {
+	texts, ok, err := in.file.Texts(in.group, from, rows)
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ type keyFilters struct {
 	byKey map[string]*list.Element
 	order *list.List // of *heldFilter, the most recently used first
 	used  int64
+	sound map[string]bool // keys of the filters that were read or written since the start
 }
 
 // heldFilter is a filter in memory.
@@ -51,7 +52,8 @@ type heldFilter struct {
 }
 
 func newKeyFilters(files *Files, limit int64) *keyFilters {
-	return &keyFilters{Files: files, limit: limit, byKey: map[string]*list.Element{}, order: list.New()}
+	return &keyFilters{Files: files, limit: limit, byKey: map[string]*list.Element{}, order: list.New(),
+		sound: map[string]bool{}}
 }
 
 // groups returns the row groups of a file that may have one of the keys; ok is false if there is no filter for that.
@@ -85,6 +87,7 @@ func (k *keyFilters) of(f *catalog.File) *lookup.Filter {
 	// Under the lock: it is read once, however many ask for it.
 	filter, err := k.load(f)
 	if err != nil {
+		delete(k.sound, key)
 		if !errors.Is(err, fs.ErrNotExist) {
 			k.damaged(key, err)
 		}
@@ -93,6 +96,17 @@ func (k *keyFilters) of(f *catalog.File) *lookup.Filter {
 	k.keep(key, filter)
 	return filter
 }
+
+// has reports whether a file has a filter. One that was sound is not read again for that.
+func (k *keyFilters) has(f *catalog.File) bool {
+	k.mu.Lock()
+	known := k.sound[filterKey(f)]
+	k.mu.Unlock()
+	return known && k.blobs.Has(filterKey(f)) || k.of(f) != nil
+}
+
+// mostSound is how many filters are remembered before all of them are forgotten.
+const mostSound = 100_000
 
 // takes reports whether a file is one that gets a filter: large, and not so large that no other would have room.
 func (k *keyFilters) takes(f *catalog.File) bool {
@@ -132,6 +146,10 @@ func (k *keyFilters) damaged(key string, err error) {
 
 // keep keeps a filter in memory, within the limit.
 func (k *keyFilters) keep(key string, f *lookup.Filter) {
+	if len(k.sound) >= mostSound {
+		clear(k.sound)
+	}
+	k.sound[key] = true
 	if k.byKey[key] != nil {
 		return
 	}
@@ -151,6 +169,7 @@ func (k *keyFilters) drop(at *list.Element) {
 // forget drops a filter from memory, and removes its object.
 func (k *keyFilters) forget(key string) error {
 	k.mu.Lock()
+	delete(k.sound, key)
 	if at := k.byKey[key]; at != nil {
 		k.drop(at)
 	}

@@ -47,7 +47,7 @@ func newStore(dir string, o Options) *Store {
 	staging := &Staging{journal: j, disk: disk}
 	history := newHistory(j, files)
 	filters := newKeyFilters(files, limits.share(filterShare))
-	history.keys = &keyFinder{Files: files, filters: filters}
+	history.keys = newKeyFinder(files, filters)
 	digests := newDigests(files, history)
 	tables := &Tables{
 		Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),

@@ -115,6 +115,16 @@ func (f *File) chunk(group int, c Column) (parquet.ColumnChunk, error) {
 	return chunk, nil
 }
 
+// Size returns how many bytes some columns of a row group take in memory.
+func (f *File) Size(group int, columns []Column) (bytes int64) {
+	for _, c := range columns {
+		if leaf, ok := f.Schema().Lookup(c.Name); ok {
+			bytes += f.Metadata().RowGroups[group].Columns[leaf.ColumnIndex].MetaData.TotalUncompressedSize
+		}
+	}
+	return bytes
+}
+
 // firstRow returns the number of a row group's first row in the file.
 func (f *File) firstRow(group int) (row int64) {
 	for _, g := range f.RowGroups()[:group] {
