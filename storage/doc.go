@@ -47,6 +47,7 @@
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go
 //	Upkeep        compaction in the background: upkeep.go when, compact_plan.go of what, compact.go how
+//	Vacuums       what no kept state sees: vacuum_keep.go what is kept, vacuum_plan.go what goes, vacuumed.go what is gone
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
 // type of its own:
@@ -96,6 +97,7 @@
 //	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
 //	group_test.go                         the same for groups; many writers against a model
 //	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
+//	vacuum_test.go, vacuum_family_test.go what vacuum keeps, and that all else is refused; vacuum_fault_test.go its crashes
 //	golden_commits_test.go                a store of an earlier program reads as it did, and comes out in the same bytes
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
 //	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse
