@@ -24,7 +24,7 @@ var files embed.FS
 
 // contents is the order of the manual's pages.
 var contents = []string{
-	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "crunch", "operating", "limits", "security",
+	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "erase", "crunch", "operating", "limits", "security",
 	"readers", "peers", "promises",
 }
 
