@@ -143,6 +143,9 @@ func (v *Vacuums) run(ctx context.Context, d catalog.Dataset, r Request) (done V
 		},
 		answer: func(tx catalog.Tx, _ removalDocument) (answers, error) { return answer(v.requests, tx, r, done) },
 	})
+	if r.Preview != nil {
+		return done, err
+	}
 	if err == nil && len(done.Datasets) > 0 {
 		err = v.removeDatasets(ctx, d.FamilyID)
 	}
