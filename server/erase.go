@@ -67,15 +67,15 @@ func (cmd *eraseCmd) Run(c console) error {
 	}
 	done := "erased"
 	if cmd.DryRun {
-		done = "would be erased"
+		done = "would erase"
 	}
-	fmt.Fprintf(c.out, "%d records %s: %d rows; %d files rewritten, %d removed\n", e.Records, done, e.Rows, e.Rewritten,
+	fmt.Fprintf(c.out, "%s records: %d, rows: %d; files rewritten: %d, removed: %d\n", done, e.Records, e.Rows, e.Rewritten,
 		e.Removed)
 	for _, d := range e.Datasets {
-		fmt.Fprintf(c.out, "dataset %s: %d commits affected%s\n", d.ID, d.Commits, named(d.Versions))
+		fmt.Fprintf(c.out, "dataset %s: commits affected: %d%s\n", d.ID, d.Commits, named(d.Versions))
 	}
 	for _, b := range e.Backups {
-		fmt.Fprintf(c.out, "backup %s (%s) still has them: remove it\n", b.ID, b.Ref)
+		fmt.Fprintf(c.out, "backup %s (of %s) still has what was erased: remove it\n", b.ID, b.Ref)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func named(versions []string) string {
 	if len(versions) == 0 {
 		return ""
 	}
-	return ", versions " + strings.Join(versions, ", ")
+	return "; versions: " + strings.Join(versions, ", ")
 }
 
 // keysOf returns keys as JSON: an object as it is, all else as text, which the server reads by the type of the column.
@@ -115,7 +115,7 @@ func (cmd *eraseCmd) list(c console) error {
 			return err
 		}
 		for _, e := range page.Erasures {
-			fmt.Fprintf(c.out, "%d  %s  %s  %d records, %d rows  %s\n", e.ID, e.CreatedAt, e.User, e.Records, e.Rows, e.Reason)
+			fmt.Fprintf(c.out, "%d  %s  %s  records: %d, rows: %d  %s\n", e.ID, e.CreatedAt, e.User, e.Records, e.Rows, e.Reason)
 		}
 		if cursor = page.Next; cursor == "" {
 			return nil

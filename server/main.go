@@ -35,6 +35,7 @@ type program struct {
 	Merge          mergeCmd          `cmd:"" help:"Play the actions of a fork, or of its upstream, on a dataset."`
 	Export         exportCmd         `cmd:"" help:"Write a dataset's records, at any ref, to a file or to standard output."`
 	DatasetVersion datasetVersionCmd `cmd:"" help:"Semantic versions of a dataset."`
+	Retention      retentionCmd      `cmd:"" help:"Set or show which states of a dataset vacuum keeps."`
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
 	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`

@@ -31,6 +31,7 @@
 //	workspace     where a commit's files are written, with the connection that its statements run on
 //	publication   what one commit.json describes and one transaction records
 //	group         small commits of one dataset that become durable together
+//	removal       rows that a family lost for ever: of records that were erased, or that no kept state sees
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
 // # The parts of a store
@@ -51,6 +52,8 @@
 //	Scrubs        readings of every stored file                                            scrub.go
 //	Upkeep        compaction, key filters and digests in the background: upkeep.go when, compact_plan.go of what,
 //	              compact.go how, filter_upkeep.go
+//	Removals      rows that go for ever: forget.go how, erase.go of which records
+//	Vacuums       what no kept state sees: vacuum_keep.go what is kept, vacuum_plan.go what goes, vacuumed.go what is gone
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
 // type of its own:
@@ -100,7 +103,9 @@
 //	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
 //	group_test.go                         the same for groups; many writers against a model
 //	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
+//	vacuum_test.go, vacuum_family_test.go what vacuum keeps, and that all else is refused; vacuum_fault_test.go its crashes
 //	golden_commits_test.go                a store of an earlier program reads as it did, and comes out in the same bytes
+//	erase_model_test.go, erase_fault_test.go  erasures in random families; faults, and nothing that holds what is gone
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
 //	find_keys_test.go                     few keys are found where statements find them, and what that reads
 //	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse

@@ -98,6 +98,9 @@ func (rs *Removals) Erase(ctx context.Context, dataset string, e Erasure, r Requ
 		return answer(rs.requests, tx, r, one.erased(done))
 	}
 	done, err := rs.forget(ctx, f)
+	if err == nil && done.ID != 0 && r.Preview == nil {
+		err = one.forgetFailures(context.WithoutCancel(ctx))
+	}
 	return one.erased(done), err
 }
 

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ type erasing struct {
 	head    snapshot.State
 	seen    map[int64]bool // files that were searched, by id
 	details ErasedDetails
+	texts   []string // how errors write the keys
 }
 
 // newErasing begins an erasure.
@@ -169,6 +171,9 @@ func (e *erasing) find(ctx context.Context) (*removal, error) {
 		return out, err
 	}
 	if err := e.findLines(ctx, all, out); err != nil {
+		return nil, err
+	}
+	if err := e.readTexts(ctx); err != nil {
 		return nil, err
 	}
 	return out, e.measure(ctx, all, out)
@@ -356,4 +361,36 @@ func (e *erasing) findLines(ctx context.Context, all *snapshot.Snapshot, r *remo
 		}
 	}
 	return nil
+}
+
+// readTexts reads how errors write the keys.
+func (e *erasing) readTexts(ctx context.Context) error {
+	e.texts = nil
+	first := e.key[0]
+	text := snapshot.Cast(first.Type, schema.Of(schema.Varchar), schema.ColumnName(first.ID))
+	query := fmt.Sprintf("SELECT DISTINCT %s FROM erase_keys LIMIT %d", text, mostKeys)
+	return e.conn.Rows(ctx, query, func(scan duck.Scan) error {
+		var one string
+		err := scan(&one)
+		e.texts = append(e.texts, first.Name+" = "+one, jsonText(first.Name)+":"+jsonText(one))
+		return err
+	})
+}
+
+// forgetFailures takes back what failed jobs said of the keys, such as which were there already. Only the catalog has
+// that.
+func (e *erasing) forgetFailures(ctx context.Context) error {
+	return e.catalog.WriteOver(ctx, func(tx catalog.Tx) error {
+		for _, text := range e.texts {
+			if err := tx.ForgetFailures(text, "It failed. What it said was erased."); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func jsonText(text string) string {
+	out, _ := json.Marshal(text)
+	return string(out)
 }

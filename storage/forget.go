@@ -64,7 +64,8 @@ type forgetting struct {
 var errForgetting = fault.Errorf(fault.Conflict, "removal_running",
 	"Another vacuum or erasure is running. Ask again when it is done.")
 
-// forget carries out a removal. done is its description; its id is 0 if there was nothing to remove, or it is a dry run.
+// forget carries out a removal. done is its description; its id is 0 if there was nothing to remove. A dry run returns
+// what the removal would be called.
 func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocument, err error) {
 	if !rs.running.TryLock() {
 		return done, errForgetting
@@ -74,7 +75,12 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 		return done, err
 	}
 	found, err := f.find(ctx)
-	if err != nil || found.isEmpty() || f.Preview != nil {
+	if err != nil || found.isEmpty() {
+		return done, err
+	}
+	if f.Preview != nil {
+		done.Removal = rs.removalOf(f)
+		done.ID, err = rs.catalog.Draw(ctx, catalog.CommitIDs, 0) // the one that it would have
 		return done, err
 	}
 	w, err := rs.newRewriter(ctx, f.dataset)
@@ -152,13 +158,10 @@ func (rs *Removals) describe(
 	ctx context.Context, f forgetting, w *rewriter, found *removal,
 ) (done removalDocument, err error) {
 	done = removalDocument{
-		Removal: catalog.Removal{
-			FamilyID: f.dataset.FamilyID, DatasetID: f.dataset.ID, Kind: f.kind, User: f.User, Reason: f.reason,
-			CreatedAt: rs.now(), Directory: w.key,
-		},
-		Files: w.replaced(), Counts: found.counts, Totals: found.totals, Affected: found.affected, Unsaid: found.unsaid,
-		Vacuumed: found.vacuumed,
+		Removal: rs.removalOf(f), Files: w.replaced(), Counts: found.counts, Totals: found.totals, Affected: found.affected,
+		Unsaid: found.unsaid, Vacuumed: found.vacuumed,
 	}
+	done.Directory = w.key
 	if done.Details, err = jsonOf(found.details); err != nil {
 		return done, err
 	}
@@ -168,6 +171,14 @@ func (rs *Removals) describe(
 	}
 	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { done.answers, err = f.answer(tx, done); return err })
 	return done, err
+}
+
+// removalOf is a removal without its id.
+func (rs *Removals) removalOf(f forgetting) catalog.Removal {
+	return catalog.Removal{
+		FamilyID: f.dataset.FamilyID, DatasetID: f.dataset.ID, Kind: f.kind, User: f.User, Reason: f.reason,
+		CreatedAt: rs.now(),
+	}
 }
 
 // lockFamily waits until no dataset of a family is being changed, and keeps it so. New forks and backups wait too.

@@ -148,29 +148,6 @@ func forgetCompacted(tx catalog.Tx, family string, changed map[int64]bool) error
 	return nil
 }
 
-// unsayable are the parameters of commits that may name values of records.
-var unsayable = []string{"where", "resolve", "conflict_keys"}
-
-// unsaid returns parameters without those that may name values of records.
-func unsaid(params json.RawMessage) json.RawMessage {
-	all := map[string]json.RawMessage{}
-	if json.Unmarshal(params, &all) != nil {
-		return params
-	}
-	found := false
-	for _, name := range unsayable {
-		if _, ok := all[name]; ok {
-			found = true
-			delete(all, name)
-		}
-	}
-	text, err := json.Marshal(all)
-	if !found || err != nil {
-		return params
-	}
-	return text
-}
-
 func jsonOf(v any) (json.RawMessage, error) {
 	if v == nil {
 		return json.RawMessage("{}"), nil

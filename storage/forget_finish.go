@@ -96,13 +96,16 @@ func (rs *Removals) describeAgain(ctx context.Context, d *removalDocument) error
 	if err != nil {
 		return err
 	}
-	done := map[commitRef]bool{}
+	unsaid, done := map[commitRef]bool{}, map[commitRef]bool{}
+	for _, ref := range d.Unsaid {
+		unsaid[ref] = true
+	}
 	for _, ref := range d.described() {
 		if done[ref] {
 			continue
 		}
 		done[ref] = true
-		if err := rs.describeCommit(ref, all); err != nil {
+		if err := rs.describeCommit(ctx, ref, all, unsaid[ref]); err != nil {
 			return err
 		}
 	}
@@ -117,7 +120,8 @@ func (d *removalDocument) described() (out []commitRef) {
 	return append(out, d.Unsaid...)
 }
 
-func (rs *Removals) describeCommit(ref commitRef, all renewals) error {
+// describeCommit writes a commit's description as removals leave it. unsaid: it may name values that are gone.
+func (rs *Removals) describeCommit(ctx context.Context, ref commitRef, all renewals, unsaid bool) error {
 	m, err := rs.readManifest(ref.Dataset, ref.Commit)
 	switch {
 	case isRefusal(err):
@@ -129,6 +133,12 @@ func (rs *Removals) describeCommit(ref commitRef, all renewals) error {
 	all.renew(&m)
 	if m.Renewed == was {
 		return nil
+	}
+	if unsaid {
+		m.unsay()
+		if err := rs.catalog.WriteOver(ctx, m.answers.replace); err != nil {
+			return err
+		}
 	}
 	text, err := sealed(m)
 	if err != nil {

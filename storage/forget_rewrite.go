@@ -205,9 +205,22 @@ func (w *rewriter) rewrite(ctx context.Context, f *catalog.File) error {
 	return nil
 }
 
+// displaced returns how many lines of a rollback file are of files that lose all rows.
+func (r *removal) displaced(f *catalog.File) (lines int64) {
+	if f.Kind != schema.Rollback {
+		return -1
+	}
+	for target, n := range f.Targets {
+		if r.whole[target] {
+			lines += n
+		}
+	}
+	return lines
+}
+
 // left returns how many rows a file keeps.
 func (w *rewriter) left(ctx context.Context, f *catalog.File) (rows int64, err error) {
-	if w.removal.whole[f.ID] {
+	if w.removal.whole[f.ID] || w.removal.displaced(f) == f.Rows {
 		return 0, nil
 	}
 	query := duck.Fill(countLeft, duck.Parts{"file": f.ID})

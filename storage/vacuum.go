@@ -119,6 +119,7 @@ func (v *Vacuums) Vacuum(ctx context.Context, dataset string, r Request) (done V
 // run vacuums the family of a dataset.
 func (v *Vacuums) run(ctx context.Context, d catalog.Dataset, r Request) (done Vacuumed, err error) {
 	now := v.now() // for all of it: what is kept by days must not change meanwhile
+	var first map[int64][]int64
 	done = Vacuumed{Commits: []int64{}, Datasets: []string{}}
 	document, err := v.forget(ctx, forgetting{
 		Request: r, kind: catalog.Vacuum, dataset: d, reason: "retention",
@@ -131,12 +132,20 @@ func (v *Vacuums) run(ctx context.Context, d catalog.Dataset, r Request) (done V
 			if out.rows, err = s.rowsGoing(ctx, v.Files); err != nil {
 				return nil, err
 			}
+			// Under the locks, no file is written again for rows that have come since: they are left for the next time.
+			if first == nil {
+				first = out.rows
+			}
+			out.rows = s.narrow(out.rows, first)
 			done = s.told()
 			out.details = done
 			return out, nil
 		},
 		answer: func(tx catalog.Tx, _ removalDocument) (answers, error) { return answer(v.requests, tx, r, done) },
 	})
+	if r.Preview != nil {
+		return done, err
+	}
 	if err == nil && len(done.Datasets) > 0 {
 		err = v.removeDatasets(ctx, d.FamilyID)
 	}

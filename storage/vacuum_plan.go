@@ -165,6 +165,26 @@ func (s *sweeping) rowsGoing(ctx context.Context, files *Files) (map[int64][]int
 	return out, nil
 }
 
+// narrow leaves of the rows that go those that were to go before as well.
+func (s *sweeping) narrow(rows, before map[int64][]int64) map[int64][]int64 {
+	for id, list := range rows {
+		p := s.some[id]
+		list = slices.DeleteFunc(list, func(row int64) bool {
+			_, was := slices.BinarySearch(before[id], row)
+			return !was
+		})
+		if len(list) == 0 {
+			s.left.Files, s.left.Rows = s.left.Files+1, s.left.Rows+p.rows
+			delete(s.some, id)
+			delete(rows, id)
+			continue
+		}
+		p.rows = int64(len(list))
+		rows[id], s.some[id] = list, p
+	}
+	return rows
+}
+
 // positionsIn reads the positions that rollback files have in a data file.
 func positionsIn(
 	ctx context.Context, files *Files, rollbacks []*catalog.File, target int64, found func(rollback, pos int64),

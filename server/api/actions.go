@@ -33,6 +33,7 @@ type actionView struct {
 	RecordsAdded    int64           `json:"records_added"`
 	RecordsRemoved  int64           `json:"records_removed"`
 	RecordsModified int64           `json:"records_modified"`
+	VacuumedAt      *time.Time      `json:"vacuumed_at,omitempty" description:"${commit.vacuumed_at}"`
 }
 
 // actionState is defined by seed 001. An action that was rolled back is completed but not played.
@@ -51,7 +52,7 @@ func viewAction(c catalog.Commit) actionView {
 		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message,
 		Params:        k.Params,
 		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved,
-		RecordsModified: k.RecordsModified,
+		RecordsModified: k.RecordsModified, VacuumedAt: k.VacuumedAt,
 	}
 }
 

@@ -48,8 +48,7 @@ func viewErasure(e storage.Erased) erasureView {
 	return v
 }
 
-// createErasure erases records from all history. Where there is nothing to erase, nothing is written, and the answer is
-// 200.
+// createErasure erases records from all history. Where there is nothing to erase, nothing is written, and id is null.
 func (a *API) createErasure(c *fiber.Ctx, d catalog.Dataset, in eraseIn) error {
 	return run(a, write[storage.Erased]{
 		c: c, header: in.header(), about: "Erasing records",
@@ -58,9 +57,6 @@ func (a *API) createErasure(c *fiber.Ctx, d catalog.Dataset, in eraseIn) error {
 				storage.Erasure{Keys: in.Keys, Where: in.Where, Reason: in.Reason}, r)
 		},
 		tell: func(e storage.Erased) (calls.Answer, error) {
-			if e.ID == 0 {
-				return say(http.StatusOK, "", viewErasure(e))
-			}
 			return say(http.StatusCreated, "/api/v1/datasets/"+d.ID+"/erasures", viewErasure(e))
 		},
 	})

@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,15 @@ func (tx Tx) AddReceipt(r Receipt) error {
 	return tx.exec(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at)
 		VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (user_name, request_key) DO NOTHING`, r.User, r.Key, r.Fingerprint, answer, micros(r.CreatedAt))
+}
+
+// SetAnswer replaces the answer to a user's key, if there is one.
+func (tx Tx) SetAnswer(r Receipt) error {
+	answer, err := compact(r.Answer)
+	if err != nil {
+		return err
+	}
+	return tx.exec(`UPDATE receipts SET answer = $1 WHERE user_name = $2 AND request_key = $3`, answer, r.User, r.Key)
 }
 
 // compact removes indentation, so that an answer read back from commit.json has the bytes of the original one.
@@ -107,6 +117,13 @@ func (tx Tx) Job(id string) (Job, error) {
 func (tx Tx) FailJobs(message string, at time.Time) error {
 	return tx.exec(`UPDATE jobs SET progress = -1, message = $1, updated_at = $2
 		WHERE progress >= 0 AND progress < 100`, message, micros(at))
+}
+
+// ForgetFailures replaces what is said of failed jobs where it has a text.
+func (tx Tx) ForgetFailures(text, instead string) error {
+	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+	return tx.exec(`UPDATE jobs SET message = $1, answer = 'null'
+		WHERE progress = -1 AND (message LIKE $2 ESCAPE '\' OR answer LIKE $3 ESCAPE '\')`, instead, pattern, pattern)
 }
 
 // Backup is a stored archive of one version of a dataset.

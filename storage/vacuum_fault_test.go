@@ -1,0 +1,259 @@
+package storage_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+)
+
+// toVacuum is a closed store with a dataset and a fork of which vacuum removes whole files, parts of files and states.
+func toVacuum(t *testing.T) (dir, dataset string) {
+	t.Helper()
+	b := open(t)
+	id, commits := b.overwritten("d", 4)
+	b.json(id, catalog.Upsert, `[{"id":2,"n":7}]`)
+	fork, err := b.Fork(t.Context(), id, storage.NewFork{Name: "f", Ref: fmt.Sprint(commits[2].ID)}, storage.Request{})
+	must(t, err)
+	b.json(fork.Dataset.ID, catalog.Upsert, `[{"id":1,"n":8},{"id":3,"n":8}]`)
+	b.json(fork.Dataset.ID, catalog.Delete, `[{"id":3}]`)
+	b.keeps(fork.Dataset.ID, 1)
+	b.keeps(id, 1)
+	return b.dir2(), id
+}
+
+// states tells of every commit of every dataset what it shows, or that it is gone.
+func (b *bench) states() (out string) {
+	b.Helper()
+	list, err := b.Datasets(b.Context(), catalog.DatasetFilter{Limit: 100})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, s := range list {
+		commits, err := b.Actions(b.Context(), s.Dataset.ID, storage.ActionFilter{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, c := range commits {
+			ref := fmt.Sprint(c.ID)
+			if _, err := b.Snapshot(b.Context(), s.Dataset.ID, ref); err != nil {
+				out += fmt.Sprintln(s.Dataset.Name, c.ID, storage.Explain(err).Code)
+				continue
+			}
+			out += fmt.Sprintln(s.Dataset.Name, c.ID, b.rows(s.Dataset.ID, ref, true))
+		}
+	}
+	return out
+}
+
+// The machine stops, or one step fails, at every durable step of a vacuum. Every state is there as before, or none of
+// those is that go; the next start finishes what was decided; and a vacuum then does what was left. A lost catalog comes
+// back the same.
+func TestVacuumStopsAtAnyStep(t *testing.T) {
+	dir, id := toVacuum(t)
+	b := reopen(t, copied(t, dir), storage.Options{})
+	before := b.states()
+	b.vacuum(id)
+	after := b.states()
+	if n := strings.Count(after, "vacuumed"); n < 4 || strings.Contains(before, "vacuumed") {
+		t.Fatalf("before\n%s\nafter\n%s", before, after)
+	}
+	isOne := func(now string) bool { return now == before || now == after }
+	for _, once := range []bool{false, true} {
+		for step := 0; ; step++ {
+			dir := copied(t, dir)
+			s := &stops{left: step, once: once}
+			b := reopen(t, dir, storage.Options{Hook: s.hook})
+			s.armed = true
+			_, err := b.Vacuums.Vacuum(t.Context(), id, storage.Request{})
+			s.armed = false
+			if !s.crashed {
+				if step < 10 {
+					t.Errorf("there are only %d steps", step)
+				}
+				break
+			}
+			if now := b.states(); !isOne(now) {
+				t.Errorf("step %d (%v) left\n%s\nwant\n%s\nor\n%s", step, err, now, before, after)
+			}
+			b.Store.Close()
+			if step%3 == 0 {
+				withCatalog(t, dir, nil)
+			}
+			b = reopen(t, dir, storage.Options{})
+			now := b.states()
+			if !isOne(now) || err == nil && now != after {
+				t.Errorf("step %d (%v), started again:\n%s", step, err, now)
+			}
+			b.sound()
+			b.vacuum(id)
+			if now := b.states(); now != after {
+				t.Errorf("step %d, vacuumed again:\n%s\nwant\n%s", step, now, after)
+			}
+			b.Store.Close()
+			withCatalog(t, dir, nil)
+			b = reopen(t, dir, storage.Options{})
+			if now := b.states(); now != after {
+				t.Errorf("step %d, without the catalog:\n%s\nwant\n%s", step, now, after)
+			}
+			b.sound()
+			b.Store.Close()
+			if t.Failed() {
+				t.Fatalf("step %d, once %v", step, once)
+			}
+		}
+	}
+}
+
+// The same where a deleted dataset is removed for good.
+func TestRemovalOfADatasetStopsAtAnyStep(t *testing.T) {
+	b := open(t)
+	gone, _ := b.overwritten("gone", 2)
+	kept, _ := b.overwritten("kept", 2)
+	must(t, b.DeleteDataset(t.Context(), gone, storage.Request{}))
+	want := b.states()
+	dir := b.dir2()
+	for step := 0; ; step++ {
+		dir := copied(t, dir)
+		s := &stops{left: step}
+		b := reopen(t, dir, storage.Options{Hook: s.hook, Deleted: 1})
+		s.armed = true
+		_ = b.Vacuums.RunAll(t.Context()) // it fails, or not
+		s.armed = false
+		b.Store.Close()
+		if step%2 == 0 {
+			withCatalog(t, dir, nil)
+		}
+		b = reopen(t, dir, storage.Options{Deleted: 1})
+		b.sound()
+		must(t, b.Vacuums.RunAll(t.Context()))
+		_, err := b.UndeleteDataset(t.Context(), gone, storage.Request{})
+		if storage.Explain(err).Code != "dataset_vacuumed" || b.states() != want || b.bytesBelow(gone) != 0 {
+			t.Errorf("step %d: %v, %d bytes\n%s", step, err, b.bytesBelow(gone), b.states())
+		}
+		b.sound()
+		b.json(kept, catalog.Append, `[{"id":9}]`)
+		if files, _ := filepath.Glob(filepath.Join(dir, "quarantine/*")); len(files) > 0 {
+			t.Errorf("step %d: in quarantine are %v", step, files)
+		}
+		b.Store.Close()
+		if t.Failed() {
+			t.FailNow()
+		}
+		if !s.crashed {
+			if step < 10 {
+				t.Errorf("there are only %d steps", step)
+			}
+			break
+		}
+	}
+}
+
+// Writers, readers, comparisons and two vacuums at once: nobody sees wrong rows, and no commit fails.
+func TestVacuumBesideEverybody(t *testing.T) {
+	b := open(t)
+	const writers, rounds = 16, 12
+	ids := make([]string, 4)
+	for i := range ids {
+		ids[i] = b.create(fmt.Sprint("d", i), "id")
+		b.json(ids[i], catalog.Append, `[{"id":0,"n":0}]`)
+		b.keeps(ids[i], 2)
+	}
+	var busy sync.WaitGroup
+	var done atomic.Bool
+	for w := range writers {
+		busy.Go(func() {
+			for n := range rounds {
+				body := fmt.Sprintf(`[{"id":%d,"n":%d}]`, w+1, n)
+				if _, err := b.try(ids[w%len(ids)], catalog.Upsert, "json", body); err != nil {
+					b.Errorf("writer %d: %v", w, err)
+				}
+			}
+		})
+	}
+	var others sync.WaitGroup
+	for i := range 2 {
+		others.Go(func() {
+			for n := 0; !done.Load(); n++ {
+				_, err := b.Vacuums.Vacuum(t.Context(), ids[(n+i)%len(ids)], storage.Request{})
+				if code := storage.Explain(err).Code; err != nil && code != "removal_running" {
+					b.Errorf("vacuum: %v", err)
+				}
+			}
+		})
+		others.Go(func() {
+			for n := 0; !done.Load(); n++ {
+				b.readsSound(ids[(n+i)%len(ids)])
+			}
+		})
+	}
+	busy.Wait()
+	done.Store(true)
+	others.Wait()
+	for w := range writers {
+		found := false
+		for _, row := range b.rows(ids[w%len(ids)], "head", false) {
+			found = found || row == fmt.Sprintf(`{"id":%d,"n":%d}`, w+1, rounds-1)
+		}
+		if !found {
+			t.Errorf("the last record of writer %d is missing", w)
+		}
+	}
+	for _, id := range ids {
+		b.vacuum(id)
+	}
+	b.sound()
+}
+
+// readsSound reads a dataset's head: the snapshot may be outdated, but what it shows is right.
+func (b *bench) readsSound(dataset string) {
+	b.Helper()
+	ctx := b.Context()
+	snap, err := b.Snapshot(ctx, dataset, "head")
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	conn, err := b.Conn(ctx)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	defer conn.Close()
+	var n, distinct int64
+	err = conn.Row(ctx, "SELECT count(*), count(DISTINCT id) FROM ("+snap.Table()+")", &n, &distinct)
+	switch e := storage.Explain(err); {
+	case err != nil && e.Kind != fault.Unavailable && e.Kind != fault.Gone:
+		b.Errorf("reading: %v", err)
+	case err == nil && (n != snap.Total() || distinct != n):
+		b.Errorf("%d records of %d, %d keys", n, snap.Total(), distinct)
+	}
+}
+
+// A file that is damaged is left alone, and vacuum does the rest.
+func TestVacuumLeavesDamagedFilesAlone(t *testing.T) {
+	dir, id := toVacuum(t)
+	b := reopen(t, dir, storage.Options{})
+	files, err := filepath.Glob(filepath.Join(dir, "objects", id, "*", "data-0000.parquet"))
+	must(t, err)
+	text, err := os.ReadFile(files[1])
+	must(t, err)
+	must(t, os.Chmod(files[1], 0o600))
+	text[len(text)/2] ^= 1
+	must(t, os.WriteFile(files[1], text, 0o600))
+	_, err = b.Vacuums.Vacuum(t.Context(), id, storage.Request{})
+	if err != nil {
+		_, err = b.Vacuums.Vacuum(t.Context(), id, storage.Request{}) // by now it is known
+	}
+	if err != nil && !errors.Is(err, fault.New(fault.Corrupt, "corrupted_data")) {
+		t.Error(err)
+	}
+}
