@@ -99,7 +99,9 @@ func (rs *Removals) Erase(ctx context.Context, dataset string, e Erasure, r Requ
 	}
 	done, err := rs.forget(ctx, f)
 	if err == nil && done.ID != 0 && r.Preview == nil {
-		err = one.forgetFailures(context.WithoutCancel(ctx))
+		if err = one.forgetFailures(context.WithoutCancel(ctx)); err != nil {
+			err = errUnfinished.Because(err) // the records are gone all the same
+		}
 	}
 	return one.erased(done), err
 }
