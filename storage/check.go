@@ -29,7 +29,7 @@ func (h *History) Check(ctx context.Context, deep bool) ([]Problem, error) {
 	// A file that a fork shares is checked once, and blamed on the first dataset that has it.
 	seen, digests, checked := map[int64]bool{}, digestMemory{}, map[string]bool{}
 	for _, d := range datasets {
-		checked[d.Dataset.ID] = true
+		checked[d.Dataset.ID] = d.Dataset.VacuumedAt.IsZero()
 	}
 	for _, d := range datasets {
 		c := checker{History: h, dataset: d.Dataset, deep: deep, seen: seen, digests: digests, checked: checked}

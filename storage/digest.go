@@ -24,6 +24,7 @@ type Digests struct {
 	turn    chan struct{} // held while files are read: one request at a time, and no file twice
 
 	mu     sync.Mutex
+	era    int64            // the newest removal: it makes digests be forgotten
 	filled map[string]int64 // by dataset: a commit up to which all digests are known
 }
 
@@ -81,7 +82,7 @@ func (ds *Digests) Known(ctx context.Context, commits []int64) (out map[int64]st
 func (ds *Digests) Fill(
 	ctx context.Context, dataset string, most int, pause func(took time.Duration) error,
 ) (done int, err error) {
-	d, missing, err := ds.missing(ctx, dataset, most)
+	d, missing, era, err := ds.missing(ctx, dataset, most)
 	if err != nil {
 		return 0, err
 	}
@@ -102,24 +103,39 @@ func (ds *Digests) Fill(
 		}
 	}
 	ds.mu.Lock()
-	ds.filled[dataset] = d.Head
-	ds.mu.Unlock()
+	defer ds.mu.Unlock()
+	if ds.era == era {
+		ds.filled[dataset] = d.Head
+	}
 	return done, nil
 }
 
-// missing returns up to most commits of a dataset of whose states no digest is known. Up to what is noted as filled, it
-// does not look.
-func (ds *Digests) missing(ctx context.Context, dataset string, most int) (d catalog.Dataset, ids []int64, err error) {
-	ds.mu.Lock()
-	filled := ds.filled[dataset]
-	ds.mu.Unlock()
+// missing returns up to most commits of a dataset of whose states no digest is known, and the newest removal. Up to what
+// is noted as filled since that, it does not look.
+func (ds *Digests) missing(
+	ctx context.Context, dataset string, most int,
+) (d catalog.Dataset, ids []int64, era int64, err error) {
 	err = ds.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		if d, err = activeDataset(tx, dataset); err == nil {
-			ids, err = tx.WithoutDigest(d.ID, filled, most)
+		if d, err = activeDataset(tx, dataset); err != nil {
+			return err
+		}
+		if era, err = eraOf(tx); err == nil {
+			ids, err = tx.WithoutDigest(d.ID, ds.filledIn(era, dataset), most)
 		}
 		return err
 	})
-	return d, ids, err
+	return d, ids, era, err
+}
+
+// filledIn returns a commit of a dataset up to which all digests are known since a removal.
+func (ds *Digests) filledIn(era int64, dataset string) int64 {
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	if era > ds.era {
+		clear(ds.filled)
+		ds.era = era
+	}
+	return ds.filled[dataset]
 }
 
 // fill computes one digest, unless it is known.
