@@ -20,6 +20,7 @@ func (rs *Removals) finish(ctx context.Context, d *removalDocument) error {
 		}
 	}
 	rs.tables.exports.Clear()
+	rs.tables.Sandboxes.Pool.DropConfined()
 	if err := rs.removeCompacted(ctx, d.FamilyID); err != nil {
 		return err
 	}

@@ -46,6 +46,12 @@ func (p *Pool) keepConfined(one *process) {
 	}
 }
 
+// DropConfined ends the processes that wait confined to a scope: what they have read of its files goes with them.
+func (p *Pool) DropConfined() {
+	for p.drop(isConfined) {
+	}
+}
+
 // drop ends the process of a kind that has waited longest. It reports whether there was one.
 func (p *Pool) drop(is func(*process) bool) bool {
 	p.mu.Lock()
