@@ -19,17 +19,23 @@ type substitutes struct {
 	mu       sync.Mutex
 	byFamily map[string]*snapshot.Compacted
 	lost     map[string]bool // keys of those that can't be read
+	held     string          // the family that is losing rows: none of its compacted files is used
 }
 
-// of returns the compacted files of a family.
+// of returns the compacted files of a family; nil: none is used now.
 func (s *substitutes) of(family string) (*snapshot.Compacted, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.byFamily[family]; c != nil {
+	if c := s.byFamily[family]; c != nil || family == s.held {
 		return c, nil
 	}
-	// Read under the lock, so that an older list never takes the place of a newer one.
-	list, err := s.list(context.Background(), family)
+	return s.read(context.Background(), family)
+}
+
+// read reads the compacted files of a family and keeps them. It holds the lock, so that an older list never takes the
+// place of a newer one.
+func (s *substitutes) read(ctx context.Context, family string) (*snapshot.Compacted, error) {
+	list, err := s.list(ctx, family)
 	if err != nil {
 		return nil, err
 	}
@@ -38,23 +44,34 @@ func (s *substitutes) of(family string) (*snapshot.Compacted, error) {
 	return c, nil
 }
 
+// hold has no compacted file of a family used until release, while rows are removed from its files: states then have
+// the files without these rows at once, in which the others have other places.
+func (s *substitutes) hold(family string) (release func()) {
+	set := func(held string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.held = held
+		delete(s.byFamily, family)
+	}
+	set(family)
+	return func() { set("") }
+}
+
 // list reads the compacted files of a family from the catalog.
 func (s *substitutes) list(ctx context.Context, family string) (list []*catalog.Compacted, err error) {
 	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Compacted(family); return err })
 	return list, err
 }
 
-// refresh reads the compacted files of a family anew, while readers go on with those that they have.
+// refresh reads the compacted files of a family anew.
 func (s *substitutes) refresh(ctx context.Context, family string) error {
-	list, err := s.list(ctx, family)
-	if err != nil {
-		return err
-	}
-	c := snapshot.NewCompacted(list, s.usable)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.byFamily[family] = c
-	return nil
+	if family == s.held {
+		return nil
+	}
+	_, err := s.read(ctx, family)
+	return err
 }
 
 // usable reports whether a compacted file is there and what was written, as far as opening it requires.

@@ -124,8 +124,11 @@ func (rs *Removals) carryOut(
 	if err := w.batch.PublishWhole(); err != nil {
 		return done, rs.takeBack(done, err)
 	}
+	release := rs.compacted.hold(done.FamilyID)
 	old := rs.history.suspend(done.ID)
-	if err := rs.catalog.WriteOver(ctx, done.record); err != nil {
+	err = rs.catalog.WriteOver(ctx, done.record)
+	release()
+	if err != nil {
 		rs.history.resume(old)
 		return done, rs.takeBack(done, err)
 	}

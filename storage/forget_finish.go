@@ -60,9 +60,6 @@ func (rs *Removals) removeCompacted(ctx context.Context, family string) error {
 	if err != nil {
 		return err
 	}
-	if err := rs.compacted.refresh(ctx, family); err != nil {
-		return err
-	}
 	for _, d := range datasets {
 		if err := rs.filters.sweep(ctx, d.ID); err != nil {
 			return err
