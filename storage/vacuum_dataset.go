@@ -110,7 +110,8 @@ func (j *journal) removeObjects(dataset string) error {
 	return nil
 }
 
-// removeLeftovers removes the objects of removed datasets that a crash has left.
+// removeLeftovers removes the objects of removed datasets that a crash has left, and has an older catalog say that a
+// dataset was removed.
 func (v *Vacuums) removeLeftovers(ctx context.Context) error {
 	var all []catalog.Dataset
 	err := v.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
@@ -120,7 +121,17 @@ func (v *Vacuums) removeLeftovers(ctx context.Context) error {
 	for _, d := range all {
 		if isRemoved(d) {
 			err = errors.Join(err, v.removeObjects(d.ID))
+		} else if v.wasRemoved(d) {
+			err = errors.Join(err, v.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.RemoveDataset(d.ID) }),
+				v.removeObjects(d.ID))
 		}
 	}
 	return err
+}
+
+// wasRemoved reports whether the objects say that a dataset which can't be brought back was removed.
+func (v *Vacuums) wasRemoved(d catalog.Dataset) bool {
+	var b birth
+	err := v.readJSON(labelKey(d.ID, birthLabel), &b)
+	return err == nil && b.Used != nil && b.Dataset.ID == d.ID && !d.VacuumedAt.IsZero()
 }
