@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"cmp"
 	"crypto/md5"
 	"encoding/json"
 	"fmt"
@@ -313,14 +314,16 @@ func TestACrashWhileAFilterIsMade(t *testing.T) {
 	b.sound()
 }
 
-// Look-ups find what statements find: for keys of every kind, of one column and of two, after columns were renamed and
+const smallIntegers = "(i * 7919 % 100003)::INTEGER"
+
+// Look-ups find what statements find: for keys of every kind, of one column and of two, after a key was renamed and
 // widened, in forks, after rollbacks and compaction, with filters and without.
 func TestLookupsFindWhatStatementsFind(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	b := reopen(t, t.TempDir(), eager)
 	for i, k := range []string{
-		"(i * 7919 % 100003)::INTEGER", "md5(i::VARCHAR)", "md5(i::VARCHAR)::UUID",
+		smallIntegers, "md5(i::VARCHAR)", "md5(i::VARCHAR)::UUID",
 		"DATE '1900-01-01' + (i * 7919 % 100003)::INTEGER",
 		"(i * 7919 % 100003)::DECIMAL(9, 2) / 4", "(i * 7919 % 100003) / 3.0",
 		"TIMESTAMP '1960-01-01' + to_milliseconds(i * 7919 % 100003)",
@@ -340,17 +343,21 @@ type looker struct {
 	expr    string
 	columns int
 	id      string
+	name    string // of the first column of the key; empty: k
 }
 
-func (l *looker) key() []string { return []string{"k", "l"}[:l.columns] }
+func (l *looker) key() []string { return []string{cmp.Or(l.name, "k"), "l"}[:l.columns] }
 
 func (l *looker) run(name string) {
 	l.id = l.create(name, l.key()...)
 	l.put(l.id, catalog.Append, intake.Parquet, l.rowsOf("range(6000)"))
 	for step := range 10 {
 		l.step(step)
-		if step == 4 {
+		switch step {
+		case 4:
 			l.compact(l.id)
+		case 6:
+			l.changeKey()
 		}
 		if step%3 == 0 {
 			l.same()
@@ -366,8 +373,19 @@ func (l *looker) run(name string) {
 
 // rowsOf returns records of some numbers.
 func (l *looker) rowsOf(numbers string) string {
-	return l.parquetOf(fmt.Sprintf("SELECT %s AS k, (i %% 3)::TINYINT AS l, i AS n, 'v' || %d AS v FROM %s t(i)",
-		l.expr, l.random.IntN(100), numbers))
+	return l.parquetOf(fmt.Sprintf("SELECT %s AS %s, (i %% 3)::TINYINT AS l, i AS n, 'v' || %d AS v FROM %s t(i)",
+		l.expr, l.key()[0], l.random.IntN(100), numbers))
+}
+
+// changeKey renames the first column of the key, and widens integers: by a record that needs a wider one.
+func (l *looker) changeKey() {
+	l.Helper()
+	name := "renamed"
+	l.edit(l.id, l.key()[0], storage.VariableEdit{Name: &name})
+	l.name = name
+	if l.expr == smallIntegers {
+		l.put(l.id, catalog.Upsert, intake.Parquet, l.parquetOf("SELECT 5000000000 AS renamed, 1::TINYINT AS l, 7 AS n"))
+	}
 }
 
 func (l *looker) step(step int) {
@@ -408,8 +426,8 @@ func (l *looker) same() {
 	}
 	for range 12 {
 		n := l.random.IntN(6400)
-		for _, line := range l.queried(fmt.Sprintf("SELECT %s AS k, (i %% 3)::TINYINT AS l, 0 AS n FROM range(%d, %d) t(i)",
-			l.expr, n, n+1)) {
+		for _, line := range l.queried(fmt.Sprintf("SELECT %s AS %s, (i %% 3)::TINYINT AS l, 0 AS n FROM range(%d, %d) t(i)",
+			l.expr, l.key()[0], n, n+1)) {
 			key := l.keyIn(line)
 			found, err := l.WithKey(l.Context(), s, key)
 			if err != nil {
