@@ -98,12 +98,18 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 	if err != nil {
 		return state, err
 	}
-	// Someone may be making a dataset of this name, which was free as long as this one was deleted.
-	unlock, err := s.catalog.Lock(ctx, nameLock(d.ProjectID, d.Name))
+	// Vacuum may be about to remove it for good.
+	unlock, err := s.catalog.Lock(ctx, id)
 	if err != nil {
 		return state, err
 	}
 	defer unlock()
+	// Someone may be making a dataset of this name, which was free as long as this one was deleted.
+	unlockName, err := s.catalog.Lock(ctx, nameLock(d.ProjectID, d.Name))
+	if err != nil {
+		return state, err
+	}
+	defer unlockName()
 	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		d, err := tx.Dataset(id)
 		if err != nil {

@@ -32,7 +32,8 @@ func TestACompactedFileIsNotReadAfterAnErasure(t *testing.T) {
 	}
 	b.compact(d)
 	b.json(d, catalog.Upsert, `[{"id":1,"v":"new"}]`)
-	want := slices.DeleteFunc(b.rows(d, "head", false), func(row string) bool { return strings.HasPrefix(row, `{"id":0,`) })
+	isErased := func(row string) bool { return strings.HasPrefix(row, `{"id":0,`) }
+	want := slices.DeleteFunc(b.rows(d, "head", false), isErased)
 	reads := 0
 	same := func() {
 		reads++
