@@ -170,7 +170,10 @@ func (e *erasing) takeOff(ctx context.Context, k catalog.Commit, before int64, f
 	modified := f.moved
 	if modified > 0 && slices.Contains(comparing, k.Mode) {
 		var err error
-		if modified, err = e.differing(ctx, k, before); err != nil {
+		// Where vacuum has removed one of the states, it is taken that the values of all of them differ.
+		if modified, err = e.differing(ctx, k, before); isGone(err) {
+			modified = f.moved
+		} else if err != nil {
 			return err
 		}
 	}

@@ -157,9 +157,9 @@ func TestRemovalOfADatasetStopsAtAnyStep(t *testing.T) {
 	}
 }
 
-// Writers, readers, comparisons and two vacuums at once: nobody sees wrong rows, and no commit fails.
+// Writers, readers, compaction, digests and two vacuums at once: nobody sees wrong rows, and no commit fails.
 func TestVacuumBesideEverybody(t *testing.T) {
-	b := open(t)
+	b := reopen(t, t.TempDir(), eager)
 	const writers, rounds = 16, 12
 	ids := make([]string, 4)
 	for i := range ids {
@@ -192,6 +192,19 @@ func TestVacuumBesideEverybody(t *testing.T) {
 		others.Go(func() {
 			for n := 0; !done.Load(); n++ {
 				b.readsSound(ids[(n+i)%len(ids)])
+			}
+		})
+		others.Go(func() {
+			for n := 0; !done.Load(); n++ {
+				d := ids[(n+i)%len(ids)]
+				_, err := b.Upkeep.Compact(b.Context(), d)
+				_, errDigest := b.Digests.Of(b.Context(), d, "head")
+				for _, err := range []error{err, errDigest} {
+					e := storage.Explain(err)
+					if err != nil && e.Kind != fault.Unavailable && e.Kind != fault.Gone {
+						b.Errorf("%s: %v", e.Code, err)
+					}
+				}
 			}
 		})
 	}
