@@ -67,6 +67,7 @@ func parseIDs(text string) (out []int64) {
 // timeline is when files served a dataset.
 type timeline struct {
 	dataset catalog.Dataset
+	after   int64 // its own commits come after this one; 0: all are its own, as in a fork of an older program
 	entries map[int64][]catalog.Entry
 }
 
@@ -92,7 +93,7 @@ func (t timeline) turns(rows []lifeRow) (out []int64) {
 	add := func(file int64) {
 		for _, e := range t.entries[file] {
 			for _, at := range []int64{e.Begin, e.End} {
-				if at > t.dataset.ForkCommit && at <= t.dataset.Head {
+				if at > t.after && at <= t.dataset.Head {
 					out = append(out, at)
 				}
 			}
@@ -122,11 +123,10 @@ type lifetimes struct {
 // follow goes through the dataset's own commits.
 func (l *lifetimes) follow() {
 	l.fates, l.steps = map[int64]fate{}, map[int64]int64{}
-	own := l.dataset.ForkCommit
 	for _, k := range l.kinds {
-		before := l.alive(k.rows, own)
+		before := l.alive(k.rows, l.after)
 		if len(before) > 0 {
-			l.steps[own+1] += k.records
+			l.steps[l.after+1] += k.records
 		}
 		for _, at := range l.turns(k.rows) {
 			now := l.alive(k.rows, at)

@@ -29,7 +29,8 @@ func (e *erasing) measure(ctx context.Context, all *snapshot.Snapshot, r *remova
 		return err
 	}
 	var list []*lifetimes
-	if err := e.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = lifetimesOf(tx, e.dataset, kinds); return err }); err != nil {
+	err = e.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = lifetimesOf(tx, e.dataset, kinds); return err })
+	if err != nil {
 		return err
 	}
 	for _, l := range list {
@@ -78,11 +79,16 @@ func lifetimesOf(tx catalog.Tx, of catalog.Dataset, kinds []kindOfLife) (out []*
 		return nil, err
 	}
 	for _, d := range datasets {
-		l := &lifetimes{timeline: timeline{d, map[int64][]catalog.Entry{}}, kinds: kinds}
+		lineage, err := tx.Lineage(d.ID)
+		if err != nil {
+			return nil, err
+		}
 		entries, err := tx.EntriesOf(d.ID, ids)
 		if err != nil {
 			return nil, err
 		}
+		own := lineage[len(lineage)-1]
+		l := &lifetimes{timeline: timeline{d, own.After, map[int64][]catalog.Entry{}}, kinds: kinds}
 		for _, one := range entries {
 			l.entries[one.File] = append(l.entries[one.File], one)
 		}

@@ -14,6 +14,7 @@ import (
 func (h *History) suspend(removal int64) (before int64) {
 	h.seen.begin(removal)
 	h.past.begin(removal)
+	h.blocks.Clear() // of former files, whose categories and bounds they have
 	return h.heads.begin(removal)
 }
 

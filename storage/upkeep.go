@@ -149,7 +149,8 @@ func (u *Upkeep) compactAll(
 			return done, err
 		}
 		if made == nil {
-			return done, u.filterAll(ctx, s, &done, pause)
+			err = u.filterAll(ctx, s, &done, pause)
+			return done, err
 		}
 		one := Compacted{Made: 1, Files: len(c.parts), Rows: made.Rows, Bytes: made.Bytes}
 		done.add(one)

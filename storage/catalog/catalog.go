@@ -161,7 +161,8 @@ func (c *Catalog) WriteOver(ctx context.Context, f func(Tx) error) error {
 // Settle empties the journal that SQLite keeps beside the catalog, which has what was replaced, unless a reader needs
 // it: then it is overwritten later.
 func (c *Catalog) Settle(ctx context.Context) error {
-	_, err := c.write.ExecContext(ctx, `PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000`)
+	_, err := c.write.ExecContext(ctx,
+		`PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000`)
 	return err
 }
 

@@ -98,5 +98,6 @@ func (tx Tx) LastDigest(dataset string, commit int64, schema string) (CommitDige
 // digest is known and can be computed.
 func (tx Tx) WithoutDigest(dataset string, after int64, most int) ([]int64, error) {
 	return list(tx, scanInt, `SELECT id FROM commits LEFT JOIN commit_digests ON commit_id = id
-		WHERE dataset_id = $1 AND id > $2 AND digest IS NULL AND vacuumed_at IS NULL ORDER BY id LIMIT $3`, dataset, after, most)
+		WHERE dataset_id = $1 AND id > $2 AND digest IS NULL AND vacuumed_at IS NULL ORDER BY id LIMIT $3`,
+		dataset, after, most)
 }

@@ -82,6 +82,14 @@ func (b *Blocks) of(key blockKey, files []*catalog.File) *block {
 	return one
 }
 
+// Clear drops all blocks.
+func (b *Blocks) Clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.byKey)
+	b.weight = 0
+}
+
 // heavier counts what a block takes beside its files.
 func (b *Blocks) heavier(one *block, by int) {
 	if b != nil {

@@ -143,6 +143,10 @@ func TestBlocksAreDropped(t *testing.T) {
 	if kept := s.known.kept(); kept > 15 || !reflect.DeepEqual(s.sums(), want) {
 		t.Errorf("%d blocks are kept; the sums are %+v, then %+v", kept, want, s.sums())
 	}
+	s.known.Clear()
+	if kept := s.known.kept(); kept != 0 || !reflect.DeepEqual(s.sums(), want) {
+		t.Errorf("%d blocks are kept of none; the sums are %+v, then %+v", kept, want, s.sums())
+	}
 }
 
 // What differs between two lists is found wherever it is in them.
