@@ -48,6 +48,7 @@ func compactedObjects(dir string) []string {
 // The machine stops, or one step fails, at every durable step of compaction. Nothing that the store shows changes, also
 // without its catalog; what was half made is removed by the next start; and upkeep then does what was left.
 func TestCompactionStopsAtAnyStep(t *testing.T) {
+	t.Parallel()
 	dir, id, told := fewSmall(t)
 	for _, once := range []bool{false, true} {
 		for step := 0; ; step++ {

@@ -467,6 +467,7 @@ func crashEverywhere(t *testing.T, w world, act act, before, after string) {
 // The machine stops at every step of the starts that bring lost and old catalogs up to the objects, and set aside what
 // can't be placed.
 func TestCrashesOfTheStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	after, dir := done(t, w, acts["version rollback"])
 	half := filepath.Join(dir, "objects", w.d, "999")

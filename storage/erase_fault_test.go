@@ -163,6 +163,7 @@ func must2(list []string, err error) map[string]bool {
 
 // On a disk that is full at some step, an erasure is refused and changes nothing, or stands.
 func TestErasingOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	for step := 0; ; step++ {
 		b, d, _ := secretive(t)
 		b.dir2()
@@ -203,6 +204,7 @@ func TestErasingOnAFullDisk(t *testing.T) {
 // Writers, readers, forks and backups go on while records are erased: each sees records as they were or as they are,
 // and no count is wrong afterwards.
 func TestErasingBesideWriters(t *testing.T) {
+	t.Parallel()
 	b := reopen(t, t.TempDir(), eager)
 	d := b.create("d", "id")
 	b.json(d, catalog.Append, `[{"id":1,"v":"a"},{"id":2,"v":"b"},{"id":3,"v":"c"}]`)

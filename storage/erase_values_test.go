@@ -77,6 +77,7 @@ func without(states map[string][]string, gone func(id int64) bool) map[string][]
 // Whatever the types and however many rows and columns, what is not erased stays as it was to the last bit: in each
 // state, with the sign of zero, and in the places that rollbacks refer to.
 func TestWhatIsNotErasedStaysAsItWas(t *testing.T) {
+	t.Parallel()
 	wide := make([]string, 900)
 	for i := range wide {
 		wide[i] = fmt.Sprintf("i * %d AS w%d", i, i)
@@ -126,6 +127,7 @@ func TestWhatIsNotErasedStaysAsItWas(t *testing.T) {
 
 // Many rows of a large file are removed, from places all over it.
 func TestManyRowsAreErased(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -939,6 +939,7 @@ func (f *family) finish() {
 // Random fork families against the model: records, tags, actions that are missing, conflicts, savepoints, comparisons.
 // ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
 func TestFamilies(t *testing.T) {
+	t.Parallel()
 	steps, seeds := 40, []uint64{rand.Uint64(), 1}
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_STEPS")); err == nil {
 		steps = n

@@ -45,7 +45,11 @@ func (g guard) Check(ctx context.Context, paths []string) error {
 	if g.files.replaced.hasAny(keys) {
 		return errGone
 	}
-	return g.files.refuseDamage(ctx, g.files.verifier.Open(ctx, keys))
+	err := g.files.verifier.Open(ctx, keys)
+	if err != nil && g.files.replaced.hasAny(keys) { // in this moment
+		return errGone.Because(err)
+	}
+	return g.files.refuseDamage(ctx, err)
 }
 
 // Seen returns what reports whether one of the files is no longer the one that was verified.

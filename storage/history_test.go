@@ -746,6 +746,7 @@ func dropsColumn(a, b *snapshot.Snapshot) bool {
 // Random histories against the model: every state, tag, count, comparison and blocked answer. ROWBACK_STEPS makes them
 // longer, ROWBACK_SEED repeats one.
 func TestHistories(t *testing.T) {
+	t.Parallel()
 	steps, seeds := 80, []uint64{rand.Uint64(), 1, 2}
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_STEPS")); err == nil {
 		steps = n

@@ -16,7 +16,8 @@ import (
 // Random fork families with policies, vacuumed now and then: what a member keeps reads as before, all else is refused,
 // and nothing else changes. ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
 func TestVacuumedFamilies(t *testing.T) {
-	steps, seeds := 50, []uint64{rand.Uint64(), 1, 2}
+	t.Parallel()
+	steps, seeds := 30, []uint64{rand.Uint64(), 1}
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_STEPS")); err == nil {
 		steps = n
 	}

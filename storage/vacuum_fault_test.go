@@ -58,6 +58,7 @@ func (b *bench) states() (out string) {
 // those is that go; the next start finishes what was decided; and a vacuum then does what was left. A lost catalog comes
 // back the same.
 func TestVacuumStopsAtAnyStep(t *testing.T) {
+	t.Parallel()
 	dir, id := toVacuum(t)
 	b := reopen(t, copied(t, dir), storage.Options{})
 	before := b.states()
@@ -115,6 +116,7 @@ func TestVacuumStopsAtAnyStep(t *testing.T) {
 
 // The same where a deleted dataset is removed for good.
 func TestRemovalOfADatasetStopsAtAnyStep(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	gone, _ := b.overwritten("gone", 2)
 	kept, _ := b.overwritten("kept", 2)
@@ -159,6 +161,7 @@ func TestRemovalOfADatasetStopsAtAnyStep(t *testing.T) {
 
 // Writers, readers, compaction, digests and two vacuums at once: nobody sees wrong rows, and no commit fails.
 func TestVacuumBesideEverybody(t *testing.T) {
+	t.Parallel()
 	b := reopen(t, t.TempDir(), eager)
 	const writers, rounds = 16, 12
 	ids := make([]string, 4)
