@@ -99,7 +99,7 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		return state, err
 	}
 	// Vacuum may be about to remove it for good.
-	unlock, err := s.catalog.Lock(ctx, id)
+	unlock, err := s.lock(ctx, id, r)
 	if err != nil {
 		return state, err
 	}
