@@ -135,6 +135,8 @@ func TestAConditionIsOneConditionOnTheRecords(t *testing.T) {
 		"a = 1) GROUP BY (b":                  "invalid_condition",
 		"true) ORDER BY (a":                   "invalid_condition",
 		"true) UNION SELECT 1 WHERE (true":    "invalid_condition",
+		"a = 1) OR (1 = 1":                    "invalid_condition",
+		"(a = 1) OR (a = 2) -- two":           "",
 		"a = $1":                              "invalid_condition",
 		"a IN (SELECT a FROM other)":          "forbidden_sql",
 		"a IN (SELECT 1 FROM main.records)":   "forbidden_sql",

@@ -18,7 +18,12 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 	if err != nil {
 		return err
 	}
-	if !n.readsRecords() || n.hasAny(clauses...) {
+	// Text that closes our parenthesis and opens another, as "a) OR (b" does, doesn't parse without them.
+	_, err = parse(ctx, box, "SELECT 1 FROM records WHERE "+where+"\n")
+	if err != nil && fault.KindOf(err) != fault.Invalid {
+		return err
+	}
+	if err != nil || !n.readsRecords() || n.hasAny(clauses...) {
 		return fault.Errorf(fault.Invalid, "invalid_condition", "%q is not one SQL condition.", fault.Clip(where))
 	}
 	return onlyRecords(ctx, box, n)
