@@ -79,12 +79,7 @@ func (rs *Removals) Erase(ctx context.Context, dataset string, e Erasure, r Requ
 		return out, err
 	}
 	var d catalog.Dataset
-	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error {
-		if d, err = activeDataset(tx, dataset); err == nil {
-			err = r.expects(d)
-		}
-		return err
-	})
+	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeDataset(tx, dataset); return err })
 	if err != nil {
 		return out, err
 	}

@@ -74,7 +74,7 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 	if err := rs.halted(); err != nil {
 		return done, err
 	}
-	found, err := f.find(ctx)
+	found, err := rs.find(ctx, f)
 	if err != nil || found.isEmpty() {
 		return done, err
 	}
@@ -97,13 +97,27 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 	}
 	defer unlock()
 	// What came since has the same rows, or positions in the files that are written anew.
-	if found, err = f.find(ctx); err != nil || found.isEmpty() {
+	if found, err = rs.find(ctx, f); err != nil || found.isEmpty() {
 		return done, err
 	}
 	if err := w.write(ctx, found); err != nil {
 		return done, err
 	}
 	return rs.carryOut(context.WithoutCancel(ctx), f, w, found)
+}
+
+// find finds what goes, and refuses where the head of the dataset is another than the request says.
+func (rs *Removals) find(ctx context.Context, f forgetting) (*removal, error) {
+	if f.ExpectedHead != nil {
+		d, err := rs.history.Dataset(ctx, f.dataset.ID)
+		if err == nil {
+			err = f.expects(d)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return f.find(ctx)
 }
 
 // carryOut publishes the new files, records them, and removes those that they replace. Nothing of the family can change

@@ -33,7 +33,8 @@ type actionView struct {
 	RecordsAdded    int64           `json:"records_added"`
 	RecordsRemoved  int64           `json:"records_removed"`
 	RecordsModified int64           `json:"records_modified"`
-	VacuumedAt      *time.Time      `json:"vacuumed_at,omitempty" description:"${commit.vacuumed_at}"`
+	// A time as text: in a class that a generator makes, the field datetime hides the type of that name from later fields.
+	VacuumedAt string `json:"vacuumed_at,omitempty" description:"${commit.vacuumed_at}"`
 }
 
 // actionState is defined by seed 001. An action that was rolled back is completed but not played.
@@ -46,14 +47,18 @@ type actionState struct {
 // viewAction returns a commit as an action. A commit that failed is not stored, so every action is completed.
 func viewAction(c catalog.Commit) actionView {
 	k := viewCommit(c)
-	return actionView{
+	v := actionView{
 		CommitID: k.ID, DatasetID: k.DatasetID, Datetime: k.CreatedAt, User: k.User, Key: storage.ActionKey(c), Hash: k.Hash,
 		// A rolled-back action stays in the log: completed says that it happened, played whether it is still in effect.
 		State: actionState{Completed: true, Played: c.RollbackCommitID == 0}, Status: k.Status, Message: k.Message,
 		Params:        k.Params,
 		MergeCommitID: k.MergeCommitID, RecordsAdded: k.RecordsAdded, RecordsRemoved: k.RecordsRemoved,
-		RecordsModified: k.RecordsModified, VacuumedAt: k.VacuumedAt,
+		RecordsModified: k.RecordsModified,
 	}
+	if k.VacuumedAt != nil {
+		v.VacuumedAt = k.VacuumedAt.Format(time.RFC3339Nano)
+	}
+	return v
 }
 
 // viewActions returns commits as actions. The list is never null, so that clients can loop over it.

@@ -95,8 +95,8 @@ func TestAMethodThatIsMadeUpIsNoLabel(t *testing.T) {
 // The name of a method may be any bytes. What panics over it must not keep the connection's lock.
 func TestAMethodThatIsNoTextIsRefusedAndItsConnectionGoesOn(t *testing.T) {
 	for _, tokens := range []access.Tokens{nil, {"t0": "eva"}} {
-		addr, _ := pooled(t, flight.Options{Gate: access.NewGate(tokens, nil)}, conns.Limits{Overall: 2})
-		for range 5 { // more than there are places for, if one were kept
+		addr, _ := pooled(t, flight.Options{Gate: access.NewGate(tokens, nil)}, conns.Limits{Overall: 8})
+		for range 20 { // more than there are places for, if one were kept
 			c := plainConn(t, addr)
 			for _, path := range []string{"/x/\xff", "/\xff/x", "/arrow.flight.protocol.FlightService/\xff"} {
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
