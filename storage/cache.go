@@ -42,8 +42,8 @@ func (c *headCache) near(dataset string, commit, era int64) *snapshot.Snapshot {
 	return s
 }
 
-// put keeps a head that was read in an era. It may be older than what is kept, from a slow reader: the newer one is then
-// read again.
+// put keeps a head that was read in an era. It may be older than what is kept, from a slow reader: the newer one is
+// then read again.
 func (c *headCache) put(s *snapshot.Snapshot, era int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -110,8 +110,8 @@ func (ds *Digests) Fill(
 	return done, nil
 }
 
-// missing returns up to most commits of a dataset of whose states no digest is known, and the newest removal. Up to what
-// is noted as filled since that, it does not look.
+// missing returns up to most commits of a dataset of whose states no digest is known, and the newest removal. Up to
+// what is noted as filled since that, it does not look.
 func (ds *Digests) missing(
 	ctx context.Context, dataset string, most int,
 ) (d catalog.Dataset, ids []int64, era int64, err error) {

@@ -209,8 +209,8 @@ func (e *erasing) files(ctx context.Context) (all, fresh *snapshot.Snapshot, err
 	return all, fresh, err
 }
 
-// holdAllKeys makes the types of the key those that hold the keys of all files: the head may have narrower ones, or none,
-// after a restore.
+// holdAllKeys makes the types of the key those that hold the keys of all files: the head may have narrower ones, or
+// none, after a restore.
 func (e *erasing) holdAllKeys(all *snapshot.Snapshot) {
 	columns := slices.Clone(all.Schema.Columns)
 	for i, c := range columns {

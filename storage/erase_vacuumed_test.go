@@ -7,8 +7,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// A record is erased also where vacuum has removed the state after a rollback, a restore or a merge, which then can't be
-// compared with the one before.
+// A record is erased also where vacuum has removed the state after a rollback, a restore or a merge, which then can't
+// be compared with the one before.
 func TestARecordIsErasedAfterAVacuum(t *testing.T) {
 	b := open(t)
 	d := b.create("d", "id")

@@ -11,14 +11,14 @@ import (
 )
 
 // To forget rows is to remove them from files, for ever: those of a record wherever they are (erase.go), or those that
-// no kept state sees. Files are immutable otherwise, so each that loses rows is written anew under another key, with its
-// id, and so is each rollback file with positions in it. A file that keeps no row is gone, with its entries.
+// no kept state sees. Files are immutable otherwise, so each that loses rows is written anew under another key, with
+// its id, and so is each rollback file with positions in it. A file that keeps no row is gone, with its entries.
 //
 // The new files are written without a lock that commits wait for. Then the locks of all datasets of the family are
 // taken, what came meanwhile is looked at, and the files are published with their description (removal.json) in one
 // rename. That decides it: one transaction has the catalog say the same, and the files that were replaced are removed.
-// A start finishes what was decided (forget_start.go). Descriptions of commits that are older than a removal are read as
-// it leaves them (renew), so that only those that tell of values have to be written again.
+// A start finishes what was decided (forget_start.go). Descriptions of commits that are older than a removal are read
+// as it leaves them (renew), so that only those that tell of values have to be written again.
 
 // Removals forgets rows. One runs at a time.
 type Removals struct {

@@ -7,8 +7,8 @@ import (
 	"rowback/storage/catalog"
 )
 
-// removalsDir is a dataset's directory of removals that were asked for it: each has a directory with its description and
-// the files that it wrote anew, which may be those of other datasets of the family.
+// removalsDir is a dataset's directory of removals that were asked for it: each has a directory with its description
+// and the files that it wrote anew, which may be those of other datasets of the family.
 const (
 	removalsDir = "removals"
 	removalFile = "removal.json"

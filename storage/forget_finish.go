@@ -9,8 +9,8 @@ import (
 	"rowback/storage/fault"
 )
 
-// finish removes the files that a removal replaced, which the catalog does not have any more, and writes the descriptions
-// of their commits again, as these tell of values: bounds of keys, and categories. It may be done again.
+// finish removes the files that a removal replaced, which the catalog does not have any more, and writes the
+// descriptions of their commits again, as these tell of values: bounds of keys, and categories. It may be done again.
 func (rs *Removals) finish(ctx context.Context, d *removalDocument) error {
 	for _, f := range d.Files {
 		if f.Was != "" {

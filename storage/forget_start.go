@@ -29,8 +29,8 @@ func (f *forward) readRemovals(dataset string) error {
 	return nil
 }
 
-// remove has the catalog say what removals left that it does not know. The commits that it does not know either are read
-// as these left them.
+// remove has the catalog say what removals left that it does not know. The commits that it does not know either are
+// read as these left them.
 func (f *forward) remove(tx catalog.Tx) error {
 	for _, d := range f.removed {
 		_, err := tx.Removal(d.ID)

@@ -9,10 +9,10 @@ import (
 	"rowback/storage/catalog"
 )
 
-// A deleted dataset whose grace period is over keeps nothing (keeping), and can't be brought back. Once no other dataset
-// needs its commits or its files any more, all of it goes but that it was there, under its id. Its dataset.json then says
-// which ids it has used, as they are not given again. It is written first: from then on a start takes what else there is
-// for leftovers.
+// A deleted dataset whose grace period is over keeps nothing (keeping), and can't be brought back. Once no other
+// dataset needs its commits or its files any more, all of it goes but that it was there, under its id. Its dataset.json
+// then says which ids it has used, as they are not given again. It is written first: from then on a start takes what
+// else there is for leftovers.
 
 // isRemoved reports whether all of a dataset is gone but that it was there.
 func isRemoved(d catalog.Dataset) bool { return !d.VacuumedAt.IsZero() && d.Head == 0 }

@@ -55,8 +55,8 @@ func (b *bench) states() (out string) {
 }
 
 // The machine stops, or one step fails, at every durable step of a vacuum. Every state is there as before, or none of
-// those is that go; the next start finishes what was decided; and a vacuum then does what was left. A lost catalog comes
-// back the same.
+// those is that go; the next start finishes what was decided; and a vacuum then does what was left. A lost catalog
+// comes back the same.
 func TestVacuumStopsAtAnyStep(t *testing.T) {
 	t.Parallel()
 	dir, id := toVacuum(t)

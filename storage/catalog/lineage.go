@@ -83,8 +83,8 @@ func (tx Tx) addLineage(d Dataset) error {
 		WHERE dataset_id = $3 AND after_commit < $2`, d.ID, d.ForkCommit, d.UpstreamID)
 }
 
-// Maker returns the dataset that made a commit of a dataset's history: itself, or one that it was forked from. Up to that
-// commit, the two have the same history.
+// Maker returns the dataset that made a commit of a dataset's history: itself, or one that it was forked from. Up to
+// that commit, the two have the same history.
 func (tx Tx) Maker(dataset string, commit int64) (id string, err error) {
 	return get(tx, func(s scanner) (id string, err error) { return id, s.Scan(&id) }, `SELECT ancestor_id FROM lineage
 		WHERE dataset_id = $1 AND after_commit < $2 AND until_commit >= $2`, dataset, commit)

@@ -91,7 +91,7 @@ func (tx Tx) CountEarlier(dataset string, commit int64) (int64, error) {
 	return int64(i*markEvery + behind), err
 }
 
-// orMissing returns err, or that there is no such row.
+// orMissing returns err, or ErrNotFound if that is nil.
 func orMissing(err error) error {
 	if err == nil {
 		return ErrNotFound

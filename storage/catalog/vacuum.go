@@ -71,8 +71,8 @@ func (tx Tx) Vacuum(dataset string, commits []int64, at time.Time) error {
 	return nil
 }
 
-// VacuumDataset records that a deleted dataset can't be brought back any more. One that the catalog does not have yet is
-// left out.
+// VacuumDataset records that a deleted dataset can't be brought back any more. One that the catalog does not have yet
+// is left out.
 func (tx Tx) VacuumDataset(id string, at time.Time) error {
 	return tx.exec(`UPDATE datasets SET vacuumed_at = $1 WHERE id = $2`, micros(at), id)
 }

@@ -70,7 +70,7 @@ func values(list [3]*int64) (out []int64) {
 	return out
 }
 
-// The reader applies the filter itself, which is what makes it fast: there is no join, and no filter above the scan.
+// The reader applies the filter itself, which makes it fast: the plan has neither a join nor a filter above the scan.
 func TestIsLiveIsAppliedByTheReader(t *testing.T) {
 	conn := ducktest.Conn(t)
 	scan, positions := numbered(t, conn, 10_000, 10, 1)
