@@ -58,12 +58,18 @@ const (
 	program     = 96 << 20
 )
 
-// mostUploads is how many uploads are read at once, at most.
-const mostUploads = 4
+// mostUploads is how many uploads are read at once, at most; leastUploads, where memory allows, so that a long one does
+// not keep all others waiting.
+const (
+	mostUploads  = 4
+	leastUploads = 2
+)
 
-// readers is how many reader processes there may be.
+// readers is how many reader processes there may be: no more than threads, as each divides the memory of all, and a
+// Parquet file of ordinary row groups, a million records each, needs some 600 MB.
 func (b budget) readers() int {
-	return int(min(max(b.share(readersShare)/leastReader, 1), mostUploads))
+	useful := min(max(b.threads, leastUploads), mostUploads)
+	return int(min(max(b.share(readersShare)/leastReader, 1), int64(useful)))
 }
 
 // reader is the limits of one reader process. DuckDB gets six tenths: it counts most, and not all, of what it takes,

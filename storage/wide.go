@@ -2,11 +2,13 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"rowback/storage/datafile"
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 )
 
@@ -26,11 +28,32 @@ func (r *Readers) uploadColumns() int {
 // isWide reports whether the records have more columns than are written at once.
 func (a arriving) isWide() bool { return len(a.schema.Columns) > a.store.Readers.uploadColumns() }
 
-// copyIn writes the records to a file, and returns how many they were. Slices are joined by copying their pages,
-// without decoding them (datafile.Join).
+// copyIn writes the records to a file, and returns how many they were. Each thread holds a row group of the upload, and
+// so do those that wait to be written in their order: where that is too much, one thread reads some columns at a time.
 func (a arriving) copyIn(ctx context.Context, spec datafile.Spec, path string) (rows int64, err error) {
+	readers := a.store.Readers
+	rows, err = a.copySlices(ctx, spec, path, readers.uploadColumns())
+	if duck.CauseOf(err) != duck.OutOfMemory || !a.records.conn.Remote() {
+		return rows, err
+	}
+	if _, failed := a.records.conn.Exec(ctx, "SET threads = 1"); failed != nil { // the process did not survive it
+		return rows, err
+	}
+	rows, err = a.copySlices(ctx, spec, path, max(len(spec.All())/slicesIfShort, 1))
+	// The process serves other uploads after this one, with all threads.
+	_, failed := a.records.conn.Exec(context.WithoutCancel(ctx), fmt.Sprintf("SET threads = %d", readers.limits().Threads))
+	return rows, errors.Join(err, failed)
+}
+
+// slicesIfShort is into how many slices records are divided that were too much for the memory.
+const slicesIfShort = 4
+
+// copySlices writes the records to a file, at most so many columns at a time. Slices are joined by copying their pages,
+// without decoding them (datafile.Join).
+func (a arriving) copySlices(
+	ctx context.Context, spec datafile.Spec, path string, width int,
+) (rows int64, err error) {
 	all := spec.All()
-	width := a.store.Readers.uploadColumns()
 	if len(all) <= width {
 		return a.copySlice(ctx, spec, all, path)
 	}
