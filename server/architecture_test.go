@@ -65,6 +65,8 @@ var boundaries = []boundary{
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
 	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
+	{"rowback/server/permit", []string{"rowback/storage", "rowback/storage/fault", "rowback/server/access"},
+		"the domain asks what a caller may do, by one rule for every face"},
 	{"rowback/server/view", []string{"rowback/storage/catalog", "rowback/storage/schema"},
 		"every face shows a commit in the same way"},
 	{"rowback/server/host",
@@ -78,7 +80,7 @@ var boundaries = []boundary{
 	{"rowback/server/api",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/compare", "rowback/query", "rowback/server/host",
-			"rowback/server/access", "rowback/server/calls", "rowback/server/view",
+			"rowback/server/access", "rowback/server/calls", "rowback/server/permit", "rowback/server/view",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/facetest", []string{"rowback/storage", "rowback/storage/intake"},
@@ -86,12 +88,13 @@ var boundaries = []boundary{
 	{"rowback/server/flight",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/query", "rowback/server/access", "rowback/server/calls",
-			"rowback/server/view",
+			"rowback/server/permit", "rowback/server/view",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch",
 		[]string{
-			"rowback/storage", "rowback/storage/", "rowback/server/host", "rowback/server/calls", "rowback/server/crunch/",
+			"rowback/storage", "rowback/storage/", "rowback/server/host", "rowback/server/access", "rowback/server/calls",
+			"rowback/server/permit", "rowback/server/crunch/",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch/expression",
