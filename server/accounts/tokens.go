@@ -58,6 +58,19 @@ func (a *Accounts) Tokens(ctx context.Context, user, after string, limit int) ([
 	return list(rows, err, func(r *sql.Rows) (t Token, err error) { return t, t.scan(r) })
 }
 
+// Token returns what is known of a token, by its id.
+func (a *Accounts) Token(ctx context.Context, id string) (t Token, err error) {
+	err = t.scan(a.db.QueryRowContext(ctx, `SELECT `+tokenRow+` FROM tokens t WHERE t.id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noToken(id)
+	}
+	return t, err
+}
+
+func noToken(id string) error {
+	return fault.Errorf(fault.NotFound, "token_not_found", "Token '%s' not found", fault.Clip(id))
+}
+
 // CreateToken makes a token of a user, and returns it with what is known of it. Its role and projects are the most that
 // it may do; it never does more than its user may.
 func (a *Accounts) CreateToken(ctx context.Context, t Token) (Token, string, error) {
@@ -113,7 +126,7 @@ func (a *Accounts) addToken(ctx context.Context, t Token, hash access.Hash) erro
 // RevokeToken removes a token: one of a user, or of anyone if user is empty. No request is let in with it any more.
 func (a *Accounts) RevokeToken(ctx context.Context, id, user string) error {
 	return a.db.Write(ctx, func(tx *sql.Tx) error {
-		return one(ctx, tx, fault.Errorf(fault.NotFound, "token_not_found", "Token '%s' not found", fault.Clip(id)),
+		return one(ctx, tx, noToken(id),
 			`DELETE FROM tokens WHERE id = ?1 AND (?2 = '' OR user_name = ?2)`, id, user)
 	})
 }
