@@ -20,8 +20,10 @@ type boundary struct {
 // Every package must be listed.
 var boundaries = []boundary{
 	{"rowback/storage/schema", nil, "types and columns are plain Go: their tests need no database"},
+	{"rowback/storage/fair", []string{"rowback/storage/fault"},
+		"places are shared among users, whatever is done in them"},
 	{"rowback/storage/fault", nil, "what a refusal says is plain data: every package may return one"},
-	{"rowback/storage/clientsql", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"},
+	{"rowback/storage/clientsql", []string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault", "rowback/storage/fair"},
 		"what clients' SQL may say does not depend on what is stored: it knows no store and no snapshot"},
 	{"rowback/storage/snapshot",
 		[]string{"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault"},
@@ -68,11 +70,13 @@ var boundaries = []boundary{
 		"every face shows a commit in the same way"},
 	{"rowback/server/host",
 		[]string{
-			"rowback/storage", "rowback/storage/fault", "rowback/server/access", "rowback/server/conns", "rowback/server/calls",
+			"rowback/storage", "rowback/storage/fault", "rowback/storage/fair", "rowback/server/access", "rowback/server/conns",
+			"rowback/server/calls",
 		},
 		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors, of calls their limits"},
 	{"rowback/server/calls",
-		[]string{"rowback/storage", "rowback/storage/catalog", "rowback/storage/fault", "rowback/storage/intake"},
+		[]string{"rowback/storage", "rowback/storage/catalog", "rowback/storage/fault", "rowback/storage/fair",
+			"rowback/storage/intake"},
 		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
 	{"rowback/server/api",
 		[]string{

@@ -10,6 +10,7 @@ import (
 
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fair"
 )
 
 // Call is a request that changes something. T is the result in the domain. Tell has no effects: it may be called twice,
@@ -102,8 +103,9 @@ func Start[T any](
 		return nil, false, err
 	}
 	ended := make(chan struct{})
+	user := fair.User(ctx) // the job's context is not the request's
 	j.Background(func(ctx context.Context) error {
-		return run(ctx, j, job, c)
+		return run(fair.With(ctx, user), j, job, c)
 	}, func(err error) {
 		defer close(ended)
 		c.after()

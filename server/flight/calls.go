@@ -22,6 +22,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 
 	"rowback/server/access"
+	"rowback/storage/fair"
 )
 
 // caller is the user of a call.
@@ -77,6 +78,7 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
 				"the password, the token.")
 	}
+	ctx = fair.With(ctx, access.NameOf(user))
 	return context.WithValue(ctx, callerKey{}, caller{user, isBasic, password}), nil
 }
 

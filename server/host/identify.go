@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/storage/fair"
 )
 
 // tokenCookie is a cookie that identifies the user, as the Authorization header does.
@@ -25,6 +26,7 @@ func (h *Host) Identify(c *fiber.Ctx) (user string, known bool) {
 	}
 	if user != "" {
 		c.Locals(userKey, user)
+		c.SetUserContext(fair.With(c.UserContext(), access.NameOf(user)))
 	}
 	return user, known
 }

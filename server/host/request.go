@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/access"
+	"rowback/storage/fair"
 )
 
 // Keys of the values kept in a request's context.
@@ -69,7 +72,7 @@ func (h *Host) admit(c *fiber.Ctx) error {
 // renewDeadline restarts a request's deadline. Work that has already begun keeps the deadline that it started with. It
 // starts anew when the body has been read: a slow upload does not use up the time for the work.
 func (h *Host) renewDeadline(c *fiber.Ctx) {
-	ctx, cancel := context.WithTimeout(h.base, h.options.Limits.QueryTimeout)
+	ctx, cancel := context.WithTimeout(h.workOf(c), h.options.Limits.QueryTimeout)
 	c.SetUserContext(ctx)
 	// Contexts that were replaced are cancelled with the last one, and not before: work may still run under them.
 	before, ok := c.Locals(deadlineKey).(context.CancelFunc)
@@ -78,6 +81,9 @@ func (h *Host) renewDeadline(c *fiber.Ctx) {
 	}
 	c.Locals(deadlineKey, context.CancelFunc(func() { before(); cancel() }))
 }
+
+// workOf returns the context of work on behalf of the request's user, which ends when the server has to stop.
+func (h *Host) workOf(c *fiber.Ctx) context.Context { return fair.With(h.base, access.NameOf(User(c))) }
 
 // endDeadline cancels the request's contexts. Fiber does not do that itself, not even when a client disconnects.
 func (h *Host) endDeadline(c *fiber.Ctx) {
