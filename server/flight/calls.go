@@ -78,12 +78,8 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
 				"the password, the token.")
 	}
-<<<<<<< HEAD
 	ctx = fair.With(ctx, access.NameOf(from.User))
-	return context.WithValue(ctx, callerKey{}, caller{user, isBasic, password}), nil
-=======
 	return context.WithValue(ctx, callerKey{}, caller{from, isBasic, password}), nil
->>>>>>> wt-T
 }
 
 // addressOf returns the address that a call comes from.
