@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"rowback/fixtures"
 	"rowback/server/access"
 	"rowback/server/api"
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
@@ -109,6 +111,11 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer set.Close()
+	record, err := audit.Open(ctx, audit.Options{Dir: dir, Keeper: audit.KeptIn(set), Log: log})
+	if err != nil {
+		return err
+	}
+	defer record.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	if cmd.Demo {
@@ -121,7 +128,7 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	gate := access.NewGate(tokens, nil)
-	sql, err := cmd.listenFlight(store, gate, pool, pair, log)
+	sql, err := cmd.listenFlight(store, gate, record, pool, pair, log)
 	if err != nil {
 		return err
 	}
@@ -130,10 +137,10 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	h := host.New(host.Options{
-		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
+		Log: log, Gate: gate, Audit: record, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
+		Collectors: slices.Concat(api.Collectors(store), audited(record), sql.collectors()), Fact: api.ViewFact,
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/storage"
@@ -23,6 +24,7 @@ import (
 type Options struct {
 	Version string
 	Log     *slog.Logger
+	Audit   *audit.Log // nil: there is none
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses
@@ -55,10 +57,10 @@ func (a *API) Mount(app *fiber.App) {
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
 	app.Use("/docs", a.docsPage())
 	for _, r := range a.routes() {
-		app.Add(r.method, fiberPath(r.path), r.handler)
+		app.Add(r.method, fiberPath(r.path), host.Operation(r.id), r.handler)
 		// Fiber's Get would add HEAD by itself; Add does not.
 		if r.method == http.MethodGet {
-			app.Head(fiberPath(r.path), r.handler)
+			app.Head(fiberPath(r.path), host.Operation(r.id), r.handler)
 		}
 	}
 	// Last: it matches every path. Fiber's own 404 and 405 do not name the methods that a path takes.

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"cmp"
 	"context"
+	"net/http"
 	"slices"
 	"sync"
 )
@@ -14,6 +16,13 @@ type Subject struct {
 	mu       sync.Mutex
 	entry    Entry
 	answered bool // the request's entry is written
+	ended    *end // of the job; nil: it runs, or there is none
+}
+
+// end is how a job ended.
+type end struct {
+	status int
+	code   string
 }
 
 // subjectKey is the key of the subject in a context.
@@ -25,7 +34,9 @@ func (l *Log) Begin(face, requestID string) *Subject {
 }
 
 // With returns a context for work on a subject.
-func With(ctx context.Context, s *Subject) context.Context { return context.WithValue(ctx, subjectKey{}, s) }
+func With(ctx context.Context, s *Subject) context.Context {
+	return context.WithValue(ctx, subjectKey{}, s)
+}
 
 // Of returns the subject of work; nil: it has none.
 func Of(ctx context.Context) *Subject {
@@ -50,6 +61,12 @@ func (s *Subject) Dataset(id, name string, project int64) {
 			e.ID, e.Dataset, e.Project = id, name, project
 		}
 	})
+}
+
+// Commit notes a commit that the request has made.
+func (s *Subject) Commit(dataset string, id int64) {
+	s.note(func(e *Entry) { e.ID = cmp.Or(e.ID, dataset) })
+	s.Commits(id)
 }
 
 // Project notes which project the request is about.
@@ -78,7 +95,8 @@ func (s *Subject) Statement(sql string) {
 // Started notes the job that does the work.
 func (s *Subject) Started(job string) { s.note(func(e *Entry) { e.Job = job }) }
 
-// Answered writes the request's entry, completed by complete.
+// Answered writes the request's entry, completed by complete. If the request was answered before its job was known to
+// have ended (202), the end follows.
 func (s *Subject) Answered(complete func(*Entry)) {
 	if s == nil {
 		return
@@ -88,6 +106,9 @@ func (s *Subject) Answered(complete func(*Entry)) {
 	complete(&s.entry)
 	s.answered = true
 	s.log.Append(s.entry)
+	if s.ended != nil && s.entry.Status == http.StatusAccepted {
+		s.appendEnd(*s.ended)
+	}
 }
 
 // Skip says that the request needs no entry.
@@ -95,12 +116,12 @@ func (s *Subject) Skip() {
 	if s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.answered = true
+		s.log = nil
 	}
 }
 
-// Ended writes an entry for the end of the request's job, unless the request is still to be answered: then its own entry
-// says how it ended.
+// Ended says how the request's job ended. A request that is still to be answered says so itself, unless it does not wait
+// for that.
 func (s *Subject) Ended(status int, code string) {
 	if s == nil {
 		return
@@ -108,8 +129,15 @@ func (s *Subject) Ended(status int, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.answered {
+		s.ended = &end{status, code}
 		return
 	}
-	s.entry.Kind, s.entry.Status, s.entry.Code = Job, status, code
-	s.log.Append(s.entry)
+	s.appendEnd(end{status, code})
+}
+
+// appendEnd writes the entry of a job's end.
+func (s *Subject) appendEnd(of end) {
+	e := s.entry
+	e.Kind, e.Status, e.Code = Job, of.status, of.code
+	s.log.Append(e)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -25,7 +26,11 @@ func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (snapshot.State, error
 	if err != nil {
 		return snapshot.State{}, err
 	}
-	return f.store.State(ctx, id, "head")
+	s, err := f.store.State(ctx, id, "head")
+	if err == nil {
+		audit.Of(ctx).Dataset(s.Dataset.ID, s.Dataset.Name, s.Dataset.ProjectID)
+	}
+	return s, err
 }
 
 // datasetBody is a dataset in the catalogs of datasets and of forks, and as an entity.

@@ -22,6 +22,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/storage/fair"
 )
 
@@ -38,6 +39,7 @@ type callerKey struct{}
 // tap admits a call before its message is read. gRPC holds the connection's lock meanwhile: a panic here
 // would leave the lock, and with it the connection, blocked forever.
 func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, err error) {
+	ctx = audit.With(ctx, f.options.Audit.Begin("flight", requestID(call.Header)))
 	err = recovered(func() error {
 		out, err = f.authenticate(ctx, call)
 		return err
@@ -49,6 +51,7 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 		err = f.problem(context.WithoutCancel(ctx), err, requestID(call.Header))
 	}
 	if failed := recovered(func() error {
+		f.record(ctx, call.FullMethodName, err)
 		f.count(call.FullMethodName, status.Code(err), 0, "", requestID(call.Header))
 		return nil
 	}); failed != nil {
@@ -171,7 +174,11 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	md, _ := metadata.FromIncomingContext(ctx)
 	id := requestID(md)
 	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails if headers have been sent
-	err = f.problem(ctx, recovered(handle), id)
+	if err = f.recordable(method); err == nil {
+		err = recovered(handle)
+	}
+	err = f.problem(ctx, err, id)
+	f.record(ctx, method, err)
 	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
 	return err
 }

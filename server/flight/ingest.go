@@ -10,6 +10,7 @@ import (
 	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/protobuf/proto"
 
+	"rowback/server/audit"
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -40,6 +41,7 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 			return err
 		}
 	}
+	audit.Of(stream.Context()).Dataset("", g.name, g.project)
 	command, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"rowback/query"
+	"rowback/server/audit"
 	"rowback/storage/fair"
 	"rowback/storage/output"
 )
@@ -33,6 +34,11 @@ type sender struct {
 // send runs statements whose results have the same schema, and returns the schema and the stream. Nothing is read ahead
 // of the client; when it disconnects, the statement ends.
 func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+	for i, statement := range list {
+		list[i].Audit = f.auditFiles(call)
+		audit.Of(call).Project(statement.Project)
+		audit.Of(call).Statement(statement.SQL)
+	}
 	ctx, end := context.WithCancelCause(call)
 	ctx, stop := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	cancel := func() { stop(); end(nil) }

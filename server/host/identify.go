@@ -58,6 +58,8 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 		return "", fiber.NewError(http.StatusUnauthorized,
 			"The e-mail or the password is wrong. If the server has tokens, the password is the token.")
 	}
+	caller, _ := h.options.Gate.Identify(addressOf(c), "", session)
+	c.Locals(callerKey, caller) // for the audit log
 	return session, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/storage/fair"
 )
 
@@ -19,6 +20,8 @@ const (
 	bodyKey      = "body"
 	streamKey    = "stream"
 	callerKey    = "caller"
+	operationKey = "operation"
+	subjectKey   = "subject"
 	heldKey      = "held"
 	deadlineKey  = "deadline"
 )
@@ -35,6 +38,8 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	}
 	c.Locals(requestIDKey, id)
 	c.Set("X-Request-Id", id)
+	subject := h.options.Audit.Begin("http", id)
+	c.Locals(subjectKey, subject)
 	mine := &held{all: &h.held}
 	c.Locals(heldKey, mine)
 	defer mine.release()
@@ -42,9 +47,12 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	defer h.endDeadline(c)
 	// Everything that answers runs inside it; a panic is one request's error.
 	err := recovered(func() error { return h.admit(c) })
+	refused := err
 	if err != nil {
 		err = h.sendError(c, err)
 	}
+	// Before the answer is sent: what a client knows to be done is recorded.
+	h.record(c, subject, refused)
 	err = errors.Join(err, h.encode(c))
 	// A body that no one wanted would be read as the next request on the connection.
 	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
@@ -66,6 +74,9 @@ func (h *Host) admit(c *fiber.Ctx) error {
 	if asked := acceptedBy(c); !asked.identity() && asked.best() == "" {
 		return errNoCoding
 	}
+	if err := h.recordable(c); err != nil {
+		return err
+	}
 	return h.admitPage(c)
 }
 
@@ -83,7 +94,10 @@ func (h *Host) renewDeadline(c *fiber.Ctx) {
 }
 
 // workOf returns the context of work on behalf of the request's user, which ends when the server has to stop.
-func (h *Host) workOf(c *fiber.Ctx) context.Context { return fair.With(h.base, access.NameOf(User(c))) }
+func (h *Host) workOf(c *fiber.Ctx) context.Context {
+	subject, _ := c.Locals(subjectKey).(*audit.Subject)
+	return audit.With(fair.With(h.base, access.NameOf(User(c))), subject)
+}
 
 // endDeadline cancels the request's contexts. Fiber does not do that itself, not even when a client disconnects.
 func (h *Host) endDeadline(c *fiber.Ctx) {
