@@ -58,7 +58,7 @@ func Now[T any](
 	if err != nil {
 		return nil, false, err
 	}
-	note(ctx, result)
+	Note(ctx, result)
 	if answer, err = c.Tell(result); err != nil {
 		return nil, false, err
 	}
@@ -132,7 +132,7 @@ func run[T any](ctx context.Context, j Jobs, job catalog.Job, c Call[T]) error {
 	if err != nil {
 		return err
 	}
-	note(ctx, result)
+	Note(ctx, result)
 	// The change stands: a server that stops now must not record that it failed.
 	return storage.KeepAnswer(context.WithoutCancel(ctx), j.Store.Requests, r, result)
 }

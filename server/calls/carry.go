@@ -10,13 +10,14 @@ import (
 	"rowback/storage/snapshot"
 )
 
-// Carry returns a context for work that goes on after its request, on behalf of the same user and recorded with it.
+// Carry returns a context for work that goes on after its request: on behalf of the same user, with what they may do,
+// and recorded with it.
 func Carry(work, request context.Context) context.Context {
-	return audit.With(fair.With(work, fair.User(request)), audit.Of(request))
+	return audit.With(fair.With(storage.PermitFrom(work, request), fair.User(request)), audit.Of(request))
 }
 
-// note records what a change has made.
-func note(ctx context.Context, result any) {
+// Note records in the audit log what a change has made.
+func Note(ctx context.Context, result any) {
 	of := audit.Of(ctx)
 	switch made := result.(type) {
 	case catalog.Commit:

@@ -23,6 +23,7 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/audit"
+	"rowback/server/permit"
 	"rowback/storage/fair"
 )
 
@@ -81,7 +82,7 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
 				"the password, the token.")
 	}
-	ctx = fair.With(ctx, access.NameOf(from.User))
+	ctx = fair.With(permit.With(ctx, from, access.Reader), access.NameOf(from.User))
 	return context.WithValue(ctx, callerKey{}, caller{from, isBasic, password}), nil
 }
 
@@ -99,6 +100,11 @@ func addressOf(ctx context.Context) netip.Addr {
 func callerOf(ctx context.Context) caller {
 	c, _ := ctx.Value(callerKey{}).(caller)
 	return c
+}
+
+// writing returns the context of a call that changes something.
+func writing(ctx context.Context) context.Context {
+	return permit.With(ctx, callerOf(ctx).Caller, access.Writer)
 }
 
 // userOf returns the user who makes a call.

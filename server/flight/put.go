@@ -136,7 +136,7 @@ func (f *Face) put(stream *putStream, text []byte) error {
 		return err
 	}
 	audit.Of(stream.Context()).Project(in.ProjectID)
-	d, err := f.store.FindDataset(stream.Context(), in.ProjectID, in.Dataset)
+	d, err := f.store.FindDataset(writing(stream.Context()), in.ProjectID, in.Dataset)
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
 	"rowback/server/audit"
-	"rowback/storage/fair"
+	"rowback/server/calls"
 )
 
 // Keys of the values kept in a request's context.
@@ -21,7 +20,6 @@ const (
 	streamKey    = "stream"
 	callerKey    = "caller"
 	operationKey = "operation"
-	subjectKey   = "subject"
 	heldKey      = "held"
 	deadlineKey  = "deadline"
 )
@@ -39,7 +37,7 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	c.Locals(requestIDKey, id)
 	c.Set("X-Request-Id", id)
 	subject := h.options.Audit.Begin("http", id)
-	c.Locals(subjectKey, subject)
+	c.SetUserContext(audit.With(c.UserContext(), subject))
 	mine := &held{all: &h.held}
 	c.Locals(heldKey, mine)
 	defer mine.release()
@@ -93,11 +91,8 @@ func (h *Host) renewDeadline(c *fiber.Ctx) {
 	c.Locals(deadlineKey, context.CancelFunc(func() { before(); cancel() }))
 }
 
-// workOf returns the context of work on behalf of the request's user, which ends when the server has to stop.
-func (h *Host) workOf(c *fiber.Ctx) context.Context {
-	subject, _ := c.Locals(subjectKey).(*audit.Subject)
-	return audit.With(fair.With(h.base, access.NameOf(User(c))), subject)
-}
+// workOf returns the context of work for a request, which ends when the server has to stop.
+func (h *Host) workOf(c *fiber.Ctx) context.Context { return calls.Carry(h.base, c.UserContext()) }
 
 // endDeadline cancels the request's contexts. Fiber does not do that itself, not even when a client disconnects.
 func (h *Host) endDeadline(c *fiber.Ctx) {
