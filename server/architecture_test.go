@@ -66,6 +66,8 @@ var boundaries = []boundary{
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/audit", []string{"rowback/storage/fault", "rowback/server/settings"},
 		"who did what is recorded in one form, whatever was done and whichever face it came to"},
+	{"rowback/server/rates", []string{"rowback/server/access", "rowback/server/conns"},
+		"requests are counted by who sends them, whatever they are for"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
 	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
@@ -76,7 +78,7 @@ var boundaries = []boundary{
 	{"rowback/server/host",
 		[]string{
 			"rowback/storage", "rowback/storage/fault", "rowback/storage/fair", "rowback/server/access", "rowback/server/conns",
-			"rowback/server/calls", "rowback/server/audit",
+			"rowback/server/calls", "rowback/server/audit", "rowback/server/rates",
 		},
 		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors, of calls their limits"},
 	{"rowback/server/calls",
@@ -95,7 +97,8 @@ var boundaries = []boundary{
 	{"rowback/server/flight",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/query", "rowback/server/access", "rowback/server/audit",
-			"rowback/server/calls", "rowback/server/conns", "rowback/server/permit", "rowback/server/view",
+			"rowback/server/calls", "rowback/server/conns", "rowback/server/permit",
+			"rowback/server/rates", "rowback/server/view",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch",

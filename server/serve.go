@@ -21,6 +21,7 @@ import (
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
+	"rowback/server/rates"
 	"rowback/server/settings"
 	"rowback/server/web"
 	"rowback/storage"
@@ -48,6 +49,7 @@ type serveCmd struct {
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
+	RateLimit    int           `help:"${rate_limit}" default:"0" placeholder:"N"`
 	Upkeep       bool          `help:"${upkeep}" default:"true" negatable:""`
 	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
@@ -127,8 +129,8 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	gate := access.NewGate(tokens, nil)
-	sql, err := cmd.listenFlight(store, gate, record, pool, pair, log)
+	gate, limiter := access.NewGate(tokens, nil), rates.New(cmd.RateLimit, nil)
+	sql, err := cmd.listenFlight(store, shared{gate, record, limiter, pool}, pair, log)
 	if err != nil {
 		return err
 	}
@@ -137,8 +139,8 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	h := host.New(host.Options{
-		Log: log, Gate: gate, Audit: record, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Collectors: slices.Concat(api.Collectors(store), audited(record), sql.collectors()), Fact: api.ViewFact,
+		Log: log, Gate: gate, Audit: record, Rates: limiter, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
+		Collectors: slices.Concat(api.Collectors(store), audited(record), limited(limiter), sql.collectors()), Fact: api.ViewFact,
 	})
 	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record})
 	if err != nil {
