@@ -66,6 +66,8 @@ var boundaries = []boundary{
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/audit", []string{"rowback/storage/fault", "rowback/server/settings"},
 		"who did what is recorded in one form, whatever was done and whichever face it came to"},
+	{"rowback/server/quotas", []string{"rowback/storage", "rowback/server/settings"},
+		"what projects may store, as a table: enforcing it is up to the domain"},
 	{"rowback/server/rates", []string{"rowback/server/access", "rowback/server/conns"},
 		"requests are counted by who sends them, whatever they are for"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
@@ -91,7 +93,7 @@ var boundaries = []boundary{
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/compare", "rowback/query", "rowback/server/host",
 			"rowback/server/access", "rowback/server/accounts", "rowback/server/audit", "rowback/server/calls",
-			"rowback/server/permit",
+			"rowback/server/permit", "rowback/server/quotas",
 			"rowback/server/view",
 		},
 		"faces know the domain, never each other"},

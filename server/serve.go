@@ -19,6 +19,7 @@ import (
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
+	"rowback/server/quotas"
 	"rowback/server/rates"
 	"rowback/server/settings"
 	"rowback/server/web"
@@ -134,6 +135,10 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer known.Close()
+	bounds, err := quotas.Open(ctx, set, store.Quotas)
+	if err != nil {
+		return err
+	}
 	limiter := rates.New(cmd.RateLimit, nil)
 	sql, err := cmd.listenFlight(store, shared{gate, record, limiter, pool}, pair, log)
 	if err != nil {
@@ -148,7 +153,7 @@ func (cmd *serveCmd) Run(c console) error {
 		Limits: cmd.limits(), Fact: api.ViewFact,
 		Collectors: slices.Concat(api.Collectors(store), audited(record), limited(limiter), sql.collectors()),
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record, Accounts: known})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record, Accounts: known, Quotas: bounds})
 	if err != nil {
 		return err
 	}

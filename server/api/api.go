@@ -20,6 +20,7 @@ import (
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/server/permit"
+	"rowback/server/quotas"
 	"rowback/storage"
 )
 
@@ -28,6 +29,7 @@ type Options struct {
 	Version  string
 	Log      *slog.Logger
 	Audit    *audit.Log         // nil: there is none
+	Quotas   *quotas.Quotas     // nil only where Accounts is
 	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
 }
 

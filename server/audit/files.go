@@ -267,6 +267,9 @@ func Check(ctx context.Context, dataDir string, kept Head) (Report, error) {
 
 // Check checks the log while it is written.
 func (l *Log) Check(ctx context.Context) (Report, error) {
+	if l == nil {
+		return Report{Problems: []string{}}, nil
+	}
 	var kept Head
 	if l.options.Keeper != nil {
 		var err error

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/accounts"
+	"rowback/server/audit"
+	"rowback/storage"
+)
+
+// quotaView is what a project may store, and what it does.
+type quotaView struct {
+	ProjectID  int64  `json:"project_id"`
+	MaxBytes   *int64 `json:"max_bytes" description:"The most bytes of data and rollback files; null: any number."`
+	MaxRecords *int64 `json:"max_records" description:"The most live records of all datasets; null: any number."`
+	Bytes      int64  `json:"bytes" description:"Bytes of the files that there are, those of past states included."`
+	Records    int64  `json:"records" description:"Live records that there are."`
+}
+
+// putQuotaIn sets a quota. Both limits are replaced.
+type putQuotaIn struct {
+	projectIn
+	MaxBytes   *int64 `json:"max_bytes" minimum:"0"`
+	MaxRecords *int64 `json:"max_records" minimum:"0"`
+}
+
+// getQuota shows the quota of a project, and what it uses of it.
+func (a *API) getQuota(c *fiber.Ctx, _ *accounts.Accounts, in projectIn) error {
+	p, err := a.project(c, in.Project)
+	if err != nil {
+		return err
+	}
+	return a.tellQuota(c, p.ID)
+}
+
+// putQuota sets the quota of a project. What is stored already stays, whatever the quota is.
+func (a *API) putQuota(c *fiber.Ctx, _ *accounts.Accounts, in putQuotaIn) error {
+	p, err := a.project(c, in.Project)
+	if err != nil {
+		return err
+	}
+	for name, n := range map[string]*int64{"max_bytes": in.MaxBytes, "max_records": in.MaxRecords} {
+		if n != nil && *n < 0 {
+			return invalid(name, "must not be negative")
+		}
+	}
+	audit.Of(c.UserContext()).Project(p.ID)
+	err = a.options.Quotas.Put(c.UserContext(), p.ID, storage.Quota{Bytes: in.MaxBytes, Records: in.MaxRecords})
+	if err != nil {
+		return err
+	}
+	return a.tellQuota(c, p.ID)
+}
+
+func (a *API) tellQuota(c *fiber.Ctx, project int64) error {
+	has, err := a.store.Quotas.Usage(c.UserContext(), project)
+	if err != nil {
+		return err
+	}
+	of := a.store.Quotas.Of(project)
+	return ok(c, quotaView{project, of.Bytes, of.Records, has.Bytes, has.Records})
+}
