@@ -15,11 +15,13 @@ type quotaView struct {
 	MaxRecords *int64 `json:"max_records" description:"The most live records of all datasets; null: any number."`
 	Bytes      int64  `json:"bytes" description:"Bytes of the files that there are, those of past states included."`
 	Records    int64  `json:"records" description:"Live records that there are."`
+	DryRun     bool   `json:"dry_run,omitempty"`
 }
 
 // putQuotaIn sets a quota. Both limits are replaced.
 type putQuotaIn struct {
 	projectIn
+	dryIn
 	MaxBytes   *int64 `json:"max_bytes" minimum:"0"`
 	MaxRecords *int64 `json:"max_records" minimum:"0"`
 }
@@ -30,7 +32,7 @@ func (a *API) getQuota(c *fiber.Ctx, _ *accounts.Accounts, in projectIn) error {
 	if err != nil {
 		return err
 	}
-	return a.tellQuota(c, p.ID)
+	return a.tellQuota(c, quotaView{ProjectID: p.ID}, a.store.Quotas.Of(p.ID))
 }
 
 // putQuota sets the quota of a project. What is stored already stays, whatever the quota is.
@@ -45,18 +47,21 @@ func (a *API) putQuota(c *fiber.Ctx, _ *accounts.Accounts, in putQuotaIn) error 
 		}
 	}
 	audit.Of(c.UserContext()).Project(p.ID)
-	err = a.options.Quotas.Put(c.UserContext(), p.ID, storage.Quota{Bytes: in.MaxBytes, Records: in.MaxRecords})
-	if err != nil {
-		return err
+	quota := storage.Quota{Bytes: in.MaxBytes, Records: in.MaxRecords}
+	if !in.DryRun {
+		if err := a.options.Quotas.Put(c.UserContext(), p.ID, quota); err != nil {
+			return err
+		}
 	}
-	return a.tellQuota(c, p.ID)
+	return a.tellQuota(c, quotaView{ProjectID: p.ID, DryRun: in.DryRun}, quota)
 }
 
-func (a *API) tellQuota(c *fiber.Ctx, project int64) error {
-	has, err := a.store.Quotas.Usage(c.UserContext(), project)
+// tellQuota answers with a project's quota, and what it uses of it.
+func (a *API) tellQuota(c *fiber.Ctx, v quotaView, of storage.Quota) error {
+	has, err := a.store.Quotas.Usage(c.UserContext(), v.ProjectID)
 	if err != nil {
 		return err
 	}
-	of := a.store.Quotas.Of(project)
-	return ok(c, quotaView{project, of.Bytes, of.Records, has.Bytes, has.Records})
+	v.MaxBytes, v.MaxRecords, v.Bytes, v.Records = of.Bytes, of.Records, has.Bytes, has.Records
+	return ok(c, v)
 }
