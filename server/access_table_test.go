@@ -127,7 +127,11 @@ var accessTable = map[string]entry{
 	"GET /api/v1/projects/:project":   {need: access.Reader},
 	"PATCH /api/v1/projects/:project": {need: access.Admin, body: `{"name":"1"}`},
 	// It has datasets.
-	"DELETE /api/v1/projects/:project": {need: access.Admin},
+	"DELETE /api/v1/projects/:project":    {need: access.Admin},
+	"GET /api/v1/projects/:project/quota": {need: access.Reader},
+	"PUT /api/v1/projects/:project/quota": {need: access.Admin, body: `{}`},
+	"GET /api/v1/audit":                   {need: access.Admin},
+	"GET /api/v1/audit/check":             {need: access.Admin},
 
 	"GET /api":                     {need: access.Known},
 	"POST /api/login":              {need: access.Public, body: `{"email":"x","password":"wrong"}`},

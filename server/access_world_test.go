@@ -14,6 +14,7 @@ import (
 	"rowback/server/crunch"
 	"rowback/server/facetest"
 	"rowback/server/host"
+	"rowback/server/quotas"
 	"rowback/server/settings"
 	"rowback/server/web"
 	"rowback/storage"
@@ -34,6 +35,7 @@ type accessCaller struct {
 type accessWorld struct {
 	store    *storage.Store
 	accounts *accounts.Accounts
+	quotas   *quotas.Quotas
 	gate     *access.Gate
 	app      *fiber.App
 	callers  []accessCaller
@@ -65,6 +67,9 @@ func newAccessWorld(t *testing.T) *accessWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.accounts.Close)
+	if w.quotas, err = quotas.Open(ctx, set, store.Quotas); err != nil {
+		t.Fatal(err)
+	}
 	w.gate = access.New(access.Options{
 		Fixed: access.Tokens{rootToken: "root"}.Fixed(), Directory: w.accounts, Now: clock,
 	})
@@ -77,7 +82,7 @@ func newAccessWorld(t *testing.T) *accessWorld {
 func (w *accessWorld) serve(t *testing.T) {
 	t.Helper()
 	h := host.New(host.Options{Gate: w.gate, Fact: api.ViewFact})
-	native, err := api.New(w.store, h, api.Options{Accounts: w.accounts})
+	native, err := api.New(w.store, h, api.Options{Accounts: w.accounts, Quotas: w.quotas})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type program struct {
 	Token          tokenCmd          `cmd:"" help:"Make, list or revoke tokens."`
 	User           userCmd           `cmd:"" help:"Add, change or remove users and their roles."`
 	Project        projectCmd        `cmd:"" help:"Name, list or remove projects."`
+	Audit          auditCmd          `cmd:"" help:"List entries of the audit log, or check it."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 }
 

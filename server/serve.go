@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -14,9 +15,12 @@ import (
 
 	"rowback/fixtures"
 	"rowback/server/api"
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
+	"rowback/server/quotas"
+	"rowback/server/rates"
 	"rowback/server/settings"
 	"rowback/server/web"
 	"rowback/storage"
@@ -42,6 +46,7 @@ type serveCmd struct {
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
+	RateLimit    int           `help:"${rate_limit}" default:"0" placeholder:"N"`
 	Upkeep       bool          `help:"${upkeep}" default:"true" negatable:""`
 	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
@@ -109,6 +114,11 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer set.Close()
+	record, err := audit.Open(ctx, audit.Options{Dir: dir, Keeper: audit.KeptIn(set), Log: log})
+	if err != nil {
+		return err
+	}
+	defer record.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	if cmd.Demo {
@@ -125,7 +135,12 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer known.Close()
-	sql, err := cmd.listenFlight(store, gate, pool, pair, log)
+	bounds, err := quotas.Open(ctx, set, store.Quotas)
+	if err != nil {
+		return err
+	}
+	limiter := rates.New(cmd.RateLimit, nil)
+	sql, err := cmd.listenFlight(store, shared{gate, record, limiter, pool}, pair, log)
 	if err != nil {
 		return err
 	}
@@ -134,10 +149,11 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	h := host.New(host.Options{
-		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
+		Log: log, Gate: gate, Audit: record, Rates: limiter, Web: foreign, Timeouts: cmd.Connections.timeouts(),
+		Limits: cmd.limits(), Fact: api.ViewFact,
+		Collectors: slices.Concat(api.Collectors(store), audited(record), limited(limiter), sql.collectors()),
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log, Accounts: known})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record, Accounts: known, Quotas: bounds})
 	if err != nil {
 		return err
 	}

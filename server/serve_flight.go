@@ -9,9 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/certs"
 	"rowback/server/conns"
 	"rowback/server/flight"
+	"rowback/server/rates"
 	"rowback/storage"
 )
 
@@ -21,9 +23,17 @@ type flightServer struct {
 	listener net.Listener
 }
 
+// shared is what the faces share, so that they count and record alike.
+type shared struct {
+	gate  *access.Gate
+	audit *audit.Log
+	rates *rates.Limiter
+	pool  *conns.Pool
+}
+
 // listenFlight opens the port of the Flight face, if one was given.
 func (cmd *serveCmd) listenFlight(
-	store *storage.Store, gate *access.Gate, pool *conns.Pool, pair *certs.Pair, log *slog.Logger,
+	store *storage.Store, with shared, pair *certs.Pair, log *slog.Logger,
 ) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
@@ -33,15 +43,16 @@ func (cmd *serveCmd) listenFlight(
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	o := flight.Options{
-		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout,
-		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
+		Version: version, Log: log, Gate: with.gate, Audit: with.audit, Rates: with.rates,
+		HeaderTimeout: cmd.Connections.HeaderTimeout,
+		BodyTimeout:   cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		Limits: cmd.limits(),
 	}
 	if pair != nil {
 		o.TLS = pair.Config("h2")
 	}
 	face, err := flight.New(store, o)
-	return &flightServer{face, pool.Listen(listener, nil)}, err
+	return &flightServer{face, with.pool.Listen(listener, nil)}, err
 }
 
 // addr is the address that it listens on; empty if Flight is off.

@@ -34,6 +34,8 @@ var texts = kong.Vars{
 		"none. By default 256MB, or a twentieth of a small disk.",
 	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +
 		"touched the same records.",
+	"rate_limit": "The most requests a second of one user, or of an address without a valid token, with ten seconds of it " +
+		"at once. 0: any number.",
 	"scrub_every": "How often every stored file is read and checked, also after the start. 0: never.",
 	"stored_pages": "Version of the data pages in the files of new commits. Some readers can't skip rows in version 2, " +
 		"which is smaller and faster.",

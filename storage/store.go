@@ -44,6 +44,7 @@ type Store struct {
 	Upkeep   *Upkeep
 	Removals *Removals
 	Vacuums  *Vacuums
+	Quotas   *Quotas
 	keys     *keyFinder
 	Disk     *Disk
 	dir      *directory

@@ -23,6 +23,14 @@ import (
 // Anonymous is the user who has no name.
 const Anonymous = "anonymous"
 
+// NameOf returns the name by which a user is distinguished from others; empty: the user has none.
+func NameOf(user string) string {
+	if user == Anonymous {
+		return ""
+	}
+	return user
+}
+
 // ErrWrong refuses a login with a wrong name or password.
 var ErrWrong = errors.New("the name or the password is wrong")
 

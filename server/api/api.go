@@ -16,9 +16,11 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/accounts"
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/server/permit"
+	"rowback/server/quotas"
 	"rowback/storage"
 )
 
@@ -26,6 +28,8 @@ import (
 type Options struct {
 	Version  string
 	Log      *slog.Logger
+	Audit    *audit.Log         // nil: there is none
+	Quotas   *quotas.Quotas     // nil only where Accounts is
 	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
 }
 
@@ -59,10 +63,10 @@ func (a *API) Mount(app *fiber.App) {
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
 	app.Use("/docs", a.docsPage())
 	for _, r := range a.routes() {
-		app.Add(r.method, fiberPath(r.path), a.admit(r.role), r.handler)
+		app.Add(r.method, fiberPath(r.path), host.Operation(r.id), a.admit(r.role), r.handler)
 		// Fiber's Get would add HEAD by itself; Add does not.
 		if r.method == http.MethodGet {
-			app.Head(fiberPath(r.path), a.admit(r.role), r.handler)
+			app.Head(fiberPath(r.path), host.Operation(r.id), a.admit(r.role), r.handler)
 		}
 	}
 	// Last: it matches every path. Fiber's own 404 and 405 do not name the methods that a path takes.

@@ -49,7 +49,7 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	return []prometheus.Collector{
-		newVersionGauges(s),
+		newVersionGauges(s), newQueueMetrics(s),
 		gauge("rowback_damaged_files", "Stored files that don't match their checksum and are refused.", func() float64 {
 			return float64(len(s.Damaged()))
 		}),

@@ -74,6 +74,16 @@ func (a *API) accessRoutes() []route {
 			in:      editProjectIn{}, status: 200, out: projectView{}, problems: writes, handler: onAccounts(a, a.editProject),
 		},
 		{
+			method: "GET", path: projects + "/{project}/quota", id: "getQuota", tag: "access", role: access.Known,
+			summary: "What a project may store, and what it does",
+			in:      projectIn{}, status: 200, out: quotaView{}, problems: finds, handler: onAccounts(a, a.getQuota),
+		},
+		{
+			method: "PUT", path: projects + "/{project}/quota", id: "putQuota", tag: "access", role: access.Admin,
+			summary: "Set what a project may store: commits that would exceed it are refused",
+			in:      putQuotaIn{}, status: 200, out: quotaView{}, problems: writes, handler: onAccounts(a, a.putQuota),
+		},
+		{
 			method: "DELETE", path: projects + "/{project}", id: "deleteProject", tag: "access", role: access.Admin,
 			summary: "Remove a project that has no datasets, with the roles in it",
 			in:      projectIn{}, status: 204, problems: writes, handler: onAccounts(a, a.deleteProject),

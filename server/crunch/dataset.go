@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/server/permit"
@@ -28,7 +29,11 @@ func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (snapshot.State, error
 	if err != nil {
 		return snapshot.State{}, err
 	}
-	return f.store.State(ctx, id, "head")
+	s, err := f.store.State(ctx, id, "head")
+	if err == nil {
+		audit.Of(ctx).Dataset(s.Dataset.ID, s.Dataset.Name, s.Dataset.ProjectID)
+	}
+	return s, err
 }
 
 // datasetBody is a dataset in the catalogs of datasets and of forks, and as an entity.
@@ -304,9 +309,11 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r); err != nil {
+	k, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r)
+	if err != nil {
 		return err
 	}
+	calls.Note(ctx, k)
 	return c.SendStatus(http.StatusNoContent)
 }
 

@@ -22,7 +22,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/permit"
+	"rowback/server/rates"
+	"rowback/storage/fair"
 )
 
 // caller is who makes a call.
@@ -38,6 +41,7 @@ type callerKey struct{}
 // tap admits a call before its message is read. gRPC holds the connection's lock meanwhile: a panic here
 // would leave the lock, and with it the connection, blocked forever.
 func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, err error) {
+	ctx = audit.With(ctx, f.options.Audit.Begin("flight", requestID(call.Header)))
 	err = recovered(func() error {
 		out, err = f.authenticate(ctx, call)
 		return err
@@ -49,6 +53,7 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 		err = f.problem(context.WithoutCancel(ctx), err, requestID(call.Header))
 	}
 	if failed := recovered(func() error {
+		f.record(ctx, call.FullMethodName, err)
 		f.count(call.FullMethodName, status.Code(err), 0, "", requestID(call.Header))
 		return nil
 	}); failed != nil {
@@ -73,12 +78,29 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 	if !isBasic {
 		from, _ = f.options.Gate.Identify(addressOf(ctx), authorization, "")
 	}
+	if err := f.inRate(from); err != nil {
+		return nil, err
+	}
 	if err != nil || !from.IsKnown() {
 		return nil, status.Error(codes.Unauthenticated,
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
 				"the password, the token.")
 	}
-	return context.WithValue(permit.With(ctx, from, access.Reader), callerKey{}, caller{from, isBasic, password}), nil
+	ctx = fair.With(permit.With(ctx, from, access.Reader), access.NameOf(from.User))
+	return context.WithValue(ctx, callerKey{}, caller{from, isBasic, password}), nil
+}
+
+// inRate refuses a call over the limit of its user or address.
+func (f *Face) inRate(from access.Caller) error {
+	if f.options.Rates == nil {
+		return nil
+	}
+	d := f.options.Rates.Take(rates.Key(from, f.options.Gate.IsOpen()))
+	if d.Allowed {
+		return nil
+	}
+	return status.Errorf(codes.ResourceExhausted,
+		"Too many calls (--rate-limit). Make the next one in %d seconds, and make fewer.", d.Seconds())
 }
 
 // addressOf returns the address that a call comes from.
@@ -175,7 +197,11 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	md, _ := metadata.FromIncomingContext(ctx)
 	id := requestID(md)
 	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails if headers have been sent
-	err = f.problem(ctx, recovered(handle), id)
+	if err = f.recordable(method); err == nil {
+		err = recovered(handle)
+	}
+	err = f.problem(ctx, err, id)
+	f.record(ctx, method, err)
 	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
 	return err
 }

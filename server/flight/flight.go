@@ -22,7 +22,9 @@ import (
 	"google.golang.org/grpc"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/calls"
+	"rowback/server/rates"
 	"rowback/storage"
 )
 
@@ -31,6 +33,8 @@ type Options struct {
 	Version string
 	Log     *slog.Logger
 	Gate    *access.Gate     // nil: everyone is let in
+	Audit   *audit.Log       // nil: nothing is recorded
+	Rates   *rates.Limiter   // nil: any number of calls
 	Limits  calls.Limits     // of one statement, or of one commit once its records have arrived
 	Memory  memory.Allocator // nil: Go's
 	Now     func() time.Time // nil: time.Now

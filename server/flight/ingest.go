@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/permit"
 	"rowback/server/view"
 	"rowback/storage"
@@ -42,6 +43,7 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 			return err
 		}
 	}
+	audit.Of(stream.Context()).Dataset("", g.name, g.project)
 	command, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
 	if err != nil {
 		return err

@@ -21,14 +21,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/calls"
+	"rowback/server/rates"
 )
 
 // Options configure a host. The zero value works: no tokens, no limits on pages, the default limits on requests.
 type Options struct {
 	Log        *slog.Logger
-	Gate       *access.Gate // nil: everyone is let in
-	Web        *access.Web  // which web pages are let in; nil: all
+	Gate       *access.Gate   // nil: everyone is let in
+	Audit      *audit.Log     // nil: nothing is recorded
+	Rates      *rates.Limiter // nil: any number of requests
+	Web        *access.Web    // which web pages are let in; nil: all
 	Timeouts   Timeouts
 	Limits     calls.Limits
 	Collectors []prometheus.Collector // further metrics for /metrics
