@@ -65,6 +65,8 @@ var boundaries = []boundary{
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
 	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
+	{"rowback/server/webhooks", []string{"rowback/storage", "rowback/storage/catalog", "rowback/storage/fault", "rowback/server/settings"},
+		"events come from what is recorded, and go out by HTTP: it knows no face, and the monitor is asked by a function"},
 	{"rowback/server/view", []string{"rowback/storage/catalog", "rowback/storage/schema"},
 		"every face shows a commit in the same way"},
 	{"rowback/server/host",
@@ -78,7 +80,7 @@ var boundaries = []boundary{
 	{"rowback/server/api",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/compare", "rowback/query", "rowback/server/host",
-			"rowback/server/access", "rowback/server/calls", "rowback/server/view",
+			"rowback/server/access", "rowback/server/calls", "rowback/server/view", "rowback/server/webhooks",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/facetest", []string{"rowback/storage", "rowback/storage/intake"},

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"rowback/server/host"
 	"rowback/server/settings"
 	"rowback/server/web"
+	"rowback/server/webhooks"
 	"rowback/storage"
 	"rowback/storage/datafile"
 )
@@ -50,6 +52,7 @@ type serveCmd struct {
 	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
+	WebhookAllow []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
 	Connections  connections   `embed:""`
 }
 
@@ -96,9 +99,11 @@ func (cmd *serveCmd) Run(c console) error {
 	if err := boundMemory(cmd.memory()); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
+	changes := webhooks.NewSignal()
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
 		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted),
+		Changed: changes.Changed,
 	})
 	if err != nil {
 		return err
@@ -109,6 +114,10 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer set.Close()
+	hooks, err := cmd.webhooks(store, set, changes, log)
+	if err != nil {
+		return err
+	}
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	if cmd.Demo {
@@ -116,6 +125,7 @@ func (cmd *serveCmd) Run(c console) error {
 			return fmt.Errorf("loading the samples: %w", err)
 		}
 	}
+	defer inBackground(ctx, hooks.Run)()
 	listener, err := cmd.listen(pool, pair)
 	if err != nil {
 		return err
@@ -131,9 +141,9 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	h := host.New(host.Options{
 		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
+		Collectors: slices.Concat(api.Collectors(store), sql.collectors(), hooks.Collectors()), Fact: api.ViewFact,
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, Webhooks: hooks})
 	if err != nil {
 		return err
 	}

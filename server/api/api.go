@@ -16,13 +16,16 @@ import (
 
 	"rowback/server/calls"
 	"rowback/server/host"
+	"rowback/server/webhooks"
 	"rowback/storage"
 )
 
-// Options configure the face. The zero value works: no version is reported, and nothing is logged.
+// Options configure the face. The zero value works: no version is reported, nothing is logged, and there are no
+// webhooks.
 type Options struct {
-	Version string
-	Log     *slog.Logger
+	Version  string
+	Log      *slog.Logger
+	Webhooks *webhooks.Hooks
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses

@@ -164,6 +164,11 @@ func densest(versions []catalog.Version, span time.Duration) (most int, took tim
 	return most, took
 }
 
+// byKind returns the findings by what they are called in metrics and messages.
+func (out monitorView) byKind() map[string][]monitorIssue {
+	return map[string][]monitorIssue{"unversioned": out.Unversioned, "rapid_change": out.RapidChanges, "gap": out.Gaps}
+}
+
 // versionGauges are the monitor's findings as metrics, of datasets that people work on: neither forks nor archived
 // ones.
 type versionGauges struct {
@@ -194,9 +199,7 @@ func (g *versionGauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.NewInvalidMetric(g.found, err)
 		return
 	}
-	for kind, list := range map[string][]monitorIssue{
-		"unversioned": seen.Unversioned, "rapid_change": seen.RapidChanges, "gap": seen.Gaps,
-	} {
+	for kind, list := range seen.byKind() {
 		out <- prometheus.MustNewConstMetric(g.found, prometheus.GaugeValue, float64(len(list)), kind)
 	}
 }

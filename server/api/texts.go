@@ -91,6 +91,14 @@ var texts = map[string]string{
 	"variable.type":       "In DuckDB's notation; NULL if the column has had no value yet.",
 	"variable.values":     "One for each record, in key order; by default all are null.",
 	"version_type":        "auto: what the changes since the latest version call for.",
+	"webhook.dataset": "Id, or name in the project project_id (by default 1): only what happens to this dataset. By " +
+		"default all of the project.",
+	"webhook.enabled": "true: it gets what happens from now on, and what was queued before it was disabled.",
+	"webhook.kinds": "The types of the messages that are sent: commit.created, rollback.created, merge.created, " +
+		"fork.created, version.created, dataset.created, dataset.deleted, dataset.undeleted, monitor.finding, " +
+		"damage.found, disk.low, backup.failed. Without any, all.",
+	"webhook.project_id": "Only what happens in this project. By default all projects, which needs the role admin.",
+	"webhook.url":        "Where the messages are posted: https://, and a public address unless --webhook-allow has it.",
 }
 
 // filled puts the texts in place of their names.
