@@ -12,6 +12,7 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/server/webhooks"
 	"rowback/storage"
 	"rowback/storage/fault"
@@ -126,15 +127,12 @@ func (a *API) hooks() (*webhooks.Hooks, error) {
 	return a.options.Webhooks, nil
 }
 
-// managesWebhooks reports whether a caller may make and change the webhooks of a project; 0: of all.
-func managesWebhooks(c access.Caller, project int64) bool {
-	return c.IsAdmin() || project != 0 && c.May(project, access.Maintainer)
-}
-
-// errNotManager refuses those who may not have a webhook.
-var errNotManager = &host.Refusal{
-	Status: http.StatusForbidden, Code: "forbidden",
-	Detail: "A webhook of a project needs the role maintainer there, and one of all projects the role admin.",
+// mayHaveWebhook refuses a caller who may not have the webhooks of a project; 0: of all.
+func mayHaveWebhook(c access.Caller, project int64) error {
+	if project == 0 {
+		return permit.CheckAdmin(c)
+	}
+	return permit.Check(c, project, access.Maintainer)
 }
 
 // onWebhook returns the handler of requests about one webhook. One that the caller is not to know of is not found.
@@ -152,11 +150,11 @@ func onWebhook[In ofWebhook](a *API, answer func(*fiber.Ctx, *webhooks.Hooks, we
 		if err != nil {
 			return err
 		}
-		if caller := host.Caller(c); !managesWebhooks(caller, h.Project) {
-			if h.Project != 0 && caller.May(h.Project, access.Reader) {
-				return errNotManager
+		if err := mayHaveWebhook(host.Caller(c), h.Project); err != nil {
+			if h.Project == 0 || fault.KindOf(err) == fault.NotFound {
+				return webhooks.ErrNotFound
 			}
-			return webhooks.ErrNotFound
+			return err
 		}
 		return answer(c, all, h, in)
 	}
@@ -234,10 +232,7 @@ func (a *API) scope(c *fiber.Ctx, h *webhooks.Hook, dataset string) error {
 		}
 		h.Project, h.Dataset = d.ProjectID, d.ID
 	}
-	if !managesWebhooks(host.Caller(c), h.Project) {
-		return errNotManager
-	}
-	return nil
+	return mayHaveWebhook(host.Caller(c), h.Project)
 }
 
 // checkWebhook refuses what a webhook can't have; nil: it is not changed.
@@ -271,7 +266,7 @@ func (a *API) listWebhooks(c *fiber.Ctx) error {
 	}
 	out, caller := webhookList{Webhooks: []webhookView{}}, host.Caller(c)
 	for _, h := range list {
-		if managesWebhooks(caller, h.Project) {
+		if mayHaveWebhook(caller, h.Project) == nil {
 			out.Webhooks = append(out.Webhooks, viewWebhook(h))
 		}
 	}

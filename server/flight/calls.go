@@ -22,6 +22,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 
 	"rowback/server/access"
+	"rowback/server/permit"
 )
 
 // caller is who makes a call.
@@ -77,7 +78,7 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
 				"the password, the token.")
 	}
-	return context.WithValue(ctx, callerKey{}, caller{from, isBasic, password}), nil
+	return context.WithValue(permit.With(ctx, from, access.Reader), callerKey{}, caller{from, isBasic, password}), nil
 }
 
 // addressOf returns the address that a call comes from.
@@ -94,6 +95,11 @@ func addressOf(ctx context.Context) netip.Addr {
 func callerOf(ctx context.Context) caller {
 	c, _ := ctx.Value(callerKey{}).(caller)
 	return c
+}
+
+// writing returns the context of a call that changes something.
+func writing(ctx context.Context) context.Context {
+	return permit.With(ctx, callerOf(ctx).Caller, access.Writer)
 }
 
 // userOf returns the user who makes a call.
