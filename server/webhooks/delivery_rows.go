@@ -85,6 +85,7 @@ func deliveries(q querier, hook string, before int64, limit int) ([]Delivery, er
 // nextDelivery returns the message to a webhook that is due and was queued first; ok is false if there is none.
 func nextDelivery(q querier, hook string, now time.Time) (d Delivery, ok bool, err error) {
 	d, err = scanDelivery(q.QueryRow(`SELECT `+deliveryColumns+` FROM webhook_deliveries
+		INDEXED BY webhook_deliveries_first
 		WHERE webhook_id = ?1 AND state = 'queued' AND next_at <= ?2 ORDER BY id LIMIT 1`, hook, micros(now)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, false, nil
@@ -108,14 +109,16 @@ func dueHooks(q querier) ([]due, error) {
 		}
 		d.ID, d.at = id, moment(at)
 		return d, nil
-	}, `SELECT h.id, h.url, MAX(h.paused_until, MIN(d.next_at)) FROM webhooks h
-		JOIN webhook_deliveries d ON d.webhook_id = h.id AND d.state = 'queued'
-		WHERE h.is_enabled GROUP BY h.id`)
+	}, `SELECT id, url, MAX(paused_until, first) FROM (SELECT h.id, h.url, h.paused_until,
+			(SELECT MIN(d.next_at) FROM webhook_deliveries d INDEXED BY webhook_deliveries_due
+				WHERE d.webhook_id = h.id AND d.state = 'queued') AS first
+			FROM webhooks h WHERE h.is_enabled)
+		WHERE first IS NOT NULL`)
 }
 
 // Bounds are how much is kept. The zero value has the defaults.
 type Bounds struct {
-	Queued int           // messages to one webhook that wait; 0: 10,000. Then the oldest are dropped
+	Queued int           // messages to one webhook that wait; 0: 100,000. The oldest of more are dropped
 	Kept   int           // messages to one webhook that do not; 0: 1,000
 	Age    time.Duration // after which a message is removed, and one that waits dropped; 0: 7 days
 }
@@ -123,7 +126,7 @@ type Bounds struct {
 // filled returns the bounds with defaults in place of zeros.
 func (b Bounds) filled() Bounds {
 	if b.Queued == 0 {
-		b.Queued = 10_000
+		b.Queued = 100_000
 	}
 	if b.Kept == 0 {
 		b.Kept = 1_000

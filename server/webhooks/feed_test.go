@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rowback/storage"
 )
@@ -247,20 +248,23 @@ func TestTheQueueIsBounded(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Bounds = Bounds{Queued: 5, Kept: 3} })
 	h := w.hook(Hook{URL: "http://127.0.0.1/", Kinds: []Kind{CommitCreated}})
 	d := w.dataset(1, "people")
-	for range 4 {
-		for range 5 {
-			w.commit(d)
+	for range 20 {
+		w.commit(d)
+	}
+	w.look()
+	ctx, stop := context.WithCancel(t.Context())
+	go w.hooks.clean(ctx)
+	w.eventually("it is bounded", func() bool { return len(w.queue(h.ID)) == 8 })
+	stop()
+	for n, m := range w.queue(h.ID) {
+		if isDropped := m.State == Dropped && m.Body == ""; isDropped != (n < 3) {
+			t.Errorf("%d: %+v", n, m)
 		}
-		w.look()
 	}
-	states := map[State]int{}
-	for _, m := range w.queue(h.ID) {
-		states[m.State]++
-		if (m.State == Dropped) != (m.Body == "") {
-			t.Errorf("%s has the body %q", m.State, m.Body)
-		}
+	if n := w.hooks.counts.dropped.Load(); n != 15 {
+		t.Errorf("%d are counted", n)
 	}
-	if states[Queued] != 5 || states[Dropped] != 15 {
-		t.Errorf("%v", states)
-	}
+	w.hooks.Now = func() time.Time { return time.Now().Add(8 * 24 * time.Hour) }
+	go w.hooks.clean(t.Context())
+	w.eventually("what is old is gone", func() bool { return len(w.queue(h.ID)) == 0 })
 }

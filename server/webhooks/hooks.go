@@ -250,6 +250,7 @@ func (h *Hooks) Post(ctx context.Context, e Event) error {
 	if e.Time.IsZero() {
 		e.Time = h.now()
 	}
+	defer h.wake()
 	return h.DB.Write(ctx, func(tx *sql.Tx) error {
 		all, err := enabledHooks(tx)
 		if err != nil {
@@ -259,11 +260,10 @@ func (h *Hooks) Post(ctx context.Context, e Event) error {
 	})
 }
 
-// enqueueAll queues events for the webhooks that want them, within their bounds.
+// enqueueAll queues events for the webhooks that want them.
 func (h *Hooks) enqueueAll(tx *sql.Tx, all []Hook, events []Event) error {
 	now := h.now()
 	for _, to := range all {
-		wanted := 0
 		for _, e := range events {
 			if !to.wants(e) {
 				continue
@@ -271,41 +271,32 @@ func (h *Hooks) enqueueAll(tx *sql.Tx, all []Hook, events []Event) error {
 			if err := enqueue(tx, to, e, now); err != nil {
 				return err
 			}
-			wanted++
 		}
-		if wanted == 0 {
-			continue
-		}
-		n, err := drop(tx, to.ID, h.Bounds, now)
-		if err != nil {
-			return err
-		}
-		h.counts.dropped.Add(n)
 	}
-	h.wake()
 	return nil
 }
 
-// clean removes old messages, now and then.
+// clean keeps the queues and what is kept of them within their bounds. It looks now and then, as to count takes longer
+// than to queue.
 func (h *Hooks) clean(ctx context.Context) {
-	h.every(ctx, 10*time.Minute, func() error {
-		return h.DB.Write(ctx, func(tx *sql.Tx) error {
-			all, err := hooks(tx)
-			if err != nil {
-				return err
-			}
-			for _, to := range all {
+	h.every(ctx, time.Minute, func() error {
+		all, err := hooks(h.DB)
+		if err != nil {
+			return err
+		}
+		for _, to := range all {
+			if err := h.DB.Write(ctx, func(tx *sql.Tx) error {
 				n, err := drop(tx, to.ID, h.Bounds, h.now())
 				if err != nil {
 					return err
 				}
 				h.counts.dropped.Add(n)
-				if err := prune(tx, to.ID, h.Bounds, h.now()); err != nil {
-					return err
-				}
+				return prune(tx, to.ID, h.Bounds, h.now())
+			}); err != nil {
+				return err
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 }
 

@@ -10,12 +10,12 @@ import (
 
 // Schedule is when messages are sent again, and when that ends. The zero value has the defaults.
 type Schedule struct {
-	First    time.Duration // before the second attempt; 0: 5 s. Each further wait is three times as long
-	Longest  time.Duration // between two attempts; 0: 4 h
-	GiveUp   time.Duration // from the first attempt: then the message has failed; 0: 24 h
-	Disable  time.Duration // for which nothing was delivered: then the webhook is disabled; 0: 72 h
-	Timeout  time.Duration // of one attempt; 0: 10 s
-	HostLull time.Duration // the longest pause of a webhook that fails; 0: 5 min
+	First   time.Duration // before the second attempt; 0: 5 s. Each further wait is three times as long
+	Longest time.Duration // between two attempts; 0: 4 h
+	GiveUp  time.Duration // from the first attempt: then the message has failed; 0: 24 h
+	Disable time.Duration // for which nothing was delivered: then the webhook is disabled; 0: 72 h
+	Timeout time.Duration // of one attempt; 0: 10 s
+	Pause   time.Duration // the longest pause of a webhook that fails again and again; 0: 5 min
 }
 
 // filled returns the schedule with defaults in place of zeros.
@@ -25,7 +25,7 @@ func (s Schedule) filled() Schedule {
 		value time.Duration
 	}{
 		{&s.First, 5 * time.Second}, {&s.Longest, 4 * time.Hour}, {&s.GiveUp, 24 * time.Hour},
-		{&s.Disable, 72 * time.Hour}, {&s.Timeout, 10 * time.Second}, {&s.HostLull, 5 * time.Minute},
+		{&s.Disable, 72 * time.Hour}, {&s.Timeout, 10 * time.Second}, {&s.Pause, 5 * time.Minute},
 	} {
 		if *d.at == 0 {
 			*d.at = d.value
@@ -45,6 +45,15 @@ func (s Schedule) wait(failed int) time.Duration {
 		}
 	}
 	return d*4/5 + rand.N(d*2/5+1)
+}
+
+// pause returns how long a webhook is sent nothing after a number of failures in a row. One or two may be of the
+// messages: then others go on. From the third on the receiver is taken to be down, and asked now and then.
+func (s Schedule) pause(failures int) time.Duration {
+	if failures < 3 {
+		return 0
+	}
+	return min(s.wait(failures-2), s.Pause)
 }
 
 // retryAfter reads the header of that name: seconds or a date; 0: there is none. It is bounded by a day, after which a

@@ -202,7 +202,7 @@ func (s *sender) fail(tx *sql.Tx, to Hook, d Delivery, o outcome) error {
 	if to.FailingSince.IsZero() {
 		to.FailingSince = now
 	}
-	to.PausedUntil = now.Add(max(min(plan.wait(to.Failures), plan.HostLull), o.retryAfter))
+	to.PausedUntil = now.Add(max(plan.pause(to.Failures), o.retryAfter))
 	switch {
 	case o.status == http.StatusGone:
 		to.IsEnabled, to.DisabledReason = false, "The receiver answered 410: it wants no more messages."

@@ -70,6 +70,7 @@ func (h *Hooks) raise(ctx context.Context, looked []string, found []alert) error
 	if len(fresh) == 0 && len(over) == 0 {
 		return nil
 	}
+	defer h.wake()
 	return h.DB.Write(ctx, func(tx *sql.Tx) error {
 		for _, a := range over {
 			if _, err := tx.Exec(`DELETE FROM webhook_alerts WHERE webhook_id = ?1 AND name = ?2`, a.hook, a.name); err != nil {

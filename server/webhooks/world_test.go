@@ -45,7 +45,7 @@ type world struct {
 // quick is a schedule for tests: what takes hours takes milliseconds.
 var quick = Schedule{
 	First: 10 * time.Millisecond, Longest: 50 * time.Millisecond, GiveUp: time.Hour, Disable: time.Hour,
-	Timeout: 5 * time.Second, HostLull: 20 * time.Millisecond,
+	Timeout: 5 * time.Second, Pause: 20 * time.Millisecond,
 }
 
 // newWorld opens a store whose webhooks may send to this machine.

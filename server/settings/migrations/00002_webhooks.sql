@@ -36,7 +36,9 @@ CREATE TABLE webhook_deliveries (
     next_at    BIGINT NOT NULL, -- of a queued one: when it is due
     UNIQUE (webhook_id, event_id)
 );
-CREATE INDEX webhook_deliveries_queued ON webhook_deliveries (webhook_id, next_at, id) WHERE state = 'queued';
+-- When a webhook's next message is due, and which is the first: queues may be long.
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at) WHERE state = 'queued';
+CREATE INDEX webhook_deliveries_first ON webhook_deliveries (webhook_id, id, next_at) WHERE state = 'queued';
 CREATE INDEX webhook_deliveries_by_hook ON webhook_deliveries (webhook_id, id);
 
 -- Up to where the events of a dataset were queued: its last commit, and when it was deleted (0: it is not).
