@@ -9,7 +9,7 @@ import (
 
 // webhookCmd makes, lists, tests and deletes webhooks.
 type webhookCmd struct {
-	Create createWebhookCmd `cmd:"" help:"Send messages about what happens to a URL. Prints the secret that signs them, once."`
+	Create createWebhookCmd `cmd:"" help:"Send messages about what happens to a URL."`
 	List   listWebhooksCmd  `cmd:"" help:"List webhooks."`
 	Delete deleteWebhookCmd `cmd:"" help:"Remove a webhook and its messages."`
 	Test   testWebhookCmd   `cmd:"" help:"Send a test message at once; exit code 1 if it was not delivered."`
@@ -35,7 +35,7 @@ type webhookAnswer struct {
 type createWebhookCmd struct {
 	remote
 	URL         string   `arg:"" help:"Where the messages are posted."`
-	Kind        []string `help:"Only messages of this type, such as commit.created; may be repeated. By default all." placeholder:"TYPE"`
+	Kind        []string `help:"Only of this type, such as commit.created; may be repeated." placeholder:"TYPE"`
 	Dataset     string   `help:"Only of this dataset: its name or id." placeholder:"NAME"`
 	ProjectID   *int64   `help:"Only of this project. By default of all, and of the server." placeholder:"N"`
 	Description string   `help:"What it is for."`

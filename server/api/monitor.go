@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"rowback/server/webhooks"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -202,4 +203,20 @@ func (g *versionGauges) Collect(out chan<- prometheus.Metric) {
 	for kind, list := range seen.byKind() {
 		out <- prometheus.MustNewConstMetric(g.found, prometheus.GaugeValue, float64(len(list)), kind)
 	}
+}
+
+// Findings are what the monitor has found, for webhooks: of datasets that people work on, as in the metrics.
+func Findings(ctx context.Context, store *storage.Store) ([]webhooks.Finding, error) {
+	in := noteworthy
+	in.IgnoreForks, in.IgnoreArchived = true, true
+	seen, err := watchVersions(ctx, store, in)
+	var out []webhooks.Finding
+	for kind, list := range seen.byKind() {
+		for _, i := range list {
+			out = append(out, webhooks.Finding{
+				Project: i.ProjectID, Dataset: i.DatasetID, Name: i.DatasetName, Kind: kind, Detail: i.Detail,
+			})
+		}
+	}
+	return out, err
 }

@@ -54,8 +54,8 @@ func TestAWebhookShowsItsSecretOnce(t *testing.T) {
 		return got
 	}
 	do(201, "POST", datasets, `{"name":"people","project_id":3}`)
-	made := do(201, "POST", hooksPath,
-		`{"url":"https://example.com/x","project_id":3,"dataset":"people","kinds":["version.created","commit.created","commit.created"]}`)
+	made := do(201, "POST", hooksPath, `{"url":"https://example.com/x","project_id":3,"dataset":"people",
+		"kinds":["version.created","commit.created","commit.created"]}`)
 	secret, _ := made.body["secret"].(string)
 	path := hooksPath + "/" + fmt.Sprint(made.body["id"])
 	if !strings.HasPrefix(secret, "whsec_") || made.header.Get("Location") != path ||
@@ -67,8 +67,8 @@ func TestAWebhookShowsItsSecretOnce(t *testing.T) {
 		t.Error(made.text)
 	}
 	edited := do(200, "PATCH", path, `{"enabled":false,"kinds":[],"description":"for a test","url":"http://10.1.2.3/"}`)
-	if edited.body["enabled"] != false || fmt.Sprint(edited.body["kinds"]) != "[]" || edited.body["url"] != "http://10.1.2.3/" ||
-		edited.body["dataset_id"] != made.body["dataset_id"] {
+	if edited.body["enabled"] != false || fmt.Sprint(edited.body["kinds"]) != "[]" ||
+		edited.body["url"] != "http://10.1.2.3/" || edited.body["dataset_id"] != made.body["dataset_id"] {
 		t.Error(edited.text)
 	}
 	for _, got := range []answer{edited, do(200, "GET", path, ""), do(200, "GET", hooksPath, "")} {
@@ -109,7 +109,8 @@ func TestWhatAWebhookCanNotBe(t *testing.T) {
 		{"POST", hooksPath, `{"url":"https://example.com/","project_id":-1}`, 422, "project_id"},
 		{"POST", hooksPath, `{"url":"https://example.com/","dataset":"nothing"}`, 404, "dataset_not_found"},
 		{"POST", hooksPath, `{"url":"https://example.com/","secret":"whsec_x"}`, 422, "unknown_field"},
-		{"POST", hooksPath, `{"url":"https://example.com/","description":"` + strings.Repeat("x", 1001) + `"}`, 422, "description"},
+		{"POST", hooksPath, `{"url":"https://example.com/","description":"` + strings.Repeat("x", 1001) + `"}`, 422,
+			"description"},
 		{"POST", hooksPath, `{`, 400, "malformed_json"},
 		{"PATCH", path, `{"url":"https://10.0.0.1.:x/"}`, 422, "url"},
 		{"PATCH", path, `{"url":null}`, 422, "url"},
@@ -160,7 +161,8 @@ func TestFindingsAreThoseOfTheMonitor(t *testing.T) {
 	}
 	defer store.Close()
 	for _, name := range []string{"a", "b"} {
-		if _, err := store.CreateDataset(t.Context(), storage.NewDataset{ProjectID: 4, Name: name}, storage.Request{}); err != nil {
+		n := storage.NewDataset{ProjectID: 4, Name: name}
+		if _, err := store.CreateDataset(t.Context(), n, storage.Request{}); err != nil {
 			t.Fatal(err)
 		}
 	}

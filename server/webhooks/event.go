@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -77,7 +78,7 @@ var alsoKinds = map[catalog.Mode]Kind{
 // commitEvents returns the events of a commit.
 func commitEvents(d catalog.Dataset, c catalog.Commit) (out []Event) {
 	data := map[string]any{"commit": map[string]any{
-		"id": c.ID, "mode": c.Mode, "message": c.Message, "user": c.User, "created_at": c.CreatedAt,
+		"id": c.ID, "mode": c.Mode, "message": clip(c.Message), "user": c.User, "created_at": c.CreatedAt,
 		"parent_commit_id": orNil(c.ParentCommitID), "records_added": c.Added, "records_removed": c.Removed,
 		"records_modified": c.Modified, "records_total": c.Total, "hash": c.Hash,
 	}}
@@ -97,8 +98,18 @@ func commitEvents(d catalog.Dataset, c catalog.Commit) (out []Event) {
 func versionEvent(d catalog.Dataset, v catalog.Version) Event {
 	number := storage.VersionNumber(v)
 	return ofDataset(d, VersionCreated, v.CreatedAt, map[string]any{"version": map[string]any{
-		"version": number, "commit_id": v.CommitID, "description": v.Description, "user": v.User, "created_at": v.CreatedAt,
+		"version": number, "commit_id": v.CommitID, "description": clip(v.Description), "user": v.User,
+		"created_at": v.CreatedAt,
 	}}, number, v.CreatedAt.UnixMicro())
+}
+
+// clip returns the first 500 characters of what people have written: messages are to stay small.
+func clip(text string) string {
+	const most = 500
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most]) + "…"
 }
 
 func orNil(n int64) any {

@@ -12,14 +12,16 @@ import (
 func TestWhichAddressesArePublic(t *testing.T) {
 	for _, text := range strings.Fields(`127.0.0.1 127.8.9.10 0.0.0.0 0.1.2.3 10.0.0.1 172.16.0.1 172.31.255.255
 		192.168.1.1 169.254.169.254 100.64.0.1 192.0.0.8 192.0.2.1 198.18.0.1 198.51.100.7 203.0.113.9 224.0.0.1
-		239.255.255.255 240.0.0.1 255.255.255.255 192.88.99.1 :: ::1 fe80::1 fe80::1%eth0 fc00::1 fd12:3456::1 fec0::1 ff02::1
-		::ffff:127.0.0.1 ::ffff:10.0.0.1 ::127.0.0.1 64:ff9b::7f00:1 64:ff9b:1::1 2002:7f00:1:: 2001::1 2001:db8::1 100::1
+		239.255.255.255 240.0.0.1 255.255.255.255 192.88.99.1 :: ::1 fe80::1 fe80::1%eth0 fc00::1
+		fd12:3456::1 fec0::1 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::127.0.0.1 64:ff9b::7f00:1
+		64:ff9b:1::1 2002:7f00:1:: 2001::1 2001:db8::1 100::1
 		3fff::1 5f00::1`) {
 		if isPublic(netip.MustParseAddr(text)) {
 			t.Errorf("%s is not public", text)
 		}
 	}
-	for _, text := range strings.Fields(`1.1.1.1 8.8.8.8 172.32.0.1 100.128.0.1 2606:4700::1111 2a00:1450::1 ::ffff:8.8.8.8`) {
+	for _, text := range strings.Fields(`1.1.1.1 8.8.8.8 172.32.0.1 100.128.0.1 2606:4700::1111 2a00:1450::1
+		::ffff:8.8.8.8`) {
 		if !isPublic(netip.MustParseAddr(text)) {
 			t.Errorf("%s is public", text)
 		}
@@ -46,8 +48,10 @@ func TestWhichURLsAreAccepted(t *testing.T) {
 	for _, bad := range []string{
 		"", "example.com", "//example.com", "/hook", "http://example.com", "ftp://example.com", "file:///etc/passwd",
 		"gopher://10.0.0.1", "https://", "https://:443", "https:example.com", "https://user@example.com",
-		"https://user:pass@example.com", "https://example.com/#x", "https://example.com/a b", "https://example.com/\r\nX: y",
-		"https://example.com\r\n", "https://exa\tmple.com", "https://127.0.0.1", "https://[::1]/", "https://[fe80::1%25eth0]/",
+		"https://user:pass@example.com", "https://example.com/#x", "https://example.com/a b",
+		"https://example.com/\r\nX: y",
+		"https://example.com\r\n", "https://exa\tmple.com", "https://127.0.0.1", "https://[::1]/",
+		"https://[fe80::1%25eth0]/",
 		"https://169.254.169.254/latest", "https://192.168.1.8/", "http://192.168.1.8/", "https://0.0.0.0/",
 		"https://[::ffff:127.0.0.1]/", "https://example.com:0/", "https://example.com:99999/", "https://example.com:x/",
 		"https://exämple.com/", "https://" + strings.Repeat("a", 2000), "javascript:alert(1)", "https://ex%00ample.com/",
