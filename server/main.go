@@ -38,6 +38,7 @@ type program struct {
 	Retention      retentionCmd      `cmd:"" help:"Set or show which states of a dataset vacuum keeps."`
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
+	Webhook        webhookCmd        `cmd:"" help:"Signed messages about what happens, to URLs."`
 	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
 	Token          tokenCmd          `cmd:"" help:"Make, list or revoke tokens."`
 	User           userCmd           `cmd:"" help:"Add, change or remove users and their roles."`

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"rowback/server/rates"
 	"rowback/server/settings"
 	"rowback/server/web"
+	"rowback/server/webhooks"
 	"rowback/storage"
 	"rowback/storage/datafile"
 )
@@ -51,6 +53,7 @@ type serveCmd struct {
 	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
+	WebhookAllow []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
 	Connections  connections   `embed:""`
 	credentials  `embed:""`
 }
@@ -101,9 +104,11 @@ func (cmd *serveCmd) Run(c console) error {
 	if err := boundMemory(cmd.memory()); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
+	changes := webhooks.NewSignal()
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
 		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted),
+		Changed: changes.Changed,
 	})
 	if err != nil {
 		return err
@@ -119,6 +124,10 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer record.Close()
+	hooks, err := cmd.webhooks(store, set, changes, log)
+	if err != nil {
+		return err
+	}
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	if cmd.Demo {
@@ -126,6 +135,7 @@ func (cmd *serveCmd) Run(c console) error {
 			return fmt.Errorf("loading the samples: %w", err)
 		}
 	}
+	defer inBackground(ctx, hooks.Run)()
 	listener, err := cmd.listen(pool, pair)
 	if err != nil {
 		return err
@@ -151,9 +161,13 @@ func (cmd *serveCmd) Run(c console) error {
 	h := host.New(host.Options{
 		Log: log, Gate: gate, Audit: record, Rates: limiter, Web: foreign, Timeouts: cmd.Connections.timeouts(),
 		Limits: cmd.limits(), Fact: api.ViewFact,
-		Collectors: slices.Concat(api.Collectors(store), audited(record), limited(limiter), sql.collectors()),
+		Collectors: slices.Concat(
+			api.Collectors(store), audited(record), limited(limiter), sql.collectors(), hooks.Collectors(),
+		),
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record, Accounts: known, Quotas: bounds})
+	native, err := api.New(store, h, api.Options{
+		Version: version, Log: log, Audit: record, Accounts: known, Quotas: bounds, Webhooks: hooks,
+	})
 	if err != nil {
 		return err
 	}

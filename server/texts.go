@@ -48,5 +48,7 @@ var texts = kong.Vars{
 		"again on SIGHUP.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
 		"whose retention policy lets something go.",
+	"webhook_allow": "An address, a network such as 10.0.0.0/8, or a host that webhooks may send to although it is not " +
+		"public, or without https; may be repeated. By default none.",
 	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",
 }

@@ -235,4 +235,5 @@ func (g *group) remember() {
 	}
 	g.store.heads.put(g.leaves(), thisEra)
 	g.store.Upkeep.note(g.leaves().Dataset.ID)
+	g.store.changed(g.leaves().Dataset.ID)
 }

@@ -63,3 +63,6 @@ func DefaultMinFree(dir string) int64 {
 		dir = above // the directory is still to be made
 	}
 }
+
+// Least is what stays free, bytes; 0: nothing is held back.
+func (d *Disk) Least() int64 { return d.least }

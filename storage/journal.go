@@ -23,6 +23,7 @@ type journal struct {
 	log     *slog.Logger
 	newID   func() string
 	clock   func() time.Time
+	changed func(dataset string)  // Options.Changed
 	stopped atomic.Pointer[error] // why nothing is written any more
 }
 

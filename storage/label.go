@@ -78,6 +78,7 @@ type labels struct {
 	*journal
 	dry    bool // none is written
 	placed []blob.Placed
+	of     []string // the datasets that they are of
 }
 
 // put writes a label, and remembers the former one in case the transaction fails. On a dry run it only makes sure
@@ -93,6 +94,7 @@ func (l *labels) put(dataset, name string, label any) error {
 	if l.dry {
 		return nil
 	}
+	l.of = append(l.of, dataset)
 	p, err := l.blobs.Put(labelKey(dataset, name), text)
 	l.placed = append(l.placed, p)
 	return err
@@ -125,6 +127,9 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 		}
 		if err != nil {
 			j.log.Warn("a label's former text could not be removed", "error", err)
+		}
+		for _, dataset := range l.of {
+			j.changed(dataset)
 		}
 		return nil
 	case errors.Is(err, catalog.ErrUncertain):

@@ -39,7 +39,7 @@ var (
 // newStore puts the parts together. What they have of the directory is there once it is opened.
 func newStore(dir string, o Options) *Store {
 	o = o.filled()
-	j := &journal{log: o.Log, newID: o.NewID, clock: o.Now}
+	j := &journal{log: o.Log, newID: o.NewID, clock: o.Now, changed: o.Changed}
 	scratch := func(name string) string { return j.blobs.Scratch(name) }
 	limits := budget{memory: o.Memory, threads: o.Threads, spill: func() string { return scratch("spill") }}
 	files, requests := newFiles(j, o.Pages), &Requests{journal: j}
@@ -81,6 +81,9 @@ func (o Options) filled() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Changed == nil {
+		o.Changed = func(string) {}
 	}
 	if o.Cache == 0 {
 		o.Cache = 10e9

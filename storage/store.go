@@ -24,6 +24,9 @@ type Options struct {
 	Hook    blob.Hook        // called before every durable step of a commit; for tests
 
 	Free func(dir string) (bytes int64, err error) // left on the disk of a directory; nil: as the system tells
+
+	// Changed is called after something was recorded of a dataset, and must not wait. nil: no one is told.
+	Changed func(dataset string)
 }
 
 // Store is an open data directory. Its methods may be called from many goroutines; only one process can have it open.

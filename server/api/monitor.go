@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"rowback/server/webhooks"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -164,6 +165,11 @@ func densest(versions []catalog.Version, span time.Duration) (most int, took tim
 	return most, took
 }
 
+// byKind returns the findings by what they are called in metrics and messages.
+func (out monitorView) byKind() map[string][]monitorIssue {
+	return map[string][]monitorIssue{"unversioned": out.Unversioned, "rapid_change": out.RapidChanges, "gap": out.Gaps}
+}
+
 // versionGauges are the monitor's findings as metrics, of datasets that people work on: neither forks nor archived
 // ones.
 type versionGauges struct {
@@ -194,9 +200,23 @@ func (g *versionGauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.NewInvalidMetric(g.found, err)
 		return
 	}
-	for kind, list := range map[string][]monitorIssue{
-		"unversioned": seen.Unversioned, "rapid_change": seen.RapidChanges, "gap": seen.Gaps,
-	} {
+	for kind, list := range seen.byKind() {
 		out <- prometheus.MustNewConstMetric(g.found, prometheus.GaugeValue, float64(len(list)), kind)
 	}
+}
+
+// Findings are what the monitor has found, for webhooks: of datasets that people work on, as in the metrics.
+func Findings(ctx context.Context, store *storage.Store) ([]webhooks.Finding, error) {
+	in := noteworthy
+	in.IgnoreForks, in.IgnoreArchived = true, true
+	seen, err := watchVersions(ctx, store, in)
+	var out []webhooks.Finding
+	for kind, list := range seen.byKind() {
+		for _, i := range list {
+			out = append(out, webhooks.Finding{
+				Project: i.ProjectID, Dataset: i.DatasetID, Name: i.DatasetName, Kind: kind, Detail: i.Detail,
+			})
+		}
+	}
+	return out, err
 }

@@ -98,6 +98,14 @@ var texts = map[string]string{
 	"token.role":          "The most that it may do; it never does more than its user may.",
 	"token.token":         "The token itself. It is not shown again: only its SHA-256 is kept.",
 	"user.is_disabled":    "Not let in any more, at once, until enabled again.",
+	"webhook.dataset": "Id, or name in the project project_id (by default 1): only what happens to this dataset. By " +
+		"default all of the project.",
+	"webhook.enabled": "true: it gets what happens from now on, and what was queued before it was disabled.",
+	"webhook.kinds": "The types of the messages that are sent: commit.created, rollback.created, merge.created, " +
+		"fork.created, version.created, dataset.created, dataset.deleted, dataset.undeleted, monitor.finding, " +
+		"damage.found, disk.low, backup.failed. Without any, all.",
+	"webhook.project_id": "Only what happens in this project. By default all projects, which needs the role admin.",
+	"webhook.url":        "Where the messages are posted: https://, and a public address unless --webhook-allow has it.",
 }
 
 // filled puts the texts in place of their names.

@@ -73,6 +73,12 @@ func (tx Tx) ActiveVersions(dataset string, before int64, limit int) ([]Version,
 		ORDER BY major DESC, minor DESC, patch DESC LIMIT $3`, dataset, before, limit)
 }
 
+// VersionsAfter lists up to limit versions of all datasets with ids above after, by id.
+func (tx Tx) VersionsAfter(after int64, limit int) ([]Version, error) {
+	return list(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v WHERE v.id > $1 ORDER BY v.id LIMIT $2`,
+		after, limit)
+}
+
 // HighestVersion returns a dataset's version with the highest number.
 func (tx Tx) HighestVersion(dataset string) (Version, error) {
 	return get(tx, scanVersion, `SELECT `+versionColumns+` FROM versions v

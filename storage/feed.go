@@ -1,0 +1,60 @@
+package storage
+
+import (
+	"context"
+
+	"rowback/storage/catalog"
+)
+
+// What was recorded since a reader looked last. Ids only grow in a dataset, so the last one seen is enough to go on
+// from; across datasets, commits may be recorded in another order than that of their ids.
+
+// AnyDataset returns the dataset with that id, deleted or not.
+func (h *History) AnyDataset(ctx context.Context, id string) (catalog.Dataset, error) {
+	return h.anyDataset(ctx, id)
+}
+
+// EveryDataset calls f with all datasets, deleted ones too, up to limit at a time.
+func (h *History) EveryDataset(ctx context.Context, limit int, f func([]catalog.Dataset) error) error {
+	for _, deleted := range []bool{false, true} {
+		filter := catalog.DatasetFilter{Deleted: deleted, Vacuumed: true, Limit: limit}
+		for {
+			var page []catalog.Dataset
+			err := h.catalog.Read(ctx, func(tx catalog.Tx) (err error) { page, err = tx.Datasets(filter); return err })
+			if err != nil {
+				return err
+			}
+			if len(page) == 0 {
+				break
+			}
+			if err := f(page); err != nil {
+				return err
+			}
+			filter.After = page[len(page)-1].ID
+		}
+	}
+	return nil
+}
+
+// CommitsSince lists up to limit commits of a dataset with ids above after, oldest first, those that merges played too.
+func (h *History) CommitsSince(
+	ctx context.Context, dataset string, after int64, limit int,
+) (list []catalog.Commit, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		list, err = tx.Actions(dataset, after, limit, false)
+		return err
+	})
+	return list, err
+}
+
+// VersionsSince lists up to limit versions of all datasets with ids above after, in the order in which they were made.
+func (h *History) VersionsSince(ctx context.Context, after int64, limit int) (list []catalog.Version, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.VersionsAfter(after, limit); return err })
+	return list, err
+}
+
+// LastVersion returns the id of the version that was made last; 0: there is none.
+func (h *History) LastVersion(ctx context.Context) (id int64, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.Last("version"); return err })
+	return id, err
+}
