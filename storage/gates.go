@@ -151,6 +151,8 @@ func gateWarning(r gating.Result) string {
 	switch {
 	case r.Outcome == gating.Broken:
 		return fmt.Sprintf("The gate %s could not be evaluated.", r.Gate)
+	case r.Failed == 1:
+		return fmt.Sprintf("The gate %s fails for one record.", r.Gate)
 	case r.Failed > 0:
 		return fmt.Sprintf("The gate %s fails for %d records.", r.Gate, r.Failed)
 	}

@@ -140,7 +140,7 @@ func TestGatesThatWarnAreInTheCommit(t *testing.T) {
 		`{"name":"later","kind":"row_count","maximum":1,"when":["version"]}`)
 	c := b.json(d, "append", `[{"id":2,"a":null}]`)
 	if got := toJSON(c.Effects.GatesFailed) + toJSON(c.Effects.Warnings); got !=
-		`["soft"]["The gate soft fails for 1 records."]` {
+		`["soft"]["The gate soft fails for one record."]` {
 		t.Error(got)
 	}
 	_, err := b.Increment(context.Background(), d, forced("major", ""), storage.Request{})
