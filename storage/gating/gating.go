@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"regexp"
 	"slices"
 
 	"rowback/storage/catalog"
@@ -111,6 +112,9 @@ func (c Checker) check(ctx context.Context, g catalog.Gate, ch Change) (Result, 
 // ErrTime is the cause with which a context ends whose gates took too long.
 var ErrTime = errors.New("the gates took too long")
 
+// ourColumn is the name of a column in our statements, as DuckDB's messages have it: quoted, it is a reference.
+var ourColumn = regexp.MustCompile(`(column )"?(c\d+)\b"?`)
+
 // unusable is why a gate can't be evaluated, as a sentence.
 type unusable struct{ why string }
 
@@ -132,7 +136,7 @@ func broken(ctx context.Context, err error) (why string, ok bool) {
 	}
 	switch duck.CauseOf(err) {
 	case duck.Input:
-		return "It can't be computed: " + duck.Message(err) + ".", true
+		return "It can't be computed: " + ourColumn.ReplaceAllString(duck.Message(err), `$1"$2"`) + ".", true
 	case duck.OutOfMemory:
 		return "It needs more memory than a query may use.", true
 	case duck.Crash:
