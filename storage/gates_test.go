@@ -110,7 +110,8 @@ func TestAGateRefusesWhatFailsItAndNamesTheRecords(t *testing.T) {
 			`g failed 2 {"record":1,"key":{"id":"3"},"values":{"a":"0","t":"x"}} ` +
 				`{"record":2,"key":{"id":"4"},"values":{"a":"1","t":"xx"}}`},
 		{`{"name":"g","kind":"query",
-			"query":"SELECT id, n.a - o.a AS grew FROM new n JOIN old o USING (id) WHERE n.a > 2 * o.a;"}`, "upsert", `[{"id":1,"a":3},{"id":2,"a":4}]`, `g failed 1 {"key":{"id":"1"},"values":{"grew":"2"}}`},
+			"query":"SELECT id, n.a - o.a AS grew FROM new n JOIN old o USING (id) WHERE n.a > 2 * o.a;"}`, "upsert",
+			`[{"id":1,"a":3},{"id":2,"a":4}]`, `g failed 1 {"key":{"id":"1"},"values":{"grew":"2"}}`},
 		{`{"name":"g","kind":"query",
 			"query":"SELECT * EXCLUDE (before, after) FROM changes WHERE _change = 'removed'"}`, "delete",
 			`[{"id":1},{"id":9}]`, `g failed 1 {"key":{"id":"1"},"values":{"_change":"removed"}}`},
@@ -380,4 +381,34 @@ func TestGatesInAGroup(t *testing.T) {
 	}
 	b.want(d, "head", `{"id":1,"a":1}`, `{"id":2,"a":1}`, `{"id":5,"a":1}`, `{"id":6,"a":1}`)
 	b.sound()
+}
+
+// The machine stops at every durable step of a commit under gates: it stands or it does not, and the gates are kept.
+func TestCrashesOfGatedCommits(t *testing.T) {
+	b := open(t)
+	d := b.create("items", "id")
+	b.json(d, "append", `[{"id":1,"a":1}]`)
+	b.setGates(d, `{"name":"c","kind":"condition","condition":"a > 0"}`,
+		`{"name":"w","kind":"not_null","columns":["a"],"action":"warn"}`)
+	b.Store.Close()
+	w := world{dir: b.dir, d: d}
+	before := shows(t, w.dir, true)
+	act := committing("append", `[{"id":2,"a":2},{"id":3,"a":null}]`)
+	after, _ := done(t, w, act)
+	crashEverywhere(t, w, act, before, after)
+
+	// One that is refused takes no durable step outside of staging.
+	var steps []string
+	again := reopen(t, copied(t, w.dir), storage.Options{Hook: func(op, path string) error {
+		if !strings.HasPrefix(path, "staging") {
+			steps = append(steps, op+" "+path)
+		}
+		return nil
+	}})
+	steps = nil
+	_, err := again.try(d, "append", intake.JSON, `[{"id":2,"a":-2}]`)
+	wantRefusal(t, err, "gate_failed")
+	if len(steps) > 0 {
+		t.Errorf("a refused commit took the steps %v", steps)
+	}
 }
