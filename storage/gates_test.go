@@ -249,6 +249,10 @@ func TestGatesThatCannotBeMeantAreRefused(t *testing.T) {
 		`{"name":"g","kind":"accepted_values","columns":["a"],"values":[[1]]}`,
 		`{"name":"g","kind":"range","columns":["l"],"minimum":1}`,
 		`{"name":"g","kind":"range","columns":["a"]}`,
+		`{"name":"g","kind":"range","columns":["a"],"minimum":0.5}`,
+		`{"name":"g","kind":"accepted_values","columns":["a"],"values":[1.5]}`,
+		`{"name":"g","kind":"minimum_quality","minimum":0.5}`,
+		`{"name":"g","kind":"no_category_lost"}`,
 		`{"name":"g","kind":"row_count","minimum":-1}`,
 		`{"name":"g","kind":"minimum_quality","minimum":"high"}`,
 		`{"name":"g","kind":"condition","condition":"a > "}`,
@@ -410,5 +414,64 @@ func TestCrashesOfGatedCommits(t *testing.T) {
 	wantRefusal(t, err, "gate_failed")
 	if len(steps) > 0 {
 		t.Errorf("a refused commit took the steps %v", steps)
+	}
+}
+
+// Columns that are computed, and records that have no key but the one that the server gives them.
+func TestGatesOnDerivedColumnsAndOnRecordsWithoutAKey(t *testing.T) {
+	b := open(t)
+	d := b.create("items")
+	b.json(d, "append", `[{"a":1,"t":"x"},{"a":2,"t":"y"}]`)
+	b.variable(d, storage.NewVariable{Name: "twice", Derivation: "a * 2"})
+	for _, c := range []struct{ gate, mode, body, want string }{
+		{`{"name":"g","kind":"range","columns":["twice"],"maximum":10}`, "append", `[{"a":5},{"a":6}]`,
+			`g failed 1 {"record":2,"values":{"twice":"12"}}`},
+		{`{"name":"g","kind":"condition","condition":"twice < 10 AND _id < 100"}`, "append", `[{"a":4},{"a":5}]`,
+			`g failed 1 {"record":2,"values":{"twice":"10"}}`},
+		{`{"name":"g","kind":"condition","condition":"twice < 10"}`, "upsert", `[{"_id":1,"a":6}]`,
+			`g failed 1 {"key":{"_id":"1"},"values":{"twice":"12"}}`},
+		{`{"name":"g","kind":"unique","columns":["twice"]}`, "append", `[{"a":2}]`,
+			`g failed 2 {"key":{"_id":"2"},"values":{"twice":"4"}} {"key":{"_id":"3"},"values":{"twice":"4"}}`},
+		{`{"name":"g","kind":"query","query":"SELECT _id, twice FROM new WHERE twice > 10"}`, "upsert", `[{"_id":1,"a":6}]`,
+			`g failed 1 {"key":{"_id":"1"},"values":{"twice":"12"}}`},
+	} {
+		b.setGates(d, c.gate)
+		_, err := b.try(d, catalog.Mode(c.mode), intake.JSON, c.body)
+		if got := failing(err); got != c.want {
+			t.Errorf("%s\n%s %s\n got %s\nwant %s", c.gate, c.mode, c.body, got, c.want)
+		}
+	}
+	// A derivation that changes makes other values of the records that are there.
+	b.setGates(d, `{"name":"g","kind":"range","columns":["twice"],"maximum":10}`)
+	more := "a * 9"
+	_, _, err := b.tryEdit(d, "twice", storage.VariableEdit{Derivation: &more})
+	if got := failing(err); got != `g failed 1 {"key":{"_id":"2"},"values":{"twice":"18"}}` {
+		t.Error(got, err)
+	}
+	b.sound()
+}
+
+// A commit that may have to wait for a gate becomes durable by itself; those with quick gates share a transaction.
+func TestSlowGatesAreNoPartOfAGroup(t *testing.T) {
+	for gate, want := range map[string]int{
+		`{"name":"g","kind":"not_null","columns":["a"]}`:         1,
+		`{"name":"g","kind":"condition","condition":"a > 0"}`:    3,
+		`{"name":"g","kind":"row_count","maximum":1000000}`:      1,
+		`{"name":"g","kind":"unique","columns":["a"]}`:           3,
+		`{"name":"g","kind":"query","query":"SELECT 1 LIMIT 0"}`: 3,
+	} {
+		c := &transactions{}
+		b := reopen(t, t.TempDir(), storage.Options{Hook: c.hook})
+		d := b.create("items", "id")
+		b.json(d, "append", `[{"id":1,"a":1}]`)
+		b.setGates(d, gate)
+		before := c.n
+		for _, a := range b.grouped(d, sent{mode: "append", body: `[{"id":2,"a":2}]`},
+			sent{mode: "append", body: `[{"id":3,"a":3}]`}, sent{mode: "append", body: `[{"id":4,"a":4}]`}) {
+			b.must(a.err)
+		}
+		if got := c.n - before; got != want {
+			t.Errorf("%s: %d transactions, not %d", gate, got, want)
+		}
 	}
 }

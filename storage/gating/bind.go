@@ -178,8 +178,14 @@ func (c Checker) CanRun(ctx context.Context, g catalog.Gate, s *snapshot.Snapsho
 		_, _, err := counts(g)
 		return err
 	case catalog.GateNoCategoryLost:
-		return nil // it may come with the next records
+		if _, ok := s.CategoryColumn(); !ok {
+			return errNoCategory
+		}
+		return nil
 	case catalog.GateMinimumQuality:
+		if _, ok := s.QualityColumn(); !ok {
+			return errNoQuality
+		}
 		_, err := numberOf(g.Minimum)
 		return err
 	case catalog.GateQuery:
@@ -196,30 +202,42 @@ func (c Checker) CanRun(ctx context.Context, g catalog.Gate, s *snapshot.Snapsho
 	return c.canCast(ctx, g, columns)
 }
 
-// canCast makes sure that values and limits have the types of the columns, and that a condition can be computed.
+// canCast makes sure that values and limits are ones that the columns can have.
 func (c Checker) canCast(ctx context.Context, g catalog.Gate, columns []schema.Column) error {
 	for _, column := range columns {
-		var list []string
+		var exact []string
 		for _, v := range slices.Concat(g.Values, []json.RawMessage{g.Minimum, g.Maximum}) {
 			if v != nil && column.Type.Name != schema.Null {
-				list = append(list, literal(column.Type, textOf(v)))
+				exact = append(exact, isExact(column.Type, textOf(v)))
 			}
 		}
-		if len(list) == 0 {
+		if len(exact) == 0 {
 			continue
 		}
 		if column.Type.Nested() {
 			return refuse("column %q is %s, which has no single values to compare.", fault.Clip(column.Name), column.Type)
 		}
-		_, err := c.Conn.Exec(ctx, "SELECT "+strings.Join(list, ", "))
-		if duck.CauseOf(err) == duck.Input && err != nil {
+		var all bool
+		err := c.Conn.Row(ctx, "SELECT "+strings.Join(exact, " AND "), &all)
+		if err != nil && duck.CauseOf(err) == duck.Input {
 			return refuse("column %q is %s: %s.", fault.Clip(column.Name), column.Type, duck.Message(err))
+		}
+		if err == nil && !all {
+			return refuse("column %q is %s, which one of the numbers would be rounded to.", fault.Clip(column.Name), column.Type)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isExact is the SQL of whether a value has a type without being rounded; it fails where it does not have it at all.
+func isExact(t schema.Type, text string) string {
+	if t.IsInteger() || t.Name == schema.Decimal {
+		return fmt.Sprintf("CAST(%s AS DOUBLE) = CAST(%s AS DOUBLE)", literal(t, text), duck.Text(text))
+	}
+	return literal(t, text) + " IS NOT NULL"
 }
 
 // Named returns a bound gate as people write it, with the names that its columns have in a schema. A column that is

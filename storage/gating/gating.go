@@ -161,7 +161,8 @@ func BrokenResult(ctx context.Context, g catalog.Gate, s schema.Schema, err erro
 
 // Affected reports whether a change of the schema may make a gate one that can't be evaluated.
 func Affected(g catalog.Gate, before, after schema.Schema) bool {
-	if g.Kind == catalog.GateQuery {
+	switch g.Kind {
+	case catalog.GateQuery, catalog.GateMinimumQuality, catalog.GateNoCategoryLost:
 		return !reflect.DeepEqual(before.Columns, after.Columns)
 	}
 	return slices.ContainsFunc(references(g), func(id int) bool {

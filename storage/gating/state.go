@@ -69,7 +69,10 @@ func (c Checker) checkMean(ctx context.Context, g catalog.Gate, ch Change) (out 
 	return out, err
 }
 
-var errNoQuality = &unusable{"The dataset has no quality column of numbers."}
+var (
+	errNoQuality  = &unusable{"The dataset has no quality column of numbers."}
+	errNoCategory = &unusable{"The dataset has no category column."}
+)
 
 // shownCategories is how many lost categories a sentence names.
 const shownCategories = 10
@@ -81,7 +84,7 @@ func (c Checker) checkCategories(ctx context.Context, ch Change) (out Result, er
 		return out, err
 	}
 	if !ok {
-		return out, &unusable{"The dataset has no category column."}
+		return out, errNoCategory
 	}
 	before, _, err := ch.Before.Categories(ctx, c.Conn)
 	var lost []string
