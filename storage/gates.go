@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
 	"rowback/storage/gating"
 	"rowback/storage/schema"
+	"rowback/storage/snapshot"
 )
 
 // Gates are a property of a dataset: checks that its commits, merges and versions must pass (package gating evaluates
@@ -108,14 +110,55 @@ func (w *work) gateResults(
 // gatedChange is what the gates look at: the states before and after the commit, or before and after all that a merge
 // played.
 func (w *work) gatedChange() gating.Change {
-	ch := gating.Change{Before: w.drafts()[0].head, After: w.leaves()}
-	if w.commit.Mode == catalog.Append && len(w.opened) == 1 && len(w.closed)+len(w.reopened) == 0 {
-		path := w.store.pathOf(w.opened[0])
-		ch.Upload = &gating.Upload{Path: path, Rows: func(columns []schema.Column) string {
-			return w.numberedRows(path, columns)
-		}}
+	return gating.Change{Before: w.drafts()[0].head, After: w.leaves(), File: w.brought()}
+}
+
+// brought is the file of the records that the commit brings, if they are those of one file.
+func (w *work) brought() *gating.File {
+	switch w.commit.Mode {
+	case catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace:
+	default:
+		return nil
 	}
-	return ch
+	data := snapshot.OfKind(w.opened, schema.Data)
+	if len(data) != 1 || len(w.reopened) > 0 {
+		return nil
+	}
+	path := w.store.pathOf(data[0])
+	f := &gating.File{
+		Path: path, IsUpload: w.commit.Mode == catalog.Append,
+		Rows: func(columns []schema.Column) string { return w.numberedRows(path, columns) },
+	}
+	if data[0].Rows <= literalRows {
+		f.Values = func(ctx context.Context, columns []schema.Column) (string, error) {
+			return w.literals(ctx, f.Rows(columns), w.schema.WithKey(columns))
+		}
+	}
+	return f
+}
+
+// literals returns the SQL of few rows of a relation, which begins with _n, with their values in it; empty where one of
+// them has no plain literal.
+func (w *work) literals(ctx context.Context, relation string, columns []schema.Column) (string, error) {
+	batch, err := w.conn.Batch(ctx, relation)
+	if err != nil {
+		return "", err
+	}
+	defer batch.Release()
+	columns = slices.Concat([]schema.Column{{Name: "_n", Type: schema.Of(schema.Bigint)}}, columns)
+	var rows []string
+	for row := range int(batch.NumRows()) {
+		list := make([]string, len(columns))
+		for i, c := range columns {
+			value, ok := literal(batch.Column(i), row, c.Type)
+			if !ok {
+				return "", nil
+			}
+			list[i] = value + " AS " + batch.ColumnName(i)
+		}
+		rows = append(rows, "SELECT "+strings.Join(list, ", "))
+	}
+	return strings.Join(rows, "\nUNION ALL "), nil
 }
 
 // checker evaluates gates with the connection of a workspace.

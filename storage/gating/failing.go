@@ -24,14 +24,11 @@ func (c Checker) failing(
 ) (n int64, records []Record, err error) {
 	conn := c.Conn
 	if from.client {
-		conn, err = c.Sandboxes.OpenScope(ctx, c.Commit, duck.Scope{
-			Files: from.files, Setup: []string{c.Sandboxes.Threads(len(columns)), "CREATE VIEW records AS " + from.sql},
-		})
-		if err != nil {
+		scope := duck.Scope{Files: from.files, Setup: []string{c.Sandboxes.Threads(len(columns))}, Keep: len(from.files) == 0}
+		if conn, err = c.Sandboxes.OpenScope(ctx, c.Commit, scope); err != nil {
 			return 0, nil, err
 		}
 		defer conn.Close()
-		from.sql = "SELECT * FROM records"
 	}
 	if records, err = firstOf(ctx, conn, s, columns, from); err != nil || len(records) <= shownRecords {
 		return int64(len(records)), records, err

@@ -32,14 +32,18 @@ type Checker struct {
 type Change struct {
 	Before, After *snapshot.Snapshot
 
-	Whole  bool    // all records of the state after it are checked, and not only those that it brings
-	Upload *Upload // nil: it does more than append the records of one file
+	Whole bool  // all records of the state after it are checked, and not only those that it brings
+	File  *File // of the records that it brings; nil: they are in several, or it does more
 }
 
-// Upload is the one file of records that a change appends, whose numbers in it are known.
-type Upload struct {
-	Path string
-	Rows func(columns []schema.Column) string // the SQL of some columns by field id, and _n, the record's number from 1
+// File is a file whose rows are the records that a change brings.
+type File struct {
+	Path     string
+	IsUpload bool                                 // they are all records of an upload, in their order
+	Rows     func(columns []schema.Column) string // the SQL of some columns by field id, and of _n, the number from 1
+
+	// The same with the values of the columns in it, which reads no file; empty if that can't be. nil: too many rows.
+	Values func(ctx context.Context, columns []schema.Column) (string, error)
 }
 
 // Outcome is what came of a gate.

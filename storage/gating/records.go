@@ -19,7 +19,7 @@ import (
 type relation struct {
 	sql      string
 	files    []string
-	numbered bool // it has _n
+	numbered bool // it has _n, the number of a record of an upload
 	client   bool // it contains SQL of clients, so it runs in a sandbox
 }
 
@@ -58,24 +58,39 @@ func columnByID(s schema.Schema, id int) (schema.Column, bool) {
 	return s.ByID(id)
 }
 
-// records returns the records that a gate on columns looks at: those that the change brings, or all.
-func (ch Change) records(columns []schema.Column, whole bool) relation {
+// records returns the records that a gate on columns looks at: those that the change brings, or all. client: what is
+// made of them contains SQL of clients.
+func (ch Change) records(
+	ctx context.Context, columns []schema.Column, whole, client bool,
+) (out relation, err error) {
 	all := withInputs(ch.After.Schema, columns)
 	after := ch.After.Narrow(all)
-	out := relation{client: slices.ContainsFunc(all, schema.Column.Derived)}
+	out.client = client || slices.ContainsFunc(all, schema.Column.Derived)
 	switch {
 	case whole:
 		out.sql, out.files = after.Records(false), after.Paths()
-		return out
-	case ch.Upload != nil:
-		stored := slices.DeleteFunc(slices.Clone(all), schema.Column.Derived)
-		out.sql, out.files, out.numbered = ch.Upload.Rows(stored), []string{ch.Upload.Path}, true
+		return out, nil
+	case ch.File != nil:
+		out.sql, out.files, err = ch.File.rows(ctx, all, out.client)
+		out.numbered = ch.File.IsUpload
 	default:
 		d := snapshot.Diff(ch.Before, ch.After).Narrow(all)
 		out.sql, out.files = d.SideB(), d.Paths()
 	}
 	out.sql = after.Derive(out.sql)
-	return out
+	return out, err
+}
+
+// rows returns the SQL of the rows of a file, and the files that it reads: none for a sandbox, if they are few. It can
+// then be one that has served before.
+func (f *File) rows(ctx context.Context, all []schema.Column, client bool) (sql string, files []string, err error) {
+	stored := slices.DeleteFunc(slices.Clone(all), schema.Column.Derived)
+	if client && f.Values != nil {
+		if sql, err = f.Values(ctx, stored); sql != "" || err != nil {
+			return sql, nil, err
+		}
+	}
+	return f.Rows(stored), []string{f.Path}, nil
 }
 
 // withInputs returns columns with those that derived ones are made of.
@@ -111,7 +126,7 @@ func (ch Change) bringsNothing(columns []schema.Column) bool {
 	if ch.isWhole(columns) {
 		return ch.After.Total() == 0
 	}
-	return ch.Upload == nil && snapshot.Diff(ch.Before, ch.After).Empty()
+	return ch.File == nil && snapshot.Diff(ch.Before, ch.After).Empty()
 }
 
 // checkRecords checks single records.
@@ -124,9 +139,11 @@ func (c Checker) checkRecords(ctx context.Context, g catalog.Gate, ch Change) (o
 	if err != nil {
 		return out, err
 	}
-	from := ch.records(columns, ch.isWhole(columns))
+	from, err := ch.records(ctx, columns, ch.isWhole(columns), g.Kind == catalog.GateCondition)
+	if err != nil {
+		return out, err
+	}
 	from.sql = "SELECT * FROM (" + from.sql + ") WHERE " + fails
-	from.client = from.client || g.Kind == catalog.GateCondition
 	if out.Failed, out.Records, err = c.failing(ctx, ch.After.Schema, columns, from); err == nil && out.Failed > 0 {
 		out.Detail = many(out.Failed) + " " + says
 	}

@@ -17,7 +17,10 @@ func (c Checker) checkUnique(ctx context.Context, g catalog.Gate, ch Change) (ou
 	if err != nil || ch.bringsNothing(columns) {
 		return out, err
 	}
-	whole := ch.records(columns, true)
+	whole, err := ch.records(ctx, columns, true, false)
+	if err != nil {
+		return out, err
+	}
 	parts := duck.Parts{"all": whole.sql, "brought": "", "columns": listOf(columns), "same": sameIn(columns)}
 	var present []string
 	for _, c := range columns {
@@ -25,7 +28,10 @@ func (c Checker) checkUnique(ctx context.Context, g catalog.Gate, ch Change) (ou
 	}
 	parts["present"] = strings.Join(present, " AND ")
 	if !ch.isWhole(columns) {
-		brought := ch.records(columns, false)
+		brought, err := ch.records(ctx, columns, false, false)
+		if err != nil {
+			return out, err
+		}
 		parts["brought"] = "SEMI JOIN (" + brought.sql + ") o ON " + sameIn(columns)
 		whole.files, whole.client = append(whole.files, brought.files...), whole.client || brought.client
 	}
