@@ -57,6 +57,12 @@ var boundaries = []boundary{
 	{"rowback/storage/output",
 		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/datafile", "rowback/storage/intake"},
 		"results of any query"},
+	{"rowback/storage/gating",
+		[]string{
+			"rowback/storage/schema", "rowback/storage/catalog", "rowback/storage/duck", "rowback/storage/fault",
+			"rowback/storage/clientsql", "rowback/storage/snapshot",
+		},
+		"a gate is evaluated over two states: it knows no store, and not what is refused because of it"},
 	{"rowback/storage", []string{"rowback/storage/"}, "the domain knows nothing above it"},
 	{"rowback/compare", []string{"rowback/storage/snapshot", "rowback/storage/schema", "rowback/storage/duck"},
 		"a comparison is made of two snapshots: it knows no store"},

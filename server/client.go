@@ -49,6 +49,8 @@ type problem struct {
 
 	Played    []actionAnswer   `json:"played"` // of a merge that has conflicts
 	Conflicts []conflictAnswer `json:"conflicts"`
+
+	Gates []gateResult `json:"gates"` // that were not passed
 }
 
 // Error is the server's own sentence, which says what to do.

@@ -36,6 +36,7 @@ type program struct {
 	Export         exportCmd         `cmd:"" help:"Write a dataset's records, at any ref, to a file or to standard output."`
 	DatasetVersion datasetVersionCmd `cmd:"" help:"Semantic versions of a dataset."`
 	Retention      retentionCmd      `cmd:"" help:"Set or show which states of a dataset vacuum keeps."`
+	Gates          gatesCmd          `cmd:"" help:"Checks that a dataset's commits, merges and versions must pass."`
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
 	Webhook        webhookCmd        `cmd:"" help:"Signed messages about what happens, to URLs."`
@@ -96,6 +97,10 @@ func run(args []string, c console) (code int) {
 	}
 	if err == nil {
 		return 0
+	}
+	var refused *problem
+	if errors.As(err, &refused) {
+		showGateRecords(c.out, refused.Gates)
 	}
 	fmt.Fprintln(c.err, "rowback:", err)
 	var exit exitError

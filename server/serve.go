@@ -38,6 +38,7 @@ type serveCmd struct {
 	MemoryLimit  size          `help:"${memory_limit}" placeholder:"SIZE"`
 	Threads      int           `help:"Threads that DuckDB may use. By default one per core." placeholder:"N"`
 	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
+	GateTimeout  time.Duration `help:"Time limit of the gates of one write." default:"10s"`
 	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
 	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
 	MaxUpload    size          `help:"Largest body of records, uncompressed." default:"64GB"`
@@ -107,7 +108,7 @@ func (cmd *serveCmd) Run(c console) error {
 	changes := webhooks.NewSignal()
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
-		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted),
+		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted), Gates: cmd.GateTimeout,
 		Changed: changes.Changed,
 	})
 	if err != nil {

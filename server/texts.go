@@ -11,9 +11,14 @@ var texts = kong.Vars{
 	"version": version,
 	"refs":    storage.Refs,
 
-	"actions_sort":   "datetime, -datetime, user or -user.",
-	"data":           "Data directory. With --demo and without this, a temporary one.",
-	"flight_addr":    "Address to listen on for Arrow Flight SQL. By default it is off.",
+	"actions_sort": "datetime, -datetime, user or -user.",
+	"data":         "Data directory. With --demo and without this, a temporary one.",
+	"flight_addr":  "Address to listen on for Arrow Flight SQL. By default it is off.",
+	"gate_kind": "not_null, unique, accepted_values, range, minimum_quality, no_category_lost, row_count, condition " +
+		"or query.",
+	"gate_query": "Of query: one SELECT over new, old and changes that returns the records that fail.",
+	"gates_file": "All gates as JSON, in place of those before: what list --format json prints.",
+
 	"header_timeout": "Time limit for the header of a request, or for a handshake.",
 	"host":           "A further host name of the server, as browsers and proxies send it in Host; may be repeated.",
 	"max_connections": "Connections at once, HTTP and Flight together. By default half of the file descriptors " +

@@ -104,10 +104,10 @@ func (s *Store) RestoreBackup(
 		return catalog.Commit{}, err
 	}
 	w.setParam("backup", fmt.Sprintf("%s@%s", u.Dataset, u.Ref))
-	name := w.properties.Name
+	now := w.properties
 	w.properties = u.Properties
-	// The name stays: it is how people find the dataset, and another may have that of the archive.
-	w.properties.Name = name
+	// The name stays: it is how people find the dataset, and another may have that of the archive. So do the gates.
+	w.properties.Name, w.properties.Gates = now.Name, now.Gates
 	// Columns that are derived on one side and stored on the other would clash with the records of the archive.
 	w.makeRoom(u.Schema)
 	// As a replace: a restore of what is there already changes nothing and costs only the comparison.
@@ -138,7 +138,7 @@ func (s *Store) CreateFromBackup(
 		project = 1
 	}
 	p := ofCopy(u.Properties, name)
-	p.Exclusion = nil // it comes with the columns that it reads
+	p.Exclusion, p.Gates = nil, nil // they come with the columns that they read
 	p.MergeGranularity = p.Granularity()
 	d, err := s.newCreation(ctx, NewDataset{ProjectID: project, Name: name, Key: u.Key}, p)
 	if err != nil {
@@ -160,5 +160,6 @@ func (s *Store) CreateFromBackup(
 		return made, err
 	}
 	w.excludeAs(u.Schema, u.Properties.Exclusion)
+	w.gatesOfArchive(u.Schema, u.Properties.Gates)
 	return publish(ctx, w, asState)
 }

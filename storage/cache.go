@@ -29,6 +29,13 @@ func (c *headCache) get(dataset string, commit int64) *snapshot.Snapshot {
 	return nil
 }
 
+// kept returns the newest snapshot of a dataset that is kept, which may be behind; nil if there is none.
+func (c *headCache) kept(dataset string) *snapshot.Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byID[dataset]
+}
+
 // near returns the snapshot that is kept of a dataset if it is of another commit so near that few can lie between, and
 // of the same era; else nil.
 func (c *headCache) near(dataset string, commit, era int64) *snapshot.Snapshot {

@@ -39,6 +39,9 @@ func (w undoWork) undoAll(ctx context.Context) error {
 	}
 	w.invertAll(all)
 	for _, one := range all {
+		if err := checkGatesStay(one); err != nil {
+			return err
+		}
 		w.properties = withFields(w.properties, one.propertiesBefore, one.fields)
 		if err := w.undoSchema(one, w.plan.isFollowed(one.commit.ID)); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 // is; a refused commit leaves no trace. The steps are below in the order in which they are taken, but for begin
 // (work.go), what the modes do to records (modes.go), how small commits share the last steps (group.go), and withdraw.
 func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.Commit, error) {
-	if c.joins() && c.alone != dataset {
+	if c.joins() && c.alone != dataset && !s.hasSlowGates(dataset) {
 		return s.commitInGroup(ctx, dataset, c)
 	}
 	return s.commit(ctx, dataset, c)
@@ -122,9 +122,9 @@ func (w *work) check(ctx context.Context) (unlock func(), err error) {
 	if unlock, err = w.reserveName(ctx); err != nil {
 		return nil, err
 	}
-	// Before the required columns are checked: what is live after the commit is known then.
+	// Before the records are checked: what is live after the commit is known then.
 	if err = w.complete(); err == nil {
-		err = w.checkRequired(ctx)
+		err = w.checkRecords(ctx)
 	}
 	if err == nil {
 		err = w.takeQuota(ctx)
@@ -134,6 +134,14 @@ func (w *work) check(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	return unlock, nil
+}
+
+// checkRecords makes sure that the commit leaves records that the dataset may have.
+func (w *work) checkRecords(ctx context.Context) error {
+	if err := w.checkRequired(ctx); err != nil {
+		return err
+	}
+	return w.checkGates(ctx)
 }
 
 // reserveName makes sure that a name that the commit gives is free, until unlock.

@@ -31,6 +31,8 @@
 //	workspace     where a commit's files are written, with the connection that its statements run on
 //	publication   what one commit.json describes and one transaction records
 //	group         small commits of one dataset that become durable together
+//	gate          a named check that a dataset's commits, merges or versions must pass (package gating); what values may be
+//	              stored at all is up to package gate
 //	removal       rows that a family lost for ever: of records that were erased, or that no kept state sees
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
@@ -85,7 +87,7 @@
 //	              merge_verdict.go what becomes of records that both sides changed; merge_resolve.go who decides that
 //	variable.go   columns as people see them
 //	properties.go what is said of a dataset, edit.go changing that; required.go columns that must have values,
-//	              exclusion.go records hidden from Crunch clients
+//	              exclusion.go records hidden from Crunch clients, gates.go checks that changes must pass
 //	effects.go    what a commit did beside changing records
 //	version.go    versions; savepoint.go savepoints, tag.go tags
 //	forward.go    bringing the catalog up to the objects; check.go whether a store is sound
@@ -96,7 +98,7 @@
 //	catalog       rows and transactions         duck      the door to DuckDB       datafile   Parquet files
 //	snapshot      states and their differences  clientsql SQL that clients write   gate       what may be stored
 //	intake        records in                    output    records out              verify     files against the catalog
-//	digest        sums of records' hashes   lookup     rows of few keys
+//	digest        sums of records' hashes   lookup     rows of few keys       gating     checks of changes
 //
 // # What proves it
 //
@@ -108,5 +110,6 @@
 //	erase_model_test.go, erase_fault_test.go  erasures in random families; faults, and nothing that holds what is gone
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
 //	find_keys_test.go                     few keys are found where statements find them, and what that reads
+//	gates_test.go, gates_model_test.go    what gates refuse, against a model without SQL, and that nothing is left of it
 //	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse
 package storage

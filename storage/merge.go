@@ -162,7 +162,7 @@ func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
 	if err := w.complete(); err != nil {
 		return out, err
 	}
-	if err := w.checkRequired(ctx); err != nil {
+	if err := w.checkRecords(ctx); err != nil {
 		return out, err
 	}
 	out.Played = p.clean

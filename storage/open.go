@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ func newStore(dir string, o Options) *Store {
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
 		dir:      &directory{journal: j, path: dir, hook: o.Hook},
 		budget:   limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
+		gateTime: cmp.Or(o.Gates, gateTime),
 	}
 }
 

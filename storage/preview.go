@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"rowback/storage/duck"
+	"rowback/storage/gating"
 	"rowback/storage/snapshot"
 )
 
@@ -13,6 +14,7 @@ import (
 type Preview struct {
 	Added, Removed, Modified []Key           // the first of each, in the order of the key
 	Left                     *snapshot.State // what its commit would leave, that commit included; nil: it would make none
+	Gates                    []gating.Result // of those that it has to pass
 }
 
 // Key is the key of a record: the texts of its values, by column.

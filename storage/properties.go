@@ -93,6 +93,11 @@ var properties = []property{
 		},
 		tell: func(d *draft) (string, any) { return "retention", d.properties.Retention },
 	},
+	{
+		name: "gates", of: func(p *catalog.Properties) any { return &p.Gates },
+		edit: func(*catalog.Properties, Edit) {}, // by SetGates, which binds them to the columns
+		tell: func(d *draft) (string, any) { return "gates", Gates(d.state()) },
+	},
 }
 
 // editable is a property that an edit replaces, and that the log has as it is.

@@ -27,6 +27,7 @@ func filled(t *testing.T) catalog.Properties {
 		Name: "a", Description: "a", Metadata: catalog.Metadata{"a": "a"}, QualityColumn: "a", CategoryColumn: "a",
 		Required: []string{"a"}, Notes: "a", Archived: true, Unpublished: true, MergeGranularity: catalog.ByColumn,
 		Exclusion: &catalog.Exclusion{Condition: "true"}, Retention: &catalog.Retention{Commits: new(int64)},
+		Gates: []catalog.Gate{{Name: "a"}},
 	}
 	for i := range reflect.TypeFor[catalog.Properties]().NumField() {
 		if reflect.ValueOf(p).Field(i).IsZero() {
@@ -50,7 +51,7 @@ func TestEveryPropertyIsOnTheList(t *testing.T) {
 	}
 }
 
-// The one that an edit can't give by itself is bound to the columns first.
+// Those that an edit can't give by itself are bound to the columns first.
 func TestAnEditChangesAndTellsEveryProperty(t *testing.T) {
 	text, list, yes, no, row := "b", []string{"b"}, true, false, catalog.ByRow
 	e := Edit{
@@ -62,7 +63,7 @@ func TestAnEditChangesAndTellsEveryProperty(t *testing.T) {
 	d := draftOn(&snapshot.Snapshot{State: snapshot.State{Properties: before}})
 	d.commit.Params = json.RawMessage("{}")
 	e.apply(&d.properties)
-	d.properties.Exclusion = nil
+	d.properties.Exclusion, d.properties.Gates = nil, nil
 	if changed := changedFields(before, d.properties); len(changed) != len(propertyNames()) {
 		t.Errorf("changed are %v, of %v", changed, propertyNames())
 	}
@@ -86,14 +87,14 @@ func TestACopyHasWhatIsSaidOfTheRecords(t *testing.T) {
 	}
 }
 
-// Whatever a dataset can have but an exclusion, which reads columns, it can be made with.
+// Whatever a dataset can have but an exclusion and gates, which read columns, it can be made with.
 func TestADatasetIsMadeWithEveryProperty(t *testing.T) {
 	n := NewDataset{
 		Name: "a", Description: "a", Metadata: catalog.Metadata{"a": "a"}, QualityColumn: "a", CategoryColumn: "a",
 		Required: []string{"a"}, Notes: "a", Archived: true, Unpublished: true,
 		Retention: &catalog.Retention{Commits: new(int64)},
 	}
-	if missing := changedFields(filled(t), n.properties()); !slices.Equal(missing, []string{"exclusion"}) {
+	if missing := changedFields(filled(t), n.properties()); !slices.Equal(missing, []string{"exclusion", "gates"}) {
 		t.Errorf("it is made without %v", missing)
 	}
 }

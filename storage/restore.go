@@ -10,7 +10,7 @@ import (
 )
 
 // Restore brings a dataset back to a whole state, as one commit, which a rollback can undo. It closes what is live now
-// and was not then, and reopens what was. The dataset's name stays: it is how people find it. Before anything changes,
+// and was not then, and reopens what was. The dataset's name stays, which is how people find it, and so do its gates. Before anything changes,
 // the target's files are verified against their checksums.
 func (s *Store) Restore(ctx context.Context, dataset, ref string, r Request) (catalog.Commit, error) {
 	return s.restore(ctx, dataset, ref, r, func(*work) error { return nil })
@@ -43,7 +43,7 @@ func (s *Store) restore(
 	// Ids of columns only grow: those that the target does not have yet are not given again.
 	w.schema = target.Schema.After(w.schema)
 	w.properties = target.Properties
-	w.properties.Name = w.head.Properties.Name
+	w.properties.Name, w.properties.Gates = w.head.Properties.Name, w.head.Properties.Gates
 	w.setParam("ref", ref)
 	w.setParam("commit", target.Commit.ID)
 	if err := more(w); err != nil {

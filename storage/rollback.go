@@ -84,6 +84,9 @@ func (s *Store) beginUndo(
 // undoOne makes the work the inverse of the commit, which nothing blocks.
 func (w undoWork) undoOne(ctx context.Context) error {
 	undone := w.plan.undone
+	if err := checkGatesStay(undone); err != nil {
+		return err
+	}
 	// Rows first, since which columns are needed follows from the files that are live then.
 	w.invert(undone)
 	if err := w.noteInverse(ctx, undone.commit); err != nil {

@@ -18,6 +18,7 @@ type Options struct {
 	Pages   datafile.Pages   // of the files of new commits; 0: version 2
 	Compact CompactionPolicy // zero: the defaults
 	Deleted time.Duration    // how long deleted datasets can be brought back; 0: for ever
+	Gates   time.Duration    // how long the gates of one write may take; 0: 10 seconds
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
@@ -54,5 +55,6 @@ type Store struct {
 	budget   budget
 	families *families
 	groups   groupLimits
+	gateTime time.Duration
 	unwatch  func() // ends the watch over the memory; nil: there is none
 }

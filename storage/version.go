@@ -99,6 +99,10 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 			return v, err
 		}
 	}
+	warnings, err := s.checkVersionGates(ctx, named, r)
+	if err != nil {
+		return v, err
+	}
 	number, err := s.nextVersion(dataset, highest, at)
 	if err != nil {
 		return v, err
@@ -106,6 +110,7 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 	v = catalog.Version{
 		DatasetID: dataset, Major: number[0], Minor: number[1], Patch: number[2], CommitID: named.Commit.ID,
 		Description: n.Description, IsActive: true, User: r.User, CreatedAt: s.now(), Metadata: n.Metadata,
+		Warnings: warnings,
 	}
 	return v, s.addVersion(ctx, &v, r)
 }

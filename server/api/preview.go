@@ -8,6 +8,7 @@ import (
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/storage"
+	"rowback/storage/gating"
 	"rowback/storage/schema"
 )
 
@@ -24,7 +25,8 @@ func tellNothing(struct{}) (calls.Answer, error) {
 // previewed are the fields of the answer to a dry run, in addition to those of the write's own answer. wouldCommit is
 // nil for a write that makes no commit, such as a tag: then only dry_run is added.
 type previewed struct {
-	DryRun bool `json:"dry_run"`
+	DryRun bool            `json:"dry_run"`
+	Gates  []gating.Result `json:"gates,omitempty"`
 	*wouldCommit
 }
 
@@ -42,10 +44,10 @@ type wouldCommit struct {
 // viewPreview returns what a dry run found. Lists are never null.
 func viewPreview(p storage.Preview) *previewed {
 	if p.Left == nil {
-		return &previewed{DryRun: true}
+		return &previewed{DryRun: true, Gates: p.Gates}
 	}
 	k := p.Left.Commit
-	return &previewed{true, &wouldCommit{
+	return &previewed{true, p.Gates, &wouldCommit{
 		map[string][]storage.Key{
 			"added": append([]storage.Key{}, p.Added...), "removed": append([]storage.Key{}, p.Removed...),
 			"modified": append([]storage.Key{}, p.Modified...),

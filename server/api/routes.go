@@ -42,7 +42,9 @@ const (
 
 // routes returns every route.
 func (a *API) routes() []route {
-	return slices.Concat(a.datasetRoutes(), a.collaborationRoutes(), a.accessRoutes(), a.webhookRoutes())
+	return slices.Concat(
+		a.datasetRoutes(), a.gateRoutes(), a.collaborationRoutes(), a.accessRoutes(), a.webhookRoutes(),
+	)
 }
 
 // datasetRoutes returns the routes about one dataset. Those of seed 000 come before {dataset}, which would match them

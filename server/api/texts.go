@@ -33,15 +33,32 @@ var texts = map[string]string{
 	"digest.listed": "Where digests were asked for: of the records of this state, if it was computed before.",
 	"digest.known":  "Of the records of this state, if it was computed before.",
 	"dry_run": "Write nothing, and answer 200 with what would be answered, and with dry_run. Of a write that makes " +
-		"a commit, also with its counts, schema_changes, columns_cleared and the first keys of each kind.",
+		"a commit, also with its counts, schema_changes, columns_cleared and the first keys of each kind; and with " +
+		"what its gates say.",
 	"erase.keys": "Records by their keys: the value of a key of one column, or an object with the value of each of the " +
 		"key's columns.",
 	"erase.reason": "Why. It is kept with the erasure, so it must not name what is erased.",
 	"erase.where": "A condition on records, in SQL. Records that it selected in any state are erased, with all that " +
 		"they ever were.",
-	"erased_at":       "When records of this state, or of what the commit did, were last erased from all history.",
-	"edit.required":   "Columns that have a value in every record, in place of those before.",
-	"grant.project":   "Its name or its number; * stands for all projects, and is the only one for admins.",
+	"erased_at":     "When records of this state, or of what the commit did, were last erased from all history.",
+	"edit.required": "Columns that have a value in every record, in place of those before.",
+	"gate.action":   "What follows where it fails: the write is refused (422, gate_failed), or its answer warns.",
+	"gate.columns": "Of not_null, accepted_values and range: each of them. Of unique: which together no two records " +
+		"share. A gate follows a column that is renamed.",
+	"gate.condition": "Of condition: SQL that is not false for any record.",
+	"gate.from": "What old and changes, and lost categories, are compared with; without it, the state before the " +
+		"commit of ref.",
+	"gate.kind":    "Of condition and query, you write the check in SQL; the others are ready-made.",
+	"gate.maximum": "Of range and row_count.",
+	"gate.minimum": "Of range, minimum_quality and row_count.",
+	"gate.of":      "Of minimum_quality: the mean of all scores (the default), or the score of each record.",
+	"gate.query": "Of query: one SELECT over new, old and changes that returns the records that fail. In old and new " +
+		"are the records before and after, in changes what differs.",
+	"gate.values":   "Of accepted_values: strings, numbers, true and false. A record without a value passes.",
+	"gate.when":     "commit, merge and version: what has to pass it. By default, commit and merge.",
+	"gates_failed":  "Names of the gates that it did not pass: of those that warn, and of what undoes or restores.",
+	"grant.project": "Its name or its number; * stands for all projects, and is the only one for admins.",
+
 	"idempotency_key": "A repeated key returns the first answer again, and does nothing twice.",
 	"if_range":        "An ETag or a time: if the file has changed, all of it is sent.",
 	"merge.autorollback": "true: a conflict undoes the whole merge. false: the actions before the conflict " +

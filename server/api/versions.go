@@ -185,6 +185,8 @@ type seedIncrement struct {
 	NewVersion string `json:"new_version"`
 	VersionID  int64  `json:"version_id"`
 	Message    string `json:"message"`
+
+	Warnings []string `json:"warnings,omitempty" description:"Of the gates that warn."`
 }
 
 // incrementVersion names the head with the next version of the given type.
@@ -204,7 +206,9 @@ func (a *API) incrementVersion(c *fiber.Ctx) error {
 		c: c, header: in.header(), about: "Incrementing the version",
 		tell: func(v catalog.Version) (calls.Answer, error) {
 			number := storage.VersionNumber(v)
-			return say(http.StatusOK, "", seedIncrement{number, v.ID, "Version incremented to " + number})
+			return say(http.StatusOK, "", seedIncrement{
+				number, v.ID, "Version incremented to " + number, v.Warnings,
+			})
 		},
 		do: func(ctx context.Context, r storage.Request) (catalog.Version, error) {
 			n := storage.NewVersion{

@@ -30,6 +30,7 @@ type Commit struct {
 	SchemaChanges    *[]schema.Change `json:"schema_changes" description:"${commit.schema_changes}"`
 	ColumnsCleared   *[]string        `json:"columns_cleared" description:"${commit.columns_cleared}"`
 	Warnings         []string         `json:"warnings,omitempty" description:"${commit.warnings}"`
+	GatesFailed      []string         `json:"gates_failed,omitempty" description:"${gates_failed}"`
 	Metadata         json.RawMessage  `json:"metadata"`
 	Params           json.RawMessage  `json:"params"`
 	Digest           string           `json:"digest,omitempty" description:"${digest.known}"`
@@ -47,7 +48,7 @@ func Of(c catalog.Commit) Commit {
 		Hash: c.Hash, Metadata: c.Metadata, Params: c.Params,
 	}
 	if c.Effects != nil {
-		v.Warnings = c.Effects.Warnings
+		v.Warnings, v.GatesFailed = c.Effects.Warnings, c.Effects.GatesFailed
 		v.SchemaChanges, v.ColumnsCleared = &c.Effects.SchemaChanges, &c.Effects.ColumnsCleared
 	}
 	if !c.ErasedAt.IsZero() {

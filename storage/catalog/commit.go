@@ -61,6 +61,7 @@ type Effects struct {
 	ColumnsCleared []string        `json:"columns_cleared"` // in which a changed record lost the value that it had
 	ColumnsFilled  []string        `json:"columns_filled"`  // in which one got a value that had none
 	Warnings       []string        `json:"warnings,omitempty"`
+	GatesFailed    []string        `json:"gates_failed,omitempty"` // names of the gates that it did not pass
 }
 
 // commitColumns are the columns of a commit as a dataset has it that made or inherited it (commitsOf). A merge that

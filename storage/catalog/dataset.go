@@ -59,6 +59,7 @@ type Properties struct {
 	MergeGranularity Granularity `json:"merge_granularity,omitempty"` // empty: row, as it was before there was another
 	Exclusion        *Exclusion  `json:"exclusion,omitempty"`         // records that Crunch clients don't see; nil: none
 	Retention        *Retention  `json:"retention,omitempty"`         // which states vacuum keeps; nil: all
+	Gates            []Gate      `json:"gates,omitempty"`             // what its changes must pass
 }
 
 // Retention is which states of a dataset vacuum keeps, besides the head. One that any of its members keeps is kept.

@@ -19,6 +19,7 @@ type Version struct {
 	CreatedAt           time.Time
 	Total               int64           // records at that commit
 	Metadata            json.RawMessage `json:",omitempty"` // nil: none was given
+	Warnings            []string        `json:",omitempty"` // of the gates that it did not pass, when it is made
 	ErasedAt            time.Time       `json:"-"`          // when records of its state were last erased; zero: never
 	VacuumedAt          time.Time       `json:"-"`          // when its state was removed by vacuum; zero: it can be read
 }

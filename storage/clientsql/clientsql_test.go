@@ -165,6 +165,7 @@ func TestDerivationsAreBoundByID(t *testing.T) {
 		`list_transform("odd ""one""", lambda x: x+id)`: `list_transform("c3", lambda x: x+"c1") BIGINT[]`,
 		"CASE id WHEN 1 THEN name END":                  `CASE "c1" WHEN 1 THEN "c2" END VARCHAR`,
 		"id AS x":                                       "invalid_derivation",
+		"id) + (id":                                     "invalid_derivation",
 		"nam":                                           "invalid_derivation",
 		"sum(id)":                                       "invalid_derivation",
 		"random()":                                      "invalid_derivation",

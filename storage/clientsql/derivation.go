@@ -45,6 +45,10 @@ func BindDerivation(
 	if err != nil {
 		return "", ofDerivation(err)
 	}
+	// Text that closes our parenthesis and opens another, as "a) + (b" does, doesn't parse without them.
+	if _, err := parse(ctx, box, "SELECT "+written+"\nFROM records"); err != nil {
+		return "", ofDerivation(err)
+	}
 	list := n.all("select_list")
 	if !n.readsRecords() || len(list) != 1 || n.hasAny(clauses...) || n.hasAny("where_clause") {
 		return "", RefuseDerivation("%q is not one SQL expression", fault.Clip(written))

@@ -21,7 +21,7 @@ func (s *Snapshot) EveryRecord() string {
 	if len(scans) > 0 {
 		sql = strings.Join(scans, "\nUNION ALL ")
 	}
-	return "SELECT " + underNames(s.TableColumns()) + ", _file, _pos FROM (" + s.derived(sql) + ")"
+	return "SELECT " + underNames(s.TableColumns()) + ", _file, _pos FROM (" + s.Derive(sql) + ")"
 }
 
 // EveryKey returns the SQL of the keys of all rows of the data files, by field id, with _file and _pos, in the types

@@ -172,10 +172,11 @@ func (s *Snapshot) scans(place bool, list func(fs schema.Schema) string) (parts 
 
 // Records returns the SQL of Rows with the derived columns too. It contains clients' SQL, so it may only run in
 // sandboxes.
-func (s *Snapshot) Records(place bool) string { return s.derived(s.Rows(place)) }
+func (s *Snapshot) Records(place bool) string { return s.Derive(s.Rows(place)) }
 
-// derived returns the SQL of rows with the derived columns too.
-func (s *Snapshot) derived(sql string) string {
+// Derive returns the SQL of rows, whose columns are named by field id, with the derived columns too. It contains clients'
+// SQL, so it may only run in sandboxes.
+func (s *Snapshot) Derive(sql string) string {
 	for _, layer := range s.Schema.Layers() {
 		list := "*"
 		for _, c := range layer {
