@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,6 +25,8 @@ type journal struct {
 	newID   func() string
 	clock   func() time.Time
 	stopped atomic.Pointer[error] // why nothing is written any more
+
+	labelling sync.RWMutex // held for reading while labels change, and for writing where they and the catalog must agree
 }
 
 // Now is the time by the store's clock.
