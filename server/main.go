@@ -39,6 +39,9 @@ type program struct {
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
 	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
+	Backup         backupCmd         `cmd:"" help:"Back up a store with its whole history; list, prune and check backups."`
+	Restore        restoreCmd        `cmd:"" help:"Make a store from a backup, or a dataset in a server."`
+	Repair         repairCmd         `cmd:"" help:"Put damaged files of a store back from a backup, while no server has it open."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 }
 

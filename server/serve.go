@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -49,6 +50,7 @@ type serveCmd struct {
 	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
+	Backups      backupFlags   `embed:""`
 	Connections  connections   `embed:""`
 }
 
@@ -90,6 +92,9 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	ownFilesOnly()
+	if err := cmd.Backups.check(dir); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := boundMemory(cmd.memory()); err != nil {
@@ -97,7 +102,8 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
-		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted),
+		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted), Program: version,
+		Backups: cmd.Backups.BackupTo,
 	})
 	if err != nil {
 		return err
@@ -105,6 +111,7 @@ func (cmd *serveCmd) Run(c console) error {
 	defer store.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
+	defer cmd.Backups.keep(ctx, store)()
 	if cmd.Demo {
 		if err := fixtures.Demo(ctx, store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)
@@ -125,7 +132,8 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	h := host.New(host.Options{
 		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
+		Collectors: slices.Concat(api.Collectors(store), api.BackupCollectors(store), sql.collectors()),
+		Fact:       api.ViewFact,
 	})
 	native, err := api.New(store, h, api.Options{Version: version, Log: log})
 	if err != nil {

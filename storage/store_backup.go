@@ -143,6 +143,22 @@ func (bs *StoreBackups) List(ctx context.Context) (list []backup.Manifest, unrea
 	return list, len(bad), explainTarget(ctx, err)
 }
 
+// Find returns one backup in the server's target.
+func (bs *StoreBackups) Find(ctx context.Context, id string) (m backup.Manifest, err error) {
+	if !bs.IsConfigured() {
+		return m, errNoTarget
+	}
+	t, err := backup.Open(bs.dir, nil)
+	if err == nil {
+		m, err = t.Find(id)
+		err = errors.Join(err, t.Close())
+	}
+	if errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist) || t == nil && errors.Is(err, backup.ErrNotTarget) {
+		return m, fault.Errorf(fault.NotFound, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
+	}
+	return m, explainTarget(ctx, err)
+}
+
 // holding returns the backups in the server's target that have one of the states that an erasure affects; nil if that is
 // not known. The removals wait for a backup that is about to be finished.
 func (bs *StoreBackups) holding(ctx context.Context, erased []ErasedDataset) []ErasedStoreBackup {
