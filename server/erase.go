@@ -37,6 +37,9 @@ type erasureAnswer struct {
 		ID  string `json:"id"`
 		Ref string `json:"ref"`
 	} `json:"backups"`
+	StoreBackups []struct {
+		ID string `json:"id"`
+	} `json:"store_backups"`
 }
 
 // Run erases records, or lists erasures.
@@ -76,6 +79,9 @@ func (cmd *eraseCmd) Run(c console) error {
 	}
 	for _, b := range e.Backups {
 		fmt.Fprintf(c.out, "backup %s (of %s) still has what was erased: remove it\n", b.ID, b.Ref)
+	}
+	for _, b := range e.StoreBackups {
+		fmt.Fprintf(c.out, "backup %s of the store still has what was erased: make a new one, then prune\n", b.ID)
 	}
 	return nil
 }

@@ -55,6 +55,7 @@ type serveCmd struct {
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	WebhookAllow []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
+	Backups      backupFlags   `embed:""`
 	Connections  connections   `embed:""`
 	credentials  `embed:""`
 }
@@ -100,6 +101,9 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	ownFilesOnly()
+	if err := cmd.Backups.check(dir); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := boundMemory(cmd.memory()); err != nil {
@@ -109,7 +113,7 @@ func (cmd *serveCmd) Run(c console) error {
 	store, err := storage.Open(ctx, dir, storage.Options{
 		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
 		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted), Gates: cmd.GateTimeout,
-		Changed: changes.Changed,
+		Changed: changes.Changed, Program: version, Backups: cmd.Backups.BackupTo,
 	})
 	if err != nil {
 		return err
@@ -131,6 +135,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
+	defer cmd.Backups.keep(ctx, store)()
 	if cmd.Demo {
 		if err := fixtures.Demo(ctx, store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)
@@ -163,7 +168,8 @@ func (cmd *serveCmd) Run(c console) error {
 		Log: log, Gate: gate, Audit: record, Rates: limiter, Web: foreign, Timeouts: cmd.Connections.timeouts(),
 		Limits: cmd.limits(), Fact: api.ViewFact,
 		Collectors: slices.Concat(
-			api.Collectors(store), audited(record), limited(limiter), sql.collectors(), hooks.Collectors(),
+			api.Collectors(store), api.BackupCollectors(store), audited(record), limited(limiter), sql.collectors(),
+			hooks.Collectors(),
 		),
 	})
 	native, err := api.New(store, h, api.Options{

@@ -12,8 +12,13 @@ var texts = kong.Vars{
 	"refs":    storage.Refs,
 
 	"actions_sort": "datetime, -datetime, user or -user.",
-	"data":         "Data directory. With --demo and without this, a temporary one.",
-	"flight_addr":  "Address to listen on for Arrow Flight SQL. By default it is off.",
+	"backup_dir": "Directory for the backup, of a store that no server has open. Without one, the server makes the " +
+		"backup, in its --backup-to.",
+	"backup_every": "How often the store is backed up to --backup-to, such as 24h or 7d. 0: only on request.",
+	"backup_to": "Directory for backups of the store, on another disk than the data. Clients can ask for a backup, and " +
+		"not say where.",
+	"data":        "Data directory. With --demo and without this, a temporary one.",
+	"flight_addr": "Address to listen on for Arrow Flight SQL. By default it is off.",
 	"gate_kind": "not_null, unique, accepted_values, range, minimum_quality, no_category_lost, row_count, condition " +
 		"or query.",
 	"gate_query": "Of query: one SELECT over new, old and changes that returns the records that fail.",
@@ -37,6 +42,10 @@ var texts = kong.Vars{
 		`its hash in place of the key. May be repeated.`,
 	"min_free": "Space to keep free on the data directory's disk; writes that would use it are refused. 0: " +
 		"none. By default 256MB, or a twentieth of a small disk.",
+	"restore_backup": "A directory of backups, whose newest is taken, or the manifest of one: " +
+		"DIR/backups/20260131T100000.000000Z.json.",
+	"restore_dataset": "Restore the state of this dataset into the server as a new dataset, in place of a whole store into " +
+		"a directory.",
 	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +
 		"touched the same records.",
 	"rate_limit": "The most requests a second of one user, or of an address without a valid token, with ten seconds of it " +

@@ -37,6 +37,10 @@ type ErasedDetails struct {
 	Removed   int             `json:"files_removed"`   // those that had no others
 	Datasets  []ErasedDataset `json:"datasets"`        // in which any of the records was, at some time
 	Backups   []ErasedBackup  `json:"backups"`         // that still have a record
+
+	// StoreBackups are the backups of the store, in the server's target, that have states with a record; nil if that is
+	// not known.
+	StoreBackups []ErasedStoreBackup `json:"store_backups"`
 }
 
 // ErasedDataset is what an erasure changes in one dataset: of its own commits, and of those that it inherited.
@@ -55,6 +59,12 @@ type ErasedBackup struct {
 	Dataset string `json:"dataset_id"`
 	Commit  int64  `json:"commit_id"`
 	Ref     string `json:"ref"`
+}
+
+// ErasedStoreBackup is a backup of the store, or of a part of it, with records that were erased.
+type ErasedStoreBackup struct {
+	ID        string    `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // mostKeys is how many keys one erasure takes. Each is checked.

@@ -38,6 +38,7 @@ func (e *erasing) measure(ctx context.Context, all *snapshot.Snapshot, r *remova
 			return err
 		}
 	}
+	e.details.StoreBackups = e.copies.holding(ctx, e.details.Datasets)
 	r.details = e.details
 	return nil
 }

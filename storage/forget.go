@@ -28,6 +28,7 @@ type Removals struct {
 	tables   *Tables
 	requests *Requests
 	filters  *keyFilters
+	copies   *StoreBackups
 	running  sync.Mutex
 }
 
@@ -220,6 +221,9 @@ func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(
 	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { datasets, err = tx.FamilyDatasets(family); return err })
 	for i := 0; err == nil && i < len(datasets); i++ {
 		err = lock(datasets[i].ID)
+	}
+	if err == nil {
+		err = lock(backupLock)
 	}
 	if err != nil {
 		unlock()

@@ -21,37 +21,45 @@ type Inspection struct {
 // copy of the catalog, and does with that what the next start will do. With deep, every byte is read. Where there is no
 // store, the error is ErrNotStore; where one is open, ErrInUse.
 func Inspect(ctx context.Context, dir string, deep bool, o Options) (out Inspection, err error) {
-	s := newStore(dir, o)
-	if err := s.dir.look(); err != nil {
+	_, out, done, err := inspected(ctx, dir, deep, o)
+	if err != nil {
 		return out, err
+	}
+	return out, done()
+}
+
+// inspected is Inspect with the store that was looked at, which done closes.
+func inspected(
+	ctx context.Context, dir string, deep bool, o Options,
+) (s *Store, out Inspection, done func() error, err error) {
+	s, done, err = lookAt(ctx, dir, o)
+	if err != nil {
+		return nil, out, nil, err
+	}
+	if err = s.inspect(ctx, deep, &out); err != nil {
+		return nil, out, nil, errors.Join(err, done())
+	}
+	return s, out, done, nil
+}
+
+// lookAt opens the objects of a store for reading only.
+func lookAt(ctx context.Context, dir string, o Options) (s *Store, done func() error, err error) {
+	s = newStore(dir, o)
+	if err := s.dir.look(); err != nil {
+		return nil, nil, err
 	}
 	blobs, err := blob.OpenReadOnly(dir)
 	if err != nil {
-		return out, errors.Join(err, s.dir.held.Release())
+		return nil, nil, errors.Join(err, s.dir.held.Release())
 	}
-	defer func() { err = errors.Join(err, s.Close(), blobs.Close()) }()
 	s.blobs = blobs.Dir
-	err = s.inspect(ctx, deep, &out)
-	return out, err
+	return s, func() error { return errors.Join(s.Close(), blobs.Close()) }, nil
 }
 
 // inspect brings a copy of the catalog up to date and checks the store with it.
 func (s *Store) inspect(ctx context.Context, deep bool, out *Inspection) (err error) {
-	if err := s.dir.copyCatalog(ctx, out); err != nil {
+	if err := s.catchUpCopy(ctx, out); err != nil {
 		return err
-	}
-	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
-		return err
-	}
-	f := &forward{journal: s.journal}
-	if err := f.run(ctx); err != nil {
-		return err
-	}
-	out.Forward = f.steps
-	// Nothing is moved: the objects are open for reading only.
-	for _, a := range f.aside {
-		a.Detail = "the next start moves it to quarantine: " + a.Detail
-		out.Problems = append(out.Problems, a.Problem)
 	}
 	found, err := s.Check(ctx, deep)
 	out.Problems = append(out.Problems, found...)
@@ -78,4 +86,25 @@ func (d *directory) copyCatalog(ctx context.Context, out *Inspection) error {
 	}
 	_, err = d.indexes(ctx)
 	return err
+}
+
+// catchUpCopy opens a copy of the catalog, and does with it what the next start will do with the catalog.
+func (s *Store) catchUpCopy(ctx context.Context, out *Inspection) (err error) {
+	if err := s.dir.copyCatalog(ctx, out); err != nil {
+		return err
+	}
+	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
+		return err
+	}
+	f := &forward{journal: s.journal}
+	if err := f.run(ctx); err != nil {
+		return err
+	}
+	out.Forward = f.steps
+	// Nothing is moved: the objects are open for reading only.
+	for _, a := range f.aside {
+		a.Detail = "the next start moves it to quarantine: " + a.Detail
+		out.Problems = append(out.Problems, a.Problem)
+	}
+	return nil
 }

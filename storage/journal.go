@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -25,6 +26,8 @@ type journal struct {
 	clock   func() time.Time
 	changed func(dataset string)  // Options.Changed
 	stopped atomic.Pointer[error] // why nothing is written any more
+
+	labelling sync.RWMutex // held for reading while labels change, and for writing where they and the catalog must agree
 }
 
 // Now is the time by the store's clock.

@@ -109,6 +109,8 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 	if err := j.halted(); err != nil {
 		return err
 	}
+	j.labelling.RLock()
+	defer j.labelling.RUnlock()
 	// Labels are written inside the transaction, before its end: what the catalog refuses is not written, and what is
 	// written is recorded or undone.
 	l := &labels{journal: j, dry: r.Preview != nil}

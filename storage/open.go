@@ -54,13 +54,18 @@ func newStore(dir string, o Options) *Store {
 		Files: files, Sandboxes: clientsql.NewSandboxes(limits.sandbox, guard{files}),
 		exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 	}
+	copies := &StoreBackups{
+		Files: files, history: history, dir: o.Backups, path: dir, hook: o.Hook, program: o.Program,
+	}
 	removals := &Removals{
 		Files: files, history: history, staging: staging, tables: tables, requests: requests, filters: filters,
+		copies: copies,
 	}
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: digests, Tables: tables,
 		Backups: &Backups{journal: j, Files: files, Staging: staging, history: history, requests: requests},
+		Copies:  copies,
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
 		Upkeep:   newUpkeep(files, history, staging, digests, filters, o.Compact.filled()),
 		keys:     history.keys,

@@ -2,49 +2,22 @@ package storage
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"syscall"
+
+	"rowback/storage/seal"
 )
 
-// commit.json and labels say what the other files mean, and the catalog is made anew from them. So each begins with the
-// checksum of the rest of its text: one whose bits have changed is not read. Those of older versions have none.
+// commit.json and labels say what the other files mean, and the catalog is made anew from them. So each is sealed: one
+// whose bits have changed is not read.
 
-const (
-	sealStart = "{\n  \"checksum\": \""
-	sealEnd   = "\","
-)
-
-// sealed writes a description with its checksum, the SHA-256 of all that follows on the line of that.
-func sealed(v any) ([]byte, error) {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	rest := bytes.TrimPrefix(text, []byte("{"))
-	sum := sha256.Sum256(rest)
-	return append([]byte(sealStart+hex.EncodeToString(sum[:])+sealEnd), rest...), nil
-}
-
-var errUnsealed = errors.New("its checksum differs")
+// sealed writes a description with its checksum.
+func sealed(v any) ([]byte, error) { return seal.Text(v) }
 
 // unseal compares a description with its checksum, if it has one.
-func unseal(text []byte) error {
-	rest, ok := bytes.CutPrefix(text, []byte(sealStart))
-	if !ok {
-		return nil
-	}
-	said, rest, _ := bytes.Cut(rest, []byte(sealEnd))
-	sum := sha256.Sum256(rest)
-	if string(said) != hex.EncodeToString(sum[:]) {
-		return errUnsealed
-	}
-	return nil
-}
+func unseal(text []byte) error { return seal.Check(text) }
 
 // readJSON reads a description. Numbers of no type stay as they were written.
 func (j *journal) readJSON(key string, v any) error {

@@ -22,6 +22,8 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
+	Program string           // the version of the program, for the manifests of backups
+	Backups string           // directory of the server's backups; empty: it has none
 	Hook    blob.Hook        // called before every durable step of a commit; for tests
 
 	Free func(dir string) (bytes int64, err error) // left on the disk of a directory; nil: as the system tells
@@ -42,6 +44,7 @@ type Store struct {
 	*Staging
 	Requests *Requests
 	Backups  *Backups
+	Copies   *StoreBackups
 	Digests  *Digests
 	Readers  *Readers
 	Scrubs   *Scrubs

@@ -42,6 +42,9 @@ func viewErasure(e storage.Erased) erasureView {
 	if v.Datasets == nil {
 		v.Datasets = []storage.ErasedDataset{}
 	}
+	if v.StoreBackups == nil && e.ID == 0 {
+		v.StoreBackups = []storage.ErasedStoreBackup{}
+	}
 	if v.Backups == nil {
 		v.Backups = []storage.ErasedBackup{}
 	}

@@ -44,6 +44,7 @@ const (
 func (a *API) routes() []route {
 	return slices.Concat(
 		a.datasetRoutes(), a.gateRoutes(), a.collaborationRoutes(), a.accessRoutes(), a.webhookRoutes(),
+		a.storeBackupRoutes(),
 	)
 }
 

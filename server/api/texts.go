@@ -12,8 +12,14 @@ import (
 var texts = map[string]string{
 	"refs": storage.Refs,
 
-	"action.hash":               "Identifies the change; it is the same in every dataset that the change was played on.",
-	"action.merge_commit_id":    "The merge that played it; null if it was made here.",
+	"action.hash":            "Identifies the change; it is the same in every dataset that the change was played on.",
+	"action.merge_commit_id": "The merge that played it; null if it was made here.",
+	"backup.dataset": "Id, or name in the project, of a dataset whose whole history is backed up, with its forks and what " +
+		"they were forked from, as they share files. Without it, the whole store.",
+	"backup.datasets":  "Its datasets, deleted ones included.",
+	"backup.family_id": "Of the dataset that was backed up with its forks; null: the whole store.",
+	"backup.full": "Everything is read and written again, as if there were no earlier backups. Otherwise only what they " +
+		"do not have.",
 	"column.derivation":         "SQL over other columns that computes it when it is read.",
 	"column.extension":          "What its values mean beyond their type: the extension type of an Arrow field, or GeoParquet.",
 	"commit.columns_cleared":    "The columns in which a changed record lost the value that it had.",

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Stamp returns a text that differs once anything was added to, removed from or replaced in one of the directories with
@@ -25,4 +26,17 @@ func (d *Dir) Stamp(keys ...string) string {
 		}
 	}
 	return strings.Join(times, " ")
+}
+
+// ChangedAt returns when something was last added to, removed from or replaced in the directory with that key, not
+// counting what is below its own directories; zero if there is none.
+func (d *Dir) ChangedAt(key string) (time.Time, error) {
+	info, err := os.Stat(d.place(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime().UTC(), nil
 }

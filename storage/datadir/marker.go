@@ -24,7 +24,8 @@ type Marker struct {
 }
 
 const (
-	markerFile = "store.json"
+	// MarkerFile is the name of store.json.
+	MarkerFile = "store.json"
 
 	// CatalogFile is the name of the catalog. SQLite appends to it for its log.
 	CatalogFile = "catalog.db"
@@ -39,8 +40,8 @@ var ErrNotStore = errors.New("not a store")
 
 // contents are the names that may be in a store's directory, and lost+found, which volumes have at their root.
 var contents = []string{
-	markerFile, markerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
-	closedFile, closedFile + blob.Unfinished,
+	MarkerFile, MarkerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
+	closedFile, closedFile + blob.Unfinished, SettingsFile, SettingsFile + "-wal", SettingsFile + "-shm",
 	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 
@@ -50,7 +51,7 @@ func Read(dir string) (m Marker, bare bool, err error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return m, false, fmt.Errorf("%w: %s is a file", ErrNotStore, dir)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, markerFile))
+	text, err := os.ReadFile(filepath.Join(dir, MarkerFile))
 	if err == nil {
 		return m, false, m.decode(text)
 	}
@@ -77,7 +78,7 @@ func Read(dir string) (m Marker, bare bool, err error) {
 
 func (m *Marker) decode(text []byte) error {
 	if err := json.Unmarshal(text, m); err != nil || m.ID == "" || m.FormatVersion < 1 {
-		return fmt.Errorf("%s is damaged. Restore a copy of it, or remove it to have a new one written", markerFile)
+		return fmt.Errorf("%s is damaged. Restore a copy of it, or remove it to have a new one written", MarkerFile)
 	}
 	if m.FormatVersion > formatVersion {
 		return fmt.Errorf("the store has format %d, and this program knows formats up to %d. "+
@@ -94,7 +95,7 @@ func surveyed(dir string, has map[string]bool, foreign []string) error {
 		return nil
 	case len(foreign) > 0:
 		return fmt.Errorf("%w: the directory %s contains %s but no %s. Name an empty directory, or that of a store",
-			ErrNotStore, dir, few(foreign), markerFile)
+			ErrNotStore, dir, few(foreign), MarkerFile)
 	case has[CatalogFile] || has["objects"]:
 		return nil
 	}
@@ -135,5 +136,5 @@ func Write(dir string, m Marker, hook blob.Hook) error {
 	if err != nil {
 		return err
 	}
-	return blob.WriteFile(dir, markerFile, text, hook)
+	return blob.WriteFile(dir, MarkerFile, text, hook)
 }

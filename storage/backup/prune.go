@@ -1,0 +1,108 @@
+package backup
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Pruned is what a pruning removed.
+type Pruned struct {
+	Backups []string // ids
+	Objects int
+	Bytes   int64
+}
+
+// Prune removes all backups but the newest, of each scope, of which keep are complete, and then the objects that no
+// backup names. A crash leaves backups that are whole, and objects that the next pruning removes. If a manifest can't be
+// read, nothing is removed: what it names is not known.
+func (t *Target) Prune(keep int, dry bool) (out Pruned, err error) {
+	if keep < 1 {
+		return out, fmt.Errorf("at least one backup must be kept, and not %d", keep)
+	}
+	all, unreadable, err := t.List()
+	if err != nil {
+		return out, err
+	}
+	if len(unreadable) > 0 {
+		return out, fmt.Errorf("%w: %s. Nothing was removed. Put a copy of the manifest back, or remove it",
+			ErrDamaged, strings.Join(unreadable, ", "))
+	}
+	kept, gone := split(all, keep)
+	named := map[string]bool{}
+	for _, m := range kept {
+		if err := t.name(m, named); err != nil {
+			return out, fmt.Errorf("backup %s: %w. Nothing was removed", m.ID, err)
+		}
+	}
+	for _, m := range gone {
+		out.Backups = append(out.Backups, m.ID)
+		if dry {
+			continue
+		}
+		if err := t.tree.Remove(backupsDir + "/" + m.ID + manifestEnd); err != nil {
+			return out, err
+		}
+	}
+	if len(gone) > 0 && !dry {
+		// Only then may anything go that they name.
+		if err := t.tree.Sync(backupsDir); err != nil {
+			return out, err
+		}
+	}
+	if !dry {
+		if err := t.tree.Clear(); err != nil {
+			return out, err
+		}
+	}
+	return out, t.eachObject(func(o Object, place string) error {
+		if named[o.SHA256] {
+			return nil
+		}
+		out.Objects, out.Bytes = out.Objects+1, out.Bytes+o.Size
+		if dry {
+			return nil
+		}
+		return t.tree.Remove(place)
+	})
+}
+
+// split divides backups, oldest first, into those that stay and those that go.
+func split(all []Manifest, keep int) (kept, gone []Manifest) {
+	complete := map[string]int{} // by scope
+	for _, m := range slices.Backward(all) {
+		if complete[m.Scope] >= keep {
+			gone = append(gone, m)
+			continue
+		}
+		kept = append(kept, m)
+		if m.IsComplete() {
+			complete[m.Scope]++
+		}
+	}
+	return kept, gone
+}
+
+// name adds the names of all objects of a backup.
+func (t *Target) name(m Manifest, named map[string]bool) error {
+	entries, err := t.Entries(m)
+	for _, e := range entries {
+		named[e.SHA256] = true
+	}
+	for _, o := range m.own() {
+		named[o.SHA256] = true
+	}
+	return err
+}
+
+// own are the objects of a backup that are not the store's, by what they are.
+func (m Manifest) own() map[string]Object {
+	out := map[string]Object{"list of objects": m.List}
+	if m.Catalog != nil {
+		out["catalog"] = *m.Catalog
+	}
+	if m.Settings != nil {
+		out["settings"] = *m.Settings
+	}
+	return out
+}

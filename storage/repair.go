@@ -1,0 +1,388 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"rowback/storage/backup"
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/datafile"
+)
+
+// A repair puts objects of a store back that are missing, or not what was written: from backups, or from a copy in the
+// store itself, such as in quarantine. What an object must be is known before a copy is looked for: of files, the
+// catalog has the SHA-256; descriptions have their own, and must say what the catalog says. What is right is never
+// replaced, and what has no right copy is left as it is, and reported.
+
+// RepairPlan is what a repair may do.
+type RepairPlan struct {
+	Dir     string   // of the store, which no server has open
+	Backups []string // targets in which copies may be
+	Apply   bool     // false: only say what could be done
+}
+
+// Repair is an object that is not as it must be.
+type Repair struct {
+	Key    string
+	Detail string // what is wrong
+	Source string // where the right copy is; empty: there is none
+	Done   bool
+}
+
+// RepairStore puts back what it can. It returns all that was wrong.
+func RepairStore(ctx context.Context, p RepairPlan, o Options) (out []Repair, err error) {
+	s, done, err := lookAt(ctx, p.Dir, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if err := s.catchUpCopy(ctx, &Inspection{}); err != nil {
+		return nil, err
+	}
+	w := &repairing{Store: s, sizes: map[int64][]string{}}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.openTargets(ctx, p.Backups); err != nil {
+		return nil, err
+	}
+	wrong, err := w.find(ctx)
+	if err != nil || len(wrong) == 0 {
+		return nil, err
+	}
+	if w.tree, err = blob.OpenTree(p.Dir, o.Hook); err != nil {
+		return nil, err
+	}
+	for _, one := range wrong {
+		r, err := w.repair(ctx, one, p.Apply)
+		if out = append(out, r); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// repairing is a repair that is under way.
+type repairing struct {
+	*Store
+	tree    *blob.Tree
+	sources []*source
+	sizes   map[int64][]string // paths of files in the store, by size; empty: not read yet
+}
+
+// source is a target with its backups, newest first, and what they call their objects.
+type source struct {
+	*backup.Target
+	backups []sourceBackup
+}
+
+type sourceBackup struct {
+	backup.Manifest
+	objects map[string]backup.Object // descriptions, by key
+	labels  map[string][]string      // keys of labels, by dataset
+}
+
+func (w *repairing) close() (err error) {
+	for _, s := range w.sources {
+		err = errors.Join(err, s.Close())
+	}
+	if w.tree != nil {
+		err = errors.Join(err, w.tree.Close())
+	}
+	return err
+}
+
+// openTargets opens the backups in which copies may be. Those of another store are refused.
+func (w *repairing) openTargets(ctx context.Context, dirs []string) error {
+	id, err := w.Copies.storeID(ctx)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		id = w.dir.marker.ID // the catalog was lost
+	}
+	for _, dir := range dirs {
+		t, err := backup.Open(dir, nil)
+		if err != nil {
+			return fmt.Errorf("the backups in %s can't be used: %w", dir, err)
+		}
+		w.sources = append(w.sources, &source{Target: t})
+		if t.Store() != id {
+			return fmt.Errorf("%w: %s", backup.ErrOther, dir)
+		}
+	}
+	return nil
+}
+
+// wrongObject is what must be put back.
+type wrongObject struct {
+	need
+	detail string
+}
+
+// find looks at every object that the catalog needs, at every byte.
+func (w *repairing) find(ctx context.Context) (out []wrongObject, err error) {
+	k := &cut{shelves: map[string]*labelShelf{}}
+	err = w.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if k.datasets, err = (&copying{StoreBackups: w.Copies}).datasetsOf(tx); err != nil {
+			return err
+		}
+		for _, d := range k.datasets {
+			k.shelves[d.ID] = &labelShelf{}
+			if err := w.needLabels(tx, d, k); err != nil {
+				return err
+			}
+		}
+		return k.read(tx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range k.needs {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		detail, err := w.wrong(n)
+		if err != nil {
+			return nil, err
+		}
+		if detail != "" {
+			out = append(out, wrongObject{n, detail})
+		}
+	}
+	return out, nil
+}
+
+// needLabels notes the labels that a dataset must have: those of what the catalog has, and those that are there.
+func (w *repairing) needLabels(tx catalog.Tx, d catalog.Dataset, k *cut) error {
+	keys := map[string]bool{}
+	for object, err := range w.blobs.List(d.ID + "/" + labelsDir) {
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(object.Key, ".json") {
+			keys[object.Key] = true
+		}
+	}
+	versions, errVersions := tx.Versions(d.ID)
+	tags, errTags := tx.Tags(d.ID)
+	if err := errors.Join(errVersions, errTags); err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.DatasetID == d.ID {
+			keys[labelKey(d.ID, versionName(v))] = true
+		}
+	}
+	for _, t := range tags {
+		if t.DatasetID == d.ID {
+			keys[labelKey(d.ID, tagLabelName(t.Name))] = true
+		}
+	}
+	if err := w.backedUpLabels(d, keys); err != nil {
+		return err
+	}
+	for key := range keys {
+		k.needs = append(k.needs, need{key: key})
+	}
+	return nil
+}
+
+// backedUpLabels notes the labels that a dataset had once: they are replaced, and removed only with the dataset.
+func (w *repairing) backedUpLabels(d catalog.Dataset, keys map[string]bool) error {
+	if isRemoved(d) {
+		return nil
+	}
+	for _, s := range w.sources {
+		if err := s.read(); err != nil {
+			return err
+		}
+		for _, b := range s.backups {
+			for _, key := range b.labels[d.ID] {
+				keys[key] = true
+			}
+		}
+	}
+	return nil
+}
+
+// wrong says what is wrong with an object; empty: nothing.
+func (w *repairing) wrong(n need) (string, error) {
+	if n.object.SHA256 == "" {
+		var v any
+		return describeFault(w.readJSON(n.key, &v))
+	}
+	in, err := w.blobs.Open(n.key)
+	if err != nil {
+		return describeFault(err)
+	}
+	defer in.Close()
+	sum, size, err := datafile.Checksum(in)
+	if err == nil && (sum != n.object.SHA256 || size != n.object.Size) {
+		err = backup.ErrDamaged
+	}
+	return describeFault(err)
+}
+
+// describeFault says why an object can't be used. What the system refuses says nothing about the object.
+func describeFault(err error) (string, error) {
+	switch {
+	case err == nil:
+		return "", nil
+	case isRefusal(err):
+		return "", err
+	case errors.Is(err, fs.ErrNotExist):
+		return "it is missing", nil
+	case errnoOf(err) != 0:
+		return fmt.Sprintf("it can't be read: %v", errnoOf(err)), nil
+	}
+	return err.Error(), nil
+}
+
+// repair looks for a copy of an object, and puts it in its place.
+func (w *repairing) repair(ctx context.Context, one wrongObject, apply bool) (Repair, error) {
+	r := Repair{Key: one.key, Detail: one.detail}
+	copyTo, source, err := w.copyOf(ctx, one)
+	if err != nil || copyTo == nil {
+		return r, err
+	}
+	r.Source = source
+	if !apply {
+		return r, nil
+	}
+	name := objectsDir + "/" + one.key
+	d, err := w.tree.Draft()
+	if err != nil {
+		return r, err
+	}
+	if err := copyTo(d); err != nil {
+		d.Discard()
+		return r, err
+	}
+	if err := w.tree.Place(blob.Placing{Draft: d, Name: name}); err != nil {
+		d.Discard()
+		return r, err
+	}
+	r.Done = true
+	return r, w.tree.Sync(name[:strings.LastIndexByte(name, '/')])
+}
+
+// copyOf finds a right copy of an object; nil: there is none.
+func (w *repairing) copyOf(ctx context.Context, one wrongObject) (func(io.Writer) error, string, error) {
+	if one.object.SHA256 == "" {
+		return w.textOf(ctx, one)
+	}
+	for _, s := range w.sources {
+		if s.Fetch(one.object, io.Discard) == nil {
+			return func(to io.Writer) error { return s.Fetch(one.object, to) }, "a backup", nil
+		}
+	}
+	return w.fileIn(one.object)
+}
+
+// fileIn finds a file in the store that has the same bytes, wherever it is: in quarantine, or as another object.
+func (w *repairing) fileIn(o backup.Object) (func(io.Writer) error, string, error) {
+	if len(w.sizes) == 0 {
+		for _, dir := range []string{"objects", "quarantine"} {
+			if err := w.readSizes(dir); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	for _, path := range w.sizes[o.Size] {
+		if w.sumOf(path, io.Discard) == o.SHA256 {
+			return func(to io.Writer) error {
+				if w.sumOf(path, to) != o.SHA256 {
+					return backup.ErrDamaged
+				}
+				return nil
+			}, path, nil
+		}
+	}
+	return nil, "", nil
+}
+
+// readSizes notes the files below a directory of the store.
+func (w *repairing) readSizes(dir string) error {
+	entries, err := w.tree.List(dir)
+	for _, e := range entries {
+		path := dir + "/" + e.Name
+		if e.IsFile {
+			w.sizes[e.Size] = append(w.sizes[e.Size], path)
+		} else if err := w.readSizes(path); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// sumOf copies a file, and returns its SHA-256; empty: it can't be read.
+func (w *repairing) sumOf(path string, to io.Writer) string {
+	f, err := w.tree.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	sum, _, err := datafile.Checksum(io.TeeReader(f, to))
+	if err != nil {
+		return ""
+	}
+	return sum
+}
+
+// textOf finds a description in the backups, the newest first, that says what the catalog says.
+func (w *repairing) textOf(ctx context.Context, one wrongObject) (func(io.Writer) error, string, error) {
+	for _, s := range w.sources {
+		if err := s.read(); err != nil {
+			return nil, "", err
+		}
+		for _, b := range s.backups {
+			o, has := b.objects[one.key]
+			if !has || b.Removal < one.last {
+				continue // it may have what was erased since
+			}
+			var text bytes.Buffer
+			if s.Fetch(o, &text) != nil || unseal(text.Bytes()) != nil {
+				continue
+			}
+			fits, err := w.fits(ctx, one.key, text.Bytes())
+			if err != nil {
+				return nil, "", err
+			}
+			if fits {
+				return func(to io.Writer) error { _, err := text.WriteTo(to); return err }, "backup " + b.ID, nil
+			}
+		}
+	}
+	return nil, "", nil
+}
+
+// read reads what the backups have, once.
+func (s *source) read() error {
+	if s.backups != nil {
+		return nil
+	}
+	s.backups = []sourceBackup{}
+	all, _, err := s.List()
+	for i := range all {
+		b := sourceBackup{all[len(all)-1-i], map[string]backup.Object{}, map[string][]string{}}
+		entries, err := s.Entries(b.Manifest)
+		if err != nil {
+			continue // this one is of no use
+		}
+		for _, e := range entries {
+			if strings.HasSuffix(e.Key, ".json") {
+				b.objects[e.Key] = e.Object
+			}
+			if dataset, rest, _ := strings.Cut(e.Key, "/"); strings.HasPrefix(rest, labelsDir+"/") {
+				b.labels[dataset] = append(b.labels[dataset], e.Key)
+			}
+		}
+		s.backups = append(s.backups, b)
+	}
+	return err
+}

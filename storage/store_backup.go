@@ -1,0 +1,312 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"rowback/storage/backup"
+	"rowback/storage/blob"
+	"rowback/storage/catalog"
+	"rowback/storage/fault"
+)
+
+// A backup of the store, or of a fork family, is what the objects and the catalog are at one moment, its cut, in
+// another directory (package backup). Commits, forks, merges and compaction go on meanwhile: objects do not change, so
+// they are copied at leisure, and only those that the target does not have. Three things do change, and are dealt with:
+//
+//   - labels, which are replaced. They are read while none is written, at the moment of the cut (store_backup_cut.go).
+//   - descriptions of commits, which an erasure writes again. They are read again where there was one since the last
+//     backup.
+//   - files that vacuum and erasing remove. Where one is gone before it was copied, another cut is made, and what was
+//     copied is kept: each round is shorter than the one before.
+//
+// At its end no backup is older than a removal that it does not know of: then another cut is made too. So what an
+// erasure has removed is in no backup that ends after it, and the erasure names those that ended before.
+
+// StoreBackups makes backups of the store.
+type StoreBackups struct {
+	*Files
+	history *History
+	dir     string // the target of the server; empty: none
+	path    string // of the store
+	hook    blob.Hook
+	program string
+
+	Opened func(key string) // called for each object of the store that is opened; nil: for tests to count them
+
+	mu    sync.Mutex
+	state BackupState
+}
+
+// BackupState is what became of the backups that this process made.
+type BackupState struct {
+	Last     backup.Manifest // the newest that is complete
+	Failures int64
+	Running  bool
+}
+
+// NewStoreBackup is what a backup shall have.
+type NewStoreBackup struct {
+	Dataset string // the id of one whose family is backed up; empty: the whole store
+	Full    bool   // everything is read and written again
+}
+
+// errNoTarget is for a server without a target.
+var errNoTarget = fault.Errorf(fault.Conflict, "no_backup_target",
+	"The server has no place for backups. Start it with --backup-to DIR.")
+
+// IsConfigured reports whether the server has a place for backups.
+func (bs *StoreBackups) IsConfigured() bool { return bs.dir != "" }
+
+// State is what became of the backups so far.
+func (bs *StoreBackups) State() BackupState {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	return bs.state
+}
+
+func (bs *StoreBackups) change(f func(*BackupState)) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	f(&bs.state)
+}
+
+// Make makes a backup in the server's target.
+func (bs *StoreBackups) Make(ctx context.Context, n NewStoreBackup, r Request) (backup.Manifest, error) {
+	if !bs.IsConfigured() {
+		return backup.Manifest{}, errNoTarget
+	}
+	return bs.MakeIn(ctx, bs.dir, n, r)
+}
+
+// MakeIn makes a backup in a directory, which is empty, missing, or has earlier backups of this store.
+func (bs *StoreBackups) MakeIn(ctx context.Context, dir string, n NewStoreBackup, r Request) (backup.Manifest, error) {
+	bs.change(func(s *BackupState) { s.Running = true })
+	m, err := bs.makeIn(ctx, dir, n, r)
+	bs.change(func(s *BackupState) {
+		s.Running = false
+		switch {
+		case errors.Is(err, backup.ErrInUse) || ctx.Err() != nil:
+		case err != nil || !m.IsComplete():
+			s.Failures++
+		case m.Scope == "":
+			s.Last = m
+		}
+	})
+	return m, explainTarget(ctx, err)
+}
+
+func (bs *StoreBackups) makeIn(
+	ctx context.Context, dir string, n NewStoreBackup, r Request,
+) (m backup.Manifest, err error) {
+	id, err := bs.storeID(ctx)
+	if err != nil {
+		return m, err
+	}
+	t, err := backup.Create(dir, id, bs.now(), bs.hook)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	w, err := t.NewWriter(n.Full)
+	if err != nil {
+		return m, err
+	}
+	defer w.Discard()
+	c, err := bs.newCopying(ctx, t, w, n, r)
+	if err != nil {
+		return m, err
+	}
+	defer c.close()
+	return c.run(ctx)
+}
+
+func (bs *StoreBackups) storeID(ctx context.Context) (id string, err error) {
+	err = bs.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.StoreID(); return err })
+	return id, err
+}
+
+// List lists the backups in the server's target, newest first, and how many can't be read.
+func (bs *StoreBackups) List(ctx context.Context) (list []backup.Manifest, unreadable int, err error) {
+	if !bs.IsConfigured() {
+		return nil, 0, errNoTarget
+	}
+	list, bad, err := ListBackups(bs.dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, backup.ErrNotTarget) {
+		return nil, 0, nil // none was made yet
+	}
+	return list, len(bad), explainTarget(ctx, err)
+}
+
+// Find returns one backup in the server's target.
+func (bs *StoreBackups) Find(ctx context.Context, id string) (m backup.Manifest, err error) {
+	if !bs.IsConfigured() {
+		return m, errNoTarget
+	}
+	t, err := backup.Open(bs.dir, nil)
+	if err == nil {
+		m, err = t.Find(id)
+		err = errors.Join(err, t.Close())
+	}
+	if errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist) || t == nil && errors.Is(err, backup.ErrNotTarget) {
+		return m, fault.Errorf(fault.NotFound, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
+	}
+	return m, explainTarget(ctx, err)
+}
+
+// holding returns the backups in the server's target that have one of the states that an erasure affects; nil if that is
+// not known. The removals wait for a backup that is about to be finished.
+func (bs *StoreBackups) holding(ctx context.Context, erased []ErasedDataset) []ErasedStoreBackup {
+	out := []ErasedStoreBackup{}
+	if !bs.IsConfigured() {
+		return out
+	}
+	list, unreadable, err := bs.List(ctx)
+	if err != nil || unreadable > 0 {
+		bs.log.Warn("which backups have erased records is not known", "unreadable", unreadable, "error", err)
+		return nil
+	}
+	first := map[string]int64{}
+	for _, d := range erased {
+		first[d.ID] = d.First
+	}
+	for _, m := range list {
+		if slices.ContainsFunc(m.Datasets, func(d backup.Dataset) bool { return first[d.ID] != 0 && d.Head >= first[d.ID] }) {
+			out = append(out, ErasedStoreBackup{m.ID, m.CreatedAt})
+		}
+	}
+	return out
+}
+
+// ListBackups lists the backups in a directory, newest first, and the manifests that can't be read.
+func ListBackups(dir string) (list []backup.Manifest, unreadable []string, err error) {
+	t, err := backup.Open(dir, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, unreadable, err := t.List()
+	for i := range all {
+		list = append(list, all[len(all)-1-i])
+	}
+	return list, unreadable, errors.Join(err, t.Close())
+}
+
+// PruneBackups removes old backups from a directory, and what only they have (backup.Target.Prune).
+func PruneBackups(dir string, keep int, dry bool, hook blob.Hook) (out backup.Pruned, err error) {
+	t, err := backup.Open(dir, hook)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if err := t.Lock(); err != nil {
+		return out, err
+	}
+	return t.Prune(keep, dry)
+}
+
+// CheckBackups reads every object of the backups in a directory (backup.Target.Check).
+func CheckBackups(ctx context.Context, dir string, aside bool) (out backup.Checked, err error) {
+	t, err := backup.Open(dir, nil)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if aside {
+		err = t.Lock()
+	}
+	if err != nil {
+		return out, err
+	}
+	return t.Check(ctx, aside)
+}
+
+// explainTarget returns what a client is told of an error of a target.
+func explainTarget(ctx context.Context, err error) error {
+	errno := errnoOf(err)
+	switch {
+	case err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Internal:
+		return err
+	case errors.Is(err, backup.ErrInUse):
+		return fault.Errorf(fault.Conflict, "backup_running",
+			"Another backup, pruning or check of the backups is running. Ask again when it is done.").Because(err)
+	case errors.Is(err, backup.ErrOther) || errors.Is(err, backup.ErrNotTarget):
+		return fault.Errorf(fault.Conflict, "backup_target_taken",
+			"The place for backups has something else, or the backups of another store. "+
+				"Start the server with another --backup-to.").Because(err)
+	case errno == syscall.ENOSPC || errno == syscall.EDQUOT:
+		return fault.Errorf(fault.Unavailable, "backup_disk_full",
+			"The disk of the backups is full. The earlier backups are as they were; make room there, or prune them.").
+			Because(err)
+	}
+	return fault.Errorf(fault.Unavailable, "backup_failed",
+		"The backup could not be written or read. The earlier ones are as they were; the server's log has the reason.").
+		Because(err)
+}
+
+// A BackupPlan is how often backups are made, and how many are kept.
+type BackupPlan struct {
+	Every time.Duration
+	Keep  int
+}
+
+// backupRetry is when a backup that failed is tried again, unless the next one is due before.
+const backupRetry = 15 * time.Minute
+
+// Keep makes backups in the server's target, in the background, until ctx ends. The first is due so long after the
+// newest that is there.
+func (bs *StoreBackups) Keep(ctx context.Context, plan BackupPlan) {
+	wait := bs.due(ctx, plan)
+	for sleep(ctx, wait) == nil {
+		wait = plan.Every
+		if err := bs.keepOnce(ctx, plan); err != nil && ctx.Err() == nil {
+			bs.log.Error("the backup failed", "error", err, "cause", errors.Unwrap(err))
+			wait = min(plan.Every, backupRetry)
+		}
+	}
+}
+
+// due is how long the next backup can wait. What is there counts for the metrics too.
+func (bs *StoreBackups) due(ctx context.Context, plan BackupPlan) time.Duration {
+	list, _, err := bs.List(ctx)
+	if err != nil {
+		return 0 // the backup finds out why
+	}
+	for _, m := range list {
+		if m.Scope == "" && m.IsComplete() {
+			bs.change(func(s *BackupState) { s.Last = m })
+			return max(0, plan.Every-bs.now().Sub(m.CreatedAt))
+		}
+	}
+	return 0
+}
+
+// keepOnce makes a backup and removes those that are too old.
+func (bs *StoreBackups) keepOnce(ctx context.Context, plan BackupPlan) error {
+	m, err := bs.Make(ctx, NewStoreBackup{}, Request{})
+	if err != nil {
+		return err
+	}
+	bs.log.Info("a backup was made", "backup", m.ID, "objects_copied", m.Copied, "bytes_copied", m.CopiedBytes)
+	if !m.IsComplete() {
+		return errIncomplete(m)
+	}
+	gone, err := PruneBackups(bs.dir, plan.Keep, false, bs.hook)
+	if err != nil {
+		bs.change(func(s *BackupState) { s.Failures++ })
+	} else if len(gone.Backups) > 0 {
+		bs.log.Info("old backups were removed", "backups", gone.Backups, "bytes", gone.Bytes)
+	}
+	return err
+}
+
+// errIncomplete is for a backup of a store that is damaged.
+func errIncomplete(m backup.Manifest) error {
+	return fault.Errorf(fault.Corrupt, "backup_incomplete",
+		"The backup has all but %d objects, which are damaged or missing in the store. Repair the store, then back it up again.",
+		len(m.Damaged))
+}
