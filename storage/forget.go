@@ -83,7 +83,7 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 		done.ID, err = rs.catalog.Draw(ctx, catalog.CommitIDs, 0) // the one that it would have
 		return done, err
 	}
-	w, err := rs.newRewriter(ctx, f.dataset)
+	w, err := rs.newRewriter(f.dataset)
 	if err != nil {
 		return done, err
 	}
@@ -232,15 +232,11 @@ func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(
 func forkLock(family string) string { return "fork\x00" + family }
 
 // newRewriter begins to write files of a family anew.
-func (rs *Removals) newRewriter(ctx context.Context, d catalog.Dataset) (*rewriter, error) {
+func (rs *Removals) newRewriter(d catalog.Dataset) (*rewriter, error) {
 	w := &rewriter{Removals: rs, family: d.FamilyID, key: d.ID + "/" + removalsDir + "/" + rs.newID()}
 	var err error
-	if w.batch, err = rs.blobs.Batch(w.key); err == nil {
-		w.conn, err = rs.Conn(ctx)
-	}
-	if err != nil {
+	if w.batch, err = rs.blobs.Batch(w.key); err != nil {
 		w.close()
-		return nil, err
 	}
-	return w, nil
+	return w, err
 }
