@@ -48,6 +48,14 @@ type removal struct {
 // isEmpty reports whether there is nothing to forget.
 func (r *removal) isEmpty() bool { return len(r.rows)+len(r.whole) == 0 && r.vacuumed == nil }
 
+// count returns how many rows go of files that keep others.
+func (r *removal) count() (rows int64) {
+	for _, list := range r.rows {
+		rows += int64(len(list))
+	}
+	return rows
+}
+
 // forgetting is a removal that is asked for.
 type forgetting struct {
 	Request

@@ -18,8 +18,8 @@ import (
 type staying struct {
 	file *catalog.File
 	path string
-	rows int64 // how many stay
-	rest string
+	rows int64  // how many stay
+	rest string // of the statement that reads them, after the file
 }
 
 // staying finds the rows of a file that stay.
@@ -52,6 +52,9 @@ func (s *staying) numbered() string {
 	return "read_parquet([" + duck.Text(s.path) + "], hive_partitioning = false, file_row_number = true)"
 }
 
+// numbersAtOnce is how many numbers of rows are held at a time, and given to DuckDB by one statement.
+const numbersAtOnce = 100_000
+
 // fewGoing is up to how many rows are left out by conditions, which keeps the order of the others without a sort.
 const fewGoing = 32
 
@@ -78,13 +81,6 @@ func (s *staying) leaveOut(ctx context.Context, conn *duck.Conn, going []int64) 
 	return nil
 }
 
-const (
-	// numbersAtOnce is how many numbers one statement adds to a table.
-	numbersAtOnce = 100_000
-	// movedLines is how many lines of a rollback file are looked at together.
-	movedLines = 1_000_000
-)
-
 // moves are lines of a rollback file that stay: their numbers, and the places of the rows that they displace, once
 // others are gone from the files of these.
 type moves struct{ lines, places []int64 }
@@ -92,7 +88,7 @@ type moves struct{ lines, places []int64 }
 // move has those lines of a rollback file stay whose rows do.
 func (s *staying) move(ctx context.Context, conn *duck.Conn, r *removal) error {
 	s.rest = "JOIN moves m ON m.line = s.file_row_number ORDER BY s.file_row_number"
-	for from := int64(0); from < s.file.Rows; from += movedLines {
+	for from := int64(0); from < s.file.Rows; from += numbersAtOnce {
 		some, err := s.moves(ctx, conn, r, from)
 		if err != nil {
 			return err
@@ -107,7 +103,7 @@ func (s *staying) move(ctx context.Context, conn *duck.Conn, r *removal) error {
 				return err
 			}
 		}
-		if err := some.add(ctx, conn); err != nil {
+		if _, err := conn.Exec(ctx, "INSERT INTO moves "+some.sql()); err != nil {
 			return err
 		}
 	}
@@ -117,7 +113,7 @@ func (s *staying) move(ctx context.Context, conn *duck.Conn, r *removal) error {
 // moves looks at some lines of a rollback file.
 func (s *staying) moves(ctx context.Context, conn *duck.Conn, r *removal, from int64) (m moves, err error) {
 	batch, err := conn.Batch(ctx, duck.Fill(linesOf, duck.Parts{
-		"lines": s.numbered(), "from": from, "until": from + movedLines,
+		"lines": s.numbered(), "from": from, "until": from + numbersAtOnce,
 	}))
 	if err != nil {
 		return m, err
@@ -147,16 +143,4 @@ func (r *removal) moved(file, row int64) (now int64, stays bool) {
 // sql is a table of the moves.
 func (m moves) sql() string {
 	return "SELECT unnest(" + duck.Ints(m.lines) + ") AS line, unnest(" + duck.Ints(m.places) + ") AS pos"
-}
-
-// add adds the moves to the table of them.
-func (m moves) add(ctx context.Context, conn *duck.Conn) error {
-	for at := 0; at < len(m.lines); at += numbersAtOnce {
-		until := min(at+numbersAtOnce, len(m.lines))
-		some := moves{m.lines[at:until], m.places[at:until]}
-		if _, err := conn.Exec(ctx, "INSERT INTO moves "+some.sql()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
