@@ -66,6 +66,8 @@ type forgetting struct {
 	find func(context.Context) (*removal, error)
 	// answer keeps the answer to the request; nil: there is none to keep.
 	answer func(catalog.Tx, removalDocument) (answers, error)
+	// waits has it wait for a removal that is running, which else refuses it.
+	waits bool
 }
 
 // errForgetting is for a removal that is asked for while another one runs.
@@ -75,7 +77,9 @@ var errForgetting = fault.Errorf(fault.Conflict, "removal_running",
 // forget carries out a removal. done is its description; its id is 0 if there was nothing to remove. A dry run returns
 // what the removal would be called.
 func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocument, err error) {
-	if !rs.running.TryLock() {
+	if f.waits {
+		rs.running.Lock()
+	} else if !rs.running.TryLock() {
 		return done, errForgetting
 	}
 	defer rs.running.Unlock()
