@@ -105,6 +105,7 @@ func (cmd *serveCmd) Run(c console) error {
 	defer store.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
+	defer inBackground(ctx, store.KeepNoted)()
 	if cmd.Demo {
 		if err := fixtures.Demo(ctx, store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)
