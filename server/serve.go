@@ -136,6 +136,7 @@ func (cmd *serveCmd) Run(c console) error {
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	defer cmd.Backups.keep(ctx, store)()
+	defer inBackground(ctx, store.KeepNoted)()
 	if cmd.Demo {
 		if err := fixtures.Demo(ctx, store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)

@@ -40,7 +40,7 @@ func (e *erasing) measure(ctx context.Context, all *snapshot.Snapshot, r *remova
 	}
 	e.details.StoreBackups = e.copies.holding(ctx, e.details.Datasets)
 	r.details = e.details
-	return nil
+	return e.findMentions(ctx, r)
 }
 
 // countFiles counts the files that change.

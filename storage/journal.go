@@ -26,6 +26,7 @@ type journal struct {
 	clock   func() time.Time
 	changed func(dataset string)  // Options.Changed
 	stopped atomic.Pointer[error] // why nothing is written any more
+	doubt   func()                // has the next start rely on nothing
 
 	labelling sync.RWMutex // held for reading while labels change, and for writing where they and the catalog must agree
 }

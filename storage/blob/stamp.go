@@ -40,3 +40,9 @@ func (d *Dir) ChangedAt(key string) (time.Time, error) {
 	}
 	return info.ModTime().UTC(), nil
 }
+
+// IsOlder reports whether a directory did not change for so long, by its part of a stamp.
+func IsOlder(part string, age time.Duration) bool {
+	at, err := strconv.ParseInt(part, 36, 64)
+	return part == "-" || err == nil && time.Since(time.Unix(0, at)) > age
+}

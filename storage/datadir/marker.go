@@ -41,7 +41,7 @@ var ErrNotStore = errors.New("not a store")
 // contents are the names that may be in a store's directory, and lost+found, which volumes have at their root.
 var contents = []string{
 	MarkerFile, MarkerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
-	closedFile, closedFile + blob.Unfinished, SettingsFile, SettingsFile + "-wal", SettingsFile + "-shm",
+	closedFile, closedFile + blob.Unfinished, openFile, SettingsFile, SettingsFile + "-wal", SettingsFile + "-shm",
 	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 
