@@ -174,7 +174,11 @@ func (a arriving) readLiteral(decoded intake.Decoded) (ok bool, err error) {
 	if came == nil {
 		return false, err
 	}
-	defer came.Release()
+	defer func() {
+		if !ok {
+			came.Release()
+		}
+	}()
 	a.in.rows = came.NumRows()
 	at := func(id int) arrow.Array { return came.Column(a.in.columns[a.in.index(id)].from) }
 	keys := keyCheck{key: a.schema.KeyColumns(), in: a.in}
@@ -198,7 +202,7 @@ func (a arriving) readLiteral(decoded intake.Decoded) (ok bool, err error) {
 		}
 		rows[row] = values
 	}
-	a.in.kept, a.in.texts = keptValues(rows), texts
+	a.in.kept, a.in.texts = keptValues{rows, came}, texts
 	a.in.keys = keys.keysIn(at)
 	// What was seen here is not asked for again by a statement.
 	a.in.checked, a.in.filled = true, map[int]bool{}

@@ -35,6 +35,7 @@ type keyFinder struct {
 	filters *keyFilters
 	read    lookup.Read
 	passed  atomic.Int64 // look-ups that were left to statements
+	here    atomic.Int64 // commits whose records were compared with what was found, without a statement
 	turns   chan struct{}
 }
 
@@ -47,6 +48,7 @@ type LookupCost struct {
 	Files, Groups, Bytes int64 // read: files, the keys of row groups, bytes
 	Passed               int64 // look-ups that were left to statements, as too much would have been read
 	FilterBytes          int64 // key filters that are in memory
+	Compared             int64 // commits whose records were compared with what was found, without a statement
 }
 
 // Lookups returns what look-ups have cost.
@@ -54,7 +56,7 @@ func (h *History) Lookups() LookupCost {
 	k := h.keys
 	return LookupCost{
 		Files: k.read.Files.Load(), Groups: k.read.Groups.Load(), Bytes: k.read.Bytes.Load(), Passed: k.passed.Load(),
-		FilterBytes: k.filters.bytes(),
+		FilterBytes: k.filters.bytes(), Compared: k.here.Load(),
 	}
 }
 

@@ -107,7 +107,7 @@ func (b *bench) costs() func() storage.LookupCost {
 		now := b.Lookups()
 		cost := storage.LookupCost{
 			Files: now.Files - seen.Files, Groups: now.Groups - seen.Groups, Bytes: now.Bytes - seen.Bytes,
-			Passed: now.Passed - seen.Passed,
+			Passed: now.Passed - seen.Passed, Compared: now.Compared - seen.Compared,
 		}
 		seen = now
 		return cost

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
 
 	"rowback/storage/catalog"
@@ -39,7 +40,7 @@ func (k *keyFinder) live(
 	}
 	for i, place := range places {
 		if slices.ContainsFunc(p.Holds, func(f *catalog.File) bool { return f.ID == place.File }) {
-			found = append(found, snapshot.Found{Part: p, Row: rows[i], Place: place})
+			found = append(found, snapshot.Found{Part: p, Row: rows[i], Place: place, Key: matches[i].Key})
 		}
 	}
 	if found, err = k.without(ctx, s, p, found); err != nil || len(found) == 0 {
@@ -136,12 +137,12 @@ const mostText = 64 << 10
 // fill adds the values of rows where all of them have a text. Others are read by the statement.
 func (in partGroup) fill(found []snapshot.Found, fs schema.Schema) error {
 	columns := append(slices.Clone(fs.Stored()),
-		schema.Column{Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
+		schema.Column{ID: schema.CommitID, Name: schema.CommitColumn, Type: schema.Of(schema.Bigint)})
 	rows := make([]int64, len(found))
 	for i, f := range found {
 		rows[i] = f.Row
 	}
-	if slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Type.Nested() || c.Type.Name == schema.Blob }) {
+	if slices.ContainsFunc(columns, func(c schema.Column) bool { return lookup.ArrowType(c.Type) == nil }) {
 		return nil
 	}
 	read := make([]lookup.Column, len(columns))
@@ -151,25 +152,21 @@ func (in partGroup) fill(found []snapshot.Found, fs schema.Schema) error {
 	if in.file.Size(in.group, read) > mostBytes {
 		return nil
 	}
-	cells := make([][]string, len(columns))
+	cells := make([]*cellsOf, len(columns))
 	var together errgroup.Group
 	together.SetLimit(fillThreads)
 	for i := range columns {
 		together.Go(func() (err error) { cells[i], err = in.cells(columns[i], read[i], rows); return err })
 	}
-	if err := together.Wait(); err != nil {
+	if err := together.Wait(); err != nil || slices.Contains(cells, nil) {
 		return err
 	}
 	for i := range found {
-		list := make([]string, len(columns))
+		list, record := make([]string, len(columns)), make(map[int]arrow.Array, len(columns))
 		for j, column := range cells {
-			if column == nil {
-				found[i].Values = ""
-				return nil
-			}
-			list[j] = column[i]
+			list[j], record[columns[j].ID] = column.sql[i], column.arrays[i]
 		}
-		found[i].Values = strings.Join(list, ", ")
+		found[i].Values, found[i].Record = strings.Join(list, ", "), record
 	}
 	return nil
 }
@@ -177,19 +174,31 @@ func (in partGroup) fill(found []snapshot.Found, fs schema.Schema) error {
 // fillThreads is how many columns of found rows are read at once.
 const fillThreads = 2
 
-// cells returns the values that a column has in rows, in SQL; nil, if one has no plain text or a long one.
-func (in partGroup) cells(c schema.Column, from lookup.Column, rows []int64) (list []string, err error) {
-	texts, ok, err := in.file.Texts(in.group, from, rows)
-	if err != nil || !ok {
+// cellsOf are the values of a column in found rows, in SQL and in Arrow.
+type cellsOf struct {
+	sql    []string
+	arrays []arrow.Array
+}
+
+// cells returns the values that a column has in rows; nil, if one has no plain text or a long one.
+func (in partGroup) cells(c schema.Column, from lookup.Column, rows []int64) (*cellsOf, error) {
+	values, err := in.file.Cells(in.group, from, rows)
+	if err != nil {
 		return nil, err
 	}
-	for _, text := range texts {
-		if text != nil && len(*text) > mostText {
-			return nil, nil
+	out := &cellsOf{}
+	for _, v := range values {
+		var text *string
+		if !v.IsNull() {
+			plain, ok := lookup.Text(v, c.Type)
+			if !ok || len(plain) > mostText {
+				return nil, nil
+			}
+			text = &plain
 		}
-		list = append(list, castSQL(text, c))
+		out.sql, out.arrays = append(out.sql, castSQL(text, c)), append(out.arrays, lookup.Array(v, c.Type))
 	}
-	return list, nil
+	return out, nil
 }
 
 // castSQL is a value in SQL, by its text, named as its column is.

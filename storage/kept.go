@@ -105,8 +105,11 @@ func (k *keptTable) add(ctx context.Context, w *fileWriter, in *incoming) error 
 
 func (k *keptTable) discard(*Staging) {} // the table goes with the connection
 
-// keptValues is SQL: each record's columns as literals, then _n and, where it is kept, _json.
-type keptValues [][]string
+// keptValues is records in memory, and as SQL: each record's columns as literals, then _n and, where it is kept, _json.
+type keptValues struct {
+	literals [][]string
+	came     arrow.RecordBatch // with the columns that were offered, then, of JSON, the records' own texts
+}
 
 // of writes the records out as literals.
 func (k keptValues) of(in *incoming, came []schema.Column) string {
@@ -119,8 +122,8 @@ func (k keptValues) of(in *incoming, came []schema.Column) string {
 	if in.texts {
 		names, at = append(names, "_json"), append(at, len(in.columns)+1)
 	}
-	rows := make([]string, len(k))
-	for row, values := range k {
+	rows := make([]string, len(k.literals))
+	for row, values := range k.literals {
 		some := make([]string, len(at))
 		for i, column := range at {
 			some[i] = values[column]
@@ -135,7 +138,8 @@ func (k keptValues) add(ctx context.Context, w *fileWriter, in *incoming) error 
 	return w.addRows(ctx, in)
 }
 
-func (k keptValues) discard(*Staging) {}
+// discard frees the memory.
+func (k keptValues) discard(*Staging) { k.came.Release() }
 
 // keptBatch is the rows of a data file of the commit, in memory. Its keys are in the table incoming once keyTable has
 // put them there: no statement asks for other columns of appended records.

@@ -114,7 +114,7 @@ func (k *keyFilters) takes(f *catalog.File) bool {
 }
 
 // mostFilter is more bytes than the filter of so many keys has.
-func mostFilter(rows int64) int64 { return 2*rows + 64<<10 }
+func mostFilter(rows int64) int64 { return 3*rows + 64<<10 }
 
 var errFilterOfOther = errors.New("it is the filter of another file")
 

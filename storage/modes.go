@@ -127,6 +127,11 @@ func (w modeWork) put(ctx context.Context, u intake.Upload) error {
 	if err != nil {
 		return err
 	}
+	if changes := w.compareHere(in, live); changes != nil {
+		defer changes.Release()
+		w.store.keys.here.Add(1)
+		return w.writer.rewriteFew(ctx, changes, nil)
+	}
 	// None of the keys can be live, so all records are new.
 	if len(live.Data) == 0 && !in.keepsText(w.commit.Mode) {
 		w.commit.Added = in.rows

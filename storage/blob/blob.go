@@ -292,6 +292,8 @@ type Batch struct {
 	staged string // relative to the root
 	key    string
 	names  []string
+	others []string // of names, those that were not written here, with permissions of their own
+	isDone bool     // it is published
 }
 
 // Batch starts a batch whose objects will be key/<name>.
@@ -309,7 +311,7 @@ func (d *Dir) Batch(key string) (*Batch, error) {
 
 // Path returns the path at which the caller writes the object of that name before Publish.
 func (b *Batch) Path(name string) string {
-	b.names = append(b.names, name)
+	b.names, b.others = append(b.names, name), append(b.others, name)
 	return filepath.Join(b.dir.root, b.staged, name)
 }
 
@@ -318,16 +320,16 @@ func (b *Batch) Key(name string) string { return b.key + "/" + name }
 
 // Write writes an object of the batch.
 func (b *Batch) Write(name string, data []byte) error {
-	path := b.Path(name)
+	b.names = append(b.names, name)
 	if err := b.dir.hook("write", filepath.Join(b.staged, name)); err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, fileMode)
+	return os.WriteFile(filepath.Join(b.dir.root, b.staged, name), data, fileMode)
 }
 
 // Adopt moves a scratch file into the batch, as the object of that name.
 func (b *Batch) Adopt(name, path string) error {
-	b.names = append(b.names, name)
+	b.names, b.others = append(b.names, name), append(b.others, name)
 	return b.dir.rename(b.dir.relative(path), filepath.Join(b.staged, name))
 }
 
@@ -387,7 +389,8 @@ func (b *Batch) PublishWhole() error {
 
 // Drop removes an object of a batch that is not published.
 func (b *Batch) Drop(name string) {
-	b.names = slices.DeleteFunc(b.names, func(n string) bool { return n == name })
+	is := func(n string) bool { return n == name }
+	b.names, b.others = slices.DeleteFunc(b.names, is), slices.DeleteFunc(b.others, is)
 	b.dir.RemoveScratch(filepath.Join(b.dir.root, b.staged, name))
 }
 
@@ -412,9 +415,9 @@ func (b *Batch) in(directory string) []string {
 	return paths
 }
 
-// seal gives the batch's files their permissions: DuckDB may have written them, with others.
+// seal gives the batch's files their permissions, where DuckDB, say, has written them with others.
 func (b *Batch) seal() error {
-	for _, name := range b.names {
+	for _, name := range b.others {
 		if err := os.Chmod(filepath.Join(b.dir.root, b.staged, name), fileMode); err != nil {
 			return err
 		}
@@ -428,11 +431,15 @@ func (b *Batch) move() error {
 		return err
 	}
 	b.dir.batches.Delete(b.key)
+	b.isDone = true
 	return nil
 }
 
 // Discard removes an unpublished batch.
 func (b *Batch) Discard() error {
+	if b.isDone {
+		return nil
+	}
 	b.dir.batches.Delete(b.key)
 	return os.RemoveAll(filepath.Join(b.dir.root, b.staged))
 }

@@ -7,24 +7,25 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/FastFilter/xorfilter"
 	"github.com/parquet-go/parquet-go"
 )
 
-// A key filter says which row groups of a file may have a key: one binary fuse filter of 8 bits for each row group, of
-// the hashes of its keys. Of 256 groups that do not have a key, it names one; it never leaves out one that does.
+// A key filter says which row groups of a file may have a key: one binary fuse filter of 16 bits for each row group,
+// of the hashes of its keys. Of 65,536 groups that do not have a key, it names one; it never leaves out one that does.
 //
 // As an object, all integers little-endian:
 //
-//	mark      8 bytes, "RBKEYS01"
+//	mark      8 bytes, "RBKEYS02"
 //	file      32 bytes, the SHA-256 of the file whose keys it has
 //	columns   4 bytes, how many the key has; then the field id of each, 4 bytes
 //	groups    4 bytes, how many; then of each
 //	            rows, segment length, segment count, segment count × length, fingerprints: 4 bytes each
-//	            seed: 8 bytes; then the fingerprints, a byte each
+//	            seed: 8 bytes; then the fingerprints, 2 bytes each
 //	checksum  32 bytes, the SHA-256 of all before it
-const mark = "RBKEYS01"
+const mark = "RBKEYS02" // 01 had fingerprints of 8 bits: of many row groups, it named some in vain
 
 // Filter is the key filter of a file.
 type Filter struct {
@@ -35,13 +36,13 @@ type Filter struct {
 
 type filteredGroup struct {
 	rows int64
-	keys xorfilter.BinaryFuse[uint8]
+	keys xorfilter.BinaryFuse[uint16]
 }
 
 // Size returns about how many bytes the filter has in memory.
 func (f *Filter) Size() (bytes int64) {
 	for _, g := range f.groups {
-		bytes += int64(len(g.keys.Fingerprints)) + 64
+		bytes += 2*int64(len(g.keys.Fingerprints)) + 64
 	}
 	return bytes
 }
@@ -84,11 +85,11 @@ func (f *File) Build(sum string, columns []Column, ids []int, stop func() error)
 		if err != nil {
 			return nil, err
 		}
-		filter, err := xorfilter.BuildBinaryFuse[uint8](&builder, hashes)
+		filter, err := xorfilter.BuildBinaryFuse[uint16](&builder, hashes)
 		if err != nil {
 			return nil, err
 		}
-		filter.Fingerprints = bytes.Clone(filter.Fingerprints) // the builder uses them again
+		filter.Fingerprints = slices.Clone(filter.Fingerprints) // the builder uses them again
 		for _, h := range hashes {
 			if !filter.Contains(h) {
 				return nil, errMissing
@@ -152,7 +153,9 @@ func (f *Filter) Encode() ([]byte, error) {
 			b = binary.LittleEndian.AppendUint32(b, uint32(n))
 		}
 		b = binary.LittleEndian.AppendUint64(b, g.keys.Seed)
-		b = append(b, g.keys.Fingerprints...)
+		for _, p := range g.keys.Fingerprints {
+			b = binary.LittleEndian.AppendUint16(b, p)
+		}
 	}
 	check := sha256.Sum256(b)
 	return append(b, check[:]...), nil
@@ -213,7 +216,11 @@ func (d *decoder) group() (g filteredGroup) {
 	if b := d.take(8); b != nil {
 		g.keys.Seed = binary.LittleEndian.Uint64(b)
 	}
-	g.keys.Fingerprints = d.take(n)
+	prints := d.take(2 * n)
 	d.short = d.short || n != int(g.keys.SegmentCountLength)+2*int(g.keys.SegmentLength)
+	g.keys.Fingerprints = make([]uint16, len(prints)/2)
+	for i := range g.keys.Fingerprints {
+		g.keys.Fingerprints[i] = binary.LittleEndian.Uint16(prints[2*i:])
+	}
 	return g
 }

@@ -181,29 +181,8 @@ func eachValue(p parquet.Page, t schema.Type, each func(row int, v Value)) error
 	})
 }
 
-// Texts returns the texts (Text) of the values that a column has in some rows of a row group; nil stands for null. ok
-// is false where a value has none.
-func (f *File) Texts(group int, c Column, rows []int64) (texts []*string, ok bool, err error) {
-	cells, err := f.cells(group, c, rows)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, v := range cells {
-		if v.IsNull() {
-			texts = append(texts, nil)
-			continue
-		}
-		text, ok := Text(v, c.Type)
-		if !ok {
-			return nil, false, nil
-		}
-		texts = append(texts, &text)
-	}
-	return texts, true, nil
-}
-
-// cells returns the values that a column has in some rows of a row group, by their numbers in the file.
-func (f *File) cells(group int, c Column, rows []int64) (cells []parquet.Value, err error) {
+// Cells returns the values that a column has in some rows of a row group, by their numbers in the file.
+func (f *File) Cells(group int, c Column, rows []int64) (cells []parquet.Value, err error) {
 	cells = make([]parquet.Value, len(rows))
 	known := 0
 	for i, row := range rows {
@@ -234,7 +213,7 @@ func (f *File) cells(group int, c Column, rows []int64) (cells []parquet.Value, 
 
 // Integers returns the values that a BIGINT column without nulls has in some rows of a row group.
 func (f *File) Integers(group int, name string, rows []int64) ([]int64, error) {
-	cells, err := f.cells(group, Column{name, schema.Of(schema.Bigint)}, rows)
+	cells, err := f.Cells(group, Column{name, schema.Of(schema.Bigint)}, rows)
 	out := make([]int64, len(cells))
 	for i, c := range cells {
 		if err == nil && c.Kind() != parquet.Int64 {

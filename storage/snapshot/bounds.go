@@ -82,6 +82,27 @@ func (o KeyOrder) Overlap(a, b *catalog.Bounds) bool {
 	return o.Compare(a.Least, b.Greatest) <= 0 && o.Compare(b.Least, a.Greatest) <= 0
 }
 
+// overlaps is Overlap with one range, whose bounds are read once for all ranges that are compared with it.
+func (o KeyOrder) overlaps(a *catalog.Bounds) func(b *catalog.Bounds) bool {
+	least, errLeast := strconv.ParseInt(a.Least, 10, 64)
+	greatest, errGreatest := strconv.ParseInt(a.Greatest, 10, 64)
+	areIntegers := o != texts && o != Unordered && errLeast == nil && errGreatest == nil
+	return func(b *catalog.Bounds) bool {
+		if b == nil || !areIntegers {
+			return o.Overlap(a, b)
+		}
+		end, errEnd := strconv.ParseInt(b.Greatest, 10, 64)
+		if errEnd == nil && end < least {
+			return false
+		}
+		begin, errBegin := strconv.ParseInt(b.Least, 10, 64)
+		if errEnd != nil || errBegin != nil {
+			return o.Overlap(a, b)
+		}
+		return begin <= greatest
+	}
+}
+
 // Join returns the bounds of two ranges together; a nil a is the empty range.
 func (o KeyOrder) Join(a, b *catalog.Bounds) *catalog.Bounds {
 	if a == nil {

@@ -3,6 +3,8 @@ package snapshot
 import (
 	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"rowback/storage/catalog"
 	"rowback/storage/duck"
 	"rowback/storage/schema"
@@ -13,7 +15,11 @@ type Found struct {
 	Part   Part
 	Row    int64 // its number in the part
 	Place  Place
+	Key    int    // which of the keys that were sought it has
 	Values string // the columns of the part, by name, as a select list that reads no file; empty: read it from the part
+
+	// Record is its values by field id, each an array of one, in the types of the part; nil: as with Values.
+	Record map[int]arrow.Array
 }
 
 // Picked returns the snapshot with only some of its rows, which were found to be live. Reading it opens the files of
@@ -32,6 +38,9 @@ func (s *Snapshot) Picked(rows []Found) *Snapshot {
 	}
 	return &part
 }
+
+// Found returns the rows of the snapshot where they are known; ok is false where they have to be read.
+func (s *Snapshot) Found() (rows []Found, ok bool) { return s.picked, s.isPicked || len(s.Data) == 0 }
 
 // pickedScans is scans for picked rows.
 func (s *Snapshot) pickedScans(place bool, list func(fs schema.Schema) string) (scans []string) {

@@ -137,11 +137,12 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 		return s
 	}
 	order := OrderOf(s.Schema.KeyColumns()[0].Type)
+	overlaps := order.overlaps(bounds)
 	// Blocks of files that can't hold such keys are passed over as a whole: a new greatest key looks at none.
 	keep := func(blocks []*block) (out []*catalog.File) {
 		for _, b := range blocks {
 			if b.mayHold(order, bounds) {
-				out = append(out, filter(b.files, func(f *catalog.File) bool { return order.Overlap(f.Bounds, bounds) })...)
+				out = append(out, filter(b.files, func(f *catalog.File) bool { return overlaps(f.Bounds) })...)
 			}
 		}
 		return out
