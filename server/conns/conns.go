@@ -59,7 +59,7 @@ func (p *Pool) Listen(l net.Listener, refusal []byte) net.Listener {
 // Close closes every connection.
 func (p *Pool) Close() {
 	for _, c := range p.all() {
-		c.Close()
+		_ = c.Close() // its client sees that
 	}
 }
 

@@ -168,7 +168,7 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	start := time.Now()
 	md, _ := metadata.FromIncomingContext(ctx)
 	id := requestID(md)
-	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails if headers have been sent
+	_ = grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) // it fails if headers have been sent
 	err = f.problem(ctx, recovered(handle), id)
 	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
 	return err

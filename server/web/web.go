@@ -134,5 +134,5 @@ func render(name string, text []byte) (*Page, error) {
 		return nil, fmt.Errorf("the manual's page %s: %w", name, err)
 	}
 	body := pageLink.ReplaceAllString(html.String(), `href="/manual/$1$2"`)
-	return &Page{Name: name, Title: title, Body: template.HTML(body)}, nil //nolint:gosec // our own text
+	return &Page{Name: name, Title: title, Body: template.HTML(body)}, nil // #nosec G203 -- our own text
 }
