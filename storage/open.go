@@ -106,6 +106,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.dir.last, err = datadir.Recall(s.dir.path); err != nil {
 		return err
 	}
+	if err := s.dir.upgradeCatalog(ctx); err != nil {
+		return err
+	}
 	if err := s.dir.openCatalog(ctx); err != nil {
 		return err
 	}
