@@ -64,6 +64,7 @@ var boundaries = []boundary{
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
+	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
 	{"rowback/server/view", []string{"rowback/storage/catalog", "rowback/storage/schema"},
 		"every face shows a commit in the same way"},
 	{"rowback/server/host",
@@ -77,7 +78,7 @@ var boundaries = []boundary{
 	{"rowback/server/api",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/compare", "rowback/query", "rowback/server/host",
-			"rowback/server/calls", "rowback/server/view",
+			"rowback/server/access", "rowback/server/calls", "rowback/server/view",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/facetest", []string{"rowback/storage", "rowback/storage/intake"},
@@ -105,8 +106,8 @@ var boundaries = []boundary{
 // doors are libraries that only one place may import, so that replacing one changes one place.
 var doors = map[string][]string{
 	"github.com/duckdb/":          {"rowback/storage/duck", "rowback/storage/duck/displaced", "rowback/fixtures/bench"},
-	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog"},
-	"github.com/pressly/goose":    {"rowback/storage/catalog"},
+	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog", "rowback/server/settings"},
+	"github.com/pressly/goose":    {"rowback/storage/catalog", "rowback/server/settings"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile", "rowback/storage/lookup"},
 	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",
 		"rowback/server/web", "rowback/server/facetest"},

@@ -19,6 +19,7 @@ import (
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
+	"rowback/server/settings"
 	"rowback/server/web"
 	"rowback/storage"
 	"rowback/storage/datafile"
@@ -103,6 +104,11 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer store.Close()
+	set, err := settings.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	if cmd.Demo {

@@ -1,4 +1,7 @@
-// Package access decides who may use the server, and as which user, by the same rules for every face.
+// Package access decides who may use the server, as which user, and what they may do, by the same rules for every face.
+//
+// Who someone is and what they may do are two questions. The gate answers the first: it finds the user of a request. The
+// second is answered by the roles of that user, and what a token leaves of them: both are in the Caller.
 //
 // A client presents a token, or the id of a session that it logged in for; either identifies the user. A server without
 // tokens lets everyone in, as "anonymous" or under the name that they log in with, and therefore listens on its own
@@ -44,9 +47,23 @@ func NewGate(tokens Tokens, now func() time.Time) *Gate {
 func (g *Gate) IsOpen() bool { return len(g.tokens) == 0 }
 
 // Identify finds out who is asking, by the headers Authorization (Bearer) and Cookie (token); each may have a token or
-// the id of a session. user is empty if a valid token is needed and there is none, or if the session has ended. On a
-// server without tokens everyone else is let in: known reports whether the request carries any credentials.
-func (g *Gate) Identify(authorization, cookie string) (user string, known bool) {
+// the id of a session. The caller is not known if a valid token is needed and there is none, or if the session has
+// ended. On a server without tokens everyone else is let in: known reports whether the request carries any credentials.
+func (g *Gate) Identify(from netip.Addr, authorization, cookie string) (c Caller, known bool) {
+	user, known := g.user(authorization, cookie)
+	if user == "" {
+		return Caller{Address: from}, known
+	}
+	return Caller{User: user, Address: from, Roles: Everywhere(Admin)}, known
+}
+
+// Anyone is the caller who is let in without a token or session, on a server without tokens.
+func (g *Gate) Anyone(from netip.Addr) Caller {
+	return Caller{User: Anonymous, Address: from, Roles: Everywhere(Admin)}
+}
+
+// user finds out which user is asking.
+func (g *Gate) user(authorization, cookie string) (user string, known bool) {
 	scheme, shown, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		shown = cookie
@@ -93,10 +110,10 @@ func (g *Gate) Logout(cookie string) { g.sessions.end(cookie) }
 
 // Basic finds out who is asking, by an Authorization header of the scheme Basic: the user's name, and as the password
 // the user's token. isBasic is false if the header has another scheme. Errors are those of Login.
-func (g *Gate) Basic(from netip.Addr, authorization string) (user, password string, isBasic bool, err error) {
+func (g *Gate) Basic(from netip.Addr, authorization string) (c Caller, password string, isBasic bool, err error) {
 	scheme, text, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false, nil
+		return Caller{Address: from}, "", false, nil
 	}
 	user, password, ok := basicPair(text)
 	err = g.failures.try(from, user, func() bool {
@@ -105,7 +122,7 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (user, password stri
 		}
 		return ok && goodName(user)
 	})
-	return user, password, true, err
+	return Caller{User: user, Address: from, Roles: Everywhere(Admin)}, password, true, err
 }
 
 // Shown returns what a user who has logged in with a password may present from now on: the user's token, or the id of a

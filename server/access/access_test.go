@@ -53,9 +53,9 @@ func TestWhoAsks(t *testing.T) {
 		{open, "", "something", "anonymous", true},
 		{open, "", max, "", false}, // it may have been someone's, and is not any more
 	} {
-		user, known := c.gate.Identify(c.authorization, c.cookie)
-		if user != c.user || known != c.known {
-			t.Errorf("%q, cookie %q: %q, %v; want %q, %v", c.authorization, c.cookie, user, known, c.user, c.known)
+		asks, known := c.gate.Identify(home, c.authorization, c.cookie)
+		if asks.User != c.user || known != c.known || asks.Address != home || asks.IsAdmin() != (c.user != "") {
+			t.Errorf("%q, cookie %q: %+v, %v; want %q, %v", c.authorization, c.cookie, asks, known, c.user, c.known)
 		}
 	}
 }
@@ -78,15 +78,15 @@ func TestBasicWantsTheUsersOwnToken(t *testing.T) {
 		{nil, basic("a\nb:"), true, false},
 	} {
 		gate := access.NewGate(c.tokens, nil)
-		user, password, isBasic, err := gate.Basic(home, c.authorization)
+		asks, password, isBasic, err := gate.Basic(home, c.authorization)
 		if isBasic != c.isBasic || (err == nil) != c.ok {
-			t.Errorf("%q: %q, %v, %v; want %v, %v", c.authorization, user, isBasic, err, c.isBasic, c.ok)
+			t.Errorf("%q: %+v, %v, %v; want %v, %v", c.authorization, asks, isBasic, err, c.isBasic, c.ok)
 		}
 		if !isBasic || err != nil {
 			continue
 		}
-		if again, _ := gate.Identify("Bearer "+gate.Shown(user, password), ""); again != user {
-			t.Errorf("%q: what is shown for it is %q's", c.authorization, again)
+		if again, _ := gate.Identify(home, "Bearer "+gate.Shown(asks.User, password), ""); again.User != asks.User {
+			t.Errorf("%q: what is shown for it is %q's", c.authorization, again.User)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"rowback/server/access"
 	"rowback/server/calls"
 	"rowback/server/host"
 
@@ -23,13 +24,14 @@ type route struct {
 	method, path string
 	id, summary  string
 	tag          string
-	in           any      // struct with tags path, query, header and json; nil: nothing
-	body         []string // media types of a body that in does not describe
-	status       int      // of success
-	also         int      // another one; 0: none
-	out          any      // what the answer's JSON is; nil: no body
-	media        []string // media types of an answer that out does not describe
-	problems     []int    // further statuses; 500 and 503 are added everywhere
+	role         access.Role // that a caller needs in the project of every dataset it names; Public: no token
+	in           any         // struct with tags path, query, header and json; nil: nothing
+	body         []string    // media types of a body that in does not describe
+	status       int         // of success
+	also         int         // another one; 0: none
+	out          any         // what the answer's JSON is; nil: no body
+	media        []string    // media types of an answer that out does not describe
+	problems     []int       // further statuses; 500 and 503 are added everywhere
 	handler      fiber.Handler
 }
 

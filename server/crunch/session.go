@@ -74,8 +74,8 @@ func (f *Face) logout(c *fiber.Ctx) error {
 
 // user returns the user of the request.
 func (f *Face) user(c *fiber.Ctx) string {
-	name, _ := f.host.Identify(c)
-	return name
+	caller, _ := f.host.Identify(c)
+	return caller.User
 }
 
 // userURL returns the absolute URL of a user. Names may be e-mail addresses, so they are escaped.

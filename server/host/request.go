@@ -15,7 +15,7 @@ const (
 	requestIDKey = "request id"
 	bodyKey      = "body"
 	streamKey    = "stream"
-	userKey      = "user"
+	callerKey    = "caller"
 	heldKey      = "held"
 	deadlineKey  = "deadline"
 )
@@ -93,10 +93,4 @@ func (h *Host) patience(c *fiber.Ctx) int64 {
 		return 1 << 20
 	}
 	return h.options.Limits.MaxUpload
-}
-
-// User returns the user that Identify found; empty: unknown.
-func User(c *fiber.Ctx) string {
-	user, _ := c.Locals(userKey).(string)
-	return user
 }
