@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -131,7 +132,8 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	h := host.New(host.Options{
 		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Collectors: append(api.Collectors(store), sql.collectors()...), Fact: api.ViewFact,
+		Collectors: slices.Concat(api.Collectors(store), sql.collectors(), processCollectors(), connectionCollectors(pool)),
+		Fact:       api.ViewFact,
 	})
 	native, err := api.New(store, h, api.Options{Version: version, Log: log})
 	if err != nil {

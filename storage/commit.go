@@ -225,6 +225,7 @@ func (g *group) remember() {
 	for _, r := range g.ready {
 		for _, d := range r.drafts() {
 			g.store.seen.add(d.opened, thisEra)
+			g.store.Counts.add(d.commit)
 		}
 	}
 	g.store.heads.put(g.leaves(), thisEra)

@@ -65,6 +65,7 @@ func newStore(dir string, o Options) *Store {
 		keys:     history.keys,
 		Removals: removals,
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
+		Counts:   newCounts(),
 		dir:      &directory{journal: j, path: dir, hook: o.Hook},
 		budget:   limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rowback/storage/clientsql"
@@ -19,6 +20,7 @@ type Readers struct {
 	pool   *duck.Pool
 	places chan struct{}  // has one for each that is lent
 	lent   sync.WaitGroup // those
+	failed atomic.Bool    // the last process could not be started
 }
 
 // newReaders returns the readers, of which none is started yet.
@@ -49,6 +51,7 @@ func (r *Readers) take(ctx context.Context) (*duck.Conn, error) {
 	r.lent.Add(1)
 	leave := func() { <-r.places; r.lent.Done() }
 	conn, err := r.pool.Take(ctx)
+	r.failed.Store(err != nil && ctx.Err() == nil)
 	if err != nil {
 		leave()
 		return nil, clientsql.NotStarted(ctx, err)

@@ -44,6 +44,7 @@ type Store struct {
 	Upkeep   *Upkeep
 	Removals *Removals
 	Vacuums  *Vacuums
+	Counts   *Counts
 	keys     *keyFinder
 	Disk     *Disk
 	dir      *directory

@@ -81,6 +81,9 @@ func New(o Options) *Host {
 		o.Fact = func(fact any) any { return fact }
 	}
 	h := &Host{options: o, log: o.Log, metrics: newMetrics(), encoders: newEncoders()}
+	h.metrics.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "rowback_http_requests_in_flight", Help: "Requests that are being answered.",
+	}, func() float64 { return float64(h.open.Load()) }))
 	h.metrics.registry.MustRegister(o.Collectors...)
 	// Not a request's context: jobs and streams outlive their handlers.
 	h.base, h.stop = context.WithCancel(context.Background())

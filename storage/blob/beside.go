@@ -3,6 +3,7 @@ package blob
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,4 +90,27 @@ func (d *Dir) RemoveBeside(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// SizeBeside returns the size of a file beside the objects, bytes; 0 if it does not exist.
+func (d *Dir) SizeBeside(name string) int64 {
+	info, err := os.Stat(filepath.Join(d.root, name))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Staged returns how many files are under staging, and their bytes. Files come and go meanwhile.
+func (d *Dir) Staged() (files, bytes int64) {
+	_ = filepath.WalkDir(d.scratch, func(_ string, e fs.DirEntry, err error) error { // what went meanwhile does not count
+		if err != nil || e.IsDir() {
+			return nil //nolint:nilerr // as above
+		}
+		if info, err := e.Info(); err == nil {
+			files, bytes = files+1, bytes+info.Size()
+		}
+		return nil
+	})
+	return files, bytes
 }
