@@ -48,7 +48,8 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 		err = f.problem(context.WithoutCancel(ctx), err, requestID(call.Header))
 	}
 	if failed := recovered(func() error {
-		f.count(call.FullMethodName, status.Code(err), 0, "", requestID(call.Header))
+		by := access.Caller{Address: addressOf(ctx)}
+		f.count(call.FullMethodName, status.Code(err), 0, by, requestID(call.Header))
 		return nil
 	}); failed != nil {
 		f.log.Error("internal error", "error", failed)
@@ -170,7 +171,7 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	id := requestID(md)
 	_ = grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) // it fails if headers have been sent
 	err = f.problem(ctx, recovered(handle), id)
-	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
+	f.count(method, status.Code(err), time.Since(start), callerOf(ctx).Caller, id)
 	return err
 }
 
@@ -193,7 +194,7 @@ func methodsOf(s *grpc.Server) map[string]bool {
 
 // count logs and counts a call. A method name made up by a client does not become a label of a metric, which would be
 // kept forever.
-func (f *Face) count(full string, code codes.Code, took time.Duration, user, id string) {
+func (f *Face) count(full string, code codes.Code, took time.Duration, by access.Caller, id string) {
 	method := "unknown"
 	if f.methods[full] {
 		method = path.Base(full)
@@ -201,5 +202,5 @@ func (f *Face) count(full string, code codes.Code, took time.Duration, user, id 
 	f.metrics.calls.WithLabelValues(method, code.String()).Inc()
 	f.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
 	f.log.Info("request", "request_id", id, "method", "flight", "path", method, "status", code.String(), "ms",
-		float64(took.Microseconds())/1000, "user", user)
+		float64(took.Microseconds())/1000, "user", by.User, "token", by.Token, "address", by.Address.Unmap())
 }

@@ -52,9 +52,10 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	took := time.Since(start)
 	status := c.Response().StatusCode()
 	h.metrics.observe(c.Method(), c.Route().Path, status, took)
-	// Without the query: it may have records' values in it.
+	// Without the query: it may have records' values in it. Of a token, its id, which does not open anything.
+	caller := Caller(c)
 	h.log.Info("request", "request_id", id, "method", c.Method(), "path", c.Path(), "status", status,
-		"ms", float64(took.Microseconds())/1000, "user", User(c))
+		"ms", float64(took.Microseconds())/1000, "user", caller.User, "token", caller.Token, "address", addressOf(c).Unmap())
 	return err
 }
 
