@@ -64,6 +64,8 @@ var boundaries = []boundary{
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
+	{"rowback/server/doctor", []string{"rowback/storage/blob", "rowback/storage/catalog", "rowback/storage/datadir"},
+		"it examines a directory that may not be a store, and a machine: it opens no store"},
 	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
 	{"rowback/server/view", []string{"rowback/storage/catalog", "rowback/storage/schema"},
 		"every face shows a commit in the same way"},
