@@ -24,7 +24,8 @@ var files embed.FS
 
 // contents is the order of the manual's pages.
 var contents = []string{
-	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "vacuum", "erase", "crunch", "operating", "limits",
+	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "vacuum", "erase", "crunch", "operating",
+	"observability", "upgrading", "limits",
 	"security", "readers", "peers", "promises",
 }
 
