@@ -57,6 +57,9 @@ var relations = map[string]relation{
 // itself reaches no catalog.
 func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 	table := schema.Fold(t.Name)
+	if schema.Fold(t.Schema) == catalogSchema && table == auditTable && n.audit != nil {
+		return n.auditTable()
+	}
 	of, ok := relations[table]
 	if schema.Fold(t.Schema) != catalogSchema || !ok {
 		return refuse("unknown_table",
@@ -86,6 +89,13 @@ func (n *names) catalogTable(ctx context.Context, t clientsql.Table) error {
 		return err
 	}
 	return of.create(ctx, n.box, table, rows)
+}
+
+// auditTable adds the view of the audit log, which is read from its files.
+func (n *names) auditTable() (err error) {
+	n.catalog[auditTable] = true
+	n.audited, err = n.audit()
+	return err
 }
 
 // create creates the table from its rows, which are passed to DuckDB as JSON. JSON carries nulls, lists and times

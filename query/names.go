@@ -33,6 +33,9 @@ type names struct {
 	inside  bool            // the statement names the project as a database
 	known   Meaning         // what names stood for in an earlier description; nil: none
 	means   Meaning         // what they stand for now
+
+	audit   func() ([]string, error) // Statement.Audit
+	audited []string                 // the files of the audit log, if the statement names it
 }
 
 // Meaning is what the dataset names in a statement stood for when it was described, by name: the dataset's id, @, and
@@ -212,10 +215,13 @@ func (n *names) source(
 func (n *names) scope() duck.Scope {
 	first, others := n.attach()
 	s := duck.Scope{
-		Files:   n.files,
+		Files:   append(n.files, n.audited...),
 		Setup:   []string{n.store.Sandboxes.Threads(n.columns), first, "CREATE SCHEMA " + viewSchema},
 		Session: others + "SET search_path = " + duck.Text(viewSchema),
 		Keep:    !n.once && len(n.catalog) == 0,
+	}
+	if len(n.audited) > 0 {
+		s.Setup = append(s.Setup, "CREATE SCHEMA IF NOT EXISTS "+catalogSchema, auditView(n.audited))
 	}
 	for _, v := range n.views {
 		s.Setup = append(s.Setup, "CREATE VIEW "+viewSchema+"."+duck.Ident(v.name)+" AS "+v.sql)

@@ -27,14 +27,15 @@ import (
 // Statement is a client's query. A statement reads only: everything but one SELECT is refused.
 type Statement struct {
 	SQL     string
-	Project int64           // the project whose datasets it may name
-	Params  json.RawMessage // for ? and $1: a list; for $name: an object; empty: none
-	Values  []duck.Param    // typed parameters, instead of Params
-	Limit   *int64          // most rows of the result; nil: all
-	Bytes   int64           // most bytes of the result, approximately; 0: no limit
-	Pages   datafile.Pages  // of a result as Parquet; 0: version 1
-	Meaning Meaning         // from an earlier description; nil: what the names stand for now
-	Columns []schema.Column // to cast the result to, from an earlier description; nil: its own
+	Project int64                    // the project whose datasets it may name
+	Params  json.RawMessage          // for ? and $1: a list; for $name: an object; empty: none
+	Values  []duck.Param             // typed parameters, instead of Params
+	Limit   *int64                   // most rows of the result; nil: all
+	Bytes   int64                    // most bytes of the result, approximately; 0: no limit
+	Pages   datafile.Pages           // of a result as Parquet; 0: version 1
+	Meaning Meaning                  // from an earlier description; nil: what the names stand for now
+	Audit   func() ([]string, error) // files of the audit log, if the client may read it; nil: it may not
+	Columns []schema.Column          // to cast the result to, from an earlier description; nil: its own
 }
 
 // maxText is the longest statement, in bytes: a list of 50,000 numbers fits. The parser takes seconds for much longer
@@ -131,7 +132,7 @@ func read(
 	}
 	n := &names{
 		store: store, box: box, project: s.Project, files: files, once: len(files) > 0, catalog: map[string]bool{},
-		known: s.Meaning, means: p.meaning,
+		known: s.Meaning, means: p.meaning, audit: s.Audit,
 	}
 	if err := n.resolve(ctx, p.text); err != nil {
 		return nil, err

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
+	"rowback/server/audit"
+	"rowback/server/settings"
 	"rowback/storage"
 )
 
@@ -43,11 +46,37 @@ func (cmd *checkCmd) Run(c console) error {
 	for _, p := range found.Problems {
 		fmt.Fprintln(c.out, p)
 	}
-	if n := len(found.Problems); n > 0 {
+	audited, err := checkAudit(context.Background(), cmd.Data)
+	if err != nil {
+		return exitError{exitUnchecked, err}
+	}
+	for _, p := range audited {
+		fmt.Fprintln(c.out, "audit log:", p)
+	}
+	if n := len(found.Problems) + len(audited); n > 0 {
 		return exitError{exitDamaged, fmt.Errorf("%d problems", n)}
 	}
 	fmt.Fprintln(c.out, "Everything is as it must be.")
 	return nil
+}
+
+// checkAudit reports what is wrong with the audit log of a data directory.
+func checkAudit(ctx context.Context, dir string) (problems []string, err error) {
+	copied, err := settings.Copy(ctx, dir)
+	if errors.Is(err, fs.ErrNotExist) { // of a program that had none
+		report, err := audit.Check(ctx, dir, audit.Head{})
+		return report.Problems, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", settings.File, err)
+	}
+	defer copied.Close()
+	kept, err := audit.KeptIn(copied.DB).Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the last number of the audit log: %w", err)
+	}
+	report, err := audit.Check(ctx, dir, kept)
+	return report.Problems, err
 }
 
 // exitError is a failure with its own exit code.

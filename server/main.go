@@ -39,6 +39,7 @@ type program struct {
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
 	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
+	Audit          auditCmd          `cmd:"" help:"List entries of the audit log, or check it."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 	Health         healthCmd         `cmd:"" help:"Report whether a server can take a commit, for a supervisor."`
 	Doctor         doctorCmd         `cmd:"" help:"Examine a data directory and the machine, and say what to do."`

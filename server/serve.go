@@ -17,6 +17,7 @@ import (
 	"rowback/fixtures"
 	"rowback/server/access"
 	"rowback/server/api"
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
@@ -110,6 +111,11 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer set.Close()
+	record, err := audit.Open(ctx, audit.Options{Dir: dir, Keeper: audit.KeptIn(set), Log: log})
+	if err != nil {
+		return err
+	}
+	defer record.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	if cmd.Demo {
@@ -122,7 +128,7 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	gate := access.NewGate(tokens, nil)
-	sql, err := cmd.listenFlight(store, gate, pool, pair, log)
+	sql, err := cmd.listenFlight(store, gate, record, pool, pair, log)
 	if err != nil {
 		return err
 	}
@@ -131,11 +137,12 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	h := host.New(host.Options{
-		Log: log, Gate: gate, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Collectors: slices.Concat(api.Collectors(store), sql.collectors(), processCollectors(), connectionCollectors(pool)),
-		Fact:       api.ViewFact,
+		Log: log, Gate: gate, Audit: record, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
+		Collectors: slices.Concat(api.Collectors(store), audited(record), sql.collectors(), processCollectors(),
+			connectionCollectors(pool)),
+		Fact: api.ViewFact,
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record})
 	if err != nil {
 		return err
 	}

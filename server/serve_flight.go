@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/certs"
 	"rowback/server/conns"
 	"rowback/server/flight"
@@ -23,7 +24,7 @@ type flightServer struct {
 
 // listenFlight opens the port of the Flight face, if one was given.
 func (cmd *serveCmd) listenFlight(
-	store *storage.Store, gate *access.Gate, pool *conns.Pool, pair *certs.Pair, log *slog.Logger,
+	store *storage.Store, gate *access.Gate, record *audit.Log, pool *conns.Pool, pair *certs.Pair, log *slog.Logger,
 ) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
@@ -33,7 +34,7 @@ func (cmd *serveCmd) listenFlight(
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	o := flight.Options{
-		Version: version, Log: log, Gate: gate, HeaderTimeout: cmd.Connections.HeaderTimeout,
+		Version: version, Log: log, Gate: gate, Audit: record, HeaderTimeout: cmd.Connections.HeaderTimeout,
 		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		Limits: cmd.limits(),
 	}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"rowback/storage/clientsql"
 	"rowback/storage/duck"
+	"rowback/storage/fair"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 )
@@ -18,8 +18,8 @@ type Readers struct {
 	*journal
 	limits func() duck.Limits // of one process
 	pool   *duck.Pool
-	places chan struct{}  // has one for each that is lent
-	lent   sync.WaitGroup // those
+	Places *fair.Queue
+	lent   sync.WaitGroup // those that are lent
 	failed atomic.Bool    // the last process could not be started
 }
 
@@ -27,7 +27,7 @@ type Readers struct {
 func newReaders(j *journal, b budget) *Readers {
 	return &Readers{
 		journal: j, limits: b.reader, pool: duck.NewKeptPool(intake.ReaderName, b.readers(), b.reader),
-		places: make(chan struct{}, b.readers()),
+		Places: fair.New(b.readers()),
 	}
 }
 
@@ -37,19 +37,17 @@ func (r *Readers) Expect() { r.pool.Fill() }
 
 // take lends a reader process.
 func (r *Readers) take(ctx context.Context) (*duck.Conn, error) {
-	patience := time.NewTimer(clientsql.Patience)
-	defer patience.Stop()
-	select {
-	case r.places <- struct{}{}:
-	case <-patience.C:
+	place, err := r.Places.Take(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case place == nil:
 		return nil, fault.Errorf(fault.Unavailable, "busy",
 			"Too many uploads are read at once. Send the request again in a moment.")
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
 	}
 	// Counted, since closing waits for them: a process that is killed in a commit would fail it.
 	r.lent.Add(1)
-	leave := func() { <-r.places; r.lent.Done() }
+	leave := func() { place.Leave(); r.lent.Done() }
 	conn, err := r.pool.Take(ctx)
 	r.failed.Store(err != nil && ctx.Err() == nil)
 	if err != nil {

@@ -22,6 +22,14 @@ import (
 // Anonymous is the user who has no name.
 const Anonymous = "anonymous"
 
+// NameOf returns the name by which a user is distinguished from others; empty: the user has none.
+func NameOf(user string) string {
+	if user == Anonymous {
+		return ""
+	}
+	return user
+}
+
 // Tokens maps tokens to users; if it is empty, everyone is let in.
 type Tokens map[string]string
 

@@ -9,6 +9,17 @@ type Caller struct {
 	Session string     // a short id of the session, which does not open it; empty: none
 	Address netip.Addr // where the request comes from
 	Roles   Roles
+
+	again func() Caller // who that is, and what they may do, as of now; nil: the same
+}
+
+// Again returns the caller as of now. Someone whose token was revoked, or who was removed or disabled, is not known any
+// more.
+func (c Caller) Again() Caller {
+	if c.again == nil {
+		return c
+	}
+	return c.again()
 }
 
 // IsKnown reports whether a valid token or session came with the request, or none is needed.
@@ -30,6 +41,16 @@ func (c Caller) May(project int64, role Role) bool {
 		return c.IsAdmin()
 	}
 	return c.IsKnown() && c.Role(project) >= role
+}
+
+// MaySomewhere reports whether the caller has a role, or one above it, in any project.
+func (c Caller) MaySomewhere(role Role) bool {
+	for project := range c.Roles {
+		if c.May(project, role) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsAdmin reports whether the caller may do everything.

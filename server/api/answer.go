@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/storage"
@@ -77,7 +78,17 @@ func (in datasetIn) project() int64 {
 
 // dataset finds the dataset that a request names.
 func (a *API) dataset(ctx context.Context, in datasetIn) (catalog.Dataset, error) {
-	return a.store.FindDataset(ctx, in.project(), in.Dataset)
+	return a.find(ctx, in.project(), in.Dataset)
+}
+
+// find finds a dataset that a request is about, by its name or id.
+func (a *API) find(ctx context.Context, project int64, name string) (catalog.Dataset, error) {
+	audit.Of(ctx).Project(project)
+	d, err := a.store.FindDataset(ctx, project, name)
+	if err == nil {
+		audit.Of(ctx).Dataset(d.ID, d.Name, d.ProjectID)
+	}
+	return d, err
 }
 
 // write is a request that changes something: who is asking, what to do, and how to answer. T is the result in the

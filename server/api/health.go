@@ -19,7 +19,7 @@ type readyView struct {
 	statusView
 	Checks       []storage.ReadyCheck `json:"checks" description:"What was looked at. A 503 has the same list."`
 	DamagedFiles int                  `json:"damaged_files" description:"${damaged_files}"`
-	Damaged      []storage.Damage     `json:"damaged,omitempty" description:"${damaged}"`
+	Damaged      []storage.Damage     `json:"damaged,omitempty" description:"Those files, for admins."`
 }
 
 // healthz answers as long as the process runs: for a supervisor that restarts it.
@@ -40,8 +40,8 @@ func (a *API) readyz(c *fiber.Ctx) error {
 	if len(damaged) > 0 {
 		out.Status = "degraded"
 	}
-	// Names of datasets are data; without a user only their number is shown.
-	if host.User(c) != "" {
+	// Names of datasets are data; only their number is shown to those who may not see all.
+	if host.Caller(c).IsAdmin() {
 		out.Damaged = damaged
 	}
 	return ok(c, out)
@@ -53,8 +53,7 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	return []prometheus.Collector{
-		newVersionGauges(s),
-		usage{s},
+		newVersionGauges(s), newQueueMetrics(s), usage{s},
 		gauge("rowback_damaged_files", "Stored files that don't match their checksum and are refused.", func() float64 {
 			return float64(len(s.Damaged()))
 		}),

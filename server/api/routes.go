@@ -5,6 +5,7 @@ import (
 
 	"rowback/compare"
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/storage/schema"
 )
 
@@ -89,6 +90,17 @@ func (a *API) datasetRoutes() []route {
 			summary: "The highest active version",
 			in:      latestIn{}, status: 200, out: seedLatest{}, problems: finds, handler: a.latestVersion,
 		},
+		{
+			method: "GET", path: "/api/v1/audit", id: "listAudit", tag: "audit", role: access.Admin,
+			summary: "Entries of the audit log, the oldest first",
+			in:      listAuditIn{}, status: 200, media: recordMedia, problems: []int{406, 422}, handler: a.listAudit,
+		},
+		{
+			method: "GET", path: "/api/v1/audit/check", id: "checkAudit", tag: "audit", role: access.Admin,
+			summary: "Whether entries of the audit log are missing or were changed",
+			status:  200, out: audit.Report{}, handler: a.checkAudit,
+		},
+
 		{
 			method: "GET", path: "/api/v1/monitor/versions", id: "monitorVersions", tag: "versions", role: access.Reader,
 			summary: "Datasets without versions, rapid version changes, version gaps",

@@ -23,7 +23,6 @@ var texts = map[string]string{
 	"commit.vacuumed_at":        "When vacuum removed its state; absent if it can be read.",
 	"commit.warnings": "What is said of the dataset and does not hold after it, such as a quality_column that it does " +
 		"not have; and how the records were read, such as columns without a name, or types that are not kept.",
-	"damaged": "Those files, for users who may read the data.",
 	"damaged_files": "Stored files that don't match their checksum and are refused. If there are any, the status is " +
 		"degraded.",
 	"dataset.archived":  "No one works on it any more. It can be read and written as before.",

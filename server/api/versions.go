@@ -47,7 +47,7 @@ type listVersionsIn struct {
 
 // versionsOf returns all versions of a dataset, the lowest number first.
 func (a *API) versionsOf(ctx context.Context, project int64, dataset string) ([]catalog.Version, error) {
-	d, err := a.store.FindDataset(ctx, project, dataset)
+	d, err := a.find(ctx, project, dataset)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (a *API) compareVersions(c *fiber.Ctx) error {
 
 // seedCompare compares two versions. Both must exist as versions: other refs are for the native route.
 func (a *API) seedCompare(ctx context.Context, in compareVersionsIn) (out seedComparison, err error) {
-	d, err := a.store.FindDataset(ctx, *in.ProjectID, in.DatasetName)
+	d, err := a.find(ctx, *in.ProjectID, in.DatasetName)
 	if err != nil {
 		return out, err
 	}
@@ -150,7 +150,7 @@ func (a *API) rollbackVersion(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	d, err := a.store.FindDataset(c.UserContext(), *in.ProjectID, in.DatasetName)
+	d, err := a.find(c.UserContext(), *in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (a *API) incrementVersion(c *fiber.Ctx) error {
 	if in.VersionType == "" {
 		in.VersionType = "patch"
 	}
-	d, err := a.store.FindDataset(c.UserContext(), *in.ProjectID, in.DatasetName)
+	d, err := a.find(c.UserContext(), *in.ProjectID, in.DatasetName)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"time"
 
+	"rowback/server/audit"
 	"rowback/storage"
 	"rowback/storage/catalog"
 )
@@ -56,6 +58,7 @@ func Now[T any](
 	if err != nil {
 		return nil, false, err
 	}
+	Note(ctx, result)
 	if answer, err = c.Tell(result); err != nil {
 		return nil, false, err
 	}
@@ -102,12 +105,14 @@ func Start[T any](
 		return nil, false, err
 	}
 	ended := make(chan struct{})
+	audit.Of(ctx).Started(job.ID)
+	request := ctx // the job's context is not the request's
 	j.Background(func(ctx context.Context) error {
-		return run(ctx, j, job, c)
+		return run(Carry(ctx, request), j, job, c)
 	}, func(err error) {
 		defer close(ended)
 		c.after()
-		j.finish(job, err)
+		j.finish(request, job, err)
 	})
 	select { // the key stays locked, so that a request which is repeated meanwhile waits too
 	case <-ended:
@@ -127,6 +132,7 @@ func run[T any](ctx context.Context, j Jobs, job catalog.Job, c Call[T]) error {
 	if err != nil {
 		return err
 	}
+	Note(ctx, result)
 	// The change stands: a server that stops now must not record that it failed.
 	return storage.KeepAnswer(context.WithoutCancel(ctx), j.Store.Requests, r, result)
 }
@@ -150,25 +156,23 @@ func (j Jobs) reporter(ctx context.Context, job string) func(percent int, messag
 	}
 }
 
-// finish records the error of a job, if it failed.
-func (j Jobs) finish(job catalog.Job, err error) {
+// finish records how a job ended: in the audit log and, if it failed, with the job.
+func (j Jobs) finish(request context.Context, job catalog.Job, err error) {
 	if err == nil {
+		audit.Of(request).Ended(http.StatusOK, "")
 		return
 	}
-	ctx := context.Background() // not the job's: the server may be stopping, and this must still be recorded
-	if err := j.Store.Requests.FailJob(ctx, job, storage.Explain(err).Detail, j.failure(err, job.ID)); err != nil {
-		j.Log.Error("the end of a job could not be recorded", "progress", job.ID, "error", err)
-	}
-}
-
-// failure returns the answer of a failed job, as it is stored. It is what the request would have been answered with, so
-// that a client handles both alike.
-func (j Jobs) failure(err error, job string) json.RawMessage {
-	status, fields := j.Problem(err, job)
-	body, err := json.Marshal(fields)
-	if err != nil {
-		j.Log.Error("a job's error could not be written as JSON", "progress", job, "error", err)
+	// The answer of a failed job is what the request would have been answered with, so that a client handles both alike.
+	status, fields := j.Problem(err, job.ID)
+	body, written := json.Marshal(fields)
+	if written != nil {
+		j.Log.Error("a job's error could not be written as JSON", "progress", job.ID, "error", written)
 	}
 	kept, _ := Answer{Status: status, Body: body}.Keep() // it is valid JSON by now
-	return kept
+	code, _ := fields["code"].(string)
+	audit.Of(request).Ended(status, code)
+	ctx := context.Background() // not the job's: the server may be stopping, and this must still be recorded
+	if err := j.Store.Requests.FailJob(ctx, job, storage.Explain(err).Detail, kept); err != nil {
+		j.Log.Error("the end of a job could not be recorded", "progress", job.ID, "error", err)
+	}
 }

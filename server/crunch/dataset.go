@@ -10,7 +10,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/calls"
+	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -25,7 +28,11 @@ func (f *Face) dataset(ctx context.Context, c *fiber.Ctx) (snapshot.State, error
 	if err != nil {
 		return snapshot.State{}, err
 	}
-	return f.store.State(ctx, id, "head")
+	s, err := f.store.State(ctx, id, "head")
+	if err == nil {
+		audit.Of(ctx).Dataset(s.Dataset.ID, s.Dataset.Name, s.Dataset.ProjectID)
+	}
+	return s, err
 }
 
 // datasetBody is a dataset in the catalogs of datasets and of forks, and as an entity.
@@ -52,7 +59,7 @@ type datasetBody struct {
 	Size              map[string]any `json:"size"`
 }
 
-// permissions are what the user may do with a dataset: everything, like everyone who is let in.
+// permissions are what the user may do with a dataset.
 type permissions struct {
 	View              bool `json:"view"`
 	Edit              bool `json:"edit"`
@@ -82,12 +89,20 @@ func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (da
 		CurrentEditor: userURL(c, editor), CurrentEditorName: editor, Streaming: "no",
 		IsPublished: !s.Properties.Unpublished, Archived: s.Properties.Archived, Notes: s.Properties.Notes,
 		CreationTime: moment(s.Dataset.CreatedAt), ModificationTime: moment(modified), AccessTime: moment(modified),
-		Permissions: permissions{true, true, true, true, true},
+		Permissions: permissionsOf(host.Caller(c), s.Dataset.ProjectID),
 		Size:        map[string]any{"rows": s.Total(), "columns": len(s.Schema.Columns)},
 	}, nil
 }
 
-// listDatasets shows all datasets of all projects: the clients know no projects of this kind.
+// permissionsOf are a caller's with the datasets of a project.
+func permissionsOf(c access.Caller, project int64) permissions {
+	return permissions{
+		View: c.May(project, access.Reader), Edit: c.May(project, access.Writer),
+		ChangePermissions: c.IsAdmin(), AddUsers: c.IsAdmin(), ChangeWeight: c.May(project, access.Maintainer),
+	}
+}
+
+// listDatasets shows all datasets of all projects that the user sees: the clients know no projects of this kind.
 func (f *Face) listDatasets(c *fiber.Ctx) error {
 	return f.showDatasets(c, func(snapshot.State) bool { return true })
 }
@@ -287,9 +302,11 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r); err != nil {
+	k, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r)
+	if err != nil {
 		return err
 	}
+	calls.Note(ctx, k)
 	return c.SendStatus(http.StatusNoContent)
 }
 

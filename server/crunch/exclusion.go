@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/calls"
 	"rowback/server/crunch/expression"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -61,8 +62,10 @@ func (f *Face) editExclusion(c *fiber.Ctx) error {
 	if r.ExpectedHead == nil {
 		r.ExpectedHead = &s.Commit.ID // that the expression was read for
 	}
-	if _, err := f.store.EditDataset(ctx, s.Dataset.ID, storage.Edit{Exclusion: &e}, r); err != nil {
+	k, err := f.store.EditDataset(ctx, s.Dataset.ID, storage.Edit{Exclusion: &e}, r)
+	if err != nil {
 		return err
 	}
+	calls.Note(ctx, k)
 	return c.SendStatus(http.StatusNoContent)
 }

@@ -174,3 +174,12 @@ func (f *Face) getResult(c *fiber.Ctx) error {
 	}
 	return seeOther(c, a.told.Location)
 }
+
+// ProblemCode returns the code of the answer's problem, for the audit log.
+func (r *refusal) ProblemCode() string {
+	var body struct {
+		Code string `json:"code"`
+	}
+	json.Unmarshal(r.Body, &body) //nolint:errcheck // without a code it is empty
+	return body.Code
+}

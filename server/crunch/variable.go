@@ -154,6 +154,7 @@ func (f *Face) makeVariable(
 	if err != nil {
 		return k, err
 	}
+	calls.Note(ctx, rows)
 	r.ExpectedHead = &rows.ID
 	if k, _, err = f.store.CreateVariable(ctx, s.Dataset.ID, n, r); err == nil {
 		return k, nil
@@ -229,9 +230,11 @@ func (f *Face) deleteVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.store.DropVariable(ctx, s.Dataset.ID, column.ID, r); err != nil {
+	k, err := f.store.DropVariable(ctx, s.Dataset.ID, column.ID, r)
+	if err != nil {
 		return err
 	}
+	calls.Note(ctx, k)
 	return c.SendStatus(http.StatusNoContent)
 }
 

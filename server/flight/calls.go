@@ -22,6 +22,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 
 	"rowback/server/access"
+	"rowback/server/audit"
+	"rowback/server/permit"
+	"rowback/storage/fair"
 )
 
 // caller is who makes a call.
@@ -37,6 +40,7 @@ type callerKey struct{}
 // tap admits a call before its message is read. gRPC holds the connection's lock meanwhile: a panic here
 // would leave the lock, and with it the connection, blocked forever.
 func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, err error) {
+	ctx = audit.With(ctx, f.options.Audit.Begin("flight", requestID(call.Header)))
 	err = recovered(func() error {
 		out, err = f.authenticate(ctx, call)
 		return err
@@ -48,6 +52,7 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 		err = f.problem(context.WithoutCancel(ctx), err, requestID(call.Header))
 	}
 	if failed := recovered(func() error {
+		f.record(ctx, call.FullMethodName, err)
 		by := access.Caller{Address: addressOf(ctx)}
 		f.count(call.FullMethodName, status.Code(err), 0, by, requestID(call.Header))
 		return nil
@@ -78,6 +83,7 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
 				"the password, the token.")
 	}
+	ctx = fair.With(permit.With(ctx, from, access.Reader), access.NameOf(from.User))
 	return context.WithValue(ctx, callerKey{}, caller{from, isBasic, password}), nil
 }
 
@@ -95,6 +101,11 @@ func addressOf(ctx context.Context) netip.Addr {
 func callerOf(ctx context.Context) caller {
 	c, _ := ctx.Value(callerKey{}).(caller)
 	return c
+}
+
+// writing returns the context of a call that changes something.
+func writing(ctx context.Context) context.Context {
+	return permit.With(ctx, callerOf(ctx).Caller, access.Writer)
 }
 
 // userOf returns the user who makes a call.
@@ -170,7 +181,11 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	md, _ := metadata.FromIncomingContext(ctx)
 	id := requestID(md)
 	_ = grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) // it fails if headers have been sent
-	err = f.problem(ctx, recovered(handle), id)
+	if err = f.recordable(method); err == nil {
+		err = recovered(handle)
+	}
+	err = f.problem(ctx, err, id)
+	f.record(ctx, method, err)
 	f.count(method, status.Code(err), time.Since(start), callerOf(ctx).Caller, id)
 	return err
 }

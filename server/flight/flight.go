@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/storage"
 )
@@ -31,6 +32,7 @@ type Options struct {
 	Version string
 	Log     *slog.Logger
 	Gate    *access.Gate     // nil: everyone is let in
+	Audit   *audit.Log       // nil: nothing is recorded
 	Limits  calls.Limits     // of one statement, or of one commit once its records have arrived
 	Memory  memory.Allocator // nil: Go's
 	Now     func() time.Time // nil: time.Now

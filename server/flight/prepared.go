@@ -34,7 +34,7 @@ func (f *Face) CreatePreparedStatement(
 	}
 	timed, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
-	shape, err := query.Check(timed, f.store, query.Statement{SQL: in.GetQuery(), Project: id})
+	shape, err := query.Check(timed, f.store, query.Statement{SQL: in.GetQuery(), Project: id, Audit: f.auditFiles(ctx)})
 	if err != nil {
 		return out, err
 	}
@@ -163,7 +163,9 @@ func (f *Face) look(ctx context.Context, handle []byte) (*query.Shape, error) {
 func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
 	ctx, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
-	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: p.sql, Project: p.project, Values: p.every})
+	shape, err := query.Describe(ctx, f.store, query.Statement{
+		SQL: p.sql, Project: p.project, Values: p.every, Audit: f.auditFiles(ctx),
+	})
 	if err == nil {
 		p.shape = &shape
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"rowback/server/audit"
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -134,10 +135,12 @@ func (f *Face) put(stream *putStream, text []byte) error {
 	if err != nil {
 		return err
 	}
-	d, err := f.store.FindDataset(stream.Context(), in.ProjectID, in.Dataset)
+	audit.Of(stream.Context()).Project(in.ProjectID)
+	d, err := f.store.FindDataset(writing(stream.Context()), in.ProjectID, in.Dataset)
 	if err != nil {
 		return err
 	}
+	audit.Of(stream.Context()).Dataset(d.ID, d.Name, d.ProjectID)
 	w := write{
 		project: in.ProjectID, command: text, request: storage.Request{
 			Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead,

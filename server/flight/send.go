@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"rowback/query"
+	"rowback/server/audit"
+	"rowback/storage/fair"
 	"rowback/storage/output"
 )
 
@@ -23,7 +25,8 @@ type sender struct {
 	face   *Face
 	call   context.Context // the client's
 	ctx    context.Context // the statements'
-	left   int64           // bytes that may still be sent
+	stream *fair.Stream
+	left   int64 // bytes that may still be sent
 	schema *arrow.Schema
 	out    chan flight.StreamChunk
 }
@@ -31,8 +34,18 @@ type sender struct {
 // send runs statements whose results have the same schema, and returns the schema and the stream. Nothing is read ahead
 // of the client; when it disconnects, the statement ends.
 func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema, <-chan flight.StreamChunk, error) {
-	ctx, cancel := context.WithTimeout(call, f.options.Limits.QueryTimeout)
-	s := &sender{face: f, call: call, ctx: ctx, left: f.options.Limits.MaxResult, out: make(chan flight.StreamChunk)}
+	for i, statement := range list {
+		list[i].Audit = f.auditFiles(call)
+		audit.Of(call).Project(statement.Project)
+		audit.Of(call).Statement(statement.SQL)
+	}
+	ctx, end := context.WithCancelCause(call)
+	ctx, stop := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
+	cancel := func() { stop(); end(nil) }
+	ctx, stream := fair.WithStream(ctx, end)
+	s := &sender{
+		face: f, call: call, ctx: ctx, stream: stream, left: f.options.Limits.MaxResult, out: make(chan flight.StreamChunk),
+	}
 	result, err := s.open(list[0])
 	if err != nil {
 		cancel()
@@ -99,10 +112,12 @@ func (s *sender) one(r *query.Result) (output.Cut, error) {
 
 // put waits until the client takes a chunk, or the time limit.
 func (s *sender) put(c flight.StreamChunk) error {
-	select {
-	case s.out <- c:
-		return nil
-	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
-	}
+	return s.stream.Send(func() error {
+		select {
+		case s.out <- c:
+			return nil
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
+		}
+	})
 }

@@ -53,7 +53,7 @@ func (f *Face) describe(ctx context.Context, q flightsql.StatementQuery) (query.
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
-	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: q.GetQuery(), Project: id})
+	shape, err := query.Describe(ctx, f.store, query.Statement{SQL: q.GetQuery(), Project: id, Audit: f.auditFiles(ctx)})
 	return shape, id, err
 }
 

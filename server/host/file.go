@@ -55,7 +55,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	limit := time.AfterFunc(h.options.Limits.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
 	unlessStopped := context.AfterFunc(h.base, func() { writer.CloseWithError(context.Canceled) })
 	w := &fileAnswer{
-		Writer: &steps{writer, limit, h.options.Limits.QueryTimeout}, header: http.Header{}, started: make(chan int, 1),
+		Writer: &steps{writer, limit, h.options.Limits.QueryTimeout, nil}, header: http.Header{}, started: make(chan int, 1),
 	}
 	w.header.Set("Content-Type", f.Media)
 	w.header.Set("Content-Disposition", attachment(f.Name))

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/calls"
 )
 
@@ -28,6 +29,7 @@ import (
 type Options struct {
 	Log        *slog.Logger
 	Gate       *access.Gate // nil: everyone is let in
+	Audit      *audit.Log   // nil: nothing is recorded
 	Web        *access.Web  // which web pages are let in; nil: all
 	Timeouts   Timeouts
 	Limits     calls.Limits

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/storage/fair"
 )
 
 // tokenCookie is a cookie that identifies the user, as the Authorization header does.
@@ -24,6 +25,7 @@ func (h *Host) Identify(c *fiber.Ctx) (caller access.Caller, known bool) {
 		caller, known = h.options.Gate.Anyone(caller.Address), true
 	}
 	c.Locals(callerKey, caller)
+	c.SetUserContext(fair.With(c.UserContext(), access.NameOf(caller.User)))
 	return caller, known
 }
 
@@ -56,6 +58,8 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 		return "", fiber.NewError(http.StatusUnauthorized,
 			"The e-mail or the password is wrong. If the server has tokens, the password is the token.")
 	}
+	caller, _ := h.options.Gate.Identify(addressOf(c), "", session)
+	c.Locals(callerKey, caller) // for the audit log
 	return session, nil
 }
 

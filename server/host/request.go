@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/audit"
+	"rowback/server/calls"
 )
 
 // Keys of the values kept in a request's context.
@@ -16,6 +19,7 @@ const (
 	bodyKey      = "body"
 	streamKey    = "stream"
 	callerKey    = "caller"
+	operationKey = "operation"
 	heldKey      = "held"
 	deadlineKey  = "deadline"
 )
@@ -32,6 +36,8 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	}
 	c.Locals(requestIDKey, id)
 	c.Set("X-Request-Id", id)
+	subject := h.options.Audit.Begin("http", id)
+	c.SetUserContext(audit.With(c.UserContext(), subject))
 	mine := &held{all: &h.held}
 	c.Locals(heldKey, mine)
 	defer mine.release()
@@ -39,9 +45,12 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	defer h.endDeadline(c)
 	// Everything that answers runs inside it; a panic is one request's error.
 	err := recovered(func() error { return h.admit(c) })
+	refused := err
 	if err != nil {
 		err = h.sendError(c, err)
 	}
+	// Before the answer is sent: what a client knows to be done is recorded.
+	h.record(c, subject, refused)
 	err = errors.Join(err, h.encode(c))
 	// A body that no one wanted would be read as the next request on the connection.
 	if c.Locals(streamKey) != nil || c.Request().IsBodyStream() {
@@ -64,13 +73,16 @@ func (h *Host) admit(c *fiber.Ctx) error {
 	if asked := acceptedBy(c); !asked.identity() && asked.best() == "" {
 		return errNoCoding
 	}
+	if err := h.recordable(c); err != nil {
+		return err
+	}
 	return h.admitPage(c)
 }
 
 // renewDeadline restarts a request's deadline. Work that has already begun keeps the deadline that it started with. It
 // starts anew when the body has been read: a slow upload does not use up the time for the work.
 func (h *Host) renewDeadline(c *fiber.Ctx) {
-	ctx, cancel := context.WithTimeout(h.base, h.options.Limits.QueryTimeout)
+	ctx, cancel := context.WithTimeout(h.workOf(c), h.options.Limits.QueryTimeout)
 	c.SetUserContext(ctx)
 	// Contexts that were replaced are cancelled with the last one, and not before: work may still run under them.
 	before, ok := c.Locals(deadlineKey).(context.CancelFunc)
@@ -79,6 +91,9 @@ func (h *Host) renewDeadline(c *fiber.Ctx) {
 	}
 	c.Locals(deadlineKey, context.CancelFunc(func() { before(); cancel() }))
 }
+
+// workOf returns the context of work for a request, which ends when the server has to stop.
+func (h *Host) workOf(c *fiber.Ctx) context.Context { return calls.Carry(h.base, c.UserContext()) }
 
 // endDeadline cancels the request's contexts. Fiber does not do that itself, not even when a client disconnects.
 func (h *Host) endDeadline(c *fiber.Ctx) {

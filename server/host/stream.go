@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"rowback/server/conns"
+	"rowback/storage/fair"
 	"rowback/storage/fault"
 )
 
@@ -48,7 +49,8 @@ type Result struct {
 // connection is cut, so that no one mistakes a part for the whole. A result that yields nothing, or a client that reads
 // nothing, for longer than allowed, is stopped.
 func (h *Host) Stream(c *fiber.Ctx, r Result) error {
-	ctx, cancel := context.WithCancelCause(h.base) // it outlives the handler
+	ctx, cancel := context.WithCancelCause(h.workOf(c)) // it outlives the handler
+	ctx, sending := fair.WithStream(ctx, cancel)
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // so that nothing waits on the pipe
 	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })
@@ -57,7 +59,7 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 		pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id"), size: unknown,
 	}
 	h.Background(func(context.Context) (err error) {
-		body.cut, err = r.Write(ctx, &resultWriter{steps{writer, limit, r.Each}, body})
+		body.cut, err = r.Write(ctx, &resultWriter{steps{writer, limit, r.Each, sending}, body})
 		return err
 	}, func(err error) {
 		limit.Stop()
@@ -259,13 +261,17 @@ func whenGone(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc)
 // steps is a writer that gives every write its own time limit, unless each is 0.
 type steps struct {
 	io.Writer
-	limit *time.Timer
-	each  time.Duration
+	limit   *time.Timer
+	each    time.Duration
+	sending *fair.Stream
 }
 
 // Write passes the part on. The time that the client takes for it counts as part of the limit.
-func (s *steps) Write(p []byte) (int, error) {
-	n, err := s.Writer.Write(p)
+func (s *steps) Write(p []byte) (n int, err error) {
+	err = s.sending.Send(func() error {
+		n, err = s.Writer.Write(p)
+		return err
+	})
 	if s.each > 0 {
 		s.limit.Reset(s.each)
 	}

@@ -4,20 +4,19 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"rowback/storage/duck"
+	"rowback/storage/fair"
 	"rowback/storage/fault"
 )
 
 // How many statements of clients run at once, for reading and for commits. They share a part of the memory. Others wait
-// for up to Patience.
+// in turn, by user (fair).
 const (
 	maxReaders = 4
 	maxWriters = 2
 
 	MaxSandboxes = maxReaders + maxWriters
-	Patience     = 10 * time.Second
 )
 
 // Sandboxes opens instances for clients' statements, one for each.
@@ -25,14 +24,17 @@ type Sandboxes struct {
 	Pool   *duck.Pool
 	limits func() duck.Limits
 	guard  duck.Guard
-	places [2]chan struct{} // semaphores: for reading, for commits
-	open   sync.WaitGroup   // sandboxes that are open
+	Reads  *fair.Queue    // the places for reading
+	Writes *fair.Queue    // and for commits
+	open   sync.WaitGroup // sandboxes that are open
 }
 
 // NewSandboxes returns sandboxes with limits. guard checks the files that their statements read.
 func NewSandboxes(limits func() duck.Limits, guard duck.Guard) *Sandboxes {
-	places := [2]chan struct{}{make(chan struct{}, maxReaders), make(chan struct{}, maxWriters)}
-	return &Sandboxes{Pool: duck.NewPool(limits), limits: limits, guard: guard, places: places}
+	return &Sandboxes{
+		Pool: duck.NewPool(limits), limits: limits, guard: guard,
+		Reads: fair.New(maxReaders), Writes: fair.New(maxWriters),
+	}
 }
 
 // Close waits until open sandboxes are closed, and ends the processes that wait for a statement.
@@ -42,7 +44,7 @@ func (b *Sandboxes) Close() {
 }
 
 // OpenLocked opens an instance for a client's statement, locked to the given files. setup is the server's SQL, which
-// creates the views that the statement names. Commits have a semaphore of their own, so that readers do not delay them.
+// creates the views that the statement names. Commits have places of their own, so that readers do not delay them.
 func (b *Sandboxes) OpenLocked(ctx context.Context, commit bool, files []string, setup ...string) (*duck.Conn, error) {
 	return b.OpenScope(ctx, commit, duck.Scope{Files: files, Setup: setup})
 }
@@ -80,22 +82,20 @@ func (b *Sandboxes) Threads(columns int) string {
 
 // Open opens an instance for a client's statement. The caller must lock it before the statement runs.
 func (b *Sandboxes) Open(ctx context.Context, commit bool) (*duck.Conn, error) {
-	places := b.places[0]
+	places := b.Reads
 	if commit {
-		places = b.places[1]
+		places = b.Writes
 	}
-	patience := time.NewTimer(Patience)
-	defer patience.Stop()
-	select {
-	case places <- struct{}{}:
-	case <-patience.C:
+	place, err := places.Take(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case place == nil:
 		return nil, fault.Errorf(fault.Unavailable, "busy",
 			"Too many queries and conditions are running. Send the request again in a moment.")
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
 	}
 	b.open.Add(1)
-	leave := func() { <-places; b.open.Done() }
+	leave := func() { place.Leave(); b.open.Done() }
 	box, err := b.Pool.Take(ctx)
 	if err != nil {
 		leave()

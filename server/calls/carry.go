@@ -1,0 +1,34 @@
+package calls
+
+import (
+	"context"
+
+	"rowback/server/audit"
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/fair"
+	"rowback/storage/snapshot"
+)
+
+// Carry returns a context for work that goes on after its request: on behalf of the same user, with what they may do,
+// and recorded with it.
+func Carry(work, request context.Context) context.Context {
+	return audit.With(fair.With(storage.PermitFrom(work, request), fair.User(request)), audit.Of(request))
+}
+
+// Note records in the audit log what a change has made.
+func Note(ctx context.Context, result any) {
+	of := audit.Of(ctx)
+	switch made := result.(type) {
+	case catalog.Commit:
+		of.Commit(made.DatasetID, made.ID)
+	case snapshot.State:
+		of.Dataset(made.Dataset.ID, made.Properties.Name, made.Dataset.ProjectID)
+		of.Commits(made.Commit.ID)
+	case storage.Merged:
+		of.Commits(made.Commit.ID)
+		for _, one := range made.Played {
+			of.Commits(one.ID)
+		}
+	}
+}
