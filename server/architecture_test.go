@@ -68,6 +68,9 @@ var boundaries = []boundary{
 		"who did what is recorded in one form, whatever was done and whichever face it came to"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
+	{"rowback/storage/trace", nil, "steps of work are marked, whoever follows them: a context and nothing else"},
+	{"rowback/server/traces", []string{"rowback/storage/trace"},
+		"spans are sent to a collector: what they are of is said where the work is done"},
 	{"rowback/server/doctor", []string{"rowback/storage/blob", "rowback/storage/catalog", "rowback/storage/datadir"},
 		"it examines a directory that may not be a store, and a machine: it opens no store"},
 	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
@@ -78,12 +81,12 @@ var boundaries = []boundary{
 	{"rowback/server/host",
 		[]string{
 			"rowback/storage", "rowback/storage/fault", "rowback/storage/fair", "rowback/server/access", "rowback/server/conns",
-			"rowback/server/calls", "rowback/server/audit",
+			"rowback/server/calls", "rowback/server/audit", "rowback/server/traces", "rowback/storage/trace",
 		},
 		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors, of calls their limits"},
 	{"rowback/server/calls",
 		[]string{"rowback/storage", "rowback/storage/catalog", "rowback/storage/fault", "rowback/storage/fair",
-			"rowback/storage/intake", "rowback/storage/snapshot", "rowback/server/audit"},
+			"rowback/storage/intake", "rowback/storage/snapshot", "rowback/storage/trace", "rowback/server/audit"},
 		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
 	{"rowback/server/api",
 		[]string{
@@ -97,7 +100,8 @@ var boundaries = []boundary{
 	{"rowback/server/flight",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/query", "rowback/server/access", "rowback/server/audit",
-			"rowback/server/calls", "rowback/server/conns", "rowback/server/permit", "rowback/server/view",
+			"rowback/server/calls", "rowback/server/conns", "rowback/server/permit", "rowback/server/traces",
+			"rowback/server/view",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch",
@@ -124,6 +128,7 @@ var doors = map[string][]string{
 	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",
 		"rowback/server/web", "rowback/server/facetest"},
 	"github.com/alecthomas/kong": {"rowback/server"},
+	"go.opentelemetry.io/":       {"rowback/server/traces"},
 	"google.golang.org/grpc":     {"rowback/server/flight", "rowback/fixtures/bench"},
 }
 

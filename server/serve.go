@@ -22,6 +22,7 @@ import (
 	"rowback/server/crunch"
 	"rowback/server/host"
 	"rowback/server/settings"
+	"rowback/server/traces"
 	"rowback/server/web"
 	"rowback/storage"
 	"rowback/storage/datafile"
@@ -44,6 +45,7 @@ type serveCmd struct {
 	Open         bool          `help:"Listen beyond this machine without tokens."`
 	TLSCert      string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
 	TLSKey       string        `help:"The key of --tls-cert, as PEM." type:"path" placeholder:"FILE"`
+	Traces       string        `help:"${traces}" placeholder:"URL"`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
@@ -128,7 +130,12 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	gate := access.NewGate(tokens, nil)
-	sql, err := cmd.listenFlight(store, gate, record, pool, pair, log)
+	traced, err := traces.Open(ctx, cmd.Traces, version, log)
+	if err != nil {
+		return err
+	}
+	defer traced.Close()
+	sql, err := cmd.listenFlight(store, gate, record, traced, pool, pair, log)
 	if err != nil {
 		return err
 	}
@@ -138,6 +145,7 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	h := host.New(host.Options{
 		Log: log, Gate: gate, Audit: record, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
+		Traces: traced,
 		Collectors: slices.Concat(api.Collectors(store), audited(record), sql.collectors(), processCollectors(),
 			connectionCollectors(pool)),
 		Fact: api.ViewFact,

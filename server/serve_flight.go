@@ -13,6 +13,7 @@ import (
 	"rowback/server/certs"
 	"rowback/server/conns"
 	"rowback/server/flight"
+	"rowback/server/traces"
 	"rowback/storage"
 )
 
@@ -24,7 +25,8 @@ type flightServer struct {
 
 // listenFlight opens the port of the Flight face, if one was given.
 func (cmd *serveCmd) listenFlight(
-	store *storage.Store, gate *access.Gate, record *audit.Log, pool *conns.Pool, pair *certs.Pair, log *slog.Logger,
+	store *storage.Store, gate *access.Gate, record *audit.Log, traced *traces.Traces, pool *conns.Pool, pair *certs.Pair,
+	log *slog.Logger,
 ) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
@@ -34,7 +36,7 @@ func (cmd *serveCmd) listenFlight(
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	o := flight.Options{
-		Version: version, Log: log, Gate: gate, Audit: record, HeaderTimeout: cmd.Connections.HeaderTimeout,
+		Version: version, Log: log, Gate: gate, Audit: record, Traces: traced, HeaderTimeout: cmd.Connections.HeaderTimeout,
 		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		Limits: cmd.limits(),
 	}

@@ -39,6 +39,8 @@ var texts = kong.Vars{
 	"tls_cert": "A certificate as PEM, with those between it and the authority: HTTP and Flight are encrypted. It is " +
 		"read again when the file changes.",
 	"token": "A user and a token, as user:token; may be repeated. With tokens, every request needs one.",
+	"traces": "Collector of OpenTelemetry traces, by OTLP over HTTP, such as http://127.0.0.1:4318. By default none, or " +
+		"that of OTEL_EXPORTER_OTLP_ENDPOINT.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
 		"whose retention policy lets something go.",
 	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",

@@ -46,7 +46,7 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 		return err
 	})
 	if err == nil {
-		return out, nil
+		return f.traced(out, call), nil
 	}
 	if _, ok := status.FromError(err); !ok {
 		err = f.problem(context.WithoutCancel(ctx), err, requestID(call.Header))
@@ -187,6 +187,7 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	err = f.problem(ctx, err, id)
 	f.record(ctx, method, err)
 	f.count(method, status.Code(err), time.Since(start), callerOf(ctx).Caller, id)
+	endSpan(ctx, status.Code(err), id, err)
 	return err
 }
 

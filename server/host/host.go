@@ -23,14 +23,16 @@ import (
 	"rowback/server/access"
 	"rowback/server/audit"
 	"rowback/server/calls"
+	"rowback/server/traces"
 )
 
 // Options configure a host. The zero value works: no tokens, no limits on pages, the default limits on requests.
 type Options struct {
 	Log        *slog.Logger
-	Gate       *access.Gate // nil: everyone is let in
-	Audit      *audit.Log   // nil: nothing is recorded
-	Web        *access.Web  // which web pages are let in; nil: all
+	Gate       *access.Gate   // nil: everyone is let in
+	Audit      *audit.Log     // nil: nothing is recorded
+	Traces     *traces.Traces // nil: nothing is traced
+	Web        *access.Web    // which web pages are let in; nil: all
 	Timeouts   Timeouts
 	Limits     calls.Limits
 	Collectors []prometheus.Collector // further metrics for /metrics
