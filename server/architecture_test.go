@@ -83,6 +83,11 @@ var boundaries = []boundary{
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
 	{"rowback/server/accounts", []string{"rowback/storage/fault", "rowback/server/access", "rowback/server/settings"},
 		"users, tokens and projects as tables: what they are let in to is up to access"},
+	{"rowback/storage/trace", nil, "steps of work are marked, whoever follows them: a context and nothing else"},
+	{"rowback/server/traces", []string{"rowback/storage/trace"},
+		"spans are sent to a collector: what they are of is said where the work is done"},
+	{"rowback/server/doctor", []string{"rowback/storage/blob", "rowback/storage/catalog", "rowback/storage/datadir"},
+		"it examines a directory that may not be a store, and a machine: it opens no store"},
 	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
 	{"rowback/server/permit", []string{"rowback/storage", "rowback/storage/fault", "rowback/server/access"},
 		"the domain asks what a caller may do, by one rule for every face"},
@@ -94,12 +99,13 @@ var boundaries = []boundary{
 	{"rowback/server/host",
 		[]string{
 			"rowback/storage", "rowback/storage/fault", "rowback/storage/fair", "rowback/server/access", "rowback/server/conns",
-			"rowback/server/calls", "rowback/server/audit", "rowback/server/rates",
+			"rowback/server/calls", "rowback/server/audit", "rowback/server/rates", "rowback/server/traces",
+			"rowback/storage/trace",
 		},
 		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors, of calls their limits"},
 	{"rowback/server/calls",
 		[]string{"rowback/storage", "rowback/storage/catalog", "rowback/storage/fault", "rowback/storage/fair",
-			"rowback/storage/intake", "rowback/storage/snapshot", "rowback/server/audit"},
+			"rowback/storage/intake", "rowback/storage/snapshot", "rowback/storage/trace", "rowback/server/audit"},
 		"exactly once, jobs and progress are the same for every face, whatever it speaks"},
 	{"rowback/server/api",
 		[]string{
@@ -113,8 +119,8 @@ var boundaries = []boundary{
 	{"rowback/server/flight",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/query", "rowback/server/access", "rowback/server/audit",
-			"rowback/server/calls", "rowback/server/conns", "rowback/server/permit",
-			"rowback/server/rates", "rowback/server/view",
+			"rowback/server/calls", "rowback/server/conns", "rowback/server/permit", "rowback/server/rates",
+			"rowback/server/traces", "rowback/server/view",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/crunch",
@@ -141,6 +147,7 @@ var doors = map[string][]string{
 	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",
 		"rowback/server/web", "rowback/server/facetest"},
 	"github.com/alecthomas/kong": {"rowback/server"},
+	"go.opentelemetry.io/":       {"rowback/server/traces"},
 	"google.golang.org/grpc":     {"rowback/server/flight", "rowback/fixtures/bench"},
 }
 

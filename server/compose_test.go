@@ -22,6 +22,8 @@ type compose struct {
 			Command     []string
 			Environment map[string]string
 			Volumes     []string
+			Healthcheck struct{ Test []string }
+			MemLimit    string `yaml:"mem_limit"`
 		}
 	}
 }
@@ -57,6 +59,7 @@ func TestComposeSteps(t *testing.T) {
 		if err != nil || res.StatusCode != 200 {
 			t.Errorf("%v %v", res, err)
 		}
+		healthy(t, root, service.Healthcheck.Test, p.url)
 		if err := p.stop(); err != nil {
 			t.Errorf("the server ended with %v\n%s", err, p.stderr.String())
 		}
@@ -69,8 +72,26 @@ func TestComposeSteps(t *testing.T) {
 	}
 }
 
+// healthy runs the health check as the engine would, against a server and against none.
+func healthy(t *testing.T, root string, test []string, url string) {
+	t.Helper()
+	if len(test) < 2 || test[0] != "CMD" {
+		t.Fatalf("the health check is %v", test)
+	}
+	args := append(test[2:], "--server")
+	for server, want := range map[string]bool{url: true, "http://127.0.0.1:1": false} {
+		cmd := exec.Command(filepath.Join(root, "usr/local/bin", test[1]), append(args, server)...)
+		if out, err := cmd.CombinedOutput(); (err == nil) != want {
+			t.Errorf("the health check of %s: %v\n%s", server, err, out)
+		}
+	}
+}
+
 // inRoot matches the absolute paths of a step.
 var inRoot = regexp.MustCompile(`(^|\s)/`)
+
+// cacheMount matches what a step keeps between builds.
+var cacheMount = regexp.MustCompile(`--mount=type=cache\S+ `)
 
 // dockerStep carries out one instruction of a Dockerfile, with root as the root directory.
 func dockerStep(t *testing.T, root, line string) {
@@ -80,6 +101,7 @@ func dockerStep(t *testing.T, root, line string) {
 	case "COPY":
 		copyStep(t, root, strings.Fields(rest))
 	case "RUN":
+		rest = cacheMount.ReplaceAllString(rest, "")
 		sh := exec.Command("sh", "-ec", "mkdir -p "+root+"/out && cd "+root+"/src && "+rest)
 		if out, err := sh.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, out)

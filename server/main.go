@@ -49,6 +49,8 @@ type program struct {
 	Restore        restoreCmd        `cmd:"" help:"Make a store from a backup, or a dataset in a server."`
 	Repair         repairCmd         `cmd:"" help:"Put damaged files of a store back from a backup, while no server has it open."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
+	Health         healthCmd         `cmd:"" help:"Report whether a server can take a commit, for a supervisor."`
+	Doctor         doctorCmd         `cmd:"" help:"Examine a data directory and the machine, and say what to do."`
 }
 
 // console is where a command writes.

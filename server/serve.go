@@ -23,6 +23,7 @@ import (
 	"rowback/server/quotas"
 	"rowback/server/rates"
 	"rowback/server/settings"
+	"rowback/server/traces"
 	"rowback/server/web"
 	"rowback/server/webhooks"
 	"rowback/storage"
@@ -45,6 +46,7 @@ type serveCmd struct {
 	MaxResult    size          `help:"Largest result of a query; it is cut there." default:"64GB"`
 	TLSCert      string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
 	TLSKey       string        `help:"The key of --tls-cert, as PEM." type:"path" placeholder:"FILE"`
+	Traces       string        `help:"${traces}" placeholder:"URL"`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
@@ -157,7 +159,12 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	limiter := rates.New(cmd.RateLimit, nil)
-	sql, err := cmd.listenFlight(store, shared{gate, record, limiter, pool}, pair, log)
+	traced, err := traces.Open(ctx, cmd.Traces, version, log)
+	if err != nil {
+		return err
+	}
+	defer traced.Close()
+	sql, err := cmd.listenFlight(store, shared{gate, record, limiter, traced, pool}, pair, log)
 	if err != nil {
 		return err
 	}
@@ -166,11 +173,11 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	h := host.New(host.Options{
-		Log: log, Gate: gate, Audit: record, Rates: limiter, Web: foreign, Timeouts: cmd.Connections.timeouts(),
-		Limits: cmd.limits(), Fact: api.ViewFact,
+		Log: log, Gate: gate, Audit: record, Rates: limiter, Traces: traced, Web: foreign,
+		Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(), Fact: api.ViewFact,
 		Collectors: slices.Concat(
 			api.Collectors(store), api.BackupCollectors(store), audited(record), limited(limiter), sql.collectors(),
-			hooks.Collectors(),
+			hooks.Collectors(), processCollectors(), connectionCollectors(pool),
 		),
 	})
 	native, err := api.New(store, h, api.Options{

@@ -14,6 +14,7 @@ import (
 	"rowback/server/conns"
 	"rowback/server/flight"
 	"rowback/server/rates"
+	"rowback/server/traces"
 	"rowback/storage"
 )
 
@@ -25,10 +26,11 @@ type flightServer struct {
 
 // shared is what the faces share, so that they count and record alike.
 type shared struct {
-	gate  *access.Gate
-	audit *audit.Log
-	rates *rates.Limiter
-	pool  *conns.Pool
+	gate   *access.Gate
+	audit  *audit.Log
+	rates  *rates.Limiter
+	traces *traces.Traces
+	pool   *conns.Pool
 }
 
 // listenFlight opens the port of the Flight face, if one was given.
@@ -43,10 +45,10 @@ func (cmd *serveCmd) listenFlight(
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	o := flight.Options{
-		Version: version, Log: log, Gate: with.gate, Audit: with.audit, Rates: with.rates,
-		HeaderTimeout: cmd.Connections.HeaderTimeout,
-		BodyTimeout:   cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
-		Limits: cmd.limits(),
+		Version: version, Log: log, Gate: with.gate, Audit: with.audit, Rates: with.rates, Traces: with.traces,
+		HeaderTimeout: cmd.Connections.HeaderTimeout, BodyTimeout: cmd.Connections.BodyTimeout,
+		IdleTimeout: cmd.Connections.IdleTimeout,
+		Limits:      cmd.limits(),
 	}
 	if pair != nil {
 		o.TLS = pair.Config("h2")

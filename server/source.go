@@ -48,7 +48,7 @@ func openSource(file, format string) (s source, err error) {
 		err = errors.New("is a directory")
 	}
 	if err != nil {
-		in.Close()
+		_ = in.Close() // it was only read
 		return s, err
 	}
 	s.ReadCloser, s.size = in, info.Size()

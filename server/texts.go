@@ -7,6 +7,7 @@ import (
 )
 
 // texts are what tags name as ${name}: what --help says of a flag where that is too long for a tag, or said of several.
+// #nosec G101 -- "token" is the help of a flag, not one
 var texts = kong.Vars{
 	"version": version,
 	"refs":    storage.Refs,
@@ -60,6 +61,8 @@ var texts = kong.Vars{
 		"For those who are locked out.",
 	"token_file": "A file with a token a line, as user:token or user:sha256:HEX, and a role after a space. It is read " +
 		"again on SIGHUP.",
+	"traces": "Collector of OpenTelemetry traces, by OTLP over HTTP, such as http://127.0.0.1:4318. By default none, or " +
+		"that of OTEL_EXPORTER_OTLP_ENDPOINT.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
 		"whose retention policy lets something go.",
 	"webhook_allow": "An address, a network such as 10.0.0.0/8, or a host that webhooks may send to although it is not " +

@@ -7,6 +7,7 @@ import (
 	"rowback/storage/blob"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
+	"rowback/storage/trace"
 )
 
 // Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it
@@ -25,7 +26,12 @@ func (s *Store) commit(ctx context.Context, dataset string, c Change) (catalog.C
 		return catalog.Commit{}, err
 	}
 	defer w.end()
-	if err := (modeWork{w, c.Strict}).apply(ctx, c); err != nil {
+	err = trace.Do(ctx, "commit.stage", func(ctx context.Context) error {
+		trace.Of(ctx).Set("rowback.dataset_id", dataset)
+		trace.Of(ctx).Set("rowback.commit_mode", string(c.Mode))
+		return modeWork{w, c.Strict}.apply(ctx, c)
+	})
+	if err != nil {
 		return catalog.Commit{}, err
 	}
 	// The savepoint is part of the commit: it is recorded with it, so that neither stands without the other.
@@ -83,15 +89,17 @@ func publish[T any](ctx context.Context, w *work, result func(*work) T) (told T,
 // their directories are published, even if the catalog is lost before it has them.
 func (g *group) stand(ctx context.Context, unfinished ...*ready) error {
 	defer g.end()
-	for _, r := range unfinished {
-		r.finish()
-	}
-	err := g.finished()
+	err := trace.Do(ctx, "commit.encode", func(context.Context) error {
+		for _, r := range unfinished {
+			r.finish()
+		}
+		return g.finished()
+	})
 	if err == nil {
-		err = g.issue()
+		err = trace.Do(ctx, "commit.sync", func(context.Context) error { return g.issue() })
 	}
 	if err == nil {
-		err = g.index(ctx)
+		err = trace.Do(ctx, "commit.record", g.index)
 	}
 	// Not before: after a panic in one of these, the others must not be told that their commits stand.
 	if g.err = err; err != nil {
@@ -239,6 +247,7 @@ func (g *group) remember() {
 	for _, r := range g.ready {
 		for _, d := range r.drafts() {
 			g.store.seen.add(d.opened, thisEra)
+			g.store.Counts.add(d.commit)
 		}
 	}
 	g.store.heads.put(g.leaves(), thisEra)

@@ -47,6 +47,18 @@ func (d *Disk) Free() int64 {
 	return free
 }
 
+// Size is how large the disk is, bytes; -1 if that is not known.
+func (d *Disk) Size() int64 {
+	size, err := diskBytes(d.dir)
+	if err != nil {
+		return -1
+	}
+	return size
+}
+
+// Least is how much of the disk stays free, bytes; 0: nothing has to.
+func (d *Disk) Least() int64 { return d.least }
+
 // DefaultMinFree is a sensible room to keep free on the disk that a data directory is on, or will be: 256 MB, or a
 // twentieth of a small disk.
 func DefaultMinFree(dir string) int64 {
@@ -63,6 +75,3 @@ func DefaultMinFree(dir string) int64 {
 		dir = above // the directory is still to be made
 	}
 }
-
-// Least is what stays free, bytes; 0: nothing is held back.
-func (d *Disk) Least() int64 { return d.least }

@@ -29,6 +29,9 @@ func (rs *Removals) finish(ctx context.Context, d *removalDocument) error {
 		if err := rs.describeAgain(ctx, d); err != nil {
 			return err
 		}
+		if err := rs.forgetCatalogs(0); err != nil { // they tell of values, too
+			return err
+		}
 	}
 	if err := rs.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.FinishRemoval(d.ID) }); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
 	"rowback/storage/snapshot"
+	"rowback/storage/trace"
 )
 
 // group is commits of one dataset that become durable together (design, section 11). Each is made on the one before it,
@@ -108,8 +109,7 @@ func (g *group) leave(ctx context.Context, turn *catalog.Turn, mine []*ready) er
 		for _, r := range mine {
 			r.finish()
 		}
-		<-g.ended
-		return g.err
+		return trace.Do(ctx, "commit.wait", func(context.Context) error { <-g.ended; return g.err })
 	}
 	defer turn.Leave()
 	return g.stand(context.WithoutCancel(ctx), mine...)

@@ -165,7 +165,7 @@ func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 // nameOf is how people call a dataset: its id, if the name can't be read.
 func (fs *Files) nameOf(ctx context.Context, id string) (name string) {
 	name = id
-	fs.catalog.Read(ctx, func(tx catalog.Tx) error { //nolint:errcheck // the id is a name as well
+	_ = fs.catalog.Read(ctx, func(tx catalog.Tx) error { // the id is a name as well
 		d, err := tx.Dataset(id)
 		if err == nil {
 			name = d.Name

@@ -74,6 +74,7 @@ func newStore(dir string, o Options) *Store {
 		Removals: removals,
 		Quotas:   newQuotas(j),
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
+		Counts:   newCounts(),
 		dir:      directory,
 		budget:   limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 		gateTime: cmp.Or(o.Gates, gateTime),
@@ -117,6 +118,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	// From here on every write leaves room, those of the start included.
 	s.blobs.KeepFree(s.Disk.room)
 	if err := s.dir.recall(); err != nil {
+		return err
+	}
+	if err := s.dir.upgradeCatalog(ctx); err != nil {
 		return err
 	}
 	if err := s.dir.openCatalog(ctx); err != nil {

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"rowback/storage/clientsql"
 	"rowback/storage/duck"
@@ -19,6 +20,7 @@ type Readers struct {
 	pool   *duck.Pool
 	Places *fair.Queue
 	lent   sync.WaitGroup // those that are lent
+	failed atomic.Bool    // the last process could not be started
 }
 
 // newReaders returns the readers, of which none is started yet.
@@ -47,6 +49,7 @@ func (r *Readers) take(ctx context.Context) (*duck.Conn, error) {
 	r.lent.Add(1)
 	leave := func() { place.Leave(); r.lent.Done() }
 	conn, err := r.pool.Take(ctx)
+	r.failed.Store(err != nil && ctx.Err() == nil)
 	if err != nil {
 		leave()
 		return nil, clientsql.NotStarted(ctx, err)

@@ -52,6 +52,7 @@ type Store struct {
 	Removals *Removals
 	Vacuums  *Vacuums
 	Quotas   *Quotas
+	Counts   *Counts
 	keys     *keyFinder
 	Disk     *Disk
 	dir      *directory

@@ -17,8 +17,9 @@ type statusView struct {
 // readyView is the answer of a server that can take a commit.
 type readyView struct {
 	statusView
-	DamagedFiles int              `json:"damaged_files" description:"${damaged_files}"`
-	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for admins."`
+	Checks       []storage.ReadyCheck `json:"checks" description:"What was looked at. A 503 has the same list."`
+	DamagedFiles int                  `json:"damaged_files" description:"${damaged_files}"`
+	Damaged      []storage.Damage     `json:"damaged,omitempty" description:"Those files, for admins."`
 }
 
 // healthz answers as long as the process runs: for a supervisor that restarts it.
@@ -26,13 +27,16 @@ func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.opti
 
 // readyz reports whether the server can take a commit. A damaged file does not prevent that.
 func (a *API) readyz(c *fiber.Ctx) error {
-	if err := a.store.Ready(c.UserContext()); err != nil {
-		return err
+	checks, err := a.store.Readiness(c.UserContext())
+	if err != nil {
+		return storage.Explain(err).With("checks", checks)
 	}
 	// Still 200: a supervisor that took the server out of service for one damaged file would take all other files with
 	// it.
 	damaged := a.store.Damaged()
-	out := readyView{statusView: statusView{"ready", a.options.Version}, DamagedFiles: len(damaged)}
+	out := readyView{
+		statusView: statusView{"ready", a.options.Version}, Checks: checks, DamagedFiles: len(damaged),
+	}
 	if len(damaged) > 0 {
 		out.Status = "degraded"
 	}
@@ -49,7 +53,7 @@ func Collectors(s *storage.Store) []prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	return []prometheus.Collector{
-		newVersionGauges(s), newQueueMetrics(s),
+		newVersionGauges(s), newQueueMetrics(s), usage{s},
 		gauge("rowback_damaged_files", "Stored files that don't match their checksum and are refused.", func() float64 {
 			return float64(len(s.Damaged()))
 		}),

@@ -8,12 +8,14 @@ import (
 	"rowback/storage/catalog"
 	"rowback/storage/fair"
 	"rowback/storage/snapshot"
+	"rowback/storage/trace"
 )
 
 // Carry returns a context for work that goes on after its request: on behalf of the same user, with what they may do,
 // and recorded with it.
 func Carry(work, request context.Context) context.Context {
-	return audit.With(fair.With(storage.PermitFrom(work, request), fair.User(request)), audit.Of(request))
+	work = trace.Carry(storage.PermitFrom(work, request), request)
+	return audit.With(fair.With(work, fair.User(request)), audit.Of(request))
 }
 
 // Note records in the audit log what a change has made.

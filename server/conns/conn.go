@@ -76,6 +76,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := c.Conn.Read(p)
+	c.pool.received.Add(int64(n))
 	if errors.Is(err, io.EOF) {
 		c.ended.Store(true)
 	}
@@ -93,6 +94,7 @@ func (c *Conn) Write(p []byte) (written int, err error) {
 			}
 		}
 		n, err := c.Conn.Write(p[written:])
+		c.pool.sent.Add(int64(n))
 		written += n
 		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,8 @@ type Pool struct {
 	open      map[*Conn]struct{}
 	addresses map[netip.Addr]int
 	warned    time.Time // when a refused connection was last logged
+
+	refused, received, sent atomic.Int64 // connections; bytes
 
 	leaving chan struct{} // has a place for each refused connection that is still being answered
 }
@@ -56,10 +59,24 @@ func (p *Pool) Listen(l net.Listener, refusal []byte) net.Listener {
 	return &listener{Listener: l, pool: p, refusal: refusal}
 }
 
+// Use is how much a pool is used. Bytes are as they are on the wire, of headers and encryption too.
+type Use struct {
+	Open, Overall  int   // connections, and how many there may be; 0: any number
+	Refused        int64 // connections beyond a limit
+	Received, Sent int64 // bytes
+}
+
+// Use returns how much the pool is used, since the start.
+func (p *Pool) Use() Use {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Use{len(p.open), p.limits.Overall, p.refused.Load(), p.received.Load(), p.sent.Load()}
+}
+
 // Close closes every connection.
 func (p *Pool) Close() {
 	for _, c := range p.all() {
-		c.Close()
+		_ = c.Close() // its client sees that
 	}
 }
 
@@ -186,6 +203,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if c := l.pool.admit(conn); c != nil {
 			return c, nil
 		}
+		l.pool.refused.Add(1)
 		l.pool.refuse(conn, l.refusal)
 	}
 }

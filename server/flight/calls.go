@@ -47,14 +47,15 @@ func (f *Face) tap(ctx context.Context, call *tap.Info) (out context.Context, er
 		return err
 	})
 	if err == nil {
-		return out, nil
+		return f.traced(out, call), nil
 	}
 	if _, ok := status.FromError(err); !ok {
 		err = f.problem(context.WithoutCancel(ctx), err, requestID(call.Header))
 	}
 	if failed := recovered(func() error {
 		f.record(ctx, call.FullMethodName, err)
-		f.count(call.FullMethodName, status.Code(err), 0, "", requestID(call.Header))
+		by := access.Caller{Address: addressOf(ctx)}
+		f.count(call.FullMethodName, status.Code(err), 0, by, requestID(call.Header))
 		return nil
 	}); failed != nil {
 		f.log.Error("internal error", "error", failed)
@@ -196,13 +197,14 @@ func (f *Face) observe(ctx context.Context, method string, handle func() error) 
 	start := time.Now()
 	md, _ := metadata.FromIncomingContext(ctx)
 	id := requestID(md)
-	grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) //nolint:errcheck // it fails if headers have been sent
+	_ = grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)) // it fails if headers have been sent
 	if err = f.recordable(method); err == nil {
 		err = recovered(handle)
 	}
 	err = f.problem(ctx, err, id)
 	f.record(ctx, method, err)
-	f.count(method, status.Code(err), time.Since(start), userOf(ctx), id)
+	f.count(method, status.Code(err), time.Since(start), callerOf(ctx).Caller, id)
+	endSpan(ctx, status.Code(err), id, err)
 	return err
 }
 
@@ -225,7 +227,7 @@ func methodsOf(s *grpc.Server) map[string]bool {
 
 // count logs and counts a call. A method name made up by a client does not become a label of a metric, which would be
 // kept forever.
-func (f *Face) count(full string, code codes.Code, took time.Duration, user, id string) {
+func (f *Face) count(full string, code codes.Code, took time.Duration, by access.Caller, id string) {
 	method := "unknown"
 	if f.methods[full] {
 		method = path.Base(full)
@@ -233,5 +235,5 @@ func (f *Face) count(full string, code codes.Code, took time.Duration, user, id 
 	f.metrics.calls.WithLabelValues(method, code.String()).Inc()
 	f.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
 	f.log.Info("request", "request_id", id, "method", "flight", "path", method, "status", code.String(), "ms",
-		float64(took.Microseconds())/1000, "user", user)
+		float64(took.Microseconds())/1000, "user", by.User, "token", by.Token, "address", by.Address.Unmap())
 }

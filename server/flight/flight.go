@@ -25,6 +25,7 @@ import (
 	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/rates"
+	"rowback/server/traces"
 	"rowback/storage"
 )
 
@@ -35,6 +36,7 @@ type Options struct {
 	Gate    *access.Gate     // nil: everyone is let in
 	Audit   *audit.Log       // nil: nothing is recorded
 	Rates   *rates.Limiter   // nil: any number of calls
+	Traces  *traces.Traces   // nil: nothing is traced
 	Limits  calls.Limits     // of one statement, or of one commit once its records have arrived
 	Memory  memory.Allocator // nil: Go's
 	Now     func() time.Time // nil: time.Now

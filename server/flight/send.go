@@ -65,7 +65,7 @@ func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema
 			return
 		}
 		trailer := metadata.Pairs(truncated, cmp.Or(string(cut), "no"))
-		grpc.SetTrailer(call, trailer) //nolint:errcheck // it fails if the client has disconnected
+		_ = grpc.SetTrailer(call, trailer) // it fails if the client has disconnected
 	})
 	return s.schema, s.out, nil
 }

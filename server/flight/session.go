@@ -51,7 +51,8 @@ func cookieOf(ctx context.Context) string {
 
 // keep makes the client keep a project in its cookie; empty: forget it.
 func keep(ctx context.Context, project string) error {
-	c := http.Cookie{Name: projectCookie, Value: project}
+	// It names a project, to a Flight client: Secure would have clients without TLS drop it.
+	c := http.Cookie{Name: projectCookie, Value: project} // #nosec G124 -- not a secret, and not for browsers
 	if project == "" {
 		c.MaxAge = -1
 	}

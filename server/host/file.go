@@ -41,12 +41,12 @@ type File struct {
 // closes it. net/http decides which part. A client that reads nothing until the time limit is disconnected.
 func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	if !acceptedBy(c).identity() {
-		f.Close()
+		_ = f.Close() // it was only read
 		return errOnlyIdentity
 	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		f.Close()
+		_ = f.Close() // it was only read
 		return err
 	}
 	// net/http writes into the pipe, and fasthttp reads from it: neither can call the other.
@@ -68,7 +68,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	}, func(err error) {
 		limit.Stop()
 		unlessStopped()
-		f.Close()
+		_ = f.Close() // it was only read
 		writer.CloseWithError(err)
 		close(w.started)
 	})

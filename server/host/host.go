@@ -24,6 +24,7 @@ import (
 	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/rates"
+	"rowback/server/traces"
 )
 
 // Options configure a host. The zero value works: no tokens, no limits on pages, the default limits on requests.
@@ -32,6 +33,7 @@ type Options struct {
 	Gate       *access.Gate   // nil: everyone is let in
 	Audit      *audit.Log     // nil: nothing is recorded
 	Rates      *rates.Limiter // nil: any number of requests
+	Traces     *traces.Traces // nil: nothing is traced
 	Web        *access.Web    // which web pages are let in; nil: all
 	Timeouts   Timeouts
 	Limits     calls.Limits
@@ -85,6 +87,9 @@ func New(o Options) *Host {
 		o.Fact = func(fact any) any { return fact }
 	}
 	h := &Host{options: o, log: o.Log, metrics: newMetrics(), encoders: newEncoders()}
+	h.metrics.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "rowback_http_requests_in_flight", Help: "Requests that are being answered.",
+	}, func() float64 { return float64(h.open.Load()) }))
 	h.metrics.registry.MustRegister(o.Collectors...)
 	// Not a request's context: jobs and streams outlive their handlers.
 	h.base, h.stop = context.WithCancel(context.Background())

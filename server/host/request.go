@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/audit"
 	"rowback/server/calls"
+	"rowback/storage/trace"
 )
 
 // Keys of the values kept in a request's context.
@@ -37,7 +39,8 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	c.Locals(requestIDKey, id)
 	c.Set("X-Request-Id", id)
 	subject := h.options.Audit.Begin("http", id)
-	c.SetUserContext(audit.With(c.UserContext(), subject))
+	span := h.options.Traces.Request(c.Method(), c.Get("Traceparent"), c.Get("Tracestate"))
+	c.SetUserContext(trace.With(audit.With(c.UserContext(), subject), span))
 	mine := &held{all: &h.held}
 	c.Locals(heldKey, mine)
 	defer mine.release()
@@ -61,11 +64,35 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	took := time.Since(start)
 	status := c.Response().StatusCode()
 	h.metrics.observe(c.Method(), c.Route().Path, status, took)
-	// Without the query: it may have records' values in it.
+	endSpan(c, span, id, status)
+	// Without the query: it may have records' values in it. Of a token, its id, which does not open anything.
+	caller := Caller(c)
 	h.log.Info("request", "request_id", id, "method", c.Method(), "path", c.Path(), "status", status,
-		"ms", float64(took.Microseconds())/1000, "user", User(c))
+		"ms", float64(took.Microseconds())/1000, "user", caller.User, "token", caller.Token, "address", addressOf(c).Unmap())
 	return err
 }
+
+// endSpan ends the span of a request; nil: it has none.
+func endSpan(c *fiber.Ctx, span trace.Span, id string, status int) {
+	if span == nil {
+		return
+	}
+	route := c.Route().Path
+	span.Rename(c.Method() + " " + route)
+	span.Set("http.request.method", c.Method())
+	span.Set("http.route", route)
+	span.Set("http.response.status_code", status)
+	span.Set("client.address", addressOf(c).Unmap())
+	span.Set("rowback.request_id", id)
+	var err error
+	if status >= http.StatusInternalServerError {
+		err = errFailed
+	}
+	span.End(err)
+}
+
+// errFailed ends the span of a request that the server could not answer. The log says why.
+var errFailed = errors.New("the request failed")
 
 // admit has a request answered, if its client can take an answer.
 func (h *Host) admit(c *fiber.Ctx) error {

@@ -25,7 +25,7 @@ var files embed.FS
 // contents is the order of the manual's pages.
 var contents = []string{
 	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase", "webhooks", "crunch",
-	"operating", "audit", "limits", "security", "readers", "peers", "promises",
+	"operating", "observability", "upgrading", "audit", "limits", "security", "readers", "peers", "promises",
 }
 
 // policy lets the pages load their style sheet and nothing else.
@@ -134,5 +134,5 @@ func render(name string, text []byte) (*Page, error) {
 		return nil, fmt.Errorf("the manual's page %s: %w", name, err)
 	}
 	body := pageLink.ReplaceAllString(html.String(), `href="/manual/$1$2"`)
-	return &Page{Name: name, Title: title, Body: template.HTML(body)}, nil //nolint:gosec // our own text
+	return &Page{Name: name, Title: title, Body: template.HTML(body)}, nil // #nosec G203 -- our own text
 }

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3" // the embedded database
-	"github.com/pressly/goose/v3"
 )
 
 //go:embed migrations/*.sql
@@ -42,6 +41,9 @@ var ErrUncertain = errors.New("it is not known whether the transaction was commi
 // the database at that point: tests crash the store at both.
 type Hook func(op string) error
 
+// settings are those of every connection.
+const settings = "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000&_stmt_cache_size=128"
+
 // Catalog is an open catalog. Its methods may be called from many goroutines.
 type Catalog struct {
 	write *sql.DB // one connection: SQLite has one writer at a time
@@ -62,7 +64,6 @@ func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
-	settings := "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000&_stmt_cache_size=128"
 	write, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_txlock=immediate&"+settings)
 	if err != nil {
 		return nil, err
@@ -98,11 +99,7 @@ func makePrivate(path string) error {
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	p, err := provider(db)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,12 @@ const (
 	formatVersion = 1
 )
 
+// CatalogsBefore matches the catalogs of earlier versions that are kept.
+const CatalogsBefore = "catalog.before-*.db"
+
+// CatalogBefore is the name under which a catalog of an earlier version is kept.
+func CatalogBefore(version int64) string { return fmt.Sprintf("catalog.before-%05d.db", version) }
+
 // ErrNotStore is returned for a directory that is not a store: it is missing, empty, or has other content.
 var ErrNotStore = errors.New("not a store")
 
@@ -69,7 +75,7 @@ func Read(dir string) (m Marker, bare bool, err error) {
 	has := map[string]bool{}
 	for _, e := range entries {
 		has[e.Name()] = true
-		if !slices.Contains(contents, e.Name()) {
+		if kept, _ := filepath.Match(CatalogsBefore, e.Name()); !kept && !slices.Contains(contents, e.Name()) {
 			foreign = append(foreign, e.Name())
 		}
 	}

@@ -60,7 +60,7 @@ func open(path string) (*os.File, int64, error) {
 	}
 	info, err := f.Stat()
 	if err != nil {
-		f.Close()
+		_ = f.Close() // it was only read
 		return nil, 0, err
 	}
 	return f, info.Size(), nil

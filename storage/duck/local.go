@@ -25,7 +25,7 @@ func (l *local) close(done func()) error {
 	defer done()
 	if l.schema != "" {
 		drop := "DROP SCHEMA " + l.schema + " CASCADE"
-		l.exec(context.Background(), drop) //nolint:errcheck // it fails on a broken instance, which is thrown away
+		_, _ = l.exec(context.Background(), drop) // it fails on a broken instance, which is thrown away
 	}
 	return l.sql.Close()
 }

@@ -86,13 +86,13 @@ func (p *process) open(ctx context.Context, limits Limits) error {
 // end kills the process and waits until it is gone.
 func (p *process) end() {
 	p.kill()
-	p.wait() //nolint:errcheck // it was killed
+	_ = p.wait() // it was killed
 	removeTemp(p.temp)
 }
 
 func removeTemp(dir string) {
 	if dir != "" {
-		os.RemoveAll(dir) //nolint:errcheck // the next start of the server empties the directory that it is in
+		_ = os.RemoveAll(dir) // the next start of the server empties the directory that it is in
 	}
 }
 
@@ -110,7 +110,7 @@ func (p *process) killAtEnd(ctx context.Context) (stop func()) {
 func (p *process) kill() {
 	p.killed.Store(true)
 	p.in.Close()
-	p.cmd.Process.Kill() //nolint:errcheck // it may have ended
+	_ = p.cmd.Process.Kill() // it may have ended
 }
 
 // send sends a request and reads the answer.
@@ -140,7 +140,7 @@ func (p *process) answer(ctx context.Context) (a ack, err error) {
 // broken ends the process and returns why it stopped answering.
 func (p *process) broken(ctx context.Context, err error) error {
 	p.kill()
-	p.wait() //nolint:errcheck // the process state has the reason
+	_ = p.wait() // the process state has the reason
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

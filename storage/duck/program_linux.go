@@ -16,7 +16,7 @@ func widenPipe(f *os.File) {
 	if err != nil {
 		return
 	}
-	raw.Control(func(fd uintptr) { //nolint:errcheck // it works without
+	_ = raw.Control(func(fd uintptr) { // it works without
 		syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, 1<<20)
 	})
 }

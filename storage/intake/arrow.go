@@ -133,12 +133,12 @@ func (r *arrowRecords) open() (*checkedStream, error) {
 	body := bufio.NewReaderSize(f, 1<<20)
 	isFile, err := skipMagic(body)
 	if err != nil {
-		f.Close()
+		_ = f.Close() // it was only read
 		return nil, err
 	}
 	in, err := newReader(body, r.size)
 	if err != nil {
-		f.Close()
+		_ = f.Close() // it was only read
 		return nil, malformedArrow
 	}
 	own := in.Schema()
@@ -290,7 +290,7 @@ func (s *checkedStream) Err() error { return *s.failed }
 func (s *checkedStream) Release() {
 	s.drop()
 	s.RecordReader.Release()
-	s.file.Close()
+	_ = s.file.Close() // it was only read
 }
 
 // validate checks an array and, recursively, its children and dictionary.

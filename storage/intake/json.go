@@ -178,7 +178,7 @@ func (s *jsonStream) Release() {
 		s.batch.Release()
 	}
 	s.build.Release()
-	s.in.Close()
+	_ = s.in.Close() // it was only read
 }
 
 // Next decodes the next batch. It ends early at records that are large, so that memory does not grow with them.
@@ -239,7 +239,7 @@ func openDecoder(u Upload) (*decoder, error) {
 	}
 	body, err := skipMark(f)
 	if err != nil {
-		f.Close()
+		_ = f.Close() // it was only read
 		return nil, err
 	}
 	d := &decoder{file: f, json: jsontext.NewDecoder(body), array: u.Format == JSON}
@@ -252,7 +252,7 @@ func openDecoder(u Upload) (*decoder, error) {
 		return d, err
 	}
 	_, err = d.json.ReadValue()
-	f.Close()
+	_ = f.Close() // it was only read
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, malformed("the body is empty: send a JSON array of records")

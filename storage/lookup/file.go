@@ -66,7 +66,7 @@ func Open(path string, read *Read) (f *File, err error) {
 	}
 	defer func() {
 		if err != nil {
-			in.Close()
+			_ = in.Close() // it was only read
 		}
 	}()
 	info, err := in.Stat()

@@ -45,7 +45,7 @@ func (b *Book) open(part string) (*document, error) {
 	return &document{xml: xml.NewDecoder(bound), body: bound}, nil
 }
 
-func (d *document) close() { d.body.Close() }
+func (d *document) close() { _ = d.body.Close() } // it was only read
 
 // next returns the next start, end or text; io.EOF at the end of a complete part.
 func (d *document) next() (xml.Token, error) {

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"rowback/server/conns"
+	"rowback/server/doctor"
+	"rowback/storage"
+)
+
+// doctorCmd examines a data directory and the machine, whether a server runs or not.
+type doctorCmd struct {
+	Data        string `help:"Data directory." default:"rowback-data" type:"path"`
+	MemoryLimit size   `help:"As of serve." placeholder:"SIZE"`
+	MinFree     *size  `help:"As of serve." placeholder:"SIZE"`
+	TLSCert     string `help:"As of serve." type:"path" placeholder:"FILE"`
+	TLSKey      string `help:"As of serve." type:"path" placeholder:"FILE"`
+	JSON        bool   `help:"Print the findings as JSON."`
+}
+
+// Help explains the exit codes.
+func (cmd *doctorCmd) Help() string {
+	return "The directory is not changed. Exit codes: 0 all is well or there are warnings, 1 something prevents the server " +
+		"from working. rowback check reads the stored files themselves."
+}
+
+// Run prints what is found, with what to do about it.
+func (cmd *doctorCmd) Run(c console, ctx context.Context) error {
+	findings := doctor.Examine(ctx, cmd.subject())
+	if cmd.JSON {
+		out := json.NewEncoder(c.out)
+		out.SetIndent("", "  ")
+		if err := out.Encode(map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
+			return err
+		}
+	} else if err := printFindings(c, findings); err != nil {
+		return err
+	}
+	if doctor.Worst(findings) == doctor.Failed {
+		return exitError{1, errors.New("the server would not work as it is")}
+	}
+	return nil
+}
+
+// subject is what the flags name.
+func (cmd *doctorCmd) subject() doctor.Subject {
+	memory := machineMemory()
+	least := storage.DefaultMinFree(cmd.Data)
+	if cmd.MinFree != nil {
+		least = int64(*cmd.MinFree)
+	}
+	descriptors := conns.Descriptors()
+	return doctor.Subject{
+		Dir: cmd.Data, Version: version, Memory: memory, MemoryLimit: cmp.Or(int64(cmd.MemoryLimit), memory/2),
+		MinFree: least, Descriptors: descriptors, Connections: conns.DefaultOverall(descriptors),
+		Cert: cmd.TLSCert, Key: cmd.TLSKey, Now: time.Now(),
+	}
+}
+
+func printFindings(c console, findings []doctor.Finding) error {
+	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Status, f.Check, f.Detail)
+		if f.Remedy != "" {
+			fmt.Fprintf(table, "\t\t→ %s\n", f.Remedy)
+		}
+	}
+	return table.Flush()
+}
