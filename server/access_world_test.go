@@ -177,3 +177,14 @@ func (w *accessWorld) unchanged(t *testing.T) {
 		}
 	}
 }
+
+// openSettings opens an empty database of settings.
+func openSettings(t *testing.T) *settings.DB {
+	t.Helper()
+	set, err := settings.Open(context.Background(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { set.Close() })
+	return set
+}
