@@ -48,10 +48,10 @@ func (a *API) putQuota(c *fiber.Ctx, _ *accounts.Accounts, in putQuotaIn) error 
 	}
 	audit.Of(c.UserContext()).Project(p.ID)
 	quota := storage.Quota{Bytes: in.MaxBytes, Records: in.MaxRecords}
-	if !in.DryRun {
-		if err := a.options.Quotas.Put(c.UserContext(), p.ID, quota); err != nil {
-			return err
-		}
+	if in.DryRun {
+		audit.Of(c.UserContext()).Reads()
+	} else if err := a.options.Quotas.Put(c.UserContext(), p.ID, quota); err != nil {
+		return err
 	}
 	return a.tellQuota(c, quotaView{ProjectID: p.ID, DryRun: in.DryRun}, quota)
 }
