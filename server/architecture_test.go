@@ -64,6 +64,8 @@ var boundaries = []boundary{
 	{"rowback/server/conns", nil, "connections are counted, whatever is said on them"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
+	{"rowback/server/accounts", []string{"rowback/storage/fault", "rowback/server/access", "rowback/server/settings"},
+		"users, tokens and projects as tables: what they are let in to is up to access"},
 	{"rowback/server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
 	{"rowback/server/permit", []string{"rowback/storage", "rowback/storage/fault", "rowback/server/access"},
 		"the domain asks what a caller may do, by one rule for every face"},
@@ -83,8 +85,8 @@ var boundaries = []boundary{
 	{"rowback/server/api",
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/compare", "rowback/query", "rowback/server/host",
-			"rowback/server/access", "rowback/server/calls", "rowback/server/permit", "rowback/server/view",
-			"rowback/server/webhooks",
+			"rowback/server/access", "rowback/server/accounts", "rowback/server/calls", "rowback/server/permit",
+			"rowback/server/view", "rowback/server/webhooks",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/facetest", []string{"rowback/storage", "rowback/storage/intake"},
@@ -113,7 +115,7 @@ var boundaries = []boundary{
 // doors are libraries that only one place may import, so that replacing one changes one place.
 var doors = map[string][]string{
 	"github.com/duckdb/":          {"rowback/storage/duck", "rowback/storage/duck/displaced", "rowback/fixtures/bench"},
-	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog", "rowback/server/settings"},
+	"github.com/mattn/go-sqlite3": {"rowback/storage/catalog", "rowback/server/settings", "rowback/server/accounts"},
 	"github.com/pressly/goose":    {"rowback/storage/catalog", "rowback/server/settings"},
 	"github.com/parquet-go/":      {"rowback/storage/datafile", "rowback/storage/lookup"},
 	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",

@@ -79,7 +79,7 @@ func (rs *Removals) Erase(ctx context.Context, dataset string, e Erasure, r Requ
 		return out, err
 	}
 	var d catalog.Dataset
-	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeDataset(tx, dataset); return err })
+	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeFor(ctx, tx, dataset); return err })
 	if err != nil {
 		return out, err
 	}
@@ -111,7 +111,7 @@ func (e *erasing) erased(done removalDocument) Erased {
 // Erasures lists up to limit erasures in a dataset's family, newest first, whose ids are below before.
 func (h *History) Erasures(ctx context.Context, dataset string, before int64, limit int) (out []Erased, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}

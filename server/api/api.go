@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/accounts"
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/server/permit"
@@ -22,12 +23,12 @@ import (
 	"rowback/storage"
 )
 
-// Options configure the face. The zero value works: no version is reported, nothing is logged, and there are no
-// webhooks.
+// Options configure the face. The zero value works: no version is reported, and nothing is logged.
 type Options struct {
 	Version  string
 	Log      *slog.Logger
-	Webhooks *webhooks.Hooks
+	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
+	Webhooks *webhooks.Hooks    // nil: none are sent
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses
