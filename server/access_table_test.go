@@ -133,6 +133,15 @@ var accessTable = map[string]entry{
 	"GET /api/v1/audit":                   {need: access.Admin},
 	"GET /api/v1/audit/check":             {need: access.Admin},
 
+	"GET /api/v1/webhooks":                                          {need: access.Known},
+	"POST /api/v1/webhooks":                                         {need: access.Maintainer, body: `{"url":"https://example.com/","project_id":{project},"kinds":["x"]}`},
+	"GET /api/v1/webhooks/:webhook":                                 {need: access.Maintainer},
+	"PATCH /api/v1/webhooks/:webhook":                               {need: access.Maintainer, body: `{}`},
+	"DELETE /api/v1/webhooks/:webhook":                              {need: access.Maintainer},
+	"POST /api/v1/webhooks/:webhook/test":                           {need: access.Maintainer},
+	"GET /api/v1/webhooks/:webhook/deliveries":                      {need: access.Maintainer},
+	"POST /api/v1/webhooks/:webhook/deliveries/:delivery/redeliver": {need: access.Maintainer},
+
 	"GET /api":                     {need: access.Known},
 	"POST /api/login":              {need: access.Public, body: `{"email":"x","password":"wrong"}`},
 	"GET /api/logout":              {need: access.Public},
@@ -223,7 +232,7 @@ func TestEveryRouteByRoleAndProject(t *testing.T) {
 func (w *accessWorld) try(t *testing.T, method, path string, e entry, c accessCaller, project int64) {
 	t.Helper()
 	about := strings.Contains(path+e.query+e.body, ":dataset") || strings.Contains(path, ":project") ||
-		strings.Contains(e.query+e.body, "{project}") || e.home
+		strings.Contains(path, ":webhook") || strings.Contains(e.query+e.body, "{project}") || e.home
 	if (!about || e.home) && project != own {
 		return
 	}
@@ -287,7 +296,7 @@ func outcome(a facetest.Answer) string {
 		return "401"
 	case a.Status == 403:
 		return "403"
-	case a.Status == 404 && slices.Contains([]string{"dataset_not_found", "project_not_found"}, code):
+	case a.Status == 404 && slices.Contains([]string{"dataset_not_found", "project_not_found", "webhook_not_found"}, code):
 		return "404"
 	}
 	return fmt.Sprint("let in ", a.Status)
@@ -302,6 +311,9 @@ func (w *accessWorld) ask(
 		":backup", "b", ":savepoint", "master__000001", ":variable", w.ids[project]+"_1", ":user", "someone", ":token", "tok_0",
 		":action", "1", ":batch", "b", ":source", "s", ":name", "d", "{project}", fmt.Sprint(project), "{id}", w.ids[project],
 		"{fork}", w.forks[project])
+	if strings.Contains(path, ":webhook") {
+		path = strings.NewReplacer(":webhook", w.webhook(t, project), ":delivery", "1").Replace(path)
+	}
 	target, query := fill.Replace(path), fill.Replace(e.query)
 	if query != "" {
 		target += "?" + query

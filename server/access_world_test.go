@@ -17,6 +17,7 @@ import (
 	"rowback/server/quotas"
 	"rowback/server/settings"
 	"rowback/server/web"
+	"rowback/server/webhooks"
 	"rowback/storage"
 )
 
@@ -36,6 +37,7 @@ type accessWorld struct {
 	store    *storage.Store
 	accounts *accounts.Accounts
 	quotas   *quotas.Quotas
+	hooks    *webhooks.Hooks
 	gate     *access.Gate
 	app      *fiber.App
 	callers  []accessCaller
@@ -70,6 +72,7 @@ func newAccessWorld(t *testing.T) *accessWorld {
 	if w.quotas, err = quotas.Open(ctx, set, store.Quotas); err != nil {
 		t.Fatal(err)
 	}
+	w.hooks = webhooks.New(webhooks.Options{Store: store, DB: set})
 	w.gate = access.New(access.Options{
 		Fixed: access.Tokens{rootToken: "root"}.Fixed(), Directory: w.accounts, Now: clock,
 	})
@@ -82,7 +85,7 @@ func newAccessWorld(t *testing.T) *accessWorld {
 func (w *accessWorld) serve(t *testing.T) {
 	t.Helper()
 	h := host.New(host.Options{Gate: w.gate, Fact: api.ViewFact})
-	native, err := api.New(w.store, h, api.Options{Accounts: w.accounts, Quotas: w.quotas})
+	native, err := api.New(w.store, h, api.Options{Accounts: w.accounts, Quotas: w.quotas, Webhooks: w.hooks})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +151,19 @@ func (w *accessWorld) user(t *testing.T, name string, roles access.Roles) (token
 		t.Fatal(err)
 	}
 	return token
+}
+
+// webhook makes a webhook of a project, which sends nothing, and returns its id.
+func (w *accessWorld) webhook(t *testing.T, project int64) string {
+	t.Helper()
+	if project == unknown {
+		return "whk_0"
+	}
+	made, err := w.hooks.Create(t.Context(), webhooks.Hook{URL: "https://10.0.0.1/", Project: project})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.ID
 }
 
 // root asks as an admin.

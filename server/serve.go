@@ -7,27 +7,12 @@ import (
 	"math"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
-	"rowback/fixtures"
-	"rowback/server/api"
-	"rowback/server/audit"
 	"rowback/server/calls"
-	"rowback/server/crunch"
-	"rowback/server/host"
-	"rowback/server/quotas"
-	"rowback/server/rates"
-	"rowback/server/settings"
-	"rowback/server/traces"
-	"rowback/server/web"
-	"rowback/server/webhooks"
-	"rowback/storage"
-	"rowback/storage/datafile"
 )
 
 // serveCmd runs the server until it is told to stop. Every setting has an environment variable as well.
@@ -77,119 +62,24 @@ func (s *size) UnmarshalText(text []byte) error {
 
 // Run runs the server until it is told to stop.
 func (cmd *serveCmd) Run(c console) error {
-	fixed, err := cmd.fixed()
-	if err == nil {
-		err = cmd.checkAddresses()
-	}
-	if err != nil {
-		return err
-	}
-	dir, remove, err := cmd.directory()
-	if err != nil {
-		return err
-	}
-	defer remove()
-	log := cmd.logger(c)
-	pool, err := cmd.pool(log)
-	if err != nil {
-		return err
-	}
-	pair, err := cmd.certificate(log)
-	if err != nil {
-		return err
-	}
-	foreign, err := cmd.web()
-	if err != nil {
-		return err
-	}
-	ownFilesOnly()
-	if err := cmd.Backups.check(dir); err != nil {
-		return err
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := boundMemory(cmd.memory()); err != nil {
-		return fmt.Errorf("bounding the memory: %w", err)
-	}
-	changes := webhooks.NewSignal()
-	store, err := storage.Open(ctx, dir, storage.Options{
-		Memory: cmd.memory(), Threads: cmd.Threads, Cache: int64(cmd.CacheSize), MinFree: cmd.minFree(dir), Log: log,
-		Pages: datafile.Pages(cmd.Pages), Deleted: time.Duration(cmd.KeepDeleted), Gates: cmd.GateTimeout,
-		Changed: changes.Changed, Program: version, Backups: cmd.Backups.BackupTo,
-	})
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	set, err := settings.Open(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer set.Close()
-	record, err := audit.Open(ctx, audit.Options{Dir: dir, Keeper: audit.KeptIn(set), Log: log})
-	if err != nil {
-		return err
-	}
-	defer record.Close()
-	hooks, err := cmd.webhooks(store, set, changes, log)
-	if err != nil {
-		return err
-	}
-	defer cmd.scrub(ctx, store)()
-	defer cmd.upkeep(ctx, store)()
-	defer cmd.Backups.keep(ctx, store)()
-	defer inBackground(ctx, store.KeepNoted)()
-	if cmd.Demo {
-		if err := fixtures.Demo(ctx, store); err != nil {
-			return fmt.Errorf("loading the samples: %w", err)
+	s := &serving{serveCmd: cmd, console: c}
+	defer s.close()
+	for _, step := range []func(context.Context) error{
+		s.prepare, s.openStore, s.openSettings, s.startWork, s.open,
+	} {
+		if err := step(ctx); err != nil {
+			return err
 		}
 	}
-	defer inBackground(ctx, hooks.Run)()
-	listener, err := cmd.listen(pool, pair)
+	h, app, err := s.faces()
 	if err != nil {
 		return err
 	}
-	gate, known, err := cmd.gate(ctx, c, set, fixed, log)
-	if err != nil {
-		return err
-	}
-	defer known.Close()
-	bounds, err := quotas.Open(ctx, set, store.Quotas)
-	if err != nil {
-		return err
-	}
-	limiter := rates.New(cmd.RateLimit, nil)
-	traced, err := traces.Open(ctx, cmd.Traces, version, log)
-	if err != nil {
-		return err
-	}
-	defer traced.Close()
-	sql, err := cmd.listenFlight(store, shared{gate, record, limiter, traced, pool}, pair, log)
-	if err != nil {
-		return err
-	}
-	pages, err := web.New()
-	if err != nil {
-		return err
-	}
-	h := host.New(host.Options{
-		Log: log, Gate: gate, Audit: record, Rates: limiter, Traces: traced, Web: foreign,
-		Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(), Fact: api.ViewFact,
-		Collectors: slices.Concat(
-			api.Collectors(store), api.BackupCollectors(store), audited(record), limited(limiter), sql.collectors(),
-			hooks.Collectors(), processCollectors(), connectionCollectors(pool),
-		),
-	})
-	native, err := api.New(store, h, api.Options{
-		Version: version, Log: log, Audit: record, Accounts: known, Quotas: bounds, Webhooks: hooks,
-	})
-	if err != nil {
-		return err
-	}
-	shoji := crunch.New(store, h, crunch.Options{SyncTimeout: cmd.SyncTimeout, Log: log})
-	cmd.greet(c, listener.Addr().String(), sql.addr(), dir)
-	store.Readers.Expect()
-	return running{cmd, h, h.App(shoji, pages, native), sql, pool, log}.serve(ctx, listener)
+	cmd.greet(c, s.listener.Addr().String(), s.sql.addr(), s.dir)
+	s.store.Readers.Expect()
+	return running{cmd, h, app, s.sql, s.shared.pool, s.log}.serve(ctx, s.listener)
 }
 
 // limits are what one call may take.

@@ -8,13 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"rowback/server/access"
-	"rowback/server/audit"
 	"rowback/server/certs"
-	"rowback/server/conns"
 	"rowback/server/flight"
-	"rowback/server/rates"
-	"rowback/server/traces"
 	"rowback/storage"
 )
 
@@ -22,15 +17,6 @@ import (
 type flightServer struct {
 	face     *flight.Face
 	listener net.Listener
-}
-
-// shared is what the faces share, so that they count and record alike.
-type shared struct {
-	gate   *access.Gate
-	audit  *audit.Log
-	rates  *rates.Limiter
-	traces *traces.Traces
-	pool   *conns.Pool
 }
 
 // listenFlight opens the port of the Flight face, if one was given.

@@ -25,15 +25,14 @@ import (
 	"rowback/storage"
 )
 
-// Options configure the face. The zero value works: no version is reported, nothing is logged, and there are no
-// webhooks.
+// Options configure the face. The zero value works: no version is reported, and nothing is logged.
 type Options struct {
 	Version  string
 	Log      *slog.Logger
 	Audit    *audit.Log         // nil: there is none
 	Quotas   *quotas.Quotas     // nil only where Accounts is
 	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
-	Webhooks *webhooks.Hooks
+	Webhooks *webhooks.Hooks    // nil: none are sent
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses

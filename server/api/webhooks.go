@@ -28,8 +28,8 @@ func (a *API) webhookRoutes() []route {
 			in:      createWebhookIn{}, status: 201, out: createdWebhook{}, problems: writes, handler: a.createWebhook,
 		},
 		{
-			method: "GET", path: hooksPath, id: "listWebhooks", tag: "webhooks", role: access.Maintainer,
-			summary: "Webhooks, by id",
+			method: "GET", path: hooksPath, id: "listWebhooks", tag: "webhooks", role: access.Known,
+			summary: "Webhooks that the caller may change, by id",
 			status:  200, out: webhookList{}, handler: a.listWebhooks,
 		},
 		{

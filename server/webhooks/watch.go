@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,11 +41,14 @@ func (h *Hooks) watch(ctx context.Context) {
 		if err != nil || len(all) == 0 {
 			return err
 		}
-		looked, found := []string{damageAlert}, h.damage(ctx)
+		looked, found := []string{}, h.damage(ctx)
+		if h.Store.Scrubs.State().Done > 0 { // before, what is damaged is not all known
+			looked = append(looked, damageAlert)
+		}
 		if low, known := h.diskLow(); known {
 			looked, found = append(looked, diskAlert), append(found, low...)
 		}
-		if now := h.now(); h.Findings != nil && now.Sub(asked) >= h.Monitor {
+		if now := h.now(); h.asksMonitor(all) && now.Sub(asked) >= h.Monitor {
 			findings, err := h.findings(ctx)
 			if err != nil {
 				return fmt.Errorf("asking the monitor: %w", err)
@@ -52,6 +56,13 @@ func (h *Hooks) watch(ctx context.Context) {
 			asked, looked, found = now, append(looked, findingAlert), append(found, findings...)
 		}
 		return h.raise(ctx, looked, found)
+	})
+}
+
+// asksMonitor reports whether a webhook wants what the monitor finds: it looks at all datasets.
+func (h *Hooks) asksMonitor(all []Hook) bool {
+	return h.Findings != nil && slices.ContainsFunc(all, func(to Hook) bool {
+		return len(to.Kinds) == 0 || slices.Contains(to.Kinds, MonitorFinding)
 	})
 }
 

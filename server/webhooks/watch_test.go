@@ -121,7 +121,8 @@ func TestWhatTheMonitorFindsIsToldOnce(t *testing.T) {
 	w.eventually("it is told", func() bool { return len(w.told(h.ID, MonitorFinding)) == 1 })
 	set(nil)
 	set(append(found, Finding{Project: 1, Dataset: "d1", Name: "people", Kind: "gap"}))
-	set([]Finding{{Project: 2, Dataset: "d2", Kind: "gap"}, {Project: 1, Dataset: "d1", Kind: "gap"}})
+	again := Finding{Project: 1, Dataset: "d1", Kind: "gap"}
+	set([]Finding{{Project: 2, Dataset: "d2", Kind: "gap"}, again, again}) // found twice is told once
 	w.eventually("it is told again", func() bool { return len(w.told(h.ID, MonitorFinding)) == 2 })
 	if m := w.told(h.ID, MonitorFinding)[0]; m.Data["finding"] != "gap" || m.Data["dataset_name"] != "people" {
 		t.Errorf("%v", m.Data)
