@@ -65,7 +65,9 @@ var texts = kong.Vars{
 		"that of OTEL_EXPORTER_OTLP_ENDPOINT.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
 		"whose retention policy lets something go.",
+	"token_project": "Name or number of a project that it is for; may be repeated. By default all.",
+	"token_role":    "The most that it may do: reader, writer, maintainer or admin; by default what its user may.",
+	"version_type":  "major, minor, patch, or auto: what the changes since the latest version call for.",
 	"webhook_allow": "An address, a network such as 10.0.0.0/8, or a host that webhooks may send to although it is not " +
 		"public, or without https; may be repeated. By default none.",
-	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",
 }
