@@ -48,5 +48,7 @@ var texts = kong.Vars{
 		"again on SIGHUP.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
 		"whose retention policy lets something go.",
-	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",
+	"token_project": "Name or number of a project that it is for; may be repeated. By default all.",
+	"token_role":    "The most that it may do: reader, writer, maintainer or admin; by default what its user may.",
+	"version_type":  "major, minor, patch, or auto: what the changes since the latest version call for.",
 }
