@@ -47,8 +47,8 @@ type Entry struct {
 	Dataset  string    `json:"dataset,omitempty"` // its name
 	ID       string    `json:"dataset_id,omitempty"`
 	Commits  []int64   `json:"commits,omitempty"`
-	Status   int       `json:"status,omitempty"` // of HTTP; of Flight: gRPC's
-	Code     string    `json:"code,omitempty"`   // of a refusal
+	Status   int       `json:"status"`         // of HTTP; of Flight: gRPC's; of Server: 0
+	Code     string    `json:"code,omitempty"` // of a refusal
 	Job      string    `json:"job,omitempty"`
 	SQL      string    `json:"sql_sha256,omitempty"`
 	Repeated int64     `json:"repeated,omitempty"` // how many more like it there were

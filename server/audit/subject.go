@@ -109,6 +109,13 @@ func (s *Subject) IsRead() bool {
 	return s.reads
 }
 
+// HasStatement reports whether Statement was called.
+func (s *Subject) HasStatement() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entry.SQL != ""
+}
+
 // Started notes the job that does the work.
 func (s *Subject) Started(job string) { s.note(func(e *Entry) { e.Job = job }) }
 

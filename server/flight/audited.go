@@ -21,7 +21,10 @@ func (f *Face) record(ctx context.Context, full string, err error) {
 	if f.methods[full] {
 		method = path.Base(full)
 	}
-	kind := auditedAs[method]
+	kind, of := auditedAs[method], audit.Of(ctx)
+	if kind == audit.Query && !of.HasStatement() {
+		kind = "" // it gets what the server is and has
+	}
 	code := status.Code(err)
 	switch code {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.ResourceExhausted:
@@ -29,7 +32,6 @@ func (f *Face) record(ctx context.Context, full string, err error) {
 			kind = audit.Read
 		}
 	}
-	of := audit.Of(ctx)
 	if kind == "" {
 		of.Skip()
 		return
