@@ -39,7 +39,7 @@ func TestForkAndMergeNeedARoleOnBothSides(t *testing.T) {
 		}
 		return w.user(t, name, roles)
 	}
-	d, e := "/api/v1/datasets/"+w.ids[own], "/api/v1/datasets/"+w.ids[other]
+	d := "/api/v1/datasets/" + w.ids[own]
 	fork := func(token string, status int, name string) {
 		t.Helper()
 		w.is(t, token, status, "POST", d+"/forks", fmt.Sprintf(`{"name":%q,"project_id":%d}`, name, other))
@@ -75,7 +75,17 @@ func TestForkAndMergeNeedARoleOnBothSides(t *testing.T) {
 	}
 	w.is(t, reads, 200, "GET", d+"/compare?from=head&to_dataset="+there, "")
 	w.is(t, of("reads here 2", access.Reader, access.None), 404, "GET", d+"/compare?from=head&to_dataset="+there, "")
-	_ = e
+
+	// An erasure reaches the upstream: a fork in one's own project must not be a way to it.
+	mine := of("maintains the fork's project", access.Reader, access.Maintainer)
+	erase := `{"keys":[1]}`
+	w.is(t, mine, 403, "POST", "/api/v1/datasets/"+there+"/erase", erase)
+	w.is(t, mine, 403, "POST", d+"/erase", erase)
+	w.is(t, of("maintains both", access.Maintainer, access.Maintainer), 201, "POST", d+"/erase", erase)
+	got := w.is(t, blind, 200, "GET", "/api/v1/datasets/"+there+"/erasures", "")
+	if strings.Contains(got.Text, w.ids[own]) || !strings.Contains(got.Text, there) {
+		t.Errorf("erasures: %s", got.Text)
+	}
 }
 
 // Statements, lists and searches know nothing of projects in which the caller has no role.

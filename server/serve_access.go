@@ -82,7 +82,7 @@ func (cmd *serveCmd) gate(
 	}
 	needed := len(fixed) > 0 || cmd.TokenFile != ""
 	if !needed && !known.IsClosed() && !cmd.isLocal() && !cmd.insecure() {
-		token, err := firstToken(ctx, known)
+		token, err := adminToken(ctx, known, "", "printed at the first start")
 		if err != nil {
 			return nil, nil, fmt.Errorf("making the first token: %w", err)
 		}
@@ -93,23 +93,6 @@ func (cmd *serveCmd) gate(
 		cmd.reloadTokens(ctx, gate, log)
 	}
 	return gate, known, nil
-}
-
-// firstToken makes a token of an admin.
-func firstToken(ctx context.Context, known *accounts.Accounts) (token string, err error) {
-	const admin = "admin"
-	if _, err = known.User(ctx, admin); err != nil {
-		_, err = known.CreateUser(ctx, accounts.User{Name: admin, Roles: access.Everywhere(access.Admin)})
-	} else {
-		_, err = known.SetRoles(ctx, admin, access.Everywhere(access.Admin))
-	}
-	if err != nil {
-		return "", err
-	}
-	_, token, err = known.CreateToken(ctx, accounts.Token{
-		User: admin, Role: access.Admin, Description: "printed at the first start", CreatedBy: admin,
-	})
-	return token, err
 }
 
 // reloadTokens reads --token-file again at each SIGHUP. A file with a mistake changes nothing.

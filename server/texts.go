@@ -40,6 +40,8 @@ var texts = kong.Vars{
 	"tls_cert": "A certificate as PEM, with those between it and the authority: HTTP and Flight are encrypted. It is " +
 		"read again when the file changes.",
 	"token": "The token of a user who is an admin, as user:token; may be repeated. With tokens, every request needs one.",
+	"token_data": "A data directory whose server does not run: the token is made there, of a user who becomes an admin. " +
+		"For those who are locked out.",
 	"token_file": "A file with a token a line, as user:token or user:sha256:HEX, and a role after a space. It is read " +
 		"again on SIGHUP.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
