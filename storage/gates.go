@@ -43,8 +43,12 @@ func (w *work) checkGates(ctx context.Context) error {
 		results, err = w.gateResults(ctx, c, event)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil && (refuses || ctx.Err() != nil):
 		return err
+	case err != nil: // going back must not depend on gates
+		w.store.log.Warn("gates could not be evaluated", "dataset", w.commit.DatasetID, "error", err)
+		w.commit.Effects.Warnings = append(w.commit.Effects.Warnings, "The gates could not be evaluated.")
 	}
 	if p := w.request.Preview; p != nil {
 		p.Gates = results
@@ -54,13 +58,18 @@ func (w *work) checkGates(ctx context.Context) error {
 			return err
 		}
 	}
+	w.noteFailed(results)
+	return nil
+}
+
+// noteFailed keeps with the commit which gates it does not pass.
+func (w *work) noteFailed(results []gating.Result) {
 	for _, r := range results {
 		if r.Outcome != gating.Passed {
 			w.commit.Effects.GatesFailed = append(w.commit.Effects.GatesFailed, r.Gate)
 			w.commit.Effects.Warnings = append(w.commit.Effects.Warnings, gateWarning(r))
 		}
 	}
-	return nil
 }
 
 // gatedAs is what the commit is for gates, and whether they refuse it; empty: nothing. A dataset that is made from

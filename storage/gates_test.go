@@ -318,6 +318,14 @@ func TestWhatUndoesIsNotRefused(t *testing.T) {
 		t.Error(toJSON(c.Effects), err)
 	}
 	b.want(d, "head", `{"id":1,"a":-1}`)
+	b.Store.Close()
+	b.Store = reopen(t, b.dir, storage.Options{Gates: time.Nanosecond}).Store
+	c, err = b.rollback(d, c.ID, storage.Stack)
+	if err != nil || toJSON(c.Effects.GatesFailed) != `["g"]` {
+		t.Error(toJSON(c.Effects), err)
+	}
+	_, err = b.try(d, "append", intake.JSON, `[{"id":2,"a":1}]`)
+	wantRefusal(t, err, "gate_error")
 	b.sound()
 }
 
