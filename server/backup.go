@@ -60,7 +60,7 @@ func (cmd *backupCreateCmd) Run(c console) (err error) {
 		if cmd.Dataset != "" {
 			body["dataset"], body["project_id"] = cmd.Dataset, cmd.ProjectID
 		}
-		err = cmd.post("/api/v1/store/backups", nil, body, &a)
+		err = cmd.work(c, "/api/v1/store/backups", nil, body, &a)
 	} else {
 		a, err = cmd.local()
 	}

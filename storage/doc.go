@@ -34,6 +34,8 @@
 //	gate          a named check that a dataset's commits, merges or versions must pass (package gating); what values may be
 //	              stored at all is up to package gate
 //	removal       rows that a family lost for ever: of records that were erased, or that no kept state sees
+//	cut           the moment of which a backup of the store is
+//	target        a directory of such backups
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
 // # The parts of a store
@@ -49,6 +51,8 @@
 //	Staging, Disk uploads on their way and scratch files; the room for them                staging.go, disk.go
 //	Requests      what requests were told, and jobs                                        receipt.go, job.go
 //	Backups       archives                                                                 backup.go
+//	StoreBackups  backups of the whole store: store_backup.go when, store_backup_cut.go of which moment,
+//	              store_backup_copy.go how; store_restore.go back, repair.go single files back
 //	Digests       digests of states, by their records' values                              digest.go, digest_sum.go
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go
@@ -99,6 +103,7 @@
 //	snapshot      states and their differences  clientsql SQL that clients write   gate       what may be stored
 //	intake        records in                    output    records out              verify     files against the catalog
 //	digest        sums of records' hashes   lookup     rows of few keys       gating     checks of changes
+//	backup        backups in a directory    seal       checksums of descriptions
 //
 // # What proves it
 //
@@ -111,5 +116,6 @@
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
 //	find_keys_test.go                     few keys are found where statements find them, and what that reads
 //	gates_test.go, gates_model_test.go    what gates refuse, against a model without SQL, and that nothing is left of it
+//	store_backup_test.go, store_restore_test.go, repair_test.go  one moment, crashes, damage, what is erased meanwhile
 //	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse
 package storage

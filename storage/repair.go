@@ -133,7 +133,7 @@ func (w *repairing) find(ctx context.Context) (out []wrongObject, err error) {
 		}
 		for _, d := range k.datasets {
 			k.shelves[d.ID] = &labelShelf{}
-			if err := w.needLabels(tx, d, k); err != nil {
+			if err := w.needLabels(ctx, tx, d, k); err != nil {
 				return err
 			}
 		}
@@ -158,7 +158,7 @@ func (w *repairing) find(ctx context.Context) (out []wrongObject, err error) {
 }
 
 // needLabels notes the labels that a dataset must have: those of what the catalog has, and those that are there.
-func (w *repairing) needLabels(tx catalog.Tx, d catalog.Dataset, k *cut) error {
+func (w *repairing) needLabels(ctx context.Context, tx catalog.Tx, d catalog.Dataset, k *cut) error {
 	keys := map[string]bool{}
 	for object, err := range w.blobs.List(d.ID + "/" + labelsDir) {
 		if err != nil {
@@ -183,7 +183,7 @@ func (w *repairing) needLabels(tx catalog.Tx, d catalog.Dataset, k *cut) error {
 			keys[labelKey(d.ID, tagLabelName(t.Name))] = true
 		}
 	}
-	if err := w.backedUpLabels(d, keys); err != nil {
+	if err := w.backedUpLabels(ctx, d, keys); err != nil {
 		return err
 	}
 	for key := range keys {
@@ -193,12 +193,12 @@ func (w *repairing) needLabels(tx catalog.Tx, d catalog.Dataset, k *cut) error {
 }
 
 // backedUpLabels notes the labels that a dataset had once: they are replaced, and removed only with the dataset.
-func (w *repairing) backedUpLabels(d catalog.Dataset, keys map[string]bool) error {
+func (w *repairing) backedUpLabels(ctx context.Context, d catalog.Dataset, keys map[string]bool) error {
 	if isRemoved(d) {
 		return nil
 	}
 	for _, s := range w.sources {
-		if err := s.read(); err != nil {
+		if err := w.read(ctx, s); err != nil {
 			return err
 		}
 		for _, b := range s.backups {
@@ -337,7 +337,7 @@ func (w *repairing) sumOf(path string, to io.Writer) string {
 // textOf finds a description in the backups, the newest first, that says what the catalog says.
 func (w *repairing) textOf(ctx context.Context, one wrongObject) (func(io.Writer) error, string, error) {
 	for _, s := range w.sources {
-		if err := s.read(); err != nil {
+		if err := w.read(ctx, s); err != nil {
 			return nil, "", err
 		}
 		for _, b := range s.backups {
@@ -361,8 +361,8 @@ func (w *repairing) textOf(ctx context.Context, one wrongObject) (func(io.Writer
 	return nil, "", nil
 }
 
-// read reads what the backups have, once.
-func (s *source) read() error {
+// read reads what the backups have that the store goes on from, once.
+func (w *repairing) read(ctx context.Context, s *source) error {
 	if s.backups != nil {
 		return nil
 	}
@@ -370,6 +370,14 @@ func (s *source) read() error {
 	all, _, err := s.List()
 	for i := range all {
 		b := sourceBackup{all[len(all)-1-i], map[string]backup.Object{}, map[string][]string{}}
+		var goesOn bool
+		err := w.catalog.Read(ctx, func(tx catalog.Tx) (err error) { goesOn, err = follows(tx, b.Manifest); return err })
+		if err != nil {
+			return err
+		}
+		if !goesOn {
+			continue
+		}
 		entries, err := s.Entries(b.Manifest)
 		if err != nil {
 			continue // this one is of no use

@@ -26,7 +26,7 @@ func describes(tx catalog.Tx, dataset, place string, text []byte) bool {
 		var m manifest
 		k, err := tx.Commit(dataset, id)
 		return err == nil && json.Unmarshal(text, &m) == nil && m.Commit.DatasetID == dataset && m.Commit.ID == id &&
-			m.Commit.Hash == k.Hash
+			m.Commit.Hash == k.Hash && m.Commit.CreatedAt.Equal(k.CreatedAt)
 	case strings.HasPrefix(place, backupsDir+"/"):
 		var l backupLabel
 		if json.Unmarshal(text, &l) != nil {

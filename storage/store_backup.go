@@ -104,6 +104,9 @@ func (bs *StoreBackups) MakeIn(ctx context.Context, dir string, n NewStoreBackup
 func (bs *StoreBackups) makeIn(
 	ctx context.Context, dir string, n NewStoreBackup, r Request,
 ) (m backup.Manifest, err error) {
+	if err := bs.halted(); err != nil {
+		return m, err // it is not known what the objects have
+	}
 	id, err := bs.storeID(ctx)
 	if err != nil {
 		return m, err

@@ -55,7 +55,7 @@ func (bs *StoreBackups) newCopying(
 		return nil, err
 	}
 	c.manifest.StoreCreated, c.manifest.StoreFormat = marker.CreatedAt, marker.FormatVersion
-	if err := c.readBefore(n.Full); err != nil {
+	if err := c.readBefore(ctx, n.Full); err != nil {
 		return nil, err
 	}
 	return c, c.readShelves(ctx)
@@ -71,7 +71,7 @@ func (c *copying) dropCatalog() {
 
 // readBefore reads what the newest backup of the same scope has. One that can't be read is of no use, and no hindrance:
 // everything is read again.
-func (c *copying) readBefore(full bool) error {
+func (c *copying) readBefore(ctx context.Context, full bool) error {
 	all, unreadable, err := c.target.List()
 	if err != nil {
 		return err
@@ -88,6 +88,11 @@ func (c *copying) readBefore(full bool) error {
 		m := all[i]
 		if m.Scope != c.manifest.Scope {
 			continue
+		}
+		var goesOn bool
+		err := c.catalog.Read(ctx, func(tx catalog.Tx) (err error) { goesOn, err = follows(tx, m); return err })
+		if err != nil || !goesOn {
+			return err
 		}
 		entries, err := c.target.Entries(m)
 		if err != nil {
@@ -324,7 +329,7 @@ const backupLock = "backup\x00"
 func (c *copying) finish(ctx context.Context, k *cut) (done bool, err error) {
 	m := &c.manifest
 	m.ID, m.CreatedAt = backup.NewID(k.at, m.ID)
-	m.Cut, m.Removal, m.Datasets, m.Damaged = k.last, k.removal, k.list, c.damaged
+	m.Cut, m.Removal, m.RemovalKey, m.Datasets, m.Damaged = k.last, k.removal, k.removalKey, k.list, c.damaged
 	m.Objects, m.Bytes = len(c.entries), 0
 	for _, e := range c.entries {
 		m.Bytes += e.Size

@@ -21,9 +21,11 @@ type cut struct {
 	datasets []catalog.Dataset
 	list     []backup.Dataset // the same, for the manifest
 	last     int64            // commit
-	removal  int64            // the newest
 	needs    []need
 	shelves  map[string]*labelShelf // by dataset
+
+	removal    int64 // the newest; 0: there was none
+	removalKey string
 }
 
 // need is an object that the backup must have.
@@ -185,6 +187,13 @@ func (k *cut) read(tx catalog.Tx) (err error) {
 	if k.removal, err = tx.LastRemoval(""); err != nil {
 		return err
 	}
+	if k.removal != 0 {
+		newest, err := tx.Removal(k.removal)
+		if err != nil {
+			return err
+		}
+		k.removalKey = newest.Directory
+	}
 	families := map[string]int64{} // the newest erasure of each
 	for _, d := range k.datasets {
 		if _, known := families[d.FamilyID]; !known {
@@ -250,11 +259,34 @@ func (k *cut) readDataset(tx catalog.Tx, d catalog.Dataset, erased int64) error 
 		if err != nil {
 			return err
 		}
-		one.Records = head.Total
+		one.Records, one.HeadAt = head.Total, head.CreatedAt
 		for _, known := range digests {
 			one.Digest = known.Digest
 		}
 	}
 	k.list = append(k.list, one)
 	return nil
+}
+
+// follows reports whether the history of the store goes on from that of a backup. It does not where the store was
+// restored from an earlier one: its commits have the ids of others then, which the backup may have.
+func follows(tx catalog.Tx, m backup.Manifest) (bool, error) {
+	for _, was := range m.Datasets {
+		d, err := tx.Dataset(was.ID)
+		if err != nil {
+			return false, ifFound(err)
+		}
+		if was.Head == 0 || isRemoved(d) {
+			continue
+		}
+		head, err := tx.Commit(was.ID, was.Head)
+		if err != nil || !head.CreatedAt.Equal(was.HeadAt) {
+			return false, ifFound(err)
+		}
+	}
+	if m.Removal == 0 {
+		return true, nil
+	}
+	r, err := tx.Removal(m.Removal)
+	return err == nil && r.Directory == m.RemovalKey, ifFound(err)
 }

@@ -479,3 +479,28 @@ func wholeTarget(t *testing.T, target string) {
 		t.Errorf("the target has %v, %v", out.Problems, err)
 	}
 }
+
+// A vacuum that removes files and states during a backup makes for another cut too.
+func TestAVacuumDuringABackup(t *testing.T) {
+	dir, d := toVacuum(t)
+	var vacuumed bool
+	var b *bench
+	b = reopen(t, dir, storage.Options{Hook: func(op, path string) error {
+		if b != nil && !vacuumed && op == "write" && strings.HasPrefix(path, "staging/") && !strings.Contains(path, "-") {
+			vacuumed = true
+			v, err := b.Vacuums.Vacuum(t.Context(), d, storage.Request{})
+			if err != nil || v.Files == 0 {
+				t.Errorf("vacuumed %+v, %v", v, err)
+			}
+		}
+		return nil
+	}})
+	target := t.TempDir()
+	m := b.backUp(target)
+	if !vacuumed || m.Removal == 0 {
+		t.Errorf("nothing was vacuumed during the backup: %+v", m)
+	}
+	if got, want := restored(t, target).states(), b.states(); got != want {
+		t.Errorf("restored\n%s\nwant\n%s", got, want)
+	}
+}

@@ -312,3 +312,39 @@ func TestADatasetOfABackup(t *testing.T) {
 		t.Error("a deleted dataset was found")
 	}
 }
+
+// A store that was restored from an earlier backup goes on with other commits of the same ids, in the same target.
+func TestABackupAfterARestore(t *testing.T) {
+	_, target, told, made := threeBackups(t)
+	b := reopen(t, restoredDir(t, manifestOf(target, made[0])), storage.Options{})
+	list, err := b.Datasets(t.Context(), catalog.DatasetFilter{Limit: 1})
+	b.must(err)
+	d := list[0].Dataset.ID
+	for i := range 2 {
+		b.json(d, catalog.Append, fmt.Sprintf(`[{"id":%d,"other":true}]`, 900+i))
+		b.json(d, catalog.Upsert, `[{"id":1,"n":77}]`)
+		want := b.told()
+		b.backUp(target)
+		if got := shows(t, restoredDir(t, target), true); got != want {
+			t.Errorf("restored\n%s\nwant\n%s", got, want)
+		}
+	}
+	if got := shows(t, restoredDir(t, manifestOf(target, made[2])), true); got != told[2] {
+		t.Errorf("the last backup before has\n%s\nwant\n%s", got, told[2])
+	}
+	wholeTarget(t, target)
+	dir := b.dir2()
+	for _, path := range objectPaths(t, dir) {
+		spoil(t, path)
+	}
+	want := contents(t, dir)
+	for _, r := range repaired(t, dir, true, target) {
+		if !r.Done {
+			t.Errorf("not repaired: %+v", r)
+		}
+	}
+	if contents(t, dir) == want {
+		t.Error("nothing was repaired")
+	}
+	shows(t, dir, true)
+}

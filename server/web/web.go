@@ -25,7 +25,8 @@ var files embed.FS
 // contents is the order of the manual's pages.
 var contents = []string{
 	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase", "webhooks", "crunch",
-	"operating", "observability", "upgrading", "access", "audit", "limits", "security", "readers", "peers", "promises",
+	"operating", "backups", "observability", "upgrading", "access", "audit", "limits", "security", "readers", "peers",
+	"promises",
 }
 
 // policy lets the pages load their style sheet and nothing else.

@@ -73,6 +73,7 @@ type Manifest struct {
 	Scope         string    `json:"scope"`       // the family of the dataset that was asked for; empty: the whole store
 	Cut           int64     `json:"last_commit"` // the last commit in it
 	Removal       int64     `json:"last_removal"`
+	RemovalKey    string    `json:"last_removal_directory,omitempty"`
 	Datasets      []Dataset `json:"datasets"`
 	Catalog       *Object   `json:"catalog,omitempty"`  // nil: it is made from the objects
 	Settings      *Object   `json:"settings,omitempty"` // nil: there were none
@@ -91,6 +92,7 @@ type Dataset struct {
 	Name      string    `json:"name"`
 	Family    string    `json:"family_id"`
 	Head      int64     `json:"head"`
+	HeadAt    time.Time `json:"head_created_at,omitzero"`
 	Records   int64     `json:"records"`
 	Digest    string    `json:"digest,omitempty"` // of the head; empty: it was not known
 	DeletedAt time.Time `json:"deleted_at,omitzero"`
