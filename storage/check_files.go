@@ -17,7 +17,7 @@ func (c *checker) checkLabels() error {
 			return err
 		}
 		isLabel := strings.Contains(object.Key, "/"+labelsDir+"/") || strings.HasSuffix(object.Key, "/"+backupManifest) ||
-			strings.HasSuffix(object.Key, "/"+removalFile)
+			strings.HasSuffix(object.Key, "/"+removalFile) || strings.HasSuffix(object.Key, "/"+removalCopy)
 		if !isLabel {
 			continue
 		}

@@ -116,9 +116,12 @@ const (
 // KeepNoted notes, until ctx ends, what of the directories the catalog has, so that a start after a crash need not read
 // it.
 func (s *Store) KeepNoted(ctx context.Context) {
-	for sleep(ctx, noteEvery) == nil {
+	for {
 		if err := s.Note(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("what the catalog has could not be noted: a start after a crash takes longer", "error", err)
+		}
+		if sleep(ctx, noteEvery) != nil {
+			return
 		}
 	}
 }

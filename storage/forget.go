@@ -108,6 +108,7 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 	if err != nil {
 		return done, err
 	}
+	unlock = sync.OnceFunc(unlock)
 	defer unlock()
 	// What came since has the same rows, or positions in the files that are written anew.
 	if found, err = rs.find(ctx, f); err != nil || found.isEmpty() {
@@ -116,7 +117,17 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 	if err := w.write(ctx, found); err != nil {
 		return done, err
 	}
-	return rs.carryOut(context.WithoutCancel(ctx), f, w, found)
+	ctx = context.WithoutCancel(ctx)
+	if done, err = rs.carryOut(ctx, f, w, found); err != nil {
+		return done, err
+	}
+	unlock() // nothing refers to the former files any more
+	if err := rs.finish(ctx, &done); err != nil {
+		rs.log.Error("what was removed is gone from all states, but not all former files are: the next start removes them",
+			"removal", done.ID, "error", err)
+		return done, errUnfinished.Because(err)
+	}
+	return done, nil
 }
 
 // find finds what goes, and refuses where the head of the dataset is another than the request says.
@@ -133,8 +144,7 @@ func (rs *Removals) find(ctx context.Context, f forgetting) (*removal, error) {
 	return f.find(ctx)
 }
 
-// carryOut publishes the new files, records them, and removes those that they replace. Nothing of the family can change
-// meanwhile.
+// carryOut publishes the new files and records them. Nothing of the family can change meanwhile.
 func (rs *Removals) carryOut(
 	ctx context.Context, f forgetting, w *rewriter, found *removal,
 ) (done removalDocument, err error) {
@@ -145,7 +155,7 @@ func (rs *Removals) carryOut(
 	if err != nil {
 		return done, err
 	}
-	if err := w.batch.Write(removalFile, text); err != nil {
+	if err := errors.Join(w.batch.Write(removalFile, text), w.batch.Write(removalCopy, text)); err != nil {
 		return done, err
 	}
 	if err := w.batch.PublishWhole(); err != nil {
@@ -160,11 +170,6 @@ func (rs *Removals) carryOut(
 		return done, rs.takeBack(done, err)
 	}
 	rs.history.suspend(done.ID)
-	if err := rs.finish(ctx, &done); err != nil {
-		rs.log.Error("what was removed is gone from all states, but not all former files are: the next start removes them",
-			"removal", done.ID, "error", err)
-		return done, errUnfinished.Because(err)
-	}
 	return done, nil
 }
 

@@ -12,6 +12,7 @@ import (
 const (
 	removalsDir = "removals"
 	removalFile = "removal.json"
+	removalCopy = "removal-copy.json" // the same: without it no one would know what became of the files of many commits
 )
 
 // removalDocument is removal.json: all that a removal changes.

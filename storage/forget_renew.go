@@ -10,9 +10,18 @@ import (
 // renewals are removals, oldest first: what descriptions of commits that are older mean since.
 type renewals []removalDocument
 
-// readRemoval reads the description of a removal in a directory.
+// readRemoval reads the description of a removal in a directory, or its copy if it is damaged.
 func (j *journal) readRemoval(directory string) (d removalDocument, err error) {
-	return d, j.readJSON(directory+"/"+removalFile, &d)
+	err = j.readJSON(directory+"/"+removalFile, &d)
+	if err == nil || isRefusal(err) {
+		return d, err
+	}
+	var copied removalDocument
+	if j.readJSON(directory+"/"+removalCopy, &copied) != nil {
+		return d, err
+	}
+	j.log.Error("the description of a removal is damaged: its copy is used", "directory", directory, "error", err)
+	return copied, nil
 }
 
 // renewalsOf reads the descriptions of removals.

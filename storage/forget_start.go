@@ -64,6 +64,11 @@ func (rs *Removals) finishAll(ctx context.Context) error {
 	rs.history.suspend(last)
 	for _, r := range list {
 		d, err := rs.readRemoval(r.Directory)
+		if err != nil && !isRefusal(err) {
+			// What was removed is gone from all states. Check tells of the description, and of what is left.
+			rs.log.Error("the description of a removal can't be read, so it is not finished", "removal", r.ID, "error", err)
+			continue
+		}
 		if err == nil {
 			err = rs.finish(ctx, &d)
 		}

@@ -150,12 +150,9 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 	var directories []int64
 	if !s.notes.parts[commitsPart] {
 		var err error
-		if directories, err = f.commitsOf(s.id); err != nil {
+		if directories, s.highest, err = f.commitsOf(s.id, s.notes.last); err != nil {
 			return err
 		}
-	}
-	if len(directories) > 0 {
-		s.highest = directories[len(directories)-1]
 	}
 	if removed, err := f.isRemnant(s); removed || err != nil {
 		return err
@@ -165,7 +162,7 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 		return err
 	}
 	for _, id := range directories {
-		if _, ok := slices.BinarySearch(known, id); ok || id <= s.notes.last {
+		if _, ok := slices.BinarySearch(known, id); ok {
 			continue
 		}
 		m, err := f.readManifest(s.id, id)

@@ -52,18 +52,21 @@ func (j *journal) moment(head *snapshot.Snapshot) time.Time {
 	return now
 }
 
-// commitsOf lists the commits that a dataset has directories for, oldest first.
-func (j *journal) commitsOf(dataset string) ([]int64, error) {
-	directories, err := j.blobs.Directories(dataset)
-	var out []int64
-	for _, f := range directories {
-		// The others are labels and backups. 007 is not a commit's, whoever made it.
-		if id, err := strconv.ParseInt(f, 10, 64); err == nil && id > 0 && strconv.FormatInt(id, 10) == f {
-			out = append(out, id)
+// commitsOf lists the commits after one that a dataset has directories for, oldest first, and returns the highest id of
+// any.
+func (j *journal) commitsOf(dataset string, after int64) (commits []int64, highest int64, err error) {
+	err = j.blobs.EachDirectory(dataset, func(name string) {
+		id, err := strconv.ParseInt(name, 10, 64)
+		if err != nil { // labels and backups
+			return
 		}
-	}
-	slices.Sort(out)
-	return out, err
+		highest = max(highest, id)
+		if id > after && strconv.FormatInt(id, 10) == name { // 007 is not a commit's, whoever made it
+			commits = append(commits, id)
+		}
+	})
+	slices.Sort(commits)
+	return commits, highest, err
 }
 
 // hasDirectory refuses to write beside a dataset's files where they are not: their disk is away, and would hide that

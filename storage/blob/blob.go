@@ -193,17 +193,39 @@ func (d *Dir) List(prefix string) iter.Seq2[Object, error] {
 // Directories returns the names of the directories directly below prefix. A symbolic link counts as a directory, since
 // its target may be on a disk that is not mounted, and must not seem never to have existed.
 func (d *Dir) Directories(prefix string) ([]string, error) {
-	entries, err := os.ReadDir(d.place(prefix))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	var names []string
-	for _, e := range entries {
-		if e.IsDir() || e.Type()&fs.ModeSymlink != 0 {
-			names = append(names, e.Name())
+	err := d.EachDirectory(prefix, func(name string) { names = append(names, name) })
+	slices.Sort(names)
+	return names, err
+}
+
+// entriesAtOnce is how many entries of a directory are read at a time.
+const entriesAtOnce = 4096
+
+// EachDirectory calls each with the name of every directory below a prefix, in no order: there may be many.
+func (d *Dir) EachDirectory(prefix string, each func(name string)) error {
+	in, err := os.Open(d.place(prefix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	for {
+		entries, err := in.ReadDir(entriesAtOnce)
+		for _, e := range entries {
+			if e.IsDir() || e.Type()&fs.ModeSymlink != 0 {
+				each(e.Name())
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return names, err
 }
 
 // Remove removes the objects below the directory prefix, or the object with that key, all at once. It is not an error

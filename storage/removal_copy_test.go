@@ -1,0 +1,76 @@
+package storage_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+)
+
+// A removal's description that is torn is read from its copy, also where the catalog is lost. Without both, a start goes
+// by the catalog, and check tells of them.
+func TestATornDescriptionOfARemovalLosesNothing(t *testing.T) {
+	dir, id := toVacuum(t)
+	b := reopen(t, dir, storage.Options{})
+	b.vacuum(id)
+	want := b.states()
+	b.dir2()
+	tear := func(name string) {
+		list, err := filepath.Glob(filepath.Join(dir, "objects", "*", "removals", "*", name))
+		must(t, err)
+		if len(list) != 1 {
+			t.Fatalf("%s: %v", name, list)
+		}
+		must(t, os.Truncate(list[0], 100))
+	}
+	tear("removal.json")
+	withCatalog(t, dir, nil)
+	b = reopen(t, dir, storage.Options{})
+	if got := b.states(); got != want {
+		t.Errorf("by the copy\n%s\nwant\n%s", got, want)
+	}
+	b.dir2()
+	tear("removal-copy.json")
+	must(t, os.Remove(filepath.Join(dir, "closed.json")))
+	b = reopen(t, dir, storage.Options{})
+	if got := b.states(); got != want {
+		t.Errorf("by the catalog\n%s\nwant\n%s", got, want)
+	}
+	problems, err := b.Check(t.Context(), false)
+	if err == nil && len(problems) == 0 {
+		t.Error("check does not tell of the descriptions")
+	}
+}
+
+// Once it is decided what goes, commits do not wait until the former files are removed.
+func TestCommitsDoNotWaitForFormerFiles(t *testing.T) {
+	dir, id := toVacuum(t)
+	var b *bench
+	var armed bool
+	var made int
+	b = reopen(t, dir, storage.Options{Hook: func(op, path string) error {
+		if armed && op == "remove" && strings.HasSuffix(path, ".parquet") {
+			armed = false
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			up := b.upload(intake.JSON, `[{"id":9,"n":9}]`)
+			if _, err := b.Commit(ctx, id, storage.Change{Mode: catalog.Append, Upload: up}); err != nil {
+				t.Errorf("the commit: %v", err)
+			}
+			made++
+		}
+		return nil
+	}})
+	armed = true
+	b.vacuum(id)
+	if made != 1 {
+		t.Errorf("%d commits were made meanwhile", made)
+	}
+	b.sound()
+}
