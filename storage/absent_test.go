@@ -56,7 +56,8 @@ func (b *bench) many(id string, first, n int) catalog.Commit {
 func TestBlockersAreLookedUpInLargeFiles(t *testing.T) {
 	b := open(t)
 	id := b.create("d", "id")
-	small := b.json(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": 1}, {"id": %q, "n": 2}]`, randomKey(0), randomKey(1)))
+	small := b.json(id, catalog.Append,
+		fmt.Sprintf(`[{"id": %q, "n": 1}, {"id": %q, "n": 2}]`, randomKey(0), randomKey(1)))
 	gone := b.json(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(1)))
 	large := b.many(id, 2, 20_000)
 	later := b.json(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": 3}]`, randomKey(1)))
