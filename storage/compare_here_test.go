@@ -91,7 +91,8 @@ func plainChange(random *rand.Rand, key string) (mode catalog.Mode, format intak
 		}
 		if format == intake.CSV {
 			id = strings.Trim(id, `"`)
-			records = append(records, id+[]string{",0.12,,4", ",,123456789012345678901234567890,", ",9999.99,3,-4"}[random.IntN(3)])
+			rest := []string{",0.12,,4", ",,123456789012345678901234567890,", ",9999.99,3,-4"}
+			records = append(records, id+rest[random.IntN(3)])
 			continue
 		}
 		fields := []string{`"id": ` + id}

@@ -84,7 +84,7 @@
 //	refs.go       from a ref to a snapshot; file_history.go the files of states long ago
 //	modes.go      append, overwrite, upsert and replace; delete.go
 //	incoming.go   an upload on its way in; fit.go its columns, kept.go its records, keys.go its keys
-//	rewrite.go    what becomes of live records; live_keys.go, find_keys.go those of few keys
+//	rewrite.go    what becomes of live records; live_keys.go, find_keys.go, compare_here.go those of few keys
 //	rollback.go   undoing a commit; blockers.go what stands in the way, cascade.go undoing that too
 //	restore.go    going back to a state
 //	fork.go       forks; merge.go merging, merge_rows.go and merge_columns.go what it does to records and variables

@@ -20,7 +20,8 @@ import (
 )
 
 // Few records go from memory: appended, they are written without a statement, which takes as long as all the rest of a
-// one-row commit; in other modes they are part of the one statement that compares them with the live ones.
+// one-row commit; in other modes they are compared with the live ones here (compare_here.go), or are part of the one
+// statement that does.
 
 // readFew keeps the records in memory: as the rows of a data file where they are appended, else as part of a statement
 // or as a table. done is false where they turn out to be many.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,6 +64,8 @@ type rowPlayer struct {
 
 	byColumn bool // values are compared, not only records
 
+	absent map[int64]bool // data files that only one of the two has and that have none of the action's keys, if few
+
 	parts  [][]schema.Column // wide, in slices
 	loaded map[int]bool      // those of which there are tables
 }
@@ -85,7 +88,27 @@ func (r *rowPlayer) theirs() *snapshot.Difference {
 	bounds := r.bounds()
 	now := *r.head.Within(bounds)
 	now.Schema = r.schema
-	return snapshot.Diff(r.did.before.Within(bounds), &now)
+	return snapshot.Diff(r.did.before.Within(bounds).But(r.absent), now.But(r.absent))
+}
+
+// leaveOut finds the large data files of theirs that have none of the action's keys, where these are few.
+func (r *rowPlayer) leaveOut(ctx context.Context) error {
+	bounds := r.bounds()
+	before, now := r.did.before.Within(bounds), r.head.Within(bounds)
+	files := large(slices.Concat(snapshot.Without(before.Data, now.Data), snapshot.Without(now.Data, before.Data)))
+	if len(files) == 0 || !areFew(r.mine.Files()) {
+		return nil
+	}
+	key := r.schema.KeyColumns()
+	keys, err := fewOf(ctx, r.conn, keysOf(r.mine, key), key)
+	if err != nil {
+		return err
+	}
+	schemas := maps.Clone(before.Schemas)
+	maps.Copy(schemas, now.Schemas)
+	schemaOf := func(f *catalog.File) schema.Schema { return schemas[f.SchemaID] }
+	r.absent = r.store.keys.absent(ctx, files, schemaOf, key, keys)
+	return nil
 }
 
 // bounds holds all keys that the action touched; nil where that is not known.
@@ -103,6 +126,9 @@ func (r *rowPlayer) bounds() *catalog.Bounds {
 
 // touchesChanged reports whether the action touched a key that is not here as the source had it before.
 func (r *rowPlayer) touchesChanged(ctx context.Context) (bool, error) {
+	if err := r.leaveOut(ctx); err != nil {
+		return false, err
+	}
 	theirs := r.theirs()
 	if theirs.Empty() {
 		return false, nil

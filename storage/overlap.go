@@ -50,8 +50,12 @@ func (c *overlapCounter) overlapping(ctx context.Context, undone sets, later []s
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
+	their, mine := side{near, touchedRows}, side{map[int64]sets{0: undone}, touchedRows}
+	if err := c.leaveOut(ctx, mine, their); err != nil {
+		return nil, err
+	}
 	query := duck.Fill(countShared, duck.Parts{
-		"theirs": c.keys(near, touchedRows), "mine": c.keys(map[int64]sets{0: undone}, touchedRows),
+		"theirs": c.keys(their), "mine": c.keys(mine),
 		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
 	})
 	return out, c.conn.Rows(ctx, query, func(scan duck.Scan) error {
@@ -68,6 +72,7 @@ type overlapCounter struct {
 	head    *snapshot.Snapshot
 	conn    *duck.Conn         // nil until a file has to be read
 	history *snapshot.Snapshot // all files that ever served the dataset; nil until then
+	absent  map[int64]bool     // files that have no key in common with the other side (leaveOut)
 }
 
 // end frees the connection, if there was one.
@@ -149,8 +154,11 @@ func (c *overlapCounter) meeting(
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.leaveOut(ctx, side{own, mine}, side{near.parts, theirs}); err != nil {
+		return nil, err
+	}
 	query := duck.Fill(findMeeting, duck.Parts{
-		"theirs": c.keys(near.parts, theirs), "mine": c.keys(own, mine),
+		"theirs": c.keys(side{near.parts, theirs}), "mine": c.keys(side{own, mine}),
 		"same_key": sameKey(c.head.Schema.KeyColumns(), "t", "m"),
 	})
 	return met, c.conn.Rows(ctx, query, func(scan duck.Scan) error {
@@ -183,17 +191,20 @@ const (
 	keysOfSide = `SELECT CAST({owner} AS BIGINT) AS owner, {key} FROM ({side})`
 )
 
-// keys is the SQL of the keys that one aspect of some commits has, each with the number of its commit.
-func (c *overlapCounter) keys(of map[int64]sets, a aspect) string {
+// keys is the SQL of the keys of a side, each with the number of its commit.
+func (c *overlapCounter) keys(s side) string {
 	type owned struct{ paths, owners []string }
 	groups := map[string]*owned{} // by the schema that the files were written with
 	var parts []string
-	for i, commit := range of {
+	for i, commit := range s.of {
 		if commit.between != nil {
-			parts = append(parts, c.mixedKeys(i, commit.between, a)...)
+			parts = append(parts, c.mixedKeys(i, commit.between, s.aspect)...)
 			continue
 		}
-		for _, f := range commit.files(a) {
+		for _, f := range commit.files(s.aspect) {
+			if c.absent[f.ID] {
+				continue
+			}
 			g := groups[f.SchemaID]
 			if g == nil {
 				g = &owned{}
@@ -212,6 +223,9 @@ func (c *overlapCounter) keys(of map[int64]sets, a aspect) string {
 			"owners": strings.Join(g.owners, ", "), "keys": strings.Join(keys, ", "),
 			"files": strings.Join(g.paths, ", "),
 		}))
+	}
+	if len(parts) == 0 {
+		return noKeys(c.head.Schema.KeyColumns())
 	}
 	return strings.Join(parts, " UNION ALL ")
 }

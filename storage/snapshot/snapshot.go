@@ -155,6 +155,19 @@ func (s *Snapshot) Within(bounds *catalog.Bounds) *Snapshot {
 	return &part
 }
 
+// But returns the snapshot without some data files, by id.
+func (s *Snapshot) But(absent map[int64]bool) *Snapshot {
+	if len(absent) == 0 {
+		return s
+	}
+	part := *s
+	if part.whole == nil {
+		part.whole = s
+	}
+	part.Data = filter(s.Data, func(f *catalog.File) bool { return !absent[f.ID] })
+	return &part
+}
+
 // Next returns the snapshot after a commit: its state, with the files that it opens and without those that it closes.
 // schemas are those of the opened files, by document id.
 func (s *Snapshot) Next(state State, opened, closed []*catalog.File, schemas map[string]schema.Schema) *Snapshot {
