@@ -39,6 +39,9 @@ type program struct {
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
 	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
+	Token          tokenCmd          `cmd:"" help:"Make, list or revoke tokens."`
+	User           userCmd           `cmd:"" help:"Add, change or remove users and their roles."`
+	Project        projectCmd        `cmd:"" help:"Name, list or remove projects."`
 	Audit          auditCmd          `cmd:"" help:"List entries of the audit log, or check it."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 	Health         healthCmd         `cmd:"" help:"Report whether a server can take a commit, for a supervisor."`

@@ -8,19 +8,19 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"rowback/fixtures"
-	"rowback/server/access"
 	"rowback/server/api"
 	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
+	"rowback/server/quotas"
+	"rowback/server/rates"
 	"rowback/server/settings"
 	"rowback/server/traces"
 	"rowback/server/web"
@@ -41,8 +41,6 @@ type serveCmd struct {
 	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
 	MaxUpload    size          `help:"Largest body of records, uncompressed." default:"64GB"`
 	MaxResult    size          `help:"Largest result of a query; it is cut there." default:"64GB"`
-	Token        []string      `help:"${token}" placeholder:"USER:TOKEN"`
-	Open         bool          `help:"Listen beyond this machine without tokens."`
 	TLSCert      string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
 	TLSKey       string        `help:"The key of --tls-cert, as PEM." type:"path" placeholder:"FILE"`
 	Traces       string        `help:"${traces}" placeholder:"URL"`
@@ -50,11 +48,13 @@ type serveCmd struct {
 	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
 	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
+	RateLimit    int           `help:"${rate_limit}" default:"0" placeholder:"N"`
 	Upkeep       bool          `help:"${upkeep}" default:"true" negatable:""`
 	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
 	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Connections  connections   `embed:""`
+	credentials  `embed:""`
 }
 
 // size is a number of bytes, written as 1GB or 512MiB.
@@ -72,7 +72,10 @@ func (s *size) UnmarshalText(text []byte) error {
 
 // Run runs the server until it is told to stop.
 func (cmd *serveCmd) Run(c console) error {
-	tokens, err := cmd.tokens()
+	fixed, err := cmd.fixed()
+	if err == nil {
+		err = cmd.checkAddresses()
+	}
 	if err != nil {
 		return err
 	}
@@ -129,13 +132,22 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	gate := access.NewGate(tokens, nil)
+	gate, known, err := cmd.gate(ctx, c, set, fixed, log)
+	if err != nil {
+		return err
+	}
+	defer known.Close()
+	bounds, err := quotas.Open(ctx, set, store.Quotas)
+	if err != nil {
+		return err
+	}
 	traced, err := traces.Open(ctx, cmd.Traces, version, log)
 	if err != nil {
 		return err
 	}
 	defer traced.Close()
-	sql, err := cmd.listenFlight(store, gate, record, traced, pool, pair, log)
+	limiter := rates.New(cmd.RateLimit, nil)
+	sql, err := cmd.listenFlight(store, shared{gate, record, limiter, traced, pool}, pair, log)
 	if err != nil {
 		return err
 	}
@@ -144,13 +156,12 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	h := host.New(host.Options{
-		Log: log, Gate: gate, Audit: record, Web: foreign, Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(),
-		Traces: traced,
-		Collectors: slices.Concat(api.Collectors(store), audited(record), sql.collectors(), processCollectors(),
-			connectionCollectors(pool)),
-		Fact: api.ViewFact,
+		Log: log, Gate: gate, Audit: record, Rates: limiter, Traces: traced, Web: foreign,
+		Timeouts: cmd.Connections.timeouts(), Limits: cmd.limits(), Fact: api.ViewFact,
+		Collectors: slices.Concat(api.Collectors(store), audited(record), limited(limiter), sql.collectors(),
+			processCollectors(), connectionCollectors(pool)),
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, Audit: record, Accounts: known, Quotas: bounds})
 	if err != nil {
 		return err
 	}
@@ -165,30 +176,6 @@ func (cmd *serveCmd) limits() calls.Limits {
 	return calls.Limits{
 		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
 	}
-}
-
-// tokens reads --token: users by their tokens. A token has to fit a header and a cookie.
-func (cmd *serveCmd) tokens() (access.Tokens, error) {
-	out := access.Tokens{}
-	for _, pair := range cmd.Token {
-		user, token, ok := strings.Cut(pair, ":")
-		if !ok || user == "" || token == "" {
-			return nil, fmt.Errorf("--token %s: write it as user:token", pair)
-		}
-		if strings.ContainsAny(token, " ,;\"\\") {
-			return nil, fmt.Errorf(
-				"--token %s: a token can't have spaces, commas, semicolons, quotes or backslashes, because it is sent in "+
-					"headers and cookies",
-				user)
-		}
-		out[token] = user
-	}
-	if cmd.FlightAddr != "" {
-		if err := out.CheckAddress("--flight-addr", cmd.FlightAddr, cmd.Open); err != nil {
-			return nil, err
-		}
-	}
-	return out, out.CheckAddress("--addr", cmd.Addr, cmd.Open)
 }
 
 // directory returns the data directory: a temporary one for a demo without --data.

@@ -4,7 +4,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"rowback/server/audit"
+	"rowback/server/rates"
 )
+
+// limited returns the metric of the limit on requests.
+func limited(l *rates.Limiter) []prometheus.Collector {
+	return []prometheus.Collector{prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: "rowback_rate_limited_total", Help: "Requests and calls refused by --rate-limit."},
+		func() float64 { return float64(l.Refused()) },
+	)}
+}
 
 // audited returns the metrics of the audit log.
 func audited(l *audit.Log) []prometheus.Collector {

@@ -13,6 +13,7 @@ import (
 	"rowback/server/certs"
 	"rowback/server/conns"
 	"rowback/server/flight"
+	"rowback/server/rates"
 	"rowback/server/traces"
 	"rowback/storage"
 )
@@ -23,10 +24,18 @@ type flightServer struct {
 	listener net.Listener
 }
 
+// shared is what the faces share, so that they count and record alike.
+type shared struct {
+	gate   *access.Gate
+	audit  *audit.Log
+	rates  *rates.Limiter
+	traces *traces.Traces
+	pool   *conns.Pool
+}
+
 // listenFlight opens the port of the Flight face, if one was given.
 func (cmd *serveCmd) listenFlight(
-	store *storage.Store, gate *access.Gate, record *audit.Log, traced *traces.Traces, pool *conns.Pool, pair *certs.Pair,
-	log *slog.Logger,
+	store *storage.Store, with shared, pair *certs.Pair, log *slog.Logger,
 ) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil
@@ -36,15 +45,16 @@ func (cmd *serveCmd) listenFlight(
 		return nil, fmt.Errorf("--flight-addr: %w", err)
 	}
 	o := flight.Options{
-		Version: version, Log: log, Gate: gate, Audit: record, Traces: traced, HeaderTimeout: cmd.Connections.HeaderTimeout,
-		BodyTimeout: cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
+		Version: version, Log: log, Gate: with.gate, Audit: with.audit, Rates: with.rates, Traces: with.traces,
+		HeaderTimeout: cmd.Connections.HeaderTimeout,
+		BodyTimeout:   cmd.Connections.BodyTimeout, IdleTimeout: cmd.Connections.IdleTimeout,
 		Limits: cmd.limits(),
 	}
 	if pair != nil {
 		o.TLS = pair.Config("h2")
 	}
 	face, err := flight.New(store, o)
-	return &flightServer{face, pool.Listen(listener, nil)}, err
+	return &flightServer{face, with.pool.Listen(listener, nil)}, err
 }
 
 // addr is the address that it listens on; empty if Flight is off.

@@ -19,6 +19,8 @@ var texts = kong.Vars{
 	"host":           "A further host name of the server, as browsers and proxies send it in Host; may be repeated.",
 	"max_connections": "Connections at once, HTTP and Flight together. By default half of the file descriptors " +
 		"that the process may open, at most 1024.",
+	"insecure": "Listen beyond this machine without TLS; and without tokens, if there are none, so that anyone may do " +
+		"everything.",
 	"keep_deleted": "How long a deleted dataset can be brought back, such as 30d or 12h; then vacuum removes it. 0: " +
 		"for ever.",
 	"max_connections_per_address": "Connections at once from one address. By default three quarters of " +
@@ -33,12 +35,18 @@ var texts = kong.Vars{
 		"none. By default 256MB, or a twentieth of a small disk.",
 	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +
 		"touched the same records.",
+	"rate_limit": "The most requests a second of one user, or of an address without a valid token, with ten seconds of it " +
+		"at once. 0: any number.",
 	"scrub_every": "How often every stored file is read and checked, also after the start. 0: never.",
 	"stored_pages": "Version of the data pages in the files of new commits. Some readers can't skip rows in version 2, " +
 		"which is smaller and faster.",
 	"tls_cert": "A certificate as PEM, with those between it and the authority: HTTP and Flight are encrypted. It is " +
 		"read again when the file changes.",
-	"token": "A user and a token, as user:token; may be repeated. With tokens, every request needs one.",
+	"token": "The token of a user who is an admin, as user:token; may be repeated. With tokens, every request needs one.",
+	"token_data": "A data directory whose server does not run: the token is made there, of a user who becomes an admin. " +
+		"For those who are locked out.",
+	"token_file": "A file with a token a line, as user:token or user:sha256:HEX, and a role after a space. It is read " +
+		"again on SIGHUP.",
 	"traces": "Collector of OpenTelemetry traces, by OTLP over HTTP, such as http://127.0.0.1:4318. By default none, or " +
 		"that of OTEL_EXPORTER_OTLP_ENDPOINT.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +

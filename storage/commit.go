@@ -134,6 +134,9 @@ func (w *work) check(ctx context.Context) (unlock func(), err error) {
 	if err = w.complete(); err == nil {
 		err = w.checkRequired(ctx)
 	}
+	if err == nil {
+		err = w.takeQuota(ctx)
+	}
 	if err != nil {
 		unlock()
 		return nil, err

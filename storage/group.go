@@ -28,8 +28,11 @@ type group struct {
 	rowIDs idSource           // the lock on row ids, if one of them gave some
 	issued bool               // their descriptions may be among the objects
 	last   *snapshot.Snapshot // that they leave; nil: not made yet
-	ended  chan struct{}      // closed once it is known what became of them
-	err    error              // why they do not stand; only once ended is closed; errNotEnded after a panic
+
+	leaveQuotas []func() // of its commits; nil: of one that takes nothing
+
+	ended chan struct{} // closed once it is known what became of them
+	err   error         // why they do not stand; only once ended is closed; errNotEnded after a panic
 }
 
 // ready is a commit that only has to become durable.
@@ -141,7 +144,8 @@ func (w *work) enter() (*group, *ready) {
 	}
 	r := &ready{publication: w.publication, batch: w.batch, done: make(chan struct{})}
 	g.ready, g.last = append(g.ready, r), nil
-	w.batch, w.unlockRowIDs = nil, nil
+	g.leaveQuotas = append(g.leaveQuotas, w.leaveQuota)
+	w.batch, w.unlockRowIDs, w.leaveQuota = nil, nil, nil
 	return g, r
 }
 
@@ -177,6 +181,11 @@ func (g *group) end() {
 		r.batch.Discard()
 	}
 	g.rowIDs.releaseRowIDs(g.issued)
+	for _, leave := range g.leaveQuotas {
+		if leave != nil {
+			leave()
+		}
+	}
 	close(g.ended)
 }
 

@@ -64,6 +64,7 @@ func newStore(dir string, o Options) *Store {
 		Upkeep:   newUpkeep(files, history, staging, digests, filters, o.Compact.filled()),
 		keys:     history.keys,
 		Removals: removals,
+		Quotas:   newQuotas(j),
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
 		Counts:   newCounts(),
 		dir:      &directory{journal: j, path: dir, hook: o.Hook},

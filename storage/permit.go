@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -119,5 +121,42 @@ func hideUpstream(ctx context.Context, tx catalog.Tx, d *catalog.Dataset) error 
 	if err == nil && !sees(ctx, upstream) {
 		d.UpstreamID = ""
 	}
+	return err
+}
+
+// errFamily refuses what would change datasets of a family that the client of a request may not change.
+var errFamily = fault.New(fault.Forbidden, "role_needed")
+
+// permittedInFamily refuses what changes all datasets of a family, if the client of a request may not do that in the
+// projects of all of them: a fork in one's own project must not be a way into another.
+func permittedInFamily(ctx context.Context, tx catalog.Tx, d catalog.Dataset) error {
+	p := permitOf(ctx)
+	if p == nil {
+		return nil
+	}
+	all, err := tx.FamilyDatasets(d.FamilyID)
+	for _, one := range all {
+		if one.VacuumedAt.IsZero() && (!p.Sees(one.ProjectID) || p.Use(one.ProjectID) != nil) {
+			return errFamily.Sayf("This changes the dataset '%s' and all that share its history, and you do not have the role "+
+				"for it in the projects of all of them. Ask an admin to do it.", d.Name)
+		}
+	}
+	return err
+}
+
+// hideErased leaves out what an erasure did in datasets that the client of a request is not to know of.
+func hideErased(ctx context.Context, tx catalog.Tx, e *ErasedDetails) (err error) {
+	if permitOf(ctx) == nil {
+		return nil
+	}
+	hidden := func(id string) bool {
+		d, failed := tx.Dataset(id)
+		if failed != nil && !errors.Is(failed, catalog.ErrNotFound) {
+			err = failed
+		}
+		return failed == nil && !sees(ctx, d)
+	}
+	e.Datasets = slices.DeleteFunc(e.Datasets, func(d ErasedDataset) bool { return hidden(d.ID) })
+	e.Backups = slices.DeleteFunc(e.Backups, func(b ErasedBackup) bool { return hidden(b.Dataset) })
 	return err
 }

@@ -45,6 +45,7 @@ type Store struct {
 	Removals *Removals
 	Vacuums  *Vacuums
 	Counts   *Counts
+	Quotas   *Quotas
 	keys     *keyFinder
 	Disk     *Disk
 	dir      *directory

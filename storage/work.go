@@ -30,6 +30,8 @@ type held struct {
 	store   *Store
 	request Request
 	unlock  func() // nil: no lock is held
+
+	leaveQuota func() // nil: nothing is counted for it
 }
 
 // hold is what a request's commit holds at first: nothing that has to be given back.
@@ -143,6 +145,9 @@ func (w *work) join(tx catalog.Tx, family string) (err error) {
 func (w *work) end() {
 	w.workspace.close()
 	w.releaseRowIDs(false)
+	if w.leaveQuota != nil {
+		w.leaveQuota()
+	}
 	// Last: who takes the lock next reads a head that is final.
 	if w.unlock != nil {
 		w.unlock()

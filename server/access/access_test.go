@@ -91,24 +91,23 @@ func TestBasicWantsTheUsersOwnToken(t *testing.T) {
 	}
 }
 
-func TestAServerWithoutTokensListensToItsOwnMachine(t *testing.T) {
+func TestOnlyAnEncryptedServerListensToOtherMachines(t *testing.T) {
 	for _, c := range []struct {
-		tokens access.Tokens
-		addr   string
-		open   bool
-		ok     bool
+		addr                string
+		encrypted, insecure bool
+		ok                  bool
 	}{
-		{nil, "127.0.0.1:0", false, true},
-		{nil, "[::1]:0", false, true},
-		{nil, "localhost:1", false, true},
-		{nil, ":8000", false, false},
-		{nil, "0.0.0.0:8000", false, false},
-		{nil, "0.0.0.0:8000", true, true},
-		{access.Tokens{"t": "eva"}, "0.0.0.0:8000", false, true},
-		{nil, "127.0.0.1", true, false},
+		{"127.0.0.1:0", false, false, true},
+		{"[::1]:0", false, false, true},
+		{"localhost:1", false, false, true},
+		{":8000", false, false, false},
+		{"0.0.0.0:8000", false, false, false},
+		{"0.0.0.0:8000", true, false, true},
+		{"192.0.2.1:8000", false, true, true},
+		{"127.0.0.1", false, true, false},
 	} {
-		if err := c.tokens.CheckAddress("--addr", c.addr, c.open); (err == nil) != c.ok {
-			t.Errorf("%s, open %v: %v", c.addr, c.open, err)
+		if err := access.CheckAddress("--addr", c.addr, c.encrypted, c.insecure); (err == nil) != c.ok {
+			t.Errorf("%s, encrypted %v, insecure %v: %v", c.addr, c.encrypted, c.insecure, err)
 		}
 	}
 }

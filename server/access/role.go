@@ -48,8 +48,8 @@ func Everywhere(r Role) Roles { return Roles{0: r} }
 // In returns the role in a project.
 func (r Roles) In(project int64) Role { return max(r[project], r[0]) }
 
-// within returns the roles that a token leaves of a user's: no more than its own, in its projects; nil: in all.
-func (r Roles) within(most Role, projects []int64) Roles {
+// Within returns the roles that a token leaves of a user's: no more than its own, in its projects; nil: in all.
+func (r Roles) Within(most Role, projects []int64) Roles {
 	out := Roles{}
 	if projects == nil {
 		for project, role := range r {

@@ -107,6 +107,7 @@ type write[T any] struct {
 // run performs a write: exactly once if it has an Idempotency-Key, as a job if it has Prefer: respond-async.
 func run[T any](a *API, w write[T]) error {
 	if w.header.DryRun {
+		audit.Of(w.c.UserContext()).Reads()
 		return preview(w)
 	}
 	// From here on after is called by calls, once, when the work has ended; before that it is called here.

@@ -15,18 +15,22 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/accounts"
 	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/host"
 	"rowback/server/permit"
+	"rowback/server/quotas"
 	"rowback/storage"
 )
 
 // Options configure the face. The zero value works: no version is reported, and nothing is logged.
 type Options struct {
-	Version string
-	Log     *slog.Logger
-	Audit   *audit.Log // nil: there is none
+	Version  string
+	Log      *slog.Logger
+	Audit    *audit.Log         // nil: there is none
+	Quotas   *quotas.Quotas     // nil only where Accounts is
+	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses

@@ -42,7 +42,7 @@ const (
 
 // routes returns every route.
 func (a *API) routes() []route {
-	return slices.Concat(a.datasetRoutes(), a.collaborationRoutes())
+	return slices.Concat(a.datasetRoutes(), a.collaborationRoutes(), a.accessRoutes())
 }
 
 // datasetRoutes returns the routes about one dataset. Those of seed 000 come before {dataset}, which would match them

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -233,117 +231,4 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return errors.Join(l.failed, l.close())
-}
-
-// Report is what Check found.
-type Report struct {
-	Entries  int64    `json:"entries"`
-	First    int64    `json:"first" description:"The number of the first entry."`
-	Last     Head     `json:"last"`
-	Problems []string `json:"problems" description:"What is wrong; empty: nothing."`
-}
-
-// maxProblems is how many problems a report lists.
-const maxProblems = 100
-
-// Check reads the whole log in a data directory, and reports entries that are missing, changed, moved or added. kept is
-// the head that was kept apart from it.
-func Check(ctx context.Context, dataDir string, kept Head) (Report, error) {
-	c := &chain{kept: kept, report: Report{Problems: []string{}}}
-	all, err := files(filepath.Join(dataDir, Folder))
-	if err != nil {
-		return c.report, err
-	}
-	for _, f := range all {
-		if err := c.read(ctx, f); err != nil {
-			return c.report, err
-		}
-	}
-	if c.report.Last.Number < kept.Number {
-		c.problem("the log ends with entry %d, and its last was entry %d: it was cut off", c.report.Last.Number, kept.Number)
-	}
-	return c.report, nil
-}
-
-// Check checks the log while it is written.
-func (l *Log) Check(ctx context.Context) (Report, error) {
-	var kept Head
-	if l.options.Keeper != nil {
-		var err error
-		if kept, err = l.options.Keeper.Load(ctx); err != nil {
-			return Report{}, err
-		}
-	}
-	return Check(ctx, l.options.Dir, kept)
-}
-
-// chain is a log that is being checked.
-type chain struct {
-	kept   Head
-	report Report
-}
-
-func (c *chain) problem(format string, args ...any) {
-	if len(c.report.Problems) < maxProblems {
-		c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
-	}
-}
-
-// read checks the lines of a file. A last line without an end is being written, or is what a crash left.
-func (c *chain) read(ctx context.Context, f logFile) error {
-	in, err := os.Open(f.path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	lines := bufio.NewReaderSize(in, 1<<20)
-	for ctx.Err() == nil {
-		line, err := lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			c.problem("%s has a line that is no entry", filepath.Base(f.path))
-			continue
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		c.next(bytes.TrimSuffix(line, []byte("\n")), filepath.Base(f.path))
-	}
-	return ctx.Err()
-}
-
-// next checks one entry against the one before.
-func (c *chain) next(line []byte, file string) {
-	var e Entry
-	before := c.report.Last
-	hash := HashOf(line)
-	if json.Unmarshal(line, &e) != nil || e.Number == 0 {
-		c.problem("%s: the entry after number %d can't be read", file, before.Number)
-		c.report.Last.Hash = hash
-		return
-	}
-	switch want := before.Number + 1; {
-	case e.Number > want:
-		c.problem("%s: %s", file, missing(want, e.Number-1))
-	case e.Number < want:
-		c.problem("%s: entry %d comes after entry %d", file, e.Number, before.Number)
-	case e.Previous != before.Hash:
-		c.problem("%s: entry %d does not follow from the one before it: one of them was changed", file, e.Number)
-	}
-	if e.Number == c.kept.Number && hash != c.kept.Hash {
-		c.problem("%s: entry %d is not the one that was written: it was changed, or one before it", file, e.Number)
-	}
-	if c.report.Entries++; c.report.First == 0 {
-		c.report.First = e.Number
-	}
-	c.report.Last = Head{e.Number, hash}
-}
-
-func missing(from, to int64) string {
-	if from == to {
-		return fmt.Sprintf("entry %d is missing", from)
-	}
-	return "entries " + strings.Join([]string{fmt.Sprint(from), fmt.Sprint(to)}, " to ") + " are missing"
 }

@@ -15,6 +15,7 @@ type Subject struct {
 
 	mu       sync.Mutex
 	entry    Entry
+	reads    bool // the request changes nothing, whatever its method
 	answered bool // the request's entry is written
 	ended    *end // of the job; nil: it runs, or there is none
 }
@@ -90,6 +91,22 @@ func (s *Subject) Statement(sql string) {
 			e.SQL = HashOf([]byte(sql))
 		}
 	})
+}
+
+// Reads notes that the request changes nothing, such as a dry run.
+func (s *Subject) Reads() {
+	if s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reads = true
+	}
+}
+
+// IsRead reports whether Reads was called.
+func (s *Subject) IsRead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
 }
 
 // Started notes the job that does the work.

@@ -14,6 +14,7 @@ import (
 	"rowback/server/audit"
 	"rowback/server/calls"
 	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -138,6 +139,9 @@ func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) erro
 	return show(c, document{Element: catalogElement, Index: out})
 }
 
+// project is where datasets are created: the clients know no projects of this kind.
+const project = 1
+
 // newDataset is the body for creating a dataset. scrunch sends Table: variables by alias, in order.
 type newDataset struct {
 	Name        string `json:"name"`
@@ -173,6 +177,9 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 
 // createDataset creates a dataset. It has the id of the job that creates it, so that its URL is known before it exists.
 func (f *Face) createDataset(c *fiber.Ctx) error {
+	if err := permit.Check(host.Caller(c), project, access.Writer); err != nil {
+		return err
+	}
 	var in newDataset
 	if err := f.readBody(c, &in); err != nil {
 		return err
@@ -210,7 +217,7 @@ func (f *Face) makeDataset(
 	}
 	made, err := f.store.CreateDataset(ctx,
 		storage.NewDataset{
-			ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: in.namesake(), Notes: in.Notes,
+			ID: id, ProjectID: project, Name: in.Name, Description: in.Description, Namesake: in.namesake(), Notes: in.Notes,
 			Archived: in.Archived, Unpublished: in.IsPublished != nil && !*in.IsPublished,
 		}, part)
 	if err != nil {

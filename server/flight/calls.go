@@ -24,6 +24,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/audit"
 	"rowback/server/permit"
+	"rowback/server/rates"
 	"rowback/storage/fair"
 )
 
@@ -78,6 +79,9 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 	if !isBasic {
 		from, _ = f.options.Gate.Identify(addressOf(ctx), authorization, "")
 	}
+	if err := f.inRate(from); err != nil {
+		return nil, err
+	}
 	if err != nil || !from.IsKnown() {
 		return nil, status.Error(codes.Unauthenticated,
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
@@ -85,6 +89,19 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 	}
 	ctx = fair.With(permit.With(ctx, from, access.Reader), access.NameOf(from.User))
 	return context.WithValue(ctx, callerKey{}, caller{from, isBasic, password}), nil
+}
+
+// inRate refuses a call over the limit of its user or address.
+func (f *Face) inRate(from access.Caller) error {
+	if f.options.Rates == nil {
+		return nil
+	}
+	d := f.options.Rates.Take(rates.Key(from, f.options.Gate.IsOpen()))
+	if d.Allowed {
+		return nil
+	}
+	return status.Errorf(codes.ResourceExhausted,
+		"Too many calls (--rate-limit). Make the next one in %d seconds, and make fewer.", d.Seconds())
 }
 
 // addressOf returns the address that a call comes from.

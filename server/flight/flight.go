@@ -24,6 +24,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/audit"
 	"rowback/server/calls"
+	"rowback/server/rates"
 	"rowback/server/traces"
 	"rowback/storage"
 )
@@ -34,6 +35,7 @@ type Options struct {
 	Log     *slog.Logger
 	Gate    *access.Gate     // nil: everyone is let in
 	Audit   *audit.Log       // nil: nothing is recorded
+	Rates   *rates.Limiter   // nil: any number of calls
 	Traces  *traces.Traces   // nil: nothing is traced
 	Limits  calls.Limits     // of one statement, or of one commit once its records have arrived
 	Memory  memory.Allocator // nil: Go's

@@ -57,6 +57,9 @@ func (h *Host) record(c *fiber.Ctx, of *audit.Subject, err error) {
 	kind := auditedAs[cmp.Or(operation, c.Method()+" "+c.Route().Path)]
 	status := c.Response().StatusCode()
 	refused := status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests
+	if of.IsRead() {
+		kind = audit.Read
+	}
 	switch {
 	case kind == "" && !isRead(c):
 		kind = audit.Write
@@ -71,9 +74,9 @@ func (h *Host) record(c *fiber.Ctx, of *audit.Subject, err error) {
 		e.Kind, e.Status, e.Code = kind, status, h.codeOf(err)
 		e.User, e.Token, e.Session, e.Address = who.User, who.Token, who.Session, addressText(c)
 		// Refusals before a route is found have no operation, and the path says what was wanted.
-		e.Route = cmp.Or(operation, c.Method()+" "+c.Path())
-		if h.face(c) != "http" && !refused {
-			e.Face, e.Route = h.face(c), c.Method()+" "+c.Route().Path
+		e.Face, e.Route = h.face(c), cmp.Or(operation, c.Method()+" "+c.Path())
+		if e.Face != "http" && !refused {
+			e.Route = c.Method() + " " + c.Route().Path
 		}
 	})
 }

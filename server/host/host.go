@@ -23,6 +23,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/audit"
 	"rowback/server/calls"
+	"rowback/server/rates"
 	"rowback/server/traces"
 )
 
@@ -31,6 +32,7 @@ type Options struct {
 	Log        *slog.Logger
 	Gate       *access.Gate   // nil: everyone is let in
 	Audit      *audit.Log     // nil: nothing is recorded
+	Rates      *rates.Limiter // nil: any number of requests
 	Traces     *traces.Traces // nil: nothing is traced
 	Web        *access.Web    // which web pages are let in; nil: all
 	Timeouts   Timeouts

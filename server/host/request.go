@@ -99,6 +99,9 @@ func (h *Host) admit(c *fiber.Ctx) error {
 	if asked := acceptedBy(c); !asked.identity() && asked.best() == "" {
 		return errNoCoding
 	}
+	if err := h.inRate(c); err != nil {
+		return err
+	}
 	if err := h.recordable(c); err != nil {
 		return err
 	}

@@ -266,16 +266,20 @@ type steps struct {
 	sending *fair.Stream
 }
 
-// Write passes the part on. The time that the client takes for it counts as part of the limit.
-func (s *steps) Write(p []byte) (n int, err error) {
-	err = s.sending.Send(func() error {
-		n, err = s.Writer.Write(p)
-		return err
-	})
+// Write passes the part on, in chunks: a client that takes one is reading, however large the part is. The time that it
+// takes for all of it counts as part of the limit.
+func (s *steps) Write(p []byte) (written int, err error) {
+	for first := true; err == nil && (first || written < len(p)); first = false {
+		err = s.sending.Send(func() error {
+			n, err := s.Writer.Write(p[written:min(len(p), written+maxChunk)])
+			written += n
+			return err
+		})
+	}
 	if s.each > 0 {
 		s.limit.Reset(s.each)
 	}
-	return n, err
+	return written, err
 }
 
 // resultWriter is what a result is written to.

@@ -37,6 +37,15 @@ func Check(c access.Caller, project int64, role access.Role) error {
 		With("role", role.String()).With("project_id", project)
 }
 
+// CheckSomewhere refuses a caller who does not have a role in any project.
+func CheckSomewhere(c access.Caller, role access.Role) error {
+	if c.MaySomewhere(role) {
+		return nil
+	}
+	return fault.Errorf(fault.Forbidden, "role_needed", "This needs the role %s in a project. Ask an admin for it.", role).
+		With("role", role.String())
+}
+
 // CheckAdmin refuses a caller who is not an admin.
 func CheckAdmin(c access.Caller) error {
 	if c.IsAdmin() {

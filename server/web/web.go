@@ -25,8 +25,7 @@ var files embed.FS
 // contents is the order of the manual's pages.
 var contents = []string{
 	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "vacuum", "erase", "crunch", "operating",
-	"observability", "upgrading", "limits",
-	"security", "readers", "peers", "promises",
+	"observability", "upgrading", "limits", "access", "audit", "security", "readers", "peers", "promises",
 }
 
 // policy lets the pages load their style sheet and nothing else.

@@ -1,0 +1,192 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"rowback/storage"
+	"rowback/storage/catalog"
+	"rowback/storage/intake"
+)
+
+func number(n int64) *int64 { return &n }
+
+// quotaWorld is a store with a dataset in each of two projects, and a quota of 10 records in the first.
+func quotaWorld(t *testing.T) (s *storage.Store, mine, others string) {
+	t.Helper()
+	s, err := storage.Open(context.Background(), t.TempDir(), storage.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	for project, id := range map[int64]*string{1: &mine, 2: &others} {
+		made, err := s.CreateDataset(context.Background(), storage.NewDataset{Name: "d", ProjectID: project, Key: []string{"id"}},
+			storage.Request{User: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*id = made.Dataset.ID
+	}
+	s.Quotas.Set(map[int64]storage.Quota{1: {Records: number(10)}})
+	return s, mine, others
+}
+
+// add commits records with the keys from first to last.
+func add(s *storage.Store, dataset string, mode catalog.Mode, first, last int) (catalog.Commit, error) {
+	body := "id,v\n"
+	for i := first; i <= last; i++ {
+		body += fmt.Sprintf("%d,x\n", i)
+	}
+	return s.Commit(context.Background(), dataset, storage.Change{
+		Request: storage.Request{User: "ada"}, Mode: mode,
+		Upload: intake.Upload{Format: intake.CSV, Body: []byte(body), Size: int64(len(body))},
+	})
+}
+
+func usage(t *testing.T, s *storage.Store, project int64) catalog.Usage {
+	t.Helper()
+	u, err := s.Quotas.Usage(context.Background(), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestACommitThatWouldExceedTheQuotaIsNotRecorded(t *testing.T) {
+	s, mine, others := quotaWorld(t)
+	ctx := context.Background()
+	if _, err := add(s, mine, catalog.Append, 1, 8); err != nil {
+		t.Fatal(err)
+	}
+	before := usage(t, s, 1)
+	if _, err := add(s, mine, catalog.Append, 9, 11); !errors.Is(err, storage.ErrQuota) {
+		t.Errorf("11 of 10 records: %v", err)
+	}
+	if after := usage(t, s, 1); after != before || before.Records != 8 || before.Bytes == 0 {
+		t.Errorf("%+v became %+v", before, after)
+	}
+	// Changing and deleting records, filling up to the quota, and other projects.
+	for i, work := range []func() error{
+		func() error { _, err := add(s, others, catalog.Append, 1, 100); return err },
+		func() error { _, err := add(s, mine, catalog.Overwrite, 1, 8); return err },
+		func() error { _, err := add(s, mine, catalog.Append, 9, 10); return err },
+		func() error { _, err := add(s, mine, catalog.Delete, 1, 5); return err },
+		func() error { _, err := add(s, mine, catalog.Append, 21, 25); return err },
+	} {
+		if err := work(); err != nil {
+			t.Errorf("step %d: %v", i, err)
+		}
+	}
+	// What a fork, a restore and a rollback would make live counts too.
+	if _, err := s.Fork(ctx, mine, storage.NewFork{}, storage.Request{User: "ada"}); !errors.Is(err, storage.ErrQuota) {
+		t.Errorf("a fork: %v", err)
+	}
+	if _, err := s.Fork(ctx, mine, storage.NewFork{ProjectID: 2}, storage.Request{User: "ada"}); err != nil {
+		t.Errorf("a fork in another project: %v", err)
+	}
+	if u := usage(t, s, 2); u.Records != 110 {
+		t.Errorf("a fork counts in its project: %+v", u)
+	}
+}
+
+func TestBytesCountWhatIsStoredOfPastStatesToo(t *testing.T) {
+	s, mine, _ := quotaWorld(t)
+	if _, err := add(s, mine, catalog.Append, 1, 8); err != nil {
+		t.Fatal(err)
+	}
+	one := usage(t, s, 1).Bytes
+	s.Quotas.Set(map[int64]storage.Quota{1: {Bytes: number(one + one/2)}})
+	var err error
+	tries := 0
+	for ; err == nil && tries < 10; tries++ { // the same records again are no change: others
+		if _, err = add(s, mine, catalog.Append, 100+tries, 100+tries); err == nil {
+			_, err = add(s, mine, catalog.Delete, 100+tries, 100+tries)
+		}
+	}
+	if !errors.Is(err, storage.ErrQuota) || usage(t, s, 1).Records != 8 {
+		t.Errorf("after %d commits: %v, %+v", tries, err, usage(t, s, 1))
+	}
+	s.Quotas.Set(nil)
+	if _, err := add(s, mine, catalog.Append, 100, 200); err != nil {
+		t.Errorf("without a quota: %v", err)
+	}
+}
+
+// Commits that are made at once, in groups and in several datasets, do not exceed the quota together.
+func TestCommitsAtOnceKeepTheQuota(t *testing.T) {
+	s, mine, _ := quotaWorld(t)
+	ctx := context.Background()
+	all := []string{mine}
+	for i := range 3 {
+		made, err := s.CreateDataset(ctx, storage.NewDataset{Name: fmt.Sprint(i), ProjectID: 1, Key: []string{"id"}},
+			storage.Request{User: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, made.Dataset.ID)
+	}
+	var work sync.WaitGroup
+	var mu sync.Mutex
+	stands, refused := 0, 0
+	for i := range 32 {
+		work.Go(func() {
+			_, err := add(s, all[i%len(all)], catalog.Append, i+1, i+1)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				stands++
+			case errors.Is(err, storage.ErrQuota):
+				refused++
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	if u := usage(t, s, 1); u.Records > 10 || int64(stands) != u.Records || stands+refused != 32 {
+		t.Errorf("%d stand, %d were refused, and there are %d records", stands, refused, u.Records)
+	}
+}
+
+// The sums are those of the files, whatever has changed them, and after the catalog was made anew.
+func TestUsageIsTheSumOfTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	ctx := context.Background()
+	s, err := storage.Open(ctx, dir, storage.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.CreateDataset(ctx, storage.NewDataset{Name: "d", ProjectID: 1, Key: []string{"id"}}, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := made.Dataset.ID
+	for i := range 5 {
+		if _, err := add(s, id, catalog.Upsert, i*3, i*3+5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := usage(t, s, 1)
+	if _, err := s.Removals.Erase(ctx, id, storage.Erasure{Where: "id = 3", Reason: "test"}, storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	after := usage(t, s, 1)
+	if after.Records != before.Records-1 || after.Bytes == before.Bytes {
+		t.Errorf("%+v became %+v", before, after)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	withCatalog(t, dir, nil)
+	if s, err = storage.Open(ctx, dir, storage.Options{Threads: 1}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if again := usage(t, s, 1); again != after {
+		t.Errorf("made anew: %+v, not %+v", again, after)
+	}
+}
