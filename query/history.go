@@ -38,12 +38,12 @@ var relations = map[string]relation{
 		{"rollback_commit_id", "BIGINT"}, {"records_added", "BIGINT"}, {"records_removed", "BIGINT"},
 		{"records_modified", "BIGINT"}, {"records_total", "BIGINT"},
 		{"hash", "VARCHAR"}, {"metadata", "JSON"}, {"params", "JSON"},
-		{"digest", "VARCHAR"},
+		{"digest", "VARCHAR"}, {"vacuumed_at", "TIMESTAMPTZ"},
 	}, commitRows},
 	"versions": {[][2]string{
 		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"version", "VARCHAR"}, {"commit_id", "BIGINT"},
 		{"records_total", "BIGINT"}, {"is_active", "BOOLEAN"}, {"description", "VARCHAR"}, {"user_name", "VARCHAR"},
-		{"created_at", "TIMESTAMPTZ"}, {"digest", "VARCHAR"},
+		{"created_at", "TIMESTAMPTZ"}, {"digest", "VARCHAR"}, {"vacuumed_at", "TIMESTAMPTZ"},
 	}, versionRows},
 	"actions": {[][2]string{
 		{"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"}, {"commit_id", "BIGINT"}, {"key", "VARCHAR"}, {"status", "VARCHAR"},
@@ -161,7 +161,7 @@ func commitRows(ctx context.Context, store *storage.Store, s snapshot.State) (ro
 		rows = append(rows, []any{
 			s.Dataset.Name, s.Dataset.ID, c.ID, c.Mode, status(c), c.Message, c.User, moment(c.CreatedAt),
 			orNull(c.ParentCommitID), orNull(c.RollbackCommitID),
-			c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Metadata, c.Params, orNull(digests[c.ID]),
+			c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.Metadata, c.Params, orNull(digests[c.ID]), momentOrNull(c.VacuumedAt),
 		})
 	}
 	return rows, err
@@ -177,7 +177,7 @@ func versionRows(ctx context.Context, store *storage.Store, s snapshot.State) (r
 	for _, v := range versions {
 		rows = append(rows, []any{
 			s.Dataset.Name, s.Dataset.ID, storage.VersionNumber(v), v.CommitID, v.Total, v.IsActive, v.Description, v.User,
-			moment(v.CreatedAt), orNull(digests[v.CommitID]),
+			moment(v.CreatedAt), orNull(digests[v.CommitID]), momentOrNull(v.VacuumedAt),
 		})
 	}
 	return rows, err
@@ -215,6 +215,14 @@ func status(c catalog.Commit) string {
 
 // moment formats a time so that DuckDB reads it as TIMESTAMPTZ.
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// momentOrNull is moment; null for the zero time.
+func momentOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return moment(t)
+}
 
 // orNull returns a value, or null for the value that stands for none.
 func orNull[T comparable](v T) any {

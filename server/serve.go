@@ -123,6 +123,7 @@ func (cmd *serveCmd) Run(c console) error {
 	defer record.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
+	defer inBackground(ctx, store.KeepNoted)()
 	if cmd.Demo {
 		if err := fixtures.Demo(ctx, store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)

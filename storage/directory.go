@@ -19,6 +19,8 @@ type directory struct {
 	marker datadir.Marker
 	held   datadir.Held
 	last   datadir.Closed // what is known to be as it was when the store was closed
+
+	vouched bool // the catalog is the one that was open in a process that has ended otherwise
 }
 
 // claim locks the directory, and makes it a store where it is empty or missing.
@@ -69,8 +71,8 @@ func (d *directory) tryCatalog(ctx context.Context, path string) (what string, e
 	if err != nil {
 		return "", err
 	}
-	if d.last.IsKnown() {
-		return "", nil // it was sound when it was opened, and no one else has written to it
+	if d.isSound() {
+		return "", nil
 	}
 	if what, err = d.catalog.Damage(ctx); err != nil || what == "" {
 		return "", err

@@ -19,13 +19,14 @@ import (
 type erasing struct {
 	*Removals
 	Erasure
-	dataset catalog.Dataset
-	conn    *duck.Conn
-	key     []schema.Column
-	head    snapshot.State
-	seen    map[int64]bool // files that were searched, by id
-	details ErasedDetails
-	texts   []string // how errors write the keys
+	dataset  catalog.Dataset
+	conn     *duck.Conn
+	key      []schema.Column
+	head     snapshot.State
+	seen     map[int64]bool // data files that were searched, by id
+	searched map[int64]bool // rollback files that were, for the rows that details count
+	details  ErasedDetails
+	texts    []string // how errors write the keys
 }
 
 // newErasing begins an erasure.
@@ -82,7 +83,7 @@ const (
 	addKeys = `INSERT INTO erase_keys SELECT nextval('erase_ids'), * FROM (SELECT DISTINCT * FROM ({keys}) n
 		WHERE NOT EXISTS (SELECT 1 FROM erase_keys k WHERE {same_key}))`
 	addRows  = `INSERT INTO erase_rows SELECT k.k, n._file, n._pos FROM ({rows}) n JOIN erase_keys k ON {same_key}`
-	addLines = `INSERT INTO erase_lines SELECT {file}, n._file, n._pos FROM {lines} n
+	addLines = `INSERT INTO erase_lines SELECT n.r, n._file, n._pos FROM ({lines}) n
 		SEMI JOIN erase_rows e ON e.f = n._file AND e.p = n._pos`
 )
 
@@ -342,22 +343,33 @@ func (e *erasing) removal(ctx context.Context) (*removal, error) {
 	})
 }
 
-// findLines finds what rollback files say of the rows.
+// filesAtOnce is how many files one statement reads.
+const filesAtOnce = 1000
+
+// findLines finds what rollback files say of the rows. Asked again, it looks into what is new, unless rows are.
 func (e *erasing) findLines(ctx context.Context, all *snapshot.Snapshot, r *removal) error {
-	if _, err := e.conn.Exec(ctx, "DELETE FROM erase_lines"); err != nil {
-		return err
+	if e.searched == nil || e.details.Rows != r.count() {
+		e.searched = map[int64]bool{}
+		if _, err := e.conn.Exec(ctx, "DELETE FROM erase_lines"); err != nil {
+			return err
+		}
 	}
 	lost := map[int64]bool{}
 	for id := range r.rows {
 		lost[id] = true
 	}
+	var some []*catalog.File
 	for _, f := range all.Rollbacks {
-		if !snapshot.TargetsAny(f, lost) {
-			continue
+		if !e.searched[f.ID] && snapshot.TargetsAny(f, lost) {
+			some = append(some, f)
+			e.searched[f.ID] = true
 		}
-		lines := all.ReadFiles([]*catalog.File{f})
-		if _, err := e.conn.Exec(ctx, duck.Fill(addLines, duck.Parts{"file": f.ID, "lines": lines})); err != nil {
-			return err
+	}
+	for _, alike := range snapshot.BySchema(some) {
+		for files := range slices.Chunk(alike, filesAtOnce) {
+			if _, err := e.conn.Exec(ctx, duck.Fill(addLines, duck.Parts{"lines": all.Lines(files)})); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func (e *erasing) measure(ctx context.Context, all *snapshot.Snapshot, r *remova
 		}
 	}
 	r.details = e.details
-	return nil
+	return e.findMentions(ctx, r)
 }
 
 // countFiles counts the files that change.

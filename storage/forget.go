@@ -48,6 +48,14 @@ type removal struct {
 // isEmpty reports whether there is nothing to forget.
 func (r *removal) isEmpty() bool { return len(r.rows)+len(r.whole) == 0 && r.vacuumed == nil }
 
+// count returns how many rows go of files that keep others.
+func (r *removal) count() (rows int64) {
+	for _, list := range r.rows {
+		rows += int64(len(list))
+	}
+	return rows
+}
+
 // forgetting is a removal that is asked for.
 type forgetting struct {
 	Request
@@ -58,6 +66,8 @@ type forgetting struct {
 	find func(context.Context) (*removal, error)
 	// answer keeps the answer to the request; nil: there is none to keep.
 	answer func(catalog.Tx, removalDocument) (answers, error)
+	// waits has it wait for a removal that is running, which else refuses it.
+	waits bool
 }
 
 // errForgetting is for a removal that is asked for while another one runs.
@@ -67,7 +77,9 @@ var errForgetting = fault.Errorf(fault.Conflict, "removal_running",
 // forget carries out a removal. done is its description; its id is 0 if there was nothing to remove. A dry run returns
 // what the removal would be called.
 func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocument, err error) {
-	if !rs.running.TryLock() {
+	if f.waits {
+		rs.running.Lock()
+	} else if !rs.running.TryLock() {
 		return done, errForgetting
 	}
 	defer rs.running.Unlock()
@@ -83,7 +95,7 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 		done.ID, err = rs.catalog.Draw(ctx, catalog.CommitIDs, 0) // the one that it would have
 		return done, err
 	}
-	w, err := rs.newRewriter(ctx, f.dataset)
+	w, err := rs.newRewriter(f.dataset)
 	if err != nil {
 		return done, err
 	}
@@ -232,15 +244,11 @@ func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(
 func forkLock(family string) string { return "fork\x00" + family }
 
 // newRewriter begins to write files of a family anew.
-func (rs *Removals) newRewriter(ctx context.Context, d catalog.Dataset) (*rewriter, error) {
+func (rs *Removals) newRewriter(d catalog.Dataset) (*rewriter, error) {
 	w := &rewriter{Removals: rs, family: d.FamilyID, key: d.ID + "/" + removalsDir + "/" + rs.newID()}
 	var err error
-	if w.batch, err = rs.blobs.Batch(w.key); err == nil {
-		w.conn, err = rs.Conn(ctx)
-	}
-	if err != nil {
+	if w.batch, err = rs.blobs.Batch(w.key); err != nil {
 		w.close()
-		return nil, err
 	}
-	return w, nil
+	return w, err
 }

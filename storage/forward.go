@@ -19,7 +19,8 @@ import (
 // (directory.indexes).
 type forward struct {
 	*journal
-	last    datadir.Closed // what need not be looked at
+	last    datadir.Closed           // what need not be looked at
+	noted   map[string]catalog.Noted // what the catalog is known to have, by dataset
 	shelves []*shelf
 	removed renewals // that the directories have
 	placed  []*fresh
@@ -30,9 +31,11 @@ type forward struct {
 // shelf is a dataset as its directory shows it.
 type shelf struct {
 	id      string
+	notes   notes
 	known   bool            // the catalog has it
 	dataset catalog.Dataset // as the catalog has it
 	born    *birth          // how it was made, where the catalog does not have it
+	highest int64           // of its directories of commits
 	fresh   []*fresh        // commits that the catalog does not have, by id
 	path    []*fresh        // those of them that follow on the head, in order
 }
@@ -51,8 +54,14 @@ type aside struct {
 }
 
 // catchUp runs forward and logs what it did.
-func (j *journal) catchUp(ctx context.Context, last datadir.Closed) error {
+func (j *journal) catchUp(ctx context.Context, last datadir.Closed, vouched bool) (err error) {
 	f := &forward{journal: j, last: last}
+	if vouched {
+		err := j.catalog.Read(ctx, func(tx catalog.Tx) (err error) { f.noted, err = tx.Noted(); return err })
+		if err != nil {
+			return err
+		}
+	}
 	if err := f.run(ctx); err != nil {
 		return err
 	}
@@ -110,13 +119,16 @@ func (f *forward) survey(tx catalog.Tx) error {
 		return err
 	}
 	for _, id := range ids {
-		if f.isAsNoted(id) {
+		n := f.notesOf(id)
+		if n.isAll() {
 			continue
 		}
-		if err := f.readRemovals(id); err != nil {
-			return err
+		if !n.parts[removalsPart] {
+			if err := f.readRemovals(id); err != nil {
+				return err
+			}
 		}
-		f.shelves = append(f.shelves, &shelf{id: id})
+		f.shelves = append(f.shelves, &shelf{id: id, notes: n})
 	}
 	f.removed = f.removed.sorted()
 	for _, s := range f.shelves {
@@ -135,19 +147,25 @@ func (f *forward) survey(tx catalog.Tx) error {
 
 // readFresh reads the descriptions of a dataset's commits that the catalog does not have.
 func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
+	var directories []int64
+	if !s.notes.parts[commitsPart] {
+		var err error
+		if directories, err = f.commitsOf(s.id); err != nil {
+			return err
+		}
+	}
+	if len(directories) > 0 {
+		s.highest = directories[len(directories)-1]
+	}
 	if removed, err := f.isRemnant(s); removed || err != nil {
 		return err
 	}
-	directories, err := f.commitsOf(s.id)
-	if err != nil {
-		return err
-	}
-	known, err := tx.CommitIDs(s.id)
+	known, err := tx.CommitIDsAfter(s.id, s.notes.last)
 	if err != nil {
 		return err
 	}
 	for _, id := range directories {
-		if _, ok := slices.BinarySearch(known, id); ok {
+		if _, ok := slices.BinarySearch(known, id); ok || id <= s.notes.last {
 			continue
 		}
 		m, err := f.readManifest(s.id, id)

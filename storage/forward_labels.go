@@ -23,11 +23,16 @@ func (f *forward) readLabels(tx catalog.Tx) error {
 		if isRemoved(d) {
 			continue
 		}
-		if err := f.readLabelsOf(tx, s.id); err != nil {
-			return err
+		if !s.notes.parts[labelsPart] {
+			if err := f.readLabelsOf(tx, s.id); err != nil {
+				return err
+			}
 		}
-		if err := f.readBackups(tx, s.id); err != nil {
-			return err
+		// Labels say which were removed.
+		if !s.notes.parts[labelsPart] || !s.notes.parts[backupsPart] {
+			if err := f.readBackups(tx, s.id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

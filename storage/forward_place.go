@@ -138,12 +138,8 @@ func (f *forward) reserve(tx catalog.Tx) error {
 				return err
 			}
 		}
-		directories, err := f.commitsOf(s.id)
-		if err != nil {
-			return err
-		}
-		if len(directories) > 0 {
-			if err := tx.Advance(catalog.CommitIDs, directories[len(directories)-1]); err != nil {
+		if s.highest > 0 {
+			if err := tx.Advance(catalog.CommitIDs, s.highest); err != nil {
 				return err
 			}
 		}

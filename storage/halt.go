@@ -16,6 +16,7 @@ func (j *journal) halt(cause error) error {
 		"which finds out", "error", cause)
 	// In memory alone: a restart ends it, and is what finds out.
 	j.stopped.Store(&cause)
+	j.doubt()
 	return fault.Errorf(fault.Unavailable, "outcome_unknown",
 		"The server's disk failed while this was recorded: it is not known whether it was. "+
 			"Restart the server, then look before you send this again, or use the same Idempotency-Key.").Because(cause)
@@ -25,6 +26,7 @@ func (j *journal) halt(cause error) error {
 func (j *journal) distrust(cause error) {
 	j.log.Error("nothing is written until the next start", "error", cause)
 	j.stopped.Store(&cause)
+	j.doubt()
 }
 
 // halted refuses writes after halt.

@@ -24,6 +24,7 @@ type journal struct {
 	newID   func() string
 	clock   func() time.Time
 	stopped atomic.Pointer[error] // why nothing is written any more
+	doubt   func()                // has the next start rely on nothing
 }
 
 // Now is the time by the store's clock.

@@ -56,6 +56,8 @@ func newStore(dir string, o Options) *Store {
 	removals := &Removals{
 		Files: files, history: history, staging: staging, tables: tables, requests: requests, filters: filters,
 	}
+	directory := &directory{journal: j, path: dir, hook: o.Hook}
+	j.doubt = directory.doubt
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: digests, Tables: tables,
@@ -67,7 +69,7 @@ func newStore(dir string, o Options) *Store {
 		Quotas:   newQuotas(j),
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
 		Counts:   newCounts(),
-		dir:      &directory{journal: j, path: dir, hook: o.Hook},
+		dir:      directory,
 		budget:   limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
 	}
 }
@@ -105,7 +107,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	// From here on every write leaves room, those of the start included.
 	s.blobs.KeepFree(s.Disk.room)
-	if s.dir.last, err = datadir.Recall(s.dir.path); err != nil {
+	if err := s.dir.recall(); err != nil {
 		return err
 	}
 	if err := s.dir.upgradeCatalog(ctx); err != nil {
@@ -114,10 +116,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.dir.openCatalog(ctx); err != nil {
 		return err
 	}
+	s.catalog.OnCheckpoint(s.dir.vouch)
 	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
 		return err
 	}
-	if err := s.catchUp(ctx, s.dir.last); err != nil {
+	if err := s.catchUp(ctx, s.dir.last, s.dir.vouched); err != nil {
 		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
 	}
 	if err := s.Removals.finishAll(ctx); err != nil {
@@ -130,7 +133,10 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return fmt.Errorf("removing compacted files that are not used: %w", err)
 	}
 	s.unwatch = duck.Watch(s.budget.memory, s.Sandboxes.Pool, s.Readers.pool)
-	return s.forget(ctx)
+	if err := s.forget(ctx); err != nil {
+		return err
+	}
+	return s.catalog.Checkpoint(ctx)
 }
 
 // forget drops what was kept for a time, and ends the jobs of the process before.
@@ -160,6 +166,7 @@ func (s *Store) Close() error {
 	}
 	// Only where the start was complete, and all that was done since is known to be in the catalog.
 	if started && errors.Join(append(errs, s.halted())...) == nil {
+		s.dir.doubt()
 		if err := s.dir.note(); err != nil {
 			s.log.Warn("how the store was closed could not be noted: the next start takes longer", "error", err)
 		}

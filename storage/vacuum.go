@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -113,16 +114,16 @@ func (v *Vacuums) Vacuum(ctx context.Context, dataset string, r Request) (done V
 	if err != nil {
 		return done, err
 	}
-	return v.run(ctx, d, r)
+	return v.run(ctx, d, r, false)
 }
 
-// run vacuums the family of a dataset.
-func (v *Vacuums) run(ctx context.Context, d catalog.Dataset, r Request) (done Vacuumed, err error) {
+// run vacuums the family of a dataset. waits has it wait for a removal that is running, which else refuses it.
+func (v *Vacuums) run(ctx context.Context, d catalog.Dataset, r Request, waits bool) (done Vacuumed, err error) {
 	now := v.now() // for all of it: what is kept by days must not change meanwhile
 	var first map[int64][]int64
 	done = Vacuumed{Commits: []int64{}, Datasets: []string{}}
 	document, err := v.forget(ctx, forgetting{
-		Request: r, kind: catalog.Vacuum, dataset: d, reason: "retention",
+		Request: r, kind: catalog.Vacuum, dataset: d, reason: "retention", waits: waits,
 		find: func(ctx context.Context) (*removal, error) {
 			s, err := v.look(ctx, d.FamilyID, now)
 			if err != nil || s.keeping.isEmpty() {
@@ -157,6 +158,7 @@ func (v *Vacuums) run(ctx context.Context, d catalog.Dataset, r Request) (done V
 func (v *Vacuums) note(document removalDocument, done Vacuumed, err error) {
 	v.change(func(s *VacuumState) {
 		switch {
+		case errors.Is(err, errForgetting): // it was refused, and has not begun
 		case err != nil:
 			s.Failed++
 		case document.ID != 0:

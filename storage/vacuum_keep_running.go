@@ -37,7 +37,7 @@ func (v *Vacuums) RunAll(ctx context.Context) error {
 		d, err := v.due(ctx, family)
 		if err == nil && d.ID != "" {
 			v.change(func(s *VacuumState) { s.Pending++ })
-			_, err = v.run(ctx, d, Request{})
+			_, err = v.run(ctx, d, Request{}, true)
 			v.change(func(s *VacuumState) { s.Pending-- })
 		}
 		if err == nil {

@@ -158,14 +158,24 @@ type savepointView struct {
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+
+	VacuumedAt *time.Time `json:"vacuumed_at,omitempty" description:"${commit.vacuumed_at}"`
 }
 
 // viewSavepoint returns a savepoint as clients see it. Its name is a ref wherever one is taken.
 func viewSavepoint(p catalog.Savepoint) savepointView {
 	return savepointView{
 		ID: p.ID, Version: storage.SavepointName(p.Number), CommitID: p.CommitID, Description: p.Description, User: p.User,
-		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, VacuumedAt: orNone(p.VacuumedAt),
 	}
+}
+
+// orNone returns a time; nil for the zero time.
+func orNone(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // versionView is a version in full; the routes of seed 000 show less.
@@ -188,17 +198,11 @@ type versionView struct {
 
 // viewVersion returns a version as clients see it.
 func viewVersion(v catalog.Version) versionView {
-	out := versionView{
+	return versionView{
 		VersionID: v.ID, Version: storage.VersionNumber(v), CommitID: v.CommitID, Entries: v.Total, IsActive: v.IsActive,
 		Description: v.Description, User: v.User, CreatedAt: v.CreatedAt, Metadata: v.Metadata,
+		ErasedAt: orNone(v.ErasedAt), VacuumedAt: orNone(v.VacuumedAt),
 	}
-	if !v.ErasedAt.IsZero() {
-		out.ErasedAt = &v.ErasedAt
-	}
-	if !v.VacuumedAt.IsZero() {
-		out.VacuumedAt = &v.VacuumedAt
-	}
-	return out
 }
 
 // tagView is a tag as clients see it.
@@ -209,11 +213,13 @@ type tagView struct {
 	User        string    `json:"user" description:"Who made it, or moved it last."`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+
+	VacuumedAt *time.Time `json:"vacuumed_at,omitempty" description:"${commit.vacuumed_at}"`
 }
 
 // viewTag returns a tag as clients see it.
 func viewTag(t catalog.Tag) tagView {
-	return tagView{t.Name, t.CommitID, t.Description, t.User, t.CreatedAt, t.UpdatedAt}
+	return tagView{t.Name, t.CommitID, t.Description, t.User, t.CreatedAt, t.UpdatedAt, orNone(t.VacuumedAt)}
 }
 
 // ViewFact returns a field of an error as clients see it. Errors carry domain values; every face that answers with

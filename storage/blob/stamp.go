@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Stamp returns a text that differs once anything was added to, removed from or replaced in one of the directories with
@@ -25,4 +26,10 @@ func (d *Dir) Stamp(keys ...string) string {
 		}
 	}
 	return strings.Join(times, " ")
+}
+
+// IsOlder reports whether a directory did not change for so long, by its part of a stamp.
+func IsOlder(part string, age time.Duration) bool {
+	at, err := strconv.ParseInt(part, 36, 64)
+	return part == "-" || err == nil && time.Since(time.Unix(0, at)) > age
 }

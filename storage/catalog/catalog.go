@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3" // the embedded database
@@ -51,6 +53,10 @@ type Catalog struct {
 	locks     *lockTable
 	sequences sequences
 	ranks     *ranks
+
+	checkpointed  func()       // nil: no one asks
+	transactions  atomic.Int64 // since the last checkpoint
+	checkpointing sync.Mutex
 }
 
 // Open opens the catalog in the file at path, creates it if it is missing, and runs pending migrations.
@@ -65,6 +71,9 @@ func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
 	write.SetMaxOpenConns(1)
 	if err := migrate(ctx, write); err != nil {
 		return nil, errors.Join(fmt.Errorf("bringing the catalog up to date: %w", err), write.Close())
+	}
+	if _, err := write.ExecContext(ctx, `PRAGMA wal_autocheckpoint = 0`); err != nil { // see Checkpoint
+		return nil, errors.Join(err, write.Close())
 	}
 	read, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_query_only=1&"+settings)
 	if err != nil {
@@ -138,6 +147,7 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	}
 	err = tx.Commit()
 	if err == nil {
+		c.wrote(ctx)
 		err = c.hook("committed")
 	}
 	if err != nil && !isRolledBack(err) {
@@ -158,9 +168,8 @@ func (c *Catalog) WriteOver(ctx context.Context, f func(Tx) error) error {
 // Settle empties the journal that SQLite keeps beside the catalog, which has what was replaced, unless a reader needs
 // it: then it is overwritten later.
 func (c *Catalog) Settle(ctx context.Context) error {
-	_, err := c.write.ExecContext(ctx,
+	return c.checkpoint(ctx,
 		`PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000`)
-	return err
 }
 
 // isRolledBack reports whether a transaction that ended with err is certain to have had no effect: it was refused, or

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -165,6 +166,30 @@ func (tx Tx) EntriesOf(dataset string, files []int64) (out []Entry, err error) {
 		out = append(out, found...)
 	}
 	return out, nil
+}
+
+// Told is a commit with its parameters.
+type Told struct {
+	ID, Merge int64 // 0: no merge played it
+	Params    json.RawMessage
+}
+
+// Telling lists the commits that a dataset made itself whose parameters have one of some names.
+func (tx Tx) Telling(dataset string, names []string) (out []Told, err error) {
+	has := make([]string, len(names))
+	args := []any{dataset}
+	for i, name := range names {
+		args = append(args, `%"`+name+`"%`)
+		has[i] = fmt.Sprintf("params LIKE $%d", len(args))
+	}
+	return list(tx, func(s scanner) (t Told, err error) {
+		var params string
+		var merge sql.NullInt64
+		err = s.Scan(&t.ID, &merge, &params)
+		t.Merge, t.Params = merge.Int64, json.RawMessage(params)
+		return t, err
+	}, `SELECT id, merge_commit_id, params FROM commits
+		WHERE dataset_id = $1 AND (`+strings.Join(has, " OR ")+`) ORDER BY id`, args...)
 }
 
 // CountOwn returns how many commits a dataset made itself from one to another.

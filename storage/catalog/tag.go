@@ -1,6 +1,9 @@
 package catalog
 
-import "time"
+import (
+	"database/sql"
+	"time"
+)
 
 // Tag is a name that people give to a commit, and may move to another.
 type Tag struct {
@@ -11,25 +14,32 @@ type Tag struct {
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	VacuumedAt  time.Time `json:"-"` // when its state was removed by vacuum; zero: it can be read
 }
 
 const tagColumns = `dataset_id, name, commit_id, description, user_name, created_at, updated_at`
 
+const tagRow = tagColumns + `, (SELECT c.vacuumed_at` + commitNamed + `)`
+
 func scanTag(s scanner) (t Tag, err error) {
 	var created, updated int64
-	err = s.Scan(&t.DatasetID, &t.Name, &t.CommitID, &t.Description, &t.User, &created, &updated)
+	var vacuumed sql.NullInt64
+	err = s.Scan(&t.DatasetID, &t.Name, &t.CommitID, &t.Description, &t.User, &created, &updated, &vacuumed)
 	t.CreatedAt, t.UpdatedAt = moment(created), moment(updated)
+	if vacuumed.Valid {
+		t.VacuumedAt = moment(vacuumed.Int64)
+	}
 	return t, err
 }
 
 // Tags lists a dataset's tags by name.
 func (tx Tx) Tags(dataset string) ([]Tag, error) {
-	return list(tx, scanTag, `SELECT `+tagColumns+` FROM tags WHERE dataset_id = $1 ORDER BY name`, dataset)
+	return list(tx, scanTag, `SELECT `+tagRow+` FROM tags v WHERE dataset_id = $1 ORDER BY name`, dataset)
 }
 
 // Tag returns one tag of a dataset.
 func (tx Tx) Tag(dataset, name string) (Tag, error) {
-	return get(tx, scanTag, `SELECT `+tagColumns+` FROM tags WHERE dataset_id = $1 AND name = $2`, dataset, name)
+	return get(tx, scanTag, `SELECT `+tagRow+` FROM tags v WHERE dataset_id = $1 AND name = $2`, dataset, name)
 }
 
 // PutTag adds a tag, or changes the one of that name.

@@ -24,10 +24,11 @@ type Version struct {
 }
 
 const versionColumns = `v.id, v.dataset_id, major, minor, patch, commit_id, description, is_active, v.user_name,
-	v.created_at, COALESCE((SELECT c.records_total` + commitOfVersion + `), 0), v.metadata,
-	(SELECT c.erased_at` + commitOfVersion + `), (SELECT c.vacuumed_at` + commitOfVersion + `)`
+	v.created_at, COALESCE((SELECT c.records_total` + commitNamed + `), 0), v.metadata,
+	(SELECT c.erased_at` + commitNamed + `), (SELECT c.vacuumed_at` + commitNamed + `)`
 
-const commitOfVersion = ` FROM lineage l CROSS JOIN commits c
+// commitNamed is the commit that a row v of versions, savepoints or tags names.
+const commitNamed = ` FROM lineage l CROSS JOIN commits c
 	WHERE l.dataset_id = v.dataset_id AND v.commit_id > l.after_commit AND v.commit_id <= l.until_commit
 	AND c.dataset_id = l.ancestor_id AND c.id = v.commit_id`
 
@@ -107,14 +108,21 @@ type Savepoint struct {
 	User        string    `json:"user"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	VacuumedAt  time.Time `json:"-"` // when its state was removed by vacuum; zero: it can be read
 }
 
 const savepointColumns = `id, dataset_id, number, commit_id, description, user_name, created_at, updated_at`
 
+const savepointRow = savepointColumns + `, (SELECT c.vacuumed_at` + commitNamed + `)`
+
 func scanSavepoint(s scanner) (p Savepoint, err error) {
 	var created, updated int64
-	err = s.Scan(&p.ID, &p.DatasetID, &p.Number, &p.CommitID, &p.Description, &p.User, &created, &updated)
+	var vacuumed sql.NullInt64
+	err = s.Scan(&p.ID, &p.DatasetID, &p.Number, &p.CommitID, &p.Description, &p.User, &created, &updated, &vacuumed)
 	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
+	if vacuumed.Valid {
+		p.VacuumedAt = moment(vacuumed.Int64)
+	}
 	return p, err
 }
 
@@ -132,6 +140,6 @@ func (tx Tx) SetSavepoint(p Savepoint) error {
 
 // Savepoints lists a dataset's savepoints, newest first.
 func (tx Tx) Savepoints(dataset string) ([]Savepoint, error) {
-	return list(tx, scanSavepoint, `SELECT `+savepointColumns+` FROM savepoints
+	return list(tx, scanSavepoint, `SELECT `+savepointRow+` FROM savepoints v
 		WHERE dataset_id = $1 ORDER BY number DESC`, dataset)
 }

@@ -52,15 +52,19 @@ func Note(dir string, datasets map[string]string, hook blob.Hook) error {
 	return blob.WriteFile(dir, closedFile, text, hook)
 }
 
-// catalogStamp returns the size of the catalog and when it was last written; empty if that is not known: its log has
-// more, or the times of the file system are in whole seconds.
+// catalogStamp is fileStamp where the catalog's log has nothing more; else it is empty.
 func catalogStamp(dir string) string {
-	path := filepath.Join(dir, CatalogFile)
-	log, err := os.Stat(path + "-wal")
+	log, err := os.Stat(filepath.Join(dir, CatalogFile) + "-wal")
 	if err == nil && log.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
-	info, err := os.Stat(path)
+	return fileStamp(dir)
+}
+
+// fileStamp returns the size of the catalog's own file and when it was last written; empty if that is not known: the
+// times of the file system are in whole seconds.
+func fileStamp(dir string) string {
+	info, err := os.Stat(filepath.Join(dir, CatalogFile))
 	if err != nil || info.ModTime().Nanosecond() == 0 {
 		return ""
 	}

@@ -46,7 +46,7 @@ var ErrNotStore = errors.New("not a store")
 // contents are the names that may be in a store's directory, and lost+found, which volumes have at their root.
 var contents = []string{
 	markerFile, markerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
-	closedFile, closedFile + blob.Unfinished,
+	closedFile, closedFile + blob.Unfinished, openFile,
 	"objects", "staging", "quarantine", "lock", "lost+found",
 }
 

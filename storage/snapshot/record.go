@@ -158,3 +158,8 @@ func (s *Snapshot) Positions(rollbacks []*catalog.File, target int64) string {
 }
 
 const positionsIn = `SELECT {rollback}, _pos FROM {files} WHERE _file = {target}`
+
+// Lines returns the SQL of the lines of rollback files of one schema: r, the id of the file, _file and _pos.
+func (s *Snapshot) Lines(rollbacks []*catalog.File) string {
+	return "SELECT " + fileOf(rollbacks, "") + " AS r, _file, _pos FROM " + s.ReadFiles(rollbacks)
+}
