@@ -59,6 +59,7 @@
 //	Upkeep        compaction, key filters and digests in the background: upkeep.go when, compact_plan.go of what,
 //	              compact.go how, filter_upkeep.go
 //	Removals      rows that go for ever: forget.go how, erase.go of which records
+//	Counts        what was committed since the start, for metrics                          counts.go
 //	Vacuums       what no kept state sees: vacuum_keep.go what is kept, vacuum_plan.go what goes, vacuumed.go what is gone
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
@@ -107,6 +108,7 @@
 //
 // # What proves it
 //
+//	upgrade_test.go                       a catalog of an earlier version: crashes and full disks at each step of its upgrade
 //	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
 //	group_test.go                         the same for groups; many writers against a model
 //	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds

@@ -180,6 +180,6 @@ func (r *refusal) ProblemCode() string {
 	var body struct {
 		Code string `json:"code"`
 	}
-	json.Unmarshal(r.Body, &body) //nolint:errcheck // without a code it is empty
+	_ = json.Unmarshal(r.Body, &body) // without a code it is empty
 	return body.Code
 }
