@@ -53,6 +53,7 @@
 //	Upkeep        compaction, key filters and digests in the background: upkeep.go when, compact_plan.go of what,
 //	              compact.go how, filter_upkeep.go
 //	Removals      rows that go for ever: forget.go how, erase.go of which records
+//	Quotas        what projects may store                                                  quota.go
 //	Vacuums       what no kept state sees: vacuum_keep.go what is kept, vacuum_plan.go what goes, vacuumed.go what is gone
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
