@@ -60,6 +60,7 @@
 //	              compact.go how, filter_upkeep.go
 //	Removals      rows that go for ever: forget.go how, erase.go of which records
 //	Counts        what was committed since the start, for metrics                          counts.go
+//	Quotas        what projects may store                                                  quota.go
 //	Vacuums       what no kept state sees: vacuum_keep.go what is kept, vacuum_plan.go what goes, vacuumed.go what is gone
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a
