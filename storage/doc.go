@@ -88,6 +88,7 @@
 //	              exclusion.go records hidden from Crunch clients
 //	effects.go    what a commit did beside changing records
 //	version.go    versions; savepoint.go savepoints, tag.go tags
+//	feed.go       what was recorded since someone looked last
 //	forward.go    bringing the catalog up to the objects; check.go whether a store is sound
 //
 // The packages below know nothing of stores. Which of them may know which is in server/architecture_test.go.
