@@ -67,14 +67,15 @@ func TestForkAndMergeNeedARoleOnBothSides(t *testing.T) {
 	}
 	w.is(t, blind, 404, "GET", "/api/v1/datasets/"+there+"/actions/since_forking", "")
 	w.is(t, reads, 200, "GET", "/api/v1/datasets/"+there+"/actions/since_forking", "")
-	if got := w.is(t, of("reads here", access.Reader, access.None), 200, "GET", d+"/forks", ""); strings.Contains(got.Text, there) {
+	here := of("reads here", access.Reader, access.None)
+	if got := w.is(t, here, 200, "GET", d+"/forks", ""); strings.Contains(got.Text, there) {
 		t.Errorf("a fork in another project is listed: %s", got.Text)
 	}
 	if got := w.is(t, reads, 200, "GET", d+"/forks", ""); !strings.Contains(got.Text, there) {
 		t.Errorf("a fork is not listed: %s", got.Text)
 	}
 	w.is(t, reads, 200, "GET", d+"/compare?from=head&to_dataset="+there, "")
-	w.is(t, of("reads here 2", access.Reader, access.None), 404, "GET", d+"/compare?from=head&to_dataset="+there, "")
+	w.is(t, here, 404, "GET", d+"/compare?from=head&to_dataset="+there, "")
 
 	// An erasure reaches the upstream: a fork in one's own project must not be a way to it.
 	mine := of("maintains the fork's project", access.Reader, access.Maintainer)
@@ -100,7 +101,8 @@ func TestNothingIsSaidOfProjectsWithoutARole(t *testing.T) {
 		"SELECT * FROM rowback.versions", "SELECT * FROM rowback.actions",
 	} {
 		for project, sees := range map[int64]bool{own: true, other: false, unknown: false} {
-			got := w.is(t, reader.token, outcomeOf(sql, project), "POST", "/api/v1/query", fmt.Sprintf(`{"sql":%q,"project_id":%d}`, sql, project))
+			got := w.is(t, reader.token, outcomeOf(sql, project), "POST", "/api/v1/query",
+				fmt.Sprintf(`{"sql":%q,"project_id":%d}`, sql, project))
 			if strings.Contains(got.Text, w.secret) || strings.Contains(got.Text, w.ids[other]) ||
 				!sees && strings.Contains(got.Text, w.ids[own]) {
 				t.Errorf("%s in project %d: %s", sql, project, got.Text)
@@ -141,8 +143,8 @@ func TestNothingIsSaidOfProjectsWithoutARole(t *testing.T) {
 	}
 }
 
-// outcomeOf is the status of a statement in a project: the catalog's tables are always there, and empty where nothing is
-// seen.
+// outcomeOf is the status of a statement in a project: the catalog's tables are always there, and empty where nothing
+// is seen.
 func outcomeOf(sql string, project int64) int {
 	if project == own || strings.Contains(sql, "rowback.") {
 		return 200
@@ -177,7 +179,8 @@ func TestWhatEndsAToken(t *testing.T) {
 		"demoted":  func(user, _ string) { w.root(t, 200, "PUT", "/api/v1/users/"+user+"/roles", `{"roles":[]}`) },
 	} {
 		w.root(t, 201, "POST", "/api/v1/users", fmt.Sprintf(`{"name":%q,"roles":[{"project":"1","role":"writer"}]}`, name))
-		id, token := create(name, fmt.Sprintf(`{"role":"reader","expires_at":%q}`, w.now.Add(time.Hour).Format(time.RFC3339Nano)))
+		ends := w.now.Add(time.Hour).Format(time.RFC3339Nano)
+		id, token := create(name, fmt.Sprintf(`{"role":"reader","expires_at":%q}`, ends))
 		session := login(token)
 		for _, shown := range []string{token, session} {
 			w.is(t, shown, 200, "GET", list+"/"+w.ids[own], "")
@@ -199,7 +202,9 @@ func TestWhatEndsAToken(t *testing.T) {
 	w.is(t, token, 200, "GET", list+"/"+w.ids[other], "")
 	w.is(t, token, 404, "GET", list+"/"+w.ids[own], "")
 	w.is(t, token, 403, "GET", "/api/v1/users", "")
-	for _, wrong := range []string{token[:52], token[:20], "x" + token, token + "x", strings.ToLower(token), id, "Bearer", " "} {
+	for _, wrong := range []string{
+		token[:52], token[:20], "x" + token, token + "x", strings.ToLower(token), id, "Bearer", " ",
+	} {
 		w.is(t, wrong, 401, "GET", list, "")
 	}
 	if got := w.root(t, 200, "GET", "/api/v1/tokens", ""); strings.Contains(fmt.Sprint(got), token) {

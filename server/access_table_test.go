@@ -22,14 +22,14 @@ type entry struct {
 }
 
 const (
-	nativeDataset = "/api/v1/datasets/:dataset"
-	shojiDataset  = "/api/datasets/:dataset"
-	stale         = "expected_head=99999999"
-	dry           = "dry_run=true"
+	native = "/api/v1/datasets/:dataset"
+	shoji  = "/api/datasets/:dataset"
+	stale  = "expected_head=99999999"
+	dry    = "dry_run=true"
 )
 
-// accessTable is what every route of every HTTP face needs, in the project of the dataset that it names, or in any if it
-// names none. It is written apart from the routes' own declarations.
+// accessTable is what every route of every HTTP face needs, in the project of the dataset that it names, or in any if
+// it names none. It is written apart from the routes' own declarations.
 var accessTable = map[string]entry{
 	"GET /metrics": {need: access.Public}, "GET /healthz": {need: access.Public}, "GET /readyz": {need: access.Public},
 	"GET /openapi.json": {need: access.Public},
@@ -50,68 +50,68 @@ var accessTable = map[string]entry{
 	"POST /api/v1/datasets/versions/increment": {need: access.Writer, query: dry,
 		body: `{"project_id":{project},"dataset_name":"d"}`},
 
-	"GET " + nativeDataset:                                   {need: access.Reader},
-	"PATCH " + nativeDataset:                                 {need: access.Maintainer, query: dry, body: `{"description":"x"}`},
-	"DELETE " + nativeDataset:                                {need: access.Maintainer, query: dry},
-	"POST " + nativeDataset + "/undelete":                    {need: access.Maintainer, query: dry, body: `{}`},
-	"GET " + nativeDataset + "/schema":                       {need: access.Reader},
-	"GET " + nativeDataset + "/digest":                       {need: access.Reader},
-	"GET " + nativeDataset + "/refs":                         {need: access.Reader},
-	"GET " + nativeDataset + "/tags":                         {need: access.Reader},
-	"POST " + nativeDataset + "/tags":                        {need: access.Writer, query: dry, body: `{"name":"t"}`},
-	"GET " + nativeDataset + "/tags/:tag":                    {need: access.Reader},
-	"PATCH " + nativeDataset + "/tags/:tag":                  {need: access.Writer, query: dry, body: `{}`},
-	"DELETE " + nativeDataset + "/tags/:tag":                 {need: access.Writer, query: dry},
-	"GET " + nativeDataset + "/validation":                   {need: access.Reader},
-	"GET " + nativeDataset + "/upkeep":                       {need: access.Reader},
-	"POST " + nativeDataset + "/upkeep":                      {need: access.Writer},
-	"GET " + nativeDataset + "/vacuum":                       {need: access.Reader},
-	"POST " + nativeDataset + "/vacuum":                      {need: access.Maintainer, query: dry, body: `{}`},
-	"GET " + nativeDataset + "/vacuums":                      {need: access.Reader},
-	"POST " + nativeDataset + "/erase":                       {need: access.Maintainer, query: dry, body: `{"keys":[77]}`},
-	"GET " + nativeDataset + "/erasures":                     {need: access.Reader},
-	"POST " + nativeDataset + "/commits":                     {need: access.Writer, query: "mode=upsert&" + dry, body: `[{"id":1}]`},
-	"POST " + nativeDataset + "/files":                       {need: access.Writer, query: "mode=upsert&format=json&" + dry, body: `[{"id":1}]`},
-	"GET " + nativeDataset + "/commits":                      {need: access.Reader},
-	"GET " + nativeDataset + "/commits/:id":                  {need: access.Reader},
-	"GET " + nativeDataset + "/commits/:id/rollback":         {need: access.Reader},
-	"POST " + nativeDataset + "/commits/:id/rollback":        {need: access.Writer, query: dry, body: `{}`},
-	"GET " + nativeDataset + "/commits/:id/data.parquet":     {need: access.Reader},
-	"GET " + nativeDataset + "/commits/:id/rollback.parquet": {need: access.Reader},
-	"POST " + nativeDataset + "/restore":                     {need: access.Maintainer, query: dry, body: `{"ref":"head"}`},
-	"GET " + nativeDataset + "/data":                         {need: access.Reader},
-	"GET " + nativeDataset + "/data.parquet":                 {need: access.Reader},
-	"GET " + nativeDataset + "/compare":                      {need: access.Reader, query: "from=1.0.0"},
-	"GET " + nativeDataset + "/diff":                         {need: access.Reader, query: "from=1.0.0"},
-	"GET " + nativeDataset + "/history":                      {need: access.Reader, query: "key=1"},
-	"GET " + nativeDataset + "/insights":                     {need: access.Reader, query: "from=1.0.0"},
-	"POST " + nativeDataset + "/backups":                     {need: access.Writer, query: dry, body: `{}`},
-	"GET " + nativeDataset + "/backups":                      {need: access.Reader},
-	"GET " + nativeDataset + "/backups/:backup":              {need: access.Reader},
-	"DELETE " + nativeDataset + "/backups/:backup":           {need: access.Maintainer, query: dry},
-	"GET " + nativeDataset + "/backups/:backup/archive.tar":  {need: access.Reader},
-	"POST " + nativeDataset + "/backups/:backup/restore":     {need: access.Maintainer, query: dry, body: `{}`},
+	"GET " + native:                                   {need: access.Reader},
+	"PATCH " + native:                                 {need: access.Maintainer, query: dry, body: `{"description":"x"}`},
+	"DELETE " + native:                                {need: access.Maintainer, query: dry},
+	"POST " + native + "/undelete":                    {need: access.Maintainer, query: dry, body: `{}`},
+	"GET " + native + "/schema":                       {need: access.Reader},
+	"GET " + native + "/digest":                       {need: access.Reader},
+	"GET " + native + "/refs":                         {need: access.Reader},
+	"GET " + native + "/tags":                         {need: access.Reader},
+	"POST " + native + "/tags":                        {need: access.Writer, query: dry, body: `{"name":"t"}`},
+	"GET " + native + "/tags/:tag":                    {need: access.Reader},
+	"PATCH " + native + "/tags/:tag":                  {need: access.Writer, query: dry, body: `{}`},
+	"DELETE " + native + "/tags/:tag":                 {need: access.Writer, query: dry},
+	"GET " + native + "/validation":                   {need: access.Reader},
+	"GET " + native + "/upkeep":                       {need: access.Reader},
+	"POST " + native + "/upkeep":                      {need: access.Writer},
+	"GET " + native + "/vacuum":                       {need: access.Reader},
+	"POST " + native + "/vacuum":                      {need: access.Maintainer, query: dry, body: `{}`},
+	"GET " + native + "/vacuums":                      {need: access.Reader},
+	"POST " + native + "/erase":                       {need: access.Maintainer, query: dry, body: `{"keys":[77]}`},
+	"GET " + native + "/erasures":                     {need: access.Reader},
+	"POST " + native + "/commits":                     {need: access.Writer, query: "mode=upsert&" + dry, body: `[{"id":1}]`},
+	"POST " + native + "/files":                       {need: access.Writer, query: "mode=upsert&format=json&" + dry, body: `[{"id":1}]`},
+	"GET " + native + "/commits":                      {need: access.Reader},
+	"GET " + native + "/commits/:id":                  {need: access.Reader},
+	"GET " + native + "/commits/:id/rollback":         {need: access.Reader},
+	"POST " + native + "/commits/:id/rollback":        {need: access.Writer, query: dry, body: `{}`},
+	"GET " + native + "/commits/:id/data.parquet":     {need: access.Reader},
+	"GET " + native + "/commits/:id/rollback.parquet": {need: access.Reader},
+	"POST " + native + "/restore":                     {need: access.Maintainer, query: dry, body: `{"ref":"head"}`},
+	"GET " + native + "/data":                         {need: access.Reader},
+	"GET " + native + "/data.parquet":                 {need: access.Reader},
+	"GET " + native + "/compare":                      {need: access.Reader, query: "from=1.0.0"},
+	"GET " + native + "/diff":                         {need: access.Reader, query: "from=1.0.0"},
+	"GET " + native + "/history":                      {need: access.Reader, query: "key=1"},
+	"GET " + native + "/insights":                     {need: access.Reader, query: "from=1.0.0"},
+	"POST " + native + "/backups":                     {need: access.Writer, query: dry, body: `{}`},
+	"GET " + native + "/backups":                      {need: access.Reader},
+	"GET " + native + "/backups/:backup":              {need: access.Reader},
+	"DELETE " + native + "/backups/:backup":           {need: access.Maintainer, query: dry},
+	"GET " + native + "/backups/:backup/archive.tar":  {need: access.Reader},
+	"POST " + native + "/backups/:backup/restore":     {need: access.Maintainer, query: dry, body: `{}`},
 
-	"GET " + nativeDataset + "/actions":                {need: access.Reader},
-	"GET " + nativeDataset + "/actions/since_forking":  {need: access.Reader},
-	"GET " + nativeDataset + "/actions/upstream_delta": {need: access.Reader},
-	"GET " + nativeDataset + "/actions/:id":            {need: access.Reader},
+	"GET " + native + "/actions":                {need: access.Reader},
+	"GET " + native + "/actions/since_forking":  {need: access.Reader},
+	"GET " + native + "/actions/upstream_delta": {need: access.Reader},
+	"GET " + native + "/actions/:id":            {need: access.Reader},
 	// The fork is a new dataset, which takes a writer.
-	"POST " + nativeDataset + "/forks":                        {need: access.Writer, query: dry, body: `{}`},
-	"GET " + nativeDataset + "/forks":                         {need: access.Reader},
-	"POST " + nativeDataset + "/merges":                       {need: access.Writer, body: `{"source":"fork","dry_run":true}`},
-	"GET " + nativeDataset + "/merges":                        {need: access.Reader},
-	"GET " + nativeDataset + "/merges/:id":                    {need: access.Reader},
-	"POST " + nativeDataset + "/savepoints":                   {need: access.Writer, query: dry, body: `{}`},
-	"GET " + nativeDataset + "/savepoints":                    {need: access.Reader},
-	"GET " + nativeDataset + "/savepoints/:savepoint":         {need: access.Reader},
-	"PATCH " + nativeDataset + "/savepoints/:savepoint":       {need: access.Writer, query: dry, body: `{"description":"x"}`},
-	"POST " + nativeDataset + "/savepoints/:savepoint/revert": {need: access.Maintainer, query: dry, body: `{}`},
-	"GET " + nativeDataset + "/variables":                     {need: access.Reader},
-	"POST " + nativeDataset + "/variables":                    {need: access.Maintainer, query: dry, body: `{"name":"v"}`},
-	"GET " + nativeDataset + "/variables/:variable":           {need: access.Reader},
-	"PATCH " + nativeDataset + "/variables/:variable":         {need: access.Maintainer, query: dry, body: `{}`},
-	"DELETE " + nativeDataset + "/variables/:variable":        {need: access.Maintainer, query: dry},
+	"POST " + native + "/forks":                        {need: access.Writer, query: dry, body: `{}`},
+	"GET " + native + "/forks":                         {need: access.Reader},
+	"POST " + native + "/merges":                       {need: access.Writer, body: `{"source":"fork","dry_run":true}`},
+	"GET " + native + "/merges":                        {need: access.Reader},
+	"GET " + native + "/merges/:id":                    {need: access.Reader},
+	"POST " + native + "/savepoints":                   {need: access.Writer, query: dry, body: `{}`},
+	"GET " + native + "/savepoints":                    {need: access.Reader},
+	"GET " + native + "/savepoints/:savepoint":         {need: access.Reader},
+	"PATCH " + native + "/savepoints/:savepoint":       {need: access.Writer, query: dry, body: `{"description":"x"}`},
+	"POST " + native + "/savepoints/:savepoint/revert": {need: access.Maintainer, query: dry, body: `{}`},
+	"GET " + native + "/variables":                     {need: access.Reader},
+	"POST " + native + "/variables":                    {need: access.Maintainer, query: dry, body: `{"name":"v"}`},
+	"GET " + native + "/variables/:variable":           {need: access.Reader},
+	"PATCH " + native + "/variables/:variable":         {need: access.Maintainer, query: dry, body: `{}`},
+	"DELETE " + native + "/variables/:variable":        {need: access.Maintainer, query: dry},
 
 	"GET /api/v1/users":               {need: access.Admin},
 	"POST /api/v1/users":              {need: access.Admin, body: `{"name":"a:b"}`},
@@ -154,44 +154,44 @@ var accessTable = map[string]entry{
 	"GET /api/datasets":            {need: access.Known},
 	"POST /api/datasets":           {need: access.Writer, body: `{}`, home: true},
 
-	"GET /api/datasets_by_name/:name":                        {need: access.Known},
-	"GET " + shojiDataset:                                    {need: access.Reader},
-	"PATCH " + shojiDataset:                                  {need: access.Maintainer, query: stale, body: `{"description":"x"}`},
-	"DELETE " + shojiDataset:                                 {need: access.Maintainer, query: stale},
-	"GET " + shojiDataset + "/summary":                       {need: access.Reader},
-	"GET " + shojiDataset + "/table":                         {need: access.Reader},
-	"POST " + shojiDataset + "/table":                        {need: access.Writer, query: stale, body: `{"command":"delete"}`},
-	"GET " + shojiDataset + "/pk":                            {need: access.Reader},
-	"DELETE " + shojiDataset + "/pk":                         {need: access.Maintainer},
-	"GET " + shojiDataset + "/exclusion":                     {need: access.Reader},
-	"PATCH " + shojiDataset + "/exclusion":                   {need: access.Maintainer, query: stale, body: `{"expression":{}}`},
-	"GET " + shojiDataset + "/actions":                       {need: access.Reader},
-	"POST " + shojiDataset + "/actions":                      {need: access.Writer, query: stale, body: `{"dataset":"/api/datasets/{fork}/"}`},
-	"GET " + shojiDataset + "/actions/since_forking":         {need: access.Reader},
-	"GET " + shojiDataset + "/actions/upstream_delta":        {need: access.Reader},
-	"GET " + shojiDataset + "/actions/:action":               {need: access.Reader},
-	"GET " + shojiDataset + "/savepoints":                    {need: access.Reader},
-	"POST " + shojiDataset + "/savepoints":                   {need: access.Writer, query: stale, body: `{"description":"x"}`},
-	"GET " + shojiDataset + "/savepoints/:savepoint":         {need: access.Reader},
-	"PATCH " + shojiDataset + "/savepoints/:savepoint":       {need: access.Writer, query: stale, body: `{"description":"x"}`},
-	"GET " + shojiDataset + "/savepoints/:savepoint/revert":  {need: access.Reader},
-	"POST " + shojiDataset + "/savepoints/:savepoint/revert": {need: access.Maintainer, query: stale},
-	"GET " + shojiDataset + "/forks":                         {need: access.Reader},
-	"POST " + shojiDataset + "/forks":                        {need: access.Writer, query: stale, body: `{}`},
-	"GET " + shojiDataset + "/variables":                     {need: access.Reader},
-	"POST " + shojiDataset + "/variables":                    {need: access.Maintainer, query: stale, body: `{"name":"v","type":"numeric","values":[1]}`},
-	"GET " + shojiDataset + "/variables/:variable":           {need: access.Reader},
-	"PATCH " + shojiDataset + "/variables/:variable":         {need: access.Maintainer, query: stale, body: `{"description":"x"}`},
-	"DELETE " + shojiDataset + "/variables/:variable":        {need: access.Maintainer, query: stale},
-	"GET " + shojiDataset + "/variables/:variable/values":    {need: access.Reader},
-	"GET " + shojiDataset + "/variables/:variable/summary":   {need: access.Reader},
-	"GET " + shojiDataset + "/variables/:variable/cast":      {need: access.Reader, query: "cast_as=text"},
-	"POST " + shojiDataset + "/variables/:variable/cast":     {need: access.Maintainer, query: stale, body: `{"cast_as":"text"}`},
-	"GET " + shojiDataset + "/folders":                       {need: access.Reader},
-	"GET " + shojiDataset + "/folders/public":                {need: access.Reader},
-	"GET " + shojiDataset + "/batches":                       {need: access.Reader},
-	"POST " + shojiDataset + "/batches":                      {need: access.Writer, query: stale, body: `{}`},
-	"GET " + shojiDataset + "/batches/:batch":                {need: access.Reader},
+	"GET /api/datasets_by_name/:name":                 {need: access.Known},
+	"GET " + shoji:                                    {need: access.Reader},
+	"PATCH " + shoji:                                  {need: access.Maintainer, query: stale, body: `{"description":"x"}`},
+	"DELETE " + shoji:                                 {need: access.Maintainer, query: stale},
+	"GET " + shoji + "/summary":                       {need: access.Reader},
+	"GET " + shoji + "/table":                         {need: access.Reader},
+	"POST " + shoji + "/table":                        {need: access.Writer, query: stale, body: `{"command":"delete"}`},
+	"GET " + shoji + "/pk":                            {need: access.Reader},
+	"DELETE " + shoji + "/pk":                         {need: access.Maintainer},
+	"GET " + shoji + "/exclusion":                     {need: access.Reader},
+	"PATCH " + shoji + "/exclusion":                   {need: access.Maintainer, query: stale, body: `{"expression":{}}`},
+	"GET " + shoji + "/actions":                       {need: access.Reader},
+	"POST " + shoji + "/actions":                      {need: access.Writer, query: stale, body: `{"dataset":"/api/datasets/{fork}/"}`},
+	"GET " + shoji + "/actions/since_forking":         {need: access.Reader},
+	"GET " + shoji + "/actions/upstream_delta":        {need: access.Reader},
+	"GET " + shoji + "/actions/:action":               {need: access.Reader},
+	"GET " + shoji + "/savepoints":                    {need: access.Reader},
+	"POST " + shoji + "/savepoints":                   {need: access.Writer, query: stale, body: `{"description":"x"}`},
+	"GET " + shoji + "/savepoints/:savepoint":         {need: access.Reader},
+	"PATCH " + shoji + "/savepoints/:savepoint":       {need: access.Writer, query: stale, body: `{"description":"x"}`},
+	"GET " + shoji + "/savepoints/:savepoint/revert":  {need: access.Reader},
+	"POST " + shoji + "/savepoints/:savepoint/revert": {need: access.Maintainer, query: stale},
+	"GET " + shoji + "/forks":                         {need: access.Reader},
+	"POST " + shoji + "/forks":                        {need: access.Writer, query: stale, body: `{}`},
+	"GET " + shoji + "/variables":                     {need: access.Reader},
+	"POST " + shoji + "/variables":                    {need: access.Maintainer, query: stale, body: `{"name":"v","type":"numeric","values":[1]}`},
+	"GET " + shoji + "/variables/:variable":           {need: access.Reader},
+	"PATCH " + shoji + "/variables/:variable":         {need: access.Maintainer, query: stale, body: `{"description":"x"}`},
+	"DELETE " + shoji + "/variables/:variable":        {need: access.Maintainer, query: stale},
+	"GET " + shoji + "/variables/:variable/values":    {need: access.Reader},
+	"GET " + shoji + "/variables/:variable/summary":   {need: access.Reader},
+	"GET " + shoji + "/variables/:variable/cast":      {need: access.Reader, query: "cast_as=text"},
+	"POST " + shoji + "/variables/:variable/cast":     {need: access.Maintainer, query: stale, body: `{"cast_as":"text"}`},
+	"GET " + shoji + "/folders":                       {need: access.Reader},
+	"GET " + shoji + "/folders/public":                {need: access.Reader},
+	"GET " + shoji + "/batches":                       {need: access.Reader},
+	"POST " + shoji + "/batches":                      {need: access.Writer, query: stale, body: `{}`},
+	"GET " + shoji + "/batches/:batch":                {need: access.Reader},
 }
 
 // Every route of every HTTP face lets those in who have the role that it needs in the project that it is about, answers
@@ -246,12 +246,16 @@ func (w *accessWorld) try(t *testing.T, method, path string, e entry, c accessCa
 	}
 }
 
+// ofOne is what differs between the answers to two requests for different things.
+var ofOne = regexp.MustCompile(`"request_id":"[^"]*",?|[0-9a-f]{16,}|project \d+|Project '?\d+'?`)
+
 // indistinguishable makes sure that a dataset which the caller must not know of is answered as one that does not exist.
-func (w *accessWorld) indistinguishable(t *testing.T, method, path string, e entry, c accessCaller, got facetest.Answer) {
+func (w *accessWorld) indistinguishable(
+	t *testing.T, method, path string, e entry, c accessCaller, got facetest.Answer,
+) {
 	t.Helper()
 	plain := func(a facetest.Answer) string {
-		text := regexp.MustCompile(`"request_id":"[^"]*",?|[0-9a-f]{16,}|project \d+|Project '?\d+'?`).ReplaceAllString(a.Text, "")
-		return fmt.Sprint(a.Status, text)
+		return fmt.Sprint(a.Status, ofOne.ReplaceAllString(a.Text, ""))
 	}
 	if none := w.ask(t, method, path, e, c, unknown); plain(got) != plain(none) {
 		t.Errorf("%s %s by %s: %s, and of one that does not exist %s", method, path, c.name, plain(got), plain(none))
@@ -304,7 +308,8 @@ func (w *accessWorld) ask(
 ) facetest.Answer {
 	t.Helper()
 	fill := strings.NewReplacer(":dataset", w.ids[project], ":project", fmt.Sprint(project), ":id", "1", ":tag", "t",
-		":backup", "b", ":savepoint", "master__000001", ":variable", w.ids[project]+"_1", ":user", "someone", ":token", "tok_0",
+		":backup", "b", ":savepoint", "master__000001", ":variable", w.ids[project]+"_1", ":user", "someone",
+		":token", "tok_0",
 		":action", "1", ":batch", "b", ":source", "s", ":name", "d", "{project}", fmt.Sprint(project), "{id}", w.ids[project],
 		"{fork}", w.forks[project])
 	if strings.Contains(path, ":webhook") {

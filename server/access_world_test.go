@@ -111,7 +111,8 @@ func (w *accessWorld) fill(t *testing.T) {
 	}
 	w.ids[unknown], w.forks[unknown] = w.store.NewID(), w.store.NewID()
 	w.callers = []accessCaller{
-		{name: "no one"}, {name: "wrong token", token: access.NewToken()}, {name: "root", token: rootToken, known: true, role: access.Admin},
+		{name: "no one"}, {name: "wrong token", token: access.NewToken()},
+		{name: "root", token: rootToken, known: true, role: access.Admin},
 	}
 	for _, role := range []access.Role{access.None, access.Reader, access.Writer, access.Maintainer, access.Admin} {
 		roles := access.Roles{}

@@ -71,8 +71,8 @@ func (cmd *serveCmd) isLocal() bool {
 	return err == nil && local
 }
 
-// gate returns who decides who is let in, and the accounts that it looks at. Where other machines can reach a server that
-// has no tokens yet, it makes one of an admin, and prints it: the only time that it is shown.
+// gate returns who decides who is let in, and the accounts that it looks at. Where other machines can reach a server
+// that has no tokens yet, it makes one of an admin, and prints it: the only time that it is shown.
 func (cmd *serveCmd) gate(
 	ctx context.Context, c console, set *settings.DB, fixed access.Fixed, log *slog.Logger,
 ) (*access.Gate, *accounts.Accounts, error) {

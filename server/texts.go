@@ -48,5 +48,7 @@ var texts = kong.Vars{
 		"whose retention policy lets something go.",
 	"webhook_allow": "An address, a network such as 10.0.0.0/8, or a host that webhooks may send to although it is not " +
 		"public, or without https; may be repeated. By default none.",
-	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",
+	"token_project": "Name or number of a project that it is for; may be repeated. By default all.",
+	"token_role":    "The most that it may do: reader, writer, maintainer or admin; by default what its user may.",
+	"version_type":  "major, minor, patch, or auto: what the changes since the latest version call for.",
 }

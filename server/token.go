@@ -39,8 +39,8 @@ type tokenCreateCmd struct {
 	remote
 	User        string   `help:"Whose it is; by default yours. Others' are for admins." placeholder:"NAME"`
 	Description string   `help:"What it is for."`
-	Role        string   `help:"The most that it may do: reader, writer, maintainer or admin; by default what its user may."`
-	Project     []string `help:"Name or number of a project that it is for; may be repeated. By default all." placeholder:"NAME"`
+	Role        string   `help:"${token_role}"`
+	Project     []string `help:"${token_project}" placeholder:"NAME"`
 	Expires     duration `help:"How long it is valid, such as 90d or 12h; by default for ever." placeholder:"TIME"`
 	Data        string   `help:"${token_data}" type:"path" placeholder:"DIR"`
 }

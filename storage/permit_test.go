@@ -32,7 +32,8 @@ func TestARequestDoesWhatItsPermitAllows(t *testing.T) {
 	ctx := context.Background()
 	ids := map[int64]string{}
 	for project := int64(1); project <= 3; project++ {
-		made, err := h.CreateDataset(ctx, storage.NewDataset{ProjectID: project, Name: "d", Key: []string{"id"}}, storage.Request{})
+		n := storage.NewDataset{ProjectID: project, Name: "d", Key: []string{"id"}}
+		made, err := h.CreateDataset(ctx, n, storage.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,11 +57,13 @@ func TestARequestDoesWhatItsPermitAllows(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Dataset.ID != ids[1] {
 		t.Errorf("%d are listed, %v", len(list), err)
 	}
-	if _, err := h.CreateDataset(client, storage.NewDataset{ProjectID: 2, Name: "e"}, storage.Request{}); !errors.Is(err, errNotPermitted) {
+	elsewhere := storage.NewDataset{ProjectID: 2, Name: "e"}
+	if _, err := h.CreateDataset(client, elsewhere, storage.Request{}); !errors.Is(err, errNotPermitted) {
 		t.Errorf("created: %v", err)
 	}
 	name := "renamed"
-	if _, err := h.EditDataset(client, ids[1], storage.Edit{Name: &name}, storage.Request{}); !errors.Is(err, errNotPermitted) {
+	edit := storage.Edit{Name: &name}
+	if _, err := h.EditDataset(client, ids[1], edit, storage.Request{}); !errors.Is(err, errNotPermitted) {
 		t.Errorf("a change was recorded whose client may no longer make it: %v", err)
 	}
 	still := storage.WithPermit(ctx, fixedPermit{sees: 2, uses: 1, later: 1})

@@ -1,7 +1,7 @@
 // Package access decides who may use the server, as which user, and what they may do, by the same rules for every face.
 //
-// Who someone is and what they may do are two questions. The gate answers the first: it finds the user of a request. The
-// second is answered by the roles of that user, and what a token leaves of them: both are in the Caller.
+// Who someone is and what they may do are two questions. The gate answers the first: it finds the user of a request.
+// The second is answered by the roles of that user, and what a token leaves of them: both are in the Caller.
 //
 // A client presents a token, or the id of a session that it logged in for; either identifies the user. A server without
 // tokens lets everyone in, as "anonymous" or under the name that they log in with, and therefore listens on its own
@@ -26,8 +26,8 @@ const Anonymous = "anonymous"
 // ErrWrong refuses a login with a wrong name or password.
 var ErrWrong = errors.New("the name or the password is wrong")
 
-// Directory knows users and the tokens that they have been given. What it returns is as of now: a token that was revoked,
-// has expired, or whose user was removed or disabled, is ErrUnknown.
+// Directory knows users and the tokens that they have been given. What it returns is as of now: a token that was
+// revoked, has expired, or whose user was removed or disabled, is ErrUnknown.
 type Directory interface {
 	IsClosed() bool // a token has been given: from then on, no one is let in without one
 	ByHash(hash Hash) (Held, error)
@@ -102,8 +102,8 @@ func (g *Gate) Identify(from netip.Addr, authorization, cookie string) (c Caller
 		shown = cookie
 	}
 	if isSession(shown) || !g.IsOpen() {
-		c, known = g.caller(g.credential(shown), from)
-		return c, known
+		c, _ = g.identify(shown, from)
+		return c, c.IsKnown()
 	}
 	return g.Anyone(from), cookie != "" || authorization != ""
 }
@@ -122,12 +122,10 @@ func (g *Gate) Login(from netip.Addr, name, password string) (session string, er
 		if g.IsOpen() {
 			return goodName(name)
 		}
-		if shown = g.credential(password); shown.session != nil {
-			return false // a session is not prolonged by itself
-		}
-		c, right := g.caller(shown, from)
+		var c Caller
+		c, shown = g.identify(password, from)
 		shown.name = c.User
-		return right
+		return c.IsKnown() && shown.session == nil // a session is not prolonged by itself
 	})
 	if err != nil {
 		return "", err
@@ -155,8 +153,8 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (c Caller, password 
 			c.User = user
 			return ok && goodName(user)
 		}
-		shown := g.credential(password)
-		c, _ = g.caller(shown, from)
+		var shown credential
+		c, shown = g.identify(password, from)
 		return ok && user != "" && shown.session == nil && c.User == user
 	})
 	if err != nil {

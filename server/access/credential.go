@@ -7,8 +7,8 @@ import (
 	"net/netip"
 )
 
-// Hash is the SHA-256 of a token. Tokens are looked up by it, and only it is kept: how long a look-up takes says nothing
-// of a token.
+// Hash is the SHA-256 of a token. Tokens are looked up by it, and only it is kept: how long a look-up takes says
+// nothing of a token.
 type Hash [sha256.Size]byte
 
 // HashOf returns the hash of a token.
@@ -22,37 +22,50 @@ type credential struct {
 	session *session // that stands for it; nil: none
 }
 
-// credential finds out what a client has shown: a token, or the id of a session. It is empty if that is neither.
-func (g *Gate) credential(shown string) credential {
-	if isSession(shown) {
-		return g.sessions.credential(shown)
+// identify returns who shows a token, or the id of a session, and what that is.
+func (g *Gate) identify(text string, from netip.Addr) (c Caller, shown credential) {
+	if isSession(text) {
+		shown = g.sessions.credential(text)
+		return g.caller(shown, from), shown
 	}
-	hash := HashOf(shown)
+	hash := HashOf(text)
 	if _, ok := (*g.fixed.Load())[hash]; ok {
-		return credential{fixed: hash}
+		shown = credential{fixed: hash}
+		return g.caller(shown, from), shown
 	}
-	if g.options.Directory == nil || !IsToken(shown) {
-		return credential{}
+	if g.options.Directory == nil || !IsToken(text) {
+		return Caller{Address: from}, credential{}
 	}
 	held, err := g.options.Directory.ByHash(hash)
 	if g.failed(err) {
-		return credential{}
+		return Caller{Address: from}, credential{}
 	}
-	return credential{token: held.ID}
+	shown = credential{token: held.ID}
+	return g.complete(g.holderOf(held), shown, from), shown
 }
 
 // caller returns who stands behind a credential, as of now.
-func (g *Gate) caller(shown credential, from netip.Addr) (c Caller, known bool) {
-	c = g.holder(shown)
+func (g *Gate) caller(shown credential, from netip.Addr) Caller {
+	return g.complete(g.holder(shown), shown, from)
+}
+
+// complete completes a caller with where the request comes from, and how to find the caller again.
+func (g *Gate) complete(c Caller, shown credential, from netip.Addr) Caller {
 	c.Address = from
-	c.again = func() Caller { now, _ := g.caller(shown, from); return now }
+	c.again = func() Caller { return g.caller(shown, from) }
 	if s := shown.session; s != nil {
 		if !g.sessions.isOpen(s) {
 			c.User, c.Roles = "", nil
 		}
 		c.Session = hex.EncodeToString(s.hash[:6])
 	}
-	return c, c.IsKnown()
+	return c
+}
+
+// holderOf returns the user of a token of the directory's, which is in use.
+func (g *Gate) holderOf(held Held) Caller {
+	g.options.Directory.Used(held.ID)
+	return Caller{User: held.User, Token: held.ID, Roles: held.Roles}
 }
 
 // holder returns the user of a credential; someone unknown if it is not valid.
@@ -69,8 +82,7 @@ func (g *Gate) holder(shown credential) Caller {
 		if g.failed(err) {
 			return Caller{}
 		}
-		g.options.Directory.Used(held.ID)
-		return Caller{User: held.User, Token: held.ID, Roles: held.Roles}
+		return g.holderOf(held)
 	case shown.session != nil && g.IsOpen():
 		return Caller{User: shown.name, Roles: Everywhere(Admin)}
 	}

@@ -34,15 +34,15 @@ func (t Tokens) Fixed() Fixed {
 // CheckToken refuses a token that does not fit a header and a cookie.
 func CheckToken(token string) error {
 	if token == "" || strings.ContainsAny(token, " ,;\"\\") {
-		return errors.New("a token can't be empty, or have spaces, commas, semicolons, quotes or backslashes, because it is " +
-			"sent in headers and cookies")
+		return errors.New("a token can't be empty, or have spaces, commas, semicolons, quotes or backslashes, because " +
+			"it is sent in headers and cookies")
 	}
 	return nil
 }
 
-// ReadFile reads a file of tokens: a line has user:token, or user:sha256:HEX with the SHA-256 of the token, and may have
-// a role after a space; without one, the user is an admin. Empty lines and those that begin with # are left out. Errors
-// name the line, and nothing that is in it.
+// ReadFile reads a file of tokens: a line has user:token, or user:sha256:HEX with the SHA-256 of the token, and may
+// have a role after a space; without one, the user is an admin. Empty lines and those that begin with # are left out.
+// Errors name the line, and nothing that is in it.
 func ReadFile(path string) (Fixed, error) {
 	f, err := os.Open(path)
 	if err != nil {

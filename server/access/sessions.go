@@ -29,8 +29,8 @@ type sessions struct {
 	count map[string]int
 }
 
-// session is one login. Its id is kept as a hash only. It stands for what was shown at the login: what its user may do is
-// asked at each request.
+// session is one login. Its id is kept as a hash only. It stands for what was shown at the login: what its user may do
+// is asked at each request.
 type session struct {
 	hash  Hash
 	shown credential

@@ -2,6 +2,7 @@ package access
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/big"
@@ -48,14 +49,15 @@ func base62(n *big.Int, chars int) string {
 	return string(out)
 }
 
-// CheckUserName refuses names that users can't have: they are stored, shown, and sent in headers before a colon; a token
-// in place of a name would be shown to others.
+// CheckUserName refuses names that users can't have: they are stored, shown, and sent in headers before a colon; a
+// token in place of a name would be shown to others.
 func CheckUserName(name string) error {
 	switch {
 	case !goodName(name) || strings.TrimSpace(name) != name || strings.Contains(name, ":"):
-		return fmt.Errorf("a user's name has 1 to 255 bytes of UTF-8, no control characters, no colon, and no spaces around it")
+		return errors.New("a user's name has 1 to 255 bytes of UTF-8, no control characters, no colon, and no spaces " +
+			"around it")
 	case strings.HasPrefix(name, tokenPrefix) || isSession(name):
-		return fmt.Errorf("this looks like a token or a session, which are secret: a user's name is not")
+		return errors.New("this looks like a token or a session, which are secret: a user's name is not")
 	case name == Anonymous:
 		return fmt.Errorf("%s is whoever sends no name", Anonymous)
 	}

@@ -92,7 +92,10 @@ func TestATokenIsKeptAsItsHash(t *testing.T) {
 	for _, step := range []struct {
 		wait time.Duration
 		want time.Time
-	}{{0, first}, {59 * time.Second, first}, {2 * time.Second, first.Add(61 * time.Second)}, {-time.Hour, first.Add(61 * time.Second)}} {
+	}{
+		{0, first}, {59 * time.Second, first}, {2 * time.Second, first.Add(61 * time.Second)},
+		{-time.Hour, first.Add(61 * time.Second)},
+	} {
 		w.now = w.now.Add(step.wait)
 		w.Used(made.ID)
 		if at := used(); !at.Equal(step.want) {
@@ -128,7 +131,8 @@ func TestATokenEnds(t *testing.T) {
 	if _, err := w.Token(ctx, made.ID); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("of a removed user: %v", err)
 	}
-	if _, _, err := w.CreateToken(ctx, accounts.Token{User: "root", Role: access.Admin, ExpiresAt: w.now}); fault.KindOf(err) != fault.Invalid {
+	ended := accounts.Token{User: "root", Role: access.Admin, ExpiresAt: w.now}
+	if _, _, err := w.CreateToken(ctx, ended); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("one that has ended already: %v", err)
 	}
 }

@@ -87,7 +87,8 @@ func (a *Accounts) CreateToken(ctx context.Context, t Token) (Token, string, err
 	if err != nil {
 		return t, "", err
 	}
-	if !a.closed.Load() && (u.Roles[0] < access.Admin || t.Role < access.Admin || t.Projects != nil || !t.ExpiresAt.IsZero()) {
+	isAdmins := u.Roles[0] == access.Admin && t.Role == access.Admin && t.Projects == nil && t.ExpiresAt.IsZero()
+	if !a.closed.Load() && !isAdmins {
 		return t, "", fault.Errorf(fault.Conflict, "admin_token_first", "This would be the server's first token: from then "+
 			"on no one is let in without one. Make one of an admin first, for all projects and without an end.")
 	}

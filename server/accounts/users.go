@@ -143,7 +143,8 @@ func (a *Accounts) EditUser(ctx context.Context, name string, e UserEdit) (User,
 		return a.User(ctx, name)
 	}
 	err := a.db.Write(ctx, func(tx *sql.Tx) error {
-		return one(ctx, tx, noUser(name), `UPDATE users SET `+strings.Join(set, ", ")+` WHERE name = ?`, append(args, name)...)
+		return one(ctx, tx, noUser(name), `UPDATE users SET `+strings.Join(set, ", ")+` WHERE name = ?`,
+			append(args, name)...)
 	})
 	if err != nil {
 		return User{}, err

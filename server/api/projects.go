@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"net/http"
@@ -70,7 +71,7 @@ func (a *API) seenProjects(c *fiber.Ctx) ([]projectView, error) {
 	for _, p := range seen {
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(x, y projectView) int { return int(max(min(x.ID-y.ID, 1), -1)) })
+	slices.SortFunc(out, func(x, y projectView) int { return cmp.Compare(x.ID, y.ID) })
 	return out, nil
 }
 
@@ -98,7 +99,7 @@ func (a *API) listProjects(c *fiber.Ctx, known *accounts.Accounts, in listProjec
 		if err != nil && after != "" {
 			return nil, invalid("cursor", "is not a cursor that this list returned")
 		}
-		from, _ := slices.BinarySearchFunc(all, last+1, func(p projectView, id int64) int { return int(max(min(p.ID-id, 1), -1)) })
+		from, _ := slices.BinarySearchFunc(all, last+1, func(p projectView, id int64) int { return cmp.Compare(p.ID, id) })
 		return all[from:min(from+limit, len(all))], nil
 	}, func(p projectView) string { return strconv.FormatInt(p.ID, 10) })
 	if err != nil {

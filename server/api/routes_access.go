@@ -56,12 +56,14 @@ func (a *API) accessRoutes() []route {
 		{
 			method: "GET", path: projects, id: "listProjects", tag: "access", role: access.Known,
 			summary: "Projects in which the caller has a role",
-			in:      listProjectsIn{}, status: 200, out: projectList{}, problems: []int{422}, handler: onAccounts(a, a.listProjects),
+			in:      listProjectsIn{}, status: 200, out: projectList{}, problems: []int{422},
+			handler: onAccounts(a, a.listProjects),
 		},
 		{
 			method: "POST", path: projects, id: "createProject", tag: "access", role: access.Admin,
 			summary: "Add a project, or name one that has only its number",
-			in:      createProjectIn{}, status: 201, out: projectView{}, problems: writes, handler: onAccounts(a, a.createProject),
+			in:      createProjectIn{}, status: 201, out: projectView{}, problems: writes,
+			handler: onAccounts(a, a.createProject),
 		},
 		{
 			method: "GET", path: projects + "/{project}", id: "getProject", tag: "access", role: access.Known,

@@ -88,8 +88,8 @@ func (a *API) listTokens(c *fiber.Ctx, known *accounts.Accounts, in listTokensIn
 	return ok(c, tokenList{views(page, func(t accounts.Token) tokenView { return viewToken(t, names) }), next})
 }
 
-// createTokenIn is the request to make a token. It takes no Idempotency-Key: the answer has the token, and would be kept
-// with it.
+// createTokenIn is the request to make a token. It takes no Idempotency-Key: the answer has the token, and would be
+// kept with it.
 type createTokenIn struct {
 	User        string     `json:"user" description:"Whose it is; by default the caller's. Others' are for admins."`
 	Description string     `json:"description"`

@@ -69,7 +69,9 @@ func nameOf(names map[int64]string, id int64) string {
 
 // viewUser returns a user as admins see it.
 func viewUser(u accounts.User, names map[int64]string) userView {
-	v := userView{Name: u.Name, Description: u.Description, IsDisabled: u.IsDisabled, CreatedAt: u.CreatedAt, Roles: []grant{}}
+	v := userView{
+		Name: u.Name, Description: u.Description, IsDisabled: u.IsDisabled, CreatedAt: u.CreatedAt, Roles: []grant{},
+	}
 	ids := make([]int64, 0, len(u.Roles))
 	for id := range u.Roles {
 		ids = append(ids, id)
@@ -217,7 +219,8 @@ func (a *API) editUser(c *fiber.Ctx, known *accounts.Accounts, in editUserIn) er
 			return err
 		}
 	}
-	u, err := known.EditUser(c.UserContext(), in.User, accounts.UserEdit{Description: in.Description, IsDisabled: in.IsDisabled})
+	u, err := known.EditUser(c.UserContext(), in.User,
+		accounts.UserEdit{Description: in.Description, IsDisabled: in.IsDisabled})
 	return a.tellUser(c, http.StatusOK, u, err)
 }
 

@@ -1,8 +1,8 @@
-// Package permit tells the domain what the caller of a request may do: every face gives its requests' contexts a permit,
-// and the store asks it wherever datasets are named, listed, made or changed.
+// Package permit tells the domain what the caller of a request may do: every face gives its requests' contexts a
+// permit, and the store asks it wherever datasets are named, listed, made or changed.
 //
-// Of a project in which the caller has no role, nothing is known: its datasets are not found. Where the caller has a role
-// that is not enough, the refusal says which one is needed.
+// Of a project in which the caller has no role, nothing is known: its datasets are not found. Where the caller has a
+// role that is not enough, the refusal says which one is needed.
 package permit
 
 import (
