@@ -96,6 +96,7 @@
 //	              exclusion.go records hidden from Crunch clients, gates.go checks that changes must pass
 //	effects.go    what a commit did beside changing records
 //	version.go    versions; savepoint.go savepoints, tag.go tags
+//	feed.go       what was recorded since someone looked last
 //	forward.go    bringing the catalog up to the objects; check.go whether a store is sound
 //
 // The packages below know nothing of stores. Which of them may know which is in server/architecture_test.go.
