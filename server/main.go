@@ -40,6 +40,9 @@ type program struct {
 	Vacuum         vacuumCmd         `cmd:"" help:"Remove what no kept state of a dataset and its forks sees."`
 	Compact        compactCmd        `cmd:"" help:"Compact a dataset now, as the server does in the background."`
 	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
+	Token          tokenCmd          `cmd:"" help:"Make, list or revoke tokens."`
+	User           userCmd           `cmd:"" help:"Add, change or remove users and their roles."`
+	Project        projectCmd        `cmd:"" help:"Name, list or remove projects."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 }
 

@@ -54,10 +54,10 @@ var texts = map[string]string{
 	"gate.of":      "Of minimum_quality: the mean of all scores (the default), or the score of each record.",
 	"gate.query": "Of query: one SELECT over new, old and changes that returns the records that fail. In old and new " +
 		"are the records before and after, in changes what differs.",
-	"gate.values":  "Of accepted_values: strings, numbers, true and false. A record without a value passes.",
-	"gate.when":    "commit, merge and version: what has to pass it. By default, commit and merge.",
-	"gates_failed": "Names of the gates that it did not pass: of those that warn, and of what undoes or restores.",
-
+	"gate.values":     "Of accepted_values: strings, numbers, true and false. A record without a value passes.",
+	"gate.when":       "commit, merge and version: what has to pass it. By default, commit and merge.",
+	"gates_failed":    "Names of the gates that it did not pass: of those that warn, and of what undoes or restores.",
+	"grant.project":   "Its name or its number; * stands for all projects, and is the only one for admins.",
 	"idempotency_key": "A repeated key returns the first answer again, and does nothing twice.",
 	"if_range":        "An ETag or a time: if the file has changed, all of it is sent.",
 	"merge.autorollback": "true: a conflict undoes the whole merge. false: the actions before the conflict " +
@@ -108,6 +108,12 @@ var texts = map[string]string{
 	"variable.type":       "In DuckDB's notation; NULL if the column has had no value yet.",
 	"variable.values":     "One for each record, in key order; by default all are null.",
 	"version_type":        "auto: what the changes since the latest version call for.",
+	"project.name":        "Its number, until an admin names it.",
+	"token.last_used_at":  "It may be a minute late; null: not used yet.",
+	"token.projects":      "Names or numbers of the projects that it is for; by default all in which the user has a role.",
+	"token.role":          "The most that it may do; it never does more than its user may.",
+	"token.token":         "The token itself. It is not shown again: only its SHA-256 is kept.",
+	"user.is_disabled":    "Not let in any more, at once, until enabled again.",
 }
 
 // filled puts the texts in place of their names.

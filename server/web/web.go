@@ -24,8 +24,8 @@ var files embed.FS
 
 // contents is the order of the manual's pages.
 var contents = []string{
-	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase", "crunch", "operating", "limits",
-	"security", "readers", "peers", "promises",
+	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase", "crunch", "operating",
+	"limits", "access", "security", "readers", "peers", "promises",
 }
 
 // policy lets the pages load their style sheet and nothing else.
