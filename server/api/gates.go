@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -19,37 +20,37 @@ import (
 func (a *API) gateRoutes() []route {
 	return []route{
 		{
-			method: "GET", path: one + "/gates", id: "listGates", tag: "datasets",
+			method: "GET", path: one + "/gates", id: "listGates", tag: "datasets", role: access.Reader,
 			summary: "Gates: checks that commits, merges and versions must pass",
 			in:      datasetIn{}, status: 200, out: gateList{}, problems: finds, handler: onDataset(a, a.listGates),
 		},
 		{
-			method: "PUT", path: one + "/gates", id: "setGates", tag: "datasets",
+			method: "PUT", path: one + "/gates", id: "setGates", tag: "datasets", role: access.Maintainer,
 			summary: "Replace all gates, as a commit",
 			in:      setGatesIn{}, status: 200, out: gateList{}, problems: writes, handler: onDataset(a, a.setGates),
 		},
 		{
-			method: "DELETE", path: one + "/gates", id: "deleteGates", tag: "datasets",
+			method: "DELETE", path: one + "/gates", id: "deleteGates", tag: "datasets", role: access.Maintainer,
 			summary: "Remove all gates, as a commit",
 			in:      deleteGatesIn{}, status: 204, problems: writes, handler: onDataset(a, a.deleteGates),
 		},
 		{
-			method: "POST", path: one + "/gates/report", id: "reportGates", tag: "datasets",
+			method: "POST", path: one + "/gates/report", id: "reportGates", tag: "datasets", role: access.Reader,
 			summary: "Check a whole state against the gates; it changes nothing",
 			in:      reportGatesIn{}, status: 200, out: gateReport{}, problems: writes, handler: onDataset(a, a.reportGates),
 		},
 		{
-			method: "GET", path: one + "/gates/{gate}", id: "getGate", tag: "datasets",
+			method: "GET", path: one + "/gates/{gate}", id: "getGate", tag: "datasets", role: access.Reader,
 			summary: "One gate",
 			in:      oneGateIn{}, status: 200, out: gateView{}, problems: finds, handler: onDataset(a, a.getGate),
 		},
 		{
-			method: "PUT", path: one + "/gates/{gate}", id: "setGate", tag: "datasets",
+			method: "PUT", path: one + "/gates/{gate}", id: "setGate", tag: "datasets", role: access.Maintainer,
 			summary: "Add or replace a gate, as a commit",
 			in:      setGateIn{}, status: 200, out: gateView{}, problems: writes, handler: onDataset(a, a.setGate),
 		},
 		{
-			method: "DELETE", path: one + "/gates/{gate}", id: "deleteGate", tag: "datasets",
+			method: "DELETE", path: one + "/gates/{gate}", id: "deleteGate", tag: "datasets", role: access.Maintainer,
 			summary: "Remove a gate, as a commit",
 			in:      deleteGateIn{}, status: 204, problems: writes, handler: onDataset(a, a.deleteGate),
 		},
