@@ -116,6 +116,8 @@
 //	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
 //	vacuum_test.go, vacuum_family_test.go what vacuum keeps, and that all else is refused; vacuum_fault_test.go its crashes
 //	golden_commits_test.go                a store of an earlier program reads as it did, and comes out in the same bytes
+//	vacuum_beside_test.go                 a full disk under vacuum, and what began before it
+//	noted_start_test.go                   a start after a crash reads what changed, and leaves what a full one does
 //	erase_model_test.go, erase_fault_test.go  erasures in random families; faults, and nothing that holds what is gone
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
 //	find_keys_test.go                     few keys are found where statements find them, and what that reads
