@@ -7,7 +7,6 @@ import (
 )
 
 // texts are what tags name as ${name}: what --help says of a flag where that is too long for a tag, or said of several.
-// #nosec G101 -- "token" is the help of a flag, not one
 var texts = kong.Vars{
 	"version": version,
 	"refs":    storage.Refs,

@@ -62,6 +62,6 @@ func (c *Catalog) checkpoint(ctx context.Context, statement string) error {
 // wrote counts a transaction.
 func (c *Catalog) wrote(ctx context.Context) {
 	if c.transactions.Add(1) >= betweenCheckpoints {
-		c.Checkpoint(context.WithoutCancel(ctx)) //nolint:errcheck // the journal grows until the next time
+		_ = c.Checkpoint(context.WithoutCancel(ctx)) // the journal grows until the next time
 	}
 }
