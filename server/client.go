@@ -144,6 +144,32 @@ func (r remote) newPost(path string, query url.Values, body any) (*http.Request,
 	return req, nil
 }
 
+// call sends a request with JSON, or without a body if that is nil, and reads the answer into out, unless that is nil.
+func (r remote) call(method, path string, body, out any) error {
+	var text []byte
+	var err error
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequest(method, r.url(path, nil), bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if out != nil {
+		return r.json(req, out)
+	}
+	res, err := r.send(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
 // json sends a request and decodes its answer.
 func (r remote) json(req *http.Request, out any) error {
 	req.Header.Set("Accept", "application/json")

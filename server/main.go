@@ -42,6 +42,9 @@ type program struct {
 	Backup         backupCmd         `cmd:"" help:"Back up a store with its whole history; list, prune and check backups."`
 	Restore        restoreCmd        `cmd:"" help:"Make a store from a backup, or a dataset in a server."`
 	Repair         repairCmd         `cmd:"" help:"Put damaged files of a store back from a backup, while no server has it open."`
+	Token          tokenCmd          `cmd:"" help:"Make, list or revoke tokens."`
+	User           userCmd           `cmd:"" help:"Add, change or remove users and their roles."`
+	Project        projectCmd        `cmd:"" help:"Name, list or remove projects."`
 	Check          checkCmd          `cmd:"" help:"Check a data directory, while no server has it open."`
 }
 

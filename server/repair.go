@@ -27,7 +27,7 @@ func (cmd *repairCmd) Run(c console) error {
 		storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{})
 	left, possible := 0, 0
 	for _, r := range found {
-		fmt.Fprintf(c.out, "%s: %s: %s\n", r.Key, r.Detail, outcome(r))
+		fmt.Fprintf(c.out, "%s: %s: %s\n", r.Key, r.Detail, whatBecameOf(r))
 		if !r.Done {
 			left++
 		}
@@ -54,8 +54,8 @@ func (cmd *repairCmd) Run(c console) error {
 	return nil
 }
 
-// outcome says what was done about an object, or can be.
-func outcome(r storage.Repair) string {
+// whatBecameOf says what was done about an object, or can be.
+func whatBecameOf(r storage.Repair) string {
 	switch {
 	case r.Done:
 		return "put back from " + r.Source

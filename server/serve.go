@@ -8,18 +8,17 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"rowback/fixtures"
-	"rowback/server/access"
 	"rowback/server/api"
 	"rowback/server/calls"
 	"rowback/server/crunch"
 	"rowback/server/host"
+	"rowback/server/settings"
 	"rowback/server/web"
 	"rowback/storage"
 	"rowback/storage/datafile"
@@ -38,8 +37,6 @@ type serveCmd struct {
 	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
 	MaxUpload    size          `help:"Largest body of records, uncompressed." default:"64GB"`
 	MaxResult    size          `help:"Largest result of a query; it is cut there." default:"64GB"`
-	Token        []string      `help:"${token}" placeholder:"USER:TOKEN"`
-	Open         bool          `help:"Listen beyond this machine without tokens."`
 	TLSCert      string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
 	TLSKey       string        `help:"The key of --tls-cert, as PEM." type:"path" placeholder:"FILE"`
 	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
@@ -52,6 +49,7 @@ type serveCmd struct {
 	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	Backups      backupFlags   `embed:""`
 	Connections  connections   `embed:""`
+	credentials  `embed:""`
 }
 
 // size is a number of bytes, written as 1GB or 512MiB.
@@ -69,7 +67,10 @@ func (s *size) UnmarshalText(text []byte) error {
 
 // Run runs the server until it is told to stop.
 func (cmd *serveCmd) Run(c console) error {
-	tokens, err := cmd.tokens()
+	fixed, err := cmd.fixed()
+	if err == nil {
+		err = cmd.checkAddresses()
+	}
 	if err != nil {
 		return err
 	}
@@ -109,6 +110,11 @@ func (cmd *serveCmd) Run(c console) error {
 		return err
 	}
 	defer store.Close()
+	set, err := settings.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
 	defer cmd.scrub(ctx, store)()
 	defer cmd.upkeep(ctx, store)()
 	defer cmd.Backups.keep(ctx, store)()
@@ -121,7 +127,11 @@ func (cmd *serveCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	gate := access.NewGate(tokens, nil)
+	gate, known, err := cmd.gate(ctx, c, set, fixed, log)
+	if err != nil {
+		return err
+	}
+	defer known.Close()
 	sql, err := cmd.listenFlight(store, gate, pool, pair, log)
 	if err != nil {
 		return err
@@ -135,7 +145,7 @@ func (cmd *serveCmd) Run(c console) error {
 		Collectors: slices.Concat(api.Collectors(store), api.BackupCollectors(store), sql.collectors()),
 		Fact:       api.ViewFact,
 	})
-	native, err := api.New(store, h, api.Options{Version: version, Log: log})
+	native, err := api.New(store, h, api.Options{Version: version, Log: log, Accounts: known})
 	if err != nil {
 		return err
 	}
@@ -150,30 +160,6 @@ func (cmd *serveCmd) limits() calls.Limits {
 	return calls.Limits{
 		QueryTimeout: cmd.QueryTimeout, MaxUpload: int64(cmd.MaxUpload), MaxResult: int64(cmd.MaxResult),
 	}
-}
-
-// tokens reads --token: users by their tokens. A token has to fit a header and a cookie.
-func (cmd *serveCmd) tokens() (access.Tokens, error) {
-	out := access.Tokens{}
-	for _, pair := range cmd.Token {
-		user, token, ok := strings.Cut(pair, ":")
-		if !ok || user == "" || token == "" {
-			return nil, fmt.Errorf("--token %s: write it as user:token", pair)
-		}
-		if strings.ContainsAny(token, " ,;\"\\") {
-			return nil, fmt.Errorf(
-				"--token %s: a token can't have spaces, commas, semicolons, quotes or backslashes, because it is sent in "+
-					"headers and cookies",
-				user)
-		}
-		out[token] = user
-	}
-	if cmd.FlightAddr != "" {
-		if err := out.CheckAddress("--flight-addr", cmd.FlightAddr, cmd.Open); err != nil {
-			return nil, err
-		}
-	}
-	return out, out.CheckAddress("--addr", cmd.Addr, cmd.Open)
 }
 
 // directory returns the data directory: a temporary one for a demo without --data.

@@ -23,6 +23,8 @@ var texts = kong.Vars{
 	"host":           "A further host name of the server, as browsers and proxies send it in Host; may be repeated.",
 	"max_connections": "Connections at once, HTTP and Flight together. By default half of the file descriptors " +
 		"that the process may open, at most 1024.",
+	"insecure": "Listen beyond this machine without TLS; and without tokens, if there are none, so that anyone may do " +
+		"everything.",
 	"keep_deleted": "How long a deleted dataset can be brought back, such as 30d or 12h; then vacuum removes it. 0: " +
 		"for ever.",
 	"max_connections_per_address": "Connections at once from one address. By default three quarters of " +
@@ -46,7 +48,11 @@ var texts = kong.Vars{
 		"which is smaller and faster.",
 	"tls_cert": "A certificate as PEM, with those between it and the authority: HTTP and Flight are encrypted. It is " +
 		"read again when the file changes.",
-	"token": "A user and a token, as user:token; may be repeated. With tokens, every request needs one.",
+	"token": "The token of a user who is an admin, as user:token; may be repeated. With tokens, every request needs one.",
+	"token_data": "A data directory whose server does not run: the token is made there, of a user who becomes an admin. " +
+		"For those who are locked out.",
+	"token_file": "A file with a token a line, as user:token or user:sha256:HEX, and a role after a space. It is read " +
+		"again on SIGHUP.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +
 		"whose retention policy lets something go.",
 	"version_type": "major, minor, patch, or auto: what the changes since the latest version call for.",

@@ -71,7 +71,7 @@ func (h *History) Actions(ctx context.Context, dataset string, f ActionFilter) (
 			"sort: %q is not one of datetime, -datetime, user, -user", fault.Clip(f.Sort)).With("field", "sort")
 	}
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err == nil {
 			list, err = f.read(tx, d.ID)
 		}
@@ -176,7 +176,7 @@ func (h *History) Commits(
 // CommitByID returns one commit of a dataset.
 func (h *History) CommitByID(ctx context.Context, dataset string, id int64) (c catalog.Commit, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}

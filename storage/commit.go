@@ -109,6 +109,9 @@ func asState(w *work) snapshot.State  { return w.state() }
 // check does all that can refuse the commit, and completes it. Its name is reserved until unlock, so that the published
 // commit can't be refused for its name.
 func (w *work) check(ctx context.Context) (unlock func(), err error) {
+	if err := w.permittedStill(ctx); err != nil {
+		return nil, err
+	}
 	// First: the required columns and the exclusion depend on the types.
 	if err := w.deriveTypes(ctx); err != nil {
 		return nil, err

@@ -100,6 +100,11 @@ func (s *Store) newCreation(ctx context.Context, n NewDataset, p catalog.Propert
 		return nil, fault.Errorf(fault.Invalid, "invalid_project",
 			"A project_id is 1 or greater; %d is not.", n.ProjectID)
 	}
+	if p := permitOf(ctx); p != nil {
+		if err := p.Create(n.ProjectID); err != nil {
+			return nil, err
+		}
+	}
 	if err := checkRequiredNames(p.Required); err != nil {
 		return nil, err
 	}

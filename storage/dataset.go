@@ -12,7 +12,7 @@ import (
 // Dataset returns the dataset with that id, unless it is deleted. The refusal of a deleted one says when that was, and
 // that it can be undeleted.
 func (h *History) Dataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeDataset(tx, id); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeFor(ctx, tx, id); return err })
 	return d, err
 }
 
@@ -28,10 +28,14 @@ func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		// CheckName refuses such names, so nothing is both.
 		if looksLikeID.MatchString(ref) {
-			d, err = activeDataset(tx, ref)
+			d, err = activeFor(ctx, tx, ref)
 			return err
 		}
-		d, err = tx.DatasetByName(project, ref)
+		if p := permitOf(ctx); p != nil && !p.Sees(project) {
+			err = catalog.ErrNotFound
+		} else if d, err = tx.DatasetByName(project, ref); err == nil {
+			err = permitted(ctx, d, ref)
+		}
 		return orNotFound(err, "dataset_not_found", "Dataset '%s' not found in project %d", fault.Clip(ref), project)
 	})
 	return d, err
@@ -41,7 +45,7 @@ func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d
 // catalog's rows alone.
 func (h *History) Datasets(ctx context.Context, f catalog.DatasetFilter) (list []snapshot.State, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		datasets, err := tx.Datasets(f)
+		datasets, err := datasetsFor(ctx, tx, f)
 		if err != nil {
 			return err
 		}
@@ -49,6 +53,26 @@ func (h *History) Datasets(ctx context.Context, f catalog.DatasetFilter) (list [
 		return err
 	})
 	return list, err
+}
+
+// datasetsFor lists datasets that the client of a request may use, up to the filter's limit.
+func datasetsFor(ctx context.Context, tx catalog.Tx, f catalog.DatasetFilter) (out []catalog.Dataset, err error) {
+	for limit := f.Limit; ; {
+		page, err := tx.Datasets(f)
+		if err != nil || len(page) == 0 {
+			return out, err
+		}
+		full, last := len(page) == f.Limit, page[len(page)-1].ID
+		seen, err := seenBy(ctx, tx, page)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, seen...)
+		if !full || len(out) >= limit {
+			return out[:min(len(out), limit)], nil
+		}
+		f.After = last
+	}
 }
 
 // statesOf returns the states of datasets at their heads.
@@ -95,6 +119,9 @@ func (s *Store) DeleteDataset(ctx context.Context, id string, r Request) error {
 // UndeleteDataset brings a deleted dataset back, as it was. It is refused where another dataset has taken the name.
 func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (state snapshot.State, err error) {
 	d, err := s.anyDataset(ctx, id)
+	if err == nil {
+		err = permitted(ctx, d, id)
+	}
 	if err != nil {
 		return state, err
 	}

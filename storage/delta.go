@@ -39,7 +39,7 @@ func (h *History) delta(
 	ctx context.Context, fork string, actions func(tx catalog.Tx, d, upstream catalog.Dataset) ([]catalog.Commit, error),
 ) (out Delta, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, fork)
+		d, err := activeFor(ctx, tx, fork)
 		if err != nil {
 			return err
 		}
@@ -48,6 +48,9 @@ func (h *History) delta(
 				"Dataset '%s' is not a fork: it has no upstream to compare with.", d.Name)
 		}
 		upstream, err := tx.Dataset(d.UpstreamID)
+		if err == nil {
+			err = permitted(ctx, upstream, upstream.ID)
+		}
 		if err != nil {
 			return err
 		}

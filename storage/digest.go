@@ -43,7 +43,7 @@ type StateDigest struct {
 func (ds *Digests) Of(ctx context.Context, dataset, ref string) (out StateDigest, err error) {
 	var s *stateSum
 	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (ds *Digests) missing(
 	ctx context.Context, dataset string, most int,
 ) (d catalog.Dataset, ids []int64, era int64, err error) {
 	err = ds.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
-		if d, err = activeDataset(tx, dataset); err != nil {
+		if d, err = activeFor(ctx, tx, dataset); err != nil {
 			return err
 		}
 		if era, err = eraOf(tx); err == nil {

@@ -89,7 +89,12 @@ func (rs *Removals) Erase(ctx context.Context, dataset string, e Erasure, r Requ
 		return out, err
 	}
 	var d catalog.Dataset
-	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { d, err = activeDataset(tx, dataset); return err })
+	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if d, err = activeFor(ctx, tx, dataset); err != nil {
+			return err
+		}
+		return permittedInFamily(ctx, tx, d)
+	})
 	if err != nil {
 		return out, err
 	}
@@ -121,7 +126,7 @@ func (e *erasing) erased(done removalDocument) Erased {
 // Erasures lists up to limit erasures in a dataset's family, newest first, whose ids are below before.
 func (h *History) Erasures(ctx context.Context, dataset string, before int64, limit int) (out []Erased, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -129,6 +134,9 @@ func (h *History) Erasures(ctx context.Context, dataset string, before int64, li
 		for _, r := range list {
 			one := Erased{ID: r.ID, User: r.User, Reason: r.Reason, CreatedAt: r.CreatedAt}
 			if err := json.Unmarshal(r.Details, &one.ErasedDetails); err != nil {
+				return err
+			}
+			if err := hideErased(ctx, tx, &one.ErasedDetails); err != nil {
 				return err
 			}
 			out = append(out, one)

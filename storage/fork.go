@@ -65,7 +65,7 @@ func (h *History) forkPoint(
 	ctx context.Context, upstream string, n NewFork,
 ) (from *snapshot.Snapshot, name string, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, upstream)
+		d, err := activeFor(Reading(ctx), tx, upstream)
 		if err != nil {
 			return err
 		}
@@ -142,11 +142,14 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 // Forks lists the forks of a dataset that are not deleted, as of their heads, in the order they were made.
 func (h *History) Forks(ctx context.Context, upstream string) (list []snapshot.State, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, upstream)
+		d, err := activeFor(ctx, tx, upstream)
 		if err != nil {
 			return err
 		}
 		forks, err := tx.Forks(d.ID)
+		if err == nil {
+			forks, err = seenBy(ctx, tx, forks)
+		}
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ type mergePlan struct {
 func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merge) (plan mergePlan, err error) {
 	target := onto.Dataset
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		if plan.source, err = activeDataset(tx, m.Source); err != nil {
+		if plan.source, err = activeFor(Reading(ctx), tx, m.Source); err != nil {
 			return err
 		}
 		if plan.source.ID == target.ID {

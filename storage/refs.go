@@ -20,7 +20,7 @@ const Refs = "head, a commit id, a version such as 1.0.1, latest, previous, a sa
 func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.Snapshot, error) {
 	var out *snapshot.Snapshot
 	err := h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.
 // Resolve returns the id of the commit that a ref names; 0 is the dataset before its first commit.
 func (h *History) Resolve(ctx context.Context, dataset, ref string) (id int64, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err == nil {
 			id, err = resolve(tx, d, ref, h.now)
 		}
@@ -251,11 +251,14 @@ func (h *History) substitute(s *snapshot.Snapshot) error {
 // State returns the state of a dataset at a ref.
 func (h *History) State(ctx context.Context, dataset, ref string) (out snapshot.State, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}
 		commit, err := resolve(tx, d, ref, h.now)
+		if err == nil {
+			err = hideUpstream(ctx, tx, &d)
+		}
 		if err == nil {
 			out, err = snapshot.At(tx, d, commit)
 		}

@@ -70,7 +70,7 @@ func savepoint(
 // FindSavepoint returns a savepoint of a dataset by its id or its name (master__000003).
 func (h *History) FindSavepoint(ctx context.Context, dataset, ref string) (p catalog.Savepoint, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}
@@ -223,7 +223,7 @@ func (s *Store) DescribeSavepoint(
 		return p, err
 	}
 	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err == nil {
 			err = r.expects(d)
 		}

@@ -34,7 +34,7 @@ func (h *History) Tags(ctx context.Context, dataset string) (list []catalog.Tag,
 // FindTag returns a tag of a dataset.
 func (h *History) FindTag(ctx context.Context, dataset, name string) (t catalog.Tag, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}

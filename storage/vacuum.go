@@ -56,7 +56,7 @@ func (v *Vacuums) Plan(ctx context.Context, dataset string) (plan VacuumPlan, er
 	now := v.now()
 	var d catalog.Dataset
 	if err = v.catalog.Read(ctx, func(tx catalog.Tx) error {
-		if d, err = activeDataset(tx, dataset); err != nil {
+		if d, err = activeFor(ctx, tx, dataset); err != nil {
 			return err
 		}
 		k, err := keep(tx, d.FamilyID, now, v.grace)

@@ -26,7 +26,7 @@ func (h *History) FindVersion(ctx context.Context, dataset, number string) (v ca
 			"Invalid version format. Expected semantic version (major.minor.patch)")
 	}
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		d, err := activeDataset(tx, dataset)
+		d, err := activeFor(ctx, tx, dataset)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,7 @@
-// Package access decides who may use the server, and as which user, by the same rules for every face.
+// Package access decides who may use the server, as which user, and what they may do, by the same rules for every face.
+//
+// Who someone is and what they may do are two questions. The gate answers the first: it finds the user of a request. The
+// second is answered by the roles of that user, and what a token leaves of them: both are in the Caller.
 //
 // A client presents a token, or the id of a session that it logged in for; either identifies the user. A server without
 // tokens lets everyone in, as "anonymous" or under the name that they log in with, and therefore listens on its own
@@ -8,81 +11,128 @@ package access
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
-	"net"
+	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Anonymous is the user who has no name.
 const Anonymous = "anonymous"
 
-// Tokens maps tokens to users; if it is empty, everyone is let in.
-type Tokens map[string]string
-
 // ErrWrong refuses a login with a wrong name or password.
 var ErrWrong = errors.New("the name or the password is wrong")
 
-// Gate lets users in: by token, by session, or by logging in.
+// Directory knows users and the tokens that they have been given. What it returns is as of now: a token that was revoked,
+// has expired, or whose user was removed or disabled, is ErrUnknown.
+type Directory interface {
+	IsClosed() bool // a token has been given: from then on, no one is let in without one
+	ByHash(hash Hash) (Held, error)
+	ByID(id string) (Held, error)
+	IsDisabled(user string) (bool, error)
+	Used(id string)
+}
+
+// Held is what a valid token stands for.
+type Held struct {
+	ID, User string
+	Roles    Roles // what the token leaves of the user's
+}
+
+// ErrUnknown is returned for a token that is not valid.
+var ErrUnknown = errors.New("there is no such token")
+
+// Options configure a gate. The zero value lets everyone in.
+type Options struct {
+	Fixed     Fixed     // tokens from options and files
+	Needed    bool      // a token is needed, even if there is none
+	Directory Directory // nil: there are no other users
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Gate finds out who sends a request: by token, by session, or by logging in.
 type Gate struct {
-	tokens   Tokens
+	options  Options
+	fixed    atomic.Pointer[Fixed]
 	sessions *sessions
 	failures *throttle
 }
 
-// NewGate returns the gate of a server with these tokens. now may be nil: time.Now.
-func NewGate(tokens Tokens, now func() time.Time) *Gate {
-	if now == nil {
-		now = time.Now
+// New returns a gate.
+func New(o Options) *Gate {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	return &Gate{tokens: tokens, sessions: newSessions(now), failures: newThrottle(now)}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Needed = o.Needed || len(o.Fixed) > 0
+	g := &Gate{options: o, sessions: newSessions(o.Now), failures: newThrottle(o.Now)}
+	g.fixed.Store(&o.Fixed)
+	return g
 }
 
-// IsOpen reports whether the server has no tokens, so that everyone is let in.
-func (g *Gate) IsOpen() bool { return len(g.tokens) == 0 }
+// NewGate returns the gate of a server with these tokens, and no other users. now may be nil: time.Now.
+func NewGate(tokens Tokens, now func() time.Time) *Gate {
+	return New(Options{Fixed: tokens.Fixed(), Now: now})
+}
+
+// Replace replaces the tokens from options and files. Sessions that stand for others end.
+func (g *Gate) Replace(f Fixed) { g.fixed.Store(&f) }
+
+// IsOpen reports whether everyone is let in, since there has never been a token.
+func (g *Gate) IsOpen() bool {
+	return !g.options.Needed && (g.options.Directory == nil || !g.options.Directory.IsClosed())
+}
 
 // Identify finds out who is asking, by the headers Authorization (Bearer) and Cookie (token); each may have a token or
-// the id of a session. user is empty if a valid token is needed and there is none, or if the session has ended. On a
-// server without tokens everyone else is let in: known reports whether the request carries any credentials.
-func (g *Gate) Identify(authorization, cookie string) (user string, known bool) {
+// the id of a session. The caller is not known if a valid token is needed and there is none, or if the session has
+// ended. On a server without tokens everyone else is let in: known reports whether the request carries any credentials.
+func (g *Gate) Identify(from netip.Addr, authorization, cookie string) (c Caller, known bool) {
 	scheme, shown, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		shown = cookie
 	}
 	shown = strings.TrimSpace(shown)
-	if user, known = g.tokens[shown]; known {
-		return user, true
-	}
 	if g.IsOpen() && !isSession(shown) && isSession(cookie) {
 		shown = cookie
 	}
-	if isSession(shown) {
-		return g.sessions.user(shown)
+	if isSession(shown) || !g.IsOpen() {
+		c, known = g.caller(g.credential(shown), from)
+		return c, known
 	}
-	if !g.IsOpen() {
-		return "", false
-	}
-	return Anonymous, cookie != "" || authorization != ""
+	return g.Anyone(from), cookie != "" || authorization != ""
+}
+
+// Anyone is the caller who is let in without a token or session, on a server without tokens.
+func (g *Gate) Anyone(from netip.Addr) Caller {
+	return Caller{User: Anonymous, Address: from, Roles: Everywhere(Admin)}
 }
 
 // Login starts a session and returns its id. If the server has tokens, the password must be one of them,
 // and determines the user. The error is ErrWrong, or *TooManyError if too many logins have failed from that address or
 // for that name.
 func (g *Gate) Login(from netip.Addr, name, password string) (session string, err error) {
-	user := name
+	shown := credential{name: name}
 	err = g.failures.try(from, name, func() (right bool) {
-		if !g.IsOpen() {
-			user, right = g.tokens[password]
-			return right
+		if g.IsOpen() {
+			return goodName(name)
 		}
-		return goodName(name)
+		if shown = g.credential(password); shown.session != nil {
+			return false // a session is not prolonged by itself
+		}
+		c, right := g.caller(shown, from)
+		shown.name = c.User
+		return right
 	})
 	if err != nil {
 		return "", err
 	}
-	return g.sessions.start(user), nil
+	return g.sessions.start(shown), nil
 }
 
 // Wait returns how long an address has to wait until it may log in again; 0: not at all.
@@ -93,19 +143,26 @@ func (g *Gate) Logout(cookie string) { g.sessions.end(cookie) }
 
 // Basic finds out who is asking, by an Authorization header of the scheme Basic: the user's name, and as the password
 // the user's token. isBasic is false if the header has another scheme. Errors are those of Login.
-func (g *Gate) Basic(from netip.Addr, authorization string) (user, password string, isBasic bool, err error) {
+func (g *Gate) Basic(from netip.Addr, authorization string) (c Caller, password string, isBasic bool, err error) {
 	scheme, text, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false, nil
+		return Caller{Address: from}, "", false, nil
 	}
 	user, password, ok := basicPair(text)
 	err = g.failures.try(from, user, func() bool {
-		if !g.IsOpen() {
-			return ok && user != "" && g.tokens[password] == user
+		if g.IsOpen() {
+			c = g.Anyone(from)
+			c.User = user
+			return ok && goodName(user)
 		}
-		return ok && goodName(user)
+		shown := g.credential(password)
+		c, _ = g.caller(shown, from)
+		return ok && user != "" && shown.session == nil && c.User == user
 	})
-	return user, password, true, err
+	if err != nil {
+		c = Caller{Address: from}
+	}
+	return c, password, true, err
 }
 
 // Shown returns what a user who has logged in with a password may present from now on: the user's token, or the id of a
@@ -114,7 +171,7 @@ func (g *Gate) Shown(user, password string) string {
 	if !g.IsOpen() {
 		return password
 	}
-	return g.sessions.start(user)
+	return g.sessions.start(credential{name: user})
 }
 
 // basicPair reads the credentials of a header Authorization: Basic, with or without padding.
@@ -132,21 +189,5 @@ func basicPair(text string) (name, password string, ok bool) {
 
 // goodName reports whether a user's name can be recorded: it is stored and shown.
 func goodName(name string) bool {
-	return name != "" && len(name) <= 255 && !strings.ContainsFunc(name, unicode.IsControl)
-}
-
-// CheckAddress refuses to listen beyond this machine without tokens, unless open is set. flag is the name of the option
-// that gave the address.
-func (t Tokens) CheckAddress(flag, addr string, open bool) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("%s %s: write it as host:port", flag, addr)
-	}
-	ip := net.ParseIP(host)
-	local := host == "localhost" || ip != nil && ip.IsLoopback()
-	if len(t) == 0 && !local && !open {
-		return fmt.Errorf("%s %s can be reached from other machines: set --token user:token, or --open to let anyone in",
-			flag, addr)
-	}
-	return nil
+	return name != "" && len(name) <= 255 && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
 }

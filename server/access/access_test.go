@@ -53,9 +53,9 @@ func TestWhoAsks(t *testing.T) {
 		{open, "", "something", "anonymous", true},
 		{open, "", max, "", false}, // it may have been someone's, and is not any more
 	} {
-		user, known := c.gate.Identify(c.authorization, c.cookie)
-		if user != c.user || known != c.known {
-			t.Errorf("%q, cookie %q: %q, %v; want %q, %v", c.authorization, c.cookie, user, known, c.user, c.known)
+		asks, known := c.gate.Identify(home, c.authorization, c.cookie)
+		if asks.User != c.user || known != c.known || asks.Address != home || asks.IsAdmin() != (c.user != "") {
+			t.Errorf("%q, cookie %q: %+v, %v; want %q, %v", c.authorization, c.cookie, asks, known, c.user, c.known)
 		}
 	}
 }
@@ -78,37 +78,36 @@ func TestBasicWantsTheUsersOwnToken(t *testing.T) {
 		{nil, basic("a\nb:"), true, false},
 	} {
 		gate := access.NewGate(c.tokens, nil)
-		user, password, isBasic, err := gate.Basic(home, c.authorization)
+		asks, password, isBasic, err := gate.Basic(home, c.authorization)
 		if isBasic != c.isBasic || (err == nil) != c.ok {
-			t.Errorf("%q: %q, %v, %v; want %v, %v", c.authorization, user, isBasic, err, c.isBasic, c.ok)
+			t.Errorf("%q: %+v, %v, %v; want %v, %v", c.authorization, asks, isBasic, err, c.isBasic, c.ok)
 		}
 		if !isBasic || err != nil {
 			continue
 		}
-		if again, _ := gate.Identify("Bearer "+gate.Shown(user, password), ""); again != user {
-			t.Errorf("%q: what is shown for it is %q's", c.authorization, again)
+		if again, _ := gate.Identify(home, "Bearer "+gate.Shown(asks.User, password), ""); again.User != asks.User {
+			t.Errorf("%q: what is shown for it is %q's", c.authorization, again.User)
 		}
 	}
 }
 
-func TestAServerWithoutTokensListensToItsOwnMachine(t *testing.T) {
+func TestOnlyAnEncryptedServerListensToOtherMachines(t *testing.T) {
 	for _, c := range []struct {
-		tokens access.Tokens
-		addr   string
-		open   bool
-		ok     bool
+		addr                string
+		encrypted, insecure bool
+		ok                  bool
 	}{
-		{nil, "127.0.0.1:0", false, true},
-		{nil, "[::1]:0", false, true},
-		{nil, "localhost:1", false, true},
-		{nil, ":8000", false, false},
-		{nil, "0.0.0.0:8000", false, false},
-		{nil, "0.0.0.0:8000", true, true},
-		{access.Tokens{"t": "eva"}, "0.0.0.0:8000", false, true},
-		{nil, "127.0.0.1", true, false},
+		{"127.0.0.1:0", false, false, true},
+		{"[::1]:0", false, false, true},
+		{"localhost:1", false, false, true},
+		{":8000", false, false, false},
+		{"0.0.0.0:8000", false, false, false},
+		{"0.0.0.0:8000", true, false, true},
+		{"192.0.2.1:8000", false, true, true},
+		{"127.0.0.1", false, true, false},
 	} {
-		if err := c.tokens.CheckAddress("--addr", c.addr, c.open); (err == nil) != c.ok {
-			t.Errorf("%s, open %v: %v", c.addr, c.open, err)
+		if err := access.CheckAddress("--addr", c.addr, c.encrypted, c.insecure); (err == nil) != c.ok {
+			t.Errorf("%s, encrypted %v, insecure %v: %v", c.addr, c.encrypted, c.insecure, err)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package access
 import (
 	"container/list"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 	"sync"
@@ -25,44 +24,45 @@ const sessionPrefix = "session."
 type sessions struct {
 	now   func() time.Time
 	mu    sync.Mutex
-	byID  map[[sha256.Size]byte]*list.Element
-	order *list.List // of session, the oldest first
+	byID  map[Hash]*list.Element
+	order *list.List // of *session, the oldest first
 	count map[string]int
 }
 
-// session is one login. Its id is kept as a hash only.
+// session is one login. Its id is kept as a hash only. It stands for what was shown at the login: what its user may do is
+// asked at each request.
 type session struct {
-	hash [sha256.Size]byte
-	user string
-	ends time.Time
+	hash  Hash
+	shown credential
+	ends  time.Time
 }
 
 // newSessions returns no sessions. now tells the time.
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, byID: map[[sha256.Size]byte]*list.Element{}, order: list.New(), count: map[string]int{}}
+	return &sessions{now: now, byID: map[Hash]*list.Element{}, order: list.New(), count: map[string]int{}}
 }
 
 // isSession reports whether a text looks like the id of a session, ended or not.
 func isSession(text string) bool { return strings.HasPrefix(text, sessionPrefix) }
 
-// start begins a session and returns its id.
-func (s *sessions) start(user string) (id string) {
+// start begins a session of the user of a credential, and returns its id.
+func (s *sessions) start(shown credential) (id string) {
 	b := make([]byte, 32)
 	rand.Read(b)
 	id = sessionPrefix + base64.RawURLEncoding.EncodeToString(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.makeRoom(user)
-	one := session{hash: sha256.Sum256([]byte(id)), user: user, ends: s.now().Add(sessionLife)}
+	s.makeRoom(shown.name)
+	one := &session{hash: HashOf(id), shown: shown, ends: s.now().Add(sessionLife)}
 	s.byID[one.hash] = s.order.PushBack(one)
-	s.count[user]++
+	s.count[shown.name]++
 	return id
 }
 
 // makeRoom removes expired sessions, and the oldest if there are too many.
 func (s *sessions) makeRoom(user string) {
 	superfluous := func(e *list.Element) bool {
-		return s.order.Len() >= maxSessions || !s.now().Before(e.Value.(session).ends)
+		return s.order.Len() >= maxSessions || !s.now().Before(e.Value.(*session).ends)
 	}
 	for e := s.order.Front(); e != nil && superfluous(e); e = s.order.Front() {
 		s.drop(e)
@@ -71,38 +71,49 @@ func (s *sessions) makeRoom(user string) {
 		return
 	}
 	for e := s.order.Front(); e != nil; e = e.Next() {
-		if e.Value.(session).user == user {
+		if e.Value.(*session).shown.name == user {
 			s.drop(e)
 			return
 		}
 	}
 }
 
-// user returns the user of a session.
-func (s *sessions) user(id string) (user string, ok bool) {
+// credential returns what a session stands for; nothing if it has ended.
+func (s *sessions) credential(id string) credential {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.byID[sha256.Sum256([]byte(id))]
-	if e == nil || !s.now().Before(e.Value.(session).ends) {
-		return "", false
+	e := s.byID[HashOf(id)]
+	if e == nil {
+		return credential{}
 	}
-	return e.Value.(session).user, true
+	one := e.Value.(*session)
+	shown := one.shown
+	shown.session = one
+	return shown
+}
+
+// isOpen reports whether a session has not ended.
+func (s *sessions) isOpen(one *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[one.hash] != nil && s.now().Before(one.ends)
 }
 
 // end ends a session, if there is one with that id.
 func (s *sessions) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.byID[sha256.Sum256([]byte(id))]; e != nil {
+	if e := s.byID[HashOf(id)]; e != nil {
 		s.drop(e)
 	}
 }
 
 // drop removes a session. The caller holds the lock.
 func (s *sessions) drop(e *list.Element) {
-	one := s.order.Remove(e).(session)
+	one := s.order.Remove(e).(*session)
 	delete(s.byID, one.hash)
-	if s.count[one.user]--; s.count[one.user] == 0 {
-		delete(s.count, one.user)
+	user := one.shown.name
+	if s.count[user]--; s.count[user] == 0 {
+		delete(s.count, user)
 	}
 }

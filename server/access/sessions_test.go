@@ -29,8 +29,8 @@ func start(t *testing.T, g *access.Gate, user string) string {
 }
 
 func owner(g *access.Gate, session string) string {
-	user, _ := g.Identify("", session)
-	return user
+	c, _ := g.Identify(home, "", session)
+	return c.User
 }
 
 func TestASessionEndsWithItsLogout(t *testing.T) {

@@ -35,7 +35,7 @@ func TestLoginsThatFailTooOftenWait(t *testing.T) {
 	if _, err := gate.Login(netip.MustParseAddr("192.0.2.1"), "eva", "t0"); err != nil {
 		t.Errorf("from another address: %v", err)
 	}
-	if user, _ := gate.Identify("Bearer t0", ""); user != "eva" {
+	if c, _ := gate.Identify(home, "Bearer t0", ""); c.User != "eva" {
 		t.Error("a token is refused because logins failed")
 	}
 	clock.wait(6 * time.Second)

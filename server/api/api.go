@@ -14,15 +14,19 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
+	"rowback/server/accounts"
 	"rowback/server/calls"
 	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 )
 
 // Options configure the face. The zero value works: no version is reported, and nothing is logged.
 type Options struct {
-	Version string
-	Log     *slog.Logger
+	Version  string
+	Log      *slog.Logger
+	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses
@@ -55,10 +59,10 @@ func (a *API) Mount(app *fiber.App) {
 	app.Get("/openapi.json", func(c *fiber.Ctx) error { c.Set("Content-Type", "application/json"); return c.Send(a.doc) })
 	app.Use("/docs", a.docsPage())
 	for _, r := range a.routes() {
-		app.Add(r.method, fiberPath(r.path), r.handler)
+		app.Add(r.method, fiberPath(r.path), a.admit(r.role), r.handler)
 		// Fiber's Get would add HEAD by itself; Add does not.
 		if r.method == http.MethodGet {
-			app.Head(fiberPath(r.path), r.handler)
+			app.Head(fiberPath(r.path), a.admit(r.role), r.handler)
 		}
 	}
 	// Last: it matches every path. Fiber's own 404 and 405 do not name the methods that a path takes.
@@ -75,11 +79,26 @@ func isOpen(path string) bool {
 
 // authenticate finds out who is asking. If the server has tokens, every path that is not open needs one.
 func (a *API) authenticate(c *fiber.Ctx) error {
-	if user, _ := a.host.Identify(c); user == "" && !isOpen(c.Path()) {
+	if caller, _ := a.host.Identify(c); !caller.IsKnown() && !isOpen(c.Path()) {
 		return fiber.NewError(http.StatusUnauthorized,
 			"Authentication required: send the header Authorization: Bearer <token>, or log in again if your session has ended.")
 	}
 	return c.Next()
+}
+
+// admit lets the callers in who may use a route that needs a role. Where the route names datasets, whether the caller
+// has the role in their projects is asked when they are looked up.
+func (a *API) admit(role access.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		caller := host.Caller(c)
+		if role == access.Admin {
+			if err := permit.CheckAdmin(caller); err != nil {
+				return err
+			}
+		}
+		c.SetUserContext(permit.With(c.UserContext(), caller, role))
+		return c.Next()
+	}
 }
 
 // nothingThere answers requests that match no route.

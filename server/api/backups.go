@@ -9,7 +9,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
 	"rowback/server/calls"
+	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/intake"
@@ -199,6 +202,10 @@ const archiveFormat intake.Format = "tar"
 func (a *API) importBackup(c *fiber.Ctx) error {
 	var in importBackupIn
 	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	// Before the archive is read: whoever may not create the dataset sends it in vain.
+	if err := permit.Check(host.Caller(c), max(in.ProjectID, 1), access.Writer); err != nil {
 		return err
 	}
 	upload, fingerprint, err := a.stageAs(c, archiveFormat, calls.Stage)

@@ -9,7 +9,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
 	"rowback/server/calls"
+	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -88,6 +91,10 @@ func (a *API) createDataset(c *fiber.Ctx) error {
 	project := int64(1)
 	if in.ProjectID != nil {
 		project = *in.ProjectID
+	}
+	// Before a kept answer is sent again: its user may not be allowed to see it any more.
+	if err := permit.Check(host.Caller(c), max(project, 1), access.Writer); err != nil {
+		return err
 	}
 	return run(a, write[snapshot.State]{
 		c: c, header: in.header(), about: "Creating the dataset", tell: tellDataset(http.StatusCreated),

@@ -1,11 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
+	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -24,6 +28,9 @@ type forkIn struct {
 
 // createFork creates a dataset that shares the history and the files of another up to a ref. It copies no data.
 func (a *API) createFork(c *fiber.Ctx, d catalog.Dataset, in forkIn) error {
+	if err := permit.Check(host.Caller(c), cmp.Or(in.Project, d.ProjectID), access.Writer); err != nil {
+		return err
+	}
 	return run(a, write[snapshot.State]{
 		c: c, header: in.header(), about: "Forking " + d.Name, tell: tellDataset(http.StatusCreated),
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {

@@ -18,7 +18,7 @@ type statusView struct {
 type readyView struct {
 	statusView
 	DamagedFiles int              `json:"damaged_files" description:"${damaged_files}"`
-	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for users who may read the data."`
+	Damaged      []storage.Damage `json:"damaged,omitempty" description:"Those files, for admins."`
 }
 
 // healthz answers as long as the process runs: for a supervisor that restarts it.
@@ -36,8 +36,8 @@ func (a *API) readyz(c *fiber.Ctx) error {
 	if len(damaged) > 0 {
 		out.Status = "degraded"
 	}
-	// Names of datasets are data; without a user only their number is shown.
-	if host.User(c) != "" {
+	// Names of datasets are data; only their number is shown to those who may not see all.
+	if host.Caller(c).IsAdmin() {
 		out.Damaged = damaged
 	}
 	return ok(c, out)

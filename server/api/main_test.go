@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/accounts"
 	"rowback/server/facetest"
 	"rowback/server/host"
+	"rowback/server/settings"
 	"rowback/storage"
 )
 
@@ -20,17 +23,29 @@ var served *fiber.App
 
 func TestMain(m *testing.M) {
 	facetest.Main(m, func(store *storage.Store) (close func(), err error) {
-		if served, err = application(store, host.Options{}); err == nil {
+		dir, err := os.MkdirTemp("", "rowback-settings-")
+		if err != nil {
+			return nil, err
+		}
+		if served, err = application(store, dir, host.Options{}); err == nil {
 			fill()
 		}
-		return func() {}, err
+		return func() { os.RemoveAll(dir) }, err
 	})
 }
 
-func application(store *storage.Store, o host.Options) (*fiber.App, error) {
+func application(store *storage.Store, dir string, o host.Options) (*fiber.App, error) {
 	o.Fact = ViewFact
+	set, err := settings.Open(context.Background(), dir)
+	if err != nil {
+		return nil, err
+	}
+	known, err := accounts.Open(context.Background(), set, nil, nil)
+	if err != nil {
+		return nil, err
+	}
 	h := host.New(o)
-	face, err := New(store, h, Options{Version: "1.2.3"})
+	face, err := New(store, h, Options{Version: "1.2.3", Accounts: known})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +129,7 @@ func gated(t *testing.T) *fiber.App {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	app, err := application(store, host.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)})
+	app, err := application(store, t.TempDir(), host.Options{Gate: access.NewGate(access.Tokens{"t0": "eva"}, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}

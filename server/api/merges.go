@@ -46,7 +46,7 @@ func (in mergeIn) merge(source catalog.Dataset) storage.Merge {
 // createMerge plays the actions of another dataset: 201 with the merge, 200 if there was nothing to play or for a dry
 // run, 409 with the conflicts.
 func (a *API) createMerge(c *fiber.Ctx, d catalog.Dataset, in mergeIn) error {
-	source, err := a.store.FindDataset(c.UserContext(), in.project(), in.Source)
+	source, err := a.store.FindDataset(storage.Reading(c.UserContext()), in.project(), in.Source)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"rowback/server/access"
 	"rowback/server/calls"
 	"rowback/server/host"
 
@@ -23,13 +24,14 @@ type route struct {
 	method, path string
 	id, summary  string
 	tag          string
-	in           any      // struct with tags path, query, header and json; nil: nothing
-	body         []string // media types of a body that in does not describe
-	status       int      // of success
-	also         int      // another one; 0: none
-	out          any      // what the answer's JSON is; nil: no body
-	media        []string // media types of an answer that out does not describe
-	problems     []int    // further statuses; 500 and 503 are added everywhere
+	role         access.Role // that a caller needs in the project of every dataset it names; Public: no token
+	in           any         // struct with tags path, query, header and json; nil: nothing
+	body         []string    // media types of a body that in does not describe
+	status       int         // of success
+	also         int         // another one; 0: none
+	out          any         // what the answer's JSON is; nil: no body
+	media        []string    // media types of an answer that out does not describe
+	problems     []int       // further statuses; 500 and 503 are added everywhere
 	handler      fiber.Handler
 }
 
@@ -50,9 +52,9 @@ func (a *API) document() ([]byte, error) {
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
 		WithDescription("A versioning server for tabular datasets on Parquet. " +
 			"{dataset} is an id, or a name with ?project_id= (default 1). " +
-			"Every POST takes an Idempotency-Key; every write takes dry_run and expected_head, and Prefer: respond-async " +
-			"where it may take long.")
-	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens (--token).")
+			"Of datasets, every POST takes an Idempotency-Key; every write takes dry_run and expected_head, and " +
+			"Prefer: respond-async where it may take long.")
+	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens.")
 	for _, rt := range a.routes() {
 		if err := describe(r, rt); err != nil {
 			return nil, err

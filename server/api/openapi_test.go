@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"rowback/server/access"
 )
 
 // operation is a call as the document describes it.
@@ -215,5 +217,14 @@ func TestThePageOfTheDocumentRunsItsOwnScriptsOnly(t *testing.T) {
 	}
 	if got := ask(t, "GET", "/docs", ""); got.status != 302 || got.header.Get("Location") != "/docs/" {
 		t.Errorf("%d %v", got.status, got.header)
+	}
+}
+
+// A route that declares no role would be open to whoever forgot it.
+func TestEveryRouteDeclaresARole(t *testing.T) {
+	for _, r := range (&API{}).routes() {
+		if r.role == access.None || (r.role == access.Public) != isOpen(r.path) {
+			t.Errorf("%s declares the role %d", r.id, r.role)
+		}
 	}
 }

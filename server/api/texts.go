@@ -47,6 +47,7 @@ var texts = map[string]string{
 		"they ever were.",
 	"erased_at":       "When records of this state, or of what the commit did, were last erased from all history.",
 	"edit.required":   "Columns that have a value in every record, in place of those before.",
+	"grant.project":   "Its name or its number; * stands for all projects, and is the only one for admins.",
 	"idempotency_key": "A repeated key returns the first answer again, and does nothing twice.",
 	"if_range":        "An ETag or a time: if the file has changed, all of it is sent.",
 	"merge.autorollback": "true: a conflict undoes the whole merge. false: the actions before the conflict " +
@@ -97,6 +98,12 @@ var texts = map[string]string{
 	"variable.type":       "In DuckDB's notation; NULL if the column has had no value yet.",
 	"variable.values":     "One for each record, in key order; by default all are null.",
 	"version_type":        "auto: what the changes since the latest version call for.",
+	"project.name":        "Its number, until an admin names it.",
+	"token.last_used_at":  "It may be a minute late; null: not used yet.",
+	"token.projects":      "Names or numbers of the projects that it is for; by default all in which the user has a role.",
+	"token.role":          "The most that it may do; it never does more than its user may.",
+	"token.token":         "The token itself. It is not shown again: only its SHA-256 is kept.",
+	"user.is_disabled":    "Not let in any more, at once, until enabled again.",
 }
 
 // filled puts the texts in place of their names.

@@ -102,7 +102,7 @@ func TestAVersionsAgeIsByTheStoresClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	app, err := application(store, host.Options{})
+	app, err := application(store, t.TempDir(), host.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

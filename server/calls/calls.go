@@ -102,8 +102,8 @@ func Start[T any](
 		return nil, false, err
 	}
 	ended := make(chan struct{})
-	j.Background(func(ctx context.Context) error {
-		return run(ctx, j, job, c)
+	j.Background(func(base context.Context) error {
+		return run(storage.PermitFrom(base, ctx), j, job, c)
 	}, func(err error) {
 		defer close(ended)
 		c.after()

@@ -35,7 +35,7 @@ func (in otherDataset) state(ctx context.Context, f *Face, to snapshot.State) (s
 	if id == to.Dataset.ID {
 		return s, invalid("dataset", "must be another one: a dataset is not appended to itself")
 	}
-	if s, err = f.store.State(ctx, id, "head"); err != nil {
+	if s, err = f.store.State(storage.Reading(ctx), id, "head"); err != nil {
 		return s, err
 	}
 	// Both are read again when the batch runs; here they are only checked, so that a mistake is refused at once.
@@ -139,7 +139,7 @@ func (f *Face) extract(
 	if err != nil {
 		return u, err
 	}
-	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
+	snap, err := f.store.Snapshot(storage.Reading(ctx), s.Dataset.ID, commitRef(s))
 	if err != nil {
 		return u, err
 	}

@@ -15,8 +15,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
 	"rowback/server/calls"
 	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 )
 
@@ -49,9 +51,9 @@ func New(store *storage.Store, h *host.Host, o Options) *Face {
 // Mount adds the face's routes to an application. Those of the native face, under /api/v1/, pass through.
 func (f *Face) Mount(app *fiber.App) {
 	for _, r := range f.routes() {
-		app.Add(r.method, r.path, f.admit, r.handler)
+		app.Add(r.method, r.path, f.admit(r.role), r.handler)
 		if r.method == http.MethodGet {
-			app.Head(r.path, f.admit, r.handler)
+			app.Head(r.path, f.admit(r.role), r.handler)
 		}
 	}
 	// After all routes: what is left under /api is the native face's, or nothing.
@@ -67,28 +69,28 @@ func isNative(path string) bool { return isIn(path, "/api/v1") }
 // isIn reports whether a path is a path or below it.
 func isIn(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 
-// admit refuses requests of unknown users.
-func (f *Face) admit(c *fiber.Ctx) error {
-	if _, known := f.host.Identify(c); !known && !isOpen(c.Path()) {
-		return fiber.NewError(http.StatusUnauthorized,
-			"Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
+// admit refuses requests of unknown users to a route that needs a role. Whether the user has it in a dataset's project
+// is asked when the dataset is looked up.
+func (f *Face) admit(role access.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		caller, known := f.host.Identify(c)
+		if !known && role != access.Public {
+			return fiber.NewError(http.StatusUnauthorized,
+				"Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
+		}
+		// These routes have no dry run, and a request that asks for one must not be carried out.
+		if c.Method() != http.MethodGet && c.Context().QueryArgs().Has("dry_run") && c.Query("dry_run") != "false" {
+			return noEffect("dry_run")
+		}
+		c.SetUserContext(permit.With(c.UserContext(), caller, role))
+		return c.Next()
 	}
-	// These routes have no dry run, and a request that asks for one must not be carried out.
-	if c.Method() != http.MethodGet && c.Context().QueryArgs().Has("dry_run") && c.Query("dry_run") != "false" {
-		return noEffect("dry_run")
-	}
-	return c.Next()
-}
-
-// isOpen reports whether a path needs no login.
-func isOpen(path string) bool {
-	path = strings.TrimSuffix(path, "/")
-	return path == "/api/login" || path == "/api/logout"
 }
 
 // route is one route of the face. There is no document of these routes: seed 001 and the published clients define them.
 type route struct {
 	method, path string
+	role         access.Role // that a caller needs in the project of every dataset it names
 	handler      fiber.Handler
 }
 
@@ -97,65 +99,65 @@ const dataset = "/api/datasets/:dataset"
 // routes returns every route; each is served with and without a slash at the end.
 func (f *Face) routes() []route {
 	return []route{
-		{"GET", "/api", f.root},
-		{"POST", "/api/login", f.login},
-		{"GET", "/api/logout", f.logout},
-		{"POST", "/api/logout", f.logout},
-		{"GET", "/api/feature_flag", f.featureFlag},
-		{"GET", "/api/users/:user", f.getUser},
-		{"GET", "/api/progress", f.progressTemplate},
-		{"GET", "/api/progress/:id", f.getProgress},
-		{"GET", "/api/progress/:id/result", f.getResult},
-		{"GET", "/api/sources", f.listSources},
-		{"POST", "/api/sources", f.createSource},
-		{"GET", "/api/sources/:source", f.getSource},
-		{"DELETE", "/api/sources/:source", f.deleteSource},
+		{"GET", "/api", access.Known, f.root},
+		{"POST", "/api/login", access.Public, f.login},
+		{"GET", "/api/logout", access.Public, f.logout},
+		{"POST", "/api/logout", access.Public, f.logout},
+		{"GET", "/api/feature_flag", access.Known, f.featureFlag},
+		{"GET", "/api/users/:user", access.Known, f.getUser},
+		{"GET", "/api/progress", access.Known, f.progressTemplate},
+		{"GET", "/api/progress/:id", access.Known, f.getProgress},
+		{"GET", "/api/progress/:id/result", access.Known, f.getResult},
+		{"GET", "/api/sources", access.Known, f.listSources},
+		{"POST", "/api/sources", access.Known, f.createSource},
+		{"GET", "/api/sources/:source", access.Known, f.getSource},
+		{"DELETE", "/api/sources/:source", access.Known, f.deleteSource},
 
-		{"GET", "/api/datasets", f.listDatasets},
-		{"POST", "/api/datasets", f.createDataset},
-		{"GET", "/api/datasets_by_name/:name", f.datasetsByName},
-		{"GET", dataset, f.getDataset},
-		{"PATCH", dataset, f.editDataset},
-		{"DELETE", dataset, f.deleteDataset},
-		{"GET", dataset + "/summary", f.getSummary},
-		{"GET", dataset + "/table", f.getTable},
-		{"POST", dataset + "/table", f.runCommand},
-		{"GET", dataset + "/pk", f.getKey},
-		{"DELETE", dataset + "/pk", f.deleteKey},
-		{"GET", dataset + "/exclusion", f.getExclusion},
-		{"PATCH", dataset + "/exclusion", f.editExclusion},
+		{"GET", "/api/datasets", access.Reader, f.listDatasets},
+		{"POST", "/api/datasets", access.Writer, f.createDataset},
+		{"GET", "/api/datasets_by_name/:name", access.Reader, f.datasetsByName},
+		{"GET", dataset, access.Reader, f.getDataset},
+		{"PATCH", dataset, access.Maintainer, f.editDataset},
+		{"DELETE", dataset, access.Maintainer, f.deleteDataset},
+		{"GET", dataset + "/summary", access.Reader, f.getSummary},
+		{"GET", dataset + "/table", access.Reader, f.getTable},
+		{"POST", dataset + "/table", access.Writer, f.runCommand},
+		{"GET", dataset + "/pk", access.Reader, f.getKey},
+		{"DELETE", dataset + "/pk", access.Maintainer, f.deleteKey},
+		{"GET", dataset + "/exclusion", access.Reader, f.getExclusion},
+		{"PATCH", dataset + "/exclusion", access.Maintainer, f.editExclusion},
 
-		{"GET", dataset + "/actions", f.listActions},
-		{"POST", dataset + "/actions", f.merge},
-		{"GET", dataset + "/actions/since_forking", f.sinceForking},
-		{"GET", dataset + "/actions/upstream_delta", f.upstreamDelta},
-		{"GET", dataset + "/actions/:action", f.getAction},
+		{"GET", dataset + "/actions", access.Reader, f.listActions},
+		{"POST", dataset + "/actions", access.Writer, f.merge},
+		{"GET", dataset + "/actions/since_forking", access.Reader, f.sinceForking},
+		{"GET", dataset + "/actions/upstream_delta", access.Reader, f.upstreamDelta},
+		{"GET", dataset + "/actions/:action", access.Reader, f.getAction},
 
-		{"GET", dataset + "/savepoints", f.listSavepoints},
-		{"POST", dataset + "/savepoints", f.createSavepoint},
-		{"GET", dataset + "/savepoints/:savepoint", f.getSavepoint},
-		{"PATCH", dataset + "/savepoints/:savepoint", f.editSavepoint},
-		{"GET", dataset + "/savepoints/:savepoint/revert", f.askRevert},
-		{"POST", dataset + "/savepoints/:savepoint/revert", f.revert},
+		{"GET", dataset + "/savepoints", access.Reader, f.listSavepoints},
+		{"POST", dataset + "/savepoints", access.Writer, f.createSavepoint},
+		{"GET", dataset + "/savepoints/:savepoint", access.Reader, f.getSavepoint},
+		{"PATCH", dataset + "/savepoints/:savepoint", access.Writer, f.editSavepoint},
+		{"GET", dataset + "/savepoints/:savepoint/revert", access.Reader, f.askRevert},
+		{"POST", dataset + "/savepoints/:savepoint/revert", access.Maintainer, f.revert},
 
-		{"GET", dataset + "/forks", f.listForks},
-		{"POST", dataset + "/forks", f.createFork},
+		{"GET", dataset + "/forks", access.Reader, f.listForks},
+		{"POST", dataset + "/forks", access.Reader, f.createFork},
 
-		{"GET", dataset + "/variables", f.listVariables},
-		{"POST", dataset + "/variables", f.createVariable},
-		{"GET", dataset + "/variables/:variable", f.getVariable},
-		{"PATCH", dataset + "/variables/:variable", f.editVariable},
-		{"DELETE", dataset + "/variables/:variable", f.deleteVariable},
-		{"GET", dataset + "/variables/:variable/values", f.getValues},
-		{"GET", dataset + "/variables/:variable/summary", f.getVariableSummary},
-		{"GET", dataset + "/variables/:variable/cast", f.askCast},
-		{"POST", dataset + "/variables/:variable/cast", f.cast},
-		{"GET", dataset + "/folders", f.getFolders},
-		{"GET", dataset + "/folders/public", f.getPublicFolder},
+		{"GET", dataset + "/variables", access.Reader, f.listVariables},
+		{"POST", dataset + "/variables", access.Maintainer, f.createVariable},
+		{"GET", dataset + "/variables/:variable", access.Reader, f.getVariable},
+		{"PATCH", dataset + "/variables/:variable", access.Maintainer, f.editVariable},
+		{"DELETE", dataset + "/variables/:variable", access.Maintainer, f.deleteVariable},
+		{"GET", dataset + "/variables/:variable/values", access.Reader, f.getValues},
+		{"GET", dataset + "/variables/:variable/summary", access.Reader, f.getVariableSummary},
+		{"GET", dataset + "/variables/:variable/cast", access.Reader, f.askCast},
+		{"POST", dataset + "/variables/:variable/cast", access.Maintainer, f.cast},
+		{"GET", dataset + "/folders", access.Reader, f.getFolders},
+		{"GET", dataset + "/folders/public", access.Reader, f.getPublicFolder},
 
-		{"GET", dataset + "/batches", f.listBatches},
-		{"POST", dataset + "/batches", f.createBatch},
-		{"GET", dataset + "/batches/:batch", f.getBatch},
+		{"GET", dataset + "/batches", access.Reader, f.listBatches},
+		{"POST", dataset + "/batches", access.Writer, f.createBatch},
+		{"GET", dataset + "/batches/:batch", access.Reader, f.getBatch},
 	}
 }
 

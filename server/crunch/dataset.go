@@ -10,7 +10,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
 	"rowback/server/calls"
+	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/snapshot"
@@ -52,7 +55,7 @@ type datasetBody struct {
 	Size              map[string]any `json:"size"`
 }
 
-// permissions are what the user may do with a dataset: everything, like everyone who is let in.
+// permissions are what the user may do with a dataset.
 type permissions struct {
 	View              bool `json:"view"`
 	Edit              bool `json:"edit"`
@@ -82,12 +85,20 @@ func (f *Face) describe(ctx context.Context, c *fiber.Ctx, s snapshot.State) (da
 		CurrentEditor: userURL(c, editor), CurrentEditorName: editor, Streaming: "no",
 		IsPublished: !s.Properties.Unpublished, Archived: s.Properties.Archived, Notes: s.Properties.Notes,
 		CreationTime: moment(s.Dataset.CreatedAt), ModificationTime: moment(modified), AccessTime: moment(modified),
-		Permissions: permissions{true, true, true, true, true},
+		Permissions: permissionsOf(host.Caller(c), s.Dataset.ProjectID),
 		Size:        map[string]any{"rows": s.Total(), "columns": len(s.Schema.Columns)},
 	}, nil
 }
 
-// listDatasets shows all datasets of all projects: the clients know no projects of this kind.
+// permissionsOf are a caller's with the datasets of a project.
+func permissionsOf(c access.Caller, project int64) permissions {
+	return permissions{
+		View: c.May(project, access.Reader), Edit: c.May(project, access.Writer),
+		ChangePermissions: c.IsAdmin(), AddUsers: c.IsAdmin(), ChangeWeight: c.May(project, access.Maintainer),
+	}
+}
+
+// listDatasets shows all datasets of all projects that the user sees: the clients know no projects of this kind.
 func (f *Face) listDatasets(c *fiber.Ctx) error {
 	return f.showDatasets(c, func(snapshot.State) bool { return true })
 }
@@ -122,6 +133,9 @@ func (f *Face) showDatasets(c *fiber.Ctx, wanted func(snapshot.State) bool) erro
 	}
 	return show(c, document{Element: catalogElement, Index: out})
 }
+
+// project is where datasets are created: the clients know no projects of this kind.
+const project = 1
 
 // newDataset is the body for creating a dataset. scrunch sends Table: variables by alias, in order.
 type newDataset struct {
@@ -158,6 +172,9 @@ func (in newDataset) variables() (out []storage.NewVariable, err error) {
 
 // createDataset creates a dataset. It has the id of the job that creates it, so that its URL is known before it exists.
 func (f *Face) createDataset(c *fiber.Ctx) error {
+	if err := permit.Check(host.Caller(c), project, access.Writer); err != nil {
+		return err
+	}
 	var in newDataset
 	if err := f.readBody(c, &in); err != nil {
 		return err
@@ -195,7 +212,7 @@ func (f *Face) makeDataset(
 	}
 	made, err := f.store.CreateDataset(ctx,
 		storage.NewDataset{
-			ID: id, ProjectID: 1, Name: in.Name, Description: in.Description, Namesake: in.namesake(), Notes: in.Notes,
+			ID: id, ProjectID: project, Name: in.Name, Description: in.Description, Namesake: in.namesake(), Notes: in.Notes,
 			Archived: in.Archived, Unpublished: in.IsPublished != nil && !*in.IsPublished,
 		}, part)
 	if err != nil {

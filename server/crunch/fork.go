@@ -6,7 +6,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
 	"rowback/server/calls"
+	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage"
 	"rowback/storage/snapshot"
 )
@@ -49,6 +52,9 @@ func (f *Face) createFork(c *fiber.Ctx) error {
 		home
 	}
 	if err := f.readBody(c, &in); err != nil {
+		return err
+	}
+	if err := permit.Check(host.Caller(c), s.Dataset.ProjectID, access.Writer); err != nil {
 		return err
 	}
 	upstream, err := f.describe(ctx, c, s)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/host"
 )
 
 // root is where clients start. It lists no more than the clients look up there.
@@ -74,8 +76,7 @@ func (f *Face) logout(c *fiber.Ctx) error {
 
 // user returns the user of the request.
 func (f *Face) user(c *fiber.Ctx) string {
-	name, _ := f.host.Identify(c)
-	return name
+	return host.User(c)
 }
 
 // userURL returns the absolute URL of a user. Names may be e-mail addresses, so they are escaped.

@@ -15,7 +15,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"rowback/server/access"
 	"rowback/server/calls"
+	"rowback/server/host"
+	"rowback/server/permit"
 	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
@@ -114,6 +117,9 @@ func viewSource(s source) map[string]any {
 
 // createSource accepts a file, in the multipart field uploaded_file.
 func (f *Face) createSource(c *fiber.Ctx) error {
+	if err := permit.CheckSomewhere(host.Caller(c), access.Writer); err != nil {
+		return err
+	}
 	_, parameters, err := mime.ParseMediaType(c.Get("Content-Type"))
 	if err != nil || parameters["boundary"] == "" {
 		return fiber.NewError(http.StatusUnsupportedMediaType,

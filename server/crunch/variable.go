@@ -238,6 +238,9 @@ func (f *Face) deleteVariable(c *fiber.Ctx) error {
 // getFolders and getPublicFolder exist because scrunch asks for them before anything else: all variables are in
 // one folder.
 func (f *Face) getFolders(c *fiber.Ctx) error {
+	if _, err := f.dataset(c.UserContext(), c); err != nil {
+		return err
+	}
 	return show(c, document{Element: catalogElement, Index: &index{}, Catalogs: links{"public": self(c) + "public/"}})
 }
 

@@ -22,11 +22,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 
 	"rowback/server/access"
+	"rowback/server/permit"
 )
 
-// caller is the user of a call.
+// caller is who makes a call.
 type caller struct {
-	user     string
+	access.Caller
 	isBasic  bool // the call has a user name and password
 	password string
 }
@@ -63,21 +64,21 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 		return nil, status.Error(codes.PermissionDenied, "Calls from web pages are not accepted. Call from a program.")
 	}
 	authorization := first(call.Header, "authorization")
-	user, password, isBasic, err := f.options.Gate.Basic(addressOf(ctx), authorization)
+	from, password, isBasic, err := f.options.Gate.Basic(addressOf(ctx), authorization)
 	var often *access.TooManyError
 	if errors.As(err, &often) {
 		return nil, status.Errorf(codes.ResourceExhausted,
 			"Too many logins have failed. Wait %d seconds, then try again with the right password.", often.Seconds())
 	}
 	if !isBasic {
-		user, _ = f.options.Gate.Identify(authorization, "")
+		from, _ = f.options.Gate.Identify(addressOf(ctx), authorization, "")
 	}
-	if err != nil || user == "" {
+	if err != nil || !from.IsKnown() {
 		return nil, status.Error(codes.Unauthenticated,
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
 				"the password, the token.")
 	}
-	return context.WithValue(ctx, callerKey{}, caller{user, isBasic, password}), nil
+	return context.WithValue(permit.With(ctx, from, access.Reader), callerKey{}, caller{from, isBasic, password}), nil
 }
 
 // addressOf returns the address that a call comes from.
@@ -96,15 +97,20 @@ func callerOf(ctx context.Context) caller {
 	return c
 }
 
+// writing returns the context of a call that changes something.
+func writing(ctx context.Context) context.Context {
+	return permit.With(ctx, callerOf(ctx).Caller, access.Writer)
+}
+
 // userOf returns the user who makes a call.
-func userOf(ctx context.Context) string { return callerOf(ctx).user }
+func userOf(ctx context.Context) string { return callerOf(ctx).User }
 
 // Handshake returns the token to present from now on to a client that logs in with a password. The JDBC driver also
 // sends a handshake with a token.
 func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	authorization := headerOf(stream.Context(), "authorization")
 	if c := callerOf(stream.Context()); c.isBasic {
-		authorization = "Bearer " + s.face.options.Gate.Shown(c.user, c.password)
+		authorization = "Bearer " + s.face.options.Gate.Shown(c.User, c.password)
 	}
 	if authorization == "" {
 		return malformed("A handshake needs the header authorization: Basic with the user's name and, as the password, " +

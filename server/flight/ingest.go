@@ -10,6 +10,8 @@ import (
 	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/protobuf/proto"
 
+	"rowback/server/access"
+	"rowback/server/permit"
 	"rowback/server/view"
 	"rowback/storage"
 	"rowback/storage/catalog"
@@ -36,7 +38,7 @@ func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 		return err
 	}
 	if headerOf(stream.Context(), "idempotency-key") == "" { // with one, this may be a repeated request
-		if err := f.isThere(stream.Context(), g); err != nil {
+		if err := f.isThere(writing(stream.Context()), g); err != nil {
 			return err
 		}
 	}
@@ -156,7 +158,7 @@ func (f *Face) isThere(ctx context.Context, g ingestion) error {
 		return storage.ErrNameTaken.Sayf(
 			"Dataset '%s' already exists in this project. Append to it, or choose another name.", clip(g.name))
 	case fault.KindOf(err) == fault.NotFound && g.makes:
-		return nil
+		return permit.Check(callerOf(ctx).Caller, g.project, access.Writer)
 	}
 	return err
 }

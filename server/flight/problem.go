@@ -27,6 +27,7 @@ var kinds = map[fault.Kind]codes.Code{
 	fault.Blocked:     codes.FailedPrecondition,
 	fault.Corrupt:     codes.DataLoss,
 	fault.TooLarge:    codes.ResourceExhausted,
+	fault.Forbidden:   codes.PermissionDenied,
 	fault.Unavailable: codes.Unavailable,
 }
 

@@ -134,7 +134,7 @@ func (f *Face) put(stream *putStream, text []byte) error {
 	if err != nil {
 		return err
 	}
-	d, err := f.store.FindDataset(stream.Context(), in.ProjectID, in.Dataset)
+	d, err := f.store.FindDataset(writing(stream.Context()), in.ProjectID, in.Dataset)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (f *Face) run(stream *putStream, w write) (v view.Commit, err error) {
 		return v, err
 	}
 	defer upload.Remove()
-	ctx, cancel := context.WithTimeout(f.base, f.options.Limits.QueryTimeout)
+	ctx, cancel := context.WithTimeout(storage.PermitFrom(f.base, writing(stream.Context())), f.options.Limits.QueryTimeout)
 	defer cancel()
 	call := calls.Call[catalog.Commit]{
 		Request: w.request, Key: headerOf(stream.Context(), "idempotency-key"), Tell: commitAnswer,

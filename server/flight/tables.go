@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 
 	"rowback/query"
+	"rowback/server/access"
 	"rowback/storage"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
@@ -51,7 +52,10 @@ func (f *Face) catalogs(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []string{strconv.FormatInt(own, 10)}
+	var out []string
+	if callerOf(ctx).Role(own) > access.None {
+		out = append(out, strconv.FormatInt(own, 10))
+	}
 	for _, s := range all {
 		out = append(out, strconv.FormatInt(s.Dataset.ProjectID, 10))
 	}

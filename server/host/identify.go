@@ -17,17 +17,24 @@ const tokenCookie = "token"
 // Identify finds out who is asking and keeps it with the request. On a server without tokens, everyone is let in:
 // known reports whether the request carries any credentials. There, a user whose session has ended may still read: only
 // writes record a name.
-func (h *Host) Identify(c *fiber.Ctx) (user string, known bool) {
+func (h *Host) Identify(c *fiber.Ctx) (caller access.Caller, known bool) {
 	// The cookie is for browsers and the Shoji clients; where both come, the header counts.
-	user, known = h.options.Gate.Identify(c.Get("Authorization"), c.Cookies(tokenCookie))
-	if user == "" && h.options.Gate.IsOpen() && (c.Method() == http.MethodGet || c.Method() == http.MethodHead) {
-		user, known = access.Anonymous, true
+	caller, known = h.options.Gate.Identify(addressOf(c), c.Get("Authorization"), c.Cookies(tokenCookie))
+	if !caller.IsKnown() && h.options.Gate.IsOpen() && (c.Method() == http.MethodGet || c.Method() == http.MethodHead) {
+		caller, known = h.options.Gate.Anyone(caller.Address), true
 	}
-	if user != "" {
-		c.Locals(userKey, user)
-	}
-	return user, known
+	c.Locals(callerKey, caller)
+	return caller, known
 }
+
+// Caller returns who sends a request, as Identify found; before that, someone unknown.
+func Caller(c *fiber.Ctx) access.Caller {
+	caller, _ := c.Locals(callerKey).(access.Caller)
+	return caller
+}
+
+// User returns the name of the user who sends a request; empty: unknown.
+func User(c *fiber.Ctx) string { return Caller(c).User }
 
 // MayLogin refuses a client that has failed to log in too often, before the request's body is read. The wait is by
 // address here, as the name is in the body.

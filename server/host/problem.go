@@ -25,6 +25,7 @@ var statuses = map[fault.Kind]int{
 	fault.Blocked:     http.StatusConflict,
 	fault.Corrupt:     http.StatusConflict,
 	fault.TooLarge:    http.StatusRequestEntityTooLarge,
+	fault.Forbidden:   http.StatusForbidden,
 	fault.Unavailable: http.StatusServiceUnavailable,
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"rowback/storage"
 )
 
 // Keys of the values kept in a request's context.
@@ -15,7 +17,7 @@ const (
 	requestIDKey = "request id"
 	bodyKey      = "body"
 	streamKey    = "stream"
-	userKey      = "user"
+	callerKey    = "caller"
 	heldKey      = "held"
 	deadlineKey  = "deadline"
 )
@@ -69,7 +71,7 @@ func (h *Host) admit(c *fiber.Ctx) error {
 // renewDeadline restarts a request's deadline. Work that has already begun keeps the deadline that it started with. It
 // starts anew when the body has been read: a slow upload does not use up the time for the work.
 func (h *Host) renewDeadline(c *fiber.Ctx) {
-	ctx, cancel := context.WithTimeout(h.base, h.options.Limits.QueryTimeout)
+	ctx, cancel := context.WithTimeout(storage.PermitFrom(h.base, c.UserContext()), h.options.Limits.QueryTimeout)
 	c.SetUserContext(ctx)
 	// Contexts that were replaced are cancelled with the last one, and not before: work may still run under them.
 	before, ok := c.Locals(deadlineKey).(context.CancelFunc)
@@ -93,10 +95,4 @@ func (h *Host) patience(c *fiber.Ctx) int64 {
 		return 1 << 20
 	}
 	return h.options.Limits.MaxUpload
-}
-
-// User returns the user that Identify found; empty: unknown.
-func User(c *fiber.Ctx) string {
-	user, _ := c.Locals(userKey).(string)
-	return user
 }

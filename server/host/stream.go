@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"rowback/server/conns"
+	"rowback/storage"
 	"rowback/storage/fault"
 )
 
@@ -48,7 +49,7 @@ type Result struct {
 // connection is cut, so that no one mistakes a part for the whole. A result that yields nothing, or a client that reads
 // nothing, for longer than allowed, is stopped.
 func (h *Host) Stream(c *fiber.Ctx, r Result) error {
-	ctx, cancel := context.WithCancelCause(h.base) // it outlives the handler
+	ctx, cancel := context.WithCancelCause(storage.PermitFrom(h.base, c.UserContext())) // it outlives the handler
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // so that nothing waits on the pipe
 	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })

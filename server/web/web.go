@@ -25,7 +25,7 @@ var files embed.FS
 // contents is the order of the manual's pages.
 var contents = []string{
 	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "vacuum", "erase", "crunch", "operating", "backups",
-	"limits", "security", "readers", "peers", "promises",
+	"limits", "access", "security", "readers", "peers", "promises",
 }
 
 // policy lets the pages load their style sheet and nothing else.

@@ -26,6 +26,7 @@ const (
 	Blocked                 // later commits must be rolled back first
 	Corrupt                 // a stored file is not what was written
 	TooLarge                // too much for one request: it can be sent in parts
+	Forbidden               // whoever asks may not do it
 	Unavailable             // no disk space, memory or time: the same request may succeed later
 )
 

@@ -1,0 +1,57 @@
+package access
+
+import "net/netip"
+
+// Caller is who sends a request, and what they may do. The zero value is someone unknown, who may do nothing.
+type Caller struct {
+	User    string     // the name of the user; empty: not known
+	Token   string     // the id of the token, also where a session stands for it; empty: none
+	Session string     // a short id of the session, which does not open it; empty: none
+	Address netip.Addr // where the request comes from
+	Roles   Roles
+
+	again func() Caller // who that is, and what they may do, as of now; nil: the same
+}
+
+// Again returns the caller as of now. Someone whose token was revoked, or who was removed or disabled, is not known any
+// more.
+func (c Caller) Again() Caller {
+	if c.again == nil {
+		return c
+	}
+	return c.again()
+}
+
+// IsKnown reports whether a valid token or session came with the request, or none is needed.
+func (c Caller) IsKnown() bool { return c.User != "" }
+
+// Role returns the caller's role in a project; None: the caller is not to know of the project.
+func (c Caller) Role(project int64) Role { return c.Roles.In(project) }
+
+// May reports whether the caller may do in a project what needs a role.
+func (c Caller) May(project int64, role Role) bool {
+	switch role {
+	case None:
+		return false
+	case Public:
+		return true
+	case Known:
+		return c.IsKnown()
+	case Admin:
+		return c.IsAdmin()
+	}
+	return c.IsKnown() && c.Role(project) >= role
+}
+
+// MaySomewhere reports whether the caller has a role, or one above it, in any project.
+func (c Caller) MaySomewhere(role Role) bool {
+	for project := range c.Roles {
+		if c.May(project, role) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsAdmin reports whether the caller may do everything.
+func (c Caller) IsAdmin() bool { return c.IsKnown() && c.Roles[0] >= Admin }

@@ -1,0 +1,82 @@
+package api
+
+import "rowback/server/access"
+
+// accessRoutes returns the routes about users, tokens and projects.
+func (a *API) accessRoutes() []route {
+	const users, tokens, projects = "/api/v1/users", "/api/v1/tokens", "/api/v1/projects"
+	return []route{
+		{
+			method: "GET", path: users, id: "listUsers", tag: "access", role: access.Admin,
+			summary: "Users, by name",
+			in:      listUsersIn{}, status: 200, out: userList{}, problems: []int{422}, handler: onAccounts(a, a.listUsers),
+		},
+		{
+			method: "POST", path: users, id: "createUser", tag: "access", role: access.Admin,
+			summary: "Add a user, with roles",
+			in:      createUserIn{}, status: 201, out: userView{}, problems: writes, handler: onAccounts(a, a.createUser),
+		},
+		{
+			method: "GET", path: users + "/{user}", id: "getUser", tag: "access", role: access.Known,
+			summary: "A user, to admins and to that user",
+			in:      userIn{}, status: 200, out: userView{}, problems: finds, handler: onAccounts(a, a.getUser),
+		},
+		{
+			method: "PATCH", path: users + "/{user}", id: "editUser", tag: "access", role: access.Admin,
+			summary: "Describe, disable or enable a user",
+			in:      editUserIn{}, status: 200, out: userView{}, problems: writes, handler: onAccounts(a, a.editUser),
+		},
+		{
+			method: "PUT", path: users + "/{user}/roles", id: "setRoles", tag: "access", role: access.Admin,
+			summary: "Give a user roles, in place of all before",
+			in:      setRolesIn{}, status: 200, out: userView{}, problems: writes, handler: onAccounts(a, a.setRoles),
+		},
+		{
+			method: "DELETE", path: users + "/{user}", id: "deleteUser", tag: "access", role: access.Admin,
+			summary: "Remove a user, with roles and tokens; what the user did stays",
+			in:      userIn{}, status: 204, problems: writes, handler: onAccounts(a, a.deleteUser),
+		},
+
+		{
+			method: "GET", path: tokens, id: "listTokens", tag: "access", role: access.Known,
+			summary: "One's own tokens; those of all users for admins",
+			in:      listTokensIn{}, status: 200, out: tokenList{}, problems: []int{422}, handler: onAccounts(a, a.listTokens),
+		},
+		{
+			method: "POST", path: tokens, id: "createToken", tag: "access", role: access.Known,
+			summary: "Make a token, which is shown once",
+			in:      createTokenIn{}, status: 201, out: createdToken{}, problems: writes, handler: onAccounts(a, a.createToken),
+		},
+		{
+			method: "DELETE", path: tokens + "/{token}", id: "deleteToken", tag: "access", role: access.Known,
+			summary: "Revoke a token at once",
+			in:      tokenIn{}, status: 204, problems: finds, handler: onAccounts(a, a.deleteToken),
+		},
+
+		{
+			method: "GET", path: projects, id: "listProjects", tag: "access", role: access.Known,
+			summary: "Projects in which the caller has a role",
+			in:      listProjectsIn{}, status: 200, out: projectList{}, problems: []int{422}, handler: onAccounts(a, a.listProjects),
+		},
+		{
+			method: "POST", path: projects, id: "createProject", tag: "access", role: access.Admin,
+			summary: "Add a project, or name one that has only its number",
+			in:      createProjectIn{}, status: 201, out: projectView{}, problems: writes, handler: onAccounts(a, a.createProject),
+		},
+		{
+			method: "GET", path: projects + "/{project}", id: "getProject", tag: "access", role: access.Known,
+			summary: "One project",
+			in:      projectIn{}, status: 200, out: projectView{}, problems: finds, handler: onAccounts(a, a.getProject),
+		},
+		{
+			method: "PATCH", path: projects + "/{project}", id: "editProject", tag: "access", role: access.Admin,
+			summary: "Rename or describe a project",
+			in:      editProjectIn{}, status: 200, out: projectView{}, problems: writes, handler: onAccounts(a, a.editProject),
+		},
+		{
+			method: "DELETE", path: projects + "/{project}", id: "deleteProject", tag: "access", role: access.Admin,
+			summary: "Remove a project that has no datasets, with the roles in it",
+			in:      projectIn{}, status: 204, problems: writes, handler: onAccounts(a, a.deleteProject),
+		},
+	}
+}

@@ -1,0 +1,106 @@
+// Package settings keeps what a server is told and what can't be rebuilt from the objects of its store: users, tokens,
+// projects, webhooks, schedules. It is one SQLite database, DATA/settings.db, apart from the catalog, which is an index
+// of the objects and may be lost.
+//
+// The tables are in migrations, in one sequence; the SQL of each is in the package that owns it. Every change is one
+// transaction, durable when it returns.
+package settings
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "github.com/mattn/go-sqlite3" // the embedded database
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// File is the database's name in the data directory.
+const File = "settings.db"
+
+// DB is an open database. Its methods may be called from many goroutines.
+type DB struct {
+	*sql.DB // for reading; it refuses to write
+	writes  *sql.DB
+}
+
+// Open opens the database of a data directory, creates it if it is missing, and runs pending migrations.
+func Open(ctx context.Context, dir string) (*DB, error) {
+	path := filepath.Join(dir, File)
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
+	options := "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000&_stmt_cache_size=64"
+	writes, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_txlock=immediate&"+options)
+	if err != nil {
+		return nil, err
+	}
+	writes.SetMaxOpenConns(1)
+	if err := migrate(ctx, writes); err != nil {
+		return nil, errors.Join(fmt.Errorf("bringing %s up to date: %w", File, err), writes.Close())
+	}
+	reads, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_query_only=1&"+options)
+	if err != nil {
+		return nil, errors.Join(err, writes.Close())
+	}
+	reads.SetMaxIdleConns(4)
+	return &DB{reads, writes}, nil
+}
+
+// makePrivate restricts the database to its owner. SQLite creates its journal files with the same permissions.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Chmod(0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
+}
+
+// migrate runs pending migrations, and refuses a database of a newer program.
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return err
+	}
+	has, knows, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if has > knows {
+		return fmt.Errorf("it is of a newer version of the program (%d; this one knows %d). Use that version", has, knows)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error.
+func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := d.writes.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Close closes the database.
+func (d *DB) Close() error { return errors.Join(d.DB.Close(), d.writes.Close()) }
