@@ -149,6 +149,10 @@ var accessTable = map[string]entry{
 	"GET /api/v1/webhooks/:webhook/deliveries":                      {need: access.Maintainer},
 	"POST /api/v1/webhooks/:webhook/deliveries/:delivery/redeliver": {need: access.Maintainer},
 
+	"POST /api/v1/store/backups":        {need: access.Admin, body: `{}`},
+	"GET /api/v1/store/backups":         {need: access.Admin},
+	"GET /api/v1/store/backups/:backup": {need: access.Admin},
+
 	"GET /api":                     {need: access.Known},
 	"POST /api/login":              {need: access.Public, body: `{"email":"x","password":"wrong"}`},
 	"GET /api/logout":              {need: access.Public},

@@ -45,8 +45,8 @@ func (cmd *restoreCmd) Run(c console) error {
 	m := out.Manifest
 	fmt.Fprintf(c.out, "restored backup %s: %d datasets, %d objects, up to commit %d\n", m.ID, len(m.Datasets), m.Objects,
 		m.Cut)
-	fmt.Fprintf(c.out, "every object was compared with its checksum, and the digests of %d datasets with those at the time\n",
-		out.Compared)
+	fmt.Fprintf(c.out,
+		"every object was compared with its checksum, and the digests of %d datasets with those at the time\n", out.Compared)
 	for _, p := range out.Problems {
 		fmt.Fprintln(c.out, p)
 	}

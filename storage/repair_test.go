@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,14 +9,15 @@ import (
 	"testing"
 
 	"rowback/storage"
+	"rowback/storage/backup"
 	"rowback/storage/catalog"
-	"rowback/storage/fault"
 )
 
 // repaired repairs a closed store.
 func repaired(t *testing.T, dir string, apply bool, targets ...string) []storage.Repair {
 	t.Helper()
-	out, err := storage.RepairStore(t.Context(), storage.RepairPlan{Dir: dir, Backups: targets, Apply: apply}, storage.Options{})
+	plan := storage.RepairPlan{Dir: dir, Backups: targets, Apply: apply}
+	out, err := storage.RepairStore(t.Context(), plan, storage.Options{})
 	must(t, err)
 	return out
 }
@@ -170,7 +172,7 @@ func TestRepairFromAnotherStore(t *testing.T) {
 	target := t.TempDir()
 	other.backUp(target)
 	plan := storage.RepairPlan{Dir: b.dir2(), Backups: []string{target}}
-	if _, err := storage.RepairStore(t.Context(), plan, storage.Options{}); err == nil || fault.KindOf(err) != fault.Internal {
+	if _, err := storage.RepairStore(t.Context(), plan, storage.Options{}); !errors.Is(err, backup.ErrOther) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -156,14 +156,15 @@ func (bs *StoreBackups) Find(ctx context.Context, id string) (m backup.Manifest,
 		m, err = t.Find(id)
 		err = errors.Join(err, t.Close())
 	}
-	if errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist) || t == nil && errors.Is(err, backup.ErrNotTarget) {
+	if errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist) ||
+		t == nil && errors.Is(err, backup.ErrNotTarget) {
 		return m, fault.Errorf(fault.NotFound, "backup_not_found", "Backup '%s' not found", fault.Clip(id))
 	}
 	return m, explainTarget(ctx, err)
 }
 
-// holding returns the backups in the server's target that have one of the states that an erasure affects; nil if that is
-// not known. The removals wait for a backup that is about to be finished.
+// holding returns the backups in the server's target that have one of the states that an erasure affects; nil if that
+// is not known. The removals wait for a backup that is about to be finished.
 func (bs *StoreBackups) holding(ctx context.Context, erased []ErasedDataset) []ErasedStoreBackup {
 	out := []ErasedStoreBackup{}
 	if !bs.IsConfigured() {
@@ -310,6 +311,7 @@ func (bs *StoreBackups) keepOnce(ctx context.Context, plan BackupPlan) error {
 // errIncomplete is for a backup of a store that is damaged.
 func errIncomplete(m backup.Manifest) error {
 	return fault.Errorf(fault.Corrupt, "backup_incomplete",
-		"The backup has all but %d objects, which are damaged or missing in the store. Repair the store, then back it up again.",
+		"The backup has all but %d objects, which are damaged or missing in the store. "+
+			"Repair the store, then back it up again.",
 		len(m.Damaged))
 }

@@ -18,8 +18,8 @@ import (
 
 // A restore lays out a backup in a directory of its own, below the one that is to be the store, verifies it there, and
 // only then moves it to its place: objects and settings, then store.json, which makes the directory a store, then the
-// catalog, which is made anew from the objects if it is not there. So a crash leaves a directory that is not a store, or
-// the whole store.
+// catalog, which is made anew from the objects if it is not there. So a crash leaves a directory that is not a store,
+// or the whole store.
 
 // restoring is where a backup is laid out.
 const restoring = "restoring"
@@ -209,12 +209,14 @@ func (out *Restored) verify(ctx context.Context, dir string, o Options, damaged 
 			return err
 		}
 		if now.Digest != d.Digest || now.Total != d.Records {
-			out.Problems = append(out.Problems, Problem{Dataset: d.ID, Commit: d.Head, Detail: "its digest is another than it was"})
+			out.Problems = append(out.Problems,
+				Problem{Dataset: d.ID, Commit: d.Head, Detail: "its digest is another than it was"})
 		}
 		out.Compared++
 	}
 	if n := len(out.Problems); n > 0 && !damaged {
-		return fmt.Errorf("what was restored is not sound (%d problems; the first: %s), so it was not used", n, out.Problems[0])
+		return fmt.Errorf("what was restored is not sound (%d problems; the first: %s), so it was not used",
+			n, out.Problems[0])
 	}
 	return nil
 }

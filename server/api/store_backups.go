@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"rowback/server/access"
 	"rowback/server/calls"
 	"rowback/storage"
 	"rowback/storage/backup"
@@ -142,18 +143,18 @@ func (a *API) storeBackupRoutes() []route {
 	const backups = "/api/v1/store/backups"
 	return []route{
 		{
-			method: "POST", path: backups, id: "createStoreBackup", tag: "server",
+			method: "POST", path: backups, id: "createStoreBackup", tag: "server", role: access.Admin,
 			summary: "Back up the whole store, or a dataset with its history and its forks",
 			in:      createStoreBackupIn{}, status: 201, also: 202, out: storeBackupView{}, problems: writes,
 			handler: a.createStoreBackup,
 		},
 		{
-			method: "GET", path: backups, id: "listStoreBackups", tag: "server",
+			method: "GET", path: backups, id: "listStoreBackups", tag: "server", role: access.Admin,
 			summary: "The backups that the server has made, newest first",
 			status:  200, out: storeBackupList{}, problems: []int{409}, handler: a.listStoreBackups,
 		},
 		{
-			method: "GET", path: backups + "/{backup}", id: "getStoreBackup", tag: "server",
+			method: "GET", path: backups + "/{backup}", id: "getStoreBackup", tag: "server", role: access.Admin,
 			summary: "One backup, with its datasets",
 			in:      oneStoreBackupIn{}, status: 200, out: storeBackupView{}, problems: []int{404, 409},
 			handler: a.getStoreBackup,

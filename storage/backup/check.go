@@ -34,7 +34,8 @@ func (t *Target) Check(ctx context.Context, aside bool) (out Checked, err error)
 	}
 	for sum, o := range found {
 		if o.wrong != "" && !o.named {
-			out.Problems = append(out.Problems, fmt.Sprintf("object %s, which no backup that can be read names: %s", sum, o.wrong))
+			out.Problems = append(out.Problems,
+				fmt.Sprintf("object %s, which no backup that can be read names: %s", sum, o.wrong))
 		}
 		if o.wrong != "" && aside {
 			if err := t.tree.Remove(o.place()); err != nil {

@@ -14,8 +14,8 @@ type Pruned struct {
 }
 
 // Prune removes all backups but the newest, of each scope, of which keep are complete, and then the objects that no
-// backup names. A crash leaves backups that are whole, and objects that the next pruning removes. If a manifest can't be
-// read, nothing is removed: what it names is not known.
+// backup names. A crash leaves backups that are whole, and objects that the next pruning removes. If a manifest can't
+// be read, nothing is removed: what it names is not known.
 func (t *Target) Prune(keep int, dry bool) (out Pruned, err error) {
 	if keep < 1 {
 		return out, fmt.Errorf("at least one backup must be kept, and not %d", keep)
