@@ -94,7 +94,7 @@ func TestAHiddenForkIsNotNamedByVacuum(t *testing.T) {
 	w.root(t, 201, "POST", of+"/commits?mode=append", `[{"id":1}]`)
 	w.root(t, 201, "POST", of+"/forks", fmt.Sprintf(`{"name":"hidden fork","project_id":%d}`, other))
 	w.root(t, 201, "POST", of+"/commits?mode=append", `[{"id":2}]`)
-	w.root(t, 200, "PATCH", of, `{"retention":{"commits":1}}`)
+	w.root(t, 200, "PATCH", of, `{"retention":{"commits":1,"savepoints":false}}`)
 	for token, named := range map[string]bool{
 		w.user(t, "here", access.Roles{own: access.Reader}):                       false,
 		w.user(t, "both", access.Roles{own: access.Reader, other: access.Reader}): true,
