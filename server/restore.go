@@ -50,6 +50,18 @@ func (cmd *restoreCmd) Run(c console) error {
 	for _, p := range out.Problems {
 		fmt.Fprintln(c.out, p)
 	}
+	return sayAudit(c, cmd.Dir)
+}
+
+// sayAudit says what the audit log of a restored store lacks. The store is whole without it.
+func sayAudit(c console, dir string) error {
+	problems, err := checkAudit(context.Background(), dir)
+	if err != nil {
+		return fmt.Errorf("the store was restored, but its audit log can't be checked: %w", err)
+	}
+	for _, p := range problems {
+		fmt.Fprintln(c.out, "audit log:", p)
+	}
 	return nil
 }
 

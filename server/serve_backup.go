@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"rowback/server/webhooks"
 	"rowback/storage"
+	"rowback/storage/fault"
 )
 
 // backupFlags say where the server's backups go, and when it makes them.
@@ -45,4 +48,17 @@ func (f backupFlags) keep(ctx context.Context, store *storage.Store) (stop func(
 	return inBackground(ctx, func(ctx context.Context) {
 		store.Copies.Keep(ctx, storage.BackupPlan{Every: time.Duration(f.BackupEvery), Keep: f.BackupKeep})
 	})
+}
+
+// tellOfBackups has webhooks told of each backup that fails.
+func tellOfBackups(store *storage.Store, hooks *webhooks.Hooks, log *slog.Logger) {
+	store.Copies.Failed = func(ctx context.Context, err error) {
+		e := webhooks.Event{Kind: webhooks.BackupFailed, Data: map[string]any{"detail": err.Error()}}
+		if f := new(fault.Error); errors.As(err, &f) {
+			e.Data["code"] = f.Code
+		}
+		if err := hooks.Post(ctx, e); err != nil {
+			log.Error("webhooks could not be told of a backup that failed", "error", err)
+		}
+	}
 }

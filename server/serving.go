@@ -137,6 +137,7 @@ func (s *serving) openSettings(ctx context.Context) (err error) {
 func (s *serving) startWork(ctx context.Context) error {
 	s.atEnd(s.scrub(ctx, s.store))
 	s.atEnd(s.upkeep(ctx, s.store))
+	tellOfBackups(s.store, s.hooks, s.log)
 	s.atEnd(s.Backups.keep(ctx, s.store))
 	s.atEnd(inBackground(ctx, s.store.KeepNoted))
 	if s.Demo {

@@ -37,6 +37,8 @@ type StoreBackups struct {
 	hook    blob.Hook
 	program string
 
+	// Failed is called with what a client may know of a backup or a pruning that failed; nil: nobody asks.
+	Failed func(ctx context.Context, err error)
 	Opened func(key string) // called for each object of the store that is opened; nil: for tests to count them
 
 	mu    sync.Mutex
@@ -90,15 +92,31 @@ func (bs *StoreBackups) MakeIn(ctx context.Context, dir string, n NewStoreBackup
 	m, err := bs.makeIn(ctx, dir, n, r)
 	bs.change(func(s *BackupState) {
 		s.Running = false
-		switch {
-		case errors.Is(err, backup.ErrInUse) || ctx.Err() != nil:
-		case err != nil || !m.IsComplete():
-			s.Failures++
-		case m.Scope == "":
+		if err == nil && m.IsComplete() && m.Scope == "" {
 			s.Last = m
 		}
 	})
-	return m, explainTarget(ctx, err)
+	busy := errors.Is(err, backup.ErrInUse)
+	err = explainTarget(ctx, err)
+	switch {
+	case busy:
+	case err != nil:
+		bs.fail(ctx, err)
+	case !m.IsComplete():
+		bs.fail(ctx, errIncomplete(m))
+	}
+	return m, err
+}
+
+// fail counts a failure, and has it told, unless the server ends.
+func (bs *StoreBackups) fail(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	bs.change(func(s *BackupState) { s.Failures++ })
+	if bs.Failed != nil {
+		bs.Failed(ctx, err)
+	}
 }
 
 func (bs *StoreBackups) makeIn(
@@ -300,8 +318,8 @@ func (bs *StoreBackups) keepOnce(ctx context.Context, plan BackupPlan) error {
 		return errIncomplete(m)
 	}
 	gone, err := PruneBackups(bs.dir, plan.Keep, false, bs.hook)
-	if err != nil {
-		bs.change(func(s *BackupState) { s.Failures++ })
+	if err = explainTarget(ctx, err); err != nil {
+		bs.fail(ctx, err)
 	} else if len(gone.Backups) > 0 {
 		bs.log.Info("old backups were removed", "backups", gone.Backups, "bytes", gone.Bytes)
 	}

@@ -27,6 +27,8 @@ type copying struct {
 
 	before      map[string]backup.Object // descriptions, as the backup before has them
 	removal     int64                    // the newest that it knew of
+	logs        map[string]backup.Object // files of the audit log, as the backup before has them
+	logsAt      time.Time                // and when it was made
 	shelves     map[string]*labelShelf
 	missed      map[string]string // by key: what is wrong with an object, where it was needed
 	catalogCopy string            // the catalog of the cut; empty: none
@@ -40,6 +42,7 @@ func (bs *StoreBackups) newCopying(
 ) (*copying, error) {
 	c := &copying{
 		StoreBackups: bs, target: t, writer: w, request: r, before: map[string]backup.Object{},
+		logs:    map[string]backup.Object{},
 		shelves: map[string]*labelShelf{}, missed: map[string]string{},
 	}
 	c.manifest = backup.Manifest{Store: t.Store(), Full: n.Full, Program: bs.program}
@@ -107,7 +110,10 @@ func (c *copying) readBefore(ctx context.Context, full bool) error {
 
 // use notes what a backup has that may be the same still.
 func (c *copying) use(m backup.Manifest, entries []backup.Entry) {
-	c.removal = m.Removal
+	c.removal, c.logsAt = m.Removal, m.CreatedAt
+	for _, e := range m.Audit {
+		c.logs[e.Key] = e.Object
+	}
 	for _, d := range m.Datasets {
 		if !d.LabelsAt.IsZero() {
 			c.shelves[d.ID] = &labelShelf{at: d.LabelsAt}
@@ -375,7 +381,8 @@ func (c *copying) finish(ctx context.Context, k *cut) (done bool, err error) {
 	return true, nil
 }
 
-// addOwn copies what is not an object of the store: the catalog, the settings, and the list of the objects.
+// addOwn copies what is not an object of the store: the catalog, the settings, the audit log, and the list of the
+// objects.
 func (c *copying) addOwn(ctx context.Context) (err error) {
 	m := &c.manifest
 	if m.List, err = c.writer.AddList(ctx, c.entries); err != nil {
@@ -386,6 +393,9 @@ func (c *copying) addOwn(ctx context.Context) (err error) {
 			return err
 		}
 		if m.Settings, err = c.addSettings(ctx); err != nil {
+			return err
+		}
+		if err = c.addAudit(ctx); err != nil {
 			return err
 		}
 	}

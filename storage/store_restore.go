@@ -121,11 +121,8 @@ func layOut(
 			}
 		}
 	}
-	for name, o := range map[string]*backup.Object{datadir.CatalogFile: m.Catalog, datadir.SettingsFile: m.Settings} {
-		if o == nil || only != nil {
-			continue
-		}
-		if err := w.add(ctx, name, *o); err != nil {
+	if only == nil {
+		if err := w.addOwn(ctx, m); err != nil {
 			return err
 		}
 	}
@@ -163,6 +160,27 @@ func (w *laying) add(ctx context.Context, name string, o backup.Object) error {
 		return nil
 	}
 	return w.place()
+}
+
+// addOwn writes what is not an object of the store.
+func (w *laying) addOwn(ctx context.Context, m backup.Manifest) error {
+	for name, o := range map[string]*backup.Object{datadir.CatalogFile: m.Catalog, datadir.SettingsFile: m.Settings} {
+		if o == nil {
+			continue
+		}
+		if err := w.add(ctx, name, *o); err != nil {
+			return err
+		}
+	}
+	for _, e := range m.Audit {
+		if !datadir.IsAuditFile(e.Key) {
+			return fmt.Errorf("the name of a file of the audit log: %w: %q", backup.ErrDamaged, e.Key)
+		}
+		if err := w.add(ctx, datadir.AuditDir+"/"+e.Key, e.Object); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *laying) place() error {
@@ -229,9 +247,10 @@ func (out *Restored) verify(ctx context.Context, dir string, o Options, damaged 
 // moveIn moves a store that was laid out to its place.
 func moveIn(tree *blob.Tree) error {
 	// store.json comes after the objects: it makes the directory a store.
-	for _, name := range []string{datadir.SettingsFile, objectsDir, datadir.MarkerFile, datadir.CatalogFile} {
+	may := []string{datadir.SettingsFile, datadir.AuditDir, datadir.CatalogFile}
+	for _, name := range append(may[:2:2], objectsDir, datadir.MarkerFile, datadir.CatalogFile) {
 		err := tree.Rename(restoring+"/"+name, name)
-		if errors.Is(err, fs.ErrNotExist) && (name == datadir.SettingsFile || name == datadir.CatalogFile) {
+		if errors.Is(err, fs.ErrNotExist) && slices.Contains(may, name) {
 			continue // the backup has none
 		}
 		if err != nil {

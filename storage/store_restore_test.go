@@ -19,6 +19,7 @@ func threeBackups(t *testing.T) (dir, target string, told []string, made []backu
 	t.Helper()
 	b := open(t)
 	d := b.create("d", "id")
+	logged(t, b.dir, "2026-01-000000000000001.ndjson", "an entry\n")
 	target = t.TempDir()
 	for i := range 3 {
 		b.json(d, catalog.Upsert, fmt.Sprintf(`[{"id":1,"n":%d},{"id":%d,"n":0}]`, i, 10+i))

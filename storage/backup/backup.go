@@ -77,6 +77,7 @@ type Manifest struct {
 	Datasets      []Dataset `json:"datasets"`
 	Catalog       *Object   `json:"catalog,omitempty"`  // nil: it is made from the objects
 	Settings      *Object   `json:"settings,omitempty"` // nil: there were none
+	Audit         []Entry   `json:"audit,omitempty"`    // files of the audit log, by name
 	List          Object    `json:"list"`               // gzip of the entries, as JSON, one a line, by key
 	Objects       int       `json:"objects"`
 	Bytes         int64     `json:"bytes"`

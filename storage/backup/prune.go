@@ -104,5 +104,8 @@ func (m Manifest) own() map[string]Object {
 	if m.Settings != nil {
 		out["settings"] = *m.Settings
 	}
+	for _, e := range m.Audit {
+		out["audit log "+e.Key] = e.Object
+	}
 	return out
 }
