@@ -105,3 +105,43 @@ func TestAHiddenForkIsNotNamedByVacuum(t *testing.T) {
 		}
 	}
 }
+
+// What a writer may not do, a writer does not do by undoing or merging what someone else has done.
+func TestAWriterShapesNothingByRollbackOrMerge(t *testing.T) {
+	w := newAccessWorld(t)
+	writer := w.user(t, "shaper", access.Roles{own: access.Writer, other: access.Maintainer})
+	keeper := w.user(t, "keeper", access.Roles{own: access.Maintainer, other: access.Maintainer})
+	d := w.is(t, keeper, 201, "POST", "/api/v1/datasets",
+		fmt.Sprintf(`{"name":"shaped","project_id":%d,"key":["id"]}`, own)).Body["id"].(string)
+	of := "/api/v1/datasets/" + d
+	head := func() string { return fmt.Sprint(w.is(t, keeper, 200, "GET", of, "").Body["head"]) }
+	undo := func(token string, status int, body string) {
+		t.Helper()
+		w.is(t, token, status, "POST", of+"/commits/"+head()+"/rollback", body)
+	}
+	w.is(t, writer, 201, "POST", of+"/commits?mode=append", `[{"id":1,"v":"a"}]`)
+	w.is(t, writer, 201, "POST", of+"/commits?mode=append", `[{"id":2,"v":"a","w":1}]`)
+	undo(writer, 201, "") // records, and the column that came with them
+	undo(writer, 201, "") // and that
+
+	for _, change := range []func(){
+		func() { w.is(t, keeper, 200, "PATCH", of, `{"retention":{"commits":1000}}`) },
+		func() { w.is(t, keeper, 201, "POST", of+"/variables", `{"name":"x","type":"VARCHAR"}`) },
+	} {
+		change()
+		undo(writer, 403, "")
+		undo(writer, 403, `{"cascade":true}`)
+		undo(keeper, 201, "")
+		undo(writer, 403, "") // to bring it back is to do it
+	}
+
+	fork := w.is(t, writer, 201, "POST", of+"/forks", fmt.Sprintf(`{"name":"shaped there","project_id":%d}`, other))
+	there := "/api/v1/datasets/" + fork.Body["id"].(string)
+	merge := fmt.Sprintf(`{"source":%q}`, fork.Body["id"])
+	w.is(t, writer, 201, "POST", there+"/commits?mode=append", `[{"id":3,"v":"b"}]`)
+	w.is(t, writer, 201, "POST", of+"/merges", merge)
+	w.is(t, writer, 201, "POST", there+"/variables", `{"name":"mine","type":"VARCHAR"}`)
+	w.is(t, writer, 403, "POST", of+"/merges", merge)
+	w.is(t, keeper, 201, "POST", of+"/merges", merge)
+	undo(writer, 403, "")
+}
