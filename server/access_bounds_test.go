@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -144,4 +145,40 @@ func TestAWriterShapesNothingByRollbackOrMerge(t *testing.T) {
 	w.is(t, writer, 403, "POST", of+"/merges", merge)
 	w.is(t, keeper, 201, "POST", of+"/merges", merge)
 	undo(writer, 403, "")
+}
+
+// The audit log says whom a change of users, roles and tokens is about, and nothing that is secret.
+func TestChangesOfAccessAreRecordedWithWhomTheyAreAbout(t *testing.T) {
+	w := newAccessWorld(t)
+	w.root(t, 201, "POST", "/api/v1/users", `{"name":"eve"}`)
+	w.root(t, 200, "PUT", "/api/v1/users/eve/roles", `{"roles":[{"project":"2","role":"maintainer"}]}`)
+	w.root(t, 200, "PATCH", "/api/v1/users/eve", `{"is_disabled":true}`)
+	made := w.root(t, 201, "POST", "/api/v1/tokens", `{"user":"eve","role":"reader"}`)
+	id, token := made["id"].(string), made["token"].(string)
+	w.root(t, 404, "DELETE", "/api/v1/tokens/"+token, "") // in place of its id, by mistake
+	w.root(t, 204, "DELETE", "/api/v1/tokens/"+id, "")
+	w.root(t, 204, "DELETE", "/api/v1/users/eve", "")
+	files, err := w.audited.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Write(text)
+	}
+	for _, want := range []string{
+		"user eve: no role", "user eve: maintainer in project 2", "user eve (disabled): maintainer in project 2",
+		"token " + id + " of user eve: reader", `"token ` + id + `"`, `"user eve"`,
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is not in the log", want)
+		}
+	}
+	if strings.Contains(log.String(), token) {
+		t.Error("a token is in the log")
+	}
 }
