@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -103,5 +104,81 @@ func TestAHiddenForkIsNotNamedByVacuum(t *testing.T) {
 		if is := strings.Contains(got.Text, "hidden fork"); is != named {
 			t.Errorf("named: %t, want %t: %s", is, named, got.Text)
 		}
+	}
+}
+
+// What a writer may not do, a writer does not do by undoing or merging what someone else has done.
+func TestAWriterShapesNothingByRollbackOrMerge(t *testing.T) {
+	w := newAccessWorld(t)
+	writer := w.user(t, "shaper", access.Roles{own: access.Writer, other: access.Maintainer})
+	keeper := w.user(t, "keeper", access.Roles{own: access.Maintainer, other: access.Maintainer})
+	d := w.is(t, keeper, 201, "POST", "/api/v1/datasets",
+		fmt.Sprintf(`{"name":"shaped","project_id":%d,"key":["id"]}`, own)).Body["id"].(string)
+	of := "/api/v1/datasets/" + d
+	head := func() string { return fmt.Sprint(w.is(t, keeper, 200, "GET", of, "").Body["head"]) }
+	undo := func(token string, status int, body string) {
+		t.Helper()
+		w.is(t, token, status, "POST", of+"/commits/"+head()+"/rollback", body)
+	}
+	w.is(t, writer, 201, "POST", of+"/commits?mode=append", `[{"id":1,"v":"a"}]`)
+	w.is(t, writer, 201, "POST", of+"/commits?mode=append", `[{"id":2,"v":"a","w":1}]`)
+	undo(writer, 201, "") // records, and the column that came with them
+	undo(writer, 201, "") // and that
+
+	for _, change := range []func(){
+		func() { w.is(t, keeper, 200, "PATCH", of, `{"retention":{"commits":1000}}`) },
+		func() { w.is(t, keeper, 201, "POST", of+"/variables", `{"name":"x","type":"VARCHAR"}`) },
+	} {
+		change()
+		undo(writer, 403, "")
+		undo(writer, 403, `{"cascade":true}`)
+		undo(keeper, 201, "")
+		undo(writer, 403, "") // to bring it back is to do it
+	}
+
+	fork := w.is(t, writer, 201, "POST", of+"/forks", fmt.Sprintf(`{"name":"shaped there","project_id":%d}`, other))
+	there := "/api/v1/datasets/" + fork.Body["id"].(string)
+	merge := fmt.Sprintf(`{"source":%q}`, fork.Body["id"])
+	w.is(t, writer, 201, "POST", there+"/commits?mode=append", `[{"id":3,"v":"b"}]`)
+	w.is(t, writer, 201, "POST", of+"/merges", merge)
+	w.is(t, writer, 201, "POST", there+"/variables", `{"name":"mine","type":"VARCHAR"}`)
+	w.is(t, writer, 403, "POST", of+"/merges", merge)
+	w.is(t, keeper, 201, "POST", of+"/merges", merge)
+	undo(writer, 403, "")
+}
+
+// The audit log says whom a change of users, roles and tokens is about, and nothing that is secret.
+func TestChangesOfAccessAreRecordedWithWhomTheyAreAbout(t *testing.T) {
+	w := newAccessWorld(t)
+	w.root(t, 201, "POST", "/api/v1/users", `{"name":"eve"}`)
+	w.root(t, 200, "PUT", "/api/v1/users/eve/roles", `{"roles":[{"project":"2","role":"maintainer"}]}`)
+	w.root(t, 200, "PATCH", "/api/v1/users/eve", `{"is_disabled":true}`)
+	made := w.root(t, 201, "POST", "/api/v1/tokens", `{"user":"eve","role":"reader"}`)
+	id, token := made["id"].(string), made["token"].(string)
+	w.root(t, 404, "DELETE", "/api/v1/tokens/"+token, "") // in place of its id, by mistake
+	w.root(t, 204, "DELETE", "/api/v1/tokens/"+id, "")
+	w.root(t, 204, "DELETE", "/api/v1/users/eve", "")
+	files, err := w.audited.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Write(text)
+	}
+	for _, want := range []string{
+		"user eve: no role", "user eve: maintainer in project 2", "user eve (disabled): maintainer in project 2",
+		"token " + id + " of user eve: reader", `"token ` + id + `"`, `"user eve"`,
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is not in the log", want)
+		}
+	}
+	if strings.Contains(log.String(), token) {
+		t.Error("a token is in the log")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/accounts"
 	"rowback/server/api"
+	"rowback/server/audit"
 	"rowback/server/crunch"
 	"rowback/server/facetest"
 	"rowback/server/host"
@@ -34,6 +35,7 @@ type accessCaller struct {
 
 // accessWorld is a server with all HTTP faces, users of each role, and a dataset d with a fork in each project.
 type accessWorld struct {
+	audited  *audit.Log // of HTTP
 	store    *storage.Store
 	accounts *accounts.Accounts
 	quotas   *quotas.Quotas
@@ -76,6 +78,10 @@ func newAccessWorld(t *testing.T) *accessWorld {
 	w.gate = access.New(access.Options{
 		Fixed: access.Tokens{rootToken: "root"}.Fixed(), Directory: w.accounts, Now: clock,
 	})
+	if w.audited, err = audit.Open(ctx, audit.Options{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.audited.Close() })
 	w.serve(t)
 	w.fill(t)
 	return w
@@ -84,7 +90,7 @@ func newAccessWorld(t *testing.T) *accessWorld {
 // serve makes the application, as the program does.
 func (w *accessWorld) serve(t *testing.T) {
 	t.Helper()
-	h := host.New(host.Options{Gate: w.gate, Fact: api.ViewFact})
+	h := host.New(host.Options{Gate: w.gate, Fact: api.ViewFact, Audit: w.audited})
 	native, err := api.New(w.store, h, api.Options{Accounts: w.accounts, Quotas: w.quotas, Webhooks: w.hooks})
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,9 @@ func (s *Store) Cascade(
 // undoAll makes the work the inverse of the commit and of all that is in its way.
 func (w undoWork) undoAll(ctx context.Context) error {
 	all := w.plan.all()
+	if err := permittedToUndo(ctx, w.head.Dataset, all...); err != nil {
+		return err
+	}
 	if err := w.store.checkCascade(ctx, all); err != nil {
 		return err
 	}

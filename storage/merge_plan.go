@@ -57,7 +57,10 @@ func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merg
 		if err != nil {
 			return err
 		}
-		return plan.choose(tx, all, m, remembered)
+		if err := plan.choose(tx, all, m, remembered); err != nil {
+			return err
+		}
+		return permittedToPlay(ctx, tx, target, plan.actions)
 	})
 	plan.params = map[string]any{
 		"source": plan.source.ID, "source_name": plan.source.Name, "source_head": plan.source.Head,

@@ -16,6 +16,7 @@ type Permit interface {
 	Sees(project int64) bool    // false: for the client, the project and its datasets do not exist
 	Use(project int64) error    // the refusal of what the request does to datasets that the client sees
 	Create(project int64) error // the refusal of a new dataset
+	Shape(project int64) error  // the refusal of a change of columns or properties that people made, not records
 	Again() Permit              // the same, as of now: what a client may do changes while a request is served
 	Reading() Permit            // the same, for what the request only reads, such as the source of a merge
 }
@@ -80,6 +81,35 @@ func (w *work) permittedStill(ctx context.Context) error {
 		return p.Again().Create(d.ProjectID)
 	}
 	return permitted(WithPermit(ctx, p.Again()), d, d.ID)
+}
+
+// permittedToUndo refuses to undo what the client of a request could not have done: changes of columns or properties.
+func permittedToUndo(ctx context.Context, d catalog.Dataset, all ...sets) error {
+	p := permitOf(ctx)
+	shapes := func(one sets) bool { return len(one.fields) > 0 || one.explicit && len(one.columns) > 0 }
+	if p == nil || !slices.ContainsFunc(all, shapes) {
+		return nil
+	}
+	return p.Shape(d.ProjectID)
+}
+
+// permittedToPlay refuses to merge what the client of a request could not have done to the target itself.
+func permittedToPlay(ctx context.Context, tx catalog.Tx, target catalog.Dataset, actions []catalog.Commit) error {
+	p := permitOf(ctx)
+	if p == nil {
+		return nil
+	}
+	for _, a := range actions {
+		root, err := rootOf(tx, a)
+		if err != nil {
+			return err
+		}
+		switch root.Mode {
+		case catalog.Schema, catalog.Edit, catalog.Restore:
+			return p.Shape(target.ProjectID)
+		}
+	}
+	return nil
 }
 
 // activeFor is activeDataset for the client of a request.

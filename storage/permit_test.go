@@ -23,6 +23,7 @@ func (p fixedPermit) Use(project int64) error {
 	return errNotPermitted
 }
 func (p fixedPermit) Create(project int64) error { return p.Use(project) }
+func (p fixedPermit) Shape(project int64) error  { return p.Use(project) }
 func (p fixedPermit) Again() storage.Permit      { return fixedPermit{p.sees, p.later, p.later} }
 func (p fixedPermit) Reading() storage.Permit    { return fixedPermit{p.sees, p.sees, p.sees} }
 

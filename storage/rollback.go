@@ -75,7 +75,11 @@ func (s *Store) beginUndo(
 	if w.work, err = s.begin(ctx, dataset, r, catalog.Rollback); err != nil {
 		return w, err
 	}
-	if w.plan, err = s.blockers(ctx, w.head, commit, p); err != nil {
+	w.plan, err = s.blockers(ctx, w.head, commit, p)
+	if err == nil {
+		err = permittedToUndo(ctx, w.head.Dataset, w.plan.undone)
+	}
+	if err != nil {
 		w.end()
 	}
 	return w, err

@@ -13,6 +13,7 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/accounts"
+	"rowback/server/audit"
 	"rowback/server/host"
 	"rowback/storage/catalog"
 	"rowback/storage/fault"
@@ -132,6 +133,7 @@ func (a *API) project(c *fiber.Ctx, named string) (projectView, error) {
 	if i < 0 {
 		return projectView{}, notFound
 	}
+	audit.Of(c.UserContext()).Project(id)
 	return all[i], nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/accounts"
+	"rowback/server/audit"
 	"rowback/server/host"
 	"rowback/server/permit"
 	"rowback/storage/fault"
@@ -116,6 +117,7 @@ func (a *API) createToken(c *fiber.Ctx, known *accounts.Accounts, in createToken
 	if err != nil {
 		return err
 	}
+	audit.Of(ctx).About("token %s of user %s: %s", made.ID, made.User, made.Role)
 	names, err := a.projectNames(ctx)
 	if err != nil {
 		return err
@@ -218,6 +220,7 @@ func (a *API) deleteToken(c *fiber.Ctx, known *accounts.Accounts, in tokenIn) er
 	if err := known.RevokeToken(c.UserContext(), in.Token, of); err != nil {
 		return err
 	}
+	audit.Of(c.UserContext()).About("token %s", in.Token) // there was one: it is an id, and not a secret
 	return c.SendStatus(http.StatusNoContent)
 }
 

@@ -1,18 +1,22 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
 	"rowback/server/accounts"
+	"rowback/server/audit"
 	"rowback/server/host"
 	"rowback/server/permit"
 	"rowback/storage/fault"
@@ -108,11 +112,12 @@ func (a *API) rolesOf(ctx context.Context, grants []grant) (access.Roles, error)
 	return out, nil
 }
 
-// tellUser answers with a user.
+// tellUser answers with a user, who is noted in the audit log as well, where the request is recorded.
 func (a *API) tellUser(c *fiber.Ctx, status int, u accounts.User, err error) error {
 	if err != nil {
 		return err
 	}
+	noteUser(c.UserContext(), u)
 	names, err := a.projectNames(c.UserContext())
 	if err != nil {
 		return err
@@ -126,6 +131,23 @@ func (a *API) tellUser(c *fiber.Ctx, status int, u accounts.User, err error) err
 		return err
 	}
 	return send(c, told)
+}
+
+// noteUser notes whom a request is about, and what that user may do from then on, in the audit log.
+func noteUser(ctx context.Context, u accounts.User) {
+	var roles []string
+	for _, project := range slices.Sorted(maps.Keys(u.Roles)) {
+		where := fmt.Sprintf("project %d", project)
+		if project == 0 {
+			where = "all projects"
+		}
+		roles = append(roles, u.Roles[project].String()+" in "+where)
+	}
+	state := ""
+	if u.IsDisabled {
+		state = " (disabled)"
+	}
+	audit.Of(ctx).About("user %s%s: %s", u.Name, state, cmp.Or(strings.Join(roles, ", "), "no role"))
 }
 
 // userList is a page of users.
@@ -265,5 +287,6 @@ func (a *API) deleteUser(c *fiber.Ctx, known *accounts.Accounts, in userIn) erro
 	if err != nil {
 		return err
 	}
+	audit.Of(c.UserContext()).About("user %s", in.User)
 	return c.SendStatus(http.StatusNoContent)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/audit"
 	"rowback/server/host"
 	"rowback/server/permit"
 	"rowback/server/webhooks"
@@ -152,8 +153,15 @@ func onWebhook[In ofWebhook](a *API, answer func(*fiber.Ctx, *webhooks.Hooks, we
 			}
 			return err
 		}
+		noteWebhook(c, h)
 		return answer(c, all, h, in)
 	}
+}
+
+// noteWebhook notes which webhook a request is about, in the audit log. Its URL may have a secret in it.
+func noteWebhook(c *fiber.Ctx, h webhooks.Hook) {
+	audit.Of(c.UserContext()).Project(h.Project)
+	audit.Of(c.UserContext()).About("webhook %s", h.ID)
 }
 
 // webhookIn identifies a webhook.
@@ -191,6 +199,7 @@ func (a *API) createWebhook(c *fiber.Ctx) error {
 	if h, err = all.Create(c.UserContext(), h); err != nil {
 		return err
 	}
+	noteWebhook(c, h)
 	told, err := say(http.StatusCreated, hooksPath+"/"+h.ID, createdWebhook{viewWebhook(h), h.Secret})
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ type Entry struct {
 	Job      string    `json:"job,omitempty"`
 	SQL      string    `json:"sql_sha256,omitempty"`
 	Repeated int64     `json:"repeated,omitempty"` // how many more like it there were
-	Detail   string    `json:"detail,omitempty"`   // of Server
+	Detail   string    `json:"detail,omitempty"`   // what Server did; of others, what they are about besides datasets
 }
 
 // maxText is the longest text of an entry, in bytes.

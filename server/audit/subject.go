@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -91,6 +92,11 @@ func (s *Subject) Statement(sql string) {
 			e.SQL = HashOf([]byte(sql))
 		}
 	})
+}
+
+// About notes what the request is about that is not a dataset, such as a user and the roles that it gets.
+func (s *Subject) About(format string, args ...any) {
+	s.note(func(e *Entry) { e.Detail = fmt.Sprintf(format, args...) })
 }
 
 // Reads notes that the request changes nothing, such as a dry run.

@@ -64,6 +64,9 @@ func (p permit) Use(project int64) error { return Check(p.caller, project, p.rol
 // Create refuses a new dataset in a project, if the caller may not create any.
 func (p permit) Create(project int64) error { return Check(p.caller, project, access.Writer) }
 
+// Shape refuses a change of what a dataset is, if the caller may change only its records.
+func (p permit) Shape(project int64) error { return Check(p.caller, project, access.Maintainer) }
+
 // Again returns the permit as of now: the caller's token may have been revoked meanwhile, or a role taken away.
 func (p permit) Again() storage.Permit { return permit{p.caller.Again(), p.role} }
 
