@@ -31,7 +31,7 @@ func (cmd *healthCmd) Run(c console, ctx context.Context) error {
 	var said struct{ Status, Version, Detail string }
 	if res.StatusCode != http.StatusOK {
 		said.Detail = res.Status
-		_ = json.NewDecoder(res.Body).Decode(&said) // a proxy's page is no problem of ours
+		_ = json.NewDecoder(res.Body).Decode(&said) // a proxy's page is not one of our problems
 		return fmt.Errorf("the server is not ready: %s", said.Detail)
 	}
 	if err := json.NewDecoder(res.Body).Decode(&said); err != nil {

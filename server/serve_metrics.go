@@ -10,7 +10,7 @@ import (
 	"rowback/server/conns"
 )
 
-// processCollectors are the metrics of the process, of Go, and of which program it is.
+// processCollectors are the metrics of the process, of Go, and of the program's version.
 func processCollectors() []prometheus.Collector {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "rowback_build_info", Help: "1; the labels say which program this is.",

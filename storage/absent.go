@@ -63,7 +63,7 @@ func areFew(files []*catalog.File) bool {
 	return rows <= fewKeys
 }
 
-// side is one of the two sides of which overlapCounter joins the keys: those that one aspect of some commits has.
+// side is one of the two sides whose keys overlapCounter joins: those that one aspect of some commits has.
 type side struct {
 	of map[int64]sets
 	aspect

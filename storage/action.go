@@ -75,6 +75,9 @@ func (h *History) Actions(ctx context.Context, dataset string, f ActionFilter) (
 		if err == nil {
 			list, err = f.read(tx, d.ID)
 		}
+		if err == nil {
+			err = hideOrigins(ctx, tx, list)
+		}
 		return err
 	})
 	// Stable, so that the actions of one user stay in the order in which they were made.
@@ -145,7 +148,12 @@ func (h *History) Played(ctx context.Context, dataset string, merge int64) (list
 // ActionByHash returns the action of a dataset that has a hash: the newest, if it was played.
 func (h *History) ActionByHash(ctx context.Context, d catalog.Dataset, hash string) (c catalog.Commit, err error) {
 	var found []catalog.Commit
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { found, err = tx.WithHash(d.ID, hash); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if found, err = tx.WithHash(d.ID, hash); err != nil {
+			return err
+		}
+		return hideOrigins(ctx, tx, found)
+	})
 	if err == nil && len(found) == 0 {
 		err = fault.Errorf(fault.NotFound, "action_not_found",
 			"Dataset '%s' has no action with the commit id or the hash %q.", d.Name, fault.Clip(hash))
@@ -160,7 +168,12 @@ func (h *History) ActionByHash(ctx context.Context, d catalog.Dataset, hash stri
 func (h *History) Merges(
 	ctx context.Context, dataset string, before int64, limit int,
 ) (list []catalog.Commit, err error) {
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Merges(dataset, before, limit); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if list, err = tx.Merges(dataset, before, limit); err != nil {
+			return err
+		}
+		return hideOrigins(ctx, tx, list)
+	})
 	return list, err
 }
 
@@ -169,7 +182,12 @@ func (h *History) Merges(
 func (h *History) Commits(
 	ctx context.Context, dataset string, before int64, limit int,
 ) (list []catalog.Commit, err error) {
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Commits(dataset, before, limit); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if list, err = tx.Commits(dataset, before, limit); err != nil {
+			return err
+		}
+		return hideOrigins(ctx, tx, list)
+	})
 	return list, err
 }
 
@@ -180,8 +198,13 @@ func (h *History) CommitByID(ctx context.Context, dataset string, id int64) (c c
 		if err != nil {
 			return err
 		}
-		c, err = tx.Commit(dataset, id)
-		return orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+		if c, err = tx.Commit(dataset, id); err != nil {
+			return orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", id, d.Name)
+		}
+		one := []catalog.Commit{c}
+		err = hideOrigins(ctx, tx, one)
+		c = one[0]
+		return err
 	})
 	return c, err
 }

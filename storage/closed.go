@@ -162,7 +162,7 @@ func (s *Store) Note(ctx context.Context) error {
 	return s.catalog.Checkpoint(ctx)
 }
 
-// settled returns the stamps of those of a dataset's directories of which the catalog has all, and for the others what
+// settled returns the stamps of those of a dataset's directories that the catalog has all of, and for the others what
 // was noted before. It is called in a transaction that may write, so no other one ends meanwhile. What is written before
 // its transaction is written under a lock: commits under that of their dataset, backups and removals under that of the
 // family's forks. Labels are written within theirs.

@@ -43,6 +43,9 @@ func (h *History) delta(
 		if err != nil {
 			return err
 		}
+		if err = hideUpstream(ctx, tx, &d); err != nil {
+			return err
+		}
 		if !d.IsFork() {
 			return fault.Errorf(fault.NotFound, "not_a_fork",
 				"Dataset '%s' is not a fork: it has no upstream to compare with.", d.Name)

@@ -34,7 +34,7 @@
 //	gate          a named check that a dataset's commits, merges or versions must pass (package gating); what values may be
 //	              stored at all is up to package gate
 //	removal       rows that a family lost for ever: of records that were erased, or that no kept state sees
-//	cut           the moment of which a backup of the store is
+//	cut           the moment whose state a backup of the store has
 //	target        a directory of such backups
 //	receipt       the answer to a request, kept in the transaction that does the work, so that it happens once
 //
@@ -51,7 +51,7 @@
 //	Staging, Disk uploads on their way and scratch files; the room for them                staging.go, disk.go
 //	Requests      what requests were told, and jobs                                        receipt.go, job.go
 //	Backups       archives                                                                 backup.go
-//	StoreBackups  backups of the whole store: store_backup.go when, store_backup_cut.go of which moment,
+//	StoreBackups  backups of the whole store: store_backup.go when, store_backup_cut.go of what moment,
 //	              store_backup_copy.go how; store_restore.go back, repair.go single files back
 //	Digests       digests of states, by their records' values                              digest.go, digest_sum.go
 //	Readers       the processes that read uploads                                          readers.go, upload.go

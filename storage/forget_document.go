@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"rowback/storage/catalog"
 )
@@ -14,6 +15,17 @@ const (
 	removalFile = "removal.json"
 	removalCopy = "removal-copy.json" // the same: without it no one would know what became of the files of many commits
 )
+
+// twinOf returns the key of the other one of a removal's description and its copy; empty: key is neither.
+func twinOf(key string) string {
+	if directory, is := strings.CutSuffix(key, "/"+removalFile); is {
+		return directory + "/" + removalCopy
+	}
+	if directory, is := strings.CutSuffix(key, "/"+removalCopy); is {
+		return directory + "/" + removalFile
+	}
+	return ""
+}
 
 // removalDocument is removal.json: all that a removal changes.
 type removalDocument struct {

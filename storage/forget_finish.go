@@ -29,7 +29,7 @@ func (rs *Removals) finish(ctx context.Context, d *removalDocument) error {
 		if err := rs.describeAgain(ctx, d); err != nil {
 			return err
 		}
-		if err := rs.forgetCatalogs(0); err != nil { // they tell of values, too
+		if err := rs.forgetCatalogs(0); err != nil { // they have values in them, too
 			return err
 		}
 	}

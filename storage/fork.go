@@ -135,7 +135,7 @@ func (w *work) startFork(ctx context.Context, from *snapshot.Snapshot, n NewFork
 	w.setParam("upstream", from.Dataset.ID)
 	w.setParam("upstream_name", from.Dataset.Name)
 	w.setParam("commit", from.Commit.ID)
-	w.bookmark(w.store.newID(), 0, w.commit.ID, "Forked from "+from.Dataset.Name)
+	w.bookmark(w.store.newID(), 0, w.commit.ID, forkNote(from.Dataset.Name))
 	return w.store.catalog.Read(ctx, func(tx catalog.Tx) error { return w.join(tx, from.Dataset.FamilyID) })
 }
 

@@ -212,7 +212,7 @@ func gateWarning(r gating.Result) string {
 }
 
 // hasSlowGates reports whether commits of a dataset may have to wait for gates, as far as that is known without
-// reading: then they are no part of a group, whose others would wait too.
+// reading: then they are not part of a group, whose others would wait too.
 func (s *Store) hasSlowGates(dataset string) bool {
 	head := s.heads.kept(dataset)
 	return head != nil && slices.ContainsFunc(head.Properties.Gates, func(g catalog.Gate) bool {

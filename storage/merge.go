@@ -165,6 +165,9 @@ func (p *player) preview(ctx context.Context, out Merged) (Merged, error) {
 	if err := w.checkRecords(ctx); err != nil {
 		return out, err
 	}
+	if err := w.takeQuota(ctx); err != nil {
+		return out, err
+	}
 	out.Played = p.clean
 	out.Preview = w.request.Preview
 	return out, w.preview(ctx, out.Preview)

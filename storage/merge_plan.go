@@ -180,7 +180,7 @@ func (p *mergePlan) giveIDs(ctx context.Context, w *work) (err error) {
 		return err
 	}
 	if w.commit.Message == "" {
-		w.commit.Message = "Merge of " + p.source.Name
+		w.commit.Message = mergeMessage(p.source.Name)
 	}
 	for name, value := range p.params {
 		w.setParam(name, value)

@@ -92,6 +92,28 @@ func TestACommitThatWouldExceedTheQuotaIsNotRecorded(t *testing.T) {
 	}
 }
 
+// A dry run of a merge is refused as the merge is.
+func TestAMergeThatWouldExceedTheQuotaIsNotRecorded(t *testing.T) {
+	s, mine, _ := quotaWorld(t)
+	ctx := context.Background()
+	if _, err := add(s, mine, catalog.Append, 1, 8); err != nil {
+		t.Fatal(err)
+	}
+	fork, err := s.Fork(ctx, mine, storage.NewFork{ProjectID: 2}, storage.Request{User: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := add(s, fork.Dataset.ID, catalog.Append, 9, 12); err != nil {
+		t.Fatal(err)
+	}
+	for _, preview := range []*storage.Preview{{}, nil} {
+		_, err := s.Merge(ctx, mine, storage.Merge{Source: fork.Dataset.ID}, storage.Request{Preview: preview})
+		if !errors.Is(err, storage.ErrQuota) {
+			t.Errorf("dry run %t: %v", preview != nil, err)
+		}
+	}
+}
+
 func TestBytesCountWhatIsStoredOfPastStatesToo(t *testing.T) {
 	s, mine, _ := quotaWorld(t)
 	if _, err := add(s, mine, catalog.Append, 1, 8); err != nil {

@@ -48,6 +48,41 @@ func TestATornDescriptionOfARemovalLosesNothing(t *testing.T) {
 	}
 }
 
+// A backup reads a torn description from its copy, a restored store has both, and a repair makes each of the other.
+func TestCopiesOfRemovalsInBackupsAndRepairs(t *testing.T) {
+	dir, id := toVacuum(t)
+	b := reopen(t, dir, storage.Options{})
+	b.vacuum(id)
+	want := b.states()
+	in := func(dir, name string) string {
+		list, err := filepath.Glob(filepath.Join(dir, "objects", "*", "removals", "*", name))
+		must(t, err)
+		if len(list) != 1 {
+			t.Fatalf("%s: %v", name, list)
+		}
+		return list[0]
+	}
+	must(t, os.Truncate(in(dir, "removal.json"), 100))
+	target := filepath.Join(t.TempDir(), "backups")
+	b.backUp(target)
+	b.dir2()
+	for _, name := range []string{"removal.json", "removal-copy.json"} {
+		must(t, os.Truncate(in(dir, name), 100))
+		done, err := storage.RepairStore(t.Context(), storage.RepairPlan{Dir: dir, Apply: true}, storage.Options{})
+		if must(t, err); len(done) != 1 || !done[0].Done || filepath.Base(done[0].Key) != name {
+			t.Errorf("%s: %+v", name, done)
+		}
+	}
+	copied := restoredDir(t, target)
+	must(t, os.Truncate(in(copied, "removal.json"), 100))
+	withCatalog(t, copied, nil)
+	if got := reopen(t, copied, storage.Options{}).states(); got != want {
+		t.Errorf("restored\n%s\nwant\n%s", got, want)
+	}
+	b = reopen(t, dir, storage.Options{})
+	b.sound()
+}
+
 // Once it is decided what goes, commits do not wait until the former files are removed.
 func TestCommitsDoNotWaitForFormerFiles(t *testing.T) {
 	dir, id := toVacuum(t)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"strings"
 
 	"rowback/storage/backup"
@@ -142,7 +143,7 @@ func (w *repairing) find(ctx context.Context) (out []wrongObject, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range k.needs {
+	for _, n := range w.withCopies(k.needs) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -155,6 +156,22 @@ func (w *repairing) find(ctx context.Context) (out []wrongObject, err error) {
 		}
 	}
 	return out, nil
+}
+
+// withCopies adds the copies of the descriptions of removals. Those of older versions have none.
+func (w *repairing) withCopies(needs []need) (out []need) {
+	for _, n := range needs {
+		out = append(out, n)
+		twin := twinOf(n.key)
+		if twin == "" {
+			continue
+		}
+		if f, err := w.blobs.Open(twin); err == nil {
+			f.Close()
+			out = append(out, need{key: twin})
+		}
+	}
+	return out
 }
 
 // needLabels notes the labels that a dataset must have: those of what the catalog has, and those that are there.
@@ -334,8 +351,30 @@ func (w *repairing) sumOf(path string, to io.Writer) string {
 	return sum
 }
 
-// textOf finds a description in the backups, the newest first, that says what the catalog says.
+// twinText returns the description of a removal from its copy, or the copy from the description; nil: it has none that
+// is right.
+func (w *repairing) twinText(ctx context.Context, key string) ([]byte, error) {
+	twin := twinOf(key)
+	if twin == "" {
+		return nil, nil
+	}
+	text, err := w.readText(twin)
+	if err != nil {
+		_, err = describeFault(err)
+		return nil, err
+	}
+	fits, err := w.fits(ctx, path.Dir(key)+"/"+removalFile, text)
+	if !fits {
+		text = nil
+	}
+	return text, err
+}
+
+// textOf finds a description beside its place or in the backups, the newest first, that says what the catalog says.
 func (w *repairing) textOf(ctx context.Context, one wrongObject) (func(io.Writer) error, string, error) {
+	if text, err := w.twinText(ctx, one.key); text != nil || err != nil {
+		return func(to io.Writer) error { _, err := to.Write(text); return err }, twinOf(one.key), err
+	}
 	for _, s := range w.sources {
 		if err := w.read(ctx, s); err != nil {
 			return nil, "", err

@@ -10,8 +10,8 @@ import (
 )
 
 // Restore brings a dataset back to a whole state, as one commit, which a rollback can undo. It closes what is live now
-// and was not then, and reopens what was. The dataset's name stays, which is how people find it, and so do its gates. Before anything changes,
-// the target's files are verified against their checksums.
+// and was not then, and reopens what was. The dataset's name stays, which is how people find it, and so do its gates.
+// Before anything changes, the target's files are verified against their checksums.
 func (s *Store) Restore(ctx context.Context, dataset, ref string, r Request) (catalog.Commit, error) {
 	return s.restore(ctx, dataset, ref, r, func(*work) error { return nil })
 }

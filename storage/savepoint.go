@@ -16,7 +16,12 @@ import (
 // Savepoints lists a dataset's savepoints, newest first. A revert hides the savepoints made after its target, as long
 // as it is in effect.
 func (h *History) Savepoints(ctx context.Context, dataset string) (list []catalog.Savepoint, err error) {
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = savepoints(tx, dataset); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if list, err = savepoints(tx, dataset); err != nil {
+			return err
+		}
+		return hideForkNotes(ctx, tx, dataset, list)
+	})
 	return list, err
 }
 
@@ -77,6 +82,12 @@ func (h *History) FindSavepoint(ctx context.Context, dataset, ref string) (p cat
 		p, err = savepoint(tx, d, func(p catalog.Savepoint) bool {
 			return p.ID == ref || SavepointName(p.Number) == ref
 		}, ref)
+		if err != nil {
+			return err
+		}
+		one := []catalog.Savepoint{p}
+		err = hideForkNotes(ctx, tx, dataset, one)
+		p = one[0]
 		return err
 	})
 	return p, err

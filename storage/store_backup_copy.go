@@ -265,7 +265,7 @@ func (c *copying) copyOne(ctx context.Context, n need) (o backup.Object, wrong s
 		return o, "", nil
 	}
 	c.opens(n.key)
-	in, err := c.blobs.Open(n.key)
+	in, err := c.blobs.Open(c.readableKey(n.key))
 	switch {
 	case isRefusal(err):
 		return o, "", err
@@ -291,6 +291,21 @@ func (c *copying) copyOne(ctx context.Context, n need) (o backup.Object, wrong s
 		c.before[n.key] = o // for another round
 	}
 	return o, "", err
+}
+
+// readableKey returns where an object is read: the description of a removal from its copy if it is damaged.
+func (c *copying) readableKey(key string) string {
+	twin := twinOf(key)
+	if twin == "" {
+		return key
+	}
+	if _, err := c.readText(key); err == nil || isRefusal(err) {
+		return key
+	}
+	if _, err := c.readText(twin); err == nil {
+		return twin
+	}
+	return key
 }
 
 // opens notes that an object is opened.

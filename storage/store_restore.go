@@ -112,8 +112,13 @@ func layOut(
 		if only != nil && !only(e.Key) {
 			continue
 		}
-		if err := w.add(ctx, objectsDir+"/"+e.Key, e.Object); err != nil {
-			return err
+		for _, key := range []string{e.Key, twinOf(e.Key)} { // the copy of a removal's description is not in backups
+			if key == "" {
+				continue
+			}
+			if err := w.add(ctx, objectsDir+"/"+key, e.Object); err != nil {
+				return err
+			}
 		}
 	}
 	if only == nil {

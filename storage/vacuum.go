@@ -64,6 +64,10 @@ func (v *Vacuums) Plan(ctx context.Context, dataset string) (plan VacuumPlan, er
 		if err == nil {
 			plan.HeldBy, err = k.holders(d.ID)
 		}
+		plan.HeldBy = slices.DeleteFunc(plan.HeldBy, func(h Holder) bool {
+			i := slices.IndexFunc(k.members, func(m member) bool { return m.ID == h.ID })
+			return i >= 0 && !sees(ctx, k.members[i].Dataset)
+		})
 		return err
 	}); err != nil {
 		return plan, err

@@ -27,7 +27,7 @@ type Token struct {
 	UsedAt      time.Time // zero: not yet; it may be a minute late
 }
 
-// tokenIDPrefix begins the ids of tokens, which are no secret.
+// tokenIDPrefix begins the ids of tokens, which are not secret.
 const tokenIDPrefix = "tok_"
 
 const tokenRow = `t.id, t.user_name, t.description, t.role, t.all_projects, t.created_at, t.created_by, t.expires_at,

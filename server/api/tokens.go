@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -86,7 +87,13 @@ func (a *API) listTokens(c *fiber.Ctx, known *accounts.Accounts, in listTokensIn
 	if err != nil {
 		return err
 	}
-	return ok(c, tokenList{views(page, func(t accounts.Token) tokenView { return viewToken(t, names) }), next})
+	return ok(c, tokenList{views(page, func(t accounts.Token) tokenView { return viewToken(seenOf(t, caller), names) }), next})
+}
+
+// seenOf leaves out the projects of a token that the caller is not to know of: the caller's own token may be for fewer.
+func seenOf(t accounts.Token, caller access.Caller) accounts.Token {
+	t.Projects = slices.DeleteFunc(t.Projects, func(id int64) bool { return caller.Role(id) == access.None })
+	return t
 }
 
 // createTokenIn is the request to make a token. It takes no Idempotency-Key: the answer has the token, and would be
@@ -138,8 +145,11 @@ func (a *API) wantedToken(ctx context.Context, in createTokenIn, caller access.C
 	}
 	for _, named := range in.Projects {
 		id, err := a.options.Accounts.ProjectID(ctx, named)
-		if err == nil && id == 0 {
+		switch {
+		case err == nil && id == 0:
 			err = invalid("projects", "leave it out for all projects")
+		case err == nil && caller.Role(id) == access.None: // in the words for one that there is not
+			err = accounts.ErrNoProject.Sayf("Project '%s' not found", fault.Clip(named))
 		}
 		if err != nil {
 			return t, err
@@ -199,12 +209,35 @@ type tokenIn struct {
 
 // deleteToken revokes a token: one's own, or, for admins, any.
 func (a *API) deleteToken(c *fiber.Ctx, known *accounts.Accounts, in tokenIn) error {
-	of := host.Caller(c).User
-	if host.Caller(c).IsAdmin() {
+	caller := host.Caller(c)
+	of := caller.User
+	if caller.IsAdmin() {
 		of = ""
+	} else if err := mayRevoke(c.UserContext(), known, in.Token, caller); err != nil {
+		return err
 	}
 	if err := known.RevokeToken(c.UserContext(), in.Token, of); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
+}
+
+// mayRevoke refuses to revoke a token of the caller's that may do more than the one that the caller shows: whoever has
+// got hold of a token for little must not be able to lock its user out.
+func mayRevoke(ctx context.Context, known *accounts.Accounts, id string, caller access.Caller) error {
+	own, err := known.Token(ctx, caller.Token)
+	if fault.KindOf(err) == fault.NotFound { // one of an option or a file, whose user has no other bounds
+		return nil
+	}
+	t, errOther := known.Token(ctx, id)
+	if err := errors.Join(err, errOther); err != nil {
+		return err
+	}
+	beyond := func(project int64) bool { return !slices.Contains(own.Projects, project) }
+	isMore := t.Role > own.Role || own.Projects != nil && (t.Projects == nil || slices.ContainsFunc(t.Projects, beyond))
+	if t.User != caller.User || !isMore { // another user's is not found
+		return nil
+	}
+	return fault.Errorf(fault.Forbidden, "token_outranked",
+		"Token '%s' may do more than the one you use. Revoke it with one that may do as much, or ask an admin.", t.ID)
 }

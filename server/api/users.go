@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -202,6 +203,9 @@ func (a *API) getUser(c *fiber.Ctx, known *accounts.Accounts, in userIn) error {
 		}
 	}
 	u, err := known.User(c.UserContext(), in.User)
+	maps.DeleteFunc(u.Roles, func(project int64, _ access.Role) bool { // those that the user's token is not for
+		return project != 0 && host.Caller(c).Role(project) == access.None
+	})
 	return a.tellUser(c, http.StatusOK, u, err)
 }
 

@@ -80,7 +80,7 @@ func (c *chain) read(ctx context.Context, f logFile) error {
 	for ctx.Err() == nil {
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
-			c.problem("%s has a line that is no entry", filepath.Base(f.path))
+			c.problem("%s has a line that is not an entry", filepath.Base(f.path))
 			continue
 		}
 		if err == io.EOF {

@@ -19,7 +19,7 @@ func (f *Face) traced(ctx context.Context, call *tap.Info) context.Context {
 	return trace.With(ctx, f.options.Traces.Request(name, first(call.Header, "traceparent"), first(call.Header, "tracestate")))
 }
 
-// endSpan ends the span of a call. What the client did wrong is no failure of the call's work.
+// endSpan ends the span of a call. What the client did wrong is not a failure of the call's work.
 func endSpan(ctx context.Context, code codes.Code, id string, err error) {
 	span := trace.Of(ctx)
 	span.Set("rpc.system", "grpc")

@@ -19,7 +19,7 @@ var auditedAs = map[string]string{
 	"getData": audit.Export, "getParquet": audit.Export, "getDataFile": audit.Export, "getRollbackFile": audit.Export,
 	"getArchive": audit.Export, "diff": audit.Export, "listAudit": audit.Export,
 	"GET /api/datasets/:dataset/table": audit.Export, "GET /api/datasets/:dataset/variables/:variable/values": audit.Export,
-	"compareVersions": audit.Read,
+	"compareVersions": audit.Read, "reportGates": audit.Read,
 	"POST /api/login": audit.Login, "POST /api/logout": audit.Logout, "GET /api/logout": audit.Logout,
 }
 

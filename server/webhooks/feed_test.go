@@ -3,6 +3,7 @@ package webhooks
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -173,6 +174,31 @@ func TestEachCommitIsQueuedOnceWhateverIsCutOff(t *testing.T) {
 	}
 	if g, m := byDataset(got), byDataset(want); !slices.Equal(g, m) {
 		t.Errorf("queued\n%s\nnot\n%s", strings.Join(g, "\n"), strings.Join(m, "\n"))
+	}
+}
+
+// The settings may be newer than the data that was put back with them: what is made since is told all the same.
+func TestWhatIsMadeAfterTheDataWerePutBack(t *testing.T) {
+	w := newWorld(t)
+	h := w.hook(Hook{URL: "http://127.0.0.1/"})
+	d := w.dataset(1, "d")
+	w.commit(d)
+	check(t, w.db.Write(t.Context(), func(tx *sql.Tx) error {
+		return setMarks(tx, map[string]mark{d: {commit: 1 << 40}}, 1<<40)
+	}))
+	w.hooks = New(w.hooks.Options)
+	check(t, w.hooks.feed.look(t.Context(), nil))
+	made := w.commit(d)
+	if _, err := w.store.Increment(t.Context(), d, storage.NewVersion{Part: "patch"}, storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	w.look()
+	got := []string{}
+	for _, m := range w.queue(h.ID) {
+		got = append(got, string(m.Kind))
+	}
+	if !slices.Contains(got, "version.created") || !slices.Contains(got, "commit.created") {
+		t.Errorf("after commit %d: %v", made.ID, got)
 	}
 }
 

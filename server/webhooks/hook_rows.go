@@ -59,16 +59,6 @@ func list[T any](q querier, scan func(scanner) (T, error), query string, args ..
 	return out, rows.Err()
 }
 
-// execAll runs statements with the same arguments.
-func execAll(tx *sql.Tx, args []any, statements ...string) error {
-	for _, s := range statements {
-		if _, err := tx.Exec(s, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // micros is how times are stored: as microseconds since 1970; 0 for the zero time.
 func micros(t time.Time) int64 {
 	if t.IsZero() {

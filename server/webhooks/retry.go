@@ -44,7 +44,7 @@ func (s Schedule) wait(failed int) time.Duration {
 			break
 		}
 	}
-	return d*4/5 + rand.N(d*2/5+1) // #nosec G404 -- it spreads load, and is no secret
+	return d*4/5 + rand.N(d*2/5+1) // #nosec G404 -- it spreads load, and is not secret
 }
 
 // pause returns how long a webhook is sent nothing after a number of failures in a row. One or two may be of the

@@ -23,7 +23,12 @@ type round struct {
 // look finds the events of some datasets; nil: of all. What is noted under no name is of all, too.
 func (r *round) look(names map[string]bool) error {
 	if names == nil || names[""] {
-		err := r.Store.EveryDataset(r.ctx, pageSize, func(page []catalog.Dataset) error {
+		last, err := r.Store.LastVersion(r.ctx)
+		if err != nil {
+			return err
+		}
+		r.version = min(r.version, last) // the data directory was put back to an earlier state
+		err = r.Store.EveryDataset(r.ctx, pageSize, func(page []catalog.Dataset) error {
 			for _, d := range page {
 				if err := r.dataset(d); err != nil {
 					return err

@@ -182,7 +182,7 @@ func condition(g catalog.Gate, s schema.Schema, columns []schema.Column) (fails,
 	return "", "", &unusable{"This program does not know its kind."}
 }
 
-// notAmong is the SQL of a value that is not an accepted one. Null is no value.
+// notAmong is the SQL of a value that is not an accepted one. Null is not a value.
 func notAmong(c schema.Column, name string, g catalog.Gate) string {
 	if c.Type.Name == schema.Null {
 		return "false"

@@ -10,8 +10,8 @@ import (
 	"rowback/storage/schema"
 )
 
-// checkUnique checks that no two records share their values in the columns, of which one is brought by the change. Null
-// is shared by none.
+// checkUnique checks that no record that the change brings shares its values in the columns with another. Nulls are not
+// shared.
 func (c Checker) checkUnique(ctx context.Context, g catalog.Gate, ch Change) (out Result, err error) {
 	columns, err := columnsOf(&ch.After.State, g)
 	if err != nil || ch.bringsNothing(columns) {
