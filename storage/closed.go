@@ -11,16 +11,16 @@ import (
 	"rowback/storage/datadir"
 )
 
-// A start reads what has changed since the catalog was known to have it all, and nothing else: it costs what changed and
-// not what there is.
+// A start reads what has changed since the catalog was known to have it all, and nothing else: it costs what changed
+// and not what there is.
 //
 // A store that is closed in order notes when the directories of its datasets changed, with the catalog up to date
 // (closed.json). The next start reads those that have changed since. A catalog or a directory that was put in place
 // meanwhile has another time. TestAStartReadsWhatChanged proves it.
 //
-// While it is open, the catalog itself notes that (noted), once a minute. So whatever copy of the catalog it is, what it
-// notes is what it has. After a crash, a start goes by these notes if the catalog is the one that was open (open.json).
-// TestAStartAfterACrashReadsWhatChanged and TestAStartByNotesIsOneWithoutThem prove it.
+// While it is open, the catalog itself notes that (noted), once a minute. So whatever copy of the catalog it is, what
+// it notes is what it has. After a crash, a start goes by these notes if the catalog is the one that was open
+// (open.json). TestAStartAfterACrashReadsWhatChanged and TestAStartByNotesIsOneWithoutThem prove it.
 
 // note notes how the store is closed. Without it the next start reads everything.
 func (d *directory) note() error {
@@ -163,9 +163,9 @@ func (s *Store) Note(ctx context.Context) error {
 }
 
 // settled returns the stamps of those of a dataset's directories that the catalog has all of, and for the others what
-// was noted before. It is called in a transaction that may write, so no other one ends meanwhile. What is written before
-// its transaction is written under a lock: commits under that of their dataset, backups and removals under that of the
-// family's forks. Labels are written within theirs.
+// was noted before. It is called in a transaction that may write, so no other one ends meanwhile. What is written
+// before its transaction is written under a lock: commits under that of their dataset, backups and removals under that
+// of the family's forks. Labels are written within theirs.
 func (s *Store) settled(d catalog.Dataset, before string) string {
 	now, was := strings.Fields(s.stampOf(d.ID)), strings.Fields(before)
 	if len(now) == 0 { // it is not known

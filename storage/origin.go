@@ -15,8 +15,8 @@ var originParams = map[catalog.Mode][2]string{
 	catalog.Merge: {"source", "source_name"},
 }
 
-// hideOrigins leaves out of commits which dataset they forked or merged, where the client of a request is not to know of
-// that. The records that came from there stay: whoever brought them here could read them.
+// hideOrigins leaves out of commits which dataset they forked or merged, where the client of a request is not to know
+// of that. The records that came from there stay: whoever brought them here could read them.
 func hideOrigins(ctx context.Context, tx catalog.Tx, commits []catalog.Commit) error {
 	for i, c := range commits {
 		params, isHidden, err := hiddenOrigin(ctx, tx, c)

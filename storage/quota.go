@@ -15,8 +15,8 @@ type Quota struct {
 	Records *int64 // live records
 }
 
-// Quotas bound what the datasets of a project store. A commit that would exceed its project's quota is refused before it
-// is recorded. Those that neither add nor change records are not, as they make room or lead to it.
+// Quotas bound what the datasets of a project store. A commit that would exceed its project's quota is refused before
+// it is recorded. Those that neither add nor change records are not, as they make room or lead to it.
 type Quotas struct {
 	*journal
 

@@ -33,8 +33,8 @@ func (s *Store) Ready(ctx context.Context) error {
 }
 
 // Readiness looks at all that a commit needs: the catalog answers, the directories are there and can be written to, and
-// the disk has room. The error is that of the first check that failed. It asks nothing that takes long, and nothing that
-// a commit would not need: it is asked every few seconds.
+// the disk has room. The error is that of the first check that failed. It asks nothing that takes long, and nothing
+// that a commit would not need: it is asked every few seconds.
 func (s *Store) Readiness(ctx context.Context) (checks []ReadyCheck, err error) {
 	commits := int64(0)
 	for _, c := range []struct {

@@ -13,8 +13,8 @@ import (
 	"rowback/storage/intake"
 )
 
-// A removal's description that is torn is read from its copy, also where the catalog is lost. Without both, a start goes
-// by the catalog, and check tells of them.
+// A removal's description that is torn is read from its copy, also where the catalog is lost. Without both, a start
+// goes by the catalog, and check tells of them.
 func TestATornDescriptionOfARemovalLosesNothing(t *testing.T) {
 	dir, id := toVacuum(t)
 	b := reopen(t, dir, storage.Options{})

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -386,10 +388,17 @@ func tree(t *testing.T, dir string) (out string) {
 	return out
 }
 
-// crashes does something until it needs no more steps, and has the machine stop before each.
+// crashes does something until it needs no more steps, and has the machine stop before every third, from the first, the
+// second or the third; ROWBACK_EVERY says before every how many, 1 for all.
 func crashes(t *testing.T, once bool, do func(step int, s *stops) (crashed bool)) {
 	t.Helper()
-	for step := 0; ; step++ {
+	every := 3
+	if n, err := strconv.Atoi(os.Getenv("ROWBACK_EVERY")); err == nil {
+		every = n
+	}
+	first := rand.IntN(every)
+	t.Logf("every %d steps from %d", every, first)
+	for step := first; ; step += every {
 		if !do(step, &stops{left: step, once: once}) {
 			if step < 3 {
 				t.Errorf("there are only %d steps", step)

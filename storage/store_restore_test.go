@@ -122,8 +122,8 @@ func spoil(t *testing.T, path string) {
 	must(t, os.WriteFile(path, text, 0o600))
 }
 
-// The machine stops at each step of a restore, or one step fails: the directory is not a store, or the whole one, and is
-// empty where the restore could clean up.
+// The machine stops at each step of a restore, or one step fails: the directory is not a store, or the whole one, and
+// is empty where the restore could clean up.
 func TestARestoreStopsAtAnyStep(t *testing.T) {
 	_, target, told, _ := threeBackups(t)
 	for _, once := range []bool{false, true} {

@@ -1,6 +1,6 @@
-// Package audit is the audit log: who did what, from where, with which token, on what, and how it ended. It has an entry
-// for every write, every refusal, login, logout, export and statement, whatever face they came to, and is apart from the
-// log of requests.
+// Package audit is the audit log: who did what, from where, with which token, on what, and how it ended. It has an
+// entry for every write, every refusal, login, logout, export and statement, whatever face they came to, and is apart
+// from the log of requests.
 //
 // It is files of NDJSON in DATA/audit, to which entries are only ever appended. Each entry has a number and the SHA-256
 // of the line before it, so that one that is missing, changed or moved is detected (Check). The number and the hash of

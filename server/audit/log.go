@@ -75,8 +75,8 @@ type Log struct {
 // maxWaiting is how many entries are kept in memory while the log can't be written.
 const maxWaiting = 1000
 
-// Open opens the log of a data directory, and repairs an entry that a crash left incomplete. A damaged log is continued:
-// Check says what is wrong with it. So is one that can't be written now, see Ready.
+// Open opens the log of a data directory, and repairs an entry that a crash left incomplete. A damaged log is
+// continued: Check says what is wrong with it. So is one that can't be written now, see Ready.
 func Open(ctx context.Context, o Options) (*Log, error) {
 	l := &Log{options: o.filled(), dir: filepath.Join(o.Dir, Folder), refusals: newRefusals(), stop: make(chan struct{})}
 	var kept Head

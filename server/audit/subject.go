@@ -144,8 +144,8 @@ func (s *Subject) Skip() {
 	}
 }
 
-// Ended says how the request's job ended. A request that is still to be answered says so itself, unless it does not wait
-// for that.
+// Ended says how the request's job ended. A request that is still to be answered says so itself, unless it does not
+// wait for that.
 func (s *Subject) Ended(status int, code string) {
 	if s == nil {
 		return

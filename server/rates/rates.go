@@ -1,6 +1,6 @@
-// Package rates limits how many requests a user may send, and an address from which requests come without a valid token.
-// Each has a bucket of tokens that fills at the rate and holds ten seconds of it. Buckets are dropped, the one used
-// longest ago first, when there are too many: memory is bounded whatever clients send.
+// Package rates limits how many requests a user may send, and an address from which requests come without a valid
+// token. Each has a bucket of tokens that fills at the rate and holds ten seconds of it. Buckets are dropped, the one
+// used longest ago first, when there are too many: memory is bounded whatever clients send.
 package rates
 
 import (

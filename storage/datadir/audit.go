@@ -8,8 +8,8 @@ import (
 	"regexp"
 )
 
-// AuditDir is the directory of the server's audit log (server/audit): files to which whole lines are appended. The store
-// does not read it.
+// AuditDir is the directory of the server's audit log (server/audit): files to which whole lines are appended. The
+// store does not read it.
 const AuditDir = "audit"
 
 var auditFile = regexp.MustCompile(`^\d{4}-\d{2}-\d{15}\.ndjson$`)

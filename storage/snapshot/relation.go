@@ -174,8 +174,8 @@ func (s *Snapshot) scans(place bool, list func(fs schema.Schema) string) (parts 
 // sandboxes.
 func (s *Snapshot) Records(place bool) string { return s.Derive(s.Rows(place)) }
 
-// Derive returns the SQL of rows, whose columns are named by field id, with the derived columns too. It contains clients'
-// SQL, so it may only run in sandboxes.
+// Derive returns the SQL of rows, whose columns are named by field id, with the derived columns too. It contains
+// clients' SQL, so it may only run in sandboxes.
 func (s *Snapshot) Derive(sql string) string {
 	for _, layer := range s.Schema.Layers() {
 		list := "*"
