@@ -67,6 +67,9 @@ func checkAudit(ctx context.Context, dir string) (problems []string, err error) 
 		report, err := audit.Check(ctx, dir, audit.Head{})
 		return report.Problems, err
 	}
+	if errors.Is(err, settings.ErrDamaged) {
+		return []string{err.Error()}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", settings.File, err)
 	}

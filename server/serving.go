@@ -117,7 +117,7 @@ func (s *serving) openStore(ctx context.Context) (err error) {
 
 // openSettings opens what the server knows besides the data: the audit log, webhooks, and quotas.
 func (s *serving) openSettings(ctx context.Context) (err error) {
-	if s.settings, err = settings.Open(ctx, s.dir); err != nil {
+	if s.settings, err = foundSettings(ctx, s.dir); err != nil {
 		return err
 	}
 	s.atEnd(func() { s.settings.Close() })

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"rowback/storage/backup"
 	"rowback/storage/datadir"
@@ -39,7 +37,7 @@ func (c *copying) addLog(ctx context.Context, f fs.FileInfo) (o backup.Object, e
 	if before.Size == f.Size() && f.ModTime().Before(c.logsAt.Add(-settled)) && c.writer.Has(before) {
 		return before, nil
 	}
-	in, err := os.Open(filepath.Join(c.path, datadir.AuditDir, f.Name()))
+	in, err := datadir.OpenAudit(c.path, f.Name())
 	if err != nil {
 		return o, err
 	}

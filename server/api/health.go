@@ -28,6 +28,14 @@ func (a *API) healthz(c *fiber.Ctx) error { return ok(c, statusView{"ok", a.opti
 // readyz reports whether the server can take a commit. A damaged file does not prevent that.
 func (a *API) readyz(c *fiber.Ctx) error {
 	checks, err := a.store.Readiness(c.UserContext())
+	audited := storage.ReadyCheck{Name: "audit", Status: storage.CheckOK}
+	if failed := a.options.Audit.Ready(); failed != nil { // then writes are refused
+		audited.Status, audited.Detail = storage.CheckFailed, storage.Explain(failed).Detail
+		if err == nil {
+			err = failed
+		}
+	}
+	checks = append(checks, audited)
 	if err != nil {
 		return storage.Explain(err).With("checks", checks)
 	}

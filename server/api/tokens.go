@@ -23,7 +23,7 @@ type tokenView struct {
 	User        string     `json:"user"`
 	Description string     `json:"description"`
 	Role        string     `json:"role" description:"${token.role}"`
-	Projects    []string   `json:"projects" description:"That it is for; null: all."`
+	Projects    *[]string  `json:"projects" description:"That it is for; null: all."`
 	CreatedAt   time.Time  `json:"created_at"`
 	CreatedBy   string     `json:"created_by"`
 	ExpiresAt   *time.Time `json:"expires_at" description:"null: never."`
@@ -43,7 +43,8 @@ func viewToken(t accounts.Token, names map[int64]string) tokenView {
 		CreatedBy: t.CreatedBy, ExpiresAt: momentOrNull(t.ExpiresAt), LastUsedAt: momentOrNull(t.UsedAt),
 	}
 	if t.Projects != nil {
-		v.Projects = views(t.Projects, func(id int64) string { return nameOf(names, id) })
+		projects := views(t.Projects, func(id int64) string { return nameOf(names, id) })
+		v.Projects = &projects
 	}
 	return v
 }

@@ -134,6 +134,9 @@ func (l *Log) roll(now time.Time) error {
 		if err := os.MkdirAll(l.dir, 0o700); err != nil {
 			return err
 		}
+		if err := syncFolder(l.options.Dir); err != nil {
+			return err
+		}
 		l.path, l.size = filepath.Join(l.dir, fmt.Sprintf("%s-%015d.ndjson", month, l.last.Number+1)), 0
 		l.month = month
 	}

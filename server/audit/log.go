@@ -148,7 +148,8 @@ func (l *Log) Ready() error {
 		return nil
 	}
 	return fault.Errorf(fault.Unavailable, "audit_unavailable",
-		"The audit log can't be written, and nothing is changed unrecorded. Free disk space on the server, then try again.").
+		"The audit log can't be written, and nothing is changed unrecorded. Free disk space on the server, or see its log "+
+			"for the reason, then try again.").
 		Because(l.failed)
 }
 

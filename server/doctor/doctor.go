@@ -5,11 +5,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
+	"rowback/server/settings"
 	"rowback/storage/catalog"
 	"rowback/storage/datadir"
 )
@@ -116,6 +119,7 @@ func (e *exam) store(ctx context.Context) {
 	defer held.Release()
 	e.ok("server", "no server has the directory open")
 	e.catalog(ctx)
+	e.settings(ctx)
 }
 
 // dates looks at whether the store is from the future.
@@ -154,6 +158,31 @@ func (e *exam) catalog(ctx context.Context) {
 	default:
 		e.soundness(ctx, path, has)
 	}
+}
+
+// settings looks at a copy of what can't be made anew: users, tokens, webhooks.
+func (e *exam) settings(ctx context.Context) {
+	const remedy = "Put settings.db of a backup back: rowback restore lays one out in another directory."
+	copied, err := settings.Copy(ctx, e.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if logs, err := datadir.AuditFiles(e.Dir); err != nil || len(logs) > 0 {
+			e.add("settings", Failed, remedy, "settings.db is missing, and there is an audit log: users and tokens are lost")
+			return
+		}
+		e.ok("settings", "none yet; rowback serve makes them")
+		return
+	}
+	if err != nil {
+		e.add("settings", Failed, remedy, "%v", err)
+		return
+	}
+	defer copied.Close()
+	var found string
+	if err := copied.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil || found != "ok" {
+		e.add("settings", Failed, remedy, "settings.db is damaged: %s", cmp.Or(found, fmt.Sprint(err)))
+		return
+	}
+	e.ok("settings", "sound")
 }
 
 // soundness looks at the rows of a copy of the catalog.

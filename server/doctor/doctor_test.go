@@ -99,7 +99,10 @@ func TestFaultsAreFound(t *testing.T) {
 	}{
 		"newer format":                     {"store", doctor.Failed, "newer version", write("store.json", `{"id":"a","format_version":99}`)},
 		"a catalog that is not a database": {"catalog", doctor.Warning, "damaged", write("catalog.db", "no database")},
-		"in quarantine":                    {"quarantine", doctor.Warning, "1 objects", write("quarantine/x-1-incomplete", "")},
+		"settings that are not a database": {"settings", doctor.Failed, "damaged", write("settings.db", "no database")},
+		"settings that are lost": {"settings", doctor.Failed, "missing",
+			write("audit/2026-01-000000000000001.ndjson", "{}\n")},
+		"in quarantine": {"quarantine", doctor.Warning, "1 objects", write("quarantine/x-1-incomplete", "")},
 		"no catalog": {"catalog", doctor.Warning, "missing", func(t *testing.T, s *doctor.Subject) {
 			if err := os.Remove(filepath.Join(s.Dir, "catalog.db")); err != nil {
 				t.Fatal(err)

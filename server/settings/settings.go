@@ -17,7 +17,7 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "github.com/mattn/go-sqlite3" // the embedded database
+	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 )
 
@@ -46,7 +46,7 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	}
 	writes.SetMaxOpenConns(1)
 	if err := migrate(ctx, writes); err != nil {
-		return nil, errors.Join(fmt.Errorf("bringing %s up to date: %w", File, err), writes.Close())
+		return nil, errors.Join(explain(err), writes.Close())
 	}
 	reads, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_query_only=1&"+options)
 	if err != nil {
@@ -54,6 +54,19 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	}
 	reads.SetMaxIdleConns(4)
 	return &DB{reads, writes}, nil
+}
+
+// ErrDamaged is returned for a file that is not a database, or a damaged one.
+var ErrDamaged = errors.New(File + " is damaged. Put a copy of it back, such as that of a backup: rowback restore lays " +
+	"one out in another directory")
+
+// explain says what prevents a database from being opened.
+func explain(err error) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) && (e.Code == sqlite3.ErrNotADB || e.Code == sqlite3.ErrCorrupt) {
+		return fmt.Errorf("%w (%w)", ErrDamaged, err)
+	}
+	return fmt.Errorf("bringing %s up to date: %w", File, err)
 }
 
 // makePrivate restricts the database to its owner. SQLite creates its journal files with the same permissions.

@@ -35,3 +35,6 @@ func AuditFiles(dir string) (out []fs.FileInfo, err error) {
 	}
 	return out, err
 }
+
+// OpenAudit opens a file of the audit log for reading.
+func OpenAudit(dir, name string) (*os.File, error) { return os.Open(filepath.Join(dir, AuditDir, name)) }
