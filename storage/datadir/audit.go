@@ -37,4 +37,6 @@ func AuditFiles(dir string) (out []fs.FileInfo, err error) {
 }
 
 // OpenAudit opens a file of the audit log for reading.
-func OpenAudit(dir, name string) (*os.File, error) { return os.Open(filepath.Join(dir, AuditDir, name)) }
+func OpenAudit(dir, name string) (*os.File, error) {
+	return os.Open(filepath.Join(dir, AuditDir, name))
+}
