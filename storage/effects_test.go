@@ -18,6 +18,7 @@ func (b *bench) effects(of string, c catalog.Commit, cleared, filled []string) {
 
 // A merge says which columns it cleared and filled here, where it may do less than the action did in the source.
 func TestEffectsOfAMergeAreThoseOnTheTarget(t *testing.T) {
+	t.Parallel()
 	for _, of := range []struct {
 		name, here      string
 		take            storage.Take

@@ -282,6 +282,7 @@ func (c *crowd) sums(dataset string) string {
 // same refusals, types, rows, counts, sums and cleared columns, in every mode and format and with keys of every kind.
 // ROWBACK_STEPS makes it longer, ROWBACK_SEED repeats one.
 func TestFewRecordsBecomeWhatTheyDoAmongMany(t *testing.T) {
+	t.Parallel()
 	steps, seed := 6, rand.Uint64()
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_STEPS")); err == nil {
 		steps = n

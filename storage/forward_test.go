@@ -302,7 +302,8 @@ func TestACheckReadsDescriptions(t *testing.T) {
 // A bit that flipped in what says how a dataset was made, in a commit's description or in a label keeps no store from
 // being opened where the catalog is lost: what does not fit is set aside. A checksum shows what else has changed.
 func TestAFlippedBitInADescriptionIsSurvived(t *testing.T) {
-	seed, steps := rand.Uint64(), 40
+	t.Parallel()
+	seed, steps := rand.Uint64(), 20
 	if n, err := strconv.ParseUint(os.Getenv("ROWBACK_SEED"), 10, 64); err == nil {
 		seed = n
 	}

@@ -190,6 +190,7 @@ func groupWorld(t *testing.T) (dir, d string, states []string) {
 // The machine stops at every durable step of a group. After each, the store opens sound with a prefix of the group's
 // commits, which has all that were answered, and shows the same if its catalog is lost.
 func TestCrashesOfAGroup(t *testing.T) {
+	t.Parallel()
 	from, d, states := groupWorld(t)
 	seen := map[int]int{}
 	for step := 0; ; step++ {

@@ -11,6 +11,7 @@ import (
 // Records are erased from a store of an older program too, whose forks have copies of what they inherited, and vacuum
 // removes what its policies let go.
 func TestAnOlderStoreLosesRows(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{goldenStore, "store-before-effects.tar.gz"} {
 		for _, lost := range []bool{false, true} {
 			dir, _ := unpackStore(t, name)

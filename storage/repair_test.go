@@ -179,6 +179,7 @@ func TestRepairFromAnotherStore(t *testing.T) {
 
 // The machine stops at each step of a repair: each object is as it was or right, and the next repair does the rest.
 func TestARepairStopsAtAnyStep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := reopen(t, w.dir, storage.Options{})
 	target := t.TempDir()

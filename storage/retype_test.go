@@ -65,6 +65,7 @@ func TestRetypedVariables(t *testing.T) {
 // A column that had no type yet, then one, and after a restore another: what lies in files in the one is read as null
 // in the other, whatever the two are.
 func TestAColumnGetsAnotherTypeAfterARestore(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	values := []string{`{"p":1}`, `{"q r":2}`, `[{"p":1}]`, `[{"q r":2}]`, `{"p":{"x":1}}`, `{"p":{"y":2}}`, `1`, `"text"`}
 	for i, first := range values {

@@ -412,6 +412,7 @@ func crashes(t *testing.T, once bool, do func(step int, s *stops) (crashed bool)
 // The machine stops, or the disk of the target is full, at each step of a backup. The backups before it are whole, and
 // the next one is made.
 func TestABackupStopsAtAnyStep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	start := t.TempDir()
 	b := reopen(t, w.dir, storage.Options{})
@@ -462,6 +463,7 @@ func TestABackupStopsAtAnyStep(t *testing.T) {
 
 // The machine stops at each step of the first backup of all: the target that it leaves is good for the next.
 func TestTheFirstBackupStopsAtAnyStep(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	b.json(b.create("d", "id"), catalog.Append, `[{"id":1}]`)
 	b.dir2()

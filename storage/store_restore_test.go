@@ -125,6 +125,7 @@ func spoil(t *testing.T, path string) {
 // The machine stops at each step of a restore, or one step fails: the directory is not a store, or the whole one, and
 // is empty where the restore could clean up.
 func TestARestoreStopsAtAnyStep(t *testing.T) {
+	t.Parallel()
 	_, target, told, _ := threeBackups(t)
 	for _, once := range []bool{false, true} {
 		crashes(t, once, func(step int, s *stops) bool {

@@ -50,6 +50,10 @@ func (a *API) listAudit(c *fiber.Ctx) error {
 
 // checkAudit reads the whole audit log.
 func (a *API) checkAudit(c *fiber.Ctx) error {
+	var in struct{}
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
 	ctx, cancel := a.host.WhileConnected(c)
 	defer cancel()
 	report, err := a.options.Audit.Check(ctx)

@@ -111,6 +111,10 @@ type storeBackupSummary struct {
 
 // listStoreBackups lists the backups that the server has made, newest first.
 func (a *API) listStoreBackups(c *fiber.Ctx) error {
+	var in struct{}
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
 	list, unreadable, err := a.store.Copies.List(c.UserContext())
 	if err != nil {
 		return err
@@ -151,12 +155,12 @@ func (a *API) storeBackupRoutes() []route {
 		{
 			method: "GET", path: backups, id: "listStoreBackups", tag: "server", role: access.Admin,
 			summary: "The backups that the server has made, newest first",
-			status:  200, out: storeBackupList{}, problems: []int{409}, handler: a.listStoreBackups,
+			status:  200, out: storeBackupList{}, problems: []int{409, 422}, handler: a.listStoreBackups,
 		},
 		{
 			method: "GET", path: backups + "/{backup}", id: "getStoreBackup", tag: "server", role: access.Admin,
 			summary: "One backup, with its datasets",
-			in:      oneStoreBackupIn{}, status: 200, out: storeBackupView{}, problems: []int{404, 409},
+			in:      oneStoreBackupIn{}, status: 200, out: storeBackupView{}, problems: []int{404, 409, 422},
 			handler: a.getStoreBackup,
 		},
 	}

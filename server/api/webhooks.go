@@ -31,7 +31,7 @@ func (a *API) webhookRoutes() []route {
 		{
 			method: "GET", path: hooksPath, id: "listWebhooks", tag: "webhooks", role: access.Known,
 			summary: "Webhooks that the caller may change, by id",
-			status:  200, out: webhookList{}, handler: a.listWebhooks,
+			status:  200, out: webhookList{}, problems: []int{422}, handler: a.listWebhooks,
 		},
 		{
 			method: "GET", path: oneHook, id: "getWebhook", tag: "webhooks", role: access.Maintainer,
@@ -261,6 +261,10 @@ type webhookList struct {
 
 // listWebhooks lists the webhooks that the caller may change. There are not so many that pages are needed.
 func (a *API) listWebhooks(c *fiber.Ctx) error {
+	var in struct{}
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
 	all, err := a.hooks()
 	if err != nil {
 		return err
