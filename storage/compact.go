@@ -59,6 +59,8 @@ func (u *Upkeep) compact(ctx context.Context, s *snapshot.Snapshot, c compaction
 	if err != nil {
 		return nil, err
 	}
+	u.compacted.placing.Lock()
+	defer u.compacted.placing.Unlock()
 	if err := batch.Publish(); err != nil {
 		return nil, errors.Join(err, u.blobs.Remove(path.Dir(made.Key)))
 	}
