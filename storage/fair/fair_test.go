@@ -118,18 +118,14 @@ func TestAStatementWhoseClientDoesNotReadMakesRoom(t *testing.T) {
 	q := fair.New(4)
 	q.Stall = time.Millisecond
 	var ended []error
-	var stop []chan struct{}
 	for range 4 {
 		ctx, cancel := context.WithCancelCause(as(""))
 		ctx, stream := fair.WithStream(ctx, cancel)
 		p := take(t, q, ctx)
-		done := make(chan struct{})
-		stop = append(stop, done)
 		go stream.Send(func() error { // as a client that reads nothing
 			<-ctx.Done()
 			ended = append(ended, context.Cause(ctx)) // one at a time: only one is ended
 			p.Leave()
-			close(done)
 			return nil
 		})
 	}
