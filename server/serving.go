@@ -60,6 +60,15 @@ type shared struct {
 // atEnd has something closed when the server ends.
 func (s *serving) atEnd(end func()) { s.ends = append(s.ends, end) }
 
+// closeAtEnd has something closed when the server ends, and logs what goes wrong with it.
+func (s *serving) closeAtEnd(what string, end func() error) {
+	s.atEnd(func() {
+		if err := end(); err != nil {
+			s.log.Error("closing "+what, "error", err)
+		}
+	})
+}
+
 // close closes what was opened, in the reverse order.
 func (s *serving) close() {
 	for _, end := range slices.Backward(s.ends) {
@@ -111,7 +120,7 @@ func (s *serving) openStore(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.atEnd(func() { s.store.Close() })
+	s.closeAtEnd("the store", s.store.Close)
 	return nil
 }
 
@@ -120,12 +129,12 @@ func (s *serving) openSettings(ctx context.Context) (err error) {
 	if s.settings, err = foundSettings(ctx, s.dir); err != nil {
 		return err
 	}
-	s.atEnd(func() { s.settings.Close() })
+	s.closeAtEnd("the settings", s.settings.Close)
 	keeper := audit.KeptIn(s.settings)
 	if s.shared.audit, err = audit.Open(ctx, audit.Options{Dir: s.dir, Keeper: keeper, Log: s.log}); err != nil {
 		return err
 	}
-	s.atEnd(func() { s.shared.audit.Close() })
+	s.closeAtEnd("the audit log", s.shared.audit.Close)
 	if s.hooks, err = s.webhooks(s.store, s.settings, s.changes, s.log); err != nil {
 		return err
 	}
@@ -163,7 +172,7 @@ func (s *serving) open(ctx context.Context) (err error) {
 	if s.shared.traces, err = traces.Open(ctx, s.Traces, version, s.log); err != nil {
 		return err
 	}
-	s.atEnd(func() { s.shared.traces.Close() })
+	s.closeAtEnd("the traces", s.shared.traces.Close)
 	s.sql, err = s.listenFlight(s.store, s.shared, s.pair, s.log)
 	return err
 }

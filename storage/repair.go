@@ -167,7 +167,7 @@ func (w *repairing) withCopies(needs []need) (out []need) {
 			continue
 		}
 		if f, err := w.blobs.Open(twin); err == nil {
-			f.Close()
+			_ = f.Close() // it was read
 			out = append(out, need{key: twin})
 		}
 	}

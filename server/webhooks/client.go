@@ -77,7 +77,7 @@ func post(ctx context.Context, client *http.Client, url string, header http.Head
 	}
 	defer res.Body.Close()
 	// For the connection to be used again. A longer answer ends it, and so does one that takes too long.
-	io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) //nolint:errcheck // the status is known
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // the status is known
 	o.status = res.StatusCode
 	switch {
 	case o.status >= 200 && o.status < 300:

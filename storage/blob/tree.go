@@ -150,8 +150,8 @@ func (d *Draft) Write(p []byte) (int, error) { return d.file.Write(p) }
 
 // Discard removes the draft.
 func (d *Draft) Discard() {
-	d.file.Close()
-	d.tree.root.Remove(d.staged) //nolint:errcheck // what is left is removed by Clear
+	_ = d.file.Close()               // it is given up
+	_ = d.tree.root.Remove(d.staged) // what is left is removed by Clear
 }
 
 // sync makes the draft durable where it is.
