@@ -388,11 +388,11 @@ func tree(t *testing.T, dir string) (out string) {
 	return out
 }
 
-// crashes does something until it needs no more steps, and has the machine stop before every third, from the first, the
-// second or the third; ROWBACK_EVERY says before every how many, 1 for all.
+// crashes does something until it needs no more steps, and has the machine stop before every sixth, from one of the
+// first six; ROWBACK_EVERY says before every how many, 1 for all.
 func crashes(t *testing.T, once bool, do func(step int, s *stops) (crashed bool)) {
 	t.Helper()
-	every := 3
+	every := 6
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_EVERY")); err == nil {
 		every = n
 	}
