@@ -233,7 +233,7 @@ func TestEveryRouteByRoleAndProject(t *testing.T) {
 	}
 	for name := range accessTable {
 		if !asked[name] {
-			t.Errorf("%s is in the table, and there is no such route", name)
+			t.Errorf("%s is in the table but is not a route", name)
 		}
 	}
 	w.unchanged(t)

@@ -48,7 +48,7 @@ func (cmd *repairCmd) Run(c console) error {
 		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and %d can be put back: add --apply",
 			left, possible)}
 	default:
-		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and there is no right copy of them",
+		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and no intact copy of them was found",
 			left)}
 	}
 	return nil
@@ -62,5 +62,5 @@ func whatBecameOf(r storage.Repair) string {
 	case r.Source != "":
 		return "can be put back from " + r.Source
 	}
-	return "there is no right copy"
+	return "no intact copy was found"
 }

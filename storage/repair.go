@@ -19,7 +19,7 @@ import (
 // A repair puts objects of a store back that are missing, or not what was written: from backups, or from a copy in the
 // store itself, such as in quarantine. What an object must be is known before a copy is looked for: of files, the
 // catalog has the SHA-256; descriptions have their own, and must say what the catalog says. What is right is never
-// replaced, and what has no right copy is left as it is, and reported.
+// replaced, and what has no intact copy is left as it is, and reported.
 
 // RepairPlan is what a repair may do.
 type RepairPlan struct {
@@ -32,7 +32,7 @@ type RepairPlan struct {
 type Repair struct {
 	Key    string
 	Detail string // what is wrong
-	Source string // where the right copy is; empty: there is none
+	Source string // where the intact copy is; empty: none was found
 	Done   bool
 }
 
@@ -288,7 +288,7 @@ func (w *repairing) repair(ctx context.Context, one wrongObject, apply bool) (Re
 	return r, w.tree.Sync(name[:strings.LastIndexByte(name, '/')])
 }
 
-// copyOf finds a right copy of an object; nil: there is none.
+// copyOf finds an intact copy of an object; nil: there is none.
 func (w *repairing) copyOf(ctx context.Context, one wrongObject) (func(io.Writer) error, string, error) {
 	if one.object.SHA256 == "" {
 		return w.textOf(ctx, one)

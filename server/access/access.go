@@ -51,7 +51,7 @@ type Held struct {
 }
 
 // ErrUnknown is returned for a token that is not valid.
-var ErrUnknown = errors.New("there is no such token")
+var ErrUnknown = errors.New("unknown token")
 
 // Options configure a gate. The zero value lets everyone in.
 type Options struct {

@@ -91,7 +91,7 @@ func TestSpansReachACollector(t *testing.T) {
 		t.Errorf("the step's span is %v", step)
 	}
 	if step.Status.Code != v1.Status_STATUS_CODE_ERROR || step.Status.Message != "" || len(step.Events) > 0 {
-		t.Errorf("the error is told as %v, %v", step.Status, step.Events)
+		t.Errorf("the span reports the error as %v, %v", step.Status, step.Events)
 	}
 }
 
