@@ -9,8 +9,8 @@ import (
 	"rowback/storage/datadir"
 )
 
-// foundSettings opens the settings of a data directory. New ones let everyone in, so they are not made in place of those
-// that were lost: where there is an audit log, there were settings.
+// foundSettings opens the settings of a data directory. New ones let everyone in, so they are not made in place of
+// those that were lost: where there is an audit log, there were settings.
 func foundSettings(ctx context.Context, dir string) (*settings.DB, error) {
 	if datadir.Settings(dir) == "" {
 		logs, err := datadir.AuditFiles(dir)
