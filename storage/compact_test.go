@@ -97,6 +97,7 @@ func (b *bench) mayCompact(random *rand.Rand, dataset string) {
 // After many small commits, a read opens a bounded number of files, and every state is what it was: also after a
 // restart, without the catalog, and without the compacted files.
 func TestCompactionKeepsEveryState(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	id := b.withRecords("d")
 	b.smallCommits(id, 0, 34)
@@ -150,6 +151,7 @@ func TestCompactionKeepsEveryState(t *testing.T) {
 
 // A compacted file that is damaged or missing is not read: what it was made of is. Upkeep makes another.
 func TestDamagedCompactedFiles(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
 		"missing":   os.Remove,
 		"truncated": func(path string) error { return os.Truncate(path, 100) },

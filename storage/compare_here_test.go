@@ -34,6 +34,7 @@ var plainValues = map[string][]string{
 // commits, one has a column of lists, which is left to statements. Their states, counts and effects are equal, and so
 // are they when the commits are rolled back.
 func TestFewRecordsAreComparedAsByStatements(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 1))

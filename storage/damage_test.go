@@ -153,6 +153,7 @@ func (b *bench) uses(d string, commit int64) map[string]func() error {
 // One bit that is another one in a stored file never reaches a reader as a value: not while the server runs, and not
 // after a restart.
 func TestNoFlippedBitIsServed(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -319,6 +320,7 @@ func TestOtherErrorsAreNotDamage(t *testing.T) {
 // A large file is opened by its size and what it says of itself; a scrub reads all of it, at its pace, and what it
 // finds is refused from then on.
 func TestAScrubFindsWhatNoOneReads(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	random := rand.New(rand.NewPCG(7, 8))
 	b := open(t)

@@ -27,6 +27,7 @@ func (b *bench) alike(what, first, second string) {
 
 // Equal states have equal digests, whichever way they came about.
 func TestEqualStatesHaveEqualDigests(t *testing.T) {
+	t.Parallel()
 	for _, key := range [][]string{{"id"}, nil} {
 		t.Run(fmt.Sprint("key ", key), func(t *testing.T) {
 			b := open(t)
@@ -73,6 +74,7 @@ func TestEqualStatesHaveEqualDigests(t *testing.T) {
 
 // What is said of columns does not change the digest, and neither do columns without values or wider types. Names do.
 func TestADigestIsOfNamesAndValues(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	d := b.create("d", "id")
 	b.json(d, "append", `[{"id":1,"x":1},{"id":2,"x":2}]`)

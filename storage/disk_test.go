@@ -244,6 +244,7 @@ func (b *bench) others() (out []string) {
 
 // Whoever writes a stored file, it is its owner's alone; a store of an earlier version becomes that when it is opened.
 func TestStoredFilesAreTheOwnersAlone(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	b := reopen(t, dir, storage.Options{})
 	d := b.create("x", "id")

@@ -97,6 +97,7 @@ func (b *bench) holders(text string) (names []string) {
 // Nothing in the data directory has an erased value any more: no file, no statistic, no condition, no page of the
 // catalog.
 func TestNothingHoldsWhatWasErased(t *testing.T) {
+	t.Parallel()
 	b, d, _ := secretive(t)
 	snap, err := b.Snapshot(b.Context(), d, "head")
 	if err != nil {
@@ -126,6 +127,7 @@ func TestNothingHoldsWhatWasErased(t *testing.T) {
 
 // What can't be read is left alone: the erasure is refused, and nothing has changed.
 func TestADamagedFileIsNotErasedFrom(t *testing.T) {
+	t.Parallel()
 	b, d, fork := secretive(t)
 	before := b.everyState(d)
 	var damaged string

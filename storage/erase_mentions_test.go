@@ -12,6 +12,7 @@ import (
 // A key goes from the parameters of commits that touched no row of the record: a merge in which its conflict was
 // settled for the target's side, and a condition that held for no record. Others stay.
 func TestAnErasedKeyGoesFromParametersEverywhere(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	d := b.create("people", "name")
 	b.json(d, catalog.Append, `[{"name":"`+secret+`","n":1},{"name":"bob","n":1},{"name":"eve","n":1}]`)

@@ -280,6 +280,7 @@ func (b *bench) restart() *bench {
 
 // A crash at any step of making a filter leaves one that is whole, or none.
 func TestACrashWhileAFilterIsMade(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	id := b.withRandomKeys("d", 5000)
 	dir := b.dir
@@ -476,6 +477,7 @@ func (l *looker) keyIn(record string) string {
 
 // The history of a record of random keys is found by its filter, and read from the row groups that have its rows.
 func TestTheHistoryOfARecordIsLookedUp(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	id := b.withRandomKeys("d", 300_000)
 	b.json(id, catalog.Upsert, fmt.Sprintf(`[{"id": %q, "v": "changed"}]`, randomKey(250_000)))

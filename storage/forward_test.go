@@ -89,6 +89,7 @@ func (b *busy) step() error {
 // Whatever a store went through, a catalog that is lost, or as old as any moment of that, is brought up to the same.
 // ROWBACK_STEPS makes the history longer, ROWBACK_SEED repeats one.
 func TestAnyOldCatalogIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
 	seed, steps := rand.Uint64(), 60
 	if n, err := strconv.ParseUint(os.Getenv("ROWBACK_SEED"), 10, 64); err == nil {
 		seed = n
@@ -277,6 +278,7 @@ func TestDescriptionsWithoutChecksumsAreRead(t *testing.T) {
 
 // A check finds a bit that flipped in any description, while the catalog still has what it said.
 func TestACheckReadsDescriptions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, path := range descriptions(t, w.dir) {
 		text, err := os.ReadFile(path)

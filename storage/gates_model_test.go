@@ -146,6 +146,7 @@ type gateModel struct {
 // Random commits, merges and rollbacks under random gates: what is refused, by which gates and for how many records is
 // what a model without SQL says, and nothing is left of it.
 func TestGatesAgainstAModel(t *testing.T) {
+	t.Parallel()
 	seed, steps := uint64(time.Now().UnixNano()), 60
 	for name, into := range map[string]func(uint64){
 		"ROWBACK_SEED":  func(n uint64) { seed = n },

@@ -397,6 +397,7 @@ func TestGatesInAGroup(t *testing.T) {
 
 // The machine stops at every durable step of a commit under gates: it stands or it does not, and the gates are kept.
 func TestCrashesOfGatedCommits(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	d := b.create("items", "id")
 	b.json(d, "append", `[{"id":1,"a":1}]`)

@@ -235,6 +235,7 @@ func (g golden) diff(d, from, to string) string {
 // A store with every kind of commit, made before storage was divided into packages, opens, is sound and answers as it
 // did, with its catalog and without.
 func TestTheGoldenStoreReadsAsItDid(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("ROWBACK_GOLDEN") == "write" {
 		writeGolden(t)
 	}

@@ -229,6 +229,7 @@ func TestCrashesOfAGroup(t *testing.T) {
 // One step of a group fails and the machine goes on. Those that were answered stand, at once and after a restart, and
 // no others.
 func TestFailuresInAGroup(t *testing.T) {
+	t.Parallel()
 	from, d, _ := groupWorld(t)
 	var all []sent
 	for i := range 4 {

@@ -521,6 +521,7 @@ func (b *bench) generated(dataset string, mode catalog.Mode, query string) (cata
 
 // Of many keys that do not come in order, one that comes twice is found, whatever their type and range.
 func TestManyKeysOneTwice(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	for name, key := range map[string]string{
 		"near":     "CAST(hash(i) % 1 + i AS BIGINT)",

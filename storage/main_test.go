@@ -11,9 +11,9 @@ import (
 func TestMain(m *testing.M) {
 	intake.ServeReader()
 	flag.Parse()
-	// Most of them wait for the disk: more run beside each other than there are cores.
+	// Those that run beside each other wait for the disk: more of them than there are cores.
 	if p := flag.Lookup("test.parallel"); p.Value.String() == p.DefValue {
-		if err := p.Value.Set("6"); err != nil {
+		if err := p.Value.Set("4"); err != nil {
 			panic(err)
 		}
 	}

@@ -227,6 +227,7 @@ func TestTheLockCannotBeRemoved(t *testing.T) {
 
 // The machine stops at every step of making a store, and of taking over one that has no marker. The next start goes on.
 func TestCrashesWhileAStoreIsMade(t *testing.T) {
+	t.Parallel()
 	_, want := unpackStore(t, "store-before-store-json.tar.gz")
 	for step := 0; ; step++ {
 		crashed := false

@@ -49,6 +49,7 @@ func randomCSV(random *rand.Rand, columns int) string {
 
 // A small CSV that is read here is what DuckDB reads: with a quoted header, it is not plain, and a process reads it.
 func TestPlainCSVIsReadAsDuckDBReadsIt(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -54,6 +54,7 @@ func (b *bench) sums(dataset, ref string, columns int) string {
 
 // Records of many columns are changed in slices of the columns, and come to what narrow ones do.
 func TestWideRecordsAreChangedInSlices(t *testing.T) {
+	t.Parallel()
 	const n, all = 1000, 1000 * 999 / 2 // columns, and the sum of what they hold at first
 	every, even := func(int) bool { return true }, func(i int) bool { return i%2 == 0 }
 	b := open(t)

@@ -13,6 +13,7 @@ import (
 // Whole numbers of JSON become those of smaller types in memory where they fit. It makes no difference: a large upload,
 // whose numbers DuckDB converts, leaves the same records and types, also where a number does not fit.
 func TestIntegersOfSmallTypes(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	for name, bounds := range map[string][3]string{ // the least, the greatest, and one that does not fit
 		"TINYINT": {"-128", "127", "128"}, "SMALLINT": {"-32768", "32767", "-32769"},

@@ -82,6 +82,7 @@ func TestAnUpgradeKeepsTheCatalogBefore(t *testing.T) {
 // The machine stops at every step of an upgrade: the catalog is of the earlier version or of this one, never between,
 // and the next start has everything.
 func TestCrashesOfAnUpgrade(t *testing.T) {
+	t.Parallel()
 	from, want := unpackStore(t, "store-before-store-json.tar.gz")
 	upgraded := 0
 	for step := 0; ; step++ {

@@ -93,6 +93,7 @@ func (h *variableHistory) check(c catalog.Commit) {
 // Random histories of records and variables: nothing that is made makes a state unreadable, every rollback of the last
 // commit is the identity, and every earlier state reads as it did.
 func TestVariableHistories(t *testing.T) {
+	t.Parallel()
 	for _, seed := range []uint64{rand.Uint64(), 1, 2} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			b := open(t)
