@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,39 @@ func TestActionsAreFilteredByKeyUserAndTime(t *testing.T) {
 		"?key=Dataset.explode": "key", "?since=soon": "since", "?until=late": "until", "?limit=0": "limit",
 	} {
 		if got := ask(t, "GET", employees+"/actions"+query, ""); got.status != 422 || got.field() != field {
+			t.Errorf("%s: %d %s", query, got.status, got.text)
+		}
+	}
+}
+
+func TestCommitsAreFilteredByModeUserTextAndTime(t *testing.T) {
+	log := dataset(t, "searched")
+	must(t, 201, "POST", log+"/commits?mode=upsert&message=%C3%89t%C3%A9%20imports", `[{"id":2}]`)
+	must(t, 201, "POST", log+"/commits?mode=delete", `[{"id":1}]`)
+	for query, want := range map[string]int{
+		"":                            3,
+		"?mode=append":                1,
+		"?mode=append,delete":         2,
+		"?mode=append&user=nobody":    0,
+		"?user=anonymous":             3,
+		"?text=%C3%A9T%C3%89%20im":    1,
+		"?text=nothing":               0,
+		"?since=2999-01-01T00:00:00Z": 0,
+		"?until=2999-01-01T00:00:00Z": 3,
+		"?mode=append,delete,upsert,schema&limit=2": 2,
+	} {
+		got := must(t, 200, "GET", log+"/commits"+query, "")
+		if n := len(got.body["commits"].([]any)); n != want {
+			t.Errorf("%s: %d commits, want %d: %s", query, n, want, got.text)
+		}
+	}
+	first := must(t, 200, "GET", log+"/commits?mode=append,delete&limit=1", "")
+	next := must(t, 200, "GET", log+"/commits?mode=append,delete&limit=1&cursor="+first.body["next_cursor"].(string), "")
+	if next.body["next_cursor"] != nil || !strings.Contains(next.text, `"mode":"append"`) {
+		t.Error(next.text)
+	}
+	for query, field := range map[string]string{"?mode=explode": "mode", "?since=soon": "since", "?until=late": "until"} {
+		if got := ask(t, "GET", log+"/commits"+query, ""); got.status != 422 || got.field() != field {
 			t.Errorf("%s: %d %s", query, got.status, got.text)
 		}
 	}

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/host"
 	"rowback/storage"
 	"rowback/storage/catalog"
+	"rowback/storage/fault"
 	"rowback/storage/intake"
 	"rowback/storage/schema"
 )
@@ -124,6 +127,29 @@ func checkCondition(c *fiber.Ctx, in commitIn) error {
 type listCommitsIn struct {
 	datasetIn
 	pageIn
+	Mode  []string `query:"mode" collectionFormat:"csv" description:"Only these modes, comma-separated." json:"-"`
+	User  string   `query:"user" json:"-"`
+	Text  string   `query:"text" description:"Only commits whose message has this, ignoring case." json:"-"`
+	Since string   `query:"since" format:"date-time" description:"Only commits from this time on." json:"-"`
+	Until string   `query:"until" format:"date-time" description:"Only commits up to this time." json:"-"`
+}
+
+// filter returns what the request selects.
+func (in listCommitsIn) filter() (f storage.CommitFilter, err error) {
+	f = storage.CommitFilter{User: in.User, Text: in.Text}
+	for _, name := range in.Mode {
+		m := catalog.Mode(name)
+		if !slices.Contains(catalog.Modes, m) {
+			return f, invalid("mode", fmt.Sprintf("there is no mode %q; the modes are %s", fault.Clip(name),
+				strings.Join(views(catalog.Modes, func(m catalog.Mode) string { return string(m) }), ", ")))
+		}
+		f.Modes = append(f.Modes, m)
+	}
+	if f.Since, err = moment("since", in.Since); err != nil {
+		return f, err
+	}
+	f.Until, err = moment("until", in.Until)
+	return f, err
 }
 
 // commitList is a page of commits.
@@ -138,12 +164,16 @@ func (a *API) listCommits(c *fiber.Ctx, d catalog.Dataset, in listCommitsIn) err
 	if err != nil {
 		return err
 	}
-	before, err := in.afterCommit(math.MaxInt64)
+	filter, err := in.filter()
 	if err != nil {
 		return err
 	}
+	if filter.Before, err = in.afterCommit(math.MaxInt64); err != nil {
+		return err
+	}
 	// One more than the page has shows whether there is a next page, without counting.
-	commits, err := a.store.Commits(c.UserContext(), d.ID, before, limit+1)
+	filter.Limit = limit + 1
+	commits, err := a.store.FindCommits(c.UserContext(), d.ID, filter)
 	if err != nil {
 		return err
 	}

@@ -419,6 +419,23 @@ type diffIn struct {
 	compareIn
 	formatIn
 	Change []string `query:"change" collectionFormat:"csv" description:"added, removed, modified; none: all." json:"-"`
+	Column []string `query:"column" collectionFormat:"csv" description:"${diff.column}" json:"-"`
+	Limit  *int64   `query:"limit" minimum:"0" description:"A page is in the order of the key." json:"-"`
+	Offset *int64   `query:"offset" minimum:"0" json:"-"`
+}
+
+// selection returns the part of the difference that is asked for.
+func (in diffIn) selection() (s snapshot.Selection, err error) {
+	s = snapshot.Selection{Changes: in.Change, Columns: in.Column, Limit: in.Limit}
+	if in.Limit != nil && *in.Limit < 0 {
+		return s, invalid("limit", "must not be negative")
+	}
+	if in.Offset != nil {
+		if s.Offset = *in.Offset; s.Offset < 0 {
+			return s, invalid("offset", "must not be negative")
+		}
+	}
+	return s, nil
 }
 
 // getDiff streams the changes between two refs, record by record.
@@ -431,12 +448,16 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	part, err := in.selection()
+	if err != nil {
+		return err
+	}
 	from, to, err := a.pair(c.UserContext(), in.compareIn)
 	if err != nil {
 		return err
 	}
 	// It reads nothing yet: the statement is made here so that an unknown change is refused with a status.
-	list, err := snapshot.Diff(from, to).List(in.Change...)
+	list, err := snapshot.Diff(from, to).List(part)
 	if err != nil {
 		return err
 	}

@@ -190,6 +190,25 @@ func TestAComparisonCountsWhatChanged(t *testing.T) {
 	}
 }
 
+func TestADifferenceIsReadInPagesAndByColumn(t *testing.T) {
+	diff := employees + "/diff?format=ndjson&from=0&to=1.0.0"
+	all := must(t, 200, "GET", diff, "").text
+	lines := strings.SplitAfter(all, "\n")
+	if got := must(t, 200, "GET", diff+"&limit=1&offset=1", "").text; got != lines[1] {
+		t.Errorf("%s, not the second of %s", got, all)
+	}
+	if got := must(t, 200, "GET", diff+"&change=modified&column=name", "").text; got != "" {
+		t.Error(got)
+	}
+	for query, field := range map[string]string{
+		"&limit=-1": "limit", "&offset=-1": "offset", "&column=nothing": "column",
+	} {
+		if got := ask(t, "GET", diff+query, ""); got.status != 422 || got.field() != field {
+			t.Errorf("%s: %d %s", query, got.status, got.text)
+		}
+	}
+}
+
 func TestDatasetsWithoutACommonHistoryAreNotCompared(t *testing.T) {
 	dataset(t, "strangers")
 	got := ask(t, "GET", employees+"/compare?from=1&to_dataset=strangers", "")

@@ -28,6 +28,9 @@ const (
 	Merge     Mode = "merge" // follows the commits that it played
 )
 
+// Modes are all modes.
+var Modes = []Mode{Append, Overwrite, Upsert, Replace, Delete, Rollback, Restore, Schema, Edit, Fork, Merge}
+
 // Commit is one atomic change of a dataset.
 type Commit struct {
 	DatasetID        string          `json:"dataset_id"`

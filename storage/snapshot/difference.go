@@ -20,7 +20,8 @@ type Difference struct {
 	// Dropping a column is a change of the schema, not of records.
 	Schema schema.Schema
 
-	sides [2]side
+	sides   [2]side
+	watched map[int]bool // ids of the columns of which one must differ in a modified record; nil: any
 }
 
 // side is the part of one snapshot that has to be read.
@@ -330,6 +331,9 @@ const joinSides = `SELECT * FROM ({side_a}) a FULL JOIN ({side_b}) b ON {same_ke
 func (d *Difference) Differs() string {
 	conditions := []string{"false"}
 	for _, c := range d.compared() {
+		if d.watched != nil && !d.watched[c.ID] {
+			continue
+		}
 		conditions = append(conditions, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
 	}
 	return "(" + strings.Join(conditions, " OR ") + ")"

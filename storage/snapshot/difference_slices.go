@@ -29,9 +29,17 @@ func (l Listing) Prepare(ctx context.Context, conn *duck.Conn) error {
 	return nil
 }
 
-// List returns what Records returns. Records with more columns than a slice are listed in slices.
-func (d *Difference) List(changes ...string) (Listing, error) {
-	return d.list(SliceColumns, changes)
+// List returns what Records returns, or a selection of it. Records with more columns than a slice are listed in slices.
+func (d *Difference) List(s Selection) (Listing, error) {
+	watched, err := d.watching(s.Columns)
+	if err != nil {
+		return Listing{}, err
+	}
+	l, err := watched.list(SliceColumns, s.Changes)
+	if s.isPage() && err == nil {
+		l.SQL = d.page(l, s)
+	}
+	return l, err
 }
 
 // slicedValues is the most values of the files that a difference may open to be listed in slices. The tables hold all

@@ -138,7 +138,7 @@ func TestStatementsOfADifferenceNameTheColumnsOfASlice(t *testing.T) {
 			a.Schema.Columns, b.Schema.Columns = append(a.Schema.Columns, c), append(b.Schema.Columns, c)
 		}
 		b.Schemas["s"] = b.Schema
-		list, err := Diff(a, b).List()
+		list, err := Diff(a, b).List(Selection{})
 		if err != nil {
 			t.Fatal(err)
 		}
