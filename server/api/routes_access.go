@@ -7,6 +7,11 @@ func (a *API) accessRoutes() []route {
 	const users, tokens, projects = "/api/v1/users", "/api/v1/tokens", "/api/v1/projects"
 	return []route{
 		{
+			method: "GET", path: "/api/v1/me", id: "getMe", tag: "access", role: access.Known,
+			summary: "Who the caller is, and their roles",
+			status:  200, out: meView{}, handler: a.getMe,
+		},
+		{
 			method: "GET", path: users, id: "listUsers", tag: "access", role: access.Admin,
 			summary: "Users, by name",
 			in:      listUsersIn{}, status: 200, out: userList{}, problems: []int{422}, handler: onAccounts(a, a.listUsers),

@@ -118,6 +118,7 @@ var texts = map[string]string{
 	"variable.values":     "One for each record, in key order; by default all are null.",
 	"version_type":        "auto: what the changes since the latest version call for.",
 	"project.name":        "Its number, until an admin names it.",
+	"me.is_open":          "The server has never had a token: everyone is an admin, and there is nothing to log in to.",
 	"token.last_used_at":  "It may be a minute late; null: not used yet.",
 	"token.projects":      "Names or numbers of the projects that it is for; by default all in which the user has a role.",
 	"token.role":          "The most that it may do; it never does more than its user may.",

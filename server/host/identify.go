@@ -38,6 +38,9 @@ func Caller(c *fiber.Ctx) access.Caller {
 // User returns the name of the user who sends a request; empty: unknown.
 func User(c *fiber.Ctx) string { return Caller(c).User }
 
+// IsOpen reports whether everyone is let in, since the server has never had a token.
+func (h *Host) IsOpen() bool { return h.options.Gate.IsOpen() }
+
 // MayLogin refuses a client that has failed to log in too often, before the request's body is read. The wait is by
 // address here, as the name is in the body.
 func (h *Host) MayLogin(c *fiber.Ctx) error {

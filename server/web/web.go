@@ -1,5 +1,5 @@
-// Package web is what the server shows in a browser: the manual, at /manual/. Everything is embedded in the program and
-// refers to nothing outside it.
+// Package web is what the server shows in a browser: the pages, which are an application in app/, and the manual, at
+// /manual/. Everything is embedded in the program and refers to nothing outside it.
 package web
 
 import (
@@ -41,18 +41,19 @@ type Page struct {
 	Pages []*Page // all of the manual, in order
 }
 
-// Face serves the manual.
+// Face serves the pages and the manual.
 type Face struct {
-	files map[string]file // by path
+	files map[string]file // by path: the manual and the application's files
+	page  []byte          // the application's one HTML file
 }
 
 // file is one answer, as it is sent.
 type file struct {
-	media string
-	body  []byte
+	media, policy, cached string // cached: how long browsers may keep it
+	body                  []byte
 }
 
-// New renders the manual.
+// New renders the manual, and reads the application.
 func New() (*Face, error) {
 	pages, err := Manual()
 	if err != nil {
@@ -68,36 +69,28 @@ func New() (*Face, error) {
 		if err := layout.Execute(&html, p); err != nil {
 			return nil, fmt.Errorf("the manual's page %s: %w", p.Name, err)
 		}
-		f.files["/manual/"+p.Name] = file{"text/html; charset=utf-8", html.Bytes()}
+		f.files["/manual/"+p.Name] = manualFile("text/html; charset=utf-8", html.Bytes())
 	}
 	style, err := files.ReadFile("manual.css")
-	f.files["/manual/manual.css"] = file{"text/css; charset=utf-8", style}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	f.files["/manual/manual.css"] = manualFile("text/css; charset=utf-8", style)
+	return f, f.readApp()
 }
 
-// Mount adds the manual to an application, at /manual/ and one path a page. The server's own address leads there.
+// manualFile is a file of the manual, which browsers ask for anew each time: it changes with the program.
+func manualFile(media string, body []byte) file {
+	return file{media: media, policy: policy, cached: "no-cache", body: body}
+}
+
+// Mount adds the pages, and the manual at /manual/ with one path a page.
 func (f *Face) Mount(app *fiber.App) {
 	for at, content := range f.files {
 		serve(app, at, content)
 	}
-	first := func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0], http.StatusFound) }
-	app.Get("/manual", first)
-	app.Get("/", func(c *fiber.Ctx) error {
-		if !strings.Contains(c.Get("Accept"), "text/html") {
-			return c.Next() // not a browser: there is nothing
-		}
-		return first(c)
-	})
-}
-
-func serve(app *fiber.App, at string, content file) {
-	handler := func(c *fiber.Ctx) error {
-		c.Set("Content-Type", content.media)
-		c.Set("Content-Security-Policy", policy)
-		return c.Send(content.body)
-	}
-	app.Get(at, handler)
-	app.Head(at, handler)
+	app.Get("/manual", func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0], http.StatusFound) })
+	f.mountApp(app)
 }
 
 // Manual renders the pages, in the order of their contents.

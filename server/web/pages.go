@@ -1,0 +1,116 @@
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"mime"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// dist is the application as it was built from app/. It is committed, so that building the server needs no Node.
+//
+//go:embed all:dist
+var dist embed.FS
+
+// appPolicy lets the application load its own scripts, styles and images, ask this server, and nothing else.
+const appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// pagePaths are the addresses of the application's pages, which choose by the address what they show.
+var pagePaths = []string{"/", "/datasets", "/datasets/*", "/new", "/login", "/sql", "/admin", "/admin/*"}
+
+// hashed is where files are whose names change with their content.
+const hashed = "assets/"
+
+// readApp reads the application's files.
+func (f *Face) readApp() error {
+	return fs.WalkDir(dist, "dist", func(at string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := dist.ReadFile(at)
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(at, "dist/")
+		if name == "index.html" {
+			f.page = body
+			return nil
+		}
+		cached := "no-cache"
+		if strings.HasPrefix(name, hashed) {
+			cached = "public, max-age=31536000, immutable"
+		}
+		f.files["/"+name] = file{mediaOf(name), policy, cached, body}
+		return nil
+	})
+}
+
+// mountApp answers the addresses of pages to browsers. Programs are told that there is nothing.
+func (f *Face) mountApp(app *fiber.App) {
+	send := sender(file{"text/html; charset=utf-8", appPolicy, "no-cache", f.page})
+	page := func(c *fiber.Ctx) error {
+		if !strings.Contains(c.Get("Accept"), "text/html") {
+			return c.Next()
+		}
+		c.Vary("Accept")
+		return send(c)
+	}
+	for _, at := range pagePaths {
+		app.Get(at, page)
+		app.Head(at, page)
+	}
+}
+
+// Owns reports whether a route's path is one of a page or file that this package serves: anyone may read these, as they
+// say nothing of the data.
+func Owns(route string) bool {
+	_, isFile := fs.Stat(dist, "dist"+route)
+	return isFile == nil || slices.Contains(pagePaths, route) || strings.HasPrefix(route, "/manual")
+}
+
+// serve adds one file.
+func serve(app *fiber.App, at string, content file) {
+	handler := sender(content)
+	app.Get(at, handler)
+	app.Head(at, handler)
+}
+
+// sender returns the handler that sends a file.
+func sender(content file) fiber.Handler {
+	sum := sha256.Sum256(content.body)
+	// Weak: the bytes that are sent depend on the coding that the browser accepts.
+	tag := `W/"` + hex.EncodeToString(sum[:12]) + `"`
+	return func(c *fiber.Ctx) error {
+		c.Set("Content-Type", content.media)
+		c.Set("Content-Security-Policy", content.policy)
+		c.Set("Cache-Control", content.cached)
+		c.Set("ETag", tag)
+		if strings.Contains(c.Get("If-None-Match"), tag) {
+			return c.SendStatus(fiber.StatusNotModified)
+		}
+		return c.Send(content.body)
+	}
+}
+
+// mediaOf returns the media type of a file, by its name. It does not depend on the machine's own list.
+func mediaOf(name string) string {
+	switch ext := path.Ext(name); ext {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	default:
+		return mime.TypeByExtension(ext)
+	}
+}
