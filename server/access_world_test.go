@@ -76,7 +76,7 @@ func newAccessWorld(t *testing.T) *accessWorld {
 	}
 	w.hooks = webhooks.New(webhooks.Options{Store: store, DB: set})
 	w.gate = access.New(access.Options{
-		Fixed: access.Tokens{rootToken: "root"}.Fixed(), Directory: w.accounts, Now: clock,
+		Fixed: access.Tokens{rootToken: "root"}.Fixed(), Directory: w.accounts, Sessions: w.accounts, Now: clock,
 	})
 	if w.audited, err = audit.Open(ctx, audit.Options{Dir: dir}); err != nil {
 		t.Fatal(err)

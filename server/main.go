@@ -42,6 +42,7 @@ type program struct {
 	Webhook        webhookCmd        `cmd:"" help:"Signed messages about what happens, to URLs."`
 	Erase          eraseCmd          `cmd:"" help:"Erase records from all history of a dataset and its forks."`
 	Token          tokenCmd          `cmd:"" help:"Make, list or revoke tokens."`
+	Session        sessionCmd        `cmd:"" help:"List or end the sessions of those who have logged in."`
 	User           userCmd           `cmd:"" help:"Add, change or remove users and their roles."`
 	Project        projectCmd        `cmd:"" help:"Name, list or remove projects."`
 	Audit          auditCmd          `cmd:"" help:"List entries of the audit log, or check it."`

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"rowback/server/access"
 	"rowback/server/accounts"
@@ -17,14 +18,21 @@ import (
 
 // credentials are the flags about who is let in.
 type credentials struct {
-	Token     []string `help:"${token}" placeholder:"USER:TOKEN"`
-	TokenFile string   `help:"${token_file}" type:"path" placeholder:"FILE"`
-	Insecure  bool     `help:"${insecure}"`
-	Open      bool     `hidden:"" help:"The former name of --insecure."`
+	Token       []string `help:"${token}" placeholder:"USER:TOKEN"`
+	TokenFile   string   `help:"${token_file}" type:"path" placeholder:"FILE"`
+	Insecure    bool     `help:"${insecure}"`
+	SessionIdle duration `help:"${session_idle}" default:"24h" placeholder:"TIME"`
+	SessionLife duration `help:"${session_life}" default:"7d" placeholder:"TIME"`
+	Open        bool     `hidden:"" help:"The former name of --insecure."`
 }
 
 // insecure reports whether the operator allows other machines to connect without TLS, or without tokens.
 func (f credentials) insecure() bool { return f.Insecure || f.Open }
+
+// lives is how long sessions last.
+func (f credentials) lives() access.Lives {
+	return access.Lives{Idle: time.Duration(f.SessionIdle), Whole: time.Duration(f.SessionLife)}
+}
 
 // fixed reads --token and --token-file.
 func (f credentials) fixed() (access.Fixed, error) {
@@ -88,7 +96,9 @@ func (cmd *serveCmd) gate(
 		}
 		fmt.Fprintf(c.out, "The token of the user admin, which is not shown again: %s\n", token)
 	}
-	gate := access.New(access.Options{Fixed: fixed, Needed: needed, Directory: known, Log: log})
+	gate := access.New(access.Options{
+		Fixed: fixed, Needed: needed, Directory: known, Sessions: known, Lives: cmd.lives(), Log: log,
+	})
 	if cmd.TokenFile != "" {
 		cmd.reloadTokens(ctx, gate, log)
 	}

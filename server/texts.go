@@ -55,7 +55,9 @@ var texts = kong.Vars{
 		"which is smaller and faster.",
 	"tls_cert": "A certificate as PEM, with those between it and the authority: HTTP and Flight are encrypted. It is " +
 		"read again when the file changes.",
-	"token": "The token of a user who is an admin, as user:token; may be repeated. With tokens, every request needs one.",
+	"session_idle": "A session ends that is not used for so long.",
+	"session_life": "A session ends after so long, however much it is used.",
+	"token":        "The token of a user who is an admin, as user:token; may be repeated. With tokens, every request needs one.",
 	"token_data": "A data directory whose server does not run: the token is made there, of a user who becomes an admin. " +
 		"For those who are locked out.",
 	"token_file": "A file with a token a line, as user:token or user:sha256:HEX, and a role after a space. It is read " +

@@ -18,6 +18,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"rowback/server/conns"
 )
 
 // Anonymous is the user who has no name.
@@ -58,6 +60,10 @@ type Options struct {
 	Fixed     Fixed     // tokens from options and files
 	Needed    bool      // a token is needed, even if there is none
 	Directory Directory // nil: there are no other users
+	Provider  Provider  // nil: there is no identity provider
+	Members   Members   // whom it vouches for; needed with Provider
+	Sessions  Sessions  // nil: they end with the program
+	Lives     Lives     // of sessions
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -66,7 +72,6 @@ type Options struct {
 type Gate struct {
 	options  Options
 	fixed    atomic.Pointer[Fixed]
-	sessions *sessions
 	failures *throttle
 }
 
@@ -78,8 +83,12 @@ func New(o Options) *Gate {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.Needed = o.Needed || len(o.Fixed) > 0
-	g := &Gate{options: o, sessions: newSessions(o.Now), failures: newThrottle(o.Now)}
+	if o.Sessions == nil {
+		o.Sessions = inMemory(o.Now)
+	}
+	o.Lives = o.Lives.filled()
+	o.Needed = o.Needed || len(o.Fixed) > 0 || o.Provider != nil
+	g := &Gate{options: o, failures: newThrottle(o.Now)}
 	g.fixed.Store(&o.Fixed)
 	return g
 }
@@ -133,19 +142,16 @@ func (g *Gate) Login(from netip.Addr, name, password string) (session string, er
 		var c Caller
 		c, shown = g.identify(password, from)
 		shown.name = c.User
-		return c.IsKnown() && shown.session == nil // a session is not prolonged by itself
+		return c.IsKnown() && shown.session == Hash{} // a session is not prolonged by itself
 	})
 	if err != nil {
 		return "", err
 	}
-	return g.sessions.start(shown), nil
+	return g.startSession(shown, addressText(from))
 }
 
 // Wait returns how long an address has to wait until it may log in again; 0: not at all.
 func (g *Gate) Wait(from netip.Addr) time.Duration { return g.failures.wait(from) }
-
-// Logout ends a session. It does nothing to a token, which cannot be logged out.
-func (g *Gate) Logout(cookie string) { g.sessions.end(cookie) }
 
 // Basic finds out who is asking, by an Authorization header of the scheme Basic: the user's name, and as the password
 // the user's token. isBasic is false if the header has another scheme. Errors are those of Login.
@@ -163,7 +169,7 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (c Caller, password 
 		}
 		var shown credential
 		c, shown = g.identify(password, from)
-		return ok && user != "" && shown.session == nil && c.User == user
+		return ok && user != "" && shown.session == Hash{} && c.User == user
 	})
 	if err != nil {
 		c = Caller{Address: from}
@@ -173,11 +179,19 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (c Caller, password 
 
 // Shown returns what a user who has logged in with a password may present from now on: the user's token, or the id of a
 // session if the server has no tokens.
-func (g *Gate) Shown(user, password string) string {
+func (g *Gate) Shown(user, password string, from netip.Addr) (string, error) {
 	if !g.IsOpen() {
-		return password
+		return password, nil
 	}
-	return g.sessions.start(credential{name: user})
+	return g.startSession(credential{name: user}, addressText(from))
+}
+
+// addressText returns the network that a login comes from, as limits count it; empty: it is not known.
+func addressText(from netip.Addr) string {
+	if !from.IsValid() {
+		return ""
+	}
+	return conns.Network(from).String()
 }
 
 // basicPair reads the credentials of a header Authorization: Basic, with or without padding.

@@ -85,7 +85,11 @@ func TestBasicWantsTheUsersOwnToken(t *testing.T) {
 		if !isBasic || err != nil {
 			continue
 		}
-		if again, _ := gate.Identify(home, "Bearer "+gate.Shown(asks.User, password), ""); again.User != asks.User {
+		shown, err := gate.Shown(asks.User, password, home)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := gate.Identify(home, "Bearer "+shown, ""); again.User != asks.User {
 			t.Errorf("%q: what is shown for it is %q's", c.authorization, again.User)
 		}
 	}

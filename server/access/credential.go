@@ -2,9 +2,9 @@ package access
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/netip"
+	"time"
 )
 
 // Hash is the SHA-256 of a token. Tokens are looked up by it, and only it is kept: how long a look-up takes says
@@ -16,22 +16,30 @@ func HashOf(token string) Hash { return sha256.Sum256([]byte(token)) }
 
 // credential is what a client has shown, by which the caller is found anew at each request.
 type credential struct {
-	name    string   // of the user; only a server without tokens relies on it
-	fixed   Hash     // of a token from an option or a file; zero: another kind
-	token   string   // the id of a token from the directory; empty: another kind
-	session *session // that stands for it; nil: none
+	name  string // of the user; only a server without tokens relies on it
+	fixed Hash   // of a token from an option or a file; zero: another kind
+	token string // the id of a token from the directory; empty: another kind
+
+	identity *Identity // that a provider vouches for; nil: another kind
+	until    time.Time // when what was shown ends; zero: that is asked at each request
+
+	session   Hash // that stands for it; zero: none
+	sessionID string
 }
 
 // identify returns who shows a token, or the id of a session, and what that is.
 func (g *Gate) identify(text string, from netip.Addr) (c Caller, shown credential) {
 	if isSession(text) {
-		shown = g.sessions.credential(text)
-		return g.caller(shown, from), shown
+		shown = g.session(HashOf(text))
+		return g.complete(g.holder(shown), shown, from), shown
 	}
 	hash := HashOf(text)
 	if _, ok := (*g.fixed.Load())[hash]; ok {
 		shown = credential{fixed: hash}
 		return g.caller(shown, from), shown
+	}
+	if g.options.Provider != nil && isSigned(text) {
+		return g.signed(text, from)
 	}
 	if g.options.Directory == nil || !IsToken(text) {
 		return Caller{Address: from}, credential{}
@@ -44,21 +52,35 @@ func (g *Gate) identify(text string, from netip.Addr) (c Caller, shown credentia
 	return g.complete(g.holderOf(held), shown, from), shown
 }
 
+// signed returns who shows a token that an identity provider has signed, or why it is refused.
+func (g *Gate) signed(text string, from netip.Addr) (c Caller, shown credential) {
+	shown, err := g.verify(text)
+	if err != nil {
+		c = Caller{Address: from}
+		if !errors.As(err, &c.Refused) {
+			g.options.Log.Error("a token of the identity provider can't be verified", "error", err)
+		}
+		return c, credential{}
+	}
+	return g.caller(shown, from), shown
+}
+
 // caller returns who stands behind a credential, as of now.
 func (g *Gate) caller(shown credential, from netip.Addr) Caller {
-	return g.complete(g.holder(shown), shown, from)
+	now := shown
+	if shown.session != (Hash{}) {
+		now = g.session(shown.session)
+	}
+	if !now.until.IsZero() && !g.options.Now().Before(now.until) {
+		now = credential{}
+	}
+	return g.complete(g.holder(now), shown, from)
 }
 
 // complete completes a caller with where the request comes from, and how to find the caller again.
 func (g *Gate) complete(c Caller, shown credential, from netip.Addr) Caller {
-	c.Address = from
+	c.Address, c.Session = from, shown.sessionID
 	c.again = func() Caller { return g.caller(shown, from) }
-	if s := shown.session; s != nil {
-		if !g.sessions.isOpen(s) {
-			c.User, c.Roles = "", nil
-		}
-		c.Session = hex.EncodeToString(s.hash[:6])
-	}
 	return c
 }
 
@@ -83,7 +105,9 @@ func (g *Gate) holder(shown credential) Caller {
 			return Caller{}
 		}
 		return g.holderOf(held)
-	case shown.session != nil && g.IsOpen():
+	case shown.identity != nil:
+		return g.member(*shown.identity)
+	case shown.session != Hash{} && g.IsOpen():
 		return Caller{User: shown.name, Roles: Everywhere(Admin)}
 	}
 	return Caller{}

@@ -64,3 +64,14 @@ func (r Roles) Within(most Role, projects []int64) Roles {
 	}
 	return out
 }
+
+// And returns the greater of two roles in each project.
+func (r Roles) And(other Roles) Roles {
+	out := Roles{}
+	for _, all := range []Roles{r, other} {
+		for project, role := range all {
+			out[project] = max(out[project], role)
+		}
+	}
+	return out
+}

@@ -2,118 +2,88 @@ package access
 
 import (
 	"container/list"
-	"crypto/rand"
-	"encoding/base64"
-	"strings"
 	"sync"
 	"time"
 )
 
-// Limits of sessions: how long one lasts, and how many there may be, overall and for one user. Beyond a limit, the
-// oldest session ends. A restart ends them all.
-const (
-	sessionLife     = 7 * 24 * time.Hour
-	maxSessions     = 10_000
-	maxUserSessions = 100
-)
-
-// sessionPrefix begins the id of a session, so that an id is recognized even after its session has ended.
-const sessionPrefix = "session."
-
-// sessions are the users who have logged in. The ids are 256 random bits; only their hashes are stored.
-type sessions struct {
+// memory keeps sessions until the program ends: those of a server that keeps no users.
+type memory struct {
 	now   func() time.Time
 	mu    sync.Mutex
 	byID  map[Hash]*list.Element
-	order *list.List // of *session, the oldest first
+	order *list.List // of Session, the oldest first
 	count map[string]int
 }
 
-// session is one login. Its id is kept as a hash only. It stands for what was shown at the login: what its user may do
-// is asked at each request.
-type session struct {
-	hash  Hash
-	shown credential
-	ends  time.Time
+// inMemory returns no sessions. now tells the time.
+func inMemory(now func() time.Time) *memory {
+	return &memory{now: now, byID: map[Hash]*list.Element{}, order: list.New(), count: map[string]int{}}
 }
 
-// newSessions returns no sessions. now tells the time.
-func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, byID: map[Hash]*list.Element{}, order: list.New(), count: map[string]int{}}
-}
-
-// isSession reports whether a text looks like the id of a session, ended or not.
-func isSession(text string) bool { return strings.HasPrefix(text, sessionPrefix) }
-
-// start begins a session of the user of a credential, and returns its id.
-func (s *sessions) start(shown credential) (id string) {
-	b := make([]byte, 32)
-	rand.Read(b)
-	id = sessionPrefix + base64.RawURLEncoding.EncodeToString(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.makeRoom(shown.name)
-	one := &session{hash: HashOf(id), shown: shown, ends: s.now().Add(sessionLife)}
-	s.byID[one.hash] = s.order.PushBack(one)
-	s.count[shown.name]++
-	return id
+// StartSession adds a session.
+func (m *memory) StartSession(s Session) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.makeRoom(s.User)
+	m.byID[s.Hash] = m.order.PushBack(s)
+	m.count[s.User]++
+	return nil
 }
 
 // makeRoom removes expired sessions, and the oldest if there are too many.
-func (s *sessions) makeRoom(user string) {
+func (m *memory) makeRoom(user string) {
 	superfluous := func(e *list.Element) bool {
-		return s.order.Len() >= maxSessions || !s.now().Before(e.Value.(*session).ends)
+		return m.order.Len() >= MaxSessions || !m.now().Before(e.Value.(Session).ExpiresAt)
 	}
-	for e := s.order.Front(); e != nil && superfluous(e); e = s.order.Front() {
-		s.drop(e)
+	for e := m.order.Front(); e != nil && superfluous(e); e = m.order.Front() {
+		m.drop(e)
 	}
-	if s.count[user] < maxUserSessions {
+	if m.count[user] < MaxUserSessions {
 		return
 	}
-	for e := s.order.Front(); e != nil; e = e.Next() {
-		if e.Value.(*session).shown.name == user {
-			s.drop(e)
+	for e := m.order.Front(); e != nil; e = e.Next() {
+		if e.Value.(Session).User == user {
+			m.drop(e)
 			return
 		}
 	}
 }
 
-// credential returns what a session stands for; nothing if it has ended.
-func (s *sessions) credential(id string) credential {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.byID[HashOf(id)]
-	if e == nil {
-		return credential{}
+// Session returns a session.
+func (m *memory) Session(hash Hash) (Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.byID[hash]; e != nil {
+		return e.Value.(Session), nil
 	}
-	one := e.Value.(*session)
-	shown := one.shown
-	shown.session = one
-	return shown
+	return Session{}, ErrUnknown
 }
 
-// isOpen reports whether a session has not ended.
-func (s *sessions) isOpen(one *session) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.byID[one.hash] != nil && s.now().Before(one.ends)
+// UseSession records when a session was used.
+func (m *memory) UseSession(s Session) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.byID[s.Hash]; e != nil {
+		e.Value = s
+	}
+	return nil
 }
 
-// end ends a session, if there is one with that id.
-func (s *sessions) end(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.byID[HashOf(id)]; e != nil {
-		s.drop(e)
+// EndSession removes a session, if there is one.
+func (m *memory) EndSession(hash Hash) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.byID[hash]; e != nil {
+		m.drop(e)
 	}
+	return nil
 }
 
 // drop removes a session. The caller holds the lock.
-func (s *sessions) drop(e *list.Element) {
-	one := s.order.Remove(e).(*session)
-	delete(s.byID, one.hash)
-	user := one.shown.name
-	if s.count[user]--; s.count[user] == 0 {
-		delete(s.count, user)
+func (m *memory) drop(e *list.Element) {
+	s := m.order.Remove(e).(Session)
+	delete(m.byID, s.Hash)
+	if m.count[s.User]--; m.count[s.User] == 0 {
+		delete(m.count, s.User)
 	}
 }

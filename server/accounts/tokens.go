@@ -165,7 +165,11 @@ const useEvery = time.Minute
 
 // Used notes that a token is in use. It does not wait until that is recorded.
 func (a *Accounts) Used(id string) {
-	now := a.now()
+	a.noteUse(id, a.now(), `UPDATE tokens SET used_at = max(used_at, ?2) WHERE id = ?1`)
+}
+
+// noteUse records the last use of a token or session, by a statement whose parameters are its id and the time.
+func (a *Accounts) noteUse(id string, now time.Time, statement string, more ...any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if last, ok := a.used[id]; ok && now.Sub(last) < useEvery && !now.Before(last) {
@@ -179,11 +183,11 @@ func (a *Accounts) Used(id string) {
 	a.used[id] = now
 	a.record.Go(func() {
 		err := a.db.Write(context.Background(), func(tx *sql.Tx) error {
-			_, err := tx.Exec(`UPDATE tokens SET used_at = max(used_at, ?) WHERE id = ?`, micros(now), id)
+			_, err := tx.Exec(statement, append([]any{id, micros(now)}, more...)...)
 			return err
 		})
 		if err != nil {
-			a.log.Warn("the use of a token could not be recorded", "token", id, "error", err)
+			a.log.Warn("the use of a token or session could not be recorded", "id", id, "error", err)
 		}
 	})
 }

@@ -143,6 +143,11 @@ func (a *Accounts) EditUser(ctx context.Context, name string, e UserEdit) (User,
 		return a.User(ctx, name)
 	}
 	err := a.db.Write(ctx, func(tx *sql.Tx) error {
+		if e.IsDisabled != nil && *e.IsDisabled {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ?`, name); err != nil {
+				return err
+			}
+		}
 		return one(ctx, tx, noUser(name), `UPDATE users SET `+strings.Join(set, ", ")+` WHERE name = ?`,
 			append(args, name)...)
 	})
@@ -152,9 +157,12 @@ func (a *Accounts) EditUser(ctx context.Context, name string, e UserEdit) (User,
 	return a.User(ctx, name)
 }
 
-// RemoveUser removes a user with all roles and tokens. What the user did stays in the history.
+// RemoveUser removes a user with all roles, tokens and sessions. What the user did stays in the history.
 func (a *Accounts) RemoveUser(ctx context.Context, name string) error {
 	return a.db.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ?`, name); err != nil {
+			return err
+		}
 		return one(ctx, tx, noUser(name), `DELETE FROM users WHERE name = ?`, name)
 	})
 }

@@ -86,7 +86,7 @@ func isOpen(path string) bool {
 // authenticate finds out who is asking. If the server has tokens, every path that is not open needs one.
 func (a *API) authenticate(c *fiber.Ctx) error {
 	if caller, _ := a.host.Identify(c); !caller.IsKnown() && !isOpen(c.Path()) {
-		return fiber.NewError(http.StatusUnauthorized,
+		return host.Unknown(c,
 			"Authentication required: send the header Authorization: Bearer <token>, or log in again if your session has ended.")
 	}
 	return c.Next()

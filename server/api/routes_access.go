@@ -5,6 +5,7 @@ import "rowback/server/access"
 // accessRoutes returns the routes about users, tokens and projects.
 func (a *API) accessRoutes() []route {
 	const users, tokens, projects = "/api/v1/users", "/api/v1/tokens", "/api/v1/projects"
+	const sessions = "/api/v1/sessions"
 	return []route{
 		{
 			method: "GET", path: "/api/v1/me", id: "getMe", tag: "access", role: access.Known,
@@ -38,7 +39,7 @@ func (a *API) accessRoutes() []route {
 		},
 		{
 			method: "DELETE", path: users + "/{user}", id: "deleteUser", tag: "access", role: access.Admin,
-			summary: "Remove a user, with roles and tokens; what the user did stays",
+			summary: "Remove a user, with roles, tokens and sessions; what the user did stays",
 			in:      userIn{}, status: 204, problems: writes, handler: onAccounts(a, a.deleteUser),
 		},
 
@@ -56,6 +57,24 @@ func (a *API) accessRoutes() []route {
 			method: "DELETE", path: tokens + "/{token}", id: "deleteToken", tag: "access", role: access.Known,
 			summary: "Revoke a token at once",
 			in:      tokenIn{}, status: 204, problems: finds, handler: onAccounts(a, a.deleteToken),
+		},
+
+		{
+			method: "GET", path: sessions, id: "listSessions", tag: "access", role: access.Known,
+			summary: "One's own logins; those of all users for admins",
+			in:      listSessionsIn{}, status: 200, out: sessionList{}, problems: []int{422},
+			handler: onAccounts(a, a.listSessions),
+		},
+		{
+			method: "DELETE", path: sessions, id: "endSessions", tag: "access", role: access.Known,
+			summary: "End all sessions of a user at once",
+			in:      endSessionsIn{}, status: 200, out: endedSessions{}, problems: []int{422},
+			handler: onAccounts(a, a.endSessions),
+		},
+		{
+			method: "DELETE", path: sessions + "/{session}", id: "deleteSession", tag: "access", role: access.Known,
+			summary: "End a session at once",
+			in:      sessionIn{}, status: 204, problems: finds, handler: onAccounts(a, a.deleteSession),
 		},
 
 		{

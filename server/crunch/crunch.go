@@ -75,7 +75,7 @@ func (f *Face) admit(role access.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		caller, known := f.host.Identify(c)
 		if !known && role != access.Public {
-			return fiber.NewError(http.StatusUnauthorized,
+			return host.Unknown(c,
 				"Log in first: POST {\"email\", \"password\"} to the login_url, and send the cookie with every request.")
 		}
 		// These routes have no dry run, and a request that asks for one must not be carried out.

@@ -82,6 +82,9 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 	if err := f.inRate(from); err != nil {
 		return nil, err
 	}
+	if from.Refused != nil {
+		return nil, refused(from.Refused)
+	}
 	if err != nil || !from.IsKnown() {
 		return nil, status.Error(codes.Unauthenticated,
 			"Authentication required: send the header authorization: Bearer <token>, or log in with the user's name and, as "+
@@ -89,6 +92,14 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 	}
 	ctx = fair.With(permit.With(ctx, from, access.Reader), access.NameOf(from.User))
 	return context.WithValue(ctx, callerKey{}, caller{from, isBasic, password}), nil
+}
+
+// refused is the answer to a token of an identity provider that is not accepted.
+func refused(err *access.RefusedError) error {
+	if err.Unavailable {
+		return status.Error(codes.Unavailable, err.Why)
+	}
+	return status.Error(codes.Unauthenticated, err.Why)
 }
 
 // inRate refuses a call over the limit of its user or address.
@@ -133,7 +144,11 @@ func userOf(ctx context.Context) string { return callerOf(ctx).User }
 func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	authorization := headerOf(stream.Context(), "authorization")
 	if c := callerOf(stream.Context()); c.isBasic {
-		authorization = "Bearer " + s.face.options.Gate.Shown(c.User, c.password)
+		shown, err := s.face.options.Gate.Shown(c.User, c.password, c.Address)
+		if err != nil {
+			return err
+		}
+		authorization = "Bearer " + shown
 	}
 	if authorization == "" {
 		return malformed("A handshake needs the header authorization: Basic with the user's name and, as the password, " +

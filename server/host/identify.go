@@ -29,6 +29,19 @@ func (h *Host) Identify(c *fiber.Ctx) (caller access.Caller, known bool) {
 	return caller, known
 }
 
+// Unknown is the answer to a request that needs someone who is known: how to become that, or why what was shown is not
+// accepted.
+func Unknown(c *fiber.Ctx, how string) error {
+	why := Caller(c).Refused
+	switch {
+	case why == nil:
+		return fiber.NewError(http.StatusUnauthorized, how)
+	case why.Unavailable:
+		return &Refusal{http.StatusServiceUnavailable, "provider_unavailable", why.Why, 0}
+	}
+	return fiber.NewError(http.StatusUnauthorized, why.Why)
+}
+
 // Caller returns who sends a request, as Identify found; before that, someone unknown.
 func Caller(c *fiber.Ctx) access.Caller {
 	caller, _ := c.Locals(callerKey).(access.Caller)
@@ -57,9 +70,12 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 	switch {
 	case errors.As(err, &often):
 		return "", tooMany(often)
-	case err != nil:
+	case errors.Is(err, access.ErrWrong):
 		return "", fiber.NewError(http.StatusUnauthorized,
 			"The e-mail or the password is wrong. If the server has tokens, the password is the token.")
+	}
+	if err != nil {
+		return "", err
 	}
 	caller, _ := h.options.Gate.Identify(addressOf(c), "", session)
 	c.Locals(callerKey, caller) // for the audit log

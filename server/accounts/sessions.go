@@ -1,0 +1,144 @@
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"rowback/server/access"
+	"rowback/storage/fault"
+)
+
+const sessionRow = `s.hash, s.id, s.user_name, coalesce(s.token_id, ''), s.fixed_hash, s.identity, s.address,
+	s.started_at, s.used_at, s.expires_at, s.lasts_to`
+
+func scanSession(row interface{ Scan(...any) error }) (s access.Session, err error) {
+	var hash, fixed []byte
+	var identity sql.NullString
+	var started, used, expires, last int64
+	err = row.Scan(&hash, &s.ID, &s.User, &s.Token, &fixed, &identity, &s.Address, &started, &used, &expires, &last)
+	if err != nil {
+		return s, err
+	}
+	copy(s.Hash[:], hash)
+	copy(s.Fixed[:], fixed)
+	s.StartedAt, s.UsedAt, s.ExpiresAt, s.LastsTo = moment(started), moment(used), moment(expires), moment(last)
+	if identity.Valid {
+		s.Identity = &access.Identity{}
+		err = json.Unmarshal([]byte(identity.String), s.Identity)
+	}
+	return s, err
+}
+
+// StartSession records a session, durably. Those that have ended go, and the oldest where there are too many.
+func (a *Accounts) StartSession(s access.Session) error {
+	var fixed, identity, token any
+	if s.Fixed != (access.Hash{}) {
+		fixed = s.Fixed[:]
+	}
+	if s.Token != "" {
+		token = s.Token
+	}
+	if s.Identity != nil {
+		text, err := json.Marshal(s.Identity)
+		if err != nil {
+			return err
+		}
+		identity = string(text)
+	}
+	ctx := context.Background()
+	return a.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := makeRoom(ctx, tx, s); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, id, user_name, token_id, fixed_hash, identity, address,
+			started_at, used_at, expires_at, lasts_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			s.Hash[:], s.ID, s.User, token, fixed, identity, s.Address, micros(s.StartedAt), micros(s.UsedAt),
+			micros(s.ExpiresAt), micros(s.LastsTo))
+		return taken(err, access.ErrWrong) // the token was revoked since
+	})
+}
+
+// makeRoom removes sessions before one is added.
+func makeRoom(ctx context.Context, tx *sql.Tx, s access.Session) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expires_at <= ?`, micros(s.StartedAt))
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE user_name = ?
+		ORDER BY started_at DESC, rowid DESC LIMIT -1 OFFSET ?)`, s.User, access.MaxUserSessions-1)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions
+		ORDER BY started_at DESC, rowid DESC LIMIT -1 OFFSET ?)`, access.MaxSessions-1)
+	return err
+}
+
+// Session returns the session that something opens.
+func (a *Accounts) Session(hash access.Hash) (access.Session, error) {
+	s, err := scanSession(a.db.QueryRow(`SELECT `+sessionRow+` FROM sessions s WHERE s.hash = ?`, hash[:]))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = access.ErrUnknown
+	}
+	return s, err
+}
+
+// UseSession notes that a session is in use. It does not wait until that is recorded.
+func (a *Accounts) UseSession(s access.Session) error {
+	a.noteUse(s.ID, s.UsedAt, `UPDATE sessions SET used_at = max(used_at, ?2), expires_at = max(expires_at, ?3)
+		WHERE id = ?1`, micros(s.ExpiresAt))
+	return nil
+}
+
+// EndSession ends the session that something opens, if there is one.
+func (a *Accounts) EndSession(hash access.Hash) error {
+	ctx := context.Background()
+	return a.db.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE hash = ?`, hash[:])
+		return err
+	})
+}
+
+// ListSessions lists the sessions that have not ended by id, after one: of a user, or of all if user is empty.
+func (a *Accounts) ListSessions(ctx context.Context, user, after string, limit int) ([]access.Session, error) {
+	rows, err := a.db.QueryContext(ctx, `SELECT `+sessionRow+` FROM sessions s
+		WHERE (?1 = '' OR s.user_name = ?1) AND s.id > ?2 AND s.expires_at > ?3 ORDER BY s.id LIMIT ?4`,
+		user, after, micros(a.now()), limit)
+	return list(rows, err, func(r *sql.Rows) (access.Session, error) { return scanSession(r) })
+}
+
+// SessionByID returns a session that has not ended.
+func (a *Accounts) SessionByID(ctx context.Context, id string) (access.Session, error) {
+	s, err := scanSession(a.db.QueryRowContext(ctx,
+		`SELECT `+sessionRow+` FROM sessions s WHERE s.id = ? AND s.expires_at > ?`, id, micros(a.now())))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noSession(id)
+	}
+	return s, err
+}
+
+func noSession(id string) error {
+	return fault.Errorf(fault.NotFound, "session_not_found", "Session '%s' not found", fault.Clip(id))
+}
+
+// RevokeSession ends a session: one of a user, or of anyone if user is empty. No request is let in with it any more.
+func (a *Accounts) RevokeSession(ctx context.Context, id, user string) error {
+	return a.db.Write(ctx, func(tx *sql.Tx) error {
+		return one(ctx, tx, noSession(id), `DELETE FROM sessions WHERE id = ?1 AND (?2 = '' OR user_name = ?2)`, id, user)
+	})
+}
+
+// RevokeSessions ends all sessions of a user, and returns how many.
+func (a *Accounts) RevokeSessions(ctx context.Context, user string) (ended int64, err error) {
+	err = a.db.Write(ctx, func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ?`, user)
+		if err != nil {
+			return err
+		}
+		ended, err = done.RowsAffected()
+		return err
+	})
+	return ended, err
+}
