@@ -134,6 +134,7 @@ var boundaries = []boundary{
 		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"},
 		"expressions become SQL over the columns of a dataset: what that is for is up to the face"},
 	{"rowback/server/web", nil, "pages are text and use the public API"},
+	{"rowback/server/web/browser", nil, "tests in a browser drive the built program, and link none of it"},
 	{"rowback/fixtures", []string{"rowback/storage", "rowback/storage/"}, "samples are made through the domain"},
 	{"rowback/fixtures/bench", []string{"rowback/"}, "it measures everything"},
 	{"rowback/server", []string{"rowback/"}, "it wires everything"},
