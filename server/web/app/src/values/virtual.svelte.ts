@@ -6,6 +6,7 @@ import {
   type VirtualItem,
   Virtualizer,
 } from '@tanstack/virtual-core'
+import { untrack } from 'svelte'
 
 type Options = {
   count: number
@@ -39,20 +40,20 @@ export function virtual(read: () => Options): Virtual {
       observeElementRect,
       observeElementOffset,
       scrollToFn: elementScroll,
-      onChange: () => void version++,
+      onChange: () => untrack(() => void version++),
     }
   }
   const inner = new Virtualizer<HTMLElement, HTMLElement>({ ...all(), count: 0 })
 
-  $effect.pre(() => {
-    inner.setOptions(all())
-    inner.measure()
-  })
   $effect(() => {
-    read()
-    inner._willUpdate()
+    const options = all()
+    untrack(() => {
+      inner.setOptions(options)
+      inner.measure()
+      inner._willUpdate()
+    })
   })
-  $effect(() => inner._didMount())
+  $effect(() => untrack(() => inner._didMount()))
 
   const items = $derived.by(() => {
     void version
