@@ -260,13 +260,24 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 			c.found(t.CommitID, "the label of tag %s is missing: without the catalog, the tag is lost", t.Name)
 		}
 	}
-	if err := c.checkLabels(); err != nil {
+	if err := errors.Join(c.checkLabels(), c.checkProposals(tx)); err != nil {
 		return err
 	}
 	savepoints, err := tx.Savepoints(c.dataset.ID)
 	for _, p := range savepoints {
 		if !is(p.CommitID) {
 			c.found(p.CommitID, "savepoint %s names it, and it is not there", SavepointName(p.Number))
+		}
+	}
+	return err
+}
+
+// checkProposals checks that the objects have the proposals.
+func (c *checker) checkProposals(tx catalog.Tx) error {
+	proposals, err := tx.Proposals(c.dataset.ID, "", catalog.Forever, 1<<30)
+	for _, p := range proposals {
+		if !c.blobs.Has(labelKey(p.DatasetID, proposalLabelName(p.Number))) {
+			c.found(p.MergeCommitID, "the label of proposal %d is missing: without the catalog, the proposal is lost", p.Number)
 		}
 	}
 	return err

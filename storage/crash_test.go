@@ -77,6 +77,8 @@ func newWorld(t *testing.T) (w world) {
 			must(err)
 			_, err = b.CreateTag(ctx, w.d, storage.NewTag{Name: "kept"}, storage.Request{})
 			must(err)
+			_, err = b.OpenProposal(ctx, w.d, storage.NewProposal{Source: w.f, Title: "kept"}, storage.Request{})
+			must(err)
 		},
 		func() {
 			w.gone = b.create("gone")
@@ -189,6 +191,18 @@ var acts = map[string]act{
 	},
 	"tag removed": func(ctx context.Context, b *bench, w world) error {
 		return b.RemoveTag(ctx, w.d, "kept", storage.Request{})
+	},
+	"proposal": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.OpenProposal(ctx, w.f, storage.NewProposal{Source: w.d, Title: "made"}, storage.Request{})
+		return err
+	},
+	"proposal commented on": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.Comment(ctx, w.d, 1, storage.NewComment{Text: "said"}, storage.Request{})
+		return err
+	},
+	"proposal merged": func(ctx context.Context, b *bench, w world) error {
+		_, err := b.MergeProposal(ctx, w.d, 1, storage.Merge{OnConflict: storage.Theirs}, storage.Request{})
+		return err
 	},
 	"restore": func(ctx context.Context, b *bench, w world) error {
 		_, err := b.Restore(ctx, w.d, fmt.Sprint(w.commit), storage.Request{})
@@ -338,8 +352,12 @@ func (b *bench) toldOf(s snapshot.State) (out []any) {
 	versions, errVersions := b.Versions(ctx, d)
 	backups, errBackups := b.Backups.List(ctx, d)
 	tags, errTags := b.Tags(ctx, d)
-	if err := errors.Join(errActions, errSaves, errVersions, errBackups, errTags); err != nil {
+	proposals, errProposals := b.Proposals(ctx, d, "", catalog.Forever, 100)
+	if err := errors.Join(errActions, errSaves, errVersions, errBackups, errTags, errProposals); err != nil {
 		b.Fatal(err)
+	}
+	for _, p := range proposals {
+		out = append(out, p.Number, p.SourceID, p.Title, p.State, p.MergeCommitID, p.Revision, len(p.Discussion))
 	}
 	for _, t := range tags {
 		out = append(out, t.Name, t.CommitID, t.Description)

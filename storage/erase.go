@@ -113,6 +113,11 @@ func (rs *Removals) Erase(ctx context.Context, dataset string, e Erasure, r Requ
 			err = errUnfinished.Because(err) // the records are gone all the same
 		}
 	}
+	if err == nil && r.Preview == nil {
+		if err = one.unsayProposals(context.WithoutCancel(ctx), done.ID != 0); err != nil {
+			err = errUnfinished.Because(err)
+		}
+	}
 	return one.erased(done), err
 }
 

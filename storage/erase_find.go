@@ -27,6 +27,8 @@ type erasing struct {
 	searched map[int64]bool // rollback files that were, for the rows that details count
 	details  ErasedDetails
 	texts    []string // how errors write the keys
+	named    []string // what findMentions looked for; nil: any key may be meant
+	isNamed  bool     // it did
 }
 
 // newErasing begins an erasure.

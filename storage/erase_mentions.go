@@ -26,6 +26,7 @@ func (e *erasing) findMentions(ctx context.Context, r *removal) error {
 	if err != nil {
 		return err
 	}
+	e.named, e.isNamed = names, true
 	return e.catalog.Read(ctx, func(tx catalog.Tx) error {
 		datasets, err := tx.FamilyDatasets(e.dataset.FamilyID)
 		if err != nil {

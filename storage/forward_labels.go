@@ -66,6 +66,8 @@ func (f *forward) recorder(name string) func(tx catalog.Tx, dataset, key string)
 		return f.recordTag
 	case strings.HasPrefix(name, backupPrefix):
 		return f.recordBackup
+	case strings.HasPrefix(name, proposalPrefix):
+		return f.recordProposal
 	}
 	return nil
 }

@@ -119,10 +119,13 @@ func madeAs(tx catalog.Tx, c *fresh) (snapshot.State, error) {
 	return snapshot.State{Dataset: d, Schema: schema, Properties: properties}, errors.Join(errSchema, errProperties)
 }
 
-// activate makes versions active as the commits that were placed did.
+// activate makes versions active as the commits that were placed did, and proposals merged.
 func (f *forward) activate(tx catalog.Tx) error {
 	for _, c := range f.placed {
 		if err := activate(tx, c.Commit, c.Activates); err != nil {
+			return err
+		}
+		if err := mergedProposal(tx, c.Commit, c.Proposal); err != nil {
 			return err
 		}
 	}
@@ -150,6 +153,11 @@ func (f *forward) reserve(tx catalog.Tx) error {
 		}
 	}
 	for _, a := range f.aside {
+		if number, ok := parseProposal(labelName(a.key)); ok {
+			if err := tx.Advance(proposalSequence(a.Dataset), number); err != nil {
+				return err
+			}
+		}
 		if number, ok := parseSavepoint(labelName(a.key)); ok {
 			if err := tx.Advance(savepointSequence(a.Dataset), number); err != nil {
 				return err

@@ -58,5 +58,12 @@ func (b *bench) page(d string) string {
 	if len(tags) > 0 {
 		out = append(out, toJSON(tags))
 	}
+	proposals, err := b.Proposals(ctx, d, "", catalog.Forever, 1000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, p := range proposals {
+		out = append(out, toJSON(p.Proposal))
+	}
 	return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups)), "\n")
 }

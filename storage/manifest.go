@@ -26,6 +26,7 @@ type manifest struct {
 	Birth      *birth              `json:"birth,omitempty"` // the dataset that was made with it
 	Savepoints []catalog.Savepoint `json:"savepoints,omitempty"`
 	Activates  int64               `json:"activates,omitempty"` // the version that it made active, and later ones not
+	Proposal   int64               `json:"proposal,omitempty"`  // number of the proposal that it merged
 	Renewed    int64               `json:"renewed,omitempty"`   // the last removal that it was written again for
 	answers
 }

@@ -42,7 +42,10 @@ func (s *Store) Merge(ctx context.Context, target string, m Merge, r Request) (M
 	if err := p.playAll(ctx, m); err != nil {
 		return Merged{}, err
 	}
-	out := Merged{Skipped: plan.skipped, Conflicts: p.conflicts, Decided: p.decided}
+	out := Merged{
+		Skipped: plan.skipped, Conflicts: p.conflicts, Decided: p.decided,
+		SourceHead: plan.source.Head, TargetHead: w.head.Dataset.Head,
+	}
 	if r.Preview != nil {
 		return p.preview(ctx, out)
 	}
@@ -204,6 +207,7 @@ func (p *player) publish(ctx context.Context, out Merged) (Merged, error) {
 	if out.Decided > 0 {
 		w.setParam("decided", out.Decided)
 	}
+	w.setProposed(p.request.proposal)
 	if len(out.Conflicts) > 0 {
 		w.setParam("conflict", out.Conflicts[0].Action.Hash)
 		w.request.Receipt = nil // it has not done all that was asked: asked again, it goes on

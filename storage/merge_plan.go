@@ -29,15 +29,11 @@ func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merg
 		if plan.source, err = activeFor(Reading(ctx), tx, m.Source); err != nil {
 			return err
 		}
-		if plan.source.ID == target.ID {
-			return fault.Errorf(fault.Invalid, "merge_into_itself",
-				"Dataset '%s' can't be merged into itself.", target.Name)
+		if err := checkMergeable(plan.source, target); err != nil {
+			return err
 		}
-		// Without common files and ids, every record would be one that both sides made.
-		if plan.source.FamilyID != target.FamilyID {
-			return fault.Errorf(fault.Invalid, "not_family",
-				"Datasets '%s' and '%s' have no common history, so they can't be merged. "+
-					"Merge a fork and its upstream, or two forks of one dataset.", plan.source.Name, target.Name)
+		if err := expectsSource(plan.source, m.SourceHead); err != nil {
+			return err
 		}
 		if err := m.Filter.check(tx, plan.source); err != nil {
 			return err
@@ -79,6 +75,21 @@ func (h *History) planMerge(ctx context.Context, onto *snapshot.Snapshot, m Merg
 		plan.params[rememberedParam] = plan.remembered
 	}
 	return plan, err
+}
+
+// checkMergeable refuses datasets that can't be merged, whatever is in them.
+func checkMergeable(source, target catalog.Dataset) error {
+	if source.ID == target.ID {
+		return fault.Errorf(fault.Invalid, "merge_into_itself",
+			"Dataset '%s' can't be merged into itself.", target.Name)
+	}
+	// Without common files and ids, every record would be one that both sides made.
+	if source.FamilyID != target.FamilyID {
+		return fault.Errorf(fault.Invalid, "not_family",
+			"Datasets '%s' and '%s' have no common history, so they can't be merged. "+
+				"Merge a fork and its upstream, or two forks of one dataset.", source.Name, target.Name)
+	}
+	return nil
 }
 
 // check refuses a filter that names nothing.
@@ -200,6 +211,9 @@ type Merge struct {
 	Resolve      []Resolution // of some records or actions: the first that applies takes precedence over OnConflict
 	Remember     bool         // what the filter skips is not played by later merges, unless they name it
 	DryRun       bool         // only tell what would happen
+	SourceHead   int64        // refuse where the source's head is another; 0: whatever it is
+
+	proposal int64 // the number of the proposal that is merged; 0: none
 }
 
 // MergeFilter selects actions by key or by hash.
@@ -216,4 +230,6 @@ type Merged struct {
 	Skipped   []catalog.Commit // of the source, left out by the filter or remembered
 	Conflicts []MergeConflict
 	Decided   int64 // how many conflicts of records the request decided
+
+	SourceHead, TargetHead int64 // that the merge was made of
 }

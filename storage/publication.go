@@ -16,6 +16,7 @@ type publication struct {
 	creates    *birth              // the dataset, where the commit makes it too
 	savepoints []catalog.Savepoint // made with it
 	activates  int64               // id of the version that becomes active, and later ones not; 0: none
+	proposal   int64               // number of the proposal that a merge merges; 0: none
 	answers    answers
 	last       lastIDs
 }
@@ -32,6 +33,7 @@ func (p *publication) record(tx catalog.Tx) error {
 	// In this order: a dataset before its commits, and these before what names them.
 	for _, step := range []func(catalog.Tx) error{
 		p.creates.add, p.addCommits, p.addSavepoints, p.advance, p.answers.record, p.activate,
+		p.mergeProposal,
 	} {
 		if err := step(tx); err != nil {
 			return err
@@ -67,6 +69,11 @@ func (p *publication) addSavepoints(tx catalog.Tx) error {
 
 // activate makes a version active, if the commit does that.
 func (p *publication) activate(tx catalog.Tx) error { return activate(tx, p.commit, p.activates) }
+
+// mergeProposal records that the merge merged a proposal, if it did.
+func (p *publication) mergeProposal(tx catalog.Tx) error {
+	return mergedProposal(tx, p.commit, p.proposal)
+}
 
 // activate makes a version active and all later ones inactive, of those that were there before a commit; 0: none.
 func activate(tx catalog.Tx, c catalog.Commit, version int64) error {
@@ -113,7 +120,7 @@ func (p *publication) bookmark(id string, number, commit int64, description stri
 func (p *publication) describe() manifest {
 	m := describe(p.draft, p.last)
 	m.Creates, m.Birth = p.creates != nil, p.creates
-	m.Savepoints, m.Activates, m.answers = p.savepoints, p.activates, p.answers
+	m.Savepoints, m.Activates, m.Proposal, m.answers = p.savepoints, p.activates, p.proposal, p.answers
 	for _, d := range p.played {
 		m.Played = append(m.Played, describe(d, p.last))
 	}
@@ -133,7 +140,7 @@ func describe(d draft, last lastIDs) manifest {
 // publication is what a description describes, of a dataset that is made as made.
 func (m manifest) publication(made snapshot.State) (p publication, err error) {
 	p = publication{
-		creates: m.Birth, savepoints: m.Savepoints, activates: m.Activates, answers: m.answers,
+		creates: m.Birth, savepoints: m.Savepoints, activates: m.Activates, proposal: m.Proposal, answers: m.answers,
 		last: lastIDs{row: m.LastRow, field: m.LastField},
 	}
 	for _, one := range m.Played {

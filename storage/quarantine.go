@@ -89,6 +89,12 @@ func (j *journal) reserveQuarantined(tx catalog.Tx) error {
 				return err
 			}
 		}
+		if m := quarantinedProposal.FindStringSubmatch(name); m != nil {
+			number, _ := strconv.ParseInt(m[2], 10, 64)
+			if err := tx.Advance(proposalSequence(m[1]), number); err != nil {
+				return err
+			}
+		}
 		match := quarantinedCommit.FindStringSubmatch(name)
 		if match == nil {
 			continue

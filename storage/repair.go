@@ -187,8 +187,12 @@ func (w *repairing) needLabels(ctx context.Context, tx catalog.Tx, d catalog.Dat
 	}
 	versions, errVersions := tx.Versions(d.ID)
 	tags, errTags := tx.Tags(d.ID)
-	if err := errors.Join(errVersions, errTags); err != nil {
+	proposals, errProposals := tx.Proposals(d.ID, "", catalog.Forever, 1<<30)
+	if err := errors.Join(errVersions, errTags, errProposals); err != nil {
 		return err
+	}
+	for _, p := range proposals {
+		keys[labelKey(d.ID, proposalLabelName(p.Number))] = true
 	}
 	for _, v := range versions {
 		if v.DatasetID == d.ID {

@@ -67,6 +67,8 @@ func describesLabel(tx catalog.Tx, dataset, name string, text []byte) bool {
 		return err == nil && v.ID == l.ID && v.CommitID == l.CommitID && versionName(v) == name
 	case strings.HasPrefix(name, tagPrefix):
 		return describesTag(tx, dataset, name, text)
+	case strings.HasPrefix(name, proposalPrefix):
+		return describesProposal(tx, dataset, name, text)
 	case strings.HasPrefix(name, "master__"):
 		var l savepointLabel
 		all, err := tx.Savepoints(dataset)

@@ -15,7 +15,7 @@ func TestEveryRouteAboutADatasetRefusesOneThatIsNotThere(t *testing.T) {
 		}
 		routes++
 		path := strings.NewReplacer("{dataset}", "nothing", "{id}", "1", "{variable}", "v", "{tag}", "t",
-			"{savepoint}", "s", "{backup}", "b").Replace(r.path)
+			"{savepoint}", "s", "{backup}", "b", "{proposal}", "1").Replace(r.path)
 		body := ""
 		if hasBody(reflect.TypeOf(r.in)) {
 			body = "{}"

@@ -100,17 +100,25 @@ func viewConflicts(list []storage.MergeConflict) []conflictView {
 
 // tellMerge makes the answer of a merge.
 func tellMerge(m storage.Merged) (calls.Answer, error) {
+	v := viewMerged(m)
+	if v.Commit == nil {
+		return say(http.StatusOK, "", v)
+	}
+	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/merges/%d", v.Commit.DatasetID, v.Commit.ID), v)
+}
+
+// viewMerged returns what a merge did, or would do, as clients see it.
+func viewMerged(m storage.Merged) mergedView {
 	v := mergedView{Skipped: viewActions(m.Skipped), Conflicts: viewConflicts(m.Conflicts), Decided: m.Decided}
 	v.Played = viewActions(m.Played)
 	if m.Preview != nil {
 		v.previewed = viewPreview(*m.Preview)
 	}
-	if m.Commit.ID == 0 {
-		return say(http.StatusOK, "", v)
+	if m.Commit.ID != 0 {
+		commit := viewCommit(m.Commit)
+		v.Commit = &commit
 	}
-	commit := viewCommit(m.Commit)
-	v.Commit = &commit
-	return say(http.StatusCreated, fmt.Sprintf("/api/v1/datasets/%s/merges/%d", commit.DatasetID, commit.ID), v)
+	return v
 }
 
 // listMergesIn selects a page of merges.

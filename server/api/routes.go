@@ -43,7 +43,7 @@ const (
 // routes returns every route.
 func (a *API) routes() []route {
 	return slices.Concat(
-		a.datasetRoutes(), a.gateRoutes(), a.collaborationRoutes(), a.accessRoutes(), a.webhookRoutes(),
+		a.datasetRoutes(), a.gateRoutes(), a.collaborationRoutes(), a.proposalRoutes(), a.accessRoutes(), a.webhookRoutes(),
 		a.storeBackupRoutes(),
 	)
 }

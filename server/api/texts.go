@@ -92,7 +92,15 @@ var texts = map[string]string{
 		"default the key, for up to 1,000,000 records; Arrow and more records come as they are stored.",
 	"parquet_version": "Version of the data pages of a Parquet file that is made for the answer. Files that are stored " +
 		"are sent as they are.",
-	"prefer":       "respond-async: answer 202 at once, with the Location of a progress resource.",
+	"prefer":                "respond-async: answer 202 at once, with the Location of a progress resource.",
+	"proposal.allowed":      "What you may do about it as it is: comment, edit (also close and open again), approve, merge.",
+	"proposal.direction":    "incoming: to merge into this dataset. outgoing: to merge it into others; these are on one page.",
+	"proposal.key":          "Of a record that the comment is about: a value for each key column.",
+	"proposal.merge_commit": "Its merge. One that was rolled back since has rollback_commit_id.",
+	"proposal.source_head":  "Refuse with 409 if the source's head is another commit than the one that you looked at.",
+	"proposal.state":        "closed, or open again.",
+	"proposal.verdict": "mergeable; conflicts; refused (code and detail say why); nothing: the target has all of it; " +
+		"merged; closed; unavailable: it could not be found out now.",
 	"query.format": "As the query parameter, which takes precedence.",
 	"query.limit":  "The most rows to return. X-Rowback-Truncated says whether there were more.",
 	"query.sql": `One SELECT. Tables are datasets: employees, "employees@1.0.0" (any ref), "employees@1.0.0..1.0.1" ` +
