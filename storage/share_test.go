@@ -117,7 +117,7 @@ func TestFiguresOfRecordsThatWereDisplacedWhileTheirColumnWasGone(t *testing.T) 
 	if files := difference.Files(); len(files) != 2 || difference.Empty() {
 		t.Errorf("the difference is of %d files", len(files))
 	}
-	listing, err := difference.List()
+	listing, err := difference.List(snapshot.Selection{})
 	b.must(err)
 	b.must(listing.Prepare(ctx, conn))
 	rows := 0
