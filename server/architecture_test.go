@@ -81,6 +81,8 @@ var boundaries = []boundary{
 		"requests are counted by who sends them, whatever they are for"},
 	{"rowback/server/access", []string{"rowback/server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},
+	{"rowback/server/signon", []string{"rowback/storage/fault", "rowback/server/access"},
+		"whom an identity provider vouches for; what they are let in to is up to access"},
 	{"rowback/server/accounts", []string{"rowback/storage/fault", "rowback/server/access", "rowback/server/settings"},
 		"users, tokens and projects as tables: what they are let in to is up to access"},
 	{"rowback/storage/trace", nil, "steps of work are marked, whoever follows them: a context and nothing else"},
@@ -112,7 +114,8 @@ var boundaries = []boundary{
 		[]string{
 			"rowback/storage", "rowback/storage/", "rowback/compare", "rowback/query", "rowback/server/host",
 			"rowback/server/access", "rowback/server/accounts", "rowback/server/audit", "rowback/server/calls",
-			"rowback/server/permit", "rowback/server/quotas", "rowback/server/view", "rowback/server/webhooks",
+			"rowback/server/permit", "rowback/server/quotas", "rowback/server/signon", "rowback/server/view",
+			"rowback/server/webhooks",
 		},
 		"faces know the domain, never each other"},
 	{"rowback/server/facetest", []string{"rowback/storage", "rowback/storage/intake"},

@@ -44,6 +44,7 @@ type serveCmd struct {
 	WebhookAllow []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
 	Backups      backupFlags   `embed:""`
 	Connections  connections   `embed:""`
+	SignOn       oidcFlags     `embed:""`
 	credentials  `embed:""`
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/accounts"
-	"rowback/server/settings"
 )
 
 // credentials are the flags about who is let in.
@@ -79,30 +78,36 @@ func (cmd *serveCmd) isLocal() bool {
 	return err == nil && local
 }
 
-// gate returns who decides who is let in, and the accounts that it looks at. Where other machines can reach a server
-// that has no tokens yet, it makes one of an admin, and prints it: the only time that it is shown.
-func (cmd *serveCmd) gate(
-	ctx context.Context, c console, set *settings.DB, fixed access.Fixed, log *slog.Logger,
-) (*access.Gate, *accounts.Accounts, error) {
-	known, err := accounts.Open(ctx, set, nil, log)
-	if err != nil {
-		return nil, nil, err
+// letIn decides who is let in. Where other machines can reach a server that has no tokens yet, it makes one of an admin,
+// and prints it: the only time that it is shown.
+func (s *serving) letIn(ctx context.Context) (err error) {
+	if s.accounts, err = accounts.Open(ctx, s.settings, nil, s.log); err != nil {
+		return err
 	}
-	needed := len(fixed) > 0 || cmd.TokenFile != ""
-	if !needed && !known.IsClosed() && !cmd.isLocal() && !cmd.insecure() {
-		token, err := adminToken(ctx, known, "", "printed at the first start")
+	if s.provider, err = s.SignOn.provider(s.accounts, s.log); err != nil {
+		return err
+	}
+	needed := len(s.fixed) > 0 || s.TokenFile != ""
+	hasAdmin := needed || s.accounts.IsClosed() || s.provider != nil && s.provider.HasAdmins()
+	if !hasAdmin && !s.isLocal() && !s.insecure() {
+		token, err := adminToken(ctx, s.accounts, "", "printed at the first start")
 		if err != nil {
-			return nil, nil, fmt.Errorf("making the first token: %w", err)
+			return fmt.Errorf("making the first token: %w", err)
 		}
-		fmt.Fprintf(c.out, "The token of the user admin, which is not shown again: %s\n", token)
+		fmt.Fprintf(s.console.out, "The token of the user admin, which is not shown again: %s\n", token)
 	}
-	gate := access.New(access.Options{
-		Fixed: fixed, Needed: needed, Directory: known, Sessions: known, Lives: cmd.lives(), Log: log,
-	})
-	if cmd.TokenFile != "" {
-		cmd.reloadTokens(ctx, gate, log)
+	o := access.Options{
+		Fixed: s.fixed, Needed: needed, Directory: s.accounts, Sessions: s.accounts, Members: s.accounts,
+		Lives: s.lives(), Log: s.log,
 	}
-	return gate, known, nil
+	if s.provider != nil { // an interface with no provider in it would not be nil
+		o.Provider = s.provider
+	}
+	s.shared.gate = access.New(o)
+	if s.TokenFile != "" {
+		s.reloadTokens(ctx, s.shared.gate, s.log)
+	}
+	return nil
 }
 
 // reloadTokens reads --token-file again at each SIGHUP. A file with a mistake changes nothing.

@@ -20,6 +20,7 @@ import (
 	"rowback/server/quotas"
 	"rowback/server/rates"
 	"rowback/server/settings"
+	"rowback/server/signon"
 	"rowback/server/traces"
 	"rowback/server/web"
 	"rowback/server/webhooks"
@@ -40,6 +41,7 @@ type serving struct {
 	store    *storage.Store
 	settings *settings.DB
 	accounts *accounts.Accounts
+	provider *signon.Provider
 	quotas   *quotas.Quotas
 	hooks    *webhooks.Hooks
 	shared   shared
@@ -82,6 +84,9 @@ func (s *serving) prepare(context.Context) (err error) {
 		return err
 	}
 	if err := s.checkAddresses(); err != nil {
+		return err
+	}
+	if err := s.SignOn.check(); err != nil {
 		return err
 	}
 	var remove func()
@@ -163,8 +168,7 @@ func (s *serving) open(ctx context.Context) (err error) {
 	if s.listener, err = s.listen(s.shared.pool, s.pair); err != nil {
 		return err
 	}
-	s.shared.gate, s.accounts, err = s.gate(ctx, s.console, s.settings, s.fixed, s.log)
-	if err != nil {
+	if err = s.letIn(ctx); err != nil {
 		return err
 	}
 	s.atEnd(func() { s.accounts.Close() })
@@ -194,6 +198,7 @@ func (s *serving) faces() (*host.Host, application, error) {
 	})
 	native, err := api.New(s.store, h, api.Options{
 		Version: version, Log: s.log, Audit: with.audit, Accounts: s.accounts, Quotas: s.quotas, Webhooks: s.hooks,
+		Provider: s.provider,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -48,6 +48,16 @@ var texts = kong.Vars{
 		"a directory.",
 	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +
 		"touched the same records.",
+	"oidc_audience": "A further audience that its tokens may be for, besides the client; may be repeated. Programs send " +
+		"tokens that are for an API.",
+	"oidc_client_id":     "What the provider calls this server.",
+	"oidc_client_secret": "What this server proves that with. Better set by ROWBACK_OIDC_CLIENT_SECRET.",
+	"oidc_groups_claim":  "The claim with the groups of a user, or the path to it with dots.",
+	"oidc_issuer":        "An OpenID Connect provider, whose users are let in. Give the URL as the provider calls itself.",
+	"oidc_role": "The role that a group of the provider's has, in all projects or one; may be repeated. Without any, its " +
+		"users have the roles that they are given here.",
+	"oidc_scope":      "What it is asked for at a login, besides openid; may be repeated.",
+	"oidc_user_claim": "The claim with the name of a user; without it, the user's subject. email must be verified.",
 	"rate_limit": "The most requests a second of one user, or of an address without a valid token, with ten seconds of it " +
 		"at once. 0: any number.",
 	"scrub_every": "How often every stored file is read and checked, also after the start. 0: never.",

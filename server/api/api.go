@@ -21,6 +21,7 @@ import (
 	"rowback/server/host"
 	"rowback/server/permit"
 	"rowback/server/quotas"
+	"rowback/server/signon"
 	"rowback/server/webhooks"
 	"rowback/storage"
 )
@@ -33,6 +34,7 @@ type Options struct {
 	Quotas   *quotas.Quotas     // nil only where Accounts is
 	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
 	Webhooks *webhooks.Hooks    // nil: none are sent
+	Provider *signon.Provider   // nil: there is no identity provider
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses
@@ -76,7 +78,7 @@ func (a *API) Mount(app *fiber.App) {
 }
 
 // openPaths are the paths that need no token: they reveal nothing of the data.
-var openPaths = []string{"/healthz", "/readyz", "/openapi.json", "/docs"}
+var openPaths = []string{"/healthz", "/readyz", "/openapi.json", "/docs", loginPath}
 
 // isOpen reports whether a path needs no token.
 func isOpen(path string) bool {

@@ -1,6 +1,9 @@
 package api
 
-import "rowback/server/access"
+import (
+	"rowback/server/access"
+	"rowback/server/host"
+)
 
 // accessRoutes returns the routes about users, tokens and projects.
 func (a *API) accessRoutes() []route {
@@ -59,6 +62,22 @@ func (a *API) accessRoutes() []route {
 			in:      tokenIn{}, status: 204, problems: finds, handler: onAccounts(a, a.deleteToken),
 		},
 
+		{
+			method: "GET", path: loginPath, id: "getLogin", tag: "access", role: access.Public,
+			summary: "How one can log in",
+			status:  200, out: loginView{}, handler: a.getLogin,
+		},
+		{
+			method: "GET", path: loginPath + "/provider", id: "beginLogin", tag: "access", role: access.Public,
+			summary: "303 to the identity provider, for browsers",
+			in:      beginLoginIn{}, status: 303, problems: []int{404}, handler: a.beginLogin,
+		},
+		{
+			method: "GET", path: host.LoginCallback, id: "completeLogin", tag: "access", role: access.Public,
+			summary: "Where the identity provider sends browsers back to: it starts a session",
+			in:      completeLoginIn{}, status: 200, media: []string{"text/html"}, problems: []int{401, 404},
+			handler: a.completeLogin,
+		},
 		{
 			method: "GET", path: sessions, id: "listSessions", tag: "access", role: access.Known,
 			summary: "One's own logins; those of all users for admins",

@@ -127,7 +127,9 @@ var texts = map[string]string{
 	"version_type":        "auto: what the changes since the latest version call for.",
 	"project.name":        "Its number, until an admin names it.",
 	"me.is_open":          "The server has never had a token: everyone is an admin, and there is nothing to log in to.",
-	"session.address":     "The network that the login came from; empty: not known.",
+	"login.url": "Where a browser begins: it takes then, the path of the page to show afterwards, and returns to this " +
+		"server with a session.",
+	"session.address": "The network that the login came from; empty: not known.",
 	"session.by": "What was shown at the login: a token that the server made, one of the operator's, what an identity " +
 		"provider vouched for, or, on a server without tokens, a name.",
 	"session.expires_at": "Without a further request; each one moves it, up to the longest life of a session.",

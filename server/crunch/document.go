@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"rowback/server/host"
 )
 
 // Kinds of documents.
@@ -90,19 +91,7 @@ func (x *index) MarshalJSON() ([]byte, error) {
 
 // site returns the start of the request's URLs, such as http://127.0.0.1:8000, from the Host header or from a proxy's.
 // It is the address that the client used, so that it can follow the URLs from where it is.
-func site(c *fiber.Ctx) string {
-	scheme := "http://"
-	if isEncrypted(c) {
-		scheme = "https://"
-	}
-	return scheme + string(c.Request().Host())
-}
-
-// isEncrypted reports whether the client uses TLS, to the server or to a proxy that says so. Cookies are then Secure:
-// a client does not send them to a URL without TLS.
-func isEncrypted(c *fiber.Ctx) bool {
-	return c.Context().IsTLS() || strings.EqualFold(c.Get("X-Forwarded-Proto"), "https")
-}
+func site(c *fiber.Ctx) string { return host.Site(c) }
 
 // self returns the absolute URL of the request, with a slash at the end.
 func self(c *fiber.Ctx) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"rowback/server/access"
+	"rowback/server/host"
 	"rowback/storage/catalog"
 	"rowback/storage/schema"
 )
@@ -50,7 +51,7 @@ func TestURLsAreThoseThatTheClientUsed(t *testing.T) {
 				if got := self(ctx); got != c.site+want {
 					t.Errorf("%s by %q: %s", path, c.proto, got)
 				}
-				if cookie := sessionCookie(ctx, "t"); cookie.Secure != (c.site[:5] == "https") || !cookie.HTTPOnly {
+				if cookie := host.SessionCookie(ctx, "t"); cookie.Secure != (c.site[:5] == "https") || !cookie.HTTPOnly {
 					t.Errorf("%s by %q: %+v", path, c.proto, cookie)
 				}
 			})

@@ -25,19 +25,8 @@ func (f *Face) root(c *fiber.Ctx) error {
 	})
 }
 
-// tokenCookie is the cookie that identifies a client.
-const tokenCookie = "token"
-
 // maxLogin is the largest body of a login, in bytes: anyone may send one.
 const maxLogin = 4 << 10
-
-// sessionCookie returns the cookie of a session. No page can read it, and browsers do not send it for other sites'
-// pages.
-func sessionCookie(c *fiber.Ctx, session string) *fiber.Cookie {
-	return &fiber.Cookie{
-		Name: tokenCookie, Value: session, Path: "/", HTTPOnly: true, SameSite: "Strict", Secure: isEncrypted(c),
-	}
-}
 
 // login sets the cookie that identifies the user from now on.
 func (f *Face) login(c *fiber.Ctx) error {
@@ -61,14 +50,14 @@ func (f *Face) login(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Cookie(sessionCookie(c, session))
+	c.Cookie(host.SessionCookie(c, session))
 	return c.SendStatus(http.StatusNoContent)
 }
 
 // logout ends the session, and removes the cookie.
 func (f *Face) logout(c *fiber.Ctx) error {
 	f.host.Logout(c)
-	gone := sessionCookie(c, "")
+	gone := host.SessionCookie(c, "")
 	gone.MaxAge = -1
 	c.Cookie(gone)
 	return c.SendStatus(http.StatusNoContent)

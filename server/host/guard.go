@@ -122,6 +122,9 @@ func (h *Host) admitPage(c *fiber.Ctx) error {
 			}
 		}
 	}
+	if c.Method() == http.MethodGet && c.Path() == LoginCallback {
+		return c.Next()
+	}
 	header := &c.Request().Header
 	// Reads too: a page that could read would learn what the user's browser may see.
 	if h.options.Web.Foreign(string(header.Host()), joined(header, "Origin"), joined(header, "Sec-Fetch-Site"),
