@@ -30,6 +30,7 @@ type chunks struct {
 	res     mapping.Result
 	opts    arrowmapping.ArrowOptions
 	schema  *arrow.Schema
+	running bool // DuckDB has begun to compute it, and has not come to its end
 	stop    func()
 }
 
@@ -73,6 +74,7 @@ func (r *chunks) start(conn *duckdb.Conn, params []Param) error {
 	if mapping.ExecutePending(r.pending, &r.res) == mapping.StateError {
 		return statementError(mapping.ResultError(&r.res))
 	}
+	r.running = true
 	return r.readSchema()
 }
 
@@ -132,6 +134,7 @@ func (r *chunks) Next() (arrow.RecordBatch, error) {
 	}
 	chunk := mapping.FetchChunk(r.res)
 	if chunk.Ptr == nil {
+		r.running = false
 		if msg := mapping.ResultError(&r.res); msg != "" {
 			return nil, r.on.handled(r.ctx, r.query, statementError(msg))
 		}
@@ -149,9 +152,13 @@ func (r *chunks) Next() (arrow.RecordBatch, error) {
 	return batch, nil
 }
 
+// Close frees the result. Nothing computes it any more when it returns.
 func (r *chunks) Close() {
 	if r.stop != nil {
 		r.stop()
+	}
+	if r.running {
+		r.abandon()
 	}
 	if r.opts.Ptr != nil {
 		arrowmapping.DestroyArrowOptions(&r.opts)
@@ -164,6 +171,16 @@ func (r *chunks) Close() {
 		r.stmt.Close()
 		r.stmt = nil
 	}
+}
+
+// abandon ends the computation of a result that was not read to its end. DuckDB's threads go on with it otherwise, even
+// after the result is destroyed, until the connection's next statement; and what they read, such as an Arrow stream, may
+// be freed before. So the next statement is this one, which has nothing to do but that.
+func (r *chunks) abandon() {
+	mapping.Interrupt(r.handle)
+	var one mapping.Result
+	_ = mapping.Query(r.handle, "SELECT 1", &one) // even where it fails, DuckDB has cleaned up before it
+	mapping.DestroyResult(&one)
 }
 
 // View makes an Arrow stream readable on this connection, once, as a view of that name. The caller must call release

@@ -113,7 +113,8 @@ func (r *remote) refused(err error, opening bool) error {
 	isEnded := errors.As(err, &ended)
 	binary := r.upload.Format == Arrow || r.upload.Format == Parquet
 	switch {
-	case isEnded && ended.Killed():
+	// What is malformed in text is found by parsing it and ends no process, so the body is not to blame.
+	case isEnded && (ended.Killed() || !binary && duck.CauseOf(err) == duck.Crash):
 		return &Error{Detail: "the process that read the " + what + " was ended", Lost: true, Cause: err}
 	case duck.CauseOf(err) == duck.OutOfMemory && !(opening && binary):
 		return &Error{Detail: "reading the " + what + " takes more memory than one upload may have", Large: true, Cause: err}
