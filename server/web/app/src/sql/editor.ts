@@ -87,6 +87,19 @@ const wrong = StateField.define<DecorationSet>({
   provide: (field) => EditorView.decorations.from(field),
 })
 
+// Text that is typed over a selection is put in its place here. The browser would keep the look of what was there with a
+// style attribute, which the policy of the pages refuses; brackets and quotes go around the selection.
+const typedOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { data, inputType, isComposing } = event
+    if (inputType !== 'insertText' || isComposing || !data || view.state.selection.main.empty) return false
+    if (/^[()[\]{}'"]$/.test(data)) return false
+    event.preventDefault()
+    view.dispatch(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true })
+    return true
+  },
+})
+
 type Handlers = { tables: () => Tables | undefined; onchange: (sql: string) => void; onrun: () => void }
 
 /** Makes the editor in an element. */
@@ -116,6 +129,7 @@ export function makeEditor(host: HTMLElement, sql: string, { tables, onchange, o
         syntaxHighlighting(colours),
         look,
         wrong,
+        typedOver,
         placeholder('SELECT * FROM …'),
         EditorView.contentAttributes.of({
           'aria-label': 'SQL statement',

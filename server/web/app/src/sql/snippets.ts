@@ -88,12 +88,10 @@ print(frame)
 `
 }
 
-/** Returns a text as Python has it: as it is where that is the same, and otherwise with escapes. */
+/** Returns a text as Python has it: as it is written where that is the same, and otherwise with escapes. */
 function literal(text: string): string {
-  const isPlain = !/[\\\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]|"""|"$/.test(text)
-  if (isPlain) return `"""${text.startsWith('\n') || text.includes('\n') ? '\n' : ''}${text}"""`
-  return JSON.stringify(text).replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'),
-  )
+  const needsEscapes = /[\\\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]|"""/.test(text)
+  if (!needsEscapes) return text.includes('\n') || text.endsWith('"') ? `"""\n${text}\n"""` : `"""${text}"""`
+  const escaped = (c: string) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped)
 }
