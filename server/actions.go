@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"rowback/server/terminal"
 )
 
 // actionsCmd lists the actions of a dataset, or what a fork and its upstream have of each other.
@@ -67,8 +69,8 @@ func (cmd *actionsCmd) Run(c console) error {
 		query.Set("key", strings.Join(cmd.Key, ","))
 		query.Set("limit", fmt.Sprint(cmd.Limit))
 	case cmd.User != "" || len(cmd.Key) > 0:
-		return errors.New("--user and --key can't be combined with --since-forking and --upstream-delta, which show " +
-			"everything to be merged")
+		return exitError{exitUsage, errors.New("--user and --key can't be combined with --since-forking and --upstream-delta, which show " +
+			"everything to be merged")}
 	default:
 		path = cmd.path("actions", delta)
 	}
@@ -78,9 +80,9 @@ func (cmd *actionsCmd) Run(c console) error {
 	if err := cmd.get(path, query, &list); err != nil {
 		return err
 	}
-	return cmd.print(c.out, list.Actions, "COMMIT\tACTION\tCHANGES\tWHEN\tUSER\tHASH\tMESSAGE", func(row func(...any)) {
+	return cmd.print(c, list.Actions, "COMMIT\tACTION\tCHANGES\tWHEN\tUSER\tHASH\tMESSAGE", func(row func(...any)) {
 		for _, a := range list.Actions {
-			row(a.CommitID, a.what(), a.changes(), a.Datetime, a.User, a.Hash, a.Message)
+			row(a.CommitID, a.what(), a.changes(), terminal.Moment(a.Datetime), a.User, a.Hash, a.Message)
 		}
 	})
 }

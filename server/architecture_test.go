@@ -136,6 +136,8 @@ var boundaries = []boundary{
 	{"rowback/server/crunch/expression",
 		[]string{"rowback/storage/schema", "rowback/storage/duck", "rowback/storage/fault"},
 		"expressions become SQL over the columns of a dataset: what that is for is up to the face"},
+	{"rowback/server/terminal", nil, "what is printed for people looks the same, whatever it is about"},
+	{"rowback/server/profile", nil, "servers and tokens in a file: what is asked of them is up to the commands"},
 	{"rowback/server/web", nil, "pages are text and use the public API"},
 	{"rowback/server/web/browser", nil, "tests in a browser drive the built program, and link none of it"},
 	{"rowback/fixtures", []string{"rowback/storage", "rowback/storage/"}, "samples are made through the domain"},
@@ -151,9 +153,11 @@ var doors = map[string][]string{
 	"github.com/parquet-go/":      {"rowback/storage/datafile", "rowback/storage/lookup"},
 	"github.com/gofiber/": {"rowback/server/host", "rowback/server/api", "rowback/server/crunch",
 		"rowback/server/web", "rowback/server/facetest"},
-	"github.com/alecthomas/kong": {"rowback/server"},
-	"go.opentelemetry.io/":       {"rowback/server/traces"},
-	"google.golang.org/grpc":     {"rowback/server/flight", "rowback/fixtures/bench"},
+	"github.com/alecthomas/kong":      {"rowback/server"},
+	"github.com/reeflective/readline": {"rowback/server"},
+	"github.com/mattn/go-runewidth":   {"rowback/server/terminal"},
+	"go.opentelemetry.io/":            {"rowback/server/traces"},
+	"google.golang.org/grpc":          {"rowback/server/flight", "rowback/fixtures/bench"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"rowback/server/terminal"
 )
 
 // auditCmd lists entries of the audit log, or checks it.
@@ -53,9 +55,9 @@ func (cmd *auditCmd) Run(c console) error {
 	if err := cmd.get("/api/v1/audit", query, &list); err != nil {
 		return err
 	}
-	return cmd.print(c.out, list, "NUMBER\tTIME\tUSER\tFROM\tWHAT\tDATASET\tCOMMITS\tOUTCOME", func(row func(...any)) {
+	return cmd.print(c, list, "NUMBER\tTIME\tUSER\tFROM\tWHAT\tDATASET\tCOMMITS\tOUTCOME", func(row func(...any)) {
 		for _, e := range list {
-			row(e.Number, e.Time, e.User, e.Address, e.Route, e.Dataset, e.commits(), e.outcome())
+			row(e.Number, terminal.Moment(e.Time), e.User, e.Address, e.Route, e.Dataset, e.commits(), e.outcome())
 		}
 	})
 }
@@ -92,13 +94,17 @@ func (cmd *auditCmd) check(c console) error {
 	if err := cmd.get("/api/v1/audit/check", nil, &report); err != nil {
 		return err
 	}
-	for _, p := range report.Problems {
-		fmt.Fprintln(c.out, p)
+	err := c.answer(report, func() {
+		for _, p := range report.Problems {
+			c.println(p)
+		}
+		if len(report.Problems) == 0 {
+			c.printf("%s entries, none missing or changed; the last is %d, with the hash %s\n", comma(report.Entries),
+				report.Last.Number, report.Last.Hash)
+		}
+	})
+	if err == nil && len(report.Problems) > 0 {
+		err = exitError{exitDamaged, errors.New("the audit log is not what was written")}
 	}
-	if len(report.Problems) > 0 {
-		return exitError{exitDamaged, errors.New("the audit log is not what was written")}
-	}
-	fmt.Fprintf(c.out, "%d entries, none missing or changed; the last is %d, with the hash %s\n", report.Entries,
-		report.Last.Number, report.Last.Hash)
-	return nil
+	return err
 }

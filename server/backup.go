@@ -18,6 +18,8 @@ type backupCmd struct {
 	List   backupListCmd   `cmd:"" help:"List backups, newest first."`
 	Prune  backupPruneCmd  `cmd:"" help:"Remove all backups but the newest, and what only they have."`
 	Check  backupCheckCmd  `cmd:"" help:"Read everything in a directory of backups and compare it with its checksums."`
+
+	Restore backupRestoreCmd `cmd:"" help:"Make a store from a backup, or a dataset in a server."`
 }
 
 // backupCreateCmd makes a backup: by the server, or, with a directory, of a store that no server has open.
@@ -67,8 +69,12 @@ func (cmd *backupCreateCmd) Run(c console) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "backup %s: up to commit %d; %d objects, %s, of which %d, %s, were copied\n", a.ID, a.LastCommit,
-		a.Objects, humanize.Bytes(uint64(a.Bytes)), a.Copied, humanize.Bytes(uint64(a.CopiedBytes)))
+	if err := c.answer(a, func() {
+		c.printf("backup %s: up to commit %d; %d objects, %s, of which %d, %s, were copied\n", a.ID, a.LastCommit,
+			a.Objects, humanize.Bytes(uint64(a.Bytes)), a.Copied, humanize.Bytes(uint64(a.CopiedBytes)))
+	}); err != nil {
+		return err
+	}
 	if a.Damaged > 0 {
 		return fmt.Errorf("the backup lacks %d objects, which are damaged in the store. "+
 			"Look at them with rowback check, repair the store, then back it up again", a.Damaged)
@@ -142,7 +148,7 @@ func (cmd *backupListCmd) Run(c console) error {
 		answer.Unreadable = len(unreadable)
 	}
 	header := "BACKUP\tOF\tCOMMIT\tOBJECTS\tSIZE\tCOPIED\tDAMAGED"
-	err := cmd.print(c.out, answer.Backups, header, func(row func(...any)) {
+	err := cmd.print(c, answer.Backups, header, func(row func(...any)) {
 		for _, a := range answer.Backups {
 			of := "store"
 			if a.FamilyID != nil {
@@ -175,9 +181,10 @@ func (cmd *backupPruneCmd) Run(c console) error {
 	if cmd.DryRun {
 		done = "would remove"
 	}
-	fmt.Fprintf(c.out, "%s %d backups and %d objects (%s)\n", done, len(out.Backups), out.Objects,
-		humanize.Bytes(uint64(out.Bytes)))
-	return nil
+	return c.answer(out, func() {
+		c.printf("%s %d backups and %d objects (%s)\n", done, len(out.Backups), out.Objects,
+			humanize.Bytes(uint64(out.Bytes)))
+	})
 }
 
 // backupCheckCmd reads everything in a directory of backups.
@@ -192,13 +199,17 @@ func (cmd *backupCheckCmd) Run(c console) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", cmd.Dir, err)
 	}
-	for _, p := range out.Problems {
-		fmt.Fprintln(c.out, p)
+	err = c.answer(out, func() {
+		for _, p := range out.Problems {
+			c.println(p)
+		}
+		if len(out.Problems) == 0 {
+			c.printf("%d backups, %d objects (%s): everything is as it must be.\n", out.Backups, out.Objects,
+				humanize.Bytes(uint64(out.Bytes)))
+		}
+	})
+	if n := len(out.Problems); err == nil && n > 0 {
+		err = fmt.Errorf("%d problems", n)
 	}
-	if n := len(out.Problems); n > 0 {
-		return fmt.Errorf("%d problems", n)
-	}
-	fmt.Fprintf(c.out, "%d backups, %d objects (%s): everything is as it must be.\n", out.Backups, out.Objects,
-		humanize.Bytes(uint64(out.Bytes)))
-	return nil
+	return err
 }

@@ -40,24 +40,50 @@ func (cmd *checkCmd) Run(c console) error {
 	case err != nil:
 		return exitError{exitUnchecked, err}
 	}
-	for _, step := range found.Forward {
-		fmt.Fprintln(c.out, "the next start records in the catalog:", step)
-	}
-	for _, p := range found.Problems {
-		fmt.Fprintln(c.out, p)
-	}
 	audited, err := checkAudit(context.Background(), cmd.Data)
 	if err != nil {
 		return exitError{exitUnchecked, err}
 	}
-	for _, p := range audited {
-		fmt.Fprintln(c.out, "audit log:", p)
+	report := checkAnswer{Forward: texted(found.Forward), Problems: texted(found.Problems), Audit: audited}
+	if err := c.answer(report, func() { report.show(c) }); err != nil {
+		return err
 	}
-	if n := len(found.Problems) + len(audited); n > 0 {
+	if n := len(report.Problems) + len(audited); n > 0 {
 		return exitError{exitDamaged, fmt.Errorf("%d problems", n)}
 	}
-	fmt.Fprintln(c.out, "Everything is as it must be.")
 	return nil
+}
+
+// checkAnswer is what a check found.
+type checkAnswer struct {
+	Forward  []string `json:"forward"`
+	Problems []string `json:"problems"`
+	Audit    []string `json:"audit_problems"`
+}
+
+// texted returns each of a list as text.
+func texted[T any](list []T) []string {
+	out := make([]string, len(list))
+	for i, one := range list {
+		out[i] = fmt.Sprint(one)
+	}
+	return out
+}
+
+// show prints what was found.
+func (a checkAnswer) show(c console) {
+	for _, step := range a.Forward {
+		c.println("the next start records in the catalog:", step)
+	}
+	for _, p := range a.Problems {
+		c.println(p)
+	}
+	for _, p := range a.Audit {
+		c.println("audit log:", p)
+	}
+	if len(a.Problems)+len(a.Audit) == 0 {
+		c.println("Everything is as it must be.")
+	}
 }
 
 // checkAudit reports what is wrong with the audit log of a data directory.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,14 +15,15 @@ import (
 
 // remote is the server that a command talks to.
 type remote struct {
-	Server string `help:"The server's URL." default:"http://127.0.0.1:8000"`
-	APIKey string `name:"api-key" help:"The token to send, if the server requires one."`
+	Server  string `help:"${server}" placeholder:"URL" group:"Global flags"`
+	APIKey  string `name:"api-key" help:"${api_key}" placeholder:"TOKEN" group:"Global flags"`
+	Profile string `help:"Use the server and token of this profile." placeholder:"NAME" group:"Global flags"`
 }
 
 // dataset is a dataset on a server.
 type datasetFlags struct {
 	remote
-	Dataset   string `help:"Name or id of the dataset." required:"" placeholder:"NAME"`
+	Dataset   string `short:"d" help:"Name or id of the dataset." required:"" placeholder:"NAME"`
 	ProjectID int64  `help:"The project of the dataset." default:"1"`
 }
 
@@ -51,10 +51,12 @@ type problem struct {
 	Conflicts []conflictAnswer `json:"conflicts"`
 
 	Gates []gateResult `json:"gates"` // that were not passed
+
+	hadToken bool // whether the request had one
 }
 
-// Error is the server's own sentence, which says what to do.
-func (p *problem) Error() string { return p.Detail }
+// Error is the server's own sentence, which says what to do, in the words of the command line.
+func (p *problem) Error() string { return p.hinted() }
 
 // Is reports whether the server refused with target: its code is all that comes over the wire, and no two refusals that
 // are told apart share one.
@@ -77,7 +79,7 @@ func (r remote) send(req *http.Request) (*http.Response, error) {
 		if errors.As(err, &e) {
 			err = e.Err
 		}
-		return nil, fmt.Errorf("the server at %s can't be reached: %w", r.Server, err)
+		return nil, exitError{exitUnavailable, unreached(r.Server, err)}
 	}
 	if res.StatusCode < 400 {
 		return res, nil
@@ -87,13 +89,15 @@ func (r remote) send(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, problemIn(text, "the server answered "+res.Status)
+	p := problemIn(text, "the server answered "+res.Status)
+	p.Status, p.hadToken = res.StatusCode, r.APIKey != ""
+	return nil, p
 }
 
 // isNear reports whether the server is on this machine, so that compressing answers would only take time.
 func (r remote) isNear() bool {
 	u, err := url.Parse(r.Server)
-	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
+	return err == nil && isLoopback(u.Hostname())
 }
 
 // problemIn parses a problem; if there is none, otherwise is its detail.
@@ -147,7 +151,7 @@ func (r remote) newPost(path string, query url.Values, body any) (*http.Request,
 }
 
 // call sends a request with JSON, or without a body if that is nil, and reads the answer into out, unless that is nil.
-func (r remote) call(method, path string, body, out any) error {
+func (r remote) call(method, path string, query url.Values, body, out any) error {
 	var text []byte
 	var err error
 	if body != nil {
@@ -155,7 +159,7 @@ func (r remote) call(method, path string, body, out any) error {
 			return err
 		}
 	}
-	req, err := http.NewRequest(method, r.url(path, nil), bytes.NewReader(text))
+	req, err := http.NewRequest(method, r.url(path, query), bytes.NewReader(text))
 	if err != nil {
 		return err
 	}

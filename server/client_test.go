@@ -12,8 +12,8 @@ import (
 
 func TestAServerThatCanNotBeReachedIsNamed(t *testing.T) {
 	var out, failed bytes.Buffer
-	code := run([]string{"tag", "--dataset", "x", "--server", "http://127.0.0.1:1"}, console{&out, &failed})
-	if code != 1 || !strings.HasPrefix(failed.String(), "rowback: the server at http://127.0.0.1:1 can't be reached: ") ||
+	code := run([]string{"tag", "--dataset", "x", "--server", "http://127.0.0.1:1"}, console{out: &out, err: &failed})
+	if code != exitUnavailable || !strings.HasPrefix(failed.String(), "rowback: the server at http://127.0.0.1:1 can't be reached: ") ||
 		strings.Contains(failed.String(), "/api/v1") {
 		t.Errorf("%d, %s", code, failed.String())
 	}

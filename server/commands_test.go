@@ -49,10 +49,11 @@ func (s *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func rowback(t *testing.T, line string, answers map[string][]string) (s *canned, out, errors string, code int) {
 	t.Helper()
 	s = &canned{t: t, answers: answers}
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // nobody is logged in
 	server := httptest.NewServer(s)
 	defer server.Close()
 	var printed, failed bytes.Buffer
-	code = run(append(strings.Fields(line), "--server", server.URL), console{&printed, &failed})
+	code = run(append(strings.Fields(line), "--server", server.URL), console{out: &printed, err: &failed})
 	return s, printed.String(), failed.String(), code
 }
 
@@ -152,14 +153,24 @@ func TestCommandsAskAndPrint(t *testing.T) {
 }
 
 func TestACommandThatIsRefusedSaysWhyAndFails(t *testing.T) {
-	for _, c := range []struct{ line, answer, says string }{
-		{"tag x", `409 {"code":"tag_exists","detail":"There is a tag 'x' already."}`, "There is a tag 'x' already."},
-		{"tag x", `502 <html>`, "the server answered 502 Bad Gateway"},
-		{"tag x", `500 {}`, "the server answered 500 Internal Server Error"},
+	for _, c := range []struct {
+		line, answer, says string
+		code               int
+	}{
+		{"tag x", `409 {"code":"tag_exists","detail":"There is a tag 'x' already."}`, "There is a tag 'x' already.", 5},
+		{"tag x", `404 {"detail":"No such dataset."}`, "No such dataset.", 4},
+		{"tag x", `422 {"detail":"No such field."}`, "No such field.", 6},
+		{"tag x", `403 {"detail":"You may not."}`, "You may not.", 3},
+		{"tag x", `502 <html>`, "the server answered 502 Bad Gateway", 7},
+		{"tag x", `500 {}`, "the server answered 500 Internal Server Error", 8},
+		{"tag x", `401 {"detail":"Send the header."}`,
+			"authentication required: log in with rowback login, or give a token with --api-key", 3},
+		{"tag x --api-key old", `401 {"detail":"Send the header."}`, "the token is not valid, or not any more. " +
+			"Log in again with rowback login, or give another with --api-key", 3},
 	} {
 		_, out, failed, code := rowback(t, c.line+" --dataset employees",
 			map[string][]string{"POST " + d + "/tags": {c.answer}})
-		if code != 1 || out != "" || failed != "rowback: "+c.says+"\n" {
+		if code != c.code || out != "" || failed != "rowback: "+c.says+"\n" {
 			t.Errorf("%s: %d, %q, %q", c.line, code, out, failed)
 		}
 	}
@@ -175,7 +186,6 @@ func TestACommandThatIsRefusedSaysWhyAndFails(t *testing.T) {
 
 func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 	for line, says := range map[string]string{
-		"":                                "expected one of",
 		"tga":                             `unexpected argument tga, did you mean "tag"? (see rowback --help)`,
 		"tag":                             "missing flags: --dataset=NAME",
 		"tag --dataset x --remove":        "which tag? Name it",
@@ -190,7 +200,7 @@ func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 		"dataset-version increment-version --dataset-name x --nonsense": "unknown flag --nonsense",
 	} {
 		var out, failed bytes.Buffer
-		if code := run(strings.Fields(line), console{&out, &failed}); code != 1 || !strings.Contains(failed.String(), says) {
+		if code := run(strings.Fields(line), console{out: &out, err: &failed}); code != exitUsage || !strings.Contains(failed.String(), says) {
 			t.Errorf("%q: %d, %s", line, code, failed.String())
 		}
 	}

@@ -26,21 +26,19 @@ type compactedAnswer struct {
 func (cmd *compactCmd) Run(c console) error {
 	var answer struct {
 		Opened int             `json:"files_opened"`
-		Next   compactedAnswer `json:"next"`
-		Done   compactedAnswer `json:"done"`
+		Next   compactedAnswer `json:"next,omitzero"`
+		Done   compactedAnswer `json:"done,omitzero"`
 	}
 	if cmd.Plan {
 		if err := cmd.get(cmd.path("upkeep"), cmd.query(), &answer); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.out, "next: %s; reading opens %d files\n", answer.Next, answer.Opened)
-		return nil
+		return c.answer(answer, func() { c.printf("next: %s; reading opens %d files\n", answer.Next, answer.Opened) })
 	}
 	if err := cmd.post(cmd.path("upkeep"), cmd.query(), struct{}{}, &answer); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%s; reading opens %d files\n", answer.Done, answer.Opened)
-	return nil
+	return c.answer(answer, func() { c.printf("%s; reading opens %d files\n", answer.Done, answer.Opened) })
 }
 
 // String says it in words.

@@ -70,5 +70,5 @@ func (cmd *compareCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("compare"), query, &k); err != nil {
 		return err
 	}
-	return cmd.print(c.out, k, "FROM "+cmd.From+"\tTO "+cmd.To, k.rows)
+	return cmd.print(c, k, "FROM "+cmd.From+"\tTO "+cmd.To, k.rows)
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 )
 
 // conflictAnswer is why an action can't be played.
@@ -34,7 +31,7 @@ type cellConflict struct {
 }
 
 // showConflicts prints conflicts, with the values that each side would give.
-func (d datasetFlags) showConflicts(out io.Writer, list []conflictAnswer) error {
+func (d datasetFlags) showConflicts(c console, list []conflictAnswer) error {
 	var about struct {
 		Key []string `json:"key"`
 	}
@@ -45,8 +42,8 @@ func (d datasetFlags) showConflicts(out io.Writer, list []conflictAnswer) error 
 		about.Key = []string{"_id"}
 	}
 	for _, k := range list {
-		fmt.Fprintf(out, "conflict with %s\n  %s\n", k.Action, k.Detail)
-		if err := k.showRecords(out, about.Key); err != nil {
+		c.printf("conflict with %s\n  %s\n", k.Action, k.Detail)
+		if err := k.showRecords(c, about.Key); err != nil {
 			return err
 		}
 	}
@@ -54,22 +51,21 @@ func (d datasetFlags) showConflicts(out io.Writer, list []conflictAnswer) error 
 }
 
 // showRecords prints one line for each value in conflict.
-func (k conflictAnswer) showRecords(out io.Writer, key []string) error {
+func (k conflictAnswer) showRecords(c console, key []string) error {
 	if len(k.Records) == 0 {
 		return nil
 	}
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "  KEY\tCOLUMN\tBASE\tOURS\tTHEIRS")
+	t := c.screen.NewTable("KEY", "COLUMN", "BASE", "OURS", "THEIRS").Indented(2)
 	for _, r := range k.Records {
-		for _, c := range r.Cells {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", r.key(key), c.Column, value(r.Before, c.Base), value(r.Now, c.Ours),
-				value(r.After, c.Theirs))
+		for _, one := range r.Cells {
+			t.Row(r.key(key), one.Column, value(r.Before, one.Base), value(r.Now, one.Ours), value(r.After, one.Theirs))
 		}
 	}
+	err := t.Print(c.out)
 	if more := k.Count - int64(len(k.Records)); more > 0 {
-		fmt.Fprintf(t, "  and %d more records\n", more)
+		c.printf("  and %s more records\n", comma(more))
 	}
-	return t.Flush()
+	return err
 }
 
 // key formats the record's key.

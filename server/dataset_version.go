@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/url"
+
+	"rowback/server/terminal"
 )
 
 // datasetVersionCmd is the command line of seed 000.
@@ -59,9 +61,9 @@ func (cmd *listVersionsCmd) Run(c console) error {
 		return err
 	}
 	header := cmd.header("VERSION\tENTRIES\tACTIVE\tCREATED\tDESCRIPTION")
-	return cmd.print(c.out, list, header, func(row func(...any)) {
+	return cmd.print(c, list, header, func(row func(...any)) {
 		for _, v := range list.Versions {
-			row(cmd.cells(v.Digest, v.Version, v.Entries, v.IsActive, v.CreatedAt, v.Description)...)
+			row(cmd.cells(v.Digest, v.Version, terminal.Count(v.Entries), v.IsActive, terminal.Moment(v.CreatedAt), v.Description)...)
 		}
 	})
 }
@@ -84,10 +86,10 @@ func (cmd *compareVersionsCmd) Run(c console) error {
 		cmd.body(map[string]any{"version1": cmd.Version1, "version2": cmd.Version2}), &answer); err != nil {
 		return err
 	}
-	if cmd.Format == "table" {
-		fmt.Fprintln(c.out, answer.Summary)
+	if cmd.Format == "table" && !c.json {
+		c.println(answer.Summary)
 	}
-	return cmd.print(c.out, answer, "FROM "+cmd.Version1+"\tTO "+cmd.Version2, answer.Comparison.rows)
+	return cmd.print(c, answer, "FROM "+cmd.Version1+"\tTO "+cmd.Version2, answer.Comparison.rows)
 }
 
 // versionRollbackCmd rolls a dataset back to a version.
@@ -121,11 +123,17 @@ func (cmd *incrementVersionCmd) Run(c console) error {
 // say posts a request and prints the answer's message.
 func say(c console, r remote, path string, body map[string]any) error {
 	var answer struct {
-		Message string `json:"message"`
+		Message    string   `json:"message"`
+		NewVersion string   `json:"new_version,omitempty"`
+		Warnings   []string `json:"warnings,omitempty"`
 	}
 	if err := r.post(versionsPath+path, nil, body, &answer); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, answer.Message)
-	return nil
+	return c.answer(answer, func() {
+		c.println(answer.Message)
+		for _, w := range answer.Warnings {
+			c.println("warning:", w)
+		}
+	})
 }

@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // digestCmd prints the digest of a state.
 type digestCmd struct {
 	datasetFlags
@@ -14,12 +12,12 @@ func (cmd *digestCmd) Run(c console) error {
 	query.Set("ref", cmd.Ref)
 	var answer struct {
 		Digest string `json:"digest"`
+		Commit int64  `json:"commit"`
 	}
 	if err := cmd.get(cmd.path("digest"), query, &answer); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.out, "%s  %s@%s\n", answer.Digest, cmd.Dataset, cmd.Ref)
-	return err
+	return c.answer(answer, func() { c.printf("%s  %s@%s\n", answer.Digest, cmd.Dataset, cmd.Ref) })
 }
 
 // digestsFlag adds a column of digests to a list.

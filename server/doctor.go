@@ -3,14 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"rowback/server/conns"
 	"rowback/server/doctor"
+	"rowback/server/terminal"
 	"rowback/storage"
 )
 
@@ -21,7 +20,6 @@ type doctorCmd struct {
 	MinFree     *size  `help:"As of serve." placeholder:"SIZE"`
 	TLSCert     string `help:"As of serve." type:"path" placeholder:"FILE"`
 	TLSKey      string `help:"As of serve." type:"path" placeholder:"FILE"`
-	JSON        bool   `help:"Print the findings as JSON."`
 }
 
 // Help explains the exit codes.
@@ -33,10 +31,8 @@ func (cmd *doctorCmd) Help() string {
 // Run prints what is found, with what to do about it.
 func (cmd *doctorCmd) Run(c console, ctx context.Context) error {
 	findings := doctor.Examine(ctx, cmd.subject())
-	if cmd.JSON {
-		out := json.NewEncoder(c.out)
-		out.SetIndent("", "  ")
-		if err := out.Encode(map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
+	if c.json {
+		if err := c.printJSON(map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
 			return err
 		}
 	} else if err := printFindings(c, findings); err != nil {
@@ -63,13 +59,21 @@ func (cmd *doctorCmd) subject() doctor.Subject {
 	}
 }
 
+// printFindings prints each finding on a line, and what to do about it below.
 func printFindings(c console, findings []doctor.Finding) error {
-	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	width := 0
 	for _, f := range findings {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Status, f.Check, f.Detail)
+		width = max(width, len(f.Check))
+	}
+	for _, f := range findings {
+		style := map[doctor.Status]terminal.Style{doctor.Failed: terminal.Red, doctor.OK: terminal.Green}[f.Status]
+		if style == "" {
+			style = terminal.Yellow
+		}
+		c.printf("%s  %-*s  %s\n", c.styled(style, fmt.Sprintf("%-7s", f.Status)), width, f.Check, f.Detail)
 		if f.Remedy != "" {
-			fmt.Fprintf(table, "\t\t→ %s\n", f.Remedy)
+			c.printf("%*s  → %s\n", width+9, "", f.Remedy)
 		}
 	}
-	return table.Flush()
+	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 // everywhere are the flags, besides those of serve, that have an environment variable. Others would change what a
 // command does because of a variable that was set for something else.
-var everywhere = []string{"server", "api-key", "project-id", "dataset"}
+var everywhere = []string{"server", "api-key", "profile", "project-id", "dataset"}
 
 // environment takes the variables that kong.DefaultEnvars gives to every flag from all others.
 func environment() kong.Option {

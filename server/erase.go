@@ -3,9 +3,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net/url"
 	"strings"
+
+	"rowback/server/terminal"
 )
 
 // eraseCmd erases records from all history.
@@ -64,26 +64,29 @@ func (cmd *eraseCmd) Run(c console) error {
 	if err := cmd.post(cmd.path("erase"), query, body, &e); err != nil {
 		return err
 	}
+	return c.answer(e, func() { e.show(c, cmd.DryRun) })
+}
+
+// show prints what was erased, or would be, and what still has it.
+func (e erasureAnswer) show(c console, isDry bool) {
 	if e.Records == 0 {
-		fmt.Fprintln(c.out, "no such record, in any state: nothing to erase")
-		return nil
+		c.println("no such record, in any state: nothing to erase")
+		return
 	}
 	done := "erased"
-	if cmd.DryRun {
+	if isDry {
 		done = "would erase"
 	}
-	fmt.Fprintf(c.out, "%s records: %d, rows: %d; files rewritten: %d, removed: %d\n", done, e.Records, e.Rows, e.Rewritten,
-		e.Removed)
+	c.printf("%s records: %d, rows: %d; files rewritten: %d, removed: %d\n", done, e.Records, e.Rows, e.Rewritten, e.Removed)
 	for _, d := range e.Datasets {
-		fmt.Fprintf(c.out, "dataset %s: commits affected: %d%s\n", d.ID, d.Commits, named(d.Versions))
+		c.printf("dataset %s: commits affected: %d%s\n", d.ID, d.Commits, named(d.Versions))
 	}
 	for _, b := range e.Backups {
-		fmt.Fprintf(c.out, "backup %s (of %s) still has what was erased: remove it\n", b.ID, b.Ref)
+		c.printf("backup %s (of %s) still has what was erased: remove it\n", b.ID, b.Ref)
 	}
 	for _, b := range e.StoreBackups {
-		fmt.Fprintf(c.out, "backup %s of the store still has what was erased: make a new one, then prune\n", b.ID)
+		c.printf("backup %s of the store still has what was erased: make a new one, then prune\n", b.ID)
 	}
-	return nil
 }
 
 // named lists versions.
@@ -106,25 +109,23 @@ func keysOf(args []string) (keys []json.RawMessage) {
 	return keys
 }
 
-// list shows the erasures.
+// erasurePage is a page of erasures.
+type erasurePage struct {
+	Erasures   []erasureAnswer `json:"erasures"`
+	NextCursor *string         `json:"next_cursor"`
+}
+
+// list shows the erasures, of all pages.
 func (cmd *eraseCmd) list(c console) error {
-	for cursor := ""; ; {
-		query := cmd.query()
-		if cursor != "" {
-			query = url.Values{"project_id": query["project_id"], "cursor": {cursor}}
-		}
-		var page struct {
-			Erasures []erasureAnswer `json:"erasures"`
-			Next     string          `json:"next_cursor"`
-		}
-		if err := cmd.get(cmd.path("erasures"), query, &page); err != nil {
-			return err
-		}
-		for _, e := range page.Erasures {
-			fmt.Fprintf(c.out, "%d  %s  %s  records: %d, rows: %d  %s\n", e.ID, e.CreatedAt, e.User, e.Records, e.Rows, e.Reason)
-		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
+	all, err := allPages(cmd.remote, cmd.path("erasures"), cmd.query(), func(page erasurePage) ([]erasureAnswer, *string) {
+		return page.Erasures, page.NextCursor
+	})
+	if err != nil {
+		return err
 	}
+	return (formatFlag{}).print(c, all, "ERASURE\tWHEN\tUSER\tRECORDS\tROWS\tREASON", func(row func(...any)) {
+		for _, e := range all {
+			row(e.ID, terminal.Moment(e.CreatedAt), e.User, terminal.Count(e.Records), terminal.Count(e.Rows), e.Reason)
+		}
+	})
 }

@@ -31,7 +31,7 @@ func (cmd *exportCmd) Run(c console) error {
 		return err
 	}
 	if cmd.Pages == 2 && as.format != "parquet" {
-		return fmt.Errorf("--parquet-version is for Parquet, and the output is %s", as.format)
+		return exitError{exitUsage, fmt.Errorf("--parquet-version is for Parquet, and the output is %s", as.format)}
 	}
 	query, err := cmd.exportQuery(as.format)
 	if err != nil {

@@ -1,9 +1,43 @@
 package main
 
-import "fmt"
+import "rowback/server/terminal"
 
-// forkCmd forks a dataset.
+// forkCmd makes forks, or lists them.
 type forkCmd struct {
+	Create forkCreateCmd `cmd:"" default:"withargs" help:"Create a dataset that shares another's history (the default)."`
+	List   forkListCmd   `cmd:"" help:"List the forks of a dataset."`
+}
+
+// forkListCmd lists forks.
+type forkListCmd struct {
+	datasetFlags
+	formatFlag
+}
+
+// Run lists forks.
+func (cmd *forkListCmd) Run(c console) error {
+	list, err := cmd.forks()
+	if err != nil {
+		return err
+	}
+	return cmd.print(c, list, "FORK\tAT COMMIT\tRECORDS\tHEAD\tCHANGED\tDESCRIPTION", func(row func(...any)) {
+		for _, d := range list {
+			row(d.Name, *d.ForkCommit, terminal.Count(d.Records), d.Head, terminal.Moment(d.ModifiedAt), d.Description)
+		}
+	})
+}
+
+// forks returns the forks of the dataset.
+func (d datasetFlags) forks() ([]datasetAnswer, error) {
+	var list struct {
+		Forks []datasetAnswer `json:"forks"`
+	}
+	err := d.get(d.path("forks"), d.query(), &list)
+	return list.Forks, err
+}
+
+// forkCreateCmd forks a dataset.
+type forkCreateCmd struct {
 	datasetFlags
 	Name        string  `arg:"" help:"Of the fork."`
 	Ref         string  `help:"Where the fork starts: ${refs}." default:"head"`
@@ -11,7 +45,7 @@ type forkCmd struct {
 }
 
 // Run forks a dataset.
-func (cmd *forkCmd) Run(c console) error {
+func (cmd *forkCreateCmd) Run(c console) error {
 	var made struct {
 		ID         string `json:"id"`
 		ForkCommit int64  `json:"fork_commit"`
@@ -21,7 +55,8 @@ func (cmd *forkCmd) Run(c console) error {
 	if err := cmd.work(c, cmd.path("forks"), cmd.query(), body, &made); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%s is a fork of %s at commit %d, %d records; its id is %s\n", cmd.Name, cmd.Dataset,
-		made.ForkCommit, made.Total, made.ID)
-	return nil
+	return c.answer(made, func() {
+		c.printf("%s is a fork of %s at commit %d, %s records; its id is %s\n", cmd.Name, cmd.Dataset, made.ForkCommit,
+			comma(made.Total), made.ID)
+	})
 }

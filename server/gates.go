@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -63,8 +62,8 @@ type gateAnswers struct {
 }
 
 // print shows the gates.
-func (l gateAnswers) print(f formatFlag, out io.Writer) error {
-	return f.print(out, l, "GATE\tKIND\tWHEN\tACTION\tCHECKS", func(row func(...any)) {
+func (l gateAnswers) print(c console, f formatFlag) error {
+	return f.print(c, l, "GATE\tKIND\tWHEN\tACTION\tCHECKS", func(row func(...any)) {
 		for _, g := range l.Gates {
 			row(g.Name, g.Kind, strings.Join(g.When, ","), g.Action, g.about())
 		}
@@ -83,7 +82,7 @@ func (cmd *listGatesCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("gates"), cmd.query(), &list); err != nil {
 		return err
 	}
-	return list.print(cmd.formatFlag, c.out)
+	return list.print(c, cmd.formatFlag)
 }
 
 // setGatesCmd sets gates.
@@ -118,7 +117,7 @@ func (cmd *setGatesCmd) Run(c console) error {
 		if err := cmd.put(cmd.path("gates"), text, &list); err != nil {
 			return err
 		}
-		return list.print(cmd.formatFlag, c.out)
+		return list.print(c, cmd.formatFlag)
 	}
 	text, err := json.Marshal(cmd.gate())
 	if err != nil {
@@ -128,7 +127,7 @@ func (cmd *setGatesCmd) Run(c console) error {
 	if err := cmd.put(cmd.path("gates", cmd.Name), text, &list.Gates[0]); err != nil {
 		return err
 	}
-	return list.print(cmd.formatFlag, c.out)
+	return list.print(c, cmd.formatFlag)
 }
 
 // gate returns the gate that the flags describe.
@@ -189,16 +188,10 @@ type removeGateCmd struct {
 
 // Run removes the gate.
 func (cmd *removeGateCmd) Run(c console) error {
-	req, err := http.NewRequest(http.MethodDelete, cmd.url(cmd.path("gates", cmd.Name), cmd.query()), nil)
-	if err != nil {
+	if err := cmd.call(http.MethodDelete, cmd.path("gates", cmd.Name), cmd.query(), nil, nil); err != nil {
 		return err
 	}
-	res, err := cmd.send(req)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "gate %s is removed\n", cmd.Name)
-	return res.Body.Close()
+	return c.removed("gate", cmd.Name)
 }
 
 // reportGatesCmd reports which gates a state does not pass.
@@ -241,13 +234,13 @@ func (cmd *reportGatesCmd) Run(c console) error {
 	if err := cmd.post(cmd.path("gates", "report"), cmd.query(), body, &report); err != nil {
 		return err
 	}
-	err := cmd.print(c.out, report, "GATE\tKIND\tACTION\tOUTCOME\tDETAIL", func(row func(...any)) {
+	err := cmd.print(c, report, "GATE\tKIND\tACTION\tOUTCOME\tDETAIL", func(row func(...any)) {
 		for _, r := range report.Results {
 			row(r.Gate, r.Kind, r.Action, r.Outcome, r.Detail)
 		}
 	})
 	if err == nil && cmd.Format == "table" {
-		showGateRecords(c.out, report.Results)
+		showGateRecords(c, report.Results)
 	}
 	if err == nil && !report.Passed {
 		err = errors.New("not all gates are passed")
@@ -256,10 +249,10 @@ func (cmd *reportGatesCmd) Run(c console) error {
 }
 
 // showGateRecords prints a line for each record that fails a gate.
-func showGateRecords(out io.Writer, results []gateResult) {
+func showGateRecords(c console, results []gateResult) {
 	for _, r := range results {
 		for _, one := range r.Records {
-			fmt.Fprintf(out, "%s: %s\n", r.Gate, one)
+			c.printf("%s: %s\n", r.Gate, one)
 		}
 	}
 }

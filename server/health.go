@@ -11,12 +11,17 @@ import (
 
 // healthCmd asks a server whether it can take a commit, for a supervisor without another client.
 type healthCmd struct {
-	Server  string        `help:"The server's URL." default:"http://127.0.0.1:8000"`
+	Server  string        `help:"${server}" default:"http://127.0.0.1:8000" placeholder:"URL"`
 	Timeout time.Duration `help:"How long to wait for the answer." default:"5s"`
 }
 
 // Run exits 0 where the server is ready.
 func (cmd *healthCmd) Run(c console, ctx context.Context) error {
+	server, err := serverURL(cmd.Server)
+	if err != nil {
+		return err
+	}
+	cmd.Server = server
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, cmd.Server+"/readyz", nil)
@@ -25,10 +30,14 @@ func (cmd *healthCmd) Run(c console, ctx context.Context) error {
 	}
 	res, err := cmd.client().Do(req) // #nosec G704 -- the server that the user names
 	if err != nil {
-		return err
+		return exitError{exitUnavailable, unreached(cmd.Server, err)}
 	}
 	defer res.Body.Close()
-	var said struct{ Status, Version, Detail string }
+	var said struct {
+		Status  string `json:"status"`
+		Version string `json:"version,omitempty"`
+		Detail  string `json:"detail,omitempty"`
+	}
 	if res.StatusCode != http.StatusOK {
 		said.Detail = res.Status
 		_ = json.NewDecoder(res.Body).Decode(&said) // a proxy's page is not one of our problems
@@ -37,8 +46,7 @@ func (cmd *healthCmd) Run(c console, ctx context.Context) error {
 	if err := json.NewDecoder(res.Body).Decode(&said); err != nil {
 		return fmt.Errorf("the answer is not a Rowback server's: %w", err)
 	}
-	_, err = fmt.Fprintln(c.out, said.Status, said.Version)
-	return err
+	return c.answer(said, func() { c.println(said.Status, said.Version) })
 }
 
 // client does not ask a server on this machine for a certificate of its address: nothing secret is sent.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"rowback/server/terminal"
 )
 
 // historyCmd lists the commits that changed one record.
@@ -36,9 +38,9 @@ func (cmd *historyCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("history"), query, &list); err != nil {
 		return err
 	}
-	return cmd.print(c.out, list.History, "COMMIT\tMODE\tCHANGE\tVALUES\tWHEN\tUSER\tMESSAGE", func(row func(...any)) {
+	return cmd.print(c, list.History, "COMMIT\tMODE\tCHANGE\tVALUES\tWHEN\tUSER\tMESSAGE", func(row func(...any)) {
 		for _, k := range list.History {
-			row(k.Commit.ID, k.Commit.mode(), k.Change, k.values(), k.Commit.CreatedAt, k.Commit.User, k.Commit.Message)
+			row(k.Commit.ID, k.Commit.mode(), k.Change, k.values(), terminal.Moment(k.Commit.CreatedAt), k.Commit.User, k.Commit.Message)
 		}
 	})
 }

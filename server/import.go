@@ -57,31 +57,31 @@ type commitAnswer struct {
 }
 
 // show prints the commit, or what it would be, and what it did beside changing records.
-func (a commitAnswer) show(out io.Writer) {
+func (a commitAnswer) show(c console) {
 	if a.DryRun {
-		fmt.Fprint(out, "would be ")
+		c.printf("would be ")
 	}
-	fmt.Fprintln(out, a)
+	c.println(a)
 	for _, id := range a.Params.Cascade {
-		fmt.Fprintf(out, "  with commit %d\n", id)
+		c.printf("  with commit %d\n", id)
 	}
 	for _, k := range a.SchemaChanges {
 		switch {
 		case a.Total != a.Added:
-			fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.Change)
+			c.printf("  column %s: %s\n", k.Column, k.Change)
 		case a.DryRun: // the first records bring all columns: what they are is of interest before it is done
-			fmt.Fprintf(out, "  column %s: %s\n", k.Column, k.To)
+			c.printf("  column %s: %s\n", k.Column, k.To)
 		}
 	}
 	if len(a.ColumnsCleared) > 0 {
-		fmt.Fprintf(out, "  records lost their values in %s\n", strings.Join(a.ColumnsCleared, ", "))
+		c.printf("  records lost their values in %s\n", strings.Join(a.ColumnsCleared, ", "))
 	}
 	for _, warning := range a.Warnings {
-		fmt.Fprintln(out, "  warning:", warning)
+		c.println("  warning:", warning)
 	}
 	for _, kind := range []string{"added", "removed", "modified"} {
 		for _, key := range a.Keys[kind] {
-			fmt.Fprintf(out, "  %s %s\n", kind, keyText(key))
+			c.printf("  %s %s\n", kind, keyText(key))
 		}
 	}
 }
@@ -95,12 +95,14 @@ func keyText(key map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
+// changes counts the records that the commit changed.
 func (a commitAnswer) changes() string {
-	return fmt.Sprintf("+%d -%d ~%d", a.Added, a.Removed, a.Modified)
+	return fmt.Sprintf("+%s -%s ~%s", comma(a.Added), comma(a.Removed), comma(a.Modified))
 }
 
+// String is the commit on one line.
 func (a commitAnswer) String() string {
-	return fmt.Sprintf("commit %d: %s %s, %d records", a.ID, a.Mode, a.changes(), a.Total)
+	return fmt.Sprintf("commit %d: %s %s, %s records", a.ID, a.Mode, a.changes(), comma(a.Total))
 }
 
 // Run commits each file.
@@ -132,8 +134,12 @@ func (cmd *importCmd) commitAll(c console) (done int, err error) {
 		if err != nil {
 			return done, fmt.Errorf("%s: %w", file, err)
 		}
-		fmt.Fprintf(c.out, "%s: ", file)
-		commit.show(c.out)
+		if err := c.answer(commit, func() {
+			c.printf("%s: ", file)
+			commit.show(c)
+		}); err != nil {
+			return done, err
+		}
 		if !commit.DryRun {
 			done++
 		}

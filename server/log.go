@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+
+	"rowback/server/terminal"
 )
 
 // logCmd lists the commits of a dataset, newest first.
@@ -9,11 +11,15 @@ type logCmd struct {
 	datasetFlags
 	formatFlag
 	digestsFlag
-	Limit int `help:"How many commits to list." default:"20"`
+	Limit int  `help:"How many commits to list." default:"20"`
+	Graph bool `help:"Draw the commits of the dataset and its forks, with a lane for each."`
 }
 
 // Run lists commits.
 func (cmd *logCmd) Run(c console) error {
+	if cmd.Graph && !c.json {
+		return cmd.drawGraph(c)
+	}
 	query := cmd.query()
 	query.Set("limit", fmt.Sprint(cmd.Limit))
 	var list struct {
@@ -23,9 +29,9 @@ func (cmd *logCmd) Run(c console) error {
 		return err
 	}
 	header := cmd.header("COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE")
-	return cmd.print(c.out, list.Commits, header, func(row func(...any)) {
+	return cmd.print(c, list.Commits, header, func(row func(...any)) {
 		for _, k := range list.Commits {
-			row(cmd.cells(k.Digest, k.ID, k.mode(), k.changes(), k.Total, k.CreatedAt, k.User, k.Message)...)
+			row(cmd.cells(k.Digest, k.ID, k.mode(), k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt), k.User, k.Message)...)
 		}
 	})
 }

@@ -5,12 +5,67 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+
+	"rowback/server/terminal"
 )
 
-// mergeCmd merges a fork, or the upstream, into a dataset.
+// mergeCmd makes merges, or lists them.
 type mergeCmd struct {
+	Create mergeCreateCmd `cmd:"" default:"withargs" help:"Merge a fork, or the upstream, into a dataset (the default)."`
+	List   mergeListCmd   `cmd:"" help:"List the merges into a dataset, newest first."`
+	Show   mergeShowCmd   `cmd:"" help:"Show what a merge played."`
+}
+
+// mergeListCmd lists merges.
+type mergeListCmd struct {
+	datasetFlags
+	formatFlag
+	Limit int `help:"How many merges to list." default:"20"`
+}
+
+// Run lists merges.
+func (cmd *mergeListCmd) Run(c console) error {
+	query := cmd.query()
+	query.Set("limit", fmt.Sprint(cmd.Limit))
+	var list struct {
+		Merges []commitAnswer `json:"merges"`
+	}
+	if err := cmd.get(cmd.path("merges"), query, &list); err != nil {
+		return err
+	}
+	return cmd.print(c, list.Merges, "COMMIT\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE", func(row func(...any)) {
+		for _, k := range list.Merges {
+			row(k.ID, k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt), k.User, k.Message)
+		}
+	})
+}
+
+// mergeShowCmd shows a merge.
+type mergeShowCmd struct {
+	datasetFlags
+	Commit int64 `arg:"" help:"The commit of the merge."`
+}
+
+// Run shows a merge.
+func (cmd *mergeShowCmd) Run(c console) error {
+	var m struct {
+		commitAnswer
+		Played []actionAnswer `json:"played"`
+	}
+	if err := cmd.get(cmd.path("merges", cmd.Commit), cmd.query(), &m); err != nil {
+		return err
+	}
+	return c.answer(m, func() {
+		c.println(m.commitAnswer)
+		for _, a := range m.Played {
+			c.println("played", a)
+		}
+	})
+}
+
+// mergeCreateCmd merges a fork, or the upstream, into a dataset.
+type mergeCreateCmd struct {
 	datasetFlags
 	From           string   `help:"${merge_from}" required:"" placeholder:"FORK"`
 	DryRun         bool     `help:"Only report what would happen."`
@@ -33,7 +88,7 @@ type mergeAnswer struct {
 }
 
 // Run merges.
-func (cmd *mergeCmd) Run(c console) error {
+func (cmd *mergeCreateCmd) Run(c console) error {
 	var done mergeAnswer
 	body, err := cmd.body()
 	if err != nil {
@@ -48,21 +103,24 @@ func (cmd *mergeCmd) Run(c console) error {
 	if errors.As(err, &p) {
 		done.Played, done.Conflicts = p.Played, p.Conflicts
 	}
-	cmd.show(c.out, done)
+	if c.json {
+		return errors.Join(c.printJSON(done), err)
+	}
+	cmd.show(c, done)
 	if len(done.Conflicts) > 0 {
-		if err := cmd.showConflicts(c.out, done.Conflicts); err != nil {
+		if err := cmd.showConflicts(c, done.Conflicts); err != nil {
 			return err
 		}
-		return cmp.Or(err, fmt.Errorf("merging %s into %s has conflicts", cmd.From, cmd.Dataset))
+		return cmp.Or[error](err, exitError{exitConflict, fmt.Errorf("merging %s into %s has conflicts", cmd.From, cmd.Dataset)})
 	}
 	if err == nil && done.Commit == nil && !cmd.DryRun {
-		fmt.Fprintf(c.out, "Nothing to merge from %s.\n", cmd.From)
+		c.printf("Nothing to merge from %s.\n", cmd.From)
 	}
 	return err
 }
 
 // body returns the request for the merge.
-func (cmd *mergeCmd) body() (map[string]any, error) {
+func (cmd *mergeCreateCmd) body() (map[string]any, error) {
 	body := map[string]any{
 		"source": cmd.From, "dry_run": cmd.DryRun, "remember": cmd.Remember, "autorollback": !cmd.NoAutorollback,
 		"message": cmd.Message,
@@ -75,7 +133,7 @@ func (cmd *mergeCmd) body() (map[string]any, error) {
 	}
 	for _, text := range cmd.Resolve {
 		if !json.Valid([]byte(text)) {
-			return nil, fmt.Errorf("--resolve %s is not JSON", text)
+			return nil, exitError{exitUsage, fmt.Errorf("--resolve %s is not JSON", text)}
 		}
 	}
 	if len(cmd.Resolve) > 0 {
@@ -85,21 +143,21 @@ func (cmd *mergeCmd) body() (map[string]any, error) {
 }
 
 // show prints what was played and what was not.
-func (cmd *mergeCmd) show(out io.Writer, done mergeAnswer) {
+func (cmd *mergeCreateCmd) show(c console, done mergeAnswer) {
 	played := "played"
 	if cmd.DryRun {
 		played = "would play"
 	}
 	for _, a := range done.Played {
-		fmt.Fprintln(out, played, a)
+		c.println(played, a)
 	}
 	for _, a := range done.Skipped {
-		fmt.Fprintln(out, "skipped", a)
+		c.println("skipped", a)
 	}
 	if done.Decided > 0 {
-		fmt.Fprintf(out, "conflicts of records decided as asked: %d\n", done.Decided)
+		c.printf("conflicts of records decided as asked: %d\n", done.Decided)
 	}
 	if done.Commit != nil {
-		fmt.Fprintln(out, done.Commit)
+		c.println(done.Commit)
 	}
 }

@@ -43,7 +43,7 @@ func TestAMergeShowsWhatItPlayedAndWhatIsInItsWay(t *testing.T) {
 		t.Errorf("%d, %s", code, out)
 	}
 	s, _, failed, code = rowback(t, "merge --dataset employees --from f --resolve {", nil)
-	if code != 1 || len(s.asked) > 0 || failed != "rowback: --resolve { is not JSON\n" {
+	if code != exitUsage || len(s.asked) > 0 || failed != "rowback: --resolve { is not JSON\n" {
 		t.Errorf("%d, %s, asked %q", code, failed, s.asked)
 	}
 }
@@ -58,7 +58,7 @@ func TestConflictsShowTheValuesOfEachSide(t *testing.T) {
 		}},
 		Now: side, Before: side,
 	}}}
-	if err := k.showRecords(&out, []string{"of", "id"}); err != nil {
+	if err := k.showRecords(console{out: &out}, []string{"of", "id"}); err != nil {
 		t.Fatal(err)
 	}
 	want := "  KEY     COLUMN  BASE  OURS  THEIRS\n  \"x\", 4  pay     1     2     -\n  and 2 more records\n"

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 )
@@ -21,6 +20,11 @@ type projectAnswer struct {
 	Description string `json:"description"`
 	Datasets    int    `json:"datasets"`
 	Role        string `json:"role"`
+}
+
+// show says how other commands name the project.
+func (p projectAnswer) show(c console) error {
+	return c.answer(p, func() { c.printf("project %s: --project-id %d\n", p.Name, p.ID) })
 }
 
 // projectsPath is the path of projects, or of one.
@@ -52,7 +56,7 @@ func (cmd *projectListCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	return cmd.print(c.out, all, "ID\tPROJECT\tDATASETS\tROLE\tDESCRIPTION", func(row func(...any)) {
+	return cmd.print(c, all, "ID\tPROJECT\tDATASETS\tROLE\tDESCRIPTION", func(row func(...any)) {
 		for _, p := range all {
 			row(p.ID, p.Name, p.Datasets, p.Role, p.Description)
 		}
@@ -77,8 +81,7 @@ func (cmd *projectCreateCmd) Run(c console) error {
 	if err := cmd.post(projectsPath(), nil, body, &p); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "project %s: --project-id %d\n", p.Name, p.ID)
-	return nil
+	return p.show(c)
 }
 
 // projectRenameCmd renames a project.
@@ -91,11 +94,11 @@ type projectRenameCmd struct {
 // Run renames a project.
 func (cmd *projectRenameCmd) Run(c console) error {
 	var p projectAnswer
-	err := cmd.call(http.MethodPatch, projectsPath(cmd.Project), map[string]any{"name": cmd.Name}, &p)
-	if err == nil {
-		fmt.Fprintf(c.out, "project %s: --project-id %d\n", p.Name, p.ID)
+	err := cmd.call(http.MethodPatch, projectsPath(cmd.Project), nil, map[string]any{"name": cmd.Name}, &p)
+	if err != nil {
+		return err
 	}
-	return err
+	return p.show(c)
 }
 
 // projectDeleteCmd removes a project.
@@ -106,9 +109,8 @@ type projectDeleteCmd struct {
 
 // Run removes a project.
 func (cmd *projectDeleteCmd) Run(c console) error {
-	if err := cmd.call(http.MethodDelete, projectsPath(cmd.Project), nil, nil); err != nil {
+	if err := cmd.call(http.MethodDelete, projectsPath(cmd.Project), nil, nil, nil); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "project %s is removed\n", cmd.Project)
-	return nil
+	return c.removed("project", cmd.Project)
 }

@@ -24,9 +24,9 @@ func TestTheFormsOfARefAreSaidInTheSameWordsEverywhere(t *testing.T) {
 		}
 		said[page+".md"] = string(text)
 	}
-	for _, command := range []string{"export", "digest", "compare", "fork", "tag", "dataset-version increment-version"} {
+	for _, command := range []string{"export", "digest", "compare", "fork create", "tag create", "version create", "show", "diff", "restore", "dataset-version increment-version"} {
 		var out bytes.Buffer
-		run(append(strings.Fields(command), "--help"), console{&out, &out})
+		run(append(strings.Fields(command), "--help"), console{out: &out, err: &out})
 		said[command+" --help"] = out.String()
 	}
 	for where, text := range said {

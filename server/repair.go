@@ -25,9 +25,15 @@ func (cmd *repairCmd) Help() string {
 func (cmd *repairCmd) Run(c console) error {
 	found, err := storage.RepairStore(context.Background(),
 		storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{})
+	if err := c.answer(append([]storage.Repair{}, found...), func() {
+		for _, r := range found {
+			c.printf("%s: %s: %s\n", r.Key, r.Detail, whatBecameOf(r))
+		}
+	}); err != nil {
+		return err
+	}
 	left, possible := 0, 0
 	for _, r := range found {
-		fmt.Fprintf(c.out, "%s: %s: %s\n", r.Key, r.Detail, whatBecameOf(r))
 		if !r.Done {
 			left++
 		}
@@ -41,9 +47,9 @@ func (cmd *repairCmd) Run(c console) error {
 	case err != nil:
 		return exitError{exitUnchecked, err}
 	case left == 0 && len(found) == 0:
-		fmt.Fprintln(c.out, "Nothing is damaged.")
+		c.note("Nothing is damaged.")
 	case left == 0:
-		fmt.Fprintf(c.out, "%d objects were put back.\n", len(found))
+		c.note(fmt.Sprintf("%d objects were put back.", len(found)))
 	case !cmd.Apply && possible > 0:
 		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and %d can be put back: add --apply",
 			left, possible)}

@@ -9,14 +9,64 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"rowback/storage"
 )
 
-// restoreCmd makes a store from a backup, or a dataset in a server.
+// restoreCmd takes a dataset back to the state at a ref. What it was before there was backup restore, it still is: with a
+// directory, or with a dataset as project/name, it restores from a backup.
 type restoreCmd struct {
+	remote
+	Ref       string `arg:"" help:"The state to go back to: ${refs}."`
+	Dir       string `arg:"" optional:"" hidden:"" help:"Of backup restore."`
+	Dataset   string `short:"d" help:"Name or id of the dataset." placeholder:"NAME"`
+	ProjectID int64  `help:"The project of the dataset." default:"1"`
+	Message   string `help:"What it is for."`
+	DryRun    bool   `help:"Only show what would be done."`
+	Damaged   bool   `hidden:"" help:"Of backup restore."`
+	As        string `hidden:"" help:"Of backup restore."`
+	Into      int64  `hidden:"" help:"Of backup restore."`
+	State     string `name:"ref" hidden:"" help:"Of backup restore." default:"head"`
+}
+
+// inBackup is how a dataset in a backup is named.
+var inBackup = regexp.MustCompile(`^[0-9]+/.`)
+
+// Run restores.
+func (cmd *restoreCmd) Run(c console) error {
+	if cmd.Dir != "" || inBackup.MatchString(cmd.Dataset) {
+		return (&backupRestoreCmd{
+			cmd.remote, kong.ExpandPath(cmd.Ref), kong.ExpandPath(cmd.Dir), cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into, cmd.State,
+		}).Run(c)
+	}
+	if cmd.Dataset == "" {
+		return exitError{exitUsage, errors.New("which dataset? Name it with --dataset. To restore a store from a backup, " +
+			"name the directory to make: rowback backup restore BACKUP DIR")}
+	}
+	one := datasetFlags{cmd.remote, cmd.Dataset, cmd.ProjectID}
+	query := one.query()
+	body := map[string]string{"ref": cmd.Ref, "message": cmd.Message}
+	var commit commitAnswer
+	var err error
+	if cmd.DryRun { // it is answered at once
+		query.Set("dry_run", "true")
+		err = cmd.post(one.path("restore"), query, body, &commit)
+	} else {
+		err = cmd.work(c, one.path("restore"), query, body, &commit)
+	}
+	if err != nil {
+		return err
+	}
+	return c.answer(commit, func() { commit.show(c) })
+}
+
+// backupRestoreCmd makes a store from a backup, or a dataset in a server.
+type backupRestoreCmd struct {
 	remote
 	Backup  string `arg:"" help:"${restore_backup}" type:"path"`
 	Dir     string `arg:"" optional:"" help:"The data directory to make. It must be empty or missing." type:"path"`
@@ -28,7 +78,7 @@ type restoreCmd struct {
 }
 
 // Run restores.
-func (cmd *restoreCmd) Run(c console) error {
+func (cmd *backupRestoreCmd) Run(c console) error {
 	switch {
 	case cmd.Dataset != "" && cmd.Dir != "":
 		return errors.New("a dataset is restored into a server, and not into a directory: leave one of them out")
@@ -42,31 +92,30 @@ func (cmd *restoreCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	m := out.Manifest
-	fmt.Fprintf(c.out, "restored backup %s: %d datasets, %d objects, up to commit %d\n", m.ID, len(m.Datasets), m.Objects,
-		m.Cut)
-	fmt.Fprintf(c.out,
-		"every object was compared with its checksum, and the digests of %d datasets with those at the time\n", out.Compared)
-	for _, p := range out.Problems {
-		fmt.Fprintln(c.out, p)
-	}
-	return sayAudit(c, cmd.Dir)
-}
-
-// sayAudit says what the audit log of a restored store lacks. The store is whole without it.
-func sayAudit(c console, dir string) error {
-	problems, err := checkAudit(context.Background(), dir)
+	audited, err := checkAudit(context.Background(), cmd.Dir)
 	if err != nil {
 		return fmt.Errorf("the store was restored, but its audit log can't be checked: %w", err)
 	}
-	for _, p := range problems {
-		fmt.Fprintln(c.out, "audit log:", p)
+	m := out.Manifest
+	report := map[string]any{
+		"backup": m.ID, "datasets": len(m.Datasets), "objects": m.Objects, "last_commit": m.Cut, "compared": out.Compared,
+		"problems": texted(out.Problems), "audit_problems": texted(audited),
 	}
-	return nil
+	return c.answer(report, func() {
+		c.printf("restored backup %s: %d datasets, %d objects, up to commit %d\n", m.ID, len(m.Datasets), m.Objects, m.Cut)
+		c.printf("every object was compared with its checksum, and the digests of %d datasets with those at the time\n",
+			out.Compared)
+		for _, p := range out.Problems {
+			c.println(p)
+		}
+		for _, p := range audited { // the store is whole without it
+			c.println("audit log:", p)
+		}
+	})
 }
 
 // dataset makes a dataset in a server from one state of a dataset in the backup.
-func (cmd *restoreCmd) dataset(c console) error {
+func (cmd *backupRestoreCmd) dataset(c console) error {
 	project, name, ok := strings.Cut(cmd.Dataset, "/")
 	id, err := strconv.ParseInt(project, 10, 64)
 	if !ok || err != nil || name == "" {
@@ -91,11 +140,11 @@ func (cmd *restoreCmd) dataset(c console) error {
 	if cmd.Into == 0 {
 		cmd.Into = id
 	}
-	return cmd.send(c, archive)
+	return cmd.sendArchive(c, archive)
 }
 
-// send has the server make a dataset from an archive.
-func (cmd *restoreCmd) send(c console, archive *os.File) error {
+// sendArchive has the server make a dataset from an archive.
+func (cmd *backupRestoreCmd) sendArchive(c console, archive *os.File) error {
 	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -113,7 +162,8 @@ func (cmd *restoreCmd) send(c console, archive *os.File) error {
 	if err := cmd.json(req, &made); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "dataset %s (%s): %d records. Its earlier history stays in the backup\n", made.Name, made.ID,
-		made.Records)
-	return nil
+	return c.answer(made, func() {
+		c.printf("dataset %s (%s): %s records. Its earlier history stays in the backup\n", made.Name, made.ID,
+			comma(made.Records))
+	})
 }

@@ -42,10 +42,10 @@ func (cmd *retentionCmd) Run(c console) error {
 	default:
 		err = cmd.get(cmd.path(), cmd.query(), &answer)
 	}
-	if err == nil {
-		fmt.Fprintln(c.out, "keeps", answer.Retention)
+	if err != nil {
+		return err
 	}
-	return err
+	return c.answer(answer, func() { c.println("keeps", answer.Retention) })
 }
 
 // set sets the policy.

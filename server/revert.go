@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // revertCmd restores a dataset to a savepoint.
 type revertCmd struct {
 	datasetFlags
@@ -16,6 +14,5 @@ func (cmd *revertCmd) Run(c console) error {
 		map[string]string{"message": cmd.Message}, &commit); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, commit)
-	return nil
+	return c.answer(commit, func() { commit.show(c) })
 }

@@ -31,14 +31,16 @@ func (cmd *rollbackCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("commits", cmd.Commit, "rollback"), query, &answer); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, answer.Detail)
-	for _, b := range answer.Blocking {
-		fmt.Fprintf(c.out, "  %s; records in common: %d\n", b, b.Overlapping)
+	err := c.answer(answer, func() {
+		c.println((&problem{Detail: answer.Detail}).hinted())
+		for _, b := range answer.Blocking {
+			c.printf("  %s; records in common: %s\n", b, comma(b.Overlapping))
+		}
+	})
+	if err == nil && answer.IsBlocked {
+		err = fmt.Errorf("commit %d is blocked", cmd.Commit)
 	}
-	if answer.IsBlocked {
-		return fmt.Errorf("commit %d is blocked", cmd.Commit)
-	}
-	return nil
+	return err
 }
 
 // undo rolls back, or shows what that would do.
@@ -51,6 +53,5 @@ func (cmd *rollbackCmd) undo(c console, query url.Values) error {
 		map[string]any{"policy": cmd.Policy, "message": cmd.Message, "cascade": cmd.Cascade}, &commit); err != nil {
 		return err
 	}
-	commit.show(c.out)
-	return nil
+	return c.answer(commit, func() { commit.show(c) })
 }

@@ -124,15 +124,15 @@ func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	if cmd.TLSCert != "" {
 		url, flightURL = "https://"+addr, "grpc+tls://"+sql
 	}
-	fmt.Fprintf(c.out, "Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,
+	c.printf("Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,
 		url, url)
 	if sql != "" {
-		fmt.Fprintf(c.out, "Arrow Flight SQL at %s\n", flightURL)
+		c.printf("Arrow Flight SQL at %s\n", flightURL)
 	}
 	if !cmd.Demo {
 		return
 	}
-	fmt.Fprintf(c.out, `
+	c.printf(`
 Three commands to try:
 
   curl '%[1]s/api/v1/datasets/employees/commits?limit=4'

@@ -94,7 +94,7 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("making the first token: %w", err)
 		}
-		fmt.Fprintf(s.console.out, "The token of the user admin, which is not shown again: %s\n", token)
+		s.console.printf("The token of the user admin, which is not shown again: %s\n", token)
 	}
 	o := access.Options{
 		Fixed: s.fixed, Needed: needed, Directory: s.accounts, Sessions: s.accounts, Members: s.accounts,

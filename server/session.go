@@ -2,9 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
+
+	"rowback/server/terminal"
 )
 
 // sessionCmd lists and ends sessions.
@@ -52,13 +53,13 @@ func (cmd *sessionListCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	return cmd.print(c.out, all, "ID\tUSER\tBY\tADDRESS\tSTARTED\tLAST USED\tEXPIRES", func(row func(...any)) {
+	return cmd.print(c, all, "ID\tUSER\tBY\tADDRESS\tSTARTED\tLAST USED\tEXPIRES", func(row func(...any)) {
 		for _, s := range all {
 			by := s.By
 			if s.Token != nil {
 				by = *s.Token
 			}
-			row(s.ID, s.User, by, s.Address, s.StartedAt, s.LastUsedAt, s.ExpiresAt)
+			row(s.ID, s.User, by, s.Address, terminal.Moment(s.StartedAt), terminal.Moment(s.LastUsedAt), terminal.Moment(s.ExpiresAt))
 		}
 	})
 }
@@ -74,21 +75,18 @@ type sessionRevokeCmd struct {
 func (cmd *sessionRevokeCmd) Run(c console) error {
 	switch {
 	case (cmd.ID == "") == (cmd.User == ""):
-		return errors.New("name either a session or, with --user, the user whose sessions are to end")
+		return exitError{exitUsage, errors.New("name either a session or, with --user, the user whose sessions are to end")}
 	case cmd.User == "":
-		if err := cmd.call(http.MethodDelete, sessionsPath+"/"+url.PathEscape(cmd.ID), nil, nil); err != nil {
+		if err := cmd.call(http.MethodDelete, sessionsPath+"/"+url.PathEscape(cmd.ID), nil, nil, nil); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.out, "session %s has ended\n", cmd.ID)
-		return nil
+		return c.answer(map[string]string{"ended": cmd.ID}, func() { c.printf("session %s has ended\n", cmd.ID) })
 	}
 	var done struct {
 		Ended int64 `json:"ended"`
 	}
-	path := sessionsPath + "?" + url.Values{"user": {cmd.User}}.Encode()
-	if err := cmd.call(http.MethodDelete, path, nil, &done); err != nil {
+	if err := cmd.call(http.MethodDelete, sessionsPath, url.Values{"user": {cmd.User}}, nil, &done); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%d sessions of %s have ended\n", done.Ended, cmd.User)
-	return nil
+	return c.answer(done, func() { c.printf("%d sessions of %s have ended\n", done.Ended, cmd.User) })
 }

@@ -1,34 +1,22 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-	"text/tabwriter"
+	"strings"
 )
 
-// formatFlag selects how a list is printed.
+// formatFlag selects how a list is printed, as the commands had it before --json.
 type formatFlag struct {
-	Format string `help:"Print as table or json." enum:"table,json" default:"table"`
+	Format string `help:"Print as table or json." enum:"table,json" default:"table" hidden:""`
 }
 
-// print writes value as JSON, or the rows as a table.
-func (f formatFlag) print(out io.Writer, value any, header string, rows func(row func(cells ...any))) error {
-	if f.Format == "json" {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		return e.Encode(value)
+// print writes value as JSON, or the rows as a table, by way of the pager.
+func (f formatFlag) print(c console, value any, header string, rows func(row func(cells ...any))) error {
+	if c.json || f.Format == "json" {
+		return c.printJSON(value)
 	}
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, header)
-	rows(func(cells ...any) {
-		for i, c := range cells {
-			if i > 0 {
-				fmt.Fprint(t, "\t")
-			}
-			fmt.Fprint(t, c)
-		}
-		fmt.Fprintln(t)
+	return c.paged(func(c console) error {
+		t := c.screen.NewTable(strings.Split(header, "\t")...)
+		rows(t.Row)
+		return t.Print(c.out)
 	})
-	return t.Flush()
 }

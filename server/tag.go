@@ -1,22 +1,61 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
+
+	"rowback/server/terminal"
 )
 
-// tagCmd names a state with a tag, moves, removes or lists tags.
+// tagCmd names states of a dataset with tags.
 type tagCmd struct {
-	datasetFlags
-	formatFlag
-	Name        string  `arg:"" optional:"" help:"The tag. Without it, the tags are listed."`
+	Create tagCreateCmd `cmd:"" help:"Name a state with a new tag."`
+	List   tagListCmd   `cmd:"" help:"List tags."`
+	Move   tagMoveCmd   `cmd:"" help:"Have a tag name another state."`
+	Delete tagDeleteCmd `cmd:"" help:"Delete a tag. What it named stays."`
+	Set    tagSetCmd    `cmd:"" default:"withargs" hidden:"" help:"Name, move, remove or list, by flags."`
+}
+
+// tagFlags are what a tag names and says.
+type tagFlags struct {
 	Ref         string  `help:"What it names: ${refs}." default:"head"`
 	Description *string `help:"What it is for."`
-	Move        bool    `help:"Have a tag that is there name another state."`
-	Remove      bool    `help:"Remove the tag. What it named stays."`
+}
+
+// tagCreateCmd makes a tag.
+type tagCreateCmd struct {
+	datasetFlags
+	Name string `arg:"" help:"The tag."`
+	tagFlags
+}
+
+// tagMoveCmd moves a tag.
+type tagMoveCmd struct {
+	datasetFlags
+	Name string `arg:"" help:"The tag."`
+	tagFlags
+}
+
+// tagDeleteCmd deletes a tag.
+type tagDeleteCmd struct {
+	datasetFlags
+	Name string `arg:"" help:"The tag."`
+}
+
+// tagListCmd lists tags.
+type tagListCmd struct {
+	datasetFlags
+	formatFlag
+}
+
+// tagSetCmd is what tag was before it had verbs.
+type tagSetCmd struct {
+	datasetFlags
+	formatFlag
+	Name string `arg:"" optional:"" help:"The tag. Without it, the tags are listed."`
+	tagFlags
+	Move   bool `help:"Have a tag that is there name another state."`
+	Remove bool `help:"Remove the tag. What it named stays."`
 }
 
 // tagAnswer is a tag as the command line shows it.
@@ -29,65 +68,73 @@ type tagAnswer struct {
 }
 
 // Run makes, moves or removes a tag, or lists them.
-func (cmd *tagCmd) Run(c console) error {
+func (cmd *tagSetCmd) Run(c console) error {
 	switch {
 	case cmd.Name == "" && (cmd.Move || cmd.Remove):
-		return errors.New("which tag? Name it")
+		return exitError{exitUsage, errors.New("which tag? Name it")}
 	case cmd.Name == "":
-		return cmd.list(c)
+		return (&tagListCmd{cmd.datasetFlags, cmd.formatFlag}).Run(c)
 	case cmd.Remove:
-		req, err := http.NewRequest(http.MethodDelete, cmd.url(cmd.path("tags", cmd.Name), cmd.query()), nil)
-		if err != nil {
-			return err
-		}
-		res, err := cmd.send(req)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(c.out, "tag %s is removed\n", cmd.Name)
-		return res.Body.Close()
+		return (&tagDeleteCmd{cmd.datasetFlags, cmd.Name}).Run(c)
+	case cmd.Move:
+		return (&tagMoveCmd{cmd.datasetFlags, cmd.Name, cmd.tagFlags}).Run(c)
 	}
-	t, err := cmd.put()
-	if err != nil {
+	return (&tagCreateCmd{cmd.datasetFlags, cmd.Name, cmd.tagFlags}).Run(c)
+}
+
+// body returns the request of a tag.
+func (f tagFlags) body() map[string]any {
+	body := map[string]any{"ref": f.Ref}
+	if f.Description != nil {
+		body["description"] = *f.Description
+	}
+	return body
+}
+
+// Run makes a tag.
+func (cmd *tagCreateCmd) Run(c console) error {
+	body := cmd.body()
+	body["name"] = cmd.Name
+	var t tagAnswer
+	if err := cmd.post(cmd.path("tags"), cmd.query(), body, &t); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "tag %s: commit %d\n", t.Name, t.CommitID)
-	return nil
+	return t.show(c)
 }
 
-// put makes or moves the tag.
-func (cmd *tagCmd) put() (t tagAnswer, err error) {
-	body := map[string]any{"ref": cmd.Ref}
-	if cmd.Description != nil {
-		body["description"] = *cmd.Description
+// Run moves a tag.
+func (cmd *tagMoveCmd) Run(c console) error {
+	var t tagAnswer
+	if err := cmd.call(http.MethodPatch, cmd.path("tags", cmd.Name), cmd.query(), cmd.body(), &t); err != nil {
+		return err
 	}
-	if !cmd.Move {
-		body["name"] = cmd.Name
-		return t, cmd.post(cmd.path("tags"), cmd.query(), body, &t)
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		return t, err
-	}
-	req, err := http.NewRequest(http.MethodPatch, cmd.url(cmd.path("tags", cmd.Name), cmd.query()), bytes.NewReader(text))
-	if err != nil {
-		return t, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	return t, cmd.json(req, &t)
+	return t.show(c)
 }
 
-// list shows the tags.
-func (cmd *tagCmd) list(c console) error {
+// show says what a tag names now.
+func (t tagAnswer) show(c console) error {
+	return c.answer(t, func() { c.printf("tag %s: commit %d\n", t.Name, t.CommitID) })
+}
+
+// Run deletes a tag.
+func (cmd *tagDeleteCmd) Run(c console) error {
+	if err := cmd.call(http.MethodDelete, cmd.path("tags", cmd.Name), cmd.query(), nil, nil); err != nil {
+		return err
+	}
+	return c.removed("tag", cmd.Name)
+}
+
+// Run lists the tags.
+func (cmd *tagListCmd) Run(c console) error {
 	var list struct {
 		Tags []tagAnswer `json:"tags"`
 	}
 	if err := cmd.get(cmd.path("tags"), cmd.query(), &list); err != nil {
 		return err
 	}
-	return cmd.print(c.out, list.Tags, "TAG\tCOMMIT\tWHEN\tUSER\tDESCRIPTION", func(row func(...any)) {
+	return cmd.print(c, list.Tags, "TAG\tCOMMIT\tWHEN\tUSER\tDESCRIPTION", func(row func(...any)) {
 		for _, t := range list.Tags {
-			row(t.Name, t.CommitID, t.UpdatedAt, t.User, t.Description)
+			row(t.Name, t.CommitID, terminal.Moment(t.UpdatedAt), t.User, t.Description)
 		}
 	})
 }

@@ -11,6 +11,9 @@ var texts = kong.Vars{
 	"version": version,
 	"refs":    storage.Refs,
 
+	"server":  "The server: its URL, or host:port. By default that of rowback login, else http://127.0.0.1:8000.",
+	"api_key": "The token to send. By default that of rowback login for this server.",
+
 	"actions_sort": "datetime, -datetime, user or -user.",
 	"backup_dir": "Directory for the backup, of a store that no server has open. Without one, the server makes the " +
 		"backup, in its --backup-to.",

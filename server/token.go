@@ -11,6 +11,7 @@ import (
 	"rowback/server/access"
 	"rowback/server/accounts"
 	"rowback/server/settings"
+	"rowback/server/terminal"
 	"rowback/storage/datadir"
 )
 
@@ -64,9 +65,10 @@ func (cmd *tokenCreateCmd) Run(c console) error {
 	if err := cmd.post("/api/v1/tokens", nil, body, &t); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, t.Token)
-	fmt.Fprintf(c.err, "%s of %s, %s; it is not shown again\n", t.ID, t.User, t.Role)
-	return nil
+	return c.answer(t, func() {
+		c.println(t.Token)
+		fmt.Fprintf(c.err, "%s of %s, at most %s; it is not shown again\n", t.ID, terminal.Escape(t.User), t.Role)
+	})
 }
 
 // recover makes a token of an admin in the data directory of a server that does not run: for those who are locked out.
@@ -93,10 +95,10 @@ func (cmd *tokenCreateCmd) recover(c console) error {
 		return err
 	}
 	token, err := adminToken(ctx, known, cmd.User, cmd.Description)
-	if err == nil {
-		fmt.Fprintln(c.out, token)
+	if err != nil {
+		return err
 	}
-	return err
+	return c.answer(map[string]string{"token": token}, func() { c.println(token) })
 }
 
 // adminToken makes a token of a user who is an admin, or becomes one; by default of admin.
@@ -142,9 +144,9 @@ func (cmd *tokenListCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	return cmd.print(c.out, all, "ID\tUSER\tROLE\tPROJECTS\tEXPIRES\tLAST USED\tDESCRIPTION", func(row func(...any)) {
+	return cmd.print(c, all, "ID\tUSER\tROLE\tPROJECTS\tEXPIRES\tLAST USED\tDESCRIPTION", func(row func(...any)) {
 		for _, t := range all {
-			row(t.ID, t.User, t.Role, projectsOf(t.Projects), orNever(t.ExpiresAt), orNever(t.LastUsedAt), t.Description)
+			row(t.ID, t.User, t.Role, projectsOf(t.Projects), terminal.Moment(orNever(t.ExpiresAt)), terminal.Moment(orNever(t.LastUsedAt)), t.Description)
 		}
 	})
 }
@@ -197,9 +199,8 @@ type tokenRevokeCmd struct {
 
 // Run revokes a token.
 func (cmd *tokenRevokeCmd) Run(c console) error {
-	if err := cmd.call(http.MethodDelete, "/api/v1/tokens/"+url.PathEscape(cmd.ID), nil, nil); err != nil {
+	if err := cmd.call(http.MethodDelete, "/api/v1/tokens/"+url.PathEscape(cmd.ID), nil, nil, nil); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "token %s is revoked\n", cmd.ID)
-	return nil
+	return c.answer(map[string]string{"revoked": cmd.ID}, func() { c.printf("token %s is revoked\n", cmd.ID) })
 }

@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"rowback/server/terminal"
 )
 
 // userCmd manages users.
@@ -84,9 +85,9 @@ func (cmd *userListCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	return cmd.print(c.out, all, "USER\tROLES\tDISABLED\tCREATED\tDESCRIPTION", func(row func(...any)) {
+	return cmd.print(c, all, "USER\tROLES\tDISABLED\tCREATED\tDESCRIPTION", func(row func(...any)) {
 		for _, u := range all {
-			row(u.Name, rolesText(u.Roles), u.IsDisabled, u.CreatedAt, u.Description)
+			row(u.Name, rolesText(u.Roles), u.IsDisabled, terminal.Moment(u.CreatedAt), u.Description)
 		}
 	})
 }
@@ -110,8 +111,7 @@ func (cmd *userCreateCmd) Run(c console) error {
 	if err := cmd.post(usersPath(), nil, body, &u); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, u)
-	return nil
+	return c.answer(u, func() { c.println(u) })
 }
 
 // userGrantCmd changes the role of a user in one project.
@@ -136,11 +136,10 @@ func (cmd *userGrantCmd) Run(c console) error {
 	case len(roles) == had:
 		return errors.New("the user has no role in this project; name it as user list does")
 	}
-	if err := cmd.call(http.MethodPut, usersPath(cmd.Name, "roles"), map[string]any{"roles": roles}, &u); err != nil {
+	if err := cmd.call(http.MethodPut, usersPath(cmd.Name, "roles"), nil, map[string]any{"roles": roles}, &u); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, u)
-	return nil
+	return c.answer(u, func() { c.println(u) })
 }
 
 // oneUser is a user on a server.
@@ -152,11 +151,11 @@ type oneUser struct {
 // setDisabled disables or enables the user.
 func (o oneUser) setDisabled(c console, is bool) error {
 	var u userAnswer
-	err := o.call(http.MethodPatch, usersPath(o.Name), map[string]any{"is_disabled": is}, &u)
-	if err == nil {
-		fmt.Fprintln(c.out, u)
+	err := o.call(http.MethodPatch, usersPath(o.Name), nil, map[string]any{"is_disabled": is}, &u)
+	if err != nil {
+		return err
 	}
-	return err
+	return c.answer(u, func() { c.println(u) })
 }
 
 // The commands that need nothing but a user's name.
@@ -174,9 +173,8 @@ func (cmd *userEnableCmd) Run(c console) error { return cmd.setDisabled(c, false
 
 // Run removes a user.
 func (cmd *userDeleteCmd) Run(c console) error {
-	if err := cmd.call(http.MethodDelete, usersPath(cmd.Name), nil, nil); err != nil {
+	if err := cmd.call(http.MethodDelete, usersPath(cmd.Name), nil, nil, nil); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "user %s is removed\n", cmd.Name)
-	return nil
+	return c.removed("user", cmd.Name)
 }

@@ -43,11 +43,12 @@ func (cmd *vacuumCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, answer)
-	for _, h := range answer.HeldBy {
-		fmt.Fprintf(c.out, "  %s holds the states of %d commits\n", h.Name, h.Commits)
-	}
-	return nil
+	return c.answer(answer, func() {
+		c.println(answer)
+		for _, h := range answer.HeldBy {
+			c.printf("  %s holds the states of %d commits\n", h.Name, h.Commits)
+		}
+	})
 }
 
 // String says it in words.

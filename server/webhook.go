@@ -51,8 +51,9 @@ func (cmd *createWebhookCmd) Run(c console) error {
 	if err := cmd.post(webhooksPath, nil, body, &made); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "webhook %s\nsecret %s\nThe secret is not shown again.\n", made.ID, made.Secret)
-	return nil
+	return c.answer(made, func() {
+		c.printf("webhook %s\nsecret %s\nThe secret is not shown again.\n", made.ID, made.Secret)
+	})
 }
 
 // listWebhooksCmd lists webhooks.
@@ -69,7 +70,7 @@ func (cmd *listWebhooksCmd) Run(c console) error {
 	if err := cmd.get(webhooksPath, nil, &list); err != nil {
 		return err
 	}
-	return cmd.print(c.out, list.Webhooks, "WEBHOOK\tPROJECT\tDATASET\tTYPES\tSTATE\tURL", func(row func(...any)) {
+	return cmd.print(c, list.Webhooks, "WEBHOOK\tPROJECT\tDATASET\tTYPES\tSTATE\tURL", func(row func(...any)) {
 		for _, h := range list.Webhooks {
 			row(h.ID, orAll(h.ProjectID), orAll(h.DatasetID), h.types(), h.state(), h.URL)
 		}
@@ -119,16 +120,10 @@ type deleteWebhookCmd struct{ oneWebhook }
 
 // Run removes the webhook.
 func (cmd *deleteWebhookCmd) Run(c console) error {
-	req, err := http.NewRequest(http.MethodDelete, cmd.url(cmd.path(""), nil), nil)
-	if err != nil {
+	if err := cmd.call(http.MethodDelete, cmd.path(""), nil, nil, nil); err != nil {
 		return err
 	}
-	res, err := cmd.send(req)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "webhook %s is removed\n", cmd.Webhook)
-	return res.Body.Close()
+	return c.removed("webhook", cmd.Webhook)
 }
 
 // testWebhookCmd sends a test message.
@@ -147,6 +142,5 @@ func (cmd *testWebhookCmd) Run(c console) error {
 	if !answer.Delivered {
 		return fmt.Errorf("not delivered: %s", answer.Problem)
 	}
-	fmt.Fprintf(c.out, "delivered: the receiver answered %d\n", *answer.Status)
-	return nil
+	return c.answer(answer, func() { c.printf("delivered: the receiver answered %d\n", *answer.Status) })
 }
