@@ -29,6 +29,15 @@ export const routes: Route[] = [
     load: () => import('./pages/Commit.svelte'),
   },
   {
+    path: '/datasets/:dataset/commits/:commit/rollback', tab: 'history', title: 'Roll back',
+    load: () => import('./pages/Rollback.svelte'),
+  },
+  {
+    path: '/datasets/:dataset/restore', tab: 'history', title: 'Restore',
+    load: () => import('./pages/Restore.svelte'),
+  },
+  { path: '/datasets/:dataset/merge', tab: 'history', title: 'Merge', load: () => import('./pages/Merge.svelte') },
+  {
     path: '/datasets/:dataset/compare', tab: 'compare', title: 'Compare',
     load: () => import('./pages/Compare.svelte'),
   },
