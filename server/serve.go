@@ -13,39 +13,43 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"rowback/server/calls"
+	"rowback/server/certs"
 )
 
 // serveCmd runs the server until it is told to stop. Every setting has an environment variable as well.
 type serveCmd struct {
-	Addr         string        `help:"Address to listen on." default:"127.0.0.1:8000"`
-	FlightAddr   string        `help:"${flight_addr}" placeholder:"HOST:PORT"`
-	Data         string        `help:"${data}" type:"path" placeholder:"DIR"`
-	Demo         bool          `help:"Start with sample datasets that have a history."`
-	MemoryLimit  size          `help:"${memory_limit}" placeholder:"SIZE"`
-	Threads      int           `help:"Threads that DuckDB may use. By default one per core." placeholder:"N"`
-	QueryTimeout time.Duration `help:"Time limit of one request's work." default:"5m"`
-	GateTimeout  time.Duration `help:"Time limit of the gates of one write." default:"10s"`
-	SyncTimeout  time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
-	CacheSize    size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
-	MaxUpload    size          `help:"Largest body of records, uncompressed." default:"64GB"`
-	MaxResult    size          `help:"Largest result of a query; it is cut there." default:"64GB"`
-	TLSCert      string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
-	TLSKey       string        `help:"The key of --tls-cert, as PEM." type:"path" placeholder:"FILE"`
-	Traces       string        `help:"${traces}" placeholder:"URL"`
-	LogFormat    string        `help:"Log as text or json." enum:"text,json" default:"text"`
-	MinFree      *size         `help:"${min_free}" placeholder:"SIZE"`
-	ScrubEvery   time.Duration `help:"${scrub_every}" default:"24h"`
-	ScrubRate    size          `help:"How much that may read per second." default:"50MB"`
-	RateLimit    int           `help:"${rate_limit}" default:"0" placeholder:"N"`
-	Upkeep       bool          `help:"${upkeep}" default:"true" negatable:""`
-	KeepDeleted  duration      `help:"${keep_deleted}" default:"30d"`
-	Pages        int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
-	DrainTimeout time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
-	WebhookAllow []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
-	Backups      backupFlags   `embed:""`
-	Connections  connections   `embed:""`
-	SignOn       oidcFlags     `embed:""`
-	credentials  `embed:""`
+	Addr          string        `help:"Address to listen on." default:"127.0.0.1:8000"`
+	FlightAddr    string        `help:"${flight_addr}" placeholder:"HOST:PORT"`
+	Data          string        `help:"${data}" type:"path" placeholder:"DIR"`
+	Demo          bool          `help:"Start with sample datasets that have a history."`
+	MemoryLimit   size          `help:"${memory_limit}" placeholder:"SIZE"`
+	Threads       int           `help:"Threads that DuckDB may use. By default one per core." placeholder:"N"`
+	QueryTimeout  time.Duration `help:"Time limit of one request's work." default:"5m"`
+	GateTimeout   time.Duration `help:"Time limit of the gates of one write." default:"10s"`
+	SyncTimeout   time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
+	CacheSize     size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
+	MaxUpload     size          `help:"Largest body of records, uncompressed." default:"64GB"`
+	MaxResult     size          `help:"Largest result of a query; it is cut there." default:"64GB"`
+	TLSCert       string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
+	TLSKey        string        `help:"The key of --tls-cert, as PEM." type:"path" placeholder:"FILE"`
+	AcmeDomain    []string      `help:"${acme_domain}" placeholder:"NAME"`
+	AcmeEmail     string        `help:"An address that the authority of --acme-domain may write to." placeholder:"EMAIL"`
+	AcmeDirectory string        `help:"The authority of --acme-domain; by default Let's Encrypt." placeholder:"URL"`
+	Traces        string        `help:"${traces}" placeholder:"URL"`
+	LogFormat     string        `help:"Log as text or json." enum:"text,json" default:"text"`
+	MinFree       *size         `help:"${min_free}" placeholder:"SIZE"`
+	ScrubEvery    time.Duration `help:"${scrub_every}" default:"24h"`
+	ScrubRate     size          `help:"How much that may read per second." default:"50MB"`
+	RateLimit     int           `help:"${rate_limit}" default:"0" placeholder:"N"`
+	Upkeep        bool          `help:"${upkeep}" default:"true" negatable:""`
+	KeepDeleted   duration      `help:"${keep_deleted}" default:"30d"`
+	Pages         int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
+	DrainTimeout  time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
+	WebhookAllow  []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
+	Backups       backupFlags   `embed:""`
+	Connections   connections   `embed:""`
+	SignOn        oidcFlags     `embed:""`
+	credentials   `embed:""`
 }
 
 // size is a number of bytes, written as 1GB or 512MiB.
@@ -80,6 +84,9 @@ func (cmd *serveCmd) Run(c console) error {
 	}
 	cmd.greet(c, s.listener.Addr().String(), s.sql.addr(), s.dir)
 	s.store.Readers.Expect()
+	if acme, ok := s.pair.(*certs.Acme); ok {
+		go acme.Obtain(ctx) // once the port is open: the authority connects to it
+	}
 	return running{cmd, h, app, s.sql, s.shared.pool, s.log}.serve(ctx, s.listener)
 }
 
@@ -121,7 +128,7 @@ func (cmd *serveCmd) logger(c console) *slog.Logger {
 // greet says where the server is, and what to try first.
 func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 	url, flightURL := "http://"+addr, "grpc://"+sql
-	if cmd.TLSCert != "" {
+	if cmd.isEncrypted() {
 		url, flightURL = "https://"+addr, "grpc+tls://"+sql
 	}
 	c.printf("Rowback %s listens on %s; data in %s; manual at %s/manual/, API at %s/docs/\n", version, url, dir,

@@ -62,11 +62,11 @@ func (f credentials) fixed() (access.Fixed, error) {
 // insists.
 func (cmd *serveCmd) checkAddresses() error {
 	if cmd.FlightAddr != "" {
-		if err := access.CheckAddress("--flight-addr", cmd.FlightAddr, cmd.TLSCert != "", cmd.insecure()); err != nil {
+		if err := access.CheckAddress("--flight-addr", cmd.FlightAddr, cmd.isEncrypted(), cmd.insecure()); err != nil {
 			return err
 		}
 	}
-	return access.CheckAddress("--addr", cmd.Addr, cmd.TLSCert != "", cmd.insecure())
+	return access.CheckAddress("--addr", cmd.Addr, cmd.isEncrypted(), cmd.insecure())
 }
 
 // isLocal reports whether only this machine can reach the server.
@@ -78,8 +78,8 @@ func (cmd *serveCmd) isLocal() bool {
 	return err == nil && local
 }
 
-// letIn decides who is let in. Where other machines can reach a server that has no tokens yet, it makes one of an admin,
-// and prints it: the only time that it is shown.
+// letIn decides who is let in. Where other machines can reach a server that has no tokens yet, it makes one of an
+// admin, and prints it: the only time that it is shown.
 func (s *serving) letIn(ctx context.Context) (err error) {
 	if s.accounts, err = accounts.Open(ctx, s.settings, nil, s.log); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -55,19 +57,35 @@ func (cmd *serveCmd) pool(log *slog.Logger) (*conns.Pool, error) {
 	return conns.NewPool(limits, log), nil
 }
 
-// certificate returns the certificate of --tls-cert; nil: there is none, and connections are not encrypted.
-func (cmd *serveCmd) certificate(log *slog.Logger) (*certs.Pair, error) {
-	if (cmd.TLSCert == "") != (cmd.TLSKey == "") {
-		return nil, errors.New("--tls-cert and --tls-key belong together: give both")
-	}
-	if cmd.TLSCert == "" {
+// isEncrypted reports whether connections are encrypted.
+func (cmd *serveCmd) isEncrypted() bool { return cmd.TLSCert != "" || len(cmd.AcmeDomain) > 0 }
+
+// acmeDir is where certificates are kept that an authority has issued, in the data directory.
+const acmeDir = "acme"
+
+// certificate returns where the certificate comes from; nil: there is none, and connections are not encrypted.
+func (cmd *serveCmd) certificate(dir string, log *slog.Logger) (certs.Source, error) {
+	err := certs.CheckFlags(cmd.TLSCert, cmd.TLSKey, cmd.AcmeDomain, cmd.AcmeEmail, cmd.AcmeDirectory)
+	switch {
+	case err != nil:
+		return nil, err
+	case cmd.TLSCert != "":
+		return certs.Load(cmd.TLSCert, cmd.TLSKey, log, nil)
+	case len(cmd.AcmeDomain) == 0:
 		return nil, nil
 	}
-	return certs.Load(cmd.TLSCert, cmd.TLSKey, log, nil)
+	made, err := certs.NewAcme(certs.Authority{
+		Domains: cmd.AcmeDomain, Email: cmd.AcmeEmail, Directory: cmd.AcmeDirectory, Dir: filepath.Join(dir, acmeDir),
+		Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--acme-domain: %w", err)
+	}
+	return made, nil
 }
 
 // listen opens the port of the HTTP faces, encrypted if there is a certificate.
-func (cmd *serveCmd) listen(pool *conns.Pool, pair *certs.Pair) (net.Listener, error) {
+func (cmd *serveCmd) listen(pool *conns.Pool, pair certs.Source) (net.Listener, error) {
 	listener, err := net.Listen("tcp", cmd.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the address %s is in use. Choose another one, such as --addr 127.0.0.1:8001", cmd.Addr)
@@ -84,6 +102,6 @@ func (cmd *serveCmd) listen(pool *conns.Pool, pair *certs.Pair) (net.Listener, e
 
 // web returns the rules for web pages.
 func (cmd *serveCmd) web() (*access.Web, error) {
-	web, err := access.NewWeb(cmd.Addr, cmd.Connections.Host)
+	web, err := access.NewWeb(cmd.Addr, slices.Concat(cmd.Connections.Host, cmd.AcmeDomain))
 	return &web, err
 }

@@ -21,7 +21,7 @@ type flightServer struct {
 
 // listenFlight opens the port of the Flight face, if one was given.
 func (cmd *serveCmd) listenFlight(
-	store *storage.Store, with shared, pair *certs.Pair, log *slog.Logger,
+	store *storage.Store, with shared, pair certs.Source, log *slog.Logger,
 ) (*flightServer, error) {
 	if cmd.FlightAddr == "" {
 		return nil, nil

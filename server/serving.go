@@ -35,7 +35,7 @@ type serving struct {
 	log      *slog.Logger
 	dir      string
 	fixed    access.Fixed
-	pair     *certs.Pair
+	pair     certs.Source
 	foreign  *access.Web
 	changes  *webhooks.Signal
 	store    *storage.Store
@@ -98,7 +98,7 @@ func (s *serving) prepare(context.Context) (err error) {
 	if s.shared.pool, err = s.serveCmd.pool(s.log); err != nil {
 		return err
 	}
-	if s.pair, err = s.certificate(s.log); err != nil {
+	if s.pair, err = s.certificate(s.dir, s.log); err != nil {
 		return err
 	}
 	if s.foreign, err = s.serveCmd.web(); err != nil {

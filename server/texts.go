@@ -51,6 +51,8 @@ var texts = kong.Vars{
 		"a directory.",
 	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +
 		"touched the same records.",
+	"acme_domain": "A name of this server for which certificates are asked for, and renewed, from an authority that speaks " +
+		"ACME, whose terms you accept by this; may be repeated. The name must lead to this server's port 443.",
 	"oidc_audience": "A further audience that its tokens may be for, besides the client; may be repeated. Programs send " +
 		"tokens that are for an API.",
 	"oidc_client_id":     "What the provider calls this server.",

@@ -25,6 +25,6 @@ func CheckAddress(flag, addr string, encrypted, insecure bool) error {
 	if local || encrypted || insecure {
 		return nil
 	}
-	return fmt.Errorf("%s %s can be reached from other machines: set --tls-cert and --tls-key, or --insecure to send "+
-		"everything unencrypted and, unless there is a --token, to let anyone in", flag, addr)
+	return fmt.Errorf("%s %s can be reached from other machines: set --tls-cert and --tls-key, or --acme-domain, or "+
+		"--insecure to send everything unencrypted and, unless there is a --token, to let anyone in", flag, addr)
 }

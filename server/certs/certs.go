@@ -1,5 +1,5 @@
-// Package certs gives a server the certificate that lies in two files, and the new one once they are replaced: a
-// renewal needs no restart.
+// Package certs gives a server its certificate: the one that lies in two files, and the new one once they are replaced
+// (certs.go), or one that an authority issues and renews by itself (acme.go). Neither renewal needs a restart.
 package certs
 
 import (

@@ -49,7 +49,9 @@ func (p *Provider) Begin(ctx context.Context, back, then string) (at, kept strin
 type Answer struct{ Code, State, Issuer, Error string }
 
 // Complete returns who has logged in, and the page to show. kept is what the browser kept.
-func (p *Provider) Complete(ctx context.Context, a Answer, kept, back string) (who access.Identity, then string, err error) {
+func (p *Provider) Complete(
+	ctx context.Context, a Answer, kept, back string,
+) (who access.Identity, then string, err error) {
 	var b begun
 	text, err := base64.RawURLEncoding.DecodeString(kept)
 	if err != nil || json.Unmarshal(text, &b) != nil || b.State == "" || !p.Now().Before(b.Ends) ||

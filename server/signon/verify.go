@@ -115,7 +115,8 @@ func (p *Provider) identity(token *oidc.IDToken, claims map[string]any) (access.
 	groups, ok := groupsOf(claimAt(claims, p.GroupsClaim))
 	if !ok && len(p.Grants) > 0 {
 		return who, refusef("The token has no claim %s, which says in which groups %s is. "+
-			"Have the provider send it, or the operator name another with --oidc-groups-claim.", p.GroupsClaim, clipped(who.User))
+			"Have the provider send it, or the operator name another with --oidc-groups-claim.",
+			p.GroupsClaim, clipped(who.User))
 	}
 	who.Groups = groups
 	return who, nil

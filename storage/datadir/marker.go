@@ -48,7 +48,7 @@ var ErrNotStore = errors.New("not a store")
 var contents = []string{
 	MarkerFile, MarkerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
 	closedFile, closedFile + blob.Unfinished, openFile, SettingsFile, SettingsFile + "-wal", SettingsFile + "-shm",
-	AuditDir, "objects", "staging", "quarantine", "lock", "lost+found",
+	AuditDir, "acme", "objects", "staging", "quarantine", "lock", "lost+found",
 }
 
 // Read reads store.json. A directory without it may be a store of a version that did not write one: then the marker is
