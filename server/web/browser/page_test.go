@@ -292,6 +292,17 @@ func (b *tab) choose(label, option string) {
 // press presses a key, such as kb.Enter, or types a text where the focus is.
 func (b *tab) press(keys string) { b.t.Helper(); b.run(chromedp.KeyEvent(keys)) }
 
+// escape closes the dialog that is open, with the keyboard.
+func (b *tab) escape() {
+	b.t.Helper()
+	b.press(kb.Escape)
+	b.until("the dialog stays", func() bool {
+		var open bool
+		b.eval("document.querySelector('dialog[open]') !== null", &open)
+		return !open
+	})
+}
+
 // drop drops a file on what a selector finds.
 func (b *tab) drop(selector, name, media, content string) {
 	b.t.Helper()
