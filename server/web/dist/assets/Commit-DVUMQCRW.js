@@ -1,1 +1,0 @@
-import{A as e,O as t,h as n,k as r,m as i,t as a,v as o,x as s}from"./index-j77fSGDO.js";function c(c,l){r(l,!0),a(c,{title:`The commit is not here yet`,children:(t,r)=>{e();var a=o();s(()=>i(a,l.params.dataset??``)),n(t,a)},$$slots:{default:!0}}),t()}export{c as default};
