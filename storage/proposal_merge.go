@@ -140,7 +140,8 @@ func (c ProposalChecks) Detail() string {
 		}
 		return "It merges without conflicts, and plays 1 action."
 	case HasConflicts:
-		return c.Merged.refusal().Detail
+		return fmt.Sprintf("Actions in conflict with what changed in the target since: %d. The first is commit %d: %s",
+			len(c.Merged.Conflicts), c.Merged.Conflicts[0].Action.ID, c.Merged.Conflicts[0].Detail)
 	case HasNothing:
 		return "The target has everything that this would merge. Close it."
 	case IsMergedOne:
