@@ -51,18 +51,14 @@ func TestCompactionStopsAtAnyStep(t *testing.T) {
 	t.Parallel()
 	dir, id, told := fewSmall(t)
 	for _, once := range []bool{false, true} {
-		for step := 0; ; step++ {
+		crashes(t, once, func(step int, s *stops) bool {
 			dir := copied(t, dir)
-			s := &stops{left: step, once: once}
 			b := reopen(t, dir, withHook(s))
 			s.armed = true
 			_, err := b.Upkeep.Compact(t.Context(), id)
 			s.armed = false
 			if !s.crashed {
-				if step < 20 {
-					t.Errorf("there are only %d steps", step)
-				}
-				break
+				return false
 			}
 			if now := b.told(); now != told {
 				t.Errorf("step %d (%v) left\n%s\nwant\n%s", step, err, now, told)
@@ -88,7 +84,8 @@ func TestCompactionStopsAtAnyStep(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("step %d, once %v", step, once)
 			}
-		}
+			return true
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -68,9 +69,10 @@ func TestAColumnGetsAnotherTypeAfterARestore(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	values := []string{`{"p":1}`, `{"q r":2}`, `[{"p":1}]`, `[{"q r":2}]`, `{"p":{"x":1}}`, `{"p":{"y":2}}`, `1`, `"text"`}
+	half := rand.IntN(2) // of the pairs, in each run
 	for i, first := range values {
 		for j, second := range values {
-			if i != j {
+			if i != j && (i+j)%2 == half {
 				b.typesAnew(fmt.Sprint(i, " ", j), first, second)
 			}
 		}

@@ -388,8 +388,8 @@ func tree(t *testing.T, dir string) (out string) {
 	return out
 }
 
-// crashes does something until it needs no more steps, and has the machine stop before every sixth, from one of the
-// first six; ROWBACK_EVERY says before every how many, 1 for all.
+// crashes does something until it needs no more steps, and has the machine stop before the first one and every sixth,
+// from one of the first six; ROWBACK_EVERY says before every how many, 1 for all.
 func crashes(t *testing.T, once bool, do func(step int, s *stops) (crashed bool)) {
 	t.Helper()
 	every := 6
@@ -398,14 +398,13 @@ func crashes(t *testing.T, once bool, do func(step int, s *stops) (crashed bool)
 	}
 	first := rand.IntN(every)
 	t.Logf("every %d steps from %d", every, first)
-	for step := first; ; step += every {
-		if !do(step, &stops{left: step, once: once}) {
-			if step < 3 {
-				t.Errorf("there are only %d steps", step)
-			}
-			t.Logf("%d steps", step)
-			return
-		}
+	step := 0
+	for at := first; do(step, &stops{left: step, once: once}); at += every {
+		step = max(at, 1)
+	}
+	t.Logf("%d steps", step)
+	if step == 0 {
+		t.Error("it was not stopped at its first step")
 	}
 }
 

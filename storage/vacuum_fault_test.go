@@ -3,6 +3,7 @@ package storage_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,24 +70,20 @@ func TestVacuumStopsAtAnyStep(t *testing.T) {
 	}
 	isOne := func(now string) bool { return now == before || now == after }
 	for _, once := range []bool{false, true} {
-		for step := 0; ; step++ {
+		crashes(t, once, func(step int, s *stops) bool {
 			dir := copied(t, dir)
-			s := &stops{left: step, once: once}
 			b := reopen(t, dir, storage.Options{Hook: s.hook})
 			s.armed = true
 			_, err := b.Vacuums.Vacuum(t.Context(), id, storage.Request{})
 			s.armed = false
 			if !s.crashed {
-				if step < 10 {
-					t.Errorf("there are only %d steps", step)
-				}
-				break
+				return false
 			}
 			if now := b.states(); !isOne(now) {
 				t.Errorf("step %d (%v) left\n%s\nwant\n%s\nor\n%s", step, err, now, before, after)
 			}
 			b.Store.Close()
-			if step%3 == 0 {
+			if rand.IntN(3) == 0 {
 				withCatalog(t, dir, nil)
 			}
 			b = reopen(t, dir, storage.Options{})
@@ -110,7 +107,8 @@ func TestVacuumStopsAtAnyStep(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("step %d, once %v", step, once)
 			}
-		}
+			return true
+		})
 	}
 }
 
@@ -123,15 +121,14 @@ func TestRemovalOfADatasetStopsAtAnyStep(t *testing.T) {
 	must(t, b.DeleteDataset(t.Context(), gone, storage.Request{}))
 	want := b.states()
 	dir := b.dir2()
-	for step := 0; ; step++ {
+	crashes(t, false, func(step int, s *stops) bool {
 		dir := copied(t, dir)
-		s := &stops{left: step}
 		b := reopen(t, dir, storage.Options{Hook: s.hook, Deleted: 1})
 		s.armed = true
 		_ = b.Vacuums.RunAll(t.Context()) // it fails, or not
 		s.armed = false
 		b.Store.Close()
-		if step%2 == 0 {
+		if rand.IntN(2) == 0 {
 			withCatalog(t, dir, nil)
 		}
 		b = reopen(t, dir, storage.Options{Deleted: 1})
@@ -150,13 +147,8 @@ func TestRemovalOfADatasetStopsAtAnyStep(t *testing.T) {
 		if t.Failed() {
 			t.FailNow()
 		}
-		if !s.crashed {
-			if step < 10 {
-				t.Errorf("there are only %d steps", step)
-			}
-			break
-		}
-	}
+		return s.crashed
+	})
 }
 
 // Writers, readers, compaction, digests and two vacuums at once: nobody sees wrong rows, and no commit fails.
