@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/swaggest/openapi-go/openapi31"
+	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 )
 
@@ -67,10 +68,21 @@ func (a *API) document() ([]byte, error) {
 	return filled(text)
 }
 
+// docsHead and docsHeader give the documentation the header of the other pages, which leads back to them.
+const (
+	docsHead = `<link rel="stylesheet" href="/manual/tokens.css"><link rel="stylesheet" href="/manual/header.css">`
+
+	docsHeader = `<header class="site"><a class="brand" href="/"><img src="/favicon.svg" alt="" width="20" height="20">
+Rowback</a><nav aria-label="Main"><a href="/">Datasets</a><a href="/sql">SQL</a><a href="/admin">Administration</a>
+<a href="/manual/guide">Manual</a><a href="/docs/" aria-current="page">API</a></nav></header>`
+)
+
 // docsPage shows the document.
 func (a *API) docsPage() fiber.Handler {
 	// The page and its scripts are embedded: the documentation works without a network.
-	page := adaptor.HTTPHandler(v5emb.New("Rowback", "/openapi.json", "/docs/"))
+	page := adaptor.HTTPHandler(v5emb.NewHandlerWithConfig(swgui.Config{
+		Title: "Rowback", SwaggerJSON: "/openapi.json", BasePath: "/docs/", AppendHead: docsHead, PrependHTML: docsHeader,
+	}))
 	return func(c *fiber.Ctx) error {
 		if c.Path() == "/docs" {
 			return c.Redirect("/docs/", http.StatusFound)

@@ -19,7 +19,7 @@ import (
 	"github.com/yuin/goldmark/parser"
 )
 
-//go:embed manual/*.md page.html manual.css
+//go:embed manual/*.md page.html manual.css header.css app/src/styles/tokens.css
 var files embed.FS
 
 // contents is the order of the manual's pages.
@@ -29,8 +29,8 @@ var contents = []string{
 	"promises",
 }
 
-// policy lets the pages load their style sheet and nothing else.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; " +
+// policy lets the manual's pages load their style sheets, the script that chooses the colours, images, and nothing else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; " +
 	"frame-ancestors 'none'"
 
 // Page is one page of the manual, rendered.
@@ -71,11 +71,17 @@ func New() (*Face, error) {
 		}
 		f.files["/manual/"+p.Name] = manualFile("text/html; charset=utf-8", html.Bytes())
 	}
-	style, err := files.ReadFile("manual.css")
-	if err != nil {
-		return nil, err
+	for at, name := range map[string]string{
+		"/manual/manual.css": "manual.css",
+		"/manual/header.css": "header.css",
+		"/manual/tokens.css": "app/src/styles/tokens.css", // the manual looks as the pages do
+	} {
+		style, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		f.files[at] = manualFile("text/css; charset=utf-8", style)
 	}
-	f.files["/manual/manual.css"] = manualFile("text/css; charset=utf-8", style)
 	return f, f.readApp()
 }
 

@@ -51,10 +51,6 @@ func chromium(t *testing.T) string {
 // program returns the path of the program under test.
 var program = sync.OnceValues(func() (string, error) {
 	if named := os.Getenv("ROWBACK_BIN"); named != "" {
-		// the gate names it as seen from the repository's root
-		if !filepath.IsAbs(named) {
-			named = filepath.Join("..", "..", "..", named)
-		}
 		return filepath.Abs(named)
 	}
 	dir, err := os.MkdirTemp("", "rowback-browser-")

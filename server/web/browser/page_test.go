@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long something may take to appear. Nothing is measured by it: it only ends a test that fails.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // locate finds things on the screen by their role and name.
 //
