@@ -96,7 +96,7 @@ func main() {
 func newParser(p *program, c console, exit func(int)) (*kong.Kong, error) {
 	return kong.New(p,
 		kong.Name("rowback"),
-		kong.Description("Rowback keeps the history of tabular datasets on Parquet: a server, and what talks to it."),
+		kong.Description("Rowback keeps the history of tabular datasets on Parquet."),
 		kong.DefaultEnvars("ROWBACK"), environment(),
 		texts,
 		kong.ExplicitGroups(groups),

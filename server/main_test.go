@@ -41,6 +41,8 @@ func TestScripts(t *testing.T) {
 			"gzip":  scriptGzip,
 			"codes": scriptCodes,
 			"cut":   scriptCut,
+			"tty":   scriptTTY,
+			"fits":  scriptFits,
 		},
 	})
 }

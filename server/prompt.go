@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func (cmd *queryCmd) prompt(c console) error {
 	shell.AcceptMultiline = func(line []rune) bool { return isWhole(string(line)) }
 	names := &namesAt{cmd: cmd}
 	shell.Completer = func(line []rune, cursor int) readline.Completions {
-		return readline.CompleteValues(names.completions(string(line[:cursor]))...).NoSpace()
+		return readline.CompleteValues(names.completions(string(line), lastWord(string(line[:cursor])))...)
 	}
 	if file, err := historyFile(); err == nil {
 		shell.History.AddFromFile("rowback", file)
@@ -108,24 +109,33 @@ type namesAt struct {
 	refs     map[string][]string
 }
 
-// completions returns what the last word of a line may be: datasets and their columns, refs after an @, words of SQL.
-func (n *namesAt) completions(line string) (list []string) {
+// completions returns what a word of a line may be: datasets, columns of those that the line names, refs after an @,
+// words of SQL.
+func (n *namesAt) completions(line, word string) (list []string) {
 	n.read()
-	word := lastWord(line)
 	if name, _, ok := strings.Cut(strings.TrimPrefix(word, `"`), "@"); ok {
 		for _, ref := range n.refsOf(name) {
 			list = append(list, `"`+name+"@"+ref+`"`)
 		}
 		return starting(list, word)
 	}
-	list = append(list, n.datasets...)
+	names := slices.Clone(n.datasets)
 	for _, name := range n.datasets {
 		if strings.Contains(line, name) {
-			list = append(list, n.columnsOf(name)...)
+			names = append(names, n.columnsOf(name)...)
 		}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(word, `"`) || !plainName.MatchString(name) {
+			name = quoted([]string{name})
+		}
+		list = append(list, name)
 	}
 	return starting(append(list, sqlWords...), word)
 }
+
+// plainName is a name that SQL takes without quotes.
+var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
 // lastWord returns what follows the last space, comma or bracket.
 func lastWord(line string) string {

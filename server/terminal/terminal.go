@@ -87,7 +87,7 @@ const (
 
 // Styled returns text in a style, if the screen has colours. The text must be escaped already.
 func (s Screen) Styled(style Style, text string) string {
-	if !s.Color || text == "" {
+	if !s.Color || style == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + string(style) + "m" + text + "\x1b[0m"

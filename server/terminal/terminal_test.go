@@ -106,8 +106,12 @@ func TestColourIsForTerminals(t *testing.T) {
 	none := func(string) string { return "" }
 	var out strings.Builder
 	for how, want := range map[string]string{"auto": "x", "never": "x", "always": "\x1b[31mx\x1b[0m"} {
-		if got := ScreenOf(&out, how, none).Styled(Red, "x"); got != want {
+		s := ScreenOf(&out, how, none)
+		if got := s.Styled(Red, "x"); got != want {
 			t.Errorf("%s: %q", how, got)
+		}
+		if got := s.Styled("", "x"); got != "x" {
+			t.Errorf("%s: no style is %q", how, got)
 		}
 	}
 }

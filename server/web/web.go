@@ -24,7 +24,7 @@ var files embed.FS
 
 // contents is the order of the manual's pages.
 var contents = []string{
-	"guide", "merging", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase", "webhooks", "crunch",
+	"guide", "merging", "terminal", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase", "webhooks", "crunch",
 	"operating", "backups", "observability", "upgrading", "access", "audit", "limits", "security", "readers", "peers",
 	"promises",
 }
