@@ -38,7 +38,7 @@ func TestATrendShowsVersionsAndWhatChanged(t *testing.T) {
 	var at spot
 	b.eval(`(() => { const r = document.querySelector('.chart .u-over').getBoundingClientRect();
 		return { X: r.left + r.width / 2, Y: r.top + r.height / 2 } })()`, &at)
-	b.run(chromedp.MouseEvent(input.MouseMoved, at.X, at.Y))
+	b.run(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at.X, at.Y))
 	b.see("wave 1")
 	b.choose("One point for each", "commits")
 	b.at("by=commits")
