@@ -13,6 +13,7 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/accounts"
+	"rowback/storage/datadir"
 )
 
 // credentials are the flags about who is let in.
@@ -84,6 +85,10 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 	if s.accounts, err = accounts.Open(ctx, s.settings, nil, s.log); err != nil {
 		return err
 	}
+	s.accounts.Closed = func() { guard(s.dir, s.log) }
+	if s.accounts.IsClosed() {
+		guard(s.dir, s.log)
+	}
 	if s.provider, err = s.SignOn.provider(s.accounts, s.log); err != nil {
 		return err
 	}
@@ -108,6 +113,13 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 		s.reloadTokens(ctx, s.shared.gate, s.log)
 	}
 	return nil
+}
+
+// guard notes beside the data that there are users, so that no start without them lets everyone in.
+func guard(dir string, log *slog.Logger) {
+	if err := datadir.Guard(dir); err != nil {
+		log.Error("store.json could not be written: a start without settings.db would let everyone in", "error", err)
+	}
 }
 
 // reloadTokens reads --token-file again at each SIGHUP. A file with a mistake changes nothing.

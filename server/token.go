@@ -10,7 +10,6 @@ import (
 
 	"rowback/server/access"
 	"rowback/server/accounts"
-	"rowback/server/settings"
 	"rowback/server/terminal"
 	"rowback/storage/datadir"
 )
@@ -77,7 +76,8 @@ func (cmd *tokenCreateCmd) recover(c console) error {
 		return errors.New("--data makes a token of an admin, without bounds: leave out --role, --project and --expires")
 	}
 	ctx := context.Background()
-	if _, _, err := datadir.Read(cmd.Data); err != nil {
+	marker, _, err := datadir.Read(cmd.Data)
+	if err != nil {
 		return err
 	}
 	held, err := datadir.Lock(cmd.Data, false)
@@ -85,7 +85,7 @@ func (cmd *tokenCreateCmd) recover(c console) error {
 		return err
 	}
 	defer held.Release()
-	set, err := settings.Open(ctx, cmd.Data)
+	set, err := ownSettings(ctx, cmd.Data, marker)
 	if err != nil {
 		return err
 	}
@@ -96,6 +96,9 @@ func (cmd *tokenCreateCmd) recover(c console) error {
 	}
 	token, err := adminToken(ctx, known, cmd.User, cmd.Description)
 	if err != nil {
+		return err
+	}
+	if err := datadir.Guard(cmd.Data); err != nil {
 		return err
 	}
 	return c.answer(map[string]string{"token": token}, func() { c.println(token) })

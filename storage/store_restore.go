@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"rowback/storage/backup"
 	"rowback/storage/blob"
@@ -129,7 +130,9 @@ func layOut(
 	if err := w.settle(); err != nil {
 		return err
 	}
-	return datadir.Write(dir, datadir.Marker{ID: m.Store, CreatedAt: m.StoreCreated}, hook)
+	return datadir.Write(dir, datadir.Marker{
+		ID: m.Store, CreatedAt: m.StoreCreated, RestoredAt: time.Now().UTC().Truncate(time.Microsecond),
+	}, hook)
 }
 
 // objectsDir is the directory of a store's objects.

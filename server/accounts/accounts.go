@@ -27,6 +27,9 @@ type Accounts struct {
 	log    *slog.Logger
 	closed atomic.Bool
 
+	// Closed is called once there is the first token; nil: nothing is.
+	Closed func()
+
 	mu     sync.Mutex
 	used   map[string]time.Time // when the last use of a token was recorded, by id
 	record sync.WaitGroup

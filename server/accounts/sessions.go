@@ -142,3 +142,9 @@ func (a *Accounts) RevokeSessions(ctx context.Context, user string) (ended int64
 	})
 	return ended, err
 }
+
+// EndAllSessions ends the sessions of all users.
+func EndAllSessions(tx *sql.Tx) error {
+	_, err := tx.Exec(`DELETE FROM sessions`)
+	return err
+}

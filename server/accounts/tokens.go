@@ -98,7 +98,9 @@ func (a *Accounts) CreateToken(ctx context.Context, t Token) (Token, string, err
 	if err = a.addToken(ctx, t, access.HashOf(secret)); err != nil {
 		return t, "", err
 	}
-	a.closed.Store(true)
+	if !a.closed.Swap(true) && a.Closed != nil {
+		a.Closed()
+	}
 	return t, secret, nil
 }
 

@@ -165,8 +165,10 @@ func (e *exam) settings(ctx context.Context) {
 	const remedy = "Put settings.db of a backup back: rowback restore lays one out in another directory."
 	copied, err := settings.Copy(ctx, e.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		if logs, err := datadir.AuditFiles(e.Dir); err != nil || len(logs) > 0 {
-			e.add("settings", Failed, remedy, "settings.db is missing, and there is an audit log: users and tokens are lost")
+		marker, _, errMarker := datadir.Read(e.Dir)
+		logs, err := datadir.AuditFiles(e.Dir)
+		if err != nil || errMarker == nil && marker.IsGuarded || len(logs) > 0 {
+			e.add("settings", Failed, remedy, "settings.db is missing, and there was one: users and tokens are lost")
 			return
 		}
 		e.ok("settings", "none yet; rowback serve makes them")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -61,7 +62,8 @@ func (h *Host) record(c *fiber.Ctx, of *audit.Subject, err error) {
 	operation, _ := c.Locals(operationKey).(string)
 	kind := auditedAs[cmp.Or(operation, c.Method()+" "+c.Route().Path)]
 	status := c.Response().StatusCode()
-	refused := status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests
+	refused := status == http.StatusUnauthorized || status == http.StatusForbidden ||
+		status == http.StatusTooManyRequests || h.isProbe(c, status, err)
 	if of.IsRead() {
 		kind = audit.Read
 	}
@@ -84,6 +86,15 @@ func (h *Host) record(c *fiber.Ctx, of *audit.Subject, err error) {
 			e.Route = c.Method() + " " + c.Route().Path
 		}
 	})
+}
+
+// hidden are the codes of answers that do not say whether something is not there, or not for the caller.
+var hidden = []string{"dataset_not_found", "project_not_found", "webhook_not_found"}
+
+// isProbe reports whether a request was for something that may be there and is not for the caller: it is a refusal like
+// any other, also where it is only a mistake.
+func (h *Host) isProbe(c *fiber.Ctx, status int, err error) bool {
+	return status == http.StatusNotFound && !Caller(c).IsAdmin() && slices.Contains(hidden, h.codeOf(err))
 }
 
 // face returns the name of the face that answers a request: those with errors of their own have one.

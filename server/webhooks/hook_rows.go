@@ -125,3 +125,9 @@ func putHook(tx *sql.Tx, h Hook) error {
 		h.Failures, micros(h.FailingSince), micros(h.PausedUntil), h.User, micros(h.CreatedAt), micros(h.UpdatedAt))
 	return err
 }
+
+// DisableAll disables all webhooks, for a reason. Their messages wait until they are enabled again.
+func DisableAll(tx *sql.Tx, reason string) error {
+	_, err := tx.Exec(`UPDATE webhooks SET is_enabled = FALSE, disabled_reason = ? WHERE is_enabled`, reason)
+	return err
+}

@@ -21,6 +21,11 @@ type Marker struct {
 	ID            string    `json:"id"`
 	FormatVersion int       `json:"format_version"`
 	CreatedAt     time.Time `json:"created_at"`
+
+	// IsGuarded is set once there have been users: without them, the settings were lost, and everyone would be let in.
+	IsGuarded bool `json:"guarded,omitempty"`
+	// RestoredAt is when a backup was made this store; zero: never. There may be another one that goes on.
+	RestoredAt time.Time `json:"restored_at,omitzero"`
 }
 
 const (
@@ -133,6 +138,16 @@ func Claim(dir string, hook blob.Hook) (m Marker, isNew bool, held Held, err err
 		return m, true, held, nil
 	}
 	return m, false, held, err
+}
+
+// Guard notes in store.json that there are users.
+func Guard(dir string) error {
+	m, _, err := Read(dir)
+	if err != nil || m.IsGuarded || m.ID == "" {
+		return err
+	}
+	m.IsGuarded = true
+	return Write(dir, m, nil)
 }
 
 // Write writes store.json.
