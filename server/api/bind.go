@@ -34,15 +34,15 @@ func (a *API) bind(c *fiber.Ctx, in any) error {
 		return err
 	}
 	// Last: by then the body's fields are set, and the required ones among them are checked with the others.
-	return bindFields(c, v)
+	return a.bindFields(c, v)
 }
 
 // bindFields sets the fields that come from outside the body, and requires those that have the tag required.
-func bindFields(c *fiber.Ctx, v reflect.Value) error {
+func (a *API) bindFields(c *fiber.Ctx, v reflect.Value) error {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		if f.Anonymous {
-			if err := bindFields(c, v.Field(i)); err != nil {
+			if err := a.bindFields(c, v.Field(i)); err != nil {
 				return err
 			}
 			continue
@@ -50,6 +50,11 @@ func bindFields(c *fiber.Ctx, v reflect.Value) error {
 		name, text, err := valueOf(c, f)
 		if err != nil {
 			return err
+		}
+		if name == projectField {
+			if text, err = a.projectNumber(c, text); err != nil {
+				return err
+			}
 		}
 		required := f.Tag.Get("required") == "true"
 		switch {
@@ -162,6 +167,9 @@ func (a *API) bindBody(c *fiber.Ctx, in any, t reflect.Type) error {
 		return err
 	}
 	if err := checkFields(body, t, ""); err != nil {
+		return err
+	}
+	if body, err = a.withProjectNumber(c, body); err != nil {
 		return err
 	}
 	if err := checkNulls(c.Method(), body); err != nil {

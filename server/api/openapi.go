@@ -53,6 +53,7 @@ func (a *API) document() ([]byte, error) {
 	r.Spec.Info.WithTitle("Rowback").WithVersion(a.options.Version).
 		WithDescription("A versioning server for tabular datasets on Parquet. " +
 			"{dataset} is an id, or a name with ?project_id= (default 1). " +
+			"project_id of a request may be the name of a project too. " +
 			"Of datasets, every POST takes an Idempotency-Key; every write takes dry_run and expected_head, and " +
 			"Prefer: respond-async where it may take long.")
 	r.Spec.SetHTTPBearerTokenSecurity(bearer, "", "If the server has tokens.")
