@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
@@ -162,11 +161,11 @@ func (in partGroup) fill(found []snapshot.Found, fs schema.Schema) error {
 		return err
 	}
 	for i := range found {
-		list, record := make([]string, len(columns)), make(map[int]arrow.Array, len(columns))
+		found[i].Values = make(map[int]string, len(columns))
+		found[i].Record = make(map[int]arrow.Array, len(columns))
 		for j, column := range cells {
-			list[j], record[columns[j].ID] = column.sql[i], column.arrays[i]
+			found[i].Values[columns[j].ID], found[i].Record[columns[j].ID] = column.sql[i], column.arrays[i]
 		}
-		found[i].Values, found[i].Record = strings.Join(list, ", "), record
 	}
 	return nil
 }

@@ -5,9 +5,9 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"rowback/storage/datafile"
+	"rowback/storage/duck"
 	"rowback/storage/schema"
 	"rowback/storage/snapshot"
 )
@@ -82,7 +82,7 @@ func (f *slicedFile) finish(ctx context.Context) error {
 		return nil
 	}
 	if f.rows <= smallRows {
-		batch := beside(f.few)
+		batch := duck.Beside(f.few)
 		defer batch.Release()
 		return f.writeBatch(ctx, f.kind, batch)
 	}
@@ -103,15 +103,4 @@ func (f *slicedFile) discard() {
 	for _, path := range f.many {
 		f.staging.removeWritten(path)
 	}
-}
-
-// beside returns the columns of batches beside each other. They have the same rows.
-func beside(parts []arrow.RecordBatch) arrow.RecordBatch {
-	var fields []arrow.Field
-	var columns []arrow.Array
-	for _, p := range parts {
-		fields = append(fields, p.Schema().Fields()...)
-		columns = append(columns, p.Columns()...)
-	}
-	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, parts[0].NumRows())
 }

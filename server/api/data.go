@@ -216,6 +216,10 @@ func (in dataIn) query(
 		// The newline ends a comment at the condition's end, which would hide the parenthesis.
 		from += " WHERE (" + in.Where + "\n)"
 	}
+	if !sandboxed && in.Limit == nil && in.Offset == nil && in.OrderBy == "" && isWide(snap, q.Columns) {
+		q.Slices = slicesOf(snap, q.Columns)
+		return q, false, nil
+	}
 	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order
 	for name, n := range map[string]*int64{"LIMIT": in.Limit, "OFFSET": in.Offset} {
 		if n != nil && *n < 0 {
@@ -229,6 +233,27 @@ func (in dataIn) query(
 		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
 	}
 	return q, sandboxed, nil
+}
+
+// mostSliced is the most values of a state that are read in slices of the columns: they are held in memory.
+const mostSliced = 4_000_000
+
+// isWide reports whether so many columns of so few records are read that they are read in slices.
+func isWide(snap *snapshot.Snapshot, columns []schema.Column) bool {
+	return len(columns) > snapshot.SliceColumns && snap.Total()*int64(len(columns)) <= mostSliced
+}
+
+// slicesOf returns the queries that read all records in slices of some columns, in the order of the key.
+func slicesOf(snap *snapshot.Snapshot, columns []schema.Column) (out []output.Query) {
+	for _, some := range snapshot.InSlices(columns) {
+		names := make([]string, len(some))
+		for i, c := range some {
+			names[i] = duck.Ident(c.Name)
+		}
+		sql := "SELECT " + strings.Join(names, ", ") + " FROM (" + snap.Narrow(some).StoredTable() + ")" + snap.ByKey()
+		out = append(out, output.Query{SQL: sql, Columns: some})
+	}
+	return out
 }
 
 // order returns the order of a request that names none. Files that people keep are in the order of the key, so that two

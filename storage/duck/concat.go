@@ -44,3 +44,14 @@ func Concat(schema *arrow.Schema, batches []arrow.RecordBatch) (arrow.RecordBatc
 	}
 	return array.NewRecordBatch(schema, columns, rows), nil
 }
+
+// Beside returns the columns of batches beside each other, which the caller releases. They have the same rows.
+func Beside(parts []arrow.RecordBatch) arrow.RecordBatch {
+	var fields []arrow.Field
+	var columns []arrow.Array
+	for _, p := range parts {
+		fields = append(fields, p.Schema().Fields()...)
+		columns = append(columns, p.Columns()...)
+	}
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, parts[0].NumRows())
+}

@@ -26,6 +26,10 @@ import (
 
 // Query is a statement and the columns of its result.
 type Query struct {
+	// Slices are read in place of SQL, for few rows of many columns: each has some of the columns of the same rows, in the
+	// same order. None has parameters or limits, and nor has the query. All of the rows are held in memory.
+	Slices []Query
+
 	SQL     string
 	Columns []schema.Column
 	Params  []duck.Param
@@ -49,6 +53,9 @@ func Write(
 ) (Cut, error) {
 	if err := CheckTypes(q.Columns, format); err != nil {
 		return Whole, err
+	}
+	if len(q.Slices) > 0 {
+		return Whole, writeSlices(ctx, conn, q, format, w, scratch)
 	}
 	out := newBound(w, q)
 	var err error
@@ -89,7 +96,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := datafile.CopyQuery(ctx, conn, q.forParquet(), scratch, q.pages(), datafile.Labels(q.Columns), q.Params...)
+	rows, err := q.copyTo(ctx, conn, scratch)
 	if err != nil {
 		return err
 	}
@@ -114,6 +121,14 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 	return err
 }
 
+// copyTo makes DuckDB write a file.
+func (q Query) copyTo(ctx context.Context, conn *duck.Conn, path string) (rows int64, err error) {
+	if len(q.Slices) > 0 {
+		return q.copySlices(ctx, conn, path)
+	}
+	return datafile.CopyQuery(ctx, conn, q.forParquet(), path, q.pages(), datafile.Labels(q.Columns), q.Params...)
+}
+
 // pages returns the version of the pages of a Parquet file.
 func (q Query) pages() datafile.Pages { return cmp.Or(q.Pages, datafile.PagesV1) }
 
@@ -129,68 +144,110 @@ func (q Query) cutParquet(ctx context.Context, conn *duck.Conn, path string) err
 	return err
 }
 
+// json returns the statement of the text of each record.
+func (q Query) json() string {
+	return "SELECT " + Record(q.Columns, nameOf) + " FROM (" + q.limited() + ")"
+}
+
 // writeJSON writes a JSON array, or NDJSON. DuckDB makes the text of each record.
 func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w *bound, asArray bool) error {
-	r, err := conn.Stream(ctx, "SELECT "+Record(q.Columns, nameOf)+" FROM ("+q.limited()+")", q.Params...)
+	r, err := conn.Stream(ctx, q.json(), q.Params...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	out := newJSONWriter(w, q.Columns, asArray)
+	if err := eachRow(r, w, func(columns []*array.String, i int) error {
+		return out.record(columns[0].Value(i))
+	}); err != nil {
+		return err
+	}
+	return out.end()
+}
+
+// jsonWriter writes records as a JSON array, or as NDJSON.
+type jsonWriter struct {
+	*bufio.Writer
+	between, last string
+	doubtful      bool // a text of a record may not be strict JSON
+	started       bool
+}
+
+func newJSONWriter(w io.Writer, columns []schema.Column, asArray bool) *jsonWriter {
+	doubtful := slices.ContainsFunc(columns, func(c schema.Column) bool { return hasJSON(c.Type) })
+	out := &jsonWriter{Writer: bufio.NewWriterSize(w, 256<<10), between: "\n", doubtful: doubtful}
+	if asArray {
+		out.between, out.last = ",\n", "]\n"
+		out.WriteString("[")
+	}
+	return out
+}
+
+// record writes a record. The buffer keeps its first error, and returns it again.
+func (w *jsonWriter) record(text string) error {
+	if w.started {
+		w.WriteString(w.between)
+	}
+	w.started = true
+	if w.doubtful {
+		text = strict(text)
+	}
+	_, err := w.WriteString(text)
+	return err
+}
+
+func (w *jsonWriter) end() error {
+	if w.last == "" && w.started {
+		w.last = "\n"
+	}
+	w.WriteString(w.last)
+	return w.Flush()
+}
+
+// csv returns the statement of the text of each value.
+func (q Query) csv() string {
+	list := make([]string, len(q.Columns))
+	for i, c := range q.Columns {
+		list[i] = csvValue(duck.Ident(c.Name), c.Type)
+	}
+	return "SELECT " + strings.Join(list, ", ") + " FROM (" + q.limited() + ")"
+}
+
+func writeCSV(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
+	r, err := conn.Stream(ctx, q.csv(), q.Params...)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	out := bufio.NewWriterSize(w, 256<<10)
-	open, between, end := "", "\n", "\n"
-	if asArray {
-		open, between, end = "[", ",\n", "]\n"
-	}
-	out.WriteString(open)
-	first, doubtful := true, slices.ContainsFunc(q.Columns, func(c schema.Column) bool { return hasJSON(c.Type) })
+	writeCSVNames(out, q.Columns)
 	if err := eachRow(r, w, func(columns []*array.String, i int) error {
-		if !first {
-			out.WriteString(between)
-		}
-		first = false
-		text := columns[0].Value(i)
-		if doubtful {
-			text = strict(text)
-		}
-		_, err := out.WriteString(text) // a bufio.Writer keeps its first error
-		return err
+		return writeCSVRecord(out, columns, i)
 	}); err != nil {
 		return err
-	}
-	if asArray || !first {
-		out.WriteString(end)
 	}
 	return out.Flush()
 }
 
-func writeCSV(ctx context.Context, conn *duck.Conn, q Query, w *bound) error {
-	names := make([]string, len(q.Columns))
-	list := make([]string, len(q.Columns))
-	for i, c := range q.Columns {
+func writeCSVNames(out *bufio.Writer, columns []schema.Column) {
+	names := make([]string, len(columns))
+	for i, c := range columns {
 		names[i] = csvField(c.Name)
-		list[i] = csvValue(duck.Ident(c.Name), c.Type)
 	}
-	r, err := conn.Stream(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+q.limited()+")", q.Params...)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	out := bufio.NewWriterSize(w, 256<<10)
 	out.WriteString(strings.Join(names, ",") + "\n")
-	if err := eachRow(r, w, func(columns []*array.String, i int) error {
-		for k, c := range columns {
-			if k > 0 {
-				out.WriteByte(',')
-			}
-			if c.IsValid(i) {
-				out.WriteString(csvField(c.Value(i)))
-			}
+}
+
+// writeCSVRecord writes a row of columns of text.
+func writeCSVRecord(out *bufio.Writer, columns []*array.String, row int) error {
+	for k, c := range columns {
+		if k > 0 {
+			out.WriteByte(',')
 		}
-		return out.WriteByte('\n')
-	}); err != nil {
-		return err
+		if c.IsValid(row) {
+			out.WriteString(csvField(c.Value(row)))
+		}
 	}
-	return out.Flush()
+	return out.WriteByte('\n')
 }
 
 // csvField quotes a field if necessary (RFC 4180), and also the empty text, which would otherwise read as null.
@@ -208,11 +265,7 @@ func eachRow(r *duck.Reader, w *bound, f func(columns []*array.String, i int) er
 		if err != nil || b == nil {
 			return err
 		}
-		rows := int(w.Take(b.NumRows()))
-		columns := make([]*array.String, b.NumCols())
-		for i := range columns {
-			columns[i] = b.Column(i).(*array.String)
-		}
+		rows, columns := int(w.Take(b.NumRows())), texts(b)
 		for i := 0; i < rows && err == nil; i++ {
 			err = f(columns, i)
 		}
