@@ -77,3 +77,23 @@ func (b *tab) disabled(name string) bool {
 	b.call("spot", &at, "button", name)
 	return at != nil && at.Why == "disabled"
 }
+
+func TestStatesAreNamedAndForked(t *testing.T) {
+	s := demo(t)
+	id := s.create(t, `"key":["id"]`, `[{"id":1,"n":3}]`)
+	b := visit(t, s, "/datasets/"+id+"/settings")
+	b.choose("Name the head with a", "tag")
+	b.fill("Tag", "kept")
+	b.click("button", "Make the tag")
+	b.see("The tag is made.")
+	b.click("button", "Remove the tag kept")
+	b.see("The tag kept is removed.")
+	b.choose("Name the head with a", "version")
+	b.choose("Next number", "major")
+	b.click("button", "Make the version")
+	b.see("The version is made.")
+	b.fill("Name of the fork", t.Name())
+	b.click("button", "Fork")
+	b.see(t.Name() + " is forked from")
+	b.see("fork of its upstream")
+}
