@@ -19,13 +19,22 @@ func (a *API) createCommitFromFile(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	media, ok := mediaTypes[intake.Format(in.Format)]
-	if in.Format == string(intake.XLSX) {
-		media, ok = workbookType, true
+	if _, err := formatNamed(in.Format); err != nil {
+		return err
 	}
-	if !ok {
-		return invalid("format", "must be arrow, parquet, csv, ndjson, json or xlsx")
+	media := workbookType
+	if in.Format != string(intake.XLSX) {
+		media = mediaTypes[intake.Format(in.Format)]
 	}
 	c.Request().Header.SetContentType(media)
 	return a.commitRecords(c, commitIn{recordsIn: in.recordsIn})
+}
+
+// formatNamed returns the format that a URL names.
+func formatNamed(name string) (intake.Format, error) {
+	f := intake.Format(name)
+	if _, ok := mediaTypes[f]; !ok && f != intake.XLSX {
+		return "", invalid("format", "must be arrow, parquet, csv, ndjson, json or xlsx")
+	}
+	return f, nil
 }

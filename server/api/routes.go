@@ -116,6 +116,12 @@ func (a *API) datasetRoutes() []route {
 			in:      createDatasetIn{}, status: 201, out: datasetView{}, problems: writes, handler: a.createDataset,
 		},
 		{
+			method: "POST", path: "/api/v1/files", id: "createDatasetFromFile", tag: "datasets", role: access.Writer,
+			summary: "Create a dataset with the records of a file: both, or neither",
+			in:      datasetFileIn{}, body: bytesMedia, status: 201, out: datasetView{}, problems: takes,
+			handler: a.createDatasetFromFile,
+		},
+		{
 			method: "GET", path: datasets, id: "listDatasets", tag: "datasets", role: access.Reader,
 			summary: "All datasets",
 			in:      listDatasetsIn{}, status: 200, out: datasetList{}, problems: []int{422}, handler: a.listDatasets,

@@ -134,6 +134,7 @@ var texts = map[string]string{
 		"provider vouched for, or, on a server without tokens, a name.",
 	"session.expires_at": "Without a further request; each one moves it, up to the longest life of a session.",
 	"session.token":      "The id of the token that it stands for, and ends with; null: it is by something else.",
+	"new.file_key":       "Key columns, comma-separated; without any, the server assigns _id.",
 	"token.last_used_at": "It may be a minute late; null: not used yet.",
 	"token.projects":     "Names or numbers of the projects that it is for; by default all in which the user has a role.",
 	"token.role":         "The most that it may do; it never does more than its user may.",
