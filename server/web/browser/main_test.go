@@ -69,6 +69,7 @@ var program = sync.OnceValues(func() (string, error) {
 type server struct {
 	url   string
 	token string // of an admin; empty: everyone is let in
+	stop  func()
 
 	first sync.Once // the token that has to be the first
 }
@@ -98,10 +99,11 @@ func start(token string) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	ends = append(ends, func() {
+	stop := sync.OnceFunc(func() {
 		cmd.Process.Signal(os.Interrupt)
 		cmd.Wait()
 	})
+	ends = append(ends, stop)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		return nil, fmt.Errorf("the server did not start: %w", err)
@@ -112,7 +114,7 @@ func start(token string) (*server, error) {
 	if !ok {
 		return nil, fmt.Errorf("the server said %q", line)
 	}
-	return &server{url: url, token: token}, nil
+	return &server{url: url, token: token, stop: stop}, nil
 }
 
 // starting returns a server, or fails the test.
