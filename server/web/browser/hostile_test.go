@@ -144,15 +144,3 @@ func TestTwoThousandColumnsStayUsable(t *testing.T) {
 		b.narrowEnough()
 	}
 }
-
-func TestADatasetIsDeletedWhileItIsViewed(t *testing.T) {
-	s := demo(t)
-	id := s.create(t, `"key":["id"]`, `[{"id":1}]`)
-	b := visit(t, s, "/datasets/"+id)
-	b.see("History")
-	s.ask(t, "DELETE", "/api/v1/datasets/"+id, "", "", nil)
-	b.click("link", "History")
-	b.see("was deleted at")
-	b.goTo(sqlPage(`SELECT * FROM "`+id+`"`, ""))
-	b.see("There is no dataset")
-}
