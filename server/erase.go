@@ -48,7 +48,7 @@ func (cmd *eraseCmd) Run(c console) error {
 		return cmd.list(c)
 	}
 	if (len(cmd.Keys) == 0) == (cmd.Where == "") {
-		return errors.New("which records? Give their keys, or a condition with --where")
+		return exitError{exitUsage, errors.New("which records? Give their keys, or a condition with --where")}
 	}
 	body := map[string]any{"reason": cmd.Reason}
 	if cmd.Where != "" {

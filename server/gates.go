@@ -106,7 +106,7 @@ type setGatesCmd struct {
 // Run sets the gates, and shows them.
 func (cmd *setGatesCmd) Run(c console) error {
 	if (cmd.Name == "") == (cmd.File == "") {
-		return errors.New("name the gate and say its --kind, or give all gates in a --file")
+		return exitError{exitUsage, errors.New("name the gate and say its --kind, or give all gates in a --file")}
 	}
 	var list gateAnswers
 	if cmd.File != "" {

@@ -140,7 +140,9 @@ func (l lane) isOf(id string) bool {
 }
 
 // laneStyles are the colours of lanes.
-var laneStyles = []terminal.Style{terminal.Blue, terminal.Purple, terminal.Cyan, terminal.Green, terminal.Yellow, terminal.Red}
+var laneStyles = []terminal.Style{
+	terminal.Blue, terminal.Purple, terminal.Cyan, terminal.Green, terminal.Yellow, terminal.Red,
+}
 
 // inLane returns a mark in the colour of its lane.
 func (c console) inLane(i int, mark string) string {

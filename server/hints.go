@@ -40,7 +40,8 @@ func unreached(server string, err error) error {
 	case strings.Contains(text, "connection refused"):
 		hint = ". Does it run, and at this port?"
 	case strings.Contains(text, "certificate signed by unknown authority"):
-		hint = ". Its certificate is from an authority that this machine does not know: name the authority's file in SSL_CERT_FILE"
+		hint = ". Its certificate is from an authority that this machine does not know: name the authority's file in " +
+			"SSL_CERT_FILE"
 	}
 	return fmt.Errorf("the server at %s can't be reached: %w%s", server, err, hint)
 }

@@ -31,7 +31,8 @@ func (cmd *logCmd) Run(c console) error {
 	header := cmd.header("COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE")
 	return cmd.print(c, list.Commits, header, func(row func(...any)) {
 		for _, k := range list.Commits {
-			row(cmd.cells(k.Digest, terminal.Colored{Style: terminal.Yellow, Value: k.ID}, k.mode(), k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt), k.User, k.Message)...)
+			id := terminal.Colored{Style: terminal.Yellow, Value: k.ID}
+			row(cmd.cells(k.Digest, id, k.mode(), k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt), k.User, k.Message)...)
 		}
 	})
 }

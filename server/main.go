@@ -41,9 +41,10 @@ type program struct {
 	Revert    revertCmd    `cmd:"" group:"names" help:"Revert a dataset to a savepoint."`
 	Tag       tagCmd       `cmd:"" group:"names" help:"Name states of a dataset; list, move, delete tags."`
 
-	Fork    forkCmd    `cmd:"" group:"together" help:"Create or list datasets that share another's history."`
-	Merge   mergeCmd   `cmd:"" group:"together" help:"Play the actions of a fork, or of its upstream, on a dataset."`
-	Actions actionsCmd `cmd:"" group:"together" help:"List who did what, or what a fork and its upstream have to merge."`
+	Fork     forkCmd     `cmd:"" group:"together" help:"Create or list datasets that share another's history."`
+	Proposal proposalCmd `cmd:"" group:"together" help:"Propose merges; discuss, approve and merge proposals."`
+	Merge    mergeCmd    `cmd:"" group:"together" help:"Play the actions of a fork, or of its upstream, on a dataset."`
+	Actions  actionsCmd  `cmd:"" group:"together" help:"List who did what, or what a fork and its upstream have to merge."`
 
 	Gates     gatesCmd     `cmd:"" group:"care" aliases:"gate" help:"Checks that a dataset's commits, merges and versions must pass."`
 	Retention retentionCmd `cmd:"" group:"care" help:"Set or show which states of a dataset vacuum keeps."`

@@ -99,6 +99,11 @@ func (cmd *mergeCreateCmd) Run(c console) error {
 	} else {
 		err = cmd.work(c, cmd.path("merges"), cmd.query(), body, &done)
 	}
+	return cmd.report(c, done, err)
+}
+
+// report prints what a merge did, or why it did not do it.
+func (cmd *mergeCreateCmd) report(c console, done mergeAnswer, err error) error {
 	var p *problem
 	if errors.As(err, &p) {
 		done.Played, done.Conflicts = p.Played, p.Conflicts
@@ -111,7 +116,8 @@ func (cmd *mergeCreateCmd) Run(c console) error {
 		if err := cmd.showConflicts(c, done.Conflicts); err != nil {
 			return err
 		}
-		return cmp.Or[error](err, exitError{exitConflict, fmt.Errorf("merging %s into %s has conflicts", cmd.From, cmd.Dataset)})
+		conflicts := fmt.Errorf("merging %s into %s has conflicts", cmd.From, cmd.Dataset)
+		return cmp.Or[error](err, exitError{exitConflict, conflicts})
 	}
 	if err == nil && done.Commit == nil && !cmd.DryRun {
 		c.printf("Nothing to merge from %s.\n", cmd.From)

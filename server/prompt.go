@@ -16,9 +16,9 @@ import (
 )
 
 // sqlWords are what the prompt completes besides names.
-var sqlWords = strings.Fields("SELECT FROM WHERE GROUP ORDER BY HAVING LIMIT OFFSET JOIN LEFT INNER FULL OUTER CROSS ON USING " +
-	"UNION ALL DISTINCT AS AND OR NOT IN IS NULL LIKE ILIKE BETWEEN CASE WHEN THEN ELSE END WITH EXCEPT INTERSECT " +
-	"count sum avg min max DESC ASC VERSION TIMESTAMP AT")
+var sqlWords = strings.Fields(`SELECT FROM WHERE GROUP ORDER BY HAVING LIMIT OFFSET JOIN LEFT INNER FULL OUTER CROSS ON
+	USING UNION ALL DISTINCT AS AND OR NOT IN IS NULL LIKE ILIKE BETWEEN CASE WHEN THEN ELSE END WITH EXCEPT INTERSECT
+	count sum avg min max DESC ASC VERSION TIMESTAMP AT`)
 
 // prompt asks for statements and runs each, until the end of input. A statement ends with a semicolon.
 func (cmd *queryCmd) prompt(c console) error {
@@ -33,7 +33,8 @@ func (cmd *queryCmd) prompt(c console) error {
 	if file, err := historyFile(); err == nil {
 		shell.History.AddFromFile("rowback", file)
 	}
-	c.printf("%s\n", c.styled(terminal.Faint, "SQL at "+cmd.Server+". End a statement with ;  Tab completes, \\d lists datasets, \\q quits."))
+	about := "SQL at " + cmd.Server + `. End a statement with ;  Tab completes, \d lists datasets, \q quits.`
+	c.printf("%s\n", c.styled(terminal.Faint, about))
 	for {
 		line, err := shell.Readline()
 		switch {

@@ -85,7 +85,7 @@ func (cmd *backupRestoreCmd) Run(c console) error {
 	case cmd.Dataset != "":
 		return cmd.dataset(c)
 	case cmd.Dir == "":
-		return errors.New("restore into which directory? Or name a dataset with --dataset")
+		return exitError{exitUsage, errors.New("restore into which directory? Or name a dataset with --dataset")}
 	}
 	out, err := storage.RestoreStore(context.Background(),
 		storage.Restoration{Backup: cmd.Backup, Dir: cmd.Dir, Damaged: cmd.Damaged}, storage.Options{})

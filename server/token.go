@@ -34,6 +34,14 @@ type tokenAnswer struct {
 	Token       string   `json:"token,omitempty"`
 }
 
+// bound says what the token leaves of what its user may do.
+func (t tokenAnswer) bound() string {
+	if t.Role == "admin" {
+		return "which may do what its user may"
+	}
+	return "at most " + t.Role
+}
+
 // tokenCreateCmd makes a token.
 type tokenCreateCmd struct {
 	remote
@@ -66,7 +74,7 @@ func (cmd *tokenCreateCmd) Run(c console) error {
 	}
 	return c.answer(t, func() {
 		c.println(t.Token)
-		fmt.Fprintf(c.err, "%s of %s, at most %s; it is not shown again\n", t.ID, terminal.Escape(t.User), t.Role)
+		fmt.Fprintf(c.err, "%s of %s, %s; it is not shown again\n", t.ID, terminal.Escape(t.User), t.bound())
 	})
 }
 
