@@ -24,6 +24,7 @@ type deed struct {
 	replaced   bool              // it, or what it played, overwrote or upserted
 	files      bool              // it, or what it played, touched a row
 	revertTo   int64             // the number of the savepoint that it reverted to; else -1
+	retains    bool              // it changed what vacuum keeps
 }
 
 // member is one dataset of a fork family.

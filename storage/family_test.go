@@ -589,7 +589,7 @@ func (d *member) standing(i int) (out []*deed) {
 func (c *deed) renamed() bool { return c.name != c.before }
 
 func (c *deed) blocks(p storage.Policy, undone *deed) bool {
-	if undone.renamed() && c.renamed() {
+	if undone.renamed() && c.renamed() || undone.retains && c.retains {
 		return true
 	}
 	as := c.change

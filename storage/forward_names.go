@@ -76,15 +76,16 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 	return nil
 }
 
-// deletedAt reads a dataset's label; without one it is not deleted. One that can't be read stays where it is: without
-// it, the next start would take the dataset for one that is not deleted.
+// deletedAt reads a dataset's label; without one it is what the catalog had. A label is written once, and again when the
+// dataset is brought back, but never removed: one that is missing was lost, and says nothing. One that can't be read
+// stays where it is, for a repair to replace.
 func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (time.Time, error) {
 	var d deletion
 	key := labelKey(dataset, deletedLabel)
 	err := f.readJSON(key, &d)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return time.Time{}, nil
+		return before, nil
 	case isRefusal(err):
 		return before, err
 	case err != nil:

@@ -50,7 +50,9 @@ func (f *family) retain(d *member) {
 	}
 	head := d.last().id
 	if c := f.retains(d.id, r); c.ID != head {
-		f.settle(d, d.add(c, nil, nil))
+		edit := d.add(c, nil, nil)
+		edit.retains = true
+		f.settle(d, edit)
 	}
 }
 
