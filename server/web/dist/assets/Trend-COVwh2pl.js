@@ -1,1 +1,0 @@
-import{A as e,F as t,H as n,et as r,k as i,rt as a,tt as o}from"./disclose-version-QZ4UOFQk.js";import{r as s}from"./index-BtAJfJqW.js";function c(c,l){o(l,!0),s(c,{title:`Trend is not here yet`,children:(r,o)=>{a();var s=t();n(()=>i(s,l.params.dataset??``)),e(r,s)},$$slots:{default:!0}}),r()}export{c as default};

@@ -1,0 +1,1 @@
+var e={file:void 0};export{e as t};

@@ -1,0 +1,1 @@
+var e=e=>e===`open`?`accent`:e===`merged`?`added`:`plain`;export{e as t};
