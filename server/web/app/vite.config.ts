@@ -2,11 +2,12 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
 
 import { licences } from './licences.js'
+import { sizes } from './sizes'
 
 // The built files are committed and compared by the gate, so nothing in them may depend on where or when they were
 // built. The policy of the pages allows no inline styles, scripts or data: URLs, so nothing is inlined.
 export default defineConfig({
-  plugins: [svelte(), licences()],
+  plugins: [svelte(), sizes(), licences()],
   build: {
     outDir: '../dist',
     emptyOutDir: true,
