@@ -43,5 +43,5 @@ test('a cell has both sides, and differs where the values do, to the last digit'
     change: 'modified', before: 9007199254740992n, after: 9007199254740993n, differs: true,
   })
   expect([id!.cell(0).differs, s!.cell(0).differs, n!.cell(1).differs]).toEqual([false, false, false])
-  expect([n!.at(0), n!.at(1), n!.at(2), s!.at(2)]).toEqual(['9007199254740992 → 9007199254740993', 5n, 1n, null])
+  expect([n!.at(0), n!.at(1), n!.at(2), s!.at(2)]).toEqual(['9007199254740992  →  9007199254740993   ', 5n, 1n, null])
 })

@@ -60,7 +60,7 @@ export function table(records: Records, pairs: Pair[]): DiffColumn[] {
   const before = read(-2)
   const after = read(-1)
   const changeOf = (row: number) => kinds.at(row) as Change
-  return pairs.map((p) => {
+  return pairs.map((p, i) => {
     const cell = (row: number): Cell => {
       const change = changeOf(row)
       const old = p.from === undefined ? undefined : before[row]?.[p.from]
@@ -71,10 +71,12 @@ export function table(records: Records, pairs: Pair[]): DiffColumn[] {
     }
     return {
       name: p.name, type: p.type, kind: kindOf(p.type), cell,
+      // What the width is made for: the sign of the change before the first, and room around both sides.
       at: (row) => {
         const { before, after, change, differs } = cell(row)
-        if (differs) return `${textOf(before, 60)} → ${textOf(after, 60)}`
-        return (change === 'removed' ? before : after) ?? null
+        if (differs) return `${textOf(before, 60)}  →  ${textOf(after, 60)}   `
+        const value = (change === 'removed' ? before : after) ?? null
+        return i === 0 ? `~   ${textOf(value, 60)}` : value
       },
       number: () => null,
     }
