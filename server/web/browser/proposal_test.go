@@ -17,13 +17,6 @@ func (s *server) apart(t *testing.T) (dataset, fork string) {
 	return dataset, made.ID
 }
 
-// as sends a request of a user with a token, and returns the status.
-func (s *server) as(t *testing.T, token, method, path, body string) {
-	t.Helper()
-	other := &server{url: s.url, token: token}
-	other.ask(t, method, path, "application/json", body, nil)
-}
-
 // A writer proposes a fork, a maintainer discusses and approves it, decides its conflict and merges it. Who comes second
 // is told so.
 func TestAProposalIsOpenedDiscussedApprovedAndMerged(t *testing.T) {
