@@ -131,3 +131,37 @@ func TestWideRecordsAreChangedInSlices(t *testing.T) {
 	want(d, now)
 	b.sound()
 }
+
+// Wide records that are looked up are found in a compacted file as in the files that it stands for.
+func TestWideRecordsInACompactedFileAreChanged(t *testing.T) {
+	t.Parallel()
+	const n, all = 600, 600 * 599 / 2      // columns, and the sum of what they hold at first
+	record := func(id, shift int) string { // with a struct, which only a statement compares
+		return `{"x":{"a":1},` + someOf(id, n, shift, func(int) bool { return true })[1:]
+	}
+	b := reopen(t, t.TempDir(), eager)
+	d := b.create("wide", "id")
+	for id := 1; id <= 6; id++ {
+		b.json(d, "append", "["+record(id, 0)+"]")
+	}
+	b.json(d, "overwrite", "["+record(2, 1)+"]")
+	b.compact(d)
+	snap, err := b.Snapshot(context.Background(), d, "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := snap.DataParts()
+	if len(parts) == 0 || parts[0].Compacted == nil {
+		t.Fatal("no file was compacted")
+	}
+	b.json(d, "overwrite", "["+record(1, 2)+","+record(2, 3)+","+record(6, 4)+"]")
+	want := fmt.Sprintf("1: %d, 2: %d, 3: %d, 4: %d, 5: %d, 6: %d", all+2*n, all+3*n, all, all, all, all+4*n)
+	if got := b.sums(d, "head", n); got != want {
+		t.Errorf("the records are %s, not %s", got, want)
+	}
+	b.json(d, "delete", `[{"id":3},{"id":4},{"id":5}]`)
+	if got, want := b.sums(d, "head", n), fmt.Sprintf("1: %d, 2: %d, 6: %d", all+2*n, all+3*n, all+4*n); got != want {
+		t.Errorf("the records are %s, not %s", got, want)
+	}
+	b.sound()
+}
