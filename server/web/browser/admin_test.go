@@ -152,7 +152,6 @@ func TestUsersTokensAndProjectsAreMadeAndEnded(t *testing.T) {
 	b.click("button", "Remove")
 	b.see("The project sales <b>& was removed")
 
-	b.allow("data:image/svg+xml") // Chromium's own symbol of a calendar
 	b.goTo("/admin/audit")
 	b.see("the newest first")
 	b.accessible()

@@ -342,7 +342,13 @@ func (b *tab) text(selector string) string {
 func (b *tab) logIn(token string) {
 	b.t.Helper()
 	b.see("Log in")
-	b.fill("Token", token)
+	// A page that has just appeared takes the focus: what is typed before that is lost.
+	b.until("the token is not in its field", func() bool {
+		b.fill("Token", token)
+		var typed string
+		b.eval("document.activeElement.value ?? ''", &typed)
+		return typed == token
+	})
 	b.press(kb.Enter)
 	b.until("the login page stays", func() bool { return !strings.HasPrefix(b.url(), "/login") })
 }
