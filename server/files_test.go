@@ -22,7 +22,7 @@ func TestAFileAppearsOnceItIsComplete(t *testing.T) {
 	_, _, _, code = rowback(t, "export --dataset employees --output "+path,
 		map[string][]string{"GET " + d: {`200 {"key":["id"]}`}, "GET " + d + "/data": {`422 {"detail":"No."}`}})
 	left, err := filepath.Glob(filepath.Join(dir, "none*"))
-	if code != 1 || err != nil || len(left) > 0 {
+	if code != 6 || err != nil || len(left) > 0 {
 		t.Errorf("%d; %v is left, %v", code, left, err)
 	}
 }
