@@ -73,7 +73,8 @@ func (r remote) send(req *http.Request) (*http.Response, error) {
 	if r.isNear() {
 		req.Header.Set("Accept-Encoding", "identity") // by default, net/http asks for gzip
 	}
-	res, err := http.DefaultClient.Do(req) // #nosec G704 -- the command line asks the server that its user names
+	client := &http.Client{CheckRedirect: checkRedirect}
+	res, err := client.Do(req) // #nosec G704 -- the command line asks the server that its user names
 	if err != nil {
 		var e *url.Error
 		if errors.As(err, &e) {
@@ -92,6 +93,23 @@ func (r remote) send(req *http.Request) (*http.Response, error) {
 	p := problemIn(text, "the server answered "+res.Status)
 	p.Status, p.hadToken = res.StatusCode, r.APIKey != ""
 	return nil, p
+}
+
+// checkRedirect refuses to follow a server to another one, which would get the token and the records that are sent: on
+// another host or port, or without encryption.
+func checkRedirect(to *http.Request, via []*http.Request) error {
+	from := via[0].URL
+	isSame := to.URL.Scheme == from.Scheme && to.URL.Host == from.Host
+	isUpgrade := from.Scheme == "http" && to.URL.Scheme == "https" && to.URL.Hostname() == from.Hostname() &&
+		from.Port() == "" && to.URL.Port() == ""
+	if !isSame && !isUpgrade {
+		return fmt.Errorf("it sends to another server, %s://%s. If you trust that one, name it with --server",
+			to.URL.Scheme, to.URL.Host)
+	}
+	if len(via) > 10 {
+		return errors.New("it redirects again and again")
+	}
+	return nil
 }
 
 // isNear reports whether the server is on this machine, so that compressing answers would only take time.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -25,6 +27,22 @@ func TestTheTokenIsSentAndTheProjectToo(t *testing.T) {
 	})
 	if code != 0 || s.header.Get("Authorization") != "Bearer t0" || !strings.HasSuffix(s.asked[0], "?project_id=3") {
 		t.Errorf("%d, %s: %v %v", code, failed, s.asked, s.header)
+	}
+}
+
+// The token goes to the server that was named, and not to where that one sends: another port of its machine may be
+// someone else's.
+func TestTheTokenGoesToNoOtherServer(t *testing.T) {
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer other.Close()
+	named := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer named.Close()
+	var out, failed bytes.Buffer
+	args := []string{"dataset", "list", "--server", named.URL, "--api-key", "t0"}
+	code := run(args, console{out: &out, err: &failed})
+	if code != exitUnavailable || asked != 0 || !strings.Contains(failed.String(), "name it with --server") {
+		t.Errorf("%d, asked %d times: %s", code, asked, failed.String())
 	}
 }
 

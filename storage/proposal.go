@@ -27,7 +27,9 @@ var (
 const (
 	mostTitle      = 200
 	mostProse      = 20_000
-	mostDiscussion = 1_000 // entries
+	mostDiscussion = 1_000   // entries
+	mostSaid       = 1 << 20 // bytes of texts and keys in them
+	mostEntryKey   = 10_000  // bytes of JSON
 )
 
 // Proposed is a proposal with what it is about.
@@ -121,13 +123,30 @@ func describeProposal(ctx context.Context, tx catalog.Tx, p catalog.Proposal) (o
 	out.Target, errTarget = known(p.DatasetID)
 	out.Source, errSource = known(p.SourceID)
 	if p.MergeCommitID != 0 {
-		var c catalog.Commit
-		if c, errMerge = tx.Commit(p.DatasetID, p.MergeCommitID); errMerge == nil {
-			out.Merge = &c
-		}
-		errMerge = ifFound(errMerge)
+		out.Merge, errMerge = mergeOf(ctx, tx, p)
 	}
 	return out, errors.Join(errTarget, errSource, errMerge)
+}
+
+// mergeOf returns the commit that merged a proposal, as far as the client of the request may know of it; nil: it is
+// there no more.
+func mergeOf(ctx context.Context, tx catalog.Tx, p catalog.Proposal) (*catalog.Commit, error) {
+	c, err := tx.Commit(p.DatasetID, p.MergeCommitID)
+	if err != nil {
+		return nil, ifFound(err)
+	}
+	one := []catalog.Commit{c}
+	err = hideOrigins(ctx, tx, one)
+	return &one[0], err
+}
+
+// checkSource refuses what needs the source, where it is not there for the client of the request.
+func (p *Proposed) checkSource() error {
+	if p.Source == nil {
+		return fault.Errorf(fault.NotFound, "dataset_not_found",
+			"The dataset that proposal %d would merge was removed for good, or is not for you to see.", p.Number)
+	}
+	return nil
 }
 
 // NewProposal is what a proposal is made with.
@@ -242,6 +261,9 @@ func (s *Store) setProposalState(
 		return p.mergedAlready()
 	case state == catalog.ProposalOpen:
 		entry.Kind = catalog.EntryReopened
+		if err := p.checkSource(); err != nil {
+			return err
+		}
 		if err := checkProposable(ctx, tx, p.SourceID, *p.Target); err != nil {
 			return err
 		}
@@ -352,6 +374,13 @@ func checkEntryKey(tx catalog.Tx, target catalog.Dataset, key map[string]json.Ra
 			return badKey("The key of this dataset has the columns %s, and %q is missing. Send a value for each.",
 				keyNames(columns), c.Name)
 		}
+	}
+	if len(text) > mostEntryKey {
+		return badKey("The key has %d bytes as JSON, and may have %d. Say in the text which record you mean.",
+			len(text), mostEntryKey)
+	}
+	if len(key) > len(columns) {
+		return badKey("The key of this dataset has the columns %s. Leave the others out.", keyNames(columns))
 	}
 	_, err = keyTexts(columns, string(text))
 	return err

@@ -53,6 +53,9 @@ func (s *Store) Approve(
 		if err := checkText("text", n.Text); err != nil {
 			return e, err
 		}
+		if err := p.checkSource(); err != nil {
+			return e, err
+		}
 		source, err := activeFor(Reading(ctx), tx, p.SourceID)
 		if err != nil {
 			return e, err
@@ -115,7 +118,28 @@ func (p *Proposed) add(e catalog.ProposalEntry, at time.Time, user string) (cata
 		return e, fault.Errorf(fault.Conflict, "discussion_full", "The discussion of proposal %d has %d entries, "+
 			"which is the most. Close it and open another one.", p.Number, mostDiscussion)
 	}
+	if p.said()+said(e) > mostSaid {
+		return e, fault.Errorf(fault.Conflict, "discussion_full", "The discussion of proposal %d has %d bytes of text, "+
+			"and may have %d with this. Close it and open another one.", p.Number, p.said(), mostSaid)
+	}
 	e.ID, e.User, e.CreatedAt = int64(len(p.Discussion))+1, user, at
 	p.Discussion = append(p.Discussion, e)
 	return e, nil
+}
+
+// said is how many bytes people wrote in the discussion.
+func (p *Proposed) said() (n int) {
+	for _, e := range p.Discussion {
+		n += said(e)
+	}
+	return n
+}
+
+// said is how many bytes people wrote in an entry.
+func said(e catalog.ProposalEntry) int {
+	n := len(e.Text)
+	for name, value := range e.Key {
+		n += len(name) + len(value)
+	}
+	return n
 }

@@ -25,6 +25,9 @@ func (s *Store) MergeProposal(
 	if err == nil {
 		err = p.checkOpen()
 	}
+	if err == nil {
+		err = p.checkSource()
+	}
 	if err != nil {
 		return out, err
 	}
@@ -97,10 +100,11 @@ func (s *Store) CheckProposal(ctx context.Context, target string, number int64) 
 		c.Verdict = IsClosedOne
 		return c, nil
 	}
-	// Asking must not need the role that merging does. What may be known of the source was decided above.
-	if p.Source != nil {
-		ctx = WithPermit(ctx, nil)
+	if err := p.checkSource(); err != nil {
+		return c, c.conclude(err)
 	}
+	// Asking must not need the role that merging does. What may be known of the source was decided above.
+	ctx = WithPermit(ctx, nil)
 	merge := Merge{Source: p.SourceID, Autorollback: true, DryRun: true}
 	c.Merged, err = s.Merge(ctx, target, merge, Request{Preview: &Preview{}})
 	return c, c.conclude(err)

@@ -193,6 +193,8 @@ func TestWhatProposalsRefuse(t *testing.T) {
 	p.refused(open(p.f, "two\nlines"), "invalid_field")
 	for text, key := range map[string]map[string]json.RawMessage{
 		"": nil, "no such column": {"nope": json.RawMessage("1")},
+		"one more":  {"id": json.RawMessage("1"), "nope": json.RawMessage("1")},
+		"very long": {"id": json.RawMessage(`"` + strings.Repeat("x", 20_000) + `"`)},
 	} {
 		if _, err := p.Comment(ctx, p.d, 1, storage.NewComment{Text: text, Key: key}, by("ada")); err == nil {
 			t.Errorf("%q was taken", text)
@@ -252,5 +254,60 @@ func TestAnErasureTakesKeysOutOfComments(t *testing.T) {
 		p.Close()
 		withCatalog(t, p.dir, nil)
 		p.bench = reopen(t, p.dir, storage.Options{})
+	}
+}
+
+// Whoever is not to know of the source learns neither its id nor its name from the proposal, before the merge and after.
+func TestAProposalDoesNotSayWhatIsHidden(t *testing.T) {
+	p := newProposing(t)
+	fork, err := p.Fork(t.Context(), p.d, storage.NewFork{Name: "secret", ProjectID: 2}, storage.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := fork.Dataset.ID
+	p.json(source, catalog.Upsert, `[{"id":2,"x":"B"}]`)
+	opened, err := p.OpenProposal(t.Context(), p.d, storage.NewProposal{Source: source, Title: "t"}, by("ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := storage.WithPermit(t.Context(), fixedPermit{sees: 1, uses: 1, later: 1})
+	silent := func(of any, err error) {
+		t.Helper()
+		text, failed := json.Marshal(of)
+		if s := string(text) + storage.Explain(err).Detail; failed != nil || strings.Contains(s, source) ||
+			strings.Contains(s, "secret") {
+			t.Errorf("%v: %s", failed, s)
+		}
+	}
+	_, err = p.MergeProposal(client, p.d, opened.Number, storage.Merge{}, by("bob"))
+	p.refused(err, "dataset_not_found")
+	silent(nil, err)
+	_, err = p.Approve(client, p.d, opened.Number, storage.NewApproval{}, by("bob"))
+	p.refused(err, "dataset_not_found")
+	silent(nil, err)
+	checks, err := p.CheckProposal(client, p.d, opened.Number)
+	if checks.Verdict != storage.IsRefused {
+		t.Errorf("verdict %s", checks.Verdict)
+	}
+	silent(checks.Detail(), err)
+	if _, err := p.MergeProposal(t.Context(), p.d, opened.Number, storage.Merge{}, by("ada")); err != nil {
+		t.Fatal(err)
+	}
+	found, err := p.FindProposal(client, p.d, opened.Number)
+	if err != nil || found.Merge == nil {
+		t.Fatalf("%+v %v", found, err)
+	}
+	silent(string(found.Merge.Params)+found.Merge.Message, nil)
+}
+
+func TestADiscussionHasAnEnd(t *testing.T) {
+	p := newProposing(t)
+	for said := 0; ; said += 60_000 {
+		_, err := p.Comment(t.Context(), p.d, 1, storage.NewComment{Text: strings.Repeat("€", 20_000)}, by("ada"))
+		if err == nil && said < 2<<20 {
+			continue
+		}
+		p.refused(err, "discussion_full")
+		return
 	}
 }

@@ -21,7 +21,7 @@ type datasetFileIn struct {
 	optionsIn
 	Format         string   `query:"format" required:"true" enum:"arrow,parquet,csv,ndjson,json,xlsx" description:"Of the file." json:"-"`
 	Name           string   `query:"name" required:"true" minLength:"1" maxLength:"255" json:"-"`
-	ProjectID      int64    `query:"project_id" default:"1" json:"-"`
+	ProjectID      *int64   `query:"project_id" minimum:"1" default:"1" json:"-"`
 	Key            []string `query:"key" collectionFormat:"csv" description:"${new.file_key}" json:"-"`
 	QualityColumn  string   `query:"quality_column" json:"-"`
 	CategoryColumn string   `query:"category_column" json:"-"`
@@ -30,10 +30,18 @@ type datasetFileIn struct {
 	Packed         string   `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
 }
 
+// project returns the project that the dataset is made in.
+func (in datasetFileIn) project() int64 {
+	if in.ProjectID == nil {
+		return 1
+	}
+	return *in.ProjectID
+}
+
 // dataset returns the dataset that the request describes.
 func (in datasetFileIn) dataset() storage.NewDataset {
 	return storage.NewDataset{
-		ProjectID: max(in.ProjectID, 1), Name: in.Name, Key: in.Key, Description: in.Description,
+		ProjectID: in.project(), Name: in.Name, Key: in.Key, Description: in.Description,
 		QualityColumn: in.QualityColumn, CategoryColumn: in.CategoryColumn,
 	}
 }
@@ -49,7 +57,10 @@ func (a *API) createDatasetFromFile(c *fiber.Ctx) error {
 		return err
 	}
 	// Before the file is read: whoever may not create the dataset sends it in vain.
-	if err := permit.Check(host.Caller(c), max(in.ProjectID, 1), access.Writer); err != nil {
+	if in.project() < 1 {
+		return invalid(projectField, "must be 1 or greater")
+	}
+	if err := permit.Check(host.Caller(c), in.project(), access.Writer); err != nil {
 		return err
 	}
 	upload, fingerprint, err := a.stageAs(c, format, calls.Receive)

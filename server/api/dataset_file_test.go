@@ -28,7 +28,8 @@ func TestADatasetIsMadeOfAFile(t *testing.T) {
 	if commits := log.body["commits"].([]any); len(commits) != 1 || commits[0].(map[string]any)["message"] != "First" {
 		t.Errorf("the log: %s", log.text)
 	}
-	for query, field := range map[string]string{"format=csv": "name", "name=x": "format", "name=x&format=pdf": "format"} {
+	for query, field := range map[string]string{"format=csv": "name", "name=x": "format", "name=x&format=pdf": "format",
+		"name=x&format=csv&project_id=0": "project_id", "name=x&format=csv&project_id=-1": "project_id"} {
 		if got := ask(t, "POST", "/api/v1/files?"+query, file); got.status != 422 || got.field() != field {
 			t.Errorf("%s: %d %s", query, got.status, got.text)
 		}

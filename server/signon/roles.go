@@ -40,9 +40,14 @@ func ParseRole(text string) (g GroupRole, err error) {
 	return g, nil
 }
 
-// Roles returns what the groups of an identity may do. A project that does not exist yet gives no role in it.
+// Roles returns what the groups of an identity may do; ErrUnknown: another provider vouched for it. A project that does
+// not exist yet gives no role in it.
 func (p *Provider) Roles(ctx context.Context, of access.Identity) (access.Roles, error) {
 	out := access.Roles{}
+	// A session may be of a provider that was configured before, which has no say any more.
+	if of.Issuer != p.Issuer {
+		return nil, access.ErrUnknown
+	}
 	for _, g := range p.Grants {
 		if !slices.Contains(of.Groups, g.Group) {
 			continue
