@@ -190,6 +190,7 @@ func (s *serving) faces() (*host.Host, application, error) {
 	with := s.shared
 	h := host.New(host.Options{
 		Log: s.log, Gate: with.gate, Audit: with.audit, Rates: with.rates, Traces: with.traces, Web: s.foreign,
+		Linked:   web.MayBeLinked,
 		Timeouts: s.Connections.timeouts(), Limits: s.limits(), Fact: api.ViewFact,
 		Collectors: slices.Concat(
 			api.Collectors(s.store), api.BackupCollectors(s.store), audited(with.audit), limited(with.rates),

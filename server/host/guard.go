@@ -122,7 +122,7 @@ func (h *Host) admitPage(c *fiber.Ctx) error {
 			}
 		}
 	}
-	if c.Method() == http.MethodGet && c.Path() == LoginCallback {
+	if c.Method() == http.MethodGet && c.Path() == LoginCallback || h.isLink(c) {
 		return c.Next()
 	}
 	header := &c.Request().Header
@@ -137,6 +137,15 @@ func (h *Host) admitPage(c *fiber.Ctx) error {
 		}
 	}
 	return c.Next()
+}
+
+// isLink reports whether a browser follows a link, as from a mail or a wiki, to a page that has no data in it and does
+// nothing by being shown. Browsers set these headers, and no page can; the page that has the link sees nothing.
+func (h *Host) isLink(c *fiber.Ctx) bool {
+	header := &c.Request().Header
+	return h.options.Linked != nil && h.options.Linked(c.Path()) && c.Method() == http.MethodGet &&
+		joined(header, "Origin") == "" && joined(header, "Sec-Fetch-Mode") == "navigate" &&
+		joined(header, "Sec-Fetch-Dest") == "document"
 }
 
 // isStrange reports whether a host is not one of the server's. Browsers always send one; HTTP/1.0 does not have it.

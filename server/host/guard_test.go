@@ -123,6 +123,52 @@ func TestAPanicIsAnErrorOfOneRequest(t *testing.T) {
 	}
 }
 
+// linkable is a face with one page that any site may link to.
+type linkable struct{}
+
+func (linkable) Mount(app *fiber.App) {
+	app.All("/page", func(c *fiber.Ctx) error { return c.SendString("a page") })
+}
+
+// A link from anywhere leads to a page; nothing else is let in with it.
+func TestALinkOfAnotherSiteIsFollowedToAPage(t *testing.T) {
+	web, err := access.NewWeb("127.0.0.1:8000", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	isPage := func(path string) bool { return path == "/page" }
+	url, _ := serve(t, host.Options{Web: &web, Linked: isPage}, linkable{})
+	for _, c := range []struct {
+		method, path, mode, dest, origin string
+		status                           int
+	}{
+		{"GET", "/page", "navigate", "document", "", 200},
+		{"GET", "/page", "navigate", "iframe", "", 403},
+		{"GET", "/page", "no-cors", "empty", "", 403},
+		{"GET", "/page", "navigate", "document", "http://evil.example", 403},
+		{"POST", "/page", "navigate", "document", "", 403},
+		{"GET", "/api/v1/datasets", "navigate", "document", "", 403},
+		{"GET", "/page/../api/v1/datasets", "navigate", "document", "", 403},
+	} {
+		request, _ := http.NewRequest(c.method, url+c.path, nil)
+		for name, value := range map[string]string{
+			"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": c.mode, "Sec-Fetch-Dest": c.dest, "Origin": c.origin,
+		} {
+			if value != "" {
+				request.Header.Set(name, value)
+			}
+		}
+		res, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != c.status {
+			t.Errorf("%+v: %d", c, res.StatusCode)
+		}
+	}
+}
+
 func TestAPageOfAnotherSiteIsAskedForNothingMore(t *testing.T) {
 	web, err := access.NewWeb("127.0.0.1:8000", nil)
 	if err != nil {

@@ -30,11 +30,12 @@ import (
 // Options configure a host. The zero value works: no tokens, no limits on pages, the default limits on requests.
 type Options struct {
 	Log        *slog.Logger
-	Gate       *access.Gate   // nil: everyone is let in
-	Audit      *audit.Log     // nil: nothing is recorded
-	Rates      *rates.Limiter // nil: any number of requests
-	Traces     *traces.Traces // nil: nothing is traced
-	Web        *access.Web    // which web pages are let in; nil: all
+	Gate       *access.Gate           // nil: everyone is let in
+	Audit      *audit.Log             // nil: nothing is recorded
+	Rates      *rates.Limiter         // nil: any number of requests
+	Traces     *traces.Traces         // nil: nothing is traced
+	Web        *access.Web            // which web pages are let in; nil: all
+	Linked     func(path string) bool // paths of pages that any page may link to; nil: none
 	Timeouts   Timeouts
 	Limits     calls.Limits
 	Collectors []prometheus.Collector // further metrics for /metrics

@@ -75,6 +75,18 @@ func Owns(route string) bool {
 	return isFile == nil || slices.Contains(pagePaths, route) || strings.HasPrefix(route, "/manual")
 }
 
+// MayBeLinked reports whether a path is one of a page that other sites may link to. The page for SQL runs what its
+// address says, so it is not.
+func MayBeLinked(path string) bool {
+	for _, at := range pagePaths {
+		folder, hasMore := strings.CutSuffix(at, "*")
+		if at != "/sql" && (path == at || hasMore && strings.HasPrefix(path, folder)) {
+			return true
+		}
+	}
+	return path == "/manual" || strings.HasPrefix(path, "/manual/")
+}
+
 // serve adds one file.
 func serve(app *fiber.App, at string, content file) {
 	handler := sender(content)

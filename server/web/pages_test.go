@@ -71,3 +71,14 @@ func TestFilesOfThePagesAreCached(t *testing.T) {
 		t.Errorf("what has not changed: %v, %v", answer, err)
 	}
 }
+
+func TestPagesThatOtherSitesMayLinkTo(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/": true, "/datasets/x/history": true, "/login": true, "/admin/users": true, "/manual/guide": true,
+		"/sql": false, "/datasetsx": false, "/api/v1/me": false, "/docs/": false, "/metrics": false, "/sql/": false,
+	} {
+		if got := MayBeLinked(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}
