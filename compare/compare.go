@@ -48,6 +48,8 @@ type Summary struct {
 	CategoryQuality map[string]Sides[*float64] `json:"category_quality"`
 	Columns         map[string]int64           `json:"columns"` // records modified in each column
 	SchemaChanges   []schema.Change            `json:"schema_changes"`
+	// values at each side of what metadata_changes names; null where a side has none
+	Metadata map[string]Sides[any] `json:"metadata"`
 }
 
 // Sides is a value at A and at B. In SQL and in storage/snapshot the two are a and b.
@@ -69,6 +71,10 @@ func Summarize(ctx context.Context, conn *duck.Conn, a, b *snapshot.Snapshot) (S
 		EntriesAdded: counts.Added, EntriesRemoved: counts.Removed, EntriesModified: counts.Modified,
 		TotalEntriesV1: a.Total(), TotalEntriesV2: b.Total(),
 		MetadataChanges: metadataChanges(a.Properties.Metadata, b.Properties.Metadata),
+	}
+	out.Metadata = map[string]Sides[any]{}
+	for name := range out.MetadataChanges {
+		out.Metadata[name] = Sides[any]{a.Properties.Metadata[name], b.Properties.Metadata[name]}
 	}
 	if err := out.quality(ctx, conn, a, b); err != nil {
 		return out, err

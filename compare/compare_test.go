@@ -202,8 +202,17 @@ func TestMetadataChanges(t *testing.T) {
 		"mixed": "2", "list": []any{1.0, 2.0}}})
 	want := map[string]string{"gone": "removed", "new": "added", "text": "updated", "up": "improved", "down": "updated",
 		"version": "improved", "older": "updated", "v": "improved", "mixed": "updated", "list": "updated"}
-	if got := b.summary(d, "0", to).MetadataChanges; !reflect.DeepEqual(got, want) {
+	summary := b.summary(d, "0", to)
+	if got := summary.MetadataChanges; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
+	}
+	for name, sides := range map[string]compare.Sides[any]{"gone": {1.0, nil}, "new": {nil, true}, "text": {"a", "b"}} {
+		if got := summary.Metadata[name]; fmt.Sprint(got) != fmt.Sprint(sides) {
+			t.Errorf("%s: got %v, want %v", name, got, sides)
+		}
+	}
+	if _, ok := summary.Metadata["same"]; ok || len(summary.Metadata) != len(want) {
+		t.Errorf("values of what has not changed: %v", summary.Metadata)
 	}
 }
 

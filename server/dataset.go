@@ -257,7 +257,7 @@ type datasetEditCmd struct {
 	oneDataset
 	declaredFlags
 	Archived *bool  `help:"Whether it is archived." negatable:""`
-	Message  string `help:"What the change is for."`
+	Message  string `short:"m" help:"What the change is for."`
 }
 
 // Run edits a dataset.
@@ -293,7 +293,7 @@ func (o oneDataset) edit(c console, body map[string]any, message string) error {
 type datasetRenameCmd struct {
 	oneDataset
 	Name    string `arg:"" help:"Its new name."`
-	Message string `help:"What the change is for."`
+	Message string `short:"m" help:"What the change is for."`
 }
 
 // Run renames a dataset.

@@ -20,7 +20,7 @@ type importCmd struct {
 	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON, JSON or Excel (.xlsx) files, recognized by extension; .gz and .zst too. Each becomes a commit. - is standard input."`
 	Format  string   `help:"What the files are, whatever their extensions: parquet, arrow, csv, tsv, ndjson, json or xlsx. Needed for standard input." enum:",parquet,arrow,arrows,feather,csv,tsv,ndjson,jsonl,json,xlsx" default:""`
 	Mode    string   `help:"append, overwrite, upsert, replace or delete." enum:"append,overwrite,upsert,replace,delete" default:"append"`
-	Message string   `help:"What the commits are for."`
+	Message string   `short:"m" help:"What the commits are for."`
 	Create  bool     `help:"Create the dataset if it does not exist. If the first file is refused, it is deleted again."`
 	Key     []string `help:"With --create: the key columns."`
 	Require []string `help:"With --create: columns that have a value in every record."`

@@ -75,7 +75,7 @@ type mergeCreateCmd struct {
 	Resolve        []string `help:"${merge_resolve}" placeholder:"JSON" sep:"none"`
 	Remember       bool     `help:"Leave what the filter skips out of later merges too."`
 	NoAutorollback bool     `help:"On a conflict, keep what was played before it."`
-	Message        string   `help:"What the merge is for."`
+	Message        string   `short:"m" help:"What the merge is for."`
 }
 
 // mergeAnswer is what a merge did, or would do.

@@ -231,7 +231,7 @@ func (cmd *proposalEditCmd) Run(c console) error {
 type proposalMergeCmd struct {
 	oneProposal
 	OnConflict string `help:"${merge_on_conflict}" enum:",ours,theirs" default:"" placeholder:"ours|theirs"`
-	Message    string `help:"What the merge is for."`
+	Message    string `short:"m" help:"What the merge is for."`
 }
 
 // Run merges a proposal.

@@ -26,7 +26,7 @@ type restoreCmd struct {
 	Dir       string `arg:"" optional:"" hidden:"" help:"Of backup restore."`
 	Dataset   string `short:"d" help:"Name or id of the dataset." placeholder:"NAME"`
 	ProjectID int64  `help:"The project of the dataset." default:"1"`
-	Message   string `help:"What it is for."`
+	Message   string `short:"m" help:"What it is for."`
 	DryRun    bool   `help:"Only show what would be done."`
 	Damaged   bool   `hidden:"" help:"Of backup restore."`
 	As        string `hidden:"" help:"Of backup restore."`

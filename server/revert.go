@@ -4,7 +4,7 @@ package main
 type revertCmd struct {
 	datasetFlags
 	Savepoint string `arg:"" help:"Name, such as master__000003, or id."`
-	Message   string `help:"What the revert is for."`
+	Message   string `short:"m" help:"What the revert is for."`
 }
 
 // Run reverts to a savepoint.

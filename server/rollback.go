@@ -13,7 +13,7 @@ type rollbackCmd struct {
 	Check   bool   `help:"Only show what blocks the rollback."`
 	Cascade bool   `help:"Undo what blocks it too, all as one commit."`
 	DryRun  bool   `help:"Only show what would be done."`
-	Message string `help:"What the rollback is for."`
+	Message string `short:"m" help:"What the rollback is for."`
 }
 
 // Run rolls back, or checks.

@@ -106,7 +106,7 @@ type variableCreateCmd struct {
 	Title       string `help:"What to show in place of the name."`
 	Description string `help:"What it holds."`
 	Derivation  string `help:"A SQL expression over the other columns, which computes its values." placeholder:"SQL"`
-	Message     string `help:"What the change is for."`
+	Message     string `short:"m" help:"What the change is for."`
 }
 
 // Run adds a column.
@@ -135,7 +135,7 @@ type variableEditCmd struct {
 	Title       *string `help:"What to show in place of the name; empty: the name."`
 	Description *string `help:"What it holds."`
 	Derivation  *string `help:"The expression that computes its values." placeholder:"SQL"`
-	Message     string  `help:"What the change is for."`
+	Message     string  `short:"m" help:"What the change is for."`
 }
 
 // Run changes a column.
@@ -166,7 +166,7 @@ func (cmd *variableEditCmd) Run(c console) error {
 type variableDeleteCmd struct {
 	datasetFlags
 	Variable string `arg:"" help:"Name or field id of the column."`
-	Message  string `help:"What the change is for."`
+	Message  string `short:"m" help:"What the change is for."`
 }
 
 // Run drops a column.

@@ -70,7 +70,7 @@ export function table(records: Records, pairs: Pair[]): DiffColumn[] {
       return { change, before: old, after: now, differs }
     }
     return {
-      name: p.name, type: p.type, kind: kindOf(p.type), cell,
+      name: p.name, type: p.type, kind: kindOf(p.type), cell, widest: 640,
       // What the width is made for: the sign of the change before the first, and room around both sides.
       at: (row) => {
         const { before, after, change, differs } = cell(row)

@@ -13,6 +13,7 @@ export type Summary = {
   categories_added: string[]
   categories_removed: string[]
   metadata_changes: Record<string, 'added' | 'removed' | 'updated' | 'improved'>
+  metadata: Record<string, Sides<unknown>> // of what has changed; null where a side has none
   quality: Sides<number | null>
   categories: Record<string, Sides<number>>
   category_quality: Record<string, Sides<number | null>>

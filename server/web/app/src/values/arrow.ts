@@ -11,6 +11,8 @@ export interface Column {
   type: string
   /** Numbers are aligned to the right, and can be drawn, as can times. */
   kind: 'number' | 'time' | 'boolean' | 'text' | 'bytes' | 'nested'
+  /** How wide a table may make it, in pixels, if not as any other. */
+  widest?: number
   at(row: number): Value
   /** The value as a number, times in seconds since 1970; null where there is none. */
   number(row: number): number | null
