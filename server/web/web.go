@@ -19,13 +19,13 @@ import (
 	"github.com/yuin/goldmark/parser"
 )
 
-//go:embed manual/*.md page.html manual.css header.css app/src/styles/tokens.css
+//go:embed manual/*.md manual/*.png page.html manual.css header.css app/src/styles/tokens.css
 var files embed.FS
 
 // contents is the order of the manual's pages.
 var contents = []string{
-	"guide", "merging", "terminal", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase", "webhooks", "crunch",
-	"operating", "backups", "observability", "upgrading", "access", "audit", "limits", "security", "readers", "peers",
+	"guide", "pages", "merging", "terminal", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase",
+	"webhooks", "crunch", "operating", "backups", "observability", "upgrading", "access", "audit", "limits", "security", "readers", "peers",
 	"promises",
 }
 
@@ -82,7 +82,26 @@ func New() (*Face, error) {
 		}
 		f.files[at] = manualFile("text/css; charset=utf-8", style)
 	}
+	if err := f.readImages(); err != nil {
+		return nil, err
+	}
 	return f, f.readApp()
+}
+
+// readImages reads the manual's screenshots.
+func (f *Face) readImages() error {
+	images, err := fs.Glob(files, "manual/*.png")
+	if err != nil {
+		return err
+	}
+	for _, name := range images {
+		body, err := files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		f.files["/"+name] = manualFile("image/png", body)
+	}
+	return nil
 }
 
 // manualFile is a file of the manual, which browsers ask for anew each time: it changes with the program.
@@ -123,6 +142,9 @@ var markdown = goldmark.New(
 // pageLink finds links from one page to another, which end in .md in the repository.
 var pageLink = regexp.MustCompile(`href="([a-z]+)\.md(#[^"]*)?"`)
 
+// imageLink finds the images, which are beside the pages in the repository.
+var imageLink = regexp.MustCompile(`src="([a-z]+\.png)"`)
+
 func render(name string, text []byte) (*Page, error) {
 	first, _, _ := strings.Cut(string(text), "\n")
 	title, ok := strings.CutPrefix(first, "# ")
@@ -134,5 +156,6 @@ func render(name string, text []byte) (*Page, error) {
 		return nil, fmt.Errorf("the manual's page %s: %w", name, err)
 	}
 	body := pageLink.ReplaceAllString(html.String(), `href="/manual/$1$2"`)
+	body = imageLink.ReplaceAllString(body, `src="/manual/$1"`)
 	return &Page{Name: name, Title: title, Body: template.HTML(body)}, nil // #nosec G203 -- our own text
 }

@@ -25,6 +25,26 @@ func TestEveryPageOfTheManualIsInItsContents(t *testing.T) {
 	}
 }
 
+// Every image of the manual is served, is small, and says in words what it shows.
+func TestImagesOfTheManual(t *testing.T) {
+	page, err := io.ReadAll(get(t, "/manual/pages").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`<img src="([^"]+)" alt="([^"]*)"`).FindAllStringSubmatch(string(page), -1)
+	if len(found) < 5 {
+		t.Fatalf("the page has the images %v", found)
+	}
+	for _, one := range found {
+		answer := get(t, one[1])
+		body, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != 200 || answer.Header.Get("Content-Type") != "image/png" || one[2] == "" ||
+			len(body) > 120_000 {
+			t.Errorf("%s: %d, %d bytes, %v", one[1], answer.StatusCode, len(body), err)
+		}
+	}
+}
+
 // get asks an application that serves the manual.
 func get(t *testing.T, target string) *http.Response {
 	t.Helper()
