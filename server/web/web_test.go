@@ -31,7 +31,7 @@ func TestImagesOfTheManual(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`<img src="([^"]+)" alt="([^"]*)"`).FindAllStringSubmatch(string(page), -1)
+	found := regexp.MustCompile(`<img src="(/manual/[^"]+)" alt="([^"]*)"`).FindAllStringSubmatch(string(page), -1)
 	if len(found) < 5 {
 		t.Fatalf("the page has the images %v", found)
 	}
