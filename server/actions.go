@@ -69,7 +69,8 @@ func (cmd *actionsCmd) Run(c console) error {
 		query.Set("key", strings.Join(cmd.Key, ","))
 		query.Set("limit", fmt.Sprint(cmd.Limit))
 	case cmd.User != "" || len(cmd.Key) > 0:
-		return exitError{exitUsage, errors.New("--user and --key can't be combined with --since-forking and --upstream-delta, which show " +
+		return exitError{exitUsage, errors.New("--user and --key can't be combined with --since-forking and --upstream-delta, " +
+			"which show " +
 			"everything to be merged")}
 	default:
 		path = cmd.path("actions", delta)

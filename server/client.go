@@ -138,29 +138,24 @@ func (r remote) url(path string, query url.Values) string {
 
 // get asks for JSON and reads it into out.
 func (r remote) get(path string, query url.Values, out any) error {
-	req, err := http.NewRequest(http.MethodGet, r.url(path, query), nil)
-	if err != nil {
-		return err
-	}
-	return r.json(req, out)
+	return r.call(http.MethodGet, path, query, nil, out)
 }
 
 // post sends JSON and reads the answer into out.
 func (r remote) post(path string, query url.Values, body, out any) error {
-	req, err := r.newPost(path, query, body)
-	if err != nil {
-		return err
-	}
-	return r.json(req, out)
+	return r.call(http.MethodPost, path, query, body, out)
 }
 
-// newPost returns a request that sends JSON.
-func (r remote) newPost(path string, query url.Values, body any) (*http.Request, error) {
+// request returns a request that sends JSON, or has no body if that is nil.
+func (r remote) request(method, path string, query url.Values, body any) (*http.Request, error) {
+	if body == nil {
+		return http.NewRequest(method, r.url(path, query), nil)
+	}
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequest(http.MethodPost, r.url(path, query), bytes.NewReader(text))
+	req, err := http.NewRequest(method, r.url(path, query), bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -170,19 +165,9 @@ func (r remote) newPost(path string, query url.Values, body any) (*http.Request,
 
 // call sends a request with JSON, or without a body if that is nil, and reads the answer into out, unless that is nil.
 func (r remote) call(method, path string, query url.Values, body, out any) error {
-	var text []byte
-	var err error
-	if body != nil {
-		if text, err = json.Marshal(body); err != nil {
-			return err
-		}
-	}
-	req, err := http.NewRequest(method, r.url(path, query), bytes.NewReader(text))
+	req, err := r.request(method, path, query, body)
 	if err != nil {
 		return err
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
 	}
 	if out != nil {
 		return r.json(req, out)

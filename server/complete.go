@@ -91,13 +91,12 @@ func (cmd *completeCmd) Run(c console) error {
 func complete(root *kong.Node, words []string) (list []string) {
 	before, last := words[:len(words)-1], words[len(words)-1]
 	at := wordsSoFar(root, before)
-	if name, start, ok := strings.Cut(last, "="); ok && strings.HasPrefix(name, "--") {
+	if name, _, ok := strings.Cut(last, "="); ok && strings.HasPrefix(name, "--") {
 		if f := flagOf(at.node, name); f != nil {
 			for _, v := range at.values(f.Value, f.Name) {
 				list = append(list, name+"="+v)
 			}
 		}
-		_ = start
 		return withPrefix(list, last)
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
@@ -90,6 +91,20 @@ func (c console) answer(value any, text func()) error {
 	}
 	text()
 	return nil
+}
+
+// fact prints what is known of something after its name, on a line; nothing where it is empty.
+func (c console) fact(name string, value any) {
+	if fmt.Sprint(value) != "" {
+		c.printf("%-12s %s\n", name, value)
+	}
+}
+
+// paragraph prints text that people wrote, each of its lines indented.
+func (c console) paragraph(text string) {
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		c.printf("    %s\n", strings.TrimSuffix(line, "\r"))
+	}
 }
 
 // removed says that something is removed.

@@ -216,31 +216,26 @@ func yes(is bool) string {
 // facts prints what is known of a dataset, one fact a line.
 func (d datasetAnswer) facts(c console) {
 	c.printf("%s\n", c.styled(terminal.Bold, d.Name))
-	fact := func(name string, value any) {
-		if text := fmt.Sprint(value); text != "" {
-			c.printf("%-12s %s\n", name, value)
-		}
-	}
-	fact("id", d.ID)
-	fact("description", d.Description)
-	fact("project", fmt.Sprint(d.ProjectID))
-	fact("key", strings.Join(d.Key, ", "))
-	fact("records", comma(d.Records))
-	fact("head", fmt.Sprint("commit ", d.Head))
-	fact("created", terminal.Moment(d.CreatedAt))
-	fact("changed", terminal.Moment(d.ModifiedAt))
-	fact("quality", orNone(d.QualityColumn))
-	fact("category", orNone(d.CategoryColumn))
-	fact("required", strings.Join(d.Required, ", "))
+	c.fact("id", d.ID)
+	c.fact("description", d.Description)
+	c.fact("project", fmt.Sprint(d.ProjectID))
+	c.fact("key", strings.Join(d.Key, ", "))
+	c.fact("records", comma(d.Records))
+	c.fact("head", fmt.Sprint("commit ", d.Head))
+	c.fact("created", terminal.Moment(d.CreatedAt))
+	c.fact("changed", terminal.Moment(d.ModifiedAt))
+	c.fact("quality", orNone(d.QualityColumn))
+	c.fact("category", orNone(d.CategoryColumn))
+	c.fact("required", strings.Join(d.Required, ", "))
 	if d.ForkCommit != nil {
-		fact("fork", fmt.Sprintf("of %s at commit %d", orNone(d.UpstreamID), *d.ForkCommit))
+		c.fact("fork", fmt.Sprintf("of %s at commit %d", orNone(d.UpstreamID), *d.ForkCommit))
 	}
 	for _, name := range sorted(d.Metadata) {
 		text, _ := json.Marshal(d.Metadata[name])
-		fact("metadata", name+": "+string(text))
+		c.fact("metadata", name+": "+string(text))
 	}
 	for _, w := range d.Warnings {
-		fact("warning", w)
+		c.fact("warning", w)
 	}
 }
 

@@ -63,7 +63,8 @@ func (cmd *listVersionsCmd) Run(c console) error {
 	header := cmd.header("VERSION\tENTRIES\tACTIVE\tCREATED\tDESCRIPTION")
 	return cmd.print(c, list, header, func(row func(...any)) {
 		for _, v := range list.Versions {
-			row(cmd.cells(v.Digest, v.Version, terminal.Count(v.Entries), v.IsActive, terminal.Moment(v.CreatedAt), v.Description)...)
+			row(cmd.cells(v.Digest, v.Version, terminal.Count(v.Entries), v.IsActive, terminal.Moment(v.CreatedAt),
+				v.Description)...)
 		}
 	})
 }

@@ -77,7 +77,8 @@ func (e erasureAnswer) show(c console, isDry bool) {
 	if isDry {
 		done = "would erase"
 	}
-	c.printf("%s records: %d, rows: %d; files rewritten: %d, removed: %d\n", done, e.Records, e.Rows, e.Rewritten, e.Removed)
+	c.printf("%s records: %d, rows: %d; files rewritten: %d, removed: %d\n", done, e.Records, e.Rows,
+		e.Rewritten, e.Removed)
 	for _, d := range e.Datasets {
 		c.printf("dataset %s: commits affected: %d%s\n", d.ID, d.Commits, named(d.Versions))
 	}

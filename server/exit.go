@@ -5,7 +5,8 @@ import (
 	"net/http"
 )
 
-// Exit codes by what the caller can do about a failure. check, repair and doctor have their own, which their help names.
+// Exit codes by what the caller can do about a failure. check, repair and doctor have their own, which their help
+// names.
 const (
 	exitFailed       = 1 // the answer is no, or another failure
 	exitUsage        = 2 // the command line makes no sense

@@ -9,7 +9,8 @@ import (
 	"rowback/server/terminal"
 )
 
-// lane is the commits of one dataset of a graph. A fork begins at a commit of its upstream, which is in the lane of that.
+// lane is the commits of one dataset of a graph. A fork begins at a commit of its upstream, which is in the upstream's
+// lane.
 type lane struct {
 	dataset datasetFlags
 	name    string
@@ -56,7 +57,7 @@ func (cmd *logCmd) lanes() ([]lane, error) {
 	lanes := []lane{first}
 	for _, f := range forks {
 		lanes = append(lanes, lane{
-			dataset: datasetFlags{cmd.remote, f.ID, f.ProjectID}, name: f.Name, fork: *f.ForkCommit,
+			dataset: datasetFlags{cmd.remote, f.ID, f.ProjectID}, name: f.Name, from: 0, fork: *f.ForkCommit,
 		})
 	}
 	for i := range lanes {

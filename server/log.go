@@ -32,7 +32,8 @@ func (cmd *logCmd) Run(c console) error {
 	return cmd.print(c, list.Commits, header, func(row func(...any)) {
 		for _, k := range list.Commits {
 			id := terminal.Colored{Style: terminal.Yellow, Value: k.ID}
-			row(cmd.cells(k.Digest, id, k.mode(), k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt), k.User, k.Message)...)
+			row(cmd.cells(k.Digest, id, k.mode(), k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt),
+				k.User, k.Message)...)
 		}
 	})
 }

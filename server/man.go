@@ -57,7 +57,8 @@ func manPage(node *kong.Node) string {
 	name := strings.ReplaceAll(path, " ", "-")
 	fmt.Fprintf(&out, ".TH %s 1 \"\" \"Rowback %s\" \"Rowback\"\n", strings.ToUpper(name), version)
 	fmt.Fprintf(&out, ".SH NAME\n%s \\- %s\n", roff(name), roff(strings.TrimSuffix(node.Help, ".")))
-	fmt.Fprintf(&out, ".SH SYNOPSIS\n.B %s\n%s\n", roff(path), roff(strings.TrimSpace(strings.TrimPrefix(synopsis(node), path))))
+	words := strings.TrimSpace(strings.TrimPrefix(synopsis(node), path))
+	fmt.Fprintf(&out, ".SH SYNOPSIS\n.B %s\n%s\n", roff(path), roff(words))
 	if node.Detail != "" {
 		fmt.Fprintf(&out, ".SH DESCRIPTION\n%s\n", roff(node.Detail))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/url"
 	"os"
 	"time"
@@ -42,7 +43,7 @@ const pollEvery = 100 * time.Millisecond
 // work posts work that may take long, waits for its end, and decodes the answer into out. A terminal shows a progress
 // bar. The work continues even if this process ends.
 func (r remote) work(c console, path string, query url.Values, body, out any) error {
-	req, err := r.newPost(path, query, body)
+	req, err := r.request(http.MethodPost, path, query, body)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ type proposalPage struct {
 type proposalListCmd struct {
 	datasetFlags
 	formatFlag
-	State    string `help:"Only those that are open, closed or merged." enum:",open,closed,merged" default:"" placeholder:"STATE"`
+	State    string `help:"Only those that are open, closed or merged." enum:",open,closed,merged" default:""`
 	Outgoing bool   `help:"List those that the dataset is to be merged by, instead of those to merge into it."`
 }
 
@@ -149,12 +149,13 @@ func (cmd *proposalShowCmd) Run(c console) error {
 		c.printf("%s  %s\n", c.styled(terminal.Bold, fmt.Sprintf("proposal %d: %s", p.Number, p.Title)), p.State)
 		c.printf("from %s, by %s, %s\n", p.from(), p.User, terminal.Moment(p.CreatedAt))
 		if p.Description != "" {
-			c.printf("\n    %s\n", p.Description)
+			c.println()
+			c.paragraph(p.Description)
 		}
 		for _, e := range p.Discussion {
 			c.printf("\n%s by %s, %s\n", e.Kind, e.User, terminal.Moment(e.CreatedAt))
 			if e.Text != "" {
-				c.printf("    %s\n", e.Text)
+				c.paragraph(e.Text)
 			}
 		}
 		c.printf("\n%s: %s\n", p.Checks.Verdict, p.Checks.Detail)
@@ -171,7 +172,8 @@ type proposalCommentCmd struct {
 // Run adds a comment.
 func (cmd *proposalCommentCmd) Run(c console) error {
 	var entry map[string]any
-	if err := cmd.post(cmd.proposalPath("comments"), cmd.query(), map[string]string{"text": cmd.Text}, &entry); err != nil {
+	body := map[string]string{"text": cmd.Text}
+	if err := cmd.post(cmd.proposalPath("comments"), cmd.query(), body, &entry); err != nil {
 		return err
 	}
 	return c.answer(entry, func() { c.printf("commented on proposal %d\n", cmd.Number) })
@@ -193,7 +195,8 @@ func (cmd *proposalApproveCmd) Run(c console) error {
 		return c.removed("approval of proposal", cmd.Number)
 	}
 	var entry map[string]any
-	if err := cmd.post(cmd.proposalPath("approvals"), cmd.query(), map[string]string{"text": cmd.Text}, &entry); err != nil {
+	body := map[string]string{"text": cmd.Text}
+	if err := cmd.post(cmd.proposalPath("approvals"), cmd.query(), body, &entry); err != nil {
 		return err
 	}
 	return c.answer(entry, func() { c.printf("proposal %d is approved\n", cmd.Number) })
@@ -242,5 +245,6 @@ func (cmd *proposalMergeCmd) Run(c console) error {
 	}
 	var done mergeAnswer
 	err := cmd.work(c, cmd.proposalPath("merge"), cmd.query(), body, &done)
-	return (&mergeCreateCmd{datasetFlags: cmd.datasetFlags, From: fmt.Sprint("proposal ", cmd.Number)}).report(c, done, err)
+	merge := mergeCreateCmd{datasetFlags: cmd.datasetFlags, From: fmt.Sprint("proposal ", cmd.Number)}
+	return merge.report(c, done, err)
 }

@@ -125,7 +125,7 @@ func (cmd *queryCmd) ask(sql, format string) (*http.Response, error) {
 		}
 		body["params"] = params
 	}
-	req, err := cmd.newPost("/api/v1/query", nil, body)
+	req, err := cmd.request(http.MethodPost, "/api/v1/query", nil, body)
 	if err != nil {
 		return nil, err
 	}

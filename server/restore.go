@@ -18,8 +18,8 @@ import (
 	"rowback/storage"
 )
 
-// restoreCmd takes a dataset back to the state at a ref. What it was before there was backup restore, it still is: with a
-// directory, or with a dataset as project/name, it restores from a backup.
+// restoreCmd takes a dataset back to the state at a ref. With a directory, or with a dataset as project/name, it
+// restores from a backup, as it did before there was backup restore.
 type restoreCmd struct {
 	remote
 	Ref       string `arg:"" help:"The state to go back to: ${refs}."`
@@ -41,7 +41,8 @@ var inBackup = regexp.MustCompile(`^[0-9]+/.`)
 func (cmd *restoreCmd) Run(c console) error {
 	if cmd.Dir != "" || inBackup.MatchString(cmd.Dataset) {
 		return (&backupRestoreCmd{
-			cmd.remote, kong.ExpandPath(cmd.Ref), kong.ExpandPath(cmd.Dir), cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into, cmd.State,
+			cmd.remote, kong.ExpandPath(cmd.Ref), kong.ExpandPath(cmd.Dir), cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into,
+			cmd.State,
 		}).Run(c)
 	}
 	if cmd.Dataset == "" {

@@ -52,7 +52,8 @@ func (cmd *savepointCreateCmd) Run(c console) error {
 	if cmd.List {
 		return (&savepointListCmd{cmd.datasetFlags, cmd.formatFlag}).Run(c)
 	}
-	req, err := cmd.newPost(cmd.path("savepoints"), cmd.query(), map[string]string{"description": cmd.Description})
+	body := map[string]string{"description": cmd.Description}
+	req, err := cmd.request(http.MethodPost, cmd.path("savepoints"), cmd.query(), body)
 	if err != nil {
 		return err
 	}

@@ -36,9 +36,8 @@ func (cmd *showCmd) Run(c console) error {
 		if k.Merge != nil {
 			c.printf("%-8s came with commit %d\n", "merge", *k.Merge)
 		}
-		for _, line := range strings.Split(strings.TrimSpace(k.Message), "\n") {
-			c.printf("\n    %s\n", line)
-		}
+		c.println()
+		c.paragraph(k.Message)
 		k.showColumns(c)
 	})
 }

@@ -157,7 +157,8 @@ func (cmd *tokenListCmd) Run(c console) error {
 	}
 	return cmd.print(c, all, "ID\tUSER\tROLE\tPROJECTS\tEXPIRES\tLAST USED\tDESCRIPTION", func(row func(...any)) {
 		for _, t := range all {
-			row(t.ID, t.User, t.Role, projectsOf(t.Projects), terminal.Moment(orNever(t.ExpiresAt)), terminal.Moment(orNever(t.LastUsedAt)), t.Description)
+			row(t.ID, t.User, t.Role, projectsOf(t.Projects), terminal.Moment(orNever(t.ExpiresAt)),
+				terminal.Moment(orNever(t.LastUsedAt)), t.Description)
 		}
 	})
 }

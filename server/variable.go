@@ -70,14 +70,14 @@ func (cmd *variableShowCmd) Run(c console) error {
 		return err
 	}
 	return c.answer(v, func() {
-		c.printf("%s\nid           %d\ntype         %s\ntitle        %s\n", c.styled(terminal.Bold, v.Name), v.ID, v.Type, v.Title)
-		for name, text := range map[string]string{"description": v.Description, "derivation": orNone(v.Derivation)} {
-			if text != "" {
-				c.printf("%-12s %s\n", name, text)
-			}
-		}
+		c.printf("%s\n", c.styled(terminal.Bold, v.Name))
+		c.fact("id", fmt.Sprint(v.ID))
+		c.fact("type", v.Type)
+		c.fact("title", v.Title)
+		c.fact("description", v.Description)
+		c.fact("derivation", orNone(v.Derivation))
 		for _, k := range v.Categories {
-			c.printf("category     %s\n", string(k))
+			c.fact("category", string(k))
 		}
 	})
 }

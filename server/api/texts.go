@@ -34,8 +34,8 @@ var texts = map[string]string{
 	"dataset.archived":  "No one works on it any more. It can be read and written as before.",
 	"dataset.exclusion": "A condition on records that Crunch clients don't see. All else does.",
 	"dataset.warnings":  "What is said of the dataset that does not hold: columns that it does not have.",
-	"diff.column": "Of modified records, only those in which one of these columns changed; comma-separated, a name with a " +
-		"comma in double quotes.",
+	"diff.column": "Of modified records, only those in which one of these columns changed; comma-separated, a name with " +
+		"a comma in double quotes.",
 	"digest": "Of the values of the records, whatever the order of these and the files that they are in. The manual " +
 		"has how it is computed.",
 	"digest.listed": "Where digests were asked for: of the records of this state, if it was computed before.",

@@ -22,7 +22,8 @@ var auditedAs = map[string]string{
 	"getArchive": audit.Export, "diff": audit.Export, "listAudit": audit.Export,
 	"GET /api/datasets/:dataset/table": audit.Export, "GET /api/datasets/:dataset/variables/:variable/values": audit.Export,
 	"compareVersions": audit.Read, "reportGates": audit.Read,
-	"completeLogin": audit.Login, "POST /api/login": audit.Login, "POST /api/logout": audit.Logout, "GET /api/logout": audit.Logout,
+	"completeLogin": audit.Login, "POST /api/login": audit.Login,
+	"POST /api/logout": audit.Logout, "GET /api/logout": audit.Logout,
 }
 
 // unrecorded are the paths of requests that change nothing although their method may: they are answered even where the

@@ -93,7 +93,8 @@ func (p Profiles) Of(name string) (Profile, error) {
 		return found, nil
 	}
 	if name != "" {
-		return Profile{}, fmt.Errorf("there is no profile %q: see rowback profile list, or rowback login --profile %[1]s", name)
+		return Profile{}, fmt.Errorf("there is no profile %q: see rowback profile list, or rowback login --profile %[1]s",
+			name)
 	}
 	return p.By[p.Current], nil
 }

@@ -25,13 +25,14 @@ var files embed.FS
 // contents is the order of the manual's pages.
 var contents = []string{
 	"guide", "pages", "merging", "terminal", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase",
-	"webhooks", "crunch", "operating", "backups", "observability", "upgrading", "access", "audit", "limits", "security", "readers", "peers",
-	"promises",
+	"webhooks", "crunch", "operating", "backups", "observability", "upgrading", "access", "audit", "limits", "security",
+	"readers", "peers", "promises",
 }
 
-// policy lets the manual's pages load their style sheets, the script that chooses the colours, images, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; " +
-	"frame-ancestors 'none'"
+// policy lets the manual's pages load their style sheets, the script that chooses the colours, images, and nothing
+// else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; " +
+	"form-action 'none'; frame-ancestors 'none'"
 
 // Page is one page of the manual, rendered.
 type Page struct {
