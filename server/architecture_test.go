@@ -156,6 +156,9 @@ var doors = map[string][]string{
 	"github.com/alecthomas/kong":      {"rowback/server"},
 	"github.com/reeflective/readline": {"rowback/server"},
 	"github.com/mattn/go-runewidth":   {"rowback/server/terminal"},
+	"github.com/coreos/go-oidc/":      {"rowback/server/signon"},
+	"golang.org/x/oauth2":             {"rowback/server/signon"},
+	"golang.org/x/crypto/acme":        {"rowback/server/certs"},
 	"go.opentelemetry.io/":            {"rowback/server/traces"},
 	"google.golang.org/grpc":          {"rowback/server/flight", "rowback/fixtures/bench"},
 }

@@ -227,11 +227,14 @@ type ProposalEdit struct {
 	State              *catalog.ProposalState // open or closed
 }
 
-// EditProposal changes what a proposal says, closes it or opens it again.
+// EditProposal changes what a proposal says, closes it or opens it again. What was merged stays as it was read then.
 func (s *Store) EditProposal(
 	ctx context.Context, dataset string, number int64, e ProposalEdit, r Request,
 ) (Proposed, error) {
 	return changeProposal(ctx, s, dataset, number, r, func(tx catalog.Tx, p *Proposed) (Proposed, error) {
+		if p.State == catalog.ProposalMerged {
+			return *p, p.mergedAlready()
+		}
 		if e.Title != nil {
 			p.Title = *e.Title
 		}
@@ -257,8 +260,6 @@ func (s *Store) setProposalState(
 	case state != catalog.ProposalOpen && state != catalog.ProposalClosed:
 		return fault.Errorf(fault.Invalid, "invalid_field", "state: %q is neither open nor closed.",
 			fault.Clip(string(state))).With("field", "state")
-	case p.State == catalog.ProposalMerged:
-		return p.mergedAlready()
 	case state == catalog.ProposalOpen:
 		entry.Kind = catalog.EntryReopened
 		if err := p.checkSource(); err != nil {

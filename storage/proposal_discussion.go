@@ -20,7 +20,9 @@ type NewComment struct {
 func (s *Store) Comment(
 	ctx context.Context, dataset string, number int64, n NewComment, r Request,
 ) (catalog.ProposalEntry, error) {
-	return changeProposal(ctx, s, dataset, number, r, func(tx catalog.Tx, p *Proposed) (e catalog.ProposalEntry, err error) {
+	return changeProposal(ctx, s, dataset, number, r, func(
+		tx catalog.Tx, p *Proposed,
+	) (e catalog.ProposalEntry, err error) {
 		if strings.TrimSpace(n.Text) == "" {
 			return e, fault.Errorf(fault.Invalid, "invalid_field", "text: is empty. Write what you want to say.").
 				With("field", "text")
@@ -46,7 +48,9 @@ type NewApproval struct {
 func (s *Store) Approve(
 	ctx context.Context, dataset string, number int64, n NewApproval, r Request,
 ) (catalog.ProposalEntry, error) {
-	return changeProposal(ctx, s, dataset, number, r, func(tx catalog.Tx, p *Proposed) (e catalog.ProposalEntry, err error) {
+	return changeProposal(ctx, s, dataset, number, r, func(
+		tx catalog.Tx, p *Proposed,
+	) (e catalog.ProposalEntry, err error) {
 		if err := p.checkOpen(); err != nil {
 			return e, err
 		}
@@ -81,7 +85,9 @@ func expectsSource(source catalog.Dataset, head int64) error {
 
 // WithdrawApproval takes an approval of the same user back.
 func (s *Store) WithdrawApproval(ctx context.Context, dataset string, number int64, r Request) error {
-	_, err := changeProposal(ctx, s, dataset, number, r, func(_ catalog.Tx, p *Proposed) (e catalog.ProposalEntry, err error) {
+	_, err := changeProposal(ctx, s, dataset, number, r, func(
+		_ catalog.Tx, p *Proposed,
+	) (e catalog.ProposalEntry, err error) {
 		if err := p.checkOpen(); err != nil {
 			return e, err
 		}

@@ -81,6 +81,9 @@ func TestAProposalIsMergedOnceAndIsKept(t *testing.T) {
 	}
 	_, err = p.MergeProposal(ctx, p.d, 1, storage.Merge{}, by("bob"))
 	p.refused(err, "proposal_merged")
+	title := "Something else"
+	_, err = p.EditProposal(ctx, p.d, 1, storage.ProposalEdit{Title: &title}, by("bob"))
+	p.refused(err, "proposal_merged")
 	if _, err := p.Comment(ctx, p.d, 1, storage.NewComment{Text: "Thanks."}, by("ada")); err != nil {
 		t.Error(err)
 	}
