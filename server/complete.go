@@ -246,7 +246,7 @@ func (at soFar) served(name string) []string {
 		return nil
 	}
 	project := int64(1)
-	fmt.Sscan(at.or("project-id", "1"), &project)
+	_, _ = fmt.Sscan(at.or("project-id", "1"), &project) // what is not a number is the first project
 	switch name {
 	case "dataset", "to-dataset":
 		names, _ := r.datasetNames(project)

@@ -157,7 +157,7 @@ type oneDataset struct {
 }
 
 // flags returns the dataset as other commands name it.
-func (o oneDataset) flags() datasetFlags { return datasetFlags{o.remote, o.Dataset, o.ProjectID} }
+func (o oneDataset) flags() datasetFlags { return datasetFlags(o) }
 
 // datasetShowCmd shows a dataset.
 type datasetShowCmd struct {

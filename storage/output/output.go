@@ -167,7 +167,7 @@ func writeJSON(ctx context.Context, conn *duck.Conn, q Query, w *bound, asArray 
 
 // jsonWriter writes records as a JSON array, or as NDJSON.
 type jsonWriter struct {
-	*bufio.Writer
+	out           *bufio.Writer
 	between, last string
 	doubtful      bool // a text of a record may not be strict JSON
 	started       bool
@@ -175,10 +175,10 @@ type jsonWriter struct {
 
 func newJSONWriter(w io.Writer, columns []schema.Column, asArray bool) *jsonWriter {
 	doubtful := slices.ContainsFunc(columns, func(c schema.Column) bool { return hasJSON(c.Type) })
-	out := &jsonWriter{Writer: bufio.NewWriterSize(w, 256<<10), between: "\n", doubtful: doubtful}
+	out := &jsonWriter{out: bufio.NewWriterSize(w, 256<<10), between: "\n", doubtful: doubtful}
 	if asArray {
 		out.between, out.last = ",\n", "]\n"
-		out.WriteString("[")
+		out.out.WriteString("[")
 	}
 	return out
 }
@@ -186,13 +186,13 @@ func newJSONWriter(w io.Writer, columns []schema.Column, asArray bool) *jsonWrit
 // record writes a record. The buffer keeps its first error, and returns it again.
 func (w *jsonWriter) record(text string) error {
 	if w.started {
-		w.WriteString(w.between)
+		w.out.WriteString(w.between)
 	}
 	w.started = true
 	if w.doubtful {
 		text = strict(text)
 	}
-	_, err := w.WriteString(text)
+	_, err := w.out.WriteString(text)
 	return err
 }
 
@@ -200,8 +200,8 @@ func (w *jsonWriter) end() error {
 	if w.last == "" && w.started {
 		w.last = "\n"
 	}
-	w.WriteString(w.last)
-	return w.Flush()
+	w.out.WriteString(w.last)
+	return w.out.Flush()
 }
 
 // csv returns the statement of the text of each value.
