@@ -40,9 +40,12 @@ var inBackup = regexp.MustCompile(`^[0-9]+/.`)
 // Run restores.
 func (cmd *restoreCmd) Run(c console) error {
 	if cmd.Dir != "" || inBackup.MatchString(cmd.Dataset) {
+		dir := cmd.Dir
+		if dir != "" { // which kong would make the working directory
+			dir = kong.ExpandPath(dir)
+		}
 		return (&backupRestoreCmd{
-			cmd.remote, kong.ExpandPath(cmd.Ref), kong.ExpandPath(cmd.Dir), cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into,
-			cmd.State,
+			cmd.remote, kong.ExpandPath(cmd.Ref), dir, cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into, cmd.State,
 		}).Run(c)
 	}
 	if cmd.Dataset == "" {

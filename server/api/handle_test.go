@@ -53,7 +53,8 @@ func TestEveryRouteRefusesWhatItsTableEntryDoesNotHave(t *testing.T) {
 			t.Errorf("%s: %d %s", r.id, got.status, got.text)
 		}
 		for _, name := range namesOfTag(reflect.TypeOf(r.in), "query") {
-			if isList(reflect.TypeOf(r.in), name) {
+			// An identity provider sends what it likes.
+			if isList(reflect.TypeOf(r.in), name) || r.id == "completeLogin" {
 				continue
 			}
 			if got := ask(t, r.method, path+"?"+name+"=1&"+name+"=2", "{}"); got.field() != name {

@@ -30,6 +30,10 @@ type providerView struct {
 
 // getLogin says how one can log in.
 func (a *API) getLogin(c *fiber.Ctx) error {
+	var in struct{}
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
 	v := loginView{IsOpen: a.host.IsOpen()}
 	if p := a.options.Provider; p != nil {
 		v.Provider = &providerView{p.Name(), loginPath + "/provider"}
@@ -69,11 +73,15 @@ func keepLogin(c *fiber.Ctx, kept string) {
 
 // beginLogin sends a browser to the identity provider.
 func (a *API) beginLogin(c *fiber.Ctx) error {
+	var in beginLoginIn
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
 	p, err := a.provider()
 	if err != nil {
 		return err
 	}
-	at, kept, err := p.Begin(c.UserContext(), host.Site(c)+host.LoginCallback, c.Query("then"))
+	at, kept, err := p.Begin(c.UserContext(), host.Site(c)+host.LoginCallback, in.Then)
 	if err != nil {
 		return a.showRefusal(c, err)
 	}
@@ -88,8 +96,15 @@ type completeLoginIn struct {
 	Error string `query:"error" json:"-"`
 }
 
-// completeLogin starts a session of a browser that the identity provider sends back.
+// completeLogin starts a session of a browser that the identity provider sends back. Providers add parameters of their
+// own, so beside theirs the ones that are not known here are let through.
 func (a *API) completeLogin(c *fiber.Ctx) error {
+	if c.Query("code") == "" && c.Query("error") == "" {
+		var in completeLoginIn
+		if err := a.bind(c, &in); err != nil {
+			return err
+		}
+	}
 	p, err := a.provider()
 	if err != nil {
 		return err

@@ -26,6 +26,10 @@ type roleIn struct {
 
 // getMe says who the caller is.
 func (a *API) getMe(c *fiber.Ctx) error {
+	var in struct{}
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
 	caller := host.Caller(c)
 	v := meView{
 		User: caller.User, IsAdmin: caller.IsAdmin(), IsOpen: a.host.IsOpen(), IsSession: caller.Session != "",

@@ -73,8 +73,8 @@ func (a *API) document() ([]byte, error) {
 const (
 	docsHead = `<link rel="stylesheet" href="/manual/tokens.css"><link rel="stylesheet" href="/manual/header.css">`
 
-	docsHeader = `<header class="site"><a class="brand" href="/"><img src="/favicon.svg" alt="" width="20" height="20">
-Rowback</a><nav aria-label="Main"><a href="/">Datasets</a><a href="/sql">SQL</a><a href="/admin">Administration</a>
+	docsHeader = `<header class="site"><a class="brand" href="/#main"><img src="/favicon.svg" alt="" width="20" height="20">
+Rowback</a><nav aria-label="Main"><a href="/#main">Datasets</a><a href="/sql#main">SQL</a><a href="/admin#main">Administration</a>
 <a href="/manual/guide">Manual</a><a href="/docs/" aria-current="page">API</a></nav></header>`
 )
 

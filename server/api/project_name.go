@@ -1,8 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -15,28 +19,38 @@ import (
 // projectField is the field of requests that names a project: by its number, or by the name that it has.
 const projectField = "project_id"
 
-// projectNumber returns the number of a project that a client names; texts that are numbers, or empty, as they are. One
-// of which the caller is not to know is answered as one that there is not.
+// projectNumber returns the number of a project that a client names; texts that are numbers of any size, or empty, as
+// they are. One of which the caller is not to know is refused as one that there is not: as a bad value of the field.
 func (a *API) projectNumber(c *fiber.Ctx, named string) (string, error) {
-	if _, err := strconv.ParseInt(named, 10, 64); err == nil || named == "" || a.options.Accounts == nil {
+	if isWhole(named) || named == "" || a.options.Accounts == nil {
 		return named, nil
 	}
 	id, err := a.options.Accounts.ProjectID(c.UserContext(), named)
-	if err == nil && (id == 0 || host.Caller(c).Role(id) == access.None) {
-		err = accounts.ErrNoProject.Sayf("Project '%s' not found", fault.Clip(named))
+	if errors.Is(err, accounts.ErrNoProject) || err == nil && (id == 0 || host.Caller(c).Role(id) == access.None) {
+		why := fmt.Sprintf("there is no project '%s'. Give the number of a project, or its name", fault.Clip(named))
+		err = invalid(projectField, why)
 	}
 	return strconv.FormatInt(id, 10), err
 }
 
+// isWhole reports whether a text is a whole number.
+func isWhole(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
 // withProjectNumber returns a body with the number of the project that it names.
 func (a *API) withProjectNumber(c *fiber.Ctx, body []byte) ([]byte, error) {
+	if !bytes.Contains(body, []byte(projectField)) {
+		return body, nil // as most are: they are not parsed for it
+	}
 	var fields map[string]json.RawMessage
 	var named string
 	if json.Unmarshal(body, &fields) != nil || fields[projectField] == nil ||
 		json.Unmarshal(fields[projectField], &named) != nil || named == "" {
 		return body, nil // what is wrong with it is said when it is read
 	}
-	if _, err := strconv.ParseInt(named, 10, 64); err == nil {
+	if isWhole(named) {
 		return body, nil // a number is not written as a text
 	}
 	number, err := a.projectNumber(c, named)

@@ -13,7 +13,7 @@ func (a *API) accessRoutes() []route {
 		{
 			method: "GET", path: "/api/v1/me", id: "getMe", tag: "access", role: access.Known,
 			summary: "Who the caller is, and their roles",
-			status:  200, out: meView{}, handler: a.getMe,
+			status:  200, out: meView{}, problems: []int{422}, handler: a.getMe,
 		},
 		{
 			method: "GET", path: users, id: "listUsers", tag: "access", role: access.Admin,
@@ -65,17 +65,18 @@ func (a *API) accessRoutes() []route {
 		{
 			method: "GET", path: loginPath, id: "getLogin", tag: "access", role: access.Public,
 			summary: "How one can log in",
-			status:  200, out: loginView{}, handler: a.getLogin,
+			status:  200, out: loginView{}, problems: []int{422}, handler: a.getLogin,
 		},
 		{
 			method: "GET", path: loginPath + "/provider", id: "beginLogin", tag: "access", role: access.Public,
 			summary: "303 to the identity provider, for browsers",
-			in:      beginLoginIn{}, status: 303, problems: []int{404}, handler: a.beginLogin,
+			in:      beginLoginIn{}, status: 303, media: []string{"text/html"}, problems: []int{404, 422},
+			handler: a.beginLogin,
 		},
 		{
 			method: "GET", path: host.LoginCallback, id: "completeLogin", tag: "access", role: access.Public,
 			summary: "Where the identity provider sends browsers back to: it starts a session",
-			in:      completeLoginIn{}, status: 200, media: []string{"text/html"}, problems: []int{401, 404},
+			in:      completeLoginIn{}, status: 200, media: []string{"text/html"}, problems: []int{401, 404, 422},
 			handler: a.completeLogin,
 		},
 		{

@@ -254,9 +254,11 @@ func (b *tab) click(role, name string) {
 	b.t.Helper()
 	var at *spot
 	b.until(fmt.Sprintf("the %s %q can't be clicked", role, name), func() bool {
+		before := at
 		at = nil
 		b.call("spot", &at, role, name)
-		return at != nil && at.Why == ""
+		// A person waits until it stands still: a dialog that is just opening would be missed.
+		return at != nil && at.Why == "" && before != nil && before.X == at.X && before.Y == at.Y
 	})
 	b.run(chromedp.MouseClickXY(at.X, at.Y))
 }
