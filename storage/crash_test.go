@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -452,9 +455,27 @@ func done(t *testing.T, w world, act act) (after, dir string) {
 	return shows(t, dir, true), dir
 }
 
+// steps are those at which a test of crashes or failures stops: the first, and every third from a random one on;
+// ROWBACK_EVERY says every how many, 1 for all. It does not end by itself.
+func steps(t *testing.T) iter.Seq[int] {
+	every := 3
+	if n, err := strconv.Atoi(os.Getenv("ROWBACK_EVERY")); err == nil {
+		every = n
+	}
+	first := 1 + rand.IntN(every)
+	t.Logf("every %d steps from %d", every, first)
+	return func(yield func(int) bool) {
+		if !yield(0) {
+			return
+		}
+		for step := first; yield(step); step += every {
+		}
+	}
+}
+
 func crashEverywhere(t *testing.T, w world, act act, before, after string) {
 	t.Helper()
-	for step := 0; ; step++ {
+	for step := range steps(t) {
 		dir := copied(t, w.dir)
 		s := &stops{left: step}
 		b := reopen(t, dir, storage.Options{Hook: s.hook})
@@ -494,7 +515,7 @@ func TestCrashesOfTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, old := range append([][]byte{nil, []byte("this is no database")}, w.old...) {
-		for step := 0; ; step++ {
+		for step := range steps(t) {
 			behind := copied(t, dir)
 			withCatalog(t, behind, old)
 			s := &stops{left: step, armed: true}
@@ -547,9 +568,13 @@ func TestFailures(t *testing.T) {
 			t.Parallel()
 			act := acts[name]
 			after, _ := done(t, w, act)
-			for step := 0; failsAt(t, w, act, step, before, after); step++ {
+			for step := range steps(t) {
+				failed := failsAt(t, w, act, step, before, after)
 				if t.Failed() {
 					t.Fatalf("step %d", step)
+				}
+				if !failed {
+					return
 				}
 			}
 		})

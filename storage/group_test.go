@@ -236,7 +236,7 @@ func TestFailuresInAGroup(t *testing.T) {
 		all = append(all, sent{mode: catalog.Append, body: fmt.Sprintf(`[{"id":%d}]`, 10+i)})
 	}
 	outcomes := map[int]int{}
-	for step := 0; ; step++ {
+	for step := range steps(t) {
 		dir := copied(t, from)
 		s := &stops{left: step, once: true}
 		b := reopen(t, dir, storage.Options{Hook: s.hook})
