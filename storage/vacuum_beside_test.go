@@ -150,7 +150,7 @@ func TestWhatBeganBeforeAVacuumIsRightOrRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir, id := toVacuum(t)
-			for step := 0; ; step++ {
+			for step := range steps(t) {
 				m := &meeting{id: id, left: step, ended: make(chan error, 1)}
 				b := reopen(t, copied(t, dir), storage.Options{Hook: m.hook, Compact: eager.Compact})
 				list, err := b.Datasets(t.Context(), catalog.DatasetFilter{Limit: 100})
