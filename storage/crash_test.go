@@ -455,10 +455,10 @@ func done(t *testing.T, w world, act act) (after, dir string) {
 	return shows(t, dir, true), dir
 }
 
-// steps are those at which a test of crashes or failures stops: the first, and every sixth from a random one on;
+// steps are those at which a test of crashes or failures stops: the first, and every tenth from a random one on;
 // ROWBACK_EVERY says every how many, 1 for all. It does not end by itself.
 func steps(t *testing.T) iter.Seq[int] {
-	every := 6
+	every := 10
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_EVERY")); err == nil {
 		every = n
 	}

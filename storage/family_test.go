@@ -940,7 +940,7 @@ func (f *family) finish() {
 // ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
 func TestFamilies(t *testing.T) {
 	t.Parallel()
-	steps, seeds := 40, []uint64{rand.Uint64()}
+	steps, seeds := 30, []uint64{rand.Uint64()}
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_STEPS")); err == nil {
 		steps = n
 	}

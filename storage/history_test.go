@@ -747,7 +747,7 @@ func dropsColumn(a, b *snapshot.Snapshot) bool {
 // longer, ROWBACK_SEED repeats one.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	steps, seeds := 80, []uint64{rand.Uint64()}
+	steps, seeds := 60, []uint64{rand.Uint64()}
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_STEPS")); err == nil {
 		steps = n
 	}
