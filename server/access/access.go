@@ -60,7 +60,7 @@ type Options struct {
 	Fixed     Fixed     // tokens from options and files
 	Needed    bool      // a token is needed, even if there is none
 	Directory Directory // nil: there are no other users
-	Provider  Provider  // nil: there is no identity provider
+	Provider  Provider  // nil without single sign-on
 	Members   Members   // whom it vouches for; needed with Provider
 	Sessions  Sessions  // nil: they end with the program
 	Lives     Lives     // of sessions

@@ -9,7 +9,7 @@ type Caller struct {
 	Session string     // a short id of the session, which does not open it; empty: none
 	Address netip.Addr // where the request comes from
 	Roles   Roles
-	Refused *RefusedError // why what was shown is not accepted; nil: there is no more to say
+	Refused *RefusedError // why the credential was refused; nil if there is nothing more to say
 
 	again func() Caller // who that is, and what they may do, as of now; nil: the same
 }

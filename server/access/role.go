@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Role is what someone may do in a project. Each role includes the ones before it. The zero value is no role.
+// Role is what someone may do in a project. Each role includes the ones before it. The zero value means no role.
 type Role int
 
 // The roles. Public and Known are not given to anyone: they are what a route needs that needs no token, or any.

@@ -34,7 +34,7 @@ type Options struct {
 	Quotas   *quotas.Quotas     // nil only where Accounts is
 	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
 	Webhooks *webhooks.Hooks    // nil: none are sent
-	Provider *signon.Provider   // nil: there is no identity provider
+	Provider *signon.Provider   // nil without single sign-on
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses

@@ -140,7 +140,7 @@ func (in listCommitsIn) filter() (f storage.CommitFilter, err error) {
 	for _, name := range in.Mode {
 		m := catalog.Mode(name)
 		if !slices.Contains(catalog.Modes, m) {
-			return f, invalid("mode", fmt.Sprintf("there is no mode %q; the modes are %s", fault.Clip(name),
+			return f, invalid("mode", fmt.Sprintf("unknown mode %q; the modes are %s", fault.Clip(name),
 				strings.Join(views(catalog.Modes, func(m catalog.Mode) string { return string(m) }), ", ")))
 		}
 		f.Modes = append(f.Modes, m)

@@ -27,7 +27,7 @@ func (a *API) projectNumber(c *fiber.Ctx, named string) (string, error) {
 	}
 	id, err := a.options.Accounts.ProjectID(c.UserContext(), named)
 	if errors.Is(err, accounts.ErrNoProject) || err == nil && (id == 0 || host.Caller(c).Role(id) == access.None) {
-		why := fmt.Sprintf("there is no project '%s'. Give the number of a project, or its name", fault.Clip(named))
+		why := fmt.Sprintf("unknown project '%s'. Send a project's number or its name", fault.Clip(named))
 		err = invalid(projectField, why)
 	}
 	return strconv.FormatInt(id, 10), err

@@ -61,14 +61,12 @@ type sessionList struct {
 // listSessions lists sessions: one's own, or, for admins, all.
 func (a *API) listSessions(c *fiber.Ctx, known *accounts.Accounts, in listSessionsIn) error {
 	ctx, caller := c.UserContext(), host.Caller(c)
-	if !caller.IsAdmin() {
-		if in.User != "" && in.User != caller.User {
-			return permit.CheckAdmin(caller)
-		}
-		in.User = caller.User
+	user, err := listedUser(caller, in.User)
+	if err != nil {
+		return err
 	}
 	page, next, err := pageOf(in.pageIn, func(after string, limit int) ([]access.Session, error) {
-		return known.ListSessions(ctx, in.User, after, limit)
+		return known.ListSessions(ctx, user, after, limit)
 	}, func(s access.Session) string { return s.ID })
 	if err != nil {
 		return err

@@ -69,17 +69,27 @@ type tokenList struct {
 	NextCursor *string     `json:"next_cursor"`
 }
 
+// listedUser returns whose tokens or sessions a caller may list: their own, and if they are an admin, those of the user
+// they ask for; empty: all.
+func listedUser(caller access.Caller, asked string) (string, error) {
+	switch {
+	case caller.IsAdmin():
+		return asked, nil
+	case asked != "" && asked != caller.User:
+		return "", permit.CheckAdmin(caller)
+	}
+	return caller.User, nil
+}
+
 // listTokens lists tokens: one's own, or, for admins, all.
 func (a *API) listTokens(c *fiber.Ctx, known *accounts.Accounts, in listTokensIn) error {
 	ctx, caller := c.UserContext(), host.Caller(c)
-	if !caller.IsAdmin() {
-		if in.User != "" && in.User != caller.User {
-			return permit.CheckAdmin(caller)
-		}
-		in.User = caller.User
+	user, err := listedUser(caller, in.User)
+	if err != nil {
+		return err
 	}
 	page, next, err := pageOf(in.pageIn, func(after string, limit int) ([]accounts.Token, error) {
-		return known.Tokens(ctx, in.User, after, limit)
+		return known.Tokens(ctx, user, after, limit)
 	}, func(t accounts.Token) string { return t.ID })
 	if err != nil {
 		return err

@@ -87,13 +87,13 @@ func (a *Acme) allows(name string) bool {
 	return a.manager.HostPolicy(context.Background(), strings.TrimSuffix(name, ".")) == nil
 }
 
-// warn logs that there is no certificate for a domain, once a minute at most: every connection fails then.
+// warn logs, at most once a minute, that a domain has no certificate: every connection to it fails.
 func (a *Acme) warn(domain string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now := time.Now(); now.Sub(a.warned) >= time.Minute {
 		a.warned = now
-		a.Log.Error("there is no certificate: connections are refused. The domain must lead to this server's port 443",
+		a.Log.Error("no certificate: connections are refused. The domain must lead to this server's port 443",
 			"domain", domain, "authority", a.Directory, "error", err)
 	}
 }

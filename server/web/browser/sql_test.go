@@ -157,13 +157,10 @@ func TestProgramsRunWhatTheyShow(t *testing.T) {
 	}
 	check(exec.Command("bash", "-c", shown("curl")).CombinedOutput())
 
-	// The gate's virtual environment has the libraries; $ROWBACK_PYTHON names another.
+	// The gate names a Python that has the libraries.
 	python := os.Getenv("ROWBACK_PYTHON")
 	if python == "" {
-		python = filepath.Join("..", "..", "..", ".cache", "venv", "bin", "python")
-	}
-	if _, err := exec.LookPath(python); err != nil {
-		t.Logf("the programs in Python are not run: %v", err)
+		t.Log("the programs in Python are not run: $ROWBACK_PYTHON names none")
 		return
 	}
 	for _, tool := range []string{"pandas", "polars", "DuckDB"} {
